@@ -1,0 +1,155 @@
+"""Work over many items: on every core of this machine, or on a Dask cluster."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+    wait,
+)
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from .errors import AstrodomeError, from_os_error, reason, stops_everything
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Done(Generic[Item, Result]):
+    """What became of one item: its value, or the reason why there is none."""
+
+    item: Item
+    value: Result | None = None
+    error: str = ""
+
+
+@dataclass
+class Outcome:
+    """What a run over many items came to; ``failed`` holds (name, reason)."""
+
+    done: int = 0
+    skipped: int = 0
+    failed: list[tuple[str, str]] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        failed = [{"name": name, "reason": why} for name, why in self.failed]
+        return {"done": self.done, "skipped": self.skipped, "failed": failed}
+
+
+def cores() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def map(
+    function: Callable[[Item], Result],
+    items: Iterable[Item],
+    *,
+    jobs: int = 0,
+    threads: bool = False,
+    fresh: bool = False,
+    scheduler: str = "",
+) -> Iterator[Done[Item, Result]]:
+    """Apply ``function`` to every item and yield each as it ends, in any order.
+
+    Local processes by default, ``fresh=True`` for libraries that do not survive a fork
+    (TensorFlow, OpenMP): those then begin with the module of ``function`` alone, and with
+    the environment of the first such call. ``threads=True`` is for functions that leave the
+    interpreter (codecs); ``scheduler`` is the address of a Dask cluster. An item that raises
+    is yielded with its reason; a full or read-only disk stops all of it.
+    """
+    home = getattr(function, "func", function).__module__ if fresh else ""
+    with _executor(jobs or cores(), threads, home, scheduler) as executor:
+        waiting: dict[Future[Result], Item] = {}
+        todo = iter(items)
+        try:
+            for item in itertools.islice(todo, 4 * (jobs or cores())):
+                waiting[executor.submit(function, item)] = item
+            while waiting:
+                ended, _ = wait(waiting, return_when=FIRST_COMPLETED)
+                for future in ended:
+                    item = waiting.pop(future)
+                    for new in itertools.islice(todo, 1):
+                        waiting[executor.submit(function, new)] = new
+                    yield _done(item, future)
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def _done(item: Item, future: Future[Result]) -> Done[Item, Result]:
+    from concurrent.futures.process import BrokenProcessPool
+
+    try:
+        return Done(item, future.result())
+    except BrokenProcessPool as error:
+        raise AstrodomeError(
+            "A worker process died, most likely for lack of memory.", "Try again with fewer --jobs."
+        ) from error
+    except OSError as error:
+        if stops_everything(error):
+            raise from_os_error(error) from error
+        return Done(item, error=reason(error))
+    except Exception as error:
+        return Done(item, error=reason(error))
+
+
+def _executor(
+    jobs: int, threads: bool, fresh: str, scheduler: str
+) -> AbstractContextManager[Executor]:
+    if scheduler:
+        return _dask(scheduler)
+    if threads:
+        return ThreadPoolExecutor(jobs)
+    import multiprocessing
+
+    # A fork is fast and safe while this process has a single thread.
+    quick = "forkserver" if fresh else "fork" if threading.active_count() == 1 else ""
+    known = multiprocessing.get_all_start_methods()
+    context: Any = multiprocessing.get_context(quick if quick in known else "spawn")
+    if fresh:
+        context.set_forkserver_preload([fresh])
+    return ProcessPoolExecutor(jobs, context, initializer=_end_with_parent)
+
+
+def _end_with_parent() -> None:
+    """Let a worker end when its parent is killed, instead of waiting for work for ever."""
+    from multiprocessing import parent_process
+
+    parent = parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+@contextmanager
+def _dask(scheduler: str) -> Iterator[Executor]:
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise AstrodomeError(
+            "A Dask cluster needs the package distributed.", "pip install 'astrodome[dask]'"
+        ) from error
+    try:
+        client: Any = Client(scheduler, timeout=10, set_as_default=False)
+    except (OSError, ValueError, TimeoutError) as error:
+        raise AstrodomeError(
+            f"No Dask scheduler answers at {scheduler}.", "Check the address (tcp://HOST:8786)."
+        ) from error
+    with client, client.get_executor(pure=False) as pool:
+        yield pool

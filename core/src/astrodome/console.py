@@ -1,0 +1,199 @@
+"""What a person or a pipe sees: tables, progress, JSON, warnings, errors."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from .errors import AstrodomeError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from .compute import Outcome
+
+
+def on_terminal(stream: Any = None) -> bool:
+    """Whether a person reads the stream (standard output by default)."""
+    stream = stream or sys.stdout
+    return bool(stream.isatty()) and os.environ.get("TERM") != "dumb"
+
+
+def rich_console(*, stderr: bool = False) -> Console:
+    """A rich console; honours ``NO_COLOR`` and the width of the terminal."""
+    from rich.console import Console
+
+    return Console(stderr=stderr, highlight=False)
+
+
+def show(
+    rows: Iterable[Mapping[str, Any]],
+    *,
+    title: str = "",
+    columns: Sequence[str] = (),
+    header: bool = True,
+    as_json: bool = False,
+) -> None:
+    """Print records: a table on a terminal, tab-separated in a pipe, or one JSON array."""
+    records = [dict(row) for row in rows]
+    if as_json:
+        return show_json(records)
+    names = list(columns) or list(dict.fromkeys(key for row in records for key in row))
+    if not names:
+        return None
+    cells = [[_text(row.get(name)) for name in names] for row in records]
+    if not on_terminal():
+        for line in (names, *cells) if header else cells:
+            print("\t".join(line))
+        return None
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(title=title or None, title_justify="left", box=SIMPLE_HEAD, show_header=header)
+    for number, name in enumerate(names):
+        numeric = any(isinstance(row.get(name), int | float) for row in records)
+        table.add_column(
+            name,
+            justify="right" if numeric else "left",
+            style="bold" if number == 0 else "",
+            overflow="fold",
+        )
+    from rich.text import Text
+
+    for line in cells:
+        table.add_row(*(Text(cell) for cell in line))
+    rich_console().print(table)
+    return None
+
+
+def show_one(record: Mapping[str, Any], *, title: str = "", as_json: bool = False) -> None:
+    """Print one record: a line for each key, or one JSON object."""
+    if as_json:
+        show_json(dict(record))
+    else:
+        rows = ({"key": key, "value": value} for key, value in record.items())
+        show(rows, title=title, header=False)
+
+
+def show_json(document: Any) -> None:
+    """Print one JSON document; times become ISO 8601, NaN becomes null."""
+    print(json.dumps(_plain(document), indent=1, ensure_ascii=False))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set):
+        return [_plain(item) for item in value]
+    if hasattr(value, "isoformat"):
+        return value.isoformat()
+    if hasattr(value, "tolist"):  # numpy scalars and arrays
+        return _plain(value.tolist())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value if value is None or isinstance(value, str | int | float) else str(value)
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if hasattr(value, "isoformat"):
+        return str(value.isoformat())
+    text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    return " ".join(text.split())
+
+
+def note(text: str) -> None:
+    """Tell something on standard error."""
+    print(text, file=sys.stderr)
+
+
+def warn(text: str, hint: str = "") -> None:
+    _say("Warning", text, hint)
+
+
+def error(failure: AstrodomeError) -> None:
+    """Print a failure: the sentence, and what to do."""
+    _say("Error", failure.message, failure.hint)
+
+
+def _say(kind: str, text: str, hint: str) -> None:
+    bold, end = ("", "")
+    if on_terminal(sys.stderr) and "NO_COLOR" not in os.environ:
+        bold, end = ("\033[1;31m" if kind == "Error" else "\033[1;33m", "\033[0m")
+    print(f"{bold}{kind}:{end} {text}", file=sys.stderr)
+    if hint:
+        print(f"Hint: {hint}", file=sys.stderr)
+
+
+def finish(outcome: Outcome, verb: str, noun: str, *, as_json: bool = False) -> None:
+    """Close a run over many items: name the failures, sum up, leave with 1 if any failed."""
+    for name, why in outcome.failed:
+        note(f"  failed  {name}: {why}")
+    parts = [f"{outcome.done} {noun} {verb}"]
+    parts += [f"{outcome.skipped} skipped"] if outcome.skipped else []
+    parts += [f"{len(outcome.failed)} failed"] if outcome.failed else []
+    if as_json:
+        show_json(outcome.as_dict())
+    else:
+        note(", ".join(parts) + ".")
+    if outcome.failed:
+        raise SystemExit(1)
+
+
+class Progress:
+    """How far a long work is; made by :func:`progress`."""
+
+    def __init__(self, label: str, total: int | None, unit: str) -> None:
+        self.label, self.total, self.unit = label, total, unit
+        self.count = 0
+        self.detail = ""
+        self._started = self._said = time.monotonic()
+        self._bar: Any = None
+        self._task: Any = None
+
+    def advance(self, steps: int = 1, detail: str = "") -> None:
+        self.count += steps
+        self.detail = detail or self.detail
+        if self._bar:
+            self._bar.update(self._task, completed=self.count, detail=self.detail)
+            if time.monotonic() - self._said > 0.1:
+                self._said = time.monotonic()
+                self._bar.refresh()
+        elif time.monotonic() - self._said > 30:  # a log that somebody follows
+            self._said = time.monotonic()
+            of = f" of {self.total}" if self.total else ""
+            rate = self.count / (self._said - self._started)
+            note(f"{self.label}: {self.count}{of} {self.unit}, {rate:.3g}/s {self.detail}".rstrip())
+
+
+@contextmanager
+def progress(label: str, total: int | None = None, unit: str = "items") -> Iterator[Progress]:
+    """Progress on standard error, with rate and time left; a line every 30 s where nobody looks."""
+    state = Progress(label, total, unit)
+    if not on_terminal(sys.stderr):
+        yield state
+        return
+    from rich import progress as bars
+
+    with bars.Progress(
+        bars.TextColumn("{task.description}"),
+        bars.BarColumn(),
+        bars.MofNCompleteColumn(),
+        bars.TaskProgressColumn(show_speed=True),
+        bars.TimeRemainingColumn(),
+        bars.TextColumn("{task.fields[detail]}"),
+        console=rich_console(stderr=True),
+        transient=True,
+        auto_refresh=False,  # no thread, so that workers can be forked
+    ) as bar:
+        state._bar, state._task = bar, bar.add_task(label, total=total, detail="")
+        yield state

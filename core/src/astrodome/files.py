@@ -1,0 +1,174 @@
+"""Files that appear whole or not at all, locks between processes, digests."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .errors import AstrodomeError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+PART = ".part"
+"""Ending of a file that is being written; one left by a killed process is safe to delete."""
+
+
+@contextmanager
+def replacing(path: Path, *, sync: bool = True) -> Iterator[Path]:
+    """A path beside ``path`` to write to; it takes the name only when the block succeeds.
+
+    ``sync=False`` leaves flushing to the system, which is enough against a killed
+    process though not against a power cut, and right for thousands of small files.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(f"{PART}{path.suffix}", f".{path.name}.", path.parent)
+    os.close(handle)
+    part = Path(name)
+    try:
+        yield part
+        if sync:
+            with part.open("rb+") as written:
+                os.fsync(written.fileno())
+        part.chmod(0o666 & ~_UMASK)
+        part.replace(path)
+    except BaseException as error:
+        if isinstance(error, OSError) and not error.filename:
+            error.filename = str(path)  # a failed write does not say where
+        part.unlink(missing_ok=True)
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+_UMASK = _umask()
+
+
+def write_bytes(path: Path, data: bytes, *, sync: bool = True) -> None:
+    with replacing(path, sync=sync) as part:
+        part.write_bytes(data)
+
+
+def write_small(path: str | Path, data: bytes | memoryview) -> None:
+    """:func:`write_bytes` for thousands of small files: few system calls, no flush to the disk.
+
+    The folder must be there.
+    """
+    try:
+        try:
+            _write_unnamed(path, data)
+        except (FileExistsError, AttributeError, NotImplementedError):
+            _write_beside(path, data)
+        except OSError as error:
+            if error.errno not in _NO_UNNAMED:
+                raise
+            _write_beside(path, data)
+    except OSError as error:
+        error.filename = str(path)
+        raise
+
+
+_NO_UNNAMED = {errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOENT, errno.EXDEV}
+"""What systems say that have no files without a name, or no /proc."""
+
+
+def _write_unnamed(path: str | Path, data: bytes | memoryview) -> None:
+    """Write a file that gets its only name when it is whole: one change to the folder."""
+    handle = os.open(os.path.dirname(path) or ".", os.O_WRONLY | os.O_TMPFILE, 0o666)  # noqa: PTH120
+    try:
+        _write_all(handle, data)
+        os.link(f"/proc/self/fd/{handle}", path, src_dir_fd=handle)  # as linkat, which follows
+    finally:
+        os.close(handle)
+
+
+def _write_beside(path: str | Path, data: bytes | memoryview) -> None:
+    folder, name = os.path.split(path)
+    part = f"{folder or '.'}/.{name}.{os.urandom(4).hex()}{PART}"
+    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    try:
+        try:
+            _write_all(handle, data)
+        finally:
+            os.close(handle)
+        os.replace(part, path)  # noqa: PTH105
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(part)  # noqa: PTH108
+        raise
+
+
+def _write_all(handle: int, data: bytes | memoryview) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(handle, rest) :]
+
+
+def write_text(path: Path, text: str) -> None:
+    write_bytes(path, text.encode())
+
+
+def sweep(folder: Path, age: float = 0.0) -> None:
+    """Delete what killed processes left half-written, if it is older than ``age`` seconds.
+
+    With the folder's lock held no age is needed.
+    """
+    latest = time.time() - age
+    for part in folder.glob(f".*{PART}*"):
+        with suppress(FileNotFoundError):  # another process may be sweeping too
+            if part.stat().st_mtime <= latest:
+                part.unlink()
+
+
+@contextmanager
+def lock(path: Path, timeout: float = -1) -> Iterator[None]:
+    """Hold ``path`` (a file beside the store) against other processes.
+
+    Raises AstrodomeError when another process holds it for longer than
+    ``timeout`` seconds (negative: wait).
+    """
+    from filelock import FileLock, Timeout
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(path, timeout=timeout):
+            yield
+    except Timeout as error:
+        raise AstrodomeError(
+            f"Another process is working on {path.parent}.", "Wait for it or stop it."
+        ) from error
+
+
+def write_parquet(path: Path, table: pa.Table, provenance: Mapping[str, Any] | None = None) -> None:
+    """Write a table with its provenance, a JSON text under the metadata key ``astrodome``."""
+    import json
+
+    import pyarrow.parquet as pq
+
+    if provenance is not None:
+        about = json.dumps(dict(provenance), default=str).encode()
+        table = table.replace_schema_metadata(
+            {**(table.schema.metadata or {}), b"astrodome": about}
+        )
+    with replacing(path) as part:
+        pq.write_table(table, part, compression="zstd")
+
+
+def digest(paths: Iterable[Path]) -> str:
+    """SHA-256 over names and contents, in the order of the names."""
+    total = hashlib.sha256()
+    for path in sorted(paths):
+        with path.open("rb") as content:
+            total.update(path.name.encode() + hashlib.file_digest(content, "sha256").digest())
+    return total.hexdigest()

@@ -1,0 +1,67 @@
+"""How help looks: one list of sections, printed plain or in panels."""
+
+from __future__ import annotations
+
+from io import StringIO
+from typing import Any
+
+from .console import on_terminal
+
+
+def sections(command: Any, ctx: Any) -> dict[str, list[tuple[str, str]]]:
+    """Arguments, options by panel and commands by panel, each as (term, description)."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for param in command.get_params(ctx):
+        if not getattr(param, "envvar", None):
+            param.show_envvar = False  # every option has one, SDO_… or SCOPE_…
+        record = param.get_help_record(ctx)
+        if record:
+            panel = "Arguments" if param.param_type_name == "argument" else "Options"
+            found.setdefault(getattr(param, "rich_help_panel", None) or panel, []).append(record)
+    for name, child in getattr(command, "commands", {}).items():
+        if not child.hidden:
+            panel = child.rich_help_panel if isinstance(child.rich_help_panel, str) else "Commands"
+            found.setdefault(panel, []).append((name, child.get_short_help_str(200)))
+    return found
+
+
+def write(command: Any, ctx: Any, formatter: Any) -> None:
+    """Write the help of a command to a formatter."""
+    if on_terminal():
+        formatter.write(_panels(command, ctx))
+        return
+    command.format_usage(ctx, formatter)
+    command.format_help_text(ctx, formatter)
+    for title, rows in sections(command, ctx).items():
+        with formatter.section(title):
+            formatter.write_dl(rows)
+    command.format_epilog(ctx, formatter)
+
+
+def _panels(command: Any, ctx: Any) -> str:
+    from rich.console import Console
+    from rich.panel import Panel
+    from rich.table import Table
+    from rich.text import Text
+
+    page = StringIO()
+    console = Console(file=page, force_terminal=True, highlight=False)
+    usage = " ".join([ctx.command_path, *command.collect_usage_pieces(ctx)])
+    console.print(Text.assemble("\n Usage: ", (usage, "bold")))
+    if command.help:
+        console.print(
+            Text("\n" + command.help.partition("\f")[0].replace("\b\n", "").strip()),
+            style="",
+            no_wrap=False,
+        )
+    console.print()
+    for title, rows in sections(command, ctx).items():
+        table = Table.grid(padding=(0, 2), pad_edge=False)
+        table.add_column(style="bold cyan", overflow="fold", max_width=36)
+        table.add_column(overflow="fold")
+        for term, text in rows:
+            table.add_row(Text(term), Text(text))
+        console.print(Panel(table, title=title, title_align="left", border_style="dim"))
+    if command.epilog:
+        console.print(Text(command.epilog))
+    return page.getvalue()

@@ -1,0 +1,179 @@
+"""One way to talk to a service: time-outs, retries that honour ``Retry-After``, no secret shown."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit, urlunsplit
+
+from . import __version__, compute, files
+from .errors import AstrodomeError
+
+if TYPE_CHECKING:
+    import requests
+
+TIMEOUT = (10.0, 60.0)
+"""Seconds to connect, and between two packets of an answer."""
+RETRIED = (429, 500, 502, 503, 504)
+SECRET_PARAMETER = re.compile(r"(?i)\b(token|password|api_?key|secret)=[^&\s]+")
+
+
+def session(
+    *,
+    token: str = "",
+    scheme: str = "Bearer",
+    retries: int = 5,
+    backoff: float = 0.5,
+    connections: int = 8,
+    timeout: tuple[float, float] = TIMEOUT,
+    headers: Mapping[str, str] | None = None,
+) -> requests.Session:
+    """A session that reuses connections and repeats safe requests.
+
+    GET, HEAD, OPTIONS are repeated after a connection failure or one of the
+    statuses in ``RETRIED``, with growing jittered pauses or as ``Retry-After`` says;
+    a POST never is.
+    """
+    import requests
+    from requests.adapters import HTTPAdapter
+    from urllib3.util import Retry
+
+    class Adapter(HTTPAdapter):
+        def send(self, request: Any, **kwargs: Any) -> Any:  # type: ignore[override]
+            kwargs["timeout"] = kwargs.get("timeout") or timeout
+            return super().send(request, **kwargs)
+
+    policy = Retry(
+        total=retries,
+        status_forcelist=RETRIED,
+        allowed_methods=("GET", "HEAD", "OPTIONS"),
+        backoff_factor=backoff,
+        backoff_jitter=backoff,
+        backoff_max=30,
+        raise_on_status=False,
+    )
+    made = requests.Session()
+    made.max_redirects = 5
+    made.headers.update({"User-Agent": f"astrodome/{__version__}", **(headers or {})})
+    if token:
+        made.headers["Authorization"] = f"{scheme} {token}".strip()
+    for prefix in ("https://", "http://"):
+        made.mount(prefix, Adapter(max_retries=policy, pool_maxsize=connections))
+    return made
+
+
+def get(client: requests.Session, url: str, service: str, **options: Any) -> requests.Response:
+    """GET; any failure is one sentence that names the service and the address."""
+    import requests
+
+    try:
+        answer = client.get(url, **options)
+        if not options.get("stream"):
+            _whole(answer)
+    except requests.RequestException as error:
+        raise AstrodomeError(
+            f"{service} did not answer at {shown(url)}: {_cause(error)}.",
+            "Try again later, or check the address in the settings.",
+        ) from error
+    if answer.status_code >= 400:
+        raise AstrodomeError(
+            f"{service} answered {answer.status_code} {answer.reason} to {shown(answer.url)}.",
+            "The token may be missing or expired." if answer.status_code in (401, 403) else "",
+        )
+    return answer
+
+
+def get_json(client: requests.Session, url: str, service: str, **options: Any) -> Any:
+    """GET a JSON document; a page in another format is an error that says so."""
+    answer = get(client, url, service, **options)
+    try:
+        return answer.json()
+    except ValueError as error:
+        kind = answer.headers.get("Content-Type", "no content type")
+        raise AstrodomeError(
+            f"{service} answered {shown(answer.url)} with {kind} instead of JSON.",
+            "Try again later.",
+        ) from error
+
+
+def download(
+    client: requests.Session,
+    url: str,
+    target: Path,
+    service: str,
+    *,
+    check: Callable[[Path], None] | None = None,
+) -> Path:
+    """Fetch a file; it gets its name only when it is whole and ``check`` does not object."""
+    import requests
+
+    with files.replacing(target) as part:
+        with get(client, url, service, stream=True) as answer, part.open("wb") as out:
+            try:
+                for block in answer.iter_content(1 << 16):
+                    out.write(block)
+            except requests.RequestException as error:
+                raise AstrodomeError(
+                    f"{service} broke off while sending {shown(url)}: {_cause(error)}."
+                ) from error
+            expected = answer.headers.get("Content-Length")
+            if (
+                expected
+                and "Content-Encoding" not in answer.headers
+                and out.tell() != int(expected)
+            ):
+                raise AstrodomeError(
+                    f"{service} sent {out.tell()} of {expected} bytes of {shown(url)}."
+                )
+        if check:
+            check(part)
+    return target
+
+
+def download_all(
+    client: requests.Session,
+    wanted: Iterable[tuple[str, Path]],
+    service: str,
+    *,
+    jobs: int = 8,
+    check: Callable[[Path], None] | None = None,
+) -> Iterator[compute.Done[tuple[str, Path], Path]]:
+    """Fetch many files in parallel; a second call goes on, leaving alone what is already there."""
+    missing = ((url, target) for url, target in wanted if not target.exists())
+    return compute.map(
+        lambda item: download(client, item[0], item[1], service, check=check),
+        missing,
+        jobs=jobs,
+        threads=True,
+    )
+
+
+def shown(url: str) -> str:
+    """An address as it may be printed: without user, password or tokens."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    return SECRET_PARAMETER.sub(r"\1=***", urlunsplit(parts._replace(netloc=host)))
+
+
+def _whole(answer: requests.Response) -> None:
+    import requests
+
+    expected = answer.headers.get("Content-Length")
+    if not expected or "Content-Encoding" in answer.headers or answer.request.method == "HEAD":
+        return
+    if len(answer.content) < int(expected):
+        raise requests.ConnectionError("the answer was cut short")
+
+
+def _cause(error: Exception) -> str:
+    """The innermost words of a nest of connection errors."""
+    while isinstance(
+        inner := getattr(error, "reason", None) or (error.args or [None])[0], Exception
+    ):
+        error = inner
+    if "Timeout" in type(error).__name__:
+        return "no answer in time"
+    text = re.sub(r"<[^>]*>:?\s*", "", str(error.args[-1] if error.args else error))
+    return SECRET_PARAMETER.sub(r"\1=***", " ".join(str(text).split())) or type(error).__name__

@@ -1,0 +1,106 @@
+"""Commands that are listed without being imported, and the look of their help."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from .plugins import normal
+
+Rows = dict[str, list[tuple[str, str]]]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What a group shows of a command, and how the command is had once it runs."""
+
+    help: str
+    load: Callable[[], Any]
+    panel: str = "Commands"
+
+
+class _Help:
+    """Help in panels on a terminal, as plain text in a pipe."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        from .help import write
+
+        write(self, ctx, formatter)
+
+
+class Command(_Help, TyperCommand):
+    """A command of the host."""
+
+
+class Group(_Help, TyperGroup):
+    """A group whose commands may be typed with ``_`` or ``-``."""
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        spellings = {normal(name): name for name in self.commands}
+        return self.commands.get(spellings.get(normal(cmd_name), cmd_name))
+
+
+class LazyGroup(Group):
+    """A group that imports a command when it is run, and not to list it.
+
+    Subclass it, override :meth:`entries` and give the class to ``typer.Typer(cls=…)``.
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self._entries = self.entries()
+        for name, entry in self._entries.items():
+            self.add_command(
+                Command(name, help=entry.help, short_help=entry.help, rich_help_panel=entry.panel)
+            )
+
+    def entries(self) -> Mapping[str, Entry]:
+        """The commands by name."""
+        return {}
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        name, command, rest = super().resolve_command(ctx, args)
+        if command is not None and command.name and command.name in self._entries:
+            try:
+                command = real(self._entries[command.name].load(), command)
+            except Exception:
+                if not ctx.resilient_parsing:  # while completing, a broken plugin stays silent
+                    raise
+        return name, command, rest
+
+
+def real(target: Any, stub: Any) -> Any:
+    """The command behind a stub: from a Typer app, a function, or a command that is ready."""
+    if isinstance(target, TyperCommand | TyperGroup):
+        command: Any = target
+    else:
+        app = target
+        if not isinstance(target, typer.Typer):
+            app = typer.Typer()
+            app.command(help=stub.help if not target.__doc__ else None)(target)
+        _dress(app)
+        single = not isinstance(target, typer.Typer)
+        command = typer.main.get_command(app) if single else typer.main.get_group(app)
+    command.name = stub.name
+    command.help = command.help or stub.help
+    return command
+
+
+def _dress(app: typer.Typer) -> None:
+    """Give every command and group of an app the host's classes, unless it chose its own."""
+    app.rich_markup_mode = None
+    app._add_completion = False
+    if not isinstance(app.info.cls, type) or app.info.cls is TyperGroup:
+        app.info.cls = Group
+    for info in app.registered_commands:
+        if info.cls in (None, TyperCommand):
+            info.cls = Command
+    for group in app.registered_groups:
+        if group.typer_instance:
+            _dress(group.typer_instance)
+            if not isinstance(group.cls, type):
+                group.cls = group.typer_instance.info.cls

@@ -1,0 +1,289 @@
+"""One layered configuration: environment > --config > ./config.yaml > per-user file > defaults."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from types import UnionType
+from typing import TYPE_CHECKING, Any, TypeVar, Union, get_args, get_origin
+
+from .errors import AstrodomeError
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    Model = TypeVar("Model", bound=BaseModel)
+
+ENVIRONMENT = "environment"
+DEFAULT = "default"
+SECRETS = ("token", "password", "secret", "api_key")
+ADDRESS = ("url", "host", "hosts", "port", "protocol")
+
+
+@dataclass
+class Options:
+    """The root options of the running command line."""
+
+    home: Path | None = None
+    config: Path | None = None
+    verbose: bool = False
+    debug: bool = False
+
+
+options = Options()
+
+
+def home() -> Path:
+    """The root of all state: ``--home``, ``ASTRODOME_HOME``, or the per-user data folder."""
+    if options.home:
+        return options.home
+    if given := os.environ.get("ASTRODOME_HOME"):
+        return Path(given).expanduser()
+    from platformdirs import user_data_path
+
+    return user_data_path("astrodome")
+
+
+def config_files() -> list[Path]:
+    """The configuration files that are looked at, the strongest first."""
+    from platformdirs import user_config_path
+
+    given = [options.config] if options.config else []
+    return [*given, Path("config.yaml").resolve(), user_config_path("astrodome") / "config.yaml"]
+
+
+def section(name: str, model: type[Model]) -> Model:
+    """A section of the settings, validated; see :meth:`Settings.section`."""
+    return current().section(name, model)
+
+
+@cache
+def _read(files: tuple[tuple[Path, int], ...], environ: tuple[tuple[str, str], ...]) -> Settings:
+    settings = Settings()
+    for path, _ in files:
+        settings.add_file(path)
+    settings.environ = dict(environ)
+    return settings
+
+
+def current() -> Settings:
+    """The settings as the files and the environment have them now."""
+    if options.config and not options.config.is_file():
+        raise AstrodomeError(f"There is no configuration file {options.config}.", exit_code=2)
+    environ = tuple(sorted((k, v) for k, v in os.environ.items() if k.startswith("ASTRODOME_")))
+    files = tuple((path, path.stat().st_mtime_ns) for path in config_files() if path.is_file())
+    return _read(files, environ)
+
+
+@dataclass
+class Settings:
+    """Values by section and key, each with the place it comes from."""
+
+    layers: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    environ: dict[str, str] = field(default_factory=dict)
+
+    def add_file(self, path: Path) -> None:
+        """Add a file below those already added."""
+        self.layers.append((str(path), read_yaml(path)))
+
+    def sections(self) -> list[str]:
+        """Names of the sections that the files have."""
+        return list(dict.fromkeys(name for _, layer in self.layers for name in layer))
+
+    def values(self, name: str) -> dict[str, tuple[Any, str]]:
+        """Key to (value, origin) of one section, the strongest layer winning."""
+        found: dict[str, tuple[Any, str]] = {}
+        prefix = f"ASTRODOME_{name.upper()}_"
+        for variable, text in self.environ.items():
+            if variable.startswith(prefix):
+                found[variable.removeprefix(prefix).lower()] = (text, f"{ENVIRONMENT} {variable}")
+        for origin, layer in self.layers:
+            given = layer.get(name) or {}
+            if not isinstance(given, Mapping):
+                raise AstrodomeError(f"{origin}: '{name}' should be a mapping of keys to values.")
+            for key, value in given.items():
+                found.setdefault(str(key), (value, origin))
+        return found
+
+    def section(self, name: str, model: type[Model]) -> Model:
+        """The section as a pydantic model; errors name the place, the key and what was expected."""
+        found = self.values(name)
+        known = model.model_fields  # another section's variable may begin like this one's
+        given = {
+            key: value
+            for key, (value, origin) in found.items()
+            if key in known or not origin.startswith(ENVIRONMENT)
+        }
+
+        def where(key: str) -> str:
+            return found[key][1] if key in found else "settings"
+
+        return validate(model, given, where, name)
+
+    def credential(self, name: str, model: type[Model], key: str = "token") -> str:
+        """A secret, only for the address that it was set for.
+
+        Raises AstrodomeError when the section's address comes from another place
+        than the secret does, or is plain http to anything but this machine.
+        """
+        values = self.section(name, model)
+        secret = getattr(values, key)
+        text = str(
+            secret.get_secret_value() if hasattr(secret, "get_secret_value") else secret or ""
+        )
+        if not text:
+            return ""
+        found = self.values(name)
+        own = _layer(found[key][1]) if key in found else DEFAULT
+        for part in ADDRESS:
+            origin = found[part][1] if part in found else DEFAULT
+            if origin != DEFAULT and _layer(origin) != own:
+                raise AstrodomeError(
+                    f"The address {name}.{part} comes from {origin}, but the {key} from "
+                    f"{found[key][1] if key in found else 'the defaults'}: it is not sent there.",
+                    "Set both in the same file, or both in the environment.",
+                )
+        if not safe_for_secrets(str(getattr(values, "url", "") or "")):
+            raise AstrodomeError(
+                f"The {key} of {name} is not sent over plain http.", f"Use https in {name}.url."
+            )
+        return text
+
+
+def safe_for_secrets(url: str) -> bool:
+    """Whether a secret may travel to this address: https, or plain http on loopback."""
+    from urllib.parse import urlsplit
+
+    parts = urlsplit(url)
+    return parts.scheme != "http" or parts.hostname in {"localhost", "127.0.0.1", "::1"}
+
+
+def _layer(origin: str) -> str:
+    return ENVIRONMENT if origin.startswith(ENVIRONMENT) else origin
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """A YAML mapping; ``{value: …, desc: …}`` leaves are read as their values."""
+    import yaml
+
+    try:
+        document = yaml.load(path.read_bytes(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except OSError as error:
+        raise AstrodomeError(f"{path} cannot be read: {error.strerror}.") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise AstrodomeError(
+            f"{path} is not valid YAML: {' '.join(str(error).split())}."
+        ) from error
+    if not isinstance(document, Mapping):
+        if document is None:
+            return {}
+        raise AstrodomeError(
+            f"{path} should hold keys and values, not a {type(document).__name__}."
+        )
+    return {str(key): _plain(value) for key, value in document.items()}
+
+
+def _plain(node: Any) -> Any:
+    if isinstance(node, Mapping):
+        if "value" in node and set(node) <= {"value", "desc"}:
+            return _plain(node["value"])
+        return {str(key): _plain(value) for key, value in node.items()}
+    return node
+
+
+def validate(
+    model: type[Model],
+    given: Mapping[str, Any],
+    where: Callable[[str], str] | str,
+    prefix: str = "",
+) -> Model:
+    """Check ``given`` against a pydantic model; unknown keys are errors, at any depth.
+
+    ``where`` is a file, or gives the place of a top-level key. Raises AstrodomeError
+    that names place, key and expectation for every fault.
+    """
+    from pydantic import ValidationError
+
+    faults = [(path, _unknown(path[-1], names)) for path, names in _strangers(model, given, ())]
+    try:
+        checked = model.model_validate(given)
+    except ValidationError as error:
+        for fault in error.errors():
+            loc = tuple(str(part) for part in fault["loc"])
+            if fault["type"] != "extra_forbidden":
+                got = masked(".".join(loc), fault["input"])
+                faults.append((loc, f"{fault['msg']}, got {_short(got)}"))
+            elif all(loc != known for known, _ in faults):
+                faults.append((loc, "unknown key"))
+    if not faults:
+        return checked
+    lines = []
+    for loc, text in faults:
+        place = where if isinstance(where, str) else where(loc[0] if loc else "")
+        key = ".".join([*([prefix] if prefix else []), *loc])
+        lines.append(f"{place}: '{key}': {text}")
+    text = "\n       ".join(lines)
+    raise AstrodomeError(text if text.endswith("?") else f"{text}.")
+
+
+def _strangers(
+    model: type[BaseModel], given: Mapping[str, Any], at: tuple[str, ...]
+) -> Iterator[tuple[tuple[str, ...], list[str]]]:
+    if model.model_config.get("extra") == "allow":
+        return
+    names = {info.alias or name: info.annotation for name, info in model.model_fields.items()}
+    for key, value in given.items():
+        if key not in names and key not in model.model_fields:
+            yield (*at, key), list(names)
+            continue
+        yield from _strangers_within(names.get(key), value, (*at, key))
+
+
+def _strangers_within(
+    annotation: Any, value: Any, at: tuple[str, ...]
+) -> Iterator[tuple[tuple[str, ...], list[str]]]:
+    """Unknown keys below a field that is a model, an optional one, or a mapping or list of them."""
+    if isinstance(annotation, type) and hasattr(annotation, "model_fields"):
+        if isinstance(value, Mapping):
+            yield from _strangers(annotation, value, at)
+        return
+    inner = get_args(annotation)
+    if isinstance(value, Mapping) and get_origin(annotation) is dict:
+        for key, item in value.items():
+            yield from _strangers_within(inner[1], item, (*at, str(key)))
+    elif isinstance(value, list) and get_origin(annotation) is list:
+        for number, item in enumerate(value):
+            yield from _strangers_within(inner[0], item, (*at, str(number)))
+    elif get_origin(annotation) in (Union, UnionType):
+        for choice in inner:
+            yield from _strangers_within(choice, value, at)
+
+
+def _unknown(key: str, names: list[str]) -> str:
+    close = difflib.get_close_matches(key, names, 1)
+    return (
+        f"unknown key; did you mean '{close[0]}'?"
+        if close
+        else (f"unknown key; known are {', '.join(names)}")
+    )
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def masked(key: str, value: Any) -> Any:
+    """The value as it may be shown: secrets by name or type become stars, at any depth."""
+    if isinstance(value, Mapping):
+        return {k: masked(str(k), v) for k, v in value.items()}
+    if hasattr(value, "get_secret_value"):
+        value = value.get_secret_value()
+        return "********" if value else value
+    if value and any(word in key.lower() for word in SECRETS):
+        return "********"
+    return [masked("", v) for v in value] if isinstance(value, list) else value

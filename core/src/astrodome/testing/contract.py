@@ -1,0 +1,207 @@
+"""What every plugin keeps to, each rule as sentences about what breaks it."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import astrodome
+
+from .. import lazy, models, plugins, sources
+from ..errors import AstrodomeError
+from ..hookspecs import CommandSpec, ModelSpec, SourceSpec
+
+HOOKS = ("register_commands", "register_sources", "register_models")
+FREE = {"astrodome", "pluggy"}
+"""What plugin.py may import beside the standard library and its own package."""
+START_UP = FREE | {"typer", "annotated_doc", "shellingham", "typing_extensions"}
+"""What a module with commands may import at its top."""
+
+
+def problems(plugin: str, app: str = "sdo") -> list[str]:
+    """Everything that is wrong with a plugin module, in sentences for its author."""
+    early = [*unwanted_imports(plugin)]
+    if early:
+        return early
+    try:
+        module = import_module(plugin)
+    except Exception as error:
+        return [f"{plugin} cannot be imported: {type(error).__name__}: {error}."]
+    loaded = plugins.of(app, plugin=module).plugins[0]
+    found = [*wrong_hooks(module)]
+    if loaded.status != "active" and not found:
+        found.append(f"{plugin} does not load: {loaded.error}.")
+    with plugins.using(plugins.of(app, plugin=module)):
+        for spec in loaded.specs:
+            found += wrong_target(loaded, spec)
+    return [*found, *wrong_names(loaded), *private_imports(plugin)]
+
+
+class PluginContract:
+    """Subclass it, name the plugin's module, and pytest runs every rule."""
+
+    plugin: str
+    app: str = "sdo"
+
+    def test_plugin_module_is_light(self) -> None:
+        _expect(unwanted_imports(self.plugin))
+
+    def test_hooks_are_those_of_the_host(self) -> None:
+        _expect(wrong_hooks(import_module(self.plugin)))
+
+    def test_targets_exist_have_help_and_keep_their_protocol(self) -> None:
+        registry = plugins.of(self.app, plugin=import_module(self.plugin))
+        plugin = registry.plugins[0]
+        assert plugin.status == "active", plugin.error
+        with plugins.using(registry):
+            for spec in plugin.specs:
+                _expect(wrong_target(plugin, spec))
+
+    def test_names_can_be_typed_and_are_free(self) -> None:
+        _expect(wrong_names(plugins.of(self.app, plugin=import_module(self.plugin)).plugins[0]))
+
+    def test_only_the_public_interface_of_the_host_is_used(self) -> None:
+        _expect(private_imports(self.plugin))
+
+
+def _expect(found: Iterable[str]) -> None:
+    sentences = list(found)
+    assert not sentences, "\n".join(sentences)
+
+
+def unwanted_imports(module: str, allowed: set[str] = FREE) -> Iterator[str]:
+    """Libraries that come with importing a module which every start reads."""
+    code = (
+        "import sys, importlib, astrodome.app\n"
+        f"before = set(sys.modules); importlib.import_module({module!r})\n"
+        "print(*sorted({name.split('.')[0] for name in set(sys.modules) - before}))"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env=_environment(),
+        check=False,
+    )
+    if ran.returncode:
+        last = (ran.stderr.strip().splitlines() or ["no message"])[-1]
+        yield f"{module} cannot be imported: {last}."
+        return
+    own = module.split(".")[0]
+    for name in ran.stdout.split():
+        if name not in allowed | {own} | sys.stdlib_module_names and not name.startswith("_"):
+            yield (
+                f"{module} imports {name}, and is read at every start of the command line: "
+                f"import {name} inside the function or module that uses it."
+            )
+
+
+def _environment() -> dict[str, str]:
+    import os
+
+    return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+
+
+def wrong_hooks(module: Any) -> Iterator[str]:
+    """Hooks with a name the host does not call, and functions that forgot the marker."""
+    for name, function in inspect.getmembers(module, inspect.isroutine):
+        marked = hasattr(function, "astrodome_impl")
+        if marked and name not in HOOKS:
+            yield (
+                f"{module.__name__}.{name} is marked as a hook, but the host calls only "
+                f"{', '.join(HOOKS)}: rename it."
+            )
+        elif name.startswith("register_") and not marked and function.__module__ == module.__name__:
+            yield f"{module.__name__}.{name} is never called: mark it with @astrodome.hookimpl."
+
+
+def wrong_target(plugin: plugins.Plugin, spec: Any) -> Iterator[str]:
+    """A target that is dead, lacks a help text, or lacks what its protocol asks for."""
+    try:
+        target = plugins.load_target(spec.target, plugin, getattr(spec, "extra", ""))
+        for model in plugins.settings_models(spec).values():
+            plugins.load_target(model, plugin)
+    except AstrodomeError as error:
+        yield error.message
+        return
+    if isinstance(spec, CommandSpec):
+        yield from unwanted_imports(spec.target.partition(":")[0], START_UP)
+        if not spec.help.strip():
+            yield f"The command '{spec.name}' has no help: give CommandSpec(help=…) a sentence."
+        stub = lazy.Command(spec.name, help=spec.help)
+        yield from missing_help(lazy.real(target, stub), spec.name)
+        return
+    if not spec.summary.strip():
+        yield f"'{spec.name}' has no summary: say in a few words what it is."
+    kind = spec.kind if isinstance(spec, SourceSpec) else spec.task
+    protocol = (sources.KINDS | models.TASKS).get(kind)
+    wanted = [n for n, f in vars(protocol).items() if inspect.isfunction(f) and n[0] != "_"]
+    if isinstance(spec, ModelSpec):
+        wanted = [n for n in wanted if n not in models.VERBS or n in spec.verbs]
+    for name in wanted:
+        if not callable(getattr(target, name, None)):
+            yield f"{spec.target} lacks {name}(), which everything of kind '{kind}' has."
+
+
+def missing_help(command: Any, path: str) -> Iterator[str]:
+    """Commands and parameters, at any depth, that say nothing about themselves."""
+    if not (command.help or "").strip():
+        yield f"The command '{path}' has no help: give its function a docstring."
+    for param in command.params:
+        if not (getattr(param, "help", "") or "").strip() and not getattr(param, "hidden", False):
+            shown = (
+                param.opts[0] if param.param_type_name == "option" else param.human_readable_name
+            )
+            yield f"{shown} of '{path}' has no help: add help=… to it."
+    for name, child in getattr(command, "commands", {}).items():
+        yield from missing_help(child, f"{path} {name}")
+
+
+def wrong_names(plugin: plugins.Plugin) -> Iterator[str]:
+    """Names that cannot be typed easily or belong to the host."""
+    for spec in plugin.specs:
+        if (
+            not plugins.normal(spec.name).replace("-", "").isalnum()
+            or spec.name != spec.name.lower()
+        ):
+            yield f"'{spec.name}' is hard to type: use lower-case letters, digits, - and _."
+    for command in plugin.commands:
+        if command.name in plugins.RESERVED:
+            yield f"The command '{command.name}' is the host's own: choose another name."
+
+
+def private_imports(plugin: str) -> Iterator[str]:
+    """Places where the plugin's package reaches into the host beyond ``astrodome.__all__``."""
+    spec = find_spec(plugin)
+    if spec is None or not spec.origin:
+        return
+    folder = Path(spec.origin).parent
+    for path in sorted(folder.rglob("*.py") if "." in plugin else [Path(spec.origin)]):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            for name in _host_names(node):
+                if name not in astrodome.__all__:
+                    line = getattr(node, "lineno", 0)
+                    yield (
+                        f"{path.name}:{line} uses astrodome.{name}, which is private: "
+                        "only the names in astrodome.__all__ are kept stable."
+                    )
+
+
+def _host_names(node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.Import):
+        for alias in node.names:
+            if alias.name.startswith("astrodome."):
+                yield alias.name.split(".")[1]
+    elif isinstance(node, ast.ImportFrom) and not node.level:
+        parts = (node.module or "").split(".")
+        if parts == ["astrodome"]:
+            yield from (alias.name for alias in node.names)
+        elif parts[0] == "astrodome":
+            yield parts[1]

@@ -1,0 +1,51 @@
+"""Running a command line inside a test."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from .. import app as host
+from .. import plugins, settings
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a command line left: exit code, standard output, standard error."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """The one JSON document on standard output."""
+        return json.loads(self.out)
+
+    def succeeded(self) -> Result:
+        """This result, if the exit code is 0; else an AssertionError with what was printed."""
+        assert self.code == 0, f"exit code {self.code}\n{self.out}\n{self.err}"
+        return self
+
+
+def run(app: str, *args: object, plugin: str | tuple[str, ...] = ()) -> Result:
+    """Run ``app`` with these arguments over the given plugin modules and no others."""
+    names = (plugin,) if isinstance(plugin, str) else plugin
+    modules = {name.split(".")[0]: import_module(name) for name in names}
+    out, err = io.StringIO(), io.StringIO()
+    code: Any = 0
+    options = settings.options
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            host.main(app, [str(arg) for arg in args], plugins.of(app, **modules))
+        except SystemExit as left:
+            code = left.code
+        finally:
+            settings.options = options
+    return Result(
+        code if isinstance(code, int) else int(code is not None), out.getvalue(), err.getvalue()
+    )
