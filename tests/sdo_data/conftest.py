@@ -1,0 +1,94 @@
+"""Real images of the Sun that packages ship, and the command line."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from collections.abc import Callable
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+from astrodome.testing import Result, run
+from PIL import Image
+from sunpy.data.test import get_test_filepath
+
+PLUGIN = "astrodome_sdo_data.plugin"
+
+
+@pytest.fixture
+def data() -> Callable[..., Result]:
+    """Run ``sdo data`` with these arguments."""
+
+    def command(*args: object) -> Result:
+        return run("sdo", "data", *args, plugin=PLUGIN)
+
+    return command
+
+
+@pytest.fixture
+def meta() -> Callable[[Path], dict[str, dict[str, str]]]:
+    """The rows of a folder's meta.csv by file name."""
+
+    def rows(folder: Path) -> dict[str, dict[str, str]]:
+        with (folder / "meta.csv").open(newline="") as text:
+            table = list(csv.DictReader(text))
+        assert len({row["FILE_NAME"] for row in table}) == len(table)
+        return {row["FILE_NAME"]: row for row in table}
+
+    return rows
+
+
+@pytest.fixture(scope="session")
+def aia171() -> Path:
+    """AIA 171, FITS, 128 x 128, 2011-02-15."""
+    return Path(get_test_filepath("aia_171_level1.fits"))
+
+
+@pytest.fixture(scope="session")
+def aia193() -> Path:
+    """AIA 193, JPEG 2000 of Helioviewer, 410 x 410 under a header of 4096, 2013-06-24."""
+    return Path(get_test_filepath("2013_06_24__17_31_30_84__SDO_AIA_AIA_193.jp2"))
+
+
+@pytest.fixture(scope="session")
+def hmi() -> Path:
+    """HMI continuum, FITS, 100 x 100, upside down as HMI is, 2014-03-01."""
+    return Path(get_test_filepath("resampled_hmi.fits"))
+
+
+@pytest.fixture(scope="session")
+def fsi174() -> Path:
+    """Solar Orbiter EUI/FSI, JPEG 2000, 3040 x 3072, rolled by 4 degrees, 2022-04-01."""
+    return Path(get_test_filepath("2022_04_01__00_00_45__SOLO-EUI-FSI_EUI_FSI_174.jp2"))
+
+
+@pytest.fixture(scope="session")
+def heliov() -> Path:
+    """JPX of three codestreams: SWAP 174, an overlay, AIA 171 of 4096 x 4096."""
+    return Path(str(files("glymur.data") / "heliov.jpx"))
+
+
+@pytest.fixture(scope="session")
+def corona(aia193: Path) -> Image.Image:
+    """The Sun in AIA 193, 410 x 410, grey."""
+    with Image.open(aia193) as image:
+        image.load()
+    return image
+
+
+@pytest.fixture(scope="session")
+def _archive(corona: Image.Image, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("archive")
+    large = corona.resize((1024, 1024), Image.Resampling.BICUBIC)
+    for minute in range(12):
+        turned = large.rotate(30 * minute)
+        turned.save(folder / f"2013-06-24T17{minute:02d}00__193.jpeg", quality=90)
+    corona.save(folder / "2013-06-24T180000__171.jpeg")
+    return folder
+
+
+@pytest.fixture
+def archive(_archive: Path, tmp_path: Path) -> Path:
+    """Twelve different images of 1024 x 1024 at 193 and one of 410 x 410 at 171."""
+    return Path(shutil.copytree(_archive, tmp_path / "archive"))
