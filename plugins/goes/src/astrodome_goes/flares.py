@@ -1,0 +1,113 @@
+"""Flares in the 1-8 angstrom flux, by the definition of NOAA's Space Weather Prediction Center.
+
+A flare starts with the first of four consecutive minutes whose mean flux rises from
+each to the next, to at least 1.4 times its first value. It peaks in the minute
+of the highest flux, and ends when the flux has fallen half the way from the peak
+back to the value at the start.
+(https://www.swpc.noaa.gov/products/goes-x-ray-flux, "X-ray flare event definitions")
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .classes import flare_class
+from .samples import Times, good, starts
+from .store import Store
+
+RISE = 1.4
+"""Flux of the fourth minute of a start over that of the first, at least."""
+LONGEST_GAP = np.timedelta64(10, "m")
+"""A flare whose decay runs into a longer gap has no end: nobody saw it."""
+DAY = np.timedelta64(1, "D")
+
+
+@dataclass(frozen=True)
+class Flare:
+    """One flare: UTC minutes (``end`` is None when the data stop before) and peak flux (W/m2)."""
+
+    start: np.datetime64
+    peak: np.datetime64
+    end: np.datetime64 | None
+    flux: float
+
+    @property
+    def flare_class(self) -> str:
+        return flare_class(self.flux)
+
+
+def flares(
+    store: Store, start: np.datetime64 | None = None, end: np.datetime64 | None = None
+) -> list[Flare]:
+    """The flares of the store that peak in start <= peak <= end (UTC), in order of time."""
+    minutes, flux = minute_means(
+        store, None if start is None else start - DAY, None if end is None else end + DAY
+    )
+    return [
+        flare
+        for flare in find(minutes, flux)
+        if (start is None or flare.peak >= start) and (end is None or flare.peak <= end)
+    ]
+
+
+def minute_means(
+    store: Store, start: np.datetime64 | None = None, end: np.datetime64 | None = None
+) -> tuple[Times, NDArray[np.float64]]:
+    """Mean flux (W/m2) of the good samples of every minute between two times (UTC) that has any."""
+    lowest = np.datetime64("0000") if start is None else start
+    highest = np.datetime64("9999") if end is None else end
+    months = [m for m in store.months() if lowest.astype("M8[M]") <= m <= highest.astype("M8[M]")]
+    parts = []
+    for month in store.read(months):
+        inside = (month["timestamp"] >= lowest) & (month["timestamp"] <= highest)
+        usable = month[inside & good(month)]
+        if len(usable):
+            minutes = usable["timestamp"].astype("M8[m]")
+            first = starts(minutes)
+            count = np.diff(np.r_[first, len(usable)])
+            total = np.add.reduceat(usable["xrsb"], first, dtype=np.float64)
+            parts.append((minutes[first], total / count))
+    if not parts:
+        return np.array([], "datetime64[m]"), np.array([])
+    return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
+
+
+def find(minutes: Times, flux: NDArray[np.float64]) -> Iterator[Flare]:
+    """The flares in minutes (datetime64[m], in order) and their fluxes (W/m2), shape (N,)."""
+    if len(flux) < 4:
+        return
+    rising = np.diff(flux) > 0
+    steep = rising[:-2] & rising[1:-1] & rising[2:] & (flux[3:] >= RISE * flux[:-3])
+    rises = np.flatnonzero(steep & (minutes[3:] - minutes[:-3] == np.timedelta64(3, "m")))
+    gaps = np.flatnonzero(np.diff(minutes) > LONGEST_GAP) + 1
+    stops = np.append(gaps, len(flux))
+    over = 0
+    for first in rises:
+        if first < over:
+            continue
+        stop = int(stops[np.searchsorted(gaps, first, "right")])
+        peak, end = _course(flux[first:stop])
+        yield Flare(
+            minutes[first],
+            minutes[first + peak],
+            None if end is None else minutes[first + end],
+            float(flux[first + peak]),
+        )
+        over = stop if end is None else int(first) + end
+
+
+def _course(flux: NDArray[np.float64]) -> tuple[int, int | None]:
+    """Indices of peak and end of a flare that starts with ``flux[0]``; the end may be missing."""
+    length = 64
+    while True:
+        highest = np.maximum.accumulate(flux[:length])
+        ended = flux[:length] <= (highest + flux[0]) / 2
+        ended[:4] = False
+        if ended.any() or length >= len(flux):
+            end = int(np.argmax(ended)) if ended.any() else None
+            return int(np.argmax(flux[: length if end is None else end])), end
+        length *= 4

@@ -1,0 +1,54 @@
+"""From files of the archives into the store: read on every core, merged in batches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from astrodome import compute
+
+from . import archive
+from .samples import Samples
+from .store import Store
+
+BATCH = 2_000_000
+"""Rows that are read before the months they belong to are written."""
+
+
+def ingest(
+    store: Store,
+    paths: Sequence[Path],
+    satellite: int = 0,
+    jobs: int = 0,
+    progress: Callable[[], None] = lambda: None,
+) -> compute.Outcome:
+    """Bring files into the store; one that cannot be read is named and stops no other.
+
+    A file counts as done once its samples are stored: after a kill, the same call
+    finishes the work.
+    """
+    outcome = compute.Outcome()
+    waiting: list[tuple[str, Samples]] = []
+
+    def store_waiting() -> None:
+        if waiting:
+            store.merge(
+                np.concatenate([part for _, part in waiting]), [name for name, _ in waiting]
+            )
+        outcome.done += len(waiting)
+        waiting.clear()
+
+    workers = min(jobs or compute.cores(), len(paths))
+    reader = partial(archive.read, satellite=satellite)
+    for read in compute.map(reader, paths, jobs=workers, threads=workers == 1):
+        if read.value is None:
+            outcome.failed.append((str(read.item), read.error))
+        else:
+            waiting.append((read.item.name, read.value))
+            if sum(len(part) for _, part in waiting) >= BATCH:
+                store_waiting()
+        progress()
+    store_waiting()
+    return outcome

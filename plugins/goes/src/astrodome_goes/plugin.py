@@ -1,0 +1,21 @@
+"""What this distribution brings to ``sdo``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from astrodome import CommandSpec, SourceSpec, hookimpl
+
+
+@hookimpl
+def register_commands() -> Iterable[CommandSpec]:
+    yield CommandSpec(
+        "goes", "astrodome_goes.cli:app", help="GOES soft X-ray flux and flares.", panel="Data"
+    )
+
+
+@hookimpl
+def register_sources() -> Iterable[SourceSpec]:
+    yield SourceSpec(
+        "flux", "goes", "astrodome_goes.source:GoesFlux", summary="GOES XRS flux of the local store"
+    )

@@ -1,0 +1,105 @@
+"""Every file layout of the archives becomes samples; everything else one sentence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astrodome import AstrodomeError
+from astrodome_goes.archive import read
+from astrodome_goes.samples import NO_FLAGS, PRODUCTS, good
+from astropy.io import fits
+from sunpy.timeseries import TimeSeries
+
+LAYOUTS = {
+    "go1520110607.fits": (15, "fits"),
+    "go1520120601.fits.gz": (15, "fits"),
+    "goes_13_leap_second.nc": (13, "gxrs-l2-irrad"),
+    "sci_gxrs-l2-irrad_g13_d20170901_truncated.nc": (13, "gxrs-l2-irrad"),
+    "sci_gxrs-l2-irrad_g15_d20131028_truncated.nc": (15, "gxrs-l2-irrad"),
+    "sci_xrsf-l2-avg1m_g15_d20190102_truncated.nc": (15, "xrsf-l2-avg1m"),
+    "sci_xrsf-l2-avg1m_g16_d20210101_truncated.nc": (16, "xrsf-l2-avg1m"),
+    "sci_xrsf-l2-flx1s_g17_d20201016_truncated.nc": (17, "xrsf-l2-flx1s"),
+}
+
+
+@pytest.mark.filterwarnings("ignore:There is one leap second", "ignore:The inplace keyword")
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_every_layout_gives_the_samples_that_sunpy_reads(name, xrs):
+    samples = read(xrs(name))
+    frame = TimeSeries(xrs(name), source="XRS").to_dataframe()
+    assert len(samples) == len(frame)
+    assert np.abs(samples["timestamp"] - frame.index.to_numpy()).max() < np.timedelta64(1, "us")
+    for channel in ("xrsa", "xrsb"):
+        np.testing.assert_allclose(samples[channel], frame[channel], rtol=1e-6)
+    satellite, product = LAYOUTS[name]
+    assert set(samples["satellite"].tolist()) == {satellite}
+    assert {PRODUCTS[number] for number in samples["product"]} == {product}
+
+
+def test_flags_on_the_electron_background_do_not_make_a_sample_unfit(xrs):
+    name = "sci_xrsf-l2-avg1m_g15_d20190102_truncated.nc"
+    flags = TimeSeries(xrs(name), source="XRS").to_dataframe()["xrsb_quality"]
+    assert (flags == 16).all()  # "electron_correction_invalid", outside the mask of good_data
+    assert good(read(xrs(name))).all()
+
+
+def test_fits_have_no_flags_and_count_as_good(xrs):
+    samples = read(xrs("go1520110607.fits"))
+    assert (samples["xrsb_quality"] == NO_FLAGS).all()
+    assert good(samples).all()
+
+
+def test_the_sample_of_a_leap_second_is_kept_within_its_day(xrs, day):
+    samples = read(xrs("goes_13_leap_second.nc"))
+    assert str(samples["timestamp"][-1]) == "2015-06-30T23:59:59.999000"
+
+    path = day("30/06/2015")
+    with fits.open(path, mode="update") as content:
+        content[2].data["TIME"][0, -1] = 86400.5
+    samples = read(path)
+    assert str(samples["timestamp"][-1]) == "2015-06-30T23:59:59.999000"
+    assert len(samples) == len(read(xrs("go1520110607.fits")))
+
+
+def test_a_satellite_can_be_given_for_files_that_do_not_say_it(xrs, tmp_path):
+    nameless = tmp_path / "june.nc"
+    nameless.write_bytes(xrs("goes_13_leap_second.nc").read_bytes())
+    with pytest.raises(AstrodomeError, match=r"june\.nc does not say which GOES"):
+        read(nameless)
+    assert set(read(nameless, satellite=13)["satellite"].tolist()) == {13}
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("page.nc", b"<!DOCTYPE html><html>Too many requests</html>", "is a web page, not data"),
+        ("nothing.fits", b"", "is empty"),
+        ("noise.nc", bytes(range(256)) * 8, "is no GOES XRS file"),
+        ("cut.nc", "sci_xrsf-l2-avg1m_g16_d20210101_truncated.nc", "is no GOES XRS file"),
+        ("cut.fits", "go1520110607.fits", "is no GOES XRS file"),
+        ("image.fits", "aia_171_level1.fits", "is no GOES XRS file"),
+    ],
+)
+def test_what_is_no_xrs_file_is_named_and_stops_no_other(
+    name, content, sentence, xrs, tmp_path, goes
+):
+    bad = tmp_path / name
+    if isinstance(content, str):
+        whole = xrs(content).read_bytes()
+        content = whole if name == "image.fits" else whole[: len(whole) // 3]
+    bad.write_bytes(content)
+    fine = xrs("sci_xrsf-l2-flx1s_g17_d20201016_truncated.nc")
+    result = goes("import", bad, fine, "--store", tmp_path / "store")
+    assert result.code == 1
+    assert sentence in result.err and name in result.err and "Traceback" not in result.err
+    assert "1 files imported, 1 failed" in result.err
+    goes("get", "--timestamp", "2020-10-16", "--store", tmp_path / "store").succeeded()
+
+
+def test_a_missing_file_is_named_and_makes_no_store(goes, tmp_path):
+    result = goes("import", tmp_path / "absent.nc", "--store", tmp_path / "store", "--json")
+    assert result.code == 1
+    assert [Path(f["name"]).name for f in result.json["failed"]] == ["absent.nc"]
+    assert not (tmp_path / "store").exists()
