@@ -1,0 +1,27 @@
+"""What this distribution brings to ``sdo``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from astrodome import CommandSpec, SourceSpec, hookimpl
+
+
+@hookimpl
+def register_commands() -> Iterable[CommandSpec]:
+    yield CommandSpec(
+        "events",
+        "astrodome_hek_events.cli:app",
+        help="Solar events of the Heliophysics Event Knowledgebase.",
+        panel="Data",
+    )
+
+
+@hookimpl
+def register_sources() -> Iterable[SourceSpec]:
+    yield SourceSpec(
+        "events",
+        "hek",
+        "astrodome_hek_events.source:HekEvents",
+        summary="HEK events of the local store",
+    )

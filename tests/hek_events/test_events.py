@@ -1,0 +1,178 @@
+"""`sdo events import` and `list`, the same on SQLite and on a real PostgreSQL."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+
+import pytest
+from astrodome import AstrodomeError, sources
+from astrodome_hek_events.source import HekEvents
+from astrodome_hek_events.store import EventStore
+
+DAY = datetime(2012, 1, 1), datetime(2012, 1, 2)
+
+
+@pytest.fixture
+def stored(events, answer, database):
+    """A database with two active regions and a flare, and how to list it."""
+    events("import", answer(), "--db-connection-string", database).succeeded()
+
+    def ids(*args):
+        listed = events("list", *args, "--db-connection-string", database, "--json").succeeded()
+        return [row["kb_archivid"].rsplit("_", 1)[1] for row in listed.json]
+
+    return ids
+
+
+def test_events_are_listed_in_order_of_start_with_typed_columns(stored, events, database):
+    rows = events("list", "--db-connection-string", database, "--json").succeeded().json
+    assert [row["event_type"] for row in rows] == ["AR", "FL", "AR"]
+    region, flare, _ = rows
+    assert region["event_starttime"] == "2012-01-01T06:00:00"
+    assert region["event_probability"] == 0.75 and region["fl_goescls"] is None
+    corners = [region[f"hpc_{name}"] for name in ("x_min", "y_min", "x_max", "y_max")]
+    assert corners == [-352, 380, -268.75, 430]
+    assert (flare["ar_noaanum"], flare["fl_goescls"]) == (11389, "C2.4")
+    assert flare["event_peaktime"] == "2012-01-01T08:21:00" and flare["hpc_x_min"] is None
+
+
+@pytest.mark.parametrize(
+    ("args", "expected"),
+    [
+        (("--event-type", "fl"), ["F1"]),
+        (("--event-type", "FL", "--event_type", "AR"), ["AR1", "F1", "AR2"]),
+        (("--event-type", "CH"), []),
+        (("--start", "2012-01-01T08:36:00"), ["AR1", "AR2"]),
+        (("--end", "2012-01-01T08:00:00"), ["AR1"]),
+        (("--start", "2012-01-01T10:00:01", "--end", "2012-01-01T11:00:00"), ["AR2"]),
+        (("--at", "2012-01-01T08:35:20"), ["AR1", "F1"]),
+        (("--at", "2012-01-01T09:59:40Z"), ["AR1", "AR2"]),
+        (("--at", "2012-01-01T08:36:00"), ["AR1"]),
+        (("--observatory", "sdo", "--instrument", "aia"), ["AR1", "AR2"]),
+        (("--channel", "193"), ["AR1", "AR2"]),
+        (("--channel", "1_1"), []),
+        (("--limit", "2"), ["AR1", "F1"]),
+    ],
+)
+def test_every_filter_of_list_filters(stored, args, expected):
+    assert stored(*args) == expected
+
+
+def test_a_table_goes_to_people_and_tabs_to_pipes(stored, events, database):
+    lines = events("list", "--db-connection-string", database).succeeded().out.splitlines()
+    assert lines[0].split("\t")[:3] == ["event_type", "event_starttime", "event_endtime"]
+    assert lines[1].split("\t")[:2] == ["AR", "2012-01-01T06:00:00"]
+
+
+def test_the_record_stays_untouched_and_other_plugins_get_it(events, answer, database, monkeypatch):
+    path = answer()
+    monkeypatch.setenv("DB_CONNECTION_STRING", database)
+    events("import", path).succeeded()
+    source = HekEvents()
+    assert isinstance(source, sources.Events)
+    served = {record["kb_archivid"]: record for record in json.loads(path.read_text())["result"]}
+    found = source.search(*DAY)
+    assert len(found) == 3
+    for record in found:
+        assert json.dumps(record) == json.dumps(served[record["kb_archivid"]])
+    (flare,) = source.search(*DAY, ["FL"])
+    assert flare["frm_name"] == "SWPC"
+    noon = datetime(2012, 1, 1, 12, tzinfo=UTC)
+    assert [r["kb_archivid"][-3:] for r in source.search(noon, noon)] == ["AR2"]
+
+
+def test_an_event_that_is_issued_again_replaces_the_old_one(
+    stored, events, answer, make_event, database
+):
+    again = answer(make_event(ar_noaanum="11390"), make_event(ar_noaanum="11391"))
+    events("import", again, "--db-connection-string", database).succeeded()
+    rows = events("list", "--db-connection-string", database, "--json").json
+    assert [row["ar_noaanum"] for row in rows] == [11391, 11389, None]
+    first, *_ = EventStore(database).records()
+    assert first["ar_noaanum"] == "11391"
+
+
+def test_malformed_records_are_named_and_the_others_stored(events, answer, make_event, database):
+    bad = [
+        make_event(kb_archivid=""),
+        make_event(kb_archivid="ivo://a", event_type=None),
+        make_event(kb_archivid="ivo://b", event_starttime="2012-01-01T25:00:00"),
+        make_event(kb_archivid="ivo://c", event_endtime=[]),
+        make_event(kb_archivid="ivo://d", frm_name="null\0byte"),
+        make_event(kb_archivid="ivo://e\ud800"),
+        make_event(kb_archivid="ivo://" + "f" * 5000),
+        "no event",
+        None,
+    ]
+    result = events("import", answer(make_event(), *bad), "--db-connection-string", database)
+    assert result.code == 1
+    assert "1 events stored, 9 failed." in result.err
+    reasons = {
+        "record 2": "it has no kb_archivid",
+        "ivo://a": "it has no event_type",
+        "ivo://b": "it has no time in event_starttime but '2012-01-01T25:00:00'",
+        "ivo://c": "it has no time in event_endtime",
+        "ivo://d": "it has characters in frm_name that are no text",
+        "ivo://e": "it has characters in kb_archivid that are no text",
+        "ivo://ffff": "it has 5006 characters in kb_archivid",
+        "record 9": "it is a str, not an event",
+        "record 10": "it is a NoneType, not an event",
+    }
+    lines = [line for line in result.err.splitlines() if "failed  hek.json " in line]
+    for (name, reason), line in zip(reasons.items(), lines, strict=True):
+        assert f"hek.json {name}" in line and reason in line
+    assert len(EventStore(database).search()) == 1
+
+
+def test_odd_values_become_null_in_the_columns_and_stay_in_the_record(
+    events, answer, make_event, database
+):
+    odd = make_event(
+        ar_noaanum="about 11389",
+        hpc_x=float("nan"),
+        hpc_y="1e999",
+        event_peaktime="noon",
+        hpc_bbox="POLYGON((1 2,3",
+        event_score="\0",
+    )
+    events("import", answer(odd), "--db-connection-string", database).succeeded()
+    (row,) = EventStore(database).search()
+    for column in ("ar_noaanum", "hpc_x", "hpc_y", "event_peaktime", "hpc_x_min"):
+        assert row[column] is None
+    (record,) = EventStore(database).records()
+    assert record["hpc_y"] == "1e999" and record["hpc_bbox"] == "POLYGON((1 2,3"
+
+
+def test_records_given_by_a_program_may_hold_nan(make_event, database):
+    store = EventStore(database)
+    assert store.put([make_event(hpc_x=float("nan"))]).done == 1
+    assert store.records()[0]["hpc_x"] is None
+
+
+def test_a_list_of_records_is_read_too(events, answer, make_event, database, tmp_path):
+    path = tmp_path / "list.json"
+    path.write_text(json.dumps([make_event()]))
+    events("import", path, "--db-connection-string", database).succeeded()
+    assert len(EventStore(database).search()) == 1
+
+
+def test_several_writers_at_once_lose_nothing(make_event, database):
+    def write(writer):
+        EventStore(database).put(
+            make_event(kb_archivid=f"ivo://{writer}/{n}" if n else "ivo://shared")
+            for n in range(200)
+        )
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(write, range(4)))
+    assert len(EventStore(database).search()) == 4 * 199 + 1
+
+
+def test_an_empty_store_says_what_to_do(events, database):
+    result = events("list", "--db-connection-string", database)
+    assert result.code == 1
+    assert "There are no events in" in result.err and "sdo events import" in result.err
+    with pytest.raises(AstrodomeError, match="no events"):
+        HekEvents(database).search(*DAY)
