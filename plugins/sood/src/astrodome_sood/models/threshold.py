@@ -1,0 +1,55 @@
+"""The baseline without a model: what is much brighter than its image, is unusual."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from astrodome import AstrodomeError, models
+from numpy.typing import NDArray
+
+SIGMAS = 2.0
+
+
+class Threshold:
+    """Pixels above the image's mean + 2 standard deviations, by their intensity.
+
+    Intensities are scaled to 0 … 1. The score of an image is the mean of its map: how
+    much of it is unusually bright, and how bright. ``model.options.score: mean`` gives
+    sdo-cli's score instead, the mean intensity, which ranks by exposure alone.
+    """
+
+    def __init__(self) -> None:
+        self._mean = False
+
+    def train(
+        self,
+        train: models.ImageSet,
+        validation: models.ImageSet,
+        run: models.Run,
+        config: Mapping[str, Any],
+    ) -> None:
+        raise AstrodomeError("The threshold has nothing to learn.", "Use predict.", exit_code=2)
+
+    def load(self, path: Path | None, config: Mapping[str, Any]) -> None:
+        score = config["model"]["options"].get("score", "map")
+        if score not in ("map", "mean"):
+            raise AstrodomeError(
+                f"'model.options.score' of threshold is map or mean, not '{score}'.", exit_code=2
+            )
+        self._mean = score == "mean"
+
+    def score(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        maps = _intensity(batch) if self._mean else self.score_map(batch)
+        return maps.mean(axis=(1, 2))  # type: ignore[no-any-return]
+
+    def score_map(self, batch: NDArray[np.float32], mode: str = "") -> NDArray[np.float32]:
+        intensity = _intensity(batch)
+        mean, std = (f(intensity, axis=(1, 2), keepdims=True) for f in (np.mean, np.std))
+        return np.where(intensity > mean + SIGMAS * std, intensity, np.float32(0))
+
+
+def _intensity(batch: NDArray[np.float32]) -> NDArray[np.float32]:
+    return (batch.mean(axis=1) + 1) / 2  # type: ignore[no-any-return]

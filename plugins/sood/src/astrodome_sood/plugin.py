@@ -1,0 +1,34 @@
+"""What this distribution registers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from astrodome import CommandSpec, ModelSpec, hookimpl
+
+
+@hookimpl
+def register_commands() -> Iterable[CommandSpec]:
+    yield CommandSpec(
+        "sood",
+        "astrodome_sood.cli:app",
+        help="Find unusual images of the Sun and unusual places in them.",
+        panel="Models",
+    )
+
+
+@hookimpl
+def register_models() -> Iterable[ModelSpec]:
+    yield ModelSpec(
+        "sood",
+        "ce_vae",
+        "astrodome_sood.models.ce_vae:CeVae",
+        summary="Context-encoding variational autoencoder.",
+    )
+    yield ModelSpec(
+        "sood",
+        "threshold",
+        "astrodome_sood.models.threshold:Threshold",
+        summary="Brightness threshold, the baseline without a model.",
+        verbs=("predict",),
+    )

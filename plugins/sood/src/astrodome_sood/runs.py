@@ -1,0 +1,138 @@
+"""A training run from a folder of images to a finished run folder, whatever the model."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from astrodome import AstrodomeError, compute, console, files, models, settings
+
+from . import config as configuration
+from .datasets import folder
+
+TASK = "sood"
+DISTRIBUTIONS = ("astrodome-sood", "torch", "lightning", "numpy", "pillow")
+FREE = (
+    "train.n_epochs",
+    "train.print_every_iter",
+    "train.profile",
+    "train.wandb_run_id",
+    "data.data_dir",
+    "data.num_data_loader_workers",
+    "data.pin_memory",
+    "data.prefetch_factor",
+    "model.load_path",
+    "predict.",
+    "devices.",
+    "log_dir",
+    "debug",
+)
+"""Keys that may differ when a run goes on; whether the images are the same, their digest says."""
+
+
+def images_of(config: configuration.Config) -> folder.FolderImages:
+    """The images that a configuration names, decoded; the bad ones are left out and named.
+
+    Raises AstrodomeError when it names none, or a data set that is not an image folder.
+    """
+    data_dir = image_folder(config)
+    workers = config.data.num_data_loader_workers
+    return folder.FolderImages.read(data_dir, config.model.target_size, workers)
+
+
+def image_folder(config: configuration.Config) -> Path:
+    """The folder of images of a configuration."""
+    if config.data.dataset != "CuratedImageParameterDataset":
+        raise AstrodomeError(
+            f"'data.dataset' is {config.data.dataset}, which this version does not read: "
+            "it reads folders of images.",
+            "Use data.dataset=CuratedImageParameterDataset with a folder of JPEG or PNG images.",
+        )
+    if config.data.data_dir is None:
+        raise AstrodomeError(
+            "No folder of images is given.", "Use --data-dir, or data.data_dir.", exit_code=2
+        )
+    return config.data.data_dir
+
+
+def run_folder(model: str, config: configuration.Config) -> Path:
+    """Where a run goes: ``log_dir``, or ``runs/MODEL`` in the current folder."""
+    return config.log_dir or Path("runs") / model
+
+
+def train(model: str, config: configuration.Config) -> tuple[models.Run, compute.Outcome, bool]:
+    """Train a model, or go on with its run; gives the run, what became of the images, and
+    whether there was anything left to train.
+
+    Raises AstrodomeError when the run folder holds a run of another model, data or
+    configuration, or another process trains in it.
+    """
+    backend = models.get(TASK, model)
+    path = run_folder(model, config)
+    if config.train.wandb_run_id:
+        console.warn("'train.wandb_run_id' is not used: losses go to metrics.csv alone.")
+    with files.lock(path / ".lock", timeout=0):
+        files.sweep(path)
+        paths = folder.find(image_folder(config))
+        data_digest = files.digest(paths)
+        _check_same_run(path, model, config, data_digest)
+        images = images_of(config)
+        outcome = compute.Outcome(done=len(images), failed=images.failed)
+        earlier = models.Run(path).record
+        if earlier.get("status") == "finished" and earlier["n_epochs"] >= config.train.n_epochs:
+            return models.Run(path), outcome, False
+        training, validation = images.split(config.data.validation_share, config.seed)
+        run = models.Run.start(
+            path,
+            TASK,
+            model,
+            config.plain(),
+            data_dir=str(image_folder(config).absolute()),
+            n_epochs=config.train.n_epochs,
+            images=len(images),
+            train_images=len(training),
+            validation_images=len(validation),
+            unreadable_images=[name for name, _ in images.failed],
+            data_digest=data_digest,
+            seed=config.seed,
+            **models.provenance(DISTRIBUTIONS),
+        )
+        started = time.monotonic()
+        backend.train(training, validation, run, config.plain())
+        run.finish(seconds=round(time.monotonic() - started, 1))
+    return run, outcome, True
+
+
+def summary(run: models.Run) -> dict[str, Any]:
+    """What a training came to, in a line for each."""
+    record = run.record
+    keys = ["model", "parameters", "train_images", "validation_images", "epochs"]
+    keys += ["stopped_early", "best_epoch", "best_val_loss", "seconds"]
+    return {"run": str(run.path), **{key: record[key] for key in keys if key in record}}
+
+
+def _check_same_run(path: Path, model: str, config: configuration.Config, data_digest: str) -> None:
+    if not (path / "run.json").exists():
+        return
+    earlier = models.Run.open(path, TASK, model).record
+    if earlier.get("data_digest") != data_digest:
+        raise AstrodomeError(
+            f"{path} holds a run on other images.", "Choose another --log-dir for these."
+        )
+    saved = dict(_leaves(settings.read_yaml(path / "config.yaml")))
+    for key, value in _leaves(config.plain()):
+        if saved.get(key) != value and not key.startswith(FREE):
+            raise AstrodomeError(
+                f"{path} holds a run with {key} {saved.get(key)}, not {value}.",
+                "Choose another --log-dir, or the same configuration to go on.",
+            )
+
+
+def _leaves(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in node.items():
+        if isinstance(value, Mapping) and value:
+            yield from _leaves(value, f"{prefix}{key}.")
+        else:
+            yield prefix + key, value

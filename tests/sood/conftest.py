@@ -1,0 +1,83 @@
+"""Patches of the AIA image that sunpy ships, and a small model trained on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from astrodome.testing import Result, run
+from astrodome_sood.models.network import Vae
+from PIL import Image
+from sunpy.data.test import get_test_filepath
+
+SIZE = 32
+SMALL = ("--target-size", SIZE, "--batch-size", 8, "--lr", 1e-3, "--set", "model.z_dim=8")
+SMALL += ("--set", "model.fmap_sizes=[4,8,16]", "--set", "devices.gpus=0")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    """Networks of a few pixels, on cores that other tests share."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
+def sood() -> Callable[..., Result]:
+    """Run ``sdo sood …`` in this process."""
+
+    def call(*args: object) -> Result:
+        return run("sdo", "sood", *args, plugin="astrodome_sood.plugin")
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def small() -> tuple[object, ...]:
+    """Options of a network that trains in a second."""
+    return SMALL
+
+
+@pytest.fixture(scope="session")
+def sun() -> Image.Image:
+    """AIA 193 Å of 2013-06-24, grey."""
+    path = get_test_filepath("2013_06_24__17_31_30_84__SDO_AIA_AIA_193.jp2")
+    with Image.open(path) as image:
+        return image.convert("L")
+
+
+@pytest.fixture(scope="session")
+def patches(sun: Image.Image, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """48 patches of 32 px, named as ``sdo data patch`` names them."""
+    folder = tmp_path_factory.mktemp("patches")
+    corners = np.random.default_rng(1).integers(60, 330 - SIZE, (48, 2)).tolist()
+    for number, (x, y) in enumerate(corners):
+        patch = sun.crop((x, y, x + SIZE, y + SIZE))
+        patch.save(folder / f"2013-06-24T173130__193__{number}.jpeg", quality=95)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def trained(patches: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run folder of a small ceVAE after three epochs; tests only read it."""
+    folder = tmp_path_factory.mktemp("runs") / "trained"
+    args = ("--data-dir", patches, "--log-dir", folder, "--epochs", 3, *SMALL)
+    run("sdo", "sood", "ce_vae", "train", *args, plugin="astrodome_sood.plugin").succeeded()
+    return folder
+
+
+@pytest.fixture
+def net() -> Vae:
+    """A network with random weights, for 16 px images."""
+    torch.manual_seed(3)
+    return Vae(16, 1, 4, (4, 8)).double()
+
+
+@pytest.fixture
+def images(sun: Image.Image) -> torch.Tensor:
+    """Three different parts of the Sun, float64 (3, 1, 16, 16) in [-1, 1]."""
+    corners = ((150, 200), (220, 120), (60, 250))
+    parts = [np.asarray(sun.crop((x, y, x + 16, y + 16)), np.float64) for x, y in corners]
+    return torch.from_numpy(np.stack(parts)[:, None] / 127.5 - 1)

@@ -1,0 +1,89 @@
+"""The configuration: sdo-cli's files are read as they are, and faults are named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from astrodome import AstrodomeError
+from astrodome_sood import config
+
+OLDER = """
+model:
+  z_dim: {value: 64, desc: latent space dimension}
+  load_path: {value: null, desc: checkpoint}
+data:
+  dataset: {value: CuratedImageParameterDataset, desc: data set}
+  num_data_loader_workers: {value: 0, desc: workers}
+  prefetch_factor: {value: 4, desc: batches to prefetch}
+  sdo_ml_v2:
+    train_year: {value: 2010, desc: one year or several}
+    irradiance: {value: 1.0e-5, desc: quiet Sun only}
+devices: {gpus: {value: [0], desc: devices}}
+"""
+
+
+def test_the_older_form_is_read_and_defaults_beside_it_fill_the_rest(tmp_path: Path):
+    (tmp_path / "defaults.yaml").write_text(OLDER)
+    run = tmp_path / "run.yaml"
+    run.write_text("model: {fmap_sizes: [8, 16]}\ntrain: {lr: {value: 0.01, desc: rate}}\n")
+    read = config.load(run)
+    assert (read.model.z_dim, read.model.fmap_sizes, read.train.lr) == (64, [8, 16], 0.01)
+    assert read.data.sdo_ml_v2.train_year == [2010]
+    assert read.devices.gpus == [0]
+
+
+def test_options_win_over_the_file(tmp_path: Path):
+    run = tmp_path / "run.yaml"
+    run.write_text("model: {z_dim: 4, target_size: 64}\n")
+    overrides = config.assignments(["model.z_dim=8", "model.fmap_sizes=[4, 8]"])
+    read = config.load(run, overrides)
+    assert (read.model.z_dim, read.model.target_size) == (8, 64)
+    assert read.model.fmap_sizes == [4, 8]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("model: {z_dmi: 4}", ("model.z_dmi", "did you mean 'z_dim'")),
+        ("trian: {lr: 1}", ("'trian'", "did you mean 'train'")),
+        ("train: {n_epochs: many}", ("train.n_epochs", "valid integer", "'many'")),
+        ("model: {ce_factor: 2}", ("model.ce_factor", "less than or equal to 1")),
+        ("predict: {mode: pixels}", ("predict.mode", "'sample' or 'pixel'")),
+        ("data: {sdo_ml_v2: {storage_driver: s3}}", ("data.sdo_ml_v2.storage_driver", "'fs'")),
+    ],
+)
+def test_a_fault_in_a_file_names_the_file_the_key_and_what_was_expected(
+    tmp_path: Path, text: str, told: tuple[str, ...]
+):
+    run = tmp_path / "run.yaml"
+    run.write_text(text)
+    with pytest.raises(AstrodomeError) as failure:
+        config.load(run)
+    assert str(run) in failure.value.message
+    for part in told:
+        assert part in failure.value.message
+
+
+def test_a_fault_in_defaults_is_blamed_on_them_and_not_on_the_run(tmp_path: Path):
+    (tmp_path / "defaults.yaml").write_text("model: {z_dim: -1}")
+    run = tmp_path / "run.yaml"
+    run.write_text("model: {target_size: 64}")
+    with pytest.raises(AstrodomeError, match=r"defaults\.yaml: 'model\.z_dim'"):
+        config.load(run)
+
+
+@pytest.mark.parametrize("wrong", [["model.zdim=3"], ["model.z_dim"], ["seed=[1"]])
+def test_a_wrong_assignment_is_wrong_usage(wrong: list[str]):
+    with pytest.raises(AstrodomeError) as failure:
+        config.load(None, config.assignments(wrong))
+    assert failure.value.exit_code == 2
+
+
+def test_a_prediction_takes_the_shape_of_its_network_from_the_run(tmp_path: Path):
+    (tmp_path / "config.yaml").write_text(
+        "model: {z_dim: 8, load_path: elsewhere}\nlog_dir: there\npredict: {mode: pixel}\n"
+    )
+    read = config.load(None, {"model.load_path": str(tmp_path)}, over_run=True)
+    assert (read.model.z_dim, read.model.load_path) == (8, tmp_path)
+    assert (read.predict.mode, read.log_dir) == ("sample", None)
