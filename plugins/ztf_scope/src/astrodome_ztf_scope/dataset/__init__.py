@@ -1,0 +1,1 @@
+"""Data sets of SCoPe: reading, splitting and preparing what classifiers learn and score."""

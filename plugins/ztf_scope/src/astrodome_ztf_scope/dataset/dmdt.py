@@ -1,0 +1,158 @@
+"""Cells of a ``dmdt`` column as one array; the image of a light curve is 26 × 26 (dm, dt)."""
+
+from __future__ import annotations
+
+import json
+from io import BytesIO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from astrodome import AstrodomeError
+from numpy.typing import NDArray
+from pyarrow import csv
+
+SIZE = 26
+SHAPE = (SIZE, SIZE)
+
+
+def from_arrow(cells: pa.ChunkedArray, where: str, first: int = 0) -> NDArray[np.float32]:
+    """Images (N, 26, 26) of a column of nested lists or of JSON text.
+
+    A cell that holds no array (missing, ``nan``) becomes zeros, as does a value that is no
+    number. ``where`` and ``first`` name the file and its first row in errors.
+    """
+    parts = []
+    for chunk in cells.chunks:
+        parts.append(_from_array(chunk, where, first))
+        first += len(chunk)
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def _from_array(array: pa.Array, where: str, first: int) -> NDArray[np.float32]:
+    if pa.types.is_string(array.type) or pa.types.is_large_string(array.type):
+        return _from_text(array, where, first)
+    if _is_list(array.type):
+        return _from_lists(array, where, first)
+    if pa.types.is_null(array.type) or pa.types.is_floating(array.type):  # a column of NaN
+        return np.zeros((len(array), *SHAPE), np.float32)
+    raise AstrodomeError(f"{where}: the column 'dmdt' holds {array.type}, not 26 x 26 arrays.")
+
+
+def from_objects(
+    cells: NDArray[np.object_] | list[object], where: str, first: int = 0
+) -> NDArray[np.float32]:
+    """Images of cells that are lists or arrays in Python."""
+    images = np.zeros((len(cells), *SHAPE), np.float32)
+    for row, cell in enumerate(cells):
+        if not isinstance(cell, list | tuple | np.ndarray):
+            continue
+        try:
+            image = np.array([np.asarray(line, np.float32) for line in cell])
+        except (TypeError, ValueError):
+            raise _wrong(where, first + row, "is no array of numbers") from None
+        if image.shape != SHAPE:
+            raise _wrong(where, first + row, f"is {' x '.join(map(str, image.shape))}")
+        images[row] = image
+    return _finite(images)
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    return bool(
+        pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+    )
+
+
+def _from_lists(array: pa.Array, where: str, first: int) -> NDArray[np.float32]:
+    present = np.asarray(array.is_valid())
+    rows = array.filter(pa.array(present)) if not present.all() else array
+    if not _is_list(rows.type.value_type):
+        raise AstrodomeError(f"{where}: the column 'dmdt' holds {rows.type}, not 26 x 26 arrays.")
+    lines = rows.flatten()
+    _all_26(pc.list_value_length(rows), present, where, first, "lines")
+    _all_26(pc.list_value_length(lines), present, where, first, "columns")
+    values = lines.flatten().to_numpy(zero_copy_only=False)
+    images = np.asarray(values, np.float32).reshape(-1, *SHAPE)
+    return _finite(_scatter(images, present))
+
+
+def _all_26(
+    lengths: pa.Array, present: NDArray[np.bool_], where: str, first: int, what: str
+) -> None:
+    counts = np.asarray(lengths.fill_null(0))
+    wrong = np.flatnonzero(counts != SIZE)
+    if len(wrong):
+        per_row = 1 if what == "lines" else SIZE
+        row = np.flatnonzero(present)[wrong[0] // per_row]
+        raise _wrong(where, first + int(row), f"has {counts[wrong[0]]} {what}")
+
+
+def _from_text(array: pa.Array, where: str, first: int) -> NDArray[np.float32]:
+    array = array.fill_null("")
+    present = np.asarray(pc.starts_with(pc.ascii_ltrim_whitespace(array), "["))
+    rows = array if present.all() else array.filter(pa.array(present))
+    if not len(rows):
+        return np.zeros((len(array), *SHAPE), np.float32)
+    images = _parsed(rows)
+    if images is not None:
+        return _finite(_scatter(images, present))
+    cells = [  # another layout, or an error, which is to name the row
+        _json(cell, where, first + row) if present[row] else None
+        for row, cell in enumerate(array.to_pylist())
+    ]
+    return from_objects(cells, where, first)
+
+
+def _parsed(rows: pa.Array) -> NDArray[np.float32] | None:
+    """Texts of 26 × 26 numbers as one CSV of 676 columns, which Arrow parses fastest; or None."""
+    wide = rows.type == pa.large_string()
+    offsets = np.frombuffer(rows.buffers()[1], np.int64 if wide else np.int32)
+    start, end = offsets[rows.offset], offsets[rows.offset + len(rows)]
+    text = rows.buffers()[2].slice(int(start), int(end - start)).to_pybytes()
+    if text.count(b"[") != len(rows) * (SIZE + 1):
+        return None
+    text = text.translate(None, b"[ \t\r\n").replace(b"]]", b"\n").translate(None, b"]")
+    names = [str(i) for i in range(SIZE * SIZE)]
+    try:
+        table = csv.read_csv(
+            BytesIO(text),
+            csv.ReadOptions(column_names=names, block_size=1 << 22),
+            convert_options=csv.ConvertOptions(column_types=dict.fromkeys(names, pa.float32())),
+        )
+    except pa.ArrowInvalid:
+        return None
+    if table.num_rows != len(rows):
+        return None
+    images = np.empty((len(rows), SIZE * SIZE), np.float32)
+    for i, column in enumerate(table.columns):
+        images[:, i] = column.to_numpy()
+    return images.reshape(-1, *SHAPE)
+
+
+def _json(cell: str, where: str, row: int) -> object:
+    try:
+        return json.loads(cell)
+    except ValueError:
+        raise _wrong(where, row, "is no JSON") from None
+
+
+def _scatter(images: NDArray[np.float32], present: NDArray[np.bool_]) -> NDArray[np.float32]:
+    if present.all():
+        return images
+    all_rows = np.zeros((len(present), *SHAPE), np.float32)
+    all_rows[present] = images
+    return all_rows
+
+
+def _finite(images: NDArray[np.float32]) -> NDArray[np.float32]:
+    """An empty histogram that was divided by its own norm is NaN; it is zeros here."""
+    if np.isfinite(images.sum()):
+        return images
+    return np.nan_to_num(images, posinf=0.0, neginf=0.0)
+
+
+def _wrong(where: str, row: int, what: str) -> AstrodomeError:
+    return AstrodomeError(
+        f"{where}: the dmdt of row {row} {what}; it should be 26 x 26 numbers.",
+        "Rows are counted from 0, without the header.",
+    )

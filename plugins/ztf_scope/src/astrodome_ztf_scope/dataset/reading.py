@@ -1,0 +1,267 @@
+"""Data sets from CSV, Parquet and HDF5 files, whole or streamed with bounded memory.
+
+A row is a light curve: features, labels, ids, and its ``dmdt`` image, which every format
+stores in its own way.
+"""
+
+from __future__ import annotations
+
+import csv as lines
+import difflib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from astrodome import AstrodomeError
+from numpy.typing import NDArray
+from pyarrow import csv
+
+from . import dmdt, hdf5
+
+BLOCK = 1 << 25
+"""Bytes of CSV that are parsed at once."""
+NO_VALUE = ["", "None", "none", "null", "NULL", "nan", "NaN", "NAN", "N/A", "NA", "#N/A", "<NA>"]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Rows of a data set.
+
+    ``table`` holds all columns but ``dmdt``; its index counts the rows of the file from 0.
+    ``dmdt`` is float32 (N, 26, 26), or None where it was not asked for or is not in the file;
+    a row without an image has zeros. Integers with missing values stay integers (Int64).
+    """
+
+    table: pd.DataFrame
+    dmdt: NDArray[np.float32] | None
+    path: Path
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def take(self, rows: NDArray[np.intp]) -> Frame:
+        """These rows, by position."""
+        images = None if self.dmdt is None else self.dmdt[rows]
+        return Frame(self.table.iloc[rows], images, self.path)
+
+
+Chunk = tuple[pa.Table, NDArray[np.float32] | None]
+
+
+def read(path: Path, columns: Sequence[str] | None = None) -> Frame:
+    """The whole file; with ``columns`` only these, among which ``dmdt`` may be.
+
+    Raises AstrodomeError when the file cannot be read, a column is missing, or an image has
+    another shape than 26 × 26.
+    """
+    with _readable(path):
+        return _frame(path, *_join(path, list(_chunks(path, columns))), 0)
+
+
+def batches(
+    path: Path, columns: Sequence[str] | None = None, rows: int = 10_000, start: int = 0
+) -> Iterator[Frame]:
+    """The file in frames of ``rows`` rows each, the last one shorter, from row ``start`` on.
+
+    Memory grows with ``rows``, not with the file, except for an HDF5 file whose images are
+    pickled as one object, as SCoPe wrote them. A row is read as in :func:`read`.
+    """
+    with _readable(path):
+        held: list[Chunk] = []
+        count = 0
+        for chunk in _chunks(path, columns, rows, start):
+            held.append(chunk)
+            count += chunk[0].num_rows
+            if count >= rows:
+                table, images = _join(path, held)
+                for first in range(0, count - rows + 1, rows):
+                    yield _frame(path, *_cut(table, images, first, first + rows), start)
+                    start += rows
+                rest = count - count % rows
+                held = [_cut(table, images, rest, count)] if rest < count else []
+                count -= rest
+        if held:
+            yield _frame(path, *_join(path, held), start)
+
+
+def columns_of(path: Path) -> list[str]:
+    """Names of the columns of the file, ``dmdt`` among them if it is there."""
+    with _readable(path):
+        return _format(path)[0](path)
+
+
+def require(wanted: Iterable[str], names: Sequence[str], path: Path) -> None:
+    """Raise AstrodomeError for the first of these columns that the file lacks."""
+    for name in wanted:
+        if name not in names:
+            close = difflib.get_close_matches(name, names, 1, 0.7)
+            raise AstrodomeError(
+                f"{path} has no column '{name}'.",
+                f"Did you mean '{close[0]}'?" if close else f"It has {len(names)} columns.",
+            )
+        if names.count(name) > 1:
+            raise AstrodomeError(f"{path} has more than one column '{name}'.")
+
+
+def _chunks(
+    path: Path, columns: Sequence[str] | None, rows: int = 20_000, start: int = 0
+) -> Iterator[Chunk]:
+    names_of, chunks_of = _format(path)
+    names = names_of(path)
+    wanted = list(dict.fromkeys(names if columns is None else columns))
+    require(wanted, names, path)
+    yield from chunks_of(path, wanted, rows, start)
+
+
+def _csv_names(path: Path) -> list[str]:
+    with pa.input_stream(str(path)) as stream:
+        return _header(stream.read(1 << 20), path)[0]
+
+
+def _header(head: bytes, path: Path) -> tuple[list[str], int]:
+    """Names in the first line, and the bytes that it takes."""
+    line = head.partition(b"\n")[0]
+    names = next(lines.reader([line.decode("utf-8-sig")]), [])
+    if not names:
+        raise AstrodomeError(f"{path} is empty.")
+    return names, len(line) + 1
+
+
+def _csv_chunks(path: Path, wanted: list[str], rows: int, start: int) -> Iterator[Chunk]:
+    """Blocks of whole lines; types are found in each, and :func:`_join` makes them agree."""
+    convert = csv.ConvertOptions(
+        include_columns=wanted,
+        column_types={"dmdt": pa.string()},
+        null_values=NO_VALUE,
+    )
+    first = 0
+    with pa.input_stream(str(path)) as stream:
+        block = stream.read(BLOCK)
+        names, size = _header(block, path)
+        block = block[size:]
+        while block:
+            more = stream.read(BLOCK)
+            end = block.rfind(b"\n") + 1 if more else len(block)
+            whole, block = block[:end], block[end:] + more
+            if not whole.strip():
+                continue
+            table = _parse(whole, names, convert)
+            skip = min(max(start - first, 0), table.num_rows)
+            first += table.num_rows
+            if skip < table.num_rows:
+                yield _images(table.slice(skip), path, first - table.num_rows + skip)
+
+
+def _parse(block: bytes, names: list[str], convert: csv.ConvertOptions) -> pa.Table:
+    reading = csv.ReadOptions(column_names=names, block_size=BLOCK // 8)
+    return csv.read_csv(BytesIO(block), reading, convert_options=convert)
+
+
+def _parquet_names(path: Path) -> list[str]:
+    return list(pq.read_schema(path).names)
+
+
+def _parquet_chunks(path: Path, wanted: list[str], rows: int, start: int) -> Iterator[Chunk]:
+    # Without these, Arrow reads ahead as much of the file as it likes.
+    with pq.ParquetFile(path, pre_buffer=False, buffer_size=1 << 20) as file:
+        sizes = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
+        ends = np.cumsum(sizes)
+        group = int(np.searchsorted(ends, start, side="right"))
+        first = int(ends[group - 1]) if group else 0
+        groups = range(group, len(sizes))
+        for batch in file.iter_batches(rows, row_groups=groups, columns=wanted):
+            table = pa.Table.from_batches([batch]).select(wanted)
+            skip = min(max(start - first, 0), table.num_rows)
+            first += table.num_rows
+            if skip < table.num_rows:
+                yield _images(table.slice(skip), path, first - table.num_rows + skip)
+
+
+def _hdf5_chunks(path: Path, wanted: list[str], rows: int, start: int) -> Iterator[Chunk]:
+    for table, images in hdf5.chunks(path, wanted, rows, start):
+        yield pa.Table.from_pandas(table, preserve_index=False), images
+
+
+Names = Callable[[Path], list[str]]
+Chunks = Callable[[Path, list[str], int, int], Iterator[Chunk]]
+FORMATS: dict[str, tuple[Names, Chunks]] = {
+    ".csv": (_csv_names, _csv_chunks),
+    ".parquet": (_parquet_names, _parquet_chunks),
+    ".h5": (hdf5.names, _hdf5_chunks),
+    ".hdf5": (hdf5.names, _hdf5_chunks),
+}
+
+
+def _format(path: Path) -> tuple[Names, Chunks]:
+    kind = Path(path.name.lower().removesuffix(".gz")).suffix
+    if kind not in FORMATS:
+        raise AstrodomeError(
+            f"{path} is no data set that can be read: its name should end in {', '.join(FORMATS)}."
+        )
+    return FORMATS[kind]
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """What the libraries raise about a file, as one sentence."""
+    try:
+        yield
+    except (FileNotFoundError, IsADirectoryError):
+        raise AstrodomeError(f"There is no file {path}.", exit_code=2) from None
+    except (pa.ArrowException, OSError, RuntimeError, ValueError, KeyError) as error:
+        why = " ".join(str(error).split())[:200]
+        raise AstrodomeError(f"{path} cannot be read: {why}") from error
+
+
+def _images(table: pa.Table, path: Path, first: int) -> Chunk:
+    if "dmdt" not in table.column_names:
+        return table, None
+    images = dmdt.from_arrow(table["dmdt"], str(path), first)
+    return table.drop_columns("dmdt"), images
+
+
+def _join(path: Path, chunks: list[Chunk]) -> Chunk:
+    if not chunks:
+        raise AstrodomeError(f"{path} has no rows.")
+    if len(chunks) == 1:
+        return chunks[0]
+    tables = [table for table, _ in chunks]
+    for name in _mixed(tables):  # text, of which a feature or a label names the row later
+        tables = [t.set_column(i, name, t[i].cast(pa.string())) for t, i in _places(tables, name)]
+    table = pa.concat_tables(tables, promote_options="permissive")
+    images = [images for _, images in chunks if images is not None]
+    return table, np.concatenate(images) if images else None
+
+
+def _mixed(tables: list[pa.Table]) -> list[str]:
+    """Columns that hold text in one block and something else in another."""
+    kinds = [
+        (name, {table.field(name).type for table in tables} - {pa.null()})
+        for name in tables[0].column_names
+    ]
+    return [name for name, found in kinds if pa.string() in found and len(found) > 1]
+
+
+def _places(tables: list[pa.Table], name: str) -> list[tuple[pa.Table, int]]:
+    return [(table, table.column_names.index(name)) for table in tables]
+
+
+def _cut(table: pa.Table, images: NDArray[np.float32] | None, first: int, end: int) -> Chunk:
+    return table.slice(first, end - first), None if images is None else images[first:end]
+
+
+def _frame(path: Path, table: pa.Table, images: NDArray[np.float32] | None, first: int) -> Frame:
+    bare = table.replace_schema_metadata(None)
+    frame = bare.to_pandas()
+    for field in bare.schema:
+        if pa.types.is_integer(field.type) and bare[field.name].null_count:
+            whole = {field.type: pd.Int64Dtype()}  # a float would round the longest ids
+            frame[field.name] = bare[field.name].to_pandas(types_mapper=whole.get)
+    frame.index = pd.RangeIndex(first, first + len(frame))
+    return Frame(frame, images, path)

@@ -1,0 +1,148 @@
+"""Weights of the two-branch network as arrays, from Keras' and SCoPe's files, without Keras."""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from astrodome import AstrodomeError
+
+from .convolution import SHAPES, WIDTHS, Array
+
+DENSE = (256, 32)
+"""Units of the branch that looks at the features."""
+JOIN = (16, 1)
+"""Units of the layers after the branches meet."""
+CHECKPOINT = re.compile(r"layer_with_weights-(\d+)/(\w+)/\.ATTRIBUTES/VARIABLE_VALUE")
+ORDER = ("depthwise_kernel", "pointwise_kernel", "kernel", "bias")
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Arrays in Keras' shapes and order; a branch that the network has not is empty.
+
+    ``dense``: kernel (F, 256), bias, kernel (256, 32), bias. ``convolution``: depthwise
+    (3, 3, C, 1), pointwise (1, 1, C, D) and bias of each of the four. ``join``: kernel
+    (32 or 64, 16; first the part of the features), bias, kernel (16, 1), bias.
+    """
+
+    dense: tuple[Array, ...]
+    convolution: tuple[Array, ...]
+    join: tuple[Array, ...]
+
+    @classmethod
+    def of(cls, layers: Iterable[Sequence[Any]]) -> Weights:
+        """From the arrays of each layer, in order; ValueError when they are of another network."""
+        dense: list[Array] = []
+        convolution: list[Array] = []
+        for layer in layers:
+            arrays = [np.asarray(array, np.float32) for array in layer]
+            (convolution if arrays and arrays[0].ndim == 4 else dense).extend(arrays)
+        made = cls(tuple(dense[:-4]), tuple(convolution), tuple(dense[-4:]))
+        found = [array.shape for array in (*made.dense, *made.convolution, *made.join)]
+        if found != made._expected():
+            raise ValueError("these are no weights of SCoPe's two-branch network")
+        return made
+
+    @property
+    def features(self) -> int:
+        """How many features the network looks at."""
+        return len(self.dense[0]) if self.dense else 0
+
+    @property
+    def parameters(self) -> int:
+        return sum(array.size for array in (*self.dense, *self.convolution, *self.join))
+
+    def _expected(self) -> list[tuple[int, ...]]:
+        shapes: list[tuple[int, ...]] = []
+        if self.dense:
+            shapes += _chain(self.features, DENSE)
+        if self.convolution:
+            for k in range(0, len(SHAPES), 3):
+                shapes += [(3, 3, SHAPES[k][0], 1), (1, 1, *SHAPES[k + 1]), SHAPES[k + 2]]
+        both = DENSE[-1] * bool(self.dense) + WIDTHS[-1] * bool(self.convolution)
+        return shapes + _chain(both, JOIN)
+
+
+def _chain(inputs: int, units: Sequence[int]) -> list[tuple[int, ...]]:
+    befores = (inputs, *units)
+    return [
+        shape
+        for before, after in zip(befores, units, strict=False)
+        for shape in ((before, after), (after,))
+    ]
+
+
+def read(path: Path) -> Weights:
+    """Weights in a ``.keras`` or ``.h5`` file of Keras, or a checkpoint of TensorFlow (its prefix).
+
+    Raises AstrodomeError when there is none, or it holds no such network.
+    """
+    try:
+        if path.suffix == ".keras" and path.is_file():
+            layers = _keras(path)
+        elif path.suffix in {".h5", ".hdf5"} and path.is_file():
+            layers = _h5(path)
+        elif Path(f"{path}.index").is_file():
+            layers = _checkpoint(path)
+        elif path.exists():
+            raise ValueError("it ends neither in .keras nor in .h5")
+        else:
+            raise AstrodomeError(f"There is no model {path}.", "Train one: scope train.")
+        return Weights.of(layers)
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise AstrodomeError(f"{path} cannot be read as a DNN model: {error}.") from error
+
+
+def _keras(path: Path) -> list[list[Array]]:
+    """Keras 3 numbers the layers of a kind: dense, dense_1, …, dense_10."""
+    with zipfile.ZipFile(path) as archive, archive.open("model.weights.h5") as stored:
+        found: list[list[Array]] = []
+        with h5py.File(io.BytesIO(stored.read()), "r") as file:
+            layers = file["layers"]
+            for name in sorted(layers, key=_numbered):
+                variables = layers[name].get("vars", {})
+                if variables and re.match(r"dense|separable_conv2d", name):
+                    found.append([variables[key][()] for key in sorted(variables, key=int)])
+        return found
+
+
+def _numbered(name: str) -> tuple[str, int]:
+    stem, _, number = name.rpartition("_")
+    return (stem, int(number)) if stem and number.isdigit() else (name, 0)
+
+
+def _h5(path: Path) -> list[list[Array]]:
+    with h5py.File(path, "r") as file:
+        group = file.get("model_weights", file)
+        names = [(name, group[name].attrs["weight_names"]) for name in group.attrs["layer_names"]]
+        return [[group[name][key][()] for key in keys] for name, keys in names if len(keys)]
+
+
+def _checkpoint(prefix: Path) -> list[list[Array]]:
+    try:
+        import tensorflow as tf
+    except ImportError:
+        raise AstrodomeError(
+            f"{prefix} is a checkpoint of TensorFlow, which is not installed.",
+            "pip install 'astrodome-ztf-scope[dnn]'",
+        ) from None
+    try:
+        stored = tf.train.load_checkpoint(str(prefix))
+    except tf.errors.OpError as error:
+        raise ValueError(error.message) from error
+    layers: dict[int, dict[str, Array]] = {}
+    for key in stored.get_variable_to_shape_map():
+        if match := CHECKPOINT.fullmatch(key):
+            layers.setdefault(int(match[1]), {})[match[2]] = stored.get_tensor(key)
+    return [
+        [layers[number][name] for name in ORDER if name in layers[number]]
+        for number in sorted(layers)
+    ]

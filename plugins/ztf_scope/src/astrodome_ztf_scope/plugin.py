@@ -1,0 +1,66 @@
+"""What this distribution adds to ``scope``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from astrodome import CommandSpec, ModelSpec, hookimpl
+
+CLI = "astrodome_ztf_scope.cli"
+GCS = {"gcs": "astrodome_ztf_scope.services:Gcs"}
+
+
+@hookimpl
+def register_commands() -> Iterator[CommandSpec]:
+    yield CommandSpec(
+        "init",
+        f"{CLI}:init",
+        help="Write a commented configuration with all classes.",
+        panel="Configuration",
+        settings={
+            "kowalski": "astrodome_ztf_scope.services:Kowalski",
+            "fritz": "astrodome_ztf_scope.services:Fritz",
+            "wandb": "astrodome_ztf_scope.services:Wandb",
+        },
+    )
+    yield CommandSpec(
+        "classes",
+        f"{CLI}:classes",
+        help="Show the classes of the configured taxonomy and how each is trained.",
+        panel="Configuration",
+    )
+    yield CommandSpec(
+        "train",
+        "astrodome_ztf_scope.cli_train:command",
+        help="Train classifiers: every class and random state a run, many at a time.",
+        panel="Classifiers",
+    )
+    for name, about in (
+        ("predict", "Score sources with trained models, all classes in one pass over the files."),
+        ("evaluate", "Measure trained models on a labelled data set."),
+        ("report", "Write one HTML page about a group of trained classifiers."),
+    ):
+        yield CommandSpec(name, f"{CLI}:{name}", help=about, panel="Classifiers")
+    for name, about in (
+        ("fetch-datasets", "Fetch SCoPe's data sets from Google Cloud Storage."),
+        ("fetch-models", "Fetch SCoPe's trained models from Google Cloud Storage."),
+    ):
+        target = f"{CLI}:{name.replace('-', '_')}"
+        yield CommandSpec(name, target, help=about, panel="Data", settings=GCS)
+
+
+@hookimpl
+def register_models() -> Iterator[ModelSpec]:
+    yield ModelSpec(
+        "scope",
+        "dnn",
+        "astrodome_ztf_scope.models.dnn:Dnn",
+        summary="Two-branch network of the features and of the dmdt.",
+        extra="dnn",
+    )
+    yield ModelSpec(
+        "scope",
+        "xgb",
+        "astrodome_ztf_scope.models.xgb:Xgb",
+        summary="Boosted trees (XGBoost) of the features.",
+    )

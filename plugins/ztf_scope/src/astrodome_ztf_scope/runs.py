@@ -1,0 +1,138 @@
+"""Where trained classifiers are: a run folder for each group, algorithm, class and random state.
+
+``models/<group>/<algorithm>/<tag>/<random_state>/``; the place follows from what is trained, so
+that the same command finds what it left. A run that another one replaced is kept with its time:
+``<tag>/replaced/<random_state>.<YYYYMMDD_HHMMSS>``. Beside them there are files of SCoPe 0.9.5,
+named ``<tag>.<YYYYMMDD_HHMMSS>``: the network as ``.h5``, trees as ``.json`` with ``.params``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from astrodome import AstrodomeError, models, settings
+
+ROOT = Path("models")
+GROUP = "experiment"
+TASK = "scope"
+FINISHED = "finished"
+REPLACED = "replaced"
+OF_SCOPE = re.compile(r"(?P<tag>.+)\.(\d{4})(\d\d)(\d\d)_(\d\d)(\d\d)(\d\d)(?P<ending>\.h5|\.json)")
+ALGORITHMS = {".h5": "dnn", ".json": "xgb"}
+"""Names of SCoPe's files, and what is in them."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A finished run, or a file of SCoPe's; ``finished`` is its time, ISO 8601.
+
+    ``random_state`` is None where it is not known. ``configured`` is for a file what a run folder
+    holds beside its weights: JSON, from :func:`saved.configured`.
+    """
+
+    path: Path
+    tag: str
+    algorithm: str
+    random_state: int | None
+    finished: str
+    configured: str = ""
+
+    @property
+    def column(self) -> str:
+        """What its scores are called."""
+        return f"{self.tag}_{self.algorithm}"
+
+
+def folder(root: Path, group: str, algorithm: str, tag: str, random_state: int) -> Path:
+    return root / group / algorithm / tag / str(random_state)
+
+
+def find(place: Path) -> Iterator[Trained]:
+    """The finished runs at a folder or below it, without those that were replaced."""
+    for record in sorted(place.rglob("run.json")):
+        about = models.Run(record.parent).record
+        replaced = REPLACED in record.parent.relative_to(place).parts
+        if about.get("task") == TASK and about.get("status") == FINISHED and not replaced:
+            yield Trained(
+                record.parent,
+                about["tag"],
+                about["model"],
+                about["random_state"],
+                about["finished"],
+            )
+
+
+def read(folder: Path) -> tuple[models.Run, dict[str, Any]]:
+    """A finished run and its configuration; AstrodomeError when it is none, or not finished."""
+    run = models.Run.open(folder, TASK)
+    if run.record.get("status") != FINISHED:
+        raise AstrodomeError(f"The run in {folder} is not finished.", "Give its command again.")
+    return run, dict(settings.read_yaml(folder / "config.yaml"))
+
+
+def of_scope(place: Path) -> Iterator[Trained]:
+    """A file of SCoPe's, or those in a folder or below it.
+
+    Raises AstrodomeError for a file whose name does not say what it is.
+    """
+    for file in [place] if place.is_file() else sorted(place.rglob("*.*")):
+        if match := OF_SCOPE.fullmatch(file.name):
+            when = match.expand(r"\2-\3-\4T\5:\6:\7+00:00")
+            yield Trained(file, match["tag"], ALGORITHMS[match["ending"]], None, when)
+        elif file == place:
+            raise AstrodomeError(
+                f"The name of {file} does not say its class, as SCoPe's do.",
+                "Name it <tag>.<YYYYMMDD_HHMMSS>.h5 or .json, or give a run's folder.",
+                exit_code=2,
+            )
+
+
+def by_tag(root: Path) -> dict[str, list[Trained]]:
+    """All finished runs of a folder of groups, by class; none when there is no such folder."""
+    found: dict[str, list[Trained]] = {}
+    for run in find(root) if root.is_dir() else ():
+        found.setdefault(run.tag, []).append(run)
+    return found
+
+
+def counted(of_class: Sequence[Trained], root: Path) -> list[str]:
+    """How many runs of a class there are: ``experiment/dnn (3)``."""
+    names = Counter("/".join(run.path.relative_to(root).parts[:-2]) for run in of_class)
+    return [name if count == 1 else f"{name} ({count})" for name, count in names.items()]
+
+
+def choose(
+    places: Sequence[Path],
+    tags: Iterable[str] = (),
+    algorithm: str = "",
+    random_state: int | None = None,
+) -> list[Trained]:
+    """The run to score with for each class and algorithm, by tag: the one finished last.
+
+    ``places`` are folders to look in, and files of SCoPe's.
+    Raises AstrodomeError when there is none, or none of one of the ``tags``.
+    """
+    found: dict[tuple[str, str], Trained] = {}
+    wanted = list(dict.fromkeys(tags))
+    for place in places:
+        if not place.exists():
+            kind = "file" if place.suffix in ALGORITHMS else "folder"
+            raise AstrodomeError(f"There is no {kind} {place}.", "Train first: scope train.")
+        there = [*find(place), *of_scope(place)]
+        for run in sorted(there, key=lambda run: run.finished):
+            asked = not wanted or run.tag in wanted, not algorithm or run.algorithm == algorithm
+            if all(asked) and random_state in (None, run.random_state):
+                found[run.tag, run.algorithm] = run
+    where = ", ".join(map(str, places))
+    if missing := [tag for tag in wanted if all(tag != known for known, _ in found)]:
+        raise AstrodomeError(
+            f"There is no trained model of '{missing[0]}' in {where}.", "Train it: scope train."
+        )
+    if not found:
+        raise AstrodomeError(f"There is no trained model in {where}.", "Train one: scope train.")
+    return [found[key] for key in sorted(found)]

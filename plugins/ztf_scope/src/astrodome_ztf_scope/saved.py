@@ -1,0 +1,97 @@
+"""Saved classifiers, ready to score, with how features are prepared for them.
+
+A run folder holds all of that. A file of SCoPe's holds the weights alone: what belongs to them
+is taken from the configuration, and goes wherever the model is sent.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from astrodome import AstrodomeError, files, models
+
+from . import runs
+from .config import ScopeConfig
+from .dataset.preparation import Preparation
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A loaded classifier; ``path`` is its run folder or file, ``config`` what it was given."""
+
+    path: Path
+    algorithm: str
+    config: dict[str, Any]
+    preparation: Preparation
+    backend: Any
+
+    @property
+    def uses_dmdt(self) -> bool:
+        return uses_dmdt(self.backend, self.config)
+
+
+def uses_dmdt(backend: Any, config: Mapping[str, Any]) -> bool:
+    """Whether a backend looks at the dmdt; one that does not say so may."""
+    return bool(backend.uses_dmdt(config)) if hasattr(backend, "uses_dmdt") else True
+
+
+def load(trained: runs.Trained, threads: int = 0) -> Saved:
+    """The classifier of a run folder, or of a file that was :func:`configured`."""
+    if not trained.path.is_file():
+        return load_run(trained.path, threads)
+    if not trained.configured:
+        raise AstrodomeError(
+            f"{trained.path} holds weights alone.", "Give it a configuration: saved.configured."
+        )
+    given = json.loads(trained.configured)
+    preparation = Preparation.from_dict(given["preparation"])
+    return _loaded(trained.path, trained.algorithm, given["config"], preparation, threads)
+
+
+def load_run(folder: Path, threads: int = 0) -> Saved:
+    """The classifier of a run folder; AstrodomeError when it is none, or not finished."""
+    run, config = runs.read(folder)
+    return _loaded(folder, run.record["model"], config, Preparation.load(folder), threads)
+
+
+def configured(trained: runs.Trained, config: ScopeConfig) -> runs.Trained:
+    """A file of SCoPe's with what the configuration says of its class; a run folder as it is.
+
+    Raises AstrodomeError when the class is not configured, or lacks a statistic.
+    """
+    if not trained.path.is_file():
+        return trained
+    if trained.tag not in config.classes:
+        raise AstrodomeError(
+            f"{trained.path} is a model of '{trained.tag}', a class that {config.origin} lacks.",
+            "Name the configuration that it was trained with: --config FILE.",
+            exit_code=2,
+        )
+    entry = config.classes[trained.tag]
+    features = config.feature_sets[entry.features]
+    preparation = Preparation.configured(features, entry.scale_features, config.feature_stats)
+    given = {
+        "config": {
+            "tag": trained.tag,
+            "features": list(features.columns.values()),
+            "class": entry.model_dump(mode="json"),
+            "dnn": config.training.dnn.model_dump(),
+            "xgboost": config.training.xgboost.model_dump(),
+        },
+        "preparation": preparation.to_dict(),
+        "digest": files.digest([trained.path]),
+    }
+    return replace(trained, configured=json.dumps(given))
+
+
+def _loaded(
+    path: Path, algorithm: str, config: dict[str, Any], preparation: Preparation, threads: int
+) -> Saved:
+    config["threads"] = threads
+    backend = models.get(runs.TASK, algorithm)
+    backend.load(path, config)
+    return Saved(path, algorithm, config, preparation, backend)

@@ -1,0 +1,142 @@
+"""What ``training`` and the smaller sections of SCoPe's configuration may hold."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+
+class Section(BaseModel):
+    """A part of the configuration in which a key that is not known is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _switch(value: Any) -> Any:
+    """SCoPe tuned the switch ``amsgrad`` as a number; any but zero turned it on."""
+    return value != 0 if isinstance(value, int | float) else value
+
+
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+Count = Annotated[int, Field(ge=1)]
+Steps = tuple[int, int, int]
+"""start, stop (exclusive) and step of a grid."""
+
+
+class ClassConfig(Section):
+    """How the binary classifier of one class is trained; defaults are those of SCoPe.
+
+    ``label`` is the column of the data set, ``features`` the name of a feature set. A label
+    above ``threshold`` is a positive example. ``balance``: at most so many examples of the
+    larger side for one of the smaller, ``None`` for all.
+    """
+
+    label: str
+    features: str
+    threshold: float = Field(default=0.7, ge=0, lt=1)
+    balance: float | None = Field(default=None, gt=0)
+    weight_per_class: bool = False
+    scale_features: Literal["min_max", "median_std"] | None = "min_max"
+    test_size: Fraction = 0.1
+    val_size: Fraction = 0.1
+    random_state: int = Field(default=42, ge=0)
+    batch_size: Count = 64
+    shuffle_buffer_size: Count = 512
+    epochs: Count = 100
+    float_convert_types: tuple[int, int] | None = (64, 32)
+    lr: float = Field(default=3e-4, gt=0)
+    beta_1: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    beta_2: Annotated[float, Field(ge=0, lt=1)] = 0.999
+    epsilon: float = Field(default=1e-7, gt=0)
+    decay: float = Field(default=0.0, ge=0)
+    amsgrad: Annotated[bool, BeforeValidator(_switch)] = True
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    monitor: str = "val_loss"
+    patience: Count = 20
+    callbacks: tuple[str, ...] = ("reduce_lr_on_plateau", "early_stopping")
+    run_eagerly: bool = False
+    pre_trained_model: str | None = None
+    save: bool = False
+    plot: bool = False
+    weights_only: bool = False
+
+
+class Dnn(Section):
+    """Section ``training.dnn``: the network that all classes share."""
+
+    dense_branch: bool = True
+    conv_branch: bool = True
+    loss: str = "binary_crossentropy"
+    optimizer: Literal["adam", "sgd"] = "adam"
+
+
+class Grid(Section):
+    """The grid of the XGBoost search; ``subsample`` and ``colsample_bytree`` in tenths."""
+
+    max_depth: Steps = (3, 8, 2)
+    min_child_weight: Steps = (1, 6, 2)
+    subsample: Steps = (6, 11, 2)
+    colsample_bytree: Steps = (6, 11, 2)
+
+
+class Boosting(Section):
+    """Parameters of XGBoost beside the grid; ``eta`` lists the rates that the search tries."""
+
+    eta: tuple[float, ...] = (0.3, 0.2, 0.1, 0.05)
+    seed: int = 42
+    nfold: int = Field(default=5, ge=2)
+    metrics: tuple[str, ...] = ("auc",)
+    objective: str = "binary:logistic"
+    eval_metric: str = "auc"
+    early_stopping_rounds: Count = 10
+    num_boost_round: Count = 999
+
+
+class Plots(Section):
+    """What the plots of an XGBoost run show."""
+
+    cm_include_count: bool = False
+    cm_include_percent: bool = True
+    annotate_scores: bool = False
+
+
+class Xgboost(Section):
+    """Section ``training.xgboost``, which all classes share."""
+
+    gridsearch_params_start_stop_step: Grid = Grid()
+    other_training_params: Boosting = Boosting()
+    plot_params: Plots = Plots()
+
+
+class Training(Section):
+    """Section ``training``: data set, classes by tag, and what the classes share."""
+
+    dataset: str | None = None
+    classes: dict[str, ClassConfig]
+    dnn: Dnn = Dnn()
+    xgboost: Xgboost = Xgboost()
+
+
+class Inference(Section):
+    """Section ``inference``: fields to score and where the scores go."""
+
+    fields_to_run: list[int] | None = None
+    path_to_preds: str | None = None
+
+
+class FeatureGeneration(Section):
+    """Section ``feature_generation``: how features are computed from light curves.
+
+    ``dmdt_ints`` holds the edges of the dmdt image, ``dtints`` in days and ``dmints`` in mag.
+    """
+
+    path_to_features: str | None = None
+    dataset: str | None = None
+    ids_skipGaia: str | None = None
+    period_search: dict[str, Any] = Field(default_factory=dict)
+    period_algorithms: dict[str, list[str]] = Field(default_factory=dict)
+    fields_to_run: list[int] | None = None
+    cesium_features: list[str] | None = None
+    external_catalog_features: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    dmdt_ints: dict[Literal["dmints", "dtints"], list[float]] = Field(default_factory=dict)

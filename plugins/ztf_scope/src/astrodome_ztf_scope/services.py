@@ -1,0 +1,95 @@
+"""Settings of the services that SCoPe talks to; reading them contacts nobody."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
+
+from .schema import Section
+
+Protocol = Literal["https", "http"]
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class Service(Section):
+    """Where a service is, as one ``url`` or in SCoPe's parts, and the token for it."""
+
+    protocol: Protocol = "https"
+    host: str = ""
+    port: Port = 443
+    url: str = Field(default="", validate_default=True)
+    token: SecretStr | None = None
+
+    @field_validator("url")
+    @classmethod
+    def _from_parts(cls, url: str, info: ValidationInfo) -> str:
+        """``url`` is filled from the parts, so that one place says where a token goes."""
+        if url or not {"protocol", "host", "port"} <= info.data.keys():
+            return url.rstrip("/")
+        standard = {"https": 443, "http": 80}[info.data["protocol"]]
+        port = "" if info.data["port"] == standard else f":{info.data['port']}"
+        return f"{info.data['protocol']}://{info.data['host']}{port}"
+
+
+class Collections(Section):
+    """Names of Kowalski's catalogues."""
+
+    gaia: str = "Gaia_EDR3"
+    sources: str = "ZTF_sources_20240117"
+    features: str = "ZTF_source_features_DR16"
+    classifications: str = "ZTF_source_classifications_DR16"
+    alerts: str = "ZTF_alerts"
+
+
+class Instance(Section):
+    """One of several Kowalski instances; what is not given is as in the section."""
+
+    protocol: Protocol | None = None
+    host: str | None = None
+    port: Port | None = None
+    token: SecretStr | None = None
+    timeout: float | None = Field(default=None, gt=0)
+
+
+class Kowalski(Service):
+    """Section ``kowalski``: the catalogues; ``timeout`` in s, ``max_timestamp_hjd`` in days."""
+
+    host: str = "kowalski.caltech.edu"
+    hosts: dict[str, Instance | None] = Field(default_factory=dict)
+    alt_token: SecretStr | None = None
+    timeout: float = Field(default=300, gt=0)
+    collections: Collections = Collections()
+    max_timestamp_hjd: float | None = 2459951.5
+
+
+class Fritz(Service):
+    """Section ``fritz``: the marshal; ``rate`` in requests a second, ``sleep_time`` in seconds."""
+
+    host: str = "fritz.science"
+    rate: float | None = Field(default=None, gt=0)
+    max_attempts: int = Field(default=10, ge=1)
+    sleep_time: float = Field(default=5, ge=0)
+
+
+class Wandb(Section):
+    """Section ``wandb``: where runs are logged when that is asked for."""
+
+    entity: str | None = None
+    project: str = "scope"
+    token: SecretStr | None = None
+    sweep_config_dnn: dict[str, Any] = Field(default_factory=dict)
+
+
+class Gcs(Section):
+    """Section ``gcs``: Google Cloud Storage with SCoPe's ``bucket`` of data sets and models.
+
+    ``credentials`` is a JSON file of a service account or of ``gcloud``; ``token`` an access
+    token. With neither, those that ``gcloud auth application-default login`` left are used.
+    """
+
+    url: str = "https://storage.googleapis.com"
+    bucket: str = "ztf-scope"
+    project: str = ""
+    credentials: str | None = None
+    token: SecretStr | None = None

@@ -1,0 +1,279 @@
+"""Training: classes times random states, each a run of its own, in parallel over one data set.
+
+A run that is finished is not repeated unless its data or options changed; one that was killed
+is begun anew. What fails is kept with its reason and does not stop the others.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from astrodome import AstrodomeError, compute, files, models
+from numpy.typing import NDArray
+
+from . import evaluation, runs
+from .config import ScopeConfig
+from .dataset import reading, sharing
+from .dataset.examples import Labelled
+from .dataset.preparation import Preparation, find, numbers, usable
+from .dataset.selection import NON_VARIABLE, POSITION, VARIABLE, Split, select, sources
+from .features import FeatureSet
+from .plan import Job, Options, backend_name, plan
+from .saved import uses_dmdt
+from .schema import ClassConfig
+
+IDS = ("_id", "ztf_id", "obj_id", "fritz_name", "ra", "dec")
+"""Columns that a split keeps of the data set, where there are any."""
+QUIET = {"OMP_WAIT_POLICY": "PASSIVE", "TF_CPP_MIN_LOG_LEVEL": "2", "TF_ENABLE_ONEDNN_OPTS": "0"}
+"""Of a process that trains, unless set: threads that wait leave the cores to the runs beside,
+and TensorFlow does not tell what it is built for."""
+
+
+Row = dict[str, Any]
+
+
+def train(
+    config: ScopeConfig,
+    dataset: Path,
+    tags: Sequence[str],
+    options: Options,
+    watch: Callable[[Sequence[Job]], None] = lambda jobs: None,
+) -> Iterator[compute.Done[Job, Row]]:
+    """Train these classes and yield each run as it ends, with its metrics on the test part.
+
+    ``watch`` is told what is going to be done before it is. Raises AstrodomeError when nothing
+    can be trained: an unknown class, a data set that cannot be read, an option out of range.
+    """
+    backend = type(models.get(runs.TASK, options.algorithm))
+    algorithm = backend_name(options.algorithm)
+    if not dataset.is_file():
+        raise AstrodomeError(f"There is no data set {dataset}.", exit_code=2)
+    with tempfile.TemporaryDirectory(prefix="scope-") as scratch:
+        about = {
+            "dataset": str(dataset),
+            "dataset_digest": files.digest([dataset]),
+            **models.provenance(["astrodome-ztf-scope", "keras", "tensorflow", "xgboost"]),
+        }
+        jobs = [
+            replace(job, about=about)
+            for job in plan(config, tags, options, backend, algorithm, Path(scratch))
+        ]
+        watch(jobs)
+        todo = []
+        for job in jobs:
+            if job.finished():
+                yield compute.Done(job, summary(job, done="before"))
+            else:
+                todo.append(job)
+        if todo:
+            yield from _parallel(todo, dataset, Path(scratch), min(options.processes, len(jobs)))
+        if any(job.save for job in todo):
+            _report(options.root / options.group)
+
+
+def _parallel(
+    todo: list[Job], dataset: Path, scratch: Path, jobs: int
+) -> Iterator[compute.Done[Job, Row]]:
+    frame = reading.read(dataset, columns(todo, dataset))
+    owners = sources(frame, todo[0].group_by)
+    shared = sharing.share(frame, owners, scratch)
+    del frame
+    yield from compute.map(partial(_run, shared=shared), todo, jobs=jobs, fresh=True)
+
+
+def columns(jobs: Sequence[Job], dataset: Path) -> list[str]:
+    """What is read of the data set; a column that it lacks is missed by the class that needs it.
+
+    The images only when a backend looks at them; AstrodomeError when they are not there.
+    """
+    wanted = set(IDS) | {VARIABLE, NON_VARIABLE}
+    for job in jobs:
+        wanted |= {*job.features.columns, *job.features.columns.values()}
+        wanted.add(job.config["class"]["label"])
+    if jobs[0].group_by and jobs[0].group_by != POSITION:
+        wanted.add(jobs[0].group_by)
+    available = reading.columns_of(dataset)
+    if uses_dmdt(jobs[0].classifier, jobs[0].config):
+        if "dmdt" not in available:
+            raise AstrodomeError(
+                f"{dataset} has no column 'dmdt', which the convolutions look at.",
+                "Train on features alone: --conv-branch=false",
+            )
+        wanted.add("dmdt")
+    return [name for name in available if name in wanted]
+
+
+def _run(job: Job, shared: sharing.Shared) -> Row:
+    os.environ.update({**QUIET, **os.environ, **job.environment})
+    frame, owners = sharing.attach(shared)
+    if not job.save:
+        return run(job, frame, owners)
+    with files.lock(job.place.parent / f".{job.random_state}.lock", timeout=0):
+        return run(job, frame, owners)
+
+
+def run(job: Job, frame: reading.Frame, owners: NDArray[np.intp] | None = None) -> Row:
+    """Train one classifier and measure what it saved."""
+    started = time.perf_counter()
+    entry = ClassConfig.model_validate(job.config["class"])
+    split = select(
+        frame,
+        job.tag,
+        entry,
+        usable=_usable(frame, job.features),
+        group_by=job.group_by,
+        groups=owners,
+    )
+    _clear(job)
+    record = models.Run.start(
+        job.folder, runs.TASK, job.algorithm, job.config, tag=job.tag, random_state=job.random_state
+    )
+    scale = entry.scale_features
+    preparation = Preparation.fit(
+        frame.take(split.train), job.features, scale, job.stats, job.random_state
+    )
+    preparation.save(job.folder)
+
+    parts = dict(split.parts)
+    rows = np.concatenate(list(parts.values()))
+    features, _ = preparation.apply(frame.table.iloc[rows], job.config["threads"])
+    ends = np.cumsum([len(part) for part in parts.values()])
+    prepared = dict(zip(parts, np.split(features, ends[:-1]), strict=True))
+    images = frame.dmdt if uses_dmdt(job.classifier, job.config) else None
+
+    def labelled(part: str) -> Labelled:
+        chosen = parts[part]
+        shown = None if images is None else images[chosen]
+        return Labelled(prepared[part], shown, split.target[chosen], split.weight[chosen])
+
+    job.classifier().train(labelled("train"), labelled("validation"), record, job.config)
+
+    saved = job.classifier()  # what is measured is what others will load
+    saved.load(job.folder, job.config)
+    scores = [
+        saved.predict(prepared[part], None if images is None else images[chosen])
+        for part, chosen in parts.items()
+    ]
+    measured = _measured(job.folder, frame, split, np.concatenate(scores))
+    seconds = time.perf_counter() - started
+    record.finish(digest=job.digest, group_by=job.group_by, seconds=round(seconds, 1), **job.about)
+    if job.plot:
+        _plots(job.folder)
+    if job.plot_model:
+        _layers(job.folder)
+    return summary(job, measured)
+
+
+def _usable(frame: reading.Frame, features: FeatureSet) -> NDArray[np.bool_]:
+    """Rows (N,) that can be learned from; AstrodomeError when a column leaves none."""
+    rows = usable(frame, features)
+    if not rows.any():
+        columns = find(features.columns, list(frame.table.columns), frame.path)
+        values = numbers(frame.table, columns, frame.path)
+        emptiest = columns[int(np.isnan(values).sum(axis=0).argmax())]
+        raise AstrodomeError(
+            f"{frame.path}: the column '{emptiest}' has no value in any usable row.",
+            "Leave the feature out of the set: include: false.",
+        )
+    return rows
+
+
+def _measured(
+    folder: Path, frame: reading.Frame, split: Split, scores: NDArray[np.float32]
+) -> dict[str, Any]:
+    """Write ``split.parquet`` and ``metrics.json``."""
+    rows = np.concatenate(list(split.parts.values()))
+    table = frame.table.iloc[rows]
+    parts = np.repeat(list(split.parts), [len(part) for part in split.parts.values()])
+    kept = pd.DataFrame(
+        {
+            "row": table.index.to_numpy(),
+            **{name: table[name].to_numpy() for name in IDS if name in table},
+            "part": parts,
+            "target": split.target[rows],
+            "score": scores,
+        }
+    )
+    files.write_parquet(folder / "split.parquet", pa.Table.from_pandas(kept, preserve_index=False))
+    measured = evaluation.measure_split(kept)
+    files.write_text(folder / "metrics.json", json.dumps(measured, indent=1) + "\n")
+    return measured
+
+
+def summary(job: Job, measured: Mapping[str, Any] | None = None, done: str = "now") -> Row:
+    """A row of the closing table: the metrics on the test part, and where the run is."""
+    if measured is None:
+        measured = evaluation.metrics_of(job.folder)
+    test = measured.get("test", {})
+    return {
+        "tag": job.tag,
+        "algorithm": job.algorithm,
+        "random_state": job.random_state,
+        "sources": test.get("sources"),
+        "positive": test.get("positive"),
+        **{name: test.get(name) for name in evaluation.METRICS},
+        "trained": done,
+        "run": str(job.folder) if job.save else None,
+    }
+
+
+def failed(job: Job, error: str) -> Row:
+    """The row of a run that came to nothing."""
+    about = {"tag": job.tag, "algorithm": job.algorithm, "random_state": job.random_state}
+    return {**about, "trained": "failed", "error": error}
+
+
+def _clear(job: Job) -> None:
+    """Make room: what was left unfinished goes, a finished run is kept with its time."""
+    earlier = models.Run(job.folder).record
+    if earlier.get("status") == runs.FINISHED:
+        when = "".join(c for c in earlier["finished"][:19] if c.isdigit())
+        aside = job.folder.parent / runs.REPLACED / f"{job.folder.name}.{when[:8]}_{when[8:]}"
+        shutil.rmtree(aside, ignore_errors=True)
+        aside.parent.mkdir(exist_ok=True)
+        job.folder.rename(aside)
+    shutil.rmtree(job.folder, ignore_errors=True)
+
+
+def _plots(folder: Path) -> None:
+    from . import plots
+
+    metrics = folder / "metrics.csv"
+    plots.write(
+        folder / "plots",
+        pd.read_parquet(folder / "split.parquet", columns=["part", "target", "score"]),
+        models.Run(folder).record.get("importance"),
+        pd.read_csv(metrics) if metrics.is_file() else None,
+    )
+
+
+def _layers(folder: Path) -> None:
+    """Write the layers of a Keras model with their shapes and parameters."""
+    if not (folder / "model.keras").exists():
+        return
+    import keras
+
+    lines: list[str] = []
+    model = keras.saving.load_model(folder / "model.keras", compile=False)
+    model.summary(100, print_fn=lambda text, **_: lines.append(text))
+    files.write_text(folder / "plots" / "network.txt", "\n".join(lines) + "\n")
+
+
+def _report(group: Path) -> None:
+    """The page of the group, unless nothing in it is finished."""
+    from . import report
+
+    if any(runs.find(group)):
+        report.write(group)

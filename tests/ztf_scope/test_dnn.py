@@ -1,0 +1,377 @@
+"""The two-branch network: what it is made of, that it learns, and that its scores hold."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from astrodome import AstrodomeError, models
+from astrodome_ztf_scope.dataset.examples import Labelled
+from astrodome_ztf_scope.models import convolution, weights
+from astrodome_ztf_scope.models.dnn import Dnn, callbacks, compile_
+from astrodome_ztf_scope.schema import ClassConfig
+from astrodome_ztf_scope.schema import Dnn as Shared
+from sklearn.metrics import roc_auc_score
+
+network = pytest.importorskip("astrodome_ztf_scope.models.network", exc_type=AstrodomeError)
+keras = network.keras
+
+FEATURES = ["wstd", "iqr", "skew", "stetson_j", "f1_power", "inv_vonneumannratio", "sw", "ad"]
+
+
+def config(features: list[str] = FEATURES, threads: int = 2, **given: Any) -> dict[str, Any]:
+    shared = {name: given.pop(name) for name in Shared.model_fields if name in given}
+    entry = ClassConfig(label="pulsator", features="few", **given)
+    return {
+        "tag": "puls",
+        "features": features,
+        "class": entry.model_dump(),
+        "dnn": Shared(**shared).model_dump(),
+        "threads": threads,
+    }
+
+
+@pytest.fixture(scope="module")
+def stars(sky: Callable[..., Any]) -> tuple[Labelled, Labelled]:
+    """Pulsators among other stars, with features between 0 and 1: training and validation."""
+    made = sky(1200)
+    found = made.table[FEATURES].to_numpy(np.float32)
+    order = np.argsort(np.argsort(found, axis=0), axis=0)
+    features = (order / len(found)).astype(np.float32)
+    target = (made.table["pulsator"] > 0.7).to_numpy(np.float32)
+    weight = np.ones_like(target)
+
+    def part(rows: slice) -> Labelled:
+        return Labelled(features[rows], made.dmdt[rows], target[rows], weight[rows])
+
+    return part(slice(0, 900)), part(slice(900, None))
+
+
+@pytest.fixture
+def trained(stars: tuple[Labelled, Labelled], tmp_path: Path) -> Callable[..., Dnn]:
+    """Train in ``tmp_path / name`` and load what was saved; eagerly, as graphs take longer."""
+
+    def train(name: str, **given: Any) -> Dnn:
+        settings = config(**{"epochs": 1, "lr": 3e-3, "run_eagerly": True, **given})
+        run = models.Run.start(tmp_path / name, "scope", "dnn", {})
+        Dnn().train(*stars, run, settings)
+        made = Dnn()
+        made.load(run.path, settings)
+        return made
+
+    return train
+
+
+def images(count: int, seed: int = 0) -> np.ndarray[Any, np.dtype[np.float32]]:
+    return np.random.default_rng(seed).random((count, 26, 26), np.float32)
+
+
+@pytest.mark.parametrize(
+    ("features", "branches", "parameters"),
+    [(35, (True, True), 20_986), (61, (True, True), 27_642), (35, (True, False), 17_985)],
+)
+def test_the_network_is_that_of_scope(
+    features: int, branches: tuple[bool, bool], parameters: int
+) -> None:
+    shape = {"dense": branches[0], "images": branches[1]}
+    standard, quick = network.network(features, **shape), network.quick(features, **shape)
+    assert standard.count_params() == quick.count_params() == parameters
+    assert network.weights(standard).parameters == parameters
+
+
+def test_a_network_without_branches_is_refused() -> None:
+    with pytest.raises(AstrodomeError, match="One of the two branches"):
+        network.network(35, dense=False, images=False)
+
+
+def test_the_kernels_give_what_keras_layers_give_and_their_gradients() -> None:
+    keras.utils.set_random_seed(1)
+    standard, quick = network.network(5), network.quick(5, threads=2)
+    learned = network.weights(standard)
+    biased = [w + 0.1 if w.ndim == 1 else w for w in learned.convolution]  # as after some steps
+    network.give(standard, weights.Weights(learned.dense, tuple(biased), learned.join))
+    network.give(quick, network.weights(standard))
+    features, target = np.zeros((40, 5), np.float32), np.arange(40)[:, None] % 2
+    batch = [features, images(40)[..., None]]
+    assert np.allclose(
+        standard.predict(batch, verbose=0), quick.predict(batch, verbose=0), atol=1e-6
+    )
+    for model in (standard, quick):
+        for layer in model.layers:
+            if isinstance(layer, keras.layers.Dropout):
+                layer.rate = 0.0
+    branch = next(layer for layer in quick.layers if isinstance(layer, network.Branch))
+    branch.rate = 0.0
+    for model in (standard, quick):
+        model.compile(keras.optimizers.SGD(1.0), "binary_crossentropy", run_eagerly=True)
+        model.train_on_batch(batch, target)
+    found, wanted = (network.weights(model).convolution for model in (quick, standard))
+    for ours, theirs in zip(found, wanted, strict=True):
+        assert np.allclose(ours, theirs, atol=1e-5)
+
+
+def test_dropout_drops_as_keras_does_and_belongs_to_the_seed() -> None:
+    given = images(400)
+    picture = keras.Input((26, 26, 1))
+    standard = keras.Model(picture, network._convolutions(picture))
+    learned = [np.abs(array) for array in standard.get_weights()]
+    standard.set_weights(learned)
+    dropped = convolution.forward(given, learned, seed=3, rate=0.25)
+    assert (dropped == convolution.forward(given, learned, 3, 0.25, threads=2)).all()
+    assert (dropped != convolution.forward(given, learned, 4, 0.25)).any()
+    theirs = keras.ops.convert_to_numpy(standard(given[..., None], training=True))
+    assert np.allclose(dropped.mean(0), theirs.mean(0), rtol=0.02)
+    assert np.allclose(dropped.std(0), theirs.std(0), rtol=0.2)
+
+
+def test_it_learns_from_the_features_of_stars(
+    trained: Callable[..., Dnn], stars: tuple[Labelled, Labelled], tmp_path: Path
+) -> None:
+    held = stars[1]
+    made = trained("stars", epochs=8, run_eagerly=False)
+    assert roc_auc_score(held.target, made.predict(held.features, held.dmdt)) > 0.75
+    assert models.Run.open(tmp_path / "stars").record["dnn"]["epochs"] == 8
+    assert (tmp_path / "stars" / "metrics.csv").read_text().count("\n") == 9
+
+
+def test_it_learns_from_images_alone(tmp_path: Path) -> None:
+    target = np.arange(300, dtype=np.float32) % 2
+    given = images(300)
+    given[target > 0, :13] = 0  # light on one side only
+    whole = Labelled(np.zeros((300, 8), np.float32), given, target, np.ones_like(target))
+    run = models.Run.start(tmp_path / "run", "scope", "dnn", {})
+    made = Dnn()
+    made.train(whole, whole, run, config(dense_branch=False, epochs=6, lr=0.01, batch_size=16))
+    assert roc_auc_score(target, made.predict(whole.features, given)) > 0.9
+
+
+def test_the_same_seed_gives_the_same_scores_and_another_seed_others(
+    trained: Callable[..., Dnn], stars: tuple[Labelled, Labelled]
+) -> None:
+    held = stars[1]
+    first, again, threads, other = (
+        trained(name, batch_size=300, **given).predict(held.features, held.dmdt)
+        for name, given in (
+            ("a", {}),
+            ("b", {}),
+            ("c", {"threads": 1}),
+            ("d", {"random_state": 7}),
+        )
+    )
+    assert (first == again).all()
+    assert np.allclose(first, threads, atol=1e-5)
+    assert not np.allclose(first, other, atol=1e-3)
+
+
+def test_the_saved_model_is_plain_keras_and_a_score_does_not_depend_on_others(
+    trained: Callable[..., Dnn], stars: tuple[Labelled, Labelled], tmp_path: Path
+) -> None:
+    held = stars[1]
+    made = trained("run")
+    scores = made.predict(held.features, held.dmdt)
+    plain = keras.models.load_model(tmp_path / "run" / "model.keras")
+    theirs = plain.predict([held.features, held.dmdt[..., None]], verbose=0)[:, 0]
+    assert np.allclose(scores, theirs, atol=1e-5)
+    assert held.dmdt is not None
+    for rows in (slice(7, 8), slice(100, 290), slice(3, None, 5)):
+        assert (made.predict(held.features[rows], held.dmdt[rows]) == scores[rows]).all()
+
+
+def test_classes_scored_together_get_what_each_gets_alone(
+    trained: Callable[..., Dnn], stars: tuple[Labelled, Labelled]
+) -> None:
+    held = stars[1]
+    both, features_only = trained("both"), trained("features", epochs=1, conv_branch=False)
+    scores = Dnn.together([both, features_only])([held.features] * 2, held.dmdt)
+    assert (scores[:, 0] == both.predict(held.features, held.dmdt)).all()
+    assert (scores[:, 1] == features_only.predict(held.features)).all()
+
+
+def test_what_the_class_says_of_the_optimizer_is_what_trains() -> None:
+    model = network.network(8, images=False)
+    compile_(model, config(lr=0.0126, epsilon=4.2e-8, amsgrad=False, beta_1=0.8, beta_2=0.99))
+    adam = model.optimizer
+    assert float(np.asarray(adam.learning_rate)) == pytest.approx(0.0126)
+    assert (adam.epsilon, adam.amsgrad, adam.beta_1, adam.beta_2) == (4.2e-8, False, 0.8, 0.99)
+    compile_(model, config(optimizer="sgd", lr=0.01, momentum=0.7))
+    assert model.optimizer.nesterov and model.optimizer.momentum == 0.7
+    compile_(model, config(lr=0.01, decay=0.5))
+    rates = [float(np.asarray(model.optimizer._learning_rate(step))) for step in (0, 2)]
+    assert rates == pytest.approx([0.01, 0.005])
+
+
+def test_the_rate_is_lowered_before_training_stops(tmp_path: Path) -> None:
+    made = callbacks(config(patience=6)["class"], tmp_path)
+    plateau = next(one for one in made if isinstance(one, keras.callbacks.ReduceLROnPlateau))
+    stop = next(one for one in made if isinstance(one, keras.callbacks.EarlyStopping))
+    assert plateau.patience < stop.patience == 6
+    with pytest.raises(AstrodomeError, match="no callback 'magic'"):
+        callbacks(config(callbacks=("magic",))["class"], tmp_path)
+
+
+def test_every_row_is_used_also_where_there_are_fewer_than_a_batch(
+    stars: tuple[Labelled, Labelled], tmp_path: Path
+) -> None:
+    train, held = stars
+    few = Labelled(train.features[:70], None, train.target[:70], train.weight[:70])
+    seen = []
+
+    class Count(keras.callbacks.Callback):  # type: ignore[misc, name-defined]
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+            seen.append(batch)
+
+    settings = config(conv_branch=False, run_eagerly=True)
+    model = network.network(len(FEATURES), images=False)
+    compile_(model, settings)
+    model.fit([few.features], few.target, batch_size=64, callbacks=[Count()], verbose=0)
+    assert len(seen) == 2
+    run = models.Run.start(tmp_path / "few", "scope", "dnn", {})
+    Dnn().train(
+        few, held, run, config(conv_branch=False, epochs=1, batch_size=500, run_eagerly=True)
+    )
+    assert run.record["dnn"]["epochs"] == 1
+
+
+@pytest.mark.parametrize("name", ["model.keras", "puls.20230401_120000.h5", "only.weights.h5"])
+def test_a_model_of_keras_or_of_scope_is_read_and_trains_on(
+    name: str, trained: Callable[..., Dnn], stars: tuple[Labelled, Labelled], tmp_path: Path
+) -> None:
+    held = stars[1]
+    earlier, path = network.network(len(FEATURES)), tmp_path / name
+    if name.endswith(".weights.h5"):
+        _save_weights_as_keras_2(earlier, path)
+    else:
+        earlier.save(path)
+    made = Dnn()
+    made.load(path, config())
+    theirs = earlier.predict([held.features, held.dmdt[..., None]], verbose=0)[:, 0]
+    assert np.allclose(made.predict(held.features, held.dmdt), theirs, atol=1e-5)
+    on = trained("on", epochs=1, lr=1e-12, pre_trained_model=str(path))
+    assert np.allclose(on.predict(held.features, held.dmdt), theirs, atol=1e-5)
+
+
+def _save_weights_as_keras_2(model: Any, path: Path) -> None:
+    """``save_weights`` of Keras 2: groups named like the layers, at the top."""
+    import h5py
+
+    with h5py.File(path, "w") as file:
+        file.attrs["layer_names"] = [layer.name for layer in model.layers]
+        for layer in model.layers:
+            names = [f"{layer.name}/{variable.name}:0" for variable in layer.weights]
+            group = file.create_group(layer.name)
+            group.attrs["weight_names"] = names
+            for name, value in zip(names, layer.get_weights(), strict=True):
+                group[name] = value
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="a format of TensorFlow's")
+def test_a_checkpoint_of_2022_is_read_by_its_prefix(tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    model = network.network(5)
+    prefix = tmp_path / "vnv.20210324_220331"
+    names = {"Dense": ("kernel", "bias")}
+    parts = ("depthwise_kernel", "pointwise_kernel", "bias")
+    holder = tf.Module()
+    for number, layer in enumerate(layer for layer in model.layers if layer.weights):
+        inner = tf.Module()
+        for name, value in zip(
+            names.get(type(layer).__name__, parts), layer.get_weights(), strict=True
+        ):
+            setattr(inner, name, tf.Variable(value))
+        setattr(holder, f"layer_with_weights-{number}", inner)
+    tf.train.Checkpoint(**vars_of(holder)).write(str(prefix))
+    found, wanted = weights.read(prefix), network.weights(model)
+    pairs = ((found.dense, wanted.dense), (found.convolution, wanted.convolution))
+    for ours, theirs in ((a, b) for pair in pairs for a, b in zip(*pair, strict=True)):
+        assert (ours == theirs).all()
+
+
+def vars_of(holder: Any) -> dict[str, Any]:
+    return {name: value for name, value in vars(holder).items() if name.startswith("layer_")}
+
+
+def test_a_model_that_does_not_fit_is_named_with_the_reason(tmp_path: Path) -> None:
+    path = tmp_path / "model.keras"
+    network.network(len(FEATURES)).save(path)
+    made = Dnn()
+    with pytest.raises(AstrodomeError, match="with 8 features, and the configuration has 3"):
+        made.load(path, config(FEATURES[:3]))
+    with pytest.raises(AstrodomeError, match="with conv_branch on"):
+        made.load(path, config(conv_branch=False))
+    with pytest.raises(AstrodomeError, match="There is no model"):
+        made.load(tmp_path / "none.keras", config())
+    (tmp_path / "broken.h5").write_bytes(b"no model")
+    with pytest.raises(AstrodomeError, match="cannot be read as a DNN model"):
+        made.load(tmp_path / "broken.h5", config())
+    other = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    other.save(tmp_path / "other.keras")
+    with pytest.raises(AstrodomeError, match="no weights of SCoPe's two-branch network"):
+        made.load(tmp_path / "other.keras", config())
+    made.load(path, config())
+    with pytest.raises(AstrodomeError, match="images of 26 x 26"):
+        made.predict(np.zeros((2, 8), np.float32), np.zeros((2, 20, 20), np.float32))
+    with pytest.raises(AstrodomeError, match="trained with 8 features, and there are 9"):
+        made.predict(np.zeros((2, 9), np.float32), images(2))
+
+
+def test_scoring_needs_no_keras_and_training_says_what_to_install(tmp_path: Path) -> None:
+    network.network(3).save(tmp_path / "model.keras")
+    given = json.dumps(config(["a", "b", "c"]))
+    script = f"""
+import json, sys
+sys.modules["keras"] = None
+import numpy as np
+from astrodome import AstrodomeError
+from astrodome_ztf_scope.models.dnn import Dnn
+from pathlib import Path
+made = Dnn()
+made.load(Path({str(tmp_path)!r}), json.loads({given!r}))
+print(made.predict(np.zeros((2, 3), np.float32), np.zeros((2, 26, 26), np.float32)).shape)
+print("tensorflow" in sys.modules)
+try:
+    made.train(None, None, None, json.loads({given!r}))
+except AstrodomeError as error:
+    print(error.hint)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.stdout.splitlines() == [
+        "(2,)",
+        "False",
+        "pip install 'astrodome-ztf-scope[dnn]'",
+    ], done.stderr
+
+
+@pytest.mark.skipif(not find_spec("torch"), reason="torch is not installed")
+def test_it_trains_on_torch_without_tensorflow(tmp_path: Path) -> None:
+    given = json.dumps(config(["a", "b", "c"], batch_size=16, epochs=3, lr=0.003))
+    script = f"""
+import json, os, sys
+sys.modules["tensorflow"] = None
+import numpy as np
+from pathlib import Path
+from astrodome import models
+from astrodome_ztf_scope.dataset.examples import Labelled
+from astrodome_ztf_scope.models.dnn import Dnn
+target = np.arange(64, dtype=np.float32) % 2
+features = np.repeat(target[:, None], 3, axis=1)
+rows = Labelled(features, np.zeros((64, 26, 26), np.float32) + 0.1, target, np.ones_like(target))
+run = models.Run.start(Path({str(tmp_path)!r}) / "run", "scope", "dnn", {{}})
+made = Dnn()
+made.train(rows, rows, run, json.loads({given!r}))
+scores = made.predict(rows.features, rows.dmdt)
+print(run.record["dnn"]["backend"], scores[1] > scores[0])
+"""
+    environment = {**os.environ, "KERAS_BACKEND": "torch", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, env=environment
+    )
+    assert done.stdout.split() == ["torch", "True"], done.stderr

@@ -1,0 +1,297 @@
+"""Metrics that are counted right, a saved model on a labelled file, the report about a group."""
+
+from __future__ import annotations
+
+import json
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Callable, Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from astrodome import AstrodomeError, models, plugins
+from astrodome_ztf_scope import evaluation, plots, plugin, report, saved
+from astrodome_ztf_scope.dataset.examples import examples
+from astrodome_ztf_scope.dataset.preparation import Preparation
+from astrodome_ztf_scope.dataset.reading import Frame
+from astrodome_ztf_scope.dataset.selection import select
+from astrodome_ztf_scope.features import Feature, FeatureSet
+from astrodome_ztf_scope.models.xgb import Xgb
+from astrodome_ztf_scope.schema import ClassConfig, Xgboost
+
+FEATURES = FeatureSet({name: Feature() for name in ("period", "wstd", "skew", "stetson_k", "ad")})
+SOURCES = 700
+
+
+@pytest.fixture(autouse=True)
+def registered() -> Iterator[None]:
+    """The backends of this plugin alone."""
+    with plugins.using(plugins.of("scope", ztf_scope=plugin)):
+        yield
+
+
+def trained(
+    folder: Path, frame: Frame, tag: str, label: str, state: int = 42, **changes: Any
+) -> Path:
+    """A run folder as ``scope train`` leaves it."""
+    entry = ClassConfig(label=label, features="few", threshold=0.7, random_state=state, **changes)
+    split = select(frame, tag, entry)
+    preparation = Preparation.fit(frame.take(split.train), FEATURES, "min_max")
+    config = {
+        "tag": tag,
+        "features": list(FEATURES.columns),
+        "class": entry.model_dump(mode="json"),
+        "xgboost": Xgboost().model_dump(mode="json"),
+        "threads": 1,
+    }
+    run = models.Run.start(
+        folder / "xgb" / tag / str(state), "scope", "xgb", config, tag=tag, random_state=state
+    )
+    backend = Xgb()
+    of = {name: examples(frame, rows, split, preparation) for name, rows in split.parts.items()}
+    backend.train(of["train"], of["validation"], run, config)
+    preparation.save(run.path)
+    scores = pd.concat(
+        pd.DataFrame(
+            {"row": split.parts[name], "part": name, "target": part.target,
+             "score": backend.predict(part.features)}
+        )
+        for name, part in of.items()
+    )  # fmt: skip
+    scores.to_parquet(run.path / "split.parquet")
+    measured = evaluation.measure_split(scores)
+    (run.path / "metrics.json").write_text(json.dumps(measured))
+    run.finish(dataset="golden.parquet", versions={"xgboost": "3"})
+    return run.path
+
+
+@pytest.fixture(scope="module")
+def frame(sky: Callable) -> Frame:
+    return Frame(sky(SOURCES, 4).table, None, Path("golden.parquet"))
+
+
+@pytest.fixture(scope="module")
+def group(frame: Frame, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two classes, one of them with two random states, and a training that was killed."""
+    folder = tmp_path_factory.mktemp("models") / "golden & <true>"
+    trained(folder, frame, "vnv", "variable", balance=1.0)
+    for state in (1, 2):
+        trained(folder, frame, "e", "eclipsing", state)
+    models.Run.start(folder / "xgb" / "agn" / "1", "scope", "xgb", {}, tag="agn", random_state=1)
+    return folder
+
+
+def counted(target: list[int], score: list[float], threshold: float) -> dict[str, float]:
+    """The metrics by going through sources, and pairs of them, one by one."""
+    pairs = list(zip(target, score, strict=True))
+    hit = sum(t and s > threshold for t, s in pairs)
+    alarm = sum(not t and s > threshold for t, s in pairs)
+    positives, negatives = [s for t, s in pairs if t], [s for t, s in pairs if not t]
+    wins = [(p > n) + (p == n) / 2 for p in positives for n in negatives]
+    average = 0.0  # precision where each positive is found, ties at once
+    for level in sorted(set(score), reverse=True):
+        above = [t for t, s in pairs if s >= level]
+        found = sum(t for t, s in pairs if s == level)
+        average += found / len(positives) * sum(above) / len(above)
+    precision, recall = hit / (hit + alarm), hit / len(positives)
+    return {
+        "precision": precision,
+        "recall": recall,
+        "f1": 2 * precision * recall / (precision + recall),
+        "roc_auc": sum(wins) / len(wins),
+        "average_precision": average,
+        "brier": sum((s - t) ** 2 for t, s in pairs) / len(pairs),
+        "true_positive": hit,
+        "false_positive": alarm,
+        "false_negative": len(positives) - hit,
+        "true_negative": len(negatives) - alarm,
+    }
+
+
+@pytest.mark.parametrize("threshold", [0.3, 0.5, 0.7])
+def test_metrics_are_what_counting_source_by_source_gives(threshold: float) -> None:
+    random = np.random.default_rng(6)
+    target = (random.random(80) < 0.3).astype(int)
+    score = np.clip(random.normal(0.35 + 0.3 * target, 0.2), 0, 1).round(1)  # with ties
+    found = evaluation.measure(target, score.astype(np.float32), threshold)
+    for name, value in counted(target.tolist(), score.tolist(), threshold).items():
+        assert found[name] == pytest.approx(value, abs=1e-6), name
+    assert (found["sources"], found["positive"]) == (80, target.sum())
+
+
+def test_a_score_at_the_threshold_is_no_prediction() -> None:
+    assert evaluation.measure([1, 0], [0.5, 0.5])["true_positive"] == 0
+
+
+def test_what_one_label_does_not_define_is_null_and_no_error() -> None:
+    none = evaluation.measure(np.zeros(5), np.full(5, 0.1))
+    assert {name for name, value in none.items() if value is None} == {
+        "precision", "recall", "f1", "roc_auc", "average_precision"
+    }  # fmt: skip
+    assert (none["brier"], none["true_negative"]) == (pytest.approx(0.01), 5)
+    every = evaluation.measure(np.ones(5), np.full(5, 0.9))
+    assert {n for n, v in every.items() if v is None} == {"roc_auc", "average_precision"}
+    assert (every["precision"], every["recall"], every["f1"]) == (1, 1, 1)
+    empty = evaluation.measure([], [])
+    assert empty["sources"] == 0
+    assert empty["brier"] is None
+    json.dumps([none, every, empty], allow_nan=False)
+
+
+def test_held_out_and_dropped_sources_are_measured_apart() -> None:
+    split = pd.DataFrame(
+        {
+            "part": ["train", "test", "test", "dropped"],
+            "target": [1.0, 1.0, 0.0, 0.0],
+            "score": [0.0, 0.9, 0.1, 0.9],
+        }
+    )
+    found = evaluation.measure_split(split)
+    assert list(found) == ["test", "dropped"]
+    assert found["test"]["f1"] == 1
+    assert found["dropped"]["false_positive"] == 1
+    assert list(evaluation.measure_split(split[:3])) == ["test"]
+
+
+def test_a_saved_model_is_measured_on_a_file_as_it_was_on_those_rows(
+    group: Path, frame: Frame, tmp_path: Path
+) -> None:
+    run = group / "xgb" / "vnv" / "42"
+    split = pd.read_parquet(run / "split.parquet")
+    kept = split[split["part"] == "test"]
+    file = tmp_path / "held_out.parquet"
+    frame.table.iloc[kept["row"]].to_parquet(file)
+    found = evaluation.evaluate(saved.load_run(run, threads=1), file)
+    before = json.loads((run / "metrics.json").read_text())["test"]
+    assert {name: found[name] for name in before} == pytest.approx(before)
+    assert (found["tag"], found["algorithm"], found["unusable"]) == ("vnv", "xgb", 0)
+
+
+def test_rows_that_a_model_cannot_use_are_counted_and_not_measured(
+    group: Path, frame: Frame, tmp_path: Path
+) -> None:
+    table = frame.table.copy()
+    table.loc[table.index[:50], "wstd"] = np.nan
+    file = tmp_path / "gaps.csv"
+    table.to_csv(file, index=False)
+    found = evaluation.evaluate(saved.load_run(group / "xgb" / "e" / "1", threads=1), file)
+    assert (found["unusable"], found["sources"]) == (50, SOURCES - 50)
+
+
+def test_what_cannot_be_evaluated_is_told_in_one_sentence(
+    group: Path, frame: Frame, tmp_path: Path
+) -> None:
+    file = tmp_path / "bare.parquet"
+    frame.table.drop(columns="eclipsing").to_parquet(file)
+    with pytest.raises(AstrodomeError, match="no column 'eclipsing'"):
+        evaluation.evaluate(saved.load_run(group / "xgb" / "e" / "1"), file)
+    frame.table.drop(columns="skew").to_parquet(file)
+    with pytest.raises(AstrodomeError, match="skew"):
+        evaluation.evaluate(saved.load_run(group / "xgb" / "e" / "1"), file)
+    with pytest.raises(AstrodomeError, match="is not finished"):
+        evaluation.evaluate(saved.load_run(group / "xgb" / "agn" / "1"), file)
+    with pytest.raises(AstrodomeError, match="is not a run folder"):
+        evaluation.evaluate(saved.load_run(tmp_path), file)
+
+
+def test_every_plot_of_a_run_is_written(group: Path, tmp_path: Path) -> None:
+    run = group / "xgb" / "vnv" / "42"
+    paths = plots.write(
+        tmp_path,
+        pd.read_parquet(run / "split.parquet"),
+        models.Run.open(run).record["importance"],
+        pd.read_csv(run / "metrics.csv"),
+    )
+    assert {path.name for path in paths} == {
+        f"{name}.svg"
+        for name in (
+            "confusion", "roc", "precision_recall", "calibration", "training", "importances"
+        )
+    }  # fmt: skip
+    for path in paths:
+        assert ET.parse(path).getroot().tag.endswith("svg")
+    shown = (tmp_path / "importances.svg").read_text()
+    assert all(name in shown for name in FEATURES.columns)
+
+
+def test_curves_that_one_label_does_not_define_are_left_out(tmp_path: Path) -> None:
+    split = pd.DataFrame({"part": "test", "target": 0.0, "score": np.linspace(0, 1, 20)})
+    names = {path.stem for path in plots.write(tmp_path, split)}
+    assert names == {"confusion", "calibration"}
+    assert plots.write(tmp_path / "none", split, part="dropped") == []
+
+
+def test_long_curves_keep_their_ends_and_their_shape() -> None:
+    x = np.linspace(0, 1, 50_000)
+    y = np.sqrt(x)
+    few_x, few_y = plots._thin(x, y)
+    assert len(few_x) <= plots.POINTS + 2
+    assert (few_x[0], few_x[-1]) == (0, 1)
+    assert np.abs(np.interp(x, few_x, few_y) - y).max() < 0.01
+
+
+class Page(HTMLParser):
+    """Rows of the table of classes, as texts, and what the page would load from elsewhere."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.rows: list[list[str]] = []
+        self.loads: list[str] = []
+        self._within = False
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        given = dict(attributes)
+        self.loads += [str(given[name]) for name in ("src", "href", "xlink:href") if name in given]
+        if tag == "tr":
+            self.rows.append([])
+        self._within = tag == "td" or (self._within and tag not in ("th", "tr"))
+        if tag == "td":
+            self.rows[-1].append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        self._within = self._within and tag != "td"
+
+    def handle_data(self, data: str) -> None:
+        if self._within and self.rows and self.rows[-1]:
+            self.rows[-1][-1] += data.strip()
+
+
+def test_the_report_shows_every_class_with_its_metrics_and_needs_no_other_file(
+    group: Path,
+) -> None:
+    text = report.write(group).read_text()
+    page = Page(text)
+    by_tag = {row[0]: row for row in page.rows if row}
+    metrics = [
+        json.loads((group / "xgb" / "e" / state / "metrics.json").read_text())["test"]
+        for state in ("1", "2")
+    ]
+    mean, spread = (f([m["f1"] for m in metrics]) for f in (np.mean, np.std))
+    assert by_tag["e"][1] == "eclipsing"
+    assert by_tag["e"][3] == f"{mean:.3f}±{spread:.3f}"
+    assert by_tag["e"][6] == f"{np.mean([m['roc_auc'] for m in metrics]):.3f}"
+    vnv = json.loads((group / "xgb" / "vnv" / "42" / "metrics.json").read_text())["test"]
+    assert by_tag["vnv"][2:4] == [str(vnv["positive"]), f"{vnv['f1']:.3f}"]
+    assert by_tag["mean of the classes"][1] == f"{(mean + vnv['f1']) / 2:.3f}"
+    assert "1 run not finished" in text
+    assert "agn" not in by_tag
+    assert text.count("<svg") == 2
+    assert all(address.startswith("#") for address in page.loads)
+    assert "golden &amp; &lt;true&gt;" in text
+    assert "<true>" not in text
+    for number in re.findall(r'data-value="([^"]*)"', text):
+        assert "nan" not in number.lower()
+
+
+def test_a_report_about_nothing_says_so(tmp_path: Path) -> None:
+    with pytest.raises(AstrodomeError, match="There is no folder"):
+        report.write(tmp_path / "none")
+    (tmp_path / "group").mkdir()
+    with pytest.raises(AstrodomeError, match="no finished training"):
+        report.write(tmp_path / "group")
+    assert not (tmp_path / "group" / "report.html").exists()

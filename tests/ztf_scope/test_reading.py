@@ -1,0 +1,285 @@
+"""Data sets in the formats that SCoPe has had are read alike, and broken ones are named."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import json
+import pickle
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+from astrodome import AstrodomeError
+from astrodome_ztf_scope.dataset import pickles, reading
+
+ENDINGS = (".csv", ".parquet", ".h5")
+Files = Callable[..., Path]
+
+pytestmark = [  # of the library that writes these files
+    pytest.mark.filterwarnings("ignore::pandas.errors.PerformanceWarning"),
+    pytest.mark.filterwarnings("ignore:.*track_times"),
+]
+
+
+@pytest.fixture(params=ENDINGS)
+def file(request: pytest.FixtureRequest, dataset: Files) -> Path:
+    return dataset(request.param, 300)
+
+
+@pytest.fixture
+def small() -> pd.DataFrame:
+    images = np.arange(3 * 676, dtype=float).reshape(3, 26, 26)
+    return pd.DataFrame({"ad": [1.0, 2.0, 3.0], "dmdt": images.tolist()})
+
+
+def as_csv(table: pd.DataFrame, path: Path) -> Path:
+    cells = [c if isinstance(c, str) else json.dumps(c) for c in table["dmdt"]]
+    table.assign(dmdt=cells).to_csv(path, index=False)
+    return path
+
+
+def test_every_format_gives_the_same_rows_and_images(file: Path, sky: Callable) -> None:
+    expected = sky(300)
+    frame = reading.read(file)
+    assert len(frame) == 300
+    assert set(frame.table) == set(expected.table)
+    pd.testing.assert_frame_equal(
+        frame.table[list(expected.table)], expected.table, check_dtype=False, rtol=1e-12
+    )
+    np.testing.assert_allclose(frame.dmdt, expected.dmdt, atol=1e-6)
+
+
+def test_batches_are_the_file_in_order_whatever_their_size(file: Path) -> None:
+    columns = ["obj_id", "ad", "dmdt", "Gaia_EDR3__parallax"]
+    whole = reading.read(file, columns)
+    assert list(whole.table) == ["obj_id", "ad", "Gaia_EDR3__parallax"]
+    for rows in (7, 100, 1000):
+        parts = list(reading.batches(file, columns, rows))
+        assert [len(part) for part in parts[:-1]] == [rows] * (len(parts) - 1)
+        pd.testing.assert_frame_equal(pd.concat([p.table for p in parts]), whole.table)
+        np.testing.assert_array_equal(np.concatenate([p.dmdt for p in parts]), whole.dmdt)
+
+
+def test_batches_can_start_in_the_middle_and_rows_keep_their_numbers(file: Path) -> None:
+    whole = reading.read(file, ["ad"]).table
+    parts = [part.table for part in reading.batches(file, ["ad"], 40, start=210)]
+    assert [len(part) for part in parts] == [40, 40, 10]
+    pd.testing.assert_frame_equal(pd.concat(parts), whole[210:])
+
+
+def test_blocks_of_a_csv_do_not_show(dataset: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = reading.read(dataset(".csv", 300))
+    monkeypatch.setattr(reading, "BLOCK", 300_000)
+    again = reading.read(dataset(".csv", 300))
+    pd.testing.assert_frame_equal(again.table, whole.table)
+    np.testing.assert_array_equal(again.dmdt, whole.dmdt)
+
+
+def test_parquet_with_many_row_groups_can_start_anywhere(dataset: Files, tmp_path: Path) -> None:
+    table = pd.DataFrame({"ad": np.arange(100.0)})
+    table.to_parquet(tmp_path / "a.parquet", row_group_size=7)
+    for start in (0, 7, 50, 99):
+        parts = list(reading.batches(tmp_path / "a.parquet", ["ad"], 20, start))
+        assert np.concatenate([part.table["ad"] for part in parts]).tolist() == list(
+            range(start, 100)
+        )
+
+
+def test_a_compressed_csv_is_read_as_it_is(dataset: Files, tmp_path: Path) -> None:
+    with dataset(".csv", 300).open("rb") as plain, gzip.open(tmp_path / "a.csv.gz", "wb") as packed:
+        shutil.copyfileobj(plain, packed)
+    found = reading.read(tmp_path / "a.csv.gz")
+    np.testing.assert_array_equal(found.dmdt, reading.read(dataset(".csv", 300)).dmdt)
+
+
+@pytest.mark.parametrize("missing", ["", "nan", "None"])
+def test_a_cell_that_is_no_array_becomes_zeros(
+    small: pd.DataFrame, tmp_path: Path, missing: str
+) -> None:
+    small.loc[1, "dmdt"] = missing
+    images = reading.read(as_csv(small, tmp_path / "a.csv")).dmdt
+    assert not images[1].any()
+    assert images[2, 0, 0] == 2 * 676
+    small.loc[1, "dmdt"] = None
+    small.to_parquet(tmp_path / "a.parquet")
+    np.testing.assert_array_equal(reading.read(tmp_path / "a.parquet").dmdt, images)
+
+
+def test_an_image_divided_by_its_own_zero_norm_becomes_zeros(
+    small: pd.DataFrame, tmp_path: Path
+) -> None:
+    small.at[1, "dmdt"] = np.full((26, 26), np.nan).tolist()
+    assert not reading.read(as_csv(small, tmp_path / "a.csv")).dmdt[1].any()
+    small.to_parquet(tmp_path / "a.parquet")
+    assert not reading.read(tmp_path / "a.parquet").dmdt[1].any()
+
+
+def test_long_ids_keep_all_their_digits_beside_missing_ones(tmp_path: Path) -> None:
+    gaia = pd.array([1360405469217254400, None, 1360405469217254401], dtype="Int64")
+    pd.DataFrame({"Gaia_EDR3___id": gaia}).to_csv(tmp_path / "a.csv", index=False)
+    pd.DataFrame({"Gaia_EDR3___id": gaia}).to_parquet(tmp_path / "a.parquet")
+    for path in (tmp_path / "a.csv", tmp_path / "a.parquet"):
+        assert reading.read(path).table["Gaia_EDR3___id"].tolist() == gaia.tolist()
+
+
+def test_both_layouts_of_pandas_hdf5_are_read_with_their_text(tmp_path: Path) -> None:
+    table = pd.DataFrame({"obj_id": ["ZTFJ1", "ZTFJ22"], "ad": [1.0, 2.0], "n": [3, 4]})
+    for kind in ("table", "fixed"):
+        table.to_hdf(tmp_path / f"{kind}.h5", key="df", format=kind)
+        found = reading.read(tmp_path / f"{kind}.h5").table
+        pd.testing.assert_frame_equal(found, table, check_dtype=False)
+
+
+def test_images_of_arrays_and_plain_images_in_hdf5_are_read_too(tmp_path: Path) -> None:
+    table = pd.DataFrame({"ad": [1.0, 2.0]})
+    images = np.random.default_rng(1).random((2, 26, 26))
+    nested = [np.array([*map(np.array, image)], dtype=object) for image in images]
+    nested[0] = images[0]
+    cells = pd.Series([None, None], dtype=object)
+    cells[0], cells[1] = nested
+    with pd.HDFStore(tmp_path / "arrays.h5") as store:
+        store.put("df", table)
+        store.put("dmdt", cells)
+    table.to_hdf(tmp_path / "plain.h5", key="df")
+    with h5py.File(tmp_path / "plain.h5", "a") as file:
+        file["dmdt"] = images
+    for name in ("arrays.h5", "plain.h5"):
+        np.testing.assert_allclose(reading.read(tmp_path / name).dmdt, images, rtol=1e-6)
+
+
+class Rude:
+    def __reduce__(self) -> tuple[object, ...]:
+        return exec, ("raise SystemExit('the file ran its own code')",)
+
+
+def test_a_pickle_never_runs_what_it_asks_for(tmp_path: Path) -> None:
+    pd.DataFrame({"ad": [1.0]}).to_hdf(tmp_path / "a.h5", key="df")
+    with pd.HDFStore(tmp_path / "a.h5", "a") as store:
+        store.put("dmdt", pd.Series([Rude()], dtype=object))
+    assert reading.read(tmp_path / "a.h5", ["ad"]).table["ad"].tolist() == [1.0]
+    with pytest.raises(AstrodomeError, match=r"it wants to call (builtins|__builtin__)\.exec"):
+        reading.read(tmp_path / "a.h5")
+
+
+def test_a_mutilated_pickle_is_refused(torture: Callable[[int, int], int]) -> None:
+    images = np.random.default_rng(2).random((2, 26, 26))
+    whole = pickle.dumps([images, [1.5, "text", None], {"a": images[0].astype(np.float32)}])
+    random = np.random.default_rng(3)
+    for _ in range(torture(200, 20_000)):
+        broken = bytearray(whole)
+        for place in random.integers(0, 200, random.integers(1, 4)):
+            value = random.integers(256)
+            broken[place] = 0 if value == ord("r") else value  # which may ask for all memory
+        with contextlib.suppress(pickle.UnpicklingError):
+            pickles.load(bytes(broken))
+
+
+def mangle(table: pd.DataFrame, how: str) -> pd.DataFrame:
+    images = {
+        "short": np.zeros((10, 26)).tolist(),
+        "narrow": np.zeros((26, 10)).tolist(),
+        "flat": np.zeros(676).tolist(),
+        "ragged": [*np.zeros((25, 26)).tolist(), [0.0] * 25],
+    }
+    table.at[1, "dmdt"] = images[how]
+    return table
+
+
+@pytest.mark.parametrize("how", ["short", "narrow", "flat", "ragged"])
+def test_an_image_of_another_shape_is_named_with_its_row(
+    small: pd.DataFrame, tmp_path: Path, how: str
+) -> None:
+    path = as_csv(mangle(small, how), tmp_path / "a.csv")
+    with pytest.raises(AstrodomeError, match=r"a\.csv: the dmdt of row 1 .*26 x 26"):
+        reading.read(path)
+    if how != "flat":  # Parquet has one type a column
+        small.to_parquet(tmp_path / "a.parquet")
+        with pytest.raises(AstrodomeError, match=r"a\.parquet: the dmdt of row 1 .*26 x 26"):
+            reading.read(tmp_path / "a.parquet")
+    with pd.HDFStore(tmp_path / "a.h5") as store:
+        store.put("df", small[["ad"]])
+        store.put("dmdt", small["dmdt"])
+    with pytest.raises(AstrodomeError, match=r"a\.h5: the dmdt of row 1 .*26 x 26"):
+        reading.read(tmp_path / "a.h5")
+
+
+def test_an_image_that_is_no_json_is_named_with_its_row(
+    small: pd.DataFrame, tmp_path: Path
+) -> None:
+    small.loc[2, "dmdt"] = "[[0.1 0.2]\n [0.3 0.4]]".replace("\n", "")
+    with pytest.raises(AstrodomeError, match="the dmdt of row 2 is no JSON"):
+        reading.read(as_csv(small, tmp_path / "a.csv"))
+
+
+def test_a_missing_column_is_an_error_that_knows_what_was_meant(dataset: Files) -> None:
+    for ending in ENDINGS:
+        with pytest.raises(AstrodomeError, match="has no column 'chi2re'") as error:
+            reading.read(dataset(ending, 300), ["ad", "chi2re"])
+        assert error.value.hint == "Did you mean 'chi2red'?"
+
+
+def test_an_unreadable_file_is_one_sentence(tmp_path: Path, dataset: Files) -> None:
+    for ending in (".parquet", ".h5"):
+        whole = dataset(ending, 300).read_bytes()
+        for name, content in (
+            ("nonsense", b"not what the name says" * 100),
+            ("cut", whole[: len(whole) // 2]),
+            ("empty", b""),
+        ):
+            path = tmp_path / f"{name}{ending}"
+            path.write_bytes(content)
+            with pytest.raises(AstrodomeError, match=f"{name}{ending} cannot be read: .+"):
+                reading.read(path)
+    (tmp_path / "a.csv").write_bytes(b"")
+    with pytest.raises(AstrodomeError, match=r"a\.csv is empty"):
+        reading.read(tmp_path / "a.csv")
+    (tmp_path / "a.csv").write_text("ad,b\n1,2\n3\n")
+    with pytest.raises(AstrodomeError, match=r"a\.csv cannot be read: .*Expected 2 columns, got 1"):
+        reading.read(tmp_path / "a.csv")
+    with pytest.raises(AstrodomeError, match="There is no file"):
+        reading.read(tmp_path / "none.parquet")
+    with pytest.raises(AstrodomeError, match=r"should end in \.csv, \.parquet"):
+        reading.read(tmp_path / "a.txt")
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_damaged_file_is_read_or_refused_and_nothing_else(
+    ending: str, sky: Callable, tmp_path: Path, torture: Callable[[int, int], int]
+) -> None:
+    whole = sky(40).write(tmp_path / f"whole{ending}").read_bytes()
+    random = np.random.default_rng(4)
+    refused = 0
+    for _ in range(torture(15, 500)):
+        damaged = bytearray(whole)
+        for place in random.integers(0, min(len(whole), 20_000), random.integers(1, 30)):
+            damaged[place] = random.integers(256)
+        (tmp_path / f"a{ending}").write_bytes(damaged)
+        try:
+            assert len(reading.read(tmp_path / f"a{ending}")) > 0
+        except AstrodomeError as error:
+            assert f"a{ending}" in error.message
+            refused += 1
+    assert refused
+
+
+def test_an_hdf5_file_of_something_else_is_one_sentence(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["weights"] = np.zeros(3)
+    with pytest.raises(AstrodomeError, match="it has no table 'df'"):
+        reading.read(tmp_path / "a.h5")
+
+
+def test_text_that_comes_late_in_a_column_of_numbers_spoils_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "BLOCK", 1000)
+    lines = ["ad,name", *["1.5,2"] * 1000, "2.5,two", "3.5,"]
+    (tmp_path / "a.csv").write_text("\n".join(lines))
+    table = reading.read(tmp_path / "a.csv").table
+    assert table["ad"].sum() == 1506
+    assert table["name"].iloc[[0, 1000]].tolist() == ["2", "two"]

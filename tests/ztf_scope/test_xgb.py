@@ -1,0 +1,322 @@
+"""What can be relied on of boosted trees: what they learn, keep, and make of SCoPe's own files."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import xgboost as xgb
+from astrodome import AstrodomeError, models
+from astrodome_ztf_scope.dataset.examples import Labelled, examples
+from astrodome_ztf_scope.dataset.preparation import Preparation
+from astrodome_ztf_scope.dataset.reading import Frame
+from astrodome_ztf_scope.dataset.selection import select
+from astrodome_ztf_scope.features import Feature, FeatureSet
+from astrodome_ztf_scope.models import search
+from astrodome_ztf_scope.models.xgb import Xgb
+from astrodome_ztf_scope.schema import ClassConfig, Xgboost
+from sklearn.metrics import roc_auc_score
+
+ENTRY = ClassConfig(label="RR Lyrae", features="few")
+FEATURES = FeatureSet(
+    {name: Feature() for name in ("period", "wstd", "skew", "stetson_k", "f1_power", "iqr", "ad")}
+)
+Parts = Mapping[str, Labelled]
+
+
+@pytest.fixture(scope="module")
+def parts(sky: Callable) -> Parts:
+    """Light curves of known shape: which are of RR Lyrae stars?"""
+    made = sky(1500, 3)
+    frame = Frame(made.table, None, Path("golden.parquet"))
+    split = select(frame, "rrlyr", ENTRY.model_copy(update={"test_size": 0.3}))
+    preparation = Preparation.fit(frame.take(split.train), FEATURES, "min_max")
+    return {name: examples(frame, rows, split, preparation) for name, rows in split.parts.items()}
+
+
+def config(seed: int = 42, *, names: list[str] | None = None, **changes: Any) -> dict[str, Any]:
+    entry = ENTRY.model_dump(mode="json") | {"random_state": seed}
+    shared = Xgboost.model_validate(changes.pop("xgboost", {})).model_dump(mode="json")
+    return {
+        "tag": "rrlyr",
+        "features": names or list(FEATURES.columns),
+        "class": entry | changes.pop("entry", {}),
+        "xgboost": shared,
+        "search": False,
+        "threads": 1,
+    } | changes
+
+
+def train(
+    folder: Path, parts: Parts, given: dict[str, Any] | None = None
+) -> tuple[Xgb, models.Run]:
+    given = given or config()
+    run = models.Run.start(folder, "scope", "xgb", given)
+    backend = Xgb()
+    backend.train(parts["train"], parts["validation"], run, given)
+    return backend, run
+
+
+def load(path: Path, given: dict[str, Any] | None = None) -> Xgb:
+    backend = Xgb()
+    backend.load(path, given or config())
+    return backend
+
+
+def test_it_learns_and_a_loaded_model_scores_as_the_trained_one(
+    tmp_path: Path, parts: Parts
+) -> None:
+    trained, run = train(tmp_path / "run", parts)
+    scores = trained.predict(parts["test"].features)
+    assert roc_auc_score(parts["test"].target, scores) > 0.9
+    np.testing.assert_array_equal(load(run.path).predict(parts["test"].features), scores)
+    assert not list(run.path.glob("*.pkl"))
+
+
+def test_scores_are_those_of_xgboost_itself(tmp_path: Path, parts: Parts) -> None:
+    backend, run = train(tmp_path / "run", parts)
+    booster = xgb.Booster(model_file=run.path / "model.ubj")
+    given = parts["test"].features
+    expected = booster.predict(xgb.DMatrix(given, feature_names=config()["features"]))
+    np.testing.assert_array_equal(backend.predict(given), expected)
+    assert backend.predict(given[:0]).shape == (0,)
+
+
+def test_the_score_of_a_source_does_not_depend_on_the_others(tmp_path: Path, parts: Parts) -> None:
+    backend, _ = train(tmp_path / "run", parts)
+    given = parts["test"].features[:40]
+    alone = [backend.predict(given[i : i + 1])[0] for i in range(len(given))]
+    np.testing.assert_array_equal(backend.predict(given), alone)
+
+
+def test_the_same_seed_gives_the_same_model_and_another_one_another(
+    tmp_path: Path, parts: Parts
+) -> None:
+    given = parts["test"].features
+    first, again, other = (
+        train(tmp_path / name, parts, config(seed))[0].predict(given)
+        for name, seed in (("a", 7), ("b", 7), ("c", 8))
+    )
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
+
+
+def test_a_run_tells_its_parameters_rounds_and_importances(tmp_path: Path, parts: Parts) -> None:
+    backend, run = train(tmp_path / "run", parts)
+    told = run.record["xgboost"]
+    assert {
+        name: told[name]
+        for name in ("max_depth", "min_child_weight", "eta", "subsample", "colsample_bytree")
+    } == {
+        "max_depth": 3,
+        "min_child_weight": 1,
+        "eta": 0.3,
+        "subsample": 0.6,
+        "colsample_bytree": 0.6,
+    }
+    assert told["tree_method"] == "hist"
+    assert told["rounds"] == backend.booster.num_boosted_rounds()
+    importance = run.record["importance"]
+    assert set(importance) == set(FEATURES.columns)
+    assert sum(importance.values()) == pytest.approx(1)
+    with (run.path / "metrics.csv").open() as lines:
+        rows = list(csv.DictReader(lines))
+    # The metric that is told is that of the validation part at the last round that was kept.
+    best = float(rows[told["rounds"] - 1]["val_auc"])
+    held = parts["validation"]
+    assert best == told["best_val_auc"]
+    assert best == pytest.approx(roc_auc_score(held.target, backend.predict(held.features)))
+
+
+def test_growth_stops_when_neither_metric_improves(tmp_path: Path, parts: Parts) -> None:
+    patience = {"other_training_params": {"early_stopping_rounds": 4}}
+    _, run = train(tmp_path / "run", parts, config(xgboost=patience))
+    with (run.path / "metrics.csv").open() as lines:
+        rows = [
+            (float(row["val_auc"]), -float(row["val_logloss"])) for row in csv.DictReader(lines)
+        ]
+    assert len(rows) < 999
+    for column in zip(*rows, strict=True):
+        assert max(column[-4:]) <= max(column[:-4])
+    assert max(rows[-5]) > 0  # the round before these did improve one of them
+    before = rows[:-5]
+    assert any(rows[-5][i] > max(row[i] for row in before) for i in (0, 1))
+
+
+def test_scores_are_probabilities_even_where_the_first_tree_tells_all_apart(tmp_path: Path) -> None:
+    random = np.random.default_rng(1)
+    target = np.repeat([0, 1], [900, 100]).astype(np.float32)
+    features = (random.normal(size=(1000, 7)) + 20 * target[:, None]).astype(np.float32)
+    rows = Labelled(features, None, target, np.ones_like(target))
+    slow = {"other_training_params": {"eta": [0.05]}}
+    backend, run = train(
+        tmp_path / "run", {"train": rows, "validation": rows}, config(xgboost=slow)
+    )
+    assert run.record["xgboost"]["best_val_auc"] == 1
+    scores = backend.predict(features)
+    assert scores[target == 1].min() > 0.8
+    assert scores[target == 0].max() < 0.2
+
+
+def test_weights_of_the_classes_become_the_weight_of_the_positives(
+    tmp_path: Path, parts: Parts
+) -> None:
+    rare = np.where(parts["train"].target > 0, 1.0, 0.125).astype(np.float32)
+    train_part = Labelled(parts["train"].features, None, parts["train"].target, rare)
+    weighted, run = train(tmp_path / "a", {**parts, "train": train_part})
+    assert run.record["xgboost"]["scale_pos_weight"] == 8
+    plain, _ = train(tmp_path / "b", parts)
+    given = parts["test"].features
+    assert weighted.predict(given).mean() > plain.predict(given).mean()
+
+
+def test_the_search_takes_every_range_from_its_own_key(tmp_path: Path, parts: Parts) -> None:
+    grid = {
+        "max_depth": [2, 4, 1],
+        "min_child_weight": [1, 2, 1],
+        "subsample": [8, 9, 1],
+        "colsample_bytree": [3, 6, 2],
+    }
+    settings = {
+        "gridsearch_params_start_stop_step": grid,
+        "other_training_params": {"eta": [0.5, 0.4], "nfold": 3, "num_boost_round": 8},
+    }
+    found, run = train(tmp_path / "run", parts, config(search=True, xgboost=settings))
+    told = run.record["xgboost"]
+    tried = told["search"]
+    assert {t["max_depth"] for t in tried} == {2, 3}
+    assert {t["min_child_weight"] for t in tried} == {1}
+    assert {t["subsample"] for t in tried} == {0.8}
+    assert {t["colsample_bytree"] for t in tried} == {0.3, 0.4, 0.5}  # by ones round the best
+    assert {t["eta"] for t in tried} == {0.4, 0.5}
+    best = max(tried, key=lambda t: t["score"])
+    assert {name: told[name] for name in best if name != "score"} == {
+        name: value for name, value in best.items() if name != "score"
+    }
+    once = [tuple(t[name] for name in t if name != "score") for t in tried]
+    assert len(set(once)) == len(once)
+    assert 0 < told["rounds"] <= 8
+    assert found.predict(parts["test"].features).max() <= 1
+
+
+def test_the_search_scores_as_cross_validation_by_hand_does(parts: Parts) -> None:
+    """Same folds, same metric: the score is the best round's mean AUC over stratified folds."""
+    settings = Xgboost.model_validate(
+        {
+            "gridsearch_params_start_stop_step": {
+                "max_depth": [3, 4, 1],
+                "min_child_weight": [1, 2, 1],
+                "subsample": [10, 11, 1],
+                "colsample_bytree": [10, 11, 1],
+            },
+            "other_training_params": {"eta": [0.3], "num_boost_round": 1},
+        }
+    ).model_dump()
+    given = xgb.DMatrix(parts["train"].features, parts["train"].target)
+    params = {"objective": "binary:logistic", "tree_method": "hist", "nthread": 1, "seed": 5}
+    _, tried = search.search(given, params | search.start(settings), settings, 5)
+    assert len(tried) == 1
+    from sklearn.model_selection import StratifiedKFold
+
+    folds = StratifiedKFold(5, shuffle=True, random_state=5)
+    values, target = parts["train"].features, parts["train"].target
+    areas = []
+    for inside, outside in folds.split(values, target):
+        booster = xgb.train(
+            params | {"max_depth": 3, "eta": 0.3}, xgb.DMatrix(values[inside], target[inside]), 1
+        )
+        areas.append(roc_auc_score(target[outside], booster.predict(xgb.DMatrix(values[outside]))))
+    assert tried[0]["score"] == pytest.approx(np.mean(areas), abs=1e-6)
+
+
+def test_a_model_of_scope_loads_whatever_the_order_and_suffix_of_its_features(
+    tmp_path: Path, parts: Parts
+) -> None:
+    """SCoPe 0.9.5 wrote the trees as JSON and, beside them, their configuration as ``.params``."""
+    names = list(FEATURES.columns)
+    columns = [f"{name}_ELS_ECE_EAOV" if name in ("period", "f1_power") else name for name in names]
+    backwards = np.arange(len(names))[::-1]
+    booster = xgb.train(
+        {"objective": "binary:logistic", "max_depth": 3},
+        xgb.DMatrix(
+            parts["train"].features[:, backwards],
+            parts["train"].target,
+            feature_names=[columns[i] for i in backwards],
+        ),
+        20,
+    )
+    file = tmp_path / "rrlyr.20230706_101010.json"
+    booster.save_model(file)
+    file.with_suffix(".params").write_text(booster.save_config())
+    given = parts["test"].features
+    expected = booster.predict(
+        xgb.DMatrix(given[:, backwards], feature_names=[columns[i] for i in backwards])
+    )
+    np.testing.assert_array_equal(load(file).predict(given), expected)
+
+
+def test_a_pre_trained_model_grows_on(tmp_path: Path, parts: Parts) -> None:
+    first, run = train(tmp_path / "a", parts)
+    on = config(entry={"pre_trained_model": str(run.path)})
+    second, _ = train(tmp_path / "b", parts, on)
+    rounds = first.booster.num_boosted_rounds()
+    assert second.booster.num_boosted_rounds() > rounds
+    np.testing.assert_array_equal(
+        second.booster[:rounds].predict(
+            xgb.DMatrix(parts["test"].features, feature_names=config()["features"])
+        ),
+        first.predict(parts["test"].features),
+    )
+
+
+@pytest.mark.parametrize("part", ["train", "validation"])
+def test_sources_of_one_label_are_refused_in_one_sentence(
+    tmp_path: Path, parts: Parts, part: str
+) -> None:
+    of = parts[part]
+    alike = Labelled(of.features, None, np.zeros_like(of.target), of.weight)
+    with pytest.raises(AstrodomeError, match="have the same label"):
+        train(tmp_path / "run", {**parts, part: alike})
+    assert not (tmp_path / "run" / "model.ubj").exists()
+
+
+def test_what_is_no_model_of_these_features_is_named(tmp_path: Path, parts: Parts) -> None:
+    _, run = train(tmp_path / "run", parts)
+    names = list(FEATURES.columns)
+    with pytest.raises(AstrodomeError, match="other features: it needs ad"):
+        load(run.path, config(names=[*names[:-1], "chi2red"]))
+    with pytest.raises(AstrodomeError, match="7 of them instead of 8"):
+        load(run.path, config(names=[*names, "chi2red"]))
+    with pytest.raises(AstrodomeError, match="trained with 7 features, and there are 3"):
+        load(run.path).predict(parts["test"].features[:, :3])
+    with pytest.raises(AstrodomeError, match="There is no model"):
+        load(tmp_path / "nothing.ubj")
+    for name, content in (("a.json", b'{"learner": '), ("b.ubj", b"\x80\x04junk"), ("c.json", b"")):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(AstrodomeError, match="cannot be read as an XGBoost model"):
+            load(tmp_path / name)
+    (tmp_path / "model.pkl").write_bytes(b"\x80\x04.")
+    with pytest.raises(AstrodomeError, match=r"end in \.ubj or \.json"):
+        load(tmp_path / "model.pkl")
+
+
+def test_a_model_that_gives_no_probabilities_is_refused(tmp_path: Path, parts: Parts) -> None:
+    raw = {"other_training_params": {"objective": "binary:hinge"}}
+    with pytest.raises(AstrodomeError, match="gives no probabilities"):
+        train(tmp_path / "run", parts, config(xgboost=raw))
+    given = xgb.DMatrix(
+        parts["train"].features, parts["train"].target, feature_names=config()["features"]
+    )
+    xgb.train({"objective": "reg:squarederror"}, given, 2).save_model(tmp_path / "other.json")
+    with pytest.raises(AstrodomeError, match="reg:squarederror"):
+        load(tmp_path / "other.json")
+
+
+def test_the_record_is_plain_json(tmp_path: Path, parts: Parts) -> None:
+    _, run = train(tmp_path / "run", parts)
+    json.loads((run.path / "run.json").read_text(), parse_constant=lambda name: pytest.fail(name))
