@@ -1,0 +1,107 @@
+"""The main jobs on real input: pictures of the Sun through the whole program, a solar flare, and
+classifiers of variable stars.
+
+Every step is a command that can be typed; this script only finds the input, which
+the dependencies ship, and prints each command before it runs.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import shutil
+import statistics
+import subprocess
+import sys
+from importlib.resources import files
+from pathlib import Path
+
+DEMO = Path("demo")
+PROGRAMS = Path(sys.executable).parent
+
+
+def sdo(*args: object, quiet: bool = False) -> str:
+    """Print and run one command line of ``sdo``."""
+    return command("sdo", *args, quiet=quiet)
+
+
+def command(program: str, *args: object, quiet: bool = False) -> str:
+    """Print and run one command line; a failure ends the demo with the command's own message."""
+    words = [str(arg) for arg in args]
+    print(f"\n$ {program} {shlex.join(words)}", flush=True)
+    ran = subprocess.run(
+        [PROGRAMS / program, *words],
+        stdout=subprocess.PIPE if quiet else None,
+        text=True,
+        check=False,
+    )
+    if ran.returncode:
+        sys.exit(ran.returncode)
+    return ran.stdout or ""
+
+
+def solar_images() -> None:
+    """Import real images, train on patches of one, score patches and whole disks, report."""
+    from sunpy.data.test import get_test_filepath
+
+    aia_171 = files("glymur") / "data" / "heliov.jpx"  # 4096 x 4096 px, 2014-01-01
+    others = [
+        get_test_filepath("2013_06_24__17_31_30_84__SDO_AIA_AIA_193.jp2"),
+        get_test_filepath("aia_171_level1.fits"),
+    ]
+    images, patches, disks, run = (DEMO / n for n in ("images", "patches", "whole_disk", "run"))
+    sdo("data", "import", aia_171, "--path", images, "--size", 1024)
+    sdo("data", "patch", "--path", images, "--targetpath", patches, "--wavelength", 171,
+        "--size", 64, "--max-patches", 600)  # fmt: skip
+    sdo("sood", "ce_vae", "train", "--data-dir", patches, "--log-dir", run, "--epochs", 30,
+        "--target-size", 64, "--set", "model.fmap_sizes=[16,32,64,128]", "--lr", 0.001)  # fmt: skip
+    sdo("data", "import", aia_171, *others, "--path", disks, "--size", 64)
+    for folder in (patches, disks):
+        for mode in ("sample", "pixel"):
+            sdo("sood", "ce_vae", "predict", "--load-path", run, "--data-dir", folder, "--pred-dir",
+                run / "predictions" / folder.name, "--predict-mode", mode, "--top", 5)  # fmt: skip
+    sdo("sood", "report", run, "--out", DEMO / "report.html")
+
+
+def solar_flare() -> None:
+    """Import a real day of GOES and find its largest flare."""
+    from sunpy.data.test import get_test_filepath
+
+    store = DEMO / "goes"
+    sdo("goes", "import", get_test_filepath("go1520110607.fits"), "--store", store)
+    shown = sdo("goes", "flares", "--store", store, "--limit", 1, "--json", quiet=True)
+    flare = json.loads(shown)[0]
+    print(f"The largest flare of 2011-06-07: {flare['class']}, peak {flare['peak']}.")
+
+
+def variable_stars() -> None:
+    """Train a classifier for each type of the OGLE-III catalogue, as trees and as a network."""
+    folder = DEMO / "ogle3"
+    command("python", Path(__file__).with_name("ogle3.py"), folder)
+    table: dict[str, dict[str, float]] = {}
+    for algorithm in ("xgb", "dnn"):
+        shown = command("scope", "train", "--all", "--algorithm", algorithm,
+            "--config", folder / "config.yaml", "--path-dataset", folder / "ogle3.parquet",
+            "--group", (DEMO / "stars").absolute(), "--json", quiet=True)  # fmt: skip
+        for run in json.loads(shown):
+            table.setdefault(run["tag"], {})[algorithm] = run["f1"]
+    print("\nF1 on held-out stars\n\n         XGB    DNN")
+    for tag, f1 in table.items():
+        print(f"{tag:8} {f1['xgb']:.3f}  {f1['dnn']:.3f}")
+    xgb, dnn = (statistics.mean(f1[name] for f1 in table.values()) for name in ("xgb", "dnn"))
+    print(f"{'macro':8} {xgb:.3f}  {dnn:.3f}")
+
+
+def main() -> None:
+    shutil.rmtree(DEMO, ignore_errors=True)
+    solar_images()
+    solar_flare()
+    variable_stars()
+    page = (DEMO / "report.html").resolve()
+    stars = (DEMO / "stars" / "report.html").resolve()
+    print(f"\nThe report is {page}\nOpen it in a browser: python -m webbrowser {page.as_uri()}")
+    print(f"The classifiers have a page too: {stars}")
+
+
+if __name__ == "__main__":
+    main()

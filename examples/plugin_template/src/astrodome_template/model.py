@@ -1,0 +1,83 @@
+"""A model for the task ``sood`` without a network: every pixel's own mean and scatter."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from astrodome import AstrodomeError, files, models
+from numpy.typing import NDArray
+
+WEIGHTS = "weights.npz"
+FLOOR = 2 / 255
+"""Least standard deviation of a pixel: one grey level, with images in [-1, 1]."""
+
+
+class PixelGaussian:
+    """How many standard deviations a pixel lies from what it was in the training images."""
+
+    mean: NDArray[np.float32]
+    std: NDArray[np.float32]
+
+    def train(
+        self,
+        train: models.ImageSet,
+        validation: models.ImageSet,
+        run: models.Run,
+        config: Mapping[str, Any],
+    ) -> None:
+        """One pass over the images (Welford 1962, Technometrics 4, 419); it has no epochs."""
+        mean = np.zeros_like(train[0], dtype=np.float64)
+        squares = np.zeros_like(mean)
+        for count, image in enumerate(_each(train), 1):
+            delta = image - mean
+            mean += delta / count
+            squares += delta * (image - mean)
+        self.mean = mean.astype(np.float32)
+        self.std = np.maximum(np.sqrt(squares / len(train)), FLOOR).astype(np.float32)
+        with files.replacing(run.path / WEIGHTS) as part:
+            np.savez(part, mean=self.mean, std=self.std)
+        losses = f"0,{self._mean_score(train)},{self._mean_score(validation)}"
+        files.write_text(run.path / "metrics.csv", f"epoch,train_loss,val_loss\n{losses}\n")
+
+    def _mean_score(self, images: models.ImageSet) -> float:
+        return float(np.mean([self.score(image[np.newaxis]) for image in _each(images)]))
+
+    def load(self, path: Path | None, config: Mapping[str, Any]) -> None:
+        """Take mean and standard deviation from a run folder or a weights file."""
+        if path is None:
+            raise AstrodomeError("pixel_gaussian has no weights.", "Train it and name its run.")
+        path = path / WEIGHTS if path.is_dir() else path
+        try:
+            with np.load(path, allow_pickle=False) as weights:
+                self.mean, self.std = weights["mean"], weights["std"]
+        except FileNotFoundError as error:
+            raise AstrodomeError(f"There are no weights at {path}.", "Train first.") from error
+        except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            raise AstrodomeError(f"{path} holds no weights of pixel_gaussian.") from error
+
+    def score(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Mean squared deviation of an image's pixels, in standard deviations; shape (N,)."""
+        scores: NDArray[np.float32] = self.score_map(batch).mean(axis=(1, 2))
+        return scores
+
+    def score_map(self, batch: NDArray[np.float32], mode: str = "") -> NDArray[np.float32]:
+        """Squared deviation of every pixel, shape (N, H, W); there is only one mode."""
+        if batch.shape[1:] != self.mean.shape:
+            raise AstrodomeError(
+                f"The images are {_shape(batch.shape[1:])}, but the model was trained on "
+                f"{_shape(self.mean.shape)}."
+            )
+        squared: NDArray[np.float32] = (((batch - self.mean) / self.std) ** 2).mean(axis=1)
+        return squared
+
+
+def _each(images: models.ImageSet) -> Iterator[NDArray[np.float32]]:
+    return (images[index] for index in range(len(images)))
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape)) + " (channels, height, width)"

@@ -1,0 +1,14 @@
+"""The section ``synthetic`` of the settings."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, Field
+
+
+class SyntheticSettings(BaseModel):
+    """How the synthetic disks look; every key also as ``ASTRODOME_SYNTHETIC_<KEY>``."""
+
+    size: int = Field(256, ge=32, le=4096, description="Width and height in pixels.")
+    limb_darkening: float = Field(0.56, ge=0, le=1, description="Coefficient u of the linear law.")
+    spots: int = Field(3, ge=0, le=100, description="Dark spots on each disk.")
+    seed: int = Field(0, ge=0, description="Another seed, other spots.")

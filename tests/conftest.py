@@ -1,0 +1,29 @@
+"""Fixtures that every part of the suite shares."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def torture() -> Callable[[int, int], int]:
+    """How many kills, faults or mutations to try: a sample, or with ASTRODOME_TORTURE all."""
+
+    def count(sample: int, full: int) -> int:
+        return full if os.environ.get("ASTRODOME_TORTURE") else sample
+
+    return count
+
+
+@pytest.fixture(autouse=True)
+def private_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the user's own settings and state out of every test."""
+    home = tmp_path_factory.mktemp("home")
+    for name in [n for n in os.environ if n.startswith(("ASTRODOME_", "SDO_", "SCOPE_"))]:
+        if name != "ASTRODOME_TORTURE":
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "config"))
+    monkeypatch.setenv("XDG_DATA_HOME", str(home / "data"))

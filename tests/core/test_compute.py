@@ -1,0 +1,90 @@
+"""Work over many items."""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+from pathlib import Path
+
+import pytest
+from astrodome import AstrodomeError, compute
+
+
+def square(n: int) -> int:
+    if n == 3:
+        raise ValueError("three is broken")
+    return n * n
+
+
+def full(n: int) -> int:
+    if n == 2:
+        raise OSError(errno.ENOSPC, "No space left on device", "/data/x.jpeg")
+    return n
+
+
+def die(n: int) -> int:
+    os._exit(9)
+
+
+@pytest.mark.parametrize("threads", [True, False])
+@pytest.mark.parametrize("jobs", [1, 4])
+def test_a_bad_item_is_named_and_the_others_are_done(threads: bool, jobs: int) -> None:
+    ended = list(compute.map(square, range(20), threads=threads, jobs=jobs))
+    assert {d.item: d.value for d in ended if not d.error} == {
+        n: n * n for n in range(20) if n != 3
+    }
+    assert [(d.item, d.error) for d in ended if d.error] == [(3, "three is broken")]
+
+
+def test_the_same_on_a_dask_cluster() -> None:
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None
+    ) as cluster:
+        ended = list(compute.map(square, range(10), scheduler=cluster.scheduler_address))
+    assert sorted(d.item for d in ended) == list(range(10))
+    assert [d.error for d in ended if d.item == 3] == ["three is broken"]
+
+
+def test_a_dask_cluster_is_left_when_the_work_ends_or_is_stopped() -> None:
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None
+    ) as cluster:
+        before = set(cluster.scheduler.clients)
+        for early in (False, True):
+            ended = compute.map(str, range(10), scheduler=cluster.scheduler_address)
+            for _ in ended:
+                assert set(cluster.scheduler.clients) > before
+                if early:
+                    break
+            del ended  # what was not asked for any more is closed with its generator
+            assert set(cluster.scheduler.clients) == before
+
+
+def test_no_scheduler_at_the_address_is_a_sentence() -> None:
+    pytest.importorskip("distributed")
+    with pytest.raises(AstrodomeError, match="No Dask scheduler answers at nonsense"):
+        list(compute.map(square, [1], scheduler="nonsense://1"))
+
+
+def test_a_full_disk_stops_everything_with_one_sentence() -> None:
+    with pytest.raises(AstrodomeError, match=r"No space left on the disk.*/data/x\.jpeg"):
+        list(compute.map(full, range(100), threads=True))
+
+
+def test_a_worker_that_dies_is_a_sentence() -> None:
+    with pytest.raises(AstrodomeError, match="worker process died"):
+        list(compute.map(die, range(4)))
+
+
+def touch(path: Path) -> None:
+    time.sleep(0.01)
+    path.touch()
+
+
+def test_stopping_early_leaves_the_rest_undone(tmp_path: Path) -> None:
+    for _ in compute.map(touch, (tmp_path / str(n) for n in range(500)), threads=True, jobs=2):
+        break
+    assert 0 < len(list(tmp_path.iterdir())) < 50

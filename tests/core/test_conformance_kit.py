@@ -1,0 +1,109 @@
+"""The kit tells an author, in a sentence, what is wrong with a plugin."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+from astrodome.testing import problems
+
+GOOD = """
+from astrodome import CommandSpec, hookimpl
+
+@hookimpl
+def register_commands():
+    yield CommandSpec("goes", "{package}.cli:app", help="GOES X-ray flux.")
+"""
+CLI = '''
+import typer
+from typing import Annotated
+
+app = typer.Typer(help="GOES X-ray flux.")
+
+@app.command()
+def get(timestamp: Annotated[str, typer.Option(help="UTC time.")] = "") -> None:
+    """Look up the flux."""
+
+@app.command()
+def info() -> None:
+    """Say what is stored."""
+'''
+
+
+@pytest.fixture
+def examine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest):  # type: ignore[no-untyped-def]
+    """Write a plugin package of its own name and return what the kit says of it."""
+    package = f"kit_{abs(hash(request.node.name))}"
+    folder = tmp_path / package
+    folder.mkdir()
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def check(plugin: str = GOOD, cli: str = CLI, **modules: str) -> str:
+        modules |= {"__init__": "", "plugin": plugin.replace("{package}", package), "cli": cli}
+        for name, code in modules.items():
+            (folder / f"{name}.py").write_text(code)
+        found = problems(f"{package}.plugin")
+        for name in [n for n in sys.modules if n.startswith(package)]:
+            del sys.modules[name]
+        return "\n".join(found)
+
+    return check
+
+
+def test_a_good_plugin_passes(examine) -> None:  # type: ignore[no-untyped-def]
+    assert examine() == ""
+
+
+def test_an_import_of_torch_in_the_plugin_module(examine) -> None:  # type: ignore[no-untyped-def]
+    said = examine("import torch\n" + GOOD)
+    assert "imports torch" in said and "read at every start" in said
+
+
+def test_a_heavy_import_in_the_commands(examine) -> None:  # type: ignore[no-untyped-def]
+    assert "cli imports pandas" in examine(cli="import pandas\n" + CLI)
+
+
+def test_a_dead_target(examine) -> None:  # type: ignore[no-untyped-def]
+    assert "cli:nothing, which does not exist" in examine(GOOD.replace("cli:app", "cli:nothing"))
+    assert "No module named" in examine(GOOD.replace("cli:app", "gone:app"))
+
+
+def test_a_hook_with_a_wrong_name(examine) -> None:  # type: ignore[no-untyped-def]
+    said = examine(GOOD.replace("register_commands", "register_comands"))
+    assert "register_comands is marked as a hook" in said and "rename it" in said
+
+
+def test_a_hook_without_its_marker(examine) -> None:  # type: ignore[no-untyped-def]
+    assert "mark it with @astrodome.hookimpl" in examine(GOOD.replace("@hookimpl", ""))
+
+
+def test_a_missing_help(examine) -> None:  # type: ignore[no-untyped-def]
+    assert "'goes get' has no help" in examine(cli=CLI.replace('"""Look up the flux."""', "..."))
+    said = examine(cli=CLI.replace('help="UTC time."', "show_default=False"))
+    assert "--timestamp of 'goes get' has no help" in said
+    assert "CommandSpec(help=" in examine(GOOD.replace("GOES X-ray flux.", ""))
+
+
+def test_a_source_that_lacks_what_its_kind_asks_for(examine) -> None:  # type: ignore[no-untyped-def]
+    plugin = """
+from astrodome import SourceSpec, hookimpl
+
+@hookimpl
+def register_sources():
+    yield SourceSpec("flux", "goes", "{package}.source:Goes", summary="GOES")
+"""
+    said = examine(plugin, source="class Goes:\n    pass\n")
+    assert "lacks flux_at(), which everything of kind 'flux' has" in said
+    assert examine(plugin, source="class Goes:\n    def flux_at(self, times): ...\n") == ""
+
+
+def test_reaching_into_the_host(examine) -> None:  # type: ignore[no-untyped-def]
+    said = examine(library="from astrodome.plugins import load\nfrom astrodome import files\n")
+    assert "library.py:1 uses astrodome.plugins, which is private" in said
+    assert said.count("\n") == 0
+
+
+def test_names_that_are_hard_to_type_or_taken(examine) -> None:  # type: ignore[no-untyped-def]
+    assert "hard to type" in examine(GOOD.replace('"goes"', '"GOES data"'))
+    assert "the host's own" in examine(GOOD.replace('"goes"', '"config"'))

@@ -1,0 +1,110 @@
+"""Files appear whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from astrodome import AstrodomeError, files
+
+
+def test_a_failed_write_leaves_what_was_there(tmp_path: Path) -> None:
+    target = tmp_path / "store.txt"
+    files.write_text(target, "before")
+    with pytest.raises(RuntimeError), files.replacing(target) as part:
+        part.write_text("half")
+        raise RuntimeError
+    assert target.read_text() == "before" and list(tmp_path.iterdir()) == [target]
+
+
+def test_a_killed_writer_leaves_a_whole_file(
+    tmp_path: Path, torture: Callable[[int, int], int]
+) -> None:
+    target = tmp_path / "store.bin"
+    loop = (
+        "import sys, pathlib; from astrodome import files\n"
+        "for n in range(10**9):\n"
+        "    files.write_bytes(pathlib.Path(sys.argv[1]), bytes([n % 256]) * 500_000)"
+    )
+    for kill in range(torture(3, 50)):
+        writer = subprocess.Popen([sys.executable, "-c", loop, target])
+        while not target.exists():
+            time.sleep(0.01)
+        time.sleep(0.01 + 0.007 * kill)
+        writer.send_signal(signal.SIGKILL)
+        writer.wait()
+        content = target.read_bytes()
+        assert len(content) == 500_000 and len(set(content)) == 1
+    files.sweep(tmp_path)
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_small_file_is_new_or_replaced_whole(tmp_path: Path) -> None:
+    target = tmp_path / "patch.jpeg"
+    for content in (b"first", b"second, longer"):
+        files.write_small(target, content)
+        assert target.read_bytes() == content and list(tmp_path.iterdir()) == [target]
+    with pytest.raises(FileNotFoundError) as failure:
+        files.write_small(tmp_path / "none" / "x", b"")
+    assert failure.value.filename == str(tmp_path / "none" / "x")
+
+
+def test_permissions_follow_the_umask(tmp_path: Path) -> None:
+    files.write_text(tmp_path / "a", "x")
+    (tmp_path / "b").write_text("x")
+    files.write_small(tmp_path / "c", b"x")
+    assert len({path.stat().st_mode for path in tmp_path.iterdir()}) == 1
+
+
+def test_a_lock_keeps_other_processes_out(tmp_path: Path) -> None:
+    code = (
+        "import sys, pathlib; from astrodome import files\n"
+        "with files.lock(pathlib.Path(sys.argv[1]), timeout=0.1): pass"
+    )
+    with files.lock(tmp_path / ".lock"):
+        ran = subprocess.run(
+            [sys.executable, "-c", code, tmp_path / ".lock"], capture_output=True, text=True
+        )
+    assert "Another process is working on" in ran.stderr
+    with files.lock(tmp_path / ".lock", timeout=0.1):
+        assert (tmp_path / ".lock").exists()
+
+
+def test_a_table_carries_its_provenance(tmp_path: Path) -> None:
+    table = pa.table({"xrsb": [1e-6]})
+    files.write_parquet(tmp_path / "t.parquet", table, {"source": "GOES"})
+    read = pq.read_table(tmp_path / "t.parquet")
+    assert read.column("xrsb").to_pylist() == [1e-6]
+    assert b"GOES" in read.schema.metadata[b"astrodome"]
+
+
+def test_a_digest_changes_with_names_and_contents(tmp_path: Path) -> None:
+    one, two = tmp_path / "a", tmp_path / "b"
+    one.write_text("x")
+    two.write_text("y")
+    before = files.digest([one, two])
+    assert before == files.digest([two, one])
+    two.write_text("z")
+    assert files.digest([one, two]) != before
+
+
+def test_a_read_only_target_is_a_sentence(tmp_path: Path) -> None:
+    if os.geteuid() == 0:
+        target = Path("/proc/1/astrodome")  # root may write anywhere but here
+    else:
+        tmp_path.chmod(0o500)
+        target = tmp_path / "x"
+    from astrodome.errors import from_os_error
+
+    with pytest.raises(OSError) as failure:
+        files.write_text(target, "x")
+    assert str(target.parent) in from_os_error(failure.value).message
+    assert isinstance(from_os_error(failure.value), AstrodomeError)

@@ -1,0 +1,114 @@
+"""Talking to services over real sockets, with every way in which they fail."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+from astrodome import AstrodomeError, http
+from services.twin import Answer, Request, Twin
+
+BODY = json.dumps({"stars": list(range(500))}).encode()
+
+
+@pytest.fixture
+def twin() -> Iterator[Twin]:
+    def answer(request: Request) -> Answer:
+        return Answer(b"missing", 404) if request.path == "/nothing" else Answer(BODY)
+
+    with Twin(answer) as running:
+        yield running
+
+
+@pytest.fixture
+def client() -> requests.Session:
+    return http.session(retries=3, backoff=0.01, timeout=(1, 0.5))
+
+
+@pytest.mark.parametrize("fault", ["500", "502", "503", "504", "429", "429 after 0", "reset"])
+def test_a_passing_fault_is_retried(twin: Twin, client: requests.Session, fault: str) -> None:
+    twin.misbehave(fault, fault)
+    assert len(http.get_json(client, twin.url, "The twin")["stars"]) == 500
+    assert len(twin.requests) == 3
+
+
+def test_retry_after_is_waited_for(twin: Twin, client: requests.Session) -> None:
+    twin.misbehave("429 after 1")
+    started = time.monotonic()
+    http.get_json(client, twin.url, "The twin")
+    assert time.monotonic() - started >= 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [("500", "answered 500"), ("never", "no answer in time"), ("cut", "cut short|IncompleteRead"),
+     ("html", "text/html instead of JSON"), ("loop", "redirect")],
+)  # fmt: skip
+def test_a_lasting_fault_is_one_sentence_naming_the_service(
+    twin: Twin, client: requests.Session, fault: str, words: str
+) -> None:
+    twin.misbehave(*[fault] * 12)
+    with pytest.raises(AstrodomeError, match=words) as failure:
+        http.get_json(client, twin.url, "The twin")
+    assert failure.value.message.startswith("The twin") and "\n" not in failure.value.message
+
+
+def test_nobody_listening_is_one_sentence(client: requests.Session) -> None:
+    with pytest.raises(AstrodomeError, match=r"did not answer at http://127\.0\.0\.1:1"):
+        http.get(client, "http://127.0.0.1:1/x", "The twin")
+
+
+def test_a_post_is_never_repeated(twin: Twin, client: requests.Session) -> None:
+    twin.misbehave("503", "503")
+    assert client.post(twin.url, json={"label": "RR Lyrae"}).status_code == 503
+    assert len(twin.requests) == 1
+
+
+def test_secrets_are_sent_but_not_shown(twin: Twin) -> None:
+    client = http.session(token="s3cret", scheme="token")
+    address = twin.url.replace("http://", "http://user:s3cret@") + "/nothing?token=s3cret&x=1"
+    with pytest.raises(AstrodomeError) as failure:
+        http.get(client, address, "The twin")
+    assert "s3cret" not in str(failure.value) and "token=***" in str(failure.value)
+    http.get(client, twin.url, "The twin")
+    assert twin.requests[-1].headers["Authorization"] == "token s3cret"
+
+
+def test_a_cut_download_leaves_the_earlier_file(
+    twin: Twin, client: requests.Session, tmp_path: Path
+) -> None:
+    target = tmp_path / "image.jpeg"
+    target.write_bytes(b"earlier")
+    twin.misbehave("cut")
+    with pytest.raises(AstrodomeError):
+        http.download(client, twin.url, target, "The twin")
+    assert target.read_bytes() == b"earlier" and list(tmp_path.iterdir()) == [target]
+
+
+def test_a_second_download_fetches_only_what_is_missing(
+    twin: Twin, client: requests.Session, tmp_path: Path
+) -> None:
+    wanted = [(f"{twin.url}/{n}", tmp_path / f"{n}.json") for n in range(20)]
+    twin.misbehave("cut", "cut", "cut")
+    first = list(http.download_all(client, wanted, "The twin", jobs=4))
+    assert sum(bool(done.error) for done in first) == 3
+    second = list(http.download_all(client, wanted, "The twin", jobs=4))
+    assert len(second) == 3 and not any(done.error for done in second)
+    assert all(target.read_bytes() == BODY for _, target in wanted)
+
+
+def test_what_the_check_rejects_is_not_published(
+    twin: Twin, client: requests.Session, tmp_path: Path
+) -> None:
+    def check(path: Path) -> None:
+        if path.read_bytes().startswith(b"<!"):
+            raise AstrodomeError("a page, not a file")
+
+    twin.misbehave("html")
+    with pytest.raises(AstrodomeError, match="a page"):
+        http.download(client, twin.url, tmp_path / "goes.nc", "The twin", check=check)
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,44 @@
+"""Run folders."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from astrodome import AstrodomeError, models
+
+
+def test_a_run_says_what_it_is_and_goes_on_in_its_folder(tmp_path: Path) -> None:
+    run = models.Run.start(tmp_path / "r", "sood", "ce_vae", {"model": {"z_dim": 8}}, seed=1)
+    assert (
+        run.record["status"] == "running" and "z_dim: 8" in (run.path / "config.yaml").read_text()
+    )
+    started = run.record["started"]
+    again = models.Run.start(tmp_path / "r", "sood", "ce_vae", {"model": {"z_dim": 8}}, seed=1)
+    assert again.record["started"] == started
+    again.finish(loss=0.5)
+    record = json.loads((tmp_path / "r" / "run.json").read_text())
+    assert record["status"] == "finished" and record["loss"] == 0.5 and record["seed"] == 1
+
+
+def test_a_run_of_another_model_is_left_alone(tmp_path: Path) -> None:
+    models.Run.start(tmp_path, "sood", "ce_vae", {})
+    with pytest.raises(AstrodomeError, match="ce_vae"):
+        models.Run.start(tmp_path, "sood", "ae", {})
+    with pytest.raises(AstrodomeError, match="'ce_vae', not 'ae'"):
+        models.Run.open(tmp_path, "sood", "ae")
+
+
+def test_a_folder_that_is_no_run_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(AstrodomeError, match=r"no run\.json"):
+        models.Run.open(tmp_path)
+    (tmp_path / "run.json").write_text("{")
+    with pytest.raises(AstrodomeError, match="not valid JSON"):
+        models.Run.open(tmp_path)
+
+
+def test_provenance_names_versions() -> None:
+    about = models.provenance(["pluggy", "no-such-distribution"])
+    assert about["versions"]["pluggy"][0].isdigit()
+    assert about["versions"]["no-such-distribution"] == "not installed"

@@ -1,0 +1,150 @@
+"""What a user can rely on when plugins are good, broken, too new, or in each other's way."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+
+def listed(observatory: Any, **env: str) -> dict[str, dict[str, Any]]:
+    ran = observatory.run("plugins", "list", "--json", **env)
+    assert ran.returncode == 0, ran.stderr
+    return {row["name"]: row for row in json.loads(ran.stdout)}
+
+
+def test_an_installed_plugin_brings_its_command(observatory: Any) -> None:
+    observatory.add("mirror", version="2.3")
+    assert "Look at mirror." in observatory.run("--help").stdout
+    assert observatory.run("mirror", "ce_vae").stdout == "looked 1\n"
+    assert listed(observatory)["mirror"] == {
+        "name": "mirror",
+        "distribution": "obs-mirror",
+        "version": "2.3",
+        "status": "active",
+        "brings": ["mirror"],
+        "error": "",
+    }
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "why"),
+    [
+        ("import no_such_library", "failed", "No module named 'no_such_library'"),
+        ("raise SystemExit('sorry')", "failed", "sorry"),
+        ("def f(:", "failed", "SyntaxError"),
+        ("REQUIRES_API = (99, 0)", "incompatible", "needs version 99.0"),
+        ("REQUIRES_API = (1, 99)", "incompatible", "update astrodome"),
+        (
+            "from astrodome import hookimpl\n@hookimpl\ndef register_comands(): return []",
+            "failed",
+            "register_comands",
+        ),
+        (
+            "from astrodome import hookimpl\n@hookimpl\ndef register_commands(): return ['goes']",
+            "failed",
+            "'goes', which is no CommandSpec",
+        ),
+        (
+            "from astrodome import hookimpl, CommandSpec\n@hookimpl\ndef register_commands():\n"
+            "    yield CommandSpec('plugins', 'x:y', help='Mine.')",
+            "failed",
+            "'plugins', which is the host's own",
+        ),
+    ],
+)
+def test_a_bad_plugin_is_listed_with_the_reason_and_the_rest_works(
+    observatory: Any, code: str, status: str, why: str
+) -> None:
+    observatory.add("mirror")
+    observatory.add("bad", code)
+    ran = observatory.run("mirror", "ce_vae")
+    assert (ran.returncode, ran.stdout) == (0, "looked 1\n")
+    assert ran.stderr.count("\n") == 1 and f"the plugin bad is {status}" in ran.stderr
+    row = listed(observatory)["bad"]
+    assert row["status"] == status and why in row["error"]
+    assert observatory.run("plugins", "doctor").returncode == 1
+
+
+def test_a_name_taken_twice_names_both_owners_and_only_it_refuses(observatory: Any) -> None:
+    taken = """
+        from astrodome import CommandSpec, hookimpl
+
+        @hookimpl
+        def register_commands():
+            yield CommandSpec("mirror", "obs_thief.cli:app", help="Mine now.")
+            yield CommandSpec("lens", "obs_thief.cli:app", help="A lens.")
+    """
+    observatory.add("mirror")
+    observatory.add("thief", taken)
+    ran = observatory.run("mirror", "ce_vae")
+    assert ran.returncode == 1 and ran.stdout == ""
+    assert "registered twice, by obs-mirror and obs-thief" in ran.stderr
+    assert observatory.run("lens", "ce_vae").stdout == "looked 1\n"
+    doctor = observatory.run("plugins", "doctor")
+    assert doctor.returncode == 1 and "obs-mirror and obs-thief" in doctor.stdout
+    observatory.run("plugins", "disable", "thief")
+    assert observatory.run("mirror", "ce_vae").stdout == "looked 1\n"
+
+
+def test_a_disabled_plugin_is_not_imported_until_enabled(observatory: Any) -> None:
+    observatory.add("loud", "print('imported')")
+    assert observatory.run("plugins", "disable", "obs-loud").returncode == 0
+    assert "imported" not in observatory.run("--help").stdout
+    assert listed(observatory)["loud"]["status"] == "disabled"
+    assert observatory.run("plugins", "enable", "loud").returncode == 0
+    assert "imported" in observatory.run("--help").stdout
+
+
+@pytest.mark.parametrize(("chosen", "active"), [("", set()), ("mirror", {"mirror"})])
+def test_the_environment_chooses_before_anything_is_imported(
+    observatory: Any, chosen: str, active: set[str]
+) -> None:
+    observatory.add("mirror")
+    observatory.add("loud", "print('imported')")
+    rows = listed(observatory, ASTRODOME_PLUGINS=chosen)
+    assert {name for name, row in rows.items() if row["status"] == "active"} == active
+
+
+def test_doctor_imports_what_listing_does_not(observatory: Any) -> None:
+    observatory.add("mirror", cli="import no_such_library")
+    assert observatory.run("--help").returncode == 0
+    doctor = observatory.run("plugins", "doctor", "--json")
+    assert doctor.returncode == 1
+    assert [f["status"] for f in json.loads(doctor.stdout)] == ["wrong", "ok"]
+    ran = observatory.run("mirror")
+    assert ran.returncode == 1 and "no_such_library" in ran.stderr and "Hint: " in ran.stderr
+
+
+def test_a_missing_extra_says_what_to_install(observatory: Any) -> None:
+    plugin = """
+        from astrodome import CommandSpec, SourceSpec, hookimpl
+
+        @hookimpl
+        def register_commands():
+            yield CommandSpec("use", "obs_kit.cli:app", help="Use it.")
+
+        @hookimpl
+        def register_sources():
+            yield SourceSpec("flux", "kit", "obs_kit.source:Kit", summary="A kit.", extra="fast")
+    """
+    cli = (
+        "from astrodome import sources\nimport typer\napp = typer.Typer(help='Use.')\n"
+        "@app.command()\ndef it() -> None:\n    'Use it.'\n    sources.get('flux')\n"
+        "@app.command()\ndef no() -> None:\n    'No.'\n"
+    )
+    observatory.add("kit", plugin, cli=cli)
+    (observatory.folder / "obs_kit" / "source.py").write_text("import no_such_library")
+    ran = observatory.run("use", "it")
+    assert ran.returncode == 1 and "pip install 'obs-kit[fast]'" in ran.stderr
+    assert observatory.run("plugins", "doctor").returncode == 0
+
+
+def test_an_unreadable_state_file_disables_nothing(observatory: Any, tmp_path: Any) -> None:
+    observatory.add("mirror")
+    state = tmp_path / "config" / "astrodome" / "plugins.json"
+    state.parent.mkdir(parents=True)
+    state.write_text("{broken")
+    ran = observatory.run("mirror", "ce_vae", XDG_CONFIG_HOME=str(tmp_path / "config"))
+    assert ran.stdout == "looked 1\n" and str(state) in ran.stderr

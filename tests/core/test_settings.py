@@ -1,0 +1,143 @@
+"""Which setting wins, what a wrong one says, and where a secret may go."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from astrodome import AstrodomeError, settings
+from pydantic import BaseModel, SecretStr
+
+
+class Inner(BaseModel):
+    timeout: float = 30.0
+
+
+class Fritz(BaseModel):
+    url: str = "https://fritz.science"
+    token: SecretStr = SecretStr("")
+    rate: float = 5.0
+    retry: Inner = Inner()
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(settings, "options", settings.Options())
+    return tmp_path
+
+
+def user_file(text: str) -> Path:
+    path = settings.config_files()[-1]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+def test_the_stronger_layer_wins_key_by_key(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    user_file("fritz: {rate: 1, url: https://user.example, token: abc, retry: {timeout: 1}}")
+    (here / "config.yaml").write_text("fritz: {rate: 2, url: https://folder.example}")
+    (here / "given.yaml").write_text("fritz: {rate: 3}")
+    assert settings.section("fritz", Fritz).rate == 2
+    settings.options.config = here / "given.yaml"
+    assert settings.section("fritz", Fritz).rate == 3
+    monkeypatch.setenv("ASTRODOME_FRITZ_RATE", "4")
+    found = settings.section("fritz", Fritz)
+    assert (found.rate, found.url) == (4, "https://folder.example")
+    assert found.token.get_secret_value() == "abc" and found.retry.timeout == 1
+    assert settings.current().values("fritz")["rate"][1] == "environment ASTRODOME_FRITZ_RATE"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("fritz: {rat: 1}", ["config.yaml", "'fritz.rat'", "did you mean 'rate'"]),
+        ("fritz: {rate: fast}", ["config.yaml", "'fritz.rate'", "number", "'fast'"]),
+        ("fritz: {retry: {tmeout: 1}}", ["'fritz.retry.tmeout'", "did you mean 'timeout'"]),
+        ("fritz: 3", ["config.yaml", "'fritz'", "mapping"]),
+        ("fritz: [", ["config.yaml", "not valid YAML"]),
+        ("- a", ["config.yaml", "not a list"]),
+    ],
+)
+def test_a_wrong_setting_names_file_key_and_expectation(
+    here: Path, text: str, words: list[str]
+) -> None:
+    (here / "config.yaml").write_text(text)
+    with pytest.raises(AstrodomeError) as failure:
+        settings.section("fritz", Fritz)
+    assert all(word in failure.value.message for word in words), failure.value.message
+
+
+def test_leaves_with_value_and_desc_are_read_as_values(tmp_path: Path) -> None:
+    path = tmp_path / "run.yaml"
+    path.write_text("model: {z_dim: {value: 64, desc: latent size}, fmap: {value: [1, 2]}}\nn: 3")
+    assert settings.read_yaml(path) == {"model": {"z_dim": 64, "fmap": [1, 2]}, "n": 3}
+
+
+def secret() -> str:
+    return settings.current().credential("fritz", Fritz)
+
+
+def test_a_token_goes_to_the_default_address(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ASTRODOME_FRITZ_TOKEN", "abc")
+    assert secret() == "abc"
+
+
+def test_a_folder_cannot_redirect_a_token(here: Path) -> None:
+    user_file("fritz: {token: abc}")
+    (here / "config.yaml").write_text("fritz: {url: https://evil.example}")
+    with pytest.raises(AstrodomeError, match="not sent there") as failure:
+        secret()
+    assert "abc" not in failure.value.message
+    (here / "config.yaml").write_text("fritz: {url: https://mirror.example, token: own}")
+    assert secret() == "own"
+
+
+def test_a_token_from_the_environment_follows_an_address_from_the_environment(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ASTRODOME_FRITZ_TOKEN", "abc")
+    monkeypatch.setenv("ASTRODOME_FRITZ_URL", "http://127.0.0.1:8000")
+    assert secret() == "abc"
+    monkeypatch.setenv("ASTRODOME_FRITZ_URL", "http://fritz.example")
+    with pytest.raises(AstrodomeError, match="plain http"):
+        secret()
+
+
+def test_config_show_masks_secrets_and_names_origins(observatory: Any) -> None:
+    plugin = """
+        from astrodome import CommandSpec, hookimpl
+
+        @hookimpl
+        def register_commands():
+            yield CommandSpec("fritz", "obs_f.cli:app", help="F.", settings="obs_f.config:Fritz")
+    """
+    observatory.add("f", plugin)
+    (observatory.folder / "obs_f" / "config.py").write_text(
+        "from pydantic import BaseModel, SecretStr\n\n"
+        "class Fritz(BaseModel):\n    url: str = 'https://x'\n    token: SecretStr = ''\n"
+        "    other_token: str = ''\n"
+    )
+    (observatory.folder / "config.yaml").write_text(
+        "fritz: {other_token: s3cret}\nkowalski: {hosts: {gloria: {token: s3cret}}, port: 443}\n"
+    )
+    ran = observatory.run("config", "show", "--origin", "--json", ASTRODOME_FRITZ_TOKEN="s3cret")
+    assert "s3cret" not in ran.stdout + ran.stderr
+    rows = {row["key"]: row for row in json.loads(ran.stdout)}
+    assert rows["fritz.token"]["origin"] == "environment ASTRODOME_FRITZ_TOKEN"
+    assert rows["fritz.url"] == {"key": "fritz.url", "value": "https://x", "origin": "default"}
+    assert rows["kowalski.port"]["origin"].endswith("config.yaml")
+    assert rows["fritz.token"]["value"] == rows["fritz.other_token"]["value"] == "********"
+
+
+def test_a_given_config_file_must_exist(observatory: Any) -> None:
+    ran = observatory.run("--config", "none.yaml", "config", "show")
+    assert ran.returncode == 2 and "none.yaml" in ran.stderr
+
+
+def test_home_is_where_the_root_option_says(observatory: Any) -> None:
+    ran = observatory.run("--home", "state", "config", "path", "--json")
+    paths = {row["what"]: row["path"] for row in json.loads(ran.stdout)}
+    assert paths["home"] == str(observatory.folder / "state")

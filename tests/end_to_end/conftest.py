@@ -1,0 +1,180 @@
+"""Environments made of built wheels, as a user's are, and command lines run in them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import venv
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from filelock import FileLock
+
+ROOT = Path(__file__).parents[2]
+PARTS = [
+    ROOT / "core",
+    *sorted(path.parent for path in ROOT.glob("plugins/*/pyproject.toml")),
+    ROOT / "examples/plugin_template",
+]
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a process wrote to standard output and standard error."""
+
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A virtual environment and the wheels it is filled from."""
+
+    path: Path
+    wheels: Path
+
+    def run(self, *command: object, code: int = 0, **environ: str) -> Ran:
+        """Run one of its programs outside of this checkout, and expect an exit code."""
+        name, *args = map(str, command)
+        ran = subprocess.run(
+            [str(self.path / "bin" / name), *args],
+            cwd=self.path,
+            env=_clean() | environ,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert ran.returncode == code, f"{command}\n{ran.stdout}\n{ran.stderr}"
+        return Ran(ran.stdout, ran.stderr)
+
+    def pip(self, *args: object) -> Ran:
+        return self.run("python", "-m", "pip", *args, PIP_DISABLE_PIP_VERSION_CHECK="1")
+
+    def distributions(self) -> set[str]:
+        """Names of all that is installed, in their normal form."""
+        rows = self.pip("list", "--format=json").json
+        return {row["name"].lower().replace("_", "-") for row in rows}
+
+
+def _clean() -> dict[str, str]:
+    """This environment without what would let this checkout or its Python shine through."""
+    hidden = ("PYTHONPATH", "VIRTUAL_ENV", "COLUMNS")
+    return {key: value for key, value in os.environ.items() if key not in hidden}
+
+
+def build_wheel(source: Path, target: Path) -> Path:
+    """Build the wheel of one distribution with what is installed here."""
+    command = [sys.executable, "-m", "build", "-q", "--wheel", "--no-isolation", "-o"]
+    ran = subprocess.run(
+        [*command, str(target), str(source)], capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    return max(target.glob("*.whl"), key=lambda wheel: wheel.stat().st_mtime_ns)
+
+
+@contextmanager
+def made_once(folder: Path, make: Callable[[], None]) -> Iterator[Path]:
+    """A folder that the first of all test processes fills, and one at a time uses."""
+    with FileLock(f"{folder}.lock"):
+        ready = folder / ".ready"
+        if not ready.exists():
+            folder.mkdir(exist_ok=True)  # a test that failed to fill it may have made it
+            make()
+            ready.touch()
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all of the processes of this test run have in common."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@pytest.fixture(scope="session")
+def wheels(shared: Path) -> Path:
+    """A folder with the wheels of all distributions and of the template."""
+    folder = shared / "wheels"
+
+    def build() -> None:
+        for part in PARTS:
+            build_wheel(part, folder)
+
+    with made_once(folder, build):
+        return folder
+
+
+@pytest.fixture(scope="session")
+def environment(shared: Path, wheels: Path) -> Callable[..., AbstractContextManager[Environment]]:
+    """Have an environment with these distributions, named by nothing but their names."""
+
+    @contextmanager
+    def environment(*names: str) -> Iterator[Environment]:
+        made = Environment(shared / f"environment-{names[-1]}", wheels)
+
+        def install() -> None:
+            venv.create(made.path, with_pip=True, symlinks=True)
+            constraints = ROOT / "constraints.txt"
+            exact = ["-c", constraints] if constraints.exists() else []
+            made.pip("install", "-q", "--no-compile", *exact, "--find-links", wheels, *names)
+
+        with made_once(made.path, install):
+            yield made
+
+    return environment
+
+
+@pytest.fixture
+def goes_alone(
+    environment: Callable[..., AbstractContextManager[Environment]],
+) -> Iterator[Environment]:
+    with environment("astrodome", "astrodome-goes") as made:
+        yield made
+
+
+@pytest.fixture
+def scope_alone(
+    environment: Callable[..., AbstractContextManager[Environment]],
+) -> Iterator[Environment]:
+    with environment("astrodome-ztf-scope") as made:
+        yield made
+
+
+@pytest.fixture
+def everything(
+    environment: Callable[..., AbstractContextManager[Environment]], wheels: Path
+) -> Iterator[Environment]:
+    names = sorted(wheel.name.partition("-")[0] for wheel in wheels.glob("*.whl"))
+    with environment(*names) as made:
+        yield made
+
+
+@pytest.fixture
+def stranger(tmp_path: Path) -> Callable[..., Path]:
+    """Build the wheel of somebody's plugin for ``sdo`` from the text of its ``plugin.py``."""
+
+    def make(name: str, code: str) -> Path:
+        package = name.replace("-", "_")
+        (tmp_path / name / package).mkdir(parents=True)
+        (tmp_path / name / package / "__init__.py").touch()
+        (tmp_path / name / package / "plugin.py").write_text(code)
+        (tmp_path / name / "pyproject.toml").write_text(
+            '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n'
+            f'[project]\nname = "{name}"\nversion = "1.2.3"\n'
+            '[project.entry-points."astrodome.sdo"]\n'
+            f'{package.removeprefix("sdo_")} = "{package}.plugin"\n'
+        )
+        return build_wheel(tmp_path / name, tmp_path)
+
+    return make

@@ -1,0 +1,132 @@
+"""Plugins of others, good and bad, as wheels in a user's environment: what they can break."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from .conftest import Environment
+
+    Build = Callable[[str, str], Path]
+
+pytestmark = [pytest.mark.wheels, pytest.mark.timeout(900)]
+
+GOOD = '''
+from astrodome import CommandSpec, hookimpl
+
+@hookimpl
+def register_commands():
+    yield CommandSpec({name!r}, __name__ + ":look", help="Look as a stranger.")
+
+def look():
+    """Look once."""
+    print("looked")
+'''
+BROKEN = "raise RuntimeError('the dome is stuck')\n"
+NEWER = "REQUIRES_API = (99, 0)\n"
+
+
+@pytest.fixture
+def site(goes_alone: Environment) -> Iterator[Environment]:
+    """An environment with one plugin of ours, left as it was found."""
+    before = goes_alone.distributions()
+    yield goes_alone
+    if left := goes_alone.distributions() - before:
+        goes_alone.pip("uninstall", "--yes", "-q", *left)
+
+
+def states(site: Environment, **environ: str) -> dict[str, tuple[str, str]]:
+    rows = site.run("sdo", "plugins", "list", "--json", **environ).json
+    return {row["name"]: (row["status"], row["error"]) for row in rows}
+
+
+def commands(site: Environment, **environ: str) -> str:
+    return site.run("sdo", "--help", **environ).out
+
+
+def test_no_plugin_is_loaded_when_the_environment_names_none(goes_alone: Environment) -> None:
+    empty = {"ASTRODOME_PLUGINS": ""}
+    assert states(goes_alone, **empty) == {
+        "goes": ("disabled", "not named in ASTRODOME_PLUGINS"),
+    }
+    assert "GOES soft X-ray" not in commands(goes_alone, **empty)
+    refused = goes_alone.run("sdo", "goes", "flares", code=2, **empty)
+    assert "disabled" in refused.err and "ASTRODOME_PLUGINS" in refused.err
+    assert "GOES soft X-ray" in commands(goes_alone, ASTRODOME_PLUGINS="goes,another")
+
+
+def test_a_disabled_plugin_stays_off_until_it_is_enabled(goes_alone: Environment) -> None:
+    goes_alone.run("sdo", "plugins", "disable", "goes")
+    assert states(goes_alone)["goes"][0] == "disabled"
+    refused = goes_alone.run("sdo", "goes", "flares", code=2)
+    assert "Hint: sdo plugins enable goes" in refused.err
+    assert goes_alone.run("sdo", "plugins", "doctor").err == ""
+    goes_alone.run("sdo", "plugins", "enable", "astrodome-goes")
+    assert states(goes_alone)["goes"][0] == "active"
+    assert "flares" in goes_alone.run("sdo", "goes", "--help").out
+
+
+def test_a_wheel_is_installed_and_uninstalled_by_the_program(
+    site: Environment, stranger: Build
+) -> None:
+    wheel = stranger("sdo-quote", GOOD.format(name="quote"))
+    installed = site.run("sdo", "plugins", "install", wheel)
+    assert "Installed: quote." in installed.err and installed.out == ""
+    assert states(site)["quote"] == ("active", "")
+    assert "Look as a stranger." in commands(site)
+    assert site.run("sdo", "quote").out == "looked\n"
+    site.run("sdo", "plugins", "uninstall", "quote")
+    assert set(states(site)) == {"goes"}
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "reason"),
+    [
+        (BROKEN, "failed", "RuntimeError: the dome is stuck"),
+        (NEWER, "incompatible", "it needs version 99.0 of the plugin interface"),
+    ],
+    ids=["broken", "newer"],
+)
+def test_a_bad_plugin_costs_one_line_and_can_be_removed(
+    site: Environment, stranger: Build, code: str, status: str, reason: str
+) -> None:
+    site.pip("install", "-q", "--no-deps", "--no-index", stranger("sdo-bad", code))
+    ran = site.run("sdo", "goes", "--help")
+    (warning,) = ran.err.splitlines()
+    assert warning.startswith(f"Warning: the plugin bad is {status}: {reason}")
+    assert "flares" in ran.out
+    typed = {"_SDO_COMPLETE": "complete_bash", "COMP_WORDS": "sdo ", "COMP_CWORD": "1"}
+    completed = site.run("sdo", **typed)
+    assert "goes" in completed.out.split() and completed.err == ""
+
+    found = states(site)
+    assert found["goes"] == ("active", "")
+    assert found["bad"][0] == status and found["bad"][1].startswith(reason)
+    examined = site.run("sdo", "plugins", "doctor", code=1)
+    assert f"bad\twrong\t{status}: {reason}" in examined.out
+
+    site.run("sdo", "plugins", "uninstall", "bad")
+    assert site.run("sdo", "goes", "--help").err == ""
+    assert set(states(site)) == {"goes"}
+
+
+def test_a_name_taken_twice_refuses_and_names_both_owners(
+    site: Environment, stranger: Build
+) -> None:
+    wheels = [
+        stranger("sdo-rival", GOOD.format(name="goes")),
+        stranger("sdo-calm", GOOD.format(name="calm")),
+    ]
+    site.pip("install", "-q", "--no-deps", "--no-index", *wheels)
+    refused = site.run("sdo", "goes", "flares", code=1)
+    assert "astrodome-goes" in refused.err and "sdo-rival" in refused.err
+    assert site.run("sdo", "calm").out == "looked\n"
+    examined = site.run("sdo", "plugins", "doctor", "--json", code=1)
+    assert "registered twice, by astrodome-goes and sdo-rival" in examined.out
+
+    site.run("sdo", "plugins", "disable", "rival")
+    assert "flares" in site.run("sdo", "goes", "--help").out
