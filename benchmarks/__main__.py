@@ -1,0 +1,116 @@
+"""Runs the benchmarks and prints what they found; see the README beside this file."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from astrodome import compute, console, files
+from rich.table import Table
+
+from . import cevae, pictures, scope_data, scope_dnn, scope_xgb, startup
+from .measure import Figure
+
+SUBJECTS: dict[str, Callable[[Path, int], Iterator[Figure]]] = {
+    "startup": startup.startup,
+    "resize": pictures.resize,
+    "patch": pictures.patch,
+    "cevae": cevae.cevae,
+    "scope_xgb": scope_xgb.scope_xgb,
+    "scope_data": scope_data.scope_data,
+    "scope_dnn": scope_dnn.scope_dnn,
+}
+BUSY = 0.7
+"""Load average from which other work disturbs the figures."""
+
+
+def main() -> int:
+    """Measure the chosen subjects; 1 when one of them could not be measured."""
+    options = _options()
+    chosen = options.subjects or list(SUBJECTS)
+    found: dict[str, Any] = {"machine": machine(), "repeat": options.repeat}
+    if found["machine"]["load"] > BUSY:
+        console.warn(f"The machine is busy, load {found['machine']['load']}: figures will vary.")
+    figures: list[Figure] = []
+    failed = False
+    for subject in chosen:
+        console.note(f"Measuring {subject} …")
+        with tempfile.TemporaryDirectory(prefix="astrodome-bench-") as place:
+            try:
+                for figure in SUBJECTS[subject](Path(place), options.repeat):
+                    figures.append(figure)
+            except (RuntimeError, OSError, subprocess.CalledProcessError) as error:
+                console.warn(f"{subject} could not be measured: {error}")
+                failed = True
+    found["figures"] = [dataclasses.asdict(figure) for figure in figures]
+    about = ", ".join(f"{name} {value}" for name, value in found["machine"].items())
+    print(f"Medians of {options.repeat} runs of each side in turn; {about}")
+    _show(figures)
+    if "startup" in chosen:
+        found["imports"] = startup.imports()
+        _show_imports(found["imports"])
+    if options.json:
+        files.write_text(options.json, json.dumps(found, indent=1, ensure_ascii=False) + "\n")
+    return int(failed)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser("python -m benchmarks", description=__doc__)
+    parser.add_argument("subjects", nargs="*", metavar="|".join(SUBJECTS), help="default: all")
+    parser.add_argument("--repeat", type=int, default=5, help="runs of each side (default: 5)")
+    parser.add_argument("--json", type=Path, help="file for the figures")
+    options = parser.parse_args()
+    if unknown := set(options.subjects) - set(SUBJECTS):
+        parser.error(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(SUBJECTS)}")
+    return options
+
+
+def machine() -> dict[str, Any]:
+    """Where and when the figures were measured, and how busy it was there."""
+    return {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "processors": compute.cores(),
+        "load": round(os.getloadavg()[0], 2),
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+    }
+
+
+def _show(figures: list[Figure]) -> None:
+    table = Table()
+    for name in ("subject", "older", "ours", "unit", "times better", "goal"):
+        numeric = name in {"older", "ours", "times better"}
+        table.add_column(name, justify="right" if numeric else "left")
+    for figure in figures:
+        older, ours, ratio = map(_text, (figure.older, figure.ours, figure.ratio))
+        table.add_row(figure.subject, older, ours, figure.unit, ratio, figure.goal)
+    screen = console.rich_console()
+    screen.width = max(screen.width, 110)
+    screen.print(table)
+
+
+def _text(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def _show_imports(found: dict[str, Any]) -> None:
+    heavy = ", ".join(found["heavy"]) or "none"
+    print(
+        f"\nsdo --help in a pipe imports {found['modules']} modules; heavy ones: {heavy}; slowest:"
+    )
+    for line in found["slowest"]:
+        print(f"  {line['own_ms']:6.2f} ms  {line['module']}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,35 @@
+"""A training step and both scorings of the ceVAE beside the older classes, at 1 x 128 x 128."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from astrodome import compute
+
+from . import older, suns
+from .measure import Figure, cost, in_turn, rate, worker
+
+BATCH, SIZE = 8, 128
+NETWORK = {"z_dim": 128, "fmap_sizes": [16, 64, 256, 1024]}
+GOAL = "not slower"
+
+
+def cevae(place: Path, repeat: int) -> Iterator[Figure]:
+    """Both sides warm, with as many threads as there are processors and the same images."""
+    given: dict[str, Any] = {**NETWORK, "threads": compute.cores()}
+    given["images"] = suns.batch(place / "batch.npy", BATCH, SIZE)
+    with (
+        worker(older.environment("sdo") / "python", "older") as a,
+        worker(sys.executable, "ours") as b,
+    ):
+
+        def seconds(work: str, times: int) -> tuple[list[float], list[float]]:
+            call = {"work": work, "times": times, **given}
+            return in_turn(lambda: a("cevae", **call), lambda: b("cevae", **call), repeat)
+
+        yield cost("ceVAE training step, batch of 8", *seconds("train", 2), "s", GOAL)
+        yield rate("ceVAE sample scores", *seconds("sample", 10), BATCH, "images", GOAL)
+        yield rate("ceVAE combi maps", *seconds("combi", 2), BATCH, "images", GOAL)

@@ -1,0 +1,73 @@
+"""The tasks as astrodome's libraries do them; the twin of ``older.py``."""
+
+import tempfile
+import time
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from serve import serve
+
+
+def resize(source: str, target: str, size: int) -> float:
+    from astrodome_sdo_data import images
+
+    started = time.perf_counter()
+    images.resize_folder(Path(source), Path(target), size)
+    return time.perf_counter() - started
+
+
+def patch(source: str, target: str, size: int, count: int) -> float:
+    from astrodome_sdo_data import images
+
+    started = time.perf_counter()
+    images.patch_folder(Path(source), Path(target), size, count)
+    return time.perf_counter() - started
+
+
+@cache
+def models(size: int, z_dim: int, fmap_sizes: tuple[int, ...], threads: int) -> Any:
+    """The objective with its optimiser, and the model that scores, of the same weights."""
+    import torch
+    from astrodome_sood import config, training
+    from astrodome_sood.models import ce_vae
+
+    given = {"target_size": size, "z_dim": z_dim, "fmap_sizes": list(fmap_sizes)}
+    settings = config.load(overrides={"model": given, "devices.gpus": 0}).plain()
+    torch.manual_seed(0)
+    net = ce_vae.network(settings, channels=1)
+    scorer = ce_vae.CeVae()
+    with tempfile.TemporaryDirectory() as folder:
+        weights = Path(folder) / ce_vae.WEIGHTS
+        ce_vae.save(net, weights)
+        scorer.load(weights, settings)
+    torch.set_num_threads(threads)
+    objective = training.Objective(net, settings)
+    objective.random = training.seeded(0)
+    return objective, objective.configure_optimizers(), scorer
+
+
+def cevae(
+    work: str, images: str, z_dim: int, fmap_sizes: list[int], threads: int, times: int
+) -> float:
+    import numpy as np
+    import torch
+
+    batch = np.load(images)
+    x = torch.from_numpy(batch)
+    objective, optimizer, scorer = models(x.shape[-1], z_dim, tuple(fmap_sizes), threads)
+    objective.training_losses.clear()
+    started = time.perf_counter()
+    for _ in range(times):
+        if work == "train":
+            optimizer.zero_grad()
+            objective.training_step(x, 1).backward()
+            optimizer.step()
+        elif work == "sample":
+            scorer.score(batch)
+        else:
+            scorer.score_map(batch, "combi")
+    return (time.perf_counter() - started) / times
+
+
+serve({"resize": resize, "patch": patch, "cevae": cevae})

@@ -1,0 +1,93 @@
+"""The tasks as astrodome's library for ``scope`` does them; the twin of ``older_scope_dnn.py``."""
+
+import tempfile
+import time
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from serve import serve
+
+
+@cache
+def data(features: str, dmdt: str) -> Any:
+    import numpy as np
+
+    return np.load(features), np.load(dmdt)
+
+
+def config(features: int, threads: int, **given: Any) -> dict[str, Any]:
+    from astrodome_ztf_scope.schema import ClassConfig, Dnn
+
+    entry = ClassConfig(label="periodic", features="phenomenological", **given)
+    return {
+        "tag": "pnp",
+        "features": [f"f{i}" for i in range(features)],
+        "class": entry.model_dump(),
+        "dnn": Dnn().model_dump(),
+        "threads": threads,
+    }
+
+
+@cache
+def network(features: int, threads: int) -> Any:
+    from astrodome_ztf_scope.models import dnn, network
+
+    made = network.quick(features, threads=threads)
+    dnn.compile_(made, config(features, threads))
+    return made
+
+
+@cache
+def classifier(features: int, threads: int) -> Any:
+    from astrodome_ztf_scope.models import network
+    from astrodome_ztf_scope.models.dnn import Dnn
+
+    made = Dnn()
+    made.weights, made.threads = network.weights(network.network(features)), threads
+    return made
+
+
+def epoch(features: str, dmdt: str, target: str, batch: int, threads: int) -> float:
+    import numpy as np
+
+    x, images = data(features, dmdt)
+    model, y = network(x.shape[1], threads), np.load(target)
+    started = time.perf_counter()
+    model.fit([x, images[..., None]], y, batch_size=batch, epochs=1, verbose=0)
+    return time.perf_counter() - started
+
+
+def auc(features: str, dmdt: str, target: str, batch: int, threads: int, epochs: int) -> float:
+    import numpy as np
+    from astrodome import models
+    from astrodome_ztf_scope.dataset.examples import Labelled
+    from astrodome_ztf_scope.models.dnn import Dnn
+    from sklearn.metrics import roc_auc_score
+
+    (x, images), y = data(features, dmdt), np.load(target)
+    split = len(x) * 9 // 10
+    train, validation = (
+        Labelled(x[part], images[part], y[part], np.ones_like(y[part]))
+        for part in (slice(split), slice(split, None))
+    )
+    given = {"batch_size": batch, "epochs": epochs, "callbacks": ()}
+    with tempfile.TemporaryDirectory() as folder:
+        run = models.Run.start(Path(folder) / "run", "scope", "dnn", {})
+        made = Dnn()
+        made.train(train, validation, run, config(x.shape[1], threads, **given))
+    return float(roc_auc_score(y[split:], made.predict(validation.features, validation.dmdt)))
+
+
+def score(features: str, dmdt: str, classes: int, rows: int, threads: int) -> float:
+    """All classes in one pass over the images."""
+    from astrodome_ztf_scope.models.dnn import Dnn
+
+    x, images = data(features, dmdt)
+    together = Dnn.together([classifier(x.shape[1], threads)] * classes)
+    started = time.perf_counter()
+    together([x[:rows]] * classes, images[:rows])
+    return time.perf_counter() - started
+
+
+serve({"epoch": epoch, "auc": auc, "score": score})

@@ -1,0 +1,67 @@
+"""The tasks as astrodome's library for ``scope`` does them; the twin of ``older_scope_xgb.py``."""
+
+import tempfile
+import time
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from serve import serve
+
+
+@cache
+def array(file: str) -> Any:
+    import numpy as np
+
+    return np.load(file)
+
+
+def config(features: int, threads: int) -> dict[str, Any]:
+    from astrodome_ztf_scope.schema import ClassConfig, Xgboost
+
+    return {
+        "tag": "vnv",
+        "features": [f"f{i}" for i in range(features)],
+        "class": ClassConfig(label="variable", features="phenomenological").model_dump(),
+        "xgboost": Xgboost().model_dump(),
+        "threads": threads,
+    }
+
+
+@cache
+def trees(model: str, features: int, threads: int) -> Any:
+    from astrodome_ztf_scope.models.xgb import Xgb
+
+    made = Xgb()
+    made.load(Path(model), config(features, threads))
+    return made
+
+
+def xgb_train(features: str, target: str, threads: int) -> float:
+    import numpy as np
+    from astrodome import models
+    from astrodome_ztf_scope.dataset.examples import Labelled
+    from astrodome_ztf_scope.models.xgb import Xgb
+
+    x, y = array(features), array(target)
+    split = len(x) * 9 // 10
+    train, validation = (
+        Labelled(x[part], None, y[part], np.ones_like(y[part]))
+        for part in (slice(split), slice(split, None))
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        run = models.Run.start(Path(folder) / "run", "scope", "xgb", {})
+        started = time.perf_counter()
+        Xgb().train(train, validation, run, config(x.shape[1], threads))
+        return time.perf_counter() - started
+
+
+def xgb_score(features: str, model: str, threads: int) -> float:
+    x = array(features)
+    made = trees(model, x.shape[1], threads)
+    started = time.perf_counter()
+    made.predict(x)
+    return time.perf_counter() - started
+
+
+serve({"xgb_train": xgb_train, "xgb_score": xgb_score})

@@ -1,0 +1,122 @@
+"""How things are measured: two sides in turn, medians, and how many times better ours is."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+INSIDE = Path(__file__).resolve().parent / "inside"
+
+Measured = TypeVar("Measured")
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One line of the table; ``ratio`` says how many times better ours is than the older tool."""
+
+    subject: str
+    older: float
+    ours: float
+    unit: str
+    ratio: float
+    goal: str = ""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a process took: seconds on the clock, seconds of processor, peak memory in MB."""
+
+    wall: float
+    cpu: float
+    memory: float
+
+
+def cost(
+    subject: str, older: Sequence[float], ours: Sequence[float], unit: str, goal: str = ""
+) -> Figure:
+    """A figure of which less is better."""
+    a, b = statistics.median(older), statistics.median(ours)
+    return Figure(subject, a, b, unit, a / b, goal)
+
+
+def rate(
+    subject: str,
+    older: Sequence[float],
+    ours: Sequence[float],
+    items: int,
+    unit: str,
+    goal: str = "",
+) -> Figure:
+    """A figure of which more is better: ``items`` by the median of these seconds."""
+    a, b = items / statistics.median(older), items / statistics.median(ours)
+    return Figure(subject, a, b, f"{unit}/s", b / a, goal)
+
+
+def in_turn(
+    older: Callable[[], Measured], ours: Callable[[], Measured], repeat: int
+) -> tuple[list[Measured], list[Measured]]:
+    """Both sides by turns, so that a busy machine harms both; the first turn does not count."""
+    turns = [(older(), ours()) for _ in range(repeat + 1)][1:]
+    return [a for a, _ in turns], [b for _, b in turns]
+
+
+def process(command: Sequence[str | Path], folder: Path) -> Cost:
+    """Run a command in a folder, its output not on a terminal.
+
+    Raises RuntimeError with the end of its output when it fails.
+    """
+    measured = [sys.executable, "-S", "-E", INSIDE / "process.py", *command]
+    run = subprocess.run(measured, cwd=folder, capture_output=True, text=True)
+    if run.returncode:
+        raise RuntimeError(f"{' '.join(map(str, command))}: {run.stderr.strip()}")
+    return Cost(*json.loads(run.stdout))
+
+
+def script(name: str) -> Path:
+    """A script of the environment that the benchmarks run in."""
+    return Path(sys.executable).with_name(name)
+
+
+Worker = Callable[..., float]
+"""Does a task, ``worker(task, **arguments)``, and says how many seconds it took."""
+
+
+@contextmanager
+def worker(python: str | Path, side: str) -> Iterator[Worker]:
+    """A process of ``python`` that does the tasks of ``inside/<side>.py`` on demand.
+
+    Its imports are done, its models made and its memory warm when the clock, which it
+    reads itself, starts. A task that fails raises RuntimeError with the end of what
+    the process said.
+    """
+    with (
+        tempfile.TemporaryFile() as said,
+        subprocess.Popen(
+            [str(python), str(INSIDE / f"{side}.py")],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=said,
+            text=True,
+        ) as child,
+    ):
+        assert child.stdin and child.stdout
+        requests, answers = child.stdin, child.stdout
+
+        def ask(task: str, **given: Any) -> float:
+            print(json.dumps([task, given], default=str), file=requests, flush=True)
+            answer = answers.readline()
+            if not answer:
+                said.seek(0)
+                tail = said.read().decode(errors="replace")[-1000:].strip()
+                raise RuntimeError(f"{side} {task}: {tail}")
+            return float(answer)
+
+        yield ask

@@ -1,0 +1,53 @@
+"""The older tools, sdo-cli and SCoPe, each in an environment of its own.
+
+    python -m benchmarks.older [sdo] [scope]
+
+makes them ahead of time; a benchmark makes what is missing. They take about 2 and 4 GB in
+``.venvs/older-sdo`` and ``.venvs/older-scope``, or where ``ASTRODOME_OLDER_SDO`` and
+``ASTRODOME_OLDER_SCOPE`` say.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import venv
+from functools import cache
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+BARE = {"sdo": ("sdo-cli==0.0.21", "torchvision==0.15.2"), "scope": ()}
+"""What is installed without its requirements, which contradict each other."""
+READY = "astrodome-benchmark-pins.txt"
+
+
+def folder(tool: str) -> Path:
+    """Where the environment of ``sdo`` or ``scope`` is, made or not."""
+    default = HERE.parent / ".venvs" / f"older-{tool}"
+    return Path(os.environ.get(f"ASTRODOME_OLDER_{tool.upper()}", default)).absolute()
+
+
+@cache
+def environment(tool: str) -> Path:
+    """The ``bin`` folder of a tool's environment, made anew if its pins have changed.
+
+    Raises CalledProcessError when pip cannot install them.
+    """
+    place, pins = folder(tool), HERE / f"older-{tool}.txt"
+    wanted = "\n".join([pins.read_text("utf-8"), *BARE[tool]])
+    ready = place / READY
+    if not ready.is_file() or ready.read_text("utf-8") != wanted:
+        print(f"Installing the older {tool} tool into {place} (minutes) …", file=sys.stderr)
+        venv.create(place, with_pip=True, clear=True)
+        pip = [str(place / "bin" / "python"), "-m", "pip", "install", "-qq"]
+        subprocess.run([*pip, "-r", str(pins)], check=True)
+        if BARE[tool]:
+            subprocess.run([*pip, "--no-deps", *BARE[tool]], check=True)
+        ready.write_text(wanted, "utf-8")
+    return place / "bin"
+
+
+if __name__ == "__main__":
+    for name in sys.argv[1:] or BARE:
+        print(environment(name))

@@ -1,0 +1,39 @@
+"""Reading and imputing a data set of SCoPe's size beside scope-ml's own functions."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.ztf_scope import sky
+
+from . import older
+from .measure import Figure, cost, in_turn, worker
+
+ROWS = 20_000
+SUFFIX = "ELS_ECE_EAOV"
+GOAL = "≥ 10"
+TURNS = 2
+"""Scikit-learn takes half a minute for each."""
+
+
+def scope_data(place: Path, repeat: int) -> Iterator[Figure]:
+    """61 features and dmdt from a CSV file, as the manual has it, and the imputation of all."""
+    made = sky.sky(ROWS, 1, SUFFIX)
+    gaps = place / "gaps.parquet"
+    made.table.to_parquet(gaps)
+    whole = sky.Sky(made.table.fillna(made.table.median(numeric_only=True)), made.dmdt)
+    text = whole.write(place / "dataset.csv")
+    with (
+        worker(older.environment("scope") / "python", "older_scope_data") as a,
+        worker(sys.executable, "ours_scope_data") as b,
+    ):
+
+        def seconds(task: str, path: Path, turns: int) -> tuple[list[float], list[float]]:
+            return in_turn(lambda: a(task, path=path), lambda: b(task, path=path), turns)
+
+        subject = f"read a data set, {ROWS:,} x 61 + dmdt, CSV"
+        yield cost(subject, *seconds("read", text, repeat), "s")
+        subject = f"impute {ROWS:,} x 61"
+        yield cost(subject, *seconds("impute", gaps, min(repeat, TURNS)), "s", GOAL)

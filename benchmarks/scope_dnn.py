@@ -1,0 +1,64 @@
+"""The two-branch network: an epoch, what it learns, and scoring, beside SCoPe's own."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from astrodome import compute
+
+from tests.ztf_scope import sky
+
+from . import older
+from .measure import Figure, cost, in_turn, rate, worker
+from .scope_xgb import LABEL, ROWS, SETS, write
+
+BATCH = 64
+CLASSES = 22
+"""Those of the manual's loop."""
+FEWER = 5_000
+"""Rows that all classes score."""
+EPOCHS = 5
+
+
+def scope_dnn(place: Path, repeat: int) -> Iterator[Figure]:
+    """Both sides warm, with the same rows and as many threads as there are processors."""
+    made = sky.sky(ROWS, 1)
+    target, images = place / "target.npy", place / "dmdt.npy"
+    np.save(target, (made.table[LABEL] > 0.7).to_numpy(np.float32))
+    np.save(images, made.dmdt)
+    with (
+        worker(older.environment("scope") / "python", "older_scope_dnn") as a,
+        worker(sys.executable, "ours_scope_dnn") as b,
+    ):
+
+        def both(task: str, times: int, **given: Any) -> tuple[list[float], list[float]]:
+            given = {"dmdt": images, "threads": compute.cores(), **given}
+            return in_turn(lambda: a(task, **given), lambda: b(task, **given), times)
+
+        for name in SETS:
+            features = write(made.table, name, place)
+            values = np.load(features)
+            spread = values.std(0)
+            np.save(features, (values - values.mean(0)) / np.where(spread > 0, spread, 1))
+            given = {"features": features, "target": target, "batch": BATCH}
+            title = f"{ROWS:,} rows x {values.shape[1]} + dmdt"
+            yield cost(
+                f"DNN epoch, batch of {BATCH}, {title}",
+                *both("epoch", repeat, **given),
+                "s",
+                "≥ 1.5",
+            )
+            auc = both("auc", 1, epochs=EPOCHS, **given)
+            yield Figure(
+                f"DNN validation AUC after {EPOCHS} epochs, {values.shape[1]} features",
+                auc[0][0], auc[1][0], "", auc[1][0] / auc[0][0], "equal",
+            )  # fmt: skip
+            seconds = both("score", repeat, features=features, classes=1, rows=ROWS)
+            yield rate(f"DNN scores of a class, {title}", *seconds, ROWS, "rows", "≥ 2.5")
+        seconds = both("score", repeat, features=features, classes=CLASSES, rows=FEWER)
+        subject = f"DNN scores of {CLASSES} classes, {values.shape[1]} features + dmdt"
+        yield rate(subject, *seconds, FEWER, "rows", "≥ 4")
