@@ -47,6 +47,39 @@ def test_the_same_on_a_dask_cluster() -> None:
     assert [d.error for d in ended if d.item == 3] == ["three is broken"]
 
 
+def waiting_longer_at_first(n: int) -> int:
+    time.sleep(0.02 if n % 8 == 0 else 0)
+    return square(n)
+
+
+@pytest.mark.parametrize("threads", [True, False])
+def test_ordered_results_come_as_the_items_were_given(threads: bool) -> None:
+    ended = list(
+        compute.map(waiting_longer_at_first, range(40), jobs=4, threads=threads, ordered=True)
+    )
+    assert [d.item for d in ended] == list(range(40))
+    assert [d.value for d in ended] == [None if n == 3 else n * n for n in range(40)]
+
+
+def test_a_dask_cluster_with_many_workers_is_kept_busy(tmp_path: Path) -> None:
+    distributed = pytest.importorskip("distributed")
+
+    def meet(n: int) -> int:
+        """Wait until 60 items are being worked on at one time."""
+        (tmp_path / str(n)).touch()
+        for _ in range(1000):
+            if len(list(tmp_path.iterdir())) == 60:
+                return n
+            time.sleep(0.02)
+        raise TimeoutError(f"{n} was alone")
+
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=60, processes=False, dashboard_address=None
+    ) as cluster:
+        ended = list(compute.map(meet, range(60), scheduler=cluster.scheduler_address))
+    assert [d.error for d in ended if d.error] == []
+
+
 def test_a_dask_cluster_is_left_when_the_work_ends_or_is_stopped() -> None:
     distributed = pytest.importorskip("distributed")
     with distributed.LocalCluster(

@@ -20,6 +20,10 @@ from typing import Any, Generic, TypeVar
 
 from .errors import AstrodomeError, from_os_error, reason, stops_everything
 
+AHEAD_OF_CLUSTER = 1024
+"""Items handed to a Dask cluster ahead of time: work for many machines, also for those that it
+is yet to start when it sees the demand."""
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -59,8 +63,9 @@ def map(
     threads: bool = False,
     fresh: bool = False,
     scheduler: str = "",
+    ordered: bool = False,
 ) -> Iterator[Done[Item, Result]]:
-    """Apply ``function`` to every item and yield each as it ends, in any order.
+    """Apply ``function`` to every item and yield each as it ends, or all ``ordered`` as given.
 
     Local processes by default, ``fresh=True`` for libraries that do not survive a fork
     (TensorFlow, OpenMP): those then begin with the module of ``function`` alone, and with
@@ -72,11 +77,14 @@ def map(
     with _executor(jobs or cores(), threads, home, scheduler) as executor:
         waiting: dict[Future[Result], Item] = {}
         todo = iter(items)
+        ahead = max(4 * (jobs or cores()), AHEAD_OF_CLUSTER if scheduler else 0)
         try:
-            for item in itertools.islice(todo, 4 * (jobs or cores())):
+            for item in itertools.islice(todo, ahead):
                 waiting[executor.submit(function, item)] = item
             while waiting:
-                ended, _ = wait(waiting, return_when=FIRST_COMPLETED)
+                ended: Iterable[Future[Result]] = [next(iter(waiting))]
+                if not ordered:
+                    ended, _ = wait(waiting, return_when=FIRST_COMPLETED)
                 for future in ended:
                     item = waiting.pop(future)
                     for new in itertools.islice(todo, 1):

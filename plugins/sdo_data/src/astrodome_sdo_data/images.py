@@ -229,7 +229,8 @@ def _run(
 ) -> compute.Outcome:
     """Count what ``work`` made and left alone over all images, and keep why some failed."""
     outcome = compute.Outcome()
-    jobs = min(jobs or compute.cores(), len(names))
+    if not scheduler:
+        jobs = min(jobs or compute.cores(), len(names))
     for ended in compute.map(work, names, jobs=jobs, threads=threads, scheduler=scheduler):
         if ended.value is None:
             outcome.failed.append((str(ended.item), ended.error))

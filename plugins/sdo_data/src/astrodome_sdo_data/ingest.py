@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -62,7 +62,8 @@ def ingest(
     rows: list[dict[str, Any]] = []
     try:
         jobs = min(jobs or compute.cores(), len(wanted) or 1)
-        for ended in _in_order(wanted, compute.map(work, wanted, jobs=jobs)):
+        # In order, so that of two images with one name the first comes in.
+        for ended in compute.map(work, wanted, jobs=jobs, ordered=True):
             if ended.value is None:
                 outcome.failed.append((str(ended.item), ended.error))
             elif first := origins.get(ended.value.name):
@@ -81,19 +82,6 @@ def ingest(
             manifest.add(folder, rows)
     outcome.failed.sort()
     return outcome
-
-
-def _in_order(
-    wanted: Sequence[Part], ended: Iterable[compute.Done[Part, Imported]]
-) -> Iterator[compute.Done[Part, Imported]]:
-    """What ended, as it was wanted: of two images with one name the first comes in."""
-    early: dict[Part, compute.Done[Part, Imported]] = {}
-    position = 0
-    for each in ended:
-        early[each.item] = each
-        while position < len(wanted) and wanted[position] in early:
-            yield early.pop(wanted[position])
-            position += 1
 
 
 def _publish(
