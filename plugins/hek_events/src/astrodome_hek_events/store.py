@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,9 @@ from . import records
 ENVIRONMENT = "DB_CONNECTION_STRING"
 SCHEMA_LOCK = 0x4845_4B
 """Key of the lock under which PostgreSQL makes the table: two processes may want to at once."""
+
+AROUND = timedelta(seconds=30)
+"""How far from the time of a question an event may end or begin."""
 
 metadata = sa.MetaData()
 events = sa.Table(
@@ -115,6 +118,19 @@ class EventStore:
         if channel:
             query = query.where(events.c.obs_channelid.icontains(channel, autoescape=True))
         return [dict(row) for row in self._rows(_overlapping(query, start, end, event_types))]
+
+    def events_at(
+        self,
+        time: datetime,
+        event_types: Sequence[str] = (),
+        observatory: str = "",
+        instrument: str = "",
+        channel: str = "",
+        margin: timedelta = AROUND,
+    ) -> list[dict[str, Any]]:
+        """The typed columns of the events within ``margin`` of a time (UTC); see :meth:`search`."""
+        at = times.naive(time)
+        return self.search(at - margin, at + margin, event_types, observatory, instrument, channel)
 
     def records(
         self,
