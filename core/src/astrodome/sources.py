@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
@@ -16,19 +17,80 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a source of images can do, in its class attribute ``about``; commands keep to it.
+
+    ``connections`` is how many calls of ``fetch`` the archive bears at a time, ``batch`` how
+    many rows one call takes best. ``wavelengths`` (angstrom), ``sizes`` (of the option ``size``,
+    the usual one first), ``endings`` of the files, ``cadence`` (s) and ``span`` are for whoever
+    chooses. ``options`` names the further keywords that ``search`` takes (``size``, ``quality``,
+    ``calibrate``). ``parts`` are what a row's columns of that name, true or false, ask ``fetch``
+    for; a source of the image alone needs no such column. ``size_bytes`` is what an image of
+    each size weighs, about. ``checked`` says that its images are whole and decode.
+    """
+
+    connections: int = 1
+    batch: int = 1
+    wavelengths: tuple[int, ...] = ()
+    sizes: tuple[str, ...] = ()
+    endings: tuple[str, ...] = (".jpeg",)
+    cadence: float = 0.0
+    span: tuple[str, str] = ("", "")
+    options: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ("image",)
+    size_bytes: Mapping[str, int] = field(default_factory=dict)
+    checked: bool = False
+
+
+@dataclass(slots=True)
+class Fetched:
+    """What became of a row of ``Images.search``.
+
+    ``row`` is its label in the index. ``path`` is the file; ``header`` what is known of the
+    image under the names of ``meta.csv`` (QUALITY, DSUN in m, X0, Y0 and R_SUN in px of the frame
+    of 4096 x 4096, CDELT in arcsec/px of it); ``parameters`` float32 of shape (64, 64, 10).
+    Otherwise ``status`` is ``missing`` (the archive has no such image), ``skipped`` (it is not
+    as wanted) or ``failed``, and ``reason`` a sentence.
+    """
+
+    row: Any
+    path: Path | None = None
+    header: Mapping[str, Any] | None = None
+    parameters: NDArray[np.float32] | None = None
+    status: str = "done"
+    reason: str = ""
+
+
 @runtime_checkable
 class Images(Protocol):
-    """Kind ``images``: an archive of solar images."""
+    """Kind ``images``: an archive of solar images; what it can do says :func:`about`."""
 
     def search(
         self, start: datetime, end: datetime, freq: str, wavelength: Sequence[int]
     ) -> pd.DataFrame:
-        """A row an image: ``t_obs`` (UTC), ``wavelength`` (angstrom), and what ``fetch`` needs."""
+        """A row an image: ``t_obs`` (UTC), ``wavelength`` (angstrom), and what ``fetch`` needs.
+
+        An image is called ``{t_obs:%Y-%m-%dT%H%M%S}__{wavelength}.jpeg`` unless the rows have
+        a column ``file_name``. Both ends are included; keywords beyond these are
+        the ``options`` of :class:`About`.
+        """
         ...
 
-    def fetch(self, rows: pd.DataFrame, target: Path) -> Iterable[Path]:
-        """Bring the images of these rows to the folder ``target``; yield each finished file."""
+    def fetch(self, rows: pd.DataFrame, target: Path) -> Iterable[Fetched | Path]:
+        """Bring the images of these rows to the folder ``target``, under their names.
+
+        Yields what became of each row, in any order; a bare path, named like its row, is
+        one that is done. A source that yields paths raises at the first row that fails.
+        It is called from several threads, as many as ``About.connections``.
+        """
         ...
+
+
+def about(source: Images) -> About:
+    """What a source of images can do; one that does not say is asked for one image at a time."""
+    found = getattr(source, "about", None)
+    return found if isinstance(found, About) else About()
 
 
 @runtime_checkable
@@ -62,20 +124,81 @@ class LightCurves(Protocol):
 
 @runtime_checkable
 class Catalogue(Protocol):
-    """Kind ``catalogue``: documents of survey sources, found by query or position."""
+    """Kind ``catalogue``: documents of survey sources, found by query or position.
 
-    def find(self, collection: str, where: Mapping[str, Any], columns: Sequence[str]) -> Any:
-        """The matching documents, projected to ``columns``."""
+    A collection is named by its role (``sources``, ``features``, ``classifications``, ``gaia``)
+    or by the service's own name for it. ``where`` maps columns to a value or to conditions, all of
+    which hold: ``{"field": 296, "nobs": {"$gte": 20}}``, of ``$eq $ne $gt $gte $lt $lte $in``;
+    ``{"$or": [where, ...]}`` asks for one of several.
+    """
+
+    def collections(self) -> list[str]:
+        """Names of the collections that there are."""
         ...
 
-    def cone(self, collection: str, ra: ArrayLike, dec: ArrayLike, radius: float) -> Any:
-        """For each position (deg), the documents within ``radius`` (arcsec)."""
+    def find(
+        self,
+        collection: str,
+        where: Mapping[str, Any],
+        columns: Sequence[str] = (),
+        *,
+        skip: int = 0,
+        limit: int = 0,
+    ) -> Iterable[dict[str, Any]]:
+        """The matching documents in the order of their ``_id``, one after the other.
+
+        ``columns`` beside ``_id``: all when none is named. ``limit`` 0: no limit. An ``$in`` may
+        hold any number of values.
+        """
+        ...
+
+    def cone(
+        self,
+        collection: str,
+        ra: ArrayLike,
+        dec: ArrayLike,
+        radius: float,
+        columns: Sequence[str] = (),
+    ) -> list[list[dict[str, Any]]]:
+        """For each position (deg) the documents within ``radius`` (arcsec), the nearest first.
+
+        Each has ``_id``, ``ra``, ``dec`` (deg), ``separation`` (arcsec) and the ``columns``.
+        """
+        ...
+
+    def light_curves(self, ids: Sequence[Any]) -> pd.DataFrame:
+        """One row an epoch: ``id``, ``hjd`` (d), ``mag``, ``magerr``, ``filter`` (1 g, 2 r, 3 i).
+
+        And where it is known ``ra``, ``dec`` (deg), ``catflags``, ``programid``, ``expid``.
+        Nothing is left out: limits and flags are for the caller to apply.
+        """
         ...
 
 
 @runtime_checkable
 class Marshal(Protocol):
-    """Kind ``marshal``: sources with classifications and annotations by people and models."""
+    """Kind ``marshal``: sources with classifications and annotations by people and models.
+
+    A source is ``{"id", "ra", "dec" (deg), "created_at", "groups": [id], "classifications",
+    "annotations", "labellers": [id]}``. A classification has ``id``, ``classification``,
+    ``taxonomy_id``, ``probability``, ``origin``, ``ml``, ``groups`` and ``votes`` (their sum); an
+    annotation ``id``, ``origin``, ``data`` and ``groups``.
+
+    What changes something is sent once: when the answer does not come, the call raises
+    AstrodomeError, and whether it was done has to be looked up.
+    """
+
+    def source(self, obj_id: str) -> dict[str, Any] | None:
+        """A source, or None when there is none of that name."""
+        ...
+
+    def near(self, ra: float, dec: float, radius: float) -> list[dict[str, Any]]:
+        """The sources within ``radius`` (arcsec), the nearest first, each with ``separation``."""
+        ...
+
+    def in_groups(self, group_ids: Sequence[int]) -> Iterable[dict[str, Any]]:
+        """Every source that is saved to one of these groups, once."""
+        ...
 
     def classifications(self, obj_id: str) -> list[dict[str, Any]]:
         """Every classification of a source."""
@@ -83,6 +206,71 @@ class Marshal(Protocol):
 
     def annotations(self, obj_id: str) -> list[dict[str, Any]]:
         """Every annotation of a source."""
+        ...
+
+    def comments(self, obj_id: str) -> list[dict[str, Any]]:
+        """Every comment on a source: ``id``, ``text``."""
+        ...
+
+    def photometry(self, obj_id: str) -> list[dict[str, Any]]:
+        """Every point of a source: ``mjd`` (d), ``filter``, ``mag``, ``magerr``."""
+        ...
+
+    def instruments(self) -> list[dict[str, Any]]:
+        """The instruments: ``id``, ``name``."""
+        ...
+
+    def taxonomies(self) -> list[dict[str, Any]]:
+        """The taxonomies: ``id``, ``name``, ``version``, ``provenance``, ``hierarchy``."""
+        ...
+
+    def save_source(self, obj_id: str, ra: float, dec: float, group_ids: Sequence[int]) -> Any:
+        """Make a source (deg) and save it to groups."""
+        ...
+
+    def add_to_groups(self, obj_id: str, group_ids: Sequence[int]) -> Any:
+        """Save a source that is there to more groups."""
+        ...
+
+    def classify(self, records: Sequence[Mapping[str, Any]]) -> Any:
+        """Post classifications: ``obj_id``, ``classification``, ``taxonomy_id``, ``probability``,
+        ``group_ids``, and if wanted ``origin``, ``ml``, ``vote``, ``label``."""
+        ...
+
+    def delete_classification(self, obj_id: str, classification_id: int) -> Any:
+        """Delete one classification."""
+        ...
+
+    def annotate(
+        self, obj_id: str, origin: str, data: Mapping[str, Any], group_ids: Sequence[int]
+    ) -> Any:
+        """Post an annotation; a source has one of an origin."""
+        ...
+
+    def change_annotation(
+        self, obj_id: str, annotation_id: int, origin: str, data: Mapping[str, Any]
+    ) -> Any:
+        """Replace the data of an annotation."""
+        ...
+
+    def delete_annotation(self, obj_id: str, annotation_id: int) -> Any:
+        """Delete a whole annotation."""
+        ...
+
+    def comment(self, obj_id: str, text: str, attachment: tuple[str, bytes] | None = None) -> Any:
+        """Post a comment, with a file (name, content) if wanted."""
+        ...
+
+    def add_photometry(self, points: Mapping[str, Any]) -> Any:
+        """Add points that are not there yet: ``obj_id``, ``instrument_id``, lists by column."""
+        ...
+
+    def archive(self, catalog: str, light_curve_ids: Sequence[int], group_ids: Sequence[int]) -> Any:
+        """Make a source of light curves that the marshal has itself; gives its ``obj_id``."""
+        ...
+
+    def post_taxonomy(self, taxonomy: Mapping[str, Any]) -> Any:
+        """Post a taxonomy; gives its ``taxonomy_id``."""
         ...
 
 
@@ -109,10 +297,11 @@ def names(kind: str) -> dict[str, str]:
     return {n: owned[0][1].summary for n, owned in plugins.current().sources(kind).items()}
 
 
-def get(kind: str, name: str = "") -> Any:
+def get(kind: str, name: str = "", **options: Any) -> Any:
     """The source ``name`` of a kind, or the only one there is.
 
-    Raises AstrodomeError when none is installed (and says what to install), when
+    ``NAME:ARGUMENT``, as in ``local:FOLDER``, gives its class the argument; ``options`` go to
+    the class too. Raises AstrodomeError when none is installed (and says what to install), when
     the name is unknown, or when several serve and none was named.
     """
     found = plugins.current().sources(kind)
@@ -122,6 +311,7 @@ def get(kind: str, name: str = "") -> Any:
             f"No installed plugin provides a source of kind '{kind}'.",
             f"Install one: pip install {wanted}" if wanted else "",
         )
+    name, colon, argument = name.partition(":")
     if not name and len(found) > 1:
         raise AstrodomeError(
             f"Several sources of kind '{kind}' are installed: {', '.join(found)}.",
@@ -130,7 +320,10 @@ def get(kind: str, name: str = "") -> Any:
     name = name or next(iter(found))
     if name not in found:
         raise AstrodomeError(
-            f"There is no source '{name}' of kind '{kind}'.", f"Known: {', '.join(found)}."
+            f"There is no source '{name}' of kind '{kind}'.",
+            f"Known: {', '.join(found)}.",
+            exit_code=2,
         )
     plugin, spec = plugins.only(f"{kind} source", name, found[name])
-    return plugins.load_target(spec.target, plugin, spec.extra)()
+    target = plugins.load_target(spec.target, plugin, spec.extra)
+    return target(argument, **options) if colon else target(**options)

@@ -11,7 +11,7 @@ from typing import Any
 
 from astrodome import AstrodomeError, compute, files
 
-from . import images, manifest, naming, observation, pictures
+from . import images, meta, naming, observation, pictures
 from .observation import Part
 
 BATCH = 64
@@ -48,7 +48,7 @@ def ingest(
     """
     folder.mkdir(parents=True, exist_ok=True)
     files.sweep(folder, images.ABANDONED)
-    known = frozenset() if overwrite else frozenset(manifest.read(folder))
+    known = frozenset() if overwrite else frozenset(meta.read(folder))
     outcome = compute.Outcome()
     wanted: list[Part] = []
     last = set()
@@ -75,11 +75,11 @@ def ingest(
             if advance and ended.item in last:
                 advance()
             if len(rows) >= BATCH:
-                manifest.add(folder, rows)
+                meta.add(folder, rows)
                 rows.clear()
     finally:
         if rows:
-            manifest.add(folder, rows)
+            meta.add(folder, rows)
     outcome.failed.sort()
     return outcome
 
@@ -113,5 +113,5 @@ def _import_one(
     if name in known and pictures.is_made(str(folder / name), comment, since):
         return Imported(name)
     image, about = seen.render(size)
-    row = dict.fromkeys(manifest.COLUMNS, "") | about | {"FILE_NAME": name}
+    row = dict.fromkeys(meta.COLUMNS, "") | about | {"FILE_NAME": name}
     return Imported(name, bytes(pictures.encoded(image, name, comment)), row)
