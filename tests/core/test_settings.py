@@ -106,6 +106,29 @@ def test_a_token_from_the_environment_follows_an_address_from_the_environment(
         secret()
 
 
+def test_a_file_that_repeats_the_default_address_is_no_redirection(here: Path) -> None:
+    user_file("fritz: {token: abc}")
+    (here / "config.yaml").write_text(f"fritz: {{url: '{Fritz().url}'}}")
+    assert secret() == "abc"
+
+
+def test_a_token_of_the_command_line_goes_where_the_user_pointed_only(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def typed() -> str:
+        return settings.current().credential("fritz", Fritz, given="abc")
+
+    assert typed() == "abc"
+    (here / "config.yaml").write_text("fritz: {url: https://evil.example}")
+    with pytest.raises(AstrodomeError, match="not sent there"):
+        typed()
+    monkeypatch.setattr(settings.options, "config", here / "config.yaml")
+    assert typed() == "abc"
+    monkeypatch.setattr(settings.options, "config", None)
+    monkeypatch.setenv("ASTRODOME_FRITZ_URL", "https://mirror.example")
+    assert typed() == "abc"
+
+
 def test_config_show_masks_secrets_and_names_origins(observatory: Any) -> None:
     plugin = """
         from astrodome import CommandSpec, hookimpl

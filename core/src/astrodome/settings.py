@@ -124,34 +124,47 @@ class Settings:
 
         return validate(model, given, where, name)
 
-    def credential(self, name: str, model: type[Model], key: str = "token") -> str:
+    def credential(
+        self, name: str, model: type[Model], key: str = "token", *, given: str = ""
+    ) -> str:
         """A secret, only for the address that it was set for.
+
+        ``given`` is the one of the command line: it goes to the default address, or to one
+        that the environment or ``--config`` names.
 
         Raises AstrodomeError when the section's address comes from another place
         than the secret does, or is plain http to anything but this machine.
         """
         values = self.section(name, model)
-        secret = getattr(values, key)
+        secret = given or getattr(values, key)
         text = str(
             secret.get_secret_value() if hasattr(secret, "get_secret_value") else secret or ""
         )
         if not text:
             return ""
         found = self.values(name)
-        own = _layer(found[key][1]) if key in found else DEFAULT
+        origin = "the command line" if given else found[key][1] if key in found else DEFAULT
+        own = {ENVIRONMENT, str(options.config)} if given else {_layer(origin)}
         for part in ADDRESS:
-            origin = found[part][1] if part in found else DEFAULT
-            if origin != DEFAULT and _layer(origin) != own:
-                raise AstrodomeError(
-                    f"The address {name}.{part} comes from {origin}, but the {key} from "
-                    f"{found[key][1] if key in found else 'the defaults'}: it is not sent there.",
-                    "Set both in the same file, or both in the environment.",
-                )
+            place = found[part][1] if part in found else DEFAULT
+            if place == DEFAULT or _layer(place) in own or _usual(found[part][0], model, part):
+                continue
+            raise AstrodomeError(
+                f"The address {name}.{part} comes from {place}, but the {key} from "
+                f"{'the defaults' if origin == DEFAULT else origin}: it is not sent there.",
+                "Set both in the same file, or both in the environment.",
+            )
         if not safe_for_secrets(str(getattr(values, "url", "") or "")):
             raise AstrodomeError(
                 f"The {key} of {name} is not sent over plain http.", f"Use https in {name}.url."
             )
         return text
+
+
+def _usual(value: Any, model: type[Model], part: str) -> bool:
+    """Whether a file only repeats the default, as SCoPe's own files do."""
+    known = model.model_fields.get(part)
+    return known is not None and str(value or "") == str(known.default or "")
 
 
 def safe_for_secrets(url: str) -> bool:

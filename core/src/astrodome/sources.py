@@ -265,7 +265,9 @@ class Marshal(Protocol):
         """Add points that are not there yet: ``obj_id``, ``instrument_id``, lists by column."""
         ...
 
-    def archive(self, catalog: str, light_curve_ids: Sequence[int], group_ids: Sequence[int]) -> Any:
+    def archive(
+        self, catalog: str, light_curve_ids: Sequence[int], group_ids: Sequence[int]
+    ) -> Any:
         """Make a source of light curves that the marshal has itself; gives its ``obj_id``."""
         ...
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from astrodome import CommandSpec, ModelSpec, hookimpl
+from astrodome import CommandSpec, ModelSpec, SourceSpec, hookimpl
 
 CLI = "astrodome_ztf_scope.cli"
 GCS = {"gcs": "astrodome_ztf_scope.services:Gcs"}
@@ -47,6 +47,16 @@ def register_commands() -> Iterator[CommandSpec]:
     ):
         target = f"{CLI}:{name.replace('-', '_')}"
         yield CommandSpec(name, target, help=about, panel="Data", settings=GCS)
+
+
+@hookimpl
+def register_sources() -> Iterator[SourceSpec]:
+    yield SourceSpec(
+        "catalogue",
+        "local",
+        "astrodome_ztf_scope.catalogue.local:LocalCatalogue",
+        summary="A folder of Parquet files: local:FOLDER.",
+    )
 
 
 @hookimpl

@@ -1,0 +1,1 @@
+"""Survey catalogues: documents of sources, features and scores, and their light curves."""

@@ -1,0 +1,199 @@
+"""A catalogue in a folder of Parquet files: a collection is a file, or a folder of them.
+
+``sources.parquet``, ``features.parquet``, ``classifications.parquet`` and ``light_curves.parquet``;
+a file may also have the service's own name, as ``ZTF_source_features_DR16.parquet``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.dataset as ds
+from astrodome import AstrodomeError
+from numpy.typing import ArrayLike, NDArray
+
+from . import conditions, epochs
+
+WORDS = {
+    "features": "source_features",
+    "classifications": "source_classifications",
+    "gaia": "Gaia",
+    "sources": "ZTF_sources",
+}
+"""What the service's own name of a collection has in it, by role."""
+CURVES = ("light_curves", "lightcurves")
+IDS = ("_id", "ztf_id", "objectid", "oid")
+
+
+class LocalCatalogue:
+    """The catalogue in ``folder``."""
+
+    def __init__(self, folder: str | Path = "") -> None:
+        if not str(folder):
+            raise AstrodomeError("Which folder? Write local:FOLDER.", exit_code=2)
+        self.folder = Path(folder).expanduser()
+        if not self.folder.is_dir():
+            raise AstrodomeError(f"There is no folder {self.folder}.", exit_code=2)
+
+    def collections(self) -> list[str]:
+        """Names of the files and folders that hold Parquet."""
+        return sorted(self._places)
+
+    def find(
+        self,
+        collection: str,
+        where: Mapping[str, Any],
+        columns: Sequence[str] = (),
+        *,
+        skip: int = 0,
+        limit: int = 0,
+    ) -> Iterator[dict[str, Any]]:
+        """The matching documents in the order of their ``_id``; see ``sources.Catalogue``."""
+        table = self._table(collection, where, columns)
+        table = table.sort_by("_id").slice(skip, limit or None)
+        for batch in table.to_batches(max_chunksize=4096):
+            yield from batch.to_pylist()
+
+    def cone(
+        self,
+        collection: str,
+        ra: ArrayLike,
+        dec: ArrayLike,
+        radius: float,
+        columns: Sequence[str] = (),
+    ) -> list[list[dict[str, Any]]]:
+        """For each position (deg) the documents within ``radius`` (arcsec), the nearest first."""
+        tree, ids = _sky(self, self._place(collection), self._stamp(collection))
+        wanted = unit_vectors(ra, dec)
+        chord = 2 * np.sin(np.radians(radius / 3600) / 2)
+        near = tree.query_ball_point(wanted, chord * (1 + 1e-9))
+        rows = sorted({int(row) for group in near for row in group})
+        found = self._table(
+            collection, {"_id": {"$in": ids[rows].tolist()}}, columns, ("ra", "dec")
+        )
+        documents = {document["_id"]: document for document in found.to_pylist()}
+        answer = []
+        for position, group in zip(wanted, near, strict=True):
+            gaps = separations(position, tree.data[group])
+            order = np.argsort(gaps, kind="stable")
+            answer.append(
+                [{**documents[ids[group[k]].item()], "separation": float(gaps[k])} for k in order]
+            )
+        return answer
+
+    def light_curves(self, ids: Sequence[Any]) -> pd.DataFrame:
+        """One row an epoch of these light curves; see ``sources.Catalogue``."""
+        name = next((name for name in CURVES if name in self._places), None)
+        if name is None:
+            raise AstrodomeError(f"{self.folder} has no light_curves.parquet.")
+        source = _dataset(self._places[name])
+        key = _key(source.schema, self._places[name])
+        table = source.to_table(
+            filter=conditions.expression({key: {"$in": list(ids)}}, source.schema)
+        )
+        return epochs.tidy(table.to_pandas(), str(self._places[name]))
+
+    @cached_property
+    def _places(self) -> dict[str, Path]:
+        found = {path.stem: path for path in sorted(self.folder.glob("*.parquet"))}
+        for path in sorted(self.folder.iterdir()):
+            if path.is_dir() and any(path.rglob("*.parquet")):
+                found.setdefault(path.name, path)
+        return found
+
+    def _place(self, collection: str) -> Path:
+        """The file of a collection, by its name, or by its role under either name."""
+        role = next((r for r, word in WORDS.items() if word in collection or r == collection), "")
+        for name in (collection, role):
+            if name in self._places:
+                return self._places[name]
+        named = [name for name in self._places if role and WORDS[role] in name]
+        if len(named) == 1:
+            return self._places[named[0]]
+        if role == "sources" and (curves := [n for n in CURVES if n in self._places]):
+            return self._places[curves[0]]  # a light curve has its own position
+        known = ", ".join(self._places) or "nothing"
+        raise AstrodomeError(
+            f"{self.folder} has no collection '{collection}'.",
+            f"It holds {known}; wanted is {role or collection}.parquet.",
+        )
+
+    def _stamp(self, collection: str) -> int:
+        return self._place(collection).stat().st_mtime_ns
+
+    def _table(
+        self,
+        collection: str,
+        where: Mapping[str, Any],
+        columns: Sequence[str],
+        also: Sequence[str] = (),
+    ) -> pa.Table:
+        place = self._place(collection)
+        source = _dataset(place)
+        schema = source.schema
+        key = _key(schema, place)
+        if key != "_id":
+            where = {(key if name == "_id" else name): value for name, value in where.items()}
+        names = list(dict.fromkeys([*also, *(columns or schema.names)]))
+        kept = {"_id": ds.field(key)}
+        for name in names:
+            actual = _actual(name, schema)
+            if name != key and actual:
+                kept[name] = ds.field(actual)
+        found = source.to_table(columns=kept, filter=conditions.expression(where, schema))
+        for name in names:  # a document that lacks a key has none, a table says so
+            if name not in found.column_names and name != key:
+                found = found.append_column(name, pa.nulls(len(found)))
+        return found
+
+
+def _dataset(place: Path) -> ds.Dataset:
+    try:
+        return ds.dataset(place, format="parquet", exclude_invalid_files=False)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise AstrodomeError(f"{place} is no Parquet file: {str(error).splitlines()[0]}") from error
+
+
+def _key(schema: pa.Schema, place: Path) -> str:
+    for name in ("id", *IDS) if place.stem in CURVES else IDS:
+        if name in schema.names:
+            return name
+    raise AstrodomeError(f"{place} has no column _id.", f"One of {', '.join(IDS)} names a source.")
+
+
+def _actual(name: str, schema: pa.Schema) -> str:
+    """The column of that name, or of its other name in ZTF's public releases."""
+    choices = (name, *epochs.ALIASES.get(name, ()))
+    return next((choice for choice in choices if choice in schema.names), "")
+
+
+@lru_cache(maxsize=8)
+def _sky(catalogue: LocalCatalogue, place: Path, stamp: int) -> tuple[Any, NDArray[Any]]:
+    """A tree of the positions in a file, and the ids; read again when the file has changed."""
+    from scipy.spatial import cKDTree
+
+    source = _dataset(place)
+    key = _key(source.schema, place)
+    ra, dec = (_actual(name, source.schema) for name in ("ra", "dec"))
+    if not ra or not dec:
+        raise AstrodomeError(f"{place} has no positions: columns ra and dec, in degrees.")
+    table = source.to_table(columns=[key, ra, dec]).to_pandas().drop_duplicates(key).dropna()
+    return cKDTree(unit_vectors(table[ra], table[dec])), table[key].to_numpy()
+
+
+def unit_vectors(ra: ArrayLike, dec: ArrayLike) -> NDArray[np.float64]:
+    """Directions of positions (deg), shape (N, 3); right for any RA and at the poles."""
+    a, d = (np.radians(np.atleast_1d(np.asarray(x, np.float64))) for x in (ra, dec))
+    return np.stack([np.cos(d) * np.cos(a), np.cos(d) * np.sin(a), np.sin(d)], axis=1)
+
+
+def separations(one: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Angles (arcsec) between a direction and others."""
+    chords = np.linalg.norm(np.reshape(others, (-1, 3)) - one, axis=1)
+    return np.degrees(2 * np.arcsin(np.minimum(chords / 2, 1))) * 3600
