@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -84,6 +85,17 @@ def test_a_table_carries_its_provenance(tmp_path: Path) -> None:
     read = pq.read_table(tmp_path / "t.parquet")
     assert read.column("xrsb").to_pylist() == [1e-6]
     assert b"GOES" in read.schema.metadata[b"astrodome"]
+
+
+def test_a_table_can_be_written_with_other_encodings(tmp_path: Path) -> None:
+    table = pa.table({"flux": np.linspace(0, 1, 9).astype("f4")})
+    path = tmp_path / "t.parquet"
+    files.write_parquet(
+        path, table, use_dictionary=False, column_encoding={"flux": "BYTE_STREAM_SPLIT"}
+    )
+    assert pq.read_table(path).equals(table)
+    column = pq.read_metadata(path).row_group(0).column(0)
+    assert "BYTE_STREAM_SPLIT" in column.encodings and column.compression == "ZSTD"
 
 
 def test_a_digest_changes_with_names_and_contents(tmp_path: Path) -> None:

@@ -150,8 +150,13 @@ def lock(path: Path, timeout: float = -1) -> Iterator[None]:
         ) from error
 
 
-def write_parquet(path: Path, table: pa.Table, provenance: Mapping[str, Any] | None = None) -> None:
-    """Write a table with its provenance, a JSON text under the metadata key ``astrodome``."""
+def write_parquet(
+    path: Path, table: pa.Table, provenance: Mapping[str, Any] | None = None, **options: Any
+) -> None:
+    """Write a table with its provenance, a JSON text under the metadata key ``astrodome``.
+
+    ``options`` are those of ``pyarrow.parquet.write_table``, such as the columns' encodings.
+    """
     import json
 
     import pyarrow.parquet as pq
@@ -162,7 +167,7 @@ def write_parquet(path: Path, table: pa.Table, provenance: Mapping[str, Any] | N
             {**(table.schema.metadata or {}), b"astrodome": about}
         )
     with replacing(path) as part:
-        pq.write_table(table, part, compression="zstd")
+        pq.write_table(table, part, **{"compression": "zstd", **options})
 
 
 def digest(paths: Iterable[Path]) -> str:

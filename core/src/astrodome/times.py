@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
 from .errors import AstrodomeError
+
+LEAP_SECOND = re.compile(r"(:\d\d):60(?:\.\d*)?")
 
 
 def naive(time: datetime) -> datetime:
@@ -15,11 +18,12 @@ def naive(time: datetime) -> datetime:
 def utc(text: str) -> datetime:
     """The UTC time that a text in ISO 8601 says; made to be the ``parser`` of an option.
 
-    Raises AstrodomeError when the text is no time.
+    A leap second (23:59:60) becomes the last microsecond before it. Raises AstrodomeError
+    when the text is no time.
     """
     try:
-        return naive(datetime.fromisoformat(text.strip()))
-    except ValueError as error:
+        return naive(datetime.fromisoformat(LEAP_SECOND.sub(r"\1:59.999999", text.strip())))
+    except (ValueError, OverflowError) as error:  # the latter for a zone at the end of the calendar
         raise AstrodomeError(
             f"'{text}' is no time.", "Write UTC in ISO 8601: 2011-06-07T06:41:00", exit_code=2
         ) from error
