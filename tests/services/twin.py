@@ -85,6 +85,14 @@ class Twin:
         """The next requests meet these faults, one each."""
         self.faults.extend(faults)
 
+    def fault(self, request: Request) -> str:
+        """What goes wrong with this request; ``""`` for nothing."""
+        return self.faults.popleft() if self.faults else ""
+
+    def spoil(self, answer: Answer, fault: str) -> Answer:
+        """The answer as a fault of a twin's own leaves it."""
+        return answer
+
     def serve(self, handler: BaseHTTPRequestHandler) -> None:
         parts = urlsplit(handler.path)
         length = int(handler.headers.get("Content-Length") or 0)
@@ -96,7 +104,7 @@ class Twin:
             handler.rfile.read(length),
         )
         self.requests.append(request)
-        fault = self.faults.popleft() if self.faults else ""
+        fault = self.fault(request)
         if fault == "never":
             self.stopping.wait(60)
             handler.close_connection = True
@@ -114,12 +122,13 @@ class Twin:
             extra = {"Retry-After": after} if after else {}
             self._send(handler, Answer(PAGE, int(status), "text/html", extra))
         else:
-            self._send(handler, self.answer(request), fault)
+            self._send(handler, self.spoil(self.answer(request), fault), fault)
 
     def _send(self, handler: BaseHTTPRequestHandler, answer: Answer, fault: str = "") -> None:
         handler.send_response(answer.status)
         handler.send_header("Content-Type", answer.content_type)
-        handler.send_header("Content-Length", str(len(answer.body)))
+        if "Content-Length" not in answer.headers:
+            handler.send_header("Content-Length", str(len(answer.body)))
         for name, value in answer.headers.items():
             handler.send_header(name, value)
         handler.end_headers()

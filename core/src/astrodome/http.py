@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,13 @@ TIMEOUT = (10.0, 60.0)
 """Seconds to connect, and between two packets of an answer."""
 RETRIED = (429, 500, 502, 503, 504)
 SECRET_PARAMETER = re.compile(r"(?i)\b(token|password|api_?key|secret)=[^&\s]+")
+
+
+class Refused(AstrodomeError):
+    """A service answered with an error: its ``status``, and ``retry_after`` seconds if it said."""
+
+    status: int = 0
+    retry_after: float | None = None
 
 
 def session(
@@ -78,11 +86,54 @@ def get(client: requests.Session, url: str, service: str, **options: Any) -> req
             "Try again later, or check the address in the settings.",
         ) from error
     if answer.status_code >= 400:
-        raise AstrodomeError(
+        refused = Refused(
             f"{service} answered {answer.status_code} {answer.reason} to {shown(answer.url)}.",
             "The token may be missing or expired." if answer.status_code in (401, 403) else "",
         )
+        refused.status = answer.status_code
+        refused.retry_after = _retry_after(answer.headers.get("Retry-After", ""))
+        answer.close()
+        raise refused
     return answer
+
+
+def content(answer: requests.Response, service: str, *, deadline: float) -> bytes:
+    """The body of an answer that was got with ``stream=True``, all of it within ``deadline`` s.
+
+    A time-out alone does not end an answer that comes byte by byte. Raises AstrodomeError
+    when it comes too slowly, breaks off or is cut short.
+    """
+    from urllib3.exceptions import HTTPError
+
+    last = time.monotonic() + deadline
+    blocks = []
+    try:
+        while block := answer.raw.read1(1 << 16, decode_content=True):
+            blocks.append(block)
+            if time.monotonic() > last:
+                answer.raw.close()
+                raise AstrodomeError(
+                    f"{service} was still sending {shown(answer.url)} after {deadline:g} s."
+                )
+    except (HTTPError, OSError) as error:
+        raise AstrodomeError(
+            f"{service} broke off while sending {shown(answer.url)}: {_cause(error)}."
+        ) from error
+    return b"".join(blocks)
+
+
+def _retry_after(text: str) -> float | None:
+    """Seconds that a header ``Retry-After`` asks for, given as a number or as a date."""
+    from email.utils import parsedate_to_datetime
+
+    try:
+        return max(0.0, float(text))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
+    except ValueError:
+        return None
 
 
 def get_json(client: requests.Session, url: str, service: str, **options: Any) -> Any:

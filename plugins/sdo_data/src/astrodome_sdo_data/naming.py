@@ -6,6 +6,8 @@ import re
 from datetime import UTC, datetime
 from pathlib import PurePath
 
+from astrodome import times
+
 NAME = re.compile(r"(\d{4}-\d\d-\d\dT\d{6})__(\d+)")
 TIME = "%Y-%m-%dT%H%M%S"
 
@@ -16,7 +18,7 @@ def file_name(t_obs: datetime, wavelength: int) -> str:
     >>> file_name(datetime(2012, 3, 7, 0, 2, 8, tzinfo=UTC), 171)
     '2012-03-07T000208__171.jpeg'
     """
-    return f"{t_obs.astimezone(UTC).strftime(TIME)}__{wavelength}.jpeg"
+    return f"{times.naive(t_obs).strftime(TIME)}__{wavelength}.jpeg"
 
 
 def parse(name: str | PurePath) -> tuple[datetime, int] | None:

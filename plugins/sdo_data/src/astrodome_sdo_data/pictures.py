@@ -55,6 +55,25 @@ def from_bytes(content: bytes) -> Image.Image:
     return image
 
 
+def check_jpeg(content: bytes, side: int = 0) -> None:
+    """Object, with the reason, unless ``content`` is a whole JPEG that decodes.
+
+    ``side`` is how many pixels wide and high it should be; 0 leaves that open.
+    """
+    if content[:3] != b"\xff\xd8\xff":
+        found = content.lstrip()[:15].lower()
+        page = found.startswith((b"<!doctype html", b"<html"))
+        raise AstrodomeError("It is a page in HTML." if page else "It is no JPEG image.")
+    if content[-64:].rstrip(b"\0\r\n ")[-2:] != b"\xff\xd9":
+        raise AstrodomeError("It is cut short.")
+    with reading("JPEG"):
+        image = Image.open(io.BytesIO(content), formats=("JPEG",))
+        if side and image.size != (side, side):
+            width, height = image.size
+            raise AstrodomeError(f"It has {width} x {height} pixels instead of {side} x {side}.")
+        image.load()
+
+
 def decoded(image: Image.Image) -> Image.Image:
     """The pixels as eight bits, ``L`` or ``RGB``."""
     image.load()

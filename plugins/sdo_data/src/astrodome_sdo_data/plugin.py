@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from astrodome import CommandSpec, hookimpl
+from astrodome import CommandSpec, SourceSpec, hookimpl
 
 
 @hookimpl
@@ -14,4 +14,15 @@ def register_commands() -> Iterable[CommandSpec]:
         "astrodome_sdo_data.cli:app",
         help="Images of the Sun: import, resize, cut into patches.",
         panel="Data",
+    )
+
+
+@hookimpl
+def register_sources() -> Iterable[SourceSpec]:
+    yield SourceSpec(
+        "images",
+        "gsu",
+        "astrodome_sdo_data.sources.gsu:Gsu",
+        summary="AIA JPEGs every 6 minutes, Georgia State University",
+        settings="astrodome_sdo_data.sources.gsu:GsuSettings",
     )
