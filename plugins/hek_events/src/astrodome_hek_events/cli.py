@@ -55,7 +55,7 @@ def import_files(
     as_json: Json = False,
 ) -> None:
     """Bring HEK's answers (JSON with a list 'result', or a list of events) into the store."""
-    from . import records
+    from . import documents
     from .store import EventStore
 
     store = EventStore(db_connection_string)
@@ -63,7 +63,7 @@ def import_files(
     with console.progress("Importing", len(paths), "files") as bar:
         for path in paths:
             try:
-                found = records.read(path)
+                found = documents.read(path)
             except AstrodomeError as error:
                 total.failed.append((str(path), error.message))
             else:

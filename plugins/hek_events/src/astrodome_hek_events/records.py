@@ -8,16 +8,17 @@ it came. The fields are those of HEK's event specification
 
 from __future__ import annotations
 
-import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import shapely
-from astrodome import AstrodomeError, times
+from astrodome import times
+
+from .durations import duration_class
 
 TEXTS = (
     "obs_observatory",
@@ -31,33 +32,11 @@ TEXTS = (
 )
 LONGEST = 500
 """Characters in an id, a type or a time; databases cannot index texts of any length."""
+TIMES = ("event_starttime", "event_endtime")
 NUMBERS = ("hpc_x", "hpc_y", "event_probability")
 CORNERS = ("hpc_x_min", "hpc_y_min", "hpc_x_max", "hpc_y_max")
 """Corners of the upright box (arcsec) around the polygon ``hpc_bbox``."""
-
-
-def read(path: Path) -> list[Any]:
-    """The records of a JSON file: HEK's answer ``{"result": [...]}``, or a list of records.
-
-    Raises AstrodomeError when the file is missing, cut or something else.
-    """
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError as error:
-        raise AstrodomeError(f"There is no file {path}.") from error
-    try:
-        # NaN, which is no JSON though some services write it, means missing here too.
-        document = json.loads(content, parse_constant=lambda _: None)
-    except (ValueError, RecursionError) as error:
-        raise AstrodomeError(
-            f"{path} is not JSON: {error}.", "It may be cut, or a web page: fetch it again."
-        ) from error
-    found = document.get("result") if isinstance(document, dict) else document
-    if not isinstance(found, list):
-        raise AstrodomeError(
-            f"{path} holds no events: an answer of HEK has them in a list called 'result'."
-        )
-    return found
+POLYGON = re.compile(r"\s*(MULTI)?POLYGON\s*\(", re.IGNORECASE)
 
 
 def name(record: Any, number: int) -> str:
@@ -68,10 +47,11 @@ def name(record: Any, number: int) -> str:
 
 
 def row(record: Any) -> dict[str, Any]:
-    """The typed columns of one record, and the record itself as ``full_event``.
+    """The typed columns of one record, all but ``full_event``.
 
-    The corners are left to :func:`add_corners`. Raises ValueError that says what is
-    wrong when the record has no id, type or times, or is no record at all.
+    The corners are left to :func:`add_corners`, the text of the record to whoever has it.
+    Raises ValueError that says what is wrong when the record has no id, type or times, or
+    is no record at all.
     """
     if not isinstance(record, Mapping):
         raise ValueError(f"is a {type(record).__name__}, not an event")
@@ -80,8 +60,8 @@ def row(record: Any) -> dict[str, Any]:
         "event_type": _needed(record, "event_type").upper(),
         "event_starttime": _time(_needed(record, "event_starttime"), "event_starttime"),
         "event_endtime": _time(_needed(record, "event_endtime"), "event_endtime"),
-        "full_event": record,
     }
+    found["duration_class"] = duration_class(found["event_starttime"], found["event_endtime"])
     for field in TEXTS:
         found[field] = _text(record, field)
     for field in NUMBERS:
@@ -97,7 +77,11 @@ def row(record: Any) -> dict[str, Any]:
 
 def add_corners(rows: Sequence[dict[str, Any]]) -> None:
     """Add ``CORNERS`` to rows, null where ``hpc_bbox`` is missing or no polygon."""
-    texts = np.array([row["hpc_bbox"] for row in rows], object)
+    # Only polygons: GEOS follows nested collections as deep as they go, and dies of it.
+    texts = np.array(
+        [text if text and POLYGON.match(text) else None for text in (r["hpc_bbox"] for r in rows)],
+        object,
+    )
     bounds = shapely.bounds(shapely.from_wkt(texts, on_invalid="ignore"))
     for row, box in zip(rows, bounds.tolist(), strict=True):
         complete = all(math.isfinite(value) for value in box)
@@ -108,6 +92,8 @@ def _needed(record: Mapping[str, Any], field: str) -> str:
     text = _text(record, field)
     if text is None:
         raise ValueError(f"has no {field}")
+    if not isinstance(record[field], str) and field not in TIMES:
+        raise ValueError(f"has no text in {field} but {text:.40}")
     if len(text) > LONGEST:
         raise ValueError(f"has {len(text)} characters in {field}")
     return text

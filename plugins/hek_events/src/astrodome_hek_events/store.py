@@ -1,95 +1,96 @@
-"""Events in SQL: one table, on SQLite or PostgreSQL."""
+"""Events in SQL: what is put in, and how it is found again."""
 
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from datetime import datetime, timedelta
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from astrodome import AstrodomeError, compute, settings, times
-from sqlalchemy import exc
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.schema import CreateIndex, CreateTable
+from astrodome import AstrodomeError, compute, times
 
-from . import records
+from . import bulk, documents, durations, records, windows
+from .database import ENVIRONMENT, Database
+from .schema import events
 
-ENVIRONMENT = "DB_CONNECTION_STRING"
-SCHEMA_LOCK = 0x4845_4B
-"""Key of the lock under which PostgreSQL makes the table: two processes may want to at once."""
+__all__ = ["AROUND", "ENVIRONMENT", "EventStore", "Filter"]
 
 AROUND = timedelta(seconds=30)
 """How far from the time of a question an event may end or begin."""
+COLUMNS = [c for c in events.c if c.name not in ("full_event", "duration_class")]
+TEXT = sa.cast(events.c.full_event, sa.Text)
+OLDER_TABLE = "hek_events"
+"""The table of sdo-cli."""
 
-metadata = sa.MetaData()
-events = sa.Table(
-    "hek_records",
-    metadata,
-    sa.Column("kb_archivid", sa.Text, primary_key=True),
-    sa.Column("event_type", sa.Text, nullable=False),
-    sa.Column("event_starttime", sa.DateTime, nullable=False, comment="UTC"),
-    sa.Column("event_endtime", sa.DateTime, nullable=False, comment="UTC"),
-    sa.Column("event_peaktime", sa.DateTime, comment="UTC"),
-    *(sa.Column(name, sa.Text) for name in records.TEXTS),
-    sa.Column("ar_noaanum", sa.Integer, comment="number of the active region"),
-    *(sa.Column(name, sa.Float(53)) for name in records.NUMBERS),
-    *(sa.Column(name, sa.Float(53), comment="arcsec") for name in records.CORNERS),
-    sa.Column("full_event", sa.JSON, nullable=False, comment="the record as HEK gave it"),
-)
-sa.Index("hek_records_time", events.c.event_starttime, events.c.event_endtime)
-sa.Index("hek_records_end", events.c.event_endtime)
-sa.Index("hek_records_type", events.c.event_type, events.c.event_starttime)
 
-COLUMNS = [column for column in events.c if column.name != "full_event"]
+@dataclass(frozen=True)
+class Filter:
+    """Which events are meant: those that overlap [start, end] (UTC) and have these names.
+
+    Names are compared without regard to case; ``channel`` is contained in the event's
+    channel (``171`` finds ``171_193``).
+    """
+
+    start: datetime | None = None
+    end: datetime | None = None
+    event_types: Sequence[str] = ()
+    observatory: str = ""
+    instrument: str = ""
+    channel: str = ""
+    frm: str = ""
 
 
 class EventStore:
-    """The events in one database.
+    """The events in one database, as :class:`~.database.Database` finds it.
 
-    ``url`` is an SQLAlchemy address, ``postgresql://…`` in the older spelling included;
-    without one it comes from ``DB_CONNECTION_STRING``, or is a file in the folder of
-    all state. Raises AstrodomeError, here and in every method, when the database
-    cannot be had; a password is never part of the message.
+    Raises AstrodomeError in every method when the database cannot be had.
     """
 
     def __init__(self, url: str = "") -> None:
-        self.url = _address(url or os.environ.get(ENVIRONMENT, ""))
-        try:
-            self.engine = sa.create_engine(
-                self.url,
-                json_serializer=_dumps,
-                connect_args={"timeout": 60} if self.url.get_backend_name() == "sqlite" else {},
-            )
-        except ImportError as error:
-            raise AstrodomeError(
-                f"A {self.url.get_backend_name()} database needs a driver: {error}.",
-                "pip install 'astrodome-hek-events[postgresql]'",
-            ) from error
+        self.database = Database(url)
+        self.url = self.database.url
 
-    def put(self, found: Iterable[Any], label: str = "") -> compute.Outcome:
+    def __str__(self) -> str:
+        return str(self.database)
+
+    def put(
+        self, found: Iterable[Any], label: str = "", window: windows.Window | None = None
+    ) -> compute.Outcome:
         """Store records, all in one transaction; one with a known ``kb_archivid`` replaces it.
 
-        A malformed record is named in the outcome (after ``label``) and left out.
+        A record is a mapping, or a :class:`~.documents.Raw` whose text is kept as it is. A
+        malformed one is named in the outcome (after ``label``) and left out; without any such,
+        ``window`` is complete in the same transaction.
         """
         outcome, rows = compute.Outcome(), {}
-        for number, record in enumerate(found, start=1):
+        for number, raw in enumerate(documents.raw(found), start=1):
             try:
-                row = records.row(record)
+                row = records.row(raw.record)
+                row["full_event"] = raw.text or documents.compact(raw.record)
                 rows[row["kb_archivid"]] = row
-            except ValueError as error:
-                name = f"{label} {records.name(record, number)}".strip()
+            except (ValueError, TypeError, RecursionError) as error:
+                name = f"{label} {records.name(raw.record, number)}".strip()
                 outcome.failed.append((name, f"it {error}"))
         records.add_corners(list(rows.values()))
         outcome.done = len(rows)
-        if rows:
-            self._create()
-            with self._begin() as connection:
-                connection.execute(self._upsert(), list(rows.values()))
+        complete = window if not outcome.failed else None
+        if rows or complete:
+            with self.database.writing() as connection:
+                if rows:
+                    bulk.upsert(connection, events, list(rows.values()))
+                if complete:
+                    windows.mark(connection, complete)
         return outcome
+
+    def missing(
+        self, wanted: windows.Window, settle: timedelta, fresh: timedelta
+    ) -> list[windows.Window]:
+        """The parts of a window of HEK that are not complete here; see :func:`.windows.missing`."""
+        since = datetime.now(UTC).replace(tzinfo=None) - fresh
+        with self.database.reading() as connection:
+            return windows.missing(connection, wanted, settle, since)
 
     def search(
         self,
@@ -100,24 +101,15 @@ class EventStore:
         instrument: str = "",
         channel: str = "",
         limit: int | None = None,
+        *,
+        frm: str = "",
     ) -> list[dict[str, Any]]:
-        """The typed columns of events that overlap [start, end] (UTC), in order of start.
+        """The typed columns of the events that :class:`Filter` describes, in order of start.
 
-        Names are compared without regard to case; ``channel`` is contained in the
-        event's channel (``171`` finds ``171_193``). Raises AstrodomeError when the
-        store is empty.
+        Raises AstrodomeError when the store is empty.
         """
-        query = sa.select(*COLUMNS).limit(limit)
-        names = (
-            (events.c.obs_observatory, observatory),
-            (events.c.obs_instrument, instrument),
-        )
-        for column, wanted in names:
-            if wanted:
-                query = query.where(sa.func.lower(column) == wanted.lower())
-        if channel:
-            query = query.where(events.c.obs_channelid.icontains(channel, autoescape=True))
-        return [dict(row) for row in self._rows(_overlapping(query, start, end, event_types))]
+        wanted = Filter(start, end, event_types, observatory, instrument, channel, frm)
+        return [dict(row) for row in self._rows(sa.select(*COLUMNS).limit(limit), wanted)]
 
     def events_at(
         self,
@@ -139,94 +131,111 @@ class EventStore:
         event_types: Sequence[str] = (),
     ) -> list[dict[str, Any]]:
         """The untouched records of events that overlap [start, end] (UTC), in order of start."""
-        query = _overlapping(sa.select(events.c.full_event), start, end, event_types)
-        return [row["full_event"] for row in self._rows(query)]
+        return [json.loads(text) for text in self.texts(Filter(start, end, event_types))]
 
-    def _rows(self, query: sa.Select[Any]) -> Sequence[sa.RowMapping]:
-        database = self.url.database
-        if self.url.get_backend_name() == "sqlite" and database and not Path(database).exists():
-            raise self._empty()  # opening it would make the file
-        with self._begin() as connection:
-            if sa.inspect(connection).has_table(events.name):
-                found = connection.execute(query).mappings().all()
+    def texts(self, wanted: Filter, limit: int | None = None) -> list[str]:
+        """The same as the JSON texts that HEK sent."""
+        query = sa.select(TEXT.label("text")).limit(limit)
+        return [row["text"] for row in self._rows(query, wanted)]
+
+    def find(self, name: str) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The typed columns and the untouched record of one event.
+
+        ``name`` is its ``kb_archivid`` or any part of it that no other event has. Raises
+        AstrodomeError when there is no such event, or several.
+        """
+        key = events.c.kb_archivid
+        query = sa.select(*COLUMNS, TEXT.label("full_event"))
+        for condition in (
+            key == name,
+            key.endswith(name, autoescape=True),
+            key.contains(name, autoescape=True),
+        ):
+            some = sa.select(key).where(condition).order_by(key).limit(6).subquery()
+            found = self._rows(query.where(key.in_(sa.select(some))), Filter())
+            if len(found) > 1:
+                names = "\n      ".join(row["kb_archivid"] for row in found[:5])
+                raise AstrodomeError(
+                    f"{'More than five' if len(found) > 5 else len(found)} events have '{name}' "
+                    f"in their id:\n      {names}",
+                    "Give more of it.",
+                )
+            if found:
+                row = dict(found[0])
+                return row, json.loads(row.pop("full_event"))
+        raise AstrodomeError(
+            f"There is no event '{name}' in {self}.", "See the ids: sdo events list --json"
+        )
+
+    def counts(self, wanted: Filter) -> list[dict[str, Any]]:
+        """How many events begin in a month: ``month``, ``event_type``, ``events``."""
+        month = sa.func.substr(sa.cast(events.c.event_starttime, sa.Text), 1, 7).label("month")
+        query = sa.select(month, events.c.event_type, sa.func.count().label("events"))
+        groups = (month, events.c.event_type)
+        return [dict(row) for row in self._rows(query.group_by(*groups), wanted, order=groups)]
+
+    def _rows(
+        self,
+        query: sa.Select[Any],
+        wanted: Filter,
+        order: Sequence[Any] = (events.c.event_starttime, events.c.kb_archivid),
+    ) -> Sequence[Mapping[str, Any]]:
+        with self.database.reading() as connection:
+            if connection is not None:
+                limited, given = _within(query, wanted, connection.dialect.name)
+                found = connection.execute(limited.order_by(*order), given).mappings().all()
                 if found or connection.execute(sa.select(events.c.kb_archivid).limit(1)).first():
                     return found
-        raise self._empty()
+            raise self._empty(connection)
 
-    def _empty(self) -> AstrodomeError:
+    def _empty(self, connection: sa.Connection | None) -> AstrodomeError:
+        what = f"There are no events in {self}."
+        if connection is None and not self.database.missing() and self._has_older():
+            return AstrodomeError(
+                f"{what} There are some of sdo-cli, though.",
+                f"Bring them over: sdo events import --from-older {self}",
+            )
         return AstrodomeError(
-            f"There are no events in {self}.", "Bring some there: sdo events import FILE"
+            what,
+            "Bring some there: sdo events get --start TIME --end TIME, or sdo events import FILE",
         )
 
-    def _create(self) -> None:
-        if self.url.get_backend_name() == "sqlite" and self.url.database:
-            Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
-        with self._begin() as connection:
-            if connection.dialect.name == "postgresql":
-                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(SCHEMA_LOCK)))
-            connection.execute(CreateTable(events, if_not_exists=True))
-            for index in sorted(events.indexes, key=lambda index: str(index.name)):
-                connection.execute(CreateIndex(index, if_not_exists=True))
-
-    def _upsert(self) -> Any:
-        dialect = postgresql if self.engine.dialect.name == "postgresql" else sqlite
-        insert = dialect.insert(events)
-        new = {column.name: insert.excluded[column.name] for column in events.c}
-        return insert.on_conflict_do_update(index_elements=[new.pop("kb_archivid").name], set_=new)
-
-    @contextmanager
-    def _begin(self) -> Iterator[sa.Connection]:
-        try:
-            with self.engine.begin() as connection:
-                yield connection
-        except exc.DBAPIError as error:
-            why = str(error.orig).strip().partition("\n")[0].rstrip(".")
-            raise AstrodomeError(
-                f"The database {self} does not do its part: {why}.",
-                "Check that it runs and that its address is right.",
-            ) from error
-
-    def __str__(self) -> str:
-        return self.url.render_as_string(hide_password=True)
+    def _has_older(self) -> bool:
+        with self.database.engine.connect() as connection:
+            return sa.inspect(connection).has_table(OLDER_TABLE)
 
 
-def _overlapping(
-    query: sa.Select[Any], start: datetime | None, end: datetime | None, event_types: Sequence[str]
-) -> sa.Select[Any]:
-    if end is not None:
-        query = query.where(events.c.event_starttime <= times.naive(end))
+def _within(
+    query: sa.Select[Any], wanted: Filter, dialect: str
+) -> tuple[sa.Select[Any], dict[str, str]]:
+    """The query with the conditions of a filter, and parameters for it."""
+    c, given = events.c, {}
+    start = None if wanted.start is None else times.naive(wanted.start)
+    end = None if wanted.end is None else times.naive(wanted.end)
+    if start is not None and end is not None and end - start <= durations.LONGEST:
+        spans, given = durations.ranges(dialect), durations.earliest(start)
+        query = query.select_from(spans).join(
+            events,
+            sa.and_(
+                c.duration_class == spans.c["class"],
+                c.event_starttime >= spans.c.earliest,
+                c.event_starttime <= end,
+            ),
+        )
+    elif end is not None:
+        query = query.where(c.event_starttime <= end)
     if start is not None:
-        query = query.where(events.c.event_endtime >= times.naive(start))
-    if event_types:
-        query = query.where(events.c.event_type.in_([name.upper() for name in event_types]))
-    return query.order_by(events.c.event_starttime, events.c.kb_archivid)
-
-
-def _address(text: str) -> sa.URL:
-    if not text:
-        return sa.URL.create("sqlite", database=str(settings.home() / "hek_events.sqlite"))
-    try:
-        url = sa.make_url(text)
-    except (exc.ArgumentError, ValueError) as error:
-        raise AstrodomeError(  # without the text: a password may be in it
-            "The connection string is no database address.",
-            "Write sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE",
-            exit_code=2,
-        ) from error
-    if url.drivername in ("postgresql", "postgres", "postgresql+psycopg2"):
-        return url.set(drivername="postgresql+psycopg")
-    if url.drivername not in ("sqlite", "postgresql+psycopg"):
-        raise AstrodomeError(
-            f"Events are kept in SQLite or PostgreSQL, not in {url.drivername}.", exit_code=2
-        )
-    return url
-
-
-_encode = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
-
-
-def _dumps(record: Any) -> str:
-    try:
-        return _encode(record)
-    except ValueError:  # NaN is no JSON, and PostgreSQL refuses it
-        return _encode(json.loads(json.dumps(record), parse_constant=lambda _: None))
+        query = query.where(c.event_endtime >= start)
+    if wanted.event_types:
+        query = query.where(c.event_type.in_([name.upper() for name in wanted.event_types]))
+    names = (
+        (c.obs_observatory, wanted.observatory),
+        (c.obs_instrument, wanted.instrument),
+        (c.frm_name, wanted.frm),
+    )
+    for column, name in names:
+        if name:
+            query = query.where(sa.func.lower(column) == name.lower())
+    if wanted.channel:
+        query = query.where(c.obs_channelid.icontains(wanted.channel, autoescape=True))
+    return query, given

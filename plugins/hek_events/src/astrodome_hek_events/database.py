@@ -1,0 +1,139 @@
+"""One database: its address, its transactions, and its failures as sentences."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from astrodome import AstrodomeError, settings
+from sqlalchemy import exc
+
+from . import schema
+
+ENVIRONMENT = "DB_CONNECTION_STRING"
+BUSY = 60
+"""Seconds to wait for another process that writes into the same SQLite file."""
+CACHE = "PRAGMA cache_size=-65536"
+"""KiB of an SQLite file that are kept in memory, so that a large import is not written twice."""
+
+
+class Database:
+    """The database at ``url``, an SQLAlchemy address or the older spelling ``postgresql://…``.
+
+    Without one it comes from ``DB_CONNECTION_STRING``, or is a file in the folder of all
+    state. Raises AstrodomeError, here and in every method, when the database cannot be
+    had; a password is never part of the message.
+    """
+
+    def __init__(self, url: str = "") -> None:
+        self.url = address(url or os.environ.get(ENVIRONMENT, ""))
+        self.sqlite = self.url.get_backend_name() == "sqlite"
+        try:
+            self.engine = sa.create_engine(
+                self.url, connect_args={"timeout": BUSY} if self.sqlite else {}
+            )
+        except ImportError as error:
+            raise AstrodomeError(
+                f"A {self.url.get_backend_name()} database needs a driver: {error}.",
+                "pip install 'astrodome-hek-events[postgresql]'",
+            ) from error
+        if self.sqlite:
+            sa.event.listen(self.engine, "connect", _by_hand)
+            sa.event.listen(self.engine, "begin", _begin)
+        self._writer = self.engine.execution_options(begins="BEGIN IMMEDIATE")
+        self._current = False
+
+    def missing(self) -> bool:
+        """Whether this is an SQLite file that is not there; opening it would make it."""
+        file = self.url.database
+        return self.sqlite and bool(file) and file != ":memory:" and not Path(str(file)).exists()
+
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection | None]:
+        """A transaction to read in, of tables of the current version; None without tables."""
+        if not self._current:
+            if self.missing():
+                yield None
+                return
+            with self._transaction(self.engine) as connection:
+                found = schema.version(connection)
+            if not found:
+                yield None
+                return
+            self._upgrade(found)
+        with self._transaction(self.engine) as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[sa.Connection]:
+        """A transaction to write in; the tables are made, or brought to the current version."""
+        if not self._current:
+            if self.sqlite and self.url.database:
+                Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
+            self._upgrade("")
+        with self._transaction(self._writer) as connection:
+            yield connection
+
+    def _upgrade(self, found: str) -> None:
+        if found != schema.HEAD:
+            with self._transaction(self._writer) as connection:
+                schema.upgrade(connection)
+        self._current = True
+
+    @contextmanager
+    def _transaction(self, engine: sa.Engine) -> Iterator[sa.Connection]:
+        try:
+            with engine.begin() as connection:
+                yield connection
+        except exc.DBAPIError as error:
+            raise self.failure(error.orig or error) from error
+        except Exception as error:
+            if isinstance(error, getattr(self.engine.dialect.loaded_dbapi, "Error", ())):
+                raise self.failure(error) from error
+            raise
+
+    def failure(self, error: BaseException) -> AstrodomeError:
+        why = str(error).strip().partition("\n")[0].rstrip(".")
+        return AstrodomeError(
+            f"The database {self} does not do its part: {why}.",
+            "Check that it runs and that its address is right.",
+        )
+
+    def __str__(self) -> str:
+        return self.url.render_as_string(hide_password=True)
+
+
+def _by_hand(connection: Any, _: Any) -> None:
+    """Leave it to :func:`_begin` when a transaction begins: Python's driver begins late."""
+    connection.isolation_level = None
+    connection.execute(CACHE)
+
+
+def _begin(connection: sa.Connection) -> None:
+    """Whoever will write says so at once; two that read first could never both go on."""
+    connection.exec_driver_sql(connection.get_execution_options().get("begins", "BEGIN"))
+
+
+def address(text: str) -> sa.URL:
+    """What a connection string means; without one, the file in the folder of all state."""
+    if not text:
+        return sa.URL.create("sqlite", database=str(settings.home() / "hek_events.sqlite"))
+    try:
+        url = sa.make_url(text)
+    except (exc.ArgumentError, ValueError) as error:
+        raise AstrodomeError(  # without the text: a password may be in it
+            "The connection string is no database address.",
+            "Write sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE",
+            exit_code=2,
+        ) from error
+    if url.drivername in ("postgresql", "postgres", "postgresql+psycopg2"):
+        return url.set(drivername="postgresql+psycopg")
+    if url.drivername not in ("sqlite", "postgresql+psycopg"):
+        raise AstrodomeError(
+            f"Events are kept in SQLite or PostgreSQL, not in {url.drivername}.", exit_code=2
+        )
+    return url
