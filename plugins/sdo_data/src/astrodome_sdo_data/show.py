@@ -1,0 +1,297 @@
+"""Pictures of a folder: images in sunpy's colours with their times, on a sheet or as frames.
+
+A panel is one image in colour with its stamp. A sheet is a grid of panels, a frame of a
+film has a panel for each wavelength. :mod:`.film` writes both to files.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache, partial
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from astrodome import AstrodomeError, compute
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from . import images, naming, pictures
+
+INK, PAPER = (255, 255, 255), (0, 0, 0)
+GAP = 2
+"""Pixels between panels."""
+COLOURED = 4.0
+"""Mean difference (levels of 255) between red, green and blue from which a picture has colours
+of its own, which it keeps."""
+SMALLEST_STAMP = 64
+"""Panels narrower than this many pixels have no room for a stamp."""
+
+
+@dataclass(frozen=True, order=True)
+class Shot:
+    """An image of a folder: its time (UTC), wavelength (angstrom) and path."""
+
+    t_obs: datetime
+    wavelength: int
+    path: Path
+
+
+@dataclass(frozen=True)
+class Look:
+    """How panels look: pixels a side, with a stamp or without, in colour or grey."""
+
+    size: int = 256
+    stamp: bool = True
+    colour: bool = True
+
+
+Frame = tuple[Shot | None, ...]
+"""Places side by side, in a film one for each wavelength; None is a place without an image."""
+
+
+def shots(
+    folder: Path,
+    wavelength: str = "*",
+    *,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    freq: timedelta | None = None,
+) -> list[Shot]:
+    """Images of a folder from ``start`` to ``end`` (UTC, both included), sorted by time.
+
+    ``freq`` keeps the first image of each wavelength in every such interval. Raises
+    AstrodomeError when none is left.
+    """
+    found = []
+    for name in images.find(folder, wavelength):
+        named = naming.parse(name)
+        if named and name.stem.count("__") == 1:  # patches are parts of an image
+            found.append(Shot(named[0].replace(tzinfo=None), named[1], folder / name))
+    if not found:
+        raise AstrodomeError(
+            f"{folder} holds no image with a name such as 2012-03-07T000000__171.jpeg.",
+            "'sdo data import' and 'sdo data download' bring images into a folder.",
+        )
+    chosen = sorted(s for s in found if (start or s.t_obs) <= s.t_obs <= (end or s.t_obs))
+    if not chosen:
+        first, last = min(found).t_obs, max(found).t_obs
+        raise AstrodomeError(
+            f"{folder} holds no image of that time: they are from {first} to {last}.",
+            "Check --start and --end.",
+        )
+    return _thinned(chosen, freq) if freq else chosen
+
+
+def interval(text: str) -> timedelta:
+    """The time that a pandas offset alias says, as ``6min`` or ``1D``.
+
+    Raises AstrodomeError when it says none, or not a positive one.
+    """
+    import pandas as pd
+
+    try:
+        found = pd.Timedelta(text if text[:1].isdigit() else f"1{text}").to_pytimedelta()
+    except ValueError:
+        found = timedelta(0)
+    if not isinstance(found, timedelta) or found <= timedelta(0):
+        raise AstrodomeError(
+            f"'{text}' is no interval of time.", "Give one such as 6min, 1h or 1D.", exit_code=2
+        )
+    return found
+
+
+def _thinned(chosen: Sequence[Shot], freq: timedelta) -> list[Shot]:
+    kept, taken = [], set()
+    for shot in chosen:
+        slot = shot.wavelength, (shot.t_obs - chosen[0].t_obs) // freq
+        if slot not in taken:
+            taken.add(slot)
+            kept.append(shot)
+    return kept
+
+
+def spread(items: Sequence[Shot], count: int) -> list[Shot]:
+    """At most ``count`` of the items, the first, the last and evenly between; 0 is all of them."""
+    if not count or len(items) <= count:
+        return list(items)
+    if count == 1:
+        return [items[0]]
+    return [items[round(n * (len(items) - 1) / (count - 1))] for n in range(count)]
+
+
+def frames(chosen: Sequence[Shot], count: int = 0, *, reach: float = 1.0) -> list[Frame]:
+    """What each frame of a film shows: at most ``count`` times of the wavelength with most images.
+
+    Each other wavelength is there with the image nearest in time, if that is within
+    ``reach`` of the usual step between frames: where one is missing, its neighbour stays.
+    """
+    channels: dict[int, list[Shot]] = {}
+    for shot in chosen:
+        channels.setdefault(shot.wavelength, []).append(shot)
+    leading = spread(max(channels.values(), key=len), count)
+    steps = sorted(after.t_obs - before.t_obs for before, after in pairwise(leading))
+    near = steps[len(steps) // 2] * reach if steps else timedelta.max
+    order = sorted(channels)
+    return [tuple(_nearest(channels[w], shot.t_obs, near) for w in order) for shot in leading]
+
+
+def _nearest(channel: Sequence[Shot], t_obs: datetime, reach: timedelta) -> Shot | None:
+    at = bisect_left(channel, t_obs, key=lambda shot: shot.t_obs)
+    near = min(channel[max(0, at - 1) : at + 1], key=lambda shot: abs(shot.t_obs - t_obs))
+    return near if abs(near.t_obs - t_obs) <= reach else None
+
+
+def panel(look: Look, shot: Shot) -> Image.Image:
+    """One image in the colours of its wavelength, with its stamp, ``look.size`` pixels a side.
+
+    Raises AstrodomeError when the file is no image.
+    """
+    with pictures.reading():
+        small = pictures.resized(pictures.opened(shot.path), look.size)
+        drawn = in_colour(small, shot.wavelength) if look.colour else small.convert("RGB")
+    if look.stamp:
+        _stamp(drawn, shot)
+    return drawn
+
+
+def in_colour(image: Image.Image, wavelength: int) -> Image.Image:
+    """A grey image as RGB in the AIA colours of ``wavelength``; one that has colours keeps them."""
+    if image.mode == "RGB":
+        channels = np.asarray(image, dtype=np.int16)
+        if np.abs(np.diff(channels, axis=2)).mean() > COLOURED:
+            return image
+    return Image.fromarray(colours(wavelength)[np.asarray(image.convert("L"))])
+
+
+@cache
+def colours(wavelength: int) -> NDArray[np.uint8]:
+    """The 256 colours of an AIA channel as sunpy has them, shape (256, 3); grey for others."""
+    from sunpy.visualization.colormaps import cmlist
+
+    table = cmlist.get(f"sdoaia{wavelength}")
+    if table is None:
+        return np.repeat(np.arange(256, dtype=np.uint8)[:, None], 3, axis=1)
+    made: NDArray[np.uint8] = (table(np.linspace(0, 1, 256))[:, :3] * 255).round().astype(np.uint8)
+    return made
+
+
+def grid(chosen: Sequence[Shot], count: int = 0, columns: int = 0) -> tuple[Frame, int]:
+    """Places of a sheet row by row, and how many make a row; at most ``count`` images, 0 is all.
+
+    Several wavelengths have a column each and a row is a time, unless
+    ``columns`` says how many go into a row; the images of one fill a square.
+    """
+    wavelengths = len({shot.wavelength for shot in chosen})
+    if wavelengths > 1 and not columns:
+        rows = frames(chosen, max(1, count // wavelengths) if count else 0, reach=0.5)
+        return tuple(shot for row in rows for shot in row), wavelengths
+    places = spread(chosen, count)
+    return tuple(places), min(columns or math.ceil(math.sqrt(len(places))), len(places))
+
+
+def sheet(
+    places: Frame,
+    columns: int,
+    look: Look,
+    *,
+    jobs: int = 0,
+    advance: Callable[[], object] | None = None,
+) -> tuple[Image.Image, compute.Outcome]:
+    """A picture of panels row by row, and what could not be read.
+
+    An image that cannot be read leaves its place dark, with its stamp.
+    """
+    page = _page(columns, math.ceil(len(places) / columns), look.size)
+    taken = [(number, shot) for number, shot in enumerate(places) if shot]
+    outcome = compute.Outcome()
+    wanted = (shot for _, shot in taken)
+    work = compute.map(partial(panel, look), wanted, jobs=jobs, threads=True, ordered=True)
+    for (number, _), ended in zip(taken, work, strict=True):
+        page.paste(_shown(ended, look, outcome), _corner(number, columns, look.size))
+        if advance:
+            advance()
+    return page, outcome
+
+
+def film(
+    plan: Sequence[Frame],
+    look: Look,
+    outcome: compute.Outcome,
+    *,
+    jobs: int = 0,
+    advance: Callable[[], object] | None = None,
+) -> Iterator[Image.Image]:
+    """The frames of a film one after the other; ``outcome`` counts images, and names the bad."""
+    columns = math.ceil(math.sqrt(len(plan[0])))
+    page = _page(columns, math.ceil(len(plan[0]) / columns), look.size)
+    changes = [
+        [(number, shot) for number, shot in enumerate(now) if shot != before[number]]
+        for before, now in pairwise([(None,) * len(plan[0]), *plan])
+    ]
+    wanted = (shot for changed in changes for _, shot in changed if shot)
+    work = compute.map(partial(panel, look), wanted, jobs=jobs, threads=True, ordered=True)
+    for changed in changes:
+        for number, shot in changed:
+            drawn = _shown(next(work), look, outcome) if shot else _dark(look)
+            page.paste(drawn, _corner(number, columns, look.size))
+        yield page.copy()
+        if advance:
+            advance()
+
+
+def swatch(plan: Sequence[Frame], look: Look) -> Image.Image:
+    """Every colour that grey images have in a film, a line for each wavelength, 256 px wide."""
+    wavelengths = sorted({shot.wavelength for frame in plan for shot in frame if shot})
+    lines = [colours(wavelength if look.colour else 0) for wavelength in wavelengths]
+    return Image.fromarray(np.stack(lines))
+
+
+def _shown(
+    ended: compute.Done[Shot, Image.Image], look: Look, outcome: compute.Outcome
+) -> Image.Image:
+    if ended.value is not None:
+        outcome.done += 1
+        return ended.value
+    outcome.failed.append((str(ended.item.path), ended.error))
+    dark = _dark(look)
+    if look.stamp:
+        _stamp(dark, ended.item, "  unreadable")
+    return dark
+
+
+def _dark(look: Look) -> Image.Image:
+    return Image.new("RGB", (look.size, look.size), PAPER)
+
+
+def _page(columns: int, rows: int, size: int) -> Image.Image:
+    across, down = (n * (size + GAP) - GAP for n in (columns, rows))
+    return Image.new("RGB", (across, down), PAPER)
+
+
+def _corner(number: int, columns: int, size: int) -> tuple[int, int]:
+    row, column = divmod(number, columns)
+    return column * (size + GAP), row * (size + GAP)
+
+
+def _stamp(image: Image.Image, shot: Shot, remark: str = "") -> None:
+    """Write wavelength and time into the lower left corner, where an image of the Sun is dark."""
+    if image.width < SMALLEST_STAMP:
+        return
+    text = f"{shot.wavelength} Å  {shot.t_obs:%Y-%m-%d %H:%M:%S}{remark}"
+    font = _font(max(7, image.width // 24))
+    margin = max(2, image.width // 64)
+    ImageDraw.Draw(image).text(
+        (margin, image.height - margin), text, INK, font, "ls", stroke_width=1, stroke_fill=PAPER
+    )
+
+
+@cache
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    from matplotlib import get_data_path
+
+    return ImageFont.truetype(Path(get_data_path(), "fonts", "ttf", "DejaVuSans.ttf"), size)

@@ -1,0 +1,123 @@
+"""``sdo data info``: what a folder holds, what is missing, what is damaged."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from astrodome.testing import Result
+from astrodome_sdo_data import info, pictures
+from PIL import Image
+
+Data = Callable[..., Result]
+
+
+@pytest.fixture
+def season(corona: Image.Image, tmp_path: Path) -> Path:
+    """At 171 an image an hour over the turn of a month with two gaps; at 304 three in a folder."""
+    folder = tmp_path / "season"
+    (folder / "304").mkdir(parents=True)
+    small = corona.resize((64, 64))
+    for hour in range(48):
+        if hour not in (5, 20, 21, 22):
+            t_obs = datetime(2012, 12, 31) + timedelta(hours=hour, seconds=hour % 3)
+            small.save(folder / f"{t_obs:%Y-%m-%dT%H%M%S}__171.jpeg")
+    for day in (1, 2, 3):
+        corona.save(folder / "304" / f"2013-02-{day:02d}T000000__304.jpeg")
+    small.save(folder / "304" / "2013-02-01T000000__304__7.jpeg")
+    small.save(folder / "overview.png")
+    (folder / "meta.csv").write_text("FILE_NAME\n")
+    return folder
+
+
+def test_images_are_counted_by_wavelength_and_month_with_their_sizes(
+    data: Data, season: Path
+) -> None:
+    found = data("info", season, "--json").succeeded().json
+    images = list(season.rglob("*__*.jpeg"))
+    assert found["images"] == 47 and found["unnamed"] == 1 and found["bad"] == []
+    assert found["bytes"] == sum(path.stat().st_size for path in images)
+    aia171, aia304 = found["wavelengths"]
+    assert aia171["months"] == {"2012-12": 20, "2013-01": 24}
+    assert (aia171["first"], aia171["last"]) == ("2012-12-31T00:00:00", "2013-01-01T23:00:02")
+    assert aia171["pixels"] == {"64x64": 44}
+    assert (aia304["images"], aia304["patches"], aia304["months"]) == (3, 1, {"2013-02": 3})
+    assert aia304["pixels"] == {"410x410": 3, "64x64": 1}
+    assert aia304["cadence_s"] == 86400 and aia304["gaps"] == []
+
+
+def test_a_gap_is_what_exceeds_the_usual_step_or_the_one_that_is_given(
+    data: Data, season: Path
+) -> None:
+    gaps = data("info", season, "--json").json["wavelengths"][0]["gaps"]
+    assert gaps == [
+        {"after": "2012-12-31T04:00:01", "before": "2012-12-31T06:00:00", "missing": 1},
+        {"after": "2012-12-31T19:00:01", "before": "2012-12-31T23:00:02", "missing": 3},
+    ]
+    aia171, aia304 = data("info", "--path", season, "--freq", "2h", "--json").json["wavelengths"]
+    assert [gap["missing"] for gap in aia171["gaps"]] == [1]
+    assert [gap["missing"] for gap in aia304["gaps"]] == [11, 11]
+
+
+def test_a_person_reads_the_same_in_tables(data: Data, season: Path) -> None:
+    said = data("info", season).succeeded()
+    assert "171\t44\t0\t2012-12-31T00:00:00\t2013-01-01T23:00:02" in said.out
+    assert "month\t171 Å\t304 Å\n2012-12\t20\t0\n2013-01\t24\t0\n2013-02\t0\t3\n" in said.out
+    assert "171\t2012-12-31T19:00:01\t2012-12-31T23:00:02\t3" in said.out
+    assert "1 images are not named by time and wavelength." in said.err
+
+
+@pytest.mark.parametrize("suffix", sorted(pictures.FORMATS))
+def test_a_file_that_is_cut_off_anywhere_is_bad_and_a_whole_one_is_not(
+    corona: Image.Image, tmp_path: Path, suffix: str, torture: Callable[[int, int], int]
+) -> None:
+    whole = tmp_path / f"2013-06-24T173130__193{suffix}"
+    corona.resize((96, 96)).save(whole)
+    content = whole.read_bytes()
+    assert info.examine(tmp_path).bad == []
+    draw = random.Random(suffix)
+    lengths = {0, 1, len(content) - 1, len(content) - 2}
+    lengths |= {draw.randrange(len(content)) for _ in range(torture(20, 500))}
+    for length in lengths:
+        whole.write_bytes(content[:length])
+        ((name, why),) = info.examine(tmp_path).bad
+        assert name == whole.name and why.startswith("It is"), length
+    whole.write_bytes(content + bytes(8))
+    assert info.examine(tmp_path, decode=True).bad == [] or suffix == ".jp2"
+
+
+def test_damage_inside_is_found_by_decoding(data: Data, corona: Image.Image, season: Path) -> None:
+    png = season / "2014-01-01T000000__193.png"
+    corona.save(png)
+    content = bytearray(png.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    png.write_bytes(content)
+    assert data("info", season, "--json").succeeded().json["bad"] == []
+    result = data("info", season, "--decode")
+    assert result.code == 1
+    assert f"{png.name}\tIt is damaged or not readable" in result.out
+
+
+def test_every_bad_file_is_named_with_its_reason_and_the_exit_code_is_1(
+    data: Data, season: Path
+) -> None:
+    (season / "2014-01-01T000000__94.jpeg").write_bytes(b"")
+    (season / "2014-01-02T000000__94.jpeg").write_text("<html>Service unavailable</html>")
+    (season / "2014-01-03T000000__94.jpeg").symlink_to("nowhere.jpeg")
+    result = data("info", season, "--json")
+    assert result.code == 1
+    assert [(bad["name"][8:10], bad["reason"]) for bad in result.json["bad"]] == [
+        ("01", "It is empty."),
+        ("02", "It is no JPEG, PNG or JPEG 2000 image."),
+        ("03", "It cannot be read: No such file or directory."),
+    ]
+    assert result.json["images"] == 47
+
+
+def test_a_folder_that_is_empty_or_not_there_is_a_sentence(data: Data, tmp_path: Path) -> None:
+    assert f"{tmp_path} holds no images." in data("info", tmp_path).succeeded().err
+    absent = data("info", tmp_path / "absent")
+    assert absent.code == 1 and f"There is no folder {tmp_path / 'absent'}." in absent.err

@@ -1,0 +1,214 @@
+"""``sdo data show``: sheets and films of a folder."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astrodome import AstrodomeError
+from astrodome.testing import Result
+from astrodome_sdo_data import film, show
+from PIL import Image
+from sunpy.visualization.colormaps import cmlist
+
+Data = Callable[..., Result]
+START = datetime(2013, 6, 24, 17)
+NAME = "%Y-%m-%dT%H%M%S"
+
+
+@pytest.fixture
+def days(corona: Image.Image, tmp_path: Path) -> Path:
+    """Twelve images every six minutes at 171 and 304, two of the latter missing, and a patch."""
+    folder = tmp_path / "days"
+    folder.mkdir()
+    for step in range(12):
+        for wavelength in (171, 304):
+            if wavelength == 171 or step not in (4, 5):
+                t_obs = START + timedelta(minutes=6 * step)
+                corona.rotate(30 * step).save(folder / f"{t_obs:{NAME}}__{wavelength}.jpeg")
+    corona.crop((0, 0, 32, 32)).save(folder / f"{START:{NAME}}__171__0.jpeg")
+    return folder
+
+
+def test_an_image_has_the_colours_that_sunpy_gives_its_channel(
+    data: Data, corona: Image.Image, tmp_path: Path
+) -> None:
+    for wavelength in (94, 131, 171, 193, 211, 304, 335, 1600, 1700, 4500):
+        table = cmlist[f"sdoaia{wavelength}"](np.asarray(corona) / 255)[:, :, :3] * 255
+        drawn = np.asarray(show.in_colour(corona, wavelength), float)
+        assert np.abs(drawn - table).max() <= 1
+    grey = np.asarray(show.in_colour(corona, 6173))
+    assert (grey == np.asarray(corona)[:, :, None]).all()
+
+
+def test_a_picture_that_has_colours_keeps_them(corona: Image.Image) -> None:
+    coloured = show.in_colour(corona, 304)
+    assert show.in_colour(coloured, 171) is coloured
+    assert show.in_colour(corona.convert("RGB"), 304).tobytes() == coloured.tobytes()
+
+
+def test_a_sheet_has_a_row_for_each_time_and_a_column_for_each_wavelength(
+    data: Data, days: Path, tmp_path: Path
+) -> None:
+    result = data("show", days, "-o", tmp_path / "sun.png", "--size", 64, "--no-stamps")
+    assert result.succeeded().err == f"{tmp_path / 'sun.png'} is written.\n22 images shown.\n"
+    with Image.open(tmp_path / "sun.png") as page:
+        assert page.size == (2 * 66 - 2, 12 * 66 - 2)
+        tiles = np.asarray(page.convert("RGB"), float)
+    orange, red = tiles[:, :64].mean(axis=(0, 1)), tiles[:, 66:].mean(axis=(0, 1))
+    assert orange[0] > orange[1] > 2 * orange[2] and red[0] > 2 * red[1]
+    dark = [tiles[row * 66 : row * 66 + 64, 66:].max() == 0 for row in range(12)]
+    assert dark == [False] * 4 + [True] * 2 + [False] * 6
+
+
+def test_the_stamp_says_wavelength_and_time(days: Path) -> None:
+    (first, *_) = show.shots(days, "171")
+    plain = np.asarray(show.panel(show.Look(256, stamp=False), first), int)
+    stamped = np.asarray(show.panel(show.Look(256), first), int)
+    rows, columns = np.nonzero(np.abs(plain - stamped).sum(axis=2))
+    assert rows.min() > 230 and columns.min() < 8 and 120 < columns.max() < 200
+    other = show.Shot(first.t_obs + timedelta(minutes=1), 171, first.path)
+    assert (np.asarray(show.panel(show.Look(256), other)) != stamped).any()
+    small = show.panel(show.Look(48), first), show.panel(show.Look(48, stamp=False), first)
+    assert small[0].tobytes() == small[1].tobytes()  # no room
+
+
+def test_time_wavelength_and_number_choose_what_is_shown(data: Data, days: Path) -> None:
+    page = days.parent / "page.png"
+    command = ("show", "--path", days, "--output", page, "--size", 32, "--json")
+    span = ("--start", "2013-06-24T17:12", "--end", "2013-06-24T17:36:00", "--wavelength", 171)
+    assert data(*command, *span).json == {"done": 5, "skipped": 0, "failed": []}
+    assert data(*command, "--wavelength", 171, "--freq", "12min").json["done"] == 6
+    assert data(*command, "--wavelength", 171, "--max_images", 3).json == {
+        **{"done": 3, "skipped": 9, "failed": []}
+    }
+    assert data(*command, "--max-images", 5, "--columns", 5).json["done"] == 5
+    with Image.open(page) as drawn:
+        assert drawn.size == (5 * 34 - 2, 32)
+
+
+def test_what_is_left_out_is_evenly_spread_and_told(data: Data, days: Path) -> None:
+    chosen = show.spread(show.shots(days, "171"), 4)
+    steps = {b.t_obs - a.t_obs for a, b in pairwise(chosen)}
+    assert [chosen[0].t_obs, chosen[-1].t_obs] == [START, START + timedelta(minutes=66)]
+    assert max(steps) - min(steps) <= timedelta(minutes=6)
+    assert show.spread(chosen, 1) == chosen[:1] and show.spread(chosen, 0) == chosen
+
+
+@pytest.mark.parametrize("ending", ["gif", "mp4"])
+def test_a_film_shows_the_images_in_the_order_of_their_times(
+    data: Data, days: Path, ending: str, tmp_path: Path
+) -> None:
+    pytest.importorskip("imageio_ffmpeg")
+    out = tmp_path / f"sun.{ending}"
+    options = ("--wavelength", 171, "--size", 65, "--fps", 4, "--no-stamps")
+    data("show", days, "-o", out, *options).succeeded()
+    drawn = _frames(out, tmp_path)
+    assert len(drawn) == 12
+    for shot, frame in zip(show.shots(days, "171"), drawn, strict=True):
+        expected = np.asarray(show.panel(show.Look(65, stamp=False), shot), float)
+        assert np.abs(frame[:65, :65] - expected).mean() < 8
+
+
+def test_a_film_of_two_wavelengths_shows_them_side_by_side_and_leaves_gaps_dark(
+    data: Data, days: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "sun.gif"
+    data("show", days, "-o", out, "--size", 64, "--no-stamps").succeeded()
+    drawn = _frames(out, tmp_path)
+    assert len(drawn) == 12 and drawn[0].shape == (64, 130, 3)
+    with Image.open(out) as moving:
+        assert (moving.info["duration"], moving.info["loop"]) == (100, 0)
+    plan = show.frames(show.shots(days))
+    assert [frame[1] is None for frame in plan] == [False] * 12  # its neighbour stays
+    early = [s for s in show.shots(days) if s.wavelength == 171 or s.t_obs < plan[4][0].t_obs]
+    assert [frame[1] is None for frame in show.frames(early)] == [False] * 5 + [True] * 7
+
+
+def test_an_image_that_cannot_be_read_is_named_and_its_place_is_dark(
+    data: Data, days: Path, tmp_path: Path
+) -> None:
+    bad = days / f"{START:{NAME}}__171.jpeg"
+    bad.write_bytes(bad.read_bytes()[:3000])
+    for name in ("sun.png", "sun.gif"):
+        result = data("show", days, "-o", tmp_path / name, "--wavelength", 171, "--size", 64)
+        assert result.code == 1
+        assert f"failed  {bad}: It is damaged or not readable" in result.err
+        assert "11 images shown, 1 failed." in result.err
+        assert (tmp_path / name).exists()
+    first, second, *_ = _frames(tmp_path / "sun.gif", tmp_path)
+    assert first[:50].max() == 0 and second[:50].max() > 100
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--output", "sun.tiff"), "sun.tiff has no ending of a known format."),
+        (("--start", "2020-01-01"), "they are from 2013-06-24 17:00:00 to 2013-06-24 18:06:00"),
+        (("--freq", "often"), "'often' is no interval of time."),
+        (("--freq", "0min"), "'0min' is no interval of time."),
+        (("--wavelength", "94"), "holds no image *__94"),
+    ],
+)
+def test_a_wrong_wish_is_one_sentence_and_nothing_is_written(
+    data: Data, days: Path, options: tuple[str, str], says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(days.parent)
+    result = data("show", days, *options)
+    assert result.code in (1, 2) and says in result.err
+    assert [path.name for path in days.parent.iterdir()] == ["days"]
+    assert "Give one folder" in data("show").err
+
+
+def test_without_ffmpeg_mp4_says_what_to_do_and_writes_nothing(
+    data: Data, days: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setitem(__import__("sys").modules, "imageio_ffmpeg", None)
+    result = data("show", days, "-o", tmp_path / "sun.mp4")
+    assert result.code == 1 and "A film in MP4 needs ffmpeg" in result.err
+    assert "astrodome-sdo-data[film]" in result.err
+    assert not (tmp_path / "sun.mp4").exists()
+
+
+def test_an_ffmpeg_that_fails_is_quoted_and_the_old_film_stays(
+    days: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "bin" / "ffmpeg"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\necho 'Unknown encoder libx264' >&2\nexit 1\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:/bin:/usr/bin")
+    out = tmp_path / "sun.mp4"
+    out.write_bytes(b"old")
+    with pytest.raises(AstrodomeError, match="could not write the film: Unknown encoder libx264"):
+        film.draw_film(show.frames(show.shots(days)), show.Look(32), out)
+    assert out.read_bytes() == b"old"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bin", "days", "sun.mp4"]
+
+
+def _frames(path: Path, folder: Path) -> list[np.ndarray]:
+    """The frames of a film as ffmpeg or Pillow reads them."""
+    if path.suffix == ".mp4":
+        places = folder / "frames"
+        places.mkdir()
+        command = [film.ffmpeg(), "-loglevel", "error", "-i", path, places / "%03d.png"]
+        subprocess.run(command, check=True)
+        drawn = []
+        for name in sorted(places.iterdir()):
+            with Image.open(name) as image:
+                drawn.append(np.asarray(image.convert("RGB"), float))
+        shutil.rmtree(places)
+        return drawn
+    with Image.open(path) as moving:
+        drawn = []
+        for number in range(moving.n_frames):
+            moving.seek(number)
+            drawn.append(np.asarray(moving.convert("RGB"), float))
+        return drawn
