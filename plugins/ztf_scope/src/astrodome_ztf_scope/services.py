@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
 
+from astrodome import AstrodomeError, settings
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from .schema import Section
+
+Kind = TypeVar("Kind", bound="Service")
+SECRETS = Path("secrets.json")
+"""SCoPe's file of accounts, in the folder where the command is given."""
 
 Protocol = Literal["https", "http"]
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -64,12 +72,19 @@ class Kowalski(Service):
 
 
 class Fritz(Service):
-    """Section ``fritz``: the marshal; ``rate`` in requests a second, ``sleep_time`` in seconds."""
+    """Section ``fritz``: the marshal; ``rate`` in requests a second.
+
+    ``sleep_time`` is the longest pause before an attempt is repeated, ``timeout`` how long an
+    answer is waited for, and ``settle`` how long a request whose answer was lost may still be
+    at work there, all in seconds.
+    """
 
     host: str = "fritz.science"
     rate: float | None = Field(default=None, gt=0)
     max_attempts: int = Field(default=10, ge=1)
     sleep_time: float = Field(default=5, ge=0)
+    timeout: float = Field(default=60, gt=0)
+    settle: float = Field(default=3, ge=0)
 
 
 class Wandb(Section):
@@ -93,3 +108,37 @@ class Gcs(Section):
     project: str = ""
     credentials: str | None = None
     token: SecretStr | None = None
+
+
+def connection(name: str, model: type[Kind], token: str = "") -> tuple[Kind, str]:
+    """Where a service is, and the token for it: ``token`` of the command line, or a configured one.
+
+    ``secrets.json`` is looked at when nothing else names a token. Raises AstrodomeError when the
+    token was not set for that address.
+    """
+    found = settings.current()
+    if not token and not found.section(name, model).token:
+        given = secrets().get(name)
+        given = {"token": given} if isinstance(given, str) else given
+        if isinstance(given, Mapping):
+            layers = [(str(SECRETS.resolve()), {name: dict(given)}), *found.layers]
+            found = settings.Settings(layers, found.environ)
+    return found.section(name, model), found.credential(name, model, given=token)
+
+
+def secrets(path: Path = SECRETS) -> dict[str, Any]:
+    """What ``secrets.json`` holds, by service; nothing when there is no such file.
+
+    Raises AstrodomeError, without quoting it, when it is no JSON object.
+    """
+    if not path.is_file():
+        return {}
+    try:
+        document = json.loads(path.read_text("utf-8"))
+    except ValueError:
+        document = None
+    if not isinstance(document, dict):
+        raise AstrodomeError(
+            f"{path.resolve()} is no JSON object.", 'It should be like {"fritz": {"token": "…"}}.'
+        )
+    return document

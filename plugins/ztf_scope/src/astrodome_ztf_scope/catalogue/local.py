@@ -18,6 +18,7 @@ import pyarrow.dataset as ds
 from astrodome import AstrodomeError
 from numpy.typing import ArrayLike, NDArray
 
+from ..positions import chord, separations, unit_vectors
 from . import conditions, epochs
 
 WORDS = {
@@ -71,12 +72,9 @@ class LocalCatalogue:
         """For each position (deg) the documents within ``radius`` (arcsec), the nearest first."""
         tree, ids = _sky(self, self._place(collection), self._stamp(collection))
         wanted = unit_vectors(ra, dec)
-        chord = 2 * np.sin(np.radians(radius / 3600) / 2)
-        near = tree.query_ball_point(wanted, chord * (1 + 1e-9))
-        rows = sorted({int(row) for group in near for row in group})
-        found = self._table(
-            collection, {"_id": {"$in": ids[rows].tolist()}}, columns, ("ra", "dec")
-        )
+        near = tree.query_ball_point(wanted, chord(radius) * (1 + 1e-9))
+        chosen = ids[sorted({int(row) for group in near for row in group})].tolist()
+        found = self._table(collection, {"_id": {"$in": chosen}}, columns, ("ra", "dec"))
         documents = {document["_id"]: document for document in found.to_pylist()}
         answer = []
         for position, group in zip(wanted, near, strict=True):
@@ -185,15 +183,3 @@ def _sky(catalogue: LocalCatalogue, place: Path, stamp: int) -> tuple[Any, NDArr
         raise AstrodomeError(f"{place} has no positions: columns ra and dec, in degrees.")
     table = source.to_table(columns=[key, ra, dec]).to_pandas().drop_duplicates(key).dropna()
     return cKDTree(unit_vectors(table[ra], table[dec])), table[key].to_numpy()
-
-
-def unit_vectors(ra: ArrayLike, dec: ArrayLike) -> NDArray[np.float64]:
-    """Directions of positions (deg), shape (N, 3); right for any RA and at the poles."""
-    a, d = (np.radians(np.atleast_1d(np.asarray(x, np.float64))) for x in (ra, dec))
-    return np.stack([np.cos(d) * np.cos(a), np.cos(d) * np.sin(a), np.sin(d)], axis=1)
-
-
-def separations(one: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Angles (arcsec) between a direction and others."""
-    chords = np.linalg.norm(np.reshape(others, (-1, 3)) - one, axis=1)
-    return np.degrees(2 * np.arcsin(np.minimum(chords / 2, 1))) * 3600

@@ -1,0 +1,292 @@
+"""Fritz, or another SkyPortal, over HTTP.
+
+Reading is repeated when it fails; what changes something is sent once, and its answer says
+whether it was done, was not done, or has to be looked up (see :mod:`astrodome_ztf_scope.marshal`).
+"""
+
+from __future__ import annotations
+
+import base64
+import itertools
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+
+import requests
+from astrodome import AstrodomeError, compute, http
+
+from .. import services
+from ..positions import separations, unit_vectors
+from . import Busy, Denied, Refused, Unreachable, Unsure, wire
+from .pace import Pace
+
+SERVICE = "Fritz"
+PAGE = 500
+"""Sources on a page of a listing, the most that SkyPortal gives."""
+READS = 3
+"""Times that a page which is cut or no JSON is asked for."""
+HOW = (
+    "Give --token, set ASTRODOME_FRITZ_TOKEN or fritz.token, or write secrets.json: "
+    '{"fritz": {"token": "…"}}.'
+)
+
+
+class Fritz:
+    """The marshal at ``fritz.url`` of the settings; ``token`` is the one of the command line."""
+
+    def __init__(self, *, token: str = "", connections: int = 8) -> None:
+        section, secret = services.connection("fritz", services.Fritz, token)
+        if not secret:
+            raise AstrodomeError(
+                f"There is no token for {SERVICE} at {section.url}.", HOW, exit_code=2
+            )
+        self.address = http.shown(section.url)
+        self.settle, self.attempts = section.settle, section.max_attempts
+        self.connections = connections
+        self._url, self._secret, self._longest = section.url, secret, section.sleep_time
+        self._pace = Pace(section.rate)
+        self._session = http.session(
+            token=secret,
+            scheme="token",
+            retries=min(section.max_attempts - 1, 5),
+            backoff=min(0.5, section.sleep_time / 10),
+            connections=connections,
+            timeout=(min(10.0, section.timeout), section.timeout),
+        )
+
+    # Reading
+
+    def source(self, obj_id: str) -> dict[str, Any] | None:
+        found = self._read(f"/api/sources/{_part(obj_id)}", {"includeLabellers": "true"})
+        return wire.source(found) if found else None
+
+    def near(self, ra: float, dec: float, radius: float) -> list[dict[str, Any]]:
+        where = {"ra": repr(ra), "dec": repr(dec), "radius": repr(radius / 3600)}
+        found = self._read(
+            "/api/sources", {**where, "numPerPage": PAGE, "includeLabellers": "true"}
+        )
+        near = [wire.source(document) for document in (found or {}).get("sources") or ()]
+        if near:
+            places = unit_vectors([s["ra"] for s in near], [s["dec"] for s in near])
+            for one, gap in zip(near, separations(unit_vectors(ra, dec)[0], places), strict=True):
+                one["separation"] = float(gap)
+        return sorted(near, key=lambda one: (one["separation"], one["id"]))
+
+    def in_groups(
+        self, group_ids: Sequence[int], *, start: int = 1, page: int = PAGE
+    ) -> Iterator[dict[str, Any]]:
+        """Every source of the groups, once; ``start`` is the number of the first page."""
+        listing = {"group_ids": ",".join(map(str, group_ids)), "numPerPage": page}
+
+        def read(number: int) -> Mapping[str, Any]:
+            more = {"pageNumber": number, "includeLabellers": "true"}
+            found: Mapping[str, Any] = self._read("/api/sources", {**listing, **more}) or {}
+            return found
+
+        first = read(start)
+        total, size = int(first.get("totalMatches") or 0), int(first.get("numPerPage") or page)
+        rest = range(start + 1, -(-total // size) + 1)
+        seen: set[str] = set()
+        for found in itertools.chain([first], self._in_order(read, rest)):
+            for document in found.get("sources") or ():
+                if document["id"] not in seen:  # one saved meanwhile moves the others
+                    seen.add(document["id"])
+                    yield wire.source(document)
+
+    def _in_order(self, read: Any, numbers: range) -> Iterator[Mapping[str, Any]]:
+        """Pages read many at a time, given in order."""
+        for at in range(0, len(numbers), 2 * self.connections):
+            window = numbers[at : at + 2 * self.connections]
+            pages = {}
+            for done in compute.map(read, window, jobs=self.connections, threads=True):
+                if done.value is None:
+                    raise AstrodomeError(
+                        f"Page {done.item} of the listing is missing: {done.error}"
+                    )
+                pages[done.item] = done.value
+            yield from (pages[number] for number in window)
+
+    def classifications(self, obj_id: str) -> list[dict[str, Any]]:
+        return [wire.classification(c) for c in self._of(obj_id, "classifications")]
+
+    def annotations(self, obj_id: str) -> list[dict[str, Any]]:
+        return [wire.annotation(a) for a in self._of(obj_id, "annotations")]
+
+    def comments(self, obj_id: str) -> list[dict[str, Any]]:
+        return [wire.comment(c) for c in self._of(obj_id, "comments")]
+
+    def photometry(self, obj_id: str) -> list[dict[str, Any]]:
+        return self._of(obj_id, "photometry")
+
+    def _of(self, obj_id: str, what: str) -> list[Any]:
+        found = self._read(f"/api/sources/{_part(obj_id)}/{what}")
+        return list(found or ())
+
+    def instruments(self) -> list[dict[str, Any]]:
+        return list(self._read("/api/instrument") or ())
+
+    def taxonomies(self) -> list[dict[str, Any]]:
+        return list(self._read("/api/taxonomy") or ())
+
+    # Changing
+
+    def save_source(self, obj_id: str, ra: float, dec: float, group_ids: Sequence[int]) -> Any:
+        body = {"id": obj_id, "ra": ra, "dec": dec, "group_ids": list(group_ids), "origin": SERVICE}
+        return self._write("POST", "/api/sources", body)
+
+    def add_to_groups(self, obj_id: str, group_ids: Sequence[int]) -> Any:
+        body = {"objId": obj_id, "inviteGroupIds": list(group_ids)}
+        return self._write("POST", "/api/source_groups", body)
+
+    def classify(self, records: Sequence[Mapping[str, Any]]) -> Any:
+        body = {"classifications": [dict(record) for record in records]}
+        return self._write("POST", "/api/classification", body)
+
+    def delete_classification(self, obj_id: str, classification_id: int) -> Any:
+        return self._write("DELETE", f"/api/classification/{classification_id}")
+
+    def annotate(
+        self, obj_id: str, origin: str, data: Mapping[str, Any], group_ids: Sequence[int]
+    ) -> Any:
+        body: dict[str, Any] = {"origin": origin, "data": dict(data)}
+        if group_ids:
+            body["group_ids"] = list(group_ids)
+        return self._write("POST", f"/api/sources/{_part(obj_id)}/annotations", body)
+
+    def change_annotation(
+        self, obj_id: str, annotation_id: int, origin: str, data: Mapping[str, Any]
+    ) -> Any:
+        # SkyPortal names the annotation, not the source, by obj_id in this body.
+        body = {"data": dict(data), "origin": origin, "obj_id": str(annotation_id)}
+        path = f"/api/sources/{_part(obj_id)}/annotations/{annotation_id}"
+        return self._write("PUT", path, body)
+
+    def delete_annotation(self, obj_id: str, annotation_id: int) -> Any:
+        return self._write("DELETE", f"/api/sources/{_part(obj_id)}/annotations/{annotation_id}")
+
+    def comment(self, obj_id: str, text: str, attachment: tuple[str, bytes] | None = None) -> Any:
+        body: dict[str, Any] = {"text": text}
+        if attachment:
+            name, content = attachment
+            body["attachment"] = {"name": name, "body": base64.b64encode(content).decode()}
+        return self._write("POST", f"/api/sources/{_part(obj_id)}/comments", body)
+
+    def add_photometry(self, points: Mapping[str, Any]) -> Any:
+        return self._write("PUT", "/api/photometry", dict(points))
+
+    def archive(
+        self, catalog: str, light_curve_ids: Sequence[int], group_ids: Sequence[int]
+    ) -> Any:
+        body = {
+            "catalog": catalog,
+            "light_curve_ids": [int(one) for one in light_curve_ids],
+            "group_ids": list(group_ids),
+        }
+        return (self._write("POST", "/api/archive", body) or {}).get("obj_id")
+
+    def post_taxonomy(self, taxonomy: Mapping[str, Any]) -> Any:
+        return (self._write("POST", "/api/taxonomy", dict(taxonomy)) or {}).get("taxonomy_id")
+
+    # The wire
+
+    def _read(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
+        """The data at a path, None when there is nothing."""
+        said = ""
+        for attempt in range(READS):
+            if attempt:
+                time.sleep(min(self._longest, 2.0**attempt / 4))
+            self._pace.wait()
+            try:
+                answer = self._session.get(self._url + path, params=params)
+            except requests.RequestException as error:
+                said = _why(error)
+                if _cut(error):
+                    continue
+                raise Unreachable(
+                    f"{SERVICE} did not answer at {self.address}{path}: {said}.",
+                    "Try again later, or check fritz.url in the settings.",
+                ) from None
+            document = _json(answer)
+            if document is None and answer.status_code < 400:
+                said = f"{answer.headers.get('Content-Type', 'something')} instead of JSON"
+                continue
+            return self._data(answer, document, path, reading=True)
+        raise Unsure(f"{SERVICE} sent {said} for {path}, {READS} times.", "Try again later.")
+
+    def _write(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        """Send once; raises what is known of it when it did not succeed."""
+        self._pace.wait()
+        try:
+            answer = self._session.request(method, self._url + path, json=body)
+        except requests.ConnectTimeout as error:
+            raise Unreachable(
+                f"{SERVICE} at {self.address} cannot be reached: {_why(error)}."
+            ) from None
+        except requests.RequestException as error:
+            if "NewConnectionError" in repr(error):
+                why = f"{SERVICE} at {self.address} cannot be reached: {_why(error)}."
+                raise Unreachable(why) from None
+            raise Unsure(f"{SERVICE} broke off at {method} {path}: {_why(error)}.") from None
+        document = _json(answer)
+        status = answer.status_code
+        if status == 429:
+            raise Busy(f"{SERVICE} asks for fewer requests.", _after(answer, self._longest))
+        if status >= 500 or document is None and status < 400:
+            raise Unsure(f"{SERVICE} answered {status} to {method} {path}, not in its own words.")
+        return self._data(answer, document, path)
+
+    def _data(self, answer: Any, document: Any, path: str, *, reading: bool = False) -> Any:
+        status = answer.status_code
+        document = document or {}
+        said = self._clean(" ".join(str(document.get("message") or answer.reason).split()))[:300]
+        if status == 401:
+            raise Denied(f"{SERVICE} does not accept the token: {said}", HOW)
+        if reading and status == 404:
+            return None
+        if reading and (status == 429 or status >= 500):
+            raise Unreachable(f"{SERVICE} still answers {status} to {path}.", "Try again later.")
+        if status >= 400 or document.get("status") == "error":
+            raise Refused(f"{SERVICE} refused {path} ({status}): {said}")
+        return document.get("data")
+
+    def _clean(self, text: str) -> str:
+        return text.replace(self._secret, "***")
+
+
+def _json(answer: Any) -> dict[str, Any] | None:
+    try:
+        document = answer.json()
+    except ValueError:
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def _after(answer: Any, longest: float) -> float:
+    try:
+        return min(float(answer.headers.get("Retry-After", "")), 300.0)
+    except ValueError:
+        return longest
+
+
+def _cut(error: Exception) -> bool:
+    return isinstance(error, requests.exceptions.ChunkedEncodingError)
+
+
+def _why(error: Exception) -> str:
+    """A few words that quote nothing of the request."""
+    if isinstance(error, requests.Timeout) or "Timeout" in repr(error):
+        return "no answer in time"
+    if _cut(error):
+        return "a part of the answer"
+    if "NewConnectionError" in repr(error):
+        return "nobody listens there"
+    if isinstance(error, requests.exceptions.RetryError):
+        return "error after error"
+    if isinstance(error, requests.ConnectionError):
+        return "the connection broke"
+    return type(error).__name__
+
+
+def _part(name: str) -> str:
+    return quote(str(name), safe="")

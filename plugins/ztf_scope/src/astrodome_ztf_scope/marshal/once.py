@@ -1,0 +1,121 @@
+"""Changing a marshal once: journaled before and after, looked up before it is tried again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from astrodome import AstrodomeError
+
+from .. import journal as journals
+from ..journal import Journal
+from . import Busy, Denied, Refused, Unreachable, Unsure
+
+FEW = 3
+"""Times in a row that nobody answers, after which the rest is not tried."""
+
+
+@dataclass
+class Change:
+    """One thing that was changed, or would be."""
+
+    verb: str
+    obj_id: str
+    request: Mapping[str, Any]
+
+
+@dataclass
+class Once:
+    """Makes changes through ``journal``; with ``dry`` it only lists them in ``changes``.
+
+    ``settle`` is how long (s) a request whose answer was lost may still be at work.
+    """
+
+    address: str
+    journal: Journal
+    settle: float = 3.0
+    attempts: int = 10
+    dry: bool = False
+    changes: list[Change] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Let what a killed run has sent come to its end before anything is looked at."""
+        if not self.dry:
+            self._rest(self.journal.unknown_since())
+
+    def ensure(
+        self,
+        verb: str,
+        obj_id: str,
+        request: Mapping[str, Any],
+        send: Callable[[], Any],
+        found: Callable[[], bool],
+        *,
+        there: bool | None = None,
+    ) -> bool:
+        """Make sure that something is on the marshal; whether it had to be sent.
+
+        ``found`` looks whether it is there; ``there`` says so when that is known already. Raises
+        AstrodomeError when the marshal refuses, or when it stays unknown whether it was done.
+        """
+        call = journals.key(self.address, verb, obj_id, request)
+        if found() if there is None else there:
+            if not self.dry and self.journal.state(call) == journals.BEGUN:
+                self.journal.end(call, journals.FOUND)
+            return False
+        self.changes.append(Change(verb, obj_id, request))
+        if self.dry:
+            return True
+        last: AstrodomeError | None = None
+        for _ in range(self.attempts):
+            self.journal.begin(call, verb, obj_id, request)
+            begun = time.time()
+            try:
+                answer = send()
+            except Busy as error:
+                self.journal.end(call, journals.REFUSED, error.message)
+                last = error
+                time.sleep(error.after)
+            except (Refused, Denied, Unreachable) as error:
+                self.journal.end(call, journals.REFUSED, error.message)
+                raise
+            except Unsure as error:
+                last = error
+                if self._came(found, begun):
+                    self.journal.end(call, journals.FOUND, error.message)
+                    return True
+            else:
+                self.journal.end(call, journals.DONE, str(answer or ""))
+                return True
+        raise last or AstrodomeError(f"{verb} of {obj_id} was not done.")
+
+    def _came(self, found: Callable[[], bool], begun: float) -> bool:
+        """Whether a request whose answer was lost was done after all."""
+        if found():
+            return True
+        self._rest(begun)
+        return found()
+
+    def _rest(self, begun: float) -> None:
+        time.sleep(max(0.0, min(begun + self.settle - time.time(), self.settle)))
+
+
+@dataclass
+class Breaker:
+    """Stops asking a marshal that does not answer, or does not accept the token."""
+
+    reason: str = ""
+    silent: int = 0
+
+    def check(self) -> None:
+        """Raise when the rest is not to be tried."""
+        if self.reason:
+            raise AstrodomeError(f"not tried, because {self.reason[0].lower()}{self.reason[1:]}")
+
+    def saw(self, error: BaseException | None) -> None:
+        """Take note of how an item ended."""
+        self.silent = self.silent + 1 if isinstance(error, Unreachable) else 0
+        if isinstance(error, Denied) or self.silent >= FEW:
+            self.reason = str(error)

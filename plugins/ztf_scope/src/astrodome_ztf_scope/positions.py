@@ -1,0 +1,68 @@
+"""Positions on the sky: separations, sources that are one, names after the position."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import numpy as np
+from astrodome import AstrodomeError
+from numpy.typing import ArrayLike, NDArray
+
+
+def unit_vectors(ra: ArrayLike, dec: ArrayLike) -> NDArray[np.float64]:
+    """Directions of positions (deg), shape (N, 3); right for any RA and at the poles."""
+    a, d = (np.radians(np.atleast_1d(np.asarray(x, np.float64))) for x in (ra, dec))
+    return np.stack([np.cos(d) * np.cos(a), np.cos(d) * np.sin(a), np.sin(d)], axis=1)
+
+
+def separations(one: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Angles (arcsec) between a direction and others."""
+    chords = np.linalg.norm(np.reshape(others, (-1, 3)) - one, axis=1)
+    return np.degrees(2 * np.arcsin(np.minimum(chords / 2, 1))) * 3600
+
+
+def chord(radius: float) -> float:
+    """The distance of two directions that are ``radius`` (arcsec) apart."""
+    return float(2 * np.sin(np.radians(radius / 3600) / 2))
+
+
+def mean(ra: ArrayLike, dec: ArrayLike) -> tuple[float, float]:
+    """The mean position (deg), also across RA 0 and at the poles."""
+    x, y, z = unit_vectors(ra, dec).mean(axis=0)
+    return float(np.degrees(np.arctan2(y, x)) % 360), float(
+        np.degrees(np.arctan2(z, np.hypot(x, y)))
+    )
+
+
+def clusters(ra: ArrayLike, dec: ArrayLike, radius: float) -> NDArray[np.int64]:
+    """A number for each position (deg): the same for those linked by steps within ``radius``.
+
+    A position that is not finite is alone. ``radius`` is in arcsec.
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+    from scipy.spatial import cKDTree
+
+    a, d = np.asarray(ra, np.float64), np.asarray(dec, np.float64)
+    known = np.flatnonzero(np.isfinite(a) & np.isfinite(d))
+    pairs = np.empty((0, 2), np.int64)
+    if len(known):
+        tree = cKDTree(unit_vectors(a[known], d[known]))
+        pairs = known[tree.query_pairs(chord(radius), output_type="ndarray")]
+    links = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(len(a), len(a)))
+    return np.asarray(connected_components(links, directed=False)[1], np.int64)
+
+
+def iau_name(ra: float, dec: float, prefix: str = "ZTFJ") -> str:
+    """The name after a position (deg): ``ZTFJHHMMSS.ss±DDMMSS.s``, truncated as the IAU asks.
+
+    Raises AstrodomeError for a position that is none.
+    """
+    if not 0 <= ra < 360 or not -90 <= dec <= 90:
+        raise AstrodomeError(f"({ra}, {dec}) is no position: RA in [0, 360), Dec in [-90, 90] deg.")
+    # Decimals, since 0.1 deg is no binary fraction and a truncation shows it.
+    hundredths = int(Decimal(repr(float(ra))) * 24_000)  # of a second of time
+    tenths = int(abs(Decimal(repr(float(dec)))) * 36_000)  # of an arcsecond
+    hms = f"{hundredths // 360_000:02}{hundredths // 6_000 % 60:02}{hundredths % 6_000 / 100:05.2f}"
+    dms = f"{tenths // 36_000:02}{tenths // 600 % 60:02}{tenths % 600 / 10:04.1f}"
+    return f"{prefix}{hms}{'-' if dec < 0 else '+'}{dms}"

@@ -1,0 +1,57 @@
+"""Options as SCoPe's manual writes them: ``-group_ids 360 361``, one dash and several values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from .switches import Switched
+
+NUMBER = re.compile(r"-\.?\d")
+
+
+class Manual(Switched):
+    """A command whose long options may have one dash, ``_`` for ``-``, and several values.
+
+    An option that may be repeated takes every value up to the next option, so that
+    ``-group_ids 360 361`` is ``--group-ids 360 --group-ids 361``.
+    """
+
+    def parse_args(self, ctx: Any, args: list[str]) -> Any:
+        return super().parse_args(ctx, list(self._spelled(args)))
+
+    def _spelled(self, args: list[str]) -> Iterator[str]:
+        options = {name: option for option in self.params for name in _names(option)}
+        rest = list(args)
+        while rest:
+            arg = rest.pop(0)
+            if arg == "--":
+                yield from (arg, *rest)
+                return
+            typed, equals, value = arg.partition("=")
+            name = "--" + typed.lstrip("-").replace("_", "-")
+            option = options.get(name) if typed.startswith("-") and len(typed) > 2 else None
+            if option is None or typed in option.opts and not getattr(option, "multiple", False):
+                yield arg
+                continue
+            if not getattr(option, "multiple", False):
+                yield name + equals + value
+                continue
+            values = [value] if equals else []
+            while rest and not _is_option(rest[0]):
+                values.append(rest.pop(0))
+            for one in values:
+                yield from (name, one)
+            if not values:
+                yield name  # and the parser says what is missing
+
+
+def _names(option: Any) -> list[str]:
+    if getattr(option, "param_type_name", "") != "option":
+        return []
+    return [name for name in (*option.opts, *option.secondary_opts) if name.startswith("--")]
+
+
+def _is_option(arg: str) -> bool:
+    return arg.startswith("-") and len(arg) > 1 and not NUMBER.match(arg)
