@@ -37,8 +37,8 @@ events = sa.Table(
         "duration_class",
         sa.SmallInteger,
         nullable=False,
-        server_default="0",
-        comment="the event takes at most 2 to this power seconds",
+        server_default="8",
+        comment="the event takes at most 2 to this power seconds; 24 has no end",
     ),
 )
 sa.Index("hek_records_time", events.c.event_starttime, events.c.event_endtime)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import sqlalchemy as sa
 from alembic import op
@@ -20,8 +20,8 @@ def upgrade() -> None:
             "duration_class",
             sa.SmallInteger,
             nullable=False,
-            server_default="0",
-            comment="the event takes at most 2 to this power seconds",
+            server_default="8",
+            comment="the event takes at most 2 to this power seconds; 24 has no end",
         ),
     )
     _classify(op.get_bind())
@@ -73,7 +73,6 @@ def _classify(connection: sa.Connection) -> None:
         last = rows[-1][0]
 
 
-def _class(duration: timedelta | datetime) -> int:
-    assert isinstance(duration, timedelta)
+def _class(duration: timedelta) -> int:
     seconds = -(-duration // timedelta(seconds=1))
-    return max(seconds - 1, 0).bit_length()
+    return min(max(8, (seconds - 1).bit_length()), 24) if seconds > 0 else 8
