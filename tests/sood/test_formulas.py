@@ -10,6 +10,7 @@ import pytest
 import torch
 from astrodome_sood.models import objective, scores
 from astrodome_sood.models.network import Vae
+from astrodome_sood.models.packed import Packed
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 from torch.nn import functional
@@ -94,7 +95,9 @@ def test_reconstructions_follow_the_layers_of_the_description(net, images):
 def test_sample_score_is_beta_kl_plus_theta_mean_absolute_error(net, images):
     net.theta.fill_(1.7)
     expected = [elbo(net, x) for x in images.numpy()]
-    np.testing.assert_allclose(scores.sample_scores(net, images, BETA), expected, rtol=1e-9)
+    np.testing.assert_allclose(
+        scores.sample_scores(net, Packed(net), images, BETA), expected, rtol=1e-9
+    )
 
 
 @pytest.mark.parametrize("ce_factor", [0, 0.3, 1])
@@ -146,7 +149,7 @@ def test_pixel_scores_follow_their_formulas(net, images, mode):
         expected = smoothed(kl, net, x, 9) * squared
     else:
         expected = smoothed(terms[mode], net, x, 9)
-    found = scores.pixel_scores(net, images[:1], mode, BETA, seed=9)[0]
+    found = scores.pixel_scores(net, Packed(net), images[:1], mode, BETA, seed=9)[0]
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5 * expected.max())
 
 
@@ -182,14 +185,18 @@ def test_context_encoding_hides_up_to_three_squares_each_of_one_value_in_range()
 def test_scores_of_an_image_do_not_depend_on_its_batch(net, images):
     contrast = torch.cat([images[:1] * 0.1, images[1:], -images])
     for mode in scores.PIXEL_SCORES:
-        together = scores.pixel_scores(net, contrast, mode, BETA)
+        together = scores.pixel_scores(net, Packed(net), contrast, mode, BETA)
         for number in range(len(contrast)):
-            alone = scores.pixel_scores(net, contrast[number : number + 1], mode, BETA)[0]
+            alone = scores.pixel_scores(
+                net, Packed(net), contrast[number : number + 1], mode, BETA
+            )[0]
             torch.testing.assert_close(alone, together[number], rtol=1e-9, atol=1e-12)
 
 
 def test_maps_repeat_with_the_same_seed_and_differ_with_another(net, images):
-    first, again, other = (scores.pixel_scores(net, images, "combi", BETA, s) for s in (1, 1, 2))
+    first, again, other = (
+        scores.pixel_scores(net, Packed(net), images, "combi", BETA, s) for s in (1, 1, 2)
+    )
     assert torch.equal(first, again)
     assert not torch.allclose(first, other)
 
@@ -200,7 +207,7 @@ def test_a_constant_map_becomes_zero_and_nothing_is_changed_in_place(net, images
     assert torch.equal(constant, torch.full((2, 8, 8), 0.3))
     before = images.clone()
     for mode in scores.PIXEL_SCORES:
-        scores.pixel_scores(net, images, mode, BETA)
+        scores.pixel_scores(net, Packed(net), images, mode, BETA)
     assert torch.equal(images, before)
 
 

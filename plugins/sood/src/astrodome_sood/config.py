@@ -16,6 +16,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveFloa
 COMMAND_LINE = "command line"
 FROM_A_RUN = ("model", "data", "train", "seed", "devices")
 """What a prediction takes over from the run that made its weights."""
+OF_A_MODEL: dict[str, dict[str, Any]] = {
+    "ae": {"model": {"target_size": 128}, "train": {"n_epochs": 20}}
+}
+"""Where sdo-cli's options of one model have other defaults than its configuration files."""
 
 
 class Section(BaseModel):
@@ -113,12 +117,24 @@ class TrainSection(Section):
         default=False, description="One batch of training and validation only."
     )
     profile: bool = Field(default=False, description="Write Lightning's profile to the run folder.")
-    wandb_run_id: str | None = None
+    logger: Annotated[list[Literal["tensorboard", "wandb"]], BeforeValidator(_as_list)] = Field(
+        default=[], description="Loggers beside metrics.csv."
+    )
+    wandb_run_id: str | None = Field(
+        default=None, description="Run of Weights & Biases to go on with; turns that logger on."
+    )
 
 
 class DevicesSection(Section):
     gpus: int | list[int] | None = Field(
-        default=None, description="GPUs to use; 0: none; null: any."
+        default=None, description="GPUs to use; 0: none; -1: all; null: one if there is one."
+    )
+    processes: PositiveInt = Field(default=1, description="Processes that train without GPUs.")
+    nodes: PositiveInt = Field(default=1, description="Machines that train together.")
+    strategy: str = Field(default="auto", description="Lightning's strategy, such as ddp.")
+    precision: Annotated[Literal["auto", "32", "bf16", "16"], BeforeValidator(str)] = Field(
+        default="auto",
+        description="Bits of the arithmetic; auto trains in bf16 where that is faster.",
     )
 
 
@@ -144,13 +160,16 @@ def load(
     overrides: Mapping[str, Any] | None = None,
     *,
     over_run: bool = False,
+    model: str = "",
 ) -> Config:
     """The configuration of a command: ``defaults.yaml`` beside ``file`` < ``file`` < ``overrides``.
 
-    ``overrides`` go by dotted key (``"model.z_dim"``). With ``over_run``, the configuration
-    of the run in ``model.load_path`` lies below them all. Raises AstrodomeError that names
-    the file, the key and what was expected.
+    ``overrides`` go by dotted key (``"model.z_dim"``). Below them all lie the defaults of
+    ``model``, and with ``over_run`` the configuration of the run in ``model.load_path`` (or
+    the shape of the network, where there are only weights). Raises AstrodomeError that
+    names the file, the key and what was expected.
     """
+    own = OF_A_MODEL.get(model, {})
     merged: dict[str, Any] = {}
     for path in _files(file):
         layer = settings.read_yaml(path)
@@ -163,13 +182,16 @@ def load(
         settings.validate(Config, given, COMMAND_LINE)
     except AstrodomeError as error:
         raise AstrodomeError(error.message, error.hint, exit_code=2) from error
-    config = settings.validate(Config, merged := _merged(merged, given), COMMAND_LINE)
+    merged = _merged(merged, given)
+    config = settings.validate(Config, _merged(own, merged), COMMAND_LINE)
     weights = config.model.load_path
     if over_run and weights is not None:
         saved = (weights if weights.is_dir() else weights.parent) / "config.yaml"
         if saved.is_file():
             below = _of_a_run(settings.read_yaml(saved))
-            config = settings.validate(Config, _merged(below, merged), str(saved))
+        else:
+            below = _of_weights(weights)
+        config = settings.validate(Config, _merged(_merged(own, below), merged), str(saved))
     return config
 
 
@@ -207,6 +229,17 @@ def _of_a_run(saved: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(model := kept.get("model"), Mapping):
         kept["model"] = {key: value for key, value in model.items() if key != "load_path"}
     return kept
+
+
+def _of_weights(weights: Path) -> dict[str, Any]:
+    """The shape of a network whose weights came without a configuration."""
+    from .models import weights as files
+
+    path = files.locate(weights)
+    if path.suffix not in (*files.OLDER, Path(files.WEIGHTS).suffix) or not path.is_file():
+        return {}
+    about, _ = files.read(path)
+    return {"model": {key: about[key] for key in files.SHAPE.values() if key in about}}
 
 
 def _nested(dotted: str, value: Any) -> dict[str, Any]:

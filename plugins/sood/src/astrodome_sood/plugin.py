@@ -24,6 +24,14 @@ def register_models() -> Iterable[ModelSpec]:
         "ce_vae",
         "astrodome_sood.models.ce_vae:CeVae",
         summary="Context-encoding variational autoencoder.",
+        verbs=("train", "predict", "reconstruct", "generate"),
+    )
+    yield ModelSpec(
+        "sood",
+        "ae",
+        "astrodome_sood.models.ae:Ae",
+        summary="Plain convolutional autoencoder.",
+        verbs=("train", "predict", "reconstruct"),
     )
     yield ModelSpec(
         "sood",

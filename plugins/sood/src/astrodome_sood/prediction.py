@@ -10,20 +10,21 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from astrodome import AstrodomeError, compute, console, files, models
+from astrodome import AstrodomeError, compute, files, models
 from numpy.typing import NDArray
 from PIL import Image
 
 from . import config as configuration
 from .datasets.folder import FolderImages
 from .runs import DISTRIBUTIONS, TASK, image_folder, images_of
+from .scoring import Shards, scorer, weight_files
 
 COLUMNS = ("pixel_pred_path", "score", "t_obs", "wavelength")
 BRIGHTEST = 99.9
@@ -46,18 +47,20 @@ class Predictions:
         return [*scores, "t_obs", "wavelength", "path"]
 
 
-def predict(model: str, config: configuration.Config) -> Predictions:
+def predict(
+    model: str, config: configuration.Config, jobs: int = 1, scheduler: str = ""
+) -> Predictions:
     """Score the images of a folder with a trained model, by image or by pixel.
+
+    In ``jobs`` processes, or on the Dask cluster at ``scheduler``; the same call again goes
+    on where an interrupted one stopped.
 
     Raises AstrodomeError when the weights are missing or do not fit, or no image can be read.
     """
     backend = models.get(TASK, model)
     mode = pixel_mode(backend, model, config.predict.score_mode)
     weights = config.model.load_path
-    if weights is not None and not weights.exists():
-        raise AstrodomeError(f"There is no run or weights file {weights}.", "Check --load-path.")
-    if weights is not None and weights.is_dir():
-        models.Run.open(weights, TASK, model)
+    check_weights(model, weights)
     backend.load(weights, config.plain())
     target = prediction_folder(model, config)
     images = images_of(config)
@@ -65,7 +68,7 @@ def predict(model: str, config: configuration.Config) -> Predictions:
         "model": model,
         "mode": config.predict.mode,
         "weights": str(weights.absolute()) if weights else None,
-        "weights_digest": files.digest(_weights(weights)) if weights else None,
+        "weights_digest": files.digest(weight_files(weights)) if weights else None,
         "data_dir": str(image_folder(config).absolute()),
         "config": config.plain(),
         **models.provenance(DISTRIBUTIONS),
@@ -73,20 +76,37 @@ def predict(model: str, config: configuration.Config) -> Predictions:
     rows = [dict(images.describe(index)) for index in range(len(images))]
     for row, name in zip(rows, map_names(rows, image_folder(config)), strict=True):
         row["map"] = name
+    pixel = config.predict.mode == "pixel"
+    how = scorer(backend, weights, config.plain(), mode if pixel else None, jobs)
     with files.lock(target / ".lock"):
         files.sweep(target)
-        if config.predict.mode == "pixel":
+        shards = Shards(target, images, how)
+        shards.run(jobs, scheduler, "Scoring pixels" if pixel else "Scoring images")
+        if pixel:
             about |= {"score_mode": mode, "scale": config.predict.scale}
-            rows = _pixel(backend, images, rows, target, mode, config, about)
+            rows = _pixel(shards, images, rows, target, config, about)
         else:
-            rows = _sample(backend, images, rows, target, config, about)
+            rows = _sample(shards, rows, target, about)
+        shards.end()
     outcome = compute.Outcome(done=len(rows), failed=images.failed)
     return Predictions(target, config.predict.mode, rows, outcome)
+
+
+def check_weights(model: str, weights: Path | None) -> None:
+    """Raise AstrodomeError when there are no such weights, or a run of another model."""
+    if weights is None:
+        return
+    if not weights.exists():
+        raise AstrodomeError(f"There is no run or weights file {weights}.", "Check --load-path.")
+    if weights.is_dir() and ((weights / "run.json").exists() or not any(weights.glob("*.pth"))):
+        models.Run.open(weights, TASK, model)
 
 
 def pixel_mode(backend: Any, model: str, wanted: str) -> str:
     """The pixel score to ask a backend for: one of its ``modes``; none when it has only one."""
     modes = getattr(backend, "modes", ())
+    if len(modes) == 1:
+        return str(modes[0])
     if modes and wanted not in modes:
         raise AstrodomeError(
             f"{model} has no pixel score '{wanted}'.", f"Known: {', '.join(modes)}.", exit_code=2
@@ -126,16 +146,9 @@ def map_names(rows: Sequence[Mapping[str, Any]], folder: Path) -> list[str]:
 
 
 def _sample(
-    backend: models.AnomalyModel,
-    images: FolderImages,
-    rows: list[dict[str, Any]],
-    target: Path,
-    config: configuration.Config,
-    about: Mapping[str, Any],
+    shards: Shards, rows: list[dict[str, Any]], target: Path, about: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
-    scores = np.concatenate(
-        [backend.score(batch) for _, batch in _batches(images, config, "Scoring images")]
-    )
+    scores = np.concatenate(list(shards.results()))
     ranked = [
         {"rank": place + 1, "score": float(scores[index]), **rows[index]}
         for place, index in enumerate(np.argsort(-scores, kind="stable"))
@@ -153,11 +166,10 @@ def _sample(
 
 
 def _pixel(
-    backend: models.AnomalyModel,
+    shards: Shards,
     images: FolderImages,
     rows: list[dict[str, Any]],
     target: Path,
-    mode: str,
     config: configuration.Config,
     about: dict[str, Any],
 ) -> list[dict[str, Any]]:
@@ -166,11 +178,12 @@ def _pixel(
             shape = (len(images), *images[0].shape[1:])
             header = {"descr": "<f4", "fortran_order": False, "shape": shape}
             np.lib.format.write_array_header_1_0(out, header)
-            for first, batch in _batches(images, config, "Scoring pixels"):
-                maps = np.ascontiguousarray(backend.score_map(batch, mode), "<f4")
-                out.write(maps.data)
-                for index, scores in enumerate(maps, first):
+            index = 0
+            for maps in shards.results():
+                out.write(np.ascontiguousarray(maps, "<f4").data)
+                for scores in maps:
                     rows[index] |= {"row": index} | _statistics(scores)
+                    index += 1
         about["scale_range"] = (
             min(row["min"] for row in rows),
             max(row["p99_9"] for row in rows),
@@ -178,26 +191,14 @@ def _pixel(
         for row, scores in zip(rows, np.load(part, mmap_mode="r"), strict=True):
             own = config.predict.scale == "image"
             low, high = (row["min"], row["max"]) if own else about["scale_range"]
-            _write_png(target / row["map"], grey_levels(scores, low, high))
+            write_png(target / row["map"], grey_levels(scores, low, high))
     if config.predict.save_src_img:
         for index, row in enumerate(rows):
             source = grey_levels(images[index].mean(axis=0), -1, 1)
-            _write_png(target / f"{Path(row['map']).stem}__src.png", source)
+            write_png(target / f"{Path(row['map']).stem}__src.png", source)
     rows = sorted(rows, key=lambda row: -row["mean"])
     files.write_parquet(target / "maps.parquet", pa.Table.from_pylist(rows), about)
     return rows
-
-
-def _batches(
-    images: FolderImages, config: configuration.Config, label: str
-) -> Iterator[tuple[int, NDArray[np.float32]]]:
-    """The images in order, as (index of the first, batch)."""
-    size = config.data.batch_size
-    with console.progress(label, len(images), "images") as progress:
-        for first in range(0, len(images), size):
-            batch = images.batch(range(first, min(first + size, len(images))))
-            yield first, batch
-            progress.advance(len(batch))
 
 
 def _statistics(scores: NDArray[np.float32]) -> dict[str, float]:
@@ -216,13 +217,7 @@ def grey_levels(values: NDArray[np.float32], low: float, high: float) -> NDArray
     return levels
 
 
-def _write_png(path: Path, levels: NDArray[np.uint8]) -> None:
+def write_png(path: Path, levels: NDArray[np.uint8]) -> None:
+    """Write grey levels (H, W) or colours (H, W, 3)."""
     with files.replacing(path, sync=False) as part:
         Image.fromarray(levels).save(part, "PNG")
-
-
-def _weights(path: Path) -> list[Path]:
-    if path.is_file():
-        return [path]
-    own = {"run.json", "config.yaml", "metrics.csv", "last.ckpt"}
-    return [p for p in path.iterdir() if p.is_file() and p.name not in own and p.name[0] != "."]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from astrodome import AstrodomeError, compute, console, files, models, settings
+from astrodome import AstrodomeError, compute, files, models, settings
 
 from . import config as configuration
 from .datasets import folder
@@ -19,6 +20,7 @@ FREE = (
     "train.print_every_iter",
     "train.profile",
     "train.wandb_run_id",
+    "train.logger",
     "data.data_dir",
     "data.num_data_loader_workers",
     "data.pin_memory",
@@ -62,6 +64,12 @@ def run_folder(model: str, config: configuration.Config) -> Path:
     return config.log_dir or Path("runs") / model
 
 
+def primary() -> bool:
+    """Whether this process is the one, of those that train together, that keeps the run folder."""
+    names = ("RANK", "SLURM_PROCID", "LOCAL_RANK")  # torchrun's, Slurm's, Lightning's own
+    return all(os.environ.get(name, "0") in ("", "0") for name in names)
+
+
 def train(model: str, config: configuration.Config) -> tuple[models.Run, compute.Outcome, bool]:
     """Train a model, or go on with its run; gives the run, what became of the images, and
     whether there was anything left to train.
@@ -71,14 +79,13 @@ def train(model: str, config: configuration.Config) -> tuple[models.Run, compute
     """
     backend = models.get(TASK, model)
     path = run_folder(model, config)
-    if config.train.wandb_run_id:
-        console.warn("'train.wandb_run_id' is not used: losses go to metrics.csv alone.")
+    if not primary():
+        return _join(backend, models.Run(path), config)
     with files.lock(path / ".lock", timeout=0):
         files.sweep(path)
-        paths = folder.find(image_folder(config))
-        data_digest = files.digest(paths)
-        _check_same_run(path, model, config, data_digest)
         images = images_of(config)
+        data_digest = images.digest()
+        _check_same_run(path, model, config, data_digest)
         outcome = compute.Outcome(done=len(images), failed=images.failed)
         earlier = models.Run(path).record
         if earlier.get("status") == "finished" and earlier["n_epochs"] >= config.train.n_epochs:
@@ -103,6 +110,16 @@ def train(model: str, config: configuration.Config) -> tuple[models.Run, compute
         backend.train(training, validation, run, config.plain())
         run.finish(seconds=round(time.monotonic() - started, 1))
     return run, outcome, True
+
+
+def _join(
+    backend: Any, run: models.Run, config: configuration.Config
+) -> tuple[models.Run, compute.Outcome, bool]:
+    """Take this process's part in a training that another process leads, which tells of it."""
+    images = images_of(config)
+    training, validation = images.split(config.data.validation_share, config.seed)
+    backend.train(training, validation, run, config.plain())
+    raise SystemExit(0)
 
 
 def summary(run: models.Run) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from astrodome import AstrodomeError, compute
+from astrodome import AstrodomeError, compute, files
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -121,6 +121,10 @@ class FolderImages:
         images = cls(pixels, good, np.arange(len(good)))
         images.failed = failed
         return images
+
+    def digest(self) -> str:
+        """SHA-256 over names and contents of the files."""
+        return files.digest(self.paths)
 
     def __len__(self) -> int:
         return len(self.paths)

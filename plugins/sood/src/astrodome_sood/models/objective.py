@@ -1,4 +1,4 @@
-"""What the context-encoding variational autoencoder minimises.
+"""What the networks minimise.
 
 Every term is one number an image, so that nothing depends on what else is in a batch.
 """
@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .network import Vae
+from .network import Autoencoder, Vae
 
 SQUARES = 3
 """Most squares that are hidden from the context encoder."""
@@ -21,12 +21,23 @@ LOWEST, HIGHEST = 1e-10, 1e4
 
 
 class Loss(NamedTuple):
-    """Means over a batch: the objective and its terms."""
+    """Means over a batch: the ceVAE's objective and its terms."""
 
     total: Tensor
     kl: Tensor
     rec: Tensor
     context: Tensor
+
+
+class ErrorLoss(NamedTuple):
+    """Mean over a batch: the autoencoder's objective."""
+
+    total: Tensor
+
+
+def squared_loss(net: Autoencoder, x: Tensor) -> ErrorLoss:
+    """What the plain autoencoder minimises: the mean squared error."""
+    return ErrorLoss((net(x) - x).square().mean())
 
 
 def divergence(mean: Tensor, log_std: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from .network import Vae
 from .objective import divergence, error, negative_elbo
+from .packed import Packed
 
 PIXEL_SCORES = ("rec", "kl_grad", "rec_grad", "elbo_grad", "combi")
 COPIES, NOISE = 2, 0.1
@@ -23,13 +24,24 @@ KERNEL, SIGMA = 7, 3.0
 """Side and standard deviation of the Gaussian that smooths a gradient, px."""
 
 
-@torch.no_grad()
-def sample_scores(net: Vae, x: Tensor, beta: float) -> Tensor:
-    """beta · KL + theta · mean absolute error of each image, shape (N,)."""
-    return negative_elbo(net, x, beta)
+def sample_scores(net: Vae, ready: Packed, x: Tensor, beta: float) -> Tensor:
+    """beta · KL + theta · mean absolute error of each image, shape (N,).
+
+    ``ready`` is the same network made ready for scoring.
+    """
+    mean, log_std = ready.encode(x).chunk(2, dim=1)
+    with torch.inference_mode():
+        return beta * divergence(mean, log_std) + net.theta * error(x, ready.decode(mean))
 
 
-def pixel_scores(net: Vae, x: Tensor, mode: str, beta: float, seed: int = 0) -> Tensor:
+def squared_error(x: Tensor, reconstruction: Tensor) -> Tensor:
+    """Squared error of each pixel, the mean over channels, shape (N, H, W)."""
+    return (reconstruction - x).square().mean(dim=1)
+
+
+def pixel_scores(
+    net: Vae, ready: Packed, x: Tensor, mode: str, beta: float, seed: int = 0
+) -> Tensor:
     """One of the ``PIXEL_SCORES`` of each pixel, shape (N, H, W).
 
     ``rec`` is the squared error of the reconstruction; ``kl_grad``, ``rec_grad`` and
@@ -43,8 +55,9 @@ def pixel_scores(net: Vae, x: Tensor, mode: str, beta: float, seed: int = 0) -> 
     }
     if mode in terms:
         return smoothed_gradient(terms[mode], x, seed)
-    with torch.no_grad():
-        rec: Tensor = (net(x) - x).square().mean(dim=1)
+    mean = ready.encode(x)[:, : net.z_dim]
+    with torch.inference_mode():
+        rec = squared_error(x, ready.decode(mean))
     return rec if mode == "rec" else smoothed_gradient(terms["kl_grad"], x, seed) * rec
 
 
@@ -52,12 +65,11 @@ def smoothed_gradient(term: Callable[[Tensor], Tensor], x: Tensor, seed: int) ->
     """Mean |∂term/∂x| over noisy copies, scaled to 0 … 1 and smoothed, shape (N, H, W)."""
     random = torch.Generator().manual_seed(seed)
     noise = NOISE * torch.randn(COPIES, 1, *x.shape[1:], generator=random).to(x)
-    total = torch.zeros_like(x)
-    with torch.enable_grad():
-        for number in range(COPIES):
-            noisy = (x + noise[number]).requires_grad_()
-            total += torch.autograd.grad(term(noisy).sum(), noisy)[0].abs()
-    return blurred(scaled(total.mean(dim=1) / COPIES))
+    with torch.enable_grad():  # all copies in one pass, which reads the weights once
+        noisy = (x + noise).flatten(0, 1).requires_grad_()
+        gradient = torch.autograd.grad(term(noisy).sum(), noisy)[0]
+    copies = gradient.detach().abs().unflatten(0, (COPIES, len(x)))
+    return blurred(scaled(copies.mean(dim=(0, 2))))
 
 
 def scaled(maps: Tensor) -> Tensor:

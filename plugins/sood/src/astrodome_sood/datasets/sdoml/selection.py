@@ -1,0 +1,176 @@
+"""Which frames of a recording a configuration asks for.
+
+Every filter tells how many frames it left, so that an empty selection says why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from astrodome import AstrodomeError, settings, sources
+from numpy.typing import NDArray
+
+from ..channels import Channel
+from .archive import Times
+
+Rows = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The filters of a configuration; None or empty where it does not ask for one.
+
+    ``start`` and ``end`` are included; ``irradiance`` is the largest 1-8 angstrom flux in W/m2.
+    """
+
+    years: tuple[str, ...] = ()
+    start: np.datetime64 | None = None
+    end: np.datetime64 | None = None
+    freq: str | None = None
+    obs_times: tuple[str, ...] = ()
+    irradiance: float | None = None
+    goes_cache_dir: Path | None = None
+    bad_frames: Path | None = None
+
+
+def select(times: Times, channel: Channel, wanted: Wanted, name: str = "") -> Rows:
+    """Rows of the frames that pass all filters, in the order of time.
+
+    Raises AstrodomeError that says which filter left none.
+    """
+    rows = np.flatnonzero(~np.isnat(times))
+    rows = rows[np.argsort(times[rows], kind="stable")]
+    steps: list[tuple[str, Callable[[Rows], Rows]]] = [
+        ("a known time", lambda rows: rows),
+        ("none known to be bad", lambda rows: _good(rows, times, channel, wanted.bad_frames)),
+        (f"between {wanted.start} and {wanted.end}", lambda rows: _between(rows, times, wanted)),
+        (f"every {wanted.freq}", lambda rows: _every(rows, times, wanted)),
+        ("at the given obs_times", lambda rows: _at(rows, times, wanted.obs_times)),
+        (f"flux up to {wanted.irradiance} W/m2", lambda rows: _quiet(rows, times, wanted)),
+    ]
+    for what, keep in steps:
+        before, rows = len(rows), keep(rows)
+        if not len(rows):
+            raise AstrodomeError(
+                f"No frame of {name} is left by the filter '{what}'"
+                + (f", of {before} that came to it." if before else "."),
+                "Its frames are of "
+                f"{np.nanmin(times).astype('datetime64[s]')} to "
+                f"{np.nanmax(times).astype('datetime64[s]')}."
+                if before
+                else "",
+            )
+    return rows
+
+
+def time(value: str | None) -> np.datetime64 | None:
+    """A date or time of a configuration as UTC; raises AstrodomeError when it is none."""
+    if value is None:
+        return None
+    try:
+        stamp = pd.Timestamp(value)
+    except ValueError as error:
+        raise AstrodomeError(
+            f"'{value}' is no time.", "Write UTC in ISO 8601: 2014-01-31T06:00:00", exit_code=2
+        ) from error
+    if stamp.tzinfo:
+        stamp = stamp.tz_convert("UTC").tz_localize(None)
+    return stamp.to_datetime64().astype("datetime64[ms]")
+
+
+def duration(text: str, key: str) -> np.timedelta64:
+    """A length of time such as ``14d`` or ``12min``; AstrodomeError names ``key``."""
+    try:
+        length = pd.Timedelta(pd.tseries.frequencies.to_offset(text))  # type: ignore[arg-type]
+    except (ValueError, TypeError) as error:
+        raise AstrodomeError(f"{key}: '{text}' is no length of time.", "For example 14d or 12min.") from error
+    if length <= pd.Timedelta(0):
+        raise AstrodomeError(f"{key}: '{text}' is not above zero.")
+    return length.to_timedelta64().astype("timedelta64[ms]")
+
+
+def _good(rows: Rows, times: Times, channel: Channel, more: Path | None) -> Rows:
+    bad = np.zeros(len(rows), bool)
+    for start, end in bad_intervals(channel, more):
+        bad |= (times[rows] >= start) & (times[rows] <= end)
+    return rows[~bad]
+
+
+def bad_intervals(
+    channel: Channel, more: Path | None = None
+) -> list[tuple[np.datetime64, np.datetime64]]:
+    """Intervals (UTC, ends included) of a channel's frames that are no good.
+
+    Those known of the published store, and those of the file ``more``.
+    """
+    with resources.as_file(resources.files(__package__) / "bad_frames.yaml") as own:
+        files = [own, *([more] if more else [])]
+        layers = [(path, settings.read_yaml(path)) for path in files]
+    found = []
+    for path, layer in layers:
+        for pair in layer.get(channel.name) or []:
+            try:
+                start, end = (time(str(value)) for value in pair)
+            except (AstrodomeError, TypeError, ValueError) as error:
+                raise AstrodomeError(
+                    f"{path}: {channel.name}: expected [from, to] in UTC, not {pair}."
+                ) from error
+            found.append((start, end))
+    return found  # type: ignore[return-value]
+
+
+def _between(rows: Rows, times: Times, wanted: Wanted) -> Rows:
+    if wanted.start is not None:
+        rows = rows[times[rows] >= wanted.start]
+    if wanted.end is not None:
+        rows = rows[times[rows] <= wanted.end]
+    return rows
+
+
+def _every(rows: Rows, times: Times, wanted: Wanted) -> Rows:
+    """The frame next to each step of the raster, if it is within half a step; each once."""
+    if wanted.freq is None or not len(rows):
+        return rows
+    step = duration(wanted.freq, "data.sdo_ml_v2.freq")
+    start = wanted.start if wanted.start is not None else _floor(times[rows[0]], step)
+    raster = np.arange(start, times[rows[-1]] + step, step)
+    return rows[nearest(times[rows], raster, step / 2)[0]]
+
+
+def nearest(times: Times, raster: Times, within: Any) -> tuple[Rows, Rows]:
+    """For the points of ``raster`` that have a time within reach: the index of the nearest one.
+
+    ``times`` ascend. Gives those indices, each once, and the indices of the points they are for.
+    """
+    after = np.searchsorted(times, raster).clip(0, len(times) - 1)
+    before = (after - 1).clip(0)
+    index = np.where(abs(times[before] - raster) <= abs(times[after] - raster), before, after)
+    close = np.flatnonzero(abs(times[index] - raster) <= within)
+    chosen, first = np.unique(index[close], return_index=True)
+    return chosen, close[first]
+
+
+def _floor(moment: np.datetime64, step: np.timedelta64) -> np.datetime64:
+    day = moment.astype("datetime64[D]").astype("datetime64[ms]")
+    return day + (moment - day) // step * step
+
+
+def _at(rows: Rows, times: Times, obs_times: Sequence[str]) -> Rows:
+    if not obs_times:
+        return rows
+    return rows[np.isin(times[rows], [time(value) for value in obs_times])]
+
+
+def _quiet(rows: Rows, times: Times, wanted: Wanted) -> Rows:
+    """Frames whose flux is known and not above the limit, by the source of kind ``flux``."""
+    if wanted.irradiance is None or not len(rows):
+        return rows
+    options = {"folder": wanted.goes_cache_dir} if wanted.goes_cache_dir else {}
+    flux = sources.get("flux", **options).flux_at(times[rows])
+    return rows[flux <= wanted.irradiance]

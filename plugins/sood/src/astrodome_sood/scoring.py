@@ -1,0 +1,184 @@
+"""Scores of many images, shard by shard: in this process, in several, or on a Dask cluster.
+
+A shard is a run of images in their order. What a shard came to is kept beside the
+predictions until all are done, so that a killed prediction goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from astrodome import AstrodomeError, compute, console, files, models
+from numpy.typing import NDArray
+
+SHARDS = ".shards"
+SHARD = 256
+"""Images in a shard."""
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """What a process needs to score: a backend's class, its weights, and what is asked of it.
+
+    ``mode`` is the kind of pixel score, or None for one score an image.
+    """
+
+    backend: type
+    weights: str
+    config: str
+    mode: str | None
+    batch: int
+    threads: int = 0
+
+    def score(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Scores (N,) or maps (N, H, W) of images (N, C, H, W)."""
+        backend = _loaded(self.backend, self.weights, self.config, self.threads)
+        parts = [images[at : at + self.batch] for at in range(0, len(images), self.batch)]
+        if self.mode is None:
+            return np.concatenate([backend.score(part) for part in parts])
+        return np.concatenate([backend.score_map(part, self.mode) for part in parts])
+
+
+@lru_cache(maxsize=2)
+def _loaded(kind: type, weights: str, config: str, threads: int) -> Any:
+    """A backend with its weights, once in each process."""
+    if threads:
+        import torch
+
+        torch.set_num_threads(threads)
+    backend = kind()
+    backend.load(Path(weights) if weights else None, json.loads(config))
+    return backend
+
+
+@dataclass(frozen=True)
+class _Shard:
+    number: int
+    images: NDArray[np.float32]
+
+
+def _work(task: tuple[Scorer, _Shard]) -> NDArray[np.float32]:
+    scorer, shard = task
+    return np.ascontiguousarray(scorer.score(shard.images), np.float32)
+
+
+class Shards:
+    """The shards of a prediction in the folder it goes to."""
+
+    def __init__(self, folder: Path, images: models.ImageSet, scorer: Scorer) -> None:
+        self.folder = folder / SHARDS
+        self._images, self._scorer = images, scorer
+        self.count = -(-len(images) // SHARD)
+
+    def run(self, jobs: int = 1, scheduler: str = "", label: str = "Scoring") -> None:
+        """Score what is not scored yet.
+
+        Raises AstrodomeError with the reason of the first shard that could not be scored.
+        """
+        self._begin()
+        missing = [number for number in range(self.count) if not self._path(number).exists()]
+        with console.progress(label, len(self._images), "images") as progress:
+            progress.advance(len(self._images) - sum(len(self._range(n)) for n in missing))
+            for number, scores in self._scored(missing, jobs, scheduler):
+                with files.replacing(self._path(number), sync=False) as part:
+                    np.save(part, scores)
+                progress.advance(len(scores))
+
+    def results(self) -> Iterator[NDArray[np.float32]]:
+        """What the shards came to, in the order of the images."""
+        for number in range(self.count):
+            yield np.load(self._path(number))
+
+    def end(self) -> None:
+        """Forget the shards, once what they came to is in its place."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _scored(
+        self, missing: list[int], jobs: int, scheduler: str
+    ) -> Iterator[tuple[int, NDArray[np.float32]]]:
+        if jobs == 1 and not scheduler:
+            for number in missing:
+                yield number, _work((self._scorer, self._shard(number)))
+            return
+        tasks = ((self._scorer, self._shard(number)) for number in missing)
+        for done in compute.map(_work, tasks, jobs=jobs, fresh=True, scheduler=scheduler):
+            if done.value is None:
+                raise AstrodomeError(
+                    f"Shard {done.item[1].number} of {self.count} could not be scored: "
+                    f"{done.error}",
+                    "The same command goes on with the shards that are missing.",
+                )
+            yield done.item[1].number, done.value
+
+    def _begin(self) -> None:
+        """Keep what an earlier call left only if it was about the same."""
+        about = self.folder / "about.json"
+        wanted = self._identity()
+        if not about.exists() or about.read_text("utf-8") != wanted:
+            self.end()
+            self.folder.mkdir(parents=True)
+            files.write_text(about, wanted)
+
+    def _identity(self) -> str:
+        weights = Path(self._scorer.weights) if self._scorer.weights else None
+        images = hashlib.sha256()
+        for index in range(len(self._images)):
+            images.update(_mark(self._images.describe(index)["path"]).encode())
+        return json.dumps(
+            {
+                "backend": f"{self._scorer.backend.__module__}:{self._scorer.backend.__name__}",
+                "weights": files.digest(weight_files(weights)) if weights else None,
+                "config": json.loads(self._scorer.config),
+                "mode": self._scorer.mode,
+                "images": images.hexdigest(),
+                "shard": SHARD,
+            }
+        )
+
+    def _path(self, number: int) -> Path:
+        return self.folder / f"{number:06d}.npy"
+
+    def _range(self, number: int) -> range:
+        return range(number * SHARD, min((number + 1) * SHARD, len(self._images)))
+
+    def _shard(self, number: int) -> _Shard:
+        return _Shard(number, self._images.batch(self._range(number)))
+
+
+def _mark(path: str) -> str:
+    """A name that changes with the file's content."""
+    try:
+        found = Path(path).stat()
+    except OSError:
+        return path
+    return f"{path}\0{found.st_size}\0{found.st_mtime_ns}"
+
+
+def weight_files(path: Path) -> list[Path]:
+    """The weights among the files of a run folder, or the file itself."""
+    if path.is_file():
+        return [path]
+    own = {"run.json", "config.yaml", "metrics.csv", "last.ckpt", "report.html"}
+    return [p for p in path.iterdir() if p.is_file() and p.name not in own and p.name[0] != "."]
+
+
+def scorer(
+    backend: Any, weights: Path | None, config: Mapping[str, Any], mode: str | None, jobs: int = 1
+) -> Scorer:
+    """How to score with a backend in any process."""
+    return Scorer(
+        type(backend),
+        str(weights.absolute()) if weights else "",
+        json.dumps(config, default=str),
+        mode,
+        int(config["data"]["batch_size"]),
+        max(1, compute.cores() // jobs) if jobs > 1 else 0,
+    )
