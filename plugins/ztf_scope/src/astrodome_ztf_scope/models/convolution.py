@@ -12,14 +12,13 @@ position, so that the gradient recomputes what the forward pass dropped instead 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
+
+from .threads import chunks, share
 
 Array = NDArray[np.float32]
 
@@ -261,11 +260,6 @@ def _backward(images, weights, seed, rate, first, slope, out):  # type: ignore[n
         _kernel_gradient(x, 26, t1, kd1)
 
 
-@cache
-def _pool_of(threads: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(threads, thread_name_prefix="convolution")
-
-
 def _flat(images: Array) -> Array:
     return np.ascontiguousarray(images, np.float32).reshape(len(images), SIDE * SIDE)
 
@@ -281,10 +275,6 @@ def _weights(weights: Sequence[Array]) -> tuple[Array, ...]:
     )
 
 
-def _chunks(count: int, size: int) -> Iterator[slice]:
-    return (slice(start, min(start + size, count)) for start in range(0, count, size))
-
-
 def forward(
     images: Array, weights: Sequence[Array], seed: int = 0, rate: float = 0, threads: int = 1
 ) -> Array:
@@ -295,7 +285,7 @@ def forward(
     def part(rows: slice) -> None:
         _forward(flat[rows], arranged, np.uint32(seed), np.float32(rate), rows.start, out[rows])
 
-    _run(part, list(_chunks(len(flat), CHUNK if rate else 8 * CHUNK)), threads)
+    share(part, list(chunks(len(flat), CHUNK if rate else 8 * CHUNK)), threads)
     return out
 
 
@@ -310,7 +300,7 @@ def backward(
     """Gradients of the weights, in Keras' shapes, for the gradient (N, 32) of the output."""
     flat, arranged = _flat(images), _weights(weights)
     slope = np.ascontiguousarray(slope, np.float32)
-    rows = list(_chunks(len(flat), CHUNK))
+    rows = list(chunks(len(flat), CHUNK))
     sums = [np.zeros((len(rows), *shape), np.float32) for shape in SHAPES]
 
     def part(k: int) -> None:
@@ -319,19 +309,10 @@ def backward(
             flat[here], arranged, np.uint32(seed), np.float32(rate), here.start, slope[here], own
         )
 
-    _run(part, range(len(rows)), threads)
+    share(part, range(len(rows)), threads)
     return [
         (np.moveaxis(total.reshape(-1, 3, 3, 1), 0, 2) if k % 3 == 0 else total).reshape(w.shape)
         for k, (total, w) in enumerate(
             zip((total.sum(0, dtype=np.float32) for total in sums), weights, strict=True)
         )
     ]
-
-
-def _run(part: Callable[[Any], None], work: Sequence[Any], threads: int) -> None:
-    if threads > 1 and len(work) > 1:
-        for _ in _pool_of(threads).map(part, work):
-            pass
-    else:
-        for item in work:
-            part(item)

@@ -14,19 +14,26 @@ import io
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xgboost as xgb
-from astrodome import AstrodomeError, files, models
+from astrodome import AstrodomeError, compute, files, models
 from numpy.typing import NDArray
 
 from .search import LARGER_IS_BETTER, search, start
+
+if TYPE_CHECKING:
+    from .forest import Forest
 
 WEIGHTS = "model.ubj"
 FORMATS = (".ubj", ".json")
 LOSS = "logloss"
 PROBABILITIES = ("binary:logistic", "reg:logistic")
+MANY = 8192
+"""Sources from which on the compiled trees are worth the moment that it takes to load them."""
+PROBE = 256
+"""Sources that compiled trees have to score as XGBoost does before they score others."""
 
 
 class Xgb:
@@ -35,6 +42,9 @@ class Xgb:
     def __init__(self) -> None:
         self.booster: xgb.Booster | None = None
         self._columns: NDArray[np.intp] | None = None
+        self._threads = 0
+        self._forest: Forest | None = None
+        self._refused = False
 
     @staticmethod
     def uses_dmdt(config: Mapping[str, Any]) -> bool:
@@ -85,7 +95,7 @@ class Xgb:
             xgb_model=earlier,
         )
         rounds = patience.best + 1 + (earlier.num_boosted_rounds() if earlier else 0)
-        self.booster, self._columns = grown[:rounds], None
+        self._take(grown[:rounds], None, config)
         save(self.booster, run.path / WEIGHTS)
         files.write_text(run.path / "metrics.csv", patience.table())
         run.note(
@@ -99,10 +109,10 @@ class Xgb:
         Raises AstrodomeError when they are none, or were learned from other features.
         """
         file = path / WEIGHTS if path.is_dir() else path
-        self.booster = read(file)
+        booster = read(file)
         if threads := config.get("threads", 0):
-            self.booster.set_param({"nthread": threads})
-        self._columns = _order(self.booster, list(config["features"]), file)
+            booster.set_param({"nthread": threads})
+        self._take(booster, _order(booster, list(config["features"]), file), config)
 
     def predict(
         self, features: NDArray[np.float32], dmdt: NDArray[np.float32] | None = None
@@ -110,8 +120,6 @@ class Xgb:
         """Probabilities (N,) of features (N, F), in the order of the configuration's names."""
         if self.booster is None:
             raise AstrodomeError("The trees are not there yet.", "Train or load a model first.")
-        if self._columns is not None:
-            features = features[:, self._columns]
         if features.shape[1:] != (self.booster.num_features(),):
             raise AstrodomeError(
                 f"The model was trained with {self.booster.num_features()} features, "
@@ -119,9 +127,35 @@ class Xgb:
             )
         if not len(features):
             return np.empty(0, np.float32)
+        forest = self._compiled(features) if len(features) >= MANY else None
+        return forest.score(features, self._threads) if forest else self._plain(features)
+
+    def _take(
+        self, booster: xgb.Booster, columns: NDArray[np.intp] | None, config: Mapping[str, Any]
+    ) -> None:
+        self.booster, self._columns = booster, columns
+        self._threads = config.get("threads", 0) or compute.cores()
+        self._forest, self._refused = None, False
+
+    def _plain(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The scores of XGBoost itself."""
+        assert self.booster
+        given = features if self._columns is None else features[:, self._columns]
         # No copy into a DMatrix, which takes longer than the trees do.
-        scores = self.booster.inplace_predict(features, validate_features=False)
+        scores = self.booster.inplace_predict(given, validate_features=False)
         return np.asarray(scores, np.float32)
+
+    def _compiled(self, features: NDArray[np.float32]) -> Forest | None:
+        """The trees as compiled loops, if they score these sources as XGBoost does."""
+        if self._forest is None and not self._refused:
+            from .forest import flatten  # loads the compiler
+
+            assert self.booster
+            probe = features[:PROBE]
+            made = flatten(self.booster, self._columns)
+            alike = made and np.allclose(made.score(probe), self._plain(probe), rtol=0, atol=1e-6)
+            self._forest, self._refused = (made, False) if alike else (None, True)
+        return self._forest
 
 
 class Patience(xgb.callback.TrainingCallback):
