@@ -9,6 +9,8 @@ from typing import Annotated, Any
 import typer
 from astrodome import AstrodomeError, compute, console, times
 
+from . import cli_analyze
+
 app = typer.Typer(
     help="Solar events of the Heliophysics Event Knowledgebase.", no_args_is_help=True
 )
@@ -107,3 +109,6 @@ def list_events(
         limit,
     )
     console.show(found, columns=SHOWN, as_json=as_json)
+
+
+cli_analyze.add_to(app)

@@ -1,0 +1,411 @@
+"""Anomaly maps against the events of HEK: image by image, and all together.
+
+For each image the boxes of the events at its time are compared with the boxes around the
+bright regions of its map, both in pixels of the image. An event is *found* when any of it lies
+in a predicted region, a region *confirmed* when any of it lies in an event.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from statistics import fmean, median, pstdev
+from typing import Any
+
+import pyarrow as pa
+import shapely
+from astrodome import AstrodomeError, compute, console, files
+from shapely.geometry.base import BaseGeometry
+
+from . import images, maps, overlaps, regions
+
+Records = Callable[[datetime, datetime, Sequence[str]], list[dict[str, Any]]]
+"""Gives the records of events that overlap a time; the method of a source of kind ``events``."""
+MEASURES = ("iou", "precision", "recall")
+FIRST = ("image", "iou", "n_hek_events", "n_predicted_events")
+TABLE = pa.schema(
+    [
+        ("image", pa.string()),
+        ("iou", pa.float64()),
+        ("n_hek_events", pa.int64()),
+        ("n_predicted_events", pa.int64()),
+        ("precision", pa.float64()),
+        ("recall", pa.float64()),
+        ("n_hek_found", pa.int64()),
+        ("n_predicted_confirmed", pa.int64()),
+        ("n_hek_without_area", pa.int64()),
+        ("n_hek_behind_limb", pa.int64()),
+        ("hek_area_px2", pa.float64()),
+        ("predicted_area_px2", pa.float64()),
+        ("shared_area_px2", pa.float64()),
+        ("t_obs", pa.timestamp("ms", tz="UTC")),
+        ("wavelength", pa.int32()),
+        ("width_px", pa.int32()),
+        ("map", pa.string()),
+        ("map_offset_s", pa.float64()),
+    ]
+)
+EVENTS = pa.schema(
+    [
+        ("image", pa.string()),
+        ("kb_archivid", pa.string()),
+        ("event_type", pa.string()),
+        ("label", pa.string()),
+        ("area_px2", pa.float64()),
+        ("covered", pa.float64()),
+        ("found", pa.bool_()),
+    ]
+)
+TYPES = pa.schema(
+    [
+        ("image", pa.string()),
+        ("event_type", pa.string()),
+        *((name, pa.float64()) for name in MEASURES),
+        ("events", pa.int64()),
+        ("found", pa.int64()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Question:
+    """Which events count, and how both sides are made into shapes."""
+
+    event_types: tuple[str, ...] = ("AR", "FL")
+    observatory: str = "SDO"
+    instrument: str = "AIA"
+    any_channel: bool = False
+    outlines: bool = False
+    rotate: bool = True
+    detection: maps.Detection = field(default_factory=maps.Detection)
+    meta: Path | None = None
+
+
+@dataclass(frozen=True)
+class Pair:
+    """An image and its map, the records of the events of its time, and what it is called."""
+
+    image: images.Named
+    map: maps.MapFile
+    name: str
+    records: tuple[Mapping[str, Any], ...] = ()
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One image: its shapes in pixels, and its rows of the tables."""
+
+    pair: Pair
+    size: tuple[int, int]
+    placed: list[regions.Placed]
+    predicted: list[BaseGeometry]
+    row: dict[str, Any]
+    events: list[dict[str, Any]]
+    types: list[dict[str, Any]]
+
+
+@dataclass
+class Analysis:
+    """What a run came to: its folder, every image that could be compared, and the summary."""
+
+    folder: Path
+    compared: list[Compared]
+    summary: dict[str, Any]
+    outcome: compute.Outcome
+    unused: list[maps.MapFile]
+
+
+def pairs(
+    pictures: Sequence[images.Named],
+    found: Sequence[maps.MapFile],
+    tolerance: float,
+    folder: Path = Path(),
+) -> tuple[list[Pair], list[images.Named]]:
+    """Each picture with the map of its wavelength that is nearest in time, and those without.
+
+    ``tolerance`` is the largest distance in seconds; names are those within ``folder``.
+    """
+    by_wave: dict[int, list[maps.MapFile]] = defaultdict(list)
+    for each in sorted(found, key=lambda each: each.t_obs):
+        by_wave[each.wavelength].append(each)
+    moments = {wave: [each.t_obs for each in row] for wave, row in by_wave.items()}
+    matched, alone = [], []
+    for picture in pictures:
+        row = by_wave.get(picture.wavelength, [])
+        at = bisect_left(moments.get(picture.wavelength, []), picture.t_obs)
+        near = row[max(at - 1, 0) : at + 1]
+        best = min(near, key=lambda each: abs(each.t_obs - picture.t_obs), default=None)
+        if best and abs(best.t_obs - picture.t_obs) <= timedelta(seconds=tolerance):
+            path = picture.path
+            name = path.relative_to(folder) if path.is_relative_to(folder) else path
+            matched.append(Pair(picture, best, name.as_posix()))
+        else:
+            alone.append(picture)
+    return matched, alone
+
+
+def compare(pair: Pair, question: Question) -> Compared:
+    """Compare one image's events with the bright regions of its map.
+
+    Raises AstrodomeError when the image, its header or the map cannot be used.
+    """
+    path = pair.image.path
+    size = images.size_of(path)
+    view = images.header(path, size, pair.image.t_obs, question.meta)
+    chosen = [
+        record
+        for record in pair.records
+        if regions.observed(record, question.observatory, question.instrument)
+        and (question.any_channel or regions.in_channel(record, pair.image.wavelength))
+    ]
+    every = regions.events(chosen, question.outlines)
+    placed = regions.place(every, view, question.rotate)
+    shown = [each for each in placed if each.seen and each.has_area]
+    scores = maps.read(pair.map)
+    height, width = scores.scores.shape
+    predicted = [
+        shapely.transform(box, lambda points: points * (size[0] / width, size[1] / height))
+        for box in maps.bright(scores, question.detection)
+    ]
+    claimed = overlaps.union(predicted)
+    shapes = [each.shape for each in shown]
+    truth = overlaps.union(shapes)
+    both = overlaps.overlap(truth, claimed)
+    shares = overlaps.covered(shapes, claimed)
+    confirmed = sum(share > 0 for share in overlaps.covered(predicted, truth))
+    hidden = sum(not each.seen for each in placed)
+    row = {
+        "image": pair.name,
+        "iou": both.iou,
+        "n_hek_events": len(shown),
+        "n_predicted_events": len(predicted),
+        "precision": both.precision,
+        "recall": both.recall,
+        "n_hek_found": sum(share > 0 for share in shares),
+        "n_predicted_confirmed": confirmed,
+        "n_hek_without_area": len(every) - len(shown) - hidden,
+        "n_hek_behind_limb": hidden,
+        "hek_area_px2": both.events,
+        "predicted_area_px2": both.predicted,
+        "shared_area_px2": both.shared,
+        "t_obs": pair.image.t_obs.replace(tzinfo=UTC),
+        "wavelength": pair.image.wavelength,
+        "width_px": size[0],
+        "map": str(pair.map.path),
+        "map_offset_s": (pair.map.t_obs - pair.image.t_obs).total_seconds(),
+    }
+    events = [
+        {
+            "image": pair.name,
+            "kb_archivid": each.event.identity,
+            "event_type": each.event.event_type,
+            "label": each.event.label,
+            "area_px2": each.shape.area,
+            "covered": share,
+            "found": share > 0,
+        }
+        for each, share in zip(shown, shares, strict=True)
+    ]
+    types = [_of_type(code, pair.name, shown, events, claimed) for code in question.event_types]
+    return Compared(pair, size, placed, predicted, row, events, [row for row in types if row])
+
+
+def _of_type(
+    code: str,
+    name: str,
+    shown: Sequence[regions.Placed],
+    rows: Sequence[Mapping[str, Any]],
+    claimed: BaseGeometry,
+) -> dict[str, Any]:
+    """One type of event alone against all that is predicted; nothing when the image has none."""
+    own = [each.shape for each in shown if each.event.event_type == code]
+    if not own:
+        return {}
+    both = overlaps.overlap(overlaps.union(own), claimed)
+    found = sum(row["found"] for row in rows if row["event_type"] == code)
+    measures = {name: getattr(both, name) for name in MEASURES}
+    return {"image": name, "event_type": code, **measures, "events": len(own), "found": found}
+
+
+def analyze(
+    src_dir: Path,
+    sood_dir: Path,
+    out_dir: Path,
+    records: Records,
+    question: Question,
+    *,
+    wavelengths: Collection[int] = (),
+    tolerance: float = 180,
+    jobs: int = 0,
+) -> Analysis:
+    """Compare every image of ``src_dir`` with its map in ``sood_dir``, and write the tables.
+
+    They go to a folder within ``out_dir`` that is named by the time of the run: ``iou.csv``,
+    ``iou.parquet``, ``events.parquet``, ``types.parquet`` and ``summary.json``. The wavelengths
+    (angstrom) are those of the maps unless given. An image that cannot be compared is
+    named in the outcome. Raises AstrodomeError when there is nothing to compare.
+    """
+    for folder in (src_dir, sood_dir):
+        if not folder.is_dir():
+            raise AstrodomeError(f"There is no folder {folder}.", exit_code=2)
+    found = maps.find(sood_dir)
+    wanted = set(wavelengths) or {each.wavelength for each in found}
+    pictures = images.find(src_dir, wanted)
+    if not pictures:
+        waves = ", ".join(map(str, sorted(wanted)))
+        raise AstrodomeError(
+            f"There are no images at {waves} Å in {src_dir}.",
+            "They are called 2012-01-01T000000__171.jpeg, as sdo data download calls them.",
+        )
+    matched, alone = pairs(pictures, found, tolerance, src_dir)
+    outcome = compute.Outcome()
+    for picture in alone:
+        why = f"no map at {picture.wavelength} Å within {tolerance:g} s in {sood_dir}"
+        outcome.failed.append((str(picture.path), why))
+    compared: list[Compared] = []
+    work = _with_records(matched, records, question.event_types)
+    with console.progress("Comparing", len(matched), "images") as bar:
+        for done in compute.map(partial(compare, question=question), work, jobs=jobs, ordered=True):
+            bar.advance()
+            if done.value is None:
+                outcome.failed.append((str(done.item.image.path), done.error))
+            else:
+                compared.append(done.value)
+    outcome.done = len(compared)
+    used = {pair.map.path for pair in matched}
+    unused = [each for each in found if each.wavelength in wanted and each.path not in used]
+    summary = summarize(compared, question.event_types)
+    target = run_folder(out_dir)
+    about = {
+        "src_dir": str(src_dir.absolute()),
+        "sood_dir": str(sood_dir.absolute()),
+        "tolerance_s": tolerance,
+        "question": question_as_dict(question),
+        "written": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    write_tables(target, compared, summary | {"failed": outcome.as_dict()["failed"]}, about)
+    return Analysis(target, compared, summary, outcome, unused)
+
+
+def question_as_dict(question: Question) -> dict[str, Any]:
+    """How the analysis was asked, as plain values."""
+    return {
+        "event_types": list(question.event_types),
+        "observatory": question.observatory,
+        "instrument": question.instrument,
+        "any_channel": question.any_channel,
+        "outlines": question.outlines,
+        "rotate": question.rotate,
+        **question.detection.model_dump(),
+    }
+
+
+def _with_records(
+    matched: Iterable[Pair], records: Records, event_types: Sequence[str]
+) -> Iterator[Pair]:
+    """The pairs with the events of their time; asked for one by one, as the work goes on."""
+    for pair in matched:
+        t_obs = pair.image.t_obs
+        served = records(t_obs - regions.AROUND, t_obs + regions.AROUND, event_types)
+        yield replace(pair, records=tuple(map(regions.needed, served)))
+
+
+def summarize(compared: Sequence[Compared], event_types: Sequence[str]) -> dict[str, Any]:
+    """Mean, median and spread of all images, and of each type of event and wavelength alone.
+
+    ``images_with_neither`` counts those without events and regions, whose IoU is 1.
+    """
+    rows = [each.row for each in compared]
+    types = [row for each in compared for row in each.types]
+    by_type = {}
+    for code in event_types:
+        own = [row for row in types if row["event_type"] == code]
+        events = sum(row["events"] for row in own)
+        found = sum(row["found"] for row in own)
+        share = found / events if events else None
+        counts = {"images": len(own), "events": events, "found": found, "found_share": share}
+        by_type[code] = counts | {name: spread(row[name] for row in own) for name in MEASURES}
+    waves = sorted({row["wavelength"] for row in rows})
+    with_events = [row["iou"] for row in rows if row["n_hek_events"]]
+    neither = [row for row in rows if not row["n_hek_events"] and not row["n_predicted_events"]]
+    return {
+        "images": len(rows),
+        "images_with_events": len(with_events),
+        "images_with_neither": len(neither),
+        "hek_events": sum(row["n_hek_events"] for row in rows),
+        "hek_found": sum(row["n_hek_found"] for row in rows),
+        "predicted_events": sum(row["n_predicted_events"] for row in rows),
+        "predicted_confirmed": sum(row["n_predicted_confirmed"] for row in rows),
+        **{name: spread(row[name] for row in rows) for name in MEASURES},
+        "iou_with_events": spread(with_events),
+        "by_event_type": by_type,
+        "by_wavelength": {
+            str(wave): {
+                name: spread(row[name] for row in rows if row["wavelength"] == wave)
+                for name in MEASURES
+            }
+            for wave in waves
+        },
+    }
+
+
+def spread(values: Iterable[float | None]) -> dict[str, Any]:
+    """Count, mean, median, standard deviation, least and largest of what is there."""
+    known = [value for value in values if value is not None]
+    if not known:
+        return {"n": 0, **dict.fromkeys(("mean", "median", "std", "min", "max"))}
+    return {
+        "n": len(known),
+        "mean": fmean(known),
+        "median": median(known),
+        "std": pstdev(known),
+        "min": min(known),
+        "max": max(known),
+    }
+
+
+def run_folder(out_dir: Path) -> Path:
+    """A new folder in ``out_dir`` that is named by the time (UTC)."""
+    stem = datetime.now(UTC).strftime("%Y-%m-%dT%H%M%S")
+    for number in range(1000):
+        folder = out_dir / (f"{stem}-{number}" if number else stem)
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        return folder
+    raise AstrodomeError(f"{out_dir} is full of folders of this second.")
+
+
+def write_tables(
+    folder: Path,
+    compared: Sequence[Compared],
+    summary: Mapping[str, Any],
+    about: Mapping[str, Any],
+) -> None:
+    """Write the tables of a run, each whole."""
+    import json
+
+    rows = [each.row for each in compared]
+    text = io.StringIO()
+    table = csv.DictWriter(text, TABLE.names, lineterminator="\n")
+    table.writeheader()
+    for row in rows:
+        table.writerow(row | {"t_obs": f"{row['t_obs']:%Y-%m-%dT%H:%M:%S}"})
+    files.write_text(folder / "iou.csv", text.getvalue())
+    for name, schema, found in (
+        ("iou", TABLE, rows),
+        ("events", EVENTS, [row for each in compared for row in each.events]),
+        ("types", TYPES, [row for each in compared for row in each.types]),
+    ):
+        built = pa.Table.from_pylist(found, schema=schema)
+        files.write_parquet(folder / f"{name}.parquet", built, about)
+    document = {**about, **summary}
+    files.write_text(folder / "summary.json", json.dumps(document, indent=1, default=str) + "\n")
