@@ -41,8 +41,13 @@ class Twin:
     """Serve ``answer(request)`` on loopback; faults queued by :meth:`misbehave` come first.
 
     Faults: a status (``"500"``, ``"429"``, ``"429 after 1"``), ``"reset"``, ``"never"``,
-    ``"drip"``, ``"cut"``, ``"html"``, ``"loop"`` (redirects to itself).
+    ``"drip"``, ``"cut"``, ``"html"``, ``"loop"`` (redirects to itself), ``"lost"`` (does what
+    was asked, then breaks off). ``choose(request)`` gives those of requests that none is queued
+    for; ``latency`` is how long (s) every answer takes.
     """
+
+    choose: Callable[[Request], str] = staticmethod(lambda request: "")
+    latency = 0.0
 
     def __init__(self, answer: Callable[[Request], Answer]) -> None:
         self.answer = answer
@@ -53,6 +58,7 @@ class Twin:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
 
             def handle_one_request(self) -> None:
                 try:
@@ -63,7 +69,7 @@ class Twin:
             def serve(self) -> None:
                 twin.serve(self)
 
-            do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = serve
+            do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = serve
 
             def log_message(self, format: str, *args: Any) -> None:
                 pass
@@ -108,7 +114,9 @@ class Twin:
         if fault == "never":
             self.stopping.wait(60)
             handler.close_connection = True
-        elif fault == "reset":
+        elif fault in ("reset", "lost"):
+            if fault == "lost":
+                self.answer(request)
             linger = struct.pack("ii", 1, 0)
             handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
             handler.connection.close()

@@ -32,7 +32,7 @@ class Manual(Switched):
             typed, equals, value = arg.partition("=")
             name = "--" + typed.lstrip("-").replace("_", "-")
             option = options.get(name) if typed.startswith("-") and len(typed) > 2 else None
-            if option is None or typed in option.opts and not getattr(option, "multiple", False):
+            if option is None:
                 yield arg
                 continue
             if not getattr(option, "multiple", False):

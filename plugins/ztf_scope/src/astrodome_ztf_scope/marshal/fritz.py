@@ -219,12 +219,8 @@ class Fritz:
         self._pace.wait()
         try:
             answer = self._session.request(method, self._url + path, json=body)
-        except requests.ConnectTimeout as error:
-            raise Unreachable(
-                f"{SERVICE} at {self.address} cannot be reached: {_why(error)}."
-            ) from None
         except requests.RequestException as error:
-            if "NewConnectionError" in repr(error):
+            if isinstance(error, requests.ConnectTimeout) or "NewConnectionError" in repr(error):
                 why = f"{SERVICE} at {self.address} cannot be reached: {_why(error)}."
                 raise Unreachable(why) from None
             raise Unsure(f"{SERVICE} broke off at {method} {path}: {_why(error)}.") from None
@@ -232,7 +228,7 @@ class Fritz:
         status = answer.status_code
         if status == 429:
             raise Busy(f"{SERVICE} asks for fewer requests.", _after(answer, self._longest))
-        if status >= 500 or document is None and status < 400:
+        if status >= 500 or (document is None and status < 400):
             raise Unsure(f"{SERVICE} answered {status} to {method} {path}, not in its own words.")
         return self._data(answer, document, path)
 

@@ -1,0 +1,1 @@
+"""Classifications: from a marshal to a table, and from a table to a marshal."""

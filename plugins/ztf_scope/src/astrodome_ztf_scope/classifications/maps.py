@@ -1,0 +1,76 @@
+"""Taxonomy maps: labels of a data set, and the classes that they are on the marshal."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from astrodome import AstrodomeError
+
+BUILT_IN = Path(__file__).with_name("maps.json")
+NONE = "None"
+"""The class of a label that the marshal has no class for."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """A class of a taxonomy on the marshal."""
+
+    name: str
+    taxonomy_id: int
+
+
+def read(which: str, taxonomy_id: int | None = None) -> dict[str, Target | None]:
+    """The map in a JSON file, or a built-in one: ``golden`` or ``tags``.
+
+    ``{"label": "class"}`` with one ``taxonomy_id`` for all, or ``{"label": {"fritz_label":
+    "class", "taxonomy_id": 1012}}``; None for a label that has no class there. A ``taxonomy_id``
+    goes before those of the file. Raises AstrodomeError that names the file and the label.
+    """
+    document, origin = _document(which)
+    found: dict[str, Target | None] = {}
+    for label, entry in document.items():
+        if isinstance(entry, Mapping):
+            name, number = entry.get("fritz_label"), entry.get("taxonomy_id")
+        else:
+            name, number = entry, None
+        if name is None or str(name) == NONE:
+            found[label] = None
+            continue
+        number = taxonomy_id if taxonomy_id is not None else number
+        if not isinstance(number, int) or not isinstance(name, str):
+            raise AstrodomeError(
+                f"{origin}: '{label}' has no taxonomy.",
+                "Give --taxonomy-id, or write fritz_label and taxonomy_id for each label.",
+                exit_code=2,
+            )
+        found[label] = Target(name, number)
+    return found
+
+
+def has_taxonomies(which: str) -> bool:
+    """Whether the map names a taxonomy for each label, as those of SCoPe 0.9.5 do."""
+    document, _ = _document(which)
+    return all(isinstance(entry, Mapping) for entry in document.values())
+
+
+def _document(which: str) -> tuple[dict[str, Any], str]:
+    built_in: dict[str, dict[str, Any]] = json.loads(BUILT_IN.read_text("utf-8"))
+    path = Path(which)
+    if not path.is_file() and which in built_in:
+        return built_in[which], f"the map '{which}'"
+    if not path.is_file():
+        known = ", ".join(built_in)
+        raise AstrodomeError(
+            f"There is no taxonomy map {which}.", f"A JSON file, or one of {known}.", exit_code=2
+        )
+    try:
+        document = json.loads(path.read_text("utf-8"))
+    except ValueError as error:
+        raise AstrodomeError(f"{path} is not valid JSON: {error}.") from error
+    if not isinstance(document, dict) or not document:
+        raise AstrodomeError(f"{path} should map labels to classes.", '{"label": "class"}')
+    return document, str(path)
