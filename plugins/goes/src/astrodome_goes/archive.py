@@ -1,4 +1,7 @@
-"""Files of the archives of GOES XRS data, read through sunpy into samples."""
+"""Files of the archives of GOES XRS data, read through sunpy into samples.
+
+Files of the older tool's CSV tree are read too, by :mod:`astrodome_goes.csvtree`.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ from astrodome import AstrodomeError
 from astropy.io import fits
 from sunpy.timeseries import TimeSeries
 
+from . import csvtree
 from .samples import DTYPE, NO_FLAGS, PRODUCTS, Samples
 
 TITLES = {
@@ -37,7 +41,7 @@ FIRST_LIGHT = np.datetime64("1974-07-01")
 
 
 def read(path: Path, satellite: int = 0) -> Samples:
-    """The samples of one file: FITS of NASA, or any netCDF of NOAA that sunpy reads.
+    """The samples of one file: FITS of NASA, any netCDF of NOAA that sunpy reads, or CSV.
 
     ``satellite`` is the GOES number, for files that do not say it. The quality
     columns keep only the flags that make a sample unfit, so that 0 is good whatever the
@@ -57,6 +61,8 @@ def read(path: Path, satellite: int = 0) -> Samples:
             f"{path} is a web page, not data; archives answer so when they limit the rate.",
             "Fetch it again later.",
         )
+    if path.suffix.lower() == ".csv":
+        return csvtree.read(path, satellite)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of leap seconds, which become 23:59:59.999

@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
-from astrodome import compute, console, times
+from astrodome import AstrodomeError, compute, console, settings, times
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import numpy as np
 
+    from .flares import Flare
     from .store import Store
 
 app = typer.Typer(help="GOES soft X-ray flux and flares.", no_args_is_help=True)
@@ -19,39 +22,127 @@ app = typer.Typer(help="GOES soft X-ray flux and flares.", no_args_is_help=True)
 Folder = Annotated[
     Path | None,
     typer.Option(
-        "--store", "--cache-dir", help="Folder of the GOES store [goes in the folder of --home]."
+        "--store",
+        "--cache-dir",
+        help="Folder of the GOES store [setting goes.store, or goes in the folder of --home].",
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+Csv = Annotated[
+    bool,
+    typer.Option("--csv", help="Write the CSV tree of the older tool too: goes_cache/2011/6/…"),
+]
 
 
 def _time(help: str) -> Any:
     return typer.Option(parser=times.utc, metavar="TIME", help=f"{help} (UTC, ISO 8601).")
 
 
+Start = Annotated[datetime | None, _time("From when on")]
+End = Annotated[datetime | None, _time("Until when")]
+
+
+@app.command()
+def download(
+    start: Annotated[datetime, _time("First day")] = datetime(2012, 12, 1),
+    end: Annotated[datetime, _time("Last day, which is included")] = datetime(2012, 12, 31, 23, 59),
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "--store",
+            help="Folder of the GOES store [setting goes.store, or goes in the folder of --home].",
+        ),
+    ] = None,
+    satellite: Annotated[
+        str,
+        typer.Option(
+            metavar="primary|NUMBER",
+            help="primary: the highest-numbered GOES that has the day; or the number of one.",
+        ),
+    ] = "primary",
+    resolution: Annotated[
+        str,
+        typer.Option(
+            metavar="1m|1s",
+            help="Minute averages, or all samples (1 s; 2 or 3 s up to GOES 15). "
+            "Before March 2001 the archive has 3 s only.",
+        ),
+    ] = "1m",
+    jobs: Annotated[int, typer.Option(min=1, max=32, help="Files that are fetched at a time.")] = 5,
+    csv: Csv = False,
+    as_json: Json = False,
+) -> None:
+    """Bring days of the archives of NASA and NOAA into the store, month by month.
+
+    The same command again fetches only what is missing, also after it was stopped or
+    months have failed.
+    """
+    number = _satellite(satellite)
+    if resolution not in ("1m", "1s"):
+        raise AstrodomeError(
+            f"There is no resolution '{resolution}'.", "Write 1m or 1s.", exit_code=2
+        )
+    if end < start:
+        raise AstrodomeError(
+            f"The end {end.isoformat()} lies before the start {start.isoformat()}.", exit_code=2
+        )
+    from .client import Client
+    from .download import Order, download
+    from .settings import GoesSettings
+
+    target = _store(output)
+    first, last = start.date(), end.date()
+    client = Client(settings.section("goes", GoesSettings))
+    with console.progress("Downloading", (last - first).days + 1, "days") as bar:
+        outcome = download(
+            target, client, first, last, Order(number, resolution, jobs), bar.advance
+        )
+    if outcome.missing:
+        console.note(f"The archives have no file for {_days(outcome.missing)}.")
+    if csv:
+        _write_csv(target, first, last)
+    console.finish(outcome, "downloaded", "months", as_json=as_json)
+
+
 @app.command("import")
 def import_files(
     paths: Annotated[
-        list[Path], typer.Argument(metavar="FILE...", help="XRS files: FITS or netCDF.")
+        list[Path],
+        typer.Argument(
+            metavar="FILE...", help="XRS files (FITS, netCDF, CSV of the older tool), or folders."
+        ),
     ],
     store: Folder = None,
     satellite: Annotated[
         int, typer.Option(min=0, max=99, help="GOES number, for files that do not say it.")
     ] = 0,
     jobs: Annotated[int, typer.Option(min=0, help="Processes that read; 0: one a core.")] = 0,
+    csv: Csv = False,
     as_json: Json = False,
 ) -> None:
-    """Bring files of the XRS archives (NASA FITS, NOAA netCDF) into the store."""
-    from .ingest import ingest
+    """Bring files into the store: NASA's FITS, NOAA's netCDF, the older tool's CSV tree."""
+    from .ingest import expanded, ingest
 
-    with console.progress("Importing", len(paths), "files") as bar:
-        outcome = ingest(_store(store), paths, satellite, jobs, bar.advance)
+    found = expanded(paths)
+    target = _store(store)
+    with console.progress("Importing", len(found), "files") as bar:
+        outcome = ingest(target, found, satellite, jobs, bar.advance)
+    if csv and outcome.done:
+        _write_csv(target)
     console.finish(outcome, "imported", "files", as_json=as_json)
 
 
 @app.command()
 def get(
-    timestamp: Annotated[list[datetime], _time("When; may be given more than once")],
+    timestamp: Annotated[list[datetime] | None, _time("When; may be given more than once")] = None,
+    from_file: Annotated[
+        Path | None,
+        typer.Option(help="File of times (UTC, ISO 8601): one a line, or a column of a CSV file."),
+    ] = None,
+    column: Annotated[
+        str, typer.Option(help="The column of that file [timestamp, time, t_obs, date …].")
+    ] = "",
     store: Folder = None,
     max_diff: Annotated[
         float, typer.Option(help="Farthest sample that still answers, in seconds.")
@@ -59,18 +150,28 @@ def get(
     as_json: Json = False,
 ) -> None:
     """Show the good sample nearest to a time: flux (W/m2), class, quality, satellite."""
+    if not timestamp and from_file is None:
+        raise AstrodomeError(
+            "No time was given.", "Add --timestamp TIME or --from-file FILE.", exit_code=2
+        )
     from .lookup import nearest
     from .times import as_array
 
     outcome, rows = compute.Outcome(), []
-    samples, distances = nearest(_store(store), as_array(timestamp), max_diff)
-    for wanted, sample, distance in zip(timestamp, samples, distances.tolist(), strict=True):
+    wanted = list(timestamp or [])
+    for name, time in _listed(from_file, column) if from_file else ():
+        if time is None:
+            outcome.failed.append((name, "is no time"))
+        else:
+            wanted.append(time)
+    samples, distances = nearest(_store(store), as_array(wanted), max_diff)
+    for time, sample, distance in zip(wanted, samples, distances.tolist(), strict=True):
         if distance > max_diff:
             why = f"no good sample within {max_diff:g} s"
-            outcome.failed.append((wanted.isoformat(), why))
+            outcome.failed.append((time.isoformat(), why))
             continue
         outcome.done += 1
-        rows.append({"timestamp": wanted.isoformat(), **_row(sample), "distance_s": distance})
+        rows.append({"timestamp": time.isoformat(), **_row(sample), "distance_s": distance})
     console.show(rows, as_json=as_json)
     if outcome.failed:
         console.finish(outcome, "found", "samples")
@@ -100,17 +201,104 @@ def flares(
     ]
     if limit:
         found = sorted(found, key=lambda flare: -flare.flux)[:limit]
-    rows = [
-        {
-            "start": _minute(flare.start),
-            "peak": _minute(flare.peak),
-            "end": _minute(flare.end),
-            "class": flare.flare_class,
-            "flux_W_m2": flare.flux,
-        }
-        for flare in found
-    ]
-    console.show(rows, columns=("start", "peak", "end", "class", "flux_W_m2"), as_json=as_json)
+    columns = ("start", "peak", "end", "class", "flux_W_m2")
+    console.show(map(_flare, found), columns=columns, as_json=as_json)
+
+
+@app.command()
+def info(
+    start: Start = None,
+    end: End = None,
+    min_gap: Annotated[
+        float, typer.Option(min=0, help="Shortest gap to show, in minutes without a good sample.")
+    ] = 10.0,
+    limit: Annotated[
+        int, typer.Option(min=0, help="Show only that many gaps, the longest; --json has them all.")
+    ] = 10,
+    store: Folder = None,
+    as_json: Json = False,
+) -> None:
+    """Show what the store holds: times (UTC), samples, satellites and gaps."""
+    from .coverage import coverage
+    from .times import as_scalar
+
+    found = coverage(_store(store), as_scalar(start), as_scalar(end), min_gap)
+    if as_json:
+        console.show_json(found)
+        return
+    gaps, satellites = found.pop("gaps"), found.pop("satellites")
+    console.show_one({**found, "gaps": len(gaps)}, title="GOES store")
+    console.show(satellites, title="Satellites")
+    longest = sorted(gaps, key=lambda gap: -gap["minutes"])[:limit]
+    console.show(longest, title=f"Gaps, the longest {len(longest)} of {len(gaps)}")
+
+
+@app.command()
+def plot(
+    start: Start = None,
+    end: End = None,
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="Picture to write: .png or .svg (or .pdf).")
+    ] = Path("goes.png"),
+    min_class: Annotated[str, typer.Option(help="Smallest flare to mark.")] = "C1.0",
+    events: Annotated[
+        bool, typer.Option("--events", help="Draw the flares of the event catalogue above.")
+    ] = False,
+    store: Folder = None,
+    as_json: Json = False,
+) -> None:
+    """Draw both channels (W/m2) with the flare classes, the flares and, on request, HEK's."""
+    from . import plots
+    from .classes import class_flux
+    from .times import as_scalar
+
+    picture = plots.plot(
+        _store(store),
+        out.expanduser(),
+        as_scalar(start),
+        as_scalar(end),
+        least=class_flux(min_class),
+        events=plots.catalogued if events else None,
+    )
+    if as_json:
+        console.show_json(picture)
+    else:
+        console.note(f"{out}: {picture['samples']} samples, {len(picture['flares'])} flares.")
+        for name, why in picture["left_out"]:
+            console.note(f"  left out  {name}: {why}")
+
+
+def _satellite(text: str) -> int:
+    if text.strip().lower() == "primary":
+        return 0
+    number = text.strip().lower().removeprefix("goes").strip("- ")
+    if not number.isascii() or not number.isdigit() or not 1 <= int(number) <= 99:
+        raise AstrodomeError(
+            f"'{text}' is no satellite.", "Write primary, or a number such as 16.", exit_code=2
+        )
+    return int(number)
+
+
+def _listed(path: Path, column: str) -> Iterable[tuple[str, datetime | None]]:
+    from . import timesfile
+
+    for line in timesfile.read(path.expanduser(), column):
+        yield f"{path}, line {line.number}: '{line.text[:80]}'", line.time
+
+
+def _write_csv(store: Store, first: Any = None, last: Any = None) -> None:
+    from . import csvtree
+    from .times import as_month
+
+    lowest, highest = as_month(first), as_month(last)
+    for month, path in store.months().items():
+        if (lowest is None or month >= lowest) and (highest is None or month <= highest):
+            csvtree.write(path, store.folder)
+
+
+def _days(days: list[Any]) -> str:
+    shown = ", ".join(day.isoformat() for day in days[:5])
+    return shown + (f" and {len(days) - 5} days more" if len(days) > 5 else "")
 
 
 def _row(sample: np.void) -> dict[str, Any]:
@@ -124,8 +312,18 @@ def _row(sample: np.void) -> dict[str, Any]:
         "xrsb_W_m2": xrsb,
         "xrsa_W_m2": xrsa,
         "quality": None if quality == NO_FLAGS else quality,
-        "satellite": satellite,
+        "satellite": satellite or None,
         "product": PRODUCTS[product],
+    }
+
+
+def _flare(flare: Flare) -> dict[str, Any]:
+    return {
+        "start": _minute(flare.start),
+        "peak": _minute(flare.peak),
+        "end": _minute(flare.end),
+        "class": flare.flare_class,
+        "flux_W_m2": flare.flux,
     }
 
 

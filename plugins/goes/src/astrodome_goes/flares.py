@@ -58,13 +58,9 @@ def minute_means(
     store: Store, start: np.datetime64 | None = None, end: np.datetime64 | None = None
 ) -> tuple[Times, NDArray[np.float64]]:
     """Mean flux (W/m2) of the good samples of every minute between two times (UTC) that has any."""
-    lowest = np.datetime64("0000") if start is None else start
-    highest = np.datetime64("9999") if end is None else end
-    months = [m for m in store.months() if lowest.astype("M8[M]") <= m <= highest.astype("M8[M]")]
     parts = []
-    for month in store.read(months):
-        inside = (month["timestamp"] >= lowest) & (month["timestamp"] <= highest)
-        usable = month[inside & good(month)]
+    for month in store.within(start, end):
+        usable = month[good(month)]
         if len(usable):
             minutes = usable["timestamp"].astype("M8[m]")
             first = starts(minutes)

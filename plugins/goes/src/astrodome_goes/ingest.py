@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
 import numpy as np
-from astrodome import compute
+from astrodome import AstrodomeError, compute
 
 from . import archive
 from .samples import Samples
@@ -15,6 +15,29 @@ from .store import Store
 
 BATCH = 2_000_000
 """Rows that are read before the months they belong to are written."""
+
+
+ENDINGS = (".csv", ".nc", ".fits", ".fits.gz", ".fit")
+"""Of the files that are taken from a folder."""
+
+
+def expanded(paths: Iterable[Path]) -> list[Path]:
+    """The paths, with each folder replaced by the files in it and below, in order of names.
+
+    Raises AstrodomeError for a folder without any.
+    """
+    found: list[Path] = []
+    for path in paths:
+        if not path.is_dir():
+            found.append(path)
+            continue
+        inside = sorted(p for p in path.rglob("*") if p.name.lower().endswith(ENDINGS))
+        if not inside:
+            raise AstrodomeError(
+                f"The folder {path} holds no XRS files.", f"They end in {', '.join(ENDINGS)}."
+            )
+        found += inside
+    return found
 
 
 def ingest(

@@ -6,7 +6,7 @@ import numpy as np
 from astrodome import AstrodomeError
 from numpy.typing import NDArray
 
-from .samples import DTYPE, Samples, Times, good
+from .samples import DTYPE, Samples, Times
 from .store import Store
 
 MAX_DIFF = 60.0
@@ -32,23 +32,19 @@ def nearest(
     reach = np.timedelta64(round(max_diff * 1e6), "us")
     found = np.zeros(len(times), DTYPE)
     distance = np.full(len(times), np.inf)
-    known = times[~np.isnat(times)]
-    for month in store.read(np.unique(np.r_[known - reach, known + reach].astype("M8[M]"))):
-        usable = month[good(month)]
-        if not len(usable):
+    order = np.argsort(times)
+    order = order[: len(times) - np.count_nonzero(np.isnat(times))]
+    known = times[order]
+    months = np.unique(np.r_[known - reach, known + reach].astype("M8[M]"))
+    for month in store.indices(months):
+        if not len(month):
             continue
-        samples = np.ascontiguousarray(usable["timestamp"])
-        which = np.flatnonzero((times >= samples[0] - reach) & (times <= samples[-1] + reach))
-        index = _closest(samples, times[which])
-        gap = np.abs(samples[index] - times[which]) / np.timedelta64(1, "s")
+        first, last = month.span()
+        inside = slice(*np.searchsorted(known, [first - reach, last + reach + 1]))
+        wanted, which = known[inside], order[inside]
+        index = month.nearest(wanted)
+        gap = np.abs(month.times(index) - wanted) / np.timedelta64(1, "s")
         closer = (gap <= max_diff) & (gap < distance[which])
-        found[which[closer]] = usable[index[closer]]
+        found[which[closer]] = month.samples(index[closer])
         distance[which[closer]] = gap[closer]
     return found, distance
-
-
-def _closest(samples: Times, times: Times) -> NDArray[np.intp]:
-    """Indices of the samples (in order, at least one) that are nearest to the times."""
-    after = np.searchsorted(samples, times).clip(0, len(samples) - 1)
-    before = (after - 1).clip(0)
-    return np.where(times - samples[before] <= np.abs(samples[after] - times), before, after)

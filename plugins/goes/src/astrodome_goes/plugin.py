@@ -10,7 +10,11 @@ from astrodome import CommandSpec, SourceSpec, hookimpl
 @hookimpl
 def register_commands() -> Iterable[CommandSpec]:
     yield CommandSpec(
-        "goes", "astrodome_goes.cli:app", help="GOES soft X-ray flux and flares.", panel="Data"
+        "goes",
+        "astrodome_goes.cli:app",
+        help="GOES soft X-ray flux and flares.",
+        panel="Data",
+        settings="astrodome_goes.settings:GoesSettings",
     )
 
 

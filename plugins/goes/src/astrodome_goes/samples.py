@@ -12,15 +12,15 @@ DTYPE = np.dtype(
         ("xrsb", "f4"),  # 1-8 angstrom, W/m2
         ("xrsa_quality", "i4"),  # 0 good, NO_FLAGS where the file has no flags
         ("xrsb_quality", "i4"),
-        ("satellite", "u1"),  # GOES number
+        ("satellite", "u1"),  # GOES number, 0 where it is not known
         ("product", "u1"),  # index into PRODUCTS
     ]
 )
 NO_FLAGS = -1
-PRODUCTS = ("fits", "netcdf", "gxrs-l2-irrad", "xrsf-l2-avg1m", "xrsf-l2-flx1s")
+PRODUCTS = ("csv", "fits", "netcdf", "gxrs-l2-irrad", "xrsf-l2-avg1m", "xrsf-l2-flx1s")
 """What the archives offer, the preferred last. ``fits`` (NASA, GOES 15 and older) has operational
 fluxes: those of GOES 8-15 carry the factors 0.85 (xrsa) and 0.7 (xrsb), which the science
-products of NOAA, all the others, do without."""
+products of NOAA, all the others, do without. ``csv`` is the tree of the older tool."""
 
 Samples = NDArray[np.void]
 """Records of ``DTYPE``, shape (N,)."""

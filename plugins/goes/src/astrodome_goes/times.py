@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -23,3 +23,10 @@ def as_scalar(time: datetime | None) -> np.datetime64 | None:
     import numpy as np
 
     return None if time is None else np.datetime64(time, "us")
+
+
+def as_month(day: date | None) -> np.datetime64 | None:
+    """The month of a day as datetime64[M]."""
+    import numpy as np
+
+    return None if day is None else np.datetime64(f"{day:%Y-%m}", "M")

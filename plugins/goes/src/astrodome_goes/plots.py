@@ -1,0 +1,263 @@
+"""A picture of the X-ray flux: both channels, flare classes, flares, catalogued events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from astrodome import AstrodomeError, files, sources, times
+from matplotlib import dates as mdates
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
+from numpy.typing import NDArray
+
+from . import flares as search
+from .classes import DECADES
+from .flares import Flare
+from .samples import Samples, Times, good
+from .store import Store
+
+FORMATS = (".png", ".svg", ".pdf")
+POINTS = 3000
+"""Most points of a line; of more samples the highest of each interval is drawn."""
+LABELS = 12
+"""Most flares with their class written at them, the largest."""
+COLOURS = {"xrsb": "#b2182b", "xrsa": "#2166ac"}
+NAMES = {"xrsb": "1–8 Å (xrsb)", "xrsa": "0.5–4 Å (xrsa)"}
+SHADES = ("#ffffff", "#f2f2f2")
+CATALOGUED = "#4d9221"
+
+Catalogue = Callable[[datetime, datetime], Sequence[Mapping[str, Any]]]
+"""Gives the records of the flares between two UTC times, with the names of HEK's fields."""
+
+
+def catalogued(start: datetime, end: datetime) -> Sequence[Mapping[str, Any]]:
+    """The flares of whichever plugin provides a catalogue of events.
+
+    Raises AstrodomeError when none is installed, or its store is empty.
+    """
+    records: Sequence[Mapping[str, Any]] = sources.get("events").search(start, end, ["FL"])
+    return records
+
+
+def plot(
+    store: Store,
+    path: Path,
+    start: np.datetime64 | None = None,
+    end: np.datetime64 | None = None,
+    *,
+    least: float = 1e-6,
+    events: Catalogue | None = None,
+) -> dict[str, Any]:
+    """Draw the good samples in start <= time <= end (UTC, datetime64[us]) into a file.
+
+    Marks the flares whose peak reaches ``least`` (W/m2) and, above the curve, the flares of a
+    catalogue. Returns what was drawn as plain values. Raises AstrodomeError when there
+    are no data, or the file's ending is none of ``FORMATS``.
+    """
+    if path.suffix.lower() not in FORMATS:
+        raise AstrodomeError(
+            f"'{path.name}' does not say which kind of picture.",
+            f"End the name in {' or '.join(FORMATS)}.",
+            exit_code=2,
+        )
+    samples = store.window(start, end)
+    first = samples["timestamp"][0] if start is None else start
+    last = samples["timestamp"][-1] if end is None else end
+    found = [flare for flare in search.flares(store, first, last) if flare.flux >= least]
+    figure = Figure(figsize=(12, 6.5), layout="constrained")
+    axes = figure.add_subplot()
+    _classes(axes)
+    interval = max(_channel(axes, samples, name, first, last) for name in ("xrsa", "xrsb"))
+    _flares(axes, found)
+    records, left_out = _events(axes, events, first, last) if events else ([], [])
+    _frame(axes, samples, first, last, interval)
+    with files.replacing(path) as part:
+        figure.savefig(part, dpi=120, format=path.suffix[1:].lower())
+    return {
+        "file": str(path),
+        "start": first.item(),
+        "end": last.item(),
+        "samples": len(samples),
+        "flares": [{"peak": f"{f.peak}:00", "class": f.flare_class} for f in found],
+        "catalogue": records,
+        "left_out": left_out,
+    }
+
+
+def _classes(axes: Axes) -> None:
+    for number, (letter, flux) in enumerate(DECADES.items()):
+        axes.axhspan(flux, flux * 10, color=SHADES[number % 2], lw=0, zorder=0)
+        axes.text(
+            1.012,
+            flux * 10**0.5,
+            letter,
+            transform=axes.get_yaxis_transform(),
+            ha="left",
+            va="center",
+            fontweight="bold",
+            color="0.35",
+        )
+
+
+def _channel(
+    axes: Axes, samples: Samples, name: str, first: np.datetime64, last: np.datetime64
+) -> float:
+    """Draw one channel; returns the seconds of an interval of which the highest is drawn, or 0."""
+    flags = samples[f"{name}_quality"]
+    usable = samples[(flags <= 0) & (samples[name] > 0)]
+    moments, flux = usable["timestamp"], usable[name].astype(np.float64)
+    step = 0.0
+    if len(flux) > POINTS:
+        step = float((last - first) / np.timedelta64(1, "s")) / POINTS
+        moments, flux = _highest(moments, flux, step)
+    if len(flux):
+        moments, flux = _broken(moments, flux, step)
+    axes.plot(moments, flux, color=COLOURS[name], lw=0.9, label=NAMES[name], zorder=3)
+    return step
+
+
+def _highest(
+    moments: Times, flux: NDArray[np.float64], step: float
+) -> tuple[Times, NDArray[np.float64]]:
+    """The highest flux of each interval of ``step`` seconds, at its own time."""
+    interval = ((moments - moments[0]) / np.timedelta64(1, "s") // step).astype(np.int64)
+    first = np.flatnonzero(np.r_[True, interval[1:] != interval[:-1]])
+    highest = np.maximum.reduceat(flux, first)
+    order = np.flatnonzero(flux == np.repeat(highest, np.diff(np.r_[first, len(flux)])))
+    chosen = order[np.r_[True, np.diff(interval[order]) > 0]]
+    return moments[chosen], flux[chosen]
+
+
+def _broken(
+    moments: Times, flux: NDArray[np.float64], step: float
+) -> tuple[Times, NDArray[np.float64]]:
+    """The curve with a break in each gap of over 5 minutes and 3 steps: no line bridges it."""
+    seconds = np.diff(moments) / np.timedelta64(1, "s")
+    gaps = np.flatnonzero(seconds > max(300.0, 3 * step)) + 1
+    return np.insert(moments, gaps, moments[gaps - 1]), np.insert(flux, gaps, np.nan)
+
+
+def _flares(axes: Axes, found: list[Flare]) -> None:
+    if not found:
+        return
+    peaks = [flare.peak for flare in found]
+    axes.plot(
+        np.array(peaks, "M8[us]"),
+        [flare.flux * 1.25 for flare in found],
+        ls="",
+        marker="v",
+        ms=5,
+        color="black",
+        label=f"flares ({len(found)})",
+        zorder=5,
+    )
+    for flare in _labelled(found):
+        axes.annotate(
+            flare.flare_class,
+            (mdates.date2num(flare.peak.astype("M8[us]")), flare.flux * 1.25),
+            xytext=(0, 6),
+            textcoords="offset points",
+            ha="center",
+            fontsize=8,
+            zorder=6,
+        )
+    for flare in found:
+        if flare.end is not None:
+            axes.axvspan(
+                mdates.date2num(flare.start.astype("M8[us]")),
+                mdates.date2num(flare.end.astype("M8[us]")),
+                color="#fdae61",
+                alpha=0.25,
+                lw=0,
+                zorder=1,
+            )
+
+
+def _labelled(found: list[Flare]) -> list[Flare]:
+    """The largest flares, without those so near to a larger one that their labels would meet."""
+    width = (found[-1].peak - found[0].peak) * 0.03
+    chosen: list[Flare] = []
+    for flare in sorted(found, key=lambda flare: -flare.flux):
+        if all(abs(flare.peak - other.peak) >= width for other in chosen):
+            chosen.append(flare)
+    return chosen[:LABELS]
+
+
+def _events(
+    axes: Axes, events: Catalogue, first: np.datetime64, last: np.datetime64
+) -> tuple[list[dict[str, Any]], list[tuple[str, str]]]:
+    """Draw a bar from start to end of each record, and its class; what has no times is named."""
+    drawn: list[dict[str, Any]] = []
+    left_out: list[tuple[str, str]] = []
+    height = axes.get_xaxis_transform()
+    for record in events(first.item(), last.item()):
+        name = str(record.get("kb_archivid") or record.get("SOL_standard") or "a record")
+        try:
+            start, end = (
+                times.utc(str(record[key])) for key in ("event_starttime", "event_endtime")
+            )
+        except (KeyError, AstrodomeError):
+            left_out.append((name, "it has no times of start and end"))
+            continue
+        shown = str(record.get("fl_goescls") or "")
+        row = 0.975 - 0.035 * (len(drawn) % 3)
+        label = "catalogued flares" if not drawn else None
+        axes.plot(
+            [start, end],
+            [row, row],
+            transform=height,
+            color=CATALOGUED,
+            lw=4,
+            label=label,
+            zorder=4,
+        )
+        axes.annotate(
+            shown,
+            (mdates.date2num(end), row),
+            xycoords=height,
+            xytext=(3, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=7,
+            color=CATALOGUED,
+            annotation_clip=True,
+        )
+        drawn.append({"start": start, "end": end, "class": shown, "id": name})
+    return drawn, left_out
+
+
+def _frame(
+    axes: Axes, samples: Samples, first: np.datetime64, last: np.datetime64, interval: float
+) -> None:
+    usable = samples[good(samples)]
+    highest = float(usable["xrsb"].max()) if len(usable) else 1e-5
+    axes.set_yscale("log")
+    axes.set_ylim(1e-9, 1e-2 if highest > 5e-4 else 1e-3)
+    axes.set_xlim(
+        mdates.date2num(first), mdates.date2num(max(last, first + np.timedelta64(60, "s")))
+    )
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.grid(axis="y", color="0.85", lw=0.6, zorder=1)
+    locator = mdates.AutoDateLocator()
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(mdates.ConciseDateFormatter(locator))
+    axes.set_xlabel("Time (UTC)")
+    axes.set_ylabel("Flux (W m⁻²)")
+    satellites = ", ".join(str(n or "?") for n in np.unique(samples["satellite"]))
+    span = f"{str(first)[:16].replace('T', ' ')} to {str(last)[:16].replace('T', ' ')}"
+    axes.set_title(f"GOES {satellites} X-ray flux, {span}", loc="left")
+    if interval:
+        axes.set_title(f"highest of every {_duration(interval)}", loc="right", fontsize=9)
+    axes.figure.legend(loc="outside lower left", ncols=4, fontsize=9, frameon=False)
+
+
+def _duration(seconds: float) -> str:
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds / length:.3g} {unit}"
+    return f"{seconds:.3g} s"

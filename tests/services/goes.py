@@ -1,0 +1,151 @@
+"""A loopback twin of the three archives of GOES X-ray data, with directory pages as they have them.
+
+NASA (``umbra.nascom.nasa.gov/goes/fits``) keeps a folder a year; NOAA's NCEI and NGDC one for each
+satellite, product, year and month. All show them as Apache's index pages. The
+files are the real ones that sunpy ships, and copies of them for other days and satellites.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections import defaultdict, deque
+from datetime import date, datetime
+from html import escape
+from pathlib import Path
+
+import h5py
+from astropy.io import fits
+from sunpy.data.test import get_test_filepath
+
+from .twin import Answer, Request, Twin
+
+NASA = "/nasa/goes/fits"
+NOAA = "/noaa/data/goes-space-environment-monitor/access/science/xrs"
+NGDC = "/ngdc/platforms/solar-space-observing-satellites/goes"
+FITS = "go1520110607.fits"
+REAL = (
+    FITS,
+    "go1520120601.fits.gz",
+    "sci_gxrs-l2-irrad_g13_d20170901_truncated.nc",
+    "sci_gxrs-l2-irrad_g15_d20131028_truncated.nc",
+    "sci_xrsf-l2-avg1m_g15_d20190102_truncated.nc",
+    "sci_xrsf-l2-avg1m_g16_d20210101_truncated.nc",
+    "sci_xrsf-l2-flx1s_g17_d20201016_truncated.nc",
+)
+MODELS = {"avg1m old": REAL[4], "avg1m": REAL[5], "irrad old": REAL[3], "flx1s": REAL[6]}
+"""The real file of each layout; ``old`` are GOES 8-15."""
+PRODUCTS = {"irrad": "gxrs-l2-irrad", "avg1m": "xrsf-l2-avg1m", "flx1s": "xrsf-l2-flx1s"}
+
+
+class Archives(Twin):
+    """Serves files by path. ``faults_at`` sets faults for what has some words in its path."""
+
+    def __init__(self) -> None:
+        super().__init__(self._answer)
+        self.files: dict[str, bytes] = {}
+        self.at: dict[str, deque[str]] = defaultdict(deque)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Settings that lead here."""
+        roots = ("nasa", "noaa", "ngdc")
+        return {f"ASTRODOME_GOES_URL_{root.upper()}": f"{self.url}/{root}" for root in roots}
+
+    def add(self, day: date, satellite: int, product: str = "avg1m", factor: float = 1) -> str:
+        """Publish a day, a copy of the real file of that layout; returns its name.
+
+        The product is ``fits``, ``irrad``, ``avg1m`` or ``flx1s``; ``factor`` multiplies fluxes.
+        """
+        if product == "fits":
+            path, content = nasa_path(day, satellite), fits_day(day, satellite, factor)
+        else:
+            path, content = (
+                noaa_path(day, satellite, product),
+                netcdf_day(day, satellite, product, factor),
+            )
+        self.files[path] = content
+        return path.rpartition("/")[2]
+
+    def faults_at(self, words: str, *faults: str) -> None:
+        """The next requests for a path with these words meet these faults, one each."""
+        self.at[words].extend(faults)
+
+    def fault(self, request: Request) -> str:
+        for words, faults in self.at.items():
+            if words in request.path and faults:
+                return faults.popleft()
+        return super().fault(request)
+
+    def _answer(self, request: Request) -> Answer:
+        path = request.path
+        if path in self.files:
+            kind = "application/fits" if path.endswith(".fits") else "application/x-netcdf"
+            return Answer(self.files[path], content_type=kind, headers={"Accept-Ranges": "none"})
+        folder = path.rstrip("/") + "/"
+        inside = {
+            name.removeprefix(folder).partition("/")
+            for name in self.files
+            if name.startswith(folder)
+        }
+        if not inside:
+            return Answer(b"<html><body>Not Found</body></html>", 404, "text/html")
+        return Answer(
+            index_page(folder, {name + slash for name, slash, _ in inside}), 200, "text/html"
+        )
+
+
+def index_page(folder: str, names: set[str]) -> bytes:
+    """A folder as Apache shows it: links that sort, the folder above, and what is inside."""
+    rows = "".join(
+        f'<tr><td><a href="{escape(name)}">{escape(name)}</a></td>'
+        f'<td align="right">2021-06-01 12:34  </td><td align="right">{len(name)}K</td></tr>\n'
+        for name in sorted(names)
+    )
+    above = folder.rstrip("/").rpartition("/")[0] + "/"
+    sorts = '<th><a href="?C=N;O=D">Name</a></th><th><a href="?C=M;O=A">Last modified</a></th>'
+    return (
+        f"<!DOCTYPE HTML><html><head><title>Index of {folder}</title></head><body>"
+        f"<h1>Index of {folder}</h1><table><tr>{sorts}</tr>\n"
+        f'<tr><td><a href="{above}">Parent Directory</a></td></tr>\n{rows}</table></body></html>'
+    ).encode()
+
+
+def nasa_path(day: date, satellite: int) -> str:
+    year = day.strftime("%Y" if day.year >= 1999 else "%y")
+    return f"{NASA}/{day:%Y}/go{satellite:02d}{year}{day:%m%d}.fits"
+
+
+def noaa_path(day: date, satellite: int, product: str) -> str:
+    root = f"{NOAA}/goes{satellite:02d}" if satellite < 16 else f"{NGDC}/goes{satellite}/l2/data"
+    version = "v1-0-0" if satellite < 16 else "v2-1-0"
+    name = PRODUCTS[product]
+    return (
+        f"{root}/{name}_science/{day:%Y/%m}/sci_{name}_g{satellite:02d}_d{day:%Y%m%d}_{version}.nc"
+    )
+
+
+def netcdf_day(day: date, satellite: int, product: str, factor: float = 1) -> bytes:
+    """The real file of that layout, moved to another day and satellite."""
+    real = MODELS[product if satellite >= 16 else f"{product} old"]
+    its_day = datetime.strptime(re.search(r"_d(\d{8})", real)[1], "%Y%m%d").date()
+    content = io.BytesIO(Path(get_test_filepath(real)).read_bytes())
+    with h5py.File(content, "r+") as file:
+        file["time"][:] = file["time"][:] + (day - its_day).days * 86400
+        for channel in ("a", "b"):
+            flux = file[f"xrs{channel}_flux" if f"xrs{channel}_flux" in file else f"{channel}_flux"]
+            flux[:] = flux[:] * factor
+        file.attrs["id"] = noaa_path(day, satellite, product).rpartition("/")[2]
+        file.attrs["platform"] = f"g{satellite:02d}"
+    return content.getvalue()
+
+
+def fits_day(day: date, satellite: int, factor: float = 1) -> bytes:
+    """The real day of NASA's archive as another day of another satellite."""
+    made = io.BytesIO()
+    with fits.open(get_test_filepath(FITS)) as content:
+        content[0].header["DATE-OBS"] = f"{day:%d/%m/%Y}"
+        content[0].header["TELESCOP"] = f"GOES {satellite:02d}"
+        content[2].data["FLUX"] *= factor
+        content.writeto(made)
+    return made.getvalue()
