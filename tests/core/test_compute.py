@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
 import time
 from pathlib import Path
 
@@ -121,3 +122,17 @@ def test_stopping_early_leaves_the_rest_undone(tmp_path: Path) -> None:
     for _ in compute.map(touch, (tmp_path / str(n) for n in range(500)), threads=True, jobs=2):
         break
     assert 0 < len(list(tmp_path.iterdir())) < 50
+
+
+def test_work_that_is_broken_off_tells_the_items_that_still_run() -> None:
+    stopped = threading.Event()
+
+    def wait(number: int) -> int:
+        if number:
+            assert stopped.wait(30)
+        return number
+
+    ended = compute.map(wait, range(50), jobs=4, threads=True, stop=stopped.set)
+    assert next(ended).item == 0
+    ended.close()
+    assert stopped.is_set()

@@ -64,6 +64,7 @@ def map(
     fresh: bool = False,
     scheduler: str = "",
     ordered: bool = False,
+    stop: Callable[[], object] | None = None,
 ) -> Iterator[Done[Item, Result]]:
     """Apply ``function`` to every item and yield each as it ends, or all ``ordered`` as given.
 
@@ -71,7 +72,8 @@ def map(
     (TensorFlow, OpenMP): those then begin with the module of ``function`` alone, and with
     the environment of the first such call. ``threads=True`` is for functions that leave the
     interpreter (codecs); ``scheduler`` is the address of a Dask cluster. An item that raises
-    is yielded with its reason; a full or read-only disk stops all of it.
+    is yielded with its reason; a full or read-only disk stops all of it. When the work is
+    broken off, ``stop`` is called before the items are waited for that still run.
     """
     home = getattr(function, "func", function).__module__ if fresh else ""
     with _executor(jobs or cores(), threads, home, scheduler) as executor:
@@ -90,6 +92,10 @@ def map(
                     for new in itertools.islice(todo, 1):
                         waiting[executor.submit(function, new)] = new
                     yield _done(item, future)
+        except BaseException:
+            if stop:
+                stop()
+            raise
         finally:
             for future in waiting:
                 future.cancel()

@@ -10,9 +10,12 @@ import typer
 from astrodome import console, times
 from astrodome import sources as registered
 
-from . import cli_show
+from . import cli_download, cli_show
 
-app = typer.Typer(help="Images of the Sun: import, resize, cut into patches.", no_args_is_help=True)
+app = typer.Typer(
+    help="Images of the Sun: download, import, resize, cut into patches.", no_args_is_help=True
+)
+app.command()(cli_download.download)
 app.add_typer(cli_show.app)
 
 Images = Annotated[Path, typer.Option("--path", help="Folder of the images, with its sub-folders.")]

@@ -12,11 +12,14 @@ import csv
 import io
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from astrodome import AstrodomeError, files
 
-NAME = "meta.csv"
+if TYPE_CHECKING:
+    import pandas as pd
+
+NAME, PARQUET = "meta.csv", "meta.parquet"
 COLUMNS = ("QUALITY", "DSUN", "X0", "R_SUN", "Y0", "CDELT", "FILE_NAME")
 """Bit mask (0 is good), m, px, px, px, arcsec/px, name; empty where unknown."""
 
@@ -52,11 +55,65 @@ def read(folder: Path) -> dict[str, dict[str, str]]:
 def add(folder: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     """Add rows or replace those of the same FILE_NAME; other columns there are stay."""
     with files.lock(folder / f".{NAME}.lock"):
-        known: dict[str, Mapping[str, Any]] = dict(read(folder))
-        known |= {row["FILE_NAME"]: row for row in rows}
-        others = (key for row in known.values() for key in row)
-        text = io.StringIO()
-        table = csv.DictWriter(text, list(dict.fromkeys([*COLUMNS, *others])), lineterminator="\n")
-        table.writeheader()
-        table.writerows(known[name] for name in sorted(known))
-        files.write_text(folder / NAME, text.getvalue())
+        _add(folder, read(folder), rows)
+
+
+def add_headers(folder: Path, headers: pd.DataFrame) -> None:
+    """Bring ``meta.csv`` and ``meta.parquet`` up to these headers, by file name.
+
+    ``headers`` has the columns of ``meta.csv`` as numbers; rows of other images stay.
+    """
+    with files.lock(folder / f".{NAME}.lock"):
+        known = read(folder)
+        numbers = (
+            headers[name].astype(object).where(headers[name].notna(), None) for name in COLUMNS[:-1]
+        )
+        columns = [[_text(value) for value in each.tolist()] for each in numbers]
+        rows = {
+            name: dict(zip(COLUMNS, (*values, name), strict=True))
+            for name, *values in zip(headers.index.tolist(), *columns, strict=True)
+        }
+        new = [row for name, row in rows.items() if not _same(known.get(name), row)]
+        if new or not (folder / PARQUET).exists():
+            _write_parquet(folder, _add(folder, known, new))
+
+
+def _same(known: Mapping[str, str] | None, row: Mapping[str, str]) -> bool:
+    return known is not None and all(known.get(key) == value for key, value in row.items())
+
+
+def _text(value: Any) -> str:
+    """A number as the service writes it: whole ones without a point; nothing for none."""
+    if value is None or value != value:
+        return ""
+    return str(int(value)) if float(value).is_integer() else repr(float(value))
+
+
+def _add(
+    folder: Path, known: Mapping[str, Mapping[str, Any]], rows: Iterable[Mapping[str, Any]]
+) -> dict[str, Mapping[str, Any]]:
+    for part in folder.glob(f".{NAME}.*{files.PART}*"):  # of a killed process
+        part.unlink(missing_ok=True)
+    whole = {**known, **{row["FILE_NAME"]: row for row in rows}}
+    others = (key for row in whole.values() for key in row)
+    text = io.StringIO()
+    table = csv.DictWriter(text, list(dict.fromkeys([*COLUMNS, *others])), lineterminator="\n")
+    table.writeheader()
+    table.writerows(whole[name] for name in sorted(whole))
+    files.write_text(folder / NAME, text.getvalue())
+    return whole
+
+
+def _write_parquet(folder: Path, whole: Mapping[str, Mapping[str, Any]]) -> None:
+    import pandas as pd
+    import pyarrow as pa
+
+    for part in folder.glob(f".{PARQUET}.*{files.PART}*"):
+        part.unlink(missing_ok=True)
+    names = sorted(whole)
+    columns = {}
+    for column in COLUMNS[:-1]:
+        numbers = pd.to_numeric(pd.Series([whole[name].get(column) for name in names], dtype=str))
+        columns[column] = numbers.astype("Int64" if column == "QUALITY" else "float64")
+    table = pa.Table.from_pandas(pd.DataFrame(columns | {"FILE_NAME": names}), preserve_index=False)
+    files.write_parquet(folder / PARQUET, table, {"what": NAME})

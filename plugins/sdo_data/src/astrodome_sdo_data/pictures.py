@@ -58,7 +58,8 @@ def from_bytes(content: bytes) -> Image.Image:
 def check_jpeg(content: bytes, side: int = 0) -> None:
     """Object, with the reason, unless ``content`` is a whole JPEG that decodes.
 
-    ``side`` is how many pixels wide and high it should be; 0 leaves that open.
+    ``side`` is how many pixels wide and high it should be, to a fortieth, for what is called
+    2k may have 2,000 or 2,048; 0 leaves that open.
     """
     if content[:3] != b"\xff\xd8\xff":
         found = content.lstrip()[:15].lower()
@@ -68,8 +69,8 @@ def check_jpeg(content: bytes, side: int = 0) -> None:
         raise AstrodomeError("It is cut short.")
     with reading("JPEG"):
         image = Image.open(io.BytesIO(content), formats=("JPEG",))
-        if side and image.size != (side, side):
-            width, height = image.size
+        width, height = image.size
+        if side and (width != height or 40 * abs(width - side) > side):
             raise AstrodomeError(f"It has {width} x {height} pixels instead of {side} x {side}.")
         image.load()
 

@@ -109,7 +109,7 @@ class Gsu:
 
     def _fetch(self, row: Mapping[str, Any], target: Path, found: Fetched) -> None:
         asked = f"wave={row['wavelength']}&starttime={row['t_obs']:%Y-%m-%dT%H:%M:%S}"
-        quality = row.get("quality")
+        quality = row.get("quality") if row.get("image", True) else None
         if row.get("header") or quality is not None:
             found.header = self.host.get(f"/header/SDO/AIA/json/?{asked}", header)
             bad = quality is not None and found.header["QUALITY"] & ~int(quality)
