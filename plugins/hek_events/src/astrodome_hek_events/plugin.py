@@ -24,4 +24,5 @@ def register_sources() -> Iterable[SourceSpec]:
         "hek",
         "astrodome_hek_events.source:HekEvents",
         summary="HEK events of the local store",
+        settings="astrodome_hek_events.settings:HekSettings",
     )
