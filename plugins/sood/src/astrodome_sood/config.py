@@ -7,6 +7,7 @@ read as they are. A ``defaults.yaml`` beside the run's file fills what that leav
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -30,7 +31,17 @@ def _as_list(value: Any) -> Any:
     return value if value is None or isinstance(value, list) else [value]
 
 
+def _as_time(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def _as_text(value: Any) -> Any:
+    return str(value) if isinstance(value, Path) else value
+
+
 Years = Annotated[list[int] | None, BeforeValidator(_as_list)]
+Moment = Annotated[str | None, BeforeValidator(_as_time)]
+Where = Annotated[str | None, BeforeValidator(_as_text)]
 
 
 class ModelSection(Section):
@@ -53,10 +64,10 @@ class SdoMlV2Section(Section):
     channel: str | list[str] | None = None
     train_year: Years = None
     test_year: Years = None
-    train_start_date: str | None = None
-    train_end_date: str | None = None
-    test_start_date: str | None = None
-    test_end_date: str | None = None
+    train_start_date: Moment = None
+    train_end_date: Moment = None
+    test_start_date: Moment = None
+    test_end_date: Moment = None
     irradiance: PositiveFloat | None = Field(default=None, description="Largest 1-8 Å flux, W/m².")
     goes_cache_dir: Path | None = None
     freq: str | None = None
@@ -67,14 +78,20 @@ class SdoMlV2Section(Section):
     mask_limb_radius_scale_factor: PositiveFloat = 1.0
     reduce_memory: bool = False
     obs_times: list[str] | None = None
+    bad_frames: Path | None = Field(
+        default=None, description="YAML file of further frames that are no good, by channel."
+    )
+    check_frames: bool = Field(
+        default=True, description="Find frames that cannot be used before the work begins."
+    )
 
 
 class DataSection(Section):
     dataset: Literal["CuratedImageParameterDataset", "SDOMLDatasetV1", "SDOMLDatasetV2"] = (
         "CuratedImageParameterDataset"
     )
-    data_dir: Path | None = Field(
-        default=None, description="Folder of images, with or without subfolders."
+    data_dir: Where = Field(
+        default=None, description="Folder of images, or where the SDO ML store lies."
     )
     batch_size: PositiveInt = 16
     validation_share: float = Field(

@@ -17,8 +17,13 @@ ConfigFile = Annotated[
     ),
 ]
 DataDir = Annotated[
-    Path | None,
-    typer.Option("-d", "--data-dir", help="Folder of JPEG or PNG images, at any depth."),
+    str | None,
+    typer.Option(
+        "-d",
+        "--data-dir",
+        metavar="DIR|URL",
+        help="Folder of JPEG or PNG images, at any depth; or where an SDO ML store lies.",
+    ),
 ]
 Set = Annotated[
     list[str] | None,

@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from . import config as configuration
-from .datasets.folder import FolderImages
-from .runs import DISTRIBUTIONS, TASK, image_folder, images_of
+from .datasets.opening import TEST, Images, location, open_images
+from .runs import DISTRIBUTIONS, TASK
 from .scoring import Shards, scorer, weight_files
 
 COLUMNS = ("pixel_pred_path", "score", "t_obs", "wavelength")
@@ -63,18 +63,18 @@ def predict(
     check_weights(model, weights)
     backend.load(weights, config.plain())
     target = prediction_folder(model, config)
-    images = images_of(config)
+    images = open_images(config, TEST)
     about = {
         "model": model,
         "mode": config.predict.mode,
         "weights": str(weights.absolute()) if weights else None,
         "weights_digest": files.digest(weight_files(weights)) if weights else None,
-        "data_dir": str(image_folder(config).absolute()),
+        "data_dir": location(config),
         "config": config.plain(),
         **models.provenance(DISTRIBUTIONS),
     }
     rows = [dict(images.describe(index)) for index in range(len(images))]
-    for row, name in zip(rows, map_names(rows, image_folder(config)), strict=True):
+    for row, name in zip(rows, map_names(rows, location(config)), strict=True):
         row["map"] = name
     pixel = config.predict.mode == "pixel"
     how = scorer(backend, weights, config.plain(), mode if pixel else None, jobs)
@@ -124,10 +124,10 @@ def prediction_folder(model: str, config: configuration.Config) -> Path:
     return (weights if weights.is_dir() else weights.parent) / "predictions"
 
 
-def map_names(rows: Sequence[Mapping[str, Any]], folder: Path) -> list[str]:
+def map_names(rows: Sequence[Mapping[str, Any]], where: str) -> list[str]:
     """File names of the maps: ``{%Y%m%d-%H%M%S}_{wave}A[__{part}].png``, or the image's own stem.
 
-    Where two images would share a name, each gets its path within the folder instead.
+    Where two images would share a name, each gets its path within ``where`` instead.
     """
     names = []
     for row in rows:
@@ -140,7 +140,7 @@ def map_names(rows: Sequence[Mapping[str, Any]], folder: Path) -> list[str]:
     return [
         name
         if taken[name] == 1
-        else "__".join(Path(row["path"]).relative_to(folder.absolute()).parts) + ".png"
+        else row["path"].removeprefix(where).strip("/").replace("/", "__") + ".png"
         for name, row in zip(names, rows, strict=True)
     ]
 
@@ -167,7 +167,7 @@ def _sample(
 
 def _pixel(
     shards: Shards,
-    images: FolderImages,
+    images: Images,
     rows: list[dict[str, Any]],
     target: Path,
     config: configuration.Config,

@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 
 from . import config as configuration
 from .datasets.folder import decode
+from .datasets.opening import TEST, location, open_images
 from .prediction import check_weights, grey_levels, map_names, write_png
-from .runs import TASK, image_folder, images_of
+from .runs import TASK
 
 COLUMNS = ("pixel_pred_path", "ssim", "mse", "mae", "t_obs", "wavelength")
 SSIM = {"data_range": 2.0, "gaussian_weights": True, "use_sample_covariance": False}
@@ -38,10 +39,10 @@ def reconstruct(
     the weights are missing or do not fit, or no image can be read.
     """
     backend = _loaded(model, config)
-    images = images_of(config)
+    images = open_images(config, TEST)
     folder = _folder(config, "reconstructions")
     about = [dict(images.describe(index)) for index in range(len(images))]
-    stems = [Path(name).stem for name in map_names(about, image_folder(config))]
+    stems = [Path(name).stem for name in map_names(about, location(config))]
     rows: list[dict[str, Any]] = []
     size = config.data.batch_size
     with (

@@ -11,7 +11,7 @@ from typing import Any
 from astrodome import AstrodomeError, compute, files, models, settings
 
 from . import config as configuration
-from .datasets import folder
+from .datasets.opening import TRAIN, location, open_images
 
 TASK = "sood"
 DISTRIBUTIONS = ("astrodome-sood", "torch", "lightning", "numpy", "pillow")
@@ -32,31 +32,6 @@ FREE = (
     "debug",
 )
 """Keys that may differ when a run goes on; whether the images are the same, their digest says."""
-
-
-def images_of(config: configuration.Config) -> folder.FolderImages:
-    """The images that a configuration names, decoded; the bad ones are left out and named.
-
-    Raises AstrodomeError when it names none, or a data set that is not an image folder.
-    """
-    data_dir = image_folder(config)
-    workers = config.data.num_data_loader_workers
-    return folder.FolderImages.read(data_dir, config.model.target_size, workers)
-
-
-def image_folder(config: configuration.Config) -> Path:
-    """The folder of images of a configuration."""
-    if config.data.dataset != "CuratedImageParameterDataset":
-        raise AstrodomeError(
-            f"'data.dataset' is {config.data.dataset}, which this version does not read: "
-            "it reads folders of images.",
-            "Use data.dataset=CuratedImageParameterDataset with a folder of JPEG or PNG images.",
-        )
-    if config.data.data_dir is None:
-        raise AstrodomeError(
-            "No folder of images is given.", "Use --data-dir, or data.data_dir.", exit_code=2
-        )
-    return config.data.data_dir
 
 
 def run_folder(model: str, config: configuration.Config) -> Path:
@@ -83,7 +58,7 @@ def train(model: str, config: configuration.Config) -> tuple[models.Run, compute
         return _join(backend, models.Run(path), config)
     with files.lock(path / ".lock", timeout=0):
         files.sweep(path)
-        images = images_of(config)
+        images = open_images(config, TRAIN)
         data_digest = images.digest()
         _check_same_run(path, model, config, data_digest)
         outcome = compute.Outcome(done=len(images), failed=images.failed)
@@ -96,9 +71,10 @@ def train(model: str, config: configuration.Config) -> tuple[models.Run, compute
             TASK,
             model,
             config.plain(),
-            data_dir=str(image_folder(config).absolute()),
+            data_dir=location(config),
             n_epochs=config.train.n_epochs,
             images=len(images),
+            **_split(training, validation),
             train_images=len(training),
             validation_images=len(validation),
             unreadable_images=[name for name, _ in images.failed],
@@ -112,11 +88,17 @@ def train(model: str, config: configuration.Config) -> tuple[models.Run, compute
     return run, outcome, True
 
 
+def _split(*parts: models.ImageSet) -> dict[str, Any]:
+    """Which stretches of time are for training and for validation, where that is how they split."""
+    told = [getattr(part, "chunks", None) for part in parts]
+    return {"split": dict(zip((TRAIN, "validation"), told, strict=True))} if all(told) else {}
+
+
 def _join(
     backend: Any, run: models.Run, config: configuration.Config
 ) -> tuple[models.Run, compute.Outcome, bool]:
     """Take this process's part in a training that another process leads, which tells of it."""
-    images = images_of(config)
+    images = open_images(config, TRAIN)
     training, validation = images.split(config.data.validation_share, config.seed)
     backend.train(training, validation, run, config.plain())
     raise SystemExit(0)

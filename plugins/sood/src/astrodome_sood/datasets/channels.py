@@ -20,7 +20,7 @@ from torch import Tensor
 HMI = 6173
 """Wavelength (angstrom) of HMI's observables."""
 RADIUS = 976 / 0.6 / 4096
-"""Radius of the solar disk in SDO ML frames, which are all scaled to it, as a share of their side."""
+"""Radius of the solar disk, to which SDO ML frames are all scaled, as a share of their side."""
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,9 @@ import math
 import os
 import re
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from PIL import Image
 
 ENDINGS = (".jpeg", ".jpg", ".png")
 NAME = re.compile(r"(?P<time>\d{4}-\d\d-\d\dT\d{6})__(?P<wave>\d+)(?:__(?P<part>.+))?")
+Levels = NDArray[np.unsignedinteger[Any]]
 IN_MEMORY = 2**30
 """Bytes of pixels above which they go to a scratch file instead of memory."""
 
@@ -81,6 +83,19 @@ def decode(path: Path, size: int) -> NDArray[np.uint8]:
         return np.asarray(grey)
 
 
+@dataclass(frozen=True)
+class Kind:
+    """A kind of image files: how to find, decode and describe them, and the levels of a pixel."""
+
+    find: Callable[[Path], list[Path]] = find
+    decode: Callable[[Path, int], Levels] = decode
+    describe: Callable[[Path], Mapping[str, Any]] = describe
+    levels: type[np.unsignedinteger[Any]] = np.uint8
+
+
+PICTURES = Kind()
+
+
 class FolderImages:
     """Images of a folder: a sequence of float32 (1, size, size) in [-1, 1].
 
@@ -88,25 +103,29 @@ class FolderImages:
     """
 
     def __init__(
-        self, pixels: NDArray[np.uint8], paths: Sequence[Path], rows: NDArray[np.int64]
+        self,
+        pixels: Levels,
+        paths: Sequence[Path],
+        rows: NDArray[np.int64],
+        kind: Kind = PICTURES,
     ) -> None:
         self.paths = list(paths)
         self.failed: list[tuple[str, str]] = []
-        self._pixels, self._rows = pixels, rows
+        self._pixels, self._rows, self._kind = pixels, rows, kind
 
     @classmethod
-    def read(cls, folder: Path, size: int, threads: int = 0) -> FolderImages:
+    def read(cls, folder: Path, size: int, threads: int = 0, kind: Kind = PICTURES) -> FolderImages:
         """Decode every image of a folder to ``size`` px; a bad one is left out and named.
 
         Raises AstrodomeError when there is no image, or none that can be read.
         """
-        paths = find(folder)
-        pixels = _store((len(paths), size, size))
+        paths = kind.find(folder)
+        pixels = _store((len(paths), size, size), kind.levels)
         good: list[Path] = []
         failed: list[tuple[str, str]] = []
         with ThreadPoolExecutor(threads or compute.cores()) as pool:
             for path, (image, why) in zip(
-                paths, pool.map(lambda path: _tried(path, size), paths), strict=True
+                paths, pool.map(lambda path: _tried(kind, path, size), paths), strict=True
             ):
                 if image is None:
                     failed.append((str(path.relative_to(folder)), why))
@@ -118,7 +137,7 @@ class FolderImages:
                 f"None of the {len(paths)} images in {folder} can be read.",
                 f"The first one, {failed[0][0]}: {failed[0][1]}",
             )
-        images = cls(pixels, good, np.arange(len(good)))
+        images = cls(pixels, good, np.arange(len(good)), kind)
         images.failed = failed
         return images
 
@@ -137,12 +156,12 @@ class FolderImages:
         """Several images at once, float32 (N, 1, size, size) in [-1, 1]."""
         rows = self._rows[indices]
         pixels: NDArray[np.float32] = self._pixels[rows, None].astype(np.float32)
-        pixels *= np.float32(2 / 255)
+        pixels *= np.float32(2 / np.iinfo(self._kind.levels).max)
         pixels -= np.float32(1)
         return pixels
 
     def describe(self, index: int) -> Mapping[str, Any]:
-        return describe(self.paths[index])
+        return self._kind.describe(self.paths[index])
 
     def split(self, share: float, seed: int) -> tuple[FolderImages, FolderImages]:
         """Two disjoint parts, the second of about ``share`` of the images.
@@ -163,21 +182,22 @@ class FolderImages:
 
     def _part(self, chosen: NDArray[np.bool_]) -> FolderImages:
         indices = np.flatnonzero(chosen)
-        return FolderImages(self._pixels, [self.paths[i] for i in indices], self._rows[indices])
+        paths = [self.paths[i] for i in indices]
+        return FolderImages(self._pixels, paths, self._rows[indices], self._kind)
 
 
-def _tried(path: Path, size: int) -> tuple[NDArray[np.uint8] | None, str]:
+def _tried(kind: Kind, path: Path, size: int) -> tuple[Levels | None, str]:
     try:
-        return decode(path, size), ""
+        return kind.decode(path, size), ""
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         return None, " ".join(str(error).split()) or type(error).__name__
 
 
-def _store(shape: tuple[int, int, int]) -> NDArray[np.uint8]:
-    size = math.prod(shape)
+def _store(shape: tuple[int, int, int], levels: type[np.unsignedinteger[Any]]) -> Levels:
+    size = math.prod(shape) * np.dtype(levels).itemsize
     if size <= IN_MEMORY:
-        return np.empty(shape, np.uint8)
+        return np.empty(shape, levels)
     with tempfile.TemporaryFile(prefix="astrodome-") as scratch:
         if hasattr(os, "posix_fallocate"):  # a full disk is an error now and not a crash later
             os.posix_fallocate(scratch.fileno(), 0, size)
-        return np.memmap(scratch, np.uint8, "w+", shape=shape)
+        return np.memmap(scratch, levels, "w+", shape=shape)

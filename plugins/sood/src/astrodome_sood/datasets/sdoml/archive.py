@@ -123,12 +123,12 @@ def _from_tai(texts: NDArray[np.str_]) -> Times:
 class Archive:
     """An SDO ML v2 store, opened for reading."""
 
-    def __init__(self, where: str, driver: str = "fs") -> None:
-        """``where`` is a folder or an address (``gs://…``, ``s3://…``); driver ``gcs``: a bucket.
+    def __init__(self, where: str) -> None:
+        """``where`` is a folder or an address that fsspec reads (``gs://…``, ``s3://…``).
 
         Raises AstrodomeError when there is no such store.
         """
-        self.where = address(where, driver)
+        self.where = where.rstrip("/")
         self._root = _opened(self.where)
 
     @cached_property
@@ -159,7 +159,8 @@ class Archive:
         for year in years or ():
             if year not in self.years:
                 raise AstrodomeError(
-                    f"{self.where} has no year {year}.", f"It has {', '.join(self.years) or 'none'}."
+                    f"{self.where} has no year {year}.",
+                    f"It has {', '.join(self.years) or 'none'}.",
                 )
         chosen = list(years or self.years)
         found = [each for year in chosen if (each := self.recording(year, wanted))]
@@ -170,11 +171,6 @@ class Archive:
                 f"It has {', '.join(known)}." if known else "It has no channel at all.",
             )
         yield from found
-
-
-def address(where: str, driver: str) -> str:
-    """Where a store lies, with the scheme of its driver."""
-    return f"gs://{where}" if driver == "gcs" and "://" not in where else where
 
 
 def _opened(where: str) -> zarr.Group:

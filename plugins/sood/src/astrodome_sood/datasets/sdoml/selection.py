@@ -5,6 +5,7 @@ Every filter tells how many frames it left, so that an empty selection says why.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -20,6 +21,7 @@ from ..channels import Channel
 from .archive import Times
 
 Rows = NDArray[np.int64]
+DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 @dataclass(frozen=True)
@@ -69,8 +71,11 @@ def select(times: Times, channel: Channel, wanted: Wanted, name: str = "") -> Ro
     return rows
 
 
-def time(value: str | None) -> np.datetime64 | None:
-    """A date or time of a configuration as UTC; raises AstrodomeError when it is none."""
+def time(value: str | None, end: bool = False) -> np.datetime64 | None:
+    """A date or time of a configuration as UTC; as an end, a date means all of its day.
+
+    Raises AstrodomeError when it is none.
+    """
     if value is None:
         return None
     try:
@@ -81,6 +86,8 @@ def time(value: str | None) -> np.datetime64 | None:
         ) from error
     if stamp.tzinfo:
         stamp = stamp.tz_convert("UTC").tz_localize(None)
+    if end and DATE.fullmatch(value.strip()):
+        stamp += pd.Timedelta(days=1) - pd.Timedelta(milliseconds=1)
     return stamp.to_datetime64().astype("datetime64[ms]")
 
 
@@ -89,7 +96,9 @@ def duration(text: str, key: str) -> np.timedelta64:
     try:
         length = pd.Timedelta(pd.tseries.frequencies.to_offset(text))  # type: ignore[arg-type]
     except (ValueError, TypeError) as error:
-        raise AstrodomeError(f"{key}: '{text}' is no length of time.", "For example 14d or 12min.") from error
+        raise AstrodomeError(
+            f"{key}: '{text}' is no length of time.", "For example 14d or 12min."
+        ) from error
     if length <= pd.Timedelta(0):
         raise AstrodomeError(f"{key}: '{text}' is not above zero.")
     return length.to_timedelta64().astype("timedelta64[ms]")
@@ -162,9 +171,14 @@ def _floor(moment: np.datetime64, step: np.timedelta64) -> np.datetime64:
 
 
 def _at(rows: Rows, times: Times, obs_times: Sequence[str]) -> Rows:
+    """The frames of these times; a time without a fraction means any within its second."""
     if not obs_times:
         return rows
-    return rows[np.isin(times[rows], [time(value) for value in obs_times])]
+    wanted = [(time(value), "." in value) for value in obs_times]
+    exact = [value for value, fraction in wanted if fraction]
+    whole = [value.astype("datetime64[s]") for value, fraction in wanted if not fraction]  # type: ignore[union-attr]
+    own = times[rows]
+    return rows[np.isin(own, exact) | np.isin(own.astype("datetime64[s]"), whole)]
 
 
 def _quiet(rows: Rows, times: Times, wanted: Wanted) -> Rows:
