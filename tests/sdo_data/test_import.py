@@ -286,3 +286,21 @@ def test_a_foreign_meta_csv_is_an_error_and_stays_as_it_is(
     result = data("import", aia171, "--path", tmp_path)
     assert result.code == 1 and reason in result.err
     assert (tmp_path / "meta.csv").read_text() == text
+
+
+def test_an_aia_file_without_a_wavelength_is_imported_with_the_one_that_is_given(
+    data: Data, aia171: Path, tmp_path: Path
+) -> None:
+    silent = tmp_path / "silent.fits"
+    with fits.open(aia171) as content:
+        del content[0].header["WAVELNTH"]
+        content.writeto(silent)
+    out = tmp_path / "out"
+    data("import", silent, "--path", out, "--wavelength", 171).succeeded()
+    data("import", aia171, "--path", tmp_path / "said").succeeded()
+    (made,), (expected,) = out.glob("*.jpeg"), (tmp_path / "said").glob("*.jpeg")
+    with Image.open(made) as a, Image.open(expected) as b:
+        assert made.name == expected.name and a.tobytes() == b.tobytes()
+    refused = data("import", silent, "--path", tmp_path / "none")
+    assert refused.code == 1
+    assert f"{silent}: Its header has no wavelength: give --wavelength." in refused.err

@@ -15,12 +15,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
+from threading import RLock
 from typing import Any
 
 import numpy as np
 from astrodome import AstrodomeError
 from astropy import units as u
 from astropy.coordinates import SkyCoord
+from astropy.io import fits
 from PIL import Image
 from sunpy.map import GenericMap, Map
 from sunpy.time import parse_time
@@ -34,6 +36,9 @@ TILT = 0.1
 TIMES = ("date-obs", "date_obs", "date-beg", "date-avg", "date-end")
 """Keywords of which sunpy needs one, or it takes the time of now."""
 FITS, GZIP = b"SIMPLE  =", b"\x1f\x8b"
+NO_WAVELENGTH = "Its header has no wavelength: give --wavelength."
+_QUIET = RLock()
+"""What is said and what is warned of belongs to the process: one thread at a time silences it."""
 
 Rendered = tuple[Image.Image, dict[str, Any]]
 
@@ -114,7 +119,7 @@ def _unpacked(path: Path) -> bytes:
 
 def _from_fits(path: Path, t_obs: datetime | None, wavelength: int) -> Observation:
     with _understood():
-        found = Map(path)
+        found = _map(path, wavelength)
     if isinstance(found, list):
         raise AstrodomeError(f"It holds {len(found)} images; a FITS file of one is expected.")
     t_obs, wavelength = _when(found, t_obs, wavelength)
@@ -129,13 +134,56 @@ def _from_fits(path: Path, t_obs: datetime | None, wavelength: int) -> Observati
     return Observation(t_obs, wavelength, render)
 
 
+def _map(path: Path, wavelength: int) -> Any:
+    """sunpy's map of a FITS file; it makes none of an AIA image that lacks the wavelength."""
+    try:
+        return Map(path)
+    except Exception:
+        with fits.open(path) as content:
+            found = [(unit.data, unit.header) for unit in content if unit.data is not None]
+            silent = [each for each in found if _is_silent(each[1])]
+            if not silent:
+                raise
+            if not wavelength:
+                raise AstrodomeError(NO_WAVELENGTH) from None
+            for _, header in silent:
+                header["WAVELNTH"], header["WAVEUNIT"] = wavelength, "angstrom"
+            return Map(found)
+
+
+def _is_silent(header: fits.Header) -> bool:
+    instrument = f"{header.get('INSTRUME', '')} {header.get('TELESCOP', '')}"
+    return "AIA" in instrument and not header.get("WAVELNTH")
+
+
 def _from_jpeg2000(part: Part, t_obs: datetime | None, wavelength: int) -> Observation:
     with pictures.reading(), _mapped(part.path) as data:
         found = jpeg2000.codestreams(data)[part.index or 0]
         content = data[found.start : found.end]
     if not found.header:
         return _from_picture(part.path, t_obs, wavelength, content)
+    return _from_codestream(found, content, t_obs, wavelength)
 
+
+def from_jpeg2000(content: bytes) -> Observation:
+    """The first observation of a JPEG 2000 file in memory, which is checked to be whole.
+
+    Raises AstrodomeError when it is none, is cut off or has no header.
+    """
+    with pictures.reading("JPEG 2000"):
+        if not jpeg2000.is_jpeg2000(content[:12]):
+            raise AstrodomeError("It is no JPEG 2000 image.")
+        found = jpeg2000.codestreams(content)[0]
+        if content[found.end - 2 : found.end] != b"\xff\xd9":
+            raise AstrodomeError("It is cut short.")
+    if not found.header:
+        raise AstrodomeError("It has no header.")
+    return _from_codestream(found, content[found.start : found.end], None, 0)
+
+
+def _from_codestream(
+    found: jpeg2000.Codestream, content: bytes, t_obs: datetime | None, wavelength: int
+) -> Observation:
     def solar_map(pixels: np.ndarray[Any, Any]) -> GenericMap:
         with _understood():
             return Map(pixels, _fitted(found.header, *pixels.shape))
@@ -182,17 +230,20 @@ def _understood() -> Iterator[None]:
     What they warn of, such as a missing position of the observer, has their defaults.
     """
     logger = logging.getLogger("sunpy")
-    level = logger.level
-    logger.setLevel(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    except Exception as error:
-        text = " ".join(str(error).split()) or type(error).__name__
-        raise AstrodomeError(f"sunpy cannot use it as an image of the Sun: {text}") from error
-    finally:
-        logger.setLevel(level)
+    with _QUIET:
+        level = logger.level
+        logger.setLevel(logging.WARNING)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                yield
+        except AstrodomeError:
+            raise
+        except Exception as error:
+            text = " ".join(str(error).split()) or type(error).__name__
+            raise AstrodomeError(f"sunpy cannot use it as an image of the Sun: {text}") from error
+        finally:
+            logger.setLevel(level)
 
 
 def _fitted(header: dict[str, Any], height: int, width: int) -> dict[str, Any]:
@@ -223,7 +274,7 @@ def _when(solar: GenericMap, t_obs: datetime | None, wavelength: int) -> tuple[d
         angstrom = wave.value if wave.unit.is_unity() else wave.to_value(u.AA, u.spectral())
         wavelength = round(float(angstrom))
     if not wavelength:
-        raise AstrodomeError("Its header has no wavelength: give --wavelength.")
+        raise AstrodomeError(NO_WAVELENGTH)
     return t_obs, wavelength
 
 

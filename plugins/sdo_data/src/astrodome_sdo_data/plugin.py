@@ -26,3 +26,10 @@ def register_sources() -> Iterable[SourceSpec]:
         summary="AIA JPEGs every 6 minutes, Georgia State University",
         settings="astrodome_sdo_data.sources.gsu:GsuSettings",
     )
+    yield SourceSpec(
+        "images",
+        "helioviewer",
+        "astrodome_sdo_data.sources.helioviewer:Helioviewer",
+        summary="AIA images every 36 s out of JPEG 2000, Helioviewer",
+        settings="astrodome_sdo_data.sources.helioviewer:HelioviewerSettings",
+    )

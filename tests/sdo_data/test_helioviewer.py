@@ -1,0 +1,159 @@
+"""The source ``helioviewer``: JPEG 2000 by nearest date, against a twin of its API."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astrodome import AstrodomeError
+from astrodome.sources import Fetched, Images, about
+from astrodome_sdo_data import ingest, meta, naming
+from astrodome_sdo_data.sources.helioviewer import Helioviewer
+from PIL import Image
+from services.helioviewer import Archive
+from services.twin import Twin
+
+START = datetime(2013, 6, 24, 17)
+HOUR = START + timedelta(hours=1)
+
+
+@pytest.fixture
+def archive(aia193: Path) -> Archive:
+    """An hour of observations every 36 s, but none between 17:20 and 17:40."""
+    times = [START + timedelta(seconds=36 * number + 8) for number in range(100)]
+    return Archive(aia193, [t for t in times if not 20 <= (t - START).seconds / 60 < 40])
+
+
+@pytest.fixture
+def twin(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> Iterator[Twin]:
+    with archive.twin() as running:
+        monkeypatch.setenv("ASTRODOME_HELIOVIEWER_URL", f"{running.url}/v2")
+        monkeypatch.setenv("ASTRODOME_HELIOVIEWER_BACKOFF", "0.01")
+        monkeypatch.setenv("ASTRODOME_HELIOVIEWER_READ_TIMEOUT", "1")
+        monkeypatch.setenv("ASTRODOME_HELIOVIEWER_RETRIES", "2")
+        yield running
+
+
+def bring(folder: Path, *wavelength: int, freq: str = "10min", **options: object) -> list[Fetched]:
+    source = Helioviewer()
+    rows = source.search(START, HOUR - timedelta(minutes=1), freq, wavelength or (193,), **options)
+    folder.mkdir(exist_ok=True)
+    return list(source.fetch(rows, folder))
+
+
+def test_it_keeps_the_protocol_and_says_what_it_can_do(twin: Twin) -> None:
+    source = Helioviewer()
+    assert isinstance(source, Images)
+    assert about(source).checked and "2k" in about(source).sizes
+
+
+def test_each_time_gets_the_nearest_image_and_its_header_or_is_missing(
+    twin: Twin, archive: Archive, tmp_path: Path
+) -> None:
+    found = bring(tmp_path / "out", size="512")
+    assert [f.status for f in found] == ["done", "done", "done", "missing", "done", "done"]
+    assert found[3].reason == "The nearest image is of 2013-06-24T17:19:56."
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [
+        f"2013-06-24T17{minute}00__193.jpeg" for minute in ("00", "10", "20", "40", "50")
+    ]
+    # The same as the file itself, brought in by hand.
+    nearest = archive.nearest(11, START + timedelta(minutes=10))
+    (tmp_path / "by_hand.jp2").write_bytes(archive.image(11, nearest))
+    ingest.ingest([tmp_path / "by_hand.jp2"], tmp_path / "hand", size=512)
+    name = naming.file_name(nearest, 193)
+    with Image.open(tmp_path / "hand" / name) as a, Image.open(found[1].path or "") as b:
+        assert a.size == b.size == (512, 512)
+        assert (np.asarray(a) == np.asarray(b)).all()
+    row = meta.read(tmp_path / "hand")[name]
+    assert found[1].header == {key: pytest.approx(float(row[key])) for key in found[1].header or ()}
+    assert set(found[1].header or ()) == set(meta.COLUMNS) - {"FILE_NAME"}
+
+
+def test_planning_a_year_asks_for_the_data_sources_once_and_for_no_image(twin: Twin) -> None:
+    rows = Helioviewer().search(
+        datetime(2013, 1, 1), datetime(2013, 12, 31, 23, 54), "6min", (171, 304)
+    )
+    assert len(rows) == 2 * 365 * 240
+    assert set(zip(rows["wavelength"], rows["source_id"], strict=True)) == {(171, 10), (304, 13)}
+    assert [request.path for request in twin.requests] == ["/v2/getDataSources/"]
+
+
+def test_several_wavelengths_come_from_their_own_data_sources(
+    twin: Twin, archive: Archive, tmp_path: Path
+) -> None:
+    archive.detectors = True  # as older servers write the list
+    found = bring(tmp_path / "out", 94, 1600, freq="30min", size="256")
+    names = sorted(f.path.name[19:] for f in found if f.path)
+    assert names == ["1600.jpeg", "94.jpeg"]
+    asked = [r.query["sourceId"][0] for r in twin.requests if "getJP2" in r.path]
+    assert sorted(set(asked)) == ["15", "8"]
+
+
+def test_a_wavelength_that_the_service_lacks_is_a_sentence(twin: Twin, archive: Archive) -> None:
+    archive.times[17] = []
+    with pytest.raises(AstrodomeError, match="no AIA images at 4500 angstrom"):
+        Helioviewer().search(START, HOUR, "1h", (171, 4500))
+    with pytest.raises(AstrodomeError, match="have no size '3k'"):
+        Helioviewer().search(START, HOUR, "1h", (171,), size="3k")
+
+
+def test_only_good_observations_are_kept_when_asked(
+    twin: Twin, archive: Archive, tmp_path: Path
+) -> None:
+    archive.quality[archive.nearest(11, START)] = 0x40000100
+    found = bring(tmp_path / "out", freq="15min", size="256", quality=0)
+    assert [f.status for f in found] == ["skipped", "done", "missing", "done"]
+    assert found[0].reason == "Its quality has the bits 0x40000100."
+    assert bring(tmp_path / "all", freq="15min", size="256", quality=0x40000100)[0].path
+
+
+FAULTS = ("500", "502", "503", "429", "429 after 0", "reset", "never", "cut", "html", "404")
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_that_passes_is_waited_out_and_one_that_stays_is_named(
+    twin: Twin, tmp_path: Path, fault: str
+) -> None:
+    source = Helioviewer()
+    rows = source.search(START, START, "1h", (193,), size="256")
+    twin.misbehave(fault, fault) if fault != "404" else None
+    (once,) = source.fetch(rows, tmp_path)
+    assert once.status == "done" and [p.name for p in tmp_path.iterdir()] == [once.path.name]
+    once.path.unlink()
+    twin.misbehave(*[fault] * 3)
+    (found,) = source.fetch(rows, tmp_path)
+    assert found.status == ("missing" if fault == "404" else "failed")
+    assert found.reason.startswith("Helioviewer")
+    assert not list(tmp_path.iterdir())
+
+
+def test_threads_may_share_a_source(twin: Twin, archive: Archive, tmp_path: Path) -> None:
+    source = Helioviewer()
+    rows = source.search(START, START + timedelta(minutes=18), "1min", (193,), size="256")
+    with ThreadPoolExecutor(4) as pool:
+        ended = pool.map(lambda n: list(source.fetch(rows.iloc[[n]], tmp_path)), range(len(rows)))
+        found = [each for (each,) in ended]
+    assert [f.status for f in found] == ["done"] * 19
+    assert sorted(f.row for f in found) == list(rows.index)
+    assert len({f.path.read_bytes() for f in found if f.path}) == 19
+
+
+def test_bytes_that_are_no_whole_image_with_a_header_are_never_published(
+    twin: Twin, archive: Archive, tmp_path: Path
+) -> None:
+    whole = archive.image(11, archive.nearest(11, START))
+    spoiled = {
+        "cut short": whole[: len(whole) // 2],
+        "no JPEG 2000 image": b"GIF89a" + whole,
+        "has no header": whole[: whole.index(b"<meta>") - 8],
+        "sent no good image": whole.replace(b"\xff\x4f\xff\x51", b"\xff\x4f\xff\x00", 1),
+    }
+    for why, content in spoiled.items():
+        archive.image = lambda number, time, content=content: content
+        (found, *_) = bring(tmp_path / "out", freq="1h", size="256")
+        assert found.status == "failed", why
+        assert not list((tmp_path / "out").iterdir())
