@@ -64,9 +64,10 @@ class Hek(HEKClient):  # type: ignore[misc]
         Raises AstrodomeError when HEK does not answer, or not with events.
         """
         query = window.query
+        # HEK is asked for whole seconds, the last one included.
+        end = window.end + timedelta(seconds=bool(window.end.microsecond))
         conditions = [
-            # Whole seconds are all that HEK is asked for; the last one counts whole.
-            a.Time(window.start, window.end + timedelta(microseconds=999_999)),
+            a.Time(window.start.replace(microsecond=0), end.replace(microsecond=0)),
             hek.EventType(query.event_type),
         ]
         if query.frm_name:
