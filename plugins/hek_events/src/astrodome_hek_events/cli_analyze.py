@@ -45,6 +45,10 @@ Rotate = Annotated[
 Jobs = Annotated[int, typer.Option(min=0, help="Processes at work at once, 0 for one per core.")]
 
 
+SIGMA = 1.1
+"""Pixels by which ``--gaussian`` smooths when it stands alone."""
+
+
 class BareSwitch(lazy.Command):
     """A command whose option ``--gaussian`` may stand without its number."""
 
@@ -56,18 +60,7 @@ def _with_number(args: Sequence[str]) -> Iterator[str]:
     for at, arg in enumerate(args):
         following = args[at + 1] if at + 1 < len(args) else ""
         bare = arg == "--gaussian" and not following.replace(".", "", 1).isdigit()
-        yield "--gaussian=auto" if bare else arg
-
-
-def _pixels(text: str) -> float:
-    """A size in pixels of a map; ``auto``: in proportion to the map, as a negative number."""
-    try:
-        number = -1.0 if text == "auto" else float(text)
-    except ValueError:
-        number = float("nan")
-    if not (number == -1 and text == "auto") and not 0 <= number < float("inf"):
-        raise AstrodomeError(f"'{text}' is no size in pixels.", exit_code=2)
-    return number
+        yield f"--gaussian={SIGMA}" if bare else arg
 
 
 def catalogue(db_connection_string: str, source: str) -> Records:
@@ -250,28 +243,23 @@ def analyze(
     gaussian: Annotated[
         float,
         typer.Option(
-            parser=_pixels,
+            min=0,
             metavar="[SIGMA]",
-            help="Smooth maps first: standard deviation, pixels of the map "
-            "[0; without a number 1.1 for each 256 of its width].",
+            help=f"Smooth maps first: standard deviation, px of --map-width [{SIGMA} alone].",
         ),
-    ] = 0.0,
+    ] = 0,
     min_size: Annotated[
-        float,
-        typer.Option(
-            parser=_pixels,
-            metavar="PIXELS",
-            help="Smallest side of a region, pixels of the map [2 for each 256 of its width].",
-        ),
-    ] = -1.0,
+        float, typer.Option(min=0, help="Smallest side of a region, px of --map-width.")
+    ] = 2,
     max_size: Annotated[
-        float,
+        float, typer.Option(min=0, help="Largest side of a region, px of --map-width.")
+    ] = 48,
+    map_width: Annotated[
+        int,
         typer.Option(
-            parser=_pixels,
-            metavar="PIXELS",
-            help="Largest side of a region, pixels of the map [48 for each 256 of its width].",
+            min=0, max=8192, help="Width to which maps are brought first, px; 0: as they are."
         ),
-    ] = -1.0,
+    ] = 256,
     observatory: Annotated[str, typer.Option(help="Only events that it saw; any for all.")] = "SDO",
     instrument: Annotated[str, typer.Option(help="Only events seen by it; any for all.")] = "AIA",
     any_channel: Annotated[
@@ -304,7 +292,7 @@ def analyze(
     from . import analysis, maps, page, regions
 
     codes = regions.known_types([*(event_type or ()), *(more_types or ())]) or ["AR", "FL"]
-    if min_size > max_size >= 0:
+    if min_size > max_size:
         raise AstrodomeError(
             f"--min-size {min_size:g} is larger than --max-size {max_size:g}.", exit_code=2
         )
@@ -321,6 +309,7 @@ def analyze(
             gaussian=gaussian,
             min_size=min_size,
             max_size=max_size,
+            map_width=map_width,
         ),
         meta,
     )

@@ -32,22 +32,20 @@ NAMES = (
 """How maps are called, and how their time is written: that of pixel predictions, and that of
 images. The maps of patches have more in their names, and no place on the disk."""
 TABLE, SCORES = "maps.parquet", "maps.npy"
-PER = 256
-"""Sizes and widths that nobody gave are those of a map so many pixels wide, in proportion."""
-SIGMA, SMALLEST, LARGEST = 1.1, 2.0, 48.0
-AUTO = -1.0
-
+WIDTH = 256
+"""Width (px) in which regions are found: that of the maps for which the sizes below were chosen."""
 Scores = NDArray[np.float64]
 
 
 class Detection(BaseModel):
-    """How regions are found in a map; sizes in pixels of the map, ``AUTO``: in proportion."""
+    """How regions are found in a map. Sizes are in pixels of the map at its working width."""
 
     threshold: Literal["otsu", "binary", "simple"] = "otsu"
     level: float = Field(20, ge=0, lt=255)
-    gaussian: float = Field(0, description="Standard deviation of the smoothing, 0 for none.")
-    min_size: float = AUTO
-    max_size: float = AUTO
+    gaussian: float = Field(0, ge=0, description="Standard deviation of the smoothing, 0: none.")
+    min_size: float = Field(2, ge=0)
+    max_size: float = Field(48, ge=0)
+    map_width: int = Field(WIDTH, ge=0, description="Working width, 0: that of the map.")
 
 
 @dataclass(frozen=True)
@@ -116,23 +114,19 @@ def read(found: MapFile) -> ScoreMap:
 def bright(found: ScoreMap, how: Detection) -> list[Polygon]:
     """The boxes around connected bright regions of a map, in pixels from its upper left corner.
 
-    ``otsu`` finds the threshold in the map itself (Otsu 1979); ``simple`` takes what is above
-    ``level``/255 of the way from the map's lowest to its highest score, ``binary`` the same on
-    the scale of all maps of the folder. Pixels touch at corners too. A box counts when both
-    its sides are from ``min_size`` to ``max_size``. A map without contrast has none.
+    The map is brought to ``map_width`` first, by averages over areas, so that maps of any size
+    give the same regions. ``otsu`` finds the threshold in the map itself (Otsu 1979); ``simple``
+    takes what is above ``level``/255 of the way from the map's lowest to its highest
+    score, ``binary`` the same on the scale of all maps of the folder. Pixels touch at corners
+    too. A box counts when both its sides are from ``min_size`` to ``max_size``. A map
+    without contrast has none.
     """
-    scores = found.scores
-    width = scores.shape[1] / PER
-    sigma, smallest, largest = (
-        standard * width if given < 0 else given
-        for given, standard in (
-            (how.gaussian, SIGMA),
-            (how.min_size, SMALLEST),
-            (how.max_size, LARGEST),
-        )
+    scores = resized(found.scores, how.map_width)
+    across, down = (
+        a / b for a, b in zip(found.scores.shape[::-1], scores.shape[::-1], strict=True)
     )
-    if sigma > 0:
-        scores = gaussian(scores, sigma, preserve_range=True)
+    if how.gaussian > 0:
+        scores = gaussian(scores, how.gaussian, preserve_range=True)
     low, high = float(scores.min()), float(scores.max())
     if not high > low:
         return []
@@ -145,9 +139,19 @@ def bright(found: ScoreMap, how: Detection) -> list[Polygon]:
     for region in regionprops(label(scores > limit, connectivity=2)):
         top, left, bottom, right = region.bbox
         sides = (bottom - top, right - left)
-        if min(sides) >= smallest and max(sides) <= largest:
-            boxes.append(box(left, top, right, bottom))
+        if min(sides) >= how.min_size and max(sides) <= how.max_size:
+            boxes.append(box(left * across, top * down, right * across, bottom * down))
     return boxes
+
+
+def resized(scores: Scores, width: int) -> Scores:
+    """A map at another width (px, 0 for its own), each pixel the average of the area it covers."""
+    rows, columns = scores.shape
+    if width in (0, columns):
+        return scores
+    size = (width, max(1, round(rows * width / columns)))
+    picture = Image.fromarray(scores.astype(np.float32)).resize(size, Image.Resampling.BOX)
+    return np.asarray(picture, float)
 
 
 @dataclass(frozen=True)
