@@ -24,6 +24,10 @@ def full(n: int) -> int:
     return n
 
 
+def die_later(n: int) -> int:
+    return die(n) if n == 100 else n
+
+
 def die(n: int) -> int:
     os._exit(9)
 
@@ -111,6 +115,8 @@ def test_a_full_disk_stops_everything_with_one_sentence() -> None:
 def test_a_worker_that_dies_is_a_sentence() -> None:
     with pytest.raises(AstrodomeError, match="worker process died"):
         list(compute.map(die, range(4)))
+    with pytest.raises(AstrodomeError, match="worker process died"):
+        list(compute.map(die_later, range(400)))  # while work is being handed out
 
 
 def touch(path: Path) -> None:

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import (
     FIRST_COMPLETED,
+    BrokenExecutor,
     Executor,
     Future,
     ProcessPoolExecutor,
@@ -92,9 +93,11 @@ def map(
                     for new in itertools.islice(todo, 1):
                         waiting[executor.submit(function, new)] = new
                     yield _done(item, future)
-        except BaseException:
+        except BaseException as error:
             if stop:
                 stop()
+            if isinstance(error, BrokenExecutor):  # as new work was handed out
+                raise _died() from error
             raise
         finally:
             for future in waiting:
@@ -102,20 +105,22 @@ def map(
 
 
 def _done(item: Item, future: Future[Result]) -> Done[Item, Result]:
-    from concurrent.futures.process import BrokenProcessPool
-
     try:
         return Done(item, future.result())
-    except BrokenProcessPool as error:
-        raise AstrodomeError(
-            "A worker process died, most likely for lack of memory.", "Try again with fewer --jobs."
-        ) from error
+    except BrokenExecutor as error:
+        raise _died() from error
     except OSError as error:
         if stops_everything(error):
             raise from_os_error(error) from error
         return Done(item, error=reason(error))
     except Exception as error:
         return Done(item, error=reason(error))
+
+
+def _died() -> AstrodomeError:
+    return AstrodomeError(
+        "A worker process died, most likely for lack of memory.", "Try again with fewer --jobs."
+    )
 
 
 def _executor(
