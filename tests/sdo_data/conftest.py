@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import csv
+import os
 import shutil
-from collections.abc import Callable
+import subprocess
+from collections.abc import Callable, Iterator
 from importlib.resources import files
 from pathlib import Path
 
 import pytest
 from astrodome.testing import Result, run
 from PIL import Image
+from services.gsu import Archive, GsuTwin
 from sunpy.data.test import get_test_filepath
 
 PLUGIN = "astrodome_sdo_data.plugin"
@@ -92,3 +95,32 @@ def _archive(corona: Image.Image, tmp_path_factory: pytest.TempPathFactory) -> P
 def archive(_archive: Path, tmp_path: Path) -> Path:
     """Twelve different images of 1024 x 1024 at 193 and one of 410 x 410 at 171."""
     return Path(shutil.copytree(_archive, tmp_path / "archive"))
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
+    """Mount a small file system with these options; needs the right to do so."""
+    mounted: list[Path] = []
+
+    def mount(options: str) -> Path:
+        point = tmp_path / "disk"
+        point.mkdir(exist_ok=True)
+        command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(point)]
+        if os.geteuid() or subprocess.run(command, capture_output=True, check=False).returncode:
+            pytest.skip("mounting a small file system is not allowed here")
+        mounted.append(point)
+        return point
+
+    yield mount
+    for point in mounted:
+        subprocess.run(["umount", str(point)], check=True)
+
+
+@pytest.fixture
+def gsu(corona: Image.Image, monkeypatch: pytest.MonkeyPatch) -> Iterator[GsuTwin]:
+    """The image service on loopback, and settings that point there and lose no time."""
+    with Archive(corona).twin() as twin:
+        quick = {"url": twin.root, "backoff": 0.01, "connect_timeout": 1, "patience": 2}
+        for key, value in {**quick, "read_timeout": 10, "deadline": 20}.items():
+            monkeypatch.setenv(f"ASTRODOME_GSU_{key.upper()}", str(value))
+        yield twin

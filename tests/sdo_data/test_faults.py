@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -97,25 +97,6 @@ def test_half_written_files_of_the_past_are_swept_and_those_of_now_stay(
     os.utime(old, (time.time() - images.ABANDONED - 5,) * 2)
     images.resize_folder(archive, tmp_path, 32, wavelength="171")
     assert new.exists() and not old.exists()
-
-
-@pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
-    """Mount a small file system with these options; needs the right to do so."""
-    mounted: list[Path] = []
-
-    def mount(options: str) -> Path:
-        point = tmp_path / "disk"
-        point.mkdir(exist_ok=True)
-        command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(point)]
-        if os.geteuid() or subprocess.run(command, capture_output=True, check=False).returncode:
-            pytest.skip("mounting a small file system is not allowed here")
-        mounted.append(point)
-        return point
-
-    yield mount
-    for point in mounted:
-        subprocess.run(["umount", str(point)], check=True)
 
 
 @pytest.mark.parametrize("verb", COMMANDS)

@@ -71,7 +71,8 @@ def read(folder: Path) -> pd.DataFrame:
         return _typed(pd.DataFrame(columns=["file_name", *COLUMNS]).set_index("file_name"))
     try:
         table = pq.read_table(path)
-        return _typed(table.select(SCHEMA.names).to_pandas().set_index("file_name"))
+        exact = table.select(SCHEMA.names).to_pandas(integer_object_nulls=True)
+        return _typed(exact.set_index("file_name"))
     except (pa.ArrowException, KeyError, ValueError) as error:
         raise AstrodomeError(
             f"{path} is damaged or no manifest: {error}.",
@@ -202,8 +203,15 @@ def _applied(
     for name in [name for name in latest if latest[name]["status"] != DONE and name in done]:
         if (folder / name).exists():
             del latest[name]
-    new = pd.DataFrame.from_records(list(latest.values()), columns=["file_name", *COLUMNS])
-    return _joined(table, _typed(new.set_index("file_name"))) if latest else table
+    if not latest:
+        return table
+    # As objects: whole numbers beside nothing must not become floats, which cannot hold them.
+    columns = {
+        name: pd.Series([record.get(name) for record in latest.values()], dtype=object)
+        for name in COLUMNS
+    }
+    new = pd.DataFrame(columns).set_index(pd.Index(list(latest), name="file_name"))
+    return _joined(table, _typed(new))
 
 
 def _planned(table: pd.DataFrame, planned: pd.DataFrame) -> pd.DataFrame:

@@ -190,7 +190,7 @@ def _options(wish: Wish, about: About) -> dict[str, Any]:
         )
     found = {}
     for name, value in given.items():
-        if value in (None, "", False):
+        if value is None or value is False or value == "":
             continue
         if name in about.options:
             found[name] = value

@@ -104,6 +104,7 @@ class Transfer:
                 need.moved = _move_aside(path)
         elif need.image and path.exists():
             return None
+        need.header |= need.image and self.plan.wish.quality is not None
         return need
 
     def _checked(self, path: Path, position: int) -> dict[str, Any] | None:

@@ -1,0 +1,352 @@
+"""``sdo data download``: every image that was planned is there, or the manifest says why not."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from astrodome import AstrodomeError
+from astrodome.testing import Result, run
+from astrodome_sdo_data import download, manifest, naming, parameters
+from PIL import Image
+from services.gsu import Archive, GsuTwin
+from services.gsu import parameters as expected_parameters
+from sunpy.data.test import get_test_filepath
+
+Data = Callable[..., Result]
+README = (
+    "--start=2012-03-07T00:02:00",
+    "--end=2012-03-07T00:40:00",
+    "--freq=6min",
+    "--wavelength=171",
+)
+TIMES = [datetime(2012, 3, 7, 0, 2) + n * timedelta(minutes=6) for n in range(7)]
+"""What README asks for; the archive's observation at 00:02 is the one of 00:00."""
+SMALL = (*README, "--size=256")
+
+
+def observed(time: datetime) -> datetime:
+    return time - timedelta(minutes=time.minute % 6)
+
+
+def right(archive: Archive, time: datetime, wave: int = 171, side: int = 256) -> bytes:
+    return archive.image(observed(time), wave, side)
+
+
+def images(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.glob("*.jpeg")}
+
+
+def statuses(folder: Path) -> dict[str, int]:
+    return dict(manifest.read(folder)["status"].value_counts())
+
+
+def test_the_command_of_the_older_readme_works_as_written(
+    data: Data, gsu: GsuTwin, tmp_path: Path
+) -> None:
+    path = tmp_path / "data" / "aia_171_2012"
+    data("download", f"--path={path}", *README).succeeded()
+    wanted = {naming.file_name(time, 171): right(gsu.archive, time, 171, 2048) for time in TIMES}
+    assert images(path) == wanted
+    assert len(gsu.requests) == 7
+    assert statuses(path) == {"done": 7}
+    assert gsu.requests[0].path == "/dmlabapi/images/SDO/AIA/2k/"
+    assert Image.open(path / "2012-03-07T000200__171.jpeg").size == (2048, 2048)
+
+
+def test_the_same_command_again_fetches_only_what_is_missing(
+    data: Data, gsu: GsuTwin, tmp_path: Path
+) -> None:
+    data("download", "--path", tmp_path, *SMALL, "--metadata").succeeded()
+    before = images(tmp_path)
+    table = (tmp_path / "meta.csv").read_bytes()
+    gsu.requests.clear()
+    lost, changed, cut = sorted(tmp_path.glob("*.jpeg"))[1:4]
+    lost.unlink()
+    changed.write_bytes(before[changed.name])  # the same, at another time
+    cut.write_bytes(before[cut.name][:-50])
+    result = data("download", "--path", tmp_path, *SMALL, "--metadata", "--json").succeeded()
+    assert images(tmp_path) == before
+    counts = {key: result.json[key] for key in ("there", "downloaded", "checked")}
+    assert counts == {"there": 4, "downloaded": 2, "checked": 1}
+    assert result.json["damaged"] == [f"{cut.name}.damaged"]
+    for _ in range(8):
+        data("download", "--path", tmp_path, *SMALL, "--metadata").succeeded()
+    assert (tmp_path / "meta.csv").read_bytes() == table
+    assert gsu.archive.asked["image"] == 7 + 2
+
+
+def test_meta_csv_has_one_row_an_image_in_one_spelling_and_also_as_parquet(
+    data: Data, gsu: GsuTwin, tmp_path: Path, meta: Callable[[Path], dict[str, dict[str, str]]]
+) -> None:
+    path = tmp_path / "images"
+    data("download", "--path", path, *SMALL).succeeded()
+    assert not (path / "meta.csv").exists()
+    waves = ("--wavelength", 94, "--wavelength", 171)
+    data("download", "--path", path, *SMALL, *waves, "--metadata").succeeded()
+    rows = meta(path)
+    assert list(rows) == sorted(images(path)) and len(rows) == 14
+    text = (path / "meta.csv").read_text().splitlines()
+    assert text[0] == "QUALITY,DSUN,X0,R_SUN,Y0,CDELT,FILE_NAME"
+    table = pd.read_parquet(path / "meta.parquet").set_index("FILE_NAME")
+    assert list(table.index) == list(rows)
+    for name, row in rows.items():
+        time, wave = naming.parse(name) or (datetime.min, 0)
+        header = gsu.archive.header(observed(time.replace(tzinfo=None)), wave)
+        assert {key: float(row[key]) for key in header} == header
+        assert table.loc[name].to_dict() == header
+    assert gsu.archive.asked["image"] == 14, "the images that were there are not fetched again"
+
+
+def test_rows_of_other_images_in_meta_csv_stay(
+    data: Data, gsu: GsuTwin, tmp_path: Path, aia171: Path
+) -> None:
+    data("import", aia171, "--path", tmp_path).succeeded()
+    mine = (tmp_path / "meta.csv").read_text().splitlines()[1]
+    data("download", "--path", tmp_path, *SMALL, "--metadata").succeeded()
+    lines = (tmp_path / "meta.csv").read_text().splitlines()
+    assert mine in lines and len(lines) == 1 + 1 + 7
+
+
+def test_a_dry_run_of_a_year_at_six_minutes_says_what_would_be_fetched_and_does_nothing(
+    data: Data, gsu: GsuTwin, tmp_path: Path
+) -> None:
+    path = tmp_path / "year"
+    year = ("--start=2012-01-01T00:00:00", "--end=2012-12-31T23:59:00", "--freq=6min")
+    found = data("download", "--path", path, *year, "--dry-run", "--json").succeeded().json
+    assert found["planned"] == found["to_fetch"] == 366 * 240
+    assert (found["first"], found["last"]) == ("2012-01-01T00:00:00", "2012-12-31T23:54:00")
+    assert found["bytes_to_fetch"] > 1e10
+    assert not path.exists() and not gsu.requests
+    data("download", "--path", path, *SMALL).succeeded()
+    found = data(
+        "download", "--path", path, *SMALL, "--end=2012-03-07T01:02", "--dry-run", "--json"
+    )
+    size = np.mean([len(content) for content in images(path).values()])
+    assert found.json["there"] == 7 and found.json["to_fetch"] == 4
+    assert found.json["bytes_to_fetch"] == pytest.approx(4 * size, abs=4)
+
+
+def test_what_the_source_does_not_have_is_named_and_only_asked_for_again_when_told_to(
+    data: Data, gsu: GsuTwin, tmp_path: Path
+) -> None:
+    gone = observed(TIMES[2])
+    gsu.archive.missing = {(gone, 171)}
+    result = data("download", "--path", tmp_path, *SMALL)
+    assert result.code == 1
+    assert "2012-03-07T001400__171.jpeg\tmissing\tGSU has no such image." in result.out
+    assert "6 images downloaded" in result.err and "1 missing at the source" in result.err
+    assert statuses(tmp_path) == {"done": 6, "missing": 1}
+    gsu.archive.missing.clear()
+    gsu.requests.clear()
+    again = data("download", "--path", tmp_path, *SMALL, "--json")
+    assert again.code == 1 and again.json["missing"] == 1 and not gsu.requests
+    data("download", "--path", tmp_path, *SMALL, "--retry_failed").succeeded()
+    assert statuses(tmp_path) == {"done": 7}
+    assert len(gsu.requests) == 1
+
+
+def test_what_failed_is_named_with_its_reason_and_comes_with_the_next_run(
+    data: Data, gsu: GsuTwin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ASTRODOME_GSU_RETRIES", "1")
+    gsu.archive.plan = lambda request: "html" if "00:20:00" in str(request.query) else ""
+    result = data("download", "--path", tmp_path, *SMALL, "--json")
+    assert result.code == 1
+    [problem] = result.json["problems"]
+    assert problem["image"] == "2012-03-07T002000__171.jpeg"
+    assert "It is a page in HTML" in problem["reason"] and "attempt 2" in problem["reason"]
+    row = manifest.read(tmp_path).loc[problem["image"]]
+    assert (row["status"], row["reason"]) == ("failed", problem["reason"])
+    gsu.archive.plan = lambda request: ""
+    data("download", "--path", tmp_path, *SMALL).succeeded()
+    assert statuses(tmp_path) == {"done": 7}
+
+
+def test_verify_finds_a_damaged_image_keeps_it_aside_and_brings_a_good_one(
+    data: Data, gsu: GsuTwin, tmp_path: Path
+) -> None:
+    data("download", "--path", tmp_path, *SMALL).succeeded()
+    before = images(tmp_path)
+    victim = tmp_path / "2012-03-07T002000__171.jpeg"
+    about = victim.stat()
+    content = bytearray(before[victim.name])
+    content[len(content) // 2] ^= 0x55
+    victim.write_bytes(content)
+    os.utime(victim, ns=(about.st_atime_ns, about.st_mtime_ns))  # as a failing disk would
+    quick = data("download", "--path", tmp_path, *SMALL, "--json").succeeded().json
+    assert quick["there"] == 7, "length and time are what they were"
+    found = data("download", "--path", tmp_path, *SMALL, "--verify", "--json").succeeded().json
+    assert (found["checked"], found["downloaded"]) == (6, 1)
+    assert images(tmp_path) == before
+    assert (tmp_path / f"{victim.name}.damaged").read_bytes() == content
+
+
+def test_images_of_the_older_tool_are_kept_if_they_are_good(
+    data: Data, gsu: GsuTwin, tmp_path: Path
+) -> None:
+    data("download", "--path", tmp_path, *SMALL).succeeded()
+    before = images(tmp_path)
+    (tmp_path / "manifest.parquet").unlink()
+    broken = tmp_path / "2012-03-07T002000__171.jpeg"
+    broken.write_bytes(before[broken.name][: len(before[broken.name]) // 2])
+    gsu.archive.asked.clear()
+    data("download", "--path", tmp_path, *SMALL, "--metadata").succeeded()
+    assert images(tmp_path) == before
+    assert gsu.archive.asked == {"image": 1, "header": 7}
+
+
+def test_quality_0_keeps_only_good_observations_and_asks_for_no_other_image(
+    data: Data, gsu: GsuTwin, tmp_path: Path
+) -> None:
+    gsu.archive.poor = {(observed(TIMES[1]), 171): 0x40000, (observed(TIMES[4]), 171): 0x3}
+    result = data("download", "--path", tmp_path, *SMALL, "--quality", 0, "--json").succeeded()
+    assert result.json["skipped"] == {"quality": 2} and result.json["downloaded"] == 5
+    assert gsu.archive.asked["image"] == 5
+    row = manifest.read(tmp_path).loc[naming.file_name(TIMES[1], 171)]
+    assert row["reason"] == "Its quality has the bits 0x40000."
+    gsu.requests.clear()
+    data("download", "--path", tmp_path, *SMALL, "--quality", "0").succeeded()
+    assert not gsu.requests
+    borne = data("download", "--path", tmp_path, *SMALL, "--quality", "0x40000", "--json").json
+    assert borne["downloaded"] == 1 and borne["skipped"] == {"quality": 1}
+    data("download", "--path", tmp_path, *SMALL).succeeded()
+    assert statuses(tmp_path) == {"done": 7}
+
+
+def test_image_parameters_come_as_parquet_and_read_as_one_table(
+    data: Data, gsu: GsuTwin, tmp_path: Path
+) -> None:
+    two = ("--start=2012-03-07T00:00", "--end=2012-03-07T00:06", *SMALL[2:])
+    data("download", "--path", tmp_path, *two, "--parameters").succeeded()
+    table = pd.read_parquet(tmp_path / "parameters")
+    assert list(table.columns) == ["t_obs", "wavelength", "x", "y", *parameters.NAMES]
+    assert len(table) == 2 * 64 * 64
+    cube = parameters.read(tmp_path / "parameters" / "2012-03-07T000600__171.parquet")
+    wanted = expected_parameters(gsu.archive.image(datetime(2012, 3, 7, 0, 6), 171, 512))
+    assert np.array_equal(cube, wanted)
+    gsu.requests.clear()
+    (tmp_path / "parameters" / "2012-03-07T000600__171.parquet").unlink()
+    data("download", "--path", tmp_path, *two, "--parameters").succeeded()
+    assert [request.path for request in gsu.requests] == ["/dmlabapi/params/SDO/AIA/64/full/"]
+
+
+@pytest.fixture
+def flare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Data:
+    """``sdo`` with the flux plugin, whose store has the real day of the flare of 2011-06-07."""
+    monkeypatch.setenv("ASTRODOME_HOME", str(tmp_path / "home"))
+    both = ("astrodome_sdo_data.plugin", "astrodome_goes.plugin")
+
+    def command(*args: object) -> Result:
+        return run("sdo", *args, plugin=both)
+
+    command("goes", "import", get_test_filepath("go1520110607.fits")).succeeded()
+    return command
+
+
+def test_flux_limits_are_looked_up_for_all_times_and_skip_the_flare(
+    flare: Data, gsu: GsuTwin, tmp_path: Path
+) -> None:
+    day = ("--start=2011-06-07T05:00", "--end=2011-06-07T08:00", "--freq=30min", "--size=256")
+    command = ("data", "download", "--path", tmp_path / "quiet", *day)
+    result = flare(*command, "--max-flux=1e-5", "--json").succeeded().json
+    assert result["skipped"] == {"flux": 2}  # 06:30 and 07:00, class M
+    assert result["downloaded"] == 5
+    table = manifest.read(tmp_path / "quiet")
+    assert table[table["status"] == "skipped"]["reason"].str.contains("not below 1e-05").all()
+    flaring = ("data", "download", "--path", tmp_path / "loud", *day, "--min_flux=1e-5")
+    assert flare(*flaring, "--json").succeeded().json["downloaded"] == 2
+    assert flare(*command, "--json").succeeded().json["downloaded"] == 2, "the limit is gone"
+    later = ("data", "download", "--path", tmp_path / "x", "--start=2012-01-01", "--end=2012-01-02")
+    unknown = flare(*later, "--max-flux=1e-5").succeeded()
+    assert "No flux is known for 25 images" in unknown.err and "sdo goes download" in unknown.err
+
+
+def test_flux_limits_without_a_source_of_flux_say_what_to_install(
+    data: Data, gsu: GsuTwin, tmp_path: Path
+) -> None:
+    result = data("download", "--path", tmp_path / "a", *SMALL, "--max-flux=1e-5")
+    assert result.code == 1 and "pip install astrodome-goes" in result.err
+    assert not (tmp_path / "a").exists() and not gsu.requests
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--wavelength=999",), "no images at 999 angstrom"),
+        (("--freq=5min",), "no multiple of the archive's cadence of 6 min"),
+        (("--freq=often",), "'often' is no interval of time"),
+        (("--end=2012-01-01",), "comes before the start"),
+        (("--size=4k",), "no size '4k'"),
+        (("--source=nowhere",), "no source 'nowhere'"),
+        (("--quality=good",), "no bit mask"),
+        (("--start=yesterday",), "'yesterday' is no time"),
+    ],
+)
+def test_a_wrong_option_is_one_sentence(
+    options: tuple[str, ...], words: str, data: Data, gsu: GsuTwin, tmp_path: Path
+) -> None:
+    result = data("download", "--path", tmp_path / "a", *README, *options)
+    assert result.code in (1, 2) and words in result.err and "Traceback" not in result.err
+    assert not (tmp_path / "a").exists()
+
+
+def test_images_of_another_size_are_not_mixed_into_a_folder(
+    data: Data, gsu: GsuTwin, tmp_path: Path
+) -> None:
+    data("download", "--path", tmp_path, *SMALL).succeeded()
+    result = data("download", "--path", tmp_path, *README, "--size=512")
+    assert result.code == 2 and "has 7 of these images already, but 256 of gsu" in result.err
+
+
+def test_more_jobs_than_the_source_allows_open_no_more_connections(
+    data: Data, gsu: GsuTwin, tmp_path: Path
+) -> None:
+    import threading
+
+    busy, most, lock = [0], [0], threading.Lock()
+
+    def slow(request: object) -> str:
+        with lock:
+            busy[0] += 1
+            most[0] = max(most[0], busy[0])
+        gsu.stopping.wait(0.05)
+        with lock:
+            busy[0] -= 1
+        return ""
+
+    gsu.archive.plan = slow
+    day = ("--start=2012-03-07", "--end=2012-03-07T12:00", "--freq=12min", "--size=256")
+    data("download", "--path", tmp_path, *day, "--jobs=64").succeeded()
+    assert 4 <= most[0] <= 8
+
+
+def test_a_source_that_is_down_ends_the_work_and_names_what_was_not_asked_for(
+    data: Data, gsu: GsuTwin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ASTRODOME_GSU_RETRIES", "0")
+    monkeypatch.setenv("ASTRODOME_GSU_URL", "http://127.0.0.1:9")
+    day = ("--start=2012-03-07", "--end=2012-03-08", "--freq=6min", "--size=256")
+    result = data("download", "--path", tmp_path, *day)
+    assert result.code == 1 and "The source seems to be down" in result.err
+    found = statuses(tmp_path)
+    assert sum(found.values()) == 241 and found["planned"] > 150
+
+
+def test_the_library_works_in_a_notebook(gsu: GsuTwin, tmp_path: Path) -> None:
+    wish = download.Wish(TIMES[0], TIMES[3], "6min", [171, 193], size="256", metadata=True)
+    with pytest.raises(AstrodomeError, match="no source"):
+        download.prepare(download.Wish(TIMES[0], TIMES[3], source="none"), tmp_path)
+    from astrodome import plugins
+    from astrodome_sdo_data import plugin
+
+    plugins.of("sdo", astrodome_sdo_data=plugin)
+    plan = download.prepare(wish, tmp_path)
+    seen = []
+    report = download.download(plan, jobs=2, advance=seen.append)
+    assert report.complete and report.downloaded == len(seen) == 8
