@@ -113,7 +113,7 @@ def test_a_cut_image_is_named_and_the_others_are_scored(
         (("--load-path", "RUN", "-m", "pixels"), 2, "'sample' or 'pixel'"),
         (("--load-path", "RUN", "--data-dir", "nowhere"), 1, "There is no folder nowhere"),
         (("--load-path", "RUN/metrics.csv"), 1, "no readable weights file"),
-        (("--load-path", "RUN", "--set", "data.dataset=SDOMLDatasetV2"), 1, "does not read"),
+        (("--load-path", "RUN", "--set", "data.dataset=SDOMLDatasetV2"), 1, "no SDO ML v2 store"),
         (("--load-path", "RUN", "--set", "model.zdim=3"), 2, "did you mean 'z_dim'"),
     ],
 )
@@ -163,12 +163,12 @@ def test_images_that_would_share_a_map_name_get_their_path_within_the_folder():
         {"path": "/d/b/2012-03-07T000200__171.jpeg", **time},
         {"path": "/d/sun.png", "t_obs": None, "wavelength": None, "part": None},
     ]
-    assert map_names(rows, Path("/d")) == [
+    assert map_names(rows, "/d") == [
         "a__2012-03-07T000200__171.jpeg.png",
         "b__2012-03-07T000200__171.jpeg.png",
         "sun.png",
     ]
-    assert map_names(rows[1:], Path("/d"))[0] == "20120307-000200_171A.png"
+    assert map_names(rows[1:], "/d")[0] == "20120307-000200_171A.png"
 
 
 def test_threshold_maps_what_is_brighter_than_mean_and_two_sigma(

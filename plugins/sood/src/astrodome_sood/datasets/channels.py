@@ -105,8 +105,9 @@ def disk(side: int, factor: float = 1.0) -> Tensor:
 def prepared(frames: Tensor, channel: Channel, size: int, mask: Tensor | None = None) -> Tensor:
     """Frames of intensities, float32 (N, H, W), as a network sees them: (N, size, size).
 
-    ``mask`` (H, W): what lies outside counts as no intensity. Resized as images are,
-    with antialiasing, before the scaling.
+    Row 0 of a frame is in the south, that of the result in the north, as pictures have it.
+    ``mask`` (H, W): what lies outside counts as no intensity. Resized with antialiasing
+    before the scaling.
     """
     if mask is not None:
         frames = frames * mask
@@ -116,4 +117,4 @@ def prepared(frames: Tensor, channel: Channel, size: int, mask: Tensor | None = 
         )[:, 0]
     elif mask is None:
         frames = frames.clone()
-    return channel.scaled(frames)
+    return channel.scaled(frames).flip(-2)

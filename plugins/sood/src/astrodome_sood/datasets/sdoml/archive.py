@@ -116,7 +116,8 @@ def _from_tai(texts: NDArray[np.str_]) -> Times:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of dates beyond the known leap seconds
         utc = Time(plain[good].astype("datetime64[ns]"), format="datetime64", scale="tai").utc
-        plain[good] = utc.datetime64.astype("datetime64[ms]")
+    texts = np.char.replace(np.asarray(utc.isot, dtype=str), ":60.", ":59.")  # a leap second
+    plain[good] = texts.astype("datetime64[ms]")
     return plain
 
 

@@ -94,7 +94,10 @@ def time(value: str | None, end: bool = False) -> np.datetime64 | None:
 def duration(text: str, key: str) -> np.timedelta64:
     """A length of time such as ``14d`` or ``12min``; AstrodomeError names ``key``."""
     try:
-        length = pd.Timedelta(pd.tseries.frequencies.to_offset(text))  # type: ignore[arg-type]
+        try:
+            length = pd.Timedelta(re.sub(r"d$", "D", text.strip()))  # pandas will want it large
+        except ValueError:  # h or 60min, as a raster is called
+            length = pd.Timedelta(pd.tseries.frequencies.to_offset(text))  # type: ignore[arg-type]
     except (ValueError, TypeError) as error:
         raise AstrodomeError(
             f"{key}: '{text}' is no length of time.", "For example 14d or 12min."

@@ -1,0 +1,365 @@
+"""SDO ML v2 stores: built from real images, filtered, read chunk by chunk, split by time."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import zarr
+from astrodome import AstrodomeError
+from astrodome.testing import Result
+from astrodome_sood.config import load
+from astrodome_sood.datasets import channels
+from astrodome_sood.datasets.opening import TEST, open_images
+from astrodome_sood.datasets.sdoml import selection
+from astrodome_sood.datasets.sdoml.archive import Archive, parse_times
+from astrodome_sood.datasets.sdoml.build import Layout, build
+from astrodome_sood.datasets.sdoml.images import StoreImages
+from astropy import units as u
+from astropy.coordinates import SkyCoord
+from PIL import Image
+from sunpy.data.test import get_test_filepath
+from sunpy.map import Map
+
+SIDE = 64
+COUNT = 40
+START = datetime(2013, 1, 1, tzinfo=UTC)
+
+
+def at(number: int) -> datetime:
+    """A frame each two days, so that the last is in March."""
+    return START + timedelta(days=2 * number, seconds=7)
+
+
+@pytest.fixture(scope="session")
+def pictures(sun: Image.Image, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Sun at 193 Å, turned a little further for each frame, and at 171 Å a minute later."""
+    folder = tmp_path_factory.mktemp("pictures")
+    for number in range(COUNT):
+        turned = sun.rotate(number * 3, Image.Resampling.BILINEAR).resize((SIDE, SIDE))
+        for wave, time in ((193, at(number)), (171, at(number) + timedelta(minutes=1))):
+            turned.save(folder / f"{time:%Y-%m-%dT%H%M%S}__{wave}.jpeg", quality=95)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def store(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("stores") / "sdomlv2.zarr"
+    build([pictures], out, Layout(size=SIDE, chunk=6))
+    return out
+
+
+@pytest.fixture
+def own_store(store: Path, tmp_path: Path) -> Path:
+    """A copy that a test may harm."""
+    return Path(shutil.copytree(store, tmp_path / "own.zarr"))
+
+
+def opened(store: object, part: str = "train", **section: object) -> StoreImages:
+    settings = {f"data.sdo_ml_v2.{key}": value for key, value in section.items()}
+    config = load(
+        None,
+        {"data.dataset": "SDOMLDatasetV2", "data.data_dir": str(store), "model.target_size": 32}
+        | {"data.channel": "193A"}
+        | settings,
+    )
+    images = open_images(config, part)
+    assert isinstance(images, StoreImages)
+    return images
+
+
+def harm(store: Path, change: Callable[[dict], None], channel: str = "193A") -> None:
+    """Change the attributes of an array."""
+    path = store / "2013" / channel / ".zattrs"
+    attributes = json.loads(path.read_text())
+    change(attributes)
+    path.write_text(json.dumps(attributes))
+    (store / ".zmetadata").unlink(missing_ok=True)
+
+
+def test_a_built_store_holds_the_intensities_of_the_pictures_by_year_channel_and_time(
+    store: Path, pictures: Path
+):
+    recording = Archive(str(store)).recording("2013", channels.find("193A"))
+    assert recording is not None and len(recording) == COUNT
+    assert list(recording.times) == [
+        np.datetime64(at(n).replace(tzinfo=None)) for n in range(COUNT)
+    ]
+    first = recording.pixels(0, 1)[0]
+    path = pictures / f"{at(0):%Y-%m-%dT%H%M%S}__193.jpeg"
+    grey = np.asarray(Image.open(path), np.float64)[::-1] / 255
+    low, high = np.log10(20), np.log10(5500)
+    np.testing.assert_allclose(first, 10 ** (low + grey * (high - low)), rtol=1e-4)
+
+
+def test_frames_come_out_as_the_pictures_went_in(store: Path, pictures: Path):
+    images = opened(store)
+    path = pictures / f"{at(3):%Y-%m-%dT%H%M%S}__193.jpeg"
+    shown = Image.open(path).resize((32, 32), Image.Resampling.BILINEAR)
+    seen = np.asarray(shown, np.float64) / 127.5 - 1
+    difference = images[3][0] - seen  # one is resized in intensity, the other in grey levels
+    assert np.corrcoef(images[3][0].ravel(), seen.ravel())[0, 1] > 0.99
+    assert abs(difference).mean() < 0.05
+    about = images.describe(3)
+    assert about["t_obs"] == f"{at(3):%Y-%m-%dT%H:%M:%SZ}" and about["wavelength"] == 193
+
+
+def test_scaling_clamps_takes_the_logarithm_and_maps_to_one_range():
+    frame = torch.tensor([[[1.0, 5.0], [132.287566, 1e6]]])
+    seen = channels.prepared(frame, channels.find("171A"), 2)[0].flip(0)
+    np.testing.assert_allclose(seen, [[-1, -1], [0, 1]], atol=1e-6)
+    field = torch.tensor([[[-300.0, -125.0], [0.0, 250.0]]])
+    seen = channels.prepared(field, channels.find("bz"), 2)[0].flip(0)
+    np.testing.assert_allclose(seen, [[-1, -0.5], [0, 1]], atol=1e-6)
+
+
+def test_outside_of_the_limb_mask_there_is_no_intensity(store: Path):
+    side, factor = 64, 0.9
+    radius = (976 / 0.6) / 4096 * side * factor
+    y, x = np.mgrid[:side, :side] - side // 2
+    np.testing.assert_array_equal(channels.disk(side, factor), x**2 + y**2 <= radius**2)
+    masked = opened(store, mask_limb=True, mask_limb_radius_scale_factor=factor)[0][0]
+    whole = opened(store)[0][0]
+    assert (masked[0] == -1).all() and (masked[:, 0] == -1).all()
+    np.testing.assert_array_equal(masked[12:20, 12:20], whole[12:20, 12:20])
+
+
+def test_times_of_aia_are_utc_and_those_of_hmi_are_tai():
+    found = parse_times(["2010-06-01T00:00:09.34Z", None, "nonsense"])
+    assert str(found[0]) == "2010-06-01T00:00:09.340" and np.isnat(found[1:]).all()
+    texts = ["2010.05.01_00:12:04_TAI", "2017.01.01_00:00:35_TAI", "2017.01.01_00:01:37_TAI"]
+    expected = ["2010-05-01T00:11:30.000", "2016-12-31T23:59:59.000", "2017-01-01T00:01:00.000"]
+    assert [str(time) for time in parse_times(texts)] == expected  # 34, 36 and 37 s apart
+
+
+@pytest.mark.parametrize(
+    ("filters", "expected"),
+    [
+        ({"train_start_date": "2013-01-11", "train_end_date": "2013-01-15"}, [5, 6, 7]),
+        ({"train_end_date": "2013-01-03T00:00:07"}, [0, 1]),
+        (
+            {"freq": "10d", "train_start_date": "2013-01-01", "train_end_date": "2013-01-31"},
+            [0, 5, 10, 15],
+        ),
+        (
+            {"freq": "1d", "train_start_date": "2013-01-01", "train_end_date": "2013-01-05"},
+            [0, 1, 2],
+        ),
+        ({"obs_times": ["2013-01-05T00:00:07Z", "2013-01-09T00:00:07.000"]}, [2, 4]),
+        ({"train_year": 2013}, list(range(COUNT))),
+    ],
+)
+def test_filters_keep_what_they_say_and_each_frame_once(store: Path, filters: dict, expected: list):
+    images = opened(store, **filters)
+    found = [images.describe(i)["t_obs"] for i in range(len(images))]
+    assert found == [f"{at(n):%Y-%m-%dT%H:%M:%SZ}" for n in expected]
+
+
+def test_testing_has_years_and_dates_of_its_own(store: Path):
+    section = {"train_end_date": "2013-02-01", "test_start_date": "2013-02-02"}
+    train, test = opened(store, **section), opened(store, TEST, **section)
+    assert len(train) + len(test) == COUNT
+    assert train.frames.times.max() < test.frames.times.min()
+
+
+def test_known_bad_frames_are_left_out_and_a_file_names_more(store: Path, tmp_path: Path):
+    times = np.array(
+        ["2020-02-24T01:47", "2020-02-24T01:48", "2020-02-24T02:54", "2020-02-24T03:00"]
+    )
+    channel = channels.find("171A")
+    rows = selection.select(times.astype("datetime64[ms]"), channel, selection.Wanted())
+    assert list(rows) == [0, 3]
+    more = tmp_path / "bad.yaml"
+    more.write_text("193A:\n  - [2013-01-02, 2013-01-06]\n")
+    images = opened(store, bad_frames=more)
+    assert len(images) == COUNT - 2
+    more.write_text("193A:\n  - 2013-01-02\n")
+    with pytest.raises(AstrodomeError, match=r"bad.yaml: 193A: expected \[from, to\]"):
+        opened(store, bad_frames=more)
+
+
+@pytest.mark.parametrize(
+    ("filters", "told"),
+    [
+        ({"train_year": 2011}, "has no year 2011"),
+        ({"train_start_date": "2014-01-01"}, "is left by the filter 'between 2014-01-01"),
+        ({"train_start_date": "soon"}, "'soon' is no time"),
+        ({"channel": "94A"}, "has no channel 94A in 2013"),
+        ({"channel": "95A"}, "There is no channel '95A'"),
+        ({"freq": "often"}, "'often' is no length of time"),
+    ],
+)
+def test_a_filter_that_leaves_nothing_says_so(store: Path, filters: dict, told: str):
+    with pytest.raises(AstrodomeError) as failed:
+        opened(store, **filters)
+    assert told in str(failed.value)
+
+
+def test_an_epoch_decodes_each_chunk_once_and_yields_every_frame_once(
+    store: Path, monkeypatch: pytest.MonkeyPatch
+):
+    read: list[tuple[str, int]] = []
+    from astrodome_sood.datasets.sdoml import archive
+
+    original = archive.Recording.pixels
+
+    def counted(self, start: int, stop: int):
+        read.append((self.name, start))
+        return original(self, start, stop)
+
+    images = opened(store)
+    monkeypatch.setattr(archive.Recording, "pixels", counted)
+    order = images.order(torch.Generator().manual_seed(1))
+    assert sorted(order) == list(range(COUNT)) and order != sorted(order)
+    for first in range(0, COUNT, 8):
+        batch = images.batch(order[first : first + 8])
+        assert batch.dtype == np.float32 and batch.shape[1:] == (1, 32, 32)
+    assert len(read) == len(set(read)) == -(-COUNT // 6)
+
+
+def test_the_order_follows_from_the_seed_and_frames_do_not_depend_on_it(store: Path):
+    images = opened(store)
+    orders = [images.order(torch.Generator().manual_seed(seed)) for seed in (5, 5, 6)]
+    assert orders[0] == orders[1] != orders[2]
+    shuffled = images.batch(orders[2])
+    np.testing.assert_array_equal(shuffled, opened(store).batch(range(COUNT))[orders[2]])
+
+
+def test_no_stretch_of_time_is_on_both_sides_of_the_split(store: Path):
+    images = opened(store, train_val_split_temporal_chunk_size="8d")
+    train, validation = images.split(0.5, seed=3)
+    start, length = np.datetime64("2013-01-01"), np.timedelta64(8, "D")
+    pieces = [set((part.frames.times - start) // length) for part in (train, validation)]
+    assert not pieces[0] & pieces[1] and len(train) + len(validation) == COUNT
+    assert len(pieces[0]) == 7 and len(pieces[1]) == 3
+    assert len(train.chunks["starts"]) == 7 and train.chunks["length"] == "8d"
+    again, _ = images.split(0.5, seed=3)
+    other, _ = images.split(0.5, seed=4)
+    assert list(again.frames.times) == list(train.frames.times) != list(other.frames.times)
+    with pytest.raises(AstrodomeError, match="lie within 365d"):
+        opened(store, train_val_split_temporal_chunk_size="365d").split(0.5, seed=3)
+
+
+def test_several_channels_are_paired_by_time(store: Path, own_store: Path):
+    images = opened(store, channel=["193A", "171A"])
+    assert images[0].shape == (2, 32, 32) and len(images) == COUNT
+    alone = opened(store, channel="171A")
+    np.testing.assert_array_equal(images[4][1], alone[4][0])
+    harm(own_store, lambda a: a["T_OBS"].__setitem__(2, "2013-03-30T00:00:00Z"), "171A")
+    assert len(opened(own_store, channel=["193A", "171A"])) == COUNT - 1
+
+
+def test_frames_without_values_and_chunks_that_cannot_be_read_are_named_and_left_out(
+    own_store: Path,
+):
+    array = zarr.open_group(str(own_store), mode="r+")["2013/193A"]
+    array[3] = np.nan
+    array[20, 5, 5] = np.inf
+    (own_store / "2013" / "193A" / "2.0.0").write_bytes(b"not a chunk")  # frames 12 to 17
+    images = opened(own_store)
+    assert len(images) == COUNT - 8 and np.isfinite(images.batch(range(len(images)))).all()
+    names = [name.rsplit("/", 1)[1] for name, _ in images.failed]
+    assert sorted(map(int, names)) == [3, *range(12, 18), 20]
+    assert any("pixels without a value" in why for _, why in images.failed)
+    assert any("cannot be read" in why for _, why in images.failed)
+    unchecked = opened(own_store, check_frames=False)
+    with pytest.raises(AstrodomeError, match=r"Frame 3 of .* has pixels without a value"):
+        unchecked.batch([3])
+
+
+def test_attributes_of_another_length_are_dropped_but_times_are_needed(
+    own_store: Path, capsys: pytest.CaptureFixture[str]
+):
+    harm(own_store, lambda attributes: attributes.update(EXPTIME=[2.0]))
+    assert len(opened(own_store)) == COUNT
+    assert "attributes without 40 values go unused: EXPTIME (1)" in capsys.readouterr().err.replace(
+        "\n", " "
+    )
+    harm(own_store, lambda attributes: attributes["T_OBS"].pop())
+    with pytest.raises(AstrodomeError, match="40 frames but 39 values of T_OBS"):
+        opened(own_store)
+    harm(own_store, lambda attributes: attributes.pop("T_OBS"))
+    with pytest.raises(AstrodomeError, match="has no T_OBS"):
+        opened(own_store)
+
+
+@pytest.mark.parametrize("layout", [Layout(SIDE, 6, 3), Layout(SIDE, 4, 3, shard=8)])
+def test_format_three_and_shards_read_as_format_two(
+    pictures: Path, store: Path, tmp_path: Path, layout: Layout
+):
+    build([pictures], tmp_path / "three.zarr", layout)
+    images = opened(tmp_path / "three.zarr")
+    np.testing.assert_array_equal(images.batch(range(9)), opened(store).batch(range(9)))
+
+
+def test_a_store_is_read_through_fsspec(store: Path):
+    import fsspec
+
+    memory = fsspec.filesystem("memory")
+    memory.put(str(store), "/bucket/sdomlv2.zarr", recursive=True)
+    images = opened("memory://bucket/sdomlv2.zarr")
+    np.testing.assert_array_equal(images.batch(range(5)), opened(store).batch(range(5)))
+
+
+def test_fits_files_are_registered_to_the_disk_of_the_data_set(
+    tmp_path: Path, sood: Callable[..., Result]
+):
+    path = get_test_filepath("aia_171_level1.fits")
+    bad = tmp_path / "bad.fits"
+    bad.write_bytes(b"SIMPLE  = T")
+    out = tmp_path / "fits.zarr"
+    result = sood("dataset", "build", path, bad, "--out", out, "--size", 128, "--json")
+    assert result.code == 1 and "bad.fits" in result.err
+    assert result.json[0]["channel"] == "171A" and result.json[0]["frames"] == 1
+    frame = np.asarray(zarr.open_group(str(out), mode="r")["2011/171A"][0])
+    solar = Map(path)
+    radius = channels.RADIUS * 128
+    y, x = np.mgrid[:128, :128] - 63.5
+    on_disk = x**2 + y**2 < (0.97 * radius) ** 2
+    own_radius = (solar.rsun_obs / solar.scale.axis1).to_value("pix")
+    own_y, own_x = np.mgrid[:128, :128]
+    sun_centre = SkyCoord(0 * u.arcsec, 0 * u.arcsec, frame=solar.coordinate_frame)
+    centre = [axis.value for axis in solar.world_to_pixel(sun_centre)]
+    own_disk = (own_x - centre[0]) ** 2 + (own_y - centre[1]) ** 2 < (0.97 * own_radius) ** 2
+    seconds = solar.meta["exptime"]
+    assert frame[on_disk].mean() == pytest.approx(solar.data[own_disk].mean() / seconds, rel=0.05)
+
+
+def test_a_run_on_a_store_trains_predicts_and_tells_its_split(
+    store: Path, sood: Callable[..., Result], small: tuple[object, ...], tmp_path: Path
+):
+    section = ("dataset=SDOMLDatasetV2", "channel=193A", "sdo_ml_v2.test_start_date=2013-02-20")
+    args = [word for each in section for word in ("--set", f"data.{each}")]
+    args += ["--set", "data.sdo_ml_v2.train_val_split_temporal_chunk_size=8d"]
+    run = tmp_path / "run"
+    sood(
+        "ce_vae", "train", "--data-dir", store, "--log-dir", run, "--epochs", 1, *args, *small
+    ).succeeded()
+    record = json.loads((run / "run.json").read_text())
+    assert set(record["split"]["train"]["starts"]).isdisjoint(
+        record["split"]["validation"]["starts"]
+    )
+    shown = sood("ce_vae", "predict", "-l", run, "--top", 0, "--json").succeeded().json
+    assert {row["t_obs"][:7] for row in shown} == {"2013-02", "2013-03"} and len(shown) == 15
+    sood("ce_vae", "predict", "-l", run, "-m", "pixel").succeeded()
+    assert len(list((run / "predictions").glob("*_193A.png"))) == 15
+
+
+def test_info_tells_what_a_store_holds_and_what_is_wrong_with_it(
+    own_store: Path, sood: Callable[..., Result]
+):
+    harm(own_store, lambda attributes: attributes["T_OBS"].pop(), "171A")
+    rows = sood("dataset", "info", own_store, "--json").succeeded().json
+    by_channel = {row["channel"]: row for row in rows}
+    good = by_channel["193A"]
+    assert (good["frames"], good["chunk"], good["side"]) == (COUNT, 6, SIDE)
+    assert good["first"] == "2013-01-01T00:00:07Z" and good["cadence"] == 172800
+    assert "39 values of T_OBS" in by_channel["171A"]["problem"]
+    failed = sood("dataset", "info", own_store / "nothing")
+    assert failed.code == 1 and "There is no SDO ML v2 store" in failed.err
