@@ -34,15 +34,11 @@ PAGES = 1000
 
 @dataclass(frozen=True)
 class Answer:
-    """The records of a window, from how many pages and in how many seconds they came.
-
-    ``room`` says whether a longer window's events might have come in one page too.
-    """
+    """The records of a window, from how many pages and in how many seconds they came."""
 
     records: list[documents.Raw]
     pages: int
     seconds: float
-    room: bool
 
 
 class Hek(HEKClient):  # type: ignore[misc]
@@ -50,7 +46,6 @@ class Hek(HEKClient):  # type: ignore[misc]
 
     def __init__(self, settings: HekSettings, connections: int = 4) -> None:
         super().__init__(url=settings.url.rstrip("?&") + "?")
-        self.page_size = settings.page_size
         self.default = {**HEKClient.default, "result_limit": settings.page_size}
         self.session = http.session(
             retries=settings.retries, timeout=(10.0, settings.timeout), connections=connections
@@ -81,8 +76,7 @@ class Hek(HEKClient):  # type: ignore[misc]
         for page in self._pages({**self.default, **parameters}):
             records += page.records
             pages += 1
-        room = len(records) < 0.4 * self.page_size
-        return Answer(records, pages, time.monotonic() - started, room)
+        return Answer(records, pages, time.monotonic() - started)
 
     def _pages(self, parameters: Mapping[str, Any]) -> Iterator[documents.Document]:
         named = {_spelt(name): value for name, value in parameters.items()}

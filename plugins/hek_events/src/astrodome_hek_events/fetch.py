@@ -19,8 +19,13 @@ FIRST = timedelta(days=1)
 SHORTEST, LONGEST = timedelta(hours=1), timedelta(days=64)
 TRIES = 6
 """How often a window is cut in two before it is given up: 1/64 of it may have failed alone."""
-SILENCE = 8
-"""Failures in a row, without any answer between, after which HEK counts as out of reach."""
+SILENCE = 8, 4
+"""So many failures in a row, the last of a window cut so often: HEK is out of reach."""
+FEW, MANY = 5, 20
+"""Pages of an answer that say that the next window may be longer, or should be shorter.
+
+Not fewer: events that are on for days come again with every window, however short it is.
+"""
 SLOW = 20.0
 """Seconds after which an answer says that its window was too long."""
 FRESH = timedelta(hours=1)
@@ -29,14 +34,14 @@ FRESH = timedelta(hours=1)
 
 @dataclass
 class Pace:
-    """How long the next windows are: longer while HEK answers fast in one page."""
+    """How long the next windows are: longer while HEK answers fast in a few pages."""
 
     length: timedelta = FIRST
 
     def learn(self, answer: Answer) -> None:
-        if answer.pages > 2 or answer.seconds > SLOW:
+        if answer.pages > MANY or answer.seconds > SLOW:
             self.length = max(self.length / 2, SHORTEST)
-        elif answer.pages == 1 and answer.room and answer.seconds < SLOW / 4:
+        elif answer.pages <= FEW and answer.seconds < SLOW / 4:
             self.length = min(self.length * 2, LONGEST)
 
     def failed(self, window: Window) -> None:
@@ -114,7 +119,7 @@ class Collector:
                 for done in asked:
                     if done.value is not None:
                         self._store(done.item, done.value)
-                    elif self._silent():
+                    elif self._silent(done.item):
                         return self._give_up(windows, done.error)
                     else:
                         self._cut(done.item, done.error)
@@ -129,9 +134,10 @@ class Collector:
         self._ended.append(window)
         self.advance((window.end - window.start).total_seconds(), str(window.start.date()))
 
-    def _silent(self) -> bool:
+    def _silent(self, window: Window) -> bool:
         self._unheard += 1
-        return self._unheard >= max(SILENCE, 2 * self.jobs)
+        failures, cuts = SILENCE
+        return self._unheard >= failures and window.tries >= cuts
 
     def _cut(self, window: Window, why: str) -> None:
         self.pace.failed(window)

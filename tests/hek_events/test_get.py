@@ -1,0 +1,284 @@
+"""`sdo events get`: from HEK's twin into the store, whole, in pages, and again after faults."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from astrodome_hek_events import documents
+from astrodome_hek_events.client import Answer
+from astrodome_hek_events.fetch import Pace
+from astrodome_hek_events.store import EventStore, Filter
+from astrodome_hek_events.windows import Query, Window
+from services import hek
+from services.twin import Twin
+from sunpy.net import attrs as a
+from sunpy.net.hek import HEKClient
+
+on_sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+"""For what does not depend on the database."""
+DAY = ("--start", "2023-03-29", "--end", "2023-03-30")
+
+
+def many(count: int = 300, days: int = 60, first: datetime = datetime(2012, 1, 1)) -> list[Any]:
+    """Regions that begin evenly over some days, each of them on for two."""
+    step = timedelta(days=days) / count
+    found = []
+    for number in range(count):
+        start = (first + number * step).replace(microsecond=0)
+        found.append(
+            hek.region(
+                kb_archivid=f"ivo://helio-informatics.org/AR_{number}",
+                event_starttime=start.isoformat(),
+                event_endtime=(start + timedelta(days=2)).isoformat(),
+            )
+        )
+    return found
+
+
+@pytest.fixture
+def serve(monkeypatch):
+    """Serve a knowledgebase; ``sdo events get`` asks this one."""
+
+    @contextmanager
+    def start(base: hek.Hek) -> Iterator[Twin]:
+        with base.twin() as twin:
+            monkeypatch.setenv("ASTRODOME_HEK_URL", f"{twin.url}/hek/her")
+            monkeypatch.setenv("ASTRODOME_HEK_RETRIES", "0")
+            yield twin
+
+    return start
+
+
+@pytest.fixture
+def get(events, database):
+    """Run ``sdo events get`` into an empty database."""
+    return lambda *args: events("get", *args, "--db-connection-string", database, "--json")
+
+
+def stored(database: str) -> dict[str, Any]:
+    texts = EventStore(database).texts(Filter())
+    return {record["kb_archivid"]: record for record in map(json.loads, texts)}
+
+
+def wanted(base: hek.Hek) -> dict[str, Any]:
+    return {name: dict(event) for name, event in base.events.items()}
+
+
+def test_ten_events_of_a_day_arrive_with_all_their_fields(serve, get, database, events):
+    base = hek.Hek(hek.day())
+    with serve(base):
+        result = get(*DAY, "--event-type", "AR", "--event-type", "FL").succeeded()
+    assert result.json == {"done": 10, "skipped": 0, "failed": []}
+    assert stored(database) == wanted(base)
+    sizes = {len(record) for record in stored(database).values()}
+    assert sizes == {170, 180}
+    rows = events("list", "--db-connection-string", database, "--json").json
+    assert len(rows) == 10
+    (noaa,) = [row for row in rows if row["ar_noaanum"] == 13260 and row["event_type"] == "AR"]
+    assert (noaa["hpc_x"], noaa["hpc_y"]) == (127.301, -205.38197)
+    assert noaa["hpc_bbox"].startswith("POLYGON((119.301 ")
+    assert noaa["hpc_x_min"] == pytest.approx(113.301)
+
+
+def test_a_record_is_kept_to_the_letter(serve, get, database):
+    base = hek.Hek([hek.region(event_score="0.050", event_c1error=1, hpc_x=637.90)])
+    with serve(base) as twin:
+        get(*DAY).succeeded()
+        page = base.answer(twin.requests[-1]).body.decode()
+    (text,) = EventStore(database).texts(Filter())
+    assert text in page and text == documents.parse(page).records[0].text
+
+
+@on_sqlite
+def test_sunpys_own_client_finds_the_same_events_at_the_twin(serve, get, database):
+    base = hek.Hek(hek.day(), page=3)
+    with serve(base) as twin:
+        get(*DAY, "--event-type", "all").succeeded()
+        client = HEKClient(url=f"{twin.url}/hek/her?")
+        found = client.search(a.Time("2023-03-29", "2023-03-30"), a.hek.FL)
+    records = stored(database)
+    assert len(found) == 2
+    for row in found.raw:
+        record = records[str(row["kb_archivid"])]
+        for name in record:
+            assert row[name] == record[name], name
+
+
+def test_the_older_tools_command_line_works_as_written(serve, events, database, monkeypatch):
+    monkeypatch.setenv("DB_CONNECTION_STRING", database)
+    readme = ["--start=2012-01-01T00:00:00", "--end=2012-01-02T23:59:59", "--event-type=AR"]
+    with serve(hek.Hek([*many(), *hek.day()])):
+        events("get", *readme).succeeded()
+    listed = events("list", *readme).succeeded().out.splitlines()
+    assert len(listed) == 1 + len(many(days=60)[:10])
+
+
+@on_sqlite
+@pytest.mark.parametrize(
+    ("args", "expected"),
+    [
+        (("--event-type", "all"), 10),
+        (("--event_type", "fl"), 2),
+        (("--event-type", "AR,FL"), 10),
+        ((), 8),
+        (("--event-type", "all", "--frm", "SSW Latest Events"), 1),
+        (("--event-type", "all", "--observatory", "GOES"), 1),
+    ],
+)
+def test_types_methods_and_observatories_are_asked_of_hek(serve, get, database, args, expected):
+    with serve(hek.Hek(hek.day())):
+        assert get(*DAY, *args).succeeded().json["done"] == expected
+    assert len(stored(database)) == expected
+
+
+@on_sqlite
+def test_all_pages_of_a_window_arrive(serve, get, database, monkeypatch):
+    monkeypatch.setenv("ASTRODOME_HEK_PAGE_SIZE", "7")
+    base = hek.Hek(many(), page=5)
+    with serve(base):
+        get("--start", "2012-01-01", "--end", "2012-03-05").succeeded()
+    assert stored(database) == wanted(base)
+
+
+@on_sqlite
+def test_quiet_years_take_few_requests(serve, get, database):
+    with serve(hek.Hek(many(20, 3650))) as twin:
+        get("--start", "2012-01-01", "--end", "2021-12-31", "--jobs", "2").succeeded()
+    assert len(twin.requests) < 90
+
+
+def test_windows_get_longer_while_answers_are_short_and_shorter_when_they_are_not():
+    pace = Pace(timedelta(days=4))
+    pace.learn(Answer([], pages=1, seconds=0.5))
+    assert pace.length == timedelta(days=8)
+    for slow in (Answer([], pages=1, seconds=30), Answer([], pages=21, seconds=3)):
+        pace.learn(slow)
+    assert pace.length == timedelta(days=2)
+    pace.learn(Answer([], pages=8, seconds=3))
+    assert pace.length == timedelta(days=2)
+
+
+def test_what_is_complete_is_not_asked_again(serve, get, events, database):
+    with serve(hek.Hek(hek.day())) as twin:
+        get(*DAY, "--event-type", "all").succeeded()
+        before = len(twin.requests)
+        again = get(*DAY, "--event-type", "AR", "--frm", "SWPC").succeeded()
+        assert len(twin.requests) == before
+        assert again.json["done"] == 0 and "are complete for this time" in again.err
+        get("--start", "2023-03-28", "--end", "2023-03-29T12:00:00").succeeded()
+        (request,) = twin.requests[before:]
+        assert request.query["event_endtime"] == ["2023-03-29T00:00:00"]
+        get(*DAY, "--again").succeeded()
+        assert len(twin.requests) == before + 2
+
+
+@on_sqlite
+def test_a_time_that_hek_still_receives_is_asked_again(serve, get, database, monkeypatch):
+    """Complete for an hour, then until the events of that time have settled."""
+    settled, fresh = timedelta(days=14), timedelta(hours=1)
+    now = datetime(2023, 3, 30)
+    with serve(hek.Hek(hek.day())):
+        get(*DAY).succeeded()
+    store = EventStore(database)
+    window = Window(Query("AR"), datetime(2023, 3, 29), now)
+    assert store.missing(window, settled, fresh) == []
+    years = timedelta(days=40 * 365)
+    assert store.missing(window, years, fresh) == []
+    assert store.missing(window, years, -fresh) == [window]
+
+
+def test_an_event_that_is_issued_again_replaces_the_old_one(serve, get, database):
+    base = hek.Hek(hek.day())
+    with serve(base):
+        get(*DAY).succeeded()
+        base.issue(hek.region(13256, ar_numspots=77))
+        get(*DAY, "--again").succeeded()
+    assert stored(database)[hek.region(13256)["kb_archivid"]]["ar_numspots"] == 77
+    assert len(stored(database)) == 8
+
+
+@on_sqlite
+@pytest.mark.parametrize("fault", ["500", "503", "html", "cut", "reset", "never", "loop"])
+def test_a_fault_costs_a_window_another_request_and_nothing_else(
+    serve, get, database, fault, monkeypatch
+):
+    monkeypatch.setenv("ASTRODOME_HEK_TIMEOUT", "0.5")
+    base = hek.Hek(many(60, 10))
+    with serve(base) as twin:
+        twin.misbehave(*[fault] * 3)
+        get("--start", "2012-01-01", "--end", "2012-01-13", "--jobs", "2").succeeded()
+    assert stored(database) == wanted(base)
+
+
+@on_sqlite
+def test_retry_after_is_honoured(serve, get, database, monkeypatch):
+    base = hek.Hek(hek.day())
+    with serve(base) as twin:
+        monkeypatch.setenv("ASTRODOME_HEK_RETRIES", "2")
+        twin.misbehave("429 after 1")
+        began = datetime.now()
+        get(*DAY).succeeded()
+        assert datetime.now() - began >= timedelta(seconds=1)
+    assert len(stored(database)) == 8
+
+
+@on_sqlite
+def test_windows_that_hek_is_too_slow_for_are_cut_until_it_answers(serve, get, database):
+    base = hek.Hek(many(60, 10), patience=timedelta(hours=4))
+    with serve(base):
+        get("--start", "2012-01-01", "--end", "2012-01-05", "--jobs", "2").succeeded()
+    known = [event for event in many(60, 10) if event["event_starttime"] < "2012-01-05T00:01"]
+    assert len(stored(database)) == len(known)
+
+
+@on_sqlite
+def test_without_hek_every_missing_time_is_named_and_the_next_run_brings_it(
+    serve, get, database, monkeypatch
+):
+    base = hek.Hek(many(60, 10), patience=timedelta(0))
+    with serve(base):
+        failed = get("--start", "2012-01-01", "--end", "2012-01-13", "--jobs", "2")
+        assert failed.code == 1
+        names = [entry["name"] for entry in failed.json["failed"]]
+        assert names == ["AR 2012-01-01T00:00:00 to 2012-01-13T00:00:00"]
+        assert "HEK answered 504" in failed.json["failed"][0]["reason"]
+        base.patience = timedelta.max
+        get("--start", "2012-01-01", "--end", "2012-01-13").succeeded()
+    assert stored(database) == wanted(base)
+
+
+@on_sqlite
+def test_a_malformed_record_is_named_and_its_window_asked_again(serve, get, database):
+    good, bad = hek.region(1), hek.region(2, event_type=None)
+    base = hek.Hek([good])
+    base.events["bad"] = bad
+    with serve(base) as twin:
+        result = get(*DAY, "--event-type", "all")
+        assert result.code == 1 and result.json["done"] == 1
+        (failure,) = result.json["failed"]
+        assert failure["name"] == f"all types: {bad['kb_archivid']}"
+        assert failure["reason"] == "it has no event_type"
+        before = len(twin.requests)
+        base.events["bad"] = hek.region(2)
+        assert get(*DAY, "--event-type", "all").succeeded().json["done"] == 2
+        assert len(twin.requests) == before + 1
+    assert len(stored(database)) == 2
+
+
+def test_nan_in_an_answer_becomes_null_and_the_event_is_stored(serve, get, database):
+    base = hek.Hek([hek.region(1, area_raw=float("nan"), hpc_x=float("nan")), hek.region(2)])
+    with serve(base):
+        get(*DAY).succeeded()
+    found = stored(database)[hek.region(1)["kb_archivid"]]
+    assert found["area_raw"] is None and found["hpc_x"] is None and len(found) == 170
+
+
+def test_an_unknown_type_is_wrong_usage(events):
+    result = events("get", *DAY, "--event-type", "FLARE")
+    assert result.code == 2
+    assert "HEK has no events of type FLARE" in result.err and "FL flare" in result.err
