@@ -145,7 +145,8 @@ def events(records: Iterable[Mapping[str, Any]], outlines: bool = False) -> list
     texts = np.array(
         [[str(row.get(f) or "") or None for f in (*fields, "hpc_coord")] for row in rows], object
     ).reshape(-1, 3)
-    shapes = shapely.from_wkt(texts, on_invalid="ignore")
+    with np.errstate(over="ignore"):
+        shapes = shapely.from_wkt(texts, on_invalid="ignore")
     return [
         _event(row, found, (*fields, "hpc_coord")) for row, found in zip(rows, shapes, strict=True)
     ]

@@ -1,0 +1,74 @@
+"""The Sun of 2014-01-01 at 171 angstrom, as glymur ships it, in folders as the commands expect."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping
+from datetime import datetime
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+TIME = datetime(2014, 1, 1, 0, 0, 11)
+STEM = "2014-01-01T000011__171"
+META = {
+    "QUALITY": 0,
+    "DSUN": 147096680000.0,
+    "X0": 2048.0,
+    "R_SUN": 1626.6041,
+    "Y0": 2048.0,
+    "CDELT": 0.6,
+}
+"""Of the header in the file: the disk in the frame of 4096 pixels."""
+
+
+@cache
+def corona(size: int) -> Image.Image:
+    """AIA 171, grey, ``size`` px wide."""
+    if size == 4096:
+        content = (files("glymur.data") / "heliov.jpx").read_bytes()
+        start = content.rindex(bytes.fromhex("ff4fff51"))
+        with Image.open(io.BytesIO(content[start:])) as image:
+            return image.convert("L")
+    return corona(4096).resize((size, size), Image.Resampling.BOX)
+
+
+def write_image(folder: Path, picture: Image.Image, stem: str = STEM, **meta: Any) -> Path:
+    """A picture with its row in the folder's ``meta.csv``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{stem}.jpeg"
+    picture.save(path, quality=90)
+    write_meta(folder, {**META, "FILE_NAME": path.name, **meta})
+    return path
+
+
+def write_meta(folder: Path, row: Mapping[str, Any]) -> None:
+    """Add a row to ``meta.csv``."""
+    path = folder / "meta.csv"
+    new = not path.exists()
+    with path.open("a", newline="") as text:
+        table = csv.DictWriter(text, list(row))
+        if new:
+            table.writeheader()
+        table.writerow(row)
+
+
+def write_map(folder: Path, scores: NDArray[Any], name: str = "20140101-000011_171A") -> Path:
+    """A map of pixel scores as PNG."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.png"
+    Image.fromarray(np.asarray(scores, np.uint8)).save(path)
+    return path
+
+
+def wkt(*corners: float) -> str:
+    """The box from (left, bottom) to (right, top), arcsec, as HEK writes it."""
+    left, bottom, right, top = corners
+    ring = ((left, bottom), (right, bottom), (right, top), (left, top), (left, bottom))
+    return f"POLYGON(({','.join(f'{x:.6f} {y:.6f}' for x, y in ring)}))"
