@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from astrodome import settings
 from astrodome.testing import Result, run
+from services.fritz import Fritz
+from services.twin import Twin
 from ztf_scope import sky as skies
+from ztf_scope import survey as surveys
 
 OF_2022 = """
 kowalski:
@@ -176,3 +179,25 @@ def dataset(
 def scope() -> Callable[..., Result]:
     """Run ``scope`` with these arguments."""
     return lambda *args: run("scope", *args, plugin="astrodome_ztf_scope.plugin")
+
+
+@pytest.fixture
+def fritz() -> Fritz:
+    """The store of a marshal, which accepts :data:`surveys.TOKEN`."""
+    return Fritz(token=surveys.TOKEN)
+
+
+@pytest.fixture
+def marshal(fritz: Fritz, monkeypatch: pytest.MonkeyPatch) -> Iterator[Twin]:
+    """That marshal on loopback, where the settings look for it, and in no mood to wait."""
+    with fritz.twin() as twin:
+        for name, value in (("URL", twin.url), ("SLEEP_TIME", "0.05"), ("SETTLE", "0.05")):
+            monkeypatch.setenv(f"ASTRODOME_FRITZ_{name}", value)
+        monkeypatch.setenv("ASTRODOME_FRITZ_MAX_ATTEMPTS", "4")
+        yield twin
+
+
+@pytest.fixture
+def survey(tmp_path: Path) -> surveys.Survey:
+    """Six stars with light curves."""
+    return surveys.make(tmp_path / "survey")

@@ -41,6 +41,13 @@ def register_commands() -> Iterator[CommandSpec]:
         ("report", "Write one HTML page about a group of trained classifiers."),
     ):
         yield CommandSpec(name, f"{CLI}:{name}", help=about, panel="Classifiers")
+    for name, target, about in (
+        ("upload-classification", "marshal:upload", "Upload sources, periods, classes, comments."),
+        ("download-classification", "marshal:download", "Download classes, periods and votes."),
+    ):
+        yield CommandSpec(
+            name, f"astrodome_ztf_scope.cli_{target}_command", help=about, panel="Marshal"
+        )
     for name, about in (
         ("fetch-datasets", "Fetch SCoPe's data sets from Google Cloud Storage."),
         ("fetch-models", "Fetch SCoPe's trained models from Google Cloud Storage."),
@@ -56,6 +63,18 @@ def register_sources() -> Iterator[SourceSpec]:
         "local",
         "astrodome_ztf_scope.catalogue.local:LocalCatalogue",
         summary="A folder of Parquet files: local:FOLDER.",
+    )
+    yield SourceSpec(
+        "marshal",
+        "fritz",
+        "astrodome_ztf_scope.marshal.fritz:Fritz",
+        summary="Fritz, or another SkyPortal.",
+    )
+    yield SourceSpec(
+        "marshal",
+        "local",
+        "astrodome_ztf_scope.marshal.local:LocalMarshal",
+        summary="A SQLite file: local:FILE.db.",
     )
 
 

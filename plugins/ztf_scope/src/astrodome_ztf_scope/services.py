@@ -142,3 +142,8 @@ def secrets(path: Path = SECRETS) -> dict[str, Any]:
             f"{path.resolve()} is no JSON object.", 'It should be like {"fritz": {"token": "…"}}.'
         )
     return document
+
+
+def kowalski() -> Kowalski:
+    """The section of the catalogues."""
+    return settings.section("kowalski", Kowalski)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from .switches import Switched
+from .switches import NO, YES, Switched
 
 NUMBER = re.compile(r"-\.?\d")
 
@@ -15,7 +15,8 @@ class Manual(Switched):
     """A command whose long options may have one dash, ``_`` for ``-``, and several values.
 
     An option that may be repeated takes every value up to the next option, so that
-    ``-group_ids 360 361`` is ``--group-ids 360 --group-ids 361``.
+    ``-group_ids 360 361`` is ``--group-ids 360 --group-ids 361``. A switch may have a value:
+    ``--skip-phot True``.
     """
 
     def parse_args(self, ctx: Any, args: list[str]) -> Any:
@@ -34,6 +35,12 @@ class Manual(Switched):
             option = options.get(name) if typed.startswith("-") and len(typed) > 2 else None
             if option is None:
                 yield arg
+                continue
+            if getattr(option, "is_flag", False) and not option.secondary_opts:
+                if not equals and rest and rest[0].lower() in YES | NO:
+                    equals, value = "=", rest.pop(0)
+                if value.lower() not in NO:
+                    yield name if value.lower() in YES else name + equals + value
                 continue
             if not getattr(option, "multiple", False):
                 yield name + equals + value

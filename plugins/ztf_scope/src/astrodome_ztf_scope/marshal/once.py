@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from astrodome import AstrodomeError
@@ -34,16 +34,21 @@ class Once:
     """
 
     address: str
-    journal: Journal
+    journal: Journal | None
     settle: float = 3.0
     attempts: int = 10
     dry: bool = False
     changes: list[Change] = field(default_factory=list)
+    of_item: bool = False
 
     def __post_init__(self) -> None:
         """Let what a killed run has sent come to its end before anything is looked at."""
-        if not self.dry:
+        if self.journal and not self.of_item:
             self._rest(self.journal.unknown_since())
+
+    def for_item(self) -> Once:
+        """The same, with a list of changes of its own."""
+        return replace(self, changes=[], of_item=True)
 
     def ensure(
         self,
@@ -62,11 +67,11 @@ class Once:
         """
         call = journals.key(self.address, verb, obj_id, request)
         if found() if there is None else there:
-            if not self.dry and self.journal.state(call) == journals.BEGUN:
+            if self.journal and self.journal.state(call) == journals.BEGUN:
                 self.journal.end(call, journals.FOUND)
             return False
         self.changes.append(Change(verb, obj_id, request))
-        if self.dry:
+        if self.dry or self.journal is None:
             return True
         last: AstrodomeError | None = None
         for _ in range(self.attempts):

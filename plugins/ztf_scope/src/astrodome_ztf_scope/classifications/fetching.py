@@ -1,0 +1,101 @@
+"""A download as a whole: from the rows of a file, or from groups, to the files that are written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from astrodome import files
+
+from .. import tables
+from . import download
+
+TAG = "_fritzDownload"
+
+
+@dataclass
+class Fetched:
+    """What a download brought: the table, the sources in it, and the rows that failed."""
+
+    table: pd.DataFrame
+    sources: list[dict[str, Any]]
+    origin: Path | None
+    failed: list[tuple[str, str]] = field(default_factory=list)
+    progress: download.Progress | None = None
+
+    def write(self, folder: Path | None, ending: str, *, long: bool = False) -> dict[str, Any]:
+        """Write the table, and with ``long`` the other one; where they are."""
+        stem = self.origin.stem if self.origin else "parse"
+        out = {"file": self.beside(folder, f"{stem}{TAG}", ending)}
+        tables.write(out["file"], self.table)
+        if long:
+            out["long"] = self.beside(folder, f"{stem}{TAG}_long", ending)
+            tables.write(out["long"], download.long(self.sources))
+        if self.progress and not self.failed:
+            self.progress.forget()
+        return {name: str(path) for name, path in out.items()}
+
+    def beside(self, folder: Path | None, name: str, ending: str) -> Path:
+        """A file in the folder, or beside the one that was read, in its format unless told."""
+        for known in tables.ENDINGS.values():
+            name = name.removesuffix(known)
+        own = self.origin.suffix.lower() if self.origin else ".csv"
+        ending = ending or (tables.ending(own) if own.lstrip(".") in tables.ENDINGS else ".csv")
+        place = folder if folder is not None else self.origin.parent if self.origin else Path()
+        return place / f"{name}{ending}"
+
+    def counts(self) -> dict[str, int]:
+        """Rows in all, found, not found, failed."""
+        status = self.table[download.STATUS]
+        found = int(status.str.startswith("found").sum())
+        missing = int((status == download.NOT_FOUND).sum())
+        return {
+            "rows": len(status),
+            "found": found,
+            "not found": missing,
+            "failed": len(self.failed),
+        }
+
+
+def fetch(
+    marshal: Any,
+    path: Path | None,
+    group_ids: Sequence[int],
+    *,
+    start: int = 0,
+    radius: float = 2.0,
+    jobs: int = 8,
+    fresh: bool = False,
+    watch: Callable[[], object] = lambda: None,
+) -> Fetched:
+    """The rows of a file with what the marshal says of them, or all sources of the groups."""
+    if path is None:
+        return _by_group(marshal, group_ids, start, watch)
+    table = tables.read(path)
+    progress = download.Progress.of(marshal.address, files.digest([path]), start, radius)
+    if fresh:
+        progress.forget()
+        progress.rows.clear()
+    found = download.of_rows(
+        marshal, table, progress, start=start, radius=radius, jobs=jobs, watch=watch
+    )
+    failed = [
+        (f"row {number}", one.status.removeprefix("failed: "))
+        for number, one in enumerate(found)
+        if one.failed
+    ]
+    sources = {one.source["id"]: one.source for one in found if one.source}
+    return Fetched(download.beside(table, found), [*sources.values()], path, failed, progress)
+
+
+def _by_group(
+    marshal: Any, group_ids: Sequence[int], start: int, watch: Callable[[], object]
+) -> Fetched:
+    sources = []
+    for source in marshal.in_groups(group_ids, **({"start": start} if start > 1 else {})):
+        sources.append(source)
+        watch()
+    return Fetched(download.as_rows(sources), sources, None)

@@ -1,0 +1,424 @@
+"""Commands that exchange classifications with a marshal: arguments in, library call, result."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from astrodome import AstrodomeError, console, sources
+
+from .spelling import Manual
+
+if TYPE_CHECKING:
+    from .classifications.upload import Plan
+    from .marshal.changing import Ended
+
+
+def option(text: str, *names: str, panel: str = "", **more: Any) -> Any:
+    return typer.Option(*names, help=text, rich_help_panel=panel or None, **more)
+
+
+def command(function: Any) -> Any:
+    """A command whose options may be spelt as in SCoPe's manual."""
+    app = typer.Typer(rich_markup_mode=None, add_completion=False)
+    app.command(cls=Manual)(function)
+    return typer.main.get_command(app)
+
+
+WHERE, WHICH, SAID, LIGHT = "Services", "Rows", "Classifications", "Light curves"
+Token = Annotated[
+    str,
+    option(
+        "Token of the marshal; ASTRODOME_FRITZ_TOKEN or secrets.json keep it out of your history.",
+        panel=WHERE,
+    ),
+]
+MarshalName = Annotated[
+    str, option("Where sources are kept: fritz, or local:FILE.db.", "--marshal", panel=WHERE)
+]
+Jobs = Annotated[int, option("Requests at a time.", min=1, max=64, panel=WHERE)]
+DryRun = Annotated[bool, option("Show every call that would be made, and make none.", "--dry-run")]
+Json = Annotated[bool, option("Print one JSON object.", "--json")]
+Groups = Annotated[list[int] | None, option("Ids of groups on the marshal; one or more.")]
+
+
+def marshal_of(name: str, token: str, jobs: int = 8) -> Any:
+    """The marshal of that name; a token that was typed is hidden from the process list."""
+    from . import hiding
+
+    hiding.from_process_list(token)
+    return sources.get("marshal", name, token=token, connections=jobs)
+
+
+def catalogue_of(name: str) -> Any:
+    return sources.get("catalogue", name)
+
+
+def download(
+    file: Annotated[
+        str, option("CSV, Parquet or HDF5 with obj_id, or ra and dec (deg); parse: by group.")
+    ] = "parse",
+    group_ids: Groups = None,
+    token: Token = "",
+    marshal: MarshalName = "fritz",
+    start: Annotated[
+        int, option("Row, from 0, or with parse page, from 1, to begin with.", min=0, panel=WHICH)
+    ] = 0,
+    radius_arcsec: Annotated[
+        float, option("Radius (arcsec) of the search by position.", min=0, panel=WHICH)
+    ] = 2.0,
+    jobs: Jobs = 8,
+    output_dir: Annotated[
+        Path | None, option("Folder for the result [that of the file].", file_okay=False)
+    ] = None,
+    output_format: Annotated[str, option("csv, parquet or h5 [that of the file].")] = "",
+    long: Annotated[
+        bool, option("Write a second table too, with a row a statement.", "--long")
+    ] = False,
+    fresh: Annotated[
+        bool, option("Do not go on with a download that was stopped.", "--fresh")
+    ] = False,
+    merge_features: Annotated[
+        bool,
+        option("Join labels with features by position.", "--merge-features", panel="Features"),
+    ] = False,
+    catalogue: Annotated[
+        str, option("Catalogue with the features: kowalski, or local:FOLDER.", panel="Features")
+    ] = "kowalski",
+    features_catalog: Annotated[
+        str, option("Collection of the features [kowalski.collections.features].", panel="Features")
+    ] = "features",
+    features_limit: Annotated[
+        int, option("Light curves whose features are asked for at once.", min=1, panel="Features")
+    ] = 1000,
+    taxonomy_map: Annotated[
+        str, option("Labels and their classes: golden, tags, or a JSON file.", panel="Features")
+    ] = "golden",
+    output_filename: Annotated[
+        str, option("Name of the table with features.", panel="Features")
+    ] = "merged_classifications_features",
+    get_ztf_filters: Annotated[
+        bool, option("Add the filter of each light curve.", "--get-ztf-filters", panel="Features")
+    ] = False,
+    impute_missing_features: Annotated[
+        bool,
+        option("Impute as configured.", "--impute-missing-features", panel="Features"),
+    ] = False,
+    update_training_set: Annotated[
+        bool,
+        option(
+            "Write training.dataset with these sources, by their votes.",
+            "--update-training-set",
+            panel="Features",
+        ),
+    ] = False,
+    updated_training_set_prefix: Annotated[
+        str, option("What the name of that file begins with.", panel="Features")
+    ] = "updated_AL",
+    min_vote_diff: Annotated[
+        int, option("Votes, up minus down, that a class needs for that.", panel="Features")
+    ] = 1,
+    as_json: Json = False,
+) -> None:
+    """Download classifications, periods and votes of sources from a marshal.
+
+    Every row of the file stays, with columns classification, probability, period_origin, period
+    (d), labellers and sum_votes (several values joined by ;) and a status. A download that was
+    stopped goes on when the same command is given again.
+    """
+    from . import tables
+    from .classifications import fetching
+
+    parse = file.lower() == "parse"
+    if parse and not group_ids:
+        raise AstrodomeError(
+            "Which sources? Give -file FILE, or -group_ids for those of groups.", exit_code=2
+        )
+    ending = tables.ending(output_format) if output_format else ""
+    service = marshal_of(marshal, token, jobs)
+    with console.progress("Downloading", None, "sources") as bar:
+        got = fetching.fetch(
+            service,
+            None if parse else Path(file),
+            tuple(group_ids or ()),
+            start=start,
+            radius=radius_arcsec,
+            jobs=jobs,
+            fresh=fresh,
+            watch=bar.advance,
+        )
+    out = got.write(output_dir, ending, long=long)
+    merged = None
+    if merge_features or update_training_set:
+        from .classifications import merging
+
+        asked = merging.Merge(
+            taxonomy_map=taxonomy_map,
+            collection=features_catalog,
+            radius=radius_arcsec,
+            at_once=features_limit,
+            filters=get_ztf_filters,
+            impute=impute_missing_features,
+            min_votes=min_vote_diff if update_training_set else None,
+        )
+        merged = merging.merge(got.sources, catalogue_of(catalogue), asked)
+        out["merged"] = str(tables.write(got.beside(output_dir, output_filename, ending), merged))
+        if update_training_set:
+            from .config import load
+
+            updated = merging.update(merged, load().training.dataset, updated_training_set_prefix)
+            out["training set"] = str(updated)
+    for one in got.failed:
+        console.note(f"  failed  {one[0]}: {one[1]}")
+    console.show_one({**out, **got.counts()}, as_json=as_json)
+    if got.failed:
+        console.note("The same command again asks for those that failed.")
+        raise SystemExit(1)
+
+
+def upload(
+    file: Annotated[Path, option("CSV, Parquet or HDF5 with ra, dec (deg), period (d), labels.")],
+    group_ids: Groups = None,
+    taxonomy_id: Annotated[int | None, option("Id of the taxonomy on the marshal.")] = None,
+    classification: Annotated[
+        list[str] | None,
+        option("Classes, of which the last columns are the probabilities; read: by the map."),
+    ] = None,
+    token: Token = "",
+    taxonomy_map: Annotated[
+        str, option("Labels of the file and their classes: JSON file, golden or tags.")
+    ] = "",
+    comment: Annotated[str, option("Comment to post on each source.")] = "",
+    resume: Annotated[
+        int, option("First row, from 0; not needed after a stop.", "--resume", "--start", min=0)
+    ] = 0,
+    stop: Annotated[int | None, option("Last row.", min=0, panel=WHICH)] = None,
+    marshal: MarshalName = "fritz",
+    catalogue: Annotated[
+        str, option("Where light curves are: kowalski, or local:FOLDER [kowalski].", panel=WHERE)
+    ] = "",
+    jobs: Jobs = 4,
+    dry_run: DryRun = False,
+    recheck: Annotated[
+        bool, option("Look at the marshal also for rows that were done before.", "--recheck")
+    ] = False,
+    by_name: Annotated[
+        bool | None,
+        option("Classes are labels of the map, or names of the last columns.", panel=SAID),
+    ] = None,
+    p_threshold: Annotated[
+        float, option("Least probability that is posted.", min=0, max=1, panel=SAID)
+    ] = 0.0,
+    classification_origin: Annotated[str, option("Origin of classes.", panel=SAID)] = "SCoPe",
+    no_ml: Annotated[bool, option("Classes are not of a machine.", "--no-ml", panel=SAID)] = False,
+    post_upvote: Annotated[
+        bool, option("Vote for each new class.", "--post-upvote", panel=SAID)
+    ] = False,
+    check_labelled_box: Annotated[
+        bool, option("Mark sources as labelled.", "--check-labelled-box", panel=SAID)
+    ] = False,
+    replace_classifications: Annotated[
+        bool,
+        option("Delete other classes of these groups.", "--replace-classifications", panel=SAID),
+    ] = False,
+    use_existing_obj_id: Annotated[
+        bool, option("Sources are those of obj_id.", "--use-existing-obj-id", panel=WHICH)
+    ] = False,
+    match_ids: Annotated[
+        bool, option("Match sources by survey_id first.", "--match-ids", panel=WHICH)
+    ] = False,
+    radius_arcsec: Annotated[
+        float, option("Radius (arcsec) of a source and its light curves.", min=0.01, panel=WHICH)
+    ] = 2.0,
+    post_survey_id: Annotated[
+        bool, option("Annotate with survey_id of the file.", "--post-survey-id", panel=SAID)
+    ] = False,
+    survey_id_origin: Annotated[
+        str, option("Origin of that annotation.", panel=SAID)
+    ] = "SCoPe_xmatch",
+    skip_phot: Annotated[bool, option("Post no photometry.", "--skip-phot", panel=LIGHT)] = False,
+    limiting_mag: Annotated[
+        float | None, option("Limiting magnitude (AB) [that of the band].", panel=LIGHT)
+    ] = None,
+    programs: Annotated[
+        list[int] | None, option("Programmes whose epochs are posted [1 2 3].", panel=LIGHT)
+    ] = None,
+    max_timestamp_hjd: Annotated[
+        float | None,
+        option("Last epoch (HJD, d) that is posted [kowalski.max_timestamp_hjd].", panel=LIGHT),
+    ] = None,
+    post_phot_as_comment: Annotated[
+        bool, option("Post a plot, too.", "--post-phot-as-comment", panel=LIGHT)
+    ] = False,
+    post_phasefolded_phot: Annotated[
+        bool, option("And one by phase.", "--post-phasefolded-phot", panel=LIGHT)
+    ] = False,
+    instrument_name: Annotated[str, option("Instrument on the marshal.", panel=LIGHT)] = "ZTF",
+    write_obj_id: Annotated[
+        bool, option("Write the file again with obj_id.", "--write-obj-id", panel="Result")
+    ] = False,
+    result_dir: Annotated[Path, option("Its folder.", panel="Result")] = Path("fritzUpload"),
+    result_filetag: Annotated[str, option("What its name ends with.", panel="Result")] = (
+        "fritzUpload"
+    ),
+    result_format: Annotated[str, option("csv, parquet or h5.", panel="Result")] = "parquet",
+    as_json: Json = False,
+) -> None:
+    """Upload sources with photometry, period, classes and comment to groups of a marshal.
+
+    Nothing that is there is posted twice, in any number of runs: what was sent stands in a
+    journal, and what is unknown is looked up before it is sent again. After a stop give the same
+    command again.
+    """
+    from . import services, tables
+    from .classifications import upload as uploading
+    from .classifications.upload import Plan
+
+    if not group_ids:
+        raise AstrodomeError("To which groups? Give -group_ids.", exit_code=2)
+    kind = tables.ending(result_format)
+    table = tables.read(file)
+    labels = _labels(table, classification or [], taxonomy_map, taxonomy_id, by_name)
+    if max_timestamp_hjd is None:
+        max_timestamp_hjd = services.kowalski().max_timestamp_hjd
+    plots = ("time series", "phase-folded")[: post_phot_as_comment + post_phasefolded_phot]
+    plan = Plan(
+        group_ids=tuple(dict.fromkeys(group_ids)),
+        labels=tuple(labels),
+        comment=comment,
+        threshold=p_threshold,
+        origin=classification_origin,
+        ml=not no_ml,
+        upvote=post_upvote,
+        check_labelled_box=check_labelled_box,
+        replace_classifications=replace_classifications,
+        radius=radius_arcsec,
+        skip_phot=skip_phot,
+        use_existing_obj_id=use_existing_obj_id,
+        match_ids=match_ids,
+        post_survey_id=post_survey_id,
+        survey_id_origin=survey_id_origin,
+        plots=plots if post_phot_as_comment else (),
+        programmes=tuple(programs or (1, 2, 3)),
+        latest=max_timestamp_hjd,
+        limiting_mag=limiting_mag,
+        instrument=instrument_name,
+    )
+    wanted = uploading.rows(table, resume, stop)
+    _tell_columns(table, plan)
+    if "period" not in table:
+        console.note("The file has no column period: none is posted.")
+    service = marshal_of(marshal, token, jobs)
+    curves = None if skip_phot and not catalogue else catalogue_of(catalogue or "kowalski")
+    ended = _upload(service, curves, wanted, plan, jobs=jobs, dry=dry_run, recheck=recheck)
+    if write_obj_id and not dry_run:
+        names = {one.item.number: one.obj_id for one in ended}
+        before = table["obj_id"] if "obj_id" in table else [""] * len(table)
+        table["obj_id"] = [names.get(n) or old for n, old in enumerate(before)]
+        stem = Path(result_filetag).stem
+        out = tables.write(result_dir / f"{file.stem}_{stem}{kind}", table)
+        console.note(f"Wrote {out}.")
+    _tell(ended, dry_run, as_json, _columns(table, plan))
+
+
+def _labels(
+    table: Any, names: list[str], which: str, taxonomy_id: int | None, by_name: bool | None
+) -> list[Any]:
+    """Which column is which class; see the module of that name."""
+    from .classifications import labels, maps
+
+    if not names:
+        return []
+    read = len(names) == 1 and names[0].lower() == labels.READ
+    if (read or by_name) and not which:
+        raise AstrodomeError("Which column is which class? Give -taxonomy_map.", exit_code=2)
+    if read:
+        return labels.from_map(table, maps.read(which, taxonomy_id))
+    if by_name is None:  # SCoPe 0.9.5 takes names for labels, and its maps have the taxonomy
+        by_name = bool(which) and taxonomy_id is None and maps.has_taxonomies(which)
+    if by_name:
+        return labels.by_name(table, names, maps.read(which, taxonomy_id))
+    return labels.last_columns(table, names, taxonomy_id)
+
+
+def _columns(table: Any, plan: Plan) -> list[dict[str, Any]]:
+    from .classifications import labels
+
+    return labels.summary(table, plan.labels, plan.threshold)
+
+
+def _tell_columns(table: Any, plan: Plan) -> None:
+    for line in _columns(table, plan):
+        zero = f", {line['of them zero']} of them 0" if line["of them zero"] else ""
+        console.note(
+            f"Column '{line['column']}' goes to class '{line['class']}' of taxonomy "
+            f"{line['taxonomy']}: {line['rows']} rows{zero}."
+        )
+
+
+def _upload(
+    service: Any, curves: Any, wanted: list[Any], plan: Plan, *, jobs: int, dry: bool, recheck: bool
+) -> list[Ended[Any]]:
+    from .classifications import upload as uploading
+    from .marshal.changing import changing
+
+    ended = []
+    with (
+        changing(service, dry=dry) as once,
+        console.progress("Uploading", len(wanted), "rows") as bar,
+    ):
+        for one in uploading.upload(
+            service, curves, wanted, plan, once, jobs=jobs, recheck=recheck
+        ):
+            ended.append(one)
+            bar.advance(1, one.obj_id)
+    return sorted(ended, key=lambda one: one.item.number)
+
+
+def _tell(ended: list[Ended[Any]], dry: bool, as_json: bool, columns: list[dict[str, Any]]) -> None:
+    """Show what was, or would be, done; leave with 1 when a row failed."""
+    from .marshal import changing
+
+    came = changing.outcome(ended, lambda row: row.name)
+    rows = [
+        {
+            "row": one.item.number,
+            "status": one.status,
+            "obj_id": one.obj_id,
+            "why": one.why,
+            "changes": [{"verb": c.verb, **c.request} for c in one.changes],
+        }
+        for one in ended
+    ]
+    if as_json:
+        console.show_json({"dry_run": dry, "columns": columns, **came.as_dict(), "rows": rows})
+    else:
+        calls = ((one, change) for one in ended for change in one.changes)
+        console.show(
+            (
+                {"row": o.item.number, "source": c.obj_id, "call": c.verb, "what": shown(c.request)}
+                for o, c in calls
+            ),
+        )
+    if not as_json:
+        console.finish(came, "would be uploaded" if dry else "uploaded", "rows")
+    elif came.failed:
+        raise SystemExit(1)
+
+
+def shown(request: Any) -> str:
+    """A request in a few words."""
+    parts = []
+    for key, value in request.items():
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            value = ", ".join(f"{one['classification']} {one['probability']:g}" for one in value)
+        elif isinstance(value, list | tuple):
+            value = " ".join(map(str, value))
+        if value not in (None, ""):
+            parts.append(f"{key}: {value}")
+    return "; ".join(parts)
+
+
+download_command = command(download)
+upload_command = command(upload)

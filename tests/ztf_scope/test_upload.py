@@ -1,0 +1,299 @@
+"""``scope upload-classification`` against a marshal with a real store."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from astrodome.testing import Result
+from services.fritz import Fritz
+from services.twin import Twin
+from ztf_scope.survey import GROUPS, TOKEN, Survey, taxonomy_map
+
+Scope = Callable[..., Result]
+
+MANUAL = (
+    "upload-classification -file sample.csv -group_ids 500 250 750 -taxonomy_id 7 "
+    f"-classification variable flaring -token {TOKEN} -taxonomy_map map.json -comment vetted"
+).split()
+
+
+@pytest.fixture
+def manual(survey: Survey) -> list[str]:
+    """The command line of the manual, with its files, over the survey."""
+    survey.csv(Path("sample.csv"))
+    taxonomy_map(Path("map.json"))
+    return [*MANUAL, "--catalogue", survey.catalogue]
+
+
+def once_each(fritz: Fritz, sources: int, *, comments: bool = True) -> None:
+    """Every source has its groups, classes, annotation and comment, and each of them once."""
+    assert fritz.count("sources") == sources
+    assert fritz.count("saved") == sources * len(GROUPS)
+    classes = fritz.rows(
+        "SELECT obj_id, classification, COUNT(*) AS n FROM classifications GROUP BY 1, 2"
+    )
+    assert len(classes) == 2 * sources and {row["n"] for row in classes} == {1}
+    assert fritz.count("annotations") == sources
+    texts = fritz.rows("SELECT obj_id, text, COUNT(*) AS n FROM comments GROUP BY 1, 2")
+    if comments:
+        assert len(texts) == sources and {row["n"] for row in texts} == {1}
+
+
+def test_the_command_line_of_the_manual_uploads_everything(
+    scope: Scope, marshal: Twin, fritz: Fritz, survey: Survey, manual: list[str]
+) -> None:
+    result = scope(*manual, "--json").succeeded().json
+    assert (result["done"], result["skipped"], result["failed"]) == (6, 0, [])
+    assert [(c["column"], c["class"], c["taxonomy"]) for c in result["columns"]] == [
+        ("variable", "variable", 7),
+        ("flaring", "flaring", 7),
+    ]
+    once_each(fritz, 6)
+    for row in survey.table.itertuples():
+        (source,) = [s for s in result["rows"] if s["row"] == row.Index]
+        classes = fritz.rows("SELECT * FROM classifications WHERE obj_id = ?", source["obj_id"])
+        assert {c["classification"]: c["probability"] for c in classes} == {
+            "variable": row.variable,
+            "flaring": row.flaring,
+        }
+        assert all(json.loads(c["groups"]) == list(GROUPS) and c["ml"] for c in classes)
+        (period,) = fritz.rows("SELECT * FROM annotations WHERE obj_id = ?", source["obj_id"])
+        assert period["origin"] == "uploadedperiod"
+        assert json.loads(period["data"]) == {"period": pytest.approx(row.period)}
+
+
+def test_the_same_command_again_changes_nothing(
+    scope: Scope, marshal: Twin, fritz: Fritz, manual: list[str]
+) -> None:
+    scope(*manual).succeeded()
+    sent = len(marshal.requests)
+    assert scope(*manual, "--json").succeeded().json["skipped"] == 6
+    assert len(marshal.requests) == sent  # the journal knows
+    result = scope(*manual, "--recheck", "--json").succeeded().json
+    assert result["done"] == 6 and all(not row["changes"] for row in result["rows"])
+    assert {request.method for request in marshal.requests[sent:]} == {"GET"}
+    once_each(fritz, 6)
+
+
+def test_resume_begins_at_a_row_and_stop_ends_with_one(
+    scope: Scope, marshal: Twin, fritz: Fritz, manual: list[str]
+) -> None:
+    scope(*manual, "-resume", "2", "--stop", "3").succeeded()
+    once_each(fritz, 2)
+    scope(*manual).succeeded()
+    once_each(fritz, 6)
+
+
+def test_photometry_has_good_epochs_once_with_times_on_earth(
+    scope: Scope, marshal: Twin, fritz: Fritz, survey: Survey, manual: list[str]
+) -> None:
+    scope(*manual).succeeded()
+    points = pd.DataFrame(fritz.rows("SELECT * FROM photometry"))
+    curves = pd.read_parquet(survey.folder / "light_curves.parquet")
+    # Of twelve epochs one is flagged, one of no programme, and one exposure is there twice.
+    assert len(points) == len(curves) * 9
+    assert set(points["filter"]) == {"ztfg", "ztfr"} and set(points["magsys"]) == {"ab"}
+    assert (points["limiting_mag"] > points["mag"]).all() and set(points["instrument_id"]) == {3}
+    from astropy.coordinates import EarthLocation, SkyCoord
+    from astropy.time import Time
+
+    centre = EarthLocation.from_geocentric(0, 0, 0, unit="m")
+    times = Time(points["mjd"].to_numpy(), format="mjd", scale="utc", location=centre)
+    there = SkyCoord(points["ra"], points["dec"], unit="deg")
+    hjd = (times + times.light_travel_time(there, "heliocentric")).utc.jd
+    known = np.concatenate(curves["hjd"].to_list())
+    assert np.abs(known[:, None] - hjd).min(axis=0).max() * 86_400 < 0.05
+    moved = np.abs(points["mjd"].to_numpy() + 2_400_000.5 - hjd) * 86_400
+    assert 60 < moved.max() < 520
+
+
+def test_programmes_and_the_last_epoch_limit_epochs_not_light_curves(
+    scope: Scope, marshal: Twin, fritz: Fritz, survey: Survey, manual: list[str]
+) -> None:
+    last = 2_458_600.5
+    scope(*manual, "--max-timestamp-hjd", last, "--programs", "0", "2").succeeded()
+    points = fritz.rows("SELECT mjd FROM photometry")
+    curves = pd.read_parquet(survey.folder / "light_curves.parquet")
+    wanted = sum(
+        1
+        for row in curves.itertuples()
+        for k, (t, flag) in enumerate(zip(row.hjd, row.catflags, strict=True))
+        if t <= last and flag == 0 and k != 4
+    )
+    assert 0 < len(points) == wanted < 10 * len(curves)
+
+
+def test_a_source_that_is_there_gets_what_it_lacks(
+    scope: Scope, marshal: Twin, fritz: Fritz, survey: Survey, manual: list[str]
+) -> None:
+    star = survey.table.iloc[0]
+    fritz.add_source("ZTF18aaaaaaa", star["ra"], star["dec"] + 0.5 / 3600, 250)
+    fritz.add_source("ZTFJ0000", star["ra"], star["dec"] + 1 / 3600, 500)
+    same = {"obj_id": "ZTFJ0000", "taxonomy_id": 7, "probability": 0.5}
+    fritz.post_classification({**same, "classification": "variable", "group_ids": [500, 250]})
+    fritz.post_annotation({"origin": "uploadedperiod", "data": {"period": 9.0}}, "ZTFJ0000")
+    fritz.post_comment({"text": "vetted"}, "ZTFJ0000")
+    scope(*manual, "--stop", "0").succeeded()
+    assert fritz.count("sources") == 2 and fritz.count("comments") == 1
+    classes = fritz.rows("SELECT * FROM classifications ORDER BY id")
+    assert [(c["classification"], json.loads(c["groups"])) for c in classes] == [
+        ("variable", [500, 250]),
+        ("variable", [750]),  # posted for the group that lacked it, and for no other
+        ("flaring", list(GROUPS)),
+    ]
+    (period,) = fritz.rows("SELECT * FROM annotations")
+    assert json.loads(period["data"]) == {"period": 9.0}
+    saved = fritz.rows("SELECT group_id FROM saved WHERE obj_id = 'ZTFJ0000' ORDER BY 1")
+    assert [row["group_id"] for row in saved] == [250, 500, 750]
+
+
+def test_read_takes_classes_from_either_form_of_the_map(
+    scope: Scope, marshal: Twin, fritz: Fritz, survey: Survey
+) -> None:
+    survey.csv(Path("sample.csv"), flaring=0.0, nice=1.0)
+    taxonomy_map(Path("old.json"))
+    target = {"fritz_label": "periodic", "taxonomy_id": 7}
+    Path("new.json").write_text(json.dumps({"variable": target, "nice": {"fritz_label": "None"}}))
+    line = ["upload-classification", "-file", "sample.csv", "-group_ids", "500", "-token", TOKEN]
+    line += ["-classification", "Read", "--catalogue", survey.catalogue]
+    scope(*line, "-taxonomy_map", "old.json", "-taxonomy_id", "7").succeeded()
+    found = {row["classification"] for row in fritz.rows("SELECT * FROM classifications")}
+    assert found == {"variable"} and fritz.count("classifications") == 6  # 0 and None are not
+    scope(*line, "-taxonomy_map", "new.json", "--p-threshold", "0.5").succeeded()
+    likely = int((survey.table["variable"] >= 0.5).sum())
+    assert fritz.count("classifications") == 6 + likely
+
+
+def test_columns_that_are_no_probabilities_are_refused_before_anything_is_sent(
+    scope: Scope, marshal: Twin, survey: Survey
+) -> None:
+    survey.table[["ra", "variable", "dec", "period"]].to_csv("sample.csv", index=False)
+    refused = scope(*MANUAL, "--catalogue", survey.catalogue)
+    assert (
+        refused.code == 2 and "Column 'dec' would be the probability of 'variable'" in refused.err
+    )
+    assert not marshal.requests
+
+
+def test_a_dry_run_shows_every_call_and_makes_none(
+    scope: Scope, marshal: Twin, fritz: Fritz, manual: list[str]
+) -> None:
+    shown = scope(*manual, "--dry-run", "--json").succeeded().json
+    assert {request.method for request in marshal.requests} == {"GET"}
+    assert fritz.count("sources") == 0
+    verbs = [change["verb"] for change in shown["rows"][0]["changes"]]
+    assert verbs == ["save source", "photometry", "annotation", "classifications", "comment"]
+    done = scope(*manual, "--json").succeeded().json
+    assert done["rows"][0]["changes"] == shown["rows"][0]["changes"]
+
+
+def test_rows_of_one_star_become_one_source_however_many_run_at_once(
+    scope: Scope, marshal: Twin, fritz: Fritz, survey: Survey, manual: list[str]
+) -> None:
+    several = pd.concat([survey.table] * 5, ignore_index=True)
+    several["ra"] = (several["ra"] + np.linspace(-2e-5, 2e-5, len(several))) % 360
+    several.to_csv("sample.csv", index=False)
+    scope(*manual, "--jobs", "16").succeeded()
+    once_each(fritz, 6)
+
+
+def test_a_row_that_cannot_be_done_is_named_and_the_others_are_done(
+    scope: Scope, marshal: Twin, fritz: Fritz, survey: Survey, manual: list[str]
+) -> None:
+    table = survey.table.copy()
+    table.loc[1, "ra"] = 180.0  # nothing is there
+    table.loc[2, "dec"] = np.nan
+    table.to_csv("sample.csv", index=False)
+    result = scope(*manual, "--json")
+    assert result.code == 1
+    assert {one["name"]: one["reason"] for one in result.json["failed"]}.keys() == {
+        "row 1",
+        "row 2",
+    }
+    assert "no light curve within 2 arcsec" in result.out and "no position" in result.out
+    once_each(fritz, 4)
+    survey.table.to_csv("sample.csv", index=False)
+    assert scope(*manual, "--json").succeeded().json["skipped"] == 4
+    once_each(fritz, 6)
+
+
+def test_a_group_or_a_class_that_the_marshal_does_not_have_is_its_own_words(
+    scope: Scope, marshal: Twin, fritz: Fritz, manual: list[str]
+) -> None:
+    manual[manual.index("500")] = "999"
+    refused = scope(*manual, "--stop", "0")
+    assert refused.code == 1 and "Cannot find one or more groups" in refused.err
+    assert "Traceback" not in refused.err and fritz.count("sources") == 0
+
+
+def test_other_classes_of_the_groups_can_be_replaced(
+    scope: Scope, marshal: Twin, fritz: Fritz, survey: Survey, manual: list[str]
+) -> None:
+    scope(*manual).succeeded()
+    obj_id = fritz.rows("SELECT id FROM sources ORDER BY id")[0]["id"]
+    other = {"obj_id": obj_id, "taxonomy_id": 7, "classification": "periodic", "probability": 1.0}
+    fritz.post_classification({**other, "group_ids": [500]})
+    fritz.post_classification({**other, "group_ids": [360]})
+    survey.csv(Path("sample.csv"), variable=0.99)
+    scope(*manual, "--replace-classifications").succeeded()
+    left = fritz.rows("SELECT * FROM classifications WHERE obj_id = ? ORDER BY id", obj_id)
+    assert [(c["classification"], json.loads(c["groups"])) for c in left] == [
+        ("flaring", list(GROUPS)),
+        ("periodic", [360]),
+        ("variable", list(GROUPS)),
+    ]
+    assert left[-1]["probability"] == 0.99
+
+
+def test_plots_can_be_posted_as_comments(
+    scope: Scope, marshal: Twin, fritz: Fritz, manual: list[str]
+) -> None:
+    import base64
+
+    plots = ("--post-phot-as-comment", "--post-phasefolded-phot")
+    scope(*manual, "--stop", "1", *plots).succeeded()
+    found = fritz.rows("SELECT * FROM comments WHERE attachment IS NOT NULL")
+    assert len(found) == 4
+    assert all(base64.b64decode(c["attachment"]).startswith(b"\x89PNG") for c in found)
+    scope(*manual, "--stop", "1", *plots, "--recheck").succeeded()
+    assert fritz.count("comments") == 6
+
+
+def test_votes_labels_and_survey_ids_are_posted_when_asked_for(
+    scope: Scope, marshal: Twin, fritz: Fritz, survey: Survey, manual: list[str]
+) -> None:
+    table = survey.table.copy()
+    table.insert(0, "survey_id", [f"Gaia_{n}" for n in range(len(table))])
+    table.to_csv("sample.csv", index=False)
+    more = ("--post-upvote", "--check-labelled-box", "--post-survey-id", "--no-ml", "--skip-phot")
+    scope(*manual, *more, "--write-obj-id", "--result-format", "csv").succeeded()
+    assert fritz.count("votes") == 12 and fritz.count("labels") == 6 * len(GROUPS)
+    assert fritz.count("photometry") == 0
+    assert not any(row["ml"] for row in fritz.rows("SELECT ml FROM classifications"))
+    ids = fritz.rows("SELECT data FROM annotations WHERE origin = 'SCoPe_xmatch' ORDER BY obj_id")
+    assert {json.loads(row["data"])["survey_id"] for row in ids} == set(table["survey_id"])
+    written = pd.read_csv("fritzUpload/sample_fritzUpload.csv")
+    assert set(written["obj_id"]) == {row["id"] for row in fritz.rows("SELECT id FROM sources")}
+
+
+def test_a_file_is_a_marshal_for_who_has_no_account(scope: Scope, manual: list[str]) -> None:
+    line = [part for part in manual if part not in ("-token", TOKEN)]
+    line += ["--marshal", "local:mine.db"]
+    assert scope(*line, "--json").succeeded().json["done"] == 6
+    assert scope(*line, "--json").succeeded().json["skipped"] == 6
+    assert scope(*line, "--recheck", "--json").succeeded().json["done"] == 6
+    from astrodome_ztf_scope.marshal.local import LocalMarshal
+
+    mine = LocalMarshal("mine.db")
+    found = list(mine.in_groups(GROUPS))
+    assert len(found) == 6 and all(len(s["classifications"]) == 2 for s in found)
+    assert all([c["text"] for c in mine.comments(s["id"])] == ["vetted"] for s in found)
+    assert all(len(mine.photometry(s["id"])) == 18 for s in found)
+    for name in ("mine.db", "mine.db-wal", "mine.db-shm"):
+        Path(name).unlink(missing_ok=True)  # a new file is a new marshal: the journal knows
+    assert scope(*line, "--json").succeeded().json["done"] == 6
