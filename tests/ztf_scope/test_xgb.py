@@ -133,19 +133,43 @@ def test_a_run_tells_its_parameters_rounds_and_importances(tmp_path: Path, parts
     assert best == pytest.approx(roc_auc_score(held.target, backend.predict(held.features)))
 
 
+def validated(run: models.Run) -> tuple[np.ndarray, np.ndarray]:
+    """AUC and log loss of the validation part, by round."""
+    with (run.path / "metrics.csv").open() as lines:
+        rows = [(row["val_auc"], row["val_logloss"]) for row in csv.DictReader(lines)]
+    auc, loss = np.array(rows, float).T
+    return auc, loss
+
+
 def test_growth_stops_when_neither_metric_improves(tmp_path: Path, parts: Parts) -> None:
     patience = {"other_training_params": {"early_stopping_rounds": 4}}
     _, run = train(tmp_path / "run", parts, config(xgboost=patience))
-    with (run.path / "metrics.csv").open() as lines:
-        rows = [
-            (float(row["val_auc"]), -float(row["val_logloss"])) for row in csv.DictReader(lines)
-        ]
-    assert len(rows) < 999
-    for column in zip(*rows, strict=True):
-        assert max(column[-4:]) <= max(column[:-4])
-    assert max(rows[-5]) > 0  # the round before these did improve one of them
-    before = rows[:-5]
-    assert any(rows[-5][i] > max(row[i] for row in before) for i in (0, 1))
+    auc, loss = validated(run)
+    assert len(auc) < 999
+    assert auc[-4:].max() <= auc[:-4].max()
+    share = parts["validation"].target.mean()
+    entropy = -share * np.log(share) - (1 - share) * np.log(1 - share)
+    assert loss[-4:].min() > loss[:-4].min() - 0.002 * entropy
+    # The round before these did improve one of them.
+    assert auc[-5] > auc[:-5].max() or loss[-5] < loss[:-5].min()
+
+
+def test_trees_do_not_grow_for_ever_on_sources_that_are_told_apart(tmp_path: Path) -> None:
+    """Log loss would fall on and on; scores are certain enough long before."""
+    random = np.random.default_rng(1)
+    target = np.repeat([0, 1], [1500, 500]).astype(np.float32)
+    features = (random.normal(size=(2000, 7)) + 2 * target[:, None]).astype(np.float32)
+    rows = Labelled(features, None, target, np.ones_like(target))
+    backend, run = train(tmp_path / "run", {"train": rows, "validation": rows})
+    auc, loss = validated(run)
+    assert auc[-1] == 1 and len(auc) < 200
+    assert loss[-1] < 0.05
+    assert ((backend.predict(features) > 0.5) == target).all()
+    by_loss = {"other_training_params": {"eval_metric": "logloss"}}
+    _, longer = train(
+        tmp_path / "longer", {"train": rows, "validation": rows}, config(xgboost=by_loss)
+    )
+    assert longer.record["xgboost"]["rounds"] > 2 * len(auc)
 
 
 def test_scores_are_probabilities_even_where_the_first_tree_tells_all_apart(tmp_path: Path) -> None:

@@ -1,9 +1,11 @@
 """Boosted trees: the features of a source, without its dmdt, to the probability of a class.
 
-Trees grow over histograms until neither the metric on the validation part (AUC) nor the log
-loss there has improved for ten rounds; those after the best round are cut off.
+Trees grow over histograms until for ten rounds neither the metric on the validation part (AUC)
+has improved nor the log loss there by enough to matter; those after the best round are cut off.
 The log loss counts because sources are told apart, which is all that AUC sees, long before
 scores are probabilities: where AUC is 1 after the first tree, all scores are still near 0.5.
+It has to fall by a share of what it is when nothing is known, or trees would grow for ever that
+only make scores of 0.999 those of 0.9999.
 ``search`` looks for the parameters first, by cross-validation within the training part.
 """
 
@@ -12,7 +14,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 WEIGHTS = "model.ubj"
 FORMATS = (".ubj", ".json")
 LOSS = "logloss"
+ENOUGH = 0.002
+"""Share of the entropy of the labels by which the log loss has to fall."""
 PROBABILITIES = ("binary:logistic", "reg:logistic")
 MANY = 8192
 """Sources from which on the compiled trees are worth the moment that it takes to load them."""
@@ -72,24 +76,24 @@ class Xgb:
         if config.get("search"):
             given = xgb.DMatrix(train.features, train.target, feature_names=names)
             params, tried = search(given, params, config["xgboost"], seed)
-        learned = xgb.QuantileDMatrix(train.features, train.target, feature_names=names)
-        held = xgb.QuantileDMatrix(
-            validation.features,
-            validation.target,
-            # The trees' own scale_pos_weight, so that the log loss is the one they reduce.
-            weight=np.where(validation.target > 0, params["scale_pos_weight"], 1.0),
-            feature_names=names,
-            ref=learned,
-        )
+        learned, held = _binned(train, validation, params, names)
         earlier = _earlier(config)
-        positives = int(validation.target.sum())
-        fewer = min(positives, len(validation.target) - positives)
-        patience = Patience(settings["eval_metric"], settings["early_stopping_rounds"], fewer)
+        patience = Patience(
+            settings["eval_metric"],
+            settings["early_stopping_rounds"],
+            validation.target > 0,
+            params["scale_pos_weight"],
+            lambda model: _loss(
+                model.predict(learned, output_margin=True),
+                train.target > 0,
+                params["scale_pos_weight"],
+            ),
+        )
         grown = xgb.train(
             params | {"eval_metric": [settings["eval_metric"], LOSS]},
             learned,
             settings["num_boost_round"],
-            evals=[(learned, "train"), (held, "validation")],
+            evals=[(held, "validation")],  # the area of all that is learned takes as long as a tree
             callbacks=[patience],
             verbose_eval=False,
             xgb_model=earlier,
@@ -162,14 +166,28 @@ class Patience(xgb.callback.TrainingCallback):
     """Stops when nothing has improved for some rounds, and knows the best round.
 
     Of the rounds whose ``metric`` is within one standard error of the best, that is the one with
-    the least log loss. ``fewer`` is the number of sources of the rarer label.
+    the least log loss. ``positive`` (N,) says which sources of the validation part are, and
+    ``weight`` what one of them counts; ``learned`` is the log loss of the training part.
     """
 
-    def __init__(self, metric: str, rounds: int, fewer: int) -> None:
+    def __init__(
+        self,
+        metric: str,
+        rounds: int,
+        positive: NDArray[np.bool_],
+        weight: float,
+        learned: Callable[[xgb.Booster], float],
+    ) -> None:
         super().__init__()
-        self.metric, self.rounds, self.fewer = metric, rounds, fewer
-        self.history: dict[str, list[float]] = {}
-        self._records = {metric: -1, LOSS: -1}
+        self.metric, self.rounds, self.learned = metric, rounds, learned
+        count = int(positive.sum())
+        self.fewer = min(count, len(positive) - count)
+        share = weight * count / (weight * count + len(positive) - count)
+        entropy = -share * np.log(share) - (1 - share) * np.log(1 - share)
+        self.history: dict[str, list[float]] = {LOSS: []}
+        # Whoever stops by the log loss alone wants all of it.
+        self._least = {metric: 0.0} if metric == LOSS else {metric: 0.0, LOSS: ENOUGH * entropy}
+        self._records = dict.fromkeys(self._least, 0)
 
     @property
     def best(self) -> int:
@@ -183,13 +201,13 @@ class Patience(xgb.callback.TrainingCallback):
         return int(good[np.argmax(losses[good])])
 
     def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
-        for part, prefix in (("train", ""), ("validation", "val_")):
-            for name, values in evals_log[part].items():
-                self.history[prefix + name] = values
+        self.history[LOSS].append(self.learned(model))
+        for name, values in evals_log["validation"].items():
+            self.history[f"val_{name}"] = values
         latest = len(self.history[LOSS]) - 1
-        for name in self._records:
+        for name, record in self._records.items():
             worth = self._worth(name)
-            if latest == 0 or worth[-1] > worth[:-1].max():
+            if worth[-1] > worth[record] + self._least[name]:
                 self._records[name] = latest
         return latest - max(self._records.values()) >= self.rounds
 
@@ -271,6 +289,29 @@ def _params(
         "seed": seed,
         "nthread": threads,
     }
+
+
+def _binned(
+    train: models.Examples,
+    validation: models.Examples,
+    params: Mapping[str, Any],
+    names: list[str],
+) -> tuple[xgb.QuantileDMatrix, xgb.QuantileDMatrix]:
+    """Both parts in the same bins."""
+    common = {"feature_names": names, "nthread": params["nthread"] or None}
+    learned = xgb.QuantileDMatrix(train.features, train.target, **common)
+    # The trees' own scale_pos_weight, so that the log loss is the one they reduce.
+    weight = np.where(validation.target > 0, params["scale_pos_weight"], 1.0)
+    held = xgb.QuantileDMatrix(
+        validation.features, validation.target, weight=weight, ref=learned, **common
+    )
+    return learned, held
+
+
+def _loss(margin: NDArray[np.float32], positive: NDArray[np.bool_], weight: float) -> float:
+    """Log loss of margins (N,), in which a positive source counts ``weight``."""
+    losses = np.logaddexp(0, np.where(positive, -margin, margin))
+    return float(np.average(losses, weights=np.where(positive, weight, 1.0)))
 
 
 def _both_labels(examples: models.Examples, part: str) -> None:
