@@ -51,12 +51,12 @@ def colours(wavelength: int | None) -> Colormap:
 def image(path: Path, wavelength: int | None, side: int) -> str:
     """An image in its colours, at most ``side`` px; empty when it cannot be read any more."""
     grey = _grey(path, side)
-    return _png(colours(wavelength)(np.asarray(grey))) if grey else ""
+    return png(colours(wavelength)(np.asarray(grey))) if grey else ""
 
 
 def score_map(scores: NDArray[np.float32], low: float, high: float) -> str:
     """A map of pixel scores between two limits, the colours by the square root of the score."""
-    return _png(mpl.colormaps[MAP_COLOURS](_levels(scores, low, high)))
+    return png(mpl.colormaps[MAP_COLOURS](_levels(scores, low, high)))
 
 
 def overlay(path: Path, scores: NDArray[np.float32], low: float, high: float, side: int) -> str:
@@ -67,7 +67,7 @@ def overlay(path: Path, scores: NDArray[np.float32], low: float, high: float, si
     levels = Image.fromarray(_levels(scores, low, high))
     weight = np.asarray(levels.resize(grey.size, Image.Resampling.BILINEAR))[..., None]
     hot = mpl.colormaps[MAP_COLOURS](weight[..., 0])[..., :3]
-    return _png(np.asarray(grey)[..., None] / 255 * 0.7 * (1 - weight) + hot * weight)
+    return png(np.asarray(grey)[..., None] / 255 * 0.7 * (1 - weight) + hot * weight)
 
 
 def bar() -> str:
@@ -101,7 +101,7 @@ def losses(metrics: Mapping[str, NDArray[np.float64]]) -> str:
             axes.legend()
         if not terms:
             right.remove()
-        return _svg(figure)
+        return svg(figure)
 
 
 def histogram(scores: Sequence[float], groups: Sequence[Any], label: str) -> str:
@@ -123,7 +123,7 @@ def histogram(scores: Sequence[float], groups: Sequence[Any], label: str) -> str
         axes.set_xlabel(label)
         axes.set_ylabel("images")
         axes.legend()
-        return _svg(figure)
+        return svg(figure)
 
 
 def _grey(path: Path, side: int) -> Image.Image | None:
@@ -143,13 +143,15 @@ def _levels(scores: NDArray[np.float32], low: float, high: float) -> NDArray[np.
     return levels
 
 
-def _svg(figure: Figure) -> str:
+def svg(figure: Figure) -> str:
+    """A figure as the element that goes into a page."""
     text = io.StringIO()
     figure.savefig(text, format="svg", metadata={"Date": None})
     return text.getvalue()[text.getvalue().index("<svg") :]
 
 
-def _png(colour: NDArray[np.floating[Any]]) -> str:
+def png(colour: NDArray[np.floating[Any]]) -> str:
+    """Colours (H, W, 3 or 4) from 0 to 1 as a data address."""
     content = io.BytesIO()
     levels = (np.asarray(colour)[..., :3] * 255).round().astype(np.uint8)
     Image.fromarray(levels).save(content, "PNG", optimize=True)

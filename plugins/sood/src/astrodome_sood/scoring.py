@@ -20,8 +20,10 @@ from astrodome import AstrodomeError, compute, console, files, models
 from numpy.typing import NDArray
 
 SHARDS = ".shards"
-SHARD = 256
-"""Images in a shard."""
+SHARD = 8 * 2**20
+"""Bytes of the images in a shard, about."""
+AT_ONCE = 64
+"""Shards that are read ahead of those who score them."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,8 @@ class Shards:
     def __init__(self, folder: Path, images: models.ImageSet, scorer: Scorer) -> None:
         self.folder = folder / SHARDS
         self._images, self._scorer = images, scorer
-        self.count = -(-len(images) // SHARD)
+        self.size = max(1, SHARD // images[0].nbytes)
+        self.count = -(-len(images) // self.size)
 
     def run(self, jobs: int = 1, scheduler: str = "", label: str = "Scoring") -> None:
         """Score what is not scored yet.
@@ -108,15 +111,17 @@ class Shards:
             for number in missing:
                 yield number, _work((self._scorer, self._shard(number)))
             return
-        tasks = ((self._scorer, self._shard(number)) for number in missing)
-        for done in compute.map(_work, tasks, jobs=jobs, fresh=True, scheduler=scheduler):
-            if done.value is None:
-                raise AstrodomeError(
-                    f"Shard {done.item[1].number} of {self.count} could not be scored: "
-                    f"{done.error}",
-                    "The same command goes on with the shards that are missing.",
-                )
-            yield done.item[1].number, done.value
+        for first in range(0, len(missing), AT_ONCE):
+            some = missing[first : first + AT_ONCE]
+            tasks = ((self._scorer, self._shard(number)) for number in some)
+            for done in compute.map(_work, tasks, jobs=jobs, fresh=True, scheduler=scheduler):
+                if done.value is None:
+                    raise AstrodomeError(
+                        f"Shard {done.item[1].number} of {self.count} could not be scored: "
+                        f"{done.error}",
+                        "The same command goes on with the shards that are missing.",
+                    )
+                yield done.item[1].number, done.value
 
     def _begin(self) -> None:
         """Keep what an earlier call left only if it was about the same."""
@@ -139,7 +144,7 @@ class Shards:
                 "config": json.loads(self._scorer.config),
                 "mode": self._scorer.mode,
                 "images": images.hexdigest(),
-                "shard": SHARD,
+                "shard": self.size,
             }
         )
 
@@ -147,7 +152,7 @@ class Shards:
         return self.folder / f"{number:06d}.npy"
 
     def _range(self, number: int) -> range:
-        return range(number * SHARD, min((number + 1) * SHARD, len(self._images)))
+        return range(number * self.size, min((number + 1) * self.size, len(self._images)))
 
     def _shard(self, number: int) -> _Shard:
         return _Shard(number, self._images.batch(self._range(number)))
