@@ -33,3 +33,11 @@ def register_sources() -> Iterable[SourceSpec]:
         summary="AIA images every 36 s out of JPEG 2000, Helioviewer",
         settings="astrodome_sdo_data.sources.helioviewer:HelioviewerSettings",
     )
+    yield SourceSpec(
+        "images",
+        "sdoml",
+        "astrodome_sdo_data.sources.sdoml:Sdoml",
+        summary="AIA frames of 512 px every 6 minutes out of an SDO ML v2 store",
+        extra="sdoml",
+        settings="astrodome_sdo_data.sources.sdoml:SdomlSettings",
+    )

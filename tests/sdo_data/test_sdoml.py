@@ -1,0 +1,254 @@
+"""The source ``sdoml``: frames of an SDO ML v2 store, on disk or wherever fsspec reads."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import fsspec
+import numpy as np
+import pytest
+from astrodome import AstrodomeError
+from astrodome.sources import Fetched, Images
+from astropy.io import fits
+from PIL import Image
+from services.gcs import Bucket
+
+zarr = pytest.importorskip("zarr")
+
+from astrodome_sdo_data import scaling
+from astrodome_sdo_data.sources.sdoml import Sdoml
+
+START = datetime(2011, 12, 31, 22)
+STEP = timedelta(minutes=6)
+GAP = {7, 8}
+"""Frames after 22:00 that the store lacks."""
+
+
+def stamp(t_obs: datetime) -> str:
+    return f"{t_obs:%Y-%m-%dT%H:%M:%S}.34Z"
+
+
+def frame(sun: np.ndarray, number: int) -> np.ndarray:
+    return np.roll(sun, (3 * number, number), axis=(0, 1)).astype("f4")
+
+
+@pytest.fixture(scope="module")
+def sun(request: pytest.FixtureRequest) -> np.ndarray:
+    """AIA 171 in DN/s, 512 x 512, rows from below."""
+    path = request.getfixturevalue("aia171")
+    with warnings.catch_warnings(action="ignore"), fits.open(path) as content:
+        counts = np.asarray(content[0].data, float)
+    return np.kron(np.clip(counts, 0, None), np.ones((4, 4)))
+
+
+@pytest.fixture(scope="module")
+def folder(sun: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store of format 2 over New Year 2012: four hours, 171 and 304, blocks of eight frames."""
+    where = tmp_path_factory.mktemp("sdoml") / "sdomlv2.zarr"
+    root = zarr.open_group(where, mode="w", zarr_format=2)
+    numbers = [number for number in range(40) if number not in GAP]
+    for wavelength in (171, 304):
+        for year in (2011, 2012):
+            kept = [n for n in numbers if (START + n * STEP).year == year]
+            array = root.create_array(
+                f"{year}/{wavelength}A",
+                shape=(len(kept), 512, 512),
+                chunks=(8, 512, 512),
+                dtype="f4",
+            )
+            array[:] = np.stack([frame(sun, n) for n in kept])
+            array.attrs.update(
+                T_OBS=[stamp(START + n * STEP) for n in kept],
+                QUALITY=[256 if n == 3 else 0 for n in kept],
+                CDELT1=[4.8] * len(kept),
+                CRPIX1=[256.5] * len(kept),
+                CRPIX2=[255.5] * len(kept),
+                RSUN_OBS=[975.6] * len(kept),
+                DSUN_OBS=[1.4709e11] * len(kept),
+                EXPTIME=[2.0] * (len(kept) - 1),
+            )
+    return where
+
+
+@pytest.fixture(autouse=True)
+def store(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("ASTRODOME_SDOML_STORE", str(folder))
+    return folder
+
+
+def bring(
+    target: Path, hours: float, *wavelength: int, freq: str = "6min", **options: object
+) -> dict[str, Fetched]:
+    source = Sdoml()
+    rows = source.search(START, START + timedelta(hours=hours), freq, wavelength, **options)
+    target.mkdir(exist_ok=True)
+    found = {each.row: each for each in source.fetch(rows, target)}
+    return {
+        f"{row.t_obs:%m-%dT%H%M}__{row.wavelength}": found[row.Index] for row in rows.itertuples()
+    }
+
+
+def test_it_keeps_the_protocol() -> None:
+    assert isinstance(Sdoml(), Images)
+
+
+def test_each_time_gets_its_own_frame_scaled_and_north_up(sun: np.ndarray, tmp_path: Path) -> None:
+    found = bring(tmp_path, 3.9, 304, 171)
+    assert len(found) == 80 and len(list(tmp_path.iterdir())) == 76
+    for name, each in found.items():
+        t_obs = datetime.strptime(name[:10], "%m-%dT%H%M").replace(year=2011)
+        number = (t_obs.replace(year=2011 if t_obs.month == 12 else 2012) - START) // STEP
+        if number in GAP:
+            assert (each.status, each.reason) == (
+                "missing",
+                "The store has no frame near this time.",
+            )
+            continue
+        assert each.path
+        with Image.open(each.path) as image:
+            drawn = np.asarray(image, float)
+        expected = scaling.to_bytes(frame(sun, number), name[-3:])[::-1].astype(float)
+        assert np.abs(drawn - expected).mean() < 1.5, name
+
+
+def test_the_header_is_that_of_the_full_frame(tmp_path: Path) -> None:
+    header = bring(tmp_path, 0, 171)["12-31T2200__171"].header or {}
+    assert header == {
+        **{"QUALITY": 0, "DSUN": 1.4709e11, "CDELT": 0.6, "X0": 2048.0, "Y0": 2040.0},
+        "R_SUN": 1626.0,
+    }
+
+
+def test_attributes_that_are_absent_or_of_another_length_leave_empty_cells(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = zarr.open_group(tmp_path / "other.zarr", mode="w", zarr_format=2)
+    array = other.create_array("2011/171A", shape=(1, 512, 512), chunks=(1, 512, 512), dtype="f4")
+    array.attrs.update(T_OBS=[stamp(START)], CDELT1=[0.6, 0.6], QUALITY=["0x100"])
+    monkeypatch.setenv("ASTRODOME_SDOML_STORE", str(tmp_path / "other.zarr"))
+    header = bring(tmp_path / "out", 0, 171)["12-31T2200__171"].header or {}
+    assert header["QUALITY"] == 256
+    assert {key for key, value in header.items() if value == ""} == {
+        *("DSUN", "X0", "R_SUN", "Y0", "CDELT")
+    }
+    array.attrs.update(T_OBS=[stamp(START)] * 2)
+    with pytest.raises(AstrodomeError, match="2011/171A does not say when its 1 frames were taken"):
+        bring(tmp_path / "out", 0, 171)
+
+
+def test_quality_and_size_are_kept_to(tmp_path: Path) -> None:
+    found = bring(tmp_path, 0.5, 171, quality=0, size="256")
+    assert [each.status for each in found.values()] == ["done"] * 3 + ["skipped"] + ["done"] * 2
+    assert found["12-31T2218__171"].reason == "Its quality has the bits 0x100."
+    with Image.open(found["12-31T2200__171"].path or "") as image:
+        assert image.size == (256, 256)
+
+
+def test_frames_that_are_known_to_be_spoiled_are_skipped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = zarr.open_group(tmp_path / "bad.zarr", mode="w", zarr_format=2)
+    times = [datetime(2020, 2, 24, 1, 42) + n * STEP for n in range(14)]
+    array = root.create_array("2020/193A", shape=(14, 512, 512), chunks=(14, 512, 512), dtype="f4")
+    array.attrs.update(T_OBS=[stamp(time) for time in times])
+    monkeypatch.setenv("ASTRODOME_SDOML_STORE", str(tmp_path / "bad.zarr"))
+    source = Sdoml()
+    found = list(source.fetch(source.search(times[0], times[-1], "6min", (193,)), tmp_path))
+    assert [each.status for each in found] == ["done"] + ["skipped"] * 12 + ["done"]
+
+
+def test_a_year_at_six_minutes_is_planned_without_reading_a_frame(folder: Path) -> None:
+    rows = Sdoml().search(datetime(2011, 1, 1), datetime(2012, 1, 1), "6min", (171,))
+    assert len(rows) == 365 * 240 + 1
+    assert (rows["frame"] >= 0).sum() == 19
+    with pytest.raises(AstrodomeError, match="no multiple of the archive's cadence"):
+        Sdoml().search(START, START, "4min", (171,))
+
+
+def test_each_block_is_decoded_once_however_many_threads_ask(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ASTRODOME_SDOML_STORE", "memory://once/sdomlv2.zarr")
+    fsspec.filesystem("memory").put(str(folder), "/once/sdomlv2.zarr", recursive=True)
+    read: list[str] = []
+    memory = fsspec.filesystem("memory")
+    original = type(memory).cat_file
+
+    def counted(self: object, path: str, *args: object, **kwargs: object) -> bytes:
+        read.append(path)
+        return original(self, path, *args, **kwargs)
+
+    monkeypatch.setattr(type(memory), "cat_file", counted)
+    source = Sdoml()
+    rows = source.search(START, START + timedelta(hours=1.9), "6min", (171,))
+    with ThreadPoolExecutor(4) as pool:
+        ended = pool.map(lambda n: list(source.fetch(rows.iloc[n::4], tmp_path)), range(4))
+        assert sum(each.status == "done" for part in ended for each in part) == 18
+    blocks = [path for path in read if path.endswith(".0.0")]
+    assert len(blocks) == len(set(blocks)) == 3
+
+
+@pytest.fixture
+def bucket(folder: Path) -> Iterator[str]:
+    objects = {
+        f"sdomlv2.zarr/{path.relative_to(folder)}": path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and ("2011" in str(path.relative_to(folder)) or path.parent == folder)
+    }
+    with Bucket("fdl-sdoml-v2", objects).twin() as twin:
+        yield twin.url
+
+
+def test_an_object_store_gives_the_same_files_as_a_folder(
+    bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("gcsfs")
+    here = bring(tmp_path / "here", 0.5, 171)
+    monkeypatch.setenv("ASTRODOME_SDOML_STORE", "gs://fdl-sdoml-v2/sdomlv2.zarr")
+    monkeypatch.setenv("ASTRODOME_SDOML_ENDPOINT", bucket)
+    there = bring(tmp_path / "there", 0.5, 171)
+    assert len(here) == 6
+    for name, each in here.items():
+        other = there[name]
+        assert each.path and other.path and each.header == other.header
+        assert each.path.read_bytes() == other.path.read_bytes()
+
+
+def test_a_block_that_is_damaged_fails_its_frames_and_no_others(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fsspec.filesystem("memory").put(str(folder), "/hurt/sdomlv2.zarr", recursive=True)
+    fsspec.filesystem("memory").pipe("/hurt/sdomlv2.zarr/2011/171A/1.0.0", b"no block")
+    monkeypatch.setenv("ASTRODOME_SDOML_STORE", "memory://hurt/sdomlv2.zarr")
+    found = bring(tmp_path / "out", 1.9, 171)
+    failed = [each for each in found.values() if each.status == "failed"]
+    assert len(failed) == 8 and len(list((tmp_path / "out").iterdir())) == 10
+    assert all("2011/171A, block 1 cannot be read" in each.reason for each in failed)
+
+
+@pytest.mark.parametrize(
+    ("where", "says"),
+    [
+        ("/nowhere/at.zarr", "There is no SDO ML store at /nowhere/at.zarr"),
+        ("memory://nothing/at.zarr", "There is no SDO ML store at memory://nothing/at.zarr"),
+        ("odd://x/y.zarr", "odd://x/y.zarr"),
+    ],
+)
+def test_a_store_that_is_not_there_is_one_sentence(
+    where: str, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ASTRODOME_SDOML_STORE", where)
+    with pytest.raises(AstrodomeError, match=says) as raised:
+        Sdoml().search(START, START, "6min", (171,))
+    assert "sdoml.store" in raised.value.hint or "pip install" in raised.value.hint
+
+
+def test_years_and_wavelengths_that_the_store_lacks_are_named() -> None:
+    with pytest.raises(AstrodomeError, match="no frames at 94 angstrom in 2011"):
+        Sdoml().search(START, START, "6min", (94,))
+    with pytest.raises(AstrodomeError, match="no frames at 171 angstrom in 2015 to 2016"):
+        Sdoml().search(datetime(2015, 1, 1), datetime(2016, 1, 2), "1D", (171,))
