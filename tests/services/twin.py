@@ -93,7 +93,7 @@ class Twin:
 
     def fault(self, request: Request) -> str:
         """What goes wrong with this request; ``""`` for nothing."""
-        return self.faults.popleft() if self.faults else ""
+        return self.faults.popleft() if self.faults else self.choose(request)
 
     def spoil(self, answer: Answer, fault: str) -> Answer:
         """The answer as a fault of a twin's own leaves it."""
@@ -111,6 +111,8 @@ class Twin:
         )
         self.requests.append(request)
         fault = self.fault(request)
+        if self.latency:
+            time.sleep(self.latency)
         if fault == "never":
             self.stopping.wait(60)
             handler.close_connection = True
