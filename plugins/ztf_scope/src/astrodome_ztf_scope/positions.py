@@ -29,9 +29,10 @@ def chord(radius: float) -> float:
 def mean(ra: ArrayLike, dec: ArrayLike) -> tuple[float, float]:
     """The mean position (deg), also across RA 0 and at the poles."""
     x, y, z = unit_vectors(ra, dec).mean(axis=0)
-    mean_ra = float(np.degrees(np.arctan2(y, x)) % 360)
-    # Just below 0 the remainder rounds to 360 itself.
-    return mean_ra if mean_ra < 360 else 0.0, float(np.degrees(np.arctan2(z, np.hypot(x, y))))
+    # Rounded to 4 µas: a name, which truncates, would show the last bit of a sum.
+    mean_ra = round(float(np.degrees(np.arctan2(y, x))) % 360, 9)
+    mean_dec = round(float(np.degrees(np.arctan2(z, np.hypot(x, y)))), 9)
+    return mean_ra if mean_ra < 360 else 0.0, mean_dec
 
 
 def clusters(ra: ArrayLike, dec: ArrayLike, radius: float) -> NDArray[np.int64]:
