@@ -7,16 +7,15 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import (
-    FIRST_COMPLETED,
     BrokenExecutor,
     Executor,
     Future,
     ProcessPoolExecutor,
     ThreadPoolExecutor,
-    wait,
 )
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from queue import SimpleQueue
 from typing import Any, Generic, TypeVar
 
 from .errors import AstrodomeError, from_os_error, reason, stops_everything
@@ -79,20 +78,25 @@ def map(
     home = getattr(function, "func", function).__module__ if fresh else ""
     with _executor(jobs or cores(), threads, home, scheduler) as executor:
         waiting: dict[Future[Result], Item] = {}
+        ended: SimpleQueue[Future[Result]] = SimpleQueue()
+
+        def submit(item: Item) -> None:
+            future = executor.submit(function, item)
+            waiting[future] = item
+            if not ordered:  # a queue, for Ctrl-C in concurrent.futures.wait breaks its locks
+                future.add_done_callback(ended.put)
+
         todo = iter(items)
         ahead = max(4 * (jobs or cores()), AHEAD_OF_CLUSTER if scheduler else 0)
         try:
             for item in itertools.islice(todo, ahead):
-                waiting[executor.submit(function, item)] = item
+                submit(item)
             while waiting:
-                ended: Iterable[Future[Result]] = [next(iter(waiting))]
-                if not ordered:
-                    ended, _ = wait(waiting, return_when=FIRST_COMPLETED)
-                for future in ended:
-                    item = waiting.pop(future)
-                    for new in itertools.islice(todo, 1):
-                        waiting[executor.submit(function, new)] = new
-                    yield _done(item, future)
+                future = next(iter(waiting)) if ordered else ended.get()
+                item = waiting.pop(future)
+                for new in itertools.islice(todo, 1):
+                    submit(new)
+                yield _done(item, future)
         except BaseException as error:
             if stop:
                 stop()
