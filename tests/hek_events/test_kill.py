@@ -1,4 +1,4 @@
-"""A killed import leaves a whole database, and the next one finishes the work."""
+"""Killed with -9 at any time, a store is whole and the next run brings it to the same end."""
 
 from __future__ import annotations
 
@@ -10,33 +10,157 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
 
-from astrodome_hek_events.store import EventStore
+import pytest
+import sqlalchemy as sa
+from astrodome_hek_events.store import EventStore, Filter
+from services import hek
 
-WRITER = """
-import json, sys
-from astrodome_hek_events.store import EventStore
-store, record = EventStore(sys.argv[1]), json.loads(sys.argv[2])
-for answer in range(1000):
-    store.put(record | {"kb_archivid": f"ivo://{answer}/{n}"} for n in range(100))
-    print(answer, flush=True)
-"""
-"""Stores answer after answer, each of a hundred events."""
+SDO = (sys.executable, "-c", "from astrodome.app import main; main('sdo')", "events")
+COUNT = 600
 
 
-def test_a_killed_writer_leaves_whole_answers_behind(make_event, tmp_path, torture):
-    for number in range(torture(2, 10)):
+@pytest.fixture(scope="module")
+def regions() -> list[dict]:
+    """Regions of most of a year, many of them on for some days."""
+    found = []
+    for number in range(COUNT):
+        start = datetime(2012, 1, 1) + number * timedelta(hours=12)
+        found.append(
+            hek.region(
+                kb_archivid=f"ivo://helio-informatics.org/AR_{number}",
+                event_starttime=start.isoformat(),
+                event_endtime=(start + timedelta(days=number % 5)).isoformat(),
+            )
+        )
+    return found
+
+
+def started(*args: str | Path, **environment: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [*SDO, *map(str, args)],
+        env=os.environ | environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+
+
+def sound(path: Path) -> None:
+    with sqlite3.connect(path, timeout=60) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    connection.close()
+
+
+def content(database: str) -> dict[str, str]:
+    """Every event with all of its row."""
+    store = EventStore(database)
+    rows, texts = store.select(Filter()), store.texts(Filter())
+    return {
+        row["kb_archivid"]: f"{row} {json.loads(text)}"
+        for row, text in zip(rows, texts, strict=True)
+    }
+
+
+@pytest.fixture(scope="module")
+def truth(regions, tmp_path_factory) -> dict[str, str]:
+    database = f"sqlite:///{tmp_path_factory.mktemp('truth') / 'events.sqlite'}"
+    EventStore(database).put(regions)
+    return content(database)
+
+
+def test_get_goes_on_where_it_was_killed(regions, truth, tmp_path, torture):
+    """The kills follow each other on one store until it is complete, then on the next one."""
+    base, kills, store = hek.Hek(regions, page=20), torture(3, 100), 0
+    rng = random.Random(1)
+    with base.twin() as twin:
+        where = {"ASTRODOME_HEK_URL": f"{twin.url}/hek/her", "ASTRODOME_HEK_PAGE_SIZE": "20"}
+        while kills > 0:
+            store += 1
+            path = tmp_path / f"{store}.sqlite"
+            database = f"sqlite:///{path}"
+            command = ("get", "--start", "2012-01-01", "--end", "2012-12-01", "--event-type", "AR")
+            command += ("--jobs", "2", "--db-connection-string", database)
+            ended = False
+            while not ended and kills > 0:
+                seen = len(twin.requests)
+                with started(*command, **where) as process:
+                    until(lambda seen=seen: len(twin.requests) > seen, process)
+                    time.sleep(rng.uniform(0, 0.5))
+                    ended = process.poll() is not None
+                    os.kill(process.pid, signal.SIGKILL)
+                kills -= not ended
+                if path.exists():
+                    sound(path)
+            before = len(twin.requests)
+            with started(*command, **where) as process:
+                assert process.wait(120) == 0, process.stderr.read().decode()
+            assert content(database) == truth
+            asked = [request.query["event_starttime"][0] for request in twin.requests[before:]]
+            assert not (ended and asked)
+
+
+def test_an_import_is_there_whole_or_not_at_all(regions, truth, tmp_path, torture):
+    rng = random.Random(2)
+    file = tmp_path / "hek.json"
+    file.write_text(json.dumps({"result": regions, "overmax": False}))
+    for number in range(torture(3, 100)):
         path = tmp_path / f"{number}.sqlite"
-        command = [sys.executable, "-c", WRITER, f"sqlite:///{path}", json.dumps(make_event())]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as writer:
-            assert writer.stdout is not None and writer.stdout.readline() == "0\n"
-            time.sleep(random.Random(number).uniform(0, 0.5))
-            os.kill(writer.pid, signal.SIGKILL)
-            reported = len(writer.stdout.readlines()) + 1
-        store = EventStore(f"sqlite:///{path}")
-        whole, rest = divmod(len(store.search()), 100)
-        assert whole >= reported and rest == 0
+        database = f"sqlite:///{path}"
+        with started("import", file, "--db-connection-string", database) as process:
+            until(path.exists, process)
+            time.sleep(rng.uniform(0, 0.15))
+            os.kill(process.pid, signal.SIGKILL)
+        sound(path)
         with sqlite3.connect(path) as connection:
-            assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+            tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+            count = "SELECT count(*) FROM hek_records"
+            found = connection.execute(count).fetchone()[0] if tables else 0
         connection.close()
-        assert store.put([make_event()]).done == 1
+        assert found in (0, COUNT)
+        with started("import", file, "--db-connection-string", database) as process:
+            assert process.wait(60) == 0, process.stderr.read().decode()
+        assert content(database) == truth
+        path.unlink()
+
+
+def until(met, process: subprocess.Popen[bytes]) -> None:
+    limit = time.monotonic() + 60
+    while not met() and process.poll() is None:
+        assert time.monotonic() < limit
+        time.sleep(0.002)
+
+
+def test_four_processes_write_one_store_and_nothing_is_lost_or_doubled(
+    regions, truth, database, tmp_path
+):
+    """Each has half of the events in its file, in an order of its own; every event is in two."""
+    rng = random.Random(3)
+    writers = []
+    for number in range(4):
+        own = [region for place, region in enumerate(regions) if (place + number) % 4 < 2]
+        rng.shuffle(own)
+        parts = []
+        for part in range(5):
+            parts.append(tmp_path / f"{number}-{part}.json")
+            parts[-1].write_text(json.dumps(own[part::5]))
+        writers.append(started("import", *parts, "--db-connection-string", database))
+    for writer in writers:
+        with writer:
+            assert writer.wait(120) == 0, writer.stderr.read().decode()
+    assert content(database) == truth
+
+
+@pytest.fixture
+def reader_and_writer(database, regions) -> Iterator[tuple[EventStore, EventStore]]:
+    yield EventStore(database), EventStore(database)
+
+
+def test_a_store_is_read_while_another_process_writes(reader_and_writer, regions):
+    reader, writer = reader_and_writer
+    writer.put(regions[:10])
+    with writer.database.writing() as connection:
+        connection.execute(sa.text("UPDATE hek_records SET event_type = 'XX'"))
+        assert {row["event_type"] for row in reader.search()} == {"AR"}

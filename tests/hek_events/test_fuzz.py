@@ -1,0 +1,140 @@
+"""Whatever HEK answers: no exception but those that say what is wrong, no record lost unnamed."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections import Counter
+from datetime import datetime
+from typing import Any
+
+import pytest
+from astrodome import AstrodomeError
+from astrodome_hek_events import documents, records
+from astrodome_hek_events.client import Hek
+from astrodome_hek_events.settings import HekSettings
+from astrodome_hek_events.store import EventStore
+from astrodome_hek_events.windows import Query, Window
+from services import hek
+from services.twin import Answer, Twin
+
+VALUES: list[Any] = [
+    *(None, "", " ", "\0", "\ud800", "é\U0001f31e", "x" * 700, True, False, 0, -1, 1e308, 10**400),
+    *(float("nan"), float("inf"), -0.0, [], [[]], {}, {"a": {"b": None}}, "null", "NaN", "N/A"),
+    *("2012-01-01", "2012-01-01 00:00:00", "2012-01-01T00:00:00Z", "2012-13-01T00:00:00"),
+    *("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00", "2016-12-31T23:59:60"),
+    *("2012-W01-1", "20120101T000000.123456789", "-2012-01-01", "1325376000", "tomorrow"),
+    *("POLYGON((0 0,1 0,1 1,0 0))", "POLYGON((0 0,1 1))", "POLYGON EMPTY", "POLYGON((0 0 0,1))"),
+    *("POLYGON((1e400 0,1 0,1 1,1e400 0))", "POLYGON((nan nan,1 0,1 1,nan nan))", "POINT(1 2)"),
+    *("MULTIPOLYGON(((0 0,1 0,1 1,0 0)))", "polygon ((0 0,1 0,1 1,0 0))", "POLYGON" + "(" * 500),
+    "GEOMETRYCOLLECTION(" * 20_000,
+    "POLYGON((" + ",".join(f"{n} {n % 7}" for n in range(2000)) + ",0 0))",
+]
+TYPED = [
+    *("kb_archivid", "event_type", "event_starttime", "event_endtime", "event_peaktime"),
+    *(*records.TEXTS, *records.NUMBERS, "ar_noaanum"),
+]
+
+
+def mutated(rng: random.Random, number: int) -> Any:
+    """A region with one to three of its fields spoilt, or something that is no record at all."""
+    if rng.random() < 0.02:
+        return rng.choice(VALUES)
+    record = hek.region(kb_archivid=f"ivo://fuzz/{number}")
+    for _ in range(rng.randint(1, 3)):
+        field = rng.choice(TYPED) if rng.random() < 0.8 else rng.choice(list(record))
+        what = rng.random()
+        if what < 0.7:
+            record[field] = rng.choice(VALUES)
+        elif what < 0.8:
+            record.pop(field, None)
+        else:
+            text = list(str(record.get(field)) or "x")
+            text[rng.randrange(len(text))] = chr(rng.choice((0, 9, 34, 40, 44, 92, 233, 0x1F31E)))
+            record[field] = "".join(text)
+    return record
+
+
+def test_every_record_is_stored_or_named(database, torture):
+    rng = random.Random(20120101)
+    store = EventStore(database)
+    number = 0
+    for _ in range(torture(10, 250)):
+        batch = [mutated(rng, number := number + 1) for _ in range(100)]
+        text = json.dumps({"result": batch, "overmax": False})
+        found = documents.parse(text).records
+        assert len(found) == len(batch)
+        outcome = store.put(found, "fuzz")
+        ids = Counter(record["kb_archivid"] for record in batch if _has_id(record))
+        doubles = sum(count - 1 for count in ids.values())
+        assert 0 <= len(batch) - outcome.done - len(outcome.failed) <= doubles
+        assert len(set(outcome.ids)) == outcome.done
+        for name, reason in outcome.failed:
+            assert name.startswith("fuzz ") and reason.startswith("it ")
+            assert reason.isprintable() and len(reason) < 200
+    total = len(store.search())
+    assert total == len(store.records()) > 0
+
+
+def _has_id(record: Any) -> bool:
+    return isinstance(record, dict) and isinstance(record.get("kb_archivid"), str)
+
+
+@pytest.fixture(scope="module")
+def page() -> bytes:
+    document = {"result": [hek.region(), hek.flare()], "overmax": False}
+    return json.dumps(document, ensure_ascii=False).encode()
+
+
+def spoilt(rng: random.Random, page: bytes) -> bytes:
+    """The page with some bytes changed, lost, doubled or cut off."""
+    body = bytearray(page)
+    for _ in range(rng.randint(1, 4)):
+        at = rng.randrange(len(body) or 1)
+        what = rng.randrange(5)
+        if what == 0:
+            body[at : at + 1] = bytes([rng.randrange(256)])
+        elif what == 1:
+            del body[at : at + rng.choice((1, 5, 500))]
+        elif what == 2:
+            body[at:at] = rng.choice((b'"', b"[" * 3000, b"NaN", b"}", b",", b"\\ud83d", b"\xff"))
+        elif what == 3:
+            body[at:at] = body[at : at + 300]
+        else:
+            del body[at:]
+    return bytes(body)
+
+
+def test_a_spoilt_file_is_read_as_json_is_or_refused_in_one_sentence(page, tmp_path, torture):
+    rng = random.Random(20120102)
+    path = tmp_path / "spoilt.json"
+    for _ in range(torture(500, 20_000)):
+        content = spoilt(rng, page)
+        path.write_bytes(content)
+        try:
+            found = documents.read(path)
+        except AstrodomeError as error:
+            assert error.message.startswith(str(path))
+        else:
+            document = json.loads(content, parse_constant=lambda _: None)
+            events = document["result"] if isinstance(document, dict) else document
+            assert [raw.record for raw in found] == events
+            for raw in found:
+                assert json.loads(raw.text) == raw.record
+
+
+def test_a_spoilt_answer_is_stored_or_refused_in_one_sentence(page, tmp_path, torture):
+    rng = random.Random(20120103)
+    store = EventStore(f"sqlite:///{tmp_path / 'events.sqlite'}")
+    start, end = datetime(2023, 3, 29), datetime(2023, 3, 30)
+    window = Window(Query("AR"), start, end)
+    with Twin(lambda _: Answer(spoilt(rng, page))) as twin:
+        client = Hek(HekSettings(url=twin.url, retries=0, timeout=5))
+        for _ in range(torture(100, 5_000)):
+            try:
+                answer = client.ask(window)
+            except AstrodomeError as error:
+                assert error.message.startswith("HEK ")
+            else:
+                outcome = store.put(answer.records, "answer", window)
+                assert outcome.done <= len(answer.records) <= 4000

@@ -1,0 +1,152 @@
+"""What `list`, `stats` and `show` give: formats that other tools read, counts, whole records."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import shapely
+from astropy.table import Table
+from services import hek
+
+
+@pytest.fixture
+def stored(events, answer, monkeypatch, database):
+    """A store of ten events of a day, an event elsewhere, and ``sdo events`` on it."""
+    monkeypatch.setenv("DB_CONNECTION_STRING", database)
+    outline = "POLYGON((0 0,100 0,100 50,0 0))"
+    spoca = hek.region(
+        1,
+        kb_archivid="ivo://helio-informatics.org/CH_SPoCA_1",
+        event_type="CH",
+        event_starttime="2012-02-01T00:00:00",
+        event_endtime="2012-02-02T00:00:00",
+        frm_name="SPoCA",
+        hpc_boundcc=outline,
+        hpc_x="",
+    )
+    events("import", answer(spoca, *hek.day())).succeeded()
+    return events
+
+
+FIRST = {
+    "kb_archivid": "ivo://helio-informatics.org/CH_SPoCA_1",
+    "event_starttime": "2012-02-01T00:00:00",
+    "hpc_y": 445.945566,
+}
+
+
+def table(path, kind) -> Table:
+    return Table.read(path, format={"ecsv": "ascii.ecsv", "csv": "ascii.csv"}.get(kind, kind))
+
+
+@pytest.mark.parametrize("kind", ["csv", "ecsv", "votable"])
+def test_astropy_reads_what_list_writes(stored, tmp_path, kind):
+    path = tmp_path / f"events.{kind}"
+    written = stored("list", "--format", kind, "--out", path, "--json").succeeded().json
+    assert written == {"file": str(path), "format": kind, "events": 11}
+    found = table(path, kind)
+    rows = stored("list", "--json").json
+    assert len(found) == len(rows) == 11
+    for name, value in FIRST.items():
+        assert found[name][0] == value
+    for row, line in zip(rows, found, strict=True):
+        for name, value in row.items():
+            if value is None:
+                assert np.ma.is_masked(line[name]) or line[name] == "", name
+            else:
+                assert line[name] == pytest.approx(value) or str(line[name]) == str(value), name
+    if kind != "csv":
+        assert str(found["hpc_x_min"].unit) == "arcsec"
+
+
+def test_text_formats_go_to_a_pipe_and_parquet_needs_a_file(stored):
+    assert stored("list", "--format", "csv").succeeded().out.count("\n") == 12
+    assert stored("list", "--format", "votable").succeeded().out.startswith("<?xml")
+    result = stored("list", "--format", "parquet")
+    assert result.code == 2 and "--out FILE" in result.err
+    assert stored("list", "--format", "csv", "--json").code == 2
+
+
+def test_parquet_has_times_units_and_provenance(stored, tmp_path):
+    path = tmp_path / "events.parquet"
+    stored("list", "--out", path).succeeded()
+    found = pq.read_table(path)
+    assert str(found.schema.field("event_starttime").type) == "timestamp[us, tz=UTC]"
+    assert found.schema.field("hpc_x").metadata[b"unit"] == b"arcsec"
+    assert "HEK events of" in json.loads(found.schema.metadata[b"astrodome"])["source"]
+    rows = stored("list", "--json").json
+    listed = found.to_pylist()
+    assert [row["kb_archivid"] for row in listed] == [row["kb_archivid"] for row in rows]
+    assert listed[0]["hpc_x"] is None and listed[0]["ar_noaanum"] == 1
+
+
+def test_geojson_has_outlines_boxes_and_points(stored, tmp_path):
+    path = tmp_path / "events.geojson"
+    stored("list", "--out", path).succeeded()
+    hole, region, *_ = json.loads(path.read_text())["features"]
+    assert shapely.geometry.shape(hole["geometry"]).area == 2500
+    assert hole["properties"]["frm_name"] == "SPoCA" and "hpc_bbox" not in hole["properties"]
+    shape = shapely.geometry.shape(region["geometry"])
+    assert shape.geom_type == "Polygon" and tuple(region["bbox"]) == shape.bounds
+
+
+def test_an_export_in_heks_own_form_is_imported_with_all_fields(stored, tmp_path, events):
+    path = tmp_path / "events.json"
+    stored("list", "--out", path, "--event-type", "AR").succeeded()
+    other = f"sqlite:///{tmp_path / 'other.sqlite'}"
+    events("import", path, "--db-connection-string", other).succeeded()
+    again = tmp_path / "again.json"
+    events("list", "--out", again, "--db-connection-string", other).succeeded()
+    assert again.read_text() == path.read_text()
+    (record,) = [r for r in json.loads(path.read_text())["result"] if r["ar_noaanum"] == 13259]
+    assert record == hek.day()[3]
+
+
+def test_an_ending_that_says_no_format_is_wrong_usage(stored, tmp_path):
+    result = stored("list", "--out", tmp_path / "events.doc")
+    assert result.code == 2 and "--format csv|parquet" in result.err
+
+
+def test_stats_count_by_type_and_month(stored):
+    assert stored("stats", "--json").succeeded().json == [
+        {"month": "2012-02", "event_type": "CH", "events": 1},
+        {"month": "2023-03", "event_type": "AR", "events": 8},
+        {"month": "2023-03", "event_type": "FL", "events": 2},
+    ]
+    lines = stored("stats").out.splitlines()
+    assert lines == [
+        "month\tAR\tCH\tFL\ttotal",
+        "2012-02\t0\t1\t0\t1",
+        "2023-03\t8\t0\t2\t10",
+        "total\t8\t1\t2\t11",
+    ]
+    some = stored("stats", "--start", "2023-01-01", "--event-type", "fl", "--json").json
+    assert [row["events"] for row in some] == [2]
+    assert stored("stats", "--frm", "spoca", "--json").json[0]["event_type"] == "CH"
+
+
+def test_show_gives_the_whole_record_by_its_id_or_a_part_of_it(stored):
+    flare = hek.flare()
+    for name in (flare["kb_archivid"], "20230329155800", "FL_SWPC"):
+        assert stored("show", name, "--json").succeeded().json == flare
+    lines = dict(line.split("\t", 1) for line in stored("show", "FL_SWPC").out.splitlines())
+    assert lines["fl_goescls"] == "C5.6" and lines["frm_institute"].startswith("NOAA")
+    assert "area_raw" not in lines
+
+
+def test_show_names_what_an_ambiguous_part_may_mean(stored):
+    result = stored("show", "AR_NOAA")
+    assert result.code == 1
+    assert "More than five events" in result.err and result.err.count("ivo://") == 5
+    assert "2 events have 'FL_'" in stored("show", "FL_").err
+    nothing = stored("show", "100%_")
+    assert nothing.code == 1 and "There is no event '100%_'" in nothing.err
+
+
+def test_list_takes_all_types_and_a_method(stored):
+    assert len(stored("list", "--event-type", "all", "--json").json) == 11
+    assert len(stored("list", "--event-type", "ar,fl", "--frm", "swpc", "--json").json) == 1
+    assert stored("list", "--event-type", "XX").code == 2
