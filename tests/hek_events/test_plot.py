@@ -1,0 +1,196 @@
+"""`sdo events plot`: events over real images, in the place that their coordinates say."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astrodome_hek_events import figures, geometry
+from hek_events import sun
+from PIL import Image
+from sunpy.data.test import get_test_filepath
+
+DURING = {"event_starttime": "2013-12-31T22:00:00", "event_endtime": "2014-01-01T02:00:00"}
+
+
+@pytest.fixture
+def image(tmp_path):
+    return sun.write_image(tmp_path / "images", sun.corona(512))
+
+
+@pytest.fixture
+def plot(events, answer, tmp_path):
+    """Draw with these events stored; gives the JSON of the command."""
+
+    def call(records, *args):
+        database = f"sqlite:///{tmp_path / 'plot.sqlite'}"
+        events("import", answer(*records), "--db-connection-string", database).succeeded()
+        return events("plot", *args, "--db-connection-string", database, "--json")
+
+    return call
+
+
+def drawn_corners(picture: Path, colour: str, size: int) -> np.ndarray:
+    """Left, top, right and bottom of what has a colour, in pixels of an image ``size`` wide."""
+    with Image.open(picture) as opened:
+        pixels = np.asarray(opened.convert("RGB"), int)
+    wanted = [int(colour[at : at + 2], 16) for at in (1, 3, 5)]
+    rows, columns = np.nonzero(np.abs(pixels - wanted).max(axis=2) < 40)
+    side = pixels.shape[0]
+    inside = (rows < 0.85 * side) & (rows > 0.05 * side)  # without the legend below
+    x = (columns[inside] + 0.5 - 0.09 * side) * size / (0.88 * side)
+    y = (rows[inside] + 0.5 - 0.045 * side) * size / (0.88 * side)
+    return np.array([x.min(), y.min(), x.max(), y.max()])
+
+
+def test_a_box_is_drawn_to_a_pixel_where_its_corners_are(plot, image, make_event, tmp_path):
+    box = (-400.0, 100.0, -150.0, 350.0)
+    region = make_event(hpc_bbox=sun.wkt(*box), **DURING)
+    out = tmp_path / "picture.png"
+    args = ("--no-rotate", "--no-labels", "--out", out)
+    plot([region], image, *args).succeeded()
+    left, bottom, right, top = box
+    view = geometry.from_meta(sun.META, 512, 512, sun.TIME)
+    (x0, y0), (x1, y1) = view.to_pixel(np.array([[left, top], [right, bottom]]))
+    found = drawn_corners(out, figures.COLOURS["AR"], 512)
+    assert np.abs(found - [x0, y0, x1, y1]).max() < 1
+
+
+def test_events_turn_with_the_sun_unless_told_otherwise(plot, image, make_event, tmp_path):
+    early = {**DURING, "event_starttime": "2013-12-31T12:00:00"}
+    region = make_event(hpc_bbox=sun.wkt(-50, -50, 50, 50), **early)
+    pictures = {}
+    for turn in ("--rotate", "--no-rotate"):
+        out = tmp_path / f"{turn}.png"
+        plot([region], image, "--no-labels", turn, "--out", out).succeeded()
+        pictures[turn] = drawn_corners(out, figures.COLOURS["AR"], 512)
+    moved = pictures["--rotate"] - pictures["--no-rotate"]
+    arcsec = moved[[0, 2]] * 0.6 * 4096 / 512
+    assert np.all((arcsec > 95) & (arcsec < 125))  # half a day at the centre: 6.6 degrees
+    assert np.abs(moved[[1, 3]]).max() < 2
+
+
+def test_all_that_is_drawn_and_left_out_is_told(plot, image, make_event, tmp_path):
+    found = [
+        make_event(kb_archivid="box", **DURING),
+        make_event(kb_archivid="point", event_type="FL", hpc_bbox="", **DURING),
+        make_event(kb_archivid="nowhere", hpc_bbox="", hpc_coord="", **DURING),
+        make_event(
+            kb_archivid="outside", event_type="CE", hpc_bbox=sun.wkt(5e3, 0, 6e3, 9), **DURING
+        ),
+        make_event(
+            kb_archivid="gone",
+            hpc_bbox=sun.wkt(900, 0, 950, 20),
+            event_starttime="2013-12-30T00:00:00",
+            event_endtime="2014-01-01T02:00:00",
+        ),
+        make_event(kb_archivid="yesterday"),
+    ]
+    result = plot(found, image, "--out", tmp_path / "out").succeeded().json
+    (row,) = result["pictures"]
+    assert {event["kb_archivid"]: event["from"] for event in row["events"]} == {
+        "box": "hpc_bbox",
+        "point": "hpc_coord",
+    }
+    assert (row["drawn"], row["behind_limb"], row["outside"], row["without_place"]) == (2, 1, 1, 1)
+    assert Path(row["picture"]) == tmp_path / "out" / f"{sun.STEM}__events.png"
+    assert result["failed"] == []
+
+
+def test_events_are_chosen_by_type_observer_and_channel(plot, image, make_event, tmp_path):
+    found = [
+        make_event(kb_archivid="aia", **DURING),
+        make_event(kb_archivid="other", obs_channelid="304", **DURING),
+        make_event(kb_archivid="noaa", obs_observatory="various", **DURING),
+        make_event(kb_archivid="hole", event_type="CH", **DURING),
+    ]
+
+    def drawn(*args):
+        shown = plot(found, image, "--out", tmp_path / "out", *args).succeeded().json["pictures"]
+        return {event["kb_archivid"] for event in shown[0]["events"]}
+
+    assert drawn() == {"aia", "other", "noaa", "hole"}
+    assert drawn("--event-type", "ch") == {"hole"}
+    assert drawn("--event_type", "AR,CH", "--own-channel") == {"aia", "noaa", "hole"}
+    assert drawn("--observatory", "sdo", "--event-type", "AR") == {"aia", "other"}
+
+
+@pytest.mark.parametrize("form", ["svg", "pdf", "jpg"])
+def test_pictures_come_in_the_format_that_is_asked_for(plot, image, make_event, tmp_path, form):
+    event = make_event(kb_archivid="ivo://x/AR_1", **DURING)
+    result = plot([event], image, "--out", tmp_path, "--format", form, "--size", 300, "--grid")
+    (row,) = result.succeeded().json["pictures"]
+    content = Path(row["picture"]).read_bytes()
+    assert content.startswith({"svg": b"<?xml", "pdf": b"%PDF", "jpg": b"\xff\xd8"}[form])
+    if form == "svg":
+        assert b'id="ivo://x/AR_1"' in content and b"active region (1)" in content
+
+
+def test_jpeg2000_and_fits_are_drawn_by_their_own_headers(plot, make_event, tmp_path):
+    records = [
+        make_event(
+            kb_archivid=day,
+            event_starttime=f"{day}T00:00:00",
+            event_endtime=f"{day}T23:00:00",
+        )
+        for day in ("2013-06-24", "2011-02-15")
+    ]
+    names = ("2013_06_24__17_31_30_84__SDO_AIA_AIA_193.jp2", "aia_171_level1.fits")
+    paths = [get_test_filepath(name) for name in names]
+    rows = plot(records, *paths, "--out", tmp_path, "--size", 400).succeeded().json["pictures"]
+    assert [(row["wavelength"], row["drawn"]) for row in rows] == [(193, 1), (171, 1)]
+
+
+def test_a_bad_image_is_named_and_the_others_are_drawn(plot, image, make_event, tmp_path):
+    folder = image.parent
+    broken = folder / "2014-01-01T000600__171.jpeg"
+    broken.write_bytes(image.read_bytes()[:400])
+    sun.write_meta(folder, {**sun.META, "FILE_NAME": broken.name})
+    unlisted = shutil.copy(image, folder / "2014-01-01T001200__171.jpeg")
+    unnamed = shutil.copy(image, folder / "sun.jpeg")
+    headless = folder / "2014-01-01T001800__171.jp2"
+    sun.corona(256).save(headless)
+    table = folder / "table.fits"
+    table.write_bytes(b"SIMPLE  =                    T" + b" " * 2850)
+    missing = folder / "missing.jpeg"
+    bad = {
+        broken: "is no readable image",
+        unlisted: "has no row in",
+        unnamed: "does not say when",
+        headless: "no FITS header",
+        table: "sunpy cannot use",
+        missing: "There is no image",
+    }
+    result = plot([make_event(**DURING)], image, *bad, "--out", tmp_path / "out")
+    assert result.code == 1 and "Traceback" not in result.err
+    assert [row["image"] for row in result.json["pictures"]] == [str(image)]
+    reasons = {row["name"]: row["reason"] for row in result.json["failed"]}
+    assert reasons.keys() == {str(path) for path in bad}
+    for path, sentence in bad.items():
+        assert sentence in reasons[str(path)]
+    assert len(list((tmp_path / "out").iterdir())) == 1
+
+
+@pytest.mark.parametrize(
+    ("args", "sentence"),
+    [
+        (("--event-type", "flare"), "'FLARE' is no event type of HEK"),
+        (("--out", "one.png", "again.jpeg"), "is one file, and there are 2"),
+        (("--size", "7"), "--size"),
+        (("--format", "bmp"), "--format"),
+        (("--meta", "nowhere.csv"), "There is no file nowhere.csv"),
+    ],
+)
+def test_wrong_usage_leaves_with_2(plot, image, make_event, args, sentence):
+    result = plot([make_event()], image, *args)
+    assert result.code == 2 and sentence in result.err
+
+
+def test_images_without_meta_beside_them_may_name_it(plot, image, make_event, tmp_path):
+    meta = image.parent / "meta.csv"
+    away = shutil.move(meta, tmp_path / "geometry.csv")
+    event = make_event(**DURING)
+    assert "There is no meta.csv beside" in plot([event], image, "--out", tmp_path).err
+    plot([event], image, "--meta", away, "--out", tmp_path).succeeded()
