@@ -112,3 +112,28 @@ def test_what_the_check_rejects_is_not_published(
     with pytest.raises(AstrodomeError, match="a page"):
         http.download(client, twin.url, tmp_path / "goes.nc", "The twin", check=check)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_refusal_says_its_status_and_how_long_to_wait(twin: Twin) -> None:
+    once = http.session(retries=0, timeout=(1, 0.5))
+    for fault, status, seconds in (("404", 404, None), ("503 after 7", 503, 7), ("429", 429, None)):
+        twin.misbehave(fault)
+        with pytest.raises(http.Refused) as refused:
+            http.get(once, twin.url, "The twin")
+        assert (refused.value.status, refused.value.retry_after) == (status, seconds)
+    twin.misbehave("503 after Wed, 21 Oct 2015 07:28:00 GMT")
+    with pytest.raises(http.Refused) as refused:
+        http.get(once, twin.url, "The twin")
+    assert refused.value.retry_after == 0
+
+
+@pytest.mark.parametrize(("fault", "words"), [("drip", "still sending"), ("cut", "broke off")])
+def test_a_body_comes_whole_and_in_time_or_not_at_all(twin: Twin, fault: str, words: str) -> None:
+    once = http.session(retries=0, timeout=(1, 0.5))
+    answer = http.get(once, twin.url, "The twin", stream=True)
+    assert http.content(answer, "The twin", deadline=5) == BODY
+    twin.misbehave(fault)
+    started = time.monotonic()
+    with pytest.raises(AstrodomeError, match=words):
+        http.content(http.get(once, twin.url, "It", stream=True), "It", deadline=0.3)
+    assert time.monotonic() - started < 20
