@@ -24,8 +24,8 @@ from .prediction import check_weights, grey_levels, map_names, write_png
 from .runs import TASK
 
 COLUMNS = ("pixel_pred_path", "ssim", "mse", "mae", "t_obs", "wavelength")
-SSIM = {"data_range": 2.0, "gaussian_weights": True, "use_sample_covariance": False}
-"""As Wang et al. 2004 (IEEE Trans. Image Process. 13, 600); images span [-1, 1]."""
+SSIM = {"data_range": 1.0, "gaussian_weights": True, "use_sample_covariance": False}
+"""As Wang et al. 2004 (IEEE Trans. Image Process. 13, 600), of intensities from 0 to 1."""
 GAP = 2
 """Pixels between the images of a contact sheet."""
 
@@ -76,7 +76,8 @@ def agreement(image: NDArray[np.float32], reconstruction: NDArray[np.float32]) -
 
     window = {} if min(image.shape[1:]) >= 11 else {"win_size": 3, "gaussian_weights": False}
     difference = reconstruction.astype(np.float64) - image
-    ssim = structural_similarity(image, reconstruction, channel_axis=0, **{**SSIM, **window})
+    intensities = (image + 1) / 2, (reconstruction + 1) / 2
+    ssim = structural_similarity(*intensities, channel_axis=0, **{**SSIM, **window})
     return {
         "ssim": float(ssim),
         "mse": float(np.square(difference).mean()),
