@@ -44,10 +44,19 @@ def register_commands() -> Iterator[CommandSpec]:
     for name, target, about in (
         ("upload-classification", "marshal:upload", "Upload sources, periods, classes, comments."),
         ("download-classification", "marshal:download", "Download classes, periods and votes."),
+        ("upload-disagreements", "annotations:disagreements", "Upload what models disagree on."),
+        ("manage-annotation", "annotations:manage", "Post, update, delete keys of annotations."),
+        ("journal", "annotations:journal", "Show every call that changed a marshal."),
     ):
         yield CommandSpec(
             name, f"astrodome_ztf_scope.cli_{target}_command", help=about, panel="Marshal"
         )
+    yield CommandSpec(
+        "taxonomy",
+        "astrodome_ztf_scope.cli_annotations:taxonomies",
+        help="Post taxonomies of classes to a marshal, and show those that are there.",
+        panel="Marshal",
+    )
     for name, about in (
         ("fetch-datasets", "Fetch SCoPe's data sets from Google Cloud Storage."),
         ("fetch-models", "Fetch SCoPe's trained models from Google Cloud Storage."),
