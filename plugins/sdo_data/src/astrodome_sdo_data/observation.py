@@ -118,15 +118,31 @@ def _unpacked(path: Path) -> bytes:
 
 
 def _from_fits(path: Path, t_obs: datetime | None, wavelength: int) -> Observation:
-    with _understood():
+    return from_map(solar_map(path, wavelength), t_obs, wavelength)
+
+
+def solar_map(path: Path, wavelength: int = 0) -> GenericMap:
+    """sunpy's map of a FITS file; ``wavelength`` (angstrom) serves one that does not say it.
+
+    Raises AstrodomeError when it is no image of the Sun, or several.
+    """
+    with understood():
         found = _map(path, wavelength)
     if isinstance(found, list):
         raise AstrodomeError(f"It holds {len(found)} images; a FITS file of one is expected.")
+    return found
+
+
+def from_map(found: GenericMap, t_obs: datetime | None = None, wavelength: int = 0) -> Observation:
+    """The observation in a map; ``t_obs`` and ``wavelength`` serve where it does not say them.
+
+    Raises AstrodomeError when they are not to be had, or no scaling of the channel is known.
+    """
     t_obs, wavelength = _when(found, t_obs, wavelength)
     channel = _channel(found, wavelength)
 
     def render(size: int) -> Rendered:
-        with _understood():
+        with understood():
             upright, about = _north_up(found)
             rates = upright / _exposure(found)
         return _sized(_picture(scaling.to_bytes(rates, channel)), size), about
@@ -184,21 +200,21 @@ def from_jpeg2000(content: bytes) -> Observation:
 def _from_codestream(
     found: jpeg2000.Codestream, content: bytes, t_obs: datetime | None, wavelength: int
 ) -> Observation:
-    def solar_map(pixels: np.ndarray[Any, Any]) -> GenericMap:
-        with _understood():
+    def mapped(pixels: np.ndarray[Any, Any]) -> GenericMap:
+        with understood():
             return Map(pixels, _fitted(found.header, *pixels.shape))
 
     def render(size: int) -> Rendered:
         with pictures.reading():
             image = pictures.decoded(pictures.from_bytes(content)).convert("L")
-        solar = solar_map(np.asarray(image, dtype=np.float32)[::-1])
-        with _understood():
+        solar = mapped(np.asarray(image, dtype=np.float32)[::-1])
+        with understood():
             upright, about = _north_up(solar)
         return _sized(_picture(np.rint(upright).astype(np.uint8)), size), about
 
     with pictures.reading():
         width, height = pictures.from_bytes(content).size
-    unread = solar_map(np.broadcast_to(np.uint8(0), (height, width)))
+    unread = mapped(np.broadcast_to(np.uint8(0), (height, width)))
     return Observation(*_when(unread, t_obs, wavelength), render)
 
 
@@ -224,7 +240,9 @@ def _from_picture(
 
 
 @contextmanager
-def _understood() -> Iterator[None]:
+def understood(
+    failure: str = "sunpy cannot use it as an image of the Sun", hint: str = ""
+) -> Iterator[None]:
     """One sentence for the many types of error that sunpy and astropy raise; no warnings.
 
     What they warn of, such as a missing position of the observer, has their defaults.
@@ -241,7 +259,7 @@ def _understood() -> Iterator[None]:
             raise
         except Exception as error:
             text = " ".join(str(error).split()) or type(error).__name__
-            raise AstrodomeError(f"sunpy cannot use it as an image of the Sun: {text}") from error
+            raise AstrodomeError(f"{failure}: {text}", hint) from error
         finally:
             logger.setLevel(level)
 
@@ -262,10 +280,10 @@ def _fitted(header: dict[str, Any], height: int, width: int) -> dict[str, Any]:
 
 def _when(solar: GenericMap, t_obs: datetime | None, wavelength: int) -> tuple[datetime, int]:
     if any(solar.meta.get(key) for key in TIMES):
-        with _understood():
+        with understood():
             t_obs = solar.date.utc.to_datetime(UTC)
     elif stated := solar.meta.get("t_obs"):
-        with _understood():
+        with understood():
             t_obs = parse_time(stated).utc.to_datetime(UTC)
     if t_obs is None:
         raise AstrodomeError("Its header has no date of observation: give --date.")

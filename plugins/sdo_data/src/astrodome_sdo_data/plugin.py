@@ -41,3 +41,11 @@ def register_sources() -> Iterable[SourceSpec]:
         extra="sdoml",
         settings="astrodome_sdo_data.sources.sdoml:SdomlSettings",
     )
+    yield SourceSpec(
+        "images",
+        "fido",
+        "astrodome_sdo_data.sources.fido:Fido",
+        summary="AIA level 1 FITS every 12 s from the VSO through sunpy, calibrated by aiapy",
+        extra="fido",
+        settings="astrodome_sdo_data.sources.fido:FidoSettings",
+    )

@@ -1,0 +1,217 @@
+"""The source ``fido``: FITS through sunpy's client of the VSO, against a twin of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astrodome import AstrodomeError
+from astrodome.sources import Fetched, Images
+from astrodome_sdo_data import ingest
+from PIL import Image
+from services.twin import Twin
+from services.vso import Archive
+
+pytest.importorskip("zeep")
+from astrodome_sdo_data.sources.fido import Fido
+
+START = datetime(2012, 1, 1)
+
+
+@pytest.fixture
+def archive(aia171: Path) -> Archive:
+    """Two hours every 12 s, none between 00:25 and 00:35."""
+    made = Archive(aia171, START, 600)
+    gap = START + timedelta(minutes=25), START + timedelta(minutes=35)
+    made.times = [t_obs for t_obs in made.times if not gap[0] <= t_obs < gap[1]]
+    return made
+
+
+@pytest.fixture
+def twin(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> Iterator[Twin]:
+    with archive.twin() as running:
+        monkeypatch.setenv("ASTRODOME_FIDO_URL", archive.wsdl)
+        monkeypatch.setenv("ASTRODOME_FIDO_BACKOFF", "0.01")
+        monkeypatch.setenv("ASTRODOME_FIDO_READ_TIMEOUT", "1")
+        monkeypatch.setenv("ASTRODOME_FIDO_RETRIES", "1")
+        yield running
+
+
+def bring(folder: Path, minutes: float, *wavelength: int, **options: object) -> list[Fetched]:
+    source = Fido()
+    end = START + timedelta(minutes=minutes)
+    rows = source.search(START, end, "10min", wavelength or (171,), **options)
+    folder.mkdir(exist_ok=True)
+    return list(source.fetch(rows, folder))
+
+
+def test_it_keeps_the_protocol(twin: Twin) -> None:
+    assert isinstance(Fido(), Images)
+
+
+def test_each_time_gets_its_nearest_file_as_if_brought_in_by_hand(
+    twin: Twin, archive: Archive, tmp_path: Path
+) -> None:
+    found = bring(tmp_path / "out", 50, 304, 171, size="256")
+    assert [f.status for f in found] == 2 * (["done"] * 3 + ["missing"] + ["done"] * 2)
+    assert found[3].reason == "The VSO has no image near this time."
+    t_obs = START + timedelta(minutes=20, seconds=2)
+    by_hand = tmp_path / "by_hand.fits"
+    by_hand.write_bytes(archive.fits(t_obs, 304))
+    assert ingest.ingest([by_hand], tmp_path / "hand", size=256).done == 1
+    name = "2012-01-01T002000__304.jpeg"
+    (hand,) = (tmp_path / "hand").glob("*.jpeg")
+    with Image.open(tmp_path / "out" / name) as a, Image.open(hand) as b:
+        assert (np.asarray(a) == np.asarray(b)).all()
+    header = next(f.header for f in found if f.path and f.path.name == name)
+    assert header == {
+        **{"QUALITY": 0, "DSUN": 1.4777e11, "X0": 2048.0, "R_SUN": 1620.0, "Y0": 2048.0},
+        "CDELT": 0.6,
+    }
+
+
+def test_the_vso_is_asked_for_samples_and_for_many_addresses_at_once(twin: Twin) -> None:
+    rows = Fido().search(START, START + timedelta(minutes=110), "5min", (171, 193))
+    assert len(rows) == 46 and (rows["fileid"] == "").sum() == 4
+    asked = [request.body.decode() for request in twin.requests if request.method == "POST"]
+    assert len(asked) == 2 and all("sample>300" in body for body in asked)
+    twin.requests.clear()
+    list(Fido().fetch(rows.iloc[:0], Path()))
+    assert [request.method for request in twin.requests] == []
+
+
+def test_only_good_observations_are_kept_when_asked(
+    twin: Twin, archive: Archive, tmp_path: Path
+) -> None:
+    archive.quality[archive.times[0]] = 0x100
+    found = bring(tmp_path / "out", 10, size="256", quality=0)
+    assert [f.status for f in found] == ["skipped", "done"]
+    assert found[0].reason == "Its quality has the bits 0x100."
+
+
+@pytest.mark.parametrize("fault", ["500", "503", "429 after 0", "reset", "cut", "html", "never"])
+def test_a_file_that_does_not_come_is_named_and_the_others_are_there(
+    twin: Twin, tmp_path: Path, fault: str
+) -> None:
+    source = Fido()
+    rows = source.search(START, START + timedelta(minutes=20), "10min", (171,), size="256")
+    addresses = source._addresses(rows)
+    twin.misbehave(fault)
+    (once,) = _fetch(source, rows.iloc[:1], addresses, tmp_path)
+    assert once.status == "done"
+    twin.misbehave(fault, fault)
+    found = _fetch(source, rows.iloc[1:], addresses, tmp_path)
+    assert [each.status for each in found] == ["failed", "done"]
+    assert "The VSO's archive" in found[0].reason
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def _fetch(source: Fido, rows: object, addresses: dict[str, str], folder: Path) -> list[Fetched]:
+    """As ``fetch``, with addresses that are known, so that a fault meets a file."""
+    source._addresses = lambda rows: addresses  # type: ignore[method-assign]
+    return list(source.fetch(rows, folder))  # type: ignore[arg-type]
+
+
+def test_a_file_that_the_archive_lost_is_missing(
+    twin: Twin, archive: Archive, tmp_path: Path
+) -> None:
+    archive.lost.add(archive.times[0])
+    assert [f.status for f in bring(tmp_path / "out", 10, size="256")] == ["missing", "done"]
+
+
+def test_a_vso_that_does_not_answer_is_one_sentence(
+    twin: Twin, archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive.error = "JSOC is down for maintenance"
+    with pytest.raises(AstrodomeError, match=r"did not answer a query: .*JSOC is down"):
+        bring(tmp_path / "out", 10)
+    archive.error = ""
+    source = Fido()
+    rows = source.search(START, START, "10min", (171,))
+    twin.misbehave("500")
+    with pytest.raises(AstrodomeError, match="The VSO did not answer a query"):
+        source.search(START, START, "10min", (171,))
+    twin.misbehave("500")
+    (found,) = source.fetch(rows, tmp_path)
+    assert found.status == "failed" and found.reason.startswith("The VSO gave no addresses")
+    monkeypatch.setenv("ASTRODOME_FIDO_URL", "http://127.0.0.1:9/vso.wsdl")
+    with pytest.raises(AstrodomeError, match=r"The VSO does not answer at http://127.0.0.1:9"):
+        bring(tmp_path / "out", 10)
+
+
+def test_wrong_wishes_are_sentences(twin: Twin) -> None:
+    with pytest.raises(AstrodomeError, match="AIA has no images at 172 angstrom"):
+        Fido().search(START, START, "1h", (172,))
+    with pytest.raises(AstrodomeError, match="have no size '3k'"):
+        Fido().search(START, START, "1h", (171,), size="3k")
+
+
+# Calibration: aiapy's own tables, as files.
+
+POINTING = """T_START,T_STOP,A_304_X0,A_304_Y0,A_304_IMSCALE,A_304_INSTROT
+2011-12-31T21:00:00Z,2012-01-01T00:00:00Z,1900.0,1900.0,0.6,0.0
+2012-01-01T00:00:00Z,2012-01-01T03:00:00Z,2050.25,2044.5,0.599489,0.0
+"""
+
+
+@pytest.fixture
+def tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    pytest.importorskip("aiapy")
+    pointing = tmp_path / "pointing.csv"
+    pointing.write_text(POINTING)
+    response = files("aiapy.tests.data") / "aia_V8_20171210_050627_response_table.txt"
+    monkeypatch.setenv("ASTRODOME_FIDO_POINTING", str(pointing))
+    monkeypatch.setenv("ASTRODOME_FIDO_DEGRADATION", str(response))
+    return pointing
+
+
+def test_calibrated_images_have_aiapys_pointing_and_intensity(
+    aia171: Path, tables: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from aiapy.calibrate import degradation
+    from aiapy.calibrate.util import get_correction_table
+    from astropy import units as u
+    from astropy.time import Time
+
+    large = Archive(aia171, START, 1, side=4096)
+    with large.twin():
+        monkeypatch.setenv("ASTRODOME_FIDO_URL", large.wsdl)
+        (plain,) = bring(tmp_path / "plain", 0, 304, size="512")
+        (found,) = bring(tmp_path / "calibrated", 0, 304, size="512", calibrate=True)
+    assert (found.status, found.reason) == ("done", "")
+    assert plain.header and found.header and plain.path and found.path
+    assert (plain.header["X0"], plain.header["CDELT"]) == (2048.0, 0.6)
+    assert found.header["CDELT"] == 0.599489
+    assert (found.header["X0"], found.header["Y0"]) == (2050.75, 2045.0)
+    table = get_correction_table(os.environ["ASTRODOME_FIDO_DEGRADATION"])
+    (factor,) = degradation(304 * u.AA, Time(START), correction_table=table).value
+    assert 0.2 < factor < 0.8
+    with Image.open(plain.path) as a, Image.open(found.path) as b:
+        before, after = np.asarray(a, float), np.asarray(b, float)
+    middle = (before > 60) & (before < 200)
+    levels = -np.log10(factor) * 255 / np.log10(3500 / 0.1)
+    assert np.median((after - before)[middle]) == pytest.approx(levels, abs=1)
+
+
+def test_what_cannot_be_calibrated_is_named(twin: Twin, tables: Path, tmp_path: Path) -> None:
+    (small,) = bring(tmp_path / "out", 0, 304, size="256", calibrate=True)
+    assert small.status == "failed"
+    assert small.reason.startswith("aiapy cannot calibrate it: Input must be at the full")
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_a_table_that_is_none_or_does_not_come_is_one_sentence(
+    twin: Twin, tables: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tables.write_text("no table")
+    with pytest.raises(AstrodomeError, match=r"pointing.csv is no table of AIA's pointing"):
+        bring(tmp_path / "out", 0, calibrate=True)
+    tables.write_text(POINTING)
+    monkeypatch.setenv("ASTRODOME_FIDO_DEGRADATION", str(tmp_path / "absent.txt"))
+    with pytest.raises(AstrodomeError, match=r"absent.txt is no table of AIA's degradation"):
+        bring(tmp_path / "out", 0, calibrate=True)
