@@ -17,8 +17,6 @@ from . import plan as planning
 from .plan import Plan, Wish
 from .transfer import ELSEWHERE, Result, Transfer
 
-HOPELESS = 24
-"""Failures one after the other from which the source counts as down."""
 ROUNDS = 3
 """How often images are looked at again that another process has brought meanwhile."""
 
@@ -159,9 +157,8 @@ def _carry_out(
         doing = doing[start:] + doing[:start]
     transfer = Transfer(plan, book)
     elsewhere = []
-    in_a_row = 0
     jobs = min(jobs, plan.about.connections, len(doing))
-    size = plan.about.batch
+    size = min(plan.about.batch, -(-len(doing) // jobs))
     batches = [doing[start : start + size] for start in range(0, len(doing), size)]
     ended = compute.map(transfer.work, batches, jobs=jobs, threads=True, stop=transfer.stop)
     for result in _results(transfer, ended):
@@ -169,11 +166,8 @@ def _carry_out(
             elsewhere.append(result.file_name)
         else:
             report.add(result)
-        in_a_row = in_a_row + 1 if result.status == manifest.FAILED else 0
         if advance:
             advance(result)
-        if in_a_row >= max(HOPELESS, 2 * jobs):
-            break
     return elsewhere
 
 

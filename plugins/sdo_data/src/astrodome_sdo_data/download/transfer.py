@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from astrodome import AstrodomeError
 from astrodome.sources import Fetched
 
@@ -20,6 +21,8 @@ DAMAGED = ".damaged"
 """Ending of a file that was in the place of an image and is no good one."""
 ELSEWHERE = "elsewhere"
 """Status of an image that another process has brought since the plan was made."""
+HOPELESS = 24
+"""Failures one after the other from which the source counts as down."""
 ENDS_ALL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
@@ -57,22 +60,28 @@ class Transfer:
 
     def __init__(self, plan: Plan, book: manifest.Book) -> None:
         self.plan, self.book = plan, book
+        self.hopeless = False
+        self._in_a_row = 0
         self._known = plan.record["status"].notna().tolist()
-        self._columns = {
-            name: plan.rows[name].tolist()
-            for name in ("file_name", "todo", "need_image", "need_header", "need_parameters")
-        }
+        names = ("file_name", "todo", "need_image", "need_header", "need_parameters", "wavelength")
+        self._columns = {name: plan.rows[name].tolist() for name in names}
+        seconds = plan.rows["t_obs"].to_numpy("datetime64[s]")
+        self._columns["t_obs"] = np.datetime_as_string(seconds).tolist()
 
     def stop(self) -> None:
         """Let running transfers end soon, if the source can."""
+        self.hopeless = True
         if stop := getattr(self.plan.source, "stop", None):
             stop()
 
     def work(self, positions: Sequence[int]) -> list[Result]:
         """Do what is to be done about these rows; a failure is a result too.
 
+        When too many fail one after the other it is ``hopeless``, and the others are left.
         An OSError that ends everything, a full disk say, is raised.
         """
+        if self.hopeless:
+            return []
         results, wanted = [], {}
         for position in positions:
             need = self._need(position)
@@ -82,7 +91,14 @@ class Transfer:
                 wanted[position] = need
             else:
                 results.append(self._finish(need, Fetched(position)))
-        return results + list(self._fetch(wanted)) if wanted else results
+        if wanted:
+            for result in self._fetch(wanted):
+                results.append(result)
+                self._in_a_row = self._in_a_row + 1 if result.status == manifest.FAILED else 0
+                if self._in_a_row >= HOPELESS:
+                    self.stop()
+                    break
+        return results
 
     def failed(self, positions: Sequence[int], why: str) -> list[Result]:
         """Keep that these rows failed."""
@@ -210,10 +226,9 @@ class Transfer:
             record |= {
                 key: getattr(value, "item", lambda v=value: v)() for key, value in before.items()
             }
-        row = self.plan.rows.iloc[need.position]
         record |= {
-            "t_obs": f"{row['t_obs']:%Y-%m-%dT%H:%M:%S}",
-            "wavelength": int(row["wavelength"]),
+            "t_obs": self._columns["t_obs"][need.position],
+            "wavelength": int(self._columns["wavelength"][need.position]),
             "status": status,
             "reason": why,
             "source": self.plan.wish.source,

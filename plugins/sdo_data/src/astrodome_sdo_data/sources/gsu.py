@@ -42,6 +42,7 @@ class Gsu:
 
     about: ClassVar[About] = About(
         connections=8,
+        batch=8,
         wavelengths=WAVELENGTHS,
         sizes=tuple(SIDES),
         cadence=CADENCE,

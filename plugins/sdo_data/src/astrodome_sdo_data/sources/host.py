@@ -6,6 +6,7 @@ should; what the server does not have is not asked for again.
 
 from __future__ import annotations
 
+import os
 import random
 import threading
 import time
@@ -14,6 +15,7 @@ from typing import TypeVar
 
 from astrodome import AstrodomeError, http
 from pydantic import BaseModel, Field
+from requests.utils import get_environ_proxies
 
 Result = TypeVar("Result")
 
@@ -60,6 +62,10 @@ class Host:
             connections=limits.connections,
             timeout=(limits.connect_timeout, limits.read_timeout),
         )
+        # Looked up once: doing so for every request takes longer than the request.
+        self._client.proxies = dict(get_environ_proxies(limits.url))
+        self._client.verify = os.environ.get("REQUESTS_CA_BUNDLE", True)
+        self._client.trust_env = False
         self._places = threading.BoundedSemaphore(limits.connections)
         self._stopped = threading.Event()
         self._not_before = 0.0

@@ -1,0 +1,18 @@
+"""The loopback twin of the image service as a process: prints its address, ends with its input."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
+
+from PIL import Image
+from services.gsu import Archive
+
+
+def main(sun: str, latency: str) -> None:
+    with Archive(Image.open(sun), latency=float(latency)).twin() as twin:
+        print(twin.root, flush=True)
+        sys.stdin.read()
+
+
+main(*sys.argv[1:])
