@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import random
 from collections import Counter
@@ -10,13 +11,15 @@ from typing import Any
 
 import pytest
 from astrodome import AstrodomeError
-from astrodome_hek_events import documents, records
+from astrodome_hek_events import documents, formats, records
 from astrodome_hek_events.client import Hek
 from astrodome_hek_events.settings import HekSettings
 from astrodome_hek_events.store import EventStore
 from astrodome_hek_events.windows import Query, Window
+from astropy.table import Table
 from services import hek
 from services.twin import Answer, Twin
+from shapely.geometry import shape
 
 VALUES: list[Any] = [
     *(None, "", " ", "\0", "\ud800", "é\U0001f31e", "x" * 700, True, False, 0, -1, 1e308, 10**400),
@@ -72,8 +75,15 @@ def test_every_record_is_stored_or_named(database, torture):
         for name, reason in outcome.failed:
             assert name.startswith("fuzz ") and reason.startswith("it ")
             assert reason.isprintable() and len(reason) < 200
-    total = len(store.search())
-    assert total == len(store.records()) > 0
+    rows = store.search()
+    assert len(rows) == len(store.records()) > 0
+    for kind, reader in (("votable", "votable"), ("ecsv", "ascii.ecsv")):
+        text = formats.text(rows[:500], kind, "fuzz")
+        assert len(Table.read(io.BytesIO(text.encode()), format=reader)) == len(rows[:500])
+    for feature in json.loads(formats.text(rows, "geojson", "fuzz"), parse_constant=pytest.fail)[
+        "features"
+    ]:
+        assert feature["geometry"] is None or shape(feature["geometry"]).is_valid is not None
 
 
 def _has_id(record: Any) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from importlib.metadata import version
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from astropy.table import Table
 
 SOFTWARE = f"astrodome-hek-events {version('astrodome-hek-events')}"
+UNPRINTABLE = re.compile("[\0-\x1f\x7f\ufffe\uffff]+")
 Rows = Sequence[Mapping[str, Any]]
 NAMES = [column.name for column in COLUMNS]
 ARCSEC = {"hpc_x", "hpc_y", "hpc_x_min", "hpc_y_min", "hpc_x_max", "hpc_y_max"}
@@ -104,7 +106,7 @@ def table(rows: Rows, origin: str) -> Table:
 
     made = Table(meta={"origin": f"HEK events of {origin}, {SOFTWARE}"})
     for column in COLUMNS:
-        values = [_plain(row[column.name]) for row in rows]
+        values = [_printable(row[column.name]) for row in rows]
         kind, empty = _numpy(column)
         made[column.name] = MaskedColumn(
             np.array([empty if value is None else value for value in values], dtype=kind),
@@ -127,6 +129,11 @@ def _unit(name: str) -> dict[str, str]:
 
 def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime) else value
+
+
+def _printable(value: Any) -> Any:
+    """The value without the control characters that no VOTable may have."""
+    return UNPRINTABLE.sub(" ", value) if isinstance(value, str) else _plain(value)
 
 
 def _csv(rows: Rows, _: str) -> str:
@@ -181,14 +188,16 @@ def _is_shape(name: str) -> bool:
 
 
 def _geometry(row: Mapping[str, Any]) -> Any:
+    import numpy as np
     import shapely
 
     from .records import POLYGON
 
     for field in ("hpc_boundcc", "hpc_bbox"):
         if row[field] and POLYGON.match(row[field]):
-            shape = shapely.from_wkt(row[field], on_invalid="ignore")
-            if shape is not None and not shape.is_empty and shapely.area(shape) > 0:
+            with np.errstate(over="ignore", invalid="ignore"):
+                shape = shapely.from_wkt(row[field], on_invalid="ignore")
+            if shape is not None and 0 < shape.area < np.inf:
                 return shapely.geometry.mapping(shape)
     if row["hpc_x"] is not None and row["hpc_y"] is not None:
         return {"type": "Point", "coordinates": [row["hpc_x"], row["hpc_y"]]}
