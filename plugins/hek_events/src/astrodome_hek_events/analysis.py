@@ -257,7 +257,8 @@ def analyze(
             raise AstrodomeError(f"There is no folder {folder}.", exit_code=2)
     found = maps.find(sood_dir)
     wanted = set(wavelengths) or {each.wavelength for each in found}
-    pictures = images.find(src_dir, wanted)
+    drawn = {each.path for each in found} if src_dir.resolve() != sood_dir.resolve() else set()
+    pictures = [each for each in images.find(src_dir, wanted) if each.path not in drawn]
     if not pictures:
         waves = ", ".join(map(str, sorted(wanted)))
         raise AstrodomeError(

@@ -82,7 +82,9 @@ def find(folder: Path) -> list[MapFile]:
 
     Raises AstrodomeError when there are none.
     """
-    found = [each for path in folder.rglob("*") if (each := named(path)) and path.is_file()]
+    every = [each for path in folder.rglob("*") if (each := named(path)) and path.is_file()]
+    # Where predictions lie beside images, only their own names tell them apart.
+    found = [each for each in every if NAMES[0][0].fullmatch(each.path.name)] or every
     if not found:
         raise AstrodomeError(
             f"There are no anomaly maps in {folder}.",
@@ -131,7 +133,7 @@ def bright(found: ScoreMap, how: Detection) -> list[Polygon]:
     if not high > low:
         return []
     if how.threshold == "otsu":
-        limit = float(threshold_otsu(scores))
+        limit = otsu(scores)
     else:
         start, end = (low, high) if how.threshold == "simple" else (found.low, found.high)
         limit = start + (end - start) * how.level / 255
@@ -142,6 +144,17 @@ def bright(found: ScoreMap, how: Detection) -> list[Polygon]:
         if min(sides) >= how.min_size and max(sides) <= how.max_size:
             boxes.append(box(left * across, top * down, right * across, bottom * down))
     return boxes
+
+
+def otsu(scores: Scores) -> float:
+    """Otsu's threshold of scores that are not all the same.
+
+    Otsu's criterion is at its best in the middle between the means of the two classes; taking that
+    frees the threshold from the bins of the histogram in which it is searched.
+    """
+    half_a_bin = float(np.ptp(scores)) / 512
+    above = scores > threshold_otsu(scores) + half_a_bin
+    return float(scores[above].mean() + scores[~above].mean()) / 2
 
 
 def resized(scores: Scores, width: int) -> Scores:
