@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import math
 import os
 import platform
 import subprocess
@@ -18,14 +19,17 @@ from typing import Any
 from astrodome import compute, console, files
 from rich.table import Table
 
-from . import cevae, pictures, scope_data, scope_dnn, scope_xgb, startup
+from . import cevae, download, events, pictures, scope_data, scope_dnn, scope_xgb, sdoml, startup
 from .measure import Figure
 
 SUBJECTS: dict[str, Callable[[Path, int], Iterator[Figure]]] = {
     "startup": startup.startup,
     "resize": pictures.resize,
     "patch": pictures.patch,
+    "download": download.download,
     "cevae": cevae.cevae,
+    "sdoml": sdoml.sdoml,
+    "events": events.events,
     "scope_xgb": scope_xgb.scope_xgb,
     "scope_data": scope_data.scope_data,
     "scope_dnn": scope_dnn.scope_dnn,
@@ -100,6 +104,8 @@ def _show(figures: list[Figure]) -> None:
 
 
 def _text(value: float) -> str:
+    if math.isnan(value):
+        return ""
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 

@@ -5,8 +5,10 @@ Only what a network sees is kept: frames resized and scaled, a few chunks of the
 
 from __future__ import annotations
 
+import ctypes
+import platform
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Generic, TypeVar
 
@@ -18,6 +20,7 @@ from .. import channels
 from .archive import Recording
 from .frames import Key
 
+M_MMAP_THRESHOLD = -3
 IN_FLIGHT = 128 * 2**20
 """Bytes of undecoded frames that may be read ahead."""
 Value = TypeVar("Value")
@@ -27,16 +30,21 @@ class Reader:
     """What a chunk's chosen frames look like to a network, (n, size, size) in [-1, 1]."""
 
     def __init__(
-        self, recordings: Sequence[Recording], size: int, mask_factor: float | None
+        self,
+        recordings: Sequence[Recording],
+        rows: Mapping[Key, Sequence[int]],
+        size: int,
+        mask_factor: float | None,
     ) -> None:
-        self._recordings, self._size, self._factor = recordings, size, mask_factor
+        self._recordings, self._rows = recordings, rows
+        self._size, self._factor = size, mask_factor
 
-    def read(self, key: Key, rows: Sequence[int]) -> Tensor:
-        """The frames ``rows`` of chunk ``key``, (recording, number of its chunk).
+    def read(self, key: Key) -> Tensor:
+        """The frames of a chunk that are wanted: ``rows[key]``, in ascending order.
 
         Raises AstrodomeError when the chunk cannot be read or a frame has pixels without value.
         """
-        recording = self._recordings[key[0]]
+        recording, rows = self._recordings[key[0]], self._rows[key]
         raw = raw_frames(recording, key[1], rows)
         bad = ~torch.isfinite(raw).flatten(1).all(1)
         if bad.any():
@@ -46,7 +54,10 @@ class Reader:
                 "Leave it out: data.sdo_ml_v2.check_frames finds such frames before they are used.",
             )
         mask = channels.disk(raw.shape[-1], self._factor) if self._factor else None
-        return channels.prepared(raw, recording.channel, self._size, mask)
+        seen = torch.empty((len(rows), self._size, self._size))
+        for frame, place in zip(raw, seen, strict=True):  # one at a time stays in the cache
+            place[:] = channels.prepared(frame[None], recording.channel, self._size, mask)[0]
+        return seen
 
 
 def raw_frames(recording: Recording, chunk: int, rows: Sequence[int]) -> Tensor:
@@ -103,6 +114,16 @@ class ReadAhead(Generic[Value]):
     def __getstate__(self) -> dict[str, object]:
         """Without threads and what they have made, for another process."""
         return {**self.__dict__, "_held": OrderedDict(), "_pool": None}
+
+
+def give_back() -> None:
+    """Have freed chunks go back to the system at once.
+
+    glibc keeps freed blocks of up to 32 MiB for the next one, in a heap for each thread, and
+    chunks are of that size: a reader would hold several times what it uses.
+    """
+    if platform.libc_ver()[0] == "glibc":
+        ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, 2**22)
 
 
 def threads(chunk_bytes: int) -> int:

@@ -20,12 +20,12 @@ from numpy.typing import NDArray
 
 from . import selection
 from .archive import Recording
-from .blocks import ReadAhead, Reader, raw_frames, threads
+from .blocks import ReadAhead, Reader, give_back, raw_frames, threads
 from .frames import Frames, Key
 
-TOGETHER = 8
+TOGETHER = 6
 """Chunks whose frames are shuffled together, as far as memory allows."""
-PREPARED = 96 * 2**20
+PREPARED = 64 * 2**20
 """Bytes of prepared frames to hold."""
 
 
@@ -59,10 +59,11 @@ class StoreImages:
         each = frames.row.shape[1] if len(frames) else 1
         self._together = max(1, min(TOGETHER, fits // (2 * each)))
         biggest = max((_chunk_bytes(recording) for recording in frames.recordings), default=1)
-        self._reader = Reader(frames.recordings, look.size, look.mask_factor)
+        reader = Reader(frames.recordings, self._rows, look.size, look.mask_factor)
         ahead = threads(biggest)
+        give_back()
         keep = 2 * self._together * each + ahead
-        self._blocks = ReadAhead(self._prepared, keep, ahead)
+        self._blocks = ReadAhead(reader.read, keep, ahead)
         self._blocks.expect(self._rows)
 
     def __len__(self) -> int:
@@ -202,9 +203,6 @@ class StoreImages:
         return key, {
             rows[i]: "It has pixels without a value." for i in bad.nonzero()[:, 0].tolist()
         }
-
-    def _prepared(self, key: Key) -> torch.Tensor:
-        return self._reader.read(key, self._rows[key])
 
 
 def _chunk_bytes(recording: Recording) -> int:

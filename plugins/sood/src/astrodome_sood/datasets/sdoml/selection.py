@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from astrodome import AstrodomeError, settings, sources
+from astrodome.times import utc
 from numpy.typing import NDArray
 
 from ..channels import Channel
@@ -22,6 +22,12 @@ from .archive import Times
 
 Rows = NDArray[np.int64]
 DATE = re.compile(r"\d{4}-\d\d-\d\d")
+UNITS = {"w": 604_800, "d": 86_400, "h": 3_600, "min": 60, "t": 60, "s": 1}
+"""Seconds of the units of time, by pandas' names of them."""
+LENGTH = re.compile(
+    rf"\s*(?P<number>\d+(\.\d*)?)\s*(?P<unit>{'|'.join(sorted(UNITS, key=len, reverse=True))})\s*",
+    re.I,
+)
 
 
 @dataclass(frozen=True)
@@ -78,33 +84,20 @@ def time(value: str | None, end: bool = False) -> np.datetime64 | None:
     """
     if value is None:
         return None
-    try:
-        stamp = pd.Timestamp(value)
-    except ValueError as error:
-        raise AstrodomeError(
-            f"'{value}' is no time.", "Write UTC in ISO 8601: 2014-01-31T06:00:00", exit_code=2
-        ) from error
-    if stamp.tzinfo:
-        stamp = stamp.tz_convert("UTC").tz_localize(None)
-    if end and DATE.fullmatch(value.strip()):
-        stamp += pd.Timedelta(days=1) - pd.Timedelta(milliseconds=1)
-    return stamp.to_datetime64().astype("datetime64[ms]")
+    found = np.datetime64(utc(value), "ms")
+    whole_day = end and DATE.fullmatch(value.strip())
+    return found + np.timedelta64(86_399_999, "ms") if whole_day else found
 
 
 def duration(text: str, key: str) -> np.timedelta64:
     """A length of time such as ``14d`` or ``12min``; AstrodomeError names ``key``."""
-    try:
-        try:
-            length = pd.Timedelta(re.sub(r"d$", "D", text.strip()))  # pandas will want it large
-        except ValueError:  # h or 60min, as a raster is called
-            length = pd.Timedelta(pd.tseries.frequencies.to_offset(text))  # type: ignore[arg-type]
-    except (ValueError, TypeError) as error:
+    match = LENGTH.fullmatch(text)
+    if match is None or not float(match["number"]):
         raise AstrodomeError(
-            f"{key}: '{text}' is no length of time.", "For example 14d or 12min."
-        ) from error
-    if length <= pd.Timedelta(0):
-        raise AstrodomeError(f"{key}: '{text}' is not above zero.")
-    return length.to_timedelta64().astype("timedelta64[ms]")
+            f"{key}: '{text}' is no length of time.", "Write for example 14d, 6h or 12min."
+        )
+    unit = UNITS[match["unit"].lower()]
+    return np.timedelta64(round(float(match["number"]) * unit * 1000), "ms")
 
 
 def _good(rows: Rows, times: Times, channel: Channel, more: Path | None) -> Rows:

@@ -1,0 +1,49 @@
+"""An epoch over a store as sdo-cli reads it; run by the Python of its environment."""
+
+import itertools
+import resource
+import sys
+import time
+
+from serve import serve
+
+CACHE = 1024 * 1024 * 2014  # its own default
+
+
+def epoch(
+    store: str, size: int, count: int, start: str | None = None, end: str | None = None
+) -> float:
+    from sdo.sood.data.chunk_sampler import SequenceInChunkSampler
+    from sdo.sood.data.sdo_ml_v2_dataset import SDOMLv2NumpyDataset, get_default_transforms
+    from torch.utils.data import DataLoader
+
+    images = SDOMLv2NumpyDataset(
+        storage_root=store,
+        storage_driver="fs",
+        year="2012",
+        channel="131A",
+        start=start,
+        end=end,
+        freq=None,
+        irradiance=None,
+        irradiance_channel="xrsb",
+        goes_cache_dir=None,
+        transforms=get_default_transforms(target_size=size, channel="131A"),
+        cache_max_size=CACHE,
+        reduce_memory=True,
+        obs_times=None,
+    )
+    loader = DataLoader(images, batch_size=16, sampler=SequenceInChunkSampler(images))
+    started = time.perf_counter()
+    batches = -(-count // 16)
+    read = sum(len(batch) for batch, _ in itertools.islice(loader, batches))
+    return (time.perf_counter() - started) * count / read
+
+
+def peak() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (
+        1e6 if sys.platform == "darwin" else 1e6 / 1024
+    )
+
+
+serve({"epoch": epoch, "peak": peak})
