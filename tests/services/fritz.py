@@ -111,11 +111,11 @@ class Fritz:
         if scheme != "token" or token not in self.tokens:
             # As unkind as services are: it quotes what it was shown.
             return _error(f"Credentials malformed or expired: {token}", 401)
-        path = unquote(request.path)
         for method, pattern, name in ROUTES:
-            found = pattern.match(path)
+            found = pattern.match(request.path)
             if method == request.method and found:
-                return self._call(name, request, found.groupdict())
+                parts = {key: unquote(part) for key, part in found.groupdict().items()}
+                return self._call(name, request, parts)
         return _error("Invalid API endpoint", 404)
 
     def _call(self, name: str, request: Request, parts: Mapping[str, str]) -> Answer:
@@ -412,7 +412,11 @@ def _now() -> str:
 
 
 def _success(data: Any) -> Answer:
-    return Answer(json.dumps({"status": "success", "message": "", "data": {} if data is None else data}).encode())
+    return Answer(
+        json.dumps(
+            {"status": "success", "message": "", "data": {} if data is None else data}
+        ).encode()
+    )
 
 
 def _error(message: str, status: int) -> Answer:

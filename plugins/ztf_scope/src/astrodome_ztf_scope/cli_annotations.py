@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -74,21 +75,20 @@ def manage(
             )
         items = annotations.wanted(action, source, origin, key, value, group_ids or (), whole=whole)
     service = marshal_of(marshal, token, jobs)
-    ended, changes = [], []
-    with (
-        changing.changing(service, dry=dry_run) as once,
-        console.progress("Annotating", len(items), "sources") as bar,
-    ):
-        for end, changed in annotations.manage(service, items, once, jobs=jobs):
-            bar.advance(1, end.item.obj_id)
-            ended.append(end)
-            changes += [changed] if changed else []
-    changes.sort(key=lambda change: change.obj_id)
-    kept = None
-    if changes and not dry_run:
-        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
-        path = undo_file or Path(f"annotations-undo-{stamp}.json")
-        kept = str(annotations.write_undo(path, changes))
+    ended, changes, kept = [], [], None
+    try:
+        with (
+            changing.changing(service, dry=dry_run) as once,
+            console.progress("Annotating", len(items), "sources") as bar,
+        ):
+            for end, changed in annotations.manage(service, items, once, jobs=jobs):
+                bar.advance(1, end.item.obj_id)
+                ended.append(end)
+                changes += [changed] if changed else []
+    finally:  # also of a run that is stopped
+        changes.sort(key=lambda change: change.obj_id)
+        if changes and not dry_run:
+            kept = str(annotations.write_undo(undo_file or _fresh_name(), changes))
     came = changing.outcome(ended, lambda item: item.name)
     rows = [change.row for change in changes]
     if as_json:
@@ -104,6 +104,12 @@ def manage(
     if kept:
         console.note(f"What was there before: manage-annotation --undo {kept}")
     console.finish(came, "looked at" if dry_run else "done", "sources")
+
+
+def _fresh_name() -> Path:
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+    names = (f"annotations-undo-{stamp}{f'-{n}' if n else ''}.json" for n in itertools.count())
+    return next(path for path in map(Path, names) if not path.exists())
 
 
 def disagreements(

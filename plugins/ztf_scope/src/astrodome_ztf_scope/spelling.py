@@ -42,6 +42,8 @@ class Manual(Switched):
                 if value.lower() not in NO:
                     yield name if value.lower() in YES else name + equals + value
                 continue
+            if name == "--token":
+                hide(value if equals else rest[0] if rest else "")
             if not getattr(option, "multiple", False):
                 yield name + equals + value
                 continue
@@ -52,6 +54,13 @@ class Manual(Switched):
                 yield from (name, one)
             if not values:
                 yield name  # and the parser says what is missing
+
+
+def hide(token: str) -> None:
+    """Take a token out of the list of processes, as soon as it has been read."""
+    from . import hiding
+
+    hiding.from_process_list(token)
 
 
 def _names(option: Any) -> list[str]:

@@ -1,0 +1,187 @@
+"""``scope manage-annotation`` against a marshal with a real store."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from astrodome.testing import Result
+from services.fritz import Fritz
+from services.twin import Twin
+from ztf_scope.survey import TOKEN
+
+Scope = Callable[..., Result]
+
+
+@pytest.fixture
+def sources(fritz: Fritz, marshal: Twin) -> Twin:
+    for n in range(3):
+        fritz.add_source(f"ZTF20{n}", 10.0 * n, 5.0, 200)
+    return marshal
+
+
+def line(action: str, source: object, *more: object, origin: str = "mine", key: str = "period"):
+    groups = ["-group_ids", 200, 300, 400]
+    named = ["-origin", origin, "-key", key]
+    return ["manage-annotation", "-action", action, "-source", source, *groups, "-token", TOKEN,
+            *named, *more]  # fmt: skip
+
+
+def stored(fritz: Fritz, obj_id: str = "ZTF200") -> dict[str, Any]:
+    rows = fritz.rows("SELECT origin, data FROM annotations WHERE obj_id = ?", obj_id)
+    return {row["origin"]: json.loads(row["data"]) for row in rows}
+
+
+def test_the_command_line_of_the_manual_posts_the_values_of_a_file(
+    scope: Scope, sources: Twin, fritz: Fritz
+) -> None:
+    table = pd.DataFrame({"obj_id": ["ZTF200", "ZTF201", "ZTF202"], "period": [0.5, 1.25, 33.0]})
+    table.to_csv("sample.csv", index=False)
+    manual = (
+        f"manage-annotation -action post -source sample.csv -group_ids 200 300 400 -token {TOKEN}"
+    )
+    done = scope(*manual.split(), *["-origin", "revisedperiod", "-key", "period"]).succeeded()
+    assert "Posted annotation revisedperiod (period = 1.25) for ZTF201" in done.err
+    for obj_id, period in table.itertuples(index=False):
+        assert stored(fritz, obj_id) == {"revisedperiod": {"period": period}}
+    (row,) = fritz.rows("SELECT groups FROM annotations WHERE obj_id = 'ZTF200'")
+    assert json.loads(row["groups"]) == [200, 300, 400]
+
+
+@pytest.mark.parametrize("action", ["post", "Post", "POST"])
+@pytest.mark.parametrize(
+    ("typed", "value"),
+    [("2", 2), ("2.50", 2.5), ("-1e-3", -0.001), ("RRab", "RRab"), ("nan", "nan")],
+)
+def test_a_value_is_a_number_where_it_is_one(
+    scope: Scope, sources: Twin, fritz: Fritz, action: str, typed: str, value: object
+) -> None:
+    scope(*line(action, "ZTF200", "-value", typed)).succeeded()
+    assert stored(fritz) == {"mine": {"period": value}}
+
+
+def test_an_update_changes_one_key_and_leaves_the_others(
+    scope: Scope, sources: Twin, fritz: Fritz
+) -> None:
+    fritz.post_annotation({"origin": "mine", "data": {"a": 1, "period": 2.0}}, "ZTF200")
+    fritz.post_annotation({"origin": "mine2", "data": {"period": 7}}, "ZTF200")
+    done = scope(*line("update", "ZTF200", "-value", "3.5")).succeeded()
+    assert "Updated annotation mine (period = 2.0 to 3.5) for ZTF200" in done.err
+    assert stored(fritz) == {"mine": {"a": 1, "period": 3.5}, "mine2": {"period": 7}}
+    scope(*line("update", "ZTF200", "-value", "new", key="note")).succeeded()
+    assert stored(fritz)["mine"] == {"a": 1, "period": 3.5, "note": "new"}
+
+
+def test_a_delete_removes_the_key_and_the_annotation_with_its_last(
+    scope: Scope, sources: Twin, fritz: Fritz
+) -> None:
+    fritz.post_annotation({"origin": "mine", "data": {"a": 1, "period": 2.0}}, "ZTF200")
+    done = scope(*line("delete", "ZTF200")).succeeded()
+    assert "Deleted annotation mine (period = 2.0) for ZTF200" in done.err
+    assert stored(fritz) == {"mine": {"a": 1}}
+    missing = scope(*line("delete", "ZTF200"))
+    assert missing.code == 1 and "no annotation with origin and key (mine, period)" in missing.err
+    scope(*line("delete", "ZTF200", key="a")).succeeded()
+    assert stored(fritz) == {}
+
+
+def test_whole_deletes_the_annotation_with_all_its_keys(
+    scope: Scope, sources: Twin, fritz: Fritz
+) -> None:
+    fritz.post_annotation({"origin": "mine", "data": {"a": 1, "period": 2.0}}, "ZTF200")
+    scope(*line("delete", "ZTF200", "--whole")).succeeded()
+    assert stored(fritz) == {}
+
+
+@pytest.mark.parametrize("action", ["update", "delete"])
+def test_origin_and_key_are_matched_exactly(
+    scope: Scope, sources: Twin, fritz: Fritz, action: str
+) -> None:
+    fritz.post_annotation({"origin": "mine", "data": {"periods": 2.0}}, "ZTF200")
+    for origin, key in (("min", "periods"), ("Mine", "periods"), ("mine2", "periods")):
+        refused = scope(*line(action, "ZTF200", "-value", "1", origin=origin, key=key))
+        assert refused.code == 1 and stored(fritz) == {"mine": {"periods": 2.0}}
+    if action == "delete":
+        assert scope(*line(action, "ZTF200", key="period")).code == 1
+        assert stored(fritz) == {"mine": {"periods": 2.0}}
+
+
+def test_an_undo_file_brings_everything_back(scope: Scope, sources: Twin, fritz: Fritz) -> None:
+    fritz.post_annotation({"origin": "mine", "data": {"a": 1, "period": 2.0}}, "ZTF200")
+    fritz.post_annotation({"origin": "mine", "data": {"period": 4.0}}, "ZTF201")
+    before = {obj_id: stored(fritz, obj_id) for obj_id in ("ZTF200", "ZTF201", "ZTF202")}
+    pd.DataFrame({"obj_id": ["ZTF200", "ZTF201"]}).to_csv("sample.csv", index=False)
+    done = scope(*line("delete", "sample.csv", "--json")).succeeded().json
+    assert stored(fritz, "ZTF201") == {} and done["changes"][0]["before"] == 2.0
+    scope(*line("post", "ZTF202", "-value", "9", "--undo-file", "second.json")).succeeded()
+    for undo in ("second.json", done["undo"]):
+        scope("manage-annotation", "--undo", undo, "-token", TOKEN).succeeded()
+    assert {obj_id: stored(fritz, obj_id) for obj_id in before} == before
+
+
+def test_a_dry_run_shows_what_would_change(scope: Scope, sources: Twin, fritz: Fritz) -> None:
+    fritz.post_annotation({"origin": "mine", "data": {"period": 2.0}}, "ZTF200")
+    shown = scope(*line("update", "ZTF200", "-value", "3", "--dry-run", "--json")).succeeded().json
+    assert shown["changes"] == [
+        {"obj_id": "ZTF200", "origin": "mine", "key": "period", "before": 2.0, "after": 3}
+    ]
+    assert stored(fritz) == {"mine": {"period": 2.0}} and shown["undo"] is None
+    assert {request.method for request in sources.requests} == {"GET"}
+    assert not list(Path().glob("annotations-undo*"))
+
+
+def test_posting_again_the_same_is_done_and_another_value_is_refused(
+    scope: Scope, sources: Twin, fritz: Fritz
+) -> None:
+    scope(*line("post", "ZTF200", "-value", "3")).succeeded()
+    scope(*line("post", "ZTF200", "-value", "3")).succeeded()
+    refused = scope(*line("post", "ZTF200", "-value", "4"))
+    assert (
+        refused.code == 1 and "already" in refused.err and stored(fritz) == {"mine": {"period": 3}}
+    )
+
+
+def test_rows_that_cannot_be_done_are_named_and_the_others_done(
+    scope: Scope, sources: Twin, fritz: Fritz
+) -> None:
+    table = {"obj_id": ["ZTF200", "nobody", "ZTF202"], "period": [0.5, 1.0, None]}
+    pd.DataFrame(table).to_csv("sample.csv", index=False)
+    result = scope(*line("post", "sample.csv", "--json"))
+    assert result.code == 1 and result.json["done"] == 1
+    reasons = {one["name"]: one["reason"] for one in result.json["failed"]}
+    assert "Source not found" in reasons["nobody"]
+    assert "no value of 'period'" in reasons["ZTF202"]
+    assert stored(fritz) == {"mine": {"period": 0.5}}
+
+
+@pytest.mark.parametrize("fault", ["lost", "reset", "500", "503", "429 after 0", "html", "cut"])
+@pytest.mark.parametrize("action", ["post", "update", "delete"])
+def test_an_answer_that_is_lost_is_looked_up(
+    scope: Scope, sources: Twin, fritz: Fritz, action: str, fault: str
+) -> None:
+    fritz.post_annotation({"origin": "mine", "data": {"a": 1, "period": 2.0}}, "ZTF201")
+    faults = iter([fault])
+    sources.choose = lambda request: next(faults, "") if request.method != "GET" else ""
+    obj_id = "ZTF200" if action == "post" else "ZTF201"
+    scope(*line(action, obj_id, "-value", "5")).succeeded()
+    wanted = {"post": {"period": 5}, "update": {"a": 1, "period": 5}, "delete": {"a": 1}}
+    assert stored(fritz, obj_id) == {"mine": wanted[action]}
+
+
+def test_what_is_missing_is_said_in_one_sentence(scope: Scope, sources: Twin) -> None:
+    for words, missing in (
+        (["-action", "post"], "-source"),
+        (["-source", "a"], "-action"),
+        (["-action", "burn", "-source", "a"], "post, update or delete"),
+        (["-action", "post", "-source", "a"], "-origin"),
+        (["-action", "post", "-source", "a", "-origin", "o"], "-key"),
+        (["-action", "post", "-source", "a", "-origin", "o", "-key", "k"], "-value"),
+        (["-action", "post", "-source", "no.csv", "-origin", "o", "-key", "k"], "no.csv"),
+    ):
+        refused = scope("manage-annotation", *words, "-token", TOKEN)
+        assert refused.code == 2 and missing in refused.err, (words, refused.err)
+    assert not sources.requests

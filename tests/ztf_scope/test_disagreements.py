@@ -1,0 +1,138 @@
+"""``scope upload-disagreements`` against a marshal with a real store."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from astrodome.testing import Result
+from services.fritz import Fritz
+from services.twin import Twin
+from ztf_scope.survey import TOKEN
+
+Scope = Callable[..., Result]
+
+SCORES = pd.DataFrame(
+    [
+        (101, 0.99, 0.05),  # disagree
+        (102, 0.02, 0.97),  # disagree
+        (103, 0.951, 0.1),  # disagree, at the limit
+        (104, 0.95, 0.1),  # not above it
+        (105, 0.99, 0.2),
+        (106, 0.99, 0.99),
+        (107, 0.05, 0.99),  # disagrees, but is in the training set
+        (108, 0.99, 0.01),  # disagrees, but has no features
+        (109, 0.1, 0.2),
+        (110, 0.999, None),
+    ],
+    columns=["_id", "vnv_dnn", "vnv_xgb"],
+)
+KEPT = [101, 102, 103]
+
+
+@pytest.fixture
+def catalogue(tmp_path: Path) -> str:
+    folder = tmp_path / "catalogue"
+    folder.mkdir()
+    SCORES.to_parquet(folder / "classifications.parquet")
+    known = SCORES["_id"][SCORES["_id"] != 108].to_numpy()
+    features = {
+        "_id": known,
+        "ra": known * 1.5,
+        "dec": known / 10,
+        "period": known / 100,
+        "vnv_dnn": 0.0,
+        "Gaia_EDR3__parallax": np.where(known == 102, np.nan, 0.25),
+        "Gaia_EDR3__phot_g_mean_mag": 17.5,
+    }
+    pd.DataFrame(features).to_parquet(folder / "features.parquet")
+    pd.DataFrame({"ztf_id": [107, 5, 6], "variable": 1.0}).to_csv("dataset.d15.csv", index=False)
+    return f"local:{folder}"
+
+
+@pytest.fixture
+def fritz() -> Fritz:
+    return Fritz(token=TOKEN, archive={n: (n * 1.5, n / 10) for n in SCORES["_id"]})
+
+
+MANUAL = f"upload-disagreements -file dataset.d15.csv -id 360 -token {TOKEN}".split()
+
+
+def test_the_command_line_of_the_manual_uploads_what_is_not_in_the_training_set(
+    scope: Scope, marshal: Twin, fritz: Fritz, catalogue: str
+) -> None:
+    result = scope(*MANUAL, "--catalogue", catalogue, "--json").succeeded().json
+    assert (result["disagreements"], result["with features"]) == (5, 4)
+    assert result["not in the training set"] == result["done"] == 3
+    saved = fritz.rows("SELECT obj_id, group_id FROM saved ORDER BY 1")
+    assert [(row["obj_id"], row["group_id"]) for row in saved] == [(f"ZTFJ{n}", 360) for n in KEPT]
+    said = {
+        row["obj_id"]: json.loads(row["data"])
+        for row in fritz.rows("SELECT * FROM annotations WHERE origin = 'ML_DR5_d15_v1'")
+    }
+    assert said["ZTFJ102"] == {
+        "period": 1.02,
+        "vnv": {"vnv_dnn": 0.02, "vnv_xgb": 0.97},
+        "Gaia": {"Plx": None, "Mag_G": 17.5, "Mag_Bp": None, "Mag_Rp": None},
+    }
+    table = pd.read_parquet(result["statistics"])
+    assert list(table["_id"]) == KEPT and list(table["vnv_dnn"]) == [0.99, 0.02, 0.951]
+
+
+def test_a_second_run_changes_nothing(
+    scope: Scope, marshal: Twin, fritz: Fritz, catalogue: str
+) -> None:
+    scope(*MANUAL, "--catalogue", catalogue).succeeded()
+    again = scope(*MANUAL, "--catalogue", catalogue, "--json").succeeded().json
+    assert (again["done"], again["skipped"]) == (0, 3)
+    assert fritz.count("sources") == fritz.count("annotations") == 3
+
+
+def test_the_limits_are_options(scope: Scope, marshal: Twin, fritz: Fritz, catalogue: str) -> None:
+    more = ("--catalogue", catalogue, "--high", "0.9", "--low", "0.2", "--dry-run", "--json")
+    shown = scope(*MANUAL, *more).succeeded().json
+    assert [row["ztf_id"] for row in shown["light_curves"]] == [101, 102, 103, 104, 105]
+    assert not fritz.count("sources") and not Path("disagreements.parquet").exists()
+    wrong = scope(*MANUAL, "--catalogue", catalogue, "--high", "0.1", "--low", "0.2")
+    assert wrong.code == 2 and "low < high" in wrong.err
+
+
+@pytest.mark.parametrize("fault", ["lost", "reset", "502", "html"])
+def test_an_answer_that_is_lost_makes_no_second_source(
+    scope: Scope, marshal: Twin, fritz: Fritz, catalogue: str, fault: str
+) -> None:
+    faults = iter([fault, "", fault])
+    marshal.choose = lambda request: next(faults, "") if request.method == "POST" else ""
+    scope(*MANUAL, "--catalogue", catalogue).succeeded()
+    assert fritz.count("sources") == fritz.count("annotations") == 3
+
+
+def test_a_light_curve_that_the_marshal_does_not_have_is_named(
+    scope: Scope, marshal: Twin, fritz: Fritz, catalogue: str
+) -> None:
+    del fritz.archived[102]
+    result = scope(*MANUAL, "--catalogue", catalogue, "--json")
+    assert result.code == 1 and result.json["done"] == 2
+    (failed,) = result.json["failed"]
+    assert failed["name"] == "102" and "No light curve 102" in failed["reason"]
+    fritz.archived[102] = (153.0, 10.2)
+    assert scope(*MANUAL, "--catalogue", catalogue, "--json").succeeded().json["done"] == 1
+
+
+def test_a_file_as_marshal_gets_sources_at_their_positions(scope: Scope, catalogue: str) -> None:
+    line = ["upload-disagreements", "-file", "dataset.d15.csv", "-id", "360"]
+    line += ["--catalogue", catalogue, "--marshal", "local:mine.db"]
+    assert scope(*line, "--json").succeeded().json["done"] == 3
+    from astrodome_ztf_scope.marshal.local import LocalMarshal
+
+    found = list(LocalMarshal("mine.db").in_groups([360]))
+    assert [one["id"] for one in found] == [
+        "ZTFJ100600.00+100600.0",
+        "ZTFJ101200.00+101200.0",
+        "ZTFJ101800.00+101800.0",
+    ]
+    assert all(one["annotations"][0]["origin"] == "ML_DR5_d15_v1" for one in found)

@@ -1,0 +1,237 @@
+"""The marshal's protocol over HTTP and in a file; SkyPortal's own client accepts the twin."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from astrodome import AstrodomeError, sources
+from astrodome_ztf_scope.marshal import Busy, Denied, Refused, Unreachable, Unsure
+from astrodome_ztf_scope.marshal.fritz import Fritz as Client
+from astrodome_ztf_scope.marshal.local import LocalMarshal
+from services.fritz import Fritz
+from services.twin import Twin
+from ztf_scope.survey import TOKEN
+
+
+def fill(marshal: Any) -> None:
+    """The same changes through whatever keeps the protocol."""
+    marshal.save_source("ZTFJa", 359.9999, 5.0, [200])
+    marshal.save_source("ZTFJb", 0.0002, 5.0, [200, 300])
+    marshal.add_to_groups("ZTFJa", [400])
+    shared = {"obj_id": "ZTFJa", "taxonomy_id": 7, "probability": 0.5, "group_ids": [200, 400]}
+    marshal.classify(
+        [
+            {**shared, "classification": "variable", "origin": "SCoPe", "ml": True, "vote": True},
+            {**shared, "classification": "flaring", "ml": False, "label": True},
+            {**shared, "classification": "periodic", "probability": 1.0},
+        ]
+    )
+    marshal.delete_classification("ZTFJa", marshal.classifications("ZTFJa")[2]["id"])
+    marshal.annotate("ZTFJa", "mine", {"period": 1.5, "note": "it's µ"}, [200])
+    marshal.annotate("ZTFJa", "other", {"x": 1}, [200])
+    mine, other = marshal.annotations("ZTFJa")
+    marshal.change_annotation("ZTFJa", mine["id"], "mine", {"period": 2.5, "note": "it's µ"})
+    marshal.delete_annotation("ZTFJa", other["id"])
+    marshal.comment("ZTFJa", "vetted")
+    marshal.comment("ZTFJa", "a plot", ("plot.png", b"\x89PNG"))
+    points = {"obj_id": "ZTFJa", "instrument_id": 1, "magsys": "ab", "group_ids": [200]}
+    lists = {"mjd": [58000.5, 58001.5], "mag": [17.0, 17.1], "magerr": [0.1, 0.1]}
+    more = {"limiting_mag": [20.8, 20.8], "filter": ["ztfg", "ztfr"]}
+    for _ in range(2):  # again is no more
+        marshal.add_photometry({**points, **lists, **more, "ra": [1.0, 1.0], "dec": [5.0, 5.0]})
+
+
+@pytest.fixture
+def client(marshal: Twin) -> Client:
+    return Client(token=TOKEN)
+
+
+@pytest.fixture(params=["fritz", "local"])
+def either(request: pytest.FixtureRequest) -> Iterator[Any]:
+    if request.param == "local":
+        yield LocalMarshal("mine.db")
+    else:
+        yield request.getfixturevalue("client")
+
+
+def test_both_keep_the_protocol_and_give_the_same_answers(either: Any) -> None:
+    assert isinstance(either, sources.Marshal)
+    fill(either)
+    source = either.source("ZTFJa")
+    assert (source["id"], source["ra"], source["dec"]) == ("ZTFJa", 359.9999, 5.0)
+    assert source["groups"] == [200, 400] and len(source["labellers"]) == 1
+    about = [
+        (c["classification"], c["probability"], c["taxonomy_id"], c["groups"], c["votes"])
+        for c in source["classifications"]
+    ]
+    assert about == [
+        ("variable", 0.5, 7, [200, 400], 1),
+        ("flaring", 0.5, 7, [200, 400], 0),
+    ]
+    assert source["classifications"] == either.classifications("ZTFJa")
+    assert [(a["origin"], a["data"], a["groups"]) for a in source["annotations"]] == [
+        ("mine", {"period": 2.5, "note": "it's µ"}, [200])
+    ]
+    assert [c["text"] for c in either.comments("ZTFJa")] == ["vetted", "a plot"]
+    assert [(p["mjd"], p["filter"]) for p in either.photometry("ZTFJa")] == [
+        (58000.5, "ztfg"),
+        (58001.5, "ztfr"),
+    ]
+    assert either.source("nobody") is None
+    near = either.near(0.0, 5.0, 2)
+    assert [(s["id"], round(s["separation"], 2)) for s in near] == [
+        ("ZTFJa", 0.36),
+        ("ZTFJb", 0.72),
+    ]
+    assert either.near(180.0, 5.0, 2) == []
+    assert sorted(s["id"] for s in either.in_groups([300, 400])) == ["ZTFJa", "ZTFJb"]
+    assert [s["id"] for s in either.in_groups([300])] == ["ZTFJb"]
+    assert "ZTF" in {one["name"] for one in either.instruments()}
+    for wrong in (
+        lambda: either.annotate("ZTFJa", "mine", {"a": 1}, [200]),
+        lambda: either.annotate("nobody", "mine", {"a": 1}, [200]),
+        lambda: either.delete_annotation("ZTFJa", 999),
+        lambda: either.classify([{"obj_id": "nobody", "classification": "x", "taxonomy_id": 7}]),
+        lambda: either.comment("nobody", "x"),
+    ):
+        with pytest.raises(Refused):
+            wrong()
+
+
+def test_skyportals_own_client_accepts_every_answer_of_the_twin(
+    marshal: Twin, fritz: Fritz, client: Client
+) -> None:
+    portal = pytest.importorskip("skyportal_py.client")
+    models = pytest.importorskip("skyportal_py.sources")
+    from skyportal_py.classifications import ClassificationPost
+    from skyportal_py.photometry import PhotometryPost
+    from skyportal_py.source_groups import SourceGroupsPost
+    from skyportal_py.taxonomies import TaxonomyPost
+
+    fill(client)
+    headers = {"Authorization": f"token {TOKEN}"}
+    with portal.SkyPortal(base_url=marshal.url, headers=headers) as sky:
+        one = sky.fetch_source("ZTFJa", include_labellers=True)
+        assert [c.classification for c in one.classifications] == ["variable", "flaring"]
+        assert {g.id for g in one.groups} == {200, 400} and one.labellers
+        page = sky.fetch_sources(group_ids=[200, 300], num_per_page=1, page_number=2)
+        assert page.total_matches == 2 and len(page.sources) == 1
+        assert sky.fetch_sources(ra=0.0, dec=5.0, radius=2 / 3600).total_matches == 2
+        assert len(sky.fetch_classifications("ZTFJa")) == 2
+        assert sky.fetch_annotations("ZTFJa")[0].data["period"] == 2.5
+        assert [c.text for c in sky.fetch_comments("ZTFJa")] == ["vetted", "a plot"]
+        assert len(sky.fetch_photometry("ZTFJa")) == 2
+        assert {i.name for i in sky.fetch_instruments()} == {"ZTF", "SEDM"}
+        assert sky.fetch_taxonomies()[0].id == 7
+        assert sky.post_source(models.SourcePost(id="new", ra=1.0, dec=2.0, group_ids=[200])).id
+        sky.post_source_groups(SourceGroupsPost(obj_id="new", invite_group_ids=[300]))
+        record = {"obj_id": "new", "classification": "variable", "taxonomy_id": 7}
+        assert sky.post_classification(ClassificationPost(**record, group_ids=[200]))
+        made = sky.post_classifications([ClassificationPost(**record, group_ids=[300])])
+        sky.delete_classification(made.classification_ids[0])
+        number = sky.post_annotation("new", "o", {"a": 1}, group_ids=[200]).annotation_id
+        sky.update_annotation("new", number, {"a": 2}, origin="o")
+        sky.delete_annotation("new", number)
+        assert sky.post_comment("new", "hello").comment_id
+        point = {"mjd": [58000.0], "filter": ["ztfg"], "mag": [17.0], "magerr": [0.1]}
+        rest = {"instrument_id": 3, "limiting_mag": [20.8], "ra": [1.0], "dec": [2.0]}
+        sky.upsert_photometry(PhotometryPost(obj_id="new", **point, **rest, group_ids=[200]))
+        tree = {"class": "a"}
+        assert sky.post_taxonomy(TaxonomyPost(name="n", version="1", hierarchy=tree)).taxonomy_id
+        with pytest.raises(Exception, match="Source not found"):
+            sky.fetch_source("nobody")
+    assert client.source("new")["groups"] == [200, 300]
+
+
+@pytest.mark.parametrize(
+    ("fault", "known"),
+    [
+        ("429 after 1", Busy),
+        ("500", Unsure),
+        ("502", Unsure),
+        ("503 after 0", Unsure),
+        ("reset", Unsure),
+        ("lost", Unsure),
+        ("cut", Unsure),
+        ("html", Unsure),
+        ("never", Unsure),
+    ],
+)
+def test_a_change_is_sent_once_and_says_what_is_known_of_it(
+    marshal: Twin, fritz: Fritz, fault: str, known: type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ASTRODOME_FRITZ_TIMEOUT", "0.3")
+    client = Client(token=TOKEN)
+    fritz.add_source("a", 1.0, 2.0, 200)
+    marshal.misbehave(fault)
+    with pytest.raises(known) as failure:
+        client.comment("a", "x")
+    assert len(marshal.requests) == 1 and TOKEN not in str(failure.value)
+    assert getattr(failure.value, "after", 1) == 1
+
+
+def test_what_surely_was_not_done_is_told_apart(
+    marshal: Twin, fritz: Fritz, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(Refused, match="Source not found"):
+        client.comment("nobody", "x")
+    fritz.tokens = {"other"}
+    with pytest.raises(Denied):
+        client.comment("nobody", "x")
+    monkeypatch.setenv("ASTRODOME_FRITZ_URL", "http://127.0.0.1:9")
+    gone = Client(token=TOKEN)
+    with pytest.raises(Unreachable, match="nobody listens"):
+        gone.comment("a", "x")
+
+
+@pytest.mark.parametrize("fault", ["429 after 0", "500", "503", "reset", "cut", "html"])
+def test_reading_is_repeated(marshal: Twin, fritz: Fritz, client: Client, fault: str) -> None:
+    fritz.add_source("a", 1.0, 2.0, 200)
+    marshal.misbehave(fault, fault)
+    assert client.source("a")["groups"] == [200] and len(marshal.requests) == 3
+
+
+def test_a_pause_that_the_service_asks_for_is_kept(
+    marshal: Twin, fritz: Fritz, client: Client
+) -> None:
+    import time
+
+    fritz.add_source("a", 1.0, 2.0, 200)
+    marshal.misbehave("429 after 1")
+    begun = time.monotonic()
+    assert client.source("a") and time.monotonic() - begun >= 1
+
+
+def test_a_service_that_only_stumbles_is_a_sentence(
+    marshal: Twin, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for fault, words in (("503", "still answers 503"), ("html", "instead of JSON"), ("cut", "cut")):
+        marshal.choose = lambda request, fault=fault: fault
+        with pytest.raises(AstrodomeError) as failure:
+            client.source("a")
+        assert words in failure.value.message or words == "cut"
+        assert failure.value.hint and TOKEN not in failure.value.message
+
+
+def test_an_empty_answer_for_a_source_means_there_is_none(marshal: Twin, client: Client) -> None:
+    from services.twin import Answer
+
+    marshal.answer = lambda request: Answer(b'{"status": "success", "data": {}}')
+    assert client.source("a") is None and client.comments("a") == []
+
+
+def test_names_with_odd_characters_reach_the_source_they_name(either: Any) -> None:
+    for name in ("a b/c", "ZTFJ0+1?x=1&y", "é#1"):
+        either.save_source(name, 1.0, 2.0, [200])
+        either.comment(name, "x")
+        assert either.source(name)["id"] == name and len(either.comments(name)) == 1
+
+
+def test_a_file_that_is_no_marshal_is_one_sentence(tmp_path: Any) -> None:
+    (tmp_path / "x.db").write_bytes(b"no database" * 1000)
+    with pytest.raises(AstrodomeError, match=r"x\.db is no marshal"):
+        LocalMarshal(tmp_path / "x.db")
+    with pytest.raises(AstrodomeError, match=r"local:FILE\.db"):
+        LocalMarshal()
