@@ -12,9 +12,8 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import requests
 from astrodome import AstrodomeError, http
 from astropy.table import Table
 from sunpy.net import attr
@@ -26,6 +25,9 @@ from sunpy.util import dict_keys_same
 from . import documents
 from .settings import HekSettings
 from .windows import Window
+
+if TYPE_CHECKING:
+    import requests
 
 SERVICE = "HEK"
 PAGES = 1000
