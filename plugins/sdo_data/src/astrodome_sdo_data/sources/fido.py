@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
+from urllib.parse import urlsplit
 
 import numpy as np
 import pandas as pd
@@ -73,8 +74,7 @@ class Fido:
 
     def __init__(self) -> None:
         self.limits = settings.section("fido", FidoSettings)
-        # The VSO answers with whole addresses, of several servers.
-        self.host = Host("The VSO's archive", self.limits.model_copy(update={"url": ""}))
+        self._hosts: dict[str, Host] = {}
         self.calibration = Calibration(self.limits.pointing, self.limits.degradation)
         self._asking = threading.Lock()
 
@@ -196,7 +196,16 @@ class Fido:
 
     def stop(self) -> None:
         """End what other threads fetch, soon."""
-        self.host.stop()
+        for host in list(self._hosts.values()):
+            host.stop()
+
+    def _host(self, root: str) -> Host:
+        """The server at ``root``: the VSO gives addresses on several."""
+        with self._asking:
+            if root not in self._hosts:
+                limits = self.limits.model_copy(update={"url": root})
+                self._hosts[root] = Host("The VSO's archive", limits)
+            return self._hosts[root]
 
     def _addresses(self, rows: pd.DataFrame) -> dict[str, str]:
         """Where the files of these rows are, in one question."""
@@ -231,7 +240,9 @@ class Fido:
                         f"The VSO's archive sent no good file. {error.message}"
                     ) from error
 
-            solar = self.host.get(url, read)
+            parts = urlsplit(url)
+            host = self._host(f"{parts.scheme}://{parts.netloc}")
+            solar = host.get(url.removeprefix(host.limits.url), read)
             bits, quality = solar.meta.get("quality", 0), row.get("quality")
             if quality is not None and isinstance(bits, int) and bits & ~int(quality):
                 found.status = "skipped"

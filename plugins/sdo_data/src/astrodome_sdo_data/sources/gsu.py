@@ -109,7 +109,7 @@ class Gsu:
         self.host.stop()
 
     def _fetch(self, row: Mapping[str, Any], target: Path, found: Fetched) -> None:
-        asked = f"wave={row['wavelength']}&starttime={row['t_obs']:%Y-%m-%dT%H:%M:%S}"
+        asked = _asked(row["t_obs"], row["wavelength"])
         quality = row.get("quality") if row.get("image", True) else None
         if row.get("header") or quality is not None:
             found.header = self.host.get(f"/header/SDO/AIA/json/?{asked}", header)
@@ -118,16 +118,22 @@ class Gsu:
                 found.status, found.reason = "skipped", f"Its quality has the bits {bad:#x}."
                 return
         if row.get("image", True):
-            side = SIDES[row["size"]]
-
-            content = self.host.get(
-                f"/images/SDO/AIA/{row['size']}/?{asked}", partial(_picture, side)
-            )
+            place = image_path(row["t_obs"], row["wavelength"], row["size"])
+            content = self.host.get(place, partial(picture, SIDES[row["size"]]))
             path = target / naming.file_name(row["t_obs"], row["wavelength"])
             files.write_small(path, content)
             found.path = path
         if row.get("parameters"):
             found.parameters = self.host.get(f"/params/SDO/AIA/64/full/?{asked}", _cube)
+
+
+def image_path(t_obs: datetime, wavelength: int, size: str) -> str:
+    """Where an image is, below the root of the service."""
+    return f"/images/SDO/AIA/{size}/?{_asked(t_obs, wavelength)}"
+
+
+def _asked(t_obs: datetime, wavelength: int) -> str:
+    return f"wave={wavelength}&starttime={t_obs:%Y-%m-%dT%H:%M:%S}"
 
 
 def header(content: bytes) -> dict[str, float]:
@@ -146,7 +152,8 @@ def header(content: bytes) -> dict[str, float]:
     return found
 
 
-def _picture(side: int, content: bytes) -> bytes:
+def picture(side: int, content: bytes) -> bytes:
+    """The JPEG; raises :class:`Unusable` unless it is whole and ``side`` px wide and high."""
     try:
         pictures.check_jpeg(content, side)
     except AstrodomeError as error:
