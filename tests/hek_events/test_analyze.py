@@ -17,7 +17,7 @@ import pytest
 import shapely
 from astrodome import files
 from astrodome.testing import run
-from astrodome_hek_events import analysis, geometry, images, maps, overlaps
+from astrodome_hek_events import analysis, geometry, images, maps, overlaps, tables
 from hek_events import sun
 from PIL import Image
 
@@ -108,7 +108,7 @@ def test_empty_sides_have_a_defined_result():
     assert (unpredicted.iou, unpredicted.precision, unpredicted.recall) == (0, None, 0)
     unfounded = overlaps.overlap(nothing, something)
     assert (unfounded.iou, unfounded.precision, unfounded.recall) == (0, 0, None)
-    assert analysis.spread([None, None])["mean"] is None
+    assert tables.spread([None, None])["mean"] is None
 
 
 def test_the_command_works_as_written_on_sqlite_and_postgresql(
@@ -159,8 +159,9 @@ def test_event_types_are_exactly_those_asked_for(case, make_event, tmp_path):
     assert counted("--event-type", "AR", "FL") == ["AR", "FL"]
     assert counted("--event_type", "sg,CH") == ["CH", "SG"]
     assert counted() == ["AR", "FL"]
+    assert counted("--event-type", "all") == ["AR", "CH", "FL", "SG"]
     result = case(every, "--event-type", "XX")
-    assert result.code == 2 and "'XX' is no event type of HEK" in result.err
+    assert result.code == 2 and "HEK has no events of type XX" in result.err
 
 
 @pytest.fixture(scope="module")
@@ -487,7 +488,7 @@ def test_the_page_holds_the_best_and_worst_images_and_needs_nothing_else(
 
 
 def test_a_run_never_writes_into_another_s_folder(tmp_path):
-    folders = {analysis.run_folder(tmp_path) for _ in range(5)}
+    folders = {tables.run_folder(tmp_path) for _ in range(5)}
     assert len(folders) == 5
 
 

@@ -176,7 +176,7 @@ def test_a_bad_image_is_named_and_the_others_are_drawn(plot, image, make_event, 
 @pytest.mark.parametrize(
     ("args", "sentence"),
     [
-        (("--event-type", "flare"), "'FLARE' is no event type of HEK"),
+        (("--event-type", "flare"), "HEK has no events of type FLARE"),
         (("--out", "one.png", "again.jpeg"), "is one file, and there are 2"),
         (("--size", "7"), "--size"),
         (("--format", "bmp"), "--format"),

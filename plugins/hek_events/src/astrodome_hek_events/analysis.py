@@ -7,8 +7,6 @@ in a predicted region, a region *confirmed* when any of it lies in an event.
 
 from __future__ import annotations
 
-import csv
-import io
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -16,67 +14,21 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from statistics import fmean, median, pstdev
 from typing import Any
 
-import pyarrow as pa
 import shapely
-from astrodome import AstrodomeError, compute, console, files
+from astrodome import AstrodomeError, compute, console
 from shapely.geometry.base import BaseGeometry
 
-from . import images, maps, overlaps, regions
+from . import images, maps, overlaps, regions, tables
 
 Records = Callable[[datetime, datetime, Sequence[str]], list[dict[str, Any]]]
 """Gives the records of events that overlap a time; the method of a source of kind ``events``."""
-MEASURES = ("iou", "precision", "recall")
-FIRST = ("image", "iou", "n_hek_events", "n_predicted_events")
-TABLE = pa.schema(
-    [
-        ("image", pa.string()),
-        ("iou", pa.float64()),
-        ("n_hek_events", pa.int64()),
-        ("n_predicted_events", pa.int64()),
-        ("precision", pa.float64()),
-        ("recall", pa.float64()),
-        ("n_hek_found", pa.int64()),
-        ("n_predicted_confirmed", pa.int64()),
-        ("n_hek_without_area", pa.int64()),
-        ("n_hek_behind_limb", pa.int64()),
-        ("hek_area_px2", pa.float64()),
-        ("predicted_area_px2", pa.float64()),
-        ("shared_area_px2", pa.float64()),
-        ("t_obs", pa.timestamp("ms", tz="UTC")),
-        ("wavelength", pa.int32()),
-        ("width_px", pa.int32()),
-        ("map", pa.string()),
-        ("map_offset_s", pa.float64()),
-    ]
-)
-EVENTS = pa.schema(
-    [
-        ("image", pa.string()),
-        ("kb_archivid", pa.string()),
-        ("event_type", pa.string()),
-        ("label", pa.string()),
-        ("area_px2", pa.float64()),
-        ("covered", pa.float64()),
-        ("found", pa.bool_()),
-    ]
-)
-TYPES = pa.schema(
-    [
-        ("image", pa.string()),
-        ("event_type", pa.string()),
-        *((name, pa.float64()) for name in MEASURES),
-        ("events", pa.int64()),
-        ("found", pa.int64()),
-    ]
-)
 
 
 @dataclass(frozen=True)
 class Question:
-    """Which events count, and how both sides are made into shapes."""
+    """Which events count (no types: all of them), and how both sides are made into shapes."""
 
     event_types: tuple[str, ...] = ("AR", "FL")
     observatory: str = "SDO"
@@ -156,9 +108,8 @@ def compare(pair: Pair, question: Question) -> Compared:
 
     Raises AstrodomeError when the image, its header or the map cannot be used.
     """
-    path = pair.image.path
-    size = images.size_of(path)
-    view = images.header(path, size, pair.image.t_obs, question.meta)
+    size = images.size_of(pair.image.path)
+    view = images.header(pair.image.path, size, pair.image.t_obs, question.meta)
     chosen = [
         record
         for record in pair.records
@@ -167,7 +118,6 @@ def compare(pair: Pair, question: Question) -> Compared:
     ]
     every = regions.events(chosen, question.outlines)
     placed = regions.place(every, view, question.rotate)
-    shown = [each for each in placed if each.seen and each.has_area]
     scores = maps.read(pair.map)
     height, width = scores.scores.shape
     predicted = [
@@ -175,31 +125,14 @@ def compare(pair: Pair, question: Question) -> Compared:
         for box in maps.bright(scores, question.detection)
     ]
     claimed = overlaps.union(predicted)
-    shapes = [each.shape for each in shown]
-    truth = overlaps.union(shapes)
-    both = overlaps.overlap(truth, claimed)
-    shares = overlaps.covered(shapes, claimed)
-    confirmed = sum(share > 0 for share in overlaps.covered(predicted, truth))
+    shown = [each for each in placed if each.seen and each.has_area]
+    shares = overlaps.covered([each.shape for each in shown], claimed)
     hidden = sum(not each.seen for each in placed)
-    row = {
-        "image": pair.name,
-        "iou": both.iou,
-        "n_hek_events": len(shown),
-        "n_predicted_events": len(predicted),
-        "precision": both.precision,
-        "recall": both.recall,
+    row = _of_image(pair, shown, predicted, claimed) | {
         "n_hek_found": sum(share > 0 for share in shares),
-        "n_predicted_confirmed": confirmed,
         "n_hek_without_area": len(every) - len(shown) - hidden,
         "n_hek_behind_limb": hidden,
-        "hek_area_px2": both.events,
-        "predicted_area_px2": both.predicted,
-        "shared_area_px2": both.shared,
-        "t_obs": pair.image.t_obs.replace(tzinfo=UTC),
-        "wavelength": pair.image.wavelength,
         "width_px": size[0],
-        "map": str(pair.map.path),
-        "map_offset_s": (pair.map.t_obs - pair.image.t_obs).total_seconds(),
     }
     events = [
         {
@@ -213,8 +146,34 @@ def compare(pair: Pair, question: Question) -> Compared:
         }
         for each, share in zip(shown, shares, strict=True)
     ]
-    types = [_of_type(code, pair.name, shown, events, claimed) for code in question.event_types]
-    return Compared(pair, size, placed, predicted, row, events, [row for row in types if row])
+    codes = sorted({each.event.event_type for each in shown})
+    types = [_of_type(code, pair.name, shown, events, claimed) for code in codes]
+    return Compared(pair, size, placed, predicted, row, events, types)
+
+
+def _of_image(
+    pair: Pair,
+    shown: Sequence[regions.Placed],
+    predicted: Sequence[BaseGeometry],
+    claimed: BaseGeometry,
+) -> dict[str, Any]:
+    """An image's row: all that is shown against all that is predicted."""
+    truth = overlaps.union([each.shape for each in shown])
+    both = overlaps.overlap(truth, claimed)
+    return {
+        "image": pair.name,
+        **{name: getattr(both, name) for name in tables.MEASURES},
+        "n_hek_events": len(shown),
+        "n_predicted_events": len(predicted),
+        "n_predicted_confirmed": sum(each > 0 for each in overlaps.covered(predicted, truth)),
+        "hek_area_px2": both.events,
+        "predicted_area_px2": both.predicted,
+        "shared_area_px2": both.shared,
+        "t_obs": pair.image.t_obs.replace(tzinfo=UTC),
+        "wavelength": pair.image.wavelength,
+        "map": str(pair.map.path),
+        "map_offset_s": (pair.map.t_obs - pair.image.t_obs).total_seconds(),
+    }
 
 
 def _of_type(
@@ -224,13 +183,11 @@ def _of_type(
     rows: Sequence[Mapping[str, Any]],
     claimed: BaseGeometry,
 ) -> dict[str, Any]:
-    """One type of event alone against all that is predicted; nothing when the image has none."""
+    """One type of event alone against all that is predicted."""
     own = [each.shape for each in shown if each.event.event_type == code]
-    if not own:
-        return {}
     both = overlaps.overlap(overlaps.union(own), claimed)
     found = sum(row["found"] for row in rows if row["event_type"] == code)
-    measures = {name: getattr(both, name) for name in MEASURES}
+    measures = {measure: getattr(both, measure) for measure in tables.MEASURES}
     return {"image": name, "event_type": code, **measures, "events": len(own), "found": found}
 
 
@@ -282,8 +239,11 @@ def analyze(
     outcome.done = len(compared)
     used = {pair.map.path for pair in matched}
     unused = [each for each in found if each.wavelength in wanted and each.path not in used]
-    summary = summarize(compared, question.event_types)
-    target = run_folder(out_dir)
+    rows = [each.row for each in compared]
+    events = [row for each in compared for row in each.events]
+    types = [row for each in compared for row in each.types]
+    summary = tables.summarize(rows, types, question.event_types)
+    target = tables.run_folder(out_dir)
     about = {
         "src_dir": str(src_dir.absolute()),
         "sood_dir": str(sood_dir.absolute()),
@@ -291,7 +251,9 @@ def analyze(
         "question": question_as_dict(question),
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    write_tables(target, compared, summary | {"failed": outcome.as_dict()["failed"]}, about)
+    tables.write(
+        target, rows, events, types, summary | {"failed": outcome.as_dict()["failed"]}, about
+    )
     return Analysis(target, compared, summary, outcome, unused)
 
 
@@ -316,97 +278,3 @@ def _with_records(
         t_obs = pair.image.t_obs
         served = records(t_obs - regions.AROUND, t_obs + regions.AROUND, event_types)
         yield replace(pair, records=tuple(map(regions.needed, served)))
-
-
-def summarize(compared: Sequence[Compared], event_types: Sequence[str]) -> dict[str, Any]:
-    """Mean, median and spread of all images, and of each type of event and wavelength alone.
-
-    ``images_with_neither`` counts those without events and regions, whose IoU is 1.
-    """
-    rows = [each.row for each in compared]
-    types = [row for each in compared for row in each.types]
-    by_type = {}
-    for code in event_types:
-        own = [row for row in types if row["event_type"] == code]
-        events = sum(row["events"] for row in own)
-        found = sum(row["found"] for row in own)
-        share = found / events if events else None
-        counts = {"images": len(own), "events": events, "found": found, "found_share": share}
-        by_type[code] = counts | {name: spread(row[name] for row in own) for name in MEASURES}
-    waves = sorted({row["wavelength"] for row in rows})
-    with_events = [row["iou"] for row in rows if row["n_hek_events"]]
-    neither = [row for row in rows if not row["n_hek_events"] and not row["n_predicted_events"]]
-    return {
-        "images": len(rows),
-        "images_with_events": len(with_events),
-        "images_with_neither": len(neither),
-        "hek_events": sum(row["n_hek_events"] for row in rows),
-        "hek_found": sum(row["n_hek_found"] for row in rows),
-        "predicted_events": sum(row["n_predicted_events"] for row in rows),
-        "predicted_confirmed": sum(row["n_predicted_confirmed"] for row in rows),
-        **{name: spread(row[name] for row in rows) for name in MEASURES},
-        "iou_with_events": spread(with_events),
-        "by_event_type": by_type,
-        "by_wavelength": {
-            str(wave): {
-                name: spread(row[name] for row in rows if row["wavelength"] == wave)
-                for name in MEASURES
-            }
-            for wave in waves
-        },
-    }
-
-
-def spread(values: Iterable[float | None]) -> dict[str, Any]:
-    """Count, mean, median, standard deviation, least and largest of what is there."""
-    known = [value for value in values if value is not None]
-    if not known:
-        return {"n": 0, **dict.fromkeys(("mean", "median", "std", "min", "max"))}
-    return {
-        "n": len(known),
-        "mean": fmean(known),
-        "median": median(known),
-        "std": pstdev(known),
-        "min": min(known),
-        "max": max(known),
-    }
-
-
-def run_folder(out_dir: Path) -> Path:
-    """A new folder in ``out_dir`` that is named by the time (UTC)."""
-    stem = datetime.now(UTC).strftime("%Y-%m-%dT%H%M%S")
-    for number in range(1000):
-        folder = out_dir / (f"{stem}-{number}" if number else stem)
-        try:
-            folder.mkdir(parents=True)
-        except FileExistsError:
-            continue
-        return folder
-    raise AstrodomeError(f"{out_dir} is full of folders of this second.")
-
-
-def write_tables(
-    folder: Path,
-    compared: Sequence[Compared],
-    summary: Mapping[str, Any],
-    about: Mapping[str, Any],
-) -> None:
-    """Write the tables of a run, each whole."""
-    import json
-
-    rows = [each.row for each in compared]
-    text = io.StringIO()
-    table = csv.DictWriter(text, TABLE.names, lineterminator="\n")
-    table.writeheader()
-    for row in rows:
-        table.writerow(row | {"t_obs": f"{row['t_obs']:%Y-%m-%dT%H:%M:%S}"})
-    files.write_text(folder / "iou.csv", text.getvalue())
-    for name, schema, found in (
-        ("iou", TABLE, rows),
-        ("events", EVENTS, [row for each in compared for row in each.events]),
-        ("types", TYPES, [row for each in compared for row in each.types]),
-    ):
-        built = pa.Table.from_pylist(found, schema=schema)
-        files.write_parquet(folder / f"{name}.parquet", built, about)
-    document = {**about, **summary}
-    files.write_text(folder / "summary.json", json.dumps(document, indent=1, default=str) + "\n")

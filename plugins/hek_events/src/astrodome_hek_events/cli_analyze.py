@@ -114,10 +114,10 @@ def plot(
     Events are turned with the Sun to the time of the image and lie by the image's own header, and
     what has gone behind the limb is left out. Times are UTC, coordinates helioprojective arcsec.
     """
-    from . import figures, regions
+    from . import figures, kinds, regions
     from . import images as pictures
 
-    codes = regions.known_types(event_type or ())
+    codes = kinds.codes(event_type or ())
     search = catalogue(db_connection_string, source)
     targets = _targets(images, out, form, figures.FORMATS)
 
@@ -224,7 +224,7 @@ def analyze(
         Path, typer.Option(help="The results get a folder here that is named by the time.")
     ] = Path("output/analytics"),
     event_type: Annotated[
-        list[str] | None, typer.Option(help="HEK's code; repeatable [AR and FL].")
+        list[str] | None, typer.Option(help="HEK's code, or all; repeatable [AR and FL].")
     ] = None,
     wavelength: Annotated[
         list[int] | None,
@@ -289,9 +289,9 @@ def analyze(
     is found when a predicted region overlaps it. Without events and regions IoU is 1;
     precision without regions and recall without events are left empty.
     """
-    from . import analysis, maps, page, regions
+    from . import analysis, kinds, maps, page
 
-    codes = regions.known_types([*(event_type or ()), *(more_types or ())]) or ["AR", "FL"]
+    codes = kinds.codes([*(event_type or ()), *(more_types or ())] or ["AR", "FL"])
     if min_size > max_size:
         raise AstrodomeError(
             f"--min-size {min_size:g} is larger than --max-size {max_size:g}.", exit_code=2

@@ -13,8 +13,8 @@ import jinja2
 from astrodome import AstrodomeError, compute, console, files
 from markupsafe import Markup
 
-from . import figures, images, regions
-from .analysis import MEASURES, Analysis, Compared, Question, question_as_dict
+from . import figures, images, kinds, regions, tables
+from .analysis import Analysis, Compared, Question, question_as_dict
 
 NAME = "report.html"
 SIDE = 560
@@ -37,9 +37,9 @@ def write(done: Analysis, question: Question, count: int = 6) -> Path:
     )
     page = environment.get_template("analysis.html").render(
         summary=done.summary,
-        measures=MEASURES,
+        measures=tables.MEASURES,
         types={
-            code: (regions.TYPES.get(code, code), found)
+            code: (kinds.KINDS.get(code, code), found)
             for code, found in done.summary["by_event_type"].items()
         },
         histogram=Markup(figures.histogram([row["iou"] for row in rows], "IoU")) if rows else "",
@@ -53,7 +53,7 @@ def write(done: Analysis, question: Question, count: int = 6) -> Path:
         failed=done.outcome.failed,
         asked=question_as_dict(question),
         predicted=figures.PREDICTED,
-        colours={code: figures.colour(code) for code in question.event_types},
+        colours={code: figures.colour(code) for code in done.summary["by_event_type"]},
         written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     )
     files.write_text(done.folder / NAME, page)
@@ -88,7 +88,7 @@ def card(each: Compared, question: Question) -> dict[str, Any]:
 
 def title(event: regions.Event) -> str:
     """What a pointer over the event shows."""
-    kind = regions.TYPES.get(event.event_type, event.event_type)
+    kind = kinds.KINDS.get(event.event_type, event.event_type)
     return f"{kind} {event.label}, {event.start:%Y-%m-%d %H:%M} to {event.end:%Y-%m-%d %H:%M}"
 
 

@@ -10,44 +10,13 @@ from typing import Any
 
 import numpy as np
 import shapely
-from astrodome import AstrodomeError, times
+from astrodome import times
 from shapely.geometry.base import BaseGeometry
 
 from . import geometry
 
 AROUND = timedelta(seconds=30)
 """How far from the time of an image an event may end or begin."""
-TYPES = {
-    "AR": "active region",
-    "BU": "UV burst",
-    "CC": "coronal cavity",
-    "CD": "coronal dimming",
-    "CE": "coronal mass ejection",
-    "CH": "coronal hole",
-    "CJ": "coronal jet",
-    "CR": "coronal rain",
-    "CW": "coronal wave",
-    "EE": "explosive event",
-    "EF": "emerging flux",
-    "ER": "eruption",
-    "FA": "filament activation",
-    "FE": "filament eruption",
-    "FI": "filament",
-    "FL": "flare",
-    "HY": "hypothesis",
-    "LP": "loop",
-    "NR": "nothing reported",
-    "OS": "oscillation",
-    "OT": "other",
-    "PB": "prominence bubble",
-    "PG": "plage",
-    "PT": "peacock tail",
-    "SG": "sigmoid",
-    "SP": "spray surge",
-    "SS": "sunspot",
-    "TO": "topological object",
-}
-"""HEK's codes of event types (https://www.lmsal.com/hek/VOEvent_Spec.html)."""
 NOT_ON_THE_SURFACE = frozenset({"CE"})
 """What leaves the Sun does not turn with it, and only from the Earth lies where HEK says."""
 ANY = "any"
@@ -90,23 +59,6 @@ class Placed:
     def has_area(self) -> bool:
         """Whether the shape is more than a point."""
         return self.shape.area > 0
-
-
-def known_types(names: Iterable[str]) -> list[str]:
-    """HEK's codes in capitals; several may stand in one text, divided by commas or blanks.
-
-    Raises AstrodomeError for a code that HEK does not have.
-    """
-    codes = [code.upper() for name in names for code in re.split(r"[,\s]+", name) if code]
-    for code in codes:
-        if code not in TYPES:
-            known = ", ".join(f"{key} ({TYPES[key]})" for key in ("AR", "CH", "FI", "FL", "SG"))
-            raise AstrodomeError(
-                f"'{code}' is no event type of HEK.",
-                f"Among its codes are {known}; all: {' '.join(TYPES)}.",
-                exit_code=2,
-            )
-    return list(dict.fromkeys(codes))
 
 
 def needed(record: Mapping[str, Any]) -> dict[str, Any]:
