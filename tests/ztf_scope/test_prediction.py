@@ -17,6 +17,7 @@ import pytest
 import xgboost
 from astrodome.testing import Result, run
 from astrodome_ztf_scope.config import load
+from ztf_scope import checkpoints
 
 Scope = Callable[..., Result]
 COMMAND = (sys.executable, "-c", "from astrodome.app import main; main('scope')")
@@ -317,6 +318,42 @@ def test_models_of_scope_score_with_what_the_configuration_says_of_their_class(
     assert {(row["tag"], row["algorithm"]): row["sources"] for row in rows} == dict.fromkeys(
         (("e", "dnn"), ("e", "xgb"), ("agn", "xgb")), 1000
     )
+
+
+def test_a_checkpoint_of_2022_scores_as_the_same_network_of_0_9_5(
+    scope: Scope, of_scope: Path, sources: Path
+) -> None:
+    keras = pytest.importorskip("keras")
+    pytest.importorskip("tensorflow")
+    network = of_scope / "e" / "e.20230706_101010.h5"
+    prefix = Path("models/e/20210324_220331/e.20210324_220331")
+    checkpoints.write(keras.saving.load_model(network, compile=False), prefix)
+    scope("predict", sources, "--models", network, "--out=since.parquet").succeeded()
+    for place in (prefix, f"{prefix}.index", prefix.parent):
+        out = f"--out={len(str(place))}.parquet"
+        about = scope("predict", sources, "--models", place, out, "--json").succeeded().json
+        pd.testing.assert_frame_equal(
+            pd.read_parquet(about["out"]), pd.read_parquet("since.parquet")
+        )
+    Path(f"{prefix}.data-00000-of-00001").unlink()
+    broken = scope("predict", sources, "--models", prefix)
+    assert broken.code == 1 and f"{prefix}.index cannot be read" in broken.err
+    assert "Traceback" not in broken.err
+
+
+def test_a_configuration_that_changes_nothing_is_named(
+    scope: Scope, models: Path, sources: Path
+) -> None:
+    """Runs are scored with their own; a file that is there is read all the same."""
+    Path("mine.yaml").write_text("training: {classes: {e: {label: eclipsing, features: bare}}}\n")
+    command = ("predict", sources, "--models", models, "--tag=e", "--algorithm=xgb")
+    wrong = scope(*command, "--config=mine.yaml")
+    assert wrong.code == 1 and "no feature set 'bare'" in wrong.err
+    Path("mine.yaml").write_text("fritz: {sleep_time: 1}\n")
+    for args in (command, ("evaluate", *command[1:])):
+        told = scope(*args, "--config=mine.yaml").succeeded().err
+        assert "mine.yaml changes no score" in told
+        assert "changes no score" not in scope(*args).succeeded().err
 
 
 def test_scores_by_another_configuration_are_not_taken_for_the_same(

@@ -18,6 +18,7 @@ import pandas as pd
 import pytest
 import yaml
 from astrodome.testing import Result, run
+from ztf_scope import checkpoints
 
 Scope = Callable[..., Result]
 COMMAND = (sys.executable, "-c", "from astrodome.app import main; main('scope')", "train")
@@ -311,7 +312,9 @@ def test_the_commands_of_the_manual_run_as_written(
     data = Path("data/training/dataset.d15.csv")
     data.parent.mkdir(parents=True)
     shutil.copy(dataset(".csv", 600), data)
-    _checkpoint_of_2022(Path("models/vnv/20210324_220331/vnv.20210324_220331"))
+    from astrodome_ztf_scope.models import network
+
+    checkpoints.write(network.network(35), Path("models/vnv/20210324_220331/vnv.20210324_220331"))
     first = (
         "--tag=vnv --path_dataset=data/training/dataset.d15.csv --batch_size=64 --epochs=100 "
         "--verbose=1 --pre_trained_model=models/vnv/20210324_220331/vnv.20210324_220331"
@@ -331,22 +334,3 @@ def test_the_commands_of_the_manual_run_as_written(
         assert done.returncode == 0, done.stderr
     for tag, state in (("vnv", 42), ("vnv", 1), ("vnv", 2), ("e", 1), ("e", 2)):
         assert Path("models/experiment/dnn", tag, str(state), "model.keras").stat().st_size
-
-
-def _checkpoint_of_2022(prefix: Path) -> None:
-    """Weights as TensorFlow's checkpoint of SCoPe's model has them: by the order of the layers."""
-    import tensorflow as tf
-    from astrodome_ztf_scope.models import network
-
-    prefix.parent.mkdir(parents=True)
-    layers = [layer for layer in network.network(35).layers if layer.weights]
-    holder = tf.Module()
-    for number, layer in enumerate(layers):
-        inner = tf.Module()
-        dense = type(layer).__name__ == "Dense"
-        names = ("kernel", "bias") if dense else ("depthwise_kernel", "pointwise_kernel", "bias")
-        for name, value in zip(names, layer.get_weights(), strict=True):
-            setattr(inner, name, tf.Variable(value))
-        setattr(holder, f"layer_with_weights-{number}", inner)
-    parts = {name: value for name, value in vars(holder).items() if name.startswith("layer_")}
-    tf.train.Checkpoint(**parts).write(str(prefix))

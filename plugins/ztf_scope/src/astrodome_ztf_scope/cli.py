@@ -232,14 +232,20 @@ def _chosen(
     random_state: int | None,
     config: Path | None,
 ) -> list[Trained]:
-    """The models to score with; the configuration is read where one comes without its own."""
+    """The models to score with; the configuration is for those that come without their own."""
     from . import runs
 
     chosen = runs.choose(places, tags, algorithm, random_state)
-    if not any(model.path.is_file() for model in chosen):
+    alone = any(model.path.is_file() for model in chosen)
+    if not alone and config is None:
         return chosen
     from .config import load
     from .saved import configured
 
     scope = load(config)
+    if not alone:
+        console.warn(
+            f"{config} changes no score: these models are scored with what they were trained with.",
+            "It is for SCoPe's own files, which hold weights alone.",
+        )
     return [configured(model, scope) for model in chosen]

@@ -2,8 +2,9 @@
 
 ``models/<group>/<algorithm>/<tag>/<random_state>/``; the place follows from what is trained, so
 that the same command finds what it left. A run that another one replaced is kept with its time:
-``<tag>/replaced/<random_state>.<YYYYMMDD_HHMMSS>``. Beside them there are files of SCoPe 0.9.5,
-named ``<tag>.<YYYYMMDD_HHMMSS>``: the network as ``.h5``, trees as ``.json`` with ``.params``.
+``<tag>/replaced/<random_state>.<YYYYMMDD_HHMMSS>``. Beside them there are files of SCoPe, named
+``<tag>.<YYYYMMDD_HHMMSS>``: of 0.9.5 the network as ``.h5``, trees as ``.json`` with ``.params``;
+of 2022 the network as a checkpoint of TensorFlow, of which the ``.index`` stands for all.
 """
 
 from __future__ import annotations
@@ -22,8 +23,10 @@ GROUP = "experiment"
 TASK = "scope"
 FINISHED = "finished"
 REPLACED = "replaced"
-OF_SCOPE = re.compile(r"(?P<tag>.+)\.(\d{4})(\d\d)(\d\d)_(\d\d)(\d\d)(\d\d)(?P<ending>\.h5|\.json)")
-ALGORITHMS = {".h5": "dnn", ".json": "xgb"}
+OF_SCOPE = re.compile(
+    r"(?P<tag>.+)\.(\d{4})(\d\d)(\d\d)_(\d\d)(\d\d)(\d\d)(?P<ending>\.(h5|json|index))"
+)
+ALGORITHMS = {".h5": "dnn", ".json": "xgb", ".index": "dnn"}
 """Names of SCoPe's files, and what is in them."""
 
 
@@ -87,7 +90,7 @@ def of_scope(place: Path) -> Iterator[Trained]:
         elif file == place:
             raise AstrodomeError(
                 f"The name of {file} does not say its class, as SCoPe's do.",
-                "Name it <tag>.<YYYYMMDD_HHMMSS>.h5 or .json, or give a run's folder.",
+                "Name it <tag>.<YYYYMMDD_HHMMSS>.h5, .json or .index, or give a run's folder.",
                 exit_code=2,
             )
 
@@ -114,12 +117,14 @@ def choose(
 ) -> list[Trained]:
     """The run to score with for each class and algorithm, by tag: the one finished last.
 
-    ``places`` are folders to look in, and files of SCoPe's.
+    ``places`` are folders to look in, and files of SCoPe's; a checkpoint may go without ending.
     Raises AstrodomeError when there is none, or none of one of the ``tags``.
     """
     found: dict[tuple[str, str], Trained] = {}
     wanted = list(dict.fromkeys(tags))
     for place in places:
+        if not place.exists() and (index := Path(f"{place}.index")).is_file():
+            place = index  # a checkpoint is named without an ending
         if not place.exists():
             kind = "file" if place.suffix in ALGORITHMS else "folder"
             raise AstrodomeError(f"There is no {kind} {place}.", "Train first: scope train.")

@@ -81,7 +81,8 @@ def _chain(inputs: int, units: Sequence[int]) -> list[tuple[int, ...]]:
 
 
 def read(path: Path) -> Weights:
-    """Weights in a ``.keras`` or ``.h5`` file of Keras, or a checkpoint of TensorFlow (its prefix).
+    """Weights in a ``.keras`` or ``.h5`` file of Keras, or a checkpoint of TensorFlow (its prefix
+    or ``.index``).
 
     Raises AstrodomeError when there is none, or it holds no such network.
     """
@@ -90,6 +91,8 @@ def read(path: Path) -> Weights:
             layers = _keras(path)
         elif path.suffix in {".h5", ".hdf5"} and path.is_file():
             layers = _h5(path)
+        elif path.suffix == ".index" and path.is_file():
+            layers = _checkpoint(path.with_suffix(""))
         elif Path(f"{path}.index").is_file():
             layers = _checkpoint(path)
         elif path.exists():
@@ -136,12 +139,12 @@ def _checkpoint(prefix: Path) -> list[list[Array]]:
         ) from None
     try:
         stored = tf.train.load_checkpoint(str(prefix))
+        layers: dict[int, dict[str, Array]] = {}
+        for key in stored.get_variable_to_shape_map():
+            if match := CHECKPOINT.fullmatch(key):
+                layers.setdefault(int(match[1]), {})[match[2]] = stored.get_tensor(key)
     except tf.errors.OpError as error:
         raise ValueError(error.message) from error
-    layers: dict[int, dict[str, Array]] = {}
-    for key in stored.get_variable_to_shape_map():
-        if match := CHECKPOINT.fullmatch(key):
-            layers.setdefault(int(match[1]), {})[match[2]] = stored.get_tensor(key)
     return [
         [layers[number][name] for name in ORDER if name in layers[number]]
         for number in sorted(layers)
