@@ -90,6 +90,12 @@ class Database:
         with self._transaction(self._writer) as connection:
             yield connection
 
+    @contextmanager
+    def plain(self) -> Iterator[sa.Connection]:
+        """A connection to read on, whatever tables there are."""
+        with self._transaction(self._reader) as connection:
+            yield connection
+
     def _upgrade(self, found: str) -> None:
         if found != schema.HEAD:
             with self._transaction(self._writer) as connection:

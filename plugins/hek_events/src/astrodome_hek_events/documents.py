@@ -33,23 +33,29 @@ class Document:
 def read(path: Path) -> list[Raw]:
     """The records of a JSON file: HEK's answer ``{"result": [...]}``, or a list of records.
 
-    Raises AstrodomeError when the file is missing, cut or something else.
+    Raises Unreadable when the file is missing, cut or something else.
     """
     try:
         content = path.read_bytes()
     except FileNotFoundError as error:
-        raise AstrodomeError(f"There is no file {path}.") from error
+        raise Unreadable(f"There is no file {path}.") from error
+    except OSError as error:
+        raise Unreadable(f"{path} cannot be read: {error.strerror}.") from error
     try:
         text = content.decode("utf-8-sig")
         return parse(text).records
     except NoEvents as error:
-        raise AstrodomeError(
+        raise Unreadable(
             f"{path} holds no events: an answer of HEK has them in a list called 'result'."
         ) from error
     except (ValueError, RecursionError) as error:
-        raise AstrodomeError(
+        raise Unreadable(
             f"{path} is not JSON: {error}.", "It may be cut, or a web page: fetch it again."
         ) from error
+
+
+class Unreadable(AstrodomeError):
+    """A file is missing, cut or something else; the next one may be read."""
 
 
 class NoEvents(ValueError):
@@ -69,8 +75,8 @@ def parse(text: str) -> Document:
         found = list(reader.elements())
     elif reader.peek() == "{":
         for key in reader.members():
-            if key == "result" and reader.peek() == "[":
-                found = list(reader.elements())
+            if key == "result":
+                found = list(reader.elements()) if reader.peek() == "[" else reader.nothing()
             elif key == "overmax":
                 more = reader.value() in (True, 1, "true", "True", "1")
             else:
@@ -114,6 +120,10 @@ class _Reader:
         except StopIteration as error:
             raise json.JSONDecodeError("Expecting value", self.text, error.value) from None
         return found
+
+    def nothing(self) -> None:
+        """Read over a value."""
+        self.value()
 
     def elements(self) -> Iterator[Raw]:
         """The elements of the list that begins here."""

@@ -22,7 +22,7 @@ LONGEST = timedelta(days=366)
 
 
 def duration_class(start: datetime, end: datetime) -> int:
-    """The class of an event that takes from ``start`` to ``end``; the first where they are mixed up."""
+    """The class of an event that takes from ``start`` to ``end``; the first if they are swapped."""
     seconds = -((start - end) // SECOND)
     return min(max(FIRST, (seconds - 1).bit_length()), LAST) if seconds > 0 else FIRST
 

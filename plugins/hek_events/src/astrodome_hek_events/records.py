@@ -32,6 +32,8 @@ TEXTS = (
 )
 LONGEST = 500
 """Characters in an id, a type or a time; databases cannot index texts of any length."""
+LARGEST = 100_000
+"""Characters in another text of a column: more is no outline, and no reader of CSV takes it."""
 TIMES = ("event_starttime", "event_endtime")
 NUMBERS = ("hpc_x", "hpc_y", "event_probability")
 CORNERS = ("hpc_x_min", "hpc_y_min", "hpc_x_max", "hpc_y_max")
@@ -42,8 +44,8 @@ POLYGON = re.compile(r"\s*(MULTI)?POLYGON\s*\(", re.IGNORECASE)
 def name(record: Any, number: int) -> str:
     """What a record is called in a message: its id or, without one, its place."""
     identity = record.get("kb_archivid") if isinstance(record, Mapping) else None
-    shown = str(identity).encode("ascii", "backslashreplace").decode()
-    return f"{shown:.100}" if identity else f"record {number}"
+    shown = str(identity or "").strip().encode("unicode_escape").decode()
+    return f"{shown:.100}" if shown else f"record {number}"
 
 
 def row(record: Any) -> dict[str, Any]:
@@ -63,7 +65,8 @@ def row(record: Any) -> dict[str, Any]:
     }
     found["duration_class"] = duration_class(found["event_starttime"], found["event_endtime"])
     for field in TEXTS:
-        found[field] = _text(record, field)
+        text = _text(record, field)
+        found[field] = text if text is None or len(text) <= LARGEST else None
     for field in NUMBERS:
         found[field] = _number(record.get(field))
     noaa = _number(record.get("ar_noaanum"))
@@ -82,7 +85,8 @@ def add_corners(rows: Sequence[dict[str, Any]]) -> None:
         [text if text and POLYGON.match(text) else None for text in (r["hpc_bbox"] for r in rows)],
         object,
     )
-    bounds = shapely.bounds(shapely.from_wkt(texts, on_invalid="ignore"))
+    with np.errstate(over="ignore", invalid="ignore"):
+        bounds = shapely.bounds(shapely.from_wkt(texts, on_invalid="ignore"))
     for row, box in zip(rows, bounds.tolist(), strict=True):
         complete = all(math.isfinite(value) for value in box)
         row.update(zip(CORNERS, box if complete else [None] * 4, strict=True))
@@ -90,7 +94,7 @@ def add_corners(rows: Sequence[dict[str, Any]]) -> None:
 
 def _needed(record: Mapping[str, Any], field: str) -> str:
     text = _text(record, field)
-    if text is None:
+    if text is None or not text.strip():
         raise ValueError(f"has no {field}")
     if not isinstance(record[field], str) and field not in TIMES:
         raise ValueError(f"has no text in {field} but {text:.40}")

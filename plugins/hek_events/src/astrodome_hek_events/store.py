@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -42,6 +42,13 @@ class Filter:
     frm: str = ""
 
 
+@dataclass
+class Stored(compute.Outcome):
+    """What became of some records; ``ids`` are those of the events stored."""
+
+    ids: list[str] = field(default_factory=list)
+
+
 class EventStore:
     """The events in one database, as :class:`~.database.Database` finds it.
 
@@ -57,14 +64,14 @@ class EventStore:
 
     def put(
         self, found: Iterable[Any], label: str = "", window: windows.Window | None = None
-    ) -> compute.Outcome:
+    ) -> Stored:
         """Store records, all in one transaction; one with a known ``kb_archivid`` replaces it.
 
         A record is a mapping, or a :class:`~.documents.Raw` whose text is kept as it is. A
         malformed one is named in the outcome (after ``label``) and left out; without any such,
         ``window`` is complete in the same transaction.
         """
-        outcome, rows = compute.Outcome(), {}
+        outcome, rows = Stored(), {}
         for number, raw in enumerate(documents.raw(found), start=1):
             try:
                 row = records.row(raw.record)
@@ -74,7 +81,7 @@ class EventStore:
                 name = f"{label} {records.name(raw.record, number)}".strip()
                 outcome.failed.append((name, f"it {error}"))
         records.add_corners(list(rows.values()))
-        outcome.done = len(rows)
+        outcome.done, outcome.ids = len(rows), list(rows)
         complete = window if not outcome.failed else None
         if rows or complete:
             with self.database.writing() as connection:
@@ -109,6 +116,10 @@ class EventStore:
         Raises AstrodomeError when the store is empty.
         """
         wanted = Filter(start, end, event_types, observatory, instrument, channel, frm)
+        return self.select(wanted, limit)
+
+    def select(self, wanted: Filter, limit: int | None = None) -> list[dict[str, Any]]:
+        """The typed columns of the events that a filter describes, in order of start."""
         return [dict(row) for row in self._rows(sa.select(*COLUMNS).limit(limit), wanted)]
 
     def events_at(
@@ -201,7 +212,7 @@ class EventStore:
         )
 
     def _has_older(self) -> bool:
-        with self.database.engine.connect() as connection:
+        with self.database.plain() as connection:
             return sa.inspect(connection).has_table(OLDER_TABLE)
 
 
@@ -209,11 +220,12 @@ def _within(
     query: sa.Select[Any], wanted: Filter, dialect: str
 ) -> tuple[sa.Select[Any], dict[str, str]]:
     """The query with the conditions of a filter, and parameters for it."""
-    c, given = events.c, {}
+    c, given, kind = events.c, {}, events.c.event_type
     start = None if wanted.start is None else times.naive(wanted.start)
     end = None if wanted.end is None else times.naive(wanted.end)
     if start is not None and end is not None and end - start <= durations.LONGEST:
         spans, given = durations.ranges(dialect), durations.earliest(start)
+        kind = sa.func.upper(kind)  # so that no database takes the index over types instead
         query = query.select_from(spans).join(
             events,
             sa.and_(
@@ -227,7 +239,7 @@ def _within(
     if start is not None:
         query = query.where(c.event_endtime >= start)
     if wanted.event_types:
-        query = query.where(c.event_type.in_([name.upper() for name in wanted.event_types]))
+        query = query.where(kind.in_([name.upper() for name in wanted.event_types]))
     names = (
         (c.obs_observatory, wanted.observatory),
         (c.obs_instrument, wanted.instrument),

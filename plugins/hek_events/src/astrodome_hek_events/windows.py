@@ -48,6 +48,12 @@ class Window:
         again = replace(self, tries=self.tries + 1)
         return replace(again, end=middle), replace(again, start=middle)
 
+    def without(self, done: Iterable[Window]) -> list[Window]:
+        """What is left of this window when those of the same query are taken out."""
+        spans = [(window.start, window.end) for window in done if window.query == self.query]
+        gaps = _gaps((self.start, self.end), spans)
+        return [replace(self, start=start, end=end, tries=0) for start, end in gaps]
+
 
 def mark(connection: sa.Connection, window: Window) -> None:
     """Note in the transaction of its events that a window is complete."""
@@ -84,11 +90,12 @@ def missing(
             c.window_start < wanted.end,
         )
     )
-    good = [(start, end) for start, end, fetched in known if fetched >= min(end + settle, since)]
-    return [
-        replace(wanted, start=start, end=end, tries=0)
-        for start, end in _gaps((wanted.start, wanted.end), good)
+    good = [
+        Window(query, start, end)
+        for start, end, fetched in known
+        if fetched >= min(end + settle, since)
     ]
+    return wanted.without(good)
 
 
 def _gaps(whole: Span, known: Iterable[Span]) -> Iterator[Span]:
