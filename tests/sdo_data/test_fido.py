@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from astrodome import AstrodomeError
 from astrodome.sources import Fetched, Images
-from astrodome_sdo_data import ingest
+from astrodome.testing import Result
+from astrodome_sdo_data import ingest, meta
 from PIL import Image
 from services.twin import Twin
 from services.vso import Archive
@@ -215,3 +216,14 @@ def test_a_table_that_is_none_or_does_not_come_is_one_sentence(
     monkeypatch.setenv("ASTRODOME_FIDO_DEGRADATION", str(tmp_path / "absent.txt"))
     with pytest.raises(AstrodomeError, match=r"absent.txt is no table of AIA's degradation"):
         bring(tmp_path / "out", 0, calibrate=True)
+
+
+def test_the_download_command_says_which_source_can_calibrate(
+    data: Callable[..., Result], twin: Twin, tmp_path: Path
+) -> None:
+    span = ("--start=2012-01-01T00:00", "--end=2012-01-01T00:20", "--freq=10min", "--size=256")
+    path = tmp_path / "images"
+    data("download", "--source=fido", f"--path={path}", *span, "--metadata").succeeded()
+    assert len(list(path.glob("*.jpeg"))) == len(meta.read(path)) == 3
+    refused = data("download", "--source=gsu", f"--path={path}", *span, "--calibrate")
+    assert refused.code == 2 and "The source gsu has no option --calibrate." in refused.err

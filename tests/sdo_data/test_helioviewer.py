@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from astrodome import AstrodomeError
 from astrodome.sources import Fetched, Images, about
+from astrodome.testing import Result
 from astrodome_sdo_data import ingest, meta, naming
 from astrodome_sdo_data.sources.helioviewer import Helioviewer
 from PIL import Image
@@ -157,3 +158,26 @@ def test_bytes_that_are_no_whole_image_with_a_header_are_never_published(
         (found, *_) = bring(tmp_path / "out", freq="1h", size="256")
         assert found.status == "failed", why
         assert not list((tmp_path / "out").iterdir())
+
+
+def test_the_download_command_fills_a_folder_once(
+    data: Callable[..., Result], twin: Twin, tmp_path: Path
+) -> None:
+    command = ("download", "--source=helioviewer", f"--path={tmp_path}", "--size=256")
+    span = ("--start=2013-06-24T17:00", "--end=2013-06-24T17:50", "--freq=10min")
+    command += ("--wavelength=193",)
+    first = data(*command, *span, "--json")
+    assert first.code == 1  # the one that there is not
+    assert len(list(tmp_path.glob("*.jpeg"))) == 5
+    asked = len(twin.requests)
+    again = data(*command, *span, "--metadata", "--json")
+    assert again.json["downloaded"] == 0 and len(list(tmp_path.glob("*.jpeg"))) == 5
+    assert len(meta.read(tmp_path)) == 5
+    assert len(twin.requests) == asked + 1  # the list of data sources
+
+
+def test_a_header_alone_may_be_asked_for(twin: Twin, tmp_path: Path) -> None:
+    source = Helioviewer()
+    rows = source.search(START, START, "1h", (193,)).assign(image=False, header=True)
+    (found,) = source.fetch(rows, tmp_path)
+    assert found.header and found.path is None and not list(tmp_path.iterdir())

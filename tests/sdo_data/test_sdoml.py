@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -13,13 +13,14 @@ import numpy as np
 import pytest
 from astrodome import AstrodomeError
 from astrodome.sources import Fetched, Images
+from astrodome.testing import Result
 from astropy.io import fits
 from PIL import Image
 from services.gcs import Bucket
 
 zarr = pytest.importorskip("zarr")
 
-from astrodome_sdo_data import scaling
+from astrodome_sdo_data import manifest, meta, scaling
 from astrodome_sdo_data.sources.sdoml import Sdoml
 
 START = datetime(2011, 12, 31, 22)
@@ -252,3 +253,16 @@ def test_years_and_wavelengths_that_the_store_lacks_are_named() -> None:
         Sdoml().search(START, START, "6min", (94,))
     with pytest.raises(AstrodomeError, match="no frames at 171 angstrom in 2015 to 2016"):
         Sdoml().search(datetime(2015, 1, 1), datetime(2016, 1, 2), "1D", (171,))
+
+
+def test_the_download_command_names_what_the_store_lacks(
+    data: Callable[..., Result], tmp_path: Path
+) -> None:
+    command = ("download", "--source=sdoml", f"--path={tmp_path}", "--freq=6min", "--metadata")
+    span = ("--start=2011-12-31T22:00", "--end=2011-12-31T23:54", "--wavelength=171")
+    result = data(*command, *span, "--wavelength=304")
+    assert result.code == 1
+    assert len(list(tmp_path.glob("*.jpeg"))) == len(meta.read(tmp_path)) == 36
+    assert result.err.count("The store has no frame near this time.") == 4 or result.out
+    table = manifest.read(tmp_path)["status"].value_counts()
+    assert dict(table) == {"done": 36, "missing": 4}

@@ -254,6 +254,8 @@ class Fido:
             if seen.wavelength != row["wavelength"]:
                 raise AstrodomeError(f"The file is of {seen.wavelength} angstrom.")
             image, found.header = seen.render(SIDES[row["size"]])
+        if not row.get("image", True):  # it is there, only its header was not
+            return
         name = naming.file_name(row["t_obs"], row["wavelength"])
         how = ", calibrated" if row.get("calibrate") else ""
         comment = f"VSO: {row['size']}, of {seen.t_obs:%Y-%m-%dT%H:%M:%S.%f}{how}"

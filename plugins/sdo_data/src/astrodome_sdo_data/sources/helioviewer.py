@@ -135,6 +135,8 @@ class Helioviewer:
             found.status = "skipped"
             found.reason = f"Its quality has the bits {bits & ~int(quality):#x}."
             return
+        if not row.get("image", True):  # it is there, only its header was not
+            return
         name = naming.file_name(row["t_obs"], row["wavelength"])
         comment = f"Helioviewer: {row['size']}, of {seen.t_obs:%Y-%m-%dT%H:%M:%S.%f}"
         files.write_small(target / name, pictures.encoded(image, name, comment))

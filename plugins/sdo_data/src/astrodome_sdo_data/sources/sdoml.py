@@ -235,6 +235,8 @@ class Sdoml:
             found.status = "skipped"
             found.reason = f"Its quality has the bits {bits & ~int(quality):#x}."
             return
+        if not row.get("image", True):  # it is there, only its header was not
+            return
         length = recording.array.chunks[0]
         pixels = self._block(recording, frame // length)[frame % length]
         image = Image.fromarray(
