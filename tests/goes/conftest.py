@@ -2,16 +2,92 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from astrodome.testing import Result, run
 from astropy.io import fits
+from services.goes import Archives
 from sunpy.data.test import get_test_filepath
 
 DAY = "go1520110607.fits"
 """2011-06-07, GOES 15, every two seconds, with an M2.5 flare."""
+
+
+MOTHER = """
+import json, os, sys
+import astrodome_goes.client, astrodome_goes.csvtree, astrodome_goes.download, astrodome_goes.ingest
+from astrodome.app import main
+for line in sys.stdin:
+    order = json.loads(line)
+    if isinstance(order, int):
+        print(os.waitstatus_to_exitcode(os.waitpid(order, 0)[1]), flush=True)
+        continue
+    if not (child := os.fork()):
+        os.setsid()
+        sys.stdin.close()
+        args, environment, folder, said = order
+        os.environ.update(environment)
+        os.chdir(folder)
+        for number in (1, 2):
+            name = f"{said}/{os.getpid()}.{number}"
+            os.dup2(os.open(name, os.O_WRONLY | os.O_CREAT), number)
+        main("sdo", args)
+        os._exit(0)
+    print(child, flush=True)
+"""
+"""Has imported everything and forks for each command; says its number, and later how it ended."""
+
+
+class Starter:
+    """Starts ``sdo goes`` in processes that have imported everything already.
+
+    They have one thread, as a user's have, while a test with a twin has more.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __enter__(self) -> Starter:
+        self.mother = subprocess.Popen(
+            [sys.executable, "-c", MOTHER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.mother.communicate()
+
+    def start(self, *args: object) -> int:
+        """Start ``sdo goes`` with these arguments; gives the process's number."""
+        ours = {k: v for k, v in os.environ.items() if k.startswith(("ASTRODOME_", "XDG_"))}
+        return self._ask([["goes", *map(str, args)], ours, str(Path.cwd()), str(self.folder)])
+
+    def ended(self, number: int) -> Result:
+        """Wait for its end; the code is negative for a signal."""
+        code = self._ask(number)
+        out, err = ((self.folder / f"{number}.{stream}").read_text() for stream in (1, 2))
+        return Result(code, out, err)
+
+    def run(self, *args: object) -> Result:
+        """``sdo goes`` with these arguments, to its end."""
+        return self.ended(self.start(*args))
+
+    def _ask(self, order: object) -> int:
+        print(json.dumps(order), file=self.mother.stdin, flush=True)
+        return int(self.mother.stdout.readline())
+
+    @staticmethod
+    def kill(number: int) -> None:
+        """End the process and its workers at once, wherever they are."""
+        with suppress(ProcessLookupError):  # it may be done
+            os.killpg(number, signal.SIGKILL)
 
 
 @pytest.fixture
@@ -57,3 +133,20 @@ def day(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return copy
+
+
+@pytest.fixture
+def archives(monkeypatch: pytest.MonkeyPatch) -> Iterator[Archives]:
+    """The three archives on loopback; the settings lead there."""
+    with Archives() as running:
+        for name, value in running.environment.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("ASTRODOME_GOES_TIMEOUT", "0.7")
+        yield running
+
+
+@pytest.fixture(scope="session")
+def starter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Starter]:
+    """Starts commands that need no time to import, so that many can be run and killed."""
+    with Starter(tmp_path_factory.mktemp("said")) as made:
+        yield made

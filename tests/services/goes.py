@@ -15,6 +15,7 @@ from html import escape
 from pathlib import Path
 
 import h5py
+import numpy as np
 from astropy.io import fits
 from sunpy.data.test import get_test_filepath
 
@@ -138,6 +139,34 @@ def netcdf_day(day: date, satellite: int, product: str, factor: float = 1) -> by
         file.attrs["id"] = noaa_path(day, satellite, product).rpartition("/")[2]
         file.attrs["platform"] = f"g{satellite:02d}"
     return content.getvalue()
+
+
+def flare_day() -> bytes:
+    """2011-06-07 as NOAA's minute averages of GOES 15, made from the real samples of that day."""
+    model = Path(get_test_filepath(MODELS["avg1m old"])).read_bytes()
+    with fits.open(get_test_filepath(FITS)) as content:
+        seconds, flux = content[2].data["TIME"][0], content[2].data["FLUX"][0]
+    minute = (seconds // 60).astype(int)
+    minutes, count = np.unique(minute[minute >= 0], return_counts=True)
+    made = io.BytesIO()
+    with h5py.File(io.BytesIO(model)) as old, h5py.File(made, "w") as new:
+        new.attrs.update(old.attrs)
+        new.attrs["id"] = noaa_path(date(2011, 6, 7), 15, "avg1m").rpartition("/")[2]
+        start = (datetime(2011, 6, 7) - datetime(2000, 1, 1, 12)).total_seconds()
+        columns = {"time": start + 60.0 * minutes}
+        for channel, column in (("xrsb", 0), ("xrsa", 1)):
+            total = np.bincount(minute[minute >= 0], flux[minute >= 0, column])
+            columns[f"{channel}_flux"] = (total[minutes] / count).astype("f4")
+            columns[f"{channel}_flag"] = np.zeros(len(minutes), "u2")
+        for name, values in columns.items():
+            new.create_dataset(name, data=values).attrs.update(
+                {k: v for k, v in old[name].attrs.items() if k.isalpha() or "flag" in k}
+            )
+        new["time"].make_scale("time")
+        for name in columns:
+            if name != "time":
+                new[name].dims[0].attach_scale(new["time"])
+    return made.getvalue()
 
 
 def fits_day(day: date, satellite: int, factor: float = 1) -> bytes:

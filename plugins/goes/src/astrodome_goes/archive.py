@@ -7,8 +7,12 @@ from __future__ import annotations
 
 import itertools
 import re
+import sys
 import tempfile
+import traceback
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -62,20 +66,44 @@ def read(path: Path, satellite: int = 0) -> Samples:
             "Fetch it again later.",
         )
     if path.suffix.lower() == ".csv":
-        return csvtree.read(path, satellite)
+        samples = csvtree.read(path, satellite)
+    else:
+        samples = _read(path, start.startswith(HDF5), satellite)
+    if not len(samples):
+        raise AstrodomeError(f"{path} holds no sample.")
+    return samples
+
+
+def _read(path: Path, is_netcdf: bool, satellite: int) -> Samples:
+    with _destructors_silent():
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of leap seconds, which become 23:59:59.999
+                series = _series(path)
+            masks = _good_masks(path) if is_netcdf else dict.fromkeys("ab", ALL_BITS)
+            return _samples(path, series, masks, satellite)
+        except AstrodomeError:
+            raise
+        except Exception as error:  # sunpy, astropy, h5netcdf raise nearly anything on broken files
+            why = " ".join(str(error).split()).strip("\"'").removeprefix("Something went wrong: ")
+            cause: BaseException | None = error
+            while cause is not None:
+                traceback.clear_frames(cause.__traceback__)
+                cause = cause.__cause__ or cause.__context__
+            raise AstrodomeError(
+                f"{path} is no GOES XRS file that can be read: {why.rstrip('.')}.",
+                "Fetch it again.",
+            ) from error
+
+
+@contextmanager
+def _destructors_silent() -> Iterator[None]:
+    """h5netcdf prints a traceback when a file is let go of that it could not open."""
+    before, sys.unraisablehook = sys.unraisablehook, lambda _: None
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of leap seconds, which become 23:59:59.999
-            series = _series(path)
-        masks = _good_masks(path) if start.startswith(HDF5) else dict.fromkeys("ab", ALL_BITS)
-        return _samples(path, series, masks, satellite)
-    except AstrodomeError:
-        raise
-    except Exception as error:  # sunpy, astropy and h5netcdf raise nearly anything on broken files
-        why = " ".join(str(error).split()).strip("\"'").removeprefix("Something went wrong: ")
-        raise AstrodomeError(
-            f"{path} is no GOES XRS file that can be read: {why.rstrip('.')}.", "Fetch it again."
-        ) from error
+        yield
+    finally:
+        sys.unraisablehook = before
 
 
 def _series(path: Path) -> Any:

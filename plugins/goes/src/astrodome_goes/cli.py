@@ -44,8 +44,10 @@ End = Annotated[datetime | None, _time("Until when")]
 
 @app.command()
 def download(
-    start: Annotated[datetime, _time("First day")] = datetime(2012, 12, 1),
-    end: Annotated[datetime, _time("Last day, which is included")] = datetime(2012, 12, 31, 23, 59),
+    start: Annotated[datetime, _time("First day")] = cast("datetime", "2012-12-01T00:00:00"),
+    end: Annotated[datetime, _time("Last day, which is included")] = cast(
+        "datetime", "2012-12-31T23:59:00"
+    ),
     output: Annotated[
         Path | None,
         typer.Option(

@@ -87,9 +87,13 @@ class Client(XRSClient):
 
     def __init__(self, settings: GoesSettings) -> None:
         self.timeout = settings.timeout
-        self.session = http.session(timeout=(10, settings.timeout))
+        self.session = http.session(retries=3, timeout=(10, settings.timeout))
         self.pattern_old = _moved(XRSClient.pattern_old, settings.url_nasa, NASA)
-        self.pattern_new = _moved(XRSClient.pattern_new, settings.url_noaa, NOAA)
+        self.pattern_new = _moved(
+            XRSClient.pattern_new.replace("_g{SatelliteNumber:2d}_", "_g{SatelliteNumber:02d}_"),
+            settings.url_noaa,  # g08 and g09 have two digits
+            NOAA,
+        )
         self.pattern_r = _moved(XRSClient.pattern_r, settings.url_ngdc, NGDC)
 
     @classmethod

@@ -17,14 +17,14 @@ from typing import Any
 import numpy as np
 from astrodome import AstrodomeError, compute, files
 
-from . import archive
 from .client import Client, DayFile
+from .reading import read_all
 from .samples import Samples
 from .store import Store
 
 ATTEMPTS = 4
 """How often a file is asked for before it counts as failed."""
-BACKOFF = 1.0
+BACKOFF = 0.5
 """Seconds before the second attempt; doubled for each that follows."""
 LONGEST_PAUSE = 60.0
 PRIMARY = "primary"
@@ -112,9 +112,9 @@ def _month(
         return
     shutil.rmtree(folder, ignore_errors=True)
     if reasons:
-        name, why = next(iter(reasons.items()))
+        each = "; ".join(f"{name}: {why}" for name, why in reasons.items())
         of = f"{len(reasons)} of {len(chosen)} files did not come"
-        outcome.failed.append((month.name, f"{of}: {name}: {why}"))
+        outcome.failed.append((month.name, f"{of}: {each}"))
     elif not chosen:
         outcome.failed.append((month.name, "the archives hold no file of it"))
     else:
@@ -163,7 +163,7 @@ def _fetched(
             pause = max(asked, BACKOFF * 2 ** (attempt - 1))
             reasons |= told
         present = [folder / item.name for item in missing if (folder / item.name).exists()]
-        for read in _validated(present):
+        for read in read_all(present):
             if read.value is None:
                 reasons[read.item.name] = read.error
                 read.item.unlink(missing_ok=True)
@@ -173,15 +173,3 @@ def _fetched(
         if len(good) == len(wanted):
             break
     return good, reasons
-
-
-def _validated(paths: list[Path]) -> Iterator[compute.Done[Path, Samples]]:
-    workers = min(compute.cores(), len(paths)) or 1
-    return compute.map(_sound, paths, jobs=workers, threads=workers == 1)
-
-
-def _sound(path: Path) -> Samples:
-    samples = archive.read(path)
-    if not len(samples):
-        raise AstrodomeError(f"{path} holds no sample.")
-    return samples

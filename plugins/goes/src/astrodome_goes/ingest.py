@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 from astrodome import AstrodomeError, compute
 
-from . import archive
+from .reading import read_all
 from .samples import Samples
 from .store import Store
 
@@ -37,7 +36,7 @@ def expanded(paths: Iterable[Path]) -> list[Path]:
                 f"The folder {path} holds no XRS files.", f"They end in {', '.join(ENDINGS)}."
             )
         found += inside
-    return found
+    return list(dict.fromkeys(found))
 
 
 def ingest(
@@ -63,9 +62,7 @@ def ingest(
         outcome.done += len(waiting)
         waiting.clear()
 
-    workers = min(jobs or compute.cores(), len(paths))
-    reader = partial(archive.read, satellite=satellite)
-    for read in compute.map(reader, paths, jobs=workers, threads=workers == 1):
+    for read in read_all(paths, satellite, jobs):
         if read.value is None:
             outcome.failed.append((str(read.item), read.error))
         else:

@@ -1,0 +1,121 @@
+"""Whatever is wrong with a file, it is named, and the others come in."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import random
+from pathlib import Path
+
+import pytest
+from astrodome_goes.archive import read
+from astrodome_goes.reading import read_all
+from astropy.io import fits
+from sunpy.data.test import get_test_filepath
+
+NETCDF = (
+    "goes_13_leap_second.nc",
+    "sci_gxrs-l2-irrad_g13_d20170901_truncated.nc",
+    "sci_xrsf-l2-avg1m_g16_d20210101_truncated.nc",
+    "sci_xrsf-l2-flx1s_g17_d20201016_truncated.nc",
+)
+
+
+def short_day():
+    """The first minutes of the real FITS day, small enough to be read thousands of times."""
+    made = io.BytesIO()
+    with fits.open(get_test_filepath("go1520110607.fits")) as content:
+        table = content[2]
+        cut = [("TIME", 1), ("FLUX", 2)]
+        columns = []
+        for name, _ in cut:
+            data = table.data[name][:, :100]
+            shape = f"({data.shape[2]},100)" if data.ndim == 3 else None
+            kind = f"{data[0].size}{'D' if name == 'TIME' else 'E'}"
+            columns.append(fits.Column(name, kind, array=data, dim=shape))
+        content[2] = fits.BinTableHDU.from_columns(columns)
+        content.writeto(made, output_verify="ignore")
+    return made.getvalue()
+
+
+def broken(content, chance):
+    """Bytes changed, cut off, taken out or blanked."""
+    made = bytearray(content)
+    place = chance.randrange(len(made))
+    how = chance.randrange(5)
+    if how <= 1:
+        for _ in range(chance.choice([1, 2, 8, 64])):
+            made[chance.randrange(len(made))] = chance.randrange(256)
+    elif how == 2:
+        del made[place:]
+    elif how == 3:
+        del made[place : place + chance.randrange(1, 500)]
+    else:
+        length = min(chance.randrange(1, 64), len(made) - place)
+        made[place : place + length] = bytes([chance.choice([0, 255])]) * length
+    return bytes(made)
+
+
+def originals():
+    yield "go1520110607.fits", short_day()
+    yield "go1520120601.fits.gz", gzip.compress(short_day())
+    for name in NETCDF:
+        yield name, Path(get_test_filepath(name)).read_bytes()
+
+
+def test_the_originals_are_sound(tmp_path):
+    for name, content in originals():
+        (tmp_path / name).write_bytes(content)
+        assert len(read(tmp_path / name)) >= 50
+
+
+def test_a_broken_file_is_read_or_named_and_takes_no_other_along(torture, tmp_path):
+    kinds = dict(originals())
+    fine = tmp_path / "fine.fits"
+    fine.write_bytes(kinds["go1520110607.fits"])
+    total, batch = torture(240, 20_000), 80
+    read_well = refused = 0
+    for start in range(0, total, batch):
+        paths = [fine]
+        for number in range(start, start + batch):
+            chance = random.Random(number)
+            name, content = chance.choice([*kinds.items()])
+            paths.append(tmp_path / f"{number}_{name}")
+            paths[-1].write_bytes(broken(content, chance))
+        came = {result.item: result for result in read_all(paths)}
+        assert came.keys() == set(paths) and came[fine].value is not None
+        for path, result in came.items():
+            if result.value is None:
+                assert str(path) in result.error and "\n" not in result.error, result.error
+                refused += 1
+            else:
+                read_well += 1
+        for path in paths[1:]:
+            path.unlink()
+    assert read_well > 1 and refused
+
+
+def test_a_file_that_ends_the_process_that_reads_it_is_named(tmp_path, goes):
+    name, content = NETCDF[1], Path(get_test_filepath(NETCDF[1])).read_bytes()
+    deadly = next(deadly_files(tmp_path, name, content), None)
+    if deadly is None:
+        pytest.skip("this version of the HDF5 library survives what was tried")
+    result = goes("import", deadly, get_test_filepath(NETCDF[2]), "--store", tmp_path / "store")
+    assert result.code == 1 and "1 files imported, 1 failed" in result.err
+    assert f"{deadly} is broken" in result.err
+    assert "free()" not in result.err and "corruption" not in result.err
+
+
+def deadly_files(folder, name, content):
+    """Broken files that crash the HDF5 library; which ones do depends on its version."""
+    for number in range(400):
+        chance = random.Random(number)
+        made = bytearray(content)
+        for _ in range(8):
+            made[chance.randrange(len(made))] = chance.randrange(256)
+        path = folder / f"{number}_{name}"
+        path.write_bytes(made)
+        (result,) = read_all([path])
+        if "crashes" in result.error:
+            yield path
+        path.unlink(missing_ok=True)

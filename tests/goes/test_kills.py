@@ -1,0 +1,80 @@
+"""Whoever writes and however it ends: no half month, nothing lost, nothing double."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import time
+from datetime import date, timedelta
+
+import numpy as np
+import pytest
+from astrodome_goes.parquet import read_month
+from astrodome_goes.samples import DTYPE
+from astrodome_goes.store import Store
+from services.goes import netcdf_day, noaa_path
+
+
+def everything(folder):
+    store = Store(folder)
+    return np.concatenate(list(store.read())) if store.months() else np.empty(0, DTYPE)
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Forty days of GOES 15 as files of NOAA, over two ends of a month."""
+    folder = tmp_path / "files"
+    folder.mkdir()
+    for number in range(40):
+        day = date(2015, 5, 25) + timedelta(number)
+        name = noaa_path(day, 15, "avg1m").rpartition("/")[2]
+        (folder / name).write_bytes(netcdf_day(day, 15, "avg1m"))
+    return folder
+
+
+def test_a_killed_import_leaves_whole_months_and_the_next_run_the_same_end(
+    starter, files, torture, tmp_path
+):
+    command = ("import", files, "--csv", "--store")
+    started = time.monotonic()
+    starter.run(*command, tmp_path / "calm").succeeded()
+    takes = time.monotonic() - started
+    calm = everything(tmp_path / "calm")
+    months = {
+        path.parent.name: read_month(path).tobytes()
+        for path in Store(tmp_path / "calm").months().values()
+    }
+    assert len(months) == 3
+    interrupted = 0
+    for number in range(torture(3, 100)):
+        folder = tmp_path / str(number)
+        child = starter.start(*command, folder)
+        time.sleep(random.Random(number).uniform(0.3, 1.1) * takes)
+        starter.kill(child)
+        interrupted += starter.ended(child).code == -9
+        for path in Store(folder).months().values():
+            assert read_month(path).tobytes() == months[path.parent.name]
+        starter.run(*command, folder).succeeded()
+        assert everything(folder).tobytes() == calm.tobytes()
+        assert not [*folder.rglob("month=*/*.part*")]
+        shutil.rmtree(folder)
+    assert interrupted
+
+
+def test_four_processes_that_import_into_one_store_lose_and_double_nothing(
+    starter, files, tmp_path
+):
+    paths = sorted(files.iterdir())
+    shares = [paths[0:20], paths[10:30], paths[20:40], [*paths[30:], *paths[:10]]]
+    children = [
+        starter.start("import", *share, "--store", tmp_path / "store", "--jobs", 1)
+        for share in shares
+    ]
+    for child in children:
+        starter.ended(child).succeeded()
+    times = everything(tmp_path / "store")["timestamp"]
+    assert len(times) == len(np.unique(times)) == 40 * 51
+    known = set().union(
+        *(Store(tmp_path / "store").origins(m) for m in Store(tmp_path / "store").months())
+    )
+    assert known == {path.name for path in paths}
