@@ -1,0 +1,37 @@
+"""The tasks as sdo-cli's GOES cache does them; run by the Python of its environment."""
+
+import shutil
+import time
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from serve import serve
+
+
+@cache
+def opened(folder: str) -> Any:
+    from sdo.data_loader.goes.cache import GOESCache
+
+    return GOESCache(folder)
+
+
+def convert(folder: str) -> float:
+    """Its CSV files to Parquet, which is what its download ends with."""
+    made = opened(folder)
+    shutil.rmtree(Path(folder) / "goes_cache" / "goes_ts.parquet", ignore_errors=True)
+    started = time.perf_counter()
+    made.fetch_goes_metadata(datetime(2010, 1, 1), datetime(2020, 12, 31), folder)
+    return time.perf_counter() - started
+
+
+def flux(folder: str, times: list[str]) -> float:
+    made = opened(folder)
+    started = time.perf_counter()
+    for text in times:
+        made.get_goes_at(text)["xrsb"]
+    return time.perf_counter() - started
+
+
+serve({"convert": convert, "flux": flux})
