@@ -90,6 +90,18 @@ def test_scores_are_the_same_whatever_the_batch_size(
     np.testing.assert_allclose(all_, alone, rtol=1e-3, atol=1e-6 * alone.max())
 
 
+def test_the_score_of_an_image_may_be_the_mean_of_its_map(
+    trained: Path, sood: Callable[..., Result], tmp_path: Path
+):
+    predict(sood, trained, tmp_path, "-m", "pixel").succeeded()
+    predict(sood, trained, tmp_path, "--sample-score", "map").succeeded()
+    means = pq.read_table(tmp_path / "maps.parquet").to_pylist()
+    scores = pq.read_table(tmp_path / "predictions.parquet").to_pylist()
+    expected = {row["path"]: row["mean"] for row in means}
+    for row in scores:
+        assert row["score"] == pytest.approx(expected[row["path"]], rel=1e-4)
+
+
 def test_a_cut_image_is_named_and_the_others_are_scored(
     trained: Path, patches: Path, sood: Callable[..., Result], tmp_path: Path
 ):

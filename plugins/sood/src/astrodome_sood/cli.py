@@ -15,7 +15,7 @@ TASK = "sood"
 OTHERS: dict[str, tuple[str, str]] = {
     "evaluate": ("cli_evaluate", "Compare models: by labels, flares, events, or made anomalies."),
     "dataset": ("cli_dataset", "Look into a store of SDO ML v2 frames, or build one."),
-    "export": ("cli_export", "Write the scorer of a run as ONNX."),
+    "export": ("cli_evaluate", "Write the scorer of a run as ONNX."),
 }
 """Commands beside the models: the module of each, and what it is for."""
 

@@ -8,7 +8,16 @@ from typing import Annotated
 import typer
 from astrodome import console
 
-from .options import AsJson, BatchSize, ConfigFile, Devices, Set, TargetSize, configuration
+from .options import (
+    AsJson,
+    BatchSize,
+    ConfigFile,
+    Devices,
+    SampleScore,
+    Set,
+    TargetSize,
+    configuration,
+)
 
 
 def evaluate(
@@ -46,6 +55,7 @@ def evaluate(
         str, typer.Option(help="HEK events whose regions should score high.")
     ] = "AR,FL",
     score_mode: Annotated[str | None, typer.Option(help="Kind of pixel score [combi].")] = None,
+    sample_score: SampleScore = None,
     bootstrap: Annotated[int, typer.Option(min=1, help="Draws of an interval.")] = 1000,
     out: Annotated[Path, typer.Option(help="Folder for tables, curves and the page.")] = Path(
         "evaluation"
@@ -65,6 +75,7 @@ def evaluate(
         "model.target_size": target_size,
         "data.batch_size": batch_size,
         "predict.score_mode": score_mode,
+        "predict.sample_score": sample_score,
         "devices": devices,
     }
     config = configuration(config_file, assignment, given)

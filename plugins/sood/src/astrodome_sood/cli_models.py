@@ -19,6 +19,7 @@ from .options import (
     LoadPath,
     Precision,
     PredDir,
+    SampleScore,
     Scheduler,
     Seed,
     Set,
@@ -145,6 +146,7 @@ def _predict(model: str) -> Any:
             str | None,
             typer.Option(help="Kind of pixel score: combi, rec, kl_grad, rec_grad, elbo_grad."),
         ] = None,
+        sample_score: SampleScore = None,
         scale: Annotated[
             str | None,
             typer.Option(metavar="run|image", help="One grey scale for all maps, or each its own."),
@@ -185,6 +187,7 @@ def _predict(model: str) -> Any:
             "data.data_dir": test_dir or data_dir,
             "predict.pred_dir": pred_dir or (log_dir and log_dir / "predictions"),
             "predict.score_mode": score_mode,
+            "predict.sample_score": sample_score,
             "predict.scale": scale,
             "model.target_size": target_size,
             "model.z_dim": z_dim,

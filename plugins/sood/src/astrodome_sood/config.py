@@ -112,6 +112,9 @@ class PredictSection(Section):
     )
     pred_dir: Path | None = Field(default=None, description="Folder for the predictions.")
     score_mode: str = Field(default="combi", description="Kind of pixel score.")
+    sample_score: Literal["own", "map"] = Field(
+        default="own", description="Score of an image: the model's own, or the mean of its map."
+    )
     scale: Literal["run", "image"] = Field(
         default="run", description="One scale for all maps, or each."
     )

@@ -62,6 +62,12 @@ Precision = Annotated[
         metavar="auto|32|bf16|16", help="Arithmetic; auto trains in bf16 where that is faster."
     ),
 ]
+SampleScore = Annotated[
+    str | None,
+    typer.Option(
+        metavar="own|map", help="Score of an image: the model's own, or the mean of its map [own]."
+    ),
+]
 Jobs = Annotated[int, typer.Option(min=1, help="Processes that score beside each other.")]
 Scheduler = Annotated[str, typer.Option(help="Address of a Dask cluster that scores.")]
 

@@ -77,7 +77,8 @@ def predict(
     for row, name in zip(rows, map_names(rows, location(config)), strict=True):
         row["map"] = name
     pixel = config.predict.mode == "pixel"
-    how = scorer(backend, weights, config.plain(), mode if pixel else None, jobs)
+    of = "pixels" if pixel else config.predict.sample_score
+    how = scorer(backend, weights, config.plain(), mode, of, jobs)
     with files.lock(target / ".lock"):
         files.sweep(target)
         shards = Shards(target, images, how)

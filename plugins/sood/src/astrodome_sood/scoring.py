@@ -30,13 +30,15 @@ AT_ONCE = 64
 class Scorer:
     """What a process needs to score: a backend's class, its weights, and what is asked of it.
 
-    ``mode`` is the kind of pixel score, or None for one score an image.
+    ``mode`` is the kind of pixel score; ``of`` says what is wanted of it: ``own``, the model's
+    score of each image, ``map``, the mean of its map, or ``pixels``, the map.
     """
 
     backend: type
     weights: str
     config: str
-    mode: str | None
+    mode: str
+    of: str
     batch: int
     threads: int = 0
 
@@ -44,9 +46,17 @@ class Scorer:
         """Scores (N,) or maps (N, H, W) of images (N, C, H, W)."""
         backend = _loaded(self.backend, self.weights, self.config, self.threads)
         parts = [images[at : at + self.batch] for at in range(0, len(images), self.batch)]
-        if self.mode is None:
-            return np.concatenate([backend.score(part) for part in parts])
-        return np.concatenate([backend.score_map(part, self.mode) for part in parts])
+        return np.concatenate([score_images(backend, part, self.mode, self.of) for part in parts])
+
+
+def score_images(
+    backend: Any, images: NDArray[np.float32], mode: str, of: str
+) -> NDArray[np.float32]:
+    """What a backend says of images (N, C, H, W): see :class:`Scorer`."""
+    if of == "own":
+        return np.asarray(backend.score(images), np.float32)
+    maps = np.asarray(backend.score_map(images, mode), np.float32)
+    return maps if of == "pixels" else maps.mean(axis=(1, 2), dtype=np.float64).astype(np.float32)
 
 
 @lru_cache(maxsize=2)
@@ -142,7 +152,7 @@ class Shards:
                 "backend": f"{self._scorer.backend.__module__}:{self._scorer.backend.__name__}",
                 "weights": files.digest(weight_files(weights)) if weights else None,
                 "config": json.loads(self._scorer.config),
-                "mode": self._scorer.mode,
+                "mode": [self._scorer.mode, self._scorer.of],
                 "images": images.hexdigest(),
                 "shard": self.size,
             }
@@ -176,7 +186,12 @@ def weight_files(path: Path) -> list[Path]:
 
 
 def scorer(
-    backend: Any, weights: Path | None, config: Mapping[str, Any], mode: str | None, jobs: int = 1
+    backend: Any,
+    weights: Path | None,
+    config: Mapping[str, Any],
+    mode: str,
+    of: str = "own",
+    jobs: int = 1,
 ) -> Scorer:
     """How to score with a backend in any process."""
     return Scorer(
@@ -184,6 +199,7 @@ def scorer(
         str(weights.absolute()) if weights else "",
         json.dumps(config, default=str),
         mode,
+        of,
         int(config["data"]["batch_size"]),
         max(1, compute.cores() // jobs) if jobs > 1 else 0,
     )

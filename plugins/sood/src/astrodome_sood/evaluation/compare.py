@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from .. import config as configuration
 from ..prediction import check_weights, pixel_mode
 from ..runs import TASK
+from ..scoring import score_images
 from . import metrics
 from .metrics import Estimate, Pixels
 
@@ -57,12 +58,14 @@ class Reference(Protocol):
 
 @dataclass
 class Contender:
-    """A model with its weights: ``group`` is what several trainings of one have in common."""
+    """A model with its weights: ``group`` is what several trainings of one have in common, ``of``
+    the score of an image: the model's ``own``, or the mean of its ``map``."""
 
     label: str
     group: str
     backend: Any
     mode: str
+    of: str
     weights: Path | None
     batch: int
 
@@ -101,7 +104,8 @@ def contender(
     mode = pixel_mode(backend, model, config.predict.score_mode)
     check_weights(model, weights)
     backend.load(weights, config.plain())
-    made = Contender(label, model, backend, mode, weights, config.data.batch_size)
+    of = config.predict.sample_score
+    made = Contender(label, model, backend, mode, of, weights, config.data.batch_size)
     return made, config
 
 
@@ -116,7 +120,7 @@ def score(contenders: Sequence[Contender], reference: Reference, scratch: Path) 
             images = np.stack([case.image for case in chunk])
             masks = any(case.mask is not None for case in chunk)
             for each in contenders:
-                scores[each.label].append(np.asarray(each.backend.score(images)))
+                scores[each.label].append(score_images(each.backend, images, each.mode, each.of))
                 if masks:
                     found = np.asarray(each.backend.score_map(images, each.mode), np.float32)
                     if each.label not in maps:

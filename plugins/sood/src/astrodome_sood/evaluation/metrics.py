@@ -118,11 +118,12 @@ def estimates(
 class Pixels:
     """Counts of pixels by score, of each real image: inside the reference and outside.
 
-    ``edges`` are the limits of the bins, from :meth:`between` of a sample of scores.
+    ``edges`` are the limits of the bins, from :meth:`between` of a sample of scores, and
+    ``totals`` the sums of the scores in each.
     """
 
     edges: Floats
-    centres: Floats
+    totals: Floats
     inside: list[NDArray[np.int64]] = field(default_factory=list)
     outside: list[NDArray[np.int64]] = field(default_factory=list)
     groups: list[int] = field(default_factory=list)
@@ -134,14 +135,14 @@ class Pixels:
         shares = np.unique(np.concatenate([ends, 1 - ends, np.linspace(0, 1, BINS // 2)]))
         edges = np.unique(np.quantile(sample, shares))[1:-1]
         edges = edges if len(edges) else np.asarray([float(np.max(sample))])
-        spaced = np.concatenate([edges[:1], (edges[1:] + edges[:-1]) / 2, edges[-1:]])
-        return cls(edges, spaced)
+        return cls(edges, np.zeros(len(edges) + 1))
 
     def add(self, scores: Floats, mask: NDArray[np.bool_], group: int) -> None:
         """Count the pixels of a map (H, W), of which those in the mask should score high."""
         place = np.searchsorted(self.edges, scores.ravel(), "right")
         inside = mask.ravel()
         size = len(self.edges) + 1
+        self.totals += np.bincount(place, scores.ravel(), size)
         self.inside.append(np.bincount(place[inside], minlength=size))
         self.outside.append(np.bincount(place[~inside], minlength=size))
         self.groups.append(group)
@@ -162,8 +163,12 @@ class Pixels:
         inside, outside = np.stack(self.inside), np.stack(self.outside)
         groups = np.asarray(self.groups)
         counts = (inside + outside).sum(0)
-        limit = float(threshold_otsu(hist=(counts, self.centres))) if len(counts) > 1 else 0.0
-        above = self.centres > limit
+        filled = counts > 0
+        centres = np.where(filled, self.totals / np.maximum(counts, 1), -np.inf)
+        limit = float(centres.max())
+        if filled.sum() > 1:
+            limit = float(threshold_otsu(hist=(counts[filled], centres[filled])))
+        above = centres > limit
         hit, false = inside[:, above].sum(1), outside[:, above].sum(1)
         missed = inside[:, ~above].sum(1)
 

@@ -206,6 +206,7 @@ def _described(each: compare.Contender) -> dict[str, Any]:
         "label": each.label,
         "model": each.group,
         "score_mode": each.mode,
+        "sample_score": each.of,
         "weights": str(weights.absolute()) if weights else None,
         "weights_digest": files.digest(weight_files(weights)) if weights else None,
     }

@@ -1,0 +1,326 @@
+"""Evaluation: the protocol of made anomalies, the metrics, and models side by side."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from astrodome import AstrodomeError
+from astrodome.testing import Result, run
+from astrodome_sood.datasets.folder import FolderImages
+from astrodome_sood.evaluation import metrics
+from astrodome_sood.evaluation.anomalies import KINDS, LARGEST, SMALLEST, Protocol, region
+from astrodome_sood.evaluation.references import flux_of_class
+from PIL import Image
+from scipy.ndimage import binary_dilation
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+
+@pytest.fixture(scope="module")
+def two_waves(patches: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The first 16 patches, and as many that pass for another wavelength."""
+    folder = tmp_path_factory.mktemp("waves")
+    for path in patches.iterdir():
+        number = int(path.stem.split("__")[-1])
+        if number < 32:
+            wave = "193" if number < 16 else "171"
+            name = f"2013-06-24T173130__{wave}__{number % 16}.jpeg"
+            (folder / name).write_bytes(path.read_bytes())
+    return folder
+
+
+def test_a_region_is_an_ellipse_inside_of_two_to_twelve_percent():
+    random = np.random.default_rng(3)
+    for _ in range(100):
+        weight = region((64, 64), random)
+        share = (weight > 0.5).mean()
+        assert 0.8 * SMALLEST < share < 1.1 * LARGEST
+        assert weight.min() >= 0 and weight.max() <= 1 + 1e-6
+
+
+def test_every_image_comes_as_it_is_and_once_with_each_kind(two_waves: Path):
+    images = FolderImages.read(two_waves, 32)
+    protocol = Protocol(images, seed=1, wavelength=193)
+    assert protocol.kinds == list(KINDS) and len(protocol.base) == 16
+    cases = list(protocol)
+    assert len(cases) == len(protocol) == 16 * 6
+    for case in cases:
+        real = images[case.index]
+        changed = np.abs(case.image - real).max(axis=0) > 0
+        assert case.image.min() >= -1 and case.image.max() <= 1
+        if not case.kind:
+            assert not changed.any() and not case.mask.any()
+            continue
+        assert changed.any(), case.kind
+        far = ~binary_dilation(case.mask, np.ones((3, 3)), iterations=6)
+        assert not changed[far].any(), case.kind
+        inside, outside = (np.abs(case.image - real)[0][part].mean() for part in (case.mask, far))
+        assert inside > outside
+        if case.kind in ("brighten", "occult"):
+            brighter = (case.image - real)[0][case.mask].mean() > 0
+            assert brighter == (case.kind == "brighten")
+
+
+def test_anomalies_follow_the_seed_and_not_what_other_images_there_are(
+    two_waves: Path, tmp_path: Path
+):
+    images = FolderImages.read(two_waves, 32)
+    name = "2013-06-24T173130__193__4.jpeg"
+    index = [path.name for path in images.paths].index(name)
+    (tmp_path / name).write_bytes((two_waves / name).read_bytes())
+    alone = FolderImages.read(tmp_path, 32)
+    for kind in ("brighten", "blur", "occult"):
+        one = Protocol(images, 1).altered(index, kind)
+        again = Protocol(images, 1).altered(index, kind)
+        other = Protocol(images, 2).altered(index, kind)
+        single = Protocol(alone, 1).altered(0, kind)
+        assert np.array_equal(one.image, again.image) and np.array_equal(one.mask, again.mask)
+        assert np.array_equal(one.image, single.image)
+        assert not np.array_equal(one.mask, other.mask)
+
+
+def test_a_set_of_one_wavelength_has_no_swaps_and_an_unknown_kind_is_named(patches: Path):
+    images = FolderImages.read(patches, 32)
+    assert Protocol(images).kinds == ["paste", "brighten", "blur", "occult"]
+    assert Protocol(images, kinds=["blur", "swap"]).kinds == ["blur"]
+    with pytest.raises(AstrodomeError, match="no kind of anomaly 'melt'"):
+        Protocol(images, kinds=["melt"])
+    with pytest.raises(AstrodomeError, match="No image has the wavelength 94"):
+        Protocol(images, wavelength=94)
+
+
+def test_figures_are_those_of_scikit_learn_and_intervals_hold_them():
+    random = np.random.default_rng(0)
+    labels = np.tile([0, 1, 1], 60)
+    groups = np.repeat(np.arange(60), 3)
+    scores = np.round(labels + random.normal(0, 1.2, 180), 1)  # with ties
+    found = metrics.estimates(labels, scores, groups, 500)
+    assert found["auroc"].value == pytest.approx(roc_auc_score(labels, scores))
+    assert found["ap"].value == pytest.approx(average_precision_score(labels, scores))
+    for estimate in found.values():
+        low, high = estimate.interval
+        assert low < estimate.value < high < low + 0.3
+    weights = metrics.draws(groups, 500, 0)[7][groups]
+    expected = roc_auc_score(labels, scores, sample_weight=weights)
+    assert found["auroc"].drawn[7] == pytest.approx(expected)
+    expected = average_precision_score(labels, scores, sample_weight=weights)
+    assert found["ap"].drawn[7] == pytest.approx(expected)
+
+
+def test_pixels_counted_in_bins_give_the_figures_of_all_pixels():
+    random = np.random.default_rng(1)
+    masks = random.random((20, 32, 32)) < 0.1
+    maps = np.where(masks, 1.5, 0) + random.exponential(1, masks.shape)
+    pixels = metrics.Pixels.between(maps.ravel()[::3])
+    for number, (scores, mask) in enumerate(zip(maps, masks, strict=True)):
+        pixels.add(scores, mask, number)
+    precision = pixels.average_precision(50)
+    expected = average_precision_score(masks.ravel(), maps.ravel())
+    assert precision.value == pytest.approx(expected, abs=2e-3)
+    from skimage.filters import threshold_otsu
+
+    limit = threshold_otsu(maps)
+    found, own = pixels.iou_at_otsu(50)
+    assert own == pytest.approx(limit, rel=0.05)
+    above = maps > own
+    assert found.value == pytest.approx((above & masks).sum() / (above | masks).sum(), abs=0.01)
+    low, high = precision.interval
+    assert low < precision.value < high
+
+
+def test_several_trainings_of_a_model_are_averaged_and_widen_its_interval():
+    random = np.random.default_rng(2)
+    runs = [metrics.Estimate(m, m + random.normal(0, 0.01, 2000)) for m in (0.6, 0.7, 0.8)]
+    both = metrics.together(runs)
+    assert both.value == pytest.approx(0.7)
+    low, high = both.interval
+    assert high - low > 0.15
+
+
+def test_models_are_held_against_made_anomalies_side_by_side(
+    trained: Path, two_waves: Path, sood: Callable[..., Result], tmp_path: Path
+):
+    out = tmp_path / "out"
+    args = ("-d", two_waves, "--wavelength", 193, "--bootstrap", 50, "--out", out)
+    shown = sood("evaluate", trained, "threshold", *args, "--json").succeeded().json
+    assert shown == json.loads((out / "evaluation.json").read_text())
+    rows = {(row["model"], row["kind"]): row for row in shown["models"]}
+    assert {model for model, _ in rows} == {"ce_vae", "threshold"}
+    assert {kind for _, kind in rows} == {"all", *KINDS}
+    for row in rows.values():
+        for name in ("auroc", "ap", "pixel_ap", "iou"):
+            assert 0 <= row[f"{name}_low"] <= row[f"{name}_high"] <= 1
+    assert rows["threshold", "brighten"]["pixel_ap"] > rows["threshold", "occult"]["pixel_ap"]
+    table = pq.read_table(out / "scores.parquet").to_pylist()
+    assert len(table) == 96
+    labels = [row["label"] for row in table]
+    for model, column in (("ce_vae", "trained"), ("threshold", "threshold")):
+        auroc = roc_auc_score(labels, [row[column] for row in table])
+        assert rows[model, "all"]["auroc"] == pytest.approx(auroc)
+    one = shown["differences"][0]
+    difference = rows["ce_vae", "all"]["auroc"] - rows["threshold", "all"]["auroc"]
+    assert (one["model"], one["than"]) == ("ce_vae", "threshold")
+    assert one["auroc"] == pytest.approx(difference)
+    page = (out / "evaluation.html").read_text()
+    assert page.count("<svg") == 2 and "<script" not in page
+    sources = re.findall(r'(?:src|href)="([^"]*)"', page)
+    assert sources and all(source.startswith(("data:", "#")) for source in sources)
+    again = sood("evaluate", trained, "threshold", *args, "--json").succeeded().json
+    assert again["models"] == shown["models"]
+
+
+def test_labels_in_a_file_say_which_images_are_anomalous(
+    patches: Path, sood: Callable[..., Result], tmp_path: Path
+):
+    with (tmp_path / "labels.csv").open("w") as file:
+        table = csv.writer(file)
+        table.writerow(["path", "label"])
+        bright = []
+        for path in sorted(patches.iterdir())[:40]:
+            grey = np.asarray(Image.open(path), float)
+            bright.append((grey.mean() > 110, path))
+            table.writerow([f"/elsewhere/{path.name}", int(grey.mean() > 110)])
+    args = ("-d", patches, "--target-size", 32, "--out", tmp_path / "out", "--bootstrap", 20)
+    args += ("--against", "labels", "--labels", tmp_path / "labels.csv")
+    mean = ("--set", "model.options.score=mean")
+    shown = sood("evaluate", "threshold", *args, *mean, "--json").succeeded().json
+    assert shown["models"][0]["auroc"] > 0.99 and "pixel_ap" not in shown["models"][0]
+    assert shown["about"]["left_out"] == 8
+
+
+FLUX_AND_EVENTS = """
+import numpy as np
+from astrodome import SourceSpec, hookimpl
+
+@hookimpl
+def register_sources():
+    yield SourceSpec("flux", "made", "observatory:Flux", summary="Flares on even days.")
+    yield SourceSpec("events", "made", "observatory:Events", summary="One region.")
+
+class Flux:
+    def flux_at(self, times):
+        days = np.asarray(times, "datetime64[D]").astype(int)
+        flux = np.where(days % 2 == 0, 2e-5, 1e-6)
+        return np.where(days % 7 == 0, np.nan, flux)
+
+class Events:
+    def search(self, start, end, event_types=()):
+        return [{
+            "event_type": "AR", "event_starttime": start.isoformat(),
+            "hpc_boundcc": "",
+            "hpc_bbox": "POLYGON((-600 0,-200 0,-200 400,-600 400,-600 0))",
+        }]
+"""
+
+
+@pytest.fixture
+def observatory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """Run ``sdo sood`` beside a plugin with a source of flux and one of events."""
+    (tmp_path / "observatory.py").write_text(FLUX_AND_EVENTS)
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def call(*args: object) -> Result:
+        return run("sdo", "sood", *args, plugin=("astrodome_sood.plugin", "observatory"))
+
+    return call
+
+
+def test_images_taken_in_a_flare_are_anomalous(
+    patches: Path, observatory: Callable[..., Result], tmp_path: Path
+):
+    images = tmp_path / "images"
+    images.mkdir()
+    for day, path in enumerate(sorted(patches.iterdir())[:20], 1):
+        name = f"2012-03-{day:02d}T000000__193__{day}.jpeg"
+        (images / name).write_bytes(path.read_bytes())
+    args = ("-d", images, "--target-size", 32, "--out", tmp_path / "out", "--bootstrap", 20)
+    args += ("--against", "flux", "--goes_class", "M1.0", "--json")
+    shown = observatory("evaluate", "threshold", *args).succeeded().json
+    assert shown["about"]["flux"] == pytest.approx(1e-5)
+    row = shown["models"][0]
+    days = np.arange(np.datetime64("2012-03-01"), np.datetime64("2012-03-21")).astype(int)
+    kept = days[days % 7 != 0]
+    run_row = shown["runs"][0]
+    assert (run_row["images"], run_row["anomalous"]) == (len(kept), int((kept % 2 == 0).sum()))
+    assert 0 <= row["auroc"] <= 1
+
+
+@pytest.mark.parametrize(
+    ("text", "flux"), [("M1.0", 1e-5), ("X", 1e-4), ("c5", 5e-6), ("X10", 1e-3)]
+)
+def test_a_goes_class_is_a_flux(text: str, flux: float):
+    assert flux_of_class(text) == pytest.approx(flux)
+
+
+def test_regions_of_events_should_score_high(
+    sun: Image.Image, observatory: Callable[..., Result], tmp_path: Path
+):
+    """A bright spot is drawn where the catalogue says that an active region is."""
+    images = tmp_path / "images"
+    images.mkdir()
+    for day in range(1, 6):
+        disk = np.asarray(sun.resize((128, 128)), float) * 0.5
+        scale = 0.6 * 4096 / 128
+        x, y = 64 + np.array([-600, -200]) / scale, 64 - np.array([400, 0]) / scale
+        rows, columns = (np.round(v).astype(int) for v in (y, x))
+        disk[rows[0] : rows[1], columns[0] : columns[1]] = 250
+        name = f"2013-06-{day:02d}T000000__193.png"
+        Image.fromarray(disk.astype(np.uint8)).save(images / name)
+    args = ("-d", images, "--target-size", 128, "--out", tmp_path / "out", "--bootstrap", 20)
+    args += ("--against", "events", "--event-types", "AR", "--json")
+    shown = observatory("evaluate", "threshold", *args).succeeded().json
+    row = shown["models"][0]
+    assert row["pixel_ap"] > 0.9 and row["iou"] > 0.9 and "auroc" not in row
+    assert shown["about"]["events"] == 5
+
+
+def test_a_region_turns_with_the_sun():
+    from datetime import datetime, timedelta
+
+    from astrodome_sood.evaluation.events import rotated
+
+    start = datetime(2013, 6, 24)
+    centre = np.array([[0.0, 0.0], [100.0, 50.0], [2000.0, 0.0]])
+    same = rotated(centre, start, start)
+    np.testing.assert_allclose(same, centre[:2], atol=0.1)
+    later = rotated(centre[:1], start, start + timedelta(days=1))
+    # at the equator 13.2 degrees a day as seen from the Earth, on a disk of 944 arcsec
+    assert later[0, 0] == pytest.approx(944 * np.sin(np.radians(13.3)), rel=0.02)
+    assert len(rotated(centre, start, start + timedelta(days=10))) == 0
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "told"),
+    [
+        (("nothing",), 2, "neither a run folder, nor a weights file, nor a model"),
+        (("threshold", "--against", "taste"), 2, "not 'taste'"),
+        (("threshold", "--against", "labels"), 2, "No file of labels is given"),
+        (("threshold", "--against", "labels", "--labels", "WRONG"), 1, "It needs 'path'"),
+        (("threshold", "--against", "flux", "--goes-class", "Q1"), 2, "'Q1' is no GOES class"),
+        (("threshold", "--against", "flux"), 1, "kind 'flux'"),
+        (("threshold", "--kinds", "melt"), 2, "no kind of anomaly 'melt'"),
+        (("threshold", "--seeds", "a"), 2, "no list of seeds"),
+        (("RUN", "--target-size", "64"), 1, "are for model.target_size 32, but 64"),
+    ],
+)
+def test_wrong_input_is_one_sentence(
+    trained: Path,
+    patches: Path,
+    sood: Callable[..., Result],
+    tmp_path: Path,
+    args: tuple,
+    code: int,
+    told: str,
+):
+    (tmp_path / "wrong.csv").write_text("file,score\na,1\n")
+    places = {"RUN": trained, "WRONG": tmp_path / "wrong.csv"}
+    words = [places.get(word, word) for word in args]
+    failed = sood("evaluate", *words, "-d", patches, "--out", tmp_path / "out")
+    assert failed.code == code and told in failed.err, failed.err
+    assert failed.err.startswith("Error: ") and len(failed.err.splitlines()) <= 2

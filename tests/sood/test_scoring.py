@@ -1,0 +1,135 @@
+"""Scores by shards: in several processes, on a cluster, and after a kill."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astrodome.testing import Result
+
+ONE_THREAD = os.environ | {"OMP_NUM_THREADS": "1"}
+
+
+@pytest.fixture(scope="module")
+def whole(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Maps of the patches that the run was trained on, made in one go."""
+    from astrodome.testing import run
+
+    folder = tmp_path_factory.mktemp("maps")
+    args = ("-l", trained, "-m", "pixel", "-p", folder)
+    run("sdo", "sood", "ce_vae", "predict", *args, plugin="astrodome_sood.plugin").succeeded()
+    return folder
+
+
+@pytest.fixture
+def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shards of five images."""
+    monkeypatch.setattr("astrodome_sood.scoring.SHARD", 5 * 32 * 32 * 4)
+
+
+def small_shards_command(run: Path, out: Path) -> list[str]:
+    """Maps of a run's images in a process of its own, an image a shard."""
+    code = "import astrodome_sood.scoring as s; s.SHARD = 4096; from astrodome.app import main; "
+    command = [sys.executable, "-c", code + "main('sdo')", "sood", "ce_vae", "predict"]
+    return [*command, "-l", str(run), "-m", "pixel", "-p", str(out)]
+
+
+def same_maps(one: Path, other: Path) -> bool:
+    a, b = (np.load(folder / "maps.npy") for folder in (one, other))
+    return bool(np.allclose(a, b, rtol=1e-3, atol=1e-6 * np.abs(a).max()))
+
+
+def test_several_processes_give_the_maps_of_one(
+    trained: Path, whole: Path, small_shards: None, sood: Callable[..., Result], tmp_path: Path
+):
+    sood("ce_vae", "predict", "-l", trained, "-m", "pixel", "-p", tmp_path, "--jobs", 2).succeeded()
+    assert same_maps(tmp_path, whole)
+    assert not (tmp_path / ".shards").exists()
+
+
+@pytest.fixture
+def cluster() -> Iterator[str]:
+    """A Dask cluster of one worker process."""
+    from distributed import LocalCluster
+
+    with LocalCluster(
+        n_workers=1, threads_per_worker=1, dashboard_address=None, processes=True
+    ) as made:
+        yield made.scheduler_address
+
+
+def test_a_dask_cluster_gives_the_maps_of_one_process(
+    trained: Path,
+    whole: Path,
+    small_shards: None,
+    sood: Callable[..., Result],
+    tmp_path: Path,
+    cluster: str,
+):
+    args = ("-l", trained, "-m", "pixel", "-p", tmp_path, "--scheduler", cluster)
+    sood("ce_vae", "predict", *args).succeeded()
+    assert same_maps(tmp_path, whole)
+
+
+def test_a_prediction_goes_on_with_the_shards_that_are_missing(
+    trained: Path, whole: Path, tmp_path: Path
+):
+    """A shard that is there is taken as it is: here it is marked, and the mark arrives."""
+    command = small_shards_command(trained, tmp_path)
+    first = tmp_path / ".shards/000000.npy"
+    process = subprocess.Popen(command, env=ONE_THREAD, stderr=subprocess.DEVNULL)
+    while process.poll() is None and not first.exists():
+        time.sleep(0.005)
+    process.kill()
+    process.wait()
+    count = len(np.load(first))
+    assert 0 < count < 48
+    np.save(first, np.full((count, 32, 32), 7, np.float32))
+    subprocess.run(command, env=ONE_THREAD, check=True, capture_output=True)
+    maps, expected = np.load(tmp_path / "maps.npy"), np.load(whole / "maps.npy")
+    assert (maps[:count] == 7).all()
+    np.testing.assert_allclose(maps[count:], expected[count:], rtol=1e-3, atol=1e-8)
+
+
+def test_shards_of_another_score_are_not_gone_on_with(
+    trained: Path, whole: Path, small_shards: None, sood: Callable[..., Result], tmp_path: Path
+):
+    shards = tmp_path / ".shards"
+    shards.mkdir()
+    (shards / "about.json").write_text('{"backend": "another"}')
+    np.save(shards / "000000.npy", np.zeros((5, 32, 32), np.float32))
+    sood("ce_vae", "predict", "-l", trained, "-m", "pixel", "-p", tmp_path).succeeded()
+    assert same_maps(tmp_path, whole)
+
+
+def test_a_killed_prediction_ends_like_one_that_was_not(
+    trained: Path, whole: Path, tmp_path: Path, torture: Callable[[int, int], int]
+):
+    command = small_shards_command(trained, tmp_path)
+    moments = random.Random(3)
+    for _ in range(torture(1, 20)):
+        process = subprocess.Popen(command, env=ONE_THREAD, stderr=subprocess.DEVNULL)
+        before = set((tmp_path / ".shards").glob("*.npy"))
+        while process.poll() is None and set((tmp_path / ".shards").glob("*.npy")) == before:
+            time.sleep(0.005)
+        time.sleep(moments.random() * 0.1)
+        process.kill()
+        process.wait()
+    subprocess.run(command, env=ONE_THREAD, check=True, capture_output=True)
+    assert same_maps(tmp_path, whole)
+    assert not (tmp_path / ".shards").exists() and not list(tmp_path.glob(".*.part*"))
+
+
+def test_no_cluster_at_an_address_is_one_sentence(
+    trained: Path, sood: Callable[..., Result], tmp_path: Path
+):
+    args = ("-l", trained, "-p", tmp_path, "--scheduler", "nowhere:1")
+    failed = sood("ce_vae", "predict", *args)
+    assert failed.code == 1 and "No Dask scheduler answers at nowhere:1" in failed.err
