@@ -132,9 +132,11 @@ def test_a_missing_extra_says_what_to_install(observatory: Any) -> None:
     cli = (
         "from astrodome import sources\nimport typer\napp = typer.Typer(help='Use.')\n"
         "@app.command()\ndef it() -> None:\n    'Use it.'\n    sources.get('flux')\n"
-        "@app.command()\ndef no() -> None:\n    'No.'\n"
+        "@app.command()\ndef who() -> None:\n    'Who.'\n"
+        "    print(sources.names('flux'), sources.distributions('flux'))\n"
     )
     observatory.add("kit", plugin, cli=cli)
+    assert observatory.run("use", "who").stdout == "{'kit': 'A kit.'} {'kit': 'obs-kit'}\n"
     (observatory.folder / "obs_kit" / "source.py").write_text("import no_such_library")
     ran = observatory.run("use", "it")
     assert ran.returncode == 1 and "pip install 'obs-kit[fast]'" in ran.stderr

@@ -266,3 +266,12 @@ def test_the_download_command_names_what_the_store_lacks(
     assert result.err.count("The store has no frame near this time.") == 4 or result.out
     table = manifest.read(tmp_path)["status"].value_counts()
     assert dict(table) == {"done": 36, "missing": 4}
+
+
+def test_the_store_may_be_named_with_the_source(
+    data: Callable[..., Result], folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ASTRODOME_SDOML_STORE")
+    span = ("--start=2011-12-31T22:00", "--end=2011-12-31T22:12", "--freq=6min")
+    data("download", f"--source=sdoml:{folder}", f"--path={tmp_path}", *span).succeeded()
+    assert len(list(tmp_path.glob("*.jpeg"))) == 3

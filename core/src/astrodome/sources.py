@@ -299,6 +299,12 @@ def names(kind: str) -> dict[str, str]:
     return {n: owned[0][1].summary for n, owned in plugins.current().sources(kind).items()}
 
 
+def distributions(kind: str) -> dict[str, str]:
+    """The distribution that brings each registered source of a kind, by name of the source."""
+    found = plugins.current().sources(kind)
+    return {name: ", ".join(plugin.owner for plugin, _ in owned) for name, owned in found.items()}
+
+
 def get(kind: str, name: str = "", **options: Any) -> Any:
     """The source ``name`` of a kind, or the only one there is.
 

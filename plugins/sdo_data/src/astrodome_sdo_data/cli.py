@@ -8,15 +8,15 @@ from typing import Annotated
 
 import typer
 from astrodome import console, times
-from astrodome import sources as registered
 
-from . import cli_download, cli_show
+from . import cli_download, cli_show, cli_sources
 
 app = typer.Typer(
     help="Images of the Sun: download, import, resize, cut into patches.", no_args_is_help=True
 )
 app.command()(cli_download.download)
 app.add_typer(cli_show.app)
+app.command()(cli_sources.sources)
 
 Images = Annotated[Path, typer.Option("--path", help="Folder of the images, with its sub-folders.")]
 Wavelength = Annotated[
@@ -143,16 +143,3 @@ def patch(
             advance=bar.advance,
         )
     console.finish(outcome, "written", "patches", as_json=as_json)
-
-
-@app.command()
-def sources(as_json: Json = False) -> None:
-    """List the archives of images that are installed."""
-    found = registered.names("images")
-    console.show(
-        [{"name": name, "summary": summary} for name, summary in found.items()],
-        columns=("name", "summary"),
-        as_json=as_json,
-    )
-    if not found and not as_json:
-        console.note("No installed plugin brings an archive of images.")

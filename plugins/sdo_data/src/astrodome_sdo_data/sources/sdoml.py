@@ -131,8 +131,11 @@ class Sdoml:
         checked=True,
     )
 
-    def __init__(self) -> None:
+    def __init__(self, store: str = "") -> None:
+        """``store`` is a folder or an address, instead of the one in the settings."""
         self.settings = settings.section("sdoml", SdomlSettings)
+        if store:
+            self.settings = self.settings.model_copy(update={"store": store})
         self._recordings: dict[tuple[int, int], Recording | None] = {}
         self._blocks: OrderedDict[tuple[str, int], Future[NDArray[np.float32]]] = OrderedDict()
         self._lock = threading.RLock()

@@ -1,0 +1,49 @@
+"""``sdo data sources``: every archive with what it can do."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+import pytest
+from astrodome import sources
+from astrodome.testing import Result
+
+Data = Callable[..., Result]
+OURS = {"gsu", "helioviewer", "sdoml", "fido"}
+
+
+def test_every_archive_is_listed_with_what_it_can_do_and_its_distribution(data: Data) -> None:
+    listed = {row["name"]: row for row in data("sources", "--json").succeeded().json}
+    assert set(listed) == OURS
+    assert listed["gsu"]["options"] == ["size", "quality", "metadata", "parameters"]
+    assert "calibrate" in listed["fido"]["options"]
+    assert (listed["helioviewer"]["cadence_s"], listed["sdoml"]["sizes"]) == (36, ["512", "256"])
+    for row in listed.values():
+        assert row["connections"] >= 1 and 171 in row["wavelengths"] and row["summary"]
+        assert row["since"].startswith("201") and row["problem"] is None
+
+
+def test_a_person_reads_one_line_for_each(data: Data) -> None:
+    lines = data("sources").succeeded().out.splitlines()
+    assert lines[0].split("\t")[:3] == ["name", "what", "angstrom"]
+    assert {line.split("\t")[0] for line in lines[1:]} == OURS
+    assert any("--calibrate" in line for line in lines)
+
+
+def test_an_archive_whose_library_is_not_installed_says_what_to_install(
+    data: Data, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "zarr", None)
+    monkeypatch.delitem(sys.modules, "astrodome_sdo_data.sources.sdoml", raising=False)
+    result = data("sources").succeeded()
+    assert "Warning: sdoml cannot be used." in result.err
+    assert "[sdoml]'" in result.err
+    assert {line.split("\t")[0] for line in result.out.splitlines()[1:]} == OURS
+
+
+def test_a_source_without_abilities_is_asked_for_one_image_at_a_time() -> None:
+    class Silent:
+        pass
+
+    assert sources.about(Silent()).connections == 1  # type: ignore[arg-type]
