@@ -19,7 +19,19 @@ from typing import Any
 from astrodome import compute, console, files
 from rich.table import Table
 
-from . import cevae, download, events, pictures, scope_data, scope_dnn, scope_xgb, sdoml, startup
+from . import (
+    cevae,
+    download,
+    events,
+    fritz,
+    goes,
+    pictures,
+    scope_data,
+    scope_dnn,
+    scope_xgb,
+    sdoml,
+    startup,
+)
 from .measure import Figure
 
 SUBJECTS: dict[str, Callable[[Path, int], Iterator[Figure]]] = {
@@ -30,6 +42,8 @@ SUBJECTS: dict[str, Callable[[Path, int], Iterator[Figure]]] = {
     "cevae": cevae.cevae,
     "sdoml": sdoml.sdoml,
     "events": events.events,
+    "goes": goes.goes,
+    "fritz": fritz.fritz,
     "scope_xgb": scope_xgb.scope_xgb,
     "scope_data": scope_data.scope_data,
     "scope_dnn": scope_dnn.scope_dnn,

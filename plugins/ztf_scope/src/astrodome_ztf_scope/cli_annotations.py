@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from astrodome import AstrodomeError, console
 
-from .cli_marshal import (
+from .cli_shared import (
     DryRun,
     Groups,
     Jobs,

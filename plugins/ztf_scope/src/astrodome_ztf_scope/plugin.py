@@ -42,8 +42,8 @@ def register_commands() -> Iterator[CommandSpec]:
     ):
         yield CommandSpec(name, f"{CLI}:{name}", help=about, panel="Classifiers")
     for name, target, about in (
-        ("upload-classification", "marshal:upload", "Upload sources, periods, classes, comments."),
-        ("download-classification", "marshal:download", "Download classes, periods and votes."),
+        ("upload-classification", "upload:upload", "Upload sources, periods, classes, comments."),
+        ("download-classification", "download:download", "Download classes, periods and votes."),
         ("upload-disagreements", "annotations:disagreements", "Upload what models disagree on."),
         ("manage-annotation", "annotations:manage", "Post, update, delete keys of annotations."),
         ("journal", "annotations:journal", "Show every call that changed a marshal."),

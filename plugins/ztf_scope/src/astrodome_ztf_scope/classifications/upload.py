@@ -7,7 +7,7 @@ or is given again, goes on with what is missing.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -20,72 +20,12 @@ from ..marshal import changing
 from ..marshal.once import Once
 from . import labels as labelling
 from . import photometry
-from .labels import Label
 from .maps import Target
+from .plan import Plan, Row, number
 
 PERIOD_ORIGIN = "uploadedperiod"
 NAMED = "ZTFJ"
 """How sources begin that are named after a position of ZTF's light curves."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What is wanted of each row; ``radius`` in arcsec, ``latest`` in d (HJD), magnitudes AB."""
-
-    group_ids: tuple[int, ...]
-    labels: tuple[Label, ...] = ()
-    comment: str = ""
-    threshold: float = 0.0
-    origin: str = "SCoPe"
-    ml: bool = True
-    upvote: bool = False
-    check_labelled_box: bool = False
-    replace_classifications: bool = False
-    radius: float = 2.0
-    skip_phot: bool = False
-    use_existing_obj_id: bool = False
-    match_ids: bool = False
-    post_survey_id: bool = False
-    survey_id_origin: str = "SCoPe_xmatch"
-    plots: tuple[str, ...] = ()
-    programmes: tuple[int, ...] = photometry.PROGRAMMES
-    latest: float | None = None
-    limiting_mag: float | None = None
-    instrument: str = "ZTF"
-
-
-@dataclass(frozen=True)
-class Row:
-    """A row of the table, by its number from 0."""
-
-    number: int
-    values: Mapping[str, Any] = field(hash=False)
-
-    @property
-    def name(self) -> str:
-        return f"row {self.number}"
-
-    @property
-    def position(self) -> tuple[float, float]:
-        """RA and Dec (deg); raises AstrodomeError when the row has none."""
-        ra, dec = (_number(self.values.get(key)) for key in ("ra", "dec"))
-        if ra is None or dec is None or not (0 <= ra <= 360 and -90 <= dec <= 90):
-            raise AstrodomeError("no position: ra and dec in degrees are needed")
-        return ra % 360, dec
-
-    @property
-    def period(self) -> float | None:
-        """The period (d), if it is one."""
-        value = _number(self.values.get("period"))
-        return value if value and value > 0 else None
-
-
-def rows(table: pd.DataFrame, start: int = 0, stop: int | None = None) -> list[Row]:
-    """The rows of a table from ``start`` to ``stop``, both included."""
-    part = table.iloc[start : None if stop is None else stop + 1]
-    return [
-        Row(start + number, values) for number, values in enumerate(part.to_dict(orient="records"))
-    ]
 
 
 def upload(
@@ -123,8 +63,8 @@ def upload(
 
 def _apart(wanted: Sequence[Row], plan: Plan) -> list[list[Row]]:
     """The rows in parts, those that may be of the same source together."""
-    ra = [_number(row.values.get("ra")) for row in wanted]
-    dec = [_number(row.values.get("dec")) for row in wanted]
+    ra = [number(row.values.get("ra")) for row in wanted]
+    dec = [number(row.values.get("dec")) for row in wanted]
     # Two rows may lead to sources that are this far from each of them.
     near = positions.clusters(
         np.array(ra, np.float64), np.array(dec, np.float64), max(2 * plan.radius, 1)
@@ -171,7 +111,7 @@ class _Upload:
         if self.plan.use_existing_obj_id and row.values.get("obj_id"):
             obj_id = str(row.values["obj_id"])
             named: dict[str, Any] | None = self.marshal.source(obj_id)
-            if named is None and _number(row.values.get("ra")) is None:
+            if named is None and number(row.values.get("ra")) is None:
                 raise AstrodomeError(f"there is no source {obj_id}, and no position to look at")
             if named is not None:
                 return named
@@ -286,13 +226,13 @@ class _Upload:
             if same or not set(one["groups"]) & set(self.plan.group_ids):
                 kept.append(one)
                 continue
-            number = one["id"]
+            mark = one["id"]
             once.ensure(
                 "delete classification",
                 source["id"],
-                {"id": number, "classification": one["classification"]},
-                lambda n=number: self.marshal.delete_classification(source["id"], n),
-                lambda n=number: (
+                {"id": mark, "classification": one["classification"]},
+                lambda n=mark: self.marshal.delete_classification(source["id"], n),
+                lambda n=mark: (
                     n not in {c["id"] for c in self.marshal.classifications(source["id"])}
                 ),
                 there=False,
@@ -394,26 +334,18 @@ class _Upload:
         if before is None:
             self._annotate(source, origin, "survey_id", value, once)
             return
-        obj_id, number = source["id"], before["id"]
+        obj_id, mark = source["id"], before["id"]
         data = {**before["data"], f"survey_id_{len(before['data']) + 1}": value}
 
         def there() -> bool:
-            now = [a for a in self.marshal.annotations(obj_id) if a["id"] == number]
+            now = [a for a in self.marshal.annotations(obj_id) if a["id"] == mark]
             return bool(now) and value in map(str, now[0]["data"].values())
 
         once.ensure(
             "change annotation",
             obj_id,
             {"origin": origin, "data": data},
-            lambda: self.marshal.change_annotation(obj_id, number, origin, data),
+            lambda: self.marshal.change_annotation(obj_id, mark, origin, data),
             there,
             there=value in map(str, before["data"].values()),
         )
-
-
-def _number(value: Any) -> float | None:
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        return None
-    return number if np.isfinite(number) else None

@@ -7,12 +7,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from astrodome import AstrodomeError
+from astrodome import AstrodomeError, console
 
 from .. import journal as journals
 from ..journal import Journal
 from . import Busy, Denied, Refused, Unreachable, Unsure
 
+LOOKS = (0.0, 1.0, 4.0)
+"""When it is looked whether a request was done whose answer was lost, in units of ``settle``."""
+LOST = 3
+"""Times that a request is sent whose answers are lost."""
 FEW = 3
 """Times in a row that nobody answers, after which the rest is not tried."""
 
@@ -44,7 +48,7 @@ class Once:
     def __post_init__(self) -> None:
         """Let what a killed run has sent come to its end before anything is looked at."""
         if self.journal and not self.of_item:
-            self._rest(self.journal.unknown_since())
+            self._rest(self.journal.unknown_since(), LOOKS[-1])
 
     def for_item(self) -> Once:
         """The same, with a list of changes of its own."""
@@ -73,38 +77,57 @@ class Once:
         self.changes.append(Change(verb, obj_id, request))
         if self.dry or self.journal is None:
             return True
-        last: AstrodomeError | None = None
-        for _ in range(self.attempts):
+        return self._send(call, verb, obj_id, request, send, found)
+
+    def _send(
+        self,
+        call: str,
+        verb: str,
+        obj_id: str,
+        request: Mapping[str, Any],
+        send: Callable[[], Any],
+        found: Callable[[], bool],
+    ) -> bool:
+        assert self.journal
+        lost = 0
+        for attempt in range(1, self.attempts + 1):
             self.journal.begin(call, verb, obj_id, request)
             begun = time.time()
             try:
                 answer = send()
             except Busy as error:
                 self.journal.end(call, journals.REFUSED, error.message)
-                last = error
+                if attempt == self.attempts:
+                    raise
                 time.sleep(error.after)
             except (Refused, Denied, Unreachable) as error:
                 self.journal.end(call, journals.REFUSED, error.message)
                 raise
             except Unsure as error:
-                last = error
+                lost += 1
                 if self._came(found, begun):
                     self.journal.end(call, journals.FOUND, error.message)
                     return True
+                if lost == LOST or attempt == self.attempts:
+                    raise
             else:
                 self.journal.end(call, journals.DONE, str(answer or ""))
                 return True
-        raise last or AstrodomeError(f"{verb} of {obj_id} was not done.")
+        return False
 
     def _came(self, found: Callable[[], bool], begun: float) -> bool:
-        """Whether a request whose answer was lost was done after all."""
-        if found():
-            return True
-        self._rest(begun)
-        return found()
+        """Whether a request whose answer was lost was done after all, or is being done."""
+        for look in LOOKS:
+            self._rest(begun, look)
+            if found():
+                return True
+        return False
 
-    def _rest(self, begun: float) -> None:
-        time.sleep(max(0.0, min(begun + self.settle - time.time(), self.settle)))
+    def _rest(self, begun: float, times: float) -> None:
+        pause = min(begun + times * self.settle - time.time(), times * self.settle)
+        if pause > 1:
+            console.note(f"Waiting {pause:.0f} s for what was sent before to come to its end.")
+        time.sleep(max(0.0, pause))
 
 
 @dataclass

@@ -1,176 +1,33 @@
-"""Commands that exchange classifications with a marshal: arguments in, library call, result."""
+"""The command that uploads classifications: arguments in, library call, show the result."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-from astrodome import AstrodomeError, console, sources
+from astrodome import AstrodomeError, console
 
-from .spelling import Manual
+from .cli_shared import (
+    LIGHT,
+    SAID,
+    WHERE,
+    WHICH,
+    DryRun,
+    Groups,
+    Jobs,
+    Json,
+    MarshalName,
+    Token,
+    catalogue_of,
+    command,
+    marshal_of,
+    option,
+    shown,
+)
 
 if TYPE_CHECKING:
-    from .classifications.upload import Plan
+    from .classifications.plan import Plan
     from .marshal.changing import Ended
-
-
-def option(text: str, *names: str, panel: str = "", **more: Any) -> Any:
-    return typer.Option(*names, help=text, rich_help_panel=panel or None, **more)
-
-
-def command(function: Any) -> Any:
-    """A command whose options may be spelt as in SCoPe's manual."""
-    app = typer.Typer(rich_markup_mode=None, add_completion=False)
-    app.command(cls=Manual)(function)
-    return typer.main.get_command(app)
-
-
-WHERE, WHICH, SAID, LIGHT = "Services", "Rows", "Classifications", "Light curves"
-Token = Annotated[
-    str,
-    option(
-        "Token of the marshal; ASTRODOME_FRITZ_TOKEN or secrets.json keep it out of your history.",
-        panel=WHERE,
-    ),
-]
-MarshalName = Annotated[
-    str, option("Where sources are kept: fritz, or local:FILE.db.", "--marshal", panel=WHERE)
-]
-Jobs = Annotated[int, option("Requests at a time.", min=1, max=64, panel=WHERE)]
-DryRun = Annotated[bool, option("Show every call that would be made, and make none.", "--dry-run")]
-Json = Annotated[bool, option("Print one JSON object.", "--json")]
-Groups = Annotated[list[int] | None, option("Ids of groups on the marshal; one or more.")]
-
-
-def marshal_of(name: str, token: str, jobs: int = 8) -> Any:
-    return sources.get("marshal", name, token=token, connections=jobs)
-
-
-def catalogue_of(name: str) -> Any:
-    return sources.get("catalogue", name)
-
-
-def download(
-    file: Annotated[
-        str, option("CSV, Parquet or HDF5 with obj_id, or ra and dec (deg); parse: by group.")
-    ] = "parse",
-    group_ids: Groups = None,
-    token: Token = "",
-    marshal: MarshalName = "fritz",
-    start: Annotated[
-        int, option("Row, from 0, or with parse page, from 1, to begin with.", min=0, panel=WHICH)
-    ] = 0,
-    radius_arcsec: Annotated[
-        float, option("Radius (arcsec) of the search by position.", min=0, panel=WHICH)
-    ] = 2.0,
-    jobs: Jobs = 8,
-    output_dir: Annotated[
-        Path | None, option("Folder for the result [that of the file].", file_okay=False)
-    ] = None,
-    output_format: Annotated[str, option("csv, parquet or h5 [that of the file].")] = "",
-    long: Annotated[
-        bool, option("Write a second table too, with a row a statement.", "--long")
-    ] = False,
-    fresh: Annotated[
-        bool, option("Do not go on with a download that was stopped.", "--fresh")
-    ] = False,
-    merge_features: Annotated[
-        bool,
-        option("Join labels with features by position.", "--merge-features", panel="Features"),
-    ] = False,
-    catalogue: Annotated[
-        str, option("Catalogue with the features: kowalski, or local:FOLDER.", panel="Features")
-    ] = "kowalski",
-    features_catalog: Annotated[
-        str, option("Collection of the features [kowalski.collections.features].", panel="Features")
-    ] = "features",
-    features_limit: Annotated[
-        int, option("Light curves whose features are asked for at once.", min=1, panel="Features")
-    ] = 1000,
-    taxonomy_map: Annotated[
-        str, option("Labels and their classes: golden, tags, or a JSON file.", panel="Features")
-    ] = "golden",
-    output_filename: Annotated[
-        str, option("Name of the table with features.", panel="Features")
-    ] = "merged_classifications_features",
-    get_ztf_filters: Annotated[
-        bool, option("Add the filter of each light curve.", "--get-ztf-filters", panel="Features")
-    ] = False,
-    impute_missing_features: Annotated[
-        bool,
-        option("Impute as configured.", "--impute-missing-features", panel="Features"),
-    ] = False,
-    update_training_set: Annotated[
-        bool,
-        option(
-            "Write training.dataset with these sources, by their votes.",
-            "--update-training-set",
-            panel="Features",
-        ),
-    ] = False,
-    updated_training_set_prefix: Annotated[
-        str, option("What the name of that file begins with.", panel="Features")
-    ] = "updated_AL",
-    min_vote_diff: Annotated[
-        int, option("Votes, up minus down, that a class needs for that.", panel="Features")
-    ] = 1,
-    as_json: Json = False,
-) -> None:
-    """Download classifications, periods and votes of sources from a marshal.
-
-    Every row of the file stays, with columns classification, probability, period_origin, period
-    (d), labellers and sum_votes (several values joined by ;) and a status. A download that was
-    stopped goes on when the same command is given again.
-    """
-    from . import tables
-    from .classifications import fetching
-
-    parse = file.lower() == "parse"
-    if parse and not group_ids:
-        raise AstrodomeError(
-            "Which sources? Give -file FILE, or -group_ids for those of groups.", exit_code=2
-        )
-    ending = tables.ending(output_format) if output_format else ""
-    service = marshal_of(marshal, token, jobs)
-    with console.progress("Downloading", None, "sources") as bar:
-        got = fetching.fetch(
-            service,
-            None if parse else Path(file),
-            tuple(group_ids or ()),
-            start=start,
-            radius=radius_arcsec,
-            jobs=jobs,
-            fresh=fresh,
-            watch=bar.advance,
-        )
-    out = got.write(output_dir, ending, long=long)
-    merged = None
-    if merge_features or update_training_set:
-        from .classifications import merging
-
-        asked = merging.Merge(
-            taxonomy_map=taxonomy_map,
-            collection=features_catalog,
-            radius=radius_arcsec,
-            at_once=features_limit,
-            filters=get_ztf_filters,
-            impute=impute_missing_features,
-            min_votes=min_vote_diff if update_training_set else None,
-        )
-        merged = merging.merge(got.sources, catalogue_of(catalogue), asked)
-        out["merged"] = str(tables.write(got.beside(output_dir, output_filename, ending), merged))
-        if update_training_set:
-            from .config import load
-
-            updated = merging.update(merged, load().training.dataset, updated_training_set_prefix)
-            out["training set"] = str(updated)
-    for one in got.failed:
-        console.note(f"  failed  {one[0]}: {one[1]}")
-    console.show_one({**out, **got.counts()}, as_json=as_json)
-    if got.failed:
-        console.note("The same command again asks for those that failed.")
-        raise SystemExit(1)
 
 
 def upload(
@@ -268,8 +125,8 @@ def upload(
     command again.
     """
     from . import services, tables
-    from .classifications import upload as uploading
-    from .classifications.upload import Plan
+    from .classifications import plan as planning
+    from .classifications.plan import Plan
 
     if not group_ids:
         raise AstrodomeError("To which groups? Give -group_ids.", exit_code=2)
@@ -301,7 +158,7 @@ def upload(
         limiting_mag=limiting_mag,
         instrument=instrument_name,
     )
-    wanted = uploading.rows(table, resume, stop)
+    wanted = planning.rows(table, resume, stop)
     _tell_columns(table, plan)
     if "period" not in table:
         console.note("The file has no column period: none is posted.")
@@ -403,18 +260,4 @@ def _tell(ended: list[Ended[Any]], dry: bool, as_json: bool, columns: list[dict[
         raise SystemExit(1)
 
 
-def shown(request: Any) -> str:
-    """A request in a few words."""
-    parts = []
-    for key, value in request.items():
-        if isinstance(value, list) and value and isinstance(value[0], dict):
-            value = ", ".join(f"{one['classification']} {one['probability']:g}" for one in value)
-        elif isinstance(value, list | tuple):
-            value = " ".join(map(str, value))
-        if value not in (None, ""):
-            parts.append(f"{key}: {value}")
-    return "; ".join(parts)
-
-
-download_command = command(download)
 upload_command = command(upload)

@@ -1,0 +1,35 @@
+"""Downloading as scope-ml does it, one source after the other; run by its environment's Python."""
+
+import os
+import shutil
+import tempfile
+import time
+from importlib.metadata import files
+from pathlib import Path
+
+from serve import serve
+
+
+def download(path: str, host: str, token: str) -> float:
+    """Its modules read a configuration in the current folder when they are imported."""
+    os.chdir(tempfile.mkdtemp())
+    default = next(f for f in files("scope-ml") or [] if f.name == "config.defaults.yaml")
+    shutil.copy(default.locate(), "config.yaml")
+    from scope import fritz
+    from tools import scope_download_classification as tool
+
+    fritz.api.__defaults__ = (None, token, f"http://{host}/", 10, 0.1)
+    shutil.copy(path, "sample.csv")
+    tool.BASE_DIR = Path.cwd()
+    started = time.perf_counter()
+    found = tool.download_classification(
+        "sample.csv", [360], 0, False, "features", 1000, output_format="csv"
+    )
+    seconds = time.perf_counter() - started
+    asked = len(Path(path).read_text().splitlines()) - 1
+    if len(found) != asked or set(found["classification"]) != {"variable"}:
+        raise RuntimeError(f"{len(found)} of {asked} sources came")
+    return seconds
+
+
+serve({"download": download})

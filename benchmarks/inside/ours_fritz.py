@@ -1,0 +1,25 @@
+"""Downloading as astrodome's library does it; the twin of ``older_fritz.py``."""
+
+import tempfile
+import time
+from pathlib import Path
+
+from serve import serve
+
+
+def download(path: str, jobs: int) -> float:
+    from astrodome_ztf_scope.classifications import fetching
+    from astrodome_ztf_scope.marshal.fritz import Fritz
+
+    folder = Path(tempfile.mkdtemp())
+    started = time.perf_counter()
+    got = fetching.fetch(Fritz(connections=jobs), Path(path), (360,), jobs=jobs)
+    got.write(folder, ".csv")
+    seconds = time.perf_counter() - started
+    asked = len(Path(path).read_text().splitlines()) - 1
+    if got.counts()["found"] != asked or set(got.table["classification"]) != {"variable"}:
+        raise RuntimeError(f"{got.counts()} of {asked} sources came")
+    return seconds
+
+
+serve({"download": download})

@@ -1,0 +1,59 @@
+"""Options and helpers that the commands about marshals share."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from astrodome import sources
+
+from .spelling import Manual
+
+
+def option(text: str, *names: str, panel: str = "", **more: Any) -> Any:
+    return typer.Option(*names, help=text, rich_help_panel=panel or None, **more)
+
+
+def command(function: Any) -> Any:
+    """A command whose options may be spelt as in SCoPe's manual."""
+    app = typer.Typer(rich_markup_mode=None, add_completion=False)
+    app.command(cls=Manual)(function)
+    return typer.main.get_command(app)
+
+
+WHERE, WHICH, SAID, LIGHT = "Services", "Rows", "Classifications", "Light curves"
+Token = Annotated[
+    str,
+    option(
+        "Token of the marshal; ASTRODOME_FRITZ_TOKEN or secrets.json keep it out of your history.",
+        panel=WHERE,
+    ),
+]
+MarshalName = Annotated[
+    str, option("Where sources are kept: fritz, or local:FILE.db.", "--marshal", panel=WHERE)
+]
+Jobs = Annotated[int, option("Requests at a time.", min=1, max=64, panel=WHERE)]
+DryRun = Annotated[bool, option("Show every call that would be made, and make none.", "--dry-run")]
+Json = Annotated[bool, option("Print one JSON object.", "--json")]
+Groups = Annotated[list[int] | None, option("Ids of groups on the marshal; one or more.")]
+
+
+def marshal_of(name: str, token: str, jobs: int = 8) -> Any:
+    return sources.get("marshal", name, token=token, connections=jobs)
+
+
+def catalogue_of(name: str) -> Any:
+    return sources.get("catalogue", name)
+
+
+def shown(request: Any) -> str:
+    """A request in a few words."""
+    parts = []
+    for key, value in request.items():
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            value = ", ".join(f"{one['classification']} {one['probability']:g}" for one in value)
+        elif isinstance(value, list | tuple):
+            value = " ".join(map(str, value))
+        if value not in (None, ""):
+            parts.append(f"{key}: {value}")
+    return "; ".join(parts)
