@@ -135,11 +135,13 @@ def test_mass_ejections_do_not_turn(make_event):
         "2022_04_01__00_00_45__SOLO-EUI-FSI_EUI_FSI_174.jp2",
     ],
 )
-def test_real_images_are_seen_as_their_headers_say(name):
+def test_real_images_are_shown_north_up_and_lie_as_their_headers_say(name):
     image = images.read(Path(get_test_filepath(name)))
     assert (image.view.width, image.view.height) == image.picture.size
     limb = image.view.limb()
-    centre = image.view.to_pixel(np.zeros((1, 2)))
+    centre, north = image.view.to_pixel(np.array([[0, 0], [0, 900]]))
+    assert abs(north[0] - centre[0]) < 1 and north[1] < centre[1]
+    centre = centre[None]
     radius = np.linalg.norm(limb - centre, axis=1)
     light = np.asarray(image.picture, float)
     y, x = np.mgrid[: light.shape[0], : light.shape[1]] + 0.5

@@ -81,12 +81,12 @@ def draw(
     grid: bool = False,
     side: int = 1200,
 ) -> Figure:
-    """The image with limb, events and predicted regions over it, ``side`` px wide at 100 dpi.
+    """The image with limb, events and predicted regions over it, ``side`` px wide.
 
     Coordinates are helioprojective arcsec, from the header of the image.
     """
     view = image.view
-    figure = Figure((side / 100, side / 100), dpi=100, facecolor="black")
+    figure = Figure((12, 12), dpi=side / 12, facecolor="black")
     axes = figure.add_axes((0.09, 0.075, 0.88, 0.88), projection=view.wcs)
     width, height = view.width, view.height
     axes.imshow(

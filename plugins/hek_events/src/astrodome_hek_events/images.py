@@ -25,6 +25,8 @@ META = "meta.csv"
 NAME = re.compile(r"(\d{4}-\d\d-\d\dT\d{6})__(\d+)\.(?:jpe?g|png)", re.IGNORECASE)
 """A picture of the whole disk; what patches have after the wavelength does not fit."""
 TIME = "%Y-%m-%dT%H%M%S"
+TILT = 0.5
+"""Shift (px) at the edge of an image below which it counts as north up already."""
 DARKEST, BRIGHTEST = 1.0, 99.7
 """Percentiles of the intensities of a FITS image that are shown black and white."""
 
@@ -167,7 +169,7 @@ def _from_picture(path: Path, side: int, meta: Path | None) -> SolarImage:
 
 
 def _from_fits(path: Path, side: int) -> SolarImage:
-    solar = _solar_map(path)
+    solar = _north_up(_solar_map(path), path)
     data = np.nan_to_num(np.asarray(solar.data, float))
     low, high = np.percentile(data, [DARKEST, BRIGHTEST])
     # The square root shows corona and regions at once; magnetograms have both signs.
@@ -199,8 +201,9 @@ def _from_jpeg2000(path: Path, side: int) -> SolarImage:
         if f"crpix{axis}" in keys:
             keys[f"crpix{axis}"] = (keys[f"crpix{axis}"] - 0.5) / factor + 0.5
         keys[f"naxis{axis}"] = pixels
-    solar = _solar_map(np.asarray(picture)[::-1], keys, name=path)
-    return _of_map(path, solar, _smaller(picture, side))
+    solar = _north_up(_solar_map(np.asarray(picture, float)[::-1], keys, name=path), path)
+    levels = np.rint(np.clip(np.nan_to_num(solar.data[::-1]), 0, 255)).astype(np.uint8)
+    return _of_map(path, solar, _smaller(Image.fromarray(levels), side))
 
 
 def _of_map(path: Path, solar: sunpy.map.GenericMap, picture: Image.Image) -> SolarImage:
@@ -230,6 +233,18 @@ def _solar_map(*given: Any, name: Path | None = None) -> sunpy.map.GenericMap:
     if isinstance(found, list):
         raise AstrodomeError(f"{path} holds {len(found)} images; one is expected.")
     return found
+
+
+def _north_up(solar: sunpy.map.GenericMap, path: Path) -> sunpy.map.GenericMap:
+    """The map, turned if solar north is not above: HMI's are upside down."""
+    try:
+        if np.abs(solar.rotation_matrix - np.eye(2)).max() * max(solar.data.shape) / 2 < TILT:
+            return solar
+        with geometry.quiet():
+            whole = sunpy.map.Map(np.nan_to_num(solar.data), solar.meta)  # NaN would spread
+            return whole.rotate(missing=0)
+    except Exception as error:  # likewise
+        raise _no_sun(path, error) from error
 
 
 def _xml_header(content: bytes) -> dict[str, Any]:
