@@ -36,6 +36,14 @@ def test_a_passing_fault_is_retried(twin: Twin, client: requests.Session, fault:
     assert len(twin.requests) == 3
 
 
+def test_a_retry_is_not_logged_with_its_address(
+    twin: Twin, client: requests.Session, caplog: pytest.LogCaptureFixture
+) -> None:
+    twin.misbehave("500", "reset")
+    http.get_json(client, f"{twin.url}/?token=secret", "The twin")
+    assert not caplog.records
+
+
 def test_retry_after_is_waited_for(twin: Twin, client: requests.Session) -> None:
     twin.misbehave("429 after 1")
     started = time.monotonic()

@@ -44,9 +44,15 @@ def session(
     statuses in ``RETRIED``, with growing jittered pauses or as ``Retry-After`` says;
     a POST never is.
     """
+    import logging
+
     import requests
     from requests.adapters import HTTPAdapter
     from urllib3.util import Retry
+
+    logger = logging.getLogger("urllib3.connectionpool")
+    if logger.level == logging.NOTSET:  # a repeated request is no news, and logs show its address
+        logger.setLevel(logging.ERROR)
 
     class Adapter(HTTPAdapter):
         def send(self, request: Any, **kwargs: Any) -> Any:  # type: ignore[override]
