@@ -253,6 +253,19 @@ def test_without_hek_every_missing_time_is_named_and_the_next_run_brings_it(
 
 
 @on_sqlite
+def test_without_a_connection_nothing_is_tried_in_parts(serve, get, monkeypatch):
+    monkeypatch.setenv("ASTRODOME_HEK_URL", "http://127.0.0.1:9/hek/her")
+    result = get("--start", "2012-01-01", "--end", "2021-12-31", "--event-type", "AR,FL")
+    assert result.code == 1
+    assert [entry["name"] for entry in result.json["failed"]] == [
+        "AR 2012-01-01T00:00:00 to 2021-12-31T00:00:00",
+        "FL 2012-01-01T00:00:00 to 2021-12-31T00:00:00",
+    ]
+    assert all("Connection refused" in entry["reason"] for entry in result.json["failed"])
+    assert result.err.count("\n") == 2
+
+
+@on_sqlite
 def test_a_malformed_record_is_named_and_its_window_asked_again(serve, get, database):
     good, bad = hek.region(1), hek.region(2, event_type=None)
     base = hek.Hek([good])

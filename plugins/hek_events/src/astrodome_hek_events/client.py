@@ -30,8 +30,14 @@ if TYPE_CHECKING:
     import requests
 
 SERVICE = "HEK"
+NO_CONNECTION = {"NewConnectionError", "NameResolutionError", "ConnectTimeoutError"}
+"""Errors of urllib3, which the host's session is made of."""
 PAGES = 1000
 """More pages than any window has; beyond, HEK does not get to the end of them."""
+
+
+class Unreachable(AstrodomeError):
+    """There is no connection to HEK: asking for less does not help."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +64,8 @@ class Hek(HEKClient):  # type: ignore[misc]
     def ask(self, window: Window) -> Answer:
         """All events that HEK has of a window.
 
-        Raises AstrodomeError when HEK does not answer, or not with events.
+        Raises Unreachable without a connection, and AstrodomeError when HEK does not answer in
+        time, or not with events.
         """
         query = window.query
         # HEK is asked for whole seconds, the last one included.
@@ -83,7 +90,12 @@ class Hek(HEKClient):  # type: ignore[misc]
     def _pages(self, parameters: Mapping[str, Any]) -> Iterator[documents.Document]:
         named = {_spelt(name): value for name, value in parameters.items()}
         for number in range(1, PAGES + 1):
-            answer = http.get(self.session, self.url, SERVICE, params={**named, "page": number})
+            try:
+                answer = http.get(self.session, self.url, SERVICE, params={**named, "page": number})
+            except AstrodomeError as error:
+                if _unconnected(error.__cause__):
+                    raise Unreachable(error.message, error.hint) from error
+                raise
             page = _read(answer)
             yield page
             if not page.more or not page.records:
@@ -94,6 +106,12 @@ class Hek(HEKClient):  # type: ignore[misc]
         """What sunpy's ``search`` makes its table of."""
         found = [raw.record for page in self._pages(data) for raw in page.records]
         return Table(dict_keys_same(found)) if found else Table()
+
+
+def _unconnected(error: BaseException | None) -> bool:
+    """Whether this is how requests says that it got no connection at all."""
+    reason = getattr(error.args[0], "reason", None) if error and error.args else None
+    return type(reason).__name__ in NO_CONNECTION
 
 
 def _spelt(name: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from astrodome import compute
 
-from .client import Answer, Hek
+from .client import Answer, Hek, Unreachable
 from .store import EventStore
 from .windows import Query, Window
 
@@ -114,16 +114,24 @@ class Collector:
         while self._todo:
             slices = self.pace.slices(self._todo)
             # A generator, which closes the threads when it is left early.
-            asked: Any = compute.map(self.hek.ask, slices, jobs=self.jobs, threads=True)
+            asked: Any = compute.map(self._ask, slices, jobs=self.jobs, threads=True)
             with closing(asked):
                 for done in asked:
-                    if done.value is not None:
-                        self._store(done.item, done.value)
-                    elif self._silent(done.item):
-                        return self._give_up(windows, done.error)
+                    window, found = done.item, done.value
+                    if isinstance(found, Answer):
+                        self._store(window, found)
+                    elif found or self._silent(window):
+                        return self._give_up(windows, found or done.error)
                     else:
-                        self._cut(done.item, done.error)
+                        self._cut(window, done.error)
         return self.report
+
+    def _ask(self, window: Window) -> Answer | str:
+        """The answer of HEK, or why there is no connection to it."""
+        try:
+            return self.hek.ask(window)
+        except Unreachable as error:
+            return error.message
 
     def _store(self, window: Window, answer: Answer) -> None:
         self._unheard = 0
