@@ -77,4 +77,20 @@ def cevae(
     return (time.perf_counter() - started) / times
 
 
-serve({"resize": resize, "patch": patch, "cevae": cevae})
+def cevae_loss(images: str, z_dim: int, fmap_sizes: list[int], threads: int, steps: int) -> float:
+    import numpy as np
+    import torch
+
+    x = torch.from_numpy(np.load(images))
+    model.cache_clear()
+    made, optimizer = model(tuple(x.shape), z_dim, tuple(fmap_sizes), threads)
+    np.random.seed(0)
+    for _ in range(steps):
+        optimizer.zero_grad()
+        made.training_step((x, None), 1)["loss"].backward()
+        optimizer.step()
+    with torch.inference_mode():
+        return float(np.mean(made.score_sample((x, None))))
+
+
+serve({"resize": resize, "patch": patch, "cevae": cevae, "cevae_loss": cevae_loss})

@@ -29,21 +29,20 @@ def patch(source: str, target: str, size: int, count: int) -> float:
 def models(size: int, z_dim: int, fmap_sizes: tuple[int, ...], threads: int) -> Any:
     """The objective with its optimiser, and the model that scores, of the same weights."""
     import torch
-    from astrodome_sood import config, training
-    from astrodome_sood.models import ce_vae
+    from astrodome_sood import config, objectives
+    from astrodome_sood.models import ce_vae, weights
 
     given = {"target_size": size, "z_dim": z_dim, "fmap_sizes": list(fmap_sizes)}
     settings = config.load(overrides={"model": given, "devices.gpus": 0}).plain()
     torch.manual_seed(0)
-    net = ce_vae.network(settings, channels=1)
+    net = weights.network("ce_vae", settings, channels=1)
     scorer = ce_vae.CeVae()
     with tempfile.TemporaryDirectory() as folder:
-        weights = Path(folder) / ce_vae.WEIGHTS
-        ce_vae.save(net, weights)
-        scorer.load(weights, settings)
+        path = Path(folder) / weights.WEIGHTS
+        weights.save("ce_vae", net, path)
+        scorer.load(path, settings)
     torch.set_num_threads(threads)
-    objective = training.Objective(net, settings)
-    objective.random = training.seeded(0)
+    objective = objectives.objective(net, settings)
     return objective, objective.configure_optimizers(), scorer
 
 
@@ -70,4 +69,21 @@ def cevae(
     return (time.perf_counter() - started) / times
 
 
-serve({"resize": resize, "patch": patch, "cevae": cevae})
+def cevae_loss(images: str, z_dim: int, fmap_sizes: list[int], threads: int, steps: int) -> float:
+    """The mean score of the batch after so many steps on it, from the same first weights."""
+    import numpy as np
+    import torch
+    from astrodome_sood.models.objective import negative_elbo
+
+    x = torch.from_numpy(np.load(images))
+    models.cache_clear()
+    objective, optimizer, _ = models(x.shape[-1], z_dim, tuple(fmap_sizes), threads)
+    for _ in range(steps):
+        optimizer.zero_grad()
+        objective.training_step(x, 1).backward()
+        optimizer.step()
+    with torch.no_grad():
+        return float(negative_elbo(objective.net, x, objective.settings["beta"]).mean())
+
+
+serve({"resize": resize, "patch": patch, "cevae": cevae, "cevae_loss": cevae_loss})
