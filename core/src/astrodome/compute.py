@@ -10,8 +10,6 @@ from concurrent.futures import (
     BrokenExecutor,
     Executor,
     Future,
-    ProcessPoolExecutor,
-    ThreadPoolExecutor,
 )
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -132,6 +130,8 @@ def _executor(
 ) -> AbstractContextManager[Executor]:
     if scheduler:
         return _dask(scheduler)
+    from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor  # 20 ms, seldom needed
+
     if threads:
         return ThreadPoolExecutor(jobs)
     import multiprocessing
