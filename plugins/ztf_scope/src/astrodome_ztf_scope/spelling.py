@@ -34,7 +34,9 @@ class Manual(Switched):
             name = "--" + typed.lstrip("-").replace("_", "-")
             option = options.get(name) if typed.startswith("-") and len(typed) > 2 else None
             if option is None:
-                yield arg
+                # A word with one dash is meant as an option, and is told apart from -v -v as -vv.
+                wrong = re.fullmatch(r"-[A-Za-z]\w{2,}", typed) is not None
+                yield name + equals + value if wrong else arg
                 continue
             if getattr(option, "is_flag", False) and not option.secondary_opts:
                 if not equals and rest and rest[0].lower() in YES | NO:
@@ -46,6 +48,8 @@ class Manual(Switched):
                 hide(value if equals else rest[0] if rest else "")
             if not getattr(option, "multiple", False):
                 yield name + equals + value
+                if not equals and not getattr(option, "is_flag", False) and rest:
+                    yield rest.pop(0)  # as it is, whatever it begins with
                 continue
             values = [value] if equals else []
             while rest and not _is_option(rest[0]):

@@ -1,0 +1,205 @@
+"""The parts of an upload: names, clusters, epochs, maps, labels, spellings."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from astrodome import AstrodomeError
+from astrodome.testing import Result
+from astrodome_ztf_scope import positions
+from astrodome_ztf_scope.catalogue import epochs
+from astrodome_ztf_scope.classifications import labels, maps, photometry
+from hypothesis import given
+from hypothesis import strategies as st
+from services.fritz import Fritz
+from services.twin import Twin
+from ztf_scope.survey import TOKEN
+
+Scope = Callable[..., Result]
+
+
+@pytest.mark.parametrize(
+    ("ra", "dec", "name"),
+    [
+        (10.0, -0.5, "ZTFJ004000.00-003000.0"),
+        (0.0, 0.0, "ZTFJ000000.00+000000.0"),
+        (0.0, -0.00001, "ZTFJ000000.00-000000.0"),
+        (359.999999999, 89.999999, "ZTFJ235959.99+895959.9"),
+        (254.9999999, 9.99999999, "ZTFJ165959.99+095959.9"),
+        (0.1, 0.1, "ZTFJ000024.00+000600.0"),
+        (123.0, -90.0, "ZTFJ081200.00-900000.0"),
+    ],
+)
+def test_a_name_is_truncated_and_never_has_60_seconds(ra: float, dec: float, name: str) -> None:
+    assert positions.iau_name(ra, dec) == name
+
+
+@given(st.floats(0, 360, exclude_max=True), st.floats(-90, 90))
+def test_any_position_has_a_name_that_leads_back_to_it(ra: float, dec: float) -> None:
+    name = positions.iau_name(ra, dec)
+    assert len(name) == 22
+    h, m, s = int(name[4:6]), int(name[6:8]), float(name[8:13])
+    d, n, c = int(name[14:16]), int(name[16:18]), float(name[18:22])
+    assert h < 24 and m < 60 and s < 60 and n < 60 and c < 60
+    assert 0 <= ra - (h * 15 + m / 4 + s / 240) < 0.01 / 240 * 1.001 + 1e-9
+    assert -1e-9 <= abs(dec) - (d + n / 60 + c / 3600) < 0.1 / 3600 * 1.001 + 1e-9
+
+
+def test_no_position_has_no_name() -> None:
+    for ra, dec in ((360.0, 0.0), (-1.0, 0.0), (0.0, 91.0), (float("nan"), 0.0)):
+        with pytest.raises(AstrodomeError, match="is no position"):
+            positions.iau_name(ra, dec)
+
+
+def test_the_mean_of_positions_is_right_at_the_seam_and_the_pole() -> None:
+    assert positions.mean([359.9999, 0.0001], [5, 5]) == (0.0, pytest.approx(5.0))
+    assert positions.mean([0, 90, 180, 270], [89.9999] * 4)[1] == pytest.approx(90)
+    assert positions.mean([4.5 - 1e-6, 4.5 + 1e-6], [3, 3])[0] == 4.5
+
+
+def test_positions_are_one_cluster_also_across_the_seam() -> None:
+    ra = [0.0001, 359.9999, 10.0, np.nan, 200.0, 20.0, 10.00001]
+    dec = [5.0, 5.0, 0.0, 1.0, 89.9999, 89.9999, 0.0]
+    found = positions.clusters(ra, dec, 2.0)
+    assert found[0] == found[1] and found[2] == found[6] and found[4] == found[5]
+    assert len(set(found)) == 4
+
+
+def table(**changes: list[object]) -> pd.DataFrame:
+    columns = {
+        "id": [1] * 6,
+        "hjd": [2458200.5, 2458201.5, 2458202.5, 2458203.5, 2458203.5, 2458204.5],
+        "mag": [17.0, 17.1, np.nan, 17.3, 17.3, 21.5],
+        "magerr": [0.1] * 6,
+        "filter": [1, 1, 1, 2, 2, 2],
+        "catflags": [0, 32768, 0, 0, 0, 0],
+        "programid": [2, 2, 2, 3, 3, 1],
+        "expid": [1, 2, 3, 4, 4, 5],
+    }
+    return pd.DataFrame({**columns, **changes})
+
+
+def test_flags_gaps_repeats_programmes_and_the_last_epoch_are_epochs_that_go() -> None:
+    assert list(photometry.usable(table())["hjd"]) == [2458200.5, 2458203.5, 2458204.5]
+    only = photometry.usable(table(), programmes=(3,))
+    assert list(only["hjd"]) == [2458203.5]
+    assert list(photometry.usable(table(), latest=2458203.5)["hjd"]) == [2458200.5, 2458203.5]
+    bare = table().drop(columns=["catflags", "programid", "expid"])
+    assert len(photometry.usable(bare, programmes=(1,))) == 4  # what is not known is no limit
+
+
+def test_a_limiting_magnitude_is_that_of_the_band_and_never_above_the_point() -> None:
+    points = photometry.points(photometry.usable(table()), 10.0, 20.0)
+    assert list(points["limiting_mag"]) == [20.8, 20.6, 21.5]
+    given = photometry.points(photometry.usable(table()), 10.0, 20.0, 22.0)
+    assert list(given["limiting_mag"]) == [22.0] * 3
+
+
+def test_points_that_are_there_are_known_by_band_and_time() -> None:
+    points = photometry.points(photometry.usable(table()), 10.0, 20.0)
+    there = [{"filter": "ztfg", "mjd": points["mjd"][0] + 1e-8}]
+    there += [{"filter": "ztfg", "mjd": points["mjd"][1]}, {"filter": "ztfr", "mjd": None}]
+    assert list(photometry.missing(points, there)["filter"]) == ["ztfr", "ztfr"]
+    assert len(photometry.missing(points, [])) == 3
+
+
+def test_many_points_are_sent_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(photometry, "MOST", 2)
+    points = photometry.points(photometry.usable(table()), 10.0, 20.0)
+    parts = list(photometry.payloads(points, "a", 3, [200]))
+    assert [len(part["mjd"]) for part in parts] == [2, 1]
+    assert json.dumps(parts) and parts[0]["magsys"] == "ab" and parts[0]["instrument_id"] == 3
+
+
+def test_epochs_come_from_kowalskis_documents_with_their_own_positions() -> None:
+    document = {"_id": 7, "filter": 2, "ra": 1.0, "dec": 2.0}
+    data = [{"hjd": 2458200.5, "mag": 17, "magerr": 0.1, "programid": 1, "ra": 1.1, "uexpid": 9}]
+    found = epochs.from_documents([{**document, "data": data}, {**document, "_id": 8, "data": []}])
+    (row,) = found.to_dict(orient="records")
+    assert (row["id"], row["filter"], row["ra"], row["dec"]) == (7, 2, 1.1, 2.0)
+    assert row["expid"] == 9 and row["programid"] == 1
+    assert epochs.from_documents([]).empty
+
+
+@pytest.mark.parametrize("which", ["golden", "tags"])
+def test_the_built_in_maps_are_scopes(which: str) -> None:
+    found = maps.read(which)
+    assert maps.has_taxonomies(which) and len(found) in (55, 45)
+    some = found["RR Lyrae ab" if which == "golden" else "rrab"]
+    assert some and some.name == "RRab" and some.taxonomy_id in (1011, 1015)
+    if which == "golden":
+        assert found["nice"] is None
+    assert maps.read(which, 9)[next(iter(found))].taxonomy_id == 9
+
+
+def test_a_map_that_is_wrong_is_a_sentence_that_names_it(tmp_path: Path) -> None:
+    path = tmp_path / "map.json"
+    for text, words in (
+        ("{", "not valid JSON"),
+        ("[]", "should map labels"),
+        ('{"a": "b"}', "'a' has no taxonomy"),
+        ('{"a": {"fritz_label": "b"}}', "'a' has no taxonomy"),
+    ):
+        path.write_text(text)
+        with pytest.raises(AstrodomeError, match=words):
+            maps.read(str(path))
+    with pytest.raises(AstrodomeError, match="no taxonomy map nowhere"):
+        maps.read("nowhere")
+
+
+def test_the_last_columns_are_those_of_the_classes_and_0_counts() -> None:
+    rows = pd.DataFrame({"ra": [1.0, 2.0], "x": [0.0, 0.5], "y": [1.0, None]})
+    found = labels.last_columns(rows, ["variable", "flaring"], 7)
+    assert [(one.column, one.target.name) for one in found] == [("x", "variable"), ("y", "flaring")]
+    said = [labels.of_row(row, found) for row in rows.to_dict(orient="records")]
+    assert [[(t.name, p) for t, p in row] for row in said] == [
+        [("variable", 0.0), ("flaring", 1.0)],
+        [("variable", 0.5)],
+    ]
+    assert [line["rows"] for line in labels.summary(rows, found)] == [2, 1]
+    assert [len(labels.of_row(row, found, 0.5)) for row in rows.to_dict(orient="records")] == [1, 1]
+    with pytest.raises(AstrodomeError, match="Give --taxonomy-id"):
+        labels.last_columns(rows, ["variable"], None)
+    with pytest.raises(AstrodomeError, match="4 classes, but 3 columns"):
+        labels.last_columns(rows, ["a", "b", "c", "d"], 7)
+
+
+def test_two_labels_of_one_class_are_posted_once() -> None:
+    target = maps.Target("Eclipsing", 7)
+    rows = pd.DataFrame({"EA": [0.9], "EB": [0.4]})
+    found = labels.from_map(rows, {"EA": target, "EB": target, "nice": None})
+    assert labels.of_row(rows.iloc[0].to_dict(), found) == [(target, 0.9)]
+
+
+def test_options_are_read_in_every_spelling(scope: Scope, marshal: Twin, fritz: Fritz) -> None:
+    fritz.add_source("a", 1.0, 2.0, 360)
+    fritz.add_source("b", 3.0, 2.0, 361)
+    for spelling in (
+        ["-group_ids", "360", "361", "-token", TOKEN],
+        ["--group-ids", "360", "--group-ids", "361", "--token", TOKEN],
+        ["--group_ids", "360", "361", f"--token={TOKEN}"],
+        ["-group-ids=360", "-group_ids", "361", f"-token={TOKEN}", "--long", "False"],
+        ["-file", "parse", "--group-ids", "360", "361", "--token", TOKEN, "-long=true"],
+    ):
+        about = scope("download-classification", *spelling, "--json").succeeded().json
+        assert about["found"] == 2
+        assert ("long" in about) == (spelling[-1] == "-long=true")
+    wrong = scope("download-classification", "-group_idz", "360", "-token", TOKEN)
+    assert wrong.code == 2 and "--group-ids" in wrong.err
+
+
+def test_the_journal_shows_every_call(scope: Scope, marshal: Twin, fritz: Fritz) -> None:
+    assert scope("journal", "--json").succeeded().json == []
+    fritz.add_source("a", 1.0, 2.0, 360)
+    line = f"manage-annotation -action post -source a -group_ids 360 -token {TOKEN} -origin o"
+    scope(*line.split(), "-key", "k", "-value", "1").succeeded()
+    (row,) = scope("journal", "--json").succeeded().json
+    assert (row["obj_id"], row["call"], row["state"]) == ("a", "annotation", "done")
+    assert json.loads(row["request"]) == {"origin": "o", "before": None, "after": {"k": 1}}
+    assert scope("journal", "--state", "begun", "--json").succeeded().json == []
+    assert scope("journal", "--obj-id", "b", "--json").succeeded().json == []
