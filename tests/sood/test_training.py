@@ -160,7 +160,7 @@ def test_a_killed_run_leaves_no_broken_file_and_ends_like_one_that_was_not(
     command = [*COMMAND, *common, "--log-dir", str(run)]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     moments = random.Random(7)
-    for _ in range(torture(2, 10)):
+    for _ in range(torture(2, 20)):
         process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
         written = run / "last.ckpt"
         before = written.stat().st_mtime_ns if written.exists() else 0
