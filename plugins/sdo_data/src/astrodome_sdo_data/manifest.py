@@ -26,7 +26,10 @@ import pyarrow.parquet as pq
 from astrodome import AstrodomeError, files
 
 NAME = "manifest.parquet"
-JOURNAL, ASIDE = ".journal-", ".incoming-"
+HIDDEN = ".downloading"
+"""Folder for journals and for files that are not published yet, gone when nobody downloads: one
+of its own, for looking them up among 100,000 images takes time."""
+JOURNAL, ASIDE = "journal-", "incoming-"
 DONE, SKIPPED, MISSING, FAILED, PLANNED = "done", "skipped", "missing", "failed", "planned"
 HEADER = ("QUALITY", "DSUN", "X0", "R_SUN", "Y0", "CDELT")
 SCHEMA = pa.schema(
@@ -83,7 +86,7 @@ def read(folder: Path) -> pd.DataFrame:
 def current(folder: Path) -> pd.DataFrame:
     """The manifest with what the journals say beyond it; nothing is written."""
     table = read(folder)
-    for path in sorted(folder.glob(f"{JOURNAL}*")):
+    for path in sorted((folder / HIDDEN).glob(f"{JOURNAL}*")):
         with suppress(FileNotFoundError):
             handle = os.open(path, os.O_RDONLY)
             try:
@@ -102,10 +105,12 @@ class Book:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         mark = f"{os.getpid()}-{os.urandom(4).hex()}"
-        self._path = folder / f"{JOURNAL}{mark}"
-        self.aside = folder / f"{ASIDE}{mark}"
+        self._hidden = folder / HIDDEN
+        self._path = self._hidden / f"{JOURNAL}{mark}"
+        self.aside = self._hidden / f"{ASIDE}{mark}"
         self._mutex = threading.Lock()
         with files.lock(self._lock):  # nobody may take the journal for one without an owner
+            self._hidden.mkdir(exist_ok=True)
             self._handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
             fcntl.flock(self._handle, fcntl.LOCK_EX)
         self.aside.mkdir()
@@ -132,8 +137,7 @@ class Book:
             table = read(self.folder)
             before = table
             ended = []
-            for part in self.folder.glob(f".{NAME}.*{files.PART}*"):  # a killed process's
-                part.unlink(missing_ok=True)
+            files.sweep(self._hidden)
             for path in self._others():
                 with _without_owner(path) as handle:
                     if handle is not None:
@@ -146,7 +150,8 @@ class Book:
                 write(self.folder, table)
             os.ftruncate(self._handle, 0)
             for path in ended:
-                shutil.rmtree(self.folder / path.name.replace(JOURNAL, ASIDE), ignore_errors=True)
+                aside = self._hidden / path.name.replace(JOURNAL, ASIDE)
+                shutil.rmtree(aside, ignore_errors=True)
                 path.unlink(missing_ok=True)
         return table
 
@@ -169,9 +174,11 @@ class Book:
         if os.fstat(self._handle).st_size == 0:
             self._path.unlink(missing_ok=True)
         os.close(self._handle)
+        with files.lock(self._lock), suppress(OSError):  # others may be at work
+            self._hidden.rmdir()
 
     def _others(self) -> list[Path]:
-        return [path for path in sorted(self.folder.glob(f"{JOURNAL}*")) if path != self._path]
+        return [path for path in sorted(self._hidden.glob(f"{JOURNAL}*")) if path != self._path]
 
 
 @contextmanager
@@ -189,7 +196,11 @@ def write(folder: Path, table: pd.DataFrame) -> None:
     """Write a manifest, in the order of time and wavelength."""
     ordered = table.sort_values(["t_obs", "wavelength"], kind="stable")
     content = pa.Table.from_pandas(ordered.reset_index(), SCHEMA, preserve_index=False)
-    files.write_parquet(folder / NAME, content, {"what": "sdo data download"})
+    hidden = folder / HIDDEN
+    files.write_parquet(hidden / NAME, content, {"what": "sdo data download"})
+    (hidden / NAME).replace(folder / NAME)
+    with suppress(OSError):
+        hidden.rmdir()
 
 
 def _applied(
@@ -199,7 +210,7 @@ def _applied(
     latest = {record["file_name"]: record for record in records}
     if not latest:
         return table
-    done = set(table.index[table["status"].eq(DONE)])
+    done = set(table.index[table["status"].eq(DONE)].tolist())
     for name in [name for name in latest if latest[name]["status"] != DONE and name in done]:
         if (folder / name).exists():
             del latest[name]

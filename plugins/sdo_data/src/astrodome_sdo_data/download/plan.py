@@ -150,7 +150,7 @@ def plan(
     untouched = same & (record["mtime_ns"].fillna(-1).to_numpy(np.int64) == changed)
     rows["need_image"] = ~untouched
     rows["need_header"] = wish.metadata & ~(record["has_header"].eq(True).to_numpy() & there)
-    rows["need_parameters"] = wish.parameters & _without_parameters(folder, rows, record)
+    rows["need_parameters"] = wish.parameters and _without_parameters(folder, rows, record)
     lacking = rows["need_header"] | rows["need_parameters"]
     todo = np.where(untouched & ~lacking, HAVE, FETCH).astype(object)
     todo[there & (~untouched | verify)] = CHECK
@@ -233,7 +233,8 @@ def _refuse_other(wish: Wish, folder: Path, record: pd.DataFrame) -> None:
 def _on_disk(folder: Path, wanted: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     """Length (bytes) and time (ns) of each file; -1 where there is none."""
     found: dict[str, tuple[int, int]] = {}
-    names = set(wanted)
+    files = wanted.tolist()
+    names = set(files)
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
@@ -242,7 +243,7 @@ def _on_disk(folder: Path, wanted: pd.Series) -> tuple[np.ndarray, np.ndarray]:
                     found[entry.name] = about.st_size, about.st_mtime_ns
     except FileNotFoundError:
         pass
-    pairs = np.array([found.get(name, (-1, -1)) for name in wanted], np.int64).reshape(-1, 2)
+    pairs = np.array([found.get(name, (-1, -1)) for name in files], np.int64).reshape(-1, 2)
     return pairs[:, 0], pairs[:, 1]
 
 

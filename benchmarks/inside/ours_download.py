@@ -1,0 +1,44 @@
+"""The same with astrodome's libraries; the twin of ``older_download.py``."""
+
+import os
+import time
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from serve import serve
+
+
+def download(url: str, target: str, count: int, size: str) -> float:
+    from astrodome_sdo_data import download
+
+    os.environ["ASTRODOME_GSU_URL"] = url
+    start = datetime(2012, 1, 1)
+    end = start + (count - 1) * timedelta(minutes=6)
+    started = time.perf_counter()
+    wish = download.Wish(start, end, "6min", (171,), size=size)
+    report = download.download(download.prepare(wish, Path(target)))
+    taken = time.perf_counter() - started
+    if not report.complete:
+        raise RuntimeError(report.problems()[0])
+    return taken
+
+
+def plan(target: str, count: int) -> float:
+    from astrodome_sdo_data import download
+
+    start = datetime(2012, 1, 1)
+    end = start + (count - 1) * timedelta(minutes=6)
+    started = time.perf_counter()
+    download.prepare(download.Wish(start, end, "6min"), Path(target))
+    return time.perf_counter() - started
+
+
+def resize(source: str, target: str, size: int) -> float:
+    from astrodome_sdo_data import images
+
+    started = time.perf_counter()
+    images.resize_folder(Path(source), Path(target), size, jobs=1)
+    return time.perf_counter() - started
+
+
+serve({"download": download, "plan": plan, "resize": resize})
