@@ -53,6 +53,7 @@ def download(
         typer.Option(
             "--output",
             "--store",
+            "--cache-dir",
             help="Folder of the GOES store [setting goes.store, or goes in the folder of --home].",
         ),
     ] = None,
