@@ -338,15 +338,85 @@ def test_a_source_that_is_down_ends_the_work_and_names_what_was_not_asked_for(
     assert sum(found.values()) == 241 and found["planned"] > 150
 
 
+def test_the_manifest_can_be_followed_while_a_download_runs(
+    gsu: GsuTwin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("astrodome_sdo_data.download.run.FOLD", 0.0)
+    wish = download.Wish(TIMES[0], TIMES[-1], "6min", size="256", metadata=True)
+    done = []
+
+    def look(result: object) -> None:
+        done.append(statuses(tmp_path).get("done", 0))
+        assert len((tmp_path / "meta.csv").read_text().splitlines()) == 1 + done[-1]
+
+    download.download(download.prepare(wish, tmp_path), jobs=1, advance=look)
+    assert done == sorted(done) and 0 < done[0] <= done[-1] == 7
+
+
 def test_the_library_works_in_a_notebook(gsu: GsuTwin, tmp_path: Path) -> None:
     wish = download.Wish(TIMES[0], TIMES[3], "6min", [171, 193], size="256", metadata=True)
     with pytest.raises(AstrodomeError, match="no source"):
         download.prepare(download.Wish(TIMES[0], TIMES[3], source="none"), tmp_path)
-    from astrodome import plugins
-    from astrodome_sdo_data import plugin
-
-    plugins.of("sdo", astrodome_sdo_data=plugin)
     plan = download.prepare(wish, tmp_path)
     seen = []
     report = download.download(plan, jobs=2, advance=seen.append)
     assert report.complete and report.downloaded == len(seen) == 8
+
+
+STRANGER = '''
+from pathlib import Path
+
+import pandas as pd
+from astrodome import SourceSpec, hookimpl
+from PIL import Image
+
+
+class Drawn:
+    """A source as plain as can be: it says nothing about itself and yields paths."""
+
+    def search(self, start, end, freq, wavelength):
+        times = pd.date_range(start, end, freq=freq, tz="UTC")
+        rows = pd.MultiIndex.from_product([times, wavelength], names=["t_obs", "wavelength"])
+        return rows.to_frame(index=False)
+
+    def fetch(self, rows, target):
+        for row in rows.itertuples(index=False):
+            path = Path(target) / f"{row.t_obs:%Y-%m-%dT%H%M%S}__{row.wavelength}.jpeg"
+            Image.new("L", (64, 64), row.t_obs.minute).save(path)
+            if row.t_obs.minute == 20:
+                path.write_bytes(path.read_bytes()[:-20])
+            if row.t_obs.minute == 30:
+                raise RuntimeError("the pencil broke")
+            yield path
+
+
+@hookimpl
+def register_sources():
+    yield SourceSpec("images", "drawn", "stranger_source:Drawn", summary="Drawn by hand")
+'''
+
+
+def test_a_source_of_a_stranger_is_downloaded_from_and_what_it_brings_is_verified(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "stranger_source.py").write_text(STRANGER)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    both = ("astrodome_sdo_data.plugin", "stranger_source")
+    when = ("--start=2012-03-07T00:00", "--end=2012-03-07T00:40", "--freq=10min")
+    command = ("data", "download", "--source=drawn", "--path", tmp_path / "a", *when)
+    result = run("sdo", *command, "--json", plugin=both)
+    assert result.code == 1
+    reasons = {problem["image"]: problem["reason"] for problem in result.json["problems"]}
+    assert reasons == {
+        "2012-03-07T002000__171.jpeg": "It is cut short.",
+        "2012-03-07T003000__171.jpeg": "RuntimeError: the pencil broke",
+    }
+    assert sorted(images(tmp_path / "a")) == [
+        f"2012-03-07T00{minute}00__171.jpeg" for minute in ("00", "10", "40")
+    ]
+    refused = run("sdo", *command, "--parameters", plugin=both)
+    assert refused.code == 2 and "has no image parameters" in refused.err
+    twice = run("sdo", *command[:-1], "--freq=20min", "--metadata", "--json", plugin=both)
+    assert twice.json["completed"] == 2, "that the source has no headers is known then"
+    again = run("sdo", *command[:-1], "--freq=20min", "--metadata", "--json", plugin=both)
+    assert (again.json["there"], again.json["completed"]) == (2, 0)

@@ -1,6 +1,6 @@
 """Images of the Sun as the Solar Dynamics Observatory takes them.
 
-``ingest`` turns FITS, JPEG 2000 and plain pictures into named eight-bit images,
-which ``observation`` reads and ``manifest`` describes; ``images`` makes them smaller
-or cuts patches out of them.
+``download`` brings named images from the archives in ``sources`` and keeps a ``manifest`` of them;
+``ingest`` makes such images of FITS, JPEG 2000 and plain pictures, which ``observation`` reads.
+``meta`` describes them; ``images`` makes them smaller or cuts patches out of them.
 """

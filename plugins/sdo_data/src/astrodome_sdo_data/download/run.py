@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -17,6 +18,8 @@ from . import plan as planning
 from .plan import Plan, Wish
 from .transfer import ELSEWHERE, Result, Transfer
 
+FOLD = 60.0
+"""Seconds between two writings of the manifest, for whoever looks at it meanwhile."""
 ROUNDS = 3
 """How often images are looked at again that another process has brought meanwhile."""
 
@@ -161,7 +164,11 @@ def _carry_out(
     size = min(plan.about.batch, -(-len(doing) // jobs))
     batches = [doing[start : start + size] for start in range(0, len(doing), size)]
     ended = compute.map(transfer.work, batches, jobs=jobs, threads=True, stop=transfer.stop)
+    folded = time.monotonic()
     for result in _results(transfer, ended):
+        if time.monotonic() - folded > FOLD:
+            _close(plan, book)
+            folded = time.monotonic()
         if result.status == ELSEWHERE:
             elsewhere.append(result.file_name)
         else:
