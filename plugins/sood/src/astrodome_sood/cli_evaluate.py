@@ -12,6 +12,7 @@ from .options import (
     AsJson,
     BatchSize,
     ConfigFile,
+    DataDir,
     Devices,
     SampleScore,
     Set,
@@ -28,9 +29,7 @@ def evaluate(
             help="Run folders, weights, or models without weights (threshold).",
         ),
     ],
-    data_dir: Annotated[
-        Path, typer.Option("-d", "--data-dir", help="Images to score that no model was trained on.")
-    ],
+    data_dir: DataDir = None,
     against: Annotated[
         str,
         typer.Option(
