@@ -145,3 +145,10 @@ def test_a_body_comes_whole_and_in_time_or_not_at_all(twin: Twin, fault: str, wo
     with pytest.raises(AstrodomeError, match=words):
         http.content(http.get(once, twin.url, "It", stream=True), "It", deadline=0.3)
     assert time.monotonic() - started < 20
+
+
+def test_a_body_without_end_is_not_kept_in_memory(twin: Twin) -> None:
+    once = http.session(retries=0, timeout=(1, 0.5))
+    answer = http.get(once, twin.url, "The twin", stream=True)
+    with pytest.raises(AstrodomeError, match="more than 1000 bytes"):
+        http.content(answer, "The twin", deadline=5, limit=1000)

@@ -103,19 +103,28 @@ def get(client: requests.Session, url: str, service: str, **options: Any) -> req
     return answer
 
 
-def content(answer: requests.Response, service: str, *, deadline: float) -> bytes:
+def content(
+    answer: requests.Response, service: str, *, deadline: float, limit: int = 1 << 30
+) -> bytes:
     """The body of an answer that was got with ``stream=True``, all of it within ``deadline`` s.
 
     A time-out alone does not end an answer that comes byte by byte. Raises AstrodomeError
-    when it comes too slowly, breaks off or is cut short.
+    when it comes too slowly, breaks off, is cut short, or is larger than ``limit`` bytes.
     """
     from urllib3.exceptions import HTTPError
 
     last = time.monotonic() + deadline
-    blocks = []
+    blocks: list[bytes] = []
+    size = 0
     try:
         while block := answer.raw.read1(1 << 16, decode_content=True):
             blocks.append(block)
+            size += len(block)
+            if size > limit:
+                answer.raw.close()
+                raise AstrodomeError(
+                    f"{service} sent more than {limit} bytes of {shown(answer.url)}."
+                )
             if time.monotonic() > last:
                 answer.raw.close()
                 raise AstrodomeError(

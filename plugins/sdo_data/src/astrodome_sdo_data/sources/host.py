@@ -27,6 +27,10 @@ LONGEST = 30.0
 """Longest pause (s) of our own choice between two attempts."""
 
 
+LARGEST = 1 << 28
+"""Bytes of the largest document that is taken, some times that of an image as FITS."""
+
+
 class HostSettings(BaseModel):
     """How a server is treated; a section of the settings derives from it."""
 
@@ -105,7 +109,9 @@ class Host:
         answer = None
         try:
             answer = http.get(self._client, url, self.service, stream=True)
-            content = http.content(answer, self.service, deadline=self.limits.deadline)
+            content = http.content(
+                answer, self.service, deadline=self.limits.deadline, limit=LARGEST
+            )
         except http.Refused as refused:
             if refused.status in ABSENT:
                 raise Missing(f"{self.service} has no such image.") from refused
