@@ -242,3 +242,39 @@ def test_a_third_partys_model_gets_the_same_verbs_and_options(
     sood("report", tmp_path / "run").succeeded()
     other = sood("ce_vae", "train", *where, "--log-dir", tmp_path / "run")
     assert other.code == 1 and "holds a model 'contrast', not 'ce_vae'" in other.err
+
+
+DREAMER = (
+    STRANGER.replace(
+        'summary="Standard deviation.")',
+        'summary="Standard deviation.", verbs=("predict", "reconstruct", "generate"))',
+    )
+    + """
+    z_dim = 3
+    def reconstruct(self, batch):
+        return {"images": batch, "mean": batch.mean(axis=(2, 3)).repeat(3, axis=1)}
+    def generate(self, latent):
+        return np.tanh(latent[:, :1, None, None]) * np.ones((1, 1, 32, 32), np.float32)
+"""
+)
+
+
+def test_a_third_partys_model_may_reconstruct_and_generate(
+    patches: Path, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / "dreamer.py").write_text(DREAMER.replace("stranger:", "dreamer:"))
+    monkeypatch.syspath_prepend(tmp_path)
+    weights = tmp_path / "weights"
+    weights.mkdir()
+    about = {"task": "sood", "model": "contrast", "scale": 1.0}
+    (weights / "run.json").write_text(json.dumps(about))
+
+    def sood(*args: object) -> Result:
+        return run("sdo", "sood", *args, plugin=("astrodome_sood.plugin", "dreamer"))
+
+    args = ("-l", weights, "-p", tmp_path / "out")
+    sood("contrast", "reconstruct", *args, "-d", patches, "--target-size", 32).succeeded()
+    sood("contrast", "generate", *args, "--n", 2).succeeded()
+    assert np.load(tmp_path / "out/latent.npy").shape == (2, 3)
+    rebuilt = (tmp_path / "out").glob("*_rec.png")
+    assert len(list(rebuilt)) == 48

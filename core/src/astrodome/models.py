@@ -61,6 +61,15 @@ class AnomalyModel(Protocol):
         """Pixel scores, shape (N, H, W); an image's map does not depend on its batch."""
         ...
 
+    def reconstruct(self, batch: NDArray[np.float32]) -> Mapping[str, NDArray[np.float32]]:
+        """For the verb ``reconstruct``: ``images`` (N, C, H, W) as the model sees them, and arrays
+        (N, Z) of what it knows of each, by name; ``mean`` is what ``generate`` takes."""
+        ...
+
+    def generate(self, latent: NDArray[np.float32]) -> NDArray[np.float32]:
+        """For the verb ``generate``: images (N, C, H, W) of vectors (N, its attribute ``z_dim``)."""
+        ...
+
 
 class Examples(Protocol):
     """Labelled sources as a model of the task ``scope`` gets them, imputed and scaled.
