@@ -182,7 +182,8 @@ class Marshal(Protocol):
     A source is ``{"id", "ra", "dec" (deg), "created_at", "groups": [id], "classifications",
     "annotations", "labellers": [id]}``. A classification has ``id``, ``classification``,
     ``taxonomy_id``, ``probability``, ``origin``, ``ml``, ``groups`` and ``votes`` (their sum); an
-    annotation ``id``, ``origin``, ``data`` and ``groups``.
+    annotation ``id``, ``origin``, ``data`` and ``groups``. Its class takes ``token`` and
+    ``connections``, requests at a time; its ``address`` is its name in the journal of changes.
 
     What changes something is sent once: when the answer does not come, the call raises
     AstrodomeError, and whether it was done has to be looked up.

@@ -107,6 +107,7 @@ def upload(
     post_phasefolded_phot: Annotated[
         bool, option("And one by phase.", "--post-phasefolded-phot", panel=LIGHT)
     ] = False,
+    phot_dirname: Annotated[str, option("Folder to keep the plots in [none].", panel=LIGHT)] = "",
     instrument_name: Annotated[str, option("Instrument on the marshal.", panel=LIGHT)] = "ZTF",
     write_obj_id: Annotated[
         bool, option("Write the file again with obj_id.", "--write-obj-id", panel="Result")
@@ -153,6 +154,7 @@ def upload(
         post_survey_id=post_survey_id,
         survey_id_origin=survey_id_origin,
         plots=plots if post_phot_as_comment else (),
+        plot_folder=phot_dirname,
         programmes=tuple(programs or (1, 2, 3)),
         latest=max_timestamp_hjd,
         limiting_mag=limiting_mag,

@@ -152,6 +152,12 @@ class LocalCatalogue:
 
 
 def _dataset(place: Path) -> ds.Dataset:
+    return _opened(place, place.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=16)
+def _opened(place: Path, stamp: int) -> ds.Dataset:
+    """The files of a collection; looked at again when they have changed."""
     try:
         return ds.dataset(place, format="parquet", exclude_invalid_files=False)
     except (pa.ArrowInvalid, OSError) as error:

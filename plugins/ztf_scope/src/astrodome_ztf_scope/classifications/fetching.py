@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from astrodome import files
+from astrodome import files, models
 
 from .. import tables
 from . import download
@@ -23,6 +24,7 @@ class Fetched:
     table: pd.DataFrame
     sources: list[dict[str, Any]]
     origin: Path | None
+    address: str
     failed: list[tuple[str, str]] = field(default_factory=list)
     progress: download.Progress | None = None
 
@@ -30,10 +32,15 @@ class Fetched:
         """Write the table, and with ``long`` the other one; where they are."""
         stem = self.origin.stem if self.origin else "parse"
         out = {"file": self.beside(folder, f"{stem}{TAG}", ending)}
-        tables.write(out["file"], self.table)
+        about = {
+            "marshal": self.address,
+            "downloaded": datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="seconds"),
+            **models.provenance(["astrodome-ztf-scope"]),
+        }
+        tables.write(out["file"], self.table, about)
         if long:
             out["long"] = self.beside(folder, f"{stem}{TAG}_long", ending)
-            tables.write(out["long"], download.long(self.sources))
+            tables.write(out["long"], download.long(self.sources), about)
         if self.progress and not self.failed:
             self.progress.forget()
         return {name: str(path) for name, path in out.items()}
@@ -88,7 +95,9 @@ def fetch(
         if one.failed
     ]
     sources = {one.source["id"]: one.source for one in found if one.source}
-    return Fetched(download.beside(table, found), [*sources.values()], path, failed, progress)
+    return Fetched(
+        download.beside(table, found), [*sources.values()], path, marshal.address, failed, progress
+    )
 
 
 def _by_group(
@@ -98,4 +107,4 @@ def _by_group(
     for source in marshal.in_groups(group_ids, **({"start": start} if start > 1 else {})):
         sources.append(source)
         watch()
-    return Fetched(download.as_rows(sources), sources, None)
+    return Fetched(download.as_rows(sources), sources, None, marshal.address)

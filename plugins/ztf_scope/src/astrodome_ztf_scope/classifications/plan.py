@@ -34,6 +34,7 @@ class Plan:
     post_survey_id: bool = False
     survey_id_origin: str = "SCoPe_xmatch"
     plots: tuple[str, ...] = ()
+    plot_folder: str = ""
     programmes: tuple[int, ...] = photometry.PROGRAMMES
     latest: float | None = None
     limiting_mag: float | None = None

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from astrodome import AstrodomeError
+from astrodome import AstrodomeError, files
 
 from .. import journal as journals
 from .. import positions
@@ -305,6 +306,9 @@ class _Upload:
                 if kind == "phase-folded" and period is None:
                     continue
                 png = pictures.draw(points, source["id"], names, period)
+                if self.plan.plot_folder:
+                    path = Path(self.plan.plot_folder) / f"{source['id']}_{kind}.png"
+                    files.write_bytes(path, png, sync=False)
                 wanted[f"{about}: {kind}"] = (f"{source['id']}_{kind}.png", png)
         if not wanted:
             return

@@ -140,7 +140,7 @@ class Breaker:
     def check(self) -> None:
         """Raise when the rest is not to be tried."""
         if self.reason:
-            raise AstrodomeError(f"not tried, because {self.reason[0].lower()}{self.reason[1:]}")
+            raise AstrodomeError(f"not tried, because {self.reason}")
 
     def saw(self, error: BaseException | None) -> None:
         """Take note of how an item ended."""
