@@ -67,7 +67,7 @@ class AnomalyModel(Protocol):
         ...
 
     def generate(self, latent: NDArray[np.float32]) -> NDArray[np.float32]:
-        """For the verb ``generate``: images (N, C, H, W) of vectors (N, its attribute ``z_dim``)."""
+        """For the verb ``generate``: images (N, C, H, W) of vectors (N, the model's ``z_dim``)."""
         ...
 
 
