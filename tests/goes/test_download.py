@@ -239,6 +239,16 @@ def test_a_directory_page_that_does_not_come_fails_its_month(goes, archives, tmp
     assert (again.json["done"], again.json["skipped"]) == (3, 1)
 
 
+def test_an_archive_that_is_not_there_is_given_up_after_some_months(goes, tmp_path, monkeypatch):
+    for root in ("NASA", "NOAA", "NGDC"):
+        monkeypatch.setenv(f"ASTRODOME_GOES_URL_{root}", "http://127.0.0.1:1")
+    result = goes(*span("1999-01-01", "1999-08-31", tmp_path), "--json")
+    reasons = [failed["reason"] for failed in result.json["failed"]]
+    assert result.code == 1 and len(reasons) == 8
+    assert all("did not answer at http://127.0.0.1:1/goes/fits" in why for why in reasons[:5])
+    assert set(reasons[5:]) == {"not tried after 5 failures in a row"}
+
+
 def test_a_month_without_any_file_is_named(goes, archives, week, tmp_path):
     result = goes(*span("2014-02-01", "2014-02-02", tmp_path))
     assert result.code == 1 and "2014-02: the archives hold no file of it" in result.err

@@ -54,17 +54,19 @@ def read(path: Path, satellite: int = 0) -> Samples:
 def write(month: Path, folder: Path) -> Path:
     """Write a file of the store (``…/year=2011/month=06/xrs.parquet``) below ``folder``.
 
-    As in the older tool, times are whole seconds; the satellite's number is added. Returns
-    the path of the CSV file.
+    As in the older tool, times are whole seconds; the satellite's number is added. A file that
+    is newer than the month is left alone. Returns the path of the CSV file.
     """
     year, number = (int(part.partition("=")[2]) for part in month.parts[-3:-1])
+    path = folder / "goes_cache" / str(year) / str(number) / "goes_ts.csv"
+    if path.exists() and path.stat().st_mtime_ns > month.stat().st_mtime_ns:
+        return path
     samples = read_month(month)
     columns = {name: samples[name] for name in DTYPE.names or () if name != "product"}
     for name in ("xrsa_quality", "xrsb_quality"):
         flags = pd.array(columns[name], dtype="Int32")
         flags[columns[name] == NO_FLAGS] = pd.NA
         columns[name] = flags
-    path = folder / "goes_cache" / str(year) / str(number) / "goes_ts.csv"
     with files.replacing(path) as part:
         pd.DataFrame(columns).to_csv(part, index=False, date_format="%Y-%m-%dT%H:%M:%S")
     return path

@@ -27,7 +27,8 @@ ATTEMPTS = 4
 BACKOFF = 0.5
 """Seconds before the second attempt; doubled for each that follows."""
 LONGEST_PAUSE = 60.0
-PRIMARY = "primary"
+GIVES_UP = 5
+"""Months in a row whose directory pages do not come, after which the rest is not tried."""
 DAY = timedelta(days=1)
 
 
@@ -88,17 +89,23 @@ def download(
     may download into one store: each month is fetched by one of them.
     """
     outcome = Months()
+    in_a_row = 0
     for month in months(first, last):
         folder = store.folder / ".files" / month.name
+        if in_a_row >= GIVES_UP:
+            outcome.failed.append((month.name, f"not tried after {GIVES_UP} failures in a row"))
+            continue
         with files.lock(folder.with_suffix(".lock")):
-            _month(store, client, month, order, folder, outcome)
+            answered = _month(store, client, month, order, folder, outcome)
+        in_a_row = 0 if answered else in_a_row + 1
         progress(len(month.days()))
     return outcome
 
 
 def _month(
     store: Store, client: Client, month: Month, order: Order, folder: Path, outcome: Months
-) -> None:
+) -> bool:
+    """Bring one month; tells whether the archives answered at all."""
     try:
         chosen = choose(client, month, order)
         stored = store.origins(np.datetime64(month.first, "M"))
@@ -109,7 +116,7 @@ def _month(
             store.merge(np.concatenate(list(good.values())), list(good))
     except AstrodomeError as error:
         outcome.failed.append((month.name, error.message))
-        return
+        return False
     shutil.rmtree(folder, ignore_errors=True)
     if reasons:
         each = "; ".join(f"{name}: {why}" for name, why in reasons.items())
@@ -121,6 +128,7 @@ def _month(
         outcome.missing += absent
         outcome.done += bool(wanted)
         outcome.skipped += not wanted
+    return True
 
 
 def choose(client: Client, month: Month, order: Order) -> list[DayFile]:

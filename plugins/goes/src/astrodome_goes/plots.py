@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from . import flares as search
 from .classes import DECADES
 from .flares import Flare
-from .samples import Samples, Times, good
+from .samples import Times, starts
 from .store import Store
 
 FORMATS = (".png", ".svg", ".pdf")
@@ -65,28 +66,79 @@ def plot(
             f"End the name in {' or '.join(FORMATS)}.",
             exit_code=2,
         )
-    samples = store.window(start, end)
-    first = samples["timestamp"][0] if start is None else start
-    last = samples["timestamp"][-1] if end is None else end
+    first, last = _span(store, start, end)
+    drawn = _reduced(store, first, last)
     found = [flare for flare in search.flares(store, first, last) if flare.flux >= least]
     figure = Figure(figsize=(12, 6.5), layout="constrained")
     axes = figure.add_subplot()
     _classes(axes)
-    interval = max(_channel(axes, samples, name, first, last) for name in ("xrsa", "xrsb"))
+    for name, (moments, flux) in drawn.curves.items():
+        axes.plot(moments, flux, color=COLOURS[name], lw=0.9, label=NAMES[name], zorder=3)
     _flares(axes, found)
     records, left_out = _events(axes, events, first, last) if events else ([], [])
-    _frame(axes, samples, first, last, interval)
+    _frame(axes, drawn, first, last)
     with files.replacing(path) as part:
         figure.savefig(part, dpi=120, format=path.suffix[1:].lower())
     return {
         "file": str(path),
         "start": first.item(),
         "end": last.item(),
-        "samples": len(samples),
+        "samples": drawn.samples,
         "flares": [{"peak": f"{f.peak}:00", "class": f.flare_class} for f in found],
         "catalogue": records,
         "left_out": left_out,
     }
+
+
+@dataclass
+class Drawn:
+    """What becomes lines: curves by channel, and what they come from."""
+
+    curves: dict[str, tuple[Times, NDArray[np.float64]]]
+    samples: int
+    satellites: list[int]
+    highest: float
+    """1-8 angstrom flux (W/m2)."""
+    interval: float
+    """Seconds of an interval of which only the highest sample is drawn; 0 when all are."""
+
+
+def _span(
+    store: Store, start: np.datetime64 | None, end: np.datetime64 | None
+) -> tuple[np.datetime64, np.datetime64]:
+    """The times to draw; where they are not given, those of the first and last sample."""
+    months = list(store.filled())
+    if start is None:
+        start = next(store.read(months[:1]))["timestamp"][0]
+    if end is None:
+        end = next(store.read(months[-1:]))["timestamp"][-1]
+    return start, end
+
+
+def _reduced(store: Store, first: np.datetime64, last: np.datetime64) -> Drawn:
+    """The good samples month by month, of each interval the highest, so that decades fit too."""
+    step = max(float((last - first) / np.timedelta64(1, "s")) / POINTS, 1e-6)
+    parts: dict[str, list[tuple[Times, NDArray[np.float64]]]] = {"xrsa": [], "xrsb": []}
+    count = usable = kept = 0
+    highest, satellites = 0.0, set()
+    for samples in store.within(first, last):
+        count += len(samples)
+        satellites |= set(np.unique(samples["satellite"]).tolist())
+        for name, curve in parts.items():
+            fit = samples[(samples[f"{name}_quality"] <= 0) & (samples[name] > 0)]
+            if len(fit):
+                curve.append(_highest(fit["timestamp"], fit[name].astype(np.float64), first, step))
+                usable, kept = usable + len(fit), kept + len(curve[-1][0])
+        if parts["xrsb"]:
+            highest = max(highest, float(parts["xrsb"][-1][1].max()))
+    if not count:
+        raise AstrodomeError(
+            f"There are no GOES data between these times in {store.folder}.",
+            "sdo goes info shows what there is.",
+        )
+    interval = step if kept < usable else 0.0
+    curves = {name: _broken(curve, interval) for name, curve in parts.items() if curve}
+    return Drawn(curves, count, sorted(satellites), highest, interval)
 
 
 def _classes(axes: Axes) -> None:
@@ -104,39 +156,23 @@ def _classes(axes: Axes) -> None:
         )
 
 
-def _channel(
-    axes: Axes, samples: Samples, name: str, first: np.datetime64, last: np.datetime64
-) -> float:
-    """Draw one channel; returns the seconds of an interval of which the highest is drawn, or 0."""
-    flags = samples[f"{name}_quality"]
-    usable = samples[(flags <= 0) & (samples[name] > 0)]
-    moments, flux = usable["timestamp"], usable[name].astype(np.float64)
-    step = 0.0
-    if len(flux) > POINTS:
-        step = float((last - first) / np.timedelta64(1, "s")) / POINTS
-        moments, flux = _highest(moments, flux, step)
-    if len(flux):
-        moments, flux = _broken(moments, flux, step)
-    axes.plot(moments, flux, color=COLOURS[name], lw=0.9, label=NAMES[name], zorder=3)
-    return step
-
-
 def _highest(
-    moments: Times, flux: NDArray[np.float64], step: float
+    moments: Times, flux: NDArray[np.float64], origin: np.datetime64, step: float
 ) -> tuple[Times, NDArray[np.float64]]:
     """The highest flux of each interval of ``step`` seconds, at its own time."""
-    interval = ((moments - moments[0]) / np.timedelta64(1, "s") // step).astype(np.int64)
-    first = np.flatnonzero(np.r_[True, interval[1:] != interval[:-1]])
+    interval = ((moments - origin) / np.timedelta64(1, "s") // step).astype(np.int64)
+    first = starts(interval)
     highest = np.maximum.reduceat(flux, first)
     order = np.flatnonzero(flux == np.repeat(highest, np.diff(np.r_[first, len(flux)])))
-    chosen = order[np.r_[True, np.diff(interval[order]) > 0]]
+    chosen = order[starts(interval[order])]
     return moments[chosen], flux[chosen]
 
 
 def _broken(
-    moments: Times, flux: NDArray[np.float64], step: float
+    parts: list[tuple[Times, NDArray[np.float64]]], step: float
 ) -> tuple[Times, NDArray[np.float64]]:
-    """The curve with a break in each gap of over 5 minutes and 3 steps: no line bridges it."""
+    """One curve with a break in each gap of over 5 minutes and 3 steps: no line bridges it."""
+    moments, flux = (np.concatenate(column) for column in zip(*parts, strict=True))
     seconds = np.diff(moments) / np.timedelta64(1, "s")
     gaps = np.flatnonzero(seconds > max(300.0, 3 * step)) + 1
     return np.insert(moments, gaps, moments[gaps - 1]), np.insert(flux, gaps, np.nan)
@@ -231,16 +267,11 @@ def _events(
     return drawn, left_out
 
 
-def _frame(
-    axes: Axes, samples: Samples, first: np.datetime64, last: np.datetime64, interval: float
-) -> None:
-    usable = samples[good(samples)]
-    highest = float(usable["xrsb"].max()) if len(usable) else 1e-5
+def _frame(axes: Axes, drawn: Drawn, first: np.datetime64, last: np.datetime64) -> None:
     axes.set_yscale("log")
-    axes.set_ylim(1e-9, 1e-2 if highest > 5e-4 else 1e-3)
-    axes.set_xlim(
-        mdates.date2num(first), mdates.date2num(max(last, first + np.timedelta64(60, "s")))
-    )
+    axes.set_ylim(1e-9, 1e-2 if drawn.highest > 5e-4 else 1e-3)
+    margin = max((last - first) // 200, np.timedelta64(1, "s"))
+    axes.set_xlim(mdates.date2num(first - margin), mdates.date2num(last + margin))
     axes.yaxis.set_minor_locator(NullLocator())
     axes.grid(axis="y", color="0.85", lw=0.6, zorder=1)
     locator = mdates.AutoDateLocator()
@@ -248,11 +279,11 @@ def _frame(
     axes.xaxis.set_major_formatter(mdates.ConciseDateFormatter(locator))
     axes.set_xlabel("Time (UTC)")
     axes.set_ylabel("Flux (W m⁻²)")
-    satellites = ", ".join(str(n or "?") for n in np.unique(samples["satellite"]))
+    satellites = ", ".join(str(number or "?") for number in drawn.satellites)
     span = f"{str(first)[:16].replace('T', ' ')} to {str(last)[:16].replace('T', ' ')}"
     axes.set_title(f"GOES {satellites} X-ray flux, {span}", loc="left")
-    if interval:
-        axes.set_title(f"highest of every {_duration(interval)}", loc="right", fontsize=9)
+    if drawn.interval:
+        axes.set_title(f"highest of every {_duration(drawn.interval)}", loc="right", fontsize=9)
     axes.figure.legend(loc="outside lower left", ncols=4, fontsize=9, frameon=False)
 
 
