@@ -49,7 +49,7 @@ class Gsu:
         span=("2011-01-01", ""),
         options=("size", "quality"),
         parts=("image", "header", "parameters"),
-        size_bytes={"2k": 900_000, "512": 75_000, "256": 20_000},
+        size_bytes={"2k": 490_000, "512": 44_000, "256": 14_000},  # AIA 171 at JPEG quality 90
         checked=True,
     )
 
