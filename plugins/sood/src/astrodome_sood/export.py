@@ -7,6 +7,10 @@ error of each pixel, and ``reconstruction``. N may be any number. Maps of gradie
 from __future__ import annotations
 
 import json
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -76,15 +80,16 @@ def export(
     target = out or (run if run.is_dir() else run.parent) / "scorer.onnx"
     random = torch.Generator().manual_seed(0)
     example = torch.rand(2, net.channels, net.size, net.size, generator=random) * 2 - 1
-    program = torch.onnx.export(
-        scorer,
-        (example,),
-        input_names=["images"],
-        output_names=list(OUTPUTS),
-        dynamic_shapes={"images": {0: torch.export.Dim("batch")}},
-        dynamo=True,
-        verbose=False,
-    )
+    with _quiet():
+        program = torch.onnx.export(
+            scorer,
+            (example,),
+            input_names=["images"],
+            output_names=list(OUTPUTS),
+            dynamic_shapes={"images": {0: torch.export.Dim("batch")}},
+            dynamo=True,
+            verbose=False,
+        )
     assert program is not None
     proto = program.model_proto
     onnx.helper.set_model_props(
@@ -105,6 +110,20 @@ def export(
         "outputs": list(OUTPUTS),
         "largest_relative_difference": difference,
     }
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the exporter's remarks about libraries that these networks do not use."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
 
 
 def _difference(runtime: Any, content: bytes, scorer: Scorer, random: torch.Generator) -> float:

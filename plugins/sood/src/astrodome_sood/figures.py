@@ -96,11 +96,11 @@ def losses(metrics: Mapping[str, NDArray[np.float64]]) -> str:
         right.set_yscale("log")
         left.set_ylabel("loss")
         right.set_ylabel("term (validation)")
-        for axes in (left, right):
-            axes.set_xlabel("epoch")
-            axes.legend()
         if not terms:
             right.remove()
+        for axes in figure.axes:
+            axes.set_xlabel("epoch")
+            axes.legend()
         return svg(figure)
 
 
