@@ -121,6 +121,22 @@ def test_sources_of_groups_come_over_all_pages_once(
     assert list(one["value"]) == [2.25, 2.5] and list(one["origin"]) == ["gaia", "uploadedperiod"]
 
 
+def test_a_listing_that_breaks_off_keeps_its_pages_and_goes_on_with_the_next(
+    scope: Scope, marshal: Twin, fritz: Fritz
+) -> None:
+    fill(fritz, 1200)
+    marshal.choose = lambda request: "html" if request.query.get("pageNumber") == ["3"] else ""
+    line = by_manual("-group_ids", "360")
+    stopped = scope(*line, "--json")
+    assert stopped.code == 1 and "Page 3 of the listing is missing" in stopped.err
+    assert len(pd.read_csv(stopped.json["file"])) == 1000
+    marshal.choose = lambda request: ""
+    about = scope(*line, "-start", "3", "--json").succeeded().json
+    assert about["file"] == "parse_fritzDownload_continued_page_3.csv"
+    both = [pd.read_csv(one["file"]) for one in (stopped.json, about)]
+    assert pd.concat(both)["obj_id"].nunique() == 1200
+
+
 def test_a_column_of_the_file_is_never_overwritten(
     scope: Scope, marshal: Twin, fritz: Fritz
 ) -> None:

@@ -197,8 +197,8 @@ class Marshal(Protocol):
         """The sources within ``radius`` (arcsec), the nearest first, each with ``separation``."""
         ...
 
-    def in_groups(self, group_ids: Sequence[int]) -> Iterable[dict[str, Any]]:
-        """Every source that is saved to one of these groups, once."""
+    def in_groups(self, group_ids: Sequence[int], *, start: int = 1) -> Iterable[dict[str, Any]]:
+        """Every source that is saved to one of these groups, once, from page ``start`` of 500."""
         ...
 
     def classifications(self, obj_id: str) -> list[dict[str, Any]]:

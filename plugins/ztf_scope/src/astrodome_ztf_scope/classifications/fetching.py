@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from astrodome import files, models
+from astrodome import AstrodomeError, files, models
 
 from .. import tables
 from . import download
@@ -25,13 +25,13 @@ class Fetched:
     sources: list[dict[str, Any]]
     origin: Path | None
     address: str
+    name: str
     failed: list[tuple[str, str]] = field(default_factory=list)
     progress: download.Progress | None = None
 
     def write(self, folder: Path | None, ending: str, *, long: bool = False) -> dict[str, Any]:
         """Write the table, and with ``long`` the other one; where they are."""
-        stem = self.origin.stem if self.origin else "parse"
-        out = {"file": self.beside(folder, f"{stem}{TAG}", ending)}
+        out = {"file": self.beside(folder, self.name, ending)}
         about = {
             "marshal": self.address,
             "downloaded": datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="seconds"),
@@ -39,7 +39,7 @@ class Fetched:
         }
         tables.write(out["file"], self.table, about)
         if long:
-            out["long"] = self.beside(folder, f"{stem}{TAG}_long", ending)
+            out["long"] = self.beside(folder, f"{self.name}_long", ending)
             tables.write(out["long"], download.long(self.sources), about)
         if self.progress and not self.failed:
             self.progress.forget()
@@ -96,15 +96,30 @@ def fetch(
     ]
     sources = {one.source["id"]: one.source for one in found if one.source}
     return Fetched(
-        download.beside(table, found), [*sources.values()], path, marshal.address, failed, progress
+        download.beside(table, found),
+        [*sources.values()],
+        path,
+        marshal.address,
+        f"{path.stem}{TAG}",
+        failed,
+        progress,
     )
 
 
 def _by_group(
     marshal: Any, group_ids: Sequence[int], start: int, watch: Callable[[], object]
 ) -> Fetched:
-    sources = []
-    for source in marshal.in_groups(group_ids, **({"start": start} if start > 1 else {})):
-        sources.append(source)
-        watch()
-    return Fetched(download.as_rows(sources), sources, None, marshal.address)
+    """All sources of the groups; when a page fails, those before it, and the failure by name."""
+    sources: list[dict[str, Any]] = []
+    failed = []
+    start = max(start, 1)
+    try:
+        for source in marshal.in_groups(group_ids, start=start):
+            sources.append(source)
+            watch()
+    except AstrodomeError as error:
+        if not sources:
+            raise
+        failed.append(("listing", f"{error.message} Go on with --start PAGE."))
+    name = f"parse{TAG}" + (f"_continued_page_{start}" if start > 1 else "")
+    return Fetched(download.as_rows(sources), sources, None, marshal.address, name, failed)

@@ -73,11 +73,8 @@ class Fritz:
                 one["separation"] = float(gap)
         return sorted(near, key=lambda one: (one["separation"], one["id"]))
 
-    def in_groups(
-        self, group_ids: Sequence[int], *, start: int = 1, page: int = PAGE
-    ) -> Iterator[dict[str, Any]]:
-        """Every source of the groups, once; ``start`` is the number of the first page."""
-        listing = {"group_ids": ",".join(map(str, group_ids)), "numPerPage": page}
+    def in_groups(self, group_ids: Sequence[int], *, start: int = 1) -> Iterator[dict[str, Any]]:
+        listing = {"group_ids": ",".join(map(str, group_ids)), "numPerPage": PAGE}
 
         def read(number: int) -> Mapping[str, Any]:
             more = {"pageNumber": number, "includeLabellers": "true"}
@@ -85,7 +82,7 @@ class Fritz:
             return found
 
         first = read(start)
-        total, size = int(first.get("totalMatches") or 0), int(first.get("numPerPage") or page)
+        total, size = int(first.get("totalMatches") or 0), int(first.get("numPerPage") or PAGE)
         rest = range(start + 1, -(-total // size) + 1)
         seen: set[str] = set()
         for found in itertools.chain([first], self._in_order(read, rest)):
@@ -98,14 +95,14 @@ class Fritz:
         """Pages read many at a time, given in order."""
         for at in range(0, len(numbers), 2 * self.connections):
             window = numbers[at : at + 2 * self.connections]
-            pages = {}
-            for done in compute.map(read, window, jobs=self.connections, threads=True):
-                if done.value is None:
-                    raise AstrodomeError(
-                        f"Page {done.item} of the listing is missing: {done.error}"
-                    )
-                pages[done.item] = done.value
-            yield from (pages[number] for number in window)
+            mapped = compute.map(read, window, jobs=self.connections, threads=True)
+            pages = {done.item: done for done in mapped}
+            for number in window:
+                page = pages[number].value
+                if page is None:
+                    why = pages[number].error
+                    raise AstrodomeError(f"Page {number} of the listing is missing: {why}")
+                yield page
 
     def classifications(self, obj_id: str) -> list[dict[str, Any]]:
         return [wire.classification(c) for c in self._of(obj_id, "classifications")]

@@ -40,6 +40,8 @@ CREATE TABLE IF NOT EXISTS taxonomies (id INTEGER PRIMARY KEY, name TEXT, versio
     provenance TEXT, hierarchy TEXT, UNIQUE (name, version));
 """
 POINT = ("mjd", "filter", "mag", "magerr", "limiting_mag", "magsys", "ra", "dec")
+PAGE = 500
+"""Sources on a page, as on Fritz."""
 MYSELF = 1
 """The labeller of a file that one person keeps."""
 
@@ -90,11 +92,11 @@ class LocalMarshal:
         ]
         return sorted(found, key=lambda one: (one["separation"], one["id"]))
 
-    def in_groups(self, group_ids: Sequence[int]) -> Iterator[dict[str, Any]]:
+    def in_groups(self, group_ids: Sequence[int], *, start: int = 1) -> Iterator[dict[str, Any]]:
         marks = ", ".join("?" * len(group_ids))
         which = f"SELECT obj_id FROM saved WHERE group_id IN ({marks})"
         rows = self._rows(f"SELECT * FROM sources WHERE id IN ({which}) ORDER BY id", *group_ids)
-        yield from map(self._whole, rows)
+        yield from map(self._whole, rows[(start - 1) * PAGE :])
 
     def classifications(self, obj_id: str) -> list[dict[str, Any]]:
         rows = self._rows("SELECT * FROM classifications WHERE obj_id = ? ORDER BY id", obj_id)
