@@ -155,13 +155,15 @@ def _carry_out(
     doing = plan.doing().index.tolist()
     if not doing:
         return []
-    if not book.alone():  # begin where the others most likely do not
+    size = plan.about.batch
+    if not book.alone():  # begin where the others most likely do not, and look again each time
         start = random.randrange(len(doing))
         doing = doing[start:] + doing[:start]
+        size = 1
     transfer = Transfer(plan, book)
     elsewhere = []
     jobs = min(jobs, plan.about.connections, len(doing))
-    size = min(plan.about.batch, -(-len(doing) // jobs))
+    size = min(size, -(-len(doing) // jobs))
     batches = [doing[start : start + size] for start in range(0, len(doing), size)]
     ended = compute.map(transfer.work, batches, jobs=jobs, threads=True, stop=transfer.stop)
     folded = time.monotonic()
