@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import datetime
 from xml.etree import ElementTree
@@ -113,6 +114,13 @@ def test_events_come_from_whichever_plugin_has_a_catalogue(day_store, tmp_path):
     args = ("goes", "plot", "--events", "--store", day_store, "-o", tmp_path / "day.png")
     alone = run("sdo", *args, plugin="astrodome_goes.plugin")
     assert alone.code == 1 and "pip install astrodome-hek-events" in alone.err
+
+    records = tmp_path / "records.json"
+    records.write_text(json.dumps({"result": [{**HEK, "event_type": "FL"}]}))
+    both = ("astrodome_goes.plugin", "astrodome_hek_events.plugin")
+    run("sdo", "events", "import", records, plugin=both).succeeded()
+    drawn = run("sdo", *args, "--json", plugin=both).succeeded().json
+    assert [record["class"] for record in drawn["catalogue"]] == ["M2.5"]
 
 
 @pytest.mark.filterwarnings("ignore:The inplace keyword")

@@ -87,7 +87,7 @@ class Client(XRSClient):
 
     def __init__(self, settings: GoesSettings) -> None:
         self.timeout = settings.timeout
-        self.session = http.session(retries=3, timeout=(10, settings.timeout))
+        self.session = http.session(retries=3, backoff=0.3, timeout=(10, settings.timeout))
         self.pattern_old = _moved(XRSClient.pattern_old, settings.url_nasa, NASA)
         self.pattern_new = _moved(
             XRSClient.pattern_new.replace("_g{SatelliteNumber:2d}_", "_g{SatelliteNumber:02d}_"),

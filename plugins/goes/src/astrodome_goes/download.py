@@ -27,7 +27,7 @@ ATTEMPTS = 4
 BACKOFF = 0.5
 """Seconds before the second attempt; doubled for each that follows."""
 LONGEST_PAUSE = 60.0
-GIVES_UP = 5
+GIVES_UP = 4
 """Months in a row whose directory pages do not come, after which the rest is not tried."""
 DAY = timedelta(days=1)
 
