@@ -34,6 +34,16 @@ def test_a_gpu_that_is_not_there_is_one_sentence(
     assert "--devices cpu" in failed.err and "Traceback" not in failed.err
 
 
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_precision_that_the_processor_lacks_is_one_sentence(
+    trained: Path, patches: Path, sood: Callable[..., Result], small: tuple, tmp_path: Path
+):
+    args = ("-d", patches, "--precision", 16)
+    for command in (("train", "-o", tmp_path / "run", *small), ("predict", "-l", trained)):
+        failed = sood("ce_vae", *command, *args)
+        assert failed.code == 1 and "does not calculate with 16-bit floats" in failed.err
+
+
 def test_devices_that_are_none_are_wrong_usage(
     patches: Path, sood: Callable[..., Result], tmp_path: Path
 ):

@@ -62,8 +62,15 @@ def scoring_device(config: Mapping[str, Any]) -> str:
 
 
 def training_precision(config: Mapping[str, Any], accelerator: str) -> str:
-    """``32``, ``bf16`` or ``16``; ``auto`` is bf16 where the hardware multiplies it faster."""
+    """``32``, ``bf16`` or ``16``; ``auto`` is bf16 where the hardware multiplies it faster.
+
+    Raises AstrodomeError for a precision that the accelerator lacks.
+    """
     wanted = str(config["devices"]["precision"])
+    if wanted == "16" and accelerator == "cpu":
+        raise AstrodomeError(
+            "A processor does not calculate with 16-bit floats.", "Use --precision bf16 or 32."
+        )
     if wanted != "auto":
         return wanted
     return "bf16" if gains_from_bf16("cuda" if accelerator == "gpu" else "cpu") else "32"
@@ -71,8 +78,9 @@ def training_precision(config: Mapping[str, Any], accelerator: str) -> str:
 
 def scoring_precision(config: Mapping[str, Any]) -> str:
     """As for training, but ``auto`` is 32: scores are to be the same on every machine."""
-    wanted = str(config["devices"]["precision"])
-    return "32" if wanted == "auto" else wanted
+    if config["devices"]["precision"] == "auto":
+        return "32"
+    return training_precision(config, "cpu" if scoring_device(config) == "cpu" else "gpu")
 
 
 def gains_from_bf16(device: str) -> bool:

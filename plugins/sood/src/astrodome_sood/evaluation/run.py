@@ -18,6 +18,9 @@ from ..runs import DISTRIBUTIONS, TASK
 from . import compare, page
 from .references import Synthetic, flares, from_file
 
+OF_AN_EVALUATION = ("predict.score_mode", "predict.sample_score", "data.batch_size")
+"""Keys in which the runs do not have a say."""
+
 
 @dataclass(frozen=True)
 class Wanted:
@@ -53,18 +56,12 @@ def evaluate(
 
     ``names`` are run folders, weights or models, each with ``LABEL=`` before it if it is to be
     called so; trainings of one model are averaged under the model's name, or under a label
-    that they share. ``explicit`` are the keys of ``config`` that go before those of a run.
+    that they share. ``explicit`` are the keys of ``config`` that go before those of a run; how to
+    score, and where, always comes from ``config``.
     """
     if not names:
         raise AstrodomeError("No model is given.", "Name run folders, or threshold.", exit_code=2)
-    plain = config.plain()
-    overrides = {key: _at(plain, key) for key in explicit if key != "devices"}
-    overrides |= (
-        {f"devices.{key}": value for key, value in plain["devices"].items()}
-        if ("devices" in explicit)
-        else {}
-    )
-    contenders, sizes = _contenders(names, overrides)
+    contenders, sizes = _contenders(names, _overrides(config, explicit))
     size = _one_size(sizes, config)
     config = config.model_copy(
         update={"model": config.model.model_copy(update={"target_size": size})}
@@ -96,6 +93,14 @@ def evaluate(
             page.write(out / "evaluation.html", comparison, reference)
     outcome = compute.Outcome(done=len(images), failed=images.failed)
     return Evaluation(comparison, outcome, document)
+
+
+def _overrides(config: configuration.Config, explicit: set[str]) -> dict[str, Any]:
+    """What goes before the configuration of a run, by dotted key."""
+    plain = config.plain()
+    keys = {key for key in explicit if key != "devices"} | set(OF_AN_EVALUATION)
+    found = {key: _at(plain, key) for key in sorted(keys)}
+    return found | {f"devices.{key}": value for key, value in plain["devices"].items()}
 
 
 def table(comparison: compare.Comparison) -> list[dict[str, Any]]:
