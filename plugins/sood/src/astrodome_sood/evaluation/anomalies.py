@@ -11,6 +11,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,8 @@ EDGE = 1.0
 VISIBLE = 0.05
 """Least mean change within a region, in units of the grey scale from 0 to 1."""
 TRIES = 20
+RECENT = 64
+"""Images that are kept at hand: decoding one of a store takes its whole chunk."""
 Array = NDArray[np.float32]
 
 
@@ -122,6 +125,7 @@ class Protocol:
                 exit_code=2,
             )
         self.images, self.seed = images, seed
+        self._image = lru_cache(RECENT)(images.__getitem__)
         self._about = [images.describe(index) for index in range(len(images))]
         self.kinds = [kind for kind in possible(images) if not kinds or kind in kinds]
         waves = [about.get("wavelength") for about in self._about]
@@ -138,14 +142,14 @@ class Protocol:
 
     def __iter__(self) -> Iterator[Altered]:
         for index in self.base:
-            image = self.images[index]
+            image = self._image(index)
             yield Altered(index, "", image, np.zeros(image.shape[1:], bool))
             for kind in self.kinds:
                 yield self.altered(index, kind)
 
     def altered(self, index: int, kind: str) -> Altered:
         """An image of the set with one kind of anomaly that can be seen (or the best of 20)."""
-        image = self.images[index]
+        image = self._image(index)
         name = str(self._about[index].get("path", index)).rsplit("/", 1)[-1]
         random = np.random.default_rng(
             [self.seed, zlib.crc32(kind.encode()), zlib.crc32(name.encode())]
@@ -166,12 +170,12 @@ class Protocol:
 
     def _other(self, index: int, kind: str, random: np.random.Generator) -> Array:
         if kind not in ("paste", "swap"):
-            return self.images[index]
+            return self._image(index)
         if kind == "paste":
             donors = [other for other in self.base if other != index] or self.base
         else:
             donors = self._other_waves(index)
-        found: Array = self.images[donors[random.integers(len(donors))]]
+        found: Array = self._image(donors[int(random.integers(len(donors)))])
         return found
 
     def _other_waves(self, index: int) -> list[int]:
