@@ -111,6 +111,10 @@ def test_rows_of_other_images_in_meta_csv_stay(
     data("download", "--path", tmp_path, *SMALL, "--metadata").succeeded()
     lines = (tmp_path / "meta.csv").read_text().splitlines()
     assert mine in lines and len(lines) == 1 + 1 + 7
+    assert len(pd.read_parquet(tmp_path / "meta.parquet")) == 8
+    data("import", aia171, "--path", tmp_path, "--overwrite", "--size", 64).succeeded()
+    table = pd.read_parquet(tmp_path / "meta.parquet").astype(str)
+    assert table["FILE_NAME"].tolist() == sorted(line.split(",")[6] for line in lines[1:])
 
 
 def test_a_dry_run_of_a_year_at_six_minutes_says_what_would_be_fetched_and_does_nothing(

@@ -55,7 +55,9 @@ def read(folder: Path) -> dict[str, dict[str, str]]:
 def add(folder: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     """Add rows or replace those of the same FILE_NAME; other columns there are stay."""
     with files.lock(folder / f".{NAME}.lock"):
-        _add(folder, read(folder), rows)
+        whole = _add(folder, read(folder), rows)
+        if (folder / PARQUET).exists():
+            _write_parquet(folder, whole)
 
 
 def add_headers(folder: Path, headers: pd.DataFrame) -> None:
@@ -113,7 +115,8 @@ def _write_parquet(folder: Path, whole: Mapping[str, Mapping[str, Any]]) -> None
     names = sorted(whole)
     columns = {}
     for column in COLUMNS[:-1]:
-        numbers = pd.to_numeric(pd.Series([whole[name].get(column) for name in names], dtype=str))
+        cells = pd.Series([whole[name].get(column) for name in names], dtype=str)
+        numbers = pd.to_numeric(cells, errors="coerce")  # the csv keeps what is no number
         columns[column] = numbers.astype("Int64" if column == "QUALITY" else "float64")
     table = pa.Table.from_pandas(pd.DataFrame(columns | {"FILE_NAME": names}), preserve_index=False)
     files.write_parquet(folder / PARQUET, table, {"what": NAME})
