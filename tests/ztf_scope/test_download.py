@@ -121,6 +121,25 @@ def test_sources_of_groups_come_over_all_pages_once(
     assert list(one["value"]) == [2.25, 2.5] and list(one["origin"]) == ["gaia", "uploadedperiod"]
 
 
+@pytest.mark.parametrize("kind", ["csv", "parquet", "h5"])
+def test_every_format_can_be_written_and_read_again(
+    scope: Scope, marshal: Twin, fritz: Fritz, kind: str
+) -> None:
+    fill(fritz, 3).to_csv("sample.csv", index=False)
+    line = by_manual("-file", "sample.csv", "--output-format", kind, "--long")
+    first = scope(*line, "--json").succeeded().json
+    again = scope(*by_manual("-file", first["file"]), "--json").succeeded().json
+    assert again["found"] == 3 and again["file"].endswith(f"_fritzDownload_fritzDownload.{kind}")
+    from astrodome_ztf_scope import tables
+
+    for name in ("file", "long"):
+        table = tables.read(Path(first[name]))
+        assert len(table) == (3 if name == "file" else 3 * 4 + 1)
+        assert set(table["obj_id"]) == {"ZTFJ000000", "ZTFJ000001", "ZTFJ000002"}
+    found = tables.read(Path(again["file"]))
+    assert list(found["classification"]) == ["variable;flaring"] * 3
+
+
 def test_a_listing_that_breaks_off_keeps_its_pages_and_goes_on_with_the_next(
     scope: Scope, marshal: Twin, fritz: Fritz
 ) -> None:

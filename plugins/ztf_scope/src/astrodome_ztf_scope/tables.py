@@ -61,14 +61,21 @@ def _write_hdf5(part: Path, table: pd.DataFrame) -> None:
         import tables  # noqa: F401
     except ImportError as error:
         raise AstrodomeError(
-            "HDF5 files are written with PyTables.", "pip install tables, or ask for parquet."
+            "HDF5 files are written with PyTables.",
+            "pip install 'astrodome-ztf-scope[hdf5]', or ask for parquet.",
         ) from error
     part.unlink()
-    table.to_hdf(part, key="df", mode="w", format="table", data_columns=False)
+    text = table.select_dtypes(["object", "string"])  # which has to be of one kind there
+    plain = {name: ["" if _none(x) else str(x) for x in text[name]] for name in text}
+    table.assign(**plain).to_hdf(part, key="df", mode="w", format="table")
 
 
 def _text(value: Any) -> str:
     """An id as text, also when it was read as a number."""
-    if value is None or value is pd.NA or value != value:
+    if _none(value):
         return ""
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def _none(value: Any) -> bool:
+    return value is None or value is pd.NA or bool(value != value)
