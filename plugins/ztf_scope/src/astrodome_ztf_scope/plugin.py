@@ -58,6 +58,18 @@ def register_commands() -> Iterator[CommandSpec]:
         panel="Marshal",
     )
     for name, about in (
+        ("get-field-ids", "Get the ids of all light curves in quadrants of a ZTF field."),
+        ("get-quad-ids", "Get ids of a field: SCoPe 0.9.5's name of get-field-ids."),
+    ):
+        target = "astrodome_ztf_scope.cli_catalogue:field_ids_command"
+        yield CommandSpec(name, target, help=about, panel="Data")
+    yield CommandSpec(
+        "sources",
+        "astrodome_ztf_scope.cli_catalogue:find_sources_command",
+        help="Show the sources at a position, or those of groups.",
+        panel="Data",
+    )
+    for name, about in (
         ("fetch-datasets", "Fetch SCoPe's data sets from Google Cloud Storage."),
         ("fetch-models", "Fetch SCoPe's trained models from Google Cloud Storage."),
     ):
@@ -67,6 +79,13 @@ def register_commands() -> Iterator[CommandSpec]:
 
 @hookimpl
 def register_sources() -> Iterator[SourceSpec]:
+    yield SourceSpec(
+        "catalogue",
+        "kowalski",
+        "astrodome_ztf_scope.catalogue.kowalski:Kowalski",
+        summary="Kowalski, the archive of ZTF's catalogues.",
+        extra="kowalski",
+    )
     yield SourceSpec(
         "catalogue",
         "local",

@@ -1,0 +1,187 @@
+"""``scope get-field-ids`` and ``scope sources``: every id once, in order, over any pages."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+from astrodome.testing import Result
+from astrodome_ztf_scope.catalogue import instances
+from services.fritz import Fritz
+from services.kowalski import Kowalski
+from services.twin import Twin
+from ztf_scope.survey import TOKEN
+
+CATALOG = "ZTF_sources_20210401"
+
+
+def quadrant(count: int, ccd: int, quad: int, field: int = 301) -> list[dict[str, object]]:
+    base = 10**13 + ccd * 10**6 + quad * 10**5
+    shared = {"field": field, "ccd": ccd, "quad": quad, "filter": 1}
+    return [
+        {"_id": base + n, "ra": 10 + n * 1e-3, "dec": 5.0, "nobs": 5 + n, **shared}
+        for n in range(count)
+    ]
+
+
+@pytest.fixture
+def store() -> Kowalski:
+    return Kowalski(TOKEN)
+
+
+@pytest.fixture
+def server(store: Kowalski, monkeypatch: pytest.MonkeyPatch) -> Iterator[Twin]:
+    with store.twin() as twin:
+        monkeypatch.setenv("ASTRODOME_KOWALSKI_URL", twin.url)
+        monkeypatch.setenv("ASTRODOME_KOWALSKI_TOKEN", TOKEN)
+        monkeypatch.setattr(instances, "BACKOFF", 0.01)
+        yield twin
+
+
+def test_the_command_of_the_manual_runs_as_it_is_written(
+    server: Twin, store: Kowalski, scope: Callable[..., Result]
+):
+    """Its --skip and --limit take a part, for a loop over parts."""
+    store.store(CATALOG, quadrant(50, 2, 3))
+    line = f"{CATALOG} -field 301 -ccd 2 -quad 3 -minobs 5 -skip 0 -limit 20 -token {TOKEN}"
+    ids = scope("get_field_ids", *line.split()).succeeded().out.split()
+    assert ids == [str(10**13 + 2_300_000 + n) for n in range(20)]
+    more = scope("get-field-ids", *line.replace("-skip 0", "-skip 20").split()).succeeded()
+    assert [int(text) for text in more.out.split()] == [
+        10**13 + 2_300_000 + n for n in range(20, 40)
+    ]
+
+
+def test_twenty_five_ids_at_ten_a_page_are_twenty_five_in_order(
+    server: Twin, store: Kowalski, scope: Callable[..., Result], tmp_path: Path
+):
+    store.store(CATALOG, quadrant(25, 2, 3) + quadrant(4, 2, 4))
+    args = (CATALOG, "--ccd", 2, "--quad", 3, "--minobs", 0, "--limit", 10)
+    ids = scope("get-field-ids", *args).succeeded().out.split()
+    assert len(ids) == 25 and ids == sorted(ids)
+    assert len([q for q in store.asked if q["query_type"] == "find"]) == 3
+    some = scope("get-field-ids", *args, "--minobs", 25, "--json").succeeded().json
+    assert len(some) == 5
+
+
+@pytest.mark.parametrize("ending", [".txt", ".csv", ".parquet", ".h5"])
+def test_ids_and_positions_go_to_any_format(
+    server: Twin, store: Kowalski, scope: Callable[..., Result], tmp_path: Path, ending: str
+):
+    store.store(CATALOG, quadrant(7, 4, 3))
+    path = tmp_path / f"ids{ending}"
+    args = (path, "--catalog", CATALOG, "--minobs", 0)
+    shown = scope("get-field-ids", *args, "--coordinates", "--json").succeeded().json
+    assert shown == {"file": str(path), "ids": 7}
+    expected = [10**13 + 4_300_000 + n for n in range(7)]
+    if ending == ".h5":
+        with h5py.File(path) as file:
+            label = "dataset_ccd_4_quad_3_field_301"
+            assert list(file[label]) == expected and file[f"{label}_dec"][0] == 5
+    else:
+        table = pd.read_parquet(path) if ending == ".parquet" else pd.read_csv(path)
+        assert list(table["_id"]) == expected
+        assert list(table["ra"]) == pytest.approx(10 + np.arange(7) * 1e-3)
+    if ending == ".csv":
+        scope("get-field-ids", *args).succeeded()
+        assert path.read_text().split() == [str(one) for one in expected]
+
+
+def test_a_whole_field_goes_on_where_it_stopped(
+    server: Twin, store: Kowalski, scope: Callable[..., Result], tmp_path: Path
+):
+    for ccd, quad in ((1, 1), (1, 2), (16, 4)):
+        store.store(CATALOG, quadrant(ccd + quad, ccd, quad))
+    args = ("--catalog", CATALOG, "--minobs", 0, "--whole-field", "--output-dir", tmp_path)
+    server.choose = lambda request: "500" if b'"ccd": 9' in request.body else ""
+    failed = scope("get-field-ids", *args, "--json")
+    assert failed.code == 1 and "ccd 9 quad 1" in failed.err and len(failed.json) == 60
+    server.choose = lambda request: ""
+    store.asked.clear()
+    rows = scope("get-field-ids", *args, "--json").succeeded().json
+    assert len(rows) == 64 and sum(row["fetched"] for row in rows) == 4
+    assert {q["query"]["filter"]["ccd"] for q in store.asked if q["query_type"] == "find"} == {9}
+    folder = tmp_path / "field_301"
+    ids = (folder / "field_301.csv").read_text().split()
+    assert len(ids) == len(set(ids)) == 2 + 3 + 20
+    about = json.loads((folder / "meta.json").read_text())
+    assert about["total"] == 25 and about["counts"]["ccd_16"]["quad_4"] == 20
+    assert about["ccd_range"] == list(range(1, 17)) and about["catalog"] == CATALOG
+    other = scope("get-field-ids", *args, "--minobs", 3)
+    assert other.code == 1 and "holds ids for minobs 0, not 3" in other.err
+
+
+def test_ranges_of_quadrants_go_to_files_of_their_own(
+    server: Twin, store: Kowalski, scope: Callable[..., Result], tmp_path: Path
+):
+    store.store(CATALOG, quadrant(3, 2, 1) + quadrant(2, 3, 2))
+    args = ("--catalog", CATALOG, "--minobs", 0, "--output-dir", tmp_path, "--format", "h5")
+    scope("get-quad-ids", *args, "--ccd-range", 2, 3, "--quad", "1-2").succeeded()
+    names = sorted(path.name for path in (tmp_path / "field_301").glob("*.h5"))
+    assert names == [f"data_ccd_{ccd:02}_quad_{quad}.h5" for ccd in (2, 3) for quad in (1, 2)]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads a process's peak as Linux tells it")
+def test_a_hundred_thousand_ids_stream_in_little_memory(
+    server: Twin, store: Kowalski, tmp_path: Path
+):
+    """In a process of its own, whose own peak Linux tells (getrusage's is that of the parent)."""
+    store.store(CATALOG, quadrant(100_000, 4, 3))
+    script = (
+        "import sys; from pathlib import Path; from astrodome import app;"
+        "sys.argv[0] = 'scope'\n"
+        "try: app.run()\n"
+        "except SystemExit as end: assert not end.code, end.code\n"
+        "print(Path('/proc/self/status').read_text().split('VmHWM:')[1].split()[0])"
+    )
+    args = ["get-field-ids", str(tmp_path / "ids.txt"), "--catalog", CATALOG, "--minobs", "0"]
+    done = subprocess.run(
+        [sys.executable, "-c", script, *args], capture_output=True, text=True, check=True
+    )
+    assert len((tmp_path / "ids.txt").read_text().split()) == 100_000
+    assert int(done.stdout.split()[-1]) * 1024 < 200e6
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "told"),
+    [
+        (("--ccd", "17"), 2, "numbers from 1 to 16"),
+        (("--quad", "2-1"), 2, "numbers from 1 to 4"),
+        (("ids.xlsx",), 2, "'.xlsx' is no format"),
+        (("--catalog", "ZTF_sources_none"), 1, "No Kowalski instance has the catalogue"),
+        (("ids.csv", "--whole-field"), 2, "64 quadrants go to a file each"),
+    ],
+)
+def test_wrong_input_is_one_sentence(
+    server: Twin, store: Kowalski, scope: Callable[..., Result], args: tuple, code: int, told: str
+):
+    store.store(CATALOG, quadrant(1, 4, 3))
+    failed = scope("get-field-ids", *args)
+    assert failed.code == code and told in failed.err and "Traceback" not in failed.err
+
+
+def test_sources_at_a_position_and_in_groups_are_shown(
+    server: Twin,
+    store: Kowalski,
+    marshal: Twin,
+    fritz: Fritz,
+    scope: Callable[..., Result],
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setenv("ASTRODOME_FRITZ_TOKEN", TOKEN)
+    store.store("ZTF_sources_20240117", quadrant(3, 4, 3))
+    args = ("--position", 10, 5, "--radius-arcsec", 4)
+    found = scope("sources", *args, "--catalogue", "kowalski", "--json").succeeded().json
+    assert [row["_id"] for row in found] == [10**13 + 4_300_000, 10**13 + 4_300_001]
+    assert scope("sources", *args, "--json").succeeded().json == []
+    wrong = scope("sources", "--position", 10, 95)
+    assert wrong.code == 2 and "is no position" in wrong.err
+    neither = scope("sources")
+    assert neither.code == 2 and "--position RA DEC, or --group-ids" in neither.err
