@@ -162,6 +162,7 @@ def test_a_bad_image_is_named_and_the_others_are_drawn(plot, image, make_event, 
         headless: "no FITS header",
         table: "sunpy cannot use",
         missing: "There is no image",
+        tmp_path: "cannot be read: Is a directory",
     }
     result = plot([make_event(**DURING)], image, *bad, "--out", tmp_path / "out")
     assert result.code == 1 and "Traceback" not in result.err

@@ -85,9 +85,8 @@ def read(path: Path, side: int = 0, meta: Path | None = None) -> SolarImage:
     except FileNotFoundError as error:
         raise AstrodomeError(f"There is no image {path}.") from error
     except (OSError, EOFError) as error:
-        if isinstance(error, OSError) and error.errno:
-            raise
-        raise AstrodomeError(f"{path} is damaged: {error}.") from error
+        why = getattr(error, "strerror", None) or error
+        raise AstrodomeError(f"{path} cannot be read: {why}.") from error
     if start.startswith(b"SIMPLE  ="):
         return _from_fits(path, side)
     if start[4:8] == b"jP  ":
