@@ -218,8 +218,13 @@ def test_a_service_that_only_stumbles_is_a_sentence(
 def test_an_empty_answer_for_a_source_means_there_is_none(marshal: Twin, client: Client) -> None:
     from services.twin import Answer
 
-    marshal.answer = lambda request: Answer(b'{"status": "success", "data": {}}')
-    assert client.source("a") is None and client.comments("a") == []
+    for status, text in (
+        (200, '{"status": "success", "data": {}}'),
+        (400, '{"status": "error", "message": "Source not found: a", "data": {}}'),
+        (404, '{"status": "error", "message": "Invalid source ID", "data": {}}'),
+    ):
+        marshal.answer = lambda request, s=status, t=text: Answer(t.encode(), s)
+        assert client.source("a") is None and client.comments("a") == []
 
 
 def test_names_with_odd_characters_reach_the_source_they_name(either: Any) -> None:

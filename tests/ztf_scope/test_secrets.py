@@ -97,6 +97,17 @@ def test_a_token_is_found_in_secrets_json_and_in_the_environment(
     assert scope("taxonomy", "show", "--json").succeeded().json
 
 
+def test_a_token_that_was_copied_badly_is_not_sent_and_not_shown(
+    scope: Scope, marshal: Twin
+) -> None:
+    for wrong in (f"{TOKEN} x", f"{TOKEN}…", f"{TOKEN}\nx"):
+        refused = scope("--debug", "taxonomy", "show", "--token", wrong)
+        assert refused.code == 2 and "characters that no token has" in refused.err
+        assert TOKEN not in refused.err
+    assert not marshal.requests
+    assert scope("taxonomy", "show", "--token", f" {TOKEN}\n").code == 0
+
+
 def test_a_file_that_is_found_in_a_folder_redirects_no_token(
     scope: Scope, marshal: Twin, monkeypatch: pytest.MonkeyPatch
 ) -> None:

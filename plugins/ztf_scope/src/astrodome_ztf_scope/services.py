@@ -123,7 +123,14 @@ def connection(name: str, model: type[Kind], token: str = "") -> tuple[Kind, str
         if isinstance(given, Mapping):
             layers = [(str(SECRETS.resolve()), {name: dict(given)}), *found.layers]
             found = settings.Settings(layers, found.environ)
-    return found.section(name, model), found.credential(name, model, given=token)
+    secret = found.credential(name, model, given=token).strip()
+    if not secret.isascii() or not secret.isprintable() or " " in secret:
+        raise AstrodomeError(
+            f"The token of {name} has characters that no token has.",
+            "Copy it once more.",
+            exit_code=2,
+        )
+    return found.section(name, model), secret
 
 
 def secrets(path: Path = SECRETS) -> dict[str, Any]:

@@ -235,7 +235,7 @@ class Fritz:
         said = self._clean(" ".join(str(document.get("message") or answer.reason).split()))[:300]
         if status == 401:
             raise Denied(f"{SERVICE} does not accept the token: {said}", HOW)
-        if reading and status == 404:
+        if reading and (status == 404 or (status == 400 and "not found" in said.lower())):
             return None
         if reading and (status == 429 or status >= 500):
             raise Unreachable(f"{SERVICE} still answers {status} to {path}.", "Try again later.")
