@@ -134,3 +134,17 @@ def test_only_what_is_missing_or_made_otherwise_is_done_again(
     assert data(*command, "--seed", 1).json["done"] == 52
     assert data(*command).json["done"] == 52
     assert contents(out) == first
+
+
+def test_fewer_patches_than_before_leave_no_surplus_and_nothing_else_is_touched(
+    data: Data, archive: Path, corona: Image.Image, tmp_path: Path
+) -> None:
+    out, fresh = tmp_path / "out", tmp_path / "fresh"
+    command = ("patch", "--path", archive, "--size", 32, "--max-patches")
+    data(*command, 9, "--targetpath", out).succeeded()
+    own = out / "2013-06-24T180000__171__9.jpeg"
+    corona.save(own)
+    assert data(*command, 4, "--targetpath", out, "--json").json["skipped"] == 52
+    own.unlink()  # which is still there: it is no patch
+    data(*command, 4, "--targetpath", fresh).succeeded()
+    assert contents(out) == contents(fresh)

@@ -201,7 +201,19 @@ def _patch_one(
         ]
         for made, content in batch:
             files.write_small(made, content)
+    _remove_surplus(stem, len(corners), name.name)
     return len(todo), len(corners) - len(todo)
+
+
+def _remove_surplus(stem: str, count: int, name: str) -> None:
+    """Delete the patches of the image ``name`` that a run for more of them has left."""
+    last = count
+    while os.path.exists(f"{stem}__{last}.jpeg"):  # noqa: PTH110
+        last += 1
+    for number in reversed(range(count, last)):  # after a kill in between the rest is found again
+        comment = pictures.comment_of(f"{stem}__{number}.jpeg")
+        if comment.startswith("sdo data patch: ") and comment.endswith(f" of {name}"):
+            os.unlink(f"{stem}__{number}.jpeg")  # noqa: PTH108
 
 
 def _prepare(names: Iterable[Path], folder: Path, target: Path) -> bool:

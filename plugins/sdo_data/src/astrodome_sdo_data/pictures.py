@@ -123,8 +123,16 @@ def is_made(path: str, comment: str, since: int) -> bool:
     try:
         if os.stat(path).st_mtime_ns < since:  # noqa: PTH116
             return False
+    except OSError:
+        return False
+    return comment_of(path) == comment
+
+
+def comment_of(path: str) -> str:
+    """The comment in an image; empty when it has none, or is none."""
+    try:
         with Image.open(path) as image:
             found = image.info.get("comment", b"")
     except (OSError, SyntaxError, ValueError):
-        return False
-    return bool((found.encode() if isinstance(found, str) else found) == comment.encode())
+        return ""
+    return found if isinstance(found, str) else found.decode(errors="replace")
