@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from astrodome import AstrodomeError, compute, times
 
-from . import bulk, documents, durations, records, windows
+from . import bulk, documents, records, spans, windows
 from .database import ENVIRONMENT, Database
 from .schema import events
 
@@ -220,24 +220,18 @@ def _within(
     query: sa.Select[Any], wanted: Filter, dialect: str
 ) -> tuple[sa.Select[Any], dict[str, str]]:
     """The query with the conditions of a filter, and parameters for it."""
-    c, given, kind = events.c, {}, events.c.event_type
+    c, given = events.c, {}
+    kind, ending = c.event_type, c.event_endtime
     start = None if wanted.start is None else times.naive(wanted.start)
     end = None if wanted.end is None else times.naive(wanted.end)
-    if start is not None and end is not None and end - start <= durations.LONGEST:
-        spans, given = durations.ranges(dialect), durations.earliest(start)
-        kind = sa.func.upper(kind)  # so that no database takes the index over types instead
-        query = query.select_from(spans).join(
-            events,
-            sa.and_(
-                c.duration_class == spans.c["class"],
-                c.event_starttime >= spans.c.earliest,
-                c.event_starttime <= end,
-            ),
-        )
+    if start is not None and end is not None and end - start <= spans.LONGEST:
+        query, given = spans.overlapping(query, dialect), spans.bounds(start, end)
+        # As expressions, so that no database takes the index over types or times instead.
+        kind, ending = sa.func.upper(kind), sa.func.coalesce(ending, c.event_starttime)
     elif end is not None:
         query = query.where(c.event_starttime <= end)
     if start is not None:
-        query = query.where(c.event_endtime >= start)
+        query = query.where(ending >= start)
     if wanted.event_types:
         query = query.where(kind.in_([name.upper() for name in wanted.event_types]))
     names = (
