@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -90,8 +91,10 @@ Worker = Callable[..., float]
 
 
 @contextmanager
-def worker(python: str | Path, side: str) -> Iterator[Worker]:
+def worker(python: str | Path, side: str, paths: Sequence[Path] = ()) -> Iterator[Worker]:
     """A process of ``python`` that does the tasks of ``inside/<side>.py`` on demand.
+
+    What is in the folders ``paths`` comes before what the environment has.
 
     Its imports are done, its models made and its memory warm when the clock, which it
     reads itself, starts. A task that fails raises RuntimeError with the end of what
@@ -101,6 +104,7 @@ def worker(python: str | Path, side: str) -> Iterator[Worker]:
         tempfile.TemporaryFile() as said,
         subprocess.Popen(
             [str(python), str(INSIDE / f"{side}.py")],
+            env=os.environ | ({"PYTHONPATH": os.pathsep.join(map(str, paths))} if paths else {}),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=said,

@@ -48,6 +48,22 @@ def environment(tool: str) -> Path:
     return place / "bin"
 
 
+@cache
+def beside(tool: str, pin: str) -> Path:
+    """A folder with one distribution in a version of its own, for the front of a tool's path.
+
+    For a part of a tool that needs another version than the rest of it.
+    """
+    python = environment(tool) / "python"
+    place = folder(tool) / pin
+    if not place.is_dir():
+        part = place.with_name(f"{pin}.part")
+        pip = [str(python), "-m", "pip", "install", "-qq", "--no-deps", "--target", str(part)]
+        subprocess.run([*pip, pin], check=True)
+        part.rename(place)
+    return place
+
+
 if __name__ == "__main__":
     for name in sys.argv[1:] or BARE:
         print(environment(name))

@@ -1,0 +1,83 @@
+"""Events as astrodome's library keeps and finds them; the twin of ``older_events.py``."""
+
+import json
+import random
+import statistics
+import time
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from astrodome_hek_events.store import EventStore, Filter
+from serve import serve
+
+FIRST, YEARS = datetime(2010, 6, 1), 15
+QUESTIONS = 100
+MINUTES = (5, 12, 30, 60, 240, 720, 1440)
+
+
+@cache
+def store(database: str) -> EventStore:
+    return EventStore(database)
+
+
+def upsert(database: str, records: str) -> float:
+    found = json.loads(Path(records).read_text())
+    started = time.perf_counter()
+    store(database).put(found)
+    return time.perf_counter() - started
+
+
+def some(count: int) -> Iterator[dict[str, Any]]:
+    """Events of minutes to a day, spread over the years."""
+    rng = random.Random(count)
+    for number in range(count):
+        start = FIRST + timedelta(minutes=rng.randrange(YEARS * 365 * 1440))
+        yield {
+            "kb_archivid": f"ivo://bench/{count}/{number:08}",
+            "event_type": rng.choice(("AR", "CH", "FL", "SG")),
+            "event_starttime": start.isoformat(),
+            "event_endtime": (start + timedelta(minutes=rng.choice(MINUTES))).isoformat(),
+            "obs_observatory": "SDO",
+            "obs_instrument": "AIA",
+            "obs_channelid": "171",
+            "hpc_bbox": "POLYGON((-350.5 380,-270 380,-270 430,-350.5 430,-350.5 380))",
+            "hpc_boundcc": "",
+            "hpc_coord": "POINT(-311.5 402.25)",
+        }
+
+
+def fill(database: str, count: int) -> float:
+    """Let a store that holds some events hold so many."""
+    started = time.perf_counter()
+    kept = store(database)
+    have = sum(row["events"] for row in kept.counts(Filter()))
+    batch: list[dict[str, Any]] = []
+    for record in some(count):
+        batch.append(record)
+        if len(batch) == 50_000:
+            have += kept.put(batch).done
+            batch = []
+        if have + len(batch) >= count:
+            break
+    kept.put(batch)
+    return time.perf_counter() - started
+
+
+def at(database: str) -> float:
+    """Seconds for the events at a time, the median over some times."""
+    rng = random.Random(1)
+    minutes = [rng.randrange(YEARS * 365 * 1440) for _ in range(QUESTIONS)]
+    kept, found, took = store(database), 0, []
+    kept.events_at(FIRST)
+    for minute in minutes:
+        started = time.perf_counter()
+        found += len(kept.events_at(FIRST + timedelta(minutes=minute), ["AR"], "SDO", "AIA"))
+        took.append(time.perf_counter() - started)
+    assert found
+    return statistics.median(took)
+
+
+serve({"upsert": upsert, "fill": fill, "at": at})
