@@ -342,6 +342,20 @@ def test_a_source_that_is_down_ends_the_work_and_names_what_was_not_asked_for(
     assert sum(found.values()) == 241 and found["planned"] > 150
 
 
+def test_images_that_nobody_can_get_keep_no_run_from_those_behind_them(
+    data: Data, gsu: GsuTwin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ASTRODOME_GSU_RETRIES", "0")
+    gsu.archive.plan = lambda request: "html" if "2012-03-07" in str(request.query) else ""
+    days = ("--start=2012-03-07", "--end=2012-03-08", "--freq=12min", "--size=256", "--jobs=1")
+    first = data("download", "--path", tmp_path, *days, "--json")
+    assert first.code == 1 and first.json["failed"] == 24 and first.json["not_reached"] == 97
+    for _ in range(5):
+        last = data("download", "--path", tmp_path, *days, "--json")
+    assert last.json["failed"] + last.json["not_reached"] == 120
+    assert [path.name for path in tmp_path.glob("*.jpeg")] == ["2012-03-08T000000__171.jpeg"]
+
+
 def test_the_manifest_can_be_followed_while_a_download_runs(
     gsu: GsuTwin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

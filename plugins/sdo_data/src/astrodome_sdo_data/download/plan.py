@@ -60,8 +60,13 @@ class Plan:
     record: pd.DataFrame
 
     def doing(self) -> pd.DataFrame:
-        """The rows with something to do, in order."""
-        return self.rows[self.rows["todo"].isin([FETCH, CHECK])]
+        """The rows with something to do, in order; last those that failed before.
+
+        So a stretch of images that nobody can get keeps no run from those behind it.
+        """
+        doing = self.rows["todo"].isin([FETCH, CHECK])
+        failed = self.record["status"].eq(manifest.FAILED)
+        return pd.concat([self.rows[doing & ~failed], self.rows[doing & failed]])
 
     def bytes(self) -> int:
         """What the images to be fetched weigh, about: as those in the folder, or as is usual."""
