@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from astrodome.testing import Result
+from astrodome_ztf_scope import journal
 from services.fritz import Fritz
 from services.twin import Request, Twin
 from ztf_scope import survey as surveys
@@ -58,6 +59,8 @@ def test_killed_at_random_moments_while_connections_drop(
         while (code := lives.run(line)) != 0:
             assert code == 1, lives.said.read_text()[-2000:]
     once_each(fritz, rows)
+    (book,) = (tmp_path / "state").rglob("journal/*.db")
+    assert {call["state"] for call in journal.Journal(book).calls()} <= {"done", "found"}
     points = fritz.rows("SELECT obj_id, COUNT(*) AS n FROM photometry GROUP BY 1")
     assert len(points) == rows and {row["n"] for row in points} == {6}
     assert killed >= 0.7 * kills, killed
@@ -145,8 +148,6 @@ def test_a_marshal_that_is_gone_is_not_asked_for_every_row(
 def test_two_processes_do_not_change_one_marshal_at_once(
     scope: Scope, marshal: Twin, manual: list[str]
 ) -> None:
-    from astrodome_ztf_scope import journal
-
     with journal.opened(marshal.url):
         refused = scope(*manual)
     assert refused.code == 1 and "Another process is working" in refused.err
@@ -164,8 +165,6 @@ def test_requests_keep_the_rate_that_is_set(
 def test_the_journal_has_every_call_with_its_outcome(
     scope: Scope, marshal: Twin, fritz: Fritz, manual: list[str]
 ) -> None:
-    from astrodome_ztf_scope import journal
-
     lost = iter([False, True])
     marshal.choose = lambda request: (
         "lost" if "comments" in request.path and request.method == "POST" and next(lost, 0) else ""

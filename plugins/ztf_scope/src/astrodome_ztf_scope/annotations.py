@@ -99,10 +99,15 @@ def wanted(
     action = action.lower()
     if action not in ACTIONS:
         raise AstrodomeError(f"'{action}' is no action: post, update or delete.", exit_code=2)
-    for name, given in (("origin", origin), ("key", key)):
-        if not given and not (name == "key" and whole):
+    for name, named in (("origin", origin), ("key", key)):
+        if not named and not (name == "key" and whole):
             raise AstrodomeError(f"Specify -{name} to {action}.", exit_code=2)
-    shared = {"origin": origin, "key": key, "group_ids": tuple(group_ids), "whole": whole}
+    shared: dict[str, Any] = {
+        "origin": origin,
+        "key": key,
+        "group_ids": tuple(group_ids),
+        "whole": whole,
+    }
     if Path(source).suffix.lower() not in (".csv", ".parquet", ".h5"):
         if value is None and action != "delete":
             raise AstrodomeError(f"Specify -value to {action}.", exit_code=2)

@@ -21,7 +21,8 @@ from astrodome import AstrodomeError, files, settings
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS calls (key TEXT PRIMARY KEY, verb TEXT, obj_id TEXT, request TEXT,
-    state TEXT, attempts INTEGER, begun REAL, ended REAL, said TEXT);
+    state TEXT, attempts INTEGER, begun REAL, ended REAL, said TEXT, item TEXT);
+CREATE INDEX IF NOT EXISTS calls_of ON calls (item);
 CREATE TABLE IF NOT EXISTS items (key TEXT PRIMARY KEY, name TEXT, obj_id TEXT, state TEXT,
     ended REAL, said TEXT);
 """
@@ -63,12 +64,15 @@ class Journal:
 
     # Calls
 
-    def begin(self, call: str, verb: str, obj_id: str, request: Mapping[str, Any]) -> None:
-        """Write that this is about to be sent."""
+    def begin(
+        self, call: str, verb: str, obj_id: str, request: Mapping[str, Any], item: str = ""
+    ) -> None:
+        """Write that this is about to be sent, for an item."""
         self._write(
-            "INSERT INTO calls VALUES (?, ?, ?, ?, 'begun', 1, ?, NULL, '') ON CONFLICT (key) DO "
-            "UPDATE SET state = 'begun', attempts = attempts + 1, begun = excluded.begun",
-            (call, verb, obj_id, json.dumps(request, default=str), time.time()),
+            "INSERT INTO calls VALUES (?, ?, ?, ?, 'begun', 1, ?, NULL, '', ?) ON CONFLICT (key) "
+            "DO UPDATE SET state = 'begun', attempts = attempts + 1, begun = excluded.begun, "
+            "item = excluded.item",
+            (call, verb, obj_id, json.dumps(request, default=str), time.time(), item),
         )
 
     def end(self, call: str, state: str, said: str = "") -> None:
@@ -102,9 +106,17 @@ class Journal:
         return found[0]["obj_id"] if found else None
 
     def finish(self, item: str, name: str, obj_id: str, said: str = "") -> None:
-        """Write that an item is wholly done, or what it failed of."""
-        state = "failed" if said else "done"
-        values = (item, name, obj_id, state, time.time(), said[:1000])
+        """Write that an item is wholly done, or what it failed of.
+
+        When it is done, so are its calls whose outcome was not known.
+        """
+        state, now = "failed" if said else "done", time.time()
+        if not said:
+            self._write(
+                "UPDATE calls SET state = 'found', ended = ? WHERE item = ? AND state = 'begun'",
+                (now, item),
+            )
+        values = (item, name, obj_id, state, now, said[:1000])
         self._write("INSERT OR REPLACE INTO items VALUES (?, ?, ?, ?, ?, ?)", values)
 
     def _write(self, query: str, values: tuple[Any, ...]) -> None:

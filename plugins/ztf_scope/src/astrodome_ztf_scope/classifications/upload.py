@@ -295,7 +295,9 @@ class _Upload:
         found: list[tuple[Target, float]],
         once: Once,
     ) -> None:
-        wanted = {self.plan.comment: None} if self.plan.comment else {}
+        wanted: dict[str, tuple[str, bytes] | None] = {}
+        if self.plan.comment:
+            wanted[self.plan.comment] = None
         if self.plan.plots and points is not None:
             from . import pictures
 

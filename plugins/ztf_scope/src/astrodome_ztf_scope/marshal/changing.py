@@ -32,7 +32,7 @@ def changing(marshal: Any, *, dry: bool = False) -> Iterator[Once]:
 
     Raises AstrodomeError when another process is changing the same marshal.
     """
-    pace = {
+    pace: dict[str, Any] = {
         "settle": getattr(marshal, "settle", 3.0),
         "attempts": getattr(marshal, "attempts", 10),
     }
@@ -65,7 +65,7 @@ def work(
         before = once.journal.finished(key(item)) if once.journal and not recheck else None
         if before is not None:
             return Ended(item, "skipped", before)
-        mine = once.for_item()
+        mine = once.for_item(key(item))
         try:
             breaker.check()
             obj_id = do(item, mine)

@@ -43,16 +43,16 @@ class Once:
     attempts: int = 10
     dry: bool = False
     changes: list[Change] = field(default_factory=list)
-    of_item: bool = False
+    item: str = ""
 
     def __post_init__(self) -> None:
         """Let what a killed run has sent come to its end before anything is looked at."""
-        if self.journal and not self.of_item:
+        if self.journal and not self.item:
             self._rest(self.journal.unknown_since(), LOOKS[-1])
 
-    def for_item(self) -> Once:
-        """The same, with a list of changes of its own."""
-        return replace(self, changes=[], of_item=True)
+    def for_item(self, item: str) -> Once:
+        """The same for one item, with a list of changes of its own."""
+        return replace(self, changes=[], item=item)
 
     def ensure(
         self,
@@ -91,7 +91,7 @@ class Once:
         assert self.journal
         lost = 0
         for attempt in range(1, self.attempts + 1):
-            self.journal.begin(call, verb, obj_id, request)
+            self.journal.begin(call, verb, obj_id, request, self.item)
             begun = time.time()
             try:
                 answer = send()
