@@ -23,7 +23,8 @@ SIDE = 2048
 PATCH, GAP, TRAINING = 64, 16, 1500
 """Side of a patch, half the distance between the halves (px), and training patches."""
 RADIUS = 976 / 0.6 / 4096 * SIDE
-NETWORK = ["--target-size", "32", "-fm", "16,32,64", "--lr", "0.001", "--batch-size", "32"]
+NETWORK = ["--target-size", "32", "-fm", "16,32,64", "--z-dim", "8"]
+"""A code of eight numbers: with many more, both networks reproduce anomalies too."""
 
 
 def sdo(*words: object) -> None:
@@ -92,7 +93,8 @@ def main() -> None:
         for seed in range(options.seeds):
             run = folder / f"{model}-{seed}"
             sdo("sood", model, "train", "--data-dir", folder / "train", "--log-dir", run, *NETWORK,
-                "--epochs", options.epochs, "--seed", seed, "--devices", "cpu")  # fmt: skip
+                "--lr", 0.001, "--batch-size", 32, "--epochs", options.epochs,
+                "--seed", seed, "--devices", "cpu")  # fmt: skip
             runs.append(f"{model}={run}")
     for score in ("own", "map"):
         sdo("sood", "evaluate", *runs, "threshold", "--data-dir", folder / "test",
