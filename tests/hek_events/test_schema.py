@@ -193,6 +193,42 @@ def test_events_at_a_time_are_those_that_a_look_at_every_event_finds(database):
         assert {row["kb_archivid"] for row in store.events_at(time)} == expected
 
 
+@pytest.mark.parametrize("statistics", [False, True])
+def test_events_at_a_time_are_looked_up_and_not_searched_for(database, statistics):
+    """With what the database knows of the table, and without: both led PostgreSQL astray."""
+    first = datetime(2012, 1, 1)
+    spans = [(first + timedelta(hours=n), timedelta(minutes=10 + n % 900)) for n in range(20_000)]
+    store = EventStore(database)
+    store.put(
+        {
+            "kb_archivid": f"{number}",
+            "event_type": "AR",
+            "event_starttime": start.isoformat(),
+            "event_endtime": (start + length).isoformat(),
+        }
+        for number, (start, length) in enumerate(spans)
+    )
+    looked_up: list[str] = []
+
+    @sa.event.listens_for(store.database.engine, "before_cursor_execute")
+    def explain(connection, cursor, statement, parameters, context, many):
+        if "hek_records.event_peaktime" in statement:
+            plan = (
+                "EXPLAIN" if store.url.drivername.startswith("postgres") else "EXPLAIN QUERY PLAN"
+            )
+            own = connection.connection.cursor()
+            own.execute(f"{plan} {statement}", parameters)
+            looked_up.extend(str(line) for line in own.fetchall())
+
+    if statistics:
+        with store.database.writing() as connection:
+            connection.execute(sa.text("ANALYZE"))
+    assert len(store.events_at(first + timedelta(hours=15_000.1), ["AR"])) > 5
+    plan = "\n".join(looked_up)
+    assert "hek_records_duration" in plan
+    assert "Seq Scan on hek_records" not in plan and "SCAN hek_records" not in plan
+
+
 def test_a_failing_upgrade_is_one_sentence(tmp_path):
     path = tmp_path / "events.sqlite"
     database = f"sqlite:///{path}"

@@ -58,7 +58,7 @@ def server() -> Iterator[str]:
             _wait(process, port, folder / "log")
             yield f"postgresql://astronomer:{password}@127.0.0.1:{port}/"
         finally:
-            process.send_signal(signal.SIGINT)  # PostgreSQL's fast shutdown
+            process.send_signal(signal.SIGQUIT)  # at once: nobody needs what it would still write
             process.wait(30)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
