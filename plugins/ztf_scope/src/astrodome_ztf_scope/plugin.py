@@ -52,6 +52,12 @@ def register_commands() -> Iterator[CommandSpec]:
             name, f"astrodome_ztf_scope.cli_{target}_command", help=about, panel="Marshal"
         )
     yield CommandSpec(
+        "vet",
+        "astrodome_ztf_scope.cli_vet:vet_command",
+        help="Accept, reject or relabel sources on a page on this machine.",
+        panel="Marshal",
+    )
+    yield CommandSpec(
         "taxonomy",
         "astrodome_ztf_scope.cli_annotations:taxonomies",
         help="Post taxonomies of classes to a marshal, and show those that are there.",

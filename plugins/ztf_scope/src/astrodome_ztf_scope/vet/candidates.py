@@ -1,0 +1,163 @@
+"""The sources to vet: rows of a table, with their scores, features and light curves."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from astrodome import AstrodomeError
+
+from .. import tables
+from ..dataset import points
+
+SCORE = re.compile(r"(?P<tag>.+)_(?:dnn|xgb)")
+POINTS = 2000
+"""Epochs of a band that a page draws at most."""
+KNOWN = frozenset(
+    {"_id", "obj_id", "ra", "dec", "period", "field", "ccd", "quad", "filter", "name", "ztf_id"}
+)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A row: who it is, and the labels that it might get with the scores for each."""
+
+    number: int
+    name: str
+    ra: float | None
+    dec: float | None
+    period: float | None
+    scores: Mapping[str, float]
+    features: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """The rows of ``table``, the labels a person chooses from, and where light curves are."""
+
+    rows: Sequence[Candidate]
+    labels: Sequence[str]
+    table: pd.DataFrame
+    catalogue: Any = None
+    radius: float = 2.0
+
+    def page(self, number: int) -> dict[str, Any]:
+        """What the page shows of a row."""
+        row = self.rows[number]
+        curves, problem = self._curves(row)
+        every = [point for curve in curves for point in curve["points"]]
+        image = points.image([p[0] for p in every], [p[1] for p in every]) if curves else None
+        return {
+            "number": number,
+            "name": row.name,
+            "ra": row.ra,
+            "dec": row.dec,
+            "period": row.period,
+            "scores": dict(row.scores),
+            "features": dict(row.features),
+            "curves": curves,
+            "dmdt": image.round(4).tolist() if image is not None else None,
+            "problem": problem,
+        }
+
+    def _curves(self, row: Candidate) -> tuple[list[dict[str, Any]], str]:
+        """Light curves near a row by band, [time (HJD), magnitude, error]; or why there is none."""
+        if self.catalogue is None:
+            return [], "no catalogue with light curves was named"
+        try:
+            ids = self._ids(row)
+            table = self.catalogue.light_curves(ids) if ids else pd.DataFrame()
+        except AstrodomeError as error:
+            return [], error.message
+        if table.empty:
+            return [], "there is no light curve at its position"
+        if "catflags" in table:
+            table = table[table["catflags"].fillna(0) == 0]
+        table = table.dropna(subset=["hjd", "mag"]).sort_values("hjd")
+        errors = table["magerr"] if "magerr" in table else pd.Series(0.0, table.index)
+        bands = table["filter"] if "filter" in table else pd.Series(0, table.index)
+        found = []
+        for band in sorted(bands.unique()):
+            own = bands == band
+            columns = [table["hjd"][own], table["mag"][own], errors[own].fillna(0)]
+            values = np.stack([column.to_numpy(float) for column in columns], axis=1)
+            step = max(1, math.ceil(len(values) / POINTS))
+            found.append({"band": int(band), "points": values[::step].round(6).tolist()})
+        return found, ""
+
+    def _ids(self, row: Candidate) -> list[Any]:
+        if row.ra is not None and row.dec is not None:
+            near = self.catalogue.cone("sources", row.ra, row.dec, self.radius, ("_id",))[0]
+            return [one["_id"] for one in near]
+        values = self.table.iloc[row.number]
+        own = [values[key] for key in ("_id", "ztf_id") if key in values and _there(values[key])]
+        return [int(own[0])] if own else []
+
+
+def read(
+    path: Path, labels: Sequence[str] = (), catalogue: Any = None, radius: float = 2.0
+) -> Candidates:
+    """The rows of a table. Scores are its columns ``<tag>_<dnn|xgb>``, else those of ``labels``.
+
+    ``labels`` are what a person chooses from; none: the tags of the scores. ``radius`` in arcsec.
+    Raises AstrodomeError when there is nothing to choose from.
+    """
+    table = tables.read(path)
+    numeric = [name for name in table if pd.api.types.is_numeric_dtype(table[name])]
+    scores: dict[str, list[str]] = {}
+    for name in numeric:
+        match = SCORE.fullmatch(str(name))
+        tag = match["tag"] if match else str(name) if name in labels else ""
+        if tag:
+            scores.setdefault(tag, []).append(str(name))
+    chosen = list(labels) or list(scores)
+    if not chosen:
+        raise AstrodomeError(
+            f"{path} has no scores: no column is called like vnv_xgb.",
+            "Name the labels to choose from: --label 'RR Lyrae' --label bogus.",
+        )
+    used = {column for columns in scores.values() for column in columns} | KNOWN
+    features = [str(name) for name in numeric if name not in used]
+    rows = [
+        _candidate(number, values, scores, features)
+        for number, values in enumerate(table.to_dict("records"))
+    ]
+    return Candidates(rows, chosen, table, catalogue, radius)
+
+
+def _candidate(
+    number: int, values: Mapping[Any, Any], scores: Mapping[str, list[str]], features: list[str]
+) -> Candidate:
+    name = next(
+        (str(values[k]) for k in ("obj_id", "name", "_id", "ztf_id") if _there(values.get(k))), ""
+    )
+    found = {
+        tag: value
+        for tag, columns in scores.items()
+        if (value := max((_number(values[c]) or 0.0 for c in columns), default=None)) is not None
+    }
+    return Candidate(
+        number,
+        name or f"row {number}",
+        *(_number(values.get(key)) for key in ("ra", "dec", "period")),
+        scores=found,
+        features={n: v for n in features if (v := _number(values[n])) is not None},
+    )
+
+
+def _there(value: Any) -> bool:
+    return value is not None and value is not pd.NA and value == value and str(value) != ""
+
+
+def _number(value: Any) -> float | None:
+    try:
+        found = float(value)
+    except (TypeError, ValueError):
+        return None
+    return found if math.isfinite(found) else None

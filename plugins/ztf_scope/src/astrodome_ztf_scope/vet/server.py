@@ -1,0 +1,167 @@
+"""The page for vetting, served to this machine alone.
+
+Whoever asks must know the token of this start, and mean this address: a page of another site in
+the same browser, or another user of the machine, gets nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib import resources
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from astrodome import AstrodomeError
+
+from .candidates import Candidates
+from .decisions import Decisions
+
+ADDRESS = "127.0.0.1"
+HEADER = "X-Vet-Token"
+LARGEST = 2**16
+"""Bytes of a request's body."""
+
+
+class Server:
+    """Serves ``candidates`` and keeps ``decisions``; ``url`` is for the browser."""
+
+    def __init__(self, candidates: Candidates, decisions: Decisions, port: int = 0) -> None:
+        self.candidates, self.decisions = candidates, decisions
+        self.token = secrets.token_urlsafe(24)
+        self.finished = threading.Event()
+        server = self
+
+        class Handler(_Handler):
+            vet = server
+
+        try:
+            self._http = ThreadingHTTPServer((ADDRESS, port), Handler)
+        except OSError as error:
+            raise AstrodomeError(
+                f"Port {port} of this machine cannot be used: {error.strerror}.",
+                "Choose another --port.",
+            ) from error
+        self._http.daemon_threads = True
+        self.port = int(self._http.server_address[1])
+        self.url = f"http://{ADDRESS}:{self.port}/?token={self.token}"
+
+    def __enter__(self) -> Server:
+        threading.Thread(target=self._http.serve_forever, args=(0.1,), daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.shutdown()
+        self._http.server_close()
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """What a request may call this server; another name is another site's doing."""
+        return frozenset({f"{ADDRESS}:{self.port}", f"localhost:{self.port}"})
+
+    def overview(self) -> dict[str, Any]:
+        """What the page needs first: every row in short, the labels, what is decided."""
+        rows = self.candidates.rows
+        return {
+            "rows": [{"name": row.name, "scores": dict(row.scores)} for row in rows],
+            "labels": list(self.candidates.labels),
+            "decisions": {n: made["action"] for n, made in self.decisions.made.items()},
+            "chosen": {n: made["labels"] for n, made in self.decisions.made.items()},
+        }
+
+
+class _Handler(BaseHTTPRequestHandler):
+    vet: Server
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        parts = urlsplit(self.path)
+        query = parse_qs(parts.query)
+        if not self._allowed(query.get("token", [""])[0] if parts.path == "/" else None):
+            return
+        if parts.path == "/":
+            self._page()
+        elif parts.path == "/api/overview":
+            self._json(self.vet.overview())
+        elif parts.path == "/api/source":
+            try:
+                number = int(query.get("number", [""])[0])
+                self._json(self.vet.candidates.page(number))
+            except (ValueError, IndexError):
+                self._json({"error": "There is no such row."}, 404)
+        else:
+            self._json({"error": "There is nothing here."}, 404)
+
+    def do_POST(self) -> None:
+        if not self._allowed(None):
+            return
+        try:
+            size = int(self.headers.get("Content-Length") or 0)
+        except ValueError:
+            size = LARGEST + 1
+        if not 0 <= size <= LARGEST:
+            self.close_connection = True
+            self._json({"error": "That is too much."}, 413)
+            return
+        body = self.rfile.read(size)
+        if self.path == "/api/finish":
+            self._json({"finished": True})
+            self.vet.finished.set()
+            return
+        try:
+            said = json.loads(body)
+            number, action, labels = said["number"], said["action"], said.get("labels", [])
+            self.vet.decisions.decide(int(number), str(action), [str(one) for one in labels])
+            self._json(self.vet.overview()["decisions"])
+        except AstrodomeError as error:
+            self._json({"error": error.message}, 400)
+        except (ValueError, KeyError, TypeError, AttributeError):
+            self._json({"error": "That is no decision."}, 400)
+        except OSError as error:
+            self._json({"error": f"It could not be kept: {error.strerror or error}."}, 500)
+
+    def _allowed(self, in_address: str | None) -> bool:
+        """Whether a request names this server and has its token: the page sends it in a header."""
+        token = in_address if in_address is not None else self.headers.get(HEADER, "")
+        origin = self.headers.get("Origin")
+        same = origin is None or urlsplit(origin).netloc in self.vet.hosts
+        named = self.headers.get("Host") in self.vet.hosts
+        if named and same and secrets.compare_digest(token.encode(), self.vet.token.encode()):
+            return True
+        self.close_connection = True
+        self._send(403, "text/plain; charset=utf-8", b"This page is not for you.\n")
+        return False
+
+    def _page(self) -> None:
+        nonce = secrets.token_urlsafe(16)
+        page = resources.files(__package__).joinpath("page.html").read_text("utf-8")
+        policy = (
+            f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; "
+            "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        )
+        body = page.replace("NONCE", nonce).encode()
+        self._send(200, "text/html; charset=utf-8", body, {"Content-Security-Policy": policy})
+
+    def _json(self, document: Any, status: int = 200) -> None:
+        self._send(status, "application/json", json.dumps(document, allow_nan=False).encode())
+
+    def _send(
+        self, status: int, kind: str, body: bytes, headers: dict[str, str] | None = None
+    ) -> None:
+        self.send_response(status)
+        always = {
+            "Content-Type": kind,
+            "Content-Length": str(len(body)),
+            "Cache-Control": "no-store",
+            "Referrer-Policy": "no-referrer",
+            "X-Content-Type-Options": "nosniff",
+        }
+        for name, value in {**always, **(headers or {})}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Nothing: a line of the log would hold the token."""

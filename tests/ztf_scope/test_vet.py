@@ -1,0 +1,296 @@
+"""``scope vet``: a page for one person on one machine, and decisions that are never lost."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import numpy as np
+import pandas as pd
+import pytest
+import requests
+from astrodome import AstrodomeError
+from astrodome.testing import Result
+from astrodome_ztf_scope.catalogue.local import LocalCatalogue
+from astrodome_ztf_scope.dataset import points
+from astrodome_ztf_scope.vet import candidates
+from astrodome_ztf_scope.vet.decisions import Decisions
+from astrodome_ztf_scope.vet.server import HEADER, Server
+from ztf_scope import survey as surveys
+
+EVIL = "<script>document.title='owned'</script><img src=x onerror=document.title='owned'>"
+
+
+@pytest.fixture
+def table(survey: surveys.Survey, tmp_path: Path) -> Path:
+    """Predictions for the stars of the survey; the name of the second holds markup."""
+    rows = survey.table[["ra", "dec", "period"]].copy()
+    rows["obj_id"] = [f"ZTFJ{n:04}" for n in range(len(rows))]
+    rows.loc[1, "obj_id"] = EVIL
+    rows["rrlyr_dnn"], rows["rrlyr_xgb"] = np.linspace(0.1, 0.9, len(rows)), 0.2
+    rows["e_xgb"], rows["iqr"] = np.linspace(0.95, 0.05, len(rows)), 0.321
+    path = tmp_path / "predictions.parquet"
+    rows.to_parquet(path)
+    return path
+
+
+@pytest.fixture
+def found(table: Path, survey: surveys.Survey) -> candidates.Candidates:
+    return candidates.read(table, catalogue=LocalCatalogue(survey.folder))
+
+
+@pytest.fixture
+def server(found: candidates.Candidates, tmp_path: Path) -> Iterator[Server]:
+    with Server(found, Decisions(tmp_path / "vetted.csv", found)) as running:
+        yield running
+
+
+def ask(server: Server, path: str, **more: object) -> requests.Response:
+    headers = {HEADER: server.token, **more.pop("headers", {})}  # type: ignore[dict-item]
+    method = "POST" if "json" in more else "GET"
+    url = f"http://127.0.0.1:{server.port}{path}"
+    return requests.request(method, url, headers=headers, timeout=10, **more)  # type: ignore[arg-type]
+
+
+def result(server: Server) -> list[dict[str, str]]:
+    with server.decisions.target.open() as lines:
+        return list(csv.DictReader(lines))
+
+
+def test_the_dmdt_image_counts_pairs_by_time_and_magnitude():
+    random = np.random.default_rng(3)
+    time_, mag = random.uniform(0, 900, 40), random.normal(17, 0.4, 40)
+    expected = np.zeros((26, 26))
+    order = np.argsort(time_)
+    for n, first in enumerate(order):
+        for second in order[n + 1 :]:
+            column = np.searchsorted(points.DT, time_[second] - time_[first], "right") - 1
+            row = np.searchsorted(points.DM, mag[second] - mag[first], "right") - 1
+            expected[row, column] += 1
+    np.testing.assert_allclose(
+        points.image(time_, mag), expected / np.linalg.norm(expected), rtol=1e-6
+    )
+    assert not points.image([5.0], [17.0]).any()
+
+
+def test_a_page_has_the_scores_features_light_curves_and_dmdt_of_a_source(
+    server: Server, survey: surveys.Survey
+):
+    overview = ask(server, "/api/overview").json()
+    assert overview["labels"] == ["rrlyr", "e"] and len(overview["rows"]) == 6
+    source = ask(server, "/api/source?number=2").json()
+    assert source["scores"] == pytest.approx({"rrlyr": 0.42, "e": 0.59})
+    assert source["features"] == {"iqr": 0.321}
+    assert [curve["band"] for curve in source["curves"]] == [1, 2]
+    curves = pd.read_parquet(survey.folder / "light_curves.parquet")
+    own = curves[np.isclose(curves["dec"], survey.table["dec"][2])]
+    good = sum(np.count_nonzero(np.asarray(flags) == 0) for flags in own["catflags"])
+    assert sum(len(curve["points"]) for curve in source["curves"]) == good
+    assert np.linalg.norm(source["dmdt"]) == pytest.approx(1, abs=1e-2)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {HEADER: ""},
+        {HEADER: "wrong"},
+        {"Host": "evil.example"},
+        {"Host": "evil.example:80"},
+        {"Origin": "http://evil.example"},
+    ],
+)
+def test_a_request_without_the_token_or_from_elsewhere_gets_nothing(
+    server: Server, headers: dict[str, str]
+):
+    decision = {"number": 0, "action": "reject"}
+    for more in ({}, {"json": decision}):
+        answer = ask(server, "/api/decide" if more else "/api/overview", headers=headers, **more)
+        assert answer.status_code == 403 and "rrlyr" not in answer.text
+    assert not server.decisions.made
+    assert requests.get(f"http://127.0.0.1:{server.port}/", timeout=10).status_code == 403
+    page = requests.get(server.url, timeout=10, headers={"Host": "evil.example"})
+    assert page.status_code == 403
+
+
+def test_the_page_may_run_its_own_script_only_and_is_served_to_this_machine(server: Server):
+    page = requests.get(server.url, timeout=10)
+    policy = page.headers["Content-Security-Policy"]
+    nonce = policy.split("script-src 'nonce-")[1].split("'")[0]
+    assert "default-src 'none'" in policy and f'<script nonce="{nonce}">' in page.text
+    assert page.headers["Cache-Control"] == "no-store" and server.token not in page.text
+    again = requests.get(server.url, timeout=10).headers["Content-Security-Policy"]
+    assert again != policy and server._http.server_address[0] == "127.0.0.1"
+
+
+def test_decisions_become_a_table_that_can_be_uploaded(server: Server):
+    for number, action, labels in (
+        (0, "accept", ["e"]),
+        (1, "reject", []),
+        (2, "relabel", ["rrlyr", "e"]),
+        (3, "accept", ["rrlyr"]),
+        (3, "undo", []),
+    ):
+        said = {"number": number, "action": action, "labels": labels}
+        assert ask(server, "/api/decide", json=said).status_code == 200
+    rows = result(server)
+    assert [row["obj_id"] for row in rows] == ["ZTFJ0000", "ZTFJ0002"]
+    assert [(row["rrlyr"], row["e"]) for row in rows] == [("0", "1"), ("1", "1")]
+    assert {"ra", "dec", "period"} <= rows[0].keys()
+
+
+def test_what_was_vetted_is_uploaded_with_the_manuals_command(
+    server: Server,
+    scope: Callable[..., Result],
+    survey: surveys.Survey,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.chdir(tmp_path)
+    ask(server, "/api/decide", json={"number": 0, "action": "accept", "labels": ["e"]})
+    (tmp_path / "map.json").write_text(json.dumps({"rrlyr": "RR Lyrae", "e": "eclipsing"}))
+    line = "-file vetted.csv -group_ids 500 -taxonomy_id 7 -classification read"
+    args = [*line.split(), "-taxonomy_map", "map.json", "--marshal", "local:marshal.db"]
+    scope("upload-classification", *args, "--catalogue", survey.catalogue).succeeded()
+    kept = scope("sources", "--group-ids", 500, "--marshal", "local:marshal.db", "--json")
+    assert [row["classifications"] for row in kept.succeeded().json] == ["eclipsing 1"]
+
+
+def test_decisions_go_on_after_a_stop_also_with_a_line_cut_off(
+    found: candidates.Candidates, tmp_path: Path
+):
+    target = tmp_path / "out" / "vetted.csv"
+    first = Decisions(target, found)
+    first.decide(0, "accept", ["e"])
+    first.decide(4, "reject", [])
+    journal = target.with_name(".vetted.csv.decisions.jsonl")
+    journal.write_text(journal.read_text() + '{"number": 5, "na')
+    again = Decisions(target, found)
+    assert {n: made["action"] for n, made in again.made.items()} == {0: "accept", 4: "reject"}
+    again.decide(5, "accept", ["rrlyr"])
+    assert sorted(Decisions(target, found).made) == [0, 4, 5]
+
+
+def test_decisions_about_other_sources_are_not_mixed_in(
+    found: candidates.Candidates, table: Path, tmp_path: Path
+):
+    target = tmp_path / "vetted.csv"
+    Decisions(target, found).decide(0, "accept", ["e"])
+    other = tmp_path / "other.parquet"
+    pd.read_parquet(table).iloc[::-1].to_parquet(other)
+    with pytest.raises(AstrodomeError, match="is about other sources"):
+        Decisions(target, candidates.read(other))
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ({"number": 99, "action": "reject"}, "no row 99"),
+        ({"number": 0, "action": "explode"}, "none of accept"),
+        ({"number": 0, "action": "accept"}, "Choose a label"),
+        ({"number": 0, "action": "accept", "labels": ["agn"]}, "none of the labels"),
+        ({"action": "accept"}, "no decision"),
+        ([1, 2], "no decision"),
+    ],
+)
+def test_a_decision_that_cannot_be_is_refused_in_a_sentence(server: Server, said, told: str):
+    answer = ask(server, "/api/decide", json=said)
+    assert answer.status_code == 400 and told in answer.json()["error"]
+    assert not server.decisions.made
+
+
+def test_the_command_serves_until_it_is_finished(table: Path, tmp_path: Path):
+    script = Path(sys.executable).with_name("scope")
+    args = [script, "vet", "--file", table, "--out", "done.csv", "--no-browser", "--json"]
+    with subprocess.Popen(
+        args, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as child:
+        assert child.stderr and child.stdout
+        url = next(word for word in child.stderr.readline().split() if word.startswith("http"))
+        parts = urlsplit(url)
+        headers = {HEADER: parse_qs(parts.query)["token"][0]}
+        base = f"http://{parts.netloc}/api"
+        said = {"number": 0, "action": "accept", "labels": ["e"]}
+        requests.post(f"{base}/decide", json=said, headers=headers, timeout=10).raise_for_status()
+        requests.post(f"{base}/finish", json={}, headers=headers, timeout=10).raise_for_status()
+        shown = json.loads(child.stdout.read())
+    assert child.returncode == 0
+    assert shown == {"file": "done.csv", "accept": 1, "relabel": 0, "reject": 0, "left": 5}
+
+
+def test_a_table_without_anything_to_choose_from_says_what_to_do(
+    survey: surveys.Survey, tmp_path: Path, scope: Callable[..., Result]
+):
+    path = survey.csv(tmp_path / "plain.csv")
+    failed = scope("vet", "--file", path, "--no-browser")
+    assert failed.code == 1 and "no column is called like vnv_xgb" in failed.err
+    assert candidates.read(path, ["variable", "bogus"]).labels == ["variable", "bogus"]
+
+
+@pytest.fixture
+def browser() -> Iterator[object]:
+    """Headless Chromium, where this machine has one with its driver."""
+    webdriver = pytest.importorskip("selenium.webdriver")
+    chromium, driver = (shutil.which(name) for name in ("chromium", "chromedriver"))
+    if not chromium or not driver:
+        pytest.skip("needs Chromium and ChromeDriver (Debian: chromium, chromium-driver)")
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for word in ("headless", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run"):
+        options.add_argument(f"--{word}")
+    for word in ("disable-background-networking", "disable-component-update", "disable-sync"):
+        options.add_argument(f"--{word}")
+    options.add_argument("--window-size=1300,900")
+    service = webdriver.ChromeService(executable_path=driver)
+    with webdriver.Chrome(options=options, service=service) as chrome:
+        yield chrome
+
+
+def test_a_person_vets_by_keyboard_and_markup_in_a_name_stays_text(
+    browser, server: Server, tmp_path: Path
+):
+    from selenium.webdriver.common.by import By
+
+    def name() -> str:
+        return browser.find_element(By.ID, "name").text
+
+    def wait(condition: Callable[[], object]) -> None:
+        end = time.monotonic() + 20
+        while not condition():
+            assert time.monotonic() < end, browser.page_source
+            time.sleep(0.05)
+
+    def press(keys: str) -> None:
+        browser.find_element(By.TAG_NAME, "body").send_keys(keys)
+
+    browser.get(server.url)
+    wait(lambda: name() == "ZTFJ0000")
+    assert server.token not in browser.current_url
+    on = [button.text for button in browser.find_elements(By.CSS_SELECTOR, "#labels .on")]
+    assert len(on) == 1 and "e" in on[0] and "0.95" in on[0]
+    press("a")
+    wait(lambda: name() == EVIL)
+    assert browser.title == EVIL and not browser.find_elements(By.CSS_SELECTOR, "h1 img")
+    browser.save_screenshot(str(tmp_path / "vet.png"))
+    press("r")
+    wait(lambda: name() == "ZTFJ0002")
+    press("1")
+    press("a")
+    wait(lambda: name() == "ZTFJ0003")
+    press("k")
+    wait(lambda: name() == "ZTFJ0002")
+    assert browser.find_element(By.ID, "state").text == "relabel"
+    drawn = "return document.getElementById('folded').getContext('2d')"
+    drawn += ".getImageData(0, 0, 300, 200).data.some(value => value > 0)"
+    assert browser.execute_script(drawn)
+    made = {n: one["action"] for n, one in server.decisions.made.items()}
+    assert made == {0: "accept", 1: "reject", 2: "relabel"}
+    assert [(row["rrlyr"], row["e"]) for row in result(server)] == [("0", "1"), ("1", "1")]
+    browser.find_element(By.ID, "finish").click()
+    wait(server.finished.is_set)
