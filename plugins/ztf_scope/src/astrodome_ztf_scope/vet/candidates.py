@@ -51,8 +51,10 @@ class Candidates:
         """What the page shows of a row."""
         row = self.rows[number]
         curves, problem = self._curves(row)
-        every = [point for curve in curves for point in curve["points"]]
-        image = points.image([p[0] for p in every], [p[1] for p in every]) if curves else None
+        longest = max(curves, key=lambda curve: len(curve["points"]), default=None)
+        image = None
+        if longest:  # bands differ by the colour of a star
+            image = points.image(*zip(*(point[:2] for point in longest["points"]), strict=True))
         return {
             "number": number,
             "name": row.name,
@@ -63,6 +65,7 @@ class Candidates:
             "features": dict(row.features),
             "curves": curves,
             "dmdt": image.round(4).tolist() if image is not None else None,
+            "dmdt_band": longest["band"] if longest else None,
             "problem": problem,
         }
 
