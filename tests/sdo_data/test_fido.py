@@ -101,7 +101,7 @@ def test_a_file_that_does_not_come_is_named_and_the_others_are_there(
 ) -> None:
     source = Fido()
     rows = source.search(START, START + timedelta(minutes=20), "10min", (171,), size="256")
-    addresses = source._addresses(rows)
+    addresses = source.addresses(rows)
     twin.misbehave(fault)
     (once,) = _fetch(source, rows.iloc[:1], addresses, tmp_path)
     assert once.status == "done"
@@ -114,7 +114,7 @@ def test_a_file_that_does_not_come_is_named_and_the_others_are_there(
 
 def _fetch(source: Fido, rows: object, addresses: dict[str, str], folder: Path) -> list[Fetched]:
     """As ``fetch``, with addresses that are known, so that a fault meets a file."""
-    source._addresses = lambda rows: addresses  # type: ignore[method-assign]
+    source.addresses = lambda rows: addresses  # type: ignore[method-assign]
     return list(source.fetch(rows, folder))  # type: ignore[arg-type]
 
 

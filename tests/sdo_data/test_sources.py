@@ -10,7 +10,7 @@ from astrodome import sources
 from astrodome.testing import Result
 
 Data = Callable[..., Result]
-OURS = {"gsu", "helioviewer", "sdoml", "fido"}
+OURS = {"gsu", "helioviewer", "sdoml", "fido", "jsoc"}
 
 
 def test_every_archive_is_listed_with_what_it_can_do_and_its_distribution(data: Data) -> None:

@@ -33,9 +33,14 @@ _READING = threading.Lock()
 class Calibration:
     """Pointing and degradation corrected; the exposure is divided out where counts are scaled."""
 
-    def __init__(self, pointing: str = "lmsal", degradation: str = "ssw") -> None:
-        """A table is a file, or a place that aiapy asks: ``lmsal``, ``ssw``; ``jsoc`` has both."""
-        self.pointing, self.degradation = pointing, degradation
+    def __init__(
+        self, pointing: str = "lmsal", degradation: str = "ssw", section: str = "fido"
+    ) -> None:
+        """A table is a file, or a place that aiapy asks: ``lmsal``, ``ssw``; ``jsoc`` has both.
+
+        ``section`` is that of the settings in which a user sets them.
+        """
+        self.pointing, self.degradation, self.section = pointing, degradation, section
 
     def prepare(self) -> None:
         """Have the tables; raises AstrodomeError when they, or aiapy, are not to be had."""
@@ -69,8 +74,8 @@ class Calibration:
         if place == "jsoc":
             return None
         if place in POINTING:
-            return _asked("pointing", place, lambda: get_pointing_table(place))
-        return _asked("pointing", self.pointing, lambda: read_pointing(Path(self.pointing)))
+            return self._asked("pointing", place, lambda: get_pointing_table(place))
+        return self._asked("pointing", self.pointing, lambda: read_pointing(Path(self.pointing)))
 
     @cached_property
     def _degradation(self) -> Any:
@@ -79,7 +84,17 @@ class Calibration:
         place = self.degradation.lower()
         if place not in DEGRADATION:
             place = str(Path(self.degradation).expanduser())
-        return _asked("degradation", place, lambda: get_correction_table(place))
+        return self._asked("degradation", place, lambda: get_correction_table(place))
+
+    def _asked(self, what: str, place: str, read: Callable[[], Any]) -> Any:
+        if place in POINTING + DEGRADATION:
+            failure = f"The table of AIA's {what} cannot be fetched from {place}"
+            hint = f"Set {self.section}.{what} to a file of it, or try again later."
+        else:
+            failure = f"{place} is no table of AIA's {what}"
+            hint = f"Correct {self.section}.{what} in the settings."
+        with understood(failure, hint):
+            return read()
 
 
 def read_pointing(path: Path) -> QTable:
@@ -100,14 +115,3 @@ def _from_jsoc(solar: GenericMap) -> QTable:
 
     around = Time([solar.reference_date - 6 * u.hour, solar.reference_date + 6 * u.hour])
     return get_pointing_table("jsoc", time_range=around)
-
-
-def _asked(what: str, place: str, read: Callable[[], Any]) -> Any:
-    if place in POINTING + DEGRADATION:
-        failure = f"The table of AIA's {what} cannot be fetched from {place}"
-        hint = f"Set fido.{what} to a file of it, or try again later."
-    else:
-        failure = f"{place} is no table of AIA's {what}"
-        hint = f"Correct fido.{what} in the settings."
-    with understood(failure, hint):
-        return read()

@@ -49,3 +49,11 @@ def register_sources() -> Iterable[SourceSpec]:
         extra="fido",
         settings="astrodome_sdo_data.sources.fido:FidoSettings",
     )
+    yield SourceSpec(
+        "images",
+        "jsoc",
+        "astrodome_sdo_data.sources.jsoc:Jsoc",
+        summary="AIA level 1 FITS every 12 s from JSOC itself, to registered addresses",
+        extra="fido",
+        settings="astrodome_sdo_data.sources.jsoc:JsocSettings",
+    )

@@ -1,0 +1,101 @@
+"""The source ``jsoc``: exports of JSOC through drms, against a twin of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from astrodome import AstrodomeError
+from astrodome.sources import Images
+from astrodome.testing import Result
+from astrodome_sdo_data import manifest
+from services.jsoc import Archive
+from services.twin import Twin
+from services.vso import Archive as Observations
+
+pytest.importorskip("drms")
+from astrodome_sdo_data.sources.jsoc import Jsoc
+
+START = datetime(2012, 1, 1)
+END = START + timedelta(minutes=50)
+
+
+@pytest.fixture
+def archive(aia171: Path) -> Archive:
+    """Two hours every 12 s, none between 00:25 and 00:35."""
+    made = Observations(aia171, START, 600)
+    gap = START + timedelta(minutes=25), START + timedelta(minutes=35)
+    made.times = [t_obs for t_obs in made.times if not gap[0] <= t_obs < gap[1]]
+    return Archive(made, "astronomer@example.org")
+
+
+@pytest.fixture
+def twin(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> Iterator[Twin]:
+    with archive.twin() as running:
+        given = {"url": running.url, "email": archive.registered, "poll": 0.02, "backoff": 0.01}
+        for key, value in {**given, "retries": 1}.items():
+            monkeypatch.setenv(f"ASTRODOME_JSOC_{key.upper()}", str(value))
+        yield running
+
+
+def test_it_keeps_the_protocol_and_asks_on_one_connection(twin: Twin) -> None:
+    assert isinstance(Jsoc(), Images)
+    assert Jsoc.about.connections == 1 and "calibrate" in Jsoc.about.options
+
+
+def test_the_download_command_has_each_wavelengths_images_exported_at_once(
+    data: Callable[..., Result], twin: Twin, archive: Archive, tmp_path: Path
+) -> None:
+    span = ("--start=2012-01-01T00:00", "--end=2012-01-01T00:50", "--freq=10min", "--size=256")
+    result = data(
+        *("download", "--source=jsoc", f"--path={tmp_path}", *span),
+        *("--wavelength=171", "--wavelength=304", "--json"),
+    )
+    assert result.code == 1
+    assert result.json["downloaded"] == len(list(tmp_path.glob("*.jpeg"))) == 10
+    table = manifest.read(tmp_path)
+    reasons = table.loc[table["status"].eq("missing"), "reason"]
+    assert list(reasons) == ["JSOC has no image near this time."] * 2
+    assert len(archive.exports) == 2 and min(archive.looked.values()) == archive.looks + 1
+    assert archive.exports[0].startswith(
+        "aia.lev1_euv_12s[2012-01-01T00:00:02Z,2012-01-01T00:10:02Z"
+    )
+
+
+def test_an_address_that_is_not_registered_is_told_what_to_do(
+    twin: Twin, archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = Jsoc()
+    rows = source.search(START, START, "1h", (171,))
+    archive.registered = "another@example.org"
+    (found,) = source.fetch(rows, tmp_path)
+    assert found.status == "failed"
+    assert found.reason.startswith("JSOC did not export: User astronomer@example.org has not been")
+    monkeypatch.setenv("ASTRODOME_JSOC_EMAIL", "")
+    with pytest.raises(AstrodomeError, match="registered e-mail addresses only") as raised:
+        Jsoc().search(START, START, "1h", (171,))
+    assert "register_email.html" in raised.value.hint
+
+
+def test_an_export_that_takes_too_long_is_named(
+    twin: Twin, archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ASTRODOME_JSOC_EXPORT_DEADLINE", "0.2")
+    archive.stuck = True
+    source = Jsoc()
+    (found,) = source.fetch(source.search(START, START, "1h", (171,)), tmp_path)
+    assert found.reason == "JSOC has not finished the export JSOC_20120101_001 in time."
+
+
+@pytest.mark.parametrize("fault", ["500", "html", "cut", "reset"])
+def test_a_server_that_is_down_is_one_sentence(twin: Twin, tmp_path: Path, fault: str) -> None:
+    twin.misbehave(fault)
+    with pytest.raises(AstrodomeError, match="JSOC did not answer a query"):
+        Jsoc().search(START, START, "1h", (171,))
+    source = Jsoc()
+    rows = source.search(START, START, "1h", (171,))
+    twin.misbehave(fault)
+    (found,) = source.fetch(rows, tmp_path)
+    assert found.status == "failed" and found.reason.startswith("JSOC did not export")
