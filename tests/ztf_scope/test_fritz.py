@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
+import itertools
+import json
+import random
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -11,7 +15,7 @@ from astrodome_ztf_scope.marshal import Busy, Denied, Refused, Unreachable, Unsu
 from astrodome_ztf_scope.marshal.fritz import Fritz as Client
 from astrodome_ztf_scope.marshal.local import LocalMarshal
 from services.fritz import Fritz
-from services.twin import Twin
+from services.twin import Answer, Twin
 from ztf_scope.survey import TOKEN
 
 
@@ -216,8 +220,6 @@ def test_a_service_that_only_stumbles_is_a_sentence(
 
 
 def test_an_empty_answer_for_a_source_means_there_is_none(marshal: Twin, client: Client) -> None:
-    from services.twin import Answer
-
     for status, text in (
         (200, '{"status": "success", "data": {}}'),
         (400, '{"status": "error", "message": "Source not found: a", "data": {}}'),
@@ -225,6 +227,57 @@ def test_an_empty_answer_for_a_source_means_there_is_none(marshal: Twin, client:
     ):
         marshal.answer = lambda request, s=status, t=text: Answer(t.encode(), s)
         assert client.source("a") is None and client.comments("a") == []
+
+
+def test_an_answer_of_another_shape_is_a_sentence_and_never_a_fault_of_ours(
+    marshal: Twin, client: Client, torture: Callable[[int, int], int]
+) -> None:
+    whole = {
+        "id": "a",
+        "ra": 1.0,
+        "dec": 2.0,
+        "groups": [{"id": 1}],
+        "classifications": [{"id": 1, "classification": "x", "votes": [{"vote": 1}]}],
+        "annotations": [{"id": 1, "origin": "o", "data": {"period": 1}}],
+        "labellers": [{"id": 1, "labeller_id": 2}],
+        "sources": [],
+        "totalMatches": 1,
+        "numPerPage": 1,
+    }
+    chance = random.Random(4)
+    odd = [None, 0, -1, 1e9, "x", [], {}, [None], [1], ["x"], [[]], [{}], {"a": 1}, True]
+    reads: list[Callable[[], Any]] = [
+        lambda: client.source("a"),
+        lambda: client.near(1.0, 2.0, 2.0),
+        lambda: list(itertools.islice(client.in_groups([1]), 5)),
+        lambda: client.classifications("a"),
+        lambda: client.annotations("a"),
+        lambda: client.comments("a"),
+        lambda: client.photometry("a"),
+        client.instruments,
+        client.taxonomies,
+    ]
+    for _ in range(torture(60, 3000)):
+        document: Any = json.loads(json.dumps(whole))
+        document["sources"] = [json.loads(json.dumps(whole))]
+        for _ in range(chance.randint(1, 3)):
+            place = document if chance.random() < 0.5 else document["sources"][0]
+            if isinstance(place, dict) and place:
+                place[chance.choice(list(place))] = chance.choice(odd)
+            if not isinstance(document["sources"], list) or not document["sources"]:
+                break
+        data = chance.choice([document, document, [document], chance.choice(odd)])
+        if isinstance(data, dict):
+            data["totalMatches"] = (
+                min(data.get("totalMatches") or 0, 3)
+                if isinstance(data.get("totalMatches"), int)
+                else data.get("totalMatches")
+            )
+        body = json.dumps({"status": "success", "data": data}).encode()
+        marshal.answer = lambda request, body=body: Answer(body)
+        for read in reads:
+            with contextlib.suppress(AstrodomeError):
+                read()
 
 
 def test_names_with_odd_characters_reach_the_source_they_name(either: Any) -> None:

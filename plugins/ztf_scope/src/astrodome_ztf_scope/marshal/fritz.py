@@ -66,7 +66,7 @@ class Fritz:
         found = self._read(
             "/api/sources", {**where, "numPerPage": PAGE, "includeLabellers": "true"}
         )
-        near = [wire.source(document) for document in (found or {}).get("sources") or ()]
+        near = wire.page(found)["sources"]
         if near:
             places = unit_vectors([s["ra"] for s in near], [s["dec"] for s in near])
             for one, gap in zip(near, separations(unit_vectors(ra, dec)[0], places), strict=True):
@@ -78,18 +78,18 @@ class Fritz:
 
         def read(number: int) -> Mapping[str, Any]:
             more = {"pageNumber": number, "includeLabellers": "true"}
-            found: Mapping[str, Any] = self._read("/api/sources", {**listing, **more}) or {}
-            return found
+            return wire.page(self._read("/api/sources", {**listing, **more}))
 
         first = read(start)
-        total, size = int(first.get("totalMatches") or 0), int(first.get("numPerPage") or PAGE)
-        rest = range(start + 1, -(-total // size) + 1)
+        rest = range(start + 1, -(-first["total"] // (first["size"] or PAGE)) + 1)
         seen: set[str] = set()
         for found in itertools.chain([first], self._in_order(read, rest)):
-            for document in found.get("sources") or ():
-                if document["id"] not in seen:  # one saved meanwhile moves the others
-                    seen.add(document["id"])
-                    yield wire.source(document)
+            if not found["sources"]:
+                return  # whatever the total said
+            for source in found["sources"]:
+                if source["id"] not in seen:  # one saved meanwhile moves the others
+                    seen.add(source["id"])
+                    yield source
 
     def _in_order(self, read: Any, numbers: range) -> Iterator[Mapping[str, Any]]:
         """Pages read many at a time, given in order."""
@@ -114,17 +114,17 @@ class Fritz:
         return [wire.comment(c) for c in self._of(obj_id, "comments")]
 
     def photometry(self, obj_id: str) -> list[dict[str, Any]]:
-        return self._of(obj_id, "photometry")
+        return _records(self._of(obj_id, "photometry"), "mjd")
 
     def _of(self, obj_id: str, what: str) -> list[Any]:
-        found = self._read(f"/api/sources/{_part(obj_id)}/{what}")
-        return list(found or ())
+        return _list(self._read(f"/api/sources/{_part(obj_id)}/{what}"), what)
 
     def instruments(self) -> list[dict[str, Any]]:
-        return list(self._read("/api/instrument") or ())
+        return _records(_list(self._read("/api/instrument"), "instruments"), "id", "name")
 
     def taxonomies(self) -> list[dict[str, Any]]:
-        return list(self._read("/api/taxonomy") or ())
+        found = _list(self._read("/api/taxonomy"), "taxonomies")
+        return _records(found, "id", "name", "version", "hierarchy")
 
     # Changing
 
@@ -180,10 +180,10 @@ class Fritz:
             "light_curve_ids": [int(one) for one in light_curve_ids],
             "group_ids": list(group_ids),
         }
-        return (self._write("POST", "/api/archive", body) or {}).get("obj_id")
+        return _named(self._write("POST", "/api/archive", body), "obj_id")
 
     def post_taxonomy(self, taxonomy: Mapping[str, Any]) -> Any:
-        return (self._write("POST", "/api/taxonomy", dict(taxonomy)) or {}).get("taxonomy_id")
+        return _named(self._write("POST", "/api/taxonomy", dict(taxonomy)), "taxonomy_id")
 
     # The wire
 
@@ -245,6 +245,25 @@ class Fritz:
 
     def _clean(self, text: str) -> str:
         return text.replace(self._secret, "***")
+
+
+def _list(found: Any, what: str) -> list[Any]:
+    if not found:
+        return []
+    if not isinstance(found, list):
+        raise AstrodomeError(f"{SERVICE} sent no list of {what}.")
+    return found
+
+
+def _records(found: list[Any], *keys: str) -> list[dict[str, Any]]:
+    for one in found:
+        if not isinstance(one, dict) or not set(keys) <= one.keys():
+            raise AstrodomeError(f"{SERVICE} sent a record without {', '.join(keys)}.")
+    return found
+
+
+def _named(answer: Any, key: str) -> Any:
+    return answer.get(key) if isinstance(answer, dict) else None
 
 
 def _json(answer: Any) -> dict[str, Any] | None:

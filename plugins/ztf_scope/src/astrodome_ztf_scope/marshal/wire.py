@@ -2,18 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import wraps
 from typing import Any
 
+from astrodome import AstrodomeError
+
 Document = Mapping[str, Any]
+Reader = Callable[[Any], dict[str, Any]]
 
 
+def _shaped(read: Reader) -> Reader:
+    """Let a document of another shape be one sentence."""
+
+    @wraps(read)
+    def checked(document: Any) -> dict[str, Any]:
+        try:
+            return read(document)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise AstrodomeError(
+                f"The marshal sent what is no {read.__name__}: {type(error).__name__} {error}.",
+                "Its interface may have changed, or fritz.url names another service.",
+            ) from error
+
+    return checked
+
+
+@_shaped
+def page(document: Any) -> dict[str, Any]:
+    """A page of a listing: ``sources``, ``total`` and ``size`` (0 where it is not said)."""
+    document = document or {}
+    return {
+        "sources": [source(one) for one in document.get("sources") or ()],
+        "total": int(document.get("totalMatches") or 0),
+        "size": int(document.get("numPerPage") or 0),
+    }
+
+
+@_shaped
 def source(document: Document) -> dict[str, Any]:
     """A source, with what hangs on it; what the service left out is empty."""
     return {
         "id": str(document["id"]),
-        "ra": document.get("ra"),
-        "dec": document.get("dec"),
+        "ra": _degrees(document.get("ra")),
+        "dec": _degrees(document.get("dec")),
         "created_at": document.get("created_at") or "",
         "groups": _ids(document.get("groups")),
         "classifications": [classification(c) for c in document.get("classifications") or ()],
@@ -22,6 +54,7 @@ def source(document: Document) -> dict[str, Any]:
     }
 
 
+@_shaped
 def classification(document: Document) -> dict[str, Any]:
     """A classification; ``votes`` is their sum."""
     votes = document.get("votes") or ()
@@ -37,6 +70,7 @@ def classification(document: Document) -> dict[str, Any]:
     }
 
 
+@_shaped
 def annotation(document: Document) -> dict[str, Any]:
     """An annotation."""
     return {
@@ -47,9 +81,14 @@ def annotation(document: Document) -> dict[str, Any]:
     }
 
 
+@_shaped
 def comment(document: Document) -> dict[str, Any]:
     """A comment."""
     return {"id": document["id"], "text": document.get("text") or ""}
+
+
+def _degrees(value: Any) -> float:
+    return float("nan") if value is None else float(value)
 
 
 def _ids(documents: Iterable[Any] | None) -> list[int]:
