@@ -1,12 +1,16 @@
 """The tasks as astrodome's library for ``scope`` does them; the twin of ``older_scope_xgb.py``."""
 
+import os
 import tempfile
 import time
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from astrodome_ztf_scope.training import QUIET
 from serve import serve
+
+os.environ.update(QUIET)  # as in the processes that train, before the trees' threads begin
 
 
 @cache

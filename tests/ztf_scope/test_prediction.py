@@ -128,8 +128,13 @@ def test_several_files_become_one_in_their_order(
 
 
 def test_a_killed_prediction_goes_on_to_the_very_file_of_one_clean_run(
-    scope: Scope, models: Path, dataset: Callable[..., Path], torture: Callable[[int, int], int]
+    scope: Scope,
+    models: Path,
+    dataset: Callable[..., Path],
+    torture: Callable[[int, int], int],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setenv("GIT_DIR", "none")  # a commit meanwhile would be told in one file alone
     data = dataset(".parquet", torture(4000, 20_000), 3)
     command = ["predict", str(data), "--models", str(models), "--batch-size=100"]
     scope(*command, "--out=clean.parquet").succeeded()
