@@ -90,7 +90,6 @@ def register_sources() -> Iterator[SourceSpec]:
         "kowalski",
         "astrodome_ztf_scope.catalogue.kowalski:Kowalski",
         summary="Kowalski, the archive of ZTF's catalogues.",
-        extra="kowalski",
     )
     yield SourceSpec(
         "catalogue",

@@ -45,12 +45,8 @@ def connect(wanted: str = "", token: str = "", connections: int = 8) -> Any:
             "Set ASTRODOME_KOWALSKI_TOKEN, or kowalski.token in the settings, or secrets.json; "
             "--catalogue local:FOLDER needs none.",
         )
-    try:
-        from penquins import Kowalski
-    except ImportError as error:
-        raise AstrodomeError(
-            "Kowalski needs the package penquins.", "pip install 'astrodome-ztf-scope[kowalski]'"
-        ) from error
+    from penquins import Kowalski  # with half a second of its own imports
+
     try:
         client = Kowalski(
             instances=found,
