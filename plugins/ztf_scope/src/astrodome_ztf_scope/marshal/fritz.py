@@ -84,12 +84,12 @@ class Fritz:
         rest = range(start + 1, -(-first["total"] // (first["size"] or PAGE)) + 1)
         seen: set[str] = set()
         for found in itertools.chain([first], self._in_order(read, rest)):
-            if not found["sources"]:
+            # One that was saved meanwhile moves the others, so a page may begin with known ones.
+            new = {one["id"]: one for one in found["sources"] if one["id"] not in seen}
+            if not new:
                 return  # whatever the total said
-            for source in found["sources"]:
-                if source["id"] not in seen:  # one saved meanwhile moves the others
-                    seen.add(source["id"])
-                    yield source
+            seen |= new.keys()
+            yield from new.values()
 
     def _in_order(self, read: Any, numbers: range) -> Iterator[Mapping[str, Any]]:
         """Pages read many at a time, given in order."""
