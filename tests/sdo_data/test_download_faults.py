@@ -126,13 +126,15 @@ def test_retry_after_holds_all_connections(data: Data, gsu: GsuTwin, tmp_path: P
 
 
 def run_until_killed(command: list[str], twin: GsuTwin, moments: random.Random) -> bool:
-    """Kill a download at a random moment, starting or fetching; False if it ended before."""
+    """Kill a download while it starts, or after some requests; False if it ended before."""
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    before = len(twin.requests)
-    deadline = time.monotonic() + moments.choice([moments.uniform(0.1, 1.2), 30])
-    while len(twin.requests) == before and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.005)
-    time.sleep(moments.uniform(0, 0.2))
+    if moments.random() < 0.2:
+        time.sleep(moments.uniform(0.1, 1.5))
+    else:
+        enough = len(twin.requests) + moments.randint(1, 40)
+        while len(twin.requests) < enough and process.poll() is None:
+            time.sleep(0.002)
+        time.sleep(moments.uniform(0, 0.05))
     process.kill()
     return process.wait() < 0
 
@@ -143,7 +145,7 @@ def test_killed_at_random_moments_one_more_run_gives_what_an_undisturbed_one_doe
     count, kills = torture(60, 500), torture(6, 100)
     command = [*asked(count), "--metadata"]
     data("download", "--path", tmp_path / "whole", *command).succeeded()
-    gsu.archive.latency = 0.03
+    gsu.archive.latency = 0.02
     moments = random.Random(0)
     killed = 0
     folder = tmp_path / "killed"
