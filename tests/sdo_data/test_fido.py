@@ -13,7 +13,7 @@ import pytest
 from astrodome import AstrodomeError
 from astrodome.sources import Fetched, Images
 from astrodome.testing import Result
-from astrodome_sdo_data import ingest, meta
+from astrodome_sdo_data import meta, observation, pictures
 from PIL import Image
 from services.twin import Twin
 from services.vso import Archive
@@ -64,16 +64,20 @@ def test_each_time_gets_its_nearest_file_as_if_brought_in_by_hand(
     t_obs = START + timedelta(minutes=20, seconds=2)
     by_hand = tmp_path / "by_hand.fits"
     by_hand.write_bytes(archive.fits(t_obs, 304))
-    assert ingest.ingest([by_hand], tmp_path / "hand", size=256).done == 1
+    image, about_it = observation.read(observation.Part(by_hand)).render(256)
+    expected = pictures.decoded(pictures.from_bytes(bytes(pictures.encoded(image, "x.jpeg", ""))))
     name = "2012-01-01T002000__304.jpeg"
-    (hand,) = (tmp_path / "hand").glob("*.jpeg")
-    with Image.open(tmp_path / "out" / name) as a, Image.open(hand) as b:
-        assert (np.asarray(a) == np.asarray(b)).all()
+    with Image.open(tmp_path / "out" / name) as drawn:
+        assert drawn.tobytes() == expected.tobytes()
     header = next(f.header for f in found if f.path and f.path.name == name)
-    assert header == {
-        **{"QUALITY": 0, "DSUN": 1.4777e11, "X0": 2048.0, "R_SUN": 1620.0, "Y0": 2048.0},
-        "CDELT": 0.6,
-    }
+    assert (
+        header
+        == about_it
+        == {
+            **{"QUALITY": 0, "DSUN": 1.4777e11, "X0": 2048.0, "R_SUN": 1620.0, "Y0": 2048.0},
+            "CDELT": 0.6,
+        }
+    )
 
 
 def test_the_vso_is_asked_for_samples_and_for_many_addresses_at_once(twin: Twin) -> None:
