@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -90,7 +89,7 @@ def test_get_goes_on_where_it_was_killed(regions, truth, tmp_path, torture):
                     until(lambda seen=seen: len(twin.requests) > seen, process)
                     time.sleep(rng.uniform(0, 0.5))
                     ended = process.poll() is not None
-                    os.kill(process.pid, signal.SIGKILL)
+                    process.kill()
                 kills -= not ended
                 if path.exists():
                     sound(path)
@@ -112,7 +111,7 @@ def test_an_import_is_there_whole_or_not_at_all(regions, truth, tmp_path, tortur
         with started("import", file, "--db-connection-string", database) as process:
             until(path.exists, process)
             time.sleep(rng.uniform(0, 0.15))
-            os.kill(process.pid, signal.SIGKILL)
+            process.kill()
         sound(path)
         with sqlite3.connect(path) as connection:
             tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
