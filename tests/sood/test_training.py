@@ -178,3 +178,23 @@ def test_a_killed_run_leaves_no_broken_file_and_ends_like_one_that_was_not(
     sood("ce_vae", "train", *common, "--log-dir", straight).succeeded()
     assert losses(run) == losses(straight)
     assert same_weights(run, straight)
+
+
+def test_a_run_that_a_batch_system_stops_has_failed_and_goes_on(
+    patches: Path, small: tuple, tmp_path: Path
+):
+    run = tmp_path / "run"
+    command = [*COMMAND, *map(str, small), "--data-dir", str(patches), "--log-dir", str(run)]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(
+        [*command, "--epochs", "5000"], env=environment, stderr=subprocess.PIPE, text=True
+    )
+    while process.poll() is None and not (run / "last.ckpt").exists():
+        time.sleep(0.01)
+    process.terminate()
+    _, told = process.communicate()
+    assert process.returncode == 1 and "told to stop (SIGTERM)" in told, told
+    assert json.loads((run / "run.json").read_text())["status"] == "running"
+    epochs = str(len(losses(run)) + 1)
+    subprocess.run([*command, "--epochs", epochs], env=environment, check=True, capture_output=True)
+    assert json.loads((run / "run.json").read_text())["epochs"] == int(epochs)

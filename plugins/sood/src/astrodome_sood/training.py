@@ -18,6 +18,7 @@ from astrodome import AstrodomeError, console, models
 from lightning.pytorch.callbacks import EarlyStopping
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.profilers import SimpleProfiler
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from . import devices
 from .batches import loader
@@ -66,12 +67,17 @@ def fit(
             use_distributed_sampler=False,
         )
         part = (trainer.global_rank, trainer.world_size)
-        trainer.fit(
-            objective(net, config),
-            loader(train, config, config["seed"], *part),
-            loader(validation, config, None, *part),
-            ckpt_path=last if last.is_file() else None,
-        )
+        try:
+            trainer.fit(
+                objective(net, config),
+                loader(train, config, config["seed"], *part),
+                loader(validation, config, None, *part),
+                ckpt_path=last if last.is_file() else None,
+            )
+        except SIGTERMException as stopped:  # which is an exit with code 0
+            raise AstrodomeError(
+                "Training was told to stop (SIGTERM).", "The same command goes on with this run."
+            ) from stopped
     if trainer.is_global_zero:
         run.note(
             parameters=sum(weight.numel() for weight in net.parameters()),
