@@ -39,8 +39,14 @@ for line in sys.stdin:
         for number in (1, 2):
             name = f"{said}/{os.getpid()}.{number}"
             os.dup2(os.open(name, os.O_WRONLY | os.O_CREAT), number)
-        main("sdo", args)
-        os._exit(0)
+        code = 0
+        try:
+            main("sdo", args)
+        except SystemExit as end:
+            code = end.code or 0
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)  # the threads of libraries did not come along, and their ends would abort
     print(child, flush=True)
 """
 """Has imported everything and forks for each command; says its number, and later how it ended."""
