@@ -12,6 +12,7 @@ import io
 import json
 import math
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
@@ -39,7 +40,7 @@ class Archive:
 
     ``missing`` are (time, wavelength) that it does not have, ``poor`` those with a quality
     other than 0. ``plan(request)`` gives the fault that a request meets, ``""`` for none;
-    ``latency`` (s) passes before each answer.
+    ``latency`` (s) passes from request to answer.
     """
 
     def __init__(self, sun: Image.Image, *, latency: float = 0.0) -> None:
@@ -127,16 +128,18 @@ class GsuTwin(Twin):
 
     def __init__(self, archive: Archive) -> None:
         self.archive = archive
-        super().__init__(archive.answer)
+        super().__init__(self.timely)
 
     @property
     def root(self) -> str:
         return f"{self.url}/dmlabapi"
 
-    def serve(self, handler: Any) -> None:
-        if self.archive.latency:
-            self.stopping.wait(self.archive.latency)
-        super().serve(handler)
+    def timely(self, request: Request) -> Answer:
+        """The answer, as long after the request as the archive's latency says."""
+        due = time.monotonic() + self.archive.latency
+        answer = self.archive.answer(request)
+        self.stopping.wait(max(0.0, due - time.monotonic()))
+        return answer
 
     def fault(self, request: Request) -> str:
         fault = super().fault(request)
