@@ -72,11 +72,12 @@ class Contender:
 
 @dataclass
 class Scored:
-    """The cases without their images, and each contender's scores and maps."""
+    """The cases without their images, each contender's scores and maps, and its group."""
 
     cases: list[Case]
     scores: dict[str, NDArray[np.float64]]
     maps: dict[str, NDArray[np.float32]]
+    groups: dict[str, str]
 
 
 @dataclass
@@ -131,7 +132,8 @@ def score(contenders: Sequence[Contender], reference: Reference, scratch: Path) 
             cases += [_without_image(case) for case in chunk]
             progress.advance(len(chunk))
     joined = {label: np.concatenate(parts).astype(np.float64) for label, parts in scores.items()}
-    return Scored(cases, joined, {label: each[: len(cases)] for label, each in maps.items()})
+    whole = {label: each[: len(cases)] for label, each in maps.items()}
+    return Scored(cases, joined, whole, {each.label: each.group for each in contenders})
 
 
 def _chunks(reference: Reference, size: int) -> Iterator[list[Case]]:

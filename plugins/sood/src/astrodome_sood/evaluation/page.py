@@ -87,24 +87,32 @@ def curves(scored: Scored) -> str:
         if labelled:
             left = axes.pop(0)
             labels = [scored.cases[n].label for n in labelled]
-            for number, (label, scores) in enumerate(scored.scores.items()):
+            for label, scores in scored.scores.items():
                 false, true, _ = roc_curve(labels, scores[labelled])
-                left.plot(*_thinned(false, true), color=_colour(number), label=label)
+                left.plot(*_thinned(false, true), **_line(scored, label))
             left.plot([0, 1], [0, 1], color=FAINT, ls=":", lw=1)
             left.set(xlabel="false positives (images)", ylabel="true positives (images)")
             left.legend()
         if masked:
             right = axes.pop(0)
-            for number, label in enumerate(scored.maps):
+            for label in scored.maps:
                 pixels = counted(scored, label, masked)
                 inside = np.stack(pixels.inside).sum(0)[::-1].cumsum()
                 outside = np.stack(pixels.outside).sum(0)[::-1].cumsum()
                 recall = inside / max(inside[-1], 1)
                 precision = inside / np.maximum(inside + outside, 1)
-                right.plot(*_thinned(recall, precision), color=_colour(number), label=label)
+                right.plot(*_thinned(recall, precision), **_line(scored, label))
             right.set(xlabel="recall (pixels)", ylabel="precision (pixels)", ylim=(0, 1.02))
             right.legend()
         return svg(figure)
+
+
+def _line(scored: Scored, label: str) -> dict[str, Any]:
+    """Colour and name of a line: trainings of a group share both, and are named once."""
+    group = scored.groups[label]
+    others = [each for each, own in scored.groups.items() if own == group]
+    number = list(dict.fromkeys(scored.groups.values())).index(group)
+    return {"color": _colour(number), "label": group if label == others[0] else None, "lw": 1.2}
 
 
 def _thinned(x: NDArray[Any], y: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
