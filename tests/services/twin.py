@@ -59,7 +59,6 @@ class Twin:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
             disable_nagle_algorithm = True
-            disable_nagle_algorithm = True
 
             def handle_one_request(self) -> None:
                 try:
