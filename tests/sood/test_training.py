@@ -156,11 +156,12 @@ def test_a_killed_run_leaves_no_broken_file_and_ends_like_one_that_was_not(
     torture: Callable[[int, int], int],
 ):
     run, straight = tmp_path / "run", tmp_path / "straight"
-    common = [*map(str, small), "--data-dir", str(patches), "--epochs", "25"]
+    epochs, kills = torture(25, 250), torture(2, 20)
+    common = [*map(str, small), "--data-dir", str(patches), "--epochs", str(epochs)]
     command = [*COMMAND, *common, "--log-dir", str(run)]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     moments = random.Random(7)
-    for _ in range(torture(2, 20)):
+    for _ in range(kills):
         process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
         written = run / "last.ckpt"
         before = written.stat().st_mtime_ns if written.exists() else 0
@@ -169,11 +170,12 @@ def test_a_killed_run_leaves_no_broken_file_and_ends_like_one_that_was_not(
         ):
             time.sleep(0.01)
         time.sleep(moments.random() * 0.3)
+        assert process.poll() is None, "it had ended already"
         process.kill()
         process.wait()
         intact(run)
     subprocess.run(command, env=environment, check=True, capture_output=True)
-    assert json.loads((run / "run.json").read_text())["epochs"] == 25
+    assert json.loads((run / "run.json").read_text())["epochs"] == epochs
     assert not list(run.glob(".*.part*"))
     sood("ce_vae", "train", *common, "--log-dir", straight).succeeded()
     assert losses(run) == losses(straight)
