@@ -158,6 +158,7 @@ def test_a_killed_run_leaves_no_broken_file_and_ends_like_one_that_was_not(
     run, straight = tmp_path / "run", tmp_path / "straight"
     epochs, kills = torture(25, 250), torture(2, 20)
     common = [*map(str, small), "--data-dir", str(patches), "--epochs", str(epochs)]
+    common += ["--set", "train.early_stopping=false"]
     command = [*COMMAND, *common, "--log-dir", str(run)]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     moments = random.Random(7)
