@@ -207,6 +207,10 @@ def _format(path: Path) -> tuple[Names, Chunks]:
     return FORMATS[kind]
 
 
+OF_A_DAMAGED_FILE = (RuntimeError, ValueError, LookupError, TypeError, AttributeError)
+"""What h5py's objects raise where the file says that one is something else."""
+
+
 @contextmanager
 def _readable(path: Path) -> Iterator[None]:
     """What the libraries raise about a file, as one sentence."""
@@ -214,7 +218,7 @@ def _readable(path: Path) -> Iterator[None]:
         yield
     except (FileNotFoundError, IsADirectoryError):
         raise AstrodomeError(f"There is no file {path}.", exit_code=2) from None
-    except (pa.ArrowException, OSError, RuntimeError, ValueError, KeyError) as error:
+    except (pa.ArrowException, OSError, *OF_A_DAMAGED_FILE) as error:
         why = " ".join(str(error).split())[:200]
         raise AstrodomeError(f"{path} cannot be read: {why}") from error
 
