@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from astrodome.testing import Result
 from services.fritz import Fritz
+from services.kowalski import Kowalski
 from services.twin import Twin
 from ztf_scope.survey import GROUPS, TOKEN, Survey, taxonomy_map
 
@@ -297,3 +298,39 @@ def test_a_file_is_a_marshal_for_who_has_no_account(scope: Scope, manual: list[s
     for name in ("mine.db", "mine.db-wal", "mine.db-shm"):
         Path(name).unlink(missing_ok=True)  # a new file is a new marshal: the journal knows
     assert scope(*line, "--json").succeeded().json["done"] == 6
+
+
+def test_light_curves_come_from_kowalski_as_from_a_folder(
+    scope: Scope,
+    marshal: Twin,
+    fritz: Fritz,
+    survey: Survey,
+    manual: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    scope(*manual).succeeded()
+    columns = "obj_id, instrument_id, mjd, filter, mag, magerr, limiting_mag, ra, dec"
+    asked = f"SELECT {columns} FROM photometry ORDER BY obj_id, filter, mjd"
+    expected = fritz.rows(asked)
+    other = Fritz(token=TOKEN)
+    archive = Kowalski("a-token-of-its-own")
+    archive.store("ZTF_sources_20240117", documents(survey))
+    with other.twin() as second, archive.twin() as third:
+        monkeypatch.setenv("ASTRODOME_FRITZ_URL", second.url)
+        monkeypatch.setenv("ASTRODOME_KOWALSKI_URL", third.url)
+        monkeypatch.setenv("ASTRODOME_KOWALSKI_TOKEN", archive.token)
+        result = scope(*manual[:-2], "--json").succeeded().json
+    assert result["done"] == 6 and len(expected) > 6
+    assert other.rows(asked) == expected
+    once_each(other, 6)
+
+
+def documents(survey: Survey) -> list[dict[str, object]]:
+    """The light curves of the survey as Kowalski has them."""
+    found = []
+    epoch = ["hjd", "mag", "magerr", "catflags", "programid", "expid"]
+    for row in pd.read_parquet(survey.folder / "light_curves.parquet").to_dict("records"):
+        lists = zip(*(np.asarray(row[name]).tolist() for name in epoch), strict=True)
+        data = [dict(zip(epoch, values, strict=True)) for values in lists]
+        found.append({k: row[k] for k in ("_id", "ra", "dec", "filter")} | {"data": data})
+    return found
