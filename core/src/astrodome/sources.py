@@ -82,7 +82,9 @@ class Images(Protocol):
 
         Yields what became of each row, in any order; a bare path, named like its row, is
         one that is done. A source that yields paths raises at the first row that fails.
-        It is called from several threads, as many as ``About.connections``.
+        It is called from several threads, as many as ``About.connections``; from a few more
+        when the source has a method ``limit(connections)``, with which it bounds its requests
+        itself. A method ``stop()`` ends what other threads fetch, soon.
         """
         ...
 

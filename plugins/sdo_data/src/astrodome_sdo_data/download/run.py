@@ -165,6 +165,9 @@ def _carry_out(
     jobs = min(jobs, plan.about.connections, len(doing))
     size = min(size, -(-len(doing) // jobs))
     batches = [doing[start : start + size] for start in range(0, len(doing), size)]
+    if limit := getattr(plan.source, "limit", None):
+        limit(jobs)
+        jobs += jobs // 2  # they verify and publish while the others wait for answers
     ended = compute.map(transfer.work, batches, jobs=jobs, threads=True, stop=transfer.stop)
     folded = time.monotonic()
     for result in _results(transfer, ended):

@@ -22,7 +22,7 @@ from pydantic import Field
 
 from .. import naming, parameters, pictures
 from . import grid
-from .host import Host, HostSettings, Missing, Unusable
+from .host import Host, HostSettings, Missing, OneHost, Unusable
 
 WAVELENGTHS = (94, 131, 171, 193, 211, 304, 335, 1600, 1700)
 SIDES = {"2k": 2048, "512": 512, "256": 256}
@@ -37,7 +37,7 @@ class GsuSettings(HostSettings):
     url: str = Field("http://dmlab.cs.gsu.edu/dmlabapi", description="Root of the service.")
 
 
-class Gsu:
+class Gsu(OneHost):
     """Kind ``images``: JPEGs by time and wavelength."""
 
     about: ClassVar[About] = About(
@@ -103,10 +103,6 @@ class Gsu:
             except AstrodomeError as error:
                 found.status, found.reason = "failed", error.message
             yield found
-
-    def stop(self) -> None:
-        """End what other threads fetch, soon."""
-        self.host.stop()
 
     def _fetch(self, row: Mapping[str, Any], target: Path, found: Fetched) -> None:
         asked = _asked(row["t_obs"], row["wavelength"])

@@ -21,7 +21,7 @@ from pydantic import Field
 
 from .. import naming, observation, pictures
 from . import grid
-from .host import Host, HostSettings, Missing, Unusable
+from .host import Host, HostSettings, Missing, OneHost, Unusable
 
 WAVELENGTHS = (94, 131, 171, 193, 211, 304, 335, 1600, 1700, 4500)
 SIDES = {"2k": 2048, "4k": 4096, "1k": 1024, "512": 512, "256": 256}
@@ -39,7 +39,7 @@ class HelioviewerSettings(HostSettings):
     )
 
 
-class Helioviewer:
+class Helioviewer(OneHost):
     """Kind ``images``: the images nearest to the times asked for, as grey JPEG, north up."""
 
     about: ClassVar[About] = About(
@@ -115,10 +115,6 @@ class Helioviewer:
             except AstrodomeError as error:
                 found.status, found.reason = "failed", error.message
             yield found
-
-    def stop(self) -> None:
-        """End what other threads fetch, soon."""
-        self.host.stop()
 
     def _fetch(self, row: Mapping[str, Any], target: Path, found: Fetched) -> None:
         wanted = row["t_obs"].to_pydatetime().replace(tzinfo=UTC)

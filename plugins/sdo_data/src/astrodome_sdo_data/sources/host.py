@@ -101,6 +101,10 @@ class Host:
         attempts = f" (attempt {attempt + 1})" if attempt else ""
         raise AstrodomeError(f"{last.message.rstrip('.')}{attempts}.", last.hint) from last
 
+    def limit(self, connections: int) -> None:
+        """From now on use so many connections at a time, unless the settings allow fewer."""
+        self._places = threading.BoundedSemaphore(min(connections, self.limits.connections))
+
     def stop(self) -> None:
         """Let every waiting thread end with an error."""
         self._stopped.set()
@@ -138,3 +142,17 @@ class Host:
     def _sleep(self, seconds: float) -> None:
         if (seconds > 0 and self._stopped.wait(seconds)) or self._stopped.is_set():
             raise AstrodomeError("The work was broken off.")
+
+
+class OneHost:
+    """A source whose every request goes to ``host``, which bounds and ends them."""
+
+    host: Host
+
+    def limit(self, connections: int) -> None:
+        """Use at most so many connections, however many threads fetch."""
+        self.host.limit(connections)
+
+    def stop(self) -> None:
+        """End what other threads fetch, soon."""
+        self.host.stop()
