@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from astrodome import AstrodomeError, files
 
-from .store import COLUMNS
+from .questions import COLUMNS
 
 if TYPE_CHECKING:
     import pyarrow as pa

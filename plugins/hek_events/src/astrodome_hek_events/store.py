@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,35 +11,18 @@ from typing import Any
 import sqlalchemy as sa
 from astrodome import AstrodomeError, compute, times
 
-from . import bulk, documents, records, spans, windows
+from . import bulk, documents, records, windows
 from .database import ENVIRONMENT, Database
+from .questions import COLUMNS, COUNT, DOCUMENT, MONTH, Filter, overlapping
 from .schema import events
 
 __all__ = ["AROUND", "ENVIRONMENT", "EventStore", "Filter"]
 
 AROUND = timedelta(seconds=30)
 """How far from the time of a question an event may end or begin."""
-COLUMNS = [c for c in events.c if c.name not in ("full_event", "duration_class")]
-TEXT = sa.cast(events.c.full_event, sa.Text)
 OLDER_TABLE = "hek_events"
 """The table of sdo-cli."""
-
-
-@dataclass(frozen=True)
-class Filter:
-    """Which events are meant: those that overlap [start, end] (UTC) and have these names.
-
-    Names are compared without regard to case; ``channel`` is contained in the event's
-    channel (``171`` finds ``171_193``).
-    """
-
-    start: datetime | None = None
-    end: datetime | None = None
-    event_types: Sequence[str] = ()
-    observatory: str = ""
-    instrument: str = ""
-    channel: str = ""
-    frm: str = ""
+ANY = sa.select(events.c.kb_archivid).limit(1)
 
 
 @dataclass
@@ -58,6 +41,7 @@ class EventStore:
     def __init__(self, url: str = "") -> None:
         self.database = Database(url)
         self.url = self.database.url
+        self._filled = False
 
     def __str__(self) -> str:
         return str(self.database)
@@ -120,7 +104,7 @@ class EventStore:
 
     def select(self, wanted: Filter, limit: int | None = None) -> list[dict[str, Any]]:
         """The typed columns of the events that a filter describes, in order of start."""
-        return [dict(row) for row in self._rows(sa.select(*COLUMNS).limit(limit), wanted)]
+        return [dict(row) for row in self._overlapping(COLUMNS, wanted, limit=limit)]
 
     def events_at(
         self,
@@ -146,8 +130,7 @@ class EventStore:
 
     def texts(self, wanted: Filter, limit: int | None = None) -> list[str]:
         """The same as the JSON texts that HEK sent."""
-        query = sa.select(TEXT.label("text")).limit(limit)
-        return [row["text"] for row in self._rows(query, wanted)]
+        return [row["text"] for row in self._overlapping((DOCUMENT,), wanted, limit=limit)]
 
     def find(self, name: str) -> tuple[dict[str, Any], dict[str, Any]]:
         """The typed columns and the untouched record of one event.
@@ -156,14 +139,14 @@ class EventStore:
         AstrodomeError when there is no such event, or several.
         """
         key = events.c.kb_archivid
-        query = sa.select(*COLUMNS, TEXT.label("full_event"))
+        query = sa.select(*COLUMNS, DOCUMENT).order_by(events.c.event_starttime, key)
         for condition in (
             key == name,
             key.endswith(name, autoescape=True),
             key.contains(name, autoescape=True),
         ):
             some = sa.select(key).where(condition).order_by(key).limit(6).subquery()
-            found = self._rows(query.where(key.in_(sa.select(some))), Filter())
+            found = self._rows(lambda _, some=some: (query.where(key.in_(sa.select(some))), {}))
             if len(found) > 1:
                 names = "\n      ".join(row["kb_archivid"] for row in found[:5])
                 raise AstrodomeError(
@@ -173,29 +156,30 @@ class EventStore:
                 )
             if found:
                 row = dict(found[0])
-                return row, json.loads(row.pop("full_event"))
+                return row, json.loads(row.pop("text"))
         raise AstrodomeError(
             f"There is no event '{name}' in {self}.", "See the ids: sdo events list --json"
         )
 
     def counts(self, wanted: Filter) -> list[dict[str, Any]]:
         """How many events begin in a month: ``month``, ``event_type``, ``events``."""
-        month = sa.func.substr(sa.cast(events.c.event_starttime, sa.Text), 1, 7).label("month")
-        query = sa.select(month, events.c.event_type, sa.func.count().label("events"))
-        groups = (month, events.c.event_type)
-        return [dict(row) for row in self._rows(query.group_by(*groups), wanted, order=groups)]
+        groups = (MONTH, events.c.event_type)
+        return [dict(row) for row in self._overlapping((*groups, COUNT), wanted, groups=groups)]
+
+    def _overlapping(
+        self, columns: tuple[Any, ...], wanted: Filter, **options: Any
+    ) -> Sequence[Mapping[str, Any]]:
+        return self._rows(lambda dialect: overlapping(columns, wanted, dialect, **options))
 
     def _rows(
-        self,
-        query: sa.Select[Any],
-        wanted: Filter,
-        order: Sequence[Any] = (events.c.event_starttime, events.c.kb_archivid),
+        self, question: Callable[[str], tuple[sa.Select[Any], dict[str, Any]]]
     ) -> Sequence[Mapping[str, Any]]:
+        """The answer to a question, which may depend on the dialect; none of an empty store."""
         with self.database.reading() as connection:
             if connection is not None:
-                limited, given = _within(query, wanted, connection.dialect.name)
-                found = connection.execute(limited.order_by(*order), given).mappings().all()
-                if found or connection.execute(sa.select(events.c.kb_archivid).limit(1)).first():
+                found = connection.execute(*question(connection.dialect.name)).mappings().all()
+                self._filled = self._filled or bool(found or connection.execute(ANY).first())
+                if self._filled:
                     return found
             raise self._empty(connection)
 
@@ -214,34 +198,3 @@ class EventStore:
     def _has_older(self) -> bool:
         with self.database.plain() as connection:
             return sa.inspect(connection).has_table(OLDER_TABLE)
-
-
-def _within(
-    query: sa.Select[Any], wanted: Filter, dialect: str
-) -> tuple[sa.Select[Any], dict[str, str]]:
-    """The query with the conditions of a filter, and parameters for it."""
-    c, given = events.c, {}
-    kind, ending = c.event_type, c.event_endtime
-    start = None if wanted.start is None else times.naive(wanted.start)
-    end = None if wanted.end is None else times.naive(wanted.end)
-    if start is not None and end is not None and end - start <= spans.LONGEST:
-        query, given = spans.overlapping(query, dialect), spans.bounds(start, end)
-        # As expressions, so that no database takes the index over types or times instead.
-        kind, ending = sa.func.upper(kind), sa.func.coalesce(ending, c.event_starttime)
-    elif end is not None:
-        query = query.where(c.event_starttime <= end)
-    if start is not None:
-        query = query.where(ending >= start)
-    if wanted.event_types:
-        query = query.where(kind.in_([name.upper() for name in wanted.event_types]))
-    names = (
-        (c.obs_observatory, wanted.observatory),
-        (c.obs_instrument, wanted.instrument),
-        (c.frm_name, wanted.frm),
-    )
-    for column, name in names:
-        if name:
-            query = query.where(sa.func.lower(column) == name.lower())
-    if wanted.channel:
-        query = query.where(c.obs_channelid.icontains(wanted.channel, autoescape=True))
-    return query, given
