@@ -12,7 +12,7 @@ import pytest
 import torch
 from astrodome.testing import Result
 from astrodome_sood import config
-from astrodome_sood.models import weights
+from astrodome_sood.models import packed, weights, winograd
 from astrodome_sood.models.ce_vae import CeVae
 from astrodome_sood.models.network import Autoencoder, Vae
 from astrodome_sood.models.packed import Packed
@@ -104,6 +104,27 @@ def test_a_packed_network_gives_what_the_network_gives_whatever_the_batch(kind: 
         torch.testing.assert_close(ready.encode(x), net.encoder(x), rtol=1e-5, atol=1e-6)
         z = torch.randn(count, 8)
         torch.testing.assert_close(ready.decode(z), net.decoder(z), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 8, 11])
+def test_fewer_products_give_the_transposed_convolution(size: int):
+    torch.manual_seed(size)
+    layer = torch.nn.ConvTranspose2d(12, 5, 4, 2, padding=1, bias=False).requires_grad_(False)
+    x = torch.randn(3, 12, size, size)
+    exact = layer.double()(x.double())
+    found = winograd.transposed(x, winograd.kernel(layer.float().weight))
+    assert found.shape == exact.shape and found.is_contiguous(memory_format=torch.channels_last)
+    torch.testing.assert_close(found.double(), exact, rtol=0, atol=2e-6)
+
+
+def test_a_network_of_many_maps_is_packed_with_fewer_products(monkeypatch: pytest.MonkeyPatch):
+    used = []
+    large = packed._large_up
+    monkeypatch.setattr(packed, "_large_up", lambda *args: used.append(args) or large(*args))
+    net = Vae(32, 1, 8, (16, 256, 512)).requires_grad_(False)
+    z = torch.randn(8, 8)
+    torch.testing.assert_close(Packed(net).decode(z), net.decoder(z), rtol=1e-5, atol=1e-6)
+    assert len(used) == 1
 
 
 OLDER = {"encoder.0": "enc.start", "encoder.2": "enc.middle_blocks.1"}

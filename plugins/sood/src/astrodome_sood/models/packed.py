@@ -1,7 +1,7 @@
 """A network made ready to be run many times: on a processor, oneDNN keeps its weights in the
 order in which it reads them, and applies the activation while a result is still at hand.
 
-The arithmetic is that of the network, so that scores are the same.
+The arithmetic is that of the network, so that scores are the same to within rounding.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from . import winograd
 from .network import Autoencoder, FromVector, ToVector
 
 USUAL_BATCH = 8
@@ -21,6 +22,8 @@ STEP: Any = [[1, 1], [2, 2], [1, 1], 1]
 """Padding, stride, dilation and groups of every convolution of these networks."""
 UP: Any = [[1, 1], [0, 0], [2, 2], [1, 1], 1]
 """The same of a transposed one, with its output padding."""
+LARGE = 1 << 17
+"""Maps in times maps out from which multiplications are what a transposed convolution costs."""
 Layer = Callable[[Tensor], Tensor]
 
 
@@ -110,12 +113,24 @@ def _from_vector(module: FromVector, shape: tuple[int, ...], slope: Any) -> tupl
 
 
 def _up(module: nn.ConvTranspose2d, shape: tuple[int, ...], slope: Any) -> tuple[Layer, Any]:
+    if module.in_channels * module.out_channels >= LARGE:
+        return _large_up(module, shape, slope)
     kernel = module.weight.detach()
     weight = torch.ops.mkldnn._reorder_convolution_transpose_weight(kernel, *UP, list(shape))
     after = _after(slope)
 
     def layer(x: Tensor) -> Tensor:
         return torch.ops.mkldnn._convolution_transpose_pointwise(x, weight, None, *UP, *after)  # type: ignore[no-any-return]
+
+    return layer, (shape[0], module.out_channels, 2 * shape[2], 2 * shape[3])
+
+
+def _large_up(module: nn.ConvTranspose2d, shape: tuple[int, ...], slope: Any) -> tuple[Layer, Any]:
+    weight = winograd.kernel(module.weight)
+
+    def layer(x: Tensor) -> Tensor:
+        maps = winograd.transposed(x, weight)
+        return maps if slope is None else functional.leaky_relu_(maps, slope)
 
     return layer, (shape[0], module.out_channels, 2 * shape[2], 2 * shape[3])
 
