@@ -78,10 +78,17 @@ class Examples(Protocol):
     of 0 and 1 and ``weight`` (N,) are float32.
     """
 
-    features: NDArray[np.float32]
-    dmdt: NDArray[np.float32] | None
-    target: NDArray[np.float32]
-    weight: NDArray[np.float32]
+    @property
+    def features(self) -> NDArray[np.float32]: ...
+
+    @property
+    def dmdt(self) -> NDArray[np.float32] | None: ...
+
+    @property
+    def target(self) -> NDArray[np.float32]: ...
+
+    @property
+    def weight(self) -> NDArray[np.float32]: ...
 
 
 @runtime_checkable
