@@ -52,7 +52,7 @@ class DayFile:
     row: dict[str, Any]
 
 
-class Pages(Scraper):
+class Pages(Scraper):  # type: ignore[misc]
     """Directory pages through a session of ours, with its time-outs and retries."""
 
     def __init__(self, session: Any, **kwargs: Any) -> None:
@@ -82,7 +82,7 @@ class Pages(Scraper):
         return found
 
 
-class Client(XRSClient):
+class Client(XRSClient):  # type: ignore[misc]
     """sunpy's XRSClient over the archives of these settings."""
 
     def __init__(self, settings: GoesSettings) -> None:
@@ -102,7 +102,7 @@ class Client(XRSClient):
 
     @classmethod
     def register_values(cls) -> dict[Any, list[tuple[str, str]]]:
-        values = super().register_values()
+        values: dict[Any, list[tuple[str, str]]] = super().register_values()
         known = values[a.goes.SatelliteNumber]
         known += [
             (str(number), f"GOES Satellite Number {number}")

@@ -87,14 +87,16 @@ def _named(path: Path, frame: pd.DataFrame, name: str) -> np.ndarray:
 def _numbers(path: Path, column: pd.Series) -> np.ndarray:
     numbers = pd.to_numeric(column, errors="coerce")
     _refuse(path, column, (numbers.isna() & column.notna()).to_numpy(), "number")
-    return numbers.to_numpy("f8")
+    found: np.ndarray = numbers.to_numpy("f8")
+    return found
 
 
 def _times(path: Path, column: pd.Series) -> np.ndarray:
     text = column.astype("string").str.replace(LEAP_SECOND, ":59.999", regex=True)
     times = pd.to_datetime(text, errors="coerce", format="ISO8601", utc=True)
     _refuse(path, column, times.isna().to_numpy(), "time")
-    return times.dt.tz_localize(None).to_numpy("M8[us]")
+    found: np.ndarray = times.dt.tz_localize(None).to_numpy("M8[us]")
+    return found
 
 
 def _refuse(path: Path, column: pd.Series, wrong: np.ndarray, what: str) -> None:

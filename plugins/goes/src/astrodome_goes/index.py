@@ -92,9 +92,9 @@ def opened(path: Path) -> Index:
 
     with path.open("rb") as content:
         stamp = _stamp(os.fstat(content.fileno()))  # of what is read, whatever comes after
-        made, columns = _made(read_month(path, content))
+        made = _made(read_month(path, content))
     with suppress(OSError):
-        _write(beside, stamp, made, columns)
+        _write(beside, stamp, made)
     return made
 
 
@@ -102,7 +102,7 @@ def _stamp(status: os.stat_result) -> list[int]:
     return [status.st_mtime_ns, status.st_size, status.st_ino]
 
 
-def _made(samples: Samples) -> tuple[Index, list[NDArray[np.generic]]]:
+def _made(samples: Samples) -> Index:
     usable = samples[good(samples)]
     times = np.ascontiguousarray(usable["timestamp"]).view(np.int64)
     start = int(times[0]) if len(times) else 0
@@ -111,13 +111,15 @@ def _made(samples: Samples) -> tuple[Index, list[NDArray[np.generic]]]:
     last = int(since[-1]) // unit if len(since) else 0
     small = next(kind for kind in SMALL if last <= np.iinfo(kind).max)
     origins, origin = _origins(usable)
-    columns = [
+    return Index(
+        start,
+        unit,
         (since // unit).astype(small),
         np.ascontiguousarray(usable["xrsa"]),
         np.ascontiguousarray(usable["xrsb"]),
         origin.astype(np.uint8 if len(origins) < 256 else np.uint32),
-    ]
-    return Index(start, unit, *columns, origins), columns
+        origins,
+    )
 
 
 def _origins(samples: Samples) -> tuple[NDArray[np.void], NDArray[np.intp]]:
@@ -132,7 +134,8 @@ def _origins(samples: Samples) -> tuple[NDArray[np.void], NDArray[np.intp]]:
     return origins, which
 
 
-def _write(path: Path, stamp: list[int], made: Index, columns: list[NDArray[np.generic]]) -> None:
+def _write(path: Path, stamp: list[int], made: Index) -> None:
+    columns = (made.counts, made.xrsa, made.xrsb, made.origin)
     about = {
         "version": VERSION,
         "of": stamp,
@@ -146,7 +149,7 @@ def _write(path: Path, stamp: list[int], made: Index, columns: list[NDArray[np.g
         content.write(json.dumps(about).encode() + b"\n")
         for column in columns:
             content.write(bytes(-content.tell() % ALIGNMENT))
-            content.write(column)
+            content.write(column.data)
 
 
 def _read(path: Path, stamp: list[int]) -> Index | None:
@@ -165,6 +168,7 @@ def _read(path: Path, stamp: list[int]) -> Index | None:
         origins = np.array(
             [tuple(row) for row in about["origins"]], [(name, DTYPE[name]) for name in ORIGIN]
         )
-        return Index(about["start"], about["unit"], *columns, origins)
+        counts, xrsa, xrsb, origin = columns
+        return Index(about["start"], about["unit"], counts, xrsa, xrsb, origin, origins)
     except (OSError, ValueError, KeyError, TypeError):
         return None  # not there, or not ours

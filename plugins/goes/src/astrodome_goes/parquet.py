@@ -125,4 +125,5 @@ def _product_numbers(column: pa.ChunkedArray) -> NDArray[np.generic]:
         return np.empty(0, np.uint8)
     array = column.combine_chunks()
     numbers = np.array([PRODUCTS.index(name) for name in array.dictionary.to_pylist()], np.uint8)
-    return numbers[_values(pa.chunked_array([array.indices]), np.dtype("i4"))]
+    found: NDArray[np.uint8] = numbers[_values(pa.chunked_array([array.indices]), np.dtype("i4"))]
+    return found

@@ -231,7 +231,7 @@ def _events(
     drawn: list[dict[str, Any]] = []
     left_out: list[tuple[str, str]] = []
     height = axes.get_xaxis_transform()
-    for record in events(first.item(), last.item()):
+    for record in events(first.astype(datetime), last.astype(datetime)):
         name = str(record.get("kb_archivid") or record.get("SOL_standard") or "a record")
         try:
             start, end = (
@@ -244,7 +244,7 @@ def _events(
         row = 0.975 - 0.035 * (len(drawn) % 3)
         label = "catalogued flares" if not drawn else None
         axes.plot(
-            [start, end],
+            np.array([start, end], "M8[us]"),
             [row, row],
             transform=height,
             color=CATALOGUED,

@@ -52,7 +52,8 @@ def merged(old: Samples, new: Samples) -> Samples:
     best = np.maximum.reduceat(rank, first) % beyond
     both = both[origin == np.repeat(best, np.diff(np.r_[first, len(both)]))]
     times = both["timestamp"]
-    return both[np.r_[times[1:] != times[:-1], True]]
+    kept: Samples = both[np.r_[times[1:] != times[:-1], True]]
+    return kept
 
 
 def starts(values: NDArray[np.generic]) -> NDArray[np.intp]:

@@ -80,8 +80,8 @@ class Store:
 
         Raises AstrodomeError when the store is empty or a file of it is broken.
         """
-        lowest = np.datetime64("0000" if start is None else start, "M")
-        highest = np.datetime64("9999" if end is None else end, "M")
+        lowest = np.datetime64("0000", "M") if start is None else start.astype("M8[M]")
+        highest = np.datetime64("9999", "M") if end is None else end.astype("M8[M]")
         for samples in self.read(m for m in self.filled() if lowest <= m <= highest):
             times = samples["timestamp"]
             low = 0 if start is None else int(np.searchsorted(times, start))
