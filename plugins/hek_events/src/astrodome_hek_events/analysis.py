@@ -120,7 +120,7 @@ def compare(pair: Pair, question: Question) -> Compared:
     placed = regions.place(every, view, question.rotate)
     scores = maps.read(pair.map)
     height, width = scores.scores.shape
-    predicted = [
+    predicted: list[BaseGeometry] = [
         shapely.transform(box, lambda points: points * (size[0] / width, size[1] / height))
         for box in maps.bright(scores, question.detection)
     ]

@@ -160,7 +160,7 @@ def import_files(
 ) -> None:
     """Bring HEK's answers (JSON with a list 'result', or a list of events) into the store."""
     from . import documents, older
-    from .store import EventStore
+    from .store import OLDER_TABLE, EventStore
 
     if not paths and not from_older:
         raise AstrodomeError("There is nothing to import: name a FILE.", exit_code=2)
@@ -182,7 +182,7 @@ def import_files(
                 total.failed.append((str(path), error.message))
             bar.advance()
         for batch in older.batches(from_older) if from_older else ():
-            put(batch, older.TABLE)
+            put(batch, OLDER_TABLE)
             bar.advance(0, f"{total.done} events")
     console.finish(total, "stored", "events", as_json=as_json)
 

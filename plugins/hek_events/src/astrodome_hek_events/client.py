@@ -59,7 +59,7 @@ class Hek(HEKClient):  # type: ignore[misc]
             retries=settings.retries, timeout=(10.0, settings.timeout), connections=connections
         )
         for adapter in self.session.adapters.values():  # a window that takes too long is cut
-            adapter.max_retries = adapter.max_retries.new(read=0)
+            adapter.max_retries = adapter.max_retries.new(read=0)  # type: ignore[attr-defined]
 
     def ask(self, window: Window) -> Answer:
         """All events that HEK has of a window.

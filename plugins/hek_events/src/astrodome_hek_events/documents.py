@@ -76,7 +76,9 @@ def parse(text: str) -> Document:
     elif reader.peek() == "{":
         for key in reader.members():
             if key == "result":
-                found = list(reader.elements()) if reader.peek() == "[" else reader.nothing()
+                found = list(reader.elements()) if reader.peek() == "[" else None
+                if found is None:
+                    reader.value()
             elif key == "overmax":
                 more = reader.value() in (True, 1, "true", "True", "1")
             else:
@@ -96,9 +98,8 @@ class _Reader:
         self.text, self.at = text, 0
         self.odd = False
         """Whether the last value had a NaN or an infinity in it."""
-        self.scan: Callable[[str, int], tuple[Any, int]] = json.JSONDecoder(
-            parse_constant=self._null
-        ).scan_once
+        decoder = json.JSONDecoder(parse_constant=self._null)
+        self.scan: Callable[[str, int], tuple[Any, int]] = decoder.scan_once  # type: ignore[attr-defined]
 
     def _null(self, _: str) -> None:
         self.odd = True
@@ -120,10 +121,6 @@ class _Reader:
         except StopIteration as error:
             raise json.JSONDecodeError("Expecting value", self.text, error.value) from None
         return found
-
-    def nothing(self) -> None:
-        """Read over a value."""
-        self.value()
 
     def elements(self) -> Iterator[Raw]:
         """The elements of the list that begins here."""

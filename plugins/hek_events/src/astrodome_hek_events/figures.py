@@ -13,6 +13,7 @@ import matplotlib as mpl
 import numpy as np
 import sunpy.visualization.colormaps  # noqa: F401  (registers the colours of AIA)
 from astrodome import files
+from astropy.visualization.wcsaxes import WCSAxes
 from matplotlib.colors import Colormap
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -87,7 +88,7 @@ def draw(
     """
     view = image.view
     figure = Figure((12, 12), dpi=side / 12, facecolor="black")
-    axes = figure.add_axes((0.09, 0.075, 0.88, 0.88), projection=view.wcs)
+    axes: WCSAxes = figure.add_axes((0.09, 0.075, 0.88, 0.88), projection=view.wcs)
     width, height = view.width, view.height
     axes.imshow(
         np.asarray(image.picture)[::-1],
@@ -162,7 +163,7 @@ def histogram(values: Sequence[float], label: str) -> str:
     with mpl.rc_context(STYLE):
         figure = Figure((10, 2.6), layout="constrained")
         axes = figure.subplots()
-        axes.hist(values, bins=np.linspace(0, 1, 41), color="#ffb454")
+        axes.hist(values, bins=np.linspace(0, 1, 41).tolist(), color="#ffb454")
         axes.axvline(float(np.median(values)), color=INK, ls=":", lw=1.2, label="median")
         axes.set_xlim(0, 1)
         axes.set_xlabel(label)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import csv
 import gzip
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -250,7 +250,7 @@ def _xml_header(content: bytes) -> dict[str, Any]:
     """The FITS keywords in the first XML of a JPEG 2000 file, lower case, numbers as numbers."""
     found = re.search(rb"<fits>.*?</fits>", content, re.DOTALL | re.IGNORECASE)
     try:
-        root = ElementTree.fromstring(found[0]) if found else []
+        root: Iterable[ElementTree.Element] = ElementTree.fromstring(found[0]) if found else []
     except ElementTree.ParseError:
         return {}
     return {each.tag.lower(): _value((each.text or "").strip()) for each in root}

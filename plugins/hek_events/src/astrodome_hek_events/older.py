@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from astrodome import AstrodomeError
 
 from .database import Database
-from .store import OLDER_TABLE as TABLE
+from .store import OLDER_TABLE
 
 AT_ONCE = 2000
 FIELDS = (
@@ -40,12 +40,12 @@ def batches(url: str) -> Iterator[list[dict[str, Any]]]:
     last = None
     while True:
         with database.plain() as connection:
-            if last is None and not sa.inspect(connection).has_table(TABLE):
+            if last is None and not sa.inspect(connection).has_table(OLDER_TABLE):
                 raise AstrodomeError(
-                    f"There is no table {TABLE} of sdo-cli in {database}.",
+                    f"There is no table {OLDER_TABLE} of sdo-cli in {database}.",
                     "Give the address that DB_CONNECTION_STRING had for it.",
                 )
-            table = sa.Table(TABLE, sa.MetaData(), autoload_with=connection)
+            table = sa.Table(OLDER_TABLE, sa.MetaData(), autoload_with=connection)
             query = sa.select(table).order_by(table.c.event_id).limit(AT_ONCE)
             if last is not None:
                 query = query.where(table.c.event_id > last)

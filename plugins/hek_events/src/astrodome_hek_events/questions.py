@@ -71,7 +71,7 @@ def overlapping(
     form = frozenset(given) if limit is None else frozenset(given) | {"limit"}
     question = _question(columns, groups, form, near, dialect)
     if near:
-        given |= spans.bounds(start, end)
+        given |= spans.bounds(given["start"], given["end"])
         del given["end"]
     return question, given if limit is None else given | {"limit": limit}
 
@@ -85,7 +85,8 @@ def _question(
     dialect: str,
 ) -> sa.Select[Any]:
     c, query = events.c, sa.select(*columns)
-    kind, ending = c.event_type, c.event_endtime
+    kind: sa.ColumnElement[str] = c.event_type
+    ending: sa.ColumnElement[datetime] = c.event_endtime
     if near:
         query = spans.overlapping(query, dialect)
         # As expressions, so that no database takes the index over types or times instead.

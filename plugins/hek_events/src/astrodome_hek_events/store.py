@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -140,13 +141,19 @@ class EventStore:
         """
         key = events.c.kb_archivid
         query = sa.select(*COLUMNS, DOCUMENT).order_by(events.c.event_starttime, key)
+
+        def those(
+            condition: sa.ColumnElement[bool], _: str
+        ) -> tuple[sa.Select[Any], dict[str, Any]]:
+            some = sa.select(key).where(condition).order_by(key).limit(6).subquery()
+            return query.where(key.in_(sa.select(some))), {}
+
         for condition in (
             key == name,
             key.endswith(name, autoescape=True),
             key.contains(name, autoescape=True),
         ):
-            some = sa.select(key).where(condition).order_by(key).limit(6).subquery()
-            found = self._rows(lambda _, some=some: (query.where(key.in_(sa.select(some))), {}))
+            found = self._rows(partial(those, condition))
             if len(found) > 1:
                 names = "\n      ".join(row["kb_archivid"] for row in found[:5])
                 raise AstrodomeError(
@@ -168,12 +175,12 @@ class EventStore:
 
     def _overlapping(
         self, columns: tuple[Any, ...], wanted: Filter, **options: Any
-    ) -> Sequence[Mapping[str, Any]]:
+    ) -> Sequence[sa.RowMapping]:
         return self._rows(lambda dialect: overlapping(columns, wanted, dialect, **options))
 
     def _rows(
         self, question: Callable[[str], tuple[sa.Select[Any], dict[str, Any]]]
-    ) -> Sequence[Mapping[str, Any]]:
+    ) -> Sequence[sa.RowMapping]:
         """The answer to a question, which may depend on the dialect; none of an empty store."""
         with self.database.reading() as connection:
             if connection is not None:
