@@ -29,13 +29,13 @@ from .sources.gsu import CADENCE, SIDES, WAVELENGTHS, GsuSettings, image_path, p
 from .sources.host import Host
 
 
-class GSUResponse(QueryResponseTable):
+class GSUResponse(QueryResponseTable):  # type: ignore[misc]
     """A row an image: its time, wavelength, size, and address."""
 
     hide_keys = ["url"]  # noqa: RUF012
 
 
-class GSUClient(BaseClient):
+class GSUClient(BaseClient):  # type: ignore[misc]
     """
     AIA images every six minutes as JPEG, Georgia State University.
 
@@ -112,7 +112,7 @@ class GSUClient(BaseClient):
             client=self,
         )
 
-    @convert_row_to_table
+    @convert_row_to_table  # type: ignore[untyped-decorator]
     def fetch(
         self,
         query_results: GSUResponse,

@@ -255,7 +255,8 @@ def _on_disk(folder: Path, wanted: pd.Series) -> tuple[np.ndarray, np.ndarray]:
 def _without_parameters(folder: Path, rows: pd.DataFrame, record: pd.DataFrame) -> np.ndarray:
     wanted = rows["file_name"].str.rpartition(".")[0] + ".parquet"
     length, _ = _on_disk(folder / parameters.FOLDER, wanted)
-    return record["parameters_bytes"].fillna(-2).to_numpy(np.int64) != length
+    changed: np.ndarray = record["parameters_bytes"].fillna(-2).to_numpy(np.int64) != length
+    return changed
 
 
 def _by_quality(

@@ -109,7 +109,7 @@ class Gsu(OneHost):
         quality = row.get("quality") if row.get("image", True) else None
         if row.get("header") or quality is not None:
             found.header = self.host.get(f"/header/SDO/AIA/json/?{asked}", header)
-            bad = quality is not None and found.header["QUALITY"] & ~int(quality)
+            bad = quality is not None and int(found.header["QUALITY"]) & ~int(quality)
             if bad:
                 found.status, found.reason = "skipped", f"Its quality has the bits {bad:#x}."
                 return

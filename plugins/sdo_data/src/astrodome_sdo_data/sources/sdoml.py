@@ -108,7 +108,9 @@ class Recording:
         return about
 
     def _number(self, key: str, frame: int) -> float:
-        value = self.attributes.get(key, {frame: None})[frame]
+        if key not in self.attributes:
+            return np.nan
+        value = self.attributes[key][frame]
         try:
             return float(int(value, 0) if isinstance(value, str) and "x" in value else value)
         except (TypeError, ValueError):
