@@ -12,7 +12,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from astrodome import AstrodomeError, settings
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveFloat, PositiveInt
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+)
 
 COMMAND_LINE = "command line"
 FROM_A_RUN = ("model", "data", "train", "seed", "devices")
@@ -133,8 +141,9 @@ class TrainSection(Section):
     patience: PositiveInt = Field(
         default=10, description="Epochs without a better validation loss."
     )
-    fast_dev_run: bool = Field(
-        default=False, description="One batch of training and validation only."
+    fast_dev_run: NonNegativeInt = Field(
+        default=0,
+        description="To try out: one epoch of so many batches; true is one, false all of them.",
     )
     profile: bool = Field(default=False, description="Write Lightning's profile to the run folder.")
     logger: Annotated[list[Literal["tensorboard", "wandb"]], BeforeValidator(_as_list)] = Field(

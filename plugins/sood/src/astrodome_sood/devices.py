@@ -38,6 +38,11 @@ def training_devices(config: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def any_gpu() -> bool:
+    """Whether this machine offers a GPU."""
+    return torch.cuda.device_count() > 0
+
+
 def check_gpus(gpus: int | list[int] | None) -> None:
     """Raise AstrodomeError when this machine lacks a GPU that is asked for."""
     if not gpus:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from astrodome import AstrodomeError
+from astrodome import AstrodomeError, console
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 ConfigFile = Annotated[
@@ -80,7 +80,10 @@ def configuration(
     over_run: bool = False,
     model: str = "",
 ) -> Any:
-    """The configuration of a command; ``given`` goes by dotted key, None is not given."""
+    """The configuration of a command; ``given`` goes by dotted key, None is not given.
+
+    GPUs that only a file asks for are done without, and said to be, where there are none at all.
+    """
     from . import config
 
     overrides = config.assignments(assignments or [])
@@ -93,7 +96,17 @@ def configuration(
             overrides |= {key: _numbers(value)} if value else {}
         else:
             overrides[key] = str(value) if isinstance(value, Path) else value
-    return config.load(file, overrides, over_run=over_run, model=model)
+    found = config.load(file, overrides, over_run=over_run, model=model)
+    if found.devices.gpus and "devices.gpus" not in overrides:
+        from .devices import any_gpu
+
+        if not any_gpu():
+            console.warn(
+                f"The configuration asks for GPUs ({found.devices.gpus}), and this machine has "
+                "none: its processors do the work."
+            )
+            found.devices.gpus = 0
+    return found
 
 
 def _numbers(texts: list[str]) -> list[int]:

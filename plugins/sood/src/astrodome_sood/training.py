@@ -49,11 +49,11 @@ def fit(
     last = run.path / LAST
     with console.progress("Training", _steps(train, config), "steps") as progress, _quiet():
         reporter = Reporter(progress, settings["print_every_iter"])
-        some = 1 if settings["fast_dev_run"] else 1.0
+        some = settings["fast_dev_run"] or 1.0
         trainer = pl.Trainer(
             **where,
             precision=devices.LIGHTNING[precision],  # type: ignore[arg-type]
-            max_epochs=settings["n_epochs"],
+            max_epochs=1 if settings["fast_dev_run"] else settings["n_epochs"],
             limit_train_batches=some,
             limit_val_batches=some,
             callbacks=[*([stopping] if settings["early_stopping"] else []), keeper, reporter],
