@@ -50,7 +50,10 @@ def option(text: str, *names: str, panel: str = "", **more: Any) -> Any:
 
 
 DATA, CLASS, LEARN, RESULT = "Data", "Class entry", "Learning", "Results"
-Text, Number, Count, Switch = str | None, float | None, int | None, bool | None
+Text = str | None
+Number = float | None
+Count = int | None
+Switch = bool | None
 
 
 @app.command(cls=Switched)

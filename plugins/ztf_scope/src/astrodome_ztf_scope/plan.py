@@ -97,7 +97,9 @@ class Job:
                 for name, feature in self.features.features.items()
                 if feature.include
             ],
-            "stats": self.stats and {name: dict(known) for name, known in self.stats.items()},
+            "stats": None
+            if self.stats is None
+            else {name: dict(known) for name, known in self.stats.items()},
             "group_by": self.group_by,
         }
         text = json.dumps(decides, sort_keys=True, default=str)

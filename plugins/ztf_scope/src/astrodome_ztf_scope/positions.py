@@ -18,7 +18,8 @@ def unit_vectors(ra: ArrayLike, dec: ArrayLike) -> NDArray[np.float64]:
 def separations(one: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
     """Angles (arcsec) between a direction and others."""
     chords = np.linalg.norm(np.reshape(others, (-1, 3)) - one, axis=1)
-    return np.degrees(2 * np.arcsin(np.minimum(chords / 2, 1))) * 3600
+    found: NDArray[np.float64] = np.degrees(2 * np.arcsin(np.minimum(chords / 2, 1))) * 3600
+    return found
 
 
 def chord(radius: float) -> float:

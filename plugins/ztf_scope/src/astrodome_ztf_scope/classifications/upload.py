@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -173,12 +174,13 @@ class _Upload:
                 "photometry",
                 obj_id,
                 told,
-                lambda body=body: self.marshal.add_photometry(body),
-                lambda part=part: (
-                    not len(photometry.missing(part, self.marshal.photometry(obj_id)))
-                ),
+                partial(self.marshal.add_photometry, body),
+                partial(self._has_points, obj_id, part),
                 there=False,
             )
+
+    def _has_points(self, obj_id: str, points: pd.DataFrame) -> bool:
+        return not len(photometry.missing(points, self.marshal.photometry(obj_id)))
 
     def _instrument_id(self) -> int:
         if self._instrument is None:
@@ -232,13 +234,14 @@ class _Upload:
                 "delete classification",
                 source["id"],
                 {"id": mark, "classification": one["classification"]},
-                lambda n=mark: self.marshal.delete_classification(source["id"], n),
-                lambda n=mark: (
-                    n not in {c["id"] for c in self.marshal.classifications(source["id"])}
-                ),
+                partial(self.marshal.delete_classification, source["id"], mark),
+                partial(self._is_gone, source["id"], mark),
                 there=False,
             )
         source["classifications"] = kept
+
+    def _is_gone(self, obj_id: str, mark: int) -> bool:
+        return mark not in {c["id"] for c in self.marshal.classifications(obj_id)}
 
     def _classes(
         self, source: Mapping[str, Any], found: list[tuple[Target, float]], once: Once
@@ -319,14 +322,17 @@ class _Upload:
         def texts() -> set[str]:
             return {comment["text"] for comment in self.marshal.comments(obj_id)}
 
+        def told(text: str) -> bool:
+            return text in texts()
+
         there = set() if source.get("new") and once.dry else texts()
         for text, attachment in wanted.items():
             once.ensure(
                 "comment",
                 obj_id,
                 {"text": text, "attachment": attachment[0] if attachment else None},
-                lambda t=text, a=attachment: self.marshal.comment(obj_id, t, a),
-                lambda t=text: t in texts(),
+                partial(self.marshal.comment, obj_id, text, attachment),
+                partial(told, text),
                 there=text in there,
             )
 

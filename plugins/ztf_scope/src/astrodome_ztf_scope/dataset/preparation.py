@@ -288,6 +288,7 @@ def _statistics(values: Floats) -> FeatureStats:
         min=float(np.nanmin(values)),
         max=float(np.nanmax(values)),
         median=float(np.nanmedian(values)),
+        mean=float(np.nanmean(values)),
         std=float(np.nanstd(values)),
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -44,5 +45,5 @@ def attach(shared: Shared) -> tuple[Frame, NDArray[np.intp] | None]:
     )
 
 
-def _mapped(path: Path) -> NDArray[np.generic] | None:
+def _mapped(path: Path) -> NDArray[Any] | None:
     return np.load(path, mmap_mode="r") if path.exists() else None

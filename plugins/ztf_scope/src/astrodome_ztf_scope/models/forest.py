@@ -78,7 +78,9 @@ class Forest:
         return out
 
 
-def flatten(booster: xgb.Booster, columns: Sequence[int] | None = None) -> Forest | None:
+def flatten(
+    booster: xgb.Booster, columns: Sequence[int] | NDArray[np.intp] | None = None
+) -> Forest | None:
     """The trees of a booster of probabilities, or None when they are of a kind that has no
     place here: weighted, deeper than :data:`DEEPEST`, or splitting by categories.
 
@@ -98,21 +100,14 @@ def flatten(booster: xgb.Booster, columns: Sequence[int] | None = None) -> Fores
     width = int(about["num_feature"])
     places = list(range(width)) if columns is None else list(columns)
     full = [_full(tree, depth, places) for tree, depth in zip(trees, depths, strict=True)]
-    feature, threshold, leaf = (
-        np.concatenate([np.zeros(0, kind), *of]).astype(kind)
-        for of, kind in zip(
-            zip(*full, strict=True) if full else ((), (), ()),
-            (np.int32, np.float32, np.float32),
-            strict=True,
-        )
-    )
-    used, feature = np.unique(feature, return_inverse=True)
+    feature = np.concatenate([np.zeros(0, np.int32), *(each[0] for each in full)])
+    used, place = np.unique(feature, return_inverse=True)
     return Forest(
         np.array(depths, np.int32),
         used,
-        feature.astype(np.uint32),
-        threshold,
-        leaf,
+        place.astype(np.uint32),
+        np.concatenate([np.zeros(0, np.float32), *(each[1] for each in full)]),
+        np.concatenate([np.zeros(0, np.float32), *(each[2] for each in full)]),
         _margin(booster),
     )
 

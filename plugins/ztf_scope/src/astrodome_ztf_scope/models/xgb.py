@@ -99,12 +99,13 @@ class Xgb:
             xgb_model=earlier,
         )
         rounds = patience.best + 1 + (earlier.num_boosted_rounds() if earlier else 0)
-        self._take(grown[:rounds], None, config)
-        save(self.booster, run.path / WEIGHTS)
+        kept = grown[:rounds]
+        self._take(kept, None, config)
+        save(kept, run.path / WEIGHTS)
         files.write_text(run.path / "metrics.csv", patience.table())
         run.note(
             xgboost={**params, "rounds": rounds, **patience.at_best(), "search": tried},
-            importance=importance(self.booster, names),
+            importance=importance(kept, names),
         )
 
     def load(self, path: Path, config: Mapping[str, Any]) -> None:

@@ -145,10 +145,13 @@ def _candidate(
         for tag, columns in scores.items()
         if (value := max((_number(values[c]) or 0.0 for c in columns), default=None)) is not None
     }
+    ra, dec, period = (_number(values.get(key)) for key in ("ra", "dec", "period"))
     return Candidate(
         number,
         name or f"row {number}",
-        *(_number(values.get(key)) for key in ("ra", "dec", "period")),
+        ra,
+        dec,
+        period,
         scores=found,
         features={n: v for n in features if (v := _number(values[n])) is not None},
     )
