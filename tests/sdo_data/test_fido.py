@@ -222,6 +222,16 @@ def test_a_table_that_is_none_or_does_not_come_is_one_sentence(
         bring(tmp_path / "out", 0, calibrate=True)
 
 
+def test_calibrated_images_do_not_pass_for_those_that_are_not(
+    data: Callable[..., Result], twin: Twin, tables: Path, tmp_path: Path
+) -> None:
+    span = ("--start=2012-01-01T00:00", "--end=2012-01-01T00:20", "--freq=10min", "--size=256")
+    given = ("download", "--source=fido", f"--path={tmp_path / 'images'}", *span)
+    data(*given).succeeded()
+    other = data(*given, "--calibrate")
+    assert other.code == 2 and "but 256 of fido instead of 256 calibrated of fido" in other.err
+
+
 def test_the_download_command_says_which_source_can_calibrate(
     data: Callable[..., Result], twin: Twin, tmp_path: Path
 ) -> None:

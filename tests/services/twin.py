@@ -8,6 +8,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -54,11 +55,20 @@ class Twin:
         self.requests: list[Request] = []
         self.faults: deque[str] = deque()
         self.stopping = threading.Event()
+        self.open: dict[threading.Thread, socket.socket] = {}
         twin = self
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
             disable_nagle_algorithm = True
+
+            def setup(self) -> None:
+                super().setup()
+                twin.open[threading.current_thread()] = self.connection
+
+            def finish(self) -> None:
+                twin.open.pop(threading.current_thread(), None)
+                super().finish()
 
             def handle_one_request(self) -> None:
                 try:
@@ -86,6 +96,10 @@ class Twin:
         self.stopping.set()
         self.server.shutdown()
         self.server.server_close()
+        for thread, connection in list(self.open.items()):  # whose clients left them open
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+            thread.join(5)
 
     def misbehave(self, *faults: str) -> None:
         """The next requests meet these faults, one each."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -103,7 +104,7 @@ def evaluate(
     console.finish(done.outcome, "used", "images")
 
 
-def configuration_keys(given: dict[str, object], assignment: list[str] | None) -> set[str]:
+def configuration_keys(given: Mapping[str, object], assignment: list[str] | None) -> set[str]:
     """The dotted keys that the command line names."""
     return {key for key, value in given.items() if value is not None} | {
         text.partition("=")[0].strip() for text in assignment or []

@@ -76,7 +76,8 @@ def export(
     given = {"model.load_path": str(run), **configuration.assignments(assignments or [])}
     config = configuration.load(None, given, over_run=True, model=model)
     net = weights.load(model, run, config.plain()).requires_grad_(False)
-    scorer = Scorer(net.to(memory_format=torch.contiguous_format), config.train.beta).eval()
+    net.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    scorer = Scorer(net, config.train.beta).eval()
     target = out or (run if run.is_dir() else run.parent) / "scorer.onnx"
     random = torch.Generator().manual_seed(0)
     example = torch.rand(2, net.channels, net.size, net.size, generator=random) * 2 - 1

@@ -41,7 +41,7 @@ STYLE: dict[Any, Any] = {
 def colours(wavelength: int | None) -> Colormap:
     """The AIA colours of a wavelength (angstrom), where sunpy is installed; else ``afmhot``."""
     try:
-        import sunpy.visualization.colormaps  # type: ignore[import-untyped] # noqa: F401
+        import sunpy.visualization.colormaps  # noqa: F401
     except ImportError:
         return mpl.colormaps["afmhot"]
     name = f"sdoaia{wavelength}"

@@ -45,7 +45,9 @@ class Objective(pl.LightningModule):
         return found[0], found[1]
 
     def _mean(self, value: float) -> float:
-        return float(self.all_gather(torch.tensor(value, device=self.device)).mean())
+        found = self.all_gather(torch.tensor(value, device=self.device))
+        assert isinstance(found, Tensor)
+        return float(found.mean())
 
     def on_train_epoch_start(self) -> None:
         self.random = seeded(self.seed, self.current_epoch, self.global_rank)

@@ -105,7 +105,7 @@ def check_weights(model: str, weights: Path | None) -> None:
 
 def pixel_mode(backend: Any, model: str, wanted: str) -> str:
     """The pixel score to ask a backend for: one of its ``modes``; none when it has only one."""
-    modes = getattr(backend, "modes", ())
+    modes: tuple[str, ...] = getattr(backend, "modes", ())
     if len(modes) == 1:
         return str(modes[0])
     if modes and wanted not in modes:

@@ -42,6 +42,11 @@ class Wish:
     max_flux: float | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def form(self) -> str:
+        """What the manifest calls these images: their size, and that they are calibrated."""
+        return f"{self.size} calibrated".strip() if self.options.get("calibrate") else self.size
+
 
 @dataclass
 class Plan:
@@ -103,7 +108,7 @@ class Plan:
             "status": status,
             "reason": self.rows["reason"],
             "source": self.wish.source,
-            "size": self.wish.size,
+            "size": self.wish.form,
             "has_header": False,
         }
         table = pd.DataFrame(columns | {"file_name": self.rows["file_name"]})
@@ -143,7 +148,8 @@ def plan(
 
     An image is there when its file has the length and time of the manifest; one that differs,
     or that the manifest does not know, is checked. With ``verify`` all are.
-    Raises AstrodomeError when the folder holds such images of another source or size.
+    Raises AstrodomeError when the folder holds such images of another source or size,
+    or calibrated otherwise.
     """
     source, about, wish, rows = search(wish)
     record = known.reindex(rows["file_name"]).reset_index(drop=True)
@@ -224,12 +230,12 @@ def _refuse_wavelengths(wish: Wish, about: About) -> None:
 
 def _refuse_other(wish: Wish, folder: Path, record: pd.DataFrame) -> None:
     done = record[record["status"].eq(manifest.DONE)]
-    other = done[done["source"].ne(wish.source) | done["size"].fillna("").ne(wish.size)]
+    other = done[done["source"].ne(wish.source) | done["size"].fillna("").ne(wish.form)]
     if len(other):
         was = f"{other['size'].iloc[0]} of {other['source'].iloc[0]}".removeprefix(" of ")
         raise AstrodomeError(
             f"{folder} has {len(other)} of these images already, but {was}"
-            f" instead of {wish.size} of {wish.source}.",
+            f" instead of {wish.form} of {wish.source}.",
             "Give another --path.",
             exit_code=2,
         )

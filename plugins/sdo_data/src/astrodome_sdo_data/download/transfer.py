@@ -232,7 +232,7 @@ class Transfer:
             "status": status,
             "reason": why,
             "source": self.plan.wish.source,
-            "size": self.plan.wish.size,
+            "size": self.plan.wish.form,
         }
         self.book.add(need.file_name, record | dict(about))
 

@@ -69,14 +69,14 @@ def _both(labels: NDArray[Any]) -> bool:
     return bool(len(labels)) and bool(labels.min() < labels.max())
 
 
-def counted_auroc(inside: Floats, outside: Floats) -> Floats:
+def counted_auroc(inside: Floats, outside: Floats) -> NDArray[np.float64]:
     """AUROC of counts by rising score, shape (…, K), for each row; ties count half."""
     below = outside.cumsum(-1) - outside / 2
     with np.errstate(invalid="ignore", divide="ignore"):
-        return (inside * below).sum(-1) / (inside.sum(-1) * outside.sum(-1))
+        return np.asarray((inside * below).sum(-1) / (inside.sum(-1) * outside.sum(-1)))
 
 
-def counted_precision(inside: Floats, outside: Floats) -> Floats:
+def counted_precision(inside: Floats, outside: Floats) -> NDArray[np.float64]:
     """Average precision of counts by rising score, shape (…, K), for each row."""
     inside, outside = inside[..., ::-1], outside[..., ::-1]
     hits = inside.cumsum(-1)

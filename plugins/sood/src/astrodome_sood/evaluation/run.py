@@ -15,7 +15,7 @@ from astrodome import AstrodomeError, compute, console, files, models
 from .. import config as configuration
 from ..datasets.opening import TEST, location, open_images
 from ..runs import DISTRIBUTIONS, TASK
-from . import compare, page
+from . import compare, metrics, page
 from .references import Synthetic, flares, from_file
 
 OF_AN_EVALUATION = ("predict.score_mode", "predict.sample_score", "data.batch_size")
@@ -79,7 +79,7 @@ def evaluate(
                 "data_dir": location(config),
                 "target_size": size,
                 "bootstraps": wanted.bootstraps,
-                "interval": compare.metrics.LEVEL,
+                "interval": metrics.LEVEL,
                 "models": [_described(each) for each in contenders],
                 **models.provenance(DISTRIBUTIONS),
             }

@@ -37,7 +37,7 @@ class Packed:
         self.net = net
         weight = next(net.parameters())
         if _can_pack(weight):
-            shape = (USUAL_BATCH, net.channels, net.size, net.size)
+            shape: tuple[int, ...] = (USUAL_BATCH, net.channels, net.size, net.size)
             self._down, shape = _layers(net.encoder, shape)
             self._up, _ = _layers(net.decoder, (USUAL_BATCH, net.z_dim))
         else:
@@ -59,13 +59,13 @@ def _through(layers: list[Layer], x: Tensor) -> Tensor:
 
 
 def _can_pack(weight: Tensor) -> bool:
-    names = ("_convolution_pointwise", "_convolution_transpose_pointwise", "_linear_pointwise")
-    names += ("_reorder_convolution_weight", "_reorder_convolution_transpose_weight")
+    names = ["_convolution_pointwise", "_convolution_transpose_pointwise", "_linear_pointwise"]
+    names += ["_reorder_convolution_weight", "_reorder_convolution_transpose_weight"]
     return (
         weight.device.type == "cpu"
         and weight.dtype == torch.float32
         and torch.backends.mkldnn.is_available()
-        and all(hasattr(torch.ops.mkldnn, name) for name in (*names, "_reorder_linear_weight"))
+        and all(hasattr(torch.ops.mkldnn, name) for name in [*names, "_reorder_linear_weight"])
     )
 
 

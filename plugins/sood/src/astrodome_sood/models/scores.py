@@ -68,7 +68,7 @@ def smoothed_gradient(term: Callable[[Tensor], Tensor], x: Tensor, seed: int) ->
     with torch.enable_grad():  # all copies in one pass, which reads the weights once
         noisy = (x + noise).flatten(0, 1).requires_grad_()
         gradient = torch.autograd.grad(term(noisy).sum(), noisy)[0]
-    copies = gradient.detach().abs().unflatten(0, (COPIES, len(x)))
+    copies = gradient.detach().abs().view(COPIES, *x.shape)
     return blurred(scaled(copies.mean(dim=(0, 2))))
 
 

@@ -17,7 +17,7 @@ from astrodome import AstrodomeError
 from astropy.time import Time
 from numpy.typing import NDArray
 
-from .. import channels
+from ..channels import Channel
 
 TIMES = "T_OBS"
 Times = NDArray[np.datetime64]
@@ -32,7 +32,7 @@ class Recording:
     """
 
     year: str
-    channel: channels.Channel
+    channel: Channel
     array: zarr.Array[Any]
     name: str
     dropped: dict[str, int] = field(default_factory=dict)
@@ -140,7 +140,7 @@ class Archive:
         """Names of the arrays of a year."""
         return sorted(name for name, _ in self._root[year].arrays())  # type: ignore[union-attr]
 
-    def recording(self, year: str, channel: channels.Channel) -> Recording | None:
+    def recording(self, year: str, channel: Channel) -> Recording | None:
         """The frames of a channel in a year; None when the year has not that channel."""
         group: Any = self._root[year]
         if channel.name not in group:
@@ -151,7 +151,7 @@ class Archive:
         return Recording(year, channel, array, f"{self.where}/{year}/{channel.name}")
 
     def recordings(
-        self, wanted: channels.Channel, years: Sequence[str] | None = None
+        self, wanted: Channel, years: Sequence[str] | None = None
     ) -> Iterator[Recording]:
         """The frames of a channel, year by year.
 

@@ -50,7 +50,8 @@ class Frames:
     def chunk(self) -> NDArray[np.int64]:
         """Number of the chunk that a frame lies in, (N, C)."""
         length = np.array([recording.chunk for recording in self.recordings])
-        return self.row // length[self.recording]
+        chunk: NDArray[np.int64] = self.row // length[self.recording]
+        return chunk
 
     def keys(self, image: int) -> list[Key]:
         """The chunks that an image comes from, a channel each."""
@@ -77,8 +78,8 @@ def find(archive: Archive, names: Sequence[str], wanted: selection.Wanted) -> Fr
     for name in names:
         own, rows = _of_channel(archive, channels.find(name), wanted, failed)
         numbers = [np.full(len(part), len(recordings) + i) for i, part in enumerate(rows)]
-        times = [each.times[part] for each, part in zip(own, rows, strict=True)]
-        found.append((np.concatenate(times), np.concatenate(numbers), np.concatenate(rows)))
+        own_times = [each.times[part] for each, part in zip(own, rows, strict=True)]
+        found.append((np.concatenate(own_times), np.concatenate(numbers), np.concatenate(rows)))
         recordings += own
     times, index = _paired([each[0] for each in found], names, archive.where)
     return Frames(

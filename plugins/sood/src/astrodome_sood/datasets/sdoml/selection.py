@@ -163,16 +163,16 @@ def nearest(times: Times, raster: Times, within: Any) -> tuple[Rows, Rows]:
 
 def _floor(moment: np.datetime64, step: np.timedelta64) -> np.datetime64:
     day = moment.astype("datetime64[D]").astype("datetime64[ms]")
-    return day + (moment - day) // step * step
+    floored: np.datetime64 = day + (moment - day) // step * step
+    return floored
 
 
 def _at(rows: Rows, times: Times, obs_times: Sequence[str]) -> Rows:
     """The frames of these times; a time without a fraction means any within its second."""
     if not obs_times:
         return rows
-    wanted = [(time(value), "." in value) for value in obs_times]
-    exact = [value for value, fraction in wanted if fraction]
-    whole = [value.astype("datetime64[s]") for value, fraction in wanted if not fraction]  # type: ignore[union-attr]
+    exact = np.array([time(value) for value in obs_times if "." in value], "datetime64[ms]")
+    whole = np.array([time(value) for value in obs_times if "." not in value], "datetime64[s]")
     own = times[rows]
     return rows[np.isin(own, exact) | np.isin(own.astype("datetime64[s]"), whole)]
 
@@ -181,6 +181,6 @@ def _quiet(rows: Rows, times: Times, wanted: Wanted) -> Rows:
     """Frames whose flux is known and not above the limit, by the source of kind ``flux``."""
     if wanted.irradiance is None or not len(rows):
         return rows
-    options = {"folder": wanted.goes_cache_dir} if wanted.goes_cache_dir else {}
-    flux = sources.get("flux", **options).flux_at(times[rows])
+    options: dict[str, Any] = {"folder": wanted.goes_cache_dir} if wanted.goes_cache_dir else {}
+    flux: NDArray[np.float64] = sources.get("flux", **options).flux_at(times[rows])
     return rows[flux <= wanted.irradiance]
