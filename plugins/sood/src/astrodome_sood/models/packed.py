@@ -103,11 +103,13 @@ def _to_vector(module: ToVector, shape: tuple[int, ...], slope: Any) -> tuple[La
 
 def _from_vector(module: FromVector, shape: tuple[int, ...], slope: Any) -> tuple[Layer, Any]:
     _, features, side, _ = module.weight.shape
-    weight = module.weight.detach().permute(0, 2, 3, 1).flatten(1).contiguous()
+    flat = module.weight.detach().permute(2, 3, 1, 0).flatten(0, 2).contiguous()
+    weight = torch.ops.mkldnn._reorder_linear_weight(flat, shape[0])
+    after = _after(slope)
 
     def layer(z: Tensor) -> Tensor:
-        maps = (z @ weight).view(-1, side, side, features).permute(0, 3, 1, 2)
-        return maps if slope is None else functional.leaky_relu_(maps, slope)
+        maps = torch.ops.mkldnn._linear_pointwise(z.contiguous(), weight, None, *after)
+        return maps.view(-1, side, side, features).permute(0, 3, 1, 2)  # type: ignore[no-any-return]
 
     return layer, (shape[0], features, side, side)
 

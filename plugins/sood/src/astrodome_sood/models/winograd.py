@@ -45,32 +45,36 @@ def _of_inputs(x: Tensor, tiles: int) -> Tensor:
     end = OUT * tiles - x.shape[2]
     padded = functional.pad(x.permute(0, 2, 3, 1), (0, 0, 1, end, 1, end))
     step = OUT * (tiles - 1) + 1
+    rows = x.new_empty(POINTS, len(x), tiles, padded.shape[2], x.shape[1])
     factors = x.new_empty(POINTS, POINTS, len(x), tiles, tiles, x.shape[1])
-    rows = _differences([padded[:, i : i + step : OUT] for i in range(POINTS)])
+    _differences([padded[:, i : i + step : OUT] for i in range(POINTS)], rows)
     for row, into in zip(rows, factors, strict=True):
-        columns = _differences([row[:, :, j : j + step : OUT] for j in range(POINTS)])
-        for place, column in zip(into, columns, strict=True):
-            place.copy_(column)
+        _differences([row[:, :, j : j + step : OUT] for j in range(POINTS)], into)
     return factors
 
 
-def _differences(x: Sequence[Tensor]) -> list[Tensor]:
-    return [x[0] - x[2], x[1] + x[2], x[2] - x[1], x[3] - x[1]]
+def _differences(x: Sequence[Tensor], into: Tensor) -> None:
+    torch.sub(x[0], x[2], out=into[0])
+    torch.add(x[1], x[2], out=into[1])
+    torch.sub(x[2], x[1], out=into[2])
+    torch.sub(x[3], x[1], out=into[3])
 
 
 def _outputs(products: Tensor) -> Tensor:
     """Sums of products: (N, rows, columns, 2, 2, F), those of all parities at each place."""
     _, _, count, tiles, _, *last = products.shape
+    rows = products.new_empty(OUT, *products.shape[1:])
     found = products.new_empty(count, tiles, OUT, tiles, OUT, *last)
-    for i, row in enumerate(_sums(products)):
-        for j, column in enumerate(_sums(row)):
-            found[:, :, i, :, j] = column
+    _sums(products, rows)
+    for i, row in enumerate(rows):
+        _sums(row, [found[:, :, i, :, j] for j in range(OUT)])
     return found.view(count, OUT * tiles, OUT * tiles, *last)
 
 
-def _sums(m: Tensor) -> list[Tensor]:
-    both = m[1] + m[2]
-    return [m[0] + both, m[1] - m[2], both + m[3]]
+def _sums(m: Tensor, into: Sequence[Tensor] | Tensor) -> None:
+    torch.add(m[0], torch.add(m[1], m[2]), out=into[0])
+    torch.sub(m[1], m[2], out=into[1])
+    torch.add(m[3], torch.add(m[1], m[2]), out=into[2])
 
 
 def _interleaved(found: Tensor, size: int) -> Tensor:
