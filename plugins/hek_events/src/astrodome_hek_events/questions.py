@@ -15,8 +15,7 @@ from . import spans
 from .schema import events
 
 COLUMNS = tuple(c for c in events.c if c.name not in ("full_event", "duration_class"))
-TEXT = sa.cast(events.c.full_event, sa.Text)
-DOCUMENT = TEXT.label("text")
+DOCUMENT = sa.cast(events.c.full_event, sa.Text).label("text")
 MONTH = sa.func.substr(sa.cast(events.c.event_starttime, sa.Text), 1, 7).label("month")
 COUNT = sa.func.count().label("events")
 FORMS = 256
