@@ -78,7 +78,10 @@ class Starter:
     def ended(self, number: int) -> Result:
         """Wait for its end; the code is negative for a signal."""
         code = self._ask(number)
-        out, err = ((self.folder / f"{number}.{stream}").read_text() for stream in (1, 2))
+        said = [self.folder / f"{number}.{stream}" for stream in (1, 2)]
+        if code == -signal.SIGKILL:  # perhaps before it had anywhere to say something
+            said = [path if path.exists() else Path(os.devnull) for path in said]
+        out, err = (path.read_text() for path in said)
         return Result(code, out, err)
 
     def run(self, *args: object) -> Result:
