@@ -119,6 +119,26 @@ def test_the_older_tools_command_line_works_as_written(serve, events, database, 
 
 
 @on_sqlite
+@pytest.mark.parametrize("args", [(), ("--start", "2012-12-01T01:00:00"), ("--end", "2012-12-03")])
+def test_a_missing_start_or_end_is_the_documented_default(serve, get, database, args):
+    def last_seen(number: int, start: str, end: str) -> Any:
+        name = f"ivo://helio-informatics.org/AR_{number}"
+        return hek.region(kb_archivid=name, event_starttime=start, event_endtime=end)
+
+    base = hek.Hek(
+        [
+            last_seen(0, "2012-11-30T00:00:00", "2012-12-01T00:59:59"),
+            last_seen(1, "2012-11-30T00:00:00", "2012-12-01T01:00:00"),
+            last_seen(2, "2012-12-03T00:00:00", "2012-12-04T00:00:00"),
+            last_seen(3, "2012-12-04T00:00:00", "2012-12-05T00:00:00"),
+        ]
+    )
+    with serve(base):
+        get(*args).succeeded()
+    assert sorted(name[-1] for name in stored(database)) == ["1", "2"]
+
+
+@on_sqlite
 @pytest.mark.parametrize(
     ("args", "expected"),
     [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 from astrodome import AstrodomeError, compute, console, files, settings, times
@@ -84,11 +84,11 @@ def _ordered(start: datetime | None, end: datetime | None) -> None:
 
 @app.command()
 def get(
-    start: Annotated[datetime, _time("Events that end at or after this time")] = datetime(
-        2012, 12, 1, 1
+    start: Annotated[datetime, _time("Events that end at or after this time")] = cast(
+        "datetime", "2012-12-01T01:00:00"
     ),
-    end: Annotated[datetime, _time("Events that start at or before this time")] = datetime(
-        2012, 12, 3
+    end: Annotated[datetime, _time("Events that start at or before this time")] = cast(
+        "datetime", "2012-12-03T00:00:00"
     ),
     event_type: Types = None,
     frm: Frm = "",
