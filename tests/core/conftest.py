@@ -49,6 +49,11 @@ class Observatory:
 
     folder: Path
 
+    @property
+    def search_path(self) -> str:
+        """The value of ``PYTHONPATH`` for a child: this folder, then the one of this process."""
+        return os.pathsep.join([str(self.folder), *filter(None, [os.environ.get("PYTHONPATH")])])
+
     def add(self, name: str, plugin: str = "", *, cli: str = CLI, version: str = "1.0") -> None:
         """Lay out an installed distribution ``obs-<name>``; by default with one command group."""
         package = self.folder / f"obs_{name}"
@@ -73,7 +78,7 @@ class Observatory:
             capture_output=True,
             text=True,
             cwd=self.folder,
-            env=os.environ | {"PYTHONPATH": str(self.folder)} | env,
+            env=os.environ | {"PYTHONPATH": self.search_path} | env,
             check=False,
         )
 

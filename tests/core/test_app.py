@@ -76,7 +76,7 @@ def test_piped_help_is_plain_and_needs_no_rich(observatory: Any) -> None:
         [sys.executable, "-c", code],
         capture_output=True,
         text=True,
-        env=os.environ | {"PYTHONPATH": str(observatory.folder)},
+        env=os.environ | {"PYTHONPATH": observatory.search_path},
         check=False,
     )
     assert ran.returncode == 0, ran.stderr

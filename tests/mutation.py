@@ -1,0 +1,325 @@
+"""Measure how well the tests detect small faults in the code (mutation testing).
+
+``python tests/mutation.py cover`` runs the test suite once and records which tests execute
+which line. ``python tests/mutation.py run --count 180`` then draws mutants at random over all
+distributions, applies one at a time to a copy of the repository, and runs the tests that
+execute its line. A mutant survives if all of them pass. The result is a JSON file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import copy
+import json
+import os
+import random
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from queue import Queue
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCES = {path.parent: path for path in sorted(ROOT.glob("core/src"))} | {
+    path.parent: path for path in sorted(ROOT.glob("plugins/*/src"))
+}
+COPIED = ("core", "plugins", "tests", "docs", "examples", "benchmarks")
+FOLDERS = ("core", "goes", "hek_events", "sdo_data", "sood", "ztf_scope")
+
+OPPOSITE: dict[type[ast.AST], type[ast.AST]] = {
+    ast.Lt: ast.LtE,
+    ast.LtE: ast.Lt,
+    ast.Gt: ast.GtE,
+    ast.GtE: ast.Gt,
+    ast.Eq: ast.NotEq,
+    ast.NotEq: ast.Eq,
+    ast.Is: ast.IsNot,
+    ast.IsNot: ast.Is,
+    ast.In: ast.NotIn,
+    ast.NotIn: ast.In,
+    ast.Add: ast.Sub,
+    ast.Sub: ast.Add,
+    ast.Mult: ast.Div,
+    ast.Div: ast.Mult,
+    ast.FloorDiv: ast.Mult,
+    ast.Mod: ast.Mult,
+    ast.And: ast.Or,
+    ast.Or: ast.And,
+    ast.Continue: ast.Break,
+}
+RENAMED = {"min": "max", "max": "min", "any": "all", "all": "any"}
+
+
+@dataclass
+class Mutant:
+    """One change of one node: where it is, what it does, and what the tests said."""
+
+    path: str
+    line: int
+    column: int
+    kind: str
+    before: str
+    after: str
+    number: int
+    status: str = ""
+    tests: int = 0
+    seconds: float = 0.0
+
+
+def changes(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
+    """Yield the kind and the replacement for each mutation of a node."""
+    new = copy.deepcopy(node)
+    if isinstance(new, ast.Compare) and type(new.ops[0]) in OPPOSITE:
+        new.ops[0] = OPPOSITE[type(new.ops[0])]()  # type: ignore[call-overload]
+        yield "comparison", new
+    elif isinstance(new, ast.BinOp | ast.BoolOp) and type(new.op) in OPPOSITE:
+        new.op = OPPOSITE[type(new.op)]()  # type: ignore[assignment]
+        yield "operator", new
+    elif isinstance(new, ast.UnaryOp) and isinstance(new.op, ast.Not):
+        yield "negation", new.operand
+    elif isinstance(new, ast.Constant) and isinstance(new.value, bool):
+        yield "boolean", ast.Constant(not new.value)
+    elif isinstance(new, ast.Constant) and isinstance(new.value, int | float):
+        yield "number", ast.Constant(new.value + 1)
+    elif isinstance(new, ast.Name) and new.id in RENAMED and isinstance(new.ctx, ast.Load):
+        yield "function", ast.Name(RENAMED[new.id], ast.Load())
+    elif isinstance(new, ast.If | ast.IfExp | ast.While):
+        new.test = ast.UnaryOp(ast.Not(), new.test)
+        yield "condition", new
+    elif isinstance(new, ast.Continue):
+        yield "loop", ast.Break()
+    elif isinstance(new, ast.Raise) or (
+        isinstance(new, ast.Expr) and isinstance(new.value, ast.Call)
+    ):
+        yield "statement", ast.Pass()
+    elif isinstance(new, ast.Return) and ast.unparse(new) not in ("return", "return None"):
+        yield "return", ast.Return(ast.Constant(None))
+
+
+def candidates(path: Path) -> list[Mutant]:
+    """Every mutant of one module, in the order of its syntax tree."""
+    tree = ast.parse(path.read_text("utf-8"))
+    skipped = _not_executed(tree)
+    found = []
+    for number, node in enumerate(ast.walk(tree)):
+        if id(node) in skipped or not hasattr(node, "lineno"):
+            continue
+        for kind, new in changes(node):
+            before, after = (_text(part) for part in (node, new))
+            name = str(path.relative_to(ROOT))
+            found.append(Mutant(name, node.lineno, node.col_offset, kind, before, after, number))
+    return found
+
+
+def _not_executed(tree: ast.AST) -> set[int]:
+    """Nodes whose change no test can detect: annotations and blocks for type checkers."""
+    skipped: set[int] = set()
+    for node in ast.walk(tree):
+        parts: list[ast.AST | None] = []
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            parts += [node.returns, *node.decorator_list]
+        elif isinstance(node, ast.arg | ast.AnnAssign):
+            parts.append(node.annotation)
+        elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            parts.append(node)
+        for part in parts:
+            skipped |= {id(child) for child in ast.walk(part)} if part else set()
+    return skipped
+
+
+def _text(node: ast.AST) -> str:
+    first = ast.unparse(ast.fix_missing_locations(node)).splitlines()
+    return first[0][:120] if first else ""
+
+
+def mutated(path: Path, mutant: Mutant) -> str:
+    """The text of a module with one mutation."""
+    tree = ast.parse(path.read_text("utf-8"))
+    target = list(ast.walk(tree))[mutant.number]
+    replacement = dict(changes(target))[mutant.kind]
+
+    class Replace(ast.NodeTransformer):
+        def visit(self, node: ast.AST) -> ast.AST:
+            if node is target:
+                return ast.copy_location(replacement, node)
+            return self.generic_visit(node)
+
+    return ast.unparse(ast.fix_missing_locations(Replace().visit(tree)))
+
+
+def draw(count: int, seed: int) -> list[Mutant]:
+    """Draw mutants over all distributions, in proportion to their size but at least a tenth."""
+    chance = random.Random(seed)
+    pools = {
+        home.name: [m for path in sorted(source.rglob("*.py")) for m in candidates(path)]
+        for home, source in SOURCES.items()
+    }
+    total = sum(map(len, pools.values()))
+    drawn = []
+    for pool in pools.values():
+        share = max(count // 10, round(count * len(pool) / total))
+        drawn += chance.sample(pool, min(share, len(pool)))
+    chance.shuffle(drawn)
+    return drawn
+
+
+def cover(work: Path, folders: list[str]) -> None:
+    """Run the tests of each folder and record by line which tests execute it, and their times."""
+    from coverage import CoverageData
+
+    work.mkdir(parents=True, exist_ok=True)
+    for folder in folders:
+        data = work / f"coverage.{folder}"
+        data.unlink(missing_ok=True)
+        command = [sys.executable, "-m", "pytest", "-n0", "-W", "ignore", f"tests/{folder}"]
+        command += [f"--cov={home / 'src'}" for home in SOURCES]
+        command += ["--cov-context=test", "--cov-report=", "--durations=0", "-vv"]
+        environment = os.environ | {"COVERAGE_FILE": str(data)}
+        ran = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+        print(folder, ran.stdout.strip().splitlines()[-1], flush=True)
+        times: dict[str, float] = {}
+        for took, test in re.findall(r"^([\d.]+)s \w+ +(\S.*)$", ran.stdout, re.MULTILINE):
+            times[test.strip()] = times.get(test.strip(), 0.0) + float(took)
+        lines: dict[str, dict[int, list[str]]] = {}
+        coverage = CoverageData(str(data))
+        coverage.read()
+        for file in coverage.measured_files():
+            by_line = coverage.contexts_by_lineno(file)
+            lines[str(Path(file).relative_to(ROOT))] = {
+                line: sorted({test.rpartition("|")[0] for test in tests if test})
+                for line, tests in by_line.items()
+            }
+        (work / f"map.{folder}.json").write_text(json.dumps({"times": times, "lines": lines}))
+
+
+@dataclass
+class Map:
+    """Which tests execute a line, and how long each takes in seconds."""
+
+    times: dict[str, float]
+    lines: dict[str, dict[str, list[str]]]
+
+    @classmethod
+    def read(cls, work: Path) -> Map:
+        made = cls({}, {})
+        for path in sorted(work.glob("map.*.json")):
+            saved = json.loads(path.read_text())
+            made.times |= saved["times"]
+            for file, lines in saved["lines"].items():
+                known = made.lines.setdefault(file, {})
+                for line, tests in lines.items():
+                    known[line] = [*known.get(line, []), *tests]
+        return made
+
+    def tests(self, mutant: Mutant, limit: float) -> list[str]:
+        """The tests of a mutant, the quickest first, as many as ``limit`` seconds allow."""
+        known = self.lines.get(mutant.path, {})
+        tests = set(known.get(str(mutant.line), []))
+        if not tests:  # executed at import or in another process: the tests of the module
+            tests = {test for found in known.values() for test in found}
+        own = _folder(mutant.path)
+        ordered = sorted(tests, key=lambda t: (not t.startswith(own), self.times.get(t, 0.0)))
+        chosen, spent = [], 0.0
+        for test in ordered:
+            spent += self.times.get(test, 0.01) + 0.01
+            if spent > limit and chosen:
+                break
+            chosen.append(test)
+        return chosen or [own]
+
+
+def _folder(path: str) -> str:
+    return "tests/core" if path.startswith("core/") else f"tests/{Path(path).parts[1]}"
+
+
+def attempt(mutant: Mutant, home: Path, tests: list[str], limit: float) -> None:
+    """Run tests on a copy of the repository with one mutation and note the outcome."""
+    target = home / mutant.path
+    original = target.read_text("utf-8")
+    started = time.monotonic()
+    listed = home / "tests.txt"
+    listed.write_text("\n".join(tests) + "\n")
+    places = os.pathsep.join(str(home / s.relative_to(ROOT)) for s in SOURCES.values())
+    environment = os.environ | {"PYTHONPATH": places, "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, "-m", "pytest", "-n0", "-x", "-q", "-p", "no:cacheprovider"]
+    command += ["-W", "ignore", "--no-header", "--tb=no", f"@{listed}"]
+    try:
+        target.write_text(mutated(ROOT / mutant.path, mutant), "utf-8")
+        ran = subprocess.run(
+            command, cwd=home, env=environment, capture_output=True, timeout=limit * 3 + 120
+        )
+        mutant.status = {0: "survived", 1: "killed", 2: "killed"}.get(ran.returncode, "no test ran")
+    except subprocess.TimeoutExpired:
+        mutant.status = "killed"  # an endless loop
+    finally:
+        target.write_text(original, "utf-8")
+    mutant.tests, mutant.seconds = len(tests), round(time.monotonic() - started, 1)
+
+
+def run(work: Path, out: Path, count: int, seed: int, jobs: int, limit: float) -> None:
+    """Try mutants side by side, each in its own copy, and write the result after every one."""
+    known = Map.read(work)
+    mutants = draw(count, seed)
+    homes: Queue[Path] = Queue()
+    with tempfile.TemporaryDirectory() as folder:
+        for number in range(jobs):
+            home = Path(folder) / f"copy{number}"
+            for part in COPIED:
+                ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
+                shutil.copytree(ROOT / part, home / part, ignore=ignored)
+            for part in ROOT.glob("*.*"):
+                if part.is_file():
+                    shutil.copy(part, home)
+            homes.put(home)
+
+        def one(mutant: Mutant) -> None:
+            home = homes.get()
+            try:
+                attempt(mutant, home, known.tests(mutant, limit), limit)
+            finally:
+                homes.put(home)
+            print(mutant.status, mutant.path, mutant.line, mutant.after, sep="\t", flush=True)
+            out.write_text(json.dumps([asdict(m) for m in mutants if m.status], indent=1) + "\n")
+
+        with ThreadPoolExecutor(jobs) as pool:
+            list(pool.map(one, mutants))
+    summary(mutants)
+
+
+def summary(mutants: list[Mutant]) -> None:
+    """Print the share of killed mutants by distribution, and every survivor."""
+    for folder in sorted({_folder(m.path) for m in mutants}):
+        own = [m for m in mutants if _folder(m.path) == folder]
+        killed = sum(m.status == "killed" for m in own)
+        print(f"{folder.removeprefix('tests/'):12} {killed:4} of {len(own):4} killed")
+    killed = sum(m.status == "killed" for m in mutants)
+    print(f"{'all':12} {killed:4} of {len(mutants):4} killed ({killed / len(mutants):.1%})")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("action", choices=["cover", "run"])
+    parser.add_argument("--work", type=Path, default=ROOT / ".mutation")
+    parser.add_argument("--folder", nargs="*", default=list(FOLDERS), choices=FOLDERS)
+    parser.add_argument("--count", type=int, default=180, help="Number of mutants.")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--limit", type=float, default=90, help="Test time per mutant, in seconds.")
+    parser.add_argument("--out", type=Path, default=None)
+    given = parser.parse_args()
+    if given.action == "cover":
+        cover(given.work, given.folder)
+    else:
+        out = given.out or given.work / "mutants.json"
+        run(given.work, out, given.count, given.seed, given.jobs, given.limit)
+
+
+if __name__ == "__main__":
+    main()
