@@ -5,6 +5,7 @@ JOBS ?= 2
 BIN := $(VENV)/bin
 DISTS := core $(sort $(wildcard plugins/*))
 MADE := $(VENV)/.made
+OSV := https://api.osv.dev
 
 .PHONY: demo test torture mutation lint bench docs wheels clean help
 
@@ -13,7 +14,7 @@ help:
 	@echo "make test     every test"
 	@echo "make torture  every test, with all of the kills, faults and mutations"
 	@echo "make mutation  the share of small faults that the tests detect; takes an hour"
-	@echo "make lint     ruff and mypy"
+	@echo "make lint     ruff, mypy and pip-audit"
 	@echo "make bench    speed and memory beside the older tools"
 	@echo "make docs     the command reference, made anew from the commands"
 	@echo "make wheels   the distributions as wheels in dist/"
@@ -35,6 +36,9 @@ lint: $(MADE)-lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	@if $(BIN)/python -c 'import requests; requests.head("$(OSV)", timeout=5)' 2>/dev/null; \
+	then $(BIN)/pip-audit --vulnerability-service osv --no-deps --disable-pip -r constraints.txt; \
+	else echo "Skipped pip-audit: $(OSV) cannot be reached."; fi
 
 bench: $(MADE)-test
 	$(BIN)/python -m benchmarks

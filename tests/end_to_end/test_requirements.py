@@ -9,8 +9,11 @@ import tomllib
 from collections.abc import Iterator
 from importlib.metadata import packages_distributions
 from pathlib import Path
+from typing import Any
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.version import Version
 
 ROOT = Path(__file__).parents[2]
 PARTS = [
@@ -20,6 +23,46 @@ PARTS = [
 ]
 WITH_ASTRODOME = {"typer", "pydantic"}
 """The host's interface speaks in them, so a plugin need not ask for them again."""
+VULNERABLE = {
+    "aiohttp": ("3.14.2",),  # CVE-2026-69244
+    "distributed": ("2026.1.0",),  # CVE-2026-23528
+    "filelock": ("3.20.2",),  # CVE-2026-22701
+    "jinja2": ("3.1.5",),  # CVE-2025-27516
+    "keras": ("3.11.2", "3.15.0"),  # CVE-2025-49655, CVE-2026-1462, CVE-2026-12570
+    "lightning": ("2.6.2", "2.6.3"),  # malicious releases, GHSA-w37p-236h-pfx3
+    "onnx": ("1.20.1",),  # CVE-2026-27489
+    "pillow": ("12.1.1",),  # CVE-2026-25990, CVE-2026-40192
+    "pyarrow": ("23.0.0",),  # CVE-2026-25087
+    "pytest": ("9.0.2",),  # CVE-2025-71176
+    "requests": ("2.32.5",),  # CVE-2026-25645
+    "torch": ("2.9.1",),  # CVE-2025-32434, CVE-2026-24747
+    "urllib3": ("2.6.3",),  # CVE-2026-44431, CVE-2026-44432
+}
+"""The newest releases with a published advisory: no range and no pin may admit them."""
+
+
+def test_no_requirement_admits_a_release_with_a_published_advisory() -> None:
+    admitted, seen = [], set()
+    for file in [ROOT / "pyproject.toml", *(part / "pyproject.toml" for part in PARTS)]:
+        for line in requirements(tomllib.loads(file.read_text("utf-8"))):
+            required = Requirement(line)
+            for release in VULNERABLE.get(name(line), ()):
+                seen.add(name(line))
+                if required.specifier.contains(release):
+                    admitted.append(f"{file.relative_to(ROOT)}: {line} admits {release}")
+    assert not admitted, "\n".join(admitted)
+    assert seen == set(VULNERABLE)
+
+
+def test_no_pin_is_older_than_the_release_that_fixes_an_advisory() -> None:
+    lines = (ROOT / "constraints.txt").read_text("utf-8").splitlines()
+    pins = {name(line): line.partition("==")[2] for line in lines if not line.startswith("#")}
+    old = [
+        f"{library}=={pins[library]}"
+        for library, releases in VULNERABLE.items()
+        if Version(pins[library]) <= max(map(Version, releases))
+    ]
+    assert not old
 
 
 @pytest.mark.parametrize("part", PARTS, ids=lambda part: part.name)
@@ -37,6 +80,15 @@ def test_a_distribution_asks_for_every_library_that_it_imports(part: Path) -> No
         and not asked & {name(offer) for offer in providers.get(module, [module])}
     ]
     assert not missing, "\n".join(missing)
+
+
+def requirements(content: dict[str, Any]) -> Iterator[str]:
+    """Every requirement in a pyproject.toml: of the project, its extras and the groups."""
+    project = content.get("project", {})
+    yield from project.get("dependencies", ())
+    for section in (project.get("optional-dependencies", {}), content.get("dependency-groups", {})):
+        for lines in section.values():
+            yield from (line for line in lines if isinstance(line, str))
 
 
 def name(requirement: str) -> str:
