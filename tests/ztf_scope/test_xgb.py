@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -282,6 +283,24 @@ def test_a_model_of_scope_loads_whatever_the_order_and_suffix_of_its_features(
         xgb.DMatrix(given[:, backwards], feature_names=[columns[i] for i in backwards])
     )
     np.testing.assert_array_equal(load(file).predict(given), expected)
+
+
+def test_a_model_of_an_older_xgboost_loads_without_warnings(
+    tmp_path: Path, parts: Parts, capfd: pytest.CaptureFixture[str]
+) -> None:
+    names = list(FEATURES.columns)
+    given = xgb.DMatrix(parts["train"].features, parts["train"].target, feature_names=names)
+    booster = xgb.train({"objective": "binary:logistic", "max_depth": 3}, given, 5)
+    file = tmp_path / "rrlyr.20230706_101010.json"
+    booster.save_model(file)
+    saved = json.loads(booster.save_config())
+    file.with_suffix(".params").write_text(json.dumps(saved | {"version": [1, 7, 5]}))
+    capfd.readouterr()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        scores = load(file).predict(parts["train"].features)
+    assert not caught and capfd.readouterr() == ("", "")
+    np.testing.assert_array_equal(scores, booster.predict(given))
 
 
 def test_a_pre_trained_model_grows_on(tmp_path: Path, parts: Parts) -> None:

@@ -242,11 +242,14 @@ def read(file: Path) -> xgb.Booster:
     if file.suffix not in FORMATS:
         raise AstrodomeError(f"{file} is no XGBoost model: those end in {' or '.join(FORMATS)}.")
     booster = xgb.Booster()
+    parameters = file.with_suffix(".params")
     try:
-        booster.load_model(file)
-        parameters = file.with_suffix(".params")
-        if file.suffix == ".json" and parameters.is_file():
-            booster.load_config(parameters.read_text("utf-8"))
+        # XGBoost warns of every configuration that an older version wrote. What it cannot read
+        # raises an error; what it can read gives the same scores.
+        with xgb.config_context(verbosity=0):
+            booster.load_model(file)
+            if file.suffix == ".json" and parameters.is_file():
+                booster.load_config(parameters.read_text("utf-8"))
         objective = json.loads(booster.save_config())["learner"]["objective"]["name"]
     except (xgb.core.XGBoostError, ValueError, UnicodeDecodeError) as error:
         raise AstrodomeError(f"{file} cannot be read as an XGBoost model.") from error
