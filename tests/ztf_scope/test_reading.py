@@ -6,7 +6,10 @@ import contextlib
 import gzip
 import json
 import pickle
+import pickletools
+import re
 import shutil
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -166,17 +169,97 @@ def test_a_pickle_never_runs_what_it_asks_for(tmp_path: Path) -> None:
         reading.read(tmp_path / "a.h5")
 
 
-def test_a_mutilated_pickle_is_refused(torture: Callable[[int, int], int]) -> None:
+BOMBS = {
+    "memo index": b"\x80\x04Nr\xff\xff\xff\x7f.",
+    "memo index as text": b"Np2147483647\n.",
+    "LONG4": b"\x80\x04\x8b\xff\xff\xff\x7f.",
+    "negative LONG4": b"\x80\x04\x8b\xff\xff\xff\xff.",
+    "BINUNICODE": b"\x80\x04X\xff\xff\xff\xff.",
+    "BINUNICODE8": b"\x80\x04\x8d" + (2**40).to_bytes(8, "little") + b".",
+    "BINBYTES": b"\x80\x04B\xff\xff\xff\xff.",
+    "BINBYTES8": b"\x80\x04\x8e" + (2**40).to_bytes(8, "little") + b".",
+    "BYTEARRAY8": b"\x80\x05\x96" + (2**40).to_bytes(8, "little") + b".",
+    "FRAME": b"\x80\x04\x95" + (2**40).to_bytes(8, "little") + b"N.",
+}
+
+
+def refused_cheaply(data: bytes) -> str:
+    """Load a pickle that must fail, and return the message; it may use 32 MiB of memory."""
+    tracemalloc.start()
+    try:
+        with pytest.raises(pickle.UnpicklingError) as error:
+            pickles.load(data)
+        assert tracemalloc.get_traced_memory()[1] < 2**25
+    finally:
+        tracemalloc.stop()
+    return str(error.value)
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_small_pickle_cannot_demand_much_memory(name: str) -> None:
+    message = refused_cheaply(BOMBS[name])
+    assert re.search(r"declares -?\d+ bytes, and \d+ follow|memo index \d+ at byte", message)
+
+
+def test_a_data_set_with_such_a_pickle_is_named(small: pd.DataFrame, tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    with pd.HDFStore(path) as store:
+        store.put("df", small[["ad"]])
+        store.put("dmdt", small["dmdt"])
+    with h5py.File(path, "a") as file:
+        file["dmdt"]["values"][0] = np.frombuffer(BOMBS["memo index"], np.uint8)
+    with pytest.raises(AstrodomeError, match=r"a\.h5 holds .* memo index 2147483647 at byte 3"):
+        reading.read(path)
+
+
+def test_a_list_that_is_repeated_many_times_is_converted_once() -> None:
+    value: list[object] = [1]
+    for _ in range(60):
+        value = [value, value]
+    shared = pickles.load(pickle.dumps(value))
+    assert shared[0] is shared[1]
+    value.append(value)
+    with pytest.raises(pickle.UnpicklingError, match="contains itself"):
+        pickles.load(pickle.dumps(value))
+
+
+def test_the_size_of_a_pickle_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = pickle.dumps([1.5, 2.5])
+    monkeypatch.setenv(pickles.LIMIT, str(len(data)))
+    assert pickles.load(data) == [1.5, 2.5]
+    monkeypatch.setenv(pickles.LIMIT, str(len(data) - 1))
+    with pytest.raises(pickle.UnpicklingError, match=f"it has {len(data)} bytes, and the limit"):
+        pickles.load(data)
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_a_whole_pickle_passes_the_check_of_its_opcodes(protocol: int) -> None:
+    value = [[1.5, "text", None, 2**80, -1, b"bytes"] * 300, {"a": "x" * 70_000}, ("é",), True]
+    assert pickles.load(pickle.dumps(value, protocol)) == value
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_a_mutilated_pickle_is_refused(protocol: int, torture: Callable[[int, int], int]) -> None:
     images = np.random.default_rng(2).random((2, 26, 26))
-    whole = pickle.dumps([images, [1.5, "text", None], {"a": images[0].astype(np.float32)}])
-    random = np.random.default_rng(3)
-    for _ in range(torture(200, 20_000)):
-        broken = bytearray(whole)
-        for place in random.integers(0, 200, random.integers(1, 4)):
-            value = random.integers(256)
-            broken[place] = 0 if value == ord("r") else value  # which may ask for all memory
-        with contextlib.suppress(pickle.UnpicklingError):
-            pickles.load(bytes(broken))
+    value = [images, [1.5, "text", None], {"a": images[0].astype(np.float32)}, 2**80]
+    whole = pickle.dumps(value, protocol)
+    random = np.random.default_rng(protocol)
+    codes = [ord(opcode.code) for opcode in pickletools.opcodes]
+    starts = [at for _, _, at in pickletools.genops(whole) if at is not None]
+    tracemalloc.start()
+    try:
+        for _ in range(torture(60, 5_000)):
+            broken = bytearray(whole)
+            for place in random.integers(0, 200, random.integers(1, 4)):
+                broken[place] = random.integers(256)
+            place = int(random.choice(starts))
+            size = bytes(random.choice([0, 1, 127, 255], 8).tolist())
+            broken[place : place + random.integers(0, 10)] = bytes([random.choice(codes)]) + size
+            with contextlib.suppress(pickle.UnpicklingError):
+                pickles.load(bytes(broken))
+        assert tracemalloc.get_traced_memory()[1] < 2**25
+    finally:
+        tracemalloc.stop()
 
 
 def mangle(table: pd.DataFrame, how: str) -> pd.DataFrame:

@@ -2,18 +2,25 @@
 
 A pickle names functions to call. This reader knows numbers, text, lists, dictionaries and
 numpy arrays; of numpy's own functions it takes only what they would be given, checks it and
-builds the array itself. Anything else in a pickle is refused.
+builds the array itself. Anything else in a pickle is refused, and so is a pickle that is larger
+than :data:`LIMIT` or declares more data than it holds.
 """
 
 from __future__ import annotations
 
 import io
 import math
+import os
 import pickle
 from typing import Any
 
 import numpy as np
 
+from . import opcodes
+
+LIMIT = "ASTRODOME_PICKLE_LIMIT"
+"""Environment variable with the maximum size of one pickle, in bytes."""
+DEFAULT_LIMIT = 16 * 2**30
 _NUMPY = ("numpy.core.", "numpy._core.")
 
 
@@ -90,23 +97,53 @@ def load(data: bytes) -> Any:
 
     Raises :class:`pickle.UnpicklingError` when there is anything else in it.
     """
+    check_size(len(data))
+    opcodes.check(data)
     try:
-        return plain(_Reader(io.BytesIO(data), encoding="latin1").load())
+        return plain(_Reader(io.BytesIO(data), encoding="latin1").load(), {})
     except pickle.UnpicklingError:
         raise
     except Exception as error:  # a broken pickle fails in as many ways as there are opcodes
         raise pickle.UnpicklingError(f"it is broken ({type(error).__name__})") from error
 
 
-def plain(value: Any) -> Any:
-    """Arrays in place of what a pickle said of them."""
-    if isinstance(value, _Array):
-        if value.items is None:
-            return value.values
-        items = [plain(item) for item in value.items]
-        for size in reversed(value.shape[1:]):
-            items = [items[first : first + size] for first in range(0, len(items), size)]
-        return items
+def check_size(size: int) -> None:
+    """Raise :class:`pickle.UnpicklingError` for a pickle of more bytes than the limit."""
+    text = os.environ.get(LIMIT, "")
+    limit = int(text) if text.isdecimal() else DEFAULT_LIMIT
+    if size > limit:
+        raise pickle.UnpicklingError(
+            f"it has {size} bytes, and the limit is {limit} (set by the environment variable "
+            f"{LIMIT})"
+        )
+
+
+def plain(value: Any, done: dict[int, Any]) -> Any:
+    """Return a value with arrays in place of what a pickle said of them.
+
+    ``done`` holds the result for each object by its id, so that an object to which a pickle
+    refers many times is converted once.
+    """
+    if not isinstance(value, list | _Array):
+        return value
+    if id(value) in done:
+        if done[id(value)] is _BEGUN:
+            raise pickle.UnpicklingError("a list contains itself")
+        return done[id(value)]
+    done[id(value)] = _BEGUN
+    done[id(value)] = made = _converted(value, done)
+    return made
+
+
+_BEGUN = object()
+
+
+def _converted(value: list[Any] | _Array, done: dict[int, Any]) -> Any:
     if isinstance(value, list):
-        return value if value and isinstance(value[0], float) else [plain(v) for v in value]
-    return value
+        return value if value and isinstance(value[0], float) else [plain(v, done) for v in value]
+    if value.items is None:
+        return value.values
+    items = [plain(item, done) for item in value.items]
+    for size in reversed(value.shape[1:]):
+        items = [items[first : first + size] for first in range(0, len(items), size)]
+    return items
