@@ -5,54 +5,53 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import tempfile
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from . import temporary
 from .errors import AstrodomeError
+from .temporary import PART, sweep
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-PART = ".part"
-"""Ending of a file that is being written; one left by a killed process is safe to delete."""
+__all__ = [
+    "PART",
+    "digest",
+    "lock",
+    "replacing",
+    "sweep",
+    "write_bytes",
+    "write_parquet",
+    "write_small",
+    "write_text",
+]
 
 
 @contextmanager
 def replacing(path: Path, *, sync: bool = True) -> Iterator[Path]:
-    """A path beside ``path`` to write to; it takes the name only when the block succeeds.
+    """Yield a temporary path beside ``path``, which replaces ``path`` when the block succeeds.
 
-    ``sync=False`` leaves flushing to the system, which is enough against a killed
-    process though not against a power cut, and right for thousands of small files.
+    The extension of the temporary file is ``.part``: pass the format to a library that would
+    choose it by extension. ``sync=False`` does not flush the file to the disk. That is safe
+    when the process is killed, but not in a power failure, and faster for thousands of files.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(f"{PART}{path.suffix}", f".{path.name}.", path.parent)
+    handle, part = temporary.new(path)
     os.close(handle)
-    part = Path(name)
     try:
         yield part
         if sync:
             with part.open("rb+") as written:
                 os.fsync(written.fileno())
-        part.chmod(0o666 & ~_UMASK)
         part.replace(path)
     except BaseException as error:
         if isinstance(error, OSError) and not error.filename:
-            error.filename = str(path)  # a failed write does not say where
+            error.filename = str(path)  # the error of a failed write contains no path
         part.unlink(missing_ok=True)
         raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
-_UMASK = _umask()
 
 
 def write_bytes(path: Path, data: bytes, *, sync: bool = True) -> None:
@@ -94,9 +93,7 @@ def _write_unnamed(path: str | Path, data: bytes | memoryview) -> None:
 
 
 def _write_beside(path: str | Path, data: bytes | memoryview) -> None:
-    folder, name = os.path.split(path)
-    part = f"{folder or '.'}/.{name}.{os.urandom(4).hex()}{PART}"
-    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    handle, part = temporary.new(Path(path))
     try:
         try:
             _write_all(handle, data)
@@ -117,18 +114,6 @@ def _write_all(handle: int, data: bytes | memoryview) -> None:
 
 def write_text(path: Path, text: str) -> None:
     write_bytes(path, text.encode())
-
-
-def sweep(folder: Path, age: float = 0.0) -> None:
-    """Delete what killed processes left half-written, if it is older than ``age`` seconds.
-
-    With the folder's lock held no age is needed.
-    """
-    latest = time.time() - age
-    for part in folder.glob(f".*{PART}*"):
-        with suppress(FileNotFoundError):  # another process may be sweeping too
-            if part.stat().st_mtime <= latest:
-                part.unlink()
 
 
 @contextmanager

@@ -33,7 +33,7 @@ def draw_sheet(
     """Write a grid of images in the format of the file's name; see :func:`.show.sheet`."""
     page, outcome = show.sheet(places, columns, look, jobs=jobs, advance=advance)
     with files.replacing(path) as part:
-        page.save(part, quality=95)
+        page.save(part, Image.registered_extensions()[path.suffix.lower()], quality=95)
     return outcome
 
 

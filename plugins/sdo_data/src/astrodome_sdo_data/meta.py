@@ -94,8 +94,6 @@ def _text(value: Any) -> str:
 def _add(
     folder: Path, known: Mapping[str, Mapping[str, Any]], rows: Iterable[Mapping[str, Any]]
 ) -> dict[str, Mapping[str, Any]]:
-    for part in folder.glob(f".{NAME}.*{files.PART}*"):  # of a killed process
-        part.unlink(missing_ok=True)
     whole = {**known, **{row["FILE_NAME"]: row for row in rows}}
     others = (key for row in whole.values() for key in row)
     text = io.StringIO()
@@ -110,8 +108,6 @@ def _write_parquet(folder: Path, whole: Mapping[str, Mapping[str, Any]]) -> None
     import pandas as pd
     import pyarrow as pa
 
-    for part in folder.glob(f".{PARQUET}.*{files.PART}*"):
-        part.unlink(missing_ok=True)
     names = sorted(whole)
     columns = {}
     for column in COLUMNS[:-1]:

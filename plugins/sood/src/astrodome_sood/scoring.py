@@ -101,8 +101,11 @@ class Shards:
         with console.progress(label, len(self._images), "images") as progress:
             progress.advance(len(self._images) - sum(len(self._range(n)) for n in missing))
             for number, scores in self._scored(missing, jobs, scheduler):
-                with files.replacing(self._path(number), sync=False) as part:
-                    np.save(part, scores)
+                with (
+                    files.replacing(self._path(number), sync=False) as part,
+                    part.open("wb") as out,
+                ):
+                    np.save(out, scores)
                 progress.advance(len(scores))
 
     def results(self) -> Iterator[NDArray[np.float32]]:

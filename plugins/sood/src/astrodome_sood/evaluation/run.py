@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from astrodome import AstrodomeError, compute, console, files, models
+from astrodome import AstrodomeError, compute, console, files, models, temporary
 
 from .. import config as configuration
 from ..datasets.opening import TEST, location, open_images
@@ -70,8 +69,8 @@ def evaluate(
         files.sweep(out)
         images = open_images(config, TEST)
         reference = _reference(images, wanted)
-        with tempfile.TemporaryDirectory(prefix=".scores.", dir=out) as scratch:
-            scored = compare.score(contenders, reference, Path(scratch))
+        with temporary.folder(out / "scores") as scratch:
+            scored = compare.score(contenders, reference, scratch)
             console.note(f"{len(scored.cases)} images scored by {len(contenders)} models.")
             comparison = compare.compare(contenders, scored, wanted.bootstraps)
             comparison.about = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -79,8 +80,9 @@ class Dnn:
                 f"The network of '{config['tag']}' diverged.", "Lower the learning rate: --lr."
             )
         network.give(saved, self.weights)
-        with files.replacing(run.path / WEIGHTS) as part:
-            saved.save(part)
+        with tempfile.TemporaryDirectory() as scratch:  # Keras requires the extension .keras
+            saved.save(Path(scratch) / WEIGHTS)
+            files.write_bytes(run.path / WEIGHTS, (Path(scratch) / WEIGHTS).read_bytes())
         best = int(np.argmin(history["val_loss"]))
         run.note(
             dnn={

@@ -259,8 +259,9 @@ def read(file: Path) -> xgb.Booster:
 
 
 def save(booster: xgb.Booster, file: Path) -> None:
-    with files.replacing(file) as part:
-        booster.save_model(part)
+    # XGBoost chooses the format by the extension, and reports a full disk with a stack trace.
+    form = "json" if file.suffix == ".json" else "ubj"
+    files.write_bytes(file, booster.save_raw(form))
 
 
 def importance(booster: xgb.Booster, names: Sequence[str]) -> dict[str, float]:

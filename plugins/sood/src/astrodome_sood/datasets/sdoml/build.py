@@ -7,8 +7,6 @@ the intensities that their grey levels stand for.
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import zarr
-from astrodome import AstrodomeError, compute, console
+from astrodome import AstrodomeError, compute, console, temporary
 from numcodecs import Blosc
 
 from .. import folder
@@ -72,9 +70,8 @@ def build(sources: Iterable[Path], out: Path, layout: Layout | None = None) -> c
     failed: list[tuple[str, str]] = []
     groups = _grouped(find(sources), failed)
     out.parent.mkdir(parents=True, exist_ok=True)
-    aside = out.parent / f".{out.name}-{os.getpid()}"
     done = 0
-    try:
+    with temporary.folder(out) as aside:
         root = zarr.open_group(str(aside), mode="w", zarr_format=layout.zarr_format)  # type: ignore[arg-type]
         total = sum(len(group) for group in groups.values())
         with console.progress("Building", total, "images") as progress:
@@ -88,8 +85,6 @@ def build(sources: Iterable[Path], out: Path, layout: Layout | None = None) -> c
         if layout.zarr_format == 2:
             zarr.consolidate_metadata(str(aside), zarr_format=2)
         aside.rename(out)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
     return compute.Outcome(done=done, failed=failed)
 
 
