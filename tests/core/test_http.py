@@ -152,3 +152,72 @@ def test_a_body_without_end_is_not_kept_in_memory(twin: Twin) -> None:
     answer = http.get(once, twin.url, "The twin", stream=True)
     with pytest.raises(AstrodomeError, match="more than 1000 bytes"):
         http.content(answer, "The twin", deadline=5, limit=1000)
+
+
+REDIRECTS = (301, 302, 303, 307, 308)
+
+
+@pytest.fixture
+def other() -> Iterator[Twin]:
+    """Another server, which has what is asked for."""
+    with Twin(lambda request: Answer(BODY)) as running:
+        yield running
+
+
+@pytest.mark.parametrize("status", REDIRECTS)
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+def test_a_request_that_changes_something_follows_no_redirect(
+    twin: Twin, other: Twin, client: requests.Session, method: str, status: int
+) -> None:
+    for target in (f"{other.url}/x?token=s3cret", "/elsewhere", ""):
+        twin.requests.clear()
+        twin.misbehave(f"{status} to {target}")
+        with pytest.raises(http.Redirected) as failure:
+            client.request(method, f"{twin.url}/made", json={"label": "RR Lyrae"})
+        assert [request.path for request in twin.requests] == ["/made"] and not other.requests
+        message = failure.value.message
+        assert f"{method} {twin.url}/made was redirected to" in message
+        assert target.partition("?")[0] in message and "s3cret" not in message
+        assert message.endswith("the change was not made.")
+
+
+@pytest.mark.parametrize("status", REDIRECTS)
+def test_a_read_that_is_redirected_to_another_server_carries_no_secret(
+    twin: Twin, other: Twin, status: int
+) -> None:
+    client = http.session(token="s3cret", scheme="token", headers={"X-Api-Key": "s3cret"})
+    client.cookies.set("session", "s3cret", domain="127.0.0.1")
+    twin.misbehave(f"{status} to {other.url}/a")
+    other.misbehave(f"{status} to /again", f"{status} to {twin.url}/back")
+    assert http.get(client, twin.url, "The twin", headers={"Range": "bytes=0-"}).content == BODY
+    assert [request.path for request in twin.requests] == ["/", "/back"]
+    shown = [request.headers for request in other.requests]
+    assert len(shown) == 2
+    assert not any("s3cret" in value for headers in shown for value in headers.values())
+    assert all(headers["Range"] == "bytes=0-" for headers in shown)
+
+
+def test_a_read_that_is_redirected_on_the_same_server_keeps_its_token(twin: Twin) -> None:
+    client = http.session(token="s3cret", scheme="token", headers={"X-Api-Key": "s3cret"})
+    twin.misbehave("302 to /moved", "308 to /moved/again")
+    http.get(client, twin.url, "The twin")
+    assert [request.path for request in twin.requests] == ["/", "/moved", "/moved/again"]
+    for request in twin.requests:
+        assert request.headers["Authorization"] == "token s3cret"
+        assert request.headers["X-Api-Key"] == "s3cret"
+
+
+def test_the_scheme_and_the_port_are_part_of_where_a_token_goes() -> None:
+    assert http._origin("https://a.org/x") == http._origin("https://a.org:443/y?z=1")
+    origins = ("https://a.org", "http://a.org", "https://a.org:80", "https://b.org")
+    assert len({http._origin(url) for url in origins}) == 4
+
+
+def test_a_netrc_file_does_not_replace_the_token(
+    twin: Twin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login me password other")
+    monkeypatch.setenv("NETRC", str(netrc))
+    http.get(http.session(token="s3cret", scheme="token"), twin.url, "The twin")
+    assert twin.requests[-1].headers["Authorization"] == "token s3cret"

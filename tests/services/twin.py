@@ -41,10 +41,10 @@ class Answer:
 class Twin:
     """Serve ``answer(request)`` on loopback; faults queued by :meth:`misbehave` come first.
 
-    Faults: a status (``"500"``, ``"429"``, ``"429 after 1"``), ``"reset"``, ``"never"``,
-    ``"drip"``, ``"cut"``, ``"html"``, ``"loop"`` (redirects to itself), ``"lost"`` (does what
-    was asked, then breaks off). ``choose(request)`` gives those of requests that none is queued
-    for; ``latency`` is how long (s) every answer takes.
+    Faults: a status (``"500"``, ``"429"``, ``"429 after 1"``), a redirect (``"302 to ADDRESS"``),
+    ``"reset"``, ``"never"``, ``"drip"``, ``"cut"``, ``"html"``, ``"loop"`` (redirects to itself),
+    ``"lost"`` (does what was asked, then breaks off). ``choose(request)`` gives those of requests
+    that none is queued for; ``latency`` is how long (s) every answer takes.
     """
 
     choose: Callable[[Request], str] = staticmethod(lambda request: "")
@@ -141,6 +141,9 @@ class Twin:
             self._send(handler, Answer(PAGE, 200, "text/html"))
         elif fault == "loop":
             self._send(handler, Answer(b"", 302, headers={"Location": handler.path}))
+        elif " to " in fault:
+            status, _, target = fault.partition(" to ")
+            self._send(handler, Answer(b"", int(status), headers={"Location": target}))
         elif fault and fault[0].isdigit():
             status, _, after = fault.partition(" after ")
             extra = {"Retry-After": after} if after else {}

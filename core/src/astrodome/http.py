@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from . import __version__, compute, files
 from .errors import AstrodomeError
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 TIMEOUT = (10.0, 60.0)
 """Seconds to connect, and between two packets of an answer."""
 RETRIED = (429, 500, 502, 503, 504)
+READING = ("GET", "HEAD", "OPTIONS")
+"""Methods that change nothing; only these are repeated, and only these follow redirects."""
+HARMLESS = frozenset({"user-agent", "accept", "accept-encoding", "connection", "range"})
+"""Headers that are kept when a redirect leads to another server."""
 SECRET_PARAMETER = re.compile(r"(?i)\b(token|password|api_?key|secret)=[^&\s]+")
 
 
@@ -26,6 +30,10 @@ class Refused(AstrodomeError):
 
     status: int = 0
     retry_after: float | None = None
+
+
+class Redirected(AstrodomeError):
+    """A request that may change something was redirected; it was not repeated elsewhere."""
 
 
 def session(
@@ -43,6 +51,10 @@ def session(
     GET, HEAD, OPTIONS are repeated after a connection failure or one of the
     statuses in ``RETRIED``, with growing jittered pauses or as ``Retry-After`` says;
     a POST never is.
+
+    Only GET, HEAD and OPTIONS follow redirects; any other method raises :class:`Redirected`.
+    A redirect to another scheme, host or port drops the token, cookies and all other headers
+    except those in ``HARMLESS``.
     """
     import logging
 
@@ -62,20 +74,66 @@ def session(
     policy = Retry(
         total=retries,
         status_forcelist=RETRIED,
-        allowed_methods=("GET", "HEAD", "OPTIONS"),
+        allowed_methods=READING,
         backoff_factor=backoff,
         backoff_jitter=backoff,
         backoff_max=30,
         raise_on_status=False,
     )
-    made = requests.Session()
+
+    class Session(requests.Session):
+        def rebuild_auth(self, prepared_request: Any, response: Any) -> None:
+            first = (response.history or [response])[0].url
+            if _origin(first) != _origin(prepared_request.url):
+                for name in [n for n in prepared_request.headers if n.lower() not in HARMLESS]:
+                    del prepared_request.headers[name]
+            super().rebuild_auth(prepared_request, response)  # type: ignore[no-untyped-call]
+
+    made = Session()
+    refuse_redirected_changes(made)
     made.max_redirects = 5
     made.headers.update({"User-Agent": f"astrodome/{__version__}", **(headers or {})})
     if token:
         made.headers["Authorization"] = f"{scheme} {token}".strip()
+        made.auth = _keep_token
     for prefix in ("https://", "http://"):
         made.mount(prefix, Adapter(max_retries=policy, pool_maxsize=connections))
     return made
+
+
+def refuse_redirected_changes(client: requests.Session) -> None:
+    """Raise :class:`Redirected` when a request of this session that is no pure read is redirected.
+
+    :func:`session` does this already; it is for sessions that a library creates. requests would
+    repeat a redirected POST as a GET, or send its body to the other host.
+    """
+    if _refuse_redirect not in client.hooks["response"]:
+        client.hooks["response"].append(_refuse_redirect)
+
+
+def _refuse_redirect(response: requests.Response, **_: Any) -> None:
+    method = response.request.method or ""
+    if method in READING or not 300 <= response.status_code < 400:
+        return
+    source = shown(response.url)
+    target = urljoin(source, response.headers.get("Location", ""))
+    response.close()
+    raise Redirected(
+        f"{method} {source} was redirected to {shown(target)} (status {response.status_code}) and "
+        "was not sent there: the change was not made.",
+        "Check the address of the service in the settings.",
+    )
+
+
+def _keep_token(request: Any) -> Any:
+    """Leave the header with the token; without any ``auth`` requests prefers ~/.netrc."""
+    return request
+
+
+def _origin(url: str) -> tuple[str, str, int | None]:
+    parts = urlsplit(url)
+    standard = {"http": 80, "https": 443}.get(parts.scheme)
+    return parts.scheme, parts.hostname or "", parts.port or standard
 
 
 def get(client: requests.Session, url: str, service: str, **options: Any) -> requests.Response:

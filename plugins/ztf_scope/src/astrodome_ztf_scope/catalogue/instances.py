@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from astrodome import AstrodomeError, settings
+from astrodome import AstrodomeError, http, settings
 
 from .. import services
 
@@ -45,10 +45,9 @@ def connect(wanted: str = "", token: str = "", connections: int = 8) -> Any:
             "Set ASTRODOME_KOWALSKI_TOKEN, or kowalski.token in the settings, or secrets.json; "
             "--catalogue local:FOLDER needs none.",
         )
-    from penquins import Kowalski  # with half a second of its own imports
-
+    Client = _client()
     try:
-        client = Kowalski(
+        client = Client(
             instances=found,
             timeout=section().timeout,
             max_retries=RETRIES,
@@ -56,6 +55,8 @@ def connect(wanted: str = "", token: str = "", connections: int = 8) -> Any:
             pool_maxsize=connections,
         )
     except Exception as error:  # penquins wraps everything into ValueError
+        if isinstance(error.__context__, http.Redirected):
+            raise redirected(error.__context__) from None
         names = ", ".join(f"{name} ({one['host']}:{one['port']})" for name, one in found.items())
         raise AstrodomeError(
             f"Kowalski cannot be used at {names}: {reason(error)}.",
@@ -65,6 +66,35 @@ def connect(wanted: str = "", token: str = "", connections: int = 8) -> Any:
         if not instance.get("catalogs"):  # penquins does not look at the status
             data(client.single_query((CATALOGUES, name)), "its list of catalogues")
     return client
+
+
+def _client() -> Any:
+    """The client class of penquins, whose sessions follow no redirect of a POST.
+
+    A query is a POST: requests would repeat it as a GET without the query, or send the user name
+    and password of a login to the other host.
+    """
+    from penquins import Kowalski  # with half a second of its own imports
+
+    class Client(Kowalski):  # type: ignore[misc]
+        def authenticate(self, name: Any = None) -> Any:
+            http.refuse_redirected_changes(self.instances[name]["session"])
+            return super().authenticate(name)
+
+        def get_catalogs(self, name: Any = None) -> Any:
+            http.refuse_redirected_changes(self.instances[name]["session"])
+            return super().get_catalogs(name)
+
+    return Client
+
+
+def redirected(error: http.Redirected) -> AstrodomeError:
+    """Return the error for a query or login that was redirected."""
+    message = error.message.removesuffix(": the change was not made.")
+    return AstrodomeError(
+        f"Kowalski: {message}.",
+        "Check kowalski.url in the settings: it must be the address of Kowalski itself.",
+    )
 
 
 def accounts(token: str = "") -> dict[str, dict[str, Any]]:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from astrodome import AstrodomeError
+from astrodome import AstrodomeError, http
 from numpy.typing import ArrayLike
 
 from ..positions import separations, unit_vectors
@@ -165,6 +165,8 @@ class Kowalski:
         holder = instances.holder(client, wanted)
         try:
             answer = client.query(query=dict(query), name=holder)
+        except http.Redirected as error:
+            raise instances.redirected(error) from None
         except Exception as error:  # penquins lets pass what requests, bson and it itself raise
             raise AstrodomeError(
                 f"Kowalski ({holder}) did not answer a question for {wanted}: "

@@ -29,5 +29,9 @@ class Unreachable(AstrodomeError):
     """Nobody answers, again and again; nothing was done."""
 
 
+class Redirected(Refused):
+    """A request that changes something was redirected; nothing was done."""
+
+
 class Denied(AstrodomeError):
     """The token is not, or no longer, accepted; nothing was done."""

@@ -18,7 +18,7 @@ from astrodome import AstrodomeError, compute, http
 
 from .. import services
 from ..positions import separations, unit_vectors
-from . import Busy, Denied, Refused, Unreachable, Unsure, wire
+from . import Busy, Denied, Redirected, Refused, Unreachable, Unsure, wire
 from .pace import Pace
 
 SERVICE = "Fritz"
@@ -216,6 +216,11 @@ class Fritz:
         self._pace.wait()
         try:
             answer = self._session.request(method, self._url + path, json=body)
+        except http.Redirected as error:
+            raise Redirected(
+                f"{SERVICE}: {self._clean(error.message)}",
+                "Check fritz.url in the settings: it must be the address of the marshal itself.",
+            ) from None
         except requests.RequestException as error:
             if isinstance(error, requests.ConnectTimeout) or "NewConnectionError" in repr(error):
                 why = f"{SERVICE} at {self.address} cannot be reached: {_why(error)}."

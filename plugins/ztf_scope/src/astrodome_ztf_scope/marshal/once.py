@@ -11,7 +11,7 @@ from astrodome import AstrodomeError, console
 
 from .. import journal as journals
 from ..journal import Journal
-from . import Busy, Denied, Refused, Unreachable, Unsure
+from . import Busy, Denied, Redirected, Refused, Unreachable, Unsure
 
 LOOKS = (0.0, 1.0, 4.0)
 """When it is looked whether a request was done whose answer was lost, in units of ``settle``."""
@@ -132,7 +132,10 @@ class Once:
 
 @dataclass
 class Breaker:
-    """Stops asking a marshal that does not answer, or does not accept the token."""
+    """Stops after errors that the next item would meet too.
+
+    These are a marshal that does not answer, does not accept the token or redirects changes.
+    """
 
     reason: str = ""
     silent: int = 0
@@ -145,5 +148,5 @@ class Breaker:
     def saw(self, error: BaseException | None) -> None:
         """Take note of how an item ended."""
         self.silent = self.silent + 1 if isinstance(error, Unreachable) else 0
-        if isinstance(error, Denied) or self.silent >= FEW:
+        if isinstance(error, Denied | Redirected) or self.silent >= FEW:
             self.reason = str(error)
