@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
+import math
 import random
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -58,6 +59,20 @@ def either(request: pytest.FixtureRequest) -> Iterator[Any]:
         yield LocalMarshal("mine.db")
     else:
         yield request.getfixturevalue("client")
+
+
+@pytest.mark.parametrize("radius", [2.0, 2.5])
+@pytest.mark.parametrize(("ra", "dec"), [(10.0, 20.0), (0.0, 60.0), (200.0, -85.0)])
+def test_a_neighbour_outside_the_radius_is_not_found(
+    either: Any, ra: float, dec: float, radius: float
+) -> None:
+    for gap in (radius - 0.01, radius + 0.01, 30.0, 119.0):
+        either.save_source(f"north{gap:g}", ra, dec + gap / 3600, [200])
+        east = gap / 3600 / math.cos(math.radians(dec))
+        either.save_source(f"east{gap:g}", (ra - east) % 360, dec, [200])
+    found = either.near(ra, dec, radius)
+    assert {one["id"] for one in found} == {f"north{radius - 0.01:g}", f"east{radius - 0.01:g}"}
+    assert [one["separation"] for one in found] == pytest.approx([radius - 0.01] * 2, abs=1e-4)
 
 
 def test_both_keep_the_protocol_and_give_the_same_answers(either: Any) -> None:

@@ -200,6 +200,18 @@ def test_an_account_in_secrets_json_serves(
         assert Client().collections() == [SOURCES]
 
 
+@pytest.mark.parametrize("ra", [0.0, 10.0, 179.9, 180.0, 190.0, 359.9])
+def test_a_document_without_ra_is_at_the_longitude_plus_180(
+    server: Twin, store: Kowalski, ra: float
+):
+    place = {"radec_geojson": {"type": "Point", "coordinates": [ra - 180, 20.0]}}
+    store.store("Gaia_EDR3", [{"_id": 1, "coordinates": place}])
+    for columns in ((), ("phot_g_mean_mag",)):
+        ((found,),) = Client().cone("gaia", ra, 20.0, 2.0, columns)
+        assert (found["ra"], found["dec"]) == (pytest.approx(ra), 20.0)
+        assert found["separation"] == pytest.approx(0, abs=1e-6)
+
+
 def test_the_token_of_an_instance_does_not_follow_a_foreign_address(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write: Callable[[str], Path]
 ):

@@ -81,6 +81,18 @@ def test_the_same_command_again_changes_nothing(
     once_each(fritz, 6)
 
 
+def test_a_source_near_a_row_is_another_source_beyond_the_radius(
+    scope: Scope, marshal: Twin, fritz: Fritz, survey: Survey, manual: list[str]
+) -> None:
+    for number, gap in enumerate((1.9, 2.1, 30.0, 119.0)):
+        star = survey.table.iloc[number]
+        fritz.add_source(f"ZTFJnear{number}", star["ra"], star["dec"] + gap / 3600, 500)
+    result = scope(*manual, "--stop", "3", "--json").succeeded().json
+    names = [row["obj_id"] for row in result["rows"]]
+    assert names[0] == "ZTFJnear0" and not any("near" in name for name in names[1:])
+    assert fritz.count("sources") == 4 + 3
+
+
 def test_resume_begins_at_a_row_and_stop_ends_with_one(
     scope: Scope, marshal: Twin, fritz: Fritz, manual: list[str]
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from astrodome.testing import Result
 from astrodome_ztf_scope import positions
 from astrodome_ztf_scope.catalogue import epochs
 from astrodome_ztf_scope.classifications import labels, maps, photometry
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from services.fritz import Fritz
 from services.twin import Twin
@@ -39,20 +40,47 @@ def test_a_name_is_truncated_and_never_has_60_seconds(ra: float, dec: float, nam
     assert positions.iau_name(ra, dec) == name
 
 
+def units(name: str) -> tuple[int, int]:
+    """Hundredths of a second of time and tenths of an arcsecond in a name."""
+    assert len(name) == 22 and name[10] == name[20] == "."
+    h, m, s = int(name[4:6]), int(name[6:8]), int(name[8:10])
+    d, n, c = int(name[14:16]), int(name[16:18]), int(name[18:20])
+    assert h < 24 and m < 60 and s < 60 and n < 60 and c < 60
+    tenths = (d * 3600 + n * 60 + c) * 10 + int(name[21])
+    return (h * 3600 + m * 60 + s) * 100 + int(name[11:13]), tenths
+
+
+SMALL = Fraction(6, 10**10)
+"""Degrees by which rounding may lift a position into the next name."""
+
+
+@example(0.03, 0.03)
+@example(359.9999999999, 90.0)
+@example(359.99999999999994, -90.0)
 @given(st.floats(0, 360, exclude_max=True), st.floats(-90, 90))
 def test_any_position_has_a_name_that_leads_back_to_it(ra: float, dec: float) -> None:
     name = positions.iau_name(ra, dec)
-    assert len(name) == 22
-    h, m, s = int(name[4:6]), int(name[6:8]), float(name[8:13])
-    d, n, c = int(name[14:16]), int(name[16:18]), float(name[18:22])
-    assert h < 24 and m < 60 and s < 60 and n < 60 and c < 60
-    assert 0 <= ra - (h * 15 + m / 4 + s / 240) < 0.01 / 240 * 1.001 + 1e-9
-    assert -1e-9 <= abs(dec) - (d + n / 60 + c / 3600) < 0.1 / 3600 * 1.001 + 1e-9
+    hundredths, tenths = units(name)
+    gap = (Fraction(ra) - Fraction(hundredths, 24_000) + SMALL) % 360
+    assert 0 <= gap < Fraction(1, 24_000) + SMALL
+    assert -SMALL <= abs(Fraction(dec)) - Fraction(tenths, 36_000) < Fraction(1, 36_000)
+    assert name[13] == ("-" if dec < 0 else "+")
+
+
+@example(6_889_124, 1)
+@given(st.integers(0, 8_639_999), st.integers(-3_240_000, 3_240_000))
+def test_a_position_at_exact_hundredths_and_tenths_is_named_by_them(
+    hundredths: int, tenths: int
+) -> None:
+    ra, dec = hundredths / 24_000, tenths / 36_000
+    assert units(positions.iau_name(ra, dec)) == (hundredths, abs(tenths))
+    if abs(tenths) < 3_200_000:  # nearer to the pole the mean has no such RA
+        assert units(positions.iau_name(*positions.mean(ra, dec))) == (hundredths, abs(tenths))
 
 
 def test_no_position_has_no_name() -> None:
     for ra, dec in ((360.0, 0.0), (-1.0, 0.0), (0.0, 91.0), (float("nan"), 0.0)):
-        with pytest.raises(AstrodomeError, match="is no position"):
+        with pytest.raises(AstrodomeError, match="Invalid position"):
             positions.iau_name(ra, dec)
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-
 import numpy as np
 from astrodome import AstrodomeError
 from numpy.typing import ArrayLike, NDArray
+
+SLACK = 5.5e-10
+"""Degrees by which rounding may change a position; :func:`mean` rounds to 1e-9."""
 
 
 def unit_vectors(ra: ArrayLike, dec: ArrayLike) -> NDArray[np.float64]:
@@ -56,15 +57,19 @@ def clusters(ra: ArrayLike, dec: ArrayLike, radius: float) -> NDArray[np.int64]:
 
 
 def iau_name(ra: float, dec: float, prefix: str = "ZTFJ") -> str:
-    """The name after a position (deg): ``ZTFJHHMMSS.ss±DDMMSS.s``, truncated as the IAU asks.
+    """Return the name of a position (deg): ``ZTFJHHMMSS.ss±DDMMSS.s``, truncated as the IAU asks.
 
-    Raises AstrodomeError for a position that is none.
+    A position at most :data:`SLACK` below an exact hundredth of a second of time, or tenth of an
+    arcsecond, counts as that value: most of them have no exact binary or decimal number.
+
+    Raises AstrodomeError for an invalid position.
     """
     if not 0 <= ra < 360 or not -90 <= dec <= 90:
-        raise AstrodomeError(f"({ra}, {dec}) is no position: RA in [0, 360), Dec in [-90, 90] deg.")
-    # Decimals, since 0.1 deg is no binary fraction and a truncation shows it.
-    hundredths = int(Decimal(repr(float(ra))) * 24_000)  # of a second of time
-    tenths = int(abs(Decimal(repr(float(dec)))) * 36_000)  # of an arcsecond
+        raise AstrodomeError(
+            f"Invalid position ({ra}, {dec}): expected RA in [0, 360) and Dec in [-90, 90] deg."
+        )
+    hundredths = int((ra + SLACK) * 24_000) % 8_640_000  # of a second of time
+    tenths = int((abs(dec) + SLACK) * 36_000)  # of an arcsecond
     hms = f"{hundredths // 360_000:02}{hundredths // 6_000 % 60:02}{hundredths % 6_000 / 100:05.2f}"
     dms = f"{tenths // 36_000:02}{tenths // 600 % 60:02}{tenths % 600 / 10:04.1f}"
     return f"{prefix}{hms}{'-' if dec < 0 else '+'}{dms}"
