@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from . import console, plugins, settings
+from . import console, plugins, settings, sources
 from .errors import AstrodomeError
 from .hookspecs import SourceSpec
 
@@ -181,7 +181,7 @@ def _short(value: Any) -> str:
 
 
 def _values() -> Iterator[dict[str, Any]]:
-    known = {}
+    known = {sources.SECTION: sources.settings_model()}
     for plugin in plugins.current().plugins:
         for spec in plugin.specs:
             for name, target in plugins.settings_models(spec).items():

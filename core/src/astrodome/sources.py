@@ -8,13 +8,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from . import plugins
+from . import plugins, settings
 from .errors import AstrodomeError
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
     from numpy.typing import ArrayLike, NDArray
+    from pydantic import BaseModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,33 +309,104 @@ def distributions(kind: str) -> dict[str, str]:
     return {name: ", ".join(plugin.owner for plugin, _ in owned) for name, owned in found.items()}
 
 
+SECTION = "sources"
+"""Section of the settings that names the default source of each kind."""
+OPTIONS = {"marshal": "--marshal", "catalogue": "--catalogue"}
+"""Options that are not named ``--KIND-source``."""
+
+
+def option(kind: str, help: str = "", *names: str) -> Any:
+    """Return the option with which a command lets the user choose a source of a kind.
+
+    Annotate a parameter whose default is ``""`` with it and pass its value to :func:`get`.
+    ``names`` are further names of the option.
+    """
+    import typer
+
+    return typer.Option(
+        f"--{kind}-source",
+        *names,
+        metavar="NAME",
+        help=f"{help or f'Source of kind {kind}'} [setting {SECTION}.{kind}].",
+    )
+
+
+def choose(kind: str, name: str = "", default: str = "") -> str:
+    """Return ``name``, or the source of a kind that the settings name, or ``default``.
+
+    The result is empty when none of these is given. Raises AstrodomeError when the
+    settings name a source that is not installed.
+    """
+    if name:
+        return name
+    configured, origin = _configured(kind)
+    found = plugins.current().sources(kind)
+    if configured and configured.partition(":")[0] not in found:
+        raise AstrodomeError(
+            f"Source '{configured}' of kind '{kind}' is not installed: "
+            f"setting {SECTION}.{kind} from {origin}.",
+            _known(found) or _missing_provider(kind),
+            exit_code=2,
+        )
+    return configured or default
+
+
+def _configured(kind: str) -> tuple[str, str]:
+    """The source of a kind that the settings name, and where; both are empty if none is."""
+    current = settings.current()
+    current.section(SECTION, settings_model())
+    value, origin = current.values(SECTION).get(kind, ("", ""))
+    return str(value or ""), origin
+
+
+def settings_model() -> type[BaseModel]:
+    """Return the pydantic model of the section ``sources``: one key for each kind."""
+    from pydantic import ConfigDict, Field, create_model
+
+    registered = {spec.kind for plugin in plugins.current().plugins for spec in plugin.sources}
+    keys: dict[str, Any] = {
+        kind: (str, Field("", description=f"Default source of kind {kind}."))
+        for kind in sorted({*KINDS, *registered})
+    }
+    return create_model("SourceSettings", __config__=ConfigDict(extra="forbid"), **keys)
+
+
 def get(kind: str, name: str = "", **options: Any) -> Any:
-    """The source ``name`` of a kind, or the only one there is.
+    """The source ``name`` of a kind, that of the settings, or the only one that is installed.
 
     ``NAME:ARGUMENT``, as in ``local:FOLDER``, gives its class the argument; ``options`` go to
     the class too. Raises AstrodomeError when none is installed (and says what to install), when
-    the name is unknown, or when several serve and none was named.
+    the name is unknown, or when several are installed and none is chosen.
     """
     found = plugins.current().sources(kind)
     if not found:
-        wanted = PROVIDERS.get(kind)
         raise AstrodomeError(
-            f"No installed plugin provides a source of kind '{kind}'.",
-            f"Install one: pip install {wanted}" if wanted else "",
+            f"No installed plugin provides a source of kind '{kind}'.", _missing_provider(kind)
         )
+    name = choose(kind, name)
     name, colon, argument = name.partition(":")
     if not name and len(found) > 1:
+        given = OPTIONS.get(kind, f"--{kind}-source")
         raise AstrodomeError(
             f"Several sources of kind '{kind}' are installed: {', '.join(found)}.",
-            "Name one of them.",
+            f"Choose one with {given} NAME, or set {SECTION}.{kind} in config.yaml.",
+            exit_code=2,
         )
     name = name or next(iter(found))
     if name not in found:
         raise AstrodomeError(
-            f"There is no source '{name}' of kind '{kind}'.",
-            f"Known: {', '.join(found)}.",
-            exit_code=2,
+            f"There is no source '{name}' of kind '{kind}'.", _known(found), exit_code=2
         )
     plugin, spec = plugins.only(f"{kind} source", name, found[name])
     target = plugins.load_target(spec.target, plugin, spec.extra)
     return target(argument, **options) if colon else target(**options)
+
+
+def _known(found: Iterable[str]) -> str:
+    names = ", ".join(found)
+    return f"Known: {names}." if names else ""
+
+
+def _missing_provider(kind: str) -> str:
+    wanted = PROVIDERS.get(kind)
+    return f"Install one: pip install {wanted}" if wanted else ""

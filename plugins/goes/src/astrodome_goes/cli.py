@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
-from astrodome import AstrodomeError, compute, console, settings, times
+from astrodome import AstrodomeError, compute, console, settings, sources, times
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -247,6 +248,7 @@ def plot(
     events: Annotated[
         bool, typer.Option("--events", help="Draw the flares of the event catalogue above.")
     ] = False,
+    events_source: Annotated[str, sources.option("events", "Event catalogue of --events")] = "",
     store: Folder = None,
     as_json: Json = False,
 ) -> None:
@@ -261,7 +263,7 @@ def plot(
         as_scalar(start),
         as_scalar(end),
         least=class_flux(min_class),
-        events=plots.catalogued if events else None,
+        events=partial(plots.catalogued, source=events_source) if events else None,
     )
     if as_json:
         console.show_json(picture)

@@ -36,12 +36,12 @@ Catalogue = Callable[[datetime, datetime], Sequence[Mapping[str, Any]]]
 """Gives the records of the flares between two UTC times, with the names of HEK's fields."""
 
 
-def catalogued(start: datetime, end: datetime) -> Sequence[Mapping[str, Any]]:
-    """The flares of whichever plugin provides a catalogue of events.
+def catalogued(start: datetime, end: datetime, source: str = "") -> Sequence[Mapping[str, Any]]:
+    """Return the flares of a source of kind ``events``, chosen by :func:`astrodome.sources.get`.
 
     Raises AstrodomeError when none is installed, or its store is empty.
     """
-    records: Sequence[Mapping[str, Any]] = sources.get("events").search(start, end, ["FL"])
+    records: Sequence[Mapping[str, Any]] = sources.get("events", source).search(start, end, ["FL"])
     return records
 
 

@@ -23,7 +23,7 @@ Database = Annotated[
     ),
 ]
 Source = Annotated[
-    str, typer.Option(help="Name of another installed source of events than the own store.")
+    str, sources.option("events", "Source of the events; hek is the own store", "--source")
 ]
 Meta = Annotated[
     Path | None,
@@ -45,6 +45,8 @@ Rotate = Annotated[
 Jobs = Annotated[int, typer.Option(min=0, help="Processes at work at once, 0 for one per core.")]
 
 
+HEK = "hek"
+"""Name of the source that reads the own store."""
 SIGMA = 1.1
 """Pixels by which ``--gaussian`` smooths when it stands alone."""
 
@@ -63,16 +65,29 @@ def _with_number(args: Sequence[str]) -> Iterator[str]:
         yield f"--gaussian={SIGMA}" if bare else arg
 
 
-def catalogue(db_connection_string: str, source: str) -> Records:
-    """Where events come from: the own store, or a registered source of that name."""
-    if source and source != "hek":
-        return sources.get("events", source).search  # type: ignore[no-any-return]
+def catalogue(ctx: typer.Context, db_connection_string: str, source: str) -> Records:
+    """Return the search of the chosen source of events, which is the own store by default.
+
+    A database on the command line means the own store, whatever the settings name.
+    """
+    origin = ctx.get_parameter_source("db_connection_string")
+    named = origin is not None and origin.name == "COMMANDLINE"
+    name = (source or HEK) if named else sources.choose("events", source, default=HEK)
+    if name != HEK:
+        if named:
+            raise AstrodomeError(
+                f"--db-connection-string cannot be used with the events source '{name}'.",
+                "Leave out one of the two options.",
+                exit_code=2,
+            )
+        return sources.get("events", name).search  # type: ignore[no-any-return]
     from .source import HekEvents
 
     return HekEvents(db_connection_string).search
 
 
 def plot(
+    ctx: typer.Context,
     images: Annotated[
         list[Path],
         typer.Argument(
@@ -106,7 +121,7 @@ def plot(
     size: Annotated[int, typer.Option(min=200, max=8192, help="Width of a picture, px.")] = 1200,
     meta: Meta = None,
     db_connection_string: Database = "",
-    source: Source = "",
+    events_source: Source = "",
     as_json: Json = False,
 ) -> None:
     """Draw images of the Sun with the events of their time over them.
@@ -118,7 +133,7 @@ def plot(
     from . import images as pictures
 
     codes = kinds.codes(event_type or ())
-    search = catalogue(db_connection_string, source)
+    search = catalogue(ctx, db_connection_string, events_source)
     targets = _targets(images, out, form, figures.FORMATS)
 
     def draw(path: Path, target: Path) -> dict[str, Any]:
@@ -208,6 +223,7 @@ def _drawn(
 
 
 def analyze(
+    ctx: typer.Context,
     src_dir: Annotated[
         Path,
         typer.Option(help="Images {time}__{wavelength}.jpeg with meta.csv, also in sub-folders."),
@@ -280,7 +296,7 @@ def analyze(
     meta: Meta = None,
     jobs: Jobs = 0,
     db_connection_string: Database = "",
-    source: Source = "",
+    events_source: Source = "",
     as_json: Json = False,
 ) -> None:
     """Compare anomaly maps with the events of HEK: IoU, precision and recall of each image.
@@ -317,7 +333,7 @@ def analyze(
         src_dir,
         sood_dir,
         out_dir,
-        catalogue(db_connection_string, source),
+        catalogue(ctx, db_connection_string, events_source),
         question,
         wavelengths=wavelength or (),
         tolerance=tolerance,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from astrodome import AstrodomeError, console, times
+from astrodome import AstrodomeError, console, sources, times
 
 if TYPE_CHECKING:
     from .download import Plan, Report
@@ -54,7 +54,15 @@ def download(
         float | None,
         typer.Option(help="Only where the GOES 1-8 angstrom flux is above this (W/m2)."),
     ] = None,
-    source: Annotated[str, typer.Option(help="Archive; 'sdo data sources' lists them.")] = "gsu",
+    flux_source: Annotated[str, sources.option("flux", "Source of the GOES flux")] = "",
+    source: Annotated[
+        str,
+        typer.Option(
+            "--source",
+            "--images-source",
+            help="Archive; 'sdo data sources' lists them [setting sources.images, or gsu].",
+        ),
+    ] = "",
     size: Annotated[
         str, typer.Option(help="Pixels a side: 2k, 512 or 256 of gsu [the source's largest].")
     ] = "",
@@ -96,13 +104,14 @@ def download(
         end,
         freq,
         tuple(wavelength or (171,)),
-        source,
+        sources.choose("images", source, default="gsu"),
         size,
         metadata=metadata,
         parameters=parameters,
         quality=quality,
         min_flux=min_flux,
         max_flux=max_flux,
+        flux_source=flux_source,
         options={"calibrate": calibrate},
     )
     plan = library.prepare(wish, path, retry_missing=retry_failed, verify=verify)

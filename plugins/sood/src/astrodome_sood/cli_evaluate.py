@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from astrodome import console
+from astrodome import console, sources
 
 from .options import (
     AsJson,
@@ -54,6 +54,8 @@ def evaluate(
     event_types: Annotated[
         str, typer.Option(help="HEK events whose regions should score high.")
     ] = "AR,FL",
+    flux_source: Annotated[str, sources.option("flux", "Source of the flux")] = "",
+    events_source: Annotated[str, sources.option("events", "Source of the events")] = "",
     score_mode: Annotated[str | None, typer.Option(help="Kind of pixel score [combi].")] = None,
     sample_score: SampleScore = None,
     bootstrap: Annotated[int, typer.Option(min=1, help="Draws of an interval.")] = 1000,
@@ -93,6 +95,8 @@ def evaluate(
             goes_class=goes_class,
             event_types=[kind for kind in event_types.split(",") if kind],
             bootstraps=bootstrap,
+            flux_source=flux_source,
+            events_source=events_source,
         ),
         out,
     )

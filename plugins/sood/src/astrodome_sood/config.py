@@ -77,6 +77,9 @@ class SdoMlV2Section(Section):
     test_start_date: Moment = None
     test_end_date: Moment = None
     irradiance: PositiveFloat | None = Field(default=None, description="Largest 1-8 Å flux, W/m².")
+    flux_source: str = Field(
+        default="", description="Source of the flux; empty: the setting sources.flux."
+    )
     goes_cache_dir: Path | None = None
     freq: str | None = None
     train_val_split_ratio: float = Field(default=0.7, gt=0, lt=1)

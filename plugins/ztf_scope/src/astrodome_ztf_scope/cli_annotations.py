@@ -19,6 +19,7 @@ from .cli_shared import (
     Token,
     catalogue_of,
     command,
+    marshal_name,
     marshal_of,
     option,
     shown,
@@ -44,7 +45,7 @@ def manage(
     value: Annotated[
         str | None, option("Value to post or update [that of the column named like the key].")
     ] = None,
-    marshal: MarshalName = "fritz",
+    marshal: MarshalName = "",
     whole: Annotated[bool, option("Delete the annotation with all its keys.", "--whole")] = False,
     undo_file: Annotated[
         Path | None, option("Write what was there before [annotations-undo-<time>.json].")
@@ -116,10 +117,14 @@ def disagreements(
     file: Annotated[Path, option("Training set (CSV, Parquet, HDF5), whose ztf_id are left out.")],
     id: Annotated[int, option("Id of the group on the marshal.", "--id", "--group-id")] = 1,
     token: Token = "",
-    marshal: MarshalName = "fritz",
+    marshal: MarshalName = "",
     catalogue: Annotated[
-        str, option("Catalogue of scores and features: kowalski, or local:FOLDER.")
-    ] = "kowalski",
+        str,
+        option(
+            "Catalogue of scores and features: kowalski, or local:FOLDER "
+            "[setting sources.catalogue, or kowalski]."
+        ),
+    ] = "",
     tag: Annotated[str, option("Class whose scores are compared.")] = "vnv",
     score: Annotated[float, option("One of the scores is above this.", min=0, max=1)] = 0.9,
     high: Annotated[float, option("One score is above this…", min=0, max=1)] = 0.95,
@@ -206,7 +211,7 @@ def post_taxonomy(
     version: Annotated[str, option("Its version.")] = "1.0.0",
     provenance: Annotated[str, option("Address of where it is from.")] = "github",
     token: Token = "",
-    marshal: MarshalName = "fritz",
+    marshal: MarshalName = "",
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
@@ -230,7 +235,7 @@ def show_taxonomies(
         int | None, typer.Argument(metavar="[ID]", help="Show the classes of this one.")
     ] = None,
     token: Token = "",
-    marshal: MarshalName = "fritz",
+    marshal: MarshalName = "",
     as_json: Json = False,
 ) -> None:
     """List the taxonomies of a marshal, or the classes of one."""
@@ -260,7 +265,7 @@ def show_taxonomies(
 
 
 def journal(
-    marshal: MarshalName = "fritz",
+    marshal: MarshalName = "",
     obj_id: Annotated[str, option("Only calls about this source.")] = "",
     state: Annotated[str, option("Only these: done, found, refused, or begun (unknown).")] = "",
     as_json: Annotated[bool, option("Print one JSON array.", "--json")] = False,
@@ -274,6 +279,7 @@ def journal(
     from . import journal as journals
     from . import services
 
+    marshal = marshal_name(marshal)
     name, colon, _ = marshal.partition(":")
     if name == "fritz" and not colon:  # needs no token
         address = http.shown(settings.section("fritz", services.Fritz).url)

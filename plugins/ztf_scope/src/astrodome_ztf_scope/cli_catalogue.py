@@ -16,6 +16,7 @@ from .cli_shared import (
     Json,
     MarshalName,
     Token,
+    catalogue_name,
     catalogue_of,
     command,
     marshal_of,
@@ -31,7 +32,13 @@ KowalskiToken = Annotated[
     ),
 ]
 Catalogue = Annotated[
-    str, option("Where the catalogue is: kowalski, or local:FOLDER.", "--catalogue", panel=WHERE)
+    str,
+    option(
+        "Where the catalogue is: kowalski, or local:FOLDER "
+        "[setting sources.catalogue, or kowalski].",
+        "--catalogue",
+        panel=WHERE,
+    ),
 ]
 
 
@@ -84,7 +91,7 @@ def field_ids(
     output_format: Annotated[
         str, option("txt, csv, parquet or h5 [that of OUTPUT, or csv].", "--format")
     ] = "",
-    catalogue: Catalogue = "kowalski",
+    catalogue: Catalogue = "",
     token: KowalskiToken = "",
     verbose: Annotated[str, option("Taken from SCoPe; has no effect.", hidden=True)] = "",
     as_json: Json = False,
@@ -106,7 +113,7 @@ def field_ids(
         limit,
         coordinates,
     )
-    source = fields.open_catalogue(catalogue, token, limit)
+    source = fields.open_catalogue(catalogue_name(catalogue), token, limit)
     many = len(wanted.quadrants) > 1 or multi_quads or output_dir is not None
     if many or (path and not path.suffix):
         folder = output_dir or path or Path("ids")
@@ -188,7 +195,7 @@ def find_sources(
         float, option("Radius (arcsec) around the position.", min=0, panel=WHICH)
     ] = 2.0,
     group_ids: Groups = None,
-    marshal: MarshalName = "fritz",
+    marshal: MarshalName = "",
     catalogue: Annotated[
         str,
         option(

@@ -27,7 +27,7 @@ def download(
     ] = "parse",
     group_ids: Groups = None,
     token: Token = "",
-    marshal: MarshalName = "fritz",
+    marshal: MarshalName = "",
     start: Annotated[
         int, option("Row, from 0, or with parse page, from 1, to begin with.", min=0, panel=WHICH)
     ] = 0,
@@ -50,8 +50,13 @@ def download(
         option("Join labels with features by position.", "--merge-features", panel="Features"),
     ] = False,
     catalogue: Annotated[
-        str, option("Catalogue with the features: kowalski, or local:FOLDER.", panel="Features")
-    ] = "kowalski",
+        str,
+        option(
+            "Catalogue with the features: kowalski, or local:FOLDER "
+            "[setting sources.catalogue, or kowalski].",
+            panel="Features",
+        ),
+    ] = "",
     features_catalog: Annotated[
         str, option("Collection of the features [kowalski.collections.features].", panel="Features")
     ] = "features",

@@ -30,7 +30,12 @@ Token = Annotated[
     ),
 ]
 MarshalName = Annotated[
-    str, option("Where sources are kept: fritz, or local:FILE.db.", "--marshal", panel=WHERE)
+    str,
+    option(
+        "Where sources are kept: fritz, or local:FILE.db [setting sources.marshal, or fritz].",
+        "--marshal",
+        panel=WHERE,
+    ),
 ]
 Jobs = Annotated[int, option("Requests at a time.", min=1, max=64, panel=WHERE)]
 DryRun = Annotated[bool, option("Show every call that would be made, and make none.", "--dry-run")]
@@ -39,11 +44,21 @@ Groups = Annotated[list[int] | None, option("Ids of groups on the marshal; one o
 
 
 def marshal_of(name: str, token: str, jobs: int = 8) -> Any:
-    return sources.get("marshal", name, token=token, connections=jobs)
+    return sources.get("marshal", marshal_name(name), token=token, connections=jobs)
+
+
+def marshal_name(given: str) -> str:
+    """Return the value of ``--marshal``, of the setting sources.marshal, or ``fritz``."""
+    return sources.choose("marshal", given, default="fritz")
 
 
 def catalogue_of(name: str) -> Any:
-    return sources.get("catalogue", name)
+    return sources.get("catalogue", catalogue_name(name))
+
+
+def catalogue_name(given: str) -> str:
+    """Return the value of ``--catalogue``, of the setting sources.catalogue, or ``kowalski``."""
+    return sources.choose("catalogue", given, default="kowalski")
 
 
 def shown(request: Any) -> str:

@@ -47,9 +47,14 @@ def upload(
         int, option("First row, from 0; not needed after a stop.", "--resume", "--start", min=0)
     ] = 0,
     stop: Annotated[int | None, option("Last row.", min=0, panel=WHICH)] = None,
-    marshal: MarshalName = "fritz",
+    marshal: MarshalName = "",
     catalogue: Annotated[
-        str, option("Where light curves are: kowalski, or local:FOLDER [kowalski].", panel=WHERE)
+        str,
+        option(
+            "Where light curves are: kowalski, or local:FOLDER "
+            "[setting sources.catalogue, or kowalski].",
+            panel=WHERE,
+        ),
     ] = "",
     jobs: Jobs = 4,
     dry_run: DryRun = False,
@@ -165,7 +170,7 @@ def upload(
     if "period" not in table:
         console.note("The file has no column period: none is posted.")
     service = marshal_of(marshal, token, jobs)
-    curves = None if skip_phot and not catalogue else catalogue_of(catalogue or "kowalski")
+    curves = None if skip_phot and not catalogue else catalogue_of(catalogue)
     ended = _upload(service, curves, wanted, plan, jobs=jobs, dry=dry_run, recheck=recheck)
     if write_obj_id and not dry_run:
         names = {one.item.number: one.obj_id for one in ended}

@@ -25,8 +25,9 @@ first, leave it out, or leave alone that the source does not have it."""
 class Wish:
     """What somebody wants: times in UTC, both included, wavelengths in angstrom.
 
-    ``freq`` is a pandas offset alias; the flux limits are in W/m2 at 1-8 angstrom; ``quality`` is
-    the bit mask of what is borne, None for all. ``options`` go to the source's search.
+    ``freq`` is a pandas offset alias; the flux limits are in W/m2 at 1-8 angstrom and apply to the
+    flux of ``flux_source``; ``quality`` is the bit mask of what is borne, None for all.
+    ``options`` go to the source's search.
     """
 
     start: datetime
@@ -40,6 +41,7 @@ class Wish:
     quality: int | None = None
     min_flux: float | None = None
     max_flux: float | None = None
+    flux_source: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -284,7 +286,7 @@ def _by_flux(
     if wish.min_flux is None and wish.max_flux is None:
         return
     moments, which = np.unique(t_obs.to_numpy("datetime64[us]"), return_inverse=True)
-    flux = np.asarray(sources.get("flux").flux_at(moments), np.float64)[which]
+    flux = np.asarray(sources.get("flux", wish.flux_source).flux_at(moments), np.float64)[which]
     outside = np.isnan(flux)
     why = np.full(len(flux), "No flux is known at its time.", object)
     for limit, beyond, words in (

@@ -87,6 +87,7 @@ def _from_store(where: str, data: DataSection, size: int, part: str) -> Images:
         freq=own.freq,
         obs_times=tuple(own.obs_times or ()),
         irradiance=own.irradiance,
+        flux_source=own.flux_source,
         goes_cache_dir=own.goes_cache_dir,
         bad_frames=own.bad_frames,
     )

@@ -33,6 +33,8 @@ class Wanted:
     goes_class: str = "M1.0"
     event_types: Sequence[str] = ("AR", "FL")
     bootstraps: int = 1000
+    flux_source: str = ""
+    events_source: str = ""
 
 
 @dataclass
@@ -187,7 +189,7 @@ def _reference(images: Any, wanted: Wanted) -> Any:
     if wanted.against == "synthetic":
         return Synthetic(images, wanted.seeds, wanted.kinds, wanted.wavelength)
     if wanted.against == "flux":
-        return flares(images, wanted.goes_class)
+        return flares(images, wanted.goes_class, wanted.flux_source)
     if wanted.against == "labels":
         if wanted.labels is None:
             raise AstrodomeError("No file of labels is given.", "Use --labels FILE.", exit_code=2)
@@ -195,7 +197,7 @@ def _reference(images: Any, wanted: Wanted) -> Any:
     if wanted.against == "events":
         from .events import Events
 
-        return Events(images, wanted.event_types)
+        return Events(images, wanted.event_types, wanted.events_source)
     raise AstrodomeError(
         f"Models can be held against synthetic, labels, flux or events, not '{wanted.against}'.",
         exit_code=2,

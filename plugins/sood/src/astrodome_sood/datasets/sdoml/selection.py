@@ -24,6 +24,8 @@ Rows = NDArray[np.int64]
 DATE = re.compile(r"\d{4}-\d\d-\d\d")
 UNITS = {"w": 604_800, "d": 86_400, "h": 3_600, "min": 60, "t": 60, "s": 1}
 """Seconds of the units of time, by pandas' names of them."""
+GOES = "goes"
+"""Source of kind ``flux`` that reads the store in ``goes_cache_dir``."""
 LENGTH = re.compile(
     rf"\s*(?P<number>\d+(\.\d*)?)\s*(?P<unit>{'|'.join(sorted(UNITS, key=len, reverse=True))})\s*",
     re.I,
@@ -43,6 +45,7 @@ class Wanted:
     freq: str | None = None
     obs_times: tuple[str, ...] = ()
     irradiance: float | None = None
+    flux_source: str = ""
     goes_cache_dir: Path | None = None
     bad_frames: Path | None = None
 
@@ -181,6 +184,15 @@ def _quiet(rows: Rows, times: Times, wanted: Wanted) -> Rows:
     """Frames whose flux is known and not above the limit, by the source of kind ``flux``."""
     if wanted.irradiance is None or not len(rows):
         return rows
-    options: dict[str, Any] = {"folder": wanted.goes_cache_dir} if wanted.goes_cache_dir else {}
-    flux: NDArray[np.float64] = sources.get("flux", **options).flux_at(times[rows])
+    name, options = wanted.flux_source, {}
+    if wanted.goes_cache_dir:
+        name = name or GOES
+        options = {"folder": wanted.goes_cache_dir}
+        if name != GOES:
+            raise AstrodomeError(
+                f"The setting goes_cache_dir cannot be used with the flux source '{name}'.",
+                f"Remove goes_cache_dir, or set flux_source to {GOES}.",
+                exit_code=2,
+            )
+    flux: NDArray[np.float64] = sources.get("flux", name, **options).flux_at(times[rows])
     return rows[flux <= wanted.irradiance]
