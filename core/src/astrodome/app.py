@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from . import __version__, plugins, settings
+from . import __version__, plugins, process, settings
 from .errors import AstrodomeError, from_os_error
 from .lazy import Entry, LazyGroup
 
@@ -34,6 +34,16 @@ def main(
     app: str, args: Sequence[str] | None = None, registry: plugins.Registry | None = None
 ) -> None:
     """Run one command line of an app and leave with its exit code."""
+    process.prepare_streams()
+    try:
+        _main(app, args, registry)
+    except KeyboardInterrupt:
+        _interrupted()
+    except SystemExit as left:
+        raise SystemExit(_flushed(left.code)) from None
+
+
+def _main(app: str, args: Sequence[str] | None, registry: plugins.Registry | None) -> None:
     registry = registry or plugins.load(app)
     settings.options = settings.Options()
     completing = any(name.endswith("_COMPLETE") for name in os.environ)
@@ -55,6 +65,30 @@ def main(
                     f"A fault of {app} or of a plugin; --debug before the command shows where.",
                 )
             )
+
+
+def _interrupted() -> None:
+    from . import console
+
+    process.leave_interrupted(console.interruption())
+
+
+def _flushed(code: Any) -> Any:
+    """The exit status of a command, after its output has reached standard output."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        process.discard_output()
+        return process.BROKEN_PIPE
+    except OSError as error:
+        process.discard_output()
+        if not code:
+            from . import console
+
+            error.filename = "standard output"
+            console.error(from_os_error(error))
+            return 1
+    return code
 
 
 def _fail(failure: AstrodomeError) -> None:
@@ -88,6 +122,17 @@ def build(app: str, registry: plugins.Registry) -> Any:
         def resolve_command(self, ctx: Any, args: list[str]) -> Any:
             _suggest_distribution(app, args[0], self, ctx)
             return super().resolve_command(ctx, args)
+
+        def invoke(self, ctx: Any) -> Any:
+            process.keep_home_unchanged()
+            try:
+                with process.quiet_libraries():
+                    return super().invoke(ctx)
+            except KeyboardInterrupt:  # Typer would end without a message
+                _interrupted()
+            except BrokenPipeError:
+                process.discard_output()
+                raise SystemExit(process.BROKEN_PIPE) from None
 
     root = typer.Typer(
         cls=Root, rich_markup_mode=None, no_args_is_help=True, help=_about(app, registry)
@@ -175,7 +220,7 @@ def _options(
         Path | None, typer.Option(dir_okay=False, help="Settings file that goes before the others.")
     ] = None,
     verbose: Annotated[
-        bool, typer.Option("-v", "--verbose", help="Say more on standard error.")
+        bool, typer.Option("-v", "--verbose", help="Show messages of libraries on standard error.")
     ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
     version: Annotated[
@@ -186,6 +231,4 @@ def _options(
         home.expanduser().resolve() if home else None, config, verbose or debug, debug
     )
     if settings.options.verbose:
-        import logging
-
-        logging.basicConfig(level=logging.DEBUG if debug else logging.INFO, stream=sys.stderr)
+        process.route_messages(verbose=True, debug=debug)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from . import console, plugins, settings, sources
+from . import console, plugins, process, settings, sources
 from .errors import AstrodomeError
 from .hookspecs import SourceSpec
 
@@ -59,6 +59,7 @@ def info(name: Name, as_json: Json = False) -> None:
 @plugin_app.command()
 def doctor(as_json: Json = False) -> None:
     """Import all that the plugins registered and report what is wrong; exit 1 if anything is."""
+    process.keep_home_unchanged(always=True)
     registry = plugins.current()
     findings = [finding for plugin in registry.plugins for finding in _examine(plugin)]
     findings += [
@@ -181,7 +182,11 @@ def _short(value: Any) -> str:
 
 
 def _values() -> Iterator[dict[str, Any]]:
-    known = {sources.SECTION: sources.settings_model()}
+    process.keep_home_unchanged(always=True)  # the settings of a plugin may import its libraries
+    known = {
+        sources.SECTION: sources.settings_model(),
+        settings.DASK: settings.dask_settings(),
+    }
     for plugin in plugins.current().plugins:
         for spec in plugin.specs:
             for name, target in plugins.settings_models(spec).items():

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import itertools
 import os
-import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import (
-    BrokenExecutor,
-    Executor,
-    Future,
-)
-from contextlib import AbstractContextManager, contextmanager
+from concurrent.futures import BrokenExecutor, CancelledError, Future
 from dataclasses import dataclass, field
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeVar
 
+from . import workers
 from .errors import AstrodomeError, from_os_error, reason, stops_everything
 
 AHEAD_OF_CLUSTER = 1024
@@ -71,46 +66,73 @@ def map(
     the environment of the first such call. ``threads=True`` is for functions that leave the
     interpreter (codecs); ``scheduler`` is the address of a Dask cluster. An item that raises
     is yielded with its reason; a full or read-only disk stops all of it. When the work is
-    broken off, ``stop`` is called before the items are waited for that still run.
+    broken off, ``stop`` is called before the items are waited for that still run. After
+    Ctrl-C they are interrupted, and ended if they do not react within some seconds.
     """
     home = getattr(function, "func", function).__module__ if fresh else ""
-    with _executor(jobs or cores(), threads, home, scheduler) as executor:
-        waiting: dict[Future[Result], Item] = {}
-        ended: SimpleQueue[Future[Result]] = SimpleQueue()
+    pool = workers.open_pool(jobs or cores(), threads, home, scheduler)
+    waiting: dict[Future[Result], Item] = {}
+    ended: SimpleQueue[Future[Result]] = SimpleQueue()
 
-        def submit(item: Item) -> None:
-            future = executor.submit(function, item)
-            waiting[future] = item
-            if not ordered:  # a queue, for Ctrl-C in concurrent.futures.wait breaks its locks
-                future.add_done_callback(ended.put)
+    def submit(item: Item) -> None:
+        future = pool.submit(function, item)
+        waiting[future] = item
+        if not ordered:  # a queue, for Ctrl-C in concurrent.futures.wait breaks its locks
+            future.add_done_callback(ended.put)
 
-        todo = iter(items)
-        ahead = max(4 * (jobs or cores()), AHEAD_OF_CLUSTER if scheduler else 0)
+    todo = iter(items)
+    ahead = max(4 * (jobs or cores()), AHEAD_OF_CLUSTER if scheduler else 0)
+    try:
+        for item in itertools.islice(todo, ahead):
+            submit(item)
+        while waiting:
+            future = _next(pool, next(iter(waiting)) if ordered else None, ended)
+            item = waiting.pop(future)
+            for new in itertools.islice(todo, 1):
+                submit(new)
+            yield _done(item, future, pool)
+    except BaseException as error:
+        if stop:
+            stop()
+        for future in waiting:
+            future.cancel()
+        if isinstance(error, KeyboardInterrupt):
+            pool.interrupt(waiting)
+        if isinstance(error, BrokenExecutor):  # as new work was handed out
+            raise _died() from error
+        raise
+    finally:
+        pool.close()
+
+
+def _next(
+    pool: workers.Pool, first: Future[Result] | None, ended: SimpleQueue[Future[Result]]
+) -> Future[Result]:
+    """The future ``first``, or else any, once it has ended."""
+    while True:
         try:
-            for item in itertools.islice(todo, ahead):
-                submit(item)
-            while waiting:
-                future = next(iter(waiting)) if ordered else ended.get()
-                item = waiting.pop(future)
-                for new in itertools.islice(todo, 1):
-                    submit(new)
-                yield _done(item, future)
-        except BaseException as error:
-            if stop:
-                stop()
-            if isinstance(error, BrokenExecutor):  # as new work was handed out
-                raise _died() from error
-            raise
-        finally:
-            for future in waiting:
-                future.cancel()
+            if first is None:
+                return ended.get(timeout=pool.poll)
+            first.exception(timeout=pool.poll)
+            return first
+        except (Empty, TimeoutError):
+            if first is not None and first.done():
+                return first
+            pool.check()
+        except CancelledError:
+            assert first is not None
+            return first
 
 
-def _done(item: Item, future: Future[Result]) -> Done[Item, Result]:
+def _done(item: Item, future: Future[Result], pool: workers.Pool) -> Done[Item, Result]:
     try:
         return Done(item, future.result())
     except BrokenExecutor as error:
         raise _died() from error
+    except CancelledError as error:  # not by this process
+        if isinstance(pool, workers.Cluster):
+            raise pool.lost() from error
+        raise
     except OSError as error:
         if stops_everything(error):
             raise from_os_error(error) from error
@@ -123,56 +145,3 @@ def _died() -> AstrodomeError:
     return AstrodomeError(
         "A worker process died, most likely for lack of memory.", "Try again with fewer --jobs."
     )
-
-
-def _executor(
-    jobs: int, threads: bool, fresh: str, scheduler: str
-) -> AbstractContextManager[Executor]:
-    if scheduler:
-        return _dask(scheduler)
-    from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor  # 20 ms, seldom needed
-
-    if threads:
-        return ThreadPoolExecutor(jobs)
-    import multiprocessing
-
-    # A fork is fast and safe while this process has a single thread.
-    quick = "forkserver" if fresh else "fork" if threading.active_count() == 1 else ""
-    known = multiprocessing.get_all_start_methods()
-    context: Any = multiprocessing.get_context(quick if quick in known else "spawn")
-    if fresh:
-        context.set_forkserver_preload([fresh])
-    return ProcessPoolExecutor(jobs, context, initializer=_end_with_parent)
-
-
-def _end_with_parent() -> None:
-    """Let a worker end when its parent is killed, instead of waiting for work for ever."""
-    from multiprocessing import parent_process
-
-    parent = parent_process()
-    if parent is None:
-        return
-
-    def watch() -> None:
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
-@contextmanager
-def _dask(scheduler: str) -> Iterator[Executor]:
-    try:
-        from distributed import Client
-    except ImportError as error:
-        raise AstrodomeError(
-            "A Dask cluster needs the package distributed.", "pip install 'astrodome[dask]'"
-        ) from error
-    try:
-        client: Any = Client(scheduler, timeout=10, set_as_default=False)
-    except (OSError, ValueError, TimeoutError) as error:
-        raise AstrodomeError(
-            f"No Dask scheduler answers at {scheduler}.", "Check the address (tcp://HOST:8786)."
-        ) from error
-    with client, client.get_executor(pure=False) as pool:
-        yield pool

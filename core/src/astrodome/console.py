@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def on_terminal(stream: Any = None) -> bool:
     """Whether a person reads the stream (standard output by default)."""
     stream = stream or sys.stdout
-    return bool(stream.isatty()) and os.environ.get("TERM") != "dumb"
+    return bool(stream and stream.isatty()) and os.environ.get("TERM") != "dumb"
 
 
 def rich_console(*, stderr: bool = False) -> Console:
@@ -83,7 +83,12 @@ def show_one(record: Mapping[str, Any], *, title: str = "", as_json: bool = Fals
 
 def show_json(document: Any) -> None:
     """Print one JSON document; times become ISO 8601, NaN becomes null."""
-    print(json.dumps(_plain(document), indent=1, ensure_ascii=False))
+    text = json.dumps(_plain(document), indent=1, ensure_ascii=False)
+    try:
+        text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:  # escapes of JSON instead of those of the stream
+        text = json.dumps(_plain(document), indent=1)
+    print(text)
 
 
 def _plain(value: Any) -> Any:
@@ -152,8 +157,8 @@ def finish(outcome: Outcome, verb: str, noun: str, *, as_json: bool = False) -> 
 class Progress:
     """How far a long work is; made by :func:`progress`."""
 
-    def __init__(self, label: str, total: int | None, unit: str) -> None:
-        self.label, self.total, self.unit = label, total, unit
+    def __init__(self, label: str, total: int | None, unit: str, *, resumes: bool = True) -> None:
+        self.label, self.total, self.unit, self.resumes = label, total, unit, resumes
         self.count = 0
         self.detail = ""
         self._started = self._said = time.monotonic()
@@ -175,10 +180,41 @@ class Progress:
             note(f"{self.label}: {self.count}{of} {self.unit}, {rate:.3g}/s {self.detail}".rstrip())
 
 
+_interrupted: Progress | None = None
+
+
+def interruption() -> str:
+    """A sentence on what the user interrupted, and on what the same command does next time."""
+    state = _interrupted
+    if state is None:
+        return "Interrupted. Files that were written are complete."
+    of = f" of {state.total}" if state.total else ""
+    again = "resume" if state.resumes else "start again"
+    return (
+        f"Interrupted after {state.count}{of} {state.unit}. Run the same command again to {again}."
+    )
+
+
 @contextmanager
-def progress(label: str, total: int | None = None, unit: str = "items") -> Iterator[Progress]:
-    """Progress on standard error, with rate and time left; a line every 30 s where nobody looks."""
-    state = Progress(label, total, unit)
+def progress(
+    label: str, total: int | None = None, unit: str = "items", *, resumes: bool = True
+) -> Iterator[Progress]:
+    """Progress on standard error, with rate and time left; a line every 30 s where nobody looks.
+
+    ``resumes=False``: after an interruption the same command does all of the work again.
+    """
+    global _interrupted
+    state = Progress(label, total, unit, resumes=resumes)
+    try:
+        with _shown(state):
+            yield state
+    except KeyboardInterrupt:
+        _interrupted = state
+        raise
+
+
+@contextmanager
+def _shown(state: Progress) -> Iterator[Progress]:
     if not on_terminal(sys.stderr):
         yield state
         return
@@ -195,5 +231,6 @@ def progress(label: str, total: int | None = None, unit: str = "items") -> Itera
         transient=True,
         auto_refresh=False,  # no thread, so that workers can be forked
     ) as bar:
-        state._bar, state._task = bar, bar.add_task(label, total=total, detail="")
+        state._bar = bar
+        state._task = bar.add_task(state.label, total=state.total, detail="")
         yield state

@@ -52,8 +52,11 @@ def stops_everything(error: BaseException) -> bool:
 def reason(error: BaseException) -> str:
     """One line that says why an item failed."""
     if isinstance(error, AstrodomeError):
-        return error.message
+        return error.message or type(error).__name__
     if isinstance(error, OSError) and error.errno:
         return from_os_error(error).message
     text = " ".join(str(error).split())
-    return text if isinstance(error, ValueError) and text else f"{type(error).__name__}: {text}"
+    name = type(error).__name__
+    if isinstance(error, ValueError) and text:
+        return text
+    return f"{name}: {text}" if text else name

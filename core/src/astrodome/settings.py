@@ -56,6 +56,23 @@ def config_files() -> list[Path]:
     return [*given, Path("config.yaml").resolve(), user_config_path("astrodome") / "config.yaml"]
 
 
+DASK = "dask"
+"""The section of the host for Dask clusters."""
+
+
+@cache
+def dask_settings() -> Any:
+    """The model of the host's own section, ``dask``."""
+    from pydantic import BaseModel, Field
+
+    class DaskSettings(BaseModel):
+        """Use of a Dask cluster."""
+
+        worker_timeout: float = Field(60.0, gt=0, description="Seconds to wait for a worker.")
+
+    return DaskSettings
+
+
 def section(name: str, model: type[Model]) -> Model:
     """A section of the settings, validated; see :meth:`Settings.section`."""
     return current().section(name, model)

@@ -261,7 +261,7 @@ def read(file: Path) -> xgb.Booster:
 def save(booster: xgb.Booster, file: Path) -> None:
     # XGBoost chooses the format by the extension, and reports a full disk with a stack trace.
     form = "json" if file.suffix == ".json" else "ubj"
-    files.write_bytes(file, booster.save_raw(form))
+    files.write_bytes(file, bytes(booster.save_raw(form)))
 
 
 def importance(booster: xgb.Booster, names: Sequence[str]) -> dict[str, float]:

@@ -1,0 +1,177 @@
+"""The process of a command: its streams, folders of libraries, their messages, and Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+INTERRUPTED = 130
+"""Exit status of a command that was interrupted: 128 and the number of SIGINT."""
+BROKEN_PIPE = 141
+"""Exit status of a command whose output nobody reads: 128 and the number of SIGPIPE."""
+
+
+def prepare_streams() -> None:
+    """Make standard streams usable that are closed, or whose encoding lacks characters.
+
+    Nothing is written to a closed stream. Characters that the encoding of a stream lacks are
+    written as escape sequences.
+    """
+    if None in (sys.stdin, sys.stdout, sys.stderr):
+        # Occupies the descriptors 0 to 2, so that no data file gets one of them.
+        while (handle := os.open(os.devnull, os.O_RDWR)) <= 2:
+            pass
+        os.close(handle)
+    for name in ("stdout", "stderr"):
+        stream: Any = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115
+        elif getattr(stream, "errors", "") in ("strict", "surrogateescape"):
+            with suppress(AttributeError, OSError):
+                stream.reconfigure(errors="backslashreplace")
+
+
+def discard_output() -> None:
+    """Send the rest of standard output, which cannot be written, to the null device."""
+    with suppress(OSError, ValueError):
+        handle = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(handle, sys.stdout.fileno())
+        os.close(handle)
+
+
+def leave_interrupted(text: str) -> None:
+    """Print what was interrupted and end the process with status 130."""
+    print(f"\n{text}", file=sys.stderr)
+    busy = [t for t in threading.enumerate() if t is not threading.main_thread() and not t.daemon]
+    if busy:  # the interpreter would wait for their work
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(INTERRUPTED)
+    raise SystemExit(INTERRUPTED)
+
+
+@contextmanager
+def quiet_libraries(*, verbose: bool = False, debug: bool = False) -> Iterator[None]:
+    """Hide warnings and log records of libraries, or show them one per line if ``verbose``."""
+    import logging
+    import warnings
+
+    show, disabled = warnings.showwarning, logging.root.manager.disable
+    route_messages(verbose, debug)
+    try:
+        yield
+    finally:
+        warnings.showwarning = show
+        logging.disable(disabled)
+
+
+def route_messages(verbose: bool = False, debug: bool = False) -> None:
+    """Apply :func:`quiet_libraries` to the rest of this process, for example a worker."""
+    import logging
+    import warnings
+
+    logging.disable(logging.NOTSET if verbose else logging.ERROR)
+    if verbose:
+        logging.basicConfig(
+            level=logging.DEBUG if debug else logging.INFO,
+            format="%(name)s: %(message)s",
+            stream=sys.stderr,
+        )
+    if not sys.warnoptions:  # python -W or PYTHONWARNINGS: the user chose
+        warnings.showwarning = _show if verbose else _hide
+
+
+def _hide(*args: Any, **kwargs: Any) -> None:
+    """Do not show a warning."""
+
+
+def _show(
+    message: Any, category: type[Warning], filename: str, lineno: int, *_: Any, **__: Any
+) -> None:
+    """Write a warning on one line, with the library that issued it."""
+    text = " ".join(str(message).split())
+    print(f"{_library(filename)}: {category.__name__}: {text}", file=sys.stderr)
+
+
+def _library(filename: str) -> str:
+    """The top-level package or module that a file belongs to."""
+    parts = Path(filename).parts
+    for folder in ("site-packages", "dist-packages"):
+        if folder in parts[:-1]:
+            return parts[parts.index(folder) + 1].removesuffix(".py")
+    return Path(filename).stem
+
+
+def keep_home_unchanged(*, always: bool = False) -> None:
+    """Let libraries that need folders in the home directory use a temporary folder instead.
+
+    sunpy and Matplotlib create theirs when they are imported. A folder is replaced if it cannot
+    be written; with ``always``, also if it does not exist yet. Variables that the user has set
+    are not changed.
+    """
+    try:
+        Path.home()
+    except RuntimeError:  # no variable HOME, and no entry for the user
+        os.environ["HOME"] = str(_scratch())
+    missing = [
+        name
+        for name, folders in _library_folders().items()
+        if not os.environ.get(name)
+        and not all(_usable(folder) and (folder.is_dir() or not always) for folder in folders)
+    ]
+    for name in missing:
+        folder = _scratch() / name.lower()
+        folder.mkdir(exist_ok=True)
+        os.environ[name] = str(folder)
+        if name == "SUNPY_CONFIGDIR":  # sunpy has no variable for its working directory
+            (folder / "sunpyrc").write_text(f"[general]\nworking_dir = {folder}\n", "utf-8")
+
+
+def _library_folders() -> dict[str, list[Path]]:
+    """Environment variable → the folders that a library uses unless the variable is set."""
+    from platformdirs import user_cache_path, user_config_path
+
+    config, cached = user_config_path(), user_cache_path()
+    sunpy = [config / "sunpy"]
+    if not (config / "sunpy" / "sunpyrc").is_file():  # which may name another directory
+        sunpy.append(Path.home() / "sunpy")
+    return {
+        "SUNPY_CONFIGDIR": sunpy,
+        "MPLCONFIGDIR": [config / "matplotlib", cached / "matplotlib"],
+        "ASTROPY_CONFIG_DIR": [config / "astropy"],
+        "XDG_CACHE_HOME": [cached / "sunpy"],
+    }
+
+
+def _usable(folder: Path) -> bool:
+    """Whether a folder can be written, or created if it does not exist."""
+    with suppress(OSError):
+        while not folder.exists() and folder != folder.parent:
+            folder = folder.parent
+        return folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
+    return False
+
+
+@cache
+def _scratch() -> Path:
+    """Return a temporary folder that is deleted when this process ends."""
+    import atexit
+    import shutil
+    import tempfile
+
+    made = Path(tempfile.mkdtemp(prefix="astrodome-"))
+    owner = os.getpid()
+
+    def remove() -> None:
+        if os.getpid() == owner:  # not in a forked worker
+            shutil.rmtree(made, ignore_errors=True)
+
+    atexit.register(remove)
+    return made

@@ -1,0 +1,236 @@
+"""Where work is done: threads, processes of this machine, or a Dask cluster."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import Executor, Future
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from . import console, settings
+from .errors import AstrodomeError
+
+GRACE = 3.0
+"""Seconds that running items get to end after Ctrl-C."""
+POLL = 2.0
+"""Seconds between two looks at a cluster that returns no result."""
+
+
+class Pool:
+    """Threads of this process; also what every pool of workers can do."""
+
+    poll: float | None = None
+    """Seconds to wait for a result before :meth:`check` is called; None: no limit."""
+
+    def __init__(self, executor: Executor) -> None:
+        self.executor = executor
+        self._wait = True
+
+    def submit(self, function: Callable[[Any], Any], item: Any) -> Future[Any]:
+        return self.executor.submit(function, item)
+
+    def check(self) -> None:
+        """Raise AstrodomeError if no result can be expected."""
+
+    def interrupt(self, running: Collection[Future[Any]]) -> None:
+        """Give running items a moment to end after Ctrl-C; do not wait for the others."""
+        _wait_for(running, GRACE)
+        self._wait = False
+
+    def close(self) -> None:
+        self.executor.shutdown(wait=self._wait, cancel_futures=True)
+
+
+class Processes(Pool):
+    """Processes of this machine, which end when this process is killed or interrupted."""
+
+    def __init__(self, jobs: int, fresh: str) -> None:
+        from concurrent.futures import ProcessPoolExecutor  # 20 ms, seldom needed
+
+        # A fork is fast and safe while this process has a single thread.
+        quick = "forkserver" if fresh else "fork" if threading.active_count() == 1 else ""
+        known = multiprocessing.get_all_start_methods()
+        context: Any = multiprocessing.get_context(quick if quick in known else "spawn")
+        if fresh:
+            context.set_forkserver_preload([fresh])
+        self._others = set(multiprocessing.active_children())
+        options = (settings.options.verbose, settings.options.debug)
+        super().__init__(ProcessPoolExecutor(jobs, context, _begin, options))
+
+    def submit(self, function: Callable[[Any], Any], item: Any) -> Future[Any]:
+        with _without_interrupts():  # a new worker is not ready for them
+            return self.executor.submit(_Call(function), item)
+
+    def interrupt(self, running: Collection[Future[Any]]) -> None:
+        """Interrupt the items that run, and end the workers that do not react."""
+        workers = [p for p in multiprocessing.active_children() if p not in self._others]
+        for worker in workers:
+            with suppress(OSError, TypeError):
+                os.kill(worker.pid, signal.SIGINT)  # type: ignore[arg-type]
+        _wait_for(running, GRACE)
+        if not all(future.done() for future in running):
+            for worker in workers:
+                worker.terminate()
+
+
+class Cluster(Pool):
+    """A Dask cluster, given by the address of its scheduler."""
+
+    poll = POLL
+
+    def __init__(self, address: str) -> None:
+        try:
+            from distributed import Client
+        except ImportError as error:
+            raise AstrodomeError(
+                "A Dask cluster needs the package distributed.", "pip install 'astrodome[dask]'"
+            ) from error
+        try:
+            self._client: Any = Client(address, timeout=10, set_as_default=False)
+        except (OSError, ValueError, TimeoutError) as error:
+            raise AstrodomeError(
+                f"No Dask scheduler answers at {address}.", "Check the address (tcp://HOST:8786)."
+            ) from error
+        self.address = address
+        self._limit = worker_timeout()
+        self._alone_since: float | None = None
+        workers, threads = self._size()
+        text = f"Dask cluster at {address}: {workers} workers with {threads} threads"
+        console.note(f"{text}." if workers else f"{text}; waiting up to {self._limit:g} s for one.")
+        super().__init__(self._client.get_executor(pure=False))
+
+    def _size(self) -> tuple[int, int]:
+        """Number of workers, and of their threads."""
+        try:
+            workers = self._client.scheduler_info()["workers"].values()
+        except (OSError, TimeoutError, RuntimeError) as error:
+            raise self.lost() from error
+        return len(workers), sum(int(worker["nthreads"]) for worker in workers)
+
+    def check(self) -> None:
+        """Raise AstrodomeError if the scheduler stopped or has had no worker for too long."""
+        if self._client.status not in ("running", "connecting"):
+            raise self.lost()
+        now = time.monotonic()
+        if self._size()[0]:
+            self._alone_since = None
+        elif self._alone_since is None:
+            self._alone_since = now
+        elif now - self._alone_since >= self._limit:
+            self._wait = False
+            raise AstrodomeError(
+                f"The Dask cluster at {self.address} has had no worker for {self._limit:g} s.",
+                f"Start one: dask worker {self.address}. To wait longer, set dask.worker_timeout "
+                "(seconds), for example ASTRODOME_DASK_WORKER_TIMEOUT=600.",
+            )
+
+    def lost(self) -> AstrodomeError:
+        self._wait = False
+        return AstrodomeError(
+            f"The connection to the Dask scheduler at {self.address} was lost.",
+            "Start the scheduler and run the same command again.",
+        )
+
+    def interrupt(self, running: Collection[Future[Any]]) -> None:
+        self._wait = False
+
+    def close(self) -> None:
+        try:
+            self.executor.shutdown(wait=self._wait)
+            self._client.close()
+        except (OSError, TimeoutError, RuntimeError):  # the scheduler is gone
+            if self._wait:
+                raise
+
+
+def worker_timeout() -> float:
+    """Seconds to wait for a worker of a Dask cluster: the setting ``dask.worker_timeout``."""
+    return float(settings.section(settings.DASK, settings.dask_settings()).worker_timeout)
+
+
+def open_pool(jobs: int, threads: bool, fresh: str, scheduler: str) -> Pool:
+    if scheduler:
+        return Cluster(scheduler)
+    if threads:
+        from concurrent.futures import ThreadPoolExecutor
+
+        return Pool(ThreadPoolExecutor(jobs))
+    return Processes(jobs, fresh)
+
+
+def _wait_for(futures: Collection[Future[Any]], seconds: float) -> None:
+    last = time.monotonic() + seconds
+    while time.monotonic() < last and not all(future.done() for future in futures):
+        time.sleep(0.02)  # concurrent.futures.wait keeps locks when it is interrupted
+
+
+# In a worker process.
+
+_busy = _stopped = False
+
+
+class _Call:
+    """A function that Ctrl-C interrupts while it runs, and prevents from running again."""
+
+    def __init__(self, function: Callable[[Any], Any]) -> None:
+        self.function = function
+
+    def __call__(self, item: Any) -> Any:
+        global _busy
+        if _stopped:
+            raise KeyboardInterrupt
+        _busy = True
+        try:
+            return self.function(item)
+        finally:
+            _busy = False
+
+
+def _begin(verbose: bool, debug: bool) -> None:
+    """Prepare a worker: no messages of libraries, no traceback after Ctrl-C, an end with its
+    parent."""
+    from . import process
+
+    process.route_messages(verbose, debug)
+    _end_with_parent()
+    signal.signal(signal.SIGINT, _interrupted)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+
+def _interrupted(*_: Any) -> None:
+    global _stopped
+    first, _stopped = not _stopped, True
+    if _busy and first:  # a second signal must not stop the removal of temporary files
+        raise KeyboardInterrupt
+
+
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Deliver Ctrl-C after the block; processes that it starts inherit the blocked signal."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _end_with_parent() -> None:
+    """Let a worker end when its parent is killed, instead of waiting for work forever."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
