@@ -101,6 +101,70 @@ def test_what_is_left_out_is_evenly_spread_and_told(data: Data, days: Path) -> N
     assert show.spread(chosen, 1) == chosen[:1] and show.spread(chosen, 0) == chosen
 
 
+def _shots(**minutes: list[float]) -> list[show.Shot]:
+    """Images at minutes after the start, by wavelength: ``_shots(w171=[0, 6])``."""
+    return [
+        show.Shot(START + timedelta(minutes=at), int(name[1:]), Path(f"{at}__{name}.jpeg"))
+        for name, times in minutes.items()
+        for at in times
+    ]
+
+
+SPARSE = {"w171": [0, 6, 720], "w304": [1, 180, 480, 721], "w94": [3, 300]}
+
+
+def test_a_sheet_of_a_sparse_folder_shows_every_image_once() -> None:
+    chosen = _shots(**SPARSE)
+    places, across = show.grid(chosen)
+    shown = [shot for shot in places if shot]
+    assert sorted(shown) == sorted(chosen)
+    assert across == 3 and len(places) % 3 == 0
+    assert {number % 3: shot.wavelength for number, shot in enumerate(places) if shot} == {
+        **{0: 94, 1: 171, 2: 304}
+    }
+
+
+def test_a_film_of_a_sparse_folder_shows_every_image() -> None:
+    chosen = _shots(**SPARSE)
+    frames = show.frames(chosen)
+    assert {shot for frame in frames for shot in frame if shot} == set(chosen)
+    assert len(show.frames(chosen, 3)) == 3
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_rows_have_each_image_once_and_are_in_the_order_of_time(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    chosen = _shots(
+        **{f"w{w}": random.uniform(0, 100, random.integers(1, 30)).tolist() for w in (94, 171, 193)}
+    )
+    grouped = show.rows(chosen)
+    assert sorted(shot for row in grouped for shot in row.values()) == sorted(chosen)
+    assert all(shot.wavelength == w for row in grouped for w, shot in row.items())
+    begins = [min(row.values()).t_obs for row in grouped]
+    assert begins == sorted(begins)
+
+
+def test_images_up_to_half_a_step_apart_are_in_one_row() -> None:
+    def pairs(offset: float) -> list[int]:
+        times = [0.0, 6.0, 12.0]
+        chosen = _shots(w171=times, w304=[at + offset for at in times])
+        return [len(row) for row in show.rows(chosen)]
+
+    assert pairs(3) == [2, 2, 2]
+    assert pairs(3.01) == [1, 2, 2, 1]  # each 304 is nearer to the next 171
+    copies = _shots(w171=[0, 0, 6, 6, 12, 12], w304=[1, 7, 13])
+    assert [len(row) for row in show.rows(copies)] == [1, 2, 1, 2, 1, 2]
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 8, 9, 10])
+def test_a_sheet_has_at_most_the_images_that_were_asked_for(count: int) -> None:
+    chosen = _shots(**SPARSE)
+    shown = [shot for shot in show.grid(chosen, count)[0] if shot]
+    assert 0 < len(shown) <= count and len(set(shown)) == len(shown)
+    if count >= len(chosen):
+        assert sorted(shown) == sorted(chosen)
+
+
 @pytest.mark.parametrize("ending", ["gif", "mp4"])
 def test_a_film_shows_the_images_in_the_order_of_their_times(
     data: Data, days: Path, ending: str, tmp_path: Path

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from functools import cache, partial
 from itertools import pairwise
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from astrodome import AstrodomeError, compute
@@ -50,6 +51,7 @@ class Look:
     colour: bool = True
 
 
+Item = TypeVar("Item")
 Frame = tuple[Shot | None, ...]
 """Places side by side, in a film one for each wavelength; None is a place without an image."""
 
@@ -115,8 +117,8 @@ def _thinned(chosen: Sequence[Shot], freq: timedelta) -> list[Shot]:
     return kept
 
 
-def spread(items: Sequence[Shot], count: int) -> list[Shot]:
-    """At most ``count`` of the items, the first, the last and evenly between; 0 is all of them."""
+def spread(items: Sequence[Item], count: int) -> list[Item]:
+    """Return at most ``count`` items: the first, the last and evenly between; 0 means all."""
     if not count or len(items) <= count:
         return list(items)
     if count == 1:
@@ -124,20 +126,61 @@ def spread(items: Sequence[Shot], count: int) -> list[Shot]:
     return [items[round(n * (len(items) - 1) / (count - 1))] for n in range(count)]
 
 
-def frames(chosen: Sequence[Shot], count: int = 0, *, reach: float = 1.0) -> list[Frame]:
-    """What each frame of a film shows: at most ``count`` times of the wavelength with most images.
+def rows(chosen: Sequence[Shot]) -> list[dict[int, Shot]]:
+    """Group images that were taken at about the same time; each image is in one row.
 
-    Each other wavelength is there with the image nearest in time, if that is within
-    ``reach`` of the usual step between frames: where one is missing, its neighbour stays.
+    A row has at most one image of each wavelength. Its images are at most half of the usual step
+    between images of one wavelength after the first of them.
+
+    Parameters
+    ----------
+    chosen : sequence of Shot
+        Images of any wavelengths, in any order.
+
+    Returns
+    -------
+    list of dict
+        Rows in the order of time, each a mapping of wavelength (angstrom) to image.
     """
+    near, grouped = _step(chosen) / 2, list[dict[int, Shot]]()
+    begin = datetime.min
+    for shot in sorted(chosen):
+        if not grouped or shot.wavelength in grouped[-1] or shot.t_obs - begin > near:
+            grouped.append({})
+            begin = shot.t_obs
+        grouped[-1][shot.wavelength] = shot
+    return grouped
+
+
+def _step(chosen: Sequence[Shot]) -> timedelta:
+    """The shortest of the median steps between images of one wavelength."""
+    times = [sorted({shot.t_obs for shot in shots}) for shots in _channels(chosen).values()]
+    steps = [sorted(after - before for before, after in pairwise(each)) for each in times]
+    return min((each[len(each) // 2] for each in steps if each), default=timedelta.max)
+
+
+def _channels(chosen: Sequence[Shot]) -> dict[int, list[Shot]]:
+    """The images of each wavelength, sorted by time."""
     channels: dict[int, list[Shot]] = {}
-    for shot in chosen:
+    for shot in sorted(chosen):
         channels.setdefault(shot.wavelength, []).append(shot)
-    leading = spread(max(channels.values(), key=len), count)
-    steps = sorted(after.t_obs - before.t_obs for before, after in pairwise(leading))
-    near = steps[len(steps) // 2] * reach if steps else timedelta.max
-    order = sorted(channels)
-    return [tuple(_nearest(channels[w], shot.t_obs, near) for w in order) for shot in leading]
+    return dict(sorted(channels.items()))
+
+
+def frames(chosen: Sequence[Shot], count: int = 0) -> list[Frame]:
+    """Return the places of each frame of a film, at most ``count`` frames; 0 means all.
+
+    There is a frame for each row of :func:`rows`. Where a row has no image of a wavelength, the
+    nearest image in time is shown again, if it is within the usual step between images.
+    """
+    channels, reach = _channels(chosen), _step(chosen)
+    return [
+        tuple(
+            row.get(wavelength) or _nearest(channel, min(row.values()).t_obs, reach)
+            for wavelength, channel in channels.items()
+        )
+        for row in spread(rows(chosen), count)
+    ]
 
 
 def _nearest(channel: Sequence[Shot], t_obs: datetime, reach: timedelta) -> Shot | None:
@@ -181,17 +224,35 @@ def colours(wavelength: int) -> NDArray[np.uint8]:
 
 
 def grid(chosen: Sequence[Shot], count: int = 0, columns: int = 0) -> tuple[Frame, int]:
-    """Places of a sheet row by row, and how many make a row; at most ``count`` images, 0 is all.
+    """Return the places of a sheet row by row, and the number of places in a row.
 
-    Several wavelengths have a column each and a row is a time, unless
-    ``columns`` says how many go into a row; the images of one fill a square.
+    Several wavelengths have one column each, and each row of :func:`rows` is a row of the sheet.
+    With ``columns``, and for images of one wavelength, the places are filled one after the other.
+    No image is shown twice.
+
+    Parameters
+    ----------
+    chosen : sequence of Shot
+    count : int
+        Maximum number of images; 0 means all.
+    columns : int
+        Number of places in a row; 0 means one for each wavelength, or a square for one wavelength.
     """
-    wavelengths = len({shot.wavelength for shot in chosen})
-    if wavelengths > 1 and not columns:
-        rows = frames(chosen, max(1, count // wavelengths) if count else 0, reach=0.5)
-        return tuple(shot for row in rows for shot in row), wavelengths
+    wavelengths = sorted({shot.wavelength for shot in chosen})
+    if len(wavelengths) > 1 and not columns and (kept := _at_most(rows(chosen), count)):
+        return tuple(row.get(w) for row in kept for w in wavelengths), len(wavelengths)
     places = spread(chosen, count)
     return tuple(places), min(columns or math.ceil(math.sqrt(len(places))), len(places))
+
+
+def _at_most(grouped: Sequence[dict[int, Shot]], count: int) -> list[dict[int, Shot]]:
+    """As many rows, evenly spread, as have at most ``count`` images together; 0 means all."""
+    most = min(len(grouped), count or len(grouped))  # No row is empty.
+    for number in range(most, 0, -1):
+        kept = spread(grouped, number)
+        if not count or sum(map(len, kept)) <= count:
+            return kept
+    return []
 
 
 def sheet(
