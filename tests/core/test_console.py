@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
+import re
 from datetime import UTC, datetime
 
 import numpy as np
@@ -52,3 +55,58 @@ def test_progress_is_silent_where_nobody_looks(capsys: pytest.CaptureFixture[str
         bar.advance(3)
     assert capsys.readouterr() == ("", "")
     assert bar.count == 3
+
+
+class Terminal(io.StringIO):
+    """A stream that a person reads."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def on_a_terminal(monkeypatch: pytest.MonkeyPatch, width: int, **options: object) -> list[str]:
+    """The lines of a table of three columns, 6 + 8 + 10 characters wide."""
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv("TERM", "xterm")
+    rows = [{"number": "1", "position": "p" * 8, "empty": None, "identifier": "i" * 10}]
+    with contextlib.redirect_stdout(Terminal()) as out:
+        console.show(rows, columns=("number", "position", "empty", "identifier"), **options)
+    shown = re.sub(r"\x1b\[[\d;]*m", "", out.getvalue())
+    return [line.strip() for line in shown.splitlines() if line.strip()]
+
+
+OPTIONAL = (("identifier",), ("position", "empty"), ("empty",))
+
+
+def test_a_terminal_shows_as_many_optional_columns_as_fit(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def names(width: int) -> list[str]:
+        return on_a_terminal(monkeypatch, width, optional=OPTIONAL)[0].split()
+
+    whole = 6 + 8 + 5 + 10 + 3 * 4 + 1
+    assert names(whole) == ["number", "position", "empty", "identifier"]
+    assert capsys.readouterr().err == ""
+    assert names(whole - 1) == ["number", "position", "identifier"], "without values: the first"
+    assert capsys.readouterr().err == (
+        "Not shown, the terminal is too narrow: empty. A pipe or --json has all columns.\n"
+    )
+    assert names(whole - 5 - 3) == ["number", "position", "identifier"]
+    assert names(whole - 5 - 3 - 1) == ["number", "position"]
+    assert "narrow: empty, identifier." in capsys.readouterr().err
+    assert names(6 + 8 + 2 * 3 + 1) == ["number", "position"]
+    assert names(6 + 8 + 2 * 3) == ["number"], "columns of a group are left out together"
+
+
+def test_columns_that_are_not_optional_are_always_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = on_a_terminal(monkeypatch, 30, optional=(("number",),))
+    assert not any("num" in line for line in lines)
+    assert "".join(lines).count("p") >= 8 and "".join(lines).count("i") >= 10
+
+
+def test_a_pipe_has_all_columns_whatever_its_width(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "10")
+    console.show([{"number": 1, "identifier": "i" * 99}], optional=OPTIONAL)
+    assert capsys.readouterr() == (f"number\tidentifier\n1\t{'i' * 99}\n", "")

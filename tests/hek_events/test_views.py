@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
+from contextlib import redirect_stdout
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import shapely
+from astrodome import plugins
+from astrodome.app import main
+from astrodome_hek_events import plugin
 from astropy.table import Table
 from services import hek
 
@@ -150,3 +156,38 @@ def test_list_takes_all_types_and_a_method(stored):
     assert len(stored("list", "--event-type", "all", "--json").json) == 11
     assert len(stored("list", "--event-type", "ar,fl", "--frm", "swpc", "--json").json) == 1
     assert stored("list", "--event-type", "XX").code == 2
+
+
+class Terminal(io.StringIO):
+    """A stream that a person reads."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("width", [40, 60, 80, 100, 120, 140, 200, 300])
+def test_list_on_a_terminal_splits_no_cell_and_shows_the_peak_of_flares(stored, monkeypatch, width):
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv("TERM", "xterm")
+    registry = plugins.of("sdo", hek=plugin)
+    with redirect_stdout(Terminal()) as out, pytest.raises(SystemExit) as left:
+        main("sdo", ["events", "list", "--event-type", "FL"], registry)
+    assert left.value.code == 0
+    shown = re.sub(r"\x1b\[[\d;]*m", "", out.getvalue())
+    lines = [line.rstrip() for line in shown.splitlines() if line.strip()]
+    assert len(lines) == 2 + 2 and max(map(len, lines)) <= width
+    header, _, *rows = lines
+    assert [row.split()[:2] for row in rows] == [["FL", "2023-03-29T15:58:00"]] * 2
+    assert width < 60 or all("2023-03-29T16:12:00" in row for row in rows)
+    assert width < 80 or "C5.7" in rows[0]
+    assert width < 100 or all("2023-03-29T16:14:00" in row for row in rows)
+    assert width < 300 or "ivo://helio-informatics.org/FL_SWPC_20230330" in rows[1]
+    assert ("kb_archivid" in header) == (width == 300)
+
+
+def test_list_in_a_pipe_has_all_columns(stored):
+    header, first, *_ = stored("list", "--event-type", "FL").succeeded().out.splitlines()
+    shown = dict(zip(header.split("\t"), first.split("\t"), strict=True))
+    assert shown["event_peaktime"] == "2023-03-29T16:12:00" and len(shown) == 13
+    assert shown["kb_archivid"].startswith("ivo://helio-informatics.org/FL_")

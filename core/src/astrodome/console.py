@@ -39,8 +39,13 @@ def show(
     columns: Sequence[str] = (),
     header: bool = True,
     as_json: bool = False,
+    optional: Sequence[tuple[str, ...]] = (),
 ) -> None:
-    """Print records: a table on a terminal, tab-separated in a pipe, or one JSON array."""
+    """Print records: a table on a terminal, tab-separated in a pipe, or one JSON array.
+
+    ``optional`` are groups of columns that a terminal too narrow for the whole table does not
+    show. Groups without any value are left out first, then the others in this order.
+    """
     records = [dict(row) for row in rows]
     if as_json:
         return show_json(records)
@@ -55,6 +60,11 @@ def show(
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
+    hidden = _too_wide(names, cells, optional)
+    if hidden:
+        kept = [number for number, name in enumerate(names) if name not in hidden]
+        cells = [[line[number] for number in kept] for line in cells]
+        names = [names[number] for number in kept]
     table = Table(title=title or None, title_justify="left", box=SIMPLE_HEAD, show_header=header)
     for number, name in enumerate(names):
         numeric = any(isinstance(row.get(name), int | float) for row in records)
@@ -69,7 +79,42 @@ def show(
     for line in cells:
         table.add_row(*(Text(cell) for cell in line))
     rich_console().print(table)
+    if hidden:
+        note(
+            f"Not shown, the terminal is too narrow: {', '.join(hidden)}. "
+            "A pipe or --json has all columns."
+        )
     return None
+
+
+def _too_wide(
+    names: Sequence[str], cells: Sequence[Sequence[str]], optional: Sequence[tuple[str, ...]]
+) -> list[str]:
+    """Return the optional columns to leave out so that no cell is split, in their order."""
+    if not optional or not cells:
+        return []
+    from rich.box import SIMPLE_HEAD
+    from rich.cells import cell_len
+    from rich.measure import Measurement
+    from rich.table import Table
+
+    console = rich_console()
+    widest = {
+        name: max([name, *(line[number] for line in cells)], key=cell_len)
+        for number, name in enumerate(names)
+    }
+    empty = {name for number, name in enumerate(names) if not any(line[number] for line in cells)}
+    hidden: set[str] = set()
+    for group in sorted(optional, key=lambda group: not empty.issuperset(group)):
+        table = Table(box=SIMPLE_HEAD)
+        for name in names:
+            if name not in hidden:
+                table.add_column(widest[name], no_wrap=True)
+        unbounded = console.options.update(max_width=sum(map(len, widest.values())) * 4 + 100)
+        if Measurement.get(console, unbounded, table).maximum <= console.width:
+            break
+        hidden.update(group)
+    return [name for name in names if name in hidden]
 
 
 def show_one(record: Mapping[str, Any], *, title: str = "", as_json: bool = False) -> None:

@@ -32,6 +32,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 SHOWN = (
     "event_type",
     "event_starttime",
+    "event_peaktime",
     "event_endtime",
     "obs_observatory",
     "obs_instrument",
@@ -44,6 +45,19 @@ SHOWN = (
     "kb_archivid",
 )
 """Columns of the table; ``--json`` has all of them."""
+OPTIONAL = (
+    ("kb_archivid",),
+    ("obs_channelid",),
+    ("obs_instrument",),
+    ("obs_observatory",),
+    ("hpc_x", "hpc_y"),
+    ("frm_name",),
+    ("ar_noaanum",),
+    ("event_endtime",),
+    ("fl_goescls",),
+    ("event_peaktime",),
+)
+"""Columns that a narrow terminal does not show, the least important first."""
 AROUND = timedelta(seconds=30)
 """How far from the time of ``--at`` an event may end or begin."""
 DAY = 86_400.0
@@ -234,7 +248,8 @@ def list_events(
     if format or out:
         _export(store, wanted, limit, format or _by_ending(out), out, as_json)
     else:
-        console.show(store.select(wanted, limit), columns=SHOWN, as_json=as_json)
+        rows = store.select(wanted, limit)
+        console.show(rows, columns=SHOWN, optional=OPTIONAL, as_json=as_json)
 
 
 def _by_ending(out: Path | None) -> Format:
