@@ -206,14 +206,16 @@ def write(folder: Path, table: pd.DataFrame) -> None:
 def _applied(
     folder: Path, table: pd.DataFrame, records: Iterable[Mapping[str, Any]]
 ) -> pd.DataFrame:
-    """The table with these results; no failure replaces an image that another has brought."""
-    latest = {record["file_name"]: record for record in records}
-    if not latest:
-        return table
+    """The table with these results; a failure does not replace an image that exists."""
     done = set(table.index[table["status"].eq(DONE)].tolist())
-    for name in [name for name in latest if latest[name]["status"] != DONE and name in done]:
-        if (folder / name).exists():
-            del latest[name]
+    latest: dict[str, Mapping[str, Any]] = {}
+    for record in records:
+        name = record["file_name"]
+        if record["status"] == DONE:
+            done.add(name)
+        elif name in done and (folder / name).exists():
+            continue
+        latest[name] = record
     if not latest:
         return table
     # As objects: whole numbers beside nothing must not become floats, which cannot hold them.

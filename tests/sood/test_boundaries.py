@@ -1,0 +1,170 @@
+"""Exact boundaries of the filters of SDO ML and of what training draws at random."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from astrodome import AstrodomeError, plugins
+from astrodome_sood.datasets import channels
+from astrodome_sood.datasets.sdoml import selection
+from astrodome_sood.models import objective
+
+START = np.datetime64("2013-01-01T00:00:00.000")
+CHANNEL = channels.find("193A")
+
+SOURCE_OF_FLUX = """
+import numpy as np
+from astrodome import SourceSpec, hookimpl
+
+FLUX = [9e-6, 1e-5, np.nextafter(1e-5, 1), np.nan, 1e-6]
+
+@hookimpl
+def register_sources():
+    yield SourceSpec("flux", "five_days", "flux_of_days:Flux", summary="A flux for each day.")
+
+class Flux:
+    def flux_at(self, times):
+        return np.array(FLUX)[np.asarray(times, "datetime64[D]").astype(int) % 5]
+"""
+
+
+@pytest.fixture
+def flux_of_days(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A source of flux with values at, above and below a limit, and an unknown one."""
+    (tmp_path / "flux_of_days.py").write_text(SOURCE_OF_FLUX)
+    monkeypatch.syspath_prepend(tmp_path)
+    import flux_of_days
+
+    with plugins.using(plugins.of("sdo", flux_of_days=flux_of_days)):
+        yield
+
+
+def selected(minutes: list[float], **wanted: object) -> list[int]:
+    """Rows that pass the filters, of frames at these minutes after the start."""
+    times = START + (np.array(minutes) * 60_000).astype("timedelta64[ms]")
+    return selection.select(times, CHANNEL, selection.Wanted(**wanted)).tolist()  # type: ignore[arg-type]
+
+
+def test_a_frame_without_a_known_flux_does_not_pass_an_irradiance_limit(flux_of_days: None) -> None:
+    days = np.arange(np.datetime64("1970-01-01"), np.datetime64("1970-01-11"))
+    times = days.astype("datetime64[ms]")
+    rows = selection.select(times, CHANNEL, selection.Wanted(irradiance=1e-5))
+    assert rows.tolist() == [0, 1, 4, 5, 6, 9]  # the limit itself passes, NaN does not
+    with pytest.raises(AstrodomeError, match=r"left by the filter 'flux up to 1e-05.*of 1 that"):
+        selection.select(times[3:4], CHANNEL, selection.Wanted(irradiance=1e-5))
+
+
+@pytest.mark.parametrize(
+    ("minutes", "rows"),
+    [
+        ([0, 9, 11], [0, 1]),  # 11 is nearest to 20, but further than half of the step
+        ([0, 14.9, 15], [0, 1, 2]),  # exactly half of the step from 20
+        ([0, 14.9, 14.99], [0, 1]),
+        ([0, 5, 15], [0, 1, 2]),  # half of the step from 10 on both sides; 20 takes the later one
+        ([4, 8, 26], [0, 1, 2]),  # without a start, the raster begins at the step below
+    ],
+)
+def test_a_step_takes_the_nearest_frame_within_half_of_it(
+    minutes: list[float], rows: list[int]
+) -> None:
+    assert selected(minutes, freq="10min") == rows
+
+
+def test_the_raster_of_a_step_begins_at_the_given_start() -> None:
+    start = START + np.timedelta64(3, "m")
+    assert selected([0, 3, 10, 13, 20, 23], freq="10min", start=start) == [1, 3, 5]
+
+
+def test_start_and_end_are_included() -> None:
+    at = {minutes: START + np.timedelta64(minutes, "m") for minutes in (6, 12)}
+    assert selected([0, 6, 12, 18], start=at[6], end=at[12]) == [1, 2]
+    one = np.timedelta64(1, "ms")
+    assert selected([0, 6, 12, 18], start=at[6] + one, end=at[12] + one) == [2]
+    with pytest.raises(AstrodomeError, match="No frame of"):
+        selected([0, 6, 12, 18], start=at[6] + one, end=at[12] - one)
+
+
+def test_a_date_as_end_includes_its_last_millisecond() -> None:
+    end = selection.time("2013-01-01", end=True)
+    assert end == np.datetime64("2013-01-01T23:59:59.999")
+    assert selected([0, 1439.99, 1440], end=end) == [0, 1]
+    assert selection.time("2013-01-01T00:00", end=True) == START
+
+
+def test_a_bad_interval_includes_both_ends(tmp_path: Path) -> None:
+    more = tmp_path / "bad.yaml"
+    more.write_text("193A:\n  - [2013-01-01T00:06, 2013-01-01T00:12]\n")
+    assert selected([5.99, 6, 9, 12, 12.01], bad_frames=more) == [0, 4]
+
+
+def test_an_observation_time_without_a_fraction_means_its_whole_second() -> None:
+    times = np.array([0, 0.5, 0.999, 1.0]) / 60
+    assert selected(list(times), obs_times=("2013-01-01T00:00:00",)) == [0, 1, 2]
+    assert selected(list(times), obs_times=("2013-01-01T00:00:00.500",)) == [1]
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("1s", 1), ("1.5min", 90), ("2t", 120), ("1h", 3600), ("1D", 86_400), ("2w", 1_209_600)],
+)
+def test_a_duration_is_a_number_and_a_unit(text: str, seconds: int) -> None:
+    assert selection.duration(text, "freq") == np.timedelta64(seconds, "s")
+
+
+@pytest.mark.parametrize("text", ["0min", "min", "-1h", "1", "1 year"])
+def test_a_duration_of_nothing_is_an_error(text: str) -> None:
+    with pytest.raises(AstrodomeError, match="freq: "):
+        selection.duration(text, "freq")
+
+
+def single_squares(hidden: torch.Tensor, x: torch.Tensor) -> np.ndarray:
+    """Edges (top, left, bottom, right) of the square in each image that has exactly one."""
+    boxes = []
+    for changed, original in zip(hidden, x, strict=True):
+        rows, columns = torch.nonzero((changed != original)[0], as_tuple=True)
+        if len(rows) and len(torch.unique(changed[changed != original])) == 1:
+            box = [rows.min(), columns.min(), rows.max() + 1, columns.max() + 1]
+            assert len(rows) == (box[2] - box[0]) * (box[3] - box[1])  # filled
+            boxes.append([int(edge) for edge in box])
+    return np.array(boxes)
+
+
+def test_hidden_squares_have_all_sides_from_one_to_half_of_the_image() -> None:
+    random = torch.Generator().manual_seed(0)
+    x = torch.rand(3000, 1, 12, 20, generator=random, dtype=torch.float64)
+    hidden = objective.hide_squares(x, random)
+    top, left, bottom, right = single_squares(hidden, x).T
+    assert (bottom - top == right - left).all()
+    sides = np.bincount(bottom - top)
+    assert len(sides) == 7 and (sides[1:] > 50).all()  # 1 to 6, and none of 7
+    assert (top.min(), left.min(), bottom.max(), right.max()) == (0, 0, 12, 20)
+    smallest = bottom - top == 1
+    assert set(top[smallest]) == set(range(12)) and set(left[smallest]) == set(range(20))
+
+
+def test_hidden_squares_are_filled_with_values_of_the_whole_range_of_their_image() -> None:
+    random = torch.Generator().manual_seed(1)
+    x = torch.rand(2000, 1, 12, 12, generator=random, dtype=torch.float64)
+    x = x * torch.linspace(0.1, 5, len(x))[:, None, None, None] - 2
+    hidden = objective.hide_squares(x, random)
+    shares = []
+    for changed, original in zip(hidden, x, strict=True):
+        low, high = original.min(), original.max()
+        shares += ((torch.unique(changed[changed != original]) - low) / (high - low)).tolist()
+    assert 0 <= min(shares) < 0.01 and 0.99 < max(shares) <= 1
+    assert np.mean(shares) == pytest.approx(0.5, abs=0.03)
+
+
+def test_zero_to_three_squares_are_hidden_equally_often() -> None:
+    random = torch.Generator().manual_seed(2)
+    x = torch.rand(1500, 1, 64, 64, generator=random, dtype=torch.float64)
+    hidden = objective.hide_squares(x, random)
+    found = [len(torch.unique(h[h != o])) for h, o in zip(hidden, x, strict=True)]
+    shares = np.bincount(found) / len(x)
+    # A side of 0 (1 of 33) hides nothing, and a later square can cover an earlier one.
+    assert shares == pytest.approx([0.258, 0.264, 0.27, 0.208], abs=0.05)
+    assert shares.sum() == pytest.approx(1)
