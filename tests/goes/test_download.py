@@ -170,6 +170,20 @@ def test_the_same_command_again_fetches_only_what_is_missing(goes, archives, wee
     assert len(everything(tmp_path)) > len(before)
 
 
+def test_the_same_download_writes_an_index_that_a_killed_run_did_not_write(
+    goes, archives, week, tmp_path
+):
+    goes(*week, "--output", tmp_path).succeeded()
+    whole = {path: path.read_bytes() for path in tmp_path.rglob(".lookup")}
+    assert len(whole) == 2
+    for path in whole:
+        path.unlink()
+    archives.requests.clear()
+    goes(*week, "--output", tmp_path).succeeded()
+    assert not asked(archives, ".nc")
+    assert {path: path.read_bytes() for path in tmp_path.rglob(".lookup")} == whole
+
+
 def test_a_new_version_of_a_file_is_fetched(goes, archives, week, tmp_path):
     goes(*week, "--output", tmp_path).succeeded()
     path = noaa_path(date(2015, 6, 2), 15, "avg1m")

@@ -106,3 +106,17 @@ def test_an_index_is_left_alone_while_its_month_stays(day_store):
     before = path.stat().st_mtime_ns
     GoesFlux(day_store).flux_at(["2011-06-07T06:41"])
     assert path.stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize("left", ["nothing", "an older index"])
+def test_the_same_import_writes_an_index_that_a_killed_run_did_not_write(left, goes, xrs, tmp_path):
+    command = ("import", xrs("sci_xrsf-l2-avg1m_g16_d20210101_truncated.nc"), "--store", tmp_path)
+    goes(*command).succeeded()
+    beside = next(tmp_path.rglob(".lookup"))
+    whole = beside.read_bytes()
+    if left == "nothing":
+        beside.unlink()
+    else:
+        beside.write_bytes(whole.replace(b'"of": [', b'"of": [1', 1))
+    goes(*command).succeeded()
+    assert beside.read_bytes() == whole

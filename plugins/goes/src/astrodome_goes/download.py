@@ -114,6 +114,7 @@ def _month(
         good, reasons = _fetched(client, wanted, folder, order.jobs)
         if good:
             store.merge(np.concatenate(list(good.values())), list(good))
+        store.derive(np.datetime64(month.first, "M"))
     except AstrodomeError as error:
         outcome.failed.append((month.name, error.message))
         return False

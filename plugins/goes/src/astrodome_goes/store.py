@@ -135,9 +135,15 @@ class Store:
                 new = merged(old, samples[months == month])
                 if new.tobytes() != old.tobytes() or not known.issuperset(origins):
                     write_month(path, new, known.union(origins))
-                    index.opened(path)
+                index.opened(path)  # also when an earlier run was killed before it wrote the index
                 grown += len(new) - len(old)
         return grown
+
+    def derive(self, month: np.datetime64) -> None:
+        """Write the lookup index of a month (datetime64[M]) if it is missing or out of date."""
+        path = self.path(month)
+        if path.exists():
+            index.opened(path)
 
     def origins(self, month: np.datetime64) -> frozenset[str]:
         """The names of the files that the samples of a month (datetime64[M]) come from."""
