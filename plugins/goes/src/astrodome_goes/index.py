@@ -90,9 +90,9 @@ def opened(path: Path) -> Index:
         return found
     from .parquet import read_month  # pyarrow, which a fresh index does without
 
-    with path.open("rb") as content:
-        stamp = _stamp(os.fstat(content.fileno()))  # of what is read, whatever comes after
-        made = _made(read_month(path, content))
+    # If another process replaces the file in between, the older stamp makes the index stale.
+    stamp = _stamp(path.stat())
+    made = _made(read_month(path))
     with suppress(OSError):
         _write(beside, stamp, made)
     return made

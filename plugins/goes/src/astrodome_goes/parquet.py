@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -35,13 +34,13 @@ ENCODINGS = {
 """They halve a month of minutes; the other columns take dictionaries."""
 
 
-def read_month(path: Path, content: BinaryIO | None = None) -> Samples:
-    """All of one file of the store; ``content`` is the same file, already open.
+def read_month(path: Path) -> Samples:
+    """Return all samples of one file of the store.
 
-    Raises AstrodomeError when it is broken.
+    Raises AstrodomeError when the file is broken.
     """
     try:
-        with pq.ParquetFile(content or path, read_dictionary=["product"]) as stored:
+        with pq.ParquetFile(path, read_dictionary=["product"]) as stored:
             table = stored.read().unify_dictionaries().combine_chunks()
         samples = np.empty(table.num_rows, DTYPE)
         for field in SCHEMA:

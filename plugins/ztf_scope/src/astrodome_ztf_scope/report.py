@@ -12,7 +12,7 @@ from typing import Any
 import jinja2
 import numpy as np
 import pandas as pd
-from astrodome import AstrodomeError, files
+from astrodome import AstrodomeError, arrow, files
 from markupsafe import Markup
 
 from . import plots, runs
@@ -57,7 +57,7 @@ class Result:
         file = self.run.path / "split.parquet"
         if not file.is_file():
             return pd.DataFrame({"target": [], "score": []})
-        split = pd.read_parquet(file, columns=["part", "target", "score"])
+        split = arrow.read_frame(file, columns=["part", "target", "score"])
         return split[split["part"] == PART]
 
     @cached_property

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from astrodome import AstrodomeError, compute, files, models
+from astrodome import AstrodomeError, arrow, compute, files, models
 from numpy.typing import NDArray
 
 from . import evaluation, runs
@@ -253,7 +253,7 @@ def _plots(folder: Path) -> None:
     metrics = folder / "metrics.csv"
     plots.write(
         folder / "plots",
-        pd.read_parquet(folder / "split.parquet", columns=["part", "target", "score"]),
+        arrow.read_frame(folder / "split.parquet", columns=["part", "target", "score"]),
         models.Run(folder).record.get("importance"),
         pd.read_csv(metrics) if metrics.is_file() else None,
     )

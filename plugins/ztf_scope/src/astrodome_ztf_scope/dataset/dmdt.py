@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from io import BytesIO
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from astrodome import AstrodomeError
+from astrodome import AstrodomeError, arrow
 from numpy.typing import NDArray
 from pyarrow import csv
 
@@ -115,7 +114,7 @@ def _parsed(rows: pa.Array) -> NDArray[np.float32] | None:
     names = [str(i) for i in range(SIZE * SIZE)]
     try:
         table = csv.read_csv(
-            BytesIO(text),
+            arrow.native_reader(text),
             csv.ReadOptions(column_names=names, block_size=1 << 22),
             convert_options=csv.ConvertOptions(column_types=dict.fromkeys(names, pa.float32())),
         )

@@ -11,14 +11,13 @@ import difflib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from astrodome import AstrodomeError
+from astrodome import AstrodomeError, arrow
 from numpy.typing import NDArray
 from pyarrow import csv
 
@@ -160,7 +159,7 @@ def _csv_chunks(path: Path, wanted: list[str], rows: int, start: int) -> Iterato
 
 def _parse(block: bytes, names: list[str], convert: csv.ConvertOptions) -> pa.Table:
     reading = csv.ReadOptions(column_names=names, block_size=BLOCK // 8)
-    return csv.read_csv(BytesIO(block), reading, convert_options=convert)
+    return csv.read_csv(arrow.native_reader(block), reading, convert_options=convert)
 
 
 def _parquet_names(path: Path) -> list[str]:

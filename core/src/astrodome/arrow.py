@@ -1,0 +1,36 @@
+"""Input for pyarrow that is safe when the interpreter exits.
+
+A thread of pyarrow's pool may release its input shortly after the read has returned. If
+the input is a Python object (an open file, ``BytesIO``, ``bytes``), the thread needs the
+interpreter lock for this. When the interpreter is already shutting down, Python ends such
+a thread, and the process aborts with "terminate called without an active exception".
+Paths and memory that pyarrow allocated have no such owner.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+
+def native_reader(data: bytes | memoryview) -> pa.BufferReader:
+    """Return a reader of a copy of ``data`` in memory that pyarrow owns."""
+    import pyarrow as pa
+
+    copy = pa.BufferOutputStream()
+    copy.write(data)
+    return pa.BufferReader(copy.getvalue())
+
+
+def read_frame(path: str | Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """Read a Parquet file, as ``pandas.read_parquet``, which opens the file in Python."""
+    import pyarrow.parquet as pq
+
+    wanted = None if columns is None else list(columns)
+    frame: pd.DataFrame = pq.read_table(path, columns=wanted, use_pandas_metadata=True).to_pandas()
+    return frame
