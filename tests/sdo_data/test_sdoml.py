@@ -149,6 +149,21 @@ def test_quality_and_size_are_kept_to(tmp_path: Path) -> None:
         assert image.size == (256, 256)
 
 
+def test_a_frame_is_near_a_time_up_to_the_tolerance(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def near(tolerance: float) -> list[bool]:
+        monkeypatch.setenv("ASTRODOME_SDOML_TOLERANCE", str(tolerance))
+        # 22:36 is the last frame before the gap, at 22:36:00.34; 22:42 and 22:48 are missing.
+        rows = Sdoml().search(START + 6 * STEP, START + 9 * STEP, "6min", (171,))
+        return (rows["frame"] >= 0).tolist()
+
+    assert near(180) == near(359.65) == [True, False, False, True]
+    assert near(359.66) == [True, True, False, True]
+    assert near(360.34) == [True, True, True, True]
+    assert near(0.34) == [True, False, False, True] and near(0.33) == [False] * 4
+
+
 def test_frames_that_are_known_to_be_spoiled_are_skipped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
