@@ -41,7 +41,8 @@ lint: $(MADE)-lint
 	else echo "Skipped pip-audit: $(OSV) cannot be reached."; fi
 
 bench: $(MADE)-test
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks --json benchmarks/results.json
+	$(BIN)/python -m benchmarks.readme
 
 docs: $(MADE)-test
 	$(BIN)/python docs/generate.py

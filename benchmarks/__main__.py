@@ -1,11 +1,10 @@
-"""Runs the benchmarks and prints what they found; see the README beside this file."""
+"""Run the benchmarks and print the results; see the README in this folder."""
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
 import json
-import math
 import os
 import platform
 import subprocess
@@ -32,9 +31,10 @@ from . import (
     sdoml,
     startup,
 )
-from .measure import Figure
+from .measure import Effort, Figure
+from .readme import number
 
-SUBJECTS: dict[str, Callable[[Path, int], Iterator[Figure]]] = {
+SUBJECTS: dict[str, Callable[[Path, Effort], Iterator[Figure]]] = {
     "startup": startup.startup,
     "resize": pictures.resize,
     "patch": pictures.patch,
@@ -49,44 +49,55 @@ SUBJECTS: dict[str, Callable[[Path, int], Iterator[Figure]]] = {
     "scope_dnn": scope_dnn.scope_dnn,
 }
 BUSY = 0.7
-"""Load average from which other work disturbs the figures."""
+"""Load average above which other work disturbs the figures."""
 
 
 def main() -> int:
-    """Measure the chosen subjects; 1 when one of them could not be measured."""
+    """Measure the chosen subjects; return 1 when one of them could not be measured."""
     options = _options()
     chosen = options.subjects or list(SUBJECTS)
-    found: dict[str, Any] = {"machine": machine(), "repeat": options.repeat}
+    effort = Effort(options.repeat, options.small)
+    found: dict[str, Any] = {
+        "machine": machine(),
+        "repeat": effort.repeat,
+        "small": effort.small,
+        "figures": [],
+        "failed": {},
+    }
     if found["machine"]["load"] > BUSY:
         console.warn(f"The machine is busy, load {found['machine']['load']}: figures will vary.")
     figures: list[Figure] = []
-    failed = False
     for subject in chosen:
         console.note(f"Measuring {subject} …")
         with tempfile.TemporaryDirectory(prefix="astrodome-bench-") as place:
             try:
-                for figure in SUBJECTS[subject](Path(place), options.repeat):
+                for figure in SUBJECTS[subject](Path(place), effort):
                     figures.append(figure)
+                    found["figures"].append({"benchmark": subject, **dataclasses.asdict(figure)})
             except (RuntimeError, OSError, subprocess.CalledProcessError) as error:
                 console.warn(f"{subject} could not be measured: {error}")
-                failed = True
-    found["figures"] = [dataclasses.asdict(figure) for figure in figures]
+                found["failed"][subject] = str(error)
     about = ", ".join(f"{name} {value}" for name, value in found["machine"].items())
-    print(f"Medians of {options.repeat} runs of each side in turn; {about}")
+    print(f"Medians of {effort.repeat} runs of each side in turn; {about}")
+    if effort.small:
+        print("Small inputs: these figures only show that the benchmarks run.")
     _show(figures)
     if "startup" in chosen:
         found["imports"] = startup.imports()
         _show_imports(found["imports"])
     if options.json:
         files.write_text(options.json, json.dumps(found, indent=1, ensure_ascii=False) + "\n")
-    return int(failed)
+    return int(bool(found["failed"]))
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser("python -m benchmarks", description=__doc__)
     parser.add_argument("subjects", nargs="*", metavar="|".join(SUBJECTS), help="default: all")
     parser.add_argument("--repeat", type=int, default=5, help="runs of each side (default: 5)")
-    parser.add_argument("--json", type=Path, help="file for the figures")
+    parser.add_argument(
+        "--small", action="store_true", help="small inputs, to check that all benchmarks run"
+    )
+    parser.add_argument("--json", type=Path, help="file for the results")
     options = parser.parse_args()
     if unknown := set(options.subjects) - set(SUBJECTS):
         parser.error(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(SUBJECTS)}")
@@ -94,10 +105,10 @@ def _options() -> argparse.Namespace:
 
 
 def machine() -> dict[str, Any]:
-    """Where and when the figures were measured, and how busy it was there."""
+    """Return where and when the figures were measured, and how busy the machine was."""
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "processors": compute.cores(),
+        "cpus": compute.cores(),
         "load": round(os.getloadavg()[0], 2),
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
@@ -110,17 +121,12 @@ def _show(figures: list[Figure]) -> None:
         numeric = name in {"older", "ours", "times better"}
         table.add_column(name, justify="right" if numeric else "left")
     for figure in figures:
-        older, ours, ratio = map(_text, (figure.older, figure.ours, figure.ratio))
-        table.add_row(figure.subject, older, ours, figure.unit, ratio, figure.goal)
+        older, ours, ratio = map(number, (figure.older, figure.ours, figure.ratio))
+        subject = figure.subject.replace("`", "")
+        table.add_row(subject, older, ours, figure.unit, ratio, figure.goal)
     screen = console.rich_console()
     screen.width = max(screen.width, 110)
     screen.print(table)
-
-
-def _text(value: float) -> str:
-    if math.isnan(value):
-        return ""
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _show_imports(found: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from astrodome import compute
 
 from . import older, suns
-from .measure import Figure, cost, in_turn, rate, worker
+from .measure import Effort, Figure, cost, in_turn, rate, worker
 
 BATCH, SIZE = 8, 128
 NETWORK = {"z_dim": 128, "fmap_sizes": [16, 64, 256, 1024]}
@@ -19,7 +19,7 @@ STEPS = 20
 """Of training, after which both sides should have come equally far."""
 
 
-def cevae(place: Path, repeat: int) -> Iterator[Figure]:
+def cevae(place: Path, effort: Effort) -> Iterator[Figure]:
     """Both sides warm, with as many threads as there are processors and the same images."""
     given: dict[str, Any] = {**NETWORK, "threads": compute.cores()}
     given["images"] = suns.batch(place / "batch.npy", BATCH, SIZE)
@@ -30,10 +30,27 @@ def cevae(place: Path, repeat: int) -> Iterator[Figure]:
 
         def seconds(work: str, times: int) -> tuple[list[float], list[float]]:
             call = {"work": work, "times": times, **given}
-            return in_turn(lambda: a("cevae", **call), lambda: b("cevae", **call), repeat)
+            return in_turn(lambda: a("cevae", **call), lambda: b("cevae", **call), effort)
 
-        losses = [side("cevae_loss", steps=STEPS, **given) for side in (a, b)]
+        losses = [side("cevae_loss", steps=effort.size(STEPS, 2), **given) for side in (a, b)]
         yield cost(f"ceVAE loss after {STEPS} steps", *([loss] for loss in losses), "", "equal")
-        yield cost("ceVAE training step, batch of 8", *seconds("train", 2), "s", "≥ 1.5")
-        yield rate("ceVAE sample scores", *seconds("sample", 10), BATCH, "images", "≥ 2")
-        yield rate("ceVAE combi maps", *seconds("combi", 2), BATCH, "images", "≥ 3")
+        yield cost(
+            "ceVAE training step, batch of 8 images of 128²",
+            *seconds("train", effort.size(2, 1)),
+            "s",
+            "≥ 1.5",
+        )
+        yield rate(
+            "ceVAE scores per image (`sample`)",
+            *seconds("sample", effort.size(10, 1)),
+            BATCH,
+            "images",
+            "≥ 2",
+        )
+        yield rate(
+            "ceVAE scores per pixel (`combi`)",
+            *seconds("combi", effort.size(2, 1)),
+            BATCH,
+            "images",
+            "≥ 3",
+        )

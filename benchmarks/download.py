@@ -1,10 +1,9 @@
-"""``data download`` from a twin of the image service, planning and checking of 100,000 images, and
-``data resize`` of full-size ones on one core."""
+"""``data download`` from a fake server of the image service, planning and checking of 100,000
+images, and ``data resize`` of full-size images on one CPU."""
 
 from __future__ import annotations
 
 import itertools
-import statistics
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,29 +15,41 @@ import pandas as pd
 from astrodome_sdo_data import manifest, naming
 
 from . import older, suns
-from .measure import INSIDE, Figure, process, rate, script, worker
+from .measure import (
+    INSIDE,
+    Effort,
+    Figure,
+    Worker,
+    alone,
+    in_turn,
+    per_second,
+    process,
+    rate,
+    script,
+    worker,
+)
 
 LATENCY = 0.02
+"""Seconds that each response takes."""
 CONNECTIONS = 8
-IMAGES, OLDER_IMAGES = 1600, 100
+"""The default of ``sdo data download`` for this source; sdo-cli always has one connection."""
+IMAGES, ALONE = 400, 1600
+"""Images that both sides download, and images for the share of the possible rate."""
 MANY = 100_000
 SMALL = "256"
 START = datetime(2012, 1, 1)
-END = START + (MANY - 1) * timedelta(minutes=6)
-NOTHING = float("nan")
-"""The older tool has no such thing."""
 
 
-def download(place: Path, repeat: int) -> Iterator[Figure]:
+def download(place: Path, effort: Effort) -> Iterator[Figure]:
     """Everything about downloads, and the resizing of full-size images."""
-    yield from _transfer(place, repeat)
-    yield from _many(place, repeat)
-    yield from _resize(place, repeat)
+    yield from _transfer(place, effort)
+    yield from _many(place, effort)
+    yield from _resize(place, effort)
 
 
 @contextmanager
 def _twin(place: Path) -> Iterator[str]:
-    """The address of a twin that takes 20 ms for an answer."""
+    """The address of a fake server that takes 20 ms for a response."""
     picture = place / "sun.png"
     suns.sun().reduce(4).save(picture)
     command = [sys.executable, str(INSIDE / "gsu_twin.py"), str(picture), str(LATENCY)]
@@ -50,55 +61,62 @@ def _twin(place: Path) -> Iterator[str]:
         process.stdin.close()
 
 
-def _transfer(place: Path, repeat: int) -> Iterator[Figure]:
-    """Images of 256 x 256 pixels over eight connections; the older tool has one at a time."""
+def _transfer(place: Path, effort: Effort) -> Iterator[Figure]:
+    """Images of 256 x 256 pixels, over one connection each and as each side does by default."""
     targets = (place / f"images{number}" for number in itertools.count())
     python = older.environment("sdo") / "python"
+    count, many = effort.size(IMAGES, 8), effort.size(ALONE, 16)
     with (
         _twin(place) as url,
         worker(python, "older_download") as a,
         worker(sys.executable, "ours_download") as b,
     ):
         given = {"url": url, "size": SMALL}
-        turns = [
-            (
-                OLDER_IMAGES / a("download", target=next(targets), count=OLDER_IMAGES, **given),
-                IMAGES / b("download", target=next(targets), count=IMAGES, **given),
-            )
-            for _ in range(repeat + 1)
-        ][1:]
-    theirs, ours = (statistics.median(side) for side in zip(*turns, strict=True))
-    yield Figure("download, 20 ms latency", theirs, ours, "images/s", ours / theirs, "≥ 6")
-    share = 100 * ours / (CONNECTIONS / LATENCY)
-    yield Figure("download, of 8 / latency", NOTHING, share, "%", NOTHING, "≥ 80 %")
+
+        def run(side: Worker, images: int, **more: int) -> float:
+            taken: float = side("download", target=next(targets), count=images, **given, **more)
+            return taken
+
+        one = in_turn(lambda: run(a, count), lambda: run(b, count, jobs=1), effort)
+        runs = range(effort.repeat + 1)
+        eight = [run(b, count, jobs=CONNECTIONS) for _ in runs][1:]
+        more = [run(b, many, jobs=CONNECTIONS) for _ in runs][1:]
+    subject = f"`sdo data download`, {count:,} images, 20 ms per response"
+    yield rate(f"{subject}, 1 connection", *one, count, "images")
+    defaults = f"{subject}, defaults: {CONNECTIONS} connections against 1"
+    yield rate(defaults, one[0], eight, count, "images", "≥ 6")
+    share = [100 * each * LATENCY / CONNECTIONS for each in per_second(more, many)]
+    subject = f"`sdo data download` of {many:,} images: share of {CONNECTIONS} / latency"
+    yield alone(subject, share, "%", "≥ 80 %")
 
 
-def _many(place: Path, repeat: int) -> Iterator[Figure]:
-    """A year and more at six minutes: planned, and checked when all of it is there."""
+def _many(place: Path, effort: Effort) -> Iterator[Figure]:
+    """More than a year at six minutes: planned, and checked when all images exist."""
+    count = effort.size(MANY, 200)
     with worker(sys.executable, "ours_download") as b:
-        empty = place / "empty"
-        seconds = [b("plan", target=empty, count=MANY) for _ in range(repeat + 1)][1:]
-    yield _alone("plan 100,000 images, inside", seconds, "s", "≤ 2 s")
-    when = [f"--start={START:%Y-%m-%dT%H:%M:%S}", f"--end={END:%Y-%m-%dT%H:%M:%S}", "--freq=6min"]
+        runs = range(effort.repeat + 1)
+        seconds = [b("plan", target=place / "empty", count=count) for _ in runs][1:]
+    yield alone(f"{count:,} images planned, library call", seconds, "s", "≤ 2 s")
+    end = START + (count - 1) * timedelta(minutes=6)
+    when = [f"--start={START:%Y-%m-%dT%H:%M:%S}", f"--end={end:%Y-%m-%dT%H:%M:%S}", "--freq=6min"]
     command = [script("sdo"), "data", "download", *when]
-    planned = [process([*command, "--path", str(empty), "--dry-run"], place) for _ in range(repeat)]
-    yield _alone("plan 100,000 images, command", [x.wall for x in planned], "s", "≤ 2 s")
-    yield _alone("its memory", [x.memory for x in planned], "MB peak", "≤ 500 MB")
-    whole = _complete(place / "whole")
-    checked = [process([*command, "--path", str(whole)], place) for _ in range(repeat + 1)][1:]
-    yield _alone("check 100,000 images, command", [x.wall for x in checked], "s", "≤ 5 s")
-    yield _alone("its memory", [x.memory for x in checked], "MB peak", "≤ 500 MB")
+    plan = [*command, "--path", str(place / "empty"), "--dry-run"]
+    planned = [process(plan, place) for _ in range(effort.repeat)]
+    subject = f"{count:,} images planned, `sdo data download --dry-run`"
+    yield alone(subject, [x.wall for x in planned], "s", "≤ 2 s")
+    yield alone(f"{subject}, memory", [x.memory for x in planned], "MB peak", "≤ 500 MB")
+    whole = _complete(place / "whole", count)
+    checked = [process([*command, "--path", str(whole)], place) for _ in runs][1:]
+    subject = f"a complete download of {count:,} images checked, `sdo data download`"
+    yield alone(subject, [x.wall for x in checked], "s", "≤ 5 s")
+    yield alone(f"{subject}, memory", [x.memory for x in checked], "MB peak", "≤ 500 MB")
 
 
-def _alone(subject: str, ours: list[float], unit: str, goal: str) -> Figure:
-    return Figure(subject, NOTHING, statistics.median(ours), unit, NOTHING, goal)
-
-
-def _complete(folder: Path) -> Path:
-    """A folder that holds 100,000 files and the manifest of them."""
+def _complete(folder: Path, count: int) -> Path:
+    """A folder with ``count`` files and their manifest."""
     folder.mkdir()
     rows = []
-    for number in range(MANY):
+    for number in range(count):
         time = START + number * timedelta(minutes=6)
         path = folder / naming.file_name(time, 171)
         path.write_bytes(b"\xff\xd8\xff\xd9")
@@ -111,15 +129,26 @@ def _complete(folder: Path) -> Path:
     return folder
 
 
-def _resize(place: Path, repeat: int) -> Iterator[Figure]:
-    """20 JPEG of 4096 x 4096 pixels to 256 x 256, one after the other."""
-    source = suns.folder(place / "full", 20, 4096, "L")
+def _resize(place: Path, effort: Effort) -> Iterator[Figure]:
+    """JPEG of 4096 x 4096 pixels to 256 x 256, one after the other."""
+    count = effort.size(20, 1)
+    source = suns.folder(place / "full", count, 4096, "L")
     targets = (place / f"small{number}" for number in itertools.count())
     python = older.environment("sdo") / "python"
     with worker(python, "older_download") as a, worker(sys.executable, "ours_download") as b:
-        turns = [
-            tuple(side("resize", source=source, target=next(targets), size=256) for side in (a, b))
-            for _ in range(repeat + 1)
-        ][1:]
-    theirs, ours = (list(side) for side in zip(*turns, strict=True))
-    yield rate("resize 4096² to 256², one core", theirs, ours, 20, "images", "≥ 20 images/s")
+
+        def run(side: Worker, **more: bool) -> float:
+            taken: float = side("resize", source=source, target=next(targets), size=256, **more)
+            return taken
+
+        scaled = in_turn(lambda: run(a), lambda: run(b), effort)
+        exact = in_turn(lambda: run(a), lambda: run(b, exact=True), effort)
+    subject = f"`resize` as a library call, {count} images of 4096² to 256², 1 CPU"
+    yield rate(
+        f"{subject}, defaults (ours: scaled JPEG decoding)",
+        *scaled,
+        count,
+        "images",
+        "≥ 20 images/s",
+    )
+    yield rate(f"{subject}, all pixels decoded (`--exact`)", *exact, count, "images")

@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.services import hek, postgresql
 
 from . import older
-from .measure import Figure, Worker, cost, in_turn, rate, worker
+from .measure import Effort, Figure, Worker, alone, cost, in_turn, per_second, rate, worker
 
 RECORDS = 2_000
 FEW, MANY = 100_000, 1_000_000
@@ -21,11 +21,11 @@ ORM = "sqlalchemy==1.4.54"
 """The last line with which sdo-cli's events work; its other commands do not mind a newer one."""
 
 
-def events(place: Path, repeat: int) -> Iterator[Figure]:
+def events(place: Path, effort: Effort) -> Iterator[Figure]:
     """Upserts of records with all 186 fields, and the events at a time among many."""
+    count = effort.size(RECORDS, 50)
     records = place / "records.json"
-    records.write_text(json.dumps([full(number) for number in range(RECORDS)]))
-    turns = min(repeat, TURNS)
+    records.write_text(json.dumps([full(number) for number in range(count)]))
     python = older.environment("sdo") / "python"
     with (
         postgresql.server() as server,
@@ -36,30 +36,34 @@ def events(place: Path, repeat: int) -> Iterator[Figure]:
         on_postgres = in_turn(
             lambda: a("upsert", database=postgres, records=records),
             lambda: b("upsert", database=postgres, records=records),
-            turns,
+            effort.at_most(TURNS),
         )
-        fields = "records of 186 fields"
-        yield rate(f"upsert {fields}, PostgreSQL", *on_postgres, RECORDS, "records", "≥ 10")
-        on_sqlite = [b("upsert", database=sqlite, records=records) for _ in range(repeat)]
-        subject = f"upsert {fields}, SQLite (older: PostgreSQL)"
-        yield rate(subject, on_postgres[0], on_sqlite, RECORDS, "records", "≥ 8,000/s")
-        yield from _at(a, b, postgres, sqlite, repeat)
+        subject = f"{count:,} stored HEK events updated, 186 fields"
+        yield rate(f"{subject}, PostgreSQL", *on_postgres, count, "events", "≥ 10")
+        runs = range(effort.repeat + 1)
+        on_sqlite = [b("upsert", database=sqlite, records=records) for _ in runs][1:]
+        yield alone(f"{subject}, SQLite", per_second(on_sqlite, count), "events/s", "≥ 8,000/s")
+        yield from _at(a, b, postgres, sqlite, effort)
 
 
-def _at(a: Worker, b: Worker, postgres: str, sqlite: str, repeat: int) -> Iterator[Figure]:
-    for count, goal in ((FEW, "≤ 1 ms"), (MANY, "≤ 5 ms")):
+def _at(a: Worker, b: Worker, postgres: str, sqlite: str, effort: Effort) -> Iterator[Figure]:
+    """The active regions of SDO/AIA at the same times on both sides."""
+    for count, goal in (
+        (effort.size(FEW, 20_000), "≤ 1 ms"),
+        (effort.size(MANY, 30_000), "≤ 5 ms"),
+    ):
         b("fill", database=postgres, count=count)
         b("fill", database=sqlite, count=count)
         a("copy", database=postgres, count=count)
         theirs, ours = in_turn(
             lambda: 1e3 * a("at", database=postgres),
             lambda: 1e3 * b("at", database=postgres),
-            repeat,
+            effort,
         )
-        yield cost(f"events at a time, {count:,}, PostgreSQL", theirs, ours, "ms", goal)
-        file = [1e3 * b("at", database=sqlite) for _ in range(repeat)]
-        subject = f"events at a time, {count:,}, SQLite (older: PostgreSQL)"
-        yield cost(subject, theirs, file, "ms", goal)
+        subject = f"HEK events at one time among {count:,}"
+        yield cost(f"{subject}, PostgreSQL", theirs, ours, "ms", goal)
+        file = [1e3 * b("at", database=sqlite) for _ in range(effort.repeat)]
+        yield alone(f"{subject}, SQLite", file, "ms", goal)
 
 
 def full(number: int) -> dict[str, object]:

@@ -10,11 +10,11 @@ from pathlib import Path
 from tests.services.fritz import Fritz
 
 from . import older
-from .measure import Figure, in_turn, rate, worker
+from .measure import Effort, Figure, in_turn, rate, worker
 
-COUNT = 5_000
-FEW = 200
-"""Sources that the older tool asks for; its rate does not depend on how many there are."""
+COUNT, FEWEST = 400, 8
+CONNECTIONS = 8
+"""The default of ``scope download-classification``; scope-ml always has one connection."""
 LATENCY = 0.05
 """Seconds that every answer takes."""
 TOKEN = "a-token"
@@ -22,19 +22,18 @@ GOAL = "≥ 6"
 TURNS = 2
 
 
-def fritz(place: Path, repeat: int) -> Iterator[Figure]:
+def fritz(place: Path, effort: Effort) -> Iterator[Figure]:
     """Classes, periods and votes of sources by their names, from a server on loopback."""
-    store = Fritz(token=TOKEN)
-    names = [f"ZTFJ{number:06}" for number in range(COUNT)]
+    store, count = Fritz(token=TOKEN), effort.size(COUNT, FEWEST)
+    names = [f"ZTFJ{number:06}" for number in range(count)]
     for number, name in enumerate(names):
-        store.add_source(name, number * 360 / COUNT, 10.0, 360)
+        store.add_source(name, number * 360 / count, 10.0, 360)
         record = {"obj_id": name, "taxonomy_id": 7, "group_ids": [360], "probability": 0.5}
         store.post_classification({**record, "classification": "variable"})
         store.post_annotation({"origin": "o", "data": {"period": 1.5}}, name)
-    many, few = place / "many.csv", place / "few.csv"
-    rows = [f"{name},{number * 360 / COUNT},10.0" for number, name in enumerate(names)]
-    for path, count in ((many, COUNT), (few, FEW)):
-        path.write_text("\n".join(["obj_id,ra,dec", *rows[:count]]) + "\n")
+    sample = place / "sample.csv"
+    rows = [f"{name},{number * 360 / count},10.0" for number, name in enumerate(names)]
+    sample.write_text("\n".join(["obj_id,ra,dec", *rows]) + "\n")
     with store.twin() as twin:
         twin.latency = LATENCY
         os.environ |= {"ASTRODOME_FRITZ_URL": twin.url, "ASTRODOME_FRITZ_TOKEN": TOKEN}
@@ -44,10 +43,14 @@ def fritz(place: Path, repeat: int) -> Iterator[Figure]:
             worker(sys.executable, "ours_fritz") as b,
         ):
             host = twin.url.removeprefix("http://")
-            slow, fast = in_turn(
-                lambda: a("download", path=few, host=host, token=TOKEN),
-                lambda: b("download", path=many, jobs=8),
-                min(repeat, TURNS),
+            few = effort.at_most(TURNS)
+            one = in_turn(
+                lambda: a("download", path=sample, host=host, token=TOKEN),
+                lambda: b("download", path=sample, jobs=1),
+                few,
             )
-    subject = f"download {COUNT:,} sources, 50 ms an answer"
-    yield rate(subject, [s * COUNT / FEW for s in slow], fast, COUNT, "sources", GOAL)
+            many = [b("download", path=sample, jobs=CONNECTIONS) for _ in range(few.repeat + 1)][1:]
+    subject = f"`scope download-classification`, {count:,} sources, 50 ms per response"
+    yield rate(f"{subject}, 1 connection", *one, count, "sources")
+    eight = f"{subject}, defaults: {CONNECTIONS} connections against 1"
+    yield rate(eight, one[0], many, count, "sources", GOAL)

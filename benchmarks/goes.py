@@ -20,20 +20,23 @@ from pyarrow import csv
 from sunpy.data.test import get_test_filepath
 
 from . import older
-from .measure import Figure, cost, in_turn, process, script, worker
+from .measure import Effort, Figure, alone, cost, in_turn, process, script, worker
 
-FIRST, LAST = np.datetime64("2010-01-01", "D"), np.datetime64("2020-12-31", "D")
+YEARS = np.datetime64("2010-01-01", "D"), np.datetime64("2020-12-31", "D")
+MONTH = np.datetime64("2015-06-01", "D"), np.datetime64("2015-06-30", "D")
+"""First and last day of the data, and of the data of a run with small inputs."""
 WHEN = "2015-06-01T02:20:00"
-MANY, FEW = 100_000, 100
-"""Times that the new tool and the older one are asked for at once, in turn."""
+MANY, ONE_BY_ONE = 100_000, 100
+"""Times in one call, which the older tool does not have, and times with one call each."""
 STORES = 2
 """Turns of the store, which takes the older tool long."""
 
 
-def goes(place: Path, repeat: int) -> Iterator[Figure]:
+def goes(place: Path, effort: Effort) -> Iterator[Figure]:
     """Store 11 years of minutes, look up one time as a command, and many times inside a process."""
     tree = place / "downloaded"
-    rows = _years(tree / "goes_cache")
+    days = MONTH if effort.small else YEARS
+    rows = _minutes_as_csv(tree / "goes_cache", *days)
     program = script("sdo")
     stores = (place / f"store{number}" for number in itertools.count())
     kept: list[Path] = []
@@ -47,42 +50,66 @@ def goes(place: Path, repeat: int) -> Iterator[Figure]:
         worker(older.environment("sdo") / "python", "older_goes") as a,
         worker(sys.executable, "ours_goes") as b,
     ):
-        seconds = in_turn(lambda: a("convert", folder=tree), store, min(repeat, STORES))
-        yield cost(f"store {rows:,} minutes of 11 years", *seconds, "s", "≤ 60 s")
+        seconds = in_turn(
+            lambda: a("convert", folder=tree, first=days[0], last=days[1]),
+            store,
+            effort.at_most(STORES),
+        )
+        yield cost(
+            f"`sdo goes import` of {rows:,} minutes (sdo-cli: a library call)",
+            *seconds,
+            "s",
+            "≤ 60 s",
+        )
         sizes = (tree / "goes_cache" / "goes_ts.parquet", kept[-1])
-        yield cost("size of that store", *([_megabytes(path)] for path in sizes), "MB", "≤ 150 MB")
+        yield cost(
+            "size of that GOES store", *([_megabytes(path)] for path in sizes), "MB", "≤ 150 MB"
+        )
 
         get = ["goes", "get", f"--timestamp={WHEN}", "--cache-dir"]
         their = [older.environment("sdo") / "sdo-cli", *get, tree]
         one, two = in_turn(
-            lambda: process(their, place), lambda: process([program, *get, kept[-1]], place), repeat
+            lambda: process(their, place), lambda: process([program, *get, kept[-1]], place), effort
         )
-        yield cost("sdo goes get", [x.wall for x in one], [x.wall for x in two], "s", "≤ 0.25 s")
         yield cost(
-            "sdo goes get, memory",
+            "`sdo goes get`, 11 years stored",
+            [x.wall for x in one],
+            [x.wall for x in two],
+            "s",
+            "≤ 0.25 s",
+        )
+        yield cost(
+            "`sdo goes get`, memory",
             [x.memory for x in one],
             [x.memory for x in two],
             "MB peak",
             "≤ 100 MB",
         )
-        times = _times(MANY)
+        times = _times(effort.size(MANY, ONE_BY_ONE), *days)
+        few = times[:ONE_BY_ONE]
         one, two = in_turn(
-            lambda: a("flux", folder=tree, times=times[:FEW]) / FEW * 1e6,
-            lambda: b("flux", folder=kept[-1], times=times) / MANY * 1e6,
-            repeat,
+            lambda: a("flux", folder=tree, times=few) / len(few) * 1e6,
+            lambda: b("flux_one_by_one", folder=kept[-1], times=few) / len(few) * 1e6,
+            effort,
         )
-        yield cost("flux at a time, inside a process", one, two, "µs", "≥ 500")
-        yield cost(f"flux at {MANY:,} times", [x * 0.1 for x in one], [x * 0.1 for x in two], "s")
+        yield cost("GOES flux at one time, library call", one, two, "µs", "≥ 5")
+        runs = range(effort.repeat + 1)
+        together = [b("flux", folder=kept[-1], times=times) * 1e3 for _ in runs][1:]
+        subject = f"GOES flux at {len(times):,} times, one library call"
+        yield alone(subject, together, "ms")
 
 
-def _years(folder: Path) -> int:
-    """Real minutes of two days, each day as bright as chance has it, in the older tool's tree."""
+def _minutes_as_csv(folder: Path, first: np.datetime64, last: np.datetime64) -> int:
+    """Write whole months in the older tool's tree of CSV files; return the number of rows.
+
+    The minutes are those of two real days, each day with a random brightness.
+    """
     minutes = np.concatenate(
         [_minutes(name) for name in ("go1520110607.fits", "go1520120601.fits.gz")]
     )
     chance = np.random.default_rng(0)
     rows = 0
-    for month in np.arange(FIRST.astype("M8[M]"), LAST.astype("M8[M]") + 1):
+    for month in np.arange(first.astype("M8[M]"), last.astype("M8[M]") + 1):
         times = np.arange(month.astype("M8[m]"), (month + 1).astype("M8[m]"))
         days = len(times) // 1440
         flux = minutes[chance.integers(0, len(minutes), days)].reshape(len(times), 2)
@@ -112,10 +139,10 @@ def _minutes(name: str) -> np.ndarray:
     return np.stack([np.interp(every, of_day, flux) for flux in both], axis=1)[None]
 
 
-def _times(count: int) -> list[str]:
+def _times(count: int, first: np.datetime64, last: np.datetime64) -> list[str]:
     chance = random.Random(0)
-    span = int((LAST - FIRST) / np.timedelta64(1, "s"))
-    return [str(FIRST + np.timedelta64(chance.randrange(span), "s")) for _ in range(count)]
+    span = int((last - first) / np.timedelta64(1, "s"))
+    return [str(first + np.timedelta64(chance.randrange(span), "s")) for _ in range(count)]
 
 
 def _megabytes(folder: Path) -> float:

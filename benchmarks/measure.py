@@ -21,14 +21,37 @@ Measured = TypeVar("Measured")
 
 @dataclass(frozen=True)
 class Figure:
-    """One line of the table; ``ratio`` says how many times better ours is than the older tool."""
+    """One row of the results.
+
+    ``older`` and ``ratio`` are None where the older tool has no counterpart. ``ratio`` is above 1
+    where astrodome is better and below 1 where it is worse.
+    """
 
     subject: str
-    older: float
+    older: float | None
     ours: float
     unit: str
-    ratio: float
+    ratio: float | None
     goal: str = ""
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much to measure: runs of each side, and whether inputs are small.
+
+    Small inputs only show that a benchmark runs; their figures mean nothing.
+    """
+
+    repeat: int
+    small: bool = False
+
+    def size(self, full: int, small: int) -> int:
+        """Return the number of items to process."""
+        return small if self.small else full
+
+    def at_most(self, turns: int) -> Effort:
+        """Return the same effort with at most ``turns`` runs, for slow tasks."""
+        return Effort(min(self.repeat, turns), self.small)
 
 
 @dataclass(frozen=True)
@@ -61,11 +84,21 @@ def rate(
     return Figure(subject, a, b, f"{unit}/s", b / a, goal)
 
 
+def alone(subject: str, ours: Sequence[float], unit: str, goal: str = "") -> Figure:
+    """A figure for which the older tool has no counterpart."""
+    return Figure(subject, None, statistics.median(ours), unit, None, goal)
+
+
+def per_second(seconds: Sequence[float], items: int) -> list[float]:
+    """Return the rate of each run."""
+    return [items / each for each in seconds]
+
+
 def in_turn(
-    older: Callable[[], Measured], ours: Callable[[], Measured], repeat: int
+    older: Callable[[], Measured], ours: Callable[[], Measured], effort: Effort
 ) -> tuple[list[Measured], list[Measured]]:
     """Both sides by turns, so that a busy machine harms both; the first turn does not count."""
-    turns = [(older(), ours()) for _ in range(repeat + 1)][1:]
+    turns = [(older(), ours()) for _ in range(effort.repeat + 1)][1:]
     return [a for a, _ in turns], [b for _, b in turns]
 
 
@@ -86,8 +119,10 @@ def script(name: str) -> Path:
     return Path(sys.executable).with_name(name)
 
 
-Worker = Callable[..., float]
-"""Does a task, ``worker(task, **arguments)``, and says how many seconds it took."""
+Worker = Callable[..., Any]
+"""Do a task, ``worker(task, **arguments)``, and return the seconds that it took.
+
+A task with several parts returns a list of seconds."""
 
 
 @contextmanager
@@ -121,6 +156,6 @@ def worker(python: str | Path, side: str, paths: Sequence[Path] = ()) -> Iterato
                 said.seek(0)
                 tail = said.read().decode(errors="replace")[-1000:].strip()
                 raise RuntimeError(f"{side} {task}: {tail}")
-            return float(answer)
+            return json.loads(answer)
 
         yield ask

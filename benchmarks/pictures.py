@@ -1,81 +1,132 @@
-"""``data resize`` and ``data patch`` beside the older ones: as a process, and inside one."""
+"""``data resize`` and ``data patch`` beside sdo-cli: as a command, and as a library call."""
 
 from __future__ import annotations
 
 import itertools
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from . import older, suns
-from .measure import Cost, Figure, Worker, cost, in_turn, process, rate, script, worker
+from .measure import Cost, Effort, Figure, Worker, cost, in_turn, process, rate, script, worker
 
-IMAGES = 40
-PATCHES = 64
-
-
-def resize(place: Path, repeat: int) -> Iterator[Figure]:
-    """40 grey JPEG of 2048 x 2048 pixels to 256 x 256."""
-    source = suns.folder(place / "suns", IMAGES, 2048, "L")
-    yield from _as_process("resize", source, ["--size", "256"], IMAGES, "images", "≥ 5", repeat)
-    yield from _inside("resize", source, {"size": 256}, IMAGES, "images", "≥ 3", repeat)
+IMAGES, PATCHES = 40, 64
 
 
-def patch(place: Path, repeat: int) -> Iterator[Figure]:
-    """64 patches of 32 x 32 pixels from each of 40 JPEG of 256 x 256; the older needs RGB."""
-    source = suns.folder(place / "suns", IMAGES, 256, "RGB")
-    options = ["--size", "32", "--max-patches", str(PATCHES)]
-    given = {"size": 32, "count": PATCHES}
-    made = IMAGES * PATCHES
-    yield from _as_process("patch", source, options, made, "patches", "≥ 4", repeat)
-    yield from _inside("patch", source, given, made, "patches", "≥ 1.5", repeat)
+@dataclass(frozen=True)
+class Task:
+    """A command with its inputs.
+
+    ``options`` and ``given`` are the arguments of both sides, as a command and as a library call.
+    ``defaults`` says what ours does differently by default.
+    ``alike`` and ``alike_given`` are further arguments of ours, with which it does the same work
+    as the older tool: on one CPU, and without scaling inside the JPEG codec.
+    """
+
+    name: str
+    title: str
+    source: Path
+    made: int
+    unit: str
+    options: list[str]
+    given: dict[str, Any]
+    defaults: str
+    alike: list[str]
+    alike_given: dict[str, Any]
+    goals: tuple[str, str]
 
 
-def _as_process(
-    task: str, source: Path, options: list[str], made: int, unit: str, goal: str, repeat: int
-) -> Iterator[Figure]:
-    targets = _targets(source.with_name("process"))
+def resize(place: Path, effort: Effort) -> Iterator[Figure]:
+    """Grey JPEG of 2048 x 2048 pixels to 256 x 256."""
+    count = effort.size(IMAGES, 2)
+    task = Task(
+        name="resize",
+        title=f"{count} images of 2048² to 256²",
+        source=suns.folder(place / "suns", count, 2048, "L"),
+        made=count,
+        unit="images",
+        options=["--size", "256"],
+        given={"size": 256},
+        defaults="defaults (ours: all CPUs, scaled JPEG decoding)",
+        alike=["--exact", "--jobs", "1"],
+        alike_given={"exact": True, "jobs": 1},
+        goals=("≥ 5", "≥ 3"),
+    )
+    yield from _commands(task, effort)
+    yield from _calls(task, effort)
 
-    def run(program: Path) -> Cost:
+
+def patch(place: Path, effort: Effort) -> Iterator[Figure]:
+    """Patches of 32 x 32 pixels from JPEG of 256 x 256; sdo-cli fails on grey images."""
+    count = effort.size(IMAGES, 2)
+    task = Task(
+        name="patch",
+        title=f"{count * PATCHES:,} patches of 32²",
+        source=suns.folder(place / "suns", count, 256, "RGB"),
+        made=count * PATCHES,
+        unit="patches",
+        options=["--size", "32", "--max-patches", str(PATCHES)],
+        given={"size": 32, "count": PATCHES},
+        defaults="defaults (ours: all CPUs)",
+        alike=["--jobs", "1"],
+        alike_given={"jobs": 1},
+        goals=("≥ 4", "≥ 1.5"),
+    )
+    yield from _commands(task, effort)
+    yield from _calls(task, effort)
+
+
+def _commands(task: Task, effort: Effort) -> Iterator[Figure]:
+    targets = _targets(task.source.with_name("process"))
+
+    def run(program: Path, *more: str) -> Cost:
         target = next(targets)
-        paths = ["--path", str(source), "--targetpath", str(target)]
-        taken = process([program, "data", task, *paths, *options], source.parent)
-        _check(target, made)
+        paths = ["--path", str(task.source), "--targetpath", str(target)]
+        command = [program, "data", task.name, *paths, *task.options, *more]
+        taken = process(command, task.source.parent)
+        _check(target, task.made)
         return taken
 
     older_one, our_one = older.environment("sdo") / "sdo-cli", script("sdo")
-    a, b = in_turn(lambda: run(older_one), lambda: run(our_one), repeat)
-    name = f"sdo data {task}"
-    yield rate(name, [x.wall for x in a], [x.wall for x in b], made, unit, goal)
-    yield cost(f"{name}, processor", [x.cpu for x in a], [x.cpu for x in b], "s CPU")
-    yield cost(f"{name}, memory", [x.memory for x in a], [x.memory for x in b], "MB peak")
+    for more, goal in (((), task.goals[0]), (task.alike, "")):
+        a, b = in_turn(lambda: run(older_one), lambda more=more: run(our_one, *more), effort)
+        name = " ".join(["sdo data", task.name, *more])
+        subject = f"`{name}`, {task.title}" + ("" if more else f", {task.defaults}")
+        walls = [x.wall for x in a], [x.wall for x in b]
+        yield rate(subject, *walls, task.made, task.unit, goal)
+        yield cost(f"{subject}, CPU time", [x.cpu for x in a], [x.cpu for x in b], "s CPU")
+        memory = [x.memory for x in a], [x.memory for x in b]
+        yield cost(f"{subject}, memory", *memory, "MB peak")
 
 
-def _inside(
-    task: str, source: Path, given: dict[str, int], made: int, unit: str, goal: str, repeat: int
-) -> Iterator[Figure]:
-    targets = _targets(source.with_name("inside"))
+def _calls(task: Task, effort: Effort) -> Iterator[Figure]:
+    targets = _targets(task.source.with_name("inside"))
 
-    def run(side: Worker) -> float:
+    def run(side: Worker, **more: Any) -> float:
         target = next(targets)
-        taken = side(task, source=source, target=target, **given)
-        _check(target, made)
+        taken: float = side(task.name, source=task.source, target=target, **task.given, **more)
+        _check(target, task.made)
         return taken
 
     with (
         worker(older.environment("sdo") / "python", "older") as a,
         worker(sys.executable, "ours") as b,
     ):
-        seconds = in_turn(lambda: run(a), lambda: run(b), repeat)
-    yield rate(f"{task} inside a process", *seconds, made, unit, goal)
+        for more, goal in (({}, task.goals[1]), (task.alike_given, "")):
+            seconds = in_turn(lambda: run(a), lambda more=more: run(b, **more), effort)
+            form = f"like `{' '.join(task.alike)}`" if more else task.defaults
+            subject = f"`{task.name}` as a library call, {form}"
+            yield rate(subject, *seconds, task.made, task.unit, goal)
 
 
 def _targets(place: Path) -> Iterator[Path]:
-    """A fresh folder for each run: deleting thousands of files would slow down the next."""
+    """A new folder for each run: deleting thousands of files would slow down the next."""
     return (place / str(number) for number in itertools.count())
 
 
 def _check(target: Path, made: int) -> None:
-    there = sum(1 for _ in target.rglob("*.jpeg"))
-    if there != made:
-        raise RuntimeError(f"{target} holds {there} images instead of {made}.")
+    found = sum(1 for _ in target.rglob("*.jpeg"))
+    if found != made:
+        raise RuntimeError(f"{target} contains {found} images instead of {made}.")

@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.ztf_scope import sky
 
 from . import older
-from .measure import Figure, cost, in_turn, worker
+from .measure import Effort, Figure, cost, in_turn, worker
 
 ROWS = 20_000
 SUFFIX = "ELS_ECE_EAOV"
@@ -18,9 +18,10 @@ TURNS = 2
 """Scikit-learn takes half a minute for each."""
 
 
-def scope_data(place: Path, repeat: int) -> Iterator[Figure]:
+def scope_data(place: Path, effort: Effort) -> Iterator[Figure]:
     """61 features and dmdt from a CSV file, as the manual has it, and the imputation of all."""
-    made = sky.sky(ROWS, 1, SUFFIX)
+    rows = effort.size(ROWS, 500)
+    made = sky.sky(rows, 1, SUFFIX)
     gaps = place / "gaps.parquet"
     made.table.to_parquet(gaps)
     whole = sky.Sky(made.table.fillna(made.table.median(numeric_only=True)), made.dmdt)
@@ -30,10 +31,10 @@ def scope_data(place: Path, repeat: int) -> Iterator[Figure]:
         worker(sys.executable, "ours_scope_data") as b,
     ):
 
-        def seconds(task: str, path: Path, turns: int) -> tuple[list[float], list[float]]:
+        def seconds(task: str, path: Path, turns: Effort) -> tuple[list[float], list[float]]:
             return in_turn(lambda: a(task, path=path), lambda: b(task, path=path), turns)
 
-        subject = f"read a data set, {ROWS:,} x 61 + dmdt, CSV"
-        yield cost(subject, *seconds("read", text, repeat), "s")
-        subject = f"impute {ROWS:,} x 61"
-        yield cost(subject, *seconds("impute", gaps, min(repeat, TURNS)), "s", GOAL)
+        subject = f"a data set of {rows:,} rows × 61 + dmdt read from CSV"
+        yield cost(subject, *seconds("read", text, effort), "s")
+        subject = f"imputation of {rows:,} rows × 61"
+        yield cost(subject, *seconds("impute", gaps, effort.at_most(TURNS)), "s", GOAL)

@@ -13,8 +13,8 @@ from astrodome import compute
 from tests.ztf_scope import sky
 
 from . import older
-from .measure import Figure, cost, in_turn, rate, worker
-from .scope_xgb import LABEL, ROWS, SETS, write
+from .measure import Effort, Figure, cost, in_turn, rate, worker
+from .scope_xgb import FEWEST, LABEL, ROWS, SETS, write
 
 BATCH = 64
 CLASSES = 22
@@ -24,9 +24,10 @@ FEWER = 5_000
 EPOCHS = 5
 
 
-def scope_dnn(place: Path, repeat: int) -> Iterator[Figure]:
+def scope_dnn(place: Path, effort: Effort) -> Iterator[Figure]:
     """Both sides warm, with the same rows and as many threads as there are processors."""
-    made = sky.sky(ROWS, 1)
+    rows, fewer = effort.size(ROWS, FEWEST), effort.size(FEWER, 200)
+    made = sky.sky(rows, 1)
     target, images = place / "target.npy", place / "dmdt.npy"
     np.save(target, (made.table[LABEL] > 0.7).to_numpy(np.float32))
     np.save(images, made.dmdt)
@@ -35,9 +36,9 @@ def scope_dnn(place: Path, repeat: int) -> Iterator[Figure]:
         worker(sys.executable, "ours_scope_dnn") as b,
     ):
 
-        def both(task: str, times: int, **given: Any) -> tuple[list[float], list[float]]:
+        def both(task: str, turns: Effort, **given: Any) -> tuple[list[float], list[float]]:
             given = {"dmdt": images, "threads": compute.cores(), **given}
-            return in_turn(lambda: a(task, **given), lambda: b(task, **given), times)
+            return in_turn(lambda: a(task, **given), lambda: b(task, **given), turns)
 
         for name in SETS:
             features = write(made.table, name, place)
@@ -45,20 +46,20 @@ def scope_dnn(place: Path, repeat: int) -> Iterator[Figure]:
             spread = values.std(0)
             np.save(features, (values - values.mean(0)) / np.where(spread > 0, spread, 1))
             given = {"features": features, "target": target, "batch": BATCH}
-            title = f"{ROWS:,} rows x {values.shape[1]} + dmdt"
+            title = f"{rows:,} rows × {values.shape[1]} + dmdt"
             yield cost(
                 f"DNN epoch, batch of {BATCH}, {title}",
-                *both("epoch", repeat, **given),
+                *both("epoch", effort, **given),
                 "s",
                 "≥ 1.5",
             )
-            auc = both("auc", 1, epochs=EPOCHS, **given)
+            auc = both("auc", effort.at_most(1), epochs=EPOCHS, **given)
             yield Figure(
                 f"DNN validation AUC after {EPOCHS} epochs, {values.shape[1]} features",
                 auc[0][0], auc[1][0], "", auc[1][0] / auc[0][0], "equal",
             )  # fmt: skip
-            seconds = both("score", repeat, features=features, classes=1, rows=ROWS)
-            yield rate(f"DNN scores of a class, {title}", *seconds, ROWS, "rows", "≥ 2.5")
-        seconds = both("score", repeat, features=features, classes=CLASSES, rows=FEWER)
-        subject = f"DNN scores of {CLASSES} classes, {values.shape[1]} features + dmdt"
-        yield rate(subject, *seconds, FEWER, "rows", "≥ 4")
+            seconds = both("score", effort, features=features, classes=1, rows=rows)
+            yield rate(f"DNN scores of a class, {title}", *seconds, rows, "rows", "≥ 2.5")
+        seconds = both("score", effort, features=features, classes=CLASSES, rows=fewer)
+        subject = f"DNN scores of {CLASSES} classes, {fewer:,} rows × {values.shape[1]} + dmdt"
+        yield rate(subject, *seconds, fewer, "rows", "≥ 4")

@@ -15,9 +15,9 @@ from astrodome_ztf_scope.config import load
 from tests.ztf_scope import sky
 
 from . import older
-from .measure import Figure, cost, in_turn, rate, worker
+from .measure import Effort, Figure, cost, in_turn, rate, worker
 
-ROWS = 20_000
+ROWS, FEWEST = 20_000, 1_000
 SETS = ("phenomenological", "ontological")
 """SCoPe's sets of 35 and of 61 features."""
 LABEL = "periodic"
@@ -25,35 +25,41 @@ TURNS = 2
 """Training takes long enough for its figures to be steady."""
 
 
-def scope_xgb(place: Path, repeat: int) -> Iterator[Figure]:
-    """Both sides warm, with as many threads as there are processors; the trees scored with are
-    the older tool's own, in its file."""
+def scope_xgb(place: Path, effort: Effort) -> Iterator[Figure]:
+    """Both sides warm, with one thread per CPU.
+
+    Both score with the trees that the older tool trained, from a pandas table and from a NumPy
+    array. Training ends by each side's own rule.
+    """
     with (
         worker(older.environment("scope") / "python", "older_scope_xgb") as a,
         worker(sys.executable, "ours_scope_xgb") as b,
     ):
-        made = sky.sky(ROWS, 1).table
+        rows = effort.size(ROWS, FEWEST)
+        made = sky.sky(rows, 1).table
         target = place / "target.npy"
         np.save(target, (made[LABEL] > 0.7).to_numpy(np.float32))
         for name in SETS:
             features = write(made, name, place)
             model = place / f"{name}.json"
             given: dict[str, Any] = {"features": features, "threads": compute.cores()}
-            title = f"{ROWS:,} rows x {np.load(features).shape[1]}"
+            title = f"{rows:,} rows × {np.load(features).shape[1]}"
             seconds = in_turn(
                 lambda given=given, model=model: a(
                     "xgb_train", target=target, model=model, **given
                 ),
                 lambda given=given: b("xgb_train", target=target, **given),
-                min(repeat, TURNS),
+                effort.at_most(TURNS),
             )
             yield cost(f"XGB training, {title}", *seconds, "s")
-            seconds = in_turn(
-                lambda given=given, model=model: a("xgb_score", model=model, **given),
-                lambda given=given, model=model: b("xgb_score", model=model, **given),
-                repeat,
-            )
-            yield rate(f"XGB scores, {title}", *seconds, ROWS, "rows", "≥ 2")
+            for form in ("pandas table", "NumPy array"):
+                call = {"model": model, "form": form, **given}
+                seconds = in_turn(
+                    lambda call=call: a("xgb_score", **call),
+                    lambda call=call: b("xgb_score", **call),
+                    effort,
+                )
+                yield rate(f"XGB scores from a {form}, {title}", *seconds, rows, "rows", "≥ 2")
 
 
 def write(table: pd.DataFrame, features: str, place: Path) -> Path:

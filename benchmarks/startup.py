@@ -1,4 +1,4 @@
-"""What it takes a command line to say its help, and what it imports for that."""
+"""Time and memory for showing the help of a command, and the modules imported for it."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from . import older
-from .measure import Figure, cost, in_turn, process, script
+from .measure import Effort, Figure, alone, cost, in_turn, process, script
 
 HEAVY = frozenset({"numpy", "pandas", "torch", "sunpy", "rich", "pydantic", "PIL", "tensorflow"})
-"""What no help in a pipe should import."""
+"""Packages that no help text should import."""
 SDO = (("--help",), ("data", "--help"), ("goes", "get", "--help"))
-SCOPE = ("scope-train", "get-quad-ids", "run-inference")
+SCOPE = {"scope-train": "train", "get-quad-ids": "get-quad-ids", "run-inference": "predict"}
+"""The scripts of scope-ml, and the commands of ``scope`` for the same task."""
 HELP = """
 import json, sys
 from astrodome.app import main
@@ -28,35 +29,33 @@ except SystemExit:
 SLOWEST = 8
 
 
-def startup(place: Path, repeat: int) -> Iterator[Figure]:
-    """Helps beside those of sdo-cli; ``scope --help`` beside three of SCoPe's many commands."""
+def startup(place: Path, effort: Effort) -> Iterator[Figure]:
+    """Each help beside the help of the older tool's command for the same task."""
     for command in SDO:
         goal = "≤ 150 ms" if command == SDO[0] else ""
-        pair = (older.environment("sdo") / "sdo-cli", script("sdo"))
-        subject = " ".join(["sdo", *command])
-        yield from _help(subject, pair, command, place, goal, repeat)
+        line = " ".join(command)
+        older_line = [older.environment("sdo") / "sdo-cli", *command]
+        pair = (older_line, [script("sdo"), *command])
+        yield from _help(f"`sdo {line}`, all plugins installed", pair, place, effort, goal)
     scope = older.environment("scope")
-    process([scope / "scope-initialize"], place)  # SCoPe starts beside its config.yaml only
-    for name in SCOPE:
-        subject = f"scope --help, {name} --help"
-        pair = (scope / name, script("scope"))
-        yield from _help(subject, pair, ("--help",), place / "scope", "", repeat)
+    process([scope / "scope-initialize"], place)  # The scripts need a config.yaml beside them.
+    for name, ours in SCOPE.items():
+        pair = ([scope / name, "--help"], [script("scope"), ours, "--help"])
+        subject = f"`scope {ours} --help` (`{name} --help`)"
+        yield from _help(subject, pair, place / "scope", effort)
+    runs = [process([script("scope"), "--help"], place) for _ in range(effort.repeat + 1)][1:]
+    yield alone("`scope --help`", [1e3 * x.wall for x in runs], "ms")
+    yield alone("`scope --help`, CPU time", [1e3 * x.cpu for x in runs], "ms CPU")
+    yield alone("`scope --help`, memory", [x.memory for x in runs], "MB peak")
 
 
 def _help(
-    subject: str,
-    pair: tuple[Path, Path],
-    command: tuple[str, ...],
-    place: Path,
-    goal: str,
-    repeat: int,
+    subject: str, pair: tuple[list[Any], list[Any]], place: Path, effort: Effort, goal: str = ""
 ) -> Iterator[Figure]:
-    a, b = in_turn(
-        lambda: process([pair[0], *command], place),
-        lambda: process([pair[1], *command], place),
-        repeat,
-    )
-    yield cost(subject, [1e3 * x.cpu for x in a], [1e3 * x.cpu for x in b], "ms CPU", goal)
+    a, b = in_turn(lambda: process(pair[0], place), lambda: process(pair[1], place), effort)
+    yield cost(subject, [1e3 * x.wall for x in a], [1e3 * x.wall for x in b], "ms", goal)
+    cpu = [1e3 * x.cpu for x in a], [1e3 * x.cpu for x in b]
+    yield cost(f"{subject}, CPU time", *cpu, "ms CPU")
     yield cost(f"{subject}, memory", [x.memory for x in a], [x.memory for x in b], "MB peak")
 
 

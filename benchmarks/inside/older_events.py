@@ -15,7 +15,7 @@ from typing import Any
 from serve import serve
 
 FIRST, YEARS = datetime(2010, 6, 1), 15
-QUESTIONS = 20
+QUESTIONS = 50
 
 
 class Answer:

@@ -17,12 +17,12 @@ def opened(folder: str) -> Any:
     return GOESCache(folder)
 
 
-def convert(folder: str) -> float:
+def convert(folder: str, first: str, last: str) -> float:
     """Its CSV files to Parquet, which is what its download ends with."""
     made = opened(folder)
     shutil.rmtree(Path(folder) / "goes_cache" / "goes_ts.parquet", ignore_errors=True)
     started = time.perf_counter()
-    made.fetch_goes_metadata(datetime(2010, 1, 1), datetime(2020, 12, 31), folder)
+    made.fetch_goes_metadata(datetime.fromisoformat(first), datetime.fromisoformat(last), folder)
     return time.perf_counter() - started
 
 

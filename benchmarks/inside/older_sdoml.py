@@ -1,6 +1,5 @@
 """An epoch over a store as sdo-cli reads it; run by the Python of its environment."""
 
-import itertools
 import resource
 import time
 from pathlib import Path
@@ -12,11 +11,13 @@ CACHE = 1024 * 1024 * 2014  # its own default
 
 def epoch(
     store: str, size: int, count: int, start: str | None = None, end: str | None = None
-) -> float:
+) -> list[float]:
+    """Return the seconds for opening the store and for an epoch."""
     from sdo.sood.data.chunk_sampler import SequenceInChunkSampler
     from sdo.sood.data.sdo_ml_v2_dataset import SDOMLv2NumpyDataset, get_default_transforms
     from torch.utils.data import DataLoader
 
+    began = time.perf_counter()
     images = SDOMLv2NumpyDataset(
         storage_root=store,
         storage_driver="fs",
@@ -34,10 +35,10 @@ def epoch(
         obs_times=None,
     )
     loader = DataLoader(images, batch_size=16, sampler=SequenceInChunkSampler(images))
-    started = time.perf_counter()
-    batches = -(-count // 16)
-    read = sum(len(batch) for batch, _ in itertools.islice(loader, batches))
-    return (time.perf_counter() - started) * count / read
+    opened = time.perf_counter()
+    read = sum(len(batch) for batch, _ in loader)
+    assert read == count, read
+    return [opened - began, time.perf_counter() - opened]
 
 
 def peak() -> float:

@@ -9,19 +9,19 @@ from typing import Any
 from serve import serve
 
 
-def resize(source: str, target: str, size: int) -> float:
+def resize(source: str, target: str, size: int, **options: Any) -> float:
     from astrodome_sdo_data import images
 
     started = time.perf_counter()
-    images.resize_folder(Path(source), Path(target), size)
+    images.resize_folder(Path(source), Path(target), size, **options)
     return time.perf_counter() - started
 
 
-def patch(source: str, target: str, size: int, count: int) -> float:
+def patch(source: str, target: str, size: int, count: int, **options: Any) -> float:
     from astrodome_sdo_data import images
 
     started = time.perf_counter()
-    images.patch_folder(Path(source), Path(target), size, count)
+    images.patch_folder(Path(source), Path(target), size, count, **options)
     return time.perf_counter() - started
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from serve import serve
 
 
-def download(url: str, target: str, count: int, size: str) -> float:
+def download(url: str, target: str, count: int, size: str, jobs: int) -> float:
     from astrodome_sdo_data import download
 
     os.environ["ASTRODOME_GSU_URL"] = url
@@ -16,7 +16,7 @@ def download(url: str, target: str, count: int, size: str) -> float:
     end = start + (count - 1) * timedelta(minutes=6)
     started = time.perf_counter()
     wish = download.Wish(start, end, "6min", (171,), size=size)
-    report = download.download(download.prepare(wish, Path(target)))
+    report = download.download(download.prepare(wish, Path(target)), jobs=jobs)
     taken = time.perf_counter() - started
     if not report.complete:
         raise RuntimeError(report.problems()[0])
@@ -33,11 +33,11 @@ def plan(target: str, count: int) -> float:
     return time.perf_counter() - started
 
 
-def resize(source: str, target: str, size: int) -> float:
+def resize(source: str, target: str, size: int, exact: bool = False) -> float:
     from astrodome_sdo_data import images
 
     started = time.perf_counter()
-    images.resize_folder(Path(source), Path(target), size, jobs=1)
+    images.resize_folder(Path(source), Path(target), size, exact=exact, jobs=1)
     return time.perf_counter() - started
 
 

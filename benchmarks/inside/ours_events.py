@@ -14,7 +14,7 @@ from astrodome_hek_events.store import EventStore, Filter
 from serve import serve
 
 FIRST, YEARS = datetime(2010, 6, 1), 15
-QUESTIONS = 100
+QUESTIONS = 50
 MINUTES = (5, 12, 30, 60, 240, 720, 1440)
 
 

@@ -18,4 +18,15 @@ def flux(folder: str, times: list[str]) -> float:
     return taken
 
 
-serve({"flux": flux})
+def flux_one_by_one(folder: str, times: list[str]) -> float:
+    """As the older tool does: one call for each time, given as text."""
+    source = GoesFlux(Path(folder))
+    started = time.perf_counter()
+    found = [source.flux_at(text)[0] for text in times]
+    taken = time.perf_counter() - started
+    if not np.isfinite(found).all():
+        raise RuntimeError("Some times were not found.")
+    return taken
+
+
+serve({"flux": flux, "flux_one_by_one": flux_one_by_one})

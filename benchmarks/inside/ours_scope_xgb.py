@@ -60,11 +60,22 @@ def xgb_train(features: str, target: str, threads: int) -> float:
         return time.perf_counter() - started
 
 
-def xgb_score(features: str, model: str, threads: int) -> float:
+@cache
+def table(features: str) -> Any:
+    import pandas as pd
+
+    values = array(features)
+    return pd.DataFrame(values, columns=[f"f{i}" for i in range(values.shape[1])])
+
+
+def xgb_score(features: str, model: str, threads: int, form: str) -> float:
+    import numpy as np
+
     x = array(features)
     made = trees(model, x.shape[1], threads)
+    given = table(features) if form == "pandas table" else x
     started = time.perf_counter()
-    made.predict(x)
+    made.predict(given.to_numpy(np.float32) if form == "pandas table" else given)
     return time.perf_counter() - started
 
 

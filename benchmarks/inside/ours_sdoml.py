@@ -8,7 +8,15 @@ from typing import Any
 from serve import serve
 
 
-def epoch(store: str, size: int, start: str | None = None, end: str | None = None) -> float:
+def epoch(
+    store: str,
+    size: int,
+    count: int,
+    start: str | None = None,
+    end: str | None = None,
+    check: bool = True,
+) -> list[float]:
+    """Return the seconds for opening the store and for an epoch."""
     import torch
     from astrodome_sood import batches, config
     from astrodome_sood.datasets.opening import open_images
@@ -18,24 +26,21 @@ def epoch(store: str, size: int, start: str | None = None, end: str | None = Non
             "dataset": "SDOMLDatasetV2",
             "data_dir": store,
             "channel": "131A",
-            "sdo_ml_v2": {
-                "train_start_date": start,
-                "train_end_date": end,
-                "check_frames": False,
-            },
+            "sdo_ml_v2": {"train_start_date": start, "train_end_date": end, "check_frames": check},
         },
         "model": {"target_size": size},
     }
     settings = config.load(overrides=given)
+    began = time.perf_counter()
     images = open_images(settings)
-    started = time.perf_counter()
+    opened = time.perf_counter()
     shape: Any = None
-    count = 0
+    read = 0
     for batch in batches.loader(images, settings.plain(), seed=0):
         assert isinstance(batch, torch.Tensor)
-        shape, count = batch.shape[1:], count + len(batch)
-    assert (count, *shape) == (300, 1, size, size), (count, shape)
-    return time.perf_counter() - started
+        shape, read = batch.shape[1:], read + len(batch)
+    assert (read, *shape) == (count, 1, size, size), (read, shape)
+    return [opened - began, time.perf_counter() - opened]
 
 
 def peak() -> float:

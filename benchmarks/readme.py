@@ -1,0 +1,150 @@
+"""Write the tables of both READMEs from the results of one run.
+
+    python -m benchmarks.readme [RESULTS.json]
+
+The main README shows every figure that has a time or a rate on both sides; the README in this
+folder shows all figures. Nothing is chosen by hand.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+RESULTS = HERE / "results.json"
+SHORT, LONG = HERE.parent / "README.md", HERE / "README.md"
+BEGIN, END = "<!-- benchmarks.readme: begin -->", "<!-- benchmarks.readme: end -->"
+TIMES = ("s", "ms", "µs")
+
+
+def number(value: float | None) -> str:
+    """Format a figure with three significant digits, and large ones with all before the point."""
+    if value is None:
+        return ""
+    return f"{value:,.0f}" if abs(value) >= 99.95 else f"{value:.3g}"
+
+
+def ratio(value: float | None) -> str:
+    """Format a ratio with two digits, so that a loss is not rounded away."""
+    if value is None:
+        return ""
+    return f"{value:,.0f}" if value >= 9.95 else f"{value:.1f}" if value >= 1 else f"{value:.2g}"
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Return the results of a run.
+
+    Raises ValueError for a run with small inputs.
+    """
+    results: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    if results["small"]:
+        raise ValueError(f"{path} has the results of a run with --small.")
+    return results
+
+
+def compared(results: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the figures with a time or a rate on both sides."""
+    return [
+        figure
+        for figure in results["figures"]
+        if figure["older"] is not None and (figure["unit"] in TIMES or figure["unit"][-2:] == "/s")
+    ]
+
+
+def conditions(results: Mapping[str, Any]) -> str:
+    """Return the sentences that say how a run was measured."""
+    machine = results["machine"]
+    lines = (
+        f"Medians of {results['repeat']} runs of each side in turn, all in one run of the "
+        f"benchmarks: {machine['cpus']} CPUs, {machine['system']}, Python {machine['python']}, "
+        f"{machine['date'][:10]}, load at the start {machine['load']}."
+    )
+    failed = ", ".join(f"`{name}`" for name in results["failed"])
+    lines += f" Not measured, because of an error: {failed}." if failed else ""
+    return lines + (f" {results['note']}" if "note" in results else "")
+
+
+def table(names: Sequence[str], rows: Sequence[Sequence[str]], numeric: Sequence[str]) -> str:
+    """Return a Markdown table."""
+    rule = ["---:" if name in numeric else "---" for name in names]
+    lines = [f"| {' | '.join(names)} |", f"|{'|'.join(rule)}|"]
+    return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])
+
+
+def short(results: Mapping[str, Any]) -> str:
+    """Return the section of the main README."""
+    rows = [
+        (
+            figure["subject"],
+            f"{number(figure['older'])} {figure['unit']}",
+            number(figure["ours"]),
+            ratio(figure["ratio"]),
+        )
+        for figure in compared(results)
+    ]
+    names = ("what", "sdo-cli or SCoPe", "astrodome", "times better")
+    return f"{conditions(results)}\n\n{table(names, rows, names[1:])}"
+
+
+def long(results: Mapping[str, Any]) -> str:
+    """Return the section of the README in this folder."""
+    rows = [
+        (
+            figure["benchmark"],
+            figure["subject"],
+            number(figure["older"]),
+            number(figure["ours"]),
+            figure["unit"],
+            ratio(figure["ratio"]),
+            figure["goal"],
+        )
+        for figure in results["figures"]
+    ]
+    names = (
+        "benchmark",
+        "subject",
+        "sdo-cli or SCoPe",
+        "astrodome",
+        "unit",
+        "times better",
+        "goal",
+    )
+    text = f"{conditions(results)}\n\n{table(names, rows, names[2:4] + names[5:6])}"
+    if about := results.get("imports"):
+        heavy = ", ".join(about["heavy"]) or "none"
+        text += (
+            f"\n\n`sdo --help` in a pipe imports {about['modules']} modules; heavy ones: {heavy}."
+        )
+    return text
+
+
+def with_section(page: str, section: str) -> str:
+    """Return a page with the text between the two markers replaced."""
+    pattern = re.compile(f"{re.escape(BEGIN)}.*?{re.escape(END)}", re.DOTALL)
+    replaced, count = pattern.subn(lambda _: f"{BEGIN}\n{section}\n{END}", page)
+    if count != 1:
+        raise ValueError(f"Expected one section between {BEGIN} and {END}, found {count}.")
+    return replaced
+
+
+def pages(results: Mapping[str, Any]) -> dict[Path, str]:
+    """Return the text of both READMEs with the tables of these results."""
+    return {
+        path: with_section(path.read_text("utf-8"), section(results))
+        for path, section in ((SHORT, short), (LONG, long))
+    }
+
+
+def main() -> None:
+    path = Path(sys.argv[1]) if len(sys.argv) > 1 else RESULTS
+    for readme, text in pages(read(path)).items():
+        readme.write_text(text, "utf-8")
+
+
+if __name__ == "__main__":
+    main()
