@@ -30,5 +30,6 @@ def private_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.M
     for name in [n for n in os.environ if n.startswith(("ASTRODOME_", "SDO_", "SCOPE_"))]:
         if name != "ASTRODOME_TORTURE":
             monkeypatch.delenv(name)
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "config"))
-    monkeypatch.setenv("XDG_DATA_HOME", str(home / "data"))
+    for name in ("config", "data"):  # astropy warns of a folder that does not exist
+        (home / name).mkdir()
+        monkeypatch.setenv(f"XDG_{name.upper()}_HOME", str(home / name))

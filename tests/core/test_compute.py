@@ -45,7 +45,7 @@ def test_a_bad_item_is_named_and_the_others_are_done(threads: bool, jobs: int) -
 def test_the_same_on_a_dask_cluster() -> None:
     distributed = pytest.importorskip("distributed")
     with distributed.LocalCluster(
-        n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None
+        n_workers=1, threads_per_worker=2, processes=False, dashboard_address=":0"
     ) as cluster:
         ended = list(compute.map(square, range(10), scheduler=cluster.scheduler_address))
     assert sorted(d.item for d in ended) == list(range(10))
@@ -79,7 +79,7 @@ def test_a_dask_cluster_with_many_workers_is_kept_busy(tmp_path: Path) -> None:
         raise TimeoutError(f"{n} was alone")
 
     with distributed.LocalCluster(
-        n_workers=1, threads_per_worker=60, processes=False, dashboard_address=None
+        n_workers=1, threads_per_worker=60, processes=False, dashboard_address=":0"
     ) as cluster:
         ended = list(compute.map(meet, range(60), scheduler=cluster.scheduler_address))
     assert [d.error for d in ended if d.error] == []
@@ -88,7 +88,7 @@ def test_a_dask_cluster_with_many_workers_is_kept_busy(tmp_path: Path) -> None:
 def test_a_dask_cluster_is_left_when_the_work_ends_or_is_stopped() -> None:
     distributed = pytest.importorskip("distributed")
     with distributed.LocalCluster(
-        n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None
+        n_workers=1, threads_per_worker=2, processes=False, dashboard_address=":0"
     ) as cluster:
         before = set(cluster.scheduler.clients)
         for early in (False, True):

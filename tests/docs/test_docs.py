@@ -21,6 +21,7 @@ from sunpy.data.test import get_test_filepath
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 GUIDES = ("guide.md", "plugins.md")
+INSTALLING = "## Installing one domain only"
 TEMPLATE = ROOT / "examples/plugin_template/src"
 PLUGINS = {
     "sdo": tuple(f"astrodome_{name}.plugin" for name in ("goes", "hek_events", "sdo_data", "sood")),
@@ -157,6 +158,17 @@ def test_every_kind_and_task_is_in_the_authors_guide_with_its_methods() -> None:
             for method in methods:
                 names = [*inspect.signature(getattr(protocol, method)).parameters][1:]
                 assert f"`{method}({', '.join(names)})`" in row
+
+
+def test_the_readme_installs_from_folders_that_are_distributions() -> None:
+    page = (ROOT / "README.md").read_text("utf-8")
+    folders = set(re.findall(r" \./((?:core|plugins/)\S*)", section(page, INSTALLING)))
+    assert folders == {"core", "plugins/*"} | {f"plugins/{path.name}" for path in plugins()}
+    assert all((ROOT / folder / "pyproject.toml").is_file() for folder in folders - {"plugins/*"})
+
+
+def plugins() -> list[Path]:
+    return [path.parent for path in ROOT.glob("plugins/*/pyproject.toml")]
 
 
 @pytest.mark.parametrize("path", sorted(DOCS.glob("*.md")), ids=lambda path: path.name)

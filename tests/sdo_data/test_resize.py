@@ -175,7 +175,7 @@ def test_the_same_from_a_notebook_and_on_a_dask_cluster(archive: Path, tmp_path:
     distributed = pytest.importorskip("distributed")
     assert images.resize_folder(archive, tmp_path / "here", 32, jobs=1).done == 13
     with distributed.LocalCluster(
-        n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None
+        n_workers=1, threads_per_worker=2, processes=False, dashboard_address=":0"
     ) as cluster:
         there = images.resize_folder(
             archive, tmp_path / "there", 32, scheduler=cluster.scheduler_address

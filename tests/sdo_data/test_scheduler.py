@@ -17,7 +17,7 @@ Data = Callable[..., Result]
 def cluster() -> Iterator[str]:
     """The address of a scheduler with two worker processes."""
     with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=2, processes=True, dashboard_address=None
+        n_workers=2, threads_per_worker=2, processes=True, dashboard_address=":0"
     ) as running:
         yield running.scheduler_address
 

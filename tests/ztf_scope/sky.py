@@ -102,10 +102,15 @@ class Sky:
                 store.put("dmdt", pd.Series(images.tolist(), table.index))
         elif path.suffix == ".csv":
             cells = [json.dumps(image) for image in images.astype(float).round(6).tolist()]
-            table.assign(dmdt=cells).to_csv(path, index=False)
+            _with(table, cells).to_csv(path, index=False)
         else:
-            table.assign(dmdt=images.tolist()).to_parquet(path, row_group_size=5000)
+            _with(table, images.tolist()).to_parquet(path, row_group_size=5000)
         return path
+
+
+def _with(table: pd.DataFrame, images: list[object]) -> pd.DataFrame:
+    """The table and its images in one piece; pandas warns of a column added to many."""
+    return pd.concat([table, pd.Series(images, table.index, name="dmdt")], axis=1)
 
 
 def sky(rows: int = 600, seed: int = 1, period_suffix: str = "", distinct: int = 2000) -> Sky:

@@ -181,7 +181,7 @@ def test_a_cluster_gives_the_same_scores(scope: Scope, models: Path, sources: Pa
     command = ("predict", sources, "--models", models, "--algorithm=xgb", "--batch-size=300")
     scope(*command, "--out=here.parquet").succeeded()
     with distributed.LocalCluster(
-        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
+        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=":0"
     ) as cluster:
         there = ("--out=there.parquet", "--scheduler", cluster.scheduler_address)
         scope(*command, *there).succeeded()

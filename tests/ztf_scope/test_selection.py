@@ -70,7 +70,6 @@ def test_a_rare_class_is_in_every_part() -> None:
     assert [split.target[part].sum() for part in list(split.parts.values())[:3]] == [1, 1, 1]
 
 
-@pytest.mark.filterwarnings("ignore:XDG_CONFIG_HOME")
 @pytest.mark.parametrize("group_by", ["obj_id", "position"])
 def test_no_star_is_on_both_sides(frame: Frame, group_by: str) -> None:
     star = frame.table["obj_id"].to_numpy()
