@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import html
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -18,9 +22,10 @@ import pytest
 import requests
 from astrodome import AstrodomeError
 from astrodome.testing import Result
+from astrodome_ztf_scope import tables
 from astrodome_ztf_scope.catalogue.local import LocalCatalogue
 from astrodome_ztf_scope.dataset import points
-from astrodome_ztf_scope.vet import candidates
+from astrodome_ztf_scope.vet import candidates, opening
 from astrodome_ztf_scope.vet.decisions import Decisions
 from astrodome_ztf_scope.vet.server import HEADER, Server
 from ztf_scope import survey as surveys
@@ -222,6 +227,98 @@ def test_the_command_serves_until_it_is_finished(table: Path, tmp_path: Path):
         shown = json.loads(child.stdout.read())
     assert child.returncode == 0
     assert shown == {"file": "done.csv", "accept": 1, "relabel": 0, "reject": 0, "left": 5}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the command lines in /proc")
+def test_no_command_line_has_the_token_when_a_browser_is_started(table: Path, tmp_path: Path):
+    browser = tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\necho "$1" > {tmp_path}/started\nsleep 30\n')
+    browser.chmod(0o755)
+    script = Path(sys.executable).with_name("scope")
+    args = [script, "vet", "--file", table, "--out", "done.csv", "--json"]
+    environment = os.environ | {"BROWSER": f"{browser} %s &"}
+    with subprocess.Popen(
+        args,
+        cwd=tmp_path,
+        env=environment,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as child:
+        assert child.stderr
+        url = next(word for word in child.stderr.readline().split() if word.startswith("http"))
+        token = parse_qs(urlsplit(url).query)["token"][0]
+        end = time.monotonic() + 60
+        while not (tmp_path / "started").exists() or not (tmp_path / "started").read_text():
+            assert time.monotonic() < end and child.poll() is None
+            time.sleep(0.02)
+        opened = (tmp_path / "started").read_text().strip()
+        lines = {}
+        for process in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                lines[int(process.name)] = (process / "cmdline").read_bytes()
+        ours = [number for number, line in lines.items() if opened.encode() in line]
+        assert ours, "the browser is running"
+        assert not any(token.encode() in line for line in lines.values())
+        page = Path(opened.removeprefix("file://"))
+        assert page.stat().st_mode & 0o777 == 0o600 and page.parent.stat().st_mode & 0o777 == 0o700
+        assert html.unescape(page.read_text()).count(url) == 2
+        assert requests.get(url, timeout=10).ok
+        while page.parent.exists():
+            assert time.monotonic() < end, "the file is removed once the page is open"
+            time.sleep(0.02)
+        headers = {HEADER: token}
+        base = f"http://{urlsplit(url).netloc}/api"
+        requests.post(f"{base}/finish", json={}, headers=headers, timeout=10).raise_for_status()
+        for number in ours:
+            os.kill(number, signal.SIGTERM)
+    assert child.returncode == 0
+
+
+def test_the_file_for_the_browser_is_removed_when_vetting_ends(
+    table: Path, monkeypatch: pytest.MonkeyPatch
+):
+    with opening.redirecting("http://127.0.0.1:1/?token=a&b=c") as page:
+        assert "token=a&amp;b=c" in page.read_text()
+    assert not page.parent.exists()
+
+
+def test_text_cells_of_the_result_are_no_formulas(tmp_path: Path):
+    names = [
+        "=HYPERLINK(1)",
+        "+cmd|' /C calc'!A0",
+        "-2+3",
+        "@SUM(1)",
+        "\t=1",
+        "'=1",
+        "star",
+        "-1.5",
+    ]
+    table = pd.DataFrame({"obj_id": names, "ra": 1.5, "dec": -1.5, "period": 0.1, "vnv_xgb": 0.9})
+    tables.write(tmp_path / "list.csv", table)
+    found = candidates.read(tmp_path / "list.csv")
+    assert [row.name for row in found.rows] == names
+    decisions = Decisions(tmp_path / "vetted.csv", found)
+    for number in range(len(names)):
+        decisions.decide(number, "accept", ["vnv"])
+    cells = pd.read_csv(tmp_path / "vetted.csv", dtype=str)
+    assert not cells["obj_id"].str.match(r"[=+@\t]|-[^\d]").any()
+    assert list(cells["dec"]) == ["-1.5"] * len(names)
+    back = tables.read(tmp_path / "vetted.csv")
+    assert list(back["obj_id"]) == names and list(back["dec"]) == [-1.5] * len(names)
+
+
+def test_coordinates_in_capitals_are_found_and_written(tmp_path: Path):
+    path = tmp_path / "list.csv"
+    pd.DataFrame({"RA": [10.5], "DEC": [-5.25], "vnv_xgb": [0.9]}).to_csv(path, index=False)
+    found = candidates.read(path)
+    assert (found.rows[0].ra, found.rows[0].dec) == (10.5, -5.25)
+    Decisions(tmp_path / "vetted.csv", found).decide(0, "accept", ["vnv"])
+    written = pd.read_csv(tmp_path / "vetted.csv")
+    assert written[["ra", "dec"]].to_numpy().tolist() == [[10.5, -5.25]]
+    path.write_text("ra,dec,vnv_xgb\n10,-95,0.5\n")
+    with pytest.raises(AstrodomeError, match="list.csv: invalid coordinate '-95' in column 'dec'"):
+        candidates.read(path)
 
 
 def test_a_table_without_anything_to_choose_from_says_what_to_do(

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from astrodome import AstrodomeError, files
+from astrodome import AstrodomeError, files, spreadsheets
 
 from .questions import COLUMNS
 
@@ -140,7 +140,7 @@ def _csv(rows: Rows, _: str) -> str:
     out = io.StringIO()
     lines = csv.writer(out, lineterminator="\n")
     lines.writerow(NAMES)
-    lines.writerows([_plain(row[name]) for name in NAMES] for row in rows)
+    lines.writerows([spreadsheets.neutral(_plain(row[name])) for name in NAMES] for row in rows)
     return out.getvalue()
 
 

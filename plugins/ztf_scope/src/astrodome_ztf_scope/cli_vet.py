@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import webbrowser
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -36,7 +36,7 @@ def vet(
 
     Every decision is kept at once; the same command again goes on.
     """
-    from .vet import candidates
+    from .vet import candidates, opening
     from .vet.decisions import Decisions
     from .vet.server import Server
 
@@ -45,12 +45,15 @@ def vet(
     decisions = Decisions(out, found)
     with Server(found, decisions, port) as server:
         console.note(f"Vet at {server.url} (Ctrl-C ends).")
-        if browser:
-            webbrowser.open(server.url)
-        try:
-            server.finished.wait()
-        except KeyboardInterrupt:
-            console.note("Stopped; the same command goes on.")
+        with ExitStack() as stack:
+            if browser:
+                page = stack.enter_context(opening.redirecting(server.url))
+                server.on_open = lambda: opening.remove(page.parent)
+                opening.in_browser(page)
+            try:
+                server.finished.wait()
+            except KeyboardInterrupt:
+                console.note("Stopped; the same command goes on.")
     made = decisions.made.values()
     counts = {a: sum(one["action"] == a for one in made) for a in ("accept", "relabel", "reject")}
     left = len(found.rows) - len(decisions.made)

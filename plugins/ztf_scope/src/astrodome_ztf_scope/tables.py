@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from astrodome import AstrodomeError, files
+from astrodome import AstrodomeError, files, spreadsheets
 
 from .dataset import reading
 
@@ -23,6 +23,8 @@ def read(path: Path) -> pd.DataFrame:
         raise AstrodomeError(f"There is no file {path}.", exit_code=2)
     names = [name for name in reading.columns_of(path) if name != "dmdt"]
     table = reading.read(path, names).table
+    if path.suffix.lower() == ".csv":
+        table = spreadsheets.original_table(table)
     if table.empty:
         raise AstrodomeError(f"{path} has no rows.")
     if "obj_id" in table:
@@ -41,7 +43,7 @@ def write(path: Path, table: pd.DataFrame, about: Mapping[str, Any] | None = Non
         files.write_parquet(path, pa.Table.from_pandas(table, preserve_index=False), about)
     elif path.suffix == ".csv":
         with files.replacing(path) as part:
-            table.to_csv(part, index=False)
+            spreadsheets.neutral_table(table).to_csv(part, index=False)
     else:
         with files.replacing(path) as part:
             _write_hdf5(part, table)

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from astrodome import AstrodomeError
 
-from .. import tables
+from .. import positions, tables
 from ..dataset import points
 
 SCORE = re.compile(r"(?P<tag>.+)_(?:dnn|xgb)")
@@ -112,6 +112,9 @@ def read(
     Raises AstrodomeError when there is nothing to choose from.
     """
     table = tables.read(path)
+    place = positions.coordinates(table, path)
+    if place is not None:
+        table = table.assign(ra=place[0], dec=place[1])
     numeric = [name for name in table if pd.api.types.is_numeric_dtype(table[name])]
     scores: dict[str, list[str]] = {}
     for name in numeric:

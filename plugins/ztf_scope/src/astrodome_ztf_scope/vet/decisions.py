@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from astrodome import AstrodomeError, files
+from astrodome import AstrodomeError, files, spreadsheets
 
 from .candidates import Candidates
 
@@ -101,7 +101,7 @@ class Decisions:
         for label in self._candidates.labels:
             table[label] = [int(label in self.made[n]["labels"]) for n in kept]
         with files.replacing(self.target) as part:
-            table.to_csv(part, index=False)
+            spreadsheets.neutral_table(table).to_csv(part, index=False)
 
     def table(self) -> pd.DataFrame:
         """Every decision that counts, a row each."""

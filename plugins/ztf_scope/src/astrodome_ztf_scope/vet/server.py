@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import secrets
 import threading
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import resources
 from typing import Any
@@ -32,6 +33,8 @@ class Server:
         self.candidates, self.decisions = candidates, decisions
         self.token = secrets.token_urlsafe(24)
         self.finished = threading.Event()
+        self.on_open: Callable[[], object] = lambda: None
+        """Called whenever the page was sent to a browser."""
         server = self
 
         class Handler(_Handler):
@@ -143,6 +146,7 @@ class _Handler(BaseHTTPRequestHandler):
         )
         body = page.replace("NONCE", nonce).encode()
         self._send(200, "text/html; charset=utf-8", body, {"Content-Security-Policy": policy})
+        self.vet.on_open()
 
     def _json(self, document: Any, status: int = 200) -> None:
         self._send(status, "application/json", json.dumps(document, allow_nan=False).encode())
