@@ -38,6 +38,7 @@ CREATE INDEX commented ON comments (obj_id);
 CREATE TABLE photometry (id INTEGER PRIMARY KEY, obj_id TEXT, instrument_id INTEGER, mjd REAL,
     filter TEXT, mag REAL, magerr REAL, limiting_mag REAL, magsys TEXT, ra REAL, dec REAL,
     groups TEXT, UNIQUE (obj_id, instrument_id, mjd, filter));
+CREATE TABLE light_curves (obj_id TEXT, number INTEGER, UNIQUE (obj_id, number));
 CREATE TABLE taxonomies (id INTEGER PRIMARY KEY, name TEXT, version TEXT, provenance TEXT,
     hierarchy TEXT, groups TEXT, UNIQUE (name, version));
 """
@@ -300,6 +301,12 @@ class Fritz:
             self.base.execute(f"INSERT OR IGNORE INTO photometry VALUES (NULL, {marks})", values)
         return {"ids": [], "upload_id": "u"}
 
+    @route("GET", "/api/groups/<number>")
+    def get_group(self, query: Any, number: str) -> dict[str, Any]:
+        if int(number) not in self.groups:
+            raise Failure(f"Could not load group with ID {number}")
+        return {**_group(int(number)), "users": []}
+
     @route("GET", "/api/instrument")
     def get_instruments(self, query: Any) -> Rows:
         return [
@@ -314,8 +321,13 @@ class Fritz:
         if number not in self.archived:
             raise Failure(f"No light curve {number} in {body['catalog']}.")
         ra, dec = self.archived[number]
-        name = f"ZTFJ{number}"
-        self.post_source({"id": name, "ra": ra, "dec": dec, "group_ids": body["group_ids"]})
+        name = body.get("obj_id") or f"ZTFJ{number}"
+        if body.get("obj_id"):
+            self._known(name)
+            self._save(name, body["group_ids"])
+        else:
+            self.post_source({"id": name, "ra": ra, "dec": dec, "group_ids": body["group_ids"]})
+        self.base.execute("INSERT OR IGNORE INTO light_curves VALUES (?, ?)", (name, number))
         return {"obj_id": name}
 
     @route("GET", "/api/taxonomy")

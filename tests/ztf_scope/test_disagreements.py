@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -78,6 +79,7 @@ def test_the_command_line_of_the_manual_uploads_what_is_not_in_the_training_set(
         "period": 1.02,
         "vnv": {"vnv_dnn": 0.02, "vnv_xgb": 0.97},
         "Gaia": {"Plx": None, "Mag_G": 17.5, "Mag_Bp": None, "Mag_Rp": None},
+        "light_curves": {"102": {"period": 1.02, "vnv_dnn": 0.02, "vnv_xgb": 0.97}},
     }
     table = pd.read_parquet(result["statistics"])
     assert list(table["_id"]) == KEPT and list(table["vnv_dnn"]) == [0.99, 0.02, 0.951]
@@ -136,3 +138,86 @@ def test_a_file_as_marshal_gets_sources_at_their_positions(scope: Scope, catalog
         "ZTFJ101800.00+101800.0",
     ]
     assert all(one["annotations"][0]["origin"] == "ML_DR5_d15_v1" for one in found)
+
+
+@pytest.fixture
+def pairs(tmp_path: Path, fritz: Fritz) -> str:
+    """Three sources, each with disagreeing light curves in g and r a tenth of an arcsecond apart;
+    the light curve of the fourth is alone."""
+    folder = tmp_path / "pairs"
+    folder.mkdir()
+    ids = np.array([201, 202, 211, 212, 221, 222, 231])
+    scores = {"_id": ids, "vnv_dnn": np.where(ids % 2, 0.99, 0.01), "vnv_xgb": 0.05}
+    scores["vnv_xgb"] = np.where(ids % 2, 0.05, 0.97)
+    ra = (ids // 10 * 10.0 + (ids % 10) * 3e-5) % 360
+    features = {"_id": ids, "ra": ra, "dec": ids // 10 / 1.0, "period": ids / 100}
+    pd.DataFrame(scores).to_parquet(folder / "classifications.parquet")
+    pd.DataFrame(features).to_parquet(folder / "features.parquet")
+    pd.DataFrame({"ztf_id": [5], "variable": 1.0}).to_csv("dataset.d15.csv", index=False)
+    fritz.archived = {int(n): (a, d) for n, a, d in zip(ids, ra, features["dec"], strict=True)}
+    return f"local:{folder}"
+
+
+def whole(fritz: Fritz) -> None:
+    """Every light curve is archived to its source, and the annotation covers all of them."""
+    archived = fritz.rows("SELECT obj_id, number FROM light_curves ORDER BY number")
+    owners = {row["number"]: row["obj_id"] for row in archived}
+    assert list(owners) == [201, 202, 211, 212, 221, 222, 231]
+    assert len(archived) == 7 and len(set(owners.values())) == fritz.count("sources") == 4
+    assert all(owners[n] == owners[n + 1] for n in (201, 211, 221))
+    for row in fritz.rows("SELECT * FROM annotations"):
+        data = json.loads(row["data"])
+        mine = [number for number, owner in owners.items() if owner == row["obj_id"]]
+        assert data["light_curves"] == {
+            str(n): {
+                "period": n / 100,
+                "vnv_dnn": 0.99 if n % 2 else 0.01,
+                "vnv_xgb": 0.05 if n % 2 else 0.97,
+            }
+            for n in mine
+        }
+        assert data["period"] in [n / 100 for n in mine] and set(data["vnv"]) == {
+            "vnv_dnn",
+            "vnv_xgb",
+        }
+    assert fritz.count("annotations") == 4
+
+
+@pytest.mark.parametrize("fault", ["", "lost", "reset", "502"])
+def test_every_disagreeing_light_curve_is_archived_and_annotated(
+    scope: Scope, marshal: Twin, fritz: Fritz, pairs: str, fault: str
+) -> None:
+    numbers = itertools.count(1)
+    marshal.choose = lambda request: (
+        fault if request.method in ("POST", "PUT") and next(numbers) % 3 == 0 else ""
+    )
+    result = scope(*MANUAL, "--catalogue", pairs, "--json").succeeded().json
+    assert result["done"] == 7
+    whole(fritz)
+    sent = len(marshal.requests)
+    assert scope(*MANUAL, "--catalogue", pairs, "--json").succeeded().json["skipped"] == 7
+    assert all(request.method == "GET" for request in marshal.requests[sent:])
+
+
+def test_a_light_curve_that_failed_is_archived_by_the_next_run(
+    scope: Scope, marshal: Twin, fritz: Fritz, pairs: str
+) -> None:
+    where = fritz.archived.pop(212)
+    result = scope(*MANUAL, "--catalogue", pairs, "--json")
+    assert result.code == 1 and [one["name"] for one in result.json["failed"]] == ["212"]
+    fritz.archived[212] = where
+    assert scope(*MANUAL, "--catalogue", pairs, "--json").succeeded().json["done"] == 1
+    whole(fritz)
+
+
+def test_an_annotation_of_scope_ml_keeps_its_values(
+    scope: Scope, marshal: Twin, fritz: Fritz, pairs: str
+) -> None:
+    fritz.add_source("ZTFJold", fritz.archived[231][0], fritz.archived[231][1], 360)
+    old = {"period": 7.5, "vnv": {"vnv_dnn": 0.96, "vnv_xgb": 0.02}, "note": "kept"}
+    fritz.post_annotation({"origin": "ML_DR5_d15_v1", "data": old, "group_ids": [360]}, "ZTFJold")
+    scope(*MANUAL, "--catalogue", pairs).succeeded()
+    (row,) = fritz.rows("SELECT * FROM annotations WHERE obj_id = 'ZTFJold'")
+    data = json.loads(row["data"])
+    assert {key: data[key] for key in old} == old and list(data["light_curves"]) == ["231"]
+    assert fritz.rows("SELECT number FROM light_curves WHERE obj_id = 'ZTFJold'")

@@ -220,6 +220,10 @@ class Marshal(Protocol):
         """Every point of a source: ``mjd`` (d), ``filter``, ``mag``, ``magerr``."""
         ...
 
+    def group(self, group_id: int) -> dict[str, Any] | None:
+        """A group (``id``), or None when it does not exist or cannot be used."""
+        ...
+
     def instruments(self) -> list[dict[str, Any]]:
         """The instruments: ``id``, ``name``."""
         ...
@@ -270,9 +274,16 @@ class Marshal(Protocol):
         ...
 
     def archive(
-        self, catalog: str, light_curve_ids: Sequence[int], group_ids: Sequence[int]
+        self,
+        catalog: str,
+        light_curve_ids: Sequence[int],
+        group_ids: Sequence[int],
+        obj_id: str = "",
     ) -> Any:
-        """Make a source of light curves that the marshal has itself; gives its ``obj_id``."""
+        """Add light curves that the marshal has itself to a source, or make a source of them.
+
+        Returns the ``obj_id``; to add a light curve again changes nothing.
+        """
         ...
 
     def post_taxonomy(self, taxonomy: Mapping[str, Any]) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -96,11 +96,23 @@ class Plan:
     period: str = "period"
 
 
-def annotation(row: dict[str, Any], plan: Plan) -> dict[str, Any]:
-    """What the annotation of a light curve says; None for what is not known."""
+def annotation(
+    row: Mapping[str, Any], plan: Plan, before: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return the annotation of a source with this light curve; None for what is not known.
+
+    ``light_curves`` has the period and the scores of every disagreeing light curve by its id. The
+    other values are those of the first one, which an annotation ``before`` has already.
+    """
     scores = {name: _rounded(row[name], 3) for name in plan.limits.columns}
+    period = _rounded(row.get(plan.period))
     gaia = {name: _rounded(row.get(column)) for name, column in GAIA.items()}
-    return {"period": _rounded(row.get(plan.period)), plan.limits.tag: scores, "Gaia": gaia}
+    data: dict[str, Any] = {"period": period, plan.limits.tag: scores, "Gaia": gaia}
+    data |= dict(before or {})
+    curves = dict(data.get("light_curves") or {})
+    number = str(int(row["_id"]))
+    curves[number] = {**curves.get(number, {}), "period": period, **scores}
+    return {**data, "light_curves": curves}
 
 
 def upload(
@@ -109,34 +121,50 @@ def upload(
     """Bring the rows of :func:`statistics` to the marshal; yields how each ended.
 
     A marshal that has the light curves itself makes the source of them; else the source is at
-    the position of the row.
+    the position of the row. Every light curve is archived to its source, and the annotation of
+    the source covers all of them.
     """
-    rows = table.to_dict(orient="records")
 
     def one(row: dict[str, Any], mine: Once) -> str:
         obj_id = _save(marshal, catalogue, row, plan, mine)
-        data = annotation(row, plan)
-
-        def there() -> bool:
-            return any(a["origin"] == plan.origin for a in marshal.annotations(obj_id))
-
-        mine.ensure(
-            "annotation",
-            obj_id,
-            {"origin": plan.origin, "data": data, "group_ids": [plan.group_id]},
-            lambda: marshal.annotate(obj_id, plan.origin, data, [plan.group_id]),
-            there,
-            there=False if mine.dry else None,
-        )
+        _annotate(marshal, obj_id, row, plan, mine)
         return obj_id
 
     return changing.work(
         once,
-        _apart(rows),
+        _apart(table.to_dict(orient="records")),
         one,
         key=lambda row: journals.key(once.address, "disagreement", asdict(plan), row["_id"]),
         name=lambda row: str(row["_id"]),
         jobs=jobs,
+    )
+
+
+def _annotate(marshal: Any, obj_id: str, row: Mapping[str, Any], plan: Plan, once: Once) -> None:
+    def now() -> dict[str, Any] | None:
+        found: list[dict[str, Any]] = marshal.annotations(obj_id)
+        return next((one for one in found if one["origin"] == plan.origin), None)
+
+    def arrived() -> bool:
+        found = now()
+        return found is not None and found["data"] == data
+
+    before = now()
+    data = annotation(row, plan, before["data"] if before else None)
+    request = {"origin": plan.origin, "data": data, "group_ids": [plan.group_id]}
+
+    def send() -> Any:
+        if before is None:
+            return marshal.annotate(obj_id, plan.origin, data, [plan.group_id])
+        return marshal.change_annotation(obj_id, before["id"], plan.origin, data)
+
+    once.ensure(
+        "change annotation" if before else "annotation",
+        obj_id,
+        request,
+        send,
+        arrived,
+        there=before is not None and before["data"] == data,
     )
 
 
@@ -152,7 +180,7 @@ def _apart(rows: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
 
 
 def _save(marshal: Any, catalogue: Any, row: dict[str, Any], plan: Plan, once: Once) -> str:
-    """The source of a light curve in the group, made where there is none."""
+    """Archive a light curve to its source in the group, which is made where there is none."""
     number = int(row["_id"])
     ra, dec = _position(catalogue, row)
     archived: list[Any] = []
@@ -162,20 +190,27 @@ def _save(marshal: Any, catalogue: Any, row: dict[str, Any], plan: Plan, once: O
         inside = (one["id"] for one in near if plan.group_id in one["groups"])
         return next(inside, None)
 
-    obj_id = find()
-    if obj_id is not None:
-        return obj_id
+    known = find()
     name = positions.iau_name(ra, dec)
 
     def send() -> Any:
-        archived[:] = [marshal.archive(plan.catalog, [number], [plan.group_id])]
-        if archived[0] is None:
+        archived[:] = [marshal.archive(plan.catalog, [number], [plan.group_id], known or "")]
+        if archived[0] is None and known is None:
             marshal.save_source(name, ra, dec, [plan.group_id])
         return archived[0] or name
 
     request = {"catalog": plan.catalog, "light_curve_ids": [number], "group_ids": [plan.group_id]}
-    once.ensure("archive", name, request, send, lambda: find() is not None, there=False)
-    return str((archived and archived[0]) or (name if once.dry else find() or name))
+    done = once.was_done("archive", name, request)
+    # A marshal does not tell which light curves a source has; to archive one again adds nothing.
+    once.ensure(
+        "archive",
+        name,
+        request,
+        send,
+        lambda: known is None and find() is not None,
+        there=done and known is not None,
+    )
+    return str(known or (archived and archived[0]) or (name if once.dry else find() or name))
 
 
 def _position(catalogue: Any, row: dict[str, Any]) -> tuple[float, float]:

@@ -119,6 +119,13 @@ class Fritz:
     def _of(self, obj_id: str, what: str) -> list[Any]:
         return _list(self._read(f"/api/sources/{_part(obj_id)}/{what}"), what)
 
+    def group(self, group_id: int) -> dict[str, Any] | None:
+        try:
+            found = self._read(f"/api/groups/{int(group_id)}")
+        except Refused:
+            return None
+        return {"id": int(group_id), **found} if isinstance(found, dict) and found else None
+
     def instruments(self) -> list[dict[str, Any]]:
         return _records(_list(self._read("/api/instrument"), "instruments"), "id", "name")
 
@@ -173,13 +180,19 @@ class Fritz:
         return self._write("PUT", "/api/photometry", dict(points))
 
     def archive(
-        self, catalog: str, light_curve_ids: Sequence[int], group_ids: Sequence[int]
+        self,
+        catalog: str,
+        light_curve_ids: Sequence[int],
+        group_ids: Sequence[int],
+        obj_id: str = "",
     ) -> Any:
-        body = {
+        body: dict[str, Any] = {
             "catalog": catalog,
             "light_curve_ids": [int(one) for one in light_curve_ids],
             "group_ids": list(group_ids),
         }
+        if obj_id:
+            body["obj_id"] = obj_id
         return _named(self._write("POST", "/api/archive", body), "obj_id")
 
     def post_taxonomy(self, taxonomy: Mapping[str, Any]) -> Any:

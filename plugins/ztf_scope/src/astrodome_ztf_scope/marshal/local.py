@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from astrodome import AstrodomeError
 
@@ -46,19 +46,44 @@ MYSELF = 1
 """The labeller of a file that one person keeps."""
 
 
+Missing = Literal["create", "error", "empty"]
+
+
 class LocalMarshal:
-    """The marshal in ``path``, which is made when it is not there."""
+    """The marshal in the file ``path``.
+
+    When the file does not exist, ``missing`` decides: ``create`` it, raise an ``error``, or work
+    with an ``empty`` marshal in memory, for a dry run.
+    """
 
     settle, attempts = 0.0, 3
 
-    def __init__(self, path: str | Path = "", *, token: str = "", connections: int = 1) -> None:
+    def __init__(
+        self,
+        path: str | Path = "",
+        *,
+        token: str = "",
+        connections: int = 1,
+        missing: Missing = "create",
+    ) -> None:
         if not str(path):
             raise AstrodomeError("Which file? Write local:FILE.db.", exit_code=2)
         self.path = Path(path).expanduser().resolve()
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        place = str(self.path)
+        if not self.path.exists():
+            if missing == "error":
+                raise AstrodomeError(
+                    f"Marshal file {self.path} does not exist.",
+                    "Correct local:FILE.db; upload-classification creates a new file.",
+                    exit_code=2,
+                )
+            if missing == "empty":
+                place = ":memory:"
+            else:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = threading.RLock()
         try:
-            self._base = sqlite3.connect(self.path, timeout=60, check_same_thread=False)
+            self._base = sqlite3.connect(place, timeout=60, check_same_thread=False)
             self._base.row_factory = sqlite3.Row
             self._base.executescript(f"PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;{SCHEMA}")
         except sqlite3.Error as error:
@@ -128,6 +153,10 @@ class LocalMarshal:
 
     def photometry(self, obj_id: str) -> list[dict[str, Any]]:
         return self._dicts("SELECT * FROM photometry WHERE obj_id = ? ORDER BY mjd", obj_id)
+
+    def group(self, group_id: int) -> dict[str, Any] | None:
+        """Return the group: a file has every group."""
+        return {"id": int(group_id)}
 
     def instruments(self) -> list[dict[str, Any]]:
         return self._dicts("SELECT * FROM instruments ORDER BY id")
@@ -214,7 +243,11 @@ class LocalMarshal:
             base.executemany(f"INSERT OR IGNORE INTO photometry VALUES ({marks})", rows)
 
     def archive(
-        self, catalog: str, light_curve_ids: Sequence[int], group_ids: Sequence[int]
+        self,
+        catalog: str,
+        light_curve_ids: Sequence[int],
+        group_ids: Sequence[int],
+        obj_id: str = "",
     ) -> Any:
         """Nothing: a file has no light curves of its own."""
         return None

@@ -54,6 +54,12 @@ class Once:
         """The same for one item, with a list of changes of its own."""
         return replace(self, changes=[], item=item)
 
+    def was_done(self, verb: str, obj_id: str, request: Mapping[str, Any]) -> bool:
+        """Return whether the journal has this change as done."""
+        call = journals.key(self.address, verb, obj_id, request)
+        done = (journals.DONE, journals.FOUND)
+        return self.journal is not None and self.journal.state(call) in done
+
     def ensure(
         self,
         verb: str,
