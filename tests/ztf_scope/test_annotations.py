@@ -60,8 +60,8 @@ def test_the_command_line_of_the_manual_posts_the_values_of_a_file(
 def test_a_value_is_a_number_where_it_is_one(
     scope: Scope, sources: Twin, fritz: Fritz, action: str, typed: str, value: object
 ) -> None:
-    scope(*line(action, "ZTF200", "-value", typed)).succeeded()
-    assert stored(fritz) == {"mine": {"period": value}}
+    scope(*line(action, "ZTF200", "-value", typed, key="note")).succeeded()
+    assert stored(fritz) == {"mine": {"note": value}}
 
 
 def test_an_update_changes_one_key_and_leaves_the_others(
@@ -185,3 +185,51 @@ def test_what_is_missing_is_said_in_one_sentence(scope: Scope, sources: Twin) ->
         refused = scope("manage-annotation", *words, "-token", TOKEN)
         assert refused.code == 2 and missing in refused.err, (words, refused.err)
     assert not sources.requests
+
+
+@pytest.mark.parametrize("value", ["0,149", "nan", "inf", "-inf", "NaN", "1e999", "0.1d", ""])
+@pytest.mark.parametrize("key", ["period", "period_ELS", "Mag_G"])
+@pytest.mark.parametrize("action", ["post", "update"])
+def test_a_numeric_key_takes_finite_numbers_only(
+    scope: Scope, marshal: Twin, fritz: Fritz, action: str, key: str, value: str
+) -> None:
+    fritz.add_source("ZTFJ1", 10, 20, 200)
+    if action == "update":
+        fritz.post_annotation({"origin": "mine", "data": {key: 1.5}}, "ZTFJ1")
+    before = fritz.rows("SELECT * FROM annotations")
+    line = ["manage-annotation", "-action", action, "-source", "ZTFJ1", "-origin", "mine"]
+    refused = scope(*line, "-key", key, f"-value={value}", "-token", TOKEN)
+    assert refused.code == 2 and f"Invalid value '{value}' for the key '{key}'" in refused.err
+    assert fritz.rows("SELECT * FROM annotations") == before
+    assert all(request.method == "GET" for request in marshal.requests)
+
+
+@pytest.mark.parametrize("cell", ["0,149", "inf", "short"])
+def test_a_table_with_one_value_that_is_no_number_changes_nothing(
+    scope: Scope, marshal: Twin, fritz: Fritz, cell: str
+) -> None:
+    for number in range(3):
+        fritz.add_source(f"ZTFJ{number}", 10 + number, 20, 200)
+    table = pd.DataFrame({"obj_id": [f"ZTFJ{n}" for n in range(3)], "period": ["1.5", cell, "2"]})
+    table.to_csv("periods.csv", index=False)
+    line = ["manage-annotation", "-action", "post", "-source", "periods.csv", "-origin", "mine"]
+    refused = scope(*line, "-key", "period", "-token", TOKEN)
+    assert refused.code == 2 and f"periods.csv, row 1 (counted from 0): Invalid value '{cell}'" in (
+        refused.err
+    )
+    assert not fritz.count("annotations")
+
+
+def test_text_does_not_replace_a_number_that_is_there(
+    scope: Scope, marshal: Twin, fritz: Fritz
+) -> None:
+    fritz.add_source("ZTFJ1", 10, 20, 200)
+    fritz.post_annotation({"origin": "mine", "data": {"distance": 12.5, "note": "old"}}, "ZTFJ1")
+    line = ["manage-annotation", "-action", "update", "-source", "ZTFJ1", "-origin", "mine"]
+    line += ["-token", TOKEN]
+    refused = scope(*line, "-key", "distance", "-value", "12,6")
+    assert refused.code == 1 and "'12,6' is no number" in refused.err
+    scope(*line, "-key", "distance", "-value", "12.6").succeeded()
+    scope(*line, "-key", "note", "-value", "0,149").succeeded()
+    (row,) = fritz.rows("SELECT data FROM annotations")
+    assert json.loads(row["data"]) == {"distance": 12.6, "note": "0,149"}

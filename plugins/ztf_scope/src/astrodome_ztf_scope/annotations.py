@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from .marshal import changing
 from .marshal.once import Once
 
 ACTIONS = ("post", "update", "delete")
+NUMERIC = re.compile(r"(period|pdot|significance|f1)(_.*)?|Plx|Mag_\w+", re.IGNORECASE)
+"""Keys whose values are numbers: Fritz's source page and SCoPe calculate with them."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,22 @@ def value_of(text: str) -> Any:
     return text
 
 
+def check_value(key: str, value: Any, where: str = "") -> Any:
+    """Return ``value``; raise AstrodomeError when ``key`` takes a finite number and it is none.
+
+    No key takes a number that is not finite: JSON has none. ``where`` begins the message.
+    """
+    number = _is_number(value)
+    finite = number and math.isfinite(value)
+    if finite or value is None or not (number or NUMERIC.fullmatch(key)):
+        return value
+    raise AstrodomeError(
+        f"{where}Invalid value '{value}' for the key '{key}': expected a finite number.",
+        "Write it with a decimal point, for example 0.149. Nothing was sent.",
+        exit_code=2,
+    )
+
+
 def wanted(
     action: str,
     source: str,
@@ -112,6 +131,8 @@ def wanted(
         if value is None and action != "delete":
             raise AstrodomeError(f"Specify -value to {action}.", exit_code=2)
         given = None if value is None else value_of(value)
+        if action != "delete":
+            check_value(key, given)
         return [Wanted(action, source, value=given, **shared)]
     return _of_table(action, Path(source), key, value, shared)
 
@@ -127,13 +148,17 @@ def _of_table(
     if action == "delete":
         return [Wanted(action, obj_id, **shared) for obj_id in dict.fromkeys(table["obj_id"])]
     if value is not None:
-        given = value_of(value)
+        given = check_value(key, value_of(value))
         return [Wanted(action, o, value=given, **shared) for o in dict.fromkeys(table["obj_id"])]
     if key not in table:
         raise AstrodomeError(f"{path} has no column '{key}' with the values.", exit_code=2)
     found: dict[str, Wanted] = {}
-    for obj_id, cell in zip(table["obj_id"], table[key], strict=True):
-        one = Wanted(action, obj_id, value=_plain(cell), **shared)
+    for row, (obj_id, cell) in enumerate(zip(table["obj_id"], table[key], strict=True)):
+        given = _plain(cell)
+        if isinstance(given, str) and NUMERIC.fullmatch(key):  # a column that has other text, too
+            given = value_of(given)
+        check_value(key, given, f"{path}, row {row} (counted from 0): ")
+        one = Wanted(action, obj_id, value=given, **shared)
         if obj_id in found and found[obj_id] != one:
             raise AstrodomeError(f"{path} has {obj_id} twice, with different values of '{key}'.")
         found[obj_id] = one
@@ -222,9 +247,16 @@ def _after(item: Wanted, before: dict[str, Any] | None) -> dict[str, Any] | None
         which = f"({item.origin}, {item.key})" if item.key else item.origin
         raise AstrodomeError(f"has no annotation with origin and key {which}")
     if item.action == "update":
-        return {**before, item.key: _given(item)}
+        known, given = before[item.key], _given(item)
+        if _is_number(known) and not _is_number(given):
+            raise AstrodomeError(f"has the number {known} in '{item.key}'; '{given}' is no number")
+        return {**before, item.key: given}
     left = {} if item.whole else {key: v for key, v in before.items() if key != item.key}
     return left or None
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _given(item: Wanted) -> Any:
