@@ -168,6 +168,7 @@ def _entries(app: str, registry: plugins.Registry) -> dict[str, Entry]:
             f"Not usable: {clash.message}" if clash else spec.help,
             partial(_raise, clash) if clash else partial(plugins.load_target, spec.target, plugin),
             spec.panel,
+            spec.hidden,
         )
     for name, (target, about) in HOST.items():
         entries[name] = Entry(about, partial(plugins.load_target, target), "Host")

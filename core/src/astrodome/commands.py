@@ -32,7 +32,9 @@ def list_plugins(as_json: Json = False) -> None:
 
 
 def _summary(plugin: plugins.Plugin) -> dict[str, Any]:
-    names = [spec.name for spec in plugin.specs if not isinstance(spec, SourceSpec)]
+    hidden = {spec.name for spec in plugin.commands if spec.hidden}
+    specs = [spec for spec in plugin.specs if not isinstance(spec, SourceSpec)]
+    names = [spec.name for spec in specs if spec.name not in hidden]
     return {
         "name": plugin.name,
         "distribution": plugin.distribution,

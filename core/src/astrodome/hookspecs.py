@@ -17,6 +17,7 @@ class CommandSpec:
 
     ``settings`` names a pydantic model that describes the configuration section
     of the same name as the command, or maps names of sections to such models.
+    A ``hidden`` command, such as an alias, runs but is not listed.
     """
 
     name: str
@@ -24,6 +25,7 @@ class CommandSpec:
     help: str
     panel: str = "Commands"
     settings: str | Mapping[str, str] = ""
+    hidden: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ class Entry:
     help: str
     load: Callable[[], Any]
     panel: str = "Commands"
+    hidden: bool = False
 
 
 class _Help:
@@ -55,7 +56,13 @@ class LazyGroup(Group):
         self._entries = self.entries()
         for name, entry in self._entries.items():
             self.add_command(
-                Command(name, help=entry.help, short_help=entry.help, rich_help_panel=entry.panel)
+                Command(
+                    name,
+                    help=entry.help,
+                    short_help=entry.help,
+                    rich_help_panel=entry.panel,
+                    hidden=entry.hidden,
+                )
             )
 
     def entries(self) -> Mapping[str, Entry]:

@@ -6,12 +6,25 @@ from collections.abc import Iterator
 
 from astrodome import CommandSpec, ModelSpec, SourceSpec, hookimpl
 
+from .names import ALIASES, REPLACED
+
 CLI = "astrodome_ztf_scope.cli"
 GCS = {"gcs": "astrodome_ztf_scope.services:Gcs"}
 
 
 @hookimpl
 def register_commands() -> Iterator[CommandSpec]:
+    commands = list(_commands())
+    yield from commands
+    targets = {command.name: command.target for command in commands}
+    for name, same in ALIASES.items():
+        yield CommandSpec(name, targets[same], help=f"The same as scope {same}.", hidden=True)
+    for name in REPLACED:
+        about = "Name the command that replaces this command of SCoPe."
+        yield CommandSpec(name, "astrodome_ztf_scope.cli_names:renamed_command", about, hidden=True)
+
+
+def _commands() -> Iterator[CommandSpec]:
     yield CommandSpec(
         "init",
         f"{CLI}:init",

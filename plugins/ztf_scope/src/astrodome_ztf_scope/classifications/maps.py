@@ -11,6 +11,10 @@ from typing import Any
 from astrodome import AstrodomeError
 
 BUILT_IN = Path(__file__).with_name("maps.json")
+OF_SCORES = {"DNN_AL_mapper": "dnn", "XGB_AL_mapper": "xgb"}
+"""SCoPe's names of the maps for columns of scores, ``<tag>_<algorithm>``, by their algorithm."""
+OF_SCOPE = {"golden_dataset_mapper": "golden"}
+"""SCoPe's name of a map, and ours."""
 NONE = "None"
 """The class of a label that the marshal has no class for."""
 
@@ -24,7 +28,10 @@ class Target:
 
 
 def read(which: str, taxonomy_id: int | None = None) -> dict[str, Target | None]:
-    """The map in a JSON file, or a built-in one: ``golden`` or ``tags``.
+    """The map in a JSON file, or a built-in one.
+
+    Built in are ``golden``, ``tags``, and ``DNN_AL_mapper`` and ``XGB_AL_mapper`` for the columns
+    that ``scope predict`` writes.
 
     ``{"label": "class"}`` with one ``taxonomy_id`` for all, or ``{"label": {"fritz_label":
     "class", "taxonomy_id": 1012}}``; None for a label that has no class there. A ``taxonomy_id``
@@ -58,10 +65,11 @@ def has_taxonomies(which: str) -> bool:
 
 
 def _document(which: str) -> tuple[dict[str, Any], str]:
-    built_in: dict[str, dict[str, Any]] = json.loads(BUILT_IN.read_text("utf-8"))
     path = Path(which)
-    if not path.is_file() and which in built_in:
-        return built_in[which], f"the map '{which}'"
+    built_in = _built_in()
+    name = OF_SCOPE.get(which.removesuffix(".json"), which.removesuffix(".json"))
+    if not path.is_file() and name in built_in:
+        return built_in[name], f"the map '{name}'"
     if not path.is_file():
         known = ", ".join(built_in)
         raise AstrodomeError(
@@ -74,3 +82,10 @@ def _document(which: str) -> tuple[dict[str, Any], str]:
     if not isinstance(document, dict) or not document:
         raise AstrodomeError(f"{path} should map labels to classes.", '{"label": "class"}')
     return document, str(path)
+
+
+def _built_in() -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = json.loads(BUILT_IN.read_text("utf-8"))
+    for name, algorithm in OF_SCORES.items():
+        found[name] = {f"{tag}_{algorithm}": entry for tag, entry in found["tags"].items()}
+    return found
