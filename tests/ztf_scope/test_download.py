@@ -78,7 +78,11 @@ def test_every_row_stays_with_its_status(scope: Scope, marshal: Twin, fritz: Fri
         "not found",
         "not found",
     ]
-    assert list(found["obj_id"]) == ["ZTFJ000000", "ZTFJ000001", "nobody", ""]
+    assert list(found["obj_id"]) == ["ZTFJ000000", "ZTFJ-nobody-has", "nobody", ""]
+    assert list(found["marshal_obj_id"]) == ["ZTFJ000000", "ZTFJ000001", "", ""]
+    scope(*by_manual("-file", "sample_fritzDownload.csv")).succeeded()
+    again = pd.read_csv("sample_fritzDownload_fritzDownload.csv", dtype=str, keep_default_na=False)
+    assert list(again) == list(found) and again.equals(found)
 
 
 def test_of_three_candidates_the_nearest_is_taken_also_at_ra_zero_and_a_pole(
@@ -286,6 +290,6 @@ def test_what_is_asked_for_has_to_be_said(scope: Scope, marshal: Twin) -> None:
     assert missing.code == 2 and "There is no file nowhere.csv" in missing.err
     Path("bad.csv").write_text("x,y\n1,2\n")
     neither = scope(*by_manual("-file", "bad.csv"))
-    assert neither.code == 2 and "no column obj_id" in neither.err
+    assert neither.code == 2 and "bad.csv has no column 'obj_id'" in neither.err
     no_token = scope("download-classification", "-group_ids", "360")
     assert no_token.code == 2 and "secrets.json" in no_token.err

@@ -188,4 +188,6 @@ def test_what_cannot_be_learned_is_one_sentence(frame: Frame) -> None:
     text = frame.table.astype({"RR Lyrae": object})
     text.loc[7, "RR Lyrae"] = "yes"
     assert "row 7 of the column 'RR Lyrae' holds 'yes'" in message(table=text)
-    assert "in degrees" in message(table=frame.table.assign(dec=91.0), group_by="position")
+    assert "invalid coordinate '91.0'" in message(
+        table=frame.table.assign(dec=91.0), group_by="position"
+    )

@@ -135,11 +135,20 @@ def test_a_token_that_expires_half_way_stops_the_rest_and_a_new_one_goes_on(
     once_each(fritz, 6)
 
 
-def test_a_marshal_that_is_gone_is_not_asked_for_every_row(
+def test_a_marshal_that_is_gone_is_one_error(
     scope: Scope, fritz: Fritz, manual: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ASTRODOME_FRITZ_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("ASTRODOME_FRITZ_SLEEP_TIME", "0")
+    gone = scope(*manual, "--jobs", "1")
+    assert gone.code == 1 and gone.err.count("nobody listens there") == 1
+    assert "Traceback" not in gone.err
+
+
+def test_a_marshal_that_goes_away_is_not_asked_for_every_row(
+    scope: Scope, marshal: Twin, manual: list[str]
+) -> None:
+    marshal.choose = lambda request: "reset" if request.path.startswith("/api/sources") else ""
     gone = scope(*manual, "--jobs", "1")
     assert gone.code == 1 and gone.err.count("not tried, because") == 3
     assert "Traceback" not in gone.err

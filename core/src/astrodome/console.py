@@ -184,8 +184,13 @@ def _say(kind: str, text: str, hint: str) -> None:
         print(f"Hint: {hint}", file=sys.stderr)
 
 
-def finish(outcome: Outcome, verb: str, noun: str, *, as_json: bool = False) -> None:
-    """Close a run over many items: name the failures, sum up, leave with 1 if any failed."""
+def finish(
+    outcome: Outcome, verb: str, noun: str, *, as_json: bool = False, more: str = ""
+) -> None:
+    """Close a run over many items: name the failures, sum up, leave with 1 if any failed.
+
+    ``more`` follows the counts.
+    """
     for name, why in outcome.failed:
         note(f"  failed  {name}: {why}")
     parts = [f"{outcome.done} {noun} {verb}"]
@@ -194,7 +199,7 @@ def finish(outcome: Outcome, verb: str, noun: str, *, as_json: bool = False) -> 
     if as_json:
         show_json(outcome.as_dict())
     else:
-        note(", ".join(parts) + ".")
+        note(", ".join(parts) + more + ".")
     if outcome.failed:
         raise SystemExit(1)
 

@@ -63,7 +63,7 @@ def manage(
     are, and so does deleting one. What was there before is kept in a file, for --undo.
     """
     from . import annotations
-    from .marshal import changing
+    from .marshal import changing, checks
 
     if undo:
         items = annotations.undo(undo)
@@ -76,6 +76,7 @@ def manage(
             )
         items = annotations.wanted(action, source, origin, key, value, group_ids or (), whole=whole)
     service = marshal_of(marshal, token, jobs)
+    checks.groups(service, {number for item in items for number in item.group_ids})
     ended, changes, kept = [], [], None
     try:
         with (
@@ -104,7 +105,7 @@ def manage(
             console.note(SAYS["undo" if undo else action.lower()].format(**row))
     if kept:
         console.note(f"What was there before: manage-annotation --undo {kept}")
-    console.finish(came, "looked at" if dry_run else "done", "sources")
+    changing.finish(came, "looked at" if dry_run else "done", "sources")
 
 
 def _fresh_name() -> Path:
@@ -148,7 +149,7 @@ def disagreements(
     """
     from . import disagreements as apart
     from . import services, tables
-    from .marshal import changing
+    from .marshal import changing, checks
 
     limits = apart.Limits(tag, score, high, low)
     source = catalogue_of(catalogue)
@@ -165,7 +166,8 @@ def disagreements(
         "with features": len(table),
         "not in the training set": len(sample),
     }
-    service = marshal_of(marshal, token, jobs)
+    service = marshal_of(marshal, token, jobs, new=True, dry=dry_run)
+    checks.groups(service, [id])
     ended = []
     with (
         changing.changing(service, dry=dry_run) as once,
@@ -191,7 +193,7 @@ def disagreements(
     console.show(rows)
     for name, count in counts.items():
         console.note(f"{count} {name}")
-    console.finish(came, "would be uploaded" if dry_run else "uploaded", "light curves")
+    changing.finish(came, "would be uploaded" if dry_run else "uploaded", "light curves")
 
 
 taxonomies = typer.Typer(
@@ -216,11 +218,13 @@ def post_taxonomy(
     as_json: Json = False,
 ) -> None:
     """Post a taxonomy to a marshal, once for each name and version."""
+    from .marshal import checks
     from .marshal import taxonomies as trees
     from .marshal.changing import changing
 
     tree = trees.read(taxonomy)
-    service = marshal_of(marshal, token)
+    service = marshal_of(marshal, token, new=True, dry=dry_run)
+    checks.groups(service, group_ids or ())
     with changing(service, dry=dry_run) as once:
         there = trees.post(service, once, tree, name, version, provenance, group_ids or ())
     classes = sum(1 for _ in trees.paths(tree))
@@ -274,7 +278,7 @@ def journal(
 
     A call whose state is begun was cut off: the next run of its command looks it up.
     """
-    from astrodome import http, settings, sources
+    from astrodome import http, settings
 
     from . import journal as journals
     from . import services
@@ -284,7 +288,7 @@ def journal(
     if name == "fritz" and not colon:  # needs no token
         address = http.shown(settings.section("fritz", services.Fritz).url)
     else:
-        address = sources.get("marshal", marshal).address
+        address = marshal_of(marshal, "").address
     path = journals.place(address)
     rows = []
     if path.is_file():

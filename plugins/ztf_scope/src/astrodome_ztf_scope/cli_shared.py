@@ -43,8 +43,18 @@ Json = Annotated[bool, option("Print one JSON object.", "--json")]
 Groups = Annotated[list[int] | None, option("Ids of groups on the marshal; one or more.")]
 
 
-def marshal_of(name: str, token: str, jobs: int = 8) -> Any:
-    return sources.get("marshal", marshal_name(name), token=token, connections=jobs)
+def marshal_of(
+    name: str, token: str, jobs: int = 8, *, new: bool = False, dry: bool = False
+) -> Any:
+    """Return the marshal of this name; only with ``new`` may its file not exist yet.
+
+    With ``dry`` a file that does not exist is not created.
+    """
+    more: dict[str, Any] = {}
+    name = marshal_name(name)
+    if name.partition(":")[0] == "local":
+        more["missing"] = "error" if not new else "empty" if dry else "create"
+    return sources.get("marshal", name, token=token, connections=jobs, **more)
 
 
 def marshal_name(given: str) -> str:

@@ -40,7 +40,8 @@ def upload(
     ] = None,
     token: Token = "",
     taxonomy_map: Annotated[
-        str, option("Labels of the file and their classes: JSON file, golden or tags.")
+        str,
+        option("Labels and their classes: JSON file, golden, tags, DNN_AL_mapper, XGB_AL_mapper."),
     ] = "",
     comment: Annotated[str, option("Comment to post on each source.")] = "",
     resume: Annotated[
@@ -165,11 +166,13 @@ def upload(
         limiting_mag=limiting_mag,
         instrument=instrument_name,
     )
-    wanted = planning.rows(table, resume, stop)
+    wanted = planning.rows(table, resume, stop, origin=file)
+    for line in planning.problems(table, wanted, plan, file):
+        console.warn(line)
     _tell_columns(table, plan)
     if "period" not in table:
         console.note("The file has no column period: none is posted.")
-    service = marshal_of(marshal, token, jobs)
+    service = marshal_of(marshal, token, jobs, new=True, dry=dry_run)
     curves = None if skip_phot and not catalogue else catalogue_of(catalogue)
     ended = _upload(service, curves, wanted, plan, jobs=jobs, dry=dry_run, recheck=recheck)
     if write_obj_id and not dry_run:
@@ -262,7 +265,7 @@ def _tell(ended: list[Ended[Any]], dry: bool, as_json: bool, columns: list[dict[
             ),
         )
     if not as_json:
-        console.finish(came, "would be uploaded" if dry else "uploaded", "rows")
+        changing.finish(came, "would be uploaded" if dry else "uploaded", "rows")
     elif came.failed:
         raise SystemExit(1)
 

@@ -2,12 +2,74 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 from astrodome import AstrodomeError
 from numpy.typing import ArrayLike, NDArray
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+LIMITS = {"ra": (0.0, 360.0), "dec": (-90.0, 90.0)}
+"""Valid coordinates (deg)."""
 SLACK = 5.5e-10
 """Degrees by which rounding may change a position; :func:`mean` rounds to 1e-9."""
+
+
+def columns(names: Sequence[Any]) -> dict[str, str]:
+    """Return which of these columns hold ``ra`` and ``dec``; ``RA`` and ``Dec`` are accepted."""
+    found: dict[str, str] = {}
+    for coordinate in LIMITS:
+        same = [str(name) for name in names if str(name).strip().lower() == coordinate]
+        if same:
+            found[coordinate] = coordinate if coordinate in same else same[0]
+    return found
+
+
+def coordinates(
+    table: pd.DataFrame, origin: object
+) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    """Return RA and Dec (deg) of every row, NaN where a cell is empty.
+
+    Return None when the table has no such columns. Raises AstrodomeError that names the file
+    ``origin``, the column and the first row whose value is no coordinate in degrees.
+    """
+    named = columns(list(table.columns))
+    if len(named) < len(LIMITS):
+        return None
+    ra, dec = (_degrees(table[named[key]], key, origin) for key in LIMITS)
+    return ra, dec
+
+
+def _degrees(cells: pd.Series[Any], coordinate: str, origin: object) -> NDArray[np.float64]:
+    import pandas as pd
+
+    numbers = pd.to_numeric(cells, errors="coerce")
+    values: NDArray[np.float64] = numbers.to_numpy(np.float64, na_value=np.nan)
+    empty = cells.isna().to_numpy()
+    if cells.dtype == object or isinstance(cells.dtype, pd.StringDtype):
+        empty = empty | (cells.astype(str).str.strip() == "").to_numpy()
+    low, high = LIMITS[coordinate]
+    wrong = ~empty & ~((values >= low) & (values <= high))
+    if not wrong.any():
+        return values
+    row = int(np.flatnonzero(wrong)[0])
+    text = str(cells.iloc[row])
+    others = f", and {wrong.sum() - 1} more rows" if wrong.sum() > 1 else ""
+    hint = f"Correct the row: the column must hold degrees from {low:g} to {high:g}."
+    if re.search(r"\d\s*[:hd°]|\d\s+\d", text):
+        hint = (
+            "Convert sexagesimal values to decimal degrees, for example with "
+            "astropy.coordinates.SkyCoord(ra, dec, unit=('hourangle', 'deg'))."
+        )
+    raise AstrodomeError(
+        f"{origin}: invalid coordinate '{text}' in column '{cells.name}', row {row}{others}.",
+        f"{hint} Rows are counted from 0.",
+        exit_code=2,
+    )
 
 
 def unit_vectors(ra: ArrayLike, dec: ArrayLike) -> NDArray[np.float64]:

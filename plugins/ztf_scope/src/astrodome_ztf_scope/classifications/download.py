@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -15,11 +16,14 @@ import pandas as pd
 from astrodome import AstrodomeError, compute, settings
 
 from .. import journal as journals
+from .. import positions
 from ..marshal.once import Breaker
 
 JOINED = ("classification", "probability", "period_origin", "period", "labellers", "sum_votes")
 """Columns that are added; several values are joined by ``;``, in the same order."""
 STATUS = "status"
+NAME = "marshal_obj_id"
+"""Column with the name on the marshal, in a table that has its own ``obj_id``."""
 NOT_FOUND = "not found"
 KEPT = 24 * 3600
 """Seconds for which a stopped download is gone on with."""
@@ -79,6 +83,7 @@ def of_rows(
     table: pd.DataFrame,
     progress: Progress,
     *,
+    origin: object = "The table",
     start: int = 0,
     radius: float = 2.0,
     jobs: int = 8,
@@ -88,15 +93,20 @@ def of_rows(
 
     Raises AstrodomeError when the table has neither names nor positions.
     """
-    if "obj_id" not in table and not {"ra", "dec"} <= set(table.columns):
-        raise AstrodomeError("The file has no column obj_id, and no ra and dec.", exit_code=2)
+    place = positions.coordinates(table, origin)
+    if "obj_id" not in table and place is None:
+        raise AstrodomeError(
+            f"{origin} has no column 'obj_id', and no columns 'ra' and 'dec' (deg).", exit_code=2
+        )
+    names = table["obj_id"] if "obj_id" in table else [""] * len(table)
+    ra, dec = place if place is not None else ([math.nan] * len(table),) * 2
     breaker = Breaker()
 
-    def look(item: tuple[int, Mapping[str, Any]]) -> Found:
+    def look(item: tuple[int, tuple[str, float, float]]) -> Found:
         number, row = item
         try:
             breaker.check()
-            found = Found(number, *_look(marshal, row, radius))
+            found = Found(number, *_look(marshal, *row, radius))
         except AstrodomeError as error:
             breaker.saw(error)
             return Found(number, None, f"failed: {error.message}")
@@ -106,7 +116,7 @@ def of_rows(
     known = dict(progress.rows)
     todo = (
         (number, row)
-        for number, row in enumerate(table.to_dict(orient="records"))
+        for number, row in enumerate(zip(names, ra, dec, strict=True))
         if number >= start and number not in known
     )
     for done in compute.map(look, todo, jobs=jobs, threads=True):
@@ -119,14 +129,14 @@ def of_rows(
     return [known.get(number, before) for number in range(len(table))]
 
 
-def _look(marshal: Any, row: Mapping[str, Any], radius: float) -> tuple[dict[str, Any] | None, str]:
-    obj_id = row.get("obj_id")
+def _look(
+    marshal: Any, obj_id: str, ra: float, dec: float, radius: float
+) -> tuple[dict[str, Any] | None, str]:
     if obj_id:
-        source = marshal.source(str(obj_id))
+        source = marshal.source(obj_id)
         if source is not None:
             return source, "found by obj_id"
-    ra, dec = row.get("ra"), row.get("dec")
-    if ra is None or dec is None or not (float(ra) == float(ra) and float(dec) == float(dec)):
+    if math.isnan(ra) or math.isnan(dec):
         return None, NOT_FOUND
     near = marshal.near(float(ra) % 360, float(dec), radius)
     if not near:
@@ -135,21 +145,26 @@ def _look(marshal: Any, row: Mapping[str, Any], radius: float) -> tuple[dict[str
 
 
 def beside(table: pd.DataFrame, found: Sequence[Found]) -> pd.DataFrame:
-    """The table, every row of it, with the columns of :data:`JOINED` and ``status``.
+    """Return every row of the table with the columns of :data:`JOINED` and ``status``.
 
-    A column of the table that has such a name is kept as ``<name>_input``, unless it is from an
-    earlier download.
+    The name of the source on the marshal is in ``obj_id``. When the table has that column itself,
+    its values are kept, and the names are in :data:`NAME` if one of them differs. A column of the
+    table that has the name of a new one is kept as ``<name>_input``, unless it is from an earlier
+    download.
     """
-    again = "period_origin" in table and STATUS in table
-    result = table.copy()
-    if again:
-        result = result.drop(columns=[name for name in (*JOINED, STATUS) if name in result])
-    clash = {name: f"{name}_input" for name in (*JOINED, STATUS) if name in result}
-    result = result.rename(columns=clash)
     names = [one.source["id"] if one.source else "" for one in found]
-    if "obj_id" in result:
-        names = [new or str(old or "") for new, old in zip(names, result["obj_id"], strict=True)]
-    result["obj_id"] = names
+    result = table.copy()
+    if "period_origin" in table and STATUS in table:
+        result = result.drop(columns=[n for n in (*JOINED, STATUS, NAME) if n in result])
+    place = "obj_id"
+    if "obj_id" in table:
+        own = [str(value or "") for value in table["obj_id"]]
+        differ = any(name not in ("", mine) for name, mine in zip(names, own, strict=True))
+        place = NAME if differ else ""
+    clash = {n: f"{n}_input" for n in (*JOINED, STATUS, place) if n in result}
+    result = result.rename(columns=clash)
+    if place:
+        result[place] = names
     for name in JOINED:
         result[name] = [joined(one.source)[name] if one.source else "" for one in found]
     result[STATUS] = [one.status for one in found]

@@ -87,7 +87,14 @@ def fetch(
         progress.forget()
         progress.rows.clear()
     found = download.of_rows(
-        marshal, table, progress, start=start, radius=radius, jobs=jobs, watch=watch
+        marshal,
+        table,
+        progress,
+        origin=path,
+        start=start,
+        radius=radius,
+        jobs=jobs,
+        watch=watch,
     )
     failed = [
         (f"row {number}", one.status.removeprefix("failed: "))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,8 +10,12 @@ import numpy as np
 import pandas as pd
 from astrodome import AstrodomeError
 
+from .. import positions
 from . import photometry
 from .labels import Label
+
+MOST_WARNINGS = 3
+"""Contradicting rows that are named one by one."""
 
 
 @dataclass(frozen=True)
@@ -67,10 +71,99 @@ class Row:
         return value if value and value > 0 else None
 
 
-def rows(table: pd.DataFrame, start: int = 0, stop: int | None = None) -> list[Row]:
-    """The rows of a table from ``start`` to ``stop``, both included."""
+def rows(
+    table: pd.DataFrame, start: int = 0, stop: int | None = None, *, origin: object = "the table"
+) -> list[Row]:
+    """Return the rows of a table from ``start`` to ``stop``, both included.
+
+    Raises AstrodomeError that names the file ``origin``, the column and the row of a coordinate
+    or period that is no valid number.
+    """
     part = table.iloc[start : None if stop is None else stop + 1]
+    place = positions.coordinates(table, origin)
+    if place is not None:
+        ra, dec = (values[start : start + len(part)] for values in place)
+        part = part.assign(ra=ra, dec=dec)
+    if "period" in part:
+        _check_period(table["period"], origin)
     return [Row(start + n, values) for n, values in enumerate(part.to_dict(orient="records"))]
+
+
+def _check_period(cells: pd.Series[Any], origin: object) -> None:
+    values = pd.to_numeric(cells, errors="coerce")
+    given = cells.notna() & (cells.astype(str).str.strip() != "")
+    wrong = (given & values.isna()) | ~(values.abs() < np.inf).where(values.notna(), True)
+    if wrong.any():
+        row = int(np.flatnonzero(wrong)[0])
+        raise AstrodomeError(
+            f"{origin}: invalid period '{cells.iloc[row]}' in column 'period', row {row}.",
+            "Write periods in days as finite numbers with a decimal point. Rows are counted from "
+            "0.",
+            exit_code=2,
+        )
+
+
+def problems(
+    table: pd.DataFrame, wanted: Sequence[Row], plan: Plan, origin: object
+) -> Iterator[str]:
+    """Yield warnings about rows that repeat others with other values.
+
+    Raises AstrodomeError when a column that the plan uses is missing, or when rows of one source
+    contradict each other and each would delete the classes of the other.
+    """
+    columns = set(table.columns)
+    named = plan.use_existing_obj_id and "obj_id" in columns
+    if not named and len(positions.columns(list(table.columns))) < 2:
+        raise AstrodomeError(
+            f"{origin} has no columns 'ra' and 'dec' (deg).",
+            "Rename the columns of the coordinates, or give --use-existing-obj-id with obj_id.",
+            exit_code=2,
+        )
+    options = (
+        (plan.use_existing_obj_id, "obj_id", "--use-existing-obj-id"),
+        (plan.match_ids, "survey_id", "--match-ids"),
+        (plan.post_survey_id, "survey_id", "--post-survey-id"),
+    )
+    for used, column, option in options:
+        if used and column not in columns:
+            raise AstrodomeError(
+                f"{origin} has no column '{column}', which {option} needs.", exit_code=2
+            )
+    conflicts = _conflicts(wanted, plan)
+    if conflicts and plan.replace_classifications:
+        first, row, column = conflicts[0]
+        raise AstrodomeError(
+            f"{origin}: rows {first} and {row} are the same source with different values in "
+            f"column '{column}'; --replace-classifications cannot apply both.",
+            "Keep one row for each source. Rows are counted from 0.",
+            exit_code=2,
+        )
+    for first, row, column in conflicts[:MOST_WARNINGS]:
+        yield (
+            f"{origin}: rows {first} and {row} are the same source with different values in column "
+            f"'{column}'; what is posted first is kept."
+        )
+    if len(conflicts) > MOST_WARNINGS:
+        yield f"{origin}: {len(conflicts) - MOST_WARNINGS} more rows contradict an earlier row."
+
+
+def _conflicts(wanted: Sequence[Row], plan: Plan) -> list[tuple[int, int, str]]:
+    """Return the rows (earlier, later) at one place with different values, and the column."""
+    used = ["period", *(label.column for label in plan.labels)]
+    seen: dict[Any, Row] = {}
+    found = []
+    for row in wanted:
+        values = row.values
+        identity = values.get("obj_id") if plan.use_existing_obj_id else None
+        identity = identity or (number(values.get("ra")), number(values.get("dec")))
+        if identity == (None, None):
+            continue
+        first = seen.setdefault(identity, row)
+        if first is row:
+            continue
+        differ = [c for c in used if number(values.get(c)) != number(first.values.get(c))]
+        found += [(first.number, row.number, differ[0])] if differ else []
+    return found
 
 
 def number(value: Any) -> float | None:

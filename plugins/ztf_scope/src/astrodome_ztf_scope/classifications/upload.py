@@ -18,7 +18,7 @@ from astrodome import AstrodomeError, files
 
 from .. import journal as journals
 from .. import positions
-from ..marshal import changing
+from ..marshal import changing, checks
 from ..marshal.once import Once
 from . import labels as labelling
 from . import photometry
@@ -43,7 +43,8 @@ def upload(
     """Bring the rows to the marshal; yields how each ended.
 
     ``catalogue`` has the light curves; with ``skip_phot`` it may be None. Rows of the same source
-    are done one after the other.
+    are done one after the other. Groups, classes and the instrument are checked first: raises
+    AstrodomeError, before any change, when the marshal does not have one of them.
     """
     work = _Upload(marshal, catalogue, plan)
     used = ["obj_id", "ra", "dec", "period", "survey_id", *(x.column for x in plan.labels)]
@@ -52,6 +53,9 @@ def upload(
         values = {name: row.values.get(name) for name in used}
         return journals.key(once.address, "upload", asdict(plan), values)
 
+    finished = once.journal.finished if once.journal and not recheck else lambda item: None
+    if any(finished(key(row)) is None for row in wanted):
+        work.check()
     return changing.work(
         once,
         _apart(wanted, plan),
@@ -83,7 +87,15 @@ class _Upload:
 
     def __init__(self, marshal: Any, catalogue: Any, plan: Plan) -> None:
         self.marshal, self.catalogue, self.plan = marshal, catalogue, plan
-        self._instrument: int | None = None
+        self._instrument = 0
+
+    def check(self) -> None:
+        """Check everything that the plan names on the marshal; nothing is changed."""
+        plan = self.plan
+        checks.groups(self.marshal, plan.group_ids)
+        checks.classes(self.marshal, ((x.target.name, x.target.taxonomy_id) for x in plan.labels))
+        if not plan.skip_phot:
+            self._instrument = checks.instrument(self.marshal, plan.instrument)
 
     def row(self, row: Row, once: Once) -> str:
         """Everything that a row asks for; gives the name of its source."""
@@ -163,7 +175,7 @@ class _Upload:
         obj_id = source["id"]
         there = [] if source.get("new") and once.dry else self.marshal.photometry(obj_id)
         new = photometry.missing(points, there)
-        for body in photometry.payloads(new, obj_id, self._instrument_id(), self.plan.group_ids):
+        for body in photometry.payloads(new, obj_id, self._instrument, self.plan.group_ids):
             part = pd.DataFrame({name: body[name] for name in ("mjd", "filter")})
             told = {
                 "points": len(part),
@@ -181,14 +193,6 @@ class _Upload:
 
     def _has_points(self, obj_id: str, points: pd.DataFrame) -> bool:
         return not len(photometry.missing(points, self.marshal.photometry(obj_id)))
-
-    def _instrument_id(self) -> int:
-        if self._instrument is None:
-            found = {one["name"]: int(one["id"]) for one in self.marshal.instruments()}
-            if self.plan.instrument not in found:
-                raise AstrodomeError(f"the marshal has no instrument '{self.plan.instrument}'")
-            self._instrument = found[self.plan.instrument]
-        return self._instrument
 
     def _annotate(
         self, source: Mapping[str, Any], origin: str, name: str, value: Any, once: Once

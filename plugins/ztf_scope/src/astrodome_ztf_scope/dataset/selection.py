@@ -10,6 +10,7 @@ import pandas as pd
 from astrodome import AstrodomeError
 from numpy.typing import NDArray
 
+from .. import positions
 from ..schema import ClassConfig
 from .preparation import numbers
 from .reading import Frame, require
@@ -120,12 +121,11 @@ def _by_position(frame: Frame) -> Rows:
     from scipy.sparse.csgraph import connected_components
 
     require(("ra", "dec"), list(frame.table.columns), frame.path)
-    positions = numbers(frame.table, ("ra", "dec"), frame.path)
-    placed = np.flatnonzero(np.isfinite(positions).all(axis=1))
-    try:
-        sky = SkyCoord(positions[placed] * u.deg)
-    except ValueError as error:
-        raise AstrodomeError(f"{frame.path}: 'ra' and 'dec' in degrees: {error}.") from error
+    found = positions.coordinates(frame.table, frame.path)
+    assert found is not None
+    ra, dec = found
+    placed = np.flatnonzero(np.isfinite(ra) & np.isfinite(dec))
+    sky = SkyCoord(ra[placed] * u.deg, dec[placed] * u.deg)
     one, other, _, _ = sky.search_around_sky(sky, RADIUS * u.arcsec)
     links = coo_matrix((np.ones(len(one), bool), (one, other)), (len(placed), len(placed)))
     count, components = connected_components(links, directed=False)

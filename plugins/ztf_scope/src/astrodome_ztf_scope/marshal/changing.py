@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
-from astrodome import AstrodomeError, compute
+from astrodome import AstrodomeError, compute, console
 
 from .. import journal as journals
 from .once import Breaker, Change, Once
@@ -17,7 +17,11 @@ Item = TypeVar("Item")
 
 @dataclass
 class Ended(Generic[Item]):
-    """How an item ended: ``status`` is done, skipped (it was done before) or failed."""
+    """How an item ended.
+
+    ``status`` is done, unchanged (the marshal already had everything), skipped (a finished item
+    of an earlier run) or failed.
+    """
 
     item: Item
     status: str
@@ -77,7 +81,8 @@ def work(
         breaker.saw(None)
         if once.journal:
             once.journal.finish(key(item), name(item), obj_id)
-        return Ended(item, "done", obj_id, changes=mine.changes)
+        status = "done" if mine.changes else "unchanged"
+        return Ended(item, status, obj_id, changes=mine.changes)
 
     def several(part: Sequence[Item]) -> list[Ended[Item]]:
         return [one(item) for item in part]
@@ -89,14 +94,32 @@ def work(
             yield from done.value
 
 
-def outcome(ended: Iterable[Ended[Any]], name: Callable[[Any], str]) -> compute.Outcome:
-    """What a run came to."""
-    found = compute.Outcome()
+@dataclass
+class Outcome(compute.Outcome):
+    """Counts of a run; ``unchanged`` items were checked on the marshal and needed no change."""
+
+    unchanged: int = 0
+
+    def as_dict(self) -> dict[str, Any]:
+        return {**super().as_dict(), "unchanged": self.unchanged}
+
+
+def outcome(ended: Iterable[Ended[Any]], name: Callable[[Any], str]) -> Outcome:
+    """Count how the items ended."""
+    found = Outcome()
     for one in ended:
         if one.status == "failed":
             found.failed.append((name(one.item), one.why))
         elif one.status == "skipped":
             found.skipped += 1
+        elif one.status == "unchanged":
+            found.unchanged += 1
         else:
             found.done += 1
     return found
+
+
+def finish(found: Outcome, verb: str, noun: str) -> None:
+    """Name the failures and print the counts; exit with status 1 if any item failed."""
+    unchanged = f"; {found.unchanged} checked, nothing to change" if found.unchanged else ""
+    console.finish(found, verb, noun, more=unchanged)

@@ -1,0 +1,70 @@
+"""Checks of everything that a run names on a marshal, before the run changes anything there."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import Any
+
+from astrodome import AstrodomeError, console
+
+from . import taxonomies
+
+
+def groups(marshal: Any, group_ids: Iterable[int]) -> None:
+    """Raise AstrodomeError when a group does not exist or the token has no access to it."""
+    missing = [str(number) for number in dict.fromkeys(group_ids) if marshal.group(number) is None]
+    if missing:
+        what = f"Group {missing[0]}" if len(missing) == 1 else f"Groups {', '.join(missing)}"
+        raise AstrodomeError(
+            f"{what}: not found on the marshal, or not accessible with this token. "
+            "Nothing was changed.",
+            "Correct -group_ids, or ask an admin of the group for access.",
+            exit_code=2,
+        )
+
+
+def classes(marshal: Any, wanted: Iterable[tuple[str, int]]) -> None:
+    """Raise AstrodomeError when a class (name, taxonomy id) is not in its taxonomy.
+
+    A marshal without any taxonomy, such as a new file, cannot be checked.
+    """
+    wanted = list(dict.fromkeys(wanted))
+    if not wanted:
+        return
+    known = {one["id"]: one for one in marshal.taxonomies()}
+    if not known:
+        console.note("The marshal has no taxonomies: the names of the classes are not checked.")
+        return
+    for name, number in wanted:
+        if number not in known:
+            listed = ", ".join(f"{n} ({one['name']})" for n, one in known.items())
+            raise AstrodomeError(
+                f"Taxonomy {number} not found on the marshal. Nothing was changed.",
+                f"Correct -taxonomy_id or the taxonomy map. Taxonomies: {listed}.",
+                exit_code=2,
+            )
+        tree = known[number].get("hierarchy") or {}
+        names = [path[-1] for path in taxonomies.paths(tree)] if "class" in tree else []
+        if name not in names:
+            spelled = {one.lower(): one for one in names}
+            close = difflib.get_close_matches(name.lower(), spelled, 1, 0.6)
+            raise AstrodomeError(
+                f"Class '{name}' not found in taxonomy {number} ({known[number]['name']}). "
+                "Nothing was changed.",
+                (f"Did you mean '{spelled[close[0]]}'? " if close else "")
+                + f"See its classes: scope taxonomy show {number}",
+                exit_code=2,
+            )
+
+
+def instrument(marshal: Any, name: str) -> int:
+    """Return the id of an instrument; raise AstrodomeError when the marshal does not have it."""
+    found = {one["name"]: int(one["id"]) for one in marshal.instruments()}
+    if name not in found:
+        raise AstrodomeError(
+            f"Instrument '{name}' not found on the marshal. Nothing was changed.",
+            f"Correct --instrument-name. Instruments: {', '.join(found) or 'none'}.",
+            exit_code=2,
+        )
+    return found[name]
