@@ -272,6 +272,7 @@ def test_no_command_line_has_the_token_when_a_browser_is_started(table: Path, tm
         requests.post(f"{base}/finish", json={}, headers=headers, timeout=10).raise_for_status()
         for number in ours:
             os.kill(number, signal.SIGTERM)
+        assert child.stdout and json.loads(child.stdout.read())["left"] == 6
     assert child.returncode == 0
 
 
@@ -317,7 +318,7 @@ def test_coordinates_in_capitals_are_found_and_written(tmp_path: Path):
     written = pd.read_csv(tmp_path / "vetted.csv")
     assert written[["ra", "dec"]].to_numpy().tolist() == [[10.5, -5.25]]
     path.write_text("ra,dec,vnv_xgb\n10,-95,0.5\n")
-    with pytest.raises(AstrodomeError, match="list.csv: invalid coordinate '-95' in column 'dec'"):
+    with pytest.raises(AstrodomeError, match=r"list\.csv: invalid coordinate '-95' in"):
         candidates.read(path)
 
 
