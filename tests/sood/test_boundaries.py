@@ -1,17 +1,20 @@
-"""Exact boundaries of the filters of SDO ML and of what training draws at random."""
+"""Exact boundaries of filters, splits and batches, and of what training draws at random."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from astrodome import AstrodomeError, plugins
-from astrodome_sood.datasets import channels
+from astrodome_sood import batches
+from astrodome_sood.datasets import channels, folder
 from astrodome_sood.datasets.sdoml import selection
+from astrodome_sood.evaluation import metrics
 from astrodome_sood.models import objective
+from PIL import Image
 
 START = np.datetime64("2013-01-01T00:00:00.000")
 CHANNEL = channels.find("193A")
@@ -168,3 +171,83 @@ def test_zero_to_three_squares_are_hidden_equally_often() -> None:
     # A side of 0 (1 of 33) hides nothing, and a later square can cover an earlier one.
     assert shares == pytest.approx([0.258, 0.264, 0.27, 0.208], abs=0.05)
     assert shares.sum() == pytest.approx(1)
+
+
+def test_a_tie_counts_half_in_the_area_under_the_curve() -> None:
+    inside, outside = np.array([0.0, 2, 1]), np.array([1.0, 2, 0])  # by rising score
+    pairs = [(2, 1, 1.0), (2, 2, 0.5), (1, 3, 1.0)]  # each of inside: below, and ties
+    expected = sum(count * below * share for count, below, share in pairs) / (3 * 3)
+    assert metrics.counted_auroc(inside, outside) == pytest.approx(expected)
+    assert metrics.counted_auroc(np.ones(1), np.ones(1)) == 0.5
+    assert np.isnan(metrics.counted_auroc(np.zeros(2), np.ones(2)))
+    assert np.isnan(metrics.counted_precision(np.ones(2), np.zeros(2)))
+    # The highest bin first: 1 of 1, then 3 of 5.
+    assert metrics.counted_precision(inside, outside) == pytest.approx((1 + 2 * 3 / 5) / 3)
+
+
+@pytest.fixture
+def observations(sun: Image.Image, tmp_path: Path) -> Callable[[int, int], folder.FolderImages]:
+    """Read so many patches of so many observations."""
+
+    def read(count: int, patches: int) -> folder.FolderImages:
+        place = tmp_path / f"{count}x{patches}"
+        place.mkdir()
+        for minute in range(count):
+            for number in range(patches):
+                name = f"2013-06-24T17{minute:02}00__193__{number}.png"
+                sun.crop((0, 0, 8, 8)).save(place / name)
+        return folder.FolderImages.read(place, 8)
+
+    return read
+
+
+def shared(images: folder.FolderImages, share: float = 0.5) -> tuple[int, int, int]:
+    """Images of both parts of a split, and the observations that are in both."""
+    train, held = images.split(share, seed=0)
+    times = [{path.name[:17] for path in part.paths} for part in (train, held)]
+    return len(train), len(held), len(times[0] & times[1])
+
+
+def test_observations_stay_together_from_ten_on(
+    observations: Callable[[int, int], folder.FolderImages],
+) -> None:
+    assert shared(observations(10, 4))[2] == 0
+    assert shared(observations(9, 4))[2] > 0
+
+
+@pytest.mark.parametrize(
+    ("share", "held"), [(0.01, 1), (0.24, 1), (0.26, 1), (0.4, 2), (0.75, 3), (0.99, 3)]
+)
+def test_both_parts_of_a_split_have_an_image(
+    observations: Callable[[int, int], folder.FolderImages], share: float, held: int
+) -> None:
+    assert shared(observations(4, 1), share)[:2] == (4 - held, held)
+
+
+def test_one_image_is_not_split(
+    observations: Callable[[int, int], folder.FolderImages],
+) -> None:
+    assert shared(observations(2, 1))[:2] == (1, 1)
+    with pytest.raises(AstrodomeError, match="two images or more"):
+        observations(1, 1).split(0.5, seed=0)
+
+
+def test_the_last_batch_is_smaller_and_processes_wrap_around(
+    observations: Callable[[int, int], folder.FolderImages],
+) -> None:
+    images = observations(10, 1)
+    assert list(batches.Order(images, 4, None)) == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
+    first, second = (batches.Order(images, 4, None, rank, 2) for rank in (0, 1))
+    assert list(first) == [[0, 1, 2, 3], [8, 9]] and len(first) == 2
+    assert list(second) == [[4, 5, 6, 7], [0, 1, 2, 3]] and len(second) == 2
+    assert [len(batches.Order(images, size, None)) for size in (5, 9, 10, 11)] == [2, 2, 1, 1]
+
+
+def test_random_numbers_differ_by_seed_epoch_and_process() -> None:
+    states = {
+        torch.rand(1, generator=batches.seeded(seed, epoch, rank)).item()
+        for seed in (0, 1, 256, 2**40)  # torch uses 32 bits of a seed
+        for epoch in (-1, 0, 1)
+        for rank in (0, 1, 64)
+    }
+    assert len(states) == 36

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from astrodome import models
 from torch import Tensor
@@ -13,8 +14,11 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 
 def seeded(seed: int, epoch: int = -1, rank: int = 0) -> torch.Generator:
-    """Random numbers that follow from a seed, the number of an epoch and of a process."""
-    return torch.Generator().manual_seed((seed << 24) + epoch + 1 + ((rank % 64) << 57))
+    """Return a generator for a seed, an epoch (-1: before the first) and the rank of a process."""
+    number = (seed << 24) + epoch + 1
+    if rank or number >= 2**32:  # torch's generator ignores all bits of a seed above the 32nd
+        number = int(np.random.SeedSequence([seed, epoch + 1, rank]).generate_state(1)[0])
+    return torch.Generator().manual_seed(number)
 
 
 class Batches(Dataset[Tensor]):
