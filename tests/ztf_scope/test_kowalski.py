@@ -186,16 +186,17 @@ def test_several_instances_are_asked_for_what_each_has(
             Client("jupiter").collections()
 
 
+@pytest.mark.parametrize("name", ["gloria", "kowalski"])
 def test_an_account_in_secrets_json_serves(
-    store: Kowalski, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    store: Kowalski, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
 ):
     store.store(SOURCES, [star(1, 1, 5)])
     with store.twin() as twin:
         port = twin.url.rpartition(":")[2]
         monkeypatch.chdir(tmp_path)
         Path("secrets.json").write_text(
-            '{"gloria": {"username": "astronomer", "password": "open sesame", "protocol": "http",'
-            f' "host": "127.0.0.1", "port": {port}}}}}'
+            f'{{"{name}": {{"username": "astronomer", "password": "open sesame",'
+            f' "protocol": "http", "host": "127.0.0.1", "port": {port}}}}}'
         )
         assert Client().collections() == [SOURCES]
 

@@ -120,7 +120,7 @@ def connection(name: str, model: type[Kind], token: str = "") -> tuple[Kind, str
     if not token and not found.section(name, model).token:
         given = secrets().get(name)
         given = {"token": given} if isinstance(given, str) else given
-        if isinstance(given, Mapping):
+        if isinstance(given, Mapping) and given.get("token"):
             layers = [(str(SECRETS.resolve()), {name: dict(given)}), *found.layers]
             found = settings.Settings(layers, found.environ)
     secret = found.credential(name, model, given=token).strip()

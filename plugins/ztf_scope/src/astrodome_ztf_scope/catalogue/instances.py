@@ -104,8 +104,8 @@ def accounts(token: str = "") -> dict[str, dict[str, Any]]:
     main, credential = services.connection("kowalski", services.Kowalski, token)
     if credential:
         found["kowalski"] = {**_address(main.url), "token": credential}
-    elif "username" in given.get("kowalski", {}):
-        found["kowalski"] = {**_address(main.url), **_login(given["kowalski"])}
+    elif isinstance(given.get("kowalski"), Mapping) and "username" in given["kowalski"]:
+        found["kowalski"] = _of_secrets("kowalski", given["kowalski"])
     for name, instance in own.hosts.items():
         if name in found:
             continue
@@ -121,10 +121,15 @@ def accounts(token: str = "") -> dict[str, dict[str, Any]]:
         ):
             continue
         if {"token", "username"} & entry.keys():
-            where = {key: entry[key] for key in ("protocol", "host", "port") if key in entry}
-            place = {"protocol": "https", "host": f"{name}.{DOMAIN}", "port": 443} | where
-            found[name] = _checked(name, {**place, **_login(entry)})
+            found[name] = _of_secrets(name, entry)
     return found
+
+
+def _of_secrets(name: str, entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the account of an entry in secrets.json, at its own or the usual address."""
+    where = {key: entry[key] for key in ("protocol", "host", "port") if key in entry}
+    place = {"protocol": "https", "host": f"{name}.{DOMAIN}", "port": 443} | where
+    return _checked(name, {**place, **_login(entry)})
 
 
 def _login(entry: Mapping[str, Any]) -> dict[str, Any]:
