@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import re
@@ -11,7 +12,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import shapely
-from astrodome import plugins
+from astrodome import plugins, spreadsheets
 from astrodome.app import main
 from astrodome_hek_events import plugin
 from astropy.table import Table
@@ -66,6 +67,17 @@ def test_astropy_reads_what_list_writes(stored, tmp_path, kind):
                 assert line[name] == pytest.approx(value) or str(line[name]) == str(value), name
     if kind != "csv":
         assert str(found["hpc_x_min"].unit) == "arcsec"
+
+
+def test_text_cells_of_csv_are_no_formulas(events, answer, monkeypatch, database):
+    monkeypatch.setenv("DB_CONNECTION_STRING", database)
+    name = '=HYPERLINK("http://evil.example")'
+    day = {"event_starttime": "2012-02-01T00:00:00", "event_endtime": "2012-02-02T00:00:00"}
+    event = hek.region(1, event_type="CH", frm_name=name, kb_archivid="ivo://x/CH_1", **day)
+    events("import", answer(event)).succeeded()
+    (row,) = csv.DictReader(io.StringIO(events("list", "--format", "csv").succeeded().out))
+    assert row["frm_name"] == f"'{name}" and spreadsheets.original(row["frm_name"]) == name
+    assert events("list", "--json").succeeded().json[0]["frm_name"] == name
 
 
 def test_text_formats_go_to_a_pipe_and_parquet_needs_a_file(stored):

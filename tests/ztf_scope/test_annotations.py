@@ -228,7 +228,7 @@ def test_text_does_not_replace_a_number_that_is_there(
     line = ["manage-annotation", "-action", "update", "-source", "ZTFJ1", "-origin", "mine"]
     line += ["-token", TOKEN]
     refused = scope(*line, "-key", "distance", "-value", "12,6")
-    assert refused.code == 1 and "'12,6' is no number" in refused.err
+    assert refused.code == 1 and "'12,6' is not a number" in refused.err
     scope(*line, "-key", "distance", "-value", "12.6").succeeded()
     scope(*line, "-key", "note", "-value", "0,149").succeeded()
     (row,) = fritz.rows("SELECT data FROM annotations")

@@ -102,7 +102,7 @@ def session(
 
 
 def refuse_redirected_changes(client: requests.Session) -> None:
-    """Raise :class:`Redirected` when a request of this session that is no pure read is redirected.
+    """Raise :class:`Redirected` when a request other than GET, HEAD or OPTIONS is redirected.
 
     :func:`session` does this already; it is for sessions that a library creates. requests would
     repeat a redirected POST as a GET, or send its body to the other host.

@@ -85,9 +85,10 @@ def value_of(text: str) -> Any:
 
 
 def check_value(key: str, value: Any, where: str = "") -> Any:
-    """Return ``value``; raise AstrodomeError when ``key`` takes a finite number and it is none.
+    """Return ``value``; raise AstrodomeError when ``key`` requires a finite number and it is not.
 
-    No key takes a number that is not finite: JSON has none. ``where`` begins the message.
+    Infinite values are invalid for every key, since JSON cannot hold them. ``where`` begins the
+    message.
     """
     number = _is_number(value)
     finite = number and math.isfinite(value)
@@ -249,7 +250,9 @@ def _after(item: Wanted, before: dict[str, Any] | None) -> dict[str, Any] | None
     if item.action == "update":
         known, given = before[item.key], _given(item)
         if _is_number(known) and not _is_number(given):
-            raise AstrodomeError(f"has the number {known} in '{item.key}'; '{given}' is no number")
+            raise AstrodomeError(
+                f"has the number {known} in '{item.key}'; '{given}' is not a number"
+            )
         return {**before, item.key: given}
     left = {} if item.whole else {key: v for key, v in before.items() if key != item.key}
     return left or None

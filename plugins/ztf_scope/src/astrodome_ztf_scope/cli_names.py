@@ -1,4 +1,4 @@
-"""The answer to names of SCoPe's commands that have no command of the same options here."""
+"""The error for a command name of scope-ml that is not an alias here."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Renamed(lazy.Command):
         name = str(self.name)
         instead, about = REPLACED[name]
         raise AstrodomeError(
-            f"There is no command 'scope {name}'. {about}.",
+            f"Unknown command 'scope {name}': a name of scope-ml. {about}.",
             instead,
             exit_code=2,
         )

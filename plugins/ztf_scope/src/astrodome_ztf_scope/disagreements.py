@@ -180,7 +180,7 @@ def _apart(rows: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
 
 
 def _save(marshal: Any, catalogue: Any, row: dict[str, Any], plan: Plan, once: Once) -> str:
-    """Archive a light curve to its source in the group, which is made where there is none."""
+    """Archive a light curve to its source in the group; create the source if it does not exist."""
     number = int(row["_id"])
     ra, dec = _position(catalogue, row)
     archived: list[Any] = []

@@ -14,7 +14,7 @@ ALIASES = {
 """Commands of SCoPe whose options are those of ours."""
 MANY = "One command scores all classes with all models"
 TRAIN = "One command trains many classes and random states, in parallel processes"
-FEATURES = "scope computes no features yet; it reads the feature files of SCoPe"
+FEATURES = "scope does not compute features yet; it reads the feature files of SCoPe"
 SLURM = "put this command into your own job script"
 DEVELOP = ("", "This is a command for developers of SCoPe; for this project see CONTRIBUTING.md")
 REPLACED: dict[str, tuple[str, str]] = {

@@ -35,7 +35,8 @@ def coordinates(
     """Return RA and Dec (deg) of every row, NaN where a cell is empty.
 
     Return None when the table has no such columns. Raises AstrodomeError that names the file
-    ``origin``, the column and the first row whose value is no coordinate in degrees.
+    ``origin``, the column and the first row whose value is not a valid coordinate in
+    degrees.
     """
     named = columns(list(table.columns))
     if len(named) < len(LIMITS):

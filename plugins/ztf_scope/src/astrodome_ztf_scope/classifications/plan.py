@@ -76,8 +76,8 @@ def rows(
 ) -> list[Row]:
     """Return the rows of a table from ``start`` to ``stop``, both included.
 
-    Raises AstrodomeError that names the file ``origin``, the column and the row of a coordinate
-    or period that is no valid number.
+    Raises AstrodomeError that names the file ``origin``, the column and the row of an invalid
+    coordinate or period.
     """
     part = table.iloc[start : None if stop is None else stop + 1]
     place = positions.coordinates(table, origin)
