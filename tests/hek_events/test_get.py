@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
+from astrodome import AstrodomeError
 from astrodome_hek_events import documents
 from astrodome_hek_events.client import Answer
 from astrodome_hek_events.fetch import Pace
@@ -315,3 +317,35 @@ def test_an_unknown_type_is_wrong_usage(events):
     result = events("get", *DAY, "--event-type", "FLARE")
     assert result.code == 2
     assert "HEK has no events of type FLARE" in result.err and "FL flare" in result.err
+
+
+def test_a_full_disk_is_named_with_the_path_of_the_database(events, serve, disk) -> None:
+    point = disk("size=64k")
+    with serve(hek.Hek(many())):
+        result = events(
+            "get", "--start", "2012-01-01", "--end", "2012-03-01", "--event-type", "AR",
+            "--db-connection-string", f"sqlite:///{point / 'events.sqlite'}",
+        )  # fmt: skip
+    assert result.code == 1
+    assert f"No space left on the disk while writing {point / 'events.sqlite'}" in result.err
+    assert result.err.count("No space left") == 1 and "Traceback" not in result.err
+
+
+def test_a_full_or_read_only_sqlite_file_is_an_error_that_names_it(tmp_path) -> None:
+    path = tmp_path / "events.sqlite"
+    EventStore(f"sqlite:///{path}").put([hek.region()])
+    read_only = EventStore(f"sqlite:///file:{path}?mode=ro&uri=true")
+    with pytest.raises(AstrodomeError, match=r"Read-only.*|Not allowed to write") as failure:
+        read_only.put([hek.region(kb_archivid="ivo://helio-informatics.org/2")])
+    assert str(path) in failure.value.message
+
+    full = EventStore(f"sqlite:///{path}")
+
+    @sa.event.listens_for(full.database.engine, "connect")
+    def limit(connection: Any, _: Any) -> None:
+        connection.execute("PRAGMA max_page_count=1")  # SQLite raises it to the current size
+
+    with pytest.raises(AstrodomeError, match="No space left on the disk") as failure:
+        full.put(many(2000))
+    assert str(path) in failure.value.message
+    assert len(EventStore(f"sqlite:///{path}").select(Filter(), 10)) == 1

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import csv
-import os
 import shutil
-import subprocess
 from collections.abc import Callable, Iterator
 from importlib.resources import files
 from pathlib import Path
@@ -95,25 +93,6 @@ def _archive(corona: Image.Image, tmp_path_factory: pytest.TempPathFactory) -> P
 def archive(_archive: Path, tmp_path: Path) -> Path:
     """Twelve different images of 1024 x 1024 at 193 and one of 410 x 410 at 171."""
     return Path(shutil.copytree(_archive, tmp_path / "archive"))
-
-
-@pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
-    """Mount a small file system with these options; needs the right to do so."""
-    mounted: list[Path] = []
-
-    def mount(options: str) -> Path:
-        point = tmp_path / "disk"
-        point.mkdir(exist_ok=True)
-        command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(point)]
-        if os.geteuid() or subprocess.run(command, capture_output=True, check=False).returncode:
-            pytest.skip("mounting a small file system is not allowed here")
-        mounted.append(point)
-        return point
-
-    yield mount
-    for point in mounted:
-        subprocess.run(["umount", str(point)], check=True)
 
 
 @pytest.fixture

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from astrodome import AstrodomeError, settings
+from astrodome.errors import from_os_error
 from sqlalchemy import exc
 
 from . import schema
@@ -115,14 +118,26 @@ class Database:
             raise
 
     def failure(self, error: BaseException) -> AstrodomeError:
+        number = _errno(error)
+        if number:
+            path = self.url.database if self.sqlite else str(self)
+            return from_os_error(OSError(number, os.strerror(number), path))
         why = str(error).strip().partition("\n")[0].rstrip(".")
         return AstrodomeError(
-            f"The database {self} does not do its part: {why}.",
-            "Check that it runs and that its address is right.",
+            f"The database {self} failed: {why}.",
+            "Check that the database is available and that its address is correct.",
         )
 
     def __str__(self) -> str:
         return self.url.render_as_string(hide_password=True)
+
+
+def _errno(error: BaseException) -> int:
+    """The number of the system error that a driver reports in its own way; 0 for others."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code == sqlite3.SQLITE_FULL or getattr(error, "sqlstate", "") == "53100":
+        return errno.ENOSPC
+    return errno.EROFS if code == sqlite3.SQLITE_READONLY else 0
 
 
 def _by_hand(connection: Any, _: Any) -> None:
