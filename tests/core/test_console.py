@@ -28,7 +28,7 @@ def test_json_is_one_valid_document(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_a_pipe_gets_one_line_a_row(capsys: pytest.CaptureFixture[str]) -> None:
     console.show([{"name": "two\nlines", "n": 1.23456}, {"name": "b", "n": None}])
-    assert capsys.readouterr().out == "name\tn\ntwo lines\t1.235\nb\t\n"
+    assert capsys.readouterr().out == "name\tn\ntwo lines\t1.23456\nb\t\n"
 
 
 def test_nothing_to_show_is_an_empty_array_or_nothing(capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,13 +13,14 @@ import numpy as np
 import pytest
 import xgboost as xgb
 from astrodome import AstrodomeError, models
+from astrodome.errors import from_os_error
 from astrodome_ztf_scope.dataset.examples import Labelled, examples
 from astrodome_ztf_scope.dataset.preparation import Preparation
 from astrodome_ztf_scope.dataset.reading import Frame
 from astrodome_ztf_scope.dataset.selection import select
 from astrodome_ztf_scope.features import Feature, FeatureSet
 from astrodome_ztf_scope.models import search
-from astrodome_ztf_scope.models.xgb import Xgb
+from astrodome_ztf_scope.models.xgb import Xgb, save
 from astrodome_ztf_scope.schema import ClassConfig, Xgboost
 from sklearn.metrics import roc_auc_score
 
@@ -363,3 +364,17 @@ def test_a_model_that_gives_no_probabilities_is_refused(tmp_path: Path, parts: P
 def test_the_record_is_plain_json(tmp_path: Path, parts: Parts) -> None:
     _, run = train(tmp_path / "run", parts)
     json.loads((run.path / "run.json").read_text(), parse_constant=lambda name: pytest.fail(name))
+
+
+def test_a_full_disk_is_an_error_with_the_path_of_the_model(
+    tmp_path: Path, parts: Parts, disk: Callable[[str], Path]
+) -> None:
+    backend, _ = train(tmp_path / "run", parts)
+    model = disk("size=4k") / "model.ubj"
+    assert backend.booster
+    with pytest.raises(OSError) as failure:
+        save(backend.booster, model)
+    assert from_os_error(failure.value).message == (
+        f"No space left on the disk while writing {model}."
+    )
+    assert not list(model.parent.iterdir())

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from . import cells
 from .errors import AstrodomeError
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ def show(
     *,
     title: str = "",
     columns: Sequence[str] = (),
+    formats: Mapping[str, cells.Format] | None = None,
     header: bool = True,
     as_json: bool = False,
     optional: Sequence[tuple[str, ...]] = (),
@@ -45,6 +47,10 @@ def show(
 
     ``optional`` are groups of columns that a terminal too narrow for the whole table does not
     show. Groups without any value are left out first, then the others in this order.
+
+    Numbers are exact in a pipe. On a terminal the column decides how many digits they have;
+    see :mod:`.cells`. ``formats`` overrides that for columns by name, for example
+    ``{"flux": ".2e"}``.
     """
     records = [dict(row) for row in rows]
     if as_json:
@@ -52,33 +58,18 @@ def show(
     names = list(columns) or list(dict.fromkeys(key for row in records for key in row))
     if not names:
         return None
-    cells = [[_text(row.get(name)) for name in names] for row in records]
+    by_name = {name: [row.get(name) for row in records] for name in names}
     if not on_terminal():
-        for line in (names, *cells) if header else cells:
-            print("\t".join(line))
+        _print_lines(names if header else [], list(by_name.values()))
         return None
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
-    hidden = _too_wide(names, cells, optional)
-    if hidden:
-        kept = [number for number, name in enumerate(names) if name not in hidden]
-        cells = [[line[number] for number in kept] for line in cells]
-        names = [names[number] for number in kept]
-    table = Table(title=title or None, title_justify="left", box=SIMPLE_HEAD, show_header=header)
-    for number, name in enumerate(names):
-        numeric = any(isinstance(row.get(name), int | float) for row in records)
-        table.add_column(
-            name,
-            justify="right" if numeric else "left",
-            style="bold" if number == 0 else "",
-            overflow="fold",
-        )
-    from rich.text import Text
-
-    for line in cells:
-        table.add_row(*(Text(cell) for cell in line))
-    rich_console().print(table)
+    texts = {
+        name: cells.column(name, values, (formats or {}).get(name))
+        for name, values in by_name.items()
+    }
+    hidden = _too_wide(texts, optional)
+    shown = [name for name in names if name not in hidden]
+    numeric = [any(map(cells.is_number, by_name[name])) for name in shown]
+    _print_table(shown, [texts[name] for name in shown], numeric, title, header)
     if hidden:
         note(
             f"Not shown, the terminal is too narrow: {', '.join(hidden)}. "
@@ -87,11 +78,9 @@ def show(
     return None
 
 
-def _too_wide(
-    names: Sequence[str], cells: Sequence[Sequence[str]], optional: Sequence[tuple[str, ...]]
-) -> list[str]:
+def _too_wide(texts: Mapping[str, Sequence[str]], optional: Sequence[tuple[str, ...]]) -> list[str]:
     """Return the optional columns to leave out so that no cell is split, in their order."""
-    if not optional or not cells:
+    if not optional or not any(texts.values()):
         return []
     from rich.box import SIMPLE_HEAD
     from rich.cells import cell_len
@@ -99,31 +88,65 @@ def _too_wide(
     from rich.table import Table
 
     console = rich_console()
-    widest = {
-        name: max([name, *(line[number] for line in cells)], key=cell_len)
-        for number, name in enumerate(names)
-    }
-    empty = {name for number, name in enumerate(names) if not any(line[number] for line in cells)}
+    widest = {name: max([name, *column], key=cell_len) for name, column in texts.items()}
+    empty = {name for name, column in texts.items() if not any(column)}
     hidden: set[str] = set()
     for group in sorted(optional, key=lambda group: not empty.issuperset(group)):
         table = Table(box=SIMPLE_HEAD)
-        for name in names:
+        for name in texts:
             if name not in hidden:
                 table.add_column(widest[name], no_wrap=True)
         unbounded = console.options.update(max_width=sum(map(len, widest.values())) * 4 + 100)
         if Measurement.get(console, unbounded, table).maximum <= console.width:
             break
         hidden.update(group)
-    return [name for name in names if name in hidden]
+    return [name for name in texts if name in hidden]
 
 
 def show_one(record: Mapping[str, Any], *, title: str = "", as_json: bool = False) -> None:
     """Print one record: a line for each key, or one JSON object."""
     if as_json:
         show_json(dict(record))
+    elif not record:
+        return
+    elif not on_terminal():
+        _print_lines([], [list(record), list(record.values())])
     else:
-        rows = ({"key": key, "value": value} for key, value in record.items())
-        show(rows, title=title, header=False)
+        values = [cells.column(name, [value])[0] for name, value in record.items()]
+        numeric = [False, any(map(cells.is_number, record.values()))]
+        _print_table(["key", "value"], [list(record), values], numeric, title, False)
+
+
+def _print_lines(names: Sequence[str], columns: Sequence[Sequence[Any]]) -> None:
+    """Print tab-separated values, which ``cut`` and spreadsheets read."""
+    if names:
+        print("\t".join(map(cells.exact, names)))
+    for row in zip(*columns, strict=True):
+        print("\t".join(map(cells.exact, row)))
+
+
+def _print_table(
+    names: Sequence[str],
+    columns: Sequence[Sequence[str]],
+    numeric: Sequence[bool],
+    title: str,
+    header: bool,
+) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=title or None, title_justify="left", box=SIMPLE_HEAD, show_header=header)
+    for number, name in enumerate(names):
+        table.add_column(
+            name,
+            justify="right" if numeric[number] else "left",
+            style="bold" if number == 0 else "",
+            overflow="fold",
+        )
+    for row in zip(*columns, strict=True):
+        table.add_row(*map(Text, row))
+    rich_console().print(table)
 
 
 def show_json(document: Any) -> None:
@@ -148,17 +171,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value if value is None or isinstance(value, str | int | float) else str(value)
-
-
-def _text(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    if hasattr(value, "isoformat"):
-        return str(value.isoformat())
-    text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-    return " ".join(text.split())
 
 
 def note(text: str) -> None:

@@ -1,0 +1,119 @@
+"""Text of the cells of a table: exact in a pipe, and as precise as the column needs for a person.
+
+In a pipe every number has the digits that give the same number when they are read back. On a
+terminal the name of the column decides: coordinates in degrees have five decimals (0.04 arcsec),
+probabilities four; times end with milliseconds, Julian dates with 1e-8 days. Other numbers have six significant digits, or
+more where two values of the column would look the same. Integers are never shortened.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+Format = str | Callable[[Any], str]
+"""A format specification such as ``".2f"``, or a function, for the cells of one column."""
+
+DIGITS = 6
+"""Significant digits of a number on a terminal."""
+LONGEST = 17
+"""Significant digits that distinguish any two numbers of double precision."""
+BY_NAME: tuple[tuple[re.Pattern[str], str], ...] = (
+    (
+        re.compile(
+            r"(?i)(^|[^a-z])(ra|dec|lon|lat|longitude|latitude|glon|glat|deg|degrees)($|[^a-z])"
+        ),
+        ".5f",
+    ),
+    (re.compile(r"(?i)(^|[^a-z])([bhm]?jd)($|[^a-z])"), ".8f"),
+    (re.compile(r"(?i)(^|[^a-z])(prob|probability|probabilities)($|[^a-z])"), ".4f"),
+)
+
+
+def exact(value: Any) -> str:
+    """Text from which the value can be read back; without tabs and line breaks."""
+    return _text(value, str)
+
+
+def column(name: str, values: Sequence[Any], form: Format | None = None) -> list[str]:
+    """The texts of one column for a terminal."""
+    if callable(form):
+        return [_text(value, form) for value in values]
+    spec = form or next((spec for known, spec in BY_NAME if known.search(name)), "")
+    numbers = [v for v in values if _is_float(v)]
+    write = _fixed(spec) if spec else _significant(numbers)
+    fine = any(isinstance(v, datetime) and v.microsecond for v in values)
+    return [_visible(_text(_rounded(v, fine), write, fine)) for v in values]
+
+
+def _fixed(spec: str) -> Callable[[Any], str]:
+    return lambda value: format(float(value), spec)
+
+
+def _significant(numbers: Sequence[Any]) -> Callable[[Any], str]:
+    """Write numbers with the fewest digits, at least six, that distinguish all of them."""
+    whole = [
+        math.floor(math.log10(abs(v))) + 1 for v in map(float, numbers) if v and math.isfinite(v)
+    ]
+    least = max(DIGITS, *whole, 0) if max(whole, default=0) <= LONGEST else DIGITS
+    different = len({float(v) for v in numbers if not math.isnan(v)})
+    for digits in range(least, LONGEST):
+        write = _shortened(digits)
+        if len({write(v) for v in numbers if not math.isnan(v)}) >= different:
+            return write
+    return str
+
+
+def _shortened(digits: int) -> Callable[[Any], str]:
+    return lambda value: format(float(value), f".{digits}g")
+
+
+def _is_float(value: Any) -> bool:
+    """Whether a value is a Python float or a NumPy scalar of any floating-point type."""
+    kind = getattr(getattr(value, "dtype", None), "kind", "")
+    return isinstance(value, float) or (kind == "f" and not value.ndim)
+
+
+def is_number(value: Any) -> bool:
+    kind = getattr(getattr(value, "dtype", None), "kind", "")
+    return isinstance(value, int | float) or kind in tuple("iuf")
+
+
+def _rounded(value: Any, fine: bool) -> Any:
+    """A time to the nearest millisecond."""
+    if not (fine and isinstance(value, datetime)):
+        return value
+    try:
+        later = value + timedelta(microseconds=500)
+    except OverflowError:
+        return value
+    return later.replace(microsecond=later.microsecond // 1000 * 1000)
+
+
+def _text(value: Any, number: Callable[[Any], str], fine: bool | None = None) -> str:
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+        return ""
+    if _is_float(value):
+        return number(value)
+    if isinstance(value, datetime) and fine is not None:
+        return value.isoformat(timespec="milliseconds" if fine else "seconds")
+    if hasattr(value, "isoformat"):
+        return str(value.isoformat())
+    if getattr(value, "ndim", 0):
+        value = value.tolist()
+    if isinstance(value, list | tuple):
+        return ", ".join(_text(item, number, fine) for item in value)
+    text = str(value)
+    if isinstance(value, Mapping):
+        text = ", ".join(f"{key}: {_text(item, number, fine)}" for key, item in value.items())
+    return " ".join(text.split())
+
+
+def _visible(text: str) -> str:
+    """Text with control characters, which a terminal would obey, as escape sequences."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
