@@ -7,6 +7,7 @@ import os
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from astrodome import AstrodomeError, compute
@@ -142,3 +143,85 @@ def test_work_that_is_broken_off_tells_the_items_that_still_run() -> None:
     assert next(ended).item == 0
     ended.close()
     assert stopped.is_set()
+
+
+def cluster(workers: int) -> Any:
+    distributed = pytest.importorskip("distributed")
+    return distributed.LocalCluster(
+        n_workers=workers, threads_per_worker=2, processes=False, dashboard_address=None
+    )
+
+
+def test_a_cluster_without_workers_ends_in_one_error_after_the_configured_time(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ASTRODOME_DASK_WORKER_TIMEOUT", "0.5")
+    with cluster(0) as empty:
+        started = time.monotonic()
+        with pytest.raises(AstrodomeError, match=r"has had no worker for 0\.5 s") as failure:
+            list(compute.map(square, range(24), scheduler=empty.scheduler_address))
+        assert 0.5 <= time.monotonic() - started < 20
+        said = capsys.readouterr().err
+    assert f"Dask cluster at {empty.scheduler_address}: 0 workers" in said
+    assert "waiting up to 0.5 s" in said and said.count("\n") == 1
+    assert "ASTRODOME_DASK_WORKER_TIMEOUT" in failure.value.hint
+
+
+@pytest.mark.parametrize("ordered", [False, True])
+def test_a_worker_that_comes_later_does_the_work(
+    ordered: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with cluster(0) as late:
+        begin = threading.Timer(2.5, late.scale, [1])
+        begin.start()
+        found = compute.map(str, range(8), scheduler=late.scheduler_address, ordered=ordered)
+        assert sorted(done.value or "" for done in found) == [str(n) for n in range(8)]
+        begin.join()
+        list(compute.map(str, range(2), scheduler=late.scheduler_address))
+    assert "1 workers with 2 threads." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "soon"])
+def test_the_time_to_wait_for_a_worker_has_to_be_a_positive_number(
+    value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ASTRODOME_DASK_WORKER_TIMEOUT", value)
+    with cluster(0) as empty, pytest.raises(AstrodomeError, match="worker_timeout"):
+        list(compute.map(str, range(2), scheduler=empty.scheduler_address))
+
+
+@pytest.mark.parametrize("ordered", [False, True])
+def test_a_scheduler_that_stops_is_one_error(ordered: bool) -> None:
+    def wait(n: int) -> int:
+        time.sleep(0.2)
+        return n
+
+    with cluster(1) as stopping:
+        found = compute.map(wait, range(24), scheduler=stopping.scheduler_address, ordered=ordered)
+        assert next(found).value == 0
+        threading.Thread(target=stopping.close).start()
+        with pytest.raises(
+            AstrodomeError, match=r"connection to the Dask .* was lost"
+        ):
+            for done in found:
+                assert not done.error
+
+
+def slow_at_first(n: int) -> int:
+    time.sleep(1 if n == 0 else 0)
+    return n
+
+
+@pytest.mark.parametrize("threads", [True, False])
+def test_unordered_results_come_as_soon_as_they_are_there(threads: bool) -> None:
+    found = compute.map(slow_at_first, range(8), jobs=2, threads=threads)
+    assert [done.value for done in found][-1] == 0
+
+
+@pytest.mark.parametrize("ordered", [False, True])
+def test_an_item_that_times_out_by_itself_is_a_failed_item(ordered: bool) -> None:
+    def late(n: int) -> int:
+        raise TimeoutError
+
+    ended = list(compute.map(late, range(3), threads=True, ordered=ordered))
+    assert [done.error for done in ended] == ["TimeoutError"] * 3

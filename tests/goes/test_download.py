@@ -385,4 +385,5 @@ def test_ctrl_c_ends_a_download_at_once(archives, starter, tmp_path):
     ended = starter.ended(child)
     patience.cancel()
     assert ended.code == 130, ended
+    assert "Interrupted after 0 of 3 days. Run the same command again to resume." in ended.err
     assert "Traceback" not in ended.err

@@ -235,7 +235,8 @@ def test_ctrl_c_ends_soon_and_keeps_what_came(gsu: GsuTwin, tmp_path: Path) -> N
         time.sleep(0.01)
     process.send_signal(2)
     _, err = process.communicate(timeout=20)
-    assert process.returncode not in (0, None) and b"Traceback" not in err
+    assert process.returncode == 130 and b"Traceback" not in err
+    assert b"Interrupted after" in err and b" of 200 images" in err
     table = manifest.read(tmp_path / "a")
     done = table.index[table["status"] == "done"]
     assert len(table) == 200 and 10 < len(done) < 200

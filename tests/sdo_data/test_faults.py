@@ -79,7 +79,8 @@ def test_ctrl_c_stops_and_the_same_command_goes_on(archive: Path, tmp_path: Path
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
-    assert process.returncode != 0
+    assert process.returncode == 130
+    assert "Interrupted after" in errors and errors.endswith(" to resume.\n")
     assert "Traceback" not in errors
     for path in tmp_path.glob("out/[!.]*"):
         with Image.open(path) as image:

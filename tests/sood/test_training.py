@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -183,8 +184,15 @@ def test_a_killed_run_leaves_no_broken_file_and_ends_like_one_that_was_not(
     assert same_weights(run, straight)
 
 
-def test_a_run_that_a_batch_system_stops_has_failed_and_goes_on(
-    patches: Path, small: tuple, tmp_path: Path
+@pytest.mark.parametrize(
+    ("number", "code", "words"),
+    [
+        (signal.SIGTERM, 1, "told to stop (SIGTERM)"),
+        (signal.SIGINT, 130, "Run the same command again to resume."),
+    ],
+)
+def test_a_run_that_is_stopped_by_a_batch_system_or_ctrl_c_resumes(
+    patches: Path, small: tuple, tmp_path: Path, number: int, code: int, words: str
 ):
     run = tmp_path / "run"
     command = [*COMMAND, *map(str, small), "--data-dir", str(patches), "--log-dir", str(run)]
@@ -194,9 +202,9 @@ def test_a_run_that_a_batch_system_stops_has_failed_and_goes_on(
     )
     while process.poll() is None and not (run / "last.ckpt").exists():
         time.sleep(0.01)
-    process.terminate()
+    process.send_signal(number)
     _, told = process.communicate()
-    assert process.returncode == 1 and "told to stop (SIGTERM)" in told, told
+    assert process.returncode == code and words in told and "Traceback" not in told, told
     assert json.loads((run / "run.json").read_text())["status"] == "running"
     epochs = str(len(losses(run)) + 1)
     subprocess.run([*command, "--epochs", epochs], env=environment, check=True, capture_output=True)

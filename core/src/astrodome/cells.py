@@ -3,7 +3,8 @@
 In a pipe every number has the digits that give the same number when they are read back. On a
 terminal the name of the column decides: coordinates in degrees have five decimals (0.04 arcsec),
 probabilities four; times end with milliseconds, Julian dates with 1e-8 days. Other numbers have
-six significant digits, or more where two values of the column would look the same. Integers are never shortened.
+six significant digits, or more where two values of the column would look the same. Integers are
+never shortened.
 """
 
 from __future__ import annotations

@@ -265,11 +265,17 @@ def progress(
 
     ``resumes=False``: after an interruption the same command does all of the work again.
     """
-    global _interrupted
     state = Progress(label, total, unit, resumes=resumes)
+    with interruptible(state), _shown(state):
+        yield state
+
+
+@contextmanager
+def interruptible(state: Progress) -> Iterator[None]:
+    """Remember the state of the work in the block if Ctrl-C ends it; for :func:`interruption`."""
+    global _interrupted
     try:
-        with _shown(state):
-            yield state
+        yield
     except KeyboardInterrupt:
         _interrupted = state
         raise

@@ -268,7 +268,7 @@ def remembered() -> dict[str, list[str]]:
     try:
         saved = json.loads(path.read_text("utf-8"))
         return {key: [str(n) for n in saved.get(key, [])] for key in ("disabled", "installed")}
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return {"disabled": [], "installed": []}
     except (OSError, ValueError, AttributeError) as error:
         print(f"Warning: {path} is not readable ({error}); no plugin is disabled.", file=sys.stderr)

@@ -130,7 +130,7 @@ def import_files(
 
     found = expanded(paths)
     target = _store(store)
-    with console.progress("Importing", len(found), "files") as bar:
+    with console.progress("Importing", len(found), "files", resumes=False) as bar:
         outcome = ingest(target, found, satellite, jobs, bar.advance)
     if csv and outcome.done:
         _write_csv(target)

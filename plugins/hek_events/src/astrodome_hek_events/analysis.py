@@ -229,7 +229,7 @@ def analyze(
         outcome.failed.append((str(picture.path), why))
     compared: list[Compared] = []
     work = _with_records(matched, records, question.event_types)
-    with console.progress("Comparing", len(matched), "images") as bar:
+    with console.progress("Comparing", len(matched), "images", resumes=False) as bar:
         for done in compute.map(partial(compare, question=question), work, jobs=jobs, ordered=True):
             bar.advance()
             if done.value is None:

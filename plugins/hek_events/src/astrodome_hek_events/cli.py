@@ -186,7 +186,7 @@ def import_files(
         total.done += outcome.done
         total.failed += outcome.failed
 
-    with console.progress("Importing", len(paths or ()) or None, "files") as bar:
+    with console.progress("Importing", len(paths or ()) or None, "files", resumes=False) as bar:
         for path in paths or ():
             try:
                 put(documents.read(path), path.name)

@@ -152,7 +152,7 @@ def plot(
         return _drawn(path, target, events, placed, image.t_obs, image.wavelength)
 
     outcome, rows = compute.Outcome(), []
-    with console.progress("Drawing", len(images), "images") as bar:
+    with console.progress("Drawing", len(images), "images", resumes=False) as bar:
         for path, target in zip(images, targets, strict=True):
             try:
                 rows.append(draw(path, target))

@@ -100,7 +100,7 @@ def write_figures(
     Gives the names of those that could not be drawn, and why.
     """
     work = partial(_write_figure, folder=folder, meta=question.meta)
-    with console.progress("Drawing", len(compared), "images") as bar:
+    with console.progress("Drawing", len(compared), "images", resumes=False) as bar:
         failed = []
         for done in compute.map(work, compared, jobs=jobs, ordered=True):
             bar.advance()

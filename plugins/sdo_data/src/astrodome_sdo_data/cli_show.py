@@ -80,11 +80,11 @@ def show(
     found = show.shots(_folder(folder, path), wavelength, start=start, end=end, freq=step)
     if moves:
         frames = show.frames(found, most)
-        with console.progress("Filming", len(frames), "frames") as bar:
+        with console.progress("Filming", len(frames), "frames", resumes=False) as bar:
             outcome = film.draw_film(frames, look, output, fps, jobs=jobs, advance=bar.advance)
     else:
         places, across = show.grid(found, most, columns)
-        with console.progress("Drawing", len(places), "images") as bar:
+        with console.progress("Drawing", len(places), "images", resumes=False) as bar:
             outcome = film.draw_sheet(places, across, look, output, jobs=jobs, advance=bar.advance)
     shown = outcome.done + len(outcome.failed)
     outcome.skipped = max(0, len(found) - shown)
@@ -113,7 +113,7 @@ def info(
     from .info import examine
 
     cadence = show.interval(freq).total_seconds() if freq else 0.0
-    with console.progress("Examining", None, "files") as bar:
+    with console.progress("Examining", None, "files", resumes=False) as bar:
         found = examine(
             _folder(folder, path), cadence=cadence, decode=decode, jobs=jobs, advance=bar.advance
         )

@@ -131,9 +131,3 @@ class Reporter(Callback):
         self._progress.advance(0, text)
         if not console.on_terminal(sys.stderr):
             console.note(f"epoch {trainer.current_epoch + 1} of {trainer.max_epochs}: {text}")
-
-    def on_exception(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
-    ) -> None:
-        if isinstance(exception, KeyboardInterrupt):
-            console.note("Stopped; the same command goes on with this run.")

@@ -47,7 +47,7 @@ def reconstruct(
     size = config.data.batch_size
     with (
         files.lock(folder / ".lock"),
-        console.progress("Reconstructing", len(images), "images") as progress,
+        console.progress("Reconstructing", len(images), "images", resumes=False) as progress,
     ):
         files.sweep(folder)
         for first in range(0, len(images), size):

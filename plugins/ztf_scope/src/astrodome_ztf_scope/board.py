@@ -8,8 +8,8 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any
 
 from astrodome import compute, console, models
 
@@ -32,12 +32,15 @@ class Board:
         self.jobs: Sequence[Job] = ()
         self.ended: dict[str, compute.Done[Job, Row]] = {}
         self.started = time.monotonic()
+        self.state = console.Progress("Training", None, "runs")
 
     def expect(self, jobs: Sequence[Job]) -> None:
         self.jobs = jobs
+        self.state.total = len(jobs)
 
     def add(self, done: compute.Done[Job, Row]) -> None:
         self.ended[done.item.name] = done
+        self.state.count = len(self.ended)
         if self.verbose and not console.on_terminal(sys.stderr):
             console.note(f"{done.item.name}: {outcome(done)} ({self.count})")
 
@@ -70,18 +73,21 @@ class Board:
 def shown(verbose: int) -> Iterator[Board]:
     """A board that is drawn on standard error while the block runs."""
     board = Board(verbose)
-    if not verbose or not console.on_terminal(sys.stderr):
+    with console.interruptible(board.state), _live(board):
         yield board
-        return
+
+
+def _live(board: Board) -> AbstractContextManager[Any]:
+    if not board.verbose or not console.on_terminal(sys.stderr):
+        return nullcontext()
     from rich.live import Live
 
-    with Live(
+    return Live(
         get_renderable=board.table,
         console=console.rich_console(stderr=True),
         refresh_per_second=2,
         transient=True,
-    ):
-        yield board
+    )
 
 
 def outcome(done: compute.Done[Job, Row]) -> str:

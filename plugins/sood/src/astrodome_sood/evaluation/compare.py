@@ -116,7 +116,7 @@ def score(contenders: Sequence[Contender], reference: Reference, scratch: Path) 
     scores: dict[str, list[NDArray[np.float32]]] = {each.label: [] for each in contenders}
     maps: dict[str, NDArray[np.float32]] = {}
     total = len(reference)
-    with console.progress("Scoring", total, "images") as progress:
+    with console.progress("Scoring", total, "images", resumes=False) as progress:
         for chunk in _chunks(reference, max(each.batch for each in contenders)):
             images = np.stack([case.image for case in chunk])
             masks = any(case.mask is not None for case in chunk)

@@ -74,7 +74,7 @@ def build(sources: Iterable[Path], out: Path, layout: Layout | None = None) -> c
     with temporary.folder(out) as aside:
         root = zarr.open_group(str(aside), mode="w", zarr_format=layout.zarr_format)  # type: ignore[arg-type]
         total = sum(len(group) for group in groups.values())
-        with console.progress("Building", total, "images") as progress:
+        with console.progress("Building", total, "images", resumes=False) as progress:
             for (year, channel), group in groups.items():
                 frames = _frames(group, layout.size, failed, progress)
                 done += _write(root.require_group(year), channel, frames, len(group), layout)

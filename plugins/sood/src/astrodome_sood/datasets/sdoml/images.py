@@ -176,7 +176,7 @@ class StoreImages:
         failed = list(self.failed)
         ahead = threads(max(map(_chunk_bytes, self.frames.recordings)))
         with (
-            console.progress("Checking frames", len(where), "frames") as progress,
+            console.progress("Checking frames", len(where), "frames", resumes=False) as progress,
             ThreadPoolExecutor(ahead) as pool,
         ):
             for key, faults in pool.map(self._faults, self._rows):

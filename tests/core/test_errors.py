@@ -1,0 +1,62 @@
+"""Errors: the sentence for each, and which of them stop all work."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import errno
+import pickle
+
+import pytest
+from astrodome import AstrodomeError
+from astrodome.errors import from_os_error, reason, stops_everything
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (ValueError("three\n is broken"), "three is broken"),
+        (ValueError(), "ValueError"),
+        (KeyError("x"), "KeyError: 'x'"),
+        (RuntimeError(" \n"), "RuntimeError"),
+        (TimeoutError(), "TimeoutError"),
+        (OSError(), "OSError"),
+        (concurrent.futures.CancelledError(), "CancelledError"),
+        (asyncio.CancelledError(), "CancelledError"),
+        (AstrodomeError("The dome is closed.", "Open it."), "The dome is closed."),
+        (AstrodomeError(""), "AstrodomeError"),
+        (OSError(errno.EISDIR, "Is a directory", "/data"), "Is a directory: /data"),
+    ],
+)
+def test_a_reason_is_one_line_and_never_empty(error: BaseException, text: str) -> None:
+    assert reason(error) == text
+
+
+@pytest.mark.parametrize(
+    ("number", "stops", "words"),
+    [
+        (errno.ENOSPC, True, "No space left on the disk while writing /data/x"),
+        (errno.EDQUOT, True, "No space left on the disk while writing /data/x"),
+        (errno.EROFS, True, "Not allowed to write or read /data/x"),
+        (errno.EACCES, False, "Not allowed to write or read /data/x"),
+        (errno.EPERM, False, "Not allowed to write or read /data/x"),
+        (errno.ENOENT, False, "/data/x"),
+        (errno.EIO, False, "/data/x"),
+    ],
+)
+def test_a_full_or_read_only_disk_stops_all_work(number: int, stops: bool, words: str) -> None:
+    error = OSError(number, "failed", "/data/x")
+    assert stops_everything(error) is stops
+    assert words in from_os_error(error).message
+    assert reason(error) == from_os_error(error).message
+
+
+def test_the_second_path_of_a_failed_call_is_the_one_that_is_written() -> None:
+    error = OSError(errno.ENOSPC, "failed", "/from", None, "/to")
+    assert "while writing /to." in from_os_error(error).message
+
+
+def test_an_error_keeps_its_hint_and_status_between_processes() -> None:
+    error = pickle.loads(pickle.dumps(AstrodomeError("wrong", "mend it", exit_code=2)))
+    assert (error.message, error.hint, error.exit_code) == ("wrong", "mend it", 2)
+    assert AstrodomeError("wrong").exit_code == 1
