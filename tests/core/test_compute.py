@@ -200,9 +200,7 @@ def test_a_scheduler_that_stops_is_one_error(ordered: bool) -> None:
         found = compute.map(wait, range(24), scheduler=stopping.scheduler_address, ordered=ordered)
         assert next(found).value == 0
         threading.Thread(target=stopping.close).start()
-        with pytest.raises(
-            AstrodomeError, match=r"connection to the Dask .* was lost"
-        ):
+        with pytest.raises(AstrodomeError, match=r"connection to the Dask .* was lost"):
             for done in found:
                 assert not done.error
 

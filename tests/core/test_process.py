@@ -76,6 +76,12 @@ def say(text: str, many: int = 1) -> None:
     console.show([{"text": text}] * many)
 
 @app.command()
+def write(path: Path) -> None:
+    """Write the name of a file into it."""
+    from astrodome import files
+    files.write_text(path, path.name)
+
+@app.command()
 def say_json(text: str) -> None:
     """Say it as JSON."""
     console.show_json({"text": text})
@@ -202,6 +208,19 @@ def test_characters_that_the_terminal_lacks_are_escaped(sky: Any) -> None:
     assert text.encode("utf-8", "surrogateescape") == "Å".encode()
     ran = shell(sky, "./sky work say-json $'\\xff'")
     assert json.loads(ran.stdout)["text"] == "\udcff"
+
+
+def test_file_names_beyond_ascii_are_kept_in_the_locale_c(sky: Any) -> None:
+    code = "import sys; from astrodome.app import run; sys.argv[0] = 'observatory'; run()"
+    (sky.folder / "sky").write_text(f'#!/bin/sh\nexec {sys.executable} -c "{code}" "$@"\n')
+    (sky.folder / "sky").chmod(0o755)
+    line = "./sky work write Å; echo; cat Å; ./sky work say Å"
+    ran = subprocess.run(
+        ["bash", "-c", line], cwd=sky.folder, capture_output=True, check=False,
+        env=os.environ | {"PYTHONPATH": str(sky.folder)} | ASCII,
+    )  # fmt: skip
+    assert (ran.returncode, ran.stderr) == (0, b"")
+    assert ran.stdout == "\nÅ".encode() + b"text\n\\xc5\n"
 
 
 LIBRARIES = """

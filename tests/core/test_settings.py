@@ -164,3 +164,104 @@ def test_home_is_where_the_root_option_says(observatory: Any) -> None:
     ran = observatory.run("--home", "state", "config", "path", "--json")
     paths = {row["what"]: row["path"] for row in json.loads(ran.stdout)}
     assert paths["home"] == str(observatory.folder / "state")
+
+
+PLACES = ("user", "folder", "config", "environment")
+
+
+def put(here: Path, monkeypatch: pytest.MonkeyPatch, place: str, **values: str) -> None:
+    """Set values of the section ``fritz`` in one of the places that settings come from."""
+    text = f"fritz: {json.dumps(values)}"
+    if place == "user":
+        user_file(text)
+    elif place == "folder":
+        (here / "config.yaml").write_text(text)
+    elif place == "config":
+        (here / "given.yaml").write_text(text)
+        settings.options.config = here / "given.yaml"
+    else:
+        for key, value in values.items():
+            monkeypatch.setenv(f"ASTRODOME_FRITZ_{key.upper()}", value)
+
+
+@pytest.mark.parametrize("address", PLACES)
+@pytest.mark.parametrize("token", PLACES)
+def test_a_token_is_sent_only_to_an_address_from_the_same_place(
+    here: Path, monkeypatch: pytest.MonkeyPatch, token: str, address: str
+) -> None:
+    if token == address:
+        put(here, monkeypatch, token, token="s3cret", url="https://mirror.example")
+        assert secret() == "s3cret"
+        return
+    put(here, monkeypatch, token, token="s3cret")
+    put(here, monkeypatch, address, url="https://mirror.example")
+    with pytest.raises(AstrodomeError, match="not sent there") as failure:
+        secret()
+    assert "s3cret" not in str(failure.value) + failure.value.hint
+    assert "fritz.url" in failure.value.message
+
+
+@pytest.mark.parametrize("part", ["host", "port", "protocol"])
+def test_every_part_of_an_address_counts(
+    here: Path, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    class Kowalski(BaseModel):
+        protocol: str = "https"
+        host: str = "kowalski.example"
+        port: str = "443"
+        token: SecretStr = SecretStr("")
+
+    user_file("kowalski: {token: s3cret}")
+    (here / "config.yaml").write_text(f"kowalski: {{{part}: '1'}}")
+    with pytest.raises(AstrodomeError, match=f"kowalski.{part}"):
+        settings.current().credential("kowalski", Kowalski)
+
+
+@pytest.mark.parametrize("stronger", range(1, 4))
+def test_each_place_is_stronger_than_the_one_before(
+    here: Path, monkeypatch: pytest.MonkeyPatch, stronger: int
+) -> None:
+    put(here, monkeypatch, PLACES[stronger], rate="7")
+    put(here, monkeypatch, PLACES[stronger - 1], rate="1")
+    assert settings.section("fritz", Fritz).rate == 7
+
+
+@pytest.mark.parametrize(
+    ("url", "safe"),
+    [
+        ("https://fritz.science", True),
+        ("http://localhost:8000", True),
+        ("http://127.0.0.1", True),
+        ("http://[::1]:5000/api", True),
+        ("HTTP://fritz.science", False),
+        ("http://127.0.0.1.evil.example", False),
+        ("http://localhost.evil.example", False),
+        ("http://127.0.0.1@evil.example", False),
+        ("http://0.0.0.0", False),
+    ],
+)
+def test_a_secret_travels_over_plain_http_only_within_this_machine(url: str, safe: bool) -> None:
+    assert settings.safe_for_secrets(url) is safe
+
+
+def test_an_empty_token_is_not_refused(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(here, monkeypatch, "environment", url="http://mirror.example")
+    assert secret() == ""
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "shown"),
+    [
+        ("token", "abc", "********"),
+        ("TOKEN", "abc", "********"),
+        ("kowalski_api_key", "abc", "********"),
+        ("token", "", ""),
+        ("rate", 3, 3),
+        ("hosts", {"gloria": {"password": "abc", "port": 1}},
+         {"gloria": {"password": "********", "port": 1}}),
+        ("anything", SecretStr("abc"), "********"),
+        ("several", [{"secret": "abc"}, "plain"], [{"secret": "********"}, "plain"]),
+    ],
+)  # fmt: skip
+def test_secrets_are_masked_at_any_depth(key: str, value: Any, shown: Any) -> None:
+    assert settings.masked(key, value) == shown

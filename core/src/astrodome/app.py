@@ -27,6 +27,7 @@ HOST = {
 
 def run() -> None:
     """The script of any app, which is named like it: ``sdo``, ``scope``, or a third party's own."""
+    process.use_utf8()
     main(Path(sys.argv[0]).stem)
 
 

@@ -17,6 +17,16 @@ BROKEN_PIPE = 141
 """Exit status of a command whose output nobody reads: 128 and the number of SIGPIPE."""
 
 
+def use_utf8() -> None:
+    """Start the process again in UTF-8 mode if it can only handle ASCII file names.
+
+    That is the case in the locale C with PYTHONUTF8=0: other names cannot be written into files.
+    """
+    if sys.getfilesystemencoding() == "ascii" and not sys.flags.utf8_mode:
+        environment = os.environ | {"PYTHONUTF8": "1"}
+        os.execve(sys.executable, sys.orig_argv, environment)
+
+
 def prepare_streams() -> None:
     """Make standard streams usable that are closed, or whose encoding lacks characters.
 

@@ -193,7 +193,7 @@ def read_metrics(path: Path) -> dict[str, NDArray[np.float64]]:
     """The columns of ``metrics.csv``; empty when there is none."""
     if not path.exists():
         return {}
-    with path.open(newline="") as lines:
+    with path.open(encoding="utf-8", newline="") as lines:
         rows = list(csv.DictReader(lines))
     return {key: np.array([float(row[key]) for row in rows]) for key in rows[0]} if rows else {}
 

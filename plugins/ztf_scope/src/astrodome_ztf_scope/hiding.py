@@ -18,7 +18,7 @@ def from_process_list(secret: str | None) -> None:
     if not secret or sys.platform != "linux":
         return
     try:
-        fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
+        fields = Path("/proc/self/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
         start, end = int(fields[45]), int(fields[46])
         shown = Path("/proc/self/cmdline").read_bytes()
     except (OSError, ValueError, IndexError):

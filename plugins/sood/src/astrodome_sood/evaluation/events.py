@@ -94,7 +94,7 @@ def _meta(path: Path) -> dict[str, dict[str, str]]:
     """Rows of ``meta.csv`` by the names of the images, without endings."""
     if not path.is_file():
         return {}
-    with path.open(newline="") as lines:
+    with path.open(encoding="utf-8", newline="") as lines:
         rows = list(csv.DictReader(lines))
     names = ("file_name", "filename", "file", "path", "name", "id")
     key = next((name for name in names if rows and name in rows[0]), None)

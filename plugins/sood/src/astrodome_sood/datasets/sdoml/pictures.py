@@ -136,7 +136,7 @@ def _header(path: Path) -> Mapping[str, str]:
 @functools.lru_cache(maxsize=8)
 def _headers(path: Path) -> dict[str, dict[str, str]]:
     try:
-        with path.open(newline="") as lines:
+        with path.open(encoding="utf-8", newline="") as lines:
             return {row["FILE_NAME"]: row for row in csv.DictReader(lines)}
     except (OSError, KeyError, ValueError):
         return {}
