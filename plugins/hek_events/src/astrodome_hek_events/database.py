@@ -118,9 +118,8 @@ class Database:
             raise
 
     def failure(self, error: BaseException) -> AstrodomeError:
-        number = _errno(error)
-        if number:
-            path = self.url.database if self.sqlite else str(self)
+        path = self.url.database or "" if self.sqlite else str(self)
+        if number := _errno(error, Path(path).parent):
             return from_os_error(OSError(number, os.strerror(number), path))
         why = str(error).strip().partition("\n")[0].rstrip(".")
         return AstrodomeError(
@@ -132,12 +131,16 @@ class Database:
         return self.url.render_as_string(hide_password=True)
 
 
-def _errno(error: BaseException) -> int:
+def _errno(error: BaseException, folder: Path) -> int:
     """The number of the system error that a driver reports in its own way; 0 for others."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code == sqlite3.SQLITE_FULL or getattr(error, "sqlstate", "") == "53100":
         return errno.ENOSPC
-    return errno.EROFS if code == sqlite3.SQLITE_READONLY else 0
+    if code == sqlite3.SQLITE_READONLY:
+        return errno.EROFS
+    if code == sqlite3.SQLITE_CANTOPEN and folder.is_dir() and not os.access(folder, os.W_OK):
+        return errno.EACCES
+    return 0
 
 
 def _by_hand(connection: Any, _: Any) -> None:
