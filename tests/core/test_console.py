@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pytest
-from astrodome import compute, console
+from astrodome import AstrodomeError, compute, console
 
 
 def test_json_is_one_valid_document(capsys: pytest.CaptureFixture[str]) -> None:
@@ -110,3 +110,61 @@ def test_a_pipe_has_all_columns_whatever_its_width(
     monkeypatch.setenv("COLUMNS", "10")
     console.show([{"number": 1, "identifier": "i" * 99}], optional=OPTIONAL)
     assert capsys.readouterr() == (f"number\tidentifier\n1\t{'i' * 99}\n", "")
+
+
+def test_a_summary_counts_what_was_done_skipped_and_failed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    console.finish(compute.Outcome(done=3, skipped=1), "resized", "images")
+    assert capsys.readouterr().err == "3 images resized, 1 skipped.\n"
+    with pytest.raises(SystemExit):
+        console.finish(
+            compute.Outcome(done=0, skipped=2, failed=[("a", "b"), ("c", "d")]),
+            "resized", "images", as_json=True,
+        )  # fmt: skip
+    told = capsys.readouterr()
+    assert json.loads(told.out) == {
+        "done": 0,
+        "skipped": 2,
+        "failed": [{"name": "a", "reason": "b"}, {"name": "c", "reason": "d"}],
+    }
+    assert told.err == "  failed  a: b\n  failed  c: d\n"
+
+
+def test_an_error_is_a_sentence_and_a_hint(capsys: pytest.CaptureFixture[str]) -> None:
+    console.error(AstrodomeError("The dome is closed.", "Open it."))
+    console.warn("It rains.")
+    console.note("Later.")
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err == ("Error: The dome is closed.\nHint: Open it.\nWarning: It rains.\nLater.\n")
+
+
+@pytest.mark.parametrize(
+    ("total", "resumes", "sentence"),
+    [
+        (9, True, "Interrupted after 2 of 9 stars. Run the same command again to resume."),
+        (None, True, "Interrupted after 2 stars. Run the same command again to resume."),
+        (9, False, "Interrupted after 2 of 9 stars. Run the same command again to start again."),
+    ],
+)
+def test_an_interruption_says_what_is_done(total: int | None, resumes: bool, sentence: str) -> None:
+    with (
+        pytest.raises(KeyboardInterrupt),
+        console.progress("Looking", total, "stars", resumes=resumes) as bar,
+    ):
+        bar.advance()
+        bar.advance(1, "Vega")
+        raise KeyboardInterrupt
+    assert console.interruption() == sentence
+
+
+def test_columns_and_header_are_those_that_were_asked_for(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    console.show([{"a": 1, "b": 2}, {"a": 3, "c": 4}], columns=("c", "a"))
+    assert capsys.readouterr().out == "c\ta\n\t1\n4\t3\n"
+    console.show([{"a": 1, "b": 2}], header=False)
+    assert capsys.readouterr().out == "1\t2\n"
+    console.show([], columns=("a", "b"))
+    assert capsys.readouterr().out == "a\tb\n"

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -120,3 +121,37 @@ def test_a_read_only_target_is_a_sentence(tmp_path: Path) -> None:
         files.write_text(target, "x")
     assert str(target.parent) in from_os_error(failure.value).message
     assert isinstance(from_os_error(failure.value), AstrodomeError)
+
+
+def test_a_lock_waits_for_the_given_time_only(tmp_path: Path) -> None:
+    def other() -> None:
+        with files.lock(tmp_path / "new" / ".lock", timeout=0.3):
+            pass
+
+    with files.lock(tmp_path / "new" / ".lock"), ThreadPoolExecutor(1) as pool:
+        began = time.monotonic()
+        with pytest.raises(AstrodomeError, match=r"Another process is working on .*new"):
+            pool.submit(other).result()
+        assert 0.3 <= time.monotonic() - began < 10
+
+
+def test_a_failed_write_without_a_path_names_the_target(tmp_path: Path) -> None:
+    target = tmp_path / "x"
+    with pytest.raises(OSError) as failure, files.replacing(target):
+        raise OSError(28, "No space left on device")
+    assert failure.value.filename == str(target)
+    with pytest.raises(OSError) as failure, files.replacing(target):
+        raise OSError(28, "No space left on device", "/other")
+    assert failure.value.filename == "/other"
+
+
+def test_provenance_keeps_the_metadata_of_the_table(tmp_path: Path) -> None:
+    import json
+
+    table = pa.table({"id": [1]}).replace_schema_metadata({"pandas": "x"})
+    files.write_parquet(tmp_path / "a", table, {"made": Path("/data")})
+    metadata = pq.read_schema(tmp_path / "a").metadata
+    assert metadata[b"pandas"] == b"x"
+    assert json.loads(metadata[b"astrodome"]) == {"made": "/data"}
+    files.write_parquet(tmp_path / "b", table)
+    assert b"astrodome" not in pq.read_schema(tmp_path / "b").metadata
