@@ -438,3 +438,26 @@ def test_a_source_of_a_stranger_is_downloaded_from_and_what_it_brings_is_verifie
     assert twice.json["completed"] == 2, "that the source has no headers is known then"
     again = run("sdo", *command[:-1], "--freq=20min", "--metadata", "--json", plugin=both)
     assert (again.json["there"], again.json["completed"]) == (2, 0)
+
+
+@pytest.mark.parametrize("sizes", [("64",), ("64", "32")])
+def test_a_source_may_name_its_sizes_and_have_no_option_for_them(
+    sizes: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    about = f"\n    about = sources.About(sizes={sizes!r})\n\n    def search"
+    text = STRANGER.replace("import SourceSpec", "import SourceSpec, sources")
+    module = f"sized_source_{len(sizes)}"
+    text = text.replace("\n    def search", about).replace("stranger_source", module)
+    (tmp_path / f"{module}.py").write_text(text)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    when = ("--start=2012-03-07T00:00", "--end=2012-03-07T00:10", "--freq=10min")
+    command = ("data", "download", "--source=drawn", "--path", tmp_path / "a", *when)
+    plugin = ("astrodome_sdo_data.plugin", module)
+    run("sdo", *command, plugin=plugin).succeeded()
+    assert len(images(tmp_path / "a")) == 2
+    typed = run("sdo", *command, "--size=64", plugin=plugin)
+    if len(sizes) == 1:
+        typed.succeeded()
+    else:
+        assert typed.code == 2 and "has no option --size" in typed.err
+    assert run("sdo", *command, "--size=128", plugin=plugin).code == 2

@@ -11,7 +11,19 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import compute, console, files, http, lazy, models, settings, sources, testing, times
+    from . import (
+        checks,
+        compute,
+        console,
+        files,
+        http,
+        lazy,
+        models,
+        settings,
+        sources,
+        testing,
+        times,
+    )
     from .errors import AstrodomeError
     from .hookspecs import CommandSpec, ModelSpec, SourceSpec, hookimpl
 
@@ -25,6 +37,7 @@ __all__ = [
     "CommandSpec",
     "ModelSpec",
     "SourceSpec",
+    "checks",
     "compute",
     "console",
     "files",

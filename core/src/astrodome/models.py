@@ -98,6 +98,10 @@ class Classifier(Protocol):
     ``config`` is the run's configuration as nested mappings: ``tag``, ``features`` (the names,
     in the order of the columns), ``class`` (the entry of the class, with the options of the
     command line over it), ``dnn`` and ``xgboost`` (the sections that classes share).
+
+    A class may have a static method ``uses_dmdt(config) -> bool`` that returns whether it needs
+    dmdt images. Without it, ``dmdt`` is passed if the data set has images and is None otherwise.
+    Probabilities that are not finite numbers from 0 to 1, one per source, are an error.
     """
 
     def train(

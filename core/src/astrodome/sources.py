@@ -23,12 +23,13 @@ class About:
     """What a source of images can do, in its class attribute ``about``; commands keep to it.
 
     ``connections`` is how many calls of ``fetch`` the archive bears at a time, ``batch`` how
-    many rows one call takes best. ``wavelengths`` (angstrom), ``sizes`` (of the option ``size``,
-    the usual one first), ``endings`` of the files, ``cadence`` (s) and ``span`` are for whoever
-    chooses. ``options`` names the further keywords that ``search`` takes (``size``, ``quality``,
-    ``calibrate``). ``parts`` are what a row's columns of that name, true or false, ask ``fetch``
-    for; a source of the image alone needs no such column. ``size_bytes`` is what an image of
-    each size weighs, about. ``checked`` says that its images are whole and decode.
+    many rows one call takes best. ``wavelengths`` (angstrom), ``sizes`` (the usual one first;
+    a user can choose one of several if ``options`` has ``size``), ``endings`` of the files,
+    ``cadence`` (s) and ``span`` are for whoever chooses. ``options`` names the further keywords
+    that ``search`` takes (``size``, ``quality``, ``calibrate``). ``parts`` are what a row's
+    columns of that name, true or false, ask ``fetch`` for; a source of the image alone needs no
+    such column. ``size_bytes`` is what an image of each size weighs, about. ``checked`` says
+    that its images are whole and decode.
     """
 
     connections: int = 1

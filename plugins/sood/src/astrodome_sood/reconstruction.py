@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from astrodome import AstrodomeError, compute, console, files, models
+from astrodome import AstrodomeError, checks, compute, console, files, models
 from numpy.typing import NDArray
 
 from . import config as configuration
@@ -52,7 +53,7 @@ def reconstruct(
         files.sweep(folder)
         for first in range(0, len(images), size):
             batch = images.batch(range(first, min(first + size, len(images))))
-            found = backend.reconstruct(batch)
+            found = _reconstructed(backend, batch)
             for number, image in enumerate(batch):
                 index = first + number
                 own = {key: value[number] for key, value in found.items()}
@@ -119,7 +120,7 @@ def generate(
         random = np.random.default_rng(config.seed)
         latent = random.standard_normal((count, backend.z_dim), np.float32)
     size = config.data.batch_size
-    made = [backend.generate(latent[at : at + size]) for at in range(0, count, size)]
+    made = [_generated(backend, latent[at : at + size]) for at in range(0, count, size)]
     images = np.concatenate(made).mean(axis=1)
     names = [f"generated_{number:05d}.png" for number in range(count)]
     with files.lock(folder / ".lock"):
@@ -137,6 +138,29 @@ def _loaded(model: str, config: configuration.Config) -> Any:
     check_weights(model, config.model.load_path)
     backend.load(config.model.load_path, config.plain())
     return backend
+
+
+def _reconstructed(backend: Any, batch: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+    """Return the reconstruction of images (N, C, H, W) and their codes (N, Z), checked."""
+    found = backend.reconstruct(batch)
+    if not isinstance(found, Mapping) or not {"images", "mean"} <= set(found):
+        kind = list(found) if isinstance(found, Mapping) else type(found).__name__
+        raise AstrodomeError(
+            f"The model {checks.owner(backend)} returned {kind} from reconstruct: expected a "
+            "mapping with 'images' and 'mean'.",
+            "This is a fault in the model: report it to its authors.",
+        )
+    shapes = {name: (len(batch), "Z") for name in found} | {"images": batch.shape}
+    return {
+        str(name): checks.array(value, f"{name} of reconstruct", shapes[name], backend)
+        for name, value in found.items()
+    }
+
+
+def _generated(backend: Any, latent: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the images (N, C, H, W) of vectors (N, Z), checked."""
+    shape = (len(latent), "C", "H", "W")
+    return checks.array(backend.generate(latent), "images of generate", shape, backend)
 
 
 def _folder(config: configuration.Config, verb: str) -> Path:
@@ -157,8 +181,7 @@ def _codes(backend: Any, paths: tuple[Path, Path], size: int) -> NDArray[np.floa
                 f"{path} cannot be read as an image: {error}.",
                 "--interpolate takes two JPEG or PNG files.",
             ) from error
-    codes: NDArray[np.float32] = backend.reconstruct(np.stack(ends)[:, None])["mean"]
-    return codes
+    return _reconstructed(backend, np.stack(ends)[:, None])["mean"]
 
 
 def _coloured(image: NDArray[np.float32], wavelength: int | None) -> NDArray[np.uint8]:

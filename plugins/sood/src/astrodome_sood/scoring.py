@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from astrodome import AstrodomeError, compute, console, files, models
+from astrodome import AstrodomeError, checks, compute, console, files, models
 from numpy.typing import NDArray
 
 SHARDS = ".shards"
@@ -52,11 +52,20 @@ class Scorer:
 def score_images(
     backend: Any, images: NDArray[np.float32], mode: str, of: str
 ) -> NDArray[np.float32]:
-    """What a backend says of images (N, C, H, W): see :class:`Scorer`."""
+    """Return the scores or maps of images (N, C, H, W): see :class:`Scorer`.
+
+    Raises AstrodomeError when a model returns another shape or values that are not finite.
+    """
     if of == "own":
-        return np.asarray(backend.score(images), np.float32)
-    maps = np.asarray(backend.score_map(images, mode), np.float32)
+        return checks.array(backend.score(images), "scores", (len(images),), backend)
+    maps = score_maps(backend, images, mode)
     return maps if of == "pixels" else maps.mean(axis=(1, 2), dtype=np.float64).astype(np.float32)
+
+
+def score_maps(backend: Any, images: NDArray[np.float32], mode: str) -> NDArray[np.float32]:
+    """Return the pixel scores (N, H, W) of images (N, C, H, W), checked."""
+    shape = (len(images), *images.shape[2:])
+    return checks.array(backend.score_map(images, mode), "pixel scores", shape, backend)
 
 
 @lru_cache(maxsize=2)

@@ -103,7 +103,7 @@ def evaluate(model: Saved, dataset: Path, *, threshold: float = THRESHOLD) -> di
         unusable += int((considered & ~usable).sum())
         chosen = np.flatnonzero(considered & usable)
         shown = None if frame.dmdt is None else frame.dmdt[chosen]
-        scores.append(model.backend.predict(features[chosen], shown))
+        scores.append(model.predict(features[chosen], shown))
         targets.append(truth[chosen])
     return {
         "tag": model.config["tag"],

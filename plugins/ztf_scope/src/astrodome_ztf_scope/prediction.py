@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from astrodome import AstrodomeError, compute, files, models
+from astrodome import AstrodomeError, checks, compute, files, models
 from numpy.typing import NDArray
 
 from . import runs, saved
@@ -251,6 +251,7 @@ class Scorer:
         found = [saved.load(model, threads) for model in self.trained]
         self.preparations = [model.preparation for model in found]
         self.uses_dmdt = any(model.uses_dmdt for model in found)
+        self._backends = [model.backend for model in found]
         self._groups: list[tuple[list[int], Any]] = []
         loaded: dict[str, list[tuple[int, Any]]] = {}
         for number, model in enumerate(found):
@@ -284,7 +285,9 @@ class Scorer:
         }
         for numbers, scoring in self._groups:
             given = [np.nan_to_num(prepared[self._alike[n]][0], copy=False) for n in numbers]
-            scores[:, numbers] = scoring(given, frame.dmdt)
+            shape, first = (len(frame), len(numbers)), self._backends[numbers[0]]
+            made = scoring(given, frame.dmdt)
+            scores[:, numbers] = checks.array(made, "probabilities", shape, first, (0, 1))
         for number, alike in enumerate(self._alike):
             scores[~prepared[alike][1], number] = np.nan
         columns = {
@@ -311,7 +314,8 @@ class Scorer:
 def _one_by_one(backends: Sequence[Any]) -> Any:
     def score(features: Sequence[Scores], dmdt: Scores | None) -> Scores:
         pairs = zip(backends, features, strict=True)
-        return np.stack([backend.predict(given, dmdt) for backend, given in pairs], axis=1)
+        made = [saved.probabilities(backend, given, dmdt) for backend, given in pairs]
+        return np.stack(made, axis=1)
 
     return score
 

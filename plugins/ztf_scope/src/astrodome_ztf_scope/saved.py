@@ -12,7 +12,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from astrodome import AstrodomeError, files, models
+import numpy as np
+from astrodome import AstrodomeError, checks, files, models
+from numpy.typing import NDArray
 
 from . import runs
 from .config import ScopeConfig
@@ -29,14 +31,35 @@ class Saved:
     preparation: Preparation
     backend: Any
 
+    trained_with_dmdt: bool = True
+
     @property
     def uses_dmdt(self) -> bool:
-        return uses_dmdt(self.backend, self.config)
+        """Whether the model needs dmdt images, which it does if it was trained with them."""
+        needed = uses_dmdt(self.backend, self.config)
+        return self.trained_with_dmdt if needed is None else needed
+
+    def predict(
+        self, features: NDArray[np.float32], dmdt: NDArray[np.float32] | None
+    ) -> NDArray[np.float32]:
+        """Return the probabilities (N,) of sources with these features and images, checked."""
+        return probabilities(self.backend, features, dmdt)
 
 
-def uses_dmdt(backend: Any, config: Mapping[str, Any]) -> bool:
-    """Whether a backend looks at the dmdt; one that does not say so may."""
-    return bool(backend.uses_dmdt(config)) if hasattr(backend, "uses_dmdt") else True
+def probabilities(
+    backend: Any, features: NDArray[np.float32], dmdt: NDArray[np.float32] | None
+) -> NDArray[np.float32]:
+    """Return the probabilities (N,) that a backend predicts.
+
+    Raises AstrodomeError when it returns another shape or values that are not from 0 to 1.
+    """
+    found = backend.predict(features, dmdt)
+    return checks.array(found, "probabilities", (len(features),), backend, (0, 1))
+
+
+def uses_dmdt(backend: Any, config: Mapping[str, Any]) -> bool | None:
+    """Return whether a backend needs dmdt images; None if it takes them where there are any."""
+    return bool(backend.uses_dmdt(config)) if hasattr(backend, "uses_dmdt") else None
 
 
 def load(trained: runs.Trained, threads: int = 0) -> Saved:
@@ -55,7 +78,8 @@ def load(trained: runs.Trained, threads: int = 0) -> Saved:
 def load_run(folder: Path, threads: int = 0) -> Saved:
     """The classifier of a run folder; AstrodomeError when it is none, or not finished."""
     run, config = runs.read(folder)
-    return _loaded(folder, run.record["model"], config, Preparation.load(folder), threads)
+    found = _loaded(folder, run.record["model"], config, Preparation.load(folder), threads)
+    return replace(found, trained_with_dmdt=run.record.get("dmdt", True))
 
 
 def configured(trained: runs.Trained, config: ScopeConfig) -> runs.Trained:

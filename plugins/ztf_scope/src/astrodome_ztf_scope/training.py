@@ -31,7 +31,7 @@ from .dataset.preparation import Preparation, find, numbers, usable
 from .dataset.selection import NON_VARIABLE, POSITION, VARIABLE, Split, select, sources
 from .features import FeatureSet
 from .plan import Job, Options, backend_name, plan
-from .saved import uses_dmdt
+from .saved import probabilities, uses_dmdt
 from .schema import ClassConfig
 
 IDS = ("_id", "ztf_id", "obj_id", "fritz_name", "ra", "dec")
@@ -105,14 +105,23 @@ def columns(jobs: Sequence[Job], dataset: Path) -> list[str]:
     if jobs[0].group_by and jobs[0].group_by != POSITION:
         wanted.add(jobs[0].group_by)
     available = reading.columns_of(dataset)
-    if uses_dmdt(jobs[0].classifier, jobs[0].config):
-        if "dmdt" not in available:
-            raise AstrodomeError(
-                f"{dataset} has no column 'dmdt', which the convolutions look at.",
-                "Train on features alone: --conv-branch=false",
-            )
+    needed = uses_dmdt(jobs[0].classifier, jobs[0].config)
+    if needed and "dmdt" not in available:
+        raise AstrodomeError(
+            f"{dataset} has no column 'dmdt', which the model {jobs[0].algorithm} needs.",
+            _without_dmdt(jobs[0]),
+        )
+    if needed is not False:
         wanted.add("dmdt")
     return [name for name in available if name in wanted]
+
+
+def _without_dmdt(job: Job) -> str:
+    """Return what helps where a data set has no images: only an option that has an effect."""
+    alone = {**job.config, "dnn": {**job.config["dnn"], "conv_branch": False}}
+    if uses_dmdt(job.classifier, alone) is False:
+        return "Train on features alone: --conv-branch=false"
+    return "Use a data set with dmdt images, or a model that needs none: --algorithm xgb"
 
 
 def _run(job: Job, shared: sharing.Shared) -> Row:
@@ -151,7 +160,7 @@ def run(job: Job, frame: reading.Frame, owners: NDArray[np.intp] | None = None) 
     features, _ = preparation.apply(frame.table.iloc[rows], job.config["threads"])
     ends = np.cumsum([len(part) for part in parts.values()])
     prepared = dict(zip(parts, np.split(features, ends[:-1]), strict=True))
-    images = frame.dmdt if uses_dmdt(job.classifier, job.config) else None
+    images = None if uses_dmdt(job.classifier, job.config) is False else frame.dmdt
 
     def labelled(part: str) -> Labelled:
         chosen = parts[part]
@@ -163,12 +172,18 @@ def run(job: Job, frame: reading.Frame, owners: NDArray[np.intp] | None = None) 
     saved = job.classifier()  # what is measured is what others will load
     saved.load(job.folder, job.config)
     scores = [
-        saved.predict(prepared[part], None if images is None else images[chosen])
+        probabilities(saved, prepared[part], None if images is None else images[chosen])
         for part, chosen in parts.items()
     ]
     measured = _measured(job.folder, frame, split, np.concatenate(scores))
     seconds = time.perf_counter() - started
-    record.finish(digest=job.digest, group_by=job.group_by, seconds=round(seconds, 1), **job.about)
+    record.finish(
+        digest=job.digest,
+        group_by=job.group_by,
+        dmdt=images is not None,
+        seconds=round(seconds, 1),
+        **job.about,
+    )
     if job.plot:
         _plots(job.folder)
     if job.plot_model:

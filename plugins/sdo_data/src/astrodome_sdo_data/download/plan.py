@@ -124,7 +124,7 @@ def search(wish: Wish) -> tuple[Images, About, Wish, pd.DataFrame]:
     """
     source: Images = sources.get("images", wish.source)
     about = sources.about(source)
-    size = wish.size or (about.sizes[0] if about.sizes else "")
+    size = wish.size or _usual_size(about)
     wish = Wish(**{**vars(wish), "size": size})
     options = _options(wish, about)
     if about.wavelengths:
@@ -193,6 +193,12 @@ def _utc(t_obs: pd.Series) -> pd.Series:
     return t_obs.dt.tz_convert("UTC").dt.tz_localize(None) if zoned else t_obs
 
 
+def _usual_size(about: About) -> str:
+    """The first of a source's sizes, unless it has several and ``search`` takes none of them."""
+    chosen = "size" in about.options or len(about.sizes) == 1
+    return about.sizes[0] if about.sizes and chosen else ""
+
+
 def _options(wish: Wish, about: About) -> dict[str, Any]:
     given = {"size": wish.size, "quality": wish.quality, **wish.options}
     if wish.size and about.sizes and wish.size not in about.sizes:
@@ -207,6 +213,8 @@ def _options(wish: Wish, about: About) -> dict[str, Any]:
             continue
         if name in about.options:
             found[name] = value
+        elif name == "size" and len(about.sizes) == 1:
+            continue  # the source has no other size, so its search is not passed one
         elif name != "quality":  # which is looked at when the header has come
             raise AstrodomeError(
                 f"The source {wish.source} has no option --{name}.",

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from .. import config as configuration
 from ..prediction import check_weights, pixel_mode
 from ..runs import TASK
-from ..scoring import score_images
+from ..scoring import score_images, score_maps
 from . import metrics
 from .metrics import Estimate, Pixels
 
@@ -123,7 +123,7 @@ def score(contenders: Sequence[Contender], reference: Reference, scratch: Path) 
             for each in contenders:
                 scores[each.label].append(score_images(each.backend, images, each.mode, each.of))
                 if masks:
-                    found = np.asarray(each.backend.score_map(images, each.mode), np.float32)
+                    found = score_maps(each.backend, images, each.mode)
                     if each.label not in maps:
                         with tempfile.NamedTemporaryFile(dir=scratch) as file:
                             shape = (total, *found.shape[1:])

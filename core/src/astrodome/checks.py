@@ -1,0 +1,103 @@
+"""Check what a model returns before it is written or ranked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from . import plugins
+from .errors import AstrodomeError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+ROUNDING = 1e-6
+"""How far a value may lie outside its bounds; it is then set to the bound."""
+
+
+def array(
+    value: Any,
+    what: str,
+    shape: Sequence[int | str],
+    backend: Any,
+    bounds: tuple[float, float] | None = None,
+) -> NDArray[np.float32]:
+    """Return what a model returned as a float32 array of the expected shape.
+
+    Parameters
+    ----------
+    value : array_like
+        What the model returned.
+    what : str
+        What it is, in the plural, for the message: ``scores``, ``probabilities``.
+    shape : sequence of int or str
+        The expected shape. A string stands for a dimension of any size: ``(3, "Z")``.
+    backend : object
+        The model, which an error names with its distribution.
+    bounds : tuple of float, optional
+        Smallest and largest valid value.
+
+    Raises
+    ------
+    AstrodomeError
+        If the value is not an array of real numbers, has another shape, or contains NaN, infinity
+        or values outside the bounds.
+    """
+    import numpy as np
+
+    try:
+        given = np.asarray(value)
+    except (TypeError, ValueError) as error:
+        raise _wrong(backend, what, f"that are not an array: {error}") from error
+    if given.dtype.kind not in "fiub":
+        kind = type(value).__name__ if given.dtype.kind == "O" else f"data type {given.dtype}"
+        raise _wrong(backend, what, f"of {kind}: expected real numbers")
+    wanted = ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "")
+    if given.ndim != len(shape) or any(
+        isinstance(size, int) and size != found
+        for size, found in zip(shape, given.shape, strict=True)
+    ):
+        raise _wrong(backend, what, f"of shape {given.shape}: expected ({wanted})")
+    with np.errstate(over="ignore"):
+        found = given.astype(np.float32, copy=False)
+    bad = ~np.isfinite(found)
+    if bad.any():
+        raise _wrong(backend, what, f"with {_example(given, bad)}: expected finite numbers")
+    if bounds:
+        low, high = bounds
+        bad = (found < low - ROUNDING) | (found > high + ROUNDING)
+        if bad.any():
+            raise _wrong(
+                backend, what, f"with {_example(given, bad)}: expected {low:g} to {high:g}"
+            )
+        found = np.clip(found, low, high)
+    return found
+
+
+def owner(backend: Any) -> str:
+    """Return the name of a model and the distribution that registered it."""
+    kind = type(backend)
+    package = kind.__module__.partition(".")[0]
+    for plugin in plugins.current().plugins:
+        for spec in plugin.models:
+            module, _, name = spec.target.partition(":")
+            if module.partition(".")[0] == package and name == kind.__qualname__:
+                return f"{spec.name} ({plugin.owner} {plugin.version})".replace(" )", ")")
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _wrong(backend: Any, what: str, how: str) -> AstrodomeError:
+    return AstrodomeError(
+        f"The model {owner(backend)} returned {what} {how}.",
+        "This is a fault in the model: report it to its authors.",
+    )
+
+
+def _example(given: NDArray[Any], bad: NDArray[np.bool_]) -> str:
+    """Return how many values are invalid, and the first of them with its index."""
+    import numpy as np
+
+    first = tuple(int(i) for i in np.argwhere(bad)[0])
+    place = first[0] if len(first) == 1 else first
+    return f"{int(bad.sum())} of {bad.size} values like {given[first]:g} at index {place}"

@@ -1,0 +1,56 @@
+"""What models of third parties return is checked before it is ranked or written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from astrodome.testing import Result, run
+from sood import odd
+
+PLUGINS = ("astrodome_sood.plugin", "sood.odd")
+SCORES, MAPS = ("predict",), ("predict", "--predict-mode", "pixel")
+REBUILT, MADE = ("reconstruct",), ("generate", "--n", "3")
+MISTAKES = {
+    "score:nan": (SCORES, "scores with 1 of 16 values like nan at index 1"),
+    "score:inf": (SCORES, "scores with 1 of 16 values like inf at index 1"),
+    "score:short": (SCORES, "scores of shape (15,): expected (16,)"),
+    "score:extra": (SCORES, "scores of shape (16, 1): expected (16,)"),
+    "score:none": (SCORES, "scores of NoneType: expected real numbers"),
+    "score_map:nan": (MAPS, "pixel scores with 1 of 16384 values like nan at index (0, 0, 1)"),
+    "score_map:extra": (MAPS, "pixel scores of shape (16, 32, 32, 1): expected (16, 32, 32)"),
+    "images:inf": (REBUILT, "images of reconstruct with 1 of 16384 values like inf"),
+    "images:short": (REBUILT, "images of reconstruct of shape (15, 1, 32, 32)"),
+    "mean:extra": (REBUILT, "mean of reconstruct of shape (16, 2, 1): expected (16, Z)"),
+    "reconstruct:lacks": (REBUILT, "returned ['images'] from reconstruct: expected a mapping"),
+    "reconstruct:list": (REBUILT, "returned list from reconstruct: expected a mapping"),
+    "generate:nan": (MADE, "images of generate with 1 of 3072 values like nan"),
+    "generate:short": (MADE, "images of generate of shape (2, 1, 32, 32): expected (3, C, H, W)"),
+}
+
+
+def sood(patches: Path, out: Path, *args: str) -> Result:
+    images = ("-d", patches, "--target-size", 32, "--batch-size", 16)
+    data = images if args[0] != "generate" else ()
+    return run("sdo", "sood", "odd", *args, *data, "-l", out, "-p", out, plugin=PLUGINS)
+
+
+@pytest.mark.parametrize("how", MISTAKES)
+def test_a_wrong_result_is_an_error_that_names_the_model(
+    how: str, patches: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "weights.pth").touch()
+    args, expected = MISTAKES[how]
+    monkeypatch.setenv(odd.WRONG, how)
+    result = sood(patches, tmp_path, *args)
+    said = " ".join(result.err.split())
+    assert result.code == 1, said
+    assert "The model odd (" in said and expected in said
+    written = {path.suffix for path in tmp_path.rglob("*") if path.is_file()}
+    assert not written & {".png", ".parquet", ".txt", ".csv"}
+
+
+@pytest.mark.parametrize("args", [SCORES, MAPS, REBUILT, MADE])
+def test_a_right_result_passes(args: tuple[str, ...], patches: Path, tmp_path: Path) -> None:
+    (tmp_path / "weights.pth").touch()
+    sood(patches, tmp_path, *args).succeeded()
