@@ -1,7 +1,10 @@
 """The scorer of a network as ONNX, for programs without torch.
 
-Input ``images`` (N, C, H, W) in [-1, 1]; outputs ``score`` (N,), ``map`` (N, H, W), the squared
-error of each pixel, and ``reconstruction``. N may be any number. Maps of gradients stay torch's.
+The input ``images`` (N, C, H, W) holds the grey levels of images, uint8 from 0 to 255, for a model
+of image files, and float32 in [-1, 1] for a model of SDO ML data. The outputs are ``score`` (N,),
+``map`` (N, H, W), the squared error of each pixel, and ``reconstruction`` in [-1, 1]. N may be any
+number. What the input is and how it is prepared is in the metadata of the file under ``astrodome``.
+Maps of gradients are not exported.
 """
 
 from __future__ import annotations
@@ -20,25 +23,32 @@ from astrodome import AstrodomeError, files
 from torch import Tensor, nn
 
 from . import config as configuration
+from .datasets import channels
 from .models import weights
 from .models.network import Autoencoder, Vae
 from .models.objective import divergence, error
 from .models.scores import squared_error
 
 OUTPUTS = ("score", "map", "reconstruction")
+SDO_ML = ("SDOMLDatasetV1", "SDOMLDatasetV2")
 CLOSE = 1e-4
 """Largest relative difference between onnxruntime and torch that is let pass."""
 
 
 class Scorer(nn.Module):
-    """Score, map of squared errors and reconstruction of a batch."""
+    """Score, map of squared errors and reconstruction of a batch.
 
-    def __init__(self, net: Autoencoder, beta: float) -> None:
+    ``grey`` says that images are grey levels from 0 to 255, which are scaled to [-1, 1] here.
+    """
+
+    def __init__(self, net: Autoencoder, beta: float, *, grey: bool) -> None:
         super().__init__()
-        self.net, self.beta = net, beta
+        self.net, self.beta, self.grey = net, beta, grey
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """From (N, C, H, W) to (N,), (N, H, W) and (N, C, H, W)."""
+        if self.grey:
+            images = images.float() * (2 / 255) - 1
         if isinstance(self.net, Vae):
             mean, log_std = self.net.encode(images)
             rebuilt = self.net.decode(mean)
@@ -77,10 +87,11 @@ def export(
     config = configuration.load(None, given, over_run=True, model=model)
     net = weights.load(model, run, config.plain()).requires_grad_(False)
     net.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-    scorer = Scorer(net, config.train.beta).eval()
+    scorer = Scorer(net, config.train.beta, grey=config.data.dataset not in SDO_ML).eval()
+    described = description(scorer, config)
     target = out or (run if run.is_dir() else run.parent) / "scorer.onnx"
     random = torch.Generator().manual_seed(0)
-    example = torch.rand(2, net.channels, net.size, net.size, generator=random) * 2 - 1
+    example = _images(scorer, 2, random)
     with _quiet():
         program = torch.onnx.export(
             scorer,
@@ -93,9 +104,10 @@ def export(
         )
     assert program is not None
     proto = program.model_proto
-    onnx.helper.set_model_props(
-        proto, {"astrodome": json.dumps({**about, "beta": config.train.beta})}
-    )
+    for value in proto.graph.input:
+        value.doc_string = f"{described['input_values']}; {described['preparation']}"
+    properties = {**about, "beta": config.train.beta, **described}
+    onnx.helper.set_model_props(proto, {"astrodome": json.dumps(properties)})
     content = proto.SerializeToString()
     difference = _difference(onnxruntime, content, scorer, random)
     if difference > CLOSE:
@@ -108,9 +120,51 @@ def export(
     return {
         "file": str(target),
         "model": model,
+        **described,
         "outputs": list(OUTPUTS),
         "largest_relative_difference": difference,
     }
+
+
+def description(scorer: Scorer, config: configuration.Config) -> dict[str, str]:
+    """Return what the input of an exported scorer is, and how images are prepared for it."""
+    net = scorer.net
+    side = net.size
+    about = {"input": "images", "input_shape": f"(N, {net.channels}, {side}, {side})"}
+    if scorer.grey:
+        return about | {
+            "input_type": "uint8",
+            "input_values": "grey levels from 0 to 255",
+            "preparation": (
+                f"with Pillow: image = Image.open(file); image.draft('L', ({2 * side}, {2 * side}))"
+                f"; image.convert('L').resize(({side}, {side}), Image.Resampling.BILINEAR)"
+            ),
+        }
+    own = config.data.sdo_ml_v2
+    names = (config.data.dataset == SDO_ML[1] and own.channel) or config.data.channel or ()
+    ranges = [
+        f"{each.name}: {each.low:g} to {each.high:g}{', log10' if each.logarithmic else ''}"
+        for each in map(channels.find, [names] if isinstance(names, str) else names)
+    ]
+    masked = own.mask_limb and config.data.dataset == SDO_ML[1]
+    mask = f"set to 0 outside {own.mask_limb_radius_scale_factor:g} disk radii, " if masked else ""
+    return about | {
+        "input_type": "float32",
+        "input_values": "from -1 to 1",
+        "preparation": (
+            f"intensities of SDO ML data, {mask}resized to this size (bilinear with antialiasing), "
+            "north up, clipped to the range of the channel and mapped linearly to -1 to 1 (after "
+            f"log10 where named): {'; '.join(ranges)}"
+        ),
+    }
+
+
+def _images(scorer: Scorer, count: int, random: torch.Generator) -> Tensor:
+    """Return random images (N, C, H, W) as the scorer takes them."""
+    shape = (count, scorer.net.channels, scorer.net.size, scorer.net.size)
+    if scorer.grey:
+        return torch.randint(0, 256, shape, generator=random, dtype=torch.uint8)
+    return torch.rand(shape, generator=random) * 2 - 1
 
 
 @contextmanager
@@ -129,8 +183,7 @@ def _quiet() -> Iterator[None]:
 
 def _difference(runtime: Any, content: bytes, scorer: Scorer, random: torch.Generator) -> float:
     """The largest difference of any output, over its largest value; on another batch size."""
-    net = scorer.net
-    images = torch.rand(3, net.channels, net.size, net.size, generator=random) * 2 - 1
+    images = _images(scorer, 3, random)
     session = runtime.InferenceSession(content, providers=["CPUExecutionProvider"])
     found = session.run(list(OUTPUTS), {"images": images.numpy()})
     with torch.inference_mode():
