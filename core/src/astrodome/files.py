@@ -135,6 +135,27 @@ def lock(path: Path, timeout: float = -1) -> Iterator[None]:
         ) from error
 
 
+@contextmanager
+def held(path: Path, *, wait: bool) -> Iterator[bool]:
+    """Hold ``path`` like :func:`lock`, and yield whether it is held.
+
+    It is not held if another process holds it and ``wait`` is false.
+    """
+    from filelock import FileLock, Timeout
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    holding = FileLock(path, timeout=-1 if wait else 0)
+    try:
+        holding.acquire()
+    except Timeout:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        holding.release()
+
+
 def write_parquet(
     path: Path, table: pa.Table, provenance: Mapping[str, Any] | None = None, **options: Any
 ) -> None:

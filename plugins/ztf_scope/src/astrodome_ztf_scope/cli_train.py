@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from astrodome import AstrodomeError, compute, console
 
 from .switches import Switched
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .plan import Job
 
 OF_CLASS = [
     "threshold",
@@ -196,6 +201,7 @@ def train(
             _tags(tag, every),
             options,
             shown.expect,
+            _waiting,
         ):
             shown.add(done)
             found.append(done.value or training.failed(done.item, done.error))
@@ -209,9 +215,32 @@ def train(
     order = {job.name: number for number, job in enumerate(shown.jobs)}
     found.sort(key=lambda row: order[f"{row['tag']} {row['random_state']}"])
     console.show(found, columns=COLUMNS, as_json=as_json)
+    _tell_dropped(found)
     if any(row.get("run") for row in found):
         console.note(f"Runs and their report.html are in {path_models / group}.")
     console.finish(outcome, "trained", "classifiers")
+
+
+def _waiting(jobs: Sequence[Job]) -> None:
+    names = ", ".join(job.name for job in jobs[:5]) + (", …" if len(jobs) > 5 else "")
+    console.note(f"Another process is training {names}: waiting for it.")
+
+
+def _tell_dropped(found: list[dict[str, Any]]) -> None:
+    """Print once for all classes that lost the same rows how many they lost, and why."""
+    from .dataset import dropped
+
+    by_text: dict[str, list[dict[str, Any]]] = {}
+    for row in found:
+        if text := dropped.describe(row.get("rows", {})):
+            by_text.setdefault(text, []).append(row)
+    for text, rows in by_text.items():
+        tags = ", ".join(dict.fromkeys(row["tag"] for row in rows))
+        if dropped.many(rows[0]["rows"]):
+            hint = "Impute the feature or leave it out: impute_strategy, include: false."
+            console.warn(f"{tags}: {text}", hint)
+        else:
+            console.note(f"{tags}: {text}")
 
 
 def _of_class(asked: dict[str, Any]) -> dict[str, Any]:

@@ -16,8 +16,7 @@ from astrodome import AstrodomeError
 from numpy.typing import ArrayLike, NDArray
 
 from .dataset import reading
-from .dataset.preparation import numbers
-from .dataset.selection import NON_VARIABLE, VARIABLE
+from .dataset.selection import NON_VARIABLE, VARIABLE, labels
 from .saved import Saved
 from .schema import ClassConfig
 
@@ -129,7 +128,7 @@ def _truth(frame: reading.Frame, entry: ClassConfig) -> tuple[NDArray[np.bool_],
     """Which rows are positive, and which count at all: see ``selection.select``."""
 
     def above(column: str) -> NDArray[np.bool_]:
-        return np.asarray(numbers(frame.table, [column], frame.path)[:, 0] > entry.threshold)
+        return np.asarray(labels(frame, column, "the model") > entry.threshold)
 
     positive = above(entry.label)
     if entry.label == VARIABLE:

@@ -16,6 +16,7 @@ from astrodome import AstrodomeError, arrow, files
 from markupsafe import Markup
 
 from . import plots, runs
+from .dataset.dropped import describe
 from .evaluation import METRICS, SMALLER_IS_BETTER, metrics_of, summarize
 from .runs import Trained
 
@@ -157,6 +158,9 @@ def _class(results: Sequence[Result], algorithms: Sequence[str]) -> dict[str, An
         "confusion": {
             name: matrix for name, of in by_algorithm.items() if (matrix := _confusion(of))
         },
+        "dropped": list(
+            dict.fromkeys(text for r in results if (text := describe(r.record.get("rows", {}))))
+        ),
         "importance": {
             name: of[-1].record["importance"]
             for name, of in by_algorithm.items()

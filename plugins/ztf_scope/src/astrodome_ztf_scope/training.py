@@ -11,7 +11,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -20,15 +20,23 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from astrodome import AstrodomeError, arrow, compute, files, models
+from astrodome import AstrodomeError, compute, files, models
 from numpy.typing import NDArray
 
-from . import evaluation, runs
+from . import derived, evaluation, runs
 from .config import ScopeConfig
-from .dataset import reading, sharing
+from .dataset import dropped, reading, sharing
 from .dataset.examples import Labelled
 from .dataset.preparation import Preparation, find, numbers, usable
-from .dataset.selection import NON_VARIABLE, POSITION, VARIABLE, Split, select, sources
+from .dataset.selection import (
+    NON_VARIABLE,
+    POSITION,
+    VARIABLE,
+    Split,
+    labels,
+    select,
+    sources,
+)
 from .features import FeatureSet
 from .plan import Job, Options, backend_name, plan
 from .saved import probabilities, uses_dmdt
@@ -42,6 +50,8 @@ and TensorFlow does not tell what it is built for."""
 
 
 Row = dict[str, Any]
+BUSY: Row = {"trained": "busy"}
+"""In place of the row of a run that another process is training."""
 
 
 def train(
@@ -50,10 +60,13 @@ def train(
     tags: Sequence[str],
     options: Options,
     watch: Callable[[Sequence[Job]], None] = lambda jobs: None,
+    waiting: Callable[[Sequence[Job]], None] = lambda jobs: None,
 ) -> Iterator[compute.Done[Job, Row]]:
     """Train these classes and yield each run as it ends, with its metrics on the test part.
 
-    ``watch`` is told what is going to be done before it is. Raises AstrodomeError when nothing
+    ``watch`` is called with all runs before the first one starts, ``waiting`` with those that
+    another process is training: they are waited for, and trained if that process ends before
+    they are finished. Raises AstrodomeError when nothing
     can be trained: an unknown class, a data set that cannot be read, an option out of range.
     """
     backend = type(models.get(runs.TASK, options.algorithm))
@@ -74,23 +87,39 @@ def train(
         todo = []
         for job in jobs:
             if job.finished():
+                derived.complete(job)
                 yield compute.Done(job, summary(job, done="before"))
             else:
                 todo.append(job)
         if todo:
-            yield from _parallel(todo, dataset, Path(scratch), min(options.processes, len(jobs)))
-        if any(job.save for job in todo):
-            _report(options.root / options.group)
+            shared = _shared(todo, dataset, Path(scratch))
+            processes = min(options.processes, len(jobs))
+            busy = yield from _parallel(todo, shared, processes, wait=False)
+            if busy:
+                waiting(busy)
+                yield from _parallel(busy, shared, processes, wait=True)
+        if any(job.save for job in jobs):
+            derived.report(options.root / options.group)
+
+
+def _shared(todo: list[Job], dataset: Path, scratch: Path) -> sharing.Shared:
+    """Read the data set once, for all processes that train."""
+    frame = reading.read(dataset, columns(todo, dataset))
+    return sharing.share(frame, sources(frame, todo[0].group_by), scratch)
 
 
 def _parallel(
-    todo: list[Job], dataset: Path, scratch: Path, jobs: int
-) -> Iterator[compute.Done[Job, Row]]:
-    frame = reading.read(dataset, columns(todo, dataset))
-    owners = sources(frame, todo[0].group_by)
-    shared = sharing.share(frame, owners, scratch)
-    del frame
-    yield from compute.map(partial(_run, shared=shared), todo, jobs=jobs, fresh=True)
+    todo: list[Job], shared: sharing.Shared, jobs: int, *, wait: bool
+) -> Generator[compute.Done[Job, Row], None, list[Job]]:
+    """Yield each run as it ends; return those that another process is training."""
+    busy = []
+    work = partial(_run, shared=shared, wait=wait)
+    for done in compute.map(work, todo, jobs=jobs, fresh=True):
+        if done.value == BUSY:
+            busy.append(done.item)
+        else:
+            yield done
+    return busy
 
 
 def columns(jobs: Sequence[Job], dataset: Path) -> list[str]:
@@ -124,24 +153,29 @@ def _without_dmdt(job: Job) -> str:
     return "Use a data set with dmdt images, or a model that needs none: --algorithm xgb"
 
 
-def _run(job: Job, shared: sharing.Shared) -> Row:
+def _run(job: Job, shared: sharing.Shared, wait: bool) -> Row:
+    """Train one classifier, unless another process is training it or has trained it."""
     os.environ.update({**QUIET, **os.environ, **job.environment})
-    frame, owners = sharing.attach(shared)
     if not job.save:
-        return run(job, frame, owners)
-    with files.lock(job.place.parent / f".{job.random_state}.lock", timeout=0):
-        return run(job, frame, owners)
+        return run(job, *sharing.attach(shared))
+    with files.held(job.place.parent / f".{job.random_state}.lock", wait=wait) as mine:
+        if not mine:
+            return BUSY
+        if job.finished():
+            return summary(job, done="by another process")
+        return run(job, *sharing.attach(shared))
 
 
 def run(job: Job, frame: reading.Frame, owners: NDArray[np.intp] | None = None) -> Row:
     """Train one classifier and measure what it saved."""
     started = time.perf_counter()
     entry = ClassConfig.model_validate(job.config["class"])
+    usable_rows = _usable(frame, job.features)
     split = select(
         frame,
         job.tag,
         entry,
-        usable=_usable(frame, job.features),
+        usable=usable_rows,
         group_by=job.group_by,
         groups=owners,
     )
@@ -157,7 +191,7 @@ def run(job: Job, frame: reading.Frame, owners: NDArray[np.intp] | None = None) 
 
     parts = dict(split.parts)
     rows = np.concatenate(list(parts.values()))
-    features, _ = preparation.apply(frame.table.iloc[rows], job.config["threads"])
+    features = _prepared(preparation, frame.table.iloc[rows], job)
     ends = np.cumsum([len(part) for part in parts.values()])
     prepared = dict(zip(parts, np.split(features, ends[:-1]), strict=True))
     images = None if uses_dmdt(job.classifier, job.config) is False else frame.dmdt
@@ -181,13 +215,11 @@ def run(job: Job, frame: reading.Frame, owners: NDArray[np.intp] | None = None) 
         digest=job.digest,
         group_by=job.group_by,
         dmdt=images is not None,
+        rows=_rows(job, frame, usable_rows, split, entry),
         seconds=round(seconds, 1),
         **job.about,
     )
-    if job.plot:
-        _plots(job.folder)
-    if job.plot_model:
-        _layers(job.folder)
+    derived.complete(job)
     return summary(job, measured)
 
 
@@ -205,10 +237,30 @@ def _usable(frame: reading.Frame, features: FeatureSet) -> NDArray[np.bool_]:
     return rows
 
 
+def _prepared(preparation: Preparation, table: pd.DataFrame, job: Job) -> NDArray[np.float32]:
+    """Return the prepared features (N, F) of rows; AstrodomeError where one is out of range."""
+    features, fine = preparation.apply(table, job.config["threads"])
+    if not fine.all():
+        raise AstrodomeError(
+            f"{int((~fine).sum()):,} of {len(fine):,} rows have a feature that is too large for 32 "
+            "bits after scaling.",
+            "Check the values and feature_stats of the configuration.",
+        )
+    return features
+
+
+def _rows(
+    job: Job, frame: reading.Frame, usable_rows: NDArray[np.bool_], split: Split, entry: ClassConfig
+) -> dict[str, Any]:
+    """Return what became of the rows of the data set, for ``run.json``."""
+    labelled = ~np.isnan(labels(frame, entry.label, f"class '{job.tag}'"))
+    return dropped.account(frame, job.features, usable_rows, split, entry.label, labelled)
+
+
 def _measured(
     folder: Path, frame: reading.Frame, split: Split, scores: NDArray[np.float32]
 ) -> dict[str, Any]:
-    """Write ``split.parquet`` and ``metrics.json``."""
+    """Write ``split.parquet`` and ``metrics.json``, and return the metrics."""
     rows = np.concatenate(list(split.parts.values()))
     table = frame.table.iloc[rows]
     parts = np.repeat(list(split.parts), [len(part) for part in split.parts.values()])
@@ -232,6 +284,7 @@ def summary(job: Job, measured: Mapping[str, Any] | None = None, done: str = "no
     if measured is None:
         measured = evaluation.metrics_of(job.folder)
     test = measured.get("test", {})
+    rows = models.Run(job.folder).record.get("rows", {})
     return {
         "tag": job.tag,
         "algorithm": job.algorithm,
@@ -239,6 +292,7 @@ def summary(job: Job, measured: Mapping[str, Any] | None = None, done: str = "no
         "sources": test.get("sources"),
         "positive": test.get("positive"),
         **{name: test.get(name) for name in evaluation.METRICS},
+        "rows": rows,
         "trained": done,
         "run": str(job.folder) if job.save else None,
     }
@@ -260,35 +314,3 @@ def _clear(job: Job) -> None:
         aside.parent.mkdir(exist_ok=True)
         job.folder.rename(aside)
     shutil.rmtree(job.folder, ignore_errors=True)
-
-
-def _plots(folder: Path) -> None:
-    from . import plots
-
-    metrics = folder / "metrics.csv"
-    plots.write(
-        folder / "plots",
-        arrow.read_frame(folder / "split.parquet", columns=["part", "target", "score"]),
-        models.Run(folder).record.get("importance"),
-        pd.read_csv(metrics) if metrics.is_file() else None,
-    )
-
-
-def _layers(folder: Path) -> None:
-    """Write the layers of a Keras model with their shapes and parameters."""
-    if not (folder / "model.keras").exists():
-        return
-    import keras
-
-    lines: list[str] = []
-    model = keras.saving.load_model(folder / "model.keras", compile=False)
-    model.summary(100, print_fn=lambda text, **_: lines.append(text))
-    files.write_text(folder / "plots" / "network.txt", "\n".join(lines) + "\n")
-
-
-def _report(group: Path) -> None:
-    """The page of the group, unless nothing in it is finished."""
-    from . import report
-
-    if any(runs.find(group)):
-        report.write(group)

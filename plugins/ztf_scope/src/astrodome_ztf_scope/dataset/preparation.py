@@ -24,6 +24,7 @@ from .reading import Frame
 Floats = NDArray[np.float64]
 Scale = Literal["min_max", "median_std"] | None
 
+LARGEST = float(np.finfo(np.float32).max)
 FILE, NEIGHBOURS = "preparation.json", "imputation.npz"
 
 
@@ -223,6 +224,11 @@ def usable(frame: Frame, features: FeatureSet) -> NDArray[np.bool_]:
     return np.asarray(np.isfinite(values).all(axis=1))
 
 
+def finite(values: Floats) -> NDArray[np.bool_]:
+    """Return which values are finite in 32 bits, in which classifiers calculate."""
+    return np.asarray(np.abs(values) <= LARGEST)
+
+
 def find(wanted: Mapping[str, str], available: list[str], path: Path) -> list[str]:
     """Where a data set has these features, given as column → feature.
 
@@ -249,14 +255,19 @@ def find(wanted: Mapping[str, str], available: list[str], path: Path) -> list[st
 
 
 def numbers(table: pd.DataFrame, columns: Sequence[str], path: Path) -> Floats:
-    """These columns as float64 (N, F), NaN where there is no finite number."""
+    """These columns as float64 (N, F), NaN where there is no finite number of 32 bits."""
+    values = raw_numbers(table, columns, path)
+    values[~finite(values)] = np.nan
+    return values
+
+
+def raw_numbers(table: pd.DataFrame, columns: Sequence[str], path: Path) -> Floats:
+    """Return these columns as float64 (N, F), with their infinite values."""
     try:
         values = table[list(columns)].to_numpy(np.float64, na_value=np.nan)
     except (TypeError, ValueError):
         raise _not_a_number(table, columns, path) from None
-    values = np.array(values, copy=True)
-    values[~np.isfinite(values)] = np.nan
-    return values
+    return np.array(values, copy=True)
 
 
 def _not_a_number(table: pd.DataFrame, columns: Sequence[str], path: Path) -> AstrodomeError:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from .. import positions
 from ..schema import ClassConfig
-from .preparation import numbers
+from .preparation import raw_numbers
 from .reading import Frame, require
 
 Rows = NDArray[np.intp]
@@ -22,6 +22,8 @@ POSITION = "position"
 """The word for grouping by position instead of by a column."""
 RADIUS = 2.0
 """Light curves within so many arcseconds are of one source."""
+ROUNDING = 1e-6
+"""How far a label may lie outside 0 to 1, as means of labels do."""
 VARIABLE, NON_VARIABLE = "variable", "non-variable"
 
 
@@ -75,11 +77,11 @@ def select(
     """
     seed = entry.random_state if random_state is None else random_state
     random = np.random.default_rng(seed)
-    label = _label(frame, entry.label, f"class '{tag}'")
+    label = np.nan_to_num(labels(frame, entry.label, f"class '{tag}'"))
     positive = label > entry.threshold
     considered = np.ones(len(frame), bool) if usable is None else usable.copy()
     if entry.label == VARIABLE:
-        steady = _label(frame, NON_VARIABLE, f"class '{tag}' for its negatives")
+        steady = np.nan_to_num(labels(frame, NON_VARIABLE, f"class '{tag}' for its negatives"))
         considered &= positive | (steady > entry.threshold)
     rows = np.flatnonzero(considered)
     _two_labels(positive[rows], tag, entry, frame, "usable rows")
@@ -140,13 +142,26 @@ def _alone_where(unknown: Mask, codes: Rows, used: int) -> Rows:
     return codes
 
 
-def _label(frame: Frame, column: str, who: str) -> NDArray[np.float64]:
+def labels(frame: Frame, column: str, who: str) -> NDArray[np.float64]:
+    """Return the labels (N,) in a column, NaN where missing.
+
+    Raises AstrodomeError when the column is missing, or holds text or a label outside 0 to 1.
+    """
     if column not in frame.table:
         raise AstrodomeError(
             f"{frame.path} has no column '{column}', which {who} needs.",
             "Its labels are columns of values from 0 to 1.",
         )
-    return np.nan_to_num(numbers(frame.table, [column], frame.path)[:, 0])
+    values = raw_numbers(frame.table, [column], frame.path)[:, 0]
+    outside = np.flatnonzero((values < -ROUNDING) | (values > 1 + ROUNDING))
+    if len(outside):
+        row = outside[0]
+        raise AstrodomeError(
+            f"{frame.path}: row {frame.table.index[row]} of the column '{column}' holds "
+            f"{values[row]:g}, and {len(outside):,} of {len(values):,} labels are outside 0 to 1.",
+            "Labels must be from 0 to 1: divide percentages by 100.",
+        )
+    return values
 
 
 def _two_labels(positive: Mask, tag: str, entry: ClassConfig, frame: Frame, what: str) -> None:
