@@ -6,9 +6,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from astrodome import AstrodomeError
-from astrodome_sdo_data import images, info, scaling, show
+from astrodome_sdo_data import images, info, meta, scaling, show
 from astrodome_sdo_data.sources import grid
 from PIL import Image
 
@@ -116,3 +117,15 @@ def test_the_rows_of_a_request_include_its_end() -> None:
 def test_a_wavelength_that_is_given_twice_is_one_row_per_time() -> None:
     rows = grid(START, START, "6min", (304, 171, 304))
     assert rows["wavelength"].tolist() == [304, 171]
+
+
+def test_a_quality_that_is_not_a_whole_number_stays_in_the_csv_and_is_unknown_in_parquet(
+    tmp_path: Path,
+) -> None:
+    names = [f"{minute}.jpeg" for minute in range(5)]
+    given = ["0", "4294967295", "0.5", "bad", ""]
+    (tmp_path / meta.PARQUET).touch()
+    meta.add(tmp_path, [{"FILE_NAME": n, "QUALITY": q} for n, q in zip(names, given, strict=True)])
+    table = pd.read_parquet(tmp_path / meta.PARQUET)
+    assert table["QUALITY"].tolist() == [0, 4294967295, pd.NA, pd.NA, pd.NA]
+    assert [row["QUALITY"] for row in meta.read(tmp_path).values()] == given

@@ -87,3 +87,23 @@ def test_a_prediction_takes_the_shape_of_its_network_from_the_run(tmp_path: Path
     read = config.load(None, {"model.load_path": str(tmp_path)}, over_run=True)
     assert (read.model.z_dim, read.model.load_path) == (8, tmp_path)
     assert (read.predict.mode, read.log_dir) == ("sample", None)
+
+
+def test_options_are_above_the_file_its_defaults_the_run_and_the_model(tmp_path: Path):
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "config.yaml").write_text("model: {z_dim: 10}\n")
+    file, defaults = tmp_path / "own.yaml", tmp_path / "defaults.yaml"
+    own = {"model.load_path": str(run)}
+
+    def read(option: int = 0) -> int:
+        given = own | ({"model.z_dim": option} if option else {})
+        path = file if file.exists() else None
+        return config.load(path, given, over_run=True).model.z_dim
+
+    assert config.load().model.z_dim != 10 and read() == 10
+    file.write_text("train: {lr: 0.1}\n")
+    defaults.write_text("model: {z_dim: 20}\n")
+    assert read() == 20
+    file.write_text("model: {z_dim: 30}\n")
+    assert read() == 30 and read(option=40) == 40

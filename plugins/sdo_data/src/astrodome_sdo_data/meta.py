@@ -113,6 +113,9 @@ def _write_parquet(folder: Path, whole: Mapping[str, Mapping[str, Any]]) -> None
     for column in COLUMNS[:-1]:
         cells = pd.Series([whole[name].get(column) for name in names], dtype=str)
         numbers = pd.to_numeric(cells, errors="coerce")  # the csv keeps what is no number
-        columns[column] = numbers.astype("Int64" if column == "QUALITY" else "float64")
+        if column == "QUALITY":
+            columns[column] = numbers.where(numbers % 1 == 0).astype("Int64")
+        else:
+            columns[column] = numbers.astype("float64")
     table = pa.Table.from_pandas(pd.DataFrame(columns | {"FILE_NAME": names}), preserve_index=False)
     files.write_parquet(folder / PARQUET, table, {"what": NAME})
