@@ -1,46 +1,287 @@
-"""The installer that an environment belongs to is the one that changes it."""
+"""The installer that an environment belongs to changes it, and a bad change is undone."""
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 import sys
+import tomllib
+import venv
 from pathlib import Path
 
 import pytest
-from astrodome import AstrodomeError, installer, plugins
+from astrodome import AstrodomeError, distributions, environments, health, receipts, snapshot
+from astrodome.environments import Change
+
+RECEIPT = """
+[tool]
+requirements = [
+    { name = "astrodome", extras = ["dask"], specifier = ">=0.1" },
+    { name = "numpy", marker = "python_full_version >= '3.11'", specifier = ">=1" },
+    { name = "sdo-local", directory = "{folder}" },
+    { name = "sdo-edit", editable = "{folder}" },
+    { name = "sdo-git", git = "https://example.org/x/y?rev=v1#abcdef" },
+    { name = "sdo-url", url = "https://example.org/sdo_url-1-py3-none-any.whl" },
+]
+constraints = [{ name = "typer", specifier = "<9" }]
+python = "3.11"
+entrypoints = [
+    { name = "sdo", install-path = "{folder}/bin/sdo", from = "astrodome" },
+    { name = "lens", install-path = "{folder}/bin/lens", from = "sdo-local" },
+]
+
+[tool.options]
+find-links = ["file:///wheels"]
+prerelease = "allow"
+index = [{ url = "https://example.org/simple", explicit = false }]
+"""
 
 
 @pytest.fixture
 def prefix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(sys, "prefix", str(tmp_path / "astrodome"))
-    (tmp_path / "astrodome").mkdir()
-    return tmp_path / "astrodome"
+    """An environment whose installer is to be told from its files; programs are found."""
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / "tools" / "astrodome"))
+    (tmp_path / "tools" / "astrodome").mkdir(parents=True)
+    (tmp_path / "path").mkdir()
+    for name in ("uv", "pipx"):
+        (tmp_path / "path" / name).write_text("#!/bin/sh\n")
+        (tmp_path / "path" / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path / "path"))
+    return Path(sys.prefix)
+
+
+def uv_tool(prefix: Path, change: Change, text: str = RECEIPT) -> list[str]:
+    (prefix / "uv-receipt.toml").write_text(text.replace("{folder}", str(prefix)))
+    return environments.steps(change, prefix)[-1].command
 
 
 def test_short_names_of_ours_are_known() -> None:
-    assert installer.distribution("goes") == "astrodome-goes"
-    assert installer.distribution("their-plugin") == "their-plugin"
+    short = {"goes": "astrodome-goes"}
+    assert environments.argument("goes", short) == ("astrodome-goes", "astrodome-goes")
+    assert environments.argument("Their_Plugin[x]>=1", short) == (
+        "Their_Plugin[x]>=1",
+        "their-plugin",
+    )
 
 
-def test_pip_where_pip_is() -> None:
-    assert installer.command("install", "x") == [sys.executable, "-m", "pip", "install", "x"]
-    assert installer.command("uninstall", "x")[-2:] == ["--yes", "x"]
+def test_a_file_is_known_by_the_name_of_its_distribution(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "wheels" / "project").mkdir(parents=True)
+    wheel = tmp_path / "wheels" / "sdo_quote-1.0-py3-none-any.whl"
+    wheel.touch()
+    (tmp_path / "wheels" / "project" / "pyproject.toml").write_text('[project]\nname = "A.B"\n')
+    relative = "wheels/sdo_quote-1.0-py3-none-any.whl"
+    assert environments.argument(relative, {}) == (str(wheel), "sdo-quote")
+    assert environments.argument("./wheels/project", {})[1] == "a-b"
+    with pytest.raises(AstrodomeError, match=r"not found: wheels/x\.whl"):
+        environments.argument("wheels/x.whl", {})
 
 
-def test_uv_tool_keeps_the_plugins_installed_before(prefix: Path) -> None:
-    (prefix / "uv-receipt.toml").touch()
-    plugins.remember("installed", "astrodome-goes", True)
-    assert installer.command("install", "x")[1:] == [
-        "tool", "install", "astrodome", "--with=astrodome-goes", "--with=x",
-    ]  # fmt: skip
-    assert installer.command("uninstall", "astrodome-goes")[-1] == "astrodome"
+def test_pip_is_used_where_it_is_installed(tmp_path: Path) -> None:
+    limits = tmp_path / "constraints.txt"
+    (step,) = environments.steps(Change("install", "x", "x", limits), tmp_path)
+    assert step.command == [sys.executable, "-m", "pip", "install", "-c", str(limits), "x"]
+    (step,) = environments.steps(Change("uninstall", "x", "x"), tmp_path)
+    assert step.command[-2:] == ["--yes", "x"]
 
 
-def test_pipx_injects(prefix: Path) -> None:
-    (prefix / "pipx_metadata.json").touch()
-    assert installer.command("install", "x") == ["pipx", "inject", "astrodome", "x"]
+def test_uv_tool_is_passed_everything_in_its_receipt(prefix: Path) -> None:
+    line = uv_tool(prefix, Change("install", "sdo-new>=2", "sdo-new"))
+    assert line[1:5] == ["tool", "install", "--config-file", str(prefix / "uv.toml")]
+    assert line[5] == "astrodome[dask]>=0.1"
+    assert line[6:15] == [
+        "--with=numpy>=1 ; python_full_version >= '3.11'",
+        f"--with=sdo-local @ {prefix.as_uri()}",
+        f"--with-editable={prefix}",
+        "--with=sdo-git @ git+https://example.org/x/y@v1",
+        "--with=sdo-url @ https://example.org/sdo_url-1-py3-none-any.whl",
+        "--python=3.11",
+        f"--constraints={prefix / 'constraints.txt'}",
+        "--with-executables-from=sdo-local",
+        line[14],
+    ]
+    assert line[-1] == "--with=sdo-new>=2"
+    assert (prefix / "constraints.txt").read_text() == "typer<9\n"
+    options = tomllib.loads(RECEIPT)["tool"]["options"]
+    assert tomllib.loads((prefix / "uv.toml").read_text()) == options
+    environ = environments.steps(Change("install", "x", "x"), prefix)[-1].environ
+    assert environ == {"UV_TOOL_DIR": str(prefix.parent), "UV_TOOL_BIN_DIR": str(prefix / "bin")}
 
 
-def test_a_failing_installer_is_a_sentence_and_nothing_is_remembered(tmp_path: Path) -> None:
-    with pytest.raises(AstrodomeError, match="ended with code"):
-        installer.change("install", str(tmp_path / "no-such-plugin.whl"))
-    assert plugins.remembered()["installed"] == []
+def test_uv_tool_keeps_what_was_installed_without_it(prefix: Path) -> None:
+    """The distributions around this test are in no receipt: their roots are passed on."""
+    line = uv_tool(prefix, Change("install", "sdo-new", "sdo-new"))
+    assert "--with=pytest-xdist" in line
+    assert not any(part.startswith("--with=execnet") for part in line)  # pytest-xdist needs it
+    assert any(part.startswith("--with-editable=") and "goes" in part for part in line)
+
+
+def test_uv_tool_forgets_what_is_uninstalled_and_nothing_else(prefix: Path) -> None:
+    kept = uv_tool(prefix, Change("install", "sdo-url", "sdo-url"))
+    left = uv_tool(prefix, Change("uninstall", "sdo-url", "sdo-url"))
+    assert [part for part in kept if "sdo-url" not in part] == left
+
+
+def test_a_receipt_that_cannot_be_kept_is_not_used(prefix: Path) -> None:
+    change = Change("install", "x", "x")
+    odd = RECEIPT.replace('specifier = ">=1"', 'index = "https://example.org"')
+    with pytest.raises(AstrodomeError, match="the key 'index' of numpy"):
+        uv_tool(prefix, change, odd)
+    with pytest.raises(AstrodomeError, match="the key 'future'"):
+        uv_tool(prefix, change, RECEIPT.replace("python =", "future ="))
+    gone = RECEIPT.replace('directory = "{folder}"', 'directory = "/no/such/folder"')
+    with pytest.raises(AstrodomeError, match="sdo-local was installed, does not exist"):
+        uv_tool(prefix, change, gone)
+    uv_tool(prefix, Change("uninstall", "sdo-local", "sdo-local"), gone)
+    with pytest.raises(AstrodomeError, match="application of the uv tool environment"):
+        uv_tool(prefix, Change("uninstall", "astrodome", "astrodome"))
+
+
+def test_pipx_injects_and_uninjects_what_it_injected(prefix: Path) -> None:
+    (prefix / "pipx_metadata.json").write_text(
+        '{"main_package": {"package": "astrodome"}, "injected_packages": {"sdo-x": {}}}'
+    )
+    limits = prefix / "constraints.txt"
+    (step,) = environments.steps(Change("install", "sdo-y", "sdo-y", limits), prefix)
+    assert step.command[1:] == ["inject", "astrodome", "sdo-y"]
+    assert step.environ == {"PIP_CONSTRAINT": str(limits), "UV_CONSTRAINT": str(limits)}
+    (step,) = environments.steps(Change("uninstall", "sdo-x", "sdo-x"), prefix)
+    assert step.command[1:] == ["uninject", "--leave-deps", "astrodome", "sdo-x"]
+    (step,) = environments.steps(Change("uninstall", "sdo-hand", "sdo-hand"), prefix)
+    assert step.command[1:4] == ["-m", "pip", "uninstall"]
+    with pytest.raises(AstrodomeError, match="application of the pipx environment"):
+        environments.steps(Change("uninstall", "astrodome", "astrodome"), prefix)
+
+
+def test_the_requirements_of_host_and_plugins_are_constraints() -> None:
+    lines = distributions.constraints()
+    assert "typer>=0.26" in lines and "astrodome==0.1.0" in lines
+    assert "astropy>=6" in lines  # astrodome-goes
+    assert not any(line.startswith("hypothesis") for line in lines)
+
+
+def test_extras_and_markers_of_a_requirement() -> None:
+    wanted = distributions.requirement('Dask.Core [array,data_frame] >=2 ; extra == "fast"')
+    assert wanted and (wanted.name, wanted.only_for) == ("dask-core", "fast")
+    assert wanted.extras == {"array", "data-frame"}
+    plain = distributions.requirement("a>=1; python_version >= '3.11'")
+    assert plain and plain.only_for == ""
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The site-packages of an empty environment, which a snapshot takes for its own."""
+    venv.create(tmp_path / "site", symlinks=True)
+    (place,) = (tmp_path / "site").glob("lib/python*/site-packages")
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / "site"))
+    monkeypatch.setattr(snapshot, "_places", lambda: [place])
+    return place
+
+
+def put(site: Path, name: str, version: str, **files: str) -> None:
+    """Install a distribution as an installer does: a new file, then its list of files."""
+    for old in site.glob(f"{name}-*.dist-info"):
+        shutil.rmtree(old)
+    info = site / f"{name}-{version}.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+    lines = [f"{info.name}/METADATA,,", f"{info.name}/RECORD,,"]
+    for module, text in files.items():
+        path = site / f"{module}.py"
+        path.unlink(missing_ok=True)
+        path.write_text(text)
+        lines.append(f"{path.name},sha256={hash(text)},{len(text)}")
+    (info / "RECORD").write_text("\n".join(lines) + "\n")
+
+
+def content(site: Path) -> dict[str, str]:
+    files = [path for path in site.rglob("*") if path.is_file()]
+    return {str(path.relative_to(site)): path.read_text() for path in files}
+
+
+def test_a_snapshot_brings_back_old_versions_and_removes_new_ones(site: Path) -> None:
+    put(site, "lens", "2.0", lens="new = True")
+    put(site, "mirror", "1.0", mirror="")
+    receipt = Path(sys.prefix) / "uv-receipt.toml"
+    receipt.write_text("before")
+    before = content(site)
+    saved = snapshot.Snapshot([receipt])
+    put(site, "lens", "1.0", lens="old = True", more="")
+    put(site, "stuck", "1.0", stuck="")
+    shutil.rmtree(site / "mirror-1.0.dist-info")  # an installer that was killed half-way
+    (site / "mirror.py").unlink()
+    (site / "~irror").mkdir()
+    receipt.write_text("after")
+    assert saved.restore() == ["stuck removed", "lens 2.0 restored", "mirror 1.0 restored"]
+    assert content(site) == before and receipt.read_text() == "before"
+    assert not (site / "~irror").exists()
+    saved.discard()
+    assert not list(Path(sys.prefix).glob(".astrodome-backup-*"))
+
+
+def test_a_snapshot_finds_nothing_to_do_where_nothing_changed(site: Path) -> None:
+    put(site, "lens", "2.0", lens="new = True")
+    saved = snapshot.Snapshot([])
+    assert saved.changed() == (set(), {}) and saved.restore() == []
+    saved.discard()
+
+
+ROW = {"app": "sdo", "name": "goes", "distribution": "astrodome-goes", "error": ""}
+
+
+@pytest.mark.parametrize(
+    ("after", "fault"),
+    [
+        ({"error": "no typer"}, "astrodome does not start any more: no typer"),
+        ({"host": "0.2"}, "astrodome 0.1 was replaced by 0.2"),
+        ({"plugins": []}, "the plugin goes (astrodome-goes) was removed"),
+        ({"plugins": [ROW | {"status": "failed", "error": "x"}]}, "astrodome-goes) is failed: x"),
+        ({"clashes": ["Twice."]}, "Twice"),
+        ({"unsatisfied": ["a requires b"]}, "a requires b"),
+        ({}, ""),
+    ],
+)
+def test_what_a_change_may_not_do(after: dict[str, object], fault: str) -> None:
+    good = {"host": "0.1", "plugins": [ROW | {"status": "active"}]}
+    before = health.Health(**good)  # type: ignore[arg-type]
+    now = health.Health(**(good | after))  # type: ignore[arg-type]
+    assert "; ".join(health.faults(before, now, ())).endswith(fault)
+    assert bool(health.faults(before, now, ())) == bool(fault)
+    if after == {"plugins": []}:
+        assert health.faults(before, now, {"astrodome-goes"}) == []
+
+
+def test_a_new_plugin_that_fails_is_a_fault_and_an_old_one_is_not() -> None:
+    broken = ROW | {"name": "bad", "status": "failed", "error": "x"}
+    assert health.faults(health.Health(), health.Health(plugins=[broken]), ()) == [
+        "the plugin bad is failed: x"
+    ]
+    assert health.faults(health.Health(plugins=[broken]), health.Health(plugins=[broken]), ()) == []
+
+
+def test_the_health_of_this_environment_is_found_in_a_new_process() -> None:
+    found = health.check()
+    assert found.error == "" and ("sdo", "astrodome-goes", "goes") in found.active()
+
+
+def test_a_receipt_of_an_early_uv_holds_plain_strings(prefix: Path) -> None:
+    (prefix / "uv-receipt.toml").write_text('[tool]\nrequirements = ["astrodome>=0.1", "x[y]"]\n')
+    found = receipts.read(prefix / "uv-receipt.toml")
+    assert found.main == "astrodome"
+    assert found.arguments(prefix, "") == ["astrodome>=0.1", "--with=x[y]"]
+
+
+def test_two_changes_at_a_time_are_refused(tmp_path: Path) -> None:
+    code = (
+        "import sys, time; sys.prefix = sys.argv[1]\n"
+        "from astrodome import installer\n"
+        "with installer._alone():\n    print('held', flush=True); time.sleep(60)\n"
+    )
+    line = [sys.executable, "-c", code, str(tmp_path)]
+    with subprocess.Popen(line, stdout=subprocess.PIPE, text=True) as first:
+        assert first.stdout and first.stdout.readline() == "held\n"
+        second = subprocess.run(line, capture_output=True, text=True, check=False)
+        first.kill()
+    assert second.returncode == 1 and "Another process is changing the plugins" in second.stderr

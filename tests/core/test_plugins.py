@@ -44,7 +44,7 @@ def test_an_installed_plugin_brings_its_command(observatory: Any) -> None:
         (
             "from astrodome import hookimpl\n@hookimpl\ndef register_commands(): return ['goes']",
             "failed",
-            "'goes', which is no CommandSpec",
+            "'goes', which is not a CommandSpec",
         ),
         (
             "from astrodome import hookimpl, CommandSpec\n@hookimpl\ndef register_commands():\n"
@@ -91,10 +91,10 @@ def test_a_name_taken_twice_names_both_owners_and_only_it_refuses(observatory: A
 def test_a_disabled_plugin_is_not_imported_until_enabled(observatory: Any) -> None:
     observatory.add("loud", "print('imported')")
     assert observatory.run("plugins", "disable", "obs-loud").returncode == 0
-    assert "imported" not in observatory.run("--help").stdout
+    assert "imported" not in observatory.run("--help").stderr
     assert listed(observatory)["loud"]["status"] == "disabled"
     assert observatory.run("plugins", "enable", "loud").returncode == 0
-    assert "imported" in observatory.run("--help").stdout
+    assert "imported" in observatory.run("--help").stderr
 
 
 @pytest.mark.parametrize(("chosen", "active"), [("", set()), ("mirror", {"mirror"})])

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import venv
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -160,21 +161,35 @@ def everything(
         yield made
 
 
+def build_project(
+    folder: Path, name: str, code: str, *, version: str = "1.0", requires: str = ""
+) -> Path:
+    """Build the wheel of a plugin for ``sdo`` from its ``plugin.py``; of a library if empty."""
+    package = name.replace("-", "_")
+    with tempfile.TemporaryDirectory() as made:
+        source = Path(made) / package
+        source.mkdir()
+        (source / "__init__.py").touch()
+        text = (
+            '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n'
+            f'[project]\nname = "{name}"\nversion = "{version}"\n'
+            f"dependencies = {json.dumps([requires] if requires else [])}\n"
+        )
+        if code:
+            (source / "plugin.py").write_text(code)
+            text += (
+                '[project.entry-points."astrodome.sdo"]\n'
+                f'{package.removeprefix("sdo_")} = "{package}.plugin"\n'
+            )
+        (Path(made) / "pyproject.toml").write_text(text)
+        return build_wheel(Path(made), folder)
+
+
 @pytest.fixture
 def stranger(tmp_path: Path) -> Callable[..., Path]:
     """Build the wheel of somebody's plugin for ``sdo`` from the text of its ``plugin.py``."""
 
     def make(name: str, code: str) -> Path:
-        package = name.replace("-", "_")
-        (tmp_path / name / package).mkdir(parents=True)
-        (tmp_path / name / package / "__init__.py").touch()
-        (tmp_path / name / package / "plugin.py").write_text(code)
-        (tmp_path / name / "pyproject.toml").write_text(
-            '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n'
-            f'[project]\nname = "{name}"\nversion = "1.2.3"\n'
-            '[project.entry-points."astrodome.sdo"]\n'
-            f'{package.removeprefix("sdo_")} = "{package}.plugin"\n'
-        )
-        return build_wheel(tmp_path / name, tmp_path)
+        return build_project(tmp_path, name, code, version="1.2.3")
 
     return make

@@ -13,7 +13,8 @@ import typer
 
 from . import __version__, plugins, process, settings
 from .errors import AstrodomeError, from_os_error
-from .lazy import Entry, LazyGroup
+from .hookspecs import CommandSpec
+from .lazy import Entry, LazyGroup, fault
 
 ABOUT = {
     "sdo": "Work with data of the Solar Dynamics Observatory.",
@@ -23,6 +24,10 @@ HOST = {
     "plugins": ("astrodome.commands:plugin_app", "List, check, install and switch plugins."),
     "config": ("astrodome.commands:config_app", "Show the settings and where they come from."),
 }
+
+
+CHANGES = ("install", "uninstall", "enable", "disable")
+"""Commands of ``plugins`` for which no plugin is imported."""
 
 
 def run() -> None:
@@ -45,7 +50,8 @@ def main(
 
 
 def _main(app: str, args: Sequence[str] | None, registry: plugins.Registry | None) -> None:
-    registry = registry or plugins.load(app)
+    args = sys.argv[1:] if args is None else list(args)
+    registry = registry or plugins.load(app, activate=not _changes_plugins(args))
     settings.options = settings.Options()
     completing = any(name.endswith("_COMPLETE") for name in os.environ)
     if not completing:
@@ -57,15 +63,42 @@ def _main(app: str, args: Sequence[str] | None, registry: plugins.Registry | Non
             _fail(failure)
         except OSError as error:
             _fail(from_os_error(error))
-        except SystemExit:
+        except (SystemExit, KeyboardInterrupt):
             raise
-        except Exception as error:
-            _fail(
-                AstrodomeError(
-                    f"Unexpected {type(error).__name__}: {error}",
-                    f"A fault of {app} or of a plugin; --debug before the command shows where.",
-                )
-            )
+        except BaseException as error:  # a plugin may raise anything
+            _unexpected(app, registry, args, error)
+
+
+def _changes_plugins(args: Sequence[str]) -> bool:
+    """Return whether the command only changes plugins, and so must not import any of them."""
+    words = iter(args)
+    for word in words:
+        if word in ("--home", "--config"):
+            next(words, None)
+        elif not word.startswith("-"):
+            return word == "plugins" and next(words, "") in CHANGES
+    return False
+
+
+def _unexpected(
+    app: str, registry: plugins.Registry, args: Sequence[str], error: BaseException
+) -> None:
+    """Report an exception that nothing expects: its plugin, or a damaged library of the host."""
+    from . import rescue
+
+    if rescue.is_damaged():
+        raise SystemExit(rescue.main(app, args, error)) from error
+    culprit = plugins.culprit(registry, error)
+    where = f" in {culprit.owner} {culprit.version}".rstrip() if culprit else ""
+    address = plugins.tracker(culprit) if culprit else ""
+    owner = culprit.owner if culprit else "astrodome"
+    to = f" at {address}" if address else f" to the authors of {owner}"
+    _fail(
+        AstrodomeError(
+            f"Unexpected {type(error).__name__}{where}: {error}",
+            f"Report it{to}, with the traceback that {app} --debug {' '.join(args[:2])} … shows.",
+        )
+    )
 
 
 def _interrupted() -> None:
@@ -108,6 +141,12 @@ def _warn(registry: plugins.Registry) -> None:
         if plugin.status in ("failed", "incompatible"):
             print(
                 f"Warning: the plugin {plugin.name} is {plugin.status}: {plugin.error} "
+                f"(see: {registry.app} plugins doctor)",
+                file=sys.stderr,
+            )
+        elif plugin.faults:
+            print(
+                f"Warning: the plugin {plugin.owner}: {'; '.join(plugin.faults)} "
                 f"(see: {registry.app} plugins doctor)",
                 file=sys.stderr,
             )
@@ -167,13 +206,26 @@ def _entries(app: str, registry: plugins.Registry) -> dict[str, Entry]:
         clash = plugins.clash("command", name, owned) if len(owned) > 1 else None
         entries[spec.name] = Entry(
             f"Not usable: {clash.message}" if clash else spec.help,
-            partial(_raise, clash) if clash else partial(plugins.load_target, spec.target, plugin),
+            partial(_raise, clash) if clash else partial(_load_command, spec, plugin),
             spec.panel,
             spec.hidden,
         )
     for name, (target, about) in HOST.items():
         entries[name] = Entry(about, partial(plugins.load_target, target), "Host")
     return entries
+
+
+def _load_command(spec: CommandSpec, plugin: plugins.Plugin) -> Any:
+    """Import the target of a command; AstrodomeError if it is not a command."""
+    target = plugins.load_target(spec.target, plugin)
+    if wrong := fault(target):
+        address = plugins.tracker(plugin)
+        raise AstrodomeError(
+            f"{plugin.owner} {plugin.version}".rstrip()
+            + f" registers {spec.target} as the command '{spec.name}', but {wrong}.",
+            f"Report it at {address}" if address else f"Update or report {plugin.owner}.",
+        )
+    return target
 
 
 def _raise(error: AstrodomeError) -> None:

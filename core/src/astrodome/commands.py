@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from . import console, plugins, process, settings, sources
+from . import console, plugins, process, settings, sources, state
 from .errors import AstrodomeError
-from .hookspecs import SourceSpec
+from .hookspecs import CommandSpec, SourceSpec
 
 plugin_app = typer.Typer(help="List, check, install and switch plugins.", no_args_is_help=True)
 config_app = typer.Typer(help="Show the settings and where they come from.", no_args_is_help=True)
@@ -80,47 +80,69 @@ def _examine(plugin: plugins.Plugin) -> Iterator[dict[str, str]]:
         wrong = plugin.status in ("failed", "incompatible")
         yield finding("wrong" if wrong else "off", f"{plugin.status}: {plugin.error}".rstrip(": "))
         return
+    for fault in plugin.faults:
+        yield finding("wrong", fault)
     if plugin.seconds > SLOW:
         yield finding("slow", f"takes {1000 * plugin.seconds:.0f} ms at every start")
     sound = 0
     for spec in plugin.specs:
         extra = getattr(spec, "extra", "")
         for target in (spec.target, *plugins.settings_models(spec).values()):
+            known = len(plugin.faults)
             try:
-                plugins.load_target(target, plugin, extra)
-                sound += 1
+                found = plugins.load_target(target, plugin, extra)
+                if target == spec.target and (unusable := _target_fault(spec, found)):
+                    yield finding("wrong", unusable)
+                else:
+                    sound += 1
             except AstrodomeError as error:
                 yield finding("optional" if extra else "wrong", f"{error.message} {error.hint}")
-            except (Exception, SystemExit) as error:
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # a plugin may raise anything
                 yield finding("wrong", f"{target} fails: {type(error).__name__}: {error}")
+            for fault in plugin.faults[known:]:
+                yield finding("wrong", fault)
     yield finding("ok", f"{sound} targets load")
+
+
+def _target_fault(spec: plugins.AnySpec, target: Any) -> str:
+    """Return why the target of a spec cannot be used; empty if it can."""
+    from . import lazy, protocols
+
+    if not isinstance(spec, CommandSpec):
+        return protocols.fault(spec, target)
+    wrong = lazy.fault(target)
+    if not wrong:
+        lazy.real(target, lazy.Command(spec.name, help=spec.help))
+    return f"{spec.target}: {wrong}" if wrong else ""
 
 
 @plugin_app.command()
 def install(
     name: Annotated[str, typer.Argument(help="Distribution, path or a name of ours such as goes.")],
 ) -> None:
-    """Install a plugin with the installer that this environment belongs to."""
-    from importlib import invalidate_caches
+    """Install a plugin with the installer that this environment belongs to.
 
+    The requirements of astrodome and of the installed plugins are kept. If the result does not
+    work, the previous versions are restored.
+    """
     from . import installer
 
-    before = set(_installed())
-    installer.change("install", installer.distribution(name))
-    invalidate_caches()
-    new = sorted(set(_installed()) - before)
+    short = {
+        plugins.normal(word): dist for app in plugins.OURS.values() for word, dist in app.items()
+    }
+    done = installer.install(name, short)
+    owners = installer.plugins_by_distribution()
+    new = [
+        f"{plugin} ({dist} {version})"
+        for dist, version in sorted(done.added.items())
+        for plugin in dict.fromkeys(owners.get(dist, ()))
+    ]
     if new:
         console.note(f"Installed: {', '.join(new)}.")
     else:
-        console.warn(f"{name} brought no plugin that was not there before.")
-
-
-def _installed() -> Iterator[str]:
-    from importlib.metadata import entry_points
-
-    for group in entry_points().groups:
-        if group.startswith(plugins.GROUP):
-            yield from (entry.name for entry in entry_points(group=group))
+        console.warn(f"{name} contains no plugin that was not installed before.")
 
 
 @plugin_app.command()
@@ -128,7 +150,10 @@ def uninstall(name: Name) -> None:
     """Uninstall the distribution of a plugin."""
     from . import installer
 
-    installer.change("uninstall", _find(name).distribution)
+    plugin = _find(name)
+    what = f"{plugin.distribution} {plugin.version}"
+    installer.uninstall(plugin.distribution)
+    console.note(f"Uninstalled: {what}.")
 
 
 @plugin_app.command()
@@ -144,8 +169,11 @@ def disable(name: Name) -> None:
 
 
 def _switch(name: str, *, disabled: bool) -> None:
+    from . import installer
+
     plugin = _find(name)
-    plugins.remember("disabled", plugin.name, disabled)
+    owners = installer.plugins_by_distribution()
+    state.switch(plugin.name, plugin.distribution, off=disabled, installed=owners)
     console.note(f"{plugin.name} is {'disabled' if disabled else 'enabled'}.")
 
 
@@ -229,8 +257,8 @@ def path(as_json: Json = False) -> None:
         {"what": "home", "path": str(settings.home()), "exists": settings.home().is_dir()},
         {
             "what": "plugins",
-            "path": str(plugins.state_file()),
-            "exists": plugins.state_file().is_file(),
+            "path": str(state.path()),
+            "exists": state.path().is_file(),
         },
     ]
     console.show(rows, as_json=as_json)

@@ -1,58 +1,148 @@
-"""Installing distributions with whatever installed this environment."""
+"""Installing and uninstalling plugins, undone where the result does not work."""
 
 from __future__ import annotations
 
-import shutil
+import fcntl
+import os
 import subprocess
 import sys
-from importlib.util import find_spec
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib import invalidate_caches
 from pathlib import Path
 
-from . import plugins
-from .errors import AstrodomeError
+from . import distributions, environments, health, state
+from .environments import Change
+from .errors import AstrodomeError, from_os_error
+from .snapshot import Snapshot
 
 
-def distribution(name: str) -> str:
-    """The distribution that is meant by a short name of ours (``goes``); others as they are."""
-    ours = {
-        plugins.normal(short): dist for app in plugins.OURS.values() for short, dist in app.items()
-    }
-    return ours.get(plugins.normal(name), name)
+@dataclass(frozen=True)
+class Done:
+    """The result of a change: distributions by name with their versions, and what is wrong."""
+
+    added: dict[str, str] = field(default_factory=dict)
+    removed: list[str] = field(default_factory=list)
+    health: health.Health = field(default_factory=health.Health)
 
 
-def command(action: str, name: str) -> list[str]:
-    """The command line that installs or uninstalls ``name`` into this environment.
-
-    An environment made by ``uv tool`` or ``pipx`` is changed by its owner, or the
-    next upgrade would forget the plugin.
-    """
-    prefix = Path(sys.prefix)
-    if (prefix / "uv-receipt.toml").exists():
-        kept = {*plugins.remembered()["installed"]} - {name}
-        wanted = sorted(kept | {name} if action == "install" else kept)
-        return ["uv", "tool", "install", "astrodome", *(f"--with={dist}" for dist in wanted)]
-    if (prefix / "pipx_metadata.json").exists():
-        return ["pipx", "inject" if action == "install" else "uninject", prefix.name, name]
-    if find_spec("pip"):
-        confirm = ["--yes"] if action == "uninstall" else []
-        return [sys.executable, "-m", "pip", action, *confirm, name]
-    if uv := shutil.which("uv"):
-        return [uv, "pip", action, "--python", sys.executable, name]
-    raise AstrodomeError(
-        f"No installer is at hand to {action} {name}: neither pip, uv nor pipx.",
-        f"Install pip into {sys.prefix} (python -m ensurepip), or uv.",
-    )
+def install(typed: str, short: dict[str, str]) -> Done:
+    """Install a distribution, or raise AstrodomeError with the environment as it was."""
+    argument, name = environments.argument(typed, short)
+    with environments.scratch() as folder:
+        limits = Path(folder) / "constraints.txt"
+        limits.write_text("\n".join(distributions.constraints()) + "\n", "utf-8")
+        return _change(Change("install", argument, name, limits), Path(folder))
 
 
-def change(action: str, name: str) -> None:
-    """Install or uninstall a distribution and remember it, or raise AstrodomeError."""
-    line = command(action, name)
+def uninstall(name: str) -> Done:
+    """Uninstall a distribution, or raise AstrodomeError with the environment as it was."""
+    name = distributions.normal(name)
+    with environments.scratch() as folder:
+        return _change(Change("uninstall", name, name), Path(folder))
+
+
+def _change(change: Change, folder: Path) -> Done:
+    """Run the installer and check the result in a new process; undo a change that broke it."""
+    gone = {change.name} if change.action == "uninstall" else set()
+    with _alone():
+        before = health.check()
+        steps = environments.steps(change, folder)
+        saved = Snapshot(environments.records())
+        try:
+            for step in steps:
+                _run(step, change)
+            invalidate_caches()
+            after = health.check()
+            broken = health.faults(before, after, gone) if not before.error else []
+            if gone & set(distributions.installed()):
+                broken.append(_still_there(change.name))
+            if broken:
+                raise AstrodomeError(
+                    f"Cannot {change.action} {change.name or change.argument}: "
+                    + "; ".join(broken)
+                    + "."
+                )
+        except BaseException as error:
+            undone = _restore(saved, before)
+            if isinstance(error, AstrodomeError):
+                raise AstrodomeError(
+                    f"{error.message} {undone}", error.hint, exit_code=error.exit_code
+                ) from error
+            raise
+        finally:
+            saved.discard()
+        state.prune(plugins_by_distribution())
+        now = distributions.installed()
+        return Done(
+            {name: distributions.version_of(now[name]) for name in saved.changed()[0]},
+            sorted(set(saved.saved) - set(now)),
+            after,
+        )
+
+
+def _still_there(name: str) -> str:
+    owners = [owner for owner, need in distributions.needed() if need.name == name]
+    if owners:
+        return f"{', '.join(sorted(set(owners)))} requires it"
+    return "it is still installed, perhaps outside of this environment"
+
+
+def _restore(saved: Snapshot, before: health.Health) -> str:
+    """Undo all changes; return a sentence about it."""
+    undone = saved.restore()
+    invalidate_caches()
+    if not undone:
+        return "Nothing was changed."
+    sentence = f"The environment is as it was before ({', '.join(undone)})."
+    if not before.error and (left := health.faults(before, health.check(), ())):
+        return f"It could not be undone completely: {'; '.join(left)}."
+    return sentence
+
+
+def _run(step: environments.Step, change: Change) -> None:
     try:
-        code = subprocess.run(line, check=False, stdout=sys.stderr).returncode
+        code = subprocess.run(
+            step.command, env=os.environ | step.environ, check=False, stdout=sys.stderr
+        ).returncode
     except OSError as error:
-        raise AstrodomeError(f"{line[0]} could not be started: {error.strerror}.") from error
+        raise AstrodomeError(f"Cannot run {step.command[0]}: {error.strerror}.") from error
     if code:
         raise AstrodomeError(
-            f"{' '.join(line)} ended with code {code}.", "Its own message is above."
+            f"Cannot {change.action} {change.name or change.argument}: "
+            f"{' '.join(step.command)} failed with exit code {code}.",
+            "The message of the installer is above.",
         )
-    plugins.remember("installed", name, action == "install")
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Keep other processes from changing the plugins of this environment."""
+    path = Path(sys.prefix) / ".astrodome.lock"
+    try:
+        handle = path.open("w")
+    except OSError as error:
+        raise from_os_error(error) from error
+    with handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise AstrodomeError(
+                f"Another process is changing the plugins of {sys.prefix}.",
+                "Wait until it has finished.",
+            ) from error
+        yield
+
+
+def plugins_by_distribution() -> dict[str, list[str]]:
+    """Return the names of all installed plugins by the distribution that brings them."""
+    found: dict[str, list[str]] = {}
+    for name, dist in distributions.installed().items():
+        if distributions.brings_plugins(dist):
+            found[name] = [
+                entry.name
+                for entry in dist.entry_points
+                if entry.group.startswith(distributions.GROUP)
+            ]
+    return found

@@ -9,6 +9,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from .errors import AstrodomeError
 from .plugins import normal
 
 Rows = dict[str, list[tuple[str, str]]]
@@ -80,8 +81,21 @@ class LazyGroup(Group):
         return name, command, rest
 
 
+def fault(target: Any) -> str:
+    """Return why a target cannot become a command; empty if it can."""
+    if isinstance(target, TyperCommand | TyperGroup | typer.Typer):
+        return ""
+    if callable(target) and not isinstance(target, type):
+        return ""
+    what = "the class" if isinstance(target, type) else "an object of the type"
+    name = target.__name__ if isinstance(target, type) else type(target).__name__
+    return f"it is {what} {name}, expected a Typer app or a function"
+
+
 def real(target: Any, stub: Any) -> Any:
     """The command behind a stub: from a Typer app, a function, or a command that is ready."""
+    if wrong := fault(target):
+        raise AstrodomeError(f"Invalid command '{stub.name}': {wrong}.")
     if isinstance(target, TyperCommand | TyperGroup):
         command: Any = target
     else:

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import importlib
-import json
 import os
+import re
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import partial
 from importlib.metadata import EntryPoint, entry_points
-from pathlib import Path
+from types import ModuleType
 from typing import Any, TypeVar
 
 import pluggy
 
-from . import API_VERSION, hookspecs
+from . import API_VERSION, distributions, hookspecs, state
 from .errors import AstrodomeError, reason
 from .hookspecs import CommandSpec, ModelSpec, SourceSpec
+from .isolation import Isolated
 
-GROUP = "astrodome."
+GROUP = distributions.GROUP
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 RESERVED = ("config", "plugins")
 """Commands of the host, which no plugin can take."""
 OURS = {
@@ -49,6 +51,8 @@ class Plugin:
     entry_point: EntryPoint | None = None
     status: str = "active"
     error: str = ""
+    faults: list[str] = field(default_factory=list)
+    """What it does to the process that was contained, each as a sentence without a subject."""
     seconds: float = 0.0
     commands: tuple[CommandSpec, ...] = ()
     sources: tuple[SourceSpec, ...] = ()
@@ -63,12 +67,12 @@ class Plugin:
     def distribution(self) -> str:
         """The name of the distribution, which takes reading its metadata."""
         dist = self.entry_point.dist if self.entry_point else None
-        return dist.name if dist else ""
+        return distributions.name_of(dist) if dist else ""
 
     @property
     def version(self) -> str:
         dist = self.entry_point.dist if self.entry_point else None
-        return dist.version if dist else ""
+        return distributions.version_of(dist) if dist else ""
 
     @property
     def owner(self) -> str:
@@ -148,8 +152,10 @@ def only(what: str, name: str, owned: list[tuple[Plugin, Spec]]) -> tuple[Plugin
 def load_target(target: str, plugin: Plugin | None = None, extra: str = "") -> Any:
     """Import ``"package.module:name"``; a missing library says what to install."""
     module, _, name = target.partition(":")
+    isolated = Isolated()
     try:
-        return getattr(importlib.import_module(module), name)
+        with isolated:
+            return getattr(importlib.import_module(module), name)
     except ImportError as error:
         owner = plugin.owner if plugin else module.partition(".")[0]
         wanted = f"{owner}[{extra}]" if extra else owner
@@ -158,17 +164,27 @@ def load_target(target: str, plugin: Plugin | None = None, extra: str = "") -> A
             f"Install what it needs: pip install '{wanted}'",
         ) from error
     except AttributeError as error:
+        if error.name != name or not isinstance(error.obj, ModuleType):
+            raise  # a fault inside of the module
         owner = plugin.owner if plugin else module
         raise AstrodomeError(
             f"{owner} registers {target}, which does not exist.", f"Update or report {owner}."
         ) from error
+    finally:
+        if plugin:
+            for fault in isolated.faults:
+                plugin.faults.append(f"{module}: {fault}")
+                print(f"Warning: {plugin.owner}, module {module}: {fault}", file=sys.stderr)
 
 
-def load(app: str, found: Iterable[EntryPoint] | None = None) -> Registry:
-    """Load the plugins of one app; what fails is kept with its reason and stops nothing."""
+def load(app: str, found: Iterable[EntryPoint] | None = None, *, activate: bool = True) -> Registry:
+    """Load the plugins of one app; what fails is kept with its reason and stops nothing.
+
+    Without ``activate`` the plugins are only listed: no code of theirs is imported.
+    """
     chosen = os.environ.get("ASTRODOME_PLUGINS")
     names = None if chosen is None else {normal(n.strip()) for n in chosen.split(",")}
-    disabled = {normal(n) for n in remembered()["disabled"]}
+    disabled = state.disabled()
     registry = Registry(app)
     entries = entry_points(group=GROUP + app) if found is None else found
     for entry in sorted(entries, key=lambda e: (e.name, e.value)):
@@ -176,8 +192,10 @@ def load(app: str, found: Iterable[EntryPoint] | None = None) -> Registry:
         registry.plugins.append(plugin)
         if names is not None and normal(entry.name) not in names:
             plugin.status, plugin.error = "disabled", "not named in ASTRODOME_PLUGINS"
-        elif normal(entry.name) in disabled:
+        elif state.is_disabled(disabled, entry.name, partial(getattr, plugin, "distribution")):
             plugin.status = "disabled"
+        elif not activate:
+            plugin.status = "not loaded"
         else:
             started = time.perf_counter()
             _activate(plugin, entry.load)
@@ -200,36 +218,106 @@ def _same(module: Any) -> Any:
 
 
 def _activate(plugin: Plugin, get_module: Callable[[], Any]) -> None:
+    """Import a plugin and call its hooks; nothing that it does stops the program."""
+    isolated = Isolated()
     try:
-        module = get_module()
-        needed = tuple(getattr(module, "REQUIRES_API", API_VERSION))
-        if needed[0] != API_VERSION[0] or needed > API_VERSION:
-            plugin.status = "incompatible"
-            plugin.error = (
-                f"it needs version {'.'.join(map(str, needed))} of the plugin interface, "
-                f"this host offers {'.'.join(map(str, API_VERSION))}; update astrodome"
-            )
-            return
-        manager = pluggy.PluginManager("astrodome")
-        manager.add_hookspecs(hookspecs)
-        manager.register(module, plugin.name)
-        manager.check_pending()
-        plugin.commands = _call(manager.hook.register_commands, CommandSpec)
-        plugin.sources = _call(manager.hook.register_sources, SourceSpec)
-        plugin.models = _call(manager.hook.register_models, ModelSpec)
-        if taken := [spec.name for spec in plugin.commands if normal(spec.name) in RESERVED]:
-            raise ValueError(f"it registers the command '{taken[0]}', which is the host's own")
-    except (Exception, SystemExit) as error:
+        with isolated:
+            module = get_module()
+            needed = tuple(getattr(module, "REQUIRES_API", API_VERSION))
+            if needed[0] != API_VERSION[0] or needed > API_VERSION:
+                plugin.status = "incompatible"
+                plugin.error = (
+                    f"it needs version {'.'.join(map(str, needed))} of the plugin interface, "
+                    f"this host offers {'.'.join(map(str, API_VERSION))}; update astrodome"
+                )
+                return
+            manager = pluggy.PluginManager("astrodome")
+            manager.add_hookspecs(hookspecs)
+            manager.register(module, plugin.name)
+            manager.check_pending()
+            plugin.commands = _call(plugin, manager.hook.register_commands, CommandSpec)
+            plugin.sources = _call(plugin, manager.hook.register_sources, SourceSpec)
+            plugin.models = _call(plugin, manager.hook.register_models, ModelSpec)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a plugin may raise anything
         plugin.status, plugin.error = "failed", reason(error)
         plugin.commands, plugin.sources, plugin.models = (), (), ()
+    finally:
+        plugin.faults += isolated.faults
+        if plugin.faults and plugin.status == "active":
+            plugin.error = "; ".join(plugin.faults)
 
 
-def _call(hook: Callable[[], list[Iterable[Any]]], kind: type[Spec]) -> tuple[Spec, ...]:
-    specs = tuple(spec for returned in hook() for spec in returned)
-    for spec in specs:
-        if not isinstance(spec, kind):
-            raise ValueError(f"a hook returned {spec!r}, which is no {kind.__name__}")
-    return specs
+def _call(plugin: Plugin, hook: pluggy.HookCaller, kind: type[Spec]) -> tuple[Spec, ...]:
+    found: list[Spec] = []
+    for implementation in hook.get_hookimpls():  # pluggy itself would leave out a None
+        returned: Any = implementation.function()
+        if returned is None:
+            plugin.faults.append(f"its hook {hook.name} returns None instead of a list of specs")
+            continue
+        for spec in returned:
+            if not isinstance(spec, kind):
+                raise ValueError(f"a hook returned {spec!r}, which is not a {kind.__name__}")
+            if wrong := spec_fault(spec):
+                raise ValueError(wrong)
+            found.append(spec)
+    return tuple(found)
+
+
+def spec_fault(spec: AnySpec) -> str:
+    """Return what makes a spec unusable: its name or the type of a field; empty if nothing."""
+    what = type(spec).__name__
+    for part in fields(spec):
+        value = getattr(spec, part.name)
+        if part.name == "verbs":
+            if not isinstance(value, tuple) or not all(isinstance(v, str) for v in value):
+                return f"the verbs of its {what} '{spec.name}' must be a tuple of strings"
+        elif part.name == "settings" and isinstance(value, Mapping):
+            continue
+        elif not isinstance(value, str):
+            return f"the field {part.name} of its {what} must be a string, not {value!r}"
+    if not NAME.fullmatch(spec.name):
+        return (
+            f"it registers the invalid name {spec.name!r} (a name starts with a letter or a "
+            "digit and consists of letters, digits, - and _)"
+        )
+    if isinstance(spec, CommandSpec) and normal(spec.name) in RESERVED:
+        return f"it registers the command '{spec.name}', which is the host's own"
+    module, colon, name = spec.target.partition(":")
+    if not (colon and name.isidentifier() and all(p.isidentifier() for p in module.split("."))):
+        return f"the target {spec.target!r} of '{spec.name}' must be 'package.module:name'"
+    return ""
+
+
+def culprit(registry: Registry, error: BaseException) -> Plugin | None:
+    """Return the plugin in whose package an exception was raised, the innermost if several."""
+    packages = {
+        plugin.entry_point.module.partition(".")[0]: plugin
+        for plugin in registry.plugins
+        if plugin.entry_point
+    }
+    found = None
+    trace = error.__traceback__
+    while trace:
+        module = str(trace.tb_frame.f_globals.get("__name__", ""))
+        found = packages.get(module.partition(".")[0], found)
+        trace = trace.tb_next
+    return found
+
+
+TRACKERS = ("issue", "bug", "tracker", "source", "repository", "homepage", "home-page")
+"""Parts of the labels of project URLs, the best place for a report first."""
+
+
+def tracker(plugin: Plugin) -> str:
+    """Return the project URL in the metadata where a fault can be reported; empty if none."""
+    dist = plugin.entry_point.dist if plugin.entry_point else None
+    urls = (dist.metadata.get_all("Project-URL") or []) if dist else []
+    named = [(label.lower(), url.strip()) for label, _, url in (u.partition(",") for u in urls)]
+    if dist and (home := dist.metadata["Home-page"]):
+        named.append(("home-page", home))
+    return next((url for part in TRACKERS for label, url in named if part in label), "")
 
 
 _current: ContextVar[Registry | None] = ContextVar("registry", default=None)
@@ -253,32 +341,3 @@ def current() -> Registry:
         registry = Registry(plugins=[plugin for app in apps for plugin in load(app).plugins])
         _current.set(registry)
     return registry
-
-
-def state_file() -> Path:
-    """Where disabled and installed plugins are remembered: in the per-user configuration."""
-    from platformdirs import user_config_path
-
-    return user_config_path("astrodome") / "plugins.json"
-
-
-def remembered() -> dict[str, list[str]]:
-    """Names of disabled plugins and of distributions installed by ``plugins install``."""
-    path = state_file()
-    try:
-        saved = json.loads(path.read_text("utf-8"))
-        return {key: [str(n) for n in saved.get(key, [])] for key in ("disabled", "installed")}
-    except (FileNotFoundError, NotADirectoryError):
-        return {"disabled": [], "installed": []}
-    except (OSError, ValueError, AttributeError) as error:
-        print(f"Warning: {path} is not readable ({error}); no plugin is disabled.", file=sys.stderr)
-        return {"disabled": [], "installed": []}
-
-
-def remember(key: str, name: str, present: bool) -> None:
-    """Add a name to, or take it from, one of the remembered lists."""
-    from .files import write_text
-
-    saved = remembered()
-    saved[key] = sorted({*saved[key], name} if present else {*saved[key]} - {name})
-    write_text(state_file(), json.dumps(saved, indent=1) + "\n")

@@ -1,0 +1,186 @@
+"""Command lines that change this environment, for the installer that it belongs to.
+
+Only the standard library is used: these commands are needed when the environment is damaged.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from . import distributions, receipts
+from .distributions import normal
+from .errors import AstrodomeError
+
+
+@dataclass(frozen=True)
+class Step:
+    """One command line and the environment variables that it needs."""
+
+    command: list[str]
+    environ: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Change:
+    """What is wanted of an installer: ``argument`` is passed on, ``name`` is its distribution."""
+
+    action: str
+    argument: str
+    name: str
+    constraints: Path | None = None
+
+
+def steps(change: Change, folder: Path) -> list[Step]:
+    """Return the command lines for a change; ``folder`` holds files that they read."""
+    prefix = Path(sys.prefix)
+    if (prefix / receipts.FILE).exists():
+        return _uv_tool(change, prefix, folder)
+    if (prefix / "pipx_metadata.json").exists():
+        return _pipx(change, prefix)
+    return _plain(change)
+
+
+def records() -> list[Path]:
+    """Return the files in which the installer of this environment keeps its own state."""
+    names = (receipts.FILE, "pipx_metadata.json")
+    return [file for name in names if (file := Path(sys.prefix) / name).exists()]
+
+
+def repair(wanted: Iterable[str]) -> str:
+    """Return the command line that installs these requirements into this environment."""
+    quoted = [f"'{text}'" for text in wanted]
+    if find_spec("pip"):
+        return " ".join([sys.executable, "-m", "pip", "install", *quoted])
+    return " ".join(["uv", "pip", "install", "--python", sys.executable, *quoted])
+
+
+def _plain(change: Change) -> list[Step]:
+    """Return the commands for a virtual environment, of pip if it is installed there, or of uv."""
+    limits = ["-c", str(change.constraints)] if change.constraints else []
+    if change.action == "uninstall":
+        limits = []
+    if find_spec("pip"):
+        yes = ["--yes"] if change.action == "uninstall" else []
+        line = [sys.executable, "-m", "pip", change.action, *yes, *limits, change.argument]
+        return [Step(line)]
+    if uv := shutil.which("uv"):
+        where = ["--python", sys.executable]
+        return [Step([uv, "pip", change.action, *where, *limits, change.argument])]
+    raise AstrodomeError(
+        f"Cannot {change.action} {change.argument}: neither pip nor uv was found.",
+        f"Install pip into {sys.prefix} ({sys.executable} -m ensurepip), or install uv.",
+    )
+
+
+def _pipx(change: Change, prefix: Path) -> list[Step]:
+    about = json.loads((prefix / "pipx_metadata.json").read_text("utf-8"))
+    injected = {normal(name) for name in about.get("injected_packages") or {}}
+    main = normal(str((about.get("main_package") or {}).get("package") or ""))
+    if change.action == "uninstall":
+        if change.name == main:
+            raise AstrodomeError(
+                f"{change.name} is the application of the pipx environment {prefix.name}.",
+                f"Uninstall the whole environment: pipx uninstall {prefix.name}",
+            )
+        if change.name not in injected:  # installed by other means, unknown to pipx
+            return _plain(change)
+    environ = {"PIPX_HOME": str(prefix.parent.parent)} if prefix.parent.name == "venvs" else {}
+    pipx = _program("pipx", change)
+    if change.action == "uninstall":
+        line = [pipx, "uninject", "--leave-deps", prefix.name, change.name]
+        return [Step(line, environ)]
+    if change.constraints:  # not --pip-args: pipx would record the temporary file
+        environ |= dict.fromkeys(("PIP_CONSTRAINT", "UV_CONSTRAINT"), str(change.constraints))
+    force = ["--force"] if change.name in distributions.installed() else []
+    return [Step([pipx, "inject", *force, prefix.name, change.argument], environ)]
+
+
+def _uv_tool(change: Change, prefix: Path, folder: Path) -> list[Step]:
+    """Return ``uv tool install`` with everything that the receipt lists, and what was added since.
+
+    ``uv tool install`` removes whatever its arguments do not name. It would record
+    constraints, so that they are checked by a dry run before.
+    """
+    uv = _program("uv", change)
+    receipt = receipts.read(prefix / receipts.FILE)
+    if change.action == "uninstall" and change.name == receipt.main:
+        raise AstrodomeError(
+            f"{change.name} is the application of the uv tool environment {prefix.name}.",
+            f"Uninstall the whole environment: uv tool uninstall {prefix.name}",
+        )
+    options = receipt.write_options(folder)
+    known = change.name in {normal(entry["name"]) for entry in receipt.requirements}
+    repeated = change.action == "install" and known and normal(change.argument) == change.name
+    without = "" if repeated else change.name
+    found = []
+    if change.action == "install":
+        where = ["--python", sys.executable]
+        limits = ["-c", str(change.constraints)] if change.constraints else []
+        dry = [uv, "pip", "install", "--dry-run", *where, *options, *limits, change.argument]
+        found.append(Step(dry))
+    line = [uv, "tool", "install", *options, *receipt.arguments(folder, without)]
+    for name in receipt.unrecorded():
+        if name != change.name:
+            line += receipts.as_installed(name)
+    if change.action == "install" and not repeated:
+        line.append(f"--with={change.argument}")
+    return [*found, Step(line, receipt.environ(prefix))]
+
+
+def _program(name: str, change: Change) -> str:
+    if program := shutil.which(name):
+        return program
+    raise AstrodomeError(
+        f"Cannot {change.action} {change.argument}: {name}, to which the environment "
+        f"{sys.prefix} belongs, was not found.",
+        f"Add the folder that contains {name} to PATH.",
+    )
+
+
+def scratch() -> tempfile.TemporaryDirectory[str]:
+    """Return a folder for constraints and options, removed at the end of a with block."""
+    return tempfile.TemporaryDirectory(prefix="astrodome-")
+
+
+def argument(typed: str, short: dict[str, str]) -> tuple[str, str]:
+    """Return what an installer is passed for a typed argument, and the distribution's name.
+
+    A file or folder becomes an absolute path. A short name, for example ``goes``, becomes the
+    distribution that it stands for. The name is empty if it cannot be known before.
+    """
+    path = Path(typed).expanduser()
+    looks_like_path = "/" in typed.partition("@")[0] or typed.startswith((".", "~"))
+    if path.suffix == ".whl" or typed.endswith((".tar.gz", ".zip")) or looks_like_path:
+        if "://" in typed:
+            return typed, _name_in_file(Path(typed.partition("#")[0]))
+        if not path.exists():
+            raise AstrodomeError(f"File or folder not found: {typed}", exit_code=2)
+        path = path.resolve()
+        return str(path), _name_in_file(path)
+    typed = short.get(normal(typed), typed)
+    wanted = distributions.requirement(typed)
+    return typed, wanted.name if wanted else ""
+
+
+def _name_in_file(path: Path) -> str:
+    """Return the name of the distribution in a wheel, a source archive or a project folder."""
+    if path.suffix == ".whl":
+        return normal(path.name.partition("-")[0])
+    if path.is_dir():
+        import tomllib
+
+        try:
+            project: dict[str, Any] = tomllib.loads((path / "pyproject.toml").read_text("utf-8"))
+            return normal(str(project["project"]["name"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            return ""
+    stem = path.name.removesuffix(".tar.gz").removesuffix(".zip")
+    return normal(stem.rpartition("-")[0])

@@ -1,0 +1,112 @@
+"""Whether the host starts and which plugins are active, found out in a separate process."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import Any
+
+MARK = "astrodome-health:"
+TIMEOUT = 120.0
+"""Seconds after which a start that does not end counts as failed."""
+
+
+@dataclass(frozen=True)
+class Health:
+    """The state of an environment; ``error`` is empty if every app starts."""
+
+    error: str = ""
+    host: str = ""
+    plugins: list[dict[str, str]] = field(default_factory=list)
+    clashes: list[str] = field(default_factory=list)
+    unsatisfied: list[str] = field(default_factory=list)
+
+    def active(self) -> set[tuple[str, str, str]]:
+        """Return (app, distribution, plugin) of the plugins that work."""
+        return {_key(plugin) for plugin in self.plugins if plugin["status"] == "active"}
+
+
+def _key(plugin: dict[str, str]) -> tuple[str, str, str]:
+    return plugin["app"], plugin["distribution"], plugin["name"]
+
+
+def check() -> Health:
+    """Start every app of this environment in a new process and load its plugins."""
+    environ = {key: value for key, value in os.environ.items() if key != "ASTRODOME_PLUGINS"}
+    code = "from astrodome.health import report; report()"
+    try:
+        ran = subprocess.run(
+            [sys.executable, "-c", code],
+            env=environ,
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            timeout=TIMEOUT,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return Health(f"it does not start within {TIMEOUT:.0f} seconds")
+    for line in reversed(ran.stdout.decode("utf-8", "replace").splitlines()):
+        if line.startswith(MARK):
+            return Health(**json.loads(line.removeprefix(MARK)))
+    last = ran.stderr.decode("utf-8", "replace").strip().splitlines()[-1:]
+    return Health("".join(last) or f"it ends with exit code {ran.returncode}")
+
+
+def report() -> None:
+    """Print the state of this environment; the code of the new process."""
+    from contextlib import redirect_stdout
+    from importlib.metadata import entry_points
+    from io import StringIO
+
+    from . import __version__, app, distributions, plugins
+
+    found: dict[str, Any] = {"host": __version__, "plugins": [], "clashes": []}
+    apps = {"sdo", "scope"} | {
+        group.removeprefix(plugins.GROUP)
+        for group in entry_points().groups
+        if group.startswith(plugins.GROUP)
+    }
+    for name in sorted(apps):
+        registry = plugins.load(name)
+        with redirect_stdout(StringIO()), plugins.using(registry):
+            app.build(name, registry).main(["--help"], prog_name=name, standalone_mode=False)
+        found["clashes"] += registry.clashes()
+        found["plugins"] += [
+            {
+                "app": name,
+                "name": plugin.name,
+                "distribution": distributions.normal(plugin.distribution),
+                "status": plugin.status,
+                "error": plugin.error,
+            }
+            for plugin in registry.plugins
+        ]
+    found["unsatisfied"] = distributions.unsatisfied()
+    print(f"\n{MARK}{json.dumps(found)}", flush=True)
+
+
+def faults(before: Health, after: Health, removed: Collection[str]) -> list[str]:
+    """Return what a change broke, as sentences; ``removed`` are distributions that were to go."""
+    if after.error:
+        return [f"astrodome does not start any more: {after.error}"]
+    found = []
+    if before.host and after.host != before.host:
+        found.append(f"astrodome {before.host} was replaced by {after.host}")
+    present = {_key(plugin): plugin for plugin in after.plugins}
+    for app, owner, name in sorted(before.active() - after.active()):
+        now = present.get((app, owner, name))
+        if now is not None:
+            found.append(f"the plugin {name} ({owner}) is {now['status']}: {now['error']}")
+        elif owner not in removed:
+            found.append(f"the plugin {name} ({owner}) was removed")
+    known = {_key(plugin) for plugin in before.plugins}
+    for key, plugin in sorted(present.items()):
+        if key not in known and plugin["status"] in ("failed", "incompatible"):
+            found.append(f"the plugin {plugin['name']} is {plugin['status']}: {plugin['error']}")
+    found += [text.rstrip(".") for text in after.clashes if text not in before.clashes]
+    found += [text for text in after.unsatisfied if text not in before.unsatisfied]
+    return list(dict.fromkeys(found))

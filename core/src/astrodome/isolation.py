@@ -1,0 +1,127 @@
+"""What the code of a plugin may do to this process while it is imported: found and undone."""
+
+from __future__ import annotations
+
+import io
+import locale
+import os
+import signal
+import sys
+import threading
+from contextlib import suppress
+from types import TracebackType
+from typing import Any
+
+LONGEST = 60
+"""Characters of printed text that a message repeats."""
+
+
+class Isolated:
+    """Run a block of a plugin's code; ``faults`` then lists what it did to the process.
+
+    Standard output is captured, the working directory, the locale and the signal handlers are
+    restored, and threads become daemons, so that they cannot keep the process from ending.
+    Outside of the main thread nothing is done, because all of this is shared by all threads.
+    """
+
+    def __init__(self) -> None:
+        self.faults: list[str] = []
+        self.main = threading.current_thread() is threading.main_thread()
+
+    def __enter__(self) -> Isolated:
+        if not self.main:
+            return self
+        self._directory = _directory()
+        self._locale = locale.setlocale(locale.LC_ALL)
+        self._signals = _handlers()
+        self._stdout, self._captured = sys.stdout, io.StringIO()
+        self._descriptor = _stdout_to_stderr()
+        self._start = threading.Thread.start
+        self._threads: list[str] = []
+        threading.Thread.start = self._start_as_daemon()  # type: ignore[method-assign]
+        sys.stdout = self._captured
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if not self.main:
+            return
+        sys.stdout = self._stdout
+        if self._descriptor is not None:
+            os.dup2(self._descriptor, 1)
+            os.close(self._descriptor)
+        threading.Thread.start = self._start  # type: ignore[method-assign]
+        self._find_text()
+        self._find_state()
+        if self._threads:
+            self.faults.append(f"it starts a thread that is not a daemon ({self._threads[0]})")
+
+    def _find_text(self) -> None:
+        if text := " ".join(self._captured.getvalue().split()):
+            shown = text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
+            self.faults.append(f"it prints {shown!r} when it is imported")
+
+    def _find_state(self) -> None:
+        if self._directory and _directory() != self._directory:
+            os.chdir(self._directory)
+            self.faults.append("it changes the working directory")
+        if locale.setlocale(locale.LC_ALL) != self._locale:
+            with suppress(locale.Error):
+                locale.setlocale(locale.LC_ALL, self._locale)
+            self.faults.append("it changes the locale")
+        now = _handlers()
+        changed = [number for number, handler in self._signals.items() if now[number] != handler]
+        for number in changed:
+            if (handler := self._signals[number]) is not None:  # None: not set by Python
+                signal.signal(number, handler)
+        if changed:
+            names = ", ".join(signal.Signals(number).name for number in changed)
+            self.faults.append(f"it changes the handler of {names}")
+
+    def _start_as_daemon(self) -> Any:
+        threads, start = self._threads, self._start
+
+        def start_as_daemon(thread: threading.Thread) -> None:
+            if not thread.daemon:
+                threads.append(thread.name)
+                thread.daemon = True
+            start(thread)
+
+        return start_as_daemon
+
+
+def _directory() -> str:
+    try:
+        return os.getcwd()  # noqa: PTH109
+    except OSError:  # the folder was deleted
+        return ""
+
+
+_SIGNALS = [
+    getattr(signal, f"SIG{name}")
+    for name in ("INT", "TERM", "HUP", "PIPE", "ALRM", "CHLD", "QUIT", "USR1", "USR2", "WINCH")
+]
+
+
+def _handlers() -> dict[int, Any]:
+    return {number: signal.getsignal(number) for number in _SIGNALS}
+
+
+def _stdout_to_stderr() -> int | None:
+    """Send what is written to file descriptor 1 to standard error; return a copy of it."""
+    try:
+        with suppress(Exception):
+            sys.stdout.flush()
+        kept = os.dup(1)
+    except OSError:  # standard output is closed
+        return None
+    try:
+        os.dup2(2, 1)
+    except OSError:
+        os.close(kept)
+        return None
+    return kept

@@ -1,0 +1,159 @@
+"""A copy of the installed distributions, to undo what an installer did."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import sysconfig
+import tempfile
+from contextlib import suppress
+from dataclasses import dataclass, field
+from importlib.metadata import Distribution, distributions
+from importlib.util import cache_from_source
+from pathlib import Path
+
+from .distributions import name_of, normal, version_of
+
+PREFIX = ".astrodome-backup-"
+
+
+@dataclass(frozen=True)
+class Saved:
+    """One distribution: its version, the text of its RECORD, and its files in the copy."""
+
+    name: str
+    version: str
+    record: str
+    files: dict[Path, Path] = field(default_factory=dict)
+
+
+class Snapshot:
+    """Hard links to the files of all distributions in this environment.
+
+    Installers replace files instead of changing them, so that a link keeps the old content
+    at no cost of space. The files in ``extra`` are copied.
+    """
+
+    def __init__(self, extra: list[Path]) -> None:
+        for left in Path(sys.prefix).glob(f"{PREFIX}*"):  # by a process that was killed
+            shutil.rmtree(left, ignore_errors=True)
+        self.folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=sys.prefix))
+        self.places = _places()
+        self.top = {place: _names(place) for place in self.places}
+        self.saved = {saved.name: saved for saved in map(self._save, _recorded(self.places))}
+        self.extra: dict[Path, Path] = {}
+        for number, file in enumerate(extra):
+            copy = self.folder / f"extra-{number}"
+            shutil.copy2(file, copy)
+            self.extra[file] = copy
+
+    def _save(self, dist: Distribution) -> Saved:
+        saved = Saved(normal(name_of(dist)), version_of(dist), dist.read_text("RECORD") or "")
+        target = self.folder / saved.name
+        target.mkdir(exist_ok=True)
+        for number, path in enumerate(_files(dist)):
+            copy = target / str(number)
+            if _link(path, copy):
+                saved.files[path] = copy
+        return saved
+
+    def changed(self) -> tuple[set[str], dict[str, tuple[str, str]]]:
+        """Return the names of added distributions, and the versions of changed ones."""
+        now = {normal(name_of(dist)): dist for dist in _recorded(self.places)}
+        added = set(now) - set(self.saved)
+        different = {}
+        for name, saved in self.saved.items():
+            dist = now.get(name)
+            if dist is None or (dist.read_text("RECORD") or "") != saved.record:
+                different[name] = (saved.version, version_of(dist) if dist else "")
+        return added, different
+
+    def restore(self) -> list[str]:
+        """Bring back the distributions as they were; return what was undone, for a message."""
+        added, different = self.changed()
+        for dist in list(_recorded(self.places)):
+            if normal(name_of(dist)) in added | set(different):
+                _remove(list(_files(dist)))
+        for place in self.places:
+            for name in _names(place) - self.top[place]:
+                _delete(place / name)
+        for name in different:
+            for path, copy in self.saved[name].files.items():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.unlink(missing_ok=True)
+                _link(copy, path)
+        for file, copy in self.extra.items():
+            shutil.copy2(copy, file)
+        return [f"{name} removed" for name in sorted(added)] + [
+            f"{name} {old} restored" for name, (old, _) in sorted(different.items())
+        ]
+
+    def discard(self) -> None:
+        """Delete the copy."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _places() -> list[Path]:
+    """Return the folders for distributions in this environment."""
+    paths = sysconfig.get_paths()
+    return [Path(path) for path in dict.fromkeys((paths["purelib"], paths["platlib"]))]
+
+
+def _names(place: Path) -> set[str]:
+    with suppress(OSError):
+        return {entry.name for entry in os.scandir(place)}
+    return set()
+
+
+def _recorded(places: list[Path]) -> list[Distribution]:
+    """Return the distributions that have a list of their files."""
+    found = distributions(path=[str(place) for place in places])
+    return [dist for dist in found if name_of(dist) and dist.read_text("RECORD")]
+
+
+def _files(dist: Distribution) -> list[Path]:
+    """Return the existing files of a distribution inside of this environment."""
+    root = Path(sys.prefix).resolve()
+    found = []
+    for file in dist.files or ():
+        path = Path(os.path.normpath(str(dist.locate_file(file))))
+        if path.is_file() and (path.is_relative_to(sys.prefix) or path.is_relative_to(root)):
+            found.append(path)
+    return found
+
+
+def _remove(files: list[Path]) -> None:
+    """Delete files, what was compiled from them, and folders that are left empty."""
+    folders = set()
+    for path in files:
+        path.unlink(missing_ok=True)
+        folders.add(path.parent)
+        if path.suffix == ".py":
+            compiled = Path(cache_from_source(str(path)))
+            compiled.unlink(missing_ok=True)
+            folders.add(compiled.parent)
+    for folder in sorted(folders, key=lambda f: len(f.parts), reverse=True):
+        with suppress(OSError):  # a folder that is not empty stays
+            while folder != Path(sys.prefix):
+                folder.rmdir()
+                folder = folder.parent
+
+
+def _delete(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _link(path: Path, copy: Path) -> bool:
+    """Link a file, or copy it where the file system has no links; False if it is unreadable."""
+    try:
+        os.link(path, copy)
+    except OSError:
+        try:
+            shutil.copy2(path, copy)
+        except OSError:
+            return False
+    return True

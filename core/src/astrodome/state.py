@@ -1,0 +1,141 @@
+"""Which plugins are disabled, remembered for each environment in the per-user configuration."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import sys
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from .distributions import normal
+
+ANY = "*"
+"""Key for names from a state file of the first format, which did not name distributions."""
+
+Disabled = dict[str, list[str]]
+"""Names of disabled plugins by the normalised name of their distribution."""
+
+
+def path() -> Path:
+    """Return the file with the state of all environments of this user."""
+    try:
+        from platformdirs import user_config_path
+
+        return user_config_path("astrodome") / "plugins.json"
+    except Exception:  # the file has to be found in a damaged environment too
+        home = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
+        return Path(home) / "astrodome" / "plugins.json"
+
+
+def disabled() -> Disabled:
+    """Return the disabled plugins of this environment.
+
+    A state file of the first format has one list for all environments. The list applies to
+    every environment that has no entry yet.
+    """
+    return _disabled(_read())
+
+
+def is_disabled(found: Disabled, name: str, distribution: Callable[[], str]) -> bool:
+    """Return whether a plugin is disabled; its metadata is read only when its name occurs."""
+    name = normal(name)
+    if name in found.get(ANY, ()):
+        return True
+    owners = [owner for owner, names in found.items() if owner != ANY and name in names]
+    return bool(owners) and normal(distribution()) in owners
+
+
+def switch(
+    name: str, distribution: str, *, off: bool, installed: Mapping[str, Collection[str]]
+) -> None:
+    """Disable or enable one plugin of a distribution in this environment.
+
+    ``installed`` maps the distributions in this environment to the names of their
+    plugins; entries of others are removed.
+    """
+    with _changing(installed) as found:
+        names = set(found.get(normal(distribution), ()))
+        names = names | {normal(name)} if off else names - {normal(name)}
+        found[normal(distribution)] = sorted(names)
+
+
+def prune(installed: Mapping[str, Collection[str]]) -> None:
+    """Remove the entries of distributions and environments that do not exist any more."""
+    if path().exists():
+        with _changing(installed):
+            pass
+
+
+@contextmanager
+def _changing(installed: Mapping[str, Collection[str]]) -> Iterator[Disabled]:
+    """Yield the disabled plugins of this environment, and save what the block changes."""
+    known = {normal(owner): {normal(n) for n in names} for owner, names in installed.items()}
+    file = path()
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.with_name(".plugins.lock").open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        saved = _read()
+        found = _disabled(saved)
+        for name in found.pop(ANY, ()):
+            for owner in [owner for owner, names in known.items() if name in names]:
+                found[owner] = sorted({*found.get(owner, ()), name})
+        yield found
+        kept = {
+            owner: present
+            for owner, names in found.items()
+            if (present := [name for name in names if name in known.get(owner, ())])
+        }
+        environments = {
+            prefix: entry
+            for prefix, entry in _mapping(saved.get("environments")).items()
+            if Path(prefix).is_dir()
+        }
+        environments.pop(sys.prefix, None)
+        if kept or saved.get("disabled"):  # an empty entry keeps the list of the first format out
+            environments[sys.prefix] = {"disabled": kept}
+        saved["environments"] = environments
+        saved.pop("installed", None)  # the first format; the installers keep such records
+        _write(file, json.dumps(saved, indent=1) + "\n")
+
+
+def _disabled(saved: Mapping[str, Any]) -> Disabled:
+    own = _mapping(saved.get("environments")).get(sys.prefix)
+    if own is None:
+        names = saved.get("disabled")
+        return {ANY: [normal(str(n)) for n in names]} if isinstance(names, list) and names else {}
+    return {
+        normal(owner): [normal(str(n)) for n in names]
+        for owner, names in _mapping(_mapping(own).get("disabled")).items()
+        if isinstance(names, list)
+    }
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return dict(value) if isinstance(value, Mapping) else {}
+
+
+def _read() -> dict[str, Any]:
+    file = path()
+    try:
+        return dict(json.loads(file.read_text("utf-8")))
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except (OSError, ValueError, TypeError) as error:
+        print(
+            f"Warning: cannot read {file} ({error}); no plugin is disabled.",
+            file=sys.stderr,
+        )
+        return {}
+
+
+def _write(file: Path, text: str) -> None:
+    part = file.with_name(f".{file.name}.{os.getpid()}.part")
+    try:
+        part.write_text(text, "utf-8")
+        part.replace(file)
+    finally:
+        part.unlink(missing_ok=True)

@@ -1,0 +1,77 @@
+"""Disabled plugins are remembered for one environment and one distribution."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from astrodome import state
+
+
+def enter(monkeypatch: pytest.MonkeyPatch, prefix: Path) -> None:
+    prefix.mkdir(exist_ok=True)
+    monkeypatch.setattr(sys, "prefix", str(prefix))
+
+
+def off(name: str, distribution: str) -> bool:
+    return state.is_disabled(state.disabled(), name, lambda: distribution)
+
+
+def test_each_environment_has_its_own_entry(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed = {"astrodome-goes": ["goes"]}
+    enter(monkeypatch, tmp_path / "a")
+    state.switch("goes", "Astrodome_Goes", off=True, installed=installed)
+    assert off("goes", "astrodome-goes")
+    assert not off("goes", "sdo-rival")  # another distribution with a plugin of this name
+    enter(monkeypatch, tmp_path / "b")
+    assert not off("goes", "astrodome-goes")
+    enter(monkeypatch, tmp_path / "a")
+    state.switch("goes", "astrodome-goes", off=False, installed=installed)
+    assert not off("goes", "astrodome-goes")
+
+
+def test_entries_of_what_is_gone_are_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in ("a", "b"):
+        enter(monkeypatch, tmp_path / folder)
+        state.switch("quote", "sdo-quote", off=True, installed={"sdo-quote": ["quote"]})
+    (tmp_path / "a").rmdir()
+    state.prune({"sdo-other": ["other"]})
+    assert json.loads(state.path().read_text()) == {"environments": {}}
+
+
+def test_a_state_file_of_the_first_format_holds_until_an_environment_has_an_entry(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enter(monkeypatch, tmp_path / "a")
+    state.path().parent.mkdir(parents=True)
+    state.path().write_text('{"disabled": ["hek-events", "gone"], "installed": ["wheels/x.whl"]}')
+    assert off("hek_events", "astrodome-hek-events")
+    installed = {"astrodome-hek-events": ["hek_events"], "astrodome-goes": ["goes"]}
+    state.switch("goes", "astrodome-goes", off=True, installed=installed)
+    assert off("hek_events", "astrodome-hek-events") and off("goes", "astrodome-goes")
+    state.switch("hek_events", "astrodome-hek-events", off=False, installed=installed)
+    state.switch("goes", "astrodome-goes", off=False, installed=installed)
+    assert not off("hek_events", "astrodome-hek-events")
+    assert "x.whl" not in state.path().read_text()
+    enter(monkeypatch, tmp_path / "b")
+    assert off("hek_events", "astrodome-hek-events")
+
+
+@pytest.mark.parametrize(
+    "text", ["[]", "{broken", '{"environments": 3}', '{"environments": {"%s": {"disabled": [1]}}}']
+)
+def test_a_damaged_state_file_disables_nothing_and_can_be_replaced(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enter(monkeypatch, tmp_path / "a")
+    state.path().parent.mkdir(parents=True)
+    state.path().write_text(text.replace("%s", sys.prefix))
+    assert not off("goes", "astrodome-goes")
+    state.switch("goes", "astrodome-goes", off=True, installed={"astrodome-goes": ["goes"]})
+    assert off("goes", "astrodome-goes")
