@@ -390,6 +390,8 @@ def get(kind: str, name: str = "", **options: Any) -> Any:
     the class too. Raises AstrodomeError when none is installed (and says what to install), when
     the name is unknown, or when several are installed and none is chosen.
     """
+    from . import protocols
+
     found = plugins.current().sources(kind)
     if not found:
         raise AstrodomeError(
@@ -411,6 +413,7 @@ def get(kind: str, name: str = "", **options: Any) -> Any:
         )
     plugin, spec = plugins.only(f"{kind} source", name, found[name])
     target = plugins.load_target(spec.target, plugin, spec.extra)
+    protocols.check(plugin, spec, target)
     return target(argument, **options) if colon else target(**options)
 
 

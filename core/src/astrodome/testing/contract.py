@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import json
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
@@ -14,10 +15,12 @@ from typing import Any
 
 import astrodome
 
-from .. import lazy, models, plugins, sources
+from .. import lazy, plugins, protocols
 from ..errors import AstrodomeError
-from ..hookspecs import CommandSpec, ModelSpec, SourceSpec
+from ..hookspecs import CommandSpec
+from ..isolation import Isolated
 
+MARK = "astrodome-kit:"
 HOOKS = ("register_commands", "register_sources", "register_models")
 FREE = {"astrodome", "pluggy"}
 """What plugin.py may import beside the standard library and its own package."""
@@ -30,18 +33,37 @@ def problems(plugin: str, app: str = "sdo") -> list[str]:
     early = [*unwanted_imports(plugin)]
     if early:
         return early
-    try:
-        module = import_module(plugin)
-    except Exception as error:
-        return [f"{plugin} cannot be imported: {type(error).__name__}: {error}."]
-    loaded = plugins.of(app, plugin=module).plugins[0]
-    found = [*wrong_hooks(module)]
-    if loaded.status != "active" and not found:
-        found.append(f"{plugin} does not load: {loaded.error}.")
-    with plugins.using(plugins.of(app, plugin=module)):
+    module, found = _module(plugin)
+    if module is None:
+        return found
+    found += wrong_hooks(module)
+    registry = plugins.of(app, plugin=module)
+    loaded = registry.plugins[0]
+    if not found:
+        found += wrong_state(plugin, loaded)
+    with plugins.using(registry):
         for spec in loaded.specs:
             found += wrong_target(loaded, spec)
     return [*found, *wrong_names(loaded), *private_imports(plugin)]
+
+
+def _module(plugin: str) -> tuple[Any, list[str]]:
+    """Import a plugin; return the module, or None and why it cannot be imported."""
+    try:
+        with Isolated():  # a new process has reported what it does to this one
+            return import_module(plugin), []
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a plugin may raise anything
+        return None, [f"{plugin} cannot be imported: {type(error).__name__}: {error}."]
+
+
+def wrong_state(name: str, plugin: plugins.Plugin) -> Iterator[str]:
+    """Why a plugin does not load, and what its hooks do to the process."""
+    if plugin.status != "active":
+        yield f"{name} does not load: {plugin.error}."
+    for fault in plugin.faults:
+        yield f"{name}: {fault}."
 
 
 class PluginContract:
@@ -53,19 +75,26 @@ class PluginContract:
     def test_plugin_module_is_light(self) -> None:
         _expect(unwanted_imports(self.plugin))
 
+    def _registry(self) -> plugins.Registry:
+        module, wrong = _module(self.plugin)
+        _expect(wrong)
+        return plugins.of(self.app, plugin=module)
+
     def test_hooks_are_those_of_the_host(self) -> None:
-        _expect(wrong_hooks(import_module(self.plugin)))
+        module, wrong = _module(self.plugin)
+        _expect(wrong)
+        _expect(wrong_hooks(module))
 
     def test_targets_exist_have_help_and_keep_their_protocol(self) -> None:
-        registry = plugins.of(self.app, plugin=import_module(self.plugin))
+        registry = self._registry()
         plugin = registry.plugins[0]
-        assert plugin.status == "active", plugin.error
+        _expect(wrong_state(self.plugin, plugin))
         with plugins.using(registry):
             for spec in plugin.specs:
                 _expect(wrong_target(plugin, spec))
 
     def test_names_can_be_typed_and_are_free(self) -> None:
-        _expect(wrong_names(plugins.of(self.app, plugin=import_module(self.plugin)).plugins[0]))
+        _expect(wrong_names(self._registry().plugins[0]))
 
     def test_only_the_public_interface_of_the_host_is_used(self) -> None:
         _expect(private_imports(self.plugin))
@@ -77,11 +106,17 @@ def _expect(found: Iterable[str]) -> None:
 
 
 def unwanted_imports(module: str, allowed: set[str] = FREE) -> Iterator[str]:
-    """Libraries that come with importing a module which every start reads."""
+    """Libraries that come with importing a module which every start reads.
+
+    Also what the import does to the process: a new one, in which it comes first.
+    """
     code = (
-        "import sys, importlib, astrodome.app\n"
-        f"before = set(sys.modules); importlib.import_module({module!r})\n"
-        "print(*sorted({name.split('.')[0] for name in set(sys.modules) - before}))"
+        "import sys, importlib, json, astrodome.app\n"
+        "from astrodome.isolation import Isolated\n"
+        "before = set(sys.modules)\n"
+        f"with Isolated() as isolated: importlib.import_module({module!r})\n"
+        "names = sorted({name.split('.')[0] for name in set(sys.modules) - before})\n"
+        f"print('\\n{MARK}' + json.dumps([names, isolated.faults]))"
     )
     ran = subprocess.run(
         [sys.executable, "-c", code],
@@ -94,8 +129,15 @@ def unwanted_imports(module: str, allowed: set[str] = FREE) -> Iterator[str]:
         last = (ran.stderr.strip().splitlines() or ["no message"])[-1]
         yield f"{module} cannot be imported: {last}."
         return
+    told = [line for line in ran.stdout.splitlines() if line.startswith(MARK)]
+    if not told:
+        yield f"{module} ends the process while it is imported."
+        return
+    names, faults = json.loads(told[-1].removeprefix(MARK))
+    for fault in faults:
+        yield f"{module}: {fault}."
     own = module.split(".")[0]
-    for name in ran.stdout.split():
+    for name in names:
         if name not in allowed | {own} | sys.stdlib_module_names and not name.startswith("_"):
             yield (
                 f"{module} imports {name}, and is read at every start of the command line: "
@@ -131,23 +173,29 @@ def wrong_target(plugin: plugins.Plugin, spec: Any) -> Iterator[str]:
     except AstrodomeError as error:
         yield error.message
         return
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a plugin may raise anything
+        yield f"{spec.target} cannot be imported: {type(error).__name__}: {error}."
+        return
     if isinstance(spec, CommandSpec):
         yield from unwanted_imports(spec.target.partition(":")[0], START_UP)
         if not spec.help.strip():
             yield f"The command '{spec.name}' has no help: give CommandSpec(help=…) a sentence."
-        stub = lazy.Command(spec.name, help=spec.help)
-        yield from missing_help(lazy.real(target, stub), spec.name)
+        if wrong := lazy.fault(target):
+            yield f"{spec.target} cannot be the command '{spec.name}': {wrong}."
+            return
+        try:
+            command = lazy.real(target, lazy.Command(spec.name, help=spec.help))
+        except Exception as error:  # a parameter of a type that Typer does not know, for example
+            yield f"{spec.target} cannot be the command '{spec.name}': {error}"
+            return
+        yield from missing_help(command, spec.name)
         return
     if not spec.summary.strip():
         yield f"'{spec.name}' has no summary: say in a few words what it is."
-    kind = spec.kind if isinstance(spec, SourceSpec) else spec.task
-    protocol = (sources.KINDS | models.TASKS).get(kind)
-    wanted = [n for n, f in vars(protocol).items() if inspect.isfunction(f) and n[0] != "_"]
-    if isinstance(spec, ModelSpec):
-        wanted = [n for n in wanted if n not in models.VERBS or n in spec.verbs]
-    for name in wanted:
-        if not callable(getattr(target, name, None)):
-            yield f"{spec.target} lacks {name}(), which everything of kind '{kind}' has."
+    if wrong := protocols.fault(spec, target):
+        yield f"{wrong}."
 
 
 def missing_help(command: Any, path: str) -> Iterator[str]:
