@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from astrodome import AstrodomeError, models
+from astrodome import AstrodomeError, models, plugins
 
 
 def test_a_run_says_what_it_is_and_goes_on_in_its_folder(tmp_path: Path) -> None:
@@ -42,3 +42,30 @@ def test_provenance_names_versions() -> None:
     about = models.provenance(["pluggy", "no-such-distribution"])
     assert about["versions"]["pluggy"][0].isdigit()
     assert about["versions"]["no-such-distribution"] == "not installed"
+
+
+def test_provenance_finds_the_distribution_that_provides_a_package() -> None:
+    found = models.provenance(["yaml", "google"])["versions"]
+    assert found["pyyaml"][0].isdigit() and "yaml" not in found
+
+
+def test_provenance_includes_the_plugin_of_a_model_and_what_it_requires(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    info = tmp_path / "sdo_gauss-1.5.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: sdo-gauss\nVersion: 1.5\nRequires-Dist: PyYAML>=5\n"
+        'Requires-Dist: platformdirs; extra == "fast"\nRequires-Dist: pluggy; extra == "slow"\n'
+        "Requires-Dist: no-such-library\n"
+    )
+    (info / "entry_points.txt").write_text("[astrodome.sdo]\ngauss = sdo_gauss\n")
+    (tmp_path / "sdo_gauss.py").write_text(
+        "from astrodome import ModelSpec, hookimpl\n@hookimpl\ndef register_models():\n"
+        "    yield ModelSpec('sood', 'gauss', 'sdo_gauss:Gauss', summary='Gauss.', extra='fast')\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with plugins.using(plugins.load("sdo")):
+        found = models.provenance(["pluggy"], "sood", ["gauss"])["versions"]
+    assert found["sdo-gauss"] == "1.5"
+    assert set(found) == {"astrodome", "pluggy", "sdo-gauss", "pyyaml", "platformdirs"}

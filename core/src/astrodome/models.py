@@ -6,10 +6,12 @@ import json
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
+from functools import cache
+from importlib.metadata import packages_distributions, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from . import distributions as dists
 from . import files, plugins
 from .errors import AstrodomeError
 from .hookspecs import ModelSpec
@@ -136,8 +138,12 @@ def get(task: str, name: str) -> Any:
     if plugins.normal(name) not in found:
         known = ", ".join(owned[0][1].name for owned in found.values()) or "none"
         raise AstrodomeError(f"There is no model '{name}' for {task}.", f"Installed: {known}.")
+    from . import protocols
+
     plugin, spec = plugins.only(f"{task} model", name, found[plugins.normal(name)])
-    return plugins.load_target(spec.target, plugin, spec.extra)()
+    target = plugins.load_target(spec.target, plugin, spec.extra)
+    protocols.check(plugin, spec, target)
+    return target()
 
 
 class Run:
@@ -208,15 +214,56 @@ class Run:
         self.note(status="finished", finished=_now(), **about)
 
 
-def provenance(distributions: Iterable[str] = ()) -> dict[str, Any]:
-    """Versions of these distributions and of the host, and the commit of a source checkout."""
-    versions = {}
-    for name in ("astrodome", *distributions):
-        try:
-            versions[name] = version(name)
-        except PackageNotFoundError:
-            versions[name] = "not installed"
+def provenance(
+    distributions: Iterable[str] = (), task: str = "", models: Iterable[str] = ()
+) -> dict[str, Any]:
+    """Return the versions of distributions and the commit of a source checkout.
+
+    Parameters
+    ----------
+    distributions
+        Names of distributions, or of packages as they are imported.
+    task, models
+        Models whose plugins are included, with the libraries that these require.
+
+    Returns
+    -------
+    dict
+        ``versions``, which always include the host, and ``commit``. A distribution that is
+        found by the name of its package has its own name: ``tensorflow-cpu``.
+    """
+    versions: dict[str, str] = {}
+    for name in dict.fromkeys(("astrodome", *distributions)):
+        versions |= _versions(name) or {name: "not installed"}
+    for name in dict.fromkeys(models):
+        for plugin, spec in plugins.current().models(task).get(plugins.normal(name), ()):
+            versions |= _plugin_versions(plugin.distribution, spec.extra)
     return {"versions": versions, "commit": _commit()}
+
+
+def _versions(name: str) -> dict[str, str]:
+    """Return the version of a distribution, or of those that provide a package."""
+    dist = dists.find(name)
+    if dist is not None:
+        return {name: dists.version_of(dist)}
+    return {dists.normal(owner): version(owner) for owner in _providers().get(name, ())}
+
+
+def _plugin_versions(distribution: str, extra: str) -> dict[str, str]:
+    """Return the versions of a plugin's distribution and of its installed requirements."""
+    owner = dists.find(distribution) if distribution else None
+    if owner is None:
+        return {}
+    found = {dists.normal(distribution): dists.version_of(owner)}
+    for wanted in dists.requirements(owner, [dists.normal(extra)] if extra else []):
+        if (dist := dists.find(wanted.name)) is not None:
+            found[wanted.name] = dists.version_of(dist)
+    return found
+
+
+@cache
+def _providers() -> Mapping[str, list[str]]:
+    return packages_distributions()
 
 
 def _commit() -> str | None:

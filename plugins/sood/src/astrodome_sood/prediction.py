@@ -71,7 +71,7 @@ def predict(
         "weights_digest": files.digest(weight_files(weights)) if weights else None,
         "data_dir": location(config),
         "config": config.plain(),
-        **models.provenance(DISTRIBUTIONS),
+        **models.provenance(DISTRIBUTIONS, TASK, [model]),
     }
     rows = [dict(images.describe(index)) for index in range(len(images))]
     for row, name in zip(rows, map_names(rows, location(config)), strict=True):

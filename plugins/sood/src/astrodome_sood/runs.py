@@ -80,7 +80,7 @@ def train(model: str, config: configuration.Config) -> tuple[models.Run, compute
             unreadable_images=[name for name, _ in images.failed],
             data_digest=data_digest,
             seed=config.seed,
-            **models.provenance(DISTRIBUTIONS),
+            **models.provenance(DISTRIBUTIONS, TASK, [model]),
         )
         started = time.monotonic()
         backend.train(training, validation, run, config.plain())

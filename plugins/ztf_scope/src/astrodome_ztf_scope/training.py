@@ -77,7 +77,7 @@ def train(
         about = {
             "dataset": str(dataset),
             "dataset_digest": files.digest([dataset]),
-            **models.provenance(["astrodome-ztf-scope", "keras", "tensorflow", "xgboost"]),
+            **models.provenance(["astrodome-ztf-scope"], runs.TASK, [algorithm]),
         }
         jobs = [
             replace(job, about=about)

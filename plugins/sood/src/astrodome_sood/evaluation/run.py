@@ -82,7 +82,7 @@ def evaluate(
                 "bootstraps": wanted.bootstraps,
                 "interval": metrics.LEVEL,
                 "models": [_described(each) for each in contenders],
-                **models.provenance(DISTRIBUTIONS),
+                **models.provenance(DISTRIBUTIONS, TASK, [each.group for each in contenders]),
             }
             document = {
                 "about": comparison.about,
