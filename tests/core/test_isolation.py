@@ -53,6 +53,8 @@ FAILED = {
     "empty": ("yield CommandSpec('', __name__ + ':look', help='Look.')", "the invalid name ''"),
     "no name": ("yield CommandSpec(None, __name__ + ':look', help='Look.')", "the field name"),
     "no help": ("yield CommandSpec('a', __name__ + ':look', help=None)", "the field help"),
+    "not hidden": ("yield CommandSpec('a', 'a:b', help='A.', hidden='no')", "True or False"),
+    "settings": ("yield CommandSpec('a', 'a:b', help='A.', settings=3)", "the settings of its"),
     "no target": ("yield CommandSpec('a', 'nowhere', help='Look.')", "the target 'nowhere'"),
     "a number": ("return 3", "TypeError"),
     "verbs": ("yield ModelSpec('sood', 'a', 'a:b', 'A.', verbs='train')", "not a CommandSpec"),

@@ -273,10 +273,12 @@ def spec_fault(spec: AnySpec) -> str:
         if part.name == "verbs":
             if not isinstance(value, tuple) or not all(isinstance(v, str) for v in value):
                 return f"the verbs of its {what} '{spec.name}' must be a tuple of strings"
-        elif part.name == "settings" and isinstance(value, Mapping):
-            continue
-        elif not isinstance(value, str):
+        elif part.type == "str" and not isinstance(value, str):
             return f"the field {part.name} of its {what} must be a string, not {value!r}"
+        elif part.type == "bool" and not isinstance(value, bool):
+            return f"the field {part.name} of its {what} must be True or False, not {value!r}"
+        elif part.name == "settings" and not isinstance(value, str | Mapping):
+            return f"the settings of its {what} must be a string or a mapping, not {value!r}"
     if not NAME.fullmatch(spec.name):
         return (
             f"it registers the invalid name {spec.name!r} (a name starts with a letter or a "
