@@ -47,7 +47,7 @@ class SyntheticDisks:
             if not path.exists():
                 image = disk.draw(row.size, row.radius, row.limb_darkening, spots(row))
                 with files.replacing(path, sync=False) as part:
-                    Image.fromarray(image).save(part, quality=95)
+                    Image.fromarray(image).save(part, format="JPEG", quality=95)
             yield path
 
 
