@@ -62,7 +62,7 @@ def test_every_filter_of_list_filters(stored, args, expected):
 
 def test_a_table_goes_to_people_and_tabs_to_pipes(stored, events, database):
     lines = events("list", "--db-connection-string", database).succeeded().out.splitlines()
-    assert lines[0].split("\t")[:3] == ["event_type", "event_starttime", "event_endtime"]
+    assert lines[0].split("\t")[:3] == ["event_type", "event_starttime", "event_peaktime"]
     assert lines[1].split("\t")[:2] == ["AR", "2012-01-01T06:00:00"]
 
 
