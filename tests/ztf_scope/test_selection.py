@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from astrodome import AstrodomeError
+from astrodome.testing import Result
 from astrodome_ztf_scope.dataset.examples import examples
 from astrodome_ztf_scope.dataset.preparation import Preparation
 from astrodome_ztf_scope.dataset.reading import Frame
@@ -191,3 +192,17 @@ def test_what_cannot_be_learned_is_one_sentence(frame: Frame) -> None:
     assert "invalid coordinate '91.0'" in message(
         table=frame.table.assign(dec=91.0), group_by="position"
     )
+
+
+@pytest.mark.parametrize("value", [-91.0, 95.0, "-05:12:33"])
+def test_one_bad_position_is_a_short_error_of_the_command(
+    scope: Callable[..., Result], dataset: Callable[..., Path], value: object
+) -> None:
+    table = pd.read_csv(dataset(".csv", 600)).head(300).astype({"dec": object})
+    table.loc[7, "dec"] = value
+    table.to_csv("bad.csv", index=False)
+    line = ("train", "--tag=vnv", "--algorithm=xgb", "--path-dataset", "bad.csv")
+    refused = scope(*line, "--group-by", "position")
+    assert refused.code != 0 and len(refused.out + refused.err) < 500
+    assert f"bad.csv: invalid coordinate '{value}' in column 'dec', row 7." in refused.err
+    assert "decimal degrees" in refused.err or "degrees from -90 to 90" in refused.err
