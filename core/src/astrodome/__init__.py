@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from . import (
+        arrow,
         checks,
         compute,
         console,
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
         models,
         settings,
         sources,
+        spreadsheets,
         testing,
         times,
     )
@@ -37,6 +39,7 @@ __all__ = [
     "CommandSpec",
     "ModelSpec",
     "SourceSpec",
+    "arrow",
     "checks",
     "compute",
     "console",
@@ -47,6 +50,7 @@ __all__ = [
     "models",
     "settings",
     "sources",
+    "spreadsheets",
     "testing",
     "times",
 ]
