@@ -74,14 +74,14 @@ def fit(
                 loader(validation, config, None, *part),
                 ckpt_path=last if last.is_file() else None,
             )
-        except SystemExit as left:  # how Lightning ends after Ctrl-C
-            if isinstance(left.__context__, KeyboardInterrupt):
-                raise KeyboardInterrupt from left
-            raise
         except SIGTERMException as stopped:  # which is an exit with code 0
             raise AstrodomeError(
                 "Training was told to stop (SIGTERM).", "The same command goes on with this run."
             ) from stopped
+        except SystemExit as left:  # how Lightning ends after Ctrl-C
+            if isinstance(left.__context__, KeyboardInterrupt):
+                raise KeyboardInterrupt from left
+            raise
     if trainer.is_global_zero:
         run.note(
             parameters=sum(weight.numel() for weight in net.parameters()),
