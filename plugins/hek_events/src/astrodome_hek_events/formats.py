@@ -191,12 +191,10 @@ def _geometry(row: Mapping[str, Any]) -> Any:
     import numpy as np
     import shapely
 
-    from .records import POLYGON
+    from . import wkt
 
-    for field in ("hpc_boundcc", "hpc_bbox"):
-        if row[field] and POLYGON.match(row[field]):
-            with np.errstate(over="ignore", invalid="ignore"):
-                shape = shapely.from_wkt(row[field], on_invalid="ignore")
+    for shape in wkt.parse([row["hpc_boundcc"], row["hpc_bbox"]]):
+        with np.errstate(over="ignore", invalid="ignore"):
             if shape is not None and 0 < shape.area < np.inf:
                 return shapely.geometry.mapping(shape)
     if row["hpc_x"] is not None and row["hpc_y"] is not None:

@@ -9,15 +9,14 @@ it came. The fields are those of HEK's event specification
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-import numpy as np
 import shapely
 from astrodome import times
 
+from . import wkt
 from .durations import duration_class
 
 TEXTS = (
@@ -38,7 +37,6 @@ TIMES = ("event_starttime", "event_endtime")
 NUMBERS = ("hpc_x", "hpc_y", "event_probability")
 CORNERS = ("hpc_x_min", "hpc_y_min", "hpc_x_max", "hpc_y_max")
 """Corners of the upright box (arcsec) around the polygon ``hpc_bbox``."""
-POLYGON = re.compile(r"\s*(MULTI)?POLYGON\s*\(", re.IGNORECASE)
 
 
 def name(record: Any, number: int) -> str:
@@ -80,14 +78,9 @@ def row(record: Any) -> dict[str, Any]:
 
 def add_corners(rows: Sequence[dict[str, Any]]) -> None:
     """Add ``CORNERS`` to rows, null where ``hpc_bbox`` is missing or no polygon."""
-    # Only polygons: GEOS follows nested collections as deep as they go, and dies of it.
-    texts = np.array(
-        [text if text and POLYGON.match(text) else None for text in (r["hpc_bbox"] for r in rows)],
-        object,
-    )
-    with np.errstate(over="ignore", invalid="ignore"):
-        bounds = shapely.bounds(shapely.from_wkt(texts, on_invalid="ignore"))
-    for row, box in zip(rows, bounds.tolist(), strict=True):
+    shapes = wkt.parse([row["hpc_bbox"] for row in rows])
+    shapes[shapely.get_dimensions(shapes) < 2] = None
+    for row, box in zip(rows, shapely.bounds(shapes).tolist(), strict=True):
         complete = all(math.isfinite(value) for value in box)
         row.update(zip(CORNERS, box if complete else [None] * 4, strict=True))
 

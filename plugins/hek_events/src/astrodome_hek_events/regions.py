@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 import shapely
-from astrodome import times
+from astrodome import AstrodomeError, times
 from shapely.geometry.base import BaseGeometry
 
-from . import geometry
+from . import geometry, wkt
 
 AROUND = timedelta(seconds=30)
 """How far from the time of an image an event may end or begin."""
@@ -94,11 +94,9 @@ def events(records: Iterable[Mapping[str, Any]], outlines: bool = False) -> list
     """
     fields = ("hpc_boundcc", "hpc_bbox") if outlines else ("hpc_bbox", "hpc_boundcc")
     rows = list(records)
-    texts = np.array(
-        [[str(row.get(f) or "") or None for f in (*fields, "hpc_coord")] for row in rows], object
-    ).reshape(-1, 3)
-    with np.errstate(over="ignore"):
-        shapes = shapely.from_wkt(texts, on_invalid="ignore")
+    given = [row.get(field) for row in rows for field in (*fields, "hpc_coord")]
+    texts = [text if isinstance(text, str) else None for text in given]
+    shapes = wkt.parse(np.array(texts, object).reshape(-1, 3))
     return [
         _event(row, found, (*fields, "hpc_coord")) for row, found in zip(rows, shapes, strict=True)
     ]
@@ -108,7 +106,8 @@ def place(found: Sequence[Event], view: geometry.View, rotate: bool = True) -> l
     """The events that have a place, in pixels of the view, turned with the Sun to its time.
 
     Without ``rotate`` they stay where they were at their start. Shapes beyond the edge of
-    the image are cut off there; those wholly outside are empty.
+    the image are cut off there; those wholly outside are empty. Raises AstrodomeError when the
+    view has an invalid observer or scale.
     """
     located = [event for event in found if event.shape is not None]
     shapes = np.array([event.shape for event in located], object)
@@ -119,7 +118,14 @@ def place(found: Sequence[Event], view: geometry.View, rotate: bool = True) -> l
     points[~leaving], seen[~leaving] = geometry.turned(
         points[~leaving], since[~leaving], view, rotate
     )
-    shapes = shapely.set_coordinates(shapes.copy(), view.to_pixel(points))
+    pixels = view.to_pixel(points)
+    if not np.isfinite(pixels).all():
+        raise AstrodomeError(
+            "Events cannot be placed in the image: the observer's position or the scale in its "
+            "header is invalid.",
+            "Check DSUN_OBS, HGLN_OBS, HGLT_OBS, CDELT and CRPIX.",
+        )
+    shapes = shapely.set_coordinates(shapes.copy(), pixels)
     frame = shapely.box(0, 0, view.width, view.height)
     cut = shapely.intersection(shapely.make_valid(shapes), frame)
     visible = np.bincount(owner, seen, len(located)) > 0
