@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
+import sqlalchemy as sa
+from astrodome import AstrodomeError
+from astrodome_hek_events import database
 from astrodome_hek_events.store import EventStore
 
 
@@ -69,7 +72,7 @@ def test_a_database_that_does_not_answer_is_named_without_its_password(events, a
     for command in (("list",), ("import", answer())):
         result = events(*command, "--db-connection-string", nowhere)
         assert result.code == 1
-        assert "The database postgresql+psycopg://scott:***@127.0.0.1:1/db" in result.err
+        assert "The event database postgresql+psycopg://scott:***@127.0.0.1:1/db" in result.err
         assert "tiger" not in result.err and "Traceback" not in result.err
 
 
@@ -77,7 +80,7 @@ def test_a_file_that_is_no_database_is_named(events, answer, tmp_path):
     path = tmp_path / "notes.sqlite"
     path.write_text("Dear diary, today the Sun was quiet. " * 100)
     result = events("import", answer(), "--db-connection-string", f"sqlite:///{path}")
-    assert result.code == 1 and "notes.sqlite" in result.err and "not a database" in result.err
+    assert result.code == 1 and f"The file {path} is not an SQLite database" in result.err
     assert path.read_text().startswith("Dear diary")
 
 
@@ -85,3 +88,82 @@ def test_older_connection_strings_mean_the_current_driver():
     pytest.importorskip("psycopg")
     for text in ("postgresql://u@h/d", "postgres://u@h/d", "postgresql+psycopg2://u@h/d"):
         assert EventStore(text).url.drivername == "postgresql+psycopg"
+
+
+def limited(url: str, *pragmas: str) -> EventStore:
+    """A store on connections with these limits, as a full or read-only disk sets them."""
+    store = EventStore(url)
+
+    def limit(connection, _):
+        for pragma in pragmas:
+            connection.execute(f"PRAGMA {pragma}")
+
+    sa.event.listen(store.database.engine, "connect", limit)
+    return store
+
+
+def test_a_full_disk_is_named_and_what_was_stored_is_kept(make_event, tmp_path):
+    path = tmp_path / "events.sqlite"
+    EventStore(f"sqlite:///{path}").put([make_event()])
+    pages = path.stat().st_size // 4096
+    store = limited(f"sqlite:///{path}", f"max_page_count={pages + 2}")
+    many = [make_event(kb_archivid=f"ivo://x/{n}", note="x" * 2000) for n in range(100)]
+    with pytest.raises(AstrodomeError) as failed:
+        store.put(many)
+    assert failed.value.message == f"No space left on the disk while writing {path}."
+    assert "Free some space" in failed.value.hint
+    assert len(EventStore(f"sqlite:///{path}").search()) == 1
+
+
+def test_a_read_only_database_is_named_and_can_be_read(make_event, tmp_path):
+    path = tmp_path / "events.sqlite"
+    EventStore(f"sqlite:///{path}").put([make_event()])
+    store = limited(f"sqlite:///{path}", "query_only=1")
+    with pytest.raises(AstrodomeError) as failed:
+        store.put([make_event(kb_archivid="ivo://x/2")])
+    assert failed.value.message == f"Not allowed to write or read {path}: Read-only file system."
+    assert len(store.search()) == 1
+    assert len(EventStore(f"sqlite:///file:{path}?mode=ro&uri=true").search()) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("/proc/events.sqlite", "Cannot open the event database /proc/events.sqlite: unable to"),
+        ("/proc/a/b/events.sqlite", "Cannot create the folder /proc/a/b of the event database: "),
+        ("/dev/null/events.sqlite", "Cannot create the folder /dev/null of the event database: "),
+    ],
+)
+def test_a_folder_that_cannot_be_written_is_named_with_its_path(events, answer, path, told):
+    result = events("import", answer(), "--db-connection-string", f"sqlite:///{path}")
+    assert result.code == 1 and told in result.err, result.err
+    assert "Hint: Change the permissions, or choose another database" in result.err
+    assert "Unexpected" not in result.err and result.err.count("\n") == 2
+
+
+def test_a_home_that_cannot_be_created_is_named_with_its_path(events, answer, monkeypatch):
+    monkeypatch.setenv("ASTRODOME_HOME", "/proc/astrodome")
+    result = events("import", answer())
+    assert result.code == 1 and "Cannot create the folder /proc/astrodome" in result.err
+    listed = events("list")
+    assert listed.code == 1 and "/proc/astrodome/hek_events.sqlite" in listed.err
+
+
+def test_a_locked_database_is_named_after_the_wait(make_event, tmp_path, monkeypatch):
+    monkeypatch.setattr(database, "BUSY", 0.1)
+    url = f"sqlite:///{tmp_path / 'events.sqlite'}"
+    first = EventStore(url)
+    first.put([make_event()])
+    with first.database.writing(), pytest.raises(AstrodomeError) as failed:
+        EventStore(url).put([make_event(kb_archivid="ivo://x/2")])
+    assert "has been locked by another process for 0.1 seconds" in failed.value.message
+
+
+def test_a_damaged_database_is_named(make_event, tmp_path):
+    path = tmp_path / "events.sqlite"
+    EventStore(f"sqlite:///{path}").put([make_event(kb_archivid=f"ivo://x/{n}") for n in range(99)])
+    content = bytearray(path.read_bytes())
+    content[4096:] = b"\xff" * (len(content) - 4096)
+    path.write_bytes(content)
+    with pytest.raises(AstrodomeError, match=r"events\.sqlite is damaged|not an SQLite database"):
+        EventStore(f"sqlite:///{path}").search()

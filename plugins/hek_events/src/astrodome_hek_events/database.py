@@ -23,6 +23,29 @@ BUSY = 60
 CACHE = "PRAGMA cache_size=-65536"
 """KiB of an SQLite file that are kept in memory, so that a large import is not written twice."""
 
+ELSEWHERE = "Change the permissions, or choose another database with --db-connection-string."
+SERVER = "Check that the server is running, and the address, user and password."
+FAILURES = {
+    "CANTOPEN": ("Cannot open the event database {name}: {why}.", ELSEWHERE),
+    "IOERR": (
+        "Reading or writing the event database {name} failed: {why}.",
+        "Check the disk, and whether the file system has space and supports locks.",
+    ),
+    "BUSY": (
+        "The event database {name} has been locked by another process for {seconds} seconds.",
+        "Run the same command again when the other process has ended.",
+    ),
+    "NOTADB": (
+        "The file {name} is not an SQLite database.",
+        "Choose another file with --db-connection-string.",
+    ),
+    "CORRUPT": (
+        "The event database {name} is damaged: {why}.",
+        "Restore a copy, or get the events into a new file with --db-connection-string.",
+    ),
+}
+"""Message and hint by kind of failure: the names are those of SQLite's result codes."""
+
 LZ4 = """
 SELECT set_config(name, 'lz4', false) FROM pg_settings
 WHERE name = 'default_toast_compression' AND 'lz4' = ANY(enumvals)
@@ -62,10 +85,17 @@ class Database:
         self._writer = self.engine.execution_options(begins="BEGIN IMMEDIATE")
         self._current = False
 
+    def file(self) -> Path | None:
+        """Return the SQLite file; None for a server, memory or an SQLite URI (``file:…``)."""
+        name = self.url.database
+        if not self.sqlite or not name or name == ":memory:" or name.startswith("file:"):
+            return None
+        return Path(name)
+
     def missing(self) -> bool:
-        """Whether this is an SQLite file that is not there; opening it would make it."""
-        file = self.url.database
-        return self.sqlite and bool(file) and file != ":memory:" and not Path(str(file)).exists()
+        """Return whether this is an SQLite file that does not exist; opening it would create it."""
+        file = self.file()
+        return file is not None and not file.exists()
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection | None]:
@@ -87,8 +117,7 @@ class Database:
     def writing(self) -> Iterator[sa.Connection]:
         """A transaction to write in; the tables are made, or brought to the current version."""
         if not self._current:
-            if self.sqlite and self.url.database:
-                Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
+            self._make_folder()
             self._upgrade("")
         with self._transaction(self._writer) as connection:
             yield connection
@@ -98,6 +127,18 @@ class Database:
         """A connection to read on, whatever tables there are."""
         with self._transaction(self._reader) as connection:
             yield connection
+
+    def _make_folder(self) -> None:
+        file = self.file()
+        if file is None:
+            return
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise AstrodomeError(
+                f"Cannot create the folder {file.parent} of the event database: {error.strerror}.",
+                ELSEWHERE,
+            ) from error
 
     def _upgrade(self, found: str) -> None:
         if found != schema.HEAD:
@@ -118,14 +159,18 @@ class Database:
             raise
 
     def failure(self, error: BaseException) -> AstrodomeError:
+        """Return the error for an exception of the database driver."""
         path = self.url.database or "" if self.sqlite else str(self)
         if number := _errno(error, Path(path).parent):
             return from_os_error(OSError(number, os.strerror(number), path))
         why = str(error).strip().partition("\n")[0].rstrip(".")
-        return AstrodomeError(
-            f"The database {self} failed: {why}.",
-            "Check that the database is available and that its address is correct.",
+        code = str(getattr(error, "sqlite_errorname", "") or "").removeprefix("SQLITE_")
+        message, hint = FAILURES.get(
+            code.partition("_")[0],
+            ("The event database {name} failed: {why}.", "" if self.sqlite else SERVER),
         )
+        name = self.file() or self
+        return AstrodomeError(message.format(name=name, why=why, seconds=BUSY), hint)
 
     def __str__(self) -> str:
         return self.url.render_as_string(hide_password=True)
