@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import random
 from collections import Counter
 from datetime import datetime
@@ -80,10 +81,16 @@ def test_every_record_is_stored_or_named(database, torture):
     for kind, reader in (("votable", "votable"), ("ecsv", "ascii.ecsv")):
         text = formats.text(rows[:500], kind, "fuzz")
         assert len(Table.read(io.BytesIO(text.encode()), format=reader)) == len(rows[:500])
-    for feature in json.loads(formats.text(rows, "geojson", "fuzz"), parse_constant=pytest.fail)[
-        "features"
-    ]:
-        assert feature["geometry"] is None or shape(feature["geometry"]).is_valid is not None
+    document = json.loads(formats.text(rows, "geojson", "fuzz"), parse_constant=pytest.fail)
+    for row, feature in zip(rows, document["features"], strict=True):
+        assert feature["id"] == row["kb_archivid"]
+        placed = None not in (row["hpc_x"], row["hpc_y"])
+        assert feature["geometry"] or not placed
+        if feature["geometry"]:
+            drawn = shape(feature["geometry"])
+            assert math.isfinite(sum(map(abs, drawn.bounds))) and not drawn.is_empty
+            assert drawn.geom_type == "Point" or drawn.area > 0
+            assert placed or drawn.geom_type != "Point"
 
 
 def _has_id(record: Any) -> bool:
