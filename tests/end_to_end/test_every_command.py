@@ -1,0 +1,179 @@
+"""Every command of both apps runs with its required arguments alone and with its defaults."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from astrodome import plugins
+from end_to_end import every_command
+from hek_events import sun
+from services import gcs, goes, gsu, hek
+from services.fritz import Fritz
+from sunpy.data.test import get_test_filepath
+from ztf_scope import sky, survey
+
+GROUPS = ("sdo data", "sdo events", "sdo goes", "sdo sood", "sdo config", "sdo plugins", "scope")
+SIZE = 32
+OBJECTS = {"datasets/dataset.d15.csv": b"a\n1\n", "models/vnv/vnv.index": b"index"}
+
+
+@pytest.fixture(scope="module")
+def registries() -> dict[str, plugins.Registry]:
+    return {app: plugins.load(app) for app in ("sdo", "scope")}
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
+    """Inputs by the names in the table, and the fake servers at the addresses in the settings."""
+    monkeypatch.setenv("ASTRODOME_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("DB_CONNECTION_STRING", raising=False)
+    with ExitStack() as stack:
+        base = hek.Hek(hek.day())
+        archives = stack.enter_context(goes.Archives())
+        for day in (date(2012, 12, 1), date(2012, 12, 31)):
+            archives.add(day, 15)
+        marshal = Fritz(token=survey.TOKEN, archive={101: (151.5, 10.1), 102: (153.0, 10.2)})
+        marshal.add_source("star", 10.0, 20.0, 500)
+        environment = {
+            **archives.environment,
+            "ASTRODOME_HEK_URL": f"{stack.enter_context(base.twin()).url}/hek/her",
+            "ASTRODOME_GSU_URL": stack.enter_context(gsu.Archive(sun.corona(512)).twin()).root,
+            "ASTRODOME_FRITZ_URL": stack.enter_context(marshal.twin()).url,
+            "ASTRODOME_GCS_URL": stack.enter_context(gcs.Bucket("ztf-scope", OBJECTS).twin()).url,
+        }
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        yield {"token": survey.TOKEN, **files(tmp_path / "inputs")}
+
+
+def files(folder: Path) -> dict[str, str]:
+    """Small inputs of every kind that needs no command to make it."""
+    images, patches, disks = folder / "images", folder / "patches", folder / "disks"
+    sun.write_image(images, sun.corona(512))
+    sun.write_map(folder / "maps", np.pad(np.full((40, 40), 200, np.uint8), ((60, 156), (40, 176))))
+    for path in (patches, disks):
+        path.mkdir()
+    for number in range(24):
+        box = (100 + 9 * number, 200, 100 + 9 * number + SIZE, 200 + SIZE)
+        sun.corona(512).crop(box).save(patches / f"2014-01-01T000011__171__{number}.jpeg")
+    (folder / "hek.json").write_text(json.dumps({"result": hek.day()}))
+    return {
+        **{"images": str(images), "patches": str(patches), "maps": str(folder / "maps")},
+        **{"hek": str(folder / "hek.json"), "xrs": get_test_filepath("go1520110607.fits")},
+        **{"fits": get_test_filepath("aia_171_level1.fits")},
+        **{"disks": get_test_filepath("aia_171_level1.fits"), "plugin": "goes"},
+    }
+
+
+def stars(folder: Path) -> dict[str, str]:
+    """Inputs of ``scope``: a data set, tables of stars, catalogues and a taxonomy."""
+    folder.mkdir()
+    table = pd.DataFrame(
+        {
+            "_id": 10**13 + np.arange(30),
+            **{"field": 301, "ccd": 2, "quad": 3, "filter": 1, "nobs": 30},
+            **{"ra": 10 + np.arange(30) * 1e-3, "dec": 5.0},
+        }
+    )
+    (folder / "catalogue").mkdir()
+    table.to_parquet(folder / "catalogue" / "sources.parquet")
+    scores = folder / "scores"
+    scores.mkdir()
+    rows = pd.DataFrame({"_id": [101, 102], "vnv_dnn": [0.99, 0.02], "vnv_xgb": [0.05, 0.97]})
+    rows.to_parquet(scores / "classifications.parquet")
+    places = {"ra": rows["_id"] * 1.5, "dec": rows["_id"] / 10, "period": 1.5}
+    rows.assign(**places).to_parquet(scores / "features.parquet")
+    (folder / "training.csv").write_text("ztf_id,variable\n107,1.0\n")
+    (folder / "stars.csv").write_text("obj_id,ra,dec,variable\nZTFJ1,30.0,40.0,0.9\n")
+    (folder / "tree.yaml").write_text("class: tds\nsubclasses: [{class: vnv}, {class: pnp}]\n")
+    return {
+        "dataset": str(sky.sky(300).write(folder / "dataset.parquet")),
+        "catalogue": f"local:{folder / 'catalogue'}",
+        "scores": f"local:{scores}",
+        "plugin": "ztf_scope",
+        **{name: str(folder / f"{name}.csv") for name in ("training", "stars")},
+        "tree": str(folder / "tree.yaml"),
+    }
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_every_command_runs_with_its_required_arguments_and_with_every_default_spelled_out(
+    group: str,
+    world: dict[str, str],
+    registries: dict[str, plugins.Registry],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    app = group.partition(" ")[0]
+    registry = registries[app]
+
+    def call(*words: object) -> None:
+        result = every_command.run(app, registry, [str(word) for word in words])
+        assert result.code == 0, (words, result)
+
+    monkeypatch.chdir(tmp_path)
+    prepare(group, world, tmp_path, call)
+    failures, count = [], 0
+    with plugins.using(registry):
+        commands = list(every_command.walk(every_command.root(app, registry), app))
+    for path, command in commands:
+        if not f"{path} ".startswith(f"{group} ") or every_command.is_elsewhere(path):
+            continue
+        for given in every_command.arguments(path):
+            with plugins.using(registry):
+                defaults = every_command.spelled(command, path, given)
+            # Worker processes take seconds to start; the run without defaults has them.
+            defaults = ["--jobs=1" if word == "--jobs=0" else word for word in defaults]
+            for number, words in enumerate([given, (*given, *defaults)] if defaults else [given]):
+                place = tmp_path / f"run{count}"
+                place.mkdir()
+                monkeypatch.chdir(place)
+                line = [*path.split()[1:], *(word.format(**world) for word in words)]
+                result = every_command.run(app, registry, line)
+                count += 1
+                odd = [word for word in ("Unexpected", "Traceback") if word in result.err]
+                if result.code or odd:
+                    what = "with every default" if number else "with required arguments"
+                    failures.append(f"{what}: {app} {' '.join(line)}\n{result.err[-1500:]}")
+    assert count and not failures, "\n\n".join(failures)
+
+
+def prepare(group: str, world: dict[str, str], folder: Path, call: Any) -> None:
+    """Run the commands whose results others need."""
+    if group == "sdo events":
+        call("events", "import", world["hek"])
+    elif group == "sdo goes":
+        call("goes", "import", world["xrs"], "--jobs=1")
+    elif group == "sdo sood":
+        for model, name in (("ce_vae", "run"), ("ae", "run_ae")):
+            world[name] = str(folder / name)
+            train = (word.format(**world) for word in every_command.TRAIN[0])
+            call("sood", model, "train", *train, "--log-dir", world[name])
+        world["store"] = str(folder / "store")
+        call("sood", "dataset", "build", world["disks"], "--out", world["store"], "--size=64")
+    elif group == "scope":
+        world |= stars(folder / "stars")
+        world["models"] = str(folder / "models")
+        train = (word.format(**world) for word in every_command.ARGUMENTS["scope train"][0])
+        call("train", *train, "--path-models", world["models"])
+
+
+def test_the_table_has_no_command_that_does_not_exist(
+    registries: dict[str, plugins.Registry],
+) -> None:
+    known: set[str] = set()
+    for app, registry in registries.items():
+        with plugins.using(registry):
+            known |= {
+                path for path, _ in every_command.walk(every_command.root(app, registry), app)
+            }
+    known |= {path.partition(" ")[2] for path in known}
+    assert not {*every_command.ARGUMENTS, *every_command.ELSEWHERE} - known
