@@ -75,7 +75,7 @@ def test_a_wheel_is_installed_and_uninstalled_by_the_program(
 ) -> None:
     wheel = stranger("sdo-quote", GOOD.format(name="quote"))
     installed = site.run("sdo", "plugins", "install", wheel)
-    assert "Installed: quote." in installed.err and installed.out == ""
+    assert "Installed: quote (sdo-quote 1.2.3)." in installed.err and installed.out == ""
     assert states(site)["quote"] == ("active", "")
     assert "Look as a stranger." in commands(site)
     assert site.run("sdo", "quote").out == "looked\n"

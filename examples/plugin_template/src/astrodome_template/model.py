@@ -38,8 +38,9 @@ class PixelGaussian:
             squares += delta * (image - mean)
         self.mean = mean.astype(np.float32)
         self.std = np.maximum(np.sqrt(squares / len(train)), FLOOR).astype(np.float32)
-        with files.replacing(run.path / WEIGHTS) as part:
-            np.savez(part, mean=self.mean, std=self.std)
+        # An open file: to a path, savez would add the extension .npz.
+        with files.replacing(run.path / WEIGHTS) as part, part.open("wb") as file:
+            np.savez(file, mean=self.mean, std=self.std)
         losses = f"0,{self._mean_score(train)},{self._mean_score(validation)}"
         files.write_text(run.path / "metrics.csv", f"epoch,train_loss,val_loss\n{losses}\n")
 

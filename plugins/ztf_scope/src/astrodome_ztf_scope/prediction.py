@@ -347,7 +347,7 @@ def _join(folder: Path, out: Path, plan: Plan) -> None:
         "digest": plan.digest,
         "files": [str(file) for file in plan.files],
         "models": [{"run": str(m.path), "finished": m.finished} for m in plan.models],
-        **models.provenance(["astrodome-ztf-scope"]),
+        **models.provenance(["astrodome-ztf-scope"], runs.TASK, [m.algorithm for m in plan.models]),
     }
     schema = schema.with_metadata({b"astrodome": json.dumps(about).encode()})
     with files.replacing(out) as part, pq.ParquetWriter(part, schema, compression="zstd") as sink:
