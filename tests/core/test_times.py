@@ -26,3 +26,31 @@ def test_a_time_is_read_as_utc(text: str, said: datetime) -> None:
 def test_what_is_no_time_is_one_sentence(text: str) -> None:
     with pytest.raises(AstrodomeError, match="is no time"):
         times.utc(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("2011-06-07", datetime(2011, 6, 7, 23, 59, 59, 999999)),
+        (" 20110607 ", datetime(2011, 6, 7, 23, 59, 59, 999999)),
+        ("2011-06-07T00:00", datetime(2011, 6, 7)),
+        ("2011-06-07 06:41", datetime(2011, 6, 7, 6, 41)),
+        ("9999-12-31", datetime.max),
+    ],
+)
+def test_an_end_that_is_a_date_includes_the_day(text: str, said: datetime) -> None:
+    assert times.utc_end(text) == said
+
+
+def test_an_invalid_end_is_reported_like_an_invalid_start() -> None:
+    with pytest.raises(AstrodomeError, match="'2011-06-31' is no time"):
+        times.utc_end("2011-06-31")
+
+
+def test_only_an_end_before_the_start_is_an_error() -> None:
+    early, late = datetime(2011, 6, 7), datetime(2011, 6, 7, 0, 0, 0, 1)
+    for start, end in ((early, late), (early, early), (None, early), (late, None), (None, None)):
+        times.check_order(start, end)
+    with pytest.raises(AstrodomeError, match=r"2011-06-07T00:00:00 is before the start") as error:
+        times.check_order(late, early)
+    assert error.value.exit_code == 2

@@ -291,7 +291,7 @@ def test_wrong_usage_leaves_with_2(goes, archives, tmp_path):
     for wrong, words in (
         (("--satellite", "best"), "'best' is no satellite"),
         (("--resolution", "5m"), "no resolution '5m'"),
-        (("--start", "2015-06-02", "--end", "2015-06-01"), "lies before the start"),
+        (("--start", "2015-06-02", "--end", "2015-06-01"), "is before the start"),
     ):
         result = goes("download", *wrong, "--output", tmp_path)
         assert result.code == 2 and words in result.err

@@ -7,6 +7,8 @@ import pytest
 from astrodome import AstrodomeError
 from astrodome_goes.classes import class_flux, flare_class
 from astrodome_goes.flares import find
+from astrodome_goes.samples import DTYPE, PRODUCTS
+from astrodome_goes.store import Store
 
 
 def series(*flux, gap_after=None, gap=60):
@@ -37,6 +39,86 @@ def test_flares_can_be_chosen_by_peak_time_and_class(goes, xrs, tmp_path):
     assert goes("flares", "--store", tmp_path, "--min-class", "X").succeeded().out.count("\n") == 1
 
 
+@pytest.fixture
+def sampled(tmp_path):
+    """Fill a store with a flare (``FLARE``, one value a minute) of a satellite and product."""
+
+    def fill(start="2020-01-01T12:00", satellite=16, product="xrsf-l2-avg1m", seconds=(0,)):
+        samples = np.zeros(len(FLARE) * len(seconds), DTYPE)
+        minutes = np.repeat(np.arange(len(FLARE)) * 60, len(seconds))
+        offset = np.tile(np.array(seconds), len(FLARE))
+        time = np.datetime64(start, "us") + ((minutes + offset) * 1e6).astype("m8[us]")
+        samples["timestamp"], samples["satellite"] = time, satellite
+        samples["xrsb"] = np.repeat(FLARE, len(seconds))
+        samples["product"] = PRODUCTS.index(product)
+        Store(tmp_path).merge(samples, ["made"])
+        return tmp_path
+
+    return fill
+
+
+FLARE = np.array([1, 1, 2, 3, 5, 4, 3, 2, 1, 1]) * 1e-6
+
+
+def test_the_end_of_a_search_is_included_and_a_date_includes_its_day(goes, sampled):
+    store = sampled()  # peak at 12:04
+    for times, count in (
+        (("--end", "2020-01-01"), 1),
+        (("--end", "2020-01-01T00:00"), 0),
+        (("--end", "2020-01-01T12:04"), 1),
+        (("--end", "2020-01-01T12:03:59"), 0),
+        (("--start", "2020-01-01T12:04"), 1),
+        (("--start", "2020-01-01T12:04:01"), 0),
+        (("--start", "2020-01-01", "--end", "2020-01-01"), 1),
+    ):
+        found = goes("flares", "--store", store, "--json", *times).succeeded().json
+        assert len(found) == count, times
+
+
+def test_reversed_times_are_wrong_usage(goes, day_store, tmp_path):
+    times = ("--start", "2011-06-08", "--end", "2011-06-07", "--store", day_store)
+    for command in (("flares",), ("info",), ("plot", "--out", tmp_path / "a.png")):
+        result = goes(*command, *times)
+        assert result.code == 2, command
+        assert "The end 2011-06-07T23:59:59.999999 is before the start" in result.err
+
+
+def test_the_samples_of_a_minute_count_to_that_minute_up_to_its_last_fraction(goes, sampled):
+    (flare,) = (
+        goes("flares", "--json", "--store", sampled(seconds=(0.0, 29.5, 30.0, 59.999)))
+        .succeeded()
+        .json
+    )
+    assert (flare["start"][11:16], flare["peak"][11:16]) == ("12:01", "12:04")
+    assert flare["flux_W_m2"] == pytest.approx(5e-6)
+
+
+@pytest.mark.parametrize(
+    ("satellite", "product", "scaled"),
+    [
+        (15, "fits", True),
+        (8, "fits", True),
+        (7, "fits", False),
+        (16, "fits", False),
+        (15, "xrsf-l2-avg1m", False),
+        (16, "xrsf-l2-avg1m", False),
+        (0, "csv", None),
+        (15, "csv", None),
+        (16, "csv", False),
+    ],
+)
+def test_a_flare_has_the_satellite_product_and_scaling_of_its_peak(
+    satellite, product, scaled, goes, sampled
+):
+    (flare,) = (
+        goes("flares", "--json", "--store", sampled(satellite=satellite, product=product))
+        .succeeded()
+        .json
+    )
+    assert (flare["satellite"], flare["product"]) == (satellite or None, product)
+    assert flare["operational_scaling"] is scaled
+
+
 def test_wrong_class_is_wrong_usage(goes, day_store):
     result = goes("flares", "--store", day_store, "--min-class", "Q1")
     assert result.code == 2 and "'Q1' is no flare class" in result.err
@@ -57,10 +139,38 @@ def test_it_starts_at_the_first_rising_minute_and_ends_half_way_down():
     assert flare.flux == pytest.approx(5e-6)
 
 
-def test_a_second_rise_before_the_end_belongs_to_the_flare_and_one_after_it_does_not():
-    assert [f.flux for f in series(1, 2, 3, 4, 3, 4, 5, 6, 3, 1)] == pytest.approx([6e-6])
+def test_a_flare_that_starts_before_the_end_of_another_ends_that_one():
+    first, second = series(1, 2, 3, 4, 3, 4, 5, 6, 4, 1)
+    assert (first.flux, second.flux) == (pytest.approx(4e-6), pytest.approx(6e-6))
+    assert first.end == second.start == np.datetime64("2020-01-01T00:04")
+    assert first.peak == np.datetime64("2020-01-01T00:03")
+    assert second.end == np.datetime64("2020-01-01T00:08")  # 4 < (6 + 3) / 2
+
+
+def test_a_smaller_flare_during_the_decay_of_a_larger_one_is_found():
+    flares = series(1, 20, 60, 100, 80, 60, 70, 80, 90, 70, 52, 20, 1)
+    assert [f.flux for f in flares] == pytest.approx([100e-6, 90e-6])
+
+
+def test_a_rise_below_1_4_and_the_rise_to_the_peak_belong_to_the_flare():
+    assert [f.flux for f in series(1, 2, 3, 10, 9, 10, 11, 12, 3, 1)] == pytest.approx([12e-6])
+    assert [f.flux for f in series(1, 2, 3, 4, 5, 6, 7, 8, 3, 1)] == pytest.approx([8e-6])
+
+
+def test_a_rise_after_the_end_is_another_flare():
     twice = series(1, 2, 3, 4, 2, 1, 2, 3, 4, 5, 1)
     assert [f.flux for f in twice] == pytest.approx([4e-6, 5e-6])
+
+
+def test_a_flux_exactly_half_way_down_is_the_end():
+    minutes = np.datetime64("2020-01-01T00:00", "m") + np.arange(9)
+    (flare,) = find(minutes, np.array([1.0, 2, 3, 5, 4, 3, 2.9, 2, 1]))
+    assert flare.end == np.datetime64("2020-01-01T00:05")  # 3 = (5 + 1) / 2
+
+
+def test_exactly_1_4_times_the_first_minute_is_enough():
+    minutes = np.datetime64("2020-01-01T00:00", "m") + np.arange(6)
+    assert len(list(find(minutes, np.array([5.0, 5.5, 6, 7, 5, 5])))) == 1
 
 
 def test_a_flare_that_runs_into_a_gap_or_the_end_of_the_data_has_no_end():

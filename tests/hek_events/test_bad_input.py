@@ -53,7 +53,7 @@ def test_a_file_without_any_event_makes_no_database(events, tmp_path, monkeypatc
     [
         (("--start", "soon"), "'soon' is no time"),
         (("--at", "2012-01-01", "--end", "2012-01-02"), "--at goes with neither"),
-        (("--start", "2012-01-02", "--end", "2012-01-01"), "is later than"),
+        (("--start", "2012-01-02", "--end", "2012-01-01"), "is before the start"),
         (("--db-connection-string", "mysql://scott:tiger@host/db"), "not in mysql"),
         (("--db-connection-string", "scott:tiger"), "is no database address"),
         (("--db-connection-string", "postgresql://scott:tiger@host:port/db"), "is no database"),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 
 from .errors import AstrodomeError
 
+DAY = timedelta(days=1)
 LEAP_SECOND = re.compile(r"(:\d\d):60(?:\.\d*)?")
 
 
@@ -27,3 +28,27 @@ def utc(text: str) -> datetime:
         raise AstrodomeError(
             f"'{text}' is no time.", "Write UTC in ISO 8601: 2011-06-07T06:41:00", exit_code=2
         ) from error
+
+
+def utc_end(text: str) -> datetime:
+    """Parse the end of a time range; made to be the ``parser`` of an option.
+
+    A date without a time means the last microsecond of that day, so that the day is
+    included. Everything else is parsed like :func:`utc`.
+    """
+    time = utc(text)
+    try:
+        date.fromisoformat(text.strip())
+    except ValueError:
+        return time
+    return time + (DAY - timedelta.resolution)
+
+
+def check_order(start: datetime | None, end: datetime | None) -> None:
+    """Raise AstrodomeError if both times are given and the end is before the start."""
+    if start and end and naive(end) < naive(start):
+        raise AstrodomeError(
+            f"The end {naive(end).isoformat()} is before the start {naive(start).isoformat()}.",
+            "Swap --start and --end.",
+            exit_code=2,
+        )

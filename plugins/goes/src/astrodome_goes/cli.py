@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from .flares import Flare
     from .store import Store
 
+FLARE_COLUMNS = (
+    *("start", "peak", "end", "class", "flux_W_m2"),
+    *("satellite", "product", "operational_scaling"),
+)
+
 app = typer.Typer(help="GOES soft X-ray flux and flares.", no_args_is_help=True)
 
 Folder = Annotated[
@@ -39,16 +44,19 @@ def _time(help: str) -> Any:
     return typer.Option(parser=times.utc, metavar="TIME", help=f"{help} (UTC, ISO 8601).")
 
 
-Start = Annotated[datetime | None, _time("From when on")]
-End = Annotated[datetime | None, _time("Until when")]
+def _end(help: str) -> Any:
+    help = f"{help} (UTC, ISO 8601). A date without a time includes the whole day."
+    return typer.Option(parser=times.utc_end, metavar="TIME", help=help)
+
+
+Start = Annotated[datetime | None, _time("Start time")]
+End = Annotated[datetime | None, _end("End time")]
 
 
 @app.command()
 def download(
     start: Annotated[datetime, _time("First day")] = cast("datetime", "2012-12-01T00:00:00"),
-    end: Annotated[datetime, _time("Last day, which is included")] = cast(
-        "datetime", "2012-12-31T23:59:00"
-    ),
+    end: Annotated[datetime, _end("Last day")] = cast("datetime", "2012-12-31T23:59:00"),
     output: Annotated[
         Path | None,
         typer.Option(
@@ -87,10 +95,7 @@ def download(
         raise AstrodomeError(
             f"There is no resolution '{resolution}'.", "Write 1m or 1s.", exit_code=2
         )
-    if end < start:
-        raise AstrodomeError(
-            f"The end {end.isoformat()} lies before the start {start.isoformat()}.", exit_code=2
-        )
+    times.check_order(start, end)
     from .client import Client
     from .download import Order, download
     from .settings import GoesSettings
@@ -184,7 +189,7 @@ def get(
 @app.command()
 def flares(
     start: Annotated[datetime | None, _time("Flares that peak at or after this time")] = None,
-    end: Annotated[datetime | None, _time("Flares that peak at or before this time")] = None,
+    end: Annotated[datetime | None, _end("Flares that peak at or before this time")] = None,
     limit: Annotated[
         int | None, typer.Option(min=1, help="Show only that many, the largest first.")
     ] = None,
@@ -192,11 +197,18 @@ def flares(
     store: Folder = None,
     as_json: Json = False,
 ) -> None:
-    """List the flares by NOAA's definition: start, peak, end (UTC), class, peak flux (W/m2)."""
+    """List flares by NOAA's definition: start, peak, end (UTC), class, peak flux (W/m2).
+
+    The columns satellite and product name the origin of the flux at the peak. The column
+    operational_scaling is true if this flux contains the factors of the operational data of
+    GOES 8-15 (0.85 for 0.5-4 angstrom, 0.70 for 1-8 angstrom), false if not, and empty if
+    this is unknown.
+    """
     from . import flares as search
     from .classes import class_flux
     from .times import as_scalar
 
+    times.check_order(start, end)
     least = class_flux(min_class)
     found = [
         flare
@@ -205,8 +217,7 @@ def flares(
     ]
     if limit:
         found = sorted(found, key=lambda flare: -flare.flux)[:limit]
-    columns = ("start", "peak", "end", "class", "flux_W_m2")
-    console.show(map(_flare, found), columns=columns, as_json=as_json)
+    console.show(map(_flare, found), columns=FLARE_COLUMNS, as_json=as_json)
 
 
 @app.command()
@@ -226,6 +237,7 @@ def info(
     from .coverage import coverage
     from .times import as_scalar
 
+    times.check_order(start, end)
     found = coverage(_store(store), as_scalar(start), as_scalar(end), min_gap)
     if as_json:
         console.show_json(found)
@@ -257,6 +269,7 @@ def plot(
     from .classes import class_flux
     from .times import as_scalar
 
+    times.check_order(start, end)
     picture = plots.plot(
         _store(store),
         out.expanduser(),
@@ -329,6 +342,9 @@ def _flare(flare: Flare) -> dict[str, Any]:
         "end": _minute(flare.end),
         "class": flare.flare_class,
         "flux_W_m2": flare.flux,
+        "satellite": flare.satellite or None,
+        "product": flare.product,
+        "operational_scaling": flare.operational_scaling,
     }
 
 

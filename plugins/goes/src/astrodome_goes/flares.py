@@ -3,20 +3,21 @@
 A flare starts with the first of four consecutive minutes whose mean flux rises from
 each to the next, to at least 1.4 times its first value. It peaks in the minute
 of the highest flux, and ends when the flux has fallen half the way from the peak
-back to the value at the start.
+back to the value at the start. Another flare may start during this decay; it then ends
+the earlier one.
 (https://www.swpc.noaa.gov/products/goes-x-ray-flux, "X-ray flare event definitions")
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .classes import flare_class
-from .samples import Times, good, starts
+from .samples import DTYPE, PRODUCTS, Samples, Times, good, operational_scaling, starts
 from .store import Store
 
 RISE = 1.4
@@ -28,36 +29,56 @@ DAY = np.timedelta64(1, "D")
 
 @dataclass(frozen=True)
 class Flare:
-    """One flare: UTC minutes (``end`` is None when the data stop before) and peak flux (W/m2)."""
+    """One flare: UTC minutes, and the peak flux (W/m2) with its origin.
+
+    ``end`` is None when the data stop before the end. ``satellite`` is the GOES number, 0 if
+    it is unknown; ``product`` is one of :data:`astrodome_goes.samples.PRODUCTS`.
+    """
 
     start: np.datetime64
     peak: np.datetime64
     end: np.datetime64 | None
     flux: float
+    satellite: int = 0
+    product: str = ""
 
     @property
     def flare_class(self) -> str:
         return flare_class(self.flux)
+
+    @property
+    def operational_scaling(self) -> bool | None:
+        """Whether the flux contains the factors of operational data; None if this is unknown."""
+        return operational_scaling(self.satellite, self.product)
 
 
 def flares(
     store: Store, start: np.datetime64 | None = None, end: np.datetime64 | None = None
 ) -> list[Flare]:
     """The flares of the store that peak in start <= peak <= end (UTC), in order of time."""
-    minutes, flux = minute_means(
+    minutes, flux, origin = minute_means(
         store, None if start is None else start - DAY, None if end is None else end + DAY
     )
     return [
-        flare
+        _with_origin(flare, origin[np.searchsorted(minutes, flare.peak)])
         for flare in find(minutes, flux)
         if (start is None or flare.peak >= start) and (end is None or flare.peak <= end)
     ]
 
 
+def _with_origin(flare: Flare, sample: np.void) -> Flare:
+    product = PRODUCTS[int(sample["product"])]
+    return replace(flare, satellite=int(sample["satellite"]), product=product)
+
+
 def minute_means(
     store: Store, start: np.datetime64 | None = None, end: np.datetime64 | None = None
-) -> tuple[Times, NDArray[np.float64]]:
-    """Mean flux (W/m2) of the good samples of every minute between two times (UTC) that has any."""
+) -> tuple[Times, NDArray[np.float64], Samples]:
+    """Return the minutes with good samples between two times (UTC), in order.
+
+    Returns the minutes (datetime64[m]), the mean flux of each (W/m2), and its first sample,
+    all of shape (N,). All samples of a minute have the same satellite and product.
+    """
     parts = []
     for month in store.within(start, end):
         usable = month[good(month)]
@@ -66,10 +87,11 @@ def minute_means(
             first = starts(minutes)
             count = np.diff(np.r_[first, len(usable)])
             total = np.add.reduceat(usable["xrsb"], first, dtype=np.float64)
-            parts.append((minutes[first], total / count))
+            parts.append((minutes[first], total / count, usable[first]))
     if not parts:
-        return np.array([], "datetime64[m]"), np.array([])
-    return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
+        return np.array([], "datetime64[m]"), np.array([]), np.empty(0, DTYPE)
+    moments, means, samples = zip(*parts, strict=True)
+    return np.concatenate(moments), np.concatenate(means), np.concatenate(samples)
 
 
 def find(minutes: Times, flux: NDArray[np.float64]) -> Iterator[Flare]:
@@ -81,19 +103,29 @@ def find(minutes: Times, flux: NDArray[np.float64]) -> Iterator[Flare]:
     rises = np.flatnonzero(steep & (minutes[3:] - minutes[:-3] == np.timedelta64(3, "m")))
     gaps = np.flatnonzero(np.diff(minutes) > LONGEST_GAP) + 1
     stops = np.append(gaps, len(flux))
+    current: tuple[int, int, int | None] | None = None
     over = 0
-    for first in rises:
-        if first < over:
-            continue
+    for first in rises.tolist():
+        if current and first < over:
+            begin = current[0]
+            if flux[first] >= flux[begin:first].max():
+                continue  # the current flare still rises to its peak
+            current = (begin, begin + int(np.argmax(flux[begin:first])), first)
+        if current:
+            yield _flare(minutes, flux, *current)
         stop = int(stops[np.searchsorted(gaps, first, "right")])
         peak, end = _course(flux[first:stop])
-        yield Flare(
-            minutes[first],
-            minutes[first + peak],
-            None if end is None else minutes[first + end],
-            float(flux[first + peak]),
-        )
-        over = stop if end is None else int(first) + end
+        current = (first, first + peak, None if end is None else first + end)
+        over = stop if end is None else first + end
+    if current:
+        yield _flare(minutes, flux, *current)
+
+
+def _flare(
+    minutes: Times, flux: NDArray[np.float64], start: int, peak: int, end: int | None
+) -> Flare:
+    last = None if end is None else minutes[end]
+    return Flare(minutes[start], minutes[peak], last, float(flux[peak]))
 
 
 def _course(flux: NDArray[np.float64]) -> tuple[int, int | None]:

@@ -22,6 +22,9 @@ PRODUCTS = ("csv", "fits", "netcdf", "gxrs-l2-irrad", "xrsf-l2-avg1m", "xrsf-l2-
 fluxes: those of GOES 8-15 carry the factors 0.85 (xrsa) and 0.7 (xrsb), which the science
 products of NOAA, all the others, do without. ``csv`` is the tree of the older tool."""
 
+SCALED = range(8, 16)
+"""GOES numbers whose operational fluxes carry these factors."""
+
 Samples = NDArray[np.void]
 """Records of ``DTYPE``, shape (N,)."""
 Times = NDArray[np.datetime64]
@@ -32,6 +35,16 @@ def good(samples: Samples) -> NDArray[np.bool_]:
     with np.errstate(invalid="ignore"):
         positive: NDArray[np.bool_] = samples["xrsb"] > 0
     return positive & (samples["xrsb_quality"] <= 0)
+
+
+def operational_scaling(satellite: int, product: str) -> bool | None:
+    """Return whether fluxes contain the operational factors (0.85 and 0.7); None if unknown.
+
+    The CSV files of sdo-cli do not specify the product that they were made from.
+    """
+    if product == "csv" and (satellite in SCALED or not satellite):
+        return None
+    return product == "fits" and satellite in SCALED
 
 
 def merged(old: Samples, new: Samples) -> Samples:

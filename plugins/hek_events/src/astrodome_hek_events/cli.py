@@ -68,8 +68,13 @@ def _time(help: str) -> Any:
     return typer.Option(parser=times.utc, metavar="TIME", help=f"{help} (UTC, ISO 8601).")
 
 
+def _end(help: str) -> Any:
+    help = f"{help} (UTC, ISO 8601). A date without a time includes the whole day."
+    return typer.Option(parser=times.utc_end, metavar="TIME", help=help)
+
+
 Start = Annotated[datetime | None, _time("Events that end at or after this time")]
-End = Annotated[datetime | None, _time("Events that start at or before this time")]
+End = Annotated[datetime | None, _end("Events that start at or before this time")]
 Types = Annotated[
     list[str] | None,
     typer.Option(
@@ -91,17 +96,12 @@ class Format(StrEnum):
     hek = "hek"
 
 
-def _ordered(start: datetime | None, end: datetime | None) -> None:
-    if start and end and start > end:
-        raise AstrodomeError(f"--start {start} is later than --end {end}.", exit_code=2)
-
-
 @app.command()
 def get(
     start: Annotated[datetime, _time("Events that end at or after this time")] = cast(
         "datetime", "2012-12-01T01:00:00"
     ),
-    end: Annotated[datetime, _time("Events that start at or before this time")] = cast(
+    end: Annotated[datetime, _end("Events that start at or before this time")] = cast(
         "datetime", "2012-12-03T00:00:00"
     ),
     event_type: Types = None,
@@ -125,7 +125,7 @@ def get(
     from .store import EventStore
     from .windows import ALL, Query
 
-    _ordered(start, end)
+    times.check_order(start, end)
     queries = [Query(code, frm, observatory) for code in kinds.codes(event_type or ["AR"]) or [ALL]]
     hek = settings.section("hek", HekSettings)
     store = EventStore(db_connection_string)
@@ -234,7 +234,7 @@ def list_events(
         raise AstrodomeError("--at goes with neither --start nor --end.", exit_code=2)
     if as_json and format and not out:
         raise AstrodomeError("--json and --format both write to standard output.", exit_code=2)
-    _ordered(start, end)
+    times.check_order(start, end)
     wanted = Filter(
         at - AROUND if at else start,
         at + AROUND if at else end,
@@ -305,7 +305,7 @@ def stats(
     from . import kinds
     from .store import EventStore, Filter
 
-    _ordered(start, end)
+    times.check_order(start, end)
     wanted = Filter(start, end, kinds.codes(event_type or ()), observatory, frm=frm)
     found = EventStore(db_connection_string).counts(wanted)
     if as_json:

@@ -34,7 +34,12 @@ def download(
         datetime, typer.Option(parser=times.utc, metavar="TIME", help="First time (UTC).")
     ] = "2012-12-01T00:00:00",  # type: ignore[assignment]
     end: Annotated[
-        datetime, typer.Option(parser=times.utc, metavar="TIME", help="Last time (UTC), included.")
+        datetime,
+        typer.Option(
+            parser=times.utc_end,
+            metavar="TIME",
+            help="Last time (UTC), included. A date without a time includes the whole day.",
+        ),
     ] = "2012-12-31T23:59:00",  # type: ignore[assignment]
     freq: Annotated[
         str, typer.Option(help="Time between images: a multiple of 6min, as pandas writes it.")
@@ -99,6 +104,7 @@ def download(
     """Download images of the Sun; the same command again fetches only what is missing."""
     from . import download as library
 
+    times.check_order(start, end)
     wish = library.Wish(
         start,
         end,

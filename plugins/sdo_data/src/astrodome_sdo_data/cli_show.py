@@ -41,7 +41,11 @@ def show(
     ] = None,
     end: Annotated[
         datetime | None,
-        typer.Option(parser=times.utc, metavar="TIME", help="Last time to show (UTC)."),
+        typer.Option(
+            parser=times.utc_end,
+            metavar="TIME",
+            help="Last time to show (UTC). A date without a time includes the whole day.",
+        ),
     ] = None,
     freq: Annotated[str, typer.Option(help="One image in each such interval, as 6min or 1D.")] = "",
     max_images: Annotated[
@@ -68,6 +72,7 @@ def show(
     """Draw a contact sheet or a film of a folder, with time stamps, in AIA's colours."""
     from . import film, show
 
+    times.check_order(start, end)
     if output.suffix.lower() not in film.SHEETS + film.FILMS:
         known = ", ".join(film.SHEETS + film.FILMS)
         raise AstrodomeError(

@@ -14,14 +14,13 @@ from typing import Any
 
 import numpy as np
 from astrodome import AstrodomeError, settings, sources
-from astrodome.times import utc
+from astrodome.times import utc, utc_end
 from numpy.typing import NDArray
 
 from ..channels import Channel
 from .archive import Times
 
 Rows = NDArray[np.int64]
-DATE = re.compile(r"\d{4}-\d\d-\d\d")
 UNITS = {"w": 604_800, "d": 86_400, "h": 3_600, "min": 60, "t": 60, "s": 1}
 """Seconds of the units of time, by pandas' names of them."""
 GOES = "goes"
@@ -48,6 +47,14 @@ class Wanted:
     flux_source: str = ""
     goes_cache_dir: Path | None = None
     bad_frames: Path | None = None
+
+    def __post_init__(self) -> None:
+        if self.start is not None and self.end is not None and self.end < self.start:
+            raise AstrodomeError(
+                f"The end date {self.end} is before the start date {self.start}.",
+                "Correct data.sdo_ml_v2 in the configuration.",
+                exit_code=2,
+            )
 
 
 def select(times: Times, channel: Channel, wanted: Wanted, name: str = "") -> Rows:
@@ -87,9 +94,7 @@ def time(value: str | None, end: bool = False) -> np.datetime64 | None:
     """
     if value is None:
         return None
-    found = np.datetime64(utc(value), "ms")
-    whole_day = end and DATE.fullmatch(value.strip())
-    return found + np.timedelta64(86_399_999, "ms") if whole_day else found
+    return np.datetime64((utc_end if end else utc)(value), "ms")
 
 
 def duration(text: str, key: str) -> np.timedelta64:
@@ -124,11 +129,14 @@ def bad_intervals(
     for path, layer in layers:
         for pair in layer.get(channel.name) or []:
             try:
-                start, end = (time(str(value)) for value in pair)
+                first, last = pair
+                start, end = time(str(first)), time(str(last), end=True)
             except (AstrodomeError, TypeError, ValueError) as error:
                 raise AstrodomeError(
                     f"{path}: {channel.name}: expected [from, to] in UTC, not {pair}."
                 ) from error
+            if end < start:  # type: ignore[operator]
+                raise AstrodomeError(f"{path}: {channel.name}: {first} is after {last}.")
             found.append((start, end))
     return found  # type: ignore[return-value]
 
