@@ -51,6 +51,33 @@ def test_fits_have_no_flags_and_count_as_good(xrs):
     assert good(samples).all()
 
 
+@pytest.mark.parametrize("fill", [-99999.0, -9999.0, -1.0, 1.0, 99999.0, 1e20, np.inf, -np.inf])
+def test_any_value_of_1_or_more_is_a_fill_value_in_either_channel(fill, day):
+    path = day()
+    with fits.open(path, mode="update") as content:
+        content[2].data["FLUX"][0, 100, 0] = fill
+        content[2].data["FLUX"][0, 200, 1] = fill
+    samples = read(path)
+    assert np.isnan(samples["xrsb"][100]) and np.isnan(samples["xrsa"][200])
+    assert np.isfinite(samples["xrsb"][[99, 101, 200]]).all()
+    assert not good(samples)[100] and good(samples)[200]
+
+
+def test_a_flux_just_below_1_is_data(day):
+    path = day()
+    with fits.open(path, mode="update") as content:
+        content[2].data["FLUX"][0, 100, 0] = 0.999
+    assert read(path)["xrsb"][100] == np.float32(0.999)
+
+
+def test_times_are_rounded_to_the_nearest_microsecond(day):
+    path = day()
+    before = read(path)["timestamp"][100]
+    with fits.open(path, mode="update") as content:
+        content[2].data["TIME"][0, 100] += 0.6e-6
+    assert read(path)["timestamp"][100] == before + np.timedelta64(1, "us")
+
+
 def test_the_sample_of_a_leap_second_is_kept_within_its_day(xrs, day):
     samples = read(xrs("goes_13_leap_second.nc"))
     assert str(samples["timestamp"][-1]) == "2015-06-30T23:59:59.999000"

@@ -7,6 +7,7 @@ import io
 import random
 from pathlib import Path
 
+import h5py
 import pytest
 from astrodome_goes.archive import read
 from astrodome_goes.reading import read_all
@@ -116,6 +117,58 @@ def test_a_file_that_ends_the_process_that_reads_it_is_named(tmp_path, goes):
     assert result.code == 1 and "1 files imported, 1 failed" in result.err
     assert f"{deadly} is broken" in result.err
     assert "free()" not in result.err and "corruption" not in result.err
+
+
+def huge_netcdf(path):
+    """A real file with one more array of 8 TB, which takes no space in the file."""
+    path.write_bytes(Path(get_test_filepath(NETCDF[2])).read_bytes())
+    with h5py.File(path, "r+") as content:
+        content.create_dataset("huge", (10**6, 10**6), "f8", chunks=(1000, 1000))
+
+
+def huge_fits(path):
+    """A table that declares 10^12 rows."""
+    with fits.open(get_test_filepath("go1520110607.fits")) as content:
+        made = io.BytesIO()
+        content.writeto(made)
+    place = made.getvalue().index(b"XTENSION= 'BINTABLE'")
+    head, rest = made.getvalue()[:place], made.getvalue()[place:]
+    start = rest.index(b"NAXIS2  =")
+    path.write_bytes(head + rest[:start] + b"NAXIS2  = %20d" % 10**12 + rest[start + 30 :])
+
+
+def bomb(path):
+    """128 MiB of zeros behind a sound file, in less than 1 MB."""
+    with gzip.open(path, "wb", 1) as out:
+        out.write(short_day())
+        block = bytes(1 << 24)
+        for _ in range(8):
+            out.write(block)
+
+
+@pytest.mark.parametrize(
+    ("make", "name"),
+    [(huge_netcdf, "huge.nc"), (huge_fits, "huge.fits"), (bomb, "bomb.fits.gz")],
+)
+def test_a_file_that_demands_too_much_memory_is_named_and_the_others_are_stored(
+    make, name, goes, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("ASTRODOME_LIMITS_MAX_FILE_MB", "100")
+    path = tmp_path / name
+    make(path)
+    result = goes("import", path, get_test_filepath(NETCDF[2]), "--store", tmp_path / "store")
+    assert result.code == 1 and "1 files imported, 1 failed" in result.err
+    assert f"{path} needs at least" in result.err and "the limit is 100 MiB" in result.err
+
+
+def test_a_large_file_is_read_when_the_setting_allows_it(goes, tmp_path, monkeypatch):
+    path = tmp_path / "large.fits.gz"
+    path.write_bytes(gzip.compress(short_day()))
+    size = len(short_day()) / (1 << 20)
+    monkeypatch.setenv("ASTRODOME_LIMITS_MAX_FILE_MB", f"{size * 0.5}")
+    assert goes("import", path, "--store", tmp_path / "store").code == 1
+    monkeypatch.setenv("ASTRODOME_LIMITS_MAX_FILE_MB", f"{size * 1.01}")
+    goes("import", path, "--store", tmp_path / "store").succeeded()
 
 
 def deadly_files(folder, name, content):

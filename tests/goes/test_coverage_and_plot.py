@@ -51,7 +51,7 @@ def test_info_counts_what_is_missing_at_both_ends_of_a_time(goes, gappy):
     gaps = goes("info", "--store", gappy, *args).succeeded().json["gaps"]
     assert [round(gap["minutes"] / 1440, 2) for gap in gaps] == [2.0, 1.0, 0.5]
     nothing = goes(
-        "info", "--store", gappy, "--start", "2011-07-01", "--end", "2011-07-02", "--json"
+        "info", "--store", gappy, "--start", "2011-07-01", "--end", "2011-07-02T00:00", "--json"
     )
     assert nothing.json["samples"] == 0 and nothing.json["gaps"][0]["minutes"] == 1440
 

@@ -88,6 +88,16 @@ def test_a_wrong_line_is_named_and_the_file_left_out(old, new, words, goes, tree
     assert "1 files imported, 1 failed" in result.err
 
 
+@pytest.mark.parametrize("fill", ["-9999", "-1.0", "1", "1e30"])
+def test_any_value_of_1_or_more_is_a_fill_value(fill, goes, tree, tmp_path):
+    path = next(tree.rglob("*.csv"))
+    path.write_text(OLDER.replace("2.2e-07", fill).replace("1.1e-09", fill))
+    goes("import", path, "--store", tmp_path / "store").succeeded()
+    (samples,) = Store(tmp_path / "store").read()
+    assert np.isnan(samples["xrsb"]).tolist() == [False, True, False, False]
+    assert np.isnan(samples["xrsa"]).tolist()[:2] == [True, False]
+
+
 def test_a_folder_without_data_is_a_sentence(goes, tmp_path):
     result = goes("import", tmp_path, "--store", tmp_path / "store")
     assert result.code == 1 and f"The folder {tmp_path} holds no XRS files" in result.err

@@ -116,6 +116,26 @@ def test_the_nearest_sample_may_lie_in_the_next_month(minutes):
     np.testing.assert_allclose(distance, [15, 10, 5])
 
 
+def test_of_two_samples_at_the_same_distance_the_earlier_one_is_taken(minutes):
+    store = Store(minutes(("2020-01-01T00:00", 1e-6, 0), ("2020-01-01T00:01", 2e-6, 0)))
+    times = ["2020-01-01T00:00:29.999999", "2020-01-01T00:00:30", "2020-01-01T00:00:30.000001"]
+    samples, _ = nearest(store, np.array(times, "M8[us]"))
+    np.testing.assert_allclose(samples["xrsb"], [1e-6, 1e-6, 2e-6])
+
+
+def test_a_sample_exactly_at_the_largest_distance_is_taken(minutes):
+    store = Store(minutes(("2020-01-01T00:00", 1e-6, 0)))
+    times = ["2019-12-31T23:59:00", "2020-01-01T00:01:00"]
+    outside = ["2019-12-31T23:58:59.999999", "2020-01-01T00:01:00.000001"]
+    _, distance = nearest(store, np.array([*times, *outside], "M8[us]"), 60)
+    assert distance[:2].tolist() == [60, 60] and np.isinf(distance[2:]).all()
+    assert nearest(store, np.array(["2020-01-01"], "M8[us]"), 0)[1].tolist() == [0]
+    assert nearest(store, np.array(["2020-01-01"], "M8[us]"), 86400)[1].tolist() == [0]
+    for wrong in (-0.001, 86400.001):
+        with pytest.raises(AstrodomeError, match="does not answer"):
+            nearest(store, np.array(["2020-01-01"], "M8[us]"), wrong)
+
+
 def test_other_plugins_get_the_flux_of_the_users_store(goes, xrs, monkeypatch, tmp_path):
     monkeypatch.setenv("ASTRODOME_HOME", str(tmp_path))
     goes("import", xrs("go1520110607.fits")).succeeded()

@@ -23,7 +23,7 @@ from sunpy.net.hek import HEKClient
 
 on_sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 """For what does not depend on the database."""
-DAY = ("--start", "2023-03-29", "--end", "2023-03-30")
+DAY = ("--start", "2023-03-29", "--end", "2023-03-30T00:00")
 
 
 def many(count: int = 300, days: int = 60, first: datetime = datetime(2012, 1, 1)) -> list[Any]:
@@ -121,7 +121,9 @@ def test_the_older_tools_command_line_works_as_written(serve, events, database, 
 
 
 @on_sqlite
-@pytest.mark.parametrize("args", [(), ("--start", "2012-12-01T01:00:00"), ("--end", "2012-12-03")])
+@pytest.mark.parametrize(
+    "args", [(), ("--start", "2012-12-01T01:00:00"), ("--end", "2012-12-03T00:00")]
+)
 def test_a_missing_start_or_end_is_the_documented_default(serve, get, database, args):
     def last_seen(number: int, start: str, end: str) -> Any:
         name = f"ivo://helio-informatics.org/AR_{number}"
@@ -163,14 +165,14 @@ def test_all_pages_of_a_window_arrive(serve, get, database, monkeypatch):
     monkeypatch.setenv("ASTRODOME_HEK_PAGE_SIZE", "7")
     base = hek.Hek(many(), page=5)
     with serve(base):
-        get("--start", "2012-01-01", "--end", "2012-03-05").succeeded()
+        get("--start", "2012-01-01", "--end", "2012-03-05T00:00").succeeded()
     assert stored(database) == wanted(base)
 
 
 @on_sqlite
 def test_quiet_years_take_few_requests(serve, get, database):
     with serve(hek.Hek(many(20, 3650))) as twin:
-        get("--start", "2012-01-01", "--end", "2021-12-31", "--jobs", "2").succeeded()
+        get("--start", "2012-01-01", "--end", "2021-12-31T00:00", "--jobs", "2").succeeded()
     assert len(twin.requests) < 90
 
 
@@ -233,7 +235,7 @@ def test_a_fault_costs_a_window_another_request_and_nothing_else(
     base = hek.Hek(many(60, 10))
     with serve(base) as twin:
         twin.misbehave(*[fault] * 3)
-        get("--start", "2012-01-01", "--end", "2012-01-13", "--jobs", "2").succeeded()
+        get("--start", "2012-01-01", "--end", "2012-01-13T00:00", "--jobs", "2").succeeded()
     assert stored(database) == wanted(base)
 
 
@@ -253,7 +255,7 @@ def test_retry_after_is_honoured(serve, get, database, monkeypatch):
 def test_windows_that_hek_is_too_slow_for_are_cut_until_it_answers(serve, get, database):
     base = hek.Hek(many(60, 10), patience=timedelta(hours=4))
     with serve(base):
-        get("--start", "2012-01-01", "--end", "2012-01-05", "--jobs", "2").succeeded()
+        get("--start", "2012-01-01", "--end", "2012-01-05T00:00", "--jobs", "2").succeeded()
     known = [event for event in many(60, 10) if event["event_starttime"] < "2012-01-05T00:01"]
     assert len(stored(database)) == len(known)
 
@@ -264,20 +266,20 @@ def test_without_hek_every_missing_time_is_named_and_the_next_run_brings_it(
 ):
     base = hek.Hek(many(60, 10), patience=timedelta(0))
     with serve(base):
-        failed = get("--start", "2012-01-01", "--end", "2012-01-13", "--jobs", "2")
+        failed = get("--start", "2012-01-01", "--end", "2012-01-13T00:00", "--jobs", "2")
         assert failed.code == 1
         names = [entry["name"] for entry in failed.json["failed"]]
         assert names == ["AR 2012-01-01T00:00:00 to 2012-01-13T00:00:00"]
         assert "HEK answered 504" in failed.json["failed"][0]["reason"]
         base.patience = timedelta.max
-        get("--start", "2012-01-01", "--end", "2012-01-13").succeeded()
+        get("--start", "2012-01-01", "--end", "2012-01-13T00:00").succeeded()
     assert stored(database) == wanted(base)
 
 
 @on_sqlite
 def test_without_a_connection_nothing_is_tried_in_parts(serve, get, monkeypatch):
     monkeypatch.setenv("ASTRODOME_HEK_URL", "http://127.0.0.1:9/hek/her")
-    result = get("--start", "2012-01-01", "--end", "2021-12-31", "--event-type", "AR,FL")
+    result = get("--start", "2012-01-01", "--end", "2021-12-31T00:00", "--event-type", "AR,FL")
     assert result.code == 1
     assert [entry["name"] for entry in result.json["failed"]] == [
         "AR 2012-01-01T00:00:00 to 2021-12-31T00:00:00",

@@ -80,7 +80,15 @@ def test_get_goes_on_where_it_was_killed(regions, truth, tmp_path, torture):
             store += 1
             path = tmp_path / f"{store}.sqlite"
             database = f"sqlite:///{path}"
-            command = ("get", "--start", "2012-01-01", "--end", "2012-12-01", "--event-type", "AR")
+            command = (
+                "get",
+                "--start",
+                "2012-01-01",
+                "--end",
+                "2012-12-01T00:00",
+                "--event-type",
+                "AR",
+            )
             command += ("--jobs", "2", "--db-connection-string", database)
             ended = False
             while not ended and kills > 0:

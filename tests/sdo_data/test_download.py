@@ -268,7 +268,32 @@ def test_flux_limits_are_looked_up_for_all_times_and_skip_the_flare(
     assert flare(*command, "--json").succeeded().json["downloaded"] == 2, "the limit is gone"
     later = ("data", "download", "--path", tmp_path / "x", "--start=2012-01-01", "--end=2012-01-02")
     unknown = flare(*later, "--max-flux=1e-5").succeeded()
-    assert "No flux is known for 25 images" in unknown.err and "sdo goes download" in unknown.err
+    assert "No flux is known for 48 images" in unknown.err and "sdo goes download" in unknown.err
+
+
+@pytest.mark.parametrize("limit", ["max", "min"])
+def test_a_flux_exactly_at_a_limit_is_outside(
+    limit: str, flare: Data, gsu: GsuTwin, tmp_path: Path
+) -> None:
+    at = ("--start=2011-06-07T06:30", "--end=2011-06-07T06:30", "--size=256")
+    (sample,) = flare("goes", "get", "--timestamp=2011-06-07T06:30", "--json").succeeded().json
+    flux = float(np.float32(sample["xrsb_W_m2"]))
+    inside = np.nextafter(flux, 1 if limit == "max" else 0)
+    for value, downloaded in ((flux, 0), (inside, 1)):
+        command = ("data", "download", "--path", tmp_path / str(downloaded), *at)
+        result = flare(*command, f"--{limit}-flux={float(value)!r}", "--json").succeeded().json
+        assert result["downloaded"] == downloaded
+
+
+def test_an_end_without_a_time_includes_the_day_and_one_before_the_start_is_wrong_usage(
+    data: Data, gsu: GsuTwin, tmp_path: Path
+) -> None:
+    command = ("download", "--path", tmp_path / "a", "--freq=8h", "--dry-run", "--json")
+    days = ("--start=2012-03-07", "--end=2012-03-08")
+    assert data(*command, *days).succeeded().json["to_fetch"] == 6
+    for args in (command, ("show", tmp_path)):
+        result = data(*args, "--start=2012-03-08", "--end=2012-03-07")
+        assert result.code == 2 and "is before the start" in result.err
 
 
 def test_flux_limits_without_a_source_of_flux_say_what_to_install(
@@ -285,7 +310,7 @@ def test_flux_limits_without_a_source_of_flux_say_what_to_install(
         (("--wavelength=999",), "no images at 999 angstrom"),
         (("--freq=5min",), "no multiple of the archive's cadence of 6 min"),
         (("--freq=often",), "'often' is no interval of time"),
-        (("--end=2012-01-01",), "comes before the start"),
+        (("--end=2012-01-01",), "is before the start"),
         (("--size=4k",), "no size '4k'"),
         (("--source=nowhere",), "no source 'nowhere'"),
         (("--quality=good",), "no bit mask"),
@@ -335,7 +360,7 @@ def test_a_source_that_is_down_ends_the_work_and_names_what_was_not_asked_for(
 ) -> None:
     monkeypatch.setenv("ASTRODOME_GSU_RETRIES", "0")
     monkeypatch.setenv("ASTRODOME_GSU_URL", "http://127.0.0.1:9")
-    day = ("--start=2012-03-07", "--end=2012-03-08", "--freq=6min", "--size=256")
+    day = ("--start=2012-03-07", "--end=2012-03-08T00:00", "--freq=6min", "--size=256")
     result = data("download", "--path", tmp_path, *day)
     assert result.code == 1 and "The source seems to be down" in result.err
     found = statuses(tmp_path)
@@ -347,7 +372,13 @@ def test_images_that_nobody_can_get_keep_no_run_from_those_behind_them(
 ) -> None:
     monkeypatch.setenv("ASTRODOME_GSU_RETRIES", "0")
     gsu.archive.plan = lambda request: "html" if "2012-03-07" in str(request.query) else ""
-    days = ("--start=2012-03-07", "--end=2012-03-08", "--freq=12min", "--size=256", "--jobs=1")
+    days = (
+        "--start=2012-03-07",
+        "--end=2012-03-08T00:00",
+        "--freq=12min",
+        "--size=256",
+        "--jobs=1",
+    )
     first = data("download", "--path", tmp_path, *days, "--json")
     assert first.code == 1 and first.json["failed"] == 24 and first.json["not_reached"] == 97
     for _ in range(5):

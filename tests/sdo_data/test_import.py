@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import math
 import multiprocessing
 from collections.abc import Callable
@@ -187,6 +188,22 @@ def test_bad_files_are_named_each_with_its_reason_and_the_good_one_is_there(
         line = next(line for line in result.err.splitlines() if f"  {path}: " in line)
         assert reason in line
     assert list(meta(out)) == ["2011-02-15T000000__171.jpeg"]
+
+
+def test_an_image_that_demands_too_much_memory_is_named_and_the_others_are_imported(
+    data: Data, aia171: Path, hmi: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ASTRODOME_LIMITS_MAX_FILE_MB", "70")
+    bomb = tmp_path / "bomb.fits.gz"
+    with gzip.open(bomb, "wb", 1) as out, aia171.open("rb") as content:
+        out.write(content.read())
+        for _ in range(5):
+            out.write(bytes(1 << 24))
+    out_folder = tmp_path / "out"
+    result = data("import", bomb, aia171, "--path", out_folder)
+    assert result.code == 1 and "needs at least 70 MiB of memory" in result.err
+    assert str(bomb) in result.err and "MAX_FILE_MB" not in result.out
+    assert len(list(out_folder.glob("*.jpeg"))) == 1
 
 
 def test_the_date_may_be_given_or_be_the_one_of_t_obs(

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from . import console, plugins, process, settings, sources, state
+from . import console, limits, plugins, process, settings, sources, state
 from .errors import AstrodomeError
 from .hookspecs import CommandSpec, SourceSpec
 
@@ -215,6 +215,7 @@ def _values() -> Iterator[dict[str, Any]]:
     process.keep_home_unchanged(always=True)  # the settings of a plugin may import its libraries
     known = {
         sources.SECTION: sources.settings_model(),
+        limits.SECTION: limits.settings_model(),
         settings.DASK: settings.dask_settings(),
     }
     for plugin in plugins.current().plugins:

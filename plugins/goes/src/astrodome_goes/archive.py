@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import h5netcdf
+import h5py
 import numpy as np
 import pandas as pd
-from astrodome import AstrodomeError
+from astrodome import AstrodomeError, limits
 from astropy.io import fits
 from sunpy.timeseries import TimeSeries
 
@@ -65,6 +66,7 @@ def read(path: Path, satellite: int = 0) -> Samples:
             f"{path} is a web page, not data; archives answer so when they limit the rate.",
             "Fetch it again later.",
         )
+    limits.check_size(path)
     if path.suffix.lower() == ".csv":
         samples = csvtree.read(path, satellite)
     else:
@@ -77,6 +79,8 @@ def read(path: Path, satellite: int = 0) -> Samples:
 def _read(path: Path, is_netcdf: bool, satellite: int) -> Samples:
     with _destructors_silent():
         try:
+            if is_netcdf:
+                _check_arrays(path)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of leap seconds, which become 23:59:59.999
                 series = _series(path)
@@ -94,6 +98,24 @@ def _read(path: Path, is_netcdf: bool, satellite: int) -> Samples:
                 f"{path} is no GOES XRS file that can be read: {why.rstrip('.')}.",
                 "Fetch it again.",
             ) from error
+
+
+def _check_arrays(path: Path) -> None:
+    """Raise AstrodomeError if the arrays that a netCDF file declares are too large for memory.
+
+    An array of any shape takes no space in the file as long as nothing is written to it.
+    """
+    limit, total = limits.max_bytes(), 0
+
+    def add(_: str, found: object) -> None:
+        nonlocal total
+        if isinstance(found, h5py.Dataset):
+            total += (found.size or 0) * found.dtype.itemsize
+
+    with h5py.File(path, "r") as content:
+        content.visititems(add)
+    if total > limit:
+        raise limits.too_large(path, total, limit)
 
 
 @contextmanager

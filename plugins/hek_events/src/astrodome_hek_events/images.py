@@ -16,7 +16,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import sunpy.map
-from astrodome import AstrodomeError
+from astrodome import AstrodomeError, limits
 from PIL import Image
 
 from . import geometry
@@ -79,6 +79,7 @@ def read(path: Path, side: int = 0, meta: Path | None = None) -> SolarImage:
     try:
         with path.open("rb") as file:
             start = file.read(16)
+        limits.check_size(path)
         if start[:2] == b"\x1f\x8b":
             with gzip.open(path) as unpacked:
                 start = unpacked.read(16)

@@ -19,7 +19,7 @@ from threading import RLock
 from typing import Any
 
 import numpy as np
-from astrodome import AstrodomeError
+from astrodome import AstrodomeError, limits
 from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.io import fits
@@ -94,6 +94,7 @@ def read(part: Part, t_obs: datetime | None = None, wavelength: int = 0) -> Obse
     """
     with part.path.open("rb") as file:
         start = file.read(12)
+    limits.check_size(part.path)
     if start.startswith(GZIP):
         start = _unpacked(part.path)
     if start.startswith(FITS):

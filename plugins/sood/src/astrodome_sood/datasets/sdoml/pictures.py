@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from astrodome import AstrodomeError
+from astrodome import AstrodomeError, limits
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -49,6 +49,7 @@ def look(path: Path) -> Picture:
     try:
         with path.open("rb") as file:
             start = file.read(9)
+        limits.check_size(path)
         zipped = path.suffix.lower() == ".gz"
         if start == FITS or zipped:
             return _look_at_fits(path)
