@@ -12,9 +12,9 @@ import lzma
 import math
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import IO, TYPE_CHECKING, Any
 
 from . import settings
 from .errors import AstrodomeError
@@ -29,7 +29,11 @@ BLOCK = 2880
 """Bytes of a FITS block."""
 CARD = 80
 STEP = 1 << 20
-OPENERS = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
+OPENERS: dict[bytes, Callable[[Path], Any]] = {
+    b"\x1f\x8b": gzip.open,
+    b"BZh": bz2.open,
+    b"\xfd7zXZ": lzma.open,
+}
 """Functions that open compressed files, by the first bytes of these."""
 
 
@@ -73,7 +77,7 @@ def check_size(path: Path, limit: int | None = None) -> None:
     opener = next((opener for magic, opener in OPENERS.items() if start.startswith(magic)), None)
     try:
         with opener(path) if opener else path.open("rb") as content:
-            _check_content(path, cast("IO[bytes]", content), limit, compressed=bool(opener))
+            _check_content(path, content, limit, compressed=bool(opener))
     except (EOFError, OSError, lzma.LZMAError, zlib.error):
         return  # the reader of the format reports what is wrong
 
