@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from astrodome import AstrodomeError, sources
+from astrodome.testing import Result
 from astrodome_ztf_scope.catalogue.local import LocalCatalogue
+from astrodome_ztf_scope.classifications import photometry
 
 
 @pytest.fixture
@@ -54,7 +60,9 @@ def test_documents_are_found_by_conditions_in_the_order_of_their_ids(folder: Pat
         {"_id": 10, "vnv_dnn": 0.95},
         {"_id": 11, "vnv_dnn": 0.1},
     ]
-    assert list(catalogue.find("sources", {"no_such_column": 1})) == []
+    with pytest.raises(AstrodomeError, match=r"20240117\.parquet has no column 'fieldid'") as error:
+        list(catalogue.find("sources", {"fieldid": 1}))
+    assert "nobs" in error.value.hint
 
 
 def test_a_collection_has_its_role_or_the_name_of_the_service(folder: Path) -> None:
@@ -103,3 +111,84 @@ def test_a_source_is_named_with_its_argument(folder: Path) -> None:
         assert isinstance(found, sources.Catalogue)
         with pytest.raises(AstrodomeError, match="no source 'nowhere'"):
             sources.get("catalogue", "nowhere:x")
+
+
+def release(count: int = 3) -> pd.DataFrame:
+    """Light curves of one quadrant each, in the layout of ZTF's public data releases."""
+    channels = np.arange(count, dtype=np.int8) * 21
+    epochs = [np.linspace(58300, 58300 + n, 20 + n) for n in range(count)]
+    return pd.DataFrame(
+        {
+            "objectid": 250101100000001 + np.arange(count),
+            "filterid": np.ones(count, np.int8),
+            "fieldid": np.full(count, 250, np.int16),
+            "rcid": channels,
+            "objra": 41.0 + np.arange(count),
+            "objdec": -26.25,
+            "nepochs": [len(times) for times in epochs],
+            "hmjd": epochs,
+            **{name: [np.full(len(t), 0.5, np.float32) for t in epochs] for name in ("mag",)},
+            **{name: [np.full(len(t), 0.1, np.float32) for t in epochs] for name in ("magerr",)},
+            "clrcoeff": [np.zeros(len(t), np.float32) for t in epochs],
+            "catflags": [np.zeros(len(t), np.int32) for t in epochs],
+        }
+    )
+
+
+def nested(table: pd.DataFrame, path: Path) -> None:
+    """Write the layout of the HATS catalogues, a struct of lists."""
+    inner = ["hmjd", "mag", "magerr", "clrcoeff", "catflags"]
+    lists = [pa.array(table[name]) for name in inner]
+    whole = pa.Table.from_pandas(table.drop(columns=[*inner, "nepochs"]), preserve_index=False)
+    curves = pa.StructArray.from_arrays(lists, inner)
+    pq.write_table(whole.append_column("lightcurve", curves), path)
+
+
+def a_row_per_epoch(table: pd.DataFrame, path: Path) -> None:
+    """Write the layout of IRSA's light curves."""
+    names = {"objectid": "oid", "fieldid": "field", "objra": "ra", "objdec": "dec"}
+    long = table.rename(columns=names).assign(ccdid=table.rcid // 4 + 1, qid=table.rcid % 4 + 1)
+    long = long.drop(columns=["rcid", "nepochs", "filterid"]).assign(filtercode="zg")
+    lists = ["hmjd", "mag", "magerr", "clrcoeff", "catflags"]
+    pa_table = pa.Table.from_pandas(long.explode(lists, ignore_index=True).infer_objects())
+    pq.write_table(pa_table, path)
+
+
+@pytest.mark.parametrize("write", [pd.DataFrame.to_parquet, nested, a_row_per_epoch])
+def test_ids_of_a_quadrant_are_found_in_every_public_layout(
+    tmp_path: Path, scope: Callable[..., Result], write: Callable[..., None]
+) -> None:
+    write(release(), tmp_path / "light_curves.parquet")
+    place = ("--catalogue", f"local:{tmp_path}", "--field", 250)
+    for number, (ccd, quad) in enumerate(((1, 1), (6, 2), (11, 3))):  # channels 0, 21 and 42
+        args = (*place, "--ccd", ccd, "--quad", quad)
+        found = scope("get-field-ids", *args).succeeded()
+        assert found.out.split() == [str(250101100000001 + number)]
+        more = scope("get-field-ids", *args, "--minobs", 21 + number).succeeded()
+        assert more.out == "" and "no light curve with at least" in more.err
+    assert scope("get-field-ids", *place, "--ccd", 1, "--quad", 2).succeeded().out == ""
+    assert scope("get-field-ids", "--catalogue", f"local:{tmp_path}").succeeded().out == ""
+    catalogue = LocalCatalogue(tmp_path)
+    (near,) = catalogue.cone("sources", 42.0, -26.25, 2, ("field", "ccd", "quad", "nobs"))
+    wanted = {"_id": 250101100000002, "field": 250, "ccd": 6, "quad": 2, "nobs": 21}
+    assert {name: near[0][name] for name in wanted} == wanted and len(near) == 1
+    epochs = catalogue.light_curves([250101100000002])
+    assert len(epochs) == 21 and set(epochs["filter"]) == {1}
+    assert epochs["hjd"].iloc[0] == 2458300.5
+
+
+@pytest.mark.parametrize("column", ["fieldid", "rcid"])
+def test_a_layout_without_a_quadrant_is_an_error_that_names_the_column(
+    tmp_path: Path, scope: Callable[..., Result], column: str
+) -> None:
+    release().drop(columns=column).to_parquet(tmp_path / "light_curves.parquet")
+    failed = scope("get-field-ids", "--catalogue", f"local:{tmp_path}", "--field", 250)
+    assert failed.code == 1 and "light_curves.parquet has no column" in failed.err
+    assert column in failed.err and "It has objectid, filterid" in failed.err
+
+
+def test_light_curves_without_a_filter_are_not_uploaded(tmp_path: Path) -> None:
+    release().drop(columns="filterid").to_parquet(tmp_path / "light_curves.parquet")
+    epochs = LocalCatalogue(tmp_path).light_curves([250101100000001])
+    with pytest.raises(AstrodomeError, match="no column filter"):
+        photometry.usable(epochs)

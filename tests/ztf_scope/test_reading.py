@@ -18,7 +18,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from astrodome import AstrodomeError
-from astrodome_ztf_scope.dataset import pickles, reading
+from astrodome_ztf_scope import tables
+from astrodome_ztf_scope.dataset import csvfile, pickles, reading
 
 ENDINGS = (".csv", ".parquet", ".h5")
 Files = Callable[..., Path]
@@ -77,7 +78,7 @@ def test_batches_can_start_in_the_middle_and_rows_keep_their_numbers(file: Path)
 
 def test_blocks_of_a_csv_do_not_show(dataset: Files, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = reading.read(dataset(".csv", 300))
-    monkeypatch.setattr(reading, "BLOCK", 300_000)
+    monkeypatch.setattr(csvfile, "BLOCK", 300_000)
     again = reading.read(dataset(".csv", 300))
     pd.testing.assert_frame_equal(again.table, whole.table)
     np.testing.assert_array_equal(again.dmdt, whole.dmdt)
@@ -322,7 +323,7 @@ def test_an_unreadable_file_is_one_sentence(tmp_path: Path, dataset: Files) -> N
     with pytest.raises(AstrodomeError, match=r"a\.csv is empty"):
         reading.read(tmp_path / "a.csv")
     (tmp_path / "a.csv").write_text("ad,b\n1,2\n3\n")
-    with pytest.raises(AstrodomeError, match=r"a\.csv cannot be read: .*Expected 2 columns, got 1"):
+    with pytest.raises(AstrodomeError, match=r"a\.csv cannot be read: row 1 has 1 values, exp"):
         reading.read(tmp_path / "a.csv")
     with pytest.raises(AstrodomeError, match="There is no file"):
         reading.read(tmp_path / "none.parquet")
@@ -360,9 +361,85 @@ def test_an_hdf5_file_of_something_else_is_one_sentence(tmp_path: Path) -> None:
 def test_text_that_comes_late_in_a_column_of_numbers_spoils_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reading, "BLOCK", 1000)
+    monkeypatch.setattr(csvfile, "BLOCK", 1000)
     lines = ["ad,name", *["1.5,2"] * 1000, "2.5,two", "3.5,"]
     (tmp_path / "a.csv").write_text("\n".join(lines))
     table = reading.read(tmp_path / "a.csv").table
     assert table["ad"].sum() == 1506
     assert table["name"].iloc[[0, 1000]].tolist() == ["2", "two"]
+
+
+PLAIN = "ra,dec,obj_id\n10.5,-3.25,ZTF1\n11.5,4.0,ZTF2\n"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        PLAIN,
+        PLAIN.replace(",", ";"),
+        PLAIN.replace(",", "\t"),
+        PLAIN.replace(",", "|"),
+        PLAIN.replace(",", ", "),
+        " ra , dec ,obj_id\n" + PLAIN.partition("\n")[2],
+        PLAIN.replace(",", ";").replace(".", ","),
+        PLAIN.replace("\n", "\r"),
+        PLAIN.replace("\n", "\r\n"),
+        "\ufeff" + PLAIN,
+        "# written by a survey\n#\n" + PLAIN.replace("ZTF1\n", "ZTF1\n# a remark, with commas\n"),
+        "\n\n" + PLAIN,
+        "\ufeff# remark\r\n" + PLAIN.replace("\n", "\r\n").replace(",", ";"),
+        'ra,dec,obj_id\n"10.5","-3.25","ZTF1"\n"11.5","4.0","ZTF2"\n',
+    ],
+)
+@pytest.mark.parametrize("block", [20, 1 << 20])
+def test_separators_comments_and_line_ends_of_other_programs_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str, block: int
+) -> None:
+    monkeypatch.setattr(csvfile, "BLOCK", max(block, len(content) // 2 + 60))
+    (tmp_path / "a.csv").write_bytes(content.encode())
+    table = reading.read(tmp_path / "a.csv").table
+    assert list(table) == ["ra", "dec", "obj_id"]
+    assert table["ra"].tolist() == [10.5, 11.5] and table["dec"].tolist() == [-3.25, 4.0]
+    assert table["obj_id"].tolist() == ["ZTF1", "ZTF2"]
+
+
+def test_a_header_in_a_comment_line_is_read_if_it_fits(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("# stars\n# ra,dec\n10,5\n11,6\n")
+    assert reading.read(tmp_path / "a.csv").table["dec"].tolist() == [5, 6]
+
+
+@pytest.mark.parametrize(
+    ("content", "words", "remedy"),
+    [
+        (b"10.5,3\n11,4\n", "a.csv has no header", "names of the columns"),
+        (b"10301001000154\n10301001000155\n", "a.csv has no header", "names of the columns"),
+        (b"ra dec label\n10 5 1\n", "a.csv: the columns are separated by spaces", "commas"),
+        (b"ra,dec\n1,2\n3,4\n5,6,7\n", "row 2 has 3 values, expected 2: '5,6,7'", "Correct"),
+        ("ra,dec\n1,2\n".encode("utf-16"), "a.csv is not UTF-8 text", "iconv"),
+        (b"# only a remark\n", "a.csv is empty", ""),
+    ],
+)
+def test_a_text_file_that_cannot_be_read_is_one_error_with_a_remedy(
+    tmp_path: Path, content: bytes, words: str, remedy: str
+) -> None:
+    (tmp_path / "a.csv").write_bytes(content)
+    with pytest.raises(AstrodomeError) as error:
+        reading.read(tmp_path / "a.csv")
+    assert words in error.value.message and remedy in error.value.hint
+
+
+def test_a_directory_is_named_as_one(tmp_path: Path) -> None:
+    (tmp_path / "a.parquet").mkdir()
+    (tmp_path / "a.parquet" / "part-0.parquet").write_bytes(b"")
+    for read in (reading.read, tables.read):
+        with pytest.raises(AstrodomeError, match=r"a\.parquet is a directory: expected") as error:
+            read(tmp_path / "a.parquet")
+        assert "part-0.parquet" in error.value.hint and error.value.exit_code == 2
+
+
+@pytest.mark.parametrize("ending", [".parq", ".pq", ".PARQUET"])
+def test_other_extensions_of_parquet_are_read_and_written(tmp_path: Path, ending: str) -> None:
+    table = pd.DataFrame({"ra": [1.5], "obj_id": ["ZTF1"]})
+    path = tables.write(tmp_path / f"a{ending}", table)
+    pd.testing.assert_frame_equal(pd.read_parquet(path), table)
+    pd.testing.assert_frame_equal(tables.read(path), table, check_dtype=False)

@@ -111,6 +111,7 @@ def predict(
     <tag>_<algorithm> for each model; a source that lacks a feature has no score. The same
     command again goes on where it was stopped.
     """
+    from . import identifiers
     from .prediction import predict as score
     from .prediction import total
 
@@ -137,6 +138,8 @@ def predict(
         "without score": lacking if as_json else [f"{c}: {n}" for c, n in lacking.items()],
     }
     console.show_one(about, as_json=as_json)
+    for message in done.lost.values():
+        console.warn(f"{message}. Such identifiers are missing in {done.path}.", identifiers.REMEDY)
     if done.before:
         console.note("The file is there already, from these files and models.")
 

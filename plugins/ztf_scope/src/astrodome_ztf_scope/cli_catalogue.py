@@ -130,12 +130,15 @@ def field_ids(
         return
     rows_of = fields.ids_of(source, wanted, wanted.ccds[0], wanted.quads[0])
     if path is None and not output_format:
-        _print(rows_of, as_json, coordinates)
+        if not _print(rows_of, as_json, coordinates):
+            _note_none(wanted)
         return
     ending = _ending(output_format or (path.suffix if path else ""), fields.FORMATS)
     target = path or Path(f"field_{field}_ccd_{wanted.ccds[0]}_quad_{wanted.quads[0]}{ending}")
     label = f"dataset_ccd_{wanted.ccds[0]}_quad_{wanted.quads[0]}_field_{field}"
     count = fields.write(rows_of, target, ending, label, coordinates)
+    if not count:
+        _note_none(wanted)
     console.show_one({"file": str(target), "ids": count}, as_json=as_json)
 
 
@@ -174,16 +177,29 @@ def _numbers(
     return tuple(sorted(found)) or (usual,)
 
 
-def _print(rows: Any, as_json: bool, coordinates: bool) -> None:
-    """Ids on standard output, one a line, as they come."""
+def _note_none(wanted: Any) -> None:
+    ccd, quad = wanted.quadrants[0]
+    console.note(
+        f"{wanted.catalog}: no light curve with at least {wanted.minobs} epochs in field "
+        f"{wanted.field}, ccd {ccd}, quad {quad}."
+    )
+
+
+def _print(rows: Any, as_json: bool, coordinates: bool) -> int:
+    """Print ids on standard output, one per line, as they come; return their number."""
     if as_json:
-        console.show(list(rows), as_json=True)
-        return
+        found = list(rows)
+        console.show(found, as_json=True)
+        return len(found)
+    import csv
     import sys
 
+    table = csv.writer(sys.stdout, lineterminator="\n")
+    count = 0
     for row in rows:
-        values = row.values() if coordinates else [row["_id"]]
-        sys.stdout.write(",".join("" if v is None else str(v) for v in values) + "\n")
+        table.writerow(row.values() if coordinates else [row["_id"]])
+        count += 1
+    return count
 
 
 def find_sources(

@@ -44,6 +44,10 @@ def upload(
         option("Labels and their classes: JSON file, golden, tags, DNN_AL_mapper, XGB_AL_mapper."),
     ] = "",
     comment: Annotated[str, option("Comment to post on each source.")] = "",
+    period_column: Annotated[
+        str,
+        option("Column with the period (d), or none for no period [period].", "--period-column"),
+    ] = "",
     resume: Annotated[
         int, option("First row, from 0; not needed after a stop.", "--resume", "--start", min=0)
     ] = 0,
@@ -132,6 +136,7 @@ def upload(
     command again.
     """
     from . import services, tables
+    from .classifications import periods
     from .classifications import plan as planning
     from .classifications.plan import Plan
 
@@ -166,12 +171,13 @@ def upload(
         limiting_mag=limiting_mag,
         instrument=instrument_name,
     )
-    wanted = planning.rows(table, resume, stop, origin=file)
-    for line in planning.problems(table, wanted, plan, file):
+    with_period = periods.with_period(table, period_column, file)
+    wanted = planning.rows(with_period, resume, stop, origin=file)
+    for line in planning.problems(with_period, wanted, plan, file):
         console.warn(line)
     _tell_columns(table, plan)
-    if "period" not in table:
-        console.note("The file has no column period: none is posted.")
+    if "period" not in with_period:
+        console.note("No period is posted: there is no column period.")
     service = marshal_of(marshal, token, jobs, new=True, dry=dry_run)
     curves = None if skip_phot and not catalogue else catalogue_of(catalogue)
     ended = _upload(service, curves, wanted, plan, jobs=jobs, dry=dry_run, recheck=recheck)

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 from astrodome import AstrodomeError
 
+from . import identifiers, positions, tables
 from . import journal as journals
-from . import positions, tables
 from .marshal import changing
 from .marshal.once import Once
 
@@ -54,9 +54,8 @@ def find(catalogue: Any, limits: Limits) -> pd.DataFrame:
     """The light curves that disagree: ``_id`` and the two scores, in the order of their ids."""
     dnn, xgb = limits.columns
     either = {"$or": [{name: {"$gt": limits.score}} for name in (xgb, dnn)]}
-    scores = pd.DataFrame(
-        catalogue.find("classifications", either, (dnn, xgb)), columns=["_id", dnn, xgb]
-    )
+    found = catalogue.find("classifications", either, (dnn, xgb))
+    scores = identifiers.frame(found, ["_id", dnn, xgb])
     a, b = (scores[name].astype(np.float64) for name in (dnn, xgb))
     apart = ((a > limits.high) & (b <= limits.low)) | ((a <= limits.low) & (b > limits.high))
     return scores[apart].reset_index(drop=True)
@@ -70,7 +69,7 @@ def statistics(catalogue: Any, scores: pd.DataFrame) -> pd.DataFrame:
         found += catalogue.find("features", {"_id": {"$in": ids[first : first + AT_ONCE]}})
     if not found:
         return scores.iloc[:0].copy()
-    features = pd.DataFrame(found)
+    features = identifiers.frame(found)
     features = features.drop(columns=[c for c in scores if c != "_id" and c in features])
     return scores.merge(features, on="_id", how="inner", validate="one_to_one")
 
@@ -81,8 +80,9 @@ def unseen(table: pd.DataFrame, training_set: Path) -> pd.DataFrame:
     name = next((name for name in ("ztf_id", "_id") if name in known), None)
     if name is None:
         raise AstrodomeError(f"{training_set} has no column ztf_id.", exit_code=2)
-    ids = pd.to_numeric(known[name], errors="coerce").dropna().astype("int64")
-    return table[~table["_id"].isin(set(ids))].reset_index(drop=True)
+    ids = set(identifiers.texts(known[name]))
+    new = [one not in ids for one in identifiers.texts(table["_id"])]
+    return table[new].reset_index(drop=True)
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ def upload(
 
     return changing.work(
         once,
-        _apart(table.to_dict(orient="records")),
+        _apart(identifiers.records(table)),
         one,
         key=lambda row: journals.key(once.address, "disagreement", asdict(plan), row["_id"]),
         name=lambda row: str(row["_id"]),

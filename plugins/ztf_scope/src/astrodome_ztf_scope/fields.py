@@ -6,14 +6,17 @@ beside them says what was asked for and how many ids each quadrant has.
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 from astrodome import AstrodomeError, compute, console, files, sources
+
+from . import identifiers
 
 CCDS, QUADS = range(1, 17), range(1, 5)
 BATCH = 10_000
@@ -107,17 +110,24 @@ def _write_text(
 ) -> int:
     """An id a line without a header, or with one where there are positions too."""
     count = 0
-    with part.open("w", encoding="utf-8") as out:
+    with part.open("w", encoding="utf-8", newline="") as out:
+        table = csv.writer(out, lineterminator="\n")
         if coordinates:
-            out.write("_id,ra,dec\n")
+            table.writerow(("_id", "ra", "dec"))
         for batch in batches:
             count += len(batch)
-            out.writelines(",".join(_text(v) for v in row.values()) + "\n" for row in batch)
+            table.writerows(row.values() for row in batch)
     return count
 
 
-def _text(value: Any) -> str:
-    return "" if value is None else str(value)
+def _with_kind(
+    batches: Iterable[list[dict[str, Any]]],
+) -> tuple[type, Iterator[list[dict[str, Any]]]]:
+    """Return the type of the ids, that of the first one, and all batches."""
+    rest = iter(batches)
+    first = next(rest, [])
+    kind = str if first and isinstance(first[0]["_id"], str) else int
+    return kind, chain([first] if first else [], rest)
 
 
 def _write_parquet(
@@ -126,9 +136,11 @@ def _write_parquet(
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    columns = [("_id", pa.int64())]
+    kind, batches = _with_kind(batches)
+    columns = [("_id", pa.string() if kind is str else pa.int64())]
     columns += [("ra", pa.float64()), ("dec", pa.float64())] if coordinates else []
     schema, count = pa.schema(columns), 0
+    schema = schema.with_metadata(identifiers.pandas_metadata(schema))
     with pq.ParquetWriter(part, schema) as out:
         for batch in batches:
             count += len(batch)
@@ -139,16 +151,17 @@ def _write_parquet(
 def _write_hdf5(
     batches: Iterable[list[dict[str, Any]]], part: Path, dataset: str, coordinates: bool
 ) -> int:
-    """Ids as a data set of integers; positions (deg) in two more beside it."""
+    """Ids as a data set of integers or text; positions (deg) in two more beside it."""
     import h5py
     import numpy as np
 
+    of, batches = _with_kind(batches)
     with h5py.File(part, "w") as out:
         names = {"_id": dataset} | (
             {n: f"{dataset}_{n}" for n in ("ra", "dec")} if coordinates else {}
         )
         for name, label in names.items():
-            kind = np.int64 if name == "_id" else np.float64
+            kind = (h5py.string_dtype() if of is str else np.int64) if name == "_id" else np.float64
             out.create_dataset(label, (0,), kind, maxshape=(None,), chunks=(BATCH,))
         count = 0
         for batch in batches:
@@ -268,9 +281,9 @@ def _read(path: Path, ending: str, wanted: Wanted, ccd: int, quad: int) -> Itera
         with h5py.File(path) as file:
             extra = {n: file[f"{label}_{n}"] for n in ("ra", "dec") if wanted.coordinates}
             for number, value in enumerate(file[label]):
-                yield {"_id": int(value)} | {n: float(v[number]) for n, v in extra.items()}
+                own = value.decode() if isinstance(value, bytes) else int(value)
+                yield {"_id": own} | {n: float(v[number]) for n, v in extra.items()}
     else:
-        with path.open(encoding="utf-8") as lines:
-            for line in islice(lines, int(wanted.coordinates), None):
-                values = line.rstrip("\n").split(",")
-                yield dict(zip(("_id", "ra", "dec"), [int(values[0]), *values[1:]], strict=False))
+        with path.open(encoding="utf-8", newline="") as lines:
+            for values in islice(csv.reader(lines), int(wanted.coordinates), None):
+                yield dict(zip(("_id", "ra", "dec"), values, strict=False))

@@ -11,8 +11,8 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 from astrodome import AstrodomeError, checks, compute, files, models
 from numpy.typing import NDArray
 
-from . import runs, saved
+from . import identifiers, runs, saved
 from .dataset import reading
 
 ROWS = 8192
@@ -35,7 +35,9 @@ KEPT = (
     *("_id", "ztf_id", "obj_id", "fritz_name", "Gaia_EDR3___id", "AllWISE___id", "PS1_DR1___id"),
     *("ra", "dec", "period", "field", "ccd", "quad", "filter"),
 )
-"""Columns that are taken over, in this order, where a file has them."""
+"""Columns of the output, in this order, where a file has them; see :meth:`Scorer.kept`."""
+LOST = b"lost_identifiers"
+"""Metadata of a partition: JSON, the columns whose identifiers lost digits, with a message."""
 Merge = Literal["mean", "max"]
 Scores = NDArray[np.float32]
 
@@ -85,12 +87,16 @@ class Plan:
 
 @dataclass(frozen=True)
 class Predicted:
-    """What a prediction came to: ``rows`` in all, of which ``unusable`` got no score of a class."""
+    """What a prediction came to: ``rows`` in all, of which ``unusable`` got no score of a class.
+
+    ``lost`` are the columns of identifiers that lost digits before, each with a message.
+    """
 
     path: Path
     rows: int
     unusable: dict[str, int]
     before: bool = False
+    lost: Mapping[str, str] = field(default_factory=dict)
 
 
 def predict(
@@ -115,8 +121,7 @@ def predict(
     Raises AstrodomeError when a file lacks a column, or ``out`` is there from something else.
     """
     for file in files_in:
-        if not file.is_file():
-            raise AstrodomeError(f"There is no file {file}.", exit_code=2)
+        reading.require_file(file)
     plan = Plan(tuple(files_in), tuple(trained), rows, merge, bool(scheduler))
     folder = out.parent / f".{out.name}.parts"
     if out.exists():
@@ -145,7 +150,7 @@ def predict(
 
 def total(files_in: Sequence[Path]) -> int | None:
     """Rows of these files, if all of them say so without being read."""
-    known = [f for f in files_in if f.suffix.lower() == ".parquet" and f.is_file()]
+    known = [f for f in files_in if reading.is_parquet(f) and f.is_file()]
     if len(known) < len(files_in):
         return None
     try:
@@ -172,9 +177,10 @@ def _here(plan: Plan, folder: Path, scorer: Scorer) -> Iterator[int]:
         if (folder / _end(number)).exists():
             continue
         start = finished
-        for frame in reading.batches(file, scorer.columns(file), plan.rows, start):
+        lost: dict[str, str] = {}
+        for frame in reading.batches(file, scorer.columns(file), plan.rows, start, lost):
             part = Part(number, file, start, len(frame))
-            _write(folder / part.name, scorer.score(frame, plan.merge))
+            _write(folder / part.name, _with_lost(scorer.score(frame, plan.merge), lost))
             start += len(frame)
             yield len(frame)
         files.write_text(folder / _end(number), str(start))
@@ -211,7 +217,7 @@ def _spread(plan: Plan, folder: Path, scheduler: str) -> Iterator[int]:
 
 def _parts(plan: Plan) -> Iterator[Part]:
     for number, file in enumerate(plan.files):
-        if file.suffix.lower() != ".parquet":
+        if not reading.is_parquet(file):
             yield Part(number, file.resolve(), 0, 0)
             continue
         total = pq.read_metadata(file).num_rows
@@ -228,13 +234,14 @@ class _Remote:
     def __call__(self, part: Part) -> pa.Table:
         scorer = _scorer(self.plan.models)
         tables, left = [], part.rows
+        lost: dict[str, str] = {}
         columns = scorer.columns(part.file)
-        for frame in reading.batches(part.file, columns, self.plan.rows, part.start):
+        for frame in reading.batches(part.file, columns, self.plan.rows, part.start, lost):
             tables.append(scorer.score(frame, self.plan.merge))
             left -= len(frame)
             if part.rows and left <= 0:
                 break
-        return pa.concat_tables(tables)
+        return _with_lost(pa.concat_tables(tables), lost)
 
 
 @lru_cache(maxsize=1)
@@ -268,13 +275,41 @@ class Scorer:
     def columns(self, file: Path) -> list[str]:
         """What is read of a file; AstrodomeError when it lacks a feature or the images."""
         available = reading.columns_of(file)
-        wanted = [name for name in _kept(available) if name]
+        wanted = list(self.kept(available, file))
         for preparation in self.preparations:
             wanted += preparation.columns_in(available, file)
         if self.uses_dmdt:
             reading.require(["dmdt"], available, file)
             wanted.append("dmdt")
         return list(dict.fromkeys(wanted))
+
+    def kept(self, available: Sequence[str], file: Path) -> dict[str, str]:
+        """Return the columns of a file that are copied, each with its name in the output.
+
+        ``period`` is the period that the models read; when they read different ones, each has its
+        own name. The file's own ``period`` is copied when no model reads a period.
+        """
+        found = {name: name for name in KEPT if name in available}
+        if "_id" not in found and "ztf_id" in found:
+            found = {"ztf_id": "_id", **{n: n for n in found if n != "ztf_id"}}
+        if periods := self._periods(list(available), file):
+            found.pop("period", None)
+            found |= {name: "period" if len(periods) == 1 else name for name in periods}
+        return dict(sorted(found.items(), key=lambda item: _place(item[1])))
+
+    def _periods(self, available: list[str], file: Path) -> list[str]:
+        """Return the columns of the periods that the models read."""
+        found = []
+        for preparation in self.preparations:
+            columns = preparation.columns_in(available, file)
+            by_feature = dict(zip(preparation.features, columns, strict=True))
+            if "period" in by_feature:
+                found.append(by_feature["period"])
+            else:  # of the search to which the other periodic features belong
+                suffixes = {c.removeprefix(f) for f, c in by_feature.items() if c != f}
+                names = (f"period{suffix}" for suffix in sorted(suffixes))
+                found += [name for name in names if name in available]
+        return list(dict.fromkeys(found))
 
     def score(self, frame: reading.Frame, merge: Merge | None = None) -> pa.Table:
         """Ids and scores of these rows."""
@@ -292,7 +327,7 @@ class Scorer:
             scores[~prepared[alike][1], number] = np.nan
         columns = {
             name: pa.Array.from_pandas(frame.table[source])
-            for source, name in _kept(list(frame.table.columns)).items()
+            for source, name in self.kept(list(frame.table.columns), frame.path).items()
         }
         for number, model in enumerate(self.trained):
             columns[model.column] = pa.array(scores[:, number], from_pandas=True)
@@ -320,16 +355,13 @@ def _one_by_one(backends: Sequence[Any]) -> Any:
     return score
 
 
-def _kept(available: Iterable[str]) -> dict[str, str]:
-    """Column of the file → name in the output, in the order of the output."""
-    names = list(available)
-    found = {name: name for name in KEPT if name in names}
-    if "_id" not in found and "ztf_id" in found:
-        found = {"ztf_id": "_id", **{n: n for n in found if n != "ztf_id"}}
-    searched = next((name for name in names if name.startswith("period_")), None)
-    if "period" not in found and searched:
-        found[searched] = "period"
-    return dict(sorted(found.items(), key=lambda item: KEPT.index(item[1])))
+def _place(name: str) -> int:
+    """Return the position of a copied column in the output."""
+    return KEPT.index(name if name in KEPT else "period")
+
+
+def _with_lost(table: pa.Table, lost: Mapping[str, str]) -> pa.Table:
+    return table.replace_schema_metadata({LOST: json.dumps(dict(lost))}) if lost else table
 
 
 def _write(path: Path, table: pa.Table) -> None:
@@ -349,7 +381,14 @@ def _join(folder: Path, out: Path, plan: Plan) -> None:
         "models": [{"run": str(m.path), "finished": m.finished} for m in plan.models],
         **models.provenance(["astrodome-ztf-scope"], runs.TASK, [m.algorithm for m in plan.models]),
     }
-    schema = schema.with_metadata({b"astrodome": json.dumps(about).encode()})
+    lost: dict[str, str] = {}
+    for path in parts:
+        lost = {**json.loads((pq.read_schema(path).metadata or {}).get(LOST, b"{}")), **lost}
+    if lost:
+        about["lost_identifiers"] = lost
+    schema = schema.with_metadata(
+        {b"astrodome": json.dumps(about).encode(), **identifiers.pandas_metadata(schema)}
+    )
     with files.replacing(out) as part, pq.ParquetWriter(part, schema, compression="zstd") as sink:
         held: list[pa.Table] = []
         for path in parts:
@@ -360,9 +399,9 @@ def _join(folder: Path, out: Path, plan: Plan) -> None:
 
 
 def _like(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    for field in schema:
-        if field.name not in table.column_names:
-            table = table.append_column(field, pa.nulls(len(table), field.type))
+    for column in schema:
+        if column.name not in table.column_names:
+            table = table.append_column(column, pa.nulls(len(table), column.type))
     return table.select(schema.names).cast(schema)
 
 
@@ -370,11 +409,22 @@ def _schema(parts: Sequence[Path], plan: Plan) -> pa.Schema:
     """The columns of all partitions, in the order of the output."""
     try:
         found = [pq.read_schema(part) for part in parts]
-        schema = pa.unify_schemas(found, promote_options="permissive")
+        schema = pa.unify_schemas(_text_if_mixed(found), promote_options="permissive")
     except pa.ArrowTypeError as error:
         raise AstrodomeError(f"The files have a column in different types: {error}.") from error
-    names = [*KEPT, *plan.columns, *dict.fromkeys(model.tag for model in plan.models)]
-    return pa.schema([schema.field(name) for name in names if name in schema.names])
+    scores = [*plan.columns, *dict.fromkeys(model.tag for model in plan.models)]
+    copied = sorted((n for n in schema.names if n not in scores), key=_place)
+    return pa.schema([schema.field(n) for n in (*copied, *scores) if n in schema.names])
+
+
+def _text_if_mixed(schemas: list[pa.Schema]) -> list[pa.Schema]:
+    """Return the schemas with identifiers as text where they are integers in one part only."""
+    for name in dict.fromkeys(name for schema in schemas for name in schema.names):
+        kinds = [schema.field(name).type for schema in schemas if name in schema.names]
+        if identifiers.is_identifier(name) and any(map(identifiers.is_text, kinds)):
+            text = pa.field(name, pa.large_string())
+            schemas = [s.set(s.names.index(name), text) if name in s.names else s for s in schemas]
+    return schemas
 
 
 def _provenance(path: Path) -> dict[str, Any]:
@@ -394,4 +444,5 @@ def _told(out: Path, plan: Plan, *, before: bool = False) -> Predicted:
             column = group.column(index)
             if column.path_in_schema in unusable:
                 unusable[column.path_in_schema] += column.statistics.null_count
-    return Predicted(out, about.num_rows, unusable, before)
+    lost = _provenance(out).get("lost_identifiers", {})
+    return Predicted(out, about.num_rows, unusable, before, lost)

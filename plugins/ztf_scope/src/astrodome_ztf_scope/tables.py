@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import csv
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from astrodome import AstrodomeError, files, spreadsheets
 
-from .dataset import reading
+from . import identifiers
+from .dataset import hdf5, reading
 
-ENDINGS = {"csv": ".csv", "parquet": ".parquet", "parq": ".parquet", "h5": ".h5", "hdf5": ".h5"}
+ENDINGS = {
+    "csv": ".csv",
+    "parquet": ".parquet",
+    "parq": ".parquet",
+    "pq": ".parquet",
+    "h5": ".h5",
+    "hdf5": ".h5",
+}
+EXACT = 2**53
+"""The largest integer up to which a float64 holds every integer."""
 
 
 def read(path: Path) -> pd.DataFrame:
@@ -19,8 +32,7 @@ def read(path: Path) -> pd.DataFrame:
 
     Raises AstrodomeError when it cannot be read or has no rows.
     """
-    if not path.is_file():
-        raise AstrodomeError(f"There is no file {path}.", exit_code=2)
+    reading.require_file(path)
     names = [name for name in reading.columns_of(path) if name != "dmdt"]
     table = reading.read(path, names).table
     if path.suffix.lower() == ".csv":
@@ -28,56 +40,98 @@ def read(path: Path) -> pd.DataFrame:
     if table.empty:
         raise AstrodomeError(f"{path} has no rows.")
     if "obj_id" in table:
-        table["obj_id"] = [_text(value) for value in table["obj_id"]]
+        table["obj_id"] = identifiers.texts(table["obj_id"])
     return table
 
 
 def write(path: Path, table: pd.DataFrame, about: Mapping[str, Any] | None = None) -> Path:
     """Write a table in the format that the name says; the file appears whole or not at all.
 
-    ``about`` goes into the metadata of Parquet.
+    ``about`` goes into the metadata of Parquet. Identifiers keep all digits in every format.
     """
-    if path.suffix == ".parquet":
+    table = identifiers.exact(table, identifiers.Place(path))
+    if reading.is_parquet(path):
         import pyarrow as pa
 
         files.write_parquet(path, pa.Table.from_pandas(table, preserve_index=False), about)
     elif path.suffix == ".csv":
         with files.replacing(path) as part:
-            spreadsheets.neutral_table(table).to_csv(part, index=False)
+            write_csv(part, table)
     else:
+        require_writer(path.suffix)
         with files.replacing(path) as part:
             _write_hdf5(part, table)
     return path
 
 
+def write_csv(path: Path, table: pd.DataFrame) -> None:
+    """Write a CSV file that :func:`read` reads back exactly.
+
+    Text is put in quotation marks where an identifier would otherwise be read as a missing value
+    or as a comment.
+    """
+    quoted = any(
+        isinstance(value, str) and (value in identifiers.NOT_A_VALUE or value.startswith("#"))
+        for name in table
+        if identifiers.is_identifier(name)
+        for value in table[name]
+    )
+    how = csv.QUOTE_NONNUMERIC if quoted else csv.QUOTE_MINIMAL
+    neutral = spreadsheets.neutral_table(table)
+    neutral.to_csv(path, index=False, quoting=how, lineterminator="\n")
+
+
 def ending(name: str) -> str:
-    """The ending of a format: ``csv``, ``parquet`` or ``h5``, in the spellings of SCoPe."""
+    """The ending of a format that can be written: ``csv``, ``parquet`` or ``h5``.
+
+    SCoPe's spellings are known, too. Raises AstrodomeError for another one, and when the library
+    that writes the format is missing.
+    """
     found = ENDINGS.get(name.lower().lstrip("."))
     if found is None:
         raise AstrodomeError(f"'{name}' is no format: csv, parquet or h5.", exit_code=2)
+    require_writer(found)
     return found
 
 
+def require_writer(ending: str) -> None:
+    """Raise AstrodomeError when the library that writes files with this extension is missing."""
+    if ending in (".h5", ".hdf5"):
+        try:
+            import tables  # noqa: F401
+        except ImportError as error:
+            raise AstrodomeError(
+                "HDF5 files are written with PyTables.",
+                "pip install 'astrodome-ztf-scope[hdf5]', or ask for parquet.",
+            ) from error
+
+
 def _write_hdf5(part: Path, table: pd.DataFrame) -> None:
-    try:
-        import tables  # noqa: F401
-    except ImportError as error:
-        raise AstrodomeError(
-            "HDF5 files are written with PyTables.",
-            "pip install 'astrodome-ztf-scope[hdf5]', or ask for parquet.",
-        ) from error
+    """Write the table ``df`` as pandas does, with the types that HDF5 cannot hold beside it.
+
+    Identifiers with gaps become text, with which other readers keep all digits; other integers
+    with gaps become floats with NaN if all are exact.
+    """
     part.unlink()
-    text = table.select_dtypes(["object", "string"])  # which has to be of one kind there
-    plain = {name: ["" if _none(x) else str(x) for x in text[name]] for name in text}
-    table.assign(**plain).to_hdf(part, key="df", mode="w", format="table")
+    types: dict[str, str] = {}
+    plain: dict[str, Any] = {}
+    for name in table:
+        column = table[name]
+        if pd.api.types.is_integer_dtype(column) and not isinstance(column.dtype, np.dtype):
+            plain[name] = _integers(column, identifiers.is_identifier(name))
+            types[str(name)] = "Int64"
+    columns = table.assign(**plain)
+    text = columns.select_dtypes(["object", "string"])  # which has to be of one kind there
+    words = {name: identifiers.texts(text[name]) for name in text}
+    with pd.HDFStore(part, mode="w") as store:
+        store.put("df", columns.assign(**words), format="table", nan_rep="", track_times=False)
+        attributes = store.get_storer("df").attrs
+        setattr(attributes, hdf5.TYPES, json.dumps(types))
 
 
-def _text(value: Any) -> str:
-    """An id as text, also when it was read as a number."""
-    if _none(value):
-        return ""
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
-
-
-def _none(value: Any) -> bool:
-    return value is None or value is pd.NA or bool(value != value)
+def _integers(column: pd.Series, identifier: bool) -> Any:
+    if not column.hasnans:
+        return column.to_numpy(column.dtype.numpy_dtype)
+    if not identifier and column.abs().max() <= EXACT:
+        return column.to_numpy(np.float64, na_value=np.nan)
+    return pd.Series(identifiers.texts(column), index=column.index, dtype=object)

@@ -71,8 +71,7 @@ def train(
     """
     backend = type(models.get(runs.TASK, options.algorithm))
     algorithm = backend_name(options.algorithm)
-    if not dataset.is_file():
-        raise AstrodomeError(f"There is no data set {dataset}.", exit_code=2)
+    reading.require_file(dataset)
     with tempfile.TemporaryDirectory(prefix="scope-") as scratch:
         about = {
             "dataset": str(dataset),
@@ -267,7 +266,7 @@ def _measured(
     kept = pd.DataFrame(
         {
             "row": table.index.to_numpy(),
-            **{name: table[name].to_numpy() for name in IDS if name in table},
+            **{name: table[name].array for name in IDS if name in table},
             "part": parts,
             "target": split.target[rows],
             "score": scores,

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from astrodome import AstrodomeError
 
+from .. import identifiers
+from .layouts import NAMES, Column
+
+Columns = Mapping[str, Column]
 COMPARED = {
     "$eq": lambda column, value: column == value,
     "$ne": lambda column, value: column != value,
@@ -19,42 +25,57 @@ COMPARED = {
 }
 
 
-def expression(where: Mapping[str, Any], schema: pa.Schema) -> pc.Expression | None:
+def expression(where: Mapping[str, Any], columns: Columns, place: Path) -> pc.Expression | None:
     """The conditions as an expression; None when there is none.
 
-    A column that a table lacks matches nothing, as a key that a document lacks.
-    Raises AstrodomeError for an operator that is not known.
+    Raises AstrodomeError for an operator that is not known, and for a column that the file lacks.
     """
     found: pc.Expression | None = None
     for name, wanted in where.items():
-        one = _any_of(wanted, schema) if name == "$or" else _column(name, wanted, schema)
-        if one is not None:
-            found = one if found is None else found & one
+        if name == "$or":
+            one = _any_of(wanted, columns, place)
+        else:
+            one = _column(name, wanted, columns, place)
+        found = one if found is None else found & one
     return found
 
 
-def _any_of(choices: Any, schema: pa.Schema) -> pc.Expression:
+def _any_of(choices: Any, columns: Columns, place: Path) -> pc.Expression:
     found = pc.scalar(False)
     for choice in choices:
-        one = expression(choice, schema)
+        one = expression(choice, columns, place)
         found = found | (pc.scalar(True) if one is None else one)
     return found
 
 
-def _column(name: str, wanted: Any, schema: pa.Schema) -> pc.Expression:
+def _column(name: str, wanted: Any, columns: Columns, place: Path) -> pc.Expression:
     conditions = wanted if isinstance(wanted, Mapping) else {"$eq": wanted}
     known = [*COMPARED, "$in"]
     for operator in conditions:
         if operator not in known:
             raise AstrodomeError(f"'{operator}' of '{name}' is not one of {', '.join(known)}.")
-    if name not in schema.names:
-        return pc.scalar(False)
-    column = pc.field(name)
+    if name not in columns:
+        others = (*NAMES.get(name, ()), *(("rcid",) if name in ("ccd", "quad") else ()))
+        also = f" (or {', '.join(others)})" if others else ""
+        raise AstrodomeError(
+            f"{place} has no column '{name}'{also}, by which its rows are selected.",
+            f"It has {', '.join(columns)}.",
+        )
+    column = columns[name].value
     found = pc.scalar(True)
     for operator, value in conditions.items():
         if operator == "$in":
-            values = pa.array(list(value), schema.field(name).type)
-            found = found & column.isin(values)
+            found = found & column.isin(_values(value, columns[name].type))
         else:
             found = found & COMPARED[operator](column, value)
     return found
+
+
+def _values(values: Iterable[Any], kind: pa.DataType) -> pa.Array:
+    """Return the values in the type of the column; those that it cannot hold are left out."""
+    found = list(values)
+    if identifiers.is_text(kind):
+        found = [str(value) for value in found]
+    elif pa.types.is_integer(kind) and any(isinstance(value, str) for value in found):
+        found = [int(v) for v in found if re.fullmatch(identifiers.INTEGER, str(v))]
+    return pa.array(found, kind)

@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 from astrodome import AstrodomeError
 
+from .. import identifiers
+
 EPOCH = ("id", "hjd", "mag", "magerr", "filter", "ra", "dec", "catflags", "programid", "expid")
 ALIASES = {
     "id": ("_id", "ztf_id", "objectid", "oid"),
@@ -35,10 +37,10 @@ def from_documents(documents: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
         shared = {key: document.get(key) for key in ("filter", "ra", "dec")}
         shared["id"] = document["_id"]
         rows += [{**shared, **epoch} for epoch in document.get("data") or ()]
-    return tidy(pd.DataFrame(rows))
+    return tidy(identifiers.frame(rows))
 
 
-def tidy(table: pd.DataFrame, where: str = "The light curves") -> pd.DataFrame:
+def tidy(table: pd.DataFrame, where: str = "The table of light curves") -> pd.DataFrame:
     """A table of light curves as epochs in the columns of :data:`EPOCH`, those that are known.
 
     Takes a row an epoch, or a row a light curve with lists (``hjd`` or ``hmjd``, ``mag``, …) as in
@@ -54,7 +56,10 @@ def tidy(table: pd.DataFrame, where: str = "The light curves") -> pd.DataFrame:
         table["hjd"] = table["hmjd"].astype(np.float64) + MJD
     missing = [name for name in ("id", "hjd", "mag") if name not in table]
     if missing:
-        raise AstrodomeError(f"{where} have no column {', '.join(missing)}.")
+        raise AstrodomeError(
+            f"{where} has no column {', '.join(missing)}.",
+            f"It has {', '.join(map(str, table.columns))}.",
+        )
     found = table[[name for name in EPOCH if name in table]].copy()
     for name in ("hjd", "mag", "magerr", "ra", "dec"):
         if name in found:

@@ -14,12 +14,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.dataset as ds
 from astrodome import AstrodomeError
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from .. import identifiers
+from ..dataset import reading
 from ..positions import chord, separations, unit_vectors
-from . import conditions, epochs
+from . import conditions, epochs, layouts
 
 WORDS = {
     "features": "source_features",
@@ -73,7 +76,7 @@ class LocalCatalogue:
         tree, ids = _sky(self, self._place(collection), self._stamp(collection))
         wanted = unit_vectors(ra, dec)
         near = tree.query_ball_point(wanted, chord(radius) * (1 + 1e-9))
-        chosen = ids[sorted({int(row) for group in near for row in group})].tolist()
+        chosen = [ids[row] for row in sorted({int(row) for group in near for row in group})]
         found = self._table(collection, {"_id": {"$in": chosen}}, columns, ("ra", "dec"))
         documents = {document["_id"]: document for document in found.to_pylist()}
         answer = []
@@ -81,27 +84,32 @@ class LocalCatalogue:
             gaps = separations(position, tree.data[group])
             order = np.argsort(gaps, kind="stable")
             answer.append(
-                [{**documents[ids[group[k]].item()], "separation": float(gaps[k])} for k in order]
+                [{**documents[ids[group[k]]], "separation": float(gaps[k])} for k in order]
             )
         return answer
 
     def light_curves(self, ids: Sequence[Any]) -> pd.DataFrame:
-        """One row an epoch of these light curves; see ``sources.Catalogue``."""
+        """One row an epoch of these light curves; see ``sources.Catalogue``.
+
+        The layouts of :mod:`.layouts` are read. Raises AstrodomeError for another one.
+        """
         name = next((name for name in CURVES if name in self._places), None)
         if name is None:
             raise AstrodomeError(f"{self.folder} has no light_curves.parquet.")
-        source = _dataset(self._places[name])
-        key = _key(source.schema, self._places[name])
-        table = source.to_table(
-            filter=conditions.expression({key: {"$in": list(ids)}}, source.schema)
-        )
-        return epochs.tidy(table.to_pandas(), str(self._places[name]))
+        place = self._places[name]
+        source = _dataset(place)
+        known = layouts.columns(source.schema, _key(source.schema, place))
+        chosen = conditions.expression({"_id": {"$in": list(ids)}}, known, place)
+        table = layouts.flat(source.to_table(filter=chosen))
+        table = identifiers.normalize(table, identifiers.Place(place))
+        return epochs.tidy(identifiers.to_pandas(table), str(place))
 
     @cached_property
     def _places(self) -> dict[str, Path]:
-        found = {path.stem: path for path in sorted(self.folder.glob("*.parquet"))}
-        for path in sorted(self.folder.iterdir()):
-            if path.is_dir() and any(path.rglob("*.parquet")):
+        inside = sorted(self.folder.iterdir())
+        found = {path.stem: path for path in inside if reading.is_parquet(path)}
+        for path in inside:
+            if path.is_dir() and any(map(reading.is_parquet, path.rglob("*.*"))):
                 found.setdefault(path.name, path)
         return found
 
@@ -134,21 +142,36 @@ class LocalCatalogue:
     ) -> pa.Table:
         place = self._place(collection)
         source = _dataset(place)
-        schema = source.schema
-        key = _key(schema, place)
-        if key != "_id":
-            where = {(key if name == "_id" else name): value for name, value in where.items()}
-        names = list(dict.fromkeys([*also, *(columns or schema.names)]))
-        kept = {"_id": ds.field(key)}
-        for name in names:
-            actual = _actual(name, schema)
-            if name != key and actual:
-                kept[name] = ds.field(actual)
-        found = source.to_table(columns=kept, filter=conditions.expression(where, schema))
+        known = layouts.columns(source.schema, _key(source.schema, place))
+        names = [n for n in dict.fromkeys([*also, *(columns or known)]) if n != "_id"]
+        if layouts.has_row_per_epoch(source.schema):
+            found = _light_curves(source, known, where, [n for n in names if n in known], place)
+        else:
+            kept = {"_id": known["_id"].value, **{n: known[n].value for n in names if n in known}}
+            found = source.to_table(kept, filter=conditions.expression(where, known, place))
         for name in names:  # a document that lacks a key has none, a table says so
-            if name not in found.column_names and name != key:
+            if name not in found.column_names:
                 found = found.append_column(name, pa.nulls(len(found)))
-        return found
+        return identifiers.normalize(found.select(["_id", *names]), identifiers.Place(place))
+
+
+def _light_curves(
+    source: ds.Dataset,
+    known: Mapping[str, layouts.Column],
+    where: Mapping[str, Any],
+    names: Sequence[str],
+    place: Path,
+) -> pa.Table:
+    """Return the matching light curves of a file with one row per epoch."""
+    counted = {name: where[name] for name in where if name == "nobs" and name not in known}
+    of_epochs = {name: value for name, value in where.items() if name not in counted}
+    kept = {"_id": known["_id"].value, **{name: known[name].value for name in names}}
+    rows = source.to_table(kept, filter=conditions.expression(of_epochs, known, place))
+    found = layouts.per_light_curve(rows)
+    if counted:
+        number = {"nobs": layouts.Column(pc.field("nobs"), pa.int64())}
+        found = found.filter(conditions.expression(counted, number, place))
+    return found
 
 
 def _dataset(place: Path) -> ds.Dataset:
@@ -171,21 +194,16 @@ def _key(schema: pa.Schema, place: Path) -> str:
     raise AstrodomeError(f"{place} has no column _id.", f"One of {', '.join(IDS)} names a source.")
 
 
-def _actual(name: str, schema: pa.Schema) -> str:
-    """The column of that name, or of its other name in ZTF's public releases."""
-    choices = (name, *epochs.ALIASES.get(name, ()))
-    return next((choice for choice in choices if choice in schema.names), "")
-
-
 @lru_cache(maxsize=8)
-def _sky(catalogue: LocalCatalogue, place: Path, stamp: int) -> tuple[Any, NDArray[Any]]:
+def _sky(catalogue: LocalCatalogue, place: Path, stamp: int) -> tuple[Any, list[Any]]:
     """A tree of the positions in a file, and the ids; read again when the file has changed."""
     from scipy.spatial import cKDTree
 
     source = _dataset(place)
-    key = _key(source.schema, place)
-    ra, dec = (_actual(name, source.schema) for name in ("ra", "dec"))
-    if not ra or not dec:
+    known = layouts.columns(source.schema, _key(source.schema, place))
+    if "ra" not in known or "dec" not in known:
         raise AstrodomeError(f"{place} has no positions: columns ra and dec, in degrees.")
-    table = source.to_table(columns=[key, ra, dec]).to_pandas().drop_duplicates(key).dropna()
-    return cKDTree(unit_vectors(table[ra], table[dec])), table[key].to_numpy()
+    wanted = {name: known[name].value for name in ("_id", "ra", "dec")}
+    found = identifiers.normalize(source.to_table(wanted), identifiers.Place(place)).drop_null()
+    table = identifiers.to_pandas(found).drop_duplicates("_id")
+    return cKDTree(unit_vectors(table["ra"], table["dec"])), table["_id"].tolist()

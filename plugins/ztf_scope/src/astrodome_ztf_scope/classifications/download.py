@@ -15,8 +15,8 @@ from typing import Any
 import pandas as pd
 from astrodome import AstrodomeError, compute, settings
 
+from .. import identifiers, positions
 from .. import journal as journals
-from .. import positions
 from ..marshal.once import Breaker
 
 JOINED = ("classification", "probability", "period_origin", "period", "labellers", "sum_votes")
@@ -158,7 +158,7 @@ def beside(table: pd.DataFrame, found: Sequence[Found]) -> pd.DataFrame:
         result = result.drop(columns=[n for n in (*JOINED, STATUS, NAME) if n in result])
     place = "obj_id"
     if "obj_id" in table:
-        own = [str(value or "") for value in table["obj_id"]]
+        own = identifiers.texts(table["obj_id"])
         differ = any(name not in ("", mine) for name, mine in zip(names, own, strict=True))
         place = NAME if differ else ""
     clash = {n: f"{n}_input" for n in (*JOINED, STATUS, place) if n in result}
@@ -181,7 +181,7 @@ def as_rows(sources: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
         }
         for one in sources
     ]
-    return pd.DataFrame(rows, columns=["obj_id", "ra", "dec", *JOINED, STATUS])
+    return identifiers.frame(rows, ["obj_id", "ra", "dec", *JOINED, STATUS])
 
 
 def joined(source: Mapping[str, Any]) -> dict[str, str]:
@@ -224,4 +224,4 @@ def long(sources: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
                 rows.append({**about, **said, "origin": one["origin"], "groups": groups})
         rows += [{**about, "kind": "labeller", "name": str(one)} for one in source["labellers"]]
     columns = ("obj_id", "ra", "dec", "kind", "name", "value", "taxonomy_id", "origin", "ml")
-    return pd.DataFrame(rows, columns=[*columns, "votes", "groups"])
+    return identifiers.frame(rows, [*columns, "votes", "groups"])

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 from astrodome import AstrodomeError, console
 
-from .. import tables
+from .. import identifiers, tables
 from . import maps
 
 
@@ -42,7 +42,7 @@ def merge(sources: Sequence[Mapping[str, Any]], catalogue: Any, asked: Merge) ->
     owners = _owners(labelled, catalogue, asked)
     if not owners:
         raise AstrodomeError("No source has a light curve in the catalogue with features.")
-    features = pd.DataFrame(_features(catalogue, list(owners), asked))
+    features = identifiers.frame(_features(catalogue, list(owners), asked))
     features["obj_id"] = [owners[number] for number in features["_id"]]
     # The position is that of the source; its light curves each have their own.
     features = features.drop(columns=[c for c in ("ra", "dec", "separation") if c in features])
@@ -75,7 +75,7 @@ def labels(sources: Sequence[Mapping[str, Any]], asked: Merge) -> pd.DataFrame:
             rows.append({"obj_id": source["id"], **about, **row, "labellers": who})
     if unknown:
         console.warn(f"Not in the taxonomy map, and left out: {', '.join(sorted(unknown))}.")
-    return pd.DataFrame(rows)
+    return identifiers.frame(rows)
 
 
 def _owners(labelled: pd.DataFrame, catalogue: Any, asked: Merge) -> dict[int, str]:

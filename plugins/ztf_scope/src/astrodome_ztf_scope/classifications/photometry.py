@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from astrodome import AstrodomeError
 from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 
@@ -37,6 +38,12 @@ def usable(
     Of an exposure that is there several times, one epoch in each band. A limit on something
     that the catalogue does not know of an epoch is not applied.
     """
+    missing = [name for name in ("filter", "magerr") if name not in epochs]
+    if missing:
+        raise AstrodomeError(
+            f"The light curves have no column {', '.join(missing)}.",
+            "A light curve to upload needs the filter and the error of each magnitude.",
+        )
     keep = np.isfinite(epochs["hjd"]) & np.isfinite(epochs["mag"]) & np.isfinite(epochs["magerr"])
     keep &= epochs["filter"].isin(list(BANDS))
     if "catflags" in epochs:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from astrodome import AstrodomeError
 
-from .. import positions
+from .. import identifiers, positions
 from . import photometry
 from .labels import Label
 
@@ -86,7 +86,7 @@ def rows(
         part = part.assign(ra=ra, dec=dec)
     if "period" in part:
         _check_period(table["period"], origin)
-    return [Row(start + n, values) for n, values in enumerate(part.to_dict(orient="records"))]
+    return [Row(start + n, values) for n, values in enumerate(identifiers.records(part))]
 
 
 def _check_period(cells: pd.Series[Any], origin: object) -> None:

@@ -6,6 +6,7 @@ images are pickled in them.
 
 from __future__ import annotations
 
+import json
 import pickle
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,10 +16,17 @@ from typing import Any
 import h5py
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 from astrodome import AstrodomeError
 from numpy.typing import NDArray
 
+from .. import identifiers
+from ..identifiers import Place
 from . import dmdt, pickles
+
+TYPES = "astrodome_types"
+"""Attribute of the group ``df``: JSON, the pandas types of columns that HDF5 cannot hold."""
 
 
 @dataclass
@@ -51,21 +59,47 @@ def names(path: Path) -> list[str]:
 
 def chunks(
     path: Path, wanted: list[str], rows: int, start: int
-) -> Iterator[tuple[pd.DataFrame, NDArray[np.float32] | None]]:
+) -> Iterator[tuple[pa.Table, NDArray[np.float32] | None]]:
     """These columns and images, so many rows at a time, from row ``start`` on."""
     with h5py.File(path) as file:
         columns = _columns(file, path, set(wanted))
         images = _images(file, path) if "dmdt" in wanted else None
         total = _length(file, path)
+        types = _types(file)
         if images is not None and len(images) != total:
             raise AstrodomeError(f"{path} has {total} rows and {len(images)} dmdt images.")
         for first in range(start, total, rows):
             end = min(first + rows, total)
             table = {name: columns[name].values(first, end) for name in wanted if name != "dmdt"}
+            frame = pd.DataFrame(table, index=range(end - first))
             yield (
-                pd.DataFrame(table, index=range(end - first)),
+                _typed(pa.Table.from_pandas(frame, preserve_index=False), types, path, first),
                 None if images is None else images[first:end],
             )
+
+
+def _types(file: h5py.File) -> dict[str, str] | None:
+    """The types of columns by name; None for a file that this package did not write."""
+    stored = file["df"].attrs.get(TYPES)
+    return None if stored is None else dict(json.loads(stored))
+
+
+def _typed(table: pa.Table, types: dict[str, str] | None, path: Path, first: int) -> pa.Table:
+    """The table with the integers that were written as text or floats."""
+    for number, field in enumerate(table.schema):
+        values = table[field.name]
+        if types and types.get(field.name) == "Int64":
+            if identifiers.is_text(field.type):
+                values = identifiers.from_text(values, field.name, Place(path, first))
+            values = values.cast(pa.int64())
+        elif types is None and _is_text_identifier(field):  # pandas writes missing text as nan
+            values = pc.if_else(pc.equal(values, "nan"), pa.scalar(None, field.type), values)
+        table = table.set_column(number, field.name, values)
+    return table
+
+
+def _is_text_identifier(field: pa.Field) -> bool:
+    return identifiers.is_identifier(field.name) and identifiers.is_text(field.type)
 
 
 def _group(file: h5py.File, path: Path) -> h5py.Group:

@@ -6,7 +6,6 @@ stores in its own way.
 
 from __future__ import annotations
 
-import csv as lines
 import difflib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,15 +16,12 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from astrodome import AstrodomeError, arrow
+from astrodome import AstrodomeError
 from numpy.typing import NDArray
-from pyarrow import csv
 
-from . import dmdt, hdf5
-
-BLOCK = 1 << 25
-"""Bytes of CSV that are parsed at once."""
-NO_VALUE = ["", "None", "none", "null", "NULL", "nan", "NaN", "NAN", "N/A", "NA", "#N/A", "<NA>"]
+from .. import identifiers
+from ..identifiers import Place
+from . import csvfile, dmdt, hdf5
 
 
 @dataclass(frozen=True)
@@ -34,7 +30,8 @@ class Frame:
 
     ``table`` holds all columns but ``dmdt``; its index counts the rows of the file from 0.
     ``dmdt`` is float32 (N, 26, 26), or None where it was not asked for or is not in the file;
-    a row without an image has zeros. Integers with missing values stay integers (Int64).
+    a row without an image has zeros. Identifiers, and integers with missing values, are
+    nullable integers (Int64) or text.
     """
 
     table: pd.DataFrame
@@ -56,25 +53,31 @@ Chunk = tuple[pa.Table, NDArray[np.float32] | None]
 def read(path: Path, columns: Sequence[str] | None = None) -> Frame:
     """The whole file; with ``columns`` only these, among which ``dmdt`` may be.
 
-    Raises AstrodomeError when the file cannot be read, a column is missing, or an image has
-    another shape than 26 × 26.
+    Raises AstrodomeError when the file cannot be read, a column is missing, an identifier is a
+    float that lost digits, or an image has another shape than 26 × 26.
     """
     with _readable(path):
         return _frame(path, *_join(path, list(_chunks(path, columns))), 0)
 
 
 def batches(
-    path: Path, columns: Sequence[str] | None = None, rows: int = 10_000, start: int = 0
+    path: Path,
+    columns: Sequence[str] | None = None,
+    rows: int = 10_000,
+    start: int = 0,
+    lost: dict[str, str] | None = None,
 ) -> Iterator[Frame]:
     """The file in frames of ``rows`` rows each, the last one shorter, from row ``start`` on.
 
     Memory grows with ``rows``, not with the file, except for an HDF5 file whose images are
     pickled as one object, as SCoPe wrote them. A row is read as in :func:`read`.
+    With ``lost``, identifiers that lost digits are missing and their columns are added to it,
+    each with a message; without it they are an error.
     """
     with _readable(path):
         held: list[Chunk] = []
         count = 0
-        for chunk in _chunks(path, columns, rows, start):
+        for chunk in _chunks(path, columns, rows, start, lost):
             held.append(chunk)
             count += chunk[0].num_rows
             if count >= rows:
@@ -95,6 +98,24 @@ def columns_of(path: Path) -> list[str]:
         return _format(path)[0](path)
 
 
+def is_parquet(path: Path) -> bool:
+    """Return whether the name of a file is that of a Parquet file."""
+    return path.suffix.lower() in PARQUET
+
+
+def require_file(path: Path) -> None:
+    """Raise AstrodomeError, exit code 2, unless the path is a file."""
+    if path.is_dir():
+        inside = sorted(f for f in path.iterdir() if f.suffix.lower() in FORMATS)
+        raise AstrodomeError(
+            f"{path} is a directory: expected a file ({', '.join(FORMATS)}).",
+            f"It contains {inside[0].name}{' and others' if inside[1:] else ''}." if inside else "",
+            exit_code=2,
+        )
+    if not path.is_file():
+        raise AstrodomeError(f"There is no file {path}.", exit_code=2)
+
+
 def require(wanted: Iterable[str], names: Sequence[str], path: Path) -> None:
     """Raise AstrodomeError for the first of these columns that the file lacks."""
     for name in wanted:
@@ -109,64 +130,43 @@ def require(wanted: Iterable[str], names: Sequence[str], path: Path) -> None:
 
 
 def _chunks(
-    path: Path, columns: Sequence[str] | None, rows: int = 20_000, start: int = 0
+    path: Path,
+    columns: Sequence[str] | None,
+    rows: int = 20_000,
+    start: int = 0,
+    lost: dict[str, str] | None = None,
 ) -> Iterator[Chunk]:
     names_of, chunks_of = _format(path)
     names = names_of(path)
     wanted = list(dict.fromkeys(names if columns is None else columns))
     require(wanted, names, path)
-    yield from chunks_of(path, wanted, rows, start)
+    yield from chunks_of(path, wanted, rows, start, lost)
 
 
-def _csv_names(path: Path) -> list[str]:
-    with pa.input_stream(str(path)) as stream:
-        return _header(stream.read(1 << 20), path)[0]
+Lost = dict[str, str] | None
 
 
-def _header(head: bytes, path: Path) -> tuple[list[str], int]:
-    """Names in the first line, and the bytes that it takes."""
-    line = head.partition(b"\n")[0]
-    names = next(lines.reader([line.decode("utf-8-sig")]), [])
-    if not names:
-        raise AstrodomeError(f"{path} is empty.")
-    return names, len(line) + 1
+def _place(path: Path, first: int, lost: Lost) -> Place:
+    return Place(path, first, lost is not None, lost)
 
 
-def _csv_chunks(path: Path, wanted: list[str], rows: int, start: int) -> Iterator[Chunk]:
-    """Blocks of whole lines; types are found in each, and :func:`_join` makes them agree."""
-    convert = csv.ConvertOptions(
-        include_columns=wanted,
-        column_types={"dmdt": pa.string()},
-        null_values=NO_VALUE,
-    )
-    first = 0
-    with pa.input_stream(str(path)) as stream:
-        block = stream.read(BLOCK)
-        names, size = _header(block, path)
-        block = block[size:]
-        while block:
-            more = stream.read(BLOCK)
-            end = block.rfind(b"\n") + 1 if more else len(block)
-            whole, block = block[:end], block[end:] + more
-            if not whole.strip():
-                continue
-            table = _parse(whole, names, convert)
-            skip = min(max(start - first, 0), table.num_rows)
-            first += table.num_rows
-            if skip < table.num_rows:
-                yield _images(table.slice(skip), path, first - table.num_rows + skip)
+def _csv_chunks(
+    path: Path, wanted: list[str], rows: int, start: int, lost: Lost
+) -> Iterator[Chunk]:
+    def place(first: int) -> Place:
+        return _place(path, first, lost)
 
-
-def _parse(block: bytes, names: list[str], convert: csv.ConvertOptions) -> pa.Table:
-    reading = csv.ReadOptions(column_names=names, block_size=BLOCK // 8)
-    return csv.read_csv(arrow.native_reader(block), reading, convert_options=convert)
+    for table, first in csvfile.chunks(path, wanted, start, place):
+        yield _images(table, path, first)
 
 
 def _parquet_names(path: Path) -> list[str]:
     return list(pq.read_schema(path).names)
 
 
-def _parquet_chunks(path: Path, wanted: list[str], rows: int, start: int) -> Iterator[Chunk]:
+def _parquet_chunks(
+    path: Path, wanted: list[str], rows: int, start: int, lost: Lost
+) -> Iterator[Chunk]:
     # Without these, Arrow reads ahead as much of the file as it likes.
     with pq.ParquetFile(path, pre_buffer=False, buffer_size=1 << 20) as file:
         sizes = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
@@ -179,30 +179,41 @@ def _parquet_chunks(path: Path, wanted: list[str], rows: int, start: int) -> Ite
             skip = min(max(start - first, 0), table.num_rows)
             first += table.num_rows
             if skip < table.num_rows:
-                yield _images(table.slice(skip), path, first - table.num_rows + skip)
+                number = first - table.num_rows + skip
+                part = identifiers.normalize(table.slice(skip), _place(path, number, lost))
+                yield _images(part, path, number)
 
 
-def _hdf5_chunks(path: Path, wanted: list[str], rows: int, start: int) -> Iterator[Chunk]:
+def _hdf5_chunks(
+    path: Path, wanted: list[str], rows: int, start: int, lost: Lost
+) -> Iterator[Chunk]:
     for table, images in hdf5.chunks(path, wanted, rows, start):
-        yield pa.Table.from_pandas(table, preserve_index=False), images
+        part = identifiers.normalize(table, _place(path, start, lost))
+        start += part.num_rows
+        yield part, images
 
 
 Names = Callable[[Path], list[str]]
-Chunks = Callable[[Path, list[str], int, int], Iterator[Chunk]]
+Chunks = Callable[[Path, list[str], int, int, Lost], Iterator[Chunk]]
+PARQUET = (".parquet", ".parq", ".pq")
 FORMATS: dict[str, tuple[Names, Chunks]] = {
-    ".csv": (_csv_names, _csv_chunks),
-    ".parquet": (_parquet_names, _parquet_chunks),
+    ".csv": (csvfile.names, _csv_chunks),
+    **dict.fromkeys(PARQUET, (_parquet_names, _parquet_chunks)),
     ".h5": (hdf5.names, _hdf5_chunks),
     ".hdf5": (hdf5.names, _hdf5_chunks),
+    ".tsv": (csvfile.names, _csv_chunks),
 }
 
 
 def _format(path: Path) -> tuple[Names, Chunks]:
     kind = Path(path.name.lower().removesuffix(".gz")).suffix
+    if path.is_dir():
+        require_file(path)
     if kind not in FORMATS:
         raise AstrodomeError(
             f"{path} is no data set that can be read: its name should end in {', '.join(FORMATS)}."
         )
+    require_file(path)
     return FORMATS[kind]
 
 
@@ -215,8 +226,6 @@ def _readable(path: Path) -> Iterator[None]:
     """What the libraries raise about a file, as one sentence."""
     try:
         yield
-    except (FileNotFoundError, IsADirectoryError):
-        raise AstrodomeError(f"There is no file {path}.", exit_code=2) from None
     except (pa.ArrowException, OSError, *OF_A_DAMAGED_FILE) as error:
         why = " ".join(str(error).split())[:200]
         raise AstrodomeError(f"{path} cannot be read: {why}") from error
@@ -236,7 +245,9 @@ def _join(path: Path, chunks: list[Chunk]) -> Chunk:
         return chunks[0]
     tables = [table for table, _ in chunks]
     for name in _mixed(tables):  # text, of which a feature or a label names the row later
-        tables = [t.set_column(i, name, t[i].cast(pa.string())) for t, i in _places(tables, name)]
+        tables = [
+            t.set_column(i, name, t[i].cast(pa.large_string())) for t, i in _places(tables, name)
+        ]
     table = pa.concat_tables(tables, promote_options="permissive")
     images = [images for _, images in chunks if images is not None]
     return table, np.concatenate(images) if images else None
@@ -248,7 +259,7 @@ def _mixed(tables: list[pa.Table]) -> list[str]:
         (name, {table.field(name).type for table in tables} - {pa.null()})
         for name in tables[0].column_names
     ]
-    return [name for name, found in kinds if pa.string() in found and len(found) > 1]
+    return [n for n, found in kinds if any(map(identifiers.is_text, found)) and len(found) > 1]
 
 
 def _places(tables: list[pa.Table], name: str) -> list[tuple[pa.Table, int]]:
@@ -260,11 +271,6 @@ def _cut(table: pa.Table, images: NDArray[np.float32] | None, first: int, end: i
 
 
 def _frame(path: Path, table: pa.Table, images: NDArray[np.float32] | None, first: int) -> Frame:
-    bare = table.replace_schema_metadata(None)
-    frame = bare.to_pandas()
-    for field in bare.schema:
-        if pa.types.is_integer(field.type) and bare[field.name].null_count:
-            whole = {field.type: pd.Int64Dtype()}  # a float would round the longest ids
-            frame[field.name] = bare[field.name].to_pandas(types_mapper=whole.get)
+    frame = identifiers.to_pandas(table)
     frame.index = pd.RangeIndex(first, first + len(frame))
     return Frame(frame, images, path)

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from astrodome import AstrodomeError
 
-from .. import positions, tables
+from .. import identifiers, positions, tables
 from ..dataset import points
 
 SCORE = re.compile(r"(?P<tag>.+)_(?:dnn|xgb)")
@@ -35,6 +35,7 @@ class Candidate:
     period: float | None
     scores: Mapping[str, float]
     features: Mapping[str, float] = field(default_factory=dict)
+    identifiers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ class Candidates:
             "period": row.period,
             "scores": dict(row.scores),
             "features": dict(row.features),
+            "identifiers": dict(row.identifiers),
             "curves": curves,
             "dmdt": image.round(4).tolist() if image is not None else None,
             "dmdt_band": longest["band"] if longest else None,
@@ -98,9 +100,9 @@ class Candidates:
         if row.ra is not None and row.dec is not None:
             near = self.catalogue.cone("sources", row.ra, row.dec, self.radius, ("_id",))[0]
             return [one["_id"] for one in near]
-        values = self.table.iloc[row.number]
-        own = [values[key] for key in ("_id", "ztf_id") if key in values and _there(values[key])]
-        return [int(own[0])] if own else []
+        columns = [self.table[name] for name in ("_id", "ztf_id") if name in self.table]
+        own = [column.iloc[row.number] for column in columns]
+        return [value for value in own if not identifiers.is_missing(value)][:1]
 
 
 def read(
@@ -129,20 +131,24 @@ def read(
             "Name the labels to choose from: --label 'RR Lyrae' --label bogus.",
         )
     used = {column for columns in scores.values() for column in columns} | KNOWN
-    features = [str(name) for name in numeric if name not in used]
+    ids = [str(name) for name in table if identifiers.is_identifier(name)]
+    features = [str(name) for name in numeric if name not in used and name not in ids]
     rows = [
-        _candidate(number, values, scores, features)
-        for number, values in enumerate(table.to_dict("records"))
+        _candidate(number, values, scores, features, ids)
+        for number, values in enumerate(identifiers.records(table))
     ]
     return Candidates(rows, chosen, table, catalogue, radius)
 
 
 def _candidate(
-    number: int, values: Mapping[Any, Any], scores: Mapping[str, list[str]], features: list[str]
+    number: int,
+    values: Mapping[Any, Any],
+    scores: Mapping[str, list[str]],
+    features: list[str],
+    ids: list[str],
 ) -> Candidate:
-    name = next(
-        (str(values[k]) for k in ("obj_id", "name", "_id", "ztf_id") if _there(values.get(k))), ""
-    )
+    known = {name: text for name in ids if (text := identifiers.text(values[name]))}
+    name = next((known[k] for k in ("obj_id", "name", "_id", "ztf_id") if k in known), "")
     found = {
         tag: value
         for tag, columns in scores.items()
@@ -157,11 +163,8 @@ def _candidate(
         period,
         scores=found,
         features={n: v for n in features if (v := _number(values[n])) is not None},
+        identifiers=known,
     )
-
-
-def _there(value: Any) -> bool:
-    return value is not None and value is not pd.NA and value == value and str(value) != ""
 
 
 def _number(value: Any) -> float | None:

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from astrodome import AstrodomeError, files, spreadsheets
+from astrodome import AstrodomeError, files
 
+from .. import tables
 from .candidates import Candidates
 
 ACCEPT, REJECT, RELABEL, UNDO = "accept", "reject", "relabel", "undo"
@@ -101,7 +102,7 @@ class Decisions:
         for label in self._candidates.labels:
             table[label] = [int(label in self.made[n]["labels"]) for n in kept]
         with files.replacing(self.target) as part:
-            spreadsheets.neutral_table(table).to_csv(part, index=False)
+            tables.write_csv(part, table)
 
     def table(self) -> pd.DataFrame:
         """Every decision that counts, a row each."""

@@ -1,0 +1,104 @@
+"""The columns of a table of light curves or sources, in the layouts in which they are published.
+
+Kowalski's documents have ``_id``, ``field``, ``ccd``, ``quad``, ``filter`` and ``nobs``. ZTF's
+public data releases have ``objectid``, ``fieldid``, ``rcid``, ``filterid`` and ``nepochs`` with
+one row per light curve; IRSA's tables have ``oid``, ``ccdid`` and ``qid`` with one row per epoch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from .epochs import ALIASES
+
+NAMES: Mapping[str, tuple[str, ...]] = {
+    **{name: ALIASES[name] for name in ("mag", "magerr", "filter", "ra", "dec", "expid")},
+    "field": ("fieldid",),
+    "ccd": ("ccdid",),
+    "quad": ("qid",),
+    "nobs": ("nepochs", "ngoodobsrel"),
+}
+"""Names of a column in the public releases, by its name in Kowalski's documents."""
+TIMES = ("hjd", "hmjd", "mjd")
+NESTED = "lightcurve"
+"""The column of HATS catalogues that holds the epochs as a struct of lists."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """How a column is computed from those of a file."""
+
+    value: pc.Expression
+    type: pa.DataType
+
+
+def columns(schema: pa.Schema, key: str) -> dict[str, Column]:
+    """Return the columns of a file by name, also those that have another name or are computed.
+
+    The readout channel ``rcid`` (0 to 63) is 4 (ccd - 1) + quad - 1.
+    """
+    found = {field.name: Column(pc.field(field.name), field.type) for field in schema}
+    found["_id"] = found[key]
+    for name, others in NAMES.items():
+        other = next((one for one in others if one in found), None)
+        if name not in found and other:
+            found[name] = found[other]
+    if "rcid" in schema.names:
+        channel = pc.field("rcid").cast(pa.int64())
+        ccd = pc.divide(channel, 4)
+        found.setdefault("ccd", Column(ccd + 1, pa.int64()))
+        found.setdefault("quad", Column(channel - ccd * 4 + 1, pa.int64()))
+    times = _list_of_times(schema)
+    if times is not None:
+        found.setdefault("nobs", Column(pc.list_value_length(times).cast(pa.int64()), pa.int64()))
+    return found
+
+
+def _list_of_times(schema: pa.Schema) -> pc.Expression | None:
+    for name in TIMES:
+        if name in schema.names and _is_list(schema.field(name).type):
+            return pc.field(name)
+        if NESTED in schema.names and pa.types.is_struct(schema.field(NESTED).type):
+            inner = {field.name: field.type for field in schema.field(NESTED).type}
+            if name in inner and _is_list(inner[name]):
+                return pc.field(NESTED, name)
+    return None
+
+
+def has_row_per_epoch(schema: pa.Schema) -> bool:
+    """Return whether a file has one row per epoch instead of one per light curve."""
+    scalars = {field.name for field in schema if not pa.types.is_nested(field.type)}
+    magnitude = {"mag", *ALIASES["mag"]}
+    return bool(scalars.intersection(TIMES)) and bool(scalars & magnitude)
+
+
+def per_light_curve(epochs: pa.Table) -> pa.Table:
+    """Return one row per ``_id``: the first value of each column, and the number of rows, ``nobs``.
+
+    A column ``nobs`` of the file is kept.
+    """
+    names = [name for name in epochs.column_names if name != "_id"]
+    counted: list[tuple[list[str], str]] = [] if "nobs" in names else [([], "count_all")]
+    grouped = epochs.group_by("_id", use_threads=False)
+    found = grouped.aggregate([*((name, "first") for name in names), *counted])
+    given = {"_id": "_id", "count_all": "nobs", **{f"{name}_first": name for name in names}}
+    return found.rename_columns([given[name] for name in found.column_names])
+
+
+def flat(table: pa.Table) -> pa.Table:
+    """Return the table with the lists of a nested light curve as columns."""
+    if NESTED not in table.column_names or not pa.types.is_struct(table.schema.field(NESTED).type):
+        return table
+    for field in table.schema.field(NESTED).type:
+        table = table.append_column(field.name, pc.struct_field(table[NESTED], field.name))
+    return table.drop_columns(NESTED)
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    return bool(
+        pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+    )

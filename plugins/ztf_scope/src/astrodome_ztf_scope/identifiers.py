@@ -1,0 +1,266 @@
+"""Identifier columns: which columns hold identifiers, and how every digit of them is kept.
+
+An identifier is a nullable integer (``Int64``) or text, never a float: a float64 holds integers
+exactly only up to 2**53, and the ids of Gaia, AllWISE and Pan-STARRS have up to 19 digits.
+All readers and writers of this package use the functions below.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from astrodome import AstrodomeError
+
+NAME = re.compile(
+    r"(?:.*_)?(?:id|oid|objid|objectid|object_id|sourceid|candid)"
+    r"|(?:gaia|allwise|ps1|ztf|tic)id|fritz_name|designation|name",
+    re.IGNORECASE,
+)
+"""Names of identifier columns: ``_id``, ``obj_id``, ``Gaia_EDR3___id``, ``objectid``, …"""
+NOT_A_VALUE = frozenset(
+    ["None", "none", "null", "NULL", "nan", "NaN", "NAN", "N/A", "NA", "#N/A", "<NA>"]
+)
+"""Words that mean a missing value where a text file does not put them in quotation marks."""
+EXACT = {pa.float64(): 2**53, pa.float32(): 2**24, pa.float16(): 2**11}
+"""The largest integer up to which a float type holds every integer."""
+INTEGER = r"^-?(0|[1-9][0-9]{0,18})$"
+NUMBER = r"^[+-]?(0|[1-9][0-9]*)(\.[0-9]*)?([eE][+-]?[0-9]+)?$"
+REMEDY = "Write the column as integers or as text from the original catalogue, or remove it."
+
+
+def is_identifier(name: object) -> bool:
+    """Return whether a column with this name holds identifiers."""
+    return isinstance(name, str) and NAME.fullmatch(name) is not None
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where values come from, for error messages; ``row`` is the number of the first value.
+
+    With ``lost_is_missing`` identifiers whose digits were lost become missing values and are
+    named in ``lost``; otherwise they are an error.
+    """
+
+    path: Path | str
+    row: int = 0
+    lost_is_missing: bool = False
+    lost: dict[str, str] | None = None
+
+    def invalid(self, column: str, number: int, value: object) -> AstrodomeError:
+        return AstrodomeError(
+            f"{self.path}: row {self.row + number}, column '{column}': {value!r} is not a valid "
+            "identifier: expected an integer or text.",
+            REMEDY,
+        )
+
+    def digits_lost(self, column: str, number: int, value: object) -> str:
+        return (
+            f"{self.path}: row {self.row + number}, column '{column}': the identifier {value} was "
+            "stored as a floating-point number, so its last digits are lost"
+        )
+
+
+def normalize(table: pa.Table, place: Place) -> pa.Table:
+    """Return the table with integers or text in all identifier columns.
+
+    Raises AstrodomeError for floats that are not integers or too large to be exact.
+    """
+    for number, field in enumerate(table.schema):
+        if is_identifier(field.name):
+            values = _typed(table[field.name], field.name, place)
+            table = table.set_column(number, field.name, values)
+    return table
+
+
+def _typed(values: pa.ChunkedArray, column: str, place: Place) -> Any:
+    if pa.types.is_dictionary(values.type):
+        values = values.cast(values.type.value_type)
+    if pa.types.is_floating(values.type):
+        return _from_floats(values, column, place)
+    if is_text(values.type):
+        return pc.if_else(pc.equal(values, ""), pa.scalar(None, values.type), values)
+    return values
+
+
+def _from_floats(values: pa.ChunkedArray, column: str, place: Place) -> pa.Array:
+    limit = EXACT[values.type]
+    floats = values.to_numpy().astype(np.float64)
+    missing = np.isnan(floats)
+    fraction = ~missing & (floats != np.trunc(floats))
+    if fraction.any():
+        row = int(fraction.argmax())
+        raise place.invalid(column, row, float(floats[row]))
+    lost = ~missing & (np.abs(floats) > limit)
+    if lost.any():
+        row = int(lost.argmax())
+        text = place.digits_lost(column, row, f"{floats[row]:.0f}")
+        if not place.lost_is_missing:
+            raise AstrodomeError(f"{text}.", REMEDY)
+        if place.lost is not None:
+            place.lost.setdefault(column, text)
+    unknown = missing | lost
+    return pa.array(np.where(unknown, 0, floats).astype(np.int64), mask=unknown)
+
+
+def from_text(values: pa.ChunkedArray, column: str, place: Place) -> Any:
+    """Return the cells of a text file as int64 if all are integers, otherwise as text.
+
+    Empty cells are missing. Cells such as ``1012.0`` are integers where all cells are numbers.
+    A leading zero makes a column text. Raises AstrodomeError for a column of numbers
+    of which one has a fraction or too few digits.
+    """
+    trimmed = pc.utf8_trim_whitespace(values)
+    empty = pc.fill_null(pc.equal(trimmed, ""), True)
+    nothing = pa.scalar(None, pa.string())
+    present = trimmed.filter(pc.invert(empty))
+    if not len(present):
+        return pa.nulls(len(values))
+    if pc.all(pc.match_substring_regex(present, INTEGER)).as_py():
+        found = pc.if_else(empty, nothing, trimmed)
+    elif pc.all(pc.match_substring_regex(present, NUMBER)).as_py():
+        cells = enumerate(trimmed.to_pylist())
+        whole = [_integer(cell, column, number, place) if cell else None for number, cell in cells]
+        found = pa.array(whole, pa.string())
+    else:
+        return pc.if_else(empty, nothing, values)
+    try:
+        return found.cast(pa.int64())
+    except pa.ArrowInvalid:  # more than 64 bits
+        return found
+
+
+def _integer(cell: str, column: str, number: int, place: Place) -> str | None:
+    """Return a number as the digits of an integer; None where they are lost and that is allowed."""
+    value = Decimal(cell)
+    mantissa, _, exponent = cell.lower().partition("e")
+    if value != value.to_integral_value():
+        raise place.invalid(column, number, cell)
+    digits = len(mantissa.partition(".")[2])
+    written = bool(exponent) or "." in cell
+    rounded = abs(value) > EXACT[pa.float64()] and Decimal(float(value)) == value
+    if int(exponent or 0) > digits or (written and rounded):
+        text = place.digits_lost(column, number, cell)
+        if not place.lost_is_missing:
+            raise AstrodomeError(f"{text}.", REMEDY)
+        if place.lost is not None:
+            place.lost.setdefault(column, text)
+        return None
+    return str(int(value))
+
+
+def is_text(kind: pa.DataType) -> bool:
+    """Return whether an Arrow type is a type of text."""
+    return bool(
+        pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+    )
+
+
+def to_pandas(table: pa.Table) -> pd.DataFrame:
+    """Return a table with nullable integers in identifier columns, and wherever one is missing."""
+    bare = table.replace_schema_metadata(None)
+    frame = bare.to_pandas()
+    for field in bare.schema:
+        integer = pa.types.is_integer(field.type)
+        if integer and (is_identifier(field.name) or bare[field.name].null_count):
+            nullable = NULLABLE[field.type]
+            frame[field.name] = bare[field.name].to_pandas(types_mapper=lambda _, n=nullable: n)
+    return frame
+
+
+NULLABLE = {
+    **{getattr(pa, f"int{n}")(): getattr(pd, f"Int{n}Dtype")() for n in (8, 16, 32, 64)},
+    **{getattr(pa, f"uint{n}")(): getattr(pd, f"UInt{n}Dtype")() for n in (8, 16, 32, 64)},
+}
+
+
+def frame(records: Iterable[Mapping[str, Any]], columns: Sequence[str] | None = None) -> Any:
+    """Return records as a DataFrame in which integers with gaps stay integers.
+
+    Columns are ``columns``, or all keys in the order of their first appearance.
+    """
+    rows = list(records)
+    names = list(dict.fromkeys(key for row in rows for key in row)) if columns is None else columns
+    return pd.DataFrame(
+        {name: _column(name, [row.get(name) for row in rows]) for name in names},
+        index=pd.RangeIndex(len(rows)),
+    )
+
+
+def _column(name: str, values: list[Any]) -> Any:
+    known = [value for value in values if not is_missing(value)]
+    integers = all(isinstance(v, int | np.integer) and not isinstance(v, bool) for v in known)
+    if known and integers and (is_identifier(name) or len(known) < len(values)):
+        try:
+            return pd.array([pd.NA if is_missing(v) else v for v in values], dtype="Int64")
+        except OverflowError:  # more than 64 bits
+            return [None if is_missing(value) else str(value) for value in values]
+    if is_identifier(name) and any(isinstance(value, float) for value in known):
+        return _typed(pa.chunked_array([pa.array(values, pa.float64())]), name, Place("records"))
+    return values
+
+
+def exact(table: pd.DataFrame, place: Place) -> pd.DataFrame:
+    """Return a table to write, with no floats in its identifier columns.
+
+    Raises AstrodomeError for a float that is not an integer or too large to be exact.
+    """
+    changed = {
+        name: to_pandas(
+            normalize(pa.table({name: pa.array(table[name], from_pandas=True)}), place)
+        )[name].set_axis(table.index)
+        for name in table
+        if is_identifier(name) and pd.api.types.is_float_dtype(table[name])
+    }
+    return table.assign(**changed)
+
+
+def is_missing(value: Any) -> bool:
+    """Return whether a scalar is None, NaN, NaT or pandas' NA."""
+    return value is None or value is pd.NA or bool(np.isscalar(value) and value != value)
+
+
+def text(value: Any) -> str:
+    """Return an identifier as text, empty for a missing one."""
+    if is_missing(value):
+        return ""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def texts(values: Iterable[Any]) -> list[str]:
+    """Return identifiers as text, empty for missing ones."""
+    return [text(value) for value in values]
+
+
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows of a table as dictionaries, with None for a missing integer or identifier."""
+    rows: list[dict[str, Any]] = table.to_dict(orient="records")
+    names = [name for name in table if table[name].hasnans and not _is_float(table[name])]
+    for row in rows:
+        for name in names:
+            if is_missing(row[name]):
+                row[name] = None
+    return rows
+
+
+def _is_float(column: pd.Series) -> bool:
+    return isinstance(column.dtype, np.dtype) and column.dtype.kind == "f"
+
+
+def pandas_metadata(schema: pa.Schema) -> dict[bytes, bytes]:
+    """Return the metadata with which pandas reads integers of a Parquet file as ``Int64``."""
+    table = schema.empty_table()
+    empty = to_pandas(table)
+    for field in schema:
+        if pa.types.is_integer(field.type):
+            empty[field.name] = empty[field.name].astype(NULLABLE[field.type])
+    metadata = pa.Schema.from_pandas(empty, preserve_index=False).metadata
+    return {b"pandas": metadata[b"pandas"]}
