@@ -243,9 +243,15 @@ def test_what_is_wrong_with_a_file_is_one_sentence_and_leaves_no_output(
 
 def test_wrong_usage_is_one_sentence(scope: Scope, models: Path, sources: Path) -> None:
     Path("broken.h5").write_bytes(b"no HDF5")
+    for name in ("trees.json", "e.20230706_101010.json"):
+        Path(name).write_text("{}")
     for args, words in (
         ((sources, "--group=none"), "There is no folder models/none"),
         ((sources, "--models=e.20230706_101010.h5"), "There is no file e.20230706_101010.h5"),
+        ((sources, "--models=e.20230706_10101.json"), "Did you mean e.20230706_101010.json?"),
+        ((sources, "--models=trees.json"), "expected <tag>.<YYYYMMDD_HHMMSS>.h5, .json or .index"),
+        ((sources, "--models=e.20230706_101010.json"), "cannot be read as an XGBoost model"),
+        ((sources, f"--models={sources}"), "is not named like a model file of SCoPe"),
         ((sources, "--models", models, "--tag=ew"), "There is no trained model of 'ew'"),
         (("none.parquet", "--models", models), "There is no file none.parquet"),
         (("broken.h5", "--models", models), "broken.h5 cannot be read"),
@@ -391,7 +397,7 @@ def test_a_model_of_scope_that_is_not_configured_is_one_sentence(
         Path(name).write_bytes(trees.read_bytes())
     for args, words in (
         (("none.20230706_101010.json",), ("a model of 'none', a class that", "--config FILE")),
-        (("model.h5",), ("The name of model.h5 does not say its class", "<tag>.<YYYY")),
+        (("model.h5",), ("model.h5 is not named like a model", "<tag>.<YYYY")),
         ((network, "--config=few.yaml"), ("trained with 35 features", "Use the feature set")),
         ((trees, "--config=few.yaml"), ("trained with other features", "configuration")),
         ((trees, "--config=bare.yaml"), ("no entry 'mine'", "Add the entry")),

@@ -9,6 +9,7 @@ of 2022 the network as a checkpoint of TensorFlow, of which the ``.index`` stand
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -89,10 +90,20 @@ def of_scope(place: Path) -> Iterator[Trained]:
             yield Trained(file, match["tag"], ALGORITHMS[match["ending"]], None, when)
         elif file == place:
             raise AstrodomeError(
-                f"The name of {file} does not say its class, as SCoPe's do.",
-                "Name it <tag>.<YYYYMMDD_HHMMSS>.h5, .json or .index, or give a run's folder.",
+                f"{file} is not named like a model file of SCoPe, from which its class is read: "
+                "expected <tag>.<YYYYMMDD_HHMMSS>.h5, .json or .index.",
+                _others(file) or "Rename the file, or give the folder of a trained run.",
                 exit_code=2,
             )
+
+
+def _others(place: Path) -> str:
+    """Return a hint with the model file or folder that was probably meant; empty without one."""
+    folder = place.parent
+    names = [f.name for f in folder.iterdir()] if folder.is_dir() else []
+    known = [n for n in names if OF_SCOPE.fullmatch(n) or (folder / n).is_dir()]
+    close = difflib.get_close_matches(place.name, known, 1)
+    return f"Did you mean {folder / close[0]}?" if close else ""
 
 
 def by_tag(root: Path) -> dict[str, list[Trained]]:
@@ -127,7 +138,8 @@ def choose(
             place = index  # a checkpoint is named without an ending
         if not place.exists():
             kind = "file" if place.suffix in ALGORITHMS else "folder"
-            raise AstrodomeError(f"There is no {kind} {place}.", "Train first: scope train.")
+            hint = _others(place) or "Train first: scope train."
+            raise AstrodomeError(f"There is no {kind} {place}.", hint, exit_code=2)
         there = [*find(place), *of_scope(place)]
         for run in sorted(there, key=lambda run: run.finished):
             asked = not wanted or run.tag in wanted, not algorithm or run.algorithm == algorithm
