@@ -154,12 +154,13 @@ def mutated(path: Path, mutant: Mutant) -> str:
     return ast.unparse(ast.fix_missing_locations(Replace().visit(tree)))
 
 
-def draw(count: int, seed: int) -> list[Mutant]:
-    """Draw mutants over all distributions, in proportion to their size but at least a tenth."""
+def draw(count: int, seed: int, folders: list[str]) -> list[Mutant]:
+    """Draw mutants over the distributions, in proportion to their size but at least a tenth."""
     chance = random.Random(seed)
     pools = {
         home.name: [m for path in sorted(source.rglob("*.py")) for m in candidates(path)]
         for home, source in SOURCES.items()
+        if home.name in folders
     }
     total = sum(map(len, pools.values()))
     drawn = []
@@ -263,10 +264,9 @@ def attempt(mutant: Mutant, home: Path, tests: list[str], limit: float) -> None:
     mutant.tests, mutant.seconds = len(tests), round(time.monotonic() - started, 1)
 
 
-def run(work: Path, out: Path, count: int, seed: int, jobs: int, limit: float) -> None:
+def run(work: Path, out: Path, mutants: list[Mutant], jobs: int, limit: float) -> None:
     """Try mutants side by side, each in its own copy, and write the result after every one."""
     known = Map.read(work)
-    mutants = draw(count, seed)
     homes: Queue[Path] = Queue()
     with tempfile.TemporaryDirectory() as folder:
         for number in range(jobs):
@@ -318,7 +318,8 @@ def main() -> None:
         cover(given.work, given.folder)
     else:
         out = given.out or given.work / "mutants.json"
-        run(given.work, out, given.count, given.seed, given.jobs, given.limit)
+        mutants = draw(given.count, given.seed, given.folder)
+        run(given.work, out, mutants, given.jobs, given.limit)
 
 
 if __name__ == "__main__":
