@@ -13,9 +13,9 @@ help:
 	@echo "make demo     a picture of the Sun through the whole program; writes demo/report.html"
 	@echo "make test     every test"
 	@echo "make torture  every test, with all of the kills, faults and mutations"
-	@echo "make mutation  the share of small faults that the tests detect; takes an hour"
+	@echo "make mutation share of small faults that the tests detect; takes an hour"
 	@echo "make lint     ruff, mypy and pip-audit"
-	@echo "make bench    speed and memory beside the older tools"
+	@echo "make bench    speed and memory compared with sdo-cli and SCoPe"
 	@echo "make docs     the command reference, made anew from the commands"
 	@echo "make wheels   the distributions as wheels in dist/"
 
