@@ -104,7 +104,7 @@ def test_a_dask_cluster_is_left_when_the_work_ends_or_is_stopped() -> None:
 
 def test_no_scheduler_at_the_address_is_a_sentence() -> None:
     pytest.importorskip("distributed")
-    with pytest.raises(AstrodomeError, match="No Dask scheduler answers at nonsense"):
+    with pytest.raises(AstrodomeError, match="Cannot connect to a Dask scheduler at nonsense"):
         list(compute.map(square, [1], scheduler="nonsense://1"))
 
 

@@ -94,7 +94,7 @@ def register_sources():
     yield SourceSpec("flux", "goes", "{package}.source:Goes", summary="GOES")
 """
     said = examine(plugin, source="class Goes:\n    pass\n")
-    assert "lacks flux_at(), which everything of kind 'flux' has" in said
+    assert "lacks flux_at(), which the kind 'flux' requires" in said
     assert examine(plugin, source="class Goes:\n    def flux_at(self, times): ...\n") == ""
 
 

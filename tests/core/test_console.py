@@ -89,7 +89,8 @@ def test_a_terminal_shows_as_many_optional_columns_as_fit(
     assert capsys.readouterr().err == ""
     assert names(whole - 1) == ["number", "position", "identifier"], "without values: the first"
     assert capsys.readouterr().err == (
-        "Not shown, the terminal is too narrow: empty. A pipe or --json has all columns.\n"
+        "Columns hidden because the terminal is too narrow: empty. "
+        "Use a pipe or --json to get all columns.\n"
     )
     assert names(whole - 5 - 3) == ["number", "position", "identifier"]
     assert names(whole - 5 - 3 - 1) == ["number", "position"]

@@ -239,7 +239,7 @@ KIT = {
         HOOK.format(body="return []")
         + "@hookimpl\ndef register_sources():\n"
         + "    yield SourceSpec('flux', 'a', __name__ + ':HOOKS', summary='A.')\nHOOKS = 3\n",
-        "is a int, expected a class",
+        "is an object of type int, expected a class",
     ),
 }
 

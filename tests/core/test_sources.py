@@ -17,6 +17,9 @@ class One:
     def __init__(self, argument="", **options):
         self.argument, self.options = argument, options
 
+    def flux_at(self, times):
+        return times
+
 class Two(One):
     pass
 """

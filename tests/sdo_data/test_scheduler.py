@@ -69,4 +69,4 @@ def test_a_scheduler_that_does_not_answer_is_one_sentence(
     options = ("--targetpath", tmp_path / "out", "--scheduler", "tcp://127.0.0.1:1")
     result = data("patch", "--path", archive, *options)
     assert result.code == 1
-    assert "No Dask scheduler answers at tcp://127.0.0.1:1." in result.err
+    assert "Cannot connect to a Dask scheduler at tcp://127.0.0.1:1." in result.err

@@ -132,4 +132,4 @@ def test_no_cluster_at_an_address_is_one_sentence(
 ):
     args = ("-l", trained, "-p", tmp_path, "--scheduler", "nowhere:1")
     failed = sood("ce_vae", "predict", *args)
-    assert failed.code == 1 and "No Dask scheduler answers at nowhere:1" in failed.err
+    assert failed.code == 1 and "Cannot connect to a Dask scheduler at nowhere:1" in failed.err

@@ -27,7 +27,7 @@ HOST = {
 
 
 CHANGES = ("install", "uninstall", "enable", "disable")
-"""Commands of ``plugins`` for which no plugin is imported."""
+"""Commands of ``plugins`` that run without importing any plugin."""
 
 
 def run() -> None:
@@ -83,7 +83,7 @@ def _changes_plugins(args: Sequence[str]) -> bool:
 def _unexpected(
     app: str, registry: plugins.Registry, args: Sequence[str], error: BaseException
 ) -> None:
-    """Report an exception that nothing expects: its plugin, or a damaged library of the host."""
+    """Report an unexpected exception, and the plugin or the damaged library that caused it."""
     from . import rescue
 
     if rescue.is_damaged():
@@ -108,7 +108,7 @@ def _interrupted() -> None:
 
 
 def _flushed(code: Any) -> Any:
-    """The exit status of a command, after its output has reached standard output."""
+    """Flush standard output and return the exit status of the command."""
     try:
         sys.stdout.flush()
     except BrokenPipeError:
@@ -168,7 +168,7 @@ def build(app: str, registry: plugins.Registry) -> Any:
             try:
                 with process.quiet_libraries():
                     return super().invoke(ctx)
-            except KeyboardInterrupt:  # Typer would end without a message
+            except KeyboardInterrupt:  # Typer would exit without a message.
                 _interrupted()
             except BrokenPipeError:
                 process.discard_output()
@@ -216,7 +216,7 @@ def _entries(app: str, registry: plugins.Registry) -> dict[str, Entry]:
 
 
 def _load_command(spec: CommandSpec, plugin: plugins.Plugin) -> Any:
-    """Import the target of a command; AstrodomeError if it is not a command."""
+    """Import the target of a command; raise AstrodomeError if it is not a command."""
     target = plugins.load_target(spec.target, plugin)
     if wrong := fault(target):
         address = plugins.tracker(plugin)
@@ -274,7 +274,10 @@ def _options(
         Path | None, typer.Option(dir_okay=False, help="Settings file that goes before the others.")
     ] = None,
     verbose: Annotated[
-        bool, typer.Option("-v", "--verbose", help="Show messages of libraries on standard error.")
+        bool,
+        typer.Option(
+            "-v", "--verbose", help="Show warnings and log records of libraries on standard error."
+        ),
     ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
     version: Annotated[

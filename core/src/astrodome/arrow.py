@@ -4,7 +4,7 @@ A thread of pyarrow's pool may release its input shortly after the read has retu
 the input is a Python object (an open file, ``BytesIO``, ``bytes``), the thread needs the
 interpreter lock for this. When the interpreter is already shutting down, Python ends such
 a thread, and the process aborts with "terminate called without an active exception".
-Paths and memory that pyarrow allocated have no such owner.
+Paths, and memory that pyarrow allocated, do not need the lock.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def native_reader(data: bytes | memoryview) -> pa.BufferReader:
-    """Return a reader of a copy of ``data`` in memory that pyarrow owns."""
+    """Return a reader for a copy of ``data`` in memory that pyarrow owns."""
     import pyarrow as pa
 
     copy = pa.BufferOutputStream()
@@ -28,7 +28,7 @@ def native_reader(data: bytes | memoryview) -> pa.BufferReader:
 
 
 def read_frame(path: str | Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
-    """Read a Parquet file, as ``pandas.read_parquet``, which opens the file in Python."""
+    """Read a Parquet file like ``pandas.read_parquet``, but without a Python file object."""
     import pyarrow.parquet as pq
 
     wanted = None if columns is None else list(columns)

@@ -1,10 +1,10 @@
-"""Text of the cells of a table: exact in a pipe, and as precise as the column needs for a person.
+"""Text of the cells of a table: exact in a pipe, and with fewer digits on a terminal.
 
-In a pipe every number has the digits that give the same number when they are read back. On a
-terminal the name of the column decides: coordinates in degrees have five decimals (0.04 arcsec),
-probabilities four; times end with milliseconds, Julian dates with 1e-8 days. Other numbers have
-six significant digits, or more where two values of the column would look the same. Integers are
-never shortened.
+In a pipe, every number has enough digits to be read back exactly. On a terminal, the format
+depends on the name of the column: coordinates in degrees have five decimals (0.04 arcsec) and
+probabilities four. Times are shown to the millisecond, Julian dates to 1e-8 days. Other numbers
+have six significant digits, or more if two values of the column would look the same. Integers
+are never shortened.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ Format = str | Callable[[Any], str]
 """A format specification such as ``".2f"``, or a function, for the cells of one column."""
 
 DIGITS = 6
-"""Significant digits of a number on a terminal."""
+"""Minimum number of significant digits on a terminal."""
 LONGEST = 17
-"""Significant digits that distinguish any two numbers of double precision."""
+"""Number of significant digits that distinguishes any two numbers of double precision."""
 BY_NAME: tuple[tuple[re.Pattern[str], str], ...] = (
     (
         re.compile(
@@ -35,12 +35,12 @@ BY_NAME: tuple[tuple[re.Pattern[str], str], ...] = (
 
 
 def exact(value: Any) -> str:
-    """Text from which the value can be read back; without tabs and line breaks."""
+    """Return text from which the value can be read back, without tabs and line breaks."""
     return _text(value, str)
 
 
 def column(name: str, values: Sequence[Any], form: Format | None = None) -> list[str]:
-    """The texts of one column for a terminal."""
+    """Return the texts of one column for a terminal."""
     if callable(form):
         return [_text(value, form) for value in values]
     spec = form or next((spec for known, spec in BY_NAME if known.search(name)), "")
@@ -55,7 +55,7 @@ def _fixed(spec: str) -> Callable[[Any], str]:
 
 
 def _significant(numbers: Sequence[Any]) -> Callable[[Any], str]:
-    """Write numbers with the fewest digits, at least six, that distinguish all of them."""
+    """Return a function that writes numbers with enough digits (at least 6) to distinguish them."""
     whole = [
         math.floor(math.log10(abs(v))) + 1 for v in map(float, numbers) if v and math.isfinite(v)
     ]
@@ -73,7 +73,7 @@ def _shortened(digits: int) -> Callable[[Any], str]:
 
 
 def _is_float(value: Any) -> bool:
-    """Whether a value is a Python float or a NumPy scalar of any floating-point type."""
+    """Return whether a value is a Python float or a NumPy scalar of a floating-point type."""
     kind = getattr(getattr(value, "dtype", None), "kind", "")
     return isinstance(value, float) or (kind == "f" and not value.ndim)
 
@@ -84,7 +84,7 @@ def is_number(value: Any) -> bool:
 
 
 def _rounded(value: Any, fine: bool) -> Any:
-    """A time to the nearest millisecond."""
+    """Return a time rounded to the nearest millisecond; other values are not changed."""
     if not (fine and isinstance(value, datetime)):
         return value
     try:
@@ -114,7 +114,7 @@ def _text(value: Any, number: Callable[[Any], str], fine: bool | None = None) ->
 
 
 def _visible(text: str) -> str:
-    """Text with control characters, which a terminal would obey, as escape sequences."""
+    """Replace control characters, which a terminal would execute, by escape sequences."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -1,4 +1,4 @@
-"""Check what a model returns before it is written or ranked."""
+"""Check the values that a model returns before they are written or ranked."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 ROUNDING = 1e-6
-"""How far a value may lie outside its bounds; it is then set to the bound."""
+"""Tolerance outside the bounds; a value within it is set to the bound."""
 
 
 def array(
@@ -23,18 +23,18 @@ def array(
     backend: Any,
     bounds: tuple[float, float] | None = None,
 ) -> NDArray[np.float32]:
-    """Return what a model returned as a float32 array of the expected shape.
+    """Check an array that a model returned and convert it to float32.
 
     Parameters
     ----------
     value : array_like
-        What the model returned.
+        Value that the model returned.
     what : str
-        What it is, in the plural, for the message: ``scores``, ``probabilities``.
+        Name of the value for error messages, in the plural: ``scores``, ``probabilities``.
     shape : sequence of int or str
-        The expected shape. A string stands for a dimension of any size: ``(3, "Z")``.
+        Expected shape. A string stands for a dimension of any size: ``(3, "Z")``.
     backend : object
-        The model, which an error names with its distribution.
+        Model that returned the value; error messages name it and its distribution.
     bounds : tuple of float, optional
         Smallest and largest valid value.
 
@@ -76,7 +76,7 @@ def array(
 
 
 def owner(backend: Any) -> str:
-    """Return the name of a model and the distribution that registered it."""
+    """Return the name of a model with the distribution that registered it."""
     kind = type(backend)
     package = kind.__module__.partition(".")[0]
     for plugin in plugins.current().plugins:
@@ -95,7 +95,7 @@ def _wrong(backend: Any, what: str, how: str) -> AstrodomeError:
 
 
 def _example(given: NDArray[Any], bad: NDArray[np.bool_]) -> str:
-    """Return how many values are invalid, and the first of them with its index."""
+    """Return the number of invalid values, and the first of them with its index."""
     import numpy as np
 
     first = tuple(int(i) for i in np.argwhere(bad)[0])

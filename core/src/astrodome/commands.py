@@ -212,7 +212,7 @@ def _short(value: Any) -> str:
 
 
 def _values() -> Iterator[dict[str, Any]]:
-    process.keep_home_unchanged(always=True)  # the settings of a plugin may import its libraries
+    process.keep_home_unchanged(always=True)  # Settings of a plugin may import its libraries.
     known = {
         sources.SECTION: sources.settings_model(),
         limits.SECTION: limits.settings_model(),

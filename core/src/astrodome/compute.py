@@ -59,15 +59,19 @@ def map(
     ordered: bool = False,
     stop: Callable[[], object] | None = None,
 ) -> Iterator[Done[Item, Result]]:
-    """Apply ``function`` to every item and yield each as it ends, or all ``ordered`` as given.
+    """Apply ``function`` to every item, in parallel, and yield the results as they complete.
 
-    Local processes by default, ``fresh=True`` for libraries that do not survive a fork
-    (TensorFlow, OpenMP): those then begin with the module of ``function`` alone, and with
-    the environment of the first such call. ``threads=True`` is for functions that leave the
-    interpreter (codecs); ``scheduler`` is the address of a Dask cluster. An item that raises
-    is yielded with its reason; a full or read-only disk stops all of it. When the work is
-    broken off, ``stop`` is called before the items are waited for that still run. After
-    Ctrl-C they are interrupted, and ended if they do not react within some seconds.
+    With ``ordered``, results are yielded in the order of the items. An item whose call raises
+    an exception is yielded with the reason. A full or read-only disk stops all work.
+
+    The work runs in local processes by default. ``fresh=True`` is for libraries that do not
+    survive a fork (TensorFlow, OpenMP): the processes then start with the module of
+    ``function`` only, and with the environment of the first such call. ``threads=True`` is for
+    functions that release the interpreter lock, such as codecs. ``scheduler`` is the address of
+    a Dask cluster.
+
+    If the work is stopped early, ``stop`` is called before running items are waited for. After
+    Ctrl-C, running items are interrupted, and terminated if they do not end within seconds.
     """
     home = getattr(function, "func", function).__module__ if fresh else ""
     pool = workers.open_pool(jobs or cores(), threads, home, scheduler)
@@ -77,7 +81,7 @@ def map(
     def submit(item: Item) -> None:
         future = pool.submit(function, item)
         waiting[future] = item
-        if not ordered:  # a queue, for Ctrl-C in concurrent.futures.wait breaks its locks
+        if not ordered:  # A queue, because Ctrl-C in concurrent.futures.wait breaks its locks.
             future.add_done_callback(ended.put)
 
     todo = iter(items)
@@ -98,7 +102,7 @@ def map(
             future.cancel()
         if isinstance(error, KeyboardInterrupt):
             pool.interrupt(waiting)
-        if isinstance(error, BrokenExecutor):  # as new work was handed out
+        if isinstance(error, BrokenExecutor):  # raised by submit
             raise _died() from error
         raise
     finally:
@@ -108,7 +112,7 @@ def map(
 def _next(
     pool: workers.Pool, first: Future[Result] | None, ended: SimpleQueue[Future[Result]]
 ) -> Future[Result]:
-    """The future ``first``, or else any, once it has ended."""
+    """Wait for the future ``first``, or for any if it is None, and return it."""
     while True:
         try:
             if first is None:
@@ -129,7 +133,7 @@ def _done(item: Item, future: Future[Result], pool: workers.Pool) -> Done[Item, 
         return Done(item, future.result())
     except BrokenExecutor as error:
         raise _died() from error
-    except CancelledError as error:  # not by this process
+    except CancelledError as error:  # cancelled by the cluster
         if isinstance(pool, workers.Cluster):
             raise pool.lost() from error
         raise

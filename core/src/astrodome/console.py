@@ -45,11 +45,11 @@ def show(
 ) -> None:
     """Print records: a table on a terminal, tab-separated in a pipe, or one JSON array.
 
-    ``optional`` are groups of columns that a terminal too narrow for the whole table does not
-    show. Groups without any value are left out first, then the others in this order.
+    ``optional`` contains groups of columns that are hidden if the terminal is too narrow for the
+    whole table. Groups without any value are hidden first, then the others in the given order.
 
-    Numbers are exact in a pipe. On a terminal the column decides how many digits they have;
-    see :mod:`.cells`. ``formats`` overrides that for columns by name, for example
+    Numbers are exact in a pipe. On a terminal, the number of digits depends on the column; see
+    :mod:`.cells`. ``formats`` overrides the format of columns by name, for example
     ``{"flux": ".2e"}``.
     """
     records = [dict(row) for row in rows]
@@ -72,14 +72,14 @@ def show(
     _print_table(shown, [texts[name] for name in shown], numeric, title, header)
     if hidden:
         note(
-            f"Not shown, the terminal is too narrow: {', '.join(hidden)}. "
-            "A pipe or --json has all columns."
+            f"Columns hidden because the terminal is too narrow: {', '.join(hidden)}. "
+            "Use a pipe or --json to get all columns."
         )
     return None
 
 
 def _too_wide(texts: Mapping[str, Sequence[str]], optional: Sequence[tuple[str, ...]]) -> list[str]:
-    """Return the optional columns to leave out so that no cell is split, in their order."""
+    """Return the optional columns to hide so that no cell is split, in the order of the table."""
     if not optional or not any(texts.values()):
         return []
     from rich.box import SIMPLE_HEAD
@@ -104,7 +104,7 @@ def _too_wide(texts: Mapping[str, Sequence[str]], optional: Sequence[tuple[str, 
 
 
 def show_one(record: Mapping[str, Any], *, title: str = "", as_json: bool = False) -> None:
-    """Print one record: a line for each key, or one JSON object."""
+    """Print one record: one line per key, or one JSON object."""
     if as_json:
         show_json(dict(record))
     elif not record:
@@ -118,7 +118,7 @@ def show_one(record: Mapping[str, Any], *, title: str = "", as_json: bool = Fals
 
 
 def _print_lines(names: Sequence[str], columns: Sequence[Sequence[Any]]) -> None:
-    """Print tab-separated values, which ``cut`` and spreadsheets read."""
+    """Print tab-separated values, which ``cut`` and spreadsheets can read."""
     if names:
         print("\t".join(map(cells.exact, names)))
     for row in zip(*columns, strict=True):
@@ -154,7 +154,7 @@ def show_json(document: Any) -> None:
     text = json.dumps(_plain(document), indent=1, ensure_ascii=False)
     try:
         text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
-    except UnicodeEncodeError:  # escapes of JSON instead of those of the stream
+    except UnicodeEncodeError:  # Use escapes of JSON instead of those of the stream.
         text = json.dumps(_plain(document), indent=1)
     print(text)
 
@@ -199,9 +199,9 @@ def _say(kind: str, text: str, hint: str) -> None:
 def finish(
     outcome: Outcome, verb: str, noun: str, *, as_json: bool = False, more: str = ""
 ) -> None:
-    """Close a run over many items: name the failures, sum up, leave with 1 if any failed.
+    """Print the failed items and a summary of a run; exit with status 1 if any item failed.
 
-    ``more`` follows the counts.
+    ``more`` is text to print after the counts.
     """
     for name, why in outcome.failed:
         note(f"  failed  {name}: {why}")
@@ -246,7 +246,7 @@ _interrupted: Progress | None = None
 
 
 def interruption() -> str:
-    """A sentence on what the user interrupted, and on what the same command does next time."""
+    """Return a sentence about the interrupted work and whether the same command resumes it."""
     state = _interrupted
     if state is None:
         return "Interrupted. Files that were written are complete."
@@ -261,9 +261,9 @@ def interruption() -> str:
 def progress(
     label: str, total: int | None = None, unit: str = "items", *, resumes: bool = True
 ) -> Iterator[Progress]:
-    """Progress on standard error, with rate and time left; a line every 30 s where nobody looks.
+    """Show progress on standard error: a bar on a terminal, otherwise one line every 30 s.
 
-    ``resumes=False``: after an interruption the same command does all of the work again.
+    Pass ``resumes=False`` if the same command does all of the work again after an interruption.
     """
     state = Progress(label, total, unit, resumes=resumes)
     with interruptible(state), _shown(state):
@@ -272,7 +272,7 @@ def progress(
 
 @contextmanager
 def interruptible(state: Progress) -> Iterator[None]:
-    """Remember the state of the work in the block if Ctrl-C ends it; for :func:`interruption`."""
+    """If Ctrl-C ends the block, keep the state of its work for :func:`interruption`."""
     global _interrupted
     try:
         yield

@@ -1,4 +1,4 @@
-"""Installed distributions and what they require, read with the standard library alone."""
+"""Installed distributions and their requirements, read with the standard library only."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def installed() -> dict[str, Distribution]:
 
 
 def find(name: str) -> Distribution | None:
-    """Return the installed distribution with this name, if any."""
+    """Return the installed distribution with this name, or None."""
     try:
         return distribution(name)
     except (PackageNotFoundError, ValueError):
@@ -72,7 +72,7 @@ def origin(dist: Distribution) -> Mapping[str, Any]:
 
 @dataclass(frozen=True)
 class Requirement:
-    """One line of ``Requires-Dist``: its name, the extras it asks for, and when it applies."""
+    """One line of ``Requires-Dist``: name, requested extras, and the marker."""
 
     text: str
     name: str
@@ -82,7 +82,7 @@ class Requirement:
 
 
 def requirement(line: str) -> Requirement | None:
-    """Parse a requirement as far as names and extras go."""
+    """Parse the name and the extras of a requirement."""
     found = _NAME.match(line)
     if not found:
         return None
@@ -104,7 +104,7 @@ def requirements(dist: Distribution, extras: Iterable[str] = ()) -> Iterator[Req
 def closure(
     roots: Mapping[str, Iterable[str]], among: Mapping[str, Distribution]
 ) -> dict[str, set[str]]:
-    """Return all distributions that ``roots`` (name to extras) need, with their extras."""
+    """Return all distributions that ``roots`` (extras by name) require, with their extras."""
     found: dict[str, set[str]] = {}
     waiting = [(name, frozenset(extras)) for name, extras in roots.items()]
     while waiting:
@@ -119,7 +119,7 @@ def closure(
 
 
 def needed() -> Iterator[tuple[str, Requirement]]:
-    """Yield (owner, requirement) for the host, the plugins and all that they depend on."""
+    """Yield (owner, requirement) for the host, the plugins and all of their dependencies."""
     among = installed()
     roots = [name for name, dist in among.items() if name == HOST or brings_plugins(dist)]
     for name, extras in sorted(closure(dict.fromkeys(roots, ()), among).items()):
@@ -130,8 +130,8 @@ def needed() -> Iterator[tuple[str, Requirement]]:
 def constraints() -> list[str]:
     """Return requirement lines that keep the host and the installed plugins working.
 
-    A requirement that is not satisfied today is left out: it is not the fault of the
-    distribution that is being installed.
+    Requirements that are not satisfied before the installation are skipped, because the new
+    distribution did not cause that.
     """
     host = find(HOST)
     lines = [f"{HOST}=={version_of(host)}"] if host else []
@@ -142,7 +142,7 @@ def constraints() -> list[str]:
 
 
 def unsatisfied() -> list[str]:
-    """Return a sentence for each requirement of the host and the plugins that does not hold."""
+    """Return a sentence for each requirement of the host and the plugins that is not satisfied."""
     return sorted(
         f"{owner} requires {name}{specifier}, but {name} {version} is installed"
         for owner, name, specifier, version in _specifiers()
@@ -151,7 +151,7 @@ def unsatisfied() -> list[str]:
 
 
 def _specifiers() -> Iterator[tuple[str, str, Any, str]]:
-    """Yield (owner, name, specifier, installed version) of each requirement that applies here."""
+    """Yield (owner, name, specifier, installed version) for each requirement that applies here."""
     from packaging.requirements import InvalidRequirement
     from packaging.requirements import Requirement as Parsed
     from packaging.version import InvalidVersion, Version

@@ -1,4 +1,4 @@
-"""Command lines that change this environment, for the installer that it belongs to.
+"""Command lines with which the installer of this environment changes it.
 
 Only the standard library is used: these commands are needed when the environment is damaged.
 """
@@ -30,7 +30,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Change:
-    """What is wanted of an installer: ``argument`` is passed on, ``name`` is its distribution."""
+    """A requested change: ``argument`` is passed to the installer, ``name`` is its distribution."""
 
     action: str
     argument: str
@@ -39,7 +39,7 @@ class Change:
 
 
 def steps(change: Change, folder: Path) -> list[Step]:
-    """Return the command lines for a change; ``folder`` holds files that they read."""
+    """Return the command lines for a change; files for them are written to ``folder``."""
     prefix = Path(sys.prefix)
     if (prefix / receipts.FILE).exists():
         return _uv_tool(change, prefix, folder)
@@ -49,7 +49,7 @@ def steps(change: Change, folder: Path) -> list[Step]:
 
 
 def records() -> list[Path]:
-    """Return the files in which the installer of this environment keeps its own state."""
+    """Return the files in which the installer of this environment keeps its records."""
     names = (receipts.FILE, "pipx_metadata.json")
     return [file for name in names if (file := Path(sys.prefix) / name).exists()]
 
@@ -63,7 +63,7 @@ def repair(wanted: Iterable[str]) -> str:
 
 
 def _plain(change: Change) -> list[Step]:
-    """Return the commands for a virtual environment, of pip if it is installed there, or of uv."""
+    """Return the commands for a virtual environment: those of pip if it is installed, or of uv."""
     limits = ["-c", str(change.constraints)] if change.constraints else []
     if change.action == "uninstall":
         limits = []
@@ -90,24 +90,24 @@ def _pipx(change: Change, prefix: Path) -> list[Step]:
                 f"{change.name} is the application of the pipx environment {prefix.name}.",
                 f"Uninstall the whole environment: pipx uninstall {prefix.name}",
             )
-        if change.name not in injected:  # installed by other means, unknown to pipx
+        if change.name not in injected:  # Installed by other means and unknown to pipx.
             return _plain(change)
     environ = {"PIPX_HOME": str(prefix.parent.parent)} if prefix.parent.name == "venvs" else {}
     pipx = _program("pipx", change)
     if change.action == "uninstall":
         line = [pipx, "uninject", "--leave-deps", prefix.name, change.name]
         return [Step(line, environ)]
-    if change.constraints:  # not --pip-args: pipx would record the temporary file
+    if change.constraints:  # Not --pip-args, because pipx would record the temporary file.
         environ |= dict.fromkeys(("PIP_CONSTRAINT", "UV_CONSTRAINT"), str(change.constraints))
     force = ["--force"] if change.name in distributions.installed() else []
     return [Step([pipx, "inject", *force, prefix.name, change.argument], environ)]
 
 
 def _uv_tool(change: Change, prefix: Path, folder: Path) -> list[Step]:
-    """Return ``uv tool install`` with everything that the receipt lists, and what was added since.
+    """Return ``uv tool install`` with all recorded requirements and those that were added since.
 
-    ``uv tool install`` removes whatever its arguments do not name. It would record
-    constraints, so that they are checked by a dry run before.
+    ``uv tool install`` removes every distribution that its arguments do not name. It also
+    records constraints; so a dry run checks them first, and they are not passed to it.
     """
     uv = _program("uv", change)
     receipt = receipts.read(prefix / receipts.FILE)
@@ -139,22 +139,22 @@ def _program(name: str, change: Change) -> str:
     if program := shutil.which(name):
         return program
     raise AstrodomeError(
-        f"Cannot {change.action} {change.argument}: {name}, to which the environment "
-        f"{sys.prefix} belongs, was not found.",
+        f"Cannot {change.action} {change.argument}: {name}, the installer of the environment "
+        f"{sys.prefix}, was not found.",
         f"Add the folder that contains {name} to PATH.",
     )
 
 
 def scratch() -> tempfile.TemporaryDirectory[str]:
-    """Return a folder for constraints and options, removed at the end of a with block."""
+    """Return a temporary folder for constraints and options, for use in a with statement."""
     return tempfile.TemporaryDirectory(prefix="astrodome-")
 
 
 def argument(typed: str, short: dict[str, str]) -> tuple[str, str]:
-    """Return what an installer is passed for a typed argument, and the distribution's name.
+    """Return the argument for the installer, and the name of its distribution.
 
     A file or folder becomes an absolute path. A short name, for example ``goes``, becomes the
-    distribution that it stands for. The name is empty if it cannot be known before.
+    name of its distribution. The name is empty if it is unknown before the installation.
     """
     path = Path(typed).expanduser()
     looks_like_path = "/" in typed.partition("@")[0] or typed.startswith((".", "~"))

@@ -34,9 +34,9 @@ __all__ = [
 def replacing(path: Path, *, sync: bool = True) -> Iterator[Path]:
     """Yield a temporary path beside ``path``, which replaces ``path`` when the block succeeds.
 
-    The extension of the temporary file is ``.part``: pass the format to a library that would
-    choose it by extension. ``sync=False`` does not flush the file to the disk. That is safe
-    when the process is killed, but not in a power failure, and faster for thousands of files.
+    The temporary file has the extension ``.part``: pass the format explicitly to a library that
+    would derive it from the extension. ``sync=False`` does not flush the file to the disk. That
+    is faster for thousands of files, and safe if the process is killed, but not if the power fails.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, part = temporary.new(path)
@@ -49,7 +49,7 @@ def replacing(path: Path, *, sync: bool = True) -> Iterator[Path]:
         part.replace(path)
     except BaseException as error:
         if isinstance(error, OSError) and not error.filename:
-            error.filename = str(path)  # the error of a failed write contains no path
+            error.filename = str(path)  # The error of a failed write has no path.
         part.unlink(missing_ok=True)
         raise
 

@@ -1,4 +1,4 @@
-"""Whether the host starts and which plugins are active, found out in a separate process."""
+"""Check in a new process whether the host starts and which plugins are active."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 MARK = "astrodome-health:"
 TIMEOUT = 120.0
-"""Seconds after which a start that does not end counts as failed."""
+"""Maximum duration of the check, in seconds; after that, the start counts as failed."""
 
 
 @dataclass(frozen=True)
@@ -48,16 +48,16 @@ def check() -> Health:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return Health(f"it does not start within {TIMEOUT:.0f} seconds")
+        return Health(f"it did not start within {TIMEOUT:.0f} seconds")
     for line in reversed(ran.stdout.decode("utf-8", "replace").splitlines()):
         if line.startswith(MARK):
             return Health(**json.loads(line.removeprefix(MARK)))
     last = ran.stderr.decode("utf-8", "replace").strip().splitlines()[-1:]
-    return Health("".join(last) or f"it ends with exit code {ran.returncode}")
+    return Health("".join(last) or f"it ended with exit code {ran.returncode}")
 
 
 def report() -> None:
-    """Print the state of this environment; the code of the new process."""
+    """Print the state of this environment as JSON; called in the new process."""
     from contextlib import redirect_stdout
     from importlib.metadata import entry_points
     from io import StringIO
@@ -90,7 +90,7 @@ def report() -> None:
 
 
 def faults(before: Health, after: Health, removed: Collection[str]) -> list[str]:
-    """Return what a change broke, as sentences; ``removed`` are distributions that were to go."""
+    """Return sentences about what a change broke; ``removed`` are the distributions to remove."""
     if after.error:
         return [f"astrodome does not start any more: {after.error}"]
     found = []

@@ -17,7 +17,7 @@ class CommandSpec:
 
     ``settings`` names a pydantic model that describes the configuration section
     of the same name as the command, or maps names of sections to such models.
-    A ``hidden`` command, such as an alias, runs but is not listed.
+    A ``hidden`` command, for example an alias, runs but is not listed.
     """
 
     name: str

@@ -20,7 +20,7 @@ TIMEOUT = (10.0, 60.0)
 """Seconds to connect, and between two packets of an answer."""
 RETRIED = (429, 500, 502, 503, 504)
 READING = ("GET", "HEAD", "OPTIONS")
-"""Methods that change nothing; only these are repeated, and only these follow redirects."""
+"""Methods that change nothing: only these are retried and follow redirects."""
 HARMLESS = frozenset({"user-agent", "accept", "accept-encoding", "connection", "range"})
 """Headers that are kept when a redirect leads to another server."""
 SECRET_PARAMETER = re.compile(r"(?i)\b(token|password|api_?key|secret)=[^&\s]+")
@@ -34,7 +34,7 @@ class Refused(AstrodomeError):
 
 
 class Redirected(AstrodomeError):
-    """A request that may change something was redirected; it was not repeated elsewhere."""
+    """A request that may change something was redirected; the redirect was not followed."""
 
 
 def session(
@@ -49,13 +49,13 @@ def session(
 ) -> requests.Session:
     """A session that reuses connections and repeats safe requests.
 
-    GET, HEAD, OPTIONS are repeated after a connection failure or one of the
-    statuses in ``RETRIED``, with growing jittered pauses or as ``Retry-After`` says;
-    a POST never is.
+    GET, HEAD and OPTIONS requests are repeated after a connection failure or one of the
+    statuses in ``RETRIED``, after growing random pauses or the time in ``Retry-After``. A POST
+    request is never repeated.
 
     Only GET, HEAD and OPTIONS follow redirects; any other method raises :class:`Redirected`.
-    A redirect to another scheme, host or port drops the token, cookies and all other headers
-    except those in ``HARMLESS``.
+    If a redirect leads to another scheme, host or port, the token, cookies and all headers
+    except those in ``HARMLESS`` are removed.
     """
     import logging
 
@@ -105,8 +105,8 @@ def session(
 def refuse_redirected_changes(client: requests.Session) -> None:
     """Raise :class:`Redirected` when a request other than GET, HEAD or OPTIONS is redirected.
 
-    :func:`session` does this already; it is for sessions that a library creates. requests would
-    repeat a redirected POST as a GET, or send its body to the other host.
+    Use this for sessions that a library creates; :func:`session` already does it. Otherwise
+    requests would repeat a redirected POST as a GET, or send its body to the other host.
     """
     if _refuse_redirect not in client.hooks["response"]:
         client.hooks["response"].append(_refuse_redirect)
@@ -120,14 +120,14 @@ def _refuse_redirect(response: requests.Response, **_: Any) -> None:
     target = urljoin(source, response.headers.get("Location", ""))
     response.close()
     raise Redirected(
-        f"{method} {source} was redirected to {shown(target)} (status {response.status_code}) and "
-        "was not sent there: the change was not made.",
+        f"{method} {source} was redirected to {shown(target)} (status {response.status_code}), and "
+        "the redirect was not followed: the change was not made.",
         "Check the address of the service in the settings.",
     )
 
 
 def _keep_token(request: Any) -> Any:
-    """Leave the header with the token; without any ``auth`` requests prefers ~/.netrc."""
+    """Keep the header with the token; without an ``auth`` function, requests would use ~/.netrc."""
     return request
 
 

@@ -1,4 +1,4 @@
-"""Installing and uninstalling plugins, undone where the result does not work."""
+"""Install and uninstall plugins, and undo the change if the result does not work."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .snapshot import Snapshot
 
 @dataclass(frozen=True)
 class Done:
-    """The result of a change: distributions by name with their versions, and what is wrong."""
+    """The result of a change: versions of added distributions, removed ones, and the state."""
 
     added: dict[str, str] = field(default_factory=dict)
     removed: list[str] = field(default_factory=list)
@@ -28,7 +28,7 @@ class Done:
 
 
 def install(typed: str, short: dict[str, str]) -> Done:
-    """Install a distribution, or raise AstrodomeError with the environment as it was."""
+    """Install a distribution; on failure restore the environment and raise AstrodomeError."""
     argument, name = environments.argument(typed, short)
     with environments.scratch() as folder:
         limits = Path(folder) / "constraints.txt"
@@ -37,14 +37,14 @@ def install(typed: str, short: dict[str, str]) -> Done:
 
 
 def uninstall(name: str) -> Done:
-    """Uninstall a distribution, or raise AstrodomeError with the environment as it was."""
+    """Uninstall a distribution; on failure restore the environment and raise AstrodomeError."""
     name = distributions.normal(name)
     with environments.scratch() as folder:
         return _change(Change("uninstall", name, name), Path(folder))
 
 
 def _change(change: Change, folder: Path) -> Done:
-    """Run the installer and check the result in a new process; undo a change that broke it."""
+    """Run the installer and check the result in a new process; undo a change that breaks it."""
     gone = {change.name} if change.action == "uninstall" else set()
     with _alone():
         before = health.check()
@@ -86,18 +86,18 @@ def _still_there(name: str) -> str:
     owners = [owner for owner, need in distributions.needed() if need.name == name]
     if owners:
         return f"{', '.join(sorted(set(owners)))} requires it"
-    return "it is still installed, perhaps outside of this environment"
+    return "it is still installed, possibly outside of this environment"
 
 
 def _restore(saved: Snapshot, before: health.Health) -> str:
-    """Undo all changes; return a sentence about it."""
+    """Undo all changes and return a sentence about the result."""
     undone = saved.restore()
     invalidate_caches()
     if not undone:
         return "Nothing was changed."
-    sentence = f"The environment is as it was before ({', '.join(undone)})."
+    sentence = f"The environment was restored ({', '.join(undone)})."
     if not before.error and (left := health.faults(before, health.check(), ())):
-        return f"It could not be undone completely: {'; '.join(left)}."
+        return f"The change could not be undone completely: {'; '.join(left)}."
     return sentence
 
 
@@ -112,13 +112,13 @@ def _run(step: environments.Step, change: Change) -> None:
         raise AstrodomeError(
             f"Cannot {change.action} {change.name or change.argument}: "
             f"{' '.join(step.command)} failed with exit code {code}.",
-            "The message of the installer is above.",
+            "See the message of the installer above.",
         )
 
 
 @contextmanager
 def _alone() -> Iterator[None]:
-    """Keep other processes from changing the plugins of this environment."""
+    """Prevent other processes from changing the plugins of this environment."""
     path = Path(sys.prefix) / ".astrodome.lock"
     try:
         handle = path.open("w")
@@ -136,7 +136,7 @@ def _alone() -> Iterator[None]:
 
 
 def plugins_by_distribution() -> dict[str, list[str]]:
-    """Return the names of all installed plugins by the distribution that brings them."""
+    """Return the names of all installed plugins by distribution."""
     found: dict[str, list[str]] = {}
     for name, dist in distributions.installed().items():
         if distributions.brings_plugins(dist):

@@ -1,4 +1,4 @@
-"""What the code of a plugin may do to this process while it is imported: found and undone."""
+"""Detect and undo changes that the code of a plugin makes to this process."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from types import TracebackType
 from typing import Any
 
 LONGEST = 60
-"""Characters of printed text that a message repeats."""
+"""Maximum length of captured text in a message."""
 
 
 class Isolated:
-    """Run a block of a plugin's code; ``faults`` then lists what it did to the process.
+    """A context manager for code of a plugin; ``faults`` lists what the code did to the process.
 
-    Standard output is captured, the working directory, the locale and the signal handlers are
-    restored, and threads become daemons, so that they cannot keep the process from ending.
-    Outside of the main thread nothing is done, because all of this is shared by all threads.
+    Standard output is captured. The working directory, the locale and the signal handlers are
+    restored. New threads become daemons, so that they cannot prevent the process from ending.
+    Outside of the main thread nothing is done, because all threads share this state.
     """
 
     def __init__(self) -> None:
@@ -76,7 +76,9 @@ class Isolated:
         now = _handlers()
         changed = [number for number, handler in self._signals.items() if now[number] != handler]
         for number in changed:
-            if (handler := self._signals[number]) is not None:  # None: not set by Python
+            if (
+                handler := self._signals[number]
+            ) is not None:  # None: the handler was not set from Python.
                 signal.signal(number, handler)
         if changed:
             names = ", ".join(signal.Signals(number).name for number in changed)
@@ -112,7 +114,7 @@ def _handlers() -> dict[int, Any]:
 
 
 def _stdout_to_stderr() -> int | None:
-    """Send what is written to file descriptor 1 to standard error; return a copy of it."""
+    """Redirect file descriptor 1 to standard error and return a copy of the descriptor."""
     try:
         with suppress(Exception):
             sys.stdout.flush()

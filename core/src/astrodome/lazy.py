@@ -87,7 +87,7 @@ def fault(target: Any) -> str:
         return ""
     if callable(target) and not isinstance(target, type):
         return ""
-    what = "the class" if isinstance(target, type) else "an object of the type"
+    what = "the class" if isinstance(target, type) else "an object of type"
     name = target.__name__ if isinstance(target, type) else type(target).__name__
     return f"it is {what} {name}, expected a Typer app or a function"
 

@@ -1,6 +1,6 @@
-"""Limits for the memory that a file from elsewhere may demand.
+"""Limits for the memory that is needed to read a file.
 
-A small compressed file, or one whose header declares a huge array, can demand more memory
+A small compressed file, or a file whose header declares a huge array, can need more memory
 than the machine has. :func:`check_size` reads only headers and decompresses in small blocks.
 """
 
@@ -26,7 +26,7 @@ SECTION = "limits"
 MAX_FILE_MB = 1024.0
 MB = 1 << 20
 BLOCK = 2880
-"""Bytes of a FITS block."""
+"""Size of a FITS block in bytes."""
 CARD = 80
 STEP = 1 << 20
 OPENERS: dict[bytes, Callable[[Path], Any]] = {
@@ -34,7 +34,7 @@ OPENERS: dict[bytes, Callable[[Path], Any]] = {
     b"BZh": bz2.open,
     b"\xfd7zXZ": lzma.open,
 }
-"""Functions that open compressed files, by the first bytes of these."""
+"""Functions that open compressed files, by the first bytes of the file."""
 
 
 def settings_model() -> type[BaseModel]:
@@ -42,7 +42,7 @@ def settings_model() -> type[BaseModel]:
     from pydantic import BaseModel, ConfigDict, Field
 
     class LimitSettings(BaseModel):
-        """Every key also as ``ASTRODOME_LIMITS_<KEY>``."""
+        """Each key can also be set as ``ASTRODOME_LIMITS_<KEY>``."""
 
         model_config = ConfigDict(extra="forbid")
 
@@ -64,9 +64,9 @@ def max_bytes() -> int:
 def check_size(path: Path, limit: int | None = None) -> None:
     """Raise AstrodomeError if the content of a file needs more than ``limit`` bytes.
 
-    Files compressed with gzip, bzip2, xz or zip count with their decompressed size, FITS
-    files also with the size that their headers declare. A file that is damaged is not
-    reported here. The default limit is :func:`max_bytes`.
+    For files compressed with gzip, bzip2, xz or zip this is the decompressed size, and for FITS
+    files also the size that the headers declare. Damaged files are not reported here. The
+    default limit is :func:`max_bytes`.
     """
     limit = max_bytes() if limit is None else limit
     with path.open("rb") as file:
@@ -79,7 +79,7 @@ def check_size(path: Path, limit: int | None = None) -> None:
         with opener(path) if opener else path.open("rb") as content:
             _check_content(path, content, limit, compressed=bool(opener))
     except (EOFError, OSError, lzma.LZMAError, zlib.error):
-        return  # the reader of the format reports what is wrong
+        return  # The reader of the format reports the error.
 
 
 def too_large(path: Path, size: int, limit: int) -> AstrodomeError:
@@ -87,8 +87,8 @@ def too_large(path: Path, size: int, limit: int) -> AstrodomeError:
     return AstrodomeError(
         f"{path} needs at least {size / MB:,.0f} MiB of memory, but the limit is "
         f"{limit / MB:,.0f} MiB.",
-        f"Raise the setting {SECTION}.max_file_mb (ASTRODOME_LIMITS_MAX_FILE_MB) if the file is "
-        "trusted.",
+        f"If you trust the file, increase the setting {SECTION}.max_file_mb "
+        "(ASTRODOME_LIMITS_MAX_FILE_MB).",
     )
 
 
@@ -116,7 +116,9 @@ def _check_content(path: Path, content: IO[bytes], limit: int, *, compressed: bo
     if not compressed:
         return
     read = content.tell()
-    while read <= limit and (part := content.read(STEP)):  # after the units, or all of the file
+    while read <= limit and (
+        part := content.read(STEP)
+    ):  # The rest after the units, or the whole file.
         read += len(part)
     if read > limit:
         raise too_large(path, read, limit)
@@ -125,7 +127,7 @@ def _check_content(path: Path, content: IO[bytes], limit: int, *, compressed: bo
 def _fits_units(content: IO[bytes]) -> Iterator[tuple[int, int]]:
     """Yield the declared and the stored bytes of each unit of a FITS file.
 
-    The caller moves the file behind the stored bytes before it asks for the next unit.
+    The caller moves the file position past the stored bytes before it requests the next unit.
     """
     first = True
     while True:
@@ -140,7 +142,7 @@ def _fits_units(content: IO[bytes]) -> Iterator[tuple[int, int]]:
 
 
 def _fits_header(content: IO[bytes], magic: bytes) -> dict[str, str] | None:
-    """Return the values of a header by keyword, or None where no header starts."""
+    """Return the values of a header by keyword, or None if no header starts here."""
     header: dict[str, str] = {}
     while True:
         block = content.read(BLOCK)
@@ -155,7 +157,7 @@ def _fits_header(content: IO[bytes], magic: bytes) -> dict[str, str] | None:
 
 
 def _array_size(header: dict[str, str], prefix: str) -> int:
-    """Return the bytes of the array that a header declares; ``prefix`` is Z if compressed."""
+    """Return the size in bytes of the declared array; ``prefix`` is Z for a compressed image."""
     count = min(_number(header, f"{prefix}NAXIS"), 999)
     axes = [_number(header, f"{prefix}NAXIS{number + 1}") for number in range(count)]
     if not axes:

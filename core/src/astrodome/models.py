@@ -95,15 +95,16 @@ class Examples(Protocol):
 
 @runtime_checkable
 class Classifier(Protocol):
-    """Task ``scope``: tells the sources of one class from all others.
+    """Task ``scope``: a binary classifier, which separates sources of one class from all others.
 
-    ``config`` is the run's configuration as nested mappings: ``tag``, ``features`` (the names,
-    in the order of the columns), ``class`` (the entry of the class, with the options of the
-    command line over it), ``dnn`` and ``xgboost`` (the sections that classes share).
+    ``config`` is the configuration of the run as nested mappings: ``tag``, ``features`` (the
+    names in the order of the columns), ``class`` (the entry of the class, overridden by options of
+    the command line), ``dnn`` and ``xgboost`` (the sections that are common to all classes).
 
-    A class may have a static method ``uses_dmdt(config) -> bool`` that returns whether it needs
-    dmdt images. Without it, ``dmdt`` is passed if the data set has images and is None otherwise.
-    Probabilities that are not finite numbers from 0 to 1, one per source, are an error.
+    An implementation may have a static method ``uses_dmdt(config) -> bool``, which returns
+    whether it needs dmdt images. Without this method, ``dmdt`` is an array if the data set has
+    images, and None otherwise. ``predict`` must return one finite probability from 0 to 1 for
+    each source.
     """
 
     def train(
@@ -222,15 +223,15 @@ def provenance(
     Parameters
     ----------
     distributions
-        Names of distributions, or of packages as they are imported.
+        Names of distributions, or import names of packages.
     task, models
-        Models whose plugins are included, with the libraries that these require.
+        Task and names of models whose plugins are included, with the libraries that these require.
 
     Returns
     -------
     dict
-        ``versions``, which always include the host, and ``commit``. A distribution that is
-        found by the name of its package has its own name: ``tensorflow-cpu``.
+        ``versions``, which always include the host, and ``commit``. For the import name of a
+        package, the key is the name of its distribution, for example ``tensorflow-cpu``.
     """
     versions: dict[str, str] = {}
     for name in dict.fromkeys(("astrodome", *distributions)):
@@ -242,7 +243,7 @@ def provenance(
 
 
 def _versions(name: str) -> dict[str, str]:
-    """Return the version of a distribution, or of those that provide a package."""
+    """Return the version of a distribution, or of the distributions that provide a package."""
     dist = dists.find(name)
     if dist is not None:
         return {name: dists.version_of(dist)}

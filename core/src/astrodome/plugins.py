@@ -52,7 +52,7 @@ class Plugin:
     status: str = "active"
     error: str = ""
     faults: list[str] = field(default_factory=list)
-    """What it does to the process that was contained, each as a sentence without a subject."""
+    """Effects on the process that the host undid; sentences about the plugin, with "it"."""
     seconds: float = 0.0
     commands: tuple[CommandSpec, ...] = ()
     sources: tuple[SourceSpec, ...] = ()
@@ -165,7 +165,7 @@ def load_target(target: str, plugin: Plugin | None = None, extra: str = "") -> A
         ) from error
     except AttributeError as error:
         if error.name != name or not isinstance(error.obj, ModuleType):
-            raise  # a fault inside of the module
+            raise  # an error inside of the module
         owner = plugin.owner if plugin else module
         raise AstrodomeError(
             f"{owner} registers {target}, which does not exist.", f"Update or report {owner}."
@@ -178,9 +178,9 @@ def load_target(target: str, plugin: Plugin | None = None, extra: str = "") -> A
 
 
 def load(app: str, found: Iterable[EntryPoint] | None = None, *, activate: bool = True) -> Registry:
-    """Load the plugins of one app; what fails is kept with its reason and stops nothing.
+    """Load the plugins of one app; a plugin that fails is registered with the reason.
 
-    Without ``activate`` the plugins are only listed: no code of theirs is imported.
+    Without ``activate`` the plugins are only listed, and none of them is imported.
     """
     chosen = os.environ.get("ASTRODOME_PLUGINS")
     names = None if chosen is None else {normal(n.strip()) for n in chosen.split(",")}
@@ -218,7 +218,7 @@ def _same(module: Any) -> Any:
 
 
 def _activate(plugin: Plugin, get_module: Callable[[], Any]) -> None:
-    """Import a plugin and call its hooks; nothing that it does stops the program."""
+    """Import a plugin and call its hooks; an exception in it does not stop the program."""
     isolated = Isolated()
     try:
         with isolated:
@@ -251,7 +251,7 @@ def _activate(plugin: Plugin, get_module: Callable[[], Any]) -> None:
 
 def _call(plugin: Plugin, hook: pluggy.HookCaller, kind: type[Spec]) -> tuple[Spec, ...]:
     found: list[Spec] = []
-    for implementation in hook.get_hookimpls():  # pluggy itself would leave out a None
+    for implementation in hook.get_hookimpls():  # pluggy itself would ignore None.
         returned: Any = implementation.function()
         if returned is None:
             plugin.faults.append(f"its hook {hook.name} returns None instead of a list of specs")
@@ -266,7 +266,7 @@ def _call(plugin: Plugin, hook: pluggy.HookCaller, kind: type[Spec]) -> tuple[Sp
 
 
 def spec_fault(spec: AnySpec) -> str:
-    """Return what makes a spec unusable: its name or the type of a field; empty if nothing."""
+    """Return why a spec is unusable: its name or the type of a field; empty if it is usable."""
     what = type(spec).__name__
     for part in fields(spec):
         value = getattr(spec, part.name)
@@ -293,7 +293,7 @@ def spec_fault(spec: AnySpec) -> str:
 
 
 def culprit(registry: Registry, error: BaseException) -> Plugin | None:
-    """Return the plugin in whose package an exception was raised, the innermost if several."""
+    """Return the plugin whose package raised an exception; the innermost if there are several."""
     packages = {
         plugin.entry_point.module.partition(".")[0]: plugin
         for plugin in registry.plugins
@@ -309,11 +309,11 @@ def culprit(registry: Registry, error: BaseException) -> Plugin | None:
 
 
 TRACKERS = ("issue", "bug", "tracker", "source", "repository", "homepage", "home-page")
-"""Parts of the labels of project URLs, the best place for a report first."""
+"""Parts of the labels of project URLs; the best place for a report comes first."""
 
 
 def tracker(plugin: Plugin) -> str:
-    """Return the project URL in the metadata where a fault can be reported; empty if none."""
+    """Return the project URL for reporting a fault; empty if the metadata has none."""
     dist = plugin.entry_point.dist if plugin.entry_point else None
     urls = (dist.metadata.get_all("Project-URL") or []) if dist else []
     named = [(label.lower(), url.strip()) for label, _, url in (u.partition(",") for u in urls)]

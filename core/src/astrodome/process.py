@@ -1,4 +1,4 @@
-"""The process of a command: its streams, folders of libraries, their messages, and Ctrl-C."""
+"""The process of a command: its streams, Ctrl-C, and the folders and messages of libraries."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import Any
 
 INTERRUPTED = 130
-"""Exit status of a command that was interrupted: 128 and the number of SIGINT."""
+"""Exit status of an interrupted command: 128 plus the number of SIGINT."""
 BROKEN_PIPE = 141
-"""Exit status of a command whose output nobody reads: 128 and the number of SIGPIPE."""
+"""Exit status of a command whose output pipe was closed: 128 plus the number of SIGPIPE."""
 
 
 def use_utf8() -> None:
-    """Start the process again in UTF-8 mode if it can only handle ASCII file names.
+    """Restart the process in UTF-8 mode if it can only handle ASCII file names.
 
-    That is the case in the locale C with PYTHONUTF8=0: other names cannot be written into files.
+    That is the case in the locale C with PYTHONUTF8=0, where other names cannot be written.
     """
     if sys.getfilesystemencoding() == "ascii" and not sys.flags.utf8_mode:
         environment = os.environ | {"PYTHONUTF8": "1"}
@@ -28,10 +28,10 @@ def use_utf8() -> None:
 
 
 def prepare_streams() -> None:
-    """Make standard streams usable that are closed, or whose encoding lacks characters.
+    """Prepare standard streams that are closed or whose encoding does not have all characters.
 
-    Nothing is written to a closed stream. Characters that the encoding of a stream lacks are
-    written as escape sequences.
+    Output to a closed stream is discarded. Characters that the encoding of a stream does not
+    have are written as escape sequences.
     """
     if None in (sys.stdin, sys.stdout, sys.stderr):
         # Occupies the descriptors 0 to 2, so that no data file gets one of them.
@@ -48,7 +48,7 @@ def prepare_streams() -> None:
 
 
 def discard_output() -> None:
-    """Send the rest of standard output, which cannot be written, to the null device."""
+    """Redirect standard output to the null device after a failed write."""
     with suppress(OSError, ValueError):
         handle = os.open(os.devnull, os.O_WRONLY)
         os.dup2(handle, sys.stdout.fileno())
@@ -56,10 +56,10 @@ def discard_output() -> None:
 
 
 def leave_interrupted(text: str) -> None:
-    """Print what was interrupted and end the process with status 130."""
+    """Print a message about the interruption and end the process with status 130."""
     print(f"\n{text}", file=sys.stderr)
     busy = [t for t in threading.enumerate() if t is not threading.main_thread() and not t.daemon]
-    if busy:  # the interpreter would wait for their work
+    if busy:  # The interpreter would wait for them.
         for stream in (sys.stdout, sys.stderr):
             with suppress(OSError, ValueError):
                 stream.flush()
@@ -83,7 +83,7 @@ def quiet_libraries(*, verbose: bool = False, debug: bool = False) -> Iterator[N
 
 
 def route_messages(verbose: bool = False, debug: bool = False) -> None:
-    """Apply :func:`quiet_libraries` to the rest of this process, for example a worker."""
+    """Apply :func:`quiet_libraries` until this process ends, for example in a worker."""
     import logging
     import warnings
 
@@ -94,12 +94,12 @@ def route_messages(verbose: bool = False, debug: bool = False) -> None:
             format="%(name)s: %(message)s",
             stream=sys.stderr,
         )
-    if not sys.warnoptions:  # python -W or PYTHONWARNINGS: the user chose
+    if not sys.warnoptions:  # Otherwise the user chose with python -W or PYTHONWARNINGS.
         warnings.showwarning = _show if verbose else _hide
 
 
 def _hide(*args: Any, **kwargs: Any) -> None:
-    """Do not show a warning."""
+    """Discard a warning."""
 
 
 def _show(
@@ -111,7 +111,7 @@ def _show(
 
 
 def _library(filename: str) -> str:
-    """The top-level package or module that a file belongs to."""
+    """Return the top-level package or module that a file belongs to."""
     parts = Path(filename).parts
     for folder in ("site-packages", "dist-packages"):
         if folder in parts[:-1]:
@@ -122,13 +122,13 @@ def _library(filename: str) -> str:
 def keep_home_unchanged(*, always: bool = False) -> None:
     """Let libraries that need folders in the home directory use a temporary folder instead.
 
-    sunpy and Matplotlib create theirs when they are imported. A folder is replaced if it cannot
-    be written; with ``always``, also if it does not exist yet. Variables that the user has set
-    are not changed.
+    For example, sunpy and Matplotlib create folders when they are imported. A folder is replaced
+    if it is not writable and, with ``always``, also if it does not exist yet. Environment
+    variables that the user has set are not changed.
     """
     try:
         Path.home()
-    except RuntimeError:  # no variable HOME, and no entry for the user
+    except RuntimeError:  # no variable HOME and no entry in the user database
         os.environ["HOME"] = str(_scratch())
     missing = [
         name
@@ -140,17 +140,17 @@ def keep_home_unchanged(*, always: bool = False) -> None:
         folder = _scratch() / name.lower()
         folder.mkdir(exist_ok=True)
         os.environ[name] = str(folder)
-        if name == "SUNPY_CONFIGDIR":  # sunpy has no variable for its working directory
+        if name == "SUNPY_CONFIGDIR":  # sunpy has no variable for its working directory.
             (folder / "sunpyrc").write_text(f"[general]\nworking_dir = {folder}\n", "utf-8")
 
 
 def _library_folders() -> dict[str, list[Path]]:
-    """Environment variable → the folders that a library uses unless the variable is set."""
+    """Return environment variables, each with the folders that are used if it is not set."""
     from platformdirs import user_cache_path, user_config_path
 
     config, cached = user_config_path(), user_cache_path()
     sunpy = [config / "sunpy"]
-    if not (config / "sunpy" / "sunpyrc").is_file():  # which may name another directory
+    if not (config / "sunpy" / "sunpyrc").is_file():  # It may name another directory.
         sunpy.append(Path.home() / "sunpy")
     return {
         "SUNPY_CONFIGDIR": sunpy,
@@ -161,7 +161,7 @@ def _library_folders() -> dict[str, list[Path]]:
 
 
 def _usable(folder: Path) -> bool:
-    """Whether a folder can be written, or created if it does not exist."""
+    """Return whether a folder is writable, or can be created if it does not exist."""
     with suppress(OSError):
         while not folder.exists() and folder != folder.parent:
             folder = folder.parent

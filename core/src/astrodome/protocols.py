@@ -1,4 +1,4 @@
-"""What the object behind a spec must offer: the methods of its kind or task."""
+"""Check that sources and models have the methods that their kind or task requires."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from .hookspecs import ModelSpec, SourceSpec
 
 
 def fault(spec: SourceSpec | ModelSpec, target: Any) -> str:
-    """Return why the class of a source or model cannot be used; empty if nothing is missing."""
+    """Return why the class of a source or model cannot be used; empty if it can."""
     if not callable(target):
-        return f"{spec.target} is a {type(target).__name__}, expected a class"
+        return f"{spec.target} is an object of type {type(target).__name__}, expected a class"
     protocol: type[Any] | None
     verbs: tuple[str, ...] = ()
     if isinstance(spec, SourceSpec):
@@ -21,24 +21,24 @@ def fault(spec: SourceSpec | ModelSpec, target: Any) -> str:
     else:
         protocol, kind, verbs = models.TASKS.get(spec.task), spec.task, spec.verbs
     if protocol is None:
-        return ""  # a kind or task of the plugin's own
+        return ""  # a kind or task that the plugin defines itself
     missing = [
         name
         for name, member in vars(protocol).items()
         if inspect.isfunction(member)
         and not name.startswith("_")
         and (name in verbs or name not in models.VERBS or isinstance(spec, SourceSpec))
-        and isinstance(target, type)  # what a factory returns is known only when it is called
+        and isinstance(target, type)  # A factory is checked only when it is called.
         and not callable(getattr(target, name, None))
     ]
     if not missing:
         return ""
     names = ", ".join(f"{name}()" for name in missing)
-    return f"{spec.target} lacks {names}, which everything of kind '{kind}' has"
+    return f"{spec.target} lacks {names}, which the kind '{kind}' requires"
 
 
 def check(plugin: plugins.Plugin, spec: SourceSpec | ModelSpec, target: Any) -> None:
-    """Raise AstrodomeError that names the plugin if its class cannot be used."""
+    """Raise an AstrodomeError that names the plugin if the class cannot be used."""
     if wrong := fault(spec, target):
         address = plugins.tracker(plugin)
         raise AstrodomeError(

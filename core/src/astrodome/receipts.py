@@ -1,4 +1,4 @@
-"""The receipt of a uv tool environment: what ``uv tool install`` was told so far."""
+"""The receipt of a uv tool environment: the recorded arguments of ``uv tool install``."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _FIELDS = {"name", "text", "extras", "specifier", "marker", "subdirectory", *_PL
 
 
 def read(path: Path) -> Receipt:
-    """Read a receipt; raises AstrodomeError if any of its entries is of an unknown kind."""
+    """Read a receipt; raise AstrodomeError if it contains an unknown kind of entry."""
     try:
         tool = tomllib.loads(path.read_text("utf-8"))["tool"]
         requirements = [_as_entry(item) for item in tool["requirements"]]
@@ -45,7 +45,7 @@ def read(path: Path) -> Receipt:
     if unknown := sorted(set(tool) - _KNOWN):
         raise _unsupported(path, f"the key '{unknown[0]}'")
     if not requirements:
-        raise AstrodomeError(f"Invalid receipt {path}: it lists no requirement.")
+        raise AstrodomeError(f"Invalid receipt {path}: it contains no requirement.")
     for entry in requirements:
         if odd := set(entry) - _FIELDS:
             raise _unsupported(path, f"the key '{min(odd)}' of {entry['name']}")
@@ -53,7 +53,7 @@ def read(path: Path) -> Receipt:
 
 
 def _as_entry(item: Any) -> dict[str, Any]:
-    """Return a requirement as a table; receipts of early versions of uv hold plain strings."""
+    """Return a requirement as a table; early versions of uv wrote plain strings."""
     if isinstance(item, Mapping):
         return {**item, "name": str(item["name"])}
     wanted = distributions.requirement(str(item))
@@ -63,7 +63,7 @@ def _as_entry(item: Any) -> dict[str, Any]:
 def _unsupported(path: Path, what: str) -> AstrodomeError:
     return AstrodomeError(
         f"The receipt {path} contains {what}, which astrodome cannot pass on to uv.",
-        "Give uv tool install the complete list of requirements yourself.",
+        "Run uv tool install yourself, with the complete list of requirements.",
     )
 
 
@@ -77,7 +77,7 @@ class Receipt:
 
     @property
     def main(self) -> str:
-        """The normalised name of the distribution that the environment was made for."""
+        """Return the normalised name of the distribution that the environment was created for."""
         return normal(self.requirements[0]["name"])
 
     def arguments(self, folder: Path, without: str) -> list[str]:
@@ -114,7 +114,7 @@ class Receipt:
                 yield entry
 
     def write_options(self, folder: Path) -> list[str]:
-        """Write the settings of uv from the receipt to a file; return the option that names it."""
+        """Write the settings of uv from the receipt to a file; return the option for that file."""
         options = self.tool.get("options")
         if not options:
             return []
@@ -132,7 +132,7 @@ class Receipt:
         return found
 
     def unrecorded(self) -> list[str]:
-        """Return distributions that were installed by other means and that none requires."""
+        """Return distributions that are not in the receipt and that no other one requires."""
         among = distributions.installed()
         roots: dict[str, set[str]] = {}
         for entry in self.requirements:
@@ -152,7 +152,7 @@ class Receipt:
 
 
 def as_installed(name: str) -> list[str]:
-    """Return the argument that keeps an installed distribution as it was installed."""
+    """Return the argument that keeps an installed distribution in its current form."""
     dist = distributions.installed()[name]
     about = distributions.origin(dist)
     url = str(about.get("url") or "")
@@ -192,7 +192,7 @@ def _place(entry: Mapping[str, Any]) -> str:
     if "://" not in place and not Path(place).exists():
         raise AstrodomeError(
             f"{place}, from which {entry['name']} was installed, does not exist any more.",
-            f"Restore it, or uninstall {entry['name']}"
+            f"Restore the path, or uninstall {entry['name']}"
             + ("." if normal(entry["name"]) == HOST else " with 'plugins uninstall'."),
         )
     return place
@@ -214,7 +214,7 @@ def _key(key: str) -> str:
 
 
 def _toml(value: Any) -> str:
-    """Return a value as TOML; strings of JSON are strings of TOML."""
+    """Return a value as TOML; JSON strings are valid TOML strings."""
     if isinstance(value, Mapping):
         return "{ " + ", ".join(f"{_key(k)} = {_toml(v)}" for k, v in value.items()) + " }"
     if isinstance(value, list):

@@ -1,7 +1,7 @@
-"""The command line of a damaged environment: ``plugins`` with the standard library alone.
+"""The command ``plugins`` for a damaged environment, with the standard library only.
 
-It is used when Typer or another library of the host cannot be imported or is of a version
-that the host does not work with.
+It is used if Typer or another library that the host requires cannot be imported, or has a version
+with which the host does not work.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def is_damaged() -> bool:
 
 
 def missing() -> list[tuple[str, str]]:
-    """Return (requirement, sentence) for each requirement of the host that does not hold."""
+    """Return (requirement, sentence) for each requirement of the host that is not satisfied."""
     host = distributions.find(distributions.HOST)
     found = []
     for wanted in distributions.requirements(host) if host else ():
@@ -43,12 +43,12 @@ def _satisfied(text: str, version: str) -> bool:
         from packaging.requirements import Requirement
 
         return Requirement(text).specifier.contains(version, prereleases=True)
-    except Exception:  # packaging itself is damaged, or the version is not valid
+    except Exception:  # packaging itself is damaged, or the version is invalid
         return True
 
 
 def main(app: str, args: Sequence[str], failure: BaseException) -> int:
-    """Run one of the commands for plugins, or report why the app does not start."""
+    """Run one of the commands for plugins, or report why the app cannot start."""
     words = list(args)
     while words and words[0].startswith("-"):
         words.pop(0)
@@ -80,7 +80,7 @@ def _reason(app: str, failure: BaseException) -> str:
 def _hint(app: str) -> str:
     wanted = [text for text, _ in missing()]
     repair = environments.repair(wanted or ["--force-reinstall", distributions.HOST])
-    return f"{repair} (or remove a plugin: {app} plugins list, {app} plugins uninstall NAME)"
+    return f"{repair} (or remove a plugin: see {app} plugins list, {app} plugins uninstall NAME)"
 
 
 def _plugins(app: str, args: list[str], failure: BaseException) -> int:
@@ -154,7 +154,7 @@ def _find(app: str, name: str) -> dict[str, Any]:
         ):
             return row
     known = ", ".join(row["name"] for row in rows) or "none"
-    raise AstrodomeError(f"Plugin not found: '{name}'.", f"Installed: {known}.")
+    raise AstrodomeError(f"Plugin not found: '{name}'.", f"Installed plugins: {known}.")
 
 
 def _switch(app: str, name: str, *, off: bool) -> int:

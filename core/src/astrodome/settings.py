@@ -57,18 +57,20 @@ def config_files() -> list[Path]:
 
 
 DASK = "dask"
-"""The section of the host for Dask clusters."""
+"""Name of the settings section for Dask clusters."""
 
 
 @cache
 def dask_settings() -> Any:
-    """The model of the host's own section, ``dask``."""
+    """Return the pydantic model of the section ``dask``."""
     from pydantic import BaseModel, Field
 
     class DaskSettings(BaseModel):
-        """Use of a Dask cluster."""
+        """Settings for Dask clusters."""
 
-        worker_timeout: float = Field(60.0, gt=0, description="Seconds to wait for a worker.")
+        worker_timeout: float = Field(
+            60.0, gt=0, description="Time to wait for a worker, in seconds."
+        )
 
     return DaskSettings
 

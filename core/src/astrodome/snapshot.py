@@ -20,7 +20,7 @@ PREFIX = ".astrodome-backup-"
 
 @dataclass(frozen=True)
 class Saved:
-    """One distribution: its version, the text of its RECORD, and its files in the copy."""
+    """One distribution: its version, the text of its RECORD file, and its files in the copy."""
 
     name: str
     version: str
@@ -31,12 +31,12 @@ class Saved:
 class Snapshot:
     """Hard links to the files of all distributions in this environment.
 
-    Installers replace files instead of changing them, so that a link keeps the old content
-    at no cost of space. The files in ``extra`` are copied.
+    Installers replace files instead of changing them. So a link keeps the old content without
+    using disk space. The files in ``extra`` are copied.
     """
 
     def __init__(self, extra: list[Path]) -> None:
-        for left in Path(sys.prefix).glob(f"{PREFIX}*"):  # by a process that was killed
+        for left in Path(sys.prefix).glob(f"{PREFIX}*"):  # Left behind by a killed process.
             shutil.rmtree(left, ignore_errors=True)
         self.folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=sys.prefix))
         self.places = _places()
@@ -70,7 +70,7 @@ class Snapshot:
         return added, different
 
     def restore(self) -> list[str]:
-        """Bring back the distributions as they were; return what was undone, for a message."""
+        """Restore the distributions; return descriptions of the changes that were undone."""
         added, different = self.changed()
         for dist in list(_recorded(self.places)):
             if normal(name_of(dist)) in added | set(different):
@@ -107,7 +107,7 @@ def _names(place: Path) -> set[str]:
 
 
 def _recorded(places: list[Path]) -> list[Distribution]:
-    """Return the distributions that have a list of their files."""
+    """Return the distributions that have a RECORD file."""
     found = distributions(path=[str(place) for place in places])
     return [dist for dist in found if name_of(dist) and dist.read_text("RECORD")]
 
@@ -124,7 +124,7 @@ def _files(dist: Distribution) -> list[Path]:
 
 
 def _remove(files: list[Path]) -> None:
-    """Delete files, what was compiled from them, and folders that are left empty."""
+    """Delete files, their compiled versions, and folders that become empty."""
     folders = set()
     for path in files:
         path.unlink(missing_ok=True)
@@ -134,7 +134,7 @@ def _remove(files: list[Path]) -> None:
             compiled.unlink(missing_ok=True)
             folders.add(compiled.parent)
     for folder in sorted(folders, key=lambda f: len(f.parts), reverse=True):
-        with suppress(OSError):  # a folder that is not empty stays
+        with suppress(OSError):  # Folders that are not empty are kept.
             while folder != Path(sys.prefix):
                 folder.rmdir()
                 folder = folder.parent
@@ -148,7 +148,7 @@ def _delete(path: Path) -> None:
 
 
 def _link(path: Path, copy: Path) -> bool:
-    """Link a file, or copy it where the file system has no links; False if it is unreadable."""
+    """Link a file, or copy it if links are not supported; return False if it is unreadable."""
     try:
         os.link(path, copy)
     except OSError:

@@ -20,16 +20,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What a source of images can do, in its class attribute ``about``; commands keep to it.
+    """The capabilities of a source of images, in its class attribute ``about``.
 
-    ``connections`` is how many calls of ``fetch`` the archive bears at a time, ``batch`` how
-    many rows one call takes best. ``wavelengths`` (angstrom), ``sizes`` (the usual one first;
-    a user can choose one of several if ``options`` has ``size``), ``endings`` of the files,
-    ``cadence`` (s) and ``span`` are for whoever chooses. ``options`` names the further keywords
-    that ``search`` takes (``size``, ``quality``, ``calibrate``). ``parts`` are what a row's
-    columns of that name, true or false, ask ``fetch`` for; a source of the image alone needs no
-    such column. ``size_bytes`` is what an image of each size weighs, about. ``checked`` says
-    that its images are whole and decode.
+    ``connections`` is the maximum number of simultaneous calls of ``fetch``, ``batch`` the best
+    number of rows per call. ``wavelengths`` (angstrom), ``sizes``, ``endings`` (file extensions),
+    ``cadence`` (s) and ``span`` (start and end) describe the images. The first of ``sizes`` is the
+    default; users can choose another one if ``options`` contains ``size``. ``options`` are the
+    additional keywords of ``search`` (``size``, ``quality``, ``calibrate``).
+
+    ``parts`` are the names of boolean columns that request a part of a row from ``fetch``; a
+    source that only has images needs no such column. ``size_bytes`` is the approximate file size
+    of an image, by size. ``checked`` is True if the source returns only complete images that can
+    be decoded.
     """
 
     connections: int = 1
@@ -222,7 +224,7 @@ class Marshal(Protocol):
         ...
 
     def group(self, group_id: int) -> dict[str, Any] | None:
-        """A group (``id``), or None when it does not exist or cannot be used."""
+        """Return a group (``id``), or None if it does not exist or is not accessible."""
         ...
 
     def instruments(self) -> list[dict[str, Any]]:
@@ -281,9 +283,10 @@ class Marshal(Protocol):
         group_ids: Sequence[int],
         obj_id: str = "",
     ) -> Any:
-        """Add light curves that the marshal has itself to a source, or make a source of them.
+        """Add light curves from a catalogue of the marshal to a source.
 
-        Returns the ``obj_id``; to add a light curve again changes nothing.
+        If ``obj_id`` is empty, a new source is created. Returns the ``obj_id``. Adding a light
+        curve a second time changes nothing.
         """
         ...
 
@@ -322,16 +325,16 @@ def distributions(kind: str) -> dict[str, str]:
 
 
 SECTION = "sources"
-"""Section of the settings that names the default source of each kind."""
+"""Name of the settings section with the default source of each kind."""
 OPTIONS = {"marshal": "--marshal", "catalogue": "--catalogue"}
 """Options that are not named ``--KIND-source``."""
 
 
 def option(kind: str, help: str = "", *names: str) -> Any:
-    """Return the option with which a command lets the user choose a source of a kind.
+    """Return a Typer option to choose a source of a kind.
 
-    Annotate a parameter whose default is ``""`` with it and pass its value to :func:`get`.
-    ``names`` are further names of the option.
+    Use it in the annotation of a parameter with the default ``""``, and pass the value to
+    :func:`get`. ``names`` are additional names of the option.
     """
     import typer
 
@@ -344,10 +347,10 @@ def option(kind: str, help: str = "", *names: str) -> Any:
 
 
 def choose(kind: str, name: str = "", default: str = "") -> str:
-    """Return ``name``, or the source of a kind that the settings name, or ``default``.
+    """Return ``name``, or the source of a kind in the settings, or ``default``.
 
-    The result is empty when none of these is given. Raises AstrodomeError when the
-    settings name a source that is not installed.
+    The result is empty if none of these is given. Raises AstrodomeError if the source in the
+    settings is not installed.
     """
     if name:
         return name
@@ -364,7 +367,7 @@ def choose(kind: str, name: str = "", default: str = "") -> str:
 
 
 def _configured(kind: str) -> tuple[str, str]:
-    """The source of a kind that the settings name, and where; both are empty if none is."""
+    """Return the source of a kind in the settings, and its origin; both are empty if not set."""
     current = settings.current()
     current.section(SECTION, settings_model())
     value, origin = current.values(SECTION).get(kind, ("", ""))
@@ -384,11 +387,12 @@ def settings_model() -> type[BaseModel]:
 
 
 def get(kind: str, name: str = "", **options: Any) -> Any:
-    """The source ``name`` of a kind, that of the settings, or the only one that is installed.
+    """Return the source ``name`` of a kind, that in the settings, or the only installed one.
 
-    ``NAME:ARGUMENT``, as in ``local:FOLDER``, gives its class the argument; ``options`` go to
-    the class too. Raises AstrodomeError when none is installed (and says what to install), when
-    the name is unknown, or when several are installed and none is chosen.
+    ``name`` may be ``NAME:ARGUMENT``, for example ``local:FOLDER``. The argument and ``options``
+    are passed to the class of the source. Raises AstrodomeError if no source is installed (with
+    the distribution to install), if the name is unknown, or if several are installed and none is
+    chosen.
     """
     from . import protocols
 
@@ -409,7 +413,7 @@ def get(kind: str, name: str = "", **options: Any) -> Any:
     name = name or next(iter(found))
     if name not in found:
         raise AstrodomeError(
-            f"There is no source '{name}' of kind '{kind}'.", _known(found), exit_code=2
+            f"Source '{name}' of kind '{kind}' not found.", _known(found), exit_code=2
         )
     plugin, spec = plugins.only(f"{kind} source", name, found[name])
     target = plugins.load_target(spec.target, plugin, spec.extra)

@@ -1,7 +1,7 @@
-"""Text cells of CSV files that a spreadsheet must not take for formulas.
+"""Prevent spreadsheet programs from running text cells of CSV files as formulas.
 
 Spreadsheet programs run a cell that begins with ``=``, ``+``, ``-`` or ``@`` as a formula. An
-apostrophe in front of the text prevents this, and is not shown.
+apostrophe in front of the text prevents this.
 """
 
 from __future__ import annotations
@@ -13,32 +13,32 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FORMULA = re.compile(r"'*[=+\-@\t\r]")
-"""How a text begins that needs an apostrophe, or has some already."""
+"""Start of a text that needs an apostrophe or already has some."""
 NUMBER = re.compile(r"[+-]([\d.:\s]+|[\d.]+[eE][+-]?\d+|inf|nan)")
-"""Signed numbers, also sexagesimal ones: no formula."""
+"""Signed numbers, also sexagesimal ones, which need no apostrophe."""
 
 
 def neutral(value: Any) -> Any:
-    """Return a cell as it is written: text that may be a formula gets an apostrophe in front."""
+    """Return a cell for writing, with an apostrophe in front of text that may be a formula."""
     if isinstance(value, str) and FORMULA.match(value) and not NUMBER.fullmatch(value):
         return f"'{value}"
     return value
 
 
 def original(value: Any) -> Any:
-    """Return the cell that :func:`neutral` was given."""
+    """Return the original cell for one that :func:`neutral` returned."""
     if isinstance(value, str) and value.startswith("'") and FORMULA.match(value):
         return value[1:]
     return value
 
 
 def neutral_table(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a copy of a table with :func:`neutral` text cells and column names."""
+    """Return a copy of a table with :func:`neutral` applied to text cells and column names."""
     return _applied(table, neutral)
 
 
 def original_table(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a copy of a table with :func:`original` text cells and column names."""
+    """Return a copy of a table with :func:`original` applied to text cells and column names."""
     return _applied(table, original)
 
 

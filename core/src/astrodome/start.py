@@ -1,4 +1,4 @@
-"""The scripts ``sdo`` and ``scope``: they start even if a library of the host is damaged."""
+"""Entry point of ``sdo`` and ``scope``, which also works if a library of the host is damaged."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from pathlib import Path
 
 
 def run() -> None:
-    """Run the app that the script is named after: ``sdo``, ``scope``, or a third party's own."""
+    """Run the app with the name of the script: ``sdo``, ``scope``, or that of a third party."""
     app = Path(sys.argv[0]).stem
     try:
         from .app import main
-    except Exception as error:  # typer or pluggy is missing, damaged, or of another version
+    except Exception as error:  # Typer or pluggy is missing, damaged, or has another version.
         from . import rescue
 
         raise SystemExit(rescue.main(app, sys.argv[1:], error)) from None

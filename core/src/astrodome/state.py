@@ -1,4 +1,4 @@
-"""Which plugins are disabled, remembered for each environment in the per-user configuration."""
+"""Disabled plugins, stored per environment in the configuration folder of the user."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 from .distributions import normal
 
 ANY = "*"
-"""Key for names from a state file of the first format, which did not name distributions."""
+"""Key for names from a state file of the first format, which had no distributions."""
 
 Disabled = dict[str, list[str]]
 """Names of disabled plugins by the normalised name of their distribution."""
@@ -26,7 +26,7 @@ def path() -> Path:
         from platformdirs import user_config_path
 
         return user_config_path("astrodome") / "plugins.json"
-    except Exception:  # the file has to be found in a damaged environment too
+    except Exception:  # The file must be found in a damaged environment, too.
         home = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
         return Path(home) / "astrodome" / "plugins.json"
 
@@ -34,14 +34,14 @@ def path() -> Path:
 def disabled() -> Disabled:
     """Return the disabled plugins of this environment.
 
-    A state file of the first format has one list for all environments. The list applies to
+    A state file of the first format has one list for all environments. This list applies to
     every environment that has no entry yet.
     """
     return _disabled(_read())
 
 
 def is_disabled(found: Disabled, name: str, distribution: Callable[[], str]) -> bool:
-    """Return whether a plugin is disabled; its metadata is read only when its name occurs."""
+    """Return whether a plugin is disabled; ``distribution`` is called only if the name occurs."""
     name = normal(name)
     if name in found.get(ANY, ()):
         return True
@@ -54,8 +54,8 @@ def switch(
 ) -> None:
     """Disable or enable one plugin of a distribution in this environment.
 
-    ``installed`` maps the distributions in this environment to the names of their
-    plugins; entries of others are removed.
+    ``installed`` contains the distributions in this environment with the names of their
+    plugins. Entries for other distributions are removed.
     """
     with _changing(installed) as found:
         names = set(found.get(normal(distribution), ()))
@@ -95,10 +95,10 @@ def _changing(installed: Mapping[str, Collection[str]]) -> Iterator[Disabled]:
             if Path(prefix).is_dir()
         }
         environments.pop(sys.prefix, None)
-        if kept or saved.get("disabled"):  # an empty entry keeps the list of the first format out
+        if kept or saved.get("disabled"):  # An empty entry overrides the list of the first format.
             environments[sys.prefix] = {"disabled": kept}
         saved["environments"] = environments
-        saved.pop("installed", None)  # the first format; the installers keep such records
+        saved.pop("installed", None)  # Only in the first format; the installers keep such records.
         _write(file, json.dumps(saved, indent=1) + "\n")
 
 

@@ -25,7 +25,7 @@ FOREIGN = 86400.0
 
 _OWNED = re.compile(r"\.([0-9a-f]{8})-(\d+)-(\d+)\.[0-9a-f]{8}\.part$")
 _LONGEST = 60
-"""Characters of the final name that a temporary name keeps; file systems limit its length."""
+"""Maximum length of the final name in a temporary name; file systems limit the length of names."""
 _swept: set[str] = set()
 
 
@@ -69,7 +69,7 @@ def sweep(folder: Path, age: float = 0.0) -> None:
     for part in folder.glob(f".*{PART}*"):
         state = _state(part.name)
         limit = {"orphan": 0.0, "foreign": max(age, FOREIGN), "unknown": age}.get(state)
-        with suppress(FileNotFoundError):  # another process may delete it at the same time
+        with suppress(FileNotFoundError):  # Another process may delete it at the same time.
             if limit is not None and part.stat().st_mtime <= now - limit:
                 _delete(part)
 
@@ -90,9 +90,10 @@ def _delete(part: Path) -> None:
 
 
 def _state(name: str) -> str:
-    """Whether the owner of a temporary file is ``running`` or ended (``orphan``).
+    """Return the state of the owner of a temporary file.
 
-    ``foreign``: a process of another machine or container; ``unknown``: no owner in the name.
+    The state is ``running``, ``orphan`` (the process has ended), ``foreign`` (a process of another
+    machine or container) or ``unknown`` (the name contains no owner).
     """
     found = _OWNED.search(name)
     if not found:
@@ -105,7 +106,7 @@ def _state(name: str) -> str:
 
 @lru_cache(1)
 def _machine() -> str:
-    """Eight hexadecimal digits for this machine and, in a container, its process namespace."""
+    """Return eight hexadecimal digits that identify this machine and its process namespace."""
     space = ""
     with suppress(OSError):
         space = str(Path("/proc/self/ns/pid").readlink())
@@ -122,7 +123,7 @@ UNREADABLE = -2
 
 
 def _started(pid: int) -> int:
-    """The start time of a process in clock ticks; 0 where the system does not publish it."""
+    """Return the start time of a process in clock ticks; 0 if the system does not provide it."""
     try:
         content = Path(f"/proc/{pid}/stat").read_bytes()
     except FileNotFoundError:

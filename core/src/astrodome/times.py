@@ -31,10 +31,10 @@ def utc(text: str) -> datetime:
 
 
 def utc_end(text: str) -> datetime:
-    """Parse the end of a time range; made to be the ``parser`` of an option.
+    """Parse the end of a time range; use it as the ``parser`` of an option.
 
-    A date without a time means the last microsecond of that day, so that the day is
-    included. Everything else is parsed like :func:`utc`.
+    A date without a time of day means the last microsecond of that day, so that the whole day
+    is included. Everything else is parsed like :func:`utc`.
     """
     time = utc(text)
     try:

@@ -1,4 +1,4 @@
-"""Where work is done: threads, processes of this machine, or a Dask cluster."""
+"""Pools of workers: threads, local processes, or a Dask cluster."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from . import console, settings
 from .errors import AstrodomeError
 
 GRACE = 3.0
-"""Seconds that running items get to end after Ctrl-C."""
+"""Seconds to wait for running items after Ctrl-C."""
 POLL = 2.0
-"""Seconds between two looks at a cluster that returns no result."""
+"""Seconds between two checks of a cluster that returns no result."""
 
 
 class Pool:
-    """Threads of this process; also what every pool of workers can do."""
+    """A pool of threads; also the base class of the other pools."""
 
     poll: float | None = None
-    """Seconds to wait for a result before :meth:`check` is called; None: no limit."""
+    """Seconds to wait for a result before :meth:`check` is called; None means no limit."""
 
     def __init__(self, executor: Executor) -> None:
         self.executor = executor
@@ -38,7 +38,7 @@ class Pool:
         """Raise AstrodomeError if no result can be expected."""
 
     def interrupt(self, running: Collection[Future[Any]]) -> None:
-        """Give running items a moment to end after Ctrl-C; do not wait for the others."""
+        """After Ctrl-C, wait for running items for some seconds and discard the others."""
         _wait_for(running, GRACE)
         self._wait = False
 
@@ -47,10 +47,12 @@ class Pool:
 
 
 class Processes(Pool):
-    """Processes of this machine, which end when this process is killed or interrupted."""
+    """A pool of local processes, which end when this process is killed or interrupted."""
 
     def __init__(self, jobs: int, fresh: str) -> None:
-        from concurrent.futures import ProcessPoolExecutor  # 20 ms, seldom needed
+        from concurrent.futures import (
+            ProcessPoolExecutor,
+        )  # The import takes 20 ms and is seldom needed.
 
         # A fork is fast and safe while this process has a single thread.
         quick = "forkserver" if fresh else "fork" if threading.active_count() == 1 else ""
@@ -63,11 +65,11 @@ class Processes(Pool):
         super().__init__(ProcessPoolExecutor(jobs, context, _begin, options))
 
     def submit(self, function: Callable[[Any], Any], item: Any) -> Future[Any]:
-        with _without_interrupts():  # a new worker is not ready for them
+        with _without_interrupts():  # A new worker cannot handle them yet.
             return self.executor.submit(_Call(function), item)
 
     def interrupt(self, running: Collection[Future[Any]]) -> None:
-        """Interrupt the items that run, and end the workers that do not react."""
+        """Interrupt the running items, and terminate workers that do not react."""
         workers = [p for p in multiprocessing.active_children() if p not in self._others]
         for worker in workers:
             with suppress(OSError, TypeError):
@@ -94,18 +96,21 @@ class Cluster(Pool):
             self._client: Any = Client(address, timeout=10, set_as_default=False)
         except (OSError, ValueError, TimeoutError) as error:
             raise AstrodomeError(
-                f"No Dask scheduler answers at {address}.", "Check the address (tcp://HOST:8786)."
+                f"Cannot connect to a Dask scheduler at {address}.",
+                "Check the address (tcp://HOST:8786).",
             ) from error
         self.address = address
         self._limit = worker_timeout()
         self._alone_since: float | None = None
         workers, threads = self._size()
         text = f"Dask cluster at {address}: {workers} workers with {threads} threads"
-        console.note(f"{text}." if workers else f"{text}; waiting up to {self._limit:g} s for one.")
+        console.note(
+            f"{text}." if workers else f"{text}; waiting up to {self._limit:g} s for a worker."
+        )
         super().__init__(self._client.get_executor(pure=False))
 
     def _size(self) -> tuple[int, int]:
-        """Number of workers, and of their threads."""
+        """Return the number of workers and the number of their threads."""
         try:
             workers = self._client.scheduler_info()["workers"].values()
         except (OSError, TimeoutError, RuntimeError) as error:
@@ -125,8 +130,8 @@ class Cluster(Pool):
             self._wait = False
             raise AstrodomeError(
                 f"The Dask cluster at {self.address} has had no worker for {self._limit:g} s.",
-                f"Start one: dask worker {self.address}. To wait longer, set dask.worker_timeout "
-                "(seconds), for example ASTRODOME_DASK_WORKER_TIMEOUT=600.",
+                f"Start a worker: dask worker {self.address}. To wait longer, increase the setting "
+                "dask.worker_timeout (seconds), for example ASTRODOME_DASK_WORKER_TIMEOUT=600.",
             )
 
     def lost(self) -> AstrodomeError:
@@ -143,13 +148,13 @@ class Cluster(Pool):
         try:
             self.executor.shutdown(wait=self._wait)
             self._client.close()
-        except (OSError, TimeoutError, RuntimeError):  # the scheduler is gone
+        except (OSError, TimeoutError, RuntimeError):  # The scheduler has stopped.
             if self._wait:
                 raise
 
 
 def worker_timeout() -> float:
-    """Seconds to wait for a worker of a Dask cluster: the setting ``dask.worker_timeout``."""
+    """Return the setting ``dask.worker_timeout``: seconds to wait for a worker."""
     return float(settings.section(settings.DASK, settings.dask_settings()).worker_timeout)
 
 
@@ -166,16 +171,16 @@ def open_pool(jobs: int, threads: bool, fresh: str, scheduler: str) -> Pool:
 def _wait_for(futures: Collection[Future[Any]], seconds: float) -> None:
     last = time.monotonic() + seconds
     while time.monotonic() < last and not all(future.done() for future in futures):
-        time.sleep(0.02)  # concurrent.futures.wait keeps locks when it is interrupted
+        time.sleep(0.02)  # If interrupted, concurrent.futures.wait does not release its locks.
 
 
-# In a worker process.
+# The code below runs in a worker process.
 
 _busy = _stopped = False
 
 
 class _Call:
-    """A function that Ctrl-C interrupts while it runs, and prevents from running again."""
+    """A function that Ctrl-C interrupts, and that does not run again after that."""
 
     def __init__(self, function: Callable[[Any], Any]) -> None:
         self.function = function
@@ -192,8 +197,7 @@ class _Call:
 
 
 def _begin(verbose: bool, debug: bool) -> None:
-    """Prepare a worker: no messages of libraries, no traceback after Ctrl-C, an end with its
-    parent."""
+    """Prepare a worker: hide messages of libraries, handle Ctrl-C, and end with the parent."""
     from . import process
 
     process.route_messages(verbose, debug)
@@ -206,13 +210,13 @@ def _begin(verbose: bool, debug: bool) -> None:
 def _interrupted(*_: Any) -> None:
     global _stopped
     first, _stopped = not _stopped, True
-    if _busy and first:  # a second signal must not stop the removal of temporary files
+    if _busy and first:  # A second signal must not prevent the removal of temporary files.
         raise KeyboardInterrupt
 
 
 @contextmanager
 def _without_interrupts() -> Iterator[None]:
-    """Deliver Ctrl-C after the block; processes that it starts inherit the blocked signal."""
+    """Delay Ctrl-C until after the block; processes started in it inherit the blocked signal."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
@@ -224,7 +228,7 @@ def _without_interrupts() -> Iterator[None]:
 
 
 def _end_with_parent() -> None:
-    """Let a worker end when its parent is killed, instead of waiting for work forever."""
+    """End this worker when its parent is killed, instead of waiting for work forever."""
     parent = multiprocessing.parent_process()
     if parent is None:
         return

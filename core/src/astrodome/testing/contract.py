@@ -48,9 +48,9 @@ def problems(plugin: str, app: str = "sdo") -> list[str]:
 
 
 def _module(plugin: str) -> tuple[Any, list[str]]:
-    """Import a plugin; return the module, or None and why it cannot be imported."""
+    """Import a plugin; return the module, or None and the reason why it cannot be imported."""
     try:
-        with Isolated():  # a new process has reported what it does to this one
+        with Isolated():  # Effects on the process were already reported from a new process.
             return import_module(plugin), []
     except KeyboardInterrupt:
         raise
@@ -59,7 +59,7 @@ def _module(plugin: str) -> tuple[Any, list[str]]:
 
 
 def wrong_state(name: str, plugin: plugins.Plugin) -> Iterator[str]:
-    """Why a plugin does not load, and what its hooks do to the process."""
+    """Yield why a plugin does not load, and the effects of its hooks on the process."""
     if plugin.status != "active":
         yield f"{name} does not load: {plugin.error}."
     for fault in plugin.faults:
@@ -106,9 +106,9 @@ def _expect(found: Iterable[str]) -> None:
 
 
 def unwanted_imports(module: str, allowed: set[str] = FREE) -> Iterator[str]:
-    """Libraries that come with importing a module which every start reads.
+    """Yield the heavy libraries that a module imports, and effects of its import on the process.
 
-    Also what the import does to the process: a new one, in which it comes first.
+    The module is imported first in a new process, as at every start.
     """
     code = (
         "import sys, importlib, json, astrodome.app\n"
@@ -187,7 +187,7 @@ def wrong_target(plugin: plugins.Plugin, spec: Any) -> Iterator[str]:
             return
         try:
             command = lazy.real(target, lazy.Command(spec.name, help=spec.help))
-        except Exception as error:  # a parameter of a type that Typer does not know, for example
+        except Exception as error:  # For example, Typer does not support the type of a parameter.
             yield f"{spec.target} cannot be the command '{spec.name}': {error}"
             return
         yield from missing_help(command, spec.name)
