@@ -16,6 +16,7 @@ from astrodome_goes.samples import DTYPE
 from astrodome_goes.store import Store
 from astrodome_sood.datasets.channels import Channel
 from astrodome_sood.datasets.sdoml.selection import Wanted, select
+from astrodome_ztf_scope.marshal.local import LocalMarshal
 from hek_events import sun
 from PIL import Image
 
@@ -254,6 +255,7 @@ def test_scope_uses_the_marshal_and_catalogue_of_the_setting(
         result = run("scope", *args, plugin="astrodome_ztf_scope.plugin")
         assert result.code == 2, result
         assert f"setting sources.{kind} from {tmp_path / 'config.yaml'}" in result.err
+    LocalMarshal(tmp_path / "marshal.db")
     chosen = run(
         *("scope", "journal", "--marshal", f"local:{tmp_path / 'marshal.db'}", "--json"),
         plugin="astrodome_ztf_scope.plugin",

@@ -74,13 +74,14 @@ def catalogue(ctx: typer.Context, db_connection_string: str, source: str) -> Rec
     named = origin is not None and origin.name == "COMMANDLINE"
     name = (source or HEK) if named else sources.choose("events", source, default=HEK)
     if name != HEK:
+        chosen = sources.get("events", name)
         if named:
             raise AstrodomeError(
                 f"--db-connection-string cannot be used with the events source '{name}'.",
                 "Leave out one of the two options.",
                 exit_code=2,
             )
-        return sources.get("events", name).search  # type: ignore[no-any-return]
+        return chosen.search  # type: ignore[no-any-return]
     from .source import HekEvents
 
     return HekEvents(db_connection_string).search
