@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import re
+from contextlib import redirect_stdout
+
 import numpy as np
 import pytest
-from astrodome import AstrodomeError
+from astrodome import AstrodomeError, plugins
+from astrodome.app import main
+from astrodome_goes import plugin
 from astrodome_goes.classes import class_flux, flare_class
 from astrodome_goes.flares import find
 from astrodome_goes.samples import DTYPE, PRODUCTS
@@ -25,6 +31,30 @@ def test_the_largest_flare_of_2011_06_07_is_the_m2_5_at_06_41(goes, day_store):
     assert largest["peak"] == "2011-06-07T06:41:00"
     # Start and end as NOAA reported them for this flare.
     assert (largest["start"], largest["end"]) == ("2011-06-07T06:16:00", "2011-06-07T06:59:00")
+
+
+class Terminal(io.StringIO):
+    """A stream that a person reads."""
+
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize(
+    "command", [("flares",), ("get", "--timestamp", "2011-06-07T06:41"), ("info",)]
+)
+@pytest.mark.parametrize("width", [80, 100, 120, 200])
+def test_a_terminal_splits_no_cell(day_store, monkeypatch, command, width):
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv("TERM", "xterm")
+    with redirect_stdout(Terminal()) as out, pytest.raises(SystemExit) as left:
+        main("sdo", ["goes", *command, "--store", str(day_store)], plugins.of("sdo", goes=plugin))
+    assert left.value.code == 0
+    lines = re.sub(r"\x1b\[[\d;]*m", "", out.getvalue()).splitlines()
+    words = [word for line in lines for word in line.split() if "2011-06-07" in word]
+    assert words and all(re.fullmatch(r"\S+T\d\d:\d\d:\d\d(\.\d+)?", word) for word in words)
+    assert ("operational_scaling" in out.getvalue()) == (command == ("flares",) and width > 100)
+    assert max(map(len, lines)) <= width
 
 
 def test_flares_can_be_chosen_by_peak_time_and_class(goes, xrs, tmp_path):

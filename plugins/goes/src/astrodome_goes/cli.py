@@ -22,6 +22,11 @@ FLARE_COLUMNS = (
     *("start", "peak", "end", "class", "flux_W_m2"),
     *("satellite", "product", "operational_scaling"),
 )
+OPTIONAL = (
+    *(("product",), ("satellite",), ("operational_scaling",), ("quality",), ("xrsa_W_m2",)),
+    *(("distance_s",), ("flux_W_m2",)),
+)
+"""Columns that a narrow terminal does not show; the first are left out first."""
 
 app = typer.Typer(help="GOES soft X-ray flux and flares.", no_args_is_help=True)
 
@@ -181,7 +186,7 @@ def get(
             continue
         outcome.done += 1
         rows.append({"timestamp": time.isoformat(), **_row(sample), "distance_s": distance})
-    console.show(rows, as_json=as_json)
+    console.show(rows, optional=OPTIONAL, as_json=as_json)
     if outcome.failed:
         console.finish(outcome, "found", "samples")
 
@@ -217,7 +222,7 @@ def flares(
     ]
     if limit:
         found = sorted(found, key=lambda flare: -flare.flux)[:limit]
-    console.show(map(_flare, found), columns=FLARE_COLUMNS, as_json=as_json)
+    console.show(map(_flare, found), columns=FLARE_COLUMNS, optional=OPTIONAL, as_json=as_json)
 
 
 @app.command()
@@ -244,7 +249,7 @@ def info(
         return
     gaps, satellites = found.pop("gaps"), found.pop("satellites")
     console.show_one({**found, "gaps": len(gaps)}, title="GOES store")
-    console.show(satellites, title="Satellites")
+    console.show(satellites, title="Satellites", optional=(("samples",), ("days",)))
     longest = sorted(gaps, key=lambda gap: -gap["minutes"])[:limit]
     console.show(longest, title=f"Gaps, the longest {len(longest)} of {len(gaps)}")
 
