@@ -255,3 +255,12 @@ def test_the_kit_names_the_fault_and_does_not_crash(
     said = problems(module)
     sys.modules.pop(module, None)
     assert fault in "\n".join(said) and bool(said) == bool(fault), said
+
+
+def test_a_thread_that_ends_during_the_import_is_no_fault() -> None:
+    """Matplotlib starts a timer while it lists the fonts, and cancels it afterwards."""
+    with Isolated() as isolated:
+        timer = threading.Timer(60, print)
+        timer.start()
+        timer.cancel()
+    assert isolated.faults == []

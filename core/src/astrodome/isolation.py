@@ -14,6 +14,8 @@ from typing import Any
 
 LONGEST = 60
 """Maximum length of captured text in a message."""
+FINISH = 0.1
+"""Seconds within which a thread ends that does not outlive the import."""
 
 
 class Isolated:
@@ -37,7 +39,7 @@ class Isolated:
         self._stdout, self._captured = sys.stdout, io.StringIO()
         self._descriptor = _stdout_to_stderr()
         self._start = threading.Thread.start
-        self._threads: list[str] = []
+        self._threads: list[threading.Thread] = []
         threading.Thread.start = self._start_as_daemon()  # type: ignore[method-assign]
         sys.stdout = self._captured
         return self
@@ -57,8 +59,11 @@ class Isolated:
         threading.Thread.start = self._start  # type: ignore[method-assign]
         self._find_text()
         self._find_state()
-        if self._threads:
-            self.faults.append(f"it starts a thread that is not a daemon ({self._threads[0]})")
+        for thread in self._threads:
+            thread.join(FINISH)  # such as the timer of Matplotlib, which is cancelled by now
+            if thread.is_alive():
+                self.faults.append(f"it starts a thread that is not a daemon ({thread.name})")
+                break
 
     def _find_text(self) -> None:
         if text := " ".join(self._captured.getvalue().split()):
@@ -88,10 +93,11 @@ class Isolated:
         threads, start = self._threads, self._start
 
         def start_as_daemon(thread: threading.Thread) -> None:
-            if not thread.daemon:
-                threads.append(thread.name)
-                thread.daemon = True
+            unsafe = not thread.daemon
+            thread.daemon = True
             start(thread)
+            if unsafe:
+                threads.append(thread)
 
         return start_as_daemon
 
