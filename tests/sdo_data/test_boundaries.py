@@ -110,7 +110,7 @@ def test_the_rows_of_a_request_include_its_end() -> None:
     assert times(12) == after(0, 360, 720)
     assert times(11.99) == after(0, 360)
     assert times(0) == after(0)
-    with pytest.raises(AstrodomeError, match="comes before the start"):
+    with pytest.raises(AstrodomeError, match="is before the start"):
         times(-0.001)
 
 

@@ -28,12 +28,7 @@ def grid(
     archive, and when ``end`` comes before ``start``.
     """
     start, end = times.naive(start), times.naive(end)
-    if end < start:
-        raise AstrodomeError(
-            f"The end {end:%Y-%m-%dT%H:%M:%S} comes before the start {start:%Y-%m-%dT%H:%M:%S}.",
-            "Swap --start and --end.",
-            exit_code=2,
-        )
+    times.check_order(start, end)
     step = _step(freq)
     seconds = getattr(step, "nanos", 0) / 1e9 if isinstance(step, pd.offsets.Tick) else 0
     if cadence and seconds % cadence:
