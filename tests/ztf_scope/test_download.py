@@ -144,6 +144,18 @@ def test_every_format_can_be_written_and_read_again(
     assert list(found["classification"]) == ["variable;flaring"] * 3
 
 
+@pytest.mark.parametrize("kind", ["csv", "parquet", "h5"])
+def test_tables_without_rows_are_written_in_every_format(
+    scope: Scope, marshal: Twin, kind: str
+) -> None:
+    line = by_manual("-file", "parse", "-group_ids", 500, "--output-format", kind, "--long")
+    done = scope(*line, "--json").succeeded().json
+    assert done["rows"] == done["found"] == 0
+    for name in ("file", "long"):
+        left = scope("vet", "-file", done[name], "--label", "bogus", "--no-browser")
+        assert left.code == 1 and left.err == f"Error: {done[name]} has no rows.\n"
+
+
 def test_a_listing_that_breaks_off_keeps_its_pages_and_goes_on_with_the_next(
     scope: Scope, marshal: Twin, fritz: Fritz
 ) -> None:

@@ -6,7 +6,7 @@ import csv
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -123,8 +123,9 @@ def _write_hdf5(part: Path, table: pd.DataFrame) -> None:
     columns = table.assign(**plain)
     text = columns.select_dtypes(["object", "string"])  # which has to be of one kind there
     words = {name: identifiers.texts(text[name]) for name in text}
-    with pd.HDFStore(part, mode="w") as store:
-        store.put("df", columns.assign(**words), format="table", nan_rep="", track_times=False)
+    layout: Literal["fixed", "table"] = "fixed" if table.empty else "table"
+    with pd.HDFStore(part, mode="w") as store:  # which writes nothing for a "table" without rows
+        store.put("df", columns.assign(**words), format=layout, nan_rep="", track_times=False)
         attributes = store.get_storer("df").attrs
         setattr(attributes, hdf5.TYPES, json.dumps(types))
 

@@ -56,7 +56,7 @@ class Fetched:
 
     def counts(self) -> dict[str, int]:
         """Rows in all, found, not found, failed."""
-        status = self.table[download.STATUS]
+        status = self.table[download.STATUS].astype(str)
         found = int(status.str.startswith("found").sum())
         missing = int((status == download.NOT_FOUND).sum())
         return {
