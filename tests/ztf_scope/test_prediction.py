@@ -58,6 +58,12 @@ def test_one_file_has_ids_and_a_column_for_each_model(
     eclipsing = (given["eclipsing"] > 0.7).to_numpy()
     assert scores["e_xgb"][eclipsing].mean() > scores["e_xgb"][~eclipsing].mean() + 0.5
     assert not [path for path in Path().iterdir() if path.name != "scores.parquet"]
+    given.rename(columns={"ra": "RA", "dec": "Dec"}).to_parquet("capitals.parquet")
+    line = ("predict", "capitals.parquet", "--models", models, "--tag", "agn", "--out", "c.parquet")
+    scope(*line).succeeded()
+    again = pd.read_parquet("c.parquet")
+    assert list(again) == [name for name in KEPT if name in (*given, "_id")] + ["agn_xgb"]
+    assert (again[["ra", "dec"]] == given[["ra", "dec"]]).all(axis=None)
 
 
 def test_a_score_depends_neither_on_the_batch_nor_on_other_rows_nor_on_the_format(

@@ -98,6 +98,13 @@ def test_light_curves_within_two_arcseconds_are_of_one_source() -> None:
     assert len(set(found)) == 5
 
 
+def test_coordinates_in_capitals_group_the_same_rows() -> None:
+    table = pd.DataFrame({"ra": [0.0, 359.9999, 1.0], "dec": [0.0, 0.0, 60.0]})
+    found = sources(of(table), "position")
+    capitals = sources(of(table.rename(columns={"ra": "RA", "dec": "Dec"})), "position")
+    assert found[0] == found[1] != found[2] and capitals.tolist() == found.tolist()
+
+
 def test_rows_without_a_name_are_sources_of_their_own() -> None:
     found = sources(of(pd.DataFrame({"obj_id": ["a", None, "a", None]})), "obj_id")
     assert found[0] == found[2]

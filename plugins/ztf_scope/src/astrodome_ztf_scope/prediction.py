@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 from astrodome import AstrodomeError, checks, compute, files, models
 from numpy.typing import NDArray
 
-from . import identifiers, runs, saved
+from . import identifiers, positions, runs, saved
 from .dataset import reading
 
 ROWS = 8192
@@ -289,9 +289,10 @@ class Scorer:
         ``period`` is the period that the models read; when they read different ones, each has its
         own name. The file's own ``period`` is copied when no model reads a period.
         """
-        found = {name: name for name in KEPT if name in available}
+        place = {name: key for key, name in positions.columns(available).items()}
+        found = {name: name for name in KEPT if name in available} | place
         if "_id" not in found and "ztf_id" in found:
-            found = {"ztf_id": "_id", **{n: n for n in found if n != "ztf_id"}}
+            found = {**found, "ztf_id": "_id"}
         if periods := self._periods(list(available), file):
             found.pop("period", None)
             found |= {name: "period" if len(periods) == 1 else name for name in periods}

@@ -23,7 +23,7 @@ import pyarrow as pa
 from astrodome import AstrodomeError, compute, files, models
 from numpy.typing import NDArray
 
-from . import derived, evaluation, runs
+from . import derived, evaluation, positions, runs
 from .config import ScopeConfig
 from .dataset import dropped, reading, sharing
 from .dataset.examples import Labelled
@@ -133,6 +133,7 @@ def columns(jobs: Sequence[Job], dataset: Path) -> list[str]:
     if jobs[0].group_by and jobs[0].group_by != POSITION:
         wanted.add(jobs[0].group_by)
     available = reading.columns_of(dataset)
+    wanted |= {*positions.columns(available).values()}
     needed = uses_dmdt(jobs[0].classifier, jobs[0].config)
     if needed and "dmdt" not in available:
         raise AstrodomeError(
@@ -263,10 +264,11 @@ def _measured(
     rows = np.concatenate(list(split.parts.values()))
     table = frame.table.iloc[rows]
     parts = np.repeat(list(split.parts), [len(part) for part in split.parts.values()])
+    named = {str(name): name for name in table} | positions.columns(list(table))
     kept = pd.DataFrame(
         {
             "row": table.index.to_numpy(),
-            **{name: table[name].array for name in IDS if name in table},
+            **{name: table[named[name]].array for name in IDS if name in named},
             "part": parts,
             "target": split.target[rows],
             "score": scores,

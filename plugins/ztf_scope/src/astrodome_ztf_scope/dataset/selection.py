@@ -84,7 +84,9 @@ def select(
         steady = np.nan_to_num(labels(frame, NON_VARIABLE, f"class '{tag}' for its negatives"))
         considered &= positive | (steady > entry.threshold)
     rows = np.flatnonzero(considered)
-    _two_labels(positive[rows], tag, entry, frame, "usable rows")
+    which = f"usable rows, which are '{VARIABLE}' or '{NON_VARIABLE}'"
+    told = which if entry.label == VARIABLE else "usable rows"
+    _two_labels(positive[rows], tag, entry, frame, told)
 
     owners = sources(frame, group_by) if groups is None else groups
     rest, test = _part(rows, positive, owners, entry.test_size, 3, random)
@@ -122,7 +124,9 @@ def _by_position(frame: Frame) -> Rows:
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
 
-    require(("ra", "dec"), list(frame.table.columns), frame.path)
+    names = list(frame.table.columns)
+    known = positions.columns(names)
+    require([name for name in positions.LIMITS if name not in known], names, frame.path)
     found = positions.coordinates(frame.table, frame.path)
     assert found is not None
     ra, dec = found
