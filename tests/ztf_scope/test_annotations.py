@@ -9,7 +9,9 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from astrodome import AstrodomeError
 from astrodome.testing import Result
+from astrodome_ztf_scope import annotations
 from services.fritz import Fritz
 from services.twin import Twin
 from ztf_scope.survey import TOKEN
@@ -218,6 +220,12 @@ def test_a_table_with_one_value_that_is_no_number_changes_nothing(
         refused.err
     )
     assert not fritz.count("annotations")
+
+
+@pytest.mark.parametrize("ending", ["csv", "CSV", "csv.gz", "parquet", "parq", "pq", "h5", "hdf5"])
+def test_every_format_of_tables_is_taken_for_a_table(ending: str) -> None:
+    with pytest.raises(AstrodomeError, match=rf"There is no file stars\.{ending}\."):
+        annotations.wanted("post", f"stars.{ending}", "mine", "period", None)
 
 
 def test_text_does_not_replace_a_number_that_is_there(

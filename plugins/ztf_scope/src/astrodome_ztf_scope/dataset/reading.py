@@ -103,6 +103,15 @@ def is_parquet(path: Path) -> bool:
     return path.suffix.lower() in PARQUET
 
 
+def is_table(path: Path) -> bool:
+    """Return whether the name of a file is that of a table that can be read."""
+    return _kind(path) in FORMATS
+
+
+def _kind(path: Path) -> str:
+    return Path(path.name.lower().removesuffix(".gz")).suffix
+
+
 def require_file(path: Path) -> None:
     """Raise AstrodomeError, exit code 2, unless the path is a file."""
     if path.is_dir():
@@ -206,7 +215,7 @@ FORMATS: dict[str, tuple[Names, Chunks]] = {
 
 
 def _format(path: Path) -> tuple[Names, Chunks]:
-    kind = Path(path.name.lower().removesuffix(".gz")).suffix
+    kind = _kind(path)
     if path.is_dir():
         require_file(path)
     if kind not in FORMATS:
