@@ -322,6 +322,18 @@ def test_coordinates_in_capitals_are_found_and_written(tmp_path: Path):
         candidates.read(path)
 
 
+def test_every_period_of_the_scores_is_in_the_result(tmp_path: Path):
+    path = tmp_path / "scores.csv"
+    pd.DataFrame(
+        {"_id": [1], "period_ELS": [0.25], "period_ELS_ECE": [0.5], "vnv_xgb": [0.9]}
+    ).to_csv(path, index=False)
+    Decisions(tmp_path / "vetted.csv", candidates.read(path)).decide(0, "accept", ["vnv"])
+    written = pd.read_csv(tmp_path / "vetted.csv")
+    assert written.to_dict("records") == [
+        {"_id": 1, "period_ELS": 0.25, "period_ELS_ECE": 0.5, "vnv": 1}
+    ]
+
+
 def test_a_table_without_anything_to_choose_from_says_what_to_do(
     survey: surveys.Survey, tmp_path: Path, scope: Callable[..., Result]
 ):

@@ -97,7 +97,8 @@ class Decisions:
         """The sources that have labels now, a column a label: 1 where it holds."""
         kept = [n for n, made in sorted(self.made.items()) if made["action"] != REJECT]
         source = self._candidates.table
-        columns = [name for name in IDENTITY if name in source]
+        periods = [name for name in source if str(name).startswith("period_")]
+        columns = [*(name for name in IDENTITY if name in source), *periods]
         table = source.loc[source.index[kept], columns].reset_index(drop=True)
         for label in self._candidates.labels:
             table[label] = [int(label in self.made[n]["labels"]) for n in kept]
