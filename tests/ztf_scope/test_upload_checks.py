@@ -204,6 +204,16 @@ def test_other_commands_check_their_group_before_the_first_change(
 
 
 @pytest.mark.parametrize(
+    "typo", [("--instrument-name", "ZTFF"), ("--catalogue", "local:nowhere"), ("-file", "no.csv")]
+)
+def test_a_typo_leaves_no_new_file(scope: Scope, manual: list[str], typo: tuple[str, str]) -> None:
+    line = [part for part in manual if part not in ("-token", TOKEN)]
+    refused = scope(*line, "--marshal", "local:new.db", *typo)
+    assert refused.code == 2, refused.err
+    assert not list(Path().glob("new.db*"))
+
+
+@pytest.mark.parametrize(
     "line",
     [
         "journal",

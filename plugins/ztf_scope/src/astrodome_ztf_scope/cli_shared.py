@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -55,6 +56,17 @@ def marshal_of(
     if name.partition(":")[0] == "local":
         more["missing"] = "error" if not new else "empty" if dry else "create"
     return sources.get("marshal", name, token=token, connections=jobs, **more)
+
+
+def file_to_create(name: str) -> Any:
+    """Return an empty marshal in memory if a run would create the file of this name, or None.
+
+    What is wrong with the options is found with it before the file exists.
+    """
+    kind, _, place = marshal_name(name).partition(":")
+    if kind != "local" or not place or Path(place).expanduser().exists():
+        return None
+    return sources.get("marshal", f"{kind}:{place}", missing="empty")
 
 
 def marshal_name(given: str) -> str:

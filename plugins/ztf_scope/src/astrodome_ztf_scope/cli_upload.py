@@ -20,6 +20,7 @@ from .cli_shared import (
     Token,
     catalogue_of,
     command,
+    file_to_create,
     marshal_of,
     option,
     shown,
@@ -139,6 +140,7 @@ def upload(
     from .classifications import periods
     from .classifications import plan as planning
     from .classifications.plan import Plan
+    from .marshal import checks
 
     if not group_ids:
         raise AstrodomeError("To which groups? Give -group_ids.", exit_code=2)
@@ -176,10 +178,12 @@ def upload(
     for line in planning.problems(with_period, wanted, plan, file):
         console.warn(line)
     _tell_columns(table, plan)
-    if "period" not in with_period:
+    if "period" not in with_period and period_column != periods.NONE:
         console.note("No period is posted: there is no column period.")
-    service = marshal_of(marshal, token, jobs, new=True, dry=dry_run)
     curves = None if skip_phot and not catalogue else catalogue_of(catalogue)
+    if not skip_phot and (new := file_to_create(marshal)):
+        checks.instrument(new, instrument_name)
+    service = marshal_of(marshal, token, jobs, new=True, dry=dry_run)
     ended = _upload(service, curves, wanted, plan, jobs=jobs, dry=dry_run, recheck=recheck)
     if write_obj_id and not dry_run:
         names = {one.item.number: one.obj_id for one in ended}
