@@ -72,7 +72,7 @@ def test_a_database_that_does_not_answer_is_named_without_its_password(events, a
     for command in (("list",), ("import", answer())):
         result = events(*command, "--db-connection-string", nowhere)
         assert result.code == 1
-        assert "The event database postgresql+psycopg://scott:***@127.0.0.1:1/db" in result.err
+        assert "the event database postgresql+psycopg://scott:***@127.0.0.1:1/db" in result.err
         assert "tiger" not in result.err and "Traceback" not in result.err
 
 

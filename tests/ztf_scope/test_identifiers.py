@@ -354,9 +354,12 @@ def test_an_upload_asks_which_of_several_periods_is_meant(scope: Scope, survey: 
     args = ("-file", "mine.csv", "-group_ids", 1, "--marshal", "local:new.db", "--dry-run")
     args = (*args, "--catalogue", survey.catalogue, "--json")
     refused = scope("upload-classification", *args)
-    assert refused.code == 2 and "no column 'period', but period_ELS, period_ECE" in refused.err
+    assert (
+        refused.code == 2
+        and "no column 'period', but the columns period_ELS, period_ECE" in refused.err
+    )
     wrong = scope("upload-classification", *args, "--period-column", "period_LS")
-    assert wrong.code == 2 and "Columns of periods: period_ELS, period_ECE" in wrong.err
+    assert wrong.code == 2 and "Columns with periods: period_ELS, period_ECE" in wrong.err
     for column, factor in (("period_ELS", 1), ("period_ECE", 2), ("none", 0)):
         told = scope("upload-classification", *args, "--period-column", column).succeeded().json
         posted = [

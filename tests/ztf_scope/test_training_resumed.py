@@ -97,7 +97,7 @@ def test_a_run_that_another_process_trains_is_waited_for_and_has_not_failed(
             for line in waiting.stderr:
                 if line.startswith("Another process is training"):
                     break
-            assert line == "Another process is training e 42: waiting for it.\n"
+            assert line == "Another process is training e 42; waiting for it.\n"
             assert (place.parent / "i/42/metrics.json").exists()  # the other runs are not held up
             if finished:
                 shutil.copytree(RUN, place / "42")

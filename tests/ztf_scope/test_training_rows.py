@@ -158,7 +158,9 @@ def test_a_label_outside_0_to_1_is_an_error_that_names_column_and_row(
 ) -> None:
     table[column] = table[column].astype(float)
     table.loc[17, column] = value
-    expected = f"mine.parquet: row 17 of the column '{column}' holds {value:g}, and 1 of 600 labels"
+    expected = (
+        f"mine.parquet: invalid label {value:g} in column '{column}', row 17: 1 of 600 labels"
+    )
     with pytest.raises(AstrodomeError, match=expected):
         learn(table, tag)
     assert not list(tmp_path.rglob("run.json"))

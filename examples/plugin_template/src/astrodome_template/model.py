@@ -38,7 +38,7 @@ class PixelGaussian:
             squares += delta * (image - mean)
         self.mean = mean.astype(np.float32)
         self.std = np.maximum(np.sqrt(squares / len(train)), FLOOR).astype(np.float32)
-        # An open file: to a path, savez would add the extension .npz.
+        # An open file, because savez would add the extension .npz to a path.
         with files.replacing(run.path / WEIGHTS) as part, part.open("wb") as file:
             np.savez(file, mean=self.mean, std=self.std)
         losses = f"0,{self._mean_score(train)},{self._mean_score(validation)}"

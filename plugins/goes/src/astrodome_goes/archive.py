@@ -101,9 +101,9 @@ def _read(path: Path, is_netcdf: bool, satellite: int) -> Samples:
 
 
 def _check_arrays(path: Path) -> None:
-    """Raise AstrodomeError if the arrays that a netCDF file declares are too large for memory.
+    """Raise AstrodomeError if the arrays that a netCDF file declares need too much memory.
 
-    An array of any shape takes no space in the file as long as nothing is written to it.
+    An array of any shape takes no space in the file until data is written to it.
     """
     limit, total = limits.max_bytes(), 0
 

@@ -1,10 +1,9 @@
 """Flares in the 1-8 angstrom flux, by the definition of NOAA's Space Weather Prediction Center.
 
-A flare starts with the first of four consecutive minutes whose mean flux rises from
-each to the next, to at least 1.4 times its first value. It peaks in the minute
-of the highest flux, and ends when the flux has fallen half the way from the peak
-back to the value at the start. Another flare may start during this decay; it then ends
-the earlier one.
+A flare starts with the first of four consecutive minutes in which the mean flux rises
+monotonically to at least 1.4 times the first value. It peaks in the minute with the
+highest flux, and ends when the flux has fallen halfway from the peak to the value at the
+start. If another flare starts during this decay, the earlier one ends there.
 (https://www.swpc.noaa.gov/products/goes-x-ray-flux, "X-ray flare event definitions")
 """
 
@@ -29,10 +28,10 @@ DAY = np.timedelta64(1, "D")
 
 @dataclass(frozen=True)
 class Flare:
-    """One flare: UTC minutes, and the peak flux (W/m2) with its origin.
+    """One flare: its times (UTC minutes), and the peak flux (W/m2) with its origin.
 
-    ``end`` is None when the data stop before the end. ``satellite`` is the GOES number, 0 if
-    it is unknown; ``product`` is one of :data:`astrodome_goes.samples.PRODUCTS`.
+    ``end`` is None if the data stop before the end of the flare. ``satellite`` is the GOES
+    number, or 0 if it is unknown; ``product`` is one of :data:`astrodome_goes.samples.PRODUCTS`.
     """
 
     start: np.datetime64
@@ -48,7 +47,7 @@ class Flare:
 
     @property
     def operational_scaling(self) -> bool | None:
-        """Whether the flux contains the factors of operational data; None if this is unknown."""
+        """Whether the flux contains the operational scaling factors; None if this is unknown."""
         return operational_scaling(self.satellite, self.product)
 
 
@@ -74,10 +73,10 @@ def _with_origin(flare: Flare, sample: np.void) -> Flare:
 def minute_means(
     store: Store, start: np.datetime64 | None = None, end: np.datetime64 | None = None
 ) -> tuple[Times, NDArray[np.float64], Samples]:
-    """Return the minutes with good samples between two times (UTC), in order.
+    """Return the mean flux of each minute with good samples between two times (UTC).
 
-    Returns the minutes (datetime64[m]), the mean flux of each (W/m2), and its first sample,
-    all of shape (N,). All samples of a minute have the same satellite and product.
+    Returns the minutes (datetime64[m]) in order, the mean flux (W/m2) and the first sample of
+    each, all of shape (N,). All samples of a minute have the same satellite and product.
     """
     parts = []
     for month in store.within(start, end):

@@ -90,7 +90,7 @@ def opened(path: Path) -> Index:
         return found
     from .parquet import read_month  # pyarrow, which a fresh index does without
 
-    # If another process replaces the file in between, the older stamp makes the index stale.
+    # If another process replaces the file meanwhile, the older stamp makes the index outdated.
     stamp = _stamp(path.stat())
     made = _made(read_month(path))
     with suppress(OSError):

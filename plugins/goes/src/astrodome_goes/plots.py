@@ -37,9 +37,9 @@ Catalogue = Callable[[datetime, datetime], Sequence[Mapping[str, Any]]]
 
 
 def catalogued(start: datetime, end: datetime, source: str = "") -> Sequence[Mapping[str, Any]]:
-    """Return the flares of a source of kind ``events``, chosen by :func:`astrodome.sources.get`.
+    """Return flares from a source of kind ``events``, see :func:`astrodome.sources.get`.
 
-    Raises AstrodomeError when none is installed, or its store is empty.
+    Raises AstrodomeError if no such source is installed, or if its store is empty.
     """
     records: Sequence[Mapping[str, Any]] = sources.get("events", source).search(start, end, ["FL"])
     return records

@@ -23,7 +23,7 @@ fluxes: those of GOES 8-15 carry the factors 0.85 (xrsa) and 0.7 (xrsb), which t
 products of NOAA, all the others, do without. ``csv`` is the tree of the older tool."""
 
 SCALED = range(8, 16)
-"""GOES numbers whose operational fluxes carry these factors."""
+"""Numbers of the GOES satellites whose operational fluxes contain these factors."""
 
 Samples = NDArray[np.void]
 """Records of ``DTYPE``, shape (N,)."""
@@ -40,7 +40,7 @@ def good(samples: Samples) -> NDArray[np.bool_]:
 def operational_scaling(satellite: int, product: str) -> bool | None:
     """Return whether fluxes contain the operational factors (0.85 and 0.7); None if unknown.
 
-    The CSV files of sdo-cli do not specify the product that they were made from.
+    The CSV files of sdo-cli do not specify the product from which they were derived.
     """
     if product == "csv" and (satellite in SCALED or not satellite):
         return None

@@ -135,7 +135,7 @@ class Store:
                 new = merged(old, samples[months == month])
                 if new.tobytes() != old.tobytes() or not known.issuperset(origins):
                     write_month(path, new, known.union(origins))
-                index.opened(path)  # also when an earlier run was killed before it wrote the index
+                index.opened(path)  # An earlier run may have been killed before it wrote the index.
                 grown += len(new) - len(old)
         return grown
 

@@ -57,7 +57,7 @@ OPTIONAL = (
     ("fl_goescls",),
     ("event_peaktime",),
 )
-"""Columns that a narrow terminal does not show, the least important first."""
+"""Columns that are hidden on a narrow terminal, the least important first."""
 AROUND = timedelta(seconds=30)
 """How far from the time of ``--at`` an event may end or begin."""
 DAY = 86_400.0

@@ -23,7 +23,7 @@ Database = Annotated[
     ),
 ]
 Source = Annotated[
-    str, sources.option("events", "Source of the events; hek is the own store", "--source")
+    str, sources.option("events", "Source of the events; hek is the local store", "--source")
 ]
 Meta = Annotated[
     Path | None,
@@ -46,7 +46,7 @@ Jobs = Annotated[int, typer.Option(min=0, help="Processes at work at once, 0 for
 
 
 HEK = "hek"
-"""Name of the source that reads the own store."""
+"""Name of the source that reads the local store."""
 SIGMA = 1.1
 """Pixels by which ``--gaussian`` smooths when it stands alone."""
 
@@ -66,9 +66,9 @@ def _with_number(args: Sequence[str]) -> Iterator[str]:
 
 
 def catalogue(ctx: typer.Context, db_connection_string: str, source: str) -> Records:
-    """Return the search of the chosen source of events, which is the own store by default.
+    """Return the search function of the chosen source of events; the default is the local store.
 
-    A database on the command line means the own store, whatever the settings name.
+    A database on the command line selects the local store, regardless of the settings.
     """
     origin = ctx.get_parameter_source("db_connection_string")
     named = origin is not None and origin.name == "COMMANDLINE"
@@ -78,7 +78,7 @@ def catalogue(ctx: typer.Context, db_connection_string: str, source: str) -> Rec
         if named:
             raise AstrodomeError(
                 f"--db-connection-string cannot be used with the events source '{name}'.",
-                "Leave out one of the two options.",
+                "Remove one of the two options.",
                 exit_code=2,
             )
         return chosen.search  # type: ignore[no-any-return]

@@ -24,12 +24,12 @@ CACHE = "PRAGMA cache_size=-65536"
 """KiB of an SQLite file that are kept in memory, so that a large import is not written twice."""
 
 ELSEWHERE = "Change the permissions, or choose another database with --db-connection-string."
-SERVER = "Check that the server is running, and the address, user and password."
+SERVER = "Check that the server is running, and check the address, user and password."
 FAILURES = {
     "CANTOPEN": ("Cannot open the event database {name}: {why}.", ELSEWHERE),
     "IOERR": (
         "Reading or writing the event database {name} failed: {why}.",
-        "Check the disk, and whether the file system has space and supports locks.",
+        "Check the disk, and that the file system has free space and supports locks.",
     ),
     "BUSY": (
         "The event database {name} has been locked by another process for {seconds} seconds.",
@@ -41,10 +41,10 @@ FAILURES = {
     ),
     "CORRUPT": (
         "The event database {name} is damaged: {why}.",
-        "Restore a copy, or get the events into a new file with --db-connection-string.",
+        "Restore a backup, or store the events in a new file with --db-connection-string.",
     ),
 }
-"""Message and hint by kind of failure: the names are those of SQLite's result codes."""
+"""Message and hint for each kind of failure, by the name of the result code of SQLite."""
 
 LZ4 = """
 SELECT set_config(name, 'lz4', false) FROM pg_settings
@@ -86,7 +86,7 @@ class Database:
         self._current = False
 
     def file(self) -> Path | None:
-        """Return the SQLite file; None for a server, memory or an SQLite URI (``file:…``)."""
+        """Return the SQLite file; None for a server, a database in memory or a URI (``file:…``)."""
         name = self.url.database
         if not self.sqlite or not name or name == ":memory:" or name.startswith("file:"):
             return None
@@ -167,7 +167,7 @@ class Database:
         code = str(getattr(error, "sqlite_errorname", "") or "").removeprefix("SQLITE_")
         message, hint = FAILURES.get(
             code.partition("_")[0],
-            ("The event database {name} failed: {why}.", "" if self.sqlite else SERVER),
+            ("Accessing the event database {name} failed: {why}.", "" if self.sqlite else SERVER),
         )
         name = self.file() or self
         return AstrodomeError(message.format(name=name, why=why, seconds=BUSY), hint)
@@ -177,7 +177,7 @@ class Database:
 
 
 def _errno(error: BaseException, folder: Path) -> int:
-    """The number of the system error that a driver reports in its own way; 0 for others."""
+    """Return the number of a system error that the driver has wrapped; 0 for other errors."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code == sqlite3.SQLITE_FULL or getattr(error, "sqlstate", "") == "53100":
         return errno.ENOSPC

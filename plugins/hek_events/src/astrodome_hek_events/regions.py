@@ -103,11 +103,11 @@ def events(records: Iterable[Mapping[str, Any]], outlines: bool = False) -> list
 
 
 def place(found: Sequence[Event], view: geometry.View, rotate: bool = True) -> list[Placed]:
-    """The events that have a place, in pixels of the view, turned with the Sun to its time.
+    """Return the events that have a location, with their shapes in pixels of the view.
 
-    Without ``rotate`` they stay where they were at their start. Shapes beyond the edge of
-    the image are cut off there; those wholly outside are empty. Raises AstrodomeError when the
-    view has an invalid observer or scale.
+    The shapes are rotated with the Sun to the time of the view; without ``rotate`` they keep the
+    location at the start of the event. Shapes are clipped at the edge of the image, and are empty
+    if they are outside of it. Raises AstrodomeError if the view has an invalid observer or scale.
     """
     located = [event for event in found if event.shape is not None]
     shapes = np.array([event.shape for event in located], object)

@@ -1,4 +1,4 @@
-"""Shapes as HEK writes them: polygons and points in WKT, helioprojective arcsec."""
+"""Shapes in the records of HEK: polygons and points in WKT, in helioprojective arcsec."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import shapely
 from numpy.typing import NDArray
 
 SHAPE = re.compile(r"\s*(?:POINT|(?:MULTI)?POLYGON)\s*(?:Z|M|ZM)?\s*\(", re.IGNORECASE)
-"""Other geometries are not read: GEOS recurses into nested collections until its stack is full."""
+"""Supported geometries. GEOS recurses into nested collections until its stack overflows."""
 NOT_FINITE = re.compile("nan|inf", re.IGNORECASE)
 
 
 def parse(texts: Sequence[Any] | NDArray[np.object_]) -> NDArray[np.object_]:
     """Return the polygons and points of WKT texts, as an array of the same shape.
 
-    None stands for a text that is missing, invalid, of another geometry, or has coordinates that
-    are not finite.
+    The result is None for texts that are missing or invalid, contain another geometry, or have
+    coordinates that are not finite.
     """
     given = np.array(texts, object)
     usable = np.array([_is_usable(text) for text in given.flat], bool).reshape(given.shape)

@@ -206,7 +206,7 @@ def write(folder: Path, table: pd.DataFrame) -> None:
 def _applied(
     folder: Path, table: pd.DataFrame, records: Iterable[Mapping[str, Any]]
 ) -> pd.DataFrame:
-    """The table with these results; a failure does not replace an image that exists."""
+    """Return the table with these results; a failure does not replace an existing image."""
     done = set(table.index[table["status"].eq(DONE)].tolist())
     latest: dict[str, Mapping[str, Any]] = {}
     for record in records:

@@ -118,7 +118,7 @@ def _thinned(chosen: Sequence[Shot], freq: timedelta) -> list[Shot]:
 
 
 def spread(items: Sequence[Item], count: int) -> list[Item]:
-    """Return at most ``count`` items: the first, the last and evenly between; 0 means all."""
+    """Return at most ``count`` evenly spread items, with the first and the last; 0 means all."""
     if not count or len(items) <= count:
         return list(items)
     if count == 1:
@@ -129,8 +129,8 @@ def spread(items: Sequence[Item], count: int) -> list[Item]:
 def rows(chosen: Sequence[Shot]) -> list[dict[int, Shot]]:
     """Group images that were taken at about the same time; each image is in one row.
 
-    A row has at most one image of each wavelength. Its images are at most half of the usual step
-    between images of one wavelength after the first of them.
+    A row has at most one image of each wavelength. The images of a row are at most half a usual
+    step later than its first image; the usual step is that between images of one wavelength.
 
     Parameters
     ----------
@@ -140,7 +140,7 @@ def rows(chosen: Sequence[Shot]) -> list[dict[int, Shot]]:
     Returns
     -------
     list of dict
-        Rows in the order of time, each a mapping of wavelength (angstrom) to image.
+        Rows in the order of time, each a mapping from wavelength (angstrom) to image.
     """
     near, grouped = _step(chosen) / 2, list[dict[int, Shot]]()
     begin = datetime.min
@@ -153,14 +153,14 @@ def rows(chosen: Sequence[Shot]) -> list[dict[int, Shot]]:
 
 
 def _step(chosen: Sequence[Shot]) -> timedelta:
-    """The shortest of the median steps between images of one wavelength."""
+    """Return the shortest median step between images of one wavelength."""
     times = [sorted({shot.t_obs for shot in shots}) for shots in _channels(chosen).values()]
     steps = [sorted(after - before for before, after in pairwise(each)) for each in times]
     return min((each[len(each) // 2] for each in steps if each), default=timedelta.max)
 
 
 def _channels(chosen: Sequence[Shot]) -> dict[int, list[Shot]]:
-    """The images of each wavelength, sorted by time."""
+    """Return the images of each wavelength, sorted by time."""
     channels: dict[int, list[Shot]] = {}
     for shot in sorted(chosen):
         channels.setdefault(shot.wavelength, []).append(shot)
@@ -168,10 +168,10 @@ def _channels(chosen: Sequence[Shot]) -> dict[int, list[Shot]]:
 
 
 def frames(chosen: Sequence[Shot], count: int = 0) -> list[Frame]:
-    """Return the places of each frame of a film, at most ``count`` frames; 0 means all.
+    """Return the frames of a film, at most ``count``; 0 means all.
 
-    There is a frame for each row of :func:`rows`. Where a row has no image of a wavelength, the
-    nearest image in time is shown again, if it is within the usual step between images.
+    There is one frame for each row of :func:`rows`. If a row has no image of a wavelength, the
+    nearest image in time is repeated, if it is within the usual step between images.
     """
     channels, reach = _channels(chosen), _step(chosen)
     return [
@@ -224,10 +224,10 @@ def colours(wavelength: int) -> NDArray[np.uint8]:
 
 
 def grid(chosen: Sequence[Shot], count: int = 0, columns: int = 0) -> tuple[Frame, int]:
-    """Return the places of a sheet row by row, and the number of places in a row.
+    """Return the cells of a sheet row by row, and the number of cells in a row.
 
-    Several wavelengths have one column each, and each row of :func:`rows` is a row of the sheet.
-    With ``columns``, and for images of one wavelength, the places are filled one after the other.
+    For several wavelengths, each has one column, and each row of :func:`rows` is a row of the
+    sheet. With ``columns``, and for a single wavelength, the cells are filled one after the other.
     No image is shown twice.
 
     Parameters
@@ -236,7 +236,7 @@ def grid(chosen: Sequence[Shot], count: int = 0, columns: int = 0) -> tuple[Fram
     count : int
         Maximum number of images; 0 means all.
     columns : int
-        Number of places in a row; 0 means one for each wavelength, or a square for one wavelength.
+        Number of cells in a row; 0 means one per wavelength, or a square for a single wavelength.
     """
     wavelengths = sorted({shot.wavelength for shot in chosen})
     if len(wavelengths) > 1 and not columns and (kept := _at_most(rows(chosen), count)):
@@ -246,7 +246,7 @@ def grid(chosen: Sequence[Shot], count: int = 0, columns: int = 0) -> tuple[Fram
 
 
 def _at_most(grouped: Sequence[dict[int, Shot]], count: int) -> list[dict[int, Shot]]:
-    """As many rows, evenly spread, as have at most ``count`` images together; 0 means all."""
+    """Return evenly spread rows with at most ``count`` images in total; 0 means all rows."""
     most = min(len(grouped), count or len(grouped))  # No row is empty.
     for number in range(most, 0, -1):
         kept = spread(grouped, number)

@@ -16,7 +16,9 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 def seeded(seed: int, epoch: int = -1, rank: int = 0) -> torch.Generator:
     """Return a generator for a seed, an epoch (-1: before the first) and the rank of a process."""
     number = (seed << 24) + epoch + 1
-    if rank or number >= 2**32:  # torch's generator ignores all bits of a seed above the 32nd
+    if (
+        rank or number >= 2**32
+    ):  # The generator of torch ignores all but the lowest 32 bits of a seed.
         number = int(np.random.SeedSequence([seed, epoch + 1, rank]).generate_state(1)[0])
     return torch.Generator().manual_seed(number)
 

@@ -1,9 +1,9 @@
-"""The scorer of a network as ONNX, for programs without torch.
+"""Export the scorer of a network as ONNX, for programs without torch.
 
-The input ``images`` (N, C, H, W) holds the grey levels of images, uint8 from 0 to 255, for a model
-of image files, and float32 in [-1, 1] for a model of SDO ML data. The outputs are ``score`` (N,),
-``map`` (N, H, W), the squared error of each pixel, and ``reconstruction`` in [-1, 1]. N may be any
-number. What the input is and how it is prepared is in the metadata of the file under ``astrodome``.
+The input ``images`` (N, C, H, W) contains grey levels, uint8 from 0 to 255, for a model of image
+files, and float32 in [-1, 1] for a model of SDO ML data. The outputs are ``score`` (N,), ``map``
+(N, H, W), which is the squared error of each pixel, and ``reconstruction`` in [-1, 1]. N may be
+any number. The metadata of the file (key ``astrodome``) describe the input and its preparation.
 Maps of gradients are not exported.
 """
 
@@ -36,9 +36,9 @@ CLOSE = 1e-4
 
 
 class Scorer(nn.Module):
-    """Score, map of squared errors and reconstruction of a batch.
+    """A module that returns score, map of squared errors and reconstruction of a batch.
 
-    ``grey`` says that images are grey levels from 0 to 255, which are scaled to [-1, 1] here.
+    If ``grey`` is True, images are grey levels from 0 to 255, which are scaled to [-1, 1] here.
     """
 
     def __init__(self, net: Autoencoder, beta: float, *, grey: bool) -> None:
@@ -127,7 +127,7 @@ def export(
 
 
 def description(scorer: Scorer, config: configuration.Config) -> dict[str, str]:
-    """Return what the input of an exported scorer is, and how images are prepared for it."""
+    """Return a description of the input of an exported scorer and of its preparation."""
     net = scorer.net
     side = net.size
     about = {"input": "images", "input_shape": f"(N, {net.channels}, {side}, {side})"}
@@ -160,7 +160,7 @@ def description(scorer: Scorer, config: configuration.Config) -> dict[str, str]:
 
 
 def _images(scorer: Scorer, count: int, random: torch.Generator) -> Tensor:
-    """Return random images (N, C, H, W) as the scorer takes them."""
+    """Return random images (N, C, H, W) in the format that the scorer expects."""
     shape = (count, scorer.net.channels, scorer.net.size, scorer.net.size)
     if scorer.grey:
         return torch.randint(0, 256, shape, generator=random, dtype=torch.uint8)

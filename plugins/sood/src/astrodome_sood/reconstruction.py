@@ -141,7 +141,7 @@ def _loaded(model: str, config: configuration.Config) -> Any:
 
 
 def _reconstructed(backend: Any, batch: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-    """Return the reconstruction of images (N, C, H, W) and their codes (N, Z), checked."""
+    """Reconstruct images (N, C, H, W), and check and return the results and codes (N, Z)."""
     found = backend.reconstruct(batch)
     if not isinstance(found, Mapping) or not {"images", "mean"} <= set(found):
         kind = list(found) if isinstance(found, Mapping) else type(found).__name__
@@ -158,7 +158,7 @@ def _reconstructed(backend: Any, batch: NDArray[np.float32]) -> dict[str, NDArra
 
 
 def _generated(backend: Any, latent: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the images (N, C, H, W) of vectors (N, Z), checked."""
+    """Generate images (N, C, H, W) from latent vectors (N, Z), check and return them."""
     shape = (len(latent), "C", "H", "W")
     return checks.array(backend.generate(latent), "images of generate", shape, backend)
 

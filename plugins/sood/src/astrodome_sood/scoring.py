@@ -54,7 +54,7 @@ def score_images(
 ) -> NDArray[np.float32]:
     """Return the scores or maps of images (N, C, H, W): see :class:`Scorer`.
 
-    Raises AstrodomeError when a model returns another shape or values that are not finite.
+    Raises AstrodomeError if a model returns another shape or values that are not finite.
     """
     if of == "own":
         return checks.array(backend.score(images), "scores", (len(images),), backend)
@@ -63,7 +63,7 @@ def score_images(
 
 
 def score_maps(backend: Any, images: NDArray[np.float32], mode: str) -> NDArray[np.float32]:
-    """Return the pixel scores (N, H, W) of images (N, C, H, W), checked."""
+    """Compute, check and return the pixel scores (N, H, W) of images (N, C, H, W)."""
     shape = (len(images), *images.shape[2:])
     return checks.array(backend.score_map(images, mode), "pixel scores", shape, backend)
 

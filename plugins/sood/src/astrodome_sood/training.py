@@ -78,7 +78,7 @@ def fit(
             raise AstrodomeError(
                 "Training was told to stop (SIGTERM).", "The same command goes on with this run."
             ) from stopped
-        except SystemExit as left:  # how Lightning ends after Ctrl-C
+        except SystemExit as left:  # Lightning raises it after Ctrl-C.
             if isinstance(left.__context__, KeyboardInterrupt):
                 raise KeyboardInterrupt from left
             raise

@@ -24,7 +24,7 @@ from .marshal.once import Once
 
 ACTIONS = ("post", "update", "delete")
 NUMERIC = re.compile(r"(period|pdot|significance|f1)(_.*)?|Plx|Mag_\w+", re.IGNORECASE)
-"""Keys whose values are numbers: Fritz's source page and SCoPe calculate with them."""
+"""Keys that require numbers: the source page of Fritz and SCoPe calculate with the values."""
 
 
 @dataclass(frozen=True)
@@ -85,10 +85,10 @@ def value_of(text: str) -> Any:
 
 
 def check_value(key: str, value: Any, where: str = "") -> Any:
-    """Return ``value``; raise AstrodomeError when ``key`` requires a finite number and it is not.
+    """Return ``value``; raise AstrodomeError if it is not a number and ``key`` requires one.
 
-    Infinite values are invalid for every key, since JSON cannot hold them. ``where`` begins the
-    message.
+    Infinite values are invalid for every key, because JSON does not support them. ``where`` is the
+    start of the message.
     """
     number = _is_number(value)
     finite = number and math.isfinite(value)
@@ -96,7 +96,7 @@ def check_value(key: str, value: Any, where: str = "") -> Any:
         return value
     raise AstrodomeError(
         f"{where}Invalid value '{value}' for the key '{key}': expected a finite number.",
-        "Write it with a decimal point, for example 0.149. Nothing was sent.",
+        "Write the number with a decimal point, for example 0.149. Nothing was sent.",
         exit_code=2,
     )
 
@@ -158,7 +158,9 @@ def _of_table(
     found: dict[str, Wanted] = {}
     for row, (obj_id, cell) in enumerate(zip(table["obj_id"], table[key], strict=True)):
         given = _plain(cell)
-        if isinstance(given, str) and NUMERIC.fullmatch(key):  # a column that has other text, too
+        if isinstance(given, str) and NUMERIC.fullmatch(
+            key
+        ):  # The column also contains other text.
             given = value_of(given)
         check_value(key, given, f"{path}, row {row} (counted from 0): ")
         one = Wanted(action, obj_id, value=given, **shared)

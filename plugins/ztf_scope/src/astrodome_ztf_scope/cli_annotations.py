@@ -105,7 +105,7 @@ def manage(
             console.note(SAYS["undo" if undo else action.lower()].format(**row))
     if kept:
         console.note(f"What was there before: manage-annotation --undo {kept}")
-    changing.finish(came, "looked at" if dry_run else "done", "sources")
+    changing.finish(came, "checked" if dry_run else "done", "sources")
 
 
 def _fresh_name() -> Path:

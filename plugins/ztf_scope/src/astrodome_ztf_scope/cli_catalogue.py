@@ -180,13 +180,13 @@ def _numbers(
 def _note_none(wanted: Any) -> None:
     ccd, quad = wanted.quadrants[0]
     console.note(
-        f"{wanted.catalog}: no light curve with at least {wanted.minobs} epochs in field "
+        f"{wanted.catalog}: found no light curve with at least {wanted.minobs} epochs in field "
         f"{wanted.field}, ccd {ccd}, quad {quad}."
     )
 
 
 def _print(rows: Any, as_json: bool, coordinates: bool) -> int:
-    """Print ids on standard output, one per line, as they come; return their number."""
+    """Print ids on standard output, one per line, as they arrive; return their number."""
     if as_json:
         found = list(rows)
         console.show(found, as_json=True)

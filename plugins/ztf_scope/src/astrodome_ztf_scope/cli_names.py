@@ -1,4 +1,4 @@
-"""The error for a command name of scope-ml that is not an alias here."""
+"""The error for command names of scope-ml that are not aliases."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .names import REPLACED
 
 
 class Renamed(lazy.Command):
-    """A command that accepts any arguments, also --help, and names the command to use instead."""
+    """A command that accepts any arguments, even --help, and names the command to use instead."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> Any:
         if ctx.resilient_parsing:
@@ -19,7 +19,7 @@ class Renamed(lazy.Command):
         name = str(self.name)
         instead, about = REPLACED[name]
         raise AstrodomeError(
-            f"Unknown command 'scope {name}': a name of scope-ml. {about}.",
+            f"Unknown command 'scope {name}': it is a command of scope-ml. {about}.",
             instead,
             exit_code=2,
         )

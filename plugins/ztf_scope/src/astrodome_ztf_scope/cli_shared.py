@@ -47,9 +47,9 @@ Groups = Annotated[list[int] | None, option("Ids of groups on the marshal; one o
 def marshal_of(
     name: str, token: str, jobs: int = 8, *, new: bool = False, dry: bool = False
 ) -> Any:
-    """Return the marshal of this name; only with ``new`` may its file not exist yet.
+    """Return the marshal with this name.
 
-    With ``dry`` a file that does not exist is not created.
+    Its file must exist, unless ``new`` is True. With ``dry``, a missing file is not created.
     """
     more: dict[str, Any] = {}
     name = marshal_name(name)

@@ -223,11 +223,11 @@ def train(
 
 def _waiting(jobs: Sequence[Job]) -> None:
     names = ", ".join(job.name for job in jobs[:5]) + (", …" if len(jobs) > 5 else "")
-    console.note(f"Another process is training {names}: waiting for it.")
+    console.note(f"Another process is training {names}; waiting for it.")
 
 
 def _tell_dropped(found: list[dict[str, Any]]) -> None:
-    """Print once for all classes that lost the same rows how many they lost, and why."""
+    """Print the number of dropped rows and the reasons, once for classes with the same numbers."""
     from .dataset import dropped
 
     by_text: dict[str, list[dict[str, Any]]] = {}
@@ -237,7 +237,7 @@ def _tell_dropped(found: list[dict[str, Any]]) -> None:
     for text, rows in by_text.items():
         tags = ", ".join(dict.fromkeys(row["tag"] for row in rows))
         if dropped.many(rows[0]["rows"]):
-            hint = "Impute the feature or leave it out: impute_strategy, include: false."
+            hint = "Impute the feature (impute_strategy) or exclude it (include: false)."
             console.warn(f"{tags}: {text}", hint)
         else:
             console.note(f"{tags}: {text}")

@@ -47,7 +47,7 @@ def upload(
     comment: Annotated[str, option("Comment to post on each source.")] = "",
     period_column: Annotated[
         str,
-        option("Column with the period (d), or none for no period [period].", "--period-column"),
+        option("Column with the period (d); none uploads no period [period].", "--period-column"),
     ] = "",
     resume: Annotated[
         int, option("First row, from 0; not needed after a stop.", "--resume", "--start", min=0)
@@ -179,7 +179,7 @@ def upload(
         console.warn(line)
     _tell_columns(table, plan)
     if "period" not in with_period and period_column != periods.NONE:
-        console.note("No period is posted: there is no column period.")
+        console.note("No periods are uploaded: the table has no column period.")
     curves = None if skip_phot and not catalogue else catalogue_of(catalogue)
     if not skip_phot and (new := file_to_create(marshal)):
         checks.instrument(new, instrument_name)

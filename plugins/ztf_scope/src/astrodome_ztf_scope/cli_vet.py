@@ -53,7 +53,7 @@ def vet(
             try:
                 server.finished.wait()
             except KeyboardInterrupt:
-                console.note("Stopped; the same command goes on.")
+                console.note("Stopped. Run the same command again to resume.")
     made = decisions.made.values()
     counts = {a: sum(one["action"] == a for one in made) for a in ("accept", "relabel", "reject")}
     left = len(found.rows) - len(decisions.made)

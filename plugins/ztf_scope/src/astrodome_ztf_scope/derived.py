@@ -1,7 +1,7 @@
-"""Files that are made from a finished training: metrics, plots, layers, and the group's report.
+"""Files that are derived from finished runs: metrics, plots, layers, and the report of a group.
 
-They are written when they are missing or older than what they are made from, so that a training
-that was killed before it wrote them leaves nothing for good.
+They are written if they are missing or older than the files from which they are derived. So they
+are also written after a training that was killed before it wrote them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ SPLIT, METRICS, PLOT, LAYERS = "split.parquet", "metrics.json", "confusion.svg",
 
 
 def complete(job: Job) -> None:
-    """Write what a finished run should have and does not have."""
+    """Write the missing derived files of a finished run."""
     split = job.folder / SPLIT
     if stale(job.folder / METRICS, [split]):
         measured = evaluation.measure_split(arrow.read_frame(split))
@@ -46,7 +46,7 @@ def report(group: Path) -> None:
 
 
 def stale(target: Path, sources: Iterable[Path]) -> bool:
-    """Return whether a file is missing or older than one of its sources, of which some exist."""
+    """Return whether a file is missing or not newer than its existing sources, if there are any."""
     written = _time(target)
     newest = max(map(_time, sources), default=0)
     return newest > 0 and newest >= written

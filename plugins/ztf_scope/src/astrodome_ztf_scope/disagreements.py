@@ -99,10 +99,11 @@ class Plan:
 def annotation(
     row: Mapping[str, Any], plan: Plan, before: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """Return the annotation of a source with this light curve; None for what is not known.
+    """Return the annotation of a source with this light curve; unknown values are None.
 
-    ``light_curves`` has the period and the scores of every disagreeing light curve by its id. The
-    other values are those of the first one, which an annotation ``before`` has already.
+    The key ``light_curves`` contains the period and the scores of every disagreeing light curve by
+    its id. The other values are those of the first light curve, from the annotation ``before`` if
+    it exists.
     """
     scores = {name: _rounded(row[name], 3) for name in plan.limits.columns}
     period = _rounded(row.get(plan.period))
@@ -118,11 +119,11 @@ def annotation(
 def upload(
     marshal: Any, catalogue: Any, table: pd.DataFrame, plan: Plan, once: Once, *, jobs: int = 4
 ) -> Iterator[changing.Ended[dict[str, Any]]]:
-    """Bring the rows of :func:`statistics` to the marshal; yields how each ended.
+    """Upload the rows of :func:`statistics` to the marshal and yield the result of each.
 
-    A marshal that has the light curves itself makes the source of them; else the source is at
-    the position of the row. Every light curve is archived to its source, and the annotation of
-    the source covers all of them.
+    If the marshal can access the light curves, it creates the source from them; otherwise the
+    source gets the position of the row. Every light curve is archived to its source, and the
+    annotation of the source covers all of them.
     """
 
     def one(row: dict[str, Any], mine: Once) -> str:
@@ -201,7 +202,7 @@ def _save(marshal: Any, catalogue: Any, row: dict[str, Any], plan: Plan, once: O
 
     request = {"catalog": plan.catalog, "light_curve_ids": [number], "group_ids": [plan.group_id]}
     done = once.was_done("archive", name, request)
-    # A marshal does not tell which light curves a source has; to archive one again adds nothing.
+    # A marshal does not list the light curves of a source; archiving one twice adds nothing.
     once.ensure(
         "archive",
         name,

@@ -123,7 +123,7 @@ def _write_text(
 def _with_kind(
     batches: Iterable[list[dict[str, Any]]],
 ) -> tuple[type, Iterator[list[dict[str, Any]]]]:
-    """Return the type of the ids, that of the first one, and all batches."""
+    """Return the type of the first id, and all batches including the first."""
     rest = iter(batches)
     first = next(rest, [])
     kind = str if first and isinstance(first[0]["_id"], str) else int
@@ -151,7 +151,7 @@ def _write_parquet(
 def _write_hdf5(
     batches: Iterable[list[dict[str, Any]]], part: Path, dataset: str, coordinates: bool
 ) -> int:
-    """Ids as a data set of integers or text; positions (deg) in two more beside it."""
+    """Write ids as a data set of integers or text, and positions (deg) as two more data sets."""
     import h5py
     import numpy as np
 

@@ -1,7 +1,7 @@
-"""Identifier columns: which columns hold identifiers, and how every digit of them is kept.
+"""Identifier columns: how they are recognised, and how all of their digits are preserved.
 
-An identifier is a nullable integer (``Int64``) or text, never a float: a float64 holds integers
-exactly only up to 2**53, and the ids of Gaia, AllWISE and Pan-STARRS have up to 19 digits.
+An identifier is a nullable integer (``Int64``) or text, never a float: a float64 is exact only for
+integers up to 2**53, and the ids of Gaia, AllWISE and Pan-STARRS have up to 19 digits.
 All readers and writers of this package use the functions below.
 """
 
@@ -29,25 +29,25 @@ NAME = re.compile(
 NOT_A_VALUE = frozenset(
     ["None", "none", "null", "NULL", "nan", "NaN", "NAN", "N/A", "NA", "#N/A", "<NA>"]
 )
-"""Words that mean a missing value where a text file does not put them in quotation marks."""
+"""Words that mean a missing value in a text file if they are not in quotation marks."""
 EXACT = {pa.float64(): 2**53, pa.float32(): 2**24, pa.float16(): 2**11}
-"""The largest integer up to which a float type holds every integer."""
+"""The largest integer up to which a float type represents every integer exactly."""
 INTEGER = r"^-?(0|[1-9][0-9]{0,18})$"
 NUMBER = r"^[+-]?(0|[1-9][0-9]*)(\.[0-9]*)?([eE][+-]?[0-9]+)?$"
 REMEDY = "Write the column as integers or as text from the original catalogue, or remove it."
 
 
 def is_identifier(name: object) -> bool:
-    """Return whether a column with this name holds identifiers."""
+    """Return whether a column with this name contains identifiers."""
     return isinstance(name, str) and NAME.fullmatch(name) is not None
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where values come from, for error messages; ``row`` is the number of the first value.
+    """The origin of values, for error messages; ``row`` is the row number of the first value.
 
-    With ``lost_is_missing`` identifiers whose digits were lost become missing values and are
-    named in ``lost``; otherwise they are an error.
+    With ``lost_is_missing``, identifiers that lost digits become missing values and are reported
+    in ``lost``; otherwise they are an error.
     """
 
     path: Path | str
@@ -72,7 +72,7 @@ class Place:
 def normalize(table: pa.Table, place: Place) -> pa.Table:
     """Return the table with integers or text in all identifier columns.
 
-    Raises AstrodomeError for floats that are not integers or too large to be exact.
+    Raises AstrodomeError for floats that are not integers or are too large to be exact.
     """
     for number, field in enumerate(table.schema):
         if is_identifier(field.name):
@@ -114,9 +114,9 @@ def _from_floats(values: pa.ChunkedArray, column: str, place: Place) -> pa.Array
 def from_text(values: pa.ChunkedArray, column: str, place: Place) -> Any:
     """Return the cells of a text file as int64 if all are integers, otherwise as text.
 
-    Empty cells are missing. Cells such as ``1012.0`` are integers where all cells are numbers.
-    A leading zero makes a column text. Raises AstrodomeError for a column of numbers
-    of which one has a fraction or too few digits.
+    Empty cells are missing. If all cells are numbers, cells such as ``1012.0`` are integers. If a
+    cell has a leading zero, the column is text. Raises AstrodomeError if a number in a column of
+    numbers has a fraction or has lost digits.
     """
     trimmed = pc.utf8_trim_whitespace(values)
     empty = pc.fill_null(pc.equal(trimmed, ""), True)
@@ -139,7 +139,7 @@ def from_text(values: pa.ChunkedArray, column: str, place: Place) -> Any:
 
 
 def _integer(cell: str, column: str, number: int, place: Place) -> str | None:
-    """Return a number as the digits of an integer; None where they are lost and that is allowed."""
+    """Return the digits of an integer; None if digits were lost and this is allowed."""
     value = Decimal(cell)
     mantissa, _, exponent = cell.lower().partition("e")
     if value != value.to_integral_value():
@@ -158,14 +158,14 @@ def _integer(cell: str, column: str, number: int, place: Place) -> str | None:
 
 
 def is_text(kind: pa.DataType) -> bool:
-    """Return whether an Arrow type is a type of text."""
+    """Return whether an Arrow type is a text type."""
     return bool(
         pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
     )
 
 
 def to_pandas(table: pa.Table) -> pd.DataFrame:
-    """Return a table with nullable integers in identifier columns, and wherever one is missing."""
+    """Return a DataFrame with nullable types for integer identifiers and integers with gaps."""
     bare = table.replace_schema_metadata(None)
     frame = bare.to_pandas()
     for field in bare.schema:
@@ -183,9 +183,9 @@ NULLABLE = {
 
 
 def frame(records: Iterable[Mapping[str, Any]], columns: Sequence[str] | None = None) -> Any:
-    """Return records as a DataFrame in which integers with gaps stay integers.
+    """Return records as a DataFrame in which integers with missing values remain integers.
 
-    Columns are ``columns``, or all keys in the order of their first appearance.
+    The columns are ``columns``, or all keys in the order of their first occurrence.
     """
     rows = list(records)
     names = list(dict.fromkeys(key for row in rows for key in row)) if columns is None else columns
@@ -209,9 +209,9 @@ def _column(name: str, values: list[Any]) -> Any:
 
 
 def exact(table: pd.DataFrame, place: Place) -> pd.DataFrame:
-    """Return a table to write, with no floats in its identifier columns.
+    """Return a table for writing, without floats in its identifier columns.
 
-    Raises AstrodomeError for a float that is not an integer or too large to be exact.
+    Raises AstrodomeError for a float that is not an integer or is too large to be exact.
     """
     changed = {
         name: to_pandas(
@@ -224,19 +224,19 @@ def exact(table: pd.DataFrame, place: Place) -> pd.DataFrame:
 
 
 def is_missing(value: Any) -> bool:
-    """Return whether a scalar is None, NaN, NaT or pandas' NA."""
+    """Return whether a scalar is None, NaN, NaT or ``pandas.NA``."""
     return value is None or value is pd.NA or bool(np.isscalar(value) and value != value)
 
 
 def text(value: Any) -> str:
-    """Return an identifier as text, empty for a missing one."""
+    """Return an identifier as text; empty if it is missing."""
     if is_missing(value):
         return ""
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def texts(values: Iterable[Any]) -> list[str]:
-    """Return identifiers as text, empty for missing ones."""
+    """Return identifiers as text; empty for missing ones."""
     return [text(value) for value in values]
 
 
@@ -256,7 +256,7 @@ def _is_float(column: pd.Series) -> bool:
 
 
 def pandas_metadata(schema: pa.Schema) -> dict[bytes, bytes]:
-    """Return the metadata with which pandas reads integers of a Parquet file as ``Int64``."""
+    """Return metadata for a Parquet file, with which pandas reads its integers as ``Int64``."""
     table = schema.empty_table()
     empty = to_pandas(table)
     for field in schema:

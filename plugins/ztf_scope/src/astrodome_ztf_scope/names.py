@@ -1,4 +1,4 @@
-"""Names of SCoPe's own commands, and what is used instead of them here."""
+"""Names of commands of SCoPe, and the commands that replace them."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ ALIASES = {
     "scope-fetch-datasets": "fetch-datasets",
     "scope-fetch-models": "fetch-models",
 }
-"""Commands of SCoPe whose options are those of ours."""
+"""Commands of SCoPe that have the same options as commands of ``scope``."""
 MANY = "One command scores all classes with all models"
 TRAIN = "One command trains many classes and random states, in parallel processes"
 FEATURES = "scope does not compute features yet; it reads the feature files of SCoPe"
 SLURM = "put this command into your own job script"
-DEVELOP = ("", "This is a command for developers of SCoPe; for this project see CONTRIBUTING.md")
+DEVELOP = ("", "It is for developers of SCoPe; for this project, see CONTRIBUTING.md")
 REPLACED: dict[str, tuple[str, str]] = {
     "scope-initialize": ("scope init", "It writes a commented config.yaml"),
     "run-inference": ("scope predict FEATURES.parquet --out scores.parquet", MANY),
@@ -26,7 +26,7 @@ REPLACED: dict[str, tuple[str, str]] = {
     "create-inference-script": ("scope predict FEATURES.parquet --out scores.parquet", MANY),
     "combine-preds": (
         "scope predict FEATURES.parquet --merge mean",
-        "One file has the scores of all algorithms; --merge mean or max adds one score per class",
+        "The file contains the scores of all algorithms; --merge mean or max adds one per class",
     ),
     "combine-preds-slurm": ("scope predict FEATURES.parquet --merge mean", SLURM.capitalize()),
     "combine-preds-job-submission": (
@@ -44,7 +44,7 @@ REPLACED: dict[str, tuple[str, str]] = {
     "post-taxonomy": ("scope taxonomy post", "Options: --taxonomy, --name, --version, --group-ids"),
     "check-quads-for-sources": (
         "scope get-field-ids --field 296 --whole-field",
-        "meta.json has the number of ids in every quadrant",
+        "meta.json contains the number of ids in every quadrant",
     ),
     "scope-download-gcn-sources": (
         "scope sources --group-ids 360",
@@ -70,4 +70,4 @@ REPLACED: dict[str, tuple[str, str]] = {
     **dict.fromkeys(("scope-develop", "scope-lint", "scope-doc", "scope-test"), DEVELOP),
     **dict.fromkeys(("scope-test-limited", "develop", "lint", "doc", "test"), DEVELOP),
 }
-"""By SCoPe's name: our command, and what is different."""
+"""Commands that replace a command of SCoPe, and the differences, by its name."""

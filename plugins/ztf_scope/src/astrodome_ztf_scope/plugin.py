@@ -18,7 +18,7 @@ def register_commands() -> Iterator[CommandSpec]:
     yield from commands
     targets = {command.name: command.target for command in commands}
     for name, same in ALIASES.items():
-        yield CommandSpec(name, targets[same], help=f"The same as scope {same}.", hidden=True)
+        yield CommandSpec(name, targets[same], help=f"Alias for scope {same}.", hidden=True)
     for name in REPLACED:
         about = "Name the command that replaces this command of SCoPe."
         yield CommandSpec(name, "astrodome_ztf_scope.cli_names:renamed_command", about, hidden=True)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 LIMITS = {"ra": (0.0, 360.0), "dec": (-90.0, 90.0)}
 """Valid coordinates (deg)."""
 SLACK = 5.5e-10
-"""Degrees by which rounding may change a position; :func:`mean` rounds to 1e-9."""
+"""Maximum rounding error of a position, in degrees; :func:`mean` rounds to 1e-9."""
 
 
 def columns(names: Sequence[Any]) -> dict[str, str]:
@@ -32,11 +32,11 @@ def columns(names: Sequence[Any]) -> dict[str, str]:
 def coordinates(
     table: pd.DataFrame, origin: object
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
-    """Return RA and Dec (deg) of every row, NaN where a cell is empty.
+    """Return RA and Dec (deg) of every row, with NaN for empty cells.
 
-    Return None when the table has no such columns. Raises AstrodomeError that names the file
-    ``origin``, the column and the first row whose value is not a valid coordinate in
-    degrees.
+    Returns None if the table has no such columns. For a value that is not a valid coordinate in
+    degrees, raises an AstrodomeError that names the file ``origin``, the column and the first
+    such row.
     """
     named = columns(list(table.columns))
     if len(named) < len(LIMITS):
@@ -60,7 +60,7 @@ def _degrees(cells: pd.Series[Any], coordinate: str, origin: object) -> NDArray[
     row = int(np.flatnonzero(wrong)[0])
     text = str(cells.iloc[row])
     others = f", and {wrong.sum() - 1} more rows" if wrong.sum() > 1 else ""
-    hint = f"Correct the row: the column must hold degrees from {low:g} to {high:g}."
+    hint = f"Correct the row: the column must contain degrees from {low:g} to {high:g}."
     if re.search(r"\d\s*[:hd°]|\d\s+\d", text):
         hint = (
             "Convert sexagesimal values to decimal degrees, for example with "
@@ -120,10 +120,11 @@ def clusters(ra: ArrayLike, dec: ArrayLike, radius: float) -> NDArray[np.int64]:
 
 
 def iau_name(ra: float, dec: float, prefix: str = "ZTFJ") -> str:
-    """Return the name of a position (deg): ``ZTFJHHMMSS.ss±DDMMSS.s``, truncated as the IAU asks.
+    """Return the name of a position (deg), ``ZTFJHHMMSS.ss±DDMMSS.s``, truncated by the IAU rules.
 
     A position at most :data:`SLACK` below an exact hundredth of a second of time, or tenth of an
-    arcsecond, counts as that value: most of them have no exact binary or decimal number.
+    arcsecond, counts as that value, because most of these values are not exact as binary or
+    decimal numbers of degrees.
 
     Raises AstrodomeError for an invalid position.
     """

@@ -35,9 +35,9 @@ KEPT = (
     *("_id", "ztf_id", "obj_id", "fritz_name", "Gaia_EDR3___id", "AllWISE___id", "PS1_DR1___id"),
     *("ra", "dec", "period", "field", "ccd", "quad", "filter"),
 )
-"""Columns of the output, in this order, where a file has them; see :meth:`Scorer.kept`."""
+"""Copied columns of the output, in this order, if a file has them; see :meth:`Scorer.kept`."""
 LOST = b"lost_identifiers"
-"""Metadata of a partition: JSON, the columns whose identifiers lost digits, with a message."""
+"""Key in the metadata of a partition: JSON with the columns that lost digits, with a message."""
 Merge = Literal["mean", "max"]
 Scores = NDArray[np.float32]
 
@@ -87,9 +87,10 @@ class Plan:
 
 @dataclass(frozen=True)
 class Predicted:
-    """What a prediction came to: ``rows`` in all, of which ``unusable`` got no score of a class.
+    """The result of a prediction.
 
-    ``lost`` are the columns of identifiers that lost digits before, each with a message.
+    ``rows`` is the number of rows, ``unusable`` the number of rows without a score, for each
+    class. ``lost`` contains a message for each identifier column that lost digits earlier.
     """
 
     path: Path
@@ -286,8 +287,8 @@ class Scorer:
     def kept(self, available: Sequence[str], file: Path) -> dict[str, str]:
         """Return the columns of a file that are copied, each with its name in the output.
 
-        ``period`` is the period that the models read; when they read different ones, each has its
-        own name. The file's own ``period`` is copied when no model reads a period.
+        ``period`` is the period that the models use. If they use different periods, each keeps
+        its own name. If no model uses a period, the column ``period`` of the file is copied.
         """
         place = {name: key for key, name in positions.columns(available).items()}
         found = {name: name for name in KEPT if name in available} | place
@@ -299,14 +300,14 @@ class Scorer:
         return dict(sorted(found.items(), key=lambda item: _place(item[1])))
 
     def _periods(self, available: list[str], file: Path) -> list[str]:
-        """Return the columns of the periods that the models read."""
+        """Return the columns with the periods that the models use."""
         found = []
         for preparation in self.preparations:
             columns = preparation.columns_in(available, file)
             by_feature = dict(zip(preparation.features, columns, strict=True))
             if "period" in by_feature:
                 found.append(by_feature["period"])
-            else:  # of the search to which the other periodic features belong
+            else:  # the search of the other periodic features
                 suffixes = {c.removeprefix(f) for f, c in by_feature.items() if c != f}
                 names = (f"period{suffix}" for suffix in sorted(suffixes))
                 found += [name for name in names if name in available]
@@ -419,7 +420,7 @@ def _schema(parts: Sequence[Path], plan: Plan) -> pa.Schema:
 
 
 def _text_if_mixed(schemas: list[pa.Schema]) -> list[pa.Schema]:
-    """Return the schemas with identifiers as text where they are integers in one part only."""
+    """Return the schemas; identifiers that are text in any of them are text in all of them."""
     for name in dict.fromkeys(name for schema in schemas for name in schema.names):
         kinds = [schema.field(name).type for schema in schemas if name in schema.names]
         if identifiers.is_identifier(name) and any(map(identifiers.is_text, kinds)):

@@ -90,15 +90,16 @@ def of_scope(place: Path) -> Iterator[Trained]:
             yield Trained(file, match["tag"], ALGORITHMS[match["ending"]], None, when)
         elif file == place:
             raise AstrodomeError(
-                f"{file} is not named like a model file of SCoPe, from which its class is read: "
-                "expected <tag>.<YYYYMMDD_HHMMSS>.h5, .json or .index.",
-                _others(file) or "Rename the file, or give the folder of a trained run.",
+                f"{file} is not named like a model file of SCoPe: expected "
+                "<tag>.<YYYYMMDD_HHMMSS>.h5, .json or .index.",
+                _others(file)
+                or "Rename the file (the name contains the class), or give the folder of a run.",
                 exit_code=2,
             )
 
 
 def _others(place: Path) -> str:
-    """Return a hint with the model file or folder that was probably meant; empty without one."""
+    """Return a hint with a model file or folder of a similar name; empty if none exists."""
     folder = place.parent
     names = [f.name for f in folder.iterdir()] if folder.is_dir() else []
     known = [n for n in names if OF_SCOPE.fullmatch(n) or (folder / n).is_dir()]

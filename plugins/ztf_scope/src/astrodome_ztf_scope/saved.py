@@ -35,14 +35,14 @@ class Saved:
 
     @property
     def uses_dmdt(self) -> bool:
-        """Whether the model needs dmdt images, which it does if it was trained with them."""
+        """Whether the model needs dmdt images: True if it was trained with them."""
         needed = uses_dmdt(self.backend, self.config)
         return self.trained_with_dmdt if needed is None else needed
 
     def predict(
         self, features: NDArray[np.float32], dmdt: NDArray[np.float32] | None
     ) -> NDArray[np.float32]:
-        """Return the probabilities (N,) of sources with these features and images, checked."""
+        """Predict, check and return the probabilities (N,) of sources."""
         return probabilities(self.backend, features, dmdt)
 
 
@@ -51,14 +51,14 @@ def probabilities(
 ) -> NDArray[np.float32]:
     """Return the probabilities (N,) that a backend predicts.
 
-    Raises AstrodomeError when it returns another shape or values that are not from 0 to 1.
+    Raises AstrodomeError if it returns another shape or values that are not from 0 to 1.
     """
     found = backend.predict(features, dmdt)
     return checks.array(found, "probabilities", (len(features),), backend, (0, 1))
 
 
 def uses_dmdt(backend: Any, config: Mapping[str, Any]) -> bool | None:
-    """Return whether a backend needs dmdt images; None if it takes them where there are any."""
+    """Return whether a backend needs dmdt images; None if it uses them when they exist."""
     return bool(backend.uses_dmdt(config)) if hasattr(backend, "uses_dmdt") else None
 
 

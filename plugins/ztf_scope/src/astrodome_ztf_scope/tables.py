@@ -24,7 +24,7 @@ ENDINGS = {
     "hdf5": ".h5",
 }
 EXACT = 2**53
-"""The largest integer up to which a float64 holds every integer."""
+"""The largest integer up to which a float64 represents every integer exactly."""
 
 
 def read(path: Path) -> pd.DataFrame:
@@ -45,9 +45,10 @@ def read(path: Path) -> pd.DataFrame:
 
 
 def write(path: Path, table: pd.DataFrame, about: Mapping[str, Any] | None = None) -> Path:
-    """Write a table in the format that the name says; the file appears whole or not at all.
+    """Write a table in the format of the file extension; the file is replaced atomically.
 
-    ``about`` goes into the metadata of Parquet. Identifiers keep all digits in every format.
+    ``about`` is stored in the metadata of Parquet files. Identifiers keep all digits in every
+    format.
     """
     table = identifiers.exact(table, identifiers.Place(path))
     if reading.is_parquet(path):
@@ -67,8 +68,7 @@ def write(path: Path, table: pd.DataFrame, about: Mapping[str, Any] | None = Non
 def write_csv(path: Path, table: pd.DataFrame) -> None:
     """Write a CSV file that :func:`read` reads back exactly.
 
-    Text is put in quotation marks where an identifier would otherwise be read as a missing value
-    or as a comment.
+    Text is quoted if it would otherwise be read as a missing identifier or as a comment.
     """
     quoted = any(
         isinstance(value, str) and (value in identifiers.NOT_A_VALUE or value.startswith("#"))
@@ -82,10 +82,10 @@ def write_csv(path: Path, table: pd.DataFrame) -> None:
 
 
 def ending(name: str) -> str:
-    """The ending of a format that can be written: ``csv``, ``parquet`` or ``h5``.
+    """Return the file extension of an output format: csv, parquet or h5.
 
-    SCoPe's spellings are known, too. Raises AstrodomeError for another one, and when the library
-    that writes the format is missing.
+    The names of SCoPe for these formats are accepted, too. Raises AstrodomeError for any other
+    format, and if the library that writes the format is missing.
     """
     found = ENDINGS.get(name.lower().lstrip("."))
     if found is None:
@@ -95,22 +95,22 @@ def ending(name: str) -> str:
 
 
 def require_writer(ending: str) -> None:
-    """Raise AstrodomeError when the library that writes files with this extension is missing."""
+    """Raise AstrodomeError if the library that writes files with this extension is missing."""
     if ending in (".h5", ".hdf5"):
         try:
             import tables  # noqa: F401
         except ImportError as error:
             raise AstrodomeError(
-                "HDF5 files are written with PyTables.",
-                "pip install 'astrodome-ztf-scope[hdf5]', or ask for parquet.",
+                "Writing HDF5 files requires PyTables.",
+                "pip install 'astrodome-ztf-scope[hdf5]', or choose the format parquet.",
             ) from error
 
 
 def _write_hdf5(part: Path, table: pd.DataFrame) -> None:
-    """Write the table ``df`` as pandas does, with the types that HDF5 cannot hold beside it.
+    """Write the table ``df`` as pandas does, with the types that HDF5 does not support beside it.
 
-    Identifiers with gaps become text, with which other readers keep all digits; other integers
-    with gaps become floats with NaN if all are exact.
+    Identifiers with missing values become text, so that other readers keep all digits. Other
+    integers with missing values become floats with NaN, if all of them are exact.
     """
     part.unlink()
     types: dict[str, str] = {}
@@ -121,7 +121,7 @@ def _write_hdf5(part: Path, table: pd.DataFrame) -> None:
             plain[name] = _integers(column, identifiers.is_identifier(name))
             types[str(name)] = "Int64"
     columns = table.assign(**plain)
-    text = columns.select_dtypes(["object", "string"])  # which has to be of one kind there
+    text = columns.select_dtypes(["object", "string"])  # The kind must be uniform in HDF5.
     words = {name: identifiers.texts(text[name]) for name in text}
     layout: Literal["fixed", "table"] = "fixed" if table.empty else "table"
     with pd.HDFStore(part, mode="w") as store:  # which writes nothing for a "table" without rows

@@ -51,7 +51,7 @@ and TensorFlow does not tell what it is built for."""
 
 Row = dict[str, Any]
 BUSY: Row = {"trained": "busy"}
-"""In place of the row of a run that another process is training."""
+"""Value in place of the row of a run that another process is training."""
 
 
 def train(
@@ -62,12 +62,12 @@ def train(
     watch: Callable[[Sequence[Job]], None] = lambda jobs: None,
     waiting: Callable[[Sequence[Job]], None] = lambda jobs: None,
 ) -> Iterator[compute.Done[Job, Row]]:
-    """Train these classes and yield each run as it ends, with its metrics on the test part.
+    """Train these classes and yield each finished run, with its metrics on the test part.
 
-    ``watch`` is called with all runs before the first one starts, ``waiting`` with those that
-    another process is training: they are waited for, and trained if that process ends before
-    they are finished. Raises AstrodomeError when nothing
-    can be trained: an unknown class, a data set that cannot be read, an option out of range.
+    ``watch`` is called with all runs before the first one starts. ``waiting`` is called with the
+    runs that another process is training. These runs are waited for, and trained here if that
+    process ends before they are finished. Raises AstrodomeError if nothing can be trained, because
+    of an unknown class, an unreadable data set, or an option out of range.
     """
     backend = type(models.get(runs.TASK, options.algorithm))
     algorithm = backend_name(options.algorithm)
@@ -102,7 +102,7 @@ def train(
 
 
 def _shared(todo: list[Job], dataset: Path, scratch: Path) -> sharing.Shared:
-    """Read the data set once, for all processes that train."""
+    """Read the data set once, for all training processes."""
     frame = reading.read(dataset, columns(todo, dataset))
     return sharing.share(frame, sources(frame, todo[0].group_by), scratch)
 
@@ -110,7 +110,7 @@ def _shared(todo: list[Job], dataset: Path, scratch: Path) -> sharing.Shared:
 def _parallel(
     todo: list[Job], shared: sharing.Shared, jobs: int, *, wait: bool
 ) -> Generator[compute.Done[Job, Row], None, list[Job]]:
-    """Yield each run as it ends; return those that another process is training."""
+    """Yield each finished run; return the runs that another process is training."""
     busy = []
     work = partial(_run, shared=shared, wait=wait)
     for done in compute.map(work, todo, jobs=jobs, fresh=True):
@@ -146,7 +146,7 @@ def columns(jobs: Sequence[Job], dataset: Path) -> list[str]:
 
 
 def _without_dmdt(job: Job) -> str:
-    """Return what helps where a data set has no images: only an option that has an effect."""
+    """Return a hint for a data set without images, with an option that has an effect."""
     alone = {**job.config, "dnn": {**job.config["dnn"], "conv_branch": False}}
     if uses_dmdt(job.classifier, alone) is False:
         return "Train on features alone: --conv-branch=false"
@@ -238,13 +238,13 @@ def _usable(frame: reading.Frame, features: FeatureSet) -> NDArray[np.bool_]:
 
 
 def _prepared(preparation: Preparation, table: pd.DataFrame, job: Job) -> NDArray[np.float32]:
-    """Return the prepared features (N, F) of rows; AstrodomeError where one is out of range."""
+    """Return the prepared features (N, F) of rows; raise AstrodomeError if one is too large."""
     features, fine = preparation.apply(table, job.config["threads"])
     if not fine.all():
         raise AstrodomeError(
             f"{int((~fine).sum()):,} of {len(fine):,} rows have a feature that is too large for 32 "
             "bits after scaling.",
-            "Check the values and feature_stats of the configuration.",
+            "Check the values, and feature_stats in the configuration.",
         )
     return features
 
@@ -252,7 +252,7 @@ def _prepared(preparation: Preparation, table: pd.DataFrame, job: Job) -> NDArra
 def _rows(
     job: Job, frame: reading.Frame, usable_rows: NDArray[np.bool_], split: Split, entry: ClassConfig
 ) -> dict[str, Any]:
-    """Return what became of the rows of the data set, for ``run.json``."""
+    """Return the counts of the rows of the data set for ``run.json``."""
     labelled = ~np.isnan(labels(frame, entry.label, f"class '{job.tag}'"))
     return dropped.account(frame, job.features, usable_rows, split, entry.label, labelled)
 

@@ -23,11 +23,11 @@ first, leave it out, or leave alone that the source does not have it."""
 
 @dataclass(frozen=True)
 class Wish:
-    """What somebody wants: times in UTC, both included, wavelengths in angstrom.
+    """A download request: start and end in UTC, both included, and wavelengths in angstrom.
 
-    ``freq`` is a pandas offset alias; the flux limits are in W/m2 at 1-8 angstrom and apply to the
-    flux of ``flux_source``; ``quality`` is the bit mask of what is borne, None for all.
-    ``options`` go to the source's search.
+    ``freq`` is a pandas offset alias. The flux limits are in W/m2 at 1-8 angstrom and apply to the
+    flux of ``flux_source``. ``quality`` is the bit mask of allowed quality bits; None allows all.
+    ``options`` are passed to the ``search`` method of the source.
     """
 
     start: datetime
@@ -194,7 +194,7 @@ def _utc(t_obs: pd.Series) -> pd.Series:
 
 
 def _usual_size(about: About) -> str:
-    """The first of a source's sizes, unless it has several and ``search`` takes none of them."""
+    """Return the default size of a source; empty if ``search`` cannot choose between several."""
     chosen = "size" in about.options or len(about.sizes) == 1
     return about.sizes[0] if about.sizes and chosen else ""
 
@@ -214,7 +214,7 @@ def _options(wish: Wish, about: About) -> dict[str, Any]:
         if name in about.options:
             found[name] = value
         elif name == "size" and len(about.sizes) == 1:
-            continue  # the source has no other size, so its search is not passed one
+            continue  # The source has a single size, which is not an option of its search.
         elif name != "quality":  # which is looked at when the header has come
             raise AstrodomeError(
                 f"The source {wish.source} has no option --{name}.",

@@ -26,9 +26,9 @@ COMPARED = {
 
 
 def expression(where: Mapping[str, Any], columns: Columns, place: Path) -> pc.Expression | None:
-    """The conditions as an expression; None when there is none.
+    """Return the conditions as an expression, or None if there are none.
 
-    Raises AstrodomeError for an operator that is not known, and for a column that the file lacks.
+    Raises AstrodomeError for an unknown operator, and for a column that the file does not have.
     """
     found: pc.Expression | None = None
     for name, wanted in where.items():
@@ -58,8 +58,8 @@ def _column(name: str, wanted: Any, columns: Columns, place: Path) -> pc.Express
         others = (*NAMES.get(name, ()), *(("rcid",) if name in ("ccd", "quad") else ()))
         also = f" (or {', '.join(others)})" if others else ""
         raise AstrodomeError(
-            f"{place} has no column '{name}'{also}, by which its rows are selected.",
-            f"It has {', '.join(columns)}.",
+            f"{place} has no column '{name}'{also}, which is needed to select rows.",
+            f"Existing columns: {', '.join(columns)}.",
         )
     column = columns[name].value
     found = pc.scalar(True)
@@ -72,7 +72,7 @@ def _column(name: str, wanted: Any, columns: Columns, place: Path) -> pc.Express
 
 
 def _values(values: Iterable[Any], kind: pa.DataType) -> pa.Array:
-    """Return the values in the type of the column; those that it cannot hold are left out."""
+    """Return the values converted to the type of the column, without those that do not fit."""
     found = list(values)
     if identifiers.is_text(kind):
         found = [str(value) for value in found]

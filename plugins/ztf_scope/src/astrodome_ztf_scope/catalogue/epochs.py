@@ -58,7 +58,7 @@ def tidy(table: pd.DataFrame, where: str = "The table of light curves") -> pd.Da
     if missing:
         raise AstrodomeError(
             f"{where} has no column {', '.join(missing)}.",
-            f"It has {', '.join(map(str, table.columns))}.",
+            f"Existing columns: {', '.join(map(str, table.columns))}.",
         )
     found = table[[name for name in EPOCH if name in table]].copy()
     for name in ("hjd", "mag", "magerr", "ra", "dec"):

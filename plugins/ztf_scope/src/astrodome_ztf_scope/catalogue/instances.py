@@ -69,12 +69,12 @@ def connect(wanted: str = "", token: str = "", connections: int = 8) -> Any:
 
 
 def _client() -> Any:
-    """The client class of penquins, whose sessions follow no redirect of a POST.
+    """Return the client class of penquins with sessions that do not follow redirects of a POST.
 
-    A query is a POST: requests would repeat it as a GET without the query, or send the user name
-    and password of a login to the other host.
+    Queries and logins are POST requests. requests would repeat a redirected query as a GET without
+    its content, or send the user name and password of a login to the other host.
     """
-    from penquins import Kowalski  # with half a second of its own imports
+    from penquins import Kowalski  # The import takes half a second.
 
     class Client(Kowalski):  # type: ignore[misc]
         def authenticate(self, name: Any = None) -> Any:
@@ -126,7 +126,7 @@ def accounts(token: str = "") -> dict[str, dict[str, Any]]:
 
 
 def _of_secrets(name: str, entry: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the account of an entry in secrets.json, at its own or the usual address."""
+    """Return the account of an entry in secrets.json, with its address or the default address."""
     where = {key: entry[key] for key in ("protocol", "host", "port") if key in entry}
     place = {"protocol": "https", "host": f"{name}.{DOMAIN}", "port": 443} | where
     return _checked(name, {**place, **_login(entry)})

@@ -1,6 +1,6 @@
-"""The columns of a table of light curves or sources, in the layouts in which they are published.
+"""Columns of tables of light curves or sources, in the layouts in which they are published.
 
-Kowalski's documents have ``_id``, ``field``, ``ccd``, ``quad``, ``filter`` and ``nobs``. ZTF's
+Documents of Kowalski have ``_id``, ``field``, ``ccd``, ``quad``, ``filter`` and ``nobs``. ZTF's
 public data releases have ``objectid``, ``fieldid``, ``rcid``, ``filterid`` and ``nepochs`` with
 one row per light curve; IRSA's tables have ``oid``, ``ccdid`` and ``qid`` with one row per epoch.
 """
@@ -22,22 +22,22 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "quad": ("qid",),
     "nobs": ("nepochs", "ngoodobsrel"),
 }
-"""Names of a column in the public releases, by its name in Kowalski's documents."""
+"""Names of columns in the public releases, by the name in documents of Kowalski."""
 TIMES = ("hjd", "hmjd", "mjd")
 NESTED = "lightcurve"
-"""The column of HATS catalogues that holds the epochs as a struct of lists."""
+"""Column of HATS catalogues with the epochs as a struct of lists."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """How a column is computed from those of a file."""
+    """The computation of a column from columns of a file."""
 
     value: pc.Expression
     type: pa.DataType
 
 
 def columns(schema: pa.Schema, key: str) -> dict[str, Column]:
-    """Return the columns of a file by name, also those that have another name or are computed.
+    """Return the available columns by name, including renamed and computed ones.
 
     The readout channel ``rcid`` (0 to 63) is 4 (ccd - 1) + quad - 1.
     """
@@ -77,9 +77,9 @@ def has_row_per_epoch(schema: pa.Schema) -> bool:
 
 
 def per_light_curve(epochs: pa.Table) -> pa.Table:
-    """Return one row per ``_id``: the first value of each column, and the number of rows, ``nobs``.
+    """Return one row per ``_id``, with the first value of each column and the number of rows.
 
-    A column ``nobs`` of the file is kept.
+    The number of rows is in the column ``nobs``, unless the file has this column.
     """
     names = [name for name in epochs.column_names if name != "_id"]
     counted: list[tuple[list[str], str]] = [] if "nobs" in names else [([], "count_all")]
@@ -90,7 +90,7 @@ def per_light_curve(epochs: pa.Table) -> pa.Table:
 
 
 def flat(table: pa.Table) -> pa.Table:
-    """Return the table with the lists of a nested light curve as columns."""
+    """Return the table with the lists of nested light curves as columns."""
     if NESTED not in table.column_names or not pa.types.is_struct(table.schema.field(NESTED).type):
         return table
     for field in table.schema.field(NESTED).type:

@@ -89,9 +89,9 @@ class LocalCatalogue:
         return answer
 
     def light_curves(self, ids: Sequence[Any]) -> pd.DataFrame:
-        """One row an epoch of these light curves; see ``sources.Catalogue``.
+        """Return one row per epoch of these light curves; see ``sources.Catalogue``.
 
-        The layouts of :mod:`.layouts` are read. Raises AstrodomeError for another one.
+        Files may have any layout in :mod:`.layouts`; any other raises AstrodomeError.
         """
         name = next((name for name in CURVES if name in self._places), None)
         if name is None:

@@ -23,7 +23,7 @@ JOINED = ("classification", "probability", "period_origin", "period", "labellers
 """Columns that are added; several values are joined by ``;``, in the same order."""
 STATUS = "status"
 NAME = "marshal_obj_id"
-"""Column with the name on the marshal, in a table that has its own ``obj_id``."""
+"""Column for the name on the marshal, if the table has different values in ``obj_id``."""
 NOT_FOUND = "not found"
 KEPT = 24 * 3600
 """Seconds for which a stopped download is gone on with."""
@@ -147,10 +147,10 @@ def _look(
 def beside(table: pd.DataFrame, found: Sequence[Found]) -> pd.DataFrame:
     """Return every row of the table with the columns of :data:`JOINED` and ``status``.
 
-    The name of the source on the marshal is in ``obj_id``. When the table has that column itself,
-    its values are kept, and the names are in :data:`NAME` if one of them differs. A column of the
-    table that has the name of a new one is kept as ``<name>_input``, unless it is from an earlier
-    download.
+    The column ``obj_id`` contains the name of the source on the marshal. If the table already has
+    this column, its values are kept; the names are in the column :data:`NAME` if any of them
+    differs. A column of the table that has the name of a new column is renamed to
+    ``<name>_input``, unless it comes from an earlier download.
     """
     names = [one.source["id"] if one.source else "" for one in found]
     result = table.copy()

@@ -12,9 +12,9 @@ from astrodome import AstrodomeError
 
 BUILT_IN = Path(__file__).with_name("maps.json")
 OF_SCORES = {"DNN_AL_mapper": "dnn", "XGB_AL_mapper": "xgb"}
-"""SCoPe's names of the maps for columns of scores, ``<tag>_<algorithm>``, by their algorithm."""
+"""Names in SCoPe of the maps for columns of scores, ``<tag>_<algorithm>``, with the algorithm."""
 OF_SCOPE = {"golden_dataset_mapper": "golden"}
-"""SCoPe's name of a map, and ours."""
+"""Names of maps in SCoPe, with the names in this package."""
 NONE = "None"
 """The class of a label that the marshal has no class for."""
 
@@ -28,14 +28,15 @@ class Target:
 
 
 def read(which: str, taxonomy_id: int | None = None) -> dict[str, Target | None]:
-    """The map in a JSON file, or a built-in one.
+    """Return the map in a JSON file, or a built-in one.
 
-    Built in are ``golden``, ``tags``, and ``DNN_AL_mapper`` and ``XGB_AL_mapper`` for the columns
-    that ``scope predict`` writes.
+    The built-in maps are ``golden``, ``tags``, and ``DNN_AL_mapper`` and ``XGB_AL_mapper`` for the
+    columns that ``scope predict`` writes.
 
-    ``{"label": "class"}`` with one ``taxonomy_id`` for all, or ``{"label": {"fritz_label":
-    "class", "taxonomy_id": 1012}}``; None for a label that has no class there. A ``taxonomy_id``
-    goes before those of the file. Raises AstrodomeError that names the file and the label.
+    A file contains ``{"label": "class"}``, with one ``taxonomy_id`` for all labels, or ``{"label":
+    {"fritz_label": "class", "taxonomy_id": 1012}}``. The class is None for a label without a class
+    on the marshal. The argument ``taxonomy_id`` overrides those in the file. Raises an
+    AstrodomeError that names the file and the label.
     """
     document, origin = _document(which)
     found: dict[str, Target | None] = {}

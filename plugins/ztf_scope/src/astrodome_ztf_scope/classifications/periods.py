@@ -1,4 +1,4 @@
-"""Which column of a table holds the periods to upload."""
+"""Select the column with the periods to upload."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ NONE = "none"
 def with_period(table: pd.DataFrame, column: str, path: Path) -> pd.DataFrame:
     """Return the table with the chosen periods (d) in the column ``period``.
 
-    Without ``column`` these are those of the column ``period``; a table that has only the periods
-    of named searches, as ``period_ELS``, needs a choice. ``none`` uploads no period.
-    Raises AstrodomeError, exit code 2, for a column that does not exist.
+    The default is the column ``period``. For ``none``, no period is uploaded. Raises
+    AstrodomeError with exit code 2 if the column does not exist, or if ``column`` is empty and the
+    table only has periods of named searches, for example ``period_ELS``.
     """
     searches = [
         name
@@ -29,14 +29,14 @@ def with_period(table: pd.DataFrame, column: str, path: Path) -> pd.DataFrame:
         known = [*([PERIOD] if PERIOD in table else []), *searches]
         raise AstrodomeError(
             f"{path} has no column '{column}'.",
-            f"Columns of periods: {', '.join(map(str, known)) or 'none'}.",
+            f"Columns with periods: {', '.join(map(str, known)) or 'none'}.",
             exit_code=2,
         )
     if column:
         return table.assign(**{PERIOD: table[column]})
     if PERIOD not in table and searches:
         raise AstrodomeError(
-            f"{path} has no column 'period', but {', '.join(map(str, searches))}.",
+            f"{path} has no column 'period', but the columns {', '.join(map(str, searches))}.",
             f"Choose one: --period-column {searches[0]}, or --period-column none.",
             exit_code=2,
         )

@@ -42,7 +42,7 @@ def usable(
     if missing:
         raise AstrodomeError(
             f"The light curves have no column {', '.join(missing)}.",
-            "A light curve to upload needs the filter and the error of each magnitude.",
+            "To upload a light curve, the filter and the error of each magnitude are required.",
         )
     keep = np.isfinite(epochs["hjd"]) & np.isfinite(epochs["mag"]) & np.isfinite(epochs["magerr"])
     keep &= epochs["filter"].isin(list(BANDS))

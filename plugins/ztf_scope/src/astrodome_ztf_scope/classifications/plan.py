@@ -15,7 +15,7 @@ from . import photometry
 from .labels import Label
 
 MOST_WARNINGS = 3
-"""Contradicting rows that are named one by one."""
+"""Maximum number of contradicting rows that are listed separately."""
 
 
 @dataclass(frozen=True)
@@ -76,8 +76,8 @@ def rows(
 ) -> list[Row]:
     """Return the rows of a table from ``start`` to ``stop``, both included.
 
-    Raises AstrodomeError that names the file ``origin``, the column and the row of an invalid
-    coordinate or period.
+    For an invalid coordinate or period, raises an AstrodomeError that names the file
+    ``origin``, the column and the row.
     """
     part = table.iloc[start : None if stop is None else stop + 1]
     place = positions.coordinates(table, origin)
@@ -106,17 +106,18 @@ def _check_period(cells: pd.Series[Any], origin: object) -> None:
 def problems(
     table: pd.DataFrame, wanted: Sequence[Row], plan: Plan, origin: object
 ) -> Iterator[str]:
-    """Yield warnings about rows that repeat others with other values.
+    """Yield warnings about rows of the same source with different values.
 
-    Raises AstrodomeError when a column that the plan uses is missing, or when rows of one source
-    contradict each other and each would delete the classes of the other.
+    Raises AstrodomeError if a column that the plan uses is missing, or if such rows would
+    replace the classifications of each other.
     """
     columns = set(table.columns)
     named = plan.use_existing_obj_id and "obj_id" in columns
     if not named and len(positions.columns(list(table.columns))) < 2:
         raise AstrodomeError(
             f"{origin} has no columns 'ra' and 'dec' (deg).",
-            "Rename the columns of the coordinates, or give --use-existing-obj-id with obj_id.",
+            "Rename the columns of the coordinates, or add a column obj_id and use "
+            "--use-existing-obj-id.",
             exit_code=2,
         )
     options = (
@@ -141,14 +142,14 @@ def problems(
     for first, row, column in conflicts[:MOST_WARNINGS]:
         yield (
             f"{origin}: rows {first} and {row} are the same source with different values in column "
-            f"'{column}'; what is posted first is kept."
+            f"'{column}'; the value that is posted first is kept."
         )
     if len(conflicts) > MOST_WARNINGS:
         yield f"{origin}: {len(conflicts) - MOST_WARNINGS} more rows contradict an earlier row."
 
 
 def _conflicts(wanted: Sequence[Row], plan: Plan) -> list[tuple[int, int, str]]:
-    """Return the rows (earlier, later) at one place with different values, and the column."""
+    """Return pairs of rows (earlier, later) of one source with different values in a column."""
     used = ["period", *(label.column for label in plan.labels)]
     seen: dict[Any, Row] = {}
     found = []

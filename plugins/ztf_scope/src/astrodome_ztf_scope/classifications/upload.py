@@ -40,11 +40,11 @@ def upload(
     jobs: int = 4,
     recheck: bool = False,
 ) -> Iterator[changing.Ended[Row]]:
-    """Bring the rows to the marshal; yields how each ended.
+    """Upload the rows to the marshal and yield the result of each.
 
-    ``catalogue`` has the light curves; with ``skip_phot`` it may be None. Rows of the same source
-    are done one after the other. Groups, classes and the instrument are checked first: raises
-    AstrodomeError, before any change, when the marshal does not have one of them.
+    ``catalogue`` provides the light curves; with ``skip_phot`` it may be None. Rows of the same
+    source are uploaded one after the other. Groups, classes and the instrument are checked before
+    the first change; AstrodomeError is raised if the marshal does not have one of them.
     """
     work = _Upload(marshal, catalogue, plan)
     used = ["obj_id", "ra", "dec", "period", "survey_id", *(x.column for x in plan.labels)]
@@ -90,7 +90,7 @@ class _Upload:
         self._instrument = 0
 
     def check(self) -> None:
-        """Check everything that the plan names on the marshal; nothing is changed."""
+        """Check that everything that the plan names exists on the marshal; change nothing."""
         plan = self.plan
         checks.groups(self.marshal, plan.group_ids)
         checks.classes(self.marshal, ((x.target.name, x.target.taxonomy_id) for x in plan.labels))

@@ -1,6 +1,6 @@
-"""Text tables with a header: commas, semicolons or tabs, comment lines, any line ends.
+"""Text tables with a header: any common separator, comment lines, any line endings.
 
-What cannot be read without a guess is an error that names the file, the row and the remedy.
+A file that cannot be read unambiguously is an error that names the file, the row and a remedy.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from pyarrow import csv
 from .. import identifiers
 
 BLOCK = 1 << 25
-"""Bytes of CSV that are parsed at once."""
+"""Number of bytes that are parsed at once."""
 HEAD = 1 << 20
-"""Bytes at the start of a file from which its layout is found."""
+"""Number of bytes at the start of a file from which its layout is determined."""
 SAMPLE = 20
-"""Lines from which the separator is found."""
+"""Number of lines from which the separator is determined."""
 NO_VALUE = ["", *sorted(identifiers.NOT_A_VALUE)]
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*|\s*(nan|inf)?\s*", re.IGNORECASE)
@@ -34,10 +34,10 @@ DECIMAL_POINT = re.compile(r"\s*[+-]?\d+\.\d+\s*")
 
 @dataclass(frozen=True)
 class Layout:
-    """How a text table is written.
+    """The layout of a text table.
 
-    ``size`` is the number of bytes before the first row. ``padded``: spaces follow the
-    separators. ``carriage``: lines end with a carriage return alone.
+    ``size`` is the number of bytes before the first row. If ``padded`` is True, spaces follow the
+    separators. If ``carriage`` is True, lines end with a carriage return only.
     """
 
     names: list[str]
@@ -81,7 +81,7 @@ def layout(head: bytes, path: Path) -> Layout:
     if head[end - 1 : end] == b"\r":
         end += 1
     sample = _sample(head[end:])
-    if _is_row(header, [*sample, header]):  # the names are in the comment line above, or nowhere
+    if _is_row(header, [*sample, header]):  # The names may be in the comment line above.
         sample, header, end = [header, *sample][:SAMPLE], comments, size
         separator = _separator([header, *sample], path) if comments else ""
         if not comments or len(_fields(header, separator)) != len(_fields(sample[0], separator)):
@@ -91,7 +91,7 @@ def layout(head: bytes, path: Path) -> Layout:
             )
     separator = _separator([header, *sample], path)
     padded = any(name != name.strip() for name in _fields(header, separator))
-    if padded:  # a quotation mark may follow a space
+    if padded:  # A quotation mark may follow a space.
         header = re.sub(rf"\s*{re.escape(separator)}\s*", separator, header.strip())
     names = _fields(header, separator)
     decimal = _decimal(sample) if separator == ";" else "."
@@ -99,7 +99,7 @@ def layout(head: bytes, path: Path) -> Layout:
 
 
 def _sample(rest: bytes) -> list[str]:
-    """Return the first whole rows."""
+    """Return the first complete rows."""
     found = [
         line.rstrip("\r")
         for line in rest.decode("utf-8", "replace").split("\n")[: SAMPLE * 2]
@@ -116,14 +116,14 @@ def _fields(line: str, separator: str) -> list[str]:
 
 
 def _is_row(header: str, rows: Sequence[str]) -> bool:
-    """Return whether the line that should be the header holds only numbers."""
+    """Return whether the line in place of the header contains only numbers."""
     separator = next((s for s in SEPARATORS if s in header), ",")
     fields = _fields(header, separator)
     return any(field.strip() for field in fields) and all(map(NUMBER.fullmatch, fields))
 
 
 def _separator(rows: list[str], path: Path) -> str:
-    """Return the separator that splits all these lines alike."""
+    """Return the separator that splits all lines into the same number of fields."""
     widths = {s: [len(_fields(row, s)) for row in rows] for s in SEPARATORS}
     possible = [s for s in SEPARATORS if widths[s][0] > 1]
     regular = [s for s in possible if len(set(widths[s])) == 1]
@@ -145,9 +145,10 @@ def _decimal(rows: list[str]) -> str:
 
 
 def chunks(path: Path, wanted: list[str], start: int, place: Any) -> Iterator[tuple[pa.Table, int]]:
-    """Yield blocks of rows from row ``start`` on, and the number of the first row of each.
+    """Yield blocks of rows, starting at row ``start``, with the number of the first row of each.
 
-    The types of columns are found in each block. ``place`` makes the identifiers.Place of a row.
+    The types of columns are inferred for each block. ``place`` returns the ``identifiers.Place``
+    for the number of a row.
     """
     first = 0
     with pa.input_stream(str(path)) as stream:
@@ -218,7 +219,7 @@ def _read(
 
 
 def _converted(table: pa.Table, block: bytes, found: Layout, place: identifiers.Place) -> pa.Table:
-    """Return the rows with typed identifiers, and text without the spaces of a padded file."""
+    """Return the rows with typed identifiers, and without the padding of text."""
     for number, field in enumerate(table.schema):
         values = table[field.name]
         if not pa.types.is_string(field.type) or field.name == "dmdt":

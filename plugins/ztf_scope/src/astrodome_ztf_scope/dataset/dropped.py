@@ -1,4 +1,4 @@
-"""Count the rows of a data set that a class is not trained with, and say why."""
+"""Count and explain the rows of a data set that are not used to train a class."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from .reading import Frame
 from .selection import VARIABLE, Split
 
 SHOWN = 3
-"""Columns that a description names."""
+"""Maximum number of columns that a description names."""
 
 
 def reasons(frame: Frame, features: FeatureSet) -> list[dict[str, Any]]:
-    """Return the features without which rows are not usable, the most frequent first.
+    """Return the features because of which rows are dropped, the most frequent first.
 
-    Each has ``column``, and the number of rows in which it is ``missing`` and ``infinite`` (or too
-    large for 32 bits). Features that are imputed are not counted: their infinite values are
-    imputed like missing ones.
+    Each record has ``column``, and the number of rows in which the feature is ``missing`` and
+    ``infinite`` (or too large for 32 bits). Imputed features are not counted, because infinite
+    values are imputed like missing ones.
     """
     wanted = {
         column: name
@@ -49,10 +49,11 @@ def account(
     label: str,
     labelled: NDArray[np.bool_],
 ) -> dict[str, Any]:
-    """Return what ``run.json`` holds about the rows of a data set under ``rows``.
+    """Return the entry ``rows`` of ``run.json``: counts of the rows of a data set.
 
-    ``dropped`` rows lack a feature; ``reasons`` are those of :func:`reasons`. ``undecided`` rows
-    are neither variable nor non-variable. ``unlabelled`` rows are used, with a label of 0.
+    ``dropped`` rows lack a feature, for the ``reasons`` that :func:`reasons` returns.
+    ``undecided`` rows are neither variable nor non-variable. ``unlabelled`` rows are used with
+    the label 0.
     """
     used = sum(len(part) for part in split.parts.values())
     dropped = int((~usable).sum())
@@ -64,12 +65,12 @@ def account(
 
 
 def many(rows: Mapping[str, Any]) -> bool:
-    """Return whether half of the rows were dropped."""
+    """Return whether at least half of the rows were dropped."""
     return 2 * int(rows.get("dropped", 0)) >= int(rows.get("in_data_set", 1))
 
 
 def describe(rows: Mapping[str, Any]) -> str:
-    """Return a sentence on the rows that were dropped; empty where there are none."""
+    """Return a sentence about the dropped rows; empty if no row was dropped."""
     if not rows.get("dropped"):
         return ""
     causes = []

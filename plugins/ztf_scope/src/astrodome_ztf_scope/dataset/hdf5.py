@@ -26,7 +26,7 @@ from ..identifiers import Place
 from . import dmdt, pickles
 
 TYPES = "astrodome_types"
-"""Attribute of the group ``df``: JSON, the pandas types of columns that HDF5 cannot hold."""
+"""Attribute of the group ``df``: JSON with the pandas types that HDF5 does not support."""
 
 
 @dataclass
@@ -79,20 +79,20 @@ def chunks(
 
 
 def _types(file: h5py.File) -> dict[str, str] | None:
-    """The types of columns by name; None for a file that this package did not write."""
+    """Return the types of columns by name; None for a file from another program."""
     stored = file["df"].attrs.get(TYPES)
     return None if stored is None else dict(json.loads(stored))
 
 
 def _typed(table: pa.Table, types: dict[str, str] | None, path: Path, first: int) -> pa.Table:
-    """The table with the integers that were written as text or floats."""
+    """Return the table with integers restored that were written as text or floats."""
     for number, field in enumerate(table.schema):
         values = table[field.name]
         if types and types.get(field.name) == "Int64":
             if identifiers.is_text(field.type):
                 values = identifiers.from_text(values, field.name, Place(path, first))
             values = values.cast(pa.int64())
-        elif types is None and _is_text_identifier(field):  # pandas writes missing text as nan
+        elif types is None and _is_text_identifier(field):  # pandas writes missing text as nan.
             values = pc.if_else(pc.equal(values, "nan"), pa.scalar(None, field.type), values)
         table = table.set_column(number, field.name, values)
     return table

@@ -1,8 +1,8 @@
-"""Check what a pickle declares before it is loaded.
+"""Check the sizes that a pickle declares before it is loaded.
 
-A pickle of a few bytes can declare a string, an integer or a memo of many gigabytes, and an
-unpickler allocates that memory before it notices that the data end. Here every declared size is
-compared with the data that follow.
+A pickle of a few bytes can declare a string, an integer or a memo of many gigabytes, and the
+unpickler allocates that memory before it detects the end of the data. This module compares every
+declared size with the size of the following data.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ LENGTHS = {
     pickletools.TAKEN_FROM_ARGUMENT4U: (4, False),
     pickletools.TAKEN_FROM_ARGUMENT8U: (8, False),
 }
-"""Size in bytes of the length that precedes an argument, and whether it is signed."""
+"""Size in bytes of the length field before an argument, and whether it is signed."""
 OPCODES = {ord(opcode.code): opcode for opcode in pickletools.opcodes}
 PUT, LONG_BINPUT, FRAME, STOP = b"p"[0], b"r"[0], 0x95, b"."[0]
 LINES = {b"c"[0]: 2, b"i"[0]: 2}
-"""Opcodes whose argument takes more than one line."""
+"""Number of lines of the argument, for opcodes with more than one line."""
 
 
 def _harmless() -> re.Pattern[bytes]:
@@ -32,7 +32,7 @@ def _harmless() -> re.Pattern[bytes]:
         if size >= 0 and code not in (LONG_BINPUT, FRAME, STOP):
             by_size.setdefault(size, []).append(b"\\x%02x" % code)
     kinds = [b"[%b].{%d}" % (b"".join(codes), size) for size, codes in sorted(by_size.items())]
-    small_memo = rb"r..\x00\x00"  # at most a megabyte of memo
+    small_memo = rb"r..\x00\x00"  # a memo of at most a megabyte
     return re.compile(b"(?s:G.{8}(?:G.{8})*+|%b|%b)*+" % (b"|".join(kinds), small_memo))
 
 
@@ -46,7 +46,7 @@ def check(data: bytes) -> None:
     ------
     pickle.UnpicklingError
         If an opcode declares more bytes than follow it, or a memo index that is larger than
-        the number of bytes before it. An opcode that does not exist is left to the unpickler.
+        the number of bytes before it. Invalid opcodes are reported by the unpickler.
     """
     at = 0
     while True:
@@ -59,7 +59,7 @@ def check(data: bytes) -> None:
 
 
 def _after(data: bytes, at: int) -> int:
-    """Return the position after the opcode at a position and its argument."""
+    """Return the position after the opcode at ``at`` and its argument."""
     opcode, start = OPCODES[data[at]], at + 1
     size = 0 if opcode.arg is None else opcode.arg.n
     if size == pickletools.UP_TO_NEWLINE:
@@ -89,7 +89,8 @@ def _after(data: bytes, at: int) -> int:
 def _check_size(name: str, length: int, at: int, start: int, data: bytes) -> None:
     if not 0 <= length <= len(data) - start:
         raise pickle.UnpicklingError(
-            f"{name} at byte {at} declares {length} bytes, and {max(0, len(data) - start)} follow"
+            f"{name} at byte {at} declares {length} bytes, but only {max(0, len(data) - start)} "
+            "follow"
         )
 
 
@@ -100,6 +101,6 @@ def _index(text: bytes, at: int) -> int:
 
 
 def _check_memo(index: int, at: int) -> None:
-    """Refuse an index that no pickler writes: it numbers objects one by one."""
+    """Reject an index that a pickler cannot write, because it numbers objects consecutively."""
     if index > at:
         raise pickle.UnpicklingError(f"the memo index {index} at byte {at} is too large")

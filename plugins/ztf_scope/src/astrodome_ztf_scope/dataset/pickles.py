@@ -1,9 +1,9 @@
-"""Pickles in other people's files, read without running what they say.
+"""Read pickles from untrusted files without executing code.
 
-A pickle names functions to call. This reader knows numbers, text, lists, dictionaries and
-numpy arrays; of numpy's own functions it takes only what they would be given, checks it and
-builds the array itself. Anything else in a pickle is refused, and so is a pickle that is larger
-than :data:`LIMIT` or declares more data than it holds.
+A pickle names functions to call. This reader supports numbers, text, lists, dictionaries and
+NumPy arrays. It does not call the functions of NumPy that a pickle names, but checks their
+arguments and creates the array itself. Anything else is refused, as well as a pickle that is larger
+than the limit in :data:`LIMIT` or that declares more data than it contains.
 """
 
 from __future__ import annotations
@@ -113,16 +113,16 @@ def check_size(size: int) -> None:
     limit = int(text) if text.isdecimal() else DEFAULT_LIMIT
     if size > limit:
         raise pickle.UnpicklingError(
-            f"it has {size} bytes, and the limit is {limit} (set by the environment variable "
+            f"it has {size} bytes, but the limit is {limit} (set by the environment variable "
             f"{LIMIT})"
         )
 
 
 def plain(value: Any, done: dict[int, Any]) -> Any:
-    """Return a value with arrays in place of what a pickle said of them.
+    """Return a value with NumPy arrays in place of their descriptions in the pickle.
 
-    ``done`` holds the result for each object by its id, so that an object to which a pickle
-    refers many times is converted once.
+    ``done`` contains the results by the id of the object, so that an object that is referenced
+    many times is converted once.
     """
     if not isinstance(value, list | _Array):
         return value

@@ -225,7 +225,7 @@ def usable(frame: Frame, features: FeatureSet) -> NDArray[np.bool_]:
 
 
 def finite(values: Floats) -> NDArray[np.bool_]:
-    """Return which values are finite in 32 bits, in which classifiers calculate."""
+    """Return which values are finite in 32 bits, the precision of the classifiers."""
     return np.asarray(np.abs(values) <= LARGEST)
 
 
@@ -255,14 +255,14 @@ def find(wanted: Mapping[str, str], available: list[str], path: Path) -> list[st
 
 
 def numbers(table: pd.DataFrame, columns: Sequence[str], path: Path) -> Floats:
-    """These columns as float64 (N, F), NaN where there is no finite number of 32 bits."""
+    """Return columns as float64 (N, F), with NaN for values that are not finite in 32 bits."""
     values = raw_numbers(table, columns, path)
     values[~finite(values)] = np.nan
     return values
 
 
 def raw_numbers(table: pd.DataFrame, columns: Sequence[str], path: Path) -> Floats:
-    """Return these columns as float64 (N, F), with their infinite values."""
+    """Return columns as float64 (N, F), including infinite values."""
     try:
         values = table[list(columns)].to_numpy(np.float64, na_value=np.nan)
     except (TypeError, ValueError):

@@ -28,10 +28,10 @@ from . import csvfile, dmdt, hdf5
 class Frame:
     """Rows of a data set.
 
-    ``table`` holds all columns but ``dmdt``; its index counts the rows of the file from 0.
-    ``dmdt`` is float32 (N, 26, 26), or None where it was not asked for or is not in the file;
-    a row without an image has zeros. Identifiers, and integers with missing values, are
-    nullable integers (Int64) or text.
+    ``table`` contains all columns except ``dmdt``; its index is the row number in the file,
+    counted from 0. ``dmdt`` is float32 (N, 26, 26), with zeros for rows without an image, or None
+    if it was not requested or is not in the file. Identifiers, and integers with missing values,
+    are nullable integers (Int64) or text.
     """
 
     table: pd.DataFrame
@@ -51,10 +51,10 @@ Chunk = tuple[pa.Table, NDArray[np.float32] | None]
 
 
 def read(path: Path, columns: Sequence[str] | None = None) -> Frame:
-    """The whole file; with ``columns`` only these, among which ``dmdt`` may be.
+    """Read a whole file, or only some ``columns`` of it, which may include ``dmdt``.
 
-    Raises AstrodomeError when the file cannot be read, a column is missing, an identifier is a
-    float that lost digits, or an image has another shape than 26 × 26.
+    Raises AstrodomeError if the file cannot be read, a column is missing, an identifier is a
+    float that lost digits, or the shape of an image is not 26 × 26.
     """
     with _readable(path):
         return _frame(path, *_join(path, list(_chunks(path, columns))), 0)
@@ -67,12 +67,12 @@ def batches(
     start: int = 0,
     lost: dict[str, str] | None = None,
 ) -> Iterator[Frame]:
-    """The file in frames of ``rows`` rows each, the last one shorter, from row ``start`` on.
+    """Yield a file in frames of ``rows`` rows, starting at row ``start``.
 
-    Memory grows with ``rows``, not with the file, except for an HDF5 file whose images are
-    pickled as one object, as SCoPe wrote them. A row is read as in :func:`read`.
-    With ``lost``, identifiers that lost digits are missing and their columns are added to it,
-    each with a message; without it they are an error.
+    Memory grows with ``rows`` and not with the file, except for HDF5 files of SCoPe, in which
+    all images are pickled as one object. Rows are read as in :func:`read`. If ``lost`` is given,
+    identifiers that lost digits become missing values, and their columns are added to ``lost``,
+    each with a message. Otherwise they are an error.
     """
     with _readable(path):
         held: list[Chunk] = []
@@ -99,7 +99,7 @@ def columns_of(path: Path) -> list[str]:
 
 
 def is_parquet(path: Path) -> bool:
-    """Return whether the name of a file is that of a Parquet file."""
+    """Return whether a file has an extension of Parquet files."""
     return path.suffix.lower() in PARQUET
 
 
@@ -113,7 +113,7 @@ def _kind(path: Path) -> str:
 
 
 def require_file(path: Path) -> None:
-    """Raise AstrodomeError, exit code 2, unless the path is a file."""
+    """Raise AstrodomeError with exit code 2 unless the path is a file."""
     if path.is_dir():
         inside = sorted(f for f in path.iterdir() if f.suffix.lower() in FORMATS)
         raise AstrodomeError(

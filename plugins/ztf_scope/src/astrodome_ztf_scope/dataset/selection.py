@@ -23,7 +23,7 @@ POSITION = "position"
 RADIUS = 2.0
 """Light curves within so many arcseconds are of one source."""
 ROUNDING = 1e-6
-"""How far a label may lie outside 0 to 1, as means of labels do."""
+"""Tolerance for labels outside 0 to 1, which means of labels can have due to rounding."""
 VARIABLE, NON_VARIABLE = "variable", "non-variable"
 
 
@@ -147,9 +147,9 @@ def _alone_where(unknown: Mask, codes: Rows, used: int) -> Rows:
 
 
 def labels(frame: Frame, column: str, who: str) -> NDArray[np.float64]:
-    """Return the labels (N,) in a column, NaN where missing.
+    """Return the labels (N,) in a column, with NaN for missing ones.
 
-    Raises AstrodomeError when the column is missing, or holds text or a label outside 0 to 1.
+    Raises AstrodomeError if the column is missing, or contains text or a label outside 0 to 1.
     """
     if column not in frame.table:
         raise AstrodomeError(
@@ -161,9 +161,10 @@ def labels(frame: Frame, column: str, who: str) -> NDArray[np.float64]:
     if len(outside):
         row = outside[0]
         raise AstrodomeError(
-            f"{frame.path}: row {frame.table.index[row]} of the column '{column}' holds "
-            f"{values[row]:g}, and {len(outside):,} of {len(values):,} labels are outside 0 to 1.",
-            "Labels must be from 0 to 1: divide percentages by 100.",
+            f"{frame.path}: invalid label {values[row]:g} in column '{column}', row "
+            f"{frame.table.index[row]}: {len(outside):,} of {len(values):,} labels are outside "
+            "0 to 1.",
+            "Labels must be from 0 to 1; divide percentages by 100. Rows are counted from 0.",
         )
     return values
 

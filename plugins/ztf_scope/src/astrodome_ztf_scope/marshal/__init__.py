@@ -30,7 +30,7 @@ class Unreachable(AstrodomeError):
 
 
 class Redirected(Refused):
-    """A request that changes something was redirected; nothing was done."""
+    """A request that changes something was redirected; nothing was changed."""
 
 
 class Denied(AstrodomeError):

@@ -17,10 +17,10 @@ Item = TypeVar("Item")
 
 @dataclass
 class Ended(Generic[Item]):
-    """How an item ended.
+    """The result of an item.
 
-    ``status`` is done, unchanged (the marshal already had everything), skipped (a finished item
-    of an earlier run) or failed.
+    ``status`` is done, unchanged (the marshal already had everything), skipped (an earlier run
+    finished the item) or failed.
     """
 
     item: Item
@@ -96,7 +96,7 @@ def work(
 
 @dataclass
 class Outcome(compute.Outcome):
-    """Counts of a run; ``unchanged`` items were checked on the marshal and needed no change."""
+    """Counts of a run; ``unchanged`` items were compared with the marshal and needed no change."""
 
     unchanged: int = 0
 
@@ -105,7 +105,7 @@ class Outcome(compute.Outcome):
 
 
 def outcome(ended: Iterable[Ended[Any]], name: Callable[[Any], str]) -> Outcome:
-    """Count how the items ended."""
+    """Count the results of the items."""
     found = Outcome()
     for one in ended:
         if one.status == "failed":
@@ -120,6 +120,6 @@ def outcome(ended: Iterable[Ended[Any]], name: Callable[[Any], str]) -> Outcome:
 
 
 def finish(found: Outcome, verb: str, noun: str) -> None:
-    """Name the failures and print the counts; exit with status 1 if any item failed."""
+    """Print the failures and the counts; exit with status 1 if any item failed."""
     unchanged = f"; {found.unchanged} checked, nothing to change" if found.unchanged else ""
     console.finish(found, verb, noun, more=unchanged)

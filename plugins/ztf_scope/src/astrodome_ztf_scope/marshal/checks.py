@@ -1,4 +1,4 @@
-"""Checks of everything that a run names on a marshal, before the run changes anything there."""
+"""Check that groups, classes and instruments exist on a marshal before a run changes it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from . import taxonomies
 
 
 def groups(marshal: Any, group_ids: Iterable[int]) -> None:
-    """Raise AstrodomeError when a group does not exist or the token has no access to it."""
+    """Raise AstrodomeError if a group does not exist or the token has no access to it."""
     missing = [str(number) for number in dict.fromkeys(group_ids) if marshal.group(number) is None]
     if missing:
         what = f"Group {missing[0]}" if len(missing) == 1 else f"Groups {', '.join(missing)}"
@@ -25,16 +25,16 @@ def groups(marshal: Any, group_ids: Iterable[int]) -> None:
 
 
 def classes(marshal: Any, wanted: Iterable[tuple[str, int]]) -> None:
-    """Raise AstrodomeError when a class (name, taxonomy id) is not in its taxonomy.
+    """Raise AstrodomeError if a class (name, taxonomy id) is not in its taxonomy.
 
-    A marshal without any taxonomy, such as a new file, cannot be checked.
+    Nothing is checked if the marshal has no taxonomies, for example if it is a new file.
     """
     wanted = list(dict.fromkeys(wanted))
     if not wanted:
         return
     known = {one["id"]: one for one in marshal.taxonomies()}
     if not known:
-        console.note("The marshal has no taxonomies: the names of the classes are not checked.")
+        console.note("The names of classes are not checked, because the marshal has no taxonomies.")
         return
     for name, number in wanted:
         if number not in known:
@@ -53,13 +53,13 @@ def classes(marshal: Any, wanted: Iterable[tuple[str, int]]) -> None:
                 f"Class '{name}' not found in taxonomy {number} ({known[number]['name']}). "
                 "Nothing was changed.",
                 (f"Did you mean '{spelled[close[0]]}'? " if close else "")
-                + f"See its classes: scope taxonomy show {number}",
+                + f"To list its classes: scope taxonomy show {number}",
                 exit_code=2,
             )
 
 
 def instrument(marshal: Any, name: str) -> int:
-    """Return the id of an instrument; raise AstrodomeError when the marshal does not have it."""
+    """Return the id of an instrument; raise AstrodomeError if the marshal does not have it."""
     found = {one["name"]: int(one["id"]) for one in marshal.instruments()}
     if name not in found:
         raise AstrodomeError(

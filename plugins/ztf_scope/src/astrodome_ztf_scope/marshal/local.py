@@ -50,10 +50,10 @@ Missing = Literal["create", "error", "empty"]
 
 
 class LocalMarshal:
-    """The marshal in the file ``path``.
+    """A marshal in the file ``path``.
 
-    When the file does not exist, ``missing`` decides: ``create`` it, raise an ``error``, or work
-    with an ``empty`` marshal in memory, for a dry run.
+    ``missing`` specifies what happens if the file does not exist: ``create`` the file, raise an
+    ``error``, or use an ``empty`` marshal in memory (for a dry run).
     """
 
     settle, attempts = 0.0, 3
@@ -74,7 +74,7 @@ class LocalMarshal:
             if missing == "error":
                 raise AstrodomeError(
                     f"Marshal file {self.path} does not exist.",
-                    "Correct local:FILE.db; upload-classification creates a new file.",
+                    "Correct local:FILE.db; only commands that upload create a new file.",
                     exit_code=2,
                 )
             if missing == "empty":
@@ -155,7 +155,7 @@ class LocalMarshal:
         return self._dicts("SELECT * FROM photometry WHERE obj_id = ? ORDER BY mjd", obj_id)
 
     def group(self, group_id: int) -> dict[str, Any] | None:
-        """Return the group: a file has every group."""
+        """Return the group; every group exists in a file."""
         return {"id": int(group_id)}
 
     def instruments(self) -> list[dict[str, Any]]:

@@ -55,7 +55,7 @@ class Once:
         return replace(self, changes=[], item=item)
 
     def was_done(self, verb: str, obj_id: str, request: Mapping[str, Any]) -> bool:
-        """Return whether the journal has this change as done."""
+        """Return whether this change is marked as done in the journal."""
         call = journals.key(self.address, verb, obj_id, request)
         done = (journals.DONE, journals.FOUND)
         return self.journal is not None and self.journal.state(call) in done
@@ -138,9 +138,9 @@ class Once:
 
 @dataclass
 class Breaker:
-    """Stops after errors that the next item would meet too.
+    """Stops a run after errors that would also occur for the next item.
 
-    These are a marshal that does not answer, does not accept the token or redirects changes.
+    These errors are: the marshal does not respond, does not accept the token, or redirects changes.
     """
 
     reason: str = ""

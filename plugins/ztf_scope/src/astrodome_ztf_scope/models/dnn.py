@@ -80,7 +80,7 @@ class Dnn:
                 f"The network of '{config['tag']}' diverged.", "Lower the learning rate: --lr."
             )
         network.give(saved, self.weights)
-        with tempfile.TemporaryDirectory() as scratch:  # Keras requires the extension .keras
+        with tempfile.TemporaryDirectory() as scratch:  # Keras requires the extension .keras.
             saved.save(Path(scratch) / WEIGHTS)
             files.write_bytes(run.path / WEIGHTS, (Path(scratch) / WEIGHTS).read_bytes())
         best = int(np.argmin(history["val_loss"]))

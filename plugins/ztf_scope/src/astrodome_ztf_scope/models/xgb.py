@@ -244,8 +244,8 @@ def read(file: Path) -> xgb.Booster:
     booster = xgb.Booster()
     parameters = file.with_suffix(".params")
     try:
-        # XGBoost warns of every configuration that an older version wrote. What it cannot read
-        # raises an error; what it can read gives the same scores.
+        # XGBoost warns about every configuration from an older version. It raises an error if
+        # it cannot read the model; otherwise the scores are the same.
         with xgb.config_context(verbosity=0):
             booster.load_model(file)
             if file.suffix == ".json" and parameters.is_file():
@@ -259,7 +259,7 @@ def read(file: Path) -> xgb.Booster:
 
 
 def save(booster: xgb.Booster, file: Path) -> None:
-    # XGBoost chooses the format by the extension, and reports a full disk with a stack trace.
+    # XGBoost derives the format from the extension, and reports a full disk with a stack trace.
     form = "json" if file.suffix == ".json" else "ubj"
     files.write_bytes(file, bytes(booster.save_raw(form)))
 

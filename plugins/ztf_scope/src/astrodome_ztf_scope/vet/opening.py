@@ -1,4 +1,4 @@
-"""The page in a browser, without its token in the list of processes."""
+"""Open the page in a browser without showing its token in the list of processes."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ PAGE = """<!DOCTYPE html><html><head><meta charset="utf-8"><title>scope vet</tit
 
 @contextmanager
 def redirecting(url: str) -> Iterator[Path]:
-    """Write an HTML file that leads to ``url`` and that only this user can read.
+    """Write an HTML file that redirects to ``url`` and that only this user can read.
 
-    A browser is started with the name of a page on its command line, which every user of the
-    machine can see; so it gets the name of this file. The file is removed at the end.
+    Every user of the machine can see the command line of the browser. So the browser is started
+    with the name of this file instead of the URL. The file is removed at the end.
     """
-    folder = Path(tempfile.mkdtemp(prefix="scope-vet-"))  # with mode 700
+    folder = Path(tempfile.mkdtemp(prefix="scope-vet-"))  # The mode is 700.
     try:
         file = folder / "open.html"
         file.touch(mode=0o600, exist_ok=False)
@@ -34,10 +34,10 @@ def redirecting(url: str) -> Iterator[Path]:
 
 
 def remove(folder: Path) -> None:
-    """Remove the folder of a file that is not needed any more."""
+    """Remove the folder of the file when it is not needed any more."""
     shutil.rmtree(folder, ignore_errors=True)
 
 
 def in_browser(file: Path) -> bool:
-    """Open the file in the user's browser; return whether there is one."""
+    """Open the file in the browser of the user; return whether a browser was found."""
     return webbrowser.open(file.as_uri())

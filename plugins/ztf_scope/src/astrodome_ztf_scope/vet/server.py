@@ -34,7 +34,7 @@ class Server:
         self.token = secrets.token_urlsafe(24)
         self.finished = threading.Event()
         self.on_open: Callable[[], object] = lambda: None
-        """Called whenever the page was sent to a browser."""
+        """Function that is called each time the page was sent to a browser."""
         server = self
 
         class Handler(_Handler):
