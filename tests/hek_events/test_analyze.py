@@ -334,7 +334,7 @@ def test_bad_items_are_named_and_the_others_compared(case, make_event, tmp_path)
         (("--min-size", 9, "--max-size", 8), 2, "is larger than --max-size"),
         (("--max-size", "-3"), 2, "--max-size"),
         (("--gaussian=wide",), 2, "--gaussian"),
-        (("--source", "other"), 2, "cannot be used with the events source 'other'"),
+        (("--source", "nobody"), 2, "Source 'nobody' of kind 'events' not found"),
     ],
 )
 def test_what_cannot_be_analyzed_is_said_in_a_sentence(

@@ -312,7 +312,7 @@ def test_flux_limits_without_a_source_of_flux_say_what_to_install(
         (("--freq=often",), "'often' is no interval of time"),
         (("--end=2012-01-01",), "is before the start"),
         (("--size=4k",), "no size '4k'"),
-        (("--source=nowhere",), "no source 'nowhere'"),
+        (("--source=nowhere",), "Source 'nowhere' of kind 'images' not found"),
         (("--quality=good",), "no bit mask"),
         (("--start=yesterday",), "'yesterday' is no time"),
     ],

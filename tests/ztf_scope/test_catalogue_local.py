@@ -109,7 +109,7 @@ def test_a_source_is_named_with_its_argument(folder: Path) -> None:
         found = sources.get("catalogue", f"local:{folder}")
         assert isinstance(found, LocalCatalogue) and found.folder == folder
         assert isinstance(found, sources.Catalogue)
-        with pytest.raises(AstrodomeError, match="Source 'nowhere'.* not found"):
+        with pytest.raises(AstrodomeError, match="Source 'nowhere' of kind 'catalogue' not found"):
             sources.get("catalogue", "nowhere:x")
 
 
