@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,7 +22,6 @@ from services.fritz import Fritz
 from sunpy.data.test import get_test_filepath
 from ztf_scope import sky, survey
 
-GROUPS = ("sdo data", "sdo events", "sdo goes", "sdo sood", "sdo config", "sdo plugins", "scope")
 SIZE = 32
 OBJECTS = {"datasets/dataset.d15.csv": b"a\n1\n", "models/vnv/vnv.index": b"index"}
 
@@ -104,66 +105,29 @@ def stars(folder: Path) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("group", GROUPS)
+@pytest.mark.parametrize("app", ("sdo", "scope"))
 def test_every_command_runs_with_its_required_arguments_and_with_every_default_spelled_out(
-    group: str,
-    world: dict[str, str],
-    registries: dict[str, plugins.Registry],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    app: str, world: dict[str, str], tmp_path: Path
 ) -> None:
-    app = group.partition(" ")[0]
-    registry = registries[app]
-
-    def call(*words: object) -> None:
-        result = every_command.run(app, registry, [str(word) for word in words])
-        assert result.code == 0, (words, result)
-
-    monkeypatch.chdir(tmp_path)
-    prepare(group, world, tmp_path, call)
-    failures, count = [], 0
-    with plugins.using(registry):
-        commands = list(every_command.walk(every_command.root(app, registry), app))
-    for path, command in commands:
-        if not f"{path} ".startswith(f"{group} ") or every_command.is_elsewhere(path):
-            continue
-        for given in every_command.arguments(path):
-            with plugins.using(registry):
-                defaults = every_command.spelled(command, path, given)
-            # Worker processes take seconds to start; the run without defaults has them.
-            defaults = ["--jobs=1" if word == "--jobs=0" else word for word in defaults]
-            for number, words in enumerate([given, (*given, *defaults)] if defaults else [given]):
-                place = tmp_path / f"run{count}"
-                place.mkdir()
-                monkeypatch.chdir(place)
-                line = [*path.split()[1:], *(word.format(**world) for word in words)]
-                result = every_command.run(app, registry, line)
-                count += 1
-                odd = [word for word in ("Unexpected", "Traceback") if word in result.err]
-                if result.code or odd:
-                    what = "with every default" if number else "with required arguments"
-                    failures.append(f"{what}: {app} {' '.join(line)}\n{result.err[-1500:]}")
-    assert count and not failures, "\n\n".join(failures)
+    if app == "scope":
+        world |= stars(tmp_path / "stars")
+    (tmp_path / "world.json").write_text(json.dumps(world), "utf-8")
+    tests = Path(every_command.__file__).parents[1]
+    ran = subprocess.run(
+        [sys.executable, "-m", "end_to_end.command_lines", app, tmp_path / "world.json"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(tests), *search_path()])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    result = json.loads(ran.stdout.splitlines()[-1])
+    assert result["count"] and not result["failures"], "\n\n".join(result["failures"])
 
 
-def prepare(group: str, world: dict[str, str], folder: Path, call: Any) -> None:
-    """Run the commands whose results others need."""
-    if group == "sdo events":
-        call("events", "import", world["hek"])
-    elif group == "sdo goes":
-        call("goes", "import", world["xrs"], "--jobs=1")
-    elif group == "sdo sood":
-        for model, name in (("ce_vae", "run"), ("ae", "run_ae")):
-            world[name] = str(folder / name)
-            train = (word.format(**world) for word in every_command.TRAIN[0])
-            call("sood", model, "train", *train, "--log-dir", world[name])
-        world["store"] = str(folder / "store")
-        call("sood", "dataset", "build", world["disks"], "--out", world["store"], "--size=64")
-    elif group == "scope":
-        world |= stars(folder / "stars")
-        world["models"] = str(folder / "models")
-        train = (word.format(**world) for word in every_command.ARGUMENTS["scope train"][0])
-        call("train", *train, "--path-models", world["models"])
+def search_path() -> list[str]:
+    return list(filter(None, [os.environ.get("PYTHONPATH")]))
 
 
 def test_the_table_has_no_command_that_does_not_exist(
