@@ -216,7 +216,26 @@ def _interrupted(*_: Any) -> None:
 
 @contextmanager
 def _without_interrupts() -> Iterator[None]:
-    """Delay Ctrl-C until after the block; processes started in it inherit the blocked signal."""
+    """Delay Ctrl-C until after the block; processes started in it inherit the blocked signal.
+
+    Blocking alone is not enough: another thread may receive the signal, and Python then calls the
+    handler in the main thread.
+    """
+    came: list[int] = []
+    main = threading.current_thread() is threading.main_thread()
+    handler = signal.signal(signal.SIGINT, lambda *_: came.append(1)) if main else None
+    try:
+        with _blocked_interrupts():
+            yield
+    finally:
+        if main:
+            signal.signal(signal.SIGINT, signal.SIG_DFL if handler is None else handler)
+    if came:
+        signal.raise_signal(signal.SIGINT)
+
+
+@contextmanager
+def _blocked_interrupts() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
