@@ -7,11 +7,13 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from astrodome import workers
 
 WORK = '''
 import sys, time
@@ -211,7 +213,7 @@ def test_characters_that_the_terminal_lacks_are_escaped(sky: Any) -> None:
 
 
 def test_file_names_beyond_ascii_are_kept_in_the_locale_c(sky: Any) -> None:
-    code = "import sys; from astrodome.app import run; sys.argv[0] = 'observatory'; run()"
+    code = "import sys; from astrodome.start import run; sys.argv[0] = 'observatory'; run()"
     (sky.folder / "sky").write_text(f'#!/bin/sh\nexec {sys.executable} -c "{code}" "$@"\n')
     (sky.folder / "sky").chmod(0o755)
     line = "./sky work write Å; echo; cat Å; ./sky work say Å"
@@ -221,6 +223,24 @@ def test_file_names_beyond_ascii_are_kept_in_the_locale_c(sky: Any) -> None:
     )  # fmt: skip
     assert (ran.returncode, ran.stderr) == (0, b"")
     assert ran.stdout == "\nÅ".encode() + b"text\n\\xc5\n"
+
+
+def test_ctrl_c_waits_for_the_start_of_a_worker_also_if_another_thread_receives_it() -> None:
+    ended = threading.Event()
+    other = threading.Thread(target=ended.wait)
+    other.start()
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    started = False
+    try:
+        with pytest.raises(KeyboardInterrupt), workers._without_interrupts():
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.2)
+            started = True
+        assert started and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
+        ended.set()
+        other.join()
 
 
 LIBRARIES = """

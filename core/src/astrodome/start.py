@@ -5,9 +5,12 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from .process import use_utf8
+
 
 def run() -> None:
     """Run the app with the name of the script: ``sdo``, ``scope``, or that of a third party."""
+    use_utf8()
     app = Path(sys.argv[0]).stem
     try:
         from .app import main
