@@ -60,6 +60,22 @@ def test_an_import_of_torch_in_the_plugin_module(examine) -> None:  # type: igno
     assert "imports torch" in said and "read at every start" in said
 
 
+def test_faults_of_the_import_do_not_hide_those_of_the_hooks(examine) -> None:  # type: ignore[no-untyped-def]
+    wrong = "print('hello')\nimport pandas\n" + GOOD.replace(
+        "register_commands", "register_comands"
+    )
+    said = examine(wrong)
+    assert "it prints 'hello'" in said and "imports pandas" in said
+    assert "register_comands is marked as a hook" in said
+    assert said.count("it prints") == 1
+
+
+@pytest.mark.parametrize("line", ["import os; os._exit(0)", "import os; os._exit(3)"])
+def test_a_plugin_that_ends_the_process_does_not_end_the_kit(examine, line: str) -> None:  # type: ignore[no-untyped-def]
+    said = examine(line + "\n" + GOOD)
+    assert "ends the process" in said or "cannot be imported" in said
+
+
 def test_a_heavy_import_in_the_commands(examine) -> None:  # type: ignore[no-untyped-def]
     assert "cli imports pandas" in examine(cli="import pandas\n" + CLI)
 

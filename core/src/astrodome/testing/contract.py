@@ -30,12 +30,13 @@ START_UP = FREE | {"typer", "annotated_doc", "shellingham", "typing_extensions"}
 
 def problems(plugin: str, app: str = "sdo") -> list[str]:
     """Everything that is wrong with a plugin module, in sentences for its author."""
-    early = [*unwanted_imports(plugin)]
-    if early:
+    alone = _import_alone(plugin)
+    early = [*_unwanted(plugin, alone, FREE)]
+    if isinstance(alone, str):
         return early
     module, found = _module(plugin)
     if module is None:
-        return found
+        return [*early, *found]
     found += wrong_hooks(module)
     registry = plugins.of(app, plugin=module)
     loaded = registry.plugins[0]
@@ -44,7 +45,8 @@ def problems(plugin: str, app: str = "sdo") -> list[str]:
     with plugins.using(registry):
         for spec in loaded.specs:
             found += wrong_target(loaded, spec)
-    return [*found, *wrong_names(loaded), *private_imports(plugin)]
+    found = [*early, *found, *wrong_names(loaded), *private_imports(plugin)]
+    return list(dict.fromkeys(found))
 
 
 def _module(plugin: str) -> tuple[Any, list[str]]:
@@ -110,6 +112,14 @@ def unwanted_imports(module: str, allowed: set[str] = FREE) -> Iterator[str]:
 
     The module is imported first in a new process, as at every start.
     """
+    yield from _unwanted(module, _import_alone(module), allowed)
+
+
+def _import_alone(module: str) -> tuple[list[str], list[str]] | str:
+    """Import a module in a new process.
+
+    Return the modules that it imports and its effects on the process, or why it fails.
+    """
     code = (
         "import sys, importlib, json, astrodome.app\n"
         "from astrodome.isolation import Isolated\n"
@@ -127,13 +137,21 @@ def unwanted_imports(module: str, allowed: set[str] = FREE) -> Iterator[str]:
     )
     if ran.returncode:
         last = (ran.stderr.strip().splitlines() or ["no message"])[-1]
-        yield f"{module} cannot be imported: {last}."
-        return
+        return f"{module} cannot be imported: {last}."
     told = [line for line in ran.stdout.splitlines() if line.startswith(MARK)]
     if not told:
-        yield f"{module} ends the process while it is imported."
-        return
+        return f"{module} ends the process while it is imported."
     names, faults = json.loads(told[-1].removeprefix(MARK))
+    return names, faults
+
+
+def _unwanted(
+    module: str, alone: tuple[list[str], list[str]] | str, allowed: set[str]
+) -> Iterator[str]:
+    if isinstance(alone, str):
+        yield alone
+        return
+    names, faults = alone
     for fault in faults:
         yield f"{module}: {fault}."
     own = module.split(".")[0]
