@@ -310,8 +310,9 @@ def test_a_model_that_does_not_fit_is_named_with_the_reason(tmp_path: Path) -> N
     with pytest.raises(AstrodomeError, match="There is no model"):
         made.load(tmp_path / "none.keras", config())
     (tmp_path / "broken.h5").write_bytes(b"no model")
-    with pytest.raises(AstrodomeError, match="cannot be read as a DNN model"):
+    with pytest.raises(AstrodomeError, match="cannot be read as a DNN model") as refused:
         made.load(tmp_path / "broken.h5", config())
+    assert "Expected weights" in refused.value.hint
     other = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
     other.save(tmp_path / "other.keras")
     with pytest.raises(AstrodomeError, match="no weights of SCoPe's two-branch network"):

@@ -101,7 +101,11 @@ def read(path: Path) -> Weights:
             raise AstrodomeError(f"There is no model {path}.", "Train one: scope train.")
         return Weights.of(layers)
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise AstrodomeError(f"{path} cannot be read as a DNN model: {error}.") from error
+        raise AstrodomeError(
+            f"{path} cannot be read as a DNN model: {error}.",
+            "Expected weights of SCoPe's network that Keras (.keras, .h5) or TensorFlow (.index) "
+            "wrote: copy the file again, or train.",
+        ) from error
 
 
 def _keras(path: Path) -> list[list[Array]]:

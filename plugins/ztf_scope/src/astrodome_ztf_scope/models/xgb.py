@@ -252,7 +252,10 @@ def read(file: Path) -> xgb.Booster:
                 booster.load_config(parameters.read_text("utf-8"))
         objective = json.loads(booster.save_config())["learner"]["objective"]["name"]
     except (xgb.core.XGBoostError, ValueError, UnicodeDecodeError) as error:
-        raise AstrodomeError(f"{file} cannot be read as an XGBoost model.") from error
+        raise AstrodomeError(
+            f"{file} cannot be read as an XGBoost model.",
+            "Expected a file that Booster.save_model of XGBoost wrote: copy it again, or train.",
+        ) from error
     if objective not in PROBABILITIES:
         raise AstrodomeError(f"{file} was trained for '{objective}', which gives no probabilities.")
     return booster
