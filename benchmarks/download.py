@@ -32,9 +32,9 @@ from .measure import (
 LATENCY = 0.02
 """Seconds that each response takes."""
 CONNECTIONS = 8
-"""The default of ``sdo data download`` for this source; sdo-cli always has one connection."""
+"""Default number of connections of ``sdo data download``; sdo-cli always uses one."""
 IMAGES, ALONE = 400, 1600
-"""Images that both sides download, and images for the share of the possible rate."""
+"""Number of images for the comparison, and for the share of the maximum rate."""
 MANY = 100_000
 SMALL = "256"
 START = datetime(2012, 1, 1)
@@ -49,7 +49,7 @@ def download(place: Path, effort: Effort) -> Iterator[Figure]:
 
 @contextmanager
 def _twin(place: Path) -> Iterator[str]:
-    """The address of a fake server that takes 20 ms for a response."""
+    """Start a fake server that takes 20 ms for each response; yield its address."""
     picture = place / "sun.png"
     suns.sun().reduce(4).save(picture)
     command = [sys.executable, str(INSIDE / "gsu_twin.py"), str(picture), str(LATENCY)]
@@ -62,7 +62,7 @@ def _twin(place: Path) -> Iterator[str]:
 
 
 def _transfer(place: Path, effort: Effort) -> Iterator[Figure]:
-    """Images of 256 x 256 pixels, over one connection each and as each side does by default."""
+    """Images of 256 x 256 pixels, over one connection, and with the defaults of each side."""
     targets = (place / f"images{number}" for number in itertools.count())
     python = older.environment("sdo") / "python"
     count, many = effort.size(IMAGES, 8), effort.size(ALONE, 16)
@@ -91,7 +91,7 @@ def _transfer(place: Path, effort: Effort) -> Iterator[Figure]:
 
 
 def _many(place: Path, effort: Effort) -> Iterator[Figure]:
-    """More than a year at six minutes: planned, and checked when all images exist."""
+    """More than a year of images every six minutes: planned, and checked when all exist."""
     count = effort.size(MANY, 200)
     with worker(sys.executable, "ours_download") as b:
         runs = range(effort.repeat + 1)
@@ -113,7 +113,7 @@ def _many(place: Path, effort: Effort) -> Iterator[Figure]:
 
 
 def _complete(folder: Path, count: int) -> Path:
-    """A folder with ``count`` files and their manifest."""
+    """Create a folder with ``count`` files and their manifest."""
     folder.mkdir()
     rows = []
     for number in range(count):

@@ -14,7 +14,7 @@ from .measure import Effort, Figure, in_turn, rate, worker
 
 COUNT, FEWEST = 400, 8
 CONNECTIONS = 8
-"""The default of ``scope download-classification``; scope-ml always has one connection."""
+"""Default number of connections of ``scope download-classification``; scope-ml always uses one."""
 LATENCY = 0.05
 """Seconds that every answer takes."""
 TOKEN = "a-token"

@@ -27,7 +27,7 @@ MONTH = np.datetime64("2015-06-01", "D"), np.datetime64("2015-06-30", "D")
 """First and last day of the data, and of the data of a run with small inputs."""
 WHEN = "2015-06-01T02:20:00"
 MANY, ONE_BY_ONE = 100_000, 100
-"""Times in one call, which the older tool does not have, and times with one call each."""
+"""Number of times in a single call (without a counterpart), and with one call for each time."""
 STORES = 2
 """Turns of the store, which takes the older tool long."""
 
@@ -100,7 +100,7 @@ def goes(place: Path, effort: Effort) -> Iterator[Figure]:
 
 
 def _minutes_as_csv(folder: Path, first: np.datetime64, last: np.datetime64) -> int:
-    """Write whole months in the older tool's tree of CSV files; return the number of rows.
+    """Write whole months as the CSV tree of sdo-cli; return the number of rows.
 
     The minutes are those of two real days, each day with a random brightness.
     """

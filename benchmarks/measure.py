@@ -23,8 +23,8 @@ Measured = TypeVar("Measured")
 class Figure:
     """One row of the results.
 
-    ``older`` and ``ratio`` are None where the older tool has no counterpart. ``ratio`` is above 1
-    where astrodome is better and below 1 where it is worse.
+    ``older`` and ``ratio`` are None for rows without a counterpart in sdo-cli or SCoPe.
+    ``ratio`` is above 1 where astrodome is better and below 1 where it is worse.
     """
 
     subject: str
@@ -85,7 +85,7 @@ def rate(
 
 
 def alone(subject: str, ours: Sequence[float], unit: str, goal: str = "") -> Figure:
-    """A figure for which the older tool has no counterpart."""
+    """Return a figure without a counterpart in sdo-cli or SCoPe."""
     return Figure(subject, None, statistics.median(ours), unit, None, goal)
 
 

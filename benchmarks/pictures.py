@@ -1,4 +1,4 @@
-"""``data resize`` and ``data patch`` beside sdo-cli: as a command, and as a library call."""
+"""``data resize`` and ``data patch`` compared with sdo-cli: as commands and as library calls."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class Task:
     """A command with its inputs.
 
     ``options`` and ``given`` are the arguments of both sides, as a command and as a library call.
-    ``defaults`` says what ours does differently by default.
-    ``alike`` and ``alike_given`` are further arguments of ours, with which it does the same work
-    as the older tool: on one CPU, and without scaling inside the JPEG codec.
+    ``defaults`` describes how astrodome works differently by default. ``alike`` and
+    ``alike_given`` are additional arguments, with which it does the same work as sdo-cli: on one
+    CPU, and without scaling inside the JPEG codec.
     """
 
     name: str
@@ -122,7 +122,7 @@ def _calls(task: Task, effort: Effort) -> Iterator[Figure]:
 
 
 def _targets(place: Path) -> Iterator[Path]:
-    """A new folder for each run: deleting thousands of files would slow down the next."""
+    """Return a new folder; deleting thousands of files would slow down the next run."""
     return (place / str(number) for number in itertools.count())
 
 

@@ -48,7 +48,7 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def compared(results: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Return the figures with a time or a rate on both sides."""
+    """Return the figures with a time or a rate for both sides."""
     return [
         figure
         for figure in results["figures"]
@@ -57,7 +57,7 @@ def compared(results: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def conditions(results: Mapping[str, Any]) -> str:
-    """Return the sentences that say how a run was measured."""
+    """Return sentences about the conditions of a run."""
     machine = results["machine"]
     lines = (
         f"Medians of {results['repeat']} runs of each side in turn, all in one run of the "

@@ -28,8 +28,8 @@ TURNS = 2
 def scope_xgb(place: Path, effort: Effort) -> Iterator[Figure]:
     """Both sides warm, with one thread per CPU.
 
-    Both score with the trees that the older tool trained, from a pandas table and from a NumPy
-    array. Training ends by each side's own rule.
+    Both score with the trees that SCoPe trained, from a pandas table and from a NumPy array.
+    Training ends according to the rule of each side.
     """
     with (
         worker(older.environment("scope") / "python", "older_scope_xgb") as a,

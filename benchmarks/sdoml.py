@@ -17,16 +17,16 @@ CHANNEL = "131A"
 """One without known bad frames, which the older data set always filters out, slowly."""
 FRAMES, SIDE, CHUNK, SIZE = 300, 512, 10, 256
 FEWEST = 130
-"""The sampler of sdo-cli needs more than 120 frames."""
+"""Number of frames for small inputs; the sampler of sdo-cli needs more than 120."""
 TURNS = 2
-"""With a time range the older data set takes half a minute for an epoch."""
+"""Maximum number of runs: with a time range, an epoch of sdo-cli takes half a minute."""
 
 
 def sdoml(place: Path, effort: Effort) -> Iterator[Figure]:
     """Both sides warm, one process each, all CPUs; float32 (1, 256, 256) in batches of 16.
 
-    By default ours checks all frames when it opens the store, which the older tool does not do.
-    So the first row of each pair is the time to open the store and read it once.
+    By default, astrodome checks all frames when it opens the store; sdo-cli does not. So the
+    first row of each pair is the rate of opening the store and reading it once.
     """
     frames = effort.size(FRAMES, FEWEST)
     given = {"store": store(place / "sdomlv2.zarr", frames), "size": SIZE, "count": frames}
@@ -61,7 +61,7 @@ Seconds = tuple[list[float], list[float]]
 
 
 def _halves(turns: tuple[list[list[float]], list[list[float]]]) -> tuple[Seconds, Seconds]:
-    """Seconds of both sides for opening with one epoch, and for an epoch alone."""
+    """Return the seconds of both sides for opening plus one epoch, and for an epoch only."""
     older_turns, ours_turns = turns
     whole = [sum(turn) for turn in older_turns], [sum(turn) for turn in ours_turns]
     return whole, ([turn[1] for turn in older_turns], [turn[1] for turn in ours_turns])

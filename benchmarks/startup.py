@@ -1,4 +1,4 @@
-"""Time and memory for showing the help of a command, and the modules imported for it."""
+"""Time and memory to show the help of a command, and the modules that are imported for it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SLOWEST = 8
 
 
 def startup(place: Path, effort: Effort) -> Iterator[Figure]:
-    """Each help beside the help of the older tool's command for the same task."""
+    """Compare the help of commands for the same task in sdo-cli or SCoPe."""
     for command in SDO:
         goal = "≤ 150 ms" if command == SDO[0] else ""
         line = " ".join(command)

@@ -32,14 +32,14 @@ def private_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.M
     for name in [n for n in os.environ if n.startswith(("ASTRODOME_", "SDO_", "SCOPE_"))]:
         if name != "ASTRODOME_TORTURE":
             monkeypatch.delenv(name)
-    for name in ("config", "data"):  # astropy warns of a folder that does not exist
+    for name in ("config", "data"):  # astropy warns about a folder that does not exist
         (home / name).mkdir()
         monkeypatch.setenv(f"XDG_{name.upper()}_HOME", str(home / name))
 
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
-    """Mount a small file system with these options; needs the right to do so."""
+    """Return a function that mounts a small file system; skip the test if this is not allowed."""
     mounted: list[Path] = []
 
     def mount(options: str) -> Path:

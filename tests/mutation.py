@@ -1,9 +1,9 @@
 """Measure how well the tests detect small faults in the code (mutation testing).
 
 ``python tests/mutation.py cover`` runs the test suite once and records which tests execute
-which line. ``python tests/mutation.py run --count 180`` then draws mutants at random over all
+each line. ``python tests/mutation.py run --count 180`` then selects random mutants in all
 distributions, applies one at a time to a copy of the repository, and runs the tests that
-execute its line. A mutant survives if all of them pass. The result is a JSON file.
+execute the changed line. A mutant survives if all of them pass. The result is a JSON file.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ RENAMED = {"min": "max", "max": "min", "any": "all", "all": "any"}
 
 @dataclass
 class Mutant:
-    """One change of one node: where it is, what it does, and what the tests said."""
+    """One change of one syntax node: its location, the change, and the result of the tests."""
 
     path: str
     line: int
@@ -104,7 +104,7 @@ def changes(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
 
 
 def candidates(path: Path) -> list[Mutant]:
-    """Every mutant of one module, in the order of its syntax tree."""
+    """Return all mutants of a module, in the order of its syntax tree."""
     tree = ast.parse(path.read_text("utf-8"))
     skipped = _not_executed(tree)
     found = []
@@ -119,7 +119,7 @@ def candidates(path: Path) -> list[Mutant]:
 
 
 def _not_executed(tree: ast.AST) -> set[int]:
-    """Nodes whose change no test can detect: annotations and blocks for type checkers."""
+    """Return nodes whose changes no test can detect: annotations and blocks for type checkers."""
     skipped: set[int] = set()
     for node in ast.walk(tree):
         parts: list[ast.AST | None] = []
@@ -140,7 +140,7 @@ def _text(node: ast.AST) -> str:
 
 
 def mutated(path: Path, mutant: Mutant) -> str:
-    """The text of a module with one mutation."""
+    """Return the text of a module with one mutation."""
     tree = ast.parse(path.read_text("utf-8"))
     target = list(ast.walk(tree))[mutant.number]
     replacement = dict(changes(target))[mutant.kind]
@@ -172,7 +172,7 @@ def draw(count: int, seed: int, folders: list[str]) -> list[Mutant]:
 
 
 def cover(work: Path, folders: list[str]) -> None:
-    """Run the tests of each folder and record by line which tests execute it, and their times."""
+    """Run the tests of each folder and record which tests execute each line, and their times."""
     from coverage import CoverageData
 
     work.mkdir(parents=True, exist_ok=True)
@@ -202,7 +202,7 @@ def cover(work: Path, folders: list[str]) -> None:
 
 @dataclass
 class Map:
-    """Which tests execute a line, and how long each takes in seconds."""
+    """The tests that execute each line, and the duration of each test in seconds."""
 
     times: dict[str, float]
     lines: dict[str, dict[str, list[str]]]
@@ -220,10 +220,10 @@ class Map:
         return made
 
     def tests(self, mutant: Mutant, limit: float) -> list[str]:
-        """The tests of a mutant, the quickest first, as many as ``limit`` seconds allow."""
+        """Return the tests for a mutant, the fastest first, up to a total of ``limit`` seconds."""
         known = self.lines.get(mutant.path, {})
         tests = set(known.get(str(mutant.line), []))
-        if not tests:  # executed at import or in another process: the tests of the module
+        if not tests:  # Executed at import or in another process: use the tests of the module.
             tests = {test for found in known.values() for test in found}
         own = _folder(mutant.path)
         ordered = sorted(tests, key=lambda t: (not t.startswith(own), self.times.get(t, 0.0)))
@@ -241,7 +241,7 @@ def _folder(path: str) -> str:
 
 
 def attempt(mutant: Mutant, home: Path, tests: list[str], limit: float) -> None:
-    """Run tests on a copy of the repository with one mutation and note the outcome."""
+    """Run tests on a copy of the repository with one mutation, and record the result."""
     target = home / mutant.path
     original = target.read_text("utf-8")
     started = time.monotonic()
@@ -265,7 +265,7 @@ def attempt(mutant: Mutant, home: Path, tests: list[str], limit: float) -> None:
 
 
 def run(work: Path, out: Path, mutants: list[Mutant], jobs: int, limit: float) -> None:
-    """Try mutants side by side, each in its own copy, and write the result after every one."""
+    """Test mutants in parallel, each in its own copy, and write the result after each of them."""
     known = Map.read(work)
     homes: Queue[Path] = Queue()
     with tempfile.TemporaryDirectory() as folder:

@@ -19,7 +19,7 @@ def flux(folder: str, times: list[str]) -> float:
 
 
 def flux_one_by_one(folder: str, times: list[str]) -> float:
-    """As the older tool does: one call for each time, given as text."""
+    """Call the library once for each time, given as text, like sdo-cli."""
     source = GoesFlux(Path(folder))
     started = time.perf_counter()
     found = [source.flux_at(text)[0] for text in times]

@@ -51,7 +51,7 @@ class Observatory:
 
     @property
     def search_path(self) -> str:
-        """The value of ``PYTHONPATH`` for a child: this folder, then the one of this process."""
+        """Return ``PYTHONPATH`` for a child process: this folder, then the path of this process."""
         return os.pathsep.join([str(self.folder), *filter(None, [os.environ.get("PYTHONPATH")])])
 
     def add(self, name: str, plugin: str = "", *, cli: str = CLI, version: str = "1.0") -> None:

@@ -1,4 +1,4 @@
-"""pyarrow never holds a Python object while the interpreter exits."""
+"""pyarrow never owns a Python object while the interpreter exits."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from pyarrow import csv
 
 ROOT = Path(__file__).parents[2]
 READERS = {"ParquetFile", "read_csv", "open_csv", "read_feather", "BufferReader", "PythonFile"}
-"""Functions of pyarrow that read from a path, but also from a Python object."""
+"""Functions of pyarrow that read from a path or from a Python object."""
 PYTHON_OBJECTS = {"BytesIO", "StringIO", "open", "content", "stream", "file", "bytes"}
-"""Calls and usual names of what has to be read through :func:`astrodome.arrow.native_reader`."""
+"""Calls and usual names of input that requires :func:`astrodome.arrow.native_reader`."""
 
 
 def test_native_memory_holds_a_copy_and_no_reference_to_the_bytes():
@@ -28,14 +28,14 @@ def test_native_memory_holds_a_copy_and_no_reference_to_the_bytes():
 
 
 @pytest.mark.parametrize("columns", [None, ["b"], ("b", "a")])
-def test_a_frame_is_the_one_that_pandas_reads(columns, tmp_path):
+def test_read_frame_returns_the_same_frame_as_pandas(columns, tmp_path):
     path = tmp_path / "table.parquet"
     pd.DataFrame({"a": [1, 2], "b": ["x", None]}, index=[5, 7]).to_parquet(path)
     expected = pd.read_parquet(path, columns=None if columns is None else list(columns))
     pd.testing.assert_frame_equal(arrow.read_frame(str(path), columns), expected)
 
 
-def test_a_whole_number_beyond_the_floats_stays_exact(tmp_path):
+def test_an_integer_too_large_for_a_float_stays_exact(tmp_path):
     pq.write_table(pa.table({"id": [2**62 + 1]}), tmp_path / "table.parquet")
     assert arrow.read_frame(tmp_path / "table.parquet")["id"].tolist() == [2**62 + 1]
 

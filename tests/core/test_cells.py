@@ -91,7 +91,7 @@ def test_a_terminal_shows_as_many_digits_as_the_column_needs(
     assert cells.column(name, [value]) == [text]
 
 
-def test_a_column_is_written_alike() -> None:
+def test_all_values_of_a_column_have_the_same_format() -> None:
     times = [datetime(2011, 6, 7), datetime(2011, 6, 7, 0, 0, 0, 1000)]
     assert cells.column("t", times) == ["2011-06-07T00:00:00.000", "2011-06-07T00:00:00.001"]
     assert cells.column("x", [1.0000001, 1.0000002]) == ["1.0000001", "1.0000002"]
@@ -100,7 +100,7 @@ def test_a_column_is_written_alike() -> None:
 
 
 def on_a_terminal(show: str) -> str:
-    """What a terminal of 80 columns gets from ``console`` in a process."""
+    """Return the output of ``console`` on a terminal of 80 columns, from a new process."""
     parent, child = pty.openpty()
     code = f"from astrodome import console; {show}"
     ran = subprocess.Popen(
@@ -111,7 +111,7 @@ def on_a_terminal(show: str) -> str:
     try:
         while block := os.read(parent, 4096):
             output += block
-    except OSError:  # how a terminal of Linux ends
+    except OSError:  # On Linux, a terminal ends with an error.
         pass
     assert ran.wait() == 0
     os.close(parent)

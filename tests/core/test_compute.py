@@ -182,7 +182,7 @@ def test_a_worker_that_comes_later_does_the_work(
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "soon"])
-def test_the_time_to_wait_for_a_worker_has_to_be_a_positive_number(
+def test_the_time_to_wait_for_a_worker_must_be_a_positive_number(
     value: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ASTRODOME_DASK_WORKER_TIMEOUT", value)
@@ -211,13 +211,13 @@ def slow_at_first(n: int) -> int:
 
 
 @pytest.mark.parametrize("threads", [True, False])
-def test_unordered_results_come_as_soon_as_they_are_there(threads: bool) -> None:
+def test_unordered_results_are_yielded_as_soon_as_they_exist(threads: bool) -> None:
     found = compute.map(slow_at_first, range(8), jobs=2, threads=threads)
     assert [done.value for done in found][-1] == 0
 
 
 @pytest.mark.parametrize("ordered", [False, True])
-def test_an_item_that_times_out_by_itself_is_a_failed_item(ordered: bool) -> None:
+def test_an_item_that_raises_a_timeout_is_a_failed_item(ordered: bool) -> None:
     def late(n: int) -> int:
         raise TimeoutError
 

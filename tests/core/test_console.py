@@ -58,14 +58,14 @@ def test_progress_is_silent_where_nobody_looks(capsys: pytest.CaptureFixture[str
 
 
 class Terminal(io.StringIO):
-    """A stream that a person reads."""
+    """A stream that is a terminal."""
 
     def isatty(self) -> bool:
         return True
 
 
 def on_a_terminal(monkeypatch: pytest.MonkeyPatch, width: int, **options: object) -> list[str]:
-    """The lines of a table of three columns, 6 + 8 + 10 characters wide."""
+    """Print a table with columns of 6, 8 and 10 characters, and return its lines."""
     monkeypatch.setenv("COLUMNS", str(width))
     monkeypatch.setenv("TERM", "xterm")
     rows = [{"number": "1", "position": "p" * 8, "empty": None, "identifier": "i" * 10}]
@@ -96,7 +96,7 @@ def test_a_terminal_shows_as_many_optional_columns_as_fit(
     assert names(whole - 5 - 3 - 1) == ["number", "position"]
     assert "narrow: empty, identifier." in capsys.readouterr().err
     assert names(6 + 8 + 2 * 3 + 1) == ["number", "position"]
-    assert names(6 + 8 + 2 * 3) == ["number"], "columns of a group are left out together"
+    assert names(6 + 8 + 2 * 3) == ["number"], "columns of a group are hidden together"
 
 
 def test_columns_that_are_not_optional_are_always_shown(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,7 +149,9 @@ def test_an_error_is_a_sentence_and_a_hint(capsys: pytest.CaptureFixture[str]) -
         (9, False, "Interrupted after 2 of 9 stars. Run the same command again to start again."),
     ],
 )
-def test_an_interruption_says_what_is_done(total: int | None, resumes: bool, sentence: str) -> None:
+def test_the_message_of_an_interruption_contains_the_progress(
+    total: int | None, resumes: bool, sentence: str
+) -> None:
     with (
         pytest.raises(KeyboardInterrupt),
         console.progress("Looking", total, "stars", resumes=resumes) as bar,
@@ -160,7 +162,7 @@ def test_an_interruption_says_what_is_done(total: int | None, resumes: bool, sen
     assert console.interruption() == sentence
 
 
-def test_columns_and_header_are_those_that_were_asked_for(
+def test_columns_and_header_are_those_that_were_requested(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     console.show([{"a": 1, "b": 2}, {"a": 3, "c": 4}], columns=("c", "a"))

@@ -1,4 +1,4 @@
-"""Errors: the sentence for each, and which of them stop all work."""
+"""Errors: their messages, and which of them stop all work."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_a_full_or_read_only_disk_stops_all_work(number: int, stops: bool, words
     assert reason(error) == from_os_error(error).message
 
 
-def test_the_second_path_of_a_failed_call_is_the_one_that_is_written() -> None:
+def test_the_error_names_the_second_path_of_a_failed_call() -> None:
     error = OSError(errno.ENOSPC, "failed", "/from", None, "/to")
     assert "while writing /to." in from_os_error(error).message
 

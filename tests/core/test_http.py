@@ -159,7 +159,7 @@ REDIRECTS = (301, 302, 303, 307, 308)
 
 @pytest.fixture
 def other() -> Iterator[Twin]:
-    """Another server, which has what is asked for."""
+    """Another server, which can respond to the request."""
     with Twin(lambda request: Answer(BODY)) as running:
         yield running
 
@@ -207,7 +207,7 @@ def test_a_read_that_is_redirected_on_the_same_server_keeps_its_token(twin: Twin
         assert request.headers["X-Api-Key"] == "s3cret"
 
 
-def test_the_scheme_and_the_port_are_part_of_where_a_token_goes() -> None:
+def test_scheme_and_port_are_part_of_the_address_of_a_token() -> None:
     assert http._origin("https://a.org/x") == http._origin("https://a.org:443/y?z=1")
     origins = ("https://a.org", "http://a.org", "https://a.org:80", "https://b.org")
     assert len({http._origin(url) for url in origins}) == 4
@@ -223,7 +223,7 @@ def test_a_netrc_file_does_not_replace_the_token(
     assert twin.requests[-1].headers["Authorization"] == "token s3cret"
 
 
-def test_the_given_number_of_repetitions_is_made_and_no_more(twin: Twin) -> None:
+def test_a_request_is_repeated_exactly_the_given_number_of_times(twin: Twin) -> None:
     client = http.session(retries=2, backoff=0.01, timeout=(1, 0.5))
     twin.misbehave("503", "503")
     http.get(client, twin.url, "The twin")
@@ -250,11 +250,11 @@ def test_a_body_of_exactly_the_limit_is_accepted(twin: Twin) -> None:
     ("text", "seconds"),
     [("0", 0), ("2.5", 2.5), ("-3", 0), ("nan", None), ("inf", None), ("soon", None), ("", None)],
 )
-def test_only_a_number_or_a_date_says_how_long_to_wait(text: str, seconds: float | None) -> None:
+def test_only_a_number_or_a_date_in_retry_after_is_used(text: str, seconds: float | None) -> None:
     assert http._retry_after(text) == seconds
 
 
-def test_a_date_in_the_future_says_how_long_to_wait() -> None:
+def test_a_future_date_in_retry_after_gives_the_time_to_wait() -> None:
     from email.utils import formatdate
 
     wait = http._retry_after(formatdate(time.time() + 100, usegmt=True))
@@ -278,7 +278,7 @@ def test_a_secret_in_an_address_is_never_shown(name: str) -> None:
     assert shown == f"https://example.org:8443/a?x=1&{name}=***&y=2#z"
 
 
-def test_the_cut_file_of_a_download_that_is_compressed_is_refused_too(
+def test_a_truncated_download_with_content_encoding_is_refused(
     client: requests.Session, tmp_path: Path
 ) -> None:
     import gzip

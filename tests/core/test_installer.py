@@ -1,4 +1,4 @@
-"""The installer that an environment belongs to changes it, and a bad change is undone."""
+"""Plugins are installed with the installer of the environment; a bad change is undone."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ index = [{ url = "https://example.org/simple", explicit = false }]
 
 @pytest.fixture
 def prefix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An environment whose installer is to be told from its files; programs are found."""
+    """An environment whose files identify its installer; all programs are found."""
     monkeypatch.setattr(sys, "prefix", str(tmp_path / "tools" / "astrodome"))
     (tmp_path / "tools" / "astrodome").mkdir(parents=True)
     (tmp_path / "path").mkdir()
@@ -64,7 +64,7 @@ def test_short_names_of_ours_are_known() -> None:
     )
 
 
-def test_a_file_is_known_by_the_name_of_its_distribution(
+def test_the_name_of_the_distribution_in_a_file_is_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -111,7 +111,7 @@ def test_uv_tool_is_passed_everything_in_its_receipt(prefix: Path) -> None:
 
 
 def test_uv_tool_keeps_what_was_installed_without_it(prefix: Path) -> None:
-    """The distributions around this test are in no receipt: their roots are passed on."""
+    """The distributions of this environment are not in the receipt, so they are passed on."""
     line = uv_tool(prefix, Change("install", "sdo-new", "sdo-new"))
     assert "--with=pytest-xdist" in line
     assert not any(part.startswith("--with=execnet") for part in line)  # pytest-xdist needs it
@@ -124,7 +124,7 @@ def test_uv_tool_forgets_what_is_uninstalled_and_nothing_else(prefix: Path) -> N
     assert [part for part in kept if "sdo-url" not in part] == left
 
 
-def test_a_receipt_that_cannot_be_kept_is_not_used(prefix: Path) -> None:
+def test_a_receipt_that_cannot_be_passed_on_is_an_error(prefix: Path) -> None:
     change = Change("install", "x", "x")
     odd = RECEIPT.replace('specifier = ">=1"', 'index = "https://example.org"')
     with pytest.raises(AstrodomeError, match="the key 'index' of numpy"):
@@ -172,7 +172,7 @@ def test_extras_and_markers_of_a_requirement() -> None:
 
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The site-packages of an empty environment, which a snapshot takes for its own."""
+    """The site-packages of an empty environment, which a snapshot uses."""
     venv.create(tmp_path / "site", symlinks=True)
     (place,) = (tmp_path / "site").glob("lib/python*/site-packages")
     monkeypatch.setattr(sys, "prefix", str(tmp_path / "site"))
@@ -210,7 +210,7 @@ def test_a_snapshot_brings_back_old_versions_and_removes_new_ones(site: Path) ->
     saved = snapshot.Snapshot([receipt])
     put(site, "lens", "1.0", lens="old = True", more="")
     put(site, "stuck", "1.0", stuck="")
-    shutil.rmtree(site / "mirror-1.0.dist-info")  # an installer that was killed half-way
+    shutil.rmtree(site / "mirror-1.0.dist-info")  # an installer that was killed
     (site / "mirror.py").unlink()
     (site / "~irror").mkdir()
     receipt.write_text("after")
@@ -243,7 +243,7 @@ ROW = {"app": "sdo", "name": "goes", "distribution": "astrodome-goes", "error": 
         ({}, ""),
     ],
 )
-def test_what_a_change_may_not_do(after: dict[str, object], fault: str) -> None:
+def test_each_broken_state_after_a_change_is_a_fault(after: dict[str, object], fault: str) -> None:
     good = {"host": "0.1", "plugins": [ROW | {"status": "active"}]}
     before = health.Health(**good)  # type: ignore[arg-type]
     now = health.Health(**(good | after))  # type: ignore[arg-type]
@@ -261,12 +261,12 @@ def test_a_new_plugin_that_fails_is_a_fault_and_an_old_one_is_not() -> None:
     assert health.faults(health.Health(plugins=[broken]), health.Health(plugins=[broken]), ()) == []
 
 
-def test_the_health_of_this_environment_is_found_in_a_new_process() -> None:
+def test_the_health_of_this_environment_is_checked_in_a_new_process() -> None:
     found = health.check()
     assert found.error == "" and ("sdo", "astrodome-goes", "goes") in found.active()
 
 
-def test_a_receipt_of_an_early_uv_holds_plain_strings(prefix: Path) -> None:
+def test_a_receipt_of_an_early_uv_contains_plain_strings(prefix: Path) -> None:
     (prefix / "uv-receipt.toml").write_text('[tool]\nrequirements = ["astrodome>=0.1", "x[y]"]\n')
     found = receipts.read(prefix / "uv-receipt.toml")
     assert found.main == "astrodome"

@@ -1,4 +1,4 @@
-"""What the code of a plugin does to the process is undone, and named everywhere."""
+"""Effects of plugins on the process are undone and reported."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def test_everything_is_restored_also_after_an_exception(
 
 
 def test_another_thread_is_not_isolated() -> None:
-    """Standard output belongs to all threads, and so is not replaced by one of them."""
+    """All threads share standard output, so a thread does not replace it."""
     seen: list[bool] = []
 
     def work() -> None:
@@ -156,7 +156,7 @@ def test_another_thread_is_not_isolated() -> None:
     assert seen == [True]
 
 
-def test_a_target_that_is_no_command_names_the_plugin(observatory: Any) -> None:
+def test_the_error_for_a_target_that_is_not_a_command_names_the_plugin(observatory: Any) -> None:
     observatory.add("mirror", cli="app = 3")
     ran = observatory.run("mirror")
     assert ran.returncode == 1 and "Traceback" not in ran.stderr
@@ -165,7 +165,7 @@ def test_a_target_that_is_no_command_names_the_plugin(observatory: Any) -> None:
     assert "expected a Typer app" in observatory.run("plugins", "doctor").stdout
 
 
-def test_a_source_without_the_methods_of_its_kind_names_the_plugin(observatory: Any) -> None:
+def test_the_error_for_a_source_without_required_methods_names_the_plugin(observatory: Any) -> None:
     plugin = """
         from astrodome import CommandSpec, SourceSpec, hookimpl
 
@@ -257,7 +257,7 @@ def test_the_kit_names_the_fault_and_does_not_crash(
     assert fault in "\n".join(said) and bool(said) == bool(fault), said
 
 
-def test_a_thread_that_ends_during_the_import_is_no_fault() -> None:
+def test_a_thread_that_ends_during_the_import_is_not_a_fault() -> None:
     """Matplotlib starts a timer while it lists the fonts, and cancels it afterwards."""
     with Isolated() as isolated:
         timer = threading.Timer(60, print)

@@ -1,4 +1,4 @@
-"""A small file that would need too much memory is refused before it is read."""
+"""A small file that needs too much memory is refused before it is read."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ COMPRESSED: dict[str, Callable[[bytes], bytes]] = {
 
 
 def header(first: str, **values: object) -> bytes:
-    """One FITS header of these keywords."""
+    """Return a FITS header with these keywords."""
     cards = [f"{'SIMPLE':<8}= {'T':>20}" if first == "SIMPLE" else f"{'XTENSION':<8}= '{first}'"]
     cards += [f"{name.upper():<8}= {value!s:>20}" for name, value in values.items()]
     text = "".join(f"{card:<80}" for card in [*cards, "END"])
@@ -53,7 +53,7 @@ FITS = {
         10_000,
     ),
 }
-"""FITS headers, and the bytes that their arrays take."""
+"""FITS headers, and the size of their arrays in bytes."""
 
 
 @pytest.mark.parametrize("name", FITS)
@@ -78,7 +78,7 @@ def test_the_decompressed_size_counts_up_to_the_exact_limit(kind: str, tmp_path:
         limits.check_size(path, 3 * MIB - 1)
 
 
-def test_bytes_behind_an_honest_header_count(tmp_path: Path) -> None:
+def test_bytes_after_the_declared_arrays_count(tmp_path: Path) -> None:
     path = tmp_path / "file.fits.gz"
     path.write_bytes(gzip.compress(image(naxis1=10, naxis2=10) + bytes(2 * MIB)))
     limits.check_size(path, 2 * MIB + 2880)
@@ -109,7 +109,7 @@ def test_the_members_of_a_zip_file_count_together(tmp_path: Path) -> None:
         header("SIMPLE", bitpix=8, naxis=10**30),
     ],
 )
-def test_a_damaged_file_is_left_to_its_reader(content: bytes, tmp_path: Path) -> None:
+def test_a_damaged_file_is_not_reported_by_the_check(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(content)
     limits.check_size(path, MIB)

@@ -98,7 +98,7 @@ def sky(observatory: Any) -> Any:
 
 
 def interrupted(sky: Any, *args: str, group: bool = True) -> tuple[int, str, float]:
-    """Exit status, standard error and duration after Ctrl-C, as a terminal sends it."""
+    """Return exit status, standard error and duration of a command after Ctrl-C in a terminal."""
     command = subprocess.Popen(
         [*COMMAND, *args], cwd=sky.folder, env=os.environ | {"PYTHONPATH": str(sky.folder)},
         stderr=subprocess.PIPE, text=True, start_new_session=True,
@@ -120,9 +120,7 @@ def interrupted(sky: Any, *args: str, group: bool = True) -> tuple[int, str, flo
 
 @pytest.mark.parametrize("group", [True, False])
 @pytest.mark.parametrize("options", [[], ["--ordered"], ["--fresh"]])
-def test_ctrl_c_ends_workers_after_they_cleaned_up(
-    sky: Any, options: list[str], group: bool
-) -> None:
+def test_ctrl_c_ends_workers_after_their_cleanup(sky: Any, options: list[str], group: bool) -> None:
     code, err, _ = interrupted(sky, "look", *options, group=group)
     assert (code, err) == (
         130,
@@ -179,13 +177,13 @@ def shell(sky: Any, line: str, **env: str) -> subprocess.CompletedProcess[bytes]
 @pytest.mark.parametrize(
     "line", ["./sky work say hello >&-", "./sky work say hello 2>&-", "./sky plugins list >&- 2>&-"]
 )
-def test_a_closed_stream_is_no_failure(sky: Any, line: str) -> None:
+def test_a_closed_stream_is_not_a_failure(sky: Any, line: str) -> None:
     ran = shell(sky, line)
     assert (ran.returncode, ran.stderr) == (0, b"")
 
 
 @pytest.mark.parametrize("many", ["1", "100000"])
-def test_a_reader_that_has_enough_ends_the_command_in_silence(sky: Any, many: str) -> None:
+def test_a_closed_output_pipe_ends_the_command_without_a_message(sky: Any, many: str) -> None:
     ran = shell(sky, f"./sky work say hello --many {many} | true; exit ${{PIPESTATUS[0]}}")
     assert (ran.returncode, ran.stderr) == (141, b"")
 
@@ -202,7 +200,7 @@ def test_a_full_disk_under_standard_output_is_one_error(sky: Any, many: str) -> 
 ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"}
 
 
-def test_characters_that_the_terminal_lacks_are_escaped(sky: Any) -> None:
+def test_characters_that_the_terminal_does_not_support_are_escaped(sky: Any) -> None:
     ran = shell(sky, "./sky work say Å", **ASCII)
     assert ran.returncode == 0 and ran.stdout.startswith(b"text\n\\")
     ran = shell(sky, "./sky work say-json Å", **ASCII)

@@ -218,7 +218,7 @@ def test_every_part_of_an_address_counts(
 
 
 @pytest.mark.parametrize("stronger", range(1, 4))
-def test_each_place_is_stronger_than_the_one_before(
+def test_each_place_overrides_the_one_before(
     here: Path, monkeypatch: pytest.MonkeyPatch, stronger: int
 ) -> None:
     put(here, monkeypatch, PLACES[stronger], rate="7")
@@ -240,7 +240,7 @@ def test_each_place_is_stronger_than_the_one_before(
         ("http://0.0.0.0", False),
     ],
 )
-def test_a_secret_travels_over_plain_http_only_within_this_machine(url: str, safe: bool) -> None:
+def test_a_secret_is_sent_over_plain_http_only_within_this_machine(url: str, safe: bool) -> None:
     assert settings.safe_for_secrets(url) is safe
 
 

@@ -1,4 +1,4 @@
-"""Which source of a kind a command uses: option, setting, or the only one that is installed."""
+"""The choice of a source: option, setting, or the only installed one."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Two(One):
 
 @pytest.fixture
 def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
-    """Make a registry with the sources ``one`` and ``two``, or some of them, the current one."""
+    """Return a function that replaces the current registry by one with the given sources."""
     (tmp_path / "lamps.py").write_text(SOURCES)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "lamps", raising=False)
@@ -72,10 +72,10 @@ def test_one_of_several_is_chosen_by_name_then_environment_then_file(
     assert type(sources.get("flux", "one")).__name__ == "One"
     assert sources.choose("flux", "", default="one") == "two"
     monkeypatch.setenv("ASTRODOME_SOURCES_FLUX", "")
-    assert sources.choose("flux", "", default="two") == "two", "an empty variable is no choice"
+    assert sources.choose("flux", "", default="two") == "two", "an empty variable is ignored"
 
 
-def test_the_default_of_a_command_is_the_weakest(
+def test_everything_else_overrides_the_default_of_a_command(
     installed: Callable[..., None], here: Path
 ) -> None:
     installed("one", "two")

@@ -1,4 +1,4 @@
-"""Text cells of CSV files are no formulas for a spreadsheet, and are read back as they were."""
+"""Spreadsheets do not run text cells of CSV files as formulas; cells are read back unchanged."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ def test_text_that_may_be_a_formula_gets_an_apostrophe(cell: str) -> None:
 @pytest.mark.parametrize(
     "cell", ["-1.5", "+3", "-1e-5", "+2.5E+10", "-inf", "-05:12:33.1", "-05 12 33", "RR Lyrae"]
 )
-def test_numbers_and_plain_text_stay(cell: str) -> None:
+def test_numbers_and_plain_text_are_not_changed(cell: str) -> None:
     assert neutral(cell) == cell and original(cell) == cell
 
 
 @pytest.mark.parametrize("cell", [None, -1.5, 7, True, "", "'", "'quoted'", "a=b"])
-def test_other_cells_stay(cell: object) -> None:
+def test_other_cells_are_not_changed(cell: object) -> None:
     assert neutral(cell) == cell and original(cell) == cell
 
 
 @given(st.text(alphabet="=+-@\t'1.5eA: |", max_size=8) | st.text())
-def test_every_text_is_read_back_as_it_was(text: str) -> None:
+def test_every_text_is_read_back_unchanged(text: str) -> None:
     assert original(neutral(text)) == text
 
 

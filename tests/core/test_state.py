@@ -1,4 +1,4 @@
-"""Disabled plugins are remembered for one environment and one distribution."""
+"""The state of a disabled plugin belongs to one environment and one distribution."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_each_environment_has_its_own_entry(
     assert not off("goes", "astrodome-goes")
 
 
-def test_entries_of_what_is_gone_are_removed(
+def test_entries_of_removed_environments_and_distributions_are_removed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for folder in ("a", "b"):
@@ -45,7 +45,7 @@ def test_entries_of_what_is_gone_are_removed(
     assert json.loads(state.path().read_text()) == {"environments": {}}
 
 
-def test_a_state_file_of_the_first_format_holds_until_an_environment_has_an_entry(
+def test_a_state_file_of_the_first_format_applies_until_an_environment_has_an_entry(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     enter(monkeypatch, tmp_path / "a")

@@ -26,7 +26,7 @@ with files.replacing(pathlib.Path(sys.argv[1])) as part:
 
 @contextmanager
 def writing(target: Path) -> Iterator[tuple[Path, Callable[[], None]]]:
-    """Another process that is writing ``target``: its temporary file, and how to kill it."""
+    """Start a process that writes ``target``; yield its temporary file and a kill function."""
     writer = subprocess.Popen(
         [sys.executable, "-c", WRITER, target], stdout=subprocess.PIPE, text=True
     )
@@ -44,7 +44,7 @@ def writing(target: Path) -> Iterator[tuple[Path, Callable[[], None]]]:
 
 
 def forget() -> None:
-    """Behave like a new process, which has not cleaned any folder yet."""
+    """Reset the state to that of a new process, which has not cleaned any folder."""
     temporary._swept.clear()
 
 
@@ -90,7 +90,7 @@ def owned(folder: Path, machine: str, pid: int, started: int, age: float = 0) ->
     return part
 
 
-def test_a_process_that_reuses_the_number_does_not_own_the_file(tmp_path: Path) -> None:
+def test_a_process_that_reuses_the_process_id_does_not_own_the_file(tmp_path: Path) -> None:
     machine, pid, started = temporary._owner(os.getpid()).split("-")
     own = owned(tmp_path, machine, int(pid), int(started))
     earlier = owned(tmp_path, machine, int(pid), int(started) - 1)

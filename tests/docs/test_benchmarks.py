@@ -1,4 +1,4 @@
-"""The tables of figures in both READMEs are those of the results of one run."""
+"""The tables in both READMEs contain the results of one run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def readme(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return importlib.import_module("benchmarks.readme")
 
 
-def test_the_figures_in_both_readmes_are_those_of_the_results(readme: ModuleType) -> None:
+def test_both_readmes_contain_the_figures_of_the_results(readme: ModuleType) -> None:
     results = readme.read(readme.RESULTS)
     for path, text in readme.pages(results).items():
         assert path.read_text("utf-8") == text, "Run python -m benchmarks.readme."
@@ -37,7 +37,7 @@ def test_the_main_readme_shows_every_time_and_rate_of_both_sides(readme: ModuleT
         assert any(line.startswith(f"| {figure['subject']} |") for line in lines), figure
 
 
-def test_a_ratio_is_the_ratio_of_the_figures_beside_it(readme: ModuleType) -> None:
+def test_a_ratio_agrees_with_the_figures_of_its_row(readme: ModuleType) -> None:
     for figure in readme.read(readme.RESULTS)["figures"]:
         if figure["older"] is not None:
             more = figure["ours"] / figure["older"]

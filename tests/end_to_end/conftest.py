@@ -164,7 +164,7 @@ def everything(
 def build_project(
     folder: Path, name: str, code: str, *, version: str = "1.0", requires: str = ""
 ) -> Path:
-    """Build the wheel of a plugin for ``sdo`` from its ``plugin.py``; of a library if empty."""
+    """Build the wheel of a plugin for ``sdo`` from ``plugin.py``; if empty, of a library."""
     package = name.replace("-", "_")
     with tempfile.TemporaryDirectory() as made:
         source = Path(made) / package

@@ -1,4 +1,4 @@
-"""The commands of an app, their documented defaults, and the smallest input for each of them."""
+"""The commands of an app, their documented defaults, and minimal input for each of them."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from astrodome import plugins, settings
 from astrodome.testing import Result
 
 DEFAULT = re.compile(r"\[(?:[^\[\]]*; )?default: ([^;\]]+)")
-"""The default in the help of an option, after its environment variable if it has one."""
+"""The default in the help of an option, after the environment variable if there is one."""
 
 SMALL = (
     *("--target-size=32", "--batch-size=8", "--set", "model.z_dim=8"),
     *("--set", "model.fmap_sizes=[4,8,16]", "--set", "devices.gpus=0"),
 )
-"""Options of a network that trains in a second."""
+"""Options for a network that is trained within a second."""
 TRAIN = (("--data-dir={patches}", "--epochs=1", *SMALL),)
 PREDICT = (("--data-dir={patches}", "--load-path={run}", *SMALL),)
 TOKEN = "--token={token}"
@@ -86,7 +86,7 @@ ARGUMENTS: dict[str, tuple[tuple[str, ...], ...]] = {
     "plugins disable": (("{plugin}",),),
     "plugins enable": (("{plugin}",),),
 }
-"""Command lines that are enough for each command that needs any, with names of prepared inputs."""
+"""Minimal arguments of the commands that need any, with names of prepared inputs."""
 ELSEWHERE = {
     "plugins install": "changes the environment: tests/core/test_installer.py",
     "plugins uninstall": "changes the environment: tests/core/test_installer.py",
@@ -96,13 +96,13 @@ ELSEWHERE = {
 
 
 def root(app: str, registry: plugins.Registry) -> Any:
-    """The root command of an app."""
+    """Return the root command of an app."""
     with plugins.using(registry):
         return host.build(app, registry)
 
 
 def walk(command: Any, path: str) -> Iterator[tuple[str, Any]]:
-    """Every command that is listed below a group, with the words that call it."""
+    """Yield every listed command below a group, with its full name."""
     if not hasattr(command, "commands"):
         yield path, command
         return
@@ -113,7 +113,7 @@ def walk(command: Any, path: str) -> Iterator[tuple[str, Any]]:
 
 
 def arguments(path: str) -> tuple[tuple[str, ...], ...]:
-    """The command lines of a command in the table; one without arguments if it is not there."""
+    """Return the arguments of a command in the table; no arguments if it is not in the table."""
     own = path.partition(" ")[2]
     return ARGUMENTS.get(path) or ARGUMENTS.get(own) or ((),)
 
@@ -123,7 +123,7 @@ def is_elsewhere(path: str) -> bool:
 
 
 def spelled(command: Any, path: str, given: tuple[str, ...]) -> list[str]:
-    """Every default that the help shows, spelled out, of parameters that are not given."""
+    """Return options with the default values in the help, for parameters that are not given."""
     context = command.make_context(path, list(given), resilient_parsing=True)
     options = {word.partition("=")[0] for word in given if word.startswith("-")}
     words: list[str] = []

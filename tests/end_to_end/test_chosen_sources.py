@@ -29,7 +29,7 @@ from astrodome import SourceSpec, hookimpl
 
 
 class Flux:
-    """Class X on every day with an even number, class B on the others."""
+    """Flux of class X on days with an even number, and of class B on the others."""
 
     def flux_at(self, times):
         days = np.asarray(times, "datetime64[D]").astype(int)
@@ -85,7 +85,7 @@ def sdo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result
 
 @pytest.fixture
 def flux(tmp_path: Path) -> Store:
-    """The user's GOES store: class M on all of the first six days of March 2012."""
+    """The GOES store of the user, with flux of class M on the first six days of March 2012."""
     store = Store(tmp_path / "home" / "goes")
     minutes = np.arange("2012-03-01", "2012-03-07", dtype="datetime64[m]")
     rows = np.zeros(len(minutes), DTYPE)
@@ -107,7 +107,7 @@ def images(tmp_path: Path) -> Path:
 
 
 def refused(result: Result, kind: str, names: str) -> None:
-    """The error names the sources, the option and the setting, and nothing else is printed."""
+    """Check that the error names sources, option and setting, and that nothing else is printed."""
     assert result.code == 2
     assert result.err == (
         f"Error: Several sources of kind '{kind}' are installed: {names}.\n"
@@ -216,7 +216,9 @@ def test_events_plot_uses_the_own_store_unless_another_source_is_chosen(
     assert sdo(*command).succeeded().json["pictures"] == drawn
     assert sdo(*command, "--source=hek").code == 1
     database = ("--db-connection-string", f"sqlite:///{tmp_path / 'events.db'}")
-    assert sdo(*command, *database).code == 1, "a database on the command line is the own store"
+    assert sdo(*command, *database).code == 1, (
+        "a database on the command line selects the local store"
+    )
     both = sdo(*command, *database, "--source=other")
     assert both.code == 2 and "cannot be used with the events source 'other'" in both.err
     monkeypatch.setenv("DB_CONNECTION_STRING", database[1])

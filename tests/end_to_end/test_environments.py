@@ -1,4 +1,4 @@
-"""Plugins in the environments of pip, uv and pipx: nothing is lost and nothing is broken."""
+"""Plugins in environments of pip, uv and pipx: no distribution is lost or broken."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ KINDS = ("venv", "uv-venv", "uv-tool", "pipx")
 
 @cache
 def pip_setting(name: str) -> str:
-    """Return a setting of pip: uv does not read them."""
+    """Return a setting of pip, because uv does not read the settings of pip."""
     ran = subprocess.run(
         [sys.executable, "-m", "pip", "config", "get", f"global.{name}"],
         capture_output=True,
@@ -92,7 +92,7 @@ class Site:
         return self.call(self.path / "bin" / "sdo", *args, code=code)
 
     def create(self) -> None:
-        """Make the environment; ``hand`` is installed behind the back of uv tool and pipx."""
+        """Create the environment; ``hand`` is installed without using uv tool or pipx."""
         if self.kind == "uv-tool":
             self.call("uv", "tool", "install", "astrodome", "--with=sdo-quote")
         elif self.kind == "pipx":
@@ -117,7 +117,7 @@ class Site:
         return {row["name"]: row["status"] for row in rows}
 
     def recorded(self) -> set[str]:
-        """Return what uv or pipx itself would install again."""
+        """Return the distributions in the records of uv or pipx."""
         if self.kind == "uv-tool":
             import tomllib
 
@@ -131,7 +131,7 @@ class Site:
 
 @pytest.fixture(scope="session")
 def strangers(shared: Path, wheels: Path) -> Path:
-    """Return a folder with the wheels of the host, of some plugins and of a library of theirs."""
+    """Return a folder with the wheels of the host, some plugins and a library that they require."""
     folder = shared / "strangers"
 
     def build() -> None:
@@ -154,7 +154,7 @@ def strangers(shared: Path, wheels: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def sites(shared: Path, strangers: Path) -> Callable[[str], Site]:
-    """Return the environment of a kind; all of them belong to one user."""
+    """Return a function that creates environments, all of which belong to one user."""
     for tool in ("uv", "pipx"):
         if not (TOOLS / tool).exists():
             pytest.skip(f"{tool} is not installed: pip install --group test")
@@ -185,7 +185,9 @@ def site(request: pytest.FixtureRequest, sites: Callable[[str], Site]) -> Iterat
     yield sites(request.param)
 
 
-def test_a_plugin_comes_and_goes_and_the_others_stay(site: Site, strangers: Path) -> None:
+def test_a_plugin_is_installed_and_uninstalled_and_the_others_are_kept(
+    site: Site, strangers: Path
+) -> None:
     before, recorded = site.versions(), site.recorded()
     (wheel,) = strangers.glob("sdo_calm*.whl")
     relative = os.path.relpath(wheel, site.folder)

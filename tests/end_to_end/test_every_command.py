@@ -1,4 +1,4 @@
-"""Every command of both apps runs with its required arguments alone and with its defaults."""
+"""Every command of both apps runs with its required arguments only, and with its defaults."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def registries() -> dict[str, plugins.Registry]:
 
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
-    """Inputs by the names in the table, and the fake servers at the addresses in the settings."""
+    """Inputs by the names in the table, and settings with the addresses of fake servers."""
     monkeypatch.setenv("ASTRODOME_HOME", str(tmp_path / "home"))
     monkeypatch.delenv("DB_CONNECTION_STRING", raising=False)
     with ExitStack() as stack:
@@ -56,7 +56,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str,
 
 
 def files(folder: Path) -> dict[str, str]:
-    """Small inputs of every kind that needs no command to make it."""
+    """Write small inputs of every kind that no command has to create."""
     images, patches, disks = folder / "images", folder / "patches", folder / "disks"
     sun.write_image(images, sun.corona(512))
     sun.write_map(folder / "maps", np.pad(np.full((40, 40), 200, np.uint8), ((60, 156), (40, 176))))
@@ -75,7 +75,7 @@ def files(folder: Path) -> dict[str, str]:
 
 
 def stars(folder: Path) -> dict[str, str]:
-    """Inputs of ``scope``: a data set, tables of stars, catalogues and a taxonomy."""
+    """Write inputs for ``scope``: a data set, tables of stars, catalogues and a taxonomy."""
     folder.mkdir()
     table = pd.DataFrame(
         {

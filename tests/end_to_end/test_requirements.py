@@ -38,10 +38,10 @@ VULNERABLE = {
     "torch": ("2.9.1",),  # CVE-2025-32434, CVE-2026-24747
     "urllib3": ("2.6.3",),  # CVE-2026-44431, CVE-2026-44432
 }
-"""The newest releases with a published advisory: no range and no pin may admit them."""
+"""The newest releases with a published advisory: no range and no pin may allow them."""
 
 
-def test_no_requirement_admits_a_release_with_a_published_advisory() -> None:
+def test_no_requirement_allows_a_release_with_a_published_advisory() -> None:
     admitted, seen = [], set()
     for file in [ROOT / "pyproject.toml", *(part / "pyproject.toml" for part in PARTS)]:
         for line in requirements(tomllib.loads(file.read_text("utf-8"))):
@@ -83,7 +83,7 @@ def test_a_distribution_asks_for_every_library_that_it_imports(part: Path) -> No
 
 
 def requirements(content: dict[str, Any]) -> Iterator[str]:
-    """Every requirement in a pyproject.toml: of the project, its extras and the groups."""
+    """Yield every requirement in a pyproject.toml: of the project, its extras and its groups."""
     project = content.get("project", {})
     yield from project.get("dependencies", ())
     for section in (project.get("optional-dependencies", {}), content.get("dependency-groups", {})):

@@ -120,14 +120,14 @@ def test_a_file_that_ends_the_process_that_reads_it_is_named(tmp_path, goes):
 
 
 def huge_netcdf(path):
-    """A real file with one more array of 8 TB, which takes no space in the file."""
+    """Write a real file with an additional array of 8 TB, which takes no space in the file."""
     path.write_bytes(Path(get_test_filepath(NETCDF[2])).read_bytes())
     with h5py.File(path, "r+") as content:
         content.create_dataset("huge", (10**6, 10**6), "f8", chunks=(1000, 1000))
 
 
 def huge_fits(path):
-    """A table that declares 10^12 rows."""
+    """Write a table that declares 10^12 rows."""
     with fits.open(get_test_filepath("go1520110607.fits")) as content:
         made = io.BytesIO()
         content.writeto(made)
@@ -138,7 +138,7 @@ def huge_fits(path):
 
 
 def bomb(path):
-    """128 MiB of zeros behind a sound file, in less than 1 MB."""
+    """Write a valid file followed by 128 MiB of zeros, compressed to less than 1 MB."""
     with gzip.open(path, "wb", 1) as out:
         out.write(short_day())
         block = bytes(1 << 24)

@@ -21,7 +21,7 @@ for number in range(runs):
     if not (child := os.fork()):
         os.dup2(write, 2)
         main("sdo", ["goes", "import", file, "--store", f"{folder}/{number}", "--jobs", "1"])
-        sys.exit()  # as the script does, through the end of the interpreter
+        sys.exit()  # Like the script, exit through the normal end of the interpreter.
     os.close(write)
     with open(read) as stream:
         text = stream.read()
@@ -31,7 +31,7 @@ for number in range(runs):
     shutil.rmtree(f"{folder}/{number}", ignore_errors=True)
 print(json.dumps([codes, said]))
 """
-"""Imports the libraries once and runs the command in forked processes, which exit normally."""
+"""Import the libraries once and run the command in forked processes, which exit normally."""
 
 
 LOOKUPS = """
@@ -49,7 +49,7 @@ for number in range(runs):
     codes[os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])] += 1
 print(json.dumps(codes))
 """
-"""Builds the index of a month in forked processes, which exit immediately after it."""
+"""Build the index of a month in forked processes, which exit immediately after that."""
 
 
 def test_import_exits_with_zero_every_time(torture, tmp_path):

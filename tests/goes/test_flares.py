@@ -34,7 +34,7 @@ def test_the_largest_flare_of_2011_06_07_is_the_m2_5_at_06_41(goes, day_store):
 
 
 class Terminal(io.StringIO):
-    """A stream that a person reads."""
+    """A stream that is a terminal."""
 
     def isatty(self):
         return True
@@ -71,7 +71,7 @@ def test_flares_can_be_chosen_by_peak_time_and_class(goes, xrs, tmp_path):
 
 @pytest.fixture
 def sampled(tmp_path):
-    """Fill a store with a flare (``FLARE``, one value a minute) of a satellite and product."""
+    """Return a function that stores a flare (``FLARE``, one value per minute)."""
 
     def fill(start="2020-01-01T12:00", satellite=16, product="xrsf-l2-avg1m", seconds=(0,)):
         samples = np.zeros(len(FLARE) * len(seconds), DTYPE)
@@ -113,7 +113,7 @@ def test_reversed_times_are_wrong_usage(goes, day_store, tmp_path):
         assert "The end 2011-06-07T23:59:59.999999 is before the start" in result.err
 
 
-def test_the_samples_of_a_minute_count_to_that_minute_up_to_its_last_fraction(goes, sampled):
+def test_a_minute_includes_samples_up_to_its_last_fraction(goes, sampled):
     (flare,) = (
         goes("flares", "--json", "--store", sampled(seconds=(0.0, 29.5, 30.0, 59.999)))
         .succeeded()
@@ -169,7 +169,7 @@ def test_it_starts_at_the_first_rising_minute_and_ends_half_way_down():
     assert flare.flux == pytest.approx(5e-6)
 
 
-def test_a_flare_that_starts_before_the_end_of_another_ends_that_one():
+def test_a_flare_that_starts_before_the_end_of_another_ends_the_other():
     first, second = series(1, 2, 3, 4, 3, 4, 5, 6, 4, 1)
     assert (first.flux, second.flux) == (pytest.approx(4e-6), pytest.approx(6e-6))
     assert first.end == second.start == np.datetime64("2020-01-01T00:04")

@@ -91,7 +91,7 @@ def test_older_connection_strings_mean_the_current_driver():
 
 
 def limited(url: str, *pragmas: str) -> EventStore:
-    """A store on connections with these limits, as a full or read-only disk sets them."""
+    """Return a store whose connections have these limits, like on a full or read-only disk."""
     store = EventStore(url)
 
     def limit(connection, _):

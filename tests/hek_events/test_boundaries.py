@@ -1,4 +1,4 @@
-"""Exact boundaries of what is asked of HEK, kept, found and compared, and partial failures."""
+"""Exact boundaries of requests to HEK, of the store and of analyses, and partial failures."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def url(tmp_path: Path) -> str:
 
 @pytest.fixture
 def twin(monkeypatch: pytest.MonkeyPatch) -> Iterator[Twin]:
-    """A knowledgebase with four regions a day, to which ``sdo events`` turns."""
+    """Start a fake HEK with four regions per day, which ``sdo events`` uses."""
     found = [
         hek.region(
             kb_archivid=f"ivo://x/{hours:03}",
@@ -49,7 +49,7 @@ def twin(monkeypatch: pytest.MonkeyPatch) -> Iterator[Twin]:
 
 
 def asked(twin: Twin) -> list[tuple[str, str]]:
-    """The times of all requests so far."""
+    """Return the times of all requests so far."""
     fields = ("event_starttime", "event_endtime")
     return [tuple(request.query[name][0] for name in fields) for request in twin.requests]
 
@@ -57,7 +57,7 @@ def asked(twin: Twin) -> list[tuple[str, str]]:
 # Windows that fail or are complete
 
 
-def test_a_window_given_up_is_named_with_status_1_while_the_others_are_stored(events, twin, url):
+def test_a_window_that_failed_is_named_with_status_1_and_the_others_are_stored(events, twin, url):
     broken = "2023-03-30T13:00:00"
 
     def fault(request: Any) -> str:
@@ -79,7 +79,7 @@ def test_a_window_given_up_is_named_with_status_1_while_the_others_are_stored(ev
     before = len(twin.requests)
     twin.choose = lambda request: ""
     again = events(*command, "--db-connection-string", url).succeeded()
-    assert asked(twin)[before:] == [(start, end)], "only the window that failed is asked again"
+    assert asked(twin)[before:] == [(start, end)], "only the window that failed is requested again"
     assert again.json["failed"] == []
 
 
@@ -89,7 +89,9 @@ def fetched(url: str, when: datetime) -> None:
         connection.execute(sa.update(windows.windows).values(fetched=when))
 
 
-def test_a_settled_window_is_not_asked_again_and_a_recent_one_is(events, twin, url, monkeypatch):
+def test_a_settled_window_is_not_requested_again_and_a_recent_one_is(
+    events, twin, url, monkeypatch
+):
     monkeypatch.setenv("ASTRODOME_HEK_SETTLE_DAYS", "14")
     command = ("get", "--start=2023-03-29", "--end=2023-03-30", "--db-connection-string", url)
     events(*command).succeeded()
@@ -197,7 +199,9 @@ def test_an_end_with_microseconds_brings_the_event_of_that_second(events, twin, 
         *((20, 20.0, 1), (21, 0.0, 0.5), (1, 20.01, 0.5)),
     ],
 )
-def test_the_next_window_depends_on_pages_and_seconds_of_the_last(pages, seconds, factor):
+def test_the_length_of_the_next_window_depends_on_pages_and_seconds_of_the_last(
+    pages, seconds, factor
+):
     pace = Pace(timedelta(days=4))
     pace.learn(Answer([], pages, seconds))
     assert pace.length == factor * timedelta(days=4)
@@ -277,13 +281,13 @@ def test_at_includes_thirty_seconds_on_both_sides(events, answer, make_event, ur
         assert len(listed.succeeded().json) == count, time
 
 
-def test_a_limit_is_of_the_first_in_order_of_start(events, twin, url):
+def test_a_limit_selects_the_events_that_start_first(events, twin, url):
     events("get", "--start=2023-03-29", "--end=2023-04-01", "--db-connection-string", url)
     listed = events("list", "--limit=3", "--db-connection-string", url, "--json").succeeded().json
     assert [row["kb_archivid"][-3:] for row in listed] == ["000", "006", "012"]
 
 
-def test_an_option_is_stronger_than_the_environment_and_that_than_home(
+def test_an_option_overrides_the_environment_and_the_environment_overrides_home(
     events, answer, make_event, tmp_path, monkeypatch
 ):
     def count(*args: str) -> int:

@@ -69,7 +69,7 @@ def test_astropy_reads_what_list_writes(stored, tmp_path, kind):
         assert str(found["hpc_x_min"].unit) == "arcsec"
 
 
-def test_text_cells_of_csv_are_no_formulas(events, answer, monkeypatch, database):
+def test_text_cells_of_csv_cannot_become_formulas(events, answer, monkeypatch, database):
     monkeypatch.setenv("DB_CONNECTION_STRING", database)
     name = '=HYPERLINK("http://evil.example")'
     day = {"event_starttime": "2012-02-01T00:00:00", "event_endtime": "2012-02-02T00:00:00"}
@@ -171,7 +171,7 @@ def test_list_takes_all_types_and_a_method(stored):
 
 
 class Terminal(io.StringIO):
-    """A stream that a person reads."""
+    """A stream that is a terminal."""
 
     def isatty(self) -> bool:
         return True

@@ -1,4 +1,4 @@
-"""Shapes in HEK's records: what is used, and what does not reach shapely or the terminal."""
+"""Shapes in records of HEK: valid ones are used, others cause no warnings."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ UNUSABLE = [
 
 @pytest.fixture(autouse=True)
 def no_floating_point_error():
-    """Neither warnings nor numbers that are not finite come out of a shape."""
+    """Turn warnings of NumPy and shapely into errors."""
     with np.errstate(all="raise"), warnings.catch_warnings():
         warnings.simplefilter("error")
         yield
 
 
 @pytest.mark.parametrize("text", UNUSABLE)
-def test_a_text_that_is_no_finite_polygon_or_point_is_no_shape(text):
+def test_a_text_that_is_not_a_finite_polygon_or_point_has_no_shape(text):
     found = wkt.parse([text, BOX])
     assert found[0] is None and found[1].area == 100
 
@@ -64,7 +64,7 @@ def test_an_event_with_an_unusable_box_is_at_its_centre(make_event, text):
 
 
 @pytest.mark.parametrize("value", [3, [], [[]], {"a": 1}, True])
-def test_a_box_that_is_not_text_is_no_shape(make_event, value):
+def test_a_box_that_is_not_text_has_no_shape(make_event, value):
     (event,) = regions.events([make_event(hpc_bbox=value)])
     assert event.kind == "hpc_coord"
 

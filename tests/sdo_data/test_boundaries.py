@@ -36,7 +36,7 @@ def test_the_usual_step_is_the_median() -> None:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Images at 0, 6, 12 and 18 minutes."""
+    """Write images at 0, 6, 12 and 18 minutes."""
     for at in after(0, 360, 720, 1080):
         Image.new("L", (8, 8)).save(tmp_path / f"{at:%Y-%m-%dT%H%M%S}__171.jpeg")
     return tmp_path

@@ -70,7 +70,7 @@ def test_a_failure_replaces_an_image_whose_file_is_gone(tmp_path: Path) -> None:
     assert row["reason"] == "The service said no." and pd.isna(row["bytes"])
 
 
-def test_a_journal_of_an_ended_process_is_folded_in_and_one_of_a_running_process_stays(
+def test_the_journal_of_an_ended_process_is_merged_and_that_of_a_running_process_is_kept(
     tmp_path: Path,
 ) -> None:
     image(tmp_path)

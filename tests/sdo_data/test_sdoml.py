@@ -286,7 +286,7 @@ def test_the_download_command_names_what_the_store_lacks(
 def test_the_store_may_be_named_with_the_source(
     data: Callable[..., Result], folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("ASTRODOME_SDOML_STORE", "/nowhere/at.zarr")  # the option goes before
+    monkeypatch.setenv("ASTRODOME_SDOML_STORE", "/nowhere/at.zarr")  # The option overrides it.
     span = ("--start=2011-12-31T22:00", "--end=2011-12-31T22:12", "--freq=6min")
     data("download", f"--source=sdoml:{folder}", f"--path={tmp_path}", *span).succeeded()
     assert len(list(tmp_path.glob("*.jpeg"))) == 3

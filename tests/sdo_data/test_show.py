@@ -102,7 +102,7 @@ def test_what_is_left_out_is_evenly_spread_and_told(data: Data, days: Path) -> N
 
 
 def _shots(**minutes: list[float]) -> list[show.Shot]:
-    """Images at minutes after the start, by wavelength: ``_shots(w171=[0, 6])``."""
+    """Return images at minutes after the start, by wavelength: ``_shots(w171=[0, 6])``."""
     return [
         show.Shot(START + timedelta(minutes=at), int(name[1:]), Path(f"{at}__{name}.jpeg"))
         for name, times in minutes.items()
@@ -157,7 +157,7 @@ def test_images_up_to_half_a_step_apart_are_in_one_row() -> None:
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 8, 9, 10])
-def test_a_sheet_has_at_most_the_images_that_were_asked_for(count: int) -> None:
+def test_a_sheet_has_at_most_the_requested_number_of_images(count: int) -> None:
     chosen = _shots(**SPARSE)
     shown = [shot for shot in show.grid(chosen, count)[0] if shot]
     assert 0 < len(shown) <= count and len(set(shown)) == len(shown)

@@ -43,8 +43,8 @@ class Twin:
 
     Faults: a status (``"500"``, ``"429"``, ``"429 after 1"``), a redirect (``"302 to ADDRESS"``),
     ``"reset"``, ``"never"``, ``"drip"``, ``"cut"``, ``"html"``, ``"loop"`` (redirects to itself),
-    ``"lost"`` (does what was asked, then breaks off). ``choose(request)`` gives those of requests
-    that none is queued for; ``latency`` is how long (s) every answer takes.
+    ``"lost"`` (executes the request, then closes the connection). ``choose(request)`` returns the
+    fault for a request if none is queued. ``latency`` is the duration of every response in seconds.
     """
 
     choose: Callable[[Request], str] = staticmethod(lambda request: "")

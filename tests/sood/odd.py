@@ -1,4 +1,4 @@
-"""A plugin with an anomaly model that returns what no model should."""
+"""A plugin with an anomaly model that returns invalid values."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ WRONG = "ODD_SCORES"
 
 
 class Odd:
-    """The mean of an image as score, and the image itself as map and reconstruction."""
+    """A model whose score is the mean of an image, and whose maps are the image itself."""
 
     z_dim = 2
 
@@ -52,7 +52,7 @@ class Odd:
 
 
 def mistaken(verb: str, values: NDArray[np.float32]) -> Any:
-    """These values, or what the environment asks for in their place."""
+    """Return the values, or invalid values if the environment variable requests them."""
     wanted, _, how = os.environ.get(WRONG, "").partition(":")
     if wanted != verb:
         return values

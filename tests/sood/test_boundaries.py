@@ -1,4 +1,4 @@
-"""Exact boundaries of filters, splits and batches, and of what training draws at random."""
+"""Exact boundaries of filters, splits and batches, and random numbers of the training."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Flux:
 
 @pytest.fixture
 def flux_of_days(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A source of flux with values at, above and below a limit, and an unknown one."""
+    """Install a source of flux with values at, above and below a limit, and an unknown one."""
     (tmp_path / "flux_of_days.py").write_text(SOURCE_OF_FLUX)
     monkeypatch.syspath_prepend(tmp_path)
     import flux_of_days
@@ -47,7 +47,7 @@ def flux_of_days(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[No
 
 
 def selected(minutes: list[float], **wanted: object) -> list[int]:
-    """Rows that pass the filters, of frames at these minutes after the start."""
+    """Return the rows that pass the filters, for frames at these minutes after the start."""
     times = START + (np.array(minutes) * 60_000).astype("timedelta64[ms]")
     return selection.select(times, CHANNEL, selection.Wanted(**wanted)).tolist()  # type: ignore[arg-type]
 
@@ -119,13 +119,13 @@ def test_a_duration_is_a_number_and_a_unit(text: str, seconds: int) -> None:
 
 
 @pytest.mark.parametrize("text", ["0min", "min", "-1h", "1", "1 year"])
-def test_a_duration_of_nothing_is_an_error(text: str) -> None:
+def test_an_invalid_duration_is_an_error(text: str) -> None:
     with pytest.raises(AstrodomeError, match="freq: "):
         selection.duration(text, "freq")
 
 
 def single_squares(hidden: torch.Tensor, x: torch.Tensor) -> np.ndarray:
-    """Edges (top, left, bottom, right) of the square in each image that has exactly one."""
+    """Return the edges (top, left, bottom, right) of squares in images with exactly one."""
     boxes = []
     for changed, original in zip(hidden, x, strict=True):
         rows, columns = torch.nonzero((changed != original)[0], as_tuple=True)
@@ -187,7 +187,7 @@ def test_a_tie_counts_half_in_the_area_under_the_curve() -> None:
 
 @pytest.fixture
 def observations(sun: Image.Image, tmp_path: Path) -> Callable[[int, int], folder.FolderImages]:
-    """Read so many patches of so many observations."""
+    """Return a function that reads N patches of each of N observations."""
 
     def read(count: int, patches: int) -> folder.FolderImages:
         place = tmp_path / f"{count}x{patches}"
@@ -202,13 +202,13 @@ def observations(sun: Image.Image, tmp_path: Path) -> Callable[[int, int], folde
 
 
 def shared(images: folder.FolderImages, share: float = 0.5) -> tuple[int, int, int]:
-    """Images of both parts of a split, and the observations that are in both."""
+    """Return the sizes of both parts of a split, and the number of observations in both."""
     train, held = images.split(share, seed=0)
     times = [{path.name[:17] for path in part.paths} for part in (train, held)]
     return len(train), len(held), len(times[0] & times[1])
 
 
-def test_observations_stay_together_from_ten_on(
+def test_observations_stay_together_if_there_are_at_least_ten(
     observations: Callable[[int, int], folder.FolderImages],
 ) -> None:
     assert shared(observations(10, 4))[2] == 0

@@ -89,7 +89,7 @@ def test_a_prediction_takes_the_shape_of_its_network_from_the_run(tmp_path: Path
     assert (read.predict.mode, read.log_dir) == ("sample", None)
 
 
-def test_options_are_above_the_file_its_defaults_the_run_and_the_model(tmp_path: Path):
+def test_options_override_the_file_its_defaults_the_run_and_the_model(tmp_path: Path):
     run = tmp_path / "run"
     run.mkdir()
     (run / "config.yaml").write_text("model: {z_dim: 10}\n")

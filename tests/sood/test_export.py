@@ -22,7 +22,7 @@ from sunpy.data.test import get_test_filepath
 def exported(
     trained: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, dict[str, str]]:
-    """The scorer of a run as ONNX, and what the command printed as JSON."""
+    """Export the scorer of a run as ONNX; return it with the JSON output of the command."""
     file = tmp_path_factory.mktemp("onnx") / "scorer.onnx"
     command = ("sood", "export", trained, "--out", file, "--json")
     return file, run("sdo", *command, plugin="astrodome_sood.plugin").succeeded().json
@@ -53,7 +53,7 @@ def test_onnxruntime_gives_the_scores_maps_and_reconstructions_of_the_run(
 
 @pytest.fixture
 def pictures(tmp_path: Path) -> Path:
-    """Image files of other sizes than the network's, in grey and in colour."""
+    """Write image files in grey and in colour, in sizes that differ from that of the network."""
     folder = tmp_path / "pictures"
     folder.mkdir()
     with Image.open(get_test_filepath("2013_06_24__17_31_30_84__SDO_AIA_AIA_193.jp2")) as sun:
@@ -88,7 +88,7 @@ def test_onnxruntime_scores_a_file_that_pillow_reads_as_predict_does(
         32,
     ]
     for name, score in expected.items():
-        # As "preparation" says, with Pillow and NumPy alone.
+        # As described in "preparation", with Pillow and NumPy only.
         with Image.open(pictures / name) as image:
             image.draft("L", (64, 64))
             levels = np.asarray(image.convert("L").resize((32, 32), Image.Resampling.BILINEAR))

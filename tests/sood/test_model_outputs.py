@@ -1,4 +1,4 @@
-"""What models of third parties return is checked before it is ranked or written."""
+"""The results of models of third parties are checked before they are ranked or written."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def sood(patches: Path, out: Path, *args: str) -> Result:
 
 
 @pytest.mark.parametrize("how", MISTAKES)
-def test_a_wrong_result_is_an_error_that_names_the_model(
+def test_an_invalid_result_is_an_error_that_names_the_model(
     how: str, patches: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "weights.pth").touch()
@@ -51,6 +51,6 @@ def test_a_wrong_result_is_an_error_that_names_the_model(
 
 
 @pytest.mark.parametrize("args", [SCORES, MAPS, REBUILT, MADE])
-def test_a_right_result_passes(args: tuple[str, ...], patches: Path, tmp_path: Path) -> None:
+def test_a_valid_result_is_accepted(args: tuple[str, ...], patches: Path, tmp_path: Path) -> None:
     (tmp_path / "weights.pth").touch()
     sood(patches, tmp_path, *args).succeeded()

@@ -1,4 +1,4 @@
-"""A plugin with classifiers that need no images, or return what no classifier should."""
+"""A plugin with classifiers that need no images or return invalid values."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from astrodome import ModelSpec, files, hookimpl, models
 from numpy.typing import NDArray
 
 WRONG = "ODD_PROBABILITIES"
-"""Environment variable that names one of the mistakes in :func:`mistaken`."""
+"""Environment variable with the name of an invalid result in :func:`mistaken`."""
 
 
 class Optional:
-    """Logistic function of one feature; it takes images if there are any."""
+    """A logistic function of one feature; images are optional."""
 
     def train(
         self,
@@ -39,7 +39,7 @@ class Optional:
 
 
 class Features(Optional):
-    """The same, of features alone."""
+    """A classifier that does not use images."""
 
     @staticmethod
     def uses_dmdt(config: Mapping[str, Any]) -> bool:
@@ -47,7 +47,7 @@ class Features(Optional):
 
 
 class Images(Optional):
-    """The same, of features and images."""
+    """A classifier that requires images."""
 
     @staticmethod
     def uses_dmdt(config: Mapping[str, Any]) -> bool:
@@ -55,7 +55,7 @@ class Images(Optional):
 
 
 class Large(Optional):
-    """The same, with a probability of 1.7."""
+    """A classifier that returns a probability of 1.7."""
 
     def predict(
         self, features: NDArray[np.float32], dmdt: NDArray[np.float32] | None = None
@@ -64,7 +64,7 @@ class Large(Optional):
 
 
 def mistaken(scores: NDArray[np.float64], how: str) -> Any:
-    """The scores, or one of the ways to get them wrong."""
+    """Return the scores, or invalid ones."""
     if how == "nan":
         scores[2] = np.nan
     elif how == "large":

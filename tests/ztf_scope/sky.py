@@ -109,7 +109,7 @@ class Sky:
 
 
 def _with(table: pd.DataFrame, images: list[object]) -> pd.DataFrame:
-    """The table and its images in one piece; pandas warns of a column added to many."""
+    """Return the table with its images; pandas warns if columns are inserted one by one."""
     return pd.concat([table, pd.Series(images, table.index, name="dmdt")], axis=1)
 
 

@@ -207,7 +207,7 @@ def test_a_numeric_key_takes_finite_numbers_only(
 
 
 @pytest.mark.parametrize("cell", ["0,149", "inf", "short"])
-def test_a_table_with_one_value_that_is_no_number_changes_nothing(
+def test_a_table_with_one_value_that_is_not_a_number_changes_nothing(
     scope: Scope, marshal: Twin, fritz: Fritz, cell: str
 ) -> None:
     for number in range(3):
@@ -223,12 +223,12 @@ def test_a_table_with_one_value_that_is_no_number_changes_nothing(
 
 
 @pytest.mark.parametrize("ending", ["csv", "CSV", "csv.gz", "parquet", "parq", "pq", "h5", "hdf5"])
-def test_every_format_of_tables_is_taken_for_a_table(ending: str) -> None:
+def test_files_of_every_table_format_are_read_as_tables(ending: str) -> None:
     with pytest.raises(AstrodomeError, match=rf"There is no file stars\.{ending}\."):
         annotations.wanted("post", f"stars.{ending}", "mine", "period", None)
 
 
-def test_text_does_not_replace_a_number_that_is_there(
+def test_text_does_not_replace_an_existing_number(
     scope: Scope, marshal: Twin, fritz: Fritz
 ) -> None:
     fritz.add_source("ZTFJ1", 10, 20, 200)

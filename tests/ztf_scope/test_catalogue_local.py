@@ -114,7 +114,7 @@ def test_a_source_is_named_with_its_argument(folder: Path) -> None:
 
 
 def release(count: int = 3) -> pd.DataFrame:
-    """Light curves of one quadrant each, in the layout of ZTF's public data releases."""
+    """Return light curves, each in another quadrant, in the layout of the data releases of ZTF."""
     channels = np.arange(count, dtype=np.int8) * 21
     epochs = [np.linspace(58300, 58300 + n, 20 + n) for n in range(count)]
     return pd.DataFrame(
@@ -136,7 +136,7 @@ def release(count: int = 3) -> pd.DataFrame:
 
 
 def nested(table: pd.DataFrame, path: Path) -> None:
-    """Write the layout of the HATS catalogues, a struct of lists."""
+    """Write a table in the layout of HATS catalogues, with a struct of lists."""
     inner = ["hmjd", "mag", "magerr", "clrcoeff", "catflags"]
     lists = [pa.array(table[name]) for name in inner]
     whole = pa.Table.from_pandas(table.drop(columns=[*inner, "nepochs"]), preserve_index=False)
@@ -145,7 +145,7 @@ def nested(table: pd.DataFrame, path: Path) -> None:
 
 
 def a_row_per_epoch(table: pd.DataFrame, path: Path) -> None:
-    """Write the layout of IRSA's light curves."""
+    """Write a table in the layout of light curves of IRSA."""
     names = {"objectid": "oid", "fieldid": "field", "objra": "ra", "objdec": "dec"}
     long = table.rename(columns=names).assign(ccdid=table.rcid // 4 + 1, qid=table.rcid % 4 + 1)
     long = long.drop(columns=["rcid", "nepochs", "filterid"]).assign(filtercode="zg")

@@ -142,8 +142,10 @@ def test_a_file_as_marshal_gets_sources_at_their_positions(scope: Scope, catalog
 
 @pytest.fixture
 def pairs(tmp_path: Path, fritz: Fritz) -> str:
-    """Three sources, each with disagreeing light curves in g and r a tenth of an arcsecond apart;
-    the light curve of the fourth is alone."""
+    """Three sources with disagreeing light curves in g and r, a tenth of an arcsecond apart.
+
+    A fourth source has one light curve.
+    """
     folder = tmp_path / "pairs"
     folder.mkdir()
     ids = np.array([201, 202, 211, 212, 221, 222, 231])
@@ -159,7 +161,7 @@ def pairs(tmp_path: Path, fritz: Fritz) -> str:
 
 
 def whole(fritz: Fritz) -> None:
-    """Every light curve is archived to its source, and the annotation covers all of them."""
+    """Check that every light curve is archived to its source and is in the annotation."""
     archived = fritz.rows("SELECT obj_id, number FROM light_curves ORDER BY number")
     owners = {row["number"]: row["obj_id"] for row in archived}
     assert list(owners) == [201, 202, 211, 212, 221, 222, 231]

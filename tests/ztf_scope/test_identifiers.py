@@ -1,4 +1,4 @@
-"""Identifiers keep every digit from every reader through every command to every writer."""
+"""Identifiers keep every digit in all readers, commands and writers."""
 
 from __future__ import annotations
 
@@ -156,7 +156,9 @@ def test_any_identifier_is_found_in_a_local_catalogue(folder: Path, values: list
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
-def test_one_decimal_point_among_integer_ids_changes_no_other(tmp_path: Path, ending: str) -> None:
+def test_one_decimal_point_among_integer_ids_changes_no_other_id(
+    tmp_path: Path, ending: str
+) -> None:
     (tmp_path / "a.csv").write_text(f"_id,b\n0.0,1\n1012.0,2\n{GAIA},3\n,4\n10301001000154,5\n")
     table = tables.read(tmp_path / "a.csv")
     wanted = ["0", "1012", str(GAIA), "", "10301001000154"]
@@ -174,9 +176,7 @@ def test_one_decimal_point_among_integer_ids_changes_no_other(tmp_path: Path, en
         ("1733533420491297536.0", "row 1, column '_id': .* digits are lost"),
     ],
 )
-def test_an_id_in_csv_that_is_no_integer_any_more_is_an_error(
-    tmp_path: Path, cell: str, words: str
-) -> None:
+def test_an_id_in_csv_that_lost_digits_is_an_error(tmp_path: Path, cell: str, words: str) -> None:
     (tmp_path / "a.csv").write_text(f"_id\n1\n{cell}\n")
     with pytest.raises(AstrodomeError, match=words):
         tables.read(tmp_path / "a.csv")
@@ -208,7 +208,9 @@ def test_words_for_a_missing_value_are_text_only_in_quotation_marks(tmp_path: Pa
     assert identifiers.texts(table["fritz_name"]) == ["", "", "NA"]
 
 
-def test_integers_with_gaps_that_are_no_ids_keep_their_type_in_every_format(tmp_path: Path) -> None:
+def test_integers_with_gaps_that_are_not_ids_keep_their_type_in_every_format(
+    tmp_path: Path,
+) -> None:
     table = pd.DataFrame({"filter": pd.array([1, None, 3], dtype="Int64"), "a": ["x", None, "y"]})
     for ending in ENDINGS:
         again = tables.read(tables.write(tmp_path / f"a{ending}", table))
@@ -302,10 +304,10 @@ def test_the_split_of_a_training_keeps_long_ids_beside_missing_ones(
     assert identifiers.texts(split["ztf_id"]) == [texts(ids)[row] for row in split["row"]]
 
 
-def test_the_period_is_the_one_that_the_models_read(
+def test_the_period_is_the_one_that_the_models_use(
     scope: Scope, tmp_path: Path, dataset: Callable[..., Path]
 ) -> None:
-    """Two groups of models read the periods of two searches from one file."""
+    """Two groups of models use the periods of two searches from one file."""
     searches = {"ELS": "models_of_els", "ELS_ECE_EAOV": "models_of_both"}
     table = pd.read_parquet(dataset(".parquet", 600, period_suffix="ELS_ECE_EAOV"))
     table = table.drop(columns=["dmdt", "period"], errors="ignore")

@@ -1,4 +1,4 @@
-"""What classifiers of third parties return is checked, and images are optional for them."""
+"""The results of classifiers of third parties are checked, and images are optional."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_wrong_probabilities_are_an_error_that_names_the_model(
 
 
 @pytest.mark.parametrize("how", ["list", "rounding", ""])
-def test_probabilities_within_rounding_or_as_a_list_are_taken(
+def test_probabilities_within_rounding_or_as_a_list_are_accepted(
     how: str, models: Path, without_images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(odd.WRONG, how)
@@ -87,7 +87,7 @@ def test_wrong_probabilities_fail_in_training_and_in_evaluation_too(
         assert name in said and "expected 0 to 1" in said
 
 
-def test_a_model_that_does_not_say_whether_it_needs_images_gets_them_where_there_are_any(
+def test_a_model_without_uses_dmdt_gets_images_if_the_data_set_has_them(
     without_images: Path, dataset: Callable[..., Path], tmp_path: Path
 ) -> None:
     for name, data in (("with", dataset(".parquet", 300)), ("without", without_images)):
@@ -100,7 +100,7 @@ def test_a_model_that_does_not_say_whether_it_needs_images_gets_them_where_there
     assert result.code == 1 and "dmdt" in result.err
 
 
-def test_the_hint_for_a_data_set_without_images_is_one_that_helps(
+def test_the_hint_for_a_data_set_without_images_names_an_option_that_has_an_effect(
     without_images: Path, tmp_path: Path
 ) -> None:
     result = train("images", without_images, tmp_path)

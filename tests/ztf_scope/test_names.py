@@ -1,4 +1,4 @@
-"""Names and maps of scope-ml, and the guide's way from scores to the marshal."""
+"""Names and maps of scope-ml, and the example in the guide from scores to the marshal."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_the_command_to_use_exists(scope: Scope, name: str) -> None:
         scope(*words, "--help").succeeded()
 
 
-def test_the_console_scripts_that_users_ask_for_are_known() -> None:
+def test_the_console_scripts_of_scope_ml_are_known() -> None:
     asked = (
         "run-inference generate-features combine-preds select-fritz-sample assemble-training-stats"
     )
@@ -86,10 +86,10 @@ def test_the_maps_of_scores_have_every_tag_with_its_class(name: str, algorithm: 
         assert target and (same is None or same.name == target.name), tag
     own = Path(f"{name}.json")
     own.write_text('{"vnv_xgb": {"fritz_label": "mine", "taxonomy_id": 1}}')
-    assert list(maps.read(str(own))) == ["vnv_xgb"], "a file of that name goes before"
+    assert list(maps.read(str(own))) == ["vnv_xgb"], "a file with that name has priority"
 
 
-def test_the_example_of_the_guide_brings_scores_to_the_marshal(
+def test_the_example_in_the_guide_uploads_scores_to_the_marshal(
     scope: Scope,
     fritz: Fritz,
     marshal: Twin,

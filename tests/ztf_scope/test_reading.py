@@ -185,7 +185,7 @@ BOMBS = {
 
 
 def refused_cheaply(data: bytes) -> str:
-    """Load a pickle that must fail, and return the message; it may use 32 MiB of memory."""
+    """Load a pickle that must fail within 32 MiB of memory, and return the message."""
     tracemalloc.start()
     try:
         with pytest.raises(pickle.UnpicklingError) as error:
@@ -428,7 +428,7 @@ def test_a_text_file_that_cannot_be_read_is_one_error_with_a_remedy(
     assert words in error.value.message and remedy in error.value.hint
 
 
-def test_a_directory_is_named_as_one(tmp_path: Path) -> None:
+def test_the_error_for_a_directory_names_it_as_a_directory(tmp_path: Path) -> None:
     (tmp_path / "a.parquet").mkdir()
     (tmp_path / "a.parquet" / "part-0.parquet").write_bytes(b"")
     for read in (reading.read, tables.read):

@@ -24,7 +24,7 @@ TABLES = ("sources", "saved", "classifications", "annotations", "comments", "pho
 
 @pytest.fixture
 def other() -> Iterator[tuple[Fritz, Twin]]:
-    """Another marshal that accepts the same token: it would do what reaches it."""
+    """Another marshal that accepts the same token and would execute any request."""
     store = Fritz(token=TOKEN)
     with store.twin() as twin:
         yield store, twin
@@ -110,7 +110,7 @@ def kowalski(monkeypatch: pytest.MonkeyPatch) -> Iterator[Twin]:
 
 @pytest.mark.parametrize("status", REDIRECTS)
 @pytest.mark.parametrize("login", [False, True])
-def test_kowalski_is_asked_nothing_through_a_redirect(
+def test_no_request_to_kowalski_follows_a_redirect(
     kowalski: Twin,
     monkeypatch: pytest.MonkeyPatch,
     login: bool,

@@ -1,4 +1,4 @@
-"""What a killed training left out is made by the next command; other processes are waited for."""
+"""The next command completes the files of a killed training, and waits for other processes."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_the_report_is_written_again_when_it_is_missing_or_older_than_a_run(
     assert page.stat().st_mtime_ns > times
 
 
-def test_plots_and_metrics_of_a_finished_run_are_made_when_they_are_missing(
+def test_missing_plots_and_metrics_of_a_finished_run_are_written(
     train: Callable[..., Result],
 ) -> None:
     train().succeeded()
@@ -70,7 +70,7 @@ def test_plots_and_metrics_of_a_finished_run_are_made_when_they_are_missing(
 
 def test_a_file_is_stale_when_it_is_missing_or_not_newer_than_its_sources(tmp_path: Path) -> None:
     source, target = tmp_path / "source", tmp_path / "target"
-    assert not derived.stale(target, [source])  # there is nothing to make it from
+    assert not derived.stale(target, [source])  # The source does not exist.
     source.touch()
     assert derived.stale(target, [source])
     target.touch()
@@ -98,7 +98,7 @@ def test_a_run_that_another_process_trains_is_waited_for_and_has_not_failed(
                 if line.startswith("Another process is training"):
                     break
             assert line == "Another process is training e 42; waiting for it.\n"
-            assert (place.parent / "i/42/metrics.json").exists()  # the other runs are not held up
+            assert (place.parent / "i/42/metrics.json").exists()  # The other runs do not wait.
             if finished:
                 shutil.copytree(RUN, place / "42")
             other.stdin.close()

@@ -1,4 +1,4 @@
-"""Rows that a training drops are counted, explained and shown; labels are from 0 to 1."""
+"""Dropped rows of a training are counted and explained; labels are from 0 to 1."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def train(scope: Scope, write: Callable[[str], Path]) -> Callable[..., Result]:
 
 @pytest.fixture
 def learn(write: Callable[[str], Path], tmp_path: Path) -> Callable[..., dict[str, Any]]:
-    """Train one class in this process, and return ``rows`` of its ``run.json``."""
+    """Return a function that trains one class and returns ``rows`` of its ``run.json``."""
     config = load(write(CONFIG))
 
     def call(table: pd.DataFrame, tag: str = "e") -> dict[str, Any]:
@@ -77,7 +77,7 @@ def words(result: Result) -> str:
     return " ".join(result.err.split())
 
 
-def test_dropped_rows_are_told_with_the_reason_of_each_feature(
+def test_dropped_rows_are_reported_with_the_reason_for_each_feature(
     train: Callable[..., Result], table: pd.DataFrame
 ) -> None:
     table.loc[:99, "wstd"] = np.inf
@@ -166,7 +166,7 @@ def test_a_label_outside_0_to_1_is_an_error_that_names_column_and_row(
     assert not list(tmp_path.rglob("run.json"))
 
 
-def test_a_label_that_is_1_but_for_rounding_is_taken(
+def test_a_label_that_differs_from_1_by_rounding_is_accepted(
     learn: Callable[..., dict[str, Any]], table: pd.DataFrame
 ) -> None:
     table["eclipsing"] = table["eclipsing"].astype(float)

@@ -85,7 +85,7 @@ def test_the_same_command_again_changes_nothing(
     once_each(fritz, 6)
 
 
-def test_a_source_near_a_row_is_another_source_beyond_the_radius(
+def test_a_source_beyond_the_radius_of_a_row_is_another_source(
     scope: Scope, marshal: Twin, fritz: Fritz, survey: Survey, manual: list[str]
 ) -> None:
     for number, gap in enumerate((1.9, 2.1, 30.0, 119.0)):

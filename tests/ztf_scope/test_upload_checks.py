@@ -1,4 +1,4 @@
-"""What an upload names is checked before the first change: a typo leaves nothing behind."""
+"""Everything that an upload names is checked before the first change."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ TYPOS = {
     "column": (["--post-survey-id"], "has no column 'survey_id'"),
     "obj_id": (["--use-existing-obj-id"], "has no column 'obj_id'"),
 }
-"""Options that replace those of the manual's command line, and what the error contains."""
+"""Options that replace those in the example of the manual, and a part of the error."""
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def manual(survey: Survey) -> list[str]:
 
 
 def with_typo(line: list[str], options: list[str]) -> list[str]:
-    """The command line with other values for an option, or with one more option."""
+    """Return the command line with other values for an option, or with an additional option."""
     name, *values = options
     if name not in line:
         return [*line, *options]

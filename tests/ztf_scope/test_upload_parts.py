@@ -41,7 +41,7 @@ def test_a_name_is_truncated_and_never_has_60_seconds(ra: float, dec: float, nam
 
 
 def units(name: str) -> tuple[int, int]:
-    """Hundredths of a second of time and tenths of an arcsecond in a name."""
+    """Return hundredths of a second of time and tenths of an arcsecond in a name."""
     assert len(name) == 22 and name[10] == name[20] == "."
     h, m, s = int(name[4:6]), int(name[6:8]), int(name[8:10])
     d, n, c = int(name[14:16]), int(name[16:18]), int(name[18:20])
@@ -51,7 +51,7 @@ def units(name: str) -> tuple[int, int]:
 
 
 SMALL = Fraction(6, 10**10)
-"""Degrees by which rounding may lift a position into the next name."""
+"""Degrees by which rounding may move a position to the next name."""
 
 
 @example(0.03, 0.03)

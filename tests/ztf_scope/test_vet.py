@@ -230,7 +230,7 @@ def test_the_command_serves_until_it_is_finished(table: Path, tmp_path: Path):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the command lines in /proc")
-def test_no_command_line_has_the_token_when_a_browser_is_started(table: Path, tmp_path: Path):
+def test_no_command_line_contains_the_token_when_a_browser_is_started(table: Path, tmp_path: Path):
     browser = tmp_path / "browser"
     browser.write_text(f'#!/bin/sh\necho "$1" > {tmp_path}/started\nsleep 30\n')
     browser.chmod(0o755)
@@ -284,7 +284,7 @@ def test_the_file_for_the_browser_is_removed_when_vetting_ends(
     assert not page.parent.exists()
 
 
-def test_text_cells_of_the_result_are_no_formulas(tmp_path: Path):
+def test_text_cells_of_the_result_cannot_become_formulas(tmp_path: Path):
     names = [
         "=HYPERLINK(1)",
         "+cmd|' /C calc'!A0",

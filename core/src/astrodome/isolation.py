@@ -15,7 +15,7 @@ from typing import Any
 LONGEST = 60
 """Maximum length of captured text in a message."""
 FINISH = 0.1
-"""Seconds within which a thread ends that does not outlive the import."""
+"""Seconds to wait after the import for threads that are about to end."""
 
 
 class Isolated:
@@ -60,7 +60,7 @@ class Isolated:
         self._find_text()
         self._find_state()
         for thread in self._threads:
-            thread.join(FINISH)  # such as the timer of Matplotlib, which is cancelled by now
+            thread.join(FINISH)  # For example, the timer of Matplotlib is cancelled by now.
             if thread.is_alive():
                 self.faults.append(f"it starts a thread that is not a daemon ({thread.name})")
                 break

@@ -49,6 +49,6 @@ def check_order(start: datetime | None, end: datetime | None) -> None:
     if start and end and naive(end) < naive(start):
         raise AstrodomeError(
             f"The end {naive(end).isoformat()} is before the start {naive(start).isoformat()}.",
-            "Swap --start and --end, or give both: the one that is not given has its default.",
+            "Swap --start and --end, or pass both: an omitted option has its default value.",
             exit_code=2,
         )

@@ -26,7 +26,7 @@ OPTIONAL = (
     *(("product",), ("satellite",), ("operational_scaling",), ("quality",), ("xrsa_W_m2",)),
     *(("distance_s",), ("flux_W_m2",)),
 )
-"""Columns that a narrow terminal does not show; the first are left out first."""
+"""Columns that are hidden on a narrow terminal, the least important first."""
 
 app = typer.Typer(help="GOES soft X-ray flux and flares.", no_args_is_help=True)
 

@@ -61,7 +61,7 @@ def marshal_of(
 def file_to_create(name: str) -> Any:
     """Return an empty marshal in memory if a run would create the file of this name, or None.
 
-    What is wrong with the options is found with it before the file exists.
+    With it, invalid options are detected before the file is created.
     """
     kind, _, place = marshal_name(name).partition(":")
     if kind != "local" or not place or Path(place).expanduser().exists():

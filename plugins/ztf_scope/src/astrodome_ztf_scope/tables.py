@@ -124,7 +124,7 @@ def _write_hdf5(part: Path, table: pd.DataFrame) -> None:
     text = columns.select_dtypes(["object", "string"])  # The kind must be uniform in HDF5.
     words = {name: identifiers.texts(text[name]) for name in text}
     layout: Literal["fixed", "table"] = "fixed" if table.empty else "table"
-    with pd.HDFStore(part, mode="w") as store:  # which writes nothing for a "table" without rows
+    with pd.HDFStore(part, mode="w") as store:  # The layout "table" writes nothing without rows.
         store.put("df", columns.assign(**words), format=layout, nan_rep="", track_times=False)
         attributes = store.get_storer("df").attrs
         setattr(attributes, hdf5.TYPES, json.dumps(types))

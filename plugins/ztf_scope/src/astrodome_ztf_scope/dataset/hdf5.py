@@ -114,7 +114,7 @@ def _group(file: h5py.File, path: Path) -> h5py.Group:
 def _length(file: h5py.File, path: Path) -> int:
     group = _group(file, path)
     rows = group["table"] if "table" in group else group["axis1"]
-    return 0 if "value_type" in rows.attrs else len(rows)  # pandas marks empty arrays with it
+    return 0 if "value_type" in rows.attrs else len(rows)  # pandas sets it for empty arrays.
 
 
 def _columns(file: h5py.File, path: Path, wanted: set[str] | None = None) -> dict[str, Column]:

@@ -104,7 +104,7 @@ def is_parquet(path: Path) -> bool:
 
 
 def is_table(path: Path) -> bool:
-    """Return whether the name of a file is that of a table that can be read."""
+    """Return whether a file has an extension of a readable table."""
     return _kind(path) in FORMATS
 
 
