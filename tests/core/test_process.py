@@ -65,7 +65,7 @@ def wait() -> None:
 
 @app.command()
 def warn() -> None:
-    """Let libraries speak."""
+    """Cause warnings and log records."""
     import logging, warnings
     warnings.warn("invalid value\\nencountered", RuntimeWarning)
     logging.getLogger("alembic").warning("running upgrade")
@@ -85,7 +85,7 @@ def write(path: Path) -> None:
 
 @app.command()
 def say_json(text: str) -> None:
-    """Say it as JSON."""
+    """Print text as JSON."""
     console.show_json({"text": text})
 '''
 COMMAND = [sys.executable, "-c", "from astrodome.app import main; main('observatory')", "work"]

@@ -344,7 +344,7 @@ def test_what_is_no_model_of_these_features_is_named(tmp_path: Path, parts: Part
         (tmp_path / name).write_bytes(content)
         with pytest.raises(AstrodomeError, match="cannot be read as an XGBoost model") as refused:
             load(tmp_path / name)
-        assert "Expected a file that Booster.save_model" in refused.value.hint
+        assert "Expected a file from Booster.save_model" in refused.value.hint
     (tmp_path / "model.pkl").write_bytes(b"\x80\x04.")
     with pytest.raises(AstrodomeError, match=r"end in \.ubj or \.json"):
         load(tmp_path / "model.pkl")

@@ -103,8 +103,8 @@ def read(path: Path) -> Weights:
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise AstrodomeError(
             f"{path} cannot be read as a DNN model: {error}.",
-            "Expected weights of SCoPe's network that Keras (.keras, .h5) or TensorFlow (.index) "
-            "wrote: copy the file again, or train.",
+            "Expected weights of SCoPe's network in a file of Keras (.keras, .h5) or TensorFlow "
+            "(.index). Copy the file again, or train the model.",
         ) from error
 
 

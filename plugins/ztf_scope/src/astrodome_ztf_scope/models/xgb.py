@@ -254,7 +254,7 @@ def read(file: Path) -> xgb.Booster:
     except (xgb.core.XGBoostError, ValueError, UnicodeDecodeError) as error:
         raise AstrodomeError(
             f"{file} cannot be read as an XGBoost model.",
-            "Expected a file that Booster.save_model of XGBoost wrote: copy it again, or train.",
+            "Expected a file from Booster.save_model of XGBoost. Copy it again or train the model.",
         ) from error
     if objective not in PROBABILITIES:
         raise AstrodomeError(f"{file} was trained for '{objective}', which gives no probabilities.")
