@@ -86,7 +86,7 @@ def too_large(path: Path, size: int, limit: int) -> AstrodomeError:
     """Return the error for a file whose content needs ``size`` bytes or more."""
     return AstrodomeError(
         f"{path} needs at least {size / MB:,.0f} MiB of memory, but the limit is "
-        f"{limit / MB:,.0f} MiB.",
+        f"{limit / MB:,.0f} MiB (setting {SECTION}.max_file_mb).",
         f"If you trust the file, increase the setting {SECTION}.max_file_mb "
         "(ASTRODOME_LIMITS_MAX_FILE_MB).",
     )
