@@ -105,6 +105,21 @@ def test_columns_that_are_not_optional_are_always_shown(monkeypatch: pytest.Monk
     assert "".join(lines).count("p") >= 8 and "".join(lines).count("i") >= 10
 
 
+@pytest.mark.parametrize(("width", "whole"), [(200, True), (49, True), (36, False), (20, False)])
+def test_times_and_ids_are_not_split_if_sentences_can_be(
+    monkeypatch: pytest.MonkeyPatch, width: int, whole: bool
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv("TERM", "xterm")
+    row = {"begun": "2026-01-01T00:00:00", "id": "ZTFJ0000-0000", "said": "a long answer " * 9}
+    with contextlib.redirect_stdout(Terminal()) as out:
+        console.show([row, row | {"said": "a-word-that-is-too-long-for-it"}])
+    shown = re.sub(r"\x1b\[[\d;]*m", "", out.getvalue())
+    assert (row["begun"] in shown and row["id"] in shown) == whole
+    assert max(map(len, shown.splitlines())) <= width
+    assert sum(shown.count(letter) for letter in "wxyz") >= 9 + 1, "nothing is cut off"
+
+
 def test_a_pipe_has_all_columns_whatever_its_width(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

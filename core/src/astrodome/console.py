@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     from .compute import Outcome
 
+NARROWEST = 6
+"""Least width of a column of sentences beside columns of words that are not split."""
+
 
 def on_terminal(stream: Any = None) -> bool:
     """Whether a person reads the stream (standard output by default)."""
@@ -137,16 +140,31 @@ def _print_table(
     from rich.text import Text
 
     table = Table(title=title or None, title_justify="left", box=SIMPLE_HEAD, show_header=header)
+    whole = _unsplit(names, columns)
     for number, name in enumerate(names):
         table.add_column(
             name,
             justify="right" if numeric[number] else "left",
             style="bold" if number == 0 else "",
             overflow="fold",
+            no_wrap=number in whole,
         )
     for row in zip(*columns, strict=True):
         table.add_row(*map(Text, row))
     rich_console().print(table)
+
+
+def _unsplit(names: Sequence[str], columns: Sequence[Sequence[str]]) -> set[int]:
+    """Return the columns of single words, such as times and ids, if the terminal has room for them.
+
+    The columns of sentences then share the rest of the width.
+    """
+    from rich.cells import cell_len
+
+    widths = [max(map(cell_len, [name, *c])) for name, c in zip(names, columns, strict=True)]
+    words = {n for n, column in enumerate(columns) if not any(" " in cell for cell in column)}
+    needed = sum(w if n in words else min(w, NARROWEST) for n, w in enumerate(widths))
+    return words if needed + 3 * len(widths) + 1 <= rich_console().width else set()
 
 
 def show_json(document: Any) -> None:
