@@ -93,7 +93,8 @@ def test_a_settled_window_is_not_requested_again_and_a_recent_one_is(
     events, twin, url, monkeypatch
 ):
     monkeypatch.setenv("ASTRODOME_HEK_SETTLE_DAYS", "14")
-    command = ("get", "--start=2023-03-29", "--end=2023-03-30", "--db-connection-string", url)
+    period = ("--start=2023-03-29", "--end=2023-03-30T00:00")
+    command = ("get", *period, "--db-connection-string", url)
     events(*command).succeeded()
     end = datetime(2023, 3, 30)
     before = len(twin.requests)

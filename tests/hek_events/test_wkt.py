@@ -24,9 +24,9 @@ UNUSABLE = [
 
 @pytest.fixture(autouse=True)
 def no_floating_point_error():
-    """Turn warnings of NumPy and shapely into errors."""
+    """Turn warnings of NumPy and shapely about numbers into errors."""
     with np.errstate(all="raise"), warnings.catch_warnings():
-        warnings.simplefilter("error")
+        warnings.simplefilter("error", RuntimeWarning)
         yield
 
 

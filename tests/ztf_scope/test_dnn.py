@@ -182,7 +182,9 @@ def test_the_saved_model_is_plain_keras_and_a_score_does_not_depend_on_others(
     assert np.allclose(scores, theirs, atol=1e-5)
     assert held.dmdt is not None
     for rows in (slice(7, 8), slice(100, 290), slice(3, None, 5)):
-        assert (made.predict(held.features[rows], held.dmdt[rows]) == scores[rows]).all()
+        # Some BLAS libraries sum in another order for another position in a block.
+        alone = made.predict(held.features[rows], held.dmdt[rows])
+        assert np.allclose(alone, scores[rows], rtol=1e-5, atol=1e-7)
 
 
 def test_classes_scored_together_get_what_each_gets_alone(

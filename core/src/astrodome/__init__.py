@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         settings,
         sources,
         spreadsheets,
+        temporary,
         testing,
         times,
     )
@@ -55,6 +56,7 @@ __all__ = [
     "settings",
     "sources",
     "spreadsheets",
+    "temporary",
     "testing",
     "times",
 ]

@@ -120,7 +120,10 @@ class Classifier(Protocol):
     def predict(
         self, features: NDArray[np.float32], dmdt: NDArray[np.float32] | None = None
     ) -> NDArray[np.float32]:
-        """Probabilities, shape (N,); a source's own does not depend on the others."""
+        """Return probabilities, shape (N,).
+
+        The probability of a source must not depend on the others, except for rounding.
+        """
         ...
 
 

@@ -76,7 +76,7 @@ def train(
         about = {
             "dataset": str(dataset),
             "dataset_digest": files.digest([dataset]),
-            **models.provenance(["astrodome-ztf-scope"], runs.TASK, [algorithm]),
+            **models.provenance(["astrodome-ztf-scope", "xgboost"], runs.TASK, [algorithm]),
         }
         jobs = [
             replace(job, about=about)

@@ -1,7 +1,8 @@
 """Scores of sources from the weights of one or many networks, without Keras.
 
 Sources go through in blocks of a fixed size, the last one filled up, so that a source's score
-does not depend on how many others there are, and memory not on their number.
+does not depend on how many others there are, and memory not on their number. Some BLAS libraries
+sum in another order for another position in a block: scores are then equal up to rounding.
 """
 
 from __future__ import annotations
