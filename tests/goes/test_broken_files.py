@@ -173,14 +173,16 @@ def test_a_large_file_is_read_when_the_setting_allows_it(goes, tmp_path, monkeyp
 
 def deadly_files(folder, name, content):
     """Broken files that crash the HDF5 library; which ones do depends on its version."""
-    for number in range(400):
-        chance = random.Random(number)
-        made = bytearray(content)
-        for _ in range(8):
-            made[chance.randrange(len(made))] = chance.randrange(256)
-        path = folder / f"{number}_{name}"
-        path.write_bytes(made)
-        (result,) = read_all([path])
-        if "without a crash" in result.error:
-            yield path
-        path.unlink(missing_ok=True)
+    for start in range(0, 400, 40):
+        paths = [folder / f"{number}_{name}" for number in range(start, start + 40)]
+        for number, path in enumerate(paths, start):
+            chance = random.Random(number)
+            made = bytearray(content)
+            for _ in range(8):
+                made[chance.randrange(len(made))] = chance.randrange(256)
+            path.write_bytes(made)
+        for result in read_all(paths):
+            if "without a crash" in result.error:
+                yield result.item
+        for path in paths:
+            path.unlink(missing_ok=True)
