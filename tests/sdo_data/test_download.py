@@ -404,7 +404,7 @@ def test_the_manifest_can_be_followed_while_a_download_runs(
 
 def test_the_library_works_in_a_notebook(gsu: GsuTwin, tmp_path: Path) -> None:
     wish = download.Wish(TIMES[0], TIMES[3], "6min", [171, 193], size="256", metadata=True)
-    with pytest.raises(AstrodomeError, match="no source"):
+    with pytest.raises(AstrodomeError, match="not found"):
         download.prepare(download.Wish(TIMES[0], TIMES[3], source="none"), tmp_path)
     plan = download.prepare(wish, tmp_path)
     seen = []
