@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from astrodome import compute
-from astrodome_ztf_scope.config import load
+from astrodome_ztf_scope.config.loading import load
 
 from tests.ztf_scope import sky
 

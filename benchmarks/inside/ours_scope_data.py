@@ -8,7 +8,7 @@ from serve import serve
 
 def read(path: str) -> float:
     """With the step that the older one makes of reading: imputing, where nothing is missing."""
-    from astrodome_ztf_scope.dataset import reading
+    from astrodome_ztf_scope.tables import reading
 
     started = time.perf_counter()
     frame = reading.read(Path(path))
@@ -17,7 +17,7 @@ def read(path: str) -> float:
 
 
 def impute(path: str) -> float:
-    from astrodome_ztf_scope.dataset import reading
+    from astrodome_ztf_scope.tables import reading
 
     frame = reading.read(Path(path))
     started = time.perf_counter()
@@ -26,10 +26,10 @@ def impute(path: str) -> float:
 
 
 def _impute(frame: object) -> None:
-    from astrodome_ztf_scope import config
-    from astrodome_ztf_scope.dataset.preparation import Preparation
+    from astrodome_ztf_scope.classifiers.dataset.preparation import Preparation
+    from astrodome_ztf_scope.config import loading
 
-    features = config.load().feature_sets["ontological"]
+    features = loading.load().feature_sets["ontological"]
     Preparation.fit(frame, features, None).apply(frame)
 
 

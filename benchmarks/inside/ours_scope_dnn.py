@@ -17,7 +17,7 @@ def data(features: str, dmdt: str) -> Any:
 
 
 def config(features: int, threads: int, **given: Any) -> dict[str, Any]:
-    from astrodome_ztf_scope.schema import ClassConfig, Dnn
+    from astrodome_ztf_scope.config.schema import ClassConfig, Dnn
 
     entry = ClassConfig(label="periodic", features="phenomenological", **given)
     return {
@@ -31,7 +31,7 @@ def config(features: int, threads: int, **given: Any) -> dict[str, Any]:
 
 @cache
 def network(features: int, threads: int) -> Any:
-    from astrodome_ztf_scope.models import dnn, network
+    from astrodome_ztf_scope.classifiers.models import dnn, network
 
     made = network.quick(features, threads=threads)
     dnn.compile_(made, config(features, threads))
@@ -40,8 +40,8 @@ def network(features: int, threads: int) -> Any:
 
 @cache
 def classifier(features: int, threads: int) -> Any:
-    from astrodome_ztf_scope.models import network
-    from astrodome_ztf_scope.models.dnn import Dnn
+    from astrodome_ztf_scope.classifiers.models import network
+    from astrodome_ztf_scope.classifiers.models.dnn import Dnn
 
     made = Dnn()
     made.weights, made.threads = network.weights(network.network(features)), threads
@@ -61,8 +61,8 @@ def epoch(features: str, dmdt: str, target: str, batch: int, threads: int) -> fl
 def auc(features: str, dmdt: str, target: str, batch: int, threads: int, epochs: int) -> float:
     import numpy as np
     from astrodome import models
-    from astrodome_ztf_scope.dataset.examples import Labelled
-    from astrodome_ztf_scope.models.dnn import Dnn
+    from astrodome_ztf_scope.classifiers.dataset.examples import Labelled
+    from astrodome_ztf_scope.classifiers.models.dnn import Dnn
     from sklearn.metrics import roc_auc_score
 
     (x, images), y = data(features, dmdt), np.load(target)
@@ -81,7 +81,7 @@ def auc(features: str, dmdt: str, target: str, batch: int, threads: int, epochs:
 
 def score(features: str, dmdt: str, classes: int, rows: int, threads: int) -> float:
     """All classes in one pass over the images."""
-    from astrodome_ztf_scope.models.dnn import Dnn
+    from astrodome_ztf_scope.classifiers.models.dnn import Dnn
 
     x, images = data(features, dmdt)
     together = Dnn.together([classifier(x.shape[1], threads)] * classes)

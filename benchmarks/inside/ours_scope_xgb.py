@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from astrodome_ztf_scope.training import QUIET
+from astrodome_ztf_scope.classifiers.training import QUIET
 from serve import serve
 
 os.environ.update(QUIET)  # as in the processes that train, before the trees' threads begin
@@ -21,7 +21,7 @@ def array(file: str) -> Any:
 
 
 def config(features: int, threads: int) -> dict[str, Any]:
-    from astrodome_ztf_scope.schema import ClassConfig, Xgboost
+    from astrodome_ztf_scope.config.schema import ClassConfig, Xgboost
 
     return {
         "tag": "vnv",
@@ -34,7 +34,7 @@ def config(features: int, threads: int) -> dict[str, Any]:
 
 @cache
 def trees(model: str, features: int, threads: int) -> Any:
-    from astrodome_ztf_scope.models.xgb import Xgb
+    from astrodome_ztf_scope.classifiers.models.xgb import Xgb
 
     made = Xgb()
     made.load(Path(model), config(features, threads))
@@ -44,8 +44,8 @@ def trees(model: str, features: int, threads: int) -> Any:
 def xgb_train(features: str, target: str, threads: int) -> float:
     import numpy as np
     from astrodome import models
-    from astrodome_ztf_scope.dataset.examples import Labelled
-    from astrodome_ztf_scope.models.xgb import Xgb
+    from astrodome_ztf_scope.classifiers.dataset.examples import Labelled
+    from astrodome_ztf_scope.classifiers.models.xgb import Xgb
 
     x, y = array(features), array(target)
     split = len(x) * 9 // 10

@@ -22,9 +22,10 @@ import json, os, sys
 import pandas, pyarrow.dataset, scipy.spatial, scipy.sparse.csgraph, scipy.interpolate, requests
 from astrodome import app, plugins
 import astrodome_ztf_scope.plugin as plugin
-import astrodome_ztf_scope.cli_upload, astrodome_ztf_scope.catalogue.local
-import astrodome_ztf_scope.classifications.upload as upload, astrodome_ztf_scope.marshal.fritz
-from astrodome_ztf_scope.classifications import photometry
+import astrodome_ztf_scope.cli.upload, astrodome_ztf_scope.catalogues.local
+import astrodome_ztf_scope.marshal.classifications.upload as upload
+import astrodome_ztf_scope.marshal.fritz
+from astrodome_ztf_scope.marshal.classifications import photometry
 photometry.mjd_of_hjd(__import__("numpy").array([2458200.5, 2459200.5]), 1.0, 2.0)
 sys.modules["pyarrow"].set_cpu_count(1)
 print("ready", flush=True)

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from astrodome import AstrodomeError
 from astrodome.testing import Result
-from astrodome_ztf_scope import annotations
+from astrodome_ztf_scope.marshal import annotations
 from services.fritz import Fritz
 from services.twin import Twin
 from ztf_scope.survey import TOKEN

@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 from astrodome import AstrodomeError, sources
 from astrodome.testing import Result
-from astrodome_ztf_scope.catalogue.local import LocalCatalogue
-from astrodome_ztf_scope.classifications import photometry
+from astrodome_ztf_scope.catalogues.local import LocalCatalogue
+from astrodome_ztf_scope.marshal.classifications import photometry
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from astrodome.testing import Result
-from astrodome_ztf_scope.config import load
+from astrodome_ztf_scope.config.loading import load
 
 Scope = Callable[..., Result]
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from astrodome import AstrodomeError, settings
-from astrodome_ztf_scope.config import load
-from astrodome_ztf_scope.services import Fritz, Kowalski, Wandb
+from astrodome_ztf_scope.config.loading import load
+from astrodome_ztf_scope.config.services import Fritz, Kowalski, Wandb
 
 Write = Callable[[str], Path]
 

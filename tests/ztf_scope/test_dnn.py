@@ -14,14 +14,16 @@ from typing import Any
 import numpy as np
 import pytest
 from astrodome import AstrodomeError, models
-from astrodome_ztf_scope.dataset.examples import Labelled
-from astrodome_ztf_scope.models import convolution, weights
-from astrodome_ztf_scope.models.dnn import Dnn, callbacks, compile_
-from astrodome_ztf_scope.schema import ClassConfig
-from astrodome_ztf_scope.schema import Dnn as Shared
+from astrodome_ztf_scope.classifiers.dataset.examples import Labelled
+from astrodome_ztf_scope.classifiers.models import convolution, weights
+from astrodome_ztf_scope.classifiers.models.dnn import Dnn, callbacks, compile_
+from astrodome_ztf_scope.config.schema import ClassConfig
+from astrodome_ztf_scope.config.schema import Dnn as Shared
 from sklearn.metrics import roc_auc_score
 
-network = pytest.importorskip("astrodome_ztf_scope.models.network", exc_type=AstrodomeError)
+network = pytest.importorskip(
+    "astrodome_ztf_scope.classifiers.models.network", exc_type=AstrodomeError
+)
 keras = network.keras
 
 FEATURES = ["wstd", "iqr", "skew", "stetson_j", "f1_power", "inv_vonneumannratio", "sw", "ad"]
@@ -334,7 +336,7 @@ import json, sys
 sys.modules["keras"] = None
 import numpy as np
 from astrodome import AstrodomeError
-from astrodome_ztf_scope.models.dnn import Dnn
+from astrodome_ztf_scope.classifiers.models.dnn import Dnn
 from pathlib import Path
 made = Dnn()
 made.load(Path({str(tmp_path)!r}), json.loads({given!r}))
@@ -362,8 +364,8 @@ sys.modules["tensorflow"] = None
 import numpy as np
 from pathlib import Path
 from astrodome import models
-from astrodome_ztf_scope.dataset.examples import Labelled
-from astrodome_ztf_scope.models.dnn import Dnn
+from astrodome_ztf_scope.classifiers.dataset.examples import Labelled
+from astrodome_ztf_scope.classifiers.models.dnn import Dnn
 target = np.arange(64, dtype=np.float32) % 2
 features = np.repeat(target[:, None], 3, axis=1)
 rows = Labelled(features, np.zeros((64, 26, 26), np.float32) + 0.1, target, np.ones_like(target))

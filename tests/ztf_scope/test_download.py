@@ -134,13 +134,13 @@ def test_every_format_can_be_written_and_read_again(
     first = scope(*line, "--json").succeeded().json
     again = scope(*by_manual("-file", first["file"]), "--json").succeeded().json
     assert again["found"] == 3 and again["file"].endswith(f"_fritzDownload_fritzDownload.{kind}")
-    from astrodome_ztf_scope import tables
+    from astrodome_ztf_scope.tables import table_io
 
     for name in ("file", "long"):
-        table = tables.read(Path(first[name]))
+        table = table_io.read(Path(first[name]))
         assert len(table) == (3 if name == "file" else 3 * 4 + 1)
         assert set(table["obj_id"]) == {"ZTFJ000000", "ZTFJ000001", "ZTFJ000002"}
-    found = tables.read(Path(again["file"]))
+    found = table_io.read(Path(again["file"]))
     assert list(found["classification"]) == ["variable;flaring"] * 3
 
 

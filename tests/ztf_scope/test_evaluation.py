@@ -14,14 +14,15 @@ import numpy as np
 import pandas as pd
 import pytest
 from astrodome import AstrodomeError, models, plugins
-from astrodome_ztf_scope import evaluation, plots, plugin, report, saved
-from astrodome_ztf_scope.dataset.examples import examples
-from astrodome_ztf_scope.dataset.preparation import Preparation
-from astrodome_ztf_scope.dataset.reading import Frame
-from astrodome_ztf_scope.dataset.selection import select
-from astrodome_ztf_scope.features import Feature, FeatureSet
-from astrodome_ztf_scope.models.xgb import Xgb
-from astrodome_ztf_scope.schema import ClassConfig, Xgboost
+from astrodome_ztf_scope import plugin
+from astrodome_ztf_scope.classifiers import evaluation, plots, report, saved
+from astrodome_ztf_scope.classifiers.dataset.examples import examples
+from astrodome_ztf_scope.classifiers.dataset.preparation import Preparation
+from astrodome_ztf_scope.classifiers.dataset.selection import select
+from astrodome_ztf_scope.classifiers.models.xgb import Xgb
+from astrodome_ztf_scope.config.feature_sets import Feature, FeatureSet
+from astrodome_ztf_scope.config.schema import ClassConfig, Xgboost
+from astrodome_ztf_scope.tables.reading import Frame
 
 FEATURES = FeatureSet({name: Feature() for name in ("period", "wstd", "skew", "stetson_k", "ad")})
 SOURCES = 700

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from astrodome.testing import Result
-from astrodome_ztf_scope.catalogue import instances
+from astrodome_ztf_scope.catalogues import instances
 from services.fritz import Fritz
 from services.kowalski import Kowalski
 from services.twin import Twin

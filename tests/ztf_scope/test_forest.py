@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 import xgboost as xgb
-from astrodome_ztf_scope.models import forest
-from astrodome_ztf_scope.models.xgb import MANY, Xgb
-from astrodome_ztf_scope.schema import Xgboost
+from astrodome_ztf_scope.classifiers.models import forest
+from astrodome_ztf_scope.classifiers.models.xgb import MANY, Xgb
+from astrodome_ztf_scope.config.schema import Xgboost
 from numpy.typing import NDArray
 
 WIDTH = 9

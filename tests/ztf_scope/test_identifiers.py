@@ -15,12 +15,12 @@ import pyarrow.parquet as pq
 import pytest
 from astrodome import AstrodomeError
 from astrodome.testing import Result
-from astrodome_ztf_scope import identifiers, tables, training
-from astrodome_ztf_scope.catalogue.local import LocalCatalogue
-from astrodome_ztf_scope.classifications import download, labels, plan
-from astrodome_ztf_scope.dataset import reading
-from astrodome_ztf_scope.vet import candidates
-from astrodome_ztf_scope.vet.decisions import Decisions
+from astrodome_ztf_scope.catalogues.local import LocalCatalogue
+from astrodome_ztf_scope.classifiers import training
+from astrodome_ztf_scope.marshal.classifications import labels, statements, upload_plan
+from astrodome_ztf_scope.tables import identifiers, reading, table_io
+from astrodome_ztf_scope.vetting import candidates
+from astrodome_ztf_scope.vetting.decisions import Decisions
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from ztf_scope.survey import Survey
@@ -69,8 +69,8 @@ def test_any_identifier_survives_any_order_of_formats(
 ) -> None:
     table = table_of(values)
     for number, ending in enumerate(through):
-        path = tables.write(folder / f"{number}{ending}", table)
-        table = tables.read(path)
+        path = table_io.write(folder / f"{number}{ending}", table)
+        table = table_io.read(path)
         assert identifiers.texts(table["survey_id"]) == texts(values), ending
         assert not pd.api.types.is_float_dtype(table["survey_id"])
         if ending == ".parquet":
@@ -89,7 +89,7 @@ def test_any_identifier_survives_any_order_of_formats(
 def test_any_identifier_survives_reading_in_parts(
     folder: Path, values: list[Any], ending: str, rows: int
 ) -> None:
-    path = tables.write(folder / f"a{ending}", table_of(values))
+    path = table_io.write(folder / f"a{ending}", table_of(values))
     parts = [part.table["survey_id"] for part in reading.batches(path, None, rows)]
     assert [text for part in parts for text in identifiers.texts(part)] == texts(values)
 
@@ -99,14 +99,14 @@ def test_any_identifier_survives_reading_in_parts(
 def test_any_identifier_reaches_the_rows_of_an_upload_and_the_result(
     folder: Path, values: list[Any], ending: str
 ) -> None:
-    table = tables.read(tables.write(folder / f"a{ending}", table_of(values, variable=0.5)))
-    found = [row.values["survey_id"] for row in plan.rows(table)]
+    table = table_io.read(table_io.write(folder / f"a{ending}", table_of(values, variable=0.5)))
+    found = [row.values["survey_id"] for row in upload_plan.rows(table)]
     assert [identifiers.text(value) for value in found] == texts(values)
     assert all(isinstance(value, int | str) or value is None for value in found)
     assert len(labels.last_columns(table, ["variable"], 1)) == 1
     table["obj_id"] = ["ZTFJ1"] * len(table)
-    written = tables.write(folder / f"b{ending}", table)
-    assert identifiers.texts(tables.read(written)["survey_id"]) == texts(values)
+    written = table_io.write(folder / f"b{ending}", table)
+    assert identifiers.texts(table_io.read(written)["survey_id"]) == texts(values)
 
 
 @given(values=COLUMN, ending=st.sampled_from(ENDINGS))
@@ -114,10 +114,10 @@ def test_any_identifier_reaches_the_rows_of_an_upload_and_the_result(
 def test_any_identifier_stays_beside_what_is_downloaded(
     folder: Path, values: list[Any], ending: str
 ) -> None:
-    table = tables.read(tables.write(folder / f"a{ending}", table_of(values)))
-    none = [download.Found(number, None, download.NOT_FOUND) for number in range(len(table))]
-    out = tables.write(folder / f"b{ending}", download.beside(table, none))
-    assert identifiers.texts(tables.read(out)["survey_id"]) == texts(values)
+    table = table_io.read(table_io.write(folder / f"a{ending}", table_of(values)))
+    none = [statements.Found(number, None, statements.NOT_FOUND) for number in range(len(table))]
+    out = table_io.write(folder / f"b{ending}", statements.beside(table, none))
+    assert identifiers.texts(table_io.read(out)["survey_id"]) == texts(values)
 
 
 @given(values=COLUMN, ending=st.sampled_from(ENDINGS))
@@ -126,7 +126,7 @@ def test_any_identifier_is_shown_and_kept_by_vetting(
     folder: Path, values: list[Any], ending: str
 ) -> None:
     table = table_of(values, vnv_xgb=0.5).rename(columns={"survey_id": "_id"})
-    found = candidates.read(tables.write(folder / f"a{ending}", table))
+    found = candidates.read(table_io.write(folder / f"a{ending}", table))
     names = [row.name for row in found.rows]
     assert names == [text or f"row {n}" for n, text in enumerate(texts(values))]
     pages = [json.loads(json.dumps(found.page(n))) for n in range(len(values))]
@@ -137,7 +137,7 @@ def test_any_identifier_is_shown_and_kept_by_vetting(
     decisions = Decisions(out, found)
     for number in range(len(values)):
         decisions.decide(number, "accept", ["vnv"])
-    assert identifiers.texts(tables.read(out)["_id"]) == texts(values)
+    assert identifiers.texts(table_io.read(out)["_id"]) == texts(values)
 
 
 @given(
@@ -160,10 +160,10 @@ def test_one_decimal_point_among_integer_ids_changes_no_other_id(
     tmp_path: Path, ending: str
 ) -> None:
     (tmp_path / "a.csv").write_text(f"_id,b\n0.0,1\n1012.0,2\n{GAIA},3\n,4\n10301001000154,5\n")
-    table = tables.read(tmp_path / "a.csv")
+    table = table_io.read(tmp_path / "a.csv")
     wanted = ["0", "1012", str(GAIA), "", "10301001000154"]
     assert identifiers.texts(table["_id"]) == wanted and table["_id"].dtype == "Int64"
-    again = tables.read(tables.write(tmp_path / f"b{ending}", table))
+    again = table_io.read(table_io.write(tmp_path / f"b{ending}", table))
     assert identifiers.texts(again["_id"]) == wanted and again["_id"].dtype == "Int64"
 
 
@@ -179,14 +179,14 @@ def test_one_decimal_point_among_integer_ids_changes_no_other_id(
 def test_an_id_in_csv_that_lost_digits_is_an_error(tmp_path: Path, cell: str, words: str) -> None:
     (tmp_path / "a.csv").write_text(f"_id\n1\n{cell}\n")
     with pytest.raises(AstrodomeError, match=words):
-        tables.read(tmp_path / "a.csv")
+        table_io.read(tmp_path / "a.csv")
 
 
 def test_an_id_in_csv_with_all_its_digits_is_read_in_any_notation(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text(f"_id\n1.030100100015400000e+13\n{GAIA}.0\n-5.\n")
-    assert tables.read(tmp_path / "a.csv")["_id"].tolist() == [10301001000154, GAIA, -5]
+    assert table_io.read(tmp_path / "a.csv")["_id"].tolist() == [10301001000154, GAIA, -5]
     (tmp_path / "a.csv").write_text("_id\n12345678901234567890\n7\n")
-    assert tables.read(tmp_path / "a.csv")["_id"].tolist() == ["12345678901234567890", "7"]
+    assert table_io.read(tmp_path / "a.csv")["_id"].tolist() == ["12345678901234567890", "7"]
 
 
 @pytest.mark.parametrize("ending", [".parquet", ".h5"])
@@ -195,15 +195,15 @@ def test_a_float_column_from_elsewhere_is_read_or_refused(tmp_path: Path, ending
     write = pd.DataFrame.to_parquet if ending == ".parquet" else pd.DataFrame.to_hdf
     more = {} if ending == ".parquet" else {"key": "df"}
     write(pd.DataFrame({"ztf_id": [10301001000154.0, np.nan]}), path, **more)
-    assert identifiers.texts(tables.read(path)["ztf_id"]) == ["10301001000154", ""]
+    assert identifiers.texts(table_io.read(path)["ztf_id"]) == ["10301001000154", ""]
     write(pd.DataFrame({"Gaia_EDR3___id": [np.nan, float(GAIA)]}), path, **more)
     with pytest.raises(AstrodomeError, match=r"row 1, column 'Gaia_EDR3___id'.* digits are lost"):
-        tables.read(path)
+        table_io.read(path)
 
 
 def test_words_for_a_missing_value_are_text_only_in_quotation_marks(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text('obj_id,fritz_name,x\nZTF1,nan,1\n"nan",NA,2\n,"NA",3\n')
-    table = tables.read(tmp_path / "a.csv")
+    table = table_io.read(tmp_path / "a.csv")
     assert table["obj_id"].tolist() == ["ZTF1", "nan", ""]
     assert identifiers.texts(table["fritz_name"]) == ["", "", "NA"]
 
@@ -213,7 +213,7 @@ def test_integers_with_gaps_that_are_not_ids_keep_their_type_in_every_format(
 ) -> None:
     table = pd.DataFrame({"filter": pd.array([1, None, 3], dtype="Int64"), "a": ["x", None, "y"]})
     for ending in ENDINGS:
-        again = tables.read(tables.write(tmp_path / f"a{ending}", table))
+        again = table_io.read(table_io.write(tmp_path / f"a{ending}", table))
         assert again["filter"].dtype == "Int64", ending
         assert identifiers.texts(again["filter"]) == ["1", "", "3"], ending
     assert pd.read_hdf(tmp_path / "a.h5")["filter"].dtype == "float64"
@@ -229,7 +229,7 @@ def test_a_table_of_statements_has_no_floats_for_ids() -> None:
         "ml": True,
     }
     classes = [{**one, "votes": 2, "groups": [1]}]
-    table = download.long([{**about, "classifications": classes, "annotations": []}])
+    table = statements.long([{**about, "classifications": classes, "annotations": []}])
     assert table["taxonomy_id"].tolist()[0] == 1012 and table["taxonomy_id"].dtype == "Int64"
     assert "1012.0" not in table.to_csv() and "2.0,1" not in table["votes"].astype(str).tolist()
 
@@ -256,7 +256,7 @@ def test_scores_keep_long_ids_beside_missing_ones_for_every_library(
     gaia = [GAIA + n if n % 3 else None for n in range(len(table))]
     table["Gaia_EDR3___id"] = pd.array(gaia, dtype="Int64")
     for ending in ENDINGS:
-        tables.write(Path(f"mine{ending}"), table)
+        table_io.write(Path(f"mine{ending}"), table)
         args = ("--models", models, "--batch-size=7", "--force")
         scope("predict", f"mine{ending}", *args).succeeded()
         stored = pq.read_table("scores.parquet")["Gaia_EDR3___id"]
@@ -328,8 +328,8 @@ def test_the_period_is_the_one_that_the_models_use(
 def test_models_that_read_different_periods_have_each_its_own_column(
     scope: Scope, dataset: Callable[..., Path]
 ) -> None:
-    from astrodome_ztf_scope import prediction
-    from astrodome_ztf_scope.dataset.preparation import Column, Preparation
+    from astrodome_ztf_scope.classifiers import prediction
+    from astrodome_ztf_scope.classifiers.dataset.preparation import Column, Preparation
 
     def reads(*columns: tuple[str, str]) -> Preparation:
         return Preparation(tuple(Column(*names, "zero", 0.0) for names in columns))
@@ -383,7 +383,7 @@ def test_an_upload_writes_ids_with_gaps_to_every_format(
     args = (*args, "--catalogue", survey.catalogue, "--write-obj-id", "--result-format", ending)
     scope("upload-classification", *args).succeeded()
     (written,) = Path("fritzUpload").iterdir()
-    table = tables.read(written)
+    table = table_io.read(written)
     assert identifiers.texts(table["survey_id"]) == texts(ids)
     assert all(name.startswith("ZTFJ") for name in table["obj_id"])
 

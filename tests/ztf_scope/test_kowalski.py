@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astrodome import AstrodomeError, settings, sources
-from astrodome_ztf_scope.catalogue import instances
-from astrodome_ztf_scope.catalogue.kowalski import Kowalski as Client
+from astrodome_ztf_scope.catalogues import instances
+from astrodome_ztf_scope.catalogues.kowalski import Kowalski as Client
 from services.kowalski import Kowalski
 from services.twin import Twin
 from ztf_scope.survey import TOKEN

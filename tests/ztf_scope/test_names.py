@@ -11,9 +11,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from astrodome.testing import Result
-from astrodome_ztf_scope.classifications import maps
-from astrodome_ztf_scope.config import load
-from astrodome_ztf_scope.names import ALIASES, REPLACED
+from astrodome_ztf_scope.cli.command_names import ALIASES, REPLACED
+from astrodome_ztf_scope.config.loading import load
+from astrodome_ztf_scope.marshal.classifications import taxonomy_maps
 from services.fritz import Fritz
 from services.twin import Twin
 from ztf_scope.survey import TOKEN, Survey
@@ -75,18 +75,18 @@ def test_hidden_names_are_listed_nowhere(scope: Scope) -> None:
     ("name", "algorithm"), [("DNN_AL_mapper", "dnn"), ("XGB_AL_mapper", "xgb")]
 )
 def test_the_maps_of_scores_have_every_tag_with_its_class(name: str, algorithm: str) -> None:
-    tags, scores = maps.read("tags"), maps.read(name)
+    tags, scores = taxonomy_maps.read("tags"), taxonomy_maps.read(name)
     assert scores == {f"{tag}_{algorithm}": target for tag, target in tags.items()}
-    assert maps.read(f"{name}.json") == scores and maps.has_taxonomies(name)
-    assert maps.read("golden_dataset_mapper.json") == maps.read("golden")
+    assert taxonomy_maps.read(f"{name}.json") == scores and taxonomy_maps.has_taxonomies(name)
+    assert taxonomy_maps.read("golden_dataset_mapper.json") == taxonomy_maps.read("golden")
     labels = {tag: entry.label for tag, entry in load().training.classes.items()}
-    golden = maps.read("golden")
+    golden = taxonomy_maps.read("golden")
     for tag, target in tags.items():
         same = golden.get(labels.get(tag, ""))
         assert target and (same is None or same.name == target.name), tag
     own = Path(f"{name}.json")
     own.write_text('{"vnv_xgb": {"fritz_label": "mine", "taxonomy_id": 1}}')
-    assert list(maps.read(str(own))) == ["vnv_xgb"], "a file with that name has priority"
+    assert list(taxonomy_maps.read(str(own))) == ["vnv_xgb"], "a file with that name has priority"
 
 
 def test_the_example_in_the_guide_uploads_scores_to_the_marshal(
@@ -111,7 +111,7 @@ def test_the_example_in_the_guide_uploads_scores_to_the_marshal(
     more = ("--catalogue", survey.catalogue)
     refused = scope(*shlex.split(dry), *more)
     assert refused.code == 2 and "Taxonomy 1017 not found" in refused.err
-    names = sorted({one.name for one in maps.read("tags").values() if one})
+    names = sorted({one.name for one in taxonomy_maps.read("tags").values() if one})
     for number in (1015, 1017):
         tree = json.dumps({"class": "All", "subclasses": [{"class": name} for name in names]})
         values = (number, f"taxonomy {number}", "1", "", tree, "[1]")

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 import xgboost
 from astrodome.testing import Result, run
-from astrodome_ztf_scope.config import load
+from astrodome_ztf_scope.config.loading import load
 from ztf_scope import checkpoints
 
 Scope = Callable[..., Result]

@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from astrodome import AstrodomeError
-from astrodome_ztf_scope import config
-from astrodome_ztf_scope.dataset import preparation
-from astrodome_ztf_scope.dataset.imputation import Neighbours
-from astrodome_ztf_scope.dataset.preparation import Preparation
-from astrodome_ztf_scope.dataset.reading import Frame
-from astrodome_ztf_scope.features import FeatureSet, FeatureStats
+from astrodome_ztf_scope.classifiers.dataset import preparation
+from astrodome_ztf_scope.classifiers.dataset.imputation import Neighbours
+from astrodome_ztf_scope.classifiers.dataset.preparation import Preparation
+from astrodome_ztf_scope.config import loading
+from astrodome_ztf_scope.config.feature_sets import FeatureSet, FeatureStats
+from astrodome_ztf_scope.tables.reading import Frame
 from sklearn.impute import KNNImputer
 
 SUFFIX = "ELS_ECE_EAOV"
@@ -28,7 +28,7 @@ def frame(sky: Callable) -> Frame:
 
 @pytest.fixture(scope="module")
 def ontological() -> FeatureSet:
-    return config.load().feature_sets["ontological"]
+    return loading.load().feature_sets["ontological"]
 
 
 def of(table: pd.DataFrame) -> Frame:
@@ -37,7 +37,7 @@ def of(table: pd.DataFrame) -> Frame:
 
 def some(**strategies: str) -> FeatureSet:
     """Features with these strategies, such as ``ad="none"``."""
-    known = config.load().feature_sets["ontological"].features["ad"]
+    known = loading.load().feature_sets["ontological"].features["ad"]
     return FeatureSet(
         {
             name: known.model_copy(update={"impute_strategy": strategy})
@@ -161,7 +161,7 @@ def test_a_preparation_that_is_missing_or_broken_is_one_sentence(
 def test_reference_rows_are_limited_and_drawn_with_the_seed(
     frame: Frame, ontological: FeatureSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("astrodome_ztf_scope.dataset.imputation.REFERENCES", 100)
+    monkeypatch.setattr("astrodome_ztf_scope.classifiers.dataset.imputation.REFERENCES", 100)
 
     def rows(seed: int) -> np.ndarray:
         fitted = Preparation.fit(frame, ontological, None, random_state=seed)

@@ -18,8 +18,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from astrodome import AstrodomeError
-from astrodome_ztf_scope import tables
-from astrodome_ztf_scope.dataset import csvfile, pickles, reading
+from astrodome_ztf_scope.tables import csv_files, pickles, reading, table_io
 
 ENDINGS = (".csv", ".parquet", ".h5")
 Files = Callable[..., Path]
@@ -78,7 +77,7 @@ def test_batches_can_start_in_the_middle_and_rows_keep_their_numbers(file: Path)
 
 def test_blocks_of_a_csv_do_not_show(dataset: Files, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = reading.read(dataset(".csv", 300))
-    monkeypatch.setattr(csvfile, "BLOCK", 300_000)
+    monkeypatch.setattr(csv_files, "BLOCK", 300_000)
     again = reading.read(dataset(".csv", 300))
     pd.testing.assert_frame_equal(again.table, whole.table)
     np.testing.assert_array_equal(again.dmdt, whole.dmdt)
@@ -361,7 +360,7 @@ def test_an_hdf5_file_of_something_else_is_one_sentence(tmp_path: Path) -> None:
 def test_text_that_comes_late_in_a_column_of_numbers_spoils_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(csvfile, "BLOCK", 1000)
+    monkeypatch.setattr(csv_files, "BLOCK", 1000)
     lines = ["ad,name", *["1.5,2"] * 1000, "2.5,two", "3.5,"]
     (tmp_path / "a.csv").write_text("\n".join(lines))
     table = reading.read(tmp_path / "a.csv").table
@@ -395,7 +394,7 @@ PLAIN = "ra,dec,obj_id\n10.5,-3.25,ZTF1\n11.5,4.0,ZTF2\n"
 def test_separators_comments_and_line_ends_of_other_programs_are_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str, block: int
 ) -> None:
-    monkeypatch.setattr(csvfile, "BLOCK", max(block, len(content) // 2 + 60))
+    monkeypatch.setattr(csv_files, "BLOCK", max(block, len(content) // 2 + 60))
     (tmp_path / "a.csv").write_bytes(content.encode())
     table = reading.read(tmp_path / "a.csv").table
     assert list(table) == ["ra", "dec", "obj_id"]
@@ -431,7 +430,7 @@ def test_a_text_file_that_cannot_be_read_is_one_error_with_a_remedy(
 def test_the_error_for_a_directory_names_it_as_a_directory(tmp_path: Path) -> None:
     (tmp_path / "a.parquet").mkdir()
     (tmp_path / "a.parquet" / "part-0.parquet").write_bytes(b"")
-    for read in (reading.read, tables.read):
+    for read in (reading.read, table_io.read):
         with pytest.raises(AstrodomeError, match=r"a\.parquet is a directory: expected") as error:
             read(tmp_path / "a.parquet")
         assert "part-0.parquet" in error.value.hint and error.value.exit_code == 2
@@ -440,6 +439,6 @@ def test_the_error_for_a_directory_names_it_as_a_directory(tmp_path: Path) -> No
 @pytest.mark.parametrize("ending", [".parq", ".pq", ".PARQUET"])
 def test_other_extensions_of_parquet_are_read_and_written(tmp_path: Path, ending: str) -> None:
     table = pd.DataFrame({"ra": [1.5], "obj_id": ["ZTF1"]})
-    path = tables.write(tmp_path / f"a{ending}", table)
+    path = table_io.write(tmp_path / f"a{ending}", table)
     pd.testing.assert_frame_equal(pd.read_parquet(path), table)
-    pd.testing.assert_frame_equal(tables.read(path), table, check_dtype=False)
+    pd.testing.assert_frame_equal(table_io.read(path), table, check_dtype=False)

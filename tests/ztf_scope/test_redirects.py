@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from astrodome import AstrodomeError
 from astrodome.testing import Result
-from astrodome_ztf_scope.catalogue import instances
-from astrodome_ztf_scope.catalogue.kowalski import Kowalski as Client
+from astrodome_ztf_scope.catalogues import instances
+from astrodome_ztf_scope.catalogues.kowalski import Kowalski as Client
 from services.fritz import Fritz
 from services.kowalski import Kowalski
 from services.twin import Request, Twin

@@ -10,12 +10,12 @@ import pandas as pd
 import pytest
 from astrodome import AstrodomeError
 from astrodome.testing import Result
-from astrodome_ztf_scope.dataset.examples import examples
-from astrodome_ztf_scope.dataset.preparation import Preparation
-from astrodome_ztf_scope.dataset.reading import Frame
-from astrodome_ztf_scope.dataset.selection import Split, select, sources
-from astrodome_ztf_scope.features import Feature, FeatureSet
-from astrodome_ztf_scope.schema import ClassConfig
+from astrodome_ztf_scope.classifiers.dataset.examples import examples
+from astrodome_ztf_scope.classifiers.dataset.preparation import Preparation
+from astrodome_ztf_scope.classifiers.dataset.selection import Split, select, sources
+from astrodome_ztf_scope.config.feature_sets import Feature, FeatureSet
+from astrodome_ztf_scope.config.schema import ClassConfig
+from astrodome_ztf_scope.tables.reading import Frame
 
 RRLYR = ClassConfig(label="RR Lyrae", features="phenomenological")
 

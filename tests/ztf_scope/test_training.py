@@ -312,7 +312,7 @@ def test_the_commands_of_the_manual_run_as_written(
     data = Path("data/training/dataset.d15.csv")
     data.parent.mkdir(parents=True)
     shutil.copy(dataset(".csv", 600), data)
-    from astrodome_ztf_scope.models import network
+    from astrodome_ztf_scope.classifiers.models import network
 
     checkpoints.write(network.network(35), Path("models/vnv/20210324_220331/vnv.20210324_220331"))
     first = (

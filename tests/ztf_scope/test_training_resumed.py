@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from astrodome.testing import Result
-from astrodome_ztf_scope import derived
+from astrodome_ztf_scope.classifiers import derived_files
 
 Scope = Callable[..., Result]
 GROUP = Path("models/experiment")
@@ -70,14 +70,14 @@ def test_missing_plots_and_metrics_of_a_finished_run_are_written(
 
 def test_a_file_is_stale_when_it_is_missing_or_not_newer_than_its_sources(tmp_path: Path) -> None:
     source, target = tmp_path / "source", tmp_path / "target"
-    assert not derived.stale(target, [source])  # The source does not exist.
+    assert not derived_files.stale(target, [source])  # The source does not exist.
     source.touch()
-    assert derived.stale(target, [source])
+    assert derived_files.stale(target, [source])
     target.touch()
     os.utime(source, ns=(1000, 1000))
     for time, expected in ((1001, False), (1000, True), (999, True)):
         os.utime(target, ns=(time, time))
-        assert derived.stale(target, [source]) is expected
+        assert derived_files.stale(target, [source]) is expected
 
 
 @pytest.mark.parametrize("finished", [False, True])

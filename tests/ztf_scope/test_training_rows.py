@@ -13,12 +13,12 @@ import pandas as pd
 import pytest
 from astrodome import AstrodomeError
 from astrodome.testing import Result
-from astrodome_ztf_scope import training
-from astrodome_ztf_scope.config import load
-from astrodome_ztf_scope.dataset import dropped
-from astrodome_ztf_scope.dataset.reading import Frame
-from astrodome_ztf_scope.models.xgb import Xgb
-from astrodome_ztf_scope.plan import Options, plan
+from astrodome_ztf_scope.classifiers import training
+from astrodome_ztf_scope.classifiers.dataset import dropped_rows
+from astrodome_ztf_scope.classifiers.jobs import Options, plan
+from astrodome_ztf_scope.classifiers.models.xgb import Xgb
+from astrodome_ztf_scope.config.loading import load
+from astrodome_ztf_scope.tables.reading import Frame
 
 Scope = Callable[..., Result]
 CONFIG = """
@@ -110,8 +110,8 @@ def test_half_of_the_rows_is_a_warning(train: Callable[..., Result], table: pd.D
     said = words(train(table).succeeded())
     text = "e: 300 of 600 rows were dropped: ad is missing in 1 and infinite in 299."
     assert f"Warning: {text}" in said and "impute_strategy" in said
-    assert dropped.many({"dropped": 300, "in_data_set": 600})
-    assert not dropped.many({"dropped": 299, "in_data_set": 600})
+    assert dropped_rows.many({"dropped": 300, "in_data_set": 600})
+    assert not dropped_rows.many({"dropped": 299, "in_data_set": 600})
 
 
 def test_infinite_values_of_an_imputed_feature_are_imputed_like_missing_ones(

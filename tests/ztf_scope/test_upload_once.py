@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from astrodome.testing import Result
-from astrodome_ztf_scope import journal
+from astrodome_ztf_scope.marshal import journal
 from services.fritz import Fritz
 from services.twin import Request, Twin
 from ztf_scope import survey as surveys

@@ -12,9 +12,8 @@ import pandas as pd
 import pytest
 from astrodome import AstrodomeError
 from astrodome.testing import Result
-from astrodome_ztf_scope import positions
-from astrodome_ztf_scope.catalogue import epochs
-from astrodome_ztf_scope.classifications import labels, maps, photometry
+from astrodome_ztf_scope.catalogues import epochs, positions
+from astrodome_ztf_scope.marshal.classifications import labels, photometry, taxonomy_maps
 from hypothesis import example, given
 from hypothesis import strategies as st
 from services.fritz import Fritz
@@ -156,13 +155,13 @@ def test_epochs_come_from_kowalskis_documents_with_their_own_positions() -> None
 
 @pytest.mark.parametrize("which", ["golden", "tags"])
 def test_the_built_in_maps_are_scopes(which: str) -> None:
-    found = maps.read(which)
-    assert maps.has_taxonomies(which) and len(found) in (55, 45)
+    found = taxonomy_maps.read(which)
+    assert taxonomy_maps.has_taxonomies(which) and len(found) in (55, 45)
     some = found["RR Lyrae ab" if which == "golden" else "rrab"]
     assert some and some.name == "RRab" and some.taxonomy_id in (1011, 1015)
     if which == "golden":
         assert found["nice"] is None
-    assert maps.read(which, 9)[next(iter(found))].taxonomy_id == 9
+    assert taxonomy_maps.read(which, 9)[next(iter(found))].taxonomy_id == 9
 
 
 def test_a_map_that_is_wrong_is_a_sentence_that_names_it(tmp_path: Path) -> None:
@@ -175,9 +174,9 @@ def test_a_map_that_is_wrong_is_a_sentence_that_names_it(tmp_path: Path) -> None
     ):
         path.write_text(text)
         with pytest.raises(AstrodomeError, match=words):
-            maps.read(str(path))
+            taxonomy_maps.read(str(path))
     with pytest.raises(AstrodomeError, match="no taxonomy map nowhere"):
-        maps.read("nowhere")
+        taxonomy_maps.read("nowhere")
 
 
 def test_the_last_columns_are_those_of_the_classes_and_0_counts() -> None:
@@ -198,7 +197,7 @@ def test_the_last_columns_are_those_of_the_classes_and_0_counts() -> None:
 
 
 def test_two_labels_of_one_class_are_posted_once() -> None:
-    target = maps.Target("Eclipsing", 7)
+    target = taxonomy_maps.Target("Eclipsing", 7)
     rows = pd.DataFrame({"EA": [0.9], "EB": [0.4]})
     found = labels.from_map(rows, {"EA": target, "EB": target, "nice": None})
     assert labels.of_row(rows.iloc[0].to_dict(), found) == [(target, 0.9)]

@@ -22,12 +22,12 @@ import pytest
 import requests
 from astrodome import AstrodomeError
 from astrodome.testing import Result
-from astrodome_ztf_scope import tables
-from astrodome_ztf_scope.catalogue.local import LocalCatalogue
-from astrodome_ztf_scope.dataset import points
-from astrodome_ztf_scope.vet import candidates, opening
-from astrodome_ztf_scope.vet.decisions import Decisions
-from astrodome_ztf_scope.vet.server import HEADER, Server
+from astrodome_ztf_scope.catalogues.local import LocalCatalogue
+from astrodome_ztf_scope.features import dmdt
+from astrodome_ztf_scope.tables import table_io
+from astrodome_ztf_scope.vetting import browser_page, candidates
+from astrodome_ztf_scope.vetting.decisions import Decisions
+from astrodome_ztf_scope.vetting.server import HEADER, Server
 from ztf_scope import survey as surveys
 
 EVIL = "<script>document.title='owned'</script><img src=x onerror=document.title='owned'>"
@@ -76,13 +76,13 @@ def test_the_dmdt_image_counts_pairs_by_time_and_magnitude():
     order = np.argsort(time_)
     for n, first in enumerate(order):
         for second in order[n + 1 :]:
-            column = np.searchsorted(points.DT, time_[second] - time_[first], "right") - 1
-            row = np.searchsorted(points.DM, mag[second] - mag[first], "right") - 1
+            column = np.searchsorted(dmdt.DT, time_[second] - time_[first], "right") - 1
+            row = np.searchsorted(dmdt.DM, mag[second] - mag[first], "right") - 1
             expected[row, column] += 1
     np.testing.assert_allclose(
-        points.image(time_, mag), expected / np.linalg.norm(expected), rtol=1e-6
+        dmdt.image(time_, mag), expected / np.linalg.norm(expected), rtol=1e-6
     )
-    assert not points.image([5.0], [17.0]).any()
+    assert not dmdt.image([5.0], [17.0]).any()
 
 
 def test_a_page_has_the_scores_features_light_curves_and_dmdt_of_a_source(
@@ -279,7 +279,7 @@ def test_no_command_line_contains_the_token_when_a_browser_is_started(table: Pat
 def test_the_file_for_the_browser_is_removed_when_vetting_ends(
     table: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    with opening.redirecting("http://127.0.0.1:1/?token=a&b=c") as page:
+    with browser_page.redirecting("http://127.0.0.1:1/?token=a&b=c") as page:
         assert "token=a&amp;b=c" in page.read_text()
     assert not page.parent.exists()
 
@@ -296,7 +296,7 @@ def test_text_cells_of_the_result_cannot_become_formulas(tmp_path: Path):
         "-1.5",
     ]
     table = pd.DataFrame({"obj_id": names, "ra": 1.5, "dec": -1.5, "period": 0.1, "vnv_xgb": 0.9})
-    tables.write(tmp_path / "list.csv", table)
+    table_io.write(tmp_path / "list.csv", table)
     found = candidates.read(tmp_path / "list.csv")
     assert [row.name for row in found.rows] == names
     decisions = Decisions(tmp_path / "vetted.csv", found)
@@ -305,7 +305,7 @@ def test_text_cells_of_the_result_cannot_become_formulas(tmp_path: Path):
     cells = pd.read_csv(tmp_path / "vetted.csv", dtype=str)
     assert not cells["obj_id"].str.match(r"[=+@\t]|-[^\d]").any()
     assert list(cells["dec"]) == ["-1.5"] * len(names)
-    back = tables.read(tmp_path / "vetted.csv")
+    back = table_io.read(tmp_path / "vetted.csv")
     assert list(back["obj_id"]) == names and list(back["dec"]) == [-1.5] * len(names)
 
 

@@ -14,14 +14,14 @@ import pytest
 import xgboost as xgb
 from astrodome import AstrodomeError, models
 from astrodome.errors import from_os_error
-from astrodome_ztf_scope.dataset.examples import Labelled, examples
-from astrodome_ztf_scope.dataset.preparation import Preparation
-from astrodome_ztf_scope.dataset.reading import Frame
-from astrodome_ztf_scope.dataset.selection import select
-from astrodome_ztf_scope.features import Feature, FeatureSet
-from astrodome_ztf_scope.models import search
-from astrodome_ztf_scope.models.xgb import Xgb, save
-from astrodome_ztf_scope.schema import ClassConfig, Xgboost
+from astrodome_ztf_scope.classifiers.dataset.examples import Labelled, examples
+from astrodome_ztf_scope.classifiers.dataset.preparation import Preparation
+from astrodome_ztf_scope.classifiers.dataset.selection import select
+from astrodome_ztf_scope.classifiers.models import parameter_search
+from astrodome_ztf_scope.classifiers.models.xgb import Xgb, save
+from astrodome_ztf_scope.config.feature_sets import Feature, FeatureSet
+from astrodome_ztf_scope.config.schema import ClassConfig, Xgboost
+from astrodome_ztf_scope.tables.reading import Frame
 from sklearn.metrics import roc_auc_score
 
 ENTRY = ClassConfig(label="RR Lyrae", features="few")
@@ -245,7 +245,9 @@ def test_the_search_scores_as_cross_validation_by_hand_does(parts: Parts) -> Non
     ).model_dump()
     given = xgb.DMatrix(parts["train"].features, parts["train"].target)
     params = {"objective": "binary:logistic", "tree_method": "hist", "nthread": 1, "seed": 5}
-    _, tried = search.search(given, params | search.start(settings), settings, 5)
+    _, tried = parameter_search.search(
+        given, params | parameter_search.start(settings), settings, 5
+    )
     assert len(tried) == 1
     from sklearn.model_selection import StratifiedKFold
 

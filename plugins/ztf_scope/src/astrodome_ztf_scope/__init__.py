@@ -1,4 +1,4 @@
 """Source classification for the Zwicky Transient Facility: taxonomy, features, settings.
 
-:func:`astrodome_ztf_scope.config.load` gives what a notebook needs.
+:func:`astrodome_ztf_scope.config.loading.load` gives what a notebook needs.
 """

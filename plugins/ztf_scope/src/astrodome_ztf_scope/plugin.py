@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from astrodome import CommandSpec, ModelSpec, SourceSpec, hookimpl
 
-from .names import ALIASES, REPLACED
+from .cli.command_names import ALIASES, REPLACED
 
-CLI = "astrodome_ztf_scope.cli"
-GCS = {"gcs": "astrodome_ztf_scope.services:Gcs"}
+CLI = "astrodome_ztf_scope.cli.main"
+GCS = {"gcs": "astrodome_ztf_scope.config.services:Gcs"}
 
 
 @hookimpl
@@ -21,7 +21,9 @@ def register_commands() -> Iterator[CommandSpec]:
         yield CommandSpec(name, targets[same], help=f"Alias for scope {same}.", hidden=True)
     for name in REPLACED:
         about = "Name the command that replaces this command of SCoPe."
-        yield CommandSpec(name, "astrodome_ztf_scope.cli_names:renamed_command", about, hidden=True)
+        yield CommandSpec(
+            name, "astrodome_ztf_scope.cli.replaced:renamed_command", about, hidden=True
+        )
 
 
 def _commands() -> Iterator[CommandSpec]:
@@ -31,9 +33,9 @@ def _commands() -> Iterator[CommandSpec]:
         help="Write a commented configuration with all classes.",
         panel="Configuration",
         settings={
-            "kowalski": "astrodome_ztf_scope.services:Kowalski",
-            "fritz": "astrodome_ztf_scope.services:Fritz",
-            "wandb": "astrodome_ztf_scope.services:Wandb",
+            "kowalski": "astrodome_ztf_scope.config.services:Kowalski",
+            "fritz": "astrodome_ztf_scope.config.services:Fritz",
+            "wandb": "astrodome_ztf_scope.config.services:Wandb",
         },
     )
     yield CommandSpec(
@@ -44,7 +46,7 @@ def _commands() -> Iterator[CommandSpec]:
     )
     yield CommandSpec(
         "train",
-        "astrodome_ztf_scope.cli_train:command",
+        "astrodome_ztf_scope.cli.train:command",
         help="Train classifiers: every class and random state a run, many at a time.",
         panel="Classifiers",
     )
@@ -66,13 +68,13 @@ def _commands() -> Iterator[CommandSpec]:
         )
     yield CommandSpec(
         "vet",
-        "astrodome_ztf_scope.cli_vet:vet_command",
+        "astrodome_ztf_scope.cli.vet:vet_command",
         help="Accept, reject or relabel sources on a page on this machine.",
         panel="Marshal",
     )
     yield CommandSpec(
         "taxonomy",
-        "astrodome_ztf_scope.cli_annotations:taxonomies",
+        "astrodome_ztf_scope.cli.annotations:taxonomies",
         help="Post taxonomies of classes to a marshal, and show those that are there.",
         panel="Marshal",
     )
@@ -80,11 +82,11 @@ def _commands() -> Iterator[CommandSpec]:
         ("get-field-ids", "Get the ids of all light curves in quadrants of a ZTF field."),
         ("get-quad-ids", "Get ids of a field: SCoPe 0.9.5's name of get-field-ids."),
     ):
-        target = "astrodome_ztf_scope.cli_catalogue:field_ids_command"
+        target = "astrodome_ztf_scope.cli.catalogues:field_ids_command"
         yield CommandSpec(name, target, help=about, panel="Data")
     yield CommandSpec(
         "sources",
-        "astrodome_ztf_scope.cli_catalogue:find_sources_command",
+        "astrodome_ztf_scope.cli.catalogues:find_sources_command",
         help="Show the sources at a position, or those of groups.",
         panel="Data",
     )
@@ -101,13 +103,13 @@ def register_sources() -> Iterator[SourceSpec]:
     yield SourceSpec(
         "catalogue",
         "kowalski",
-        "astrodome_ztf_scope.catalogue.kowalski:Kowalski",
+        "astrodome_ztf_scope.catalogues.kowalski:Kowalski",
         summary="Kowalski, the archive of ZTF's catalogues.",
     )
     yield SourceSpec(
         "catalogue",
         "local",
-        "astrodome_ztf_scope.catalogue.local:LocalCatalogue",
+        "astrodome_ztf_scope.catalogues.local:LocalCatalogue",
         summary="A folder of Parquet files: local:FOLDER.",
     )
     yield SourceSpec(
@@ -129,13 +131,13 @@ def register_models() -> Iterator[ModelSpec]:
     yield ModelSpec(
         "scope",
         "dnn",
-        "astrodome_ztf_scope.models.dnn:Dnn",
+        "astrodome_ztf_scope.classifiers.models.dnn:Dnn",
         summary="Two-branch network of the features and of the dmdt.",
         extra="dnn",
     )
     yield ModelSpec(
         "scope",
         "xgb",
-        "astrodome_ztf_scope.models.xgb:Xgb",
+        "astrodome_ztf_scope.classifiers.models.xgb:Xgb",
         summary="Boosted trees (XGBoost) of the features.",
     )

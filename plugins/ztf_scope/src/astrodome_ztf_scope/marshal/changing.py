@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 
 from astrodome import AstrodomeError, compute, console
 
-from .. import journal as journals
+from . import journal as journals
 from .once import Breaker, Change, Once
 
 Item = TypeVar("Item")

@@ -16,8 +16,8 @@ from urllib.parse import quote
 import requests
 from astrodome import AstrodomeError, compute, http
 
-from .. import services
-from ..positions import separations, unit_vectors
+from ..catalogues.positions import separations, unit_vectors
+from ..config import services
 from . import Busy, Denied, Redirected, Refused, Unreachable, Unsure, wire
 from .pace import Pace
 

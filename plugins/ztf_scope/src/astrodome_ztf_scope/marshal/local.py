@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from astrodome import AstrodomeError
 
-from ..positions import separations, unit_vectors
+from ..catalogues.positions import separations, unit_vectors
 from . import Refused
 
 SCHEMA = """

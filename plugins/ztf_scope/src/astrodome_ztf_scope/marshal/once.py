@@ -9,9 +9,9 @@ from typing import Any
 
 from astrodome import AstrodomeError, console
 
-from .. import journal as journals
-from ..journal import Journal
 from . import Busy, Denied, Redirected, Refused, Unreachable, Unsure
+from . import journal as journals
+from .journal import Journal
 
 LOOKS = (0.0, 1.0, 4.0)
 """When it is looked whether a request was done whose answer was lost, in units of ``settle``."""

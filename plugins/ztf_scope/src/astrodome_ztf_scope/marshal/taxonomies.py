@@ -8,7 +8,7 @@ from typing import Any
 
 from astrodome import AstrodomeError, settings
 
-from ..taxonomy import Node
+from ..config.taxonomy import Node
 from .once import Once
 
 CONFIGURED = "config"
@@ -20,7 +20,7 @@ def read(which: str) -> dict[str, Any]:
     Raises AstrodomeError that names the place when the tree is none, or has a class twice.
     """
     if which == CONFIGURED:
-        from ..config import load
+        from ..config.loading import load
 
         tree: dict[str, Any] = _named(load().taxonomy)
     else:

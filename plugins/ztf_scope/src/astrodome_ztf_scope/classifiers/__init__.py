@@ -1,0 +1,1 @@
+"""Data sets, models, training, prediction and evaluation of classifiers."""

@@ -1,0 +1,34 @@
+"""Rows of a data set as a backend of the task ``scope`` gets them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...tables.reading import Frame
+from .preparation import Preparation
+from .selection import Split
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Prepared features, images, targets and weights of some rows (``models.Examples``)."""
+
+    features: NDArray[np.float32]
+    dmdt: NDArray[np.float32] | None
+    target: NDArray[np.float32]
+    weight: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.target)
+
+
+def examples(
+    frame: Frame, rows: NDArray[np.intp], split: Split, preparation: Preparation
+) -> Labelled:
+    """These rows, by position, of the frame that was split; all must be usable."""
+    part = frame.take(rows)
+    features, _ = preparation.apply(part)
+    return Labelled(features, part.dmdt, split.target[rows], split.weight[rows])

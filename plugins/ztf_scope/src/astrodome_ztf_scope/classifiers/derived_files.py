@@ -1,0 +1,82 @@
+"""Files that are derived from finished runs: metrics, plots, layers, and the report of a group.
+
+They are written if they are missing or older than the files from which they are derived. So they
+are also written after a training that was killed before it wrote them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+from astrodome import arrow, files, models
+
+from . import evaluation, runs
+from .jobs import Job
+
+SPLIT, METRICS, PLOT, LAYERS = "split.parquet", "metrics.json", "confusion.svg", "network.txt"
+
+
+def complete(job: Job) -> None:
+    """Write the missing derived files of a finished run."""
+    split = job.folder / SPLIT
+    if stale(job.folder / METRICS, [split]):
+        measured = evaluation.measure_split(arrow.read_frame(split))
+        files.write_text(job.folder / METRICS, json.dumps(measured, indent=1) + "\n")
+    if job.plot and stale(job.folder / "plots" / PLOT, [split]):
+        _plots(job.folder)
+    model = job.folder / "model.keras"
+    if job.plot_model and stale(job.folder / "plots" / LAYERS, [model]):
+        _layers(model, job.folder / "plots" / LAYERS)
+
+
+def report(group: Path) -> None:
+    """Write the report of a group, unless it is up to date or no run in the group is finished."""
+    from . import report
+
+    records = (
+        record
+        for record in group.rglob("run.json")
+        if runs.REPLACED not in record.relative_to(group).parts
+    )
+    if stale(group / report.FILE, records) and any(runs.find(group)):
+        report.write(group)
+
+
+def stale(target: Path, sources: Iterable[Path]) -> bool:
+    """Return whether a file is missing or not newer than its existing sources, if there are any."""
+    written = _time(target)
+    newest = max(map(_time, sources), default=0)
+    return newest > 0 and newest >= written
+
+
+def _time(path: Path) -> int:
+    """Return the time of a file in nanoseconds; 0 if it does not exist."""
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0
+
+
+def _plots(folder: Path) -> None:
+    from . import plots
+
+    metrics = folder / "metrics.csv"
+    plots.write(
+        folder / "plots",
+        arrow.read_frame(folder / SPLIT, columns=["part", "target", "score"]),
+        models.Run(folder).record.get("importance"),
+        pd.read_csv(metrics) if metrics.is_file() else None,
+    )
+
+
+def _layers(model: Path, target: Path) -> None:
+    """Write the layers of a Keras model with their shapes and parameters."""
+    import keras
+
+    lines: list[str] = []
+    loaded = keras.saving.load_model(model, compile=False)
+    loaded.summary(100, print_fn=lambda text, **_: lines.append(text))
+    files.write_text(target, "\n".join(lines) + "\n")

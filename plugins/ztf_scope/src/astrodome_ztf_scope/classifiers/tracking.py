@@ -1,0 +1,111 @@
+"""Runs logged to Weights & Biases or TensorBoard, when that is asked for, as they end."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from astrodome import AstrodomeError, console, models, settings
+
+from ..config.services import Wandb
+from .evaluation import metrics_of
+
+Logger = Callable[[Path], None]
+
+
+def loggers(
+    *, wandb: bool = False, tensorboard: Path | None = None, job_type: str = "train"
+) -> list[Logger]:
+    """What to call with the folder of each run; AstrodomeError when a library is missing.
+
+    A log that fails is told of, and ends no training.
+    """
+    made: list[Logger] = []
+    if wandb:
+        made.append(_careful(_wandb(job_type)))
+    if tensorboard:
+        made.append(_careful(_tensorboard(tensorboard)))
+    return made
+
+
+def _careful(log: Logger) -> Logger:
+    def logged(folder: Path) -> None:
+        try:
+            log(folder)
+        except Exception as error:  # whatever the service's library raises
+            console.warn(f"{folder} was not logged: {' '.join(str(error).split())[:200]}")
+
+    return logged
+
+
+def _wandb(job_type: str) -> Logger:
+    try:
+        import wandb
+    except ImportError as error:
+        raise _missing("Weights & Biases", "wandb") from error
+    section = settings.section("wandb", Wandb)
+    if token := settings.current().credential("wandb", Wandb):
+        os.environ["WANDB_API_KEY"] = token
+
+    def log(folder: Path) -> None:
+        record, config = models.Run(folder).record, settings.read_yaml(folder / "config.yaml")
+        with wandb.init(
+            entity=section.entity,
+            project=section.project,
+            name=_name(record),
+            job_type=job_type,
+            tags=[record["tag"]],
+            config={**config, "dataset": record["dataset"]},
+        ) as run:
+            for _, values in _history(folder):
+                run.log(values)
+            run.summary.update(dict(_final(folder)))
+
+    return log
+
+
+def _tensorboard(root: Path) -> Logger:
+    try:
+        from tensorboard.summary import Writer
+    except ImportError as error:
+        raise _missing("TensorBoard", "tensorboard") from error
+
+    def log(folder: Path) -> None:
+        writer: Any = Writer(str(root / _name(models.Run(folder).record)))
+        step = 0
+        for step, values in _history(folder):
+            for name, value in values.items():
+                writer.add_scalar(name, value, step)
+        for name, value in _final(folder):
+            writer.add_scalar(name, value, step)
+        writer.close()
+
+    return log
+
+
+def _missing(service: str, library: str) -> AstrodomeError:
+    return AstrodomeError(f"{service} needs the package {library}.", f"pip install {library}")
+
+
+def _name(record: dict[str, Any]) -> str:
+    return f"{record['tag']}-{record['model']}-{record['random_state']}"
+
+
+def _history(folder: Path) -> Iterator[tuple[int, dict[str, float]]]:
+    """Number and metrics of each epoch or round."""
+    file = folder / "metrics.csv"
+    if file.is_file():
+        for values in pd.read_csv(file).to_dict("records"):
+            number, *_ = values.values()
+            yield int(number), {str(name): float(value) for name, value in values.items()}
+
+
+def _final(folder: Path) -> Iterator[tuple[str, float]]:
+    """Metrics of the test part and of the dropped rows: ``test_f1`` and so on."""
+    for part, values in metrics_of(folder).items():
+        for name, value in values.items():
+            if value is not None:
+                yield f"{part}_{name}", float(value)

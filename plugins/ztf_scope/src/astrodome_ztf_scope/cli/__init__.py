@@ -1,0 +1,1 @@
+"""Commands of ``scope``: parse the arguments, call the library, show the result."""

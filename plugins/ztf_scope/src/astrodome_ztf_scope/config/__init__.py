@@ -1,0 +1,1 @@
+"""Settings and SCoPe's configuration: classes, feature sets, taxonomy, services."""

@@ -1,0 +1,1 @@
+"""Read and write tables of sources; identifiers keep all of their digits."""

@@ -1,0 +1,252 @@
+"""Text tables with a header: any common separator, comment lines, any line endings.
+
+A file that cannot be read unambiguously is an error that names the file, the row and a remedy.
+"""
+
+from __future__ import annotations
+
+import csv as lines
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from astrodome import AstrodomeError, arrow
+from pyarrow import csv
+
+from . import identifiers
+
+BLOCK = 1 << 25
+"""Number of bytes that are parsed at once."""
+HEAD = 1 << 20
+"""Number of bytes at the start of a file from which its layout is determined."""
+SAMPLE = 20
+"""Number of lines from which the separator is determined."""
+NO_VALUE = ["", *sorted(identifiers.NOT_A_VALUE)]
+SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*|\s*(nan|inf)?\s*", re.IGNORECASE)
+DECIMAL_COMMA = re.compile(r"\s*[+-]?\d+,\d+\s*")
+DECIMAL_POINT = re.compile(r"\s*[+-]?\d+\.\d+\s*")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The layout of a text table.
+
+    ``size`` is the number of bytes before the first row. If ``padded`` is True, spaces follow the
+    separators. If ``carriage`` is True, lines end with a carriage return only.
+    """
+
+    names: list[str]
+    separator: str
+    size: int
+    padded: bool = False
+    carriage: bool = False
+    decimal: str = "."
+
+
+def names(path: Path) -> list[str]:
+    """Return the names of the columns."""
+    with pa.input_stream(str(path)) as stream:
+        return layout(stream.read(HEAD), path).names
+
+
+def layout(head: bytes, path: Path) -> Layout:
+    """Return the layout of a file from its first bytes."""
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in head[:4096]:
+        raise AstrodomeError(
+            f"{path} is not UTF-8 text.",
+            f"Convert it: iconv -f UTF-16 -t UTF-8 {path.name} > converted.csv",
+        )
+    carriage = b"\r" in head and b"\n" not in head
+    if carriage:
+        head = head.replace(b"\r", b"\n")
+    comments, size, header = "", 0, None
+    for raw in head.split(b"\n"):
+        line = raw.decode("utf-8-sig" if size == 0 else "utf-8").rstrip("\r")
+        if line.startswith("#"):
+            comments = line.lstrip("# ")
+        elif line.strip():
+            header = line
+            break
+        size += len(raw) + 1
+    if header is None:
+        raise AstrodomeError(f"{path} is empty.")
+    end = size + len(header.encode()) + 1
+    if size == 0 and head.startswith(b"\xef\xbb\xbf"):
+        end += 3
+    if head[end - 1 : end] == b"\r":
+        end += 1
+    sample = _sample(head[end:])
+    if _is_row(header, [*sample, header]):  # The names may be in the comment line above.
+        sample, header, end = [header, *sample][:SAMPLE], comments, size
+        separator = _separator([header, *sample], path) if comments else ""
+        if not comments or len(_fields(header, separator)) != len(_fields(sample[0], separator)):
+            raise AstrodomeError(
+                f"{path} has no header: its first line contains only numbers.",
+                "Add a line with the names of the columns, for example ra,dec,period.",
+            )
+    separator = _separator([header, *sample], path)
+    padded = any(name != name.strip() for name in _fields(header, separator))
+    if padded:  # A quotation mark may follow a space.
+        header = re.sub(rf"\s*{re.escape(separator)}\s*", separator, header.strip())
+    names = _fields(header, separator)
+    decimal = _decimal(sample) if separator == ";" else "."
+    return Layout([n.strip() for n in names], separator, end, padded, carriage, decimal)
+
+
+def _sample(rest: bytes) -> list[str]:
+    """Return the first complete rows."""
+    found = [
+        line.rstrip("\r")
+        for line in rest.decode("utf-8", "replace").split("\n")[: SAMPLE * 2]
+        if line.strip() and not line.startswith("#")
+    ]
+    return found[:SAMPLE] if len(found) <= SAMPLE or len(rest) < HEAD // 2 else found[: SAMPLE - 1]
+
+
+def _fields(line: str, separator: str) -> list[str]:
+    try:
+        return next(lines.reader([line], delimiter=separator), [])
+    except lines.Error:
+        return line.split(separator)
+
+
+def _is_row(header: str, rows: Sequence[str]) -> bool:
+    """Return whether the line in place of the header contains only numbers."""
+    separator = next((s for s in SEPARATORS if s in header), ",")
+    fields = _fields(header, separator)
+    return any(field.strip() for field in fields) and all(map(NUMBER.fullmatch, fields))
+
+
+def _separator(rows: list[str], path: Path) -> str:
+    """Return the separator that splits all lines into the same number of fields."""
+    widths = {s: [len(_fields(row, s)) for row in rows] for s in SEPARATORS}
+    possible = [s for s in SEPARATORS if widths[s][0] > 1]
+    regular = [s for s in possible if len(set(widths[s])) == 1]
+    if possible:
+        return (regular or possible)[0]
+    spaced = {len(row.split()) for row in rows}
+    if len(rows) > 1 and len(spaced) == 1 and spaced != {1}:
+        raise AstrodomeError(
+            f"{path}: the columns are separated by spaces: {rows[0][:60]!r}.",
+            f"Separate them by {', '.join(list(SEPARATORS.values())[:2])} or tabs.",
+        )
+    return ","
+
+
+def _decimal(rows: list[str]) -> str:
+    cells = [cell for row in rows for cell in _fields(row, ";")]
+    comma = any(map(DECIMAL_COMMA.fullmatch, cells))
+    return "," if comma and not any(map(DECIMAL_POINT.fullmatch, cells)) else "."
+
+
+def chunks(path: Path, wanted: list[str], start: int, place: Any) -> Iterator[tuple[pa.Table, int]]:
+    """Yield blocks of rows, starting at row ``start``, with the number of the first row of each.
+
+    The types of columns are inferred for each block. ``place`` returns the ``identifiers.Place``
+    for the number of a row.
+    """
+    first = 0
+    with pa.input_stream(str(path)) as stream:
+        block = stream.read(BLOCK)
+        found = layout(block[:HEAD], path)
+        block = _lines(block, found)[found.size :]
+        while block:
+            more = _lines(stream.read(BLOCK), found)
+            end = block.rfind(b"\n") + 1 if more else len(block)
+            whole, block = _without_comments(block[:end]), block[end:] + more
+            if not whole.strip():
+                continue
+            table = _parse(whole, found, wanted, path, first)
+            skip = min(max(start - first, 0), table.num_rows)
+            if skip < table.num_rows:
+                whole_table = _converted(table, whole, found, place(first))
+                yield whole_table.slice(skip), first + skip
+            first += table.num_rows
+
+
+def _lines(block: bytes, found: Layout) -> bytes:
+    return block.replace(b"\r", b"\n") if found.carriage else block
+
+
+def _without_comments(block: bytes) -> bytes:
+    if not block.startswith(b"#") and b"\n#" not in block:
+        return block
+    return b"".join(x for x in block.splitlines(keepends=True) if not x.startswith(b"#"))
+
+
+def _parse(block: bytes, found: Layout, wanted: list[str], path: Path, first: int) -> pa.Table:
+    text = ["dmdt", *filter(identifiers.is_identifier, wanted)]
+    convert = csv.ConvertOptions(
+        include_columns=wanted,
+        column_types=dict.fromkeys(text, pa.string()),
+        null_values=NO_VALUE,
+        decimal_point=found.decimal,
+    )
+    try:
+        return _read(block, found, convert)
+    except pa.ArrowInvalid as error:
+        wrong: list[csv.InvalidRow] = []
+
+        def skip(row: csv.InvalidRow) -> str:
+            wrong.append(row)
+            return "skip"
+
+        _read(block.decode("utf-8", "replace").encode(), found, convert, skip)
+        if not wrong:
+            raise
+        row = wrong[0]
+        raise AstrodomeError(
+            f"{path} cannot be read: row {first + row.number - 1} has {row.actual_columns} "
+            f"values, expected {row.expected_columns}: {row.text[:80]!r}.",
+            "Correct the row, or put quotation marks around values that contain the separator "
+            f"{found.separator!r}.",
+        ) from error
+
+
+def _read(
+    block: bytes, found: Layout, convert: csv.ConvertOptions, invalid: Any = None
+) -> pa.Table:
+    options = csv.ReadOptions(
+        column_names=found.names, block_size=max(BLOCK // 8, 1 << 16), use_threads=invalid is None
+    )
+    parse = csv.ParseOptions(delimiter=found.separator, invalid_row_handler=invalid)
+    return csv.read_csv(arrow.native_reader(block), options, parse, convert)
+
+
+def _converted(table: pa.Table, block: bytes, found: Layout, place: identifiers.Place) -> pa.Table:
+    """Return the rows with typed identifiers, and without the padding of text."""
+    for number, field in enumerate(table.schema):
+        values = table[field.name]
+        if not pa.types.is_string(field.type) or field.name == "dmdt":
+            continue
+        if found.padded:
+            values = pc.utf8_trim_whitespace(values)
+        if identifiers.is_identifier(field.name):
+            if _has_words(values):
+                values = _unquoted_words_are_missing(block, found, field.name)
+                values = pc.utf8_trim_whitespace(values) if found.padded else values
+            values = identifiers.from_text(values, field.name, place)
+        table = table.set_column(number, field.name, values)
+    return table
+
+
+def _has_words(values: pa.ChunkedArray) -> bool:
+    words = pa.array(sorted(identifiers.NOT_A_VALUE))
+    return bool(pc.any(pc.is_in(values, words)).as_py())
+
+
+def _unquoted_words_are_missing(block: bytes, found: Layout, name: str) -> pa.ChunkedArray:
+    """Return a column in which ``nan`` is missing and ``"nan"`` is text."""
+    convert = csv.ConvertOptions(
+        include_columns=[name],
+        column_types={name: pa.string()},
+        null_values=NO_VALUE,
+        strings_can_be_null=True,
+        quoted_strings_can_be_null=False,
+    )
+    return _read(block, found, convert)[name]

@@ -1,0 +1,182 @@
+"""HDF5 files as pandas' HDFStore wrote them for SCoPe, read without trusting their pickles.
+
+The keys are ``df`` (in either format of the store), ``coordinates`` and ``dmdt``. Text and
+images are pickled in them.
+"""
+
+from __future__ import annotations
+
+import json
+import pickle
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from astrodome import AstrodomeError
+from numpy.typing import NDArray
+
+from . import dmdt_cells, identifiers, pickles
+from .identifiers import Place
+
+TYPES = "astrodome_types"
+"""Attribute of the group ``df``: JSON with the pandas types that HDF5 does not support."""
+
+
+@dataclass
+class Column:
+    """Where the values of one column are.
+
+    ``field`` is that of a table, or empty for a block of columns; ``items`` are the values
+    when they were pickled all together.
+    """
+
+    data: h5py.Dataset
+    field: str
+    position: int
+    items: list[Any] | None = None
+
+    def values(self, first: int, end: int) -> Any:
+        if self.items is not None:
+            rows = self.items[first:end]
+            return [row[self.position] if isinstance(row, list) else row for row in rows]
+        block = self.data.fields(self.field)[first:end] if self.field else self.data[first:end]
+        column = block[:, self.position] if block.ndim == 2 else block
+        return _text(column) if column.dtype.kind == "S" else column
+
+
+def names(path: Path) -> list[str]:
+    """Columns of ``df``, and ``dmdt`` when the file has it."""
+    with h5py.File(path) as file:
+        return [*_columns(file, path), *(["dmdt"] if "dmdt" in file else [])]
+
+
+def chunks(
+    path: Path, wanted: list[str], rows: int, start: int
+) -> Iterator[tuple[pa.Table, NDArray[np.float32] | None]]:
+    """These columns and images, so many rows at a time, from row ``start`` on."""
+    with h5py.File(path) as file:
+        columns = _columns(file, path, set(wanted))
+        images = _images(file, path) if "dmdt" in wanted else None
+        total = _length(file, path)
+        types = _types(file)
+        if images is not None and len(images) != total:
+            raise AstrodomeError(f"{path} has {total} rows and {len(images)} dmdt images.")
+        for first in range(start, total, rows):
+            end = min(first + rows, total)
+            table = {name: columns[name].values(first, end) for name in wanted if name != "dmdt"}
+            frame = pd.DataFrame(table, index=range(end - first))
+            yield (
+                _typed(pa.Table.from_pandas(frame, preserve_index=False), types, path, first),
+                None if images is None else images[first:end],
+            )
+
+
+def _types(file: h5py.File) -> dict[str, str] | None:
+    """Return the types of columns by name; None for a file from another program."""
+    stored = file["df"].attrs.get(TYPES)
+    return None if stored is None else dict(json.loads(stored))
+
+
+def _typed(table: pa.Table, types: dict[str, str] | None, path: Path, first: int) -> pa.Table:
+    """Return the table with integers restored that were written as text or floats."""
+    for number, field in enumerate(table.schema):
+        values = table[field.name]
+        if types and types.get(field.name) == "Int64":
+            if identifiers.is_text(field.type):
+                values = identifiers.from_text(values, field.name, Place(path, first))
+            values = values.cast(pa.int64())
+        elif types is None and _is_text_identifier(field):  # pandas writes missing text as nan.
+            values = pc.if_else(pc.equal(values, "nan"), pa.scalar(None, field.type), values)
+        table = table.set_column(number, field.name, values)
+    return table
+
+
+def _is_text_identifier(field: pa.Field) -> bool:
+    return identifiers.is_identifier(field.name) and identifiers.is_text(field.type)
+
+
+def _group(file: h5py.File, path: Path) -> h5py.Group:
+    if not isinstance(file.get("df"), h5py.Group):
+        raise AstrodomeError(
+            f"{path} is not one of SCoPe's HDF5 data sets: it has no table 'df'.",
+            "Write it with pandas under the key 'df', or as Parquet.",
+        )
+    return file["df"]
+
+
+def _length(file: h5py.File, path: Path) -> int:
+    group = _group(file, path)
+    rows = group["table"] if "table" in group else group["axis1"]
+    return 0 if "value_type" in rows.attrs else len(rows)  # pandas sets it for empty arrays.
+
+
+def _columns(file: h5py.File, path: Path, wanted: set[str] | None = None) -> dict[str, Column]:
+    """All columns by name; what is pickled is read only for the wanted ones."""
+    group = _group(file, path)
+    if "table" in group:
+        return _of_table(group, path)
+    columns: dict[str, Column] = {}
+    for block in range(int(group.attrs["nblocks"])):
+        data = group[f"block{block}_values"]
+        found = _text(group[f"block{block}_items"][:])
+        needed = wanted and not wanted.isdisjoint(found) and _is_pickled(data)
+        items = _unpickled(data, path) if needed else None
+        columns |= {name: Column(data, "", i, items) for i, name in enumerate(found)}
+    order = _text(group["axis0"][:])
+    return {name: columns[name] for name in order}
+
+
+def _of_table(group: h5py.Group, path: Path) -> dict[str, Column]:
+    data = group["table"]
+    columns = {}
+    for field in data.dtype.names:
+        kind = data.attrs.get(f"{field}_kind")
+        if field == "index" or kind is None:
+            continue
+        for position, name in enumerate(_load(bytes(kind), path)):
+            columns[str(name)] = Column(data, field, position)
+    [(_, order)] = _load(bytes(group.attrs["non_index_axes"]), path)
+    return {str(name): columns[str(name)] for name in order}
+
+
+def _images(file: h5py.File, path: Path) -> NDArray[np.float32]:
+    """The images, which are pickled (all are read at once) or one plain array."""
+    stored = file["dmdt"]
+    data = stored if isinstance(stored, h5py.Dataset) else stored["values"]
+    if not _is_pickled(data):
+        if data.shape[1:] not in (dmdt_cells.SHAPE, (*dmdt_cells.SHAPE, 1)):
+            raise AstrodomeError(
+                f"{path}: the dmdt images are {' x '.join(map(str, data.shape[1:]))}; "
+                "they should be 26 x 26."
+            )
+        images: NDArray[np.float32] = data[:].astype(np.float32).reshape(-1, *dmdt_cells.SHAPE)
+        return np.nan_to_num(images)
+    return dmdt_cells.from_objects(_unpickled(data, path), str(path))
+
+
+def _is_pickled(data: h5py.Dataset) -> bool:
+    return "PSEUDOATOM" in data.attrs
+
+
+def _unpickled(data: h5py.Dataset, path: Path) -> list[Any]:
+    return list(_load(data[0].tobytes(), path)) if len(data) else []
+
+
+def _load(data: bytes, path: Path) -> Any:
+    try:
+        return pickles.load(data)
+    except pickle.UnpicklingError as error:
+        raise AstrodomeError(
+            f"{path} holds pickled objects that are not read from a file, as {error}.",
+            "Have whoever trusts it write it as Parquet: pandas.read_hdf(…).to_parquet(…).",
+        ) from None
+
+
+def _text(values: NDArray[np.bytes_]) -> list[str]:
+    return [value.decode() for value in values]

@@ -1,0 +1,176 @@
+"""The sources to vet: rows of a table, with their scores, features and light curves."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from astrodome import AstrodomeError
+
+from ..catalogues import positions
+from ..features import dmdt
+from ..tables import identifiers, table_io
+
+SCORE = re.compile(r"(?P<tag>.+)_(?:dnn|xgb)")
+POINTS = 2000
+"""Epochs of a band that a page draws at most."""
+KNOWN = frozenset(
+    {"_id", "obj_id", "ra", "dec", "period", "field", "ccd", "quad", "filter", "name", "ztf_id"}
+)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A row: who it is, and the labels that it might get with the scores for each."""
+
+    number: int
+    name: str
+    ra: float | None
+    dec: float | None
+    period: float | None
+    scores: Mapping[str, float]
+    features: Mapping[str, float] = field(default_factory=dict)
+    identifiers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """The rows of ``table``, the labels a person chooses from, and where light curves are."""
+
+    rows: Sequence[Candidate]
+    labels: Sequence[str]
+    table: pd.DataFrame
+    catalogue: Any = None
+    radius: float = 2.0
+
+    def page(self, number: int) -> dict[str, Any]:
+        """What the page shows of a row."""
+        row = self.rows[number]
+        curves, problem = self._curves(row)
+        longest = max(curves, key=lambda curve: len(curve["points"]), default=None)
+        image = None
+        if longest:  # bands differ by the colour of a star
+            image = dmdt.image(*zip(*(point[:2] for point in longest["points"]), strict=True))
+        return {
+            "number": number,
+            "name": row.name,
+            "ra": row.ra,
+            "dec": row.dec,
+            "period": row.period,
+            "scores": dict(row.scores),
+            "features": dict(row.features),
+            "identifiers": dict(row.identifiers),
+            "curves": curves,
+            "dmdt": image.round(4).tolist() if image is not None else None,
+            "dmdt_band": longest["band"] if longest else None,
+            "problem": problem,
+        }
+
+    def _curves(self, row: Candidate) -> tuple[list[dict[str, Any]], str]:
+        """Light curves near a row by band, [time (HJD), magnitude, error]; or why there is none."""
+        if self.catalogue is None:
+            return [], "no catalogue with light curves was named"
+        try:
+            ids = self._ids(row)
+            table = self.catalogue.light_curves(ids) if ids else pd.DataFrame()
+        except AstrodomeError as error:
+            return [], error.message
+        if table.empty:
+            return [], "there is no light curve at its position"
+        if "catflags" in table:
+            table = table[table["catflags"].fillna(0) == 0]
+        table = table.dropna(subset=["hjd", "mag"]).sort_values("hjd")
+        errors = table["magerr"] if "magerr" in table else pd.Series(0.0, table.index)
+        bands = table["filter"] if "filter" in table else pd.Series(0, table.index)
+        found = []
+        for band in sorted(bands.unique()):
+            own = bands == band
+            columns = [table["hjd"][own], table["mag"][own], errors[own].fillna(0)]
+            values = np.stack([column.to_numpy(float) for column in columns], axis=1)
+            step = max(1, math.ceil(len(values) / POINTS))
+            found.append({"band": int(band), "points": values[::step].round(6).tolist()})
+        return found, ""
+
+    def _ids(self, row: Candidate) -> list[Any]:
+        if row.ra is not None and row.dec is not None:
+            near = self.catalogue.cone("sources", row.ra, row.dec, self.radius, ("_id",))[0]
+            return [one["_id"] for one in near]
+        columns = [self.table[name] for name in ("_id", "ztf_id") if name in self.table]
+        own = [column.iloc[row.number] for column in columns]
+        return [value for value in own if not identifiers.is_missing(value)][:1]
+
+
+def read(
+    path: Path, labels: Sequence[str] = (), catalogue: Any = None, radius: float = 2.0
+) -> Candidates:
+    """The rows of a table. Scores are its columns ``<tag>_<dnn|xgb>``, else those of ``labels``.
+
+    ``labels`` are what a person chooses from; none: the tags of the scores. ``radius`` in arcsec.
+    Raises AstrodomeError when there is nothing to choose from.
+    """
+    table = table_io.read(path)
+    place = positions.coordinates(table, path)
+    if place is not None:
+        table = table.assign(ra=place[0], dec=place[1])
+    numeric = [name for name in table if pd.api.types.is_numeric_dtype(table[name])]
+    scores: dict[str, list[str]] = {}
+    for name in numeric:
+        match = SCORE.fullmatch(str(name))
+        tag = match["tag"] if match else str(name) if name in labels else ""
+        if tag:
+            scores.setdefault(tag, []).append(str(name))
+    chosen = list(labels) or list(scores)
+    if not chosen:
+        raise AstrodomeError(
+            f"{path} has no scores: no column is called like vnv_xgb.",
+            "Name the labels to choose from: --label 'RR Lyrae' --label bogus.",
+        )
+    used = {column for columns in scores.values() for column in columns} | KNOWN
+    ids = [str(name) for name in table if identifiers.is_identifier(name)]
+    features = [str(name) for name in numeric if name not in used and name not in ids]
+    rows = [
+        _candidate(number, values, scores, features, ids)
+        for number, values in enumerate(identifiers.records(table))
+    ]
+    return Candidates(rows, chosen, table, catalogue, radius)
+
+
+def _candidate(
+    number: int,
+    values: Mapping[Any, Any],
+    scores: Mapping[str, list[str]],
+    features: list[str],
+    ids: list[str],
+) -> Candidate:
+    known = {name: text for name in ids if (text := identifiers.text(values[name]))}
+    name = next((known[k] for k in ("obj_id", "name", "_id", "ztf_id") if k in known), "")
+    found = {
+        tag: value
+        for tag, columns in scores.items()
+        if (value := max((_number(values[c]) or 0.0 for c in columns), default=None)) is not None
+    }
+    ra, dec, period = (_number(values.get(key)) for key in ("ra", "dec", "period"))
+    return Candidate(
+        number,
+        name or f"row {number}",
+        ra,
+        dec,
+        period,
+        scores=found,
+        features={n: v for n in features if (v := _number(values[n])) is not None},
+        identifiers=known,
+    )
+
+
+def _number(value: Any) -> float | None:
+    try:
+        found = float(value)
+    except (TypeError, ValueError):
+        return None
+    return found if math.isfinite(found) else None

@@ -1,0 +1,111 @@
+"""What a person decided, kept at once, and the table of it that ``upload-classification`` takes.
+
+Each decision is a line of a journal beside the result, so that nothing is lost when the browser or
+the machine goes down; the last one on a source counts.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from astrodome import AstrodomeError, files
+
+from ..tables import table_io
+from .candidates import Candidates
+
+ACCEPT, REJECT, RELABEL, UNDO = "accept", "reject", "relabel", "undo"
+ACTIONS = (ACCEPT, REJECT, RELABEL, UNDO)
+IDENTITY = ("obj_id", "_id", "ztf_id", "ra", "dec", "period")
+
+
+class Decisions:
+    """The decisions about ``candidates``, with the result in ``target``."""
+
+    def __init__(self, target: Path, candidates: Candidates) -> None:
+        self.target, self._candidates = target, candidates
+        self._journal = target.with_name(f".{target.name}.decisions.jsonl")
+        self._lock = threading.Lock()
+        self.made: dict[int, dict[str, Any]] = {}
+        for line in self._lines():
+            self._take(line)
+
+    def decide(self, number: int, action: str, labels: Sequence[str]) -> None:
+        """Keep a decision. Raises AstrodomeError for one that cannot be."""
+        if action not in ACTIONS:
+            raise AstrodomeError(f"'{action}' is none of {', '.join(ACTIONS)}.")
+        if not 0 <= number < len(self._candidates.rows):
+            raise AstrodomeError(f"There is no row {number}.")
+        unknown = [label for label in labels if label not in self._candidates.labels]
+        if unknown:
+            raise AstrodomeError(f"'{unknown[0]}' is none of the labels.")
+        if action in (ACCEPT, RELABEL) and not labels:
+            raise AstrodomeError("Choose a label, or reject the source.")
+        row = self._candidates.rows[number]
+        line = {
+            "number": number,
+            "name": row.name,
+            "action": action,
+            "labels": list(labels),
+            "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+        with self._lock:
+            self.target.parent.mkdir(parents=True, exist_ok=True)
+            with self._journal.open("ab+") as journal:
+                journal.seek(max(0, journal.seek(0, os.SEEK_END) - 1))
+                cut_off = journal.read() not in (b"", b"\n")
+                journal.write(f"{chr(10) if cut_off else ''}{json.dumps(line)}\n".encode())
+                journal.flush()
+                os.fsync(journal.fileno())
+            self._take(line)
+            self._write()
+
+    def _lines(self) -> list[dict[str, Any]]:
+        """The journal; a line that a crash cut off is not one."""
+        try:
+            text = self._journal.read_text("utf-8")
+        except FileNotFoundError:
+            return []
+        found = []
+        for line in text.split("\n"):
+            try:
+                found.append(json.loads(line))
+            except ValueError:
+                continue
+        return found
+
+    def _take(self, line: Mapping[str, Any]) -> None:
+        number = line["number"]
+        rows = self._candidates.rows
+        if not 0 <= number < len(rows) or rows[number].name != line["name"]:
+            raise AstrodomeError(
+                f"{self._journal} is about other sources: row {number} was {line['name']}.",
+                "Choose another --out.",
+            )
+        if line["action"] == UNDO:
+            self.made.pop(number, None)
+        else:
+            self.made[number] = dict(line)
+
+    def _write(self) -> None:
+        """The sources that have labels now, a column a label: 1 where it holds."""
+        kept = [n for n, made in sorted(self.made.items()) if made["action"] != REJECT]
+        source = self._candidates.table
+        periods = [name for name in source if str(name).startswith("period_")]
+        columns = [*(name for name in IDENTITY if name in source), *periods]
+        table = source.loc[source.index[kept], columns].reset_index(drop=True)
+        for label in self._candidates.labels:
+            table[label] = [int(label in self.made[n]["labels"]) for n in kept]
+        with files.replacing(self.target) as part:
+            table_io.write_csv(part, table)
+
+    def table(self) -> pd.DataFrame:
+        """Every decision that counts, a row each."""
+        columns = ["number", "name", "action", "labels", "time"]
+        return pd.DataFrame([self.made[n] for n in sorted(self.made)], columns=columns)
