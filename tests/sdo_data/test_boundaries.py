@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from astrodome import AstrodomeError
-from astrodome_sdo_data import images, info, meta, scaling, show
+from astrodome_sdo_data import images, meta, scaling
 from astrodome_sdo_data.sources import grid
+from astrodome_sdo_data.views import info, panels
 from PIL import Image
 
 START = datetime(2012, 3, 7)
@@ -44,11 +45,11 @@ def folder(tmp_path: Path) -> Path:
 
 def test_start_and_end_of_show_are_included(folder: Path) -> None:
     second, third = after(360, 720)
-    shown = show.shots(folder, start=second, end=third)
+    shown = panels.shots(folder, start=second, end=third)
     assert [shot.t_obs for shot in shown] == [second, third]
     one = timedelta(seconds=1)
-    assert [s.t_obs for s in show.shots(folder, start=second + one, end=third)] == [third]
-    assert [s.t_obs for s in show.shots(folder, start=second, end=third - one)] == [second]
+    assert [s.t_obs for s in panels.shots(folder, start=second + one, end=third)] == [third]
+    assert [s.t_obs for s in panels.shots(folder, start=second, end=third - one)] == [second]
 
 
 @pytest.mark.parametrize(
@@ -57,7 +58,7 @@ def test_start_and_end_of_show_are_included(folder: Path) -> None:
 def test_a_frequency_keeps_the_first_image_of_each_interval(
     folder: Path, minutes: float, kept: list[int]
 ) -> None:
-    shown = show.shots(folder, freq=timedelta(minutes=minutes))
+    shown = panels.shots(folder, freq=timedelta(minutes=minutes))
     assert [shot.t_obs for shot in shown] == after(*(60 * each for each in kept))
 
 
@@ -65,13 +66,13 @@ def test_a_frequency_keeps_the_first_image_of_each_interval(
     ("text", "seconds"), [("6min", 360), ("h", 3600), ("1D", 86_400), ("0.5s", 0.5)]
 )
 def test_an_interval_is_a_positive_time(text: str, seconds: float) -> None:
-    assert show.interval(text).total_seconds() == seconds
+    assert panels.interval(text).total_seconds() == seconds
 
 
 @pytest.mark.parametrize("text", ["-6min", "0s", "NaT", "", "6 apples"])
 def test_an_interval_that_is_not_positive_is_an_error(text: str) -> None:
     with pytest.raises(AstrodomeError):
-        show.interval(text)
+        panels.interval(text)
 
 
 def test_a_patch_of_the_size_of_the_image_fits_exactly_once() -> None:

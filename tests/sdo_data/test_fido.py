@@ -19,7 +19,7 @@ from services.twin import Twin
 from services.vso import Archive
 
 pytest.importorskip("zeep")
-from astrodome_sdo_data.sources.fido import Fido
+from astrodome_sdo_data.sources.vso import Fido
 
 START = datetime(2012, 1, 1)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astrodome.testing import Result
-from astrodome_sdo_data import ingest
+from astrodome_sdo_data.processing import importing
 from astropy.io import fits
 from PIL import Image
 
@@ -260,8 +260,8 @@ def test_two_files_of_one_time_and_wavelength_do_not_overwrite_each_other(
 
 
 def ingest_one_by_one(paths: list[Path], out: Path) -> None:
-    ingest.BATCH = 1
-    assert ingest.ingest(paths, out, jobs=1).done == len(paths)
+    importing.BATCH = 1
+    assert importing.ingest(paths, out, jobs=1).done == len(paths)
 
 
 def test_two_processes_may_import_into_one_folder(tmp_path: Path, meta: Meta) -> None:

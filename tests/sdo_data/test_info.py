@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 from astrodome.testing import Result
-from astrodome_sdo_data import info, pictures
+from astrodome_sdo_data import pictures
+from astrodome_sdo_data.views import info
 from PIL import Image
 
 Data = Callable[..., Result]

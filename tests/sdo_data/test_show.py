@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from astrodome import AstrodomeError
 from astrodome.testing import Result
-from astrodome_sdo_data import film, show
+from astrodome_sdo_data.views import film, panels
 from PIL import Image
 from sunpy.visualization.colormaps import cmlist
 
@@ -41,16 +41,16 @@ def test_an_image_has_the_colours_that_sunpy_gives_its_channel(
 ) -> None:
     for wavelength in (94, 131, 171, 193, 211, 304, 335, 1600, 1700, 4500):
         table = cmlist[f"sdoaia{wavelength}"](np.asarray(corona) / 255)[:, :, :3] * 255
-        drawn = np.asarray(show.in_colour(corona, wavelength), float)
+        drawn = np.asarray(panels.in_colour(corona, wavelength), float)
         assert np.abs(drawn - table).max() <= 1
-    grey = np.asarray(show.in_colour(corona, 6173))
+    grey = np.asarray(panels.in_colour(corona, 6173))
     assert (grey == np.asarray(corona)[:, :, None]).all()
 
 
 def test_a_picture_that_has_colours_keeps_them(corona: Image.Image) -> None:
-    coloured = show.in_colour(corona, 304)
-    assert show.in_colour(coloured, 171) is coloured
-    assert show.in_colour(corona.convert("RGB"), 304).tobytes() == coloured.tobytes()
+    coloured = panels.in_colour(corona, 304)
+    assert panels.in_colour(coloured, 171) is coloured
+    assert panels.in_colour(corona.convert("RGB"), 304).tobytes() == coloured.tobytes()
 
 
 def test_a_sheet_has_a_row_for_each_time_and_a_column_for_each_wavelength(
@@ -68,14 +68,14 @@ def test_a_sheet_has_a_row_for_each_time_and_a_column_for_each_wavelength(
 
 
 def test_the_stamp_says_wavelength_and_time(days: Path) -> None:
-    (first, *_) = show.shots(days, "171")
-    plain = np.asarray(show.panel(show.Look(256, stamp=False), first), int)
-    stamped = np.asarray(show.panel(show.Look(256), first), int)
+    (first, *_) = panels.shots(days, "171")
+    plain = np.asarray(panels.panel(panels.Look(256, stamp=False), first), int)
+    stamped = np.asarray(panels.panel(panels.Look(256), first), int)
     rows, columns = np.nonzero(np.abs(plain - stamped).sum(axis=2))
     assert rows.min() > 230 and columns.min() < 8 and 120 < columns.max() < 200
-    other = show.Shot(first.t_obs + timedelta(minutes=1), 171, first.path)
-    assert (np.asarray(show.panel(show.Look(256), other)) != stamped).any()
-    small = show.panel(show.Look(48), first), show.panel(show.Look(48, stamp=False), first)
+    other = panels.Shot(first.t_obs + timedelta(minutes=1), 171, first.path)
+    assert (np.asarray(panels.panel(panels.Look(256), other)) != stamped).any()
+    small = panels.panel(panels.Look(48), first), panels.panel(panels.Look(48, stamp=False), first)
     assert small[0].tobytes() == small[1].tobytes()  # no room
 
 
@@ -94,17 +94,17 @@ def test_time_wavelength_and_number_choose_what_is_shown(data: Data, days: Path)
 
 
 def test_what_is_left_out_is_evenly_spread_and_told(data: Data, days: Path) -> None:
-    chosen = show.spread(show.shots(days, "171"), 4)
+    chosen = panels.spread(panels.shots(days, "171"), 4)
     steps = {b.t_obs - a.t_obs for a, b in pairwise(chosen)}
     assert [chosen[0].t_obs, chosen[-1].t_obs] == [START, START + timedelta(minutes=66)]
     assert max(steps) - min(steps) <= timedelta(minutes=6)
-    assert show.spread(chosen, 1) == chosen[:1] and show.spread(chosen, 0) == chosen
+    assert panels.spread(chosen, 1) == chosen[:1] and panels.spread(chosen, 0) == chosen
 
 
-def _shots(**minutes: list[float]) -> list[show.Shot]:
+def _shots(**minutes: list[float]) -> list[panels.Shot]:
     """Return images at minutes after the start, by wavelength: ``_shots(w171=[0, 6])``."""
     return [
-        show.Shot(START + timedelta(minutes=at), int(name[1:]), Path(f"{at}__{name}.jpeg"))
+        panels.Shot(START + timedelta(minutes=at), int(name[1:]), Path(f"{at}__{name}.jpeg"))
         for name, times in minutes.items()
         for at in times
     ]
@@ -115,7 +115,7 @@ SPARSE = {"w171": [0, 6, 720], "w304": [1, 180, 480, 721], "w94": [3, 300]}
 
 def test_a_sheet_of_a_sparse_folder_shows_every_image_once() -> None:
     chosen = _shots(**SPARSE)
-    places, across = show.grid(chosen)
+    places, across = panels.grid(chosen)
     shown = [shot for shot in places if shot]
     assert sorted(shown) == sorted(chosen)
     assert across == 3 and len(places) % 3 == 0
@@ -126,9 +126,9 @@ def test_a_sheet_of_a_sparse_folder_shows_every_image_once() -> None:
 
 def test_a_film_of_a_sparse_folder_shows_every_image() -> None:
     chosen = _shots(**SPARSE)
-    frames = show.frames(chosen)
+    frames = panels.frames(chosen)
     assert {shot for frame in frames for shot in frame if shot} == set(chosen)
-    assert len(show.frames(chosen, 3)) == 3
+    assert len(panels.frames(chosen, 3)) == 3
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -137,7 +137,7 @@ def test_rows_have_each_image_once_and_are_in_the_order_of_time(seed: int) -> No
     chosen = _shots(
         **{f"w{w}": random.uniform(0, 100, random.integers(1, 30)).tolist() for w in (94, 171, 193)}
     )
-    grouped = show.rows(chosen)
+    grouped = panels.rows(chosen)
     assert sorted(shot for row in grouped for shot in row.values()) == sorted(chosen)
     assert all(shot.wavelength == w for row in grouped for w, shot in row.items())
     begins = [min(row.values()).t_obs for row in grouped]
@@ -148,18 +148,18 @@ def test_images_up_to_half_a_step_apart_are_in_one_row() -> None:
     def pairs(offset: float) -> list[int]:
         times = [0.0, 6.0, 12.0]
         chosen = _shots(w171=times, w304=[at + offset for at in times])
-        return [len(row) for row in show.rows(chosen)]
+        return [len(row) for row in panels.rows(chosen)]
 
     assert pairs(3) == [2, 2, 2]
     assert pairs(3.01) == [1, 2, 2, 1]  # each 304 is nearer to the next 171
     copies = _shots(w171=[0, 0, 6, 6, 12, 12], w304=[1, 7, 13])
-    assert [len(row) for row in show.rows(copies)] == [1, 2, 1, 2, 1, 2]
+    assert [len(row) for row in panels.rows(copies)] == [1, 2, 1, 2, 1, 2]
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 8, 9, 10])
 def test_a_sheet_has_at_most_the_requested_number_of_images(count: int) -> None:
     chosen = _shots(**SPARSE)
-    shown = [shot for shot in show.grid(chosen, count)[0] if shot]
+    shown = [shot for shot in panels.grid(chosen, count)[0] if shot]
     assert 0 < len(shown) <= count and len(set(shown)) == len(shown)
     if count >= len(chosen):
         assert sorted(shown) == sorted(chosen)
@@ -175,8 +175,8 @@ def test_a_film_shows_the_images_in_the_order_of_their_times(
     data("show", days, "-o", out, *options).succeeded()
     drawn = _frames(out, tmp_path)
     assert len(drawn) == 12
-    for shot, frame in zip(show.shots(days, "171"), drawn, strict=True):
-        expected = np.asarray(show.panel(show.Look(65, stamp=False), shot), float)
+    for shot, frame in zip(panels.shots(days, "171"), drawn, strict=True):
+        expected = np.asarray(panels.panel(panels.Look(65, stamp=False), shot), float)
         assert np.abs(frame[:65, :65] - expected).mean() < 8
 
 
@@ -189,10 +189,10 @@ def test_a_film_of_two_wavelengths_shows_them_side_by_side_and_leaves_gaps_dark(
     assert len(drawn) == 12 and drawn[0].shape == (64, 130, 3)
     with Image.open(out) as moving:
         assert (moving.info["duration"], moving.info["loop"]) == (100, 0)
-    plan = show.frames(show.shots(days))
+    plan = panels.frames(panels.shots(days))
     assert [frame[1] is None for frame in plan] == [False] * 12  # its neighbour stays
-    early = [s for s in show.shots(days) if s.wavelength == 171 or s.t_obs < plan[4][0].t_obs]
-    assert [frame[1] is None for frame in show.frames(early)] == [False] * 5 + [True] * 7
+    early = [s for s in panels.shots(days) if s.wavelength == 171 or s.t_obs < plan[4][0].t_obs]
+    assert [frame[1] is None for frame in panels.frames(early)] == [False] * 5 + [True] * 7
 
 
 def test_an_image_that_cannot_be_read_is_named_and_its_place_is_dark(
@@ -252,7 +252,7 @@ def test_an_ffmpeg_that_fails_is_quoted_and_the_old_film_stays(
     out = tmp_path / "sun.mp4"
     out.write_bytes(b"old")
     with pytest.raises(AstrodomeError, match="could not write the film: Unknown encoder libx264"):
-        film.draw_film(show.frames(show.shots(days)), show.Look(32), out)
+        film.draw_film(panels.frames(panels.shots(days)), panels.Look(32), out)
     assert out.read_bytes() == b"old"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bin", "days", "sun.mp4"]
 

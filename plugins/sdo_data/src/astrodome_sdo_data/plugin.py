@@ -11,7 +11,7 @@ from astrodome import CommandSpec, SourceSpec, hookimpl
 def register_commands() -> Iterable[CommandSpec]:
     yield CommandSpec(
         "data",
-        "astrodome_sdo_data.cli:app",
+        "astrodome_sdo_data.cli.main:app",
         help="Images of the Sun: import, resize, cut into patches.",
         panel="Data",
     )
@@ -44,10 +44,10 @@ def register_sources() -> Iterable[SourceSpec]:
     yield SourceSpec(
         "images",
         "fido",
-        "astrodome_sdo_data.sources.fido:Fido",
+        "astrodome_sdo_data.sources.vso:Fido",
         summary="AIA level 1 FITS every 12 s from the VSO through sunpy, calibrated by aiapy",
         extra="fido",
-        settings="astrodome_sdo_data.sources.fido:FidoSettings",
+        settings="astrodome_sdo_data.sources.vso:FidoSettings",
     )
     yield SourceSpec(
         "images",

@@ -15,8 +15,8 @@ from astrodome import AstrodomeError, compute
 
 from .. import manifest, meta
 from . import plan as planning
+from .fetch import ELSEWHERE, Result, Transfer
 from .plan import Plan, Wish
-from .transfer import ELSEWHERE, Result, Transfer
 
 FOLD = 60.0
 """Seconds between two writings of the manifest, for whoever looks at it meanwhile."""

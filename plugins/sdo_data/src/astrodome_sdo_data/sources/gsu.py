@@ -22,7 +22,7 @@ from pydantic import Field
 
 from .. import naming, parameters, pictures
 from . import grid
-from .host import Host, HostSettings, Missing, OneHost, Unusable
+from .server import Host, HostSettings, Missing, OneHost, Unusable
 
 WAVELENGTHS = (94, 131, 171, 193, 211, 304, 335, 1600, 1700)
 SIDES = {"2k": 2048, "512": 512, "256": 256}

@@ -21,7 +21,7 @@ from pydantic import Field
 
 from .. import naming, observation, pictures
 from . import grid
-from .host import Host, HostSettings, Missing, OneHost, Unusable
+from .server import Host, HostSettings, Missing, OneHost, Unusable
 
 WAVELENGTHS = (94, 131, 171, 193, 211, 304, 335, 1600, 1700, 4500)
 SIDES = {"2k": 2048, "4k": 4096, "1k": 1024, "512": 512, "256": 256}

@@ -21,9 +21,9 @@ from astrodome.sources import About, Fetched
 from pydantic import Field
 
 from .. import naming, observation, pictures
-from ..calibration import Calibration
+from ..processing.calibration import Calibration
 from . import grid
-from .host import Host, HostSettings, Missing, Unusable
+from .server import Host, HostSettings, Missing, Unusable
 
 WAVELENGTHS = (94, 131, 171, 193, 211, 304, 335, 1600, 1700, 4500)
 SIDES = {"2k": 2048, "4k": 4096, "1k": 1024, "512": 512, "256": 256}

@@ -1,6 +1,6 @@
 """GSU's AIA images for sunpy's ``Fido``: importing this module registers the client.
 
->>> import astrodome_sdo_data.fido
+>>> import astrodome_sdo_data.fido.client
 >>> from sunpy.net import Fido, attrs as a
 >>> found = Fido.search(a.Time("2012-03-07", "2012-03-08"), a.Instrument.aia,
 ...                     a.Wavelength(171 * u.angstrom), a.Sample(1 * u.hour), a.gsu.Size("512"))
@@ -23,10 +23,11 @@ from sunpy.net import attrs as a
 from sunpy.net.attr import AttrAnd, AttrOr, and_
 from sunpy.net.base_client import BaseClient, QueryResponseTable, convert_row_to_table
 
-from . import gsu_attrs, naming
-from .sources import grid
-from .sources.gsu import CADENCE, SIDES, WAVELENGTHS, GsuSettings, image_path, picture
-from .sources.host import Host
+from .. import naming
+from ..sources import grid
+from ..sources.gsu import CADENCE, SIDES, WAVELENGTHS, GsuSettings, image_path, picture
+from ..sources.server import Host
+from . import attrs
 
 
 class GSUResponse(QueryResponseTable):  # type: ignore[misc]
@@ -55,7 +56,7 @@ class GSUClient(BaseClient):  # type: ignore[misc]
 
     @classmethod
     def _attrs_module(cls) -> tuple[str, str]:
-        return "gsu", gsu_attrs.__name__
+        return "gsu", attrs.__name__
 
     @classmethod
     def register_values(cls) -> dict[Any, list[tuple[str, str]]]:
@@ -64,17 +65,17 @@ class GSUClient(BaseClient):  # type: ignore[misc]
             a.Instrument: [("AIA", "Atmospheric Imaging Assembly")],
             a.Provider: [("GSU", "Georgia State University, Data Mining Lab")],
             a.Source: [("SDO", "Solar Dynamics Observatory")],
-            gsu_attrs.Size: [(name, f"{side} pixels a side") for name, side in SIDES.items()],
+            attrs.Size: [(name, f"{side} pixels a side") for name, side in SIDES.items()],
         }
 
     @classmethod
     def _can_handle_query(cls, *query: Any) -> bool:
-        known = {a.Wavelength, a.Sample, a.Instrument, a.Source, a.Provider, gsu_attrs.Size}
+        known = {a.Wavelength, a.Sample, a.Instrument, a.Source, a.Provider, attrs.Size}
         if not cls.check_attr_types_in_query(query, {a.Time}, known):
             return False
         said = {type(each): str(each.value).lower() for each in query if hasattr(each, "value")}
         wanted = {a.Instrument: "aia", a.Source: "sdo", a.Provider: "gsu"}
-        named = a.Provider in said or gsu_attrs.Size in said
+        named = a.Provider in said or attrs.Size in said
         return named and all(said.get(kind, value) == value for kind, value in wanted.items())
 
     def search(self, *query: Any) -> GSUResponse:
@@ -82,7 +83,7 @@ class GSUClient(BaseClient):  # type: ignore[misc]
         said = _by_type(query)
         span, wave = said[a.Time], said.get(a.Wavelength)
         seconds = float(said[a.Sample].value) if a.Sample in said else CADENCE
-        size = str(said[gsu_attrs.Size].value) if gsu_attrs.Size in said else next(iter(SIDES))
+        size = str(said[attrs.Size].value) if attrs.Size in said else next(iter(SIDES))
         if size not in SIDES:
             raise ValueError(f"GSU has no size '{size}': it has {', '.join(SIDES)}.")
         chosen = [w for w in WAVELENGTHS if wave is None or _within(w, wave)]

@@ -21,7 +21,7 @@ from astrodome import AstrodomeError, compute
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from . import images, naming, pictures
+from .. import images, naming, pictures
 
 INK, PAPER = (255, 255, 255), (0, 0, 0)
 GAP = 2

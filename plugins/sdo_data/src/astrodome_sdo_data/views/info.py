@@ -20,7 +20,7 @@ from typing import Any, BinaryIO
 from astrodome import AstrodomeError, compute
 from PIL import Image
 
-from . import jpeg2000, naming, pictures
+from .. import jpeg2000, naming, pictures
 
 BATCH = 256
 """Files looked at in one piece of work."""

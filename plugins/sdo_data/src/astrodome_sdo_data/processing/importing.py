@@ -11,8 +11,8 @@ from typing import Any
 
 from astrodome import AstrodomeError, compute, files
 
-from . import images, meta, naming, observation, pictures
-from .observation import Part
+from .. import images, meta, naming, observation, pictures
+from ..observation import Part
 
 BATCH = 64
 """Images between two writings of ``meta.csv``."""

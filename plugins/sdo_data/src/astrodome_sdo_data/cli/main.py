@@ -9,14 +9,14 @@ from typing import Annotated
 import typer
 from astrodome import console, times
 
-from . import cli_download, cli_show, cli_sources
+from . import download, sources, views
 
 app = typer.Typer(
     help="Images of the Sun: download, import, resize, cut into patches.", no_args_is_help=True
 )
-app.command()(cli_download.download)
-app.add_typer(cli_show.app)
-app.command()(cli_sources.sources)
+app.command()(download.download)
+app.add_typer(views.app)
+app.command()(sources.sources)
 
 Images = Annotated[Path, typer.Option("--path", help="Folder of the images, with its sub-folders.")]
 Wavelength = Annotated[
@@ -55,7 +55,7 @@ def import_files(
     as_json: Json = False,
 ) -> None:
     """Bring files into a folder as named grey images, north up, described in meta.csv."""
-    from .ingest import ingest
+    from ..processing.importing import ingest
 
     with console.progress("Importing", len(files), "files") as bar:
         outcome = ingest(
@@ -88,7 +88,7 @@ def resize(
     as_json: Json = False,
 ) -> None:
     """Make every image of a folder smaller, under its own name."""
-    from . import images
+    from .. import images
 
     names = images.find(path, wavelength, outside=targetpath)
     with console.progress("Resizing", len(names), "images") as bar:
@@ -125,7 +125,7 @@ def patch(
     as_json: Json = False,
 ) -> None:
     """Cut random patches out of every image of a folder."""
-    from . import images
+    from .. import images
 
     names = images.find(path, wavelength, outside=targetpath)
     with console.progress("Cutting", len(names), "images") as bar:

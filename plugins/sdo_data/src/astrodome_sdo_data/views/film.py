@@ -13,7 +13,7 @@ from shutil import which
 from astrodome import AstrodomeError, compute, files
 from PIL import Image, ImageOps
 
-from . import show
+from . import panels
 
 SHEETS = (".png", ".jpeg", ".jpg")
 FILMS = (".gif", ".mp4")
@@ -22,24 +22,24 @@ Advance = Callable[[], object]
 
 
 def draw_sheet(
-    places: show.Frame,
+    places: panels.Frame,
     columns: int,
-    look: show.Look,
+    look: panels.Look,
     path: Path,
     *,
     jobs: int = 0,
     advance: Advance | None = None,
 ) -> compute.Outcome:
     """Write a grid of images in the format of the file's name; see :func:`.show.sheet`."""
-    page, outcome = show.sheet(places, columns, look, jobs=jobs, advance=advance)
+    page, outcome = panels.sheet(places, columns, look, jobs=jobs, advance=advance)
     with files.replacing(path) as part:
         page.save(part, Image.registered_extensions()[path.suffix.lower()], quality=95)
     return outcome
 
 
 def draw_film(
-    plan: Sequence[show.Frame],
-    look: show.Look,
+    plan: Sequence[panels.Frame],
+    look: panels.Look,
     path: Path,
     fps: float = 10.0,
     *,
@@ -52,10 +52,10 @@ def draw_film(
     when it fails.
     """
     outcome = compute.Outcome()
-    frames = show.film(plan, look, outcome, jobs=jobs, advance=advance)
+    frames = panels.film(plan, look, outcome, jobs=jobs, advance=advance)
     with files.replacing(path) as part:
         if path.suffix.lower() == ".gif":
-            _write_gif(frames, show.swatch(plan, look), part, fps)
+            _write_gif(frames, panels.swatch(plan, look), part, fps)
         else:
             _write_mp4(frames, part, fps)
     return outcome

@@ -10,7 +10,7 @@ import typer
 from astrodome import AstrodomeError, console, sources, times
 
 if TYPE_CHECKING:
-    from .download import Plan, Report
+    from ..download import Plan, Report
 
 SHOWN = 100
 """Problems that the table shows; the manifest has them all."""
@@ -102,7 +102,7 @@ def download(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Download images of the Sun; the same command again fetches only what is missing."""
-    from . import download as library
+    from .. import download as library
 
     times.check_order(start, end)
     wish = library.Wish(

@@ -21,7 +21,7 @@ from astropy.table import QTable
 from astropy.time import Time
 from sunpy.map import GenericMap
 
-from .observation import understood
+from ..observation import understood
 
 UNITS = {"X0": u.pix, "Y0": u.pix, "IMSCALE": u.arcsec / u.pix, "INSTROT": u.deg}
 """What the columns of the pointing table are in, by the end of their names."""

@@ -10,7 +10,7 @@ import typer
 from astrodome import AstrodomeError, console, times
 
 if TYPE_CHECKING:
-    from .info import Channel, Contents
+    from ..views.info import Channel, Contents
 
 app = typer.Typer()
 
@@ -70,7 +70,7 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Draw a contact sheet or a film of a folder, with time stamps, in AIA's colours."""
-    from . import film, show
+    from ..views import film, panels
 
     times.check_order(start, end)
     if output.suffix.lower() not in film.SHEETS + film.FILMS:
@@ -80,15 +80,15 @@ def show(
         )
     moves = output.suffix.lower() in film.FILMS
     most = max_images if max_images is not None else FRAMES if moves else SHEET
-    look = show.Look(size, stamp=stamps, colour=colour)
-    step = show.interval(freq) if freq else None
-    found = show.shots(_folder(folder, path), wavelength, start=start, end=end, freq=step)
+    look = panels.Look(size, stamp=stamps, colour=colour)
+    step = panels.interval(freq) if freq else None
+    found = panels.shots(_folder(folder, path), wavelength, start=start, end=end, freq=step)
     if moves:
-        frames = show.frames(found, most)
+        frames = panels.frames(found, most)
         with console.progress("Filming", len(frames), "frames", resumes=False) as bar:
             outcome = film.draw_film(frames, look, output, fps, jobs=jobs, advance=bar.advance)
     else:
-        places, across = show.grid(found, most, columns)
+        places, across = panels.grid(found, most, columns)
         with console.progress("Drawing", len(places), "images", resumes=False) as bar:
             outcome = film.draw_sheet(places, across, look, output, jobs=jobs, advance=bar.advance)
     shown = outcome.done + len(outcome.failed)
@@ -114,10 +114,10 @@ def info(
     as_json: Json = False,
 ) -> None:
     """Count the images of a folder by wavelength and month; find gaps and damaged files."""
-    from . import show
-    from .info import examine
+    from ..views import panels
+    from ..views.info import examine
 
-    cadence = show.interval(freq).total_seconds() if freq else 0.0
+    cadence = panels.interval(freq).total_seconds() if freq else 0.0
     with console.progress("Examining", None, "files", resumes=False) as bar:
         found = examine(
             _folder(folder, path), cadence=cadence, decode=decode, jobs=jobs, advance=bar.advance

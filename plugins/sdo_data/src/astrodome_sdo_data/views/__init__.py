@@ -1,0 +1,1 @@
+"""Contact sheets, films and summaries of folders of images."""
