@@ -29,8 +29,8 @@ def patch(source: str, target: str, size: int, count: int, **options: Any) -> fl
 def models(size: int, z_dim: int, fmap_sizes: tuple[int, ...], threads: int) -> Any:
     """The objective with its optimiser, and the model that scores, of the same weights."""
     import torch
-    from astrodome_sood import config, objectives
-    from astrodome_sood.models import ce_vae, weights
+    from astrodome_sood import config
+    from astrodome_sood.models import ce_vae, lightning_module, weights
 
     given = {"target_size": size, "z_dim": z_dim, "fmap_sizes": list(fmap_sizes)}
     settings = config.load(overrides={"model": given, "devices.gpus": 0}).plain()
@@ -42,7 +42,7 @@ def models(size: int, z_dim: int, fmap_sizes: tuple[int, ...], threads: int) -> 
         weights.save("ce_vae", net, path)
         scorer.load(path, settings)
     torch.set_num_threads(threads)
-    objective = objectives.objective(net, settings)
+    objective = lightning_module.objective(net, settings)
     return objective, objective.configure_optimizers(), scorer
 
 
@@ -73,7 +73,7 @@ def cevae_loss(images: str, z_dim: int, fmap_sizes: list[int], threads: int, ste
     """The mean score of the batch after so many steps on it, from the same first weights."""
     import numpy as np
     import torch
-    from astrodome_sood.models.objective import negative_elbo
+    from astrodome_sood.models.losses import negative_elbo
 
     x = torch.from_numpy(np.load(images))
     models.cache_clear()

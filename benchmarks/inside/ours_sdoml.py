@@ -18,8 +18,9 @@ def epoch(
 ) -> list[float]:
     """Return the seconds for opening the store and for an epoch."""
     import torch
-    from astrodome_sood import batches, config
-    from astrodome_sood.datasets.opening import open_images
+    from astrodome_sood import config
+    from astrodome_sood.datasets.loading import open_images
+    from astrodome_sood.models import batches
 
     given: dict[str, Any] = {
         "data": {

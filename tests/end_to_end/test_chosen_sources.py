@@ -15,7 +15,7 @@ from astrodome.testing import Result, run
 from astrodome_goes.samples import DTYPE
 from astrodome_goes.store import Store
 from astrodome_sood.datasets.channels import Channel
-from astrodome_sood.datasets.sdoml.selection import Wanted, select
+from astrodome_sood.datasets.sdoml_v2.selection import Wanted, select
 from astrodome_ztf_scope.marshal.local import LocalMarshal
 from hek_events import sun
 from PIL import Image

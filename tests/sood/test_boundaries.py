@@ -9,11 +9,10 @@ import numpy as np
 import pytest
 import torch
 from astrodome import AstrodomeError, plugins
-from astrodome_sood import batches
 from astrodome_sood.datasets import channels, folder
-from astrodome_sood.datasets.sdoml import selection
+from astrodome_sood.datasets.sdoml_v2 import selection
 from astrodome_sood.evaluation import metrics
-from astrodome_sood.models import objective
+from astrodome_sood.models import batches, losses
 from PIL import Image
 
 START = np.datetime64("2013-01-01T00:00:00.000")
@@ -139,7 +138,7 @@ def single_squares(hidden: torch.Tensor, x: torch.Tensor) -> np.ndarray:
 def test_hidden_squares_have_all_sides_from_one_to_half_of_the_image() -> None:
     random = torch.Generator().manual_seed(0)
     x = torch.rand(3000, 1, 12, 20, generator=random, dtype=torch.float64)
-    hidden = objective.hide_squares(x, random)
+    hidden = losses.hide_squares(x, random)
     top, left, bottom, right = single_squares(hidden, x).T
     assert (bottom - top == right - left).all()
     sides = np.bincount(bottom - top)
@@ -153,7 +152,7 @@ def test_hidden_squares_are_filled_with_values_of_the_whole_range_of_their_image
     random = torch.Generator().manual_seed(1)
     x = torch.rand(2000, 1, 12, 12, generator=random, dtype=torch.float64)
     x = x * torch.linspace(0.1, 5, len(x))[:, None, None, None] - 2
-    hidden = objective.hide_squares(x, random)
+    hidden = losses.hide_squares(x, random)
     shares = []
     for changed, original in zip(hidden, x, strict=True):
         low, high = original.min(), original.max()
@@ -165,7 +164,7 @@ def test_hidden_squares_are_filled_with_values_of_the_whole_range_of_their_image
 def test_zero_to_three_squares_are_hidden_equally_often() -> None:
     random = torch.Generator().manual_seed(2)
     x = torch.rand(1500, 1, 64, 64, generator=random, dtype=torch.float64)
-    hidden = objective.hide_squares(x, random)
+    hidden = losses.hide_squares(x, random)
     found = [len(torch.unique(h[h != o])) for h, o in zip(hidden, x, strict=True)]
     shares = np.bincount(found) / len(x)
     # A side of 0 (1 of 33) hides nothing, and a later square can cover an earlier one.

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 import torch
 from astrodome.testing import Result
-from astrodome_sood.batches import Order
 from astrodome_sood.datasets.folder import FolderImages
+from astrodome_sood.models.batches import Order
 
 
 def last(run: Path) -> dict[str, str]:

@@ -15,8 +15,8 @@ from astrodome import AstrodomeError
 from astrodome.testing import Result, run
 from astrodome_sood.datasets.folder import FolderImages
 from astrodome_sood.evaluation import metrics
-from astrodome_sood.evaluation.anomalies import KINDS, LARGEST, SMALLEST, Protocol, region
 from astrodome_sood.evaluation.references import flux_of_class
+from astrodome_sood.evaluation.synthetic import KINDS, LARGEST, SMALLEST, Protocol, region
 from PIL import Image
 from scipy.ndimage import binary_dilation
 from sklearn.metrics import average_precision_score, roc_auc_score

@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from astrodome_sood.models import objective, scores
+from astrodome_sood.models import losses, scores
 from astrodome_sood.models.network import Vae
 from astrodome_sood.models.packed import Packed
 from numpy.typing import NDArray
@@ -104,7 +104,7 @@ def test_sample_score_is_beta_kl_plus_theta_mean_absolute_error(net, images):
 def test_loss_is_the_weighed_sum_of_its_two_parts(net, images, ce_factor):
     net.theta.fill_(1.7)
     state = torch.Generator().manual_seed(5)
-    hidden = objective.hide_squares(images, state).numpy()
+    hidden = losses.hide_squares(images, state).numpy()
     noise = torch.randn(len(images), net.z_dim, generator=state).numpy()
     vae, context = [], []
     for x, holes, eps in zip(images.numpy(), hidden, noise, strict=True):
@@ -114,7 +114,7 @@ def test_loss_is_the_weighed_sum_of_its_two_parts(net, images, ce_factor):
         context.append(np.abs(decode(net, encode(net, holes)[0]) - x).mean())
     expected = (1 - ce_factor) * np.mean(vae) + ce_factor * np.mean(context)
     random = torch.Generator().manual_seed(5)
-    loss = objective.ce_vae_loss(net, images, BETA, ce_factor, random)
+    loss = losses.ce_vae_loss(net, images, BETA, ce_factor, random)
     assert loss.total.item() == pytest.approx(expected, rel=1e-9)
 
 
@@ -158,7 +158,7 @@ def test_geco_raises_the_weight_twice_as_fast_above_its_goal_as_it_lowers_it_bel
     error = 0.6
     weight, moving = 1.0, None
     for _ in range(50):
-        theta, average = objective.geco(theta, average, torch.tensor(error, requires_grad=True))
+        theta, average = losses.geco(theta, average, torch.tensor(error, requires_grad=True))
         moving = error if moving is None else 0.9 * moving + 0.1 * error
         weight *= math.exp((2e-4 if moving > 0.1 else 1e-4) * (moving - 0.1))
         error *= 0.85
@@ -170,7 +170,7 @@ def test_context_encoding_hides_up_to_three_squares_each_of_one_value_in_range()
     random = torch.Generator().manual_seed(0)
     x = torch.rand(400, 1, 24, 24, generator=random, dtype=torch.float64) - 0.3
     before = x.clone()
-    hidden = objective.hide_squares(x, random)
+    hidden = losses.hide_squares(x, random)
     assert torch.equal(x, before)
     values_of = [torch.unique(h[h != o]) for h, o in zip(hidden, x, strict=True)]
     counts = np.bincount([len(values) for values in values_of], minlength=4)

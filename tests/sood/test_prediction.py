@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from astrodome.testing import Result, run
-from astrodome_sood.prediction import map_names
+from astrodome_sood.scoring.prediction import map_names
 from PIL import Image
 
 

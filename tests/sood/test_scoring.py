@@ -31,13 +31,14 @@ def whole(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
     """Shards of five images."""
-    monkeypatch.setattr("astrodome_sood.scoring.SHARD", 5 * 32 * 32 * 4)
+    monkeypatch.setattr("astrodome_sood.scoring.shards.SHARD", 5 * 32 * 32 * 4)
 
 
 def small_shards_command(run: Path, out: Path) -> list[str]:
     """Maps of a run's images in a process of its own, an image a shard."""
-    code = "import astrodome_sood.scoring as s; s.SHARD = 4096; from astrodome.app import main; "
-    command = [sys.executable, "-c", code + "main('sdo')", "sood", "ce_vae", "predict"]
+    code = "import astrodome_sood.scoring.shards as s; s.SHARD = 4096; "
+    code += "from astrodome.app import main; main('sdo')"
+    command = [sys.executable, "-c", code, "sood", "ce_vae", "predict"]
     return [*command, "-l", str(run), "-m", "pixel", "-p", str(out)]
 
 

@@ -16,11 +16,11 @@ from astrodome import AstrodomeError
 from astrodome.testing import Result
 from astrodome_sood.config import load
 from astrodome_sood.datasets import channels
-from astrodome_sood.datasets.opening import TEST, open_images
-from astrodome_sood.datasets.sdoml import selection
-from astrodome_sood.datasets.sdoml.archive import Archive, parse_times
-from astrodome_sood.datasets.sdoml.build import Layout, build
-from astrodome_sood.datasets.sdoml.images import StoreImages
+from astrodome_sood.datasets.loading import TEST, open_images
+from astrodome_sood.datasets.sdoml_v2 import selection
+from astrodome_sood.datasets.sdoml_v2.archive import Archive, parse_times
+from astrodome_sood.datasets.sdoml_v2.build import Layout, build
+from astrodome_sood.datasets.sdoml_v2.images import StoreImages
 from astropy import units as u
 from astropy.coordinates import SkyCoord
 from PIL import Image
@@ -205,7 +205,7 @@ def test_an_epoch_decodes_each_chunk_once_and_yields_every_frame_once(
     store: Path, monkeypatch: pytest.MonkeyPatch
 ):
     read: list[tuple[str, int]] = []
-    from astrodome_sood.datasets.sdoml import archive
+    from astrodome_sood.datasets.sdoml_v2 import archive
 
     original = archive.Recording.pixels
 

@@ -11,7 +11,7 @@ from astrodome import CommandSpec, ModelSpec, hookimpl
 def register_commands() -> Iterable[CommandSpec]:
     yield CommandSpec(
         "sood",
-        "astrodome_sood.cli:app",
+        "astrodome_sood.cli.main:app",
         help="Find unusual images of the Sun and unusual places in them.",
         panel="Models",
     )

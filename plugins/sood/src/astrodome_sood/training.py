@@ -1,150 +1,137 @@
-"""Training a network through Lightning, so that a killed run goes on as if nothing had happened.
-
-All randomness follows from the seed and the number of the epoch, and the checkpoint is
-written after everything else of an epoch: whatever was done since is done again, alike.
-"""
+"""A training run from a folder of images to a finished run folder, whatever the model."""
 
 from __future__ import annotations
 
-import logging
-import warnings
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+import os
+import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import lightning.pytorch as pl
-from astrodome import AstrodomeError, console, models
-from lightning.pytorch.callbacks import EarlyStopping
-from lightning.pytorch.loggers import Logger
-from lightning.pytorch.profilers import SimpleProfiler
-from lightning.pytorch.utilities.exceptions import SIGTERMException
+from astrodome import AstrodomeError, compute, files, models, settings
 
-from . import devices
-from .batches import loader
-from .callbacks import LAST, AtomicIO, Keeper, Reporter
-from .models.network import Autoencoder
-from .objectives import objective
+from . import config as configuration
+from .datasets.loading import TRAIN, location, open_images
+
+TASK = "sood"
+DISTRIBUTIONS = ("astrodome-sood", "torch", "lightning", "numpy", "pillow")
+FREE = (
+    "train.n_epochs",
+    "train.print_every_iter",
+    "train.profile",
+    "train.wandb_run_id",
+    "train.logger",
+    "data.data_dir",
+    "data.num_data_loader_workers",
+    "data.pin_memory",
+    "data.prefetch_factor",
+    "model.load_path",
+    "predict.",
+    "devices.",
+    "log_dir",
+    "debug",
+)
+"""Keys that may differ when a run goes on; whether the images are the same, their digest says."""
 
 
-def fit(
-    model: str,
-    net: Autoencoder,
-    train: models.ImageSet,
-    validation: models.ImageSet,
-    run: models.Run,
-    config: Mapping[str, Any],
-    save_weights: Callable[[Path], None],
-) -> None:
-    """Train to the end of ``config``, from the checkpoint of the run if it has one.
+def run_folder(model: str, config: configuration.Config) -> Path:
+    """Where a run goes: ``log_dir``, or ``runs/MODEL`` in the current folder."""
+    return config.log_dir or Path("runs") / model
 
-    Where several processes train together, each takes its part of every epoch's batches,
-    and the first of them keeps the run folder.
+
+def primary() -> bool:
+    """Whether this process is the one, of those that train together, that keeps the run folder."""
+    names = ("RANK", "SLURM_PROCID", "LOCAL_RANK")  # torchrun's, Slurm's, Lightning's own
+    return all(os.environ.get(name, "0") in ("", "0") for name in names)
+
+
+def train(model: str, config: configuration.Config) -> tuple[models.Run, compute.Outcome, bool]:
+    """Train a model, or go on with its run; gives the run, what became of the images, and
+    whether there was anything left to train.
+
+    Raises AstrodomeError when the run folder holds a run of another model, data or
+    configuration, or another process trains in it.
     """
-    settings = config["train"]
-    keeper = Keeper(run.path, save_weights)
-    stopping = EarlyStopping("val_loss", patience=settings["patience"], check_finite=False)
-    where = devices.training_devices(config)
-    precision = devices.training_precision(config, where["accelerator"])
-    last = run.path / LAST
-    with console.progress("Training", _steps(train, config), "steps") as progress, _quiet():
-        reporter = Reporter(progress, settings["print_every_iter"])
-        some = settings["fast_dev_run"] or 1.0
-        trainer = pl.Trainer(
-            **where,
-            precision=devices.LIGHTNING[precision],  # type: ignore[arg-type]
-            max_epochs=1 if settings["fast_dev_run"] else settings["n_epochs"],
-            limit_train_batches=some,
-            limit_val_batches=some,
-            callbacks=[*([stopping] if settings["early_stopping"] else []), keeper, reporter],
-            plugins=[AtomicIO()],
-            profiler=SimpleProfiler(run.path, "profile") if settings["profile"] else None,
-            num_sanity_val_steps=0,
-            logger=loggers(model, run, config),
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            use_distributed_sampler=False,
+    backend = models.get(TASK, model)
+    path = run_folder(model, config)
+    if not primary():
+        return _join(backend, models.Run(path), config)
+    with files.lock(path / ".lock", timeout=0):
+        files.sweep(path)
+        images = open_images(config, TRAIN)
+        data_digest = images.digest()
+        _check_same_run(path, model, config, data_digest)
+        outcome = compute.Outcome(done=len(images), failed=images.failed)
+        earlier = models.Run(path).record
+        if earlier.get("status") == "finished" and earlier["n_epochs"] >= config.train.n_epochs:
+            return models.Run(path), outcome, False
+        training, validation = images.split(config.data.validation_share, config.seed)
+        run = models.Run.start(
+            path,
+            TASK,
+            model,
+            config.plain(),
+            data_dir=location(config),
+            n_epochs=config.train.n_epochs,
+            images=len(images),
+            **_split(training, validation),
+            train_images=len(training),
+            validation_images=len(validation),
+            unreadable_images=[name for name, _ in images.failed],
+            data_digest=data_digest,
+            seed=config.seed,
+            **models.provenance(DISTRIBUTIONS, TASK, [model]),
         )
-        part = (trainer.global_rank, trainer.world_size)
-        try:
-            trainer.fit(
-                objective(net, config),
-                loader(train, config, config["seed"], *part),
-                loader(validation, config, None, *part),
-                ckpt_path=last if last.is_file() else None,
+        started = time.monotonic()
+        backend.train(training, validation, run, config.plain())
+        run.finish(seconds=round(time.monotonic() - started, 1))
+    return run, outcome, True
+
+
+def _split(*parts: models.ImageSet) -> dict[str, Any]:
+    """Which stretches of time are for training and for validation, where that is how they split."""
+    told = [getattr(part, "chunks", None) for part in parts]
+    return {"split": dict(zip((TRAIN, "validation"), told, strict=True))} if all(told) else {}
+
+
+def _join(
+    backend: Any, run: models.Run, config: configuration.Config
+) -> tuple[models.Run, compute.Outcome, bool]:
+    """Take this process's part in a training that another process leads, which tells of it."""
+    images = open_images(config, TRAIN)
+    training, validation = images.split(config.data.validation_share, config.seed)
+    backend.train(training, validation, run, config.plain())
+    raise SystemExit(0)
+
+
+def summary(run: models.Run) -> dict[str, Any]:
+    """What a training came to, in a line for each."""
+    record = run.record
+    keys = ["model", "parameters", "train_images", "validation_images", "epochs"]
+    keys += ["stopped_early", "best_epoch", "best_val_loss", "seconds"]
+    return {"run": str(run.path), **{key: record[key] for key in keys if key in record}}
+
+
+def _check_same_run(path: Path, model: str, config: configuration.Config, data_digest: str) -> None:
+    if not (path / "run.json").exists():
+        return
+    earlier = models.Run.open(path, TASK, model).record
+    if earlier.get("data_digest") != data_digest:
+        raise AstrodomeError(
+            f"{path} holds a run on other images.", "Choose another --log-dir for these."
+        )
+    saved = dict(_leaves(settings.read_yaml(path / "config.yaml")))
+    for key, value in _leaves(config.plain()):
+        if saved.get(key) != value and not key.startswith(FREE):
+            raise AstrodomeError(
+                f"{path} holds a run with {key} {saved.get(key)}, not {value}.",
+                "Choose another --log-dir, or the same configuration to go on.",
             )
-        except SIGTERMException as stopped:  # which is an exit with code 0
-            raise AstrodomeError(
-                "Training was told to stop (SIGTERM).", "The same command goes on with this run."
-            ) from stopped
-        except SystemExit as left:  # Lightning raises it after Ctrl-C.
-            if isinstance(left.__context__, KeyboardInterrupt):
-                raise KeyboardInterrupt from left
-            raise
-    if trainer.is_global_zero:
-        run.note(
-            parameters=sum(weight.numel() for weight in net.parameters()),
-            epochs=trainer.current_epoch,
-            stopped_early=stopping.stopped_epoch > 0,
-            best_epoch=keeper.best_epoch,
-            best_val_loss=keeper.best,
-            precision=precision,
-            devices=trainer.world_size,
-        )
 
 
-def _steps(train: models.ImageSet, config: Mapping[str, Any]) -> int:
-    return int(config["train"]["n_epochs"]) * -(-len(train) // int(config["data"]["batch_size"]))
-
-
-def loggers(model: str, run: models.Run, config: Mapping[str, Any]) -> list[Logger] | bool:
-    """The loggers beside ``metrics.csv``, which is always written.
-
-    Raises AstrodomeError when the library of one is missing.
-    """
-    settings = config["train"]
-    wanted = list(dict.fromkeys(settings["logger"]))
-    if settings["wandb_run_id"] and "wandb" not in wanted:
-        wanted.append("wandb")
-    found: list[Logger] = []
-    for name in wanted:
-        try:
-            if name == "tensorboard":
-                import tensorboard  # noqa: F401
-                from lightning.pytorch.loggers import TensorBoardLogger
-
-                found.append(TensorBoardLogger(run.path, name=None, version="tensorboard"))
-            if name == "wandb":
-                import wandb  # noqa: F401
-                from lightning.pytorch.loggers import WandbLogger
-
-                found.append(
-                    WandbLogger(
-                        run.path.resolve().name,
-                        save_dir=run.path,
-                        id=settings["wandb_run_id"],
-                        project="sdo-sood",
-                        config={"model": model, **config},
-                    )
-                )
-        except ImportError as error:
-            raise AstrodomeError(
-                f"The logger '{name}' needs a library that is not installed: {error}.",
-                f"pip install 'astrodome-sood[{name}]'",
-            ) from error
-    return found or False
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Without Lightning's hints about hardware and workers, which do not fit here."""
-    logger = logging.getLogger("lightning.pytorch")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", module="lightning")
-            yield
-    finally:
-        logger.setLevel(level)
+def _leaves(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in node.items():
+        if isinstance(value, Mapping) and value:
+            yield from _leaves(value, f"{prefix}{key}.")
+        else:
+            yield prefix + key, value

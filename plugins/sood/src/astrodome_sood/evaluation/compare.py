@@ -18,9 +18,9 @@ from astrodome import console, models
 from numpy.typing import NDArray
 
 from .. import config as configuration
-from ..prediction import check_weights, pixel_mode
-from ..runs import TASK
-from ..scoring import score_images, score_maps
+from ..scoring.prediction import check_weights, pixel_mode
+from ..scoring.shards import score_images, score_maps
+from ..training import TASK
 from . import metrics
 from .metrics import Estimate, Pixels
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from astrodome import AstrodomeError, models, sources
 
-from .anomalies import Protocol
 from .compare import Case
+from .synthetic import Protocol
 
 CLASSES = {"A": 1e-8, "B": 1e-7, "C": 1e-6, "M": 1e-5, "X": 1e-4}
 """Least 1-8 angstrom flux of a GOES class, W/m2."""

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from .base import Trained
 from .scores import squared_error
-from .trained import Trained
 
 
 class Ae(Trained):

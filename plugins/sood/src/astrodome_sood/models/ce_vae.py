@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .base import Trained
 from .network import Vae
 from .scores import PIXEL_SCORES, pixel_scores, sample_scores
-from .trained import Trained
 
 
 class CeVae(Trained):

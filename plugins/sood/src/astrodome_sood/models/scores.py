@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from .losses import divergence, error, negative_elbo
 from .network import Vae
-from .objective import divergence, error, negative_elbo
 from .packed import Packed
 
 PIXEL_SCORES = ("rec", "kl_grad", "rec_grad", "elbo_grad", "combi")

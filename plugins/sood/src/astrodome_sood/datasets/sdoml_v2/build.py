@@ -19,7 +19,7 @@ from astrodome import AstrodomeError, compute, console, temporary
 from numcodecs import Blosc
 
 from .. import folder
-from . import pictures
+from . import source_files
 
 ENDINGS = (*folder.ENDINGS, ".fits", ".fits.gz", ".fit", ".fts")
 
@@ -90,9 +90,9 @@ def build(sources: Iterable[Path], out: Path, layout: Layout | None = None) -> c
 
 def _grouped(
     paths: Sequence[Path], failed: list[tuple[str, str]]
-) -> dict[tuple[str, str], list[pictures.Picture]]:
+) -> dict[tuple[str, str], list[source_files.Picture]]:
     """The images by year and channel, each group in the order of time."""
-    found: dict[tuple[str, str], list[pictures.Picture]] = {}
+    found: dict[tuple[str, str], list[source_files.Picture]] = {}
     seen: dict[tuple[str, Any], Path] = {}
     with ThreadPoolExecutor(compute.cores()) as pool:
         for path, (picture, why) in zip(paths, pool.map(_looked_at, paths), strict=True):
@@ -109,15 +109,15 @@ def _grouped(
     return {key: sorted(found[key], key=lambda each: each.time) for key in sorted(found)}
 
 
-def _looked_at(path: Path) -> tuple[pictures.Picture | None, str]:
+def _looked_at(path: Path) -> tuple[source_files.Picture | None, str]:
     try:
-        return pictures.look(path), ""
+        return source_files.look(path), ""
     except AstrodomeError as error:
         return None, error.message
 
 
 def _frames(
-    group: Sequence[pictures.Picture],
+    group: Sequence[source_files.Picture],
     size: int,
     failed: list[tuple[str, str]],
     progress: Any,
@@ -136,7 +136,7 @@ def _frames(
                     yield frame, about
 
 
-def _read(picture: pictures.Picture, size: int) -> tuple[Any, dict[str, Any], str]:
+def _read(picture: source_files.Picture, size: int) -> tuple[Any, dict[str, Any], str]:
     try:
         frame, about = picture.read(size)
         return frame, about, ""

@@ -84,7 +84,7 @@ def configuration(
 
     GPUs that only a file asks for are done without, and said to be, where there are none at all.
     """
-    from . import config
+    from .. import config
 
     overrides = config.assignments(assignments or [])
     for key, value in given.items():
@@ -98,7 +98,7 @@ def configuration(
             overrides[key] = str(value) if isinstance(value, Path) else value
     found = config.load(file, overrides, over_run=over_run, model=model)
     if found.devices.gpus and "devices.gpus" not in overrides:
-        from .devices import any_gpu
+        from ..models.devices import any_gpu
 
         if not any_gpu():
             console.warn(

@@ -22,12 +22,12 @@ import torch
 from astrodome import AstrodomeError, files
 from torch import Tensor, nn
 
-from . import config as configuration
-from .datasets import channels
-from .models import weights
-from .models.network import Autoencoder, Vae
-from .models.objective import divergence, error
-from .models.scores import squared_error
+from .. import config as configuration
+from ..datasets import channels
+from ..models import weights
+from ..models.losses import divergence, error
+from ..models.network import Autoencoder, Vae
+from ..models.scores import squared_error
 
 OUTPUTS = ("score", "map", "reconstruction")
 SDO_ML = ("SDOMLDatasetV1", "SDOMLDatasetV2")

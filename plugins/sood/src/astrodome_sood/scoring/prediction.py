@@ -21,10 +21,10 @@ from astrodome import AstrodomeError, compute, files, models
 from numpy.typing import NDArray
 from PIL import Image
 
-from . import config as configuration
-from .datasets.opening import TEST, Images, location, open_images
-from .runs import DISTRIBUTIONS, TASK
-from .scoring import Shards, scorer, weight_files
+from .. import config as configuration
+from ..datasets.loading import TEST, Images, location, open_images
+from ..training import DISTRIBUTIONS, TASK
+from .shards import Shards, scorer, weight_files
 
 COLUMNS = ("pixel_pred_path", "score", "t_obs", "wavelength")
 BRIGHTEST = 99.9

@@ -17,7 +17,7 @@ from astrodome import AstrodomeError, console, files
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
-from .objectives import Objective, averaged
+from .lightning_module import Objective, averaged
 
 LAST = "last.ckpt"
 METRICS = "metrics.csv"

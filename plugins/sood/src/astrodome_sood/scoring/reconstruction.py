@@ -18,11 +18,11 @@ import numpy as np
 from astrodome import AstrodomeError, checks, compute, console, files, models
 from numpy.typing import NDArray
 
-from . import config as configuration
-from .datasets.folder import decode
-from .datasets.opening import TEST, location, open_images
+from .. import config as configuration
+from ..datasets.folder import decode
+from ..datasets.loading import TEST, location, open_images
+from ..training import TASK
 from .prediction import check_weights, grey_levels, map_names, write_png
-from .runs import TASK
 
 COLUMNS = ("pixel_pred_path", "ssim", "mse", "mae", "t_obs", "wavelength")
 SSIM = {"data_range": 1.0, "gaussian_weights": True, "use_sample_covariance": False}
@@ -188,7 +188,7 @@ def _coloured(image: NDArray[np.float32], wavelength: int | None) -> NDArray[np.
     grey = grey_levels(image, -1, 1)
     if wavelength is None:
         return grey
-    from .figures import colours
+    from ..views.figures import colours
 
     return np.asarray(colours(wavelength)(grey, bytes=True)[..., :3])
 

@@ -17,8 +17,8 @@ from astrodome import AstrodomeError, files, models, settings
 from markupsafe import Markup
 from numpy.typing import NDArray
 
+from ..training import TASK
 from . import figures
-from .runs import TASK
 
 FEW = 3
 """Up to so many images are shown large, each with its map over it."""
@@ -61,7 +61,7 @@ def write(run: Path, pred_dirs: Sequence[Path], out: Path, count: int = 6) -> Pa
     metrics = read_metrics(run / "metrics.csv")
     config = settings.read_yaml(run / "config.yaml") if (run / "config.yaml").exists() else {}
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("astrodome_sood"),
+        loader=jinja2.PackageLoader("astrodome_sood.views"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
     )

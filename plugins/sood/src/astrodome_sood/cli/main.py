@@ -13,9 +13,9 @@ from astrodome import console, lazy, models
 
 TASK = "sood"
 OTHERS: dict[str, tuple[str, str]] = {
-    "evaluate": ("cli_evaluate", "Compare models: by labels, flares, events, or made anomalies."),
-    "dataset": ("cli_dataset", "Look into a store of SDO ML v2 frames, or build one."),
-    "export": ("cli_evaluate", "Write the scorer of a run as ONNX."),
+    "evaluate": ("evaluate", "Compare models: by labels, flares, events, or made anomalies."),
+    "dataset": ("dataset", "Look into a store of SDO ML v2 frames, or build one."),
+    "export": ("evaluate", "Write the scorer of a run as ONNX."),
 }
 """Commands beside the models: the module of each, and what it is for."""
 
@@ -44,7 +44,7 @@ app = typer.Typer(
 
 
 def _verbs(spec: Any) -> Any:
-    from .cli_models import verbs
+    from .models import verbs
 
     return verbs(spec)
 
@@ -66,7 +66,7 @@ def report(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Write one self-contained HTML page: losses, scores, images beside their maps."""
-    from .report import write
+    from ..views.report import write
 
     page = write(run, pred_dir or [], out or run / "report.html", count)
     console.show_one({"report": str(page)}, as_json=as_json)

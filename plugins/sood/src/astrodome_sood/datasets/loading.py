@@ -76,7 +76,7 @@ def _channels(data: DataSection) -> list[str]:
 
 
 def _from_store(where: str, data: DataSection, size: int, part: str) -> Images:
-    from .sdoml import archive, frames, images, selection
+    from .sdoml_v2 import archive, frames, images, selection
 
     own = data.sdo_ml_v2
     training = part == TRAIN

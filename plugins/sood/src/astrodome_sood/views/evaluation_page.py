@@ -15,8 +15,8 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from ..figures import FAINT, INK, SERIES, STYLE, colours, png, score_map, svg
-from .compare import ALL, Case, Comparison, Reference, Scored, counted
+from ..evaluation.compare import ALL, Case, Comparison, Reference, Scored, counted
+from .figures import FAINT, INK, SERIES, STYLE, colours, png, score_map, svg
 
 FIGURES = {
     "auroc": "AUROC, images",
@@ -34,7 +34,7 @@ POINTS = 400
 def write(path: Path, comparison: Comparison, reference: Reference) -> None:
     """Write the page, which needs nothing from elsewhere."""
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("astrodome_sood"),
+        loader=jinja2.PackageLoader("astrodome_sood.views"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
     )

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from . import selection
 from .archive import Recording
-from .blocks import ReadAhead, Reader, give_back, raw_frames, threads
+from .chunks import ReadAhead, Reader, give_back, raw_frames, threads
 from .frames import Frames, Key
 
 TOGETHER = 6

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from .batches import seeded
-from .models.network import Autoencoder, Vae
-from .models.objective import ErrorLoss, Loss, ce_vae_loss, geco, squared_loss
+from .losses import ErrorLoss, Loss, ce_vae_loss, geco, squared_loss
+from .network import Autoencoder, Vae
 
 AnyLoss = Loss | ErrorLoss
 

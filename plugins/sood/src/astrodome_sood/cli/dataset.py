@@ -23,8 +23,8 @@ def info(
     as_json: AsJson = False,
 ) -> None:
     """Show what a store holds: frames, times and gaps (s) by year and channel."""
-    from .datasets.sdoml.archive import Archive
-    from .datasets.sdoml.inventory import inventory
+    from ..datasets.sdoml_v2.archive import Archive
+    from ..datasets.sdoml_v2.inventory import inventory
 
     console.show(inventory(Archive(store)), as_json=as_json)
 
@@ -43,10 +43,10 @@ def build(
     as_json: AsJson = False,
 ) -> None:
     """Build a store in the layout of SDO ML v2, with the disk of every frame in the same place."""
-    from .datasets.sdoml.archive import Archive
-    from .datasets.sdoml.build import Layout
-    from .datasets.sdoml.build import build as run_build
-    from .datasets.sdoml.inventory import inventory
+    from ..datasets.sdoml_v2.archive import Archive
+    from ..datasets.sdoml_v2.build import Layout
+    from ..datasets.sdoml_v2.build import build as run_build
+    from ..datasets.sdoml_v2.inventory import inventory
 
     outcome = run_build(source, out, Layout(size, chunk, zarr_format, shard))
     console.show(inventory(Archive(str(out))), as_json=as_json)

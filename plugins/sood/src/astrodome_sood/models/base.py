@@ -36,7 +36,7 @@ class Trained:
         config: Mapping[str, Any],
     ) -> None:
         """Learn, from the weights of ``model.load_path`` if it names some."""
-        from ..training import fit  # Lightning takes seconds to import, and only training needs it
+        from .fit import fit  # Lightning takes seconds to import, and only training needs it
 
         given = config["model"]["load_path"]
         if given:
@@ -53,7 +53,7 @@ class Trained:
 
     def load(self, path: Path | None, config: Mapping[str, Any]) -> None:
         """Take the weights of a run folder, of a weights file, or of sdo-cli's checkpoint."""
-        from ..devices import scoring_device, scoring_precision
+        from .devices import scoring_device, scoring_precision
 
         if path is None:
             raise AstrodomeError(

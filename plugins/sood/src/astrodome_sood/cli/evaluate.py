@@ -70,7 +70,7 @@ def evaluate(
     as_json: AsJson = False,
 ) -> None:
     """Compare models on the same images: AUROC, average precision, IoU, each with its interval."""
-    from .evaluation import run
+    from ..evaluation import evaluate
 
     given = {
         "data.data_dir": data_dir,
@@ -82,14 +82,14 @@ def evaluate(
     }
     config = configuration(config_file, assignment, given)
     explicit = configuration_keys(given, assignment)
-    done = run.evaluate(
+    done = evaluate.evaluate(
         models,
         config,
         explicit,
-        run.Wanted(
+        evaluate.Wanted(
             against=against,
             kinds=[kind for kind in kinds.split(",") if kind],
-            seeds=run.numbers(seeds),
+            seeds=evaluate.numbers(seeds),
             wavelength=wavelength,
             labels=labels,
             goes_class=goes_class,
@@ -103,7 +103,7 @@ def evaluate(
     if as_json:
         console.show_json(done.document)
     else:
-        console.show(run.table(done.comparison), title="")
+        console.show(evaluate.table(done.comparison), title="")
     console.note(f"Written to {out}; the page is {out / 'evaluation.html'}.")
     console.finish(done.outcome, "used", "images")
 
@@ -122,6 +122,6 @@ def export(
     as_json: AsJson = False,
 ) -> None:
     """Write the scorer as ONNX: images in; scores, squared errors and reconstructions out."""
-    from .export import export as run_export
+    from ..scoring.onnx_export import export as run_export
 
     console.show_one(run_export(run, out, assignment or []), as_json=as_json)

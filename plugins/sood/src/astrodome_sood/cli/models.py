@@ -90,7 +90,7 @@ def _train(model: str) -> Any:
         as_json: AsJson = False,
     ) -> None:
         """Train on a folder of images; the same command again goes on where it stopped."""
-        from . import runs
+        from .. import training
 
         given = {
             "data.data_dir": data_dir,
@@ -112,10 +112,10 @@ def _train(model: str) -> Any:
             "seed": seed,
         }
         config = configuration(config_file, assignment, given, model=model)
-        run, outcome, trained = runs.train(model, config)
+        run, outcome, trained = training.train(model, config)
         if not trained:
             console.note(f"{run.path} is finished already; more --epochs go on with it.")
-        console.show_one(runs.summary(run), as_json=as_json)
+        console.show_one(training.summary(run), as_json=as_json)
         console.finish(outcome, "used", "images")
 
     return train
@@ -179,7 +179,7 @@ def _predict(model: str) -> Any:
         as_json: AsJson = False,
     ) -> None:
         """Score images, or the pixels of images; the most anomalous come first."""
-        from .prediction import predict as run_prediction
+        from ..scoring.prediction import predict as run_prediction
 
         given = {
             "predict.mode": predict_mode,
@@ -220,7 +220,7 @@ def _reconstruct(model: str) -> Any:
         as_json: AsJson = False,
     ) -> None:
         """Write each image as the model sees it, its code, and how well the two agree."""
-        from .reconstruction import reconstruct as run_reconstruction
+        from ..scoring.reconstruction import reconstruct as run_reconstruction
 
         given = {
             "model.load_path": load_path,
@@ -262,7 +262,7 @@ def _generate(model: str) -> Any:
         as_json: AsJson = False,
     ) -> None:
         """Write images that the model makes up, from its prior or between two images."""
-        from .reconstruction import generate as run_generation
+        from ..scoring.reconstruction import generate as run_generation
 
         given = {
             "model.load_path": load_path,

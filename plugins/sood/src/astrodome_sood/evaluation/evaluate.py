@@ -12,9 +12,10 @@ import pyarrow as pa
 from astrodome import AstrodomeError, compute, console, files, models, temporary
 
 from .. import config as configuration
-from ..datasets.opening import TEST, location, open_images
-from ..runs import DISTRIBUTIONS, TASK
-from . import compare, metrics, page
+from ..datasets.loading import TEST, location, open_images
+from ..training import DISTRIBUTIONS, TASK
+from ..views import evaluation_page
+from . import compare, metrics
 from .references import Synthetic, flares, from_file
 
 OF_AN_EVALUATION = ("predict.score_mode", "predict.sample_score", "data.batch_size")
@@ -91,7 +92,7 @@ def evaluate(
                 "differences": comparison.differences,
             }
             _write(out, comparison, document)
-            page.write(out / "evaluation.html", comparison, reference)
+            evaluation_page.write(out / "evaluation.html", comparison, reference)
     outcome = compute.Outcome(done=len(images), failed=images.failed)
     return Evaluation(comparison, outcome, document)
 
@@ -205,7 +206,7 @@ def _reference(images: Any, wanted: Wanted) -> Any:
 
 
 def _described(each: compare.Contender) -> dict[str, Any]:
-    from ..scoring import weight_files
+    from ..scoring.shards import weight_files
 
     weights = each.weights
     return {

@@ -1,0 +1,1 @@
+"""Commands of ``sdo sood``: parse the arguments, call the library, show the result."""

@@ -1,0 +1,1 @@
+"""Scores of images and pixels, reconstructions, generated images, and the ONNX export."""
