@@ -8,25 +8,25 @@ from serve import serve
 
 def read(path: str) -> float:
     """With the step that the older one makes of reading: imputing, where nothing is missing."""
-    from astrodome_ztf_scope.tables import reading
+    from astrodome_ztf_scope.tables import datasets
 
     started = time.perf_counter()
-    frame = reading.read(Path(path))
+    frame = datasets.read(Path(path))
     _impute(frame)
     return time.perf_counter() - started
 
 
 def impute(path: str) -> float:
-    from astrodome_ztf_scope.tables import reading
+    from astrodome_ztf_scope.tables import datasets
 
-    frame = reading.read(Path(path))
+    frame = datasets.read(Path(path))
     started = time.perf_counter()
     _impute(frame)
     return time.perf_counter() - started
 
 
 def _impute(frame: object) -> None:
-    from astrodome_ztf_scope.classifiers.dataset.preparation import Preparation
+    from astrodome_ztf_scope.classifiers.preprocessing.preparation import Preparation
     from astrodome_ztf_scope.config import loading
 
     features = loading.load().feature_sets["ontological"]

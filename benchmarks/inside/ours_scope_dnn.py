@@ -17,14 +17,14 @@ def data(features: str, dmdt: str) -> Any:
 
 
 def config(features: int, threads: int, **given: Any) -> dict[str, Any]:
-    from astrodome_ztf_scope.config.schema import ClassConfig, Dnn
+    from astrodome_ztf_scope.config.schema import ClassConfig, DnnClassifier
 
     entry = ClassConfig(label="periodic", features="phenomenological", **given)
     return {
         "tag": "pnp",
         "features": [f"f{i}" for i in range(features)],
         "class": entry.model_dump(),
-        "dnn": Dnn().model_dump(),
+        "dnn": DnnClassifier().model_dump(),
         "threads": threads,
     }
 
@@ -41,9 +41,9 @@ def network(features: int, threads: int) -> Any:
 @cache
 def classifier(features: int, threads: int) -> Any:
     from astrodome_ztf_scope.classifiers.models import network
-    from astrodome_ztf_scope.classifiers.models.dnn import Dnn
+    from astrodome_ztf_scope.classifiers.models.dnn import DnnClassifier
 
-    made = Dnn()
+    made = DnnClassifier()
     made.weights, made.threads = network.weights(network.network(features)), threads
     return made
 
@@ -61,30 +61,30 @@ def epoch(features: str, dmdt: str, target: str, batch: int, threads: int) -> fl
 def auc(features: str, dmdt: str, target: str, batch: int, threads: int, epochs: int) -> float:
     import numpy as np
     from astrodome import models
-    from astrodome_ztf_scope.classifiers.dataset.examples import Labelled
-    from astrodome_ztf_scope.classifiers.models.dnn import Dnn
+    from astrodome_ztf_scope.classifiers.models.dnn import DnnClassifier
+    from astrodome_ztf_scope.classifiers.preprocessing.examples import LabelledExamples
     from sklearn.metrics import roc_auc_score
 
     (x, images), y = data(features, dmdt), np.load(target)
     split = len(x) * 9 // 10
     train, validation = (
-        Labelled(x[part], images[part], y[part], np.ones_like(y[part]))
+        LabelledExamples(x[part], images[part], y[part], np.ones_like(y[part]))
         for part in (slice(split), slice(split, None))
     )
     given = {"batch_size": batch, "epochs": epochs, "callbacks": ()}
     with tempfile.TemporaryDirectory() as folder:
         run = models.Run.start(Path(folder) / "run", "scope", "dnn", {})
-        made = Dnn()
+        made = DnnClassifier()
         made.train(train, validation, run, config(x.shape[1], threads, **given))
     return float(roc_auc_score(y[split:], made.predict(validation.features, validation.dmdt)))
 
 
 def score(features: str, dmdt: str, classes: int, rows: int, threads: int) -> float:
     """All classes in one pass over the images."""
-    from astrodome_ztf_scope.classifiers.models.dnn import Dnn
+    from astrodome_ztf_scope.classifiers.models.dnn import DnnClassifier
 
     x, images = data(features, dmdt)
-    together = Dnn.together([classifier(x.shape[1], threads)] * classes)
+    together = DnnClassifier.together([classifier(x.shape[1], threads)] * classes)
     started = time.perf_counter()
     together([x[:rows]] * classes, images[:rows])
     return time.perf_counter() - started

@@ -21,22 +21,22 @@ def array(file: str) -> Any:
 
 
 def config(features: int, threads: int) -> dict[str, Any]:
-    from astrodome_ztf_scope.config.schema import ClassConfig, Xgboost
+    from astrodome_ztf_scope.config.schema import ClassConfig, XgboostSettings
 
     return {
         "tag": "vnv",
         "features": [f"f{i}" for i in range(features)],
         "class": ClassConfig(label="variable", features="phenomenological").model_dump(),
-        "xgboost": Xgboost().model_dump(),
+        "xgboost": XgboostSettings().model_dump(),
         "threads": threads,
     }
 
 
 @cache
 def trees(model: str, features: int, threads: int) -> Any:
-    from astrodome_ztf_scope.classifiers.models.xgb import Xgb
+    from astrodome_ztf_scope.classifiers.models.xgb import XgbClassifier
 
-    made = Xgb()
+    made = XgbClassifier()
     made.load(Path(model), config(features, threads))
     return made
 
@@ -44,19 +44,19 @@ def trees(model: str, features: int, threads: int) -> Any:
 def xgb_train(features: str, target: str, threads: int) -> float:
     import numpy as np
     from astrodome import models
-    from astrodome_ztf_scope.classifiers.dataset.examples import Labelled
-    from astrodome_ztf_scope.classifiers.models.xgb import Xgb
+    from astrodome_ztf_scope.classifiers.models.xgb import XgbClassifier
+    from astrodome_ztf_scope.classifiers.preprocessing.examples import LabelledExamples
 
     x, y = array(features), array(target)
     split = len(x) * 9 // 10
     train, validation = (
-        Labelled(x[part], None, y[part], np.ones_like(y[part]))
+        LabelledExamples(x[part], None, y[part], np.ones_like(y[part]))
         for part in (slice(split), slice(split, None))
     )
     with tempfile.TemporaryDirectory() as folder:
         run = models.Run.start(Path(folder) / "run", "scope", "xgb", {})
         started = time.perf_counter()
-        Xgb().train(train, validation, run, config(x.shape[1], threads))
+        XgbClassifier().train(train, validation, run, config(x.shape[1], threads))
         return time.perf_counter() - started
 
 

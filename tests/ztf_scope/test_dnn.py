@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 import pytest
 from astrodome import AstrodomeError, models
-from astrodome_ztf_scope.classifiers.dataset.examples import Labelled
 from astrodome_ztf_scope.classifiers.models import convolution, weights
-from astrodome_ztf_scope.classifiers.models.dnn import Dnn, callbacks, compile_
+from astrodome_ztf_scope.classifiers.models.dnn import DnnClassifier, callbacks, compile_
+from astrodome_ztf_scope.classifiers.preprocessing.examples import LabelledExamples
 from astrodome_ztf_scope.config.schema import ClassConfig
-from astrodome_ztf_scope.config.schema import Dnn as Shared
+from astrodome_ztf_scope.config.schema import DnnClassifier as Shared
 from sklearn.metrics import roc_auc_score
 
 network = pytest.importorskip(
@@ -42,7 +42,7 @@ def config(features: list[str] = FEATURES, threads: int = 2, **given: Any) -> di
 
 
 @pytest.fixture(scope="module")
-def stars(sky: Callable[..., Any]) -> tuple[Labelled, Labelled]:
+def stars(sky: Callable[..., Any]) -> tuple[LabelledExamples, LabelledExamples]:
     """Pulsators among other stars, with features between 0 and 1: training and validation."""
     made = sky(1200)
     found = made.table[FEATURES].to_numpy(np.float32)
@@ -51,21 +51,23 @@ def stars(sky: Callable[..., Any]) -> tuple[Labelled, Labelled]:
     target = (made.table["pulsator"] > 0.7).to_numpy(np.float32)
     weight = np.ones_like(target)
 
-    def part(rows: slice) -> Labelled:
-        return Labelled(features[rows], made.dmdt[rows], target[rows], weight[rows])
+    def part(rows: slice) -> LabelledExamples:
+        return LabelledExamples(features[rows], made.dmdt[rows], target[rows], weight[rows])
 
     return part(slice(0, 900)), part(slice(900, None))
 
 
 @pytest.fixture
-def trained(stars: tuple[Labelled, Labelled], tmp_path: Path) -> Callable[..., Dnn]:
+def trained(
+    stars: tuple[LabelledExamples, LabelledExamples], tmp_path: Path
+) -> Callable[..., DnnClassifier]:
     """Train in ``tmp_path / name`` and load what was saved; eagerly, as graphs take longer."""
 
-    def train(name: str, **given: Any) -> Dnn:
+    def train(name: str, **given: Any) -> DnnClassifier:
         settings = config(**{"epochs": 1, "lr": 3e-3, "run_eagerly": True, **given})
         run = models.Run.start(tmp_path / name, "scope", "dnn", {})
-        Dnn().train(*stars, run, settings)
-        made = Dnn()
+        DnnClassifier().train(*stars, run, settings)
+        made = DnnClassifier()
         made.load(run.path, settings)
         return made
 
@@ -99,7 +101,7 @@ def test_the_kernels_give_what_keras_layers_give_and_their_gradients() -> None:
     standard, quick = network.network(5), network.quick(5, threads=2)
     learned = network.weights(standard)
     biased = [w + 0.1 if w.ndim == 1 else w for w in learned.convolution]  # as after some steps
-    network.give(standard, weights.Weights(learned.dense, tuple(biased), learned.join))
+    network.give(standard, weights.NetworkWeights(learned.dense, tuple(biased), learned.join))
     network.give(quick, network.weights(standard))
     features, target = np.zeros((40, 5), np.float32), np.arange(40)[:, None] % 2
     batch = [features, images(40)[..., None]]
@@ -135,7 +137,9 @@ def test_dropout_drops_as_keras_does_and_belongs_to_the_seed() -> None:
 
 
 def test_it_learns_from_the_features_of_stars(
-    trained: Callable[..., Dnn], stars: tuple[Labelled, Labelled], tmp_path: Path
+    trained: Callable[..., DnnClassifier],
+    stars: tuple[LabelledExamples, LabelledExamples],
+    tmp_path: Path,
 ) -> None:
     held = stars[1]
     made = trained("stars", epochs=8, run_eagerly=False)
@@ -148,15 +152,15 @@ def test_it_learns_from_images_alone(tmp_path: Path) -> None:
     target = np.arange(300, dtype=np.float32) % 2
     given = images(300)
     given[target > 0, :13] = 0  # light on one side only
-    whole = Labelled(np.zeros((300, 8), np.float32), given, target, np.ones_like(target))
+    whole = LabelledExamples(np.zeros((300, 8), np.float32), given, target, np.ones_like(target))
     run = models.Run.start(tmp_path / "run", "scope", "dnn", {})
-    made = Dnn()
+    made = DnnClassifier()
     made.train(whole, whole, run, config(dense_branch=False, epochs=6, lr=0.01, batch_size=16))
     assert roc_auc_score(target, made.predict(whole.features, given)) > 0.9
 
 
 def test_the_same_seed_gives_the_same_scores_and_another_seed_others(
-    trained: Callable[..., Dnn], stars: tuple[Labelled, Labelled]
+    trained: Callable[..., DnnClassifier], stars: tuple[LabelledExamples, LabelledExamples]
 ) -> None:
     held = stars[1]
     first, again, threads, other = (
@@ -174,7 +178,9 @@ def test_the_same_seed_gives_the_same_scores_and_another_seed_others(
 
 
 def test_the_saved_model_is_plain_keras_and_a_score_does_not_depend_on_others(
-    trained: Callable[..., Dnn], stars: tuple[Labelled, Labelled], tmp_path: Path
+    trained: Callable[..., DnnClassifier],
+    stars: tuple[LabelledExamples, LabelledExamples],
+    tmp_path: Path,
 ) -> None:
     held = stars[1]
     made = trained("run")
@@ -190,11 +196,11 @@ def test_the_saved_model_is_plain_keras_and_a_score_does_not_depend_on_others(
 
 
 def test_classes_scored_together_get_what_each_gets_alone(
-    trained: Callable[..., Dnn], stars: tuple[Labelled, Labelled]
+    trained: Callable[..., DnnClassifier], stars: tuple[LabelledExamples, LabelledExamples]
 ) -> None:
     held = stars[1]
     both, features_only = trained("both"), trained("features", epochs=1, conv_branch=False)
-    scores = Dnn.together([both, features_only])([held.features] * 2, held.dmdt)
+    scores = DnnClassifier.together([both, features_only])([held.features] * 2, held.dmdt)
     assert (scores[:, 0] == both.predict(held.features, held.dmdt)).all()
     assert (scores[:, 1] == features_only.predict(held.features)).all()
 
@@ -222,10 +228,10 @@ def test_the_rate_is_lowered_before_training_stops(tmp_path: Path) -> None:
 
 
 def test_every_row_is_used_also_where_there_are_fewer_than_a_batch(
-    stars: tuple[Labelled, Labelled], tmp_path: Path
+    stars: tuple[LabelledExamples, LabelledExamples], tmp_path: Path
 ) -> None:
     train, held = stars
-    few = Labelled(train.features[:70], None, train.target[:70], train.weight[:70])
+    few = LabelledExamples(train.features[:70], None, train.target[:70], train.weight[:70])
     seen = []
 
     class Count(keras.callbacks.Callback):  # type: ignore[misc, name-defined]
@@ -238,7 +244,7 @@ def test_every_row_is_used_also_where_there_are_fewer_than_a_batch(
     model.fit([few.features], few.target, batch_size=64, callbacks=[Count()], verbose=0)
     assert len(seen) == 2
     run = models.Run.start(tmp_path / "few", "scope", "dnn", {})
-    Dnn().train(
+    DnnClassifier().train(
         few, held, run, config(conv_branch=False, epochs=1, batch_size=500, run_eagerly=True)
     )
     assert run.record["dnn"]["epochs"] == 1
@@ -246,7 +252,10 @@ def test_every_row_is_used_also_where_there_are_fewer_than_a_batch(
 
 @pytest.mark.parametrize("name", ["model.keras", "puls.20230401_120000.h5", "only.weights.h5"])
 def test_a_model_of_keras_or_of_scope_is_read_and_trains_on(
-    name: str, trained: Callable[..., Dnn], stars: tuple[Labelled, Labelled], tmp_path: Path
+    name: str,
+    trained: Callable[..., DnnClassifier],
+    stars: tuple[LabelledExamples, LabelledExamples],
+    tmp_path: Path,
 ) -> None:
     held = stars[1]
     earlier, path = network.network(len(FEATURES)), tmp_path / name
@@ -254,7 +263,7 @@ def test_a_model_of_keras_or_of_scope_is_read_and_trains_on(
         _save_weights_as_keras_2(earlier, path)
     else:
         earlier.save(path)
-    made = Dnn()
+    made = DnnClassifier()
     made.load(path, config())
     theirs = earlier.predict([held.features, held.dmdt[..., None]], verbose=0)[:, 0]
     assert np.allclose(made.predict(held.features, held.dmdt), theirs, atol=1e-5)
@@ -306,7 +315,7 @@ def vars_of(holder: Any) -> dict[str, Any]:
 def test_a_model_that_does_not_fit_is_named_with_the_reason(tmp_path: Path) -> None:
     path = tmp_path / "model.keras"
     network.network(len(FEATURES)).save(path)
-    made = Dnn()
+    made = DnnClassifier()
     with pytest.raises(AstrodomeError, match="with 8 features, and the configuration has 3"):
         made.load(path, config(FEATURES[:3]))
     with pytest.raises(AstrodomeError, match="with conv_branch on"):
@@ -336,9 +345,9 @@ import json, sys
 sys.modules["keras"] = None
 import numpy as np
 from astrodome import AstrodomeError
-from astrodome_ztf_scope.classifiers.models.dnn import Dnn
+from astrodome_ztf_scope.classifiers.models.dnn import DnnClassifier
 from pathlib import Path
-made = Dnn()
+made = DnnClassifier()
 made.load(Path({str(tmp_path)!r}), json.loads({given!r}))
 print(made.predict(np.zeros((2, 3), np.float32), np.zeros((2, 26, 26), np.float32)).shape)
 print("tensorflow" in sys.modules)
@@ -364,13 +373,14 @@ sys.modules["tensorflow"] = None
 import numpy as np
 from pathlib import Path
 from astrodome import models
-from astrodome_ztf_scope.classifiers.dataset.examples import Labelled
-from astrodome_ztf_scope.classifiers.models.dnn import Dnn
+from astrodome_ztf_scope.classifiers.preprocessing.examples import LabelledExamples
+from astrodome_ztf_scope.classifiers.models.dnn import DnnClassifier
 target = np.arange(64, dtype=np.float32) % 2
 features = np.repeat(target[:, None], 3, axis=1)
-rows = Labelled(features, np.zeros((64, 26, 26), np.float32) + 0.1, target, np.ones_like(target))
+images = np.full((64, 26, 26), 0.1, np.float32)
+rows = LabelledExamples(features, images, target, np.ones_like(target))
 run = models.Run.start(Path({str(tmp_path)!r}) / "run", "scope", "dnn", {{}})
-made = Dnn()
+made = DnnClassifier()
 made.train(rows, rows, run, json.loads({given!r}))
 scores = made.predict(rows.features, rows.dmdt)
 print(run.record["dnn"]["backend"], scores[1] > scores[0])

@@ -15,16 +15,18 @@ import pandas as pd
 import pytest
 from astrodome import AstrodomeError, models, plugins
 from astrodome_ztf_scope import plugin
-from astrodome_ztf_scope.classifiers import evaluation, plots, report, saved
-from astrodome_ztf_scope.classifiers.dataset.examples import examples
-from astrodome_ztf_scope.classifiers.dataset.preparation import Preparation
-from astrodome_ztf_scope.classifiers.dataset.selection import select
-from astrodome_ztf_scope.classifiers.models.xgb import Xgb
-from astrodome_ztf_scope.config.feature_sets import Feature, FeatureSet
-from astrodome_ztf_scope.config.schema import ClassConfig, Xgboost
-from astrodome_ztf_scope.tables.reading import Frame
+from astrodome_ztf_scope.classifiers import evaluation, loaded_models, plots, report
+from astrodome_ztf_scope.classifiers.models.xgb import XgbClassifier
+from astrodome_ztf_scope.classifiers.preprocessing.examples import examples
+from astrodome_ztf_scope.classifiers.preprocessing.preparation import Preparation
+from astrodome_ztf_scope.classifiers.preprocessing.splitting import select
+from astrodome_ztf_scope.config.feature_sets import FeatureConfig, FeatureSet
+from astrodome_ztf_scope.config.schema import ClassConfig, XgboostSettings
+from astrodome_ztf_scope.tables.datasets import DataSet
 
-FEATURES = FeatureSet({name: Feature() for name in ("period", "wstd", "skew", "stetson_k", "ad")})
+FEATURES = FeatureSet(
+    {name: FeatureConfig() for name in ("period", "wstd", "skew", "stetson_k", "ad")}
+)
 SOURCES = 700
 
 
@@ -36,7 +38,7 @@ def registered() -> Iterator[None]:
 
 
 def trained(
-    folder: Path, frame: Frame, tag: str, label: str, state: int = 42, **changes: Any
+    folder: Path, frame: DataSet, tag: str, label: str, state: int = 42, **changes: Any
 ) -> Path:
     """A run folder as ``scope train`` leaves it."""
     entry = ClassConfig(label=label, features="few", threshold=0.7, random_state=state, **changes)
@@ -46,13 +48,13 @@ def trained(
         "tag": tag,
         "features": list(FEATURES.columns),
         "class": entry.model_dump(mode="json"),
-        "xgboost": Xgboost().model_dump(mode="json"),
+        "xgboost": XgboostSettings().model_dump(mode="json"),
         "threads": 1,
     }
     run = models.Run.start(
         folder / "xgb" / tag / str(state), "scope", "xgb", config, tag=tag, random_state=state
     )
-    backend = Xgb()
+    backend = XgbClassifier()
     of = {name: examples(frame, rows, split, preparation) for name, rows in split.parts.items()}
     backend.train(of["train"], of["validation"], run, config)
     preparation.save(run.path)
@@ -71,12 +73,12 @@ def trained(
 
 
 @pytest.fixture(scope="module")
-def frame(sky: Callable) -> Frame:
-    return Frame(sky(SOURCES, 4).table, None, Path("golden.parquet"))
+def frame(sky: Callable) -> DataSet:
+    return DataSet(sky(SOURCES, 4).table, None, Path("golden.parquet"))
 
 
 @pytest.fixture(scope="module")
-def group(frame: Frame, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def group(frame: DataSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two classes, one of them with two random states, and a training that was killed."""
     folder = tmp_path_factory.mktemp("models") / "golden & <true>"
     trained(folder, frame, "vnv", "variable", balance=1.0)
@@ -159,44 +161,44 @@ def test_held_out_and_dropped_sources_are_measured_apart() -> None:
 
 
 def test_a_saved_model_is_measured_on_a_file_as_it_was_on_those_rows(
-    group: Path, frame: Frame, tmp_path: Path
+    group: Path, frame: DataSet, tmp_path: Path
 ) -> None:
     run = group / "xgb" / "vnv" / "42"
     split = pd.read_parquet(run / "split.parquet")
     kept = split[split["part"] == "test"]
     file = tmp_path / "held_out.parquet"
     frame.table.iloc[kept["row"]].to_parquet(file)
-    found = evaluation.evaluate(saved.load_run(run, threads=1), file)
+    found = evaluation.evaluate(loaded_models.load_run(run, threads=1), file)
     before = json.loads((run / "metrics.json").read_text())["test"]
     assert {name: found[name] for name in before} == pytest.approx(before)
     assert (found["tag"], found["algorithm"], found["unusable"]) == ("vnv", "xgb", 0)
 
 
 def test_rows_that_a_model_cannot_use_are_counted_and_not_measured(
-    group: Path, frame: Frame, tmp_path: Path
+    group: Path, frame: DataSet, tmp_path: Path
 ) -> None:
     table = frame.table.copy()
     table.loc[table.index[:50], "wstd"] = np.nan
     file = tmp_path / "gaps.csv"
     table.to_csv(file, index=False)
-    found = evaluation.evaluate(saved.load_run(group / "xgb" / "e" / "1", threads=1), file)
+    found = evaluation.evaluate(loaded_models.load_run(group / "xgb" / "e" / "1", threads=1), file)
     assert (found["unusable"], found["sources"]) == (50, SOURCES - 50)
 
 
 def test_what_cannot_be_evaluated_is_told_in_one_sentence(
-    group: Path, frame: Frame, tmp_path: Path
+    group: Path, frame: DataSet, tmp_path: Path
 ) -> None:
     file = tmp_path / "bare.parquet"
     frame.table.drop(columns="eclipsing").to_parquet(file)
     with pytest.raises(AstrodomeError, match="no column 'eclipsing'"):
-        evaluation.evaluate(saved.load_run(group / "xgb" / "e" / "1"), file)
+        evaluation.evaluate(loaded_models.load_run(group / "xgb" / "e" / "1"), file)
     frame.table.drop(columns="skew").to_parquet(file)
     with pytest.raises(AstrodomeError, match="skew"):
-        evaluation.evaluate(saved.load_run(group / "xgb" / "e" / "1"), file)
+        evaluation.evaluate(loaded_models.load_run(group / "xgb" / "e" / "1"), file)
     with pytest.raises(AstrodomeError, match="is not finished"):
-        evaluation.evaluate(saved.load_run(group / "xgb" / "agn" / "1"), file)
+        evaluation.evaluate(loaded_models.load_run(group / "xgb" / "agn" / "1"), file)
     with pytest.raises(AstrodomeError, match="is not a run folder"):
-        evaluation.evaluate(saved.load_run(tmp_path), file)
+        evaluation.evaluate(loaded_models.load_run(tmp_path), file)
 
 
 def test_every_plot_of_a_run_is_written(group: Path, tmp_path: Path) -> None:

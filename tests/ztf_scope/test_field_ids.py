@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from astrodome.testing import Result
-from astrodome_ztf_scope.catalogues import instances
+from astrodome_ztf_scope.catalogues import kowalski_client
 from services.fritz import Fritz
 from services.kowalski import Kowalski
 from services.twin import Twin
@@ -41,7 +41,7 @@ def server(store: Kowalski, monkeypatch: pytest.MonkeyPatch) -> Iterator[Twin]:
     with store.twin() as twin:
         monkeypatch.setenv("ASTRODOME_KOWALSKI_URL", twin.url)
         monkeypatch.setenv("ASTRODOME_KOWALSKI_TOKEN", TOKEN)
-        monkeypatch.setattr(instances, "BACKOFF", 0.01)
+        monkeypatch.setattr(kowalski_client, "BACKOFF", 0.01)
         yield twin
 
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import xgboost as xgb
 from astrodome_ztf_scope.classifiers.models import forest
-from astrodome_ztf_scope.classifiers.models.xgb import MANY, Xgb
-from astrodome_ztf_scope.config.schema import Xgboost
+from astrodome_ztf_scope.classifiers.models.xgb import MANY, XgbClassifier
+from astrodome_ztf_scope.config.schema import XgboostSettings
 from numpy.typing import NDArray
 
 WIDTH = 9
@@ -96,14 +96,14 @@ def test_a_score_depends_neither_on_the_other_sources_nor_on_the_threads() -> No
 
 
 def config(names: list[str]) -> dict[str, Any]:
-    return {"features": names, "class": {}, "xgboost": Xgboost().model_dump(), "threads": 2}
+    return {"features": names, "class": {}, "xgboost": XgboostSettings().model_dump(), "threads": 2}
 
 
-def backend(booster: xgb.Booster, file: Path, names: list[str]) -> Xgb:
+def backend(booster: xgb.Booster, file: Path, names: list[str]) -> XgbClassifier:
     """The booster, written as SCoPe 0.9.5 did, and loaded for these features."""
     booster.save_model(file)
     file.with_suffix(".params").write_text(booster.save_config())
-    loaded = Xgb()
+    loaded = XgbClassifier()
     loaded.load(file, config(names))
     return loaded
 

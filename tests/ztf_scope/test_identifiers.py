@@ -18,7 +18,7 @@ from astrodome.testing import Result
 from astrodome_ztf_scope.catalogues.local import LocalCatalogue
 from astrodome_ztf_scope.classifiers import training
 from astrodome_ztf_scope.marshal.classifications import labels, statements, upload_plan
-from astrodome_ztf_scope.tables import identifiers, reading, table_io
+from astrodome_ztf_scope.tables import datasets, identifiers, table_io
 from astrodome_ztf_scope.vetting import candidates
 from astrodome_ztf_scope.vetting.decisions import Decisions
 from hypothesis import HealthCheck, assume, given, settings
@@ -90,7 +90,7 @@ def test_any_identifier_survives_reading_in_parts(
     folder: Path, values: list[Any], ending: str, rows: int
 ) -> None:
     path = table_io.write(folder / f"a{ending}", table_of(values))
-    parts = [part.table["survey_id"] for part in reading.batches(path, None, rows)]
+    parts = [part.table["survey_id"] for part in datasets.batches(path, None, rows)]
     assert [text for part in parts for text in identifiers.texts(part)] == texts(values)
 
 
@@ -329,7 +329,7 @@ def test_models_that_read_different_periods_have_each_its_own_column(
     scope: Scope, dataset: Callable[..., Path]
 ) -> None:
     from astrodome_ztf_scope.classifiers import prediction
-    from astrodome_ztf_scope.classifiers.dataset.preparation import Column, Preparation
+    from astrodome_ztf_scope.classifiers.preprocessing.preparation import Column, Preparation
 
     def reads(*columns: tuple[str, str]) -> Preparation:
         return Preparation(tuple(Column(*names, "zero", 0.0) for names in columns))

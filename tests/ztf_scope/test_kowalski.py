@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astrodome import AstrodomeError, settings, sources
-from astrodome_ztf_scope.catalogues import instances
-from astrodome_ztf_scope.catalogues.kowalski import Kowalski as Client
+from astrodome_ztf_scope.catalogues import kowalski_client
+from astrodome_ztf_scope.catalogues.kowalski import KowalskiCatalogue as Client
 from services.kowalski import Kowalski
 from services.twin import Twin
 from ztf_scope.survey import TOKEN
@@ -32,7 +32,7 @@ def server(store: Kowalski, monkeypatch: pytest.MonkeyPatch) -> Iterator[Twin]:
     with store.twin() as twin:
         monkeypatch.setenv("ASTRODOME_KOWALSKI_URL", twin.url)
         monkeypatch.setenv("ASTRODOME_KOWALSKI_TOKEN", TOKEN)
-        monkeypatch.setattr(instances, "BACKOFF", 0.01)
+        monkeypatch.setattr(kowalski_client, "BACKOFF", 0.01)
         yield twin
 
 
@@ -157,9 +157,13 @@ def test_a_catalogue_that_no_instance_has_is_named_beside_its_kin(server: Twin, 
 
 def test_answers_of_penquins_1_are_read_too():
     answer = {"status": "success", "message": "", "data": [1, 2]}
-    assert instances.data(answer, "x") == instances.data({"gloria": answer}, "x") == [1, 2]
+    assert (
+        kowalski_client.data(answer, "x") == kowalski_client.data({"gloria": answer}, "x") == [1, 2]
+    )
     with pytest.raises(AstrodomeError, match="failure: no such index"):
-        instances.data({"default": {"status": "error", "message": "failure: no such index"}}, "x")
+        kowalski_client.data(
+            {"default": {"status": "error", "message": "failure: no such index"}}, "x"
+        )
 
 
 def test_several_instances_are_asked_for_what_each_has(
@@ -223,10 +227,10 @@ def test_the_token_of_an_instance_does_not_follow_a_foreign_address(
     found.layers.append((str(own), settings.read_yaml(own)))
     monkeypatch.setattr(settings, "current", lambda: found)
     with pytest.raises(AstrodomeError, match="it is not sent there"):
-        instances.accounts()
+        kowalski_client.accounts()
     found = settings.Settings(found.layers[:1], {"GLORIA_INSTANCE_TOKEN": TOKEN})
     with pytest.raises(AstrodomeError, match="it is not sent there"):
-        instances.accounts()
+        kowalski_client.accounts()
 
 
 def test_without_a_token_nothing_is_contacted_and_it_is_said_what_to_set():

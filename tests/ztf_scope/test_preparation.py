@@ -9,21 +9,21 @@ import numpy as np
 import pandas as pd
 import pytest
 from astrodome import AstrodomeError
-from astrodome_ztf_scope.classifiers.dataset import preparation
-from astrodome_ztf_scope.classifiers.dataset.imputation import Neighbours
-from astrodome_ztf_scope.classifiers.dataset.preparation import Preparation
+from astrodome_ztf_scope.classifiers.preprocessing import preparation
+from astrodome_ztf_scope.classifiers.preprocessing.imputation import NeighbourImputer
+from astrodome_ztf_scope.classifiers.preprocessing.preparation import Preparation
 from astrodome_ztf_scope.config import loading
 from astrodome_ztf_scope.config.feature_sets import FeatureSet, FeatureStats
-from astrodome_ztf_scope.tables.reading import Frame
+from astrodome_ztf_scope.tables.datasets import DataSet
 from sklearn.impute import KNNImputer
 
 SUFFIX = "ELS_ECE_EAOV"
 
 
 @pytest.fixture
-def frame(sky: Callable) -> Frame:
+def frame(sky: Callable) -> DataSet:
     made = sky(600, 1, SUFFIX)
-    return Frame(made.table, made.dmdt, Path("golden.parquet"))
+    return DataSet(made.table, made.dmdt, Path("golden.parquet"))
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +31,8 @@ def ontological() -> FeatureSet:
     return loading.load().feature_sets["ontological"]
 
 
-def of(table: pd.DataFrame) -> Frame:
-    return Frame(table, None, Path("golden.parquet"))
+def of(table: pd.DataFrame) -> DataSet:
+    return DataSet(table, None, Path("golden.parquet"))
 
 
 def some(**strategies: str) -> FeatureSet:
@@ -69,7 +69,7 @@ def test_neighbours_give_what_scikit_learn_gives(seed: int) -> None:
     values[random.random(values.shape) < 0.03] = np.nan
     values[:3] = np.nan
     values[5, :-1] = np.nan
-    ours = Neighbours(values[:2000])
+    ours = NeighbourImputer(values[:2000])
     theirs = KNNImputer().fit(ours.references.astype(float))
     np.testing.assert_allclose(ours.fill(values), theirs.transform(values), rtol=1e-12)
 
@@ -80,11 +80,13 @@ def test_neighbours_are_right_for_few_and_lonely_reference_rows() -> None:
     rows = np.array([[1.1, nan, nan], [nan, nan, 6], [nan, nan, nan], [nan, 12, nan]])
     for k in (1, 2, 5):
         theirs = KNNImputer(n_neighbors=k).fit(references)
-        np.testing.assert_allclose(Neighbours(references, k).fill(rows), theirs.transform(rows))
+        np.testing.assert_allclose(
+            NeighbourImputer(references, k).fill(rows), theirs.transform(rows)
+        )
 
 
 def test_what_a_row_becomes_does_not_depend_on_the_rows_beside_it(
-    frame: Frame, ontological: FeatureSet
+    frame: DataSet, ontological: FeatureSet
 ) -> None:
     fitted = Preparation.fit(frame.take(np.arange(300)), ontological, "min_max")
     together, usable = fitted.apply(frame)
@@ -96,7 +98,7 @@ def test_what_a_row_becomes_does_not_depend_on_the_rows_beside_it(
     np.testing.assert_array_equal(fitted.apply(frame.take(shuffled))[0], together[shuffled])
 
 
-def test_scales_are_those_of_the_training_part(frame: Frame, ontological: FeatureSet) -> None:
+def test_scales_are_those_of_the_training_part(frame: DataSet, ontological: FeatureSet) -> None:
     train, rest = frame.take(np.arange(400)), frame.take(np.arange(400, 600))
     fitted = Preparation.fit(train, ontological, "min_max")
     inside, _ = fitted.apply(train)
@@ -113,7 +115,7 @@ def test_scales_are_those_of_the_training_part(frame: Frame, ontological: Featur
     np.testing.assert_allclose(middle.std(axis=0), 1, atol=1e-4)
 
 
-def test_configured_statistics_go_before_those_of_the_data(frame: Frame) -> None:
+def test_configured_statistics_go_before_those_of_the_data(frame: DataSet) -> None:
     stats = {"ad": FeatureStats(min=2, max=4, median=3, mean=3, std=0.5)}
     features = some(ad="none", sw="none")
     fitted = Preparation.fit(frame, features, "min_max", stats)
@@ -133,7 +135,7 @@ def test_a_feature_that_does_not_vary_stays_as_it_is() -> None:
 
 
 def test_a_saved_preparation_does_the_same(
-    frame: Frame, ontological: FeatureSet, tmp_path: Path
+    frame: DataSet, ontological: FeatureSet, tmp_path: Path
 ) -> None:
     fitted = Preparation.fit(frame, ontological, "median_std")
     fitted.save(tmp_path)
@@ -145,7 +147,7 @@ def test_a_saved_preparation_does_the_same(
 
 
 def test_a_preparation_that_is_missing_or_broken_is_one_sentence(
-    frame: Frame, ontological: FeatureSet, tmp_path: Path
+    frame: DataSet, ontological: FeatureSet, tmp_path: Path
 ) -> None:
     with pytest.raises(AstrodomeError, match="holds no trained model"):
         Preparation.load(tmp_path)
@@ -159,9 +161,9 @@ def test_a_preparation_that_is_missing_or_broken_is_one_sentence(
 
 
 def test_reference_rows_are_limited_and_drawn_with_the_seed(
-    frame: Frame, ontological: FeatureSet, monkeypatch: pytest.MonkeyPatch
+    frame: DataSet, ontological: FeatureSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("astrodome_ztf_scope.classifiers.dataset.imputation.REFERENCES", 100)
+    monkeypatch.setattr("astrodome_ztf_scope.classifiers.preprocessing.imputation.REFERENCES", 100)
 
     def rows(seed: int) -> np.ndarray:
         fitted = Preparation.fit(frame, ontological, None, random_state=seed)
@@ -173,7 +175,7 @@ def test_reference_rows_are_limited_and_drawn_with_the_seed(
 
 
 def test_rows_that_lack_a_feature_without_imputation_are_known_beforehand(
-    frame: Frame, ontological: FeatureSet
+    frame: DataSet, ontological: FeatureSet
 ) -> None:
     table = frame.table.copy()
     table.loc[3, "chi2red"] = np.nan
@@ -199,7 +201,7 @@ def test_the_plain_columns_of_2022_are_found_when_none_has_a_suffix(
     )
 
 
-def test_missing_feature_columns_are_named(frame: Frame, ontological: FeatureSet) -> None:
+def test_missing_feature_columns_are_named(frame: DataSet, ontological: FeatureSet) -> None:
     fitted = Preparation.fit(frame, ontological, "min_max")
     lacking = frame.table.drop(columns=["ad", f"f1_amp_{SUFFIX}"])
     message = f"golden.parquet lacks 2 of the 61 feature columns: ad, f1_amp_{SUFFIX}"
@@ -220,14 +222,14 @@ def test_another_suffix_in_the_data_set_is_pointed_out(
     assert error.value.hint.startswith("It has 'f1_BIC_LS': features.info.period_suffix")
 
 
-def test_a_column_without_a_value_is_named(frame: Frame, ontological: FeatureSet) -> None:
+def test_a_column_without_a_value_is_named(frame: DataSet, ontological: FeatureSet) -> None:
     for column in ("ad", "n_ztf_alerts", "AllWISE__w1mpro"):
         table = frame.table.assign(**{column: np.nan})
         with pytest.raises(AstrodomeError, match=f"the column '{column}' has no value"):
             Preparation.fit(of(table), ontological, "min_max")
 
 
-def test_text_in_a_feature_is_named_with_its_row(frame: Frame, ontological: FeatureSet) -> None:
+def test_text_in_a_feature_is_named_with_its_row(frame: DataSet, ontological: FeatureSet) -> None:
     table = frame.table.astype({"chi2red": object})
     table.loc[17, "chi2red"] = "1,5"
     with pytest.raises(AstrodomeError, match="row 17 of the column 'chi2red' holds '1,5'"):

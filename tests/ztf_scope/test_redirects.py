@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from astrodome import AstrodomeError
 from astrodome.testing import Result
-from astrodome_ztf_scope.catalogues import instances
-from astrodome_ztf_scope.catalogues.kowalski import Kowalski as Client
+from astrodome_ztf_scope.catalogues import kowalski_client
+from astrodome_ztf_scope.catalogues.kowalski import KowalskiCatalogue as Client
 from services.fritz import Fritz
 from services.kowalski import Kowalski
 from services.twin import Request, Twin
@@ -104,7 +104,7 @@ def kowalski(monkeypatch: pytest.MonkeyPatch) -> Iterator[Twin]:
     store.store("ZTF_sources_20240117", [{"_id": 1, "ra": 10.0, "dec": 20.0}])
     with store.twin() as twin:
         monkeypatch.setenv("ASTRODOME_KOWALSKI_URL", twin.url)
-        monkeypatch.setattr(instances, "BACKOFF", 0.01)
+        monkeypatch.setattr(kowalski_client, "BACKOFF", 0.01)
         yield twin
 
 

@@ -10,31 +10,31 @@ import pandas as pd
 import pytest
 from astrodome import AstrodomeError
 from astrodome.testing import Result
-from astrodome_ztf_scope.classifiers.dataset.examples import examples
-from astrodome_ztf_scope.classifiers.dataset.preparation import Preparation
-from astrodome_ztf_scope.classifiers.dataset.selection import Split, select, sources
-from astrodome_ztf_scope.config.feature_sets import Feature, FeatureSet
+from astrodome_ztf_scope.classifiers.preprocessing.examples import examples
+from astrodome_ztf_scope.classifiers.preprocessing.preparation import Preparation
+from astrodome_ztf_scope.classifiers.preprocessing.splitting import DataSplit, select, sources
+from astrodome_ztf_scope.config.feature_sets import FeatureConfig, FeatureSet
 from astrodome_ztf_scope.config.schema import ClassConfig
-from astrodome_ztf_scope.tables.reading import Frame
+from astrodome_ztf_scope.tables.datasets import DataSet
 
 RRLYR = ClassConfig(label="RR Lyrae", features="phenomenological")
 
 
-def of(table: pd.DataFrame) -> Frame:
-    return Frame(table, None, Path("golden.parquet"))
+def of(table: pd.DataFrame) -> DataSet:
+    return DataSet(table, None, Path("golden.parquet"))
 
 
 @pytest.fixture
-def frame(sky: Callable) -> Frame:
+def frame(sky: Callable) -> DataSet:
     made = sky(900, 2)
-    return Frame(made.table, made.dmdt, Path("golden.parquet"))
+    return DataSet(made.table, made.dmdt, Path("golden.parquet"))
 
 
 def entry(**changes: object) -> ClassConfig:
     return RRLYR.model_copy(update=changes)
 
 
-def rows(split: Split) -> list[int]:
+def rows(split: DataSplit) -> list[int]:
     return sorted(np.concatenate(list(split.parts.values())).tolist())
 
 
@@ -50,13 +50,13 @@ def test_selection_and_target_have_one_threshold() -> None:
         assert set(split.target[split.dropped]) == {positives > 350}
 
 
-def test_every_row_is_used_once(frame: Frame) -> None:
+def test_every_row_is_used_once(frame: DataSet) -> None:
     for balance in (None, 2.5):
         assert rows(select(frame, "rrlyr", entry(balance=balance))) == list(range(900))
     assert len(select(frame, "rrlyr", entry()).dropped) == 0
 
 
-def test_parts_have_the_sizes_and_the_proportions_that_were_asked_for(frame: Frame) -> None:
+def test_parts_have_the_sizes_and_the_proportions_that_were_asked_for(frame: DataSet) -> None:
     split = select(frame, "rrlyr", entry(test_size=0.2, val_size=0.25))
     share = split.target.mean()
     for part, size in ((split.train, 540), (split.validation, 180), (split.test, 180)):
@@ -72,7 +72,7 @@ def test_a_rare_class_is_in_every_part() -> None:
 
 
 @pytest.mark.parametrize("group_by", ["obj_id", "position"])
-def test_no_star_is_on_both_sides(frame: Frame, group_by: str) -> None:
+def test_no_star_is_on_both_sides(frame: DataSet, group_by: str) -> None:
     star = frame.table["obj_id"].to_numpy()
     assert len(set(star)) < 0.7 * len(star)
     for seed in range(5):
@@ -111,7 +111,7 @@ def test_rows_without_a_name_are_sources_of_their_own() -> None:
     assert len(set(found)) == 3
 
 
-def test_the_random_state_governs_every_draw(frame: Frame) -> None:
+def test_the_random_state_governs_every_draw(frame: DataSet) -> None:
     def drawn(seed: int) -> list[list[int]]:
         split = select(frame, "rrlyr", entry(balance=1.0), group_by="obj_id", random_state=seed)
         return [part.tolist() for part in split.parts.values()]
@@ -123,7 +123,7 @@ def test_the_random_state_governs_every_draw(frame: Frame) -> None:
     assert by_class.train.tolist() == drawn(2)[0]
 
 
-def test_balance_limits_the_larger_side_in_the_training_part_alone(frame: Frame) -> None:
+def test_balance_limits_the_larger_side_in_the_training_part_alone(frame: DataSet) -> None:
     split = select(frame, "rrlyr", entry(balance=2.5))
     train = split.target[split.train]
     assert (train == 0).sum() == int(2.5 * (train == 1).sum())
@@ -133,7 +133,7 @@ def test_balance_limits_the_larger_side_in_the_training_part_alone(frame: Frame)
     assert sorted([*split.train, *split.dropped]) == plain.train.tolist()
 
 
-def test_negatives_of_variable_are_the_non_variable(frame: Frame) -> None:
+def test_negatives_of_variable_are_the_non_variable(frame: DataSet) -> None:
     table = frame.table.copy()
     variable, steady = table["variable"] > 0.7, table["non-variable"] > 0.7
     unsure = np.flatnonzero(~variable & ~steady)
@@ -144,13 +144,13 @@ def test_negatives_of_variable_are_the_non_variable(frame: Frame) -> None:
         select(of(table.drop(columns="non-variable")), "vnv", entry(label="variable"))
 
 
-def test_rows_that_are_not_usable_are_in_no_part(frame: Frame) -> None:
+def test_rows_that_are_not_usable_are_in_no_part(frame: DataSet) -> None:
     usable = np.arange(900) % 3 > 0
     split = select(frame, "rrlyr", entry(), usable=usable)
     assert rows(split) == np.flatnonzero(usable).tolist()
 
 
-def test_weights_make_both_sides_count_alike(frame: Frame) -> None:
+def test_weights_make_both_sides_count_alike(frame: DataSet) -> None:
     split = select(frame, "rrlyr", entry(weight_per_class=True))
     target, weight = split.target[split.train], split.weight[split.train]
     assert weight[target == 1].sum() == pytest.approx(weight[target == 0].sum(), rel=1e-5)
@@ -158,9 +158,9 @@ def test_weights_make_both_sides_count_alike(frame: Frame) -> None:
     assert set(select(frame, "rrlyr", entry()).weight) == {1.0}
 
 
-def test_examples_are_the_rows_prepared(frame: Frame) -> None:
+def test_examples_are_the_rows_prepared(frame: DataSet) -> None:
     split = select(frame, "rrlyr", entry(weight_per_class=True))
-    features = FeatureSet({"ad": Feature(), "period": Feature()})
+    features = FeatureSet({"ad": FeatureConfig(), "period": FeatureConfig()})
     prepared = Preparation.fit(frame.take(split.train), features, "min_max")
     part = examples(frame, split.test, split, prepared)
     assert part.features.shape == (len(split.test), 2)
@@ -174,7 +174,7 @@ def test_a_missing_label_counts_as_not_of_the_class() -> None:
     assert select(of(table), "rrlyr", entry()).target.sum() == 50
 
 
-def test_what_cannot_be_learned_is_one_sentence(frame: Frame) -> None:
+def test_what_cannot_be_learned_is_one_sentence(frame: DataSet) -> None:
     def message(**arguments: object) -> str:
         table = arguments.pop("table", frame.table)
         changes = {k: arguments.pop(k) for k in ("label", "threshold") if k in arguments}

@@ -14,11 +14,11 @@ import pytest
 from astrodome import AstrodomeError
 from astrodome.testing import Result
 from astrodome_ztf_scope.classifiers import training
-from astrodome_ztf_scope.classifiers.dataset import dropped_rows
 from astrodome_ztf_scope.classifiers.jobs import Options, plan
-from astrodome_ztf_scope.classifiers.models.xgb import Xgb
+from astrodome_ztf_scope.classifiers.models.xgb import XgbClassifier
+from astrodome_ztf_scope.classifiers.preprocessing import dropped_rows
 from astrodome_ztf_scope.config.loading import load
-from astrodome_ztf_scope.tables.reading import Frame
+from astrodome_ztf_scope.tables.datasets import DataSet
 
 Scope = Callable[..., Result]
 CONFIG = """
@@ -62,9 +62,9 @@ def learn(write: Callable[[str], Path], tmp_path: Path) -> Callable[..., dict[st
 
     def call(table: pd.DataFrame, tag: str = "e") -> dict[str, Any]:
         options = Options(algorithm="xgb", root=tmp_path / "models", plot=False)
-        (job,) = plan(config, [tag], options, Xgb, "xgb", tmp_path)
+        (job,) = plan(config, [tag], options, XgbClassifier, "xgb", tmp_path)
         job = replace(job, about={"dataset_digest": ""})
-        return dict(training.run(job, Frame(table, None, Path("mine.parquet")))["rows"])
+        return dict(training.run(job, DataSet(table, None, Path("mine.parquet")))["rows"])
 
     return call
 

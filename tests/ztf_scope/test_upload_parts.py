@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from astrodome import AstrodomeError
 from astrodome.testing import Result
-from astrodome_ztf_scope.catalogues import epochs, positions
+from astrodome_ztf_scope.catalogues import light_curves, positions
 from astrodome_ztf_scope.marshal.classifications import labels, photometry, taxonomy_maps
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -146,11 +146,13 @@ def test_many_points_are_sent_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_epochs_come_from_kowalskis_documents_with_their_own_positions() -> None:
     document = {"_id": 7, "filter": 2, "ra": 1.0, "dec": 2.0}
     data = [{"hjd": 2458200.5, "mag": 17, "magerr": 0.1, "programid": 1, "ra": 1.1, "uexpid": 9}]
-    found = epochs.from_documents([{**document, "data": data}, {**document, "_id": 8, "data": []}])
+    found = light_curves.from_documents(
+        [{**document, "data": data}, {**document, "_id": 8, "data": []}]
+    )
     (row,) = found.to_dict(orient="records")
     assert (row["id"], row["filter"], row["ra"], row["dec"]) == (7, 2, 1.1, 2.0)
     assert row["expid"] == 9 and row["programid"] == 1
-    assert epochs.from_documents([]).empty
+    assert light_curves.from_documents([]).empty
 
 
 @pytest.mark.parametrize("which", ["golden", "tags"])

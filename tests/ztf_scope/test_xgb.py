@@ -14,28 +14,31 @@ import pytest
 import xgboost as xgb
 from astrodome import AstrodomeError, models
 from astrodome.errors import from_os_error
-from astrodome_ztf_scope.classifiers.dataset.examples import Labelled, examples
-from astrodome_ztf_scope.classifiers.dataset.preparation import Preparation
-from astrodome_ztf_scope.classifiers.dataset.selection import select
 from astrodome_ztf_scope.classifiers.models import parameter_search
-from astrodome_ztf_scope.classifiers.models.xgb import Xgb, save
-from astrodome_ztf_scope.config.feature_sets import Feature, FeatureSet
-from astrodome_ztf_scope.config.schema import ClassConfig, Xgboost
-from astrodome_ztf_scope.tables.reading import Frame
+from astrodome_ztf_scope.classifiers.models.xgb import XgbClassifier, save
+from astrodome_ztf_scope.classifiers.preprocessing.examples import LabelledExamples, examples
+from astrodome_ztf_scope.classifiers.preprocessing.preparation import Preparation
+from astrodome_ztf_scope.classifiers.preprocessing.splitting import select
+from astrodome_ztf_scope.config.feature_sets import FeatureConfig, FeatureSet
+from astrodome_ztf_scope.config.schema import ClassConfig, XgboostSettings
+from astrodome_ztf_scope.tables.datasets import DataSet
 from sklearn.metrics import roc_auc_score
 
 ENTRY = ClassConfig(label="RR Lyrae", features="few")
 FEATURES = FeatureSet(
-    {name: Feature() for name in ("period", "wstd", "skew", "stetson_k", "f1_power", "iqr", "ad")}
+    {
+        name: FeatureConfig()
+        for name in ("period", "wstd", "skew", "stetson_k", "f1_power", "iqr", "ad")
+    }
 )
-Parts = Mapping[str, Labelled]
+Parts = Mapping[str, LabelledExamples]
 
 
 @pytest.fixture(scope="module")
 def parts(sky: Callable) -> Parts:
     """Light curves of known shape: which are of RR Lyrae stars?"""
     made = sky(1500, 3)
-    frame = Frame(made.table, None, Path("golden.parquet"))
+    frame = DataSet(made.table, None, Path("golden.parquet"))
     split = select(frame, "rrlyr", ENTRY.model_copy(update={"test_size": 0.3}))
     preparation = Preparation.fit(frame.take(split.train), FEATURES, "min_max")
     return {name: examples(frame, rows, split, preparation) for name, rows in split.parts.items()}
@@ -43,7 +46,7 @@ def parts(sky: Callable) -> Parts:
 
 def config(seed: int = 42, *, names: list[str] | None = None, **changes: Any) -> dict[str, Any]:
     entry = ENTRY.model_dump(mode="json") | {"random_state": seed}
-    shared = Xgboost.model_validate(changes.pop("xgboost", {})).model_dump(mode="json")
+    shared = XgboostSettings.model_validate(changes.pop("xgboost", {})).model_dump(mode="json")
     return {
         "tag": "rrlyr",
         "features": names or list(FEATURES.columns),
@@ -56,16 +59,16 @@ def config(seed: int = 42, *, names: list[str] | None = None, **changes: Any) ->
 
 def train(
     folder: Path, parts: Parts, given: dict[str, Any] | None = None
-) -> tuple[Xgb, models.Run]:
+) -> tuple[XgbClassifier, models.Run]:
     given = given or config()
     run = models.Run.start(folder, "scope", "xgb", given)
-    backend = Xgb()
+    backend = XgbClassifier()
     backend.train(parts["train"], parts["validation"], run, given)
     return backend, run
 
 
-def load(path: Path, given: dict[str, Any] | None = None) -> Xgb:
-    backend = Xgb()
+def load(path: Path, given: dict[str, Any] | None = None) -> XgbClassifier:
+    backend = XgbClassifier()
     backend.load(path, given or config())
     return backend
 
@@ -161,7 +164,7 @@ def test_trees_do_not_grow_for_ever_on_sources_that_are_told_apart(tmp_path: Pat
     random = np.random.default_rng(1)
     target = np.repeat([0, 1], [1500, 500]).astype(np.float32)
     features = (random.normal(size=(2000, 7)) + 2 * target[:, None]).astype(np.float32)
-    rows = Labelled(features, None, target, np.ones_like(target))
+    rows = LabelledExamples(features, None, target, np.ones_like(target))
     backend, run = train(tmp_path / "run", {"train": rows, "validation": rows})
     auc, loss = validated(run)
     assert auc[-1] == 1 and len(auc) < 200
@@ -178,7 +181,7 @@ def test_scores_are_probabilities_even_where_the_first_tree_tells_all_apart(tmp_
     random = np.random.default_rng(1)
     target = np.repeat([0, 1], [900, 100]).astype(np.float32)
     features = (random.normal(size=(1000, 7)) + 20 * target[:, None]).astype(np.float32)
-    rows = Labelled(features, None, target, np.ones_like(target))
+    rows = LabelledExamples(features, None, target, np.ones_like(target))
     slow = {"other_training_params": {"eta": [0.05]}}
     backend, run = train(
         tmp_path / "run", {"train": rows, "validation": rows}, config(xgboost=slow)
@@ -193,7 +196,7 @@ def test_weights_of_the_classes_become_the_weight_of_the_positives(
     tmp_path: Path, parts: Parts
 ) -> None:
     rare = np.where(parts["train"].target > 0, 1.0, 0.125).astype(np.float32)
-    train_part = Labelled(parts["train"].features, None, parts["train"].target, rare)
+    train_part = LabelledExamples(parts["train"].features, None, parts["train"].target, rare)
     weighted, run = train(tmp_path / "a", {**parts, "train": train_part})
     assert run.record["xgboost"]["scale_pos_weight"] == 8
     plain, _ = train(tmp_path / "b", parts)
@@ -232,7 +235,7 @@ def test_the_search_takes_every_range_from_its_own_key(tmp_path: Path, parts: Pa
 
 def test_the_search_scores_as_cross_validation_by_hand_does(parts: Parts) -> None:
     """Same folds, same metric: the score is the best round's mean AUC over stratified folds."""
-    settings = Xgboost.model_validate(
+    settings = XgboostSettings.model_validate(
         {
             "gridsearch_params_start_stop_step": {
                 "max_depth": [3, 4, 1],
@@ -325,7 +328,7 @@ def test_sources_of_one_label_are_refused_in_one_sentence(
     tmp_path: Path, parts: Parts, part: str
 ) -> None:
     of = parts[part]
-    alike = Labelled(of.features, None, np.zeros_like(of.target), of.weight)
+    alike = LabelledExamples(of.features, None, np.zeros_like(of.target), of.weight)
     with pytest.raises(AstrodomeError, match="have the same label"):
         train(tmp_path / "run", {**parts, part: alike})
     assert not (tmp_path / "run" / "model.ubj").exists()

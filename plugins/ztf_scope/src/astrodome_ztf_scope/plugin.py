@@ -9,7 +9,7 @@ from astrodome import CommandSpec, ModelSpec, SourceSpec, hookimpl
 from .cli.command_names import ALIASES, REPLACED
 
 CLI = "astrodome_ztf_scope.cli.main"
-GCS = {"gcs": "astrodome_ztf_scope.config.services:Gcs"}
+GCS = {"gcs": "astrodome_ztf_scope.config.services:GcsSettings"}
 
 
 @hookimpl
@@ -33,9 +33,9 @@ def _commands() -> Iterator[CommandSpec]:
         help="Write a commented configuration with all classes.",
         panel="Configuration",
         settings={
-            "kowalski": "astrodome_ztf_scope.config.services:Kowalski",
-            "fritz": "astrodome_ztf_scope.config.services:Fritz",
-            "wandb": "astrodome_ztf_scope.config.services:Wandb",
+            "kowalski": "astrodome_ztf_scope.config.services:KowalskiSettings",
+            "fritz": "astrodome_ztf_scope.config.services:FritzSettings",
+            "wandb": "astrodome_ztf_scope.config.services:WandbSettings",
         },
     )
     yield CommandSpec(
@@ -64,7 +64,7 @@ def _commands() -> Iterator[CommandSpec]:
         ("journal", "annotations:journal", "Show every call that changed a marshal."),
     ):
         yield CommandSpec(
-            name, f"astrodome_ztf_scope.cli_{target}_command", help=about, panel="Marshal"
+            name, f"astrodome_ztf_scope.cli.{target}_command", help=about, panel="Marshal"
         )
     yield CommandSpec(
         "vet",
@@ -103,7 +103,7 @@ def register_sources() -> Iterator[SourceSpec]:
     yield SourceSpec(
         "catalogue",
         "kowalski",
-        "astrodome_ztf_scope.catalogues.kowalski:Kowalski",
+        "astrodome_ztf_scope.catalogues.kowalski:KowalskiCatalogue",
         summary="Kowalski, the archive of ZTF's catalogues.",
     )
     yield SourceSpec(
@@ -131,13 +131,13 @@ def register_models() -> Iterator[ModelSpec]:
     yield ModelSpec(
         "scope",
         "dnn",
-        "astrodome_ztf_scope.classifiers.models.dnn:Dnn",
+        "astrodome_ztf_scope.classifiers.models.dnn:DnnClassifier",
         summary="Two-branch network of the features and of the dmdt.",
         extra="dnn",
     )
     yield ModelSpec(
         "scope",
         "xgb",
-        "astrodome_ztf_scope.classifiers.models.xgb:Xgb",
+        "astrodome_ztf_scope.classifiers.models.xgb:XgbClassifier",
         summary="Boosted trees (XGBoost) of the features.",
     )

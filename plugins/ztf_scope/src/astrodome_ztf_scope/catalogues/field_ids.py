@@ -26,7 +26,7 @@ FORMATS = {"txt": ".txt", "text": ".txt", "csv": ".csv", "parquet": ".parquet", 
 
 
 @dataclass(frozen=True)
-class Wanted:
+class FieldQuery:
     """Light curves of a ``catalog`` in one quadrant or several of a ``field``.
 
     ``minobs`` epochs or more. ``limit`` ids are asked for at a time; with ``skip`` only that
@@ -54,7 +54,7 @@ class Wanted:
         return where
 
 
-def ids_of(catalogue: Any, wanted: Wanted, ccd: int, quad: int) -> Iterator[dict[str, Any]]:
+def ids_of(catalogue: Any, wanted: FieldQuery, ccd: int, quad: int) -> Iterator[dict[str, Any]]:
     """``_id`` of every light curve of a quadrant, ascending, and its ``ra``, ``dec`` (deg)."""
     columns = ("ra", "dec", POSITION) if wanted.coordinates else ("field",)
     part = wanted.skip is not None and wanted.limit
@@ -174,7 +174,7 @@ def _write_hdf5(
 
 
 def fetch_quadrants(
-    catalogue: Any, wanted: Wanted, folder: Path, ending: str, whole: bool
+    catalogue: Any, wanted: FieldQuery, folder: Path, ending: str, whole: bool
 ) -> tuple[list[dict[str, Any]], compute.Outcome]:
     """Files of the quadrants in ``folder``, with ``whole`` one file of the field as well.
 
@@ -209,7 +209,7 @@ def fetch_quadrants(
 
 def _quadrant(
     catalogue: Any,
-    wanted: Wanted,
+    wanted: FieldQuery,
     folder: Path,
     ending: str,
     state: dict[str, Any],
@@ -229,18 +229,18 @@ def _quadrant(
     return {"ccd": ccd, "quad": quad, "ids": known, "file": str(path), "fetched": not there}
 
 
-def _dataset(wanted: Wanted, ccd: int, quad: int) -> str:
+def _dataset(wanted: FieldQuery, ccd: int, quad: int) -> str:
     return f"dataset_ccd_{ccd}_quad_{quad}_field_{wanted.field}"
 
 
-def _path(folder: Path, wanted: Wanted, ending: str, ccd: int, quad: int) -> Path:
+def _path(folder: Path, wanted: FieldQuery, ending: str, ccd: int, quad: int) -> Path:
     """SCoPe's names: HDF5 with two digits of the CCD, the others with the field at the end."""
     if ending == ".h5":
         return folder / f"data_ccd_{ccd:02}_quad_{quad}.h5"
     return folder / f"data_ccd_{ccd}_quad_{quad}_field_{wanted.field}{ending}"
 
 
-def _state(folder: Path, wanted: Wanted, ending: str) -> dict[str, Any]:
+def _state(folder: Path, wanted: FieldQuery, ending: str) -> dict[str, Any]:
     """What ``meta.json`` says; AstrodomeError when the folder holds ids of another kind."""
     about = asdict(wanted)
     asked = {key: about[key] for key in ("catalog", "minobs", "field", "coordinates", "skip")}
@@ -267,7 +267,9 @@ def _state(folder: Path, wanted: Wanted, ending: str) -> dict[str, Any]:
     return {**asked, **ranges, "counts": counts, "total": state.get("total", 0)}
 
 
-def _read(path: Path, ending: str, wanted: Wanted, ccd: int, quad: int) -> Iterator[dict[str, Any]]:
+def _read(
+    path: Path, ending: str, wanted: FieldQuery, ccd: int, quad: int
+) -> Iterator[dict[str, Any]]:
     """The rows of a file that :func:`write` wrote."""
     if ending == ".parquet":
         import pyarrow.parquet as pq

@@ -16,7 +16,7 @@ import pandas as pd
 from astrodome import AstrodomeError, http
 from numpy.typing import ArrayLike
 
-from . import epochs, instances
+from . import kowalski_client, light_curves
 from .positions import separations, unit_vectors
 
 PAGE = 10_000
@@ -29,7 +29,7 @@ CURVE = ("_id", "ra", "dec", "filter", "data")
 PROGRAMMES = (1, 2, 3)
 
 
-class Kowalski:
+class KowalskiCatalogue:
     """The catalogues of the configured instances, or of the one called ``instance``."""
 
     def __init__(self, instance: str = "", token: str = "", page: int = PAGE) -> None:
@@ -38,11 +38,11 @@ class Kowalski:
 
     @cached_property
     def _settings(self) -> Any:
-        return instances.section()
+        return kowalski_client.section()
 
     @cached_property
     def _client(self) -> Any:
-        return instances.connect(self._wanted, self._token)
+        return kowalski_client.connect(self._wanted, self._token)
 
     def collections(self) -> list[str]:
         """Names of the catalogues that any instance has."""
@@ -118,7 +118,7 @@ class Kowalski:
         Limits on epochs are the caller's; conditions on ``data.…`` would choose documents.
         """
         where = {"_id": {"$in": list(ids)}}
-        return epochs.from_documents(self.find("sources", where, CURVE))
+        return light_curves.from_documents(self.find("sources", where, CURVE))
 
     def _by_ids(
         self,
@@ -162,18 +162,18 @@ class Kowalski:
         with self._lock:
             client = self._client
         wanted = query["query"].get("catalog") or next(iter(query["query"]["catalogs"]))
-        holder = instances.holder(client, wanted)
+        holder = kowalski_client.holder(client, wanted)
         try:
             answer = client.query(query=dict(query), name=holder)
         except http.Redirected as error:
-            raise instances.redirected(error) from None
+            raise kowalski_client.redirected(error) from None
         except Exception as error:  # penquins lets pass what requests, bson and it itself raise
             raise AstrodomeError(
                 f"Kowalski ({holder}) did not answer a question for {wanted}: "
-                f"{instances.reason(error)}.",
+                f"{kowalski_client.reason(error)}.",
                 "Try again; kowalski.timeout (s) is how long an answer is waited for.",
             ) from None  # its text may quote headers
-        return instances.data(answer, wanted)
+        return kowalski_client.data(answer, wanted)
 
 
 def _after(where: Mapping[str, Any], last: Any) -> dict[str, Any]:

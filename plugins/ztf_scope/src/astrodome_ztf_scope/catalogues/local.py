@@ -19,8 +19,8 @@ import pyarrow.dataset as ds
 from astrodome import AstrodomeError
 from numpy.typing import ArrayLike
 
-from ..tables import identifiers, reading
-from . import conditions, epochs, layouts
+from ..tables import datasets, identifiers
+from . import column_layouts, filters, light_curves
 from .positions import chord, separations, unit_vectors
 
 WORDS = {
@@ -97,18 +97,18 @@ class LocalCatalogue:
             raise AstrodomeError(f"{self.folder} has no light_curves.parquet.")
         place = self._places[name]
         source = _dataset(place)
-        known = layouts.columns(source.schema, _key(source.schema, place))
-        chosen = conditions.expression({"_id": {"$in": list(ids)}}, known, place)
-        table = layouts.flat(source.to_table(filter=chosen))
-        table = identifiers.normalize(table, identifiers.Place(place))
-        return epochs.tidy(identifiers.to_pandas(table), str(place))
+        known = column_layouts.columns(source.schema, _key(source.schema, place))
+        chosen = filters.expression({"_id": {"$in": list(ids)}}, known, place)
+        table = column_layouts.flat(source.to_table(filter=chosen))
+        table = identifiers.normalize(table, identifiers.ValueOrigin(place))
+        return light_curves.tidy(identifiers.to_pandas(table), str(place))
 
     @cached_property
     def _places(self) -> dict[str, Path]:
         inside = sorted(self.folder.iterdir())
-        found = {path.stem: path for path in inside if reading.is_parquet(path)}
+        found = {path.stem: path for path in inside if datasets.is_parquet(path)}
         for path in inside:
-            if path.is_dir() and any(map(reading.is_parquet, path.rglob("*.*"))):
+            if path.is_dir() and any(map(datasets.is_parquet, path.rglob("*.*"))):
                 found.setdefault(path.name, path)
         return found
 
@@ -141,22 +141,22 @@ class LocalCatalogue:
     ) -> pa.Table:
         place = self._place(collection)
         source = _dataset(place)
-        known = layouts.columns(source.schema, _key(source.schema, place))
+        known = column_layouts.columns(source.schema, _key(source.schema, place))
         names = [n for n in dict.fromkeys([*also, *(columns or known)]) if n != "_id"]
-        if layouts.has_row_per_epoch(source.schema):
+        if column_layouts.has_row_per_epoch(source.schema):
             found = _light_curves(source, known, where, [n for n in names if n in known], place)
         else:
             kept = {"_id": known["_id"].value, **{n: known[n].value for n in names if n in known}}
-            found = source.to_table(kept, filter=conditions.expression(where, known, place))
+            found = source.to_table(kept, filter=filters.expression(where, known, place))
         for name in names:  # a document that lacks a key has none, a table says so
             if name not in found.column_names:
                 found = found.append_column(name, pa.nulls(len(found)))
-        return identifiers.normalize(found.select(["_id", *names]), identifiers.Place(place))
+        return identifiers.normalize(found.select(["_id", *names]), identifiers.ValueOrigin(place))
 
 
 def _light_curves(
     source: ds.Dataset,
-    known: Mapping[str, layouts.Column],
+    known: Mapping[str, column_layouts.ColumnExpression],
     where: Mapping[str, Any],
     names: Sequence[str],
     place: Path,
@@ -165,11 +165,11 @@ def _light_curves(
     counted = {name: where[name] for name in where if name == "nobs" and name not in known}
     of_epochs = {name: value for name, value in where.items() if name not in counted}
     kept = {"_id": known["_id"].value, **{name: known[name].value for name in names}}
-    rows = source.to_table(kept, filter=conditions.expression(of_epochs, known, place))
-    found = layouts.per_light_curve(rows)
+    rows = source.to_table(kept, filter=filters.expression(of_epochs, known, place))
+    found = column_layouts.per_light_curve(rows)
     if counted:
-        number = {"nobs": layouts.Column(pc.field("nobs"), pa.int64())}
-        found = found.filter(conditions.expression(counted, number, place))
+        number = {"nobs": column_layouts.ColumnExpression(pc.field("nobs"), pa.int64())}
+        found = found.filter(filters.expression(counted, number, place))
     return found
 
 
@@ -199,10 +199,12 @@ def _sky(catalogue: LocalCatalogue, place: Path, stamp: int) -> tuple[Any, list[
     from scipy.spatial import cKDTree
 
     source = _dataset(place)
-    known = layouts.columns(source.schema, _key(source.schema, place))
+    known = column_layouts.columns(source.schema, _key(source.schema, place))
     if "ra" not in known or "dec" not in known:
         raise AstrodomeError(f"{place} has no positions: columns ra and dec, in degrees.")
     wanted = {name: known[name].value for name in ("_id", "ra", "dec")}
-    found = identifiers.normalize(source.to_table(wanted), identifiers.Place(place)).drop_null()
+    found = identifiers.normalize(
+        source.to_table(wanted), identifiers.ValueOrigin(place)
+    ).drop_null()
     table = identifiers.to_pandas(found).drop_duplicates("_id")
     return cKDTree(unit_vectors(table["ra"], table["dec"])), table["_id"].tolist()

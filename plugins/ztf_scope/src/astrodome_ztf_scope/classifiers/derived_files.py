@@ -13,13 +13,13 @@ from pathlib import Path
 import pandas as pd
 from astrodome import arrow, files, models
 
-from . import evaluation, runs
-from .jobs import Job
+from . import evaluation, trained_models
+from .jobs import TrainingJob
 
 SPLIT, METRICS, PLOT, LAYERS = "split.parquet", "metrics.json", "confusion.svg", "network.txt"
 
 
-def complete(job: Job) -> None:
+def complete(job: TrainingJob) -> None:
     """Write the missing derived files of a finished run."""
     split = job.folder / SPLIT
     if stale(job.folder / METRICS, [split]):
@@ -39,9 +39,9 @@ def report(group: Path) -> None:
     records = (
         record
         for record in group.rglob("run.json")
-        if runs.REPLACED not in record.relative_to(group).parts
+        if trained_models.REPLACED not in record.relative_to(group).parts
     )
-    if stale(group / report.FILE, records) and any(runs.find(group)):
+    if stale(group / report.FILE, records) and any(trained_models.find(group)):
         report.write(group)
 
 

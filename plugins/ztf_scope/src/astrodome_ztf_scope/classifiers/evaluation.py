@@ -16,9 +16,9 @@ from astrodome import AstrodomeError
 from numpy.typing import ArrayLike, NDArray
 
 from ..config.schema import ClassConfig
-from ..tables import reading
-from .dataset.selection import NON_VARIABLE, VARIABLE, labels
-from .saved import Saved
+from ..tables import datasets
+from .loaded_models import LoadedModel
+from .preprocessing.splitting import NON_VARIABLE, VARIABLE, labels
 
 THRESHOLD = 0.5
 PARTS = ("test", "dropped")
@@ -82,7 +82,7 @@ def summarize(values: list[Mapping[str, float | None]]) -> dict[str, tuple[float
     return found
 
 
-def evaluate(model: Saved, dataset: Path, *, threshold: float = THRESHOLD) -> dict[str, Any]:
+def evaluate(model: LoadedModel, dataset: Path, *, threshold: float = THRESHOLD) -> dict[str, Any]:
     """Score a labelled file with a saved model and measure it.
 
     The label of a source counts as in training: above the threshold of the class. ``unusable``
@@ -91,12 +91,12 @@ def evaluate(model: Saved, dataset: Path, *, threshold: float = THRESHOLD) -> di
     Raises AstrodomeError when the file lacks a column.
     """
     entry = ClassConfig.model_validate(model.config["class"])
-    available = reading.columns_of(dataset)
+    available = datasets.columns_of(dataset)
     labels = [entry.label] + [NON_VARIABLE] * (entry.label == VARIABLE)
     wanted = [*model.preparation.columns_in(available, dataset), *labels]
     wanted += ["dmdt"] * model.uses_dmdt
     unusable, scores, targets = 0, [], []
-    for frame in reading.batches(dataset, list(dict.fromkeys(wanted)), ROWS):
+    for frame in datasets.batches(dataset, list(dict.fromkeys(wanted)), ROWS):
         truth, considered = _truth(frame, entry)
         features, usable = model.preparation.apply(frame)
         unusable += int((considered & ~usable).sum())
@@ -124,7 +124,9 @@ def metrics_of(folder: Path) -> dict[str, dict[str, float | None]]:
         raise AstrodomeError(f"{folder / 'metrics.json'} is not valid JSON: {error}.") from error
 
 
-def _truth(frame: reading.Frame, entry: ClassConfig) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def _truth(
+    frame: datasets.DataSet, entry: ClassConfig
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Which rows are positive, and which count at all: see ``selection.select``."""
 
     def above(column: str) -> NDArray[np.bool_]:

@@ -14,14 +14,14 @@ from astrodome import AstrodomeError, compute, models, settings
 
 from ..config.feature_sets import FeatureSet, FeatureStats
 from ..config.loading import ScopeConfig
-from ..config.schema import ClassConfig, Dnn
-from . import runs
+from ..config.schema import ClassConfig, DnnSettings
+from . import trained_models
 
 COMMAND_LINE = "the command line"
 
 
 @dataclass(frozen=True)
-class Options:
+class TrainingOptions:
     """What is asked for beside the configuration.
 
     ``classes`` and ``dnn`` go over the entries of the classes and of ``training.dnn``.
@@ -32,8 +32,8 @@ class Options:
     """
 
     algorithm: str = "dnn"
-    root: Path = runs.ROOT
-    group: str = runs.GROUP
+    root: Path = trained_models.ROOT
+    group: str = trained_models.GROUP
     random_states: tuple[int, ...] = ()
     classes: Mapping[str, Any] = field(default_factory=dict)
     dnn: Mapping[str, Any] = field(default_factory=dict)
@@ -52,7 +52,7 @@ class Options:
 
 
 @dataclass(frozen=True)
-class Job:
+class TrainingJob:
     """One run to make: a class, a random state, and all that decides what comes out.
 
     ``config`` is what the backend gets. ``place`` is the run's own folder, ``folder`` where it is
@@ -108,26 +108,28 @@ class Job:
     def finished(self) -> bool:
         """Whether the very same run is there already."""
         record = models.Run(self.folder).record
-        return record.get("status") == runs.FINISHED and record.get("digest") == self.digest
+        return (
+            record.get("status") == trained_models.FINISHED and record.get("digest") == self.digest
+        )
 
 
 def backend_name(typed: str) -> str:
     """The name under which an algorithm is registered, however it was typed."""
-    spellings = {name.replace("_", "-"): name for name in models.specs(runs.TASK)}
+    spellings = {name.replace("_", "-"): name for name in models.specs(trained_models.TASK)}
     return spellings.get(typed.replace("_", "-"), typed)
 
 
 def plan(
     config: ScopeConfig,
     tags: Sequence[str],
-    options: Options,
+    options: TrainingOptions,
     backend: type[models.Classifier],
     algorithm: str,
     scratch: Path,
-) -> Iterator[Job]:
+) -> Iterator[TrainingJob]:
     """The runs that are asked for; AstrodomeError when an option is out of range."""
     shared = {
-        "dnn": _over(Dnn, config.training.dnn, options.dnn).model_dump(),
+        "dnn": _over(DnnSettings, config.training.dnn, options.dnn).model_dump(),
         "xgboost": config.training.xgboost.model_dump(),
     }
     if not shared["dnn"]["dense_branch"] and not shared["dnn"]["conv_branch"]:
@@ -141,8 +143,8 @@ def plan(
         for state in options.random_states or (entry.random_state,):
             chosen = entry.model_copy(update={"random_state": state})
             save = _switch(options.save, chosen, "save")
-            place = runs.folder(options.root, options.group, algorithm, tag, state)
-            yield Job(
+            place = trained_models.folder(options.root, options.group, algorithm, tag, state)
+            yield TrainingJob(
                 tag=tag,
                 random_state=state,
                 place=place,

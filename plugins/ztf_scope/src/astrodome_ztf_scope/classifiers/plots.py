@@ -31,7 +31,7 @@ FEATURES = 15
 
 
 @dataclass(frozen=True)
-class Scored:
+class ScoredSources:
     """Targets (N,) of 0 and 1 and scores (N,) of one run; ``colour`` numbers its algorithm."""
 
     name: str
@@ -85,7 +85,7 @@ def write(
     rows = split[split["part"] == part]
     if rows.empty:
         return []
-    runs = [Scored(part, rows["target"].to_numpy(), rows["score"].to_numpy())]
+    runs = [ScoredSources(part, rows["target"].to_numpy(), rows["score"].to_numpy())]
     drawn: dict[str, Callable[[Axes], None]] = {
         "confusion": lambda axes: confusion(axes, runs[0]),
         "calibration": lambda axes: calibration(axes, runs),
@@ -108,7 +108,7 @@ def write(
     return paths
 
 
-def panels(runs: Sequence[Scored], trained: Sequence[tuple[pd.DataFrame, int]]) -> str:
+def panels(runs: Sequence[ScoredSources], trained: Sequence[tuple[pd.DataFrame, int]]) -> str:
     """The curves of all runs of a class side by side, as SVG for the report."""
     defined = [run for run in runs if _both(run)]
     draws: list[Callable[[Axes], None]] = [
@@ -124,7 +124,7 @@ def panels(runs: Sequence[Scored], trained: Sequence[tuple[pd.DataFrame, int]]) 
         return _svg(figure)
 
 
-def roc(axes: Axes, runs: Sequence[Scored]) -> None:
+def roc(axes: Axes, runs: Sequence[ScoredSources]) -> None:
     """True against false positives, as shares; the false by decades, as most sources are others."""
     least = 1e-2
     for run in runs:
@@ -142,7 +142,7 @@ def roc(axes: Axes, runs: Sequence[Scored]) -> None:
         axes.legend(list(one.values()), list(one), loc="lower right")
 
 
-def precision_recall(axes: Axes, runs: Sequence[Scored]) -> None:
+def precision_recall(axes: Axes, runs: Sequence[ScoredSources]) -> None:
     for run in runs:
         precision, recall, _ = precision_recall_curve(run.target, run.score)
         # From the lowest threshold on: a step keeps its precision down to the next recall.
@@ -151,7 +151,7 @@ def precision_recall(axes: Axes, runs: Sequence[Scored]) -> None:
     axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
 
 
-def calibration(axes: Axes, runs: Sequence[Scored]) -> None:
+def calibration(axes: Axes, runs: Sequence[ScoredSources]) -> None:
     """Share of positives among sources of about the same score, with its 68 % interval.
 
     The bars say by decades how many sources there are. Runs of one colour count together.
@@ -197,7 +197,7 @@ def training(axes: Axes, trained: Sequence[tuple[pd.DataFrame, int]]) -> None:
     axes.set(xlabel="epoch or round", ylabel="loss", title="Training (dotted) and validation")
 
 
-def confusion(axes: Axes, run: Scored) -> None:
+def confusion(axes: Axes, run: ScoredSources) -> None:
     """Numbers of sources by label and prediction, shaded by their share of the label."""
     found = measure(run.target, run.score)
     cells = [[found["true_negative"], found["false_positive"]],
@@ -224,7 +224,7 @@ def importances(axes: Axes, importance: Mapping[str, float]) -> None:
     axes.set(xlabel="share of the gain", title="Importance of features")
 
 
-def _both(run: Scored) -> bool:
+def _both(run: ScoredSources) -> bool:
     return bool(0 < (run.target > 0).sum() < len(run.target))
 
 

@@ -25,8 +25,8 @@ from astrodome import AstrodomeError, checks, compute, files, models
 from numpy.typing import NDArray
 
 from ..catalogues import positions
-from ..tables import identifiers, reading
-from . import runs, saved
+from ..tables import datasets, identifiers
+from . import loaded_models, trained_models
 
 ROWS = 8192
 """Rows of a partition."""
@@ -39,12 +39,12 @@ KEPT = (
 """Copied columns of the output, in this order, if a file has them; see :meth:`Scorer.kept`."""
 LOST = b"lost_identifiers"
 """Key in the metadata of a partition: JSON with the columns that lost digits, with a message."""
-Merge = Literal["mean", "max"]
+MergeMethod = Literal["mean", "max"]
 Scores = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Part:
+class Partition:
     """A partition: so many rows of a file from row ``start`` on; ``rows`` 0: all that follow."""
 
     number: int
@@ -58,13 +58,13 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Plan:
+class PredictionTask:
     """What is scored with what; two plans with the same digest have the same result."""
 
     files: tuple[Path, ...]
-    models: tuple[runs.Trained, ...]
+    models: tuple[trained_models.TrainedModel, ...]
     rows: int
-    merge: Merge | None
+    merge: MergeMethod | None
     spread: bool
 
     @property
@@ -87,7 +87,7 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Predicted:
+class PredictionResult:
     """The result of a prediction.
 
     ``rows`` is the number of rows, ``unusable`` the number of rows without a score, for each
@@ -103,15 +103,15 @@ class Predicted:
 
 def predict(
     files_in: Sequence[Path],
-    trained: Sequence[runs.Trained],
+    trained: Sequence[trained_models.TrainedModel],
     out: Path,
     *,
     rows: int = ROWS,
-    merge: Merge | None = None,
+    merge: MergeMethod | None = None,
     scheduler: str = "",
     force: bool = False,
     watch: Callable[[int], object] = lambda rows: None,
-) -> Predicted:
+) -> PredictionResult:
     """Score the rows of these files with these models into one Parquet file.
 
     Columns are those of :data:`KEPT` that are there, and ``<tag>_<algorithm>`` (float32, null
@@ -123,8 +123,8 @@ def predict(
     Raises AstrodomeError when a file lacks a column, or ``out`` is there from something else.
     """
     for file in files_in:
-        reading.require_file(file)
-    plan = Plan(tuple(files_in), tuple(trained), rows, merge, bool(scheduler))
+        datasets.require_file(file)
+    plan = PredictionTask(tuple(files_in), tuple(trained), rows, merge, bool(scheduler))
     folder = out.parent / f".{out.name}.parts"
     if out.exists():
         earlier = _provenance(out)
@@ -152,7 +152,7 @@ def predict(
 
 def total(files_in: Sequence[Path]) -> int | None:
     """Rows of these files, if all of them say so without being read."""
-    known = [f for f in files_in if reading.is_parquet(f) and f.is_file()]
+    known = [f for f in files_in if datasets.is_parquet(f) and f.is_file()]
     if len(known) < len(files_in):
         return None
     try:
@@ -161,7 +161,7 @@ def total(files_in: Sequence[Path]) -> int | None:
         return None
 
 
-def _begin(folder: Path, plan: Plan) -> None:
+def _begin(folder: Path, plan: PredictionTask) -> None:
     """The folder of the partitions; those of another plan go."""
     mark = folder / "plan"
     if not mark.exists() or mark.read_text("utf-8") != plan.digest:
@@ -171,7 +171,7 @@ def _begin(folder: Path, plan: Plan) -> None:
     files.sweep(folder)
 
 
-def _here(plan: Plan, folder: Path, scorer: Scorer) -> Iterator[int]:
+def _here(plan: PredictionTask, folder: Path, scorer: Scorer) -> Iterator[int]:
     """Score in this process, where the libraries use all cores; yields rows done."""
     for number, file in enumerate(plan.files):
         finished = _finished(folder, number)
@@ -180,8 +180,8 @@ def _here(plan: Plan, folder: Path, scorer: Scorer) -> Iterator[int]:
             continue
         start = finished
         lost: dict[str, str] = {}
-        for frame in reading.batches(file, scorer.columns(file), plan.rows, start, lost):
-            part = Part(number, file, start, len(frame))
+        for frame in datasets.batches(file, scorer.columns(file), plan.rows, start, lost):
+            part = Partition(number, file, start, len(frame))
             _write(folder / part.name, _with_lost(scorer.score(frame, plan.merge), lost))
             start += len(frame)
             yield len(frame)
@@ -202,7 +202,7 @@ def _finished(folder: Path, number: int) -> int:
     return rows
 
 
-def _spread(plan: Plan, folder: Path, scheduler: str) -> Iterator[int]:
+def _spread(plan: PredictionTask, folder: Path, scheduler: str) -> Iterator[int]:
     """Score the partitions on a Dask cluster; yields rows done."""
     parts = list(_parts(plan))
     todo = [part for part in parts if not (folder / part.name).exists()]
@@ -217,28 +217,28 @@ def _spread(plan: Plan, folder: Path, scheduler: str) -> Iterator[int]:
         yield done.value.num_rows
 
 
-def _parts(plan: Plan) -> Iterator[Part]:
+def _parts(plan: PredictionTask) -> Iterator[Partition]:
     for number, file in enumerate(plan.files):
-        if not reading.is_parquet(file):
-            yield Part(number, file.resolve(), 0, 0)
+        if not datasets.is_parquet(file):
+            yield Partition(number, file.resolve(), 0, 0)
             continue
         total = pq.read_metadata(file).num_rows
         for start in range(0, total, plan.rows):
-            yield Part(number, file.resolve(), start, min(plan.rows, total - start))
+            yield Partition(number, file.resolve(), start, min(plan.rows, total - start))
 
 
 class _Remote:
     """Scores one partition where it is sent to."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: PredictionTask) -> None:
         self.plan = plan
 
-    def __call__(self, part: Part) -> pa.Table:
+    def __call__(self, part: Partition) -> pa.Table:
         scorer = _scorer(self.plan.models)
         tables, left = [], part.rows
         lost: dict[str, str] = {}
         columns = scorer.columns(part.file)
-        for frame in reading.batches(part.file, columns, self.plan.rows, part.start, lost):
+        for frame in datasets.batches(part.file, columns, self.plan.rows, part.start, lost):
             tables.append(scorer.score(frame, self.plan.merge))
             left -= len(frame)
             if part.rows and left <= 0:
@@ -247,17 +247,17 @@ class _Remote:
 
 
 @lru_cache(maxsize=1)
-def _scorer(trained: tuple[runs.Trained, ...]) -> Scorer:
+def _scorer(trained: tuple[trained_models.TrainedModel, ...]) -> Scorer:
     return Scorer(trained, 1)
 
 
 class Scorer:
     """Models that are ready to score; those of one algorithm look at a row together."""
 
-    def __init__(self, trained: Sequence[runs.Trained], threads: int = 1) -> None:
+    def __init__(self, trained: Sequence[trained_models.TrainedModel], threads: int = 1) -> None:
         self.trained = tuple(trained)
         self.threads = threads
-        found = [saved.load(model, threads) for model in self.trained]
+        found = [loaded_models.load(model, threads) for model in self.trained]
         self.preparations = [model.preparation for model in found]
         self.uses_dmdt = any(model.uses_dmdt for model in found)
         self._backends = [model.backend for model in found]
@@ -276,12 +276,12 @@ class Scorer:
 
     def columns(self, file: Path) -> list[str]:
         """What is read of a file; AstrodomeError when it lacks a feature or the images."""
-        available = reading.columns_of(file)
+        available = datasets.columns_of(file)
         wanted = list(self.kept(available, file))
         for preparation in self.preparations:
             wanted += preparation.columns_in(available, file)
         if self.uses_dmdt:
-            reading.require(["dmdt"], available, file)
+            datasets.require(["dmdt"], available, file)
             wanted.append("dmdt")
         return list(dict.fromkeys(wanted))
 
@@ -314,7 +314,7 @@ class Scorer:
                 found += [name for name in names if name in available]
         return list(dict.fromkeys(found))
 
-    def score(self, frame: reading.Frame, merge: Merge | None = None) -> pa.Table:
+    def score(self, frame: datasets.DataSet, merge: MergeMethod | None = None) -> pa.Table:
         """Ids and scores of these rows."""
         scores = np.empty((len(frame), len(self.trained)), np.float32)
         prepared = {
@@ -338,7 +338,7 @@ class Scorer:
             columns |= self._merged(scores, merge)
         return pa.table(columns)
 
-    def _merged(self, scores: Scores, merge: Merge) -> dict[str, pa.Array]:
+    def _merged(self, scores: Scores, merge: MergeMethod) -> dict[str, pa.Array]:
         """One score a class; of the algorithms that gave one, where another did not."""
         over = {"mean": pd.DataFrame.mean, "max": pd.DataFrame.max}[merge]
         found = {}
@@ -352,7 +352,7 @@ class Scorer:
 def _one_by_one(backends: Sequence[Any]) -> Any:
     def score(features: Sequence[Scores], dmdt: Scores | None) -> Scores:
         pairs = zip(backends, features, strict=True)
-        made = [saved.probabilities(backend, given, dmdt) for backend, given in pairs]
+        made = [loaded_models.probabilities(backend, given, dmdt) for backend, given in pairs]
         return np.stack(made, axis=1)
 
     return score
@@ -372,7 +372,7 @@ def _write(path: Path, table: pa.Table) -> None:
         pq.write_table(table, part, compression="zstd")
 
 
-def _join(folder: Path, out: Path, plan: Plan) -> None:
+def _join(folder: Path, out: Path, plan: PredictionTask) -> None:
     """All partitions in one file, in order; a column that a file lacks is null there."""
     parts = sorted(folder.glob("*.parquet"))
     if not parts:
@@ -382,7 +382,9 @@ def _join(folder: Path, out: Path, plan: Plan) -> None:
         "digest": plan.digest,
         "files": [str(file) for file in plan.files],
         "models": [{"run": str(m.path), "finished": m.finished} for m in plan.models],
-        **models.provenance(["astrodome-ztf-scope"], runs.TASK, [m.algorithm for m in plan.models]),
+        **models.provenance(
+            ["astrodome-ztf-scope"], trained_models.TASK, [m.algorithm for m in plan.models]
+        ),
     }
     lost: dict[str, str] = {}
     for path in parts:
@@ -408,7 +410,7 @@ def _like(table: pa.Table, schema: pa.Schema) -> pa.Table:
     return table.select(schema.names).cast(schema)
 
 
-def _schema(parts: Sequence[Path], plan: Plan) -> pa.Schema:
+def _schema(parts: Sequence[Path], plan: PredictionTask) -> pa.Schema:
     """The columns of all partitions, in the order of the output."""
     try:
         found = [pq.read_schema(part) for part in parts]
@@ -437,7 +439,7 @@ def _provenance(path: Path) -> dict[str, Any]:
         return {}
 
 
-def _told(out: Path, plan: Plan, *, before: bool = False) -> Predicted:
+def _told(out: Path, plan: PredictionTask, *, before: bool = False) -> PredictionResult:
     """Counted from the statistics that the file has of its columns."""
     about = pq.read_metadata(out)
     unusable = dict.fromkeys(plan.columns, 0)
@@ -448,4 +450,4 @@ def _told(out: Path, plan: Plan, *, before: bool = False) -> Predicted:
             if column.path_in_schema in unusable:
                 unusable[column.path_in_schema] += column.statistics.null_count
     lost = _provenance(out).get("lost_identifiers", {})
-    return Predicted(out, about.num_rows, unusable, before, lost)
+    return PredictionResult(out, about.num_rows, unusable, before, lost)

@@ -15,10 +15,10 @@ import pandas as pd
 from astrodome import AstrodomeError, arrow, files
 from markupsafe import Markup
 
-from . import plots, runs
-from .dataset.dropped_rows import describe
+from . import plots, trained_models
 from .evaluation import METRICS, SMALLER_IS_BETTER, metrics_of, summarize
-from .runs import Trained
+from .preprocessing.dropped_rows import describe
+from .trained_models import TrainedModel
 
 FILE = "report.html"
 PART = "test"
@@ -36,10 +36,10 @@ FEATURES = 8
 
 
 @dataclass(frozen=True)
-class Result:
+class RunResult:
     """A finished run with what it left in its folder."""
 
-    run: Trained
+    run: TrainedModel
     record: dict[str, Any]
     config: dict[str, Any]
     metrics: dict[str, dict[str, float | None]]
@@ -68,7 +68,7 @@ class Result:
         return pd.read_csv(file) if file.is_file() else pd.DataFrame()
 
 
-def collect(group: Path) -> tuple[list[Result], int]:
+def collect(group: Path) -> tuple[list[RunResult], int]:
     """The finished runs of a group, by class, algorithm and state; and how many are not finished.
 
     Raises AstrodomeError when there is none.
@@ -76,15 +76,16 @@ def collect(group: Path) -> tuple[list[Result], int]:
     if not group.is_dir():
         raise AstrodomeError(f"There is no folder {group}.", "Train a group: scope train.")
     found = []
-    for trained in runs.find(group):
-        run, config = runs.read(trained.path)
-        found.append(Result(trained, run.record, config, metrics_of(trained.path)))
+    for trained in trained_models.find(group):
+        run, config = trained_models.read(trained.path)
+        found.append(RunResult(trained, run.record, config, metrics_of(trained.path)))
     if not found:
         raise AstrodomeError(
             f"{group} holds no finished training.", "Give the command that trains it again."
         )
     begun = sum(
-        runs.REPLACED not in record.relative_to(group).parts for record in group.rglob("run.json")
+        trained_models.REPLACED not in record.relative_to(group).parts
+        for record in group.rglob("run.json")
     )
     order = sorted(found, key=lambda r: (r.run.tag, r.run.algorithm, r.run.random_state))
     return order, begun - len(found)
@@ -122,13 +123,13 @@ def write(group: Path, out: Path | None = None) -> Path:
     return target
 
 
-def _class(results: Sequence[Result], algorithms: Sequence[str]) -> dict[str, Any]:
+def _class(results: Sequence[RunResult], algorithms: Sequence[str]) -> dict[str, Any]:
     """What the page shows of a class: a row of the table, and its curves."""
     by_algorithm = {
         name: [result for result in results if result.algorithm == name] for name in algorithms
     }
     scored = [
-        plots.Scored(
+        plots.ScoredSources(
             result.algorithm,
             result.scored["target"].to_numpy(float),
             result.scored["score"].to_numpy(float),
@@ -171,7 +172,7 @@ def _class(results: Sequence[Result], algorithms: Sequence[str]) -> dict[str, An
     }
 
 
-def _summary(results: Sequence[Result]) -> dict[str, tuple[float, float] | None]:
+def _summary(results: Sequence[RunResult]) -> dict[str, tuple[float, float] | None]:
     return summarize([result.metrics.get(PART, {}) for result in results])
 
 
@@ -197,19 +198,19 @@ def _macro(classes: Sequence[dict[str, Any]], algorithm: str) -> dict[str, Any]:
     return {"classes": len(of), **means}
 
 
-def _confusion(results: Sequence[Result]) -> dict[str, int] | None:
+def _confusion(results: Sequence[RunResult]) -> dict[str, int] | None:
     """Cells of the confusion matrix, the sums over all states."""
     measured = [result.metrics[PART] for result in results if PART in result.metrics]
     cells = ("true_positive", "false_positive", "false_negative", "true_negative")
     return {cell: sum(int(m[cell] or 0) for m in measured) for cell in cells} if measured else None
 
 
-def _held_out(results: Sequence[Result], what: str) -> int | None:
+def _held_out(results: Sequence[RunResult], what: str) -> int | None:
     """Held-out sources, or positives among them, of the first run that was measured."""
     return next((int(m[what] or 0) for result in results if (m := result.metrics.get(PART))), None)
 
 
-def _versions(results: Sequence[Result]) -> dict[str, str]:
+def _versions(results: Sequence[RunResult]) -> dict[str, str]:
     found: dict[str, str] = {}
     for result in results:
         found |= result.record.get("versions", {})

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 from astrodome import AstrodomeError, console, models, settings
 
-from ..config.services import Wandb
+from ..config.services import WandbSettings
 from .evaluation import metrics_of
 
 Logger = Callable[[Path], None]
@@ -46,8 +46,8 @@ def _wandb(job_type: str) -> Logger:
         import wandb
     except ImportError as error:
         raise _missing("Weights & Biases", "wandb") from error
-    section = settings.section("wandb", Wandb)
-    if token := settings.current().credential("wandb", Wandb):
+    section = settings.section("wandb", WandbSettings)
+    if token := settings.current().credential("wandb", WandbSettings):
         os.environ["WANDB_API_KEY"] = token
 
     def log(folder: Path) -> None:

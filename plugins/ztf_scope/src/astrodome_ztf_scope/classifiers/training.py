@@ -27,14 +27,22 @@ from ..catalogues import positions
 from ..config.feature_sets import FeatureSet
 from ..config.loading import ScopeConfig
 from ..config.schema import ClassConfig
-from ..tables import reading
-from . import derived_files, evaluation, runs
-from .dataset import dropped_rows, shared_memory
-from .dataset.examples import Labelled
-from .dataset.preparation import Preparation, find, numbers, usable
-from .dataset.selection import NON_VARIABLE, POSITION, VARIABLE, Split, labels, select, sources
-from .jobs import Job, Options, backend_name, plan
-from .saved import probabilities, uses_dmdt
+from ..tables import datasets
+from . import derived_files, evaluation, trained_models
+from .jobs import TrainingJob, TrainingOptions, backend_name, plan
+from .loaded_models import probabilities, uses_dmdt
+from .preprocessing import dropped_rows, memory_mapping
+from .preprocessing.examples import LabelledExamples
+from .preprocessing.preparation import Preparation, find, numbers, usable
+from .preprocessing.splitting import (
+    NON_VARIABLE,
+    POSITION,
+    VARIABLE,
+    DataSplit,
+    labels,
+    select,
+    sources,
+)
 
 IDS = ("_id", "ztf_id", "obj_id", "fritz_name", "ra", "dec")
 """Columns that a split keeps of the data set, where there are any."""
@@ -52,10 +60,10 @@ def train(
     config: ScopeConfig,
     dataset: Path,
     tags: Sequence[str],
-    options: Options,
-    watch: Callable[[Sequence[Job]], None] = lambda jobs: None,
-    waiting: Callable[[Sequence[Job]], None] = lambda jobs: None,
-) -> Iterator[compute.Done[Job, Row]]:
+    options: TrainingOptions,
+    watch: Callable[[Sequence[TrainingJob]], None] = lambda jobs: None,
+    waiting: Callable[[Sequence[TrainingJob]], None] = lambda jobs: None,
+) -> Iterator[compute.Done[TrainingJob, Row]]:
     """Train these classes and yield each finished run, with its metrics on the test part.
 
     ``watch`` is called with all runs before the first one starts. ``waiting`` is called with the
@@ -63,14 +71,16 @@ def train(
     process ends before they are finished. Raises AstrodomeError if nothing can be trained, because
     of an unknown class, an unreadable data set, or an option out of range.
     """
-    backend = type(models.get(runs.TASK, options.algorithm))
+    backend = type(models.get(trained_models.TASK, options.algorithm))
     algorithm = backend_name(options.algorithm)
-    reading.require_file(dataset)
+    datasets.require_file(dataset)
     with tempfile.TemporaryDirectory(prefix="scope-") as scratch:
         about = {
             "dataset": str(dataset),
             "dataset_digest": files.digest([dataset]),
-            **models.provenance(["astrodome-ztf-scope", "xgboost"], runs.TASK, [algorithm]),
+            **models.provenance(
+                ["astrodome-ztf-scope", "xgboost"], trained_models.TASK, [algorithm]
+            ),
         }
         jobs = [
             replace(job, about=about)
@@ -95,15 +105,15 @@ def train(
             derived_files.report(options.root / options.group)
 
 
-def _shared(todo: list[Job], dataset: Path, scratch: Path) -> shared_memory.Shared:
+def _shared(todo: list[TrainingJob], dataset: Path, scratch: Path) -> memory_mapping.MappedDataSet:
     """Read the data set once, for all training processes."""
-    frame = reading.read(dataset, columns(todo, dataset))
-    return shared_memory.share(frame, sources(frame, todo[0].group_by), scratch)
+    frame = datasets.read(dataset, columns(todo, dataset))
+    return memory_mapping.share(frame, sources(frame, todo[0].group_by), scratch)
 
 
 def _parallel(
-    todo: list[Job], shared: shared_memory.Shared, jobs: int, *, wait: bool
-) -> Generator[compute.Done[Job, Row], None, list[Job]]:
+    todo: list[TrainingJob], shared: memory_mapping.MappedDataSet, jobs: int, *, wait: bool
+) -> Generator[compute.Done[TrainingJob, Row], None, list[TrainingJob]]:
     """Yield each finished run; return the runs that another process is training."""
     busy = []
     work = partial(_run, shared=shared, wait=wait)
@@ -115,7 +125,7 @@ def _parallel(
     return busy
 
 
-def columns(jobs: Sequence[Job], dataset: Path) -> list[str]:
+def columns(jobs: Sequence[TrainingJob], dataset: Path) -> list[str]:
     """What is read of the data set; a column that it lacks is missed by the class that needs it.
 
     The images only when a backend looks at them; AstrodomeError when they are not there.
@@ -126,7 +136,7 @@ def columns(jobs: Sequence[Job], dataset: Path) -> list[str]:
         wanted.add(job.config["class"]["label"])
     if jobs[0].group_by and jobs[0].group_by != POSITION:
         wanted.add(jobs[0].group_by)
-    available = reading.columns_of(dataset)
+    available = datasets.columns_of(dataset)
     wanted |= {*positions.columns(available).values()}
     needed = uses_dmdt(jobs[0].classifier, jobs[0].config)
     if needed and "dmdt" not in available:
@@ -139,7 +149,7 @@ def columns(jobs: Sequence[Job], dataset: Path) -> list[str]:
     return [name for name in available if name in wanted]
 
 
-def _without_dmdt(job: Job) -> str:
+def _without_dmdt(job: TrainingJob) -> str:
     """Return a hint for a data set without images, with an option that has an effect."""
     alone = {**job.config, "dnn": {**job.config["dnn"], "conv_branch": False}}
     if uses_dmdt(job.classifier, alone) is False:
@@ -147,20 +157,20 @@ def _without_dmdt(job: Job) -> str:
     return "Use a data set with dmdt images, or a model that needs none: --algorithm xgb"
 
 
-def _run(job: Job, shared: shared_memory.Shared, wait: bool) -> Row:
+def _run(job: TrainingJob, shared: memory_mapping.MappedDataSet, wait: bool) -> Row:
     """Train one classifier, unless another process is training it or has trained it."""
     os.environ.update({**QUIET, **os.environ, **job.environment})
     if not job.save:
-        return run(job, *shared_memory.attach(shared))
+        return run(job, *memory_mapping.attach(shared))
     with files.held(job.place.parent / f".{job.random_state}.lock", wait=wait) as mine:
         if not mine:
             return BUSY
         if job.finished():
             return summary(job, done="by another process")
-        return run(job, *shared_memory.attach(shared))
+        return run(job, *memory_mapping.attach(shared))
 
 
-def run(job: Job, frame: reading.Frame, owners: NDArray[np.intp] | None = None) -> Row:
+def run(job: TrainingJob, frame: datasets.DataSet, owners: NDArray[np.intp] | None = None) -> Row:
     """Train one classifier and measure what it saved."""
     started = time.perf_counter()
     entry = ClassConfig.model_validate(job.config["class"])
@@ -175,7 +185,12 @@ def run(job: Job, frame: reading.Frame, owners: NDArray[np.intp] | None = None) 
     )
     _clear(job)
     record = models.Run.start(
-        job.folder, runs.TASK, job.algorithm, job.config, tag=job.tag, random_state=job.random_state
+        job.folder,
+        trained_models.TASK,
+        job.algorithm,
+        job.config,
+        tag=job.tag,
+        random_state=job.random_state,
     )
     scale = entry.scale_features
     preparation = Preparation.fit(
@@ -190,10 +205,10 @@ def run(job: Job, frame: reading.Frame, owners: NDArray[np.intp] | None = None) 
     prepared = dict(zip(parts, np.split(features, ends[:-1]), strict=True))
     images = None if uses_dmdt(job.classifier, job.config) is False else frame.dmdt
 
-    def labelled(part: str) -> Labelled:
+    def labelled(part: str) -> LabelledExamples:
         chosen = parts[part]
         shown = None if images is None else images[chosen]
-        return Labelled(prepared[part], shown, split.target[chosen], split.weight[chosen])
+        return LabelledExamples(prepared[part], shown, split.target[chosen], split.weight[chosen])
 
     job.classifier().train(labelled("train"), labelled("validation"), record, job.config)
 
@@ -217,7 +232,7 @@ def run(job: Job, frame: reading.Frame, owners: NDArray[np.intp] | None = None) 
     return summary(job, measured)
 
 
-def _usable(frame: reading.Frame, features: FeatureSet) -> NDArray[np.bool_]:
+def _usable(frame: datasets.DataSet, features: FeatureSet) -> NDArray[np.bool_]:
     """Rows (N,) that can be learned from; AstrodomeError when a column leaves none."""
     rows = usable(frame, features)
     if not rows.any():
@@ -231,7 +246,9 @@ def _usable(frame: reading.Frame, features: FeatureSet) -> NDArray[np.bool_]:
     return rows
 
 
-def _prepared(preparation: Preparation, table: pd.DataFrame, job: Job) -> NDArray[np.float32]:
+def _prepared(
+    preparation: Preparation, table: pd.DataFrame, job: TrainingJob
+) -> NDArray[np.float32]:
     """Return the prepared features (N, F) of rows; raise AstrodomeError if one is too large."""
     features, fine = preparation.apply(table, job.config["threads"])
     if not fine.all():
@@ -244,7 +261,11 @@ def _prepared(preparation: Preparation, table: pd.DataFrame, job: Job) -> NDArra
 
 
 def _rows(
-    job: Job, frame: reading.Frame, usable_rows: NDArray[np.bool_], split: Split, entry: ClassConfig
+    job: TrainingJob,
+    frame: datasets.DataSet,
+    usable_rows: NDArray[np.bool_],
+    split: DataSplit,
+    entry: ClassConfig,
 ) -> dict[str, Any]:
     """Return the counts of the rows of the data set for ``run.json``."""
     labelled = ~np.isnan(labels(frame, entry.label, f"class '{job.tag}'"))
@@ -252,7 +273,7 @@ def _rows(
 
 
 def _measured(
-    folder: Path, frame: reading.Frame, split: Split, scores: NDArray[np.float32]
+    folder: Path, frame: datasets.DataSet, split: DataSplit, scores: NDArray[np.float32]
 ) -> dict[str, Any]:
     """Write ``split.parquet`` and ``metrics.json``, and return the metrics."""
     rows = np.concatenate(list(split.parts.values()))
@@ -274,7 +295,7 @@ def _measured(
     return measured
 
 
-def summary(job: Job, measured: Mapping[str, Any] | None = None, done: str = "now") -> Row:
+def summary(job: TrainingJob, measured: Mapping[str, Any] | None = None, done: str = "now") -> Row:
     """A row of the closing table: the metrics on the test part, and where the run is."""
     if measured is None:
         measured = evaluation.metrics_of(job.folder)
@@ -293,18 +314,20 @@ def summary(job: Job, measured: Mapping[str, Any] | None = None, done: str = "no
     }
 
 
-def failed(job: Job, error: str) -> Row:
+def failed(job: TrainingJob, error: str) -> Row:
     """The row of a run that came to nothing."""
     about = {"tag": job.tag, "algorithm": job.algorithm, "random_state": job.random_state}
     return {**about, "trained": "failed", "error": error}
 
 
-def _clear(job: Job) -> None:
+def _clear(job: TrainingJob) -> None:
     """Make room: what was left unfinished goes, a finished run is kept with its time."""
     earlier = models.Run(job.folder).record
-    if earlier.get("status") == runs.FINISHED:
+    if earlier.get("status") == trained_models.FINISHED:
         when = "".join(c for c in earlier["finished"][:19] if c.isdigit())
-        aside = job.folder.parent / runs.REPLACED / f"{job.folder.name}.{when[:8]}_{when[8:]}"
+        aside = (
+            job.folder.parent / trained_models.REPLACED / f"{job.folder.name}.{when[:8]}_{when[8:]}"
+        )
         shutil.rmtree(aside, ignore_errors=True)
         aside.parent.mkdir(exist_ok=True)
         job.folder.rename(aside)

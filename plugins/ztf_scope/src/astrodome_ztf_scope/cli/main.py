@@ -10,7 +10,7 @@ import typer
 from astrodome import AstrodomeError, compute, console
 
 if TYPE_CHECKING:
-    from ..classifiers.runs import Trained
+    from ..classifiers.trained_models import TrainedModel
 
 Config = Annotated[
     Path | None,
@@ -52,19 +52,19 @@ def classes(
 ) -> None:
     """Show the classes of the configured taxonomy, how each is trained, and what is trained.
 
-    Trained models are counted by group and algorithm. With --json also their runs, the number
+    TrainedModel models are counted by group and algorithm. With --json also their runs, the number
     of features and the training parameters of each class.
     """
-    from ..classifiers import runs
+    from ..classifiers import trained_models
     from ..config.loading import load
     from ..config.taxonomy import rows
 
     scope = load(config)
-    trained = runs.by_tag(path_models)
+    trained = trained_models.by_tag(path_models)
     found = rows(scope, tags or ())
     for row in found:
         of_class = trained.get(row["tag"], [])
-        row["trained"] = runs.counted(of_class, path_models)
+        row["trained"] = trained_models.counted(of_class, path_models)
         row["runs"] = [str(run.path) for run in of_class]
     title = f"{len(found)} classes from {scope.origin}"
     console.show(found, title=title, columns=COLUMNS, as_json=as_json)
@@ -159,14 +159,14 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Measure trained models on a labelled data set that they were not trained on."""
-    from ..classifiers import evaluation, saved
+    from ..classifiers import evaluation, loaded_models
 
     places = _places(models, group, path_models)
     chosen = _chosen(places, tag or (), algorithm, random_state, config)
     found, outcome = [], compute.Outcome()
     for run in chosen:
         try:
-            measured = evaluation.evaluate(saved.load(run), data, threshold=score_threshold)
+            measured = evaluation.evaluate(loaded_models.load(run), data, threshold=score_threshold)
         except AstrodomeError as error:
             outcome.failed.append((run.column, f"{error.message} {error.hint}".rstrip()))
             continue
@@ -215,10 +215,10 @@ def fetch_models(
 
 
 def _fetch(pattern: str, folder: Path, jobs: int, as_json: bool) -> None:
-    from ..classifiers import published
+    from ..classifiers import cloud_storage
 
     with console.progress("Fetching", None, "files") as bar:
-        outcome = published.fetch(
+        outcome = cloud_storage.fetch(
             pattern, folder, jobs=jobs, watch=lambda name: bar.advance(1, name)
         )
     console.finish(outcome, "fetched", "files", as_json=as_json)
@@ -236,15 +236,15 @@ def _chosen(
     algorithm: str,
     random_state: int | None,
     config: Path | None,
-) -> list[Trained]:
+) -> list[TrainedModel]:
     """The models to score with; the configuration is for those that come without their own."""
-    from ..classifiers import runs
+    from ..classifiers import trained_models
 
-    chosen = runs.choose(places, tags, algorithm, random_state)
+    chosen = trained_models.choose(places, tags, algorithm, random_state)
     alone = any(model.path.is_file() for model in chosen)
     if not alone and config is None:
         return chosen
-    from ..classifiers.saved import configured
+    from ..classifiers.loaded_models import configured
     from ..config.loading import load
 
     scope = load(config)

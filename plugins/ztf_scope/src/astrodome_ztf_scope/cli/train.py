@@ -13,7 +13,7 @@ from .switches import Switched
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..classifiers.jobs import Job
+    from ..classifiers.jobs import TrainingJob
 
 OF_CLASS = [
     "threshold",
@@ -164,7 +164,7 @@ def train(
     entry of the class, and that over the built-in value. A switch may have a value: --save=t.
     """
     from ..classifiers import tracking, training
-    from ..classifiers.jobs import Options
+    from ..classifiers.jobs import TrainingOptions
     from ..config.loading import load
     from . import training_progress
 
@@ -176,7 +176,7 @@ def train(
             exit_code=2,
         )
     scope = _with_suffix(load(config), period_suffix)
-    options = Options(
+    options = TrainingOptions(
         algorithm=algorithm,
         root=path_models,
         group=group,
@@ -222,14 +222,14 @@ def train(
     console.finish(outcome, "trained", "classifiers")
 
 
-def _waiting(jobs: Sequence[Job]) -> None:
+def _waiting(jobs: Sequence[TrainingJob]) -> None:
     names = ", ".join(job.name for job in jobs[:5]) + (", …" if len(jobs) > 5 else "")
     console.note(f"Another process is training {names}; waiting for it.")
 
 
 def _tell_dropped(found: list[dict[str, Any]]) -> None:
     """Print the number of dropped rows and the reasons, once for classes with the same numbers."""
-    from ..classifiers.dataset import dropped_rows
+    from ..classifiers.preprocessing import dropped_rows
 
     by_text: dict[str, list[dict[str, Any]]] = {}
     for row in found:

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from astrodome import compute, console, models
 
-from ..classifiers import runs
+from ..classifiers import trained_models
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from ..classifiers.jobs import Job
+    from ..classifiers.jobs import TrainingJob
     from ..classifiers.training import Row
 
 TAIL = 4096
@@ -29,16 +29,16 @@ class Board:
 
     def __init__(self, verbose: int) -> None:
         self.verbose = verbose
-        self.jobs: Sequence[Job] = ()
-        self.ended: dict[str, compute.Done[Job, Row]] = {}
+        self.jobs: Sequence[TrainingJob] = ()
+        self.ended: dict[str, compute.Done[TrainingJob, Row]] = {}
         self.started = time.monotonic()
         self.state = console.Progress("Training", None, "runs")
 
-    def expect(self, jobs: Sequence[Job]) -> None:
+    def expect(self, jobs: Sequence[TrainingJob]) -> None:
         self.jobs = jobs
         self.state.total = len(jobs)
 
-    def add(self, done: compute.Done[Job, Row]) -> None:
+    def add(self, done: compute.Done[TrainingJob, Row]) -> None:
         self.ended[done.item.name] = done
         self.state.count = len(self.ended)
         if self.verbose and not console.on_terminal(sys.stderr):
@@ -90,7 +90,7 @@ def _live(board: Board) -> AbstractContextManager[Any]:
     )
 
 
-def outcome(done: compute.Done[Job, Row]) -> str:
+def outcome(done: compute.Done[TrainingJob, Row]) -> str:
     if done.value is None:
         return f"failed: {done.error}"
     found = [("F1", done.value["f1"]), ("ROC AUC", done.value["roc_auc"])]
@@ -98,9 +98,9 @@ def outcome(done: compute.Done[Job, Row]) -> str:
     return text if done.value["trained"] == "now" else f"{text} (finished before)"
 
 
-def progress(job: Job) -> str | None:
+def progress(job: TrainingJob) -> str | None:
     """The last line of the metrics of a run that is being made; None when it has not begun."""
-    if models.Run(job.folder).record.get("status") == runs.FINISHED:
+    if models.Run(job.folder).record.get("status") == trained_models.FINISHED:
         return None
     if not (job.folder / "preparation.json").exists():
         return None
@@ -120,7 +120,9 @@ def progress(job: Job) -> str | None:
     )
 
 
-def _some(rows: list[tuple[Job, str, str]], most: int = 30) -> list[tuple[Job, str, str]]:
+def _some(
+    rows: list[tuple[TrainingJob, str, str]], most: int = 30
+) -> list[tuple[TrainingJob, str, str]]:
     at_work = [number for number, row in enumerate(rows) if row[1] == "training"]
     middle = at_work[0] if at_work else len(rows)
     first = max(0, min(middle - most // 2, len(rows) - most))

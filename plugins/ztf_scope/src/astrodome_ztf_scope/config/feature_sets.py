@@ -24,7 +24,7 @@ Strategy = Annotated[
 ]
 
 
-class Feature(Section):
+class FeatureConfig(Section):
     """One feature of a set.
 
     ``periodic`` features belong to one period search, which their column names.
@@ -51,7 +51,7 @@ def _suffix(value: Any) -> Any:
     return None if value in ("", "None") else value  # SCoPe writes the word for no suffix
 
 
-class FeatureInfo(Section):
+class FeatureSettings(Section):
     """What ``features.info`` says of all sets; no ``period_suffix``: columns without one."""
 
     period_suffix: Annotated[str | None, BeforeValidator(_suffix)] = None
@@ -61,7 +61,7 @@ class FeatureInfo(Section):
 class FeatureSet:
     """Named features in the order in which a classifier gets them."""
 
-    features: dict[str, Feature]
+    features: dict[str, FeatureConfig]
     period_suffix: str = ""
 
     @property

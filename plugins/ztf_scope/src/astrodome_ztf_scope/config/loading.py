@@ -15,10 +15,16 @@ from typing import Any, TypeVar
 
 from astrodome import AstrodomeError, files, settings
 
-from .feature_sets import Feature, FeatureInfo, FeatureSet, FeatureStats
-from .schema import ClassConfig, FeatureGeneration, Inference, Section, Training
-from .services import Fritz, Kowalski, Wandb
-from .taxonomy import Node
+from .feature_sets import FeatureConfig, FeatureSet, FeatureSettings, FeatureStats
+from .schema import (
+    ClassConfig,
+    FeatureGenerationSettings,
+    InferenceSettings,
+    Section,
+    TrainingSettings,
+)
+from .services import FritzSettings, KowalskiSettings, WandbSettings
+from .taxonomy import TaxonomyNode
 
 Entry = TypeVar("Entry", bound=Section)
 
@@ -46,15 +52,15 @@ class ScopeConfig:
     that the classes come from.
     """
 
-    training: Training
+    training: TrainingSettings
     feature_sets: dict[str, FeatureSet]
     feature_stats: dict[str, FeatureStats]
-    taxonomy: Node
-    kowalski: Kowalski
-    fritz: Fritz
-    wandb: Wandb
-    feature_generation: FeatureGeneration
-    inference: Inference
+    taxonomy: TaxonomyNode
+    kowalski: KowalskiSettings
+    fritz: FritzSettings
+    wandb: WandbSettings
+    feature_generation: FeatureGenerationSettings
+    inference: InferenceSettings
     fields_to_exclude: tuple[int, ...]
     origin: str = field(compare=False)
 
@@ -95,7 +101,7 @@ def read(found: settings.Settings) -> ScopeConfig:
     """The configuration that these layers make."""
     for origin, layer in found.layers:
         _refuse_misspelt(layer, origin)
-    training = found.section("training", Training)
+    training = found.section("training", TrainingSettings)
     origin = found.values("training")["classes"][1]
     sets = _feature_sets(found)
     _check_features(training, sets, found)
@@ -103,12 +109,12 @@ def read(found: settings.Settings) -> ScopeConfig:
         training=training,
         feature_sets=sets,
         feature_stats=_feature_stats(found),
-        taxonomy=found.section("taxonomy", Node),
-        kowalski=found.section("kowalski", Kowalski),
-        fritz=found.section("fritz", Fritz),
-        wandb=found.section("wandb", Wandb),
-        feature_generation=found.section("feature_generation", FeatureGeneration),
-        inference=found.section("inference", Inference),
+        taxonomy=found.section("taxonomy", TaxonomyNode),
+        kowalski=found.section("kowalski", KowalskiSettings),
+        fritz=found.section("fritz", FritzSettings),
+        wandb=found.section("wandb", WandbSettings),
+        feature_generation=found.section("feature_generation", FeatureGenerationSettings),
+        inference=found.section("inference", InferenceSettings),
         fields_to_exclude=_fields_to_exclude(found),
         origin="the built-in defaults" if origin == settings.DEFAULT else origin,
     )
@@ -127,7 +133,7 @@ def write_defaults(path: Path, *, replace: bool = False) -> Path:
 
 
 def _check_features(
-    training: Training, sets: Mapping[str, FeatureSet], found: settings.Settings
+    training: TrainingSettings, sets: Mapping[str, FeatureSet], found: settings.Settings
 ) -> None:
     """Every class has features to be trained with."""
     for tag, entry in training.classes.items():
@@ -146,26 +152,28 @@ def _check_features(
 def _feature_sets(found: settings.Settings) -> dict[str, FeatureSet]:
     given = found.values("features")
     info, origin = given.pop("info", ({}, ""))
-    suffix = _entry(FeatureInfo, info, origin, "features.info").period_suffix
+    suffix = _entry(FeatureSettings, info, origin, "features.info").period_suffix
     return {
         name: FeatureSet(_features(value, where, f"features.{name}"), suffix or "")
         for name, (value, where) in given.items()
     }
 
 
-def _features(given: Any, origin: str, key: str) -> dict[str, Feature]:
+def _features(given: Any, origin: str, key: str) -> dict[str, FeatureConfig]:
     """A set in either form: names with their properties, or the plain list of 2022."""
     if isinstance(given, list):
         for name in given:
             if not isinstance(name, str):
                 raise AstrodomeError(f"{origin}: '{key}': {name!r} is no name of a feature.")
-        return {name: Feature(impute_strategy="zero") for name in given}  # as 2022 did
+        return {name: FeatureConfig(impute_strategy="zero") for name in given}  # as 2022 did
     if not isinstance(given, Mapping):
         raise AstrodomeError(
             f"{origin}: '{key}' should be a list of names or a mapping of names to their "
             f"properties, got {given!r}."
         )
-    return {name: _entry(Feature, entry, origin, f"{key}.{name}") for name, entry in given.items()}
+    return {
+        name: _entry(FeatureConfig, entry, origin, f"{key}.{name}") for name, entry in given.items()
+    }
 
 
 def _feature_stats(found: settings.Settings) -> dict[str, FeatureStats]:

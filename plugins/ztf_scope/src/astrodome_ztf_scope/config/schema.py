@@ -62,7 +62,7 @@ class ClassConfig(Section):
     weights_only: bool = False
 
 
-class Dnn(Section):
+class DnnSettings(Section):
     """Section ``training.dnn``: the network that all classes share."""
 
     dense_branch: bool = True
@@ -71,7 +71,7 @@ class Dnn(Section):
     optimizer: Literal["adam", "sgd"] = "adam"
 
 
-class Grid(Section):
+class SearchGrid(Section):
     """The grid of the XGBoost search; ``subsample`` and ``colsample_bytree`` in tenths."""
 
     max_depth: Steps = (3, 8, 2)
@@ -80,7 +80,7 @@ class Grid(Section):
     colsample_bytree: Steps = (6, 11, 2)
 
 
-class Boosting(Section):
+class BoostingParameters(Section):
     """Parameters of XGBoost beside the grid; ``eta`` lists the rates that the search tries."""
 
     eta: tuple[float, ...] = (0.3, 0.2, 0.1, 0.05)
@@ -93,7 +93,7 @@ class Boosting(Section):
     num_boost_round: Count = 999
 
 
-class Plots(Section):
+class PlotSettings(Section):
     """What the plots of an XGBoost run show."""
 
     cm_include_count: bool = False
@@ -101,31 +101,31 @@ class Plots(Section):
     annotate_scores: bool = False
 
 
-class Xgboost(Section):
+class XgboostSettings(Section):
     """Section ``training.xgboost``, which all classes share."""
 
-    gridsearch_params_start_stop_step: Grid = Grid()
-    other_training_params: Boosting = Boosting()
-    plot_params: Plots = Plots()
+    gridsearch_params_start_stop_step: SearchGrid = SearchGrid()
+    other_training_params: BoostingParameters = BoostingParameters()
+    plot_params: PlotSettings = PlotSettings()
 
 
-class Training(Section):
+class TrainingSettings(Section):
     """Section ``training``: data set, classes by tag, and what the classes share."""
 
     dataset: str | None = None
     classes: dict[str, ClassConfig]
-    dnn: Dnn = Dnn()
-    xgboost: Xgboost = Xgboost()
+    dnn: DnnSettings = DnnSettings()
+    xgboost: XgboostSettings = XgboostSettings()
 
 
-class Inference(Section):
+class InferenceSettings(Section):
     """Section ``inference``: fields to score and where the scores go."""
 
     fields_to_run: list[int] | None = None
     path_to_preds: str | None = None
 
 
-class FeatureGeneration(Section):
+class FeatureGenerationSettings(Section):
     """Section ``feature_generation``: how features are computed from light curves.
 
     ``dmdt_ints`` holds the edges of the dmdt image, ``dtints`` in days and ``dmints`` in mag.

@@ -12,7 +12,7 @@ from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from .schema import Section
 
-Kind = TypeVar("Kind", bound="Service")
+Kind = TypeVar("Kind", bound="ServiceSettings")
 SECRETS = Path("secrets.json")
 """SCoPe's file of accounts, in the folder where the command is given."""
 
@@ -20,7 +20,7 @@ Protocol = Literal["https", "http"]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
-class Service(Section):
+class ServiceSettings(Section):
     """Where a service is, as one ``url`` or in SCoPe's parts, and the token for it."""
 
     protocol: Protocol = "https"
@@ -40,7 +40,7 @@ class Service(Section):
         return f"{info.data['protocol']}://{info.data['host']}{port}"
 
 
-class Collections(Section):
+class KowalskiCollections(Section):
     """Names of Kowalski's catalogues."""
 
     gaia: str = "Gaia_EDR3"
@@ -50,7 +50,7 @@ class Collections(Section):
     alerts: str = "ZTF_alerts"
 
 
-class Instance(Section):
+class KowalskiInstance(Section):
     """One of several Kowalski instances; what is not given is as in the section."""
 
     protocol: Protocol | None = None
@@ -60,18 +60,18 @@ class Instance(Section):
     timeout: float | None = Field(default=None, gt=0)
 
 
-class Kowalski(Service):
+class KowalskiSettings(ServiceSettings):
     """Section ``kowalski``: the catalogues; ``timeout`` in s, ``max_timestamp_hjd`` in days."""
 
     host: str = "kowalski.caltech.edu"
-    hosts: dict[str, Instance | None] = Field(default_factory=dict)
+    hosts: dict[str, KowalskiInstance | None] = Field(default_factory=dict)
     alt_token: SecretStr | None = None
     timeout: float = Field(default=300, gt=0)
-    collections: Collections = Collections()
+    collections: KowalskiCollections = KowalskiCollections()
     max_timestamp_hjd: float | None = 2459951.5
 
 
-class Fritz(Service):
+class FritzSettings(ServiceSettings):
     """Section ``fritz``: the marshal; ``rate`` in requests a second.
 
     ``sleep_time`` is the longest pause before an attempt is repeated, ``timeout`` how long an
@@ -87,7 +87,7 @@ class Fritz(Service):
     settle: float = Field(default=3, ge=0)
 
 
-class Wandb(Section):
+class WandbSettings(Section):
     """Section ``wandb``: where runs are logged when that is asked for."""
 
     entity: str | None = None
@@ -96,7 +96,7 @@ class Wandb(Section):
     sweep_config_dnn: dict[str, Any] = Field(default_factory=dict)
 
 
-class Gcs(Section):
+class GcsSettings(Section):
     """Section ``gcs``: Google Cloud Storage with SCoPe's ``bucket`` of data sets and models.
 
     ``credentials`` is a JSON file of a service account or of ``gcloud``; ``token`` an access
@@ -151,6 +151,6 @@ def secrets(path: Path = SECRETS) -> dict[str, Any]:
     return document
 
 
-def kowalski() -> Kowalski:
+def kowalski() -> KowalskiSettings:
     """The section of the catalogues."""
-    return settings.section("kowalski", Kowalski)
+    return settings.section("kowalski", KowalskiSettings)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .loading import ScopeConfig
 
 
-class Node(Section):
+class TaxonomyNode(Section):
     """A class of the taxonomy, with the keys that the tdtax schema has."""
 
     tag: str = Field(alias="class")
@@ -23,10 +23,12 @@ class Node(Section):
     tags: list[str] = Field(default_factory=list)
     links: list[str] = Field(default_factory=list)
     comments: list[str] = Field(default_factory=list)
-    subclasses: list[Node] | None = None
+    subclasses: list[TaxonomyNode] | None = None
 
 
-def wider(node: Node, among: Container[str], above: str | None = None) -> Iterator[tuple[str, str]]:
+def wider(
+    node: TaxonomyNode, among: Container[str], above: str | None = None
+) -> Iterator[tuple[str, str]]:
     """(tag, tag of the next wider class) below a node, looking only at classes ``among`` these."""
     for child in node.subclasses or []:
         if above and child.tag in among:

@@ -128,9 +128,9 @@ def wanted(
         "group_ids": tuple(group_ids),
         "whole": whole,
     }
-    from ..tables import reading
+    from ..tables import datasets
 
-    if not reading.is_table(Path(source)):
+    if not datasets.is_table(Path(source)):
         if value is None and action != "delete":
             raise AstrodomeError(f"Specify -value to {action}.", exit_code=2)
         given = None if value is None else value_of(value)

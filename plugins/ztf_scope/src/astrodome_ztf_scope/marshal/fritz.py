@@ -36,7 +36,7 @@ class Fritz:
     """The marshal at ``fritz.url`` of the settings; ``token`` is the one of the command line."""
 
     def __init__(self, *, token: str = "", connections: int = 8) -> None:
-        section, secret = services.connection("fritz", services.Fritz, token)
+        section, secret = services.connection("fritz", services.FritzSettings, token)
         if not secret:
             raise AstrodomeError(
                 f"There is no token for {SERVICE} at {section.url}.", HOW, exit_code=2

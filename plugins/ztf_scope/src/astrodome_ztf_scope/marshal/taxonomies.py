@@ -8,7 +8,7 @@ from typing import Any
 
 from astrodome import AstrodomeError, settings
 
-from ..config.taxonomy import Node
+from ..config.taxonomy import TaxonomyNode
 from .once import Once
 
 CONFIGURED = "config"
@@ -32,7 +32,7 @@ def read(which: str) -> dict[str, Any]:
                 exit_code=2,
             )
         tree = settings.read_yaml(path)
-    settings.validate(Node, tree, which)
+    settings.validate(TaxonomyNode, tree, which)
     seen: set[str] = set()
     for names in paths(tree):
         if names[-1] in seen:
@@ -41,7 +41,7 @@ def read(which: str) -> dict[str, Any]:
     return tree
 
 
-def _named(node: Node) -> dict[str, Any]:
+def _named(node: TaxonomyNode) -> dict[str, Any]:
     """The configured tree, by the names that people read instead of our tags."""
     branches = [_named(branch) for branch in node.subclasses or ()]
     return {"class": node.name or node.tag, **({"subclasses": branches} if branches else {})}

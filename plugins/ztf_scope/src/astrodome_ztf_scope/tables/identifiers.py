@@ -43,7 +43,7 @@ def is_identifier(name: object) -> bool:
 
 
 @dataclass(frozen=True)
-class Place:
+class ValueOrigin:
     """The origin of values, for error messages; ``row`` is the row number of the first value.
 
     With ``lost_is_missing``, identifiers that lost digits become missing values and are reported
@@ -69,7 +69,7 @@ class Place:
         )
 
 
-def normalize(table: pa.Table, place: Place) -> pa.Table:
+def normalize(table: pa.Table, place: ValueOrigin) -> pa.Table:
     """Return the table with integers or text in all identifier columns.
 
     Raises AstrodomeError for floats that are not integers or are too large to be exact.
@@ -81,7 +81,7 @@ def normalize(table: pa.Table, place: Place) -> pa.Table:
     return table
 
 
-def _typed(values: pa.ChunkedArray, column: str, place: Place) -> Any:
+def _typed(values: pa.ChunkedArray, column: str, place: ValueOrigin) -> Any:
     if pa.types.is_dictionary(values.type):
         values = values.cast(values.type.value_type)
     if pa.types.is_floating(values.type):
@@ -91,7 +91,7 @@ def _typed(values: pa.ChunkedArray, column: str, place: Place) -> Any:
     return values
 
 
-def _from_floats(values: pa.ChunkedArray, column: str, place: Place) -> pa.Array:
+def _from_floats(values: pa.ChunkedArray, column: str, place: ValueOrigin) -> pa.Array:
     limit = EXACT[values.type]
     floats = values.to_numpy().astype(np.float64)
     missing = np.isnan(floats)
@@ -111,7 +111,7 @@ def _from_floats(values: pa.ChunkedArray, column: str, place: Place) -> pa.Array
     return pa.array(np.where(unknown, 0, floats).astype(np.int64), mask=unknown)
 
 
-def from_text(values: pa.ChunkedArray, column: str, place: Place) -> Any:
+def from_text(values: pa.ChunkedArray, column: str, place: ValueOrigin) -> Any:
     """Return the cells of a text file as int64 if all are integers, otherwise as text.
 
     Empty cells are missing. If all cells are numbers, cells such as ``1012.0`` are integers. If a
@@ -138,7 +138,7 @@ def from_text(values: pa.ChunkedArray, column: str, place: Place) -> Any:
         return found
 
 
-def _integer(cell: str, column: str, number: int, place: Place) -> str | None:
+def _integer(cell: str, column: str, number: int, place: ValueOrigin) -> str | None:
     """Return the digits of an integer; None if digits were lost and this is allowed."""
     value = Decimal(cell)
     mantissa, _, exponent = cell.lower().partition("e")
@@ -204,11 +204,13 @@ def _column(name: str, values: list[Any]) -> Any:
         except OverflowError:  # more than 64 bits
             return [None if is_missing(value) else str(value) for value in values]
     if is_identifier(name) and any(isinstance(value, float) for value in known):
-        return _typed(pa.chunked_array([pa.array(values, pa.float64())]), name, Place("records"))
+        return _typed(
+            pa.chunked_array([pa.array(values, pa.float64())]), name, ValueOrigin("records")
+        )
     return values
 
 
-def exact(table: pd.DataFrame, place: Place) -> pd.DataFrame:
+def exact(table: pd.DataFrame, place: ValueOrigin) -> pd.DataFrame:
     """Return a table for writing, without floats in its identifier columns.
 
     Raises AstrodomeError for a float that is not an integer or is too large to be exact.

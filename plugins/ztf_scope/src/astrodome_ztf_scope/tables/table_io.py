@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from astrodome import AstrodomeError, files, spreadsheets
 
-from . import hdf5, identifiers, reading
+from . import datasets, hdf5_format, identifiers
 
 ENDINGS = {
     "csv": ".csv",
@@ -31,9 +31,9 @@ def read(path: Path) -> pd.DataFrame:
 
     Raises AstrodomeError when it cannot be read or has no rows.
     """
-    reading.require_file(path)
-    names = [name for name in reading.columns_of(path) if name != "dmdt"]
-    table = reading.read(path, names).table
+    datasets.require_file(path)
+    names = [name for name in datasets.columns_of(path) if name != "dmdt"]
+    table = datasets.read(path, names).table
     if path.suffix.lower() == ".csv":
         table = spreadsheets.original_table(table)
     if table.empty:
@@ -49,8 +49,8 @@ def write(path: Path, table: pd.DataFrame, about: Mapping[str, Any] | None = Non
     ``about`` is stored in the metadata of Parquet files. Identifiers keep all digits in every
     format.
     """
-    table = identifiers.exact(table, identifiers.Place(path))
-    if reading.is_parquet(path):
+    table = identifiers.exact(table, identifiers.ValueOrigin(path))
+    if datasets.is_parquet(path):
         import pyarrow as pa
 
         files.write_parquet(path, pa.Table.from_pandas(table, preserve_index=False), about)
@@ -126,7 +126,7 @@ def _write_hdf5(part: Path, table: pd.DataFrame) -> None:
     with pd.HDFStore(part, mode="w") as store:  # The layout "table" writes nothing without rows.
         store.put("df", columns.assign(**words), format=layout, nan_rep="", track_times=False)
         attributes = store.get_storer("df").attrs
-        setattr(attributes, hdf5.TYPES, json.dumps(types))
+        setattr(attributes, hdf5_format.TYPES, json.dumps(types))
 
 
 def _integers(column: pd.Series, identifier: bool) -> Any:

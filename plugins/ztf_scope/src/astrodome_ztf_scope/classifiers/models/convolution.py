@@ -6,7 +6,7 @@ the layer's input, and its last columns, in which a window would wrap round, are
 never used. A shift of the window is then one of the flat array, and a whole layer is nine
 multiplications of long rows, and one product of small matrices.
 
-Weights are in the order of :data:`SHAPES`. Dropout draws from a hash of seed, image and
+NetworkWeights are in the order of :data:`SHAPES`. Dropout draws from a hash of seed, image and
 position, so that the gradient recomputes what the forward pass dropped instead of storing it.
 """
 

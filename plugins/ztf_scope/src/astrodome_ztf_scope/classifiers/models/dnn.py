@@ -12,7 +12,7 @@ from astrodome import AstrodomeError, compute, files, models
 
 from . import scoring, weights
 from .convolution import SIDE, Array
-from .weights import Weights
+from .weights import NetworkWeights
 
 if TYPE_CHECKING:
     import keras
@@ -27,11 +27,11 @@ METRICS = {
 """Columns of ``metrics.csv`` beside the loss, as Keras names them; of all, larger is better."""
 
 
-class Dnn:
+class DnnClassifier:
     """The two-branch network; an :class:`astrodome.models.Classifier`."""
 
     def __init__(self) -> None:
-        self.weights: Weights | None = None
+        self.weights: NetworkWeights | None = None
         self.threads = 1
 
     @staticmethod
@@ -103,11 +103,11 @@ class Dnn:
 
     def predict(self, features: Array, dmdt: Array | None = None) -> Array:
         """Probabilities (N,) of features (N, F) and dmdt (N, 26, 26)."""
-        return Dnn.together([self])([features], dmdt)[:, 0]
+        return DnnClassifier.together([self])([features], dmdt)[:, 0]
 
     @classmethod
     def together(
-        cls, classifiers: Sequence[Dnn]
+        cls, classifiers: Sequence[DnnClassifier]
     ) -> Callable[[Sequence[Array], Array | None], Array]:
         """A function that scores (N, C) all classes in one pass over the images.
 
@@ -214,11 +214,11 @@ def _threads(config: Mapping[str, Any]) -> int:
     return config.get("threads") or compute.cores()
 
 
-def _arrays(found: Weights) -> tuple[Array, ...]:
+def _arrays(found: NetworkWeights) -> tuple[Array, ...]:
     return (*found.dense, *found.convolution, *found.join)
 
 
-def _found(path: Path, config: Mapping[str, Any]) -> Weights:
+def _found(path: Path, config: Mapping[str, Any]) -> NetworkWeights:
     """Weights that fit the configuration."""
     file = path / WEIGHTS if path.is_dir() else path
     found = weights.read(file)
@@ -237,7 +237,7 @@ def _found(path: Path, config: Mapping[str, Any]) -> Weights:
     return found
 
 
-def _check(one: Weights, features: Array, dmdt: Array | None) -> None:
+def _check(one: NetworkWeights, features: Array, dmdt: Array | None) -> None:
     if one.dense and features.shape[1:] != (one.features,):
         raise AstrodomeError(
             f"The model was trained with {one.features} features, and there are "

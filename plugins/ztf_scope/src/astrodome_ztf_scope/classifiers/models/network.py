@@ -16,7 +16,7 @@ from astrodome import AstrodomeError
 
 from . import convolution
 from .convolution import RATE, WIDTHS
-from .weights import DENSE, JOIN, Weights
+from .weights import DENSE, JOIN, NetworkWeights
 
 JOIN_RATE = 0.4
 INSTALL = "pip install 'astrodome-ztf-scope[dnn]'"
@@ -75,7 +75,7 @@ def compiled() -> bool:
     return False
 
 
-def weights(model: keras.Model) -> Weights:
+def weights(model: keras.Model) -> NetworkWeights:
     """What the network has learned."""
     groups = []
     for layer in model.layers:
@@ -84,10 +84,10 @@ def weights(model: keras.Model) -> Weights:
             groups += [arrays[k : k + 3] for k in range(0, len(arrays), 3)]
         elif layer.weights:
             groups.append(layer.get_weights())
-    return Weights.of(group for group in groups if group)
+    return NetworkWeights.of(group for group in groups if group)
 
 
-def give(model: keras.Model, learned: Weights) -> None:
+def give(model: keras.Model, learned: NetworkWeights) -> None:
     """Let the network have learned this."""
     pairs = iter((*learned.dense, *learned.join))
     triples = iter(learned.convolution)

@@ -16,13 +16,16 @@ from threadpoolctl import threadpool_limits
 
 from . import convolution
 from .convolution import Array
-from .weights import Weights
+from .weights import NetworkWeights
 
 BLOCK = 256
 
 
 def score(
-    networks: Sequence[Weights], features: Sequence[Array], dmdt: Array | None, threads: int = 1
+    networks: Sequence[NetworkWeights],
+    features: Sequence[Array],
+    dmdt: Array | None,
+    threads: int = 1,
 ) -> Array:
     """Scores (N, C) of C networks; ``features`` (N, F) of each, ``dmdt`` (N, 26, 26) of all."""
     count = len(features[0])
@@ -47,7 +50,7 @@ def score(
     return out
 
 
-def _block(weights: Weights, features: Array, images: Array | None) -> Array:
+def _block(weights: NetworkWeights, features: Array, images: Array | None) -> Array:
     count, branches = len(features), []
     if weights.dense:
         full = np.zeros((BLOCK, weights.features), np.float32)

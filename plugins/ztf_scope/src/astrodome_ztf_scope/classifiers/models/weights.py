@@ -25,7 +25,7 @@ ORDER = ("depthwise_kernel", "pointwise_kernel", "kernel", "bias")
 
 
 @dataclass(frozen=True)
-class Weights:
+class NetworkWeights:
     """Arrays in Keras' shapes and order; a branch that the network has not is empty.
 
     ``dense``: kernel (F, 256), bias, kernel (256, 32), bias. ``convolution``: depthwise
@@ -38,7 +38,7 @@ class Weights:
     join: tuple[Array, ...]
 
     @classmethod
-    def of(cls, layers: Iterable[Sequence[Any]]) -> Weights:
+    def of(cls, layers: Iterable[Sequence[Any]]) -> NetworkWeights:
         """From the arrays of each layer, in order; ValueError when they are of another network."""
         dense: list[Array] = []
         convolution: list[Array] = []
@@ -80,7 +80,7 @@ def _chain(inputs: int, units: Sequence[int]) -> list[tuple[int, ...]]:
     ]
 
 
-def read(path: Path) -> Weights:
+def read(path: Path) -> NetworkWeights:
     """Weights in a ``.keras`` or ``.h5`` file of Keras, or a checkpoint of TensorFlow (its prefix
     or ``.index``).
 
@@ -99,7 +99,7 @@ def read(path: Path) -> Weights:
             raise ValueError("it ends neither in .keras nor in .h5")
         else:
             raise AstrodomeError(f"There is no model {path}.", "Train one: scope train.")
-        return Weights.of(layers)
+        return NetworkWeights.of(layers)
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise AstrodomeError(
             f"{path} cannot be read as a DNN model: {error}.",

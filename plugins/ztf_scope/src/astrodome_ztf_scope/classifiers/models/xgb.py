@@ -40,7 +40,7 @@ PROBE = 256
 """Sources that compiled trees have to score as XGBoost does before they score others."""
 
 
-class Xgb:
+class XgbClassifier:
     """Backend ``xgb`` of the task ``scope``; an :class:`astrodome.models.Classifier`."""
 
     def __init__(self) -> None:
@@ -78,7 +78,7 @@ class Xgb:
             params, tried = search(given, params, config["xgboost"], seed)
         learned, held = _binned(train, validation, params, names)
         earlier = _earlier(config)
-        patience = Patience(
+        patience = EarlyStopping(
             settings["eval_metric"],
             settings["early_stopping_rounds"],
             validation.target > 0,
@@ -163,7 +163,7 @@ class Xgb:
         return self._forest
 
 
-class Patience(xgb.callback.TrainingCallback):
+class EarlyStopping(xgb.callback.TrainingCallback):
     """Stops when nothing has improved for some rounds, and knows the best round.
 
     Of the rounds whose ``metric`` is within one standard error of the best, that is the one with

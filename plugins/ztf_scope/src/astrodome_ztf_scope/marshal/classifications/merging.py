@@ -104,7 +104,7 @@ def _imputed(merged: pd.DataFrame) -> pd.DataFrame:
     """The features as the configuration imputes them, learned from these rows."""
     import numpy as np
 
-    from ...classifiers.dataset.imputation import Neighbours
+    from ...classifiers.preprocessing.imputation import NeighbourImputer
     from ...config.loading import load
 
     scope = load()
@@ -124,7 +124,7 @@ def _imputed(merged: pd.DataFrame) -> pd.DataFrame:
     ]
     if regress:
         values = merged[regress].to_numpy(np.float64, na_value=np.nan)
-        known = Neighbours.fit(values, np.random.default_rng(42))
+        known = NeighbourImputer.fit(values, np.random.default_rng(42))
         merged[regress] = known.fill(values)
     return merged
 
@@ -137,9 +137,9 @@ def update(merged: pd.DataFrame, training_set: str | Path | None, prefix: str) -
     if not training_set:
         raise AstrodomeError("Which training set? Set training.dataset.", exit_code=2)
     path = Path(training_set)
-    from ...tables import reading
+    from ...tables import datasets
 
-    frame = reading.read(path)
+    frame = datasets.read(path)
     before = frame.table
     if frame.dmdt is not None:
         before = before.assign(dmdt=[image.tolist() for image in frame.dmdt])

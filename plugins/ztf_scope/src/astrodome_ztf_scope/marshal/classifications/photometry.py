@@ -12,7 +12,7 @@ from astrodome import AstrodomeError
 from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 
-from ...catalogues.epochs import MJD
+from ...catalogues.light_curves import MJD
 from ...catalogues.positions import unit_vectors
 
 BANDS = {1: "ztfg", 2: "ztfr", 3: "ztfi"}

@@ -33,7 +33,7 @@ DECIMAL_POINT = re.compile(r"\s*[+-]?\d+\.\d+\s*")
 
 
 @dataclass(frozen=True)
-class Layout:
+class CsvLayout:
     """The layout of a text table.
 
     ``size`` is the number of bytes before the first row. If ``padded`` is True, spaces follow the
@@ -54,7 +54,7 @@ def names(path: Path) -> list[str]:
         return layout(stream.read(HEAD), path).names
 
 
-def layout(head: bytes, path: Path) -> Layout:
+def layout(head: bytes, path: Path) -> CsvLayout:
     """Return the layout of a file from its first bytes."""
     if head.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in head[:4096]:
         raise AstrodomeError(
@@ -95,7 +95,7 @@ def layout(head: bytes, path: Path) -> Layout:
         header = re.sub(rf"\s*{re.escape(separator)}\s*", separator, header.strip())
     names = _fields(header, separator)
     decimal = _decimal(sample) if separator == ";" else "."
-    return Layout([n.strip() for n in names], separator, end, padded, carriage, decimal)
+    return CsvLayout([n.strip() for n in names], separator, end, padded, carriage, decimal)
 
 
 def _sample(rest: bytes) -> list[str]:
@@ -147,7 +147,7 @@ def _decimal(rows: list[str]) -> str:
 def chunks(path: Path, wanted: list[str], start: int, place: Any) -> Iterator[tuple[pa.Table, int]]:
     """Yield blocks of rows, starting at row ``start``, with the number of the first row of each.
 
-    The types of columns are inferred for each block. ``place`` returns the ``identifiers.Place``
+    The types of columns are inferred for each block. ``place`` returns the origin
     for the number of a row.
     """
     first = 0
@@ -169,7 +169,7 @@ def chunks(path: Path, wanted: list[str], start: int, place: Any) -> Iterator[tu
             first += table.num_rows
 
 
-def _lines(block: bytes, found: Layout) -> bytes:
+def _lines(block: bytes, found: CsvLayout) -> bytes:
     return block.replace(b"\r", b"\n") if found.carriage else block
 
 
@@ -179,7 +179,7 @@ def _without_comments(block: bytes) -> bytes:
     return b"".join(x for x in block.splitlines(keepends=True) if not x.startswith(b"#"))
 
 
-def _parse(block: bytes, found: Layout, wanted: list[str], path: Path, first: int) -> pa.Table:
+def _parse(block: bytes, found: CsvLayout, wanted: list[str], path: Path, first: int) -> pa.Table:
     text = ["dmdt", *filter(identifiers.is_identifier, wanted)]
     convert = csv.ConvertOptions(
         include_columns=wanted,
@@ -209,7 +209,7 @@ def _parse(block: bytes, found: Layout, wanted: list[str], path: Path, first: in
 
 
 def _read(
-    block: bytes, found: Layout, convert: csv.ConvertOptions, invalid: Any = None
+    block: bytes, found: CsvLayout, convert: csv.ConvertOptions, invalid: Any = None
 ) -> pa.Table:
     options = csv.ReadOptions(
         column_names=found.names, block_size=max(BLOCK // 8, 1 << 16), use_threads=invalid is None
@@ -218,7 +218,9 @@ def _read(
     return csv.read_csv(arrow.native_reader(block), options, parse, convert)
 
 
-def _converted(table: pa.Table, block: bytes, found: Layout, place: identifiers.Place) -> pa.Table:
+def _converted(
+    table: pa.Table, block: bytes, found: CsvLayout, place: identifiers.ValueOrigin
+) -> pa.Table:
     """Return the rows with typed identifiers, and without the padding of text."""
     for number, field in enumerate(table.schema):
         values = table[field.name]
@@ -240,7 +242,7 @@ def _has_words(values: pa.ChunkedArray) -> bool:
     return bool(pc.any(pc.is_in(values, words)).as_py())
 
 
-def _unquoted_words_are_missing(block: bytes, found: Layout, name: str) -> pa.ChunkedArray:
+def _unquoted_words_are_missing(block: bytes, found: CsvLayout, name: str) -> pa.ChunkedArray:
     """Return a column in which ``nan`` is missing and ``"nan"`` is text."""
     convert = csv.ConvertOptions(
         include_columns=[name],

@@ -12,9 +12,9 @@ import pyarrow.compute as pc
 from astrodome import AstrodomeError
 
 from ..tables import identifiers
-from .layouts import NAMES, Column
+from .column_layouts import NAMES, ColumnExpression
 
-Columns = Mapping[str, Column]
+Columns = Mapping[str, ColumnExpression]
 COMPARED = {
     "$eq": lambda column, value: column == value,
     "$ne": lambda column, value: column != value,

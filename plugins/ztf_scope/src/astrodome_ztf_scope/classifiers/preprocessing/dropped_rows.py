@@ -9,15 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...config.feature_sets import FeatureSet
-from ...tables.reading import Frame
+from ...tables.datasets import DataSet
 from .preparation import find, finite, raw_numbers
-from .selection import VARIABLE, Split
+from .splitting import VARIABLE, DataSplit
 
 SHOWN = 3
 """Maximum number of columns that a description names."""
 
 
-def reasons(frame: Frame, features: FeatureSet) -> list[dict[str, Any]]:
+def reasons(frame: DataSet, features: FeatureSet) -> list[dict[str, Any]]:
     """Return the features because of which rows are dropped, the most frequent first.
 
     Each record has ``column``, and the number of rows in which the feature is ``missing`` and
@@ -42,10 +42,10 @@ def reasons(frame: Frame, features: FeatureSet) -> list[dict[str, Any]]:
 
 
 def account(
-    frame: Frame,
+    frame: DataSet,
     features: FeatureSet,
     usable: NDArray[np.bool_],
-    split: Split,
+    split: DataSplit,
     label: str,
     labelled: NDArray[np.bool_],
 ) -> dict[str, Any]:

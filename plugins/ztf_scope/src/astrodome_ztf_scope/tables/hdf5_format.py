@@ -21,15 +21,15 @@ import pyarrow.compute as pc
 from astrodome import AstrodomeError
 from numpy.typing import NDArray
 
-from . import dmdt_cells, identifiers, pickles
-from .identifiers import Place
+from . import dmdt_column, identifiers, safe_pickle
+from .identifiers import ValueOrigin
 
 TYPES = "astrodome_types"
 """Attribute of the group ``df``: JSON with the pandas types that HDF5 does not support."""
 
 
 @dataclass
-class Column:
+class StoredColumn:
     """Where the values of one column are.
 
     ``field`` is that of a table, or empty for a block of columns; ``items`` are the values
@@ -89,7 +89,7 @@ def _typed(table: pa.Table, types: dict[str, str] | None, path: Path, first: int
         values = table[field.name]
         if types and types.get(field.name) == "Int64":
             if identifiers.is_text(field.type):
-                values = identifiers.from_text(values, field.name, Place(path, first))
+                values = identifiers.from_text(values, field.name, ValueOrigin(path, first))
             values = values.cast(pa.int64())
         elif types is None and _is_text_identifier(field):  # pandas writes missing text as nan.
             values = pc.if_else(pc.equal(values, "nan"), pa.scalar(None, field.type), values)
@@ -116,23 +116,25 @@ def _length(file: h5py.File, path: Path) -> int:
     return 0 if "value_type" in rows.attrs else len(rows)  # pandas sets it for empty arrays.
 
 
-def _columns(file: h5py.File, path: Path, wanted: set[str] | None = None) -> dict[str, Column]:
+def _columns(
+    file: h5py.File, path: Path, wanted: set[str] | None = None
+) -> dict[str, StoredColumn]:
     """All columns by name; what is pickled is read only for the wanted ones."""
     group = _group(file, path)
     if "table" in group:
         return _of_table(group, path)
-    columns: dict[str, Column] = {}
+    columns: dict[str, StoredColumn] = {}
     for block in range(int(group.attrs["nblocks"])):
         data = group[f"block{block}_values"]
         found = _text(group[f"block{block}_items"][:])
         needed = wanted and not wanted.isdisjoint(found) and _is_pickled(data)
         items = _unpickled(data, path) if needed else None
-        columns |= {name: Column(data, "", i, items) for i, name in enumerate(found)}
+        columns |= {name: StoredColumn(data, "", i, items) for i, name in enumerate(found)}
     order = _text(group["axis0"][:])
     return {name: columns[name] for name in order}
 
 
-def _of_table(group: h5py.Group, path: Path) -> dict[str, Column]:
+def _of_table(group: h5py.Group, path: Path) -> dict[str, StoredColumn]:
     data = group["table"]
     columns = {}
     for field in data.dtype.names:
@@ -140,7 +142,7 @@ def _of_table(group: h5py.Group, path: Path) -> dict[str, Column]:
         if field == "index" or kind is None:
             continue
         for position, name in enumerate(_load(bytes(kind), path)):
-            columns[str(name)] = Column(data, field, position)
+            columns[str(name)] = StoredColumn(data, field, position)
     [(_, order)] = _load(bytes(group.attrs["non_index_axes"]), path)
     return {str(name): columns[str(name)] for name in order}
 
@@ -150,14 +152,14 @@ def _images(file: h5py.File, path: Path) -> NDArray[np.float32]:
     stored = file["dmdt"]
     data = stored if isinstance(stored, h5py.Dataset) else stored["values"]
     if not _is_pickled(data):
-        if data.shape[1:] not in (dmdt_cells.SHAPE, (*dmdt_cells.SHAPE, 1)):
+        if data.shape[1:] not in (dmdt_column.SHAPE, (*dmdt_column.SHAPE, 1)):
             raise AstrodomeError(
                 f"{path}: the dmdt images are {' x '.join(map(str, data.shape[1:]))}; "
                 "they should be 26 x 26."
             )
-        images: NDArray[np.float32] = data[:].astype(np.float32).reshape(-1, *dmdt_cells.SHAPE)
+        images: NDArray[np.float32] = data[:].astype(np.float32).reshape(-1, *dmdt_column.SHAPE)
         return np.nan_to_num(images)
-    return dmdt_cells.from_objects(_unpickled(data, path), str(path))
+    return dmdt_column.from_objects(_unpickled(data, path), str(path))
 
 
 def _is_pickled(data: h5py.Dataset) -> bool:
@@ -170,7 +172,7 @@ def _unpickled(data: h5py.Dataset, path: Path) -> list[Any]:
 
 def _load(data: bytes, path: Path) -> Any:
     try:
-        return pickles.load(data)
+        return safe_pickle.load(data)
     except pickle.UnpicklingError as error:
         raise AstrodomeError(
             f"{path} holds pickled objects that are not read from a file, as {error}.",

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .epochs import ALIASES
+from .light_curves import ALIASES
 
 NAMES: Mapping[str, tuple[str, ...]] = {
     **{name: ALIASES[name] for name in ("mag", "magerr", "filter", "ra", "dec", "expid")},
@@ -25,23 +25,23 @@ NAMES: Mapping[str, tuple[str, ...]] = {
 """Names of columns in the public releases, by the name in documents of Kowalski."""
 TIMES = ("hjd", "hmjd", "mjd")
 NESTED = "lightcurve"
-"""Column of HATS catalogues with the epochs as a struct of lists."""
+"""ColumnExpression of HATS catalogues with the epochs as a struct of lists."""
 
 
 @dataclass(frozen=True)
-class Column:
+class ColumnExpression:
     """The computation of a column from columns of a file."""
 
     value: pc.Expression
     type: pa.DataType
 
 
-def columns(schema: pa.Schema, key: str) -> dict[str, Column]:
+def columns(schema: pa.Schema, key: str) -> dict[str, ColumnExpression]:
     """Return the available columns by name, including renamed and computed ones.
 
     The readout channel ``rcid`` (0 to 63) is 4 (ccd - 1) + quad - 1.
     """
-    found = {field.name: Column(pc.field(field.name), field.type) for field in schema}
+    found = {field.name: ColumnExpression(pc.field(field.name), field.type) for field in schema}
     found["_id"] = found[key]
     for name, others in NAMES.items():
         other = next((one for one in others if one in found), None)
@@ -50,11 +50,13 @@ def columns(schema: pa.Schema, key: str) -> dict[str, Column]:
     if "rcid" in schema.names:
         channel = pc.field("rcid").cast(pa.int64())
         ccd = pc.divide(channel, 4)
-        found.setdefault("ccd", Column(ccd + 1, pa.int64()))
-        found.setdefault("quad", Column(channel - ccd * 4 + 1, pa.int64()))
+        found.setdefault("ccd", ColumnExpression(ccd + 1, pa.int64()))
+        found.setdefault("quad", ColumnExpression(channel - ccd * 4 + 1, pa.int64()))
     times = _list_of_times(schema)
     if times is not None:
-        found.setdefault("nobs", Column(pc.list_value_length(times).cast(pa.int64()), pa.int64()))
+        found.setdefault(
+            "nobs", ColumnExpression(pc.list_value_length(times).cast(pa.int64()), pa.int64())
+        )
     return found
 
 

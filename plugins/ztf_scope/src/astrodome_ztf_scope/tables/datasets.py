@@ -19,12 +19,12 @@ import pyarrow.parquet as pq
 from astrodome import AstrodomeError
 from numpy.typing import NDArray
 
-from . import csv_files, dmdt_cells, hdf5, identifiers
-from .identifiers import Place
+from . import csv_format, dmdt_column, hdf5_format, identifiers
+from .identifiers import ValueOrigin
 
 
 @dataclass(frozen=True)
-class Frame:
+class DataSet:
     """Rows of a data set.
 
     ``table`` contains all columns except ``dmdt``; its index is the row number in the file,
@@ -40,16 +40,16 @@ class Frame:
     def __len__(self) -> int:
         return len(self.table)
 
-    def take(self, rows: NDArray[np.intp]) -> Frame:
+    def take(self, rows: NDArray[np.intp]) -> DataSet:
         """These rows, by position."""
         images = None if self.dmdt is None else self.dmdt[rows]
-        return Frame(self.table.iloc[rows], images, self.path)
+        return DataSet(self.table.iloc[rows], images, self.path)
 
 
 Chunk = tuple[pa.Table, NDArray[np.float32] | None]
 
 
-def read(path: Path, columns: Sequence[str] | None = None) -> Frame:
+def read(path: Path, columns: Sequence[str] | None = None) -> DataSet:
     """Read a whole file, or only some ``columns`` of it, which may include ``dmdt``.
 
     Raises AstrodomeError if the file cannot be read, a column is missing, an identifier is a
@@ -65,7 +65,7 @@ def batches(
     rows: int = 10_000,
     start: int = 0,
     lost: dict[str, str] | None = None,
-) -> Iterator[Frame]:
+) -> Iterator[DataSet]:
     """Yield a file in frames of ``rows`` rows, starting at row ``start``.
 
     Memory grows with ``rows`` and not with the file, except for HDF5 files of SCoPe, in which
@@ -154,17 +154,17 @@ def _chunks(
 Lost = dict[str, str] | None
 
 
-def _place(path: Path, first: int, lost: Lost) -> Place:
-    return Place(path, first, lost is not None, lost)
+def _place(path: Path, first: int, lost: Lost) -> ValueOrigin:
+    return ValueOrigin(path, first, lost is not None, lost)
 
 
 def _csv_chunks(
     path: Path, wanted: list[str], rows: int, start: int, lost: Lost
 ) -> Iterator[Chunk]:
-    def place(first: int) -> Place:
+    def place(first: int) -> ValueOrigin:
         return _place(path, first, lost)
 
-    for table, first in csv_files.chunks(path, wanted, start, place):
+    for table, first in csv_format.chunks(path, wanted, start, place):
         yield _images(table, path, first)
 
 
@@ -195,7 +195,7 @@ def _parquet_chunks(
 def _hdf5_chunks(
     path: Path, wanted: list[str], rows: int, start: int, lost: Lost
 ) -> Iterator[Chunk]:
-    for table, images in hdf5.chunks(path, wanted, rows, start):
+    for table, images in hdf5_format.chunks(path, wanted, rows, start):
         part = identifiers.normalize(table, _place(path, start, lost))
         start += part.num_rows
         yield part, images
@@ -205,11 +205,11 @@ Names = Callable[[Path], list[str]]
 Chunks = Callable[[Path, list[str], int, int, Lost], Iterator[Chunk]]
 PARQUET = (".parquet", ".parq", ".pq")
 FORMATS: dict[str, tuple[Names, Chunks]] = {
-    ".csv": (csv_files.names, _csv_chunks),
+    ".csv": (csv_format.names, _csv_chunks),
     **dict.fromkeys(PARQUET, (_parquet_names, _parquet_chunks)),
-    ".h5": (hdf5.names, _hdf5_chunks),
-    ".hdf5": (hdf5.names, _hdf5_chunks),
-    ".tsv": (csv_files.names, _csv_chunks),
+    ".h5": (hdf5_format.names, _hdf5_chunks),
+    ".hdf5": (hdf5_format.names, _hdf5_chunks),
+    ".tsv": (csv_format.names, _csv_chunks),
 }
 
 
@@ -242,7 +242,7 @@ def _readable(path: Path) -> Iterator[None]:
 def _images(table: pa.Table, path: Path, first: int) -> Chunk:
     if "dmdt" not in table.column_names:
         return table, None
-    images = dmdt_cells.from_arrow(table["dmdt"], str(path), first)
+    images = dmdt_column.from_arrow(table["dmdt"], str(path), first)
     return table.drop_columns("dmdt"), images
 
 
@@ -278,7 +278,7 @@ def _cut(table: pa.Table, images: NDArray[np.float32] | None, first: int, end: i
     return table.slice(first, end - first), None if images is None else images[first:end]
 
 
-def _frame(path: Path, table: pa.Table, images: NDArray[np.float32] | None, first: int) -> Frame:
+def _frame(path: Path, table: pa.Table, images: NDArray[np.float32] | None, first: int) -> DataSet:
     frame = identifiers.to_pandas(table)
     frame.index = pd.RangeIndex(first, first + len(frame))
-    return Frame(frame, images, path)
+    return DataSet(frame, images, path)

@@ -21,9 +21,9 @@ VARIABLES = ("{}_INSTANCE_TOKEN", "{}_TOKEN")
 """SCoPe's own variables of the environment."""
 
 
-def section() -> services.Kowalski:
+def section() -> services.KowalskiSettings:
     """The settings of the catalogues."""
-    return settings.section("kowalski", services.Kowalski)
+    return settings.section("kowalski", services.KowalskiSettings)
 
 
 def connect(wanted: str = "", token: str = "", connections: int = 8) -> Any:
@@ -101,7 +101,7 @@ def accounts(token: str = "") -> dict[str, dict[str, Any]]:
     """By name of the instance what penquins needs: protocol, host, port, and token or user name."""
     own, found = section(), {}
     given = services.secrets()
-    main, credential = services.connection("kowalski", services.Kowalski, token)
+    main, credential = services.connection("kowalski", services.KowalskiSettings, token)
     if credential:
         found["kowalski"] = {**_address(main.url), "token": credential}
     elif isinstance(given.get("kowalski"), Mapping) and "username" in given["kowalski"]:
@@ -138,7 +138,7 @@ def _login(entry: Mapping[str, Any]) -> dict[str, Any]:
     return {key: entry.get(key) for key in ("username", "password")}
 
 
-def _of_instance(name: str, instance: services.Instance | None) -> dict[str, Any] | None:
+def _of_instance(name: str, instance: services.KowalskiInstance | None) -> dict[str, Any] | None:
     """The account of an instance of ``kowalski.hosts``.
 
     Its token must come from the file that gives its address, or the address be the usual one.

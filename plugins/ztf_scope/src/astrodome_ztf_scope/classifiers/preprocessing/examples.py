@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ...tables.reading import Frame
+from ...tables.datasets import DataSet
 from .preparation import Preparation
-from .selection import Split
+from .splitting import DataSplit
 
 
 @dataclass(frozen=True)
-class Labelled:
+class LabelledExamples:
     """Prepared features, images, targets and weights of some rows (``models.Examples``)."""
 
     features: NDArray[np.float32]
@@ -26,9 +26,9 @@ class Labelled:
 
 
 def examples(
-    frame: Frame, rows: NDArray[np.intp], split: Split, preparation: Preparation
-) -> Labelled:
+    frame: DataSet, rows: NDArray[np.intp], split: DataSplit, preparation: Preparation
+) -> LabelledExamples:
     """These rows, by position, of the frame that was split; all must be usable."""
     part = frame.take(rows)
     features, _ = preparation.apply(part)
-    return Labelled(features, part.dmdt, split.target[rows], split.weight[rows])
+    return LabelledExamples(features, part.dmdt, split.target[rows], split.weight[rows])

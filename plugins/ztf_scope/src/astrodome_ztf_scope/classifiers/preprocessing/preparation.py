@@ -18,8 +18,8 @@ from astrodome import AstrodomeError, files
 from numpy.typing import NDArray
 
 from ...config.feature_sets import FeatureSet, FeatureStats
-from ...tables.reading import Frame
-from .imputation import Neighbours
+from ...tables.datasets import DataSet
+from .imputation import NeighbourImputer
 
 Floats = NDArray[np.float64]
 Scale = Literal["min_max", "median_std"] | None
@@ -29,7 +29,7 @@ FILE, NEIGHBOURS = "preparation.json", "imputation.npz"
 
 
 @dataclass(frozen=True)
-class Column:
+class FeatureTransform:
     """How one feature is prepared: ``(value − offset) / divisor``, ``fill`` where missing.
 
     ``column`` is that of the data set, ``feature`` its name without the suffix of a period
@@ -49,9 +49,9 @@ class Column:
 class Preparation:
     """Features in the order in which a classifier gets them, and how each is prepared."""
 
-    columns: tuple[Column, ...]
+    columns: tuple[FeatureTransform, ...]
     scale: Scale = None
-    neighbours: Neighbours | None = None
+    neighbours: NeighbourImputer | None = None
 
     @property
     def names(self) -> list[str]:
@@ -66,7 +66,7 @@ class Preparation:
     @classmethod
     def fit(
         cls,
-        frame: Frame,
+        frame: DataSet,
         features: FeatureSet,
         scale: Scale,
         stats: Mapping[str, FeatureStats] | None = None,
@@ -95,7 +95,7 @@ class Preparation:
         ]
         regressed = [i for i, column in enumerate(learned) if column.strategy == "regress"]
         random = np.random.default_rng(random_state)
-        neighbours = Neighbours.fit(values[:, regressed], random) if regressed else None
+        neighbours = NeighbourImputer.fit(values[:, regressed], random) if regressed else None
         unscaled = cls(tuple(learned), None, neighbours)
         if scale is None:
             return unscaled
@@ -132,20 +132,20 @@ class Preparation:
                     "Add the entry to the configuration.",
                 )
             fill = 0.0 if strategy == "zero" else getattr(known, strategy, None)
-            column = Column(name, feature, strategy, fill)
+            column = FeatureTransform(name, feature, strategy, fill)
             made.append(_scaled(column, scale, known) if scale else column)
         return cls(tuple(made), scale)
 
     def apply(
-        self, frame: Frame | pd.DataFrame, threads: int = 1
+        self, frame: DataSet | pd.DataFrame, threads: int = 1
     ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         """Prepared features (N, F), and which rows are usable (N,).
 
         A row of which a feature is missing that is not imputed is not usable and holds NaN.
         Raises AstrodomeError for a column that is missing or holds text.
         """
-        if not isinstance(frame, Frame):
-            frame = Frame(frame, None, Path("the table"))
+        if not isinstance(frame, DataSet):
+            frame = DataSet(frame, None, Path("the table"))
         table, path = frame.table, frame.path
         columns = self.columns_in(list(table.columns), path)
         values = self._imputed(numbers(table, columns, path), threads)
@@ -198,8 +198,12 @@ class Preparation:
         cls, saved: Mapping[str, Any], references: NDArray[np.float32] | None = None
     ) -> Preparation:
         """The opposite of :meth:`to_dict`; ``references`` are the rows to impute from."""
-        neighbours = None if references is None else Neighbours(references, saved["neighbours"])
-        return cls(tuple(Column(**c) for c in saved["columns"]), saved["scale"], neighbours)
+        neighbours = (
+            None if references is None else NeighbourImputer(references, saved["neighbours"])
+        )
+        return cls(
+            tuple(FeatureTransform(**c) for c in saved["columns"]), saved["scale"], neighbours
+        )
 
     def _imputed(self, values: Floats, threads: int = 1) -> Floats:
         filled = values.copy()
@@ -212,7 +216,7 @@ class Preparation:
         return filled
 
 
-def usable(frame: Frame, features: FeatureSet) -> NDArray[np.bool_]:
+def usable(frame: DataSet, features: FeatureSet) -> NDArray[np.bool_]:
     """Rows (N,) that have every feature that is not imputed; only those can be learned from."""
     wanted = {
         column: name
@@ -281,7 +285,7 @@ def _not_a_number(table: pd.DataFrame, columns: Sequence[str], path: Path) -> As
     return AstrodomeError(f"{path} holds something else than numbers in its feature columns.")
 
 
-def _column(name: str, feature: str, strategy: str, values: Floats) -> Column:
+def _column(name: str, feature: str, strategy: str, values: Floats) -> FeatureTransform:
     match strategy:
         case "zero":
             fill: float | None = 0.0
@@ -291,7 +295,7 @@ def _column(name: str, feature: str, strategy: str, values: Floats) -> Column:
             fill = float(np.nanmedian(values))
         case _:
             fill = None
-    return Column(name, feature, strategy, fill)
+    return FeatureTransform(name, feature, strategy, fill)
 
 
 def _statistics(values: Floats) -> FeatureStats:
@@ -304,7 +308,7 @@ def _statistics(values: Floats) -> FeatureStats:
     )
 
 
-def _scaled(column: Column, scale: str, known: FeatureStats | None) -> Column:
+def _scaled(column: FeatureTransform, scale: str, known: FeatureStats | None) -> FeatureTransform:
     """The column with what it is scaled by; unscaled where there is nothing to scale by."""
     if known is None:
         return column

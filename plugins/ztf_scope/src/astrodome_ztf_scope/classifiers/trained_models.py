@@ -32,7 +32,7 @@ ALGORITHMS = {".h5": "dnn", ".json": "xgb", ".index": "dnn"}
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainedModel:
     """A finished run, or a file of SCoPe's; ``finished`` is its time, ISO 8601.
 
     ``random_state`` is None where it is not known. ``configured`` is for a file what a run folder
@@ -56,13 +56,13 @@ def folder(root: Path, group: str, algorithm: str, tag: str, random_state: int) 
     return root / group / algorithm / tag / str(random_state)
 
 
-def find(place: Path) -> Iterator[Trained]:
+def find(place: Path) -> Iterator[TrainedModel]:
     """The finished runs at a folder or below it, without those that were replaced."""
     for record in sorted(place.rglob("run.json")):
         about = models.Run(record.parent).record
         replaced = REPLACED in record.parent.relative_to(place).parts
         if about.get("task") == TASK and about.get("status") == FINISHED and not replaced:
-            yield Trained(
+            yield TrainedModel(
                 record.parent,
                 about["tag"],
                 about["model"],
@@ -79,7 +79,7 @@ def read(folder: Path) -> tuple[models.Run, dict[str, Any]]:
     return run, dict(settings.read_yaml(folder / "config.yaml"))
 
 
-def of_scope(place: Path) -> Iterator[Trained]:
+def of_scope(place: Path) -> Iterator[TrainedModel]:
     """A file of SCoPe's, or those in a folder or below it.
 
     Raises AstrodomeError for a file whose name does not say what it is.
@@ -87,7 +87,7 @@ def of_scope(place: Path) -> Iterator[Trained]:
     for file in [place] if place.is_file() else sorted(place.rglob("*.*")):
         if match := OF_SCOPE.fullmatch(file.name):
             when = match.expand(r"\2-\3-\4T\5:\6:\7+00:00")
-            yield Trained(file, match["tag"], ALGORITHMS[match["ending"]], None, when)
+            yield TrainedModel(file, match["tag"], ALGORITHMS[match["ending"]], None, when)
         elif file == place:
             raise AstrodomeError(
                 f"{file} is not named like a model file of SCoPe: expected "
@@ -107,15 +107,15 @@ def _others(place: Path) -> str:
     return f"Did you mean {folder / close[0]}?" if close else ""
 
 
-def by_tag(root: Path) -> dict[str, list[Trained]]:
+def by_tag(root: Path) -> dict[str, list[TrainedModel]]:
     """All finished runs of a folder of groups, by class; none when there is no such folder."""
-    found: dict[str, list[Trained]] = {}
+    found: dict[str, list[TrainedModel]] = {}
     for run in find(root) if root.is_dir() else ():
         found.setdefault(run.tag, []).append(run)
     return found
 
 
-def counted(of_class: Sequence[Trained], root: Path) -> list[str]:
+def counted(of_class: Sequence[TrainedModel], root: Path) -> list[str]:
     """How many runs of a class there are: ``experiment/dnn (3)``."""
     names = Counter("/".join(run.path.relative_to(root).parts[:-2]) for run in of_class)
     return [name if count == 1 else f"{name} ({count})" for name, count in names.items()]
@@ -126,13 +126,13 @@ def choose(
     tags: Iterable[str] = (),
     algorithm: str = "",
     random_state: int | None = None,
-) -> list[Trained]:
+) -> list[TrainedModel]:
     """The run to score with for each class and algorithm, by tag: the one finished last.
 
     ``places`` are folders to look in, and files of SCoPe's; a checkpoint may go without ending.
     Raises AstrodomeError when there is none, or none of one of the ``tags``.
     """
-    found: dict[tuple[str, str], Trained] = {}
+    found: dict[tuple[str, str], TrainedModel] = {}
     wanted = list(dict.fromkeys(tags))
     for place in places:
         if not place.exists() and (index := Path(f"{place}.index")).is_file():

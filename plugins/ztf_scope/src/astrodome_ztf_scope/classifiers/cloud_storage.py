@@ -16,7 +16,7 @@ from typing import Any
 
 from astrodome import AstrodomeError, compute, files, settings
 
-from ..config.services import Gcs
+from ..config.services import GcsSettings
 
 SERVICE = "Google Cloud Storage"
 
@@ -30,7 +30,7 @@ def fetch(
     before its first wildcard is left out of the path. ``watch`` is told of each file.
     Raises AstrodomeError when the bucket cannot be listed, or nothing matches.
     """
-    section = settings.section("gcs", Gcs)
+    section = settings.section("gcs", GcsSettings)
     where = f"gs://{section.bucket}/{pattern}"
     store = _store(section)
     with _sentences(where):
@@ -57,7 +57,7 @@ def fetch(
     return outcome
 
 
-def _store(section: Gcs) -> Any:
+def _store(section: GcsSettings) -> Any:
     try:
         from gcsfs.core import GCSFileSystem  # the package's own class asks another service first
         from google.oauth2.credentials import Credentials
@@ -66,8 +66,8 @@ def _store(section: Gcs) -> Any:
             f"{SERVICE} needs the package gcsfs.", "pip install 'astrodome-ztf-scope[gcs]'"
         ) from error
     logging.getLogger("gcsfs").addHandler(logging.NullHandler())  # what it says, we say once
-    token = settings.current().credential("gcs", Gcs)
-    elsewhere = section.url != Gcs.model_fields["url"].default
+    token = settings.current().credential("gcs", GcsSettings)
+    elsewhere = section.url != GcsSettings.model_fields["url"].default
     if section.credentials and not Path(section.credentials).is_file():
         raise AstrodomeError(f"There is no file {section.credentials} (gcs.credentials).")
     # The user's own login is for Google's address alone.

@@ -1,4 +1,4 @@
-"""Saved classifiers, ready to score, with how features are prepared for them.
+"""LoadedModel classifiers, ready to score, with how features are prepared for them.
 
 A run folder holds all of that. A file of SCoPe's holds the weights alone: what belongs to them
 is taken from the configuration, and goes wherever the model is sent.
@@ -17,12 +17,12 @@ from astrodome import AstrodomeError, checks, files, models
 from numpy.typing import NDArray
 
 from ..config.loading import ScopeConfig
-from . import runs
-from .dataset.preparation import Preparation
+from . import trained_models
+from .preprocessing.preparation import Preparation
 
 
 @dataclass(frozen=True)
-class Saved:
+class LoadedModel:
     """A loaded classifier; ``path`` is its run folder or file, ``config`` what it was given."""
 
     path: Path
@@ -62,7 +62,7 @@ def uses_dmdt(backend: Any, config: Mapping[str, Any]) -> bool | None:
     return bool(backend.uses_dmdt(config)) if hasattr(backend, "uses_dmdt") else None
 
 
-def load(trained: runs.Trained, threads: int = 0) -> Saved:
+def load(trained: trained_models.TrainedModel, threads: int = 0) -> LoadedModel:
     """The classifier of a run folder, or of a file that was :func:`configured`."""
     if not trained.path.is_file():
         return load_run(trained.path, threads)
@@ -75,14 +75,16 @@ def load(trained: runs.Trained, threads: int = 0) -> Saved:
     return _loaded(trained.path, trained.algorithm, given["config"], preparation, threads)
 
 
-def load_run(folder: Path, threads: int = 0) -> Saved:
+def load_run(folder: Path, threads: int = 0) -> LoadedModel:
     """The classifier of a run folder; AstrodomeError when it is none, or not finished."""
-    run, config = runs.read(folder)
+    run, config = trained_models.read(folder)
     found = _loaded(folder, run.record["model"], config, Preparation.load(folder), threads)
     return replace(found, trained_with_dmdt=run.record.get("dmdt", True))
 
 
-def configured(trained: runs.Trained, config: ScopeConfig) -> runs.Trained:
+def configured(
+    trained: trained_models.TrainedModel, config: ScopeConfig
+) -> trained_models.TrainedModel:
     """A file of SCoPe's with what the configuration says of its class; a run folder as it is.
 
     Raises AstrodomeError when the class is not configured, or lacks a statistic.
@@ -114,8 +116,8 @@ def configured(trained: runs.Trained, config: ScopeConfig) -> runs.Trained:
 
 def _loaded(
     path: Path, algorithm: str, config: dict[str, Any], preparation: Preparation, threads: int
-) -> Saved:
+) -> LoadedModel:
     config["threads"] = threads
-    backend = models.get(runs.TASK, algorithm)
+    backend = models.get(trained_models.TASK, algorithm)
     backend.load(path, config)
-    return Saved(path, algorithm, config, preparation, backend)
+    return LoadedModel(path, algorithm, config, preparation, backend)

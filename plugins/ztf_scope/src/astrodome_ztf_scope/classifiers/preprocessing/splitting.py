@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ...catalogues import positions
 from ...config.schema import ClassConfig
-from ...tables.reading import Frame, require
+from ...tables.datasets import DataSet, require
 from .preparation import raw_numbers
 
 Rows = NDArray[np.intp]
@@ -28,7 +28,7 @@ VARIABLE, NON_VARIABLE = "variable", "non-variable"
 
 
 @dataclass(frozen=True)
-class Split:
+class DataSplit:
     """Positions of rows by what they are used for; a row is in one part at most.
 
     ``dropped`` rows are those of the training part that balance left out; they are scored
@@ -53,7 +53,7 @@ class Split:
 
 
 def select(
-    frame: Frame,
+    frame: DataSet,
     tag: str,
     entry: ClassConfig,
     *,
@@ -62,8 +62,8 @@ def select(
     groups: Rows | None = None,
     random_state: int | None = None,
     at_least: int | None = None,
-) -> Split:
-    """Split the rows for one class; every draw comes from ``random_state`` (of the class).
+) -> DataSplit:
+    """DataSplit the rows for one class; every draw comes from ``random_state`` (of the class).
 
     A row is positive if its label is above the threshold of the class, and negative otherwise;
     the negatives of the class ``variable`` are the rows that are ``non-variable``, and rows that
@@ -100,10 +100,10 @@ def select(
             "Take a smaller batch: --batch-size.",
         )
     target = positive.astype(np.float32)
-    return Split(train, validation, test, dropped, target, _weight(target, train, entry))
+    return DataSplit(train, validation, test, dropped, target, _weight(target, train, entry))
 
 
-def sources(frame: Frame, group_by: str) -> Rows | None:
+def sources(frame: DataSet, group_by: str) -> Rows | None:
     """The number (N,) of the source that each row belongs to; None when rows stand alone.
 
     Rows without a value in the column, or without a position, are sources of their own.
@@ -118,7 +118,7 @@ def sources(frame: Frame, group_by: str) -> Rows | None:
     return _alone_where(codes < 0, codes.astype(np.intp), len(values))
 
 
-def _by_position(frame: Frame) -> Rows:
+def _by_position(frame: DataSet) -> Rows:
     from astropy import units as u
     from astropy.coordinates import SkyCoord
     from scipy.sparse import coo_matrix
@@ -146,7 +146,7 @@ def _alone_where(unknown: Mask, codes: Rows, used: int) -> Rows:
     return codes
 
 
-def labels(frame: Frame, column: str, who: str) -> NDArray[np.float64]:
+def labels(frame: DataSet, column: str, who: str) -> NDArray[np.float64]:
     """Return the labels (N,) in a column, with NaN for missing ones.
 
     Raises AstrodomeError if the column is missing, or contains text or a label outside 0 to 1.
@@ -169,7 +169,7 @@ def labels(frame: Frame, column: str, who: str) -> NDArray[np.float64]:
     return values
 
 
-def _two_labels(positive: Mask, tag: str, entry: ClassConfig, frame: Frame, what: str) -> None:
+def _two_labels(positive: Mask, tag: str, entry: ClassConfig, frame: DataSet, what: str) -> None:
     if not positive.any() or positive.all():
         which = "above" if len(positive) and positive.any() else "not above"
         raise AstrodomeError(

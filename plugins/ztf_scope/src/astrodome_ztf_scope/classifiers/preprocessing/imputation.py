@@ -30,7 +30,7 @@ BLOCK = 4096
 """Rows that are compared at once."""
 
 
-class Neighbours:
+class NeighbourImputer:
     """Imputes rows of C columns, NaN where missing, with the mean of ``k`` reference rows.
 
     ``references`` (R, C) has NaN where values are missing, but some value in each column. A row
@@ -47,7 +47,7 @@ class Neighbours:
         self._groups = _patterns(~np.isnan(self._rows))
 
     @classmethod
-    def fit(cls, rows: Floats, random: np.random.Generator, k: int = 5) -> Neighbours:
+    def fit(cls, rows: Floats, random: np.random.Generator, k: int = 5) -> NeighbourImputer:
         """Keep these rows, or a sample of :data:`REFERENCES` of them."""
         if len(rows) > REFERENCES:
             rows = rows[np.sort(random.choice(len(rows), REFERENCES, replace=False))]
