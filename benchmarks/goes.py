@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-from astrodome_goes.archive import read
-from astrodome_goes.samples import starts
+from astrodome_goes.archives.formats import read
+from astrodome_goes.store.samples import starts
 from pyarrow import compute as pc
 from pyarrow import csv
 from sunpy.data.test import get_test_filepath

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from astrodome import AstrodomeError, plugins
 from astrodome.testing import Result, run
-from astrodome_goes.samples import DTYPE
-from astrodome_goes.store import Store
+from astrodome_goes.store.flux_store import Store
+from astrodome_goes.store.samples import DTYPE
 from astrodome_sood.datasets.channels import Channel
 from astrodome_sood.datasets.sdoml_v2.selection import Wanted, select
 from astrodome_ztf_scope.marshal.local import LocalMarshal

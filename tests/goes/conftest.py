@@ -23,7 +23,10 @@ DAY = "go1520110607.fits"
 
 MOTHER = """
 import json, os, sys
-import astrodome_goes.client, astrodome_goes.csvtree, astrodome_goes.download, astrodome_goes.ingest
+import astrodome_goes.archives.client
+import astrodome_goes.archives.csv_tree
+import astrodome_goes.archives.download
+import astrodome_goes.archives.import_files
 from astrodome.app import main
 for line in sys.stdin:
     order = json.loads(line)

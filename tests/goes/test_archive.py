@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astrodome import AstrodomeError
-from astrodome_goes.archive import read
-from astrodome_goes.samples import NO_FLAGS, PRODUCTS, good
+from astrodome_goes.archives.formats import read
+from astrodome_goes.store.samples import NO_FLAGS, PRODUCTS, good
 from astropy.io import fits
 from sunpy.timeseries import TimeSeries
 

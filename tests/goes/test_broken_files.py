@@ -9,8 +9,8 @@ from pathlib import Path
 
 import h5py
 import pytest
-from astrodome_goes.archive import read
-from astrodome_goes.reading import read_all
+from astrodome_goes.archives.formats import read
+from astrodome_goes.archives.workers import read_all
 from astropy.io import fits
 from sunpy.data.test import get_test_filepath
 

@@ -11,9 +11,9 @@ import astropy.units as u
 import numpy as np
 import pytest
 from astrodome.testing import run
-from astrodome_goes import plots
-from astrodome_goes.series import timeseries
-from astrodome_goes.store import Store
+from astrodome_goes.store.flux_store import Store
+from astrodome_goes.store.timeseries import timeseries
+from astrodome_goes.views import plot
 from PIL import Image
 from sunpy.timeseries import TimeSeries
 from sunpy.timeseries.sources import XRSTimeSeries
@@ -80,9 +80,9 @@ def test_the_ending_of_the_name_says_the_format(ending, goes, day_store, tmp_pat
 
 
 def test_both_channels_and_a_mark_are_in_the_picture(day_store, tmp_path):
-    plots.plot(Store(day_store), tmp_path / "day.png", *DAY)
+    plot.plot(Store(day_store), tmp_path / "day.png", *DAY)
     picture = np.asarray(Image.open(tmp_path / "day.png").convert("RGB")).astype(int)
-    for colour in plots.COLOURS.values():
+    for colour in plot.COLOURS.values():
         wanted = [int(colour[n : n + 2], 16) for n in (1, 3, 5)]
         assert (np.abs(picture - wanted).max(axis=2) < 20).sum() > 500
 
@@ -102,7 +102,7 @@ def test_catalogued_flares_are_drawn_and_one_without_times_is_named(day_store, t
         asked.append((start, end))
         return [HEK, {"kb_archivid": "ivo://broken", "event_starttime": "soon"}]
 
-    drawn = plots.plot(Store(day_store), tmp_path / "day.svg", *DAY, events=catalogue)
+    drawn = plot.plot(Store(day_store), tmp_path / "day.svg", *DAY, events=catalogue)
     assert asked == [(datetime(2011, 6, 7), datetime(2011, 6, 7, 23, 59, 59))]
     (record,) = drawn["catalogue"]
     assert record["class"] == "M2.5" and record["start"] == datetime(2011, 6, 7, 6, 16)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from astrodome_goes.samples import PRODUCTS, good
-from astrodome_goes.store import Store
+from astrodome_goes.store.flux_store import Store
+from astrodome_goes.store.samples import PRODUCTS, good
 
 OLDER = """timestamp,xrsa,xrsb,xrsa_quality,xrsb_quality
 2015-06-01T02:19:00,1.1e-09,2.1e-07,0.0,0.0

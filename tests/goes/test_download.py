@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from astrodome_goes.archive import read
-from astrodome_goes.samples import DTYPE, PRODUCTS
-from astrodome_goes.store import Store
+from astrodome_goes.archives.formats import read
+from astrodome_goes.store.flux_store import Store
+from astrodome_goes.store.samples import DTYPE, PRODUCTS
 from services.goes import REAL, flare_day, noaa_path
 from sunpy.data.test import get_test_filepath
 
@@ -310,7 +310,7 @@ def test_the_folder_of_the_settings_is_that_of_every_command(goes, archives, tmp
 
 
 def test_sunpys_own_client_stays_the_one_of_fido(archives):
-    from astrodome_goes.client import Client
+    from astrodome_goes.archives.client import Client
     from sunpy.net import Fido
     from sunpy.net import attrs as a
 
@@ -350,7 +350,7 @@ def test_a_killed_download_leaves_whole_months_and_the_next_run_the_same_end(
 
 
 def everything_of(path):
-    from astrodome_goes.parquet import read_month
+    from astrodome_goes.store.parquet import read_month
 
     return read_month(path)
 

@@ -11,7 +11,9 @@ from sunpy.data.test import get_test_filepath
 
 MANY = """
 import collections, json, os, shutil, sys
-import astrodome_goes.csvtree, astrodome_goes.ingest, astrodome_goes.parquet
+import astrodome_goes.archives.csv_tree
+import astrodome_goes.archives.import_files
+import astrodome_goes.store.parquet
 from astrodome.app import main
 
 runs, file, folder = int(sys.argv[1]), *sys.argv[2:]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from astrodome_goes import index
-from astrodome_goes.lookup import nearest
-from astrodome_goes.samples import DTYPE, good
 from astrodome_goes.source import GoesFlux
-from astrodome_goes.store import Store
+from astrodome_goes.store import lookup_index
+from astrodome_goes.store.flux_store import Store
+from astrodome_goes.store.lookup import nearest
+from astrodome_goes.store.samples import DTYPE, good
 
 
 @pytest.fixture
@@ -30,20 +30,20 @@ MONTH = np.datetime64("2020-01-01", "us") + np.arange(44640) * np.timedelta64(60
 def test_a_month_of_minutes_takes_eleven_bytes_a_sample(fill):
     path = fill(MONTH)
     assert path.with_name(".lookup").stat().st_size < 12 * len(MONTH)
-    assert index.opened(path).counts.dtype == np.uint16
+    assert lookup_index.opened(path).counts.dtype == np.uint16
 
 
 @pytest.mark.parametrize("step", [1, 7, 2_048_000, 60_000_001])
 def test_every_good_sample_comes_back_whatever_the_spacing(step, fill):
     path = fill(np.datetime64("2020-01-01T00:00:00.5", "us") + np.arange(3000) * step)
     (kept,) = Store(path.parents[2]).read()
-    found = index.opened(path)
+    found = lookup_index.opened(path)
     assert found.samples(np.arange(len(found))).tobytes() == kept[good(kept)].tobytes()
 
 
 def test_the_index_of_a_real_day_answers_as_the_store_does(day_store):
     (kept,) = [part for part in Store(day_store).read() if len(part) > 9]
-    found = index.opened(next(day_store.rglob("*.parquet")))
+    found = lookup_index.opened(next(day_store.rglob("*.parquet")))
     times = kept["timestamp"][::97] + np.timedelta64(300, "ms")
     samples, distance = nearest(Store(day_store), times)
     brute = np.abs(kept["timestamp"][None] - times[:, None]).argmin(1)

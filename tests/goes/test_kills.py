@@ -9,9 +9,9 @@ from datetime import date, timedelta
 
 import numpy as np
 import pytest
-from astrodome_goes.parquet import read_month
-from astrodome_goes.samples import DTYPE
-from astrodome_goes.store import Store
+from astrodome_goes.store.flux_store import Store
+from astrodome_goes.store.parquet import read_month
+from astrodome_goes.store.samples import DTYPE
 from services.goes import netcdf_day, noaa_path
 
 

@@ -9,10 +9,10 @@ from datetime import datetime
 import numpy as np
 import pytest
 from astrodome import AstrodomeError, sources
-from astrodome_goes.lookup import nearest
-from astrodome_goes.samples import DTYPE
 from astrodome_goes.source import GoesFlux
-from astrodome_goes.store import Store
+from astrodome_goes.store.flux_store import Store
+from astrodome_goes.store.lookup import nearest
+from astrodome_goes.store.samples import DTYPE
 from sunpy.timeseries import TimeSeries
 
 

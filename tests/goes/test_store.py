@@ -13,16 +13,16 @@ import time
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from astrodome_goes.archive import read
-from astrodome_goes.samples import DTYPE
-from astrodome_goes.store import Store
+from astrodome_goes.archives.formats import read
+from astrodome_goes.store.flux_store import Store
+from astrodome_goes.store.samples import DTYPE
 
 WRITER = """
 import sys
 from pathlib import Path
 import numpy as np
-from astrodome_goes.samples import DTYPE
-from astrodome_goes.store import Store
+from astrodome_goes.store.samples import DTYPE
+from astrodome_goes.store.flux_store import Store
 store, first, step = Store(Path(sys.argv[1])), int(sys.argv[2]), int(sys.argv[3])
 for minute in range(first, 40 * 60, step):
     samples = np.zeros(60, DTYPE)

@@ -6,8 +6,8 @@ import random
 
 import pytest
 from astrodome import AstrodomeError
-from astrodome_goes import timesfile
-from astrodome_goes.csvtree import read as read_csv
+from astrodome_goes.archives.csv_tree import read as read_csv
+from astrodome_goes.cli import times_file
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def test_noise_in_a_file_of_times_is_never_more_than_named(torture, tmp_path):
             )
         path.write_bytes(content)
         if content.startswith(b"timestamp,"):
-            read = {line.text for line in timesfile.read(path) if line.time is not None}
+            read = {line.text for line in times_file.read(path) if line.time is not None}
             whole = set(content.decode(errors="replace").splitlines(keepends=True))
             assert {line.partition(",")[0] for line in lines if line in whole} <= read
         try:

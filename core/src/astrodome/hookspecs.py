@@ -65,7 +65,7 @@ def register_commands() -> Iterable[CommandSpec]:  # type: ignore[empty-body]
 
     >>> @hookimpl
     ... def register_commands():
-    ...     yield CommandSpec("goes", "astrodome_goes.cli:app", help="GOES X-ray flux")
+    ...     yield CommandSpec("goes", "astrodome_goes.cli.main:app", help="GOES X-ray flux")
     """
 
 

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .classes import flare_class
-from .samples import DTYPE, PRODUCTS, Samples, Times, good, operational_scaling, starts
-from .store import Store
+from .store.flux_store import Store
+from .store.samples import DTYPE, PRODUCTS, Samples, Times, good, operational_scaling, starts
 
 RISE = 1.4
 """Flux of the fourth minute of a start over that of the first, at least."""
@@ -31,7 +31,7 @@ class Flare:
     """One flare: its times (UTC minutes), and the peak flux (W/m2) with its origin.
 
     ``end`` is None if the data stop before the end of the flare. ``satellite`` is the GOES
-    number, or 0 if it is unknown; ``product`` is one of :data:`astrodome_goes.samples.PRODUCTS`.
+    number, or 0 if it is unknown; ``product`` is one of ``PRODUCTS``.
     """
 
     start: np.datetime64

@@ -11,7 +11,7 @@ from astrodome import CommandSpec, SourceSpec, hookimpl
 def register_commands() -> Iterable[CommandSpec]:
     yield CommandSpec(
         "goes",
-        "astrodome_goes.cli:app",
+        "astrodome_goes.cli.main:app",
         help="GOES soft X-ray flux and flares.",
         panel="Data",
         settings="astrodome_goes.settings:GoesSettings",

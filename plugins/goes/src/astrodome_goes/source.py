@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .lookup import MAX_DIFF, nearest
-from .store import Store, default_folder
+from .store.flux_store import Store, default_folder
+from .store.lookup import MAX_DIFF, nearest
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

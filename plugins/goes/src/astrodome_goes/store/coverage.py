@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from .flux_store import Store
 from .samples import PRODUCTS, Samples, good, starts
-from .store import Store
 
 GAP = 10.0
 """Minutes without a good sample that count as a gap."""

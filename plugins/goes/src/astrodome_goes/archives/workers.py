@@ -16,8 +16,8 @@ from pathlib import Path
 
 from astrodome import AstrodomeError, compute
 
-from . import archive
-from .samples import Samples
+from ..store.samples import Samples
+from . import formats
 
 LONGEST = 20.0
 """Seconds of processor that a file may take; a day of all samples takes one or two."""
@@ -56,7 +56,7 @@ def _read(path: Path, satellite: int, longest: float) -> Samples:
     signal.signal(signal.SIGVTALRM, signal.SIG_DFL)  # which ends the process
     signal.setitimer(signal.ITIMER_VIRTUAL, longest)
     try:
-        return archive.read(path, satellite)
+        return formats.read(path, satellite)
     finally:
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
 

@@ -1,6 +1,6 @@
 """Files of the archives of GOES XRS data, read through sunpy into samples.
 
-Files of the older tool's CSV tree are read too, by :mod:`astrodome_goes.csvtree`.
+Files of the older tool's CSV tree are read too, by :mod:`astrodome_goes.archives.csv_tree`.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from astrodome import AstrodomeError, limits
 from astropy.io import fits
 from sunpy.timeseries import TimeSeries
 
-from . import csvtree
-from .samples import DTYPE, NO_FLAGS, PRODUCTS, Samples
+from ..store.samples import DTYPE, NO_FLAGS, PRODUCTS, Samples
+from . import csv_tree
 
 TITLES = {
     "high-resolution": "gxrs-l2-irrad",
@@ -68,7 +68,7 @@ def read(path: Path, satellite: int = 0) -> Samples:
         )
     limits.check_size(path)
     if path.suffix.lower() == ".csv":
-        samples = csvtree.read(path, satellite)
+        samples = csv_tree.read(path, satellite)
     else:
         samples = _read(path, start.startswith(HDF5), satellite)
     if not len(samples):

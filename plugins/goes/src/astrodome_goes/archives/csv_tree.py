@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from astrodome import AstrodomeError, files
 
-from .parquet import read_month
-from .samples import DTYPE, NO_FLAGS, PRODUCTS, Samples
+from ..store.parquet import read_month
+from ..store.samples import DTYPE, NO_FLAGS, PRODUCTS, Samples
 
 NAMES = {
     "xrsa_quality": ("xrsa_quality", "quality_xrsa"),

@@ -1,8 +1,8 @@
 """The local store: one Parquet file a month, ``year=2011/month=06/xrs.parquet``.
 
 The rows of a month are in order of time, one row a time, and in each minute of one
-satellite and product: see :func:`astrodome_goes.samples.merged`. Beside each file lies
-an index for look-ups, derived from it (:mod:`astrodome_goes.index`).
+satellite and product: see :func:`astrodome_goes.store.samples.merged`. Beside each file lies
+an index for look-ups, derived from it (:mod:`astrodome_goes.store.lookup_index`).
 
 pyarrow is imported where Parquet is read or written: it would take most of the time of
 a look-up, which needs none.
@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from astrodome import AstrodomeError, files, settings
 
-from . import index
+from . import lookup_index
 from .samples import DTYPE, Samples, merged
 
 DIGIT = "[0-9]"
@@ -101,7 +101,7 @@ class Store:
             )
         return np.concatenate(parts)
 
-    def indices(self, months: Iterable[np.datetime64]) -> Iterator[index.Index]:
+    def indices(self, months: Iterable[np.datetime64]) -> Iterator[lookup_index.Index]:
         """The good samples of these months (datetime64[M]), of those that are stored.
 
         Raises AstrodomeError when the store is empty or a file of it is broken.
@@ -111,7 +111,7 @@ class Store:
             path = self.path(month)
             if path.exists():
                 nothing = False
-                yield index.opened(path)
+                yield lookup_index.opened(path)
         if nothing:
             self.filled()
 
@@ -135,7 +135,8 @@ class Store:
                 new = merged(old, samples[months == month])
                 if new.tobytes() != old.tobytes() or not known.issuperset(origins):
                     write_month(path, new, known.union(origins))
-                index.opened(path)  # An earlier run may have been killed before it wrote the index.
+                # An earlier run may have been killed before it wrote the index.
+                lookup_index.opened(path)
                 grown += len(new) - len(old)
         return grown
 
@@ -143,7 +144,7 @@ class Store:
         """Write the lookup index of a month (datetime64[M]) if it is missing or out of date."""
         path = self.path(month)
         if path.exists():
-            index.opened(path)
+            lookup_index.opened(path)
 
     def origins(self, month: np.datetime64) -> frozenset[str]:
         """The names of the files that the samples of a month (datetime64[M]) come from."""

@@ -28,7 +28,7 @@ from sunpy.net.dataretriever.sources.goes import XRSClient
 from sunpy.net.scraper import Scraper
 from sunpy.time import TimeRange
 
-from .settings import NASA, NGDC, NOAA, GoesSettings
+from ..settings import NASA, NGDC, NOAA, GoesSettings
 
 SERVICE = "The archive of GOES data"
 RESOLUTIONS = {"1m": "avg1m", "1s": "flx1s"}

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from .flares import Flare
-    from .store import Store
+    from ..flares import Flare
+    from ..store.flux_store import Store
 
 FLARE_COLUMNS = (
     *("start", "peak", "end", "class", "flux_W_m2"),
@@ -101,9 +101,9 @@ def download(
             f"There is no resolution '{resolution}'.", "Write 1m or 1s.", exit_code=2
         )
     times.check_order(start, end)
-    from .client import Client
-    from .download import Order, download
-    from .settings import GoesSettings
+    from ..archives.client import Client
+    from ..archives.download import Order, download
+    from ..settings import GoesSettings
 
     target = _store(output)
     first, last = start.date(), end.date()
@@ -136,7 +136,7 @@ def import_files(
     as_json: Json = False,
 ) -> None:
     """Bring files into the store: NASA's FITS, NOAA's netCDF, the older tool's CSV tree."""
-    from .ingest import expanded, ingest
+    from ..archives.import_files import expanded, ingest
 
     found = expanded(paths)
     target = _store(store)
@@ -168,8 +168,8 @@ def get(
         raise AstrodomeError(
             "No time was given.", "Add --timestamp TIME or --from-file FILE.", exit_code=2
         )
-    from .lookup import nearest
-    from .times import as_array
+    from ..store.lookup import nearest
+    from ..times import as_array
 
     outcome, rows = compute.Outcome(), []
     wanted = list(timestamp or [])
@@ -209,9 +209,9 @@ def flares(
     GOES 8-15 (0.85 for 0.5-4 angstrom, 0.70 for 1-8 angstrom), false if not, and empty if
     this is unknown.
     """
-    from . import flares as search
-    from .classes import class_flux
-    from .times import as_scalar
+    from .. import flares as search
+    from ..classes import class_flux
+    from ..times import as_scalar
 
     times.check_order(start, end)
     least = class_flux(min_class)
@@ -239,8 +239,8 @@ def info(
     as_json: Json = False,
 ) -> None:
     """Show what the store holds: times (UTC), samples, satellites and gaps."""
-    from .coverage import coverage
-    from .times import as_scalar
+    from ..store.coverage import coverage
+    from ..times import as_scalar
 
     times.check_order(start, end)
     found = coverage(_store(store), as_scalar(start), as_scalar(end), min_gap)
@@ -270,18 +270,18 @@ def plot(
     as_json: Json = False,
 ) -> None:
     """Draw both channels (W/m2) with the flare classes, the flares and, on request, HEK's."""
-    from . import plots
-    from .classes import class_flux
-    from .times import as_scalar
+    from ..classes import class_flux
+    from ..times import as_scalar
+    from ..views import plot
 
     times.check_order(start, end)
-    picture = plots.plot(
+    picture = plot.plot(
         _store(store),
         out.expanduser(),
         as_scalar(start),
         as_scalar(end),
         least=class_flux(min_class),
-        events=partial(plots.catalogued, source=events_source) if events else None,
+        events=partial(plot.catalogued, source=events_source) if events else None,
     )
     if as_json:
         console.show_json(picture)
@@ -303,20 +303,20 @@ def _satellite(text: str) -> int:
 
 
 def _listed(path: Path, column: str) -> Iterable[tuple[str, datetime | None]]:
-    from . import timesfile
+    from . import times_file
 
-    for line in timesfile.read(path.expanduser(), column):
+    for line in times_file.read(path.expanduser(), column):
         yield f"{path}, line {line.number}: '{line.text[:80]}'", line.time
 
 
 def _write_csv(store: Store, first: Any = None, last: Any = None) -> None:
-    from . import csvtree
-    from .times import as_month
+    from ..archives import csv_tree
+    from ..times import as_month
 
     lowest, highest = as_month(first), as_month(last)
     for month, path in store.months().items():
         if (lowest is None or month >= lowest) and (highest is None or month <= highest):
-            csvtree.write(path, store.folder)
+            csv_tree.write(path, store.folder)
 
 
 def _days(days: list[Any]) -> str:
@@ -325,8 +325,8 @@ def _days(days: list[Any]) -> str:
 
 
 def _row(sample: np.void) -> dict[str, Any]:
-    from .classes import flare_class
-    from .samples import NO_FLAGS, PRODUCTS
+    from ..classes import flare_class
+    from ..store.samples import NO_FLAGS, PRODUCTS
 
     time, xrsa, xrsb, _, quality, satellite, product = cast("tuple[Any, ...]", sample.item())
     return {
@@ -358,6 +358,6 @@ def _minute(time: np.datetime64 | None) -> str | None:
 
 
 def _store(folder: Path | None) -> Store:
-    from .store import Store, default_folder
+    from ..store.flux_store import Store, default_folder
 
     return Store(folder.expanduser() if folder else default_folder())

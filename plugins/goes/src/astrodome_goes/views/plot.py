@@ -16,11 +16,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 from numpy.typing import NDArray
 
-from . import flares as search
-from .classes import DECADES
-from .flares import Flare
-from .samples import Times, starts
-from .store import Store
+from .. import flares as search
+from ..classes import DECADES
+from ..flares import Flare
+from ..store.flux_store import Store
+from ..store.samples import Times, starts
 
 FORMATS = (".png", ".svg", ".pdf")
 POINTS = 3000

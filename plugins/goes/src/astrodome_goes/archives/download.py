@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 from astrodome import AstrodomeError, compute, files
 
+from ..store.flux_store import Store
+from ..store.samples import Samples
 from .client import Client, DayFile
-from .reading import read_all
-from .samples import Samples
-from .store import Store
+from .workers import read_all
 
 ATTEMPTS = 4
 """How often a file is asked for before it counts as failed."""

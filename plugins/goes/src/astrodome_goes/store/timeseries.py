@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from sunpy.timeseries import TimeSeries
 
+from .flux_store import Store
 from .samples import NO_FLAGS, PRODUCTS
-from .store import Store
 
 if TYPE_CHECKING:
     from sunpy.timeseries.sources.goes import XRSTimeSeries

@@ -6,8 +6,8 @@ import numpy as np
 from astrodome import AstrodomeError
 from numpy.typing import NDArray
 
+from .flux_store import Store
 from .samples import DTYPE, Samples, Times
-from .store import Store
 
 MAX_DIFF = 60.0
 """Seconds between a time and a sample that still answers for it."""

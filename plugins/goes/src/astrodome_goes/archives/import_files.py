@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from astrodome import AstrodomeError, compute
 
-from .reading import read_all
-from .samples import Samples
-from .store import Store
+from ..store.flux_store import Store
+from ..store.samples import Samples
+from .workers import read_all
 
 BATCH = 2_000_000
 """Rows that are read before the months they belong to are written."""

@@ -1,0 +1,1 @@
+"""Files of the archives of GOES XRS data: search, download, read, import."""

@@ -1,0 +1,1 @@
+"""Commands of ``sdo goes``: parse the arguments, call the library, show the result."""

@@ -1,0 +1,1 @@
+"""The local store of samples: Parquet files and lookups by time."""
