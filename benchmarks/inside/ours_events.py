@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from astrodome_hek_events.store import EventStore, Filter
+from astrodome_hek_events.store.event_store import EventStore, Filter
 from serve import serve
 
 FIRST, YEARS = datetime(2010, 6, 1), 15

@@ -17,7 +17,8 @@ import pytest
 import shapely
 from astrodome import files
 from astrodome.testing import run
-from astrodome_hek_events import analysis, geometry, images, maps, overlaps, tables
+from astrodome_hek_events import geometry, images
+from astrodome_hek_events.analysis import anomaly_maps, comparison, iou, results
 from hek_events import sun
 from PIL import Image
 
@@ -71,12 +72,12 @@ def test_iou_agrees_with_counting_pixels_on_200_random_sets_of_boxes():
         for _ in range(2):
             start = chance.uniform(0, side - 20, (chance.integers(1, 15), 2))
             corner = np.hstack([start, start + chance.uniform(3, 20, start.shape)])
-            sets.append(overlaps.union([shapely.box(*each) for each in corner]))
+            sets.append(iou.union([shapely.box(*each) for each in corner]))
             grid = np.zeros((side * fine, side * fine), bool)
             for x0, y0, x1, y1 in np.rint(corner * fine).astype(int):
                 grid[y0:y1, x0:x1] = True
             counted.append(grid)
-        both = overlaps.overlap(*sets)
+        both = iou.overlap(*sets)
         shared = (counted[0] & counted[1]).sum()
         assert both.iou == pytest.approx(shared / (counted[0] | counted[1]).sum(), abs=0.01)
         assert both.recall == pytest.approx(shared / counted[0].sum(), abs=0.01)
@@ -97,18 +98,18 @@ def test_tilted_boxes_of_hek_agree_with_counting_pixels_too():
             shapes.append(shapely.affinity.translate(turned, *centre))
         inside = [shapely.contains_xy(shape, x, y) for shape in shapes]
         counted = (inside[0] & inside[1]).sum() / (inside[0] | inside[1]).sum()
-        assert overlaps.overlap(*shapes).iou == pytest.approx(counted, abs=0.01)
+        assert iou.overlap(*shapes).iou == pytest.approx(counted, abs=0.01)
 
 
 def test_empty_sides_have_a_defined_result():
-    nothing, something = overlaps.union([]), shapely.box(0, 0, 2, 2)
-    neither = overlaps.overlap(nothing, nothing)
+    nothing, something = iou.union([]), shapely.box(0, 0, 2, 2)
+    neither = iou.overlap(nothing, nothing)
     assert (neither.iou, neither.precision, neither.recall) == (1, None, None)
-    unpredicted = overlaps.overlap(something, nothing)
+    unpredicted = iou.overlap(something, nothing)
     assert (unpredicted.iou, unpredicted.precision, unpredicted.recall) == (0, None, 0)
-    unfounded = overlaps.overlap(nothing, something)
+    unfounded = iou.overlap(nothing, something)
     assert (unfounded.iou, unfounded.precision, unfounded.recall) == (0, 0, None)
-    assert tables.spread([None, None])["mean"] is None
+    assert results.spread([None, None])["mean"] is None
 
 
 def test_the_command_works_as_written_on_sqlite_and_postgresql(
@@ -185,9 +186,9 @@ def anomalies(size: int) -> np.ndarray:
 def regions_of_that_day(make_event) -> list[dict]:
     """Boxes around the bright regions of the image, a few arcsec off."""
     chance = np.random.default_rng(4)
-    scores = maps.ScoreMap(np.asarray(anomalies(256), float), 0, 255)
+    scores = anomaly_maps.ScoreMap(np.asarray(anomalies(256), float), 0, 255)
     found = []
-    for number, box in enumerate(maps.bright(scores, maps.Detection())):
+    for number, box in enumerate(anomaly_maps.bright(scores, anomaly_maps.Detection())):
         shift = chance.uniform(-2, 2, 2)
         left, top, right, bottom = np.array(box.bounds) + np.tile(shift, 2)
         shape = box_of(left, top, right, bottom)
@@ -358,12 +359,12 @@ def test_an_empty_store_says_how_to_fill_it(events, tmp_path):
     assert result.code == 1 and "There are no events in" in result.err
 
 
-def score_map(scores: np.ndarray, low: float = 0, high: float = 255) -> maps.ScoreMap:
-    return maps.ScoreMap(np.asarray(scores, float), low, high)
+def score_map(scores: np.ndarray, low: float = 0, high: float = 255) -> anomaly_maps.ScoreMap:
+    return anomaly_maps.ScoreMap(np.asarray(scores, float), low, high)
 
 
-def bounds(scores: maps.ScoreMap, **how: object) -> list[tuple[float, ...]]:
-    return [box.bounds for box in maps.bright(scores, maps.Detection(**how))]
+def bounds(scores: anomaly_maps.ScoreMap, **how: object) -> list[tuple[float, ...]]:
+    return [box.bounds for box in anomaly_maps.bright(scores, anomaly_maps.Detection(**how))]
 
 
 def test_regions_have_sides_between_the_smallest_and_the_largest_size():
@@ -408,17 +409,17 @@ def test_untouched_scores_are_used_where_predict_left_them(tmp_path):
     scores = np.zeros((2, 64, 64), np.float32)
     scores[1, 10:20, 10:20], scores[1, 40:50, 40:50] = 3, 100
     path = sun.write_map(tmp_path, np.where(scores[1] > 2, 255, 0), MAP)
-    how = maps.Detection(map_width=0)
-    assert len(maps.bright(maps.read(maps.named(path)), how)) == 2
+    how = anomaly_maps.Detection(map_width=0)
+    assert len(anomaly_maps.bright(anomaly_maps.read(anomaly_maps.named(path)), how)) == 2
     np.save(tmp_path / "maps.npy", scores)
     table = pa.table({"map": ["x.png", path.name], "row": [0, 1]})
     files.write_parquet(tmp_path / "maps.parquet", table, {"scale_range": [0, 50]})
-    found = maps.read(maps.named(path))
+    found = anomaly_maps.read(anomaly_maps.named(path))
     assert (found.scores.max(), found.high) == (100, 50)
-    (only,) = maps.bright(found, how)
+    (only,) = anomaly_maps.bright(found, how)
     assert only.bounds == (40, 40, 50, 50)
     (tmp_path / "maps.npy").write_bytes(b"cut")
-    assert maps.read(maps.named(path)).high == 255
+    assert anomaly_maps.read(anomaly_maps.named(path)).high == 255
 
 
 @pytest.mark.parametrize(
@@ -434,7 +435,7 @@ def test_untouched_scores_are_used_where_predict_left_them(tmp_path):
     ],
 )
 def test_names_of_maps_are_understood(name, known):
-    found = maps.named(Path(name))
+    found = anomaly_maps.named(Path(name))
     assert (found is not None) == known
     if found:
         assert (found.t_obs, found.wavelength) == (sun.TIME, 171)
@@ -488,7 +489,7 @@ def test_the_page_holds_the_best_and_worst_images_and_needs_nothing_else(
 
 
 def test_a_run_never_writes_into_another_s_folder(tmp_path):
-    folders = {tables.run_folder(tmp_path) for _ in range(5)}
+    folders = {results.run_folder(tmp_path) for _ in range(5)}
     assert len(folders) == 5
 
 
@@ -496,8 +497,8 @@ def test_a_picture_below_another_folder_keeps_its_path_as_name(tmp_path):
     path = sun.write_image(tmp_path / "2014", sun.corona(256))
     (picture,) = images.find(tmp_path)
     assert picture == images.Named(path, sun.TIME, 171)
-    ((pair,), alone) = analysis.pairs(
-        [picture], [maps.MapFile(Path("m.png"), sun.TIME, 171)], 0, tmp_path
+    ((pair,), alone) = comparison.pairs(
+        [picture], [anomaly_maps.MapFile(Path("m.png"), sun.TIME, 171)], 0, tmp_path
     )
     assert pair.name == f"2014/{NAME}" and not alone
     assert images.meta_row(path)["CDELT"] == "0.6"

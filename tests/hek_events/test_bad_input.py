@@ -7,8 +7,8 @@ import json
 import pytest
 import sqlalchemy as sa
 from astrodome import AstrodomeError
-from astrodome_hek_events import database
-from astrodome_hek_events.store import EventStore
+from astrodome_hek_events.store import database
+from astrodome_hek_events.store.event_store import EventStore
 
 
 @pytest.mark.parametrize(

@@ -12,13 +12,15 @@ from typing import Any
 import numpy as np
 import pytest
 import sqlalchemy as sa
-from astrodome_hek_events import analysis, bulk, images, maps, records, windows
-from astrodome_hek_events.client import Answer, Hek
-from astrodome_hek_events.durations import FIRST, LAST, duration_class
-from astrodome_hek_events.fetch import LONGEST, SHORTEST, Pace
+from astrodome_hek_events import images, records
+from astrodome_hek_events.analysis import anomaly_maps, comparison
+from astrodome_hek_events.client.hek_client import Answer, Hek
+from astrodome_hek_events.client.windows import Query, Window
+from astrodome_hek_events.download import LONGEST, SHORTEST, Pace
 from astrodome_hek_events.settings import HekSettings
-from astrodome_hek_events.store import EventStore, Filter
-from astrodome_hek_events.windows import Query, Window
+from astrodome_hek_events.store import coverage, schema, upsert
+from astrodome_hek_events.store.durations import FIRST, LAST, duration_class
+from astrodome_hek_events.store.event_store import EventStore, Filter
 from services import hek
 from services.twin import Twin
 
@@ -86,7 +88,7 @@ def test_a_window_that_failed_is_named_with_status_1_and_the_others_are_stored(e
 def fetched(url: str, when: datetime) -> None:
     """Change when the windows of a store were fetched."""
     with EventStore(url).database.writing() as connection:
-        connection.execute(sa.update(windows.windows).values(fetched=when))
+        connection.execute(sa.update(schema.windows).values(fetched=when))
 
 
 def test_a_settled_window_is_not_requested_again_and_a_recent_one_is(
@@ -121,8 +123,8 @@ def test_a_window_is_complete_from_settling_on_or_while_it_is_fresh(url, when, c
     with EventStore(url).database.writing() as connection:
         row = {"event_type": "AR", "frm_name": "", "observatory": "", "fetched": when}
         row |= {"window_start": whole.start, "window_end": whole.end}
-        bulk.upsert(connection, windows.windows, [row])
-        left = windows.missing(connection, whole, timedelta(days=14), fresh_since)
+        upsert.upsert(connection, schema.windows, [row])
+        left = coverage.missing(connection, whole, timedelta(days=14), fresh_since)
     assert left == ([] if complete else [whole])
 
 
@@ -139,8 +141,8 @@ def test_only_windows_of_a_wider_query_count(url):
     ):
         store = EventStore(f"{url}-{abs(hash(query))}")
         with store.database.writing() as connection:
-            windows.mark(connection, Window(query, narrow.start, narrow.end))
-            assert (windows.missing(connection, narrow, settle, since) == []) is counts, query
+            coverage.mark(connection, Window(query, narrow.start, narrow.end))
+            assert (coverage.missing(connection, narrow, settle, since) == []) is counts, query
 
 
 def test_the_gaps_between_complete_windows_are_missing():
@@ -321,8 +323,8 @@ def test_a_bad_file_or_record_fails_alone_in_any_order(events, make_event, tmp_p
 
 
 def test_a_map_is_paired_up_to_the_tolerance_with_the_nearest_image():
-    def map_at(seconds: float, wavelength: int = 171) -> maps.MapFile:
-        return maps.MapFile(Path(f"{seconds}.png"), DAY + seconds * SECOND, wavelength)
+    def map_at(seconds: float, wavelength: int = 171) -> anomaly_maps.MapFile:
+        return anomaly_maps.MapFile(Path(f"{seconds}.png"), DAY + seconds * SECOND, wavelength)
 
     picture = images.Named(Path("a.jpeg"), DAY, 171)
     for offsets, nearest in (
@@ -334,20 +336,20 @@ def test_a_map_is_paired_up_to_the_tolerance_with_the_nearest_image():
         ((-99, 100), -99),
         ((-500, -20, 500), -20),
     ):
-        paired, alone = analysis.pairs([picture], [map_at(s) for s in offsets], 180)
+        paired, alone = comparison.pairs([picture], [map_at(s) for s in offsets], 180)
         if nearest is None:
             assert not paired and alone == [picture]
         else:
             assert paired[0].map == map_at(nearest) and not alone
-    assert analysis.pairs([picture], [map_at(0, 193)], 180) == ([], [picture])
+    assert comparison.pairs([picture], [map_at(0, 193)], 180) == ([], [picture])
 
 
 def test_regions_of_exactly_the_smallest_and_largest_side_count():
     def found(height: int, width: int, **limits: float) -> int:
         scores = np.zeros((64, 64))
         scores[5 : 5 + height, 5 : 5 + width] = 200
-        how = maps.Detection(threshold="binary", level=100, map_width=64, **limits)
-        return len(maps.bright(maps.ScoreMap(scores, 0, 255), how))
+        how = anomaly_maps.Detection(threshold="binary", level=100, map_width=64, **limits)
+        return len(anomaly_maps.bright(anomaly_maps.ScoreMap(scores, 0, 255), how))
 
     for side, inside in ((2, 0), (3, 1), (10, 1), (11, 0)):
         assert found(side, side, min_size=3, max_size=10) == inside
@@ -359,5 +361,5 @@ def test_a_score_equal_to_the_level_is_not_bright():
     scores = np.zeros((64, 64))
     scores[5:15, 5:15] = 100
     for level, count in ((99.9, 1), (100, 0)):
-        how = maps.Detection(threshold="binary", level=level, map_width=64)
-        assert len(maps.bright(maps.ScoreMap(scores, 0, 255), how)) == count
+        how = anomaly_maps.Detection(threshold="binary", level=level, map_width=64)
+        assert len(anomaly_maps.bright(anomaly_maps.ScoreMap(scores, 0, 255), how)) == count

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 from astrodome import AstrodomeError, sources
 from astrodome_hek_events.source import HekEvents
-from astrodome_hek_events.store import EventStore
+from astrodome_hek_events.store.event_store import EventStore
 
 DAY = datetime(2012, 1, 1), datetime(2012, 1, 2)
 

@@ -12,11 +12,13 @@ from typing import Any
 
 import pytest
 from astrodome import AstrodomeError
-from astrodome_hek_events import documents, formats, records
-from astrodome_hek_events.client import Hek
+from astrodome_hek_events import records
+from astrodome_hek_events.client import responses
+from astrodome_hek_events.client.hek_client import Hek
+from astrodome_hek_events.client.windows import Query, Window
 from astrodome_hek_events.settings import HekSettings
-from astrodome_hek_events.store import EventStore
-from astrodome_hek_events.windows import Query, Window
+from astrodome_hek_events.store.event_store import EventStore
+from astrodome_hek_events.views import export
 from astropy.table import Table
 from services import hek
 from services.twin import Answer, Twin
@@ -66,7 +68,7 @@ def test_every_record_is_stored_or_named(database, torture):
     for _ in range(torture(10, 250)):
         batch = [mutated(rng, number := number + 1) for _ in range(100)]
         text = json.dumps({"result": batch, "overmax": False})
-        found = documents.parse(text).records
+        found = responses.parse(text).records
         assert len(found) == len(batch)
         outcome = store.put(found, "fuzz")
         ids = Counter(record["kb_archivid"] for record in batch if _has_id(record))
@@ -79,9 +81,9 @@ def test_every_record_is_stored_or_named(database, torture):
     rows = store.search()
     assert len(rows) == len(store.records()) > 0
     for kind, reader in (("votable", "votable"), ("ecsv", "ascii.ecsv")):
-        text = formats.text(rows[:500], kind, "fuzz")
+        text = export.text(rows[:500], kind, "fuzz")
         assert len(Table.read(io.BytesIO(text.encode()), format=reader)) == len(rows[:500])
-    document = json.loads(formats.text(rows, "geojson", "fuzz"), parse_constant=pytest.fail)
+    document = json.loads(export.text(rows, "geojson", "fuzz"), parse_constant=pytest.fail)
     for row, feature in zip(rows, document["features"], strict=True):
         assert feature["id"] == row["kb_archivid"]
         placed = None not in (row["hpc_x"], row["hpc_y"])
@@ -129,7 +131,7 @@ def test_a_spoilt_file_is_read_as_json_is_or_refused_in_one_sentence(page, tmp_p
         content = spoilt(rng, page)
         path.write_bytes(content)
         try:
-            found = documents.read(path)
+            found = responses.read(path)
         except AstrodomeError as error:
             assert error.message.startswith(str(path))
         else:

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from astrodome import AstrodomeError
-from astrodome_hek_events import documents
-from astrodome_hek_events.client import Answer
-from astrodome_hek_events.fetch import Pace
-from astrodome_hek_events.store import EventStore, Filter
-from astrodome_hek_events.windows import Query, Window
+from astrodome_hek_events.client import responses
+from astrodome_hek_events.client.hek_client import Answer
+from astrodome_hek_events.client.windows import Query, Window
+from astrodome_hek_events.download import Pace
+from astrodome_hek_events.store.event_store import EventStore, Filter
 from services import hek
 from services.twin import Twin
 from sunpy.net import attrs as a
@@ -93,7 +93,7 @@ def test_a_record_is_kept_to_the_letter(serve, get, database):
         get(*DAY).succeeded()
         page = base.answer(twin.requests[-1]).body.decode()
     (text,) = EventStore(database).texts(Filter())
-    assert text in page and text == documents.parse(page).records[0].text
+    assert text in page and text == responses.parse(page).records[0].text
 
 
 @on_sqlite

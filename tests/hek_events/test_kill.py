@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from astrodome_hek_events.store import EventStore, Filter
+from astrodome_hek_events.store.event_store import EventStore, Filter
 from services import hek
 
 SDO = (sys.executable, "-c", "from astrodome.app import main; main('sdo')", "events")

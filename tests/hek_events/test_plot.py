@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from astrodome_hek_events import figures, geometry
+from astrodome_hek_events import geometry
+from astrodome_hek_events.views import image_plot
 from hek_events import sun
 from PIL import Image
 from sunpy.data.test import get_test_filepath
@@ -54,7 +55,7 @@ def test_a_box_is_drawn_to_a_pixel_where_its_corners_are(plot, image, make_event
     left, bottom, right, top = box
     view = geometry.from_meta(sun.META, 512, 512, sun.TIME)
     (x0, y0), (x1, y1) = view.to_pixel(np.array([[left, top], [right, bottom]]))
-    found = drawn_corners(out, figures.COLOURS["AR"], 512)
+    found = drawn_corners(out, image_plot.COLOURS["AR"], 512)
     assert np.abs(found - [x0, y0, x1, y1]).max() < 1
 
 
@@ -65,7 +66,7 @@ def test_events_turn_with_the_sun_unless_told_otherwise(plot, image, make_event,
     for turn in ("--rotate", "--no-rotate"):
         out = tmp_path / f"{turn}.png"
         plot([region], image, "--no-labels", turn, "--out", out).succeeded()
-        pictures[turn] = drawn_corners(out, figures.COLOURS["AR"], 512)
+        pictures[turn] = drawn_corners(out, image_plot.COLOURS["AR"], 512)
     moved = pictures["--rotate"] - pictures["--no-rotate"]
     arcsec = moved[[0, 2]] * 0.6 * 4096 / 512
     assert np.all((arcsec > 95) & (arcsec < 125))  # half a day at the centre: 6.6 degrees

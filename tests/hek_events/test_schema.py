@@ -15,12 +15,13 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from astrodome import AstrodomeError
-from astrodome_hek_events import documents, schema
-from astrodome_hek_events.database import Database
-from astrodome_hek_events.store import EventStore
+from astrodome_hek_events.client import responses
+from astrodome_hek_events.store import schema
+from astrodome_hek_events.store.database import Database
+from astrodome_hek_events.store.event_store import EventStore
 from services import hek
 
-SCRIPTS = str(Path(schema.__file__).with_name("migrations"))
+SCRIPTS = str(Path(schema.__file__).parents[1] / "migrations")
 
 
 def shape(database: str) -> dict:
@@ -181,7 +182,7 @@ def test_events_at_a_time_are_those_that_a_look_at_every_event_finds(database):
         for n, (start, end) in enumerate(spans)
     ]
     store = EventStore(database)
-    assert store.put([documents.Raw(r, "") for r in records]).done == len(spans)
+    assert store.put([responses.Raw(r, "") for r in records]).done == len(spans)
     margin = timedelta(seconds=30)
     times = [first + timedelta(seconds=s) for s in (-31, -30, 0, 1, 255, 90_000, 299_999, 2**24)]
     for time in [*times, datetime(1, 1, 2), datetime(9999, 12, 30), datetime(2030, 1, 1)]:

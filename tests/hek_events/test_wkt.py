@@ -7,8 +7,9 @@ import warnings
 
 import numpy as np
 import pytest
-from astrodome_hek_events import formats, geometry, regions, wkt
-from astrodome_hek_events.store import EventStore
+from astrodome_hek_events import geometry, regions, wkt
+from astrodome_hek_events.store.event_store import EventStore
+from astrodome_hek_events.views import export
 from hek_events import sun
 
 BOX = "POLYGON((0 0,10 0,10 10,0 10,0 0))"
@@ -80,7 +81,7 @@ def test_a_stored_event_with_an_unusable_box_has_no_corners(make_event, tmp_path
     assert (rows["box"]["hpc_x_min"], rows["box"]["hpc_y_max"]) == (0, 10)
     others = [row for name, row in rows.items() if name != "box"]
     assert all(row[f"hpc_{c}"] is None for row in others for c in ("x_min", "y_max"))
-    document = json.loads(formats.text(list(rows.values()), "geojson", "a test"))
+    document = json.loads(export.text(list(rows.values()), "geojson", "a test"))
     kinds = {each["id"]: each["geometry"]["type"] for each in document["features"]}
     assert kinds.pop("box") == "Polygon" and set(kinds.values()) == {"Point"}
 

@@ -11,7 +11,7 @@ from astrodome import CommandSpec, SourceSpec, hookimpl
 def register_commands() -> Iterable[CommandSpec]:
     yield CommandSpec(
         "events",
-        "astrodome_hek_events.cli:app",
+        "astrodome_hek_events.cli.main:app",
         help="Solar events of the Heliophysics Event Knowledgebase.",
         panel="Data",
     )

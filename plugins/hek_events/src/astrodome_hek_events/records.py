@@ -17,7 +17,7 @@ import shapely
 from astrodome import times
 
 from . import wkt
-from .durations import duration_class
+from .store.durations import duration_class
 
 TEXTS = (
     "obs_observatory",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from .store import EventStore
+from .store.event_store import EventStore
 
 
 class HekEvents:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from astrodome_hek_events import schema
+from astrodome_hek_events.store import schema
 
 context.configure(
     connection=context.config.attributes["connection"],

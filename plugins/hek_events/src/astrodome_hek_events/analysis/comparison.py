@@ -20,7 +20,8 @@ import shapely
 from astrodome import AstrodomeError, compute, console
 from shapely.geometry.base import BaseGeometry
 
-from . import images, maps, overlaps, regions, tables
+from .. import images, regions
+from . import anomaly_maps, iou, results
 
 Records = Callable[[datetime, datetime, Sequence[str]], list[dict[str, Any]]]
 """Gives the records of events that overlap a time; the method of a source of kind ``events``."""
@@ -36,7 +37,7 @@ class Question:
     any_channel: bool = False
     outlines: bool = False
     rotate: bool = True
-    detection: maps.Detection = field(default_factory=maps.Detection)
+    detection: anomaly_maps.Detection = field(default_factory=anomaly_maps.Detection)
     meta: Path | None = None
 
 
@@ -45,7 +46,7 @@ class Pair:
     """An image and its map, the records of the events of its time, and what it is called."""
 
     image: images.Named
-    map: maps.MapFile
+    map: anomaly_maps.MapFile
     name: str
     records: tuple[Mapping[str, Any], ...] = ()
 
@@ -71,12 +72,12 @@ class Analysis:
     compared: list[Compared]
     summary: dict[str, Any]
     outcome: compute.Outcome
-    unused: list[maps.MapFile]
+    unused: list[anomaly_maps.MapFile]
 
 
 def pairs(
     pictures: Sequence[images.Named],
-    found: Sequence[maps.MapFile],
+    found: Sequence[anomaly_maps.MapFile],
     tolerance: float,
     folder: Path = Path(),
 ) -> tuple[list[Pair], list[images.Named]]:
@@ -84,7 +85,7 @@ def pairs(
 
     ``tolerance`` is the largest distance in seconds; names are those within ``folder``.
     """
-    by_wave: dict[int, list[maps.MapFile]] = defaultdict(list)
+    by_wave: dict[int, list[anomaly_maps.MapFile]] = defaultdict(list)
     for each in sorted(found, key=lambda each: each.t_obs):
         by_wave[each.wavelength].append(each)
     moments = {wave: [each.t_obs for each in row] for wave, row in by_wave.items()}
@@ -118,15 +119,15 @@ def compare(pair: Pair, question: Question) -> Compared:
     ]
     every = regions.events(chosen, question.outlines)
     placed = regions.place(every, view, question.rotate)
-    scores = maps.read(pair.map)
+    scores = anomaly_maps.read(pair.map)
     height, width = scores.scores.shape
     predicted: list[BaseGeometry] = [
         shapely.transform(box, lambda points: points * (size[0] / width, size[1] / height))
-        for box in maps.bright(scores, question.detection)
+        for box in anomaly_maps.bright(scores, question.detection)
     ]
-    claimed = overlaps.union(predicted)
+    claimed = iou.union(predicted)
     shown = [each for each in placed if each.seen and each.has_area]
-    shares = overlaps.covered([each.shape for each in shown], claimed)
+    shares = iou.covered([each.shape for each in shown], claimed)
     hidden = sum(not each.seen for each in placed)
     row = _of_image(pair, shown, predicted, claimed) | {
         "n_hek_found": sum(share > 0 for share in shares),
@@ -158,14 +159,14 @@ def _of_image(
     claimed: BaseGeometry,
 ) -> dict[str, Any]:
     """An image's row: all that is shown against all that is predicted."""
-    truth = overlaps.union([each.shape for each in shown])
-    both = overlaps.overlap(truth, claimed)
+    truth = iou.union([each.shape for each in shown])
+    both = iou.overlap(truth, claimed)
     return {
         "image": pair.name,
-        **{name: getattr(both, name) for name in tables.MEASURES},
+        **{name: getattr(both, name) for name in results.MEASURES},
         "n_hek_events": len(shown),
         "n_predicted_events": len(predicted),
-        "n_predicted_confirmed": sum(each > 0 for each in overlaps.covered(predicted, truth)),
+        "n_predicted_confirmed": sum(each > 0 for each in iou.covered(predicted, truth)),
         "hek_area_px2": both.events,
         "predicted_area_px2": both.predicted,
         "shared_area_px2": both.shared,
@@ -185,9 +186,9 @@ def _of_type(
 ) -> dict[str, Any]:
     """One type of event alone against all that is predicted."""
     own = [each.shape for each in shown if each.event.event_type == code]
-    both = overlaps.overlap(overlaps.union(own), claimed)
+    both = iou.overlap(iou.union(own), claimed)
     found = sum(row["found"] for row in rows if row["event_type"] == code)
-    measures = {measure: getattr(both, measure) for measure in tables.MEASURES}
+    measures = {measure: getattr(both, measure) for measure in results.MEASURES}
     return {"image": name, "event_type": code, **measures, "events": len(own), "found": found}
 
 
@@ -212,7 +213,7 @@ def analyze(
     for folder in (src_dir, sood_dir):
         if not folder.is_dir():
             raise AstrodomeError(f"There is no folder {folder}.", exit_code=2)
-    found = maps.find(sood_dir)
+    found = anomaly_maps.find(sood_dir)
     wanted = set(wavelengths) or {each.wavelength for each in found}
     drawn = {each.path for each in found} if src_dir.resolve() != sood_dir.resolve() else set()
     pictures = [each for each in images.find(src_dir, wanted) if each.path not in drawn]
@@ -242,8 +243,8 @@ def analyze(
     rows = [each.row for each in compared]
     events = [row for each in compared for row in each.events]
     types = [row for each in compared for row in each.types]
-    summary = tables.summarize(rows, types, question.event_types)
-    target = tables.run_folder(out_dir)
+    summary = results.summarize(rows, types, question.event_types)
+    target = results.run_folder(out_dir)
     about = {
         "src_dir": str(src_dir.absolute()),
         "sood_dir": str(sood_dir.absolute()),
@@ -251,7 +252,7 @@ def analyze(
         "question": question_as_dict(question),
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    tables.write(
+    results.write(
         target, rows, events, types, summary | {"failed": outcome.as_dict()["failed"]}, about
     )
     return Analysis(target, compared, summary, outcome, unused)

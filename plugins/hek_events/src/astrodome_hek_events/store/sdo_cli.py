@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from astrodome import AstrodomeError
 
 from .database import Database
-from .store import OLDER_TABLE
+from .event_store import OLDER_TABLE
 
 AT_ONCE = 2000
 FIELDS = (

@@ -22,8 +22,8 @@ from sunpy.net.hek import HEKClient
 from sunpy.net.hek import attrs as hek
 from sunpy.util import dict_keys_same
 
-from . import documents
-from .settings import HekSettings
+from ..settings import HekSettings
+from . import responses
 from .windows import Window
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Unreachable(AstrodomeError):
 class Answer:
     """The records of a window, from how many pages and in how many seconds they came."""
 
-    records: list[documents.Raw]
+    records: list[responses.Raw]
     pages: int
     seconds: float
 
@@ -80,14 +80,14 @@ class Hek(HEKClient):  # type: ignore[misc]
             conditions.append(hek.OBS.Observatory == query.observatory)
         (parameters,) = hek.walker.create(attr.and_(*conditions), {})
         started = time.monotonic()
-        records: list[documents.Raw] = []
+        records: list[responses.Raw] = []
         pages = 0
         for page in self._pages({**self.default, **parameters}):
             records += page.records
             pages += 1
         return Answer(records, pages, time.monotonic() - started)
 
-    def _pages(self, parameters: Mapping[str, Any]) -> Iterator[documents.Document]:
+    def _pages(self, parameters: Mapping[str, Any]) -> Iterator[responses.Document]:
         named = {_spelt(name): value for name, value in parameters.items()}
         for number in range(1, PAGES + 1):
             try:
@@ -119,11 +119,11 @@ def _spelt(name: str) -> str:
     return f"op{name.removeprefix('operator')}" if name.startswith("operator") else name
 
 
-def _read(answer: requests.Response) -> documents.Document:
+def _read(answer: requests.Response) -> responses.Document:
     """The events of an answer; a byte that is no UTF-8, seen in descriptions, costs a letter."""
     try:
-        return documents.parse(answer.content.decode("utf-8", "replace"))
-    except documents.NoEvents as error:
+        return responses.parse(answer.content.decode("utf-8", "replace"))
+    except responses.NoEvents as error:
         why = "without events"
         cause: Exception = error
     except (ValueError, RecursionError) as error:

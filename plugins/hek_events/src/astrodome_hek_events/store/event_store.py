@@ -12,9 +12,12 @@ from typing import Any
 import sqlalchemy as sa
 from astrodome import AstrodomeError, compute, times
 
-from . import bulk, documents, records, windows
+from .. import records
+from ..client import responses
+from ..client.windows import Window
+from . import coverage, upsert
 from .database import ENVIRONMENT, Database
-from .questions import COLUMNS, COUNT, DOCUMENT, MONTH, Filter, overlapping
+from .queries import COLUMNS, COUNT, DOCUMENT, MONTH, Filter, overlapping
 from .schema import events
 
 __all__ = ["AROUND", "ENVIRONMENT", "EventStore", "Filter"]
@@ -47,9 +50,7 @@ class EventStore:
     def __str__(self) -> str:
         return str(self.database)
 
-    def put(
-        self, found: Iterable[Any], label: str = "", window: windows.Window | None = None
-    ) -> Stored:
+    def put(self, found: Iterable[Any], label: str = "", window: Window | None = None) -> Stored:
         """Store records, all in one transaction; one with a known ``kb_archivid`` replaces it.
 
         A record is a mapping, or a :class:`~.documents.Raw` whose text is kept as it is. A
@@ -57,10 +58,10 @@ class EventStore:
         ``window`` is complete in the same transaction.
         """
         outcome, rows = Stored(), {}
-        for number, raw in enumerate(documents.raw(found), start=1):
+        for number, raw in enumerate(responses.raw(found), start=1):
             try:
                 row = records.row(raw.record)
-                row["full_event"] = raw.text or documents.compact(raw.record)
+                row["full_event"] = raw.text or responses.compact(raw.record)
                 rows[row["kb_archivid"]] = row
             except (ValueError, TypeError, RecursionError) as error:
                 name = f"{label} {records.name(raw.record, number)}".strip()
@@ -71,18 +72,16 @@ class EventStore:
         if rows or complete:
             with self.database.writing() as connection:
                 if rows:
-                    bulk.upsert(connection, events, list(rows.values()))
+                    upsert.upsert(connection, events, list(rows.values()))
                 if complete:
-                    windows.mark(connection, complete)
+                    coverage.mark(connection, complete)
         return outcome
 
-    def missing(
-        self, wanted: windows.Window, settle: timedelta, fresh: timedelta
-    ) -> list[windows.Window]:
-        """The parts of a window of HEK that are not complete here; see :func:`.windows.missing`."""
+    def missing(self, wanted: Window, settle: timedelta, fresh: timedelta) -> list[Window]:
+        """The parts of a window of HEK that are not complete here; see :func:`.coverage.missing`."""
         since = datetime.now(UTC).replace(tzinfo=None) - fresh
         with self.database.reading() as connection:
-            return windows.missing(connection, wanted, settle, since)
+            return coverage.missing(connection, wanted, settle, since)
 
     def search(
         self,

@@ -23,8 +23,8 @@ from matplotlib.patheffects import Normal, Stroke
 from PIL import Image
 from shapely.geometry.base import BaseGeometry
 
-from . import geometry, kinds, regions
-from .images import SolarImage
+from .. import event_types, geometry, regions
+from ..images import SolarImage
 
 FORMATS = ("png", "svg", "pdf", "jpg")
 COLOURS = {
@@ -244,7 +244,7 @@ def _draw_grid(axes: Any, view: geometry.View, step: int = 15) -> None:
 def _legend(axes: Any, shown: Sequence[regions.Placed], predicted: bool, count: int) -> None:
     counts = Counter(each.event.event_type for each in shown)
     handles = [
-        Line2D([], [], color=colour(code), label=f"{kinds.KINDS.get(code, code)} ({number})")
+        Line2D([], [], color=colour(code), label=f"{event_types.KINDS.get(code, code)} ({number})")
         for code, number in sorted(counts.items())
     ]
     if predicted:

@@ -10,8 +10,8 @@ import typer
 from astrodome import AstrodomeError, compute, console, lazy, sources
 
 if TYPE_CHECKING:
-    from . import regions
-    from .analysis import Records
+    from .. import regions
+    from ..analysis.comparison import Records
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Database = Annotated[
@@ -82,7 +82,7 @@ def catalogue(ctx: typer.Context, db_connection_string: str, source: str) -> Rec
                 exit_code=2,
             )
         return chosen.search  # type: ignore[no-any-return]
-    from .source import HekEvents
+    from ..source import HekEvents
 
     return HekEvents(db_connection_string).search
 
@@ -130,12 +130,13 @@ def plot(
     Events are turned with the Sun to the time of the image and lie by the image's own header, and
     what has gone behind the limb is left out. Times are UTC, coordinates helioprojective arcsec.
     """
-    from . import figures, kinds, regions
-    from . import images as pictures
+    from .. import event_types, regions
+    from .. import images as pictures
+    from ..views import image_plot
 
-    codes = kinds.codes(event_type or ())
+    codes = event_types.codes(event_type or ())
     search = catalogue(ctx, db_connection_string, events_source)
-    targets = _targets(images, out, form, figures.FORMATS)
+    targets = _targets(images, out, form, image_plot.FORMATS)
 
     def draw(path: Path, target: Path) -> dict[str, Any]:
         image = pictures.read(path, size, meta)
@@ -148,8 +149,8 @@ def plot(
         ]
         events = regions.events(found, outlines)
         placed = regions.place(events, image.view, rotate)
-        drawn = figures.draw(image, placed, labels=labels, grid=grid, side=size)
-        figures.save(drawn, target)
+        drawn = image_plot.draw(image, placed, labels=labels, grid=grid, side=size)
+        image_plot.save(drawn, target)
         return _drawn(path, target, events, placed, image.t_obs, image.wavelength)
 
     outcome, rows = compute.Outcome(), []
@@ -306,21 +307,23 @@ def analyze(
     is found when a predicted region overlaps it. Without events and regions IoU is 1;
     precision without regions and recall without events are left empty.
     """
-    from . import analysis, kinds, maps, page
+    from .. import event_types
+    from ..analysis import anomaly_maps, comparison
+    from ..views import page
 
-    codes = kinds.codes([*(event_type or ()), *(more_types or ())] or ["AR", "FL"])
+    codes = event_types.codes([*(event_type or ()), *(more_types or ())] or ["AR", "FL"])
     if min_size > max_size:
         raise AstrodomeError(
             f"--min-size {min_size:g} is larger than --max-size {max_size:g}.", exit_code=2
         )
-    question = analysis.Question(
+    question = comparison.Question(
         tuple(codes),
         observatory,
         instrument,
         any_channel,
         outlines,
         rotate,
-        maps.Detection(
+        anomaly_maps.Detection(
             threshold=threshold,
             level=level,
             gaussian=gaussian,
@@ -330,7 +333,7 @@ def analyze(
         ),
         meta,
     )
-    done = analysis.analyze(
+    done = comparison.analyze(
         src_dir,
         sood_dir,
         out_dir,

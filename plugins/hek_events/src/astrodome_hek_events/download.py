@@ -11,9 +11,9 @@ from typing import Any
 
 from astrodome import compute
 
-from .client import Answer, Hek, Unreachable
-from .store import EventStore
-from .windows import Query, Window
+from .client.hek_client import Answer, Hek, Unreachable
+from .client.windows import Query, Window
+from .store.event_store import EventStore
 
 FIRST = timedelta(days=1)
 SHORTEST, LONGEST = timedelta(hours=1), timedelta(days=64)

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 from astrodome import AstrodomeError, compute, console, files, settings, times
 
-from . import cli_analyze
+from . import analyze
 
 if TYPE_CHECKING:
-    from .store import EventStore, Filter
+    from ..store.event_store import EventStore, Filter
 
 app = typer.Typer(
     help="Solar events of the Heliophysics Event Knowledgebase.", no_args_is_help=True
@@ -120,17 +120,19 @@ def get(
     """
     from datetime import timedelta
 
-    from . import kinds
-    from .settings import HekSettings
-    from .store import EventStore
-    from .windows import ALL, Query
+    from .. import event_types
+    from ..client.windows import ALL, Query
+    from ..settings import HekSettings
+    from ..store.event_store import EventStore
 
     times.check_order(start, end)
-    queries = [Query(code, frm, observatory) for code in kinds.codes(event_type or ["AR"]) or [ALL]]
+    queries = [
+        Query(code, frm, observatory) for code in event_types.codes(event_type or ["AR"]) or [ALL]
+    ]
     hek = settings.section("hek", HekSettings)
     store = EventStore(db_connection_string)
-    from .client import Hek
-    from .fetch import Collector
+    from ..client.hek_client import Hek
+    from ..download import Collector
 
     collector = Collector(
         store,
@@ -173,8 +175,9 @@ def import_files(
     as_json: Json = False,
 ) -> None:
     """Bring HEK's answers (JSON with a list 'result', or a list of events) into the store."""
-    from . import documents, older
-    from .store import OLDER_TABLE, EventStore
+    from ..client import responses
+    from ..store import sdo_cli
+    from ..store.event_store import OLDER_TABLE, EventStore
 
     if not paths and not from_older:
         raise AstrodomeError("There is nothing to import: name a FILE.", exit_code=2)
@@ -189,13 +192,13 @@ def import_files(
     with console.progress("Importing", len(paths or ()) or None, "files", resumes=False) as bar:
         for path in paths or ():
             try:
-                put(documents.read(path), path.name)
+                put(responses.read(path), path.name)
             except AstrodomeError as error:
-                if not isinstance(error, documents.Unreadable):
+                if not isinstance(error, responses.Unreadable):
                     raise
                 total.failed.append((str(path), error.message))
             bar.advance()
-        for batch in older.batches(from_older) if from_older else ():
+        for batch in sdo_cli.batches(from_older) if from_older else ():
             put(batch, OLDER_TABLE)
             bar.advance(0, f"{total.done} events")
     console.finish(total, "stored", "events", as_json=as_json)
@@ -227,8 +230,8 @@ def list_events(
     as_json: Json = False,
 ) -> None:
     """List the stored events in order of start (UTC); hpc_… are helioprojective arcsec."""
-    from . import kinds
-    from .store import EventStore, Filter
+    from .. import event_types
+    from ..store.event_store import EventStore, Filter
 
     if at and (start or end):
         raise AstrodomeError("--at goes with neither --start nor --end.", exit_code=2)
@@ -238,7 +241,7 @@ def list_events(
     wanted = Filter(
         at - AROUND if at else start,
         at + AROUND if at else end,
-        kinds.codes(event_type or ()),
+        event_types.codes(event_type or ()),
         observatory,
         instrument,
         channel,
@@ -268,18 +271,18 @@ def _export(
     out: Path | None,
     as_json: bool,
 ) -> None:
-    from . import formats
+    from ..views import export
 
     if kind is Format.hek:
         texts = store.texts(wanted, limit)
-        count, text = len(texts), formats.answer(texts)
+        count, text = len(texts), export.answer(texts)
     else:
         rows = store.select(wanted, limit)
         count, text = len(rows), ""
         if out:
-            formats.write(rows, kind, out, str(store))
+            export.write(rows, kind, out, str(store))
         else:
-            text = formats.text(rows, kind, str(store))
+            text = export.text(rows, kind, str(store))
     if not out:
         typer.echo(text, nl=False)
         return
@@ -302,11 +305,11 @@ def stats(
     as_json: Json = False,
 ) -> None:
     """Count the stored events by type and month of their start (UTC)."""
-    from . import kinds
-    from .store import EventStore, Filter
+    from .. import event_types
+    from ..store.event_store import EventStore, Filter
 
     times.check_order(start, end)
-    wanted = Filter(start, end, kinds.codes(event_type or ()), observatory, frm=frm)
+    wanted = Filter(start, end, event_types.codes(event_type or ()), observatory, frm=frm)
     found = EventStore(db_connection_string).counts(wanted)
     if as_json:
         console.show_json(found)
@@ -330,7 +333,7 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show one event with all fields that HEK filled; --json gives the record as HEK sent it."""
-    from .store import EventStore
+    from ..store.event_store import EventStore
 
     row, record = EventStore(db_connection_string).find(id)
     if as_json:
@@ -341,4 +344,4 @@ def show(
     console.show_one({**typed, **rest}, title=row["kb_archivid"])
 
 
-cli_analyze.add_to(app)
+analyze.add_to(app)

@@ -4,12 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-
-import sqlalchemy as sa
-
-from . import bulk
-from .schema import windows
+from datetime import datetime
 
 ALL = "**"
 """HEK's own word for events of every type."""
@@ -53,49 +48,6 @@ class Window:
         spans = [(window.start, window.end) for window in done if window.query == self.query]
         gaps = _gaps((self.start, self.end), spans)
         return [replace(self, start=start, end=end, tries=0) for start, end in gaps]
-
-
-def mark(connection: sa.Connection, window: Window) -> None:
-    """Note in the transaction of its events that a window is complete."""
-    query = window.query
-    row = {
-        "event_type": query.event_type,
-        "frm_name": query.frm_name.lower(),
-        "observatory": query.observatory.lower(),
-        "window_start": window.start,
-        "window_end": window.end,
-        "fetched": datetime.now(UTC).replace(tzinfo=None),
-    }
-    bulk.upsert(connection, windows, [row])
-
-
-def missing(
-    connection: sa.Connection | None, wanted: Window, settle: timedelta, since: datetime
-) -> list[Window]:
-    """The parts of ``wanted`` that are not complete.
-
-    A window is complete for good when it was fetched ``settle`` after its end, for HEK
-    goes on to receive events for a while; one fetched earlier counts if that was after ``since``.
-    What was fetched with fewer conditions covers what is asked with more.
-    """
-    if connection is None:
-        return [wanted]
-    query, c = wanted.query, windows.c
-    known = connection.execute(
-        sa.select(c.window_start, c.window_end, c.fetched).where(
-            c.event_type.in_({query.event_type, ALL}),
-            c.frm_name.in_({query.frm_name.lower(), ""}),
-            c.observatory.in_({query.observatory.lower(), ""}),
-            c.window_end > wanted.start,
-            c.window_start < wanted.end,
-        )
-    )
-    good = [
-        Window(query, start, end)
-        for start, end, fetched in known
-        if fetched >= min(end + settle, since)
-    ]
-    return wanted.without(good)
 
 
 def _gaps(whole: Span, known: Iterable[Span]) -> Iterator[Span]:

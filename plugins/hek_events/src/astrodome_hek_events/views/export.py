@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from astrodome import AstrodomeError, files, spreadsheets
 
-from .questions import COLUMNS
+from ..store.queries import COLUMNS
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -191,7 +191,7 @@ def _geometry(row: Mapping[str, Any]) -> Any:
     import numpy as np
     import shapely
 
-    from . import wkt
+    from .. import wkt
 
     for shape in wkt.parse([row["hpc_boundcc"], row["hpc_bbox"]]):
         with np.errstate(over="ignore", invalid="ignore"):

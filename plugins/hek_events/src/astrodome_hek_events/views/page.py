@@ -13,8 +13,10 @@ import jinja2
 from astrodome import AstrodomeError, compute, console, files
 from markupsafe import Markup
 
-from . import figures, images, kinds, regions, tables
-from .analysis import Analysis, Compared, Question, question_as_dict
+from .. import event_types, images, regions
+from ..analysis import results
+from ..analysis.comparison import Analysis, Compared, Question, question_as_dict
+from . import image_plot
 
 NAME = "report.html"
 SIDE = 560
@@ -31,19 +33,19 @@ def write(done: Analysis, question: Question, count: int = 6) -> Path:
     worst = [each for each in telling[::-1][:count] if each not in best]
     rows = [each.row for each in done.compared]
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("astrodome_hek_events"),
+        loader=jinja2.PackageLoader("astrodome_hek_events.views"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
     )
     page = environment.get_template("analysis.html").render(
         summary=done.summary,
-        measures=tables.MEASURES,
+        measures=results.MEASURES,
         types={
-            code: (kinds.KINDS.get(code, code), found)
+            code: (event_types.KINDS.get(code, code), found)
             for code, found in done.summary["by_event_type"].items()
         },
-        histogram=Markup(figures.histogram([row["iou"] for row in rows], "IoU")) if rows else "",
-        course=Markup(figures.by_time(rows)) if len(rows) > 2 else "",
+        histogram=Markup(image_plot.histogram([row["iou"] for row in rows], "IoU")) if rows else "",
+        course=Markup(image_plot.by_time(rows)) if len(rows) > 2 else "",
         groups=[
             (title, [card(each, question) for each in chosen])
             for title, chosen in (("Best agreement", best), ("Worst agreement", worst))
@@ -52,8 +54,8 @@ def write(done: Analysis, question: Question, count: int = 6) -> Path:
         rows=[each.row for each in ranked[:MOST]],
         failed=done.outcome.failed,
         asked=question_as_dict(question),
-        predicted=figures.PREDICTED,
-        colours={code: figures.colour(code) for code in done.summary["by_event_type"]},
+        predicted=image_plot.PREDICTED,
+        colours={code: image_plot.colour(code) for code in done.summary["by_event_type"]},
         written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     )
     files.write_text(done.folder / NAME, page)
@@ -64,7 +66,7 @@ def card(each: Compared, question: Question) -> dict[str, Any]:
     """One image with the shapes over it, both in the image's own pixels."""
     try:
         image = images.read(each.pair.image.path, SIDE, question.meta)
-        source, limb = figures.picture(image), image.view.limb(180)
+        source, limb = image_plot.picture(image), image.view.limb(180)
     except (AstrodomeError, OSError):
         source, limb = "", None
     shown = [placed for placed in each.placed if placed.seen and placed.has_area]
@@ -76,19 +78,19 @@ def card(each: Compared, question: Question) -> dict[str, Any]:
         "height": each.size[1],
         "events": [
             {
-                "path": figures.svg_path(placed.shape),
-                "colour": figures.colour(placed.event.event_type),
+                "path": image_plot.svg_path(placed.shape),
+                "colour": image_plot.colour(placed.event.event_type),
                 "title": title(placed.event),
             }
             for placed in shown
         ],
-        "predicted": " ".join(map(figures.svg_path, each.predicted)),
+        "predicted": " ".join(map(image_plot.svg_path, each.predicted)),
     }
 
 
 def title(event: regions.Event) -> str:
     """What a pointer over the event shows."""
-    kind = kinds.KINDS.get(event.event_type, event.event_type)
+    kind = event_types.KINDS.get(event.event_type, event.event_type)
     return f"{kind} {event.label}, {event.start:%Y-%m-%d %H:%M} to {event.end:%Y-%m-%d %H:%M}"
 
 
@@ -112,4 +114,4 @@ def write_figures(
 def _write_figure(each: Compared, folder: Path, meta: Path | None) -> None:
     image = images.read(each.pair.image.path, 1200, meta)
     stem = Path(each.pair.name).with_suffix("").as_posix().replace("/", "__")
-    figures.save(figures.draw(image, each.placed, each.predicted), folder / f"{stem}.png")
+    image_plot.save(image_plot.draw(image, each.placed, each.predicted), folder / f"{stem}.png")

@@ -11,7 +11,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from astrodome import AstrodomeError
 
-from . import records
+from .. import records
 
 HEAD = "0002"
 """The newest version; a database that has it needs no alembic, which takes time to import."""
@@ -91,7 +91,7 @@ def upgrade(connection: sa.Connection) -> None:
     from alembic.config import Config
 
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
+    config.set_main_option("script_location", str(Path(__file__).parents[1] / "migrations"))
     config.attributes["connection"] = connection
     if found == "0001" and not sa.inspect(connection).has_table(VERSION_TABLE):
         command.stamp(config, found)

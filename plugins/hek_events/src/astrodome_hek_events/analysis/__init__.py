@@ -1,0 +1,1 @@
+"""Comparison of anomaly maps with HEK events."""

@@ -1,0 +1,1 @@
+"""Commands of ``sdo events``: parse the arguments, call the library, show the result."""

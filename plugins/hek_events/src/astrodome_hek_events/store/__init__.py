@@ -1,0 +1,1 @@
+"""Storage of HEK events in SQLite or PostgreSQL."""

@@ -1,0 +1,1 @@
+"""Images, HTML pages and files that show events."""
