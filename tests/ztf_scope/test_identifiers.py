@@ -17,7 +17,7 @@ from astrodome import AstrodomeError
 from astrodome.testing import Result
 from astrodome_ztf_scope.catalogues.local import LocalCatalogue
 from astrodome_ztf_scope.classifiers import training
-from astrodome_ztf_scope.marshal.classifications import labels, statements, upload_plan
+from astrodome_ztf_scope.marshal.classifications import labels, source_lookup, upload_rows
 from astrodome_ztf_scope.tables import datasets, identifiers, table_io
 from astrodome_ztf_scope.vetting import candidates
 from astrodome_ztf_scope.vetting.decisions import Decisions
@@ -100,7 +100,7 @@ def test_any_identifier_reaches_the_rows_of_an_upload_and_the_result(
     folder: Path, values: list[Any], ending: str
 ) -> None:
     table = table_io.read(table_io.write(folder / f"a{ending}", table_of(values, variable=0.5)))
-    found = [row.values["survey_id"] for row in upload_plan.rows(table)]
+    found = [row.values["survey_id"] for row in upload_rows.rows(table)]
     assert [identifiers.text(value) for value in found] == texts(values)
     assert all(isinstance(value, int | str) or value is None for value in found)
     assert len(labels.last_columns(table, ["variable"], 1)) == 1
@@ -115,8 +115,10 @@ def test_any_identifier_stays_beside_what_is_downloaded(
     folder: Path, values: list[Any], ending: str
 ) -> None:
     table = table_io.read(table_io.write(folder / f"a{ending}", table_of(values)))
-    none = [statements.Found(number, None, statements.NOT_FOUND) for number in range(len(table))]
-    out = table_io.write(folder / f"b{ending}", statements.beside(table, none))
+    none = [
+        source_lookup.Found(number, None, source_lookup.NOT_FOUND) for number in range(len(table))
+    ]
+    out = table_io.write(folder / f"b{ending}", source_lookup.beside(table, none))
     assert identifiers.texts(table_io.read(out)["survey_id"]) == texts(values)
 
 
@@ -229,7 +231,7 @@ def test_a_table_of_statements_has_no_floats_for_ids() -> None:
         "ml": True,
     }
     classes = [{**one, "votes": 2, "groups": [1]}]
-    table = statements.long([{**about, "classifications": classes, "annotations": []}])
+    table = source_lookup.long([{**about, "classifications": classes, "annotations": []}])
     assert table["taxonomy_id"].tolist()[0] == 1012 and table["taxonomy_id"].dtype == "Int64"
     assert "1012.0" not in table.to_csv() and "2.0,1" not in table["votes"].astype(str).tolist()
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from astrodome.testing import Result
-from astrodome_ztf_scope.cli.command_names import ALIASES, REPLACED
+from astrodome_ztf_scope.cli.scope_ml import ALIASES, REPLACED
+from astrodome_ztf_scope.config import taxonomy_maps
 from astrodome_ztf_scope.config.loading import load
-from astrodome_ztf_scope.marshal.classifications import taxonomy_maps
 from services.fritz import Fritz
 from services.twin import Twin
 from ztf_scope.survey import TOKEN, Survey

@@ -13,7 +13,8 @@ import pytest
 from astrodome import AstrodomeError
 from astrodome.testing import Result
 from astrodome_ztf_scope.catalogues import light_curves, positions
-from astrodome_ztf_scope.marshal.classifications import labels, photometry, taxonomy_maps
+from astrodome_ztf_scope.config import taxonomy_maps
+from astrodome_ztf_scope.marshal.classifications import labels, photometry
 from hypothesis import example, given
 from hypothesis import strategies as st
 from services.fritz import Fritz

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from astrodome import CommandSpec, ModelSpec, SourceSpec, hookimpl
 
-from .cli.command_names import ALIASES, REPLACED
+from .cli.scope_ml import ALIASES, REPLACED
 
 CLI = "astrodome_ztf_scope.cli.main"
 GCS = {"gcs": "astrodome_ztf_scope.config.services:GcsSettings"}

@@ -62,7 +62,7 @@ def manage(
     Origin and key are matched exactly. An update leaves the other keys of an annotation as they
     are, and so does deleting one. What was there before is kept in a file, for --undo.
     """
-    from ..marshal import annotations, changing, checks
+    from ..marshal import annotations, batches, checks
 
     if undo:
         items = annotations.undo(undo)
@@ -79,7 +79,7 @@ def manage(
     ended, changes, kept = [], [], None
     try:
         with (
-            changing.changing(service, dry=dry_run) as once,
+            batches.changing(service, dry=dry_run) as once,
             console.progress("Annotating", len(items), "sources") as bar,
         ):
             for end, changed in annotations.manage(service, items, once, jobs=jobs):
@@ -90,7 +90,7 @@ def manage(
         changes.sort(key=lambda change: change.obj_id)
         if changes and not dry_run:
             kept = str(annotations.write_undo(undo_file or _fresh_name(), changes))
-    came = changing.outcome(ended, lambda item: item.name)
+    came = batches.outcome(ended, lambda item: item.name)
     rows = [change.row for change in changes]
     if as_json:
         more = {"dry_run": dry_run, "changes": rows, "undo": kept}
@@ -104,7 +104,7 @@ def manage(
             console.note(SAYS["undo" if undo else action.lower()].format(**row))
     if kept:
         console.note(f"What was there before: manage-annotation --undo {kept}")
-    changing.finish(came, "checked" if dry_run else "done", "sources")
+    batches.finish(came, "checked" if dry_run else "done", "sources")
 
 
 def _fresh_name() -> Path:
@@ -147,7 +147,7 @@ def disagreements(
     and what Gaia has; the table of their statistics is written too.
     """
     from ..config import services
-    from ..marshal import changing, checks
+    from ..marshal import batches, checks
     from ..marshal import disagreements as apart
     from ..tables import table_io
 
@@ -170,13 +170,13 @@ def disagreements(
     checks.groups(service, [id])
     ended = []
     with (
-        changing.changing(service, dry=dry_run) as once,
+        batches.changing(service, dry=dry_run) as once,
         console.progress("Uploading", len(sample), "light curves") as bar,
     ):
         for one in apart.upload(service, source, sample, plan, once, jobs=jobs):
             ended.append(one)
             bar.advance(1, one.obj_id)
-    came = changing.outcome(ended, lambda row: str(row["_id"]))
+    came = batches.outcome(ended, lambda row: str(row["_id"]))
     rows = [
         {"ztf_id": one.item["_id"], "status": one.status, "source": one.obj_id, "why": one.why}
         for one in sorted(ended, key=lambda one: one.item["_id"])
@@ -193,7 +193,7 @@ def disagreements(
     console.show(rows)
     for name, count in counts.items():
         console.note(f"{count} {name}")
-    changing.finish(came, "would be uploaded" if dry_run else "uploaded", "light curves")
+    batches.finish(came, "would be uploaded" if dry_run else "uploaded", "light curves")
 
 
 taxonomies = typer.Typer(
@@ -220,7 +220,7 @@ def post_taxonomy(
     """Post a taxonomy to a marshal, once for each name and version."""
     from ..marshal import checks
     from ..marshal import taxonomies as trees
-    from ..marshal.changing import changing
+    from ..marshal.batches import changing
 
     tree = trees.read(taxonomy)
     service = marshal_of(marshal, token, new=True, dry=dry_run)

@@ -122,9 +122,9 @@ def download(
     out = got.write(output_dir, ending, long=long)
     merged = None
     if merge_features or update_training_set:
-        from ..marshal.classifications import merging
+        from ..classifiers import training_sets
 
-        asked = merging.Merge(
+        asked = training_sets.Merge(
             taxonomy_map=taxonomy_map,
             collection=features_catalog,
             radius=radius_arcsec,
@@ -133,12 +133,14 @@ def download(
             impute=impute_missing_features,
             min_votes=min_vote_diff if update_training_set else None,
         )
-        merged = merging.merge(got.sources, catalogue_of(catalogue), asked)
+        merged = training_sets.merge(got.sources, catalogue_of(catalogue), asked)
         out["merged"] = str(table_io.write(got.beside(output_dir, output_filename, ending), merged))
         if update_training_set:
             from ..config.loading import load
 
-            updated = merging.update(merged, load().training.dataset, updated_training_set_prefix)
+            updated = training_sets.update(
+                merged, load().training.dataset, updated_training_set_prefix
+            )
             out["training set"] = str(updated)
     for one in got.failed:
         console.note(f"  failed  {one[0]}: {one[1]}")

@@ -7,7 +7,7 @@ from typing import Any
 import typer
 from astrodome import AstrodomeError, lazy
 
-from .command_names import REPLACED
+from .scope_ml import REPLACED
 
 
 class Renamed(lazy.Command):

@@ -27,8 +27,8 @@ from .options import (
 )
 
 if TYPE_CHECKING:
-    from ..marshal.changing import Ended
-    from ..marshal.classifications.upload_plan import Plan
+    from ..marshal.batches import Ended
+    from ..marshal.classifications.upload_rows import Plan
 
 
 def upload(
@@ -139,8 +139,8 @@ def upload(
     from ..config import services
     from ..marshal import checks
     from ..marshal.classifications import periods
-    from ..marshal.classifications import upload_plan as planning
-    from ..marshal.classifications.upload_plan import Plan
+    from ..marshal.classifications import upload_rows as planning
+    from ..marshal.classifications.upload_rows import Plan
     from ..tables import table_io
 
     if not group_ids:
@@ -200,7 +200,8 @@ def _labels(
     table: Any, names: list[str], which: str, taxonomy_id: int | None, by_name: bool | None
 ) -> list[Any]:
     """Which column is which class; see the module of that name."""
-    from ..marshal.classifications import labels, taxonomy_maps
+    from ..config import taxonomy_maps
+    from ..marshal.classifications import labels
 
     if not names:
         return []
@@ -234,7 +235,7 @@ def _tell_columns(table: Any, plan: Plan) -> None:
 def _upload(
     service: Any, curves: Any, wanted: list[Any], plan: Plan, *, jobs: int, dry: bool, recheck: bool
 ) -> list[Ended[Any]]:
-    from ..marshal.changing import changing
+    from ..marshal.batches import changing
     from ..marshal.classifications import upload as uploading
 
     ended = []
@@ -252,9 +253,9 @@ def _upload(
 
 def _tell(ended: list[Ended[Any]], dry: bool, as_json: bool, columns: list[dict[str, Any]]) -> None:
     """Show what was, or would be, done; leave with 1 when a row failed."""
-    from ..marshal import changing
+    from ..marshal import batches
 
-    came = changing.outcome(ended, lambda row: row.name)
+    came = batches.outcome(ended, lambda row: row.name)
     rows = [
         {
             "row": one.item.number,
@@ -276,7 +277,7 @@ def _tell(ended: list[Ended[Any]], dry: bool, as_json: bool, columns: list[dict[
             ),
         )
     if not as_json:
-        changing.finish(came, "would be uploaded" if dry else "uploaded", "rows")
+        batches.finish(came, "would be uploaded" if dry else "uploaded", "rows")
     elif came.failed:
         raise SystemExit(1)
 

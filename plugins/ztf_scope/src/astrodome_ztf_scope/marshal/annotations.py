@@ -18,9 +18,9 @@ from typing import Any
 import pandas as pd
 from astrodome import AstrodomeError, files
 
-from . import changing
+from . import batches
 from . import journal as journals
-from .once import Once
+from .idempotent_writes import Once
 
 ACTIONS = ("post", "update", "delete")
 NUMERIC = re.compile(r"(period|pdot|significance|f1)(_.*)?|Plx|Mag_\w+", re.IGNORECASE)
@@ -179,7 +179,7 @@ def _plain(cell: Any) -> Any:
 
 def manage(
     marshal: Any, items: Sequence[Wanted], once: Once, *, jobs: int = 4
-) -> Iterator[tuple[changing.Ended[Wanted], Changed | None]]:
+) -> Iterator[tuple[batches.Ended[Wanted], Changed | None]]:
     """Do what is wanted; yields how each ended and what changed, None where nothing did."""
     done: dict[str, Changed] = {}
 
@@ -189,7 +189,7 @@ def manage(
             done[item.obj_id] = changed
         return item.obj_id
 
-    ended = changing.work(
+    ended = batches.work(
         once,
         ([item] for item in items),
         one,

@@ -13,9 +13,9 @@ from astrodome import AstrodomeError
 
 from ..catalogues import positions
 from ..tables import identifiers, table_io
-from . import changing
+from . import batches
 from . import journal as journals
-from .once import Once
+from .idempotent_writes import Once
 
 GAIA = {
     "Plx": "Gaia_EDR3__parallax",
@@ -119,7 +119,7 @@ def annotation(
 
 def upload(
     marshal: Any, catalogue: Any, table: pd.DataFrame, plan: Plan, once: Once, *, jobs: int = 4
-) -> Iterator[changing.Ended[dict[str, Any]]]:
+) -> Iterator[batches.Ended[dict[str, Any]]]:
     """Upload the rows of :func:`statistics` to the marshal and yield the result of each.
 
     If the marshal can access the light curves, it creates the source from them; otherwise the
@@ -132,7 +132,7 @@ def upload(
         _annotate(marshal, obj_id, row, plan, mine)
         return obj_id
 
-    return changing.work(
+    return batches.work(
         once,
         _apart(identifiers.records(table)),
         one,

@@ -18,8 +18,8 @@ from astrodome import AstrodomeError, compute, http
 
 from ..catalogues.positions import separations, unit_vectors
 from ..config import services
-from . import Busy, Denied, Redirected, Refused, Unreachable, Unsure, wire
-from .pace import Pace
+from . import Busy, Denied, Redirected, Refused, Unreachable, Unsure, skyportal_json
+from .rate_limit import Pace
 
 SERVICE = "Fritz"
 PAGE = 500
@@ -59,14 +59,14 @@ class Fritz:
 
     def source(self, obj_id: str) -> dict[str, Any] | None:
         found = self._read(f"/api/sources/{_part(obj_id)}", {"includeLabellers": "true"})
-        return wire.source(found) if found else None
+        return skyportal_json.source(found) if found else None
 
     def near(self, ra: float, dec: float, radius: float) -> list[dict[str, Any]]:
         where = {"ra": repr(ra), "dec": repr(dec), "radius": repr(radius / 3600)}
         found = self._read(
             "/api/sources", {**where, "numPerPage": PAGE, "includeLabellers": "true"}
         )
-        near = wire.page(found)["sources"]
+        near = skyportal_json.page(found)["sources"]
         if near:
             places = unit_vectors([s["ra"] for s in near], [s["dec"] for s in near])
             for one, gap in zip(near, separations(unit_vectors(ra, dec)[0], places), strict=True):
@@ -78,7 +78,7 @@ class Fritz:
 
         def read(number: int) -> Mapping[str, Any]:
             more = {"pageNumber": number, "includeLabellers": "true"}
-            return wire.page(self._read("/api/sources", {**listing, **more}))
+            return skyportal_json.page(self._read("/api/sources", {**listing, **more}))
 
         first = read(start)
         rest = range(start + 1, -(-first["total"] // (first["size"] or PAGE)) + 1)
@@ -105,13 +105,13 @@ class Fritz:
                 yield page
 
     def classifications(self, obj_id: str) -> list[dict[str, Any]]:
-        return [wire.classification(c) for c in self._of(obj_id, "classifications")]
+        return [skyportal_json.classification(c) for c in self._of(obj_id, "classifications")]
 
     def annotations(self, obj_id: str) -> list[dict[str, Any]]:
-        return [wire.annotation(a) for a in self._of(obj_id, "annotations")]
+        return [skyportal_json.annotation(a) for a in self._of(obj_id, "annotations")]
 
     def comments(self, obj_id: str) -> list[dict[str, Any]]:
-        return [wire.comment(c) for c in self._of(obj_id, "comments")]
+        return [skyportal_json.comment(c) for c in self._of(obj_id, "comments")]
 
     def photometry(self, obj_id: str) -> list[dict[str, Any]]:
         return _records(self._of(obj_id, "photometry"), "mjd")

@@ -9,7 +9,7 @@ from typing import Any
 from astrodome import AstrodomeError, settings
 
 from ..config.taxonomy import TaxonomyNode
-from .once import Once
+from .idempotent_writes import Once
 
 CONFIGURED = "config"
 

@@ -12,7 +12,7 @@ import pandas as pd
 from astrodome import AstrodomeError, files, models
 
 from ...tables import table_io
-from . import statements
+from . import source_lookup
 
 TAG = "_fritzDownload"
 
@@ -27,7 +27,7 @@ class Fetched:
     address: str
     name: str
     failed: list[tuple[str, str]] = field(default_factory=list)
-    progress: statements.Progress | None = None
+    progress: source_lookup.Progress | None = None
 
     def write(self, folder: Path | None, ending: str, *, long: bool = False) -> dict[str, Any]:
         """Write the table, and with ``long`` the other one; where they are."""
@@ -40,7 +40,7 @@ class Fetched:
         table_io.write(out["file"], self.table, about)
         if long:
             out["long"] = self.beside(folder, f"{self.name}_long", ending)
-            table_io.write(out["long"], statements.long(self.sources), about)
+            table_io.write(out["long"], source_lookup.long(self.sources), about)
         if self.progress and not self.failed:
             self.progress.forget()
         return {name: str(path) for name, path in out.items()}
@@ -56,9 +56,9 @@ class Fetched:
 
     def counts(self) -> dict[str, int]:
         """Rows in all, found, not found, failed."""
-        status = self.table[statements.STATUS].astype(str)
+        status = self.table[source_lookup.STATUS].astype(str)
         found = int(status.str.startswith("found").sum())
-        missing = int((status == statements.NOT_FOUND).sum())
+        missing = int((status == source_lookup.NOT_FOUND).sum())
         return {
             "rows": len(status),
             "found": found,
@@ -82,11 +82,11 @@ def fetch(
     if path is None:
         return _by_group(marshal, group_ids, start, watch)
     table = table_io.read(path)
-    progress = statements.Progress.of(marshal.address, files.digest([path]), start, radius)
+    progress = source_lookup.Progress.of(marshal.address, files.digest([path]), start, radius)
     if fresh:
         progress.forget()
         progress.rows.clear()
-    found = statements.of_rows(
+    found = source_lookup.of_rows(
         marshal,
         table,
         progress,
@@ -103,7 +103,7 @@ def fetch(
     ]
     sources = {one.source["id"]: one.source for one in found if one.source}
     return Fetched(
-        statements.beside(table, found),
+        source_lookup.beside(table, found),
         [*sources.values()],
         path,
         marshal.address,
@@ -129,4 +129,4 @@ def _by_group(
             raise
         failed.append(("listing", f"{error.message} Go on with --start PAGE."))
     name = f"parse{TAG}" + (f"_continued_page_{start}" if start > 1 else "")
-    return Fetched(statements.as_rows(sources), sources, None, marshal.address, name, failed)
+    return Fetched(source_lookup.as_rows(sources), sources, None, marshal.address, name, failed)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from astrodome import AstrodomeError
 
-from .taxonomy_maps import Target
+from ...config.taxonomy_maps import Target
 
 READ = "read"
 

@@ -17,13 +17,13 @@ import pandas as pd
 from astrodome import AstrodomeError, files
 
 from ...catalogues import positions
-from .. import changing, checks
+from ...config.taxonomy_maps import Target
+from .. import batches, checks
 from .. import journal as journals
-from ..once import Once
+from ..idempotent_writes import Once
 from . import labels as labelling
 from . import photometry
-from .taxonomy_maps import Target
-from .upload_plan import Plan, Row, number
+from .upload_rows import Plan, Row, number
 
 PERIOD_ORIGIN = "uploadedperiod"
 NAMED = "ZTFJ"
@@ -39,7 +39,7 @@ def upload(
     *,
     jobs: int = 4,
     recheck: bool = False,
-) -> Iterator[changing.Ended[Row]]:
+) -> Iterator[batches.Ended[Row]]:
     """Upload the rows to the marshal and yield the result of each.
 
     ``catalogue`` provides the light curves; with ``skip_phot`` it may be None. Rows of the same
@@ -56,7 +56,7 @@ def upload(
     finished = once.journal.finished if once.journal and not recheck else lambda item: None
     if any(finished(key(row)) is None for row in wanted):
         work.check()
-    return changing.work(
+    return batches.work(
         once,
         _apart(wanted, plan),
         work.row,

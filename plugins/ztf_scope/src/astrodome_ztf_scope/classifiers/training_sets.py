@@ -10,8 +10,8 @@ from typing import Any
 import pandas as pd
 from astrodome import AstrodomeError, console
 
-from ...tables import identifiers, table_io
-from . import taxonomy_maps
+from ..config import taxonomy_maps
+from ..tables import identifiers, table_io
 
 
 @dataclass(frozen=True)
@@ -104,8 +104,8 @@ def _imputed(merged: pd.DataFrame) -> pd.DataFrame:
     """The features as the configuration imputes them, learned from these rows."""
     import numpy as np
 
-    from ...classifiers.preprocessing.imputation import NeighbourImputer
-    from ...config.loading import load
+    from ..config.loading import load
+    from .preprocessing.imputation import NeighbourImputer
 
     scope = load()
     features = scope.feature_sets["ontological"]
@@ -137,7 +137,7 @@ def update(merged: pd.DataFrame, training_set: str | Path | None, prefix: str) -
     if not training_set:
         raise AstrodomeError("Which training set? Set training.dataset.", exit_code=2)
     path = Path(training_set)
-    from ...tables import datasets
+    from ..tables import datasets
 
     frame = datasets.read(path)
     before = frame.table

@@ -10,7 +10,7 @@ from typing import Any
 
 from astrodome import AstrodomeError
 
-BUILT_IN = Path(__file__).with_name("maps.json")
+BUILT_IN = Path(__file__).with_name("taxonomy_maps.json")
 OF_SCORES = {"DNN_AL_mapper": "dnn", "XGB_AL_mapper": "xgb"}
 """Names in SCoPe of the maps for columns of scores, ``<tag>_<algorithm>``, with the algorithm."""
 OF_SCOPE = {"golden_dataset_mapper": "golden"}

@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 from astrodome import AstrodomeError, compute, console
 
 from . import journal as journals
-from .once import Breaker, Change, Once
+from .idempotent_writes import Breaker, Change, Once
 
 Item = TypeVar("Item")
 

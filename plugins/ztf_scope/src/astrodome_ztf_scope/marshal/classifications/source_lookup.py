@@ -18,7 +18,7 @@ from astrodome import AstrodomeError, compute, settings
 from ...catalogues import positions
 from ...tables import identifiers
 from .. import journal as journals
-from ..once import Breaker
+from ..idempotent_writes import Breaker
 
 JOINED = ("classification", "probability", "period_origin", "period", "labellers", "sum_votes")
 """Columns that are added; several values are joined by ``;``, in the same order."""
