@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pandas as pd
-from astrodome_sdo_data import manifest, naming
+from astrodome_sdo_data import manifest
+from astrodome_solar import filenames
 
 from . import older, suns
 from .measure import (
@@ -118,7 +119,7 @@ def _complete(folder: Path, count: int) -> Path:
     rows = []
     for number in range(count):
         time = START + number * timedelta(minutes=6)
-        path = folder / naming.file_name(time, 171)
+        path = folder / filenames.file_name(time, 171)
         path.write_bytes(b"\xff\xd8\xff\xd9")
         about = path.stat()
         rows.append((path.name, time, about.st_size, about.st_mtime_ns))

@@ -31,7 +31,7 @@ SOURCES = {path.parent: path for path in sorted(ROOT.glob("core/src"))} | {
     path.parent: path for path in sorted(ROOT.glob("plugins/*/src"))
 }
 COPIED = ("core", "plugins", "tests", "docs", "examples", "benchmarks")
-FOLDERS = ("core", "goes", "hek_events", "sdo_data", "sood", "ztf_scope")
+FOLDERS = ("core", "goes", "hek_events", "sdo_data", "solar", "sood", "ztf_scope")
 
 OPPOSITE: dict[type[ast.AST], type[ast.AST]] = {
     ast.Lt: ast.LtE,

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 HEAVY = {"astropy", "matplotlib", "numpy", "pandas", "pydantic", "rich", "sunpy", "torch"}
-OURS = "goes,hek_events,sdo_data,sood,ztf_scope"
+OURS = "goes,hek_events,sdo_data,solar,sood,ztf_scope"
 
 
 def python(code: str, *args: str, **environ: str) -> subprocess.CompletedProcess[str]:

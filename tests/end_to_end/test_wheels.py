@@ -34,12 +34,14 @@ def test_goes_alone_brings_no_library_of_another_domain(goes_alone: Environment)
     assert {name for name in installed if name.startswith("astrodome")} == {
         "astrodome",
         "astrodome-goes",
+        "astrodome-solar",
     }
     assert not installed & (HEAVY | MAPS_ONLY)
 
 
 def test_goes_alone_lists_only_itself(goes_alone: Environment) -> None:
-    (row,) = goes_alone.run("sdo", "plugins", "list", "--json").json
+    row, library = goes_alone.run("sdo", "plugins", "list", "--json").json
+    assert (library["name"], library["distribution"]) == ("solar", "astrodome-solar")
     assert row["name"] == "goes" and row["status"] == "active" and row["error"] == ""
     assert (row["distribution"], row["version"]) == ("astrodome-goes", "0.1.0")
     assert goes_alone.run("sdo", "plugins", "doctor").err == ""

@@ -11,10 +11,10 @@ import pytest
 from astrodome import AstrodomeError, plugins
 from astrodome.app import main
 from astrodome_goes import plugin
-from astrodome_goes.classes import class_flux, flare_class
 from astrodome_goes.flares import find
 from astrodome_goes.store.flux_store import Store
 from astrodome_goes.store.samples import DTYPE, PRODUCTS
+from astrodome_solar.flare_classes import class_flux, flare_class
 
 
 def series(*flux, gap_after=None, gap=60):

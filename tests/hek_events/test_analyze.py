@@ -17,8 +17,9 @@ import pytest
 import shapely
 from astrodome import files
 from astrodome.testing import run
-from astrodome_hek_events import geometry, images
+from astrodome_hek_events import images
 from astrodome_hek_events.analysis import anomaly_maps, comparison, iou, results
+from astrodome_solar import geometry
 from hek_events import sun
 from PIL import Image
 

@@ -11,7 +11,8 @@ import pytest
 import shapely
 import sunpy.map
 from astrodome import AstrodomeError
-from astrodome_hek_events import geometry, images, regions
+from astrodome_hek_events import images, regions
+from astrodome_solar import geometry
 from astropy import units as u
 from astropy.coordinates import SkyCoord
 from hek_events import sun

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from astrodome_hek_events import geometry
 from astrodome_hek_events.views import image_plot
+from astrodome_solar import geometry
 from hek_events import sun
 from PIL import Image
 from sunpy.data.test import get_test_filepath

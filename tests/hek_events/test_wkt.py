@@ -7,9 +7,10 @@ import warnings
 
 import numpy as np
 import pytest
-from astrodome_hek_events import geometry, regions, wkt
+from astrodome_hek_events import regions, wkt
 from astrodome_hek_events.store.event_store import EventStore
 from astrodome_hek_events.views import export
+from astrodome_solar import geometry
 from hek_events import sun
 
 BOX = "POLYGON((0 0,10 0,10 10,0 10,0 0))"

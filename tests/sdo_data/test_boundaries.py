@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from astrodome import AstrodomeError
-from astrodome_sdo_data import images, meta, scaling
+from astrodome_sdo_data import images
 from astrodome_sdo_data.sources import grid
 from astrodome_sdo_data.views import info, panels
+from astrodome_solar import channels, metadata
 from PIL import Image
 
 START = datetime(2012, 3, 7)
@@ -92,13 +93,13 @@ def test_cropped_pixels_are_in_no_patch() -> None:
         images.positions(10, 9, 4, **every)
 
 
-@pytest.mark.parametrize("channel", [*scaling.LOGARITHMIC, *scaling.LINEAR])
+@pytest.mark.parametrize("channel", [*channels.LOGARITHMIC, *channels.LINEAR])
 def test_the_range_of_a_channel_fills_the_bytes(channel: str) -> None:
-    low, high = (scaling.LOGARITHMIC | scaling.LINEAR)[channel]
-    middle = np.sqrt(low * high) if channel in scaling.LOGARITHMIC else (low + high) / 2
+    low, high = (channels.LOGARITHMIC | channels.LINEAR)[channel]
+    middle = np.sqrt(low * high) if channel in channels.LOGARITHMIC else (low + high) / 2
     values = np.array([low, middle, high, low - 1, 2 * high, np.nan, np.inf, -np.inf])
     nothing = 0 if channel != "magnetogram" else 128
-    found = scaling.to_bytes(values, channel).tolist()
+    found = channels.to_bytes(values, channel).tolist()
     assert found[0] == 0 and found[1] in (127, 128) and found[2:5] == [255, 0, 255]
     assert found[5:] == [nothing, 255, 0]
 
@@ -125,8 +126,10 @@ def test_a_quality_that_is_not_a_whole_number_stays_in_the_csv_and_is_unknown_in
 ) -> None:
     names = [f"{minute}.jpeg" for minute in range(5)]
     given = ["0", "4294967295", "0.5", "bad", ""]
-    (tmp_path / meta.PARQUET).touch()
-    meta.add(tmp_path, [{"FILE_NAME": n, "QUALITY": q} for n, q in zip(names, given, strict=True)])
-    table = pd.read_parquet(tmp_path / meta.PARQUET)
+    (tmp_path / metadata.PARQUET).touch()
+    metadata.add(
+        tmp_path, [{"FILE_NAME": n, "QUALITY": q} for n, q in zip(names, given, strict=True)]
+    )
+    table = pd.read_parquet(tmp_path / metadata.PARQUET)
     assert table["QUALITY"].tolist() == [0, 4294967295, pd.NA, pd.NA, pd.NA]
-    assert [row["QUALITY"] for row in meta.read(tmp_path).values()] == given
+    assert [row["QUALITY"] for row in metadata.read(tmp_path).values()] == given

@@ -12,7 +12,8 @@ import pandas as pd
 import pytest
 from astrodome import AstrodomeError
 from astrodome.testing import Result, run
-from astrodome_sdo_data import download, manifest, naming, parameters
+from astrodome_sdo_data import download, manifest, parameters
+from astrodome_solar import filenames
 from PIL import Image
 from services.gsu import Archive, GsuTwin
 from services.gsu import parameters as expected_parameters
@@ -51,7 +52,7 @@ def test_the_command_of_the_older_readme_works_as_written(
 ) -> None:
     path = tmp_path / "data" / "aia_171_2012"
     data("download", f"--path={path}", *README).succeeded()
-    wanted = {naming.file_name(time, 171): right(gsu.archive, time, 171, 2048) for time in TIMES}
+    wanted = {filenames.file_name(time, 171): right(gsu.archive, time, 171, 2048) for time in TIMES}
     assert images(path) == wanted
     assert len(gsu.requests) == 7
     assert statuses(path) == {"done": 7}
@@ -96,7 +97,7 @@ def test_meta_csv_has_one_row_an_image_in_one_spelling_and_also_as_parquet(
     table = pd.read_parquet(path / "meta.parquet").set_index("FILE_NAME")
     assert list(table.index) == list(rows)
     for name, row in rows.items():
-        time, wave = naming.parse(name) or (datetime.min, 0)
+        time, wave = filenames.parse(name) or (datetime.min, 0)
         header = gsu.archive.header(observed(time.replace(tzinfo=None)), wave)
         assert {key: float(row[key]) for key in header} == header
         assert table.loc[name].to_dict() == header
@@ -212,7 +213,7 @@ def test_quality_0_keeps_only_good_observations_and_asks_for_no_other_image(
     result = data("download", "--path", tmp_path, *SMALL, "--quality", 0, "--json").succeeded()
     assert result.json["skipped"] == {"quality": 2} and result.json["downloaded"] == 5
     assert gsu.archive.asked["image"] == 5
-    row = manifest.read(tmp_path).loc[naming.file_name(TIMES[1], 171)]
+    row = manifest.read(tmp_path).loc[filenames.file_name(TIMES[1], 171)]
     assert row["reason"] == "Its quality has the bits 0x40000."
     gsu.requests.clear()
     data("download", "--path", tmp_path, *SMALL, "--quality", "0").succeeded()

@@ -16,7 +16,8 @@ from typing import Any
 import pandas as pd
 import pytest
 from astrodome.testing import Result
-from astrodome_sdo_data import manifest, naming
+from astrodome_sdo_data import manifest
+from astrodome_solar import filenames
 from services.gsu import CADENCE, Archive, GsuTwin
 from services.twin import Request
 
@@ -42,7 +43,7 @@ def wanted(archive: Archive, count: int, *waves: int) -> dict[str, bytes]:
     """The images that these options ask for, as the archive has them."""
     times = [START + number * CADENCE for number in range(count)]
     return {
-        naming.file_name(time, wave): archive.image(time, wave, 256)
+        filenames.file_name(time, wave): archive.image(time, wave, 256)
         for time in times
         for wave in waves or (171,)
     }

@@ -13,7 +13,8 @@ import pytest
 from astrodome import AstrodomeError
 from astrodome.sources import Fetched, Images
 from astrodome.testing import Result
-from astrodome_sdo_data import meta, observation, pictures
+from astrodome_solar import metadata
+from astrodome_solar.formats import raster, solar_image
 from PIL import Image
 from services.twin import Twin
 from services.vso import Archive
@@ -64,8 +65,8 @@ def test_each_time_gets_its_nearest_file_as_if_brought_in_by_hand(
     t_obs = START + timedelta(minutes=20, seconds=2)
     by_hand = tmp_path / "by_hand.fits"
     by_hand.write_bytes(archive.fits(t_obs, 304))
-    image, about_it = observation.read(observation.Part(by_hand)).render(256)
-    expected = pictures.decoded(pictures.from_bytes(bytes(pictures.encoded(image, "x.jpeg", ""))))
+    image, about_it = solar_image.read(solar_image.Part(by_hand)).render(256)
+    expected = raster.decoded(raster.from_bytes(bytes(raster.encoded(image, "x.jpeg", ""))))
     name = "2012-01-01T002000__304.jpeg"
     with Image.open(tmp_path / "out" / name) as drawn:
         assert drawn.tobytes() == expected.tobytes()
@@ -238,6 +239,6 @@ def test_the_download_command_says_which_source_can_calibrate(
     span = ("--start=2012-01-01T00:00", "--end=2012-01-01T00:20", "--freq=10min", "--size=256")
     path = tmp_path / "images"
     data("download", "--source=fido", f"--path={path}", *span, "--metadata").succeeded()
-    assert len(list(path.glob("*.jpeg"))) == len(meta.read(path)) == 3
+    assert len(list(path.glob("*.jpeg"))) == len(metadata.read(path)) == 3
     refused = data("download", "--source=gsu", f"--path={path}", *span, "--calibrate")
     assert refused.code == 2 and "The source gsu has no option --calibrate." in refused.err

@@ -10,24 +10,25 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astrodome.testing import Result, run
-from astrodome_sdo_data import jpeg2000, naming, pictures, scaling
+from astrodome_solar import channels, filenames
+from astrodome_solar.formats import jpeg2000, raster
 
 Data = Callable[..., Result]
 
 
 def test_a_file_name_carries_time_and_wavelength_both_ways() -> None:
     t_obs = datetime(2012, 3, 7, 0, 2, 8, 900_000, tzinfo=UTC)
-    name = naming.file_name(t_obs, 94)
+    name = filenames.file_name(t_obs, 94)
     assert name == "2012-03-07T000208__94.jpeg"
-    assert naming.parse(name) == (t_obs.replace(microsecond=0), 94)
-    assert naming.parse(Path("a/b") / "2012-03-07T000208__94__17.jpeg") == naming.parse(name)
+    assert filenames.parse(name) == (t_obs.replace(microsecond=0), 94)
+    assert filenames.parse(Path("a/b") / "2012-03-07T000208__94__17.jpeg") == filenames.parse(name)
     east = t_obs.astimezone(timezone(timedelta(hours=2)))
-    assert naming.file_name(east, 94) == name
+    assert filenames.file_name(east, 94) == name
 
 
 @pytest.mark.parametrize("name", ["sun.jpeg", "2012-13-07T000208__94.jpeg", "2012-03-07__94.jpeg"])
 def test_a_name_that_carries_none_says_so(name: str) -> None:
-    assert naming.parse(name) is None
+    assert filenames.parse(name) is None
 
 
 def test_the_codestreams_of_a_jpx_come_with_the_header_that_is_theirs(heliov: Path) -> None:
@@ -40,7 +41,7 @@ def test_the_codestreams_of_a_jpx_come_with_the_header_that_is_theirs(heliov: Pa
     assert [c.header.get("telescop") for c in found] == ["PROBA2", None, "SDO"]
     assert found[2].header["cdelt1"] == 0.6 and found[2].header["wavelnth"] == 171
     aia = content[found[2].start : found[2].end]
-    assert pictures.from_bytes(aia).size == (4096, 4096)
+    assert raster.from_bytes(aia).size == (4096, 4096)
     coding_style = next(s for s in boxes[2].codestream.segment if s.marker_id == "COD")
     assert jpeg2000.resolutions(aia) == coding_style.num_res
 
@@ -66,14 +67,14 @@ def test_aia_is_scaled_by_its_logarithm_between_the_ends_of_its_range(
     channel: str, low: float, high: float
 ) -> None:
     values = np.array([[-10.0, 0.0, low, low * (high / low) ** 0.25, high, 10 * high, np.nan]])
-    assert scaling.to_bytes(values, channel).tolist() == [[0, 0, 0, 64, 255, 255, 0]]
+    assert channels.to_bytes(values, channel).tolist() == [[0, 0, 0, 64, 255, 255, 0]]
 
 
 def test_hmi_is_scaled_linearly_and_no_field_is_grey() -> None:
-    assert scaling.to_bytes(np.array([-900.0, 0, 250, np.nan]), "magnetogram").tolist() == [
+    assert channels.to_bytes(np.array([-900.0, 0, 250, np.nan]), "magnetogram").tolist() == [
         *(0, 128, 255, 128)
     ]
-    assert scaling.to_bytes(np.array([0.0, 65535, 13107]), "continuum").tolist() == [0, 255, 51]
+    assert channels.to_bytes(np.array([0.0, 65535, 13107]), "continuum").tolist() == [0, 255, 51]
 
 
 def test_sources_lists_the_archives_of_whatever_plugin_is_installed(data: Data) -> None:

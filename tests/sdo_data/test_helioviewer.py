@@ -11,8 +11,9 @@ import pytest
 from astrodome import AstrodomeError
 from astrodome.sources import Fetched, Images, about
 from astrodome.testing import Result
-from astrodome_sdo_data import meta, observation, pictures
 from astrodome_sdo_data.sources.helioviewer import Helioviewer
+from astrodome_solar import metadata
+from astrodome_solar.formats import raster, solar_image
 from PIL import Image
 from services.helioviewer import Archive
 from services.twin import Twin
@@ -63,12 +64,12 @@ def test_each_time_gets_the_nearest_image_and_its_header_or_is_missing(
     # The same as the file itself, brought in by hand.
     nearest = archive.nearest(11, START + timedelta(minutes=10))
     (tmp_path / "by_hand.jp2").write_bytes(archive.image(11, nearest))
-    image, about_it = observation.read(observation.Part(tmp_path / "by_hand.jp2")).render(512)
-    by_hand = pictures.decoded(pictures.from_bytes(bytes(pictures.encoded(image, "x.jpeg", ""))))
+    image, about_it = solar_image.read(solar_image.Part(tmp_path / "by_hand.jp2")).render(512)
+    by_hand = raster.decoded(raster.from_bytes(bytes(raster.encoded(image, "x.jpeg", ""))))
     with Image.open(found[1].path or "") as drawn:
         assert drawn.size == (512, 512) and drawn.tobytes() == by_hand.tobytes()
     assert found[1].header == about_it
-    assert set(about_it) == set(meta.COLUMNS) - {"FILE_NAME"}
+    assert set(about_it) == set(metadata.COLUMNS) - {"FILE_NAME"}
 
 
 def test_planning_a_year_asks_for_the_data_sources_once_and_for_no_image(twin: Twin) -> None:
@@ -169,7 +170,7 @@ def test_the_download_command_fills_a_folder_once(
     asked = len(twin.requests)
     again = data(*command, *span, "--metadata", "--json")
     assert again.json["downloaded"] == 0 and len(list(tmp_path.glob("*.jpeg"))) == 5
-    assert len(meta.read(tmp_path)) == 5
+    assert len(metadata.read(tmp_path)) == 5
     assert len(twin.requests) == asked + 1  # the list of data sources
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from astrodome.testing import Result
-from astrodome_sdo_data import pictures
 from astrodome_sdo_data.views import info
+from astrodome_solar.formats import raster
 from PIL import Image
 
 Data = Callable[..., Result]
@@ -71,7 +71,7 @@ def test_a_person_reads_the_same_in_tables(data: Data, season: Path) -> None:
     assert "1 images are not named by time and wavelength." in said.err
 
 
-@pytest.mark.parametrize("suffix", sorted(pictures.FORMATS))
+@pytest.mark.parametrize("suffix", sorted(raster.FORMATS))
 def test_a_file_that_is_cut_off_anywhere_is_bad_and_a_whole_one_is_not(
     corona: Image.Image, tmp_path: Path, suffix: str, torture: Callable[[int, int], int]
 ) -> None:

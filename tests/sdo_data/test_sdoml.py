@@ -20,8 +20,9 @@ from services.gcs import Bucket
 
 zarr = pytest.importorskip("zarr")
 
-from astrodome_sdo_data import manifest, meta, scaling
+from astrodome_sdo_data import manifest
 from astrodome_sdo_data.sources.sdoml import Sdoml
+from astrodome_solar import channels, metadata
 
 START = datetime(2011, 12, 31, 22)
 STEP = timedelta(minutes=6)
@@ -112,7 +113,7 @@ def test_each_time_gets_its_own_frame_scaled_and_north_up(sun: np.ndarray, tmp_p
         assert each.path
         with Image.open(each.path) as image:
             drawn = np.asarray(image, float)
-        expected = scaling.to_bytes(frame(sun, number), name[-3:])[::-1].astype(float)
+        expected = channels.to_bytes(frame(sun, number), name[-3:])[::-1].astype(float)
         assert np.abs(drawn - expected).mean() < 1.5, name
 
 
@@ -277,7 +278,7 @@ def test_the_download_command_names_what_the_store_lacks(
     span = ("--start=2011-12-31T22:00", "--end=2011-12-31T23:54", "--wavelength=171")
     result = data(*command, *span, "--wavelength=304")
     assert result.code == 1
-    assert len(list(tmp_path.glob("*.jpeg"))) == len(meta.read(tmp_path)) == 36
+    assert len(list(tmp_path.glob("*.jpeg"))) == len(metadata.read(tmp_path)) == 36
     assert result.err.count("The store has no frame near this time.") == 4 or result.out
     table = manifest.read(tmp_path)["status"].value_counts()
     assert dict(table) == {"done": 36, "missing": 4}

@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
+from astrodome_solar.flare_classes import flare_class
 from numpy.typing import NDArray
 
-from .classes import flare_class
 from .store.flux_store import Store
 from .store.samples import DTYPE, PRODUCTS, Samples, Times, good, operational_scaling, starts
 

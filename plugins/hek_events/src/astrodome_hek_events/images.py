@@ -17,9 +17,8 @@ from xml.etree import ElementTree
 import numpy as np
 import sunpy.map
 from astrodome import AstrodomeError, limits
+from astrodome_solar import geometry
 from PIL import Image
-
-from . import geometry
 
 META = "meta.csv"
 NAME = re.compile(r"(\d{4}-\d\d-\d\dT\d{6})__(\d+)\.(?:jpe?g|png)", re.IGNORECASE)

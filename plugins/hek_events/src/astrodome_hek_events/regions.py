@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 import shapely
 from astrodome import AstrodomeError, times
+from astrodome_solar import geometry
 from shapely.geometry.base import BaseGeometry
 
-from . import geometry, wkt
+from . import wkt
 
 AROUND = timedelta(seconds=30)
 """How far from the time of an image an event may end or begin."""

@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from astrodome import AstrodomeError, compute, files
-
-from . import pictures
+from astrodome_solar.formats import raster
 
 ABANDONED = 600.0
 """Age (s) from which a half-written file belongs to no running process."""
@@ -43,14 +42,14 @@ def find(folder: Path, wavelength: str = "*", *, outside: Path | None = None) ->
         for name in names:
             stem, suffix = os.path.splitext(name)  # noqa: PTH122
             if (
-                suffix.lower() in pictures.FORMATS
+                suffix.lower() in raster.FORMATS
                 and name[0] != "."
                 and fnmatchcase(stem, f"*__{wavelength}")
             ):
                 found.append(Path(place, name).relative_to(folder))
     if not found:
         raise AstrodomeError(
-            f"{folder} holds no image *__{wavelength} ({', '.join(pictures.FORMATS)}).",
+            f"{folder} holds no image *__{wavelength} ({', '.join(raster.FORMATS)}).",
             "Check --path and --wavelength.",
         )
     return sorted(found)
@@ -95,11 +94,11 @@ def _resize_one(
 ) -> tuple[int, int]:
     source, made = folder / name, str(target / name)
     comment = f"sdo data resize: {size} px{', exact' if exact else ''}, of {name.name}"
-    if keep and pictures.is_made(made, comment, source.stat().st_mtime_ns):
+    if keep and raster.is_made(made, comment, source.stat().st_mtime_ns):
         return 0, 1
-    with pictures.reading():
-        small = pictures.resized(pictures.opened(source), size, exact=exact)
-        content = pictures.encoded(small, made, comment)
+    with raster.reading():
+        small = raster.resized(raster.opened(source), size, exact=exact)
+        content = raster.encoded(small, made, comment)
     files.write_small(made, content)
     return 1, 0
 
@@ -184,19 +183,19 @@ def _patch_one(
 ) -> tuple[int, int]:
     source, stem = folder / name, str(target / name.with_suffix(""))
     since = source.stat().st_mtime_ns
-    with pictures.reading():
-        image = pictures.opened(source)
+    with raster.reading():
+        image = raster.opened(source)
         corners = positions(*image.size, size, count, crop=crop, seed=seed, name=name.name)
         todo = []
         for number, (x, y) in enumerate(corners):
             made = f"{stem}__{number}.jpeg"
             comment = f"sdo data patch: {size} px at {x},{y} of {name.name}"
-            if not (keep and pictures.is_made(made, comment, since)):
+            if not (keep and raster.is_made(made, comment, since)):
                 todo.append((made, comment, (x, y, x + size, y + size)))
-        whole = pictures.decoded(image) if todo else image
+        whole = raster.decoded(image) if todo else image
     for start in range(0, len(todo), BATCH):
         batch = [
-            (made, pictures.encoded(whole.crop(box), made, comment))
+            (made, raster.encoded(whole.crop(box), made, comment))
             for made, comment, box in todo[start : start + BATCH]
         ]
         for made, content in batch:
@@ -211,7 +210,7 @@ def _remove_surplus(stem: str, count: int, name: str) -> None:
     while os.path.exists(f"{stem}__{last}.jpeg"):  # noqa: PTH110
         last += 1
     for number in reversed(range(count, last)):  # after a kill in between the rest is found again
-        comment = pictures.comment_of(f"{stem}__{number}.jpeg")
+        comment = raster.comment_of(f"{stem}__{number}.jpeg")
         if comment.startswith("sdo data patch: ") and comment.endswith(f" of {name}"):
             os.unlink(f"{stem}__{number}.jpeg")  # noqa: PTH108
 

@@ -209,8 +209,9 @@ def flares(
     GOES 8-15 (0.85 for 0.5-4 angstrom, 0.70 for 1-8 angstrom), false if not, and empty if
     this is unknown.
     """
+    from astrodome_solar.flare_classes import class_flux
+
     from .. import flares as search
-    from ..classes import class_flux
     from ..times import as_scalar
 
     times.check_order(start, end)
@@ -270,7 +271,8 @@ def plot(
     as_json: Json = False,
 ) -> None:
     """Draw both channels (W/m2) with the flare classes, the flares and, on request, HEK's."""
-    from ..classes import class_flux
+    from astrodome_solar.flare_classes import class_flux
+
     from ..times import as_scalar
     from ..views import plot
 
@@ -325,7 +327,8 @@ def _days(days: list[Any]) -> str:
 
 
 def _row(sample: np.void) -> dict[str, Any]:
-    from ..classes import flare_class
+    from astrodome_solar.flare_classes import flare_class
+
     from ..store.samples import NO_FLAGS, PRODUCTS
 
     time, xrsa, xrsb, _, quality, satellite, product = cast("tuple[Any, ...]", sample.item())

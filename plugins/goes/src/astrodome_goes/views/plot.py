@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from astrodome import AstrodomeError, files, sources, times
+from astrodome_solar.flare_classes import DECADES
 from matplotlib import dates as mdates
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -17,7 +18,6 @@ from matplotlib.ticker import NullLocator
 from numpy.typing import NDArray
 
 from .. import flares as search
-from ..classes import DECADES
 from ..flares import Flare
 from ..store.flux_store import Store
 from ..store.samples import Times, starts

@@ -13,6 +13,7 @@ import matplotlib as mpl
 import numpy as np
 import sunpy.visualization.colormaps  # noqa: F401  (registers the colours of AIA)
 from astrodome import files
+from astrodome_solar import geometry
 from astropy.visualization.wcsaxes import WCSAxes
 from matplotlib.colors import Colormap
 from matplotlib.figure import Figure
@@ -23,7 +24,7 @@ from matplotlib.patheffects import Normal, Stroke
 from PIL import Image
 from shapely.geometry.base import BaseGeometry
 
-from .. import event_types, geometry, regions
+from .. import event_types, regions
 from ..images import SolarImage
 
 FORMATS = ("png", "svg", "pdf", "jpg")

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 from astrodome import AstrodomeError
 from astrodome.sources import Fetched
+from astrodome_solar.formats import raster
 
-from .. import manifest, parameters, pictures
+from .. import manifest, parameters
 from .plan import CHECK, Plan
 
 DAMAGED = ".damaged"
@@ -250,10 +251,10 @@ def check(content: bytes, path: Path, pixels: int = 0) -> None:
     """
     ending = path.suffix.lower()
     if ending in (".jpeg", ".jpg"):
-        pictures.check_jpeg(content, pixels)
-    elif ending in pictures.FORMATS:
-        with pictures.reading():
-            pictures.decoded(pictures.from_bytes(content))
+        raster.check_jpeg(content, pixels)
+    elif ending in raster.FORMATS:
+        with raster.reading():
+            raster.decoded(raster.from_bytes(content))
     elif ending in (".fits", ".fts"):
         if content[:9] != b"SIMPLE  =" or len(content) % 2880:
             raise AstrodomeError("It is no whole FITS file.")

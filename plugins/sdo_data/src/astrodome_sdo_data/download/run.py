@@ -12,8 +12,9 @@ from typing import Any
 
 import pandas as pd
 from astrodome import AstrodomeError, compute
+from astrodome_solar import metadata
 
-from .. import manifest, meta
+from .. import manifest
 from . import plan as planning
 from .fetch import ELSEWHERE, Result, Transfer
 from .plan import Plan, Wish
@@ -205,4 +206,4 @@ def _close(plan: Plan, book: manifest.Book) -> None:
     table = book.fold()
     if plan.wish.metadata:
         whole = table["status"].eq(manifest.DONE) & table["has_header"]
-        meta.add_headers(plan.folder, table[whole])
+        metadata.add_headers(plan.folder, table[whole])

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 from astrodome import AstrodomeError, compute, files, settings
+from astrodome_solar import filenames
 from astropy import units as u
 from astropy.time import Time
 from parfive import Results
@@ -23,7 +24,6 @@ from sunpy.net import attrs as a
 from sunpy.net.attr import AttrAnd, AttrOr, and_
 from sunpy.net.base_client import BaseClient, QueryResponseTable, convert_row_to_table
 
-from .. import naming
 from ..sources import grid
 from ..sources.gsu import CADENCE, SIDES, WAVELENGTHS, GsuSettings, image_path, picture
 from ..sources.server import Host
@@ -165,7 +165,7 @@ def _targets(rows: GSUResponse, pattern: str) -> Iterator[tuple[str, Path, int]]
         columns = row.response_block_map
         wavelength = round(columns["wavelength"].to_value(u.AA))
         columns |= {"wavelength": wavelength}
-        name = naming.file_name(row["Start Time"].to_datetime(), wavelength)
+        name = filenames.file_name(row["Start Time"].to_datetime(), wavelength)
         target = Path(pattern.format(file=name, **columns)).expanduser()
         yield str(row["url"]), target, SIDES[str(row["Size"])]
 

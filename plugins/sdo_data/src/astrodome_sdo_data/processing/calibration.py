@@ -16,12 +16,11 @@ from typing import Any
 
 import numpy as np
 from astrodome import AstrodomeError
+from astrodome_solar.formats.solar_image import understood
 from astropy import units as u
 from astropy.table import QTable
 from astropy.time import Time
 from sunpy.map import GenericMap
-
-from ..observation import understood
 
 UNITS = {"X0": u.pix, "Y0": u.pix, "IMSCALE": u.arcsec / u.pix, "INSTROT": u.deg}
 """What the columns of the pointing table are in, by the end of their names."""

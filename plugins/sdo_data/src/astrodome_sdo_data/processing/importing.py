@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from astrodome import AstrodomeError, compute, files
+from astrodome_solar import filenames, metadata
+from astrodome_solar.formats import raster, solar_image
+from astrodome_solar.formats.solar_image import Part
 
-from .. import images, meta, naming, observation, pictures
-from ..observation import Part
+from .. import images
 
 BATCH = 64
 """Images between two writings of ``meta.csv``."""
@@ -48,12 +50,12 @@ def ingest(
     """
     folder.mkdir(parents=True, exist_ok=True)
     files.sweep(folder, images.ABANDONED)
-    known = frozenset() if overwrite else frozenset(meta.read(folder))
+    known = frozenset() if overwrite else frozenset(metadata.read(folder))
     outcome = compute.Outcome()
     wanted: list[Part] = []
     last = set()
     for path in dict.fromkeys(paths):
-        found, others = observation.parts(path)
+        found, others = solar_image.parts(path)
         wanted += found
         last.add(found[-1])
         outcome.skipped += others
@@ -75,11 +77,11 @@ def ingest(
             if advance and ended.item in last:
                 advance()
             if len(rows) >= BATCH:
-                meta.add(folder, rows)
+                metadata.add(folder, rows)
                 rows.clear()
     finally:
         if rows:
-            meta.add(folder, rows)
+            metadata.add(folder, rows)
     outcome.failed.sort()
     return outcome
 
@@ -105,13 +107,13 @@ def _import_one(
 ) -> Imported:
     if part.path.is_dir():
         raise AstrodomeError("It is a folder; give the files in it.")
-    seen = observation.read(part, t_obs, wavelength)
-    name = naming.file_name(seen.t_obs, seen.wavelength)
+    seen = solar_image.read(part, t_obs, wavelength)
+    name = filenames.file_name(seen.t_obs, seen.wavelength)
     label = part.path.name if part.index is None else f"{part.path.name}[{part.index}]"
     comment = f"sdo data import: {size or 'all'} px, of {label}"
     since = part.path.stat().st_mtime_ns
-    if name in known and pictures.is_made(str(folder / name), comment, since):
+    if name in known and raster.is_made(str(folder / name), comment, since):
         return Imported(name)
     image, about = seen.render(size)
-    row = dict.fromkeys(meta.COLUMNS, "") | about | {"FILE_NAME": name}
-    return Imported(name, bytes(pictures.encoded(image, name, comment)), row)
+    row = dict.fromkeys(metadata.COLUMNS, "") | about | {"FILE_NAME": name}
+    return Imported(name, bytes(raster.encoded(image, name, comment)), row)

@@ -18,9 +18,11 @@ from typing import Any, ClassVar
 import pandas as pd
 from astrodome import AstrodomeError, files, settings
 from astrodome.sources import About, Fetched
+from astrodome_solar import filenames
+from astrodome_solar.formats import raster
 from pydantic import Field
 
-from .. import naming, parameters, pictures
+from .. import parameters
 from . import grid
 from .server import Host, HostSettings, Missing, OneHost, Unusable
 
@@ -116,7 +118,7 @@ class Gsu(OneHost):
         if row.get("image", True):
             place = image_path(row["t_obs"], row["wavelength"], row["size"])
             content = self.host.get(place, partial(picture, SIDES[row["size"]]))
-            path = target / naming.file_name(row["t_obs"], row["wavelength"])
+            path = target / filenames.file_name(row["t_obs"], row["wavelength"])
             files.write_small(path, content)
             found.path = path
         if row.get("parameters"):
@@ -151,7 +153,7 @@ def header(content: bytes) -> dict[str, float]:
 def picture(side: int, content: bytes) -> bytes:
     """The JPEG; raises :class:`Unusable` unless it is whole and ``side`` px wide and high."""
     try:
-        pictures.check_jpeg(content, side)
+        raster.check_jpeg(content, side)
     except AstrodomeError as error:
         raise Unusable(f"GSU sent no good image. {error.message}") from error
     return content

@@ -17,9 +17,10 @@ from typing import Any, ClassVar
 import pandas as pd
 from astrodome import AstrodomeError, files, settings
 from astrodome.sources import About, Fetched
+from astrodome_solar import filenames
+from astrodome_solar.formats import raster, solar_image
 from pydantic import Field
 
-from .. import naming, observation, pictures
 from . import grid
 from .server import Host, HostSettings, Missing, OneHost, Unusable
 
@@ -133,15 +134,15 @@ class Helioviewer(OneHost):
             return
         if not row.get("image", True):  # it is there, only its header was not
             return
-        name = naming.file_name(row["t_obs"], row["wavelength"])
+        name = filenames.file_name(row["t_obs"], row["wavelength"])
         comment = f"Helioviewer: {row['size']}, of {seen.t_obs:%Y-%m-%dT%H:%M:%S.%f}"
-        files.write_small(target / name, pictures.encoded(image, name, comment))
+        files.write_small(target / name, raster.encoded(image, name, comment))
         found.path = target / name
 
 
-def _observation(content: bytes) -> observation.Observation:
+def _observation(content: bytes) -> solar_image.Observation:
     try:
-        return observation.from_jpeg2000(content)
+        return solar_image.from_jpeg2000(content)
     except AstrodomeError as error:
         raise Unusable(f"Helioviewer sent no good image. {error.message}") from error
 

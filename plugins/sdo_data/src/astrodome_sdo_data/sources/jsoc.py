@@ -18,10 +18,10 @@ import numpy as np
 import pandas as pd
 from astrodome import AstrodomeError, settings
 from astrodome.sources import About
+from astrodome_solar.formats import solar_image
 from drms.config import ServerConfig
 from pydantic import Field
 
-from .. import observation
 from .level1 import Level1, Level1Settings
 
 EUV, UV, VISIBLE = "aia.lev1_euv_12s", "aia.lev1_uv_24s", "aia.lev1_vis_1h"
@@ -84,7 +84,7 @@ class Jsoc(Level1):
         client = self.client
         with (
             self._asking,
-            observation.understood("JSOC did not answer a query", "Try again later."),
+            solar_image.understood("JSOC did not answer a query", "Try again later."),
         ):
             found = client.query(wanted, key="T_REC", convert_numeric=False)
         stamps = found["T_REC"].astype(str) if len(found) else pd.Series([], dtype=str)
@@ -108,7 +108,7 @@ class Jsoc(Level1):
         """Have records prepared as files; their addresses by time and wavelength."""
         client = self.client
         hint = "Check that jsoc.email is registered, or try again later."
-        with self._asking, observation.understood("JSOC did not export", hint):
+        with self._asking, solar_image.understood("JSOC did not export", hint):
             how = {"method": "url", "protocol": "fits", "filenamefmt": False}
             request = client.export(records, email=self.limits.email, **how)
             ready = request.wait(timeout=self.limits.export_deadline, sleep=self.limits.poll)

@@ -18,9 +18,10 @@ from urllib.parse import urlsplit
 import pandas as pd
 from astrodome import AstrodomeError, files
 from astrodome.sources import About, Fetched
+from astrodome_solar import filenames
+from astrodome_solar.formats import raster, solar_image
 from pydantic import Field
 
-from .. import naming, observation, pictures
 from ..processing.calibration import Calibration
 from . import grid
 from .server import Host, HostSettings, Missing, Unusable
@@ -181,11 +182,11 @@ class Level1(ABC):
             path = Path(folder, "aia.fits")
 
             def read(content: bytes) -> Any:
-                if not content.startswith(observation.FITS):
+                if not content.startswith(solar_image.FITS):
                     raise Unusable(f"{self.service}'s archive sent no FITS file.")
                 path.write_bytes(content)
                 try:
-                    return observation.solar_map(path)
+                    return solar_image.solar_map(path)
                 except AstrodomeError as error:
                     raise Unusable(
                         f"{self.service}'s archive sent no good file. {error.message}"
@@ -201,16 +202,16 @@ class Level1(ABC):
                 return
             if row.get("calibrate"):
                 solar = self.calibration.apply(solar)
-            seen = observation.from_map(solar)
+            seen = solar_image.from_map(solar)
             if seen.wavelength != row["wavelength"]:
                 raise AstrodomeError(f"The file is of {seen.wavelength} angstrom.")
             image, found.header = seen.render(SIDES[row["size"]])
         if not row.get("image", True):  # it is there, only its header was not
             return
-        name = naming.file_name(row["t_obs"], row["wavelength"])
+        name = filenames.file_name(row["t_obs"], row["wavelength"])
         how = ", calibrated" if row.get("calibrate") else ""
         comment = f"AIA level 1: {row['size']}, of {seen.t_obs:%Y-%m-%dT%H:%M:%S.%f}{how}"
-        files.write_small(target / name, pictures.encoded(image, name, comment))
+        files.write_small(target / name, raster.encoded(image, name, comment))
         found.path = target / name
 
 

@@ -22,11 +22,12 @@ import pandas as pd
 import zarr
 from astrodome import AstrodomeError, files, settings
 from astrodome.sources import About, Fetched
+from astrodome_solar import channels, filenames
+from astrodome_solar.formats import raster, solar_image
 from numpy.typing import NDArray
 from PIL import Image
 from pydantic import BaseModel, Field
 
-from .. import naming, observation, pictures, scaling
 from . import grid
 
 WAVELENGTHS = (94, 131, 171, 193, 211, 304, 335, 1600, 1700)
@@ -97,9 +98,9 @@ class Recording:
         if not cdelt > 0:
             return about
         # Some headers describe the frame of 4096 pixels that this one was made from.
-        sides = (self.array.shape[2], observation.FRAME)
+        sides = (self.array.shape[2], solar_image.FRAME)
         side = min(sides, key=lambda side: abs(np.log(cdelt * side / FIELD)))
-        larger = observation.FRAME / side
+        larger = solar_image.FRAME / side
         about["CDELT"] = round(cdelt / larger, 8)
         for key, centre in (("X0", x), ("Y0", y)):
             about[key] = "" if np.isnan(centre) else round((centre - 0.5) * larger, 4)
@@ -245,14 +246,14 @@ class Sdoml:
         length = recording.array.chunks[0]
         pixels = self._block(recording, frame // length)[frame % length]
         image = Image.fromarray(
-            np.ascontiguousarray(scaling.to_bytes(pixels, str(wavelength))[::-1])
+            np.ascontiguousarray(channels.to_bytes(pixels, str(wavelength))[::-1])
         )
         side = SIDES[row["size"]]
         if image.size != (side, side):
             image = image.resize((side, side), Image.Resampling.LANCZOS)
-        name = naming.file_name(row["t_obs"], wavelength)
+        name = filenames.file_name(row["t_obs"], wavelength)
         comment = f"SDO ML: {row['size']}, frame {frame} of {row['year']}/{wavelength}A"
-        files.write_small(target / name, pictures.encoded(image, name, comment))
+        files.write_small(target / name, raster.encoded(image, name, comment))
         found.path = target / name
 
     def _block(self, recording: Recording, number: int) -> NDArray[np.float32]:

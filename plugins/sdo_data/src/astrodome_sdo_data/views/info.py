@@ -18,9 +18,9 @@ from statistics import median
 from typing import Any, BinaryIO
 
 from astrodome import AstrodomeError, compute
+from astrodome_solar import filenames
+from astrodome_solar.formats import jpeg2000, raster
 from PIL import Image
-
-from .. import jpeg2000, naming, pictures
 
 BATCH = 256
 """Files looked at in one piece of work."""
@@ -123,7 +123,7 @@ def examine(
     bad: list[tuple[str, str]] = []
     unnamed = 0
     for seen in _look(folder, decode, jobs, advance):
-        named = naming.parse(seen.name)
+        named = filenames.parse(seen.name)
         if seen.fault:
             bad.append((seen.name, seen.fault))
         elif named is None:
@@ -185,7 +185,7 @@ def _files(folder: Path) -> Iterator[tuple[str, int]]:
                     continue
                 if entry.is_dir(follow_symlinks=False):
                     waiting.append(Path(entry.path))
-                elif os.path.splitext(entry.name)[1].lower() in pictures.FORMATS:  # noqa: PTH122
+                elif os.path.splitext(entry.name)[1].lower() in raster.FORMATS:  # noqa: PTH122
                     size = entry.stat().st_size if entry.is_file() else -1
                     yield os.path.relpath(entry.path, folder), size
 
@@ -209,13 +209,13 @@ def _checked(path: Path, size: int, decode: bool) -> tuple[int, int]:
     """Width and height of a whole image; raises AstrodomeError when something is wrong."""
     if size == 0:
         raise AstrodomeError("It is empty.")
-    with path.open("rb") as file, pictures.reading():
-        image = Image.open(file, formats=tuple(set(pictures.FORMATS.values())))
+    with path.open("rb") as file, raster.reading():
+        image = Image.open(file, formats=tuple(set(raster.FORMATS.values())))
         pixels = image.size
         if not _ends(file, image.format or ""):
             raise AstrodomeError("It is cut off: its last bytes are missing.")
         if decode:
-            pictures.decoded(pictures.opened(path))
+            raster.decoded(raster.opened(path))
     return pixels
 
 

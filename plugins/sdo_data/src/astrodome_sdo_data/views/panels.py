@@ -18,10 +18,12 @@ from typing import TypeVar
 
 import numpy as np
 from astrodome import AstrodomeError, compute
+from astrodome_solar import filenames
+from astrodome_solar.formats import raster
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from .. import images, naming, pictures
+from .. import images
 
 INK, PAPER = (255, 255, 255), (0, 0, 0)
 GAP = 2
@@ -71,7 +73,7 @@ def shots(
     """
     found = []
     for name in images.find(folder, wavelength):
-        named = naming.parse(name)
+        named = filenames.parse(name)
         if named and name.stem.count("__") == 1:  # patches are parts of an image
             found.append(Shot(named[0].replace(tzinfo=None), named[1], folder / name))
     if not found:
@@ -194,8 +196,8 @@ def panel(look: Look, shot: Shot) -> Image.Image:
 
     Raises AstrodomeError when the file is no image.
     """
-    with pictures.reading():
-        small = pictures.resized(pictures.opened(shot.path), look.size)
+    with raster.reading():
+        small = raster.resized(raster.opened(shot.path), look.size)
         drawn = in_colour(small, shot.wavelength) if look.colour else small.convert("RGB")
     if look.stamp:
         _stamp(drawn, shot)

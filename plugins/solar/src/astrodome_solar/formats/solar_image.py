@@ -27,7 +27,8 @@ from PIL import Image
 from sunpy.map import GenericMap, Map
 from sunpy.time import parse_time
 
-from . import jpeg2000, naming, pictures, scaling
+from .. import channels, filenames
+from . import jpeg2000, raster
 
 FRAME = 4096
 """Width (px) of the frame in which ``meta.csv`` gives the geometry."""
@@ -146,7 +147,7 @@ def from_map(found: GenericMap, t_obs: datetime | None = None, wavelength: int =
         with understood():
             upright, about = _north_up(found)
             rates = upright / _exposure(found)
-        return _sized(_picture(scaling.to_bytes(rates, channel)), size), about
+        return _sized(_picture(channels.to_bytes(rates, channel)), size), about
 
     return Observation(t_obs, wavelength, render)
 
@@ -174,7 +175,7 @@ def _is_silent(header: fits.Header) -> bool:
 
 
 def _from_jpeg2000(part: Part, t_obs: datetime | None, wavelength: int) -> Observation:
-    with pictures.reading(), _mapped(part.path) as data:
+    with raster.reading(), _mapped(part.path) as data:
         found = jpeg2000.codestreams(data)[part.index or 0]
         content = data[found.start : found.end]
     if not found.header:
@@ -187,7 +188,7 @@ def from_jpeg2000(content: bytes) -> Observation:
 
     Raises AstrodomeError when it is none, is cut off or has no header.
     """
-    with pictures.reading("JPEG 2000"):
+    with raster.reading("JPEG 2000"):
         if not jpeg2000.is_jpeg2000(content[:12]):
             raise AstrodomeError("It is no JPEG 2000 image.")
         found = jpeg2000.codestreams(content)[0]
@@ -206,15 +207,15 @@ def _from_codestream(
             return Map(pixels, _fitted(found.header, *pixels.shape))
 
     def render(size: int) -> Rendered:
-        with pictures.reading():
-            image = pictures.decoded(pictures.from_bytes(content)).convert("L")
+        with raster.reading():
+            image = raster.decoded(raster.from_bytes(content)).convert("L")
         solar = mapped(np.asarray(image, dtype=np.float32)[::-1])
         with understood():
             upright, about = _north_up(solar)
         return _sized(_picture(np.rint(upright).astype(np.uint8)), size), about
 
-    with pictures.reading():
-        width, height = pictures.from_bytes(content).size
+    with raster.reading():
+        width, height = raster.from_bytes(content).size
     unread = mapped(np.broadcast_to(np.uint8(0), (height, width)))
     return Observation(*_when(unread, t_obs, wavelength), render)
 
@@ -223,9 +224,9 @@ def _from_picture(
     path: Path, t_obs: datetime | None, wavelength: int, content: bytes = b""
 ) -> Observation:
     """A picture that says nothing of itself, but perhaps by its name."""
-    with pictures.reading("FITS, JPEG 2000, JPEG or PNG"):
-        image = pictures.from_bytes(content or path.read_bytes())
-    named = naming.parse(path) or (None, 0)
+    with raster.reading("FITS, JPEG 2000, JPEG or PNG"):
+        image = raster.from_bytes(content or path.read_bytes())
+    named = filenames.parse(path) or (None, 0)
     t_obs, wavelength = t_obs or named[0], wavelength or named[1]
     if not t_obs or not wavelength:
         raise AstrodomeError(
@@ -234,8 +235,8 @@ def _from_picture(
         )
 
     def render(size: int) -> Rendered:
-        with pictures.reading():
-            return _sized(pictures.decoded(image).convert("L"), size), {}
+        with raster.reading():
+            return _sized(raster.decoded(image).convert("L"), size), {}
 
     return Observation(t_obs, wavelength, render)
 
@@ -303,11 +304,11 @@ def _channel(solar: GenericMap, wavelength: int) -> str:
         channel = str(wavelength)
     else:
         channel = str(solar.measurement).lower()
-    if channel not in scaling.LOGARITHMIC | scaling.LINEAR:
-        known = ", ".join(scaling.LOGARITHMIC)
+    if channel not in channels.LOGARITHMIC | channels.LINEAR:
+        known = ", ".join(channels.LOGARITHMIC)
         raise AstrodomeError(
             f"No scaling to eight bits is known for {solar.instrument} {wavelength}: "
-            f"known are AIA {known} and HMI {' and '.join(scaling.LINEAR)}."
+            f"known are AIA {known} and HMI {' and '.join(channels.LINEAR)}."
         )
     return channel
 
