@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from astrodome import compute
-from astrodome_ztf_scope.config.loading import load
+from astrodome_ztf_scope.config.loading import load_config
 
 from tests.ztf_scope import sky
 
@@ -64,7 +64,7 @@ def scope_xgb(place: Path, effort: Effort) -> Iterator[Figure]:
 
 def write(table: pd.DataFrame, features: str, place: Path) -> Path:
     """A file of the features of a set (N, F), their medians where there are none."""
-    values = table[list(load().feature_sets[features].columns.values())]
+    values = table[list(load_config().feature_sets[features].columns.values())]
     path = place / f"{features}.npy"
     np.save(path, values.fillna(values.median()).to_numpy(np.float32))
     return path

@@ -29,7 +29,7 @@ def _impute(frame: object) -> None:
     from astrodome_ztf_scope.classifiers.preprocessing.preparation import Preparation
     from astrodome_ztf_scope.config import loading
 
-    features = loading.load().feature_sets["ontological"]
+    features = loading.load_config().feature_sets["ontological"]
     Preparation.fit(frame, features, None).apply(frame)
 
 

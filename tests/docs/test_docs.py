@@ -25,8 +25,7 @@ INSTALLING = "## Installing one domain only"
 TEMPLATE = ROOT / "examples/plugin_template/src"
 PLUGINS = {
     "sdo": tuple(
-        f"astrodome_{name}.plugin"
-        for name in ("goes", "hek_events", "sdo_data", "solar", "sood")
+        f"astrodome_{name}.plugin" for name in ("goes", "hek_events", "sdo_data", "solar", "sood")
     ),
     "scope": ("astrodome_ztf_scope.plugin",),
 }

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from astrodome.testing import Result
-from astrodome_ztf_scope.config.loading import load
+from astrodome_ztf_scope.config.loading import load_config
 
 Scope = Callable[..., Result]
 
@@ -46,7 +46,7 @@ def test_classes_in_a_pipe_are_tab_separated(scope: Scope) -> None:
 def test_an_unknown_class_is_wrong_usage_with_a_suggestion(scope: Scope) -> None:
     result = scope("classes", "vnv", "rrb")
     assert (result.code, result.out) == (2, "")
-    assert "There is no class 'rrb'" in result.err and "'rrab'" in result.err
+    assert "Class 'rrb' not found" in result.err and "'rrab'" in result.err
 
 
 def test_a_missing_or_broken_configuration_is_one_sentence(scope: Scope, tmp_path: Path) -> None:
@@ -60,11 +60,11 @@ def test_a_missing_or_broken_configuration_is_one_sentence(scope: Scope, tmp_pat
 
 
 def test_init_writes_a_commented_file_that_reads_back_to_the_defaults(scope: Scope) -> None:
-    built_in = load()
+    built_in = load_config()
     scope("init").succeeded()
     written = Path("config.yaml").read_text()
     assert sum("#" in line for line in written.splitlines()) > 40
-    config = load()
+    config = load_config()
     assert config == built_in
     assert config.origin == str(Path("config.yaml").resolve())
 
@@ -73,16 +73,16 @@ def test_init_takes_a_file_or_a_folder(scope: Scope) -> None:
     scope("init", "settings/mine.yaml").succeeded()
     Path("field").mkdir()
     scope("init", "field").succeeded()
-    assert load(Path("settings/mine.yaml")) == load(Path("field/config.yaml"))
+    assert load_config(Path("settings/mine.yaml")) == load_config(Path("field/config.yaml"))
 
 
 def test_init_replaces_a_file_only_when_told(scope: Scope) -> None:
     Path("config.yaml").write_text("fritz: {sleep_time: 1}\n")
     refused = scope("init")
     assert refused.code == 2 and "--force" in refused.err
-    assert load().fritz.sleep_time == 1
+    assert load_config().fritz.sleep_time == 1
     scope("init", "--force").succeeded()
-    assert load().fritz.sleep_time == 5
+    assert load_config().fritz.sleep_time == 5
 
 
 def test_config_show_has_the_services_with_masked_tokens(scope: Scope, since_2023: Path) -> None:

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 from astrodome import AstrodomeError, settings
-from astrodome_ztf_scope.config.loading import load
+from astrodome_ztf_scope.config.loading import load_config
 from astrodome_ztf_scope.config.services import Fritz, Kowalski, Wandb
 
 Write = Callable[[str], Path]
 
 
 def test_without_a_file_all_52_classes_have_a_feature_set_and_statistics() -> None:
-    config = load()
+    config = load_config()
     assert len(config.classes) == 52
     assert {name: len(chosen) for name, chosen in config.feature_sets.items()} == {
         "phenomenological": 35,
@@ -26,7 +26,7 @@ def test_without_a_file_all_52_classes_have_a_feature_set_and_statistics() -> No
 
 
 def test_built_in_classes_carry_the_tuned_training_parameters() -> None:
-    classes = load().classes
+    classes = load_config().classes
     assert (classes["vnv"].lr, classes["vnv"].epsilon) == (0.02229, 1.945e-08)
     assert (classes["rrblz"].label, classes["rrblz"].batch_size) == ("RR Lyrae Blazhko", 2)
     assert classes["artfct"].weight_per_class
@@ -35,7 +35,7 @@ def test_built_in_classes_carry_the_tuned_training_parameters() -> None:
 
 
 def test_built_in_imputation_is_that_of_scope() -> None:
-    features = load().feature_sets["ontological"].features
+    features = load_config().feature_sets["ontological"].features
     by_strategy: dict[str, int] = {}
     for feature in features.values():
         if feature.include:
@@ -45,12 +45,12 @@ def test_built_in_imputation_is_that_of_scope() -> None:
 
 
 def test_services_shown_in_the_commented_file_have_the_values_that_count_without_it() -> None:
-    config = load()
+    config = load_config()
     assert (config.kowalski, config.fritz, config.wandb) == (Kowalski(), Fritz(), Wandb())
 
 
 def test_a_file_of_2022_keeps_its_own_classes_and_plain_lists(of_2022: Path) -> None:
-    config = load(of_2022)
+    config = load_config(of_2022)
     assert list(config.classes) == ["vnv", "pnp", "agn"]
     assert config.classes["vnv"].threshold == 0.9
     assert config.classes["pnp"].balance == 1
@@ -65,7 +65,7 @@ def test_a_file_of_2022_keeps_its_own_classes_and_plain_lists(of_2022: Path) -> 
 
 
 def test_a_file_since_2023_is_read_with_all_its_sections(since_2023: Path) -> None:
-    config = load(since_2023)
+    config = load_config(since_2023)
     phenomenological = config.feature_sets["phenomenological"]
     assert phenomenological.columns == {"ad": "ad", "f1_amp_ELS_ECE_EAOV": "f1_amp"}
     ontological = config.feature_sets["ontological"].features
@@ -83,15 +83,15 @@ def test_a_file_since_2023_is_read_with_all_its_sections(since_2023: Path) -> No
 
 
 def test_a_key_left_out_keeps_its_built_in_value(write: Write) -> None:
-    config = load(write("fritz: {host: marshal.example.org, port: 8080}"))
+    config = load_config(write("fritz: {host: marshal.example.org, port: 8080}"))
     assert config.fritz.url == "https://marshal.example.org:8080"
-    assert config.classes == load().classes
-    assert config.feature_sets == load().feature_sets
+    assert config.classes == load_config().classes
+    assert config.feature_sets == load_config().feature_sets
 
 
 def test_numbers_in_any_notation_of_yaml_are_numbers(write: Write) -> None:
     path = write("training: {classes: {x: {label: X, features: ontological, lr: 1e-3}}}")
-    assert load(path).classes["x"].lr == 0.001
+    assert load_config(path).classes["x"].lr == 0.001
 
 
 @pytest.mark.parametrize(("amsgrad", "on"), [("0.0003", True), ("0", False), ("false", False)])
@@ -99,11 +99,13 @@ def test_amsgrad_is_a_switch_that_any_number_but_zero_turns_on(
     write: Write, amsgrad: str, on: bool
 ) -> None:
     entry = f"{{label: X, features: ontological, amsgrad: {amsgrad}}}"
-    assert load(write(f"training: {{classes: {{x: {entry}}}}}")).classes["x"].amsgrad is on
+    assert load_config(write(f"training: {{classes: {{x: {entry}}}}}")).classes["x"].amsgrad is on
 
 
 def test_periodic_columns_have_no_suffix_when_the_file_says_none(write: Write) -> None:
-    columns = load(write("features: {info: {period_suffix: None}}")).feature_sets["ontological"]
+    columns = load_config(write("features: {info: {period_suffix: None}}")).feature_sets[
+        "ontological"
+    ]
     assert "period" in columns.columns
 
 
@@ -113,19 +115,19 @@ def test_an_option_goes_before_the_folder_and_the_folder_before_the_user(
     user = settings.config_files()[-1]
     user.parent.mkdir(parents=True)
     user.write_text("training: {dataset: user.csv}\nfritz: {sleep_time: 1, max_attempts: 1}\n")
-    assert load().training.dataset == "user.csv"
+    assert load_config().training.dataset == "user.csv"
     Path("config.yaml").write_text("training: {dataset: folder.csv}\nfritz: {sleep_time: 2}\n")
     option = write("training: {dataset: option.csv}")
-    assert load().training.dataset == "folder.csv"
-    config = load(option)
+    assert load_config().training.dataset == "folder.csv"
+    config = load_config(option)
     assert config.training.dataset == "option.csv"
     assert (config.fritz.sleep_time, config.fritz.max_attempts) == (2, 1)
     monkeypatch.setenv("ASTRODOME_TRAINING_DATASET", "environment.csv")
-    assert load(option).training.dataset == "environment.csv"
+    assert load_config(option).training.dataset == "environment.csv"
 
 
 def test_sections_of_other_plugins_are_left_alone(write: Write) -> None:
-    assert load(write("goes: {url_nasa: 'https://example.org'}\ndata: 3\n")).classes
+    assert load_config(write("goes: {url_nasa: 'https://example.org'}\ndata: 3\n")).classes
 
 
 CLASS = "training: {classes: {vnv: {label: variable, features: phenomenological, %s}}}"
@@ -189,7 +191,7 @@ def test_a_fault_names_file_key_and_expectation(
 ) -> None:
     path = write(text)
     with pytest.raises(AstrodomeError) as failure:
-        load(path)
+        load_config(path)
     assert f"{path}: '{key}'" in failure.value.message
     assert expectation in failure.value.message
 
@@ -197,10 +199,10 @@ def test_a_fault_names_file_key_and_expectation(
 def test_yaml_that_is_none_is_one_sentence_with_the_place(write: Write) -> None:
     path = write("training: {classes: [")
     with pytest.raises(AstrodomeError, match=r"scope\.yaml is not valid YAML"):
-        load(path)
+        load_config(path)
 
 
 def test_a_token_of_the_wrong_type_is_not_printed(write: Write) -> None:
     with pytest.raises(AstrodomeError, match=r"'kowalski\.hosts\.gloria\.token'") as failure:
-        load(write("kowalski: {hosts: {gloria: {token: 31415926}}}"))
+        load_config(write("kowalski: {hosts: {gloria: {token: 31415926}}}"))
     assert "31415926" not in failure.value.message

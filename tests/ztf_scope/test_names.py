@@ -13,7 +13,7 @@ import pytest
 from astrodome.testing import Result
 from astrodome_ztf_scope.cli.scope_ml import ALIASES, REPLACED
 from astrodome_ztf_scope.config import taxonomy_maps
-from astrodome_ztf_scope.config.loading import load
+from astrodome_ztf_scope.config.loading import load_config
 from services.fritz import Fritz
 from services.twin import Twin
 from ztf_scope.survey import TOKEN, Survey
@@ -79,7 +79,7 @@ def test_the_maps_of_scores_have_every_tag_with_its_class(name: str, algorithm: 
     assert scores == {f"{tag}_{algorithm}": target for tag, target in tags.items()}
     assert taxonomy_maps.read(f"{name}.json") == scores and taxonomy_maps.has_taxonomies(name)
     assert taxonomy_maps.read("golden_dataset_mapper.json") == taxonomy_maps.read("golden")
-    labels = {tag: entry.label for tag, entry in load().training.classes.items()}
+    labels = {tag: entry.label for tag, entry in load_config().training.classes.items()}
     golden = taxonomy_maps.read("golden")
     for tag, target in tags.items():
         same = golden.get(labels.get(tag, ""))

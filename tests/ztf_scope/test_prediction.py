@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 import xgboost
 from astrodome.testing import Result, run
-from astrodome_ztf_scope.config.loading import load
+from astrodome_ztf_scope.config.loading import load_config
 from ztf_scope import checkpoints
 
 Scope = Callable[..., Result]
@@ -296,7 +296,7 @@ def of_scope(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def prepared(sources: pd.DataFrame, tag: str) -> np.ndarray:
     """Features as SCoPe scales them with ``feature_stats`` of its configuration."""
-    scope = load()
+    scope = load_config()
     names = list(scope.feature_sets[scope.classes[tag].features].columns.values())
     stats = [scope.feature_stats[name] for name in names]
     low, high = (np.array([getattr(of, end) for of in stats]) for end in ("min", "max"))
@@ -315,7 +315,7 @@ def test_models_of_scope_score_with_what_the_configuration_says_of_their_class(
     about = scope("predict", "mine.parquet", *each, "--json").succeeded().json
     assert not about["without score"] and len(about["models"]) == 3
     scores = pd.read_parquet("scores.parquet")
-    config = load()
+    config = load_config()
     imputed = {
         name: 0 if feature.impute_strategy == "zero" else config.feature_stats[name].median
         for name, feature in config.feature_sets["ontological"].features.items()
@@ -365,7 +365,7 @@ def test_a_configuration_that_changes_nothing_is_named(
     Path("mine.yaml").write_text("training: {classes: {e: {label: eclipsing, features: bare}}}\n")
     command = ("predict", sources, "--models", models, "--tag=e", "--algorithm=xgb")
     wrong = scope(*command, "--config=mine.yaml")
-    assert wrong.code == 1 and "no feature set 'bare'" in wrong.err
+    assert wrong.code == 1 and "unknown feature set 'bare'" in wrong.err
     Path("mine.yaml").write_text("fritz: {sleep_time: 1}\n")
     for args in (command, ("evaluate", *command[1:])):
         told = scope(*args, "--config=mine.yaml").succeeded().err

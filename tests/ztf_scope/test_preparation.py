@@ -28,7 +28,7 @@ def frame(sky: Callable) -> DataSet:
 
 @pytest.fixture(scope="module")
 def ontological() -> FeatureSet:
-    return loading.load().feature_sets["ontological"]
+    return loading.load_config().feature_sets["ontological"]
 
 
 def of(table: pd.DataFrame) -> DataSet:
@@ -37,7 +37,7 @@ def of(table: pd.DataFrame) -> DataSet:
 
 def some(**strategies: str) -> FeatureSet:
     """Features with these strategies, such as ``ad="none"``."""
-    known = loading.load().feature_sets["ontological"].features["ad"]
+    known = loading.load_config().feature_sets["ontological"].features["ad"]
     return FeatureSet(
         {
             name: known.model_copy(update={"impute_strategy": strategy})

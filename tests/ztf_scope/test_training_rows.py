@@ -17,7 +17,7 @@ from astrodome_ztf_scope.classifiers import training
 from astrodome_ztf_scope.classifiers.jobs import Options, plan
 from astrodome_ztf_scope.classifiers.models.xgb import XgbClassifier
 from astrodome_ztf_scope.classifiers.preprocessing import dropped_rows
-from astrodome_ztf_scope.config.loading import load
+from astrodome_ztf_scope.config.loading import load_config
 from astrodome_ztf_scope.tables.datasets import DataSet
 
 Scope = Callable[..., Result]
@@ -58,7 +58,7 @@ def train(scope: Scope, write: Callable[[str], Path]) -> Callable[..., Result]:
 @pytest.fixture
 def learn(write: Callable[[str], Path], tmp_path: Path) -> Callable[..., dict[str, Any]]:
     """Return a function that trains one class and returns ``rows`` of its ``run.json``."""
-    config = load(write(CONFIG))
+    config = load_config(write(CONFIG))
 
     def call(table: pd.DataFrame, tag: str = "e") -> dict[str, Any]:
         options = Options(algorithm="xgb", root=tmp_path / "models", plot=False)

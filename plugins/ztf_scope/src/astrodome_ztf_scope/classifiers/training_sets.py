@@ -104,10 +104,10 @@ def _imputed(merged: pd.DataFrame) -> pd.DataFrame:
     """The features as the configuration imputes them, learned from these rows."""
     import numpy as np
 
-    from ..config.loading import load
+    from ..config.loading import load_config
     from .preprocessing.imputation import NeighbourImputer
 
-    scope = load()
+    scope = load_config()
     features = scope.feature_sets["ontological"]
     for column, name in features.columns.items():
         strategy = features.features[name].impute_strategy

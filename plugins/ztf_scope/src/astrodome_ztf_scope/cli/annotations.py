@@ -286,7 +286,7 @@ def journal(
     marshal = marshal_name(marshal)
     name, colon, _ = marshal.partition(":")
     if name == "fritz" and not colon:  # needs no token
-        address = http.shown(settings.section("fritz", services.Fritz).url)
+        address = http.shown(settings.section("fritz", services.FritzSettings).url)
     else:
         address = marshal_of(marshal, "").address
     path = journals.place(address)

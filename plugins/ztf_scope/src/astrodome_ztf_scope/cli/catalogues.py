@@ -97,13 +97,14 @@ def field_ids(
     as_json: Json = False,
 ) -> None:
     """Get the ids of all light curves in quadrants of a ZTF field, in ascending order."""
-    from ..catalogues import field_ids, kowalski_client
+    from ..catalogues import field_ids
+    from ..config import services
 
     if output and CATALOG.fullmatch(output) and output.startswith("ZTF_") and not catalog:
         catalog, output = output, ""
     path = Path(output) if output else None
     wanted = field_ids.FieldQuery(
-        catalog or kowalski_client.section().collections.sources,
+        catalog or services.kowalski().collections.sources,
         field,
         _numbers(ccd, ccd_range, "ccd", field_ids.CCDS, whole_field, 4),
         _numbers(quad, quad_range, "quad", field_ids.QUADS, whole_field, 3),

@@ -136,10 +136,10 @@ def download(
         merged = training_sets.merge(got.sources, catalogue_of(catalogue), asked)
         out["merged"] = str(table_io.write(got.beside(output_dir, output_filename, ending), merged))
         if update_training_set:
-            from ..config.loading import load
+            from ..config.loading import load_config
 
             updated = training_sets.update(
-                merged, load().training.dataset, updated_training_set_prefix
+                merged, load_config().training.dataset, updated_training_set_prefix
             )
             out["training set"] = str(updated)
     for one in got.failed:

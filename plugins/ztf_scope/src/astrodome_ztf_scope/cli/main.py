@@ -56,12 +56,12 @@ def classes(
     of features and the training parameters of each class.
     """
     from ..classifiers import trained_models
-    from ..config.loading import load
-    from ..config.taxonomy import rows
+    from ..config.loading import load_config
+    from ..config.taxonomy import class_records
 
-    scope = load(config)
+    scope = load_config(config)
     trained = trained_models.by_tag(path_models)
-    found = rows(scope, tags or ())
+    found = class_records(scope, tags or ())
     for row in found:
         of_class = trained.get(row["tag"], [])
         row["trained"] = trained_models.counted(of_class, path_models)
@@ -245,9 +245,9 @@ def _chosen(
     if not alone and config is None:
         return chosen
     from ..classifiers.loaded_models import configured
-    from ..config.loading import load
+    from ..config.loading import load_config
 
-    scope = load(config)
+    scope = load_config(config)
     if not alone:
         console.warn(
             f"{config} changes no score: these models are scored with what they were trained with.",

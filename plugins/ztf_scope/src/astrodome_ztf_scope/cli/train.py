@@ -165,7 +165,7 @@ def train(
     """
     from ..classifiers import tracking, training
     from ..classifiers.jobs import TrainingOptions
-    from ..config.loading import load
+    from ..config.loading import load_config
     from . import training_progress
 
     asked = context.params
@@ -175,7 +175,7 @@ def train(
             "Look for the parameters of xgb with --search.",
             exit_code=2,
         )
-    scope = _with_suffix(load(config), period_suffix)
+    scope = _with_suffix(load_config(config), period_suffix)
     options = TrainingOptions(
         algorithm=algorithm,
         root=path_models,

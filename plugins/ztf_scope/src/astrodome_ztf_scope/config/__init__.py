@@ -1,1 +1,1 @@
-"""Settings and SCoPe's configuration: classes, feature sets, taxonomy, services."""
+"""Configuration of SCoPe: classes, feature sets, taxonomy and services."""

@@ -1,4 +1,4 @@
-"""Feature sets: which columns a classifier sees, and what becomes of missing values."""
+"""Feature sets: the columns that a classifier uses, and how missing values are imputed."""
 
 from __future__ import annotations
 
@@ -14,21 +14,22 @@ Dtype = Literal[
 ]
 
 
-def _strategy(value: Any) -> Any:
-    """``None``, which SCoPe writes as that word, and any capitals."""
+def _lower_case(value: Any) -> Any:
+    """Return a strategy in lower case; SCoPe writes ``None``, which YAML may read as null."""
     return "none" if value is None else value.lower() if isinstance(value, str) else value
 
 
 Strategy = Annotated[
-    Literal["none", "zero", "mean", "median", "regress"], BeforeValidator(_strategy)
+    Literal["none", "zero", "mean", "median", "regress"], BeforeValidator(_lower_case)
 ]
 
 
 class FeatureConfig(Section):
     """One feature of a set.
 
-    ``periodic`` features belong to one period search, which their column names.
-    ``impute_strategy`` says what a missing value becomes; ``none``: the row is dropped.
+    The columns of ``periodic`` features have the name of a period search as a suffix.
+    ``impute_strategy`` defines the replacement for missing values; with ``none``, rows in which
+    the feature is missing are dropped.
     """
 
     include: bool = True
@@ -38,7 +39,7 @@ class FeatureConfig(Section):
 
 
 class FeatureStats(Section):
-    """Statistics of a feature over the golden sets, for scaling."""
+    """Statistics of a feature over the golden data sets, used for scaling."""
 
     min: FiniteFloat
     max: FiniteFloat
@@ -47,31 +48,40 @@ class FeatureStats(Section):
     std: Annotated[FiniteFloat, Field(ge=0)]
 
 
-def _suffix(value: Any) -> Any:
-    return None if value in ("", "None") else value  # SCoPe writes the word for no suffix
+def _none_if_empty(value: Any) -> Any:
+    return None if value in ("", "None") else value
 
 
 class FeatureSettings(Section):
-    """What ``features.info`` says of all sets; no ``period_suffix``: columns without one."""
+    """Section ``features.info``: settings of all feature sets."""
 
-    period_suffix: Annotated[str | None, BeforeValidator(_suffix)] = None
+    period_suffix: Annotated[str | None, BeforeValidator(_none_if_empty)] = None
 
 
 @dataclass(frozen=True)
 class FeatureSet:
-    """Named features in the order in which a classifier gets them."""
+    """Features by name, in the order in which a classifier receives them."""
 
     features: dict[str, FeatureConfig]
     period_suffix: str = ""
 
     @property
     def columns(self) -> dict[str, str]:
-        """Column of the data set → name of the feature, for those that are included."""
+        """Names of the included features, by the name of their column in a data set."""
         suffix = f"_{self.period_suffix}" if self.period_suffix else ""
         return {
             name + suffix * feature.periodic: name
             for name, feature in self.features.items()
             if feature.include
+        }
+
+    @property
+    def required(self) -> dict[str, str]:
+        """The part of :attr:`columns` in which missing values are not imputed."""
+        return {
+            column: name
+            for column, name in self.columns.items()
+            if self.features[name].impute_strategy == "none"
         }
 
     def __len__(self) -> int:

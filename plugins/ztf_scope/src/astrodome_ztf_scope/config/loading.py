@@ -1,13 +1,14 @@
-"""SCoPe's ``config.yaml``, of 2022 and since, as one checked and typed object.
+"""Read SCoPe's ``config.yaml``, in the layout of 2022 and in the current one.
 
-Each section comes from the layers of the settings (environment, ``--config``,
-``./config.yaml``, per-user file), above the built-in ``defaults.yaml``. A file that
-names ``training.classes`` or a feature set replaces it as a whole.
+Each section is read from the layers of the settings (environment, ``--config``,
+``./config.yaml``, per-user file), with the built-in ``defaults.yaml`` as the last layer. A file
+that contains ``training.classes`` or a feature set replaces the whole mapping.
 """
 
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,11 +46,22 @@ SECTIONS = (
 
 @dataclass(frozen=True)
 class ScopeConfig:
-    """What is configured: classes with their training, feature sets, statistics, services.
+    """The validated configuration.
 
-    ``feature_sets`` are by name, ``feature_stats`` by the name of the feature (without the
-    suffix of a period search), ``fields_to_exclude`` are ZTF fields. ``origin`` is the file
-    that the classes come from.
+    Attributes
+    ----------
+    training : TrainingSettings
+        Data set, classes, and the sections that all classes share.
+    feature_sets : dict of str to FeatureSet
+        Feature sets by name.
+    feature_stats : dict of str to FeatureStats
+        Statistics by the name of the feature, without the suffix of a period search.
+    taxonomy : TaxonomyNode
+        Root of the taxonomy.
+    fields_to_exclude : tuple of int
+        ZTF fields that are not processed.
+    origin : str
+        The file in which the classes are defined.
     """
 
     training: TrainingSettings
@@ -66,41 +78,66 @@ class ScopeConfig:
 
     @property
     def classes(self) -> dict[str, ClassConfig]:
-        """The classes by tag."""
+        """The configured classes by tag."""
         return self.training.classes
 
     def select(self, tags: Iterable[str] = ()) -> dict[str, ClassConfig]:
-        """These classes, or all; raises AstrodomeError for a tag that is not configured."""
-        wanted = dict.fromkeys(tags)
-        for tag in wanted:
+        """Return the classes with these tags, or all classes if ``tags`` is empty.
+
+        Raises AstrodomeError for a tag that is not configured.
+        """
+        selected = dict.fromkeys(tags)
+        for tag in selected:
             if tag not in self.classes:
                 close = difflib.get_close_matches(tag, self.classes, 1, 0.5)
                 raise AstrodomeError(
-                    f"There is no class '{tag}' in {self.origin}.",
-                    f"Did you mean '{close[0]}'?" if close else "See them all: scope classes",
+                    f"Class '{tag}' not found in {self.origin}.",
+                    f"Did you mean '{close[0]}'?" if close else "List the classes: scope classes",
                     exit_code=2,
                 )
-        return {tag: self.classes[tag] for tag in wanted or self.classes}
+        return {tag: self.classes[tag] for tag in selected or self.classes}
 
 
-def load(path: Path | None = None) -> ScopeConfig:
-    """The configuration in force; ``path`` goes before the files of the settings.
+def load_config(path: str | os.PathLike[str] | None = None) -> ScopeConfig:
+    """Load and validate the configuration.
 
-    Raises AstrodomeError that names file, key and expectation when something is wrong.
+    Parameters
+    ----------
+    path : path-like, optional
+        Configuration file that takes precedence over ``./config.yaml`` and the per-user file.
+        Both layouts of SCoPe are supported.
+
+    Returns
+    -------
+    ScopeConfig
+
+    Raises
+    ------
+    AstrodomeError
+        If the file does not exist, or a value is invalid. The message contains the file, the key
+        and the expected type.
+
+    Examples
+    --------
+    >>> import astrodome_ztf_scope as scope
+    >>> config = scope.load_config()
+    >>> config.classes["vnv"].label
+    'variable'
     """
     found = settings.current()
     layers = [*found.layers, (settings.DEFAULT, settings.read_yaml(DEFAULTS))]
     if path:
-        if not path.is_file():
-            raise AstrodomeError(f"There is no configuration file {path}.", exit_code=2)
-        layers.insert(0, (str(path), settings.read_yaml(path)))
-    return read(settings.Settings(layers, found.environ))
+        file = Path(path).expanduser()
+        if not file.is_file():
+            raise AstrodomeError(f"Configuration file {file} does not exist.", exit_code=2)
+        layers.insert(0, (str(file), settings.read_yaml(file)))
+    return from_settings(settings.Settings(layers, found.environ))
 
 
-def read(found: settings.Settings) -> ScopeConfig:
-    """The configuration that these layers make."""
+def from_settings(found: settings.Settings) -> ScopeConfig:
+    """Return the configuration in these layers of settings."""
     for origin, layer in found.layers:
-        _refuse_misspelt(layer, origin)
+        _reject_misspelled(layer, origin)
     training = found.section("training", TrainingSettings)
     origin = found.values("training")["classes"][1]
     sets = _feature_sets(found)
@@ -121,13 +158,13 @@ def read(found: settings.Settings) -> ScopeConfig:
 
 
 def write_defaults(path: Path, *, replace: bool = False) -> Path:
-    """Write the commented defaults to a file, or to ``config.yaml`` in a folder.
+    """Write the commented defaults to a file, or to ``config.yaml`` in a directory.
 
-    Raises AstrodomeError when the file is there, unless ``replace``.
+    Raises AstrodomeError if the file exists, unless ``replace`` is True.
     """
     target = path / "config.yaml" if path.is_dir() else path
     if target.exists() and not replace:
-        raise AstrodomeError(f"{target} is there already.", "Replace it with --force.", exit_code=2)
+        raise AstrodomeError(f"{target} already exists.", "Replace it with --force.", exit_code=2)
     files.write_bytes(target, DEFAULTS.read_bytes())
     return target
 
@@ -135,44 +172,46 @@ def write_defaults(path: Path, *, replace: bool = False) -> Path:
 def _check_features(
     training: TrainingSettings, sets: Mapping[str, FeatureSet], found: settings.Settings
 ) -> None:
-    """Every class has features to be trained with."""
+    """Check that each class has an existing feature set that is not empty."""
     for tag, entry in training.classes.items():
         if entry.features not in sets:
             raise AstrodomeError(
                 f"{found.values('training')['classes'][1]}: 'training.classes.{tag}.features': "
-                f"there is no feature set '{entry.features}'; known are {', '.join(sets)}."
+                f"unknown feature set '{entry.features}': expected one of {', '.join(sets)}."
             )
         if not sets[entry.features]:
             raise AstrodomeError(
-                f"{found.values('features')[entry.features][1]}: 'features.{entry.features}' "
-                f"includes no feature, and the class '{tag}' is trained with it."
+                f"{found.values('features')[entry.features][1]}: 'features.{entry.features}', the "
+                f"feature set of the class '{tag}', does not include any feature."
             )
 
 
 def _feature_sets(found: settings.Settings) -> dict[str, FeatureSet]:
-    given = found.values("features")
-    info, origin = given.pop("info", ({}, ""))
+    sections = found.values("features")
+    info, origin = sections.pop("info", ({}, ""))
     suffix = _entry(FeatureSettings, info, origin, "features.info").period_suffix
     return {
         name: FeatureSet(_features(value, where, f"features.{name}"), suffix or "")
-        for name, (value, where) in given.items()
+        for name, (value, where) in sections.items()
     }
 
 
-def _features(given: Any, origin: str, key: str) -> dict[str, FeatureConfig]:
-    """A set in either form: names with their properties, or the plain list of 2022."""
-    if isinstance(given, list):
-        for name in given:
+def _features(value: Any, origin: str, key: str) -> dict[str, FeatureConfig]:
+    """Return the features of a set, given as a mapping or as a list of names (layout of 2022)."""
+    if isinstance(value, list):
+        for name in value:
             if not isinstance(name, str):
-                raise AstrodomeError(f"{origin}: '{key}': {name!r} is no name of a feature.")
-        return {name: FeatureConfig(impute_strategy="zero") for name in given}  # as 2022 did
-    if not isinstance(given, Mapping):
+                raise AstrodomeError(
+                    f"{origin}: '{key}': invalid name of a feature {name!r}: expected text."
+                )
+        return {name: FeatureConfig(impute_strategy="zero") for name in value}  # as 2022 did
+    if not isinstance(value, Mapping):
         raise AstrodomeError(
             f"{origin}: '{key}' should be a list of names or a mapping of names to their "
-            f"properties, got {given!r}."
+            f"properties, got {value!r}."
         )
     return {
-        name: _entry(FeatureConfig, entry, origin, f"{key}.{name}") for name, entry in given.items()
+        name: _entry(FeatureConfig, entry, origin, f"{key}.{name}") for name, entry in value.items()
     }
 
 
@@ -184,7 +223,7 @@ def _feature_stats(found: settings.Settings) -> dict[str, FeatureStats]:
 
 
 def _entry(model: type[Entry], value: Any, origin: str, key: str) -> Entry:
-    """One entry of a section whose keys are names, which the file chooses."""
+    """Validate an entry of a section in which the user defines the keys."""
     if value is not None and not isinstance(value, Mapping):
         raise AstrodomeError(
             f"{origin}: '{key}' should be a mapping of keys to values, got {value!r}."
@@ -199,13 +238,16 @@ class _Fields(Section):
 def _fields_to_exclude(found: settings.Settings) -> tuple[int, ...]:
     for origin, layer in found.layers:
         if "fields_to_exclude" in layer:
-            given = {"fields_to_exclude": layer["fields_to_exclude"]}
-            return settings.validate(_Fields, given, origin).fields_to_exclude or ()
+            value = {"fields_to_exclude": layer["fields_to_exclude"]}
+            return settings.validate(_Fields, value, origin).fields_to_exclude or ()
     return ()
 
 
-def _refuse_misspelt(layer: Mapping[str, Any], origin: str) -> None:
-    """Sections of other plugins are none of ours, but one that nearly has our name is a slip."""
+def _reject_misspelled(layer: Mapping[str, Any], origin: str) -> None:
+    """Raise AstrodomeError for a section whose name is similar to one of :data:`SECTIONS`.
+
+    Other unknown sections are allowed, because they may belong to other plugins.
+    """
     for name in layer:
         close = difflib.get_close_matches(name, SECTIONS, 1, 0.8)
         if name not in SECTIONS and close:

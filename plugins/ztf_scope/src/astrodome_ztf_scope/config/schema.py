@@ -1,4 +1,4 @@
-"""What ``training`` and the smaller sections of SCoPe's configuration may hold."""
+"""Schema of the section ``training`` and of smaller sections of SCoPe's configuration."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 
 class Section(BaseModel):
-    """A part of the configuration in which a key that is not known is an error."""
+    """A part of the configuration. Unknown keys are an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-def _switch(value: Any) -> Any:
-    """SCoPe tuned the switch ``amsgrad`` as a number; any but zero turned it on."""
+def _nonzero_is_true(value: Any) -> Any:
+    """Return a number as a bool: SCoPe's parameter searches write ``amsgrad`` as a number."""
     return value != 0 if isinstance(value, int | float) else value
 
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
 Steps = tuple[int, int, int]
-"""start, stop (exclusive) and step of a grid."""
+"""Start, stop (exclusive) and step of a range."""
 
 
 class ClassConfig(Section):
-    """How the binary classifier of one class is trained; defaults are those of SCoPe.
+    """Training parameters of the binary classifier of one class; the defaults are SCoPe's.
 
-    ``label`` is the column of the data set, ``features`` the name of a feature set. A label
-    above ``threshold`` is a positive example. ``balance``: at most so many examples of the
-    larger side for one of the smaller, ``None`` for all.
+    ``label`` is a column of the data set, ``features`` the name of a feature set. Rows with a
+    label above ``threshold`` are positive. ``balance`` is the maximum ratio of the numbers of
+    training rows of the larger and the smaller of the two labels; None does not limit it.
     """
 
     label: str
@@ -50,7 +50,7 @@ class ClassConfig(Section):
     beta_2: Annotated[float, Field(ge=0, lt=1)] = 0.999
     epsilon: float = Field(default=1e-7, gt=0)
     decay: float = Field(default=0.0, ge=0)
-    amsgrad: Annotated[bool, BeforeValidator(_switch)] = True
+    amsgrad: Annotated[bool, BeforeValidator(_nonzero_is_true)] = True
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
     monitor: str = "val_loss"
     patience: Count = 20
@@ -63,7 +63,7 @@ class ClassConfig(Section):
 
 
 class DnnSettings(Section):
-    """Section ``training.dnn``: the network that all classes share."""
+    """Section ``training.dnn``: architecture of the network, common to all classes."""
 
     dense_branch: bool = True
     conv_branch: bool = True
@@ -72,7 +72,10 @@ class DnnSettings(Section):
 
 
 class SearchGrid(Section):
-    """The grid of the XGBoost search; ``subsample`` and ``colsample_bytree`` in tenths."""
+    """Grid of the parameter search for XGBoost.
+
+    ``subsample`` and ``colsample_bytree`` are in tenths.
+    """
 
     max_depth: Steps = (3, 8, 2)
     min_child_weight: Steps = (1, 6, 2)
@@ -81,7 +84,7 @@ class SearchGrid(Section):
 
 
 class BoostingParameters(Section):
-    """Parameters of XGBoost beside the grid; ``eta`` lists the rates that the search tries."""
+    """Other parameters of XGBoost; ``eta`` lists the learning rates of the parameter search."""
 
     eta: tuple[float, ...] = (0.3, 0.2, 0.1, 0.05)
     seed: int = 42
@@ -94,7 +97,7 @@ class BoostingParameters(Section):
 
 
 class PlotSettings(Section):
-    """What the plots of an XGBoost run show."""
+    """Content of the plots of an XGBoost run."""
 
     cm_include_count: bool = False
     cm_include_percent: bool = True
@@ -102,7 +105,7 @@ class PlotSettings(Section):
 
 
 class XgboostSettings(Section):
-    """Section ``training.xgboost``, which all classes share."""
+    """Section ``training.xgboost``, common to all classes."""
 
     gridsearch_params_start_stop_step: SearchGrid = SearchGrid()
     other_training_params: BoostingParameters = BoostingParameters()
@@ -110,7 +113,7 @@ class XgboostSettings(Section):
 
 
 class TrainingSettings(Section):
-    """Section ``training``: data set, classes by tag, and what the classes share."""
+    """Section ``training``: data set, classes by tag, and parameters common to all classes."""
 
     dataset: str | None = None
     classes: dict[str, ClassConfig]
@@ -119,16 +122,16 @@ class TrainingSettings(Section):
 
 
 class InferenceSettings(Section):
-    """Section ``inference``: fields to score and where the scores go."""
+    """Section ``inference``: fields to score, and the directory for the scores."""
 
     fields_to_run: list[int] | None = None
     path_to_preds: str | None = None
 
 
 class FeatureGenerationSettings(Section):
-    """Section ``feature_generation``: how features are computed from light curves.
+    """Section ``feature_generation``: the computation of features from light curves.
 
-    ``dmdt_ints`` holds the edges of the dmdt image, ``dtints`` in days and ``dmints`` in mag.
+    ``dmdt_ints`` contains the bin edges of the dmdt image: ``dtints`` in days, ``dmints`` in mag.
     """
 
     path_to_features: str | None = None

@@ -1,4 +1,4 @@
-"""Settings of the services that SCoPe talks to; reading them contacts nobody."""
+"""Settings of external services. Reading them makes no network request."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from .schema import Section
 
-Kind = TypeVar("Kind", bound="ServiceSettings")
+Settings = TypeVar("Settings", bound="ServiceSettings")
 SECRETS = Path("secrets.json")
-"""SCoPe's file of accounts, in the folder where the command is given."""
+"""SCoPe's file with tokens and passwords, in the current directory."""
 
 Protocol = Literal["https", "http"]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
 class ServiceSettings(Section):
-    """Where a service is, as one ``url`` or in SCoPe's parts, and the token for it."""
+    """Address of a service, as ``url`` or as SCoPe's separate parts, and its token."""
 
     protocol: Protocol = "https"
     host: str = ""
@@ -32,7 +32,7 @@ class ServiceSettings(Section):
     @field_validator("url")
     @classmethod
     def _from_parts(cls, url: str, info: ValidationInfo) -> str:
-        """``url`` is filled from the parts, so that one place says where a token goes."""
+        """Return the URL; if it is empty, build it from protocol, host and port."""
         if url or not {"protocol", "host", "port"} <= info.data.keys():
             return url.rstrip("/")
         standard = {"https": 443, "http": 80}[info.data["protocol"]]
@@ -41,7 +41,7 @@ class ServiceSettings(Section):
 
 
 class KowalskiCollections(Section):
-    """Names of Kowalski's catalogues."""
+    """Names of the collections in Kowalski."""
 
     gaia: str = "Gaia_EDR3"
     sources: str = "ZTF_sources_20240117"
@@ -51,7 +51,7 @@ class KowalskiCollections(Section):
 
 
 class KowalskiInstance(Section):
-    """One of several Kowalski instances; what is not given is as in the section."""
+    """One of several Kowalski instances; missing keys are taken from the section ``kowalski``."""
 
     protocol: Protocol | None = None
     host: str | None = None
@@ -61,7 +61,7 @@ class KowalskiInstance(Section):
 
 
 class KowalskiSettings(ServiceSettings):
-    """Section ``kowalski``: the catalogues; ``timeout`` in s, ``max_timestamp_hjd`` in days."""
+    """Section ``kowalski``; ``timeout`` is in seconds, ``max_timestamp_hjd`` in days."""
 
     host: str = "kowalski.caltech.edu"
     hosts: dict[str, KowalskiInstance | None] = Field(default_factory=dict)
@@ -72,11 +72,11 @@ class KowalskiSettings(ServiceSettings):
 
 
 class FritzSettings(ServiceSettings):
-    """Section ``fritz``: the marshal; ``rate`` in requests a second.
+    """Section ``fritz``; ``rate`` is in requests per second, all other numbers in seconds.
 
-    ``sleep_time`` is the longest pause before an attempt is repeated, ``timeout`` how long an
-    answer is waited for, and ``settle`` how long a request whose answer was lost may still be
-    at work there, all in seconds.
+    ``timeout`` is the maximum time for a response, ``sleep_time`` the maximum pause before a
+    request is repeated. ``settle`` is the maximum time that the server may still process a
+    request after the connection was lost.
     """
 
     host: str = "fritz.science"
@@ -88,7 +88,7 @@ class FritzSettings(ServiceSettings):
 
 
 class WandbSettings(Section):
-    """Section ``wandb``: where runs are logged when that is asked for."""
+    """Section ``wandb``: the project in Weights & Biases to which runs are logged."""
 
     entity: str | None = None
     project: str = "scope"
@@ -97,10 +97,11 @@ class WandbSettings(Section):
 
 
 class GcsSettings(Section):
-    """Section ``gcs``: Google Cloud Storage with SCoPe's ``bucket`` of data sets and models.
+    """Section ``gcs``: the ``bucket`` in Google Cloud Storage with SCoPe's data sets and models.
 
-    ``credentials`` is a JSON file of a service account or of ``gcloud``; ``token`` an access
-    token. With neither, those that ``gcloud auth application-default login`` left are used.
+    ``credentials`` is the path of a JSON file of a service account or of ``gcloud``, ``token`` an
+    access token. If both are missing, the credentials of ``gcloud auth application-default
+    login`` are used.
     """
 
     url: str = "https://storage.googleapis.com"
@@ -110,33 +111,34 @@ class GcsSettings(Section):
     token: SecretStr | None = None
 
 
-def connection(name: str, model: type[Kind], token: str = "") -> tuple[Kind, str]:
-    """Where a service is, and the token for it: ``token`` of the command line, or a configured one.
+def connection(name: str, model: type[Settings], token: str = "") -> tuple[Settings, str]:
+    """Return the settings of a service, and its token.
 
-    ``secrets.json`` is looked at when nothing else names a token. Raises AstrodomeError when the
-    token was not set for that address.
+    The token is ``token`` if it is not empty, otherwise the one from the settings, otherwise the
+    one from ``secrets.json``. Raises AstrodomeError if the token was configured for another
+    address.
     """
     found = settings.current()
     if not token and not found.section(name, model).token:
-        given = secrets().get(name)
-        given = {"token": given} if isinstance(given, str) else given
-        if isinstance(given, Mapping) and given.get("token"):
-            layers = [(str(SECRETS.resolve()), {name: dict(given)}), *found.layers]
+        entry = secrets().get(name)
+        entry = {"token": entry} if isinstance(entry, str) else entry
+        if isinstance(entry, Mapping) and entry.get("token"):
+            layers = [(str(SECRETS.resolve()), {name: dict(entry)}), *found.layers]
             found = settings.Settings(layers, found.environ)
     secret = found.credential(name, model, given=token).strip()
     if not secret.isascii() or not secret.isprintable() or " " in secret:
         raise AstrodomeError(
-            f"The token of {name} has characters that no token has.",
-            "Copy it once more.",
+            f"Invalid token for {name}: it contains spaces, control or non-ASCII characters.",
+            "Copy the token again.",
             exit_code=2,
         )
     return found.section(name, model), secret
 
 
 def secrets(path: Path = SECRETS) -> dict[str, Any]:
-    """What ``secrets.json`` holds, by service; nothing when there is no such file.
+    """Return the entries of ``secrets.json`` by service; empty if the file does not exist.
 
-    Raises AstrodomeError, without quoting it, when it is no JSON object.
+    Raises AstrodomeError, without the content in the message, if it is not a JSON object.
     """
     if not path.is_file():
         return {}
@@ -146,11 +148,12 @@ def secrets(path: Path = SECRETS) -> dict[str, Any]:
         document = None
     if not isinstance(document, dict):
         raise AstrodomeError(
-            f"{path.resolve()} is no JSON object.", 'It should be like {"fritz": {"token": "…"}}.'
+            f"{path.resolve()} is not a JSON object.",
+            'Expected, for example: {"fritz": {"token": "…"}}.',
         )
     return document
 
 
 def kowalski() -> KowalskiSettings:
-    """The section of the catalogues."""
+    """Return the section ``kowalski`` of the settings."""
     return settings.section("kowalski", KowalskiSettings)

@@ -1,4 +1,4 @@
-"""The taxonomy: a tree of classes, and what is configured for each."""
+"""The taxonomy: a tree of classes, and the configuration of each class."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class TaxonomyNode(Section):
-    """A class of the taxonomy, with the keys that the tdtax schema has."""
+    """A class of the taxonomy, with the keys of the tdtax schema."""
 
     tag: str = Field(alias="class")
     name: str = ""
@@ -26,28 +26,32 @@ class TaxonomyNode(Section):
     subclasses: list[TaxonomyNode] | None = None
 
 
-def wider(
-    node: TaxonomyNode, among: Container[str], above: str | None = None
+def parents(
+    node: TaxonomyNode, tags: Container[str], parent: str | None = None
 ) -> Iterator[tuple[str, str]]:
-    """(tag, tag of the next wider class) below a node, looking only at classes ``among`` these."""
-    for child in node.subclasses or []:
-        if above and child.tag in among:
-            yield child.tag, above
-        yield from wider(child, among, child.tag if child.tag in among else above)
+    """Yield (tag, tag of the closest parent) for the nodes below ``node``.
 
-
-def rows(config: ScopeConfig, tags: Sequence[str] = ()) -> list[dict[str, Any]]:
-    """One record a class, in the order of the configuration; all of them when no tag is given.
-
-    ``parent`` is the next wider class that is configured, if there is one; ``feature_count``
-    the number of features that are included. Raises AstrodomeError for an unknown tag.
+    Nodes whose tag is not in ``tags`` are skipped.
     """
-    parents = dict(wider(config.taxonomy, config.classes))
+    for child in node.subclasses or []:
+        if parent and child.tag in tags:
+            yield child.tag, parent
+        yield from parents(child, tags, child.tag if child.tag in tags else parent)
+
+
+def class_records(config: ScopeConfig, tags: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """Return one record per class, in the order of the configuration.
+
+    ``parent`` is the closest configured parent class in the taxonomy, or None; ``feature_count``
+    is the number of included features. If ``tags`` is empty, all classes are returned. Raises
+    AstrodomeError for an unknown tag.
+    """
+    parent_of = dict(parents(config.taxonomy, config.classes))
     return [
         {
             "tag": tag,
             "label": entry.label,
-            "parent": parents.get(tag),
+            "parent": parent_of.get(tag),
             "features": entry.features,
             "feature_count": len(config.feature_sets[entry.features]),
             **entry.model_dump(exclude={"label", "features"}),

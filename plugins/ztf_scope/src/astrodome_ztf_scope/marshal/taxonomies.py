@@ -20,9 +20,9 @@ def read(which: str) -> dict[str, Any]:
     Raises AstrodomeError that names the place when the tree is none, or has a class twice.
     """
     if which == CONFIGURED:
-        from ..config.loading import load
+        from ..config.loading import load_config
 
-        tree: dict[str, Any] = _named(load().taxonomy)
+        tree: dict[str, Any] = _named(load_config().taxonomy)
     else:
         path = Path(which)
         if not path.is_file():
