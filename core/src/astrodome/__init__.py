@@ -1,13 +1,13 @@
-"""The host of astrodome: what a plugin may use.
+"""The host of a plugin-based command line.
 
-Names in ``__all__`` are the public interface; everything else in this
-package may change without notice. Submodules are imported on first use, so
-that ``import astrodome`` stays cheap in every ``plugin.py``.
+The names in ``__all__`` are the public interface for plugins; everything else may change without
+notice. Submodules are imported on first use, so that ``import astrodome`` is fast.
 """
 
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         lazy,
         limits,
         models,
+        runs,
         settings,
         sources,
         spreadsheets,
@@ -30,16 +31,18 @@ if TYPE_CHECKING:
         times,
     )
     from .errors import AstrodomeError
-    from .hookspecs import CommandSpec, ModelSpec, SourceSpec, hookimpl
+    from .hookspecs import CheckSpec, CommandSpec, KindSpec, ModelSpec, SourceSpec, hookimpl
 
 __version__ = "0.1.0"
-API_VERSION = (1, 0)
-"""Version of the interface for plugins: (breaking, added)."""
+API_VERSION = (2, 0)
+"""Version of the interface for plugins: (incompatible changes, additions)."""
 
 __all__ = [
     "API_VERSION",
     "AstrodomeError",
+    "CheckSpec",
     "CommandSpec",
+    "KindSpec",
     "ModelSpec",
     "SourceSpec",
     "arrow",
@@ -53,6 +56,7 @@ __all__ = [
     "lazy",
     "limits",
     "models",
+    "runs",
     "settings",
     "sources",
     "spreadsheets",
@@ -61,18 +65,26 @@ __all__ = [
     "times",
 ]
 
-_HOMES = {
+_MODULES = {
     "AstrodomeError": "errors",
+    "CheckSpec": "hookspecs",
     "CommandSpec": "hookspecs",
+    "KindSpec": "hookspecs",
     "ModelSpec": "hookspecs",
     "SourceSpec": "hookspecs",
     "hookimpl": "hookspecs",
 }
+"""Modules of the public names that are not modules themselves."""
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
+    if name in _MODULES:
+        return getattr(importlib.import_module(f".{_MODULES[name]}", __name__), name)
     if name in __all__:
         return importlib.import_module(f".{name}", __name__)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    text = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(text, name=name, obj=sys.modules[__name__])
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -1,4 +1,4 @@
-"""The command lines ``sdo`` and ``scope``: a root that owns nothing but what plugins bring."""
+"""The command lines ``sdo`` and ``scope``, whose commands come from plugins."""
 
 from __future__ import annotations
 
@@ -11,54 +11,42 @@ from typing import Annotated, Any
 
 import typer
 
-from . import __version__, plugins, process, settings
+from . import __version__, plugins, process, registry, reports, settings, suggestions
 from .errors import AstrodomeError, from_os_error
 from .hookspecs import CommandSpec
 from .lazy import Entry, LazyGroup, fault
+from .registry import Plugin, Registry
+from .specs import RESERVED, dashed
 
-ABOUT = {
-    "sdo": "Work with data of the Solar Dynamics Observatory.",
-    "scope": "Classify variable sources of the Zwicky Transient Facility.",
-}
 HOST = {
-    "plugins": ("astrodome.commands:plugin_app", "List, check, install and switch plugins."),
-    "config": ("astrodome.commands:config_app", "Show the settings and where they come from."),
+    "plugins": ("astrodome.commands:plugin_app", "List, check, install and disable plugins."),
+    "config": ("astrodome.commands:config_app", "Show the settings and their origin."),
 }
-
-
 CHANGES = ("install", "uninstall", "enable", "disable")
 """Commands of ``plugins`` that run without importing any plugin."""
 
 
-def run() -> None:
-    """The script of any app, which is named like it: ``sdo``, ``scope``, or a third party's own."""
-    process.use_utf8()
-    main(Path(sys.argv[0]).stem)
-
-
-def main(
-    app: str, args: Sequence[str] | None = None, registry: plugins.Registry | None = None
-) -> None:
-    """Run one command line of an app and leave with its exit code."""
+def main(app: str, args: Sequence[str] | None = None, registered: Registry | None = None) -> None:
+    """Run a command line of an app and exit with its status."""
     process.prepare_streams()
     try:
-        _main(app, args, registry)
+        _main(app, args, registered)
     except KeyboardInterrupt:
         _interrupted()
     except SystemExit as left:
         raise SystemExit(_flushed(left.code)) from None
 
 
-def _main(app: str, args: Sequence[str] | None, registry: plugins.Registry | None) -> None:
+def _main(app: str, args: Sequence[str] | None, registered: Registry | None) -> None:
     args = sys.argv[1:] if args is None else list(args)
-    registry = registry or plugins.load(app, activate=not _changes_plugins(args))
+    registered = registered or plugins.load(app, activate=not _changes_plugins(args))
     settings.options = settings.Options()
     completing = any(name.endswith("_COMPLETE") for name in os.environ)
     if not completing:
-        _warn(registry)
-    with plugins.using(registry):
+        _warn(registered)
+    with plugins.using(registered):
         try:
-            build(app, registry).main(args, prog_name=app)
+            build(app, registered).main(args, prog_name=app)
         except AstrodomeError as failure:
             _fail(failure)
         except OSError as error:
@@ -66,7 +54,7 @@ def _main(app: str, args: Sequence[str] | None, registry: plugins.Registry | Non
         except (SystemExit, KeyboardInterrupt):
             raise
         except BaseException as error:  # a plugin may raise anything
-            _unexpected(app, registry, args, error)
+            _unexpected(app, registered, args, error)
 
 
 def _changes_plugins(args: Sequence[str]) -> bool:
@@ -80,23 +68,21 @@ def _changes_plugins(args: Sequence[str]) -> bool:
     return False
 
 
-def _unexpected(
-    app: str, registry: plugins.Registry, args: Sequence[str], error: BaseException
-) -> None:
+def _unexpected(app: str, registered: Registry, args: Sequence[str], error: BaseException) -> None:
     """Report an unexpected exception, and the plugin or the damaged library that caused it."""
     from . import rescue
 
     if rescue.is_damaged():
         raise SystemExit(rescue.main(app, args, error)) from error
-    culprit = plugins.culprit(registry, error)
+    culprit = reports.culprit(registered, error)
+    if culprit and reports.uses_missing_name(error):
+        _fail(AstrodomeError(f"{reports.incompatible(culprit, f'it needs: {error}')}."))
     where = f" in {culprit.owner} {culprit.version}".rstrip() if culprit else ""
-    address = plugins.tracker(culprit) if culprit else ""
-    owner = culprit.owner if culprit else "astrodome"
-    to = f" at {address}" if address else f" to the authors of {owner}"
     _fail(
         AstrodomeError(
             f"Unexpected {type(error).__name__}{where}: {error}",
-            f"Report it{to}, with the traceback that {app} --debug {' '.join(args[:2])} … shows.",
+            f"{reports.hint(culprit)}, with the traceback that "
+            f"{app} --debug {' '.join(args[:2])} … shows.",
         )
     )
 
@@ -136,31 +122,29 @@ def _fail(failure: AstrodomeError) -> None:
     raise SystemExit(failure.exit_code)
 
 
-def _warn(registry: plugins.Registry) -> None:
-    for plugin in registry.plugins:
+def _warn(registered: Registry) -> None:
+    for plugin in registered.plugins:
         if plugin.status in ("failed", "incompatible"):
-            print(
-                f"Warning: the plugin {plugin.name} is {plugin.status}: {plugin.error} "
-                f"(see: {registry.app} plugins doctor)",
-                file=sys.stderr,
-            )
+            text = f"the plugin {plugin.name} {plugin.state}"
         elif plugin.faults:
-            print(
-                f"Warning: the plugin {plugin.owner}: {'; '.join(plugin.faults)} "
-                f"(see: {registry.app} plugins doctor)",
-                file=sys.stderr,
-            )
+            text = f"the plugin {plugin.owner}: {'; '.join(plugin.faults)}"
+        else:
+            continue
+        from . import console
+
+        console.warn(f"{text} (see: {registered.app} plugins doctor)")
 
 
-def build(app: str, registry: plugins.Registry) -> Any:
-    """The root command of an app over the plugins of a registry."""
+def build(app: str, registered: Registry) -> Any:
+    """Return the root command of an app with the commands in a registry."""
 
     class Root(LazyGroup):
         def entries(self) -> Mapping[str, Entry]:
-            return _entries(app, registry)
+            return _entries(registered)
 
         def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-            _suggest_distribution(app, args[0], self, ctx)
+            if not ctx.resilient_parsing and self.get_command(ctx, args[0]) is None:
+                _suggest_distribution(app, args[0], registered)
             return super().resolve_command(ctx, args)
 
         def invoke(self, ctx: Any) -> Any:
@@ -175,35 +159,40 @@ def build(app: str, registry: plugins.Registry) -> Any:
                 raise SystemExit(process.BROKEN_PIPE) from None
 
     root = typer.Typer(
-        cls=Root, rich_markup_mode=None, no_args_is_help=True, help=_about(app, registry)
+        cls=Root, rich_markup_mode=None, no_args_is_help=True, help=_help(app, registered)
     )
     root.callback(
         context_settings={
             "help_option_names": ["-h", "--help"],
-            "token_normalize_func": plugins.normal,
+            "token_normalize_func": dashed,
             "auto_envvar_prefix": app.upper(),
         }
     )(_options)
     return typer.main.get_command(root)
 
 
-def _about(app: str, registry: plugins.Registry) -> str:
-    text = ABOUT.get(app, "")
-    if app in plugins.OURS and not any(p.status == "active" for p in registry.plugins):
-        names = " ".join(plugins.OURS[app].values())
+def _help(app: str, registered: Registry) -> str:
+    text = suggestions.summary(app)
+    known = suggestions.by_command(app).values()
+    if known and not _active(registered):
         text += (
-            f"\n\nNo plugin for {app} is active. Install one or more:\n\n\b\npip install {names}"
+            f"\n\nNo plugin for {app} is active. Install one or more:\n\n\b\n"
+            f"pip install {' '.join(dict.fromkeys(known))}"
         )
     return text
 
 
-def _entries(app: str, registry: plugins.Registry) -> dict[str, Entry]:
+def _active(registered: Registry) -> list[Plugin]:
+    return [plugin for plugin in registered.plugins if plugin.status == "active"]
+
+
+def _entries(registered: Registry) -> dict[str, Entry]:
     entries = {}
-    for name, owned in registry.commands().items():
+    for name, owned in registered.commands().items():
         plugin, spec = owned[0]
-        if name in plugins.RESERVED:
+        if name in RESERVED:
             continue
-        clash = plugins.clash("command", name, owned) if len(owned) > 1 else None
+        clash = registry.clash("command", name, owned) if len(owned) > 1 else None
         entries[spec.name] = Entry(
             f"Not usable: {clash.message}" if clash else spec.help,
             partial(_raise, clash) if clash else partial(_load_command, spec, plugin),
@@ -215,15 +204,12 @@ def _entries(app: str, registry: plugins.Registry) -> dict[str, Entry]:
     return entries
 
 
-def _load_command(spec: CommandSpec, plugin: plugins.Plugin) -> Any:
+def _load_command(spec: CommandSpec, plugin: Plugin) -> Any:
     """Import the target of a command; raise AstrodomeError if it is not a command."""
     target = plugins.load_target(spec.target, plugin)
     if wrong := fault(target):
-        address = plugins.tracker(plugin)
-        raise AstrodomeError(
-            f"{plugin.owner} {plugin.version}".rstrip()
-            + f" registers {spec.target} as the command '{spec.name}', but {wrong}.",
-            f"Report it at {address}" if address else f"Update or report {plugin.owner}.",
+        raise reports.invalid(
+            plugin, f"registers {spec.target} as the command '{spec.name}', but {wrong}"
         )
     return target
 
@@ -232,31 +218,26 @@ def _raise(error: AstrodomeError) -> None:
     raise error
 
 
-def _suggest_distribution(app: str, name: str, group: Any, ctx: Any) -> None:
-    """A command of ours that is not there: say how to get it."""
-    wanted = plugins.OURS.get(app, {}).get(plugins.normal(name))
-    if app == "scope" and not any(p.status == "active" for p in plugins.current().plugins):
-        wanted = plugins.OURS["scope"]["scope"] if plugins.normal(name) not in HOST else None
-    if not wanted or ctx.resilient_parsing or group.get_command(ctx, name) is not None:
+def _suggest_distribution(app: str, name: str, registered: Registry) -> None:
+    """Raise AstrodomeError if a known distribution provides a command that does not exist."""
+    known = suggestions.by_command(app)
+    distribution = known.get(dashed(name))
+    if not distribution and not _active(registered):
+        distribution = known.get(suggestions.EVERY)
+    if not distribution:
         return
-    state = next(
-        (
-            p
-            for p in plugins.current().plugins
-            if plugins.normal(p.name) in wanted and p.status != "active"
-        ),
-        None,
-    )
-    if state:
-        mend = "enable " + state.name if state.status == "disabled" else "doctor"
-        raise AstrodomeError(
-            f"The plugin {state.name}, which brings '{app} {name}', is {state.status}."
-            f" {state.error}".rstrip(),
-            f"{app} plugins {mend}",
-            exit_code=2,
-        )
+    for plugin in registered.plugins:
+        if plugin.status != "active" and dashed(plugin.name) in distribution:
+            enable = plugin.status == "disabled"
+            raise AstrodomeError(
+                f"'{app} {name}' is not available: the plugin {plugin.name} {plugin.state}.",
+                f"{app} plugins {f'enable {plugin.name}' if enable else 'doctor'}",
+                exit_code=2,
+            )
     raise AstrodomeError(
-        f"'{app} {name}' needs the distribution {wanted}.", f"pip install {wanted}", exit_code=2
+        f"'{app} {name}' requires the distribution {distribution}.",
+        f"pip install {distribution}",
+        exit_code=2,
     )
 
 
@@ -268,10 +249,12 @@ def _version(wanted: bool) -> None:
 
 def _options(
     home: Annotated[
-        Path | None, typer.Option(file_okay=False, help="Folder for all state [per-user folder].")
+        Path | None,
+        typer.Option(file_okay=False, help="Folder for stored data [per-user data folder]."),
     ] = None,
     config: Annotated[
-        Path | None, typer.Option(dir_okay=False, help="Settings file that goes before the others.")
+        Path | None,
+        typer.Option(dir_okay=False, help="Settings file that overrides the other files."),
     ] = None,
     verbose: Annotated[
         bool,
@@ -281,7 +264,8 @@ def _options(
     ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Show the version."),
     ] = False,
 ) -> None:
     settings.options = settings.Options(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import plugins
 from .errors import AstrodomeError
+from .hookspecs import ModelSpec
 
 if TYPE_CHECKING:
     import numpy as np
@@ -80,7 +81,7 @@ def owner(backend: Any) -> str:
     kind = type(backend)
     package = kind.__module__.partition(".")[0]
     for plugin in plugins.current().plugins:
-        for spec in plugin.models:
+        for spec in plugin.registered(ModelSpec):
             module, _, name = spec.target.partition(":")
             if module.partition(".")[0] == package and name == kind.__qualname__:
                 return f"{spec.name} ({plugin.owner} {plugin.version})".replace(" )", ")")

@@ -7,18 +7,31 @@ from typing import Annotated, Any
 
 import typer
 
-from . import console, limits, plugins, process, settings, sources, state
+from . import (
+    console,
+    limits,
+    plugins,
+    process,
+    protocols,
+    settings,
+    sources,
+    specs,
+    state,
+    suggestions,
+)
 from .errors import AstrodomeError
-from .hookspecs import CommandSpec, SourceSpec
+from .hookspecs import CheckSpec, CommandSpec, KindSpec, ModelSpec, SourceSpec
+from .registry import Plugin
+from .specs import dashed
 
-plugin_app = typer.Typer(help="List, check, install and switch plugins.", no_args_is_help=True)
-config_app = typer.Typer(help="Show the settings and where they come from.", no_args_is_help=True)
+plugin_app = typer.Typer(help="List, check, install and disable plugins.", no_args_is_help=True)
+config_app = typer.Typer(help="Show the settings and their origin.", no_args_is_help=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Name = Annotated[str, typer.Argument(help="Name of the plugin, or of its distribution.")]
 
 SLOW = 0.1
-"""Seconds that a plugin may take to load before ``doctor`` calls it slow."""
+"""Loading time in seconds above which ``doctor`` reports a plugin as slow."""
 
 
 @plugin_app.command("list")
@@ -31,108 +44,97 @@ def list_plugins(as_json: Json = False) -> None:
     )
 
 
-def _summary(plugin: plugins.Plugin) -> dict[str, Any]:
-    hidden = {spec.name for spec in plugin.commands if spec.hidden}
-    specs = [spec for spec in plugin.specs if not isinstance(spec, SourceSpec)]
-    names = [spec.name for spec in specs if spec.name not in hidden]
+def _summary(plugin: Plugin) -> dict[str, Any]:
+    brings = [spec.name for spec in plugin.registered(CommandSpec) if not spec.hidden]
+    brings += [spec.name for spec in plugin.registered(ModelSpec)]
+    brings += [f"{spec.kind}:{spec.name}" for spec in plugin.registered(SourceSpec)]
+    brings += [f"{spec.role} kind {spec.name}" for spec in plugin.registered(KindSpec)]
     return {
         "name": plugin.name,
         "distribution": plugin.distribution,
         "version": plugin.version,
         "status": plugin.status,
-        "brings": names + [f"{spec.kind}:{spec.name}" for spec in plugin.sources],
+        "brings": brings,
         "error": plugin.error,
     }
 
 
 @plugin_app.command()
 def info(name: Name, as_json: Json = False) -> None:
-    """Show everything about one plugin: what it registers and from where."""
+    """Show the specs that a plugin registers and its entry point."""
     plugin = _find(name)
     about = _summary(plugin) | {
         "target": plugin.entry_point.value if plugin.entry_point else "",
         "milliseconds to load": round(1000 * plugin.seconds, 1),
     }
     for spec in plugin.specs:
-        about[f"{type(spec).__name__.removesuffix('Spec').lower()} {spec.name}"] = spec.target
+        kind = type(spec).__name__.removesuffix("Spec").lower()
+        about[f"{kind} {spec.name}"] = next(iter(specs.targets(spec).values()))
     console.show_one(about, as_json=as_json)
 
 
 @plugin_app.command()
 def doctor(as_json: Json = False) -> None:
-    """Import all that the plugins registered and report what is wrong; exit 1 if anything is."""
+    """Import everything that the plugins register, and run their health checks.
+
+    The exit status is 1 if anything is wrong.
+    """
     process.keep_home_unchanged(always=True)
-    registry = plugins.current()
-    findings = [finding for plugin in registry.plugins for finding in _examine(plugin)]
-    findings += [
-        {"plugin": "", "status": "wrong", "finding": sentence} for sentence in registry.clashes()
-    ]
+    registered = plugins.current()
+    findings = [finding for plugin in registered.plugins for finding in _examine(plugin)]
+    findings += [_finding("", "wrong", sentence) for sentence in registered.clashes()]
     console.show(findings, columns=("plugin", "status", "finding"), as_json=as_json)
     if any(finding["status"] == "wrong" for finding in findings):
         raise typer.Exit(1)
 
 
-def _examine(plugin: plugins.Plugin) -> Iterator[dict[str, str]]:
-    def finding(status: str, text: str) -> dict[str, str]:
-        return {"plugin": plugin.name, "status": status, "finding": text}
+def _finding(plugin: str, status: str, text: str) -> dict[str, str]:
+    return {"plugin": plugin, "status": status, "finding": text}
 
+
+def _examine(plugin: Plugin) -> Iterator[dict[str, str]]:
+    """Yield the findings about one plugin."""
     if plugin.status != "active":
         wrong = plugin.status in ("failed", "incompatible")
-        yield finding("wrong" if wrong else "off", f"{plugin.status}: {plugin.error}".rstrip(": "))
+        text = f"{plugin.status}: {plugin.error}".rstrip(": ")
+        yield _finding(plugin.name, "wrong" if wrong else "off", text)
         return
     for fault in plugin.faults:
-        yield finding("wrong", fault)
+        yield _finding(plugin.name, "wrong", fault)
     if plugin.seconds > SLOW:
-        yield finding("slow", f"takes {1000 * plugin.seconds:.0f} ms at every start")
-    sound = 0
+        text = f"takes {1000 * plugin.seconds:.0f} ms at every start"
+        yield _finding(plugin.name, "slow", text)
+    known = len(plugin.faults)
+    valid = 0
     for spec in plugin.specs:
-        extra = getattr(spec, "extra", "")
-        for target in (spec.target, *plugins.settings_models(spec).values()):
-            known = len(plugin.faults)
-            try:
-                found = plugins.load_target(target, plugin, extra)
-                if target == spec.target and (unusable := _target_fault(spec, found)):
-                    yield finding("wrong", unusable)
-                else:
-                    sound += 1
-            except AstrodomeError as error:
-                yield finding("optional" if extra else "wrong", f"{error.message} {error.hint}")
-            except KeyboardInterrupt:
-                raise
-            except BaseException as error:  # a plugin may raise anything
-                yield finding("wrong", f"{target} fails: {type(error).__name__}: {error}")
-            for fault in plugin.faults[known:]:
-                yield finding("wrong", fault)
-    yield finding("ok", f"{sound} targets load")
-
-
-def _target_fault(spec: plugins.AnySpec, target: Any) -> str:
-    """Return why the target of a spec cannot be used; empty if it can."""
-    from . import lazy, protocols
-
-    if not isinstance(spec, CommandSpec):
-        return protocols.fault(spec, target)
-    wrong = lazy.fault(target)
-    if not wrong:
-        lazy.real(target, lazy.Command(spec.name, help=spec.help))
-    return f"{spec.target}: {wrong}" if wrong else ""
+        examined = list(protocols.examine(plugin, spec))
+        faults = [(text, optional) for text, optional in examined if text]
+        if isinstance(spec, CheckSpec) and not faults:
+            faults = [(f"{spec.name}: {text}", False) for text in protocols.run_check(plugin, spec)]
+        for text, optional in faults:
+            yield _finding(plugin.name, "optional" if optional else "wrong", text)
+        if text := protocols.undeclared(spec):
+            yield _finding(plugin.name, "note", text)
+        valid += len(examined) - len(faults)
+    for fault in plugin.faults[known:]:
+        yield _finding(plugin.name, "wrong", fault)
+    yield _finding(plugin.name, "ok", f"{valid} targets can be imported")
 
 
 @plugin_app.command()
 def install(
-    name: Annotated[str, typer.Argument(help="Distribution, path or a name of ours such as goes.")],
+    name: Annotated[
+        str, typer.Argument(help="Distribution, path, or short name of a distribution.")
+    ],
 ) -> None:
-    """Install a plugin with the installer that this environment belongs to.
+    """Install a plugin with the installer of this environment.
 
-    The requirements of astrodome and of the installed plugins are kept. If the result does not
-    work, the previous versions are restored.
+    The requirements of astrodome and of the installed plugins stay satisfied. If the result does
+    not work, the previous versions are restored.
     """
     from . import installer
 
-    short = {
-        plugins.normal(word): dist for app in plugins.OURS.values() for word, dist in app.items()
-    }
-    done = installer.install(name, short)
+    done = installer.install(name, suggestions.short_names())
     owners = installer.plugins_by_distribution()
     new = [
         f"{plugin} ({dist} {version})"
@@ -158,13 +160,13 @@ def uninstall(name: Name) -> None:
 
 @plugin_app.command()
 def enable(name: Name) -> None:
-    """Load a disabled plugin again from the next start on."""
+    """Enable a disabled plugin."""
     _switch(name, disabled=False)
 
 
 @plugin_app.command()
 def disable(name: Name) -> None:
-    """Leave a plugin out from the next start on."""
+    """Disable a plugin: it is not loaded any more, but stays installed."""
     _switch(name, disabled=True)
 
 
@@ -177,27 +179,31 @@ def _switch(name: str, *, disabled: bool) -> None:
     console.note(f"{plugin.name} is {'disabled' if disabled else 'enabled'}.")
 
 
-def _find(name: str) -> plugins.Plugin:
-    wanted = plugins.normal(name)
+def _find(name: str) -> Plugin:
+    wanted = dashed(name)
     found = plugins.current().plugins
     for plugin in found:
-        if wanted in (plugins.normal(plugin.name), plugins.normal(plugin.distribution)):
+        if wanted in (dashed(plugin.name), dashed(plugin.distribution)):
             return plugin
     known = ", ".join(plugin.name for plugin in found) or "none"
-    raise AstrodomeError(f"There is no plugin '{name}'.", f"Installed: {known}.")
+    raise AstrodomeError(f"Plugin not found: '{name}'.", f"Installed plugins: {known}.")
 
 
 @config_app.command()
 def show(
-    section: Annotated[str, typer.Argument(help="Only this section.")] = "",
-    origin: Annotated[bool, typer.Option("--origin", help="Say where each value is from.")] = False,
+    section: Annotated[str, typer.Argument(help="Name of a section [all sections].")] = "",
+    origin: Annotated[
+        bool, typer.Option("--origin", help="Show the origin of each value.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Show the settings in force; secrets are masked."""
+    """Show the values of the settings. Secrets are masked."""
     rows = [row for row in _values() if not section or str(row["key"]).partition(".")[0] == section]
     if section and not rows:
         raise AstrodomeError(
-            f"There is no section '{section}'.", "See them all: config show", exit_code=2
+            f"Section not found: '{section}'.",
+            "Show all sections: config show",
+            exit_code=2,
         )
     columns = ("key", "value", "origin") if origin else ("key", "value")
     if as_json:
@@ -220,7 +226,7 @@ def _values() -> Iterator[dict[str, Any]]:
     }
     for plugin in plugins.current().plugins:
         for spec in plugin.specs:
-            for name, target in plugins.settings_models(spec).items():
+            for name, target in specs.settings_models(spec).items():
                 known[name] = plugins.load_target(target, plugin)
     found = settings.current()
     for name, model in known.items():
@@ -237,7 +243,7 @@ def _values() -> Iterator[dict[str, Any]]:
 
 
 def _as_written(found: settings.Settings, name: str) -> Iterator[dict[str, Any]]:
-    """A section of a plugin that is not installed, or one that a command reads by itself."""
+    """Yield the values of a section for which no plugin registers a settings model."""
     for origin, layer in found.layers:
         value = layer.get(name)
         if value is not None and not isinstance(value, Mapping):
@@ -249,7 +255,7 @@ def _as_written(found: settings.Settings, name: str) -> Iterator[dict[str, Any]]
 
 @config_app.command()
 def path(as_json: Json = False) -> None:
-    """Show the files that settings and state are read from, the strongest first."""
+    """Show the paths of settings and stored data, highest priority first."""
     rows = [
         {"what": "settings", "path": str(file), "exists": file.is_file()}
         for file in settings.config_files()

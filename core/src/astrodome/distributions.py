@@ -16,7 +16,7 @@ _NAME = re.compile(r"\s*([A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?)\s*(?:\[([^\]]*)\])?
 _EXTRA = re.compile(r"""extra\s*==\s*["']([^"']+)["']|["']([^"']+)["']\s*==\s*extra""")
 
 
-def normal(name: str) -> str:
+def canonical_name(name: str) -> str:
     """Return the normalised name of a distribution: ``My_Plugin`` is ``my-plugin``."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
@@ -42,7 +42,9 @@ def installed() -> dict[str, Distribution]:
     found: dict[str, Distribution] = {}
     for dist in _distributions():
         if name := name_of(dist):
-            found.setdefault(normal(name), dist)  # the first on sys.path is the one imported
+            found.setdefault(
+                canonical_name(name), dist
+            )  # the first on sys.path is the one imported
     return found
 
 
@@ -86,10 +88,10 @@ def requirement(line: str) -> Requirement | None:
     found = _NAME.match(line)
     if not found:
         return None
-    extras = frozenset(normal(e) for e in (found[2] or "").split(",") if e.strip())
+    extras = frozenset(canonical_name(e) for e in (found[2] or "").split(",") if e.strip())
     extra = _EXTRA.search(line.partition(";")[2])
-    only_for = normal(extra[1] or extra[2]) if extra else ""
-    return Requirement(line, normal(found[1]), extras, only_for)
+    only_for = canonical_name(extra[1] or extra[2]) if extra else ""
+    return Requirement(line, canonical_name(found[1]), extras, only_for)
 
 
 def requirements(dist: Distribution, extras: Iterable[str] = ()) -> Iterator[Requirement]:

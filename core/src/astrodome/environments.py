@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from . import distributions, receipts
-from .distributions import normal
+from .distributions import canonical_name
 from .errors import AstrodomeError
 
 
@@ -82,8 +82,8 @@ def _plain(change: Change) -> list[Step]:
 
 def _pipx(change: Change, prefix: Path) -> list[Step]:
     about = json.loads((prefix / "pipx_metadata.json").read_text("utf-8"))
-    injected = {normal(name) for name in about.get("injected_packages") or {}}
-    main = normal(str((about.get("main_package") or {}).get("package") or ""))
+    injected = {canonical_name(name) for name in about.get("injected_packages") or {}}
+    main = canonical_name(str((about.get("main_package") or {}).get("package") or ""))
     if change.action == "uninstall":
         if change.name == main:
             raise AstrodomeError(
@@ -117,8 +117,10 @@ def _uv_tool(change: Change, prefix: Path, folder: Path) -> list[Step]:
             f"Uninstall the whole environment: uv tool uninstall {prefix.name}",
         )
     options = receipt.write_options(folder)
-    known = change.name in {normal(entry["name"]) for entry in receipt.requirements}
-    repeated = change.action == "install" and known and normal(change.argument) == change.name
+    known = change.name in {canonical_name(entry["name"]) for entry in receipt.requirements}
+    repeated = (
+        change.action == "install" and known and canonical_name(change.argument) == change.name
+    )
     without = "" if repeated else change.name
     found = []
     if change.action == "install":
@@ -165,7 +167,7 @@ def argument(typed: str, short: dict[str, str]) -> tuple[str, str]:
             raise AstrodomeError(f"File or folder not found: {typed}", exit_code=2)
         path = path.resolve()
         return str(path), _name_in_file(path)
-    typed = short.get(normal(typed), typed)
+    typed = short.get(canonical_name(typed), typed)
     wanted = distributions.requirement(typed)
     return typed, wanted.name if wanted else ""
 
@@ -173,14 +175,14 @@ def argument(typed: str, short: dict[str, str]) -> tuple[str, str]:
 def _name_in_file(path: Path) -> str:
     """Return the name of the distribution in a wheel, a source archive or a project folder."""
     if path.suffix == ".whl":
-        return normal(path.name.partition("-")[0])
+        return canonical_name(path.name.partition("-")[0])
     if path.is_dir():
         import tomllib
 
         try:
             project: dict[str, Any] = tomllib.loads((path / "pyproject.toml").read_text("utf-8"))
-            return normal(str(project["project"]["name"]))
+            return canonical_name(str(project["project"]["name"]))
         except (OSError, ValueError, KeyError, TypeError):
             return ""
     stem = path.name.removesuffix(".tar.gz").removesuffix(".zip")
-    return normal(stem.rpartition("-")[0])
+    return canonical_name(stem.rpartition("-")[0])

@@ -62,28 +62,28 @@ def report() -> None:
     from importlib.metadata import entry_points
     from io import StringIO
 
-    from . import __version__, app, distributions, plugins
+    from . import __version__, app, distributions, plugins, suggestions
 
     found: dict[str, Any] = {"host": __version__, "plugins": [], "clashes": []}
-    apps = {"sdo", "scope"} | {
+    apps = set(suggestions.apps()) | {
         group.removeprefix(plugins.GROUP)
         for group in entry_points().groups
         if group.startswith(plugins.GROUP)
     }
     for name in sorted(apps):
-        registry = plugins.load(name)
-        with redirect_stdout(StringIO()), plugins.using(registry):
-            app.build(name, registry).main(["--help"], prog_name=name, standalone_mode=False)
-        found["clashes"] += registry.clashes()
+        loaded = plugins.load(name)
+        with redirect_stdout(StringIO()), plugins.using(loaded):
+            app.build(name, loaded).main(["--help"], prog_name=name, standalone_mode=False)
+        found["clashes"] += loaded.clashes()
         found["plugins"] += [
             {
                 "app": name,
                 "name": plugin.name,
-                "distribution": distributions.normal(plugin.distribution),
+                "distribution": distributions.canonical_name(plugin.distribution),
                 "status": plugin.status,
-                "error": plugin.error,
+                "state": plugin.state,
             }
-            for plugin in registry.plugins
+            for plugin in loaded.plugins
         ]
     found["unsatisfied"] = distributions.unsatisfied()
     print(f"\n{MARK}{json.dumps(found)}", flush=True)
@@ -100,13 +100,13 @@ def faults(before: Health, after: Health, removed: Collection[str]) -> list[str]
     for app, owner, name in sorted(before.active() - after.active()):
         now = present.get((app, owner, name))
         if now is not None:
-            found.append(f"the plugin {name} ({owner}) is {now['status']}: {now['error']}")
+            found.append(f"the plugin {name} ({owner}) {now['state']}")
         elif owner not in removed:
             found.append(f"the plugin {name} ({owner}) was removed")
     known = {_key(plugin) for plugin in before.plugins}
     for key, plugin in sorted(present.items()):
         if key not in known and plugin["status"] in ("failed", "incompatible"):
-            found.append(f"the plugin {plugin['name']} is {plugin['status']}: {plugin['error']}")
+            found.append(f"the plugin {plugin['name']} {plugin['state']}")
     found += [text.rstrip(".") for text in after.clashes if text not in before.clashes]
     found += [text for text in after.unsatisfied if text not in before.unsatisfied]
     return list(dict.fromkeys(found))

@@ -19,15 +19,15 @@ from .snapshot import Snapshot
 
 
 @dataclass(frozen=True)
-class Done:
-    """The result of a change: versions of added distributions, removed ones, and the state."""
+class InstallResult:
+    """The result of an installation: added and removed distributions, and the state after it."""
 
     added: dict[str, str] = field(default_factory=dict)
     removed: list[str] = field(default_factory=list)
     health: health.Health = field(default_factory=health.Health)
 
 
-def install(typed: str, short: dict[str, str]) -> Done:
+def install(typed: str, short: dict[str, str]) -> InstallResult:
     """Install a distribution; on failure restore the environment and raise AstrodomeError."""
     argument, name = environments.argument(typed, short)
     with environments.scratch() as folder:
@@ -36,14 +36,14 @@ def install(typed: str, short: dict[str, str]) -> Done:
         return _change(Change("install", argument, name, limits), Path(folder))
 
 
-def uninstall(name: str) -> Done:
+def uninstall(name: str) -> InstallResult:
     """Uninstall a distribution; on failure restore the environment and raise AstrodomeError."""
-    name = distributions.normal(name)
+    name = distributions.canonical_name(name)
     with environments.scratch() as folder:
         return _change(Change("uninstall", name, name), Path(folder))
 
 
-def _change(change: Change, folder: Path) -> Done:
+def _change(change: Change, folder: Path) -> InstallResult:
     """Run the installer and check the result in a new process; undo a change that breaks it."""
     gone = {change.name} if change.action == "uninstall" else set()
     with _alone():
@@ -75,7 +75,7 @@ def _change(change: Change, folder: Path) -> Done:
             saved.discard()
         state.prune(plugins_by_distribution())
         now = distributions.installed()
-        return Done(
+        return InstallResult(
             {name: distributions.version_of(now[name]) for name in saved.changed()[0]},
             sorted(set(saved.saved) - set(now)),
             after,

@@ -1,4 +1,4 @@
-"""Commands that are listed without being imported, and the look of their help."""
+"""Commands that are imported only when they run, and the format of their help."""
 
 from __future__ import annotations
 
@@ -10,14 +10,12 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from .errors import AstrodomeError
-from .plugins import normal
-
-Rows = dict[str, list[tuple[str, str]]]
+from .specs import dashed
 
 
 @dataclass(frozen=True)
 class Entry:
-    """What a group shows of a command, and how the command is had once it runs."""
+    """A command in the list of a group, and the function that imports it."""
 
     help: str
     load: Callable[[], Any]
@@ -26,7 +24,7 @@ class Entry:
 
 
 class _Help:
-    """Help in panels on a terminal, as plain text in a pipe."""
+    """Format help in panels on a terminal, and as plain text in a pipe."""
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         from .help import write
@@ -42,14 +40,14 @@ class Group(_Help, TyperGroup):
     """A group whose commands may be typed with ``_`` or ``-``."""
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        spellings = {normal(name): name for name in self.commands}
-        return self.commands.get(spellings.get(normal(cmd_name), cmd_name))
+        spellings = {dashed(name): name for name in self.commands}
+        return self.commands.get(spellings.get(dashed(cmd_name), cmd_name))
 
 
 class LazyGroup(Group):
-    """A group that imports a command when it is run, and not to list it.
+    """A group that imports a command only when it runs, not for listing it.
 
-    Subclass it, override :meth:`entries` and give the class to ``typer.Typer(cls=…)``.
+    Subclass it, override :meth:`entries`, and pass the class to ``typer.Typer(cls=…)``.
     """
 
     def __init__(self, **settings: Any) -> None:
@@ -67,7 +65,7 @@ class LazyGroup(Group):
             )
 
     def entries(self) -> Mapping[str, Entry]:
-        """The commands by name."""
+        """Return the commands by name."""
         return {}
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
@@ -76,7 +74,7 @@ class LazyGroup(Group):
             try:
                 command = real(self._entries[command.name].load(), command)
             except Exception:
-                if not ctx.resilient_parsing:  # while completing, a broken plugin stays silent
+                if not ctx.resilient_parsing:  # Completion shows no errors.
                     raise
         return name, command, rest
 
@@ -93,7 +91,7 @@ def fault(target: Any) -> str:
 
 
 def real(target: Any, stub: Any) -> Any:
-    """The command behind a stub: from a Typer app, a function, or a command that is ready."""
+    """Return the command for a stub from a Typer app, a function, or a Click command."""
     if wrong := fault(target):
         raise AstrodomeError(f"Invalid command '{stub.name}': {wrong}.")
     if isinstance(target, TyperCommand | TyperGroup):
@@ -112,7 +110,7 @@ def real(target: Any, stub: Any) -> Any:
 
 
 def _dress(app: typer.Typer) -> None:
-    """Give every command and group of an app the host's classes, unless it chose its own."""
+    """Use the classes of the host for the commands and groups that have no custom class."""
     app.rich_markup_mode = None
     app._add_completion = False
     if not isinstance(app.info.cls, type) or app.info.cls is TyperGroup:

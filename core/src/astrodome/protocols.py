@@ -1,47 +1,117 @@
-"""Check that sources and models have the methods that their kind or task requires."""
+"""Check that registered objects can be used: commands, sources, models, kinds and checks."""
 
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterator
 from typing import Any
 
-from . import models, plugins, sources
-from .errors import AstrodomeError
-from .hookspecs import ModelSpec, SourceSpec
+from . import plugins, reports, specs
+from .errors import AstrodomeError, reason
+from .hookspecs import CheckSpec, CommandSpec, KindSpec, ModelSpec, SourceSpec
+from .registry import Plugin
+from .specs import AnySpec
+
+
+def load(plugin: Plugin, spec: SourceSpec | ModelSpec) -> Any:
+    """Import the class of a source or model; raise AstrodomeError if it cannot be used."""
+    target = plugins.load_target(spec.target, plugin, spec.extra)
+    if wrong := fault(spec, target):
+        raise reports.invalid(plugin, f"registers '{spec.name}', but {wrong}")
+    return target
+
+
+def declaration(spec: SourceSpec | ModelSpec) -> tuple[Plugin, KindSpec] | None:
+    """Return the declared kind of a source, or task of a model, with the plugin that owns it."""
+    role, name = ("source", spec.kind) if isinstance(spec, SourceSpec) else ("model", spec.task)
+    return next(iter(plugins.current().kinds(role).get(name, ())), None)
 
 
 def fault(spec: SourceSpec | ModelSpec, target: Any) -> str:
-    """Return why the class of a source or model cannot be used; empty if it can."""
+    """Return why the class of a source or model cannot be used; empty if it can.
+
+    Only a declared kind has a protocol with methods that the class must have.
+    """
     if not callable(target):
         return f"{spec.target} is an object of type {type(target).__name__}, expected a class"
-    protocol: type[Any] | None
-    verbs: tuple[str, ...] = ()
-    if isinstance(spec, SourceSpec):
-        protocol, kind = sources.KINDS.get(spec.kind), spec.kind
-    else:
-        protocol, kind, verbs = models.TASKS.get(spec.task), spec.task, spec.verbs
-    if protocol is None:
-        return ""  # a kind or task that the plugin defines itself
+    declared = declaration(spec)
+    if declared is None or not isinstance(target, type):  # The result of a function is unknown.
+        return ""
+    plugin, kind = declared
+    protocol = plugins.load_target(kind.protocol, plugin)
+    optional = set(kind.optional) - set(getattr(spec, "verbs", ()))
     missing = [
-        name
-        for name, member in vars(protocol).items()
-        if inspect.isfunction(member)
-        and not name.startswith("_")
-        and (name in verbs or name not in models.VERBS or isinstance(spec, SourceSpec))
-        and isinstance(target, type)  # A factory is checked only when it is called.
+        f"{name}()"
+        for name, _ in inspect.getmembers(protocol, inspect.isfunction)
+        if not name.startswith("_")
+        and name not in optional
         and not callable(getattr(target, name, None))
     ]
     if not missing:
         return ""
-    names = ", ".join(f"{name}()" for name in missing)
-    return f"{spec.target} lacks {names}, which the kind '{kind}' requires"
+    return f"{spec.target} lacks {', '.join(missing)}, which the kind '{kind.name}' requires"
 
 
-def check(plugin: plugins.Plugin, spec: SourceSpec | ModelSpec, target: Any) -> None:
-    """Raise an AstrodomeError that names the plugin if the class cannot be used."""
-    if wrong := fault(spec, target):
-        address = plugins.tracker(plugin)
-        raise AstrodomeError(
-            f"{plugin.owner} {plugin.version}".rstrip() + f" registers '{spec.name}', but {wrong}.",
-            f"Report it at {address}" if address else f"Update or report {plugin.owner}.",
-        )
+def undeclared(spec: AnySpec) -> str:
+    """Return a sentence if no plugin declares the kind or task of a spec; otherwise empty."""
+    if not isinstance(spec, SourceSpec | ModelSpec) or declaration(spec):
+        return ""
+    what = f"kind '{spec.kind}'" if isinstance(spec, SourceSpec) else f"task '{spec.task}'"
+    return (
+        f"no installed plugin declares the {what} of '{spec.name}', so its protocol is not checked"
+    )
+
+
+def all_faults(plugin: Plugin, spec: AnySpec, target: Any) -> Iterator[str]:
+    """Yield the faults of an imported target, with those that the contract of its kind finds."""
+    if isinstance(spec, CommandSpec):
+        from . import lazy
+
+        if wrong := lazy.fault(target):
+            yield f"{spec.target} cannot be the command '{spec.name}': {wrong}"
+            return
+        try:
+            lazy.real(target, lazy.Command(spec.name, help=spec.help))
+        except Exception as error:  # For example, Typer does not support the type of a parameter.
+            yield f"{spec.target} cannot be the command '{spec.name}': {error}"
+    elif isinstance(spec, SourceSpec | ModelSpec):
+        wrong = fault(spec, target)
+        if wrong:
+            yield wrong
+        elif (declared := declaration(spec)) and declared[1].contract:
+            yield from plugins.load_target(declared[1].contract, declared[0])(spec, target)
+    elif isinstance(spec, KindSpec) and not isinstance(target, type):
+        yield f"the protocol {spec.protocol} of the kind '{spec.name}' is not a class"
+    elif not callable(target):
+        yield f"{spec.target} of the check '{spec.name}' is not a function"
+
+
+def examine(plugin: Plugin, spec: AnySpec) -> Iterator[tuple[str, bool]]:
+    """Import everything that a spec names; yield (fault, optional) for each, an empty fault if none.
+
+    A fault is optional if the import failed and the spec names an extra.
+    """
+    extra = getattr(spec, "extra", "")
+    for field, target in {**specs.targets(spec), **specs.settings_models(spec)}.items():
+        optional = False
+        try:
+            loaded = plugins.load_target(target, plugin, extra)
+            main = field in ("target", "protocol")
+            faults = list(all_faults(plugin, spec, loaded)) if main else []
+        except AstrodomeError as error:
+            faults, optional = [f"{error.message} {error.hint}".strip()], bool(extra)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a plugin may raise anything
+            faults = [f"{target} cannot be imported: {reason(error)}"]
+        yield from ((text, optional) for text in faults or [""])
+
+
+def run_check(plugin: Plugin, spec: CheckSpec) -> list[str]:
+    """Run a health check of a plugin and return sentences about problems."""
+    try:
+        return list(plugins.load_target(spec.target, plugin, spec.extra)())
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a plugin may raise anything
+        return [reason(error)]

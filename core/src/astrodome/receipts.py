@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 from . import distributions
-from .distributions import HOST, normal
+from .distributions import HOST, canonical_name
 from .errors import AstrodomeError
 
 FILE = "uv-receipt.toml"
@@ -78,7 +78,7 @@ class Receipt:
     @property
     def main(self) -> str:
         """Return the normalised name of the distribution that the environment was created for."""
-        return normal(self.requirements[0]["name"])
+        return canonical_name(self.requirements[0]["name"])
 
     def arguments(self, folder: Path, without: str) -> list[str]:
         """Return the arguments that repeat this receipt, except for one distribution."""
@@ -88,7 +88,7 @@ class Receipt:
         else:
             found = [specifier(first)]
         for entry in rest:
-            if normal(entry["name"]) != without:
+            if canonical_name(entry["name"]) != without:
                 found.append(
                     f"--with-editable={_place(entry)}{_extras(entry)}"
                     if "editable" in entry
@@ -102,7 +102,7 @@ class Receipt:
                 lines = [specifier(_as_entry(entry)) for entry in entries]
                 file.write_text("\n".join(lines) + "\n", "utf-8")
                 found.append(f"{option}={file}")
-        owners = {normal(str(e.get("from") or self.main)) for e in self._entry_points()}
+        owners = {canonical_name(str(e.get("from") or self.main)) for e in self._entry_points()}
         found += [
             f"--with-executables-from={owner}" for owner in sorted(owners - {self.main, without})
         ]
@@ -136,8 +136,8 @@ class Receipt:
         among = distributions.installed()
         roots: dict[str, set[str]] = {}
         for entry in self.requirements:
-            extras = {normal(str(extra)) for extra in entry.get("extras") or ()}
-            roots.setdefault(normal(entry["name"]), set()).update(extras)
+            extras = {canonical_name(str(extra)) for extra in entry.get("extras") or ()}
+            roots.setdefault(canonical_name(entry["name"]), set()).update(extras)
         recorded = distributions.closure(roots, among)
         strangers = sorted(set(among) - set(recorded))
         below = {
@@ -193,7 +193,7 @@ def _place(entry: Mapping[str, Any]) -> str:
         raise AstrodomeError(
             f"{place}, from which {entry['name']} was installed, does not exist any more.",
             f"Restore the path, or uninstall {entry['name']}"
-            + ("." if normal(entry["name"]) == HOST else " with 'plugins uninstall'."),
+            + ("." if canonical_name(entry["name"]) == HOST else " with 'plugins uninstall'."),
         )
     return place
 

@@ -149,8 +149,8 @@ def _show(rows: list[dict[str, Any]], as_json: bool) -> None:
 def _find(app: str, name: str) -> dict[str, Any]:
     rows = list(_rows(app))
     for row in rows:
-        if distributions.normal(name) in map(
-            distributions.normal, (row["name"], row["distribution"])
+        if distributions.canonical_name(name) in map(
+            distributions.canonical_name, (row["name"], row["distribution"])
         ):
             return row
     known = ", ".join(row["name"] for row in rows) or "none"

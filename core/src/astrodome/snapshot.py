@@ -13,7 +13,7 @@ from importlib.metadata import Distribution, distributions
 from importlib.util import cache_from_source
 from pathlib import Path
 
-from .distributions import name_of, normal, version_of
+from .distributions import canonical_name, name_of, version_of
 
 PREFIX = ".astrodome-backup-"
 
@@ -49,7 +49,9 @@ class Snapshot:
             self.extra[file] = copy
 
     def _save(self, dist: Distribution) -> Saved:
-        saved = Saved(normal(name_of(dist)), version_of(dist), dist.read_text("RECORD") or "")
+        saved = Saved(
+            canonical_name(name_of(dist)), version_of(dist), dist.read_text("RECORD") or ""
+        )
         target = self.folder / saved.name
         target.mkdir(exist_ok=True)
         for number, path in enumerate(_files(dist)):
@@ -60,7 +62,7 @@ class Snapshot:
 
     def changed(self) -> tuple[set[str], dict[str, tuple[str, str]]]:
         """Return the names of added distributions, and the versions of changed ones."""
-        now = {normal(name_of(dist)): dist for dist in _recorded(self.places)}
+        now = {canonical_name(name_of(dist)): dist for dist in _recorded(self.places)}
         added = set(now) - set(self.saved)
         different = {}
         for name, saved in self.saved.items():
@@ -73,7 +75,7 @@ class Snapshot:
         """Restore the distributions; return descriptions of the changes that were undone."""
         added, different = self.changed()
         for dist in list(_recorded(self.places)):
-            if normal(name_of(dist)) in added | set(different):
+            if canonical_name(name_of(dist)) in added | set(different):
                 _remove(list(_files(dist)))
         for place in self.places:
             for name in _names(place) - self.top[place]:

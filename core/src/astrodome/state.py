@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from .distributions import normal
+from .distributions import canonical_name
 
 ANY = "*"
 """Key for names from a state file of the first format, which had no distributions."""
@@ -42,11 +42,11 @@ def disabled() -> Disabled:
 
 def is_disabled(found: Disabled, name: str, distribution: Callable[[], str]) -> bool:
     """Return whether a plugin is disabled; ``distribution`` is called only if the name occurs."""
-    name = normal(name)
+    name = canonical_name(name)
     if name in found.get(ANY, ()):
         return True
     owners = [owner for owner, names in found.items() if owner != ANY and name in names]
-    return bool(owners) and normal(distribution()) in owners
+    return bool(owners) and canonical_name(distribution()) in owners
 
 
 def switch(
@@ -58,9 +58,9 @@ def switch(
     plugins. Entries for other distributions are removed.
     """
     with _changing(installed) as found:
-        names = set(found.get(normal(distribution), ()))
-        names = names | {normal(name)} if off else names - {normal(name)}
-        found[normal(distribution)] = sorted(names)
+        names = set(found.get(canonical_name(distribution), ()))
+        names = names | {canonical_name(name)} if off else names - {canonical_name(name)}
+        found[canonical_name(distribution)] = sorted(names)
 
 
 def prune(installed: Mapping[str, Collection[str]]) -> None:
@@ -73,7 +73,10 @@ def prune(installed: Mapping[str, Collection[str]]) -> None:
 @contextmanager
 def _changing(installed: Mapping[str, Collection[str]]) -> Iterator[Disabled]:
     """Yield the disabled plugins of this environment, and save what the block changes."""
-    known = {normal(owner): {normal(n) for n in names} for owner, names in installed.items()}
+    known = {
+        canonical_name(owner): {canonical_name(n) for n in names}
+        for owner, names in installed.items()
+    }
     file = path()
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.with_name(".plugins.lock").open("w") as handle:
@@ -106,9 +109,13 @@ def _disabled(saved: Mapping[str, Any]) -> Disabled:
     own = _mapping(saved.get("environments")).get(sys.prefix)
     if own is None:
         names = saved.get("disabled")
-        return {ANY: [normal(str(n)) for n in names]} if isinstance(names, list) and names else {}
+        return (
+            {ANY: [canonical_name(str(n)) for n in names]}
+            if isinstance(names, list) and names
+            else {}
+        )
     return {
-        normal(owner): [normal(str(n)) for n in names]
+        canonical_name(owner): [canonical_name(str(n)) for n in names]
         for owner, names in _mapping(_mapping(own).get("disabled")).items()
         if isinstance(names, list)
     }

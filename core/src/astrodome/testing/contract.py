@@ -1,4 +1,4 @@
-"""What every plugin keeps to, each rule as sentences about what breaks it."""
+"""Rules for plugins; each function returns sentences about what breaks its rule."""
 
 from __future__ import annotations
 
@@ -16,33 +16,38 @@ from typing import Any
 import astrodome
 
 from .. import lazy, plugins, protocols
-from ..errors import AstrodomeError
-from ..hookspecs import CommandSpec
+from ..hookspecs import CommandSpec, KindSpec
 from ..isolation import Isolated
+from ..registry import Plugin, Registry
+from ..specs import AnySpec, dashed
 
 MARK = "astrodome-kit:"
-HOOKS = ("register_commands", "register_sources", "register_models")
-FREE = {"astrodome", "pluggy"}
-"""What plugin.py may import beside the standard library and its own package."""
+FREE = {"astrodome", "lazy_loader", "pluggy"}
+"""Packages that plugin.py may import, in addition to the standard library and its own package."""
 START_UP = FREE | {"typer", "annotated_doc", "shellingham", "typing_extensions"}
-"""What a module with commands may import at its top."""
+"""Packages that a module with commands may import at the top."""
 
 
-def problems(plugin: str, app: str = "sdo") -> list[str]:
-    """Everything that is wrong with a plugin module, in sentences for its author."""
+def problems(plugin: str) -> list[str]:
+    """Return sentences about everything that is wrong with a plugin.
+
+    Parameters
+    ----------
+    plugin
+        Import name of the plugin's module, for example ``"astrodome_moon.plugin"``.
+    """
     alone = _import_alone(plugin)
-    early = [*_unwanted(plugin, alone, FREE)]
+    early = list(_unwanted(plugin, alone, FREE))
     if isinstance(alone, str):
         return early
     module, found = _module(plugin)
     if module is None:
         return [*early, *found]
     found += wrong_hooks(module)
-    registry = plugins.of(app, plugin=module)
-    loaded = registry.plugins[0]
-    if not found:
-        found += wrong_state(plugin, loaded)
-    with plugins.using(registry):
+    with plugins.using(_registry(module)) as registry:
+        loaded = registry.plugins[0]
+        if not found:
+            found += wrong_state(plugin, loaded)
         for spec in loaded.specs:
             found += wrong_target(loaded, spec)
     found = [*early, *found, *wrong_names(loaded), *private_imports(plugin)]
@@ -60,7 +65,16 @@ def _module(plugin: str) -> tuple[Any, list[str]]:
         return None, [f"{plugin} cannot be imported: {type(error).__name__}: {error}."]
 
 
-def wrong_state(name: str, plugin: plugins.Plugin) -> Iterator[str]:
+def _registry(module: Any) -> Registry:
+    """Return a registry with the plugin, and the kinds that the installed plugins declare."""
+    registry = plugins.of("", plugin=module)
+    for plugin in plugins.load_all().plugins:
+        plugin.specs = plugin.registered(KindSpec)
+        registry.plugins.append(plugin)
+    return registry
+
+
+def wrong_state(name: str, plugin: Plugin) -> Iterator[str]:
     """Yield why a plugin does not load, and the effects of its hooks on the process."""
     if plugin.status != "active":
         yield f"{name} does not load: {plugin.error}."
@@ -69,34 +83,34 @@ def wrong_state(name: str, plugin: plugins.Plugin) -> Iterator[str]:
 
 
 class PluginContract:
-    """Subclass it, name the plugin's module, and pytest runs every rule."""
+    """Tests for a plugin: subclass it in a test module and set ``plugin``."""
 
     plugin: str
-    app: str = "sdo"
+    """Import name of the plugin's module."""
+
+    def _loaded(self) -> tuple[Registry, Plugin]:
+        module, wrong = _module(self.plugin)
+        _expect(wrong)
+        registry = _registry(module)
+        return registry, registry.plugins[0]
 
     def test_plugin_module_is_light(self) -> None:
         _expect(unwanted_imports(self.plugin))
-
-    def _registry(self) -> plugins.Registry:
-        module, wrong = _module(self.plugin)
-        _expect(wrong)
-        return plugins.of(self.app, plugin=module)
 
     def test_hooks_are_those_of_the_host(self) -> None:
         module, wrong = _module(self.plugin)
         _expect(wrong)
         _expect(wrong_hooks(module))
 
-    def test_targets_exist_have_help_and_keep_their_protocol(self) -> None:
-        registry = self._registry()
-        plugin = registry.plugins[0]
+    def test_targets_exist_have_help_and_follow_their_protocol(self) -> None:
+        registry, plugin = self._loaded()
         _expect(wrong_state(self.plugin, plugin))
         with plugins.using(registry):
             for spec in plugin.specs:
                 _expect(wrong_target(plugin, spec))
 
-    def test_names_can_be_typed_and_are_free(self) -> None:
-        _expect(wrong_names(self._registry().plugins[0]))
+    def test_names_can_be_typed_and_are_not_reserved(self) -> None:
+        _expect(wrong_names(self._loaded()[1]))
 
     def test_only_the_public_interface_of_the_host_is_used(self) -> None:
         _expect(private_imports(self.plugin))
@@ -138,10 +152,10 @@ def _import_alone(module: str) -> tuple[list[str], list[str]] | str:
     if ran.returncode:
         last = (ran.stderr.strip().splitlines() or ["no message"])[-1]
         return f"{module} cannot be imported: {last}."
-    told = [line for line in ran.stdout.splitlines() if line.startswith(MARK)]
-    if not told:
+    lines = [line for line in ran.stdout.splitlines() if line.startswith(MARK)]
+    if not lines:
         return f"{module} ends the process while it is imported."
-    names, faults = json.loads(told[-1].removeprefix(MARK))
+    names, faults = json.loads(lines[-1].removeprefix(MARK))
     return names, faults
 
 
@@ -158,8 +172,8 @@ def _unwanted(
     for name in names:
         if name not in allowed | {own} | sys.stdlib_module_names and not name.startswith("_"):
             yield (
-                f"{module} imports {name}, and is read at every start of the command line: "
-                f"import {name} inside the function or module that uses it."
+                f"{module} imports {name}, but it is imported at every start of the command line: "
+                f"import {name} in the function or module that uses it."
             )
 
 
@@ -170,54 +184,40 @@ def _environment() -> dict[str, str]:
 
 
 def wrong_hooks(module: Any) -> Iterator[str]:
-    """Hooks with a name the host does not call, and functions that forgot the marker."""
+    """Yield hooks whose name the host does not call, and functions without the marker."""
     for name, function in inspect.getmembers(module, inspect.isroutine):
         marked = hasattr(function, "astrodome_impl")
-        if marked and name not in HOOKS:
+        if marked and name not in plugins.HOOKS:
             yield (
                 f"{module.__name__}.{name} is marked as a hook, but the host calls only "
-                f"{', '.join(HOOKS)}: rename it."
+                f"{', '.join(plugins.HOOKS)}: rename it."
             )
         elif name.startswith("register_") and not marked and function.__module__ == module.__name__:
             yield f"{module.__name__}.{name} is never called: mark it with @astrodome.hookimpl."
 
 
-def wrong_target(plugin: plugins.Plugin, spec: Any) -> Iterator[str]:
-    """A target that is dead, lacks a help text, or lacks what its protocol asks for."""
-    try:
-        target = plugins.load_target(spec.target, plugin, getattr(spec, "extra", ""))
-        for model in plugins.settings_models(spec).values():
-            plugins.load_target(model, plugin)
-    except AstrodomeError as error:
-        yield error.message
+def wrong_target(plugin: Plugin, spec: AnySpec) -> Iterator[str]:
+    """Yield the faults of a target: import, protocol, contract, and missing help."""
+    found = [f"{text.rstrip('.')}." for text, _ in protocols.examine(plugin, spec) if text]
+    if text := protocols.undeclared(spec):
+        found.append(f"{text}. Install the plugin that declares it, or use register_kinds.")
+    yield from found
+    if not isinstance(spec, CommandSpec):
+        if not spec.summary.strip():
+            yield f"'{spec.name}' has no summary: describe it in a few words."
         return
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # a plugin may raise anything
-        yield f"{spec.target} cannot be imported: {type(error).__name__}: {error}."
-        return
-    if isinstance(spec, CommandSpec):
-        yield from unwanted_imports(spec.target.partition(":")[0], START_UP)
-        if not spec.help.strip():
-            yield f"The command '{spec.name}' has no help: give CommandSpec(help=…) a sentence."
-        if wrong := lazy.fault(target):
-            yield f"{spec.target} cannot be the command '{spec.name}': {wrong}."
-            return
-        try:
-            command = lazy.real(target, lazy.Command(spec.name, help=spec.help))
-        except Exception as error:  # For example, Typer does not support the type of a parameter.
-            yield f"{spec.target} cannot be the command '{spec.name}': {error}"
-            return
-        yield from missing_help(command, spec.name)
-        return
-    if not spec.summary.strip():
-        yield f"'{spec.name}' has no summary: say in a few words what it is."
-    if wrong := protocols.fault(spec, target):
-        yield f"{wrong}."
+    yield from unwanted_imports(spec.target.partition(":")[0], START_UP)
+    if not spec.help.strip():
+        yield f"The command '{spec.name}' has no help: add help=… to its CommandSpec."
+    if not found:
+        target = plugins.load_target(spec.target, plugin)
+        yield from missing_help(
+            lazy.real(target, lazy.Command(spec.name, help=spec.help)), spec.name
+        )
 
 
 def missing_help(command: Any, path: str) -> Iterator[str]:
-    """Commands and parameters, at any depth, that say nothing about themselves."""
+    """Yield commands and parameters without help, at any depth."""
     if not (command.help or "").strip():
         yield f"The command '{path}' has no help: give its function a docstring."
     for param in command.params:
@@ -230,21 +230,15 @@ def missing_help(command: Any, path: str) -> Iterator[str]:
         yield from missing_help(child, f"{path} {name}")
 
 
-def wrong_names(plugin: plugins.Plugin) -> Iterator[str]:
-    """Names that cannot be typed easily or belong to the host."""
+def wrong_names(plugin: Plugin) -> Iterator[str]:
+    """Yield names that cannot be typed easily."""
     for spec in plugin.specs:
-        if (
-            not plugins.normal(spec.name).replace("-", "").isalnum()
-            or spec.name != spec.name.lower()
-        ):
+        if not dashed(spec.name).replace("-", "").isalnum() or spec.name != spec.name.lower():
             yield f"'{spec.name}' is hard to type: use lower-case letters, digits, - and _."
-    for command in plugin.commands:
-        if command.name in plugins.RESERVED:
-            yield f"The command '{command.name}' is the host's own: choose another name."
 
 
 def private_imports(plugin: str) -> Iterator[str]:
-    """Places where the plugin's package reaches into the host beyond ``astrodome.__all__``."""
+    """Yield imports of private names of the host, which are not in ``astrodome.__all__``."""
     spec = find_spec(plugin)
     if spec is None or not spec.origin:
         return
@@ -256,7 +250,7 @@ def private_imports(plugin: str) -> Iterator[str]:
                     line = getattr(node, "lineno", 0)
                     yield (
                         f"{path.name}:{line} uses astrodome.{name}, which is private: "
-                        "only the names in astrodome.__all__ are kept stable."
+                        "only the names in astrodome.__all__ are stable."
                     )
 
 

@@ -1,0 +1,129 @@
+"""Plugins, and lookup of the specs that they registered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from importlib.metadata import EntryPoint
+from typing import Any, TypeVar
+
+from . import distributions
+from .errors import AstrodomeError
+from .hookspecs import CheckSpec, CommandSpec, KindSpec, ModelSpec, SourceSpec
+from .specs import AnySpec, dashed
+
+Spec = TypeVar("Spec", CommandSpec, SourceSpec, ModelSpec, KindSpec, CheckSpec)
+Owned = dict[str, list[tuple["Plugin", Spec]]]
+"""Specs by name, each with the plugin that registered it."""
+
+STATES = {
+    "failed": "failed to load",
+    "incompatible": "is incompatible",
+    "disabled": "is disabled",
+    "not loaded": "was not loaded",
+}
+"""Predicates of sentences about plugins that are not active."""
+
+
+@dataclass
+class Plugin:
+    """An entry point: its state, and the specs that its hooks returned."""
+
+    name: str
+    app: str
+    entry_point: EntryPoint | None = None
+    status: str = "active"
+    error: str = ""
+    faults: list[str] = field(default_factory=list)
+    """Effects on the process that the host undid; sentences about the plugin, with "it"."""
+    seconds: float = 0.0
+    specs: tuple[AnySpec, ...] = ()
+
+    def registered(self, spec_class: type[Spec]) -> tuple[Spec, ...]:
+        """Return the specs of one class."""
+        return tuple(spec for spec in self.specs if isinstance(spec, spec_class))
+
+    @property
+    def distribution(self) -> str:
+        """The name of the distribution; this property reads the metadata of the distribution."""
+        dist = self.entry_point.dist if self.entry_point else None
+        return distributions.name_of(dist) if dist else ""
+
+    @property
+    def version(self) -> str:
+        dist = self.entry_point.dist if self.entry_point else None
+        return distributions.version_of(dist) if dist else ""
+
+    @property
+    def owner(self) -> str:
+        return self.distribution or self.name
+
+    @property
+    def state(self) -> str:
+        """The state and its reason, as the predicate of a sentence about the plugin."""
+        return f"{STATES.get(self.status, 'is active')}: {self.error}".removesuffix(": ")
+
+
+@dataclass
+class Registry:
+    """Plugins in the order of their names, and their specs by name."""
+
+    app: str = ""
+    plugins: list[Plugin] = field(default_factory=list)
+
+    def commands(self) -> Owned[CommandSpec]:
+        return self._by(CommandSpec, lambda spec: dashed(spec.name))
+
+    def sources(self, kind: str) -> Owned[SourceSpec]:
+        return self._by(SourceSpec, lambda spec: spec.name if spec.kind == kind else None)
+
+    def models(self, task: str) -> Owned[ModelSpec]:
+        return self._by(ModelSpec, lambda spec: dashed(spec.name) if spec.task == task else None)
+
+    def kinds(self, role: str) -> Owned[KindSpec]:
+        """Return the declared kinds of data sources, or tasks if ``role`` is ``model``."""
+        return self._by(KindSpec, lambda spec: spec.name if spec.role == role else None)
+
+    def _by(self, spec_class: type[Spec], key: Callable[[Spec], str | None]) -> Owned[Spec]:
+        found: Owned[Spec] = {}
+        for plugin in self.plugins:
+            for spec in plugin.registered(spec_class):
+                if (name := key(spec)) is None:
+                    continue
+                owned = found.setdefault(name, [])
+                if all(spec != other for _, other in owned):  # one plugin may serve two apps
+                    owned.append((plugin, spec))
+        return found
+
+    def clashes(self) -> Iterator[str]:
+        """Yield a sentence for each name that more than one plugin registered."""
+        registered: dict[str, Owned[Any]] = {
+            "command": self.commands(),
+            "kind of source": self.kinds("source"),
+            "task of models": self.kinds("model"),
+        }
+        for kind in sorted({s.kind for p in self.plugins for s in p.registered(SourceSpec)}):
+            registered[f"{kind} source"] = self.sources(kind)
+        for task in sorted({m.task for p in self.plugins for m in p.registered(ModelSpec)}):
+            registered[f"{task} model"] = self.models(task)
+        for what, names in registered.items():
+            for name, owned in names.items():
+                if len(owned) > 1:
+                    yield clash(what, name, owned).message
+
+
+def clash(what: str, name: str, owned: Iterable[tuple[Plugin, Any]]) -> AstrodomeError:
+    """Return the error for a name that several plugins registered."""
+    found = sorted(owned, key=lambda pair: pair[0].owner)
+    return AstrodomeError(
+        f"The {what} '{name}' is registered by {' and by '.join(p.owner for p, _ in found)}, so it "
+        "cannot be used.",
+        f"Disable one of them: {found[0][0].app} plugins disable NAME.",
+    )
+
+
+def only(what: str, name: str, owned: list[tuple[Plugin, Spec]]) -> tuple[Plugin, Spec]:
+    """Return the only registration of a name; raise AstrodomeError if there are several."""
+    if len(owned) > 1:
+        raise clash(what, name, owned)
+    return owned[0]

@@ -1,0 +1,68 @@
+"""Validation of the specs that the hooks of plugins return."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import fields
+
+from .hookspecs import CheckSpec, CommandSpec, KindSpec, ModelSpec, SourceSpec
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+RESERVED = ("config", "plugins")
+"""Commands of the host, which no plugin can register."""
+
+AnySpec = CommandSpec | SourceSpec | ModelSpec | KindSpec | CheckSpec
+
+_TYPES: dict[str, tuple[type, str]] = {"str": (str, "a string"), "bool": (bool, "True or False")}
+
+
+def dashed(name: str) -> str:
+    """Return the form in which names of commands are compared: ``ce_vae`` becomes ``ce-vae``."""
+    return name.replace("_", "-")
+
+
+def targets(spec: AnySpec) -> dict[str, str]:
+    """Return the import strings of a spec by the name of their field."""
+    if isinstance(spec, KindSpec):
+        found = {"protocol": spec.protocol, "contract": spec.contract}
+        return {field: target for field, target in found.items() if target}
+    return {"target": spec.target}
+
+
+def settings_models(spec: AnySpec) -> dict[str, str]:
+    """Return the import strings of the pydantic models of a spec by the name of the section."""
+    given = getattr(spec, "settings", "")
+    if isinstance(given, str):
+        return {spec.name: given} if given else {}
+    return dict(given)
+
+
+def fault(spec: AnySpec) -> str:
+    """Return why a spec is invalid; empty if it is valid."""
+    kind = type(spec).__name__
+    for field in fields(spec):
+        value = getattr(spec, field.name)
+        expected, text = _TYPES.get(str(field.type), (object, ""))
+        if not isinstance(value, expected):
+            return f"the field {field.name} of its {kind} must be {text}, not {value!r}"
+        if str(field.type).startswith("tuple") and not (
+            isinstance(value, tuple) and all(isinstance(item, str) for item in value)
+        ):
+            return f"the {field.name} of its {kind} '{spec.name}' must be a tuple of strings"
+        if field.name == "settings" and not isinstance(value, str | Mapping):
+            return f"the settings of its {kind} must be a string or a mapping, not {value!r}"
+    if not NAME.fullmatch(spec.name):
+        return (
+            f"it registers the invalid name {spec.name!r} (a name starts with a letter or a "
+            "digit and consists of letters, digits, - and _)"
+        )
+    if isinstance(spec, CommandSpec) and dashed(spec.name) in RESERVED:
+        return f"it registers the command '{spec.name}', which is reserved for the host"
+    if isinstance(spec, KindSpec) and spec.role not in ("source", "model"):
+        return f"the role of its KindSpec '{spec.name}' must be 'source' or 'model'"
+    for field_name, target in targets(spec).items():
+        module, colon, name = target.partition(":")
+        if not (colon and name.isidentifier() and all(p.isidentifier() for p in module.split("."))):
+            return f"the {field_name} {target!r} of '{spec.name}' must be 'package.module:name'"
+    return ""

@@ -1,0 +1,50 @@
+"""Known apps, and the distributions that provide a missing command or data source.
+
+The data are in ``suggestions.json``, so that the code of the host names no distribution.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+EVERY = "*"
+"""Key of the distribution that provides all commands of an app."""
+
+
+@cache
+def _data() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(Path(__file__).with_suffix(".json").read_text("utf-8"))
+    return found
+
+
+def apps() -> list[str]:
+    """Return the names of the known apps."""
+    return list(_data()["apps"])
+
+
+def summary(app: str) -> str:
+    """Return the first sentence of the help of an app; empty for an unknown app."""
+    return str(_data()["apps"].get(app, {}).get("summary", ""))
+
+
+def by_command(app: str) -> dict[str, str]:
+    """Return the distributions of an app by command."""
+    return dict(_data()["apps"].get(app, {}).get("commands", {}))
+
+
+def by_kind() -> dict[str, str]:
+    """Return distributions by the kind of data source that they provide."""
+    return dict(_data()["kinds"])
+
+
+def short_names() -> dict[str, str]:
+    """Return the short names of distributions that ``plugins install`` accepts."""
+    found: dict[str, str] = {}
+    for app in apps():
+        for command, distribution in by_command(app).items():
+            found[app if command == EVERY else command] = distribution
+            found[distribution.partition("-")[2]] = distribution
+    return found
