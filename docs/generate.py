@@ -6,23 +6,24 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from astrodome import AstrodomeError, app, help, plugins
+from astrodome import AstrodomeError, app, help, plugins, suggestions
+from astrodome.registry import Registry
 
 TARGET = Path(__file__).with_name("commands.md")
 INTRODUCTION = """\
 # Commands
 
-Every command of `sdo` and `scope`, made from the commands by `make docs`. Commands and options may
-be typed with `_` or `-`. Every option can also come from an environment variable, as in
-`SDO_GOES_GET_MAX_DIFF` for `sdo goes get --max-diff`; every command answers to `-h`, `--help`. What
-holds for all of them is in the [user guide](guide.md).
+All commands of `sdo` and `scope`; `make docs` generates this page. Commands and options can be
+typed with `_` or `-`. Every option can also be set with an environment variable, for example
+`SDO_GOES_GET_MAX_DIFF` for `sdo goes get --max-diff`. Every command has the options `-h` and
+`--help`. The [user guide](guide.md) describes what all commands have in common.
 """
 
 
 def page() -> str:
-    """The text of the reference."""
+    """Return the text of the reference."""
     parts = [INTRODUCTION]
-    for name in plugins.OURS:
+    for name in suggestions.apps():
         registry = ours(name)
         with plugins.using(registry):
             root = app.build(name, registry)
@@ -32,18 +33,18 @@ def page() -> str:
     return "\n".join(parts)
 
 
-def ours(name: str) -> plugins.Registry:
-    """The registry of an app with the project's own plugins, all of which have to be there."""
-    wanted = set(plugins.OURS[name].values())
+def ours(name: str) -> Registry:
+    """Return a registry with the plugins of this repository; all of them must be active."""
+    wanted = set(suggestions.by_command(name).values())
     loaded = [plugin for plugin in plugins.load(name).plugins if plugin.distribution in wanted]
     active = {plugin.distribution for plugin in loaded if plugin.status == "active"}
     if missing := wanted - active:
         raise AstrodomeError(f"Not installed or not active: {', '.join(sorted(missing))}.")
-    return plugins.Registry(name, loaded)
+    return Registry(name, loaded)
 
 
 def walk(group: Any, ctx: Any) -> Iterator[tuple[Any, Any]]:
-    """All commands below a group that do something themselves, each with its context."""
+    """Yield the commands in a group and its subgroups, each with its context."""
     for name, stub in group.commands.items():
         if stub.hidden:
             continue
@@ -56,7 +57,7 @@ def walk(group: Any, ctx: Any) -> Iterator[tuple[Any, Any]]:
 
 
 def overview(root: Any, ctx: Any, found: list[tuple[Any, Any]]) -> str:
-    """What an app is for, its options, and its commands with links."""
+    """Return the description of an app: its options, and links to its commands."""
     lines = [f"## {ctx.command_path}\n", root.help.strip() + "\n", "| command | |", "|---|---|"]
     for command, below in found:
         link = f"[`{below.command_path}`](#{below.command_path.replace(' ', '-')})"
@@ -65,7 +66,7 @@ def overview(root: Any, ctx: Any, found: list[tuple[Any, Any]]) -> str:
 
 
 def entry(command: Any, ctx: Any) -> str:
-    """One command: what it is for, how it is typed, its arguments and options."""
+    """Return the section of a command: description, usage, arguments and options."""
     usage = " ".join([ctx.command_path, *command.collect_usage_pieces(ctx)])
     about = command.help.partition("\f")[0].strip()
     lines = [f"### {ctx.command_path}\n", about + "\n", f"```\n{usage}\n```\n"]

@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from astrodome.runs import Run
 from serve import serve
 
 
@@ -60,7 +61,6 @@ def epoch(features: str, dmdt: str, target: str, batch: int, threads: int) -> fl
 
 def auc(features: str, dmdt: str, target: str, batch: int, threads: int, epochs: int) -> float:
     import numpy as np
-    from astrodome import models
     from astrodome_ztf_scope.classifiers.models.dnn import DnnClassifier
     from astrodome_ztf_scope.classifiers.preprocessing.examples import LabelledExamples
     from sklearn.metrics import roc_auc_score
@@ -73,7 +73,7 @@ def auc(features: str, dmdt: str, target: str, batch: int, threads: int, epochs:
     )
     given = {"batch_size": batch, "epochs": epochs, "callbacks": ()}
     with tempfile.TemporaryDirectory() as folder:
-        run = models.Run.start(Path(folder) / "run", "scope", "dnn", {})
+        run = Run.start(Path(folder) / "run", "scope", "dnn", {})
         made = DnnClassifier()
         made.train(train, validation, run, config(x.shape[1], threads, **given))
     return float(roc_auc_score(y[split:], made.predict(validation.features, validation.dmdt)))

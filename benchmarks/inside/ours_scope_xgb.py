@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from astrodome.runs import Run
 from astrodome_ztf_scope.classifiers.training import QUIET
 from serve import serve
 
@@ -43,7 +44,6 @@ def trees(model: str, features: int, threads: int) -> Any:
 
 def xgb_train(features: str, target: str, threads: int) -> float:
     import numpy as np
-    from astrodome import models
     from astrodome_ztf_scope.classifiers.models.xgb import XgbClassifier
     from astrodome_ztf_scope.classifiers.preprocessing.examples import LabelledExamples
 
@@ -54,7 +54,7 @@ def xgb_train(features: str, target: str, threads: int) -> float:
         for part in (slice(split), slice(split, None))
     )
     with tempfile.TemporaryDirectory() as folder:
-        run = models.Run.start(Path(folder) / "run", "scope", "xgb", {})
+        run = Run.start(Path(folder) / "run", "scope", "xgb", {})
         started = time.perf_counter()
         XgbClassifier().train(train, validation, run, config(x.shape[1], threads))
         return time.perf_counter() - started

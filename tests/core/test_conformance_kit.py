@@ -123,4 +123,4 @@ def test_reaching_into_the_host(examine) -> None:  # type: ignore[no-untyped-def
 def test_names_that_are_hard_to_type_or_taken(examine) -> None:  # type: ignore[no-untyped-def]
     assert "hard to type" in examine(GOOD.replace('"goes"', '"GOES"'))
     assert "the invalid name 'GOES data'" in examine(GOOD.replace('"goes"', '"GOES data"'))
-    assert "the host's own" in examine(GOOD.replace('"goes"', '"config"'))
+    assert "reserved for the host" in examine(GOOD.replace('"goes"', '"config"'))

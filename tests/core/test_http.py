@@ -126,11 +126,11 @@ def test_a_refusal_says_its_status_and_how_long_to_wait(twin: Twin) -> None:
     once = http.session(retries=0, timeout=(1, 0.5))
     for fault, status, seconds in (("404", 404, None), ("503 after 7", 503, 7), ("429", 429, None)):
         twin.misbehave(fault)
-        with pytest.raises(http.Refused) as refused:
+        with pytest.raises(http.StatusError) as refused:
             http.get(once, twin.url, "The twin")
         assert (refused.value.status, refused.value.retry_after) == (status, seconds)
     twin.misbehave("503 after Wed, 21 Oct 2015 07:28:00 GMT")
-    with pytest.raises(http.Refused) as refused:
+    with pytest.raises(http.StatusError) as refused:
         http.get(once, twin.url, "The twin")
     assert refused.value.retry_after == 0
 
@@ -172,7 +172,7 @@ def test_a_request_that_changes_something_follows_no_redirect(
     for target in (f"{other.url}/x?token=s3cret", "/elsewhere", ""):
         twin.requests.clear()
         twin.misbehave(f"{status} to {target}")
-        with pytest.raises(http.Redirected) as failure:
+        with pytest.raises(http.RedirectError) as failure:
             client.request(method, f"{twin.url}/made", json={"label": "RR Lyrae"})
         assert [request.path for request in twin.requests] == ["/made"] and not other.requests
         message = failure.value.message
@@ -229,7 +229,7 @@ def test_a_request_is_repeated_exactly_the_given_number_of_times(twin: Twin) -> 
     http.get(client, twin.url, "The twin")
     assert len(twin.requests) == 3
     twin.misbehave("503", "503", "503")
-    with pytest.raises(http.Refused):
+    with pytest.raises(http.StatusError):
         http.get(client, twin.url, "The twin")
     assert len(twin.requests) == 6
 
@@ -266,7 +266,7 @@ def test_a_token_is_mentioned_only_where_it_may_be_the_cause(
     twin: Twin, client: requests.Session, status: str, hint: bool
 ) -> None:
     twin.misbehave(status)
-    with pytest.raises(http.Refused) as refused:
+    with pytest.raises(http.StatusError) as refused:
         http.get(client, twin.url, "The twin")
     assert ("token" in refused.value.hint) is hint
     assert refused.value.status == int(status)

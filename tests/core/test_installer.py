@@ -228,7 +228,8 @@ def test_a_snapshot_finds_nothing_to_do_where_nothing_changed(site: Path) -> Non
     saved.discard()
 
 
-ROW = {"app": "sdo", "name": "goes", "distribution": "astrodome-goes", "error": ""}
+ROW = {"app": "sdo", "name": "goes", "distribution": "astrodome-goes", "state": "is active"}
+FAILED = {"status": "failed", "state": "failed to load: x"}
 
 
 @pytest.mark.parametrize(
@@ -237,7 +238,7 @@ ROW = {"app": "sdo", "name": "goes", "distribution": "astrodome-goes", "error": 
         ({"error": "no typer"}, "astrodome does not start any more: no typer"),
         ({"host": "0.2"}, "astrodome 0.1 was replaced by 0.2"),
         ({"plugins": []}, "the plugin goes (astrodome-goes) was removed"),
-        ({"plugins": [ROW | {"status": "failed", "error": "x"}]}, "astrodome-goes) is failed: x"),
+        ({"plugins": [ROW | FAILED]}, "astrodome-goes) failed to load: x"),
         ({"clashes": ["Twice."]}, "Twice"),
         ({"unsatisfied": ["a requires b"]}, "a requires b"),
         ({}, ""),
@@ -254,9 +255,9 @@ def test_each_broken_state_after_a_change_is_a_fault(after: dict[str, object], f
 
 
 def test_a_new_plugin_that_fails_is_a_fault_and_an_old_one_is_not() -> None:
-    broken = ROW | {"name": "bad", "status": "failed", "error": "x"}
+    broken = ROW | FAILED | {"name": "bad"}
     assert health.faults(health.Health(), health.Health(plugins=[broken]), ()) == [
-        "the plugin bad is failed: x"
+        "the plugin bad failed to load: x"
     ]
     assert health.faults(health.Health(plugins=[broken]), health.Health(plugins=[broken]), ()) == []
 

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from astrodome import plugins
 from astrodome.isolation import Isolated
+from astrodome.registry import Plugin
 from astrodome.testing import problems
 
 HOOK = """
@@ -92,7 +93,7 @@ def test_a_plugin_that_cannot_be_used_fails_alone(name: str) -> None:
         exec(text, module.__dict__)
         return module
 
-    plugin = plugins.Plugin("odd", "sdo")
+    plugin = Plugin("odd", "sdo")
     plugins._activate(plugin, lambda: load(None))
     assert plugin.status == "failed" and fault in plugin.error
     assert plugin.specs == ()
@@ -103,7 +104,7 @@ def test_ctrl_c_while_plugins_load_is_not_swallowed() -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        plugins._activate(plugins.Plugin("odd", "sdo"), interrupted)
+        plugins._activate(Plugin("odd", "sdo"), interrupted)
 
 
 def test_everything_is_restored_also_after_an_exception(

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from astrodome.registry import STATES
 
 
 def listed(observatory: Any, **env: str) -> dict[str, dict[str, Any]]:
@@ -35,7 +36,7 @@ def test_an_installed_plugin_brings_its_command(observatory: Any) -> None:
         ("raise SystemExit('sorry')", "failed", "sorry"),
         ("def f(:", "failed", "SyntaxError"),
         ("REQUIRES_API = (99, 0)", "incompatible", "needs version 99.0"),
-        ("REQUIRES_API = (1, 99)", "incompatible", "update astrodome"),
+        ("REQUIRES_API = (2, 99)", "incompatible", "update astrodome"),
         (
             "from astrodome import hookimpl\n@hookimpl\ndef register_comands(): return []",
             "failed",
@@ -50,7 +51,7 @@ def test_an_installed_plugin_brings_its_command(observatory: Any) -> None:
             "from astrodome import hookimpl, CommandSpec\n@hookimpl\ndef register_commands():\n"
             "    yield CommandSpec('plugins', 'x:y', help='Mine.')",
             "failed",
-            "'plugins', which is the host's own",
+            "'plugins', which is reserved for the host",
         ),
     ],
 )
@@ -61,7 +62,7 @@ def test_a_bad_plugin_is_listed_with_the_reason_and_the_rest_works(
     observatory.add("bad", code)
     ran = observatory.run("mirror", "ce_vae")
     assert (ran.returncode, ran.stdout) == (0, "looked 1\n")
-    assert ran.stderr.count("\n") == 1 and f"the plugin bad is {status}" in ran.stderr
+    assert ran.stderr.count("\n") == 1 and f"the plugin bad {STATES[status]}" in ran.stderr
     row = listed(observatory)["bad"]
     assert row["status"] == status and why in row["error"]
     assert observatory.run("plugins", "doctor").returncode == 1
@@ -80,10 +81,10 @@ def test_a_name_taken_twice_names_both_owners_and_only_it_refuses(observatory: A
     observatory.add("thief", taken)
     ran = observatory.run("mirror", "ce_vae")
     assert ran.returncode == 1 and ran.stdout == ""
-    assert "registered twice, by obs-mirror and obs-thief" in ran.stderr
+    assert "registered by obs-mirror and by obs-thief" in ran.stderr
     assert observatory.run("lens", "ce_vae").stdout == "looked 1\n"
     doctor = observatory.run("plugins", "doctor")
-    assert doctor.returncode == 1 and "obs-mirror and obs-thief" in doctor.stdout
+    assert doctor.returncode == 1 and "obs-mirror and by obs-thief" in doctor.stdout
     observatory.run("plugins", "disable", "thief")
     assert observatory.run("mirror", "ce_vae").stdout == "looked 1\n"
 

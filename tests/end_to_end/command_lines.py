@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 from astrodome import plugins
+from astrodome.registry import Registry
 from end_to_end import every_command
 
 
@@ -40,9 +41,7 @@ def main(app: str, world: dict[str, str]) -> None:
     print(json.dumps({"count": count, "failures": failures}))
 
 
-def every_line(
-    registry: plugins.Registry, world: dict[str, str], folder: Path
-) -> tuple[list[str], int]:
+def every_line(registry: Registry, world: dict[str, str], folder: Path) -> tuple[list[str], int]:
     """Run each command with its required arguments, and with every default spelled out."""
     failures, count = [], 0
     app = registry.app

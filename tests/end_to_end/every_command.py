@@ -10,6 +10,7 @@ from typing import Any
 
 from astrodome import app as host
 from astrodome import plugins, settings
+from astrodome.registry import Registry
 from astrodome.testing import Result
 
 DEFAULT = re.compile(r"\[(?:[^\[\]]*; )?default: ([^;\]]+)")
@@ -95,7 +96,7 @@ ELSEWHERE = {
 """Commands that other tests run."""
 
 
-def root(app: str, registry: plugins.Registry) -> Any:
+def root(app: str, registry: Registry) -> Any:
     """Return the root command of an app."""
     with plugins.using(registry):
         return host.build(app, registry)
@@ -142,7 +143,7 @@ def spelled(command: Any, path: str, given: tuple[str, ...]) -> list[str]:
     return words
 
 
-def run(app: str, registry: plugins.Registry, words: list[str]) -> Result:
+def run(app: str, registry: Registry, words: list[str]) -> Result:
     """Run a command line in this process."""
     out, err, code = io.StringIO(), io.StringIO(), 0
     options = settings.options

@@ -208,7 +208,7 @@ def test_a_plugin_is_installed_and_uninstalled_and_the_others_are_kept(
     ("name", "why"),
     [
         ("sdo-conflict", "failed with exit code 1"),
-        ("sdo-stuck", "the plugin stuck is failed: RuntimeError: the dome is stuck"),
+        ("sdo-stuck", "the plugin stuck failed to load: RuntimeError: the dome is stuck"),
     ],
 )
 def test_a_plugin_that_would_break_something_is_not_installed(

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from astrodome import plugins
+from astrodome.registry import Registry
 from end_to_end import every_command
 from hek_events import sun
 from services import gcs, goes, gsu, hek
@@ -27,7 +28,7 @@ OBJECTS = {"datasets/dataset.d15.csv": b"a\n1\n", "models/vnv/vnv.index": b"inde
 
 
 @pytest.fixture(scope="module")
-def registries() -> dict[str, plugins.Registry]:
+def registries() -> dict[str, Registry]:
     return {app: plugins.load(app) for app in ("sdo", "scope")}
 
 
@@ -131,7 +132,7 @@ def search_path() -> list[str]:
 
 
 def test_the_table_has_no_command_that_does_not_exist(
-    registries: dict[str, plugins.Registry],
+    registries: dict[str, Registry],
 ) -> None:
     known: set[str] = set()
     for app, registry in registries.items():

@@ -8,11 +8,12 @@ from datetime import datetime
 
 import numpy as np
 import pytest
-from astrodome import AstrodomeError, sources
+from astrodome import AstrodomeError
 from astrodome_goes.source import GoesFlux
 from astrodome_goes.store.flux_store import Store
 from astrodome_goes.store.lookup import nearest
 from astrodome_goes.store.samples import DTYPE
+from astrodome_solar.protocols import FluxSource
 from sunpy.timeseries import TimeSeries
 
 
@@ -140,7 +141,7 @@ def test_other_plugins_get_the_flux_of_the_users_store(goes, xrs, monkeypatch, t
     monkeypatch.setenv("ASTRODOME_HOME", str(tmp_path))
     goes("import", xrs("go1520110607.fits")).succeeded()
     source = GoesFlux()
-    assert isinstance(source, sources.Flux)
+    assert isinstance(source, FluxSource)
     assert source.flux_at(["2011-06-07T06:41"])[0] == pytest.approx(2.5418e-5)
 
 

@@ -7,9 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
-from astrodome import AstrodomeError, sources
+from astrodome import AstrodomeError
 from astrodome_hek_events.source import HekEvents
 from astrodome_hek_events.store.event_store import EventStore
+from astrodome_solar.protocols import EventSource
 
 DAY = datetime(2012, 1, 1), datetime(2012, 1, 2)
 
@@ -73,7 +74,7 @@ def test_the_record_stays_untouched_and_other_plugins_get_it(events, answer, dat
     monkeypatch.setenv("DB_CONNECTION_STRING", database)
     events("import", path).succeeded()
     source = HekEvents()
-    assert isinstance(source, sources.Events)
+    assert isinstance(source, EventSource)
     served = {record["kb_archivid"]: record for record in json.loads(path.read_text())["result"]}
     found = source.search(*DAY)
     assert len(found) == 3

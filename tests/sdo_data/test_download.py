@@ -476,8 +476,8 @@ def test_a_source_of_a_stranger_is_downloaded_from_and_what_it_brings_is_verifie
 def test_a_source_may_name_its_sizes_and_have_no_option_for_them(
     sizes: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    about = f"\n    about = sources.About(sizes={sizes!r})\n\n    def search"
-    text = STRANGER.replace("import SourceSpec", "import SourceSpec, sources")
+    about = f"\n    info = SourceInfo(sizes={sizes!r})\n\n    def search"
+    text = "from astrodome_solar.protocols import SourceInfo\n" + STRANGER
     module = f"sized_source_{len(sizes)}"
     text = text.replace("\n    def search", about).replace("stranger_source", module)
     (tmp_path / f"{module}.py").write_text(text)

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astrodome import AstrodomeError
-from astrodome.sources import Fetched, Images
 from astrodome.testing import Result
 from astrodome_solar import metadata
 from astrodome_solar.formats import raster, solar_image
+from astrodome_solar.protocols import FetchedImage, ImageSource
 from PIL import Image
 from services.twin import Twin
 from services.vso import Archive
@@ -44,7 +44,7 @@ def twin(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> Iterator[Twin]:
         yield running
 
 
-def bring(folder: Path, minutes: float, *wavelength: int, **options: object) -> list[Fetched]:
+def bring(folder: Path, minutes: float, *wavelength: int, **options: object) -> list[FetchedImage]:
     source = Fido()
     end = START + timedelta(minutes=minutes)
     rows = source.search(START, end, "10min", wavelength or (171,), **options)
@@ -53,7 +53,7 @@ def bring(folder: Path, minutes: float, *wavelength: int, **options: object) -> 
 
 
 def test_it_keeps_the_protocol(twin: Twin) -> None:
-    assert isinstance(Fido(), Images)
+    assert isinstance(Fido(), ImageSource)
 
 
 def test_each_time_gets_its_nearest_file_as_if_brought_in_by_hand(
@@ -117,7 +117,9 @@ def test_a_file_that_does_not_come_is_named_and_the_others_are_there(
     assert len(list(tmp_path.iterdir())) == 2
 
 
-def _fetch(source: Fido, rows: object, addresses: dict[str, str], folder: Path) -> list[Fetched]:
+def _fetch(
+    source: Fido, rows: object, addresses: dict[str, str], folder: Path
+) -> list[FetchedImage]:
     """As ``fetch``, with addresses that are known, so that a fault meets a file."""
     source.addresses = lambda rows: addresses  # type: ignore[method-assign]
     return list(source.fetch(rows, folder))  # type: ignore[arg-type]

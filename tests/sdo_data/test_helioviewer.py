@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 from astrodome import AstrodomeError
-from astrodome.sources import Fetched, Images, about
 from astrodome.testing import Result
 from astrodome_sdo_data.sources.helioviewer import Helioviewer
 from astrodome_solar import metadata
 from astrodome_solar.formats import raster, solar_image
+from astrodome_solar.protocols import FetchedImage, ImageSource, source_info
 from PIL import Image
 from services.helioviewer import Archive
 from services.twin import Twin
@@ -39,7 +39,9 @@ def twin(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> Iterator[Twin]:
         yield running
 
 
-def bring(folder: Path, *wavelength: int, freq: str = "10min", **options: object) -> list[Fetched]:
+def bring(
+    folder: Path, *wavelength: int, freq: str = "10min", **options: object
+) -> list[FetchedImage]:
     source = Helioviewer()
     rows = source.search(START, HOUR - timedelta(minutes=1), freq, wavelength or (193,), **options)
     folder.mkdir(exist_ok=True)
@@ -48,8 +50,8 @@ def bring(folder: Path, *wavelength: int, freq: str = "10min", **options: object
 
 def test_it_keeps_the_protocol_and_says_what_it_can_do(twin: Twin) -> None:
     source = Helioviewer()
-    assert isinstance(source, Images)
-    assert about(source).checked and "2k" in about(source).sizes
+    assert isinstance(source, ImageSource)
+    assert source_info(source).checked and "2k" in source_info(source).sizes
 
 
 def test_each_time_gets_the_nearest_image_and_its_header_or_is_missing(

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 from astrodome import AstrodomeError
-from astrodome.sources import Images
 from astrodome.testing import Result
 from astrodome_sdo_data import manifest
+from astrodome_solar.protocols import ImageSource
 from services.jsoc import Archive
 from services.twin import Twin
 from services.vso import Archive as Observations
@@ -41,8 +41,8 @@ def twin(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> Iterator[Twin]:
 
 
 def test_it_keeps_the_protocol_and_asks_on_one_connection(twin: Twin) -> None:
-    assert isinstance(Jsoc(), Images)
-    assert Jsoc.about.connections == 1 and "calibrate" in Jsoc.about.options
+    assert isinstance(Jsoc(), ImageSource)
+    assert Jsoc.info.connections == 1 and "calibrate" in Jsoc.info.options
 
 
 def test_the_download_command_has_each_wavelengths_images_exported_at_once(

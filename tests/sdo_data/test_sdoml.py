@@ -12,8 +12,8 @@ import fsspec
 import numpy as np
 import pytest
 from astrodome import AstrodomeError
-from astrodome.sources import Fetched, Images
 from astrodome.testing import Result
+from astrodome_solar.protocols import FetchedImage, ImageSource
 from astropy.io import fits
 from PIL import Image
 from services.gcs import Bucket
@@ -84,7 +84,7 @@ def store(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def bring(
     target: Path, hours: float, *wavelength: int, freq: str = "6min", **options: object
-) -> dict[str, Fetched]:
+) -> dict[str, FetchedImage]:
     source = Sdoml()
     rows = source.search(START, START + timedelta(hours=hours), freq, wavelength, **options)
     target.mkdir(exist_ok=True)
@@ -95,7 +95,7 @@ def bring(
 
 
 def test_it_keeps_the_protocol() -> None:
-    assert isinstance(Sdoml(), Images)
+    assert isinstance(Sdoml(), ImageSource)
 
 
 def test_each_time_gets_its_own_frame_scaled_and_north_up(sun: np.ndarray, tmp_path: Path) -> None:

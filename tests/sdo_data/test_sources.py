@@ -6,8 +6,8 @@ import sys
 from collections.abc import Callable
 
 import pytest
-from astrodome import sources
 from astrodome.testing import Result
+from astrodome_solar.protocols import source_info
 
 Data = Callable[..., Result]
 OURS = {"gsu", "helioviewer", "sdoml", "fido", "jsoc"}
@@ -46,4 +46,4 @@ def test_a_source_without_abilities_is_asked_for_one_image_at_a_time() -> None:
     class Silent:
         pass
 
-    assert sources.about(Silent()).connections == 1  # type: ignore[arg-type]
+    assert source_info(Silent()).connections == 1  # type: ignore[arg-type]

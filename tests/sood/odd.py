@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from astrodome import ModelSpec, hookimpl, models
+from astrodome import ModelSpec, hookimpl
+from astrodome.runs import Run
+from astrodome_sood.protocols import ImageSet
 from numpy.typing import NDArray
 
 WRONG = "ODD_SCORES"
@@ -22,9 +24,9 @@ class Odd:
 
     def train(
         self,
-        train: models.ImageSet,
-        validation: models.ImageSet,
-        run: models.Run,
+        train: ImageSet,
+        validation: ImageSet,
+        run: Run,
         config: Mapping[str, Any],
     ) -> None:
         raise AssertionError("not needed")

@@ -150,7 +150,7 @@ def test_a_run_of_another_model_is_refused(
     trained: Path, patches: Path, sood: Callable[..., Result], tmp_path: Path
 ):
     failed = sood("threshold", "predict", "--load-path", trained, "--data-dir", patches)
-    assert failed.code == 1 and "holds a model 'ce_vae', not 'threshold'" in failed.err
+    assert failed.code == 1 and "is 'ce_vae', not 'threshold'" in failed.err
 
 
 def test_weights_alone_are_enough_and_damaged_ones_are_refused(
@@ -241,7 +241,7 @@ def test_a_third_partys_model_gets_the_same_verbs_and_options(
     assert sood("contrast", "predict", "-l", tmp_path / "run", "--json").succeeded().json
     sood("report", tmp_path / "run").succeeded()
     other = sood("ce_vae", "train", *where, "--log-dir", tmp_path / "run")
-    assert other.code == 1 and "holds a model 'contrast', not 'ce_vae'" in other.err
+    assert other.code == 1 and "is 'contrast', not 'ce_vae'" in other.err
 
 
 DREAMER = (

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from astrodome import ModelSpec, files, hookimpl, models
+from astrodome import ModelSpec, files, hookimpl
+from astrodome.runs import Run
+from astrodome_ztf_scope.classifiers.protocol import Examples
 from numpy.typing import NDArray
 
 WRONG = "ODD_PROBABILITIES"
@@ -20,9 +22,9 @@ class Optional:
 
     def train(
         self,
-        train: models.Examples,
-        validation: models.Examples,
-        run: models.Run,
+        train: Examples,
+        validation: Examples,
+        run: Run,
         config: Mapping[str, Any],
     ) -> None:
         files.write_text(run.path / "weights.txt", str(np.median(train.features[:, 0])))

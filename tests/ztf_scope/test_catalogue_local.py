@@ -13,6 +13,7 @@ import pytest
 from astrodome import AstrodomeError, sources
 from astrodome.testing import Result
 from astrodome_ztf_scope.catalogues.local import LocalCatalogue
+from astrodome_ztf_scope.catalogues.protocol import Catalogue
 from astrodome_ztf_scope.marshal.classifications import photometry
 
 
@@ -108,7 +109,7 @@ def test_a_source_is_named_with_its_argument(folder: Path) -> None:
     with plugins.using(plugins.of("scope", plugin=plugin)):
         found = sources.get("catalogue", f"local:{folder}")
         assert isinstance(found, LocalCatalogue) and found.folder == folder
-        assert isinstance(found, sources.Catalogue)
+        assert isinstance(found, Catalogue)
         with pytest.raises(AstrodomeError, match="Source 'nowhere' of kind 'catalogue' not found"):
             sources.get("catalogue", "nowhere:x")
 

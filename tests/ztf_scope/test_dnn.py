@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from astrodome import AstrodomeError, models
+from astrodome import AstrodomeError
+from astrodome.runs import Run
 from astrodome_ztf_scope.classifiers.models import convolution, weights
 from astrodome_ztf_scope.classifiers.models.dnn import DnnClassifier, callbacks, compile_
 from astrodome_ztf_scope.classifiers.preprocessing.examples import LabelledExamples
@@ -65,7 +66,7 @@ def trained(
 
     def train(name: str, **given: Any) -> DnnClassifier:
         settings = config(**{"epochs": 1, "lr": 3e-3, "run_eagerly": True, **given})
-        run = models.Run.start(tmp_path / name, "scope", "dnn", {})
+        run = Run.start(tmp_path / name, "scope", "dnn", {})
         DnnClassifier().train(*stars, run, settings)
         made = DnnClassifier()
         made.load(run.path, settings)
@@ -144,7 +145,7 @@ def test_it_learns_from_the_features_of_stars(
     held = stars[1]
     made = trained("stars", epochs=8, run_eagerly=False)
     assert roc_auc_score(held.target, made.predict(held.features, held.dmdt)) > 0.75
-    assert models.Run.open(tmp_path / "stars").record["dnn"]["epochs"] == 8
+    assert Run.open(tmp_path / "stars").record["dnn"]["epochs"] == 8
     assert (tmp_path / "stars" / "metrics.csv").read_text().count("\n") == 9
 
 
@@ -153,7 +154,7 @@ def test_it_learns_from_images_alone(tmp_path: Path) -> None:
     given = images(300)
     given[target > 0, :13] = 0  # light on one side only
     whole = LabelledExamples(np.zeros((300, 8), np.float32), given, target, np.ones_like(target))
-    run = models.Run.start(tmp_path / "run", "scope", "dnn", {})
+    run = Run.start(tmp_path / "run", "scope", "dnn", {})
     made = DnnClassifier()
     made.train(whole, whole, run, config(dense_branch=False, epochs=6, lr=0.01, batch_size=16))
     assert roc_auc_score(target, made.predict(whole.features, given)) > 0.9
@@ -243,7 +244,7 @@ def test_every_row_is_used_also_where_there_are_fewer_than_a_batch(
     compile_(model, settings)
     model.fit([few.features], few.target, batch_size=64, callbacks=[Count()], verbose=0)
     assert len(seen) == 2
-    run = models.Run.start(tmp_path / "few", "scope", "dnn", {})
+    run = Run.start(tmp_path / "few", "scope", "dnn", {})
     DnnClassifier().train(
         few, held, run, config(conv_branch=False, epochs=1, batch_size=500, run_eagerly=True)
     )
@@ -379,7 +380,7 @@ target = np.arange(64, dtype=np.float32) % 2
 features = np.repeat(target[:, None], 3, axis=1)
 images = np.full((64, 26, 26), 0.1, np.float32)
 rows = LabelledExamples(features, images, target, np.ones_like(target))
-run = models.Run.start(Path({str(tmp_path)!r}) / "run", "scope", "dnn", {{}})
+run = Run.start(Path({str(tmp_path)!r}) / "run", "scope", "dnn", {{}})
 made = DnnClassifier()
 made.train(rows, rows, run, json.loads({given!r}))
 scores = made.predict(rows.features, rows.dmdt)

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from astrodome import AstrodomeError, models, plugins
+from astrodome import AstrodomeError, plugins
+from astrodome.runs import Run
 from astrodome_ztf_scope import plugin
 from astrodome_ztf_scope.classifiers import evaluation, loaded_models, plots, report
 from astrodome_ztf_scope.classifiers.models.xgb import XgbClassifier
@@ -51,7 +52,7 @@ def trained(
         "xgboost": XgboostSettings().model_dump(mode="json"),
         "threads": 1,
     }
-    run = models.Run.start(
+    run = Run.start(
         folder / "xgb" / tag / str(state), "scope", "xgb", config, tag=tag, random_state=state
     )
     backend = XgbClassifier()
@@ -84,7 +85,7 @@ def group(frame: DataSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
     trained(folder, frame, "vnv", "variable", balance=1.0)
     for state in (1, 2):
         trained(folder, frame, "e", "eclipsing", state)
-    models.Run.start(folder / "xgb" / "agn" / "1", "scope", "xgb", {}, tag="agn", random_state=1)
+    Run.start(folder / "xgb" / "agn" / "1", "scope", "xgb", {}, tag="agn", random_state=1)
     return folder
 
 
@@ -206,7 +207,7 @@ def test_every_plot_of_a_run_is_written(group: Path, tmp_path: Path) -> None:
     paths = plots.write(
         tmp_path,
         pd.read_parquet(run / "split.parquet"),
-        models.Run.open(run).record["importance"],
+        Run.open(run).record["importance"],
         pd.read_csv(run / "metrics.csv"),
     )
     assert {path.name for path in paths} == {

@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from astrodome import AstrodomeError, sources
+from astrodome import AstrodomeError
 from astrodome_ztf_scope.marshal import Busy, Denied, Refused, Unreachable, Unsure
 from astrodome_ztf_scope.marshal.fritz import Fritz as Client
 from astrodome_ztf_scope.marshal.local import LocalMarshal
+from astrodome_ztf_scope.marshal.protocol import Marshal
 from services.fritz import Fritz
 from services.twin import Answer, Twin
 from ztf_scope.survey import TOKEN
@@ -76,7 +77,7 @@ def test_a_neighbour_outside_the_radius_is_not_found(
 
 
 def test_both_keep_the_protocol_and_give_the_same_answers(either: Any) -> None:
-    assert isinstance(either, sources.Marshal)
+    assert isinstance(either, Marshal)
     fill(either)
     source = either.source("ZTFJa")
     assert (source["id"], source["ra"], source["dec"]) == ("ZTFJa", 359.9999, 5.0)

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 import xgboost as xgb
-from astrodome import AstrodomeError, models
+from astrodome import AstrodomeError
 from astrodome.errors import from_os_error
+from astrodome.runs import Run
 from astrodome_ztf_scope.classifiers.models import parameter_search
 from astrodome_ztf_scope.classifiers.models.xgb import XgbClassifier, save
 from astrodome_ztf_scope.classifiers.preprocessing.examples import LabelledExamples, examples
@@ -59,9 +60,9 @@ def config(seed: int = 42, *, names: list[str] | None = None, **changes: Any) ->
 
 def train(
     folder: Path, parts: Parts, given: dict[str, Any] | None = None
-) -> tuple[XgbClassifier, models.Run]:
+) -> tuple[XgbClassifier, Run]:
     given = given or config()
-    run = models.Run.start(folder, "scope", "xgb", given)
+    run = Run.start(folder, "scope", "xgb", given)
     backend = XgbClassifier()
     backend.train(parts["train"], parts["validation"], run, given)
     return backend, run
@@ -138,7 +139,7 @@ def test_a_run_tells_its_parameters_rounds_and_importances(tmp_path: Path, parts
     assert best == pytest.approx(roc_auc_score(held.target, backend.predict(held.features)))
 
 
-def validated(run: models.Run) -> tuple[np.ndarray, np.ndarray]:
+def validated(run: Run) -> tuple[np.ndarray, np.ndarray]:
     """AUC and log loss of the validation part, by round."""
     with (run.path / "metrics.csv").open() as lines:
         rows = [(row["val_auc"], row["val_logloss"]) for row in csv.DictReader(lines)]

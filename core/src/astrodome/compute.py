@@ -22,7 +22,7 @@ Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
-class Done(Generic[Item, Result]):
+class ItemResult(Generic[Item, Result]):
     """What became of one item: its value, or the reason why there is none."""
 
     item: Item
@@ -58,7 +58,7 @@ def map(
     scheduler: str = "",
     ordered: bool = False,
     stop: Callable[[], object] | None = None,
-) -> Iterator[Done[Item, Result]]:
+) -> Iterator[ItemResult[Item, Result]]:
     """Apply ``function`` to every item, in parallel, and yield the results as they complete.
 
     With ``ordered``, results are yielded in the order of the items. An item whose call raises
@@ -128,9 +128,9 @@ def _next(
             return first
 
 
-def _done(item: Item, future: Future[Result], pool: workers.Pool) -> Done[Item, Result]:
+def _done(item: Item, future: Future[Result], pool: workers.Pool) -> ItemResult[Item, Result]:
     try:
-        return Done(item, future.result())
+        return ItemResult(item, future.result())
     except BrokenExecutor as error:
         raise _died() from error
     except CancelledError as error:  # cancelled by the cluster
@@ -140,9 +140,9 @@ def _done(item: Item, future: Future[Result], pool: workers.Pool) -> Done[Item, 
     except OSError as error:
         if stops_everything(error):
             raise from_os_error(error) from error
-        return Done(item, error=reason(error))
+        return ItemResult(item, error=reason(error))
     except Exception as error:
-        return Done(item, error=reason(error))
+        return ItemResult(item, error=reason(error))
 
 
 def _died() -> AstrodomeError:

@@ -26,14 +26,14 @@ HARMLESS = frozenset({"user-agent", "accept", "accept-encoding", "connection", "
 SECRET_PARAMETER = re.compile(r"(?i)\b(token|password|api_?key|secret)=[^&\s]+")
 
 
-class Refused(AstrodomeError):
+class StatusError(AstrodomeError):
     """A service answered with an error: its ``status``, and ``retry_after`` seconds if it said."""
 
     status: int = 0
     retry_after: float | None = None
 
 
-class Redirected(AstrodomeError):
+class RedirectError(AstrodomeError):
     """A request that may change something was redirected; the redirect was not followed."""
 
 
@@ -53,7 +53,7 @@ def session(
     statuses in ``RETRIED``, after growing random pauses or the time in ``Retry-After``. A POST
     request is never repeated.
 
-    Only GET, HEAD and OPTIONS follow redirects; any other method raises :class:`Redirected`.
+    Only GET, HEAD and OPTIONS follow redirects; any other method raises :class:`RedirectError`.
     If a redirect leads to another scheme, host or port, the token, cookies and all headers
     except those in ``HARMLESS`` are removed.
     """
@@ -103,7 +103,7 @@ def session(
 
 
 def refuse_redirected_changes(client: requests.Session) -> None:
-    """Raise :class:`Redirected` when a request other than GET, HEAD or OPTIONS is redirected.
+    """Raise :class:`RedirectError` when a request other than GET, HEAD or OPTIONS is redirected.
 
     Use this for sessions that a library creates; :func:`session` already does it. Otherwise
     requests would repeat a redirected POST as a GET, or send its body to the other host.
@@ -119,7 +119,7 @@ def _refuse_redirect(response: requests.Response, **_: Any) -> None:
     source = shown(response.url)
     target = urljoin(source, response.headers.get("Location", ""))
     response.close()
-    raise Redirected(
+    raise RedirectError(
         f"{method} {source} was redirected to {shown(target)} (status {response.status_code}), and "
         "the redirect was not followed: the change was not made.",
         "Check the address of the service in the settings.",
@@ -149,7 +149,7 @@ def get(client: requests.Session, url: str, service: str, **options: Any) -> req
             "Try again later, or check the address in the settings.",
         ) from error
     if answer.status_code >= 400:
-        refused = Refused(
+        refused = StatusError(
             f"{service} answered {answer.status_code} {answer.reason} to {shown(answer.url)}.",
             "The token may be missing or expired." if answer.status_code in (401, 403) else "",
         )
@@ -254,7 +254,7 @@ def download_all(
     *,
     jobs: int = 8,
     check: Callable[[Path], None] | None = None,
-) -> Iterator[compute.Done[tuple[str, Path], Path]]:
+) -> Iterator[compute.ItemResult[tuple[str, Path], Path]]:
     """Fetch many files in parallel; a second call goes on, leaving alone what is already there."""
     missing = ((url, target) for url, target in wanted if not target.exists())
     return compute.map(

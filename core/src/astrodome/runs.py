@@ -51,7 +51,8 @@ class Run:
         earlier = run.record
         if earlier and (earlier.get("task"), earlier.get("model")) != (task, model):
             raise AstrodomeError(
-                f"{path} already contains a run of the model {earlier.get('model')}, not of {model}.",
+                f"{path} already contains a run of the model {earlier.get('model')}, "
+                f"not of {model}.",
                 "Choose another folder.",
             )
         path.mkdir(parents=True, exist_ok=True)

@@ -2,122 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 from . import plugins, protocols, registry, settings, suggestions
 from .errors import AstrodomeError
 from .hookspecs import SourceSpec
 
 if TYPE_CHECKING:
-    import numpy as np
-    import pandas as pd
-    from numpy.typing import ArrayLike, NDArray
     from pydantic import BaseModel
-
-
-@dataclass(frozen=True, slots=True)
-class About:
-    """The capabilities of a source of images, in its class attribute ``about``.
-
-    ``connections`` is the maximum number of simultaneous calls of ``fetch``, ``batch`` the best
-    number of rows per call. ``wavelengths`` (angstrom), ``sizes``, ``endings`` (file extensions),
-    ``cadence`` (s) and ``span`` (start and end) describe the images. The first of ``sizes`` is the
-    default; users can choose another one if ``options`` contains ``size``. ``options`` are the
-    additional keywords of ``search`` (``size``, ``quality``, ``calibrate``).
-
-    ``parts`` are the names of boolean columns that request a part of a row from ``fetch``; a
-    source that only has images needs no such column. ``size_bytes`` is the approximate file size
-    of an image, by size. ``checked`` is True if the source returns only complete images that can
-    be decoded.
-    """
-
-    connections: int = 1
-    batch: int = 1
-    wavelengths: tuple[int, ...] = ()
-    sizes: tuple[str, ...] = ()
-    endings: tuple[str, ...] = (".jpeg",)
-    cadence: float = 0.0
-    span: tuple[str, str] = ("", "")
-    options: tuple[str, ...] = ()
-    parts: tuple[str, ...] = ("image",)
-    size_bytes: Mapping[str, int] = field(default_factory=dict)
-    checked: bool = False
-
-
-@dataclass(slots=True)
-class Fetched:
-    """What became of a row of ``Images.search``.
-
-    ``row`` is its label in the index. ``path`` is the file; ``header`` what is known of the
-    image under the names of ``meta.csv`` (QUALITY, DSUN in m, X0, Y0 and R_SUN in px of the frame
-    of 4096 x 4096, CDELT in arcsec/px of it); ``parameters`` float32 of shape (64, 64, 10).
-    Otherwise ``status`` is ``missing`` (the archive has no such image), ``skipped`` (it is not
-    as wanted) or ``failed``, and ``reason`` a sentence.
-    """
-
-    row: Any
-    path: Path | None = None
-    header: Mapping[str, Any] | None = None
-    parameters: NDArray[np.float32] | None = None
-    status: str = "done"
-    reason: str = ""
-
-
-@runtime_checkable
-class Images(Protocol):
-    """Kind ``images``: an archive of solar images; what it can do says :func:`about`."""
-
-    def search(
-        self, start: datetime, end: datetime, freq: str, wavelength: Sequence[int]
-    ) -> pd.DataFrame:
-        """A row an image: ``t_obs`` (UTC), ``wavelength`` (angstrom), and what ``fetch`` needs.
-
-        An image is called ``{t_obs:%Y-%m-%dT%H%M%S}__{wavelength}.jpeg`` unless the rows have
-        a column ``file_name``. Both ends are included; keywords beyond these are
-        the ``options`` of :class:`About`.
-        """
-        ...
-
-    def fetch(self, rows: pd.DataFrame, target: Path) -> Iterable[Fetched | Path]:
-        """Bring the images of these rows to the folder ``target``, under their names.
-
-        Yields what became of each row, in any order; a bare path, named like its row, is
-        one that is done. A source that yields paths raises at the first row that fails.
-        It is called from several threads, as many as ``About.connections``; from a few more
-        when the source has a method ``limit(connections)``, with which it bounds its requests
-        itself. A method ``stop()`` ends what other threads fetch, soon.
-        """
-        ...
-
-
-def about(source: Images) -> About:
-    """What a source of images can do; one that does not say is asked for one image at a time."""
-    found = getattr(source, "about", None)
-    return found if isinstance(found, About) else About()
-
-
-@runtime_checkable
-class Events(Protocol):
-    """Kind ``events``: a catalogue of solar events."""
-
-    def search(
-        self, start: datetime, end: datetime, event_types: Sequence[str] = ()
-    ) -> list[dict[str, Any]]:
-        """Events that overlap [start, end] (UTC), as untouched records of the catalogue."""
-        ...
-
-
-@runtime_checkable
-class Flux(Protocol):
-    """Kind ``flux``: solar soft X-ray flux."""
-
-    def flux_at(self, times: ArrayLike) -> NDArray[np.float64]:
-        """1-8 angstrom flux (W/m2) at UTC times, shape (N,); NaN where no good sample is near."""
-        ...
 
 
 def names(kind: str) -> dict[str, str]:

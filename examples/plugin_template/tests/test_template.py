@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from astrodome import AstrodomeError, models
+from astrodome import AstrodomeError
+from astrodome.runs import Run
 from astrodome.testing import run
 from PIL import Image
 
@@ -114,7 +115,7 @@ def test_a_new_spot_is_the_most_anomalous_image_and_place(
 ) -> None:
     monkeypatch.setenv("ASTRODOME_SYNTHETIC_SIZE", "64")
     images = Folder(fetched(tmp_path / "images", "1h")[1])
-    folder = models.Run.start(tmp_path / "run", "sood", "pixel_gaussian", {})
+    folder = Run.start(tmp_path / "run", "sood", "pixel_gaussian", {})
     PixelGaussian().train(images, Folder(images.paths[:3]), folder, {})
 
     spotted = disk.draw(64, 0.4 * 64, 0.56, [disk.Spot(0.3, -0.3, sigma=0.15, depth=0.9)])
@@ -131,7 +132,7 @@ def test_a_new_spot_is_the_most_anomalous_image_and_place(
 
 def test_mean_and_scatter_are_those_of_the_images(tmp_path: Path) -> None:
     images = Folder(fetched(tmp_path / "images", "4h")[1])
-    folder = models.Run.start(tmp_path / "run", "sood", "pixel_gaussian", {})
+    folder = Run.start(tmp_path / "run", "sood", "pixel_gaussian", {})
     model = PixelGaussian()
     model.train(images, images, folder, {})
     stack = np.stack([images[n] for n in range(len(images))])

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from astrodome import AstrodomeError, files, models
+from astrodome import AstrodomeError, files
+from astrodome.runs import Run
+from astrodome_sood.protocols import ImageSet
 from numpy.typing import NDArray
 
 WEIGHTS = "weights.npz"
@@ -24,9 +26,9 @@ class PixelGaussian:
 
     def train(
         self,
-        train: models.ImageSet,
-        validation: models.ImageSet,
-        run: models.Run,
+        train: ImageSet,
+        validation: ImageSet,
+        run: Run,
         config: Mapping[str, Any],
     ) -> None:
         """One pass over the images (Welford 1962, Technometrics 4, 419); it has no epochs."""
@@ -44,7 +46,7 @@ class PixelGaussian:
         losses = f"0,{self._mean_score(train)},{self._mean_score(validation)}"
         files.write_text(run.path / "metrics.csv", f"epoch,train_loss,val_loss\n{losses}\n")
 
-    def _mean_score(self, images: models.ImageSet) -> float:
+    def _mean_score(self, images: ImageSet) -> float:
         return float(np.mean([self.score(image[np.newaxis]) for image in _each(images)]))
 
     def load(self, path: Path | None, config: Mapping[str, Any]) -> None:
@@ -76,7 +78,7 @@ class PixelGaussian:
         return squared
 
 
-def _each(images: models.ImageSet) -> Iterator[NDArray[np.float32]]:
+def _each(images: ImageSet) -> Iterator[NDArray[np.float32]]:
     return (images[index] for index in range(len(images)))
 
 

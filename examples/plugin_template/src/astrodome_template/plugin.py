@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from astrodome import CommandSpec, ModelSpec, SourceSpec, hookimpl
 
-REQUIRES_API = (1, 0)
+REQUIRES_API = (2, 0)
 
 
 @hookimpl

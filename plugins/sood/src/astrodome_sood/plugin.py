@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from astrodome import CommandSpec, ModelSpec, hookimpl
+from astrodome import CommandSpec, KindSpec, ModelSpec, hookimpl
 
 
 @hookimpl
@@ -14,6 +14,17 @@ def register_commands() -> Iterable[CommandSpec]:
         "astrodome_sood.cli.main:app",
         help="Find unusual images of the Sun and unusual places in them.",
         panel="Models",
+    )
+
+
+@hookimpl
+def register_kinds() -> Iterable[KindSpec]:
+    yield KindSpec(
+        "sood",
+        "astrodome_sood.protocols:AnomalyModel",
+        summary="Scores how unusual an image of the Sun is.",
+        role="model",
+        optional=("train", "reconstruct", "generate"),
     )
 
 

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from astrodome import AstrodomeError, compute, files, models, settings
+from astrodome.runs import Run, provenance
 
 from . import config as configuration
 from .datasets.loading import TRAIN, location, open_images
+from .protocols import ImageSet
 
 TASK = "sood"
 DISTRIBUTIONS = ("astrodome-sood", "torch", "lightning", "numpy", "pillow")
@@ -45,7 +47,7 @@ def primary() -> bool:
     return all(os.environ.get(name, "0") in ("", "0") for name in names)
 
 
-def train(model: str, config: configuration.Config) -> tuple[models.Run, compute.Outcome, bool]:
+def train(model: str, config: configuration.Config) -> tuple[Run, compute.Outcome, bool]:
     """Train a model, or go on with its run; gives the run, what became of the images, and
     whether there was anything left to train.
 
@@ -55,18 +57,18 @@ def train(model: str, config: configuration.Config) -> tuple[models.Run, compute
     backend = models.get(TASK, model)
     path = run_folder(model, config)
     if not primary():
-        return _join(backend, models.Run(path), config)
+        return _join(backend, Run(path), config)
     with files.lock(path / ".lock", timeout=0):
         files.sweep(path)
         images = open_images(config, TRAIN)
         data_digest = images.digest()
         _check_same_run(path, model, config, data_digest)
         outcome = compute.Outcome(done=len(images), failed=images.failed)
-        earlier = models.Run(path).record
+        earlier = Run(path).record
         if earlier.get("status") == "finished" and earlier["n_epochs"] >= config.train.n_epochs:
-            return models.Run(path), outcome, False
+            return Run(path), outcome, False
         training, validation = images.split(config.data.validation_share, config.seed)
-        run = models.Run.start(
+        run = Run.start(
             path,
             TASK,
             model,
@@ -80,7 +82,7 @@ def train(model: str, config: configuration.Config) -> tuple[models.Run, compute
             unreadable_images=[name for name, _ in images.failed],
             data_digest=data_digest,
             seed=config.seed,
-            **models.provenance(DISTRIBUTIONS, TASK, [model]),
+            **provenance(DISTRIBUTIONS, TASK, [model]),
         )
         started = time.monotonic()
         backend.train(training, validation, run, config.plain())
@@ -88,15 +90,15 @@ def train(model: str, config: configuration.Config) -> tuple[models.Run, compute
     return run, outcome, True
 
 
-def _split(*parts: models.ImageSet) -> dict[str, Any]:
+def _split(*parts: ImageSet) -> dict[str, Any]:
     """Which stretches of time are for training and for validation, where that is how they split."""
     told = [getattr(part, "chunks", None) for part in parts]
     return {"split": dict(zip((TRAIN, "validation"), told, strict=True))} if all(told) else {}
 
 
 def _join(
-    backend: Any, run: models.Run, config: configuration.Config
-) -> tuple[models.Run, compute.Outcome, bool]:
+    backend: Any, run: Run, config: configuration.Config
+) -> tuple[Run, compute.Outcome, bool]:
     """Take this process's part in a training that another process leads, which tells of it."""
     images = open_images(config, TRAIN)
     training, validation = images.split(config.data.validation_share, config.seed)
@@ -104,7 +106,7 @@ def _join(
     raise SystemExit(0)
 
 
-def summary(run: models.Run) -> dict[str, Any]:
+def summary(run: Run) -> dict[str, Any]:
     """What a training came to, in a line for each."""
     record = run.record
     keys = ["model", "parameters", "train_images", "validation_images", "epochs"]
@@ -115,7 +117,7 @@ def summary(run: models.Run) -> dict[str, Any]:
 def _check_same_run(path: Path, model: str, config: configuration.Config, data_digest: str) -> None:
     if not (path / "run.json").exists():
         return
-    earlier = models.Run.open(path, TASK, model).record
+    earlier = Run.open(path, TASK, model).record
     if earlier.get("data_digest") != data_digest:
         raise AstrodomeError(
             f"{path} holds a run on other images.", "Choose another --log-dir for these."

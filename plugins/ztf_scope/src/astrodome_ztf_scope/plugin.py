@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from astrodome import CommandSpec, ModelSpec, SourceSpec, hookimpl
+from astrodome import CommandSpec, KindSpec, ModelSpec, SourceSpec, hookimpl
 
 from .cli.scope_ml import ALIASES, REPLACED
 
@@ -96,6 +96,29 @@ def _commands() -> Iterator[CommandSpec]:
     ):
         target = f"{CLI}:{name.replace('-', '_')}"
         yield CommandSpec(name, target, help=about, panel="Data", settings=GCS)
+
+
+@hookimpl
+def register_kinds() -> Iterator[KindSpec]:
+    yield KindSpec(
+        "catalogue",
+        "astrodome_ztf_scope.catalogues.protocol:Catalogue",
+        summary="Documents about survey sources, found by a query or by position.",
+        option="--catalogue",
+    )
+    yield KindSpec(
+        "marshal",
+        "astrodome_ztf_scope.marshal.protocol:Marshal",
+        summary="Sources with classifications and annotations.",
+        option="--marshal",
+    )
+    yield KindSpec(
+        "scope",
+        "astrodome_ztf_scope.classifiers.protocol:Classifier",
+        summary="Separates the sources of one class from all others.",
+        role="model",
+        optional=("train", "predict"),
+    )
 
 
 @hookimpl

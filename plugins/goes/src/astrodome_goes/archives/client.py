@@ -65,7 +65,7 @@ class Pages(Scraper):  # type: ignore[misc]
         for folder in self.range(timerange):
             try:
                 answer = http.get(self.session, folder, SERVICE)
-            except http.Refused as refused:
+            except http.StatusError as refused:
                 if refused.status == 404:  # no data of that time
                     continue
                 raise

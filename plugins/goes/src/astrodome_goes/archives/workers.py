@@ -22,7 +22,7 @@ from . import formats
 LONGEST = 20.0
 """Seconds of processor that a file may take; a day of all samples takes one or two."""
 
-Read = compute.Done[Path, Samples]
+Read = compute.ItemResult[Path, Samples]
 
 
 def read_all(
@@ -65,6 +65,6 @@ def _alone(reader: Callable[[Path], Samples], path: Path) -> Read:
     try:
         return next(compute.map(reader, [path], jobs=1))
     except AstrodomeError:
-        return compute.Done(
+        return compute.ItemResult(
             path, error=f"{path} is broken: it cannot be read in time or without a crash."
         )

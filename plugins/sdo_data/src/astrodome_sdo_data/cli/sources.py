@@ -45,9 +45,11 @@ def sources(
 
 def _abilities(name: str) -> dict[str, Any]:
     """What a source says that it can do, or why it cannot be loaded."""
-    about, problem, hint = registered.About(connections=0), "", ""
+    from astrodome_solar.protocols import SourceInfo, source_info
+
+    about, problem, hint = SourceInfo(connections=0), "", ""
     try:
-        about = registered.about(registered.get("images", name))
+        about = source_info(registered.get("images", name))
     except AstrodomeError as error:
         problem, hint = error.message, error.hint
     options = [*about.options, *(part for part in about.parts if part != "image")]

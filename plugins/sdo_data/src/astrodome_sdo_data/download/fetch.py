@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 from astrodome import AstrodomeError
-from astrodome.sources import Fetched
 from astrodome_solar.formats import raster
+from astrodome_solar.protocols import FetchedImage
 
 from .. import manifest, parameters
 from .plan import CHECK, Plan
@@ -91,7 +91,7 @@ class Transfer:
             elif need.image or need.header or need.parameters:
                 wanted[position] = need
             else:
-                results.append(self._finish(need, Fetched(position)))
+                results.append(self._finish(need, FetchedImage(position)))
         if wanted:
             for result in self._fetch(wanted):
                 results.append(result)
@@ -150,7 +150,7 @@ class Transfer:
         try:
             for found in self.plan.source.fetch(rows, self.book.aside):
                 if isinstance(found, Path):
-                    found = Fetched(labels.get(found.name), found)
+                    found = FetchedImage(labels.get(found.name), found)
                 if need := wanted.pop(found.row, None):
                     yield self._taken(need, found)
         except AstrodomeError as error:
@@ -162,13 +162,13 @@ class Transfer:
         for need in wanted.values():
             yield self._refuse(need, why)
 
-    def _taken(self, need: _Need, found: Fetched) -> Result:
+    def _taken(self, need: _Need, found: FetchedImage) -> Result:
         try:
             return self._finish(need, found)
         except AstrodomeError as error:
             return self._refuse(need, error.message)
 
-    def _finish(self, need: _Need, found: Fetched) -> Result:
+    def _finish(self, need: _Need, found: FetchedImage) -> Result:
         """Verify and publish what was brought."""
         if found.status != manifest.DONE:
             status = found.status if need.image else manifest.FAILED

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from astrodome import AstrodomeError, sources, times
-from astrodome.sources import About, Images
+from astrodome_solar.protocols import ImageSource, SourceInfo, source_info
 
 from .. import manifest, parameters
 
@@ -61,8 +61,8 @@ class Plan:
 
     wish: Wish
     folder: Path
-    source: Images
-    about: About
+    source: ImageSource
+    about: SourceInfo
     rows: pd.DataFrame
     record: pd.DataFrame
 
@@ -117,13 +117,13 @@ class Plan:
         return table.set_index("file_name").reindex(columns=list(manifest.COLUMNS))
 
 
-def search(wish: Wish) -> tuple[Images, About, Wish, pd.DataFrame]:
+def search(wish: Wish) -> tuple[ImageSource, SourceInfo, Wish, pd.DataFrame]:
     """The source, what it can do, the wish with its usual size, and a row an image.
 
     Raises AstrodomeError when the source cannot do what is wished.
     """
-    source: Images = sources.get("images", wish.source)
-    about = sources.about(source)
+    source: ImageSource = sources.get("images", wish.source)
+    about = source_info(source)
     size = wish.size or _usual_size(about)
     wish = Wish(**{**vars(wish), "size": size})
     options = _options(wish, about)
@@ -193,13 +193,13 @@ def _utc(t_obs: pd.Series) -> pd.Series:
     return t_obs.dt.tz_convert("UTC").dt.tz_localize(None) if zoned else t_obs
 
 
-def _usual_size(about: About) -> str:
+def _usual_size(about: SourceInfo) -> str:
     """Return the default size of a source; empty if ``search`` cannot choose between several."""
     chosen = "size" in about.options or len(about.sizes) == 1
     return about.sizes[0] if about.sizes and chosen else ""
 
 
-def _options(wish: Wish, about: About) -> dict[str, Any]:
+def _options(wish: Wish, about: SourceInfo) -> dict[str, Any]:
     given = {"size": wish.size, "quality": wish.quality, **wish.options}
     if wish.size and about.sizes and wish.size not in about.sizes:
         raise AstrodomeError(
@@ -228,7 +228,7 @@ def _options(wish: Wish, about: About) -> dict[str, Any]:
     return found
 
 
-def _refuse_wavelengths(wish: Wish, about: About) -> None:
+def _refuse_wavelengths(wish: Wish, about: SourceInfo) -> None:
     unknown = [wave for wave in wish.wavelength if wave not in about.wavelengths]
     if unknown:
         raise AstrodomeError(

@@ -185,7 +185,7 @@ def _carry_out(
 
 
 def _results(
-    transfer: Transfer, ended: Iterator[compute.Done[Sequence[int], list[Result]]]
+    transfer: Transfer, ended: Iterator[compute.ItemResult[Sequence[int], list[Result]]]
 ) -> Iterator[Result]:
     for done in ended:
         if done.value is None:

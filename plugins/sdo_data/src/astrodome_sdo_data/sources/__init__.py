@@ -1,6 +1,6 @@
 """Archives of solar images: a module each, and what they share.
 
-Every archive keeps the protocol ``astrodome.sources.Images`` and is registered in
+Every archive keeps the protocol ``astrodome_solar.protocols.ImageSource`` and is registered in
 ``plugin``. :mod:`.host` is how they talk to a server; :func:`grid` the rows of those that are asked
 for times, not searched.
 """

@@ -17,9 +17,9 @@ from typing import Any, ClassVar
 
 import pandas as pd
 from astrodome import AstrodomeError, files, settings
-from astrodome.sources import About, Fetched
 from astrodome_solar import filenames
 from astrodome_solar.formats import raster
+from astrodome_solar.protocols import FetchedImage, SourceInfo
 from pydantic import Field
 
 from .. import parameters
@@ -42,7 +42,7 @@ class GsuSettings(HostSettings):
 class Gsu(OneHost):
     """Kind ``images``: JPEGs by time and wavelength."""
 
-    about: ClassVar[About] = About(
+    info: ClassVar[SourceInfo] = SourceInfo(
         connections=8,
         batch=8,
         wavelengths=WAVELENGTHS,
@@ -88,7 +88,7 @@ class Gsu(OneHost):
         rows = grid(start, end, freq, wavelength, CADENCE).assign(size=size)
         return rows if quality is None else rows.assign(quality=quality)
 
-    def fetch(self, rows: pd.DataFrame, target: Path) -> Iterator[Fetched]:
+    def fetch(self, rows: pd.DataFrame, target: Path) -> Iterator[FetchedImage]:
         """Fetch rows of :meth:`search` one after the other and yield what became of each.
 
         Without the columns ``image``, ``header`` and ``parameters`` it is the image. A file is
@@ -97,7 +97,7 @@ class Gsu(OneHost):
         columns = [rows[name].tolist() for name in rows.columns]
         for label, *values in zip(rows.index.tolist(), *columns, strict=True):
             row = dict(zip(rows.columns, values, strict=True))
-            found = Fetched(label)
+            found = FetchedImage(label)
             try:
                 self._fetch(row, target, found)
             except Missing as error:
@@ -106,7 +106,7 @@ class Gsu(OneHost):
                 found.status, found.reason = "failed", error.message
             yield found
 
-    def _fetch(self, row: Mapping[str, Any], target: Path, found: Fetched) -> None:
+    def _fetch(self, row: Mapping[str, Any], target: Path, found: FetchedImage) -> None:
         asked = _asked(row["t_obs"], row["wavelength"])
         quality = row.get("quality") if row.get("image", True) else None
         if row.get("header") or quality is not None:

@@ -16,9 +16,9 @@ from typing import Any, ClassVar
 
 import pandas as pd
 from astrodome import AstrodomeError, files, settings
-from astrodome.sources import About, Fetched
 from astrodome_solar import filenames
 from astrodome_solar.formats import raster, solar_image
+from astrodome_solar.protocols import FetchedImage, SourceInfo
 from pydantic import Field
 
 from . import grid
@@ -43,7 +43,7 @@ class HelioviewerSettings(HostSettings):
 class Helioviewer(OneHost):
     """Kind ``images``: the images nearest to the times asked for, as grey JPEG, north up."""
 
-    about: ClassVar[About] = About(
+    info: ClassVar[SourceInfo] = SourceInfo(
         connections=4,
         wavelengths=WAVELENGTHS,
         sizes=tuple(SIDES),
@@ -101,14 +101,14 @@ class Helioviewer(OneHost):
                 self._numbers = self.host.get("/getDataSources/", _numbers)
             return self._numbers
 
-    def fetch(self, rows: pd.DataFrame, target: Path) -> Iterator[Fetched]:
+    def fetch(self, rows: pd.DataFrame, target: Path) -> Iterator[FetchedImage]:
         """Fetch rows of :meth:`search` one after the other and yield what became of each.
 
         The header of ``meta.csv`` comes with the image. One further than
         ``helioviewer.tolerance`` from its time is missing.
         """
         for row in rows.to_dict("index").items():
-            found = Fetched(row[0])
+            found = FetchedImage(row[0])
             try:
                 self._fetch(row[1], target, found)
             except Missing as error:
@@ -117,7 +117,7 @@ class Helioviewer(OneHost):
                 found.status, found.reason = "failed", error.message
             yield found
 
-    def _fetch(self, row: Mapping[str, Any], target: Path, found: Fetched) -> None:
+    def _fetch(self, row: Mapping[str, Any], target: Path, found: FetchedImage) -> None:
         wanted = row["t_obs"].to_pydatetime().replace(tzinfo=UTC)
         asked = f"date={wanted:%Y-%m-%dT%H:%M:%S}Z&sourceId={row['source_id']}"
         seen = self.host.get(f"/getJP2Image/?{asked}", _observation)

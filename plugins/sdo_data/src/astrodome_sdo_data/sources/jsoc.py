@@ -17,8 +17,8 @@ import drms
 import numpy as np
 import pandas as pd
 from astrodome import AstrodomeError, settings
-from astrodome.sources import About
 from astrodome_solar.formats import solar_image
+from astrodome_solar.protocols import SourceInfo
 from drms.config import ServerConfig
 from pydantic import Field
 
@@ -46,8 +46,8 @@ class Jsoc(Level1):
     """Kind ``images``: AIA level 1 of JSOC as grey JPEG; calibrated by aiapy when asked."""
 
     service: ClassVar[str] = "JSOC"
-    about: ClassVar[About] = About(
-        **{name: getattr(Level1.about, name) for name in About.__slots__}
+    info: ClassVar[SourceInfo] = SourceInfo(
+        **{name: getattr(Level1.info, name) for name in SourceInfo.__slots__}
         | {"connections": 1, "batch": 100}
     )
     limits: JsocSettings

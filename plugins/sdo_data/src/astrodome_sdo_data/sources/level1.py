@@ -17,9 +17,9 @@ from urllib.parse import urlsplit
 
 import pandas as pd
 from astrodome import AstrodomeError, files
-from astrodome.sources import About, Fetched
 from astrodome_solar import filenames
 from astrodome_solar.formats import raster, solar_image
+from astrodome_solar.protocols import FetchedImage, SourceInfo
 from pydantic import Field
 
 from ..processing.calibration import Calibration
@@ -53,7 +53,7 @@ class Level1(ABC):
 
     service: ClassVar[str]
     """What the archive is called in sentences."""
-    about: ClassVar[About] = About(
+    info: ClassVar[SourceInfo] = SourceInfo(
         connections=4,
         batch=8,
         wavelengths=WAVELENGTHS,
@@ -144,16 +144,16 @@ class Level1(ABC):
         )
         return near[["provider", "fileid"]].fillna(NOTHING)
 
-    def fetch(self, rows: pd.DataFrame, target: Path) -> Iterator[Fetched]:
+    def fetch(self, rows: pd.DataFrame, target: Path) -> Iterator[FetchedImage]:
         """Fetch rows of :meth:`search` one after the other and yield what became of each."""
         try:
             addresses = self.addresses(rows[rows["fileid"] != NOTHING])
         except AstrodomeError as error:
             for label in rows.index:
-                yield Fetched(label, status="failed", reason=error.message)
+                yield FetchedImage(label, status="failed", reason=error.message)
             return
         for label, row in rows.to_dict("index").items():
-            found = Fetched(label)
+            found = FetchedImage(label)
             try:
                 if row["fileid"] not in addresses:
                     raise Missing(f"{self.service} has no image near this time.")
@@ -177,7 +177,7 @@ class Level1(ABC):
                 self._hosts[root] = Host(f"{self.service}'s archive", limits)
             return self._hosts[root]
 
-    def _fetch(self, row: Mapping[str, Any], url: str, target: Path, found: Fetched) -> None:
+    def _fetch(self, row: Mapping[str, Any], url: str, target: Path, found: FetchedImage) -> None:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, "aia.fits")
 

@@ -21,9 +21,9 @@ import numpy as np
 import pandas as pd
 import zarr
 from astrodome import AstrodomeError, files, settings
-from astrodome.sources import About, Fetched
 from astrodome_solar import channels, filenames
 from astrodome_solar.formats import raster, solar_image
+from astrodome_solar.protocols import FetchedImage, SourceInfo
 from numpy.typing import NDArray
 from PIL import Image
 from pydantic import BaseModel, Field
@@ -121,7 +121,7 @@ class Recording:
 class Sdoml:
     """Kind ``images``: frames of an SDO ML v2 store as grey JPEG, north up."""
 
-    about: ClassVar[About] = About(
+    info: ClassVar[SourceInfo] = SourceInfo(
         connections=2,
         batch=480,
         wavelengths=WAVELENGTHS,
@@ -214,19 +214,19 @@ class Sdoml:
                 self._recordings[key] = None if array is None else Recording(name, array)
             return self._recordings[key]
 
-    def fetch(self, rows: pd.DataFrame, target: Path) -> Iterator[Fetched]:
+    def fetch(self, rows: pd.DataFrame, target: Path) -> Iterator[FetchedImage]:
         """Read rows of :meth:`search`, each block of the store once; yield what became of each."""
         for label, row in (
             rows.sort_values(["wavelength", "year", "frame"]).to_dict("index").items()
         ):
-            found = Fetched(label)
+            found = FetchedImage(label)
             try:
                 self._fetch(row, target, found)
             except AstrodomeError as error:
                 found.status, found.reason = "failed", error.message
             yield found
 
-    def _fetch(self, row: Mapping[str, Any], target: Path, found: Fetched) -> None:
+    def _fetch(self, row: Mapping[str, Any], target: Path, found: FetchedImage) -> None:
         wavelength, frame = row["wavelength"], row["frame"]
         recording = None if frame == NEVER else self._recording(row["year"], wavelength)
         if recording is None:

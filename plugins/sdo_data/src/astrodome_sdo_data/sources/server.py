@@ -93,7 +93,7 @@ class Host:
                 return read(content)
             except Missing:
                 raise
-            except http.Refused as refused:
+            except http.StatusError as refused:
                 self._heed(refused)
                 last: AstrodomeError = refused
             except AstrodomeError as error:
@@ -116,7 +116,7 @@ class Host:
             content = http.content(
                 answer, self.service, deadline=self.limits.deadline, limit=LARGEST
             )
-        except http.Refused as refused:
+        except http.StatusError as refused:
             if refused.status in ABSENT:
                 raise Missing(f"{self.service} has no such image.") from refused
             raise
@@ -127,7 +127,7 @@ class Host:
             raise Missing(f"{self.service} has no such image.")
         return content
 
-    def _heed(self, refused: http.Refused) -> None:
+    def _heed(self, refused: http.StatusError) -> None:
         """Wait as long as the server asks for, all threads, or give up at once."""
         if refused.status in FINAL:
             raise refused

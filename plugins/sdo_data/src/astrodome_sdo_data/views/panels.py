@@ -315,7 +315,7 @@ def swatch(plan: Sequence[Frame], look: Look) -> Image.Image:
 
 
 def _shown(
-    ended: compute.Done[Shot, Image.Image], look: Look, outcome: compute.Outcome
+    ended: compute.ItemResult[Shot, Image.Image], look: Look, outcome: compute.Outcome
 ) -> Image.Image:
     if ended.value is not None:
         outcome.done += 1

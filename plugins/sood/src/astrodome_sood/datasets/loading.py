@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from astrodome import AstrodomeError, models
+from astrodome import AstrodomeError
 
+from ..protocols import ImageSet
 from .folder import FolderImages
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 TRAIN, TEST = "train", "test"
 
 
-class Images(models.ImageSet, Protocol):
+class Images(ImageSet, Protocol):
     """An image set that can be split and told from another one.
 
     ``failed`` holds (name, reason) of what could not be read.
@@ -23,7 +24,7 @@ class Images(models.ImageSet, Protocol):
 
     failed: list[tuple[str, str]]
 
-    def split(self, share: float, seed: int) -> tuple[models.ImageSet, models.ImageSet]: ...
+    def split(self, share: float, seed: int) -> tuple[ImageSet, ImageSet]: ...
 
     def digest(self) -> str: ...
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 from astrodome import AstrodomeError, compute, console, files, models, temporary
+from astrodome.runs import Run, provenance
 
 from .. import config as configuration
 from ..datasets.loading import TEST, location, open_images
@@ -83,7 +84,7 @@ def evaluate(
                 "bootstraps": wanted.bootstraps,
                 "interval": metrics.LEVEL,
                 "models": [_described(each) for each in contenders],
-                **models.provenance(DISTRIBUTIONS, TASK, [each.group for each in contenders]),
+                **provenance(DISTRIBUTIONS, TASK, [each.group for each in contenders]),
             }
             document = {
                 "about": comparison.about,
@@ -161,7 +162,7 @@ def _resolved(name: str) -> tuple[str, Path | None]:
     """The model and the weights that a name on the command line stands for."""
     path = Path(name)
     if path.is_dir() and (path / "run.json").exists():
-        return str(models.Run.open(path, TASK).record["model"]), path
+        return str(Run.open(path, TASK).record["model"]), path
     if path.exists():
         from ..models import weights
 

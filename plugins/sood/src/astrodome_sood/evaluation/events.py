@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from astrodome import AstrodomeError, models, sources, times
+from astrodome import AstrodomeError, sources, times
 from numpy.typing import NDArray
 
+from ..protocols import ImageSet
 from .compare import Case
 
 FRAME, SCALE = 4096, 0.6
@@ -29,7 +30,7 @@ OUTLINES = ("hpc_boundcc", "hpc_bbox")
 class Events:
     """Images of which the regions of events are known, from the source of kind ``events``."""
 
-    def __init__(self, images: models.ImageSet, types: Sequence[str], source: str = "") -> None:
+    def __init__(self, images: ImageSet, types: Sequence[str], source: str = "") -> None:
         try:
             import sunpy.coordinates  # noqa: F401
         except ImportError as error:

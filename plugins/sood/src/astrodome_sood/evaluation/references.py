@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from astrodome import AstrodomeError, models, sources
+from astrodome import AstrodomeError, sources
 
+from ..protocols import ImageSet
 from .compare import Case
 from .synthetic import Protocol
 
@@ -21,7 +22,7 @@ class Synthetic:
 
     def __init__(
         self,
-        images: models.ImageSet,
+        images: ImageSet,
         seeds: Sequence[int],
         kinds: Sequence[str] = (),
         wavelength: int = 0,
@@ -67,7 +68,7 @@ class Synthetic:
 class Labels:
     """Labels of whole images: 1 for anomalous, 0 for usual; images without one are left out."""
 
-    def __init__(self, images: models.ImageSet, labels: dict[int, int], **about: Any) -> None:
+    def __init__(self, images: ImageSet, labels: dict[int, int], **about: Any) -> None:
         self._images, self._labels, self._about = images, labels, about
         if not labels:
             raise AstrodomeError("None of the images has a label.", str(about.get("hint", "")))
@@ -98,7 +99,7 @@ class Labels:
         return {"reference": "labels", "left_out": left_out, **self._about}
 
 
-def flares(images: models.ImageSet, limit: str, source: str = "") -> Labels:
+def flares(images: ImageSet, limit: str, source: str = "") -> Labels:
     """Images are anomalous when the Sun's flux then was of a GOES class or above (``"M1.0"``).
 
     The flux comes from the registered source of kind ``flux``; images without a time or
@@ -131,7 +132,7 @@ def flux_of_class(text: str) -> float:
         ) from error
 
 
-def from_file(images: models.ImageSet, path: Path) -> Labels:
+def from_file(images: ImageSet, path: Path) -> Labels:
     """Labels of a CSV or Parquet file: columns ``path`` (or ``name``) and ``label`` (0 or 1).
 
     Raises AstrodomeError that names the file and what is wrong with it.

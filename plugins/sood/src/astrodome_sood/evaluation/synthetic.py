@@ -15,9 +15,11 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from astrodome import AstrodomeError, models
+from astrodome import AstrodomeError
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
+
+from ..protocols import ImageSet
 
 SMALLEST, LARGEST = 0.02, 0.12
 """Share of an image that its region covers."""
@@ -98,7 +100,7 @@ KINDS: dict[str, Callable[[Array, Array, np.random.Generator], Array]] = {
 """What is done within the region, by the name of the kind."""
 
 
-def possible(images: models.ImageSet) -> list[str]:
+def possible(images: ImageSet) -> list[str]:
     """The kinds that a set allows: swapping needs two wavelengths, pasting two images."""
     waves = {images.describe(index).get("wavelength") for index in range(len(images))}
     lacking = {"swap"} if len(waves) < 2 else set()
@@ -115,7 +117,7 @@ class Protocol:
     """
 
     def __init__(
-        self, images: models.ImageSet, seed: int = 0, kinds: Sequence[str] = (), wavelength: int = 0
+        self, images: ImageSet, seed: int = 0, kinds: Sequence[str] = (), wavelength: int = 0
     ) -> None:
         unknown = set(kinds) - set(KINDS)
         if unknown:

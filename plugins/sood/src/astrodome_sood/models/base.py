@@ -9,9 +9,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from astrodome import AstrodomeError, models
+from astrodome import AstrodomeError
+from astrodome.runs import Run
 from numpy.typing import NDArray
 
+from ..protocols import ImageSet
 from . import weights
 from .network import Autoencoder
 from .packed import Packed
@@ -30,9 +32,9 @@ class Trained:
 
     def train(
         self,
-        train: models.ImageSet,
-        validation: models.ImageSet,
-        run: models.Run,
+        train: ImageSet,
+        validation: ImageSet,
+        run: Run,
         config: Mapping[str, Any],
     ) -> None:
         """Learn, from the weights of ``model.load_path`` if it names some."""

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from astrodome import models
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
+
+from ..protocols import ImageSet
 
 
 def seeded(seed: int, epoch: int = -1, rank: int = 0) -> torch.Generator:
@@ -26,7 +27,7 @@ def seeded(seed: int, epoch: int = -1, rank: int = 0) -> torch.Generator:
 class Batches(Dataset[Tensor]):
     """Images by lists of their indices, read at once."""
 
-    def __init__(self, images: models.ImageSet) -> None:
+    def __init__(self, images: ImageSet) -> None:
         self._images = images
 
     def __len__(self) -> int:
@@ -47,7 +48,7 @@ class Order(Sampler[list[int]]):
 
     def __init__(
         self,
-        images: models.ImageSet,
+        images: ImageSet,
         batch_size: int,
         seed: int | None,
         rank: int = 0,
@@ -77,7 +78,7 @@ class Order(Sampler[list[int]]):
 
 
 def loader(
-    images: models.ImageSet,
+    images: ImageSet,
     config: Mapping[str, Any],
     seed: int | None = None,
     rank: int = 0,

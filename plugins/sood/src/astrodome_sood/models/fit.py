@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
-from astrodome import AstrodomeError, console, models
+from astrodome import AstrodomeError, console
+from astrodome.runs import Run
 from lightning.pytorch.callbacks import EarlyStopping
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.profilers import SimpleProfiler
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
+from ..protocols import ImageSet
 from . import devices
 from .batches import loader
 from .callbacks import LAST, AtomicIO, Keeper, Reporter
@@ -30,9 +32,9 @@ from .network import Autoencoder
 def fit(
     model: str,
     net: Autoencoder,
-    train: models.ImageSet,
-    validation: models.ImageSet,
-    run: models.Run,
+    train: ImageSet,
+    validation: ImageSet,
+    run: Run,
     config: Mapping[str, Any],
     save_weights: Callable[[Path], None],
 ) -> None:
@@ -94,11 +96,11 @@ def fit(
         )
 
 
-def _steps(train: models.ImageSet, config: Mapping[str, Any]) -> int:
+def _steps(train: ImageSet, config: Mapping[str, Any]) -> int:
     return int(config["train"]["n_epochs"]) * -(-len(train) // int(config["data"]["batch_size"]))
 
 
-def loggers(model: str, run: models.Run, config: Mapping[str, Any]) -> list[Logger] | bool:
+def loggers(model: str, run: Run, config: Mapping[str, Any]) -> list[Logger] | bool:
     """The loggers beside ``metrics.csv``, which is always written.
 
     Raises AstrodomeError when the library of one is missing.

@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from astrodome import AstrodomeError, models
+from astrodome import AstrodomeError
+from astrodome.runs import Run
 from numpy.typing import NDArray
+
+from ..protocols import ImageSet
 
 SIGMAS = 2.0
 
@@ -26,9 +29,9 @@ class Threshold:
 
     def train(
         self,
-        train: models.ImageSet,
-        validation: models.ImageSet,
-        run: models.Run,
+        train: ImageSet,
+        validation: ImageSet,
+        run: Run,
         config: Mapping[str, Any],
     ) -> None:
         raise AstrodomeError("The threshold has nothing to learn.", "Use predict.", exit_code=2)

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 from astrodome import AstrodomeError, compute, files, models
+from astrodome.runs import Run, provenance
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -71,7 +72,7 @@ def predict(
         "weights_digest": files.digest(weight_files(weights)) if weights else None,
         "data_dir": location(config),
         "config": config.plain(),
-        **models.provenance(DISTRIBUTIONS, TASK, [model]),
+        **provenance(DISTRIBUTIONS, TASK, [model]),
     }
     rows = [dict(images.describe(index)) for index in range(len(images))]
     for row, name in zip(rows, map_names(rows, location(config)), strict=True):
@@ -100,7 +101,7 @@ def check_weights(model: str, weights: Path | None) -> None:
     if not weights.exists():
         raise AstrodomeError(f"There is no run or weights file {weights}.", "Check --load-path.")
     if weights.is_dir() and ((weights / "run.json").exists() or not any(weights.glob("*.pth"))):
-        models.Run.open(weights, TASK, model)
+        Run.open(weights, TASK, model)
 
 
 def pixel_mode(backend: Any, model: str, wanted: str) -> str:

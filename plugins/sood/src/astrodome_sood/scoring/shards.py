@@ -16,8 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from astrodome import AstrodomeError, checks, compute, console, files, models
+from astrodome import AstrodomeError, checks, compute, console, files
 from numpy.typing import NDArray
+
+from ..protocols import ImageSet
 
 SHARDS = ".shards"
 SHARD = 8 * 2**20
@@ -94,7 +96,7 @@ def _work(task: tuple[Scorer, _Shard]) -> NDArray[np.float32]:
 class Shards:
     """The shards of a prediction in the folder it goes to."""
 
-    def __init__(self, folder: Path, images: models.ImageSet, scorer: Scorer) -> None:
+    def __init__(self, folder: Path, images: ImageSet, scorer: Scorer) -> None:
         self.folder = folder / SHARDS
         self._images, self._scorer = images, scorer
         self.size = max(1, SHARD // images[0].nbytes)

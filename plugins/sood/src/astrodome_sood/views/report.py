@@ -13,7 +13,8 @@ from typing import Any
 import jinja2
 import numpy as np
 import pyarrow.parquet as pq
-from astrodome import AstrodomeError, files, models, settings
+from astrodome import AstrodomeError, files, settings
+from astrodome.runs import Run
 from markupsafe import Markup
 from numpy.typing import NDArray
 
@@ -51,7 +52,7 @@ def write(run: Path, pred_dirs: Sequence[Path], out: Path, count: int = 6) -> Pa
     """
     if not run.is_dir():
         raise AstrodomeError(f"There is no run folder {run}.")
-    record = models.Run.open(run, TASK).record if (run / "run.json").exists() else {}
+    record = Run.open(run, TASK).record if (run / "run.json").exists() else {}
     folders = list(pred_dirs) or found(run)
     if not record and not folders:
         raise AstrodomeError(

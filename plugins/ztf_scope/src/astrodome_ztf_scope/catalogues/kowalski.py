@@ -165,7 +165,7 @@ class KowalskiCatalogue:
         holder = kowalski_client.holder(client, wanted)
         try:
             answer = client.query(query=dict(query), name=holder)
-        except http.Redirected as error:
+        except http.RedirectError as error:
             raise kowalski_client.redirected(error) from None
         except Exception as error:  # penquins lets pass what requests, bson and it itself raise
             raise AstrodomeError(

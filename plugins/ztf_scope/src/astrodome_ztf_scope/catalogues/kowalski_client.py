@@ -55,7 +55,7 @@ def connect(wanted: str = "", token: str = "", connections: int = 8) -> Any:
             pool_maxsize=connections,
         )
     except Exception as error:  # penquins wraps everything into ValueError
-        if isinstance(error.__context__, http.Redirected):
+        if isinstance(error.__context__, http.RedirectError):
             raise redirected(error.__context__) from None
         names = ", ".join(f"{name} ({one['host']}:{one['port']})" for name, one in found.items())
         raise AstrodomeError(
@@ -88,7 +88,7 @@ def _client() -> Any:
     return Client
 
 
-def redirected(error: http.Redirected) -> AstrodomeError:
+def redirected(error: http.RedirectError) -> AstrodomeError:
     """Return the error for a query or login that was redirected."""
     message = error.message.removesuffix(": the change was not made.")
     return AstrodomeError(

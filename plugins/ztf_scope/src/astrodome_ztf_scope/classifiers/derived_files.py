@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
-from astrodome import arrow, files, models
+from astrodome import arrow, files
+from astrodome.runs import Run
 
 from . import evaluation, trained_models
 from .jobs import TrainingJob
@@ -67,7 +68,7 @@ def _plots(folder: Path) -> None:
     plots.write(
         folder / "plots",
         arrow.read_frame(folder / SPLIT, columns=["part", "target", "score"]),
-        models.Run(folder).record.get("importance"),
+        Run(folder).record.get("importance"),
         pd.read_csv(metrics) if metrics.is_file() else None,
     )
 

@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from astrodome import AstrodomeError, compute, models, settings
+from astrodome.runs import Run
 
 from ..config.feature_sets import FeatureSet, FeatureStats
 from ..config.loading import ScopeConfig
 from ..config.schema import ClassConfig, DnnSettings
 from . import trained_models
+from .protocol import Classifier
 
 COMMAND_LINE = "the command line"
 
@@ -81,8 +83,8 @@ class TrainingJob:
         return f"{self.tag} {self.random_state}"
 
     @property
-    def classifier(self) -> type[models.Classifier]:
-        found: type[models.Classifier] = pkgutil.resolve_name(self.backend)
+    def classifier(self) -> type[Classifier]:
+        found: type[Classifier] = pkgutil.resolve_name(self.backend)
         return found
 
     @property
@@ -107,7 +109,7 @@ class TrainingJob:
 
     def finished(self) -> bool:
         """Whether the very same run is there already."""
-        record = models.Run(self.folder).record
+        record = Run(self.folder).record
         return (
             record.get("status") == trained_models.FINISHED and record.get("digest") == self.digest
         )
@@ -123,7 +125,7 @@ def plan(
     config: ScopeConfig,
     tags: Sequence[str],
     options: TrainingOptions,
-    backend: type[models.Classifier],
+    backend: type[Classifier],
     algorithm: str,
     scratch: Path,
 ) -> Iterator[TrainingJob]:

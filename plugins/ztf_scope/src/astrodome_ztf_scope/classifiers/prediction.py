@@ -21,7 +21,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from astrodome import AstrodomeError, checks, compute, files, models
+from astrodome import AstrodomeError, checks, compute, files
+from astrodome.runs import provenance
 from numpy.typing import NDArray
 
 from ..catalogues import positions
@@ -382,7 +383,7 @@ def _join(folder: Path, out: Path, plan: PredictionTask) -> None:
         "digest": plan.digest,
         "files": [str(file) for file in plan.files],
         "models": [{"run": str(m.path), "finished": m.finished} for m in plan.models],
-        **models.provenance(
+        **provenance(
             ["astrodome-ztf-scope"], trained_models.TASK, [m.algorithm for m in plan.models]
         ),
     }

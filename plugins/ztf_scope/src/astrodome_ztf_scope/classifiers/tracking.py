@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from astrodome import AstrodomeError, console, models, settings
+from astrodome import AstrodomeError, console, settings
+from astrodome.runs import Run
 
 from ..config.services import WandbSettings
 from .evaluation import metrics_of
@@ -51,7 +52,7 @@ def _wandb(job_type: str) -> Logger:
         os.environ["WANDB_API_KEY"] = token
 
     def log(folder: Path) -> None:
-        record, config = models.Run(folder).record, settings.read_yaml(folder / "config.yaml")
+        record, config = Run(folder).record, settings.read_yaml(folder / "config.yaml")
         with wandb.init(
             entity=section.entity,
             project=section.project,
@@ -74,7 +75,7 @@ def _tensorboard(root: Path) -> Logger:
         raise _missing("TensorBoard", "tensorboard") from error
 
     def log(folder: Path) -> None:
-        writer: Any = Writer(str(root / _name(models.Run(folder).record)))
+        writer: Any = Writer(str(root / _name(Run(folder).record)))
         step = 0
         for step, values in _history(folder):
             for name, value in values.items():

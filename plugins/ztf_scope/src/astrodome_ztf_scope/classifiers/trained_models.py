@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from astrodome import AstrodomeError, models, settings
+from astrodome import AstrodomeError, settings
+from astrodome.runs import Run
 
 ROOT = Path("models")
 GROUP = "experiment"
@@ -59,7 +60,7 @@ def folder(root: Path, group: str, algorithm: str, tag: str, random_state: int) 
 def find(place: Path) -> Iterator[TrainedModel]:
     """The finished runs at a folder or below it, without those that were replaced."""
     for record in sorted(place.rglob("run.json")):
-        about = models.Run(record.parent).record
+        about = Run(record.parent).record
         replaced = REPLACED in record.parent.relative_to(place).parts
         if about.get("task") == TASK and about.get("status") == FINISHED and not replaced:
             yield TrainedModel(
@@ -71,9 +72,9 @@ def find(place: Path) -> Iterator[TrainedModel]:
             )
 
 
-def read(folder: Path) -> tuple[models.Run, dict[str, Any]]:
+def read(folder: Path) -> tuple[Run, dict[str, Any]]:
     """A finished run and its configuration; AstrodomeError when it is none, or not finished."""
-    run = models.Run.open(folder, TASK)
+    run = Run.open(folder, TASK)
     if run.record.get("status") != FINISHED:
         raise AstrodomeError(f"The run in {folder} is not finished.", "Give its command again.")
     return run, dict(settings.read_yaml(folder / "config.yaml"))

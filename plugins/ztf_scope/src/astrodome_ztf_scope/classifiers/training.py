@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 from astrodome import AstrodomeError, compute, files, models
+from astrodome.runs import Run, provenance
 from numpy.typing import NDArray
 
 from ..catalogues import positions
@@ -63,7 +64,7 @@ def train(
     options: TrainingOptions,
     watch: Callable[[Sequence[TrainingJob]], None] = lambda jobs: None,
     waiting: Callable[[Sequence[TrainingJob]], None] = lambda jobs: None,
-) -> Iterator[compute.Done[TrainingJob, Row]]:
+) -> Iterator[compute.ItemResult[TrainingJob, Row]]:
     """Train these classes and yield each finished run, with its metrics on the test part.
 
     ``watch`` is called with all runs before the first one starts. ``waiting`` is called with the
@@ -78,9 +79,7 @@ def train(
         about = {
             "dataset": str(dataset),
             "dataset_digest": files.digest([dataset]),
-            **models.provenance(
-                ["astrodome-ztf-scope", "xgboost"], trained_models.TASK, [algorithm]
-            ),
+            **provenance(["astrodome-ztf-scope", "xgboost"], trained_models.TASK, [algorithm]),
         }
         jobs = [
             replace(job, about=about)
@@ -91,7 +90,7 @@ def train(
         for job in jobs:
             if job.finished():
                 derived_files.complete(job)
-                yield compute.Done(job, summary(job, done="before"))
+                yield compute.ItemResult(job, summary(job, done="before"))
             else:
                 todo.append(job)
         if todo:
@@ -113,7 +112,7 @@ def _shared(todo: list[TrainingJob], dataset: Path, scratch: Path) -> memory_map
 
 def _parallel(
     todo: list[TrainingJob], shared: memory_mapping.MappedDataSet, jobs: int, *, wait: bool
-) -> Generator[compute.Done[TrainingJob, Row], None, list[TrainingJob]]:
+) -> Generator[compute.ItemResult[TrainingJob, Row], None, list[TrainingJob]]:
     """Yield each finished run; return the runs that another process is training."""
     busy = []
     work = partial(_run, shared=shared, wait=wait)
@@ -184,7 +183,7 @@ def run(job: TrainingJob, frame: datasets.DataSet, owners: NDArray[np.intp] | No
         groups=owners,
     )
     _clear(job)
-    record = models.Run.start(
+    record = Run.start(
         job.folder,
         trained_models.TASK,
         job.algorithm,
@@ -300,7 +299,7 @@ def summary(job: TrainingJob, measured: Mapping[str, Any] | None = None, done: s
     if measured is None:
         measured = evaluation.metrics_of(job.folder)
     test = measured.get("test", {})
-    rows = models.Run(job.folder).record.get("rows", {})
+    rows = Run(job.folder).record.get("rows", {})
     return {
         "tag": job.tag,
         "algorithm": job.algorithm,
@@ -322,7 +321,7 @@ def failed(job: TrainingJob, error: str) -> Row:
 
 def _clear(job: TrainingJob) -> None:
     """Make room: what was left unfinished goes, a finished run is kept with its time."""
-    earlier = models.Run(job.folder).record
+    earlier = Run(job.folder).record
     if earlier.get("status") == trained_models.FINISHED:
         when = "".join(c for c in earlier["finished"][:19] if c.isdigit())
         aside = (

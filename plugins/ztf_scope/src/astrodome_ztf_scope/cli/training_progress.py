@@ -11,7 +11,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
-from astrodome import compute, console, models
+from astrodome import compute, console
+from astrodome.runs import Run
 
 from ..classifiers import trained_models
 
@@ -30,7 +31,7 @@ class Board:
     def __init__(self, verbose: int) -> None:
         self.verbose = verbose
         self.jobs: Sequence[TrainingJob] = ()
-        self.ended: dict[str, compute.Done[TrainingJob, Row]] = {}
+        self.ended: dict[str, compute.ItemResult[TrainingJob, Row]] = {}
         self.started = time.monotonic()
         self.state = console.Progress("Training", None, "runs")
 
@@ -38,7 +39,7 @@ class Board:
         self.jobs = jobs
         self.state.total = len(jobs)
 
-    def add(self, done: compute.Done[TrainingJob, Row]) -> None:
+    def add(self, done: compute.ItemResult[TrainingJob, Row]) -> None:
         self.ended[done.item.name] = done
         self.state.count = len(self.ended)
         if self.verbose and not console.on_terminal(sys.stderr):
@@ -90,7 +91,7 @@ def _live(board: Board) -> AbstractContextManager[Any]:
     )
 
 
-def outcome(done: compute.Done[TrainingJob, Row]) -> str:
+def outcome(done: compute.ItemResult[TrainingJob, Row]) -> str:
     if done.value is None:
         return f"failed: {done.error}"
     found = [("F1", done.value["f1"]), ("ROC AUC", done.value["roc_auc"])]
@@ -100,7 +101,7 @@ def outcome(done: compute.Done[TrainingJob, Row]) -> str:
 
 def progress(job: TrainingJob) -> str | None:
     """The last line of the metrics of a run that is being made; None when it has not begun."""
-    if models.Run(job.folder).record.get("status") == trained_models.FINISHED:
+    if Run(job.folder).record.get("status") == trained_models.FINISHED:
         return None
     if not (job.folder / "preparation.json").exists():
         return None

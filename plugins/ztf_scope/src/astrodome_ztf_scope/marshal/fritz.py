@@ -229,7 +229,7 @@ class Fritz:
         self._pace.wait()
         try:
             answer = self._session.request(method, self._url + path, json=body)
-        except http.Redirected as error:
+        except http.RedirectError as error:
             raise Redirected(
                 f"{SERVICE}: {self._clean(error.message)}",
                 "Check fritz.url in the settings: it must be the address of the marshal itself.",

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from astrodome import AstrodomeError, compute, files, models
+from astrodome import AstrodomeError, compute, files
+from astrodome.runs import Run
 
+from ..protocol import Examples
 from . import scoring, weights
 from .convolution import SIDE, Array
 from .weights import NetworkWeights
@@ -28,7 +30,7 @@ METRICS = {
 
 
 class DnnClassifier:
-    """The two-branch network; an :class:`astrodome.models.Classifier`."""
+    """Two-branch network for features and dmdt images."""
 
     def __init__(self) -> None:
         self.weights: NetworkWeights | None = None
@@ -40,9 +42,9 @@ class DnnClassifier:
 
     def train(
         self,
-        train: models.Examples,
-        validation: models.Examples,
-        run: models.Run,
+        train: Examples,
+        validation: Examples,
+        run: Run,
         config: Mapping[str, Any],
     ) -> None:
         """Learn, and leave ``model.keras``, ``metrics.csv`` and, in ``run.json``, how it went.
@@ -126,7 +128,7 @@ class DnnClassifier:
         return score
 
 
-def inputs(examples: models.Examples, config: Mapping[str, Any]) -> list[Array]:
+def inputs(examples: Examples, config: Mapping[str, Any]) -> list[Array]:
     """What the branches that are on look at."""
     given: list[Array] = [examples.features] if config["dnn"]["dense_branch"] else []
     if config["dnn"]["conv_branch"]:

@@ -20,9 +20,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xgboost as xgb
-from astrodome import AstrodomeError, compute, files, models
+from astrodome import AstrodomeError, compute, files
+from astrodome.runs import Run
 from numpy.typing import NDArray
 
+from ..protocol import Examples
 from .parameter_search import LARGER_IS_BETTER, search, start
 
 if TYPE_CHECKING:
@@ -41,7 +43,7 @@ PROBE = 256
 
 
 class XgbClassifier:
-    """Backend ``xgb`` of the task ``scope``; an :class:`astrodome.models.Classifier`."""
+    """Gradient-boosted trees (XGBoost) of the features."""
 
     def __init__(self) -> None:
         self.booster: xgb.Booster | None = None
@@ -56,9 +58,9 @@ class XgbClassifier:
 
     def train(
         self,
-        train: models.Examples,
-        validation: models.Examples,
-        run: models.Run,
+        train: Examples,
+        validation: Examples,
+        run: Run,
         config: Mapping[str, Any],
     ) -> None:
         """Learn, and leave ``model.ubj``, ``metrics.csv`` and, in ``run.json``, the parameters.
@@ -279,7 +281,7 @@ def importance(booster: xgb.Booster, names: Sequence[str]) -> dict[str, float]:
 
 
 def _params(
-    train: models.Examples, settings: Mapping[str, Any], seed: int, threads: int
+    train: Examples, settings: Mapping[str, Any], seed: int, threads: int
 ) -> dict[str, Any]:
     if settings["objective"] not in PROBABILITIES:
         raise AstrodomeError(
@@ -300,8 +302,8 @@ def _params(
 
 
 def _binned(
-    train: models.Examples,
-    validation: models.Examples,
+    train: Examples,
+    validation: Examples,
     params: Mapping[str, Any],
     names: list[str],
 ) -> tuple[xgb.QuantileDMatrix, xgb.QuantileDMatrix]:
@@ -322,7 +324,7 @@ def _loss(margin: NDArray[np.float32], positive: NDArray[np.bool_], weight: floa
     return float(np.average(losses, weights=np.where(positive, weight, 1.0)))
 
 
-def _both_labels(examples: models.Examples, part: str) -> None:
+def _both_labels(examples: Examples, part: str) -> None:
     if len(np.unique(examples.target)) < 2:
         raise AstrodomeError(
             f"All {len(examples.target)} sources of the {part} part have the same label.",

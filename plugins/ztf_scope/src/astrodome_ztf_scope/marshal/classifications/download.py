@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from astrodome import AstrodomeError, files, models
+from astrodome import AstrodomeError, files
+from astrodome.runs import provenance
 
 from ...tables import table_io
 from . import source_lookup
@@ -35,7 +36,7 @@ class Fetched:
         about = {
             "marshal": self.address,
             "downloaded": datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="seconds"),
-            **models.provenance(["astrodome-ztf-scope"]),
+            **provenance(["astrodome-ztf-scope"]),
         }
         table_io.write(out["file"], self.table, about)
         if long:

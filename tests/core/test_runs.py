@@ -6,16 +6,17 @@ import json
 from pathlib import Path
 
 import pytest
-from astrodome import AstrodomeError, models, plugins
+from astrodome import AstrodomeError, plugins
+from astrodome.runs import Run, provenance
 
 
 def test_a_run_says_what_it_is_and_goes_on_in_its_folder(tmp_path: Path) -> None:
-    run = models.Run.start(tmp_path / "r", "sood", "ce_vae", {"model": {"z_dim": 8}}, seed=1)
+    run = Run.start(tmp_path / "r", "sood", "ce_vae", {"model": {"z_dim": 8}}, seed=1)
     assert (
         run.record["status"] == "running" and "z_dim: 8" in (run.path / "config.yaml").read_text()
     )
     started = run.record["started"]
-    again = models.Run.start(tmp_path / "r", "sood", "ce_vae", {"model": {"z_dim": 8}}, seed=1)
+    again = Run.start(tmp_path / "r", "sood", "ce_vae", {"model": {"z_dim": 8}}, seed=1)
     assert again.record["started"] == started
     again.finish(loss=0.5)
     record = json.loads((tmp_path / "r" / "run.json").read_text())
@@ -23,29 +24,29 @@ def test_a_run_says_what_it_is_and_goes_on_in_its_folder(tmp_path: Path) -> None
 
 
 def test_a_run_of_another_model_is_left_alone(tmp_path: Path) -> None:
-    models.Run.start(tmp_path, "sood", "ce_vae", {})
+    Run.start(tmp_path, "sood", "ce_vae", {})
     with pytest.raises(AstrodomeError, match="ce_vae"):
-        models.Run.start(tmp_path, "sood", "ae", {})
+        Run.start(tmp_path, "sood", "ae", {})
     with pytest.raises(AstrodomeError, match="'ce_vae', not 'ae'"):
-        models.Run.open(tmp_path, "sood", "ae")
+        Run.open(tmp_path, "sood", "ae")
 
 
 def test_a_folder_that_is_no_run_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(AstrodomeError, match=r"no run\.json"):
-        models.Run.open(tmp_path)
+        Run.open(tmp_path)
     (tmp_path / "run.json").write_text("{")
     with pytest.raises(AstrodomeError, match="not valid JSON"):
-        models.Run.open(tmp_path)
+        Run.open(tmp_path)
 
 
 def test_provenance_names_versions() -> None:
-    about = models.provenance(["pluggy", "no-such-distribution"])
+    about = provenance(["pluggy", "no-such-distribution"])
     assert about["versions"]["pluggy"][0].isdigit()
     assert about["versions"]["no-such-distribution"] == "not installed"
 
 
 def test_provenance_finds_the_distribution_that_provides_a_package() -> None:
-    found = models.provenance(["yaml", "google"])["versions"]
+    found = provenance(["yaml", "google"])["versions"]
     assert found["pyyaml"][0].isdigit() and "yaml" not in found
 
 
@@ -66,6 +67,6 @@ def test_provenance_includes_the_plugin_of_a_model_and_what_it_requires(
     )
     monkeypatch.syspath_prepend(str(tmp_path))
     with plugins.using(plugins.load("sdo")):
-        found = models.provenance(["pluggy"], "sood", ["gauss"])["versions"]
+        found = provenance(["pluggy"], "sood", ["gauss"])["versions"]
     assert found["sdo-gauss"] == "1.5"
     assert set(found) == {"astrodome", "pluggy", "sdo-gauss", "pyyaml", "platformdirs"}
