@@ -5,13 +5,15 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astrodome import AstrodomeError, files
 from astrodome.runs import Run
-from astrodome_sood.protocols import ImageSet
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from astrodome_sood.protocols import ImageSet
 
 WEIGHTS = "weights.npz"
 FLOOR = 2 / 255
