@@ -11,7 +11,7 @@ def read(path: str) -> float:
     from astrodome_ztf_scope.tables import datasets
 
     started = time.perf_counter()
-    frame = datasets.read(Path(path))
+    frame = datasets.read_dataset(Path(path))
     _impute(frame)
     return time.perf_counter() - started
 
@@ -19,7 +19,7 @@ def read(path: str) -> float:
 def impute(path: str) -> float:
     from astrodome_ztf_scope.tables import datasets
 
-    frame = datasets.read(Path(path))
+    frame = datasets.read_dataset(Path(path))
     started = time.perf_counter()
     _impute(frame)
     return time.perf_counter() - started

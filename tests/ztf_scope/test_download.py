@@ -137,10 +137,10 @@ def test_every_format_can_be_written_and_read_again(
     from astrodome_ztf_scope.tables import table_io
 
     for name in ("file", "long"):
-        table = table_io.read(Path(first[name]))
+        table = table_io.read_table(Path(first[name]))
         assert len(table) == (3 if name == "file" else 3 * 4 + 1)
         assert set(table["obj_id"]) == {"ZTFJ000000", "ZTFJ000001", "ZTFJ000002"}
-    found = table_io.read(Path(again["file"]))
+    found = table_io.read_table(Path(again["file"]))
     assert list(found["classification"]) == ["variable;flaring"] * 3
 
 
@@ -299,7 +299,7 @@ def test_what_is_asked_for_has_to_be_said(scope: Scope, marshal: Twin) -> None:
     nothing = scope(*by_manual())
     assert nothing.code == 2 and "-group_ids" in nothing.err
     missing = scope(*by_manual("-file", "nowhere.csv"))
-    assert missing.code == 2 and "There is no file nowhere.csv" in missing.err
+    assert missing.code == 2 and "File nowhere.csv does not exist" in missing.err
     Path("bad.csv").write_text("x,y\n1,2\n")
     neither = scope(*by_manual("-file", "bad.csv"))
     assert neither.code == 2 and "bad.csv has no column 'obj_id'" in neither.err

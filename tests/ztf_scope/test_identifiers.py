@@ -54,7 +54,7 @@ def texts(values: Sequence[Any]) -> list[str]:
 def table_of(values: Sequence[Any], **columns: Any) -> pd.DataFrame:
     assume(any(value is not None for value in values))
     rows = [{"survey_id": value, "ra": 1.5, "dec": -2.5} for value in values]
-    return identifiers.frame(rows).assign(**columns)
+    return identifiers.from_records(rows).assign(**columns)
 
 
 @pytest.fixture
@@ -69,8 +69,8 @@ def test_any_identifier_survives_any_order_of_formats(
 ) -> None:
     table = table_of(values)
     for number, ending in enumerate(through):
-        path = table_io.write(folder / f"{number}{ending}", table)
-        table = table_io.read(path)
+        path = table_io.write_table(folder / f"{number}{ending}", table)
+        table = table_io.read_table(path)
         assert identifiers.texts(table["survey_id"]) == texts(values), ending
         assert not pd.api.types.is_float_dtype(table["survey_id"])
         if ending == ".parquet":
@@ -89,8 +89,8 @@ def test_any_identifier_survives_any_order_of_formats(
 def test_any_identifier_survives_reading_in_parts(
     folder: Path, values: list[Any], ending: str, rows: int
 ) -> None:
-    path = table_io.write(folder / f"a{ending}", table_of(values))
-    parts = [part.table["survey_id"] for part in datasets.batches(path, None, rows)]
+    path = table_io.write_table(folder / f"a{ending}", table_of(values))
+    parts = [part.table["survey_id"] for part in datasets.read_batches(path, None, rows)]
     assert [text for part in parts for text in identifiers.texts(part)] == texts(values)
 
 
@@ -99,14 +99,16 @@ def test_any_identifier_survives_reading_in_parts(
 def test_any_identifier_reaches_the_rows_of_an_upload_and_the_result(
     folder: Path, values: list[Any], ending: str
 ) -> None:
-    table = table_io.read(table_io.write(folder / f"a{ending}", table_of(values, variable=0.5)))
+    table = table_io.read_table(
+        table_io.write_table(folder / f"a{ending}", table_of(values, variable=0.5))
+    )
     found = [row.values["survey_id"] for row in upload_rows.rows(table)]
     assert [identifiers.text(value) for value in found] == texts(values)
     assert all(isinstance(value, int | str) or value is None for value in found)
     assert len(labels.last_columns(table, ["variable"], 1)) == 1
     table["obj_id"] = ["ZTFJ1"] * len(table)
-    written = table_io.write(folder / f"b{ending}", table)
-    assert identifiers.texts(table_io.read(written)["survey_id"]) == texts(values)
+    written = table_io.write_table(folder / f"b{ending}", table)
+    assert identifiers.texts(table_io.read_table(written)["survey_id"]) == texts(values)
 
 
 @given(values=COLUMN, ending=st.sampled_from(ENDINGS))
@@ -114,12 +116,12 @@ def test_any_identifier_reaches_the_rows_of_an_upload_and_the_result(
 def test_any_identifier_stays_beside_what_is_downloaded(
     folder: Path, values: list[Any], ending: str
 ) -> None:
-    table = table_io.read(table_io.write(folder / f"a{ending}", table_of(values)))
+    table = table_io.read_table(table_io.write_table(folder / f"a{ending}", table_of(values)))
     none = [
         source_lookup.Found(number, None, source_lookup.NOT_FOUND) for number in range(len(table))
     ]
-    out = table_io.write(folder / f"b{ending}", source_lookup.beside(table, none))
-    assert identifiers.texts(table_io.read(out)["survey_id"]) == texts(values)
+    out = table_io.write_table(folder / f"b{ending}", source_lookup.beside(table, none))
+    assert identifiers.texts(table_io.read_table(out)["survey_id"]) == texts(values)
 
 
 @given(values=COLUMN, ending=st.sampled_from(ENDINGS))
@@ -128,7 +130,7 @@ def test_any_identifier_is_shown_and_kept_by_vetting(
     folder: Path, values: list[Any], ending: str
 ) -> None:
     table = table_of(values, vnv_xgb=0.5).rename(columns={"survey_id": "_id"})
-    found = candidates.read(table_io.write(folder / f"a{ending}", table))
+    found = candidates.read(table_io.write_table(folder / f"a{ending}", table))
     names = [row.name for row in found.rows]
     assert names == [text or f"row {n}" for n, text in enumerate(texts(values))]
     pages = [json.loads(json.dumps(found.page(n))) for n in range(len(values))]
@@ -139,7 +141,7 @@ def test_any_identifier_is_shown_and_kept_by_vetting(
     decisions = Decisions(out, found)
     for number in range(len(values)):
         decisions.decide(number, "accept", ["vnv"])
-    assert identifiers.texts(table_io.read(out)["_id"]) == texts(values)
+    assert identifiers.texts(table_io.read_table(out)["_id"]) == texts(values)
 
 
 @given(
@@ -162,10 +164,10 @@ def test_one_decimal_point_among_integer_ids_changes_no_other_id(
     tmp_path: Path, ending: str
 ) -> None:
     (tmp_path / "a.csv").write_text(f"_id,b\n0.0,1\n1012.0,2\n{GAIA},3\n,4\n10301001000154,5\n")
-    table = table_io.read(tmp_path / "a.csv")
+    table = table_io.read_table(tmp_path / "a.csv")
     wanted = ["0", "1012", str(GAIA), "", "10301001000154"]
     assert identifiers.texts(table["_id"]) == wanted and table["_id"].dtype == "Int64"
-    again = table_io.read(table_io.write(tmp_path / f"b{ending}", table))
+    again = table_io.read_table(table_io.write_table(tmp_path / f"b{ending}", table))
     assert identifiers.texts(again["_id"]) == wanted and again["_id"].dtype == "Int64"
 
 
@@ -181,14 +183,14 @@ def test_one_decimal_point_among_integer_ids_changes_no_other_id(
 def test_an_id_in_csv_that_lost_digits_is_an_error(tmp_path: Path, cell: str, words: str) -> None:
     (tmp_path / "a.csv").write_text(f"_id\n1\n{cell}\n")
     with pytest.raises(AstrodomeError, match=words):
-        table_io.read(tmp_path / "a.csv")
+        table_io.read_table(tmp_path / "a.csv")
 
 
 def test_an_id_in_csv_with_all_its_digits_is_read_in_any_notation(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text(f"_id\n1.030100100015400000e+13\n{GAIA}.0\n-5.\n")
-    assert table_io.read(tmp_path / "a.csv")["_id"].tolist() == [10301001000154, GAIA, -5]
+    assert table_io.read_table(tmp_path / "a.csv")["_id"].tolist() == [10301001000154, GAIA, -5]
     (tmp_path / "a.csv").write_text("_id\n12345678901234567890\n7\n")
-    assert table_io.read(tmp_path / "a.csv")["_id"].tolist() == ["12345678901234567890", "7"]
+    assert table_io.read_table(tmp_path / "a.csv")["_id"].tolist() == ["12345678901234567890", "7"]
 
 
 @pytest.mark.parametrize("ending", [".parquet", ".h5"])
@@ -197,15 +199,15 @@ def test_a_float_column_from_elsewhere_is_read_or_refused(tmp_path: Path, ending
     write = pd.DataFrame.to_parquet if ending == ".parquet" else pd.DataFrame.to_hdf
     more = {} if ending == ".parquet" else {"key": "df"}
     write(pd.DataFrame({"ztf_id": [10301001000154.0, np.nan]}), path, **more)
-    assert identifiers.texts(table_io.read(path)["ztf_id"]) == ["10301001000154", ""]
+    assert identifiers.texts(table_io.read_table(path)["ztf_id"]) == ["10301001000154", ""]
     write(pd.DataFrame({"Gaia_EDR3___id": [np.nan, float(GAIA)]}), path, **more)
     with pytest.raises(AstrodomeError, match=r"row 1, column 'Gaia_EDR3___id'.* digits are lost"):
-        table_io.read(path)
+        table_io.read_table(path)
 
 
 def test_words_for_a_missing_value_are_text_only_in_quotation_marks(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text('obj_id,fritz_name,x\nZTF1,nan,1\n"nan",NA,2\n,"NA",3\n')
-    table = table_io.read(tmp_path / "a.csv")
+    table = table_io.read_table(tmp_path / "a.csv")
     assert table["obj_id"].tolist() == ["ZTF1", "nan", ""]
     assert identifiers.texts(table["fritz_name"]) == ["", "", "NA"]
 
@@ -215,7 +217,7 @@ def test_integers_with_gaps_that_are_not_ids_keep_their_type_in_every_format(
 ) -> None:
     table = pd.DataFrame({"filter": pd.array([1, None, 3], dtype="Int64"), "a": ["x", None, "y"]})
     for ending in ENDINGS:
-        again = table_io.read(table_io.write(tmp_path / f"a{ending}", table))
+        again = table_io.read_table(table_io.write_table(tmp_path / f"a{ending}", table))
         assert again["filter"].dtype == "Int64", ending
         assert identifiers.texts(again["filter"]) == ["1", "", "3"], ending
     assert pd.read_hdf(tmp_path / "a.h5")["filter"].dtype == "float64"
@@ -258,7 +260,7 @@ def test_scores_keep_long_ids_beside_missing_ones_for_every_library(
     gaia = [GAIA + n if n % 3 else None for n in range(len(table))]
     table["Gaia_EDR3___id"] = pd.array(gaia, dtype="Int64")
     for ending in ENDINGS:
-        table_io.write(Path(f"mine{ending}"), table)
+        table_io.write_table(Path(f"mine{ending}"), table)
         args = ("--models", models, "--batch-size=7", "--force")
         scope("predict", f"mine{ending}", *args).succeeded()
         stored = pq.read_table("scores.parquet")["Gaia_EDR3___id"]
@@ -385,7 +387,7 @@ def test_an_upload_writes_ids_with_gaps_to_every_format(
     args = (*args, "--catalogue", survey.catalogue, "--write-obj-id", "--result-format", ending)
     scope("upload-classification", *args).succeeded()
     (written,) = Path("fritzUpload").iterdir()
-    table = table_io.read(written)
+    table = table_io.read_table(written)
     assert identifiers.texts(table["survey_id"]) == texts(ids)
     assert all(name.startswith("ZTFJ") for name in table["obj_id"])
 

@@ -108,7 +108,7 @@ def test_a_question_is_asked_again_when_the_server_stumbles(
     assert client.collections() == [SOURCES]
     server.misbehave(fault)
     if fault == "cut":  # what is no answer at all is not repeated by penquins
-        with pytest.raises(AstrodomeError, match="did not answer"):
+        with pytest.raises(AstrodomeError, match="failed"):
             list(client.find("sources", {}))
     assert len(list(client.find("sources", {}))) == 3
 
@@ -116,10 +116,10 @@ def test_a_question_is_asked_again_when_the_server_stumbles(
 @pytest.mark.parametrize(
     ("faults", "told"),
     [
-        (["500"] * 9, "the server has an error"),
-        (["429"] * 9, "it asks for fewer requests"),
-        (["html"], "no JSON"),
-        (["never"] * 4, "it took too long"),
+        (["500"] * 9, "the server reported an error"),
+        (["429"] * 9, "too many requests"),
+        (["html"], "not valid JSON"),
+        (["never"] * 4, "the request timed out"),
     ],
 )
 def test_what_is_wrong_is_told_in_a_sentence_without_the_token(
@@ -160,7 +160,7 @@ def test_answers_of_penquins_1_are_read_too():
     assert (
         kowalski_client.data(answer, "x") == kowalski_client.data({"gloria": answer}, "x") == [1, 2]
     )
-    with pytest.raises(AstrodomeError, match="failure: no such index"):
+    with pytest.raises(AstrodomeError, match="no such index"):
         kowalski_client.data(
             {"default": {"status": "error", "message": "failure: no such index"}}, "x"
         )
@@ -186,7 +186,7 @@ def test_several_instances_are_asked_for_what_each_has(
         assert [d["_id"] for d in client.find("sources", {})] == [10_000_001]
         assert [d["_id"] for d in client.find("features", {})] == [5]
         assert Client("melman").collections() == [FEATURES]
-        with pytest.raises(AstrodomeError, match="no Kowalski instance 'jupiter'"):
+        with pytest.raises(AstrodomeError, match="Kowalski instance 'jupiter'"):
             Client("jupiter").collections()
 
 
@@ -226,14 +226,14 @@ def test_the_token_of_an_instance_does_not_follow_a_foreign_address(
     found = settings.Settings([("./config.yaml", settings.read_yaml(Path("config.yaml")))], {})
     found.layers.append((str(own), settings.read_yaml(own)))
     monkeypatch.setattr(settings, "current", lambda: found)
-    with pytest.raises(AstrodomeError, match="it is not sent there"):
+    with pytest.raises(AstrodomeError, match="was not sent"):
         kowalski_client.accounts()
     found = settings.Settings(found.layers[:1], {"GLORIA_INSTANCE_TOKEN": TOKEN})
-    with pytest.raises(AstrodomeError, match="it is not sent there"):
+    with pytest.raises(AstrodomeError, match="was not sent"):
         kowalski_client.accounts()
 
 
 def test_without_a_token_nothing_is_contacted_and_it_is_said_what_to_set():
-    with pytest.raises(AstrodomeError, match="no token for Kowalski") as failed:
+    with pytest.raises(AstrodomeError, match="No token found for Kowalski") as failed:
         Client().collections()
     assert "ASTRODOME_KOWALSKI_TOKEN" in failed.value.hint

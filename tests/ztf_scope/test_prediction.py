@@ -253,13 +253,13 @@ def test_wrong_usage_is_one_sentence(scope: Scope, models: Path, sources: Path) 
         Path(name).write_text("{}")
     for args, words in (
         ((sources, "--group=none"), "There is no folder models/none"),
-        ((sources, "--models=e.20230706_101010.h5"), "There is no file e.20230706_101010.h5"),
+        ((sources, "--models=e.20230706_101010.h5"), "File e.20230706_101010.h5 does not exist"),
         ((sources, "--models=e.20230706_10101.json"), "Did you mean e.20230706_101010.json?"),
         ((sources, "--models=trees.json"), "expected <tag>.<YYYYMMDD_HHMMSS>.h5, .json or .index"),
         ((sources, "--models=e.20230706_101010.json"), "cannot be read as an XGBoost model"),
         ((sources, f"--models={sources}"), "is not named like a model file of SCoPe"),
         ((sources, "--models", models, "--tag=ew"), "There is no trained model of 'ew'"),
-        (("none.parquet", "--models", models), "There is no file none.parquet"),
+        (("none.parquet", "--models", models), "File none.parquet does not exist"),
         (("broken.h5", "--models", models), "broken.h5 cannot be read"),
         ((sources, "--models", models, "--merge=min"), "--merge takes mean or max"),
     ):

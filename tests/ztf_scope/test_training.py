@@ -260,7 +260,7 @@ def test_classes_tells_what_is_trained(scope: Scope, stars: Path) -> None:
         ((), 2, "--tag TAG"),
         (("--tag=e", "--all"), 2, "--tag TAG"),
         (("--tag=eww",), 2, "Class 'eww' not found"),
-        (("--tag=e", "--path-dataset=none.csv"), 2, "There is no file none.csv"),
+        (("--tag=e", "--path-dataset=none.csv"), 2, "File none.csv does not exist"),
         (("--tag=e", "--algorithm=forest"), 1, "Model not found: 'forest'"),
         (("--tag=e", "--threshold=7"), 2, "the command line: 'threshold'"),
         (("--tag=e", "--scale-features=standardize"), 2, "'min_max' or 'median_std'"),

@@ -80,9 +80,9 @@ def test_the_dmdt_image_counts_pairs_by_time_and_magnitude():
             row = np.searchsorted(dmdt.DM, mag[second] - mag[first], "right") - 1
             expected[row, column] += 1
     np.testing.assert_allclose(
-        dmdt.image(time_, mag), expected / np.linalg.norm(expected), rtol=1e-6
+        dmdt.dmdt_image(time_, mag), expected / np.linalg.norm(expected), rtol=1e-6
     )
-    assert not dmdt.image([5.0], [17.0]).any()
+    assert not dmdt.dmdt_image([5.0], [17.0]).any()
 
 
 def test_a_page_has_the_scores_features_light_curves_and_dmdt_of_a_source(
@@ -296,7 +296,7 @@ def test_text_cells_of_the_result_cannot_become_formulas(tmp_path: Path):
         "-1.5",
     ]
     table = pd.DataFrame({"obj_id": names, "ra": 1.5, "dec": -1.5, "period": 0.1, "vnv_xgb": 0.9})
-    table_io.write(tmp_path / "list.csv", table)
+    table_io.write_table(tmp_path / "list.csv", table)
     found = candidates.read(tmp_path / "list.csv")
     assert [row.name for row in found.rows] == names
     decisions = Decisions(tmp_path / "vetted.csv", found)
@@ -305,7 +305,7 @@ def test_text_cells_of_the_result_cannot_become_formulas(tmp_path: Path):
     cells = pd.read_csv(tmp_path / "vetted.csv", dtype=str)
     assert not cells["obj_id"].str.match(r"[=+@\t]|-[^\d]").any()
     assert list(cells["dec"]) == ["-1.5"] * len(names)
-    back = table_io.read(tmp_path / "vetted.csv")
+    back = table_io.read_table(tmp_path / "vetted.csv")
     assert list(back["obj_id"]) == names and list(back["dec"]) == [-1.5] * len(names)
 
 

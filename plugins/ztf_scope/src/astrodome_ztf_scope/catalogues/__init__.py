@@ -1,1 +1,1 @@
-"""Survey catalogues: documents of sources, features and scores, and their light curves."""
+"""Survey catalogues: sources, features, scores and light curves."""

@@ -1,4 +1,4 @@
-"""Columns of tables of light curves or sources, in the layouts in which they are published.
+"""Find the columns of tables of light curves or sources in any published layout.
 
 Documents of Kowalski have ``_id``, ``field``, ``ccd``, ``quad``, ``filter`` and ``nobs``. ZTF's
 public data releases have ``objectid``, ``fieldid``, ``rcid``, ``filterid`` and ``nepochs`` with

@@ -1,36 +1,52 @@
-"""Ids of the light curves of a field, quadrant by quadrant, going on where it stopped.
+"""Ids of the light curves in the quadrants of a ZTF field.
 
-Files are SCoPe's: one id a line in text and CSV, and a data set of ids in HDF5. ``meta.json``
-beside them says what was asked for and how many ids each quadrant has.
+Files have SCoPe's layouts: one id per line in text and CSV files, and one data set of ids in HDF5
+files. ``meta.json`` in the same directory contains the query and the number of ids per quadrant.
 """
 
 from __future__ import annotations
 
-import csv
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from astrodome import AstrodomeError, compute, console, files, sources
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from astrodome import AstrodomeError, compute, files
 
-from ..tables import identifiers
+from ..tables import identifiers, table_io
 
 CCDS, QUADS = range(1, 17), range(1, 5)
-BATCH = 10_000
+PAGE = 10_000
 META = "meta.json"
 POSITION = "coordinates.radec_geojson.coordinates"
-FORMATS = {"txt": ".txt", "text": ".txt", "csv": ".csv", "parquet": ".parquet", "h5": ".h5"}
+FORMATS = {"txt": ".txt", "text": ".txt", **table_io.EXTENSIONS}
+"""File extensions by the name of the format."""
 
 
 @dataclass(frozen=True)
 class FieldQuery:
-    """Light curves of a ``catalog`` in one quadrant or several of a ``field``.
+    """A query for light curves in quadrants of a ZTF field.
 
-    ``minobs`` epochs or more. ``limit`` ids are asked for at a time; with ``skip`` only that
-    many, after so many: a loop over parts is the user's.
+    Attributes
+    ----------
+    catalog : str
+        Name of the collection.
+    field : int
+        ZTF field.
+    ccds, quads : tuple of int
+        CCDs (1 to 16) and quadrants (1 to 4).
+    minobs : int
+        Minimum number of epochs.
+    skip : int, optional
+        Number of ids to skip. If given, only ``limit`` ids are returned.
+    limit : int
+        Number of ids per request; 0 for no limit.
+    coordinates : bool
+        Whether to return positions as well.
     """
 
     catalog: str
@@ -39,253 +55,244 @@ class FieldQuery:
     quads: tuple[int, ...] = (3,)
     minobs: int = 20
     skip: int | None = None
-    limit: int = BATCH
+    limit: int = PAGE
     coordinates: bool = False
 
     @property
     def quadrants(self) -> list[tuple[int, int]]:
+        """All pairs of CCD and quadrant."""
         return [(ccd, quad) for ccd in self.ccds for quad in self.quads]
 
+    @property
+    def columns(self) -> list[str]:
+        """Columns of the result: ``_id``, and ``ra`` and ``dec`` in degrees."""
+        return ["_id", "ra", "dec"] if self.coordinates else ["_id"]
+
     def conditions(self, ccd: int, quad: int) -> dict[str, Any]:
-        """Of the documents of a quadrant; the number of epochs is called nobs, of features n."""
-        where: dict[str, Any] = {"field": self.field, "ccd": ccd, "quad": quad}
+        """Return the conditions for the documents of a quadrant.
+
+        The number of epochs is ``n`` in collections of features, and ``nobs`` in others.
+        """
+        conditions: dict[str, Any] = {"field": self.field, "ccd": ccd, "quad": quad}
         if self.minobs > 0:
-            where["n" if "features" in self.catalog else "nobs"] = {"$gte": self.minobs}
-        return where
+            conditions["n" if "features" in self.catalog else "nobs"] = {"$gte": self.minobs}
+        return conditions
 
 
-def ids_of(catalogue: Any, wanted: FieldQuery, ccd: int, quad: int) -> Iterator[dict[str, Any]]:
-    """``_id`` of every light curve of a quadrant, ascending, and its ``ra``, ``dec`` (deg)."""
-    columns = ("ra", "dec", POSITION) if wanted.coordinates else ("field",)
-    part = wanted.skip is not None and wanted.limit
-    found = catalogue.find(
-        wanted.catalog,
-        wanted.conditions(ccd, quad),
+def light_curve_ids(
+    catalogue: Any, query: FieldQuery, ccd: int, quad: int
+) -> Iterator[dict[str, Any]]:
+    """Yield the columns of the query for each light curve in a quadrant, sorted by ``_id``."""
+    columns = ("ra", "dec", POSITION) if query.coordinates else ("field",)
+    documents = catalogue.find(
+        query.catalog,
+        query.conditions(ccd, quad),
         columns,
-        skip=wanted.skip or 0,
-        limit=wanted.limit if part else 0,
+        skip=query.skip or 0,
+        limit=query.limit if query.skip is not None else 0,
     )
-    for document in found:
+    for document in documents:
         row = {"_id": document["_id"]}
-        if wanted.coordinates:
+        if query.coordinates:
             row["ra"], row["dec"] = _position(document)
         yield row
 
 
-def _position(document: dict[str, Any]) -> tuple[float | None, float | None]:
+def _position(document: Mapping[str, Any]) -> tuple[float | None, float | None]:
     if document.get("ra") is not None:
         return document["ra"], document["dec"]
-    place = document.get(POSITION)
-    return ((place[0] + 180) % 360, place[1]) if place is not None else (None, None)
+    longitude_latitude = document.get(POSITION)
+    if longitude_latitude is None:
+        return None, None
+    return (longitude_latitude[0] + 180) % 360, longitude_latitude[1]
 
 
-def open_catalogue(name: str, token: str, limit: int) -> Any:
-    """The catalogue to ask, ``limit`` ids at a time where it is a service."""
-    options: dict[str, Any] = {}
-    if name.partition(":")[0] == "kowalski":
-        options = {"token": token, **({"page": limit} if limit else {})}
-    return sources.get("catalogue", name, **options)
-
-
-def write(
-    rows: Iterable[dict[str, Any]], path: Path, ending: str, dataset: str, coordinates: bool
+def write_ids(
+    rows: Iterable[Mapping[str, Any]],
+    query: FieldQuery,
+    path: Path,
+    extension: str,
+    quadrant: tuple[int, int],
 ) -> int:
-    """Write ids as they come, a batch at a time; the file appears when it is whole. Gives how many.
+    """Write the ids in one quadrant to a file; return their number.
 
-    Raises AstrodomeError when a library for the format is missing.
+    The file is replaced atomically. ``extension`` is one of the values of :data:`FORMATS`.
     """
-    writer = {".h5": _write_hdf5, ".parquet": _write_parquet}.get(ending, _write_text)
+    columns: dict[str, list[Any]] = {name: [] for name in query.columns}
+    for row in rows:
+        for name, values in columns.items():
+            values.append(row[name])
+    ids = columns.pop("_id")
+    text = bool(ids) and isinstance(ids[0], str)
+    arrays = {"_id": pa.array(ids, pa.string() if text else pa.int64())}
+    arrays |= {name: pa.array(values, pa.float64()) for name, values in columns.items()}
+    _write(identifiers.to_pandas(pa.table(arrays)), path, extension, _label(query, *quadrant))
+    return len(ids)
+
+
+def _write(table: pd.DataFrame, path: Path, extension: str, label: str) -> None:
+    """Write a table; ``label`` is the name of the data set in an HDF5 file."""
     with files.replacing(path) as part:
-        return writer(_batches(rows), part, dataset, coordinates)
+        if extension == ".parquet":
+            pq.write_table(pa.Table.from_pandas(table, preserve_index=False), part)
+        elif extension == ".h5":
+            _write_hdf5(table, part, label)
+        else:  # Files with ids alone have no header.
+            header = len(table.columns) > 1
+            table.to_csv(part, index=False, header=header, lineterminator="\n")
 
 
-def _batches(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    rows = iter(rows)
-    while batch := list(islice(rows, BATCH)):
-        yield batch
-
-
-def _write_text(
-    batches: Iterable[list[dict[str, Any]]], part: Path, dataset: str, coordinates: bool
-) -> int:
-    """An id a line without a header, or with one where there are positions too."""
-    count = 0
-    with part.open("w", encoding="utf-8", newline="") as out:
-        table = csv.writer(out, lineterminator="\n")
-        if coordinates:
-            table.writerow(("_id", "ra", "dec"))
-        for batch in batches:
-            count += len(batch)
-            table.writerows(row.values() for row in batch)
-    return count
-
-
-def _with_kind(
-    batches: Iterable[list[dict[str, Any]]],
-) -> tuple[type, Iterator[list[dict[str, Any]]]]:
-    """Return the type of the first id, and all batches including the first."""
-    rest = iter(batches)
-    first = next(rest, [])
-    kind = str if first and isinstance(first[0]["_id"], str) else int
-    return kind, chain([first] if first else [], rest)
-
-
-def _write_parquet(
-    batches: Iterable[list[dict[str, Any]]], part: Path, dataset: str, coordinates: bool
-) -> int:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    kind, batches = _with_kind(batches)
-    columns = [("_id", pa.string() if kind is str else pa.int64())]
-    columns += [("ra", pa.float64()), ("dec", pa.float64())] if coordinates else []
-    schema, count = pa.schema(columns), 0
-    schema = schema.with_metadata(identifiers.pandas_metadata(schema))
-    with pq.ParquetWriter(part, schema) as out:
-        for batch in batches:
-            count += len(batch)
-            out.write_table(pa.Table.from_pylist(batch, schema))
-    return count
-
-
-def _write_hdf5(
-    batches: Iterable[list[dict[str, Any]]], part: Path, dataset: str, coordinates: bool
-) -> int:
+def _write_hdf5(table: pd.DataFrame, path: Path, label: str) -> None:
     """Write ids as a data set of integers or text, and positions (deg) as two more data sets."""
     import h5py
     import numpy as np
 
-    of, batches = _with_kind(batches)
-    with h5py.File(part, "w") as out:
-        names = {"_id": dataset} | (
-            {n: f"{dataset}_{n}" for n in ("ra", "dec")} if coordinates else {}
-        )
-        for name, label in names.items():
-            kind = (h5py.string_dtype() if of is str else np.int64) if name == "_id" else np.float64
-            out.create_dataset(label, (0,), kind, maxshape=(None,), chunks=(BATCH,))
-        count = 0
-        for batch in batches:
-            for name, label in names.items():
-                values = [np.nan if row[name] is None else row[name] for row in batch]
-                out[label].resize((count + len(batch),))
-                out[label][count:] = values
-            count += len(batch)
-    return count
+    with h5py.File(path, "w") as file:
+        for name, column in table.items():
+            if name != "_id":
+                file[f"{label}_{name}"] = column.to_numpy(np.float64)
+            elif pd.api.types.is_integer_dtype(column):
+                file[label] = column.to_numpy(np.int64)
+            else:
+                file.create_dataset(label, data=column.tolist(), dtype=h5py.string_dtype())
 
 
 def fetch_quadrants(
-    catalogue: Any, wanted: FieldQuery, folder: Path, ending: str, whole: bool
+    catalogue: Any,
+    query: FieldQuery,
+    folder: Path,
+    extension: str,
+    whole: bool,
+    advance: Callable[[int], object] = lambda count: None,
 ) -> tuple[list[dict[str, Any]], compute.Outcome]:
-    """Files of the quadrants in ``folder``, with ``whole`` one file of the field as well.
+    """Write one file of ids per quadrant and, if ``whole`` is True, one file of the field.
 
-    What an earlier call of the same kind has brought stays as it is. Gives a record for each
-    quadrant, and what failed.
+    Quadrants that an earlier call with the same query wrote are not requested again.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+        Source of the light curves.
+    query : FieldQuery
+        Field, quadrants and conditions.
+    folder : pathlib.Path
+        Directory for the directory ``field_<number>`` of the field.
+    extension : str
+        One of the values of :data:`FORMATS`.
+    whole : bool
+        Whether to write a file with the ids of all quadrants.
+    advance : callable, optional
+        Function that is called with 1 after each quadrant.
+
+    Returns
+    -------
+    records : list of dict
+        ``ccd``, ``quad``, ``ids`` (number), ``file`` and ``fetched`` of each quadrant.
+    outcome : astrodome.compute.Outcome
+        Number of quadrants, and the failed quadrants with a reason.
     """
-    folder = folder / f"field_{wanted.field}"
+    folder = folder / f"field_{query.field}"
     folder.mkdir(parents=True, exist_ok=True)
     with files.lock(folder / ".lock"):
         files.sweep(folder)
-        state = _state(folder, wanted, ending)
-        rows, failed = [], []
-        with console.progress("Quadrants", len(wanted.quadrants), "quadrants") as progress:
-            for ccd, quad in wanted.quadrants:
-                try:
-                    rows.append(_quadrant(catalogue, wanted, folder, ending, state, ccd, quad))
-                except AstrodomeError as error:
-                    failed.append((f"ccd {ccd} quad {quad}", error.message))
-                progress.advance(1)
-        if whole and not failed:
-            path = folder / f"field_{wanted.field}{ending}"
-            every = (
-                row
-                for ccd, quad in wanted.quadrants
-                for row in _read(
-                    _path(folder, wanted, ending, ccd, quad), ending, wanted, ccd, quad
+        state = _state(folder, query, extension)
+        records, failed = [], []
+        for ccd, quad in query.quadrants:
+            try:
+                records.append(
+                    _fetch_quadrant(catalogue, query, folder, extension, state, ccd, quad)
                 )
-            )
-            write(every, path, ending, f"dataset_field_{wanted.field}", wanted.coordinates)
-    return rows, compute.Outcome(done=len(rows), failed=failed)
+            except AstrodomeError as error:
+                failed.append((f"ccd {ccd} quad {quad}", error.message))
+            advance(1)
+        if whole and not failed:
+            tables = [
+                _read(_path(folder, query, extension, *quadrant), extension, query, quadrant)
+                for quadrant in query.quadrants
+            ]
+            path = folder / f"field_{query.field}{extension}"
+            _write(pd.concat(tables), path, extension, f"dataset_field_{query.field}")
+    return records, compute.Outcome(done=len(records), failed=failed)
 
 
-def _quadrant(
+def _fetch_quadrant(
     catalogue: Any,
-    wanted: FieldQuery,
+    query: FieldQuery,
     folder: Path,
-    ending: str,
+    extension: str,
     state: dict[str, Any],
     ccd: int,
     quad: int,
 ) -> dict[str, Any]:
-    path = _path(folder, wanted, ending, ccd, quad)
+    path = _path(folder, query, extension, ccd, quad)
     counts = state["counts"].setdefault(f"ccd_{ccd}", {})
-    known = counts.get(f"quad_{quad}")
-    there = known is not None and path.is_file()
-    if not there:
-        rows = ids_of(catalogue, wanted, ccd, quad)
-        known = write(rows, path, ending, _dataset(wanted, ccd, quad), wanted.coordinates)
-        counts[f"quad_{quad}"] = known
+    count = counts.get(f"quad_{quad}")
+    exists = count is not None and path.is_file()
+    if not exists:
+        rows = light_curve_ids(catalogue, query, ccd, quad)
+        count = write_ids(rows, query, path, extension, (ccd, quad))
+        counts[f"quad_{quad}"] = count
         state["total"] = sum(n for quads in state["counts"].values() for n in quads.values())
         files.write_text(folder / META, json.dumps(state, indent=1) + "\n")
-    return {"ccd": ccd, "quad": quad, "ids": known, "file": str(path), "fetched": not there}
+    return {"ccd": ccd, "quad": quad, "ids": count, "file": str(path), "fetched": not exists}
 
 
-def _dataset(wanted: FieldQuery, ccd: int, quad: int) -> str:
-    return f"dataset_ccd_{ccd}_quad_{quad}_field_{wanted.field}"
+def _label(query: FieldQuery, ccd: int, quad: int) -> str:
+    return f"dataset_ccd_{ccd}_quad_{quad}_field_{query.field}"
 
 
-def _path(folder: Path, wanted: FieldQuery, ending: str, ccd: int, quad: int) -> Path:
-    """SCoPe's names: HDF5 with two digits of the CCD, the others with the field at the end."""
-    if ending == ".h5":
+def _path(folder: Path, query: FieldQuery, extension: str, ccd: int, quad: int) -> Path:
+    """Return SCoPe's name of a file, which for HDF5 differs from the other formats."""
+    if extension == ".h5":
         return folder / f"data_ccd_{ccd:02}_quad_{quad}.h5"
-    return folder / f"data_ccd_{ccd}_quad_{quad}_field_{wanted.field}{ending}"
+    return folder / f"data_ccd_{ccd}_quad_{quad}_field_{query.field}{extension}"
 
 
-def _state(folder: Path, wanted: FieldQuery, ending: str) -> dict[str, Any]:
-    """What ``meta.json`` says; AstrodomeError when the folder holds ids of another kind."""
-    about = asdict(wanted)
-    asked = {key: about[key] for key in ("catalog", "minobs", "field", "coordinates", "skip")}
-    asked |= {"format": ending.lstrip("."), "limit": None if wanted.skip is None else wanted.limit}
-    ranges: dict[str, Sequence[int]] = {"ccd_range": wanted.ccds, "quad_range": wanted.quads}
+def _state(folder: Path, query: FieldQuery, extension: str) -> dict[str, Any]:
+    """Return the content of ``meta.json``, including the quadrants of this query.
+
+    Raises AstrodomeError if the directory contains the results of another query.
+    """
+    about = asdict(query)
+    options = {key: about[key] for key in ("catalog", "minobs", "field", "coordinates", "skip")}
+    limit = None if query.skip is None else query.limit
+    options |= {"format": extension.lstrip("."), "limit": limit}
+    ranges: dict[str, Sequence[int]] = {"ccd_range": query.ccds, "quad_range": query.quads}
     path = folder / META
     if not path.is_file():
-        return {**asked, **ranges, "counts": {}, "total": 0}
+        return {**options, **ranges, "counts": {}, "total": 0}
     try:
         state = json.loads(path.read_text("utf-8"))
-        other = next((key for key in asked if state[key] != asked[key]), "")
+        changed = next((key for key in options if state[key] != options[key]), "")
         counts = state["counts"]
     except (ValueError, KeyError, TypeError) as error:
         raise AstrodomeError(
-            f"{path} is damaged: {error}.", "Move it away to begin anew."
+            f"{path} is damaged: {error}.", "Move the file away to start again."
         ) from error
-    if other:
+    if changed:
         raise AstrodomeError(
-            f"{folder} holds ids for {other} {state[other]}, not {asked[other]}.",
-            "Choose another folder.",
+            f"{folder} contains ids for {changed} {state[changed]}, not {options[changed]}.",
+            "Choose another directory.",
         )
     for key, values in ranges.items():
         ranges[key] = sorted({*state.get(key, ()), *values})
-    return {**asked, **ranges, "counts": counts, "total": state.get("total", 0)}
+    return {**options, **ranges, "counts": counts, "total": state.get("total", 0)}
 
 
-def _read(
-    path: Path, ending: str, wanted: FieldQuery, ccd: int, quad: int
-) -> Iterator[dict[str, Any]]:
-    """The rows of a file that :func:`write` wrote."""
-    if ending == ".parquet":
-        import pyarrow.parquet as pq
-
-        for batch in pq.ParquetFile(path).iter_batches(BATCH):
-            yield from batch.to_pylist()
-    elif ending == ".h5":
+def _read(path: Path, extension: str, query: FieldQuery, quadrant: tuple[int, int]) -> pd.DataFrame:
+    """Read a file that :func:`write_ids` wrote."""
+    if extension == ".parquet":
+        return identifiers.to_pandas(pq.read_table(path))
+    if extension == ".h5":
         import h5py
 
-        label = _dataset(wanted, ccd, quad)
+        label = _label(query, *quadrant)
         with h5py.File(path) as file:
-            extra = {n: file[f"{label}_{n}"] for n in ("ra", "dec") if wanted.coordinates}
-            for number, value in enumerate(file[label]):
-                own = value.decode() if isinstance(value, bytes) else int(value)
-                yield {"_id": own} | {n: float(v[number]) for n, v in extra.items()}
-    else:
-        with path.open(encoding="utf-8", newline="") as lines:
-            for values in islice(csv.reader(lines), int(wanted.coordinates), None):
-                yield dict(zip(("_id", "ra", "dec"), values, strict=False))
+            ids = file[label]
+            values = {"_id": ids.asstr()[:] if h5py.check_string_dtype(ids.dtype) else ids[:]}
+            positions = {name: file[f"{label}_{name}"][:] for name in query.columns[1:]}
+        return pd.DataFrame(values | positions)
+    header = 0 if query.coordinates else None
+    return pd.read_csv(
+        path, header=header, names=query.columns, dtype="string[pyarrow]", keep_default_na=False
+    )

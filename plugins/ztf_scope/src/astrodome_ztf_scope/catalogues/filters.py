@@ -1,4 +1,4 @@
-"""What documents are asked for, as one expression over the columns of a table."""
+"""Convert the conditions of a query to an expression over the columns of a table."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..tables import identifiers
 from .column_layouts import NAMES, ColumnExpression
 
 Columns = Mapping[str, ColumnExpression]
-COMPARED = {
+OPERATORS = {
     "$eq": lambda column, value: column == value,
     "$ne": lambda column, value: column != value,
     "$gt": lambda column, value: column > value,
@@ -25,50 +25,55 @@ COMPARED = {
 }
 
 
-def expression(where: Mapping[str, Any], columns: Columns, place: Path) -> pc.Expression | None:
+def expression(where: Mapping[str, Any], columns: Columns, path: Path) -> pc.Expression | None:
     """Return the conditions as an expression, or None if there are none.
 
     Raises AstrodomeError for an unknown operator, and for a column that the file does not have.
     """
-    found: pc.Expression | None = None
-    for name, wanted in where.items():
+    combined: pc.Expression | None = None
+    for name, condition in where.items():
         if name == "$or":
-            one = _any_of(wanted, columns, place)
+            one = _any_of(condition, columns, path)
         else:
-            one = _column(name, wanted, columns, place)
-        found = one if found is None else found & one
-    return found
+            one = _column(name, condition, columns, path)
+        combined = one if combined is None else combined & one
+    return combined
 
 
-def _any_of(choices: Any, columns: Columns, place: Path) -> pc.Expression:
-    found = pc.scalar(False)
-    for choice in choices:
-        one = expression(choice, columns, place)
-        found = found | (pc.scalar(True) if one is None else one)
-    return found
+def _any_of(
+    alternatives: Iterable[Mapping[str, Any]], columns: Columns, path: Path
+) -> pc.Expression:
+    combined = pc.scalar(False)
+    for alternative in alternatives:
+        one = expression(alternative, columns, path)
+        combined = combined | (pc.scalar(True) if one is None else one)
+    return combined
 
 
-def _column(name: str, wanted: Any, columns: Columns, place: Path) -> pc.Expression:
-    conditions = wanted if isinstance(wanted, Mapping) else {"$eq": wanted}
-    known = [*COMPARED, "$in"]
+def _column(name: str, condition: Any, columns: Columns, path: Path) -> pc.Expression:
+    conditions = condition if isinstance(condition, Mapping) else {"$eq": condition}
+    known = [*OPERATORS, "$in"]
     for operator in conditions:
         if operator not in known:
-            raise AstrodomeError(f"'{operator}' of '{name}' is not one of {', '.join(known)}.")
+            raise AstrodomeError(
+                f"Invalid operator '{operator}' for column '{name}': expected one of "
+                f"{', '.join(known)}."
+            )
     if name not in columns:
-        others = (*NAMES.get(name, ()), *(("rcid",) if name in ("ccd", "quad") else ()))
-        also = f" (or {', '.join(others)})" if others else ""
+        aliases = (*NAMES.get(name, ()), *(("rcid",) if name in ("ccd", "quad") else ()))
+        also = f" (or {', '.join(aliases)})" if aliases else ""
         raise AstrodomeError(
-            f"{place} has no column '{name}'{also}, which is needed to select rows.",
+            f"{path} has no column '{name}'{also}, which is needed to select rows.",
             f"Existing columns: {', '.join(columns)}.",
         )
     column = columns[name].value
-    found = pc.scalar(True)
+    combined = pc.scalar(True)
     for operator, value in conditions.items():
         if operator == "$in":
-            found = found & column.isin(_values(value, columns[name].type))
+            combined = combined & column.isin(_values(value, columns[name].type))
         else:
-            found = found & COMPARED[operator](column, value)
-    return found
+            combined = combined & OPERATORS[operator](column, value)
+    return combined
 
 
 def _values(values: Iterable[Any], kind: pa.DataType) -> pa.Array:

@@ -1,7 +1,7 @@
-"""Kowalski, the archive of ZTF's catalogues, through its own client penquins.
+"""Kowalski, the archive of ZTF's catalogues, through its client penquins.
 
-Constructing that client contacts every instance, so it is made with the first question. What
-is asked for changes nothing there, and may be asked again.
+The client connects to all instances when it is created, so it is created with the first query.
+Queries change nothing in the archive and can be repeated.
 """
 
 from __future__ import annotations
@@ -16,42 +16,44 @@ import pandas as pd
 from astrodome import AstrodomeError, http
 from numpy.typing import ArrayLike
 
+from ..config import services
 from . import kowalski_client, light_curves
-from .positions import separations, unit_vectors
+from .positions import separations
 
 PAGE = 10_000
-"""Documents in an answer, where nothing else is asked for."""
+"""Default number of documents per response."""
 IDS = 1000
-"""Ids, or positions, in a question."""
+"""Number of ids or positions per query."""
 ROLES = ("sources", "features", "classifications", "gaia", "alerts")
 POSITION = "coordinates.radec_geojson.coordinates"
-CURVE = ("_id", "ra", "dec", "filter", "data")
-PROGRAMMES = (1, 2, 3)
+LIGHT_CURVE_COLUMNS = ("_id", "ra", "dec", "filter", "data")
 
 
 class KowalskiCatalogue:
-    """The catalogues of the configured instances, or of the one called ``instance``."""
+    """The catalogues of all configured instances of Kowalski, or of the instance ``instance``."""
 
     def __init__(self, instance: str = "", token: str = "", page: int = PAGE) -> None:
-        self._wanted, self._token, self._page = instance, token, page
+        self._instance, self._token, self._page = instance, token, page
         self._lock = threading.Lock()
 
     @cached_property
-    def _settings(self) -> Any:
-        return kowalski_client.section()
+    def _settings(self) -> services.KowalskiSettings:
+        return services.kowalski()
 
     @cached_property
     def _client(self) -> Any:
-        return kowalski_client.connect(self._wanted, self._token)
+        return kowalski_client.connect(self._instance, self._token)
+
+    def _connected(self) -> Any:
+        with self._lock:  # The client is created once, also if several threads need it.
+            return self._client
 
     def collections(self) -> list[str]:
-        """Names of the catalogues that any instance has."""
-        with self._lock:  # penquins is made once, whichever thread asks first
-            client = self._client
-        found: set[str] = set()
-        for instance in client.instances.values():
-            found.update(instance.get("catalogs") or ())
-        return sorted(found)
+        """Return the names of the catalogues of all instances."""
+        names: set[str] = set()
+        for instance in self._connected().instances.values():
+            names.update(instance.get("catalogs") or ())
+        return sorted(names)
 
     def find(
         self,
@@ -62,10 +64,10 @@ class KowalskiCatalogue:
         skip: int = 0,
         limit: int = 0,
     ) -> Iterator[dict[str, Any]]:
-        """The matching documents in the order of their ``_id``; see ``sources.Catalogue``.
+        """Yield the matching documents, sorted by ``_id``; see the protocol ``Catalogue``.
 
-        Page after page, each from the last ``_id`` of the one before: what the archive takes in
-        meanwhile neither repeats a document nor leaves one out.
+        Each page starts after the last ``_id`` of the previous page. Documents that are added to
+        the archive at the same time neither repeat nor hide others.
         """
         name = self._name(collection)
         ids = where.get("_id")
@@ -75,12 +77,12 @@ class KowalskiCatalogue:
         left = limit
         while True:
             size = min(self._page, left) if limit else self._page
-            found = self._page_of(name, where, columns, size, skip)
-            yield from found
-            left -= len(found)
-            if len(found) < size or (limit and left <= 0):
+            documents = self._documents(name, where, columns, size, skip)
+            yield from documents
+            left -= len(documents)
+            if len(documents) < size or (limit and left <= 0):
                 return
-            skip, where = 0, _after(where, found[-1]["_id"])
+            skip, where = 0, _after(where, documents[-1]["_id"])
 
     def cone(
         self,
@@ -90,35 +92,32 @@ class KowalskiCatalogue:
         radius: float,
         columns: Sequence[str] = (),
     ) -> list[list[dict[str, Any]]]:
-        """For each position (deg) the documents within ``radius`` (arcsec), the nearest first."""
+        """Return the documents within ``radius`` (arcsec) of each position (deg), nearest first."""
         name = self._name(collection)
         a, d = (np.atleast_1d(np.asarray(x, np.float64)) for x in (ra, dec))
         projection = _projection([*columns, "ra", "dec", POSITION]) if columns else {}
-        answer: list[list[dict[str, Any]]] = []
+        result: list[list[dict[str, Any]]] = []
         for first in range(0, len(a), IDS):
-            few = range(first, min(first + IDS, len(a)))
+            part = range(first, min(first + IDS, len(a)))
             query = {
                 "query_type": "cone_search",
                 "query": {
                     "object_coordinates": {
-                        "radec": {f"p{i}": [float(a[i]) % 360, float(d[i])] for i in few},
+                        "radec": {f"p{i}": [float(a[i]) % 360, float(d[i])] for i in part},
                         "cone_search_radius": radius,
                         "cone_search_unit": "arcsec",
                     },
                     "catalogs": {name: {"filter": {}, "projection": projection}},
                 },
             }
-            data = self._ask(query).get(name) or {}
-            answer += [_nearest(data.get(f"p{i}") or [], a[i], d[i], columns) for i in few]
-        return answer
+            data = self._query(query).get(name) or {}
+            result += [_nearest_first(data.get(f"p{i}") or [], a[i], d[i], columns) for i in part]
+        return result
 
     def light_curves(self, ids: Sequence[Any]) -> pd.DataFrame:
-        """One row an epoch of these light curves; see ``sources.Catalogue``.
-
-        Limits on epochs are the caller's; conditions on ``data.…`` would choose documents.
-        """
+        """Return one row per epoch of these light curves; see the protocol ``Catalogue``."""
         where = {"_id": {"$in": list(ids)}}
-        return light_curves.from_documents(self.find("sources", where, CURVE))
+        return light_curves.from_documents(self.find("sources", where, LIGHT_CURVE_COLUMNS))
 
     def _by_ids(
         self,
@@ -129,24 +128,24 @@ class KowalskiCatalogue:
         limit: int,
     ) -> Iterator[dict[str, Any]]:
         ids = sorted(set(where["_id"]["$in"]))
-        given = 0
+        count = 0
         for first in range(0, len(ids), IDS):
-            few = {**where, "_id": {**where["_id"], "$in": ids[first : first + IDS]}}
-            for document in self._page_of(name, few, columns, IDS, 0):
-                given += 1
-                if given > skip:
+            part = {**where, "_id": {**where["_id"], "$in": ids[first : first + IDS]}}
+            for document in self._documents(name, part, columns, IDS, 0):
+                count += 1
+                if count > skip:
                     yield document
-                if limit and given - skip >= limit:
+                if limit and count - skip >= limit:
                     return
 
-    def _page_of(
+    def _documents(
         self, name: str, where: Mapping[str, Any], columns: Sequence[str], size: int, skip: int
     ) -> list[dict[str, Any]]:
         query = {"catalog": name, "filter": dict(where), "projection": _projection(columns)}
         paging = {"sort": [["_id", 1]], "limit": size, **({"skip": skip} if skip else {})}
-        found = self._ask({"query_type": "find", "query": query, "kwargs": paging})
+        found = self._query({"query_type": "find", "query": query, "kwargs": paging})
         if not isinstance(found, list):
-            raise AstrodomeError(f"Kowalski answered a question for {name} with no list.")
+            raise AstrodomeError(f"Invalid response of Kowalski for {name}: expected a list.")
         return [_flat(document, columns) for document in found]
 
     def _name(self, collection: str) -> str:
@@ -154,31 +153,33 @@ class KowalskiCatalogue:
             return str(getattr(self._settings.collections, collection))
         return collection
 
-    def _ask(self, query: Mapping[str, Any]) -> Any:
-        """The ``data`` of the answer to one question.
+    def _query(self, query: Mapping[str, Any]) -> Any:
+        """Send a query and return the ``data`` of the response.
 
-        Raises AstrodomeError, which holds no token, when there is none.
+        Raises AstrodomeError, without the token in the message, if it fails.
         """
-        with self._lock:
-            client = self._client
-        wanted = query["query"].get("catalog") or next(iter(query["query"]["catalogs"]))
-        holder = kowalski_client.holder(client, wanted)
+        client = self._connected()
+        name = query["query"].get("catalog") or next(iter(query["query"]["catalogs"]))
+        instance = kowalski_client.instance_with(client, name)
         try:
-            answer = client.query(query=dict(query), name=holder)
+            response = client.query(query=dict(query), name=instance)
         except http.RedirectError as error:
             raise kowalski_client.redirected(error) from None
-        except Exception as error:  # penquins lets pass what requests, bson and it itself raise
+        except Exception as error:  # Exceptions of requests, bson and penquins itself.
             raise AstrodomeError(
-                f"Kowalski ({holder}) did not answer a question for {wanted}: "
+                f"The query of {name} at Kowalski ({instance}) failed: "
                 f"{kowalski_client.reason(error)}.",
-                "Try again; kowalski.timeout (s) is how long an answer is waited for.",
-            ) from None  # its text may quote headers
-        return kowalski_client.data(answer, wanted)
+                "Try again. The setting kowalski.timeout is the maximum time for a response (s).",
+            ) from None  # The message of the exception may contain the token.
+        return kowalski_client.data(response, name)
 
 
 def _after(where: Mapping[str, Any], last: Any) -> dict[str, Any]:
-    own = where.get("_id")
-    conditions = own if isinstance(own, Mapping) else {"$eq": own} if own is not None else {}
+    """Return the conditions for the documents after the one with the id ``last``."""
+    given = where.get("_id")
+    conditions = (
+        given if isinstance(given, Mapping) else {"$eq": given} if given is not None else {}
+    )
     return {**where, "_id": {**conditions, "$gt": last}}
 
 
@@ -187,13 +188,13 @@ def _projection(columns: Sequence[str]) -> dict[str, int]:
 
 
 def _flat(document: Mapping[str, Any], columns: Sequence[str]) -> dict[str, Any]:
-    """A document with the columns asked for, also those with a dot in their names."""
+    """Return the requested columns of a document, including nested ones such as ``a.b``."""
     if not columns:
         return dict(document)
-    return {"_id": document["_id"]} | {name: _at(document, name) for name in columns}
+    return {"_id": document["_id"]} | {name: _value(document, name) for name in columns}
 
 
-def _at(document: Any, name: str) -> Any:
+def _value(document: Any, name: str) -> Any:
     if isinstance(document, Mapping) and name in document:
         return document[name]
     for part in name.split("."):
@@ -201,28 +202,25 @@ def _at(document: Any, name: str) -> Any:
     return document
 
 
-def _nearest(
+def _nearest_first(
     documents: Sequence[Mapping[str, Any]], ra: float, dec: float, columns: Sequence[str]
 ) -> list[dict[str, Any]]:
-    """Documents with their position and separation (arcsec), the nearest first."""
-    placed = [(document, *_position(document)) for document in documents]
-    if not placed:
+    """Return documents with their position and separation (arcsec), the nearest first."""
+    if not documents:
         return []
-    gaps = separations(
-        unit_vectors(ra, dec)[0],
-        unit_vectors([a for _, a, _ in placed], [d for _, _, d in placed]),
-    )
+    positions = [_position(document) for document in documents]
+    distances = separations(ra, dec, *zip(*positions, strict=True))
     found = []
-    for row in np.argsort(gaps, kind="stable"):
-        document, own_ra, own_dec = placed[row]
-        kept = _flat(document, columns) if columns else dict(document)
-        found.append({**kept, "ra": own_ra, "dec": own_dec, "separation": float(gaps[row])})
+    for row in np.argsort(distances, kind="stable"):
+        document = _flat(documents[row], columns)
+        place = dict(zip(("ra", "dec"), positions[row], strict=True))
+        found.append({**document, **place, "separation": float(distances[row])})
     return found
 
 
 def _position(document: Mapping[str, Any]) -> tuple[float, float]:
-    """Position (deg) of a document; the longitude that MongoDB indexes is RA - 180."""
+    """Return the position (deg) of a document; the longitude in MongoDB's index is RA - 180."""
     if document.get("ra") is not None and document.get("dec") is not None:
         return float(document["ra"]), float(document["dec"])
-    longitude, latitude = _at(document, POSITION) or (np.nan, np.nan)
+    longitude, latitude = _value(document, POSITION) or (np.nan, np.nan)
     return (float(longitude) + 180) % 360, float(latitude)

@@ -1,7 +1,8 @@
-"""Which Kowalski instances there are, how to log in there, and what their answers say.
+"""Connect to the configured instances of Kowalski, and check their responses.
 
-SCoPe knows one instance (``kowalski.host``, ``kowalski.token``) or several (``kowalski.hosts``,
-each ``<name>.caltech.edu`` with a token of its own). A token goes only where it was set for.
+SCoPe configures one instance (``kowalski.host``, ``kowalski.token``) or several
+(``kowalski.hosts``, each at ``<name>.caltech.edu`` with its own token). A token is sent only to the
+address that it was configured for.
 """
 
 from __future__ import annotations
@@ -18,57 +19,54 @@ DOMAIN = "caltech.edu"
 RETRIES, BACKOFF = 3, 0.5
 CATALOGUES = {"query_type": "info", "query": {"command": "catalog_names"}}
 VARIABLES = ("{}_INSTANCE_TOKEN", "{}_TOKEN")
-"""SCoPe's own variables of the environment."""
+"""Environment variables of SCoPe with the token of an instance."""
 
 
-def section() -> services.KowalskiSettings:
-    """The settings of the catalogues."""
-    return settings.section("kowalski", services.KowalskiSettings)
+def connect(instance: str = "", token: str = "", connections: int = 8) -> Any:
+    """Return a client of penquins for all instances with a token, or for one instance.
 
-
-def connect(wanted: str = "", token: str = "", connections: int = 8) -> Any:
-    """penquins with every instance that there is a token for, or with the one called ``wanted``.
-
-    Raises AstrodomeError when there is none or one cannot be reached; its text has no token.
+    Raises AstrodomeError, without the token in the message, if there is no token or an instance
+    cannot be reached.
     """
     found = accounts(token)
-    if wanted:
-        if wanted not in found:
+    if instance:
+        if instance not in found:
             known = ", ".join(found) or "none"
             raise AstrodomeError(
-                f"There is no Kowalski instance '{wanted}' with a token.", f"Known: {known}."
+                f"No token found for the Kowalski instance '{instance}'.",
+                f"Instances with a token: {known}.",
             )
-        found = {wanted: found[wanted]}
+        found = {instance: found[instance]}
     if not found:
         raise AstrodomeError(
-            "There is no token for Kowalski.",
-            "Set ASTRODOME_KOWALSKI_TOKEN, or kowalski.token in the settings, or secrets.json; "
-            "--catalogue local:FOLDER needs none.",
+            "No token found for Kowalski.",
+            "Set ASTRODOME_KOWALSKI_TOKEN, or kowalski.token in the settings, or use "
+            "secrets.json. --catalogue local:FOLDER needs no token.",
         )
-    Client = _client()
+    Client = _client_class()
     try:
         client = Client(
             instances=found,
-            timeout=section().timeout,
+            timeout=services.kowalski().timeout,
             max_retries=RETRIES,
             backoff_factor=BACKOFF,
             pool_maxsize=connections,
         )
-    except Exception as error:  # penquins wraps everything into ValueError
+    except Exception as error:  # penquins raises ValueError for any problem.
         if isinstance(error.__context__, http.RedirectError):
             raise redirected(error.__context__) from None
         names = ", ".join(f"{name} ({one['host']}:{one['port']})" for name, one in found.items())
         raise AstrodomeError(
-            f"Kowalski cannot be used at {names}: {reason(error)}.",
+            f"Cannot connect to Kowalski at {names}: {reason(error)}.",
             "Check the address and the token.",
         ) from None
-    for name, instance in client.instances.items():
-        if not instance.get("catalogs"):  # penquins does not look at the status
-            data(client.single_query((CATALOGUES, name)), "its list of catalogues")
+    for name, account in client.instances.items():
+        if not account.get("catalogs"):  # penquins ignores the status of the response.
+            data(client.single_query((CATALOGUES, name)), "the list of catalogues")
     return client
 
 
-def _client() -> Any:
+def _client_class() -> Any:
     """Return the client class of penquins with sessions that do not follow redirects of a POST.
 
     Queries and logins are POST requests. requests would repeat a redirected query as a GET without
@@ -98,76 +96,75 @@ def redirected(error: http.RedirectError) -> AstrodomeError:
 
 
 def accounts(token: str = "") -> dict[str, dict[str, Any]]:
-    """By name of the instance what penquins needs: protocol, host, port, and token or user name."""
-    own, found = section(), {}
-    given = services.secrets()
+    """Return the accounts by instance: protocol, host, port, and token or user name."""
+    found: dict[str, dict[str, Any]] = {}
+    secrets = services.secrets()
     main, credential = services.connection("kowalski", services.KowalskiSettings, token)
     if credential:
         found["kowalski"] = {**_address(main.url), "token": credential}
-    elif isinstance(given.get("kowalski"), Mapping) and "username" in given["kowalski"]:
-        found["kowalski"] = _of_secrets("kowalski", given["kowalski"])
-    for name, instance in own.hosts.items():
-        if name in found:
-            continue
-        account = _of_instance(name, instance)
-        if account:
+    elif isinstance(secrets.get("kowalski"), Mapping) and "username" in secrets["kowalski"]:
+        found["kowalski"] = _from_secrets("kowalski", secrets["kowalski"])
+    for name in services.kowalski().hosts:
+        if name not in found and (account := _from_hosts(name)):
             found[name] = account
-    # secrets.json of 2022: {"gloria": {"token" or "username", ...}}, with the address inside.
-    for name, entry in given.items():
-        if (
-            name in found
-            or name in ("kowalski", "fritz", "wandb")
-            or not isinstance(entry, Mapping)
-        ):
+    # secrets.json of 2022: {"gloria": {"token" or "username", ...}}, including the address.
+    for name, entry in secrets.items():
+        if name in found or name in ("kowalski", "fritz", "wandb"):
             continue
-        if {"token", "username"} & entry.keys():
-            found[name] = _of_secrets(name, entry)
+        if isinstance(entry, Mapping) and {"token", "username"} & entry.keys():
+            found[name] = _from_secrets(name, entry)
     return found
 
 
-def _of_secrets(name: str, entry: Mapping[str, Any]) -> dict[str, Any]:
+def _default_address(name: str) -> dict[str, Any]:
+    return {"protocol": "https", "host": f"{name}.{DOMAIN}", "port": 443}
+
+
+def _from_secrets(name: str, entry: Mapping[str, Any]) -> dict[str, Any]:
     """Return the account of an entry in secrets.json, with its address or the default address."""
-    where = {key: entry[key] for key in ("protocol", "host", "port") if key in entry}
-    place = {"protocol": "https", "host": f"{name}.{DOMAIN}", "port": 443} | where
-    return _checked(name, {**place, **_login(entry)})
-
-
-def _login(entry: Mapping[str, Any]) -> dict[str, Any]:
+    address = {key: entry[key] for key in ("protocol", "host", "port") if key in entry}
     if entry.get("token"):
-        return {"token": str(entry["token"])}
-    return {key: entry.get(key) for key in ("username", "password")}
+        login = {"token": str(entry["token"])}
+    else:
+        login = {key: entry.get(key) for key in ("username", "password")}
+    return _checked(name, {**_default_address(name), **address, **login})
 
 
-def _of_instance(name: str, instance: services.KowalskiInstance | None) -> dict[str, Any] | None:
-    """The account of an instance of ``kowalski.hosts``.
+def _from_hosts(name: str) -> dict[str, Any] | None:
+    """Return the account of an instance in ``kowalski.hosts``, or None if it has no token.
 
-    Its token must come from the file that gives its address, or the address be the usual one.
+    Raises AstrodomeError if the token was not configured in the same file as the address, unless
+    the address is the default one.
     """
     found = settings.current()
-    usual = {"protocol": "https", "host": f"{name}.{DOMAIN}", "port": 443}
-    place: dict[str, Any] = {}
+    default = _default_address(name)
+    address: dict[str, Any] = {}
     for origin, layer in found.layers:
         entry = ((layer.get("kowalski") or {}).get("hosts") or {}).get(name) or {}
-        own = {key: entry[key] for key in usual if entry.get(key) is not None}
+        own = {key: entry[key] for key in default if entry.get(key) is not None}
         if entry.get("token"):
-            if any(value != usual[key] for key, value in place.items()) and place != own:
+            if _differs(address, default) and address != own:
                 raise AstrodomeError(
-                    f"The address of the Kowalski instance {name} does not come from {origin}, as "
-                    "its token does: it is not sent there.",
+                    f"The token of the Kowalski instance {name} is configured in {origin}, but "
+                    "its address is not. The token was not sent.",
                     "Set both in the same file.",
                 )
-            return _checked(name, usual | own | {"token": str(entry["token"])})
-        place = {**own, **place}
+            return _checked(name, default | own | {"token": str(entry["token"])})
+        address = {**own, **address}
     for pattern in VARIABLES:
         if token := found.environ.get(pattern.format(name.upper())):
-            if any(value != usual[key] for key, value in place.items()):
+            if _differs(address, default):
                 raise AstrodomeError(
-                    f"The token of {name} comes from the environment, but its address does not: "
-                    "it is not sent there.",
+                    f"The token of the Kowalski instance {name} is configured in the environment, "
+                    "but its address is not. The token was not sent.",
                     "Set both in the same file.",
                 )
-            return {**usual, "token": token}
+            return {**default, "token": token}
     return None
+
+
+def _differs(address: Mapping[str, Any], default: Mapping[str, Any]) -> bool:
+    return any(value != default[key] for key, value in address.items())
 
 
 def _checked(name: str, account: dict[str, Any]) -> dict[str, Any]:
@@ -182,12 +179,15 @@ def _checked(name: str, account: dict[str, Any]) -> dict[str, Any]:
 
 def _address(url: str) -> dict[str, Any]:
     parts = urlsplit(url)
-    usual = 443 if parts.scheme == "https" else 80
-    return {"protocol": parts.scheme, "host": parts.hostname, "port": parts.port or usual}
+    default_port = 443 if parts.scheme == "https" else 80
+    return {"protocol": parts.scheme, "host": parts.hostname, "port": parts.port or default_port}
 
 
-def holder(client: Any, catalogue: str) -> str:
-    """The instance that has a catalogue; AstrodomeError names those that are there."""
+def instance_with(client: Any, catalogue: str) -> str:
+    """Return the name of the instance that has a catalogue.
+
+    Raises AstrodomeError, with the names of similar catalogues, if there is none.
+    """
     for name, instance in client.instances.items():
         if catalogue in (instance.get("catalogs") or ()):
             return str(name)
@@ -195,37 +195,37 @@ def holder(client: Any, catalogue: str) -> str:
     close = [name for name in known if name.rpartition("_")[0] == catalogue.rpartition("_")[0]]
     raise AstrodomeError(
         f"No Kowalski instance has the catalogue {catalogue}.",
-        f"There are {', '.join(close or known) or 'none'}.",
+        f"Existing catalogues: {', '.join(close or known) or 'none'}.",
     )
 
 
-def data(answer: Any, wanted: str) -> Any:
-    """What an answer holds, in the form of penquins 2 (by instance) or of 1 (the answer alone).
+def data(response: Any, subject: str) -> Any:
+    """Return the data in a response of penquins 2 (by instance) or 1.
 
-    Raises AstrodomeError when Kowalski says that something went wrong.
+    Raises AstrodomeError if the status of the response is not ``success``.
     """
-    if isinstance(answer, Mapping) and "status" not in answer and len(answer) == 1:
-        (answer,) = answer.values()
-    if not isinstance(answer, Mapping):
-        raise AstrodomeError(f"Kowalski answered a question for {wanted} with no object.")
-    if answer.get("status") != "success":
-        said = " ".join(str(answer.get("message") or "it does not say why").split())[:200]
-        raise AstrodomeError(f"Kowalski could not answer a question for {wanted}: {said}.")
-    return answer.get("data")
+    if isinstance(response, Mapping) and "status" not in response and len(response) == 1:
+        (response,) = response.values()
+    if not isinstance(response, Mapping):
+        raise AstrodomeError(f"Invalid response of Kowalski for {subject}: expected an object.")
+    if response.get("status") != "success":
+        message = " ".join(str(response.get("message") or "no reason given").split())[:200]
+        raise AstrodomeError(f"Kowalski failed to return {subject}: {message}.")
+    return response.get("data")
 
 
 def reason(error: BaseException) -> str:
-    """Why there was no answer, in a few words and without what was sent."""
+    """Return the reason of a failed request in a few words, without the content of the request."""
     text = f"{type(error).__name__} {error}".lower()
-    for words, told in (
-        (("timed out", "timeout"), "it took too long"),
-        (("too many 429",), "it asks for fewer requests"),
-        (("too many 5", "too many 405"), "the server has an error"),
-        (("refused", "resolve", "unreachable"), "there is no connection"),
-        (("401", "unauthorized", "token", "auth"), "it refuses the token"),
-        (("json", "expecting value"), "what it said is no JSON"),
-        (("aborted", "reset", "incomplete", "disconnected"), "the connection broke"),
+    for words, description in (
+        (("timed out", "timeout"), "the request timed out"),
+        (("too many 429",), "too many requests (429)"),
+        (("too many 5", "too many 405"), "the server reported an error"),
+        (("refused", "resolve", "unreachable"), "the connection failed"),
+        (("401", "unauthorized", "token", "auth"), "the token was rejected"),
+        (("json", "expecting value"), "the response is not valid JSON"),
+        (("aborted", "reset", "incomplete", "disconnected"), "the connection was lost"),
     ):
         if any(word in text for word in words):
-            return told
+            return description
     return type(error).__name__

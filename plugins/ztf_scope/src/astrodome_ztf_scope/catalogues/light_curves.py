@@ -1,4 +1,4 @@
-"""Light curves as tables with a row an epoch, from the layouts in which they are kept."""
+"""Convert light curves in different layouts to tables with one row per epoch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from astrodome import AstrodomeError
 
 from ..tables import identifiers
 
-EPOCH = ("id", "hjd", "mag", "magerr", "filter", "ra", "dec", "catflags", "programid", "expid")
+COLUMNS = ("id", "hjd", "mag", "magerr", "filter", "ra", "dec", "catflags", "programid", "expid")
 ALIASES = {
     "id": ("_id", "ztf_id", "objectid", "oid"),
     "mag": ("magnitude",),
@@ -21,34 +21,49 @@ ALIASES = {
     "dec": ("objdec",),
     "expid": ("uexpid",),
 }
-"""Other names of the columns: of Kowalski's documents and of ZTF's public releases."""
+"""Names of the columns in Kowalski's documents and in ZTF's public data releases."""
 BANDS = {"zg": 1, "zr": 2, "zi": 3, "ztfg": 1, "ztfr": 2, "ztfi": 3, "g": 1, "r": 2, "i": 3}
 MJD = 2_400_000.5
-"""What a (heliocentric) Julian date exceeds the modified one by, in days."""
+"""Difference between the Julian date and the modified Julian date, in days."""
 
 
 def from_documents(documents: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
-    """Epochs of documents as Kowalski has them: ``_id``, ``filter`` and ``data``, a list of epochs.
+    """Return the epochs in documents of Kowalski, which have the list of epochs ``data``.
 
-    An epoch's own position is taken before that of the document.
+    The position of an epoch takes precedence over the position of its document.
     """
     rows: list[dict[str, Any]] = []
     for document in documents:
         shared = {key: document.get(key) for key in ("filter", "ra", "dec")}
         shared["id"] = document["_id"]
         rows += [{**shared, **epoch} for epoch in document.get("data") or ()]
-    return tidy(identifiers.frame(rows))
+    return epoch_table(identifiers.from_records(rows))
 
 
-def tidy(table: pd.DataFrame, where: str = "The table of light curves") -> pd.DataFrame:
-    """A table of light curves as epochs in the columns of :data:`EPOCH`, those that are known.
+def epoch_table(table: pd.DataFrame, origin: str = "The table of light curves") -> pd.DataFrame:
+    """Return light curves as a table with one row per epoch.
 
-    Takes a row an epoch, or a row a light curve with lists (``hjd`` or ``hmjd``, ``mag``, …) as in
-    ZTF's public releases. Raises AstrodomeError when time, magnitude or id are missing.
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Either one row per epoch, or one row per light curve with lists of values, as in ZTF's
+        public data releases. The time is ``hjd`` or ``hmjd``.
+    origin : str
+        Name of the file for error messages.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The columns in :data:`COLUMNS` that exist.
+
+    Raises
+    ------
+    AstrodomeError
+        If time, magnitude or id are missing.
     """
     if table.empty and not len(table.columns):
-        return pd.DataFrame(columns=list(EPOCH[:5]))
-    table = table.rename(columns=_names(table.columns))
+        return pd.DataFrame(columns=list(COLUMNS[:5]))
+    table = table.rename(columns=_renamed(table.columns))
     lists = [name for name in table.columns if _is_list(table[name])]
     if lists:
         table = table.explode(lists, ignore_index=True)
@@ -57,26 +72,26 @@ def tidy(table: pd.DataFrame, where: str = "The table of light curves") -> pd.Da
     missing = [name for name in ("id", "hjd", "mag") if name not in table]
     if missing:
         raise AstrodomeError(
-            f"{where} has no column {', '.join(missing)}.",
+            f"{origin} has no column {', '.join(missing)}.",
             f"Existing columns: {', '.join(map(str, table.columns))}.",
         )
-    found = table[[name for name in EPOCH if name in table]].copy()
+    epochs = table[[name for name in COLUMNS if name in table]].copy()
     for name in ("hjd", "mag", "magerr", "ra", "dec"):
-        if name in found:
-            found[name] = found[name].astype(np.float64)
-    if "filter" in found and not pd.api.types.is_numeric_dtype(found["filter"]):
-        found["filter"] = [BANDS.get(value, value) for value in found["filter"]]
-    return found
+        if name in epochs:
+            epochs[name] = epochs[name].astype(np.float64)
+    if "filter" in epochs and not pd.api.types.is_numeric_dtype(epochs["filter"]):
+        epochs["filter"] = [BANDS.get(value, value) for value in epochs["filter"]]
+    return epochs
 
 
-def _names(columns: Iterable[str]) -> dict[str, str]:
-    there = set(columns)
+def _renamed(columns: Iterable[str]) -> dict[str, str]:
+    existing = set(columns)
     return {
         alias: name
         for name, aliases in ALIASES.items()
-        if name not in there
+        if name not in existing
         for alias in aliases
-        if alias in there
+        if alias in existing
     }
 
 

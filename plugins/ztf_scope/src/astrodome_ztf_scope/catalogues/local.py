@@ -1,7 +1,8 @@
-"""A catalogue in a folder of Parquet files: a collection is a file, or a folder of them.
+"""Catalogues in a directory of Parquet files; a collection is a file or a directory of files.
 
-``sources.parquet``, ``features.parquet``, ``classifications.parquet`` and ``light_curves.parquet``;
-a file may also have the service's own name, as ``ZTF_source_features_DR16.parquet``.
+The files are ``sources.parquet``, ``features.parquet``, ``classifications.parquet`` and
+``light_curves.parquet``. They may also have the name of Kowalski's collection, for example
+``ZTF_source_features_DR16.parquet``.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -21,7 +22,9 @@ from numpy.typing import ArrayLike
 
 from ..tables import datasets, identifiers
 from . import column_layouts, filters, light_curves
-from .positions import chord, separations, unit_vectors
+
+if TYPE_CHECKING:
+    from astropy.coordinates import SkyCoord
 
 WORDS = {
     "features": "source_features",
@@ -29,24 +32,24 @@ WORDS = {
     "gaia": "Gaia",
     "sources": "ZTF_sources",
 }
-"""What the service's own name of a collection has in it, by role."""
-CURVES = ("light_curves", "lightcurves")
+"""Part of the name of Kowalski's collection, by role."""
+LIGHT_CURVES = ("light_curves", "lightcurves")
 IDS = ("_id", "ztf_id", "objectid", "oid")
 
 
 class LocalCatalogue:
-    """The catalogue in ``folder``."""
+    """A catalogue in a directory of Parquet files."""
 
     def __init__(self, folder: str | Path = "") -> None:
         if not str(folder):
-            raise AstrodomeError("Which folder? Write local:FOLDER.", exit_code=2)
+            raise AstrodomeError("Missing directory: expected local:FOLDER.", exit_code=2)
         self.folder = Path(folder).expanduser()
         if not self.folder.is_dir():
-            raise AstrodomeError(f"There is no folder {self.folder}.", exit_code=2)
+            raise AstrodomeError(f"Directory {self.folder} does not exist.", exit_code=2)
 
     def collections(self) -> list[str]:
-        """Names of the files and folders that hold Parquet."""
-        return sorted(self._places)
+        """Return the names of the Parquet files and of the directories of Parquet files."""
+        return sorted(self._paths)
 
     def find(
         self,
@@ -57,7 +60,7 @@ class LocalCatalogue:
         skip: int = 0,
         limit: int = 0,
     ) -> Iterator[dict[str, Any]]:
-        """The matching documents in the order of their ``_id``; see ``sources.Catalogue``."""
+        """Yield the matching documents, sorted by ``_id``; see the protocol ``Catalogue``."""
         table = self._table(collection, where, columns)
         table = table.sort_by("_id").slice(skip, limit or None)
         for batch in table.to_batches(max_chunksize=4096):
@@ -71,40 +74,42 @@ class LocalCatalogue:
         radius: float,
         columns: Sequence[str] = (),
     ) -> list[list[dict[str, Any]]]:
-        """For each position (deg) the documents within ``radius`` (arcsec), the nearest first."""
-        tree, ids = _sky(self, self._place(collection), self._stamp(collection))
-        wanted = unit_vectors(ra, dec)
-        near = tree.query_ball_point(wanted, chord(radius) * (1 + 1e-9))
-        chosen = [ids[row] for row in sorted({int(row) for group in near for row in group})]
-        found = self._table(collection, {"_id": {"$in": chosen}}, columns, ("ra", "dec"))
+        """Return the documents within ``radius`` (arcsec) of each position (deg), nearest first."""
+        from astropy import units as u
+        from astropy.coordinates import SkyCoord
+
+        path = self._path(collection)
+        sky, ids = _positions(self, path, path.stat().st_mtime_ns)
+        centers = SkyCoord(np.atleast_1d(ra), np.atleast_1d(dec), unit="deg")
+        near, rows, distances, _ = sky.search_around_sky(centers, radius * u.arcsec)
+        selected = [ids[row] for row in np.unique(rows)]
+        found = self._table(collection, {"_id": {"$in": selected}}, columns, ("ra", "dec"))
         documents = {document["_id"]: document for document in found.to_pylist()}
-        answer = []
-        for position, group in zip(wanted, near, strict=True):
-            gaps = separations(position, tree.data[group])
-            order = np.argsort(gaps, kind="stable")
-            answer.append(
-                [{**documents[ids[group[k]]], "separation": float(gaps[k])} for k in order]
-            )
-        return answer
+        result: list[list[dict[str, Any]]] = [[] for _ in centers]
+        for k in np.argsort(distances, kind="stable"):
+            document = {**documents[ids[rows[k]]], "separation": float(distances[k].arcsec)}
+            result[near[k]].append(document)
+        return result
 
     def light_curves(self, ids: Sequence[Any]) -> pd.DataFrame:
-        """Return one row per epoch of these light curves; see ``sources.Catalogue``.
+        """Return one row per epoch of these light curves; see the protocol ``Catalogue``.
 
-        Files may have any layout in :mod:`.layouts`; any other raises AstrodomeError.
+        The files may have any layout in :mod:`.column_layouts`. Any other layout raises
+        AstrodomeError.
         """
-        name = next((name for name in CURVES if name in self._places), None)
+        name = next((name for name in LIGHT_CURVES if name in self._paths), None)
         if name is None:
             raise AstrodomeError(f"{self.folder} has no light_curves.parquet.")
-        place = self._places[name]
-        source = _dataset(place)
-        known = column_layouts.columns(source.schema, _key(source.schema, place))
-        chosen = filters.expression({"_id": {"$in": list(ids)}}, known, place)
-        table = column_layouts.flat(source.to_table(filter=chosen))
-        table = identifiers.normalize(table, identifiers.ValueOrigin(place))
-        return light_curves.tidy(identifiers.to_pandas(table), str(place))
+        path = self._paths[name]
+        source = _dataset(path)
+        known = column_layouts.columns(source.schema, _key(source.schema, path))
+        selected = filters.expression({"_id": {"$in": list(ids)}}, known, path)
+        table = column_layouts.flat(source.to_table(filter=selected))
+        table = identifiers.normalize(table, identifiers.ValueOrigin(path))
+        return light_curves.epoch_table(identifiers.to_pandas(table), str(path))
 
     @cached_property
-    def _places(self) -> dict[str, Path]:
+    def _paths(self) -> dict[str, Path]:
         inside = sorted(self.folder.iterdir())
         found = {path.stem: path for path in inside if datasets.is_parquet(path)}
         for path in inside:
@@ -112,99 +117,101 @@ class LocalCatalogue:
                 found.setdefault(path.name, path)
         return found
 
-    def _place(self, collection: str) -> Path:
-        """The file of a collection, by its name, or by its role under either name."""
+    def _path(self, collection: str) -> Path:
+        """Return the file of a collection, which is given by its name or by its role."""
         role = next((r for r, word in WORDS.items() if word in collection or r == collection), "")
         for name in (collection, role):
-            if name in self._places:
-                return self._places[name]
-        named = [name for name in self._places if role and WORDS[role] in name]
-        if len(named) == 1:
-            return self._places[named[0]]
-        if role == "sources" and (curves := [n for n in CURVES if n in self._places]):
-            return self._places[curves[0]]  # a light curve has its own position
-        known = ", ".join(self._places) or "nothing"
+            if name in self._paths:
+                return self._paths[name]
+        candidates = [name for name in self._paths if role and WORDS[role] in name]
+        if len(candidates) == 1:
+            return self._paths[candidates[0]]
+        if role == "sources" and (curves := [n for n in LIGHT_CURVES if n in self._paths]):
+            return self._paths[curves[0]]  # Light curves have positions, too.
         raise AstrodomeError(
-            f"{self.folder} has no collection '{collection}'.",
-            f"It holds {known}; wanted is {role or collection}.parquet.",
+            f"{self.folder} has no collection '{collection}': expected a file "
+            f"{role or collection}.parquet.",
+            f"Existing collections: {', '.join(self._paths) or 'none'}.",
         )
-
-    def _stamp(self, collection: str) -> int:
-        return self._place(collection).stat().st_mtime_ns
 
     def _table(
         self,
         collection: str,
         where: Mapping[str, Any],
         columns: Sequence[str],
-        also: Sequence[str] = (),
+        required: Sequence[str] = (),
     ) -> pa.Table:
-        place = self._place(collection)
-        source = _dataset(place)
-        known = column_layouts.columns(source.schema, _key(source.schema, place))
-        names = [n for n in dict.fromkeys([*also, *(columns or known)]) if n != "_id"]
+        path = self._path(collection)
+        source = _dataset(path)
+        known = column_layouts.columns(source.schema, _key(source.schema, path))
+        names = [n for n in dict.fromkeys([*required, *(columns or known)]) if n != "_id"]
+        existing = [name for name in names if name in known]
         if column_layouts.has_row_per_epoch(source.schema):
-            found = _light_curves(source, known, where, [n for n in names if n in known], place)
+            found = _grouped_epochs(source, known, where, existing, path)
         else:
-            kept = {"_id": known["_id"].value, **{n: known[n].value for n in names if n in known}}
-            found = source.to_table(kept, filter=filters.expression(where, known, place))
-        for name in names:  # a document that lacks a key has none, a table says so
+            found = source.to_table(
+                {name: known[name].value for name in ("_id", *existing)},
+                filter=filters.expression(where, known, path),
+            )
+        for name in names:  # Documents lack missing keys; a table needs the column.
             if name not in found.column_names:
                 found = found.append_column(name, pa.nulls(len(found)))
-        return identifiers.normalize(found.select(["_id", *names]), identifiers.ValueOrigin(place))
+        return identifiers.normalize(found.select(["_id", *names]), identifiers.ValueOrigin(path))
 
 
-def _light_curves(
+def _grouped_epochs(
     source: ds.Dataset,
     known: Mapping[str, column_layouts.ColumnExpression],
     where: Mapping[str, Any],
     names: Sequence[str],
-    place: Path,
+    path: Path,
 ) -> pa.Table:
-    """Return the matching light curves of a file with one row per epoch."""
+    """Return one row per matching light curve of a file with one row per epoch."""
     counted = {name: where[name] for name in where if name == "nobs" and name not in known}
-    of_epochs = {name: value for name, value in where.items() if name not in counted}
-    kept = {"_id": known["_id"].value, **{name: known[name].value for name in names}}
-    rows = source.to_table(kept, filter=filters.expression(of_epochs, known, place))
+    others = {name: value for name, value in where.items() if name not in counted}
+    columns = {name: known[name].value for name in ("_id", *names)}
+    rows = source.to_table(columns, filter=filters.expression(others, known, path))
     found = column_layouts.per_light_curve(rows)
     if counted:
         number = {"nobs": column_layouts.ColumnExpression(pc.field("nobs"), pa.int64())}
-        found = found.filter(filters.expression(counted, number, place))
+        found = found.filter(filters.expression(counted, number, path))
     return found
 
 
-def _dataset(place: Path) -> ds.Dataset:
-    return _opened(place, place.stat().st_mtime_ns)
+def _dataset(path: Path) -> ds.Dataset:
+    return _opened(path, path.stat().st_mtime_ns)
 
 
 @lru_cache(maxsize=16)
-def _opened(place: Path, stamp: int) -> ds.Dataset:
-    """The files of a collection; looked at again when they have changed."""
+def _opened(path: Path, modified: int) -> ds.Dataset:
+    """Return the files of a collection; ``modified`` is part of the key of the cache."""
     try:
-        return ds.dataset(place, format="parquet", exclude_invalid_files=False)
+        return ds.dataset(path, format="parquet", exclude_invalid_files=False)
     except (pa.ArrowInvalid, OSError) as error:
-        raise AstrodomeError(f"{place} is no Parquet file: {str(error).splitlines()[0]}") from error
+        reason = str(error).splitlines()[0]
+        raise AstrodomeError(f"{path} is not a valid Parquet file: {reason}") from error
 
 
-def _key(schema: pa.Schema, place: Path) -> str:
-    for name in ("id", *IDS) if place.stem in CURVES else IDS:
+def _key(schema: pa.Schema, path: Path) -> str:
+    """Return the column with the identifiers."""
+    for name in ("id", *IDS) if path.stem in LIGHT_CURVES else IDS:
         if name in schema.names:
             return name
-    raise AstrodomeError(f"{place} has no column _id.", f"One of {', '.join(IDS)} names a source.")
+    raise AstrodomeError(f"{path} has no column with identifiers: expected {', '.join(IDS)}.")
 
 
 @lru_cache(maxsize=8)
-def _sky(catalogue: LocalCatalogue, place: Path, stamp: int) -> tuple[Any, list[Any]]:
-    """A tree of the positions in a file, and the ids; read again when the file has changed."""
-    from scipy.spatial import cKDTree
+def _positions(catalogue: LocalCatalogue, path: Path, modified: int) -> tuple[SkyCoord, list[Any]]:
+    """Return the positions in a file and their ids; ``modified`` is part of the cache key."""
+    from astropy.coordinates import SkyCoord
 
-    source = _dataset(place)
-    known = column_layouts.columns(source.schema, _key(source.schema, place))
+    source = _dataset(path)
+    known = column_layouts.columns(source.schema, _key(source.schema, path))
     if "ra" not in known or "dec" not in known:
-        raise AstrodomeError(f"{place} has no positions: columns ra and dec, in degrees.")
-    wanted = {name: known[name].value for name in ("_id", "ra", "dec")}
+        raise AstrodomeError(f"{path} has no columns ra and dec with positions in degrees.")
+    columns = {name: known[name].value for name in ("_id", "ra", "dec")}
     found = identifiers.normalize(
-        source.to_table(wanted), identifiers.ValueOrigin(place)
+        source.to_table(columns), identifiers.ValueOrigin(path)
     ).drop_null()
     table = identifiers.to_pandas(found).drop_duplicates("_id")
-    return cKDTree(unit_vectors(table["ra"], table["dec"])), table["_id"].tolist()
+    return SkyCoord(table["ra"], table["dec"], unit="deg"), table["_id"].tolist()

@@ -1,4 +1,4 @@
-"""Positions on the sky: separations, sources that are one, names after the position."""
+"""Positions on the sky: validation, separations, clusters, and names of sources."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SLACK = 5.5e-10
 
 
 def columns(names: Sequence[Any]) -> dict[str, str]:
-    """Return which of these columns hold ``ra`` and ``dec``; ``RA`` and ``Dec`` are accepted."""
+    """Return the names of the columns ``ra`` and ``dec``, which may have any case."""
     found: dict[str, str] = {}
     for coordinate in LIMITS:
         same = [str(name) for name in names if str(name).strip().lower() == coordinate]
@@ -34,9 +34,9 @@ def coordinates(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
     """Return RA and Dec (deg) of every row, with NaN for empty cells.
 
-    Returns None if the table has no such columns. For a value that is not a valid coordinate in
-    degrees, raises an AstrodomeError that names the file ``origin``, the column and the first
-    such row.
+    Returns None if the table has no such columns. Raises AstrodomeError for a value that is not
+    a valid coordinate in degrees; the message contains the file ``origin``, the column and the
+    first such row.
     """
     named = columns(list(table.columns))
     if len(named) < len(LIMITS):
@@ -74,57 +74,58 @@ def _degrees(cells: pd.Series[Any], coordinate: str, origin: object) -> NDArray[
 
 
 def unit_vectors(ra: ArrayLike, dec: ArrayLike) -> NDArray[np.float64]:
-    """Directions of positions (deg), shape (N, 3); right for any RA and at the poles."""
+    """Return the directions (N, 3) of positions (deg)."""
     a, d = (np.radians(np.atleast_1d(np.asarray(x, np.float64))) for x in (ra, dec))
     return np.stack([np.cos(d) * np.cos(a), np.cos(d) * np.sin(a), np.sin(d)], axis=1)
 
 
-def separations(one: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Angles (arcsec) between a direction and others."""
-    chords = np.linalg.norm(np.reshape(others, (-1, 3)) - one, axis=1)
-    found: NDArray[np.float64] = np.degrees(2 * np.arcsin(np.minimum(chords / 2, 1))) * 3600
-    return found
+def separations(
+    ra: float, dec: float, other_ra: ArrayLike, other_dec: ArrayLike
+) -> NDArray[np.float64]:
+    """Return the angular distances (arcsec) of a position from others, all given in degrees."""
+    from astropy.coordinates import angular_separation
 
-
-def chord(radius: float) -> float:
-    """The distance of two directions that are ``radius`` (arcsec) apart."""
-    return float(2 * np.sin(np.radians(radius / 3600) / 2))
+    radians = (np.radians(np.asarray(x, np.float64)) for x in (ra, dec, other_ra, other_dec))
+    found: NDArray[np.float64] = np.degrees(angular_separation(*radians)) * 3600
+    return np.atleast_1d(found)
 
 
 def mean(ra: ArrayLike, dec: ArrayLike) -> tuple[float, float]:
-    """The mean position (deg), also across RA 0 and at the poles."""
-    x, y, z = unit_vectors(ra, dec).mean(axis=0)
-    # Rounded to 4 µas: a name, which truncates, would show the last bit of a sum.
-    mean_ra = round(float(np.degrees(np.arctan2(y, x))) % 360, 9)
-    mean_dec = round(float(np.degrees(np.arctan2(z, np.hypot(x, y)))), 9)
-    return mean_ra if mean_ra < 360 else 0.0, mean_dec
+    """Return the mean of positions (deg). It is correct across RA 0 and at the poles."""
+    from astropy.coordinates import SkyCoord
+
+    center = SkyCoord(SkyCoord(ra, dec, unit="deg").cartesian.mean())
+    # Rounding to 4 µas removes the rounding error of the mean, which a truncated name would show.
+    mean_ra = round(float(center.ra.deg), 9)
+    return mean_ra % 360, round(float(center.dec.deg), 9)
 
 
-def clusters(ra: ArrayLike, dec: ArrayLike, radius: float) -> NDArray[np.int64]:
-    """A number for each position (deg): the same for those linked by steps within ``radius``.
+def clusters(ra: ArrayLike, dec: ArrayLike, radius: float) -> NDArray[np.intp]:
+    """Return the number of the cluster of each position (deg).
 
-    A position that is not finite is alone. ``radius`` is in arcsec.
+    Positions within ``radius`` (arcsec) of each other are in the same cluster, also indirectly
+    through other positions. A position that is not finite is a cluster of its own.
     """
+    from astropy import units as u
+    from astropy.coordinates import SkyCoord
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
-    from scipy.spatial import cKDTree
 
-    a, d = np.asarray(ra, np.float64), np.asarray(dec, np.float64)
-    known = np.flatnonzero(np.isfinite(a) & np.isfinite(d))
-    pairs = np.empty((0, 2), np.int64)
-    if len(known):
-        tree = cKDTree(unit_vectors(a[known], d[known]))
-        pairs = known[tree.query_pairs(chord(radius), output_type="ndarray")]
-    links = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(len(a), len(a)))
-    return np.asarray(connected_components(links, directed=False)[1], np.int64)
+    ra, dec = np.asarray(ra, np.float64), np.asarray(dec, np.float64)
+    known = np.flatnonzero(np.isfinite(ra) & np.isfinite(dec))
+    sky = SkyCoord(ra[known], dec[known], unit="deg")
+    first, second, _, _ = sky.search_around_sky(sky, radius * u.arcsec)
+    links = (np.ones(len(first), bool), (known[first], known[second]))
+    graph = coo_array(links, shape=(len(ra), len(ra)))
+    return np.asarray(connected_components(graph, directed=False)[1], np.intp)
 
 
 def iau_name(ra: float, dec: float, prefix: str = "ZTFJ") -> str:
-    """Return the name of a position (deg), ``ZTFJHHMMSS.ss±DDMMSS.s``, truncated by the IAU rules.
+    """Return the name ``ZTFJHHMMSS.ss±DDMMSS.s`` of a position (deg).
 
-    A position at most :data:`SLACK` below an exact hundredth of a second of time, or tenth of an
-    arcsecond, counts as that value, because most of these values are not exact as binary or
-    decimal numbers of degrees.
+    The coordinates are truncated, as the IAU recommends; astropy rounds them. A position at most
+    :data:`SLACK` below a multiple of 0.01 s of time or 0.1 arcsec counts as that multiple, because
+    most multiples are not exact numbers of degrees.
 
     Raises AstrodomeError for an invalid position.
     """

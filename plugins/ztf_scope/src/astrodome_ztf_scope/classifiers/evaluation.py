@@ -91,12 +91,12 @@ def evaluate(model: LoadedModel, dataset: Path, *, threshold: float = THRESHOLD)
     Raises AstrodomeError when the file lacks a column.
     """
     entry = ClassConfig.model_validate(model.config["class"])
-    available = datasets.columns_of(dataset)
+    available = datasets.column_names(dataset)
     labels = [entry.label] + [NON_VARIABLE] * (entry.label == VARIABLE)
     wanted = [*model.preparation.columns_in(available, dataset), *labels]
     wanted += ["dmdt"] * model.uses_dmdt
     unusable, scores, targets = 0, [], []
-    for frame in datasets.batches(dataset, list(dict.fromkeys(wanted)), ROWS):
+    for frame in datasets.read_batches(dataset, list(dict.fromkeys(wanted)), ROWS):
         truth, considered = _truth(frame, entry)
         features, usable = model.preparation.apply(frame)
         unusable += int((considered & ~usable).sum())

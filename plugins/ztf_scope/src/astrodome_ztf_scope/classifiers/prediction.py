@@ -181,7 +181,7 @@ def _here(plan: PredictionTask, folder: Path, scorer: Scorer) -> Iterator[int]:
             continue
         start = finished
         lost: dict[str, str] = {}
-        for frame in datasets.batches(file, scorer.columns(file), plan.rows, start, lost):
+        for frame in datasets.read_batches(file, scorer.columns(file), plan.rows, start, lost):
             part = Partition(number, file, start, len(frame))
             _write(folder / part.name, _with_lost(scorer.score(frame, plan.merge), lost))
             start += len(frame)
@@ -239,7 +239,7 @@ class _Remote:
         tables, left = [], part.rows
         lost: dict[str, str] = {}
         columns = scorer.columns(part.file)
-        for frame in datasets.batches(part.file, columns, self.plan.rows, part.start, lost):
+        for frame in datasets.read_batches(part.file, columns, self.plan.rows, part.start, lost):
             tables.append(scorer.score(frame, self.plan.merge))
             left -= len(frame)
             if part.rows and left <= 0:
@@ -277,12 +277,12 @@ class Scorer:
 
     def columns(self, file: Path) -> list[str]:
         """What is read of a file; AstrodomeError when it lacks a feature or the images."""
-        available = datasets.columns_of(file)
+        available = datasets.column_names(file)
         wanted = list(self.kept(available, file))
         for preparation in self.preparations:
             wanted += preparation.columns_in(available, file)
         if self.uses_dmdt:
-            datasets.require(["dmdt"], available, file)
+            datasets.require_columns(["dmdt"], available, file)
             wanted.append("dmdt")
         return list(dict.fromkeys(wanted))
 

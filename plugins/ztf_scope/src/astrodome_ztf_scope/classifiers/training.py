@@ -106,7 +106,7 @@ def train(
 
 def _shared(todo: list[TrainingJob], dataset: Path, scratch: Path) -> memory_mapping.MappedDataSet:
     """Read the data set once, for all training processes."""
-    frame = datasets.read(dataset, columns(todo, dataset))
+    frame = datasets.read_dataset(dataset, columns(todo, dataset))
     return memory_mapping.share(frame, sources(frame, todo[0].group_by), scratch)
 
 
@@ -135,7 +135,7 @@ def columns(jobs: Sequence[TrainingJob], dataset: Path) -> list[str]:
         wanted.add(job.config["class"]["label"])
     if jobs[0].group_by and jobs[0].group_by != POSITION:
         wanted.add(jobs[0].group_by)
-    available = datasets.columns_of(dataset)
+    available = datasets.column_names(dataset)
     wanted |= {*positions.columns(available).values()}
     needed = uses_dmdt(jobs[0].classifier, jobs[0].config)
     if needed and "dmdt" not in available:

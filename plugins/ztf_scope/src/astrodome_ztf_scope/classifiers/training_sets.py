@@ -42,7 +42,7 @@ def merge(sources: Sequence[Mapping[str, Any]], catalogue: Any, asked: Merge) ->
     owners = _owners(labelled, catalogue, asked)
     if not owners:
         raise AstrodomeError("No source has a light curve in the catalogue with features.")
-    features = identifiers.frame(_features(catalogue, list(owners), asked))
+    features = identifiers.from_records(_features(catalogue, list(owners), asked))
     features["obj_id"] = [owners[number] for number in features["_id"]]
     # The position is that of the source; its light curves each have their own.
     features = features.drop(columns=[c for c in ("ra", "dec", "separation") if c in features])
@@ -75,7 +75,7 @@ def labels(sources: Sequence[Mapping[str, Any]], asked: Merge) -> pd.DataFrame:
             rows.append({"obj_id": source["id"], **about, **row, "labellers": who})
     if unknown:
         console.warn(f"Not in the taxonomy map, and left out: {', '.join(sorted(unknown))}.")
-    return identifiers.frame(rows)
+    return identifiers.from_records(rows)
 
 
 def _owners(labelled: pd.DataFrame, catalogue: Any, asked: Merge) -> dict[int, str]:
@@ -139,7 +139,7 @@ def update(merged: pd.DataFrame, training_set: str | Path | None, prefix: str) -
     path = Path(training_set)
     from ..tables import datasets
 
-    frame = datasets.read(path)
+    frame = datasets.read_dataset(path)
     before = frame.table
     if frame.dmdt is not None:
         before = before.assign(dmdt=[image.tolist() for image in frame.dmdt])
@@ -161,4 +161,4 @@ def update(merged: pd.DataFrame, training_set: str | Path | None, prefix: str) -
         import json
 
         result["dmdt"] = [json.dumps(x) if isinstance(x, list) else x for x in result["dmdt"]]
-    return table_io.write(out, result)
+    return table_io.write_table(out, result)

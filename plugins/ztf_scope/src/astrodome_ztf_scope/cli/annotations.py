@@ -157,7 +157,7 @@ def disagreements(
     table = apart.statistics(source, scores)
     sample = apart.unseen(table, file)
     if not dry_run:
-        table_io.write(statistics, sample)
+        table_io.write_table(statistics, sample)
     plan = apart.Plan(
         id, catalog or services.kowalski().collections.sources, origin, limits, period
     )

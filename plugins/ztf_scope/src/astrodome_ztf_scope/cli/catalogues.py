@@ -16,7 +16,6 @@ from .options import (
     Json,
     MarshalName,
     Token,
-    catalogue_name,
     catalogue_of,
     command,
     marshal_of,
@@ -98,7 +97,9 @@ def field_ids(
 ) -> None:
     """Get the ids of all light curves in quadrants of a ZTF field, in ascending order."""
     from ..catalogues import field_ids
+    from ..catalogues.registry import open_catalogue
     from ..config import services
+    from ..tables.table_io import file_extension
 
     if output and CATALOG.fullmatch(output) and output.startswith("ZTF_") and not catalog:
         catalog, output = output, ""
@@ -113,7 +114,7 @@ def field_ids(
         limit,
         coordinates,
     )
-    source = field_ids.open_catalogue(catalogue_name(catalogue), token, limit)
+    source = open_catalogue(catalogue, token=token, page_size=limit)
     many = len(wanted.quadrants) > 1 or multi_quads or output_dir is not None
     if many or (path and not path.suffix):
         folder = output_dir or path or Path("ids")
@@ -123,30 +124,26 @@ def field_ids(
                 "Give a folder; --whole-field writes one file of all as well.",
                 exit_code=2,
             )
-        ending = _ending(output_format or "csv", field_ids.FORMATS)
-        rows, outcome = field_ids.fetch_quadrants(source, wanted, folder, ending, whole_field)
+        extension = file_extension(output_format or "csv", field_ids.FORMATS)
+        with console.progress("Quadrants", len(wanted.quadrants), "quadrants") as progress:
+            rows, outcome = field_ids.fetch_quadrants(
+                source, wanted, folder, extension, whole_field, progress.advance
+            )
         console.show(rows, as_json=as_json)
         console.finish(outcome, "listed", "quadrants")
         return
-    rows_of = field_ids.ids_of(source, wanted, wanted.ccds[0], wanted.quads[0])
+    quadrant = wanted.quadrants[0]
+    rows_of = field_ids.light_curve_ids(source, wanted, *quadrant)
     if path is None and not output_format:
         if not _print(rows_of, as_json, coordinates):
             _note_none(wanted)
         return
-    ending = _ending(output_format or (path.suffix if path else ""), field_ids.FORMATS)
-    target = path or Path(f"field_{field}_ccd_{wanted.ccds[0]}_quad_{wanted.quads[0]}{ending}")
-    label = f"dataset_ccd_{wanted.ccds[0]}_quad_{wanted.quads[0]}_field_{field}"
-    count = field_ids.write(rows_of, target, ending, label, coordinates)
+    extension = file_extension(output_format or (path.suffix if path else ""), field_ids.FORMATS)
+    target = path or Path(f"field_{field}_ccd_{quadrant[0]}_quad_{quadrant[1]}{extension}")
+    count = field_ids.write_ids(rows_of, wanted, target, extension, quadrant)
     if not count:
         _note_none(wanted)
     console.show_one({"file": str(target), "ids": count}, as_json=as_json)
-
-
-def _ending(name: str, known: dict[str, str]) -> str:
-    found = known.get(name.lower().lstrip("."))
-    if found is None:
-        raise AstrodomeError(f"'{name}' is no format: {', '.join(known)}.", exit_code=2)
-    return found
 
 
 def _numbers(

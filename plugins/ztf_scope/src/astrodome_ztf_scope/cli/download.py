@@ -106,7 +106,7 @@ def download(
         raise AstrodomeError(
             "Which sources? Give -file FILE, or -group_ids for those of groups.", exit_code=2
         )
-    ending = table_io.ending(output_format) if output_format else ""
+    ending = table_io.writable_extension(output_format) if output_format else ""
     service = marshal_of(marshal, token, jobs)
     with console.progress("Downloading", None, "sources") as bar:
         got = download.fetch(
@@ -134,7 +134,9 @@ def download(
             min_votes=min_vote_diff if update_training_set else None,
         )
         merged = training_sets.merge(got.sources, catalogue_of(catalogue), asked)
-        out["merged"] = str(table_io.write(got.beside(output_dir, output_filename, ending), merged))
+        out["merged"] = str(
+            table_io.write_table(got.beside(output_dir, output_filename, ending), merged)
+        )
         if update_training_set:
             from ..config.loading import load_config
 

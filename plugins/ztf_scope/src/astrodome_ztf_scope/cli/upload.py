@@ -145,8 +145,8 @@ def upload(
 
     if not group_ids:
         raise AstrodomeError("To which groups? Give -group_ids.", exit_code=2)
-    kind = table_io.ending(result_format)
-    table = table_io.read(file)
+    kind = table_io.writable_extension(result_format)
+    table = table_io.read_table(file)
     labels = _labels(table, classification or [], taxonomy_map, taxonomy_id, by_name)
     if max_timestamp_hjd is None:
         max_timestamp_hjd = services.kowalski().max_timestamp_hjd
@@ -191,7 +191,7 @@ def upload(
         before = table["obj_id"] if "obj_id" in table else [""] * len(table)
         table["obj_id"] = [names.get(n) or old for n, old in enumerate(before)]
         stem = Path(result_filetag).stem
-        out = table_io.write(result_dir / f"{file.stem}_{stem}{kind}", table)
+        out = table_io.write_table(result_dir / f"{file.stem}_{stem}{kind}", table)
         console.note(f"Wrote {out}.")
     _tell(ended, dry_run, as_json, _columns(table, plan))
 

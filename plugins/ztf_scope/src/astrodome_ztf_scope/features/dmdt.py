@@ -1,6 +1,7 @@
-"""The dmdt image of a light curve: how magnitudes differ, by the time between them.
+"""Compute the dmdt image of a light curve.
 
-Mahabal et al. 2017 (arXiv 1709.06257), with the edges of SCoPe.
+The image is a histogram of the differences in magnitude and time of all pairs of epochs (Mahabal
+et al. 2017, arXiv:1709.06257), with the bin edges of SCoPe.
 """
 
 from __future__ import annotations
@@ -12,18 +13,37 @@ DT = (
     *(0, 0.02759, 0.04, 0.08, 0.12, 0.3, 0.75, 1, 1.5, 2.5, 3.5, 4.5, 5.5, 7, 10, 20, 30, 45),
     *(60, 90, 120, 180, 240, 360, 500, 650, 2000),
 )
-"""Edges in days."""
+"""Bin edges in days."""
 DM = (
     *(-8, -4.5, -3, -2.5, -2, -1.5, -1.25, -0.75, -0.5, -0.3, -0.2, -0.1, -0.05, 0, 0.05, 0.1),
     *(0.2, 0.3, 0.5, 0.75, 1.25, 1.5, 2, 2.5, 3, 4.5, 8),
 )
-"""Edges in magnitudes."""
+"""Bin edges in magnitudes."""
 
 
-def image(time: ArrayLike, mag: ArrayLike) -> NDArray[np.float32]:
-    """The image (26, 26) of a light curve, rows by magnitude, columns by time, L2 norm 1.
+def dmdt_image(time: ArrayLike, mag: ArrayLike) -> NDArray[np.float32]:
+    """Compute the dmdt image of a light curve.
 
-    ``time`` in days and ``mag`` (N,) in any order. All zero where no pair lies within the edges.
+    Parameters
+    ----------
+    time : array_like, shape (N,)
+        Times in days, in any order.
+    mag : array_like, shape (N,)
+        Magnitudes. Epochs without a finite time and magnitude are ignored.
+
+    Returns
+    -------
+    numpy.ndarray
+        Image of shape (26, 26), float32, with magnitude differences along the rows and time
+        differences along the columns. The L2 norm is 1; all pixels are 0 if no pair of epochs
+        is within the bin edges.
+
+    Examples
+    --------
+    >>> import astrodome_ztf_scope as scope
+    >>> image = scope.dmdt_image([0.0, 1.2, 5.0], [15.0, 15.4, 15.1])
+    >>> image.shape, int((image > 0).sum())
+    ((26, 26), 3)
     """
     t, m = np.asarray(time, np.float64), np.asarray(mag, np.float64)
     known = np.isfinite(t) & np.isfinite(m)
@@ -32,5 +52,5 @@ def image(time: ArrayLike, mag: ArrayLike) -> NDArray[np.float32]:
     first, second = np.triu_indices(len(t), k=1)
     counts = np.histogram2d(m[second] - m[first], t[second] - t[first], bins=(DM, DT))[0]
     norm = np.linalg.norm(counts)
-    found: NDArray[np.float32] = (counts / norm if norm else counts).astype(np.float32)
-    return found
+    image: NDArray[np.float32] = (counts / norm if norm else counts).astype(np.float32)
+    return image

@@ -145,7 +145,7 @@ def _of_table(
 ) -> list[Wanted]:
     from ..tables import table_io
 
-    table = table_io.read(path)
+    table = table_io.read_table(path)
     if "obj_id" not in table:
         raise AstrodomeError(f"{path} has no column obj_id.", exit_code=2)
     if action == "delete":

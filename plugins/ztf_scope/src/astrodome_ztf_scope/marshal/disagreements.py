@@ -56,7 +56,7 @@ def find(catalogue: Any, limits: Limits) -> pd.DataFrame:
     dnn, xgb = limits.columns
     either = {"$or": [{name: {"$gt": limits.score}} for name in (xgb, dnn)]}
     found = catalogue.find("classifications", either, (dnn, xgb))
-    scores = identifiers.frame(found, ["_id", dnn, xgb])
+    scores = identifiers.from_records(found, ["_id", dnn, xgb])
     a, b = (scores[name].astype(np.float64) for name in (dnn, xgb))
     apart = ((a > limits.high) & (b <= limits.low)) | ((a <= limits.low) & (b > limits.high))
     return scores[apart].reset_index(drop=True)
@@ -70,14 +70,14 @@ def statistics(catalogue: Any, scores: pd.DataFrame) -> pd.DataFrame:
         found += catalogue.find("features", {"_id": {"$in": ids[first : first + AT_ONCE]}})
     if not found:
         return scores.iloc[:0].copy()
-    features = identifiers.frame(found)
+    features = identifiers.from_records(found)
     features = features.drop(columns=[c for c in scores if c != "_id" and c in features])
     return scores.merge(features, on="_id", how="inner", validate="one_to_one")
 
 
 def unseen(table: pd.DataFrame, training_set: Path) -> pd.DataFrame:
     """The rows whose light curve is not in the training set (column ``ztf_id``, or ``_id``)."""
-    known = table_io.read(training_set)
+    known = table_io.read_table(training_set)
     name = next((name for name in ("ztf_id", "_id") if name in known), None)
     if name is None:
         raise AstrodomeError(f"{training_set} has no column ztf_id.", exit_code=2)
@@ -134,7 +134,7 @@ def upload(
 
     return batches.work(
         once,
-        _apart(identifiers.records(table)),
+        _apart(identifiers.to_records(table)),
         one,
         key=lambda row: journals.key(once.address, "disagreement", asdict(plan), row["_id"]),
         name=lambda row: str(row["_id"]),

@@ -16,7 +16,7 @@ from urllib.parse import quote
 import requests
 from astrodome import AstrodomeError, compute, http
 
-from ..catalogues.positions import separations, unit_vectors
+from ..catalogues.positions import separations
 from ..config import services
 from . import Busy, Denied, Redirected, Refused, Unreachable, Unsure, skyportal_json
 from .rate_limit import Pace
@@ -68,8 +68,8 @@ class Fritz:
         )
         near = skyportal_json.page(found)["sources"]
         if near:
-            places = unit_vectors([s["ra"] for s in near], [s["dec"] for s in near])
-            for one, gap in zip(near, separations(unit_vectors(ra, dec)[0], places), strict=True):
+            gaps = separations(ra, dec, [s["ra"] for s in near], [s["dec"] for s in near])
+            for one, gap in zip(near, gaps, strict=True):
                 one["separation"] = float(gap)
         return sorted(near, key=lambda one: (one["separation"], one["id"]))
 

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from astrodome import AstrodomeError
 
-from ..catalogues.positions import separations, unit_vectors
+from ..catalogues.positions import separations
 from . import Refused
 
 SCHEMA = """
@@ -108,8 +108,7 @@ class LocalMarshal:
         rows = self._rows("SELECT * FROM sources WHERE dec BETWEEN ? AND ?", *between)
         if not rows:
             return []
-        places = unit_vectors([row["ra"] for row in rows], [row["dec"] for row in rows])
-        gaps = separations(unit_vectors(ra, dec)[0], places)
+        gaps = separations(ra, dec, [row["ra"] for row in rows], [row["dec"] for row in rows])
         found = [
             {**self._whole(row), "separation": float(gap)}
             for row, gap in zip(rows, gaps, strict=True)

@@ -1,1 +1,1 @@
-"""Read and write tables of sources; identifiers keep all of their digits."""
+"""Tables and data sets of sources in CSV, Parquet and HDF5 files."""

@@ -1,13 +1,13 @@
-"""Text tables with a header: any common separator, comment lines, any line endings.
+"""Read text tables with a header, for any common separator, comment lines and line endings.
 
-A file that cannot be read unambiguously is an error that names the file, the row and a remedy.
+A file that is ambiguous is an error that contains the file, the row and a remedy.
 """
 
 from __future__ import annotations
 
 import csv as lines
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -144,11 +144,16 @@ def _decimal(rows: list[str]) -> str:
     return "," if comma and not any(map(DECIMAL_POINT.fullmatch, cells)) else "."
 
 
-def chunks(path: Path, wanted: list[str], start: int, place: Any) -> Iterator[tuple[pa.Table, int]]:
+def blocks(
+    path: Path,
+    columns: list[str],
+    start: int,
+    origin: Callable[[int], identifiers.ValueOrigin],
+) -> Iterator[tuple[pa.Table, int]]:
     """Yield blocks of rows, starting at row ``start``, with the number of the first row of each.
 
-    The types of columns are inferred for each block. ``place`` returns the origin
-    for the number of a row.
+    The types of columns are inferred for each block. ``origin`` returns the origin of the values
+    for the number of the first row.
     """
     first = 0
     with pa.input_stream(str(path)) as stream:
@@ -161,10 +166,10 @@ def chunks(path: Path, wanted: list[str], start: int, place: Any) -> Iterator[tu
             whole, block = _without_comments(block[:end]), block[end:] + more
             if not whole.strip():
                 continue
-            table = _parse(whole, found, wanted, path, first)
+            table = _parse(whole, found, columns, path, first)
             skip = min(max(start - first, 0), table.num_rows)
             if skip < table.num_rows:
-                whole_table = _converted(table, whole, found, place(first))
+                whole_table = _converted(table, whole, found, origin(first))
                 yield whole_table.slice(skip), first + skip
             first += table.num_rows
 
@@ -179,10 +184,10 @@ def _without_comments(block: bytes) -> bytes:
     return b"".join(x for x in block.splitlines(keepends=True) if not x.startswith(b"#"))
 
 
-def _parse(block: bytes, found: CsvLayout, wanted: list[str], path: Path, first: int) -> pa.Table:
-    text = ["dmdt", *filter(identifiers.is_identifier, wanted)]
+def _parse(block: bytes, found: CsvLayout, columns: list[str], path: Path, first: int) -> pa.Table:
+    text = ["dmdt", *filter(identifiers.is_identifier, columns)]
     convert = csv.ConvertOptions(
-        include_columns=wanted,
+        include_columns=columns,
         column_types=dict.fromkeys(text, pa.string()),
         null_values=NO_VALUE,
         decimal_point=found.decimal,
@@ -219,7 +224,7 @@ def _read(
 
 
 def _converted(
-    table: pa.Table, block: bytes, found: CsvLayout, place: identifiers.ValueOrigin
+    table: pa.Table, block: bytes, found: CsvLayout, origin: identifiers.ValueOrigin
 ) -> pa.Table:
     """Return the rows with typed identifiers, and without the padding of text."""
     for number, field in enumerate(table.schema):
@@ -232,7 +237,7 @@ def _converted(
             if _has_words(values):
                 values = _unquoted_words_are_missing(block, found, field.name)
                 values = pc.utf8_trim_whitespace(values) if found.padded else values
-            values = identifiers.from_text(values, field.name, place)
+            values = identifiers.from_text(values, field.name, origin)
         table = table.set_column(number, field.name, values)
     return table
 

@@ -1,12 +1,13 @@
-"""Data sets from CSV, Parquet and HDF5 files, whole or streamed with bounded memory.
+"""Read data sets from CSV, Parquet and HDF5 files, completely or in blocks of rows.
 
-A row is a light curve: features, labels, ids, and its ``dmdt`` image, which every format
-stores in its own way.
+A row of a data set is a light curve: features, labels, identifiers, and the ``dmdt`` image, which
+each format stores in a different layout.
 """
 
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,77 +23,117 @@ from numpy.typing import NDArray
 from . import csv_format, dmdt_column, hdf5_format, identifiers
 from .identifiers import ValueOrigin
 
+IN_MEMORY = Path("the table")
+"""Path of data sets that were not read from a file, for error messages."""
+
 
 @dataclass(frozen=True)
 class DataSet:
     """Rows of a data set.
 
-    ``table`` contains all columns except ``dmdt``; its index is the row number in the file,
-    counted from 0. ``dmdt`` is float32 (N, 26, 26), with zeros for rows without an image, or None
-    if it was not requested or is not in the file. Identifiers, and integers with missing values,
-    are nullable integers (Int64) or text.
+    Attributes
+    ----------
+    table : pandas.DataFrame
+        All columns except ``dmdt``. The index is the row number in the file, counted from 0.
+        Identifiers, and integers with missing values, are nullable integers (Int64) or text.
+    dmdt : numpy.ndarray or None
+        Images, float32 of shape (N, 26, 26), with zeros for rows without an image. None if the
+        images were not requested or do not exist.
+    path : pathlib.Path
+        The file.
     """
 
     table: pd.DataFrame
     dmdt: NDArray[np.float32] | None
-    path: Path
+    path: Path = IN_MEMORY
 
     def __len__(self) -> int:
         return len(self.table)
 
     def take(self, rows: NDArray[np.intp]) -> DataSet:
-        """These rows, by position."""
+        """Return the rows at these positions."""
         images = None if self.dmdt is None else self.dmdt[rows]
         return DataSet(self.table.iloc[rows], images, self.path)
 
 
-Chunk = tuple[pa.Table, NDArray[np.float32] | None]
+Block = tuple[pa.Table, NDArray[np.float32] | None]
 
 
-def read(path: Path, columns: Sequence[str] | None = None) -> DataSet:
-    """Read a whole file, or only some ``columns`` of it, which may include ``dmdt``.
+def read_dataset(path: str | os.PathLike[str], columns: Sequence[str] | None = None) -> DataSet:
+    """Read a data set from a file.
 
-    Raises AstrodomeError if the file cannot be read, a column is missing, an identifier is a
-    float that lost digits, or the shape of an image is not 26 × 26.
+    Parameters
+    ----------
+    path : path-like
+        CSV, TSV, Parquet or HDF5 file.
+    columns : sequence of str, optional
+        Columns to read, which may include ``dmdt``. All columns by default.
+
+    Returns
+    -------
+    DataSet
+
+    Raises
+    ------
+    AstrodomeError
+        If the file cannot be read, a column is missing, an identifier is a float that lost
+        digits, or the shape of an image is not (26, 26).
     """
-    with _readable(path):
-        return _frame(path, *_join(path, list(_chunks(path, columns))), 0)
+    file = Path(path).expanduser()
+    with _readable(file):
+        return _dataset(file, *_join(file, list(_blocks(file, columns))), 0)
 
 
-def batches(
+def as_dataset(data: DataSet | pd.DataFrame | str | os.PathLike[str]) -> DataSet:
+    """Return a data set for a table or a file.
+
+    The column ``dmdt`` of a table contains arrays of shape (26, 26), or None.
+    """
+    if isinstance(data, DataSet):
+        return data
+    if not isinstance(data, pd.DataFrame):
+        return read_dataset(data)
+    table = data.reset_index(drop=True)
+    if "dmdt" not in table:
+        return DataSet(table, None)
+    images = dmdt_column.from_objects(table["dmdt"].tolist(), str(IN_MEMORY))
+    return DataSet(table.drop(columns="dmdt"), images)
+
+
+def read_batches(
     path: Path,
     columns: Sequence[str] | None = None,
     rows: int = 10_000,
     start: int = 0,
     lost: dict[str, str] | None = None,
 ) -> Iterator[DataSet]:
-    """Yield a file in frames of ``rows`` rows, starting at row ``start``.
+    """Yield a file in data sets of ``rows`` rows, starting at row ``start``.
 
-    Memory grows with ``rows`` and not with the file, except for HDF5 files of SCoPe, in which
-    all images are pickled as one object. Rows are read as in :func:`read`. If ``lost`` is given,
-    identifiers that lost digits become missing values, and their columns are added to ``lost``,
-    each with a message. Otherwise they are an error.
+    The required memory depends on ``rows`` and not on the file, except for HDF5 files of SCoPe,
+    in which all images are pickled as one object. Rows are read as in :func:`read_dataset`. If
+    ``lost`` is given, identifiers that lost digits become missing values, and a message for each
+    of their columns is added to ``lost``. Otherwise they are an error.
     """
     with _readable(path):
-        held: list[Chunk] = []
+        blocks: list[Block] = []
         count = 0
-        for chunk in _chunks(path, columns, rows, start, lost):
-            held.append(chunk)
-            count += chunk[0].num_rows
+        for block in _blocks(path, columns, rows, start, lost):
+            blocks.append(block)
+            count += block[0].num_rows
             if count >= rows:
-                table, images = _join(path, held)
+                table, images = _join(path, blocks)
                 for first in range(0, count - rows + 1, rows):
-                    yield _frame(path, *_cut(table, images, first, first + rows), start)
+                    yield _dataset(path, *_cut(table, images, first, first + rows), start)
                     start += rows
                 rest = count - count % rows
-                held = [_cut(table, images, rest, count)] if rest < count else []
+                blocks = [_cut(table, images, rest, count)] if rest < count else []
                 count -= rest
-        if held:
-            yield _frame(path, *_join(path, held), start)
+        if blocks:
+            yield _dataset(path, *_join(path, blocks), start)
 
 
-def columns_of(path: Path) -> list[str]:
-    """Names of the columns of the file, ``dmdt`` among them if it is there."""
+def column_names(path: Path) -> list[str]:
+    """Return the names of the columns of a file, including ``dmdt`` if it has images."""
     with _readable(path):
         return _format(path)[0](path)
 
@@ -104,10 +145,10 @@ def is_parquet(path: Path) -> bool:
 
 def is_table(path: Path) -> bool:
     """Return whether a file has an extension of a readable table."""
-    return _kind(path) in FORMATS
+    return _extension(path) in FORMATS
 
 
-def _kind(path: Path) -> str:
+def _extension(path: Path) -> str:
     return Path(path.name.lower().removesuffix(".gz")).suffix
 
 
@@ -121,12 +162,12 @@ def require_file(path: Path) -> None:
             exit_code=2,
         )
     if not path.is_file():
-        raise AstrodomeError(f"There is no file {path}.", exit_code=2)
+        raise AstrodomeError(f"File {path} does not exist.", exit_code=2)
 
 
-def require(wanted: Iterable[str], names: Sequence[str], path: Path) -> None:
-    """Raise AstrodomeError for the first of these columns that the file lacks."""
-    for name in wanted:
+def require_columns(required: Iterable[str], names: Sequence[str], path: Path) -> None:
+    """Raise AstrodomeError for the first required column that a file does not have."""
+    for name in required:
         if name not in names:
             close = difflib.get_close_matches(name, names, 1, 0.7)
             raise AstrodomeError(
@@ -137,148 +178,152 @@ def require(wanted: Iterable[str], names: Sequence[str], path: Path) -> None:
             raise AstrodomeError(f"{path} has more than one column '{name}'.")
 
 
-def _chunks(
+def _blocks(
     path: Path,
     columns: Sequence[str] | None,
     rows: int = 20_000,
     start: int = 0,
     lost: dict[str, str] | None = None,
-) -> Iterator[Chunk]:
-    names_of, chunks_of = _format(path)
+) -> Iterator[Block]:
+    names_of, blocks_of = _format(path)
     names = names_of(path)
-    wanted = list(dict.fromkeys(names if columns is None else columns))
-    require(wanted, names, path)
-    yield from chunks_of(path, wanted, rows, start, lost)
+    selected = list(dict.fromkeys(names if columns is None else columns))
+    require_columns(selected, names, path)
+    yield from blocks_of(path, selected, rows, start, lost)
 
 
 Lost = dict[str, str] | None
 
 
-def _place(path: Path, first: int, lost: Lost) -> ValueOrigin:
+def _origin(path: Path, first: int, lost: Lost) -> ValueOrigin:
     return ValueOrigin(path, first, lost is not None, lost)
 
 
-def _csv_chunks(
-    path: Path, wanted: list[str], rows: int, start: int, lost: Lost
-) -> Iterator[Chunk]:
-    def place(first: int) -> ValueOrigin:
-        return _place(path, first, lost)
+def _csv_blocks(
+    path: Path, columns: list[str], rows: int, start: int, lost: Lost
+) -> Iterator[Block]:
+    def origin(first: int) -> ValueOrigin:
+        return _origin(path, first, lost)
 
-    for table, first in csv_format.chunks(path, wanted, start, place):
-        yield _images(table, path, first)
+    for table, first in csv_format.blocks(path, columns, start, origin):
+        yield _with_images(table, path, first)
 
 
 def _parquet_names(path: Path) -> list[str]:
     return list(pq.read_schema(path).names)
 
 
-def _parquet_chunks(
-    path: Path, wanted: list[str], rows: int, start: int, lost: Lost
-) -> Iterator[Chunk]:
-    # Without these, Arrow reads ahead as much of the file as it likes.
+def _parquet_blocks(
+    path: Path, columns: list[str], rows: int, start: int, lost: Lost
+) -> Iterator[Block]:
+    # These options limit how far Arrow reads ahead.
     with pq.ParquetFile(path, pre_buffer=False, buffer_size=1 << 20) as file:
         sizes = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
         ends = np.cumsum(sizes)
         group = int(np.searchsorted(ends, start, side="right"))
         first = int(ends[group - 1]) if group else 0
         groups = range(group, len(sizes))
-        for batch in file.iter_batches(rows, row_groups=groups, columns=wanted):
-            table = pa.Table.from_batches([batch]).select(wanted)
+        for batch in file.iter_batches(rows, row_groups=groups, columns=columns):
+            table = pa.Table.from_batches([batch]).select(columns)
             skip = min(max(start - first, 0), table.num_rows)
             first += table.num_rows
             if skip < table.num_rows:
                 number = first - table.num_rows + skip
-                part = identifiers.normalize(table.slice(skip), _place(path, number, lost))
-                yield _images(part, path, number)
+                part = identifiers.normalize(table.slice(skip), _origin(path, number, lost))
+                yield _with_images(part, path, number)
 
 
-def _hdf5_chunks(
-    path: Path, wanted: list[str], rows: int, start: int, lost: Lost
-) -> Iterator[Chunk]:
-    for table, images in hdf5_format.chunks(path, wanted, rows, start):
-        part = identifiers.normalize(table, _place(path, start, lost))
+def _hdf5_blocks(
+    path: Path, columns: list[str], rows: int, start: int, lost: Lost
+) -> Iterator[Block]:
+    for table, images in hdf5_format.blocks(path, columns, rows, start):
+        part = identifiers.normalize(table, _origin(path, start, lost))
         start += part.num_rows
         yield part, images
 
 
 Names = Callable[[Path], list[str]]
-Chunks = Callable[[Path, list[str], int, int, Lost], Iterator[Chunk]]
+Blocks = Callable[[Path, list[str], int, int, Lost], Iterator[Block]]
 PARQUET = (".parquet", ".parq", ".pq")
-FORMATS: dict[str, tuple[Names, Chunks]] = {
-    ".csv": (csv_format.names, _csv_chunks),
-    **dict.fromkeys(PARQUET, (_parquet_names, _parquet_chunks)),
-    ".h5": (hdf5_format.names, _hdf5_chunks),
-    ".hdf5": (hdf5_format.names, _hdf5_chunks),
-    ".tsv": (csv_format.names, _csv_chunks),
+FORMATS: dict[str, tuple[Names, Blocks]] = {
+    ".csv": (csv_format.names, _csv_blocks),
+    **dict.fromkeys(PARQUET, (_parquet_names, _parquet_blocks)),
+    ".h5": (hdf5_format.names, _hdf5_blocks),
+    ".hdf5": (hdf5_format.names, _hdf5_blocks),
+    ".tsv": (csv_format.names, _csv_blocks),
 }
 
 
-def _format(path: Path) -> tuple[Names, Chunks]:
-    kind = _kind(path)
+def _format(path: Path) -> tuple[Names, Blocks]:
+    extension = _extension(path)
     if path.is_dir():
         require_file(path)
-    if kind not in FORMATS:
+    if extension not in FORMATS:
         raise AstrodomeError(
-            f"{path} is no data set that can be read: its name should end in {', '.join(FORMATS)}."
+            f"Unsupported file extension of {path}: expected {', '.join(FORMATS)}."
         )
     require_file(path)
-    return FORMATS[kind]
+    return FORMATS[extension]
 
 
-OF_A_DAMAGED_FILE = (RuntimeError, ValueError, LookupError, TypeError, AttributeError)
-"""What h5py's objects raise where the file says that one is something else."""
+DAMAGED_FILE_ERRORS = (RuntimeError, ValueError, LookupError, TypeError, AttributeError)
+"""Exceptions that h5py raises for damaged files, besides OSError."""
 
 
 @contextmanager
 def _readable(path: Path) -> Iterator[None]:
-    """What the libraries raise about a file, as one sentence."""
+    """Raise AstrodomeError in place of the exceptions of libraries that read the file."""
     try:
         yield
-    except (pa.ArrowException, OSError, *OF_A_DAMAGED_FILE) as error:
-        why = " ".join(str(error).split())[:200]
-        raise AstrodomeError(f"{path} cannot be read: {why}") from error
+    except (pa.ArrowException, OSError, *DAMAGED_FILE_ERRORS) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise AstrodomeError(f"{path} cannot be read: {reason}") from error
 
 
-def _images(table: pa.Table, path: Path, first: int) -> Chunk:
+def _with_images(table: pa.Table, path: Path, first: int) -> Block:
+    """Return the table without the column ``dmdt``, and its images."""
     if "dmdt" not in table.column_names:
         return table, None
     images = dmdt_column.from_arrow(table["dmdt"], str(path), first)
     return table.drop_columns("dmdt"), images
 
 
-def _join(path: Path, chunks: list[Chunk]) -> Chunk:
-    if not chunks:
+def _join(path: Path, blocks: list[Block]) -> Block:
+    if not blocks:
         raise AstrodomeError(f"{path} has no rows.")
-    if len(chunks) == 1:
-        return chunks[0]
-    tables = [table for table, _ in chunks]
-    for name in _mixed(tables):  # text, of which a feature or a label names the row later
+    if len(blocks) == 1:
+        return blocks[0]
+    tables = [table for table, _ in blocks]
+    for name in _partly_text(tables):
+        text = pa.large_string()
         tables = [
-            t.set_column(i, name, t[i].cast(pa.large_string())) for t, i in _places(tables, name)
+            table.set_column(number, name, table[number].cast(text))
+            for table in tables
+            for number in [table.column_names.index(name)]
         ]
     table = pa.concat_tables(tables, promote_options="permissive")
-    images = [images for _, images in chunks if images is not None]
+    images = [images for _, images in blocks if images is not None]
     return table, np.concatenate(images) if images else None
 
 
-def _mixed(tables: list[pa.Table]) -> list[str]:
-    """Columns that hold text in one block and something else in another."""
-    kinds = [
-        (name, {table.field(name).type for table in tables} - {pa.null()})
+def _partly_text(tables: list[pa.Table]) -> list[str]:
+    """Return the columns that are text in some tables and another type in others."""
+    types = {
+        name: {table.field(name).type for table in tables} - {pa.null()}
         for name in tables[0].column_names
+    }
+    return [
+        n for n, kinds in types.items() if len(kinds) > 1 and any(map(identifiers.is_text, kinds))
     ]
-    return [n for n, found in kinds if any(map(identifiers.is_text, found)) and len(found) > 1]
 
 
-def _places(tables: list[pa.Table], name: str) -> list[tuple[pa.Table, int]]:
-    return [(table, table.column_names.index(name)) for table in tables]
-
-
-def _cut(table: pa.Table, images: NDArray[np.float32] | None, first: int, end: int) -> Chunk:
+def _cut(table: pa.Table, images: NDArray[np.float32] | None, first: int, end: int) -> Block:
     return table.slice(first, end - first), None if images is None else images[first:end]
 
 
-def _frame(path: Path, table: pa.Table, images: NDArray[np.float32] | None, first: int) -> DataSet:
+def _dataset(
+    path: Path, table: pa.Table, images: NDArray[np.float32] | None, first: int
+) -> DataSet:
     frame = identifiers.to_pandas(table)
     frame.index = pd.RangeIndex(first, first + len(frame))
     return DataSet(frame, images, path)

@@ -1,4 +1,4 @@
-"""Cells of a ``dmdt`` column as one array; the image of a light curve is 26 × 26 (dm, dt)."""
+"""Convert the cells of a ``dmdt`` column to an array of images of 26 × 26 (dm, dt) pixels."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ SHAPE = (SIZE, SIZE)
 
 
 def from_arrow(cells: pa.ChunkedArray, where: str, first: int = 0) -> NDArray[np.float32]:
-    """Images (N, 26, 26) of a column of nested lists or of JSON text.
+    """Return the images (N, 26, 26) in a column of nested lists or JSON text.
 
-    A cell that holds no array (missing, ``nan``) becomes zeros, as does a value that is no
-    number. ``where`` and ``first`` name the file and its first row in errors.
+    Cells without an array (missing, ``nan``) and values that are not finite become zeros.
+    ``where`` and ``first`` are the file and the number of its first row, for error messages.
     """
     parts = []
     for chunk in cells.chunks:
@@ -33,15 +33,15 @@ def _from_array(array: pa.Array, where: str, first: int) -> NDArray[np.float32]:
         return _from_text(array, where, first)
     if _is_list(array.type):
         return _from_lists(array, where, first)
-    if pa.types.is_null(array.type) or pa.types.is_floating(array.type):  # a column of NaN
+    if pa.types.is_null(array.type) or pa.types.is_floating(array.type):  # All cells are NaN.
         return np.zeros((len(array), *SHAPE), np.float32)
-    raise AstrodomeError(f"{where}: the column 'dmdt' holds {array.type}, not 26 x 26 arrays.")
+    raise _wrong_type(where, array.type)
 
 
 def from_objects(
     cells: NDArray[np.object_] | list[object], where: str, first: int = 0
 ) -> NDArray[np.float32]:
-    """Images of cells that are lists or arrays in Python."""
+    """Return the images in cells that are Python lists or arrays."""
     images = np.zeros((len(cells), *SHAPE), np.float32)
     for row, cell in enumerate(cells):
         if not isinstance(cell, list | tuple | np.ndarray):
@@ -49,9 +49,9 @@ def from_objects(
         try:
             image = np.array([np.asarray(line, np.float32) for line in cell])
         except (TypeError, ValueError):
-            raise _wrong(where, first + row, "is no array of numbers") from None
+            raise _wrong_shape(where, first + row, "is not an array of numbers") from None
         if image.shape != SHAPE:
-            raise _wrong(where, first + row, f"is {' x '.join(map(str, image.shape))}")
+            raise _wrong_shape(where, first + row, f"is {' x '.join(map(str, image.shape))}")
         images[row] = image
     return _finite(images)
 
@@ -66,24 +66,24 @@ def _from_lists(array: pa.Array, where: str, first: int) -> NDArray[np.float32]:
     present = np.asarray(array.is_valid())
     rows = array.filter(pa.array(present)) if not present.all() else array
     if not _is_list(rows.type.value_type):
-        raise AstrodomeError(f"{where}: the column 'dmdt' holds {rows.type}, not 26 x 26 arrays.")
+        raise _wrong_type(where, rows.type)
     lines = rows.flatten()
-    _all_26(pc.list_value_length(rows), present, where, first, "lines")
-    _all_26(pc.list_value_length(lines), present, where, first, "columns")
+    _check_lengths(pc.list_value_length(rows), present, where, first, "rows")
+    _check_lengths(pc.list_value_length(lines), present, where, first, "columns")
     values = lines.flatten().to_numpy(zero_copy_only=False)
     images = np.asarray(values, np.float32).reshape(-1, *SHAPE)
     return _finite(_scatter(images, present))
 
 
-def _all_26(
-    lengths: pa.Array, present: NDArray[np.bool_], where: str, first: int, what: str
+def _check_lengths(
+    lengths: pa.Array, present: NDArray[np.bool_], where: str, first: int, axis: str
 ) -> None:
     counts = np.asarray(lengths.fill_null(0))
     wrong = np.flatnonzero(counts != SIZE)
     if len(wrong):
-        per_row = 1 if what == "lines" else SIZE
-        row = np.flatnonzero(present)[wrong[0] // per_row]
-        raise _wrong(where, first + int(row), f"has {counts[wrong[0]]} {what}")
+        per_image = 1 if axis == "rows" else SIZE
+        row = np.flatnonzero(present)[wrong[0] // per_image]
+        raise _wrong_shape(where, first + int(row), f"has {counts[wrong[0]]} {axis}")
 
 
 def _from_text(array: pa.Array, where: str, first: int) -> NDArray[np.float32]:
@@ -95,7 +95,8 @@ def _from_text(array: pa.Array, where: str, first: int) -> NDArray[np.float32]:
     images = _parsed(rows)
     if images is not None:
         return _finite(_scatter(images, present))
-    cells = [  # another layout, or an error, which is to name the row
+    # Some cells have another layout, or an error: parse them one by one to find the row.
+    cells = [
         _json(cell, where, first + row) if present[row] else None
         for row, cell in enumerate(array.to_pylist())
     ]
@@ -103,7 +104,11 @@ def _from_text(array: pa.Array, where: str, first: int) -> NDArray[np.float32]:
 
 
 def _parsed(rows: pa.Array) -> NDArray[np.float32] | None:
-    """Texts of 26 × 26 numbers as one CSV of 676 columns, which Arrow parses fastest; or None."""
+    """Return the images, or None if a text does not contain 26 × 26 numbers.
+
+    Arrow's CSV parser reads all texts at once as a table with 676 columns, which is much faster
+    than a JSON parser.
+    """
     wide = rows.type == pa.large_string()
     offsets = np.frombuffer(rows.buffers()[1], np.int64 if wide else np.int32)
     start, end = offsets[rows.offset], offsets[rows.offset + len(rows)]
@@ -132,7 +137,7 @@ def _json(cell: str, where: str, row: int) -> object:
     try:
         return json.loads(cell)
     except ValueError:
-        raise _wrong(where, row, "is no JSON") from None
+        raise _wrong_shape(where, row, "is not valid JSON") from None
 
 
 def _scatter(images: NDArray[np.float32], present: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -144,14 +149,20 @@ def _scatter(images: NDArray[np.float32], present: NDArray[np.bool_]) -> NDArray
 
 
 def _finite(images: NDArray[np.float32]) -> NDArray[np.float32]:
-    """An empty histogram that was divided by its own norm is NaN; it is zeros here."""
+    """Replace NaN by 0: SCoPe divides an empty histogram by its norm, which is 0."""
     if np.isfinite(images.sum()):
         return images
     return np.nan_to_num(images, posinf=0.0, neginf=0.0)
 
 
-def _wrong(where: str, row: int, what: str) -> AstrodomeError:
+def _wrong_type(where: str, kind: pa.DataType) -> AstrodomeError:
     return AstrodomeError(
-        f"{where}: the dmdt of row {row} {what}; it should be 26 x 26 numbers.",
+        f"{where}: invalid type {kind} of the column 'dmdt': expected arrays of 26 x 26 numbers."
+    )
+
+
+def _wrong_shape(where: str, row: int, problem: str) -> AstrodomeError:
+    return AstrodomeError(
+        f"{where}: the dmdt image in row {row} {problem}: expected 26 x 26 numbers.",
         "Rows are counted from 0, without the header.",
     )

@@ -1,7 +1,7 @@
-"""HDF5 files as pandas' HDFStore wrote them for SCoPe, read without trusting their pickles.
+"""Read HDF5 files that SCoPe wrote with pandas, without executing code from their pickles.
 
-The keys are ``df`` (in either format of the store), ``coordinates`` and ``dmdt``. Text and
-images are pickled in them.
+The keys are ``df`` (in the layout "fixed" or "table"), ``coordinates`` and ``dmdt``. pandas
+stores text and images as pickles.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ TYPES = "astrodome_types"
 
 @dataclass
 class StoredColumn:
-    """Where the values of one column are.
+    """The location of one column in a file.
 
-    ``field`` is that of a table, or empty for a block of columns; ``items`` are the values
-    when they were pickled all together.
+    ``field`` is the name of a field in the layout "table", and empty in the layout "fixed".
+    ``items`` contains the rows of a pickled block of columns.
     """
 
     data: h5py.Dataset
@@ -51,25 +51,25 @@ class StoredColumn:
 
 
 def names(path: Path) -> list[str]:
-    """Columns of ``df``, and ``dmdt`` when the file has it."""
+    """Return the columns of ``df``, and ``dmdt`` if the file has images."""
     with h5py.File(path) as file:
         return [*_columns(file, path), *(["dmdt"] if "dmdt" in file else [])]
 
 
-def chunks(
-    path: Path, wanted: list[str], rows: int, start: int
+def blocks(
+    path: Path, names: list[str], rows: int, start: int
 ) -> Iterator[tuple[pa.Table, NDArray[np.float32] | None]]:
-    """These columns and images, so many rows at a time, from row ``start`` on."""
+    """Yield columns and images in blocks of ``rows`` rows, starting at row ``start``."""
     with h5py.File(path) as file:
-        columns = _columns(file, path, set(wanted))
-        images = _images(file, path) if "dmdt" in wanted else None
+        columns = _columns(file, path, set(names))
+        images = _images(file, path) if "dmdt" in names else None
         total = _length(file, path)
         types = _types(file)
         if images is not None and len(images) != total:
             raise AstrodomeError(f"{path} has {total} rows and {len(images)} dmdt images.")
         for first in range(start, total, rows):
             end = min(first + rows, total)
-            table = {name: columns[name].values(first, end) for name in wanted if name != "dmdt"}
+            table = {name: columns[name].values(first, end) for name in names if name != "dmdt"}
             frame = pd.DataFrame(table, index=range(end - first))
             yield (
                 _typed(pa.Table.from_pandas(frame, preserve_index=False), types, path, first),
@@ -78,7 +78,7 @@ def chunks(
 
 
 def _types(file: h5py.File) -> dict[str, str] | None:
-    """Return the types of columns by name; None for a file from another program."""
+    """Return the types of columns by name; None for a file that another program wrote."""
     stored = file["df"].attrs.get(TYPES)
     return None if stored is None else dict(json.loads(stored))
 
@@ -104,7 +104,7 @@ def _is_text_identifier(field: pa.Field) -> bool:
 def _group(file: h5py.File, path: Path) -> h5py.Group:
     if not isinstance(file.get("df"), h5py.Group):
         raise AstrodomeError(
-            f"{path} is not one of SCoPe's HDF5 data sets: it has no table 'df'.",
+            f"{path} has no table 'df', which data sets of SCoPe have.",
             "Write it with pandas under the key 'df', or as Parquet.",
         )
     return file["df"]
@@ -116,10 +116,8 @@ def _length(file: h5py.File, path: Path) -> int:
     return 0 if "value_type" in rows.attrs else len(rows)  # pandas sets it for empty arrays.
 
 
-def _columns(
-    file: h5py.File, path: Path, wanted: set[str] | None = None
-) -> dict[str, StoredColumn]:
-    """All columns by name; what is pickled is read only for the wanted ones."""
+def _columns(file: h5py.File, path: Path, names: set[str] | None = None) -> dict[str, StoredColumn]:
+    """Return all columns by name; pickled blocks are read only if one of ``names`` is in them."""
     group = _group(file, path)
     if "table" in group:
         return _of_table(group, path)
@@ -127,7 +125,7 @@ def _columns(
     for block in range(int(group.attrs["nblocks"])):
         data = group[f"block{block}_values"]
         found = _text(group[f"block{block}_items"][:])
-        needed = wanted and not wanted.isdisjoint(found) and _is_pickled(data)
+        needed = names and not names.isdisjoint(found) and _is_pickled(data)
         items = _unpickled(data, path) if needed else None
         columns |= {name: StoredColumn(data, "", i, items) for i, name in enumerate(found)}
     order = _text(group["axis0"][:])
@@ -148,14 +146,14 @@ def _of_table(group: h5py.Group, path: Path) -> dict[str, StoredColumn]:
 
 
 def _images(file: h5py.File, path: Path) -> NDArray[np.float32]:
-    """The images, which are pickled (all are read at once) or one plain array."""
+    """Return all images, which are stored as one pickle or as one array."""
     stored = file["dmdt"]
     data = stored if isinstance(stored, h5py.Dataset) else stored["values"]
     if not _is_pickled(data):
         if data.shape[1:] not in (dmdt_column.SHAPE, (*dmdt_column.SHAPE, 1)):
             raise AstrodomeError(
-                f"{path}: the dmdt images are {' x '.join(map(str, data.shape[1:]))}; "
-                "they should be 26 x 26."
+                f"{path}: the dmdt images have {' x '.join(map(str, data.shape[1:]))} pixels: "
+                "expected 26 x 26."
             )
         images: NDArray[np.float32] = data[:].astype(np.float32).reshape(-1, *dmdt_column.SHAPE)
         return np.nan_to_num(images)
@@ -175,8 +173,8 @@ def _load(data: bytes, path: Path) -> Any:
         return safe_pickle.load(data)
     except pickle.UnpicklingError as error:
         raise AstrodomeError(
-            f"{path} holds pickled objects that are not read from a file, as {error}.",
-            "Have whoever trusts it write it as Parquet: pandas.read_hdf(…).to_parquet(…).",
+            f"{path} contains a pickle that is not safe to load: {error}.",
+            "If you trust its origin, convert it to Parquet: pandas.read_hdf(…).to_parquet(…).",
         ) from None
 
 

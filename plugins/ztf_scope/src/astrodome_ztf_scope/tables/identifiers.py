@@ -1,8 +1,8 @@
-"""Identifier columns: how they are recognised, and how all of their digits are preserved.
+"""Recognise identifier columns and preserve all digits of identifiers.
 
 An identifier is a nullable integer (``Int64``) or text, never a float: a float64 is exact only for
-integers up to 2**53, and the ids of Gaia, AllWISE and Pan-STARRS have up to 19 digits.
-All readers and writers of this package use the functions below.
+integers up to 2**53, and the identifiers of Gaia, AllWISE and Pan-STARRS have up to 19 digits.
+All readers and writers of this package use the functions of this module.
 """
 
 from __future__ import annotations
@@ -30,8 +30,10 @@ NOT_A_VALUE = frozenset(
     ["None", "none", "null", "NULL", "nan", "NaN", "NAN", "N/A", "NA", "#N/A", "<NA>"]
 )
 """Words that mean a missing value in a text file if they are not in quotation marks."""
-EXACT = {pa.float64(): 2**53, pa.float32(): 2**24, pa.float16(): 2**11}
-"""The largest integer up to which a float type represents every integer exactly."""
+EXACT_FLOAT64 = 2**53
+"""The largest integer up to which a float64 represents every integer exactly."""
+EXACT = {pa.float64(): EXACT_FLOAT64, pa.float32(): 2**24, pa.float16(): 2**11}
+"""The same limit for each type of floats."""
 INTEGER = r"^-?(0|[1-9][0-9]{0,18})$"
 NUMBER = r"^[+-]?(0|[1-9][0-9]*)(\.[0-9]*)?([eE][+-]?[0-9]+)?$"
 REMEDY = "Write the column as integers or as text from the original catalogue, or remove it."
@@ -44,10 +46,11 @@ def is_identifier(name: object) -> bool:
 
 @dataclass(frozen=True)
 class ValueOrigin:
-    """The origin of values, for error messages; ``row`` is the row number of the first value.
+    """The file and row from which values were read, for error messages.
 
-    With ``lost_is_missing``, identifiers that lost digits become missing values and are reported
-    in ``lost``; otherwise they are an error.
+    ``row`` is the row number of the first value. If ``lost_is_missing`` is True, identifiers that
+    lost digits become missing values, and a message for each such column is added to ``lost``.
+    Otherwise they are an error.
     """
 
     path: Path | str
@@ -69,49 +72,49 @@ class ValueOrigin:
         )
 
 
-def normalize(table: pa.Table, place: ValueOrigin) -> pa.Table:
+def normalize(table: pa.Table, origin: ValueOrigin) -> pa.Table:
     """Return the table with integers or text in all identifier columns.
 
     Raises AstrodomeError for floats that are not integers or are too large to be exact.
     """
     for number, field in enumerate(table.schema):
         if is_identifier(field.name):
-            values = _typed(table[field.name], field.name, place)
+            values = _typed(table[field.name], field.name, origin)
             table = table.set_column(number, field.name, values)
     return table
 
 
-def _typed(values: pa.ChunkedArray, column: str, place: ValueOrigin) -> Any:
+def _typed(values: pa.ChunkedArray, column: str, origin: ValueOrigin) -> Any:
     if pa.types.is_dictionary(values.type):
         values = values.cast(values.type.value_type)
     if pa.types.is_floating(values.type):
-        return _from_floats(values, column, place)
+        return _from_floats(values, column, origin)
     if is_text(values.type):
         return pc.if_else(pc.equal(values, ""), pa.scalar(None, values.type), values)
     return values
 
 
-def _from_floats(values: pa.ChunkedArray, column: str, place: ValueOrigin) -> pa.Array:
+def _from_floats(values: pa.ChunkedArray, column: str, origin: ValueOrigin) -> pa.Array:
     limit = EXACT[values.type]
     floats = values.to_numpy().astype(np.float64)
     missing = np.isnan(floats)
     fraction = ~missing & (floats != np.trunc(floats))
     if fraction.any():
         row = int(fraction.argmax())
-        raise place.invalid(column, row, float(floats[row]))
+        raise origin.invalid(column, row, float(floats[row]))
     lost = ~missing & (np.abs(floats) > limit)
     if lost.any():
         row = int(lost.argmax())
-        text = place.digits_lost(column, row, f"{floats[row]:.0f}")
-        if not place.lost_is_missing:
+        text = origin.digits_lost(column, row, f"{floats[row]:.0f}")
+        if not origin.lost_is_missing:
             raise AstrodomeError(f"{text}.", REMEDY)
-        if place.lost is not None:
-            place.lost.setdefault(column, text)
+        if origin.lost is not None:
+            origin.lost.setdefault(column, text)
     unknown = missing | lost
     return pa.array(np.where(unknown, 0, floats).astype(np.int64), mask=unknown)
 
 
-def from_text(values: pa.ChunkedArray, column: str, place: ValueOrigin) -> Any:
+def from_text(values: pa.ChunkedArray, column: str, origin: ValueOrigin) -> Any:
     """Return the cells of a text file as int64 if all are integers, otherwise as text.
 
     Empty cells are missing. If all cells are numbers, cells such as ``1012.0`` are integers. If a
@@ -128,7 +131,7 @@ def from_text(values: pa.ChunkedArray, column: str, place: ValueOrigin) -> Any:
         found = pc.if_else(empty, nothing, trimmed)
     elif pc.all(pc.match_substring_regex(present, NUMBER)).as_py():
         cells = enumerate(trimmed.to_pylist())
-        whole = [_integer(cell, column, number, place) if cell else None for number, cell in cells]
+        whole = [_integer(cell, column, number, origin) if cell else None for number, cell in cells]
         found = pa.array(whole, pa.string())
     else:
         return pc.if_else(empty, nothing, values)
@@ -138,21 +141,21 @@ def from_text(values: pa.ChunkedArray, column: str, place: ValueOrigin) -> Any:
         return found
 
 
-def _integer(cell: str, column: str, number: int, place: ValueOrigin) -> str | None:
+def _integer(cell: str, column: str, number: int, origin: ValueOrigin) -> str | None:
     """Return the digits of an integer; None if digits were lost and this is allowed."""
     value = Decimal(cell)
     mantissa, _, exponent = cell.lower().partition("e")
     if value != value.to_integral_value():
-        raise place.invalid(column, number, cell)
+        raise origin.invalid(column, number, cell)
     digits = len(mantissa.partition(".")[2])
     written = bool(exponent) or "." in cell
-    rounded = abs(value) > EXACT[pa.float64()] and Decimal(float(value)) == value
+    rounded = abs(value) > EXACT_FLOAT64 and Decimal(float(value)) == value
     if int(exponent or 0) > digits or (written and rounded):
-        text = place.digits_lost(column, number, cell)
-        if not place.lost_is_missing:
+        text = origin.digits_lost(column, number, cell)
+        if not origin.lost_is_missing:
             raise AstrodomeError(f"{text}.", REMEDY)
-        if place.lost is not None:
-            place.lost.setdefault(column, text)
+        if origin.lost is not None:
+            origin.lost.setdefault(column, text)
         return None
     return str(int(value))
 
@@ -182,7 +185,7 @@ NULLABLE = {
 }
 
 
-def frame(records: Iterable[Mapping[str, Any]], columns: Sequence[str] | None = None) -> Any:
+def from_records(records: Iterable[Mapping[str, Any]], columns: Sequence[str] | None = None) -> Any:
     """Return records as a DataFrame in which integers with missing values remain integers.
 
     The columns are ``columns``, or all keys in the order of their first occurrence.
@@ -210,14 +213,14 @@ def _column(name: str, values: list[Any]) -> Any:
     return values
 
 
-def exact(table: pd.DataFrame, place: ValueOrigin) -> pd.DataFrame:
+def exact(table: pd.DataFrame, origin: ValueOrigin) -> pd.DataFrame:
     """Return a table for writing, without floats in its identifier columns.
 
     Raises AstrodomeError for a float that is not an integer or is too large to be exact.
     """
     changed = {
         name: to_pandas(
-            normalize(pa.table({name: pa.array(table[name], from_pandas=True)}), place)
+            normalize(pa.table({name: pa.array(table[name], from_pandas=True)}), origin)
         )[name].set_axis(table.index)
         for name in table
         if is_identifier(name) and pd.api.types.is_float_dtype(table[name])
@@ -242,7 +245,7 @@ def texts(values: Iterable[Any]) -> list[str]:
     return [text(value) for value in values]
 
 
-def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+def to_records(table: pd.DataFrame) -> list[dict[str, Any]]:
     """Return the rows of a table as dictionaries, with None for a missing integer or identifier."""
     rows: list[dict[str, Any]] = table.to_dict(orient="records")
     names = [name for name in table if table[name].hasnans and not _is_float(table[name])]

@@ -1,9 +1,9 @@
 """Read pickles from untrusted files without executing code.
 
-A pickle names functions to call. This reader supports numbers, text, lists, dictionaries and
-NumPy arrays. It does not call the functions of NumPy that a pickle names, but checks their
-arguments and creates the array itself. Anything else is refused, as well as a pickle that is larger
-than the limit in :data:`LIMIT` or that declares more data than it contains.
+A pickle contains names of functions to call. This reader supports numbers, text, lists,
+dictionaries and NumPy arrays. It does not call NumPy's functions, but checks their arguments and
+creates the arrays itself. Any other content is an error, and so is a pickle that is larger than
+the limit in :data:`LIMIT` or that declares more data than it contains.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _NUMPY = ("numpy.core.", "numpy._core.")
 
 
 class _Dtype:
-    """What a pickle says of a dtype; only numbers and objects are known."""
+    """The description of a dtype in a pickle; only numbers and objects are supported."""
 
     def __init__(self, code: str, *_: Any) -> None:
         self.code, self.order = str(code), "="
@@ -36,12 +36,12 @@ class _Dtype:
     def numpy(self) -> np.dtype[Any]:
         kind = np.dtype(self.order + self.code)
         if kind.kind not in "fiubO":
-            raise pickle.UnpicklingError(f"it holds an array of {kind}")
+            raise pickle.UnpicklingError(f"unsupported array of {kind}")
         return kind
 
 
 class _Array:
-    """What a pickle says of an array."""
+    """The description of an array in a pickle."""
 
     shape: tuple[int, ...] = ()
     items: list[Any] | None = None
@@ -52,7 +52,7 @@ class _Array:
         if dtype.numpy().hasobject:
             self.items = list(data)
             if len(self.items) != math.prod(self.shape):
-                raise pickle.UnpicklingError("an array has another size than it says")
+                raise pickle.UnpicklingError("the size of an array differs from its shape")
         else:
             self.values = _from_buffer(data, dtype, self.shape, "F" if fortran else "C")
 
@@ -60,7 +60,7 @@ class _Array:
 def _from_buffer(data: Any, dtype: _Dtype, shape: tuple[int, ...], order: str) -> Any:
     kind = dtype.numpy()
     if kind.hasobject:
-        raise pickle.UnpicklingError("an array of objects from a buffer")
+        raise pickle.UnpicklingError("unsupported array of objects in a buffer")
     return np.frombuffer(data, kind).reshape(shape, order="F" if order == "F" else "C")
 
 
@@ -88,14 +88,14 @@ class _Reader(pickle.Unpickler):
             ("pandas._libs.missing", "NA"): None,
         }
         if (module, name) not in known:
-            raise pickle.UnpicklingError(f"it wants to call {module}.{name}")
+            raise pickle.UnpicklingError(f"it calls {module}.{name}")
         return known[module, name]
 
 
 def load(data: bytes) -> Any:
-    """Plain values and arrays of a pickle; an array of objects comes as nested lists.
+    """Return the values and arrays in a pickle; arrays of objects become nested lists.
 
-    Raises :class:`pickle.UnpicklingError` when there is anything else in it.
+    Raises :class:`pickle.UnpicklingError` for any other content.
     """
     check_size(len(data))
     pickle_sizes.check(data)
@@ -103,8 +103,8 @@ def load(data: bytes) -> Any:
         return plain(_Reader(io.BytesIO(data), encoding="latin1").load(), {})
     except pickle.UnpicklingError:
         raise
-    except Exception as error:  # a broken pickle fails in as many ways as there are opcodes
-        raise pickle.UnpicklingError(f"it is broken ({type(error).__name__})") from error
+    except Exception as error:  # The exception for a damaged pickle depends on the opcode.
+        raise pickle.UnpicklingError(f"it is damaged ({type(error).__name__})") from error
 
 
 def check_size(size: int) -> None:
@@ -121,21 +121,21 @@ def check_size(size: int) -> None:
 def plain(value: Any, done: dict[int, Any]) -> Any:
     """Return a value with NumPy arrays in place of their descriptions in the pickle.
 
-    ``done`` contains the results by the id of the object, so that an object that is referenced
-    many times is converted once.
+    ``done`` contains results by the id of the original object, so that an object with many
+    references is converted once.
     """
     if not isinstance(value, list | _Array):
         return value
     if id(value) in done:
-        if done[id(value)] is _BEGUN:
+        if done[id(value)] is _IN_PROGRESS:
             raise pickle.UnpicklingError("a list contains itself")
         return done[id(value)]
-    done[id(value)] = _BEGUN
-    done[id(value)] = made = _converted(value, done)
-    return made
+    done[id(value)] = _IN_PROGRESS
+    done[id(value)] = result = _converted(value, done)
+    return result
 
 
-_BEGUN = object()
+_IN_PROGRESS = object()
 
 
 def _converted(value: list[Any] | _Array, done: dict[int, Any]) -> Any:

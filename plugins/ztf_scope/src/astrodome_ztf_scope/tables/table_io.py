@@ -1,9 +1,10 @@
-"""Tables of sources in CSV, Parquet and HDF5 files."""
+"""Read and write tables of sources in CSV, Parquet and HDF5 files."""
 
 from __future__ import annotations
 
 import csv
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -14,7 +15,7 @@ from astrodome import AstrodomeError, files, spreadsheets
 
 from . import datasets, hdf5_format, identifiers
 
-ENDINGS = {
+EXTENSIONS = {
     "csv": ".csv",
     "parquet": ".parquet",
     "parq": ".parquet",
@@ -22,50 +23,103 @@ ENDINGS = {
     "h5": ".h5",
     "hdf5": ".h5",
 }
-EXACT = 2**53
-"""The largest integer up to which a float64 represents every integer exactly."""
+"""File extensions by the name of the format, including the names in SCoPe."""
 
 
-def read(path: Path) -> pd.DataFrame:
-    """A table of sources, all columns but images; ``obj_id`` as text.
+def read_table(path: str | os.PathLike[str]) -> pd.DataFrame:
+    """Read a table of sources.
 
-    Raises AstrodomeError when it cannot be read or has no rows.
+    Parameters
+    ----------
+    path : path-like
+        CSV, TSV, Parquet or HDF5 file, with the file extension of its format. CSV and TSV files
+        may be compressed (``.csv.gz``).
+
+    Returns
+    -------
+    pandas.DataFrame
+        All columns except ``dmdt``. Identifiers keep all digits: ``obj_id`` is text, other
+        identifiers are ``Int64`` or text.
+
+    Raises
+    ------
+    AstrodomeError
+        If the file does not exist, is damaged or has no rows.
+
+    Examples
+    --------
+    >>> import astrodome_ztf_scope as scope
+    >>> import pandas as pd
+    >>> file = scope.write_table("sources.csv", pd.DataFrame({"obj_id": ["ZTF1"], "ra": [10.5]}))
+    >>> scope.read_table(file)
+      obj_id    ra
+    0   ZTF1  10.5
     """
-    datasets.require_file(path)
-    names = [name for name in datasets.columns_of(path) if name != "dmdt"]
-    table = datasets.read(path, names).table
-    if path.suffix.lower() == ".csv":
+    file = Path(path).expanduser()
+    datasets.require_file(file)
+    names = [name for name in datasets.column_names(file) if name != "dmdt"]
+    table = datasets.read_dataset(file, names).table
+    if file.suffix.lower() == ".csv":
         table = spreadsheets.original_table(table)
     if table.empty:
-        raise AstrodomeError(f"{path} has no rows.")
+        raise AstrodomeError(f"{file} has no rows.")
     if "obj_id" in table:
         table["obj_id"] = identifiers.texts(table["obj_id"])
     return table
 
 
-def write(path: Path, table: pd.DataFrame, about: Mapping[str, Any] | None = None) -> Path:
-    """Write a table in the format of the file extension; the file is replaced atomically.
+def write_table(
+    path: str | os.PathLike[str], table: pd.DataFrame, metadata: Mapping[str, Any] | None = None
+) -> Path:
+    """Write a table of sources in the format of the file extension.
 
-    ``about`` is stored in the metadata of Parquet files. Identifiers keep all digits in every
-    format.
+    An existing file is replaced atomically. Identifiers keep all digits in every format.
+
+    Parameters
+    ----------
+    path : path-like
+        File to write: ``.csv``, ``.parquet``, ``.parq``, ``.pq``, ``.h5`` or ``.hdf5``. HDF5
+        requires PyTables.
+    table : pandas.DataFrame
+        Table to write, without its index.
+    metadata : mapping, optional
+        Provenance, stored in the metadata of Parquet files.
+
+    Returns
+    -------
+    pathlib.Path
+        The file.
+
+    Raises
+    ------
+    AstrodomeError
+        If an identifier is a float that is not exact, or a library is missing.
+
+    Examples
+    --------
+    >>> import astrodome_ztf_scope as scope
+    >>> import pandas as pd
+    >>> scope.write_table("sources.parquet", pd.DataFrame({"obj_id": ["ZTF1"]})).name
+    'sources.parquet'
     """
-    table = identifiers.exact(table, identifiers.ValueOrigin(path))
-    if datasets.is_parquet(path):
+    file = Path(path).expanduser()
+    table = identifiers.exact(table, identifiers.ValueOrigin(file))
+    if datasets.is_parquet(file):
         import pyarrow as pa
 
-        files.write_parquet(path, pa.Table.from_pandas(table, preserve_index=False), about)
-    elif path.suffix == ".csv":
-        with files.replacing(path) as part:
+        files.write_parquet(file, pa.Table.from_pandas(table, preserve_index=False), metadata)
+    elif file.suffix == ".csv":
+        with files.replacing(file) as part:
             write_csv(part, table)
     else:
-        require_writer(path.suffix)
-        with files.replacing(path) as part:
+        require_writer(file.suffix)
+        with files.replacing(file) as part:
             _write_hdf5(part, table)
-    return path
+    return file
 
 
 def write_csv(path: Path, table: pd.DataFrame) -> None:
-    """Write a CSV file that :func:`read` reads back exactly.
+    """Write a CSV file that :func:`read_table` reads back exactly.
 
     Text is quoted if it would otherwise be read as a missing identifier or as a comment.
     """
@@ -75,27 +129,37 @@ def write_csv(path: Path, table: pd.DataFrame) -> None:
         if identifiers.is_identifier(name)
         for value in table[name]
     )
-    how = csv.QUOTE_NONNUMERIC if quoted else csv.QUOTE_MINIMAL
+    quoting = csv.QUOTE_NONNUMERIC if quoted else csv.QUOTE_MINIMAL
     neutral = spreadsheets.neutral_table(table)
-    neutral.to_csv(path, index=False, quoting=how, lineterminator="\n")
+    neutral.to_csv(path, index=False, quoting=quoting, lineterminator="\n")
 
 
-def ending(name: str) -> str:
-    """Return the file extension of an output format: csv, parquet or h5.
+def file_extension(name: str, extensions: Mapping[str, str] = EXTENSIONS) -> str:
+    """Return the file extension of a format, for its name or one of its extensions.
 
-    The names of SCoPe for these formats are accepted, too. Raises AstrodomeError for any other
-    format, and if the library that writes the format is missing.
+    Raises AstrodomeError for a name that is not in ``extensions``.
     """
-    found = ENDINGS.get(name.lower().lstrip("."))
+    found = extensions.get(name.lower().lstrip("."))
     if found is None:
-        raise AstrodomeError(f"'{name}' is no format: csv, parquet or h5.", exit_code=2)
+        raise AstrodomeError(
+            f"Unsupported format '{name}': expected {', '.join(extensions)}.", exit_code=2
+        )
+    return found
+
+
+def writable_extension(name: str) -> str:
+    """Return the file extension of an output format: ``.csv``, ``.parquet`` or ``.h5``.
+
+    Raises AstrodomeError for any other format, and if the library that writes it is missing.
+    """
+    found = file_extension(name)
     require_writer(found)
     return found
 
 
-def require_writer(ending: str) -> None:
+def require_writer(extension: str) -> None:
     """Raise AstrodomeError if the library that writes files with this extension is missing."""
-    if ending in (".h5", ".hdf5"):
+    if extension in (".h5", ".hdf5"):
         try:
             import tables  # noqa: F401
         except ImportError as error:
@@ -106,10 +170,11 @@ def require_writer(ending: str) -> None:
 
 
 def _write_hdf5(part: Path, table: pd.DataFrame) -> None:
-    """Write the table ``df`` as pandas does, with the types that HDF5 does not support beside it.
+    """Write the table with pandas under the key ``df``.
 
+    The original types of columns that HDF5 does not support are stored in an attribute.
     Identifiers with missing values become text, so that other readers keep all digits. Other
-    integers with missing values become floats with NaN, if all of them are exact.
+    integers with missing values become floats with NaN if all of them are exact.
     """
     part.unlink()
     types: dict[str, str] = {}
@@ -120,10 +185,11 @@ def _write_hdf5(part: Path, table: pd.DataFrame) -> None:
             plain[name] = _integers(column, identifiers.is_identifier(name))
             types[str(name)] = "Int64"
     columns = table.assign(**plain)
-    text = columns.select_dtypes(["object", "string"])  # The kind must be uniform in HDF5.
+    text = columns.select_dtypes(["object", "string"])  # HDF5 requires one type per column.
     words = {name: identifiers.texts(text[name]) for name in text}
+    # The layout "table" does not write tables without rows.
     layout: Literal["fixed", "table"] = "fixed" if table.empty else "table"
-    with pd.HDFStore(part, mode="w") as store:  # The layout "table" writes nothing without rows.
+    with pd.HDFStore(part, mode="w") as store:
         store.put("df", columns.assign(**words), format=layout, nan_rep="", track_times=False)
         attributes = store.get_storer("df").attrs
         setattr(attributes, hdf5_format.TYPES, json.dumps(types))
@@ -132,6 +198,6 @@ def _write_hdf5(part: Path, table: pd.DataFrame) -> None:
 def _integers(column: pd.Series, identifier: bool) -> Any:
     if not column.hasnans:
         return column.to_numpy(column.dtype.numpy_dtype)
-    if not identifier and column.abs().max() <= EXACT:
+    if not identifier and column.abs().max() <= identifiers.EXACT_FLOAT64:
         return column.to_numpy(np.float64, na_value=np.nan)
     return pd.Series(identifiers.texts(column), index=column.index, dtype=object)

@@ -56,7 +56,7 @@ class Candidates:
         longest = max(curves, key=lambda curve: len(curve["points"]), default=None)
         image = None
         if longest:  # bands differ by the colour of a star
-            image = dmdt.image(*zip(*(point[:2] for point in longest["points"]), strict=True))
+            image = dmdt.dmdt_image(*zip(*(point[:2] for point in longest["points"]), strict=True))
         return {
             "number": number,
             "name": row.name,
@@ -114,7 +114,7 @@ def read(
     ``labels`` are what a person chooses from; none: the tags of the scores. ``radius`` in arcsec.
     Raises AstrodomeError when there is nothing to choose from.
     """
-    table = table_io.read(path)
+    table = table_io.read_table(path)
     place = positions.coordinates(table, path)
     if place is not None:
         table = table.assign(ra=place[0], dec=place[1])
@@ -136,7 +136,7 @@ def read(
     features = [str(name) for name in numeric if name not in used and name not in ids]
     rows = [
         _candidate(number, values, scores, features, ids)
-        for number, values in enumerate(identifiers.records(table))
+        for number, values in enumerate(identifiers.to_records(table))
     ]
     return Candidates(rows, chosen, table, catalogue, radius)
 

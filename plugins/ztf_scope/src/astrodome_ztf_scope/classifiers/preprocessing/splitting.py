@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ...catalogues import positions
 from ...config.schema import ClassConfig
-from ...tables.datasets import DataSet, require
+from ...tables.datasets import DataSet, require_columns
 from .preparation import raw_numbers
 
 Rows = NDArray[np.intp]
@@ -113,7 +113,7 @@ def sources(frame: DataSet, group_by: str) -> Rows | None:
     if group_by == POSITION and POSITION not in frame.table:
         return _by_position(frame)
     if group_by not in frame.table:
-        require([group_by], list(frame.table.columns), frame.path)
+        require_columns([group_by], list(frame.table.columns), frame.path)
     codes, values = pd.factorize(frame.table[group_by])
     return _alone_where(codes < 0, codes.astype(np.intp), len(values))
 
@@ -126,7 +126,7 @@ def _by_position(frame: DataSet) -> Rows:
 
     names = list(frame.table.columns)
     known = positions.columns(names)
-    require([name for name in positions.LIMITS if name not in known], names, frame.path)
+    require_columns([name for name in positions.LIMITS if name not in known], names, frame.path)
     found = positions.coordinates(frame.table, frame.path)
     assert found is not None
     ra, dec = found

@@ -38,20 +38,22 @@ class Fetched:
             "downloaded": datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="seconds"),
             **provenance(["astrodome-ztf-scope"]),
         }
-        table_io.write(out["file"], self.table, about)
+        table_io.write_table(out["file"], self.table, about)
         if long:
             out["long"] = self.beside(folder, f"{self.name}_long", ending)
-            table_io.write(out["long"], source_lookup.long(self.sources), about)
+            table_io.write_table(out["long"], source_lookup.long(self.sources), about)
         if self.progress and not self.failed:
             self.progress.forget()
         return {name: str(path) for name, path in out.items()}
 
     def beside(self, folder: Path | None, name: str, ending: str) -> Path:
         """A file in the folder, or beside the one that was read, in its format unless told."""
-        for known in table_io.ENDINGS.values():
+        for known in table_io.EXTENSIONS.values():
             name = name.removesuffix(known)
         own = self.origin.suffix.lower() if self.origin else ".csv"
-        ending = ending or (table_io.ending(own) if own.lstrip(".") in table_io.ENDINGS else ".csv")
+        ending = ending or (
+            table_io.writable_extension(own) if own.lstrip(".") in table_io.EXTENSIONS else ".csv"
+        )
         place = folder if folder is not None else self.origin.parent if self.origin else Path()
         return place / f"{name}{ending}"
 
@@ -82,7 +84,7 @@ def fetch(
     """The rows of a file with what the marshal says of them, or all sources of the groups."""
     if path is None:
         return _by_group(marshal, group_ids, start, watch)
-    table = table_io.read(path)
+    table = table_io.read_table(path)
     progress = source_lookup.Progress.of(marshal.address, files.digest([path]), start, radius)
     if fresh:
         progress.forget()

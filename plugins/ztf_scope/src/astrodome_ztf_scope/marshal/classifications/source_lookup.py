@@ -182,7 +182,7 @@ def as_rows(sources: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
         }
         for one in sources
     ]
-    return identifiers.frame(rows, ["obj_id", "ra", "dec", *JOINED, STATUS])
+    return identifiers.from_records(rows, ["obj_id", "ra", "dec", *JOINED, STATUS])
 
 
 def joined(source: Mapping[str, Any]) -> dict[str, str]:
@@ -225,4 +225,4 @@ def long(sources: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
                 rows.append({**about, **said, "origin": one["origin"], "groups": groups})
         rows += [{**about, "kind": "labeller", "name": str(one)} for one in source["labellers"]]
     columns = ("obj_id", "ra", "dec", "kind", "name", "value", "taxonomy_id", "origin", "ml")
-    return identifiers.frame(rows, [*columns, "votes", "groups"])
+    return identifiers.from_records(rows, [*columns, "votes", "groups"])

@@ -87,7 +87,7 @@ def rows(
         part = part.assign(ra=ra, dec=dec)
     if "period" in part:
         _check_period(table["period"], origin)
-    return [Row(start + n, values) for n, values in enumerate(identifiers.records(part))]
+    return [Row(start + n, values) for n, values in enumerate(identifiers.to_records(part))]
 
 
 def _check_period(cells: pd.Series[Any], origin: object) -> None:

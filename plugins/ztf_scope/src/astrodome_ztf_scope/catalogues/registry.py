@@ -1,0 +1,50 @@
+"""Open catalogues by name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from astrodome import sources
+
+
+def open_catalogue(name: str = "", *, token: str = "", page_size: int = 0) -> Any:
+    """Open a catalogue of survey sources.
+
+    Parameters
+    ----------
+    name : str, optional
+        ``kowalski``, or ``local:FOLDER`` for a directory of Parquet files. By default, the
+        setting ``sources.catalogue``, otherwise ``kowalski``.
+    token : str, optional
+        Token for Kowalski. By default, the token in the settings.
+    page_size : int, optional
+        Number of documents per request to Kowalski.
+
+    Returns
+    -------
+    Catalogue
+        Object with the methods ``light_curves(ids)``, which returns a table with one row per
+        epoch, ``cone(collection, ra, dec, radius)``, ``find(collection, where)`` and
+        ``collections()``.
+
+    Raises
+    ------
+    AstrodomeError
+        If the directory does not exist, or the catalogue is not installed.
+
+    Examples
+    --------
+    >>> import astrodome_ztf_scope as scope
+    >>> import pandas as pd
+    >>> curve = {"id": 7, "hjd": [2458000.5, 2458001.5], "mag": [15.0, 15.5], "filter": 1}
+    >>> file = scope.write_table("survey/light_curves.parquet", pd.DataFrame(curve))
+    >>> scope.open_catalogue("local:survey").light_curves([7])
+       id        hjd   mag  filter
+    0   7  2458000.5  15.0       1
+    1   7  2458001.5  15.5       1
+    """
+    name = sources.choose("catalogue", name, default="kowalski")
+    options: dict[str, Any] = {}
+    if name.partition(":")[0] == "kowalski":
+        options = {"token": token, **({"page": page_size} if page_size else {})}
+    return sources.get("catalogue", name, **options)
