@@ -37,9 +37,9 @@ def test_a_reason_is_one_line_and_never_empty(error: BaseException, text: str) -
     [
         (errno.ENOSPC, True, "No space left on the disk while writing /data/x"),
         (errno.EDQUOT, True, "No space left on the disk while writing /data/x"),
-        (errno.EROFS, True, "Not allowed to write or read /data/x"),
-        (errno.EACCES, False, "Not allowed to write or read /data/x"),
-        (errno.EPERM, False, "Not allowed to write or read /data/x"),
+        (errno.EROFS, True, "Cannot read or write /data/x"),
+        (errno.EACCES, False, "Cannot read or write /data/x"),
+        (errno.EPERM, False, "Cannot read or write /data/x"),
         (errno.ENOENT, False, "/data/x"),
         (errno.EIO, False, "/data/x"),
     ],

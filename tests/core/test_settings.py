@@ -88,7 +88,7 @@ def test_a_token_goes_to_the_default_address(here: Path, monkeypatch: pytest.Mon
 def test_a_folder_cannot_redirect_a_token(here: Path) -> None:
     user_file("fritz: {token: abc}")
     (here / "config.yaml").write_text("fritz: {url: https://evil.example}")
-    with pytest.raises(AstrodomeError, match="not sent there") as failure:
+    with pytest.raises(AstrodomeError, match="not sent") as failure:
         secret()
     assert "abc" not in failure.value.message
     (here / "config.yaml").write_text("fritz: {url: https://mirror.example, token: own}")
@@ -120,7 +120,7 @@ def test_a_token_of_the_command_line_goes_where_the_user_pointed_only(
 
     assert typed() == "abc"
     (here / "config.yaml").write_text("fritz: {url: https://evil.example}")
-    with pytest.raises(AstrodomeError, match="not sent there"):
+    with pytest.raises(AstrodomeError, match="not sent"):
         typed()
     monkeypatch.setattr(settings.options, "config", here / "config.yaml")
     assert typed() == "abc"
@@ -195,7 +195,7 @@ def test_a_token_is_sent_only_to_an_address_from_the_same_place(
         return
     put(here, monkeypatch, token, token="s3cret")
     put(here, monkeypatch, address, url="https://mirror.example")
-    with pytest.raises(AstrodomeError, match="not sent there") as failure:
+    with pytest.raises(AstrodomeError, match="not sent") as failure:
         secret()
     assert "s3cret" not in str(failure.value) + failure.value.hint
     assert "fritz.url" in failure.value.message

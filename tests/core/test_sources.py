@@ -98,7 +98,7 @@ def test_a_setting_may_have_an_argument(installed: Callable[..., None], here: Pa
         ("sources:\n  flux: three\n", "'three' of kind 'flux' is not installed: setting sources.f"),
         ("sources:\n  flx: one\n", "'sources.flx': unknown key; did you mean 'flux'?"),
         ("sources:\n  flux: [one]\n", "'sources.flux'"),
-        ("sources: one\n", "'sources' should be a mapping"),
+        ("sources: one\n", "'sources' must be a mapping"),
     ],
 )
 def test_a_wrong_setting_is_named_with_its_file(

@@ -24,7 +24,7 @@ def test_a_time_is_read_as_utc(text: str, said: datetime) -> None:
 
 @pytest.mark.parametrize("text", ["", "yesterday", "2011-13-01", "0001-01-01T00:00+10:00"])
 def test_what_is_no_time_is_one_sentence(text: str) -> None:
-    with pytest.raises(AstrodomeError, match="is no time"):
+    with pytest.raises(AstrodomeError, match="Invalid time"):
         times.utc(text)
 
 
@@ -43,7 +43,7 @@ def test_an_end_that_is_a_date_includes_the_day(text: str, said: datetime) -> No
 
 
 def test_an_invalid_end_is_reported_like_an_invalid_start() -> None:
-    with pytest.raises(AstrodomeError, match="'2011-06-31' is no time"):
+    with pytest.raises(AstrodomeError, match="Invalid time '2011-06-31'"):
         times.utc_end("2011-06-31")
 
 

@@ -74,7 +74,7 @@ def test_what_it_wrote_never_displaces_the_archives_own(goes, xrs, tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ("2015-06-01T02:20:00", "at noon", "line 3: 'at noon' is no time"),
+        ("2015-06-01T02:20:00", "at noon", "line 3: Invalid time 'at noon'"),
         ("2.2e-07", "bright", "line 3: 'bright' is no number"),
         ("xrsb,", "flux,", "has no column xrsb"),
         ("0.0,4.0", "0.0,-7", "line 4: '-7.0' is no number in its range"),

@@ -264,7 +264,7 @@ def test_an_archive_that_is_not_there_is_given_up_after_some_months(goes, tmp_pa
     result = goes(*span("1999-01-01", "1999-06-30", tmp_path), "--json")
     reasons = [failed["reason"] for failed in result.json["failed"]]
     assert result.code == 1 and len(reasons) == 6
-    assert all("did not answer at http://127.0.0.1:1/goes/fits" in why for why in reasons[:4])
+    assert all("did not respond at http://127.0.0.1:1/goes/fits" in why for why in reasons[:4])
     assert set(reasons[4:]) == {"not tried after 4 failures in a row"}
 
 

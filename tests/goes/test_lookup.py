@@ -70,7 +70,7 @@ def test_max_diff_says_how_far_a_sample_may_be(goes, day_store):
 
 def test_wrong_usage_leaves_with_2_and_an_empty_store_with_1(goes, day_store, tmp_path):
     result = goes("get", "--timestamp", "yesterday", "--store", day_store)
-    assert result.code == 2 and "'yesterday' is no time" in result.err
+    assert result.code == 2 and "Invalid time 'yesterday'" in result.err
     result = goes("get", "--timestamp", "2011-06-07", "--store", day_store, "--max-diff", "nan")
     assert result.code == 2 and "nan s away" in result.err
     result = goes("get", "--timestamp", "2011-06-07", "--store", tmp_path)

@@ -51,7 +51,7 @@ def test_a_file_without_any_event_makes_no_database(events, tmp_path, monkeypatc
 @pytest.mark.parametrize(
     ("args", "sentence"),
     [
-        (("--start", "soon"), "'soon' is no time"),
+        (("--start", "soon"), "Invalid time 'soon'"),
         (("--at", "2012-01-01", "--end", "2012-01-02"), "--at goes with neither"),
         (("--start", "2012-01-02", "--end", "2012-01-01"), "is before the start"),
         (("--db-connection-string", "mysql://scott:tiger@host/db"), "not in mysql"),
@@ -121,7 +121,7 @@ def test_a_read_only_database_is_named_and_can_be_read(make_event, tmp_path):
     store = limited(f"sqlite:///{path}", "query_only=1")
     with pytest.raises(AstrodomeError) as failed:
         store.put([make_event(kb_archivid="ivo://x/2")])
-    assert failed.value.message == f"Not allowed to write or read {path}: Read-only file system."
+    assert failed.value.message == f"Cannot read or write {path}: Read-only file system."
     assert len(store.search()) == 1
     assert len(EventStore(f"sqlite:///file:{path}?mode=ro&uri=true").search()) == 1
 

@@ -71,7 +71,7 @@ def test_a_window_that_failed_is_named_with_status_1_and_the_others_are_stored(e
     result = events(*command, "--db-connection-string", url)
     assert result.code == 1
     (failure,) = result.json["failed"]
-    assert "HEK answered 500" in failure["reason"]
+    assert "HEK returned 500" in failure["reason"]
     name, start, _, end = failure["name"].split()
     assert name == "AR" and start <= broken < end
     length = datetime.fromisoformat(end) - datetime.fromisoformat(start)

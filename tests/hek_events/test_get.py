@@ -270,7 +270,7 @@ def test_without_hek_every_missing_time_is_named_and_the_next_run_brings_it(
         assert failed.code == 1
         names = [entry["name"] for entry in failed.json["failed"]]
         assert names == ["AR 2012-01-01T00:00:00 to 2012-01-13T00:00:00"]
-        assert "HEK answered 504" in failed.json["failed"][0]["reason"]
+        assert "HEK returned 504" in failed.json["failed"][0]["reason"]
         base.patience = timedelta.max
         get("--start", "2012-01-01", "--end", "2012-01-13T00:00").succeeded()
     assert stored(database) == wanted(base)
@@ -337,14 +337,14 @@ def test_a_read_only_folder_is_named_with_the_path_of_the_database(events, serve
     path = disk("size=64k,ro") / "events.sqlite"
     with serve(hek.Hek(many(2))):
         result = events("get", *DAY, "--db-connection-string", f"sqlite:///{path}")
-    assert result.code == 1 and result.err.startswith(f"Error: Not allowed to write or read {path}")
+    assert result.code == 1 and result.err.startswith(f"Error: Cannot read or write {path}")
 
 
 def test_a_full_or_read_only_sqlite_file_is_an_error_that_names_it(tmp_path) -> None:
     path = tmp_path / "events.sqlite"
     EventStore(f"sqlite:///{path}").put([hek.region()])
     read_only = EventStore(f"sqlite:///file:{path}?mode=ro&uri=true")
-    with pytest.raises(AstrodomeError, match=r"Read-only.*|Not allowed to write") as failure:
+    with pytest.raises(AstrodomeError, match=r"Read-only.*|Cannot read or write") as failure:
         read_only.put([hek.region(kb_archivid="ivo://helio-informatics.org/2")])
     assert str(path) in failure.value.message
 

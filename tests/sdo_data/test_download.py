@@ -315,7 +315,7 @@ def test_flux_limits_without_a_source_of_flux_say_what_to_install(
         (("--size=4k",), "no size '4k'"),
         (("--source=nowhere",), "Source 'nowhere' of kind 'images' not found"),
         (("--quality=good",), "no bit mask"),
-        (("--start=yesterday",), "'yesterday' is no time"),
+        (("--start=yesterday",), "Invalid time 'yesterday'"),
     ],
 )
 def test_a_wrong_option_is_one_sentence(

@@ -213,7 +213,7 @@ def test_a_read_only_target_is_one_sentence_and_earlier_images_stay(
     subprocess.run(["mount", "-o", "remount,ro", str(point)], check=True)
     result = data("download", "--path", point, *asked(5))
     assert result.code == 1 and "Traceback" not in result.err
-    assert "Not allowed to write" in result.err and str(point) in result.err
+    assert "Cannot read or write" in result.err and str(point) in result.err
     assert state(point) == before
     found = data("download", "--path", point, *asked(5), "--dry-run", "--json").succeeded().json
     assert (found["there"], found["to_fetch"]) == (3, 2)

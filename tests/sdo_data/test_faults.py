@@ -127,7 +127,7 @@ def test_a_read_only_target_is_one_sentence(
     else:
         result = data(verb, "--path", archive, *COMMANDS[verb], "--targetpath", point)
     assert result.code == 1
-    assert "Not allowed to write" in result.err and str(point) in result.err
+    assert "Cannot read or write" in result.err and str(point) in result.err
     assert "Traceback" not in result.err
 
 

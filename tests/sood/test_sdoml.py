@@ -189,7 +189,7 @@ def test_known_bad_frames_are_left_out_and_a_file_names_more(store: Path, tmp_pa
     [
         ({"train_year": 2011}, "has no year 2011"),
         ({"train_start_date": "2014-01-01"}, "is left by the filter 'between 2014-01-01"),
-        ({"train_start_date": "soon"}, "'soon' is no time"),
+        ({"train_start_date": "soon"}, "Invalid time 'soon'"),
         ({"channel": "94A"}, "has no channel 94A in 2013"),
         ({"channel": "95A"}, "There is no channel '95A'"),
         ({"freq": "often"}, "'often' is no length of time"),

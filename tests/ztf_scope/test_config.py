@@ -150,7 +150,7 @@ CLASS = "training: {classes: {vnv: {label: variable, features: phenomenological,
         (
             "training: {classes: {vnv: {label: X, features: phenomenal}}}",
             "training.classes.vnv.features",
-            "known are phenomenological, ontological",
+            "known keys are phenomenological, ontological",
         ),
         (
             "features: {phenomenological: {ad: {include: false}}}",

@@ -159,7 +159,7 @@ def test_two_processes_do_not_change_one_marshal_at_once(
 ) -> None:
     with journal.opened(marshal.url):
         refused = scope(*manual)
-    assert refused.code == 1 and "Another process is working" in refused.err
+    assert refused.code == 1 and "Another process is using" in refused.err
 
 
 def test_requests_keep_the_rate_that_is_set(

@@ -1,4 +1,4 @@
-"""Work over many items: on every core of this machine, or on a Dask cluster."""
+"""Parallel processing of many items, on all CPUs of this machine or on a Dask cluster."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from . import workers
 from .errors import AstrodomeError, from_os_error, reason, stops_everything
 
 AHEAD_OF_CLUSTER = 1024
-"""Items handed to a Dask cluster ahead of time: work for many machines, also for those that it
-is yet to start when it sees the demand."""
+"""Number of items that are submitted to a Dask cluster ahead of time.
+
+A cluster that scales with its load starts more workers only if many items are waiting."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -23,7 +24,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class ItemResult(Generic[Item, Result]):
-    """What became of one item: its value, or the reason why there is none."""
+    """The result of one item: ``value``, or the reason of the failure in ``error``."""
 
     item: Item
     value: Result | None = None
@@ -32,19 +33,20 @@ class ItemResult(Generic[Item, Result]):
 
 @dataclass
 class Outcome:
-    """What a run over many items came to; ``failed`` holds (name, reason)."""
+    """The numbers of finished and skipped items, and (name, reason) of the failed ones."""
 
     done: int = 0
     skipped: int = 0
     failed: list[tuple[str, str]] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
+        """Return the outcome as a mapping for JSON."""
         failed = [{"name": name, "reason": why} for name, why in self.failed]
         return {"done": self.done, "skipped": self.skipped, "failed": failed}
 
 
 def cores() -> int:
-    """Processors that this process may use."""
+    """Return the number of CPUs that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -147,5 +149,6 @@ def _done(item: Item, future: Future[Result], pool: workers.Pool) -> ItemResult[
 
 def _died() -> AstrodomeError:
     return AstrodomeError(
-        "A worker process died, most likely for lack of memory.", "Try again with fewer --jobs."
+        "A worker process was killed, probably because of too little memory.",
+        "Use fewer --jobs.",
     )

@@ -1,4 +1,4 @@
-"""What a person or a pipe sees: tables, progress, JSON, warnings, errors."""
+"""Output of commands: tables, JSON, progress, warnings and errors."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
     from .compute import Outcome
 
 NARROWEST = 6
-"""Least width of a column of sentences beside columns of words that are not split."""
+"""Minimum width of a column that contains sentences."""
 
 
 def on_terminal(stream: Any = None) -> bool:
-    """Whether a person reads the stream (standard output by default)."""
+    """Return whether a stream (by default standard output) is a terminal."""
     stream = stream or sys.stdout
     return bool(stream and stream.isatty()) and os.environ.get("TERM") != "dumb"
 
 
 def rich_console(*, stderr: bool = False) -> Console:
-    """A rich console; honours ``NO_COLOR`` and the width of the terminal."""
+    """Return a console of Rich, which uses ``NO_COLOR`` and the width of the terminal."""
     from rich.console import Console
 
     return Console(stderr=stderr, highlight=False)
@@ -107,7 +107,7 @@ def _too_wide(texts: Mapping[str, Sequence[str]], optional: Sequence[tuple[str, 
 
 
 def show_one(record: Mapping[str, Any], *, title: str = "", as_json: bool = False) -> None:
-    """Print one record: one line per key, or one JSON object."""
+    """Print one record: a line per key, or a JSON object."""
     if as_json:
         show_json(dict(record))
     elif not record:
@@ -168,7 +168,7 @@ def _unsplit(names: Sequence[str], columns: Sequence[Sequence[str]]) -> set[int]
 
 
 def show_json(document: Any) -> None:
-    """Print one JSON document; times become ISO 8601, NaN becomes null."""
+    """Print a JSON document; times become ISO 8601, and NaN becomes null."""
     text = json.dumps(_plain(document), indent=1, ensure_ascii=False)
     try:
         text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
@@ -192,16 +192,17 @@ def _plain(value: Any) -> Any:
 
 
 def note(text: str) -> None:
-    """Tell something on standard error."""
+    """Print a message to standard error."""
     print(text, file=sys.stderr)
 
 
 def warn(text: str, hint: str = "") -> None:
+    """Print a warning and a hint to standard error."""
     _say("Warning", text, hint)
 
 
 def error(failure: AstrodomeError) -> None:
-    """Print a failure: the sentence, and what to do."""
+    """Print the message and the hint of an error to standard error."""
     _say("Error", failure.message, failure.hint)
 
 
@@ -235,7 +236,7 @@ def finish(
 
 
 class Progress:
-    """How far a long work is; made by :func:`progress`."""
+    """The progress of a long operation; see :func:`progress`."""
 
     def __init__(self, label: str, total: int | None, unit: str, *, resumes: bool = True) -> None:
         self.label, self.total, self.unit, self.resumes = label, total, unit, resumes
@@ -253,7 +254,7 @@ class Progress:
             if time.monotonic() - self._said > 0.1:
                 self._said = time.monotonic()
                 self._bar.refresh()
-        elif time.monotonic() - self._said > 30:  # a log that somebody follows
+        elif time.monotonic() - self._said > 30:
             self._said = time.monotonic()
             of = f" of {self.total}" if self.total else ""
             rate = self.count / (self._said - self._started)

@@ -1,4 +1,4 @@
-"""The one exception for expected failures, and plain words for the system's own."""
+"""The exception for expected failures, and messages for errors of the operating system."""
 
 from __future__ import annotations
 
@@ -9,9 +9,16 @@ _FORBIDDEN = {errno.EROFS, errno.EACCES, errno.EPERM}
 
 
 class AstrodomeError(Exception):
-    """An expected failure: one sentence for the user and, if there is one, what to do.
+    """An expected failure, which a command reports without a traceback.
 
-    ``exit_code`` is 1 (work failed) unless the command line itself was wrong (2).
+    Parameters
+    ----------
+    message
+        What is wrong, with the value and the place.
+    hint
+        What the user can do.
+    exit_code
+        Exit status of the command: 1 if the work failed, 2 if the command line is invalid.
     """
 
     def __init__(self, message: str, hint: str = "", *, exit_code: int = 1) -> None:
@@ -29,28 +36,28 @@ def _rebuild(message: str, hint: str, exit_code: int) -> AstrodomeError:
 
 
 def from_os_error(error: OSError) -> AstrodomeError:
-    """The sentence for a failed system call: what, where and what to do."""
+    """Return the error for a failed system call, with the path and a hint."""
     where = error.filename2 or error.filename or "the target"
     if error.errno in _FULL:
         return AstrodomeError(
             f"No space left on the disk while writing {where}.",
-            "Free some space and give the same command again; what was finished is kept.",
+            "Free some space and run the same command again; finished results are kept.",
         )
     if error.errno in _FORBIDDEN:
         return AstrodomeError(
-            f"Not allowed to write or read {where}: {error.strerror}.",
+            f"Cannot read or write {where}: {error.strerror}.",
             "Choose another folder or change its permissions.",
         )
     return AstrodomeError(f"{error.strerror or error}: {where}")
 
 
 def stops_everything(error: BaseException) -> bool:
-    """Whether going on with the next item is pointless: a full or read-only disk."""
+    """Return whether an error affects all items, for example a full or read-only disk."""
     return isinstance(error, OSError) and error.errno in _FULL | {errno.EROFS}
 
 
 def reason(error: BaseException) -> str:
-    """One line that says why an item failed."""
+    """Return the reason of a failure in one line."""
     if isinstance(error, AstrodomeError):
         return error.message or type(error).__name__
     if isinstance(error, OSError) and error.errno:

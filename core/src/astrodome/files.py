@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, locks between processes, digests."""
+"""Atomic replacement of files, locks between processes, and digests."""
 
 from __future__ import annotations
 
@@ -55,14 +55,15 @@ def replacing(path: Path, *, sync: bool = True) -> Iterator[Path]:
 
 
 def write_bytes(path: Path, data: bytes, *, sync: bool = True) -> None:
+    """Write a file atomically; see :func:`replacing`."""
     with replacing(path, sync=sync) as part:
         part.write_bytes(data)
 
 
 def write_small(path: str | Path, data: bytes | memoryview) -> None:
-    """:func:`write_bytes` for thousands of small files: few system calls, no flush to the disk.
+    """Write a file like :func:`write_bytes`, faster for thousands of small files.
 
-    The folder must be there.
+    It needs few system calls and does not flush to the disk. The folder must exist.
     """
     try:
         try:
@@ -79,15 +80,15 @@ def write_small(path: str | Path, data: bytes | memoryview) -> None:
 
 
 _NO_UNNAMED = {errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOENT, errno.EXDEV}
-"""What systems say that have no files without a name, or no /proc."""
+"""Errors of systems that have no unnamed temporary files, or no /proc."""
 
 
 def _write_unnamed(path: str | Path, data: bytes | memoryview) -> None:
-    """Write a file that gets its only name when it is whole: one change to the folder."""
+    """Write a file without a name and link it when it is complete: one change to the folder."""
     handle = os.open(os.path.dirname(path) or ".", os.O_WRONLY | os.O_TMPFILE, 0o666)  # noqa: PTH120
     try:
         _write_all(handle, data)
-        os.link(f"/proc/self/fd/{handle}", path, src_dir_fd=handle)  # as linkat, which follows
+        os.link(f"/proc/self/fd/{handle}", path, src_dir_fd=handle)
     finally:
         os.close(handle)
 
@@ -113,15 +114,16 @@ def _write_all(handle: int, data: bytes | memoryview) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
+    """Write a text file in UTF-8 atomically; see :func:`replacing`."""
     write_bytes(path, text.encode())
 
 
 @contextmanager
 def lock(path: Path, timeout: float = -1) -> Iterator[None]:
-    """Hold ``path`` (a file beside the store) against other processes.
+    """Lock a file, so that only one process at a time runs the block.
 
-    Raises AstrodomeError when another process holds it for longer than
-    ``timeout`` seconds (negative: wait).
+    Raises AstrodomeError if another process holds the lock for longer than ``timeout`` seconds.
+    A negative ``timeout`` waits forever.
     """
     from filelock import FileLock, Timeout
 
@@ -131,15 +133,15 @@ def lock(path: Path, timeout: float = -1) -> Iterator[None]:
             yield
     except Timeout as error:
         raise AstrodomeError(
-            f"Another process is working on {path.parent}.", "Wait for it or stop it."
+            f"Another process is using {path.parent}.", "Wait until it has finished, or stop it."
         ) from error
 
 
 @contextmanager
 def held(path: Path, *, wait: bool) -> Iterator[bool]:
-    """Hold ``path`` like :func:`lock`, and yield whether it is held.
+    """Lock a file like :func:`lock`, and yield whether this process holds the lock.
 
-    It is not held if another process holds it and ``wait`` is false.
+    It does not hold the lock if another process holds it and ``wait`` is False.
     """
     from filelock import FileLock, Timeout
 
@@ -159,9 +161,9 @@ def held(path: Path, *, wait: bool) -> Iterator[bool]:
 def write_parquet(
     path: Path, table: pa.Table, provenance: Mapping[str, Any] | None = None, **options: Any
 ) -> None:
-    """Write a table with its provenance, a JSON text under the metadata key ``astrodome``.
+    """Write a table to a Parquet file, with its provenance as JSON in the metadata ``astrodome``.
 
-    ``options`` are those of ``pyarrow.parquet.write_table``, such as the columns' encodings.
+    ``options`` are passed to ``pyarrow.parquet.write_table``.
     """
     import json
 
@@ -177,7 +179,7 @@ def write_parquet(
 
 
 def digest(paths: Iterable[Path]) -> str:
-    """SHA-256 over names and contents, in the order of the names."""
+    """Return the SHA-256 digest of the names and contents of files, in the order of the names."""
     total = hashlib.sha256()
     for path in sorted(paths):
         with path.open("rb") as content:

@@ -1,23 +1,22 @@
-"""One way to talk to a service: time-outs, retries that honour ``Retry-After``, no secret shown."""
+"""HTTP requests with timeouts and retries; error messages contain no secrets."""
 
 from __future__ import annotations
 
 import math
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
-from . import __version__, compute, files
+from . import __version__
 from .errors import AstrodomeError
 
 if TYPE_CHECKING:
     import requests
 
 TIMEOUT = (10.0, 60.0)
-"""Seconds to connect, and between two packets of an answer."""
+"""Timeouts in seconds: for the connection, and between two packets of a response."""
 RETRIED = (429, 500, 502, 503, 504)
 READING = ("GET", "HEAD", "OPTIONS")
 """Methods that change nothing: only these are retried and follow redirects."""
@@ -27,14 +26,14 @@ SECRET_PARAMETER = re.compile(r"(?i)\b(token|password|api_?key|secret)=[^&\s]+")
 
 
 class StatusError(AstrodomeError):
-    """A service answered with an error: its ``status``, and ``retry_after`` seconds if it said."""
+    """A service returned an error status; ``retry_after`` is in seconds, if the service sent it."""
 
     status: int = 0
     retry_after: float | None = None
 
 
 class RedirectError(AstrodomeError):
-    """A request that may change something was redirected; the redirect was not followed."""
+    """A request that may change something was redirected, and the redirect was not followed."""
 
 
 def session(
@@ -47,7 +46,7 @@ def session(
     timeout: tuple[float, float] = TIMEOUT,
     headers: Mapping[str, str] | None = None,
 ) -> requests.Session:
-    """A session that reuses connections and repeats safe requests.
+    """Return a session that reuses connections and repeats safe requests.
 
     GET, HEAD and OPTIONS requests are repeated after a connection failure or one of the
     statuses in ``RETRIED``, after growing random pauses or the time in ``Retry-After``. A POST
@@ -64,7 +63,7 @@ def session(
     from urllib3.util import Retry
 
     logger = logging.getLogger("urllib3.connectionpool")
-    if logger.level == logging.NOTSET:  # a repeated request is no news, and logs show its address
+    if logger.level == logging.NOTSET:  # The log records contain addresses.
         logger.setLevel(logging.ERROR)
 
     class Adapter(HTTPAdapter):
@@ -138,35 +137,37 @@ def _origin(url: str) -> tuple[str, str, int | None]:
 
 
 def get(client: requests.Session, url: str, service: str, **options: Any) -> requests.Response:
-    """GET; any failure is one sentence that names the service and the address."""
+    """Send a GET request; raise AstrodomeError with the service and the address if it fails."""
     import requests
 
     try:
-        answer = client.get(url, **options)
+        response = client.get(url, **options)
     except requests.RequestException as error:
         raise AstrodomeError(
-            f"{service} did not answer at {shown(url)}: {_cause(error)}.",
+            f"{service} did not respond at {shown(url)}: {_cause(error)}.",
             "Try again later, or check the address in the settings.",
         ) from error
-    if answer.status_code >= 400:
+    if response.status_code >= 400:
         refused = StatusError(
-            f"{service} answered {answer.status_code} {answer.reason} to {shown(answer.url)}.",
-            "The token may be missing or expired." if answer.status_code in (401, 403) else "",
+            f"{service} returned {response.status_code} {response.reason} for "
+            f"{shown(response.url)}.",
+            "The token may be missing or expired." if response.status_code in (401, 403) else "",
         )
-        refused.status = answer.status_code
-        refused.retry_after = _retry_after(answer.headers.get("Retry-After", ""))
-        answer.close()
+        refused.status = response.status_code
+        refused.retry_after = _retry_after(response.headers.get("Retry-After", ""))
+        response.close()
         raise refused
-    return answer
+    return response
 
 
 def content(
-    answer: requests.Response, service: str, *, deadline: float, limit: int = 1 << 30
+    response: requests.Response, service: str, *, deadline: float, limit: int = 1 << 30
 ) -> bytes:
-    """The body of an answer that was got with ``stream=True``, all of it within ``deadline`` s.
+    """Return the body of a response that was requested with ``stream=True``.
 
-    A time-out alone does not end an answer that comes byte by byte. Raises AstrodomeError
-    when it comes too slowly, breaks off, is cut short, or is larger than ``limit`` bytes.
+    Raises AstrodomeError if the body is not complete within ``deadline`` seconds, if it is
+    truncated, or if it is larger than ``limit`` bytes. The timeout of the session alone does not
+    end a response that arrives byte by byte.
     """
     from urllib3.exceptions import HTTPError
 
@@ -174,28 +175,29 @@ def content(
     blocks: list[bytes] = []
     size = 0
     try:
-        while block := answer.raw.read1(1 << 16, decode_content=True):
+        while block := response.raw.read1(1 << 16, decode_content=True):
             blocks.append(block)
             size += len(block)
             if size > limit:
-                answer.raw.close()
+                response.raw.close()
                 raise AstrodomeError(
-                    f"{service} sent more than {limit} bytes of {shown(answer.url)}."
+                    f"The response of {service} for {shown(response.url)} is larger than {limit} "
+                    "bytes."
                 )
             if time.monotonic() > last:
-                answer.raw.close()
+                response.raw.close()
                 raise AstrodomeError(
-                    f"{service} was still sending {shown(answer.url)} after {deadline:g} s."
+                    f"{service} did not send all of {shown(response.url)} within {deadline:g} s."
                 )
     except (HTTPError, OSError) as error:
         raise AstrodomeError(
-            f"{service} broke off while sending {shown(answer.url)}: {_cause(error)}."
+            f"{service} closed the connection while sending {shown(response.url)}: {_cause(error)}."
         ) from error
     return b"".join(blocks)
 
 
 def _retry_after(text: str) -> float | None:
-    """Seconds that a header ``Retry-After`` asks for, given as a number or as a date."""
+    """Return the seconds in a header ``Retry-After``, which contains a number or a date."""
     from email.utils import parsedate_to_datetime
 
     try:
@@ -209,76 +211,20 @@ def _retry_after(text: str) -> float | None:
         return None
 
 
-def get_json(client: requests.Session, url: str, service: str, **options: Any) -> Any:
-    """GET a JSON document; a page in another format is an error that says so."""
-    answer = get(client, url, service, **options)
-    try:
-        return answer.json()
-    except ValueError as error:
-        kind = answer.headers.get("Content-Type", "no content type")
-        raise AstrodomeError(
-            f"{service} answered {shown(answer.url)} with {kind} instead of JSON.",
-            "Try again later.",
-        ) from error
-
-
-def download(
-    client: requests.Session,
-    url: str,
-    target: Path,
-    service: str,
-    *,
-    check: Callable[[Path], None] | None = None,
-) -> Path:
-    """Fetch a file; it gets its name only when it is whole and ``check`` does not object."""
-    import requests
-
-    with files.replacing(target) as part:
-        with get(client, url, service, stream=True) as answer, part.open("wb") as out:
-            try:
-                for block in answer.iter_content(1 << 16):
-                    out.write(block)
-            except requests.RequestException as error:
-                raise AstrodomeError(
-                    f"{service} broke off while sending {shown(url)}: {_cause(error)}."
-                ) from error
-        if check:
-            check(part)
-    return target
-
-
-def download_all(
-    client: requests.Session,
-    wanted: Iterable[tuple[str, Path]],
-    service: str,
-    *,
-    jobs: int = 8,
-    check: Callable[[Path], None] | None = None,
-) -> Iterator[compute.ItemResult[tuple[str, Path], Path]]:
-    """Fetch many files in parallel; a second call goes on, leaving alone what is already there."""
-    missing = ((url, target) for url, target in wanted if not target.exists())
-    return compute.map(
-        lambda item: download(client, item[0], item[1], service, check=check),
-        missing,
-        jobs=jobs,
-        threads=True,
-    )
-
-
 def shown(url: str) -> str:
-    """An address as it may be printed: without user, password or tokens."""
+    """Return an address without user, password and tokens, for messages."""
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
     return SECRET_PARAMETER.sub(r"\1=***", urlunsplit(parts._replace(netloc=host)))
 
 
 def _cause(error: Exception) -> str:
-    """The innermost words of a nest of connection errors."""
+    """Return the message of the innermost of several nested connection errors."""
     while isinstance(
         inner := getattr(error, "reason", None) or (error.args or [None])[0], Exception
     ):
         error = inner
     if "Timeout" in type(error).__name__:
-        return "no answer in time"
+        return "timeout"
     text = re.sub(r"<[^>]*>:?\s*", "", str(error.args[-1] if error.args else error))
     return SECRET_PARAMETER.sub(r"\1=***", " ".join(str(text).split())) or type(error).__name__

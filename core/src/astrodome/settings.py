@@ -1,4 +1,7 @@
-"""One layered configuration: environment > --config > ./config.yaml > per-user file > defaults."""
+"""Settings from the environment, ``--config``, ``./config.yaml``, a per-user file, and defaults.
+
+The first of these that has a value wins.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +41,7 @@ options = Options()
 
 
 def home() -> Path:
-    """The root of all state: ``--home``, ``ASTRODOME_HOME``, or the per-user data folder."""
+    """Return the folder for stored data: ``--home``, ``ASTRODOME_HOME`` or the per-user folder."""
     if options.home:
         return options.home
     if given := os.environ.get("ASTRODOME_HOME"):
@@ -49,7 +52,7 @@ def home() -> Path:
 
 
 def config_files() -> list[Path]:
-    """The configuration files that are looked at, the strongest first."""
+    """Return the paths of the configuration files, highest priority first."""
     from platformdirs import user_config_path
 
     given = [options.config] if options.config else []
@@ -76,7 +79,7 @@ def dask_settings() -> Any:
 
 
 def section(name: str, model: type[Model]) -> Model:
-    """A section of the settings, validated; see :meth:`Settings.section`."""
+    """Return a validated section of the settings; see :meth:`Settings.section`."""
     return current().section(name, model)
 
 
@@ -90,9 +93,9 @@ def _read(files: tuple[tuple[Path, int], ...], environ: tuple[tuple[str, str], .
 
 
 def current() -> Settings:
-    """The settings as the files and the environment have them now."""
+    """Return the settings in the files and the environment."""
     if options.config and not options.config.is_file():
-        raise AstrodomeError(f"There is no configuration file {options.config}.", exit_code=2)
+        raise AstrodomeError(f"Configuration file not found: {options.config}", exit_code=2)
     environ = tuple(sorted((k, v) for k, v in os.environ.items() if k.startswith("ASTRODOME_")))
     files = tuple((path, path.stat().st_mtime_ns) for path in config_files() if path.is_file())
     return _read(files, environ)
@@ -100,21 +103,21 @@ def current() -> Settings:
 
 @dataclass
 class Settings:
-    """Values by section and key, each with the place it comes from."""
+    """Values by section and key, each with its origin."""
 
     layers: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     environ: dict[str, str] = field(default_factory=dict)
 
     def add_file(self, path: Path) -> None:
-        """Add a file below those already added."""
+        """Add a file with a lower priority than the earlier ones."""
         self.layers.append((str(path), read_yaml(path)))
 
     def sections(self) -> list[str]:
-        """Names of the sections that the files have."""
+        """Return the names of the sections in the files."""
         return list(dict.fromkeys(name for _, layer in self.layers for name in layer))
 
     def values(self, name: str) -> dict[str, tuple[Any, str]]:
-        """Key to (value, origin) of one section, the strongest layer winning."""
+        """Return (value, origin) by key of a section, from the layer with the highest priority."""
         found: dict[str, tuple[Any, str]] = {}
         prefix = f"ASTRODOME_{name.upper()}_"
         for variable, text in self.environ.items():
@@ -123,15 +126,15 @@ class Settings:
         for origin, layer in self.layers:
             given = layer.get(name) or {}
             if not isinstance(given, Mapping):
-                raise AstrodomeError(f"{origin}: '{name}' should be a mapping of keys to values.")
+                raise AstrodomeError(f"{origin}: '{name}' must be a mapping of keys to values.")
             for key, value in given.items():
                 found.setdefault(str(key), (value, origin))
         return found
 
     def section(self, name: str, model: type[Model]) -> Model:
-        """The section as a pydantic model; errors name the place, the key and what was expected."""
+        """Return a validated section; errors contain the origin, the key and the expected type."""
         found = self.values(name)
-        known = model.model_fields  # another section's variable may begin like this one's
+        known = model.model_fields  # A variable of another section may have the same prefix.
         given = {
             key: value
             for key, (value, origin) in found.items()
@@ -146,13 +149,13 @@ class Settings:
     def credential(
         self, name: str, model: type[Model], key: str = "token", *, given: str = ""
     ) -> str:
-        """A secret, only for the address that it was set for.
+        """Return a secret, which may be sent only to the address that it was set for.
 
-        ``given`` is the one of the command line: it goes to the default address, or to one
-        that the environment or ``--config`` names.
+        ``given`` is a secret from the command line. It may be sent to the default address, or to
+        an address in the environment or the file ``--config``.
 
-        Raises AstrodomeError when the section's address comes from another place
-        than the secret does, or is plain http to anything but this machine.
+        Raises AstrodomeError if the address of the section and the secret have different origins,
+        or if the address is plain ``http`` to another machine.
         """
         values = self.section(name, model)
         secret = given or getattr(values, key)
@@ -169,25 +172,27 @@ class Settings:
             if place == DEFAULT or _layer(place) in own or _usual(found[part][0], model, part):
                 continue
             raise AstrodomeError(
-                f"The address {name}.{part} comes from {place}, but the {key} from "
-                f"{'the defaults' if origin == DEFAULT else origin}: it is not sent there.",
+                f"The {key} is not sent, because it comes from "
+                f"{'the defaults' if origin == DEFAULT else origin}, but the address {name}.{part} "
+                f"from {place}.",
                 "Set both in the same file, or both in the environment.",
             )
         if not safe_for_secrets(str(getattr(values, "url", "") or "")):
             raise AstrodomeError(
-                f"The {key} of {name} is not sent over plain http.", f"Use https in {name}.url."
+                f"The {key} of {name} cannot be sent over plain http.",
+                f"Use https in {name}.url.",
             )
         return text
 
 
 def _usual(value: Any, model: type[Model], part: str) -> bool:
-    """Whether a file only repeats the default, as SCoPe's own files do."""
+    """Return whether a file only repeats the default value."""
     known = model.model_fields.get(part)
     return known is not None and str(value or "") == str(known.default or "")
 
 
 def safe_for_secrets(url: str) -> bool:
-    """Whether a secret may travel to this address: https, or plain http on loopback."""
+    """Return whether a secret may be sent to an address: https, or plain http on loopback."""
     from urllib.parse import urlsplit
 
     parts = urlsplit(url)
@@ -199,13 +204,13 @@ def _layer(origin: str) -> str:
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """A YAML mapping; ``{value: …, desc: …}`` leaves are read as their values."""
+    """Read a YAML file with a mapping; ``{value: …, desc: …}`` is replaced by the value."""
     import yaml
 
     try:
         document = yaml.load(path.read_bytes(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except OSError as error:
-        raise AstrodomeError(f"{path} cannot be read: {error.strerror}.") from error
+        raise AstrodomeError(f"Cannot read {path}: {error.strerror}.") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise AstrodomeError(
             f"{path} is not valid YAML: {' '.join(str(error).split())}."
@@ -214,7 +219,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         if document is None:
             return {}
         raise AstrodomeError(
-            f"{path} should hold keys and values, not a {type(document).__name__}."
+            f"{path} must contain keys and values, not a {type(document).__name__}."
         )
     return {str(key): _plain(value) for key, value in document.items()}
 
@@ -233,10 +238,10 @@ def validate(
     where: Callable[[str], str] | str,
     prefix: str = "",
 ) -> Model:
-    """Check ``given`` against a pydantic model; unknown keys are errors, at any depth.
+    """Validate ``given`` with a pydantic model; unknown keys are errors at any depth.
 
-    ``where`` is a file, or gives the place of a top-level key. Raises AstrodomeError
-    that names place, key and expectation for every fault.
+    ``where`` is the origin of all values, or a function that returns the origin of a top-level
+    key. Raises AstrodomeError with the origin, the key and the reason of each fault.
     """
     from pydantic import ValidationError
 
@@ -278,7 +283,7 @@ def _strangers(
 def _strangers_within(
     annotation: Any, value: Any, at: tuple[str, ...]
 ) -> Iterator[tuple[tuple[str, ...], list[str]]]:
-    """Unknown keys below a field that is a model, an optional one, or a mapping or list of them."""
+    """Yield unknown keys in the value of a field whose type contains models."""
     if isinstance(annotation, type) and hasattr(annotation, "model_fields"):
         if isinstance(value, Mapping):
             yield from _strangers(annotation, value, at)
@@ -300,7 +305,7 @@ def _unknown(key: str, names: list[str]) -> str:
     return (
         f"unknown key; did you mean '{close[0]}'?"
         if close
-        else (f"unknown key; known are {', '.join(names)}")
+        else (f"unknown key; known keys are {', '.join(names)}")
     )
 
 
@@ -310,7 +315,7 @@ def _short(value: Any) -> str:
 
 
 def masked(key: str, value: Any) -> Any:
-    """The value as it may be shown: secrets by name or type become stars, at any depth."""
+    """Return a value for display: secrets, by name or type, become stars at any depth."""
     if isinstance(value, Mapping):
         return {k: masked(str(k), v) for k, v in value.items()}
     if hasattr(value, "get_secret_value"):

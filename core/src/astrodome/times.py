@@ -1,4 +1,4 @@
-"""Times as people and services write them: UTC, without time zone once they are read."""
+"""Parsing of times in ISO 8601; the results are in UTC and have no time zone."""
 
 from __future__ import annotations
 
@@ -12,21 +12,22 @@ LEAP_SECOND = re.compile(r"(:\d\d):60(?:\.\d*)?")
 
 
 def naive(time: datetime) -> datetime:
-    """The time in UTC, without time zone; one that has none is UTC already."""
+    """Return a time in UTC without a time zone; a time without a time zone is UTC already."""
     return time.astimezone(UTC).replace(tzinfo=None) if time.tzinfo else time
 
 
 def utc(text: str) -> datetime:
-    """The UTC time that a text in ISO 8601 says; made to be the ``parser`` of an option.
+    """Parse a time in ISO 8601; use it as the ``parser`` of an option.
 
-    A leap second (23:59:60) becomes the last microsecond before it. Raises AstrodomeError
-    when the text is no time.
+    A leap second (23:59:60) becomes the last microsecond before it. Raises AstrodomeError if the
+    text is invalid.
     """
     try:
         return naive(datetime.fromisoformat(LEAP_SECOND.sub(r"\1:59.999999", text.strip())))
-    except (ValueError, OverflowError) as error:  # the latter for a zone at the end of the calendar
+    except (ValueError, OverflowError) as error:  # OverflowError: a time zone in the year 9999
         raise AstrodomeError(
-            f"'{text}' is no time.", "Write UTC in ISO 8601: 2011-06-07T06:41:00", exit_code=2
+            f"Invalid time '{text}': expected ISO 8601, for example 2011-06-07T06:41:00.",
+            exit_code=2,
         ) from error
 
 
