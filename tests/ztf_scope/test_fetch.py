@@ -101,7 +101,7 @@ def test_a_token_is_not_sent_to_the_address_of_a_file_that_was_found(
     monkeypatch.setenv("ASTRODOME_GCS_TOKEN", "ya29.secret")
     Path("config.yaml").write_text(f"gcs: {{url: '{service.url}'}}\n")
     refused = scope("fetch-models")
-    assert refused.code == 1 and "is not sent" in refused.err
+    assert refused.code == 1 and "was not sent" in refused.err
     assert not service.requests
 
 

@@ -116,7 +116,7 @@ def test_a_file_that_is_found_in_a_folder_redirects_no_token(
     Path("secrets.json").write_text(f'{{"fritz": "{TOKEN}"}}')
     for line in (["taxonomy", "show"], ["taxonomy", "show", "--token", TOKEN]):
         refused = scope(*line)
-        assert refused.code == 1 and "is not sent" in refused.err
+        assert refused.code == 1 and "was not sent" in refused.err
         assert TOKEN not in refused.err
     assert not marshal.requests
     assert scope("--config", "config.yaml", "taxonomy", "show", "--token", TOKEN).code == 0

@@ -172,14 +172,14 @@ class Settings:
             if place == DEFAULT or _layer(place) in own or _usual(found[part][0], model, part):
                 continue
             raise AstrodomeError(
-                f"The {key} is not sent, because it comes from "
+                f"The {key} was not sent, because it comes from "
                 f"{'the defaults' if origin == DEFAULT else origin}, but the address {name}.{part} "
                 f"from {place}.",
                 "Set both in the same file, or both in the environment.",
             )
         if not safe_for_secrets(str(getattr(values, "url", "") or "")):
             raise AstrodomeError(
-                f"The {key} of {name} cannot be sent over plain http.",
+                f"The {key} of {name} was not sent over plain http.",
                 f"Use https in {name}.url.",
             )
         return text
