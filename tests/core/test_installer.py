@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from astrodome import AstrodomeError, distributions, environments, health, receipts, snapshot
-from astrodome.environments import Change
+from astrodome.environments import PluginChange
 
 RECEIPT = """
 [tool]
@@ -50,7 +50,7 @@ def prefix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return Path(sys.prefix)
 
 
-def uv_tool(prefix: Path, change: Change, text: str = RECEIPT) -> list[str]:
+def uv_tool(prefix: Path, change: PluginChange, text: str = RECEIPT) -> list[str]:
     (prefix / "uv-receipt.toml").write_text(text.replace("{folder}", str(prefix)))
     return environments.steps(change, prefix)[-1].command
 
@@ -81,14 +81,14 @@ def test_the_name_of_the_distribution_in_a_file_is_found(
 
 def test_pip_is_used_where_it_is_installed(tmp_path: Path) -> None:
     limits = tmp_path / "constraints.txt"
-    (step,) = environments.steps(Change("install", "x", "x", limits), tmp_path)
+    (step,) = environments.steps(PluginChange("install", "x", "x", limits), tmp_path)
     assert step.command == [sys.executable, "-m", "pip", "install", "-c", str(limits), "x"]
-    (step,) = environments.steps(Change("uninstall", "x", "x"), tmp_path)
+    (step,) = environments.steps(PluginChange("uninstall", "x", "x"), tmp_path)
     assert step.command[-2:] == ["--yes", "x"]
 
 
 def test_uv_tool_is_passed_everything_in_its_receipt(prefix: Path) -> None:
-    line = uv_tool(prefix, Change("install", "sdo-new>=2", "sdo-new"))
+    line = uv_tool(prefix, PluginChange("install", "sdo-new>=2", "sdo-new"))
     assert line[1:5] == ["tool", "install", "--config-file", str(prefix / "uv.toml")]
     assert line[5] == "astrodome[dask]>=0.1"
     assert line[6:15] == [
@@ -106,26 +106,26 @@ def test_uv_tool_is_passed_everything_in_its_receipt(prefix: Path) -> None:
     assert (prefix / "constraints.txt").read_text() == "typer<9\n"
     options = tomllib.loads(RECEIPT)["tool"]["options"]
     assert tomllib.loads((prefix / "uv.toml").read_text()) == options
-    environ = environments.steps(Change("install", "x", "x"), prefix)[-1].environ
+    environ = environments.steps(PluginChange("install", "x", "x"), prefix)[-1].environ
     assert environ == {"UV_TOOL_DIR": str(prefix.parent), "UV_TOOL_BIN_DIR": str(prefix / "bin")}
 
 
 def test_uv_tool_keeps_what_was_installed_without_it(prefix: Path) -> None:
     """The distributions of this environment are not in the receipt, so they are passed on."""
-    line = uv_tool(prefix, Change("install", "sdo-new", "sdo-new"))
+    line = uv_tool(prefix, PluginChange("install", "sdo-new", "sdo-new"))
     assert "--with=pytest-xdist" in line
     assert not any(part.startswith("--with=execnet") for part in line)  # pytest-xdist needs it
     assert any(part.startswith("--with-editable=") and "goes" in part for part in line)
 
 
 def test_uv_tool_forgets_what_is_uninstalled_and_nothing_else(prefix: Path) -> None:
-    kept = uv_tool(prefix, Change("install", "sdo-url", "sdo-url"))
-    left = uv_tool(prefix, Change("uninstall", "sdo-url", "sdo-url"))
+    kept = uv_tool(prefix, PluginChange("install", "sdo-url", "sdo-url"))
+    left = uv_tool(prefix, PluginChange("uninstall", "sdo-url", "sdo-url"))
     assert [part for part in kept if "sdo-url" not in part] == left
 
 
 def test_a_receipt_that_cannot_be_passed_on_is_an_error(prefix: Path) -> None:
-    change = Change("install", "x", "x")
+    change = PluginChange("install", "x", "x")
     odd = RECEIPT.replace('specifier = ">=1"', 'index = "https://example.org"')
     with pytest.raises(AstrodomeError, match="the key 'index' of numpy"):
         uv_tool(prefix, change, odd)
@@ -134,9 +134,9 @@ def test_a_receipt_that_cannot_be_passed_on_is_an_error(prefix: Path) -> None:
     gone = RECEIPT.replace('directory = "{folder}"', 'directory = "/no/such/folder"')
     with pytest.raises(AstrodomeError, match="sdo-local was installed, does not exist"):
         uv_tool(prefix, change, gone)
-    uv_tool(prefix, Change("uninstall", "sdo-local", "sdo-local"), gone)
+    uv_tool(prefix, PluginChange("uninstall", "sdo-local", "sdo-local"), gone)
     with pytest.raises(AstrodomeError, match="application of the uv tool environment"):
-        uv_tool(prefix, Change("uninstall", "astrodome", "astrodome"))
+        uv_tool(prefix, PluginChange("uninstall", "astrodome", "astrodome"))
 
 
 def test_pipx_injects_and_uninjects_what_it_injected(prefix: Path) -> None:
@@ -144,15 +144,15 @@ def test_pipx_injects_and_uninjects_what_it_injected(prefix: Path) -> None:
         '{"main_package": {"package": "astrodome"}, "injected_packages": {"sdo-x": {}}}'
     )
     limits = prefix / "constraints.txt"
-    (step,) = environments.steps(Change("install", "sdo-y", "sdo-y", limits), prefix)
+    (step,) = environments.steps(PluginChange("install", "sdo-y", "sdo-y", limits), prefix)
     assert step.command[1:] == ["inject", "astrodome", "sdo-y"]
     assert step.environ == {"PIP_CONSTRAINT": str(limits), "UV_CONSTRAINT": str(limits)}
-    (step,) = environments.steps(Change("uninstall", "sdo-x", "sdo-x"), prefix)
+    (step,) = environments.steps(PluginChange("uninstall", "sdo-x", "sdo-x"), prefix)
     assert step.command[1:] == ["uninject", "--leave-deps", "astrodome", "sdo-x"]
-    (step,) = environments.steps(Change("uninstall", "sdo-hand", "sdo-hand"), prefix)
+    (step,) = environments.steps(PluginChange("uninstall", "sdo-hand", "sdo-hand"), prefix)
     assert step.command[1:4] == ["-m", "pip", "uninstall"]
     with pytest.raises(AstrodomeError, match="application of the pipx environment"):
-        environments.steps(Change("uninstall", "astrodome", "astrodome"), prefix)
+        environments.steps(PluginChange("uninstall", "astrodome", "astrodome"), prefix)
 
 
 def test_the_requirements_of_host_and_plugins_are_constraints() -> None:

@@ -79,6 +79,7 @@ def _is_float(value: Any) -> bool:
 
 
 def is_number(value: Any) -> bool:
+    """Return whether a value is a number of Python or NumPy."""
     kind = getattr(getattr(value, "dtype", None), "kind", "")
     return isinstance(value, int | float) or kind in tuple("iuf")
 

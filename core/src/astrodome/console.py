@@ -247,6 +247,7 @@ class Progress:
         self._task: Any = None
 
     def advance(self, steps: int = 1, detail: str = "") -> None:
+        """Count finished items; ``detail`` is shown after the numbers."""
         self.count += steps
         self.detail = detail or self.detail
         if self._bar:

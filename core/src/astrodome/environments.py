@@ -29,7 +29,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Change:
+class PluginChange:
     """A requested change: ``argument`` is passed to the installer, ``name`` is its distribution."""
 
     action: str
@@ -38,7 +38,7 @@ class Change:
     constraints: Path | None = None
 
 
-def steps(change: Change, folder: Path) -> list[Step]:
+def steps(change: PluginChange, folder: Path) -> list[Step]:
     """Return the command lines for a change; files for them are written to ``folder``."""
     prefix = Path(sys.prefix)
     if (prefix / receipts.FILE).exists():
@@ -62,7 +62,7 @@ def repair(wanted: Iterable[str]) -> str:
     return " ".join(["uv", "pip", "install", "--python", sys.executable, *quoted])
 
 
-def _plain(change: Change) -> list[Step]:
+def _plain(change: PluginChange) -> list[Step]:
     """Return the commands for a virtual environment: those of pip if it is installed, or of uv."""
     limits = ["-c", str(change.constraints)] if change.constraints else []
     if change.action == "uninstall":
@@ -80,7 +80,7 @@ def _plain(change: Change) -> list[Step]:
     )
 
 
-def _pipx(change: Change, prefix: Path) -> list[Step]:
+def _pipx(change: PluginChange, prefix: Path) -> list[Step]:
     about = json.loads((prefix / "pipx_metadata.json").read_text("utf-8"))
     injected = {canonical_name(name) for name in about.get("injected_packages") or {}}
     main = canonical_name(str((about.get("main_package") or {}).get("package") or ""))
@@ -103,7 +103,7 @@ def _pipx(change: Change, prefix: Path) -> list[Step]:
     return [Step([pipx, "inject", *force, prefix.name, change.argument], environ)]
 
 
-def _uv_tool(change: Change, prefix: Path, folder: Path) -> list[Step]:
+def _uv_tool(change: PluginChange, prefix: Path, folder: Path) -> list[Step]:
     """Return ``uv tool install`` with all recorded requirements and those that were added since.
 
     ``uv tool install`` removes every distribution that its arguments do not name. It also
@@ -137,7 +137,7 @@ def _uv_tool(change: Change, prefix: Path, folder: Path) -> list[Step]:
     return [*found, Step(line, receipt.environ(prefix))]
 
 
-def _program(name: str, change: Change) -> str:
+def _program(name: str, change: PluginChange) -> str:
     if program := shutil.which(name):
         return program
     raise AstrodomeError(

@@ -1,4 +1,4 @@
-"""Check in a new process whether the host starts and which plugins are active."""
+"""Check in a new process whether the apps start and which plugins are active."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import subprocess
 import sys
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from typing import Any
 
 MARK = "astrodome-health:"
 TIMEOUT = 120.0
@@ -37,7 +36,7 @@ def _key(plugin: dict[str, str]) -> tuple[str, str, str]:
 def check() -> Health:
     """Start every app of this environment in a new process and load its plugins."""
     environ = {key: value for key, value in os.environ.items() if key != "ASTRODOME_PLUGINS"}
-    code = "from astrodome.health import report; report()"
+    code = "from astrodome.startup_check import report; report()"
     try:
         ran = subprocess.run(
             [sys.executable, "-c", code],
@@ -54,39 +53,6 @@ def check() -> Health:
             return Health(**json.loads(line.removeprefix(MARK)))
     last = ran.stderr.decode("utf-8", "replace").strip().splitlines()[-1:]
     return Health("".join(last) or f"it ended with exit code {ran.returncode}")
-
-
-def report() -> None:
-    """Print the state of this environment as JSON; called in the new process."""
-    from contextlib import redirect_stdout
-    from importlib.metadata import entry_points
-    from io import StringIO
-
-    from . import __version__, app, distributions, plugins, suggestions
-
-    found: dict[str, Any] = {"host": __version__, "plugins": [], "clashes": []}
-    apps = set(suggestions.apps()) | {
-        group.removeprefix(plugins.GROUP)
-        for group in entry_points().groups
-        if group.startswith(plugins.GROUP)
-    }
-    for name in sorted(apps):
-        loaded = plugins.load(name)
-        with redirect_stdout(StringIO()), plugins.using(loaded):
-            app.build(name, loaded).main(["--help"], prog_name=name, standalone_mode=False)
-        found["clashes"] += loaded.clashes()
-        found["plugins"] += [
-            {
-                "app": name,
-                "name": plugin.name,
-                "distribution": distributions.canonical_name(plugin.distribution),
-                "status": plugin.status,
-                "state": plugin.state,
-            }
-            for plugin in loaded.plugins
-        ]
-    found["unsatisfied"] = distributions.unsatisfied()
-    print(f"\n{MARK}{json.dumps(found)}", flush=True)
 
 
 def faults(before: Health, after: Health, removed: Collection[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""How help looks: one list of sections, printed plain or in panels."""
+"""Formatting of help pages: panels on a terminal, plain text in a pipe."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from .console import on_terminal
 
 
 def sections(command: Any, ctx: Any) -> dict[str, list[tuple[str, str]]]:
-    """Arguments, options by panel and commands by panel, each as (term, description)."""
+    """Return (term, description) of arguments, options and commands by the title of the section."""
     found: dict[str, list[tuple[str, str]]] = {}
     for param in command.get_params(ctx):
         if not getattr(param, "envvar", None):
-            param.show_envvar = False  # every option has one, SDO_… or SCOPE_…
+            param.show_envvar = False  # Every option has a variable, for example SDO_….
         record = param.get_help_record(ctx)
         if record:
             panel = "Arguments" if param.param_type_name == "argument" else "Options"
@@ -44,24 +44,24 @@ def _panels(command: Any, ctx: Any) -> str:
     from rich.table import Table
     from rich.text import Text
 
-    page = StringIO()
-    console = Console(file=page, force_terminal=True, highlight=False)
+    text = StringIO()
+    page = Console(file=text, force_terminal=True, highlight=False)
     usage = " ".join([ctx.command_path, *command.collect_usage_pieces(ctx)])
-    console.print(Text.assemble("\n Usage: ", (usage, "bold")))
+    page.print(Text.assemble("\n Usage: ", (usage, "bold")))
     if command.help:
-        console.print(
+        page.print(
             Text("\n" + command.help.partition("\f")[0].replace("\b\n", "").strip()),
             style="",
             no_wrap=False,
         )
-    console.print()
+    page.print()
     for title, rows in sections(command, ctx).items():
         table = Table.grid(padding=(0, 2), pad_edge=False)
         table.add_column(style="bold cyan", overflow="fold", max_width=36)
         table.add_column(overflow="fold")
-        for term, text in rows:
-            table.add_row(Text(term), Text(text))
-        console.print(Panel(table, title=title, title_align="left", border_style="dim"))
+        for term, description in rows:
+            table.add_row(Text(term), Text(description))
+        page.print(Panel(table, title=title, title_align="left", border_style="dim"))
     if command.epilog:
-        console.print(Text(command.epilog))
-    return page.getvalue()
+        page.print(Text(command.epilog))
+    return text.getvalue()

@@ -13,7 +13,7 @@ from importlib import invalidate_caches
 from pathlib import Path
 
 from . import distributions, environments, health, state
-from .environments import Change
+from .environments import PluginChange
 from .errors import AstrodomeError, from_os_error
 from .snapshot import Snapshot
 
@@ -33,17 +33,17 @@ def install(typed: str, short: dict[str, str]) -> InstallResult:
     with environments.scratch() as folder:
         limits = Path(folder) / "constraints.txt"
         limits.write_text("\n".join(distributions.constraints()) + "\n", "utf-8")
-        return _change(Change("install", argument, name, limits), Path(folder))
+        return _change(PluginChange("install", argument, name, limits), Path(folder))
 
 
 def uninstall(name: str) -> InstallResult:
     """Uninstall a distribution; on failure restore the environment and raise AstrodomeError."""
     name = distributions.canonical_name(name)
     with environments.scratch() as folder:
-        return _change(Change("uninstall", name, name), Path(folder))
+        return _change(PluginChange("uninstall", name, name), Path(folder))
 
 
-def _change(change: Change, folder: Path) -> InstallResult:
+def _change(change: PluginChange, folder: Path) -> InstallResult:
     """Run the installer and check the result in a new process; undo a change that breaks it."""
     gone = {change.name} if change.action == "uninstall" else set()
     with _alone():
@@ -101,7 +101,7 @@ def _restore(saved: Snapshot, before: health.Health) -> str:
     return sentence
 
 
-def _run(step: environments.Step, change: Change) -> None:
+def _run(step: environments.Step, change: PluginChange) -> None:
     try:
         code = subprocess.run(
             step.command, env=os.environ | step.environ, check=False, stdout=sys.stderr

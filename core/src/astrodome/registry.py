@@ -51,11 +51,13 @@ class Plugin:
 
     @property
     def version(self) -> str:
+        """The version of the distribution; empty if it is unknown."""
         dist = self.entry_point.dist if self.entry_point else None
         return distributions.version_of(dist) if dist else ""
 
     @property
     def owner(self) -> str:
+        """The name of the distribution, or that of the plugin if it has no distribution."""
         return self.distribution or self.name
 
     @property
@@ -72,12 +74,15 @@ class Registry:
     plugins: list[Plugin] = field(default_factory=list)
 
     def commands(self) -> Owned[CommandSpec]:
+        """Return the commands by name, with dashes."""
         return self._by(CommandSpec, lambda spec: dashed(spec.name))
 
     def sources(self, kind: str) -> Owned[SourceSpec]:
+        """Return the data sources of a kind by name."""
         return self._by(SourceSpec, lambda spec: spec.name if spec.kind == kind else None)
 
     def models(self, task: str) -> Owned[ModelSpec]:
+        """Return the models of a task by name, with dashes."""
         return self._by(ModelSpec, lambda spec: dashed(spec.name) if spec.task == task else None)
 
     def kinds(self, role: str) -> Owned[KindSpec]:

@@ -32,6 +32,7 @@ class Pool:
         self._wait = True
 
     def submit(self, function: Callable[[Any], Any], item: Any) -> Future[Any]:
+        """Submit a call of ``function`` with ``item``."""
         return self.executor.submit(function, item)
 
     def check(self) -> None:
@@ -43,6 +44,7 @@ class Pool:
         self._wait = False
 
     def close(self) -> None:
+        """Wait for running items, unless :meth:`interrupt` was called, and end the pool."""
         self.executor.shutdown(wait=self._wait, cancel_futures=True)
 
 
@@ -135,6 +137,7 @@ class Cluster(Pool):
             )
 
     def lost(self) -> AstrodomeError:
+        """Return the error for a lost connection to the scheduler."""
         self._wait = False
         return AstrodomeError(
             f"The connection to the Dask scheduler at {self.address} was lost.",
@@ -159,6 +162,7 @@ def worker_timeout() -> float:
 
 
 def open_pool(jobs: int, threads: bool, fresh: str, scheduler: str) -> Pool:
+    """Return a pool of threads, of local processes, or on a Dask cluster."""
     if scheduler:
         return Cluster(scheduler)
     if threads:

@@ -1,13 +1,13 @@
-"""The conformance kit: what a plugin author runs against a plugin.
+"""The conformance kit: tests for plugins.
 
 Subclass :class:`PluginContract` in a test module::
 
     from astrodome.testing import PluginContract
 
     class TestConformance(PluginContract):
-        plugin = "astrodome_goes.plugin"
+        plugin = "astrodome_moon.plugin"
 
-``run`` starts a command line in this process and returns what it printed.
+:func:`run` runs a command line in this process and returns its output.
 """
 
 from .contract import PluginContract, problems

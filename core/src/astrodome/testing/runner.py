@@ -1,4 +1,4 @@
-"""Running a command line inside a test."""
+"""Run a command line in a test."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .. import plugins, settings
 
 @dataclass(frozen=True)
 class Result:
-    """What a command line left: exit code, standard output, standard error."""
+    """Exit status, standard output and standard error of a command line."""
 
     code: int
     out: str
@@ -23,17 +23,27 @@ class Result:
 
     @property
     def json(self) -> Any:
-        """The one JSON document on standard output."""
+        """The JSON document on standard output."""
         return json.loads(self.out)
 
     def succeeded(self) -> Result:
-        """This result, if the exit code is 0; else an AssertionError with what was printed."""
-        assert self.code == 0, f"exit code {self.code}\n{self.out}\n{self.err}"
+        """Return this result; raise AssertionError with the output if the exit status is not 0."""
+        assert self.code == 0, f"exit status {self.code}\n{self.out}\n{self.err}"
         return self
 
 
 def run(app: str, *args: object, plugin: str | tuple[str, ...] = ()) -> Result:
-    """Run ``app`` with these arguments over the given plugin modules and no others."""
+    """Run an app with the given plugin modules; installed plugins are ignored.
+
+    Parameters
+    ----------
+    app
+        Name of the app, for example ``"sdo"``.
+    *args
+        Arguments of the command line; they are converted to strings.
+    plugin
+        Import names of plugin modules.
+    """
     names = (plugin,) if isinstance(plugin, str) else plugin
     modules = {name.split(".")[0]: import_module(name) for name in names}
     out, err = io.StringIO(), io.StringIO()
