@@ -14,7 +14,7 @@ from astrodome_goes import plugin
 from astrodome_goes.flares import find
 from astrodome_goes.store.flux_store import Store
 from astrodome_goes.store.samples import DTYPE, PRODUCTS
-from astrodome_solar.flare_classes import class_flux, flare_class
+from astrodome_solar.flare_classes import flare_class, flux_of_class
 
 
 def series(*flux, gap_after=None, gap=60):
@@ -238,7 +238,7 @@ def test_classes_are_the_decade_and_its_multiple(flux, name):
 
 
 def test_a_class_names_the_flux_at_which_it_begins():
-    assert class_flux("M2.5") == pytest.approx(2.5e-5)
-    assert class_flux("x") == pytest.approx(1e-4)
+    assert flux_of_class("M2.5") == pytest.approx(2.5e-5)
+    assert flux_of_class("x") == pytest.approx(1e-4)
     with pytest.raises(AstrodomeError, match="no flare class"):
-        class_flux("M-1")
+        flux_of_class("M-1")

@@ -38,7 +38,7 @@ def blocks(*boxes: tuple[int, int, int, int], size: int = 256) -> np.ndarray:
 
 def box_of(left: float, top: float, right: float, bottom: float, width: int = 256) -> str:
     """The box in pixels of an image as HEK's text in arcsec."""
-    view = geometry.from_meta(sun.META, width, width, sun.TIME)
+    view = geometry.ImageGeometry.from_metadata(sun.META, width, width, sun.TIME)
     (x0, y0), (x1, y1) = view.to_arcsec(np.array([[left, bottom], [right, top]]))
     return sun.wkt(x0, y0, x1, y1)
 

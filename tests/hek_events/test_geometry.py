@@ -25,8 +25,8 @@ REGION = "POLYGON((-350.5 380,-270 380.25,-268.75 430,-352 428.5,-350.5 380))"
 WIDTHS = (256, 512, 2048, 4096)
 
 
-def view(width: int, time: datetime = sun.TIME, **meta: float) -> geometry.View:
-    return geometry.from_meta({**sun.META, **meta}, width, width, time)
+def view(width: int, time: datetime = sun.TIME, **meta: float) -> geometry.ImageGeometry:
+    return geometry.ImageGeometry.from_metadata({**sun.META, **meta}, width, width, time)
 
 
 def map_of(width: int, time: datetime = sun.TIME, **meta: float) -> sunpy.map.GenericMap:
@@ -211,7 +211,7 @@ def test_a_channel_contains_a_wavelength_only_as_a_whole_number(channel, searche
 )
 def test_a_header_without_geometry_is_refused_in_a_sentence(row):
     with pytest.raises(AstrodomeError, match="no usable"):
-        geometry.from_meta(row, 512, 512, sun.TIME)
+        geometry.ImageGeometry.from_metadata(row, 512, 512, sun.TIME)
 
 
 def test_without_distance_and_radius_the_earth_s_distance_serves():

@@ -53,7 +53,7 @@ def test_a_box_is_drawn_to_a_pixel_where_its_corners_are(plot, image, make_event
     args = ("--no-rotate", "--no-labels", "--out", out)
     plot([region], image, *args).succeeded()
     left, bottom, right, top = box
-    view = geometry.from_meta(sun.META, 512, 512, sun.TIME)
+    view = geometry.ImageGeometry.from_metadata(sun.META, 512, 512, sun.TIME)
     (x0, y0), (x1, y1) = view.to_pixel(np.array([[left, top], [right, bottom]]))
     found = drawn_corners(out, image_plot.COLOURS["AR"], 512)
     assert np.abs(found - [x0, y0, x1, y1]).max() < 1

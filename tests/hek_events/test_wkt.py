@@ -122,7 +122,7 @@ def test_an_image_with_an_invalid_observer_is_named_and_the_others_are_drawn(
 def test_a_view_without_finite_pixels_is_an_error(make_event):
     import dataclasses
 
-    view = geometry.from_meta(sun.META, 256, 256, sun.TIME)
+    view = geometry.ImageGeometry.from_metadata(sun.META, 256, 256, sun.TIME)
     spoilt = view.wcs.deepcopy()
     spoilt.wcs.cdelt = [np.nan, np.nan]
     with pytest.raises(regions.AstrodomeError, match="observer's position or the scale"):

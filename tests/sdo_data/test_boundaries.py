@@ -127,9 +127,9 @@ def test_a_quality_that_is_not_a_whole_number_stays_in_the_csv_and_is_unknown_in
     names = [f"{minute}.jpeg" for minute in range(5)]
     given = ["0", "4294967295", "0.5", "bad", ""]
     (tmp_path / metadata.PARQUET).touch()
-    metadata.add(
+    metadata.add_rows(
         tmp_path, [{"FILE_NAME": n, "QUALITY": q} for n, q in zip(names, given, strict=True)]
     )
     table = pd.read_parquet(tmp_path / metadata.PARQUET)
     assert table["QUALITY"].tolist() == [0, 4294967295, pd.NA, pd.NA, pd.NA]
-    assert [row["QUALITY"] for row in metadata.read(tmp_path).values()] == given
+    assert [row["QUALITY"] for row in metadata.read_rows(tmp_path).values()] == given

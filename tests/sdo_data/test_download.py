@@ -97,7 +97,7 @@ def test_meta_csv_has_one_row_an_image_in_one_spelling_and_also_as_parquet(
     table = pd.read_parquet(path / "meta.parquet").set_index("FILE_NAME")
     assert list(table.index) == list(rows)
     for name, row in rows.items():
-        time, wave = filenames.parse(name) or (datetime.min, 0)
+        time, wave = filenames.parse_file_name(name) or (datetime.min, 0)
         header = gsu.archive.header(observed(time.replace(tzinfo=None)), wave)
         assert {key: float(row[key]) for key in header} == header
         assert table.loc[name].to_dict() == header

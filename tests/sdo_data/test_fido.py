@@ -241,6 +241,6 @@ def test_the_download_command_says_which_source_can_calibrate(
     span = ("--start=2012-01-01T00:00", "--end=2012-01-01T00:20", "--freq=10min", "--size=256")
     path = tmp_path / "images"
     data("download", "--source=fido", f"--path={path}", *span, "--metadata").succeeded()
-    assert len(list(path.glob("*.jpeg"))) == len(metadata.read(path)) == 3
+    assert len(list(path.glob("*.jpeg"))) == len(metadata.read_rows(path)) == 3
     refused = data("download", "--source=gsu", f"--path={path}", *span, "--calibrate")
     assert refused.code == 2 and "The source gsu has no option --calibrate." in refused.err

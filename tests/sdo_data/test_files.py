@@ -20,15 +20,17 @@ def test_a_file_name_carries_time_and_wavelength_both_ways() -> None:
     t_obs = datetime(2012, 3, 7, 0, 2, 8, 900_000, tzinfo=UTC)
     name = filenames.file_name(t_obs, 94)
     assert name == "2012-03-07T000208__94.jpeg"
-    assert filenames.parse(name) == (t_obs.replace(microsecond=0), 94)
-    assert filenames.parse(Path("a/b") / "2012-03-07T000208__94__17.jpeg") == filenames.parse(name)
+    assert filenames.parse_file_name(name) == (t_obs.replace(microsecond=0), 94)
+    assert filenames.parse_file_name(
+        Path("a/b") / "2012-03-07T000208__94__17.jpeg"
+    ) == filenames.parse_file_name(name)
     east = t_obs.astimezone(timezone(timedelta(hours=2)))
     assert filenames.file_name(east, 94) == name
 
 
 @pytest.mark.parametrize("name", ["sun.jpeg", "2012-13-07T000208__94.jpeg", "2012-03-07__94.jpeg"])
 def test_a_name_that_carries_none_says_so(name: str) -> None:
-    assert filenames.parse(name) is None
+    assert filenames.parse_file_name(name) is None
 
 
 def test_the_codestreams_of_a_jpx_come_with_the_header_that_is_theirs(heliov: Path) -> None:

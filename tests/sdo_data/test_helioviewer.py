@@ -172,7 +172,7 @@ def test_the_download_command_fills_a_folder_once(
     asked = len(twin.requests)
     again = data(*command, *span, "--metadata", "--json")
     assert again.json["downloaded"] == 0 and len(list(tmp_path.glob("*.jpeg"))) == 5
-    assert len(metadata.read(tmp_path)) == 5
+    assert len(metadata.read_rows(tmp_path)) == 5
     assert len(twin.requests) == asked + 1  # the list of data sources
 
 

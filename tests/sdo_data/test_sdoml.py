@@ -278,7 +278,7 @@ def test_the_download_command_names_what_the_store_lacks(
     span = ("--start=2011-12-31T22:00", "--end=2011-12-31T23:54", "--wavelength=171")
     result = data(*command, *span, "--wavelength=304")
     assert result.code == 1
-    assert len(list(tmp_path.glob("*.jpeg"))) == len(metadata.read(tmp_path)) == 36
+    assert len(list(tmp_path.glob("*.jpeg"))) == len(metadata.read_rows(tmp_path)) == 36
     assert result.err.count("The store has no frame near this time.") == 4 or result.out
     table = manifest.read(tmp_path)["status"].value_counts()
     assert dict(table) == {"done": 36, "missing": 4}

@@ -49,7 +49,7 @@ class SolarImage:
     path: Path
     t_obs: datetime
     wavelength: int
-    view: geometry.View
+    view: geometry.ImageGeometry
     picture: Image.Image
 
 
@@ -100,7 +100,7 @@ def header(path: Path, size: tuple[int, int], t_obs: datetime, meta: Path | None
     Looked for in ``meta``, in the folder of the picture and in those above it.
     """
     row = meta_row(path, meta)
-    return geometry.from_meta(row, *size, t_obs)
+    return geometry.ImageGeometry.from_metadata(row, *size, t_obs)
 
 
 def meta_row(path: Path, meta: Path | None = None) -> Mapping[str, str]:
@@ -207,7 +207,7 @@ def _from_jpeg2000(path: Path, side: int) -> SolarImage:
 
 def _of_map(path: Path, solar: sunpy.map.GenericMap, picture: Image.Image) -> SolarImage:
     try:
-        view = geometry.from_map(solar)
+        view = geometry.ImageGeometry.from_map(solar)
         view.to_pixel(np.zeros((1, 2)))
         wave = solar.wavelength
         angstrom = (
@@ -225,7 +225,7 @@ def _of_map(path: Path, solar: sunpy.map.GenericMap, picture: Image.Image) -> So
 def _solar_map(*given: Any, name: Path | None = None) -> sunpy.map.GenericMap:
     path = name or given[0]
     try:
-        with geometry.quiet():
+        with geometry._without_warnings():
             found = sunpy.map.Map(*given)
     except Exception as error:  # likewise
         raise _no_sun(path, error) from error
@@ -239,7 +239,7 @@ def _north_up(solar: sunpy.map.GenericMap, path: Path) -> sunpy.map.GenericMap:
     try:
         if np.abs(solar.rotation_matrix - np.eye(2)).max() * max(solar.data.shape) / 2 < TILT:
             return solar
-        with geometry.quiet():
+        with geometry._without_warnings():
             whole = sunpy.map.Map(np.nan_to_num(solar.data), solar.meta)  # NaN would spread
             return whole.rotate(missing=0)
     except Exception as error:  # likewise

@@ -103,7 +103,9 @@ def events(records: Iterable[Mapping[str, Any]], outlines: bool = False) -> list
     ]
 
 
-def place(found: Sequence[Event], view: geometry.View, rotate: bool = True) -> list[Placed]:
+def place(
+    found: Sequence[Event], view: geometry.ImageGeometry, rotate: bool = True
+) -> list[Placed]:
     """Return the events that have a location, with their shapes in pixels of the view.
 
     The shapes are rotated with the Sun to the time of the view; without ``rotate`` they keep the
@@ -116,7 +118,7 @@ def place(found: Sequence[Event], view: geometry.View, rotate: bool = True) -> l
     since = np.array([event.start for event in located], object)[owner]
     leaving = np.array([event.event_type in NOT_ON_THE_SURFACE for event in located], bool)[owner]
     seen = np.full(len(points), view.from_earth)
-    points[~leaving], seen[~leaving] = geometry.turned(
+    points[~leaving], seen[~leaving] = geometry.rotate_positions(
         points[~leaving], since[~leaving], view, rotate
     )
     pixels = view.to_pixel(points)

@@ -94,10 +94,10 @@ def _resize_one(
 ) -> tuple[int, int]:
     source, made = folder / name, str(target / name)
     comment = f"sdo data resize: {size} px{', exact' if exact else ''}, of {name.name}"
-    if keep and raster.is_made(made, comment, source.stat().st_mtime_ns):
+    if keep and raster.is_up_to_date(made, comment, source.stat().st_mtime_ns):
         return 0, 1
     with raster.reading():
-        small = raster.resized(raster.opened(source), size, exact=exact)
+        small = raster.resized(raster.open_image(source), size, exact=exact)
         content = raster.encoded(small, made, comment)
     files.write_small(made, content)
     return 1, 0
@@ -184,13 +184,13 @@ def _patch_one(
     source, stem = folder / name, str(target / name.with_suffix(""))
     since = source.stat().st_mtime_ns
     with raster.reading():
-        image = raster.opened(source)
+        image = raster.open_image(source)
         corners = positions(*image.size, size, count, crop=crop, seed=seed, name=name.name)
         todo = []
         for number, (x, y) in enumerate(corners):
             made = f"{stem}__{number}.jpeg"
             comment = f"sdo data patch: {size} px at {x},{y} of {name.name}"
-            if not (keep and raster.is_made(made, comment, since)):
+            if not (keep and raster.is_up_to_date(made, comment, since)):
                 todo.append((made, comment, (x, y, x + size, y + size)))
         whole = raster.decoded(image) if todo else image
     for start in range(0, len(todo), BATCH):

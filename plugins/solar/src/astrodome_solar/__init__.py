@@ -1,3 +1,11 @@
-"""Images of the Sun and what is known about them: formats, geometry, times, channels."""
+"""Images of the Sun and what is known about them: formats, geometry, times and channels.
+
+Read an image with :func:`read_image`, and the metadata table of a folder with
+:func:`read_metadata`. :class:`ImageGeometry` converts between helioprojective positions and
+pixels; :func:`rotate_positions` follows the rotation of the Sun.
+"""
+
+import lazy_loader as lazy
 
 __version__ = "0.1.0"
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

@@ -1,39 +1,134 @@
-"""Intensities to eight bits: clamp, logarithm, one scale for each channel.
+"""The channels of AIA and HMI, and the scaling of their intensities.
 
-The scaling of the SDO ML data set: values are clamped to the channel's range, their
-log10 is mapped to [-1, 1] (HMI: linear), and that interval to 0..255.
+Intensities are clipped to the range of the channel. Their logarithm (HMI: the intensity itself)
+is mapped linearly to [-1, 1], and that interval to 0-255 in images with eight bits per pixel.
+The ranges are those of the SDO ML data set, as in sdo-cli.
 """
 
 from __future__ import annotations
 
+import math
+import re
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
+from astrodome import AstrodomeError
 from numpy.typing import NDArray
 
-LOGARITHMIC = {
-    "94": (0.1, 800.0),
-    "131": (0.7, 1900.0),
-    "171": (5.0, 3500.0),
-    "193": (20.0, 5500.0),
-    "211": (7.0, 3500.0),
-    "304": (0.1, 3500.0),
-    "335": (0.4, 1000.0),
-    "1600": (10.0, 800.0),
-    "1700": (220.0, 5000.0),
-    "4500": (4000.0, 20000.0),
-}
-"""Range of each AIA channel (angstrom) in DN/s."""
-LINEAR = {"continuum": (0.0, 65535.0), "magnetogram": (-250.0, 250.0)}
-"""Range of each HMI observable: DN/s, gauss."""
+HMI_WAVELENGTH = 6173
+"""Wavelength in angstrom of all observables of HMI."""
 
 
-def to_bytes(intensity: NDArray[np.floating], channel: str) -> NDArray[np.uint8]:
-    """Scale intensities of a channel to 0..255, same shape; NaN counts as no intensity.
+@dataclass(frozen=True)
+class Channel:
+    """A channel of AIA, or an observable of HMI.
 
-    Raises KeyError for a channel without a range.
+    Attributes
+    ----------
+    name : str
+        Name in SDO ML data sets, for example ``171A`` or ``Bx``.
+    wavelength : int
+        Wavelength in angstrom.
+    low, high : float
+        Range of the intensities, in DN/s; in gauss for magnetic fields.
+    logarithmic : bool
+        Whether the logarithm of the intensity is scaled.
     """
-    low, high = LOGARITHMIC.get(channel) or LINEAR[channel]
-    clamped = np.clip(np.nan_to_num(intensity, nan=0.0), low, high)
-    if channel in LOGARITHMIC:
-        clamped, low, high = np.log10(clamped), np.log10(low), np.log10(high)
-    scaled: NDArray[np.uint8] = np.rint((clamped - low) * (255 / (high - low))).astype(np.uint8)
-    return scaled
+
+    name: str
+    wavelength: int
+    low: float
+    high: float
+    logarithmic: bool = True
+
+    @property
+    def is_hmi(self) -> bool:
+        """Whether the channel is an observable of HMI."""
+        return self.wavelength == HMI_WAVELENGTH
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """The range that is mapped to [-1, 1]: of logarithms, or of intensities."""
+        if self.logarithmic:
+            return math.log10(self.low), math.log10(self.high)
+        return self.low, self.high
+
+    def to_bytes(self, intensity: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
+        """Scale intensities to 0-255; NaN counts as zero intensity.
+
+        Examples
+        --------
+        >>> find_channel("171").to_bytes(np.array([0, 5, 132.3, 3500, np.nan]))
+        array([  0,   0, 128, 255,   0], dtype=uint8)
+        """
+        values = np.clip(np.nan_to_num(intensity, nan=0.0), self.low, self.high)
+        if self.logarithmic:
+            values = np.log10(values)
+        low, high = self.limits
+        levels: NDArray[np.uint8] = np.rint((values - low) * (255 / (high - low))).astype(np.uint8)
+        return levels
+
+    def intensity(self, scaled: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the intensities for scaled values in [-1, 1]."""
+        low, high = self.limits
+        values = (scaled + np.float32(1)) * np.float32((high - low) / 2) + np.float32(low)
+        result: NDArray[np.float32] = np.float32(10) ** values if self.logarithmic else values
+        return result
+
+
+CHANNELS = (
+    Channel("94A", 94, 0.1, 800),
+    Channel("131A", 131, 0.7, 1900),
+    Channel("171A", 171, 5, 3500),
+    Channel("193A", 193, 20, 5500),
+    Channel("211A", 211, 7, 3500),
+    Channel("304A", 304, 0.1, 3500),
+    Channel("335A", 335, 0.4, 1000),
+    Channel("1600A", 1600, 10, 800),
+    Channel("1700A", 1700, 220, 5000),
+    Channel("4500A", 4500, 4000, 20000),
+    Channel("continuum", HMI_WAVELENGTH, 0, 65535, logarithmic=False),
+    Channel("magnetogram", HMI_WAVELENGTH, -250, 250, logarithmic=False),
+    Channel("Bx", HMI_WAVELENGTH, -250, 250, logarithmic=False),
+    Channel("By", HMI_WAVELENGTH, -250, 250, logarithmic=False),
+    Channel("Bz", HMI_WAVELENGTH, -250, 250, logarithmic=False),
+)
+
+
+def _key(name: Any) -> str:
+    return re.sub(r"^0*(\d+)a?$", r"\1", str(name).strip().lower())
+
+
+_BY_KEY = {_key(channel.name): channel for channel in CHANNELS}
+
+
+def find_channel(name: Any) -> Channel:
+    """Return the channel with a name.
+
+    Parameters
+    ----------
+    name : str or int
+        Wavelength in angstrom, with or without leading zeros and ``A``, or an observable of HMI.
+        Upper and lower case are the same.
+
+    Returns
+    -------
+    Channel
+        The channel.
+
+    Raises
+    ------
+    AstrodomeError
+        If the channel is unknown.
+
+    Examples
+    --------
+    >>> find_channel("0171").low, find_channel("bx").name
+    (5, 'Bx')
+    """
+    try:
+        return _BY_KEY[_key(name)]
+    except KeyError:
+        known = ", ".join(channel.name for channel in CHANNELS)
+        raise AstrodomeError(f"Unknown channel '{name}'.", f"Known channels: {known}.") from None

@@ -1,35 +1,111 @@
-"""Time and wavelength of an image, and the file name that carries them."""
+"""File names of solar images, which contain their time and channel."""
 
 from __future__ import annotations
 
+import os
 import re
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import PurePath
+from typing import Any
 
-from astrodome import times
+from .times import parse_time
 
-NAME = re.compile(r"(\d{4}-\d\d-\d\dT\d{6})__(\d+)")
-TIME = "%Y-%m-%dT%H%M%S"
+PATTERN = re.compile(
+    r"(?P<time>\d{4}-\d\d-\d\dT\d{6})__(?P<wavelength>\d+)(?:_(?P<quantity>[A-Za-z]+?))??"
+    r"(?:_lev(?P<level>\d[\d.]*))?(?:__(?P<part>.+))?"
+)
+TIME_FORMAT = "%Y-%m-%dT%H%M%S"
+EXTENSIONS = frozenset({".jpeg", ".jpg", ".png", ".jp2", ".parquet", ".fits", ".npz"})
 
 
-def file_name(t_obs: datetime, wavelength: int) -> str:
-    """The name of the image at ``t_obs`` (UTC) and ``wavelength`` (angstrom).
+@dataclass(frozen=True)
+class ImageName:
+    """The content of a file name.
 
-    >>> file_name(datetime(2012, 3, 7, 0, 2, 8, tzinfo=UTC), 171)
+    Attributes
+    ----------
+    time : datetime.datetime
+        Time of the observation in UTC, in whole seconds.
+    wavelength : int
+        Wavelength in angstrom.
+    quantity : str
+        Observable of HMI, for example ``magnetogram``; empty for intensities of AIA.
+    level : str
+        Processing level, for example ``1.5``; empty for level 1.
+    part : str
+        Number of a patch; empty for a whole image.
+    """
+
+    time: datetime
+    wavelength: int
+    quantity: str = ""
+    level: str = ""
+    part: str = ""
+
+    @property
+    def channel(self) -> str:
+        """The name of the channel: the observable of HMI, or the wavelength."""
+        return self.quantity or str(self.wavelength)
+
+
+def file_name(time: Any, wavelength: int, quantity: str = "", level: str = "") -> str:
+    """Return the file name of an image.
+
+    Parameters
+    ----------
+    time : str, datetime, numpy.datetime64, pandas.Timestamp or astropy.time.Time
+        Time of the observation in UTC. Fractions of a second are omitted.
+    wavelength : int
+        Wavelength in angstrom.
+    quantity : str
+        Observable of HMI, for example ``magnetogram``; empty for intensities of AIA.
+    level : str
+        Processing level, for example ``1.5``; empty for level 1.
+
+    Returns
+    -------
+    str
+        The name, with the extension ``.jpeg``.
+
+    Examples
+    --------
+    >>> file_name("2012-03-07T00:02:08.5", 171)
     '2012-03-07T000208__171.jpeg'
+    >>> file_name("2012-03-07T00:02:08.5", 6173, "magnetogram")
+    '2012-03-07T000208__6173_magnetogram.jpeg'
     """
-    return f"{times.naive(t_obs).strftime(TIME)}__{wavelength}.jpeg"
+    suffix = (f"_{quantity}" if quantity else "") + (f"_lev{level}" if level else "")
+    return f"{parse_time(time).strftime(TIME_FORMAT)}__{wavelength}{suffix}.jpeg"
 
 
-def parse(name: str | PurePath) -> tuple[datetime, int] | None:
-    """Time (UTC) and wavelength (angstrom) in a file name; None when it carries none.
+def parse_file_name(path: str | os.PathLike[str]) -> ImageName | None:
+    """Return the content of a file name.
 
-    Folder, ending and what follows the wavelength (the number of a patch) do not matter.
+    Parameters
+    ----------
+    path : str or path
+        The name, with or without folders and extension.
+
+    Returns
+    -------
+    ImageName or None
+        None if the name does not contain a time and a wavelength.
+
+    Examples
+    --------
+    >>> parse_file_name("a/2012-03-07T000208__6173_magnetogram__17.jpeg")
+    ImageName(time=datetime.datetime(2012, 3, 7, 0, 2, 8), wavelength=6173, \
+quantity='magnetogram', level='', part='17')
     """
-    found = NAME.match(PurePath(name).name)
-    if not found:
-        return None
+    path = PurePath(path)
+    stem = path.stem if path.suffix.lower() in EXTENSIONS else path.name
+    found = PATTERN.fullmatch(stem)
     try:
-        return datetime.strptime(found[1], TIME).replace(tzinfo=UTC), int(found[2])
+        time = datetime.strptime(found["time"], TIME_FORMAT) if found else None
     except ValueError:
         return None
+    if not found or not time:
+        return None
+    rest = {key: found[key] or "" for key in ("quantity", "level", "part")}
+    return ImageName(time, int(found["wavelength"]), **rest)

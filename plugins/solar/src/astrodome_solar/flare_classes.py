@@ -1,4 +1,4 @@
-"""Flare classes: a letter for the decade of the 1-8 angstrom flux, and the multiple of it."""
+"""GOES flare classes: a letter for the decade of the 1-8 angstrom flux, and a multiple of it."""
 
 from __future__ import annotations
 
@@ -8,31 +8,65 @@ import re
 from astrodome import AstrodomeError
 
 DECADES = {"A": 1e-8, "B": 1e-7, "C": 1e-6, "M": 1e-5, "X": 1e-4}
-"""The flux (W/m2) at which each class begins."""
+"""Flux in W/m2 at which each class begins."""
 
 
 def flare_class(flux: float) -> str:
-    """The class of a 1-8 angstrom flux (W/m2), such as ``"M2.5"``; empty for no or negative flux.
+    """Return the flare class of a flux.
 
-    The multiple is cut off after one decimal, as NOAA's Space Weather Prediction
-    Center does in its flare lists. X has no upper end (X28.0), A no lower one.
+    The multiple is truncated after one decimal, like in the flare lists of NOAA's Space Weather
+    Prediction Center. Class X has no upper limit (X28.0), and class A has no lower one.
+
+    Parameters
+    ----------
+    flux : float
+        Flux in the 1-8 angstrom channel, in W/m2.
+
+    Returns
+    -------
+    str
+        The class; empty if the flux is NaN, infinite, zero or negative.
+
+    Examples
+    --------
+    >>> flare_class(2.57e-5)
+    'M2.5'
     """
     if not flux > 0 or math.isinf(flux):
         return ""
-    flux *= 1 + 1e-6  # 2.5e-5 within the precision of single floats is M2.5, not M2.4
+    flux *= 1 + 1e-6  # In single precision, 2.5e-5 is slightly less than M2.5.
     letter = next((name for name in reversed(DECADES) if flux >= DECADES[name]), "A")
     return f"{letter}{math.floor(10 * flux / DECADES[letter]) / 10:.1f}"
 
 
-def class_flux(name: str) -> float:
-    """The flux (W/m2) at which a class such as ``"M2.5"`` or ``"C"`` begins.
+def flux_of_class(name: str) -> float:
+    """Return the flux at which a flare class begins.
 
-    Raises AstrodomeError when the text is no class.
+    Parameters
+    ----------
+    name : str
+        The class: a letter with an optional multiple, for example ``M2.5`` or ``C``.
+
+    Returns
+    -------
+    float
+        Flux in the 1-8 angstrom channel, in W/m2.
+
+    Raises
+    ------
+    AstrodomeError
+        If the text is not a flare class.
+
+    Examples
+    --------
+    >>> flux_of_class("X2")
+    0.0002
     """
     match = re.fullmatch(r"([ABCMX])(\d+(?:\.\d*)?)?", name.strip().upper())
-    if not match:
+    if not match or not float(match[2] or 1):
         raise AstrodomeError(
-            f"'{name}' is no flare class.", "Write A, B, C, M or X and a number: C1.0", exit_code=2
+            f"Invalid flare class '{name}': expected A, B, C, M or X and a number, "
+            "for example M2.5.",
+            exit_code=2,
         )
-    letter, multiple = match.groups()
-    return DECADES[letter] * float(multiple or 1)
+    return DECADES[match[1]] * float(match[2] or 1)

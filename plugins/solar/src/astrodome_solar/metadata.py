@@ -1,16 +1,18 @@
-"""``meta.csv``: one row for each image of a folder, with quality and geometry.
+"""The metadata table of a folder of images: ``meta.csv`` and ``meta.parquet``.
 
-The geometry is that of the full frame of 4096 x 4096 pixels, whatever the size of the
-image: a point at helioprojective (Tx, Ty) arcsec lies in a picture w pixels wide at
-x = (Tx / CDELT + X0) w / 4096 and y = (4096 - Ty / CDELT - Y0) w / 4096, counted from
-its upper left corner.
+The table has one row per image, with its quality and geometry. The geometry is that of a frame of
+4096 x 4096 pixels, whatever the size of the image. In an image with a width of w pixels, the
+helioprojective position (Tx, Ty) in arcsec is at x = (Tx / CDELT + X0) w / 4096 and
+y = (4096 - Ty / CDELT - Y0) w / 4096, in pixels from the upper left corner.
 """
 
 from __future__ import annotations
 
 import csv
 import io
+import os
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,52 +23,93 @@ if TYPE_CHECKING:
 
 NAME, PARQUET = "meta.csv", "meta.parquet"
 COLUMNS = ("QUALITY", "DSUN", "X0", "R_SUN", "Y0", "CDELT", "FILE_NAME")
-"""Bit mask (0 is good), m, px, px, px, arcsec/px, name; empty where unknown."""
+"""Quality bits (0 is good), distance in m, three columns in px, arcsec/px, name of the file.
+
+A cell is empty if the value is unknown."""
+FRAME = 4096
+"""Width in pixels of the frame to which the geometry refers."""
+
+Row = Mapping[str, str]
 
 
-def read(folder: Path) -> dict[str, dict[str, str]]:
-    """The rows of a folder by file name; none when it has no ``meta.csv``.
+def read_metadata(path: str | os.PathLike[str]) -> pd.DataFrame:
+    """Read the metadata table of a folder of images.
 
-    Raises AstrodomeError, with the line, when the file is not what it should be.
+    Parameters
+    ----------
+    path : str or path
+        The folder, or the file ``meta.csv``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per image, indexed by FILE_NAME, with the columns QUALITY (bits, Int64), DSUN (m),
+        X0, R_SUN and Y0 (pixels of the frame of 4096 x 4096), CDELT (arcsec/px), and further
+        columns of the table. Unknown values are missing.
+
+    Raises
+    ------
+    AstrodomeError
+        If the table does not exist or is malformed.
+    """
+    import pandas as pd
+
+    place = Path(path).expanduser()
+    place = place / NAME if place.is_dir() else place
+    if not place.is_file():
+        raise AstrodomeError(f"The metadata table {place} does not exist.")
+    rows = _parse(place)
+    table = pd.DataFrame(rows.values(), index=pd.Index(rows, name="FILE_NAME"))
+    return table.drop(columns="FILE_NAME").assign(**_numbers(rows))
+
+
+def read_rows(folder: Path) -> dict[str, dict[str, str]]:
+    """Return the rows of the table of a folder by file name; none if there is no table.
+
+    Raises AstrodomeError with the line if the table is malformed.
     """
     path = folder / NAME
-    try:
-        text = path.read_text("utf-8-sig")
-    except FileNotFoundError:
-        return {}
-    except UnicodeDecodeError as error:
-        raise AstrodomeError(f"{path} is not text in UTF-8.") from error
-    lines = csv.DictReader(io.StringIO(text), restkey="")
-    if text.strip() and "FILE_NAME" not in (lines.fieldnames or ()):
-        raise AstrodomeError(
-            f"{path} has no column FILE_NAME.", "Move it away, or give another --path."
-        )
-    rows: dict[str, dict[str, str]] = {}
-    for row in lines:
-        if not row["FILE_NAME"] or "" in row:
-            raise AstrodomeError(
-                f"{path}, line {lines.line_num}: the row does not fit the columns.",
-                "Correct or remove it.",
-            )
-        rows[row["FILE_NAME"]] = row
-    return rows
+    return _parse(path) if path.exists() else {}
 
 
-def add(folder: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Add rows or replace those of the same FILE_NAME; other columns there are stay."""
+def find_row(path: Path, table: Path | None = None) -> Row:
+    """Return the row of an image.
+
+    Without ``table``, the first table is used that contains the image: that in the folder of the
+    image, or in one of the folders above it. The name may have another extension. Raises
+    AstrodomeError if there is no row.
+    """
+    if table is not None and not table.is_file():
+        raise AstrodomeError(f"The metadata table {table} does not exist.", exit_code=2)
+    places = [table] if table else [folder / NAME for folder in path.absolute().parents]
+    found = [place for place in places if place.is_file()]
+    for place in found:
+        rows = _indexed(place, place.stat().st_mtime_ns)
+        if row := rows.get(path.name) or rows.get(path.stem):
+            return row
+    raise AstrodomeError(
+        f"{path.name} has no row in {found[0]}."
+        if found
+        else f"The geometry of {path.name} is unknown: there is no {NAME} in its folder.",
+        "sdo data download --metadata and sdo data import write it.",
+    )
+
+
+def add_rows(folder: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Add rows to the table of a folder, or replace those with the same FILE_NAME."""
     with files.lock(folder / f".{NAME}.lock"):
-        whole = _add(folder, read(folder), rows)
+        whole = _add(folder, read_rows(folder), rows)
         if (folder / PARQUET).exists():
             _write_parquet(folder, whole)
 
 
-def add_headers(folder: Path, headers: pd.DataFrame) -> None:
-    """Bring ``meta.csv`` and ``meta.parquet`` up to these headers, by file name.
+def add_table(folder: Path, headers: pd.DataFrame) -> None:
+    """Add a table with numeric columns, indexed by file name, to ``meta.csv`` and ``meta.parquet``.
 
-    ``headers`` has the columns of ``meta.csv`` as numbers; rows of other images stay.
+    Rows of other images stay. Nothing is written if all rows exist already.
     """
     with files.lock(folder / f".{NAME}.lock"):
-        known = read(folder)
+        known = read_rows(folder)
         numbers = (
             headers[name].astype(object).where(headers[name].notna(), None) for name in COLUMNS[:-1]
         )
@@ -80,12 +123,43 @@ def add_headers(folder: Path, headers: pd.DataFrame) -> None:
             _write_parquet(folder, _add(folder, known, new))
 
 
-def _same(known: Mapping[str, str] | None, row: Mapping[str, str]) -> bool:
+def _parse(path: Path) -> dict[str, dict[str, str]]:
+    try:
+        text = path.read_text("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise AstrodomeError(f"{path} is not encoded in UTF-8.") from error
+    lines = csv.DictReader(io.StringIO(text), restkey="")
+    if text.strip() and "FILE_NAME" not in (lines.fieldnames or ()):
+        raise AstrodomeError(
+            f"{path} has no column FILE_NAME.", "Move the file away, or choose another folder."
+        )
+    rows: dict[str, dict[str, str]] = {}
+    try:
+        for row in lines:
+            if not row["FILE_NAME"] or "" in row:
+                raise AstrodomeError(
+                    f"{path}, line {lines.line_num}: the row does not match the columns.",
+                    "Correct or remove the row.",
+                )
+            rows[row["FILE_NAME"]] = row
+    except csv.Error as error:
+        raise AstrodomeError(f"{path}, line {lines.line_num}: {error}.") from error
+    return rows
+
+
+@lru_cache(maxsize=16)
+def _indexed(path: Path, modified: int) -> dict[str, Row]:
+    """Return the rows by file name and by stem; ``modified`` distinguishes versions of a file."""
+    rows = _parse(path)
+    return {Path(name).stem: row for name, row in rows.items()} | rows
+
+
+def _same(known: Row | None, row: Row) -> bool:
     return known is not None and all(known.get(key) == value for key, value in row.items())
 
 
 def _text(value: Any) -> str:
-    """A number as the service writes it: whole ones without a point; nothing for none."""
+    """Format a number like GSU's service: whole numbers without a decimal point."""
     if value is None or value != value:
         return ""
     return str(int(value)) if float(value).is_integer() else repr(float(value))
@@ -104,18 +178,26 @@ def _add(
     return whole
 
 
-def _write_parquet(folder: Path, whole: Mapping[str, Mapping[str, Any]]) -> None:
+def _numbers(whole: Mapping[str, Mapping[str, Any]]) -> dict[str, pd.Series]:
+    """Return the columns as numbers; ``meta.csv`` keeps the text of invalid cells."""
     import pandas as pd
-    import pyarrow as pa
 
-    names = sorted(whole)
     columns = {}
     for column in COLUMNS[:-1]:
-        cells = pd.Series([whole[name].get(column) for name in names], dtype=str)
-        numbers = pd.to_numeric(cells, errors="coerce")  # the csv keeps what is no number
+        cells = pd.Series([row.get(column) for row in whole.values()], whole.keys(), dtype=str)
+        numbers = pd.to_numeric(cells, errors="coerce")
         if column == "QUALITY":
             columns[column] = numbers.where(numbers % 1 == 0).astype("Int64")
         else:
             columns[column] = numbers.astype("float64")
-    table = pa.Table.from_pandas(pd.DataFrame(columns | {"FILE_NAME": names}), preserve_index=False)
+    return columns
+
+
+def _write_parquet(folder: Path, whole: Mapping[str, Mapping[str, Any]]) -> None:
+    import pandas as pd
+    import pyarrow as pa
+
+    ordered = {name: whole[name] for name in sorted(whole)}
+    frame = pd.DataFrame(_numbers(ordered) | {"FILE_NAME": list(ordered)})
+    table = pa.Table.from_pandas(frame, preserve_index=False)
     files.write_parquet(folder / PARQUET, table, {"what": NAME})

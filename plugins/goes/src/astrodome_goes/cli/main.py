@@ -209,13 +209,13 @@ def flares(
     GOES 8-15 (0.85 for 0.5-4 angstrom, 0.70 for 1-8 angstrom), false if not, and empty if
     this is unknown.
     """
-    from astrodome_solar.flare_classes import class_flux
+    from astrodome_solar.flare_classes import flux_of_class
 
     from .. import flares as search
     from ..times import as_scalar
 
     times.check_order(start, end)
-    least = class_flux(min_class)
+    least = flux_of_class(min_class)
     found = [
         flare
         for flare in search.flares(_store(store), as_scalar(start), as_scalar(end))
@@ -271,7 +271,7 @@ def plot(
     as_json: Json = False,
 ) -> None:
     """Draw both channels (W/m2) with the flare classes, the flares and, on request, HEK's."""
-    from astrodome_solar.flare_classes import class_flux
+    from astrodome_solar.flare_classes import flux_of_class
 
     from ..times import as_scalar
     from ..views import plot
@@ -282,7 +282,7 @@ def plot(
         out.expanduser(),
         as_scalar(start),
         as_scalar(end),
-        least=class_flux(min_class),
+        least=flux_of_class(min_class),
         events=partial(plot.catalogued, source=events_source) if events else None,
     )
     if as_json:

@@ -196,7 +196,9 @@ def by_time(rows: Sequence[dict[str, Any]]) -> str:
         return _svg(figure)
 
 
-def _draw_event(axes: Any, placed: regions.Placed, view: geometry.View, label: bool) -> None:
+def _draw_event(
+    axes: Any, placed: regions.Placed, view: geometry.ImageGeometry, label: bool
+) -> None:
     event = placed.event
     shade = colour(event.event_type)
     if placed.has_area:
@@ -219,24 +221,26 @@ def _draw_event(axes: Any, placed: regions.Placed, view: geometry.View, label: b
         )
 
 
-def _patch(shape: BaseGeometry, view: geometry.View, shade: str, **style: Any) -> PathPatch:
+def _patch(
+    shape: BaseGeometry, view: geometry.ImageGeometry, shade: str, **style: Any
+) -> PathPatch:
     lines = [Outline(_data(ring, view), closed=True) for ring in rings(shape)]
     outline = Outline.make_compound_path(*lines) if lines else Outline(np.zeros((1, 2)))
     return PathPatch(outline, facecolor="none", edgecolor=shade, path_effects=HALO, **style)
 
 
-def _data(pixels: geometry.Points, view: geometry.View) -> geometry.Points:
+def _data(pixels: geometry.Points, view: geometry.ImageGeometry) -> geometry.Points:
     """Pixels from the upper left corner as the axes count them: from the lower left centre."""
     return np.column_stack([pixels[:, 0] - 0.5, view.height - 0.5 - pixels[:, 1]])
 
 
-def _draw_grid(axes: Any, view: geometry.View, step: int = 15) -> None:
+def _draw_grid(axes: Any, view: geometry.ImageGeometry, step: int = 15) -> None:
     """Stonyhurst latitudes and longitudes every ``step`` degrees."""
     fine = np.linspace(-90, 90, 91)
     lines = [(np.full(91, degrees), fine) for degrees in range(-180, 180, step)]
     lines += [(2 * fine, np.full(91, degrees)) for degrees in range(-75, 90, step)]
     for longitude, latitude in lines:
-        arcsec, seen = geometry.seen_by(view, longitude, latitude)
+        arcsec, seen = view.surface(longitude, latitude)
         pixels = _data(view.to_pixel(arcsec), view)
         pixels[~seen] = np.nan
         axes.plot(*pixels.T, color="white", lw=0.4, alpha=0.35)

@@ -47,6 +47,14 @@ def import_files(
         datetime | None,
         typer.Option(parser=_utc, metavar="TIME", help="Time (UTC) of files that do not say it."),
     ] = None,
+    exposure: Annotated[
+        float | None,
+        typer.Option(min=0.000001, help="Exposure time (s) of files without a valid EXPTIME."),
+    ] = None,
+    plane: Annotated[
+        int | None,
+        typer.Option(min=0, help="Image to import from files with several images, from 0."),
+    ] = None,
     size: Annotated[
         int, typer.Option(min=0, help="Pixels a side of the images; 0: those of the file.")
     ] = 0,
@@ -63,6 +71,8 @@ def import_files(
             path,
             wavelength=wavelength,
             t_obs=date,
+            exposure=exposure,
+            plane=plane,
             size=size,
             overwrite=overwrite,
             jobs=jobs,

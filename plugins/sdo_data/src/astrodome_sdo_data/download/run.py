@@ -206,4 +206,4 @@ def _close(plan: Plan, book: manifest.Book) -> None:
     table = book.fold()
     if plan.wish.metadata:
         whole = table["status"].eq(manifest.DONE) & table["has_header"]
-        metadata.add_headers(plan.folder, table[whole])
+        metadata.add_table(plan.folder, table[whole])

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 from astrodome import AstrodomeError
-from astrodome_solar.formats.solar_image import understood
+from astrodome_solar.library_errors import converted_errors
 from astropy import units as u
 from astropy.table import QTable
 from astropy.time import Time
@@ -59,7 +59,7 @@ class Calibration:
         self.prepare()
         from aiapy.calibrate import correct_degradation, update_pointing
 
-        with understood("aiapy cannot calibrate it"):
+        with converted_errors("aiapy cannot calibrate it"):
             # JSOC's table is asked for the time of each image.
             table = _from_jsoc(solar) if self._pointing is None else self._pointing
             pointed = update_pointing(solar, pointing_table=table)
@@ -92,7 +92,7 @@ class Calibration:
         else:
             failure = f"{place} is no table of AIA's {what}"
             hint = f"Correct {self.section}.{what} in the settings."
-        with understood(failure, hint):
+        with converted_errors(failure, hint):
             return read()
 
 

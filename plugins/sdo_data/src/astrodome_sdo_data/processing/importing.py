@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from astrodome import AstrodomeError, compute, files
-from astrodome_solar import filenames, metadata
-from astrodome_solar.formats import raster, solar_image
-from astrodome_solar.formats.solar_image import Part
+from astrodome_solar import metadata
+from astrodome_solar.formats import raster, reading
+from astrodome_solar.formats.reading import ImageReference
 
 from .. import images
 
@@ -35,6 +35,8 @@ def ingest(
     *,
     wavelength: int = 0,
     t_obs: datetime | None = None,
+    exposure: float | None = None,
+    plane: int | None = None,
     size: int = 0,
     overwrite: bool = False,
     jobs: int = 0,
@@ -50,17 +52,20 @@ def ingest(
     """
     folder.mkdir(parents=True, exist_ok=True)
     files.sweep(folder, images.ABANDONED)
-    known = frozenset() if overwrite else frozenset(metadata.read(folder))
+    known = frozenset() if overwrite else frozenset(metadata.read_rows(folder))
     outcome = compute.Outcome()
-    wanted: list[Part] = []
+    wanted: list[ImageReference] = []
     last = set()
     for path in dict.fromkeys(paths):
-        found, others = solar_image.parts(path)
+        found, others = (
+            ([ImageReference(path, plane)], 0) if plane is not None else reading.find_images(path)
+        )
         wanted += found
         last.add(found[-1])
         outcome.skipped += others
-    work = partial(_import_one, folder, known, t_obs, wavelength, size)
-    origins: dict[str, Part] = {}
+    options = {"date": t_obs, "wavelength": wavelength or None, "exposure": exposure}
+    work = partial(_import_one, folder, known, options, size, overwrite)
+    origins: dict[str, ImageReference] = {}
     rows: list[dict[str, Any]] = []
     try:
         jobs = min(jobs or compute.cores(), len(wanted) or 1)
@@ -69,7 +74,7 @@ def ingest(
             if ended.value is None:
                 outcome.failed.append((str(ended.item), ended.error))
             elif first := origins.get(ended.value.name):
-                why = f"It has the time and wavelength of {first}, which is imported already."
+                why = f"{ended.value.name} was imported from {first.name} already."
                 outcome.failed.append((str(ended.item), why))
             else:
                 origins[ended.value.name] = ended.item
@@ -77,11 +82,11 @@ def ingest(
             if advance and ended.item in last:
                 advance()
             if len(rows) >= BATCH:
-                metadata.add(folder, rows)
+                metadata.add_rows(folder, rows)
                 rows.clear()
     finally:
         if rows:
-            metadata.add(folder, rows)
+            metadata.add_rows(folder, rows)
     outcome.failed.sort()
     return outcome
 
@@ -100,20 +105,28 @@ def _publish(
 def _import_one(
     folder: Path,
     known: frozenset[str],
-    t_obs: datetime | None,
-    wavelength: int,
+    options: dict[str, Any],
     size: int,
-    part: Part,
+    overwrite: bool,
+    reference: ImageReference,
 ) -> Imported:
-    if part.path.is_dir():
-        raise AstrodomeError("It is a folder; give the files in it.")
-    seen = solar_image.read(part, t_obs, wavelength)
-    name = filenames.file_name(seen.t_obs, seen.wavelength)
-    label = part.path.name if part.index is None else f"{part.path.name}[{part.index}]"
-    comment = f"sdo data import: {size or 'all'} px, of {label}"
-    since = part.path.stat().st_mtime_ns
-    if name in known and raster.is_made(str(folder / name), comment, since):
+    if reference.path.is_dir():
+        raise AstrodomeError("This is a folder: specify the files in it.")
+    image = reading.read(reference, **options)
+    name, target = image.file_name, str(folder / image.file_name)
+    origin = f" px, of {reference.name}"
+    comment = f"sdo data import: {size or 'all'}{origin}"
+    modified = reference.path.stat().st_mtime_ns
+    if name in known and raster.is_up_to_date(target, comment, modified):
         return Imported(name)
-    image, about = seen.render(size)
-    row = dict.fromkeys(metadata.COLUMNS, "") | about | {"FILE_NAME": name}
-    return Imported(name, bytes(raster.encoded(image, name, comment)), row)
+    existing = raster.comment_of(target)
+    if existing.startswith("sdo data import: ") and not existing.endswith(origin) and not overwrite:
+        first = existing.partition(" px, of ")[2]
+        raise AstrodomeError(
+            f"{name} was imported from {first} already. Use --overwrite to replace it."
+        )
+    upright = image.north_up()
+    row = upright.metadata_row() | {"FILE_NAME": name}
+    if date := image.header.get("date-obs"):
+        row["DATE_OBS"] = str(date)
+    return Imported(name, bytes(raster.encoded(upright.to_picture(size), name, comment)), row)

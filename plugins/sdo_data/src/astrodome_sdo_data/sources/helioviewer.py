@@ -10,14 +10,16 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pandas as pd
 from astrodome import AstrodomeError, files, settings
 from astrodome_solar import filenames
-from astrodome_solar.formats import raster, solar_image
+from astrodome_solar.formats import raster
+from astrodome_solar.formats.reading import read_jpeg2000
+from astrodome_solar.formats.solar_image import SolarImage
 from astrodome_solar.protocols import FetchedImage, SourceInfo
 from pydantic import Field
 
@@ -118,31 +120,34 @@ class Helioviewer(OneHost):
             yield found
 
     def _fetch(self, row: Mapping[str, Any], target: Path, found: FetchedImage) -> None:
-        wanted = row["t_obs"].to_pydatetime().replace(tzinfo=UTC)
+        wanted = row["t_obs"].to_pydatetime()
         asked = f"date={wanted:%Y-%m-%dT%H:%M:%S}Z&sourceId={row['source_id']}"
-        seen = self.host.get(f"/getJP2Image/?{asked}", _observation)
-        away = abs(seen.t_obs - wanted)
+        image = self.host.get(f"/getJP2Image/?{asked}", _observation)
+        away = abs(image.time - wanted)
         if away > timedelta(seconds=self.limits.tolerance):
-            raise Missing(f"The nearest image is of {seen.t_obs:%Y-%m-%dT%H:%M:%S}.")
-        if seen.wavelength != row["wavelength"]:
-            raise AstrodomeError(f"Helioviewer sent an image at {seen.wavelength} angstrom.")
-        image, found.header = seen.render(SIDES[row["size"]])
-        bits, quality = found.header["QUALITY"], row.get("quality")
-        if quality is not None and isinstance(bits, int) and bits & ~int(quality):
+            raise Missing(f"The nearest image is of {image.time:%Y-%m-%dT%H:%M:%S}.")
+        if image.wavelength != row["wavelength"]:
+            raise AstrodomeError(f"Helioviewer sent an image at {image.wavelength} angstrom.")
+        upright = image.north_up()
+        found.header = upright.metadata_row()
+        bits, quality = image.quality or 0, row.get("quality")
+        if quality is not None and bits & ~int(quality):
             found.status = "skipped"
             found.reason = f"Its quality has the bits {bits & ~int(quality):#x}."
             return
         if not row.get("image", True):  # it is there, only its header was not
             return
         name = filenames.file_name(row["t_obs"], row["wavelength"])
-        comment = f"Helioviewer: {row['size']}, of {seen.t_obs:%Y-%m-%dT%H:%M:%S.%f}"
-        files.write_small(target / name, raster.encoded(image, name, comment))
+        comment = f"Helioviewer: {row['size']}, of {image.time:%Y-%m-%dT%H:%M:%S.%f}"
+        files.write_small(
+            target / name, raster.encoded(upright.to_picture(SIDES[row["size"]]), name, comment)
+        )
         found.path = target / name
 
 
-def _observation(content: bytes) -> solar_image.Observation:
+def _observation(content: bytes) -> SolarImage:
     try:
-        return solar_image.from_jpeg2000(content)
+        return read_jpeg2000(content)
     except AstrodomeError as error:
         raise Unusable(f"Helioviewer sent no good image. {error.message}") from error
 

@@ -17,7 +17,7 @@ import drms
 import numpy as np
 import pandas as pd
 from astrodome import AstrodomeError, settings
-from astrodome_solar.formats import solar_image
+from astrodome_solar.library_errors import converted_errors
 from astrodome_solar.protocols import SourceInfo
 from drms.config import ServerConfig
 from pydantic import Field
@@ -84,7 +84,7 @@ class Jsoc(Level1):
         client = self.client
         with (
             self._asking,
-            solar_image.understood("JSOC did not answer a query", "Try again later."),
+            converted_errors("JSOC did not answer a query", "Try again later."),
         ):
             found = client.query(wanted, key="T_REC", convert_numeric=False)
         stamps = found["T_REC"].astype(str) if len(found) else pd.Series([], dtype=str)
@@ -108,7 +108,7 @@ class Jsoc(Level1):
         """Have records prepared as files; their addresses by time and wavelength."""
         client = self.client
         hint = "Check that jsoc.email is registered, or try again later."
-        with self._asking, solar_image.understood("JSOC did not export", hint):
+        with self._asking, converted_errors("JSOC did not export", hint):
             how = {"method": "url", "protocol": "fits", "filenamefmt": False}
             request = client.export(records, email=self.limits.email, **how)
             ready = request.wait(timeout=self.limits.export_deadline, sleep=self.limits.poll)

@@ -18,7 +18,10 @@ from urllib.parse import urlsplit
 import pandas as pd
 from astrodome import AstrodomeError, files
 from astrodome_solar import filenames
-from astrodome_solar.formats import raster, solar_image
+from astrodome_solar.formats import fits, raster
+from astrodome_solar.formats.reading import ImageReference
+from astrodome_solar.formats.reading import read as read_image_file
+from astrodome_solar.formats.solar_image import SolarImage
 from astrodome_solar.protocols import FetchedImage, SourceInfo
 from pydantic import Field
 
@@ -181,12 +184,12 @@ class Level1(ABC):
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, "aia.fits")
 
-            def read(content: bytes) -> Any:
-                if not content.startswith(solar_image.FITS):
+            def read(content: bytes) -> SolarImage:
+                if not content.startswith(fits.SIGNATURE):
                     raise Unusable(f"{self.service}'s archive sent no FITS file.")
                 path.write_bytes(content)
                 try:
-                    return solar_image.solar_map(path)
+                    return read_image_file(ImageReference(path))
                 except AstrodomeError as error:
                     raise Unusable(
                         f"{self.service}'s archive sent no good file. {error.message}"
@@ -194,24 +197,26 @@ class Level1(ABC):
 
             parts = urlsplit(url)
             host = self._host(f"{parts.scheme}://{parts.netloc}")
-            solar = host.get(url.removeprefix(host.limits.url), read)
-            bits, quality = solar.meta.get("quality", 0), row.get("quality")
-            if quality is not None and isinstance(bits, int) and bits & ~int(quality):
+            image = host.get(url.removeprefix(host.limits.url), read)
+            bits, quality = image.quality or 0, row.get("quality")
+            if quality is not None and bits & ~int(quality):
                 found.status = "skipped"
                 found.reason = f"Its quality has the bits {bits & ~int(quality):#x}."
                 return
             if row.get("calibrate"):
-                solar = self.calibration.apply(solar)
-            seen = solar_image.from_map(solar)
-            if seen.wavelength != row["wavelength"]:
-                raise AstrodomeError(f"The file is of {seen.wavelength} angstrom.")
-            image, found.header = seen.render(SIDES[row["size"]])
+                image = SolarImage.from_map(self.calibration.apply(image.to_map()))
+            if image.wavelength != row["wavelength"]:
+                raise AstrodomeError(f"The file is of {image.wavelength} angstrom.")
+            upright = image.north_up()
+            found.header = upright.metadata_row()
         if not row.get("image", True):  # it is there, only its header was not
             return
         name = filenames.file_name(row["t_obs"], row["wavelength"])
         how = ", calibrated" if row.get("calibrate") else ""
-        comment = f"AIA level 1: {row['size']}, of {seen.t_obs:%Y-%m-%dT%H:%M:%S.%f}{how}"
-        files.write_small(target / name, raster.encoded(image, name, comment))
+        comment = f"AIA level 1: {row['size']}, of {image.time:%Y-%m-%dT%H:%M:%S.%f}{how}"
+        files.write_small(
+            target / name, raster.encoded(upright.to_picture(SIDES[row["size"]]), name, comment)
+        )
         found.path = target / name
 
 

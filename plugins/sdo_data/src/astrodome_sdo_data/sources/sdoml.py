@@ -21,8 +21,9 @@ import numpy as np
 import pandas as pd
 import zarr
 from astrodome import AstrodomeError, files, settings
-from astrodome_solar import channels, filenames
-from astrodome_solar.formats import raster, solar_image
+from astrodome_solar import filenames, metadata
+from astrodome_solar.channels import find_channel
+from astrodome_solar.formats import raster
 from astrodome_solar.protocols import FetchedImage, SourceInfo
 from numpy.typing import NDArray
 from PIL import Image
@@ -98,9 +99,9 @@ class Recording:
         if not cdelt > 0:
             return about
         # Some headers describe the frame of 4096 pixels that this one was made from.
-        sides = (self.array.shape[2], solar_image.FRAME)
+        sides = (self.array.shape[2], metadata.FRAME)
         side = min(sides, key=lambda side: abs(np.log(cdelt * side / FIELD)))
-        larger = solar_image.FRAME / side
+        larger = metadata.FRAME / side
         about["CDELT"] = round(cdelt / larger, 8)
         for key, centre in (("X0", x), ("Y0", y)):
             about[key] = "" if np.isnan(centre) else round((centre - 0.5) * larger, 4)
@@ -246,7 +247,7 @@ class Sdoml:
         length = recording.array.chunks[0]
         pixels = self._block(recording, frame // length)[frame % length]
         image = Image.fromarray(
-            np.ascontiguousarray(channels.to_bytes(pixels, str(wavelength))[::-1])
+            np.ascontiguousarray(find_channel(wavelength).to_bytes(pixels)[::-1])
         )
         side = SIDES[row["size"]]
         if image.size != (side, side):

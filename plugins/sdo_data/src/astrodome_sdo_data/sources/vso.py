@@ -14,7 +14,7 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 from astrodome import AstrodomeError, settings
-from astrodome_solar.formats import solar_image
+from astrodome_solar.library_errors import converted_errors
 from astropy import units as u
 from pydantic import Field
 from sunpy.net import attrs as a
@@ -45,7 +45,7 @@ class Fido(Level1):
         """sunpy's client of the VSO; raises AstrodomeError when no server answers."""
         where = self.limits.url
         hint = "Try again later, or check fido.url in the settings."
-        with solar_image.understood(f"The VSO does not answer{where and ' at '}{where}", hint):
+        with converted_errors(f"The VSO does not answer{where and ' at '}{where}", hint):
             return VSOClient(url=where, port=self.limits.port) if where else VSOClient()
 
     def records(
@@ -58,7 +58,7 @@ class Fido(Level1):
         client = self.client
         failure = "The VSO did not answer a query"
         record = warnings.catch_warnings(record=True)
-        with self._asking, solar_image.understood(failure), record as said:
+        with self._asking, converted_errors(failure), record as said:
             warnings.simplefilter("always", SunpyUserWarning)
             found = client.search(*asked)
         if said:  # sunpy only warns of what a provider could not do
@@ -84,7 +84,7 @@ class Fido(Level1):
         by_provider = {name: list(each["fileid"]) for name, each in rows.groupby("provider")}
         client = self.client
         methods = [*client.method_order, "URL"]
-        with self._asking, solar_image.understood("The VSO gave no addresses"):
+        with self._asking, converted_errors("The VSO gave no addresses"):
             request = client.create_getdatarequest(by_provider, methods, {})
             answer = client.api.service.GetData(request)
         found: dict[str, str] = {}

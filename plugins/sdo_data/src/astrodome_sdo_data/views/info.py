@@ -123,13 +123,13 @@ def examine(
     bad: list[tuple[str, str]] = []
     unnamed = 0
     for seen in _look(folder, decode, jobs, advance):
-        named = filenames.parse(seen.name)
+        named = filenames.parse_file_name(seen.name)
         if seen.fault:
             bad.append((seen.name, seen.fault))
         elif named is None:
             unnamed += 1
         else:
-            t_obs, wavelength = named[0].replace(tzinfo=None), named[1]
+            t_obs, wavelength = named.time, named.wavelength
             channel = by_wavelength.setdefault(wavelength, Channel(wavelength))
             channel.bytes += seen.bytes
             channel.pixels["x".join(map(str, seen.pixels))] += 1
@@ -215,7 +215,7 @@ def _checked(path: Path, size: int, decode: bool) -> tuple[int, int]:
         if not _ends(file, image.format or ""):
             raise AstrodomeError("It is cut off: its last bytes are missing.")
         if decode:
-            raster.decoded(raster.opened(path))
+            raster.decoded(raster.open_image(path))
     return pixels
 
 

@@ -73,9 +73,9 @@ def shots(
     """
     found = []
     for name in images.find(folder, wavelength):
-        named = filenames.parse(name)
+        named = filenames.parse_file_name(name)
         if named and name.stem.count("__") == 1:  # patches are parts of an image
-            found.append(Shot(named[0].replace(tzinfo=None), named[1], folder / name))
+            found.append(Shot(named.time, named.wavelength, folder / name))
     if not found:
         raise AstrodomeError(
             f"{folder} holds no image with a name such as 2012-03-07T000000__171.jpeg.",
@@ -197,7 +197,7 @@ def panel(look: Look, shot: Shot) -> Image.Image:
     Raises AstrodomeError when the file is no image.
     """
     with raster.reading():
-        small = raster.resized(raster.opened(shot.path), look.size)
+        small = raster.resized(raster.open_image(shot.path), look.size)
         drawn = in_colour(small, shot.wavelength) if look.colour else small.convert("RGB")
     if look.stamp:
         _stamp(drawn, shot)

@@ -1,8 +1,8 @@
-"""JPEG 2000 files seen as boxes: their codestreams, and the headers that belong to them.
+"""The boxes of JPEG 2000 files: codestreams, and the FITS headers that belong to them.
 
-JP2 holds one codestream, JPX any number, each with a FITS header in XML where
-Helioviewer or JHelioviewer wrote it. Boxes are those of ISO/IEC 15444-1 Annex I and
-15444-2 Annex M, markers those of 15444-1 Annex A.
+A JP2 file contains one codestream, a JPX file any number. Files of Helioviewer and JHelioviewer
+contain a FITS header in XML for each. Boxes are described in ISO/IEC 15444-1, Annex I, and
+15444-2, Annex M; markers of codestreams in 15444-1, Annex A.
 """
 
 from __future__ import annotations
@@ -16,20 +16,19 @@ from xml.etree import ElementTree
 
 SIGNATURE = bytes.fromhex("0000000c6a5020200d0a870a")
 CODESTREAM = bytes.fromhex("ff4fff51")
+END = b"\xff\xd9"
+"""Last marker of a complete codestream."""
 _CODING_STYLE = 0xFF52
 _START_OF_TILE = 0xFF90
-_OF_CODESTREAM = 0x01
+_CODESTREAM_NUMBER = 0x01
 
 Buffer = bytes | mmap
-"""The content of a file, in memory or mapped: a JPX may hold a day of images."""
+"""Content of a file, in memory or memory-mapped: a JPX file can contain a day of images."""
 
 
 @dataclass(frozen=True)
 class Codestream:
-    """Where the bytes of one image are, which Pillow decodes, and its FITS header.
-
-    The keys of the header are lower case; a codestream without one has an empty dict.
-    """
+    """Location of one image in a file, and the keywords of its FITS header in lower case."""
 
     start: int
     end: int
@@ -37,15 +36,15 @@ class Codestream:
 
 
 def is_jpeg2000(start: bytes) -> bool:
-    """Whether a file that begins with these bytes is JPEG 2000."""
+    """Return whether a file that starts with these bytes is a JPEG 2000 file."""
     return start.startswith((SIGNATURE, CODESTREAM))
 
 
 def codestreams(data: Buffer) -> list[Codestream]:
-    """Every codestream of a file in its order.
+    """Return all codestreams of a file, in the order of the file.
 
-    Raises ValueError when a box is cut off or the file holds no codestream (a JPX may
-    refer to other files), SyntaxError when a header is not XML.
+    Raises ValueError if a box is truncated or the file contains no codestream (a JPX file may
+    refer to other files), and SyntaxError if a header is not valid XML.
     """
     if data[:4] == CODESTREAM:
         return [Codestream(0, len(data))]
@@ -60,14 +59,24 @@ def codestreams(data: Buffer) -> list[Codestream]:
         elif kind == b"asoc":
             headers.update(_associated(data, start, end))
     if not spans:
-        raise ValueError("the file holds no codestream")
+        raise ValueError("the file contains no codestream")
     if len(spans) == 1:
         headers.setdefault(0, common)
     return [Codestream(a, b, headers.get(n, {})) for n, (a, b) in enumerate(spans)]
 
 
+def image_bytes(codestream: bytes) -> int:
+    """Return the size in bytes of the decoded image, from the marker SIZ; 0 if it is truncated."""
+    if len(codestream) < 42:
+        return 0
+    right, bottom, left, top = struct.unpack_from(">4I", codestream, 8)
+    (components,) = struct.unpack_from(">H", codestream, 40)
+    deep = any(depth & 0x7F >= 8 for depth in codestream[42 : 42 + 3 * components : 3])
+    return int(max(right - left, 0) * max(bottom - top, 0) * components * (2 if deep else 1))
+
+
 def resolutions(codestream: bytes) -> int:
-    """How many times a decoder can halve the image for free (decomposition levels)."""
+    """Return how many times a decoder can halve the size of the image (decomposition levels)."""
     at = 2
     while at + 10 <= len(codestream):
         marker, length = struct.unpack_from(">HH", codestream, at)
@@ -80,7 +89,7 @@ def resolutions(codestream: bytes) -> int:
 
 
 def _boxes(data: Buffer, at: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-    """Kind, start and end of the content of each box in ``data[at:end]``."""
+    """Yield the kind of each box in ``data[at:end]``, and the start and end of its content."""
     while at + 8 <= end:
         length, kind = struct.unpack_from(">I4s", data, at)
         content = at + 8
@@ -89,27 +98,26 @@ def _boxes(data: Buffer, at: int, end: int) -> Iterator[tuple[bytes, int, int]]:
             content += 8
         last = at + length if length else end
         if not content <= last <= end:
-            raise ValueError(f"the box at byte {at} is cut off")
+            raise ValueError(f"the box at byte {at} is truncated")
         yield kind, content, last
         at = last
 
 
 def _associated(data: Buffer, at: int, end: int) -> dict[int, dict[str, Any]]:
-    """Headers by the number of the codestream, from association boxes at any depth."""
+    """Return the headers in nested association boxes, by the number of their codestream."""
     numbers, header, found = [], {}, {}
     for kind, start, last in _boxes(data, at, end):
         if kind == b"asoc":
             found.update(_associated(data, start, last))
         elif kind == b"nlst":
             entries = struct.unpack(f">{(last - start) // 4}I", data[start:last])
-            numbers = [e & 0xFFFFFF for e in entries if e >> 24 == _OF_CODESTREAM]
+            numbers = [e & 0xFFFFFF for e in entries if e >> 24 == _CODESTREAM_NUMBER]
         elif kind == b"xml ":
             header = _header(data[start:last])
     return found | dict.fromkeys(numbers, header)
 
 
 def _header(xml: bytes) -> dict[str, Any]:
-    """The FITS keywords of an XML box, numbers as numbers; empty for XML of another kind."""
     root = ElementTree.fromstring(xml.strip(b"\0 \r\n\t"))
     fits = root if root.tag.lower() == "fits" else root.find("fits")
     return {} if fits is None else {e.tag.lower(): _value(e.text or "") for e in fits}

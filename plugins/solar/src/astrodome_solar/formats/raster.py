@@ -1,4 +1,4 @@
-"""Reading and writing single pictures: grey or RGB JPEG, PNG and JPEG 2000, through Pillow."""
+"""JPEG, PNG and JPEG 2000 images with eight bits per pixel, read and written with Pillow."""
 
 from __future__ import annotations
 
@@ -10,73 +10,85 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from astrodome import AstrodomeError
+from astrodome import AstrodomeError, limits
 from PIL import Image, PngImagePlugin, UnidentifiedImageError
 from PIL.Jpeg2KImagePlugin import Jpeg2KImageFile
 
 from . import jpeg2000
 
 FORMATS = {".jpeg": "JPEG", ".jpg": "JPEG", ".png": "PNG", ".jp2": "JPEG2000"}
+"""Formats by file extension."""
 QUALITY = 95
-"""JPEG quality of everything written: on a grey AIA image, an error of about one level of 255."""
+"""JPEG quality of all images that are written. The error of an AIA image is about 1 of 255."""
 REDUCTION = {"JPEG": 2, "JPEG2000": 8}
-"""A codec's own down-scaling stops at this many times the wanted size, the rest is resampled:
-the averages of JPEG's are nearly those of a filter, the wavelets of JPEG 2000 alias."""
+"""How many times larger than the result a codec may deliver an image before it is resampled.
+
+The averages of JPEG are close to those of a filter; the wavelets of JPEG 2000 cause aliasing."""
 
 
 @contextmanager
 def reading(expected: str = "JPEG, PNG or JPEG 2000") -> Iterator[None]:
-    """Turn what Pillow says about a bad file into one sentence; the system's errors pass."""
+    """Convert the errors of Pillow for damaged files; errors of the operating system pass."""
     try:
         yield
     except UnidentifiedImageError as error:
-        raise AstrodomeError(f"It is no {expected} image.") from error
+        raise AstrodomeError(f"The file is not a {expected} image.") from error
     except (OSError, SyntaxError, ValueError, struct.error, Image.DecompressionBombError) as error:
         if isinstance(error, OSError) and error.errno:
             raise
-        raise AstrodomeError(f"It is damaged or not readable: {error}.") from error
+        raise AstrodomeError(f"The image is damaged or cannot be read: {error}.") from error
 
 
-def opened(path: Path) -> Image.Image:
-    """The image of a file, its size known and its pixels not yet decoded."""
-    return from_bytes(path.read_bytes())
+def open_image(path: str | os.PathLike[str]) -> Image.Image:
+    """Open an image file without decoding its pixels."""
+    return from_bytes(Path(path).read_bytes())
 
 
 def from_bytes(content: bytes) -> Image.Image:
-    """:func:`opened` for a file in memory."""
+    """Open an image in memory without decoding its pixels.
+
+    Raises AstrodomeError if a JPEG 2000 image needs more memory than the setting
+    ``limits.max_file_mb`` allows.
+    """
     halvings = 0
     if jpeg2000.is_jpeg2000(content):
-        # A palette only colours the intensities in: the codestream itself is grey.
+        # A palette only colors the intensities: the codestream itself is grey.
         first = jpeg2000.codestreams(content)[0]
         content = content[first.start : first.end]
         halvings = jpeg2000.resolutions(content)
+        if (size := jpeg2000.image_bytes(content)) > limits.max_bytes():
+            raise limits.too_large(Path("The JPEG 2000 image"), size, limits.max_bytes())
     image = Image.open(io.BytesIO(content), formats=tuple(set(FORMATS.values())))
     image.info["halvings"] = halvings
     return image
 
 
 def check_jpeg(content: bytes, side: int = 0) -> None:
-    """Object, with the reason, unless ``content`` is a whole JPEG that decodes.
+    """Raise AstrodomeError unless ``content`` is a complete JPEG image.
 
-    ``side`` is how many pixels wide and high it should be, to a fortieth, for what is called
-    2k may have 2,000 or 2,048; 0 leaves that open.
+    ``side`` is the expected width and height in pixels; it may differ by 2.5 %, because images
+    called 2k have 2,000 or 2,048 pixels. With 0, all sizes are valid.
     """
     if content[:3] != b"\xff\xd8\xff":
-        found = content.lstrip()[:15].lower()
-        page = found.startswith((b"<!doctype html", b"<html"))
-        raise AstrodomeError("It is a page in HTML." if page else "It is no JPEG image.")
+        start = content.lstrip()[:15].lower()
+        page = start.startswith((b"<!doctype html", b"<html"))
+        raise AstrodomeError(
+            "The file is an HTML page." if page else "The file is not a JPEG image."
+        )
     if content[-64:].rstrip(b"\0\r\n ")[-2:] != b"\xff\xd9":
-        raise AstrodomeError("It is cut short.")
+        raise AstrodomeError("The JPEG image is truncated.")
     with reading("JPEG"):
         image = Image.open(io.BytesIO(content), formats=("JPEG",))
         width, height = image.size
         if side and (width != height or 40 * abs(width - side) > side):
-            raise AstrodomeError(f"It has {width} x {height} pixels instead of {side} x {side}.")
+            raise AstrodomeError(
+                f"Expected an image of {side} x {side} pixels, got {width} x {height}."
+            )
         image.load()
 
 
 def decoded(image: Image.Image) -> Image.Image:
-    """The pixels as eight bits, ``L`` or ``RGB``."""
+    """Return the pixels with eight bits per band, in the mode ``L`` or ``RGB``."""
     image.load()
     if image.mode in ("L", "RGB"):
         return image
@@ -86,10 +98,10 @@ def decoded(image: Image.Image) -> Image.Image:
 
 
 def resized(image: Image.Image, size: int, *, exact: bool = False) -> Image.Image:
-    """An opened image at ``size`` x ``size`` pixels, resampled by a Lanczos filter.
+    """Return an opened image with ``size`` x ``size`` pixels, resampled by a Lanczos filter.
 
-    Unless ``exact`` is asked for the codec skips work where it can: JPEG scales by 1/2,
-    1/4 or 1/8 within its transform, JPEG 2000 leaves its finest resolutions out.
+    Unless ``exact`` is true, the codec omits details that the result cannot show: JPEG scales by
+    1/2, 1/4 or 1/8 within its transform, JPEG 2000 skips its finest resolutions.
     """
     frame: tuple[float, float, float, float] = (0, 0, *image.size)
     enough = 0 if exact else size * REDUCTION.get(image.format or "", 0)
@@ -99,12 +111,12 @@ def resized(image: Image.Image, size: int, *, exact: bool = False) -> Image.Imag
         frame = (0, 0, image.width / 2**halvings, image.height / 2**halvings)
         image.reduce = halvings
     elif enough and (drafted := image.draft(None, (enough, enough))):
-        frame = drafted[1]  # the last column and row may be there in part
+        frame = drafted[1]  # The last column and row may be incomplete.
     return decoded(image).resize((size, size), Image.Resampling.LANCZOS, frame)
 
 
 def encoded(image: Image.Image, name: str, comment: str) -> memoryview:
-    """The bytes of an image in the format that the file name asks for, with a comment in them."""
+    """Return an image in the format of the extension of ``name``, with a comment in it."""
     form = FORMATS[os.path.splitext(name)[1].lower()]  # noqa: PTH122
     options: dict[str, Any] = {"comment": comment}
     if form == "JPEG":
@@ -118,10 +130,10 @@ def encoded(image: Image.Image, name: str, comment: str) -> memoryview:
     return buffer.getbuffer()
 
 
-def is_made(path: str, comment: str, since: int) -> bool:
-    """Whether ``path`` is an image with this comment, not older than ``since`` (ns)."""
+def is_up_to_date(path: str, comment: str, modified: int) -> bool:
+    """Return whether an image has this comment and is not older than ``modified`` (ns)."""
     try:
-        if os.stat(path).st_mtime_ns < since:  # noqa: PTH116
+        if os.stat(path).st_mtime_ns < modified:  # noqa: PTH116
             return False
     except OSError:
         return False
@@ -129,7 +141,7 @@ def is_made(path: str, comment: str, since: int) -> bool:
 
 
 def comment_of(path: str) -> str:
-    """The comment in an image; empty when it has none, or is none."""
+    """Return the comment in an image; empty if there is none, or no image."""
     try:
         with Image.open(path) as image:
             found = image.info.get("comment", b"")

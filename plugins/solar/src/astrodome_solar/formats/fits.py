@@ -1,0 +1,58 @@
+"""Images in FITS files: plain or compressed, in one or several HDUs, alone or in cubes."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from astrodome import AstrodomeError
+from astropy.io import fits
+from numpy.typing import NDArray
+
+from ..library_errors import converted_errors
+
+SIGNATURE = b"SIMPLE  ="
+
+
+def read_fits(path: Path, plane: int | None = None) -> tuple[dict[str, Any], NDArray[np.float32]]:
+    """Return the keywords and the pixels of an image in a FITS file.
+
+    Keywords are in lower case. ``plane`` is the number of the image, counted from 0 over all HDUs
+    and all planes of cubes; it is required if the file contains several images. Raises
+    AstrodomeError if the file is damaged, contains no image, or contains several of them.
+    """
+    with converted_errors("Cannot read the FITS file"), fits.open(path, memmap=False) as hdus:
+        images = [(hdu, number) for hdu in hdus for number in range(_planes(hdu))]
+        if not images:
+            raise AstrodomeError("The FITS file contains no image.")
+        if plane is None and len(images) > 1:
+            raise AstrodomeError(
+                f"The FITS file contains {len(images)} images: "
+                f"select one with --plane, from 0 to {len(images) - 1}."
+            )
+        if not 0 <= (plane or 0) < len(images):
+            raise AstrodomeError(f"The FITS file contains {len(images)} images, but no {plane}.")
+        hdu, number = images[plane or 0]
+        cube = hdu.data.reshape(-1, *hdu.shape[-2:])
+        return keywords(hdu.header), np.asarray(cube[number], np.float32)
+
+
+def _planes(hdu: Any) -> int:
+    if not hdu.is_image or len(hdu.shape) < 2:
+        return 0
+    return math.prod(hdu.shape[:-2]) if math.prod(hdu.shape) else 0
+
+
+def keywords(header: Any) -> dict[str, Any]:
+    """Return the keywords of a FITS header in lower case, without comments and invalid values."""
+    found: dict[str, Any] = {}
+    for card in header.cards:
+        try:
+            key, value = card.keyword.lower(), card.value
+        except fits.VerifyError:
+            continue
+        if key not in ("", "comment", "history"):
+            found[key] = value
+    return found

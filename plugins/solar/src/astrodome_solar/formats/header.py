@@ -1,0 +1,199 @@
+"""Validated values of the FITS keywords of a solar image.
+
+A value that is missing or impossible is None. Defaults of libraries are never used.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from astrodome import AstrodomeError
+from astropy import units as u
+
+from ..times import parse_time
+
+Keywords = Mapping[str, Any]
+"""FITS keywords in lower case."""
+DATES = ("date-obs", "date_obs", "date-beg", "date-avg", "date-end", "t_obs")
+"""Keywords of the time of observation, in the order in which they are used."""
+DISTANCES = 1e10, 1e12
+"""Range of distances from the Sun that are plausible, in metres."""
+LARGEST_RADIUS = 20_000.0
+"""Largest plausible apparent radius of the Sun, in arcsec."""
+
+
+def number(header: Keywords, *keys: str) -> float | None:
+    """Return the first finite number among keywords."""
+    for key in keys:
+        try:
+            value = float(header.get(key, math.nan))
+        except (TypeError, ValueError):
+            continue
+        if math.isfinite(value):
+            return value
+    return None
+
+
+def text(header: Keywords, *keys: str) -> str:
+    """Return the first text among keywords that is not empty."""
+    return next(
+        (str(header[key]).strip() for key in keys if str(header.get(key) or "").strip()), ""
+    )
+
+
+def time_of_observation(header: Keywords, date: Any = None) -> datetime:
+    """Return the time of observation in UTC.
+
+    The first keyword with a valid time is used, otherwise ``date``. Raises AstrodomeError with
+    the invalid keyword if there is neither.
+    """
+    scale = text(header, "timesys").lower() or "utc"
+    invalid = ""
+    for key in DATES:
+        value = _with_time_of_day(header, key)
+        try:
+            if value:
+                return parse_time(value, scale)
+        except AstrodomeError:
+            invalid = invalid or f"{key.upper()} is not a valid time: {header[key]!r}"
+    if date is not None:
+        return parse_time(date)
+    raise AstrodomeError(
+        f"{invalid or 'DATE-OBS and T_OBS are missing'}. Specify the time with --date."
+    )
+
+
+def _with_time_of_day(header: Keywords, key: str) -> str:
+    """Return a date with its time of day, which older headers have in a separate keyword."""
+    date = text(header, key)
+    if date and ":" not in date:
+        clock = text(header, key.replace("date", "time"), key.replace("date-", "time_"))
+        return f"{date}T{clock}" if ":" in clock else f"{date} without a time of day"
+    return date
+
+
+def wavelength_angstrom(header: Keywords, given: int | None = None) -> int:
+    """Return the wavelength in angstrom; ``given`` is used if the header has none.
+
+    Without WAVEUNIT the wavelength is in angstrom, the convention of SDO, SOHO and STEREO.
+    """
+    value = number(header, "wavelnth")
+    unit = text(header, "waveunit")
+    if not value or value < 0:
+        if given:
+            return given
+        raise AstrodomeError("WAVELNTH is missing. Specify the wavelength with --wavelength.")
+    if not unit:
+        return round(value)
+    try:
+        return round(float((value * u.Unit(unit)).to_value(u.AA, u.spectral())))
+    except (ValueError, u.UnitConversionError) as error:
+        raise AstrodomeError(f"WAVEUNIT is not a unit of length: {unit!r}.") from error
+
+
+def quantity(header: Keywords) -> str:
+    """Return the observable of an HMI image, for example ``magnetogram``; otherwise empty."""
+    if not text(header, "instrume").startswith("HMI"):
+        return ""
+    words = text(header, "content").lower().split()
+    words = words[1:] if words[:1] == ["hmi"] else words
+    return "".join(words[:2]) if words[:1] == ["line"] else "".join(words[:1])
+
+
+def level(header: Keywords) -> str:
+    """Return the processing level, for example ``1`` or ``1.5``; empty if it is unknown."""
+    value = number(header, "lvl_num")
+    return "" if value is None else f"{value:g}"
+
+
+def quality(header: Keywords) -> int | None:
+    """Return the bits of the keyword QUALITY."""
+    try:
+        return int(text(header, "quality"), 0)
+    except ValueError:
+        value = number(header, "quality")
+        return None if value is None else int(value)
+
+
+def exposure(header: Keywords) -> float | None:
+    """Return the exposure time in seconds."""
+    value = number(header, "xposure", "exptime")
+    return value if value and value > 0 else None
+
+
+def distance(header: Keywords) -> float | None:
+    """Return the distance of the observer from the Sun in metres."""
+    value = number(header, "dsun_obs")
+    return value if value and DISTANCES[0] < value < DISTANCES[1] else None
+
+
+def radius(header: Keywords) -> float | None:
+    """Return the apparent radius of the Sun in arcsec."""
+    value = number(header, "rsun_obs", "solar_r", "radius")
+    return value if value and 0 < value < LARGEST_RADIUS else None
+
+
+def scale(header: Keywords) -> tuple[float, float] | None:
+    """Return the scale of both axes in arcsec per pixel."""
+    found = []
+    for axis in "12":
+        step = number(header, f"cdelt{axis}")
+        if step is None and f"cd1_{axis}" in header:
+            step = math.hypot(*(number(header, f"cd{row}_{axis}") or 0.0 for row in "12"))
+        try:
+            unit = u.Unit(text(header, f"cunit{axis}").lower())
+            found.append(float((step or 0) * unit.to(u.arcsec)))
+        except (ValueError, u.UnitConversionError):
+            return None
+    return (found[0], found[1]) if min(found) > 0 else None
+
+
+def missing_geometry(header: Keywords) -> list[str]:
+    """Return the keywords without which the position of the Sun in the image is unknown."""
+    missing = [key for key in ("ctype1", "ctype2") if not text(header, key)]
+    missing += [key for key in ("crpix1", "crpix2") if number(header, key) is None]
+    if scale(header) is None:
+        missing += ["cdelt1", "cdelt2", "cunit1", "cunit2"]
+    return [key.upper() for key in missing]
+
+
+def missing_observer(header: Keywords) -> list[str]:
+    """Return the keywords without which the position of the observer is unknown."""
+    ecliptic = [number(header, f"hae{axis}_obs") for axis in "xyz"]
+    if None not in ecliptic and DISTANCES[0] < math.hypot(*map(float, ecliptic)) < DISTANCES[1]:  # type: ignore[arg-type]
+        return []
+    missing = [] if distance(header) else ["DSUN_OBS"]
+    pairs = (("hgln_obs", "hglt_obs"), ("crln_obs", "crlt_obs"))
+    if not any(all(number(header, key) is not None for key in pair) for pair in pairs):
+        missing += ["HGLN_OBS", "HGLT_OBS"]
+    return missing
+
+
+def for_sunpy(header: Keywords, time: datetime) -> dict[str, Any]:
+    """Return keywords that sunpy can read, with valid times and without impossible numbers."""
+    scale_name = text(header, "timesys").lower() or "utc"
+    clean = {
+        key: value
+        for key, value in header.items()
+        if not (isinstance(value, float) and not math.isfinite(value))
+    }
+    for key in DATES:
+        if key in clean:
+            try:
+                clean[key] = parse_time(_with_time_of_day(header, key), scale_name).isoformat()
+            except AstrodomeError:
+                del clean[key]
+    if missing_observer(header):
+        for key in ("dsun_obs", "hgln_obs", "hglt_obs", "haex_obs", "haey_obs", "haez_obs"):
+            clean.pop(key, None)
+    clean.pop("timesys", None)
+    if not distance(header):
+        clean.pop("dsun_obs", None)
+    if not radius(header):
+        for key in ("rsun_obs", "solar_r", "radius"):
+            clean.pop(key, None)
+    clean["date-obs"] = time.isoformat()
+    return clean

@@ -1,0 +1,123 @@
+"""Strict conversion of times to UTC."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+from astrodome import AstrodomeError, times
+from numpy.typing import NDArray
+
+UTC_SUFFIX = re.compile(r"\s*(?:UTC|Z)$", re.IGNORECASE)
+LEAP_SECOND = re.compile(r"T23:59:60")
+
+
+def parse_time(value: Any, scale: str = "utc") -> datetime:
+    """Convert a time to a datetime in UTC without a time zone.
+
+    Parameters
+    ----------
+    value : str, datetime, numpy.datetime64, pandas.Timestamp or astropy.time.Time
+        A text in ISO 8601, or in another unambiguous format that sunpy supports, for example
+        ``2012/03/04 00:00:34``, ``2012.03.04_00:00:34_TAI`` or ``4-Mar-2012 00:00:34.5``.
+        A text may end with ``Z`` or ``UTC``. A time without a time zone is in ``scale``.
+    scale : str
+        Time scale of a text without ``Z``, ``UTC`` or ``_TAI``, for example ``tai``.
+
+    Returns
+    -------
+    datetime.datetime
+        The time in UTC. A leap second becomes the first moment of the next day.
+
+    Raises
+    ------
+    AstrodomeError
+        If the value is not a valid time.
+
+    Examples
+    --------
+    >>> parse_time("2012.03.04_00:00:34_TAI")
+    datetime.datetime(2012, 3, 4, 0, 0)
+    >>> parse_time(" 1-Mar-2013 12:00:11.340")
+    datetime.datetime(2013, 3, 1, 12, 0, 11, 340000)
+    """
+    try:
+        return _converted(value, scale)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise AstrodomeError(
+            f"Invalid time {value!r}: expected ISO 8601, for example 2011-06-07T06:41:00.",
+            exit_code=2,
+        ) from error
+
+
+def to_datetime64(values: Any) -> NDArray[np.datetime64]:
+    """Convert one or more times to an array of ``datetime64[us]`` in UTC.
+
+    Parameters
+    ----------
+    values : time or sequence of times
+        Everything that :func:`parse_time` accepts, and arrays, pandas objects and astropy
+        ``Time`` objects with several times.
+
+    Returns
+    -------
+    numpy.ndarray
+        The times, shape (N,).
+
+    Raises
+    ------
+    AstrodomeError
+        If a value is not a valid time.
+
+    Examples
+    --------
+    >>> to_datetime64(["2011-06-07T06:41", "2011-06-07T06:42:00.5Z"])
+    array(['2011-06-07T06:41:00.000000', '2011-06-07T06:42:00.500000'],
+          dtype='datetime64[us]')
+    """
+    if getattr(values, "tz", None) is not None and hasattr(values, "tz_convert"):
+        values = values.tz_convert("UTC").tz_localize(None)  # pandas.DatetimeIndex or Timestamp
+    dtype = getattr(values, "dtype", None)
+    if isinstance(dtype, np.dtype) and dtype.kind == "M":
+        return np.atleast_1d(np.asarray(values, "datetime64[us]"))
+    several = isinstance(values, Iterable) and not isinstance(values, str)
+    if several and getattr(values, "isscalar", False):  # one astropy Time
+        several = False
+    each = list(values) if several else [values]
+    return np.array([parse_time(value) for value in each], "datetime64[us]")
+
+
+def _converted(value: Any, scale: str) -> datetime:
+    astropy_time = sys.modules.get("astropy.time")
+    if astropy_time and isinstance(value, astropy_time.Time):
+        return _from_astropy(value)
+    if isinstance(value, np.datetime64):
+        value = value.astype("datetime64[us]").item()
+    if isinstance(value, datetime) and value == value:  # pandas.NaT is not equal to itself
+        return times.naive(datetime.combine(value.date(), value.timetz()))
+    if not isinstance(value, str) or not value.strip()[:1].isdigit():
+        raise ValueError
+    text = value.strip()
+    if marked := UTC_SUFFIX.search(text):
+        text, scale = text[: marked.start()], "utc"
+    if scale == "utc":
+        try:
+            return times.naive(datetime.fromisoformat(text))
+        except ValueError:
+            pass
+    from sunpy.time import parse_time as sunpy_parse_time
+
+    return _from_astropy(sunpy_parse_time(text, scale=scale))
+
+
+def _from_astropy(time: Any) -> datetime:
+    utc = time.utc.copy("isot")
+    utc.precision = 6
+    text = str(utc.value)
+    if LEAP_SECOND.search(text):
+        return datetime.fromisoformat(f"{text[:17]}59") + timedelta(seconds=1)
+    return datetime.fromisoformat(text)
