@@ -168,25 +168,30 @@ def test_the_error_for_a_target_that_is_not_a_command_names_the_plugin(observato
 
 def test_the_error_for_a_source_without_required_methods_names_the_plugin(observatory: Any) -> None:
     plugin = """
-        from astrodome import CommandSpec, SourceSpec, hookimpl
+        from astrodome import CommandSpec, KindSpec, SourceSpec, hookimpl
 
         @hookimpl
         def register_commands():
             yield CommandSpec("use", "obs_kit.cli:use", help="Use it.")
 
         @hookimpl
+        def register_kinds():
+            yield KindSpec("seeing", "obs_kit.cli:Seeing", summary="Seeing by time.")
+
+        @hookimpl
         def register_sources():
-            yield SourceSpec("flux", "kit", "obs_kit.cli:Kit", summary="A kit.")
+            yield SourceSpec("seeing", "kit", "obs_kit.cli:Kit", summary="A kit.")
     """
     cli = (
         "from astrodome import sources\nclass Kit:\n    pass\n"
-        "def use() -> None:\n    'Use it.'\n    sources.get('flux')\n"
+        "class Seeing:\n    def measure(self): ...\n    def _helper(self): ...\n"
+        "def use() -> None:\n    'Use it.'\n    sources.get('seeing')\n"
     )
     observatory.add("kit", plugin, cli=cli)
     ran = observatory.run("use")
     assert ran.returncode == 1 and "obs-kit 1.0 registers 'kit', but" in ran.stderr
-    assert "obs_kit.cli:Kit lacks flux_at()" in ran.stderr
-    assert "lacks flux_at()" in observatory.run("plugins", "doctor").stdout
+    assert "Kit lacks measure(), which the kind 'seeing' requires" in ran.stderr
+    assert "lacks measure()" in observatory.run("plugins", "doctor").stdout
 
 
 def test_an_exception_in_a_command_names_plugin_version_and_address(observatory: Any) -> None:
@@ -221,10 +226,8 @@ KIT = {
     "kind": (
         HOOK.format(body="return []")
         + "@hookimpl\ndef register_sources():\n"
-        + "    yield SourceSpec('moons', 'a', __name__ + ':look', summary='A.')\n"
-        + "@hookimpl\ndef register_models():\n"
-        + "    yield ModelSpec('moons', 'b', __name__ + ':look', summary='B.')\n",
-        "",
+        + "    yield SourceSpec('moons', 'a', __name__ + ':look', summary='A.')\n",
+        "no installed plugin declares the kind 'moons' of 'a'",
     ),
     "class": (
         HOOK.format(body="yield CommandSpec('a', __name__ + ':Spam', help='A.')")

@@ -76,7 +76,8 @@ def _unexpected(app: str, registered: Registry, args: Sequence[str], error: Base
         raise SystemExit(rescue.main(app, args, error)) from error
     culprit = reports.culprit(registered, error)
     if culprit and reports.uses_missing_name(error):
-        _fail(AstrodomeError(f"{reports.incompatible(culprit, f'it needs: {error}')}."))
+        owner = culprit.owner
+        _fail(AstrodomeError(f"{reports.incompatible(owner, f'{owner} needs: {error}')}."))
     where = f" in {culprit.owner} {culprit.version}".rstrip() if culprit else ""
     _fail(
         AstrodomeError(

@@ -60,7 +60,7 @@ def uses_missing_name(error: BaseException) -> bool:
 
 
 def incompatible(owner: str, needs: str) -> str:
-    """Return the predicate of a sentence about a plugin for an earlier version of the host."""
+    """Return the message about a plugin for an earlier version; ``needs`` is its first clause."""
     offered = ".".join(map(str, API_VERSION))
     return (
         f"{needs}, but this astrodome provides version {offered} of the plugin interface: update "

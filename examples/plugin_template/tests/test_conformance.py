@@ -1,4 +1,4 @@
-"""The plugin keeps to what the host asks of every plugin."""
+"""The plugin follows the rules of the host."""
 
 from __future__ import annotations
 

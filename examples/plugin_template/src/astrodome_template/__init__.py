@@ -1,1 +1,1 @@
-"""Solar disks: fitting limb darkening, drawing synthetic disks, a per-pixel anomaly model."""
+"""Limb darkening of solar disks: a fit, a source of synthetic images, and an anomaly model."""

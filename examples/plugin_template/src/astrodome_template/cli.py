@@ -1,4 +1,4 @@
-"""The command ``sdo template``: arguments in, library call, show the result."""
+"""The command ``sdo template``: it parses arguments, calls the library and shows the result."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ def limb(
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Fit centre, radius (pixels) and the linear limb-darkening coefficient of each image.
+    """Fit the centre, the radius (pixels) and the linear limb-darkening coefficient of images.
 
-    Use continuum images, such as 1700 or 4500 angstrom; in the corona the limb is bright.
+    Use images of the continuum, for example at 1700 or 4500 angstrom, in which the limb is dark.
     """
     from dataclasses import asdict
 

@@ -1,4 +1,4 @@
-"""The solar disk in the continuum: drawn with known parameters, and fitted again.
+"""Images of the solar disk in the continuum: simulation with given parameters, and a fit.
 
 Both use the linear law of limb darkening, I(mu) = I(1) (1 - u (1 - mu)), where mu is the
 cosine of the angle between the line of sight and the vertical (Milne 1921, MNRAS 81, 361).
@@ -6,7 +6,7 @@ cosine of the angle between the line of sight and the vertical (Milne 1921, MNRA
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,16 +16,16 @@ from numpy.typing import NDArray
 from PIL import Image
 
 CENTRE = 230.0
-"""Grey level of the disk's centre in a drawn image, out of 255."""
+"""Grey level (0 to 255) of the disk centre in a simulated image."""
 EDGE = 0.1
-"""Fraction of the brightest level above which a pixel belongs to the disk."""
+"""Threshold for pixels of the disk, as a fraction of the brightest level."""
 LEAST = 200
-"""Pixels of the smallest disk that is fitted."""
+"""Minimum area of a disk, in pixels."""
 
 
 @dataclass(frozen=True)
 class Spot:
-    """A dark spot; place and size (Gaussian sigma) in solar radii from the disk's centre."""
+    """A dark spot: offset from the disk centre and size (Gaussian sigma), in solar radii."""
 
     x: float
     y: float
@@ -35,9 +35,9 @@ class Spot:
 
 @dataclass(frozen=True)
 class Disk:
-    """A fitted disk: centre and radius in pixels, coefficient u, and the fit's residual.
+    """A fitted disk: centre and radius in pixels, coefficient u, and residual of the fit.
 
-    ``residual`` is the root mean square of the profile about the law, in units of I(1).
+    ``residual`` is the root mean square deviation of the profile from the law, relative to I(1).
     """
 
     x: float
@@ -50,7 +50,7 @@ class Disk:
 def draw(
     size: int, radius: float, limb_darkening: float, spots: Iterable[Spot] = ()
 ) -> NDArray[np.uint8]:
-    """A centred disk of ``radius`` pixels on a black sky, shape (size, size)."""
+    """Return an image of shape (size, size) with a disk of ``radius`` pixels in its centre."""
     offset = (np.arange(size) - (size - 1) / 2) / radius
     x, y = offset[np.newaxis, :], offset[:, np.newaxis]
     mu = np.sqrt(np.clip(1 - x**2 - y**2, 0, None))
@@ -62,22 +62,22 @@ def draw(
 
 
 def fit_file(path: Path) -> Disk:
-    """Fit the disk in an image file; raises OSError when it cannot be decoded."""
+    """Fit the disk in an image file; raise OSError if the file cannot be decoded."""
     with Image.open(path) as image:
         return fit(np.asarray(image.convert("F")))
 
 
 def fit(image: NDArray[np.floating]) -> Disk:
-    """Fit the one disk in a grey image of shape (H, W); small spots do not disturb it.
+    """Fit the disk in a grey-scale image of shape (H, W); small spots do not change the result.
 
-    Raises AstrodomeError when there is no whole disk in it.
+    Raises AstrodomeError if the image does not contain a complete disk.
     """
     inside = image > EDGE * np.percentile(image, 99.5)
     rows, columns = np.nonzero(inside)
     _expect_disk(inside, rows, columns)
     x, y, radius = columns.mean(), rows.mean(), np.sqrt(rows.size / np.pi)
     r2 = ((columns - x) ** 2 + (rows - y) ** 2) / radius**2
-    darkness = 1 - np.sqrt(1 - r2[r2 < 0.95])  # the outermost pixels hold some sky
+    darkness = 1 - np.sqrt(1 - r2[r2 < 0.95])  # Pixels at the edge contain sky.
     brightness = image[inside][r2 < 0.95]
     bins = np.digitize(darkness, np.linspace(0, 1, 33))
     at = np.array([darkness[bins == n].mean() for n in np.unique(bins)])
@@ -90,11 +90,18 @@ def fit(image: NDArray[np.floating]) -> Disk:
 def _expect_disk(
     inside: NDArray[np.bool_], rows: NDArray[np.intp], columns: NDArray[np.intp]
 ) -> None:
-    """A whole disk keeps off the border and fills pi/4 of the square around it."""
+    """Raise AstrodomeError if the disk touches the border or is not circular."""
     border = np.concatenate([inside[0], inside[-1], inside[:, 0], inside[:, -1]])
     if border.any() or rows.size < LEAST:
-        raise AstrodomeError(f"It shows no whole solar disk of at least {LEAST} pixels.")
+        raise AstrodomeError(f"No complete solar disk of at least {LEAST} pixels found.")
     height, width = int(np.ptp(rows)) + 1, int(np.ptp(columns)) + 1
     fills = rows.size / (height * width)
     if abs(height / width - 1) > 0.05 or abs(fills - np.pi / 4) > 0.05:
-        raise AstrodomeError("What is bright in it is no disk.")
+        raise AstrodomeError("The bright region is not circular.")
+
+
+def check_fit() -> Iterator[str]:
+    """Yield a sentence if the fit does not find the coefficient of a simulated disk."""
+    found = fit(draw(256, 100, 0.56)).limb_darkening
+    if abs(found - 0.56) > 0.02:
+        yield f"the fit found the coefficient {found:.3f} instead of 0.560"

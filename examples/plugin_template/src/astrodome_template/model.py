@@ -1,4 +1,4 @@
-"""A model for the task ``sood`` without a network: every pixel's own mean and scatter."""
+"""A model for the task ``sood``: mean and standard deviation of each pixel."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 WEIGHTS = "weights.npz"
 FLOOR = 2 / 255
-"""Least standard deviation of a pixel: one grey level, with images in [-1, 1]."""
+"""Minimum standard deviation of a pixel: one grey level of images in [-1, 1]."""
 
 
 class PixelGaussian:
-    """How many standard deviations a pixel lies from what it was in the training images."""
+    """Deviation of pixels from their mean in the training images, in standard deviations."""
 
     mean: NDArray[np.float32]
     std: NDArray[np.float32]
@@ -33,7 +33,7 @@ class PixelGaussian:
         run: Run,
         config: Mapping[str, Any],
     ) -> None:
-        """One pass over the images (Welford 1962, Technometrics 4, 419); it has no epochs."""
+        """Compute mean and standard deviation in one pass (Welford 1962, Technometrics 4, 419)."""
         mean = np.zeros_like(train[0], dtype=np.float64)
         squares = np.zeros_like(mean)
         for count, image in enumerate(_each(train), 1):
@@ -52,25 +52,25 @@ class PixelGaussian:
         return float(np.mean([self.score(image[np.newaxis]) for image in _each(images)]))
 
     def load(self, path: Path | None, config: Mapping[str, Any]) -> None:
-        """Take mean and standard deviation from a run folder or a weights file."""
+        """Load mean and standard deviation from a run folder or a weights file."""
         if path is None:
-            raise AstrodomeError("pixel_gaussian has no weights.", "Train it and name its run.")
+            raise AstrodomeError("No weights for pixel_gaussian.", "Train the model first.")
         path = path / WEIGHTS if path.is_dir() else path
         try:
             with np.load(path, allow_pickle=False) as weights:
                 self.mean, self.std = weights["mean"], weights["std"]
         except FileNotFoundError as error:
-            raise AstrodomeError(f"There are no weights at {path}.", "Train first.") from error
+            raise AstrodomeError(f"Weights not found: {path}", "Train the model first.") from error
         except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            raise AstrodomeError(f"{path} holds no weights of pixel_gaussian.") from error
+            raise AstrodomeError(f"{path} does not contain weights of pixel_gaussian.") from error
 
     def score(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Mean squared deviation of an image's pixels, in standard deviations; shape (N,)."""
+        """Return the mean squared deviation of the pixels of each image, shape (N,)."""
         scores: NDArray[np.float32] = self.score_map(batch).mean(axis=(1, 2))
         return scores
 
     def score_map(self, batch: NDArray[np.float32], mode: str = "") -> NDArray[np.float32]:
-        """Squared deviation of every pixel, shape (N, H, W); there is only one mode."""
+        """Return the squared deviation of each pixel, shape (N, H, W); ``mode`` is ignored."""
         if batch.shape[1:] != self.mean.shape:
             raise AstrodomeError(
                 f"The images are {_shape(batch.shape[1:])}, but the model was trained on "

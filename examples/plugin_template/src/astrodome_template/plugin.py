@@ -1,17 +1,17 @@
-"""What this distribution brings to ``sdo``; read at every start, so it imports only astrodome."""
+"""Hooks of this plugin; imported at every start, so it imports only astrodome."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from astrodome import CommandSpec, ModelSpec, SourceSpec, hookimpl
+from astrodome import CheckSpec, CommandSpec, ModelSpec, SourceSpec, hookimpl
 
 REQUIRES_API = (2, 0)
 
 
 @hookimpl
 def register_commands() -> Iterator[CommandSpec]:
-    """The group ``sdo template``."""
+    """Register the group ``sdo template``."""
     yield CommandSpec(
         "template",
         "astrodome_template.cli:app",
@@ -22,22 +22,28 @@ def register_commands() -> Iterator[CommandSpec]:
 
 @hookimpl
 def register_sources() -> Iterator[SourceSpec]:
-    """Images for whatever command asks for the kind ``images``."""
+    """Register a source of the kind ``images``."""
     yield SourceSpec(
         "images",
         "synthetic",
         "astrodome_template.source:SyntheticDisks",
-        summary="limb-darkened disks with known parameters, drawn offline",
+        summary="Synthetic limb-darkened disks with known parameters.",
         settings="astrodome_template.settings:SyntheticSettings",
     )
 
 
 @hookimpl
 def register_models() -> Iterator[ModelSpec]:
-    """A backend for ``sdo sood pixel_gaussian``."""
+    """Register a model for ``sdo sood pixel_gaussian``."""
     yield ModelSpec(
         "sood",
         "pixel_gaussian",
         "astrodome_template.model:PixelGaussian",
-        summary="mean and scatter of every pixel; the baseline to beat",
+        summary="Mean and standard deviation of each pixel.",
     )
+
+
+@hookimpl
+def register_checks() -> Iterator[CheckSpec]:
+    """Register a check that ``sdo plugins doctor`` runs."""
+    yield CheckSpec("fit", "astrodome_template.disk:check_fit", summary="Fit of a synthetic disk.")

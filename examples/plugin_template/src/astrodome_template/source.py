@@ -1,4 +1,4 @@
-"""An image source that needs no network: disks drawn with parameters that the rows state."""
+"""A source of synthetic images, which needs no network."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ from . import disk
 from .settings import SyntheticSettings
 
 RADIUS = 0.4
-"""Radius of a disk, in widths of its image."""
+"""Radius of a disk, relative to the width of its image."""
 
 
 class SyntheticDisks:
-    """Kind ``images``: the disk of a time and wavelength is the same on every machine."""
+    """Synthetic disks; they depend only on time, wavelength and settings."""
 
     def search(
         self, start: datetime, end: datetime, freq: str, wavelength: Sequence[int]
     ) -> pd.DataFrame:
-        """A row an image from ``start`` to ``end`` (UTC), both included.
+        """Return one row per image from ``start`` to ``end`` (UTC), both included.
 
-        Columns: ``t_obs`` (UTC), ``wavelength`` (angstrom), ``size`` and ``radius``
+        The columns are ``t_obs`` (UTC), ``wavelength`` (angstrom), ``size`` and ``radius``
         (pixels), ``limb_darkening``, ``spots`` and ``seed``.
         """
-        look = settings.section("synthetic", SyntheticSettings)
+        chosen = settings.section("synthetic", SyntheticSettings)
         try:
             times = pd.date_range(start, end, freq=freq)
         except ValueError as error:
             raise AstrodomeError(
-                f"'{freq}' is no interval of time.", "Give one such as 60min or 1D.", exit_code=2
+                f"Invalid interval '{freq}': expected for example 60min or 1D.", exit_code=2
             ) from error
         rows = pd.MultiIndex.from_product([times, wavelength], names=["t_obs", "wavelength"])
-        return rows.to_frame(index=False).assign(radius=RADIUS * look.size, **look.model_dump())
+        return rows.to_frame(index=False).assign(radius=RADIUS * chosen.size, **chosen.model_dump())
 
     def fetch(self, rows: pd.DataFrame, target: Path) -> Iterator[Path]:
-        """Draw the rows' images into ``target`` and yield each file; one that is there is kept."""
+        """Write the images of these rows to ``target``; existing files are kept."""
         for row in rows.itertuples(index=False):
             path = target / f"{row.t_obs:%Y-%m-%dT%H%M%S}__{row.wavelength}.jpeg"
             if not path.exists():
@@ -52,7 +52,7 @@ class SyntheticDisks:
 
 
 def spots(row: Any) -> Iterator[disk.Spot]:
-    """The spots of a row's image, which follow from its seed, time and wavelength."""
+    """Yield random spots, which depend on the seed, the time and the wavelength of a row."""
     random = np.random.default_rng([row.seed, int(row.t_obs.timestamp()), row.wavelength])
     for _ in range(row.spots):
         r, angle = 0.7 * np.sqrt(random.random()), 2 * np.pi * random.random()
