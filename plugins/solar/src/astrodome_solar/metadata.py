@@ -148,7 +148,7 @@ def _parse(path: Path) -> dict[str, dict[str, str]]:
 
 
 @lru_cache(maxsize=16)
-def _indexed(path: Path, modified: int) -> dict[str, Row]:
+def _indexed(path: Path, modified: int) -> Mapping[str, Row]:
     """Return the rows by file name and by stem; ``modified`` distinguishes versions of a file."""
     rows = _parse(path)
     return {Path(name).stem: row for name, row in rows.items()} | rows

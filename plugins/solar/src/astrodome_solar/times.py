@@ -12,8 +12,12 @@ import numpy as np
 from astrodome import AstrodomeError, times
 from numpy.typing import NDArray
 
+from .library_errors import converted_errors
+
 UTC_SUFFIX = re.compile(r"\s*(?:UTC|Z)$", re.IGNORECASE)
 LEAP_SECOND = re.compile(r"T23:59:60")
+MORE_SECONDS = re.compile(r":\d\d:[6-9]")
+"""Seconds from 60, which only a leap second has."""
 
 
 def parse_time(value: Any, scale: str = "utc") -> datetime:
@@ -47,7 +51,7 @@ def parse_time(value: Any, scale: str = "utc") -> datetime:
     """
     try:
         return _converted(value, scale)
-    except (ValueError, TypeError, OverflowError) as error:
+    except (ValueError, TypeError, OverflowError, AstrodomeError) as error:
         raise AstrodomeError(
             f"Invalid time {value!r}: expected ISO 8601, for example 2011-06-07T06:41:00.",
             exit_code=2,
@@ -111,13 +115,21 @@ def _converted(value: Any, scale: str) -> datetime:
             pass
     from sunpy.time import parse_time as sunpy_parse_time
 
-    return _from_astropy(sunpy_parse_time(text, scale=scale))
+    with converted_errors("Invalid time"):
+        time = sunpy_parse_time(text, scale=scale)
+    if MORE_SECONDS.search(text) and not LEAP_SECOND.search(_utc_text(time)):
+        raise ValueError
+    return _from_astropy(time)
 
 
 def _from_astropy(time: Any) -> datetime:
-    utc = time.utc.copy("isot")
-    utc.precision = 6
-    text = str(utc.value)
+    text = _utc_text(time)
     if LEAP_SECOND.search(text):
         return datetime.fromisoformat(f"{text[:17]}59") + timedelta(seconds=1)
     return datetime.fromisoformat(text)
+
+
+def _utc_text(time: Any) -> str:
+    utc = time.utc.copy("isot")
+    utc.precision = 6
+    return str(utc.value)

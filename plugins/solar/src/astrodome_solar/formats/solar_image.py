@@ -240,7 +240,8 @@ class SolarImage:
             reference = middle + matrix @ (reference - middle)
             with converted_errors("sunpy cannot rotate the image"):
                 inverse = np.linalg.inv(matrix)
-            data = affine_transform(data, inverse, order=order, missing=0)
+            # With a border, rounding errors do not move the pixels at the edge out of the image.
+            data = affine_transform(np.pad(data, 1), inverse, order=order, missing=0)[1:-1, 1:-1]
         upright = {key: self.header[key] for key in self.header if key not in ROTATION}
         if scale := self.scale:
             units = (u.arcsec.to(u.Unit(self.header[f"cunit{i}"].lower())) for i in "12")

@@ -1,0 +1,5 @@
+from astrodome.testing import PluginContract
+
+
+class TestConformance(PluginContract):
+    plugin = "astrodome_solar.plugin"
