@@ -45,24 +45,6 @@ def test_entries_of_removed_environments_and_distributions_are_removed(
     assert json.loads(state.path().read_text()) == {"environments": {}}
 
 
-def test_a_state_file_of_the_first_format_applies_until_an_environment_has_an_entry(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    enter(monkeypatch, tmp_path / "a")
-    state.path().parent.mkdir(parents=True)
-    state.path().write_text('{"disabled": ["hek-events", "gone"], "installed": ["wheels/x.whl"]}')
-    assert off("hek_events", "astrodome-hek-events")
-    installed = {"astrodome-hek-events": ["hek_events"], "astrodome-goes": ["goes"]}
-    state.switch("goes", "astrodome-goes", off=True, installed=installed)
-    assert off("hek_events", "astrodome-hek-events") and off("goes", "astrodome-goes")
-    state.switch("hek_events", "astrodome-hek-events", off=False, installed=installed)
-    state.switch("goes", "astrodome-goes", off=False, installed=installed)
-    assert not off("hek_events", "astrodome-hek-events")
-    assert "x.whl" not in state.path().read_text()
-    enter(monkeypatch, tmp_path / "b")
-    assert off("hek_events", "astrodome-hek-events")
-
-
 @pytest.mark.parametrize(
     "text", ["[]", "{broken", '{"environments": 3}', '{"environments": {"%s": {"disabled": [1]}}}']
 )

@@ -8,30 +8,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from . import (
-        arrow,
-        checks,
-        compute,
-        console,
-        errors,
-        files,
-        http,
-        lazy,
-        limits,
-        models,
-        runs,
-        settings,
-        sources,
-        spreadsheets,
-        temporary,
-        testing,
-        times,
-    )
-    from .errors import AstrodomeError
-    from .hookspecs import CheckSpec, CommandSpec, KindSpec, ModelSpec, SourceSpec, hookimpl
+from typing import Any
 
 __version__ = "0.1.0"
 API_VERSION = (2, 0)
@@ -54,7 +31,6 @@ __all__ = [
     "hookimpl",
     "http",
     "lazy",
-    "limits",
     "models",
     "runs",
     "settings",

@@ -9,7 +9,6 @@ import typer
 
 from . import (
     console,
-    limits,
     plugins,
     process,
     protocols,
@@ -221,7 +220,6 @@ def _values() -> Iterator[dict[str, Any]]:
     process.keep_home_unchanged(always=True)  # Settings of a plugin may import its libraries.
     known = {
         sources.SECTION: sources.settings_model(),
-        limits.SECTION: limits.settings_model(),
         settings.DASK: settings.dask_settings(),
     }
     for plugin in plugins.current().plugins:

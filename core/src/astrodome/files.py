@@ -125,30 +125,24 @@ def lock(path: Path, timeout: float = -1) -> Iterator[None]:
     Raises AstrodomeError if another process holds the lock for longer than ``timeout`` seconds.
     A negative ``timeout`` waits forever.
     """
-    from filelock import FileLock, Timeout
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(path, timeout=timeout):
-            yield
-    except Timeout as error:
-        raise AstrodomeError(
-            f"Another process is using {path.parent}.", "Wait until it has finished, or stop it."
-        ) from error
+    with held(path, timeout) as locked:
+        if not locked:
+            raise AstrodomeError(
+                f"Another process is using {path.parent}.",
+                "Wait until it has finished, or stop it.",
+            )
+        yield
 
 
 @contextmanager
-def held(path: Path, *, wait: bool) -> Iterator[bool]:
-    """Lock a file like :func:`lock`, and yield whether this process holds the lock.
-
-    It does not hold the lock if another process holds it and ``wait`` is False.
-    """
+def held(path: Path, timeout: float = -1) -> Iterator[bool]:
+    """Lock a file like :func:`lock`, and yield whether this process holds the lock."""
     from filelock import FileLock, Timeout
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    holding = FileLock(path, timeout=-1 if wait else 0)
+    holding = FileLock(path)
     try:
-        holding.acquire()
+        holding.acquire(timeout)
     except Timeout:
         yield False
         return

@@ -69,7 +69,8 @@ class KindSpec:
     contain them. ``contract`` is the import string of a function for further checks: it is called
     with the spec and the class of a source or model and returns sentences about problems.
     ``option`` is the name of the option with which commands choose a source; the default is
-    ``--NAME-source``.
+    ``--NAME-source``. ``settings`` maps names of sections to pydantic models, for settings that
+    all objects of the kind have in common.
     """
 
     name: str
@@ -79,6 +80,7 @@ class KindSpec:
     contract: str = ""
     option: str = ""
     optional: tuple[str, ...] = ()
+    settings: str | Mapping[str, str] = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from types import UnionType
-from typing import TYPE_CHECKING, Any, TypeVar, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
 
 from .errors import AstrodomeError
 
@@ -245,68 +244,39 @@ def validate(
     """
     from pydantic import ValidationError
 
-    faults = [(path, _unknown(path[-1], names)) for path, names in _strangers(model, given, ())]
     try:
-        checked = model.model_validate(given)
+        return model.model_validate(given, extra="forbid")
     except ValidationError as error:
-        for fault in error.errors():
-            loc = tuple(str(part) for part in fault["loc"])
-            if fault["type"] != "extra_forbidden":
-                got = masked(".".join(loc), fault["input"])
-                faults.append((loc, f"{fault['msg']}, got {_short(got)}"))
-            elif all(loc != known for known, _ in faults):
-                faults.append((loc, "unknown key"))
-    if not faults:
-        return checked
+        faults = error.errors()
     lines = []
-    for loc, text in faults:
+    for fault in faults:
+        loc = tuple(str(part) for part in fault["loc"])
+        if fault["type"] == "extra_forbidden":
+            text = _unknown(loc[-1], _names(model, loc[:-1]))
+        else:
+            text = f"{fault['msg']}, got {_short(masked('.'.join(loc), fault['input']))}"
         place = where if isinstance(where, str) else where(loc[0] if loc else "")
-        key = ".".join([*([prefix] if prefix else []), *loc])
-        lines.append(f"{place}: '{key}': {text}")
-    text = "\n       ".join(lines)
+        lines.append(f"{place}: '{'.'.join(filter(None, [prefix, *loc]))}': {text}")
+    text = "\n       ".join(dict.fromkeys(lines))
     raise AstrodomeError(text if text.endswith("?") else f"{text}.")
 
 
-def _strangers(
-    model: type[BaseModel], given: Mapping[str, Any], at: tuple[str, ...]
-) -> Iterator[tuple[tuple[str, ...], list[str]]]:
-    if model.model_config.get("extra") == "allow":
-        return
-    names = {info.alias or name: info.annotation for name, info in model.model_fields.items()}
-    for key, value in given.items():
-        if key not in names and key not in model.model_fields:
-            yield (*at, key), list(names)
-            continue
-        yield from _strangers_within(names.get(key), value, (*at, key))
-
-
-def _strangers_within(
-    annotation: Any, value: Any, at: tuple[str, ...]
-) -> Iterator[tuple[tuple[str, ...], list[str]]]:
-    """Yield unknown keys in the value of a field whose type contains models."""
+def _names(annotation: Any, loc: tuple[str, ...]) -> list[str]:
+    """Return the keys of the model at a location in a model, mapping, list or union."""
     if isinstance(annotation, type) and hasattr(annotation, "model_fields"):
-        if isinstance(value, Mapping):
-            yield from _strangers(annotation, value, at)
-        return
-    inner = get_args(annotation)
-    if isinstance(value, Mapping) and get_origin(annotation) is dict:
-        for key, item in value.items():
-            yield from _strangers_within(inner[1], item, (*at, str(key)))
-    elif isinstance(value, list) and get_origin(annotation) is list:
-        for number, item in enumerate(value):
-            yield from _strangers_within(inner[0], item, (*at, str(number)))
-    elif get_origin(annotation) in (Union, UnionType):
-        for choice in inner:
-            yield from _strangers_within(choice, value, at)
+        fields = {info.alias or name: info for name, info in annotation.model_fields.items()}
+        if not loc:
+            return list(fields)
+        return _names(fields[loc[0]].annotation, loc[1:]) if loc[0] in fields else []
+    rest = loc[1:] if get_origin(annotation) in (dict, list) else loc
+    found = (_names(choice, rest) for choice in get_args(annotation))
+    return next(filter(None, found), [])
 
 
 def _unknown(key: str, names: list[str]) -> str:
-    close = difflib.get_close_matches(key, names, 1)
-    return (
-        f"unknown key; did you mean '{close[0]}'?"
-        if close
-        else (f"unknown key; known keys are {', '.join(names)}")
-    )
+    if close := difflib.get_close_matches(key, names, 1):
+        return f"unknown key; did you mean '{close[0]}'?"
+    return f"unknown key; known keys are {', '.join(names)}" if names else "unknown key"
 
 
 def _short(value: Any) -> str:

@@ -13,9 +13,6 @@ from typing import Any
 
 from .distributions import canonical_name
 
-ANY = "*"
-"""Key for names from a state file of the first format, which had no distributions."""
-
 Disabled = dict[str, list[str]]
 """Names of disabled plugins by the normalised name of their distribution."""
 
@@ -32,20 +29,14 @@ def path() -> Path:
 
 
 def disabled() -> Disabled:
-    """Return the disabled plugins of this environment.
-
-    A state file of the first format has one list for all environments. This list applies to
-    every environment that has no entry yet.
-    """
+    """Return the disabled plugins of this environment."""
     return _disabled(_read())
 
 
 def is_disabled(found: Disabled, name: str, distribution: Callable[[], str]) -> bool:
     """Return whether a plugin is disabled; ``distribution`` is called only if the name occurs."""
     name = canonical_name(name)
-    if name in found.get(ANY, ()):
-        return True
-    owners = [owner for owner, names in found.items() if owner != ANY and name in names]
+    owners = [owner for owner, names in found.items() if name in names]
     return bool(owners) and canonical_name(distribution()) in owners
 
 
@@ -83,9 +74,6 @@ def _changing(installed: Mapping[str, Collection[str]]) -> Iterator[Disabled]:
         fcntl.flock(handle, fcntl.LOCK_EX)
         saved = _read()
         found = _disabled(saved)
-        for name in found.pop(ANY, ()):
-            for owner in [owner for owner, names in known.items() if name in names]:
-                found[owner] = sorted({*found.get(owner, ()), name})
         yield found
         kept = {
             owner: present
@@ -98,25 +86,16 @@ def _changing(installed: Mapping[str, Collection[str]]) -> Iterator[Disabled]:
             if Path(prefix).is_dir()
         }
         environments.pop(sys.prefix, None)
-        if kept or saved.get("disabled"):  # An empty entry overrides the list of the first format.
+        if kept:
             environments[sys.prefix] = {"disabled": kept}
-        saved["environments"] = environments
-        saved.pop("installed", None)  # Only in the first format; the installers keep such records.
-        _write(file, json.dumps(saved, indent=1) + "\n")
+        _write(file, json.dumps({"environments": environments}, indent=1) + "\n")
 
 
 def _disabled(saved: Mapping[str, Any]) -> Disabled:
-    own = _mapping(saved.get("environments")).get(sys.prefix)
-    if own is None:
-        names = saved.get("disabled")
-        return (
-            {ANY: [canonical_name(str(n)) for n in names]}
-            if isinstance(names, list) and names
-            else {}
-        )
+    own = _mapping(_mapping(saved.get("environments")).get(sys.prefix))
     return {
         canonical_name(owner): [canonical_name(str(n)) for n in names]
-        for owner, names in _mapping(_mapping(own).get("disabled")).items()
+        for owner, names in _mapping(own.get("disabled")).items()
         if isinstance(names, list)
     }
 

@@ -16,8 +16,8 @@ from xml.etree import ElementTree
 
 import numpy as np
 import sunpy.map
-from astrodome import AstrodomeError, limits
-from astrodome_solar import geometry
+from astrodome import AstrodomeError
+from astrodome_solar import geometry, limits
 from PIL import Image
 
 META = "meta.csv"

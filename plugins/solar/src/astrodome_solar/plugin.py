@@ -10,7 +10,10 @@ from astrodome import KindSpec, hookimpl
 @hookimpl
 def register_kinds() -> Iterable[KindSpec]:
     yield KindSpec(
-        "images", "astrodome_solar.protocols:ImageSource", summary="Archives of solar images."
+        "images",
+        "astrodome_solar.protocols:ImageSource",
+        summary="Archives of solar images.",
+        settings={"limits": "astrodome_solar.limits:LimitSettings"},
     )
     yield KindSpec(
         "events", "astrodome_solar.protocols:EventSource", summary="Catalogues of solar events."

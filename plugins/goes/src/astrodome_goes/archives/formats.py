@@ -20,7 +20,8 @@ import h5netcdf
 import h5py
 import numpy as np
 import pandas as pd
-from astrodome import AstrodomeError, limits
+from astrodome import AstrodomeError
+from astrodome_solar import limits
 from astropy.io import fits
 from sunpy.timeseries import TimeSeries
 

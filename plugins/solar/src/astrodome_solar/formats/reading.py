@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from astrodome import AstrodomeError, limits
+from astrodome import AstrodomeError
 
+from .. import limits
 from ..filenames import parse_file_name
 from . import fits, jpeg2000, raster
 from .solar_image import Pixels, SolarImage

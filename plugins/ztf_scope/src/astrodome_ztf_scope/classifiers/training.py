@@ -161,7 +161,7 @@ def _run(job: TrainingJob, shared: memory_mapping.MappedDataSet, wait: bool) -> 
     os.environ.update({**QUIET, **os.environ, **job.environment})
     if not job.save:
         return run(job, *memory_mapping.attach(shared))
-    with files.held(job.place.parent / f".{job.random_state}.lock", wait=wait) as mine:
+    with files.held(job.place.parent / f".{job.random_state}.lock", -1 if wait else 0) as mine:
         if not mine:
             return BUSY
         if job.finished():

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from astrodome import AstrodomeError, limits
+from astrodome import AstrodomeError
+from astrodome_solar import limits
 
 MIB = 1 << 20
 COMPRESSED: dict[str, Callable[[bytes], bytes]] = {

@@ -14,16 +14,12 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
-from . import settings
-from .errors import AstrodomeError
-
-if TYPE_CHECKING:
-    from pydantic import BaseModel
+from astrodome import AstrodomeError, settings
+from pydantic import BaseModel, ConfigDict, Field
 
 SECTION = "limits"
-MAX_FILE_MB = 1024.0
 MB = 1 << 20
 BLOCK = 2880
 """Size of a FITS block in bytes."""
@@ -37,28 +33,19 @@ OPENERS: dict[bytes, Callable[[Path], Any]] = {
 """Functions that open compressed files, by the first bytes of the file."""
 
 
-def settings_model() -> type[BaseModel]:
-    """Return the pydantic model of the section ``limits``."""
-    from pydantic import BaseModel, ConfigDict, Field
+class LimitSettings(BaseModel):
+    """Settings in the section ``limits``."""
 
-    class LimitSettings(BaseModel):
-        """Each key can also be set as ``ASTRODOME_LIMITS_<KEY>``."""
+    model_config = ConfigDict(extra="forbid")
 
-        model_config = ConfigDict(extra="forbid")
-
-        max_file_mb: float = Field(
-            MAX_FILE_MB,
-            gt=0,
-            description="Largest size of a data file after decompression, in MiB.",
-        )
-
-    return LimitSettings
+    max_file_mb: float = Field(
+        1024.0, gt=0, description="Largest size of a data file after decompression, in MiB."
+    )
 
 
 def max_bytes() -> int:
     """Return the largest size in bytes that a file may have after decompression."""
-    section: Any = settings.section(SECTION, settings_model())
-    return int(section.max_file_mb * MB)
+    return int(settings.section(SECTION, LimitSettings).max_file_mb * MB)
 
 
 def check_size(path: Path, limit: int | None = None) -> None:
