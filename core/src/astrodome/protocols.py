@@ -80,8 +80,9 @@ def all_faults(plugin: Plugin, spec: AnySpec, target: Any) -> Iterator[str]:
             yield wrong
         elif (declared := declaration(spec)) and declared[1].contract:
             yield from plugins.load_target(declared[1].contract, declared[0])(spec, target)
-    elif isinstance(spec, KindSpec) and not isinstance(target, type):
-        yield f"the protocol {spec.protocol} of the kind '{spec.name}' is not a class"
+    elif isinstance(spec, KindSpec):
+        if not isinstance(target, type):
+            yield f"the protocol {spec.protocol} of the kind '{spec.name}' is not a class"
     elif not callable(target):
         yield f"{spec.target} of the check '{spec.name}' is not a function"
 
