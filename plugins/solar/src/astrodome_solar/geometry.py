@@ -20,7 +20,7 @@ from astrodome import AstrodomeError
 from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.wcs import WCS
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sunpy.coordinates import (
     HeliocentricInertial,
     HeliographicStonyhurst,
@@ -34,7 +34,7 @@ from sunpy.sun.models import differential_rotation
 from sunpy.util import SunpyUserWarning
 
 from .metadata import FRAME
-from .times import parse_time
+from .times import parse_time, to_datetime64
 
 NEAR_EARTH = 0.02 * u.AU
 """Twice the distance of the L1 point, where SOHO is, from the Earth."""
@@ -58,6 +58,12 @@ class ImageGeometry:
         Time of the observation in UTC.
     limb_arcsec : float
         Apparent radius of the Sun in arcsec.
+
+    Examples
+    --------
+    >>> geometry = read_image("aia_171.fits").geometry
+    >>> geometry.to_pixel([[0, 0], [384, 0]]).round(3).tolist()
+    [[32.0, 32.0], [42.0, 32.0]]
     """
 
     wcs: WCS
@@ -68,7 +74,7 @@ class ImageGeometry:
 
     @classmethod
     def from_metadata(
-        cls, row: Mapping[str, Any], width: int, height: int, time: datetime
+        cls, row: Mapping[str, Any], width: int, height: int, time: Any
     ) -> ImageGeometry:
         """Create the geometry from a row of the metadata table.
 
@@ -81,7 +87,7 @@ class ImageGeometry:
             of the Earth is used. The observer is in the direction of the Earth, like SDO.
         width, height : int
             Size of the image in pixels.
-        time : datetime.datetime
+        time : str, datetime, numpy.datetime64, pandas.Timestamp or astropy.time.Time
             Time of the observation in UTC.
 
         Returns
@@ -94,6 +100,7 @@ class ImageGeometry:
         AstrodomeError
             If X0, Y0 or CDELT is missing or invalid.
         """
+        time = parse_time(time)
         values = {key: _number(row.get(key)) for key in (*REQUIRED, "R_SUN", "DSUN")}
         invalid = [key for key in REQUIRED if values[key] is None]
         if invalid or (values["CDELT"] or 0) <= 0:
@@ -142,12 +149,12 @@ class ImageGeometry:
         observer, (earth, _) = self.frame.observer, _earth(self.time)
         return bool(observer.separation_3d(earth) < NEAR_EARTH)
 
-    def to_pixel(self, arcsec: Points) -> Points:
+    def to_pixel(self, arcsec: ArrayLike) -> Points:
         """Convert helioprojective positions to pixels, both of shape (N, 2)."""
         columns, rows = self.wcs.wcs_world2pix(*(np.asarray(arcsec, float).T / 3600), 0)
         return np.column_stack([columns + 0.5, self.height - 0.5 - rows])
 
-    def to_arcsec(self, pixels: Points) -> Points:
+    def to_arcsec(self, pixels: ArrayLike) -> Points:
         """Convert pixels to helioprojective positions, both of shape (N, 2)."""
         x, y = np.asarray(pixels, float).T
         degrees = np.column_stack(self.wcs.wcs_pix2world(x - 0.5, self.height - 0.5 - y, 0))
@@ -191,7 +198,7 @@ class ImageGeometry:
 
 
 def rotate_positions(
-    points: Points, since: NDArray[np.object_], geometry: ImageGeometry, rotate: bool = True
+    points: ArrayLike, since: Any, geometry: ImageGeometry, rotate: bool = True
 ) -> tuple[Points, NDArray[np.bool_]]:
     """Rotate positions with the Sun to the time of an image.
 
@@ -200,10 +207,10 @@ def rotate_positions(
 
     Parameters
     ----------
-    points : numpy.ndarray
+    points : array_like
         Helioprojective positions in arcsec as seen from the Earth, shape (N, 2).
-    since : numpy.ndarray
-        Time (datetime, UTC) at which each position was observed, shape (N,).
+    since : sequence of times
+        Time (UTC) at which each position was observed, shape (N,).
     geometry : ImageGeometry
         The geometry of the image.
     rotate : bool
@@ -217,7 +224,21 @@ def rotate_positions(
         an observer far from the Earth it is treated as a position on the limb.
     visible : numpy.ndarray
         Whether each position is on the side of the Sun that faces the observer, shape (N,).
+
+    Raises
+    ------
+    AstrodomeError
+        If a time is invalid.
+
+    Examples
+    --------
+    >>> geometry = read_image("aia_171.fits").geometry
+    >>> positions, visible = rotate_positions([[0, 300]], ["2013-02-28T12:00"], geometry)
+    >>> positions.round().tolist(), visible.tolist()
+    ([[219.0, 296.0]], [True])
     """
+    if not (isinstance(since, np.ndarray) and since.dtype == object):
+        since = np.array(to_datetime64(since).tolist(), object)
     placed = np.array(points, float)
     visible = np.ones(len(placed), bool)
     if not len(placed) or (geometry.from_earth and not rotate):

@@ -51,6 +51,12 @@ def read_metadata(path: str | os.PathLike[str]) -> pd.DataFrame:
     ------
     AstrodomeError
         If the table does not exist or is malformed.
+
+    Examples
+    --------
+    >>> table = read_metadata("images")
+    >>> float(table.loc["2013-03-01T120011__171.jpeg", "CDELT"])
+    0.6
     """
     import pandas as pd
 

@@ -172,7 +172,7 @@ def missing_observer(header: Keywords) -> list[str]:
     return missing
 
 
-def for_sunpy(header: Keywords, time: datetime) -> dict[str, Any]:
+def for_sunpy(header: Keywords, time: datetime, wavelength: int) -> dict[str, Any]:
     """Return keywords that sunpy can read, with valid times and without impossible numbers."""
     scale_name = text(header, "timesys").lower() or "utc"
     clean = {
@@ -195,5 +195,6 @@ def for_sunpy(header: Keywords, time: datetime) -> dict[str, Any]:
     if not radius(header):
         for key in ("rsun_obs", "solar_r", "radius"):
             clean.pop(key, None)
-    clean["date-obs"] = time.isoformat()
-    return clean
+    if not number(header, "wavelnth"):
+        clean |= {"wavelnth": wavelength, "waveunit": "angstrom"}
+    return clean | {"date-obs": time.isoformat()}

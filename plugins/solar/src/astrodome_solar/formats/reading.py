@@ -77,6 +77,14 @@ def read_image(
     ------
     AstrodomeError
         If the file is not an image, or its time or wavelength is unknown.
+
+    Examples
+    --------
+    >>> image = read_image("aia_171.fits")
+    >>> image.wavelength, image.exposure, image.file_name
+    (171, 2.0, '2013-03-01T120011__171.jpeg')
+    >>> image.north_up().to_picture(32).size
+    (32, 32)
     """
     reference = ImageReference(Path(path).expanduser(), plane)
     try:

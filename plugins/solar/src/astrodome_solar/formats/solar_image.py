@@ -185,7 +185,7 @@ class SolarImage:
 
     def _map(self, data: NDArray[Any]) -> GenericMap:
         with converted_errors(NOT_SOLAR):
-            return Map(data, header.for_sunpy(self.header, self.time))
+            return Map(data, header.for_sunpy(self.header, self.time, self.wavelength))
 
     @cached_property
     def geometry(self) -> ImageGeometry:
