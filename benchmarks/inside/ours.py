@@ -10,18 +10,18 @@ from serve import serve
 
 
 def resize(source: str, target: str, size: int, **options: Any) -> float:
-    from astrodome_sdo_data import images
+    from astrodome_sdo_data.processing import resizing
 
     started = time.perf_counter()
-    images.resize_folder(Path(source), Path(target), size, **options)
+    resizing.resize(Path(source), Path(target), size, **options)
     return time.perf_counter() - started
 
 
 def patch(source: str, target: str, size: int, count: int, **options: Any) -> float:
-    from astrodome_sdo_data import images
+    from astrodome_sdo_data.processing import patches
 
     started = time.perf_counter()
-    images.patch_folder(Path(source), Path(target), size, count, **options)
+    patches.cut_patches(Path(source), Path(target), size, count, **options)
     return time.perf_counter() - started
 
 

@@ -9,35 +9,35 @@ from serve import serve
 
 
 def download(url: str, target: str, count: int, size: str, jobs: int) -> float:
-    from astrodome_sdo_data import download
+    from astrodome_sdo_data import downloads
 
     os.environ["ASTRODOME_GSU_URL"] = url
     start = datetime(2012, 1, 1)
     end = start + (count - 1) * timedelta(minutes=6)
     started = time.perf_counter()
-    wish = download.Wish(start, end, "6min", (171,), size=size)
-    report = download.download(download.prepare(wish, Path(target)), jobs=jobs)
+    request = downloads.DownloadRequest(start, end, "6min", (171,), size=size)
+    report = downloads.run_download(downloads.plan_download(request, Path(target)), jobs=jobs)
     taken = time.perf_counter() - started
-    if not report.complete:
+    if not report.is_complete:
         raise RuntimeError(report.problems()[0])
     return taken
 
 
 def plan(target: str, count: int) -> float:
-    from astrodome_sdo_data import download
+    from astrodome_sdo_data import downloads
 
     start = datetime(2012, 1, 1)
     end = start + (count - 1) * timedelta(minutes=6)
     started = time.perf_counter()
-    download.prepare(download.Wish(start, end, "6min"), Path(target))
+    downloads.plan_download(downloads.DownloadRequest(start, end, "6min"), Path(target))
     return time.perf_counter() - started
 
 
 def resize(source: str, target: str, size: int, exact: bool = False) -> float:
-    from astrodome_sdo_data import images
+    from astrodome_sdo_data.processing import resizing
 
     started = time.perf_counter()
-    images.resize_folder(Path(source), Path(target), size, exact=exact, jobs=1)
+    resizing.resize(Path(source), Path(target), size, exact=exact, jobs=1)
     return time.perf_counter() - started
 
 

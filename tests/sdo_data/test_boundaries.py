@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from astrodome import AstrodomeError
-from astrodome_sdo_data import images
-from astrodome_sdo_data.sources import grid
+from astrodome_sdo_data.processing import patches
+from astrodome_sdo_data.sources.grid import time_grid
 from astrodome_sdo_data.views import info, panels
 from astrodome_solar import channels, metadata
 from PIL import Image
@@ -78,19 +78,19 @@ def test_an_interval_that_is_not_positive_is_an_error(text: str) -> None:
 
 def test_a_patch_of_the_size_of_the_image_fits_exactly_once() -> None:
     places = {"count": 9, "crop": 0, "seed": 1, "name": "a.jpeg"}
-    assert images.positions(32, 32, 32, **places) == [(0, 0)]
-    assert sorted(images.positions(33, 32, 32, **places)) == [(0, 0), (1, 0)]
+    assert patches.positions(32, 32, 32, **places) == [(0, 0)]
+    assert sorted(patches.positions(33, 32, 32, **places)) == [(0, 0), (1, 0)]
     with pytest.raises(AstrodomeError, match="32x31 pixels hold no patch of 32"):
-        images.positions(32, 31, 32, **places)
+        patches.positions(32, 31, 32, **places)
 
 
 def test_cropped_pixels_are_in_no_patch() -> None:
     every = {"count": 10_000, "crop": 3, "seed": 1, "name": "a.jpeg"}
-    found = images.positions(20, 18, 4, **every)
+    found = patches.positions(20, 18, 4, **every)
     assert sorted(found) == [(x, y) for x in range(3, 14) for y in range(3, 12)]
-    assert images.positions(10, 10, 4, **every) == [(3, 3)]
+    assert patches.positions(10, 10, 4, **every) == [(3, 3)]
     with pytest.raises(AstrodomeError, match="10x9 pixels without 3 on each side"):
-        images.positions(10, 9, 4, **every)
+        patches.positions(10, 9, 4, **every)
 
 
 @pytest.mark.parametrize("channel", [*channels.LOGARITHMIC, *channels.LINEAR])
@@ -107,7 +107,7 @@ def test_the_range_of_a_channel_fills_the_bytes(channel: str) -> None:
 def test_the_rows_of_a_request_include_its_end() -> None:
     def times(minutes: float) -> list[datetime]:
         end = START + timedelta(minutes=minutes)
-        return grid(START, end, "6min", (171,), 360)["t_obs"].dt.to_pydatetime().tolist()
+        return time_grid(START, end, "6min", (171,), 360)["t_obs"].dt.to_pydatetime().tolist()
 
     assert times(12) == after(0, 360, 720)
     assert times(11.99) == after(0, 360)
@@ -117,7 +117,7 @@ def test_the_rows_of_a_request_include_its_end() -> None:
 
 
 def test_a_wavelength_that_is_given_twice_is_one_row_per_time() -> None:
-    rows = grid(START, START, "6min", (304, 171, 304))
+    rows = time_grid(START, START, "6min", (304, 171, 304))
     assert rows["wavelength"].tolist() == [304, 171]
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from astrodome import AstrodomeError
 from astrodome.testing import Result, run
-from astrodome_sdo_data import download, manifest, parameters
+from astrodome_sdo_data import downloads, manifest, parameters
 from astrodome_solar import filenames
 from PIL import Image
 from services.gsu import Archive, GsuTwin
@@ -391,26 +391,30 @@ def test_images_that_nobody_can_get_keep_no_run_from_those_behind_them(
 def test_the_manifest_can_be_followed_while_a_download_runs(
     gsu: GsuTwin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("astrodome_sdo_data.download.run.FOLD", 0.0)
-    wish = download.Wish(TIMES[0], TIMES[-1], "6min", size="256", metadata=True)
+    monkeypatch.setattr("astrodome_sdo_data.downloads.run.MERGE_INTERVAL", 0.0)
+    request = downloads.DownloadRequest(TIMES[0], TIMES[-1], "6min", size="256", metadata=True)
     done = []
 
-    def look(result: object) -> None:
+    def check(result: object) -> None:
         done.append(statuses(tmp_path).get("done", 0))
         assert len((tmp_path / "meta.csv").read_text().splitlines()) == 1 + done[-1]
 
-    download.download(download.prepare(wish, tmp_path), jobs=1, advance=look)
+    downloads.run_download(downloads.plan_download(request, tmp_path), jobs=1, on_result=check)
     assert done == sorted(done) and 0 < done[0] <= done[-1] == 7
 
 
 def test_the_library_works_in_a_notebook(gsu: GsuTwin, tmp_path: Path) -> None:
-    wish = download.Wish(TIMES[0], TIMES[3], "6min", [171, 193], size="256", metadata=True)
+    request = downloads.DownloadRequest(
+        TIMES[0], TIMES[3], "6min", [171, 193], size="256", metadata=True
+    )
     with pytest.raises(AstrodomeError, match="not found"):
-        download.prepare(download.Wish(TIMES[0], TIMES[3], source="none"), tmp_path)
-    plan = download.prepare(wish, tmp_path)
+        downloads.plan_download(
+            downloads.DownloadRequest(TIMES[0], TIMES[3], source="none"), tmp_path
+        )
+    plan = downloads.plan_download(request, tmp_path)
     seen = []
-    report = download.download(plan, jobs=2, advance=seen.append)
-    assert report.complete and report.downloaded == len(seen) == 8
+    report = downloads.run_download(plan, jobs=2, on_result=seen.append)
+    assert report.is_complete and report.count("downloaded") == len(seen) == 8
 
 
 STRANGER = '''

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 from astrodome.testing import Result
-from astrodome_sdo_data import images
+from astrodome_sdo_data.processing import folders
+from astrodome_sdo_data.processing.resizing import resize
 from PIL import Image
 
 Data = Callable[..., Result]
@@ -95,8 +96,8 @@ def test_half_written_files_of_the_past_are_swept_and_those_of_now_stay(
     old, new = (tmp_path / f".{name}__193.jpeg.0123.part" for name in ("old", "new"))
     for path in (old, new):
         path.write_bytes(b"half")
-    os.utime(old, (time.time() - images.ABANDONED - 5,) * 2)
-    images.resize_folder(archive, tmp_path, 32, wavelength="171")
+    os.utime(old, (time.time() - folders.MAX_AGE - 5,) * 2)
+    resize(archive, tmp_path, 32, wavelength="171")
     assert new.exists() and not old.exists()
 
 

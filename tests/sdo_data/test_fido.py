@@ -20,7 +20,7 @@ from services.twin import Twin
 from services.vso import Archive
 
 pytest.importorskip("zeep")
-from astrodome_sdo_data.sources.vso import Fido
+from astrodome_sdo_data.sources.vso import VsoSource
 
 START = datetime(2012, 1, 1)
 
@@ -45,7 +45,7 @@ def twin(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> Iterator[Twin]:
 
 
 def bring(folder: Path, minutes: float, *wavelength: int, **options: object) -> list[FetchedImage]:
-    source = Fido()
+    source = VsoSource()
     end = START + timedelta(minutes=minutes)
     rows = source.search(START, end, "10min", wavelength or (171,), **options)
     folder.mkdir(exist_ok=True)
@@ -53,7 +53,7 @@ def bring(folder: Path, minutes: float, *wavelength: int, **options: object) -> 
 
 
 def test_it_keeps_the_protocol(twin: Twin) -> None:
-    assert isinstance(Fido(), ImageSource)
+    assert isinstance(VsoSource(), ImageSource)
 
 
 def test_each_time_gets_its_nearest_file_as_if_brought_in_by_hand(
@@ -82,12 +82,12 @@ def test_each_time_gets_its_nearest_file_as_if_brought_in_by_hand(
 
 
 def test_the_vso_is_asked_for_samples_and_for_many_addresses_at_once(twin: Twin) -> None:
-    rows = Fido().search(START, START + timedelta(minutes=110), "5min", (171, 193))
+    rows = VsoSource().search(START, START + timedelta(minutes=110), "5min", (171, 193))
     assert len(rows) == 46 and (rows["fileid"] == "").sum() == 4
     asked = [request.body.decode() for request in twin.requests if request.method == "POST"]
     assert len(asked) == 2 and all("sample>300" in body for body in asked)
     twin.requests.clear()
-    list(Fido().fetch(rows.iloc[:0], Path()))
+    list(VsoSource().fetch(rows.iloc[:0], Path()))
     assert [request.method for request in twin.requests] == []
 
 
@@ -104,7 +104,7 @@ def test_only_good_observations_are_kept_when_asked(
 def test_a_file_that_does_not_come_is_named_and_the_others_are_there(
     twin: Twin, tmp_path: Path, fault: str
 ) -> None:
-    source = Fido()
+    source = VsoSource()
     rows = source.search(START, START + timedelta(minutes=20), "10min", (171,), size="256")
     addresses = source.addresses(rows)
     twin.misbehave(fault)
@@ -118,7 +118,7 @@ def test_a_file_that_does_not_come_is_named_and_the_others_are_there(
 
 
 def _fetch(
-    source: Fido, rows: object, addresses: dict[str, str], folder: Path
+    source: VsoSource, rows: object, addresses: dict[str, str], folder: Path
 ) -> list[FetchedImage]:
     """As ``fetch``, with addresses that are known, so that a fault meets a file."""
     source.addresses = lambda rows: addresses  # type: ignore[method-assign]
@@ -139,7 +139,7 @@ def test_a_vso_that_does_not_answer_is_one_sentence(
     with pytest.raises(AstrodomeError, match=r"did not answer a query: .*JSOC is down"):
         bring(tmp_path / "out", 10)
     archive.error = ""
-    source = Fido()
+    source = VsoSource()
     rows = source.search(START, START, "10min", (171,))
     twin.misbehave("500")
     with pytest.raises(AstrodomeError, match="The VSO did not answer a query"):
@@ -154,9 +154,9 @@ def test_a_vso_that_does_not_answer_is_one_sentence(
 
 def test_wrong_wishes_are_sentences(twin: Twin) -> None:
     with pytest.raises(AstrodomeError, match="AIA has no images at 172 angstrom"):
-        Fido().search(START, START, "1h", (172,))
+        VsoSource().search(START, START, "1h", (172,))
     with pytest.raises(AstrodomeError, match="have no size '3k'"):
-        Fido().search(START, START, "1h", (171,), size="3k")
+        VsoSource().search(START, START, "1h", (171,), size="3k")
 
 
 # Calibration: aiapy's own tables, as files.

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from astrodome import AstrodomeError
 from astrodome_sdo_data import parameters
-from astrodome_sdo_data.sources.gsu import Gsu, header
+from astrodome_sdo_data.sources.gsu import GsuSource, parse_header
 from services.gsu import GsuTwin, cube_xml
 
 NOON = datetime(2012, 3, 7, 12)
@@ -75,7 +75,7 @@ def test_the_twin_answers_the_older_tools_own_client(
 def test_search_gives_a_row_an_image_and_fetch_takes_some_of_them(
     gsu: GsuTwin, tmp_path: Path
 ) -> None:
-    source = Gsu()
+    source = GsuSource()
     rows = source.search(NOON, datetime(2012, 3, 7, 13), "12min", [171, 94], size="256")
     assert not gsu.requests
     assert len(rows) == 12 and list(rows["wavelength"].unique()) == [171, 94]
@@ -88,7 +88,7 @@ def test_search_gives_a_row_an_image_and_fetch_takes_some_of_them(
 
 
 def test_fetch_says_of_each_row_what_became_of_it(gsu: GsuTwin, tmp_path: Path) -> None:
-    source = Gsu()
+    source = GsuSource()
     gsu.archive.missing = {(NOON, 171)}
     gsu.archive.poor = {(datetime(2012, 3, 7, 12, 6), 171): 7}
     rows = source.search(NOON, datetime(2012, 3, 7, 12, 12), "6min", [171], size="256", quality=5)
@@ -106,7 +106,7 @@ def test_fetch_says_of_each_row_what_became_of_it(gsu: GsuTwin, tmp_path: Path) 
 def test_times_between_images_are_understood_as_pandas_writes_and_wrote_them(
     gsu: GsuTwin, freq: str, seconds: int
 ) -> None:
-    rows = Gsu().search(datetime(2012, 1, 1), datetime(2012, 1, 8), freq, [171])
+    rows = GsuSource().search(datetime(2012, 1, 1), datetime(2012, 1, 8), freq, [171])
     assert (rows["t_obs"].diff().dropna() == pd.Timedelta(seconds=seconds)).all()
     assert (rows["t_obs"].iloc[0], rows["t_obs"].iloc[-1]) == (
         datetime(2012, 1, 1),
@@ -130,7 +130,7 @@ def test_times_between_images_are_understood_as_pandas_writes_and_wrote_them(
 )
 def test_a_header_without_meaning_is_refused(content: bytes) -> None:
     with pytest.raises(AstrodomeError, match="header"):
-        header(content)
+        parse_header(content)
 
 
 def test_damaged_image_parameters_are_refused() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from astrodome import AstrodomeError
 from astrodome.testing import Result
-from astrodome_sdo_data.sources.helioviewer import Helioviewer
+from astrodome_sdo_data.sources.helioviewer import HelioviewerSource
 from astrodome_solar import metadata
 from astrodome_solar.formats import raster, solar_image
 from astrodome_solar.protocols import FetchedImage, ImageSource, source_info
@@ -42,14 +42,14 @@ def twin(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> Iterator[Twin]:
 def bring(
     folder: Path, *wavelength: int, freq: str = "10min", **options: object
 ) -> list[FetchedImage]:
-    source = Helioviewer()
+    source = HelioviewerSource()
     rows = source.search(START, HOUR - timedelta(minutes=1), freq, wavelength or (193,), **options)
     folder.mkdir(exist_ok=True)
     return list(source.fetch(rows, folder))
 
 
 def test_it_keeps_the_protocol_and_says_what_it_can_do(twin: Twin) -> None:
-    source = Helioviewer()
+    source = HelioviewerSource()
     assert isinstance(source, ImageSource)
     assert source_info(source).checked and "2k" in source_info(source).sizes
 
@@ -75,7 +75,7 @@ def test_each_time_gets_the_nearest_image_and_its_header_or_is_missing(
 
 
 def test_planning_a_year_asks_for_the_data_sources_once_and_for_no_image(twin: Twin) -> None:
-    rows = Helioviewer().search(
+    rows = HelioviewerSource().search(
         datetime(2013, 1, 1), datetime(2013, 12, 31, 23, 54), "6min", (171, 304)
     )
     assert len(rows) == 2 * 365 * 240
@@ -97,9 +97,9 @@ def test_several_wavelengths_come_from_their_own_data_sources(
 def test_a_wavelength_that_the_service_lacks_is_a_sentence(twin: Twin, archive: Archive) -> None:
     archive.times[17] = []
     with pytest.raises(AstrodomeError, match="no AIA images at 4500 angstrom"):
-        Helioviewer().search(START, HOUR, "1h", (171, 4500))
+        HelioviewerSource().search(START, HOUR, "1h", (171, 4500))
     with pytest.raises(AstrodomeError, match="have no size '3k'"):
-        Helioviewer().search(START, HOUR, "1h", (171,), size="3k")
+        HelioviewerSource().search(START, HOUR, "1h", (171,), size="3k")
 
 
 def test_only_good_observations_are_kept_when_asked(
@@ -119,7 +119,7 @@ FAULTS = ("500", "502", "503", "429", "429 after 0", "reset", "never", "cut", "h
 def test_a_fault_that_passes_is_waited_out_and_one_that_stays_is_named(
     twin: Twin, tmp_path: Path, fault: str
 ) -> None:
-    source = Helioviewer()
+    source = HelioviewerSource()
     rows = source.search(START, START, "1h", (193,), size="256")
     twin.misbehave(fault, fault) if fault != "404" else None
     (once,) = source.fetch(rows, tmp_path)
@@ -133,7 +133,7 @@ def test_a_fault_that_passes_is_waited_out_and_one_that_stays_is_named(
 
 
 def test_threads_may_share_a_source(twin: Twin, archive: Archive, tmp_path: Path) -> None:
-    source = Helioviewer()
+    source = HelioviewerSource()
     rows = source.search(START, START + timedelta(minutes=18), "1min", (193,), size="256")
     with ThreadPoolExecutor(4) as pool:
         ended = pool.map(lambda n: list(source.fetch(rows.iloc[[n]], tmp_path)), range(len(rows)))
@@ -177,7 +177,7 @@ def test_the_download_command_fills_a_folder_once(
 
 
 def test_a_header_alone_may_be_asked_for(twin: Twin, tmp_path: Path) -> None:
-    source = Helioviewer()
+    source = HelioviewerSource()
     rows = source.search(START, START, "1h", (193,)).assign(image=False, header=True)
     (found,) = source.fetch(rows, tmp_path)
     assert found.header and found.path is None and not list(tmp_path.iterdir())

@@ -16,7 +16,7 @@ from services.twin import Twin
 from services.vso import Archive as Observations
 
 pytest.importorskip("drms")
-from astrodome_sdo_data.sources.jsoc import Jsoc
+from astrodome_sdo_data.sources.jsoc import JsocSource
 
 START = datetime(2012, 1, 1)
 END = START + timedelta(minutes=50)
@@ -41,8 +41,8 @@ def twin(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> Iterator[Twin]:
 
 
 def test_it_keeps_the_protocol_and_asks_on_one_connection(twin: Twin) -> None:
-    assert isinstance(Jsoc(), ImageSource)
-    assert Jsoc.info.connections == 1 and "calibrate" in Jsoc.info.options
+    assert isinstance(JsocSource(), ImageSource)
+    assert JsocSource.info.connections == 1 and "calibrate" in JsocSource.info.options
 
 
 def test_the_download_command_has_each_wavelengths_images_exported_at_once(
@@ -67,7 +67,7 @@ def test_the_download_command_has_each_wavelengths_images_exported_at_once(
 def test_an_address_that_is_not_registered_is_told_what_to_do(
     twin: Twin, archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    source = Jsoc()
+    source = JsocSource()
     rows = source.search(START, START, "1h", (171,))
     archive.registered = "another@example.org"
     (found,) = source.fetch(rows, tmp_path)
@@ -75,7 +75,7 @@ def test_an_address_that_is_not_registered_is_told_what_to_do(
     assert found.reason.startswith("JSOC did not export: User astronomer@example.org has not been")
     monkeypatch.setenv("ASTRODOME_JSOC_EMAIL", "")
     with pytest.raises(AstrodomeError, match="registered e-mail addresses only") as raised:
-        Jsoc().search(START, START, "1h", (171,))
+        JsocSource().search(START, START, "1h", (171,))
     assert "register_email.html" in raised.value.hint
 
 
@@ -84,7 +84,7 @@ def test_an_export_that_takes_too_long_is_named(
 ) -> None:
     monkeypatch.setenv("ASTRODOME_JSOC_EXPORT_DEADLINE", "0.2")
     archive.stuck = True
-    source = Jsoc()
+    source = JsocSource()
     (found,) = source.fetch(source.search(START, START, "1h", (171,)), tmp_path)
     assert found.reason == "JSOC has not finished the export JSOC_20120101_001 in time."
 
@@ -93,8 +93,8 @@ def test_an_export_that_takes_too_long_is_named(
 def test_a_server_that_is_down_is_one_sentence(twin: Twin, tmp_path: Path, fault: str) -> None:
     twin.misbehave(fault)
     with pytest.raises(AstrodomeError, match="JSOC did not answer a query"):
-        Jsoc().search(START, START, "1h", (171,))
-    source = Jsoc()
+        JsocSource().search(START, START, "1h", (171,))
+    source = JsocSource()
     rows = source.search(START, START, "1h", (171,))
     twin.misbehave(fault)
     (found,) = source.fetch(rows, tmp_path)

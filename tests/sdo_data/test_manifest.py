@@ -35,11 +35,11 @@ def test_a_late_failure_of_another_process_does_not_replace_an_image(
     tmp_path: Path, late: str
 ) -> None:
     image(tmp_path)
-    with manifest.opened(tmp_path) as slow, manifest.opened(tmp_path) as quick:
+    with manifest.open_journal(tmp_path) as slow, manifest.open_journal(tmp_path) as quick:
         quick.add(NAME, record(manifest.DONE))
-        quick.fold()
+        quick.merge()
         slow.add(NAME, record(late))
-        slow.fold()
+        slow.merge()
     assert status(tmp_path) == manifest.DONE
     row = manifest.read(tmp_path).loc[NAME]
     assert (row["bytes"], row["mtime_ns"]) == (4, 1_700_000_000_123_456_789)
@@ -50,21 +50,21 @@ def test_results_of_one_process_do_not_replace_an_image_by_a_failure(
     tmp_path: Path, order: tuple[str, str]
 ) -> None:
     image(tmp_path)
-    with manifest.opened(tmp_path) as book:
+    with manifest.open_journal(tmp_path) as journal:
         for each in order:
-            book.add(NAME, record(each))
-        book.fold()
+            journal.add(NAME, record(each))
+        journal.merge()
     assert status(tmp_path) == manifest.DONE
 
 
 def test_a_failure_replaces_an_image_whose_file_is_gone(tmp_path: Path) -> None:
     image(tmp_path)
-    with manifest.opened(tmp_path) as book:
-        book.add(NAME, record(manifest.DONE))
-        book.fold()
+    with manifest.open_journal(tmp_path) as journal:
+        journal.add(NAME, record(manifest.DONE))
+        journal.merge()
         (tmp_path / NAME).unlink()
-        book.add(NAME, record(manifest.FAILED))
-        book.fold()
+        journal.add(NAME, record(manifest.FAILED))
+        journal.merge()
     assert status(tmp_path) == manifest.FAILED
     row = manifest.read(tmp_path).loc[NAME]
     assert row["reason"] == "The service said no." and pd.isna(row["bytes"])
@@ -74,34 +74,34 @@ def test_the_journal_of_an_ended_process_is_merged_and_that_of_a_running_process
     tmp_path: Path,
 ) -> None:
     image(tmp_path)
-    with manifest.opened(tmp_path) as running:
+    with manifest.open_journal(tmp_path) as running:
         running.add(OTHER, record(manifest.FAILED))
         hidden = tmp_path / manifest.HIDDEN
         ended = hidden / f"{manifest.JOURNAL}0-dead"
         lines = [{"file_name": NAME, **record(manifest.DONE)}, {"file_name": OTHER}]
         ended.write_text(json.dumps(lines[0]) + "\n" + json.dumps(lines[1])[:-3])
-        with manifest.opened(tmp_path) as book:
-            assert not book.alone()
-            table = book.fold()
+        with manifest.open_journal(tmp_path) as journal:
+            assert journal.is_shared()
+            table = journal.merge()
             assert list(table.index) == [NAME] and not ended.exists()
         assert list(manifest.current(tmp_path)["status"]) == [manifest.DONE, manifest.FAILED]
-        running.fold()
+        running.merge()
     assert [status(tmp_path, name) for name in (NAME, OTHER)] == [manifest.DONE, manifest.FAILED]
 
 
 def test_only_new_and_skipped_images_are_planned(tmp_path: Path) -> None:
     names = [f"2012-03-07T00{minute:02}00__171.jpeg" for minute in range(5)]
     known = ["done", "failed", "skipped", "missing"]
-    with manifest.opened(tmp_path) as book:
+    with manifest.open_journal(tmp_path) as journal:
         for name, each in zip(names, known, strict=False):
             image(tmp_path, name)
-            book.add(name, record(each))
-        book.fold()
+            journal.add(name, record(each))
+        journal.merge()
         rows = {name: record(manifest.PLANNED, has_header=False) for name in names}
         planned = pd.DataFrame.from_dict(rows, orient="index")
         planned.index.name = "file_name"
         planned["t_obs"] = pd.to_datetime(planned["t_obs"])
-        table = book.fold(planned.reindex(columns=list(manifest.COLUMNS)))
+        table = journal.merge(planned.reindex(columns=list(manifest.COLUMNS)))
     expected = ["done", "failed", "planned", "missing", "planned"]
     assert table.loc[names, "status"].tolist() == expected
 

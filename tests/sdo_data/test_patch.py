@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astrodome.testing import Result
-from astrodome_sdo_data import images
+from astrodome_sdo_data.processing import patches
 from PIL import Image
 
 Data = Callable[..., Result]
@@ -77,18 +77,18 @@ def test_the_same_seed_gives_the_same_bytes_whatever_the_number_of_workers(
 
 
 def test_no_position_comes_twice_and_images_differ_in_theirs(archive: Path, tmp_path: Path) -> None:
-    images.patch_folder(archive, tmp_path / "out", 1020, 200, wavelength="193")
+    patches.cut_patches(archive, tmp_path / "out", 1020, 200, wavelength="193")
     found = corners(tmp_path / "out")
     assert len(found) == 12
     for places in found.values():
         assert len(places) == len(set(places)) == 25  # all that there are: 5 x 5
-    few = images.patch_folder(archive, tmp_path / "few", 64, 3, wavelength="193")
+    few = patches.cut_patches(archive, tmp_path / "few", 64, 3, wavelength="193")
     assert few.done == 36
     assert max(Counter(p for ps in corners(tmp_path / "few").values() for p in ps).values()) == 1
 
 
 def test_positions_reach_every_edge_and_stay_within_the_cropped_image() -> None:
-    places = images.positions(20, 12, 4, 999, crop=3, seed=1, name="a")
+    places = patches.positions(20, 12, 4, 999, crop=3, seed=1, name="a")
     assert len(places) == len(set(places)) == (20 - 6 - 4 + 1) * (12 - 6 - 4 + 1)
     columns, rows = zip(*places, strict=True)
     assert (min(columns), max(columns)) == (3, 20 - 3 - 4)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astrodome.testing import Result
-from astrodome_sdo_data import images
+from astrodome_sdo_data.processing.resizing import resize
 from PIL import Image
 
 Data = Callable[..., Result]
@@ -173,12 +173,10 @@ def test_nothing_to_do_is_one_sentence(
 
 def test_the_same_from_a_notebook_and_on_a_dask_cluster(archive: Path, tmp_path: Path) -> None:
     distributed = pytest.importorskip("distributed")
-    assert images.resize_folder(archive, tmp_path / "here", 32, jobs=1).done == 13
+    assert resize(archive, tmp_path / "here", 32, jobs=1).done == 13
     with distributed.LocalCluster(
         n_workers=1, threads_per_worker=2, processes=False, dashboard_address=":0"
     ) as cluster:
-        there = images.resize_folder(
-            archive, tmp_path / "there", 32, scheduler=cluster.scheduler_address
-        )
+        there = resize(archive, tmp_path / "there", 32, scheduler=cluster.scheduler_address)
     assert there.done == 13
     assert contents(tmp_path / "there") == contents(tmp_path / "here")

@@ -21,7 +21,7 @@ from services.gcs import Bucket
 zarr = pytest.importorskip("zarr")
 
 from astrodome_sdo_data import manifest
-from astrodome_sdo_data.sources.sdoml import Sdoml
+from astrodome_sdo_data.sources.sdoml import SdomlSource
 from astrodome_solar import channels, metadata
 
 START = datetime(2011, 12, 31, 22)
@@ -85,7 +85,7 @@ def store(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def bring(
     target: Path, hours: float, *wavelength: int, freq: str = "6min", **options: object
 ) -> dict[str, FetchedImage]:
-    source = Sdoml()
+    source = SdomlSource()
     rows = source.search(START, START + timedelta(hours=hours), freq, wavelength, **options)
     target.mkdir(exist_ok=True)
     found = {each.row: each for each in source.fetch(rows, target)}
@@ -95,7 +95,7 @@ def bring(
 
 
 def test_it_keeps_the_protocol() -> None:
-    assert isinstance(Sdoml(), ImageSource)
+    assert isinstance(SdomlSource(), ImageSource)
 
 
 def test_each_time_gets_its_own_frame_scaled_and_north_up(sun: np.ndarray, tmp_path: Path) -> None:
@@ -156,7 +156,7 @@ def test_a_frame_is_near_a_time_up_to_the_tolerance(
     def near(tolerance: float) -> list[bool]:
         monkeypatch.setenv("ASTRODOME_SDOML_TOLERANCE", str(tolerance))
         # 22:36 is the last frame before the gap, at 22:36:00.34; 22:42 and 22:48 are missing.
-        rows = Sdoml().search(START + 6 * STEP, START + 9 * STEP, "6min", (171,))
+        rows = SdomlSource().search(START + 6 * STEP, START + 9 * STEP, "6min", (171,))
         return (rows["frame"] >= 0).tolist()
 
     assert near(180) == near(359.65) == [True, False, False, True]
@@ -173,17 +173,17 @@ def test_frames_that_are_known_to_be_spoiled_are_skipped(
     array = root.create_array("2020/193A", shape=(14, 512, 512), chunks=(14, 512, 512), dtype="f4")
     array.attrs.update(T_OBS=[stamp(time) for time in times])
     monkeypatch.setenv("ASTRODOME_SDOML_STORE", str(tmp_path / "bad.zarr"))
-    source = Sdoml()
+    source = SdomlSource()
     found = list(source.fetch(source.search(times[0], times[-1], "6min", (193,)), tmp_path))
     assert [each.status for each in found] == ["done"] + ["skipped"] * 12 + ["done"]
 
 
 def test_a_year_at_six_minutes_is_planned_without_reading_a_frame(folder: Path) -> None:
-    rows = Sdoml().search(datetime(2011, 1, 1), datetime(2012, 1, 1), "6min", (171,))
+    rows = SdomlSource().search(datetime(2011, 1, 1), datetime(2012, 1, 1), "6min", (171,))
     assert len(rows) == 365 * 240 + 1
     assert (rows["frame"] >= 0).sum() == 19
     with pytest.raises(AstrodomeError, match="no multiple of the archive's cadence"):
-        Sdoml().search(START, START, "4min", (171,))
+        SdomlSource().search(START, START, "4min", (171,))
 
 
 def test_each_block_is_decoded_once_however_many_threads_ask(
@@ -200,7 +200,7 @@ def test_each_block_is_decoded_once_however_many_threads_ask(
         return original(self, path, *args, **kwargs)
 
     monkeypatch.setattr(type(memory), "cat_file", counted)
-    source = Sdoml()
+    source = SdomlSource()
     rows = source.search(START, START + timedelta(hours=1.9), "6min", (171,))
     with ThreadPoolExecutor(4) as pool:
         ended = pool.map(lambda n: list(source.fetch(rows.iloc[n::4], tmp_path)), range(4))
@@ -260,15 +260,15 @@ def test_a_store_that_is_not_there_is_one_sentence(
 ) -> None:
     monkeypatch.setenv("ASTRODOME_SDOML_STORE", where)
     with pytest.raises(AstrodomeError, match=says) as raised:
-        Sdoml().search(START, START, "6min", (171,))
+        SdomlSource().search(START, START, "6min", (171,))
     assert "sdoml.store" in raised.value.hint or "pip install" in raised.value.hint
 
 
 def test_years_and_wavelengths_that_the_store_lacks_are_named() -> None:
     with pytest.raises(AstrodomeError, match="no frames at 94 angstrom in 2011"):
-        Sdoml().search(START, START, "6min", (94,))
+        SdomlSource().search(START, START, "6min", (94,))
     with pytest.raises(AstrodomeError, match="no frames at 171 angstrom in 2015 to 2016"):
-        Sdoml().search(datetime(2015, 1, 1), datetime(2016, 1, 2), "1D", (171,))
+        SdomlSource().search(datetime(2015, 1, 1), datetime(2016, 1, 2), "1D", (171,))
 
 
 def test_the_download_command_names_what_the_store_lacks(

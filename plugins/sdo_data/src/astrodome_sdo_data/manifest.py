@@ -1,10 +1,10 @@
-"""``manifest.parquet``: what became of every image that was planned for a folder.
+"""``manifest.parquet``: the state of every image that was planned for a folder.
 
-A row an image: done, skipped, missing at the source, failed and why, or planned and not
-reached yet. While a download runs each result goes at once into a journal beside it, a
-line an image, so that a killed process loses nothing; journals become rows when their
-process ends, or when the next one finds them without an owner. Several processes may work
-on a folder, each with a journal of its own.
+The table has one row per image: done, skipped, missing at the source, failed with the reason, or
+planned and not reached yet. During a download, each result is first appended to a journal, so that
+a killed process loses nothing. Journals are merged into the table when their process ends, or by
+the next process that finds a journal without an owner. Several processes may work on a folder,
+each with its own journal.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from astrodome import AstrodomeError, files
 
 NAME = "manifest.parquet"
 HIDDEN = ".downloading"
-"""Folder for journals and for files that are not published yet, gone when nobody downloads: one
-of its own, for looking them up among 100,000 images takes time."""
-JOURNAL, ASIDE = "journal-", "incoming-"
+"""Folder of journals and unpublished files, which is removed when no download is running. They are
+in a separate folder because finding them among 100,000 images takes time."""
+JOURNAL, STAGING = "journal-", "incoming-"
 DONE, SKIPPED, MISSING, FAILED, PLANNED = "done", "skipped", "missing", "failed", "planned"
 HEADER = ("QUALITY", "DSUN", "X0", "R_SUN", "Y0", "CDELT")
 SCHEMA = pa.schema(
@@ -50,10 +50,10 @@ SCHEMA = pa.schema(
         ("parameters_bytes", pa.int64()),
     ]
 )
-"""``bytes``, ``sha256`` and ``mtime_ns`` are of the file as it was published; ``mtime_ns`` alone
-belongs to this copy of the folder. The header has the units of ``meta.csv``."""
+"""``bytes``, ``sha256`` and ``mtime_ns`` describe the file as it was published; ``mtime_ns`` is
+only valid for this copy of the folder. The header has the units of ``meta.csv``."""
 COLUMNS = tuple(SCHEMA.names[1:])
-TYPES = {
+DTYPES = {
     "t_obs": "datetime64[s]",
     "wavelength": "int32",
     "bytes": "Int64",
@@ -65,137 +65,130 @@ TYPES = {
 
 
 def read(folder: Path) -> pd.DataFrame:
-    """The manifest by ``file_name``, in its order; no rows when there is none.
+    """Return the manifest with ``file_name`` as index; no rows if the file does not exist.
 
-    Raises AstrodomeError when the file is not what it should be.
+    Raises AstrodomeError if the file is invalid.
     """
     path = folder / NAME
     if not path.exists():
-        return _typed(pd.DataFrame(columns=["file_name", *COLUMNS]).set_index("file_name"))
+        return _with_dtypes(pd.DataFrame(columns=["file_name", *COLUMNS]).set_index("file_name"))
     try:
         table = pq.read_table(path)
-        exact = table.select(SCHEMA.names).to_pandas(integer_object_nulls=True)
-        return _typed(exact.set_index("file_name"))
+        rows = table.select(SCHEMA.names).to_pandas(integer_object_nulls=True)
+        return _with_dtypes(rows.set_index("file_name"))
     except (pa.ArrowException, KeyError, ValueError) as error:
         raise AstrodomeError(
-            f"{path} is damaged or no manifest: {error}.",
-            "Move it away and give the same command again; images that are there are kept.",
+            f"Invalid manifest {path}: {error}.",
+            "Move the file away and run the same command again; existing images are kept.",
         ) from error
 
 
 def current(folder: Path) -> pd.DataFrame:
-    """The manifest with what the journals say beyond it; nothing is written."""
+    """Return the manifest with the results in all journals; nothing is written."""
     table = read(folder)
     for path in sorted((folder / HIDDEN).glob(f"{JOURNAL}*")):
-        with suppress(FileNotFoundError):
-            handle = os.open(path, os.O_RDONLY)
-            try:
-                table = _applied(folder, table, _records(handle))
-            finally:
-                os.close(handle)
+        with suppress(FileNotFoundError), path.open("rb") as journal:
+            table = _with_records(folder, table, _records(journal.fileno()))
     return table
 
 
-class Book:
-    """The manifest of a folder and this process's journal; made by :func:`opened`.
+class Journal:
+    """The journal of this process for the manifest of a folder; see :func:`open_journal`.
 
-    ``aside`` is a folder for files that are not published yet.
+    ``staging`` is a folder for unpublished files.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        mark = f"{os.getpid()}-{os.urandom(4).hex()}"
+        unique = f"{os.getpid()}-{os.urandom(4).hex()}"
         self._hidden = folder / HIDDEN
-        self._path = self._hidden / f"{JOURNAL}{mark}"
-        self.aside = self._hidden / f"{ASIDE}{mark}"
+        self._path = self._hidden / f"{JOURNAL}{unique}"
+        self.staging = self._hidden / f"{STAGING}{unique}"
         self._mutex = threading.Lock()
-        with files.lock(self._lock):  # nobody may take the journal for one without an owner
+        self._lock = folder / f".{NAME}.lock"
+        with files.lock(self._lock):  # Otherwise the file would have no owner for a moment.
             self._hidden.mkdir(exist_ok=True)
             self._handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
             fcntl.flock(self._handle, fcntl.LOCK_EX)
-        self.aside.mkdir()
-
-    @property
-    def _lock(self) -> Path:
-        return self.folder / f".{NAME}.lock"
+        self.staging.mkdir()
 
     def add(self, file_name: str, record: Mapping[str, Any]) -> None:
-        """Keep what became of an image, at once; threads may call it."""
+        """Append the result for an image; several threads may call this."""
         line = f"\n{json.dumps({'file_name': file_name, **record})}\n".encode()
         with self._mutex:
-            whole = os.write(self._handle, line) == len(line)
-        if not whole:
+            complete = os.write(self._handle, line) == len(line)
+        if not complete:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._path))
 
-    def fold(self, planned: pd.DataFrame | None = None) -> pd.DataFrame:
-        """Write the results of this process, and of ended ones, into the manifest; gives it.
+    def merge(self, planned: pd.DataFrame | None = None) -> pd.DataFrame:
+        """Write the results of this and of ended processes to the manifest and return it.
 
-        ``planned`` has rows, by ``file_name``, for images that the manifest does not know or has
-        as skipped; those that are themselves skipped go in wherever there is no image.
+        ``planned`` contains planned and skipped images, with ``file_name`` as index. Planned rows
+        are added if the manifest has no row or a skipped one; skipped rows are added unless the
+        image exists.
         """
         with files.lock(self._lock), self._mutex:
-            table = read(self.folder)
-            before = table
+            previous = table = read(self.folder)
             ended = []
             files.sweep(self._hidden)
-            for path in self._others():
+            for path in self._other_journals():
                 with _without_owner(path) as handle:
                     if handle is not None:
-                        table = _applied(self.folder, table, _records(handle))
+                        table = _with_records(self.folder, table, _records(handle))
                         ended.append(path)
-            table = _applied(self.folder, table, _records(self._handle))
+            table = _with_records(self.folder, table, _records(self._handle))
             if planned is not None:
-                table = _planned(table, planned)
-            if table is not before or not (self.folder / NAME).exists():
+                table = _with_planned(table, planned)
+            if table is not previous or not (self.folder / NAME).exists():
                 write(self.folder, table)
             os.ftruncate(self._handle, 0)
             for path in ended:
-                aside = self._hidden / path.name.replace(JOURNAL, ASIDE)
-                shutil.rmtree(aside, ignore_errors=True)
+                staging = self._hidden / path.name.replace(JOURNAL, STAGING)
+                shutil.rmtree(staging, ignore_errors=True)
                 path.unlink(missing_ok=True)
         return table
 
-    def view(self) -> pd.DataFrame:
-        """:func:`current`, and sure to miss nothing."""
+    def merged(self) -> pd.DataFrame:
+        """Return :func:`current`, consistent while other processes write."""
         with files.lock(self._lock):
             return current(self.folder)
 
-    def alone(self) -> bool:
-        """Whether no other process works on the folder."""
-        for path in self._others():
+    def is_shared(self) -> bool:
+        """Return whether another process works on the folder."""
+        for path in self._other_journals():
             with _without_owner(path) as handle:
                 if handle is None:
-                    return False
-        return True
+                    return True
+        return False
 
     def close(self) -> None:
-        """End the journal; what it still holds stays for the next process."""
-        shutil.rmtree(self.aside, ignore_errors=True)
+        """Close the journal; results that are not merged remain for the next process."""
+        shutil.rmtree(self.staging, ignore_errors=True)
         if os.fstat(self._handle).st_size == 0:
             self._path.unlink(missing_ok=True)
         os.close(self._handle)
-        with files.lock(self._lock), suppress(OSError):  # others may be at work
+        with files.lock(self._lock), suppress(OSError):  # Fails if other processes use it.
             self._hidden.rmdir()
 
-    def _others(self) -> list[Path]:
+    def _other_journals(self) -> list[Path]:
         return [path for path in sorted(self._hidden.glob(f"{JOURNAL}*")) if path != self._path]
 
 
 @contextmanager
-def opened(folder: Path) -> Iterator[Book]:
-    """The book of a folder, with what killed processes left in it folded in at its first fold."""
+def open_journal(folder: Path) -> Iterator[Journal]:
+    """Create the folder if needed and open a journal; the first merge includes old journals."""
     folder.mkdir(parents=True, exist_ok=True)
-    book = Book(folder)
+    journal = Journal(folder)
     try:
-        yield book
+        yield journal
     finally:
-        book.close()
+        journal.close()
 
 
 def write(folder: Path, table: pd.DataFrame) -> None:
-    """Write a manifest, in the order of time and wavelength."""
-    ordered = table.sort_values(["t_obs", "wavelength"], kind="stable")
-    content = pa.Table.from_pandas(ordered.reset_index(), SCHEMA, preserve_index=False)
+    """Write a manifest, sorted by time and wavelength."""
+    rows = table.sort_values(["t_obs", "wavelength"], kind="stable")
+    content = pa.Table.from_pandas(rows.reset_index(), SCHEMA, preserve_index=False)
     hidden = folder / HIDDEN
     files.write_parquet(hidden / NAME, content, {"what": "sdo data download"})
     (hidden / NAME).replace(folder / NAME)
@@ -203,10 +196,10 @@ def write(folder: Path, table: pd.DataFrame) -> None:
         hidden.rmdir()
 
 
-def _applied(
+def _with_records(
     folder: Path, table: pd.DataFrame, records: Iterable[Mapping[str, Any]]
 ) -> pd.DataFrame:
-    """Return the table with these results; a failure does not replace an existing image."""
+    """Add the results of a journal; a failure does not replace an existing image."""
     done = set(table.index[table["status"].eq(DONE)].tolist())
     latest: dict[str, Mapping[str, Any]] = {}
     for record in records:
@@ -218,39 +211,37 @@ def _applied(
         latest[name] = record
     if not latest:
         return table
-    # As objects: whole numbers beside nothing must not become floats, which cannot hold them.
+    # As objects, because integers beside missing values would become inexact floats.
     columns = {
         name: pd.Series([record.get(name) for record in latest.values()], dtype=object)
         for name in COLUMNS
     }
-    new = pd.DataFrame(columns).set_index(pd.Index(list(latest), name="file_name"))
-    return _joined(table, _typed(new))
+    rows = pd.DataFrame(columns).set_index(pd.Index(list(latest), name="file_name"))
+    return _replaced(table, _with_dtypes(rows))
 
 
-def _planned(table: pd.DataFrame, planned: pd.DataFrame) -> pd.DataFrame:
-    known = table["status"].reindex(planned.index)
-    decided = planned["status"] != PLANNED
-    same = known.eq(planned["status"]) & table["reason"].reindex(planned.index).eq(
-        planned["reason"]
-    )
-    again = known.eq(SKIPPED) & ~decided
-    new = planned[known.isna() | again | (decided & known.ne(DONE) & ~same)]
-    return _joined(table, _typed(new.reindex(columns=list(COLUMNS)))) if len(new) else table
+def _with_planned(table: pd.DataFrame, planned: pd.DataFrame) -> pd.DataFrame:
+    known = table.reindex(planned.index)
+    is_skipped = planned["status"].ne(PLANNED)
+    is_new = known["status"].isna() | (known["status"].eq(SKIPPED) & ~is_skipped)
+    same = known["status"].eq(planned["status"]) & known["reason"].eq(planned["reason"])
+    rows = planned[is_new | (is_skipped & known["status"].ne(DONE) & ~same)]
+    return _replaced(table, _with_dtypes(rows)) if len(rows) else table
 
 
-def _joined(table: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
-    kept = table[~table.index.isin(new.index)]
-    return pd.concat([kept, new]) if len(kept) else new
+def _replaced(table: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    others = table[~table.index.isin(rows.index)]
+    return pd.concat([others, rows]) if len(others) else rows
 
 
-def _typed(table: pd.DataFrame) -> pd.DataFrame:
+def _with_dtypes(table: pd.DataFrame) -> pd.DataFrame:
     table = table.assign(has_header=table["has_header"].eq(True))
     table["t_obs"] = pd.to_datetime(table["t_obs"])
-    return table.astype(TYPES)
+    return table.astype(DTYPES)
 
 
 def _records(handle: int) -> Iterator[dict[str, Any]]:
-    """The records of a journal; a line that a killed process left half-written is none."""
+    """Yield the records of a journal; incomplete lines of a killed process are ignored."""
     content = os.pread(handle, os.fstat(handle).st_size, 0)
     for line in content.splitlines():
         with suppress(ValueError):
@@ -259,7 +250,7 @@ def _records(handle: int) -> Iterator[dict[str, Any]]:
 
 @contextmanager
 def _without_owner(path: Path) -> Iterator[int | None]:
-    """The journal of a process that has ended; None while it runs, or when it is gone."""
+    """Yield the handle of a journal whose process has ended, and None for any other journal."""
     try:
         handle = os.open(path, os.O_RDWR)
     except FileNotFoundError:

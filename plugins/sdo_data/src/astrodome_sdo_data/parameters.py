@@ -1,7 +1,7 @@
-"""Image parameters: ten numbers for each of 64 x 64 cells of an image, as Parquet.
+"""Image parameters: ten numbers for each of 64 x 64 cells of an image, as Parquet files.
 
-They are those of Ahmadzadeh et al. 2019 (ApJS 243, 18), computed on the image of
-4096 x 4096 pixels. A table has a row a cell, so that a folder of such files reads as one.
+The parameters are those of Ahmadzadeh et al. 2019 (ApJS 243, 18) for the image of 4096 x 4096
+pixels. A file has one row per cell, so that a folder of files can be read as one table.
 """
 
 from __future__ import annotations
@@ -31,52 +31,55 @@ NAMES = (
     "tamura_directionality",
 )
 FOLDER = "parameters"
-"""Where they stand, below the folder of the images, under the images' names."""
+"""Name of the folder with the parameters, inside the folder of the images."""
 
 
 def from_xml(document: bytes) -> NDArray[np.float32]:
-    """The cube (64, 64, 10), indexed by x, y and parameter, out of the service's XML.
+    """Return the parameters in an XML document of the GSU service.
 
-    Each cell is an element whose children are x, y and the ten values. Raises
-    AstrodomeError unless every cell is there once, with finite numbers.
+    Each element contains x, y and the ten values of a cell. The array has the shape (64, 64, 10)
+    and is indexed by x, y and parameter. Raises AstrodomeError unless each cell occurs once with
+    finite values.
     """
     try:
         cells = [[child.text for child in cell] for cell in ElementTree.fromstring(document)]
         table = np.asarray(cells, dtype=np.float64)
     except (ElementTree.ParseError, ValueError, TypeError) as error:
-        raise AstrodomeError(f"The image parameters are damaged: {error}.") from error
+        raise AstrodomeError(f"Invalid image parameters: {error}.") from error
     if table.shape != (SIDE * SIDE, 2 + len(NAMES)) or not np.isfinite(table).all():
         raise AstrodomeError(
-            f"The image parameters are not {SIDE} x {SIDE} cells of {len(NAMES)} numbers."
+            f"Invalid image parameters: expected {SIDE} x {SIDE} cells of {len(NAMES)} numbers."
         )
     x, y = table[:, 0].astype(np.int64), table[:, 1].astype(np.int64)
     if set(zip(x.tolist(), y.tolist(), strict=True)) != set(np.ndindex(SIDE, SIDE)):
-        raise AstrodomeError("The image parameters have a cell twice, or none at all.")
+        raise AstrodomeError("Invalid image parameters: duplicate or missing cells.")
     cube = np.empty((SIDE, SIDE, len(NAMES)), np.float32)
     cube[x, y] = table[:, 2:]
     return cube
 
 
 def write(path: Path, cube: NDArray[Any], t_obs: datetime, wavelength: int) -> None:
-    """Write a cube (64, 64, 10) as 4,096 rows: ``t_obs`` (UTC), ``wavelength`` (angstrom),
-    ``x``, ``y`` and the ten parameters."""
+    """Write parameters of the shape (64, 64, 10) as 4,096 rows.
+
+    The columns are ``t_obs`` (UTC), ``wavelength`` (angstrom), ``x``, ``y`` and the ten parameters.
+    """
+    count = SIDE * SIDE
     x, y = np.indices((SIDE, SIDE), np.uint8)
-    flat = np.asarray(cube, np.float32).reshape(SIDE * SIDE, len(NAMES))
     columns = {
-        "t_obs": pa.array(np.full(SIDE * SIDE, np.datetime64(t_obs, "s"))),
-        "wavelength": pa.array(np.full(SIDE * SIDE, wavelength, np.int16)),
-        "x": pa.array(x.ravel()),
-        "y": pa.array(y.ravel()),
+        "t_obs": np.full(count, np.datetime64(t_obs, "s")),
+        "wavelength": np.full(count, wavelength, np.int16),
+        "x": x.ravel(),
+        "y": y.ravel(),
+        **dict(zip(NAMES, np.asarray(cube, np.float32).reshape(count, len(NAMES)).T, strict=True)),
     }
-    columns |= {name: pa.array(flat[:, number]) for number, name in enumerate(NAMES)}
     files.write_parquet(path, pa.table(columns), {"what": "image parameters", "cells": SIDE})
 
 
 def read(path: Path) -> NDArray[np.float32]:
-    """The cube (64, 64, 10) of a file that :func:`write` made."""
+    """Return the parameters of a file that :func:`write` created, with the shape (64, 64, 10)."""
     table = pq.read_table(path)
     cube = np.empty((SIDE, SIDE, len(NAMES)), np.float32)
-    where = table["x"].to_numpy(), table["y"].to_numpy()
+    index = table["x"].to_numpy(), table["y"].to_numpy()
     for number, name in enumerate(NAMES):
-        cube[..., number][where] = table[name].to_numpy()
+        cube[..., number][index] = table[name].to_numpy()
     return cube

@@ -1,4 +1,4 @@
-"""What this distribution brings to ``sdo``."""
+"""Hooks of the plugin: the commands ``sdo data`` and the sources of images."""
 
 from __future__ import annotations
 
@@ -12,48 +12,46 @@ def register_commands() -> Iterable[CommandSpec]:
     yield CommandSpec(
         "data",
         "astrodome_sdo_data.cli.main:app",
-        help="Images of the Sun: import, resize, cut into patches.",
+        help="Download, import, resize, patch and show images of the Sun.",
         panel="Data",
     )
 
 
 @hookimpl
 def register_sources() -> Iterable[SourceSpec]:
-    yield SourceSpec(
-        "images",
-        "gsu",
-        "astrodome_sdo_data.sources.gsu:Gsu",
-        summary="AIA JPEGs every 6 minutes, Georgia State University",
-        settings="astrodome_sdo_data.sources.gsu:GsuSettings",
-    )
-    yield SourceSpec(
-        "images",
+    yield _source("gsu", "gsu:GsuSource", "AIA JPEGs every 6 minutes, Georgia State University")
+    yield _source(
         "helioviewer",
-        "astrodome_sdo_data.sources.helioviewer:Helioviewer",
-        summary="AIA images every 36 s out of JPEG 2000, Helioviewer",
-        settings="astrodome_sdo_data.sources.helioviewer:HelioviewerSettings",
+        "helioviewer:HelioviewerSource",
+        "AIA images every 36 s from JPEG 2000, Helioviewer",
     )
-    yield SourceSpec(
-        "images",
+    yield _source(
         "sdoml",
-        "astrodome_sdo_data.sources.sdoml:Sdoml",
-        summary="AIA frames of 512 px every 6 minutes out of an SDO ML v2 store",
+        "sdoml:SdomlSource",
+        "AIA frames of 512 px every 6 minutes from an SDO ML v2 store",
         extra="sdoml",
-        settings="astrodome_sdo_data.sources.sdoml:SdomlSettings",
     )
-    yield SourceSpec(
-        "images",
+    yield _source(
         "fido",
-        "astrodome_sdo_data.sources.vso:Fido",
-        summary="AIA level 1 FITS every 12 s from the VSO through sunpy, calibrated by aiapy",
+        "vso:VsoSource",
+        "AIA level 1 FITS every 12 s from the VSO through sunpy, calibrated by aiapy",
         extra="fido",
-        settings="astrodome_sdo_data.sources.vso:FidoSettings",
     )
-    yield SourceSpec(
-        "images",
+    yield _source(
         "jsoc",
-        "astrodome_sdo_data.sources.jsoc:Jsoc",
-        summary="AIA level 1 FITS every 12 s from JSOC itself, to registered addresses",
+        "jsoc:JsocSource",
+        "AIA level 1 FITS every 12 s from JSOC, for registered e-mail addresses",
         extra="fido",
-        settings="astrodome_sdo_data.sources.jsoc:JsocSettings",
+    )
+
+
+def _source(name: str, target: str, summary: str, extra: str = "") -> SourceSpec:
+    package = f"{__package__}.sources"
+    return SourceSpec(
+        "images",
+        name,
+        f"{package}.{target}",
+        summary=summary,
+        extra=extra,
+        settings=f"{package}.settings:{name.capitalize()}Settings",
     )

@@ -4,108 +4,97 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from astrodome import AstrodomeError, console, sources, times
+from astrodome import console, sources, times
+
+from .options import Json, bit_mask, end_option, time_option
+from .views import readable_size
 
 if TYPE_CHECKING:
-    from ..download import Plan, Report
+    from ..downloads import DownloadPlan, DownloadReport
 
-SHOWN = 100
-"""Problems that the table shows; the manifest has them all."""
+SHOWN_PROBLEMS = 100
+"""Number of problems in the table; the manifest contains all."""
 
-
-def _mask(text: str) -> int:
-    try:
-        mask = int(text, 0)
-    except ValueError:
-        mask = -1
-    if not 0 <= mask < 1 << 32:
-        raise AstrodomeError(
-            f"'{text}' is no bit mask of 32 bits.", "Write 0, or one such as 0x40000.", exit_code=2
-        )
-    return mask
+Metadata = Annotated[
+    bool,
+    typer.Option("--metadata", help="Also write meta.csv and meta.parquet: quality, geometry."),
+]
+Wavelengths = Annotated[
+    list[int] | None, typer.Option(help="Wavelength (angstrom), repeatable [171].")
+]
+MaxFlux = Annotated[
+    float | None, typer.Option(help="Only at times with a GOES 1-8 angstrom flux below (W/m2).")
+]
+MinFlux = Annotated[
+    float | None, typer.Option(help="Only at times with a GOES 1-8 angstrom flux above (W/m2).")
+]
+Source = Annotated[
+    str,
+    typer.Option(
+        "--source",
+        "--images-source",
+        help="Source of the images, see 'sdo data sources' [setting sources.images, or gsu].",
+    ),
+]
+Quality = Annotated[
+    int | None,
+    typer.Option(
+        parser=bit_mask,
+        metavar="MASK",
+        help="Allowed bits of QUALITY; images with other bits are skipped. 0: only good images.",
+    ),
+]
+Parameters = Annotated[
+    bool, typer.Option("--parameters", help="Also write the 64 x 64 x 10 image parameters.")
+]
+Calibrate = Annotated[
+    bool, typer.Option("--calibrate", help="Correct pointing and degradation (fido, jsoc).")
+]
+RetryFailed = Annotated[
+    bool, typer.Option("--retry-failed", help="Request images again that the source did not have.")
+]
 
 
 def download(
     path: Annotated[Path, typer.Option(help="Folder for the images.")] = Path("data"),
-    start: Annotated[
-        datetime, typer.Option(parser=times.utc, metavar="TIME", help="First time (UTC).")
-    ] = "2012-12-01T00:00:00",  # type: ignore[assignment]
-    end: Annotated[
-        datetime,
-        typer.Option(
-            parser=times.utc_end,
-            metavar="TIME",
-            help="Last time (UTC), included. A date without a time includes the whole day.",
-        ),
-    ] = "2012-12-31T23:59:00",  # type: ignore[assignment]
+    start: Annotated[datetime, time_option("First time")] = "2012-12-01T00:00:00",  # type: ignore[assignment]
+    end: Annotated[datetime, end_option("Last time, included")] = "2012-12-31T23:59:00",  # type: ignore[assignment]
     freq: Annotated[
-        str, typer.Option(help="Time between images: a multiple of 6min, as pandas writes it.")
+        str, typer.Option(help="Time between images, for example 6min, 1h or 1D.")
     ] = "60min",
-    metadata: Annotated[
-        bool, typer.Option("--metadata", help="Also meta.csv and meta.parquet: quality, geometry.")
-    ] = False,
-    wavelength: Annotated[
-        list[int] | None,
-        typer.Option(help="Wavelength (angstrom), may be given several times [171]."),
-    ] = None,
-    max_flux: Annotated[
-        float | None,
-        typer.Option(help="Only where the GOES 1-8 angstrom flux is below this (W/m2)."),
-    ] = None,
-    min_flux: Annotated[
-        float | None,
-        typer.Option(help="Only where the GOES 1-8 angstrom flux is above this (W/m2)."),
-    ] = None,
+    metadata: Metadata = False,
+    wavelength: Wavelengths = None,
+    max_flux: MaxFlux = None,
+    min_flux: MinFlux = None,
     flux_source: Annotated[str, sources.option("flux", "Source of the GOES flux")] = "",
-    source: Annotated[
-        str,
-        typer.Option(
-            "--source",
-            "--images-source",
-            help="Archive; 'sdo data sources' lists them [setting sources.images, or gsu].",
-        ),
-    ] = "",
+    source: Source = "",
     size: Annotated[
-        str, typer.Option(help="Pixels a side: 2k, 512 or 256 of gsu [the source's largest].")
+        str,
+        typer.Option(help="Size of the images: 2k, 512 or 256 for gsu [the first of a source]."),
     ] = "",
-    quality: Annotated[
-        int | None,
-        typer.Option(
-            parser=_mask,
-            metavar="MASK",
-            help="Only observations whose QUALITY has no other bits; 0: good ones.",
-        ),
-    ] = None,
-    parameters: Annotated[
-        bool,
-        typer.Option("--parameters", help="Also the 64 x 64 x 10 image parameters as Parquet."),
-    ] = False,
-    calibrate: Annotated[
-        bool,
-        typer.Option("--calibrate", help="Correct pointing, degradation and exposure (fido)."),
-    ] = False,
+    quality: Quality = None,
+    parameters: Parameters = False,
+    calibrate: Calibrate = False,
     jobs: Annotated[
-        int, typer.Option(min=1, help="Images at a time, at most what the source allows.")
+        int, typer.Option(min=1, help="Number of simultaneous transfers, limited by the source.")
     ] = 8,
-    retry_failed: Annotated[
-        bool, typer.Option("--retry-failed", help="Ask again for what the source did not have.")
-    ] = False,
+    retry_failed: RetryFailed = False,
     verify: Annotated[
-        bool, typer.Option("--verify", help="Read and check all images that are there.")
+        bool, typer.Option("--verify", help="Check the content of all existing images.")
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only say what would be fetched.")
+        bool, typer.Option("--dry-run", help="Only print what would be downloaded.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: Json = False,
 ) -> None:
-    """Download images of the Sun; the same command again fetches only what is missing."""
-    from .. import download as library
+    """Download images of the Sun. The same command again downloads only missing images."""
+    from ..downloads import DownloadRequest, plan_download, run_download
 
     times.check_order(start, end)
-    wish = library.Wish(
+    request = DownloadRequest(
         start,
         end,
         freq,
@@ -120,55 +109,51 @@ def download(
         flux_source=flux_source,
         options={"calibrate": calibrate},
     )
-    plan = library.prepare(wish, path, retry_missing=retry_failed, verify=verify)
-    _warn(plan)
+    plan = plan_download(request, path, retry_missing=retry_failed, verify=verify)
+    _warn_of_unknown_flux(plan)
     if dry_run:
         console.show_one(plan.summary(), as_json=as_json)
         return
-    with console.progress("Downloading", len(plan.doing()), "images") as bar:
-        report = library.download(plan, jobs=jobs, advance=lambda _: bar.advance())
-    _show(report, plan, as_json)
+    with console.progress("Downloading", len(plan.pending()), "images") as bar:
+        report = run_download(plan, jobs=jobs, on_result=lambda _: bar.advance())
+    if as_json:
+        console.show_json(report.as_dict())
+    else:
+        _show_report(report)
+    if not report.is_complete:
+        manifest = plan.folder / "manifest.parquet"
+        console.note(f"The status of every image is in {manifest}.")
+        raise typer.Exit(1)
 
 
-def _warn(plan: Plan) -> None:
+def _warn_of_unknown_flux(plan: DownloadPlan) -> None:
     unknown = int(plan.rows["reason"].str.startswith("No flux").sum())
     if unknown:
         console.warn(
             f"No flux is known for {unknown} images; they are skipped.",
-            "Bring the flux of that time: sdo goes download --start … --end …",
+            "Download the flux of that time: sdo goes download --start … --end …",
         )
 
 
-def _show(report: Report, plan: Plan, as_json: bool) -> None:
-    if as_json:
-        console.show_json(report.as_dict())
-    else:
-        problems: list[dict[str, Any]] = list(report.problems())
-        if problems:
-            console.show(problems[:SHOWN], title="Not there")
-        if len(problems) > SHOWN:
-            console.note(f"… and {len(problems) - SHOWN} more.")
-        console.note(_summary(report))
-    if not report.complete:
-        console.note(f"Every image and what became of it: {plan.folder / 'manifest.parquet'}")
-        raise typer.Exit(1)
-
-
-def _summary(report: Report) -> str:
-    parts = [f"{report.downloaded} images downloaded ({megabytes(report.bytes)})"]
-    parts += [f"{report.completed} completed"] if report.completed else []
-    parts += [f"{report.checked} checked"] if report.checked else []
-    parts += [f"{report.there} were there"] if report.there else []
-    parts += [f"{count} skipped for {why}" for why, count in report.skipped.items()]
-    parts += [f"{len(report.missing)} missing at the source"] if report.missing else []
-    parts += [f"{len(report.failed)} failed"] if report.failed else []
-    parts += [f"{len(report.damaged)} damaged files moved aside"] if report.damaged else []
-    text = ", ".join(parts) + "."
-    if report.left:
-        text += f" The source seems to be down: {report.left} images were not asked for."
-    return text
-
-
-def megabytes(count: int) -> str:
-    """A number of bytes in words."""
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
+def _show_report(report: DownloadReport) -> None:
+    problems = report.problems()
+    if problems:
+        console.show(problems[:SHOWN_PROBLEMS], title="Missing and failed images")
+    if len(problems) > SHOWN_PROBLEMS:
+        console.note(f"… and {len(problems) - SHOWN_PROBLEMS} more.")
+    parts = [f"{report.count('downloaded')} images downloaded ({readable_size(report.bytes)})"]
+    labels = {
+        "completed": "completed",
+        "checked": "checked",
+        "existing": "already existed",
+        "missing": "missing at the source",
+        "failed": "failed",
+    }
+    for outcome, label in labels.items():
+        if count := report.count(outcome):
+            parts.append(f"{count} {label}")
+    parts += [f"{count} skipped because of {kind}" for kind, count in report.skipped.items()]
+    parts += [f"{len(report.damaged)} damaged files renamed"] if report.damaged else []
+    console.note(", ".join(parts) + ".")
+    if left := report.count("not reached"):
+        console.note(f"The source seems to be unavailable: {left} images were not requested.")

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
-import typer
 from astrodome import AstrodomeError, console
 from astrodome import sources as registered
 
+from .options import Json
 
-def sources(
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
-) -> None:
-    """List the archives of images that are installed, and what they can do."""
-    summaries = registered.names("images")
-    brought_by = registered.distributions("images")
+
+def sources(as_json: Json = False) -> None:
+    """List the installed sources of images, and their options."""
+    distributions = registered.distributions("images")
     found = [
-        {"name": name, "distribution": brought_by[name], "summary": summary, **_abilities(name)}
-        for name, summary in summaries.items()
+        {
+            "name": name,
+            "distribution": distributions[name],
+            "summary": summary,
+            **_capabilities(name),
+        }
+        for name, summary in registered.names("images").items()
     ]
     if as_json:
         console.show_json(found)
@@ -40,28 +43,27 @@ def sources(
         if each["problem"]:
             console.warn(f"{each['name']} cannot be used. {each['problem']}", each["hint"])
     if not found:
-        console.note("No installed plugin brings an archive of images.")
+        console.note("No installed plugin provides a source of images.")
 
 
-def _abilities(name: str) -> dict[str, Any]:
-    """What a source says that it can do, or why it cannot be loaded."""
+def _capabilities(name: str) -> dict[str, Any]:
+    """Return the capabilities of a source, or the reason why it cannot be loaded."""
     from astrodome_solar.protocols import SourceInfo, source_info
 
-    about, problem, hint = SourceInfo(connections=0), "", ""
+    info, problem, hint = SourceInfo(connections=0), "", ""
     try:
-        about = source_info(registered.get("images", name))
+        info = source_info(registered.get("images", name))
     except AstrodomeError as error:
         problem, hint = error.message, error.hint
-    options = [*about.options, *(part for part in about.parts if part != "image")]
-    renamed = {"header": "metadata"}
+    options = [*info.options, *(part for part in info.parts if part != "image")]
     return {
-        "wavelengths": list(about.wavelengths),
-        "sizes": list(about.sizes),
-        "cadence_s": about.cadence or None,
-        "since": about.span[0] or None,
-        "until": about.span[1] or None,
-        "connections": about.connections,
-        "options": [renamed.get(option, option) for option in options],
+        "wavelengths": list(info.wavelengths),
+        "sizes": list(info.sizes),
+        "cadence_s": info.cadence or None,
+        "since": info.span[0] or None,
+        "until": info.span[1] or None,
+        "connections": info.connections,
+        "options": ["metadata" if option == "header" else option for option in options],
         "problem": problem or None,
         "hint": hint,
     }

@@ -1,67 +1,56 @@
-"""The commands that look at a folder of images: ``sdo data show`` and ``sdo data info``."""
+"""``sdo data show`` and ``sdo data info``."""
 
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from astrodome import AstrodomeError, console, times
+from astrodome import AstrodomeError, console
+
+from .options import End, Folder, FolderOption, Jobs, Json, Start, Wavelength, one_folder
 
 if TYPE_CHECKING:
-    from ..views.info import Channel, Contents
+    from ..views.summary import FolderSummary, WavelengthSummary
 
-app = typer.Typer()
-
-SHEET = 100
-"""Images on a sheet unless the user says how many."""
-FRAMES = 500
-"""Frames of a film unless the user says how many."""
-GAPS = 10
-"""Gaps of a wavelength that a person is shown; JSON has all."""
-
-Jobs = Annotated[int, typer.Option(min=0, help="Images read at a time; 0: one a core.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+SHEET_IMAGES = 100
+"""Default maximum number of images on a contact sheet."""
+FILM_FRAMES = 500
+"""Default maximum number of frames of a film."""
+SHOWN_GAPS = 10
+"""Number of gaps per wavelength in the table; JSON contains all."""
 
 
-@app.command()
 def show(
-    folder: Annotated[Path | None, typer.Argument(help="Folder of the images.")] = None,
-    path: Annotated[Path | None, typer.Option(help="The same, as for the other commands.")] = None,
+    folder: Folder = None,
+    path: FolderOption = None,
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="A sheet: .png, .jpeg; a film: .gif, .mp4.")
+        Path,
+        typer.Option("--output", "-o", help="Contact sheet (.png, .jpeg) or film (.gif, .mp4)."),
     ] = Path("sun.png"),
-    wavelength: Annotated[
-        str, typer.Option(help="Only images of this wavelength (angstrom) or pattern.")
-    ] = "*",
-    start: Annotated[
-        datetime | None,
-        typer.Option(parser=times.utc, metavar="TIME", help="First time to show (UTC)."),
-    ] = None,
-    end: Annotated[
-        datetime | None,
-        typer.Option(
-            parser=times.utc_end,
-            metavar="TIME",
-            help="Last time to show (UTC). A date without a time includes the whole day.",
-        ),
-    ] = None,
-    freq: Annotated[str, typer.Option(help="One image in each such interval, as 6min or 1D.")] = "",
+    wavelength: Wavelength = "*",
+    start: Start = None,
+    end: End = None,
+    freq: Annotated[
+        str, typer.Option(help="Use one image per interval and wavelength, for example 6min or 1D.")
+    ] = "",
     max_images: Annotated[
         int | None,
         typer.Option(
-            min=0, help=f"Images ({SHEET}) or frames ({FRAMES}) at most, evenly chosen; 0: all."
+            min=0,
+            help=f"Maximum number of images ({SHEET_IMAGES}) or frames ({FILM_FRAMES}), evenly "
+            "spaced; 0: all.",
         ),
     ] = None,
-    size: Annotated[int, typer.Option(min=16, max=4096, help="Pixels a side of an image.")] = 256,
+    size: Annotated[
+        int, typer.Option(min=16, max=4096, help="Size of each image in pixels per side.")
+    ] = 256,
     columns: Annotated[
-        int,
-        typer.Option(min=0, help="Images in a row; 0: a column for each wavelength."),
+        int, typer.Option(min=0, help="Number of columns; 0: one per wavelength.")
     ] = 0,
-    fps: Annotated[float, typer.Option(min=0.1, max=100, help="Frames a second of a film.")] = 10,
+    fps: Annotated[float, typer.Option(min=0.1, max=100, help="Frames per second of a film.")] = 10,
     stamps: Annotated[
-        bool, typer.Option("--stamps/--no-stamps", help="Write wavelength and time on images.")
+        bool, typer.Option("--stamps/--no-stamps", help="Label images with wavelength and time.")
     ] = True,
     colour: Annotated[
         bool, typer.Option("--colour/--grey", help="Use the colours of the AIA channels.")
@@ -69,123 +58,119 @@ def show(
     jobs: Jobs = 0,
     as_json: Json = False,
 ) -> None:
-    """Draw a contact sheet or a film of a folder, with time stamps, in AIA's colours."""
-    from ..views import film, panels
+    """Create a contact sheet or a film of a folder of images."""
+    from ..views import contact_sheet, film, selection
+    from ..views.panels import PanelStyle
 
-    times.check_order(start, end)
-    if output.suffix.lower() not in film.SHEETS + film.FILMS:
-        known = ", ".join(film.SHEETS + film.FILMS)
+    known = contact_sheet.EXTENSIONS + film.EXTENSIONS
+    extension = output.suffix.lower()
+    if extension not in known:
         raise AstrodomeError(
-            f"{output} has no ending of a known format.", f"Known are {known}.", exit_code=2
+            f"Unsupported file extension of {output}.",
+            f"Supported: {', '.join(known)}.",
+            exit_code=2,
         )
-    moves = output.suffix.lower() in film.FILMS
-    most = max_images if max_images is not None else FRAMES if moves else SHEET
-    look = panels.Look(size, stamp=stamps, colour=colour)
-    step = panels.interval(freq) if freq else None
-    found = panels.shots(_folder(folder, path), wavelength, start=start, end=end, freq=step)
-    if moves:
-        frames = panels.frames(found, most)
+    style = PanelStyle(size, label=stamps, color=colour)
+    images = selection.select_images(
+        one_folder(folder, path), wavelength, start=start, end=end, freq=freq
+    )
+    if extension in film.EXTENSIONS:
+        frames = selection.film_frames(images, FILM_FRAMES if max_images is None else max_images)
         with console.progress("Filming", len(frames), "frames", resumes=False) as bar:
-            outcome = film.draw_film(frames, look, output, fps, jobs=jobs, advance=bar.advance)
+            outcome = film.write_film(frames, style, output, fps, jobs=jobs, advance=bar.advance)
     else:
-        places, across = panels.grid(found, most, columns)
-        with console.progress("Drawing", len(places), "images", resumes=False) as bar:
-            outcome = film.draw_sheet(places, across, look, output, jobs=jobs, advance=bar.advance)
-    shown = outcome.done + len(outcome.failed)
-    outcome.skipped = max(0, len(found) - shown)
-    if outcome.skipped and max_images is None and not as_json:
-        console.note(f"Not all of the {len(found)} images are shown; --max-images 0 does that.")
+        most = SHEET_IMAGES if max_images is None else max_images
+        cells, columns = selection.sheet_cells(images, most, columns)
+        with console.progress("Drawing", len(cells), "images", resumes=False) as bar:
+            sheet, outcome = contact_sheet.draw_sheet(
+                cells, columns, style, jobs=jobs, advance=bar.advance
+            )
+        contact_sheet.write_sheet(sheet, output)
+    outcome.skipped = max(0, len(images) - outcome.done - len(outcome.failed))
     if not as_json:
-        console.note(f"{output} is written.")
+        if outcome.skipped and max_images is None:
+            console.note(f"Not all {len(images)} images are shown (see --max-images).")
+        console.note(f"Wrote {output}.")
     console.finish(outcome, "shown", "images", as_json=as_json)
 
 
-@app.command()
 def info(
-    folder: Annotated[Path | None, typer.Argument(help="Folder of the images.")] = None,
-    path: Annotated[Path | None, typer.Option(help="The same, as for the other commands.")] = None,
+    folder: Folder = None,
+    path: FolderOption = None,
     freq: Annotated[
-        str, typer.Option(help="Time between images, as 6min; without it the usual step.")
+        str, typer.Option(help="Expected time between images, for example 6min [the median].")
     ] = "",
     decode: Annotated[
-        bool, typer.Option("--decode", help="Read every pixel, not only the ends of the files.")
+        bool, typer.Option("--decode", help="Decode every image to find damage inside the files.")
     ] = False,
     jobs: Jobs = 0,
     as_json: Json = False,
 ) -> None:
     """Count the images of a folder by wavelength and month; find gaps and damaged files."""
-    from ..views import panels
-    from ..views.info import examine
+    from ..sources.grid import interval
+    from ..views.summary import summarize
 
-    cadence = panels.interval(freq).total_seconds() if freq else 0.0
-    with console.progress("Examining", None, "files", resumes=False) as bar:
-        found = examine(
-            _folder(folder, path), cadence=cadence, decode=decode, jobs=jobs, advance=bar.advance
+    cadence = interval(freq).total_seconds() if freq else 0.0
+    with console.progress("Checking", None, "files", resumes=False) as bar:
+        summary = summarize(
+            one_folder(folder, path),
+            cadence=cadence,
+            decode=decode,
+            jobs=jobs,
+            advance=bar.advance,
         )
     if as_json:
-        console.show_json(found.as_dict())
+        console.show_json(summary.as_dict())
     else:
-        _print(found)
-    if found.bad:
-        raise SystemExit(1)
+        _show_summary(summary)
+    if summary.bad:
+        raise typer.Exit(1)
 
 
-def _folder(folder: Path | None, path: Path | None) -> Path:
-    if (folder is None) == (path is None):
-        raise AstrodomeError(
-            "Give one folder of images.", "As in: sdo data info ./data/aia", exit_code=2
-        )
-    return folder or path or Path()
-
-
-def _print(found: Contents) -> None:
-    about = found.as_dict()
-    months = sorted({month for channel in found.channels for month in channel.months})
-    console.show(
-        [_line(channel) for channel in found.channels],
-        title=f"{found.folder}: {about['images']} images, {_bytes(about['bytes'])}",
-    )
+def _show_summary(summary: FolderSummary) -> None:
+    document = summary.as_dict()
+    wavelengths = summary.wavelengths
+    months = sorted({month for each in wavelengths for month in each.months})
+    title = f"{summary.folder}: {document['images']} images, {readable_size(document['bytes'])}"
+    console.show(map(_row, wavelengths), title=title)
     console.show(
         (
-            {"month": month, **{f"{c.wavelength} Å": c.months[month] for c in found.channels}}
+            {"month": month, **{f"{each.wavelength} Å": each.months[month] for each in wavelengths}}
             for month in months
         ),
         title="Images by month",
     )
     gaps = [
-        {
-            "wavelength": channel.wavelength,
-            "after": gap.after,
-            "before": gap.before,
-            "missing": gap.missing,
-        }
-        for channel in found.channels
-        for gap in sorted(channel.gaps, key=lambda gap: -gap.missing)[:GAPS]
+        {"wavelength": each.wavelength, **vars(gap)}
+        for each in wavelengths
+        for gap in sorted(each.gaps, key=lambda gap: -gap.missing)[:SHOWN_GAPS]
     ]
-    console.show(gaps, title=f"Gaps, the {GAPS} longest of each wavelength")
-    console.show(({"file": name, "reason": why} for name, why in found.bad), title="Bad files")
-    if found.unnamed:
-        console.note(f"{found.unnamed} images are not named by time and wavelength.")
-    if not found.channels and not found.bad and not found.unnamed:
-        console.note(f"{found.folder} holds no images.")
+    console.show(gaps, title=f"The {SHOWN_GAPS} longest gaps of each wavelength")
+    bad = ({"file": name, "reason": reason} for name, reason in summary.bad)
+    console.show(bad, title="Damaged files")
+    if summary.unnamed:
+        console.note(f"The names of {summary.unnamed} images do not contain time and wavelength.")
+    if not wavelengths and not summary.bad and not summary.unnamed:
+        console.note(f"No images found in {summary.folder}.")
 
 
-def _line(channel: Channel) -> dict[str, Any]:
+def _row(summary: WavelengthSummary) -> dict[str, Any]:
     return {
-        "wavelength": channel.wavelength,
-        "images": len(channel.times),
-        "patches": channel.patches,
-        "first": channel.times[0] if channel.times else None,
-        "last": channel.times[-1] if channel.times else None,
-        "cadence (s)": channel.cadence or None,
-        "gaps": len(channel.gaps),
-        "missing": sum(gap.missing for gap in channel.gaps),
-        "bytes": _bytes(channel.bytes),
-        "pixels": [f"{size}: {count}" for size, count in channel.pixels.most_common(3)],
+        "wavelength": summary.wavelength,
+        "images": len(summary.times),
+        "patches": summary.patches,
+        "first": summary.times[0] if summary.times else None,
+        "last": summary.times[-1] if summary.times else None,
+        "cadence (s)": summary.cadence or None,
+        "gaps": len(summary.gaps),
+        "missing": sum(gap.missing for gap in summary.gaps),
+        "bytes": readable_size(summary.bytes),
+        "pixels": [f"{size}: {count}" for size, count in summary.pixels.most_common(3)],
     }
 
 
-def _bytes(count: float) -> str:
+def readable_size(count: float) -> str:
+    """Return a number of bytes with a decimal prefix."""
     for unit in ("B", "kB", "MB", "GB"):
         if count < 1000:
             return f"{count:.3g} {unit}"

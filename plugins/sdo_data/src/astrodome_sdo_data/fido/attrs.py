@@ -1,4 +1,4 @@
-"""Search attributes of GSU's image service, ``a.gsu`` once :mod:`.fido` is imported."""
+"""Search attributes of the GSU client, available as ``a.gsu``."""
 
 from sunpy.net.attr import SimpleAttr
 
@@ -6,4 +6,4 @@ __all__ = ["Size"]
 
 
 class Size(SimpleAttr):  # type: ignore[misc]
-    """Pixels a side of an image: ``2k`` (2048), ``512`` or ``256``."""
+    """Size of an image in pixels per side: ``2k`` (2048), ``512`` or ``256``."""

@@ -1,7 +1,7 @@
-"""AIA images corrected as aiapy does it: pointing from the master table, degradation with time.
+"""Calibration of AIA level 1 images with aiapy: pointing and degradation of the instrument.
 
-Both tables come from the network once, or are files: the pointing as at
-https://aia.lmsal.com/public/master_aia_pointing3h.csv, the degradation as in SolarSoft,
+Both tables are fetched once from the network, or read from files: the master pointing table as in
+https://aia.lmsal.com/public/master_aia_pointing3h.csv, and the degradation as in SolarSoft's
 ``aia_V*_response_table.txt``.
 """
 
@@ -22,95 +22,103 @@ from astropy.table import QTable
 from astropy.time import Time
 from sunpy.map import GenericMap
 
-UNITS = {"X0": u.pix, "Y0": u.pix, "IMSCALE": u.arcsec / u.pix, "INSTROT": u.deg}
-"""What the columns of the pointing table are in, by the end of their names."""
-POINTING, DEGRADATION = ("lmsal", "jsoc"), ("ssw", "jsoc")
-"""Names of the places that aiapy asks."""
-_READING = threading.Lock()
+COLUMN_UNITS = {"X0": u.pix, "Y0": u.pix, "IMSCALE": u.arcsec / u.pix, "INSTROT": u.deg}
+"""Units of the columns of the pointing table, by the last part of their names."""
+POINTING_SERVICES, DEGRADATION_SERVICES = ("lmsal", "jsoc"), ("ssw", "jsoc")
+"""Names of the services from which aiapy can fetch a table."""
+_LOADING = threading.Lock()
 
 
 class Calibration:
-    """Pointing and degradation corrected; the exposure is divided out where counts are scaled."""
+    """Correction of pointing and degradation; the exposure time is not changed.
+
+    Parameters
+    ----------
+    pointing, degradation : str
+        File of the table, or a service of aiapy: ``lmsal`` or ``jsoc`` for the pointing, ``ssw``
+        or ``jsoc`` for the degradation.
+    section : str
+        Section of the settings that contains these values, for messages.
+    """
 
     def __init__(
         self, pointing: str = "lmsal", degradation: str = "ssw", section: str = "fido"
     ) -> None:
-        """A table is a file, or a place that aiapy asks: ``lmsal``, ``ssw``; ``jsoc`` has both.
-
-        ``section`` is that of the settings in which a user sets them.
-        """
         self.pointing, self.degradation, self.section = pointing, degradation, section
 
     def prepare(self) -> None:
-        """Have the tables; raises AstrodomeError when they, or aiapy, are not to be had."""
+        """Load the tables; raise AstrodomeError if they or aiapy are not available."""
         if find_spec("aiapy") is None:
             raise AstrodomeError(
-                "Calibration needs the package aiapy.",
+                "The package aiapy, which is needed for calibration, is not installed.",
                 "pip install 'astrodome-sdo-data[calibrate]'",
             )
-        with _READING:
-            _ = self._pointing, self._degradation
+        with _LOADING:
+            _ = self._pointing_table, self._degradation_table
 
     def apply(self, solar: GenericMap) -> GenericMap:
-        """An AIA map of level 1 and 4096 x 4096 pixels with its pointing and intensity corrected.
+        """Return an AIA level 1 map of 4096 x 4096 pixels with corrected pointing and intensity.
 
-        Raises AstrodomeError when it is another, or the tables do not cover its time.
+        Raises AstrodomeError for other maps, and if the tables do not cover the time.
         """
         self.prepare()
         from aiapy.calibrate import correct_degradation, update_pointing
 
-        with converted_errors("aiapy cannot calibrate it"):
-            # JSOC's table is asked for the time of each image.
-            table = _from_jsoc(solar) if self._pointing is None else self._pointing
-            pointed = update_pointing(solar, pointing_table=table)
-            return correct_degradation(pointed, correction_table=self._degradation)
+        with converted_errors("The calibration with aiapy failed"):
+            # The service of JSOC returns a table for the time of each image.
+            table = self._pointing_table
+            pointing = _fetch_from_jsoc(solar) if table is None else table
+            pointed = update_pointing(solar, pointing_table=pointing)
+            return correct_degradation(pointed, correction_table=self._degradation_table)
 
     @cached_property
-    def _pointing(self) -> Any:
+    def _pointing_table(self) -> Any:
         from aiapy.calibrate.util import get_pointing_table
 
-        place = self.pointing.lower()
-        if place == "jsoc":
+        service = self.pointing.lower()
+        if service == "jsoc":
             return None
-        if place in POINTING:
-            return self._asked("pointing", place, lambda: get_pointing_table(place))
-        return self._asked("pointing", self.pointing, lambda: read_pointing(Path(self.pointing)))
+        if service in POINTING_SERVICES:
+            return self._load("pointing", service, lambda: get_pointing_table(service))
+        path = Path(self.pointing).expanduser()
+        return self._load("pointing", str(path), lambda: read_pointing(path))
 
     @cached_property
-    def _degradation(self) -> Any:
+    def _degradation_table(self) -> Any:
         from aiapy.calibrate.util import get_correction_table
 
-        place = self.degradation.lower()
-        if place not in DEGRADATION:
-            place = str(Path(self.degradation).expanduser())
-        return self._asked("degradation", place, lambda: get_correction_table(place))
+        origin = self.degradation.lower()
+        if origin not in DEGRADATION_SERVICES:
+            origin = str(Path(self.degradation).expanduser())
+        return self._load("degradation", origin, lambda: get_correction_table(origin))
 
-    def _asked(self, what: str, place: str, read: Callable[[], Any]) -> Any:
-        if place in POINTING + DEGRADATION:
-            failure = f"The table of AIA's {what} cannot be fetched from {place}"
-            hint = f"Set {self.section}.{what} to a file of it, or try again later."
+    def _load(self, table: str, origin: str, load: Callable[[], Any]) -> Any:
+        if origin in POINTING_SERVICES + DEGRADATION_SERVICES:
+            failure = f"Cannot fetch AIA's {table} table from {origin}"
+            hint = f"Set {self.section}.{table} to a file of the table, or try again later."
         else:
-            failure = f"{place} is no table of AIA's {what}"
-            hint = f"Correct {self.section}.{what} in the settings."
+            failure = f"{origin} is not a valid table of AIA's {table}"
+            hint = f"Correct the setting {self.section}.{table}."
         with converted_errors(failure, hint):
-            return read()
+            return load()
 
 
 def read_pointing(path: Path) -> QTable:
-    """The master pointing table of a CSV file, with units."""
-    table = QTable.read(path.expanduser(), format="ascii.csv")
+    """Return the master pointing table of a CSV file, with units."""
+    table = QTable.read(path, format="ascii.csv")
     for name in ("T_START", "T_STOP"):
         table[name] = Time(table[name], scale="utc")
     for name in table.colnames:
-        unit = UNITS.get(name.rpartition("_")[2])
+        unit = COLUMN_UNITS.get(name.rpartition("_")[2])
         if unit is not None:
-            values = table[name]
-            table[name] = np.ma.filled(np.ma.asarray(values, dtype=float), np.nan) * unit
+            values = np.ma.asarray(table[name], dtype=float)
+            table[name] = np.ma.filled(values, np.nan) * unit
     return table
 
 
-def _from_jsoc(solar: GenericMap) -> QTable:
+def _fetch_from_jsoc(solar: GenericMap) -> QTable:
     from aiapy.calibrate.util import get_pointing_table
 
-    around = Time([solar.reference_date - 6 * u.hour, solar.reference_date + 6 * u.hour])
-    return get_pointing_table("jsoc", time_range=around)
+    margin = 6 * u.hour
+    time_range = Time([solar.reference_date - margin, solar.reference_date + margin])
+    return get_pointing_table("jsoc", time_range=time_range)

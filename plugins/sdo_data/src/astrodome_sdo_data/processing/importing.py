@@ -1,10 +1,10 @@
-"""Files of observers turned into named images and rows of ``meta.csv``, in one folder."""
+"""Import files of observations into a folder as named images with rows of ``meta.csv``."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,28 +13,29 @@ from astrodome import AstrodomeError, compute, files
 from astrodome_solar import metadata
 from astrodome_solar.formats import raster, reading
 from astrodome_solar.formats.reading import ImageReference
+from astrodome_solar.times import parse_time
 
-from .. import images
+from .folders import MAX_AGE
 
 BATCH = 64
-"""Images between two writings of ``meta.csv``."""
+"""Number of images between two updates of ``meta.csv``."""
 
 
 @dataclass(frozen=True)
-class Imported:
-    """What became of a part: its name, and unless it was there already its bytes and row."""
+class _Imported:
+    """Name of an image, and unless the image exists already its content and metadata."""
 
     name: str
     content: bytes = b""
     row: dict[str, Any] | None = None
 
 
-def ingest(
-    paths: Sequence[Path],
-    folder: Path,
+def import_files(
+    paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+    folder: str | os.PathLike[str],
     *,
-    wavelength: int = 0,
-    t_obs: datetime | None = None,
+    wavelength: int | None = None,
+    date: Any = None,
     exposure: float | None = None,
     plane: int | None = None,
     size: int = 0,
@@ -42,44 +43,83 @@ def ingest(
     jobs: int = 0,
     advance: Callable[[], object] | None = None,
 ) -> compute.Outcome:
-    """Import files (FITS, JPEG 2000, JPX, JPEG, PNG) into a folder as grey JPEG, north up.
+    """Import observations as grey JPEG images with north up.
 
-    ``wavelength`` (angstrom) and ``t_obs`` (UTC) serve where a file does not say them;
-    ``size`` is in pixels a side, 0 for that of the file. FITS intensities are divided
-    by the exposure time and scaled as :mod:`.scaling` says; eight-bit images keep their
-    values. What was imported from the same file before is skipped. ``advance`` is
-    called after each file.
+    The intensities of FITS files are divided by the exposure time and scaled to the range of their
+    channel; images with eight bits per pixel keep their values. An image is skipped if it was
+    imported from the same file before.
+
+    Parameters
+    ----------
+    paths : path or iterable of paths
+        FITS, JPEG 2000, JPX, JPEG or PNG files.
+    folder : path
+        Folder for the images and their ``meta.csv``.
+    wavelength : int, optional
+        Wavelength (angstrom) of files that do not contain it.
+    date : time, optional
+        Time of observation (UTC) of files that do not contain it.
+    exposure : float, optional
+        Exposure time (s) of FITS files that do not contain it.
+    plane : int, optional
+        Number of the image, from 0, in files with several images. The default imports all images
+        of a JPX file, and refuses a FITS file with several images.
+    size : int
+        Size of the images in pixels per side; 0 means that of the file.
+    overwrite : bool
+        Overwrite existing images.
+    jobs : int
+        Number of images to import in parallel; 0 means one per CPU core.
+    advance : callable, optional
+        Called without arguments after each file.
+
+    Returns
+    -------
+    astrodome.compute.Outcome
+        Numbers of imported and skipped images, and name and reason of each failure.
+
+    Examples
+    --------
+    >>> outcome = import_files(fits_file, "imported")
+    >>> outcome.done, outcome.failed
+    (1, [])
     """
+    folder = Path(folder).expanduser()
+    paths = [paths] if isinstance(paths, str | os.PathLike) else paths
+    options = {
+        "wavelength": wavelength or None,
+        "date": None if date is None else parse_time(date),
+        "exposure": exposure,
+    }
     folder.mkdir(parents=True, exist_ok=True)
-    files.sweep(folder, images.ABANDONED)
+    files.sweep(folder, MAX_AGE)
     known = frozenset() if overwrite else frozenset(metadata.read_rows(folder))
     outcome = compute.Outcome()
-    wanted: list[ImageReference] = []
-    last = set()
-    for path in dict.fromkeys(paths):
-        found, others = (
-            ([ImageReference(path, plane)], 0) if plane is not None else reading.find_images(path)
-        )
-        wanted += found
-        last.add(found[-1])
-        outcome.skipped += others
-    options = {"date": t_obs, "wavelength": wavelength or None, "exposure": exposure}
-    work = partial(_import_one, folder, known, options, size, overwrite)
+    references: list[ImageReference] = []
+    last_of_file = set()
+    for path in dict.fromkeys(Path(path).expanduser() for path in paths):
+        found, ignored = [ImageReference(path, plane)], 0
+        if plane is None:
+            found, ignored = reading.find_images(path)
+        references += found
+        last_of_file.add(found[-1])
+        outcome.skipped += ignored
     origins: dict[str, ImageReference] = {}
     rows: list[dict[str, Any]] = []
+    function = partial(_import_image, folder, known, options, size, overwrite)
     try:
-        jobs = min(jobs or compute.cores(), len(wanted) or 1)
-        # In order, so that of two images with one name the first comes in.
-        for ended in compute.map(work, wanted, jobs=jobs, ordered=True):
-            if ended.value is None:
-                outcome.failed.append((str(ended.item), ended.error))
-            elif first := origins.get(ended.value.name):
-                why = f"{ended.value.name} was imported from {first.name} already."
-                outcome.failed.append((str(ended.item), why))
+        jobs = min(jobs or compute.cores(), len(references) or 1)
+        # In order, so that the first of several images with one name is imported.
+        for result in compute.map(function, references, jobs=jobs, ordered=True):
+            if result.value is None:
+                outcome.failed.append((str(result.item), result.error))
+            elif first := origins.get(result.value.name):
+                reason = f"{first}, which is imported already, has the same time and channel."
+                outcome.failed.append((str(result.item), reason))
             else:
-                origins[ended.value.name] = ended.item
-                _publish(folder, ended.value, rows, outcome)
-            if advance and ended.item in last:
+                origins[result.value.name] = result.item
+                _publish(folder, result.value, rows, outcome)
+            if advance and result.item in last_of_file:
                 advance()
             if len(rows) >= BATCH:
                 metadata.add_rows(folder, rows)
@@ -92,7 +132,7 @@ def ingest(
 
 
 def _publish(
-    folder: Path, imported: Imported, rows: list[dict[str, Any]], outcome: compute.Outcome
+    folder: Path, imported: _Imported, rows: list[dict[str, Any]], outcome: compute.Outcome
 ) -> None:
     if imported.row is None:
         outcome.skipped += 1
@@ -102,31 +142,30 @@ def _publish(
     outcome.done += 1
 
 
-def _import_one(
+def _import_image(
     folder: Path,
     known: frozenset[str],
     options: dict[str, Any],
     size: int,
     overwrite: bool,
     reference: ImageReference,
-) -> Imported:
+) -> _Imported:
     if reference.path.is_dir():
         raise AstrodomeError("This is a folder: specify the files in it.")
     image = reading.read(reference, **options)
-    name, target = image.file_name, str(folder / image.file_name)
+    name, path = image.file_name, str(folder / image.file_name)
     origin = f" px, of {reference.name}"
     comment = f"sdo data import: {size or 'all'}{origin}"
-    modified = reference.path.stat().st_mtime_ns
-    if name in known and raster.is_up_to_date(target, comment, modified):
-        return Imported(name)
-    existing = raster.comment_of(target)
+    if name in known and raster.is_up_to_date(path, comment, reference.path.stat().st_mtime_ns):
+        return _Imported(name)
+    existing = raster.comment_of(path)
     if existing.startswith("sdo data import: ") and not existing.endswith(origin) and not overwrite:
-        first = existing.partition(" px, of ")[2]
+        other = existing.partition(" px, of ")[2]
         raise AstrodomeError(
-            f"{name} was imported from {first} already. Use --overwrite to replace it."
+            f"{name} was imported from {other} already. Use --overwrite to replace it."
         )
     upright = image.north_up()
     row = upright.metadata_row() | {"FILE_NAME": name}
-    if date := image.header.get("date-obs"):
-        row["DATE_OBS"] = str(date)
-    return Imported(name, bytes(raster.encoded(upright.to_picture(size), name, comment)), row)
+    if stamp := image.header.get("date-obs"):
+        row["DATE_OBS"] = str(stamp)
+    return _Imported(name, bytes(raster.encoded(upright.to_picture(size), name, comment)), row)

@@ -1,52 +1,46 @@
-"""The curated image parameter data set of Georgia State University, through its web service.
+"""Curated image parameter data set of Georgia State University (GSU).
 
-AIA images of nine channels every six minutes since 2011 as JPEG, their headers and
-image parameters (Ahmadzadeh et al. 2019, ApJS 243, 18). The service answers a time with
-the observation at it or within about ten minutes.
+AIA images of nine channels every six minutes since 2011 as JPEG, their headers and image
+parameters (Ahmadzadeh et al. 2019, ApJS 243, 18). For a requested time, the service returns the
+observation at that time or within about ten minutes.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
-import pandas as pd
 from astrodome import AstrodomeError, files, settings
-from astrodome_solar import filenames
+from astrodome_solar.filenames import file_name
 from astrodome_solar.formats import raster
 from astrodome_solar.protocols import FetchedImage, SourceInfo
-from pydantic import Field
+from numpy.typing import NDArray
 
 from .. import parameters
-from . import grid
-from .server import Host, HostSettings, Missing, OneHost, Unusable
+from .base import AIA_WAVELENGTHS, ServerSource, check_quality
+from .server import InvalidContentError, Server
+from .settings import GsuSettings
 
-WAVELENGTHS = (94, 131, 171, 193, 211, 304, 335, 1600, 1700)
-SIDES = {"2k": 2048, "512": 512, "256": 256}
-"""Pixels a side by the service's name of a size."""
 CADENCE = 360.0
 HEADER = ("QUALITY", "DSUN", "X0", "R_SUN", "Y0", "CDELT")
 
 
-class GsuSettings(HostSettings):
-    """The image service; every key also as ``ASTRODOME_GSU_<KEY>``."""
+class GsuSource(ServerSource):
+    """Kind ``images``: JPEGs of the GSU service."""
 
-    url: str = Field("http://dmlab.cs.gsu.edu/dmlabapi", description="Root of the service.")
-
-
-class Gsu(OneHost):
-    """Kind ``images``: JPEGs by time and wavelength."""
-
+    service: ClassVar[str] = "GSU"
+    sizes: ClassVar[Mapping[str, int]] = {"2k": 2048, "512": 512, "256": 256}
+    grid_cadence: ClassVar[float] = CADENCE
     info: ClassVar[SourceInfo] = SourceInfo(
         connections=8,
         batch=8,
-        wavelengths=WAVELENGTHS,
-        sizes=tuple(SIDES),
+        wavelengths=AIA_WAVELENGTHS[:-1],
+        sizes=tuple(sizes),
         cadence=CADENCE,
         span=("2011-01-01", ""),
         options=("size", "quality"),
@@ -56,111 +50,62 @@ class Gsu(OneHost):
     )
 
     def __init__(self) -> None:
-        self.host = Host("GSU", settings.section("gsu", GsuSettings))
+        self.server = Server(self.service, settings.section("gsu", GsuSettings))
 
-    def search(
-        self,
-        start: datetime,
-        end: datetime,
-        freq: str,
-        wavelength: Sequence[int],
-        *,
-        size: str = "2k",
-        quality: int | None = None,
-    ) -> pd.DataFrame:
-        """A row for each time and wavelength; the service is not asked.
-
-        Columns: ``t_obs`` (UTC), ``wavelength`` (angstrom), ``size`` (``2k``, ``512``,
-        ``256``) and, unless ``quality`` is None, ``quality``: an image is skipped when the
-        bit mask of its observation has a bit that this one lacks.
-        """
-        unknown = sorted(set(wavelength) - set(WAVELENGTHS))
-        if unknown:
-            raise AstrodomeError(
-                f"GSU has no images at {', '.join(map(str, unknown))} angstrom.",
-                f"It has {', '.join(map(str, WAVELENGTHS))}.",
-                exit_code=2,
-            )
-        if size not in SIDES:
-            raise AstrodomeError(
-                f"GSU has no size '{size}'.", f"It has {', '.join(SIDES)}.", exit_code=2
-            )
-        rows = grid(start, end, freq, wavelength, CADENCE).assign(size=size)
-        return rows if quality is None else rows.assign(quality=quality)
-
-    def fetch(self, rows: pd.DataFrame, target: Path) -> Iterator[FetchedImage]:
-        """Fetch rows of :meth:`search` one after the other and yield what became of each.
-
-        Without the columns ``image``, ``header`` and ``parameters`` it is the image. A file is
-        whole, of the right size, and decodes.
-        """
-        columns = [rows[name].tolist() for name in rows.columns]
-        for label, *values in zip(rows.index.tolist(), *columns, strict=True):
-            row = dict(zip(rows.columns, values, strict=True))
-            found = FetchedImage(label)
-            try:
-                self._fetch(row, target, found)
-            except Missing as error:
-                found.status, found.reason = "missing", error.message
-            except AstrodomeError as error:
-                found.status, found.reason = "failed", error.message
-            yield found
-
-    def _fetch(self, row: Mapping[str, Any], target: Path, found: FetchedImage) -> None:
-        asked = _asked(row["t_obs"], row["wavelength"])
-        quality = row.get("quality") if row.get("image", True) else None
-        if row.get("header") or quality is not None:
-            found.header = self.host.get(f"/header/SDO/AIA/json/?{asked}", header)
-            bad = quality is not None and int(found.header["QUALITY"]) & ~int(quality)
-            if bad:
-                found.status, found.reason = "skipped", f"Its quality has the bits {bad:#x}."
-                return
-        if row.get("image", True):
-            place = image_path(row["t_obs"], row["wavelength"], row["size"])
-            content = self.host.get(place, partial(picture, SIDES[row["size"]]))
-            path = target / filenames.file_name(row["t_obs"], row["wavelength"])
+    def fetch_row(self, row: Mapping[Any, Any], target: Path, result: FetchedImage) -> None:
+        """Fetch the requested parts of an observation."""
+        query = _query(row["t_obs"], row["wavelength"])
+        image = row.get("image", True)
+        if row.get("header") or (image and row.get("quality") is not None):
+            result.header = self.server.get(f"/header/SDO/AIA/json/?{query}", parse_header)
+            if image:
+                check_quality(row, result.header["QUALITY"])
+        if image:
+            path = target / file_name(row["t_obs"], row["wavelength"])
+            url = image_path(row["t_obs"], row["wavelength"], row["size"])
+            content = self.server.get(url, partial(checked_jpeg, self.sizes[row["size"]]))
             files.write_small(path, content)
-            found.path = path
+            result.path = path
         if row.get("parameters"):
-            found.parameters = self.host.get(f"/params/SDO/AIA/64/full/?{asked}", _cube)
+            result.parameters = self.server.get(f"/params/SDO/AIA/64/full/?{query}", _parameters)
 
 
 def image_path(t_obs: datetime, wavelength: int, size: str) -> str:
-    """Where an image is, below the root of the service."""
-    return f"/images/SDO/AIA/{size}/?{_asked(t_obs, wavelength)}"
+    """Return the path of an image, relative to the base URL of the service."""
+    return f"/images/SDO/AIA/{size}/?{_query(t_obs, wavelength)}"
 
 
-def _asked(t_obs: datetime, wavelength: int) -> str:
+def _query(t_obs: datetime, wavelength: int) -> str:
     return f"wave={wavelength}&starttime={t_obs:%Y-%m-%dT%H:%M:%S}"
 
 
-def header(content: bytes) -> dict[str, float]:
-    """The header of an image out of the service's JSON, under the names of ``meta.csv``.
+def parse_header(content: bytes) -> dict[str, float]:
+    """Return the header in a JSON document of the service, with the names of ``meta.csv``.
 
-    Raises :class:`Unusable` when a value is not there or is no number.
+    Raises :class:`InvalidContentError` if a value is missing or invalid.
     """
     try:
-        given = json.loads(content)
-        found = {name: float(given[name]) for name in HEADER}
-        found["QUALITY"] = int(given["QUALITY"])
+        document = json.loads(content)
+        header = {name: float(document[name]) for name in HEADER}
+        header["QUALITY"] = int(document["QUALITY"])
     except (ValueError, KeyError, TypeError, OverflowError) as error:
-        raise Unusable("GSU sent a header that is not one.") from error
-    if not all(map(math.isfinite, found.values())) or not found["CDELT"] > 0:
-        raise Unusable("GSU sent a header without meaning.")
-    return found
+        raise InvalidContentError("GSU sent an invalid header.") from error
+    if not all(map(math.isfinite, header.values())) or not header["CDELT"] > 0:
+        raise InvalidContentError("GSU sent a header with invalid values.")
+    return header
 
 
-def picture(side: int, content: bytes) -> bytes:
-    """The JPEG; raises :class:`Unusable` unless it is whole and ``side`` px wide and high."""
+def checked_jpeg(side: int, content: bytes) -> bytes:
+    """Return a JPEG if it is complete, can be decoded and has ``side`` pixels per side."""
     try:
         raster.check_jpeg(content, side)
     except AstrodomeError as error:
-        raise Unusable(f"GSU sent no good image. {error.message}") from error
+        raise InvalidContentError(f"GSU sent an invalid image. {error.message}") from error
     return content
 
 
-def _cube(content: bytes) -> Any:
+def _parameters(content: bytes) -> NDArray[Any]:
     try:
         return parameters.from_xml(content)
     except AstrodomeError as error:
-        raise Unusable(error.message) from error
+        raise InvalidContentError(error.message) from error

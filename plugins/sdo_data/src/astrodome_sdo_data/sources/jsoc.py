@@ -1,8 +1,8 @@
-"""AIA level 1 FITS from the Joint Science Operations Center itself, through drms.
+"""AIA level 1 FITS files of the Joint Science Operations Center (JSOC), through drms.
 
-JSOC prepares files on demand and for registered e-mail addresses only
-(http://jsoc.stanford.edu/ajax/register_email.html): an export is asked for, waited for, and
-fetched on one connection. Series and record sets are those of
+JSOC prepares files on request, for registered e-mail addresses only
+(http://jsoc.stanford.edu/ajax/register_email.html): this module requests an export, waits for it
+and fetches its files on one connection. For series and record sets see
 http://jsoc.stanford.edu/jsocwiki/DataSeries.
 """
 
@@ -20,51 +20,41 @@ from astrodome import AstrodomeError, settings
 from astrodome_solar.library_errors import converted_errors
 from astrodome_solar.protocols import SourceInfo
 from drms.config import ServerConfig
-from pydantic import Field
 
-from .level1 import Level1, Level1Settings
+from .level1 import Level1Source
+from .settings import JsocSettings
 
 EUV, UV, VISIBLE = "aia.lev1_euv_12s", "aia.lev1_uv_24s", "aia.lev1_vis_1h"
 SERIES = {1600: UV, 1700: UV, 4500: VISIBLE}
-"""Series of the wavelengths (angstrom) that are not extreme ultraviolet."""
+"""Series of the wavelengths (angstrom) outside the extreme ultraviolet."""
 RECORD = re.compile(r"\[([^\]]+)\]\[(\d+)\]")
 """Time and wavelength in the name of a record."""
 TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
-class JsocSettings(Level1Settings):
-    """JSOC and aiapy's tables; every key also as ``ASTRODOME_JSOC_<KEY>``."""
-
-    url: str = Field("http://jsoc.stanford.edu", description="Root of the server.")
-    email: str = Field("", description="Address that is registered with JSOC for exports.")
-    connections: int = Field(1, ge=1, le=2, description="Connections at a time; JSOC wants one.")
-    poll: float = Field(5.0, gt=0, description="Seconds between two looks at an export.")
-    export_deadline: float = Field(3600.0, gt=0, description="Seconds that an export may take.")
-
-
-class Jsoc(Level1):
-    """Kind ``images``: AIA level 1 of JSOC as grey JPEG; calibrated by aiapy when asked."""
+class JsocSource(Level1Source):
+    """Kind ``images``: AIA level 1 of JSOC."""
 
     service: ClassVar[str] = "JSOC"
     info: ClassVar[SourceInfo] = SourceInfo(
-        **{name: getattr(Level1.info, name) for name in SourceInfo.__slots__}
+        **{name: getattr(Level1Source.info, name) for name in SourceInfo.__slots__}
         | {"connections": 1, "batch": 100}
     )
-    limits: JsocSettings
+    settings: JsocSettings
 
     def __init__(self) -> None:
         super().__init__(settings.section("jsoc", JsocSettings), "jsoc")
 
     @cached_property
     def client(self) -> drms.Client:
-        """drms's client of the server; raises AstrodomeError without a registered address."""
-        if not self.limits.email:
+        """Client of drms; raises AstrodomeError if no e-mail address is set."""
+        if not self.settings.email:
             raise AstrodomeError(
-                "JSOC gives files to registered e-mail addresses only.",
-                f"Register one at {self.limits.url}/ajax/register_email.html and set jsoc.email.",
+                "JSOC exports files for registered e-mail addresses only.",
+                f"Register one at {self.settings.url}/ajax/register_email.html and set jsoc.email.",
                 exit_code=2,
             )
-        root = self.limits.url.rstrip("/")
+        root = self.settings.url.rstrip("/")
         server = ServerConfig(
             name="JSOC",
             cgi_baseurl=f"{root}/cgi-bin/ajax/",
@@ -78,15 +68,13 @@ class Jsoc(Level1):
     def records(
         self, wavelength: int, start: datetime, end: datetime, sample: float
     ) -> pd.DataFrame:
+        """Return the records of a time range, one every ``sample`` seconds; 0 means all."""
         series = SERIES.get(wavelength, EUV)
-        every = f"@{sample:.0f}s" if sample else ""
-        wanted = f"{series}[{start:{TIME}}-{end:{TIME}}{every}][{wavelength}]"
+        step = f"@{sample:.0f}s" if sample else ""
+        query = f"{series}[{start:{TIME}}-{end:{TIME}}{step}][{wavelength}]"
         client = self.client
-        with (
-            self._asking,
-            converted_errors("JSOC did not answer a query", "Try again later."),
-        ):
-            found = client.query(wanted, key="T_REC", convert_numeric=False)
+        with self._lock, converted_errors("A query of JSOC failed", "Try again later."):
+            found = client.query(query, key="T_REC", convert_numeric=False)
         stamps = found["T_REC"].astype(str) if len(found) else pd.Series([], dtype=str)
         t_obs = pd.to_datetime(stamps, format="ISO8601", utc=True, errors="coerce")
         return pd.DataFrame(
@@ -98,25 +86,31 @@ class Jsoc(Level1):
         ).dropna()
 
     def addresses(self, rows: pd.DataFrame) -> dict[str, str]:
-        found: dict[str, str] = {}
+        """Return the URLs of the files of these rows, with one export per wavelength."""
+        urls: dict[str, str] = {}
         for (series, wavelength), each in rows.groupby(["provider", "wavelength"]):
             times = ",".join(fileid[1:].partition("]")[0] for fileid in each["fileid"])
-            found |= self._exported(f"{series}[{times}][{wavelength}]{{image}}")
-        return found
+            urls |= self._export(f"{series}[{times}][{wavelength}]{{image}}")
+        return urls
 
-    def _exported(self, records: str) -> dict[str, str]:
-        """Have records prepared as files; their addresses by time and wavelength."""
+    def _export(self, records: str) -> dict[str, str]:
+        """Export records as files; return their URLs by time and wavelength."""
         client = self.client
         hint = "Check that jsoc.email is registered, or try again later."
-        with self._asking, converted_errors("JSOC did not export", hint):
-            how = {"method": "url", "protocol": "fits", "filenamefmt": False}
-            request = client.export(records, email=self.limits.email, **how)
-            ready = request.wait(timeout=self.limits.export_deadline, sleep=self.limits.poll)
+        with self._lock, converted_errors("An export of JSOC failed", hint):
+            request = client.export(
+                records,
+                method="url",
+                protocol="fits",
+                filenamefmt=False,
+                email=self.settings.email,
+            )
+            ready = request.wait(timeout=self.settings.export_deadline, sleep=self.settings.poll)
             urls = request.urls if ready else None
         if urls is None:
             raise AstrodomeError(
-                f"JSOC has not finished the export {request.id} in time.",
-                "Give the same command again later, or raise jsoc.export_deadline.",
+                f"The JSOC export {request.id} was not finished in time.",
+                "Run the same command again later, or increase jsoc.export_deadline.",
             )
         found = {}
         for name, url in zip(urls["record"], urls["url"], strict=True):

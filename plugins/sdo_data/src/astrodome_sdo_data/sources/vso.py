@@ -1,7 +1,6 @@
-"""AIA level 1 FITS out of the Virtual Solar Observatory, through sunpy.
+"""AIA level 1 FITS files of the Virtual Solar Observatory (VSO), through sunpy.
 
-sunpy's client asks the VSO for records and for the addresses of their files. The VSO's
-catalogue has an image of each wavelength every 12 or 24 s since 2010.
+The catalogue of the VSO has an image of each wavelength every 12 or 24 s since 2010.
 """
 
 from __future__ import annotations
@@ -11,66 +10,57 @@ from datetime import datetime
 from functools import cached_property
 from typing import ClassVar
 
-import numpy as np
 import pandas as pd
 from astrodome import AstrodomeError, settings
 from astrodome_solar.library_errors import converted_errors
 from astropy import units as u
-from pydantic import Field
 from sunpy.net import attrs as a
 from sunpy.net.vso import VSOClient
 from sunpy.util.exceptions import SunpyUserWarning
 
-from .level1 import Level1, Level1Settings
+from .level1 import Level1Source
+from .settings import FidoSettings
 
 
-class FidoSettings(Level1Settings):
-    """The VSO and aiapy's tables; every key also as ``ASTRODOME_FIDO_<KEY>``."""
-
-    url: str = Field("", description="WSDL of a VSO server; without it the first that answers.")
-    port: str = Field("sdacVSOi", description="Name of the port in the WSDL.")
-
-
-class Fido(Level1):
-    """Kind ``images``: AIA level 1 of the VSO as grey JPEG; calibrated by aiapy when asked."""
+class VsoSource(Level1Source):
+    """Kind ``images``: AIA level 1 of the VSO."""
 
     service: ClassVar[str] = "The VSO"
-    limits: FidoSettings
+    settings: FidoSettings
 
     def __init__(self) -> None:
         super().__init__(settings.section("fido", FidoSettings), "fido")
 
     @cached_property
     def client(self) -> VSOClient:
-        """sunpy's client of the VSO; raises AstrodomeError when no server answers."""
-        where = self.limits.url
-        hint = "Try again later, or check fido.url in the settings."
-        with converted_errors(f"The VSO does not answer{where and ' at '}{where}", hint):
-            return VSOClient(url=where, port=self.limits.port) if where else VSOClient()
+        """Client of sunpy; raises AstrodomeError if no server is reachable."""
+        url = self.settings.url
+        hint = "Try again later, or check the setting fido.url."
+        with converted_errors(f"Cannot connect to the VSO{url and ' at '}{url}", hint):
+            return VSOClient(url=url, port=self.settings.port) if url else VSOClient()
 
     def records(
         self, wavelength: int, start: datetime, end: datetime, sample: float
     ) -> pd.DataFrame:
-        """What the VSO has in this time, one record in ``sample`` seconds; 0 for all."""
-        wave = a.Wavelength(wavelength * u.AA, wavelength * u.AA)
-        asked = [a.Time(start, end), a.Instrument("AIA"), wave]
-        asked += [a.Sample(sample * u.s)] if sample else []
+        """Return the records of a time range, one every ``sample`` seconds; 0 means all."""
+        query = [a.Time(start, end), a.Instrument("AIA")]
+        query += [a.Wavelength(wavelength * u.AA, wavelength * u.AA)]
+        query += [a.Sample(sample * u.s)] if sample else []
         client = self.client
-        failure = "The VSO did not answer a query"
-        record = warnings.catch_warnings(record=True)
-        with self._asking, converted_errors(failure), record as said:
+        failure = "A query of the VSO failed"
+        recording = warnings.catch_warnings(record=True)
+        with self._lock, converted_errors(failure), recording as caught:
             warnings.simplefilter("always", SunpyUserWarning)
-            found = client.search(*asked)
-        if said:  # sunpy only warns of what a provider could not do
-            why = " ".join(str(said[0].message).split())
-            raise AstrodomeError(f"{failure}: {why}.", "Try again later.")
-        if found.errors:
-            why = " ".join(str(found.errors[0]).split())
-            found.errors.clear()  # sunpy keeps them for all later answers
-            raise AstrodomeError(f"{failure}: {why}.", "Try again later.")
+            found = client.search(*query)
+        # sunpy reports some errors of providers as warnings only.
+        problems = [warning.message for warning in caught] + list(found.errors)
+        found.errors.clear()  # sunpy would repeat them in all later responses
+        if problems:
+            text = " ".join(str(problems[0]).split())
+            raise AstrodomeError(f"{failure}: {text}.", "Try again later.")
         if not len(found):
             return pd.DataFrame(
-                {"t_obs": np.array([], "datetime64[us]"), "provider": [], "fileid": []}
+                {"t_obs": pd.to_datetime([]).as_unit("us"), "provider": [], "fileid": []}
             )
         t_obs = found["Start Time"].to_value("datetime64").astype("datetime64[us]")
         return pd.DataFrame(
@@ -78,19 +68,18 @@ class Fido(Level1):
         )
 
     def addresses(self, rows: pd.DataFrame) -> dict[str, str]:
-        """Where the files of these rows are, in one question."""
+        """Return the URLs of the files of these rows, looked up in one request."""
         if rows.empty:
             return {}
         by_provider = {name: list(each["fileid"]) for name, each in rows.groupby("provider")}
         client = self.client
         methods = [*client.method_order, "URL"]
-        with self._asking, converted_errors("The VSO gave no addresses"):
+        with self._lock, converted_errors("The VSO sent no file addresses"):
             request = client.create_getdatarequest(by_provider, methods, {})
-            answer = client.api.service.GetData(request)
-        found: dict[str, str] = {}
-        for part in answer or ():
-            items = part.getdataitem.dataitem if part.getdataitem else None
-            for item in items or ():
+            response = client.api.service.GetData(request)
+        urls: dict[str, str] = {}
+        for part in response or ():
+            for item in part.getdataitem.dataitem if part.getdataitem else ():
                 if item.url and item.fileiditem:
-                    found |= dict.fromkeys(item.fileiditem.fileid, item.url)
-        return found
+                    urls |= dict.fromkeys(item.fileiditem.fileid, item.url)
+        return urls

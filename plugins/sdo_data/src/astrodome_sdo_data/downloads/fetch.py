@@ -1,0 +1,246 @@
+"""Fetch the images of a plan, verify and publish them, and write the results to the journal."""
+
+from __future__ import annotations
+
+import errno
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from astrodome import AstrodomeError
+from astrodome_solar.protocols import FetchedImage
+
+from .. import manifest, parameters
+from .plan import CHECK, DownloadPlan
+from .verify import check_image, file_record, pixels_of_size, set_aside
+
+EXISTS = "exists"
+"""Status of an image that another process has published since the plan was made."""
+MAX_FAILURES = 24
+"""Number of consecutive failures after which the source is considered unavailable."""
+FATAL_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+
+
+@dataclass(frozen=True)
+class FetchResult:
+    """Result for one image.
+
+    ``bytes`` is the size of a fetched image, ``parts`` is True if its header or parameters were
+    fetched; otherwise the image was only checked. ``damaged`` is the new name of an invalid file
+    in its place.
+    """
+
+    file_name: str
+    status: str
+    reason: str = ""
+    bytes: int = 0
+    parts: bool = False
+    damaged: str = ""
+
+
+@dataclass
+class _Task:
+    """Missing parts of an image; ``record`` describes its file, if a valid one exists."""
+
+    position: int
+    file_name: str
+    image: bool
+    header: bool
+    parameters: bool
+    record: dict[str, Any] | None = None
+    damaged: str = ""
+
+
+class ImageFetcher:
+    """Fetches the rows of a plan; several threads share it."""
+
+    def __init__(self, plan: DownloadPlan, journal: manifest.Journal) -> None:
+        self.plan, self.journal = plan, journal
+        self.stopped = False
+        self._failures = 0
+        self._known = plan.record["status"].notna().tolist()
+        names = ("file_name", "action", "need_image", "need_header", "need_parameters")
+        self._columns = {name: plan.rows[name].tolist() for name in (*names, "wavelength")}
+        seconds = plan.rows["t_obs"].to_numpy("datetime64[s]")
+        self._columns["t_obs"] = np.datetime_as_string(seconds).tolist()
+        self._side = pixels_of_size(plan.request.size)
+
+    def stop(self) -> None:
+        """Fetch no further rows, and end running transfers if the source supports it."""
+        self.stopped = True
+        if stop := getattr(self.plan.source, "stop", None):
+            stop()
+
+    def fetch(self, positions: Sequence[int]) -> list[FetchResult]:
+        """Fetch the rows at these positions and return their results, failures included.
+
+        After many consecutive failures the fetcher stops, and rows are left without a result.
+        Raises an OSError that prevents all further work, for example a full disk.
+        """
+        if self.stopped:
+            return []
+        results, tasks = [], {}
+        for position in positions:
+            task = self._updated_task(position)
+            if task is None:
+                results.append(FetchResult(self._columns["file_name"][position], EXISTS))
+            elif task.image or task.header or task.parameters:
+                tasks[position] = task
+            else:
+                results.append(self._publish(task, FetchedImage(position)))
+        for result in self._fetch_tasks(tasks):
+            results.append(result)
+            self._failures = self._failures + 1 if result.status == manifest.FAILED else 0
+            if self._failures >= MAX_FAILURES:
+                self.stop()
+                break
+        return results
+
+    def fail(self, positions: Sequence[int], reason: str) -> list[FetchResult]:
+        """Record that these rows failed."""
+        return [self._reject(self._task(position), reason) for position in positions]
+
+    def _task(self, position: int) -> _Task:
+        columns = self._columns
+        needs = (columns[f"need_{part}"][position] for part in ("image", "header", "parameters"))
+        return _Task(position, columns["file_name"][position], *needs)
+
+    def _updated_task(self, position: int) -> _Task | None:
+        """Return the parts that are still missing; None if the image exists since the plan."""
+        task = self._task(position)
+        path = self.plan.folder / task.file_name
+        if self._columns["action"][position] == CHECK:
+            task.record = self._checked_file(path, position)
+            task.image = task.record is None
+            if task.record is None:
+                task.damaged = set_aside(path)
+        elif task.image and path.exists():
+            return None
+        task.header |= task.image and self.plan.request.quality is not None
+        return task
+
+    def _checked_file(self, path: Path, position: int) -> dict[str, Any] | None:
+        """Return the record of a file with the known checksum or a valid image, otherwise None."""
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:
+            return None
+        record = file_record(content, path)
+        known = self.plan.record["sha256"].iloc[position] if self._known[position] else None
+        if isinstance(known, str):
+            return record if known == record["sha256"] else None
+        try:
+            check_image(content, path, self._side)
+        except AstrodomeError:
+            return None
+        return record
+
+    def _fetch_tasks(self, tasks: dict[int, _Task]) -> Iterator[FetchResult]:
+        if not tasks:
+            return
+        rows = self.plan.rows.iloc[list(tasks)]
+        if len(self.plan.info.parts) > 1:
+            for part in ("image", "header", "parameters"):
+                rows = rows.assign(**{part: [getattr(task, part) for task in tasks.values()]})
+        reason = "The source returned no result for this image."
+        try:
+            for fetched in self.plan.source.fetch(rows, self.journal.staging):
+                if task := tasks.pop(fetched.row, None):
+                    try:
+                        yield self._publish(task, fetched)
+                    except AstrodomeError as error:
+                        yield self._reject(task, error.message)
+        except AstrodomeError as error:
+            reason = error.message
+        except Exception as error:  # raised by the source of another plugin
+            if isinstance(error, OSError) and error.errno in FATAL_ERRORS:
+                raise
+            reason = f"{type(error).__name__}: {error}"
+        for task in tasks.values():
+            yield self._reject(task, reason)
+
+    def _publish(self, task: _Task, fetched: FetchedImage) -> FetchResult:
+        """Verify fetched parts, move them to the folder and record them."""
+        if fetched.status != manifest.DONE:
+            status = fetched.status if task.image else manifest.FAILED
+            return self._reject(task, fetched.reason, status, fetched.header)
+        record = task.record or {}
+        if task.image:
+            if fetched.path is None:
+                raise AstrodomeError("The source returned no file.")
+            content = fetched.path.read_bytes()
+            if not self.plan.info.checked:
+                check_image(content, fetched.path, self._side)
+            if bits := self._rejected_bits(fetched.header):
+                fetched.path.unlink()
+                reason = f"Quality bits {bits:#x} are set."
+                return self._reject(task, reason, manifest.SKIPPED, fetched.header)
+            record = file_record(content, fetched.path)
+            fetched.path.replace(self.plan.folder / task.file_name)
+        if fetched.parameters is not None:
+            size = self._publish_parameters(task, fetched.parameters)
+            record = record | {"parameters_bytes": size}
+        record = record | _header_record(fetched.header)
+        if task.header:  # Also if the source has no header, so that it is not requested again.
+            record["has_header"] = True
+        self._write(task, manifest.DONE, "", record)
+        size = record["bytes"] if task.image else 0
+        parts = task.header or task.parameters
+        return FetchResult(task.file_name, manifest.DONE, "", size, parts, task.damaged)
+
+    def _rejected_bits(self, header: Mapping[str, Any] | None) -> int:
+        allowed = self.plan.request.quality
+        return 0 if allowed is None or not header else int(header.get("QUALITY") or 0) & ~allowed
+
+    def _publish_parameters(self, task: _Task, cube: Any) -> int:
+        """Write the image parameters of an image and return the size of the file."""
+        row = self.plan.rows.iloc[task.position]
+        name = Path(task.file_name).with_suffix(".parquet").name
+        staged = self.journal.staging / name
+        parameters.write(staged, cube, row["t_obs"], int(row["wavelength"]))
+        target = self.plan.folder / parameters.FOLDER
+        target.mkdir(exist_ok=True)
+        staged.replace(target / name)
+        return (target / name).stat().st_size
+
+    def _reject(
+        self,
+        task: _Task,
+        reason: str,
+        status: str = manifest.FAILED,
+        header: Mapping[str, Any] | None = None,
+    ) -> FetchResult:
+        self._write(task, status, reason, (task.record or {}) | _header_record(header))
+        return FetchResult(task.file_name, status, reason, damaged=task.damaged)
+
+    def _write(self, task: _Task, status: str, reason: str, changes: Mapping[str, Any]) -> None:
+        record: dict[str, Any] = {"has_header": False}
+        if self._known[task.position]:
+            known = self.plan.record.iloc[task.position].dropna().to_dict()
+            record |= {
+                key: getattr(value, "item", lambda v=value: v)() for key, value in known.items()
+            }
+        record |= {
+            "t_obs": self._columns["t_obs"][task.position],
+            "wavelength": int(self._columns["wavelength"][task.position]),
+            "status": status,
+            "reason": reason,
+            "source": self.plan.request.source,
+            "size": self.plan.request.variant,
+        }
+        self.journal.add(task.file_name, record | dict(changes))
+
+
+def _header_record(header: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the finite values of a header for the manifest."""
+    if header is None:
+        return {}
+    record: dict[str, Any] = {"has_header": True}
+    for name in manifest.HEADER:
+        value = header.get(name)
+        if value not in (None, "") and math.isfinite(float(value)):
+            record[name] = int(value) if name == "QUALITY" else float(value)
+    return record

@@ -1,0 +1,327 @@
+"""Plan of a download: the requested images compared with a folder and its manifest."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from astrodome import AstrodomeError, sources, times
+from astrodome_solar.protocols import ImageSource, SourceInfo, source_info
+
+from .. import manifest, parameters
+
+KEEP, FETCH, CHECK, SKIP, ABSENT = "keep", "fetch", "check", "skip", "absent"
+"""Actions for an image: keep the file, fetch what is missing, check the file first, skip it
+because of its quality or flux, do not request it again because the source does not have it."""
+
+
+@dataclass(frozen=True)
+class DownloadRequest:
+    """Images to download: start and end in UTC, both included, and wavelengths in angstrom.
+
+    ``freq`` is a pandas offset alias. The limits of the flux are in W/m2 (GOES, 1-8 angstrom) and
+    apply to the flux of ``flux_source``. ``quality`` is the bit mask of allowed quality bits; None
+    allows all. ``options`` are passed to the ``search`` method of the source.
+    """
+
+    start: datetime
+    end: datetime
+    freq: str = "60min"
+    wavelength: Sequence[int] = (171,)
+    source: str = "gsu"
+    size: str = ""
+    metadata: bool = False
+    parameters: bool = False
+    quality: int | None = None
+    min_flux: float | None = None
+    max_flux: float | None = None
+    flux_source: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def variant(self) -> str:
+        """Size and calibration of the images, as in the column ``size`` of the manifest."""
+        return f"{self.size} calibrated".strip() if self.options.get("calibrate") else self.size
+
+    def search(self, source: ImageSource, info: SourceInfo) -> tuple[DownloadRequest, pd.DataFrame]:
+        """Return the request with its default size, and one row per requested image.
+
+        Raises AstrodomeError if the source does not support the request.
+        """
+        selectable = "size" in info.options or len(info.sizes) == 1
+        size = self.size or (info.sizes[0] if info.sizes and selectable else "")
+        request = replace(self, size=size)
+        options = _search_options(request, info)
+        unknown = [w for w in self.wavelength if info.wavelengths and w not in info.wavelengths]
+        if unknown:
+            raise AstrodomeError(
+                f"The source {self.source} has no images at {_joined(unknown)} angstrom.",
+                f"Available: {_joined(info.wavelengths)}.",
+                exit_code=2,
+            )
+        start, end = times.naive(self.start), times.naive(self.end)
+        rows = source.search(start, end, self.freq, self.wavelength, **options)
+        t_obs = rows["t_obs"]
+        if t_obs.dt.tz is not None:
+            t_obs = t_obs.dt.tz_convert("UTC").dt.tz_localize(None)
+        rows = rows.assign(t_obs=t_obs)
+        if "file_name" not in rows:
+            rows["file_name"] = _file_names(rows["t_obs"], rows["wavelength"])
+        return request, rows.drop_duplicates("file_name", ignore_index=True)
+
+
+@dataclass
+class DownloadPlan:
+    """The actions for each image of a request in a folder.
+
+    ``rows`` are the rows of the search with the columns ``file_name``, ``action``, ``reason`` of
+    skipped images, ``need_image``, ``need_header`` and ``need_parameters``. ``record`` contains
+    the manifest's entry for each row.
+    """
+
+    request: DownloadRequest
+    folder: Path
+    source: ImageSource
+    info: SourceInfo
+    rows: pd.DataFrame
+    record: pd.DataFrame
+
+    def pending(self) -> pd.DataFrame:
+        """Return the rows to fetch or check; images that failed before are the last ones.
+
+        With this order, a range of unavailable images does not block all others.
+        """
+        pending = self.rows["action"].isin([FETCH, CHECK])
+        failed = self.record["status"].eq(manifest.FAILED)
+        return pd.concat([self.rows[pending & ~failed], self.rows[pending & failed]])
+
+    def bytes_to_fetch(self) -> int:
+        """Estimate the size of the images to fetch from that of existing or typical images."""
+        fetch = self.rows["need_image"] & self.rows["action"].eq(FETCH)
+        wavelength = self.rows["wavelength"]
+        mean = self.record["bytes"].astype(float).groupby(wavelength).mean()
+        typical = self.info.size_bytes.get(self.request.size, 0)
+        return int(wavelength[fetch].map(mean).fillna(typical).sum())
+
+    def summary(self) -> dict[str, Any]:
+        """Return the number of images for each action, and the size of the download."""
+        count = self.rows["action"].value_counts().reindex([KEEP, CHECK, SKIP, ABSENT, FETCH])
+        count = count.fillna(0).astype(int).to_dict()
+        return {
+            "path": str(self.folder),
+            "source": self.request.source,
+            "size": self.request.size,
+            "first": _isoformat(self.rows["t_obs"].min()),
+            "last": _isoformat(self.rows["t_obs"].max()),
+            "planned": len(self.rows),
+            "there": count[KEEP],
+            "to_check": count[CHECK],
+            "skipped": count[SKIP],
+            "missing_at_source": count[ABSENT],
+            "to_fetch": count[FETCH],
+            "bytes_to_fetch": self.bytes_to_fetch(),
+        }
+
+    def manifest_rows(self) -> pd.DataFrame:
+        """Return the planned and skipped images as rows of the manifest."""
+        rows = self.rows[["file_name", "t_obs", "wavelength", "reason"]].assign(
+            status=np.where(self.rows["action"].eq(SKIP), manifest.SKIPPED, manifest.PLANNED),
+            source=self.request.source,
+            size=self.request.variant,
+            has_header=False,
+        )
+        return rows.set_index("file_name").reindex(columns=list(manifest.COLUMNS))
+
+    def updated(self, file_names: Iterable[str], known: pd.DataFrame) -> DownloadPlan:
+        """Return the plan of some of the images for the current folder and manifest."""
+        rows = self.rows[self.rows["file_name"].isin(file_names)].reset_index(drop=True)
+        return _compare(replace(self, rows=rows), known)
+
+
+def plan_download(
+    request: DownloadRequest,
+    folder: Path,
+    *,
+    retry_missing: bool = False,
+    verify: bool = False,
+) -> DownloadPlan:
+    """Search the source and compare the result with a folder; nothing is fetched or written.
+
+    An image exists if its file has the size and the time stamp in the manifest. Files that differ
+    or that the manifest does not contain are checked, with ``verify`` all files. Raises
+    AstrodomeError if the folder contains the images from another source or in another size or
+    calibration.
+    """
+    source: ImageSource = sources.get("images", request.source)
+    info = source_info(source)
+    request, rows = request.search(source, info)
+    plan = DownloadPlan(request, folder, source, info, rows, pd.DataFrame())
+    return _compare(plan, manifest.current(folder), retry_missing=retry_missing, verify=verify)
+
+
+def _compare(
+    plan: DownloadPlan, known: pd.DataFrame, *, retry_missing: bool = False, verify: bool = False
+) -> DownloadPlan:
+    request, folder, names = plan.request, plan.folder, plan.rows["file_name"]
+    record = known.reindex(names).reset_index(drop=True)
+    _check_variant(request, folder, record)
+    size, mtime = _file_stats(folder, names)
+    exists = size >= 0
+    unchanged = (
+        exists
+        & record["status"].eq(manifest.DONE).to_numpy()
+        & (record["bytes"].fillna(-1).to_numpy(np.int64) == size)
+        & (record["mtime_ns"].fillna(-1).to_numpy(np.int64) == mtime)
+    )
+    need_header = request.metadata & ~(record["has_header"].eq(True).to_numpy() & exists)
+    need_parameters = request.parameters & _lacks_parameters(folder, names, record)
+    action = np.where(unchanged & ~need_header & ~need_parameters, KEEP, FETCH).astype(object)
+    action[exists & (~unchanged | verify)] = CHECK
+    absent = record["status"].eq(manifest.MISSING).to_numpy() & ~exists & (not retry_missing)
+    action[absent] = ABSENT
+    reason = np.where(absent, record["reason"], "").astype(object)
+    _skip_by_quality(request, record, exists, action, reason)
+    _skip_by_flux(request, plan.rows["t_obs"], unchanged, action, reason)
+    rows = plan.rows.assign(
+        need_image=~unchanged,
+        need_header=need_header,
+        need_parameters=need_parameters,
+        action=action,
+        reason=reason,
+    )
+    return replace(plan, rows=rows, record=record)
+
+
+def _file_names(t_obs: pd.Series, wavelength: pd.Series) -> list[str]:
+    """Return ``filenames.file_name`` for many images."""
+    stamps = np.datetime_as_string(t_obs.to_numpy("datetime64[s]"))
+    pairs = zip(stamps.tolist(), wavelength.tolist(), strict=True)
+    return [f"{stamp.replace(':', '')}__{wave}.jpeg" for stamp, wave in pairs]
+
+
+def _joined(values: Iterable[Any]) -> str:
+    return ", ".join(map(str, values))
+
+
+def _isoformat(time: Any) -> str:
+    return "" if pd.isna(time) else f"{time:%Y-%m-%dT%H:%M:%S}"
+
+
+def _search_options(request: DownloadRequest, info: SourceInfo) -> dict[str, Any]:
+    if request.size and info.sizes and request.size not in info.sizes:
+        raise AstrodomeError(
+            f"Size '{request.size}' not found: the source {request.source} has "
+            f"{_joined(info.sizes)}.",
+            exit_code=2,
+        )
+    options = {"size": request.size, "quality": request.quality, **request.options}
+    options = {
+        name: value
+        for name, value in options.items()
+        if value is not None and value is not False and value != ""
+    }
+    if len(info.sizes) == 1 and "size" not in info.options:
+        options.pop("size", None)
+    if "quality" not in info.options:  # The fetched header is checked instead.
+        options.pop("quality", None)
+    for name in options:
+        if name not in info.options:
+            raise AstrodomeError(
+                f"The source {request.source} does not support the option --{name}.",
+                "List the options of all sources with 'sdo data sources'.",
+                exit_code=2,
+            )
+    if request.parameters and "parameters" not in info.parts:
+        raise AstrodomeError(
+            f"The source {request.source} has no image parameters.",
+            "Use --source gsu.",
+            exit_code=2,
+        )
+    return options
+
+
+def _check_variant(request: DownloadRequest, folder: Path, record: pd.DataFrame) -> None:
+    done = record[record["status"].eq(manifest.DONE)]
+    other = done[done["source"].ne(request.source) | done["size"].fillna("").ne(request.variant)]
+    if len(other):
+        existing = f"{other['size'].iloc[0]} from {other['source'].iloc[0]}".removeprefix(" from ")
+        raise AstrodomeError(
+            f"{folder} already has {len(other)} of these images, but as {existing} instead of "
+            f"{request.variant} from {request.source}.",
+            "Use another folder (--path).",
+            exit_code=2,
+        )
+
+
+def _file_stats(folder: Path, names: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+    """Return size (bytes) and modification time (ns) of each file; -1 if it does not exist."""
+    found: dict[str, tuple[int, int]] = {}
+    wanted = names.tolist()
+    unique = set(wanted)
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.name in unique:
+                    stat = entry.stat()
+                    found[entry.name] = stat.st_size, stat.st_mtime_ns
+    except FileNotFoundError:
+        pass
+    pairs = np.array([found.get(name, (-1, -1)) for name in wanted], np.int64).reshape(-1, 2)
+    return pairs[:, 0], pairs[:, 1]
+
+
+def _lacks_parameters(folder: Path, names: pd.Series, record: pd.DataFrame) -> np.ndarray:
+    files = names.str.rpartition(".")[0] + ".parquet"
+    size, _ = _file_stats(folder / parameters.FOLDER, files)
+    differs: np.ndarray = record["parameters_bytes"].fillna(-2).to_numpy(np.int64) != size
+    return differs
+
+
+def _skip_by_quality(
+    request: DownloadRequest,
+    record: pd.DataFrame,
+    exists: np.ndarray,
+    action: np.ndarray,
+    reason: np.ndarray,
+) -> None:
+    """Skip images whose quality is known to have other bits than those allowed."""
+    if request.quality is None:
+        return
+    bits = record["QUALITY"].fillna(0).to_numpy(np.int64) & ~np.int64(request.quality)
+    skipped = (bits != 0) & ~exists
+    action[skipped] = SKIP
+    reason[skipped] = [f"Quality bits {each:#x} are set." for each in bits[skipped]]
+
+
+def _skip_by_flux(
+    request: DownloadRequest,
+    t_obs: pd.Series,
+    existing: np.ndarray,
+    action: np.ndarray,
+    reason: np.ndarray,
+) -> None:
+    """Skip images at times with a flux outside the limits, or without a known flux."""
+    if request.min_flux is None and request.max_flux is None:
+        return
+    unique, inverse = np.unique(t_obs.to_numpy("datetime64[us]"), return_inverse=True)
+    source = sources.get("flux", request.flux_source)
+    flux = np.asarray(source.flux_at(unique), np.float64)[inverse]
+    outside = np.isnan(flux)
+    text = np.full(len(flux), "No flux is known at this time.", object)
+    for limit, is_beyond, relation in (
+        (request.max_flux, np.greater_equal, "not below"),
+        (request.min_flux, np.less_equal, "not above"),
+    ):
+        if limit is not None:
+            beyond = is_beyond(flux, limit)  # False for NaN
+            outside |= beyond
+            text[beyond] = [f"Flux {f:.3g} W/m2 is {relation} {limit:.3g}." for f in flux[beyond]]
+    outside &= ~existing
+    action[outside] = SKIP
+    reason[outside] = text[outside]

@@ -1,0 +1,199 @@
+"""Execute a download plan in several threads; other processes may work on the same folder."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import repeat
+from typing import Any
+
+import pandas as pd
+from astrodome import AstrodomeError, compute
+from astrodome_solar import metadata
+
+from .. import manifest
+from .fetch import EXISTS, FetchResult, ImageFetcher
+from .plan import ABSENT, FETCH, KEEP, SKIP, DownloadPlan
+
+MERGE_INTERVAL = 60.0
+"""Time (s) between two updates of the manifest during a download."""
+MAX_ROUNDS = 3
+"""Number of times that images published by another process are compared again."""
+
+ResultCallback = Callable[[FetchResult], object]
+
+
+@dataclass
+class DownloadReport:
+    """Result of a download.
+
+    Attributes
+    ----------
+    files : pandas.DataFrame
+        One row per requested image with the columns ``file_name``, ``t_obs`` (UTC),
+        ``wavelength`` (angstrom), ``outcome``, ``reason`` and ``bytes`` (size of a fetched image).
+        Outcomes are ``existing``, ``downloaded``, ``completed`` (header or parameters were
+        missing), ``checked``, ``skipped``, ``missing`` (the source does not have the image),
+        ``failed`` and ``not reached``.
+    damaged : list of str
+        New names of invalid files that were in the place of an image.
+    """
+
+    files: pd.DataFrame
+    damaged: list[str] = field(default_factory=list)
+
+    def count(self, outcome: str) -> int:
+        """Return the number of images with an outcome."""
+        return int(self.files["outcome"].eq(outcome).sum())
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every image exists or was skipped."""
+        return not self.files["outcome"].isin(["missing", "failed", "not reached"]).any()
+
+    @property
+    def bytes(self) -> int:
+        """Total size of the fetched images."""
+        return int(self.files["bytes"].sum())
+
+    @property
+    def skipped(self) -> dict[str, int]:
+        """Number of skipped images by reason, for example ``quality`` or ``flux``."""
+        reasons = self.files.loc[self.files["outcome"].eq("skipped"), "reason"]
+        kinds = reasons.str.replace("No flux", "No_flux").str.split().str[0]
+        return kinds.str.replace("_", " ").str.lower().value_counts().to_dict()
+
+    def problems(self) -> list[dict[str, str]]:
+        """Return name, status and reason of each missing or failed image."""
+        bad = self.files[self.files["outcome"].isin(["missing", "failed"])]
+        columns = {"file_name": "image", "outcome": "status"}
+        table = bad.rename(columns=columns)[["image", "status", "reason"]]
+        return table.sort_values(["image", "status"]).to_dict("records")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the numbers of images, and the problems, for a JSON document."""
+        return {
+            "planned": len(self.files),
+            "there": self.count("existing"),
+            **{name: self.count(name) for name in ("downloaded", "completed", "checked")},
+            "bytes": self.bytes,
+            "skipped": self.skipped,
+            "missing": self.count("missing"),
+            "failed": self.count("failed"),
+            "not_reached": self.count("not reached"),
+            "damaged": self.damaged,
+            "problems": self.problems(),
+        }
+
+
+class _Results:
+    """Outcome, reason and size of each image by file name."""
+
+    def __init__(self, plan: DownloadPlan) -> None:
+        self.rows = plan.rows
+        outcome = self.rows["action"].map({KEEP: "existing", SKIP: "skipped", ABSENT: "missing"})
+        initial = zip(outcome.fillna("not reached"), self.rows["reason"], repeat(0))
+        self.by_name = dict(zip(self.rows["file_name"], initial, strict=True))
+        self.damaged: list[str] = []
+
+    def add(self, result: FetchResult) -> None:
+        outcome = result.status
+        if outcome == manifest.DONE:
+            outcome = "downloaded" if result.bytes else "completed" if result.parts else "checked"
+        self.by_name[result.file_name] = outcome, result.reason, result.bytes
+        if result.damaged:
+            self.damaged.append(result.damaged)
+
+    def report(self) -> DownloadReport:
+        results = pd.DataFrame(self.by_name.values(), columns=["outcome", "reason", "bytes"])
+        files = self.rows[["file_name", "t_obs", "wavelength"]].join(results)
+        return DownloadReport(files, self.damaged)
+
+
+def run_download(
+    plan: DownloadPlan, *, jobs: int = 8, on_result: ResultCallback | None = None
+) -> DownloadReport:
+    """Execute a plan with at most ``jobs`` simultaneous transfers.
+
+    ``on_result`` is called with each :class:`FetchResult`. The manifest and, if requested,
+    ``meta.csv`` are also written if the download is interrupted. Raises AstrodomeError if the
+    target is full, read-only or not a folder.
+    """
+    results = _Results(plan)
+    with manifest.open_journal(plan.folder) as journal:
+        journal.merge(plan.manifest_rows())
+        try:
+            current = plan
+            for _ in range(MAX_ROUNDS):
+                existing = _execute(current, journal, jobs, results, on_result)
+                if not existing:
+                    break
+                current = plan.updated(existing, journal.merged())
+                kept = current.rows.loc[current.rows["action"].eq(KEEP), "file_name"]
+                results.by_name |= dict.fromkeys(kept, ("existing", "", 0))
+                current.rows["action"] = current.rows["action"].replace(ABSENT, FETCH)
+        except BaseException:
+            with suppress(OSError, AstrodomeError):  # On a full disk, the journal is kept.
+                _merge(plan, journal)
+            raise
+        _merge(plan, journal)
+    return results.report()
+
+
+def _execute(
+    plan: DownloadPlan,
+    journal: manifest.Journal,
+    jobs: int,
+    results: _Results,
+    on_result: ResultCallback | None,
+) -> list[str]:
+    """Fetch all pending images; return those that another process has published meanwhile."""
+    pending = plan.pending().index.tolist()
+    if not pending:
+        return []
+    size = plan.info.batch
+    if journal.is_shared():  # Start where the other processes are unlikely to be.
+        start = random.randrange(len(pending))
+        pending = pending[start:] + pending[:start]
+        size = 1
+    fetcher = ImageFetcher(plan, journal)
+    existing = []
+    jobs = min(jobs, plan.info.connections, len(pending))
+    size = min(size, -(-len(pending) // jobs))
+    batches = [pending[start : start + size] for start in range(0, len(pending), size)]
+    if limit := getattr(plan.source, "limit", None):
+        limit(jobs)
+        jobs += jobs // 2  # Some threads verify and publish while others wait for responses.
+    done = compute.map(fetcher.fetch, batches, jobs=jobs, threads=True, stop=fetcher.stop)
+    merged = time.monotonic()
+    for result in _flattened(fetcher, done):
+        if time.monotonic() - merged > MERGE_INTERVAL:
+            _merge(plan, journal)
+            merged = time.monotonic()
+        if result.status == EXISTS:
+            existing.append(result.file_name)
+        else:
+            results.add(result)
+        if on_result:
+            on_result(result)
+    return existing
+
+
+def _flattened(
+    fetcher: ImageFetcher, done: Iterator[compute.ItemResult[Sequence[int], list[FetchResult]]]
+) -> Iterator[FetchResult]:
+    for each in done:
+        if each.value is None:
+            yield from fetcher.fail(each.item, each.error)
+        else:
+            yield from each.value
+
+
+def _merge(plan: DownloadPlan, journal: manifest.Journal) -> None:
+    table = journal.merge()
+    if plan.request.metadata:
+        complete = table["status"].eq(manifest.DONE) & table["has_header"]
+        metadata.add_table(plan.folder, table[complete])

@@ -1,0 +1,52 @@
+"""Checks of downloaded files."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from astrodome import AstrodomeError
+from astrodome_solar.formats import raster
+
+DAMAGED = ".damaged"
+"""Extension that is appended to the name of an invalid file in the place of an image."""
+
+
+def pixels_of_size(size: str) -> int:
+    """Return the pixels per side of a size such as ``256`` or ``2k``; 0 for other names."""
+    number = size.removesuffix("k")
+    return int(number) * (1024 if size.endswith("k") else 1) if number.isdigit() else 0
+
+
+def check_image(content: bytes, path: Path, side: int = 0) -> None:
+    """Raise AstrodomeError unless ``content`` is a complete file of the format of ``path``.
+
+    A JPEG must have ``side`` pixels per side, unless it is 0.
+    """
+    extension = path.suffix.lower()
+    if extension in (".jpeg", ".jpg"):
+        raster.check_jpeg(content, side)
+    elif extension in raster.FORMATS:
+        with raster.reading():
+            raster.decoded(raster.from_bytes(content))
+    elif extension in (".fits", ".fts"):
+        if content[:9] != b"SIMPLE  =" or len(content) % 2880:
+            raise AstrodomeError("Invalid or truncated FITS file.")
+    elif not content:
+        raise AstrodomeError("Empty file.")
+
+
+def file_record(content: bytes, path: Path) -> dict[str, Any]:
+    """Return size, checksum and time stamp of a file for the manifest."""
+    digest = hashlib.sha256(content).hexdigest()
+    return {"bytes": len(content), "sha256": digest, "mtime_ns": path.stat().st_mtime_ns}
+
+
+def set_aside(path: Path) -> str:
+    """Rename an invalid file and return its new name, or "" if the file does not exist."""
+    if not path.exists():
+        return ""
+    target = path.with_name(path.name + DAMAGED)
+    path.replace(target)
+    return target.name

@@ -1,0 +1,107 @@
+"""Folders of images: find the images, prepare the target, process the images in parallel."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from astrodome import AstrodomeError, compute, files
+from astrodome_solar.formats import raster
+
+MAX_AGE = 600.0
+"""Age (s) from which a temporary file is considered left over from a killed process."""
+
+Advance = Callable[[], object]
+
+
+def list_images(
+    folder: str | os.PathLike[str], wavelength: int | str = "*", *, outside: Path | None = None
+) -> list[Path]:
+    """Return the images ``*__{wavelength}`` in a folder and its subfolders.
+
+    Parameters
+    ----------
+    folder : path
+        Folder to search. Hidden files are ignored.
+    wavelength : int or str
+        Wavelength (angstrom), or a pattern of the shell such as ``*``.
+    outside : path, optional
+        Subfolder to ignore.
+
+    Returns
+    -------
+    list of Path
+        Sorted paths relative to the folder.
+
+    Raises
+    ------
+    AstrodomeError
+        If the folder does not exist or has no such image.
+    """
+    folder = Path(folder).expanduser()
+    if not folder.is_dir():
+        raise AstrodomeError(f"Folder {folder} does not exist.")
+    ignored = outside.resolve() if outside else None
+    pattern = f"*__{wavelength}"  # A level or an observable may follow: 6173_magnetogram.
+    found = []
+    for parent, folders, names in os.walk(folder):
+        folders[:] = [f for f in folders if f[0] != "." and Path(parent, f).resolve() != ignored]
+        for name in names:
+            stem, suffix = os.path.splitext(name)  # noqa: PTH122
+            if (
+                suffix.lower() in raster.FORMATS
+                and name[0] != "."
+                and (fnmatchcase(stem, pattern) or fnmatchcase(stem, f"{pattern}_[A-Za-z]*"))
+            ):
+                found.append(Path(parent, name).relative_to(folder))
+    if not found:
+        raise AstrodomeError(
+            f"No image {pattern} ({', '.join(raster.FORMATS)}) found in {folder}.",
+            "Check --path and --wavelength.",
+        )
+    return sorted(found)
+
+
+def prepare_target(images: Sequence[Path], folder: Path, target: Path) -> bool:
+    """Create the folders of the target and return whether it contains files.
+
+    Temporary files of killed processes are deleted. Raises AstrodomeError if the target is the
+    folder itself.
+    """
+    if target.resolve() == folder.resolve():
+        raise AstrodomeError(
+            f"The target {target} is the folder of the original images.",
+            "Use another --targetpath.",
+            exit_code=2,
+        )
+    for parent in {target / image.parent for image in images}:
+        parent.mkdir(parents=True, exist_ok=True)
+        files.sweep(parent, MAX_AGE)
+    return any(target.iterdir())
+
+
+def process(
+    function: Callable[[Path], tuple[int, int]],
+    images: Sequence[Path],
+    *,
+    threads: bool,
+    jobs: int,
+    scheduler: str,
+    advance: Advance | None,
+) -> compute.Outcome:
+    """Apply a function that returns the numbers of written and existing files to all images."""
+    outcome = compute.Outcome()
+    if not scheduler:
+        jobs = min(jobs or compute.cores(), len(images))
+    for result in compute.map(function, images, jobs=jobs, threads=threads, scheduler=scheduler):
+        if result.value is None:
+            outcome.failed.append((str(result.item), result.error))
+        else:
+            outcome.done += result.value[0]
+            outcome.skipped += result.value[1]
+        if advance:
+            advance()
+    outcome.failed.sort()
+    return outcome

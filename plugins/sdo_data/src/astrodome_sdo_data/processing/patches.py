@@ -1,0 +1,166 @@
+"""Cut random patches out of the images of a folder."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from astrodome import AstrodomeError, compute, files
+from astrodome_solar.formats import raster
+
+from .folders import Advance, list_images, prepare_target, process
+
+BATCH = 64
+"""Number of patches that are encoded before they are written, which is a quarter faster."""
+
+
+def cut_patches(
+    folder: str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    size: int = 256,
+    max_patches: int = 64,
+    *,
+    wavelength: int | str = "*",
+    images: Sequence[Path] | None = None,
+    crop: int = 0,
+    seed: int = 0,
+    overwrite: bool = False,
+    jobs: int = 0,
+    scheduler: str = "",
+    advance: Advance | None = None,
+) -> compute.Outcome:
+    """Cut random patches out of all images of a folder.
+
+    Positions are drawn without repetition and depend only on ``seed`` and the name of the image.
+
+    Parameters
+    ----------
+    folder, target : path
+        Folder of the images with its subfolders, and folder for the patches, which are named
+        ``{stem}__{number}.jpeg``.
+    size : int
+        Size of the patches in pixels per side.
+    max_patches : int
+        Maximum number of patches per image.
+    wavelength : int or str
+        Use only images of this wavelength (angstrom) or pattern.
+    images : sequence of Path, optional
+        Images to use, relative to ``folder``; the default is :func:`list_images`.
+    crop : int
+        Width (pixels) of a border of each image that patches do not contain.
+    seed : int
+        Seed of the random positions.
+    overwrite : bool
+        Overwrite existing patches with the same source and settings.
+    jobs : int
+        Number of images to process in parallel; 0 means one per CPU core.
+    scheduler : str
+        Address of a Dask cluster that executes the work.
+    advance : callable, optional
+        Called without arguments after each image.
+
+    Returns
+    -------
+    astrodome.compute.Outcome
+        Numbers of written and existing patches, and name and reason of each failed image.
+
+    Raises
+    ------
+    AstrodomeError
+        If there is no image, or the target is the folder itself, full or read-only.
+
+    Examples
+    --------
+    >>> cut_patches(images, "patches", size=16, max_patches=4).done
+    12
+    """
+    folder, target = Path(folder).expanduser(), Path(target).expanduser()
+    if images is None:
+        images = list_images(folder, wavelength, outside=target)
+    by_stem: dict[Path, Path] = {}
+    conflicts = []
+    for name in images:
+        first = by_stem.setdefault(name.with_suffix(""), name)
+        if first is not name:
+            conflicts.append((str(name), f"Its patches would have the same names as of {first}."))
+    keep = prepare_target(images, folder, target) and not overwrite
+    cutter = _Cutter(folder.absolute(), target.absolute(), size, max_patches, crop, seed, keep)
+    outcome = process(
+        cutter,
+        list(by_stem.values()),
+        threads=False,
+        jobs=jobs,
+        scheduler=scheduler,
+        advance=advance,
+    )
+    outcome.failed = sorted(outcome.failed + conflicts)
+    return outcome
+
+
+def positions(
+    width: int, height: int, size: int, count: int, *, crop: int, seed: int, name: str
+) -> list[tuple[int, int]]:
+    """Return the upper left corners (x, y) of at most ``count`` different patches of an image.
+
+    Raises AstrodomeError if the image is too small for a patch.
+    """
+    columns, rows = width - 2 * crop - size + 1, height - 2 * crop - size + 1
+    if columns < 1 or rows < 1:
+        border = f" with a border of {crop}" if crop else ""
+        raise AstrodomeError(
+            f"Image of {width}x{height} pixels{border} is too small for patches of {size}."
+        )
+    places = columns * rows
+    drawn = random.Random(f"{seed}/{name}").sample(range(places), min(count, places))
+    return [(crop + place % columns, crop + place // columns) for place in drawn]
+
+
+@dataclass(frozen=True)
+class _Cutter:
+    folder: Path
+    target: Path
+    size: int
+    max_patches: int
+    crop: int
+    seed: int
+    keep: bool
+
+    def __call__(self, name: Path) -> tuple[int, int]:
+        source, stem = self.folder / name, str(self.target / name.with_suffix(""))
+        modified, size = source.stat().st_mtime_ns, self.size
+        with raster.reading():
+            image = raster.open_image(source)
+            corners = positions(
+                *image.size, size, self.max_patches, crop=self.crop, seed=self.seed, name=name.name
+            )
+            missing = []
+            for number, (x, y) in enumerate(corners):
+                patch = f"{stem}__{number}.jpeg"
+                comment = f"sdo data patch: {size} px at {x},{y} of {name.name}"
+                if not (self.keep and raster.is_up_to_date(patch, comment, modified)):
+                    missing.append((patch, comment, (x, y, x + size, y + size)))
+            pixels = raster.decoded(image) if missing else image
+        for start in range(0, len(missing), BATCH):
+            encoded = [
+                (patch, raster.encoded(pixels.crop(box), patch, comment))
+                for patch, comment, box in missing[start : start + BATCH]
+            ]
+            for patch, content in encoded:
+                files.write_small(patch, content)
+        _delete_surplus(stem, len(corners), name.name)
+        return len(missing), len(corners) - len(missing)
+
+
+def _delete_surplus(stem: str, count: int, name: str) -> None:
+    """Delete patches of the image ``name`` that an earlier run with more patches has written."""
+    end = count
+    while os.path.exists(f"{stem}__{end}.jpeg"):  # noqa: PTH110
+        end += 1
+    for number in reversed(range(count, end)):  # so that no gap hides files after a kill
+        patch = f"{stem}__{number}.jpeg"
+        comment = raster.comment_of(patch)
+        if comment.startswith("sdo data patch: ") and comment.endswith(f" of {name}"):
+            os.unlink(patch)  # noqa: PTH108

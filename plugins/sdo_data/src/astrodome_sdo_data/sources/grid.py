@@ -1,0 +1,67 @@
+"""Grids of requested times, and intervals of time in pandas' notation."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import pandas as pd
+from astrodome import AstrodomeError, times
+
+OLD_ALIASES = {"T": "min", "H": "h", "S": "s"}
+"""Aliases of minutes, hours and seconds before pandas 3."""
+
+
+def time_grid(
+    start: datetime, end: datetime, freq: str, wavelength: Sequence[int], cadence: float = 0.0
+) -> pd.DataFrame:
+    """Return one row per time from ``start`` to ``end`` (both included) and wavelength.
+
+    ``freq`` is a pandas offset alias, for example ``6min``, ``1h`` or ``1D``. Raises
+    AstrodomeError if it is invalid or not a multiple of ``cadence`` (s), and if ``end`` is before
+    ``start``.
+    """
+    start, end = times.naive(start), times.naive(end)
+    times.check_order(start, end)
+    step = offset(freq)
+    seconds = step.nanos / 1e9 if isinstance(step, pd.offsets.Tick) else 0
+    if cadence and seconds % cadence:
+        raise AstrodomeError(
+            f"Invalid interval '{freq}': the images have a cadence of {cadence / 60:g} min.",
+            f"Use a multiple of it, for example {cadence / 60:g}min, 60min or 1D.",
+            exit_code=2,
+        )
+    t_obs = pd.date_range(start, end, freq=step, unit="us")
+    unique = list(dict.fromkeys(wavelength))
+    index = pd.MultiIndex.from_product([t_obs, unique], names=["t_obs", "wavelength"])
+    return index.to_frame(index=False)
+
+
+def offset(freq: str) -> pd.offsets.BaseOffset:
+    """Return the pandas offset of an alias; raise AstrodomeError if it is not positive."""
+    current = re.sub(r"[THS]$", lambda found: OLD_ALIASES[found[0]], freq.strip())
+    try:
+        step = pd.tseries.frequencies.to_offset(current)
+    except ValueError:
+        step = None
+    if step is None or step.n <= 0:
+        raise AstrodomeError(
+            f"Invalid interval '{freq}': expected a pandas offset alias.",
+            "For example: 6min, 1h or 1D.",
+            exit_code=2,
+        )
+    return step
+
+
+def interval(freq: str) -> timedelta:
+    """Return the duration of a fixed interval, for example ``6min``, ``1h`` or ``1D``."""
+    step = offset(freq)
+    try:
+        return pd.Timedelta(step).to_pytimedelta()
+    except ValueError:
+        raise AstrodomeError(
+            f"Invalid interval '{freq}': its duration is not fixed.",
+            "Use minutes, hours or days, for example 6min, 1h or 30D.",
+            exit_code=2,
+        ) from None

@@ -1,0 +1,78 @@
+"""Settings of the image sources, one section each.
+
+Importing this module loads no library of an archive, so that ``sdo config show`` stays fast. Every
+key can also be set in the environment, for example ``ASTRODOME_GSU_URL``.
+"""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, Field
+
+
+class ServerSettings(BaseModel):
+    """How requests to a server are made."""
+
+    url: str = Field(description="Base URL of the service.")
+    connections: int = Field(8, ge=1, le=64, description="Maximum number of connections.")
+    connect_timeout: float = Field(10.0, gt=0, description="Timeout for connecting (s).")
+    read_timeout: float = Field(60.0, gt=0, description="Maximum time between two packets (s).")
+    deadline: float = Field(300.0, gt=0, description="Maximum duration of one transfer (s).")
+    retries: int = Field(4, ge=0, description="Number of retries after a failed transfer.")
+    backoff: float = Field(0.5, ge=0, description="Delay before the first retry (s); doubles.")
+    patience: float = Field(300.0, ge=0, description="Longest accepted Retry-After (s).")
+
+
+class GsuSettings(ServerSettings):
+    """Image service of Georgia State University."""
+
+    url: str = Field("http://dmlab.cs.gsu.edu/dmlabapi", description="Base URL of the service.")
+
+
+class HelioviewerSettings(ServerSettings):
+    """Helioviewer API."""
+
+    url: str = Field("https://api.helioviewer.org/v2", description="Base URL of the API, v2.")
+    connections: int = Field(4, ge=1, le=8, description="Maximum number of connections.")
+    tolerance: float = Field(
+        360.0, ge=0, description="Maximum difference between requested and observed time (s)."
+    )
+
+
+class SdomlSettings(BaseModel):
+    """SDO ML v2 store."""
+
+    store: str = Field("gs://fdl-sdoml-v2/sdomlv2.zarr", description="Folder or URL of the store.")
+    anonymous: bool = Field(True, description="Access the store without credentials.")
+    endpoint: str = Field("", description="URL of another server with the gs:// or s3:// API.")
+    tolerance: float = Field(
+        180.0, ge=0, description="Maximum difference between requested and observed time (s)."
+    )
+
+
+class Level1Settings(ServerSettings):
+    """Archive of AIA level 1 files, and the calibration tables of aiapy."""
+
+    connections: int = Field(4, ge=1, le=8, description="Maximum number of connections.")
+    deadline: float = Field(900.0, gt=0, description="Maximum duration of one transfer (s).")
+    tolerance: float = Field(
+        60.0, ge=0, description="Maximum difference between requested and observed time (s)."
+    )
+    pointing: str = Field("lmsal", description="Pointing table: lmsal, jsoc or a CSV file.")
+    degradation: str = Field("ssw", description="Degradation table: ssw, jsoc or a file.")
+
+
+class FidoSettings(Level1Settings):
+    """Virtual Solar Observatory."""
+
+    url: str = Field("", description="WSDL of a VSO server; default: the first reachable one.")
+    port: str = Field("sdacVSOi", description="Name of the port in the WSDL.")
+
+
+class JsocSettings(Level1Settings):
+    """Joint Science Operations Center."""
+
+    url: str = Field("http://jsoc.stanford.edu", description="Base URL of the server.")
+    email: str = Field("", description="E-mail address that is registered with JSOC for exports.")
+    connections: int = Field(1, ge=1, le=2, description="Maximum number of connections.")
+    poll: float = Field(5.0, gt=0, description="Time between two status requests (s).")
+    export_deadline: float = Field(3600.0, gt=0, description="Maximum duration of an export (s).")

@@ -1,0 +1,187 @@
+"""Select images of a folder, and arrange them in rows of about the same time."""
+
+from __future__ import annotations
+
+import math
+import os
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, TypeVar
+
+from astrodome import AstrodomeError
+from astrodome_solar.filenames import parse_file_name
+
+from ..processing.folders import list_images
+from ..sources.grid import interval
+from ..time_range import parse_range
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, order=True)
+class ImageFile:
+    """An image of a folder: time (UTC), wavelength (angstrom) and path."""
+
+    t_obs: datetime
+    wavelength: int
+    path: Path
+
+
+Cells = tuple[ImageFile | None, ...]
+"""Images in the cells of a sheet or a film frame; None is an empty cell."""
+
+
+def select_images(
+    folder: str | os.PathLike[str],
+    wavelength: int | str = "*",
+    *,
+    start: Any = None,
+    end: Any = None,
+    freq: str = "",
+) -> list[ImageFile]:
+    """Return the images of a folder from ``start`` to ``end`` (UTC, both included) by time.
+
+    ``freq`` selects the first image of each wavelength in every interval of this duration. Raises
+    AstrodomeError if there is no such image.
+    """
+    folder = Path(folder).expanduser()
+    first, last = parse_range(
+        datetime.min if start is None else start, datetime.max if end is None else end
+    )
+    step = interval(freq) if freq else None
+    found = []
+    for name in list_images(folder, wavelength):
+        parsed = parse_file_name(name)
+        if parsed and not parsed.part:  # Patches are parts of an image.
+            found.append(ImageFile(parsed.time, parsed.wavelength, folder / name))
+    if not found:
+        raise AstrodomeError(
+            f"No image with a name such as 2012-03-07T000000__171.jpeg found in {folder}.",
+            "Use 'sdo data import' or 'sdo data download' to create named images.",
+        )
+    selected = sorted(file for file in found if first <= file.t_obs <= last)
+    if not selected:
+        earliest, latest = min(found).t_obs, max(found).t_obs
+        raise AstrodomeError(
+            f"No image of this time found in {folder}: its images are from {earliest} to {latest}.",
+            "Check --start and --end.",
+        )
+    return _first_of_each_interval(selected, step) if step else selected
+
+
+def _first_of_each_interval(images: Sequence[ImageFile], freq: timedelta) -> list[ImageFile]:
+    first: dict[tuple[int, int], ImageFile] = {}
+    for image in images:
+        first.setdefault((image.wavelength, (image.t_obs - images[0].t_obs) // freq), image)
+    return sorted(first.values())
+
+
+def evenly_spaced(items: Sequence[Item], count: int) -> list[Item]:
+    """Return at most ``count`` evenly spaced items with the first and the last; 0 means all."""
+    if not count or len(items) <= count:
+        return list(items)
+    if count == 1:
+        return [items[0]]
+    return [items[round(n * (len(items) - 1) / (count - 1))] for n in range(count)]
+
+
+def group_by_time(images: Sequence[ImageFile]) -> list[dict[int, ImageFile]]:
+    """Group images that were taken at about the same time; each image is in one row.
+
+    A row has at most one image of each wavelength. The images of a row are at most half a typical
+    step later than its first image; the typical step is that between images of one wavelength.
+
+    Parameters
+    ----------
+    images : sequence of ImageFile
+        Images of any wavelengths, in any order.
+
+    Returns
+    -------
+    list of dict
+        Rows in the order of time, each a mapping from wavelength (angstrom) to image.
+    """
+    tolerance, rows = _typical_step(images) / 2, list[dict[int, ImageFile]]()
+    begin = datetime.min
+    for image in sorted(images):
+        if not rows or image.wavelength in rows[-1] or image.t_obs - begin > tolerance:
+            rows.append({})
+            begin = image.t_obs
+        rows[-1][image.wavelength] = image
+    return rows
+
+
+def _typical_step(images: Sequence[ImageFile]) -> timedelta:
+    """Return the shortest median step between images of one wavelength."""
+    times = [sorted({image.t_obs for image in each}) for each in _by_wavelength(images).values()]
+    steps = [sorted(after - before for before, after in pairwise(each)) for each in times]
+    return min((each[len(each) // 2] for each in steps if each), default=timedelta.max)
+
+
+def _by_wavelength(images: Sequence[ImageFile]) -> dict[int, list[ImageFile]]:
+    """Return the images of each wavelength, sorted by time."""
+    groups: dict[int, list[ImageFile]] = {}
+    for image in sorted(images):
+        groups.setdefault(image.wavelength, []).append(image)
+    return dict(sorted(groups.items()))
+
+
+def film_frames(images: Sequence[ImageFile], count: int = 0) -> list[Cells]:
+    """Return the frames of a film, at most ``count``; 0 means all.
+
+    There is one frame for each row of :func:`group_by_time`. If a row has no image of a wavelength,
+    the nearest image in time is repeated, if it is within the typical step between images.
+    """
+    groups, tolerance = _by_wavelength(images), _typical_step(images)
+    return [
+        tuple(
+            row.get(wavelength) or _nearest(group, min(row.values()).t_obs, tolerance)
+            for wavelength, group in groups.items()
+        )
+        for row in evenly_spaced(group_by_time(images), count)
+    ]
+
+
+def _nearest(
+    images: Sequence[ImageFile], t_obs: datetime, tolerance: timedelta
+) -> ImageFile | None:
+    index = bisect_left(images, t_obs, key=lambda image: image.t_obs)
+    neighbours = images[max(0, index - 1) : index + 1]
+    near = min(neighbours, key=lambda image: abs(image.t_obs - t_obs))
+    return near if abs(near.t_obs - t_obs) <= tolerance else None
+
+
+def sheet_cells(images: Sequence[ImageFile], count: int = 0, columns: int = 0) -> tuple[Cells, int]:
+    """Return the cells of a contact sheet row by row, and the number of columns.
+
+    For several wavelengths, each has one column, and each row of :func:`group_by_time` is a row of
+    the sheet. With ``columns``, and for a single wavelength, the cells are filled one after the
+    other. No image is shown twice.
+
+    Parameters
+    ----------
+    images : sequence of ImageFile
+    count : int
+        Maximum number of images; 0 means all.
+    columns : int
+        Number of columns; 0 means one per wavelength, or a square for a single wavelength.
+    """
+    wavelengths = list(_by_wavelength(images))
+    if len(wavelengths) > 1 and not columns and (rows := _at_most(group_by_time(images), count)):
+        return tuple(row.get(w) for row in rows for w in wavelengths), len(wavelengths)
+    cells = evenly_spaced(images, count)
+    return tuple(cells), min(columns or math.ceil(math.sqrt(len(cells))), len(cells))
+
+
+def _at_most(rows: Sequence[dict[int, ImageFile]], count: int) -> list[dict[int, ImageFile]]:
+    """Return evenly spaced rows with at most ``count`` images in total; 0 means all rows."""
+    most = min(len(rows), count or len(rows))  # Every row has at least one image.
+    for number in range(most, 0, -1):
+        kept = evenly_spaced(rows, number)
+        if not count or sum(map(len, kept)) <= count:
+            return kept
+    return []

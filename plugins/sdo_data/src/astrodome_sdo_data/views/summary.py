@@ -1,0 +1,259 @@
+"""Summary of a folder of images: counts, sizes, gaps in time, and damaged files."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import islice, pairwise
+from mmap import ACCESS_READ, mmap
+from pathlib import Path
+from statistics import median
+from typing import Any, BinaryIO
+
+from astrodome import AstrodomeError, compute
+from astrodome_solar.filenames import parse_file_name
+from astrodome_solar.formats import jpeg2000, raster
+from PIL import Image
+
+BATCH = 256
+"""Number of files that are checked in one call."""
+GAP_FACTOR = 1.5
+"""Number of typical steps above which a step is a gap, because observation times vary."""
+END, PNG_END = b"\xff\xd9", b"IEND\xaeB`\x82"
+"""The last marker of JPEG and JPEG 2000, and that of PNG."""
+TAIL = 64
+"""Number of bytes at the end of a file that contain its last marker, with padding after it."""
+
+
+@dataclass(frozen=True)
+class _FileInfo:
+    """Name relative to the folder, size in bytes and pixels, and problem of a file."""
+
+    name: str
+    bytes: int
+    pixels: tuple[int, int] = (0, 0)
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Gap:
+    """A gap between the times of two images (UTC), in which ``missing`` images are expected."""
+
+    after: datetime
+    before: datetime
+    missing: int
+
+
+@dataclass
+class WavelengthSummary:
+    """The images of one wavelength (angstrom).
+
+    ``cadence`` is the typical step in seconds, or 0 for a single image. ``bytes`` and ``pixels``
+    include ``patches``.
+    """
+
+    wavelength: int
+    times: list[datetime] = field(default_factory=list)
+    bytes: int = 0
+    months: Counter[str] = field(default_factory=Counter)
+    pixels: Counter[str] = field(default_factory=Counter)
+    patches: int = 0
+    cadence: float = 0.0
+    gaps: list[Gap] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the summary for a JSON document."""
+        return {
+            "wavelength": self.wavelength,
+            "images": len(self.times),
+            "patches": self.patches,
+            "first": self.times[0] if self.times else None,
+            "last": self.times[-1] if self.times else None,
+            "cadence_s": self.cadence or None,
+            "missing": sum(gap.missing for gap in self.gaps),
+            "bytes": self.bytes,
+            "pixels": dict(self.pixels.most_common()),
+            "months": dict(sorted(self.months.items())),
+            "gaps": [vars(gap) for gap in self.gaps],
+        }
+
+
+@dataclass
+class FolderSummary:
+    """The images of a folder.
+
+    ``bad`` contains name and reason of each damaged file, ``unnamed`` is the number of images
+    whose name does not contain time and wavelength.
+    """
+
+    folder: Path
+    wavelengths: list[WavelengthSummary]
+    bad: list[tuple[str, str]]
+    unnamed: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the summary for a JSON document."""
+        return {
+            "folder": str(self.folder),
+            "images": sum(len(each.times) for each in self.wavelengths),
+            "bytes": sum(each.bytes for each in self.wavelengths),
+            "unnamed": self.unnamed,
+            "wavelengths": [each.as_dict() for each in self.wavelengths],
+            "bad": [{"name": name, "reason": reason} for name, reason in self.bad],
+        }
+
+
+def summarize(
+    folder: str | os.PathLike[str],
+    *,
+    cadence: float = 0.0,
+    decode: bool = False,
+    jobs: int = 0,
+    advance: Callable[[int], object] | None = None,
+) -> FolderSummary:
+    """Summarize the images of a folder and its subfolders.
+
+    Parameters
+    ----------
+    folder : path
+        Folder of the images.
+    cadence : float
+        Expected time between images in seconds; 0 means the median step of each wavelength.
+    decode : bool
+        Decode every image. The default only checks the start and the end of each file.
+    jobs : int
+        Number of files to check in parallel; 0 means one per CPU core.
+    advance : callable, optional
+        Called with the number of checked files.
+
+    Returns
+    -------
+    FolderSummary
+        Counts, sizes and gaps by wavelength, and damaged files.
+
+    Raises
+    ------
+    AstrodomeError
+        If the folder does not exist.
+
+    Examples
+    --------
+    >>> summary = summarize(images)
+    >>> [(each.wavelength, len(each.times), each.cadence) for each in summary.wavelengths]
+    [(171, 3, 360.0)]
+    """
+    folder = Path(folder).expanduser()
+    if not folder.is_dir():
+        raise AstrodomeError(f"Folder {folder} does not exist.")
+    by_wavelength: dict[int, WavelengthSummary] = {}
+    times: dict[int, set[datetime]] = defaultdict(set)
+    bad: list[tuple[str, str]] = []
+    unnamed = 0
+    for file in _check_files(folder, decode, jobs, advance):
+        named = parse_file_name(file.name)
+        if file.problem:
+            bad.append((file.name, file.problem))
+        elif named is None:
+            unnamed += 1
+        else:
+            summary = by_wavelength.setdefault(
+                named.wavelength, WavelengthSummary(named.wavelength)
+            )
+            summary.bytes += file.bytes
+            summary.pixels["x".join(map(str, file.pixels))] += 1
+            if named.part:
+                summary.patches += 1
+            elif named.time not in times[named.wavelength]:
+                times[named.wavelength].add(named.time)
+                summary.months[f"{named.time:%Y-%m}"] += 1
+    for wavelength, summary in by_wavelength.items():
+        summary.times = sorted(times[wavelength])
+        summary.cadence, summary.gaps = find_gaps(summary.times, cadence)
+    ordered = [by_wavelength[wavelength] for wavelength in sorted(by_wavelength)]
+    return FolderSummary(folder, ordered, sorted(bad), unnamed)
+
+
+def find_gaps(times: Sequence[datetime], cadence: float = 0.0) -> tuple[float, list[Gap]]:
+    """Return the cadence (s) and the gaps of sorted times; by default it is the median step."""
+    steps = [(after - before).total_seconds() for before, after in pairwise(times)]
+    if not steps:
+        return cadence, []
+    cadence = cadence or median(steps)
+    limit = timedelta(seconds=GAP_FACTOR * cadence)
+    return cadence, [
+        Gap(before, after, max(1, round((after - before).total_seconds() / cadence) - 1))
+        for before, after in pairwise(times)
+        if after - before > limit
+    ]
+
+
+def _check_files(
+    folder: Path, decode: bool, jobs: int, advance: Callable[[int], object] | None
+) -> Iterator[_FileInfo]:
+    def check(batch: list[tuple[str, int]]) -> list[_FileInfo]:
+        return [_file_info(folder, name, size, decode) for name, size in batch]
+
+    batches = _batches(_image_files(folder), 4 if decode else BATCH)
+    for result in compute.map(check, batches, jobs=jobs, threads=True):
+        if result.value is None:
+            raise AstrodomeError(result.error)
+        yield from result.value
+        if advance:
+            advance(len(result.value))
+
+
+def _image_files(folder: Path) -> Iterator[tuple[str, int]]:
+    """Yield relative name and size of each image below a folder, except hidden files."""
+    pending = [folder]
+    while pending:
+        with os.scandir(pending.pop()) as entries:
+            for entry in entries:
+                if entry.name[0] == ".":
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    pending.append(Path(entry.path))
+                elif os.path.splitext(entry.name)[1].lower() in raster.FORMATS:  # noqa: PTH122
+                    size = entry.stat().st_size if entry.is_file() else -1
+                    yield os.path.relpath(entry.path, folder), size
+
+
+def _batches(items: Iterable[tuple[str, int]], size: int) -> Iterator[list[tuple[str, int]]]:
+    source = iter(items)
+    while batch := list(islice(source, size)):
+        yield batch
+
+
+def _file_info(folder: Path, name: str, size: int, decode: bool) -> _FileInfo:
+    try:
+        return _FileInfo(name, size, pixels=_checked_pixels(folder / name, size, decode))
+    except AstrodomeError as error:
+        return _FileInfo(name, size, problem=error.message)
+    except OSError as error:
+        return _FileInfo(name, size, problem=f"Cannot read the file: {error.strerror or error}.")
+
+
+def _checked_pixels(path: Path, size: int, decode: bool) -> tuple[int, int]:
+    """Return width and height of a complete image; raise AstrodomeError if it is invalid."""
+    if size == 0:
+        raise AstrodomeError("The file is empty.")
+    with path.open("rb") as file, raster.reading():
+        image = Image.open(file, formats=tuple(set(raster.FORMATS.values())))
+        pixels = image.size
+        if not _is_complete(file, image.format or ""):
+            raise AstrodomeError("The image is truncated: its last bytes are missing.")
+        if decode:
+            raster.decoded(raster.open_image(path))
+    return pixels
+
+
+def _is_complete(file: BinaryIO, form: str) -> bool:
+    """Return whether the file ends with the last marker of its format."""
+    if form == "JPEG2000":
+        with mmap(file.fileno(), 0, access=ACCESS_READ) as data:
+            return all(data[c.end - 2 : c.end] == END for c in jpeg2000.codestreams(data))
+    file.seek(0, os.SEEK_END)
+    file.seek(max(0, file.tell() - TAIL))
+    return (END if form == "JPEG" else PNG_END) in file.read()
