@@ -10,9 +10,11 @@ import pandas as pd
 import pytest
 from astrodome import AstrodomeError
 from astrodome_sdo_data.processing import patches
-from astrodome_sdo_data.sources.grid import time_grid
-from astrodome_sdo_data.views import info, panels
-from astrodome_solar import channels, metadata
+from astrodome_sdo_data.sources.grid import interval, time_grid
+from astrodome_sdo_data.views.selection import select_images
+from astrodome_sdo_data.views.summary import find_gaps
+from astrodome_solar import metadata
+from astrodome_solar.channels import CHANNELS, Channel
 from PIL import Image
 
 START = datetime(2012, 3, 7)
@@ -23,17 +25,17 @@ def after(*seconds: float) -> list[datetime]:
 
 
 def test_a_gap_is_longer_than_one_and_a_half_steps() -> None:
-    assert info.gaps(after(0, 100, 250), 100) == (100, [])
-    cadence, (gap,) = info.gaps(after(0, 100, 251), 100)
+    assert find_gaps(after(0, 100, 250), 100) == (100, [])
+    cadence, (gap,) = find_gaps(after(0, 100, 251), 100)
     assert (cadence, gap.after, gap.before, gap.missing) == (100, *after(100, 251), 1)
-    (long,) = info.gaps(after(0, 449), 100)[1]
+    (long,) = find_gaps(after(0, 449), 100)[1]
     assert long.missing == 3  # 4.49 steps
-    assert info.gaps(after(0)) == (0, []) and info.gaps([]) == (0, [])
+    assert find_gaps(after(0)) == (0, []) and find_gaps([]) == (0, [])
 
 
 def test_the_usual_step_is_the_median() -> None:
-    assert info.gaps(after(0, 10, 20, 30, 1000))[0] == 10
-    assert info.gaps(after(0, 10, 30))[0] == 15
+    assert find_gaps(after(0, 10, 20, 30, 1000))[0] == 10
+    assert find_gaps(after(0, 10, 30))[0] == 15
 
 
 @pytest.fixture
@@ -46,11 +48,11 @@ def folder(tmp_path: Path) -> Path:
 
 def test_start_and_end_of_show_are_included(folder: Path) -> None:
     second, third = after(360, 720)
-    shown = panels.shots(folder, start=second, end=third)
+    shown = select_images(folder, start=second, end=third)
     assert [shot.t_obs for shot in shown] == [second, third]
     one = timedelta(seconds=1)
-    assert [s.t_obs for s in panels.shots(folder, start=second + one, end=third)] == [third]
-    assert [s.t_obs for s in panels.shots(folder, start=second, end=third - one)] == [second]
+    assert [s.t_obs for s in select_images(folder, start=second + one, end=third)] == [third]
+    assert [s.t_obs for s in select_images(folder, start=second, end=third - one)] == [second]
 
 
 @pytest.mark.parametrize(
@@ -59,7 +61,7 @@ def test_start_and_end_of_show_are_included(folder: Path) -> None:
 def test_a_frequency_keeps_the_first_image_of_each_interval(
     folder: Path, minutes: float, kept: list[int]
 ) -> None:
-    shown = panels.shots(folder, freq=timedelta(minutes=minutes))
+    shown = select_images(folder, freq=f"{minutes}min")
     assert [shot.t_obs for shot in shown] == after(*(60 * each for each in kept))
 
 
@@ -67,20 +69,20 @@ def test_a_frequency_keeps_the_first_image_of_each_interval(
     ("text", "seconds"), [("6min", 360), ("h", 3600), ("1D", 86_400), ("0.5s", 0.5)]
 )
 def test_an_interval_is_a_positive_time(text: str, seconds: float) -> None:
-    assert panels.interval(text).total_seconds() == seconds
+    assert interval(text).total_seconds() == seconds
 
 
 @pytest.mark.parametrize("text", ["-6min", "0s", "NaT", "", "6 apples"])
 def test_an_interval_that_is_not_positive_is_an_error(text: str) -> None:
     with pytest.raises(AstrodomeError):
-        panels.interval(text)
+        interval(text)
 
 
 def test_a_patch_of_the_size_of_the_image_fits_exactly_once() -> None:
     places = {"count": 9, "crop": 0, "seed": 1, "name": "a.jpeg"}
     assert patches.positions(32, 32, 32, **places) == [(0, 0)]
     assert sorted(patches.positions(33, 32, 32, **places)) == [(0, 0), (1, 0)]
-    with pytest.raises(AstrodomeError, match="32x31 pixels hold no patch of 32"):
+    with pytest.raises(AstrodomeError, match="32x31 pixels is too small for patches of 32"):
         patches.positions(32, 31, 32, **places)
 
 
@@ -89,17 +91,17 @@ def test_cropped_pixels_are_in_no_patch() -> None:
     found = patches.positions(20, 18, 4, **every)
     assert sorted(found) == [(x, y) for x in range(3, 14) for y in range(3, 12)]
     assert patches.positions(10, 10, 4, **every) == [(3, 3)]
-    with pytest.raises(AstrodomeError, match="10x9 pixels without 3 on each side"):
+    with pytest.raises(AstrodomeError, match="10x9 pixels with a border of 3 is too small"):
         patches.positions(10, 9, 4, **every)
 
 
-@pytest.mark.parametrize("channel", [*channels.LOGARITHMIC, *channels.LINEAR])
-def test_the_range_of_a_channel_fills_the_bytes(channel: str) -> None:
-    low, high = (channels.LOGARITHMIC | channels.LINEAR)[channel]
-    middle = np.sqrt(low * high) if channel in channels.LOGARITHMIC else (low + high) / 2
+@pytest.mark.parametrize("channel", CHANNELS, ids=lambda channel: channel.name)
+def test_the_range_of_a_channel_fills_the_bytes(channel: Channel) -> None:
+    low, high = channel.low, channel.high
+    middle = np.sqrt(low * high) if channel.logarithmic else (low + high) / 2
     values = np.array([low, middle, high, low - 1, 2 * high, np.nan, np.inf, -np.inf])
-    nothing = 0 if channel != "magnetogram" else 128
-    found = channels.to_bytes(values, channel).tolist()
+    nothing = 0 if low >= 0 else 128
+    found = channel.to_bytes(values).tolist()
     assert found[0] == 0 and found[1] in (127, 128) and found[2:5] == [255, 0, 255]
     assert found[5:] == [nothing, 255, 0]
 

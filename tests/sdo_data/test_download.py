@@ -97,8 +97,9 @@ def test_meta_csv_has_one_row_an_image_in_one_spelling_and_also_as_parquet(
     table = pd.read_parquet(path / "meta.parquet").set_index("FILE_NAME")
     assert list(table.index) == list(rows)
     for name, row in rows.items():
-        time, wave = filenames.parse_file_name(name) or (datetime.min, 0)
-        header = gsu.archive.header(observed(time.replace(tzinfo=None)), wave)
+        named = filenames.parse_file_name(name)
+        assert named
+        header = gsu.archive.header(observed(named.time), named.wavelength)
         assert {key: float(row[key]) for key in header} == header
         assert table.loc[name].to_dict() == header
     assert gsu.archive.asked["image"] == 14, "the images that were there are not fetched again"
@@ -144,7 +145,7 @@ def test_what_the_source_does_not_have_is_named_and_only_asked_for_again_when_to
     gsu.archive.missing = {(gone, 171)}
     result = data("download", "--path", tmp_path, *SMALL)
     assert result.code == 1
-    assert "2012-03-07T001400__171.jpeg\tmissing\tGSU has no such image." in result.out
+    assert "2012-03-07T001400__171.jpeg\tmissing\tGSU does not have this image." in result.out
     assert "6 images downloaded" in result.err and "1 missing at the source" in result.err
     assert statuses(tmp_path) == {"done": 6, "missing": 1}
     gsu.archive.missing.clear()
@@ -165,7 +166,7 @@ def test_what_failed_is_named_with_its_reason_and_comes_with_the_next_run(
     assert result.code == 1
     [problem] = result.json["problems"]
     assert problem["image"] == "2012-03-07T002000__171.jpeg"
-    assert "It is a page in HTML" in problem["reason"] and "attempt 2" in problem["reason"]
+    assert "The file is an HTML page" in problem["reason"] and "attempt 2" in problem["reason"]
     row = manifest.read(tmp_path).loc[problem["image"]]
     assert (row["status"], row["reason"]) == ("failed", problem["reason"])
     gsu.archive.plan = lambda request: ""
@@ -214,7 +215,7 @@ def test_quality_0_keeps_only_good_observations_and_asks_for_no_other_image(
     assert result.json["skipped"] == {"quality": 2} and result.json["downloaded"] == 5
     assert gsu.archive.asked["image"] == 5
     row = manifest.read(tmp_path).loc[filenames.file_name(TIMES[1], 171)]
-    assert row["reason"] == "Its quality has the bits 0x40000."
+    assert row["reason"] == "Quality bits 0x40000 are set."
     gsu.requests.clear()
     data("download", "--path", tmp_path, *SMALL, "--quality", "0").succeeded()
     assert not gsu.requests
@@ -309,12 +310,12 @@ def test_flux_limits_without_a_source_of_flux_say_what_to_install(
     ("options", "words"),
     [
         (("--wavelength=999",), "no images at 999 angstrom"),
-        (("--freq=5min",), "no multiple of the archive's cadence of 6 min"),
-        (("--freq=often",), "'often' is no interval of time"),
+        (("--freq=5min",), "the images have a cadence of 6 min"),
+        (("--freq=often",), "Invalid interval 'often'"),
         (("--end=2012-01-01",), "is before the start"),
-        (("--size=4k",), "no size '4k'"),
+        (("--size=4k",), "Size '4k' not found"),
         (("--source=nowhere",), "Source 'nowhere' of kind 'images' not found"),
-        (("--quality=good",), "no bit mask"),
+        (("--quality=good",), "Invalid bit mask 'good'"),
         (("--start=yesterday",), "Invalid time 'yesterday'"),
     ],
 )
@@ -331,7 +332,7 @@ def test_images_of_another_size_are_not_mixed_into_a_folder(
 ) -> None:
     data("download", "--path", tmp_path, *SMALL).succeeded()
     result = data("download", "--path", tmp_path, *README, "--size=512")
-    assert result.code == 2 and "has 7 of these images already, but 256 of gsu" in result.err
+    assert result.code == 2 and "already has 7 of these images, but as 256 from gsu" in result.err
 
 
 def test_more_jobs_than_the_source_allows_open_no_more_connections(
@@ -363,7 +364,7 @@ def test_a_source_that_is_down_ends_the_work_and_names_what_was_not_asked_for(
     monkeypatch.setenv("ASTRODOME_GSU_URL", "http://127.0.0.1:9")
     day = ("--start=2012-03-07", "--end=2012-03-08T00:00", "--freq=6min", "--size=256")
     result = data("download", "--path", tmp_path, *day)
-    assert result.code == 1 and "The source seems to be down" in result.err
+    assert result.code == 1 and "The source seems to be unavailable" in result.err
     found = statuses(tmp_path)
     assert sum(found.values()) == 241 and found["planned"] > 150
 
@@ -422,11 +423,12 @@ from pathlib import Path
 
 import pandas as pd
 from astrodome import SourceSpec, hookimpl
+from astrodome_solar.protocols import FetchedImage
 from PIL import Image
 
 
 class Drawn:
-    """A source as plain as can be: it says nothing about itself and yields paths."""
+    """A source without capabilities, which raises an exception for the first failure."""
 
     def search(self, start, end, freq, wavelength):
         times = pd.date_range(start, end, freq=freq, tz="UTC")
@@ -434,14 +436,14 @@ class Drawn:
         return rows.to_frame(index=False)
 
     def fetch(self, rows, target):
-        for row in rows.itertuples(index=False):
+        for row in rows.itertuples():
             path = Path(target) / f"{row.t_obs:%Y-%m-%dT%H%M%S}__{row.wavelength}.jpeg"
             Image.new("L", (64, 64), row.t_obs.minute).save(path)
             if row.t_obs.minute == 20:
                 path.write_bytes(path.read_bytes()[:-20])
             if row.t_obs.minute == 30:
                 raise RuntimeError("the pencil broke")
-            yield path
+            yield FetchedImage(row.Index, path)
 
 
 @hookimpl
@@ -462,7 +464,7 @@ def test_a_source_of_a_stranger_is_downloaded_from_and_what_it_brings_is_verifie
     assert result.code == 1
     reasons = {problem["image"]: problem["reason"] for problem in result.json["problems"]}
     assert reasons == {
-        "2012-03-07T002000__171.jpeg": "It is cut short.",
+        "2012-03-07T002000__171.jpeg": "The JPEG image is truncated.",
         "2012-03-07T003000__171.jpeg": "RuntimeError: the pencil broke",
     }
     assert sorted(images(tmp_path / "a")) == [
@@ -495,5 +497,5 @@ def test_a_source_may_name_its_sizes_and_have_no_option_for_them(
     if len(sizes) == 1:
         typed.succeeded()
     else:
-        assert typed.code == 2 and "has no option --size" in typed.err
+        assert typed.code == 2 and "does not support the option --size" in typed.err
     assert run("sdo", *command, "--size=128", plugin=plugin).code == 2

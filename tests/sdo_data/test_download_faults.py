@@ -223,8 +223,8 @@ def test_a_damaged_manifest_is_one_sentence(data: Data, gsu: GsuTwin, tmp_path: 
     data("download", "--path", tmp_path, *asked(3)).succeeded()
     (tmp_path / "manifest.parquet").write_bytes(b"PAR1, or not")
     result = data("download", "--path", tmp_path, *asked(3))
-    assert result.code == 1 and "is damaged or no manifest" in result.err
-    assert "images that are there are kept" in result.err
+    assert result.code == 1 and "Invalid manifest" in result.err
+    assert "existing images are kept" in result.err
 
 
 def test_ctrl_c_ends_soon_and_keeps_what_came(gsu: GsuTwin, tmp_path: Path) -> None:

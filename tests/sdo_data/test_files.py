@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astrodome.testing import Result, run
-from astrodome_solar import channels, filenames
+from astrodome_solar import filenames
+from astrodome_solar.channels import find_channel
 from astrodome_solar.formats import jpeg2000, raster
 
 Data = Callable[..., Result]
@@ -69,14 +70,18 @@ def test_aia_is_scaled_by_its_logarithm_between_the_ends_of_its_range(
     channel: str, low: float, high: float
 ) -> None:
     values = np.array([[-10.0, 0.0, low, low * (high / low) ** 0.25, high, 10 * high, np.nan]])
-    assert channels.to_bytes(values, channel).tolist() == [[0, 0, 0, 64, 255, 255, 0]]
+    assert find_channel(channel).to_bytes(values).tolist() == [[0, 0, 0, 64, 255, 255, 0]]
 
 
 def test_hmi_is_scaled_linearly_and_no_field_is_grey() -> None:
-    assert channels.to_bytes(np.array([-900.0, 0, 250, np.nan]), "magnetogram").tolist() == [
+    assert find_channel("magnetogram").to_bytes(np.array([-900.0, 0, 250, np.nan])).tolist() == [
         *(0, 128, 255, 128)
     ]
-    assert channels.to_bytes(np.array([0.0, 65535, 13107]), "continuum").tolist() == [0, 255, 51]
+    assert find_channel("continuum").to_bytes(np.array([0.0, 65535, 13107])).tolist() == [
+        0,
+        255,
+        51,
+    ]
 
 
 def test_sources_lists_the_archives_of_whatever_plugin_is_installed(data: Data) -> None:

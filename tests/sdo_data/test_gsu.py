@@ -95,7 +95,7 @@ def test_fetch_says_of_each_row_what_became_of_it(gsu: GsuTwin, tmp_path: Path) 
     rows = rows.assign(image=True, header=True, parameters=[False, False, True])
     found = list(source.fetch(rows, tmp_path))
     assert [each.status for each in found] == ["missing", "skipped", "done"]
-    assert found[1].reason == "Its quality has the bits 0x2." and not found[1].path
+    assert found[1].reason == "Quality bits 0x2 are set." and not found[1].path
     assert found[2].header and found[2].header["QUALITY"] == 0
     assert found[2].parameters is not None and found[2].parameters.shape == (64, 64, 10)
 

@@ -82,7 +82,7 @@ def test_wavelengths_times_and_sizes_are_chosen_as_anywhere_in_sunpy(gsu: GsuTwi
     assert len(none["gsu"]) == 0
     with pytest.raises(ValueError, match="multiples of 6 minutes"):
         Fido.search(HOUR, A171, a.Sample(5 * u.min), size)
-    with pytest.raises(ValueError, match="GSU has no size '4k'"):
+    with pytest.raises(ValueError, match="Size '4k' not found"):
         Fido.search(HOUR, A171, a.gsu.Size("4k"))
     assert gsu.requests == []  # a search asks nobody
 
@@ -125,6 +125,6 @@ def test_what_is_missing_or_damaged_is_an_error_of_the_results_and_no_file(
     assert len(fetched) == 6 == len(list(tmp_path.iterdir()))
     assert len(fetched.errors) == 5
     said = {Path(e.filepath_partial).name[11:17]: str(e.exception) for e in fetched.errors}
-    assert said["000000"] == "GSU has no such image."
+    assert said["000000"] == "GSU does not have this image."
     assert "HTML" in said["001200"] and "500" in said["002400"]
     assert all(error.url.startswith(gsu.root) for error in fetched.errors)

@@ -171,12 +171,12 @@ def test_bad_files_are_named_each_with_its_reason_and_the_good_one_is_there(
     cut_jp2.write_bytes(aia193.read_bytes()[:30_000])
     reasons = {
         rewritten(aia171, tmp_path / "dateless.fits", DATE_OBS=None, T_OBS=None): "--date",
-        rewritten(aia171, tmp_path / "odd.fits", WAVELNTH=172): "No scaling to eight bits",
-        Path(get_test_filepath("go1520110607.fits")): "sunpy cannot use it",
+        rewritten(aia171, tmp_path / "odd.fits", WAVELNTH=172): "No range of intensities is known",
+        Path(get_test_filepath("go1520110607.fits")): "The FITS file contains no image",
         tmp_path / "absent.fits": "No such file",
-        tmp_path: "It is a folder",
-        text: "It is no FITS, JPEG 2000, JPEG or PNG image",
-        cut: "sunpy cannot use it",
+        tmp_path: "This is a folder",
+        text: "The file is not a FITS, JPEG 2000, JPEG or PNG image",
+        cut: "The FITS file contains no image",
         cut_jp2: "damaged",
     }
     out = tmp_path / "out"
@@ -221,7 +221,10 @@ def test_the_date_may_be_given_or_be_the_one_of_t_obs(
 def test_the_wavelength_of_a_fits_may_be_given(data: Data, hmi: Path, tmp_path: Path) -> None:
     without = rewritten(hmi, tmp_path / "without.fits", WAVELNTH=None)
     result = data("import", without, "--path", tmp_path)
-    assert result.code == 1 and "no wavelength: give --wavelength" in result.err
+    assert (
+        result.code == 1
+        and "WAVELNTH is missing. Specify the wavelength with --wavelength." in result.err
+    )
     data("import", without, "--path", tmp_path, "--wavelength", 6173).succeeded()
     assert (tmp_path / "2014-03-01T000027__6173.jpeg").is_file()
 
@@ -234,7 +237,7 @@ def test_a_picture_is_imported_by_its_options_or_by_its_name(
     corona.save(named)
     out = tmp_path / "out"
     result = data("import", nameless, named, "--path", out)
-    assert result.code == 1 and "give --date and --wavelength" in result.err
+    assert result.code == 1 and "Specify them with --date and --wavelength" in result.err
     options = ("--date", "2013-06-24T17:31:30", "--wavelength", 193)
     data("import", nameless, "--path", out, *options).succeeded()
     assert list(meta(out)) == ["2013-06-24T173130__193.jpeg", "2013-06-24T173200__193.jpeg"]
@@ -254,14 +257,15 @@ def test_two_files_of_one_time_and_wavelength_do_not_overwrite_each_other(
         *("--date", "2013-06-24T17:31:30", "--wavelength", 193),
     )
     assert result.code == 1
-    assert f"{tmp_path / 'b.png'}: It has the time and wavelength of {tmp_path / 'a.png'}" in (
-        result.err
+    assert (
+        f"{tmp_path / 'b.png'}: {tmp_path / 'a.png'}, which is imported already, has the same"
+        in (result.err)
     )
 
 
 def ingest_one_by_one(paths: list[Path], out: Path) -> None:
     importing.BATCH = 1
-    assert importing.ingest(paths, out, jobs=1).done == len(paths)
+    assert importing.import_files(paths, out, jobs=1).done == len(paths)
 
 
 def test_two_processes_may_import_into_one_folder(tmp_path: Path, meta: Meta) -> None:
@@ -320,4 +324,6 @@ def test_an_aia_file_without_a_wavelength_is_imported_with_the_one_that_is_given
         assert made.name == expected.name and a.tobytes() == b.tobytes()
     refused = data("import", silent, "--path", tmp_path / "none")
     assert refused.code == 1
-    assert f"{silent}: Its header has no wavelength: give --wavelength." in refused.err
+    assert (
+        f"{silent}: WAVELNTH is missing. Specify the wavelength with --wavelength." in refused.err
+    )

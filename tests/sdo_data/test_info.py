@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from astrodome.testing import Result
-from astrodome_sdo_data.views import info
+from astrodome_sdo_data.views.summary import summarize
 from astrodome_solar.formats import raster
 from PIL import Image
 
@@ -68,7 +68,7 @@ def test_a_person_reads_the_same_in_tables(data: Data, season: Path) -> None:
     assert "171\t44\t0\t2012-12-31T00:00:00\t2013-01-01T23:00:02" in said.out
     assert "month\t171 Å\t304 Å\n2012-12\t20\t0\n2013-01\t24\t0\n2013-02\t0\t3\n" in said.out
     assert "171\t2012-12-31T19:00:01\t2012-12-31T23:00:02\t3" in said.out
-    assert "1 images are not named by time and wavelength." in said.err
+    assert "The names of 1 images do not contain time and wavelength." in said.err
 
 
 @pytest.mark.parametrize("suffix", sorted(raster.FORMATS))
@@ -78,16 +78,16 @@ def test_a_file_that_is_cut_off_anywhere_is_bad_and_a_whole_one_is_not(
     whole = tmp_path / f"2013-06-24T173130__193{suffix}"
     corona.resize((96, 96)).save(whole)
     content = whole.read_bytes()
-    assert info.examine(tmp_path).bad == []
+    assert summarize(tmp_path).bad == []
     draw = random.Random(suffix)
     lengths = {0, 1, len(content) - 1, len(content) - 2}
     lengths |= {draw.randrange(len(content)) for _ in range(torture(20, 500))}
     for length in lengths:
         whole.write_bytes(content[:length])
-        ((name, why),) = info.examine(tmp_path).bad
-        assert name == whole.name and why.startswith("It is"), length
+        ((name, why),) = summarize(tmp_path).bad
+        assert name == whole.name and why.startswith("The "), length
     whole.write_bytes(content + bytes(8))
-    assert info.examine(tmp_path, decode=True).bad == [] or suffix == ".jp2"
+    assert summarize(tmp_path, decode=True).bad == [] or suffix == ".jp2"
 
 
 def test_damage_inside_is_found_by_decoding(data: Data, corona: Image.Image, season: Path) -> None:
@@ -99,7 +99,7 @@ def test_damage_inside_is_found_by_decoding(data: Data, corona: Image.Image, sea
     assert data("info", season, "--json").succeeded().json["bad"] == []
     result = data("info", season, "--decode")
     assert result.code == 1
-    assert f"{png.name}\tIt is damaged or not readable" in result.out
+    assert f"{png.name}\tThe image is damaged or cannot be read" in result.out
 
 
 def test_every_bad_file_is_named_with_its_reason_and_the_exit_code_is_1(
@@ -111,14 +111,14 @@ def test_every_bad_file_is_named_with_its_reason_and_the_exit_code_is_1(
     result = data("info", season, "--json")
     assert result.code == 1
     assert [(bad["name"][8:10], bad["reason"]) for bad in result.json["bad"]] == [
-        ("01", "It is empty."),
-        ("02", "It is no JPEG, PNG or JPEG 2000 image."),
-        ("03", "It cannot be read: No such file or directory."),
+        ("01", "The file is empty."),
+        ("02", "The file is not a JPEG, PNG or JPEG 2000 image."),
+        ("03", "Cannot read the file: No such file or directory."),
     ]
     assert result.json["images"] == 47
 
 
 def test_a_folder_that_is_empty_or_not_there_is_a_sentence(data: Data, tmp_path: Path) -> None:
-    assert f"{tmp_path} holds no images." in data("info", tmp_path).succeeded().err
+    assert f"No images found in {tmp_path}." in data("info", tmp_path).succeeded().err
     absent = data("info", tmp_path / "absent")
-    assert absent.code == 1 and f"There is no folder {tmp_path / 'absent'}." in absent.err
+    assert absent.code == 1 and f"Folder {tmp_path / 'absent'} does not exist." in absent.err

@@ -72,7 +72,9 @@ def test_an_address_that_is_not_registered_is_told_what_to_do(
     archive.registered = "another@example.org"
     (found,) = source.fetch(rows, tmp_path)
     assert found.status == "failed"
-    assert found.reason.startswith("JSOC did not export: User astronomer@example.org has not been")
+    assert found.reason.startswith(
+        "An export of JSOC failed: User astronomer@example.org has not been"
+    )
     monkeypatch.setenv("ASTRODOME_JSOC_EMAIL", "")
     with pytest.raises(AstrodomeError, match="registered e-mail addresses only") as raised:
         JsocSource().search(START, START, "1h", (171,))
@@ -86,16 +88,16 @@ def test_an_export_that_takes_too_long_is_named(
     archive.stuck = True
     source = JsocSource()
     (found,) = source.fetch(source.search(START, START, "1h", (171,)), tmp_path)
-    assert found.reason == "JSOC has not finished the export JSOC_20120101_001 in time."
+    assert found.reason == "The JSOC export JSOC_20120101_001 was not finished in time."
 
 
 @pytest.mark.parametrize("fault", ["500", "html", "cut", "reset"])
 def test_a_server_that_is_down_is_one_sentence(twin: Twin, tmp_path: Path, fault: str) -> None:
     twin.misbehave(fault)
-    with pytest.raises(AstrodomeError, match="JSOC did not answer a query"):
+    with pytest.raises(AstrodomeError, match="A query of JSOC failed"):
         JsocSource().search(START, START, "1h", (171,))
     source = JsocSource()
     rows = source.search(START, START, "1h", (171,))
     twin.misbehave(fault)
     (found,) = source.fetch(rows, tmp_path)
-    assert found.status == "failed" and found.reason.startswith("JSOC did not export")
+    assert found.status == "failed" and found.reason.startswith("An export of JSOC failed")

@@ -104,7 +104,7 @@ def test_an_image_smaller_than_the_patch_is_named(
     assert "24 patches written, 1 failed." in result.err
     assert (
         "failed  2013-06-24T180000__171.jpeg: "
-        "Its 410x410 pixels without 60 on each side hold no patch of 300." in result.err
+        "Image of 410x410 pixels with a border of 60 is too small for patches of 300." in result.err
     )
 
 
@@ -115,7 +115,7 @@ def test_two_images_of_one_stem_do_not_overwrite_each_others_patches(
     options = ("--wavelength", 171, "--size", 32, "--max-patches", 4)
     result = data("patch", "--path", archive, "--targetpath", tmp_path / "out", *options)
     assert result.code == 1
-    assert "2013-06-24T180000__171.png: Its patches would have the names" in result.err
+    assert "2013-06-24T180000__171.png: Its patches would have the same names" in result.err
     assert set(corners(tmp_path / "out")) == {"2013-06-24T180000__171.jpeg"}
 
 

@@ -117,8 +117,8 @@ def test_a_bad_image_is_named_and_the_others_are_done(
     result = data("resize", "--path", archive, "--targetpath", tmp_path / "out")
     assert result.code == 1
     assert "13 images resized, 3 failed." in result.err
-    assert "failed  cut__193.jpeg: It is damaged" in result.err
-    assert "failed  empty__193.jpeg: It is no JPEG, PNG or JPEG 2000 image." in result.err
+    assert "failed  cut__193.jpeg: The image is damaged" in result.err
+    assert "failed  empty__193.jpeg: The file is not a JPEG, PNG or JPEG 2000 image." in result.err
     assert not list((tmp_path / "out").glob("cut*"))
 
 
@@ -155,7 +155,7 @@ def test_a_target_inside_the_folder_is_not_read_again(
 def test_originals_are_never_overwritten(data: Data, archive: Path) -> None:
     before = contents(archive)
     result = data("resize", "--path", archive, "--targetpath", archive / ".." / archive.name)
-    assert result.code == 2 and "holds the originals" in result.err
+    assert result.code == 2 and "is the folder of the original images" in result.err
     assert contents(archive) == before
 
 
@@ -164,9 +164,9 @@ def test_nothing_to_do_is_one_sentence(
     data: Data, archive: Path, tmp_path: Path, command: str
 ) -> None:
     absent = data(command, "--path", tmp_path / "absent", "--targetpath", tmp_path / "out")
-    assert absent.code == 1 and f"There is no folder {tmp_path / 'absent'}" in absent.err
+    assert absent.code == 1 and f"Folder {tmp_path / 'absent'} does not exist" in absent.err
     other = data(command, "--path", archive, "--targetpath", tmp_path / "out", "--wavelength", 94)
-    assert other.code == 1 and "holds no image *__94" in other.err
+    assert other.code == 1 and "No image *__94" in other.err
     assert not (tmp_path / "out").exists()
     assert data(command, "--path", archive, "--size", 0).code == 2
 

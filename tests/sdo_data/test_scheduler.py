@@ -59,7 +59,7 @@ def test_a_bad_image_is_named_and_the_others_are_done_on_a_cluster(
     options = ("--targetpath", tmp_path / "out", "--scheduler", cluster)
     result = data("resize", "--path", archive, *options)
     assert result.code == 1
-    assert f"failed  {bad.name}: It is damaged or not readable" in result.err
+    assert f"failed  {bad.name}: The image is damaged or cannot be read" in result.err
     assert len(contents(tmp_path / "out")) == 12
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from astrodome import AstrodomeError
 from astrodome.testing import Result
-from astrodome_sdo_data.views import film, panels
+from astrodome_sdo_data.views import film, panels, selection
 from PIL import Image
 from sunpy.visualization.colormaps import cmlist
 
@@ -41,23 +41,23 @@ def test_an_image_has_the_colours_that_sunpy_gives_its_channel(
 ) -> None:
     for wavelength in (94, 131, 171, 193, 211, 304, 335, 1600, 1700, 4500):
         table = cmlist[f"sdoaia{wavelength}"](np.asarray(corona) / 255)[:, :, :3] * 255
-        drawn = np.asarray(panels.in_colour(corona, wavelength), float)
+        drawn = np.asarray(panels.colorized(corona, wavelength), float)
         assert np.abs(drawn - table).max() <= 1
-    grey = np.asarray(panels.in_colour(corona, 6173))
+    grey = np.asarray(panels.colorized(corona, 6173))
     assert (grey == np.asarray(corona)[:, :, None]).all()
 
 
 def test_a_picture_that_has_colours_keeps_them(corona: Image.Image) -> None:
-    coloured = panels.in_colour(corona, 304)
-    assert panels.in_colour(coloured, 171) is coloured
-    assert panels.in_colour(corona.convert("RGB"), 304).tobytes() == coloured.tobytes()
+    coloured = panels.colorized(corona, 304)
+    assert panels.colorized(coloured, 171) is coloured
+    assert panels.colorized(corona.convert("RGB"), 304).tobytes() == coloured.tobytes()
 
 
 def test_a_sheet_has_a_row_for_each_time_and_a_column_for_each_wavelength(
     data: Data, days: Path, tmp_path: Path
 ) -> None:
     result = data("show", days, "-o", tmp_path / "sun.png", "--size", 64, "--no-stamps")
-    assert result.succeeded().err == f"{tmp_path / 'sun.png'} is written.\n22 images shown.\n"
+    assert result.succeeded().err == f"Wrote {tmp_path / 'sun.png'}.\n22 images shown.\n"
     with Image.open(tmp_path / "sun.png") as page:
         assert page.size == (2 * 66 - 2, 12 * 66 - 2)
         tiles = np.asarray(page.convert("RGB"), float)
@@ -68,14 +68,17 @@ def test_a_sheet_has_a_row_for_each_time_and_a_column_for_each_wavelength(
 
 
 def test_the_stamp_says_wavelength_and_time(days: Path) -> None:
-    (first, *_) = panels.shots(days, "171")
-    plain = np.asarray(panels.panel(panels.Look(256, stamp=False), first), int)
-    stamped = np.asarray(panels.panel(panels.Look(256), first), int)
+    (first, *_) = selection.select_images(days, "171")
+    plain = np.asarray(panels.draw_panel(panels.PanelStyle(256, label=False), first), int)
+    stamped = np.asarray(panels.draw_panel(panels.PanelStyle(256), first), int)
     rows, columns = np.nonzero(np.abs(plain - stamped).sum(axis=2))
     assert rows.min() > 230 and columns.min() < 8 and 120 < columns.max() < 200
-    other = panels.Shot(first.t_obs + timedelta(minutes=1), 171, first.path)
-    assert (np.asarray(panels.panel(panels.Look(256), other)) != stamped).any()
-    small = panels.panel(panels.Look(48), first), panels.panel(panels.Look(48, stamp=False), first)
+    other = selection.ImageFile(first.t_obs + timedelta(minutes=1), 171, first.path)
+    assert (np.asarray(panels.draw_panel(panels.PanelStyle(256), other)) != stamped).any()
+    small = (
+        panels.draw_panel(panels.PanelStyle(48), first),
+        panels.draw_panel(panels.PanelStyle(48, label=False), first),
+    )
     assert small[0].tobytes() == small[1].tobytes()  # no room
 
 
@@ -94,17 +97,22 @@ def test_time_wavelength_and_number_choose_what_is_shown(data: Data, days: Path)
 
 
 def test_what_is_left_out_is_evenly_spread_and_told(data: Data, days: Path) -> None:
-    chosen = panels.spread(panels.shots(days, "171"), 4)
+    chosen = selection.evenly_spaced(selection.select_images(days, "171"), 4)
     steps = {b.t_obs - a.t_obs for a, b in pairwise(chosen)}
     assert [chosen[0].t_obs, chosen[-1].t_obs] == [START, START + timedelta(minutes=66)]
     assert max(steps) - min(steps) <= timedelta(minutes=6)
-    assert panels.spread(chosen, 1) == chosen[:1] and panels.spread(chosen, 0) == chosen
+    assert (
+        selection.evenly_spaced(chosen, 1) == chosen[:1]
+        and selection.evenly_spaced(chosen, 0) == chosen
+    )
 
 
-def _shots(**minutes: list[float]) -> list[panels.Shot]:
+def _shots(**minutes: list[float]) -> list[selection.ImageFile]:
     """Return images at minutes after the start, by wavelength: ``_shots(w171=[0, 6])``."""
     return [
-        panels.Shot(START + timedelta(minutes=at), int(name[1:]), Path(f"{at}__{name}.jpeg"))
+        selection.ImageFile(
+            START + timedelta(minutes=at), int(name[1:]), Path(f"{at}__{name}.jpeg")
+        )
         for name, times in minutes.items()
         for at in times
     ]
@@ -115,7 +123,7 @@ SPARSE = {"w171": [0, 6, 720], "w304": [1, 180, 480, 721], "w94": [3, 300]}
 
 def test_a_sheet_of_a_sparse_folder_shows_every_image_once() -> None:
     chosen = _shots(**SPARSE)
-    places, across = panels.grid(chosen)
+    places, across = selection.sheet_cells(chosen)
     shown = [shot for shot in places if shot]
     assert sorted(shown) == sorted(chosen)
     assert across == 3 and len(places) % 3 == 0
@@ -126,9 +134,9 @@ def test_a_sheet_of_a_sparse_folder_shows_every_image_once() -> None:
 
 def test_a_film_of_a_sparse_folder_shows_every_image() -> None:
     chosen = _shots(**SPARSE)
-    frames = panels.frames(chosen)
+    frames = selection.film_frames(chosen)
     assert {shot for frame in frames for shot in frame if shot} == set(chosen)
-    assert len(panels.frames(chosen, 3)) == 3
+    assert len(selection.film_frames(chosen, 3)) == 3
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -137,7 +145,7 @@ def test_rows_have_each_image_once_and_are_in_the_order_of_time(seed: int) -> No
     chosen = _shots(
         **{f"w{w}": random.uniform(0, 100, random.integers(1, 30)).tolist() for w in (94, 171, 193)}
     )
-    grouped = panels.rows(chosen)
+    grouped = selection.group_by_time(chosen)
     assert sorted(shot for row in grouped for shot in row.values()) == sorted(chosen)
     assert all(shot.wavelength == w for row in grouped for w, shot in row.items())
     begins = [min(row.values()).t_obs for row in grouped]
@@ -148,18 +156,18 @@ def test_images_up_to_half_a_step_apart_are_in_one_row() -> None:
     def pairs(offset: float) -> list[int]:
         times = [0.0, 6.0, 12.0]
         chosen = _shots(w171=times, w304=[at + offset for at in times])
-        return [len(row) for row in panels.rows(chosen)]
+        return [len(row) for row in selection.group_by_time(chosen)]
 
     assert pairs(3) == [2, 2, 2]
     assert pairs(3.01) == [1, 2, 2, 1]  # each 304 is nearer to the next 171
     copies = _shots(w171=[0, 0, 6, 6, 12, 12], w304=[1, 7, 13])
-    assert [len(row) for row in panels.rows(copies)] == [1, 2, 1, 2, 1, 2]
+    assert [len(row) for row in selection.group_by_time(copies)] == [1, 2, 1, 2, 1, 2]
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 8, 9, 10])
 def test_a_sheet_has_at_most_the_requested_number_of_images(count: int) -> None:
     chosen = _shots(**SPARSE)
-    shown = [shot for shot in panels.grid(chosen, count)[0] if shot]
+    shown = [shot for shot in selection.sheet_cells(chosen, count)[0] if shot]
     assert 0 < len(shown) <= count and len(set(shown)) == len(shown)
     if count >= len(chosen):
         assert sorted(shown) == sorted(chosen)
@@ -175,8 +183,8 @@ def test_a_film_shows_the_images_in_the_order_of_their_times(
     data("show", days, "-o", out, *options).succeeded()
     drawn = _frames(out, tmp_path)
     assert len(drawn) == 12
-    for shot, frame in zip(panels.shots(days, "171"), drawn, strict=True):
-        expected = np.asarray(panels.panel(panels.Look(65, stamp=False), shot), float)
+    for shot, frame in zip(selection.select_images(days, "171"), drawn, strict=True):
+        expected = np.asarray(panels.draw_panel(panels.PanelStyle(65, label=False), shot), float)
         assert np.abs(frame[:65, :65] - expected).mean() < 8
 
 
@@ -189,10 +197,14 @@ def test_a_film_of_two_wavelengths_shows_them_side_by_side_and_leaves_gaps_dark(
     assert len(drawn) == 12 and drawn[0].shape == (64, 130, 3)
     with Image.open(out) as moving:
         assert (moving.info["duration"], moving.info["loop"]) == (100, 0)
-    plan = panels.frames(panels.shots(days))
+    plan = selection.film_frames(selection.select_images(days))
     assert [frame[1] is None for frame in plan] == [False] * 12  # its neighbour stays
-    early = [s for s in panels.shots(days) if s.wavelength == 171 or s.t_obs < plan[4][0].t_obs]
-    assert [frame[1] is None for frame in panels.frames(early)] == [False] * 5 + [True] * 7
+    early = [
+        s
+        for s in selection.select_images(days)
+        if s.wavelength == 171 or s.t_obs < plan[4][0].t_obs
+    ]
+    assert [frame[1] is None for frame in selection.film_frames(early)] == [False] * 5 + [True] * 7
 
 
 def test_an_image_that_cannot_be_read_is_named_and_its_place_is_dark(
@@ -203,7 +215,7 @@ def test_an_image_that_cannot_be_read_is_named_and_its_place_is_dark(
     for name in ("sun.png", "sun.gif"):
         result = data("show", days, "-o", tmp_path / name, "--wavelength", 171, "--size", 64)
         assert result.code == 1
-        assert f"failed  {bad}: It is damaged or not readable" in result.err
+        assert f"failed  {bad}: The image is damaged or cannot be read" in result.err
         assert "11 images shown, 1 failed." in result.err
         assert (tmp_path / name).exists()
     first, second, *_ = _frames(tmp_path / "sun.gif", tmp_path)
@@ -213,11 +225,14 @@ def test_an_image_that_cannot_be_read_is_named_and_its_place_is_dark(
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (("--output", "sun.tiff"), "sun.tiff has no ending of a known format."),
-        (("--start", "2020-01-01"), "they are from 2013-06-24 17:00:00 to 2013-06-24 18:06:00"),
-        (("--freq", "often"), "'often' is no interval of time."),
-        (("--freq", "0min"), "'0min' is no interval of time."),
-        (("--wavelength", "94"), "holds no image *__94"),
+        (("--output", "sun.tiff"), "Unsupported file extension of sun.tiff."),
+        (
+            ("--start", "2020-01-01"),
+            "its images are from 2013-06-24 17:00:00 to 2013-06-24 18:06:00",
+        ),
+        (("--freq", "often"), "Invalid interval 'often'"),
+        (("--freq", "0min"), "Invalid interval '0min'"),
+        (("--wavelength", "94"), "No image *__94"),
     ],
 )
 def test_a_wrong_wish_is_one_sentence_and_nothing_is_written(
@@ -227,7 +242,7 @@ def test_a_wrong_wish_is_one_sentence_and_nothing_is_written(
     result = data("show", days, *options)
     assert result.code in (1, 2) and says in result.err
     assert [path.name for path in days.parent.iterdir()] == ["days"]
-    assert "Give one folder" in data("show").err
+    assert "Specify exactly one folder" in data("show").err
 
 
 def test_without_ffmpeg_mp4_says_what_to_do_and_writes_nothing(
@@ -236,7 +251,7 @@ def test_without_ffmpeg_mp4_says_what_to_do_and_writes_nothing(
     monkeypatch.setenv("PATH", "")
     monkeypatch.setitem(__import__("sys").modules, "imageio_ffmpeg", None)
     result = data("show", days, "-o", tmp_path / "sun.mp4")
-    assert result.code == 1 and "A film in MP4 needs ffmpeg" in result.err
+    assert result.code == 1 and "ffmpeg, which is needed for MP4 films, was not found" in result.err
     assert "astrodome-sdo-data[film]" in result.err
     assert not (tmp_path / "sun.mp4").exists()
 
@@ -251,8 +266,10 @@ def test_an_ffmpeg_that_fails_is_quoted_and_the_old_film_stays(
     monkeypatch.setenv("PATH", f"{program.parent}:/bin:/usr/bin")
     out = tmp_path / "sun.mp4"
     out.write_bytes(b"old")
-    with pytest.raises(AstrodomeError, match="could not write the film: Unknown encoder libx264"):
-        film.draw_film(panels.frames(panels.shots(days)), panels.Look(32), out)
+    with pytest.raises(AstrodomeError, match="ffmpeg failed: Unknown encoder libx264"):
+        film.write_film(
+            selection.film_frames(selection.select_images(days)), panels.PanelStyle(32), out
+        )
     assert out.read_bytes() == b"old"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bin", "days", "sun.mp4"]
 
@@ -262,7 +279,7 @@ def _frames(path: Path, folder: Path) -> list[np.ndarray]:
     if path.suffix == ".mp4":
         places = folder / "frames"
         places.mkdir()
-        command = [film.ffmpeg(), "-loglevel", "error", "-i", path, places / "%03d.png"]
+        command = [film.find_ffmpeg(), "-loglevel", "error", "-i", path, places / "%03d.png"]
         subprocess.run(command, check=True)
         drawn = []
         for name in sorted(places.iterdir()):
