@@ -1,7 +1,17 @@
-"""Images of the Sun as the Solar Dynamics Observatory takes them.
+"""Images of the Solar Dynamics Observatory: download, import, resize, cut patches, show.
 
-``download`` brings named images from the archives in ``sources`` and keeps a ``manifest`` of them;
-``ingest`` makes such images of FITS, JPEG 2000 and plain pictures, which ``observation`` reads.
-``meta`` describes them; ``images`` makes them smaller or cuts patches out of them; ``show`` and
-``film`` draw them, ``info`` says what a folder holds. ``fido`` registers an archive with sunpy.
+Examples
+--------
+>>> import astrodome_sdo_data as sdo_data
+>>> report = sdo_data.download(
+...     "gsu", "2012-03-07", "2012-03-08", "aia", freq="6min", wavelength=[171, 193], size="512"
+... )  # doctest: +SKIP
+>>> sdo_data.read_folder("aia", 171)  # doctest: +SKIP
+>>> sdo_data.make_contact_sheet("aia", "aia.png")  # doctest: +SKIP
 """
+
+import lazy_loader as lazy
+
+__version__ = "0.1.0"
+
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)
