@@ -1,7 +1,8 @@
 """Import, resize and show AIA images from Python, without the command line and the network.
 
 The files are created here: two AIA channels every 12 minutes with a bright region that rotates
-with the Sun. ``sdo_data.download("gsu", "2012-03-07", "2012-03-08", "aia")`` fetches real images. Run it cell by cell in a notebook, or as a script in an empty folder.
+with the Sun. To fetch real images instead, use ``download("gsu", start, end, folder)``. Run this
+file cell by cell in a notebook, or as a script in an empty folder.
 """
 
 # %% Create FITS files, as an archive would deliver them.

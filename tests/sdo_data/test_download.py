@@ -423,12 +423,11 @@ from pathlib import Path
 
 import pandas as pd
 from astrodome import SourceSpec, hookimpl
-from astrodome_solar.protocols import FetchedImage
 from PIL import Image
 
 
 class Drawn:
-    """A source without capabilities, which raises an exception for the first failure."""
+    """A source without capabilities that yields paths."""
 
     def search(self, start, end, freq, wavelength):
         times = pd.date_range(start, end, freq=freq, tz="UTC")
@@ -436,14 +435,14 @@ class Drawn:
         return rows.to_frame(index=False)
 
     def fetch(self, rows, target):
-        for row in rows.itertuples():
+        for row in rows.itertuples(index=False):
             path = Path(target) / f"{row.t_obs:%Y-%m-%dT%H%M%S}__{row.wavelength}.jpeg"
             Image.new("L", (64, 64), row.t_obs.minute).save(path)
             if row.t_obs.minute == 20:
                 path.write_bytes(path.read_bytes()[:-20])
             if row.t_obs.minute == 30:
                 raise RuntimeError("the pencil broke")
-            yield FetchedImage(row.Index, path)
+            yield path
 
 
 @hookimpl

@@ -63,7 +63,8 @@ def test_the_geometry_is_that_of_the_full_frame_of_4096_pixels(
     data("import", aia171, aia193, "--path", tmp_path).succeeded()
     header = fits.getheader(aia171)
     row = meta(tmp_path)["2011-02-15T000000__171.jpeg"]
-    assert list(row) == ["QUALITY", "DSUN", "X0", "R_SUN", "Y0", "CDELT", "FILE_NAME"]
+    names = ["QUALITY", "DSUN", "X0", "R_SUN", "Y0", "CDELT", "FILE_NAME", "DATE_OBS"]
+    assert list(row) == names and row["DATE_OBS"] == header["DATE-OBS"]
     assert float(row["CDELT"]) == pytest.approx(header["CDELT1"] / 32)
     assert float(row["R_SUN"]) == pytest.approx(header["RSUN_OBS"] / (header["CDELT1"] / 32))
     assert float(row["DSUN"]) == pytest.approx(header["DSUN_OBS"])
@@ -176,7 +177,7 @@ def test_bad_files_are_named_each_with_its_reason_and_the_good_one_is_there(
         tmp_path / "absent.fits": "No such file",
         tmp_path: "This is a folder",
         text: "The file is not a FITS, JPEG 2000, JPEG or PNG image",
-        cut: "The FITS file contains no image",
+        cut: "Cannot read the FITS file",
         cut_jp2: "damaged",
     }
     out = tmp_path / "out"
@@ -226,7 +227,7 @@ def test_the_wavelength_of_a_fits_may_be_given(data: Data, hmi: Path, tmp_path: 
         and "WAVELNTH is missing. Specify the wavelength with --wavelength." in result.err
     )
     data("import", without, "--path", tmp_path, "--wavelength", 6173).succeeded()
-    assert (tmp_path / "2014-03-01T000027__6173.jpeg").is_file()
+    assert (tmp_path / "2014-03-01T000027__6173_continuum.jpeg").is_file()
 
 
 def test_a_picture_is_imported_by_its_options_or_by_its_name(

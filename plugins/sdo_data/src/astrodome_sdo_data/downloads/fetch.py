@@ -145,9 +145,12 @@ class ImageFetcher:
         if len(self.plan.info.parts) > 1:
             for part in ("image", "header", "parameters"):
                 rows = rows.assign(**{part: [getattr(task, part) for task in tasks.values()]})
+        labels = {task.file_name: position for position, task in tasks.items()}
         reason = "The source returned no result for this image."
         try:
             for fetched in self.plan.source.fetch(rows, self.journal.staging):
+                if isinstance(fetched, Path):
+                    fetched = FetchedImage(labels.get(fetched.name), fetched)
                 if task := tasks.pop(fetched.row, None):
                     try:
                         yield self._publish(task, fetched)

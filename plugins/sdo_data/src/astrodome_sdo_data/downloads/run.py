@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -63,15 +64,15 @@ class DownloadReport:
     def skipped(self) -> dict[str, int]:
         """Number of skipped images by reason, for example ``quality`` or ``flux``."""
         reasons = self.files.loc[self.files["outcome"].eq("skipped"), "reason"]
-        kinds = reasons.str.replace("No flux", "No_flux").str.split().str[0]
-        return kinds.str.replace("_", " ").str.lower().value_counts().to_dict()
+        return dict(Counter(map(_kind_of_reason, reasons)))
 
     def problems(self) -> list[dict[str, str]]:
         """Return name, status and reason of each missing or failed image."""
         bad = self.files[self.files["outcome"].isin(["missing", "failed"])]
         columns = {"file_name": "image", "outcome": "status"}
-        table = bad.rename(columns=columns)[["image", "status", "reason"]]
-        return table.sort_values(["image", "status"]).to_dict("records")
+        table = bad.rename(columns=columns)[["image", "status", "reason"]].sort_values("image")
+        problems: list[dict[str, str]] = table.to_dict("records")
+        return problems
 
     def as_dict(self) -> dict[str, Any]:
         """Return the numbers of images, and the problems, for a JSON document."""
@@ -87,6 +88,12 @@ class DownloadReport:
             "damaged": self.damaged,
             "problems": self.problems(),
         }
+
+
+def _kind_of_reason(reason: str) -> str:
+    """Return the first word of a reason in lower case; "no flux" if the flux is unknown."""
+    words = reason.lower().split()
+    return " ".join(words[:2]) if words[:1] == ["no"] else words[0]
 
 
 class _Results:

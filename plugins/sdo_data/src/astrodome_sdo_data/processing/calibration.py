@@ -111,8 +111,8 @@ def read_pointing(path: Path) -> QTable:
     for name in table.colnames:
         unit = COLUMN_UNITS.get(name.rpartition("_")[2])
         if unit is not None:
-            values = np.ma.asarray(table[name], dtype=float)
-            table[name] = np.ma.filled(values, np.nan) * unit
+            column = table[name]
+            table[name] = np.ma.filled(np.ma.asarray(column, dtype=float), np.nan) * unit
     return table
 
 

@@ -58,10 +58,11 @@ def interval(freq: str) -> timedelta:
     """Return the duration of a fixed interval, for example ``6min``, ``1h`` or ``1D``."""
     step = offset(freq)
     try:
-        return pd.Timedelta(step).to_pytimedelta()
+        duration: timedelta = pd.Timedelta(step).to_pytimedelta()
     except ValueError:
         raise AstrodomeError(
             f"Invalid interval '{freq}': its duration is not fixed.",
             "Use minutes, hours or days, for example 6min, 1h or 30D.",
             exit_code=2,
         ) from None
+    return duration
