@@ -26,10 +26,12 @@ Wavelengths = Annotated[
     list[int] | None, typer.Option(help="Wavelength (angstrom), repeatable [171].")
 ]
 MaxFlux = Annotated[
-    float | None, typer.Option(help="Only at times with a GOES 1-8 angstrom flux below (W/m2).")
+    float | None,
+    typer.Option(help="Only at times with a GOES 1-8 angstrom flux below this value (W/m2)."),
 ]
 MinFlux = Annotated[
-    float | None, typer.Option(help="Only at times with a GOES 1-8 angstrom flux above (W/m2).")
+    float | None,
+    typer.Option(help="Only at times with a GOES 1-8 angstrom flux above this value (W/m2)."),
 ]
 Source = Annotated[
     str,
