@@ -49,11 +49,11 @@ SUBJECTS: dict[str, Callable[[Path, Effort], Iterator[Figure]]] = {
     "scope_dnn": scope_dnn.scope_dnn,
 }
 BUSY = 0.7
-"""Load average above which other work disturbs the figures."""
+"""Load average above which other processes affect the figures."""
 
 
 def main() -> int:
-    """Measure the chosen subjects; return 1 when one of them could not be measured."""
+    """Measure the selected subjects; return 1 if one of them could not be measured."""
     options = _options()
     chosen = options.subjects or list(SUBJECTS)
     effort = Effort(options.repeat, options.small)
@@ -78,7 +78,7 @@ def main() -> int:
                 console.warn(f"{subject} could not be measured: {error}")
                 found["failed"][subject] = str(error)
     about = ", ".join(f"{name} {value}" for name, value in found["machine"].items())
-    print(f"Medians of {effort.repeat} runs of each side in turn; {about}")
+    print(f"Medians of {effort.repeat} alternating runs of each side; {about}")
     if effort.small:
         print("Small inputs: these figures only show that the benchmarks run.")
     _show(figures)
@@ -105,7 +105,7 @@ def _options() -> argparse.Namespace:
 
 
 def machine() -> dict[str, Any]:
-    """Return where and when the figures were measured, and how busy the machine was."""
+    """Return the date, the properties of the machine and its load average."""
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "cpus": compute.cores(),

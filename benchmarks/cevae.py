@@ -1,5 +1,5 @@
-"""A training step and both scorings of the ceVAE beside the older classes, at 1 x 128 x 128, and
-how far both come in equally many steps."""
+"""The ceVAE compared with sdo-cli: a training step, both kinds of scores, and the loss after
+the same number of steps."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from .measure import Effort, Figure, cost, in_turn, rate, worker
 BATCH, SIZE = 8, 128
 NETWORK = {"z_dim": 128, "fmap_sizes": [16, 64, 256, 1024]}
 STEPS = 20
-"""Of training, after which both sides should have come equally far."""
+"""Number of training steps after which both sides should have the same loss."""
 
 
 def cevae(place: Path, effort: Effort) -> Iterator[Figure]:
-    """Both sides warm, with as many threads as there are processors and the same images."""
+    """Measure both sides in warm processes, with one thread per CPU and the same images."""
     given: dict[str, Any] = {**NETWORK, "threads": compute.cores()}
     given["images"] = suns.batch(place / "batch.npy", BATCH, SIZE)
     with (

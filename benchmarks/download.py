@@ -42,18 +42,18 @@ START = datetime(2012, 1, 1)
 
 
 def download(place: Path, effort: Effort) -> Iterator[Figure]:
-    """Everything about downloads, and the resizing of full-size images."""
+    """Measure downloads and the resizing of full-size images."""
     yield from _transfer(place, effort)
     yield from _many(place, effort)
     yield from _resize(place, effort)
 
 
 @contextmanager
-def _twin(place: Path) -> Iterator[str]:
+def _server(place: Path) -> Iterator[str]:
     """Start a fake server that takes 20 ms for each response; yield its address."""
-    picture = place / "sun.png"
-    suns.sun().reduce(4).save(picture)
-    command = [sys.executable, str(INSIDE / "gsu_twin.py"), str(picture), str(LATENCY)]
+    image = place / "sun.png"
+    suns.sun().reduce(4).save(image)
+    command = [sys.executable, str(INSIDE / "gsu_server.py"), str(image), str(LATENCY)]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
@@ -63,12 +63,12 @@ def _twin(place: Path) -> Iterator[str]:
 
 
 def _transfer(place: Path, effort: Effort) -> Iterator[Figure]:
-    """Images of 256 x 256 pixels, over one connection, and with the defaults of each side."""
+    """Download images of 256 x 256 pixels over one connection, and with the default numbers."""
     targets = (place / f"images{number}" for number in itertools.count())
     python = older.environment("sdo") / "python"
     count, many = effort.size(IMAGES, 8), effort.size(ALONE, 16)
     with (
-        _twin(place) as url,
+        _server(place) as url,
         worker(python, "older_download") as a,
         worker(sys.executable, "ours_download") as b,
     ):
@@ -92,7 +92,7 @@ def _transfer(place: Path, effort: Effort) -> Iterator[Figure]:
 
 
 def _many(place: Path, effort: Effort) -> Iterator[Figure]:
-    """More than a year of images every six minutes: planned, and checked when all exist."""
+    """Plan a download of more than a year of images, and check it when all images exist."""
     count = effort.size(MANY, 200)
     with worker(sys.executable, "ours_download") as b:
         runs = range(effort.repeat + 1)
@@ -131,7 +131,7 @@ def _complete(folder: Path, count: int) -> Path:
 
 
 def _resize(place: Path, effort: Effort) -> Iterator[Figure]:
-    """JPEG of 4096 x 4096 pixels to 256 x 256, one after the other."""
+    """Resize JPEG images of 4096 x 4096 pixels to 256 x 256 on one CPU."""
     count = effort.size(20, 1)
     source = suns.folder(place / "full", count, 4096, "L")
     targets = (place / f"small{number}" for number in itertools.count())

@@ -1,4 +1,4 @@
-"""Events into a database and out of it again, beside sdo-cli on the same PostgreSQL."""
+"""Storing and querying HEK events, compared with sdo-cli on the same PostgreSQL server."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from .measure import Effort, Figure, Worker, alone, cost, in_turn, per_second, r
 
 RECORDS = 2_000
 FEW, MANY = 100_000, 1_000_000
-"""Events in the stores that are asked for those of a time."""
+"""Numbers of events in the stores for queries by time."""
 TURNS = 2
-"""The older tool takes seconds for each."""
+"""Maximum number of runs; each takes sdo-cli some seconds."""
 ORM = "sqlalchemy==1.4.54"
-"""The last line with which sdo-cli's events work; its other commands do not mind a newer one."""
+"""The last version that works with the events commands of sdo-cli; other commands accept newer."""
 
 
 def events(place: Path, effort: Effort) -> Iterator[Figure]:
-    """Upserts of records with all 186 fields, and the events at a time among many."""
+    """Update stored records with all 186 fields, and query events by time in large stores."""
     count = effort.size(RECORDS, 50)
     records = place / "records.json"
     records.write_text(json.dumps([full(number) for number in range(count)]))
@@ -47,7 +47,7 @@ def events(place: Path, effort: Effort) -> Iterator[Figure]:
 
 
 def _at(a: Worker, b: Worker, postgres: str, sqlite: str, effort: Effort) -> Iterator[Figure]:
-    """The active regions of SDO/AIA at the same times on both sides."""
+    """Query the active regions of SDO/AIA at the same times on both sides."""
     for count, goal in (
         (effort.size(FEW, 20_000), "≤ 1 ms"),
         (effort.size(MANY, 30_000), "≤ 5 ms"),
@@ -67,6 +67,6 @@ def _at(a: Worker, b: Worker, postgres: str, sqlite: str, effort: Effort) -> Ite
 
 
 def full(number: int) -> dict[str, object]:
-    """A region with the fields of flares too, as in a table of both."""
+    """Return the record of an active region that also has the fields of flares."""
     flare = dict.fromkeys(hek.FLARE.split())
     return flare | dict(hek.region(number, kb_archivid=f"ivo://bench/{number:08}"))

@@ -1,4 +1,4 @@
-"""Downloading classifications from a marshal that takes its time, beside scope-ml's own tool."""
+"""Download classifications from a slow fake marshal, compared with scope-ml."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ COUNT, FEWEST = 400, 8
 CONNECTIONS = 8
 """Default number of connections of ``scope download-classification``; scope-ml always uses one."""
 LATENCY = 0.05
-"""Seconds that every answer takes."""
+"""Seconds that each response takes."""
 TOKEN = "a-token"
 GOAL = "≥ 6"
 TURNS = 2
 
 
 def fritz(place: Path, effort: Effort) -> Iterator[Figure]:
-    """Classes, periods and votes of sources by their names, from a server on loopback."""
+    """Download classes, periods and votes of sources by name from a server on loopback."""
     store, count = Fritz(token=TOKEN), effort.size(COUNT, FEWEST)
     names = [f"ZTFJ{number:06}" for number in range(count)]
     for number, name in enumerate(names):

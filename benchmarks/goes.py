@@ -1,6 +1,6 @@
-"""``sdo goes`` beside the older tool: the store of eleven years of minutes, and look-ups in it.
+"""``sdo goes`` and sdo-cli: store eleven years of minutes, and look up times.
 
-Both sides are given the CSV tree that the older tool's download leaves, a file a month.
+Both sides read the CSV files that sdo-cli downloads, one for each month.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
-from astrodome_goes.archives.formats import read
-from astrodome_goes.store.samples import starts
+from astrodome_goes.archives.formats import read_file
 from pyarrow import compute as pc
 from pyarrow import csv
 from sunpy.data.test import get_test_filepath
@@ -24,16 +24,16 @@ from .measure import Effort, Figure, alone, cost, in_turn, process, script, work
 
 YEARS = np.datetime64("2010-01-01", "D"), np.datetime64("2020-12-31", "D")
 MONTH = np.datetime64("2015-06-01", "D"), np.datetime64("2015-06-30", "D")
-"""First and last day of the data, and of the data of a run with small inputs."""
+"""First and last day of the data; ``MONTH`` is for a run with small inputs."""
 WHEN = "2015-06-01T02:20:00"
 MANY, ONE_BY_ONE = 100_000, 100
-"""Number of times in a single call (without a counterpart), and with one call for each time."""
+"""Numbers of times: in one call (without a counterpart), and with one call for each time."""
 STORES = 2
-"""Turns of the store, which takes the older tool long."""
+"""Number of repetitions of the import, which takes sdo-cli long."""
 
 
 def goes(place: Path, effort: Effort) -> Iterator[Figure]:
-    """Store 11 years of minutes, look up one time as a command, and many times inside a process."""
+    """Store 11 years of minutes; look up one time with a command and many times in a process."""
     tree = place / "downloaded"
     days = MONTH if effort.small else YEARS
     rows = _minutes_as_csv(tree / "goes_cache", *days)
@@ -128,15 +128,12 @@ def _minutes_as_csv(folder: Path, first: np.datetime64, last: np.datetime64) -> 
 
 
 def _minutes(name: str) -> np.ndarray:
-    """Mean fluxes of the 1,440 minutes of a real day, shape (1, 1440, 2)."""
-    samples = read(Path(get_test_filepath(name)))
-    minute = samples["timestamp"].astype("M8[m]")
-    first = starts(minute)
-    count = np.diff(np.r_[first, len(samples)])
-    both = [np.add.reduceat(samples[channel], first) / count for channel in ("xrsa", "xrsb")]
-    of_day = (minute[first] - minute[-1].astype("M8[D]")).astype(int)
-    every = np.arange(1440)
-    return np.stack([np.interp(every, of_day, flux) for flux in both], axis=1)[None]
+    """Return the mean fluxes of the 1,440 minutes of a real day, shape (1, 1440, 2)."""
+    samples = read_file(Path(get_test_filepath(name)))
+    minute = samples["timestamp"].dt.floor("min")
+    means = samples.groupby(minute)[["xrsa", "xrsb"]].mean()
+    day = pd.date_range(means.index[-1].floor("D"), periods=1440, freq="min")
+    return means.reindex(day).interpolate(limit_direction="both").to_numpy()[None]
 
 
 def _times(count: int, first: np.datetime64, last: np.datetime64) -> list[str]:

@@ -1,4 +1,4 @@
-"""How things are measured: two sides in turn, medians, and how many times better ours is."""
+"""Measure both sides in alternating runs; compute medians and ratios."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ class Figure:
 
 @dataclass(frozen=True)
 class Effort:
-    """How much to measure: runs of each side, and whether inputs are small.
+    """The number of runs of each side, and whether small inputs are used.
 
-    Small inputs only show that a benchmark runs; their figures mean nothing.
+    Small inputs only show that a benchmark runs; the figures have no meaning.
     """
 
     repeat: int
@@ -56,7 +56,7 @@ class Effort:
 
 @dataclass(frozen=True)
 class Cost:
-    """What a process took: seconds on the clock, seconds of processor, peak memory in MB."""
+    """The resources that a process used: wall time and CPU time in seconds, peak memory in MB."""
 
     wall: float
     cpu: float
@@ -66,7 +66,7 @@ class Cost:
 def cost(
     subject: str, older: Sequence[float], ours: Sequence[float], unit: str, goal: str = ""
 ) -> Figure:
-    """A figure of which less is better."""
+    """Return a figure for which less is better."""
     a, b = statistics.median(older), statistics.median(ours)
     return Figure(subject, a, b, unit, a / b, goal)
 
@@ -79,7 +79,7 @@ def rate(
     unit: str,
     goal: str = "",
 ) -> Figure:
-    """A figure of which more is better: ``items`` by the median of these seconds."""
+    """Return a rate, for which more is better: ``items`` divided by the median of the seconds."""
     a, b = items / statistics.median(older), items / statistics.median(ours)
     return Figure(subject, a, b, f"{unit}/s", b / a, goal)
 
@@ -97,15 +97,15 @@ def per_second(seconds: Sequence[float], items: int) -> list[float]:
 def in_turn(
     older: Callable[[], Measured], ours: Callable[[], Measured], effort: Effort
 ) -> tuple[list[Measured], list[Measured]]:
-    """Both sides by turns, so that a busy machine harms both; the first turn does not count."""
+    """Run both sides alternately, so that other load affects both; ignore the first run."""
     turns = [(older(), ours()) for _ in range(effort.repeat + 1)][1:]
     return [a for a, _ in turns], [b for _, b in turns]
 
 
 def process(command: Sequence[str | Path], folder: Path) -> Cost:
-    """Run a command in a folder, its output not on a terminal.
+    """Run a command in a folder, without a terminal.
 
-    Raises RuntimeError with the end of its output when it fails.
+    Raises RuntimeError with the error output if the command fails.
     """
     measured = [sys.executable, "-S", "-E", INSIDE / "process.py", *command]
     run = subprocess.run(measured, cwd=folder, capture_output=True, text=True)
@@ -115,47 +115,46 @@ def process(command: Sequence[str | Path], folder: Path) -> Cost:
 
 
 def script(name: str) -> Path:
-    """A script of the environment that the benchmarks run in."""
+    """Return the path of a script in the environment of the benchmarks."""
     return Path(sys.executable).with_name(name)
 
 
 Worker = Callable[..., Any]
-"""Do a task, ``worker(task, **arguments)``, and return the seconds that it took.
+"""Function that runs a task, ``worker(task, **arguments)``, and returns its duration in seconds.
 
-A task with several parts returns a list of seconds."""
+A task with several parts returns a list of durations."""
 
 
 @contextmanager
 def worker(python: str | Path, side: str, paths: Sequence[Path] = ()) -> Iterator[Worker]:
-    """A process of ``python`` that does the tasks of ``inside/<side>.py`` on demand.
+    """Start a process of ``python`` that runs the tasks in ``inside/<side>.py`` on request.
 
-    What is in the folders ``paths`` comes before what the environment has.
+    Modules in the folders ``paths`` take precedence over those in the environment.
 
-    Its imports are done, its models made and its memory warm when the clock, which it
-    reads itself, starts. A task that fails raises RuntimeError with the end of what
-    the process said.
+    The process measures the time of a task itself, without imports and the creation of models.
+    If a task fails, the worker raises RuntimeError with the end of the error output.
     """
     with (
-        tempfile.TemporaryFile() as said,
+        tempfile.TemporaryFile() as errors,
         subprocess.Popen(
             [str(python), str(INSIDE / f"{side}.py")],
             env=os.environ | ({"PYTHONPATH": os.pathsep.join(map(str, paths))} if paths else {}),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=said,
+            stderr=errors,
             text=True,
         ) as child,
     ):
         assert child.stdin and child.stdout
-        requests, answers = child.stdin, child.stdout
+        requests, responses = child.stdin, child.stdout
 
-        def ask(task: str, **given: Any) -> float:
+        def run(task: str, **given: Any) -> float:
             print(json.dumps([task, given], default=str), file=requests, flush=True)
-            answer = answers.readline()
-            if not answer:
-                said.seek(0)
-                tail = said.read().decode(errors="replace")[-1000:].strip()
+            response = responses.readline()
+            if not response:
+                errors.seek(0)
+                tail = errors.read().decode(errors="replace")[-1000:].strip()
                 raise RuntimeError(f"{side} {task}: {tail}")
-            return json.loads(answer)
+            return json.loads(response)
 
-        yield ask
+        yield run

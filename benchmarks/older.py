@@ -1,10 +1,10 @@
-"""The older tools, sdo-cli and SCoPe, each in an environment of its own.
+"""Environments with sdo-cli and SCoPe (``scope-ml``), the older tools.
 
     python -m benchmarks.older [sdo] [scope]
 
-makes them ahead of time; a benchmark makes what is missing. They take about 2 and 4 GB in
-``.venvs/older-sdo`` and ``.venvs/older-scope``, or where ``ASTRODOME_OLDER_SDO`` and
-``ASTRODOME_OLDER_SCOPE`` say.
+creates them ahead of time; otherwise, the first benchmark that needs one creates it. They take
+about 2 and 4 GB in ``.venvs/older-sdo`` and ``.venvs/older-scope``, or in the folders in the
+environment variables ``ASTRODOME_OLDER_SDO`` and ``ASTRODOME_OLDER_SCOPE``.
 """
 
 from __future__ import annotations
@@ -18,27 +18,27 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 BARE = {"sdo": ("sdo-cli==0.0.21", "torchvision==0.15.2"), "scope": ()}
-"""What is installed without its requirements, which contradict each other."""
+"""Distributions to install without their requirements, which contradict each other."""
 READY = "astrodome-benchmark-pins.txt"
 
 
 def folder(tool: str) -> Path:
-    """Where the environment of ``sdo`` or ``scope`` is, made or not."""
+    """Return the folder of the environment for ``sdo`` or ``scope``; it may not exist."""
     default = HERE.parent / ".venvs" / f"older-{tool}"
     return Path(os.environ.get(f"ASTRODOME_OLDER_{tool.upper()}", default)).absolute()
 
 
 @cache
 def environment(tool: str) -> Path:
-    """The ``bin`` folder of a tool's environment, made anew if its pins have changed.
+    """Return the ``bin`` folder of an environment, which is created again if its pins changed.
 
-    Raises CalledProcessError when pip cannot install them.
+    Raises CalledProcessError if pip fails.
     """
     place, pins = folder(tool), HERE / f"older-{tool}.txt"
     wanted = "\n".join([pins.read_text("utf-8"), *BARE[tool]])
     ready = place / READY
     if not ready.is_file() or ready.read_text("utf-8") != wanted:
-        print(f"Installing the older {tool} tool into {place} (minutes) …", file=sys.stderr)
+        print(f"Installing the older tool for {tool} in {place}, some minutes …", file=sys.stderr)
         venv.create(place, with_pip=True, clear=True)
         pip = [str(place / "bin" / "python"), "-m", "pip", "install", "-qq"]
         subprocess.run([*pip, "-r", str(pins)], check=True)
@@ -50,9 +50,9 @@ def environment(tool: str) -> Path:
 
 @cache
 def beside(tool: str, pin: str) -> Path:
-    """A folder with one distribution in a version of its own, for the front of a tool's path.
+    """Return a folder with another version of a distribution, to be put first in the import path.
 
-    For a part of a tool that needs another version than the rest of it.
+    It is for a part of a tool that needs another version than the other parts.
     """
     python = environment(tool) / "python"
     place = folder(tool) / pin

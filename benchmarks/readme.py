@@ -2,8 +2,8 @@
 
     python -m benchmarks.readme [RESULTS.json]
 
-The main README shows every figure that has a time or a rate on both sides; the README in this
-folder shows all figures. Nothing is chosen by hand.
+The main README contains every figure that has a time or a rate on both sides; the README in this
+folder contains all figures.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ TIMES = ("s", "ms", "µs")
 
 
 def number(value: float | None) -> str:
-    """Format a figure with three significant digits, and large ones with all before the point."""
+    """Format a figure with three significant digits, and all digits before the decimal point."""
     if value is None:
         return ""
     return f"{value:,.0f}" if abs(value) >= 99.95 else f"{value:.3g}"
 
 
 def ratio(value: float | None) -> str:
-    """Format a ratio with two digits, so that a loss is not rounded away."""
+    """Format a ratio with two significant digits, also below 1."""
     if value is None:
         return ""
     return f"{value:,.0f}" if value >= 9.95 else f"{value:.1f}" if value >= 1 else f"{value:.2g}"
@@ -60,7 +60,7 @@ def conditions(results: Mapping[str, Any]) -> str:
     """Return sentences about the conditions of a run."""
     machine = results["machine"]
     lines = (
-        f"Medians of {results['repeat']} runs of each side in turn, all in one run of the "
+        f"Medians of {results['repeat']} alternating runs of each side, all in one run of the "
         f"benchmarks: {machine['cpus']} CPUs, {machine['system']}, Python {machine['python']}, "
         f"{machine['date'][:10]}, load at the start {machine['load']}."
     )

@@ -1,4 +1,4 @@
-"""Reading and imputing a data set of SCoPe's size beside scope-ml's own functions."""
+"""Reading and imputation of a data set as large as that of SCoPe, compared with scope-ml."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ ROWS = 20_000
 SUFFIX = "ELS_ECE_EAOV"
 GOAL = "≥ 10"
 TURNS = 2
-"""Scikit-learn takes half a minute for each."""
+"""Maximum number of runs; each takes scikit-learn half a minute."""
 
 
 def scope_data(place: Path, effort: Effort) -> Iterator[Figure]:
-    """61 features and dmdt from a CSV file, as the manual has it, and the imputation of all."""
+    """Read 61 features and dmdt from a CSV file, and impute the features."""
     rows = effort.size(ROWS, 500)
     made = sky.sky(rows, 1, SUFFIX)
     gaps = place / "gaps.parquet"

@@ -1,4 +1,5 @@
-"""The two-branch network: an epoch, what it learns, and scoring, beside SCoPe's own."""
+"""The network with two branches: an epoch, the AUC after training, and scores, compared with
+SCoPe."""
 
 from __future__ import annotations
 
@@ -18,14 +19,14 @@ from .scope_xgb import FEWEST, LABEL, ROWS, SETS, write
 
 BATCH = 64
 CLASSES = 22
-"""Those of the manual's loop."""
+"""Number of classes in the example of the manual."""
 FEWER = 5_000
-"""Rows that all classes score."""
+"""Number of rows for the scores of all classes."""
 EPOCHS = 5
 
 
 def scope_dnn(place: Path, effort: Effort) -> Iterator[Figure]:
-    """Both sides warm, with the same rows and as many threads as there are processors."""
+    """Measure both sides in warm processes, with the same rows and one thread per CPU."""
     rows, fewer = effort.size(ROWS, FEWEST), effort.size(FEWER, 200)
     made = sky.sky(rows, 1)
     target, images = place / "target.npy", place / "dmdt.npy"

@@ -1,4 +1,4 @@
-"""Boosted trees: training one class and scoring with it, beside SCoPe's, on the same rows."""
+"""Boosted trees: training of one class and scores, compared with SCoPe on the same rows."""
 
 from __future__ import annotations
 
@@ -19,15 +19,14 @@ from .measure import Effort, Figure, cost, in_turn, rate, worker
 
 ROWS, FEWEST = 20_000, 1_000
 SETS = ("phenomenological", "ontological")
-"""SCoPe's sets of 35 and of 61 features."""
+"""The feature sets of SCoPe, with 35 and 61 features."""
 LABEL = "periodic"
 TURNS = 2
-"""Training takes long enough for its figures to be steady."""
+"""Maximum number of runs; training takes long enough for stable figures."""
 
 
 def scope_xgb(place: Path, effort: Effort) -> Iterator[Figure]:
-    """Both sides warm, with one thread per CPU.
-
+    """Measure both sides in warm processes, with one thread per CPU.
     Both score with the trees that SCoPe trained, from a pandas table and from a NumPy array.
     Training ends according to the rule of each side.
     """
@@ -63,7 +62,7 @@ def scope_xgb(place: Path, effort: Effort) -> Iterator[Figure]:
 
 
 def write(table: pd.DataFrame, features: str, place: Path) -> Path:
-    """A file of the features of a set (N, F), their medians where there are none."""
+    """Write the features of a set, shape (N, F); missing values are replaced by the median."""
     values = table[list(load_config().feature_sets[features].columns.values())]
     path = place / f"{features}.npy"
     np.save(path, values.fillna(values.median()).to_numpy(np.float32))

@@ -1,4 +1,4 @@
-"""An epoch over an SDO ML v2 store, shuffled and with the transforms, beside the older data set."""
+"""An epoch over an SDO ML v2 store, shuffled and transformed, compared with sdo-cli."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from . import older, suns
 from .measure import Effort, Figure, cost, in_turn, rate, worker
 
 CHANNEL = "131A"
-"""One without known bad frames, which the older data set always filters out, slowly."""
+"""A channel without known bad frames; sdo-cli always filters these, which is slow."""
 FRAMES, SIDE, CHUNK, SIZE = 300, 512, 10, 256
 FEWEST = 130
 """Number of frames for small inputs; the sampler of sdo-cli needs more than 120."""
@@ -23,8 +23,7 @@ TURNS = 2
 
 
 def sdoml(place: Path, effort: Effort) -> Iterator[Figure]:
-    """Both sides warm, one process each, all CPUs; float32 (1, 256, 256) in batches of 16.
-
+    """Measure warm processes that use all CPUs: float32 (1, 256, 256) in batches of 16.
     By default, astrodome checks all frames when it opens the store; sdo-cli does not. So the
     first row of each pair is the rate of opening the store and reading it once.
     """
@@ -72,8 +71,7 @@ def at(number: int) -> str:
 
 
 def store(path: Path, frames: int) -> Path:
-    """Frames out of the real image, with a little noise, for floats have more than grey
-    levels; LZ4 chunks of ten, zarr format 2."""
+    """Write frames derived from the real image with noise, in LZ4 chunks of ten (zarr format 2)."""
     import zarr
     from astrodome_sood.datasets import channels
     from numcodecs import Blosc

@@ -14,7 +14,7 @@ from . import older
 from .measure import Effort, Figure, alone, cost, in_turn, process, script
 
 HEAVY = frozenset({"numpy", "pandas", "torch", "sunpy", "rich", "pydantic", "PIL", "tensorflow"})
-"""Packages that no help text should import."""
+"""Packages that should not be imported to show a help text."""
 SDO = (("--help",), ("data", "--help"), ("goes", "get", "--help"))
 SCOPE = {"scope-train": "train", "get-quad-ids": "get-quad-ids", "run-inference": "predict"}
 """The scripts of scope-ml, and the commands of ``scope`` for the same task."""
@@ -38,7 +38,7 @@ def startup(place: Path, effort: Effort) -> Iterator[Figure]:
         pair = (older_line, [script("sdo"), *command])
         yield from _help(f"`sdo {line}`, all plugins installed", pair, place, effort, goal)
     scope = older.environment("scope")
-    process([scope / "scope-initialize"], place)  # The scripts need a config.yaml beside them.
+    process([scope / "scope-initialize"], place)  # The scripts need a config.yaml.
     for name, ours in SCOPE.items():
         pair = ([scope / name, "--help"], [script("scope"), ours, "--help"])
         subject = f"`scope {ours} --help` (`{name} --help`)"
@@ -60,7 +60,7 @@ def _help(
 
 
 def imports() -> dict[str, Any]:
-    """What ``sdo --help`` imports in a pipe: how many modules, the heavy ones, the slowest (ms)."""
+    """Return what ``sdo --help`` imports: the number of modules, the heavy and slowest ones."""
     command = [sys.executable, "-X", "importtime", "-c", HELP]
     run = subprocess.run(command, capture_output=True, text=True, check=True)
     packages = json.loads(run.stdout.splitlines()[-1])

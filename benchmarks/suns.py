@@ -1,4 +1,4 @@
-"""Inputs out of one real image of the Sun: AIA 171 Å, 2014-01-01, 4096 x 4096 pixels, in glymur."""
+"""Inputs derived from one real image: AIA 171 Å, 2014-01-01, 4096 x 4096 pixels, from glymur."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ QUALITY = 95
 
 @cache
 def sun() -> Image.Image:
-    """The image at 2048 x 2048 pixels, grey; it stands in glymur's largest codestream."""
+    """Return the grey image with 2048 x 2048 pixels, from the largest codestream in the file."""
     path = Path(glymur.data.jpxfile())
     box = max(
         (box for box in glymur.Jp2k(path).box if box.box_id == "jp2c"), key=lambda box: box.length
@@ -28,7 +28,7 @@ def sun() -> Image.Image:
 
 
 def folder(place: Path, count: int, size: int, mode: str) -> Path:
-    """A folder of ``count`` JPEGs named as SDO's are, each a little shifted so that all differ."""
+    """Create a folder with ``count`` different JPEG images, each shifted by some pixels."""
     place.mkdir()
     whole = sun().resize((size, size), Image.Resampling.LANCZOS).convert(mode)
     first = datetime(2014, 1, 1)
@@ -40,7 +40,7 @@ def folder(place: Path, count: int, size: int, mode: str) -> Path:
 
 
 def batch(path: Path, count: int, size: int) -> Path:
-    """An array (count, 1, size, size), float32 in [-1, 1], of regions on the disk, as ``.npy``."""
+    """Write regions of the disk as ``.npy``: (count, 1, size, size), float32 in [-1, 1]."""
     whole = np.asarray(sun().reduce(2), np.float32) / 127.5 - 1
     edge = (whole.shape[0] - size) // 2
     regions = [

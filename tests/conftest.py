@@ -1,4 +1,4 @@
-"""Fixtures that every part of the suite shares."""
+"""Fixtures for all tests."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    # A shell that runs the suite in the background ignores Ctrl-C, and children inherit that.
+    # A shell that runs the tests in the background ignores SIGINT, which child processes inherit.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
 def torture() -> Callable[[int, int], int]:
-    """How many kills, faults or mutations to try: a sample, or with ASTRODOME_TORTURE all."""
+    """Return the number of repetitions: a sample, or the full number with ASTRODOME_TORTURE."""
 
     def count(sample: int, full: int) -> int:
         return full if os.environ.get("ASTRODOME_TORTURE") else sample
@@ -27,7 +27,7 @@ def torture() -> Callable[[int, int], int]:
 
 @pytest.fixture(autouse=True)
 def private_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep the user's own settings and state out of every test."""
+    """Hide the settings and the state of the user from every test."""
     home = tmp_path_factory.mktemp("home")
     for name in [n for n in os.environ if n.startswith(("ASTRODOME_", "SDO_", "SCOPE_"))]:
         if name != "ASTRODOME_TORTURE":

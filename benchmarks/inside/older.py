@@ -1,4 +1,4 @@
-"""The tasks as sdo-cli does them; run by the Python of its environment."""
+"""The tasks with sdo-cli; run with the Python of its environment."""
 
 import time
 from functools import cache
@@ -9,7 +9,7 @@ from serve import serve
 
 
 class Log:
-    """What the older functions want of a command line."""
+    """The attributes of a command that the functions of sdo-cli need."""
 
     def log(self, *_: object) -> None:
         pass

@@ -1,4 +1,4 @@
-"""Downloads and resizing as sdo-cli does them; run by the Python of its environment."""
+"""Downloads and resizing with sdo-cli; run with the Python of its environment."""
 
 import time
 from datetime import datetime, timedelta
@@ -7,7 +7,7 @@ from serve import serve
 
 
 class Log:
-    """What the older functions want of a command line."""
+    """The attributes of a command that the functions of sdo-cli need."""
 
     def log(self, *_: object) -> None:
         pass

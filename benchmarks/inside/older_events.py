@@ -19,7 +19,7 @@ QUESTIONS = 50
 
 
 class Answer:
-    """Stands in for Fido, with a table that was read before."""
+    """Replacement for Fido that returns a table."""
 
     def __init__(self, table: Any) -> None:
         self.table = table
@@ -52,7 +52,7 @@ def upsert(database: str, records: str) -> float:
 
 
 def copy(database: str, count: int) -> float:
-    """Take over so many events from the other side's table, which is in the same database."""
+    """Copy ``count`` events from the table of astrodome in the same database."""
     own = manager(database)
     columns = (
         "event_type, event_starttime, event_endtime, obs_observatory, obs_instrument, "
@@ -70,7 +70,7 @@ def copy(database: str, count: int) -> float:
 
 
 def at(database: str) -> float:
-    """Seconds for the events at a time, the median over some times."""
+    """Return the median duration of a query by time, in seconds."""
     rng = random.Random(1)
     minutes = [rng.randrange(YEARS * 365 * 1440) for _ in range(QUESTIONS)]
     own = manager(database)

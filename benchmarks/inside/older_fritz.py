@@ -1,4 +1,4 @@
-"""Downloading as scope-ml does it, one source after the other; run by its environment's Python."""
+"""Downloads with scope-ml, one source after the other; run with the Python of its environment."""
 
 import os
 import shutil
@@ -11,7 +11,7 @@ from serve import serve
 
 
 def download(path: str, host: str, token: str) -> float:
-    """Its modules read a configuration in the current folder when they are imported."""
+    """Import a module of scope-ml, which reads a configuration in the current folder."""
     os.chdir(tempfile.mkdtemp())
     default = next(f for f in files("scope-ml") or [] if f.name == "config.defaults.yaml")
     shutil.copy(default.locate(), "config.yaml")

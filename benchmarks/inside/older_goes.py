@@ -1,4 +1,4 @@
-"""The tasks as sdo-cli's GOES cache does them; run by the Python of its environment."""
+"""The tasks with the GOES cache of sdo-cli; run with the Python of its environment."""
 
 import shutil
 import time
@@ -18,7 +18,7 @@ def opened(folder: str) -> Any:
 
 
 def convert(folder: str, first: str, last: str) -> float:
-    """Its CSV files to Parquet, which is what its download ends with."""
+    """Convert its CSV files to Parquet, the last step of its download."""
     made = opened(folder)
     shutil.rmtree(Path(folder) / "goes_cache" / "goes_ts.parquet", ignore_errors=True)
     started = time.perf_counter()

@@ -1,4 +1,4 @@
-"""Reading and imputing as scope-ml does them; run by the Python of its environment."""
+"""Reading and imputation with scope-ml; run with the Python of its environment."""
 
 import os
 import shutil
@@ -13,7 +13,7 @@ from serve import serve
 
 @cache
 def scope() -> ModuleType:
-    """Its module, which wants a configuration in the current folder when it is imported."""
+    """Import a module of scope-ml, which reads a configuration in the current folder."""
     os.chdir(tempfile.mkdtemp())
     default = next(f for f in files("scope-ml") or [] if f.name == "config.defaults.yaml")
     shutil.copy(default.locate(), "config.yaml")

@@ -1,4 +1,4 @@
-"""The tasks as SCoPe 0.9.5 does them; run by the Python of its environment."""
+"""The tasks with SCoPe 0.9.5; run with the Python of its environment."""
 
 import time
 from functools import cache
@@ -34,7 +34,7 @@ network_of = cache(network)
 
 
 def pipeline(features: str, dmdt: str, target: str, batch: int, rows: slice) -> Any:
-    """As its class ``Dataset`` makes them: a buffer of 512 rows, shuffled and batched."""
+    """Return batches like its class ``Dataset``: shuffled in a buffer of 512 rows."""
     import numpy as np
     import tensorflow as tf
 
@@ -67,7 +67,7 @@ def auc(features: str, dmdt: str, target: str, batch: int, threads: int, epochs:
 
 
 def score(features: str, dmdt: str, classes: int, rows: int, threads: int) -> float:
-    """Class after class, as its inference does."""
+    """Score one class after the other, like its inference."""
     x, images = data(features, dmdt)
     model = network_of(x.shape[1])
     started = time.perf_counter()

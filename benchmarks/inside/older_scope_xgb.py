@@ -1,4 +1,4 @@
-"""The tasks as SCoPe 0.9.5 does them; run by the Python of its environment."""
+"""The tasks with SCoPe 0.9.5; run with the Python of its environment."""
 
 import time
 from functools import cache
@@ -9,7 +9,7 @@ from serve import serve
 
 @cache
 def table(features: str) -> Any:
-    """Features as the older tool has them: a table with a column each."""
+    """Return the features as a table with one column each, like SCoPe."""
     import numpy as np
     import pandas as pd
 
@@ -43,7 +43,7 @@ def xgb_train(features: str, target: str, model: str, threads: int) -> float:
 
 
 def xgb_score(features: str, model: str, threads: int, form: str) -> float:
-    """SCoPe itself scores a table; an array goes to its trees without pandas."""
+    """Score a table like SCoPe; an array is passed to the trees without pandas."""
     import numpy as np
     import xgboost
 

@@ -1,4 +1,4 @@
-"""An epoch over a store as sdo-cli reads it; run by the Python of its environment."""
+"""An epoch over a store with sdo-cli; run with the Python of its environment."""
 
 import resource
 import time
@@ -42,7 +42,7 @@ def epoch(
 
 
 def peak() -> float:
-    """MB; on Linux of this process alone, for getrusage begins with its parent's peak."""
+    """Return the peak memory in MB; on Linux, getrusage would include the peak of the parent."""
     status = Path("/proc/self/status")
     if status.exists():
         return int(status.read_text().split("VmHWM:")[1].split()[0]) * 1024 / 1e6

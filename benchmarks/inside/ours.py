@@ -1,4 +1,4 @@
-"""The tasks as astrodome's libraries do them; the twin of ``older.py``."""
+"""The tasks of ``older.py`` with the libraries of astrodome."""
 
 import tempfile
 import time
@@ -27,7 +27,7 @@ def patch(source: str, target: str, size: int, count: int, **options: Any) -> fl
 
 @cache
 def models(size: int, z_dim: int, fmap_sizes: tuple[int, ...], threads: int) -> Any:
-    """The objective with its optimiser, and the model that scores, of the same weights."""
+    """Return the objective with its optimizer, and the scoring model with the same weights."""
     import torch
     from astrodome_sood import config
     from astrodome_sood.models import ce_vae, lightning_module, weights
@@ -70,7 +70,7 @@ def cevae(
 
 
 def cevae_loss(images: str, z_dim: int, fmap_sizes: list[int], threads: int, steps: int) -> float:
-    """The mean score of the batch after so many steps on it, from the same first weights."""
+    """Return the mean score of the batch after some training steps from the same weights."""
     import numpy as np
     import torch
     from astrodome_sood.models.losses import negative_elbo

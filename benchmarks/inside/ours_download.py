@@ -1,4 +1,4 @@
-"""The same with astrodome's libraries; the twin of ``older_download.py``."""
+"""The tasks of ``older_download.py`` with the libraries of astrodome."""
 
 import os
 import time

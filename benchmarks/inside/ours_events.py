@@ -1,4 +1,4 @@
-"""Events as astrodome's library keeps and finds them; the twin of ``older_events.py``."""
+"""The tasks of ``older_events.py`` with the library of ``sdo events``."""
 
 import json
 import random
@@ -31,7 +31,7 @@ def upsert(database: str, records: str) -> float:
 
 
 def some(count: int) -> Iterator[dict[str, Any]]:
-    """Events of minutes to a day, spread over the years."""
+    """Return events with durations from minutes to a day, in several years."""
     rng = random.Random(count)
     for number in range(count):
         start = FIRST + timedelta(minutes=rng.randrange(YEARS * 365 * 1440))
@@ -50,7 +50,7 @@ def some(count: int) -> Iterator[dict[str, Any]]:
 
 
 def fill(database: str, count: int) -> float:
-    """Let a store that holds some events hold so many."""
+    """Add events to a store until it contains ``count``."""
     started = time.perf_counter()
     kept = store(database)
     have = sum(row["events"] for row in kept.counts(Filter()))
@@ -67,7 +67,7 @@ def fill(database: str, count: int) -> float:
 
 
 def at(database: str) -> float:
-    """Seconds for the events at a time, the median over some times."""
+    """Return the median duration of a query by time, in seconds."""
     rng = random.Random(1)
     minutes = [rng.randrange(YEARS * 365 * 1440) for _ in range(QUESTIONS)]
     kept, found, took = store(database), 0, []

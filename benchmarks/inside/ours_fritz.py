@@ -1,4 +1,4 @@
-"""Downloading as astrodome's library does it; the twin of ``older_fritz.py``."""
+"""The task of ``older_fritz.py`` with the library of ``scope``."""
 
 import tempfile
 import time

@@ -1,31 +1,30 @@
-"""The tasks as astrodome's library for ``sdo goes`` does them; the twin of ``older_goes.py``."""
+"""The tasks of ``older_goes.py`` with the library of ``sdo goes``."""
 
 import time
-from pathlib import Path
 
 import numpy as np
-from astrodome_goes.source import GoesFlux
+from astrodome_goes import Store, flux_at
 from serve import serve
 
 
 def flux(folder: str, times: list[str]) -> float:
     wanted = np.array(times, "M8[us]")
     started = time.perf_counter()
-    found = GoesFlux(Path(folder)).flux_at(wanted)
+    found = flux_at(Store(folder), wanted)
     taken = time.perf_counter() - started
     if not np.isfinite(found).all():
-        raise RuntimeError("Some times were not found.")
+        raise RuntimeError("No sample found for some times.")
     return taken
 
 
 def flux_one_by_one(folder: str, times: list[str]) -> float:
     """Call the library once for each time, given as text, like sdo-cli."""
-    source = GoesFlux(Path(folder))
+    store = Store(folder)
     started = time.perf_counter()
-    found = [source.flux_at(text)[0] for text in times]
+    found = [flux_at(store, text)[0] for text in times]
     taken = time.perf_counter() - started
     if not np.isfinite(found).all():
-        raise RuntimeError("Some times were not found.")
+        raise RuntimeError("No sample found for some times.")
     return taken
 
 

@@ -1,4 +1,4 @@
-"""Reading and imputing as astrodome's library does them; the twin of ``older_scope_data.py``."""
+"""The tasks of ``older_scope_data.py`` with the library of ``scope``."""
 
 import time
 from pathlib import Path
@@ -7,7 +7,7 @@ from serve import serve
 
 
 def read(path: str) -> float:
-    """With the step that the older one makes of reading: imputing, where nothing is missing."""
+    """Read and impute the data set, like SCoPe, although no value is missing."""
     from astrodome_ztf_scope.tables import datasets
 
     started = time.perf_counter()

@@ -1,4 +1,4 @@
-"""The tasks as astrodome's library for ``scope`` does them; the twin of ``older_scope_dnn.py``."""
+"""The tasks of ``older_scope_dnn.py`` with the library of ``scope``."""
 
 import tempfile
 import time
@@ -80,7 +80,7 @@ def auc(features: str, dmdt: str, target: str, batch: int, threads: int, epochs:
 
 
 def score(features: str, dmdt: str, classes: int, rows: int, threads: int) -> float:
-    """All classes in one pass over the images."""
+    """Score all classes in one pass over the images."""
     from astrodome_ztf_scope.classifiers.models.dnn import DnnClassifier
 
     x, images = data(features, dmdt)

@@ -1,4 +1,4 @@
-"""The tasks as astrodome's library for ``scope`` does them; the twin of ``older_scope_xgb.py``."""
+"""The tasks of ``older_scope_xgb.py`` with the library of ``scope``."""
 
 import os
 import tempfile
@@ -11,7 +11,7 @@ from astrodome.runs import Run
 from astrodome_ztf_scope.classifiers.training import QUIET
 from serve import serve
 
-os.environ.update(QUIET)  # as in the processes that train, before the trees' threads begin
+os.environ.update(QUIET)  # as in the processes for training, before XGBoost starts threads
 
 
 @cache

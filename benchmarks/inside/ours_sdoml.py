@@ -1,4 +1,4 @@
-"""An epoch over a store as astrodome reads it; the twin of ``older_sdoml.py``."""
+"""The task of ``older_sdoml.py`` with the library of ``sdo sood``."""
 
 import resource
 import time
@@ -45,7 +45,7 @@ def epoch(
 
 
 def peak() -> float:
-    """MB; on Linux of this process alone, for getrusage begins with its parent's peak."""
+    """Return the peak memory in MB; on Linux, getrusage would include the peak of the parent."""
     status = Path("/proc/self/status")
     if status.exists():
         return int(status.read_text().split("VmHWM:")[1].split()[0]) * 1024 / 1e6

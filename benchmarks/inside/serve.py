@@ -1,4 +1,4 @@
-"""A process that does named tasks on demand and answers with the seconds each took.
+"""A process that runs named tasks on request and returns the duration of each in seconds.
 
 Run by both sides, the older tools' Python too; so nothing but the standard library.
 """
@@ -10,9 +10,9 @@ from collections.abc import Callable
 
 
 def serve(tasks: dict[str, Callable[..., float | list[float]]]) -> None:
-    """Answer requests ``[task, {argument: value}]``, one a line, until there are no more."""
+    """Respond to requests ``[task, {argument: value}]``, one per line, until the input ends."""
     answers = os.fdopen(os.dup(1), "w", buffering=1)
-    os.dup2(2, 1)  # whatever the libraries print is no answer
+    os.dup2(2, 1)  # Output of libraries is not a response.
     for line in sys.stdin:
         name, given = json.loads(line)
         print(json.dumps(tasks[name](**given)), file=answers)

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from astrodome import AstrodomeError, plugins
 from astrodome.testing import Result, run
-from astrodome_goes.store.flux_store import Store
-from astrodome_goes.store.samples import DTYPE
+from astrodome_goes import Store
+from astrodome_goes.store.sample_table import sample_table
 from astrodome_sood.datasets.channels import Channel
 from astrodome_sood.datasets.sdoml_v2.selection import Wanted, select
 from astrodome_ztf_scope.marshal.local import LocalMarshal
@@ -88,9 +88,11 @@ def flux(tmp_path: Path) -> Store:
     """The GOES store of the user, with flux of class M on the first six days of March 2012."""
     store = Store(tmp_path / "home" / "goes")
     minutes = np.arange("2012-03-01", "2012-03-07", dtype="datetime64[m]")
-    rows = np.zeros(len(minutes), DTYPE)
-    rows["timestamp"], rows["xrsb"], rows["satellite"] = minutes, 2e-5, 15
-    store.merge(rows, ["made"])
+    samples = sample_table(
+        timestamp=minutes, xrsa=np.nan, xrsb=2e-5, xrsa_quality=0, xrsb_quality=0,
+        satellite=15, product="csv",
+    )  # fmt: skip
+    store.merge(samples, ["made"])
     return store
 
 

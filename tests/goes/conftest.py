@@ -1,4 +1,4 @@
-"""Real XRS files as sunpy ships them, and copies of a real day for other dates and satellites."""
+"""Real XRS files from sunpy, and copies of a real day for other dates and satellites."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from astrodome.testing import Result, run
+from astrodome_goes import Store
 from astropy.io import fits
 from services.goes import Archives
 from sunpy.data.test import get_test_filepath
@@ -21,26 +23,24 @@ DAY = "go1520110607.fits"
 """2011-06-07, GOES 15, every two seconds, with an M2.5 flare."""
 
 
-MOTHER = """
+SERVER = """
 import json, os, sys
-import astrodome_goes.archives.client
-import astrodome_goes.archives.csv_tree
+import astrodome_goes.archives.csv_files
 import astrodome_goes.archives.download
-import astrodome_goes.archives.import_files
 from astrodome.app import main
 for line in sys.stdin:
-    order = json.loads(line)
-    if isinstance(order, int):
-        print(os.waitstatus_to_exitcode(os.waitpid(order, 0)[1]), flush=True)
+    request = json.loads(line)
+    if isinstance(request, int):
+        print(os.waitstatus_to_exitcode(os.waitpid(request, 0)[1]), flush=True)
         continue
     if not (child := os.fork()):
         os.setsid()
         sys.stdin.close()
-        args, environment, folder, said = order
+        args, environment, folder, output = request
         os.environ.update(environment)
         os.chdir(folder)
         for number in (1, 2):
-            name = f"{said}/{os.getpid()}.{number}"
+            name = f"{output}/{os.getpid()}.{number}"
             os.dup2(os.open(name, os.O_WRONLY | os.O_CREAT), number)
         code = 0
         try:
@@ -49,56 +49,56 @@ for line in sys.stdin:
             code = end.code or 0
         sys.stdout.flush()
         sys.stderr.flush()
-        os._exit(code)  # the threads of libraries did not come along, and their ends would abort
+        os._exit(code)  # The threads of libraries do not exist after a fork; a normal exit aborts.
     print(child, flush=True)
 """
-"""Has imported everything and forks for each command; says its number, and later how it ended."""
+"""Import all modules once, fork for each command, print its process id and later its exit code."""
 
 
 class Starter:
-    """Starts ``sdo goes`` in processes that have imported everything already.
+    """Run ``sdo goes`` in processes that have already imported all modules.
 
-    They have one thread, as a user's have, while a test with a twin has more.
+    Like the process of a user, they have one thread; a test with a fake server has more.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def __enter__(self) -> Starter:
-        self.mother = subprocess.Popen(
-            [sys.executable, "-c", MOTHER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        self.server = subprocess.Popen(
+            [sys.executable, "-c", SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.mother.communicate()
+        self.server.communicate()
 
     def start(self, *args: object) -> int:
-        """Start ``sdo goes`` with these arguments; gives the process's number."""
+        """Start ``sdo goes`` with these arguments; return the process id."""
         ours = {k: v for k, v in os.environ.items() if k.startswith(("ASTRODOME_", "XDG_"))}
-        return self._ask([["goes", *map(str, args)], ours, str(Path.cwd()), str(self.folder)])
+        return self._request([["goes", *map(str, args)], ours, str(Path.cwd()), str(self.folder)])
 
-    def ended(self, number: int) -> Result:
-        """Wait for its end; the code is negative for a signal."""
-        code = self._ask(number)
-        said = [self.folder / f"{number}.{stream}" for stream in (1, 2)]
-        if code == -signal.SIGKILL:  # perhaps before it had anywhere to say something
-            said = [path if path.exists() else Path(os.devnull) for path in said]
-        out, err = (path.read_text() for path in said)
+    def wait(self, number: int) -> Result:
+        """Wait for the end of a process; the exit code is negative for a signal."""
+        code = self._request(number)
+        output = [self.folder / f"{number}.{stream}" for stream in (1, 2)]
+        if code == -signal.SIGKILL:  # possibly before it created these files
+            output = [path if path.exists() else Path(os.devnull) for path in output]
+        out, err = (path.read_text() for path in output)
         return Result(code, out, err)
 
     def run(self, *args: object) -> Result:
-        """``sdo goes`` with these arguments, to its end."""
-        return self.ended(self.start(*args))
+        """Run ``sdo goes`` with these arguments."""
+        return self.wait(self.start(*args))
 
-    def _ask(self, order: object) -> int:
-        print(json.dumps(order), file=self.mother.stdin, flush=True)
-        return int(self.mother.stdout.readline())
+    def _request(self, request: object) -> int:
+        print(json.dumps(request), file=self.server.stdin, flush=True)
+        return int(self.server.stdout.readline())
 
     @staticmethod
     def kill(number: int) -> None:
-        """End the process and its workers at once, wherever they are."""
-        with suppress(ProcessLookupError):  # it may be done
+        """Kill the process and its workers."""
+        with suppress(ProcessLookupError):  # It may have ended.
             os.killpg(number, signal.SIGKILL)
 
 
@@ -114,13 +114,13 @@ def goes() -> Callable[..., Result]:
 
 @pytest.fixture
 def xrs() -> Callable[[str], Path]:
-    """A file of XRS data that sunpy ships, by name."""
+    """Return the path of a file with XRS data in sunpy's test data."""
     return lambda name: Path(get_test_filepath(name))
 
 
 @pytest.fixture(scope="session")
 def day_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store that holds 2011-06-07."""
+    """A store with the data of 2011-06-07."""
     folder = tmp_path_factory.mktemp("goes")
     run(
         "sdo",
@@ -132,7 +132,7 @@ def day_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def day(tmp_path: Path) -> Callable[..., Path]:
-    """The real day as a file of another date (``DD/MM/YYYY``), satellite or brightness."""
+    """Write a copy of the real day with another date (``DD/MM/YYYY``), satellite or flux."""
 
     def copy(date: str = "07/06/2011", satellite: int = 15, factor: float = 1) -> Path:
         year, month, number = date.split("/")[::-1]
@@ -148,8 +148,19 @@ def day(tmp_path: Path) -> Callable[..., Path]:
 
 
 @pytest.fixture
+def stored() -> Callable[[Path], pd.DataFrame]:
+    """Return all samples in a store."""
+
+    def read(folder: Path) -> pd.DataFrame:
+        parts = list(Store(folder).read()) if Store(folder).months() else []
+        return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame({"timestamp": []})
+
+    return read
+
+
+@pytest.fixture
 def archives(monkeypatch: pytest.MonkeyPatch) -> Iterator[Archives]:
-    """The three archives on loopback; the settings lead there."""
+    """Run a fake server for the three archives, and set its addresses in the environment."""
     with Archives() as running:
         for name, value in running.environment.items():
             monkeypatch.setenv(name, value)
@@ -159,6 +170,6 @@ def archives(monkeypatch: pytest.MonkeyPatch) -> Iterator[Archives]:
 
 @pytest.fixture(scope="session")
 def starter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Starter]:
-    """Starts commands that need no time to import, so that many can be run and killed."""
-    with Starter(tmp_path_factory.mktemp("said")) as made:
+    """Run commands without the time for imports, so that many can be run and killed."""
+    with Starter(tmp_path_factory.mktemp("output")) as made:
         yield made

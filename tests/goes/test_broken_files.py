@@ -1,4 +1,4 @@
-"""Whatever is wrong with a file, it is named, and the others come in."""
+"""Damaged files are reported by name, and the others are imported."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 
 import h5py
 import pytest
-from astrodome_goes.archives.formats import read
-from astrodome_goes.archives.workers import read_all
+from astrodome_goes.archives.formats import read_file
+from astrodome_goes.archives.importing import read_files
 from astropy.io import fits
 from sunpy.data.test import get_test_filepath
 
@@ -23,7 +23,7 @@ NETCDF = (
 
 
 def short_day():
-    """The first minutes of the real FITS day, small enough to be read thousands of times."""
+    """Return the first minutes of the real FITS file, which is read thousands of times."""
     made = io.BytesIO()
     with fits.open(get_test_filepath("go1520110607.fits")) as content:
         table = content[2]
@@ -40,7 +40,7 @@ def short_day():
 
 
 def broken(content, chance):
-    """Bytes changed, cut off, taken out or blanked."""
+    """Change, remove or overwrite bytes at random."""
     made = bytearray(content)
     place = chance.randrange(len(made))
     how = chance.randrange(5)
@@ -64,18 +64,18 @@ def originals():
         yield name, Path(get_test_filepath(name)).read_bytes()
 
 
-def test_the_originals_are_sound(tmp_path):
+def test_the_original_files_are_valid(tmp_path):
     for name, content in originals():
         (tmp_path / name).write_bytes(content)
-        assert len(read(tmp_path / name)) >= 50
+        assert len(read_file(tmp_path / name)) >= 50
 
 
-def test_a_broken_file_is_read_or_named_and_takes_no_other_along(torture, tmp_path):
+def test_a_damaged_file_is_read_or_named_and_affects_no_other_file(torture, tmp_path):
     kinds = dict(originals())
     fine = tmp_path / "fine.fits"
     fine.write_bytes(kinds["go1520110607.fits"])
     total, batch = torture(240, 5_000), 80
-    read_well = refused = 0
+    valid = refused = 0
     for start in range(0, total, batch):
         paths = [fine]
         for number in range(start, start + batch):
@@ -83,39 +83,39 @@ def test_a_broken_file_is_read_or_named_and_takes_no_other_along(torture, tmp_pa
             name, content = chance.choice([*kinds.items()])
             paths.append(tmp_path / f"{number}_{name}")
             paths[-1].write_bytes(broken(content, chance))
-        came = {result.item: result for result in read_all(paths, longest=5)}
-        assert came.keys() == set(paths) and came[fine].value is not None
-        for path, result in came.items():
+        results = {result.item: result for result in read_files(paths, cpu_limit=5)}
+        assert results.keys() == set(paths) and results[fine].value is not None
+        for path, result in results.items():
             if result.value is None:
                 assert str(path) in result.error and "\n" not in result.error, result.error
                 refused += 1
             else:
-                read_well += 1
+                valid += 1
         for path in paths[1:]:
             path.unlink()
-    assert read_well > 1 and refused
+    assert valid > 1 and refused
 
 
-def test_a_file_that_takes_for_ever_is_named_and_the_others_are_read(tmp_path):
-    """This one holds the HDF5 library of 2025 in an endless loop; others may just refuse it."""
+def test_a_file_that_takes_too_long_is_named_and_the_others_are_read(tmp_path):
+    """The file causes an endless loop in HDF5 of 2025; other versions may raise an error."""
     chance = random.Random(346)
     name, content = chance.choice([*originals()])
     endless, fine = tmp_path / name, tmp_path / "go1520110607.fits"
     endless.write_bytes(broken(content, chance))
     fine.write_bytes(short_day())
-    came = {result.item: result for result in read_all([endless, fine], longest=3)}
-    assert came[fine].value is not None
-    assert came[endless].value is None and str(endless) in came[endless].error
+    results = {result.item: result for result in read_files([endless, fine], cpu_limit=3)}
+    assert results[fine].value is not None
+    assert results[endless].value is None and str(endless) in results[endless].error
 
 
-def test_a_file_that_ends_the_process_that_reads_it_is_named(tmp_path, goes):
+def test_a_file_that_crashes_the_process_that_reads_it_is_named(tmp_path, goes):
     name, content = NETCDF[1], Path(get_test_filepath(NETCDF[1])).read_bytes()
-    deadly = next(deadly_files(tmp_path, name, content), None)
-    if deadly is None:
-        pytest.skip("this version of the HDF5 library survives what was tried")
-    result = goes("import", deadly, get_test_filepath(NETCDF[2]), "--store", tmp_path / "store")
+    crashing = next(crashing_files(tmp_path, name, content), None)
+    if crashing is None:
+        pytest.skip("no tried file crashes this version of the HDF5 library")
+    result = goes("import", crashing, get_test_filepath(NETCDF[2]), "--store", tmp_path / "store")
     assert result.code == 1 and "1 files imported, 1 failed" in result.err
-    assert f"{deadly} is broken" in result.err
+    assert f"{crashing} is damaged" in result.err
     assert "free()" not in result.err and "corruption" not in result.err
 
 
@@ -150,7 +150,7 @@ def bomb(path):
     ("make", "name"),
     [(huge_netcdf, "huge.nc"), (huge_fits, "huge.fits"), (bomb, "bomb.fits.gz")],
 )
-def test_a_file_that_demands_too_much_memory_is_named_and_the_others_are_stored(
+def test_a_file_that_needs_too_much_memory_is_named_and_the_others_are_stored(
     make, name, goes, tmp_path, monkeypatch
 ):
     monkeypatch.setenv("ASTRODOME_LIMITS_MAX_FILE_MB", "100")
@@ -171,7 +171,7 @@ def test_a_large_file_is_read_when_the_setting_allows_it(goes, tmp_path, monkeyp
     goes("import", path, "--store", tmp_path / "store").succeeded()
 
 
-def deadly_files(folder, name, content):
+def crashing_files(folder, name, content):
     """Broken files that crash the HDF5 library; which ones do depends on its version."""
     for start in range(0, 400, 40):
         paths = [folder / f"{number}_{name}" for number in range(start, start + 40)]
@@ -181,8 +181,8 @@ def deadly_files(folder, name, content):
             for _ in range(8):
                 made[chance.randrange(len(made))] = chance.randrange(256)
             path.write_bytes(made)
-        for result in read_all(paths):
-            if "without a crash" in result.error:
+        for result in read_files(paths):
+            if "reading it crashes" in result.error:
                 yield result.item
         for path in paths:
             path.unlink(missing_ok=True)

@@ -11,13 +11,12 @@ from sunpy.data.test import get_test_filepath
 
 MANY = """
 import collections, json, os, shutil, sys
-import astrodome_goes.archives.csv_tree
-import astrodome_goes.archives.import_files
+import astrodome_goes.archives.importing
 import astrodome_goes.store.parquet
 from astrodome.app import main
 
 runs, file, folder = int(sys.argv[1]), *sys.argv[2:]
-codes, said = collections.Counter(), ""
+codes, error = collections.Counter(), ""
 for number in range(runs):
     read, write = os.pipe()
     if not (child := os.fork()):
@@ -29,9 +28,9 @@ for number in range(runs):
         text = stream.read()
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     codes[code] += 1
-    said = text if code else said
+    error = text if code else error
     shutil.rmtree(f"{folder}/{number}", ignore_errors=True)
-print(json.dumps([codes, said]))
+print(json.dumps([codes, error]))
 """
 """Import the libraries once and run the command in forked processes, which exit normally."""
 
@@ -39,14 +38,15 @@ print(json.dumps([codes, said]))
 LOOKUPS = """
 import collections, json, os, sys
 from pathlib import Path
-from astrodome_goes import index, parquet
+import astrodome_goes.store.parquet
+from astrodome_goes.store.lookup import open_index
 
 runs, month = int(sys.argv[1]), Path(sys.argv[2])
 codes = collections.Counter()
 for number in range(runs):
     month.with_name(".lookup").unlink(missing_ok=True)
     if not (child := os.fork()):
-        index.opened(month)
+        open_index(month)
         sys.exit()
     codes[os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])] += 1
 print(json.dumps(codes))
@@ -58,8 +58,8 @@ def test_import_exits_with_zero_every_time(torture, tmp_path):
     runs = torture(3, 1000)
     command = [sys.executable, "-c", MANY, str(runs), get_test_filepath(REAL[5]), str(tmp_path)]
     ran = subprocess.run(command, capture_output=True, text=True, check=True)
-    codes, said = json.loads(ran.stdout)
-    assert codes == {"0": runs}, said
+    codes, error = json.loads(ran.stdout)
+    assert codes == {"0": runs}, error
 
 
 def test_a_process_that_builds_an_index_exits_with_zero_every_time(torture, goes, tmp_path):

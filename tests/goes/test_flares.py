@@ -1,4 +1,4 @@
-"""Flares by NOAA's definition, and flare classes."""
+"""Flares as NOAA defines them, and flare classes."""
 
 from __future__ import annotations
 
@@ -7,22 +7,25 @@ import re
 from contextlib import redirect_stdout
 
 import numpy as np
+import pandas as pd
 import pytest
 from astrodome import AstrodomeError, plugins
 from astrodome.app import main
-from astrodome_goes import plugin
-from astrodome_goes.flares import find
-from astrodome_goes.store.flux_store import Store
-from astrodome_goes.store.samples import DTYPE, PRODUCTS
+from astrodome_goes import Store, find_flares, plugin
+from astrodome_goes.store.sample_table import sample_table
 from astrodome_solar.flare_classes import flare_class, flux_of_class
 
 
+def rows(flares):
+    return [flare for _, flare in flares.iterrows()]
+
+
 def series(*flux, gap_after=None, gap=60):
-    """Minutes from midnight on, with a hole of ``gap`` minutes after index ``gap_after``."""
+    """Find flares in minutes from midnight, with a gap after the index ``gap_after``."""
     minutes = np.datetime64("2020-01-01T00:00", "m") + np.arange(len(flux))
     if gap_after is not None:
         minutes[gap_after + 1 :] += gap
-    return list(find(minutes, np.array(flux) * 1e-6))
+    return rows(find_flares(minutes, np.array(flux) * 1e-6))
 
 
 def test_the_largest_flare_of_2011_06_07_is_the_m2_5_at_06_41(goes, day_store):
@@ -34,7 +37,7 @@ def test_the_largest_flare_of_2011_06_07_is_the_m2_5_at_06_41(goes, day_store):
 
 
 class Terminal(io.StringIO):
-    """A stream that is a terminal."""
+    """A text stream that reports to be a terminal."""
 
     def isatty(self):
         return True
@@ -44,7 +47,7 @@ class Terminal(io.StringIO):
     "command", [("flares",), ("get", "--timestamp", "2011-06-07T06:41"), ("info",)]
 )
 @pytest.mark.parametrize("width", [80, 100, 120, 200])
-def test_a_terminal_splits_no_cell(day_store, monkeypatch, command, width):
+def test_cells_are_not_split_on_a_terminal(day_store, monkeypatch, command, width):
     monkeypatch.setenv("COLUMNS", str(width))
     monkeypatch.setenv("TERM", "xterm")
     with redirect_stdout(Terminal()) as out, pytest.raises(SystemExit) as left:
@@ -57,7 +60,7 @@ def test_a_terminal_splits_no_cell(day_store, monkeypatch, command, width):
     assert max(map(len, lines)) <= width
 
 
-def test_flares_can_be_chosen_by_peak_time_and_class(goes, xrs, tmp_path):
+def test_flares_are_selected_by_peak_time_and_class(goes, xrs, tmp_path):
     goes("import", xrs("go1520120601.fits.gz"), "--store", tmp_path).succeeded()
     every = goes("flares", "--store", tmp_path, "--json").succeeded().json
     assert [f["class"] for f in every] == ["C2.1", "C1.1", "C2.4", "C1.8", "C3.3"]
@@ -74,13 +77,17 @@ def sampled(tmp_path):
     """Return a function that stores a flare (``FLARE``, one value per minute)."""
 
     def fill(start="2020-01-01T12:00", satellite=16, product="xrsf-l2-avg1m", seconds=(0,)):
-        samples = np.zeros(len(FLARE) * len(seconds), DTYPE)
         minutes = np.repeat(np.arange(len(FLARE)) * 60, len(seconds))
         offset = np.tile(np.array(seconds), len(FLARE))
-        time = np.datetime64(start, "us") + ((minutes + offset) * 1e6).astype("m8[us]")
-        samples["timestamp"], samples["satellite"] = time, satellite
-        samples["xrsb"] = np.repeat(FLARE, len(seconds))
-        samples["product"] = PRODUCTS.index(product)
+        samples = sample_table(
+            timestamp=np.datetime64(start, "us") + ((minutes + offset) * 1e6).astype("m8[us]"),
+            xrsa=np.nan,
+            xrsb=np.repeat(FLARE, len(seconds)),
+            xrsa_quality=None,
+            xrsb_quality=None,
+            satellite=satellite,
+            product=product,
+        )
         Store(tmp_path).merge(samples, ["made"])
         return tmp_path
 
@@ -105,7 +112,7 @@ def test_the_end_of_a_search_is_included_and_a_date_includes_its_day(goes, sampl
         assert len(found) == count, times
 
 
-def test_reversed_times_are_wrong_usage(goes, day_store, tmp_path):
+def test_an_end_before_the_start_exits_with_status_2(goes, day_store, tmp_path):
     times = ("--start", "2011-06-08", "--end", "2011-06-07", "--store", day_store)
     for command in (("flares",), ("info",), ("plot", "--out", tmp_path / "a.png")):
         result = goes(*command, *times)
@@ -149,9 +156,9 @@ def test_a_flare_has_the_satellite_product_and_scaling_of_its_peak(
     assert flare["operational_scaling"] is scaled
 
 
-def test_wrong_class_is_wrong_usage(goes, day_store):
+def test_an_invalid_class_exits_with_status_2(goes, day_store):
     result = goes("flares", "--store", day_store, "--min-class", "Q1")
-    assert result.code == 2 and "'Q1' is no flare class" in result.err
+    assert result.code == 2 and "Invalid flare class 'Q1'" in result.err
 
 
 def test_a_flare_needs_four_rising_minutes_that_reach_1_4_times_the_first():
@@ -161,17 +168,17 @@ def test_a_flare_needs_four_rising_minutes_that_reach_1_4_times_the_first():
     assert not series(1, 1, 1, 2, 3, 1, 1)
 
 
-def test_it_starts_at_the_first_rising_minute_and_ends_half_way_down():
+def test_a_flare_starts_at_the_first_rising_minute_and_ends_halfway_down():
     (flare,) = series(1, 1, 2, 3, 5, 4, 3.1, 2.9, 2, 1)
     assert flare.start == np.datetime64("2020-01-01T00:01")
     assert flare.peak == np.datetime64("2020-01-01T00:04")
     assert flare.end == np.datetime64("2020-01-01T00:07")
-    assert flare.flux == pytest.approx(5e-6)
+    assert flare.flux_W_m2 == pytest.approx(5e-6)
 
 
 def test_a_flare_that_starts_before_the_end_of_another_ends_the_other():
     first, second = series(1, 2, 3, 4, 3, 4, 5, 6, 4, 1)
-    assert (first.flux, second.flux) == (pytest.approx(4e-6), pytest.approx(6e-6))
+    assert (first.flux_W_m2, second.flux_W_m2) == (pytest.approx(4e-6), pytest.approx(6e-6))
     assert first.end == second.start == np.datetime64("2020-01-01T00:04")
     assert first.peak == np.datetime64("2020-01-01T00:03")
     assert second.end == np.datetime64("2020-01-01T00:08")  # 4 < (6 + 3) / 2
@@ -179,42 +186,42 @@ def test_a_flare_that_starts_before_the_end_of_another_ends_the_other():
 
 def test_a_smaller_flare_during_the_decay_of_a_larger_one_is_found():
     flares = series(1, 20, 60, 100, 80, 60, 70, 80, 90, 70, 52, 20, 1)
-    assert [f.flux for f in flares] == pytest.approx([100e-6, 90e-6])
+    assert [f.flux_W_m2 for f in flares] == pytest.approx([100e-6, 90e-6])
 
 
 def test_a_rise_below_1_4_and_the_rise_to_the_peak_belong_to_the_flare():
-    assert [f.flux for f in series(1, 2, 3, 10, 9, 10, 11, 12, 3, 1)] == pytest.approx([12e-6])
-    assert [f.flux for f in series(1, 2, 3, 4, 5, 6, 7, 8, 3, 1)] == pytest.approx([8e-6])
+    assert [f.flux_W_m2 for f in series(1, 2, 3, 10, 9, 10, 11, 12, 3, 1)] == pytest.approx([12e-6])
+    assert [f.flux_W_m2 for f in series(1, 2, 3, 4, 5, 6, 7, 8, 3, 1)] == pytest.approx([8e-6])
 
 
 def test_a_rise_after_the_end_is_another_flare():
     twice = series(1, 2, 3, 4, 2, 1, 2, 3, 4, 5, 1)
-    assert [f.flux for f in twice] == pytest.approx([4e-6, 5e-6])
+    assert [f.flux_W_m2 for f in twice] == pytest.approx([4e-6, 5e-6])
 
 
-def test_a_flux_exactly_half_way_down_is_the_end():
+def test_a_flux_exactly_halfway_down_is_the_end():
     minutes = np.datetime64("2020-01-01T00:00", "m") + np.arange(9)
-    (flare,) = find(minutes, np.array([1.0, 2, 3, 5, 4, 3, 2.9, 2, 1]))
+    (flare,) = rows(find_flares(minutes, np.array([1.0, 2, 3, 5, 4, 3, 2.9, 2, 1])))
     assert flare.end == np.datetime64("2020-01-01T00:05")  # 3 = (5 + 1) / 2
 
 
 def test_exactly_1_4_times_the_first_minute_is_enough():
     minutes = np.datetime64("2020-01-01T00:00", "m") + np.arange(6)
-    assert len(list(find(minutes, np.array([5.0, 5.5, 6, 7, 5, 5])))) == 1
+    assert len(find_flares(minutes, np.array([5.0, 5.5, 6, 7, 5, 5]))) == 1
 
 
 def test_a_flare_that_runs_into_a_gap_or_the_end_of_the_data_has_no_end():
-    assert series(1, 2, 3, 4, 3.9)[0].end is None
+    assert series(1, 2, 3, 4, 3.9)[0].end is pd.NaT
     first, second = series(1, 2, 3, 4, 3.9, 1, 2, 3, 4, 1, gap_after=4)
-    assert first.end is None and second.end is not None
+    assert first.end is pd.NaT and second.end is not pd.NaT
     (bridged,) = series(1, 2, 3, 4, 3.9, 1, 1, gap_after=4, gap=5)
-    assert bridged.end is not None
+    assert bridged.end is not pd.NaT
 
 
 def test_a_long_decay_is_followed_to_its_end():
     (flare,) = series(1, 2, 3, 100, *np.linspace(99, 52, 900), 50, 49)
     assert flare.peak == np.datetime64("2020-01-01T00:03")
-    assert flare.end == flare.start + 904
+    assert flare.end == flare.start + pd.Timedelta(904, "min")
 
 
 @pytest.mark.parametrize(
@@ -240,5 +247,5 @@ def test_classes_are_the_decade_and_its_multiple(flux, name):
 def test_a_class_names_the_flux_at_which_it_begins():
     assert flux_of_class("M2.5") == pytest.approx(2.5e-5)
     assert flux_of_class("x") == pytest.approx(1e-4)
-    with pytest.raises(AstrodomeError, match="no flare class"):
+    with pytest.raises(AstrodomeError, match="Invalid flare class"):
         flux_of_class("M-1")

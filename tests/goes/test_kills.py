@@ -1,4 +1,4 @@
-"""Whoever writes and however it ends: no half month, nothing lost, nothing double."""
+"""Interrupted and simultaneous commands: no partial months, nothing lost or duplicated."""
 
 from __future__ import annotations
 
@@ -7,22 +7,16 @@ import shutil
 import time
 from datetime import date, timedelta
 
-import numpy as np
 import pytest
-from astrodome_goes.store.flux_store import Store
+from astrodome_goes import Store
 from astrodome_goes.store.parquet import read_month
-from astrodome_goes.store.samples import DTYPE
+from pandas.testing import assert_frame_equal
 from services.goes import netcdf_day, noaa_path
-
-
-def everything(folder):
-    store = Store(folder)
-    return np.concatenate(list(store.read())) if store.months() else np.empty(0, DTYPE)
 
 
 @pytest.fixture
 def files(tmp_path):
-    """Forty days of GOES 15 as files of NOAA, over two ends of a month."""
+    """Forty days of GOES 15 as files of NOAA, in three months."""
     folder = tmp_path / "files"
     folder.mkdir()
     for number in range(40):
@@ -32,15 +26,14 @@ def files(tmp_path):
     return folder
 
 
-def test_a_killed_import_leaves_whole_months_and_the_next_run_the_same_end(
-    starter, files, torture, tmp_path
+def test_a_killed_import_leaves_complete_months_and_the_next_run_completes_the_store(
+    starter, files, stored, torture, tmp_path
 ):
     command = ("import", files, "--csv", "--store")
     starter.run(*command, tmp_path / "calm").succeeded()
-    calm = everything(tmp_path / "calm")
+    calm = stored(tmp_path / "calm")
     months = {
-        path.parent.name: read_month(path).tobytes()
-        for path in Store(tmp_path / "calm").months().values()
+        path.parent.name: read_month(path) for path in Store(tmp_path / "calm").months().values()
     }
     assert len(months) == 3
     interrupted = 0
@@ -52,18 +45,18 @@ def test_a_killed_import_leaves_whole_months_and_the_next_run_the_same_end(
             time.sleep(0.001)
         time.sleep(random.Random(number).choice([0, 0.01, 0.05]))
         starter.kill(child)
-        interrupted += starter.ended(child).code == -9
+        interrupted += starter.wait(child).code == -9
         for path in Store(folder).months().values():
-            assert read_month(path).tobytes() == months[path.parent.name]
+            assert_frame_equal(read_month(path), months[path.parent.name])
         starter.run(*command, folder).succeeded()
-        assert everything(folder).tobytes() == calm.tobytes()
+        assert_frame_equal(stored(folder), calm)
         assert not [*folder.rglob("month=*/*.part*")]
         shutil.rmtree(folder)
     assert interrupted
 
 
-def test_four_processes_that_import_into_one_store_lose_and_double_nothing(
-    starter, files, tmp_path
+def test_four_processes_that_import_into_one_store_lose_and_duplicate_nothing(
+    starter, files, stored, tmp_path
 ):
     paths = sorted(files.iterdir())
     shares = [paths[0:20], paths[10:30], paths[20:40], [*paths[30:], *paths[:10]]]
@@ -72,10 +65,9 @@ def test_four_processes_that_import_into_one_store_lose_and_double_nothing(
         for share in shares
     ]
     for child in children:
-        starter.ended(child).succeeded()
-    times = everything(tmp_path / "store")["timestamp"]
-    assert len(times) == len(np.unique(times)) == 40 * 51
-    known = set().union(
-        *(Store(tmp_path / "store").origins(m) for m in Store(tmp_path / "store").months())
-    )
+        starter.wait(child).succeeded()
+    times = stored(tmp_path / "store")["timestamp"]
+    assert len(times) == times.nunique() == 40 * 51
+    store = Store(tmp_path / "store")
+    known = set().union(*map(store.source_files, store.months()))
     assert known == {path.name for path in paths}

@@ -1,4 +1,4 @@
-"""The store stays whole and without duplicates, whoever writes to it and however it ends."""
+"""The store stays valid and without duplicates, also with several writers and after a kill."""
 
 from __future__ import annotations
 
@@ -13,41 +13,38 @@ import time
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from astrodome_goes.archives.formats import read
-from astrodome_goes.store.flux_store import Store
-from astrodome_goes.store.samples import DTYPE
+from astrodome_goes import Store
+from astrodome_goes.archives.formats import read_file
+from pandas.testing import assert_frame_equal
 
 WRITER = """
 import sys
-from pathlib import Path
 import numpy as np
-from astrodome_goes.store.samples import DTYPE
-from astrodome_goes.store.flux_store import Store
-store, first, step = Store(Path(sys.argv[1])), int(sys.argv[2]), int(sys.argv[3])
+import pandas as pd
+from astrodome_goes import Store
+from astrodome_goes.store.sample_table import sample_table
+store, first, step = Store(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 for minute in range(first, 40 * 60, step):
-    samples = np.zeros(60, DTYPE)
-    samples["timestamp"] = np.datetime64("2020-01-31T00:00:00") + minute * 60 + np.arange(60)
-    samples["satellite"], samples["xrsb"] = 16, minute + 1
+    times = np.datetime64("2020-01-31T00:00:00") + minute * 60 + np.arange(60)
+    samples = sample_table(
+        timestamp=times, xrsa=np.nan, xrsb=(minute + 1) * 1e-7, xrsa_quality=0, xrsb_quality=0,
+        satellite=16, product="csv",
+    )
     store.merge(samples, [str(minute)])
     print(minute, flush=True)
 """
-"""Merges minute after minute of 40 hours, across the end of a month."""
+"""Merge the minutes of 40 hours one after the other, across the end of a month."""
 
 
-def everything(folder):
-    parts = list(Store(folder).read())
-    return np.concatenate(parts) if parts else np.empty(0, DTYPE)
-
-
-def test_importing_again_or_in_another_order_changes_nothing(goes, xrs, day, tmp_path):
+def test_importing_again_or_in_another_order_changes_nothing(goes, xrs, day, stored, tmp_path):
     files = [xrs("go1520110607.fits"), day("08/06/2011"), xrs("go1520120601.fits.gz")]
     goes("import", *files, "--store", tmp_path / "one", "--jobs", 1).succeeded()
     for path in [*files[::-1], files[0]]:
         goes("import", path, "--store", tmp_path / "two").succeeded()
-    one, two = everything(tmp_path / "one"), everything(tmp_path / "two")
-    assert one.tobytes() == two.tobytes()
-    assert len(one) == sum(len(read(path)) for path in files)
-    assert (np.diff(one["timestamp"]) > np.timedelta64(0)).all()
+    one, two = stored(tmp_path / "one"), stored(tmp_path / "two")
+    assert_frame_equal(one, two)
+    assert len(one) == sum(len(read_file(path)) for path in files)
+    assert one["timestamp"].is_monotonic_increasing and one["timestamp"].is_unique
 
 
 def test_a_month_that_does_not_change_is_not_written_again(goes, xrs, tmp_path):
@@ -59,7 +56,7 @@ def test_a_month_that_does_not_change_is_not_written_again(goes, xrs, tmp_path):
     assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
-def test_later_files_are_found_by_the_next_look_up(goes, day, tmp_path):
+def test_later_files_are_found_by_the_next_lookup(goes, day, tmp_path):
     goes("import", day(), "--store", tmp_path).succeeded()
     at = ("get", "--store", tmp_path, "--timestamp", "2011-06-20T06:41")
     assert goes(*at).code == 1
@@ -68,26 +65,26 @@ def test_later_files_are_found_by_the_next_look_up(goes, day, tmp_path):
 
 
 @pytest.mark.parametrize("order", [1, -1])
-def test_the_highest_satellite_answers_for_a_minute_whichever_came_first(
-    order, goes, day, tmp_path
+def test_the_highest_satellite_is_kept_for_a_minute_in_any_order_of_import(
+    order, goes, day, stored, tmp_path
 ):
     low, high = day(satellite=14, factor=3), day(satellite=15)
     for path in [low, high][::order]:
         goes("import", path, "--store", tmp_path / "store").succeeded()
-    assert everything(tmp_path / "store").tobytes() == read(high).tobytes()
+    assert_frame_equal(stored(tmp_path / "store"), read_file(high))
 
 
 @pytest.mark.parametrize("order", [1, -1])
-def test_a_lower_satellite_answers_while_the_higher_one_measures_nothing(
-    order, goes, day, tmp_path
+def test_a_lower_satellite_is_kept_while_the_higher_one_has_no_good_sample(
+    order, goes, day, stored, tmp_path
 ):
     low, blind = day(satellite=14), day(satellite=15, factor=-1)
     for path in [low, blind][::order]:
         goes("import", path, "--store", tmp_path / "store").succeeded()
-    assert everything(tmp_path / "store").tobytes() == read(low).tobytes()
+    assert_frame_equal(stored(tmp_path / "store"), read_file(low))
 
 
-def test_units_and_origins_stand_in_the_files(day_store):
+def test_the_files_contain_units_and_source_files(day_store):
     (path,) = day_store.rglob("*.parquet")
     schema = pq.read_schema(path)
     assert schema.field("xrsb").metadata[b"unit"] == b"W m-2"
@@ -98,18 +95,18 @@ def test_units_and_origins_stand_in_the_files(day_store):
     assert path.relative_to(day_store).parts == ("year=2011", "month=06", "xrs.parquet")
 
 
-def test_two_processes_that_write_one_month_lose_and_double_nothing(tmp_path):
+def test_two_processes_that_write_one_month_lose_and_duplicate_nothing(stored, tmp_path):
     command = [sys.executable, "-c", WRITER, str(tmp_path)]
     writers = [
         subprocess.Popen([*command, str(first), "60"], stdout=subprocess.DEVNULL)
         for first in (0, 30)
     ]
     assert [writer.wait() for writer in writers] == [0, 0]
-    times = everything(tmp_path)["timestamp"]
-    assert len(times) == len(np.unique(times)) == 2 * 40 * 60
+    times = stored(tmp_path)["timestamp"]
+    assert len(times) == times.nunique() == 2 * 40 * 60
 
 
-def test_a_killed_writer_leaves_every_month_whole(tmp_path, torture):
+def test_a_killed_writer_leaves_valid_files(stored, tmp_path, torture):
     for number in range(torture(2, 10)):
         folder = tmp_path / str(number)
         command = [sys.executable, "-c", WRITER, str(folder), "1410", "1"]
@@ -118,9 +115,10 @@ def test_a_killed_writer_leaves_every_month_whole(tmp_path, torture):
             time.sleep(random.Random(number).uniform(0, 0.6))
             os.kill(writer.pid, signal.SIGKILL)
             reported = len(writer.stdout.readlines()) + 1
-        kept = everything(folder)
+        kept = stored(folder)
         whole, rest = divmod(len(kept), 60)
         assert whole >= reported and rest == 0
-        np.testing.assert_array_equal(kept["xrsb"], np.repeat(1411 + np.arange(whole), 60))
+        minutes = np.repeat(1411 + np.arange(whole), 60)
+        np.testing.assert_allclose(kept["xrsb"], minutes * 1e-7, rtol=1e-6)
         Store(folder).merge(kept[:60], ["again"])
         assert not [*folder.rglob("*.part*")]

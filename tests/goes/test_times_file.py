@@ -1,4 +1,4 @@
-"""`sdo goes get --from-file`: times as people keep them."""
+"""`sdo goes get --from-file`: times in text and CSV files."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import random
 
 import pytest
 from astrodome import AstrodomeError
-from astrodome_goes.archives.csv_tree import read as read_csv
-from astrodome_goes.cli import times_file
+from astrodome_goes.archives.csv_files import read_csv
+from astrodome_goes.cli.times_file import read_times
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def times(tmp_path):
         "\ufefftimestamp\r\n2011-06-07T06:41:00\r\n2011-06-07T09:00:00+02:00\r\n",
     ],
 )
-def test_times_stand_one_a_line_or_in_a_column(text, times, goes, day_store):
+def test_times_are_one_per_line_or_in_a_column(text, times, goes, day_store):
     rows = goes("get", "--from-file", times(text), "--store", day_store, "--json").succeeded().json
     assert [row["class"] for row in rows] == ["M2.5", "M1.2"]
 
@@ -45,30 +45,32 @@ def test_a_column_can_be_named(times, goes, day_store):
     assert result.code == 2 and "has no column 'end'" in result.err and "time, peak" in result.err
 
 
-def test_a_line_that_is_no_time_is_named_and_the_others_are_answered(times, goes, day_store):
+def test_an_invalid_line_is_named_and_the_other_times_are_looked_up(times, goes, day_store):
     path = times("timestamp\n2011-06-07T06:41\nnoon\n2011-06-07T07:00\n2012-01-01\n")
     result = goes("get", "--from-file", path, "--store", day_store, "--json")
     assert result.code == 1 and len(result.json) == 2
-    assert f"{path}, line 3: 'noon': is no time" in result.err
+    assert f"{path}, line 3: 'noon': invalid time" in result.err
     assert "2012-01-01T00:00:00: no good sample" in result.err
 
 
-def test_no_time_no_file_and_an_empty_file_are_wrong_usage(times, goes, day_store, tmp_path):
+def test_a_missing_time_a_missing_file_and_an_empty_file_exit_with_status_2(
+    times, goes, day_store, tmp_path
+):
     for args, words in (
-        ((), "No time was given"),
-        (("--from-file", tmp_path / "absent.csv"), "no file"),
-        (("--from-file", times("\n# nothing\n")), "holds no times"),
+        ((), "Missing time"),
+        (("--from-file", tmp_path / "absent.csv"), "absent.csv does not exist"),
+        (("--from-file", times("\n# nothing\n")), "contains no times"),
     ):
         result = goes("get", *args, "--store", day_store)
         assert result.code == 2 and words in result.err
 
 
-def test_noise_in_a_file_of_times_is_never_more_than_named(torture, tmp_path):
-    """Bytes of a file of times and of the older tool's CSV, changed at random."""
+def test_random_changes_of_a_file_affect_only_the_changed_lines(torture, tmp_path):
+    """The file is read both as a file with times and as a CSV file of sdo-cli."""
     lines = [f"2011-06-07T{n % 24:02d}:{n:02d}:00,1e-9,{n}e-7,0,16,15\n" for n in range(40)]
     head = "timestamp,xrsa,xrsb,xrsa_quality,xrsb_quality,satellite\n"
     path = tmp_path / "goes_ts.csv"
-    sound = refused = 0
+    valid = invalid = 0
     for number in range(torture(300, 30_000)):
         chance = random.Random(number)
         content = bytearray((head + "".join(lines)).encode())
@@ -79,13 +81,13 @@ def test_noise_in_a_file_of_times_is_never_more_than_named(torture, tmp_path):
             )
         path.write_bytes(content)
         if content.startswith(b"timestamp,"):
-            read = {line.text for line in times_file.read(path) if line.time is not None}
-            whole = set(content.decode(errors="replace").splitlines(keepends=True))
-            assert {line.partition(",")[0] for line in lines if line in whole} <= read
+            read = {line.text for line in read_times(path) if line.time is not None}
+            unchanged = set(content.decode(errors="replace").splitlines(keepends=True))
+            assert {line.partition(",")[0] for line in lines if line in unchanged} <= read
         try:
             assert len(read_csv(path)) > 0
-            sound += 1
+            valid += 1
         except AstrodomeError as error:
             assert str(path) in error.message and "\n" not in error.message
-            refused += 1
-    assert sound and refused
+            invalid += 1
+    assert valid and invalid

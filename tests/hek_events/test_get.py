@@ -253,7 +253,7 @@ def test_retry_after_is_honoured(serve, get, database, monkeypatch):
 
 @on_sqlite
 def test_windows_that_hek_is_too_slow_for_are_cut_until_it_answers(serve, get, database):
-    base = hek.Hek(many(60, 10), patience=timedelta(hours=4))
+    base = hek.Hek(many(60, 10), longest=timedelta(hours=4))
     with serve(base):
         get("--start", "2012-01-01", "--end", "2012-01-05T00:00", "--jobs", "2").succeeded()
     known = [event for event in many(60, 10) if event["event_starttime"] < "2012-01-05T00:01"]
@@ -264,14 +264,14 @@ def test_windows_that_hek_is_too_slow_for_are_cut_until_it_answers(serve, get, d
 def test_without_hek_every_missing_time_is_named_and_the_next_run_brings_it(
     serve, get, database, monkeypatch
 ):
-    base = hek.Hek(many(60, 10), patience=timedelta(0))
+    base = hek.Hek(many(60, 10), longest=timedelta(0))
     with serve(base):
         failed = get("--start", "2012-01-01", "--end", "2012-01-13T00:00", "--jobs", "2")
         assert failed.code == 1
         names = [entry["name"] for entry in failed.json["failed"]]
         assert names == ["AR 2012-01-01T00:00:00 to 2012-01-13T00:00:00"]
         assert "HEK returned 504" in failed.json["failed"][0]["reason"]
-        base.patience = timedelta.max
+        base.longest = timedelta.max
         get("--start", "2012-01-01", "--end", "2012-01-13T00:00").succeeded()
     assert stored(database) == wanted(base)
 

@@ -58,7 +58,7 @@ def test_the_download_command_has_each_wavelengths_images_exported_at_once(
     table = manifest.read(tmp_path)
     reasons = table.loc[table["status"].eq("missing"), "reason"]
     assert list(reasons) == ["JSOC has no image near this time."] * 2
-    assert len(archive.exports) == 2 and min(archive.looked.values()) == archive.looks + 1
+    assert len(archive.exports) == 2 and min(archive.looked.values()) == archive.polls + 1
     assert archive.exports[0].startswith(
         "aia.lev1_euv_12s[2012-01-01T00:00:02Z,2012-01-01T00:10:02Z"
     )

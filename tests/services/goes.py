@@ -1,8 +1,8 @@
-"""A loopback twin of the three archives of GOES X-ray data, with directory pages as they have them.
+"""A fake server for the three archives of GOES X-ray data, with directory pages.
 
-NASA (``umbra.nascom.nasa.gov/goes/fits``) keeps a folder a year; NOAA's NCEI and NGDC one for each
-satellite, product, year and month. All show them as Apache's index pages. The
-files are the real ones that sunpy ships, and copies of them for other days and satellites.
+NASA (``umbra.nascom.nasa.gov/goes/fits``) has one folder per year; NCEI and NGDC of NOAA have one
+for each satellite, product, year and month. The directory pages are index pages of Apache. The
+files are the real ones in the test data of sunpy, and copies for other days and satellites.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ REAL = (
     "sci_xrsf-l2-flx1s_g17_d20201016_truncated.nc",
 )
 MODELS = {"avg1m old": REAL[4], "avg1m": REAL[5], "irrad old": REAL[3], "flx1s": REAL[6]}
-"""The real file of each layout; ``old`` are GOES 8-15."""
+"""A real file of each format; ``old`` means GOES 8-15."""
 PRODUCTS = {"irrad": "gxrs-l2-irrad", "avg1m": "xrsf-l2-avg1m", "flx1s": "xrsf-l2-flx1s"}
 
 
 class Archives(Twin):
-    """Serves files by path. ``faults_at`` sets faults for what has some words in its path."""
+    """The server. ``faults_at`` sets faults for requests by path."""
 
     def __init__(self) -> None:
         super().__init__(self._answer)
@@ -49,14 +49,15 @@ class Archives(Twin):
 
     @property
     def environment(self) -> dict[str, str]:
-        """Settings that lead here."""
+        """Settings with the addresses of this server."""
         roots = ("nasa", "noaa", "ngdc")
         return {f"ASTRODOME_GOES_URL_{root.upper()}": f"{self.url}/{root}" for root in roots}
 
     def add(self, day: date, satellite: int, product: str = "avg1m", factor: float = 1) -> str:
-        """Publish a day, a copy of the real file of that layout; returns its name.
+        """Add the file of a day, a copy of a real file of this product; return its name.
 
-        The product is ``fits``, ``irrad``, ``avg1m`` or ``flx1s``; ``factor`` multiplies fluxes.
+        The product is ``fits``, ``irrad``, ``avg1m`` or ``flx1s``; fluxes are multiplied by
+        ``factor``.
         """
         if product == "fits":
             path, content = nasa_path(day, satellite), fits_day(day, satellite, factor)
@@ -69,7 +70,7 @@ class Archives(Twin):
         return path.rpartition("/")[2]
 
     def faults_at(self, words: str, *faults: str) -> None:
-        """The next requests for a path with these words meet these faults, one each."""
+        """Set the faults for the next requests whose path contains ``words``, one per request."""
         self.at[words].extend(faults)
 
     def fault(self, request: Request) -> str:
@@ -97,7 +98,7 @@ class Archives(Twin):
 
 
 def index_page(folder: str, names: set[str]) -> bytes:
-    """A folder as Apache shows it: links that sort, the folder above, and what is inside."""
+    """Return the index page of Apache for a folder: sort links, the parent folder, the entries."""
     rows = "".join(
         f'<tr><td><a href="{escape(name)}">{escape(name)}</a></td>'
         f'<td align="right">2021-06-01 12:34  </td><td align="right">{len(name)}K</td></tr>\n'
@@ -127,7 +128,7 @@ def noaa_path(day: date, satellite: int, product: str) -> str:
 
 
 def netcdf_day(day: date, satellite: int, product: str, factor: float = 1) -> bytes:
-    """The real file of that layout, moved to another day and satellite."""
+    """Return a real file of this product with another day and satellite."""
     real = MODELS[product if satellite >= 16 else f"{product} old"]
     its_day = datetime.strptime(re.search(r"_d(\d{8})", real)[1], "%Y%m%d").date()
     content = io.BytesIO(Path(get_test_filepath(real)).read_bytes())
@@ -142,7 +143,7 @@ def netcdf_day(day: date, satellite: int, product: str, factor: float = 1) -> by
 
 
 def flare_day() -> bytes:
-    """2011-06-07 as NOAA's minute averages of GOES 15, made from the real samples of that day."""
+    """Return 2011-06-07 in the format of NOAA's minute averages, from real samples of GOES 15."""
     model = Path(get_test_filepath(MODELS["avg1m old"])).read_bytes()
     with fits.open(get_test_filepath(FITS)) as content:
         seconds, flux = content[2].data["TIME"][0], content[2].data["FLUX"][0]
@@ -170,7 +171,7 @@ def flare_day() -> bytes:
 
 
 def fits_day(day: date, satellite: int, factor: float = 1) -> bytes:
-    """The real day of NASA's archive as another day of another satellite."""
+    """Return the real day of NASA's archive with another day and satellite."""
     made = io.BytesIO()
     with fits.open(get_test_filepath(FITS)) as content:
         content[0].header["DATE-OBS"] = f"{day:%d/%m/%Y}"

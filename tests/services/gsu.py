@@ -1,9 +1,8 @@
-"""A loopback twin of GSU's image service: JPEGs, headers, image parameters and heat maps.
+"""A fake server for the image service of GSU: JPEGs, headers, image parameters and heat maps.
 
-Every time and wavelength has an image of its own, made from a real one of the Sun, its header
-and its parameters, so that what a client has can be compared with what it should have.
-Beside the faults of :mod:`.twin`, which strike before an answer is made, :data:`SPOILED`
-are answers that come in time and are wrong.
+Each time and wavelength has a different image, which is derived from a real one, with a header
+and parameters, so that tests can compare downloaded data with the expected data. In addition to
+the faults of :mod:`.twin`, the server can send the damaged responses in :data:`SPOILED`.
 """
 
 from __future__ import annotations
@@ -31,16 +30,16 @@ CADENCE = timedelta(minutes=6)
 STATUSES = ("500", "502", "503", "429", "429 after 0", "429 after 1", "404")
 CONNECTION = ("reset", "never", "drip", "cut", "html", "loop")
 SPOILED = ("truncated", "longer", "short length", "small", "garbage", "empty", "noise")
-"""An image cut with a length that fits, with bytes after its end, with a length that is too
-small, in the wrong size; a header that is no JSON, nothing at all, and random bytes."""
+"""Kinds of damaged responses: a truncated image, a Content-Length that is too large or too small,
+an image of the wrong size, an invalid JSON document, an empty response, and random bytes."""
 
 
 class Archive:
-    """The service over images of ``sun``, a picture of the Sun.
+    """The content of the service, derived from ``sun``, an image of the Sun.
 
-    ``missing`` are (time, wavelength) that it does not have, ``poor`` those with a quality
-    other than 0. ``plan(request)`` gives the fault that a request meets, ``""`` for none;
-    ``latency`` (s) passes from request to answer.
+    ``missing`` contains the (time, wavelength) without an image, ``poor`` those with a quality
+    other than 0. ``plan(request)`` returns the fault for a request, or ``""``. ``latency`` is
+    the duration of each response in seconds.
     """
 
     def __init__(self, sun: Image.Image, *, latency: float = 0.0) -> None:
@@ -95,12 +94,12 @@ class Archive:
             wave = int(request.query["wave"][0])
         except (KeyError, ValueError):
             return kind, None, 0, rest
-        # The observation at the time or within ten minutes of it: the last of the cadence.
+        # The service returns the last observation at or before the time, within ten minutes.
         when = FIRST + (when - FIRST) // CADENCE * CADENCE
         return kind, when if kind != "other" else None, wave, rest
 
     def _image(self, when: datetime, wave: int, side: int) -> bytes:
-        """The JPEG of an observation: the Sun, shifted and dimmed as no other one is."""
+        """Return the JPEG of an observation, with its own shift and brightness."""
         number = (when - FIRST) // CADENCE
         shifted = ImageChops.offset(self.sun, number % 509, (number // 509 + wave) % 503)
         buffer = io.BytesIO()
@@ -124,7 +123,7 @@ class Archive:
 
 
 class GsuTwin(Twin):
-    """The server, with the faults of the archive's plan."""
+    """The server, with the faults in the plan of the archive."""
 
     def __init__(self, archive: Archive) -> None:
         self.archive = archive
@@ -135,7 +134,7 @@ class GsuTwin(Twin):
         return f"{self.url}/dmlabapi"
 
     def timely(self, request: Request) -> Answer:
-        """The answer, as long after the request as the archive's latency says."""
+        """Return the response after the latency of the archive."""
         due = time.monotonic() + self.archive.latency
         answer = self.archive.answer(request)
         self.stopping.wait(max(0.0, due - time.monotonic()))
@@ -150,7 +149,7 @@ class GsuTwin(Twin):
 
 
 def spoiled(answer: Answer, fault: str) -> Answer:
-    """The answer as one of :data:`SPOILED` leaves it."""
+    """Return the response with one of the faults in :data:`SPOILED`."""
     body = answer.body
     if fault == "truncated":
         return Answer(body[: len(body) * 2 // 3], 200, answer.content_type)
@@ -171,7 +170,7 @@ def spoiled(answer: Answer, fault: str) -> Answer:
 
 
 def parameters(jpeg: bytes, side: int = 64) -> np.ndarray:
-    """Ten numbers for each cell (x, y) of an image; the eighth, say, is 1 - 1 / (1 + variance)."""
+    """Return ten parameters for each cell (x, y) of an image, shape (side, side, 10)."""
     image = np.asarray(Image.open(io.BytesIO(jpeg)), np.float64)
     step = image.shape[0] // side
     cells = image.reshape(side, step, side, step).transpose(2, 0, 1, 3).reshape(side, side, -1)
@@ -192,7 +191,7 @@ def parameters(jpeg: bytes, side: int = 64) -> np.ndarray:
 
 
 def cube_xml(cube: np.ndarray) -> bytes:
-    """A cube as the service writes it: an element a cell with x, y and the ten values."""
+    """Return a cube as XML: one element per cell with x, y and the ten values."""
     lines = ["<params>"]
     for x, y in np.ndindex(cube.shape[:2]):
         values = "".join(f"<v{n}>{float(v)!r}</v{n}>" for n, v in enumerate(cube[x, y], 1))
@@ -201,7 +200,7 @@ def cube_xml(cube: np.ndarray) -> bytes:
 
 
 def heat_map(plane: np.ndarray, side: int) -> bytes:
-    """One parameter over the image as a JPEG in colours."""
+    """Return a color JPEG of one parameter."""
     low, high = float(plane.min()), float(plane.max())
     grey = (255 * (plane.T - low) / max(high - low, 1e-9)).astype(np.uint8)
     buffer = io.BytesIO()
@@ -210,5 +209,5 @@ def heat_map(plane: np.ndarray, side: int) -> bytes:
 
 
 def times(start: datetime, count: int, step: timedelta = CADENCE) -> Sequence[datetime]:
-    """``count`` times of the cadence."""
+    """Return ``count`` times with the cadence of the service."""
     return [start + number * step for number in range(count)]

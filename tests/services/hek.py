@@ -1,7 +1,7 @@
-"""A loopback twin of HEK's search (``her?cosec=2&cmd=search``): events from a store, in pages.
+"""A fake server for the search of HEK (``her?cosec=2&cmd=search``), and events for it.
 
-And events to fill it with, in the shape that HEK gives an active region: 170 fields, most of
-them null or empty, numbers also as text, links in a list.
+The events have the format of active regions in HEK: 170 fields, most of them null or empty,
+numbers also as text, links in a list.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 from .twin import Answer, Request, Twin
 
 LIMIT = 100
-"""Events in a page when nobody says."""
+"""Default number of events per page."""
 
 NULLS = """
 absnetcurrenthelicity area_atdiskcenteruncert area_raw area_uncert ar_axislength ar_neutrallength
@@ -44,11 +44,11 @@ fl_efoldtime fl_efoldtimeunit fl_fluence fl_fluenceunit fl_halphaclass fl_peakem
 fl_peakflux fl_peakfluxunit fl_peaktemp fl_peaktempunit skel_chaincode skel_curvature skel_nsteps
 skel_startc1 skel_startc2
 """
-"""Fields of flares alone: those that end in ``unit`` or ``class`` are text, the others numbers."""
+"""Fields that only flares have: text if the name ends in ``unit`` or ``class``, else numbers."""
 
 
 def region(number: int = 13260, x: float = 637.91868, y: float = 445.945566, **changes: Any) -> Any:
-    """An active region of 2023-03-29 as NOAA's observers report it; positions in arcsec."""
+    """Return an active region of 2023-03-29 as reported by NOAA; positions in arcsec."""
     box = f"{x - 8} {y - 9},{x + 14} {y - 12},{x + 7} {y + 9.5},{x - 14} {y + 12},{x - 8} {y - 9}"
     day = "20230329"
     return (
@@ -132,7 +132,7 @@ def region(number: int = 13260, x: float = 637.91868, y: float = 445.945566, **c
 
 
 def flare(**changes: Any) -> Any:
-    """A flare of 2023-03-29: it has fields that regions lack, and lacks some of theirs."""
+    """Return a flare of 2023-03-29; its fields differ from those of active regions."""
     texts = ("unit", "class", "code")
     own = {name: "" if name.endswith(texts) else None for name in FLARE.split()}
     shared = {name: value for name, value in region().items() if not name.startswith("ar_s")}
@@ -161,7 +161,7 @@ def flare(**changes: Any) -> Any:
 
 
 def day() -> list[Any]:
-    """Ten events of 2023-03-29: eight regions, and a flare as two methods report it."""
+    """Return ten events of 2023-03-29: eight regions, and a flare reported by two methods."""
     places = ((788, -309), (622, -381), (870, 409), (638, 446), (127, -206), (741, 359))
     regions = [
         region(13256 + n, x + 0.301, y + 0.61803)
@@ -182,19 +182,19 @@ def day() -> list[Any]:
 
 
 class Hek:
-    """A knowledgebase with these events.
+    """The event knowledgebase with these events.
 
-    ``page`` is the most events that a page has, whatever is asked for. Windows longer than
-    ``patience`` get no answer but a 504, as from a proxy that waited too long.
+    ``page`` is the maximum number of events per page, whatever the request specifies. Requests
+    for a time range longer than ``longest`` get the status 504, as from a proxy that timed out.
     """
 
     def __init__(
         self,
         events: Iterable[Mapping[str, Any]] = (),
         page: int = 10_000,
-        patience: timedelta = timedelta.max,
+        longest: timedelta = timedelta.max,
     ) -> None:
-        self.page, self.patience = page, patience
+        self.page, self.longest = page, longest
         self.lock = threading.Lock()
         self.events: dict[str, Mapping[str, Any]] = {}
         self.issue(*events)
@@ -205,7 +205,7 @@ class Hek:
             self.events |= {event["kb_archivid"]: event for event in events}
 
     def twin(self) -> Twin:
-        """The twin, of which ``url + "/hek/her"`` is the address of the search."""
+        """Return the server; the address of the search is ``url + "/hek/her"``."""
         return Twin(self.answer)
 
     def answer(self, request: Request) -> Answer:
@@ -214,7 +214,7 @@ class Hek:
         if request.path != "/hek/her" or expected.items() - given.items():
             return Answer(b"<html>SYNTAX ERROR in URL</html>", 200, "text/html")
         start, end = (given["event_starttime"], given["event_endtime"])
-        if datetime.fromisoformat(end) - datetime.fromisoformat(start) > self.patience:
+        if datetime.fromisoformat(end) - datetime.fromisoformat(start) > self.longest:
             return Answer(b"<html>Gateway Timeout</html>", 504, "text/html")
         with self.lock:
             found = [event for event in self.events.values() if _matches(event, given)]

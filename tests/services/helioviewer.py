@@ -1,8 +1,8 @@
-"""A loopback twin of Helioviewer's API v2: data sources, the nearest image, its JPEG 2000.
+"""A fake server for the API v2 of Helioviewer: data sources, the nearest image, JPEG 2000 files.
 
-Every observation has an image of its own: a real one, shifted, under a header with its
-time, wavelength and quality. The service has no list, and answers any time with the nearest
-image; errors are JSON with status 500, as the real one sends them.
+Each observation has a different image: a real one that is shifted, with a header that contains
+its time, wavelength and quality. Like the real service, it returns the nearest image for every
+time, and errors as JSON with status 500.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ IDS = {94: 8, 131: 9, 171: 10, 193: 11, 211: 12, 304: 13, 335: 14, 1600: 15, 170
 
 
 class Archive:
-    """Observations of every wavelength at ``times``, made from a JPEG 2000 file of Helioviewer."""
+    """Observations of each wavelength at ``times``, derived from a file of Helioviewer."""
 
     def __init__(self, original: Path, times: list[datetime]) -> None:
         content = original.read_bytes()

@@ -1,7 +1,7 @@
-"""A loopback twin of JSOC: record queries, exports that take a while, and their files.
+"""A fake server for JSOC: queries of records, exports that take some time, and their files.
 
-The CGI programs ``jsoc_info`` (op=rs_list) and ``jsoc_fetch`` (exp_request, exp_status) as the
-package drms speaks them, over the observations of the twin of the VSO.
+It implements the CGI programs ``jsoc_info`` (op=rs_list) and ``jsoc_fetch`` (exp_request,
+exp_status) as far as the package drms uses them, with the observations in :mod:`.vso`.
 """
 
 from __future__ import annotations
@@ -19,13 +19,14 @@ TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
 class Archive:
-    """JSOC with these observations; exports go to ``registered`` addresses only.
+    """JSOC with these observations; only the e-mail address ``registered`` may export.
 
-    An export is pending ``looks`` times; a twin whose ``stuck`` is set never ends one.
+    The first ``polls`` requests for the status of an export return "pending"; if ``stuck`` is
+    set, all of them do.
     """
 
-    def __init__(self, observations: Observations, registered: str, looks: int = 2) -> None:
-        self.observations, self.registered, self.looks = observations, registered, looks
+    def __init__(self, observations: Observations, registered: str, polls: int = 2) -> None:
+        self.observations, self.registered, self.polls = observations, registered, polls
         self.stuck = False
         self.exports: list[str] = []
         self.looked: dict[str, int] = {}
@@ -54,7 +55,7 @@ class Archive:
         return {"status": 0, "count": len(times), "keywords": [{"name": "T_REC", "values": values}]}
 
     def _records(self, records: str) -> tuple[list[datetime], int]:
-        """Times and wavelength of ``series[start-end@cadence][wavelength]`` or of a list."""
+        """Return the times and the wavelength of a query by range or of a list of records."""
         found = re.match(r"aia\.lev1_\w+\[([^\]]+)\]\[(\d+)\]", records)
         assert found, records
         span = re.fullmatch(r"(\S+Z)-(\S+Z)(?:@(\d+)s)?", found[1])
@@ -83,7 +84,7 @@ class Archive:
         number = said["requestid"]
         self.looked[number] += 1
         about = {"requestid": number, "method": "url", "protocol": "fits"}
-        if self.stuck or self.looked[number] <= self.looks:
+        if self.stuck or self.looked[number] <= self.polls:
             return about | {"status": 1, "wait": 1}
         place = int(number[-3:])
         times, wavelength = self._records(self.exports[place - 1])

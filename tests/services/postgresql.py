@@ -1,4 +1,4 @@
-"""A PostgreSQL server of the suite's own, in a temporary folder, for as long as it is needed."""
+"""A temporary PostgreSQL server for tests and benchmarks."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from typing import Any
 
 
 class Unavailable(Exception):
-    """Why no server can be started here."""
+    """No server can be started; the message contains the reason."""
 
 
 @contextmanager
 def server() -> Iterator[str]:
-    """Start a server and yield the address of it, to which a database name is added.
+    """Start a server and yield its address, to which the name of a database must be appended.
 
-    Raises Unavailable when PostgreSQL is not installed or does not start.
+    Raises Unavailable if PostgreSQL is not installed or does not start.
     """
     binaries = _binaries()
     folder = Path(tempfile.mkdtemp(prefix="pg"))
@@ -34,7 +34,7 @@ def server() -> Iterator[str]:
         password = secrets.token_hex(8)
         secret = folder / "password"
         secret.write_text(password)
-        secret.chmod(0o644)  # within a folder that only its owner enters
+        secret.chmod(0o644)  # Only the owner can access the folder.
         data = folder / "data"
         _run(
             [
@@ -58,7 +58,7 @@ def server() -> Iterator[str]:
             _wait(process, port, folder / "log")
             yield f"postgresql://astronomer:{password}@127.0.0.1:{port}/"
         finally:
-            process.send_signal(signal.SIGQUIT)  # at once: nobody needs what it would still write
+            process.send_signal(signal.SIGQUIT)  # Stop without writing buffered data.
             process.wait(30)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -74,7 +74,7 @@ def _binaries() -> Path:
 
 
 def _unprivileged(folder: Path) -> dict[str, Any]:
-    """How to start a process that is not root's, which PostgreSQL refuses to be."""
+    """Return the arguments that start a process as another user than root, if necessary."""
     if os.geteuid() != 0:
         return {}
     for name in ("postgres", "nobody"):
@@ -101,7 +101,7 @@ def _free_port() -> int:
 
 
 def _wait(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    """Wait until the server says that it is ready: a port may be open a little earlier."""
+    """Wait until the server logs that it is ready; its port may be open earlier."""
     until = time.monotonic() + 30
     while time.monotonic() < until and process.poll() is None:
         if "ready to accept connections" in log.read_text(errors="replace"):

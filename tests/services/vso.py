@@ -1,8 +1,8 @@
-"""A loopback twin of the Virtual Solar Observatory: its SOAP interface, and an archive of FITS.
+"""A fake server for the Virtual Solar Observatory: its SOAP interface, and FITS files.
 
-The WSDL has the types and operations that sunpy's client uses (namespace
-``http://virtualsolar.org/VSO/VSOi``, rpc/literal). Records are of AIA level 1; every file
-is a real image of the Sun, brighter or dimmer by its time, under the header of its record.
+The WSDL contains the types and operations that the client of sunpy uses (namespace
+``http://virtualsolar.org/VSO/VSOi``, rpc/literal). The records are AIA level 1; each file
+contains a real image, with a brightness that depends on the time, and the header of its record.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ OPERATIONS = {
 
 
 class Archive:
-    """Records of each wavelength every ``cadence`` from ``start`` on, of a real AIA image."""
+    """``count`` records of each wavelength from ``start`` on, derived from a real AIA image."""
 
     def __init__(
         self,
@@ -74,9 +74,9 @@ class Archive:
         self.wavelengths = (94, 131, 171, 193, 211, 304, 335, 1600, 1700)
         self.quality: dict[datetime, int] = {}
         self.lost: set[datetime] = set()
-        """Times of records whose file the archive does not have."""
+        """Times of records without a file in the archive."""
         self.error = ""
-        """What the provider answers queries with, if anything."""
+        """Error message of the provider in the response to a query."""
         self.url = ""
 
     def twin(self) -> Twin:
@@ -94,7 +94,9 @@ class Archive:
         if request.path.startswith("/file/"):
             return self._file(request.path.removeprefix("/file/"))
         if request.method != "POST":
-            return Answer(b"", 411)  # by this the client knows that the server is there
+            return Answer(
+                b"", 411
+            )  # The client checks with this request whether the server is reachable.
         body = ElementTree.fromstring(request.body).find("{*}Body")
         assert body is not None
         call = body[0]
@@ -155,7 +157,7 @@ class Archive:
         return 1.0 + (self.times.index(t_obs) % 10) / 10
 
     def fits(self, t_obs: datetime, wavelength: int) -> bytes:
-        """The file of a record: Rice-compressed counts of two seconds under a header of level 1."""
+        """Return the file of a record: Rice-compressed counts with a header of level 1."""
         side = len(self.counts)
         counts = np.clip(self.counts * self.brightness(t_obs) * 2, 0, 16000).astype(np.int16)
         unit = fits.CompImageHDU(counts, compression_type="RICE_1")

@@ -1,4 +1,4 @@
-"""What this distribution brings to ``sdo``."""
+"""Register the commands of ``sdo goes`` and the source of X-ray flux."""
 
 from __future__ import annotations
 
@@ -21,5 +21,5 @@ def register_commands() -> Iterable[CommandSpec]:
 @hookimpl
 def register_sources() -> Iterable[SourceSpec]:
     yield SourceSpec(
-        "flux", "goes", "astrodome_goes.source:GoesFlux", summary="GOES XRS flux of the local store"
+        "flux", "goes", "astrodome_goes.source:GoesFlux", summary="GOES XRS flux in the local store"
     )

@@ -1,4 +1,4 @@
-"""The section ``goes`` of the settings: where the store and the archives are."""
+"""The section ``goes`` of the settings: the folder of the store and the archives."""
 
 from __future__ import annotations
 
@@ -6,22 +6,25 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
-NASA = "https://umbra.nascom.nasa.gov"
-NOAA = "https://www.ncei.noaa.gov"
-NGDC = "https://data.ngdc.noaa.gov"
-
 
 class GoesSettings(BaseModel):
-    """Every key also as ``ASTRODOME_GOES_<KEY>``."""
+    """The settings; each key can also be set as ``ASTRODOME_GOES_<KEY>``."""
 
     model_config = ConfigDict(extra="forbid")
 
     store: Path | None = Field(
-        None, description="Folder of the store; without it, goes in the folder of --home."
+        None, description="Folder of the store; the default is goes in the folder of --home."
     )
-    url_nasa: str = Field(NASA, description="Root of the archive of GOES 1-7, before March 2001.")
-    url_noaa: str = Field(NOAA, description="Root of the archive of GOES 8-15.")
-    url_ngdc: str = Field(NGDC, description="Root of the archive of GOES 16 and later.")
+    url_nasa: str = Field(
+        "https://umbra.nascom.nasa.gov",
+        description="Address of the archive of NASA, with data before March 2001.",
+    )
+    url_noaa: str = Field(
+        "https://www.ncei.noaa.gov", description="Address of the archive of GOES 8-15."
+    )
+    url_ngdc: str = Field(
+        "https://data.ngdc.noaa.gov", description="Address of the archive of GOES 16 and later."
+    )
     timeout: float = Field(
-        60.0, gt=0, description="Longest silence of an archive during a transfer, in seconds."
+        60.0, gt=0, description="Maximum time without data from an archive, in seconds."
     )

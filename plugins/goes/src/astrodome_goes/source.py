@@ -1,32 +1,31 @@
-"""The source of kind ``flux`` that other plugins use."""
+"""The source of kind ``flux`` for other plugins."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING
+import os
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from .store.flux_store import Store, default_folder
-from .store.lookup import MAX_DIFF, nearest
+from .store.flux_store import Store
+from .store.lookup import MAX_DIFF, flux_at
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 class GoesFlux:
-    """Flux of the local GOES store, or of the one in ``folder``."""
+    """The flux in the local GOES store, or in the store in ``folder``."""
 
-    def __init__(self, folder: Path | None = None, max_diff: float = MAX_DIFF) -> None:
-        self.store = Store(folder or default_folder())
+    def __init__(
+        self, folder: str | os.PathLike[str] | None = None, max_diff: float = MAX_DIFF
+    ) -> None:
+        self.store = Store(folder)
         self.max_diff = max_diff
 
-    def flux_at(self, times: ArrayLike) -> NDArray[np.float64]:
-        """1-8 angstrom flux (W/m2) at UTC times, shape (N,).
+    def flux_at(self, times: Any) -> NDArray[np.float64]:
+        """Return the 1-8 angstrom flux (W/m2) at UTC times, shape (N,).
 
-        NaN where no good sample lies within ``max_diff`` seconds. Raises
-        AstrodomeError when the store is empty.
+        The result is NaN where no good sample is within ``max_diff`` seconds. Raises
+        AstrodomeError if the store is empty.
         """
-        wanted = np.atleast_1d(np.asarray(times, "datetime64[us]"))
-        samples, distance = nearest(self.store, wanted, self.max_diff)
-        return np.where(np.isfinite(distance), samples["xrsb"].astype(np.float64), np.nan)
+        return flux_at(self.store, times, self.max_diff)

@@ -1,32 +1,26 @@
-"""Times as the store keeps them: UTC in microseconds."""
+"""Start and end of a time range."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import date, datetime
-from typing import TYPE_CHECKING
+import re
+from typing import Any
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+import numpy as np
+from astrodome import times
+from astrodome_solar.times import to_datetime64
 
-
-def as_array(times: Sequence[datetime]) -> NDArray[np.datetime64]:
-    """UTC times as datetime64[us], shape (N,)."""
-    import numpy as np
-
-    return np.array(times, "datetime64[us]")
+DATE = re.compile(r"\s*\d{4}-\d\d-\d\d\s*")
 
 
-def as_scalar(time: datetime | None) -> np.datetime64 | None:
-    """A UTC time as datetime64[us]."""
-    import numpy as np
+def time_range(start: Any, end: Any) -> tuple[np.datetime64 | None, np.datetime64 | None]:
+    """Return the start and the end of a time range (datetime64[us], UTC), or None if not given.
 
-    return None if time is None else np.datetime64(time, "us")
-
-
-def as_month(day: date | None) -> np.datetime64 | None:
-    """The month of a day as datetime64[M]."""
-    import numpy as np
-
-    return None if day is None else np.datetime64(f"{day:%Y-%m}", "M")
+    An end without a time of day, such as ``"2011-06-07"``, includes the whole day. Raises
+    AstrodomeError if a time is invalid or the end is before the start.
+    """
+    first = None if start is None else to_datetime64(start)[0]
+    last = None if end is None else to_datetime64(end)[0]
+    if last is not None and isinstance(end, str) and DATE.fullmatch(end):
+        last += np.timedelta64(86_400_000_000 - 1, "us")
+    times.check_order(first and first.item(), last and last.item())
+    return first, last

@@ -1,55 +1,41 @@
-"""From the archives into the store, month by month: find, fetch, validate, merge.
+"""Download data month by month: search, download, read, merge into the store.
 
-What is there is not fetched again: the store knows the names of the files that it was made
-from. A month whose files did not all come is named, and the same command goes on with it.
+The store knows the names of the files that were merged; they are not downloaded again.
 """
 
 from __future__ import annotations
 
+import itertools
+import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from astrodome import AstrodomeError, compute, files
+import pandas as pd
+from astrodome import AstrodomeError, compute, files, settings, times
+from astrodome_solar.times import to_datetime64
 
+from ..settings import GoesSettings
 from ..store.flux_store import Store
-from ..store.samples import Samples
-from .client import Client, DayFile
-from .workers import read_all
+from .client import RESOLUTIONS, ArchiveClient, RemoteFile
+from .importing import read_files
 
-ATTEMPTS = 4
-"""How often a file is asked for before it counts as failed."""
-BACKOFF = 0.5
-"""Seconds before the second attempt; doubled for each that follows."""
-LONGEST_PAUSE = 60.0
-GIVES_UP = 4
-"""Months in a row whose directory pages do not come, after which the rest is not tried."""
-DAY = timedelta(days=1)
-
-
-@dataclass(frozen=True)
-class Month:
-    """The days of one month that are wanted, ``first`` and ``last`` included."""
-
-    first: date
-    last: date
-
-    @property
-    def name(self) -> str:
-        return f"{self.first:%Y-%m}"
-
-    def days(self) -> list[date]:
-        return [self.first + n * DAY for n in range((self.last - self.first).days + 1)]
+ATTEMPTS = 3
+"""Number of times that a file is downloaded before it counts as failed."""
+PAUSE = 0.5
+"""Seconds before the second attempt; doubled for each following attempt."""
+MAX_FAILURES = 4
+"""Number of consecutive months without a response, after which the others are not tried."""
 
 
 @dataclass
-class Months(compute.Outcome):
-    """What became of the months, and the days for which no archive has a file."""
+class DownloadOutcome(compute.Outcome):
+    """Numbers of downloaded and skipped months, failed months, and days without a file."""
 
     missing: list[date] = field(default_factory=list)
 
@@ -58,127 +44,161 @@ class Months(compute.Outcome):
         return {**super().as_dict(), "days_without_file": days}
 
 
-@dataclass(frozen=True)
-class Order:
-    """What to fetch: ``satellite`` is a GOES number or 0 for the highest-numbered of each day."""
-
-    satellite: int = 0
-    resolution: str = "1m"
-    jobs: int = 5
-
-
-def months(first: date, last: date) -> Iterator[Month]:
-    """The days from first to last, both included, by month."""
-    while first <= last:
-        following = (first.replace(day=28) + 4 * DAY).replace(day=1)
-        yield Month(first, min(last, following - DAY))
-        first = following
-
-
 def download(
-    store: Store,
-    client: Client,
-    first: date,
-    last: date,
-    order: Order,
+    start: Any,
+    end: Any,
+    store: str | os.PathLike[str] | None = None,
+    *,
+    satellite: int = 0,
+    resolution: str = "1m",
+    jobs: int = 5,
     progress: Callable[[int], None] = lambda days: None,
-) -> Months:
-    """Bring the days from first to last, both included, into the store.
+) -> DownloadOutcome:
+    """Download data from the archives of NASA and NOAA into the store.
 
-    A month that fails is named with its reason and stops no other. Several processes
-    may download into one store: each month is fetched by one of them.
+    Files that were downloaded before are skipped. Several processes may download into one store.
+
+    Parameters
+    ----------
+    start, end : str, date, datetime, numpy.datetime64, pandas.Timestamp or astropy Time
+        First and last day (UTC), both included.
+    store : Store, str or path-like, optional
+        The store, or its folder. The default is that of :class:`Store`.
+    satellite : int
+        GOES number; 0 means the highest-numbered satellite of each day.
+    resolution : {"1m", "1s"}
+        Minute averages, or all samples (1 s; 2 or 3 s up to GOES 15). Before March 2001, the
+        archive has samples every 3 s only.
+    jobs : int
+        Number of simultaneous downloads.
+    progress : callable
+        Function to call with the number of days of each completed month.
+
+    Returns
+    -------
+    DownloadOutcome
+        ``done`` and ``skipped``: numbers of months that were downloaded, or were complete before;
+        ``failed``: month and reason for each month that is incomplete; ``missing``: days for
+        which the archives have no file.
+
+    Raises
+    ------
+    AstrodomeError
+        If an argument is invalid.
+
+    Examples
+    --------
+    >>> import astrodome_goes as goes
+    >>> outcome = goes.download("2015-06-01", "2015-06-30", "goes")  # doctest: +SKIP
+    >>> outcome.done, outcome.failed  # doctest: +SKIP
+    (1, [])
     """
-    outcome = Months()
-    in_a_row = 0
-    for month in months(first, last):
-        folder = store.folder / ".files" / month.name
-        if in_a_row >= GIVES_UP:
-            outcome.failed.append((month.name, f"not tried after {GIVES_UP} failures in a row"))
+    if resolution not in RESOLUTIONS:
+        raise AstrodomeError(
+            f"Invalid resolution '{resolution}': expected {' or '.join(RESOLUTIONS)}.", exit_code=2
+        )
+    first, last = (to_datetime64(time)[0] for time in (start, end))
+    times.check_order(first.item(), last.item())
+    client = ArchiveClient(settings.section("goes", GoesSettings))
+    task = _Task(Store(store), client, satellite, resolution, jobs)
+    days = np.arange(first.astype("M8[D]"), last.astype("M8[D]") + 1).tolist()
+    failures = 0
+    for name, group in itertools.groupby(days, lambda day: f"{day:%Y-%m}"):
+        month = list(group)
+        if failures >= MAX_FAILURES:
+            reason = f"not tried after {MAX_FAILURES} failures in a row"
+            task.outcome.failed.append((name, reason))
             continue
-        with files.lock(folder.with_suffix(".lock")):
-            answered = _month(store, client, month, order, folder, outcome)
-        in_a_row = 0 if answered else in_a_row + 1
-        progress(len(month.days()))
-    return outcome
+        with files.lock(task.folder(name).with_suffix(".lock")):
+            failures = 0 if task.download_month(name, month) else failures + 1
+        progress(len(month))
+    return task.outcome
 
 
-def _month(
-    store: Store, client: Client, month: Month, order: Order, folder: Path, outcome: Months
-) -> bool:
-    """Bring one month; tells whether the archives answered at all."""
-    try:
-        chosen = choose(client, month, order)
-        stored = store.origins(np.datetime64(month.first, "M"))
-        wanted = {item.name: item for item in chosen if item.name not in stored}
-        absent = sorted(set(month.days()) - {item.day for item in chosen})
-        good, reasons = _fetched(client, wanted, folder, order.jobs)
-        if good:
-            store.merge(np.concatenate(list(good.values())), list(good))
-        store.derive(np.datetime64(month.first, "M"))
-    except AstrodomeError as error:
-        outcome.failed.append((month.name, error.message))
-        return False
-    shutil.rmtree(folder, ignore_errors=True)
-    if reasons:
-        each = "; ".join(f"{name}: {why}" for name, why in reasons.items())
-        of = f"{len(reasons)} of {len(chosen)} files did not come"
-        outcome.failed.append((month.name, f"{of}: {each}"))
-    elif not chosen:
-        outcome.failed.append((month.name, "the archives hold no file of it"))
-    else:
-        outcome.missing += absent
-        outcome.done += bool(wanted)
-        outcome.skipped += not wanted
-    return True
+@dataclass
+class _Task:
+    store: Store
+    client: ArchiveClient
+    satellite: int
+    resolution: str
+    jobs: int
+    outcome: DownloadOutcome = field(default_factory=DownloadOutcome)
+
+    def folder(self, month: str) -> Path:
+        """Return the folder for the downloaded files of a month, which are deleted at its end."""
+        return self.store.folder / ".files" / month
+
+    def download_month(self, name: str, days: list[date]) -> bool:
+        """Download the days of one month; return whether the archives responded."""
+        try:
+            found = choose_files(self.client, days, self.satellite, self.resolution)
+            stored = self.store.source_files(name)
+            wanted = {file.name: file for file in found if file.name not in stored}
+            samples, reasons = self._fetch(wanted, self.folder(name))
+            if samples:
+                self.store.merge(pd.concat(samples.values()), list(samples))
+        except AstrodomeError as error:
+            self.outcome.failed.append((name, error.message))
+            return False
+        shutil.rmtree(self.folder(name), ignore_errors=True)
+        if reasons:
+            each = "; ".join(f"{file}: {why.rstrip('.')}" for file, why in reasons.items())
+            summary = f"{len(reasons)} of {len(found)} files could not be downloaded"
+            self.outcome.failed.append((name, f"{summary}: {each}"))
+        elif not found:
+            self.outcome.failed.append((name, "the archives have no file of this month"))
+        else:
+            self.outcome.missing += sorted(set(days) - {file.day for file in found})
+            self.outcome.done += bool(wanted)
+            self.outcome.skipped += not wanted
+        return True
+
+    def _fetch(
+        self, wanted: dict[str, RemoteFile], folder: Path
+    ) -> tuple[dict[str, pd.DataFrame], dict[str, str]]:
+        """Return the samples of the files by name, and the reasons for the other files.
+
+        Valid files from an earlier, interrupted run are used. A file that cannot be read (for
+        example a web page instead of data) is deleted and downloaded again.
+        """
+        samples: dict[str, pd.DataFrame] = {}
+        reasons: dict[str, str] = {}
+        for attempt in range(ATTEMPTS + 1):
+            missing = [file for name, file in wanted.items() if name not in samples]
+            if not missing:
+                break
+            if attempt:  # First, the files of an earlier run are read.
+                time.sleep(PAUSE * 2 ** (attempt - 2) if attempt > 1 else 0)
+                reasons |= self.client.fetch(missing, folder, self.jobs)
+            paths = [folder / file.name for file in missing]
+            for result in read_files([path for path in paths if path.exists()]):
+                name = result.item.name
+                if result.value is None:
+                    reasons[name] = result.error
+                    result.item.unlink(missing_ok=True)
+                else:
+                    samples[name] = result.value
+                    reasons.pop(name, None)
+        return samples, reasons
 
 
-def choose(client: Client, month: Month, order: Order) -> list[DayFile]:
-    """The files to fetch: those of one satellite, or of the highest-numbered one a day.
+def choose_files(
+    client: ArchiveClient, days: list[date], satellite: int, resolution: str
+) -> list[RemoteFile]:
+    """Return the files of a satellite, or of the highest-numbered one of each day, sorted by day.
 
-    The highest satellites are looked at first, and only as many as the days need. Raises
-    AstrodomeError when an archive does not answer.
+    ``days`` belong to one month. The highest-numbered satellites are searched first, and only as
+    many as are needed for these days. Raises AstrodomeError if an archive does not respond.
     """
-    wanted = set(month.days())
-    chosen: dict[date, DayFile] = {}
-    for satellite in client.satellites(month.first, month.last):
-        if order.satellite and satellite not in (0, order.satellite):
+    chosen: dict[date, RemoteFile] = {}
+    for number in client.satellites(days[0], days[-1]):
+        if satellite and number not in (0, satellite):
             continue
-        for found in client.find(month.first, month.last, satellite, order.resolution):
-            before = chosen.get(found.day)
-            fits = not order.satellite or found.satellite == order.satellite
-            if fits and (before is None or found.satellite > before.satellite):
+        for found in client.find(days[0], number, resolution):
+            if found.day not in days or (satellite and found.satellite != satellite):
+                continue
+            if found.day not in chosen or found.satellite > chosen[found.day].satellite:
                 chosen[found.day] = found
-        if wanted <= chosen.keys():
+        if chosen.keys() >= set(days):
             break
     return [chosen[day] for day in sorted(chosen)]
-
-
-def _fetched(
-    client: Client, wanted: dict[str, DayFile], folder: Path, jobs: int
-) -> tuple[dict[str, Samples], dict[str, str]]:
-    """The samples of the files by name, and the reasons why some did not come.
-
-    What an earlier, killed run left in ``folder`` is used if it is sound. A file that cannot be
-    read, a web page instead of data for instance, is deleted and fetched again.
-    """
-    good: dict[str, Samples] = {}
-    reasons: dict[str, str] = {}
-    pause = 0.0
-    for attempt in range(ATTEMPTS + 1):
-        missing = [item for name, item in wanted.items() if name not in good]
-        if missing and attempt:
-            time.sleep(min(LONGEST_PAUSE, pause) if pause else 0)
-            told, asked = client.bring(missing, folder, jobs)
-            pause = max(asked, BACKOFF * 2 ** (attempt - 1))
-            reasons |= told
-        present = [folder / item.name for item in missing if (folder / item.name).exists()]
-        for read in read_all(present):
-            if read.value is None:
-                reasons[read.item.name] = read.error
-                read.item.unlink(missing_ok=True)
-            else:
-                good[read.item.name] = read.value
-                reasons.pop(read.item.name, None)
-        if len(good) == len(wanted):
-            break
-    return good, reasons

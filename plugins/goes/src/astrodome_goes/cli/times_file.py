@@ -1,4 +1,4 @@
-"""Times that a text file lists: one a line, or a column of a CSV file."""
+"""Read times from a text file with one time per line, or from a column of a CSV file."""
 
 from __future__ import annotations
 
@@ -10,70 +10,59 @@ from pathlib import Path
 
 from astrodome import AstrodomeError, times
 
-NAMES = ("timestamp", "time", "t_obs", "date_obs", "date-obs", "datetime", "date", "t_rec")
-"""Headings under which times stand, the preferred first."""
+COLUMNS = ("timestamp", "time", "t_obs", "date_obs", "date-obs", "datetime", "date", "t_rec")
+"""Default names of the column, the preferred one first."""
 DELIMITERS = ",;\t|"
 
 
 @dataclass(frozen=True)
-class Line:
-    """A line of the file: its number from 1 on, what it says, and the UTC time, if it is one."""
+class TimeEntry:
+    """A time in a file: the line number, the text, and the UTC time, or None if it is invalid."""
 
-    number: int
+    line: int
     text: str
     time: datetime | None
 
 
-def read(path: Path, column: str = "") -> list[Line]:
-    """The times of a file (UTC, ISO 8601), in its order; empty lines and # comments are left out.
+def read_times(path: Path, column: str = "") -> Iterator[TimeEntry]:
+    """Yield the times in a file; empty lines and lines that start with # are skipped.
 
-    They stand in ``column``, or in the first of the columns ``NAMES``, or, in a file
-    without headings, in the first column. Raises AstrodomeError when the file or the
-    column is not there.
+    The times are in ``column``, or in the first of ``COLUMNS`` that exists, or, in a file without
+    a header, in the first column. Raises AstrodomeError if the file or the column does not exist.
     """
     try:
         content = path.read_text("utf-8-sig", errors="replace")
     except FileNotFoundError as error:
-        raise AstrodomeError(f"There is no file {path}.", exit_code=2) from error
-    rows = list(_rows(content))
-    if not rows:
-        raise AstrodomeError(f"{path} holds no times.", exit_code=2)
-    place, headed = _place(path, rows[0][1], column)
-    lines = []
-    for number, cells in rows[headed:]:
-        text = cells[place].strip() if place < len(cells) else ""
-        lines.append(Line(number, text, _time(text)))
-    return lines
+        raise AstrodomeError(f"File {path} does not exist.", exit_code=2) from error
+    lines = [
+        (number, line)
+        for number, line in enumerate(content.splitlines(), 1)
+        if line.strip() and not line.lstrip().startswith("#")
+    ]
+    if not lines:
+        raise AstrodomeError(f"{path} contains no times.", exit_code=2)
+    first = lines[0][1]
+    delimiter = next((mark for mark in DELIMITERS if mark in first), ",")
+    header = [cell.strip().lower() for cell in _split(first, delimiter)]
+    if column and column.lower() not in header:
+        hint = f"Columns: {', '.join(header)[:200]}"
+        raise AstrodomeError(f"{path} has no column '{column}'.", hint, exit_code=2)
+    names = [column.lower()] if column else COLUMNS
+    index = next((header.index(name) for name in names if name in header), None)
+    for number, line in lines if index is None else lines[1:]:
+        text = dict(enumerate(_split(line, delimiter))).get(index or 0, "").strip()
+        yield TimeEntry(number, text, _parse(text))
 
 
-def _rows(content: str) -> Iterator[tuple[int, list[str]]]:
-    delimiter = ""
-    for number, line in enumerate(content.splitlines(), 1):
-        if not line.strip() or line.lstrip().startswith("#"):
-            continue
-        delimiter = delimiter or next((mark for mark in DELIMITERS if mark in line), ",")
-        try:
-            yield number, next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [""])
-        except csv.Error:  # a cell beyond all measure
-            yield number, [line[:80]]
+def _split(line: str, delimiter: str) -> list[str]:
+    # Each line is parsed separately, so that an unbalanced quote affects only one line.
+    try:
+        return next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [""])
+    except csv.Error:  # a cell is too long
+        return [line[:80]]
 
 
-def _place(path: Path, first: list[str], column: str) -> tuple[int, bool]:
-    """Which column holds the times, and whether the first row is a heading."""
-    names = [cell.strip().lower() for cell in first]
-    if column:
-        if column.lower() not in names:
-            raise AstrodomeError(
-                f"{path} has no column '{column}'.",
-                f"It has: {', '.join(first)[:200]}",
-                exit_code=2,
-            )
-        return names.index(column.lower()), True
-    found = next((names.index(name) for name in NAMES if name in names), None)
-    return (0, False) if found is None else (found, True)
-
-
-def _time(text: str) -> datetime | None:
+def _parse(text: str) -> datetime | None:
     try:
         return times.utc(text)
     except AstrodomeError:

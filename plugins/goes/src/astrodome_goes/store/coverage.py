@@ -1,92 +1,112 @@
-"""What the store holds: from when to when, of which satellites, and where it has gaps."""
+"""The contents of the store: time range, satellites and gaps."""
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
+from ..times import time_range
 from .flux_store import Store
-from .samples import PRODUCTS, Samples, good, starts
+from .sample_table import good
 
-GAP = 10.0
-"""Minutes without a good sample that count as a gap."""
+GAP = {"start": "datetime64[us]", "end": "datetime64[us]", "minutes": float}
+"""Columns and dtypes of the table of gaps."""
+MIN_GAP = 10.0
+"""Default for the shortest gap, in minutes."""
 
 
 def coverage(
-    store: Store,
-    start: np.datetime64 | None = None,
-    end: np.datetime64 | None = None,
-    min_gap: float = GAP,
+    store: str | os.PathLike[str], start: Any = None, end: Any = None, min_gap: float = MIN_GAP
 ) -> dict[str, Any]:
-    """Coverage of the store between two times (UTC, datetime64[us]), as plain values.
+    """Return a summary of the data in the store: time range, satellites and gaps.
 
-    Gaps are those between good samples that last longer than ``min_gap`` minutes; the time
-    before the first sample and after the last counts where ``start`` and ``end`` are given.
-    Raises AstrodomeError when the store is empty.
+    Parameters
+    ----------
+    store : Store, str or path-like
+        The store, or its folder.
+    start, end : str, datetime, numpy.datetime64, pandas.Timestamp or astropy Time, optional
+        Start and end time (UTC), both included; a date without a time as the end includes the
+        whole day. The default is all samples.
+    min_gap : float
+        Shortest gap between good samples to report, in minutes. If ``start`` or ``end`` is given,
+        the time between it and the nearest good sample also counts.
+
+    Returns
+    -------
+    dict
+        ``store`` (the folder), ``megabytes``, ``months`` (number of files), ``first`` and
+        ``last`` (times of samples, or None), ``samples``, ``good`` (number of good samples),
+        and two tables: ``satellites``, with one row for each satellite and product, and
+        ``gaps``, with ``start``, ``end`` and ``minutes``.
+
+    Raises
+    ------
+    AstrodomeError
+        If the store is empty, or a time is invalid.
+
+    Examples
+    --------
+    >>> import astrodome_goes as goes
+    >>> goes.coverage(store)["satellites"][["satellite", "product", "samples"]]
+       satellite product  samples
+    0         15    fits    42177
     """
-    paths = store.filled()
-    satellites: dict[tuple[int, int], dict[str, Any]] = {}
-    total = usable = 0
+    store = Store(store)
+    first, last = time_range(start, end)
+    paths = store.require_data().values()
+    parts: list[pd.DataFrame] = []
     gaps: list[dict[str, Any]] = []
-    first = last = None
-    latest = start
-    for samples in store.within(start, end):
-        total += len(samples)
-        first = samples["timestamp"][0] if first is None else first
-        last = samples["timestamp"][-1]
-        _count(satellites, samples)
-        times = samples["timestamp"][good(samples)]
-        usable += len(times)
+    latest = first
+    for samples in store.read(first, last):
+        usable = good(samples)
+        parts.append(_by_origin(samples.assign(good=usable)))
+        times = samples["timestamp"][usable].to_numpy()
         if len(times):
             gaps += _gaps(times if latest is None else np.r_[latest, times], min_gap)
             latest = times[-1]
-    if end is not None:
-        gaps += _gaps(np.array([end if latest is None else latest, end], "M8[us]"), min_gap)
+    if last is not None:
+        gaps += _gaps(np.array([last if latest is None else latest, last]), min_gap)
+    satellites = _total(parts)
     return {
         "store": str(store.folder),
-        "megabytes": sum(path.stat().st_size for path in paths.values()) / 1e6,
+        "megabytes": sum(path.stat().st_size for path in paths) / 1e6,
         "months": len(paths),
-        "first": None if first is None else first.item(),
-        "last": None if last is None else last.item(),
-        "samples": total,
-        "good": usable,
-        "satellites": [satellites[key] for key in sorted(satellites)],
-        "gaps": gaps,
+        "first": satellites["first"].min() if parts else None,
+        "last": satellites["last"].max() if parts else None,
+        "samples": int(satellites["samples"].sum()),
+        "good": int(satellites["good"].sum()),
+        "satellites": satellites,
+        "gaps": pd.DataFrame(gaps, columns=list(GAP)).astype(GAP),
     }
 
 
-def _count(satellites: dict[tuple[int, int], dict[str, Any]], samples: Samples) -> None:
-    origin = samples["satellite"].astype(np.int64) * len(PRODUCTS) + samples["product"]
-    for key in np.unique(origin):
-        satellite, product = divmod(int(key), len(PRODUCTS))
-        of_it = samples[origin == key]
-        times = of_it["timestamp"]
-        entry = satellites.setdefault(
-            (satellite, product),
-            {
-                "satellite": satellite or None,
-                "product": PRODUCTS[product],
-                "first": times[0].item(),
-                "last": None,
-                "days": 0,
-                "samples": 0,
-                "good": 0,
-            },
-        )
-        entry["last"] = times[-1].item()
-        entry["days"] += len(starts(times.astype("M8[D]")))
-        entry["samples"] += len(of_it)
-        entry["good"] += int(np.count_nonzero(good(of_it)))
+def _by_origin(samples: pd.DataFrame) -> pd.DataFrame:
+    days = samples.assign(day=samples["timestamp"].dt.floor("D"))
+    return days.groupby(["satellite", "product"], observed=True, as_index=False).agg(
+        first=("timestamp", "min"),
+        last=("timestamp", "max"),
+        days=("day", "nunique"),
+        samples=("good", "size"),
+        good=("good", "sum"),
+    )
+
+
+def _total(parts: list[pd.DataFrame]) -> pd.DataFrame:
+    names = ["satellite", "product", "first", "last", "days", "samples", "good"]
+    if not parts:
+        return pd.DataFrame(columns=names)
+    functions = {"first": "min", "last": "max", "days": "sum", "samples": "sum", "good": "sum"}
+    by_origin = pd.concat(parts).groupby(["satellite", "product"], observed=True, as_index=False)
+    total = by_origin.agg(functions)
+    return total.assign(satellite=total["satellite"].astype("Int64").replace(0, pd.NA))
 
 
 def _gaps(times: np.ndarray, min_gap: float) -> list[dict[str, Any]]:
-    length = np.diff(times) / np.timedelta64(60, "s")
+    minutes = np.diff(times) / np.timedelta64(1, "m")
     return [
-        {
-            "start": times[place].item(),
-            "end": times[place + 1].item(),
-            "minutes": round(float(length[place]), 2),
-        }
-        for place in np.flatnonzero(length > min_gap)
+        {"start": times[i].item(), "end": times[i + 1].item(), "minutes": round(minutes[i], 2)}
+        for i in np.flatnonzero(minutes > min_gap)
     ]

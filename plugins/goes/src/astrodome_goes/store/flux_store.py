@@ -1,153 +1,126 @@
-"""The local store: one Parquet file a month, ``year=2011/month=06/xrs.parquet``.
+"""The local store: one Parquet file for each month, ``year=2011/month=06/xrs.parquet``.
 
-The rows of a month are in order of time, one row a time, and in each minute of one
-satellite and product: see :func:`astrodome_goes.store.samples.merged`. Beside each file lies
-an index for look-ups, derived from it (:mod:`astrodome_goes.store.lookup_index`).
+The rows of a month are sorted by time, with one row for each time, and the rows of each minute
+come from one satellite and product. Beside each file is an index for lookups by time, see
+:mod:`.lookup`.
 
-pyarrow is imported where Parquet is read or written: it would take most of the time of
-a look-up, which needs none.
+pandas and pyarrow are imported when Parquet files are read or written: lookups do not need them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from astrodome import AstrodomeError, files, settings
 
-from . import lookup_index
-from .samples import DTYPE, Samples, merged
+if TYPE_CHECKING:
+    import pandas as pd
 
 DIGIT = "[0-9]"
 
 
 def default_folder() -> Path:
-    """Where the store is unless the user names a folder: setting ``goes.store``, or ``--home``."""
-    given, _ = settings.current().values("goes").get("store", (None, ""))
-    return Path(str(given)).expanduser() if given else settings.home() / "goes"
+    """Return the folder in the setting ``goes.store``, or ``goes`` in the folder of ``--home``."""
+    configured, _ = settings.current().values("goes").get("store", (None, ""))
+    return Path(str(configured)).expanduser() if configured else settings.home() / "goes"
 
 
-@dataclass(frozen=True)
-class Store:
-    """The samples in one folder. Several processes may read and merge at the same time."""
+class Store(os.PathLike[str]):
+    """A folder with samples of GOES XRS. Several processes may read and write it simultaneously.
 
-    folder: Path
+    Parameters
+    ----------
+    folder : str, path-like or Store, optional
+        Folder of the store; it does not need to exist. The default is the folder in the setting
+        ``goes.store``, or the folder ``goes`` in the folder of ``--home``.
 
-    def path(self, month: np.datetime64) -> Path:
-        """Where the file of a month (datetime64[M]) is, or would be."""
-        year, number = str(month.astype("M8[M]")).split("-")
+    Examples
+    --------
+    >>> import astrodome_goes as goes
+    >>> goes.Store("~/goes").folder.name
+    'goes'
+    """
+
+    def __init__(self, folder: str | os.PathLike[str] | None = None) -> None:
+        self.folder = default_folder() if folder is None else Path(folder).expanduser()
+
+    def __fspath__(self) -> str:
+        return str(self.folder)
+
+    def __repr__(self) -> str:
+        return f"Store({str(self.folder)!r})"
+
+    def path(self, month: str) -> Path:
+        """Return the path of the file of a month, for example ``2011-06``."""
+        year, number = month.split("-")
         return self.folder / f"year={year}" / f"month={number}" / "xrs.parquet"
 
-    def months(self) -> dict[np.datetime64, Path]:
-        """The files by month (datetime64[M]), the earliest first."""
+    def months(self) -> dict[str, Path]:
+        """Return the existing files by month, the earliest first."""
         found = sorted(self.folder.glob(f"year={4 * DIGIT}/month={2 * DIGIT}/xrs.parquet"))
-        return {
-            np.datetime64(f"{path.parts[-3][5:]}-{path.parts[-2][6:]}", "M"): path for path in found
-        }
+        return {f"{path.parts[-3][5:]}-{path.parts[-2][6:]}": path for path in found}
 
-    def filled(self) -> dict[np.datetime64, Path]:
-        """:meth:`months`, of which there are some; raises AstrodomeError for an empty store."""
+    def require_data(self) -> dict[str, Path]:
+        """Return :meth:`months`; raise AstrodomeError if the store is empty."""
         if stored := self.months():
             return stored
-        older = self.folder / "goes_cache"
-        bring = (
-            f"Import what the older tool left there: sdo goes import {older}"
-            if older.is_dir()
-            else "Bring some there with sdo goes download, or: sdo goes import FILE"
+        csv_files = self.folder / "goes_cache"
+        hint = (
+            f"Import the files of sdo-cli: sdo goes import {csv_files}"
+            if csv_files.is_dir()
+            else "Add data with sdo goes download, or with sdo goes import FILE"
         )
         raise AstrodomeError(
-            f"There are no GOES data in {self.folder}.", f"{bring} --store {self.folder}"
+            f"The GOES store {self.folder} contains no data.", f"{hint} --store {self.folder}"
         )
 
-    def read(self, months: Iterable[np.datetime64] | None = None) -> Iterator[Samples]:
-        """The samples month by month; ``months`` (datetime64[M]) chooses, and may be missing.
+    def read(
+        self, start: np.datetime64 | None = None, end: np.datetime64 | None = None
+    ) -> Iterator[pd.DataFrame]:
+        """Yield the samples in start <= timestamp <= end (UTC), month by month.
 
-        Raises AstrodomeError when the store is empty or a file of it is broken.
+        Raises AstrodomeError if the store is empty or one of its files is damaged.
         """
         from .parquet import read_month
 
-        stored = self.filled()
-        for month in stored if months is None else months:
-            if month in stored:
-                yield read_month(stored[month])
+        for month, path in self.require_data().items():
+            if (start is None or month >= str(start)[:7]) and (
+                end is None or month <= str(end)[:7]
+            ):
+                samples = read_month(path)
+                times = samples["timestamp"]
+                first = 0 if start is None else times.searchsorted(start)
+                last = len(times) if end is None else times.searchsorted(end, "right")
+                if first < last:
+                    yield samples[first:last]
 
-    def within(
-        self, start: np.datetime64 | None = None, end: np.datetime64 | None = None
-    ) -> Iterator[Samples]:
-        """The samples in start <= timestamp <= end (UTC), month by month, none of them empty.
+    def merge(self, samples: pd.DataFrame, source_files: Iterable[str]) -> None:
+        """Merge samples into the store. The file of each month is replaced atomically.
 
-        Raises AstrodomeError when the store is empty or a file of it is broken.
+        The names of the source files are stored in the metadata of each month.
         """
-        lowest = np.datetime64("0000", "M") if start is None else start.astype("M8[M]")
-        highest = np.datetime64("9999", "M") if end is None else end.astype("M8[M]")
-        for samples in self.read(m for m in self.filled() if lowest <= m <= highest):
-            times = samples["timestamp"]
-            low = 0 if start is None else int(np.searchsorted(times, start))
-            high = len(times) if end is None else int(np.searchsorted(times, end, "right"))
-            if low < high:
-                yield samples[low:high]
+        from .lookup import open_index
+        from .parquet import read_month, read_source_files, write_month
+        from .sample_table import merge
 
-    def window(
-        self, start: np.datetime64 | None = None, end: np.datetime64 | None = None
-    ) -> Samples:
-        """:meth:`within` as one array; raises AstrodomeError when there is no sample."""
-        parts = list(self.within(start, end))
-        if not parts:
-            raise AstrodomeError(
-                f"There are no GOES data between these times in {self.folder}.",
-                "sdo goes info shows what there is.",
-            )
-        return np.concatenate(parts)
-
-    def indices(self, months: Iterable[np.datetime64]) -> Iterator[lookup_index.Index]:
-        """The good samples of these months (datetime64[M]), of those that are stored.
-
-        Raises AstrodomeError when the store is empty or a file of it is broken.
-        """
-        nothing = True
-        for month in months:
-            path = self.path(month)
-            if path.exists():
-                nothing = False
-                yield lookup_index.opened(path)
-        if nothing:
-            self.filled()
-
-    def merge(self, samples: Samples, origins: Sequence[str]) -> int:
-        """Bring samples in, each month whole or not at all.
-
-        ``origins`` are the names of their files; every month that they reach keeps
-        them in its metadata. Returns by how many rows the store has grown.
-        """
-        from .parquet import origins_of, read_month, write_month
-
-        months = samples["timestamp"].astype("M8[M]")
-        grown = 0
         with files.lock(self.folder / ".lock"):
             for folder in self.folder.glob("year=*/month=*"):
                 files.sweep(folder)
-            for month in np.unique(months):
-                path = self.path(month)
-                old = read_month(path) if path.exists() else np.empty(0, DTYPE)
-                known = origins_of(path)
-                new = merged(old, samples[months == month])
-                if new.tobytes() != old.tobytes() or not known.issuperset(origins):
-                    write_month(path, new, known.union(origins))
-                # An earlier run may have been killed before it wrote the index.
-                lookup_index.opened(path)
-                grown += len(new) - len(old)
-        return grown
+            for month, new in samples.groupby(samples["timestamp"].dt.to_period("M")):
+                path = self.path(str(month))
+                old = read_month(path) if path.exists() else new[:0]
+                names = read_source_files(path)
+                merged = merge(old, new)
+                if not merged.equals(old) or not names.issuperset(source_files):
+                    write_month(path, merged, names.union(source_files))
+                open_index(path)
 
-    def derive(self, month: np.datetime64) -> None:
-        """Write the lookup index of a month (datetime64[M]) if it is missing or out of date."""
-        path = self.path(month)
-        if path.exists():
-            lookup_index.opened(path)
+    def source_files(self, month: str) -> frozenset[str]:
+        """Return the names of the files from which the samples of a month come."""
+        from .parquet import read_source_files
 
-    def origins(self, month: np.datetime64) -> frozenset[str]:
-        """The names of the files that the samples of a month (datetime64[M]) come from."""
-        from .parquet import origins_of
-
-        return origins_of(self.path(month))
+        return read_source_files(self.path(month))

@@ -1,50 +1,201 @@
-"""The good sample nearest to a time."""
+"""The good sample nearest to a time.
+
+Beside the Parquet file of each month, ``.lookup`` contains its good samples as a NumPy array
+(``.npy`` format), which lookups map into memory. It has the modification time of the Parquet
+file; if the two differ, it is written again. It may be deleted at any time.
+"""
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
-from astrodome import AstrodomeError
+from astrodome import AstrodomeError, files
+from astrodome_solar.times import to_datetime64
 from numpy.typing import NDArray
 
 from .flux_store import Store
-from .samples import DTYPE, Samples, Times
+from .products import PRODUCTS
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MAX_DIFF = 60.0
-"""Seconds between a time and a sample that still answers for it."""
+"""Default maximum time difference, in seconds."""
+DAY = 86400.0
+RECORD = np.dtype(
+    [
+        ("timestamp", "M8[us]"),
+        ("xrsa", "f4"),
+        ("xrsb", "f4"),
+        ("xrsb_quality", "i1"),  # 0, or -1 if the file has no flags
+        ("satellite", "u1"),
+        ("product", "u1"),  # index in PRODUCTS
+    ]
+)
 
-LONGEST = 86400.0
-"""The same, at most."""
+
+def flux_at(
+    store: str | os.PathLike[str], times: Any, max_diff: float = MAX_DIFF
+) -> NDArray[np.float64]:
+    """Return the 1-8 angstrom flux at one or more times.
+
+    Parameters
+    ----------
+    store : Store, str or path-like
+        The store, or its folder.
+    times : time or array of times, shape (N,)
+        UTC times: strings in ISO 8601, datetime, numpy.datetime64, pandas or astropy objects.
+    max_diff : float
+        Maximum difference between a time and its sample, in seconds (0 to 86400).
+
+    Returns
+    -------
+    numpy.ndarray
+        Flux of the nearest good sample in W/m2, shape (N,). NaN if there is no good sample
+        within ``max_diff``.
+
+    Raises
+    ------
+    AstrodomeError
+        If the store is empty, a time is invalid, or ``max_diff`` is out of range.
+
+    Examples
+    --------
+    >>> import astrodome_goes as goes
+    >>> goes.flux_at(store, ["2011-06-07T06:41", "2011-06-08T12:00"]).round(7)
+    array([2.54e-05,      nan])
+    """
+    samples, difference = nearest(Store(store), to_datetime64(times), max_diff)
+    return np.where(np.isfinite(difference), samples["xrsb"].astype(np.float64), np.nan)
+
+
+def samples_at(
+    store: str | os.PathLike[str], times: Any, max_diff: float = MAX_DIFF
+) -> pd.DataFrame:
+    """Return the good sample nearest to each time.
+
+    Parameters
+    ----------
+    store : Store, str or path-like
+        The store, or its folder.
+    times : time or array of times, shape (N,)
+        UTC times: strings in ISO 8601, datetime, numpy.datetime64, pandas or astropy objects.
+    max_diff : float
+        Maximum difference between a time and its sample, in seconds (0 to 86400).
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row for each time that has a good sample within ``max_diff``: ``timestamp`` (the
+        requested time), ``time`` of the sample, flare ``class``, ``xrsb_W_m2``, ``xrsa_W_m2``,
+        ``quality``, ``satellite``, ``product`` and ``distance_s``.
+
+    Raises
+    ------
+    AstrodomeError
+        If the store is empty, a time is invalid, or ``max_diff`` is out of range.
+
+    Examples
+    --------
+    >>> import astrodome_goes as goes
+    >>> goes.samples_at(store, "2011-06-07T06:41")[["class", "satellite", "distance_s"]]
+      class  satellite  distance_s
+    0  M2.5         15       0.455
+    """
+    import pandas as pd
+
+    requested = to_datetime64(times)
+    samples, difference = nearest(Store(store), requested, max_diff)
+    found = np.isfinite(difference)
+    columns = [describe(sample) for sample in samples[found]]
+    table = pd.DataFrame(columns, columns=list(DESCRIPTION))
+    table.insert(0, "timestamp", requested[found])
+    return table.assign(distance_s=difference[found])
 
 
 def nearest(
-    store: Store, times: Times, max_diff: float = MAX_DIFF
-) -> tuple[Samples, NDArray[np.float64]]:
-    """The good sample nearest to each of the UTC times (datetime64[us], shape (N,)).
+    store: Store, times: NDArray[np.datetime64], max_diff: float
+) -> tuple[NDArray[np.void], NDArray[np.float64]]:
+    """Return the good sample nearest to each of N times (UTC, datetime64[us]).
 
-    Returns N samples and their distances in seconds; the distance is infinite, and
-    the sample without meaning, where none lies within ``max_diff`` seconds. Raises
-    AstrodomeError when the store is empty or ``max_diff`` is not 0 to 86400.
+    Returns N records (``RECORD``) and their time differences in seconds. If no good sample is
+    within ``max_diff`` seconds, the difference is infinite and the record has no meaning.
     """
-    if not 0 <= max_diff <= LONGEST:
+    if not 0 <= max_diff <= DAY:
         raise AstrodomeError(
-            f"A sample {max_diff:g} s away does not answer.", "Give 0 to 86400 s.", exit_code=2
+            f"Invalid maximum time difference {max_diff:g}: expected 0 to {DAY:g} seconds.",
+            exit_code=2,
         )
     reach = np.timedelta64(round(max_diff * 1e6), "us")
-    found = np.zeros(len(times), DTYPE)
-    distance = np.full(len(times), np.inf)
-    order = np.argsort(times)
-    order = order[: len(times) - np.count_nonzero(np.isnat(times))]
+    found = np.zeros(len(times), RECORD)
+    difference = np.full(len(times), np.inf)
+    order = np.argsort(times)[: len(times) - np.count_nonzero(np.isnat(times))]
     known = times[order]
     months = np.unique(np.r_[known - reach, known + reach].astype("M8[M]"))
-    for month in store.indices(months):
-        if not len(month):
+    paths = [path for month in months if (path := store.path(str(month))).exists()]
+    if len(months) and not paths:
+        store.require_data()
+    for samples in map(open_index, paths):
+        if not len(samples):
             continue
-        first, last = month.span()
-        inside = slice(*np.searchsorted(known, [first - reach, last + reach + 1]))
+        stamps = np.ascontiguousarray(samples["timestamp"])
+        inside = slice(*np.searchsorted(known, [stamps[0] - reach, stamps[-1] + reach + 1]))
         wanted, which = known[inside], order[inside]
-        index = month.nearest(wanted)
-        gap = np.abs(month.times(index) - wanted) / np.timedelta64(1, "s")
-        closer = (gap <= max_diff) & (gap < distance[which])
-        found[which[closer]] = month.samples(index[closer])
-        distance[which[closer]] = gap[closer]
-    return found, distance
+        after = np.searchsorted(stamps, wanted).clip(0, len(stamps) - 1)
+        before = (after - 1).clip(0)
+        earlier = wanted - stamps[before] <= np.abs(stamps[after] - wanted)
+        index = np.where(earlier, before, after)
+        gap = np.abs(stamps[index] - wanted) / np.timedelta64(1, "s")
+        closer = (gap <= max_diff) & (gap < difference[which])
+        found[which[closer]] = samples[index[closer]]
+        difference[which[closer]] = gap[closer]
+    return found, difference
+
+
+def open_index(path: Path) -> NDArray[np.void]:
+    """Return the good samples in the Parquet file of a month, as records sorted by time.
+
+    The index is written if it is missing or outdated, unless the folder is read-only.
+    """
+    index = path.with_name(".lookup")
+    modified = path.stat().st_mtime_ns
+    with suppress(OSError, ValueError, EOFError):
+        if index.stat().st_mtime_ns == modified:
+            samples: NDArray[np.void] = np.load(index, mmap_mode="r")
+            if samples.dtype == RECORD:
+                return samples
+    samples = _read_good_samples(path)
+    with suppress(OSError), files.replacing(index, sync=False) as part:
+        with part.open("wb") as content:
+            np.save(content, samples)
+        os.utime(part, ns=(modified, modified))
+    return samples
+
+
+def _read_good_samples(path: Path) -> NDArray[np.void]:
+    from .parquet import read_month
+    from .sample_table import good
+
+    table = read_month(path)
+    table = table[good(table)].assign(product=table["product"].cat.codes)
+    table["xrsb_quality"] = table["xrsb_quality"].fillna(-1)
+    samples = np.empty(len(table), RECORD)
+    for name in RECORD.names or ():
+        samples[name] = table[name]
+    return samples
+
+
+DESCRIPTION = ("time", "class", "xrsb_W_m2", "xrsa_W_m2", "quality", "satellite", "product")
+
+
+def describe(sample: np.void) -> dict[str, Any]:
+    """Return a record as plain values by column name; values that are unknown are None."""
+    from astrodome_solar.flare_classes import flare_class
+
+    time, xrsa, xrsb, quality, satellite, product = sample.item()
+    values = (time, flare_class(xrsb), xrsb, xrsa, None if quality else 0, satellite or None)
+    return dict(zip(DESCRIPTION, (*values, PRODUCTS[product]), strict=True))

@@ -7,13 +7,12 @@ from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 
-import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from astrodome import AstrodomeError, files
-from numpy.typing import NDArray
 
-from .samples import DTYPE, NO_FLAGS, PRODUCTS, Samples
+from .sample_table import DTYPES
 
 SCHEMA = pa.schema(
     [
@@ -31,48 +30,38 @@ ENCODINGS = {
     "xrsa": "BYTE_STREAM_SPLIT",
     "xrsb": "BYTE_STREAM_SPLIT",
 }
-"""They halve a month of minutes; the other columns take dictionaries."""
+"""Encodings that halve the size of a month of minutes; the other columns use dictionaries."""
 
 
-def read_month(path: Path) -> Samples:
-    """Return all samples of one file of the store.
+def read_month(path: Path) -> pd.DataFrame:
+    """Return the samples in one file of the store.
 
-    Raises AstrodomeError when the file is broken.
+    Raises AstrodomeError if the file is damaged.
     """
     try:
-        with pq.ParquetFile(path, read_dictionary=["product"]) as stored:
-            table = stored.read().unify_dictionaries().combine_chunks()
-        samples = np.empty(table.num_rows, DTYPE)
-        for field in SCHEMA:
-            column = table[field.name]
-            if pa.types.is_dictionary(column.type):
-                samples["product"] = _product_numbers(column)
-            else:
-                same = column if column.type == field.type else column.cast(field.type)
-                samples[field.name] = _values(same, DTYPE[field.name])
+        with pq.ParquetFile(path) as stored:
+            table = stored.read().select(SCHEMA.names).cast(SCHEMA)
+        samples = table.to_pandas(types_mapper={pa.int32(): pd.Int32Dtype()}.get)
+        samples["timestamp"] = samples["timestamp"].dt.tz_localize(None)
+        return samples.astype(DTYPES)
     except (pa.ArrowException, OSError, KeyError, ValueError) as error:
-        if isinstance(error, OSError) and error.errno:  # the system's, not pyarrow's
+        if isinstance(error, OSError) and error.errno:  # raised by the system, not by pyarrow
             raise
-        raise AstrodomeError(
-            f"{path} is not a file of the GOES store: {error}.",
-            "Delete it and import or download its month again.",
-        ) from error
-    return samples
+        raise _damaged(path, error) from error
 
 
-def write_month(path: Path, samples: Samples, origins: Iterable[str]) -> None:
-    """Write a month, with the names of the files that its samples come from."""
-    columns = {name: np.ascontiguousarray(samples[name]) for name in DTYPE.names or ()}
-    columns["product"] = np.array(PRODUCTS)[samples["product"]]
+def write_month(path: Path, samples: pd.DataFrame, source_files: Iterable[str]) -> None:
+    """Write a month, with the names of the files from which its samples come."""
+    columns = samples.astype({"product": str})
     arrays = [
-        pa.array(columns[field.name], mask=columns[field.name] == NO_FLAGS)
-        if field.nullable
-        else pa.array(columns[field.name]).cast(field.type)
+        pa.array(
+            columns[field.name] if field.nullable else columns[field.name].to_numpy(), field.type
+        )
         for field in SCHEMA
     ]
     about = {
         "instrument": "GOES XRS",
-        "files": sorted(origins),
+        "files": sorted(source_files),
         "software": f"astrodome-goes {version('astrodome-goes')}",
     }
     files.write_parquet(
@@ -84,10 +73,10 @@ def write_month(path: Path, samples: Samples, origins: Iterable[str]) -> None:
     )
 
 
-def origins_of(path: Path) -> frozenset[str]:
-    """The names of the files that the samples of a month come from.
+def read_source_files(path: Path) -> frozenset[str]:
+    """Return the names of the files from which the samples of a month come.
 
-    Raises AstrodomeError when the month's file is broken.
+    Raises AstrodomeError if the file of the month is damaged.
     """
     try:
         about = pq.read_metadata(path).metadata or {}
@@ -95,34 +84,11 @@ def origins_of(path: Path) -> frozenset[str]:
     except FileNotFoundError:
         return frozenset()
     except (pa.ArrowException, ValueError) as error:
-        raise AstrodomeError(
-            f"{path} is not a file of the GOES store: {error}.",
-            "Delete it and import or download its month again.",
-        ) from error
+        raise _damaged(path, error) from error
 
 
-def _values(column: pa.ChunkedArray, dtype: np.dtype) -> NDArray[np.generic]:
-    """A numeric column as it lies in memory, nulls as NO_FLAGS.
-
-    pyarrow's own conversion imports pandas, which takes longer than all the rest of
-    a look-up.
-    """
-    if not len(column):
-        return np.empty(0, dtype)
-    array = column.combine_chunks()
-    valid, data = array.buffers()
-    inside = slice(array.offset, array.offset + len(array))
-    values = np.frombuffer(data, dtype)[inside]
-    if not array.null_count:
-        return values
-    bits = np.unpackbits(np.frombuffer(valid, np.uint8), bitorder="little")[inside]
-    return np.where(bits, values, NO_FLAGS)
-
-
-def _product_numbers(column: pa.ChunkedArray) -> NDArray[np.generic]:
-    if not len(column):
-        return np.empty(0, np.uint8)
-    array = column.combine_chunks()
-    numbers = np.array([PRODUCTS.index(name) for name in array.dictionary.to_pylist()], np.uint8)
-    found: NDArray[np.uint8] = numbers[_values(pa.chunked_array([array.indices]), np.dtype("i4"))]
-    return found
+def _damaged(path: Path, error: Exception) -> AstrodomeError:
+    return AstrodomeError(
+        f"{path} is not a valid file of the GOES store: {error}.",
+        "Delete it and import or download its month again.",
+    )

@@ -1,48 +1,114 @@
-"""The store as sunpy sees it."""
+"""The samples of a time range as a pandas table or as a sunpy TimeSeries."""
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import astropy.units as u
-import numpy as np
 import pandas as pd
+from astrodome import AstrodomeError
 from sunpy.timeseries import TimeSeries
 
+from ..times import time_range
 from .flux_store import Store
-from .samples import NO_FLAGS, PRODUCTS
 
 if TYPE_CHECKING:
     from sunpy.timeseries.sources.goes import XRSTimeSeries
 
-FLUX = u.W / u.m**2
 UNITS = {
-    "xrsa": FLUX,
-    "xrsb": FLUX,
+    "xrsa": u.W / u.m**2,
+    "xrsb": u.W / u.m**2,
     "xrsa_quality": u.dimensionless_unscaled,
     "xrsb_quality": u.dimensionless_unscaled,
 }
 
 
-def timeseries(
-    store: Store, start: np.datetime64 | None = None, end: np.datetime64 | None = None
-) -> XRSTimeSeries:
-    """A sunpy XRSTimeSeries of the samples in start <= timestamp <= end (UTC, datetime64[us]).
+def samples(store: str | os.PathLike[str], start: Any = None, end: Any = None) -> pd.DataFrame:
+    """Return the samples of a time range.
 
-    Columns and units are those of sunpy's own: ``xrsa`` and ``xrsb`` (W/m2) and their
-    quality (0 good, NaN where the archive's file has no flags). Raises AstrodomeError when
-    there are no data.
+    Parameters
+    ----------
+    store : Store, str or path-like
+        The store, or its folder.
+    start, end : str, datetime, numpy.datetime64, pandas.Timestamp or astropy Time, optional
+        Start and end time (UTC), both included; a date without a time as the end includes the
+        whole day. The default is all samples.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Index ``timestamp`` (UTC) and the columns ``xrsa_W_m2`` (0.5-4 angstrom), ``xrsb_W_m2``
+        (1-8 angstrom), ``xrsa_quality`` and ``xrsb_quality`` (0 good, missing if the file has no
+        flags), ``satellite`` (GOES number, 0 if unknown) and ``product``.
+
+    Raises
+    ------
+    AstrodomeError
+        If there is no sample in this range, or a time is invalid.
+
+    Examples
+    --------
+    >>> import astrodome_goes as goes
+    >>> day = goes.samples(store, "2011-06-07", "2011-06-07")
+    >>> day["xrsb_W_m2"].astype(float).resample("6h").max().round(7).to_list()
+    [3e-07, 2.56e-05, 3e-07, 2e-07]
     """
-    samples = store.window(start, end)
-    columns: dict[str, Any] = {name: samples[name] for name in ("xrsa", "xrsb")}
-    for name in ("xrsa_quality", "xrsb_quality"):
-        columns[name] = np.where(samples[name] == NO_FLAGS, np.nan, samples[name])
-    frame = pd.DataFrame(columns, index=pd.DatetimeIndex(samples["timestamp"]))
-    satellites, counts = np.unique(samples["satellite"], return_counts=True)
-    about = {
-        "TELESCOP": f"GOES {satellites[np.argmax(counts)]:02d}",
+    table = _read(Store(store), *time_range(start, end))
+    return table.rename(columns={"xrsa": "xrsa_W_m2", "xrsb": "xrsb_W_m2"}).set_index("timestamp")
+
+
+def timeseries(store: str | os.PathLike[str], start: Any = None, end: Any = None) -> XRSTimeSeries:
+    """Return the samples of a time range as a sunpy time series.
+
+    Parameters
+    ----------
+    store : Store, str or path-like
+        The store, or its folder.
+    start, end : str, datetime, numpy.datetime64, pandas.Timestamp or astropy Time, optional
+        Start and end time (UTC), both included; a date without a time as the end includes the
+        whole day. The default is all samples.
+
+    Returns
+    -------
+    sunpy.timeseries.sources.XRSTimeSeries
+        Columns ``xrsa`` and ``xrsb`` (W/m2), ``xrsa_quality`` and ``xrsb_quality`` (0 good, NaN
+        if the file has no flags).
+
+    Raises
+    ------
+    AstrodomeError
+        If there is no sample in this range, or a time is invalid.
+
+    Examples
+    --------
+    >>> import astrodome_goes as goes
+    >>> day = goes.timeseries(store, "2011-06-07", "2011-06-07")
+    >>> day.observatory, day.units["xrsb"]
+    ('GOES-15', Unit("W / m2"))
+    """
+    table = _read(Store(store), *time_range(start, end))
+    satellites = table["satellite"].value_counts()
+    header = {
+        "TELESCOP": f"GOES {satellites.index[0]:02d}",
         "INSTRUME": "XRS",
-        "satellites": ", ".join(map(str, satellites)),
-        "products": ", ".join(PRODUCTS[number] for number in np.unique(samples["product"])),
+        "satellites": ", ".join(map(str, sorted(satellites.index))),
+        "products": ", ".join(table["product"].cat.remove_unused_categories().cat.categories),
     }
-    return TimeSeries(frame, about, dict(UNITS), source="XRS")
+    frame = table.set_index("timestamp")[list(UNITS)].astype(float)
+    return TimeSeries(frame.rename_axis(None), header, dict(UNITS), source="XRS")
+
+
+def _read(store: Store, start: Any, end: Any) -> pd.DataFrame:
+    parts = list(store.read(start, end))
+    if not parts:
+        raise no_samples(store)
+    return pd.concat(parts, ignore_index=True)
+
+
+def no_samples(store: Store) -> AstrodomeError:
+    """Return the error for a time range without samples."""
+    return AstrodomeError(
+        f"The GOES store {store.folder} contains no data in this time range.",
+        "sdo goes info shows the times of the stored data.",
+    )

@@ -1,149 +1,222 @@
-"""A picture of the X-ray flux: both channels, flare classes, flares, catalogued events."""
+"""A plot of the X-ray flux: both channels, flare classes, flares and catalogued flares."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from astrodome import AstrodomeError, files, sources, times
+import pandas as pd
+from astrodome import AstrodomeError, files, sources
 from astrodome_solar.flare_classes import DECADES
+from astrodome_solar.times import parse_time
 from matplotlib import dates as mdates
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
-from numpy.typing import NDArray
 
-from .. import flares as search
-from ..flares import Flare
+from ..flare_detection import flares
 from ..store.flux_store import Store
-from ..store.samples import Times, starts
+from ..store.sample_table import good
+from ..store.timeseries import no_samples
+from ..times import time_range
 
 FORMATS = (".png", ".svg", ".pdf")
-POINTS = 3000
-"""Most points of a line; of more samples the highest of each interval is drawn."""
-LABELS = 12
-"""Most flares with their class written at them, the largest."""
-COLOURS = {"xrsb": "#b2182b", "xrsa": "#2166ac"}
-NAMES = {"xrsb": "1–8 Å (xrsb)", "xrsa": "0.5–4 Å (xrsa)"}
-SHADES = ("#ffffff", "#f2f2f2")
-CATALOGUED = "#4d9221"
+MAX_POINTS = 3000
+"""Maximum number of points in a curve; of more samples, the highest of each interval is drawn."""
+MAX_LABELS = 12
+"""Maximum number of flares whose class is written in the plot; the largest are labelled."""
+COLORS = {"xrsb": "#b2182b", "xrsa": "#2166ac"}
+LABELS = {"xrsb": "1–8 Å (xrsb)", "xrsa": "0.5–4 Å (xrsa)"}
+BACKGROUNDS = ("#ffffff", "#f2f2f2")
+CATALOGUE_COLOR = "#4d9221"
 
 Catalogue = Callable[[datetime, datetime], Sequence[Mapping[str, Any]]]
-"""Gives the records of the flares between two UTC times, with the names of HEK's fields."""
+"""Returns the records of the flares between two UTC times, with the field names of HEK."""
 
 
-def catalogued(start: datetime, end: datetime, source: str = "") -> Sequence[Mapping[str, Any]]:
-    """Return flares from a source of kind ``events``, see :func:`astrodome.sources.get`.
+def search_catalogue(
+    start: datetime, end: datetime, source: str = ""
+) -> Sequence[Mapping[str, Any]]:
+    """Return the flares of the installed event catalogue between two times.
 
-    Raises AstrodomeError if no such source is installed, or if its store is empty.
+    Parameters
+    ----------
+    start, end : datetime
+        Start and end time (UTC).
+    source : str, optional
+        Name of the source of kind ``events``; needed only if several are installed.
+
+    Returns
+    -------
+    sequence of mappings
+        One record for each flare, with the field names of HEK.
+
+    Raises
+    ------
+    AstrodomeError
+        If no event catalogue is installed, or if its store is empty.
+
+    Examples
+    --------
+    >>> import astrodome_goes as goes
+    >>> goes.plot(store, catalogue=goes.search_catalogue).save("day.png")  # doctest: +SKIP
     """
     records: Sequence[Mapping[str, Any]] = sources.get("events", source).search(start, end, ["FL"])
     return records
 
 
-def plot(
-    store: Store,
-    path: Path,
-    start: np.datetime64 | None = None,
-    end: np.datetime64 | None = None,
-    *,
-    least: float = 1e-6,
-    events: Catalogue | None = None,
-) -> dict[str, Any]:
-    """Draw the good samples in start <= time <= end (UTC, datetime64[us]) into a file.
+@dataclass
+class FluxPlot:
+    """A plot of the X-ray flux and the data that it shows."""
 
-    Marks the flares whose peak reaches ``least`` (W/m2) and, above the curve, the flares of a
-    catalogue. Returns what was drawn as plain values. Raises AstrodomeError when there
-    are no data, or the file's ending is none of ``FORMATS``.
-    """
+    figure: Figure
+    start: datetime
+    end: datetime
+    samples: int
+    """Number of samples in the time range."""
+    flares: pd.DataFrame
+    """The marked flares, as returned by :func:`astrodome_goes.flares`."""
+    catalogue: list[dict[str, Any]] = field(default_factory=list)
+    """The drawn flares of the catalogue: ``start``, ``end``, ``class`` and ``id``."""
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+    """The identifier of each catalogued flare that was not drawn, and the reason."""
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the plot to a PNG, SVG or PDF file."""
+        path = Path(path).expanduser()
+        check_format(path)
+        with files.replacing(path) as part:
+            self.figure.savefig(part, dpi=120, format=path.suffix[1:].lower())
+
+
+def check_format(path: Path) -> None:
+    """Raise AstrodomeError if the extension of a file is not that of a supported format."""
     if path.suffix.lower() not in FORMATS:
         raise AstrodomeError(
-            f"'{path.name}' does not say which kind of picture.",
-            f"End the name in {' or '.join(FORMATS)}.",
+            f"Unsupported file extension in '{path.name}'.",
+            f"Use one of {', '.join(FORMATS)}.",
             exit_code=2,
         )
-    first, last = _span(store, start, end)
-    drawn = _reduced(store, first, last)
-    found = [flare for flare in search.flares(store, first, last) if flare.flux >= least]
+
+
+def plot(
+    store: str | os.PathLike[str],
+    start: Any = None,
+    end: Any = None,
+    *,
+    min_class: str = "C1.0",
+    catalogue: Catalogue | None = None,
+) -> FluxPlot:
+    """Plot the good samples of a time range, with flare classes and flares.
+
+    Parameters
+    ----------
+    store : Store, str or path-like
+        The store, or its folder.
+    start, end : str, datetime, numpy.datetime64, pandas.Timestamp or astropy Time, optional
+        Start and end time (UTC), both included; a date without a time as the end includes the
+        whole day. The default is all samples.
+    min_class : str
+        Smallest class of the flares to mark.
+    catalogue : callable, optional
+        Function that returns the records of the flares between two times, with the field names
+        of HEK, for example :func:`astrodome_goes.search_catalogue`. They are drawn above the
+        curves.
+
+    Returns
+    -------
+    FluxPlot
+        The matplotlib ``figure``, and the data that it shows.
+
+    Raises
+    ------
+    AstrodomeError
+        If there is no sample in this range, or a time or the class is invalid.
+
+    Examples
+    --------
+    >>> import astrodome_goes as goes
+    >>> plot = goes.plot(store, "2011-06-07", "2011-06-07")
+    >>> plot.flares["class"].to_list()
+    ['M2.5']
+    >>> plot.save("day.png")
+    """
+    store = Store(store)
+    first, last = _time_range(store, *time_range(start, end))
+    data = _read_curves(store, first, last)
+    found = flares(store, first, last, min_class)
     figure = Figure(figsize=(12, 6.5), layout="constrained")
     axes = figure.add_subplot()
-    _classes(axes)
-    for name, (moments, flux) in drawn.curves.items():
-        axes.plot(moments, flux, color=COLOURS[name], lw=0.9, label=NAMES[name], zorder=3)
-    _flares(axes, found)
-    records, left_out = _events(axes, events, first, last) if events else ([], [])
-    _frame(axes, drawn, first, last)
-    with files.replacing(path) as part:
-        figure.savefig(part, dpi=120, format=path.suffix[1:].lower())
-    return {
-        "file": str(path),
-        "start": first.item(),
-        "end": last.item(),
-        "samples": drawn.samples,
-        "flares": [{"peak": f"{f.peak}:00", "class": f.flare_class} for f in found],
-        "catalogue": records,
-        "left_out": left_out,
-    }
+    _draw_classes(axes)
+    for name, curve in data.curves.items():
+        axes.plot(curve.index, curve, color=COLORS[name], lw=0.9, label=LABELS[name], zorder=3)
+    _draw_flares(axes, found)
+    drawn = FluxPlot(figure, first.astype(datetime), last.astype(datetime), data.samples, found)
+    if catalogue:
+        _draw_catalogue(axes, catalogue(drawn.start, drawn.end), drawn)
+    _draw_frame(axes, data, first, last)
+    return drawn
 
 
 @dataclass
-class Drawn:
-    """What becomes lines: curves by channel, and what they come from."""
-
-    curves: dict[str, tuple[Times, NDArray[np.float64]]]
+class _Curves:
+    curves: dict[str, pd.Series]
     samples: int
     satellites: list[int]
-    highest: float
-    """1-8 angstrom flux (W/m2)."""
-    interval: float
-    """Seconds of an interval of which only the highest sample is drawn; 0 when all are."""
+    interval: pd.Timedelta | None
+    """Interval of which only the highest sample is drawn; None if all samples are drawn."""
 
 
-def _span(
+def _time_range(
     store: Store, start: np.datetime64 | None, end: np.datetime64 | None
 ) -> tuple[np.datetime64, np.datetime64]:
-    """The times to draw; where they are not given, those of the first and last sample."""
-    months = list(store.filled())
+    """Return the times to plot; a missing one is that of the first or last stored sample."""
     if start is None:
-        start = next(store.read(months[:1]))["timestamp"][0]
+        start = next(store.read())["timestamp"].iloc[0].to_datetime64()
     if end is None:
-        end = next(store.read(months[-1:]))["timestamp"][-1]
+        last_month = np.datetime64(max(store.require_data()), "us")
+        end = next(store.read(last_month))["timestamp"].iloc[-1].to_datetime64()
     return start, end
 
 
-def _reduced(store: Store, first: np.datetime64, last: np.datetime64) -> Drawn:
-    """The good samples month by month, of each interval the highest, so that decades fit too."""
-    step = max(float((last - first) / np.timedelta64(1, "s")) / POINTS, 1e-6)
-    parts: dict[str, list[tuple[Times, NDArray[np.float64]]]] = {"xrsa": [], "xrsb": []}
-    count = usable = kept = 0
-    highest, satellites = 0.0, set()
-    for samples in store.within(first, last):
+def _read_curves(store: Store, first: np.datetime64, last: np.datetime64) -> _Curves:
+    """Read the good samples month by month, reduced so that decades fit in memory and plot."""
+    step = pd.Timedelta(max((last - first) // MAX_POINTS, np.timedelta64(1, "us")))
+    parts: dict[str, list[pd.Series]] = {"xrsa": [], "xrsb": []}
+    count = usable = 0
+    satellites: set[int] = set()
+    for samples in store.read(first, last):
         count += len(samples)
-        satellites |= set(np.unique(samples["satellite"]).tolist())
+        satellites |= set(samples["satellite"].unique().tolist())
         for name, curve in parts.items():
-            fit = samples[(samples[f"{name}_quality"] <= 0) & (samples[name] > 0)]
-            if len(fit):
-                curve.append(_highest(fit["timestamp"], fit[name].astype(np.float64), first, step))
-                usable, kept = usable + len(fit), kept + len(curve[-1][0])
-        if parts["xrsb"]:
-            highest = max(highest, float(parts["xrsb"][-1][1].max()))
+            flux = samples[good(samples, name)].set_index("timestamp")[name]
+            usable += len(flux)
+            if len(flux):
+                curve.append(flux[flux.groupby((flux.index - first) // step).idxmax()])
     if not count:
-        raise AstrodomeError(
-            f"There are no GOES data between these times in {store.folder}.",
-            "sdo goes info shows what there is.",
-        )
-    interval = step if kept < usable else 0.0
-    curves = {name: _broken(curve, interval) for name, curve in parts.items() if curve}
-    return Drawn(curves, count, sorted(satellites), highest, interval)
+        raise no_samples(store)
+    curves = {name: pd.concat(curve) for name, curve in parts.items() if curve}
+    reduced = sum(map(len, curves.values())) < usable
+    longest = max(pd.Timedelta("5min"), 3 * step if reduced else pd.Timedelta(0))
+    curves = {name: _interrupt(curve, longest) for name, curve in curves.items()}
+    return _Curves(curves, count, sorted(satellites), step if reduced else None)
 
 
-def _classes(axes: Axes) -> None:
+def _interrupt(curve: pd.Series, longest: pd.Timedelta) -> pd.Series:
+    """Insert NaN after each gap longer than ``longest``, so that no line is drawn across it."""
+    after_gap = curve.index[curve.index.to_series().diff() > longest]
+    breaks = pd.Series(np.nan, after_gap - pd.Timedelta("1us"), dtype=curve.dtype)
+    return pd.concat([curve, breaks]).sort_index() if len(breaks) else curve
+
+
+def _draw_classes(axes: Axes) -> None:
     for number, (letter, flux) in enumerate(DECADES.items()):
-        axes.axhspan(flux, flux * 10, color=SHADES[number % 2], lw=0, zorder=0)
+        axes.axhspan(flux, flux * 10, color=BACKGROUNDS[number % 2], lw=0, zorder=0)
         axes.text(
             1.012,
             flux * 10**0.5,
@@ -156,120 +229,72 @@ def _classes(axes: Axes) -> None:
         )
 
 
-def _highest(
-    moments: Times, flux: NDArray[np.float64], origin: np.datetime64, step: float
-) -> tuple[Times, NDArray[np.float64]]:
-    """The highest flux of each interval of ``step`` seconds, at its own time."""
-    interval = ((moments - origin) / np.timedelta64(1, "s") // step).astype(np.int64)
-    first = starts(interval)
-    highest = np.maximum.reduceat(flux, first)
-    order = np.flatnonzero(flux == np.repeat(highest, np.diff(np.r_[first, len(flux)])))
-    chosen = order[starts(interval[order])]
-    return moments[chosen], flux[chosen]
-
-
-def _broken(
-    parts: list[tuple[Times, NDArray[np.float64]]], step: float
-) -> tuple[Times, NDArray[np.float64]]:
-    """One curve with a break in each gap of over 5 minutes and 3 steps: no line bridges it."""
-    moments, flux = (np.concatenate(column) for column in zip(*parts, strict=True))
-    seconds = np.diff(moments) / np.timedelta64(1, "s")
-    gaps = np.flatnonzero(seconds > max(300.0, 3 * step)) + 1
-    return np.insert(moments, gaps, moments[gaps - 1]), np.insert(flux, gaps, np.nan)
-
-
-def _flares(axes: Axes, found: list[Flare]) -> None:
-    if not found:
+def _draw_flares(axes: Axes, found: pd.DataFrame) -> None:
+    if found.empty:
         return
-    peaks = [flare.peak for flare in found]
-    axes.plot(
-        np.array(peaks, "M8[us]"),
-        [flare.flux * 1.25 for flare in found],
-        ls="",
-        marker="v",
-        ms=5,
-        color="black",
-        label=f"flares ({len(found)})",
-        zorder=5,
-    )
-    for flare in _labelled(found):
+    label = f"flares ({len(found)})"
+    marks = found["flux_W_m2"] * 1.25
+    axes.plot(found["peak"], marks, ls="", marker="v", ms=5, color="black", label=label, zorder=5)
+    for flare in _labelled(found).itertuples():
         axes.annotate(
-            flare.flare_class,
-            (mdates.date2num(flare.peak.astype("M8[us]")), flare.flux * 1.25),
+            found["class"][flare.Index],
+            (mdates.date2num(flare.peak), flare.flux_W_m2 * 1.25),
             xytext=(0, 6),
             textcoords="offset points",
             ha="center",
             fontsize=8,
             zorder=6,
         )
-    for flare in found:
-        if flare.end is not None:
-            axes.axvspan(
-                mdates.date2num(flare.start.astype("M8[us]")),
-                mdates.date2num(flare.end.astype("M8[us]")),
-                color="#fdae61",
-                alpha=0.25,
-                lw=0,
-                zorder=1,
-            )
+    for start, end in found[["start", "end"]].dropna().to_numpy():
+        span = mdates.date2num([start, end])
+        axes.axvspan(*span, color="#fdae61", alpha=0.25, lw=0, zorder=1)
 
 
-def _labelled(found: list[Flare]) -> list[Flare]:
-    """The largest flares, without those so near to a larger one that their labels would meet."""
-    width = (found[-1].peak - found[0].peak) * 0.03
-    chosen: list[Flare] = []
-    for flare in sorted(found, key=lambda flare: -flare.flux):
-        if all(abs(flare.peak - other.peak) >= width for other in chosen):
-            chosen.append(flare)
-    return chosen[:LABELS]
+def _labelled(found: pd.DataFrame) -> pd.DataFrame:
+    """Return the largest flares, without those whose label would overlap that of a larger one."""
+    width = (found["peak"].iloc[-1] - found["peak"].iloc[0]) * 0.03
+    chosen: list[Any] = []
+    for label, peak in found.sort_values("flux_W_m2", ascending=False)["peak"].items():
+        if all(abs(peak - found["peak"][other]) >= width for other in chosen):
+            chosen.append(label)
+    return found.loc[chosen[:MAX_LABELS]]
 
 
-def _events(
-    axes: Axes, events: Catalogue, first: np.datetime64, last: np.datetime64
-) -> tuple[list[dict[str, Any]], list[tuple[str, str]]]:
-    """Draw a bar from start to end of each record, and its class; what has no times is named."""
-    drawn: list[dict[str, Any]] = []
-    left_out: list[tuple[str, str]] = []
+def _draw_catalogue(axes: Axes, records: Sequence[Mapping[str, Any]], drawn: FluxPlot) -> None:
+    """Draw a bar from the start to the end of each record, with its class."""
     height = axes.get_xaxis_transform()
-    for record in events(first.astype(datetime), last.astype(datetime)):
-        name = str(record.get("kb_archivid") or record.get("SOL_standard") or "a record")
+    for record in records:
+        name = str(record.get("kb_archivid") or record.get("SOL_standard") or "unnamed record")
         try:
             start, end = (
-                times.utc(str(record[key])) for key in ("event_starttime", "event_endtime")
+                parse_time(str(record[key])) for key in ("event_starttime", "event_endtime")
             )
         except (KeyError, AstrodomeError):
-            left_out.append((name, "it has no times of start and end"))
+            drawn.skipped.append((name, "missing or invalid start or end time"))
             continue
-        shown = str(record.get("fl_goescls") or "")
-        row = 0.975 - 0.035 * (len(drawn) % 3)
-        label = "catalogued flares" if not drawn else None
-        axes.plot(
-            np.array([start, end], "M8[us]"),
-            [row, row],
-            transform=height,
-            color=CATALOGUED,
-            lw=4,
-            label=label,
-            zorder=4,
-        )
+        flare_class = str(record.get("fl_goescls") or "")
+        row = 0.975 - 0.035 * (len(drawn.catalogue) % 3)
+        label = "" if drawn.catalogue else "catalogued flares"
+        span = mdates.date2num([start, end])
+        axes.plot(span, [row, row], transform=height, color=CATALOGUE_COLOR, lw=4, label=label)
         axes.annotate(
-            shown,
-            (mdates.date2num(end), row),
+            flare_class,
+            (span[1], row),
             xycoords=height,
             xytext=(3, 0),
             textcoords="offset points",
             va="center",
             fontsize=7,
-            color=CATALOGUED,
+            color=CATALOGUE_COLOR,
             annotation_clip=True,
         )
-        drawn.append({"start": start, "end": end, "class": shown, "id": name})
-    return drawn, left_out
+        drawn.catalogue.append({"start": start, "end": end, "class": flare_class, "id": name})
 
 
-def _frame(axes: Axes, drawn: Drawn, first: np.datetime64, last: np.datetime64) -> None:
+def _draw_frame(axes: Axes, data: _Curves, first: np.datetime64, last: np.datetime64) -> None:
     axes.set_yscale("log")
-    axes.set_ylim(1e-9, 1e-2 if drawn.highest > 5e-4 else 1e-3)
+    highest = data.curves["xrsb"].max() if "xrsb" in data.curves else 0
+    axes.set_ylim(1e-9, 1e-2 if highest > 5e-4 else 1e-3)
     margin = max((last - first) // 200, np.timedelta64(1, "s"))
     axes.set_xlim(mdates.date2num(first - margin), mdates.date2num(last + margin))
     axes.yaxis.set_minor_locator(NullLocator())
@@ -279,11 +304,12 @@ def _frame(axes: Axes, drawn: Drawn, first: np.datetime64, last: np.datetime64) 
     axes.xaxis.set_major_formatter(mdates.ConciseDateFormatter(locator))
     axes.set_xlabel("Time (UTC)")
     axes.set_ylabel("Flux (W m⁻²)")
-    satellites = ", ".join(str(number or "?") for number in drawn.satellites)
-    span = f"{str(first)[:16].replace('T', ' ')} to {str(last)[:16].replace('T', ' ')}"
+    satellites = ", ".join(str(number or "?") for number in data.satellites)
+    span = f"{pd.Timestamp(first):%Y-%m-%d %H:%M} to {pd.Timestamp(last):%Y-%m-%d %H:%M}"
     axes.set_title(f"GOES {satellites} X-ray flux, {span}", loc="left")
-    if drawn.interval:
-        axes.set_title(f"highest of every {_duration(drawn.interval)}", loc="right", fontsize=9)
+    if data.interval is not None:
+        shown = _duration(data.interval.total_seconds())
+        axes.set_title(f"highest sample of every {shown}", loc="right", fontsize=9)
     axes.figure.legend(loc="outside lower left", ncols=4, fontsize=9, frameon=False)
 
 

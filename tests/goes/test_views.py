@@ -11,14 +11,13 @@ import astropy.units as u
 import numpy as np
 import pytest
 from astrodome.testing import run
-from astrodome_goes.store.flux_store import Store
-from astrodome_goes.store.timeseries import timeseries
-from astrodome_goes.views import plot
+from astrodome_goes import plot, timeseries
+from astrodome_goes.views.plot import COLORS
 from PIL import Image
 from sunpy.timeseries import TimeSeries
 from sunpy.timeseries.sources import XRSTimeSeries
 
-DAY = np.datetime64("2011-06-07", "us"), np.datetime64("2011-06-07T23:59:59", "us")
+DAY = "2011-06-07", "2011-06-07T23:59:59"
 HEK = {
     "event_starttime": "2011-06-07T06:16:00",
     "event_peaktime": "2011-06-07T06:41:00",
@@ -36,7 +35,7 @@ def gappy(goes, day, tmp_path):
     return store
 
 
-def test_info_tells_coverage_satellites_and_gaps(goes, gappy):
+def test_info_shows_coverage_satellites_and_gaps(goes, gappy):
     found = goes("info", "--store", gappy, "--json").succeeded().json
     assert found["first"].startswith("2011-06-06T23:59:59")
     assert found["last"].startswith("2011-06-09T23:59:5")
@@ -46,7 +45,7 @@ def test_info_tells_coverage_satellites_and_gaps(goes, gappy):
     assert gap["start"][:10] == "2011-06-07" and gap["minutes"] == pytest.approx(1440, abs=1)
 
 
-def test_info_counts_what_is_missing_at_both_ends_of_a_time(goes, gappy):
+def test_info_counts_gaps_at_both_ends_of_a_time_range(goes, gappy):
     args = ("--start", "2011-06-05", "--end", "2011-06-10T12:00", "--json")
     gaps = goes("info", "--store", gappy, *args).succeeded().json["gaps"]
     assert [round(gap["minutes"] / 1440, 2) for gap in gaps] == [2.0, 1.0, 0.5]
@@ -56,12 +55,12 @@ def test_info_counts_what_is_missing_at_both_ends_of_a_time(goes, gappy):
     assert nothing.json["samples"] == 0 and nothing.json["gaps"][0]["minutes"] == 1440
 
 
-def test_info_on_an_empty_store_is_a_sentence(goes, tmp_path):
+def test_info_on_an_empty_store_is_an_error(goes, tmp_path):
     result = goes("info", "--store", tmp_path)
-    assert result.code == 1 and "There are no GOES data" in result.err
+    assert result.code == 1 and "contains no data" in result.err
 
 
-def test_a_picture_shows_the_flare_where_and_when_it_was(goes, day_store, tmp_path):
+def test_a_plot_shows_the_flare_and_the_flare_classes(goes, day_store, tmp_path):
     out = tmp_path / "day.svg"
     args = ("--start", "2011-06-07", "--end", "2011-06-07T23:59:59", "--out", out, "--json")
     drawn = goes("plot", "--store", day_store, *args).succeeded().json
@@ -72,45 +71,46 @@ def test_a_picture_shows_the_flare_where_and_when_it_was(goes, day_store, tmp_pa
     assert all(f"<!-- {name} -->" in text for name in ("M2.5", "X", "M", "C", "B", "A"))
 
 
-@pytest.mark.parametrize("ending", ["png", "svg", "pdf"])
-def test_the_ending_of_the_name_says_the_format(ending, goes, day_store, tmp_path):
-    goes("plot", "--store", day_store, "-o", tmp_path / f"day.{ending}").succeeded()
-    start = (tmp_path / f"day.{ending}").read_bytes()[:8]
-    assert start.startswith({"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}[ending])
+@pytest.mark.parametrize("extension", ["png", "svg", "pdf"])
+def test_the_extension_of_the_file_sets_the_format(extension, goes, day_store, tmp_path):
+    goes("plot", "--store", day_store, "-o", tmp_path / f"day.{extension}").succeeded()
+    start = (tmp_path / f"day.{extension}").read_bytes()[:8]
+    assert start.startswith({"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}[extension])
 
 
-def test_both_channels_and_a_mark_are_in_the_picture(day_store, tmp_path):
-    plot.plot(Store(day_store), tmp_path / "day.png", *DAY)
-    picture = np.asarray(Image.open(tmp_path / "day.png").convert("RGB")).astype(int)
-    for colour in plot.COLOURS.values():
-        wanted = [int(colour[n : n + 2], 16) for n in (1, 3, 5)]
-        assert (np.abs(picture - wanted).max(axis=2) < 20).sum() > 500
+def test_both_channels_are_drawn_in_their_colors(day_store, tmp_path):
+    plot(day_store, *DAY).save(tmp_path / "day.png")
+    image = np.asarray(Image.open(tmp_path / "day.png").convert("RGB")).astype(int)
+    for color in COLORS.values():
+        wanted = [int(color[n : n + 2], 16) for n in (1, 3, 5)]
+        assert (np.abs(image - wanted).max(axis=2) < 20).sum() > 500
 
 
-def test_wrong_endings_and_times_without_data_are_sentences(goes, day_store, tmp_path):
+def test_unsupported_extensions_and_times_without_data_are_errors(goes, day_store, tmp_path):
     result = goes("plot", "--store", day_store, "-o", tmp_path / "day.txt")
-    assert result.code == 2 and "'day.txt' does not say which kind" in result.err
+    assert result.code == 2 and "Unsupported file extension in 'day.txt'" in result.err
     result = goes("plot", "--store", day_store, "--start", "2012-01-01", "-o", tmp_path / "a.png")
-    assert result.code == 1 and "no GOES data between these times" in result.err
+    assert result.code == 1 and "contains no data in this time range" in result.err
     assert not [*tmp_path.iterdir()]
 
 
-def test_catalogued_flares_are_drawn_and_one_without_times_is_named(day_store, tmp_path):
-    asked = []
+def test_catalogued_flares_are_drawn_and_one_without_times_is_reported(day_store, tmp_path):
+    requested = []
 
     def catalogue(start, end):
-        asked.append((start, end))
+        requested.append((start, end))
         return [HEK, {"kb_archivid": "ivo://broken", "event_starttime": "soon"}]
 
-    drawn = plot.plot(Store(day_store), tmp_path / "day.svg", *DAY, events=catalogue)
-    assert asked == [(datetime(2011, 6, 7), datetime(2011, 6, 7, 23, 59, 59))]
-    (record,) = drawn["catalogue"]
+    drawn = plot(day_store, *DAY, catalogue=catalogue)
+    drawn.save(tmp_path / "day.svg")
+    assert requested == [(datetime(2011, 6, 7), datetime(2011, 6, 7, 23, 59, 59))]
+    (record,) = drawn.catalogue
     assert record["class"] == "M2.5" and record["start"] == datetime(2011, 6, 7, 6, 16)
-    assert drawn["left_out"] == [("ivo://broken", "it has no times of start and end")]
+    assert drawn.skipped == [("ivo://broken", "missing or invalid start or end time")]
     assert len(re.findall("<!-- M2.5 -->", (tmp_path / "day.svg").read_text())) == 2
 
 
-def test_events_come_from_whichever_plugin_has_a_catalogue(day_store, tmp_path):
+def test_events_come_from_the_installed_event_catalogue(day_store, tmp_path):
     args = ("goes", "plot", "--events", "--store", day_store, "-o", tmp_path / "day.png")
     alone = run("sdo", *args, plugin="astrodome_goes.plugin")
     assert alone.code == 1 and "pip install astrodome-hek-events" in alone.err
@@ -124,9 +124,9 @@ def test_events_come_from_whichever_plugin_has_a_catalogue(day_store, tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore:The inplace keyword")
-def test_the_store_is_a_sunpy_time_series(xrs, day_store):
-    ours = timeseries(Store(day_store), *DAY)
-    theirs = TimeSeries(xrs("go1520110607.fits"), source="XRS").truncate(*map(str, DAY))
+def test_the_samples_of_a_time_range_are_a_sunpy_time_series(xrs, day_store):
+    ours = timeseries(day_store, *DAY)
+    theirs = TimeSeries(xrs("go1520110607.fits"), source="XRS").truncate(*DAY)
     assert isinstance(ours, XRSTimeSeries) and ours.observatory == "GOES-15"
     assert ours.units["xrsb"] == u.W / u.m**2
     np.testing.assert_allclose(

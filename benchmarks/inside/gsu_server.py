@@ -1,4 +1,4 @@
-"""The loopback twin of the image service as a process: prints its address, ends with its input."""
+"""Run the fake server of the image service: print its address, and stop at the end of the input."""
 
 import sys
 from pathlib import Path

@@ -1,0 +1,194 @@
+"""Flares in the 1-8 angstrom flux, as NOAA's Space Weather Prediction Center defines them.
+
+A flare starts with the first of four consecutive minutes in which the mean flux rises
+monotonically to at least 1.4 times the first value. It peaks in the minute with the
+highest flux, and ends when the flux has fallen halfway from the peak to the value at the
+start. If another flare starts during this decay, the earlier one ends there.
+(https://www.swpc.noaa.gov/products/goes-x-ray-flux, "X-ray flare event definitions")
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from astrodome_solar.flare_classes import flare_class, flux_of_class
+from numpy.typing import NDArray
+
+from .store.flux_store import Store
+from .store.products import operational_scaling
+from .store.sample_table import good
+from .times import time_range
+
+RISE = 1.4
+"""Smallest ratio of the flux in the fourth minute of a flare to that in the first minute."""
+LONGEST_GAP = np.timedelta64(10, "m")
+"""A flare whose decay is interrupted by a longer gap has no end time."""
+DAY = np.timedelta64(1, "D")
+
+
+def flares(
+    store: str | os.PathLike[str], start: Any = None, end: Any = None, min_class: str = ""
+) -> pd.DataFrame:
+    """Find the flares that peak in a time range.
+
+    Parameters
+    ----------
+    store : Store, str or path-like
+        The store, or its folder.
+    start, end : str, datetime, numpy.datetime64, pandas.Timestamp or astropy Time, optional
+        Range of the peak times (UTC), both included; a date without a time as the end includes
+        the whole day. The default is all flares.
+    min_class : str, optional
+        Smallest class, for example ``"C1.0"``. The default is all classes.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row for each flare, sorted by time: ``start``, ``peak`` and ``end`` (UTC; the end is
+        NaT if the data stop before it), ``class``, ``flux_W_m2`` at the peak, and the origin of
+        this flux: ``satellite`` (GOES number, missing if unknown), ``product``, and
+        ``operational_scaling``, which tells whether the flux contains the factors of the
+        operational data of GOES 8-15 (missing if unknown).
+
+    Raises
+    ------
+    AstrodomeError
+        If the store is empty, or a time or the class is invalid.
+
+    Examples
+    --------
+    >>> import astrodome_goes as goes
+    >>> goes.flares(store, "2011-06-07", "2011-06-07", "M1.0")[["peak", "class"]]
+                     peak class
+    0 2011-06-07 06:41:00  M2.5
+    """
+    first, last = time_range(start, end)
+    minutes = minute_means(
+        Store(store),
+        None if first is None else first - DAY,
+        None if last is None else last + DAY,
+    )
+    found = find_flares(minutes.index.to_numpy(), minutes["xrsb"].to_numpy())
+    found = found.join(minutes[["satellite", "product"]], on="peak")
+    origins = zip(found["satellite"], found["product"], strict=True)
+    found["operational_scaling"] = pd.array(
+        [operational_scaling(*origin) for origin in origins], "boolean"
+    )
+    found["satellite"] = found["satellite"].astype("Int64").replace(0, pd.NA)
+    wanted = found["flux_W_m2"] >= (flux_of_class(min_class) if min_class else 0)
+    if first is not None:
+        wanted &= found["peak"] >= first
+    if last is not None:
+        wanted &= found["peak"] <= last
+    return found[wanted].reset_index(drop=True)
+
+
+def minute_means(
+    store: Store, start: np.datetime64 | None = None, end: np.datetime64 | None = None
+) -> pd.DataFrame:
+    """Return the minutes with good samples between two times (UTC).
+
+    The index contains the minutes (UTC); the columns are ``xrsb``, the mean 1-8 angstrom flux
+    (W/m2), and the ``satellite`` and ``product`` of all samples in the minute.
+    """
+    means = []
+    for samples in store.read(start, end):
+        usable = samples[good(samples)].astype({"xrsb": float})
+        by_minute = usable.groupby(usable["timestamp"].dt.floor("min"))
+        means.append(by_minute.agg({"xrsb": "mean", "satellite": "first", "product": "first"}))
+    if not means:
+        return pd.DataFrame({"xrsb": [], "satellite": [], "product": []}, pd.DatetimeIndex([]))
+    return pd.concat(means)
+
+
+def find_flares(minutes: NDArray[np.datetime64], flux: NDArray[np.float64]) -> pd.DataFrame:
+    """Find the flares in a series of minutes.
+
+    Parameters
+    ----------
+    minutes : numpy.ndarray of datetime64, shape (N,)
+        Times of the minutes, sorted; minutes may be missing.
+    flux : numpy.ndarray, shape (N,)
+        Mean 1-8 angstrom flux of each minute, in W/m2.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row for each flare, sorted by time: ``start``, ``peak``, ``end`` (NaT if the data stop
+        before it), ``class`` and ``flux_W_m2`` at the peak.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ.
+
+    Examples
+    --------
+    >>> import astrodome_goes as goes
+    >>> import numpy as np
+    >>> minutes = np.arange("2020-01-01T00:00", "2020-01-01T00:08", dtype="datetime64[m]")
+    >>> flux = np.array([1, 1, 2, 3, 5, 4, 3, 2]) * 1e-6
+    >>> goes.find_flares(minutes, flux)["class"].to_list()
+    ['C5.0']
+    """
+    if minutes.shape != flux.shape:
+        raise ValueError(f"minutes has the shape {minutes.shape}, but flux {flux.shape}.")
+    minutes = minutes.astype("datetime64[us]")
+    indices = np.array(list(_find(minutes, flux)), int).reshape(-1, 3)
+    start, peak, end = indices.T
+    return pd.DataFrame(
+        {
+            "start": minutes[start],
+            "peak": minutes[peak],
+            "end": np.where(end < 0, np.datetime64("NaT", "us"), minutes[end]),
+            "class": [flare_class(value) for value in flux[peak]],
+            "flux_W_m2": flux[peak],
+        }
+    )
+
+
+def _find(
+    minutes: NDArray[np.datetime64], flux: NDArray[np.float64]
+) -> Iterator[tuple[int, int, int]]:
+    """Yield the indices of the start, peak and end of each flare; -1 for a missing end."""
+    rising = np.diff(flux) > 0
+    steep = rising[:-2] & rising[1:-1] & rising[2:] & (flux[3:] >= RISE * flux[:-3])
+    starts = np.flatnonzero(steep & (minutes[3:] - minutes[:-3] == np.timedelta64(3, "m")))
+    gaps = np.flatnonzero(np.diff(minutes) > LONGEST_GAP) + 1
+    stops = np.append(gaps, len(flux))
+    current: tuple[int, int, int] | None = None
+    decay_end = 0
+    for start in starts.tolist():
+        if current and start < decay_end:
+            first = current[0]
+            if flux[start] >= flux[first:start].max():
+                continue  # The current flare is still rising to its peak.
+            current = (first, first + int(np.argmax(flux[first:start])), start)
+        if current:
+            yield current
+        stop = int(stops[np.searchsorted(gaps, start, "right")])
+        peak, end = _peak_and_end(flux[start:stop])
+        current = (start, start + peak, start + end if end else -1)
+        decay_end = start + end if end else stop
+    if current:
+        yield current
+
+
+def _peak_and_end(flux: NDArray[np.float64]) -> tuple[int, int]:
+    """Return the indices of the peak and the end of a flare that starts at index 0.
+
+    The end is 0 if the flux does not fall far enough.
+    """
+    length = 64
+    while True:
+        highest = np.maximum.accumulate(flux[:length])
+        ended = flux[:length] <= (highest + flux[0]) / 2
+        ended[:4] = False
+        end = int(np.argmax(ended))  # 0 if there is none
+        if end or length >= len(flux):
+            return int(np.argmax(flux[: end or length])), end
+        length *= 4
