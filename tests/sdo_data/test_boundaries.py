@@ -33,7 +33,7 @@ def test_a_gap_is_longer_than_one_and_a_half_steps() -> None:
     assert find_gaps(after(0)) == (0, []) and find_gaps([]) == (0, [])
 
 
-def test_the_usual_step_is_the_median() -> None:
+def test_the_default_cadence_is_the_median_step() -> None:
     assert find_gaps(after(0, 10, 20, 30, 1000))[0] == 10
     assert find_gaps(after(0, 10, 30))[0] == 15
 
@@ -58,7 +58,7 @@ def test_start_and_end_of_show_are_included(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("minutes", "kept"), [(6, [0, 6, 12, 18]), (6.1, [0, 12, 18]), (12, [0, 12]), (18.1, [0])]
 )
-def test_a_frequency_keeps_the_first_image_of_each_interval(
+def test_freq_selects_the_first_image_of_each_interval(
     folder: Path, minutes: float, kept: list[int]
 ) -> None:
     shown = select_images(folder, freq=f"{minutes}min")
@@ -68,7 +68,7 @@ def test_a_frequency_keeps_the_first_image_of_each_interval(
 @pytest.mark.parametrize(
     ("text", "seconds"), [("6min", 360), ("h", 3600), ("1D", 86_400), ("0.5s", 0.5)]
 )
-def test_an_interval_is_a_positive_time(text: str, seconds: float) -> None:
+def test_a_positive_interval_is_accepted(text: str, seconds: float) -> None:
     assert interval(text).total_seconds() == seconds
 
 
@@ -86,7 +86,7 @@ def test_a_patch_of_the_size_of_the_image_fits_exactly_once() -> None:
         patches.positions(32, 31, 32, **places)
 
 
-def test_cropped_pixels_are_in_no_patch() -> None:
+def test_no_patch_contains_the_border() -> None:
     every = {"count": 10_000, "crop": 3, "seed": 1, "name": "a.jpeg"}
     found = patches.positions(20, 18, 4, **every)
     assert sorted(found) == [(x, y) for x in range(3, 14) for y in range(3, 12)]
@@ -96,7 +96,7 @@ def test_cropped_pixels_are_in_no_patch() -> None:
 
 
 @pytest.mark.parametrize("channel", CHANNELS, ids=lambda channel: channel.name)
-def test_the_range_of_a_channel_fills_the_bytes(channel: Channel) -> None:
+def test_the_range_of_a_channel_is_mapped_to_0_to_255(channel: Channel) -> None:
     low, high = channel.low, channel.high
     middle = np.sqrt(low * high) if channel.logarithmic else (low + high) / 2
     values = np.array([low, middle, high, low - 1, 2 * high, np.nan, np.inf, -np.inf])
@@ -106,7 +106,7 @@ def test_the_range_of_a_channel_fills_the_bytes(channel: Channel) -> None:
     assert found[5:] == [nothing, 255, 0]
 
 
-def test_the_rows_of_a_request_include_its_end() -> None:
+def test_a_time_grid_includes_its_end() -> None:
     def times(minutes: float) -> list[datetime]:
         end = START + timedelta(minutes=minutes)
         return time_grid(START, end, "6min", (171,), 360)["t_obs"].dt.to_pydatetime().tolist()
@@ -118,12 +118,12 @@ def test_the_rows_of_a_request_include_its_end() -> None:
         times(-0.001)
 
 
-def test_a_wavelength_that_is_given_twice_is_one_row_per_time() -> None:
+def test_a_repeated_wavelength_gives_one_row_per_time() -> None:
     rows = time_grid(START, START, "6min", (304, 171, 304))
     assert rows["wavelength"].tolist() == [304, 171]
 
 
-def test_a_quality_that_is_not_a_whole_number_stays_in_the_csv_and_is_unknown_in_parquet(
+def test_a_quality_that_is_not_an_integer_is_kept_in_csv_and_missing_in_parquet(
     tmp_path: Path,
 ) -> None:
     names = [f"{minute}.jpeg" for minute in range(5)]

@@ -47,7 +47,7 @@ def statuses(folder: Path) -> dict[str, int]:
     return dict(manifest.read(folder)["status"].value_counts())
 
 
-def test_the_command_of_the_older_readme_works_as_written(
+def test_the_command_in_the_readme_of_sdo_cli_works(
     data: Data, gsu: GsuTwin, tmp_path: Path
 ) -> None:
     path = tmp_path / "data" / "aia_171_2012"
@@ -82,7 +82,7 @@ def test_the_same_command_again_fetches_only_what_is_missing(
     assert gsu.archive.asked["image"] == 7 + 2
 
 
-def test_meta_csv_has_one_row_an_image_in_one_spelling_and_also_as_parquet(
+def test_metadata_has_one_row_per_image_as_csv_and_parquet(
     data: Data, gsu: GsuTwin, tmp_path: Path, meta: Callable[[Path], dict[str, dict[str, str]]]
 ) -> None:
     path = tmp_path / "images"
@@ -105,7 +105,7 @@ def test_meta_csv_has_one_row_an_image_in_one_spelling_and_also_as_parquet(
     assert gsu.archive.asked["image"] == 14, "the images that were there are not fetched again"
 
 
-def test_rows_of_other_images_in_meta_csv_stay(
+def test_rows_of_other_images_in_meta_csv_are_kept(
     data: Data, gsu: GsuTwin, tmp_path: Path, aia171: Path
 ) -> None:
     data("import", aia171, "--path", tmp_path).succeeded()
@@ -119,7 +119,7 @@ def test_rows_of_other_images_in_meta_csv_stay(
     assert table["FILE_NAME"].tolist() == sorted(line.split(",")[6] for line in lines[1:])
 
 
-def test_a_dry_run_of_a_year_at_six_minutes_says_what_would_be_fetched_and_does_nothing(
+def test_a_dry_run_counts_the_images_to_fetch_and_writes_nothing(
     data: Data, gsu: GsuTwin, tmp_path: Path
 ) -> None:
     path = tmp_path / "year"
@@ -138,7 +138,7 @@ def test_a_dry_run_of_a_year_at_six_minutes_says_what_would_be_fetched_and_does_
     assert found.json["bytes_to_fetch"] == pytest.approx(4 * size, abs=4)
 
 
-def test_what_the_source_does_not_have_is_named_and_only_asked_for_again_when_told_to(
+def test_missing_images_are_listed_and_only_requested_again_with_retry_failed(
     data: Data, gsu: GsuTwin, tmp_path: Path
 ) -> None:
     gone = observed(TIMES[2])
@@ -157,7 +157,7 @@ def test_what_the_source_does_not_have_is_named_and_only_asked_for_again_when_to
     assert len(gsu.requests) == 1
 
 
-def test_what_failed_is_named_with_its_reason_and_comes_with_the_next_run(
+def test_failed_images_are_listed_with_a_reason_and_fetched_by_the_next_run(
     data: Data, gsu: GsuTwin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ASTRODOME_GSU_RETRIES", "1")
@@ -174,7 +174,7 @@ def test_what_failed_is_named_with_its_reason_and_comes_with_the_next_run(
     assert statuses(tmp_path) == {"done": 7}
 
 
-def test_verify_finds_a_damaged_image_keeps_it_aside_and_brings_a_good_one(
+def test_verify_renames_a_damaged_image_and_fetches_it_again(
     data: Data, gsu: GsuTwin, tmp_path: Path
 ) -> None:
     data("download", "--path", tmp_path, *SMALL).succeeded()
@@ -193,9 +193,7 @@ def test_verify_finds_a_damaged_image_keeps_it_aside_and_brings_a_good_one(
     assert (tmp_path / f"{victim.name}.damaged").read_bytes() == content
 
 
-def test_images_of_the_older_tool_are_kept_if_they_are_good(
-    data: Data, gsu: GsuTwin, tmp_path: Path
-) -> None:
+def test_valid_images_of_sdo_cli_are_kept(data: Data, gsu: GsuTwin, tmp_path: Path) -> None:
     data("download", "--path", tmp_path, *SMALL).succeeded()
     before = images(tmp_path)
     (tmp_path / "manifest.parquet").unlink()
@@ -207,9 +205,7 @@ def test_images_of_the_older_tool_are_kept_if_they_are_good(
     assert gsu.archive.asked == {"image": 1, "header": 7}
 
 
-def test_quality_0_keeps_only_good_observations_and_asks_for_no_other_image(
-    data: Data, gsu: GsuTwin, tmp_path: Path
-) -> None:
+def test_quality_0_fetches_only_good_observations(data: Data, gsu: GsuTwin, tmp_path: Path) -> None:
     gsu.archive.poor = {(observed(TIMES[1]), 171): 0x40000, (observed(TIMES[4]), 171): 0x3}
     result = data("download", "--path", tmp_path, *SMALL, "--quality", 0, "--json").succeeded()
     assert result.json["skipped"] == {"quality": 2} and result.json["downloaded"] == 5
@@ -225,7 +221,7 @@ def test_quality_0_keeps_only_good_observations_and_asks_for_no_other_image(
     assert statuses(tmp_path) == {"done": 7}
 
 
-def test_image_parameters_come_as_parquet_and_read_as_one_table(
+def test_image_parameters_are_parquet_files_that_can_be_read_as_one_table(
     data: Data, gsu: GsuTwin, tmp_path: Path
 ) -> None:
     two = ("--start=2012-03-07T00:00", "--end=2012-03-07T00:06", *SMALL[2:])
@@ -255,9 +251,7 @@ def flare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Data:
     return command
 
 
-def test_flux_limits_are_looked_up_for_all_times_and_skip_the_flare(
-    flare: Data, gsu: GsuTwin, tmp_path: Path
-) -> None:
+def test_flux_limits_skip_images_during_a_flare(flare: Data, gsu: GsuTwin, tmp_path: Path) -> None:
     day = ("--start=2011-06-07T05:00", "--end=2011-06-07T08:00", "--freq=30min", "--size=256")
     command = ("data", "download", "--path", tmp_path / "quiet", *day)
     result = flare(*command, "--max-flux=1e-5", "--json").succeeded().json
@@ -287,7 +281,7 @@ def test_a_flux_exactly_at_a_limit_is_outside(
         assert result["downloaded"] == downloaded
 
 
-def test_an_end_without_a_time_includes_the_day_and_one_before_the_start_is_wrong_usage(
+def test_an_end_date_includes_the_day_and_an_end_before_the_start_is_an_error(
     data: Data, gsu: GsuTwin, tmp_path: Path
 ) -> None:
     command = ("download", "--path", tmp_path / "a", "--freq=8h", "--dry-run", "--json")
@@ -298,7 +292,7 @@ def test_an_end_without_a_time_includes_the_day_and_one_before_the_start_is_wron
         assert result.code == 2 and "is before the start" in result.err
 
 
-def test_flux_limits_without_a_source_of_flux_say_what_to_install(
+def test_flux_limits_without_a_flux_source_name_the_plugin_to_install(
     data: Data, gsu: GsuTwin, tmp_path: Path
 ) -> None:
     result = data("download", "--path", tmp_path / "a", *SMALL, "--max-flux=1e-5")
@@ -319,7 +313,7 @@ def test_flux_limits_without_a_source_of_flux_say_what_to_install(
         (("--start=yesterday",), "Invalid time 'yesterday'"),
     ],
 )
-def test_a_wrong_option_is_one_sentence(
+def test_an_invalid_option_is_a_usage_error(
     options: tuple[str, ...], words: str, data: Data, gsu: GsuTwin, tmp_path: Path
 ) -> None:
     result = data("download", "--path", tmp_path / "a", *README, *options)
@@ -327,7 +321,7 @@ def test_a_wrong_option_is_one_sentence(
     assert not (tmp_path / "a").exists()
 
 
-def test_images_of_another_size_are_not_mixed_into_a_folder(
+def test_images_of_different_sizes_are_not_mixed_in_a_folder(
     data: Data, gsu: GsuTwin, tmp_path: Path
 ) -> None:
     data("download", "--path", tmp_path, *SMALL).succeeded()
@@ -335,7 +329,7 @@ def test_images_of_another_size_are_not_mixed_into_a_folder(
     assert result.code == 2 and "already has 7 of these images, but as 256 from gsu" in result.err
 
 
-def test_more_jobs_than_the_source_allows_open_no_more_connections(
+def test_the_source_limits_the_number_of_connections(
     data: Data, gsu: GsuTwin, tmp_path: Path
 ) -> None:
     import threading
@@ -357,7 +351,7 @@ def test_more_jobs_than_the_source_allows_open_no_more_connections(
     assert 4 <= most[0] <= 8
 
 
-def test_a_source_that_is_down_ends_the_work_and_names_what_was_not_asked_for(
+def test_a_download_ends_if_the_source_is_unavailable(
     data: Data, gsu: GsuTwin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ASTRODOME_GSU_RETRIES", "0")
@@ -369,7 +363,7 @@ def test_a_source_that_is_down_ends_the_work_and_names_what_was_not_asked_for(
     assert sum(found.values()) == 241 and found["planned"] > 150
 
 
-def test_images_that_nobody_can_get_keep_no_run_from_those_behind_them(
+def test_unavailable_images_do_not_block_the_images_after_them(
     data: Data, gsu: GsuTwin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ASTRODOME_GSU_RETRIES", "0")
@@ -389,7 +383,7 @@ def test_images_that_nobody_can_get_keep_no_run_from_those_behind_them(
     assert [path.name for path in tmp_path.glob("*.jpeg")] == ["2012-03-08T000000__171.jpeg"]
 
 
-def test_the_manifest_can_be_followed_while_a_download_runs(
+def test_the_manifest_is_updated_during_a_download(
     gsu: GsuTwin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("astrodome_sdo_data.downloads.run.MERGE_INTERVAL", 0.0)
@@ -404,7 +398,7 @@ def test_the_manifest_can_be_followed_while_a_download_runs(
     assert done == sorted(done) and 0 < done[0] <= done[-1] == 7
 
 
-def test_the_library_works_in_a_notebook(gsu: GsuTwin, tmp_path: Path) -> None:
+def test_a_plan_can_be_made_and_executed_from_python(gsu: GsuTwin, tmp_path: Path) -> None:
     request = downloads.DownloadRequest(
         TIMES[0], TIMES[3], "6min", [171, 193], size="256", metadata=True
     )
@@ -451,7 +445,7 @@ def register_sources():
 '''
 
 
-def test_a_source_of_a_stranger_is_downloaded_from_and_what_it_brings_is_verified(
+def test_images_from_a_third_party_source_are_verified(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "stranger_source.py").write_text(STRANGER)
@@ -478,7 +472,7 @@ def test_a_source_of_a_stranger_is_downloaded_from_and_what_it_brings_is_verifie
 
 
 @pytest.mark.parametrize("sizes", [("64",), ("64", "32")])
-def test_a_source_may_name_its_sizes_and_have_no_option_for_them(
+def test_a_source_may_have_sizes_without_an_option_to_choose_one(
     sizes: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     about = f"\n    info = SourceInfo(sizes={sizes!r})\n\n    def search"

@@ -84,7 +84,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_whatever_the_service_does_an_image_is_right_on_disk_or_named_in_the_manifest(
+def test_with_any_fault_of_the_service_an_image_is_correct_or_its_failure_is_in_the_manifest(
     fault: str,
     data: Data,
     gsu: GsuTwin,
@@ -118,7 +118,7 @@ def test_whatever_the_service_does_an_image_is_right_on_disk_or_named_in_the_man
         assert state(folder) == whole
 
 
-def test_retry_after_holds_all_connections(data: Data, gsu: GsuTwin, tmp_path: Path) -> None:
+def test_retry_after_delays_all_connections(data: Data, gsu: GsuTwin, tmp_path: Path) -> None:
     gsu.misbehave("503 after 1")
     started = time.monotonic()
     data("download", "--path", tmp_path, *asked(8), "--jobs=2").succeeded()
@@ -140,7 +140,7 @@ def run_until_killed(command: list[str], twin: GsuTwin, moments: random.Random) 
     return process.wait() < 0
 
 
-def test_killed_at_random_moments_one_more_run_gives_what_an_undisturbed_one_does(
+def test_a_run_after_kills_at_random_times_gives_the_same_result_as_an_undisturbed_run(
     data: Data, gsu: GsuTwin, tmp_path: Path, torture: Callable[[int, int], int]
 ) -> None:
     count, kills = torture(60, 500), torture(6, 100)
@@ -165,7 +165,7 @@ def test_killed_at_random_moments_one_more_run_gives_what_an_undisturbed_one_doe
     assert state(folder) == state(tmp_path / "whole")
 
 
-def test_eight_processes_on_one_folder_give_what_one_does(
+def test_eight_processes_on_one_folder_give_the_same_result_as_one(
     data: Data, gsu: GsuTwin, tmp_path: Path, torture: Callable[[int, int], int]
 ) -> None:
     command = [*asked(torture(24, 500)), "--metadata", "--json"]
@@ -185,7 +185,7 @@ def test_eight_processes_on_one_folder_give_what_one_does(
     assert sum(times.values()) < 5 * len(times), "what another process has brought is left alone"
 
 
-def test_a_full_disk_is_one_sentence_and_earlier_images_stay(
+def test_a_full_disk_is_an_error_and_earlier_images_are_kept(
     data: Data, gsu: GsuTwin, disk: Callable[[str], Path]
 ) -> None:
     point = disk("size=300k")
@@ -204,7 +204,7 @@ def test_a_full_disk_is_one_sentence_and_earlier_images_stay(
     assert {path.name: path.read_bytes() for path in point.glob("*.jpeg")} == right
 
 
-def test_a_read_only_target_is_one_sentence_and_earlier_images_stay(
+def test_a_read_only_target_is_an_error_and_earlier_images_are_kept(
     data: Data, gsu: GsuTwin, disk: Callable[[str], Path]
 ) -> None:
     point = disk("size=4m")
@@ -219,7 +219,7 @@ def test_a_read_only_target_is_one_sentence_and_earlier_images_stay(
     assert (found["there"], found["to_fetch"]) == (3, 2)
 
 
-def test_a_damaged_manifest_is_one_sentence(data: Data, gsu: GsuTwin, tmp_path: Path) -> None:
+def test_a_damaged_manifest_is_an_error(data: Data, gsu: GsuTwin, tmp_path: Path) -> None:
     data("download", "--path", tmp_path, *asked(3)).succeeded()
     (tmp_path / "manifest.parquet").write_bytes(b"PAR1, or not")
     result = data("download", "--path", tmp_path, *asked(3))
@@ -227,7 +227,7 @@ def test_a_damaged_manifest_is_one_sentence(data: Data, gsu: GsuTwin, tmp_path: 
     assert "existing images are kept" in result.err
 
 
-def test_ctrl_c_ends_soon_and_keeps_what_came(gsu: GsuTwin, tmp_path: Path) -> None:
+def test_ctrl_c_ends_a_download_soon_and_keeps_fetched_images(gsu: GsuTwin, tmp_path: Path) -> None:
     gsu.archive.latency = 0.05
     line = [*SDO, "--path", str(tmp_path / "a"), *asked(200)]
     process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE)

@@ -39,7 +39,7 @@ def alive(group: int) -> bool:
 
 
 @pytest.mark.parametrize("verb", COMMANDS)
-def test_a_killed_run_leaves_no_broken_file_and_the_same_command_ends_the_work(
+def test_a_killed_run_leaves_no_broken_file_and_the_same_command_completes_the_work(
     verb: str, archive: Path, tmp_path: Path, torture: Callable[[int, int], int]
 ) -> None:
     command = [*SDO, verb, "--path", str(archive), *COMMANDS[verb], "--targetpath"]
@@ -66,7 +66,7 @@ def test_a_killed_run_leaves_no_broken_file_and_the_same_command_ends_the_work(
         assert visible(out) == whole
 
 
-def test_ctrl_c_stops_and_the_same_command_goes_on(archive: Path, tmp_path: Path) -> None:
+def test_ctrl_c_stops_a_run_and_the_same_command_resumes_it(archive: Path, tmp_path: Path) -> None:
     command = [*SDO, "patch", "--path", str(archive), *COMMANDS["patch"], "--max-patches", "300"]
     command += ["--targetpath", str(tmp_path / "out")]
     process = subprocess.Popen(
@@ -91,7 +91,7 @@ def test_ctrl_c_stops_and_the_same_command_goes_on(archive: Path, tmp_path: Path
     assert len(visible(tmp_path / "out")) == 13 * 300
 
 
-def test_half_written_files_of_the_past_are_swept_and_those_of_now_stay(
+def test_old_temporary_files_are_deleted_and_recent_ones_are_kept(
     archive: Path, tmp_path: Path
 ) -> None:
     old, new = (tmp_path / f".{name}__193.jpeg.0123.part" for name in ("old", "new"))
@@ -103,7 +103,7 @@ def test_half_written_files_of_the_past_are_swept_and_those_of_now_stay(
 
 
 @pytest.mark.parametrize("verb", COMMANDS)
-def test_a_full_disk_is_one_sentence_and_keeps_what_is_whole(
+def test_a_full_disk_is_an_error_and_complete_files_are_kept(
     verb: str, data: Data, archive: Path, tmp_path: Path, disk: Callable[[str], Path]
 ) -> None:
     data(verb, "--path", archive, *COMMANDS[verb], "--targetpath", tmp_path / "whole").succeeded()
@@ -120,7 +120,7 @@ def test_a_full_disk_is_one_sentence_and_keeps_what_is_whole(
 
 
 @pytest.mark.parametrize("verb", [*COMMANDS, "import"])
-def test_a_read_only_target_is_one_sentence(
+def test_a_read_only_target_is_an_error(
     verb: str, data: Data, archive: Path, disk: Callable[[str], Path]
 ) -> None:
     point = disk("size=64k,ro")
@@ -133,7 +133,7 @@ def test_a_read_only_target_is_one_sentence(
     assert "Traceback" not in result.err
 
 
-def test_a_target_that_may_not_be_written_is_one_sentence(
+def test_a_target_without_write_permission_is_an_error(
     data: Data, archive: Path, tmp_path: Path
 ) -> None:
     if not os.geteuid():
@@ -143,7 +143,7 @@ def test_a_target_that_may_not_be_written_is_one_sentence(
     assert result.code == 1 and "Permission denied" in result.err
 
 
-def test_a_target_that_is_a_file_is_one_sentence(data: Data, archive: Path, tmp_path: Path) -> None:
+def test_a_target_that_is_a_file_is_an_error(data: Data, archive: Path, tmp_path: Path) -> None:
     (tmp_path / "out").write_text("mine")
     result = data("resize", "--path", archive, "--targetpath", tmp_path / "out")
     assert result.code == 1 and "File exists" in result.err
@@ -151,7 +151,7 @@ def test_a_target_that_is_a_file_is_one_sentence(data: Data, archive: Path, tmp_
 
 
 @pytest.mark.parametrize("suffix", [".jpeg", ".png", ".jp2"])
-def test_a_damaged_image_never_ends_the_run_nor_shows_a_traceback(
+def test_a_damaged_image_does_not_stop_the_run(
     suffix: str,
     data: Data,
     corona: Image.Image,
@@ -183,7 +183,7 @@ def test_a_damaged_image_never_ends_the_run_nor_shows_a_traceback(
 
 
 @pytest.mark.parametrize("original", ["aia171", "aia193"])
-def test_a_damaged_observation_is_named_and_the_whole_one_comes_in(
+def test_damaged_observations_are_reported_and_the_others_imported(
     original: str,
     data: Data,
     request: pytest.FixtureRequest,

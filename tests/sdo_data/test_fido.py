@@ -52,11 +52,11 @@ def bring(folder: Path, minutes: float, *wavelength: int, **options: object) -> 
     return list(source.fetch(rows, folder))
 
 
-def test_it_keeps_the_protocol(twin: Twin) -> None:
+def test_the_source_implements_the_protocol(twin: Twin) -> None:
     assert isinstance(VsoSource(), ImageSource)
 
 
-def test_each_time_gets_its_nearest_file_as_if_brought_in_by_hand(
+def test_the_nearest_file_to_each_time_is_the_same_as_imported(
     twin: Twin, archive: Archive, tmp_path: Path
 ) -> None:
     found = bring(tmp_path / "out", 50, 304, 171, size="256")
@@ -82,7 +82,7 @@ def test_each_time_gets_its_nearest_file_as_if_brought_in_by_hand(
     )
 
 
-def test_the_vso_is_asked_for_samples_and_for_many_addresses_at_once(twin: Twin) -> None:
+def test_the_vso_is_queried_for_samples_and_for_many_addresses_at_once(twin: Twin) -> None:
     rows = VsoSource().search(START, START + timedelta(minutes=110), "5min", (171, 193))
     assert len(rows) == 46 and (rows["fileid"] == "").sum() == 4
     asked = [request.body.decode() for request in twin.requests if request.method == "POST"]
@@ -92,7 +92,7 @@ def test_the_vso_is_asked_for_samples_and_for_many_addresses_at_once(twin: Twin)
     assert [request.method for request in twin.requests] == []
 
 
-def test_only_good_observations_are_kept_when_asked(
+def test_images_with_other_quality_bits_are_skipped(
     twin: Twin, archive: Archive, tmp_path: Path
 ) -> None:
     archive.quality[archive.times[0]] = 0x100
@@ -102,7 +102,7 @@ def test_only_good_observations_are_kept_when_asked(
 
 
 @pytest.mark.parametrize("fault", ["500", "503", "429 after 0", "reset", "cut", "html", "never"])
-def test_a_file_that_does_not_come_is_named_and_the_others_are_there(
+def test_a_failed_transfer_is_reported_and_other_images_are_fetched(
     twin: Twin, tmp_path: Path, fault: str
 ) -> None:
     source = VsoSource()
@@ -126,14 +126,14 @@ def _fetch(
     return list(source.fetch(rows, folder))  # type: ignore[arg-type]
 
 
-def test_a_file_that_the_archive_lost_is_missing(
+def test_a_file_that_the_archive_does_not_have_is_missing(
     twin: Twin, archive: Archive, tmp_path: Path
 ) -> None:
     archive.lost.add(archive.times[0])
     assert [f.status for f in bring(tmp_path / "out", 10, size="256")] == ["missing", "done"]
 
 
-def test_a_vso_that_does_not_answer_is_one_sentence(
+def test_an_unreachable_vso_is_an_error(
     twin: Twin, archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     archive.error = "JSOC is down for maintenance"
@@ -153,7 +153,7 @@ def test_a_vso_that_does_not_answer_is_one_sentence(
         bring(tmp_path / "out", 10)
 
 
-def test_wrong_wishes_are_sentences(twin: Twin) -> None:
+def test_an_unknown_wavelength_or_size_is_an_error(twin: Twin) -> None:
     with pytest.raises(AstrodomeError, match="The VSO has no images at 172 angstrom"):
         VsoSource().search(START, START, "1h", (172,))
     with pytest.raises(AstrodomeError, match="Size '3k' not found"):
@@ -207,14 +207,16 @@ def test_calibrated_images_have_aiapys_pointing_and_intensity(
     assert np.median((after - before)[middle]) == pytest.approx(levels, abs=1)
 
 
-def test_what_cannot_be_calibrated_is_named(twin: Twin, tables: Path, tmp_path: Path) -> None:
+def test_an_image_that_cannot_be_calibrated_is_reported(
+    twin: Twin, tables: Path, tmp_path: Path
+) -> None:
     (small,) = bring(tmp_path / "out", 0, 304, size="256", calibrate=True)
     assert small.status == "failed"
     assert small.reason.startswith("The calibration with aiapy failed: Input must be at the full")
     assert not list((tmp_path / "out").iterdir())
 
 
-def test_a_table_that_is_none_or_does_not_come_is_one_sentence(
+def test_an_invalid_or_missing_calibration_table_is_an_error(
     twin: Twin, tables: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tables.write_text("no table")
@@ -230,7 +232,7 @@ def test_a_table_that_is_none_or_does_not_come_is_one_sentence(
         bring(tmp_path / "out", 0, calibrate=True)
 
 
-def test_calibrated_images_do_not_pass_for_those_that_are_not(
+def test_calibrated_and_uncalibrated_images_are_not_mixed_in_a_folder(
     data: Callable[..., Result], twin: Twin, tables: Path, tmp_path: Path
 ) -> None:
     span = ("--start=2012-01-01T00:00", "--end=2012-01-01T00:20", "--freq=10min", "--size=256")
@@ -242,7 +244,7 @@ def test_calibrated_images_do_not_pass_for_those_that_are_not(
     )
 
 
-def test_the_download_command_says_which_source_can_calibrate(
+def test_a_source_without_calibration_refuses_the_option(
     data: Callable[..., Result], twin: Twin, tmp_path: Path
 ) -> None:
     span = ("--start=2012-01-01T00:00", "--end=2012-01-01T00:20", "--freq=10min", "--size=256")

@@ -52,7 +52,7 @@ def older(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return target
 
 
-def test_the_twin_answers_the_older_tools_own_client(
+def test_the_fake_server_works_with_the_client_of_sdo_cli(
     older: Path, gsu: GsuTwin, tmp_path: Path
 ) -> None:
     """It goes to the service's own address, through the twin as a proxy."""
@@ -72,7 +72,7 @@ def test_the_twin_answers_the_older_tools_own_client(
     assert gsu.requests[0].headers["Host"] == "dmlab.cs.gsu.edu"
 
 
-def test_search_gives_a_row_an_image_and_fetch_takes_some_of_them(
+def test_search_returns_one_row_per_image_and_fetch_accepts_a_part_of_them(
     gsu: GsuTwin, tmp_path: Path
 ) -> None:
     source = GsuSource()
@@ -87,7 +87,7 @@ def test_search_gives_a_row_an_image_and_fetch_takes_some_of_them(
     assert (tmp_path / names[1]).read_bytes() == gsu.archive.image(some["t_obs"].iloc[0], 94, 256)
 
 
-def test_fetch_says_of_each_row_what_became_of_it(gsu: GsuTwin, tmp_path: Path) -> None:
+def test_fetch_returns_a_result_for_each_row(gsu: GsuTwin, tmp_path: Path) -> None:
     source = GsuSource()
     gsu.archive.missing = {(NOON, 171)}
     gsu.archive.poor = {(datetime(2012, 3, 7, 12, 6), 171): 7}
@@ -103,7 +103,7 @@ def test_fetch_says_of_each_row_what_became_of_it(gsu: GsuTwin, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("freq", "seconds"), [("6min", 360), ("60T", 3600), ("1H", 3600), ("1h", 3600), ("1D", 86400)]
 )
-def test_times_between_images_are_understood_as_pandas_writes_and_wrote_them(
+def test_intervals_may_have_old_and_new_aliases_of_pandas(
     gsu: GsuTwin, freq: str, seconds: int
 ) -> None:
     rows = GsuSource().search(datetime(2012, 1, 1), datetime(2012, 1, 8), freq, [171])
@@ -128,12 +128,12 @@ def test_times_between_images_are_understood_as_pandas_writes_and_wrote_them(
         b"\xff\xfe\x00",
     ],
 )
-def test_a_header_without_meaning_is_refused(content: bytes) -> None:
+def test_an_invalid_header_is_an_error(content: bytes) -> None:
     with pytest.raises(AstrodomeError, match="header"):
         parse_header(content)
 
 
-def test_damaged_image_parameters_are_refused() -> None:
+def test_invalid_image_parameters_are_an_error() -> None:
     cube = np.random.default_rng(0).normal(size=(64, 64, 10)).astype(np.float32)
     whole = cube_xml(cube)
     assert np.array_equal(parameters.from_xml(whole), cube)

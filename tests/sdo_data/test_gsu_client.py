@@ -36,7 +36,7 @@ def observatory(aia171: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[VsoAr
         yield archive
 
 
-def test_importing_the_module_is_all_that_it_takes(gsu: GsuTwin) -> None:
+def test_importing_the_package_registers_the_client(gsu: GsuTwin) -> None:
     code = (
         "import astrodome_sdo_data.fido\n"
         "from astropy import units as u\n"
@@ -49,7 +49,7 @@ def test_importing_the_module_is_all_that_it_takes(gsu: GsuTwin) -> None:
     assert ran.stdout == "1 25 GSU\n"
 
 
-def test_a_search_by_provider_gives_gsus_images_beside_an_empty_answer_of_the_vso(
+def test_a_search_by_provider_returns_images_of_gsu_and_none_of_the_vso(
     gsu: GsuTwin, observatory: VsoArchive
 ) -> None:
     found = Fido.search(HOUR, a.Instrument.aia, A171, a.Provider("GSU"))
@@ -60,7 +60,7 @@ def test_a_search_by_provider_gives_gsus_images_beside_an_empty_answer_of_the_vs
     assert "url" not in str(table) and "2012-03-07 00:06:00" in str(table)
 
 
-def test_gsu_stays_out_of_searches_that_do_not_ask_for_it(
+def test_searches_for_other_images_do_not_include_gsu(
     gsu: GsuTwin, observatory: VsoArchive
 ) -> None:
     assert Fido.search(HOUR, a.Instrument.aia, A171).keys() == ["vso"]
@@ -69,7 +69,7 @@ def test_gsu_stays_out_of_searches_that_do_not_ask_for_it(
     assert not gsu_fido.GSUClient._can_handle_query(HOUR, a.Provider("GSU"), a.Level(1))
 
 
-def test_wavelengths_times_and_sizes_are_chosen_as_anywhere_in_sunpy(gsu: GsuTwin) -> None:
+def test_wavelength_sample_and_size_select_images(gsu: GsuTwin) -> None:
     size = a.gsu.Size("256")
     narrow = Fido.search(HOUR, a.Wavelength(160 * u.AA, 22 * u.nm), a.Sample(30 * u.min), size)
     assert sorted(set(narrow["gsu"]["Wavelength"].to_value(u.AA))) == [171, 193, 211]
@@ -87,7 +87,7 @@ def test_wavelengths_times_and_sizes_are_chosen_as_anywhere_in_sunpy(gsu: GsuTwi
     assert gsu.requests == []  # a search asks nobody
 
 
-def test_fetch_brings_the_images_to_where_they_are_wanted(gsu: GsuTwin, tmp_path: Path) -> None:
+def test_fetch_writes_the_images_to_the_given_path(gsu: GsuTwin, tmp_path: Path) -> None:
     found = Fido.search(
         HOUR, A171 | a.Wavelength(94 * u.AA), a.Sample(30 * u.min), a.gsu.Size("256")
     )
@@ -101,7 +101,7 @@ def test_fetch_brings_the_images_to_where_they_are_wanted(gsu: GsuTwin, tmp_path
             assert path.read_bytes() == gsu.archive.image(t_obs, wavelength, 256)
 
 
-def test_a_row_or_a_part_of_a_table_may_be_fetched_and_what_is_there_is_kept(
+def test_a_part_of_a_table_can_be_fetched_and_existing_files_are_kept(
     gsu: GsuTwin, tmp_path: Path
 ) -> None:
     found = Fido.search(HOUR, A171, a.gsu.Size("256"))["gsu"]
@@ -112,7 +112,7 @@ def test_a_row_or_a_part_of_a_table_may_be_fetched_and_what_is_there_is_kept(
     assert len(gsu.requests) == 8
 
 
-def test_what_is_missing_or_damaged_is_an_error_of_the_results_and_no_file(
+def test_missing_and_damaged_images_are_errors_in_the_results(
     gsu: GsuTwin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ASTRODOME_GSU_RETRIES", "1")

@@ -48,13 +48,13 @@ def bring(
     return list(source.fetch(rows, folder))
 
 
-def test_it_keeps_the_protocol_and_says_what_it_can_do(twin: Twin) -> None:
+def test_the_source_implements_the_protocol_and_has_capabilities(twin: Twin) -> None:
     source = HelioviewerSource()
     assert isinstance(source, ImageSource)
     assert source_info(source).checked and "2k" in source_info(source).sizes
 
 
-def test_each_time_gets_the_nearest_image_and_its_header_or_is_missing(
+def test_the_nearest_image_and_its_header_are_fetched_within_the_tolerance(
     twin: Twin, archive: Archive, tmp_path: Path
 ) -> None:
     found = bring(tmp_path / "out", size="512")
@@ -75,7 +75,7 @@ def test_each_time_gets_the_nearest_image_and_its_header_or_is_missing(
     assert set(about_it) == set(metadata.COLUMNS) - {"FILE_NAME"}
 
 
-def test_planning_a_year_asks_for_the_data_sources_once_and_for_no_image(twin: Twin) -> None:
+def test_a_search_for_a_year_requests_only_the_list_of_data_sources(twin: Twin) -> None:
     rows = HelioviewerSource().search(
         datetime(2013, 1, 1), datetime(2013, 12, 31, 23, 54), "6min", (171, 304)
     )
@@ -95,7 +95,9 @@ def test_several_wavelengths_come_from_their_own_data_sources(
     assert sorted(set(asked)) == ["15", "8"]
 
 
-def test_a_wavelength_that_the_service_lacks_is_a_sentence(twin: Twin, archive: Archive) -> None:
+def test_a_wavelength_that_the_service_does_not_have_is_an_error(
+    twin: Twin, archive: Archive
+) -> None:
     archive.times[17] = []
     with pytest.raises(AstrodomeError, match="no images at 4500 angstrom"):
         HelioviewerSource().search(START, HOUR, "1h", (171, 4500))
@@ -103,7 +105,7 @@ def test_a_wavelength_that_the_service_lacks_is_a_sentence(twin: Twin, archive: 
         HelioviewerSource().search(START, HOUR, "1h", (171,), size="3k")
 
 
-def test_only_good_observations_are_kept_when_asked(
+def test_images_with_other_quality_bits_are_skipped(
     twin: Twin, archive: Archive, tmp_path: Path
 ) -> None:
     archive.quality[archive.nearest(11, START)] = 0x40000100
@@ -117,7 +119,7 @@ FAULTS = ("500", "502", "503", "429", "429 after 0", "reset", "never", "cut", "h
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_fault_that_passes_is_waited_out_and_one_that_stays_is_named(
+def test_temporary_faults_are_retried_and_permanent_faults_are_reported(
     twin: Twin, tmp_path: Path, fault: str
 ) -> None:
     source = HelioviewerSource()
@@ -144,9 +146,7 @@ def test_threads_may_share_a_source(twin: Twin, archive: Archive, tmp_path: Path
     assert len({f.path.read_bytes() for f in found if f.path}) == 19
 
 
-def test_bytes_that_are_no_whole_image_with_a_header_are_never_published(
-    twin: Twin, archive: Archive, tmp_path: Path
-) -> None:
+def test_invalid_images_are_never_published(twin: Twin, archive: Archive, tmp_path: Path) -> None:
     whole = archive.image(11, archive.nearest(11, START))
     spoiled = {
         "cut short": whole[: len(whole) // 2],
@@ -177,7 +177,7 @@ def test_the_download_command_fills_a_folder_once(
     assert len(twin.requests) == asked + 1  # the list of data sources
 
 
-def test_a_header_alone_may_be_asked_for(twin: Twin, tmp_path: Path) -> None:
+def test_a_header_can_be_fetched_without_the_image(twin: Twin, tmp_path: Path) -> None:
     source = HelioviewerSource()
     rows = source.search(START, START, "1h", (193,)).assign(image=False, header=True)
     (found,) = source.fetch(rows, tmp_path)

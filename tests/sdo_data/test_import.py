@@ -76,7 +76,7 @@ def test_the_geometry_is_that_of_the_full_frame_of_4096_pixels(
     assert [float(level15[key]) for key in ("X0", "Y0", "CDELT")] == [2048, 2048, 0.6]
 
 
-def test_the_disk_is_where_the_row_says_whatever_the_shape_and_the_roll(
+def test_the_disk_is_at_the_position_in_the_metadata_for_any_shape_and_roll(
     data: Data, fsi174: Path, hmi: Path, tmp_path: Path, meta: Meta
 ) -> None:
     data("import", fsi174, hmi, "--path", tmp_path, "--size", 512).succeeded()
@@ -99,7 +99,7 @@ def sides(image: np.ndarray, x: float, y: float) -> list[np.ndarray]:
     return [rows < y, rows > y, columns < x, columns > x]
 
 
-def test_north_is_up_however_the_camera_was_turned(
+def test_north_is_up_for_any_rotation_of_the_camera(
     data: Data, aia171: Path, tmp_path: Path
 ) -> None:
     with fits.open(aia171) as units:
@@ -119,7 +119,7 @@ def test_north_is_up_however_the_camera_was_turned(
     assert np.corrcoef(straight.ravel(), turned[::-1, ::-1].ravel())[0, 1] < 0.99
 
 
-def test_every_observation_of_a_jpx_comes_in_and_an_overlay_is_skipped(
+def test_every_observation_of_a_jpx_is_imported_and_overlays_are_skipped(
     data: Data, heliov: Path, tmp_path: Path, meta: Meta
 ) -> None:
     outcome = data("import", heliov, "--path", tmp_path, "--json").succeeded().json
@@ -138,7 +138,7 @@ def test_eight_bits_of_a_jpeg_2000_keep_their_values(
     assert np.sqrt((error**2).mean()) < 2
 
 
-def test_the_same_command_again_does_nothing_and_doubles_no_row(
+def test_the_same_command_again_changes_nothing(
     data: Data, aia171: Path, aia193: Path, tmp_path: Path, meta: Meta
 ) -> None:
     command = ("import", aia171, aia193, "--path", tmp_path)
@@ -152,7 +152,7 @@ def test_the_same_command_again_does_nothing_and_doubles_no_row(
     assert len(meta(tmp_path)) == 2
 
 
-def test_an_image_without_its_row_gets_it_from_the_same_command(
+def test_a_missing_metadata_row_is_added_by_the_same_command(
     data: Data, aia171: Path, tmp_path: Path, meta: Meta
 ) -> None:
     data("import", aia171, "--path", tmp_path).succeeded()
@@ -161,7 +161,7 @@ def test_an_image_without_its_row_gets_it_from_the_same_command(
     assert list(meta(tmp_path)) == ["2011-02-15T000000__171.jpeg"]
 
 
-def test_bad_files_are_named_each_with_its_reason_and_the_good_one_is_there(
+def test_invalid_files_are_reported_with_a_reason_and_the_valid_one_is_imported(
     data: Data, aia171: Path, aia193: Path, tmp_path: Path, meta: Meta
 ) -> None:
     from sunpy.data.test import get_test_filepath
@@ -191,7 +191,7 @@ def test_bad_files_are_named_each_with_its_reason_and_the_good_one_is_there(
     assert list(meta(out)) == ["2011-02-15T000000__171.jpeg"]
 
 
-def test_an_image_that_demands_too_much_memory_is_named_and_the_others_are_imported(
+def test_an_image_that_needs_too_much_memory_is_reported_and_the_others_are_imported(
     data: Data, aia171: Path, hmi: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ASTRODOME_LIMITS_MAX_FILE_MB", "70")
@@ -207,7 +207,7 @@ def test_an_image_that_demands_too_much_memory_is_named_and_the_others_are_impor
     assert len(list(out_folder.glob("*.jpeg"))) == 1
 
 
-def test_the_date_may_be_given_or_be_the_one_of_t_obs(
+def test_the_date_may_come_from_an_option_or_from_t_obs(
     data: Data, aia171: Path, tmp_path: Path
 ) -> None:
     without = rewritten(aia171, tmp_path / "without.fits", DATE_OBS=None, T_OBS=None)
@@ -219,7 +219,9 @@ def test_the_date_may_be_given_or_be_the_one_of_t_obs(
     assert data("import", without, "--path", tmp_path, "--date", "yesterday").code == 2
 
 
-def test_the_wavelength_of_a_fits_may_be_given(data: Data, hmi: Path, tmp_path: Path) -> None:
+def test_the_wavelength_of_a_fits_file_may_come_from_an_option(
+    data: Data, hmi: Path, tmp_path: Path
+) -> None:
     without = rewritten(hmi, tmp_path / "without.fits", WAVELNTH=None)
     result = data("import", without, "--path", tmp_path)
     assert (
@@ -230,7 +232,7 @@ def test_the_wavelength_of_a_fits_may_be_given(data: Data, hmi: Path, tmp_path: 
     assert (tmp_path / "2014-03-01T000027__6173_continuum.jpeg").is_file()
 
 
-def test_a_picture_is_imported_by_its_options_or_by_its_name(
+def test_time_and_wavelength_of_a_png_come_from_options_or_its_name(
     data: Data, corona: Image.Image, tmp_path: Path, meta: Meta
 ) -> None:
     nameless, named = tmp_path / "sun.png", tmp_path / "2013-06-24T173200__193.png"
@@ -248,7 +250,7 @@ def test_a_picture_is_imported_by_its_options_or_by_its_name(
     }
 
 
-def test_two_files_of_one_time_and_wavelength_do_not_overwrite_each_other(
+def test_two_files_with_the_same_time_and_wavelength_do_not_overwrite_each_other(
     data: Data, corona: Image.Image, tmp_path: Path
 ) -> None:
     for name in ("a.png", "b.png"):
@@ -287,7 +289,7 @@ def test_two_processes_may_import_into_one_folder(tmp_path: Path, meta: Meta) ->
     assert {p.name for p in out.glob("*.jpeg")} == set(meta(out))
 
 
-def test_columns_and_rows_of_others_stay_in_meta_csv(
+def test_other_columns_and_rows_of_meta_csv_are_kept(
     data: Data, aia171: Path, tmp_path: Path, meta: Meta
 ) -> None:
     (tmp_path / "meta.csv").write_text("FILE_NAME,NOTE\nzz__171.jpeg,by hand\n")
@@ -301,7 +303,7 @@ def test_columns_and_rows_of_others_stay_in_meta_csv(
     ("text", "reason"),
     [("a,b\n1,2\n", "no column FILE_NAME"), ("FILE_NAME,X0\nx.jpeg,1,2\n", "line 2")],
 )
-def test_a_foreign_meta_csv_is_an_error_and_stays_as_it_is(
+def test_an_invalid_meta_csv_is_an_error_and_is_not_changed(
     data: Data, aia171: Path, tmp_path: Path, text: str, reason: str
 ) -> None:
     (tmp_path / "meta.csv").write_text(text)
@@ -310,7 +312,7 @@ def test_a_foreign_meta_csv_is_an_error_and_stays_as_it_is(
     assert (tmp_path / "meta.csv").read_text() == text
 
 
-def test_an_aia_file_without_a_wavelength_is_imported_with_the_one_that_is_given(
+def test_an_aia_file_without_a_wavelength_can_be_imported_with_the_option(
     data: Data, aia171: Path, tmp_path: Path
 ) -> None:
     silent = tmp_path / "silent.fits"

@@ -50,9 +50,7 @@ def test_images_are_counted_by_wavelength_and_month_with_their_sizes(
     assert aia304["cadence_s"] == 86400 and aia304["gaps"] == []
 
 
-def test_a_gap_is_what_exceeds_the_usual_step_or_the_one_that_is_given(
-    data: Data, season: Path
-) -> None:
+def test_gaps_exceed_the_typical_or_the_given_step(data: Data, season: Path) -> None:
     gaps = data("info", season, "--json").json["wavelengths"][0]["gaps"]
     assert gaps == [
         {"after": "2012-12-31T04:00:01", "before": "2012-12-31T06:00:00", "missing": 1},
@@ -63,7 +61,7 @@ def test_a_gap_is_what_exceeds_the_usual_step_or_the_one_that_is_given(
     assert [gap["missing"] for gap in aia304["gaps"]] == [11, 11]
 
 
-def test_a_person_reads_the_same_in_tables(data: Data, season: Path) -> None:
+def test_tables_show_the_same_numbers_as_json(data: Data, season: Path) -> None:
     said = data("info", season).succeeded()
     assert "171\t44\t0\t2012-12-31T00:00:00\t2013-01-01T23:00:02" in said.out
     assert "month\t171 Å\t304 Å\n2012-12\t20\t0\n2013-01\t24\t0\n2013-02\t0\t3\n" in said.out
@@ -72,7 +70,7 @@ def test_a_person_reads_the_same_in_tables(data: Data, season: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", sorted(raster.FORMATS))
-def test_a_file_that_is_cut_off_anywhere_is_bad_and_a_whole_one_is_not(
+def test_truncated_files_are_damaged_and_complete_ones_are_not(
     corona: Image.Image, tmp_path: Path, suffix: str, torture: Callable[[int, int], int]
 ) -> None:
     whole = tmp_path / f"2013-06-24T173130__193{suffix}"
@@ -90,7 +88,9 @@ def test_a_file_that_is_cut_off_anywhere_is_bad_and_a_whole_one_is_not(
     assert summarize(tmp_path, decode=True).bad == [] or suffix == ".jp2"
 
 
-def test_damage_inside_is_found_by_decoding(data: Data, corona: Image.Image, season: Path) -> None:
+def test_damage_inside_a_file_is_found_with_decode(
+    data: Data, corona: Image.Image, season: Path
+) -> None:
     png = season / "2014-01-01T000000__193.png"
     corona.save(png)
     content = bytearray(png.read_bytes())
@@ -102,7 +102,7 @@ def test_damage_inside_is_found_by_decoding(data: Data, corona: Image.Image, sea
     assert f"{png.name}\tThe image is damaged or cannot be read" in result.out
 
 
-def test_every_bad_file_is_named_with_its_reason_and_the_exit_code_is_1(
+def test_damaged_files_are_listed_with_a_reason_and_the_exit_code_is_1(
     data: Data, season: Path
 ) -> None:
     (season / "2014-01-01T000000__94.jpeg").write_bytes(b"")
@@ -118,7 +118,7 @@ def test_every_bad_file_is_named_with_its_reason_and_the_exit_code_is_1(
     assert result.json["images"] == 47
 
 
-def test_a_folder_that_is_empty_or_not_there_is_a_sentence(data: Data, tmp_path: Path) -> None:
+def test_an_empty_or_missing_folder_is_reported(data: Data, tmp_path: Path) -> None:
     assert f"No images found in {tmp_path}." in data("info", tmp_path).succeeded().err
     absent = data("info", tmp_path / "absent")
     assert absent.code == 1 and f"Folder {tmp_path / 'absent'} does not exist." in absent.err

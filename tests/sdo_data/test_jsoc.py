@@ -40,12 +40,12 @@ def twin(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> Iterator[Twin]:
         yield running
 
 
-def test_it_keeps_the_protocol_and_asks_on_one_connection(twin: Twin) -> None:
+def test_the_source_implements_the_protocol_with_one_connection(twin: Twin) -> None:
     assert isinstance(JsocSource(), ImageSource)
     assert JsocSource.info.connections == 1 and "calibrate" in JsocSource.info.options
 
 
-def test_the_download_command_has_each_wavelengths_images_exported_at_once(
+def test_a_download_requests_one_export_per_wavelength(
     data: Callable[..., Result], twin: Twin, archive: Archive, tmp_path: Path
 ) -> None:
     span = ("--start=2012-01-01T00:00", "--end=2012-01-01T00:50", "--freq=10min", "--size=256")
@@ -64,7 +64,7 @@ def test_the_download_command_has_each_wavelengths_images_exported_at_once(
     )
 
 
-def test_an_address_that_is_not_registered_is_told_what_to_do(
+def test_an_unregistered_address_is_an_error_with_instructions(
     twin: Twin, archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = JsocSource()
@@ -81,7 +81,7 @@ def test_an_address_that_is_not_registered_is_told_what_to_do(
     assert "register_email.html" in raised.value.hint
 
 
-def test_an_export_that_takes_too_long_is_named(
+def test_an_export_that_takes_too_long_is_reported(
     twin: Twin, archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ASTRODOME_JSOC_EXPORT_DEADLINE", "0.2")
@@ -92,7 +92,7 @@ def test_an_export_that_takes_too_long_is_named(
 
 
 @pytest.mark.parametrize("fault", ["500", "html", "cut", "reset"])
-def test_a_server_that_is_down_is_one_sentence(twin: Twin, tmp_path: Path, fault: str) -> None:
+def test_an_unavailable_server_is_an_error(twin: Twin, tmp_path: Path, fault: str) -> None:
     twin.misbehave(fault)
     with pytest.raises(AstrodomeError, match="A query of JSOC failed"):
         JsocSource().search(START, START, "1h", (171,))

@@ -57,7 +57,7 @@ def test_results_of_one_process_do_not_replace_an_image_by_a_failure(
     assert status(tmp_path) == manifest.DONE
 
 
-def test_a_failure_replaces_an_image_whose_file_is_gone(tmp_path: Path) -> None:
+def test_a_failure_replaces_an_image_whose_file_does_not_exist(tmp_path: Path) -> None:
     image(tmp_path)
     with manifest.open_journal(tmp_path) as journal:
         journal.add(NAME, record(manifest.DONE))

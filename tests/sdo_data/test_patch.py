@@ -31,7 +31,7 @@ def corners(folder: Path) -> dict[str, list[tuple[int, int]]]:
     return found
 
 
-def test_each_image_gives_so_many_patches_under_its_name(
+def test_each_image_has_the_requested_number_of_patches_with_its_name(
     data: Data, archive: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "patches"
@@ -46,7 +46,7 @@ def test_each_image_gives_so_many_patches_under_its_name(
 
 @pytest.mark.parametrize("mode", ["L", "RGB"])
 @pytest.mark.parametrize("suffix", [".jpeg", ".png", ".jp2"])
-def test_a_patch_is_the_part_of_the_image_that_its_comment_names(
+def test_a_patch_is_the_part_of_the_image_in_its_comment(
     data: Data, corona: Image.Image, tmp_path: Path, mode: str, suffix: str
 ) -> None:
     (tmp_path / "in").mkdir()
@@ -63,7 +63,7 @@ def test_a_patch_is_the_part_of_the_image_that_its_comment_names(
                 assert np.abs(np.asarray(patch, float) - part).mean() < 2
 
 
-def test_the_same_seed_gives_the_same_bytes_whatever_the_number_of_workers(
+def test_the_same_seed_gives_the_same_files_for_any_number_of_workers(
     data: Data, archive: Path, tmp_path: Path
 ) -> None:
     made = []
@@ -76,7 +76,7 @@ def test_the_same_seed_gives_the_same_bytes_whatever_the_number_of_workers(
     assert made[0].keys() == made[2].keys() and made[0] != made[2]
 
 
-def test_no_position_comes_twice_and_images_differ_in_theirs(archive: Path, tmp_path: Path) -> None:
+def test_positions_are_unique_and_differ_between_images(archive: Path, tmp_path: Path) -> None:
     patches.cut_patches(archive, tmp_path / "out", 1020, 200, wavelength="193")
     found = corners(tmp_path / "out")
     assert len(found) == 12
@@ -87,7 +87,7 @@ def test_no_position_comes_twice_and_images_differ_in_theirs(archive: Path, tmp_
     assert max(Counter(p for ps in corners(tmp_path / "few").values() for p in ps).values()) == 1
 
 
-def test_positions_reach_every_edge_and_stay_within_the_cropped_image() -> None:
+def test_positions_reach_every_edge_of_the_cropped_image() -> None:
     places = patches.positions(20, 12, 4, 999, crop=3, seed=1, name="a")
     assert len(places) == len(set(places)) == (20 - 6 - 4 + 1) * (12 - 6 - 4 + 1)
     columns, rows = zip(*places, strict=True)
@@ -95,7 +95,7 @@ def test_positions_reach_every_edge_and_stay_within_the_cropped_image() -> None:
     assert (min(rows), max(rows)) == (3, 12 - 3 - 4)
 
 
-def test_an_image_smaller_than_the_patch_is_named(
+def test_an_image_that_is_smaller_than_a_patch_is_reported(
     data: Data, archive: Path, tmp_path: Path
 ) -> None:
     options = ("--size", 300, "--max-patches", 2, "--crop-size", 60)
@@ -108,7 +108,7 @@ def test_an_image_smaller_than_the_patch_is_named(
     )
 
 
-def test_two_images_of_one_stem_do_not_overwrite_each_others_patches(
+def test_images_with_the_same_stem_do_not_overwrite_patches(
     data: Data, archive: Path, corona: Image.Image, tmp_path: Path
 ) -> None:
     corona.save(archive / "2013-06-24T180000__171.png")
@@ -119,7 +119,7 @@ def test_two_images_of_one_stem_do_not_overwrite_each_others_patches(
     assert set(corners(tmp_path / "out")) == {"2013-06-24T180000__171.jpeg"}
 
 
-def test_only_what_is_missing_or_made_otherwise_is_done_again(
+def test_only_missing_and_outdated_patches_are_written(
     data: Data, archive: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
@@ -136,7 +136,7 @@ def test_only_what_is_missing_or_made_otherwise_is_done_again(
     assert contents(out) == first
 
 
-def test_fewer_patches_than_before_leave_no_surplus_and_nothing_else_is_touched(
+def test_surplus_patches_are_deleted_and_other_files_are_kept(
     data: Data, archive: Path, corona: Image.Image, tmp_path: Path
 ) -> None:
     out, fresh = tmp_path / "out", tmp_path / "fresh"

@@ -25,7 +25,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     }
 
 
-def test_the_images_of_one_wavelength_keep_their_names_and_get_the_size(
+def test_images_of_one_wavelength_are_resized_with_the_same_names(
     data: Data, archive: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "small"
@@ -37,7 +37,7 @@ def test_the_images_of_one_wavelength_keep_their_names_and_get_the_size(
             assert (image.size, image.mode, image.format) == ((32, 32), "L", "JPEG")
 
 
-def test_the_codecs_own_scaling_differs_from_all_pixels_by_less_than_a_level(
+def test_scaling_by_the_codec_differs_by_less_than_one_level(
     data: Data, archive: Path, tmp_path: Path
 ) -> None:
     for folder, options in (("fast", ()), ("exact", ("--exact",))):
@@ -50,7 +50,7 @@ def test_the_codecs_own_scaling_differs_from_all_pixels_by_less_than_a_level(
         assert np.sqrt(((pair[0] - pair[1]) ** 2).mean()) < 1.5
 
 
-def test_exact_is_a_lanczos_filter_over_all_pixels(
+def test_exact_applies_a_lanczos_filter_to_all_pixels(
     data: Data, archive: Path, tmp_path: Path
 ) -> None:
     data("resize", "--path", archive, "--targetpath", tmp_path / "out", "--size", 64, "--exact")
@@ -107,7 +107,7 @@ def test_equal_names_in_different_folders_do_not_overwrite_each_other(
     assert len(set(made.values())) == 2
 
 
-def test_a_bad_image_is_named_and_the_others_are_done(
+def test_a_damaged_image_is_reported_and_the_others_are_resized(
     data: Data, archive: Path, tmp_path: Path
 ) -> None:
     cut, empty, text = (archive / f"{name}__193.jpeg" for name in ("cut", "empty", "text"))
@@ -122,7 +122,7 @@ def test_a_bad_image_is_named_and_the_others_are_done(
     assert not list((tmp_path / "out").glob("cut*"))
 
 
-def test_the_outcome_as_json_is_one_object(data: Data, archive: Path, tmp_path: Path) -> None:
+def test_json_output_is_one_object(data: Data, archive: Path, tmp_path: Path) -> None:
     (archive / "bad__193.png").write_text("bad")
     result = data("resize", "--path", archive, "--targetpath", tmp_path / "out", "--json")
     assert result.code == 1
@@ -130,7 +130,7 @@ def test_the_outcome_as_json_is_one_object(data: Data, archive: Path, tmp_path: 
     assert [failed["name"] for failed in result.json["failed"]] == ["bad__193.png"]
 
 
-def test_what_is_there_is_left_alone_unless_its_source_or_the_settings_changed(
+def test_existing_images_are_kept_unless_source_or_settings_changed(
     data: Data, archive: Path, tmp_path: Path
 ) -> None:
     command = ("resize", "--path", archive, "--targetpath", tmp_path / "out", "--json")
@@ -160,7 +160,7 @@ def test_originals_are_never_overwritten(data: Data, archive: Path) -> None:
 
 
 @pytest.mark.parametrize("command", ["resize", "patch"])
-def test_nothing_to_do_is_one_sentence(
+def test_a_folder_without_images_is_an_error(
     data: Data, archive: Path, tmp_path: Path, command: str
 ) -> None:
     absent = data(command, "--path", tmp_path / "absent", "--targetpath", tmp_path / "out")
@@ -171,7 +171,7 @@ def test_nothing_to_do_is_one_sentence(
     assert data(command, "--path", archive, "--size", 0).code == 2
 
 
-def test_the_same_from_a_notebook_and_on_a_dask_cluster(archive: Path, tmp_path: Path) -> None:
+def test_resize_works_from_python_and_on_a_dask_cluster(archive: Path, tmp_path: Path) -> None:
     distributed = pytest.importorskip("distributed")
     assert resize(archive, tmp_path / "here", 32, jobs=1).done == 13
     with distributed.LocalCluster(

@@ -43,7 +43,7 @@ def test_a_cluster_writes_the_same_files_as_this_machine(
     assert data(*command, *options).json == {"done": 0, "skipped": done, "failed": []}
 
 
-def test_folders_are_found_by_workers_that_run_elsewhere(
+def test_workers_in_another_folder_find_relative_paths(
     data: Data, archive: Path, cluster: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(archive.parent)
@@ -51,7 +51,7 @@ def test_folders_are_found_by_workers_that_run_elsewhere(
     assert len(contents(archive.parent / "small")) == 13
 
 
-def test_a_bad_image_is_named_and_the_others_are_done_on_a_cluster(
+def test_a_damaged_image_is_reported_and_the_others_are_resized_on_a_cluster(
     data: Data, archive: Path, cluster: str, tmp_path: Path
 ) -> None:
     bad = archive / "2013-06-24T170300__193.jpeg"
@@ -63,9 +63,7 @@ def test_a_bad_image_is_named_and_the_others_are_done_on_a_cluster(
     assert len(contents(tmp_path / "out")) == 12
 
 
-def test_a_scheduler_that_does_not_answer_is_one_sentence(
-    data: Data, archive: Path, tmp_path: Path
-) -> None:
+def test_an_unreachable_scheduler_is_an_error(data: Data, archive: Path, tmp_path: Path) -> None:
     options = ("--targetpath", tmp_path / "out", "--scheduler", "tcp://127.0.0.1:1")
     result = data("patch", "--path", archive, *options)
     assert result.code == 1

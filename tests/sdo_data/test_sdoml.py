@@ -95,11 +95,11 @@ def bring(
     }
 
 
-def test_it_keeps_the_protocol() -> None:
+def test_the_source_implements_the_protocol() -> None:
     assert isinstance(SdomlSource(), ImageSource)
 
 
-def test_each_time_gets_its_own_frame_scaled_and_north_up(sun: np.ndarray, tmp_path: Path) -> None:
+def test_each_time_has_its_frame_scaled_with_north_up(sun: np.ndarray, tmp_path: Path) -> None:
     found = bring(tmp_path, 3.9, 304, 171)
     assert len(found) == 80 and len(list(tmp_path.iterdir())) == 76
     for name, each in found.items():
@@ -126,7 +126,7 @@ def test_the_header_is_that_of_the_full_frame(tmp_path: Path) -> None:
     }
 
 
-def test_attributes_that_are_absent_or_of_another_length_leave_empty_cells(
+def test_missing_attributes_leave_empty_metadata(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = zarr.open_group(tmp_path / "other.zarr", mode="w", zarr_format=2)
@@ -143,7 +143,7 @@ def test_attributes_that_are_absent_or_of_another_length_leave_empty_cells(
         bring(tmp_path / "out", 0, 171)
 
 
-def test_quality_and_size_are_kept_to(tmp_path: Path) -> None:
+def test_quality_and_size_of_the_request_are_applied(tmp_path: Path) -> None:
     found = bring(tmp_path, 0.5, 171, quality=0, size="256")
     assert [each.status for each in found.values()] == ["done"] * 3 + ["skipped"] + ["done"] * 2
     assert found["12-31T2218__171"].reason == "Quality bits 0x100 are set."
@@ -151,9 +151,7 @@ def test_quality_and_size_are_kept_to(tmp_path: Path) -> None:
         assert image.size == (256, 256)
 
 
-def test_a_frame_is_near_a_time_up_to_the_tolerance(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_frame_is_used_up_to_the_tolerance(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def near(tolerance: float) -> list[bool]:
         monkeypatch.setenv("ASTRODOME_SDOML_TOLERANCE", str(tolerance))
         # 22:36 is the last frame before the gap, at 22:36:00.34; 22:42 and 22:48 are missing.
@@ -166,9 +164,7 @@ def test_a_frame_is_near_a_time_up_to_the_tolerance(
     assert near(0.34) == [True, False, False, True] and near(0.33) == [False] * 4
 
 
-def test_frames_that_are_known_to_be_spoiled_are_skipped(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_known_corrupt_frames_are_skipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = zarr.open_group(tmp_path / "bad.zarr", mode="w", zarr_format=2)
     times = [datetime(2020, 2, 24, 1, 42) + n * STEP for n in range(14)]
     array = root.create_array("2020/193A", shape=(14, 512, 512), chunks=(14, 512, 512), dtype="f4")
@@ -179,7 +175,7 @@ def test_frames_that_are_known_to_be_spoiled_are_skipped(
     assert [each.status for each in found] == ["done"] + ["skipped"] * 12 + ["done"]
 
 
-def test_a_year_at_six_minutes_is_planned_without_reading_a_frame(folder: Path) -> None:
+def test_a_search_for_a_year_reads_no_frame(folder: Path) -> None:
     rows = SdomlSource().search(datetime(2011, 1, 1), datetime(2012, 1, 1), "6min", (171,))
     assert len(rows) == 365 * 240 + 1
     assert (rows["frame"] >= 0).sum() == 19
@@ -187,7 +183,7 @@ def test_a_year_at_six_minutes_is_planned_without_reading_a_frame(folder: Path) 
         SdomlSource().search(START, START, "4min", (171,))
 
 
-def test_each_block_is_decoded_once_however_many_threads_ask(
+def test_each_block_is_decoded_once_for_all_threads(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ASTRODOME_SDOML_STORE", "memory://once/sdomlv2.zarr")
@@ -236,7 +232,7 @@ def test_an_object_store_gives_the_same_files_as_a_folder(
         assert each.path.read_bytes() == other.path.read_bytes()
 
 
-def test_a_block_that_is_damaged_fails_its_frames_and_no_others(
+def test_a_damaged_block_fails_only_its_frames(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fsspec.filesystem("memory").put(str(folder), "/hurt/sdomlv2.zarr", recursive=True)
@@ -259,7 +255,7 @@ def test_a_block_that_is_damaged_fails_its_frames_and_no_others(
         ("odd://x/y.zarr", "odd://x/y.zarr"),
     ],
 )
-def test_a_store_that_is_not_there_is_one_sentence(
+def test_a_missing_store_is_an_error(
     where: str, says: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ASTRODOME_SDOML_STORE", where)
@@ -268,16 +264,14 @@ def test_a_store_that_is_not_there_is_one_sentence(
     assert "sdoml.store" in raised.value.hint or "pip install" in raised.value.hint
 
 
-def test_years_and_wavelengths_that_the_store_lacks_are_named() -> None:
+def test_years_and_wavelengths_that_the_store_does_not_have_are_errors() -> None:
     with pytest.raises(AstrodomeError, match="no frames at 94 angstrom in 2011"):
         SdomlSource().search(START, START, "6min", (94,))
     with pytest.raises(AstrodomeError, match="no frames at 171 angstrom in 2015 to 2016"):
         SdomlSource().search(datetime(2015, 1, 1), datetime(2016, 1, 2), "1D", (171,))
 
 
-def test_the_download_command_names_what_the_store_lacks(
-    data: Callable[..., Result], tmp_path: Path
-) -> None:
+def test_a_download_reports_missing_frames(data: Callable[..., Result], tmp_path: Path) -> None:
     command = ("download", "--source=sdoml", f"--path={tmp_path}", "--freq=6min", "--metadata")
     span = ("--start=2011-12-31T22:00", "--end=2011-12-31T23:54", "--wavelength=171")
     result = data(*command, *span, "--wavelength=304")
@@ -288,7 +282,7 @@ def test_the_download_command_names_what_the_store_lacks(
     assert dict(table) == {"done": 36, "missing": 4}
 
 
-def test_the_store_may_be_named_with_the_source(
+def test_the_store_can_be_an_argument_of_the_source(
     data: Callable[..., Result], folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ASTRODOME_SDOML_STORE", "/nowhere/at.zarr")  # The option overrides it.

@@ -47,7 +47,7 @@ def test_an_image_has_the_colours_that_sunpy_gives_its_channel(
     assert (grey == np.asarray(corona)[:, :, None]).all()
 
 
-def test_a_picture_that_has_colours_keeps_them(corona: Image.Image) -> None:
+def test_a_colour_image_keeps_its_colours(corona: Image.Image) -> None:
     coloured = panels.colorized(corona, 304)
     assert panels.colorized(coloured, 171) is coloured
     assert panels.colorized(corona.convert("RGB"), 304).tobytes() == coloured.tobytes()
@@ -67,7 +67,7 @@ def test_a_sheet_has_a_row_for_each_time_and_a_column_for_each_wavelength(
     assert dark == [False] * 4 + [True] * 2 + [False] * 6
 
 
-def test_the_stamp_says_wavelength_and_time(days: Path) -> None:
+def test_a_label_contains_wavelength_and_time(days: Path) -> None:
     (first, *_) = selection.select_images(days, "171")
     plain = np.asarray(panels.draw_panel(panels.PanelStyle(256, label=False), first), int)
     stamped = np.asarray(panels.draw_panel(panels.PanelStyle(256), first), int)
@@ -82,7 +82,7 @@ def test_the_stamp_says_wavelength_and_time(days: Path) -> None:
     assert small[0].tobytes() == small[1].tobytes()  # no room
 
 
-def test_time_wavelength_and_number_choose_what_is_shown(data: Data, days: Path) -> None:
+def test_time_wavelength_and_number_select_images(data: Data, days: Path) -> None:
     page = days.parent / "page.png"
     command = ("show", "--path", days, "--output", page, "--size", 32, "--json")
     span = ("--start", "2013-06-24T17:12", "--end", "2013-06-24T17:36:00", "--wavelength", 171)
@@ -96,7 +96,7 @@ def test_time_wavelength_and_number_choose_what_is_shown(data: Data, days: Path)
         assert drawn.size == (5 * 34 - 2, 32)
 
 
-def test_what_is_left_out_is_evenly_spread_and_told(data: Data, days: Path) -> None:
+def test_selected_images_are_evenly_spaced(data: Data, days: Path) -> None:
     chosen = selection.evenly_spaced(selection.select_images(days, "171"), 4)
     steps = {b.t_obs - a.t_obs for a, b in pairwise(chosen)}
     assert [chosen[0].t_obs, chosen[-1].t_obs] == [START, START + timedelta(minutes=66)]
@@ -188,7 +188,7 @@ def test_a_film_shows_the_images_in_the_order_of_their_times(
         assert np.abs(frame[:65, :65] - expected).mean() < 8
 
 
-def test_a_film_of_two_wavelengths_shows_them_side_by_side_and_leaves_gaps_dark(
+def test_a_film_of_two_wavelengths_shows_them_side_by_side_and_gaps_are_black(
     data: Data, days: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "sun.gif"
@@ -207,9 +207,7 @@ def test_a_film_of_two_wavelengths_shows_them_side_by_side_and_leaves_gaps_dark(
     assert [frame[1] is None for frame in selection.film_frames(early)] == [False] * 5 + [True] * 7
 
 
-def test_an_image_that_cannot_be_read_is_named_and_its_place_is_dark(
-    data: Data, days: Path, tmp_path: Path
-) -> None:
+def test_an_unreadable_image_is_reported_and_black(data: Data, days: Path, tmp_path: Path) -> None:
     bad = days / f"{START:{NAME}}__171.jpeg"
     bad.write_bytes(bad.read_bytes()[:3000])
     for name in ("sun.png", "sun.gif"):
@@ -235,7 +233,7 @@ def test_an_image_that_cannot_be_read_is_named_and_its_place_is_dark(
         (("--wavelength", "94"), "No image *__94"),
     ],
 )
-def test_a_wrong_wish_is_one_sentence_and_nothing_is_written(
+def test_invalid_options_are_errors_and_nothing_is_written(
     data: Data, days: Path, options: tuple[str, str], says: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(days.parent)
@@ -245,7 +243,7 @@ def test_a_wrong_wish_is_one_sentence_and_nothing_is_written(
     assert "Specify exactly one folder" in data("show").err
 
 
-def test_without_ffmpeg_mp4_says_what_to_do_and_writes_nothing(
+def test_mp4_without_ffmpeg_is_an_error_with_instructions(
     data: Data, days: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", "")
@@ -256,7 +254,7 @@ def test_without_ffmpeg_mp4_says_what_to_do_and_writes_nothing(
     assert not (tmp_path / "sun.mp4").exists()
 
 
-def test_an_ffmpeg_that_fails_is_quoted_and_the_old_film_stays(
+def test_the_error_of_ffmpeg_is_shown_and_the_old_film_is_kept(
     days: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program = tmp_path / "bin" / "ffmpeg"

@@ -13,7 +13,7 @@ Data = Callable[..., Result]
 OURS = {"gsu", "helioviewer", "sdoml", "fido", "jsoc"}
 
 
-def test_every_archive_is_listed_with_what_it_can_do_and_its_distribution(data: Data) -> None:
+def test_every_source_is_listed_with_its_capabilities_and_distribution(data: Data) -> None:
     listed = {row["name"]: row for row in data("sources", "--json").succeeded().json}
     assert set(listed) == OURS
     assert listed["gsu"]["options"] == ["size", "quality", "metadata", "parameters"]
@@ -24,14 +24,14 @@ def test_every_archive_is_listed_with_what_it_can_do_and_its_distribution(data: 
         assert row["since"].startswith("201") and row["problem"] is None
 
 
-def test_a_person_reads_one_line_for_each(data: Data) -> None:
+def test_the_table_has_one_line_per_source(data: Data) -> None:
     lines = data("sources").succeeded().out.splitlines()
     assert lines[0].split("\t")[:3] == ["name", "what", "angstrom"]
     assert {line.split("\t")[0] for line in lines[1:]} == OURS
     assert any("--calibrate" in line for line in lines)
 
 
-def test_an_archive_whose_library_is_not_installed_says_what_to_install(
+def test_a_source_with_a_missing_library_names_the_package_to_install(
     data: Data, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "zarr", None)
@@ -42,7 +42,7 @@ def test_an_archive_whose_library_is_not_installed_says_what_to_install(
     assert {line.split("\t")[0] for line in result.out.splitlines()[1:]} == OURS
 
 
-def test_a_source_without_abilities_is_asked_for_one_image_at_a_time() -> None:
+def test_a_source_without_capabilities_has_one_connection() -> None:
     class Silent:
         pass
 

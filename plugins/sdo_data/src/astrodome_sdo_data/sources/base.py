@@ -14,7 +14,6 @@ from astrodome_solar.filenames import file_name
 from astrodome_solar.formats import raster
 from astrodome_solar.formats.solar_image import SolarImage
 from astrodome_solar.protocols import FetchedImage, SourceInfo
-from PIL import Image
 
 from .grid import time_grid
 from .server import Server
@@ -124,7 +123,7 @@ class ArchiveSource(ABC):
                 exit_code=2,
             )
 
-    def _save_solar_image(
+    def _save_image(
         self,
         image: SolarImage,
         row: Mapping[Any, Any],
@@ -132,18 +131,13 @@ class ArchiveSource(ABC):
         comment: str,
         result: FetchedImage,
     ) -> None:
-        """Rotate north up, and set the header and, if requested, the path of the result."""
-        upright = image.north_up()
-        result.header = upright.metadata_row()
+        """Set the header of the result, and write the image with a comment if it is requested."""
+        result.header = image.metadata_row()
         if row.get("image", True):
-            picture = upright.to_picture(self.sizes[row["size"]])
-            result.path = self._save(picture, row, target, comment)
-
-    def _save(self, image: Image.Image, row: Mapping[Any, Any], target: Path, comment: str) -> Path:
-        """Write a grey image under the name of its row, with a comment; return its path."""
-        path = target / file_name(row["t_obs"], row["wavelength"])
-        files.write_small(path, raster.encoded(image, path.name, comment))
-        return path
+            picture = image.to_picture(self.sizes[row["size"]])
+            path = target / file_name(row["t_obs"], row["wavelength"])
+            files.write_small(path, raster.encoded(picture, path.name, comment))
+            result.path = path
 
 
 class ServerSource(ArchiveSource):

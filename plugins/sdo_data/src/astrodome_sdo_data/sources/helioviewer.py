@@ -74,7 +74,7 @@ class HelioviewerSource(ServerSource):
             raise AstrodomeError(f"Helioviewer sent an image at {image.wavelength} angstrom.")
         check_quality(row, image.quality)
         comment = f"Helioviewer: {row['size']}, of {image.time:%Y-%m-%dT%H:%M:%S.%f}"
-        self._save_solar_image(image, row, target, comment, result)
+        self._save_image(image.north_up(), row, target, comment, result)
 
 
 def _parse_image(content: bytes) -> SolarImage:

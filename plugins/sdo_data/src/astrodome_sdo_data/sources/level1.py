@@ -133,7 +133,7 @@ class Level1Source(ArchiveSource):
             calibrated = ", calibrated"
         t_obs = f"{image.time:%Y-%m-%dT%H:%M:%S.%f}"
         comment = f"AIA level 1: {row['size']}, of {t_obs}{calibrated}"
-        self._save_solar_image(image, row, target, comment, result)
+        self._save_image(image.north_up(), row, target, comment, result)
 
     def _download(self, url: str, path: Path) -> SolarImage:
         def parse(content: bytes) -> SolarImage:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,11 +21,11 @@ import numpy as np
 import pandas as pd
 import zarr
 from astrodome import AstrodomeError, settings
-from astrodome_solar.channels import find_channel
+from astrodome_solar.formats.header import number
+from astrodome_solar.formats.solar_image import SolarImage
 from astrodome_solar.metadata import FRAME
 from astrodome_solar.protocols import FetchedImage, SourceInfo
 from numpy.typing import NDArray
-from PIL import Image
 
 from .base import AIA_WAVELENGTHS, ArchiveSource, SkippedImageError, check_quality, nearest
 from .server import MissingImageError
@@ -38,6 +38,9 @@ CACHED_BLOCKS = 4
 """Number of decoded blocks that are kept in memory."""
 NO_FRAME = -1
 """Value of the column ``frame`` if the store has no frame near the time."""
+KEYWORDS = {"instrume": "AIA", "bunit": "DN/s", "ctype1": "HPLN-TAN", "ctype2": "HPLT-TAN"}
+KEYWORDS |= {"cunit1": "arcsec", "cunit2": "arcsec"}
+"""FITS keywords that apply to all frames."""
 CORRUPT = {
     171: (("2020-02-24T01:48", "2020-02-24T02:54"),),
     193: (("2020-02-24T01:48", "2020-02-24T02:54"), ("2020-08-03T06:00", "2020-08-03T08:54")),
@@ -72,35 +75,23 @@ class FrameArray:
         t_obs: NDArray[np.datetime64] = parsed.dt.tz_localize(None).to_numpy("datetime64[us]")
         return t_obs
 
-    def header(self, frame: int) -> dict[str, Any]:
-        """Return the row of ``meta.csv`` for a frame; unknown values are empty."""
-        cdelt, x, y = (self._number(key, frame) for key in ("CDELT1", "CRPIX1", "CRPIX2"))
-        header: dict[str, Any] = dict.fromkeys(("DSUN", "X0", "R_SUN", "Y0", "CDELT"), "")
-        quality = self._number("QUALITY", frame)
-        header["QUALITY"] = "" if np.isnan(quality) else int(quality)
-        if not np.isnan(distance := self._number("DSUN_OBS", frame)):
-            header["DSUN"] = round(distance, 1)
-        if not cdelt > 0:
-            return header
-        # Some headers describe the original image of 4096 pixels.
-        sides = (self.array.shape[2], FRAME)
-        side = min(sides, key=lambda side: abs(np.log(cdelt * side / FIELD_OF_VIEW)))
-        factor = FRAME / side
-        header["CDELT"] = round(cdelt / factor, 8)
-        for key, centre in (("X0", x), ("Y0", y)):
-            header[key] = "" if np.isnan(centre) else round((centre - 0.5) * factor, 4)
-        radius = self._number("RSUN_OBS", frame)
-        header["R_SUN"] = "" if np.isnan(radius) else round(radius / header["CDELT"], 4)
-        return header
-
-    def _number(self, key: str, frame: int) -> float:
-        if key not in self.attributes:
-            return np.nan
-        value = self.attributes[key][frame]
-        try:
-            return float(int(value, 0) if isinstance(value, str) and "x" in value else value)
-        except (TypeError, ValueError):
-            return np.nan
+    def image(self, frame: int, wavelength: int, load: Callable[[], Any]) -> SolarImage:
+        """Return a frame with its metadata; ``load`` returns its pixels."""
+        keywords = {name.lower(): values[frame] for name, values in self.attributes.items()}
+        keywords |= KEYWORDS
+        width = self.array.shape[2]
+        cdelt = number(keywords, "cdelt1") or 0
+        if cdelt > 0:
+            # Some headers describe the original image of 4096 pixels.
+            side = min(width, FRAME, key=lambda side: abs(np.log(cdelt * side / FIELD_OF_VIEW)))
+            factor = side / width
+            keywords |= {"cdelt1": cdelt * factor, "cdelt2": cdelt * factor}
+            for key in ("crpix1", "crpix2"):
+                if center := number(keywords, key):
+                    keywords[key] = (center - 0.5) / factor + 0.5
+        shape = width, width
+        date = self.times[frame]
+        return SolarImage.from_header(keywords, shape, load, date=date, wavelength=wavelength)
 
 
 class SdomlSource(ArchiveSource):
@@ -185,21 +176,16 @@ class SdomlSource(ArchiveSource):
         array = None if frame == NO_FRAME else self._array(row["year"], wavelength)
         if array is None:
             raise MissingImageError("The store has no frame near this time.")
-        result.header = array.header(frame)
+        image = array.image(frame, wavelength, lambda: self._pixels(array, frame))
         if _is_corrupt(wavelength, array.times[frame]):
-            raise SkippedImageError("The frame is known to be corrupt.")
-        check_quality(row, result.header["QUALITY"])
-        if not row.get("image", True):
-            return
-        length = array.array.chunks[0]
-        pixels = self._block(array, frame // length)[frame % length]
-        levels = find_channel(wavelength).to_bytes(pixels)
-        image = Image.fromarray(np.ascontiguousarray(levels[::-1]))
-        side = self.sizes[row["size"]]
-        if image.size != (side, side):
-            image = image.resize((side, side), Image.Resampling.LANCZOS)
+            raise SkippedImageError("Frame is known to be corrupt.")
+        check_quality(row, image.quality)
         comment = f"SDO ML: {row['size']}, frame {frame} of {row['year']}/{wavelength}A"
-        result.path = self._save(image, row, target, comment)
+        self._save_image(image, row, target, comment, result)
+
+    def _pixels(self, array: FrameArray, frame: int) -> NDArray[np.float32]:
+        length = array.array.chunks[0]
+        return self._block(array, frame // length)[frame % length]
 
     def _block(self, array: FrameArray, number: int) -> NDArray[np.float32]:
         """Return a decoded block of frames; one thread decodes it for all."""

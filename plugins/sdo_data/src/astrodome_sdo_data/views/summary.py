@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice, pairwise
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from statistics import median
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 from astrodome import AstrodomeError, compute
-from astrodome_solar.filenames import parse_file_name
+from astrodome_solar.filenames import ImageName, parse_file_name
 from astrodome_solar.formats import jpeg2000, raster
 from PIL import Image
 
@@ -28,13 +28,12 @@ TAIL = 64
 """Number of bytes at the end of a file that contain its last marker, with padding after it."""
 
 
-@dataclass(frozen=True)
-class _FileInfo:
+class _FileInfo(NamedTuple):
     """Name relative to the folder, size in bytes and pixels, and problem of a file."""
 
     name: str
     bytes: int
-    pixels: tuple[int, int] = (0, 0)
+    pixels: str = ""
     problem: str = ""
 
 
@@ -56,13 +55,13 @@ class WavelengthSummary:
     """
 
     wavelength: int
-    times: list[datetime] = field(default_factory=list)
-    bytes: int = 0
-    months: Counter[str] = field(default_factory=Counter)
-    pixels: Counter[str] = field(default_factory=Counter)
-    patches: int = 0
-    cadence: float = 0.0
-    gaps: list[Gap] = field(default_factory=list)
+    times: list[datetime]
+    bytes: int
+    months: Counter[str]
+    pixels: Counter[str]
+    patches: int
+    cadence: float
+    gaps: list[Gap]
 
     def as_dict(self) -> dict[str, Any]:
         """Return the summary for a JSON document."""
@@ -148,32 +147,37 @@ def summarize(
     folder = Path(folder).expanduser()
     if not folder.is_dir():
         raise AstrodomeError(f"Folder {folder} does not exist.")
-    by_wavelength: dict[int, WavelengthSummary] = {}
-    times: dict[int, set[datetime]] = defaultdict(set)
     bad: list[tuple[str, str]] = []
     unnamed = 0
+    by_wavelength: dict[int, list[tuple[ImageName, _FileInfo]]] = {}
     for file in _check_files(folder, decode, jobs, advance):
-        named = parse_file_name(file.name)
+        name = parse_file_name(file.name)
         if file.problem:
             bad.append((file.name, file.problem))
-        elif named is None:
+        elif name is None:
             unnamed += 1
         else:
-            summary = by_wavelength.setdefault(
-                named.wavelength, WavelengthSummary(named.wavelength)
-            )
-            summary.bytes += file.bytes
-            summary.pixels["x".join(map(str, file.pixels))] += 1
-            if named.part:
-                summary.patches += 1
-            elif named.time not in times[named.wavelength]:
-                times[named.wavelength].add(named.time)
-                summary.months[f"{named.time:%Y-%m}"] += 1
-    for wavelength, summary in by_wavelength.items():
-        summary.times = sorted(times[wavelength])
-        summary.cadence, summary.gaps = find_gaps(summary.times, cadence)
-    ordered = [by_wavelength[wavelength] for wavelength in sorted(by_wavelength)]
-    return FolderSummary(folder, ordered, sorted(bad), unnamed)
+            by_wavelength.setdefault(name.wavelength, []).append((name, file))
+    summaries = [
+        _summary(wavelength, by_wavelength[wavelength], cadence)
+        for wavelength in sorted(by_wavelength)
+    ]
+    return FolderSummary(folder, summaries, sorted(bad), unnamed)
+
+
+def _summary(
+    wavelength: int, images: Sequence[tuple[ImageName, _FileInfo]], cadence: float
+) -> WavelengthSummary:
+    times = sorted({name.time for name, _ in images if not name.part})
+    return WavelengthSummary(
+        wavelength,
+        times,
+        sum(file.bytes for _, file in images),
+        Counter(f"{time:%Y-%m}" for time in times),
+        Counter(file.pixels for _, file in images),
+        sum(bool(name.part) for name, _ in images),
+        *find_gaps(times, cadence),
+    )
 
 
 def find_gaps(times: Sequence[datetime], cadence: float = 0.0) -> tuple[float, list[Gap]]:
@@ -196,7 +200,9 @@ def _check_files(
     def check(batch: list[tuple[str, int]]) -> list[_FileInfo]:
         return [_file_info(folder, name, size, decode) for name, size in batch]
 
-    batches = _batches(_image_files(folder), 4 if decode else BATCH)
+    files = _image_files(folder)
+    size = 4 if decode else BATCH
+    batches = iter(lambda: list(islice(files, size)), [])
     for result in compute.map(check, batches, jobs=jobs, threads=True):
         if result.value is None:
             raise AstrodomeError(result.error)
@@ -220,33 +226,28 @@ def _image_files(folder: Path) -> Iterator[tuple[str, int]]:
                     yield os.path.relpath(entry.path, folder), size
 
 
-def _batches(items: Iterable[tuple[str, int]], size: int) -> Iterator[list[tuple[str, int]]]:
-    source = iter(items)
-    while batch := list(islice(source, size)):
-        yield batch
-
-
 def _file_info(folder: Path, name: str, size: int, decode: bool) -> _FileInfo:
     try:
-        return _FileInfo(name, size, pixels=_checked_pixels(folder / name, size, decode))
+        width, height = _checked_size(folder / name, size, decode)
     except AstrodomeError as error:
         return _FileInfo(name, size, problem=error.message)
     except OSError as error:
         return _FileInfo(name, size, problem=f"Cannot read the file: {error.strerror or error}.")
+    return _FileInfo(name, size, f"{width}x{height}")
 
 
-def _checked_pixels(path: Path, size: int, decode: bool) -> tuple[int, int]:
+def _checked_size(path: Path, size: int, decode: bool) -> tuple[int, int]:
     """Return width and height of a complete image; raise AstrodomeError if it is invalid."""
     if size == 0:
         raise AstrodomeError("The file is empty.")
     with path.open("rb") as file, raster.reading():
         image = Image.open(file, formats=tuple(set(raster.FORMATS.values())))
-        pixels = image.size
+        width_and_height = image.size
         if not _is_complete(file, image.format or ""):
             raise AstrodomeError("The image is truncated: its last bytes are missing.")
         if decode:
             raster.decoded(raster.open_image(path))
-    return pixels
+    return width_and_height
 
 
 def _is_complete(file: BinaryIO, form: str) -> bool:
