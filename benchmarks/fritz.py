@@ -34,7 +34,7 @@ def fritz(place: Path, effort: Effort) -> Iterator[Figure]:
     sample = place / "sample.csv"
     rows = [f"{name},{number * 360 / count},10.0" for number, name in enumerate(names)]
     sample.write_text("\n".join(["obj_id,ra,dec", *rows]) + "\n")
-    with store.twin() as twin:
+    with store.server() as twin:
         twin.latency = LATENCY
         os.environ |= {"ASTRODOME_FRITZ_URL": twin.url, "ASTRODOME_FRITZ_TOKEN": TOKEN}
         os.environ["ASTRODOME_HOME"] = str(place / "state")

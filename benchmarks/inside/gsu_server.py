@@ -10,7 +10,7 @@ from services.gsu import Archive
 
 
 def main(sun: str, latency: str) -> None:
-    with Archive(Image.open(sun), latency=float(latency)).twin() as twin:
+    with Archive(Image.open(sun), latency=float(latency)).server() as twin:
         print(twin.root, flush=True)
         sys.stdin.read()
 

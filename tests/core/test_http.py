@@ -10,17 +10,17 @@ from pathlib import Path
 import pytest
 import requests
 from astrodome import AstrodomeError, http
-from services.twin import Answer, Request, Twin
+from services.fake_server import Answer, FakeServer, Request
 
 BODY = json.dumps({"stars": list(range(500))}).encode()
 
 
 @pytest.fixture
-def twin() -> Iterator[Twin]:
+def twin() -> Iterator[FakeServer]:
     def answer(request: Request) -> Answer:
         return Answer(b"missing", 404) if request.path == "/nothing" else Answer(BODY)
 
-    with Twin(answer) as running:
+    with FakeServer(answer) as running:
         yield running
 
 
@@ -30,21 +30,21 @@ def client() -> requests.Session:
 
 
 @pytest.mark.parametrize("fault", ["500", "502", "503", "504", "429", "429 after 0", "reset"])
-def test_a_passing_fault_is_retried(twin: Twin, client: requests.Session, fault: str) -> None:
+def test_a_passing_fault_is_retried(twin: FakeServer, client: requests.Session, fault: str) -> None:
     twin.misbehave(fault, fault)
     assert len(http.get(client, twin.url, "The twin").json()["stars"]) == 500
     assert len(twin.requests) == 3
 
 
 def test_a_retry_is_not_logged_with_its_address(
-    twin: Twin, client: requests.Session, caplog: pytest.LogCaptureFixture
+    twin: FakeServer, client: requests.Session, caplog: pytest.LogCaptureFixture
 ) -> None:
     twin.misbehave("500", "reset")
     http.get(client, f"{twin.url}/?token=secret", "The twin")
     assert not caplog.records
 
 
-def test_retry_after_is_waited_for(twin: Twin, client: requests.Session) -> None:
+def test_retry_after_is_waited_for(twin: FakeServer, client: requests.Session) -> None:
     twin.misbehave("429 after 1")
     started = time.monotonic()
     http.get(client, twin.url, "The twin")
@@ -57,7 +57,7 @@ def test_retry_after_is_waited_for(twin: Twin, client: requests.Session) -> None
      ("loop", "redirect")],
 )  # fmt: skip
 def test_a_lasting_fault_is_one_sentence_naming_the_service(
-    twin: Twin, client: requests.Session, fault: str, words: str
+    twin: FakeServer, client: requests.Session, fault: str, words: str
 ) -> None:
     twin.misbehave(*[fault] * 12)
     with pytest.raises(AstrodomeError, match=words) as failure:
@@ -70,13 +70,13 @@ def test_nobody_listening_is_one_sentence(client: requests.Session) -> None:
         http.get(client, "http://127.0.0.1:1/x", "The twin")
 
 
-def test_a_post_is_never_repeated(twin: Twin, client: requests.Session) -> None:
+def test_a_post_is_never_repeated(twin: FakeServer, client: requests.Session) -> None:
     twin.misbehave("503", "503")
     assert client.post(twin.url, json={"label": "RR Lyrae"}).status_code == 503
     assert len(twin.requests) == 1
 
 
-def test_secrets_are_sent_but_not_shown(twin: Twin) -> None:
+def test_secrets_are_sent_but_not_shown(twin: FakeServer) -> None:
     client = http.session(token="s3cret", scheme="token")
     address = twin.url.replace("http://", "http://user:s3cret@") + "/nothing?token=s3cret&x=1"
     with pytest.raises(AstrodomeError) as failure:
@@ -86,7 +86,7 @@ def test_secrets_are_sent_but_not_shown(twin: Twin) -> None:
     assert twin.requests[-1].headers["Authorization"] == "token s3cret"
 
 
-def test_a_refusal_says_its_status_and_how_long_to_wait(twin: Twin) -> None:
+def test_a_refusal_says_its_status_and_how_long_to_wait(twin: FakeServer) -> None:
     once = http.session(retries=0, timeout=(1, 0.5))
     for fault, status, seconds in (("404", 404, None), ("503 after 7", 503, 7), ("429", 429, None)):
         twin.misbehave(fault)
@@ -102,7 +102,9 @@ def test_a_refusal_says_its_status_and_how_long_to_wait(twin: Twin) -> None:
 @pytest.mark.parametrize(
     ("fault", "words"), [("drip", "did not send all"), ("cut", "closed the connection")]
 )
-def test_a_body_comes_whole_and_in_time_or_not_at_all(twin: Twin, fault: str, words: str) -> None:
+def test_a_body_comes_whole_and_in_time_or_not_at_all(
+    twin: FakeServer, fault: str, words: str
+) -> None:
     once = http.session(retries=0, timeout=(1, 0.5))
     answer = http.get(once, twin.url, "The twin", stream=True)
     assert http.content(answer, "The twin", deadline=5) == BODY
@@ -113,7 +115,7 @@ def test_a_body_comes_whole_and_in_time_or_not_at_all(twin: Twin, fault: str, wo
     assert time.monotonic() - started < 20
 
 
-def test_a_body_without_end_is_not_kept_in_memory(twin: Twin) -> None:
+def test_a_body_without_end_is_not_kept_in_memory(twin: FakeServer) -> None:
     once = http.session(retries=0, timeout=(1, 0.5))
     answer = http.get(once, twin.url, "The twin", stream=True)
     with pytest.raises(AstrodomeError, match="more than 1000 bytes"):
@@ -124,16 +126,16 @@ REDIRECTS = (301, 302, 303, 307, 308)
 
 
 @pytest.fixture
-def other() -> Iterator[Twin]:
+def other() -> Iterator[FakeServer]:
     """Another server, which can respond to the request."""
-    with Twin(lambda request: Answer(BODY)) as running:
+    with FakeServer(lambda request: Answer(BODY)) as running:
         yield running
 
 
 @pytest.mark.parametrize("status", REDIRECTS)
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
 def test_a_request_that_changes_something_follows_no_redirect(
-    twin: Twin, other: Twin, client: requests.Session, method: str, status: int
+    twin: FakeServer, other: FakeServer, client: requests.Session, method: str, status: int
 ) -> None:
     for target in (f"{other.url}/x?token=s3cret", "/elsewhere", ""):
         twin.requests.clear()
@@ -149,7 +151,7 @@ def test_a_request_that_changes_something_follows_no_redirect(
 
 @pytest.mark.parametrize("status", REDIRECTS)
 def test_a_read_that_is_redirected_to_another_server_carries_no_secret(
-    twin: Twin, other: Twin, status: int
+    twin: FakeServer, other: FakeServer, status: int
 ) -> None:
     client = http.session(token="s3cret", scheme="token", headers={"X-Api-Key": "s3cret"})
     client.cookies.set("session", "s3cret", domain="127.0.0.1")
@@ -163,7 +165,7 @@ def test_a_read_that_is_redirected_to_another_server_carries_no_secret(
     assert all(headers["Range"] == "bytes=0-" for headers in shown)
 
 
-def test_a_read_that_is_redirected_on_the_same_server_keeps_its_token(twin: Twin) -> None:
+def test_a_read_that_is_redirected_on_the_same_server_keeps_its_token(twin: FakeServer) -> None:
     client = http.session(token="s3cret", scheme="token", headers={"X-Api-Key": "s3cret"})
     twin.misbehave("302 to /moved", "308 to /moved/again")
     http.get(client, twin.url, "The twin")
@@ -180,7 +182,7 @@ def test_scheme_and_port_are_part_of_the_address_of_a_token() -> None:
 
 
 def test_a_netrc_file_does_not_replace_the_token(
-    twin: Twin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    twin: FakeServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login me password other")
@@ -189,7 +191,7 @@ def test_a_netrc_file_does_not_replace_the_token(
     assert twin.requests[-1].headers["Authorization"] == "token s3cret"
 
 
-def test_a_request_is_repeated_exactly_the_given_number_of_times(twin: Twin) -> None:
+def test_a_request_is_repeated_exactly_the_given_number_of_times(twin: FakeServer) -> None:
     client = http.session(retries=2, backoff=0.01, timeout=(1, 0.5))
     twin.misbehave("503", "503")
     http.get(client, twin.url, "The twin")
@@ -200,7 +202,7 @@ def test_a_request_is_repeated_exactly_the_given_number_of_times(twin: Twin) -> 
     assert len(twin.requests) == 6
 
 
-def test_a_body_of_exactly_the_limit_is_accepted(twin: Twin) -> None:
+def test_a_body_of_exactly_the_limit_is_accepted(twin: FakeServer) -> None:
     once = http.session(retries=0, timeout=(1, 0.5))
 
     def body(limit: int) -> bytes:
@@ -229,7 +231,7 @@ def test_a_future_date_in_retry_after_gives_the_time_to_wait() -> None:
 
 @pytest.mark.parametrize(("status", "hint"), [("401", True), ("403", True), ("404", False)])
 def test_a_token_is_mentioned_only_where_it_may_be_the_cause(
-    twin: Twin, client: requests.Session, status: str, hint: bool
+    twin: FakeServer, client: requests.Session, status: str, hint: bool
 ) -> None:
     twin.misbehave(status)
     with pytest.raises(http.StatusError) as refused:
@@ -250,7 +252,7 @@ def test_a_truncated_response_with_content_encoding_is_an_error(client: requests
     def answer(request: Request) -> Answer:
         return Answer(gzip.compress(BODY * 50), headers={"Content-Encoding": "gzip"})
 
-    with Twin(answer) as twin:
+    with FakeServer(answer) as twin:
         assert http.get(client, twin.url, "It").content == BODY * 50
         twin.misbehave("cut")
         with pytest.raises(AstrodomeError):

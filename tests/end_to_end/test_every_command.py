@@ -46,10 +46,10 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str,
         marshal.add_source("star", 10.0, 20.0, 500)
         environment = {
             **archives.environment,
-            "ASTRODOME_HEK_URL": f"{stack.enter_context(base.twin()).url}/hek/her",
-            "ASTRODOME_GSU_URL": stack.enter_context(gsu.Archive(sun.corona(512)).twin()).root,
-            "ASTRODOME_FRITZ_URL": stack.enter_context(marshal.twin()).url,
-            "ASTRODOME_GCS_URL": stack.enter_context(gcs.Bucket("ztf-scope", OBJECTS).twin()).url,
+            "ASTRODOME_HEK_URL": f"{stack.enter_context(base.server()).url}/hek/her",
+            "ASTRODOME_GSU_URL": stack.enter_context(gsu.Archive(sun.corona(512)).server()).root,
+            "ASTRODOME_FRITZ_URL": stack.enter_context(marshal.server()).url,
+            "ASTRODOME_GCS_URL": stack.enter_context(gcs.Bucket("ztf-scope", OBJECTS).server()).url,
         }
         for name, value in environment.items():
             monkeypatch.setenv(name, value)

@@ -22,7 +22,7 @@ from astrodome_hek_events.store import coverage, schema, upsert
 from astrodome_hek_events.store.durations import FIRST, LAST, duration_class
 from astrodome_hek_events.store.event_store import EventStore, Filter
 from services import hek
-from services.twin import Twin
+from services.fake_server import FakeServer
 
 SECOND, TICK = timedelta(seconds=1), timedelta(microseconds=1)
 DAY = datetime(2023, 3, 29)
@@ -34,7 +34,7 @@ def url(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def twin(monkeypatch: pytest.MonkeyPatch) -> Iterator[Twin]:
+def twin(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeServer]:
     """Start a fake HEK with four regions per day, which ``sdo events`` uses."""
     found = [
         hek.region(
@@ -44,13 +44,13 @@ def twin(monkeypatch: pytest.MonkeyPatch) -> Iterator[Twin]:
         )
         for hours in range(0, 96, 6)
     ]
-    with hek.Hek(found).twin() as running:
+    with hek.Hek(found).server() as running:
         monkeypatch.setenv("ASTRODOME_HEK_URL", f"{running.url}/hek/her")
         monkeypatch.setenv("ASTRODOME_HEK_RETRIES", "0")
         yield running
 
 
-def asked(twin: Twin) -> list[tuple[str, str]]:
+def asked(twin: FakeServer) -> list[tuple[str, str]]:
     """Return the times of all requests so far."""
     fields = ("event_starttime", "event_endtime")
     return [tuple(request.query[name][0] for name in fields) for request in twin.requests]

@@ -21,7 +21,7 @@ from astrodome_hek_events.store.event_store import EventStore
 from astrodome_hek_events.views import export
 from astropy.table import Table
 from services import hek
-from services.twin import Answer, Twin
+from services.fake_server import Answer, FakeServer
 from shapely.geometry import shape
 
 VALUES: list[Any] = [
@@ -147,7 +147,7 @@ def test_a_spoilt_answer_is_stored_or_refused_in_one_sentence(page, tmp_path, to
     store = EventStore(f"sqlite:///{tmp_path / 'events.sqlite'}")
     start, end = datetime(2023, 3, 29), datetime(2023, 3, 30)
     window = Window(Query("AR"), start, end)
-    with Twin(lambda _: Answer(spoilt(rng, page))) as twin:
+    with FakeServer(lambda _: Answer(spoilt(rng, page))) as twin:
         client = Hek(HekSettings(url=twin.url, retries=0, timeout=5))
         for _ in range(torture(100, 5_000)):
             try:

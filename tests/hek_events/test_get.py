@@ -17,7 +17,7 @@ from astrodome_hek_events.client.windows import Query, Window
 from astrodome_hek_events.download import Pace
 from astrodome_hek_events.store.event_store import EventStore, Filter
 from services import hek
-from services.twin import Twin
+from services.fake_server import FakeServer
 from sunpy.net import attrs as a
 from sunpy.net.hek import HEKClient
 
@@ -47,8 +47,8 @@ def serve(monkeypatch):
     """Serve a knowledgebase; ``sdo events get`` asks this one."""
 
     @contextmanager
-    def start(base: hek.Hek) -> Iterator[Twin]:
-        with base.twin() as twin:
+    def start(base: hek.Hek) -> Iterator[FakeServer]:
+        with base.server() as twin:
             monkeypatch.setenv("ASTRODOME_HEK_URL", f"{twin.url}/hek/her")
             monkeypatch.setenv("ASTRODOME_HEK_RETRIES", "0")
             yield twin

@@ -74,7 +74,7 @@ def test_get_goes_on_where_it_was_killed(regions, truth, tmp_path, torture):
     """The kills follow each other on one store until it is complete, then on the next one."""
     base, kills, store = hek.Hek(regions, page=20), torture(3, 100), 0
     rng = random.Random(1)
-    with base.twin() as twin:
+    with base.server() as twin:
         where = {"ASTRODOME_HEK_URL": f"{twin.url}/hek/her", "ASTRODOME_HEK_PAGE_SIZE": "20"}
         while kills > 0:
             store += 1

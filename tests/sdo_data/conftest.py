@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from astrodome.testing import Result, run
 from PIL import Image
-from services.gsu import Archive, GsuTwin
+from services.gsu import Archive, FakeGsu
 from sunpy.data.test import get_test_filepath
 
 PLUGIN = "astrodome_sdo_data.plugin"
@@ -96,10 +96,10 @@ def archive(_archive: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def gsu(corona: Image.Image, monkeypatch: pytest.MonkeyPatch) -> Iterator[GsuTwin]:
+def gsu(corona: Image.Image, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeGsu]:
     """The image service on loopback, and settings that point there and lose no time."""
-    with Archive(corona).twin() as twin:
-        quick = {"url": twin.root, "backoff": 0.01, "connect_timeout": 1, "patience": 2}
+    with Archive(corona).server() as server:
+        quick = {"url": server.root, "backoff": 0.01, "connect_timeout": 1, "patience": 2}
         for key, value in {**quick, "read_timeout": 10, "deadline": 20}.items():
             monkeypatch.setenv(f"ASTRODOME_GSU_{key.upper()}", str(value))
-        yield twin
+        yield server

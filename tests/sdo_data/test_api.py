@@ -17,7 +17,7 @@ import pytest
 from astrodome import AstrodomeError
 from astropy.time import Time
 from PIL import Image
-from services.gsu import GsuTwin
+from services.gsu import FakeGsu
 
 FUNCTIONS = [name for name in sdo_data.__all__ if inspect.isfunction(getattr(sdo_data, name))]
 EXAMPLE = Path(__file__).parents[2] / "examples" / "sdo_data_api.py"
@@ -36,7 +36,7 @@ def images(corona: Image.Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_the_example_of_each_function_has_the_documented_result(
-    name: str, images: Path, aia171: Path, gsu: GsuTwin
+    name: str, images: Path, aia171: Path, gsu: FakeGsu
 ) -> None:
     function = getattr(sdo_data, name)
     names = {name: function, "images": images, "fits_file": aia171}
@@ -77,7 +77,7 @@ START = "2012-03-07T00:06:00"
     ids=lambda time: type(time).__name__,
 )
 def test_times_may_be_strings_or_objects_of_datetime_numpy_pandas_and_astropy(
-    time: object, images: Path, gsu: GsuTwin
+    time: object, images: Path, gsu: FakeGsu
 ) -> None:
     rows = sdo_data.search("gsu", time, time, freq="6min", size="256")
     assert rows["t_obs"].tolist() == [pd.Timestamp(START)]
@@ -94,7 +94,7 @@ def test_paths_may_be_strings_with_a_home_folder(
     assert len(list((images.parent / "small").iterdir())) == 3
 
 
-def test_a_download_returns_the_outcome_of_every_image(gsu: GsuTwin, tmp_path: Path) -> None:
+def test_a_download_returns_the_outcome_of_every_image(gsu: FakeGsu, tmp_path: Path) -> None:
     gsu.archive.missing = {(datetime(2012, 3, 7, 0, 6), 171)}
     hour = {"start": "2012-03-07T00:00", "end": "2012-03-07T00:12", "freq": "6min", "size": "256"}
     report = sdo_data.download("gsu", folder=str(tmp_path), metadata=True, **hour)
@@ -106,7 +106,7 @@ def test_a_download_returns_the_outcome_of_every_image(gsu: GsuTwin, tmp_path: P
     assert again.files["outcome"].tolist() == ["existing", "missing", "existing"]
 
 
-def test_an_end_that_is_a_date_includes_the_day(gsu: GsuTwin) -> None:
+def test_an_end_that_is_a_date_includes_the_day(gsu: FakeGsu) -> None:
     rows = sdo_data.search("gsu", "2012-03-07", "2012-03-07", freq="6h")
     assert len(rows) == 4
     with pytest.raises(AstrodomeError, match="is before the start"):

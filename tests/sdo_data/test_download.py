@@ -15,7 +15,7 @@ from astrodome.testing import Result, run
 from astrodome_sdo_data import downloads, manifest, parameters
 from astrodome_solar import filenames
 from PIL import Image
-from services.gsu import Archive, GsuTwin
+from services.gsu import Archive, FakeGsu
 from services.gsu import parameters as expected_parameters
 from sunpy.data.test import get_test_filepath
 
@@ -48,7 +48,7 @@ def statuses(folder: Path) -> dict[str, int]:
 
 
 def test_the_command_in_the_readme_of_sdo_cli_works(
-    data: Data, gsu: GsuTwin, tmp_path: Path
+    data: Data, gsu: FakeGsu, tmp_path: Path
 ) -> None:
     path = tmp_path / "data" / "aia_171_2012"
     data("download", f"--path={path}", *README).succeeded()
@@ -61,7 +61,7 @@ def test_the_command_in_the_readme_of_sdo_cli_works(
 
 
 def test_the_same_command_again_fetches_only_what_is_missing(
-    data: Data, gsu: GsuTwin, tmp_path: Path
+    data: Data, gsu: FakeGsu, tmp_path: Path
 ) -> None:
     data("download", "--path", tmp_path, *SMALL, "--metadata").succeeded()
     before = images(tmp_path)
@@ -83,7 +83,7 @@ def test_the_same_command_again_fetches_only_what_is_missing(
 
 
 def test_metadata_has_one_row_per_image_as_csv_and_parquet(
-    data: Data, gsu: GsuTwin, tmp_path: Path, meta: Callable[[Path], dict[str, dict[str, str]]]
+    data: Data, gsu: FakeGsu, tmp_path: Path, meta: Callable[[Path], dict[str, dict[str, str]]]
 ) -> None:
     path = tmp_path / "images"
     data("download", "--path", path, *SMALL).succeeded()
@@ -106,7 +106,7 @@ def test_metadata_has_one_row_per_image_as_csv_and_parquet(
 
 
 def test_rows_of_other_images_in_meta_csv_are_kept(
-    data: Data, gsu: GsuTwin, tmp_path: Path, aia171: Path
+    data: Data, gsu: FakeGsu, tmp_path: Path, aia171: Path
 ) -> None:
     data("import", aia171, "--path", tmp_path).succeeded()
     mine = (tmp_path / "meta.csv").read_text().splitlines()[1]
@@ -120,7 +120,7 @@ def test_rows_of_other_images_in_meta_csv_are_kept(
 
 
 def test_a_dry_run_counts_the_images_to_fetch_and_writes_nothing(
-    data: Data, gsu: GsuTwin, tmp_path: Path
+    data: Data, gsu: FakeGsu, tmp_path: Path
 ) -> None:
     path = tmp_path / "year"
     year = ("--start=2012-01-01T00:00:00", "--end=2012-12-31T23:59:00", "--freq=6min")
@@ -139,7 +139,7 @@ def test_a_dry_run_counts_the_images_to_fetch_and_writes_nothing(
 
 
 def test_missing_images_are_listed_and_only_requested_again_with_retry_failed(
-    data: Data, gsu: GsuTwin, tmp_path: Path
+    data: Data, gsu: FakeGsu, tmp_path: Path
 ) -> None:
     gone = observed(TIMES[2])
     gsu.archive.missing = {(gone, 171)}
@@ -158,7 +158,7 @@ def test_missing_images_are_listed_and_only_requested_again_with_retry_failed(
 
 
 def test_failed_images_are_listed_with_a_reason_and_fetched_by_the_next_run(
-    data: Data, gsu: GsuTwin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    data: Data, gsu: FakeGsu, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ASTRODOME_GSU_RETRIES", "1")
     gsu.archive.plan = lambda request: "html" if "00:20:00" in str(request.query) else ""
@@ -175,7 +175,7 @@ def test_failed_images_are_listed_with_a_reason_and_fetched_by_the_next_run(
 
 
 def test_verify_renames_a_damaged_image_and_fetches_it_again(
-    data: Data, gsu: GsuTwin, tmp_path: Path
+    data: Data, gsu: FakeGsu, tmp_path: Path
 ) -> None:
     data("download", "--path", tmp_path, *SMALL).succeeded()
     before = images(tmp_path)
@@ -193,7 +193,7 @@ def test_verify_renames_a_damaged_image_and_fetches_it_again(
     assert (tmp_path / f"{victim.name}.damaged").read_bytes() == content
 
 
-def test_valid_images_of_sdo_cli_are_kept(data: Data, gsu: GsuTwin, tmp_path: Path) -> None:
+def test_valid_images_of_sdo_cli_are_kept(data: Data, gsu: FakeGsu, tmp_path: Path) -> None:
     data("download", "--path", tmp_path, *SMALL).succeeded()
     before = images(tmp_path)
     (tmp_path / "manifest.parquet").unlink()
@@ -205,7 +205,7 @@ def test_valid_images_of_sdo_cli_are_kept(data: Data, gsu: GsuTwin, tmp_path: Pa
     assert gsu.archive.asked == {"image": 1, "header": 7}
 
 
-def test_quality_0_fetches_only_good_observations(data: Data, gsu: GsuTwin, tmp_path: Path) -> None:
+def test_quality_0_fetches_only_good_observations(data: Data, gsu: FakeGsu, tmp_path: Path) -> None:
     gsu.archive.poor = {(observed(TIMES[1]), 171): 0x40000, (observed(TIMES[4]), 171): 0x3}
     result = data("download", "--path", tmp_path, *SMALL, "--quality", 0, "--json").succeeded()
     assert result.json["skipped"] == {"quality": 2} and result.json["downloaded"] == 5
@@ -222,7 +222,7 @@ def test_quality_0_fetches_only_good_observations(data: Data, gsu: GsuTwin, tmp_
 
 
 def test_image_parameters_are_parquet_files_that_can_be_read_as_one_table(
-    data: Data, gsu: GsuTwin, tmp_path: Path
+    data: Data, gsu: FakeGsu, tmp_path: Path
 ) -> None:
     two = ("--start=2012-03-07T00:00", "--end=2012-03-07T00:06", *SMALL[2:])
     data("download", "--path", tmp_path, *two, "--parameters").succeeded()
@@ -251,7 +251,7 @@ def flare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Data:
     return command
 
 
-def test_flux_limits_skip_images_during_a_flare(flare: Data, gsu: GsuTwin, tmp_path: Path) -> None:
+def test_flux_limits_skip_images_during_a_flare(flare: Data, gsu: FakeGsu, tmp_path: Path) -> None:
     day = ("--start=2011-06-07T05:00", "--end=2011-06-07T08:00", "--freq=30min", "--size=256")
     command = ("data", "download", "--path", tmp_path / "quiet", *day)
     result = flare(*command, "--max-flux=1e-5", "--json").succeeded().json
@@ -269,7 +269,7 @@ def test_flux_limits_skip_images_during_a_flare(flare: Data, gsu: GsuTwin, tmp_p
 
 @pytest.mark.parametrize("limit", ["max", "min"])
 def test_a_flux_exactly_at_a_limit_is_outside(
-    limit: str, flare: Data, gsu: GsuTwin, tmp_path: Path
+    limit: str, flare: Data, gsu: FakeGsu, tmp_path: Path
 ) -> None:
     at = ("--start=2011-06-07T06:30", "--end=2011-06-07T06:30", "--size=256")
     (sample,) = flare("goes", "get", "--timestamp=2011-06-07T06:30", "--json").succeeded().json
@@ -282,7 +282,7 @@ def test_a_flux_exactly_at_a_limit_is_outside(
 
 
 def test_an_end_date_includes_the_day_and_an_end_before_the_start_is_an_error(
-    data: Data, gsu: GsuTwin, tmp_path: Path
+    data: Data, gsu: FakeGsu, tmp_path: Path
 ) -> None:
     command = ("download", "--path", tmp_path / "a", "--freq=8h", "--dry-run", "--json")
     days = ("--start=2012-03-07", "--end=2012-03-08")
@@ -293,7 +293,7 @@ def test_an_end_date_includes_the_day_and_an_end_before_the_start_is_an_error(
 
 
 def test_flux_limits_without_a_flux_source_name_the_plugin_to_install(
-    data: Data, gsu: GsuTwin, tmp_path: Path
+    data: Data, gsu: FakeGsu, tmp_path: Path
 ) -> None:
     result = data("download", "--path", tmp_path / "a", *SMALL, "--max-flux=1e-5")
     assert result.code == 1 and "pip install astrodome-goes" in result.err
@@ -314,7 +314,7 @@ def test_flux_limits_without_a_flux_source_name_the_plugin_to_install(
     ],
 )
 def test_an_invalid_option_is_a_usage_error(
-    options: tuple[str, ...], words: str, data: Data, gsu: GsuTwin, tmp_path: Path
+    options: tuple[str, ...], words: str, data: Data, gsu: FakeGsu, tmp_path: Path
 ) -> None:
     result = data("download", "--path", tmp_path / "a", *README, *options)
     assert result.code in (1, 2) and words in result.err and "Traceback" not in result.err
@@ -322,7 +322,7 @@ def test_an_invalid_option_is_a_usage_error(
 
 
 def test_images_of_different_sizes_are_not_mixed_in_a_folder(
-    data: Data, gsu: GsuTwin, tmp_path: Path
+    data: Data, gsu: FakeGsu, tmp_path: Path
 ) -> None:
     data("download", "--path", tmp_path, *SMALL).succeeded()
     result = data("download", "--path", tmp_path, *README, "--size=512")
@@ -330,7 +330,7 @@ def test_images_of_different_sizes_are_not_mixed_in_a_folder(
 
 
 def test_the_source_limits_the_number_of_connections(
-    data: Data, gsu: GsuTwin, tmp_path: Path
+    data: Data, gsu: FakeGsu, tmp_path: Path
 ) -> None:
     import threading
 
@@ -352,7 +352,7 @@ def test_the_source_limits_the_number_of_connections(
 
 
 def test_a_download_ends_if_the_source_is_unavailable(
-    data: Data, gsu: GsuTwin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    data: Data, gsu: FakeGsu, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ASTRODOME_GSU_RETRIES", "0")
     monkeypatch.setenv("ASTRODOME_GSU_URL", "http://127.0.0.1:9")
@@ -364,7 +364,7 @@ def test_a_download_ends_if_the_source_is_unavailable(
 
 
 def test_unavailable_images_do_not_block_the_images_after_them(
-    data: Data, gsu: GsuTwin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    data: Data, gsu: FakeGsu, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ASTRODOME_GSU_RETRIES", "0")
     gsu.archive.plan = lambda request: "html" if "2012-03-07" in str(request.query) else ""
@@ -384,7 +384,7 @@ def test_unavailable_images_do_not_block_the_images_after_them(
 
 
 def test_the_manifest_is_updated_during_a_download(
-    gsu: GsuTwin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    gsu: FakeGsu, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("astrodome_sdo_data.downloads.run.MERGE_INTERVAL", 0.0)
     request = downloads.DownloadRequest(TIMES[0], TIMES[-1], "6min", size="256", metadata=True)
@@ -398,7 +398,7 @@ def test_the_manifest_is_updated_during_a_download(
     assert done == sorted(done) and 0 < done[0] <= done[-1] == 7
 
 
-def test_a_plan_can_be_made_and_executed_from_python(gsu: GsuTwin, tmp_path: Path) -> None:
+def test_a_plan_can_be_made_and_executed_from_python(gsu: FakeGsu, tmp_path: Path) -> None:
     request = downloads.DownloadRequest(
         TIMES[0], TIMES[3], "6min", [171, 193], size="256", metadata=True
     )

@@ -18,8 +18,8 @@ import pytest
 from astrodome.testing import Result
 from astrodome_sdo_data import manifest
 from astrodome_solar import filenames
-from services.gsu import CADENCE, Archive, GsuTwin
-from services.twin import Request
+from services.fake_server import Request
+from services.gsu import CADENCE, Archive, FakeGsu
 
 Data = Callable[..., Result]
 SDO = (sys.executable, "-c", "from astrodome.app import main; main('sdo')", "data", "download")
@@ -87,7 +87,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_with_any_fault_of_the_service_an_image_is_correct_or_its_failure_is_in_the_manifest(
     fault: str,
     data: Data,
-    gsu: GsuTwin,
+    gsu: FakeGsu,
     quick: None,
     tmp_path: Path,
     torture: Callable[[int, int], int],
@@ -118,7 +118,7 @@ def test_with_any_fault_of_the_service_an_image_is_correct_or_its_failure_is_in_
         assert state(folder) == whole
 
 
-def test_retry_after_delays_all_connections(data: Data, gsu: GsuTwin, tmp_path: Path) -> None:
+def test_retry_after_delays_all_connections(data: Data, gsu: FakeGsu, tmp_path: Path) -> None:
     gsu.misbehave("503 after 1")
     started = time.monotonic()
     data("download", "--path", tmp_path, *asked(8), "--jobs=2").succeeded()
@@ -126,14 +126,14 @@ def test_retry_after_delays_all_connections(data: Data, gsu: GsuTwin, tmp_path: 
     assert len(gsu.requests) == 9
 
 
-def run_until_killed(command: list[str], twin: GsuTwin, moments: random.Random) -> bool:
+def run_until_killed(command: list[str], server: FakeGsu, moments: random.Random) -> bool:
     """Kill a download while it starts, or after some requests; False if it ended before."""
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     if moments.random() < 0.2:
         time.sleep(moments.uniform(0.1, 1.5))
     else:
-        enough = len(twin.requests) + moments.randint(1, 40)
-        while len(twin.requests) < enough and process.poll() is None:
+        enough = len(server.requests) + moments.randint(1, 40)
+        while len(server.requests) < enough and process.poll() is None:
             time.sleep(0.002)
         time.sleep(moments.uniform(0, 0.05))
     process.kill()
@@ -141,7 +141,7 @@ def run_until_killed(command: list[str], twin: GsuTwin, moments: random.Random) 
 
 
 def test_a_run_after_kills_at_random_times_gives_the_same_result_as_an_undisturbed_run(
-    data: Data, gsu: GsuTwin, tmp_path: Path, torture: Callable[[int, int], int]
+    data: Data, gsu: FakeGsu, tmp_path: Path, torture: Callable[[int, int], int]
 ) -> None:
     count, kills = torture(60, 500), torture(6, 100)
     command = [*asked(count), "--metadata"]
@@ -166,7 +166,7 @@ def test_a_run_after_kills_at_random_times_gives_the_same_result_as_an_undisturb
 
 
 def test_eight_processes_on_one_folder_give_the_same_result_as_one(
-    data: Data, gsu: GsuTwin, tmp_path: Path, torture: Callable[[int, int], int]
+    data: Data, gsu: FakeGsu, tmp_path: Path, torture: Callable[[int, int], int]
 ) -> None:
     command = [*asked(torture(24, 500)), "--metadata", "--json"]
     data("download", "--path", tmp_path / "whole", *command).succeeded()
@@ -186,7 +186,7 @@ def test_eight_processes_on_one_folder_give_the_same_result_as_one(
 
 
 def test_a_full_disk_is_an_error_and_earlier_images_are_kept(
-    data: Data, gsu: GsuTwin, disk: Callable[[str], Path]
+    data: Data, gsu: FakeGsu, disk: Callable[[str], Path]
 ) -> None:
     point = disk("size=300k")
     (point / "mine.txt").write_text("mine")
@@ -205,7 +205,7 @@ def test_a_full_disk_is_an_error_and_earlier_images_are_kept(
 
 
 def test_a_read_only_target_is_an_error_and_earlier_images_are_kept(
-    data: Data, gsu: GsuTwin, disk: Callable[[str], Path]
+    data: Data, gsu: FakeGsu, disk: Callable[[str], Path]
 ) -> None:
     point = disk("size=4m")
     data("download", "--path", point, *asked(3)).succeeded()
@@ -219,7 +219,7 @@ def test_a_read_only_target_is_an_error_and_earlier_images_are_kept(
     assert (found["there"], found["to_fetch"]) == (3, 2)
 
 
-def test_a_damaged_manifest_is_an_error(data: Data, gsu: GsuTwin, tmp_path: Path) -> None:
+def test_a_damaged_manifest_is_an_error(data: Data, gsu: FakeGsu, tmp_path: Path) -> None:
     data("download", "--path", tmp_path, *asked(3)).succeeded()
     (tmp_path / "manifest.parquet").write_bytes(b"PAR1, or not")
     result = data("download", "--path", tmp_path, *asked(3))
@@ -227,7 +227,7 @@ def test_a_damaged_manifest_is_an_error(data: Data, gsu: GsuTwin, tmp_path: Path
     assert "existing images are kept" in result.err
 
 
-def test_ctrl_c_ends_a_download_soon_and_keeps_fetched_images(gsu: GsuTwin, tmp_path: Path) -> None:
+def test_ctrl_c_ends_a_download_soon_and_keeps_fetched_images(gsu: FakeGsu, tmp_path: Path) -> None:
     gsu.archive.latency = 0.05
     line = [*SDO, "--path", str(tmp_path / "a"), *asked(200)]
     process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE)

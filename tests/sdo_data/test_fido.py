@@ -1,4 +1,4 @@
-"""The source ``fido``: FITS through sunpy's client of the VSO, against a twin of it."""
+"""The source ``fido``: FITS through sunpy's client of the VSO, against a server of it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from astrodome_solar import metadata, read_image
 from astrodome_solar.formats import raster
 from astrodome_solar.protocols import FetchedImage, ImageSource
 from PIL import Image
-from services.twin import Twin
+from services.fake_server import FakeServer
 from services.vso import Archive
 
 pytest.importorskip("zeep")
@@ -35,8 +35,8 @@ def archive(aia171: Path) -> Archive:
 
 
 @pytest.fixture
-def twin(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> Iterator[Twin]:
-    with archive.twin() as running:
+def server(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeServer]:
+    with archive.server() as running:
         monkeypatch.setenv("ASTRODOME_FIDO_URL", archive.wsdl)
         monkeypatch.setenv("ASTRODOME_FIDO_BACKOFF", "0.01")
         monkeypatch.setenv("ASTRODOME_FIDO_READ_TIMEOUT", "1")
@@ -52,12 +52,12 @@ def bring(folder: Path, minutes: float, *wavelength: int, **options: object) -> 
     return list(source.fetch(rows, folder))
 
 
-def test_the_source_implements_the_protocol(twin: Twin) -> None:
+def test_the_source_implements_the_protocol(server: FakeServer) -> None:
     assert isinstance(VsoSource(), ImageSource)
 
 
 def test_the_nearest_file_to_each_time_is_the_same_as_imported(
-    twin: Twin, archive: Archive, tmp_path: Path
+    server: FakeServer, archive: Archive, tmp_path: Path
 ) -> None:
     found = bring(tmp_path / "out", 50, 304, 171, size="256")
     assert [f.status for f in found] == 2 * (["done"] * 3 + ["missing"] + ["done"] * 2)
@@ -82,18 +82,18 @@ def test_the_nearest_file_to_each_time_is_the_same_as_imported(
     )
 
 
-def test_the_vso_is_queried_for_samples_and_for_many_addresses_at_once(twin: Twin) -> None:
+def test_the_vso_is_queried_for_samples_and_for_many_addresses_at_once(server: FakeServer) -> None:
     rows = VsoSource().search(START, START + timedelta(minutes=110), "5min", (171, 193))
     assert len(rows) == 46 and (rows["fileid"] == "").sum() == 4
-    asked = [request.body.decode() for request in twin.requests if request.method == "POST"]
+    asked = [request.body.decode() for request in server.requests if request.method == "POST"]
     assert len(asked) == 2 and all("sample>300" in body for body in asked)
-    twin.requests.clear()
+    server.requests.clear()
     list(VsoSource().fetch(rows.iloc[:0], Path()))
-    assert [request.method for request in twin.requests] == []
+    assert [request.method for request in server.requests] == []
 
 
 def test_images_with_other_quality_bits_are_skipped(
-    twin: Twin, archive: Archive, tmp_path: Path
+    server: FakeServer, archive: Archive, tmp_path: Path
 ) -> None:
     archive.quality[archive.times[0]] = 0x100
     found = bring(tmp_path / "out", 10, size="256", quality=0)
@@ -103,15 +103,15 @@ def test_images_with_other_quality_bits_are_skipped(
 
 @pytest.mark.parametrize("fault", ["500", "503", "429 after 0", "reset", "cut", "html", "never"])
 def test_a_failed_transfer_is_reported_and_other_images_are_fetched(
-    twin: Twin, tmp_path: Path, fault: str
+    server: FakeServer, tmp_path: Path, fault: str
 ) -> None:
     source = VsoSource()
     rows = source.search(START, START + timedelta(minutes=20), "10min", (171,), size="256")
     addresses = source.addresses(rows)
-    twin.misbehave(fault)
+    server.misbehave(fault)
     (once,) = _fetch(source, rows.iloc[:1], addresses, tmp_path)
     assert once.status == "done"
-    twin.misbehave(fault, fault)
+    server.misbehave(fault, fault)
     found = _fetch(source, rows.iloc[1:], addresses, tmp_path)
     assert [each.status for each in found] == ["failed", "done"]
     assert "The VSO's archive" in found[0].reason
@@ -127,14 +127,14 @@ def _fetch(
 
 
 def test_a_file_that_the_archive_does_not_have_is_missing(
-    twin: Twin, archive: Archive, tmp_path: Path
+    server: FakeServer, archive: Archive, tmp_path: Path
 ) -> None:
     archive.lost.add(archive.times[0])
     assert [f.status for f in bring(tmp_path / "out", 10, size="256")] == ["missing", "done"]
 
 
 def test_an_unreachable_vso_is_an_error(
-    twin: Twin, archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: FakeServer, archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     archive.error = "JSOC is down for maintenance"
     with pytest.raises(AstrodomeError, match=r"A query of the VSO failed: .*JSOC is down"):
@@ -142,10 +142,10 @@ def test_an_unreachable_vso_is_an_error(
     archive.error = ""
     source = VsoSource()
     rows = source.search(START, START, "10min", (171,))
-    twin.misbehave("500")
+    server.misbehave("500")
     with pytest.raises(AstrodomeError, match="A query of the VSO failed"):
         source.search(START, START, "10min", (171,))
-    twin.misbehave("500")
+    server.misbehave("500")
     (found,) = source.fetch(rows, tmp_path)
     assert found.status == "failed" and found.reason.startswith("The VSO sent no file addresses")
     monkeypatch.setenv("ASTRODOME_FIDO_URL", "http://127.0.0.1:9/vso.wsdl")
@@ -153,7 +153,7 @@ def test_an_unreachable_vso_is_an_error(
         bring(tmp_path / "out", 10)
 
 
-def test_an_unknown_wavelength_or_size_is_an_error(twin: Twin) -> None:
+def test_an_unknown_wavelength_or_size_is_an_error(server: FakeServer) -> None:
     with pytest.raises(AstrodomeError, match="The VSO has no images at 172 angstrom"):
         VsoSource().search(START, START, "1h", (172,))
     with pytest.raises(AstrodomeError, match="Size '3k' not found"):
@@ -188,7 +188,7 @@ def test_calibrated_images_have_aiapys_pointing_and_intensity(
     from astropy.time import Time
 
     large = Archive(aia171, START, 1, side=4096)
-    with large.twin():
+    with large.server():
         monkeypatch.setenv("ASTRODOME_FIDO_URL", large.wsdl)
         (plain,) = bring(tmp_path / "plain", 0, 304, size="512")
         (found,) = bring(tmp_path / "calibrated", 0, 304, size="512", calibrate=True)
@@ -208,7 +208,7 @@ def test_calibrated_images_have_aiapys_pointing_and_intensity(
 
 
 def test_an_image_that_cannot_be_calibrated_is_reported(
-    twin: Twin, tables: Path, tmp_path: Path
+    server: FakeServer, tables: Path, tmp_path: Path
 ) -> None:
     (small,) = bring(tmp_path / "out", 0, 304, size="256", calibrate=True)
     assert small.status == "failed"
@@ -217,7 +217,7 @@ def test_an_image_that_cannot_be_calibrated_is_reported(
 
 
 def test_an_invalid_or_missing_calibration_table_is_an_error(
-    twin: Twin, tables: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: FakeServer, tables: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tables.write_text("no table")
     with pytest.raises(
@@ -233,7 +233,7 @@ def test_an_invalid_or_missing_calibration_table_is_an_error(
 
 
 def test_calibrated_and_uncalibrated_images_are_not_mixed_in_a_folder(
-    data: Callable[..., Result], twin: Twin, tables: Path, tmp_path: Path
+    data: Callable[..., Result], server: FakeServer, tables: Path, tmp_path: Path
 ) -> None:
     span = ("--start=2012-01-01T00:00", "--end=2012-01-01T00:20", "--freq=10min", "--size=256")
     given = ("download", "--source=fido", f"--path={tmp_path / 'images'}", *span)
@@ -245,7 +245,7 @@ def test_calibrated_and_uncalibrated_images_are_not_mixed_in_a_folder(
 
 
 def test_a_source_without_calibration_refuses_the_option(
-    data: Callable[..., Result], twin: Twin, tmp_path: Path
+    data: Callable[..., Result], server: FakeServer, tmp_path: Path
 ) -> None:
     span = ("--start=2012-01-01T00:00", "--end=2012-01-01T00:20", "--freq=10min", "--size=256")
     path = tmp_path / "images"

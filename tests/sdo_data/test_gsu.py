@@ -1,4 +1,4 @@
-"""GSU's image service: the source in a notebook, and the twin seen by the older tool's client."""
+"""GSU's image service: the source in a notebook, and the server seen by the older tool's client."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 from astrodome import AstrodomeError
 from astrodome_sdo_data import parameters
 from astrodome_sdo_data.sources.gsu import GsuSource, parse_header
-from services.gsu import GsuTwin, cube_xml
+from services.gsu import FakeGsu, cube_xml
 
 NOON = datetime(2012, 3, 7, 12)
 
@@ -53,9 +53,9 @@ def older(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_fake_server_works_with_the_client_of_sdo_cli(
-    older: Path, gsu: GsuTwin, tmp_path: Path
+    older: Path, gsu: FakeGsu, tmp_path: Path
 ) -> None:
-    """It goes to the service's own address, through the twin as a proxy."""
+    """It goes to the service's own address, through the server as a proxy."""
     environment = {**os.environ, "PYTHONPATH": str(older), "http_proxy": gsu.url, "no_proxy": ""}
     command = [sys.executable, "-c", OLDER, str(tmp_path / "cube.npy")]
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
@@ -73,7 +73,7 @@ def test_the_fake_server_works_with_the_client_of_sdo_cli(
 
 
 def test_search_returns_one_row_per_image_and_fetch_accepts_a_part_of_them(
-    gsu: GsuTwin, tmp_path: Path
+    gsu: FakeGsu, tmp_path: Path
 ) -> None:
     source = GsuSource()
     rows = source.search(NOON, datetime(2012, 3, 7, 13), "12min", [171, 94], size="256")
@@ -87,7 +87,7 @@ def test_search_returns_one_row_per_image_and_fetch_accepts_a_part_of_them(
     assert (tmp_path / names[1]).read_bytes() == gsu.archive.image(some["t_obs"].iloc[0], 94, 256)
 
 
-def test_fetch_returns_a_result_for_each_row(gsu: GsuTwin, tmp_path: Path) -> None:
+def test_fetch_returns_a_result_for_each_row(gsu: FakeGsu, tmp_path: Path) -> None:
     source = GsuSource()
     gsu.archive.missing = {(NOON, 171)}
     gsu.archive.poor = {(datetime(2012, 3, 7, 12, 6), 171): 7}
@@ -104,7 +104,7 @@ def test_fetch_returns_a_result_for_each_row(gsu: GsuTwin, tmp_path: Path) -> No
     ("freq", "seconds"), [("6min", 360), ("60T", 3600), ("1H", 3600), ("1h", 3600), ("1D", 86400)]
 )
 def test_intervals_may_have_old_and_new_aliases_of_pandas(
-    gsu: GsuTwin, freq: str, seconds: int
+    gsu: FakeGsu, freq: str, seconds: int
 ) -> None:
     rows = GsuSource().search(datetime(2012, 1, 1), datetime(2012, 1, 8), freq, [171])
     assert (rows["t_obs"].diff().dropna() == pd.Timedelta(seconds=seconds)).all()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from astropy import units as u
-from services.gsu import GsuTwin
+from services.gsu import FakeGsu
 from services.vso import Archive as VsoArchive
 from sunpy.net import Fido
 from sunpy.net import attrs as a
@@ -30,13 +30,13 @@ A171 = a.Wavelength(171 * u.angstrom)
 def observatory(aia171: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[VsoArchive]:
     """The VSO, which sunpy asks too whenever it might have what is searched for."""
     archive = VsoArchive(aia171, START, 20, timedelta(minutes=3))
-    with archive.twin():
+    with archive.server():
         mirrors = [{"url": archive.wsdl, "port": "sdacVSOi"}]
         monkeypatch.setattr(vso, "DEFAULT_URL_PORT", mirrors)
         yield archive
 
 
-def test_importing_the_package_registers_the_client(gsu: GsuTwin) -> None:
+def test_importing_the_package_registers_the_client(gsu: FakeGsu) -> None:
     code = (
         "import astrodome_sdo_data.fido\n"
         "from astropy import units as u\n"
@@ -50,7 +50,7 @@ def test_importing_the_package_registers_the_client(gsu: GsuTwin) -> None:
 
 
 def test_a_search_by_provider_returns_images_of_gsu_and_none_of_the_vso(
-    gsu: GsuTwin, observatory: VsoArchive
+    gsu: FakeGsu, observatory: VsoArchive
 ) -> None:
     found = Fido.search(HOUR, a.Instrument.aia, A171, a.Provider("GSU"))
     assert found.keys() == ["gsu"] and len(found["gsu"]) == 11
@@ -61,7 +61,7 @@ def test_a_search_by_provider_returns_images_of_gsu_and_none_of_the_vso(
 
 
 def test_searches_for_other_images_do_not_include_gsu(
-    gsu: GsuTwin, observatory: VsoArchive
+    gsu: FakeGsu, observatory: VsoArchive
 ) -> None:
     assert Fido.search(HOUR, a.Instrument.aia, A171).keys() == ["vso"]
     assert not gsu_fido.GSUClient._can_handle_query(HOUR, a.Instrument.hmi, a.Provider("GSU"))
@@ -69,7 +69,7 @@ def test_searches_for_other_images_do_not_include_gsu(
     assert not gsu_fido.GSUClient._can_handle_query(HOUR, a.Provider("GSU"), a.Level(1))
 
 
-def test_wavelength_sample_and_size_select_images(gsu: GsuTwin) -> None:
+def test_wavelength_sample_and_size_select_images(gsu: FakeGsu) -> None:
     size = a.gsu.Size("256")
     narrow = Fido.search(HOUR, a.Wavelength(160 * u.AA, 22 * u.nm), a.Sample(30 * u.min), size)
     assert sorted(set(narrow["gsu"]["Wavelength"].to_value(u.AA))) == [171, 193, 211]
@@ -87,7 +87,7 @@ def test_wavelength_sample_and_size_select_images(gsu: GsuTwin) -> None:
     assert gsu.requests == []  # a search asks nobody
 
 
-def test_fetch_writes_the_images_to_the_given_path(gsu: GsuTwin, tmp_path: Path) -> None:
+def test_fetch_writes_the_images_to_the_given_path(gsu: FakeGsu, tmp_path: Path) -> None:
     found = Fido.search(
         HOUR, A171 | a.Wavelength(94 * u.AA), a.Sample(30 * u.min), a.gsu.Size("256")
     )
@@ -102,7 +102,7 @@ def test_fetch_writes_the_images_to_the_given_path(gsu: GsuTwin, tmp_path: Path)
 
 
 def test_a_part_of_a_table_can_be_fetched_and_existing_files_are_kept(
-    gsu: GsuTwin, tmp_path: Path
+    gsu: FakeGsu, tmp_path: Path
 ) -> None:
     found = Fido.search(HOUR, A171, a.gsu.Size("256"))["gsu"]
     assert len(Fido.fetch(found[3], path=tmp_path, progress=False)) == 1
@@ -113,7 +113,7 @@ def test_a_part_of_a_table_can_be_fetched_and_existing_files_are_kept(
 
 
 def test_missing_and_damaged_images_are_errors_in_the_results(
-    gsu: GsuTwin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    gsu: FakeGsu, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ASTRODOME_GSU_RETRIES", "1")
     monkeypatch.setenv("ASTRODOME_GSU_BACKOFF", "0.01")

@@ -1,4 +1,4 @@
-"""The source ``helioviewer``: JPEG 2000 by nearest date, against a twin of its API."""
+"""The source ``helioviewer``: JPEG 2000 by nearest date, against a server of its API."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from astrodome_solar import metadata, read_image
 from astrodome_solar.formats import raster
 from astrodome_solar.protocols import FetchedImage, ImageSource, source_info
 from PIL import Image
+from services.fake_server import FakeServer
 from services.helioviewer import Archive
-from services.twin import Twin
 
 START = datetime(2013, 6, 24, 17)
 HOUR = START + timedelta(hours=1)
@@ -30,8 +30,8 @@ def archive(aia193: Path) -> Archive:
 
 
 @pytest.fixture
-def twin(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> Iterator[Twin]:
-    with archive.twin() as running:
+def server(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeServer]:
+    with archive.server() as running:
         monkeypatch.setenv("ASTRODOME_HELIOVIEWER_URL", f"{running.url}/v2")
         monkeypatch.setenv("ASTRODOME_HELIOVIEWER_BACKOFF", "0.01")
         monkeypatch.setenv("ASTRODOME_HELIOVIEWER_READ_TIMEOUT", "1")
@@ -48,14 +48,14 @@ def bring(
     return list(source.fetch(rows, folder))
 
 
-def test_the_source_implements_the_protocol_and_has_capabilities(twin: Twin) -> None:
+def test_the_source_implements_the_protocol_and_has_capabilities(server: FakeServer) -> None:
     source = HelioviewerSource()
     assert isinstance(source, ImageSource)
     assert source_info(source).checked and "2k" in source_info(source).sizes
 
 
 def test_the_nearest_image_and_its_header_are_fetched_within_the_tolerance(
-    twin: Twin, archive: Archive, tmp_path: Path
+    server: FakeServer, archive: Archive, tmp_path: Path
 ) -> None:
     found = bring(tmp_path / "out", size="512")
     assert [f.status for f in found] == ["done", "done", "done", "missing", "done", "done"]
@@ -75,28 +75,28 @@ def test_the_nearest_image_and_its_header_are_fetched_within_the_tolerance(
     assert set(about_it) == set(metadata.COLUMNS) - {"FILE_NAME"}
 
 
-def test_a_search_for_a_year_requests_only_the_list_of_data_sources(twin: Twin) -> None:
+def test_a_search_for_a_year_requests_only_the_list_of_data_sources(server: FakeServer) -> None:
     rows = HelioviewerSource().search(
         datetime(2013, 1, 1), datetime(2013, 12, 31, 23, 54), "6min", (171, 304)
     )
     assert len(rows) == 2 * 365 * 240
     assert set(zip(rows["wavelength"], rows["source_id"], strict=True)) == {(171, 10), (304, 13)}
-    assert [request.path for request in twin.requests] == ["/v2/getDataSources/"]
+    assert [request.path for request in server.requests] == ["/v2/getDataSources/"]
 
 
 def test_several_wavelengths_come_from_their_own_data_sources(
-    twin: Twin, archive: Archive, tmp_path: Path
+    server: FakeServer, archive: Archive, tmp_path: Path
 ) -> None:
     archive.detectors = True  # as older servers write the list
     found = bring(tmp_path / "out", 94, 1600, freq="30min", size="256")
     names = sorted(f.path.name[19:] for f in found if f.path)
     assert names == ["1600.jpeg", "94.jpeg"]
-    asked = [r.query["sourceId"][0] for r in twin.requests if "getJP2" in r.path]
+    asked = [r.query["sourceId"][0] for r in server.requests if "getJP2" in r.path]
     assert sorted(set(asked)) == ["15", "8"]
 
 
 def test_a_wavelength_that_the_service_does_not_have_is_an_error(
-    twin: Twin, archive: Archive
+    server: FakeServer, archive: Archive
 ) -> None:
     archive.times[17] = []
     with pytest.raises(AstrodomeError, match="no images at 4500 angstrom"):
@@ -106,7 +106,7 @@ def test_a_wavelength_that_the_service_does_not_have_is_an_error(
 
 
 def test_images_with_other_quality_bits_are_skipped(
-    twin: Twin, archive: Archive, tmp_path: Path
+    server: FakeServer, archive: Archive, tmp_path: Path
 ) -> None:
     archive.quality[archive.nearest(11, START)] = 0x40000100
     found = bring(tmp_path / "out", freq="15min", size="256", quality=0)
@@ -120,22 +120,22 @@ FAULTS = ("500", "502", "503", "429", "429 after 0", "reset", "never", "cut", "h
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_temporary_faults_are_retried_and_permanent_faults_are_reported(
-    twin: Twin, tmp_path: Path, fault: str
+    server: FakeServer, tmp_path: Path, fault: str
 ) -> None:
     source = HelioviewerSource()
     rows = source.search(START, START, "1h", (193,), size="256")
-    twin.misbehave(fault, fault) if fault != "404" else None
+    server.misbehave(fault, fault) if fault != "404" else None
     (once,) = source.fetch(rows, tmp_path)
     assert once.status == "done" and [p.name for p in tmp_path.iterdir()] == [once.path.name]
     once.path.unlink()
-    twin.misbehave(*[fault] * 3)
+    server.misbehave(*[fault] * 3)
     (found,) = source.fetch(rows, tmp_path)
     assert found.status == ("missing" if fault == "404" else "failed")
     assert found.reason.startswith("Helioviewer")
     assert not list(tmp_path.iterdir())
 
 
-def test_threads_may_share_a_source(twin: Twin, archive: Archive, tmp_path: Path) -> None:
+def test_threads_may_share_a_source(server: FakeServer, archive: Archive, tmp_path: Path) -> None:
     source = HelioviewerSource()
     rows = source.search(START, START + timedelta(minutes=18), "1min", (193,), size="256")
     with ThreadPoolExecutor(4) as pool:
@@ -146,7 +146,9 @@ def test_threads_may_share_a_source(twin: Twin, archive: Archive, tmp_path: Path
     assert len({f.path.read_bytes() for f in found if f.path}) == 19
 
 
-def test_invalid_images_are_never_published(twin: Twin, archive: Archive, tmp_path: Path) -> None:
+def test_invalid_images_are_never_published(
+    server: FakeServer, archive: Archive, tmp_path: Path
+) -> None:
     whole = archive.image(11, archive.nearest(11, START))
     spoiled = {
         "cut short": whole[: len(whole) // 2],
@@ -162,7 +164,7 @@ def test_invalid_images_are_never_published(twin: Twin, archive: Archive, tmp_pa
 
 
 def test_the_download_command_fills_a_folder_once(
-    data: Callable[..., Result], twin: Twin, tmp_path: Path
+    data: Callable[..., Result], server: FakeServer, tmp_path: Path
 ) -> None:
     command = ("download", "--source=helioviewer", f"--path={tmp_path}", "--size=256")
     span = ("--start=2013-06-24T17:00", "--end=2013-06-24T17:50", "--freq=10min")
@@ -170,14 +172,14 @@ def test_the_download_command_fills_a_folder_once(
     first = data(*command, *span, "--json")
     assert first.code == 1  # the one that there is not
     assert len(list(tmp_path.glob("*.jpeg"))) == 5
-    asked = len(twin.requests)
+    asked = len(server.requests)
     again = data(*command, *span, "--metadata", "--json")
     assert again.json["downloaded"] == 0 and len(list(tmp_path.glob("*.jpeg"))) == 5
     assert len(metadata.read_rows(tmp_path)) == 5
-    assert len(twin.requests) == asked + 1  # the list of data sources
+    assert len(server.requests) == asked + 1  # the list of data sources
 
 
-def test_a_header_can_be_fetched_without_the_image(twin: Twin, tmp_path: Path) -> None:
+def test_a_header_can_be_fetched_without_the_image(server: FakeServer, tmp_path: Path) -> None:
     source = HelioviewerSource()
     rows = source.search(START, START, "1h", (193,)).assign(image=False, header=True)
     (found,) = source.fetch(rows, tmp_path)

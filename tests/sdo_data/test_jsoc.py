@@ -1,4 +1,4 @@
-"""The source ``jsoc``: exports of JSOC through drms, against a twin of it."""
+"""The source ``jsoc``: exports of JSOC through drms, against a server of it."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from astrodome import AstrodomeError
 from astrodome.testing import Result
 from astrodome_sdo_data import manifest
 from astrodome_solar.protocols import ImageSource
+from services.fake_server import FakeServer
 from services.jsoc import Archive
-from services.twin import Twin
 from services.vso import Archive as Observations
 
 pytest.importorskip("drms")
@@ -32,21 +32,21 @@ def archive(aia171: Path) -> Archive:
 
 
 @pytest.fixture
-def twin(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> Iterator[Twin]:
-    with archive.twin() as running:
+def server(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeServer]:
+    with archive.server() as running:
         given = {"url": running.url, "email": archive.registered, "poll": 0.02, "backoff": 0.01}
         for key, value in {**given, "retries": 1}.items():
             monkeypatch.setenv(f"ASTRODOME_JSOC_{key.upper()}", str(value))
         yield running
 
 
-def test_the_source_implements_the_protocol_with_one_connection(twin: Twin) -> None:
+def test_the_source_implements_the_protocol_with_one_connection(server: FakeServer) -> None:
     assert isinstance(JsocSource(), ImageSource)
     assert JsocSource.info.connections == 1 and "calibrate" in JsocSource.info.options
 
 
 def test_a_download_requests_one_export_per_wavelength(
-    data: Callable[..., Result], twin: Twin, archive: Archive, tmp_path: Path
+    data: Callable[..., Result], server: FakeServer, archive: Archive, tmp_path: Path
 ) -> None:
     span = ("--start=2012-01-01T00:00", "--end=2012-01-01T00:50", "--freq=10min", "--size=256")
     result = data(
@@ -65,7 +65,7 @@ def test_a_download_requests_one_export_per_wavelength(
 
 
 def test_an_unregistered_address_is_an_error_with_instructions(
-    twin: Twin, archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: FakeServer, archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = JsocSource()
     rows = source.search(START, START, "1h", (171,))
@@ -82,7 +82,7 @@ def test_an_unregistered_address_is_an_error_with_instructions(
 
 
 def test_an_export_that_takes_too_long_is_reported(
-    twin: Twin, archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: FakeServer, archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ASTRODOME_JSOC_EXPORT_DEADLINE", "0.2")
     archive.stuck = True
@@ -92,12 +92,12 @@ def test_an_export_that_takes_too_long_is_reported(
 
 
 @pytest.mark.parametrize("fault", ["500", "html", "cut", "reset"])
-def test_an_unavailable_server_is_an_error(twin: Twin, tmp_path: Path, fault: str) -> None:
-    twin.misbehave(fault)
+def test_an_unavailable_server_is_an_error(server: FakeServer, tmp_path: Path, fault: str) -> None:
+    server.misbehave(fault)
     with pytest.raises(AstrodomeError, match="A query of JSOC failed"):
         JsocSource().search(START, START, "1h", (171,))
     source = JsocSource()
     rows = source.search(START, START, "1h", (171,))
-    twin.misbehave(fault)
+    server.misbehave(fault)
     (found,) = source.fetch(rows, tmp_path)
     assert found.status == "failed" and found.reason.startswith("An export of JSOC failed")

@@ -213,8 +213,8 @@ def bucket(folder: Path) -> Iterator[str]:
         for path in folder.rglob("*")
         if path.is_file() and ("2011" in str(path.relative_to(folder)) or path.parent == folder)
     }
-    with Bucket("fdl-sdoml-v2", objects).twin() as twin:
-        yield twin.url
+    with Bucket("fdl-sdoml-v2", objects).server() as server:
+        yield server.url
 
 
 def test_an_object_store_gives_the_same_files_as_a_folder(

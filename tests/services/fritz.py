@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote
 
-from .twin import Answer, Request, Twin
+from .fake_server import Answer, FakeServer, Request
 
 SCHEMA = """
 CREATE TABLE sources (id TEXT PRIMARY KEY, ra REAL, dec REAL, origin TEXT, created_at TEXT);
@@ -89,8 +89,8 @@ class Fritz:
             values = (number, f"taxonomy {number}", "1.0", "", json.dumps(tree), "[1]")
             self.base.execute("INSERT INTO taxonomies VALUES (?, ?, ?, ?, ?, ?)", values)
 
-    def twin(self) -> Twin:
-        return Twin(self.answer)
+    def server(self) -> FakeServer:
+        return FakeServer(self.answer)
 
     # For tests: what is in the store
 

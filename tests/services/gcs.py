@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
 
-from .twin import Answer, Request, Twin
+from .fake_server import Answer, FakeServer, Request
 
 PAGE = 2
 """Objects in one page of a listing, few so that pages are met."""
@@ -25,8 +25,8 @@ class Bucket:
     def __init__(self, name: str, objects: Mapping[str, bytes], token: str = "") -> None:
         self.name, self.objects, self.token = name, dict(objects), token
 
-    def twin(self) -> Twin:
-        return Twin(self.answer)
+    def server(self) -> FakeServer:
+        return FakeServer(self.answer)
 
     def answer(self, request: Request) -> Answer:
         shown = {name.lower(): value for name, value in request.headers.items()}

@@ -19,7 +19,7 @@ import numpy as np
 from astropy.io import fits
 from sunpy.data.test import get_test_filepath
 
-from .twin import Answer, Request, Twin
+from .fake_server import Answer, FakeServer, Request
 
 NASA = "/nasa/goes/fits"
 NOAA = "/noaa/data/goes-space-environment-monitor/access/science/xrs"
@@ -39,7 +39,7 @@ MODELS = {"avg1m old": REAL[4], "avg1m": REAL[5], "irrad old": REAL[3], "flx1s":
 PRODUCTS = {"irrad": "gxrs-l2-irrad", "avg1m": "xrsf-l2-avg1m", "flx1s": "xrsf-l2-flx1s"}
 
 
-class Archives(Twin):
+class Archives(FakeServer):
     """The server. ``faults_at`` sets faults for requests by path."""
 
     def __init__(self) -> None:

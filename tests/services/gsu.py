@@ -2,7 +2,7 @@
 
 Each time and wavelength has a different image, which is derived from a real one, with a header
 and parameters, so that tests can compare downloaded data with the expected data. In addition to
-the faults of :mod:`.twin`, the server can send the damaged responses in :data:`SPOILED`.
+the faults of :mod:`.fake_server`, the server can send the damaged responses in :data:`SPOILED`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageChops
 
-from .twin import PAGE, Answer, Request, Twin
+from .fake_server import PAGE, Answer, FakeServer, Request
 
 WAVELENGTHS = (94, 131, 171, 193, 211, 304, 335, 1600, 1700)
 SIDES = {"2k": 2048, "512": 512, "256": 256}
@@ -52,8 +52,8 @@ class Archive:
         self.image = lru_cache(512)(self._image)
         self._lock = threading.Lock()
 
-    def twin(self) -> GsuTwin:
-        return GsuTwin(self)
+    def server(self) -> FakeGsu:
+        return FakeGsu(self)
 
     def answer(self, request: Request) -> Answer:
         kind, when, wave, rest = self._parse(request)
@@ -122,7 +122,7 @@ class Archive:
         return parameters(self.image(when, wave, 512))
 
 
-class GsuTwin(Twin):
+class FakeGsu(FakeServer):
     """The server, with the faults in the plan of the archive."""
 
     def __init__(self, archive: Archive) -> None:

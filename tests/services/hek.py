@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from .twin import Answer, Request, Twin
+from .fake_server import Answer, FakeServer, Request
 
 LIMIT = 100
 """Default number of events per page."""
@@ -204,9 +204,9 @@ class Hek:
         with self.lock:
             self.events |= {event["kb_archivid"]: event for event in events}
 
-    def twin(self) -> Twin:
+    def server(self) -> FakeServer:
         """Return the server; the address of the search is ``url + "/hek/her"``."""
-        return Twin(self.answer)
+        return FakeServer(self.answer)
 
     def answer(self, request: Request) -> Answer:
         given = {name: values[0] for name, values in request.query.items()}

@@ -18,7 +18,7 @@ from typing import Any
 
 from PIL import Image, ImageChops
 
-from .twin import Answer, Request, Twin
+from .fake_server import Answer, FakeServer, Request
 
 IDS = {94: 8, 131: 9, 171: 10, 193: 11, 211: 12, 304: 13, 335: 14, 1600: 15, 1700: 16, 4500: 17}
 
@@ -37,8 +37,8 @@ class Archive:
         self.detectors = False
         self.image = lru_cache(64)(self._image)
 
-    def twin(self) -> Twin:
-        return Twin(self.answer)
+    def server(self) -> FakeServer:
+        return FakeServer(self.answer)
 
     def answer(self, request: Request) -> Answer:
         call = request.path.strip("/").removeprefix("v2/")

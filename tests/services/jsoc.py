@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from .twin import Answer, Request, Twin
+from .fake_server import Answer, FakeServer, Request
 from .vso import Archive as Observations
 
 TIME = "%Y-%m-%dT%H:%M:%SZ"
@@ -32,8 +32,8 @@ class Archive:
         self.looked: dict[str, int] = {}
         self.root = Path("/SUM7/D1234/S00000")
 
-    def twin(self) -> Twin:
-        return Twin(self.answer)
+    def server(self) -> FakeServer:
+        return FakeServer(self.answer)
 
     def answer(self, request: Request) -> Answer:
         said = {key: values[0] for key, values in request.query.items()}

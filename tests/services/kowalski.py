@@ -16,7 +16,7 @@ from typing import Any
 
 from bson import json_util
 
-from .twin import Answer, Request, Twin
+from .fake_server import Answer, FakeServer, Request
 
 RADIAN = {"arcsec": math.radians(1 / 3600), "arcmin": math.radians(1 / 60), "deg": math.radians(1)}
 RADIAN["rad"] = 1.0
@@ -39,8 +39,8 @@ class Kowalski:
         self._lock = threading.Lock()
         self.asked: list[dict[str, Any]] = []
 
-    def twin(self) -> Twin:
-        return Twin(self.answer)
+    def server(self) -> FakeServer:
+        return FakeServer(self.answer)
 
     def store(self, catalogue: str, documents: Iterable[Mapping[str, Any]]) -> None:
         """Put documents into a catalogue, shuffled, with the position that MongoDB indexes."""

@@ -18,7 +18,7 @@ from xml.sax.saxutils import escape
 import numpy as np
 from astropy.io import fits
 
-from .twin import Answer, Request, Twin
+from .fake_server import Answer, FakeServer, Request
 
 SPACE = "http://virtualsolar.org/VSO/VSOi"
 STRINGS = "provider source instrument physobs level resolution detector filter sample quicklook"
@@ -79,8 +79,8 @@ class Archive:
         """Error message of the provider in the response to a query."""
         self.url = ""
 
-    def twin(self) -> Twin:
-        twin = Twin(self.answer)
+    def server(self) -> FakeServer:
+        twin = FakeServer(self.answer)
         self.url = twin.url
         return twin
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from astrodome import settings
 from astrodome.testing import Result, run
+from services.fake_server import FakeServer
 from services.fritz import Fritz
-from services.twin import Twin
 from ztf_scope import sky as skies
 from ztf_scope import survey as surveys
 
@@ -188,9 +188,9 @@ def fritz() -> Fritz:
 
 
 @pytest.fixture
-def marshal(fritz: Fritz, monkeypatch: pytest.MonkeyPatch) -> Iterator[Twin]:
+def marshal(fritz: Fritz, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeServer]:
     """That marshal on loopback, where the settings look for it, and in no mood to wait."""
-    with fritz.twin() as twin:
+    with fritz.server() as twin:
         for name, value in (("URL", twin.url), ("SLEEP_TIME", "0.05"), ("SETTLE", "0.05")):
             monkeypatch.setenv(f"ASTRODOME_FRITZ_{name}", value)
         monkeypatch.setenv("ASTRODOME_FRITZ_MAX_ATTEMPTS", "4")

@@ -12,15 +12,15 @@ import pytest
 from astrodome import AstrodomeError
 from astrodome.testing import Result
 from astrodome_ztf_scope.marshal import annotations
+from services.fake_server import FakeServer
 from services.fritz import Fritz
-from services.twin import Twin
 from ztf_scope.survey import TOKEN
 
 Scope = Callable[..., Result]
 
 
 @pytest.fixture
-def sources(fritz: Fritz, marshal: Twin) -> Twin:
+def sources(fritz: Fritz, marshal: FakeServer) -> FakeServer:
     for n in range(3):
         fritz.add_source(f"ZTF20{n}", 10.0 * n, 5.0, 200)
     return marshal
@@ -39,7 +39,7 @@ def stored(fritz: Fritz, obj_id: str = "ZTF200") -> dict[str, Any]:
 
 
 def test_the_command_line_of_the_manual_posts_the_values_of_a_file(
-    scope: Scope, sources: Twin, fritz: Fritz
+    scope: Scope, sources: FakeServer, fritz: Fritz
 ) -> None:
     table = pd.DataFrame({"obj_id": ["ZTF200", "ZTF201", "ZTF202"], "period": [0.5, 1.25, 33.0]})
     table.to_csv("sample.csv", index=False)
@@ -60,14 +60,14 @@ def test_the_command_line_of_the_manual_posts_the_values_of_a_file(
     [("2", 2), ("2.50", 2.5), ("-1e-3", -0.001), ("RRab", "RRab"), ("nan", "nan")],
 )
 def test_a_value_is_a_number_where_it_is_one(
-    scope: Scope, sources: Twin, fritz: Fritz, action: str, typed: str, value: object
+    scope: Scope, sources: FakeServer, fritz: Fritz, action: str, typed: str, value: object
 ) -> None:
     scope(*line(action, "ZTF200", "-value", typed, key="note")).succeeded()
     assert stored(fritz) == {"mine": {"note": value}}
 
 
 def test_an_update_changes_one_key_and_leaves_the_others(
-    scope: Scope, sources: Twin, fritz: Fritz
+    scope: Scope, sources: FakeServer, fritz: Fritz
 ) -> None:
     fritz.post_annotation({"origin": "mine", "data": {"a": 1, "period": 2.0}}, "ZTF200")
     fritz.post_annotation({"origin": "mine2", "data": {"period": 7}}, "ZTF200")
@@ -79,7 +79,7 @@ def test_an_update_changes_one_key_and_leaves_the_others(
 
 
 def test_a_delete_removes_the_key_and_the_annotation_with_its_last(
-    scope: Scope, sources: Twin, fritz: Fritz
+    scope: Scope, sources: FakeServer, fritz: Fritz
 ) -> None:
     fritz.post_annotation({"origin": "mine", "data": {"a": 1, "period": 2.0}}, "ZTF200")
     done = scope(*line("delete", "ZTF200")).succeeded()
@@ -92,7 +92,7 @@ def test_a_delete_removes_the_key_and_the_annotation_with_its_last(
 
 
 def test_whole_deletes_the_annotation_with_all_its_keys(
-    scope: Scope, sources: Twin, fritz: Fritz
+    scope: Scope, sources: FakeServer, fritz: Fritz
 ) -> None:
     fritz.post_annotation({"origin": "mine", "data": {"a": 1, "period": 2.0}}, "ZTF200")
     scope(*line("delete", "ZTF200", "--whole")).succeeded()
@@ -101,7 +101,7 @@ def test_whole_deletes_the_annotation_with_all_its_keys(
 
 @pytest.mark.parametrize("action", ["update", "delete"])
 def test_origin_and_key_are_matched_exactly(
-    scope: Scope, sources: Twin, fritz: Fritz, action: str
+    scope: Scope, sources: FakeServer, fritz: Fritz, action: str
 ) -> None:
     fritz.post_annotation({"origin": "mine", "data": {"periods": 2.0}}, "ZTF200")
     for origin, key in (("min", "periods"), ("Mine", "periods"), ("mine2", "periods")):
@@ -112,7 +112,9 @@ def test_origin_and_key_are_matched_exactly(
         assert stored(fritz) == {"mine": {"periods": 2.0}}
 
 
-def test_an_undo_file_brings_everything_back(scope: Scope, sources: Twin, fritz: Fritz) -> None:
+def test_an_undo_file_brings_everything_back(
+    scope: Scope, sources: FakeServer, fritz: Fritz
+) -> None:
     fritz.post_annotation({"origin": "mine", "data": {"a": 1, "period": 2.0}}, "ZTF200")
     fritz.post_annotation({"origin": "mine", "data": {"period": 4.0}}, "ZTF201")
     before = {obj_id: stored(fritz, obj_id) for obj_id in ("ZTF200", "ZTF201", "ZTF202")}
@@ -125,7 +127,7 @@ def test_an_undo_file_brings_everything_back(scope: Scope, sources: Twin, fritz:
     assert {obj_id: stored(fritz, obj_id) for obj_id in before} == before
 
 
-def test_a_dry_run_shows_what_would_change(scope: Scope, sources: Twin, fritz: Fritz) -> None:
+def test_a_dry_run_shows_what_would_change(scope: Scope, sources: FakeServer, fritz: Fritz) -> None:
     fritz.post_annotation({"origin": "mine", "data": {"period": 2.0}}, "ZTF200")
     shown = scope(*line("update", "ZTF200", "-value", "3", "--dry-run", "--json")).succeeded().json
     assert shown["changes"] == [
@@ -137,7 +139,7 @@ def test_a_dry_run_shows_what_would_change(scope: Scope, sources: Twin, fritz: F
 
 
 def test_posting_again_the_same_is_done_and_another_value_is_refused(
-    scope: Scope, sources: Twin, fritz: Fritz
+    scope: Scope, sources: FakeServer, fritz: Fritz
 ) -> None:
     scope(*line("post", "ZTF200", "-value", "3")).succeeded()
     scope(*line("post", "ZTF200", "-value", "3")).succeeded()
@@ -148,7 +150,7 @@ def test_posting_again_the_same_is_done_and_another_value_is_refused(
 
 
 def test_rows_that_cannot_be_done_are_named_and_the_others_done(
-    scope: Scope, sources: Twin, fritz: Fritz
+    scope: Scope, sources: FakeServer, fritz: Fritz
 ) -> None:
     table = {"obj_id": ["ZTF200", "nobody", "ZTF202"], "period": [0.5, 1.0, None]}
     pd.DataFrame(table).to_csv("sample.csv", index=False)
@@ -163,7 +165,7 @@ def test_rows_that_cannot_be_done_are_named_and_the_others_done(
 @pytest.mark.parametrize("fault", ["lost", "reset", "500", "503", "429 after 0", "html", "cut"])
 @pytest.mark.parametrize("action", ["post", "update", "delete"])
 def test_an_answer_that_is_lost_is_looked_up(
-    scope: Scope, sources: Twin, fritz: Fritz, action: str, fault: str
+    scope: Scope, sources: FakeServer, fritz: Fritz, action: str, fault: str
 ) -> None:
     fritz.post_annotation({"origin": "mine", "data": {"a": 1, "period": 2.0}}, "ZTF201")
     faults = iter([fault])
@@ -174,7 +176,7 @@ def test_an_answer_that_is_lost_is_looked_up(
     assert stored(fritz, obj_id) == {"mine": wanted[action]}
 
 
-def test_what_is_missing_is_said_in_one_sentence(scope: Scope, sources: Twin) -> None:
+def test_what_is_missing_is_said_in_one_sentence(scope: Scope, sources: FakeServer) -> None:
     for words, missing in (
         (["-action", "post"], "-source"),
         (["-source", "a"], "-action"),
@@ -193,7 +195,7 @@ def test_what_is_missing_is_said_in_one_sentence(scope: Scope, sources: Twin) ->
 @pytest.mark.parametrize("key", ["period", "period_ELS", "Mag_G"])
 @pytest.mark.parametrize("action", ["post", "update"])
 def test_a_numeric_key_takes_finite_numbers_only(
-    scope: Scope, marshal: Twin, fritz: Fritz, action: str, key: str, value: str
+    scope: Scope, marshal: FakeServer, fritz: Fritz, action: str, key: str, value: str
 ) -> None:
     fritz.add_source("ZTFJ1", 10, 20, 200)
     if action == "update":
@@ -208,7 +210,7 @@ def test_a_numeric_key_takes_finite_numbers_only(
 
 @pytest.mark.parametrize("cell", ["0,149", "inf", "short"])
 def test_a_table_with_one_value_that_is_not_a_number_changes_nothing(
-    scope: Scope, marshal: Twin, fritz: Fritz, cell: str
+    scope: Scope, marshal: FakeServer, fritz: Fritz, cell: str
 ) -> None:
     for number in range(3):
         fritz.add_source(f"ZTFJ{number}", 10 + number, 20, 200)
@@ -229,7 +231,7 @@ def test_files_of_every_table_format_are_read_as_tables(ending: str) -> None:
 
 
 def test_text_does_not_replace_an_existing_number(
-    scope: Scope, marshal: Twin, fritz: Fritz
+    scope: Scope, marshal: FakeServer, fritz: Fritz
 ) -> None:
     fritz.add_source("ZTFJ1", 10, 20, 200)
     fritz.post_annotation({"origin": "mine", "data": {"distance": 12.5, "note": "old"}}, "ZTFJ1")

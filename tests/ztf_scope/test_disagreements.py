@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from astrodome.testing import Result
+from services.fake_server import FakeServer
 from services.fritz import Fritz
-from services.twin import Twin
 from ztf_scope.survey import TOKEN
 
 Scope = Callable[..., Result]
@@ -64,7 +64,7 @@ MANUAL = f"upload-disagreements -file dataset.d15.csv -id 360 -token {TOKEN}".sp
 
 
 def test_the_command_line_of_the_manual_uploads_what_is_not_in_the_training_set(
-    scope: Scope, marshal: Twin, fritz: Fritz, catalogue: str
+    scope: Scope, marshal: FakeServer, fritz: Fritz, catalogue: str
 ) -> None:
     result = scope(*MANUAL, "--catalogue", catalogue, "--json").succeeded().json
     assert (result["disagreements"], result["with features"]) == (5, 4)
@@ -86,7 +86,7 @@ def test_the_command_line_of_the_manual_uploads_what_is_not_in_the_training_set(
 
 
 def test_a_second_run_changes_nothing(
-    scope: Scope, marshal: Twin, fritz: Fritz, catalogue: str
+    scope: Scope, marshal: FakeServer, fritz: Fritz, catalogue: str
 ) -> None:
     scope(*MANUAL, "--catalogue", catalogue).succeeded()
     again = scope(*MANUAL, "--catalogue", catalogue, "--json").succeeded().json
@@ -94,7 +94,9 @@ def test_a_second_run_changes_nothing(
     assert fritz.count("sources") == fritz.count("annotations") == 3
 
 
-def test_the_limits_are_options(scope: Scope, marshal: Twin, fritz: Fritz, catalogue: str) -> None:
+def test_the_limits_are_options(
+    scope: Scope, marshal: FakeServer, fritz: Fritz, catalogue: str
+) -> None:
     more = ("--catalogue", catalogue, "--high", "0.9", "--low", "0.2", "--dry-run", "--json")
     shown = scope(*MANUAL, *more).succeeded().json
     assert [row["ztf_id"] for row in shown["light_curves"]] == [101, 102, 103, 104, 105]
@@ -105,7 +107,7 @@ def test_the_limits_are_options(scope: Scope, marshal: Twin, fritz: Fritz, catal
 
 @pytest.mark.parametrize("fault", ["lost", "reset", "502", "html"])
 def test_an_answer_that_is_lost_makes_no_second_source(
-    scope: Scope, marshal: Twin, fritz: Fritz, catalogue: str, fault: str
+    scope: Scope, marshal: FakeServer, fritz: Fritz, catalogue: str, fault: str
 ) -> None:
     faults = iter([fault, "", fault])
     marshal.choose = lambda request: next(faults, "") if request.method == "POST" else ""
@@ -114,7 +116,7 @@ def test_an_answer_that_is_lost_makes_no_second_source(
 
 
 def test_a_light_curve_that_the_marshal_does_not_have_is_named(
-    scope: Scope, marshal: Twin, fritz: Fritz, catalogue: str
+    scope: Scope, marshal: FakeServer, fritz: Fritz, catalogue: str
 ) -> None:
     del fritz.archived[102]
     result = scope(*MANUAL, "--catalogue", catalogue, "--json")
@@ -187,7 +189,7 @@ def whole(fritz: Fritz) -> None:
 
 @pytest.mark.parametrize("fault", ["", "lost", "reset", "502"])
 def test_every_disagreeing_light_curve_is_archived_and_annotated(
-    scope: Scope, marshal: Twin, fritz: Fritz, pairs: str, fault: str
+    scope: Scope, marshal: FakeServer, fritz: Fritz, pairs: str, fault: str
 ) -> None:
     seen: set[tuple[str, str, bytes]] = set()
 
@@ -209,7 +211,7 @@ def test_every_disagreeing_light_curve_is_archived_and_annotated(
 
 
 def test_a_light_curve_that_failed_is_archived_by_the_next_run(
-    scope: Scope, marshal: Twin, fritz: Fritz, pairs: str
+    scope: Scope, marshal: FakeServer, fritz: Fritz, pairs: str
 ) -> None:
     where = fritz.archived.pop(212)
     result = scope(*MANUAL, "--catalogue", pairs, "--json")
@@ -220,7 +222,7 @@ def test_a_light_curve_that_failed_is_archived_by_the_next_run(
 
 
 def test_an_annotation_of_scope_ml_keeps_its_values(
-    scope: Scope, marshal: Twin, fritz: Fritz, pairs: str
+    scope: Scope, marshal: FakeServer, fritz: Fritz, pairs: str
 ) -> None:
     fritz.add_source("ZTFJold", fritz.archived[231][0], fritz.archived[231][1], 360)
     old = {"period": 7.5, "vnv": {"vnv_dnn": 0.96, "vnv_xgb": 0.02}, "note": "kept"}

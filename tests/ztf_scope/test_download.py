@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from astrodome.testing import Result
+from services.fake_server import FakeServer, Request
 from services.fritz import Fritz
-from services.twin import Request, Twin
 from ztf_scope.survey import TOKEN, Survey
 
 Scope = Callable[..., Result]
@@ -39,7 +39,7 @@ def by_manual(*more: object) -> list[object]:
 
 
 def test_the_command_line_of_the_manual_adds_columns_to_a_file(
-    scope: Scope, marshal: Twin, fritz: Fritz
+    scope: Scope, marshal: FakeServer, fritz: Fritz
 ) -> None:
     fill(fritz, 4).assign(mine=[1, 2, 3, 4]).to_csv("sample.csv", index=False)
     line = by_manual("-file", "sample.csv", "-group_ids", "360", "361")
@@ -63,7 +63,7 @@ def test_the_command_line_of_the_manual_adds_columns_to_a_file(
     assert found.loc[1, "sum_votes"] == "0;0" and found.loc[1, "labellers"] == ""
 
 
-def test_every_row_stays_with_its_status(scope: Scope, marshal: Twin, fritz: Fritz) -> None:
+def test_every_row_stays_with_its_status(scope: Scope, marshal: FakeServer, fritz: Fritz) -> None:
     table = fill(fritz, 3)
     table.loc[1, "obj_id"] = "ZTFJ-nobody-has"  # but something is at its position
     table.loc[2] = ["nobody", 180.0, -20.0]
@@ -86,7 +86,7 @@ def test_every_row_stays_with_its_status(scope: Scope, marshal: Twin, fritz: Fri
 
 
 def test_of_three_candidates_the_nearest_is_taken_also_at_ra_zero_and_a_pole(
-    scope: Scope, marshal: Twin, fritz: Fritz
+    scope: Scope, marshal: FakeServer, fritz: Fritz
 ) -> None:
     for name, ra, dec in (
         ("far", 0.0004, 5.0),
@@ -101,7 +101,7 @@ def test_of_three_candidates_the_nearest_is_taken_also_at_ra_zero_and_a_pole(
 
 
 def test_sources_of_groups_come_over_all_pages_once(
-    scope: Scope, marshal: Twin, fritz: Fritz, monkeypatch: pytest.MonkeyPatch
+    scope: Scope, marshal: FakeServer, fritz: Fritz, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from services import fritz as service
 
@@ -127,7 +127,7 @@ def test_sources_of_groups_come_over_all_pages_once(
 
 @pytest.mark.parametrize("kind", ["csv", "parquet", "h5"])
 def test_every_format_can_be_written_and_read_again(
-    scope: Scope, marshal: Twin, fritz: Fritz, kind: str
+    scope: Scope, marshal: FakeServer, fritz: Fritz, kind: str
 ) -> None:
     fill(fritz, 3).to_csv("sample.csv", index=False)
     line = by_manual("-file", "sample.csv", "--output-format", kind, "--long")
@@ -146,7 +146,7 @@ def test_every_format_can_be_written_and_read_again(
 
 @pytest.mark.parametrize("kind", ["csv", "parquet", "h5"])
 def test_tables_without_rows_are_written_in_every_format(
-    scope: Scope, marshal: Twin, kind: str
+    scope: Scope, marshal: FakeServer, kind: str
 ) -> None:
     line = by_manual("-file", "parse", "-group_ids", 500, "--output-format", kind, "--long")
     done = scope(*line, "--json").succeeded().json
@@ -157,7 +157,7 @@ def test_tables_without_rows_are_written_in_every_format(
 
 
 def test_a_listing_that_breaks_off_keeps_its_pages_and_goes_on_with_the_next(
-    scope: Scope, marshal: Twin, fritz: Fritz
+    scope: Scope, marshal: FakeServer, fritz: Fritz
 ) -> None:
     fill(fritz, 1200)
     marshal.choose = lambda request: "html" if request.query.get("pageNumber") == ["3"] else ""
@@ -173,7 +173,7 @@ def test_a_listing_that_breaks_off_keeps_its_pages_and_goes_on_with_the_next(
 
 
 def test_a_column_of_the_file_is_never_overwritten(
-    scope: Scope, marshal: Twin, fritz: Fritz
+    scope: Scope, marshal: FakeServer, fritz: Fritz
 ) -> None:
     fill(fritz, 2).assign(period=[9.0, 8.0]).to_csv("sample.csv", index=False)
     scope(*by_manual("-file", "sample.csv")).succeeded()
@@ -188,7 +188,7 @@ def test_a_column_of_the_file_is_never_overwritten(
 
 @pytest.mark.parametrize("fault", ["429 after 0", "500", "502", "503", "reset", "cut", "html"])
 def test_a_marshal_that_stumbles_is_asked_again(
-    scope: Scope, marshal: Twin, fritz: Fritz, fault: str
+    scope: Scope, marshal: FakeServer, fritz: Fritz, fault: str
 ) -> None:
     fill(fritz, 3).to_csv("sample.csv", index=False)
     marshal.misbehave(fault, fault)
@@ -197,7 +197,7 @@ def test_a_marshal_that_stumbles_is_asked_again(
 
 
 def test_rows_that_failed_are_named_and_come_with_the_next_run(
-    scope: Scope, marshal: Twin, fritz: Fritz
+    scope: Scope, marshal: FakeServer, fritz: Fritz
 ) -> None:
     fill(fritz, 8).to_csv("sample.csv", index=False)
 
@@ -219,7 +219,7 @@ def test_rows_that_failed_are_named_and_come_with_the_next_run(
 
 
 def test_a_token_that_expires_half_way_leaves_a_table_to_go_on_with(
-    scope: Scope, marshal: Twin, fritz: Fritz
+    scope: Scope, marshal: FakeServer, fritz: Fritz
 ) -> None:
     fill(fritz, 30).to_csv("sample.csv", index=False)
 
@@ -238,7 +238,7 @@ def test_a_token_that_expires_half_way_leaves_a_table_to_go_on_with(
 
 
 def test_labels_are_merged_with_features_each_light_curve_once(
-    scope: Scope, marshal: Twin, fritz: Fritz, survey: Survey, tmp_path: Path
+    scope: Scope, marshal: FakeServer, fritz: Fritz, survey: Survey, tmp_path: Path
 ) -> None:
     stars = fill(fritz, 3)
     fritz.add_source("ZTFJ-rival", stars.loc[0, "ra"], stars.loc[0, "dec"] + 1.5 / 3600, 360)
@@ -262,7 +262,7 @@ def test_labels_are_merged_with_features_each_light_curve_once(
 
 
 def test_a_training_set_is_brought_up_to_date_by_votes(
-    scope: Scope, marshal: Twin, fritz: Fritz, survey: Survey, tmp_path: Path
+    scope: Scope, marshal: FakeServer, fritz: Fritz, survey: Survey, tmp_path: Path
 ) -> None:
     stars = fill(fritz, 4)
     features = {"_id": [1, 2, 3, 4], **stars[["ra", "dec"]].to_dict("list"), "ad": [0.5] * 4}
@@ -280,7 +280,7 @@ def test_a_training_set_is_brought_up_to_date_by_votes(
 
 
 def test_a_file_as_marshal_gives_the_same_columns(
-    scope: Scope, marshal: Twin, survey: Survey
+    scope: Scope, marshal: FakeServer, survey: Survey
 ) -> None:
     survey.csv(Path("sample.csv"))
     line = "upload-classification -file sample.csv -group_ids 5 -taxonomy_id 7 -classification"
@@ -295,7 +295,7 @@ def test_a_file_as_marshal_gives_the_same_columns(
     assert not marshal.requests
 
 
-def test_what_is_asked_for_has_to_be_said(scope: Scope, marshal: Twin) -> None:
+def test_what_is_asked_for_has_to_be_said(scope: Scope, marshal: FakeServer) -> None:
     nothing = scope(*by_manual())
     assert nothing.code == 2 and "-group_ids" in nothing.err
     missing = scope(*by_manual("-file", "nowhere.csv"))

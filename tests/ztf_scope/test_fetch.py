@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from astrodome.testing import Result
+from services.fake_server import FakeServer
 from services.gcs import Bucket
-from services.twin import Twin
 
 Scope = Callable[..., Result]
 
@@ -32,8 +32,8 @@ def bucket() -> Bucket:
 
 
 @pytest.fixture
-def service(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> Iterator[Twin]:
-    with bucket.twin() as twin:
+def service(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeServer]:
+    with bucket.server() as twin:
         monkeypatch.setenv("ASTRODOME_GCS_URL", twin.url)
         yield twin
 
@@ -43,7 +43,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 
-def test_the_data_sets_arrive_as_they_are(scope: Scope, service: Twin) -> None:
+def test_the_data_sets_arrive_as_they_are(scope: Scope, service: FakeServer) -> None:
     result = scope("fetch-datasets", "--json").succeeded()
     assert result.json == {"done": 3, "skipped": 0, "failed": []}
     assert contents(Path("data/training")) == {
@@ -53,7 +53,7 @@ def test_the_data_sets_arrive_as_they_are(scope: Scope, service: Twin) -> None:
     }
 
 
-def test_models_keep_the_folders_they_are_in(scope: Scope, service: Twin) -> None:
+def test_models_keep_the_folders_they_are_in(scope: Scope, service: FakeServer) -> None:
     scope("fetch-models").succeeded()
     assert contents(Path("models")) == {
         name.removeprefix("models/"): data
@@ -62,7 +62,7 @@ def test_models_keep_the_folders_they_are_in(scope: Scope, service: Twin) -> Non
     }
 
 
-def test_a_file_that_is_there_is_not_touched(scope: Scope, service: Twin) -> None:
+def test_a_file_that_is_there_is_not_touched(scope: Scope, service: FakeServer) -> None:
     mine = Path("data/training/dataset.d15.csv")
     mine.parent.mkdir(parents=True)
     mine.write_text("mine")
@@ -73,7 +73,7 @@ def test_a_file_that_is_there_is_not_touched(scope: Scope, service: Twin) -> Non
 
 
 def test_who_has_no_permission_is_told_so_in_one_sentence(
-    scope: Scope, bucket: Bucket, service: Twin, monkeypatch: pytest.MonkeyPatch
+    scope: Scope, bucket: Bucket, service: FakeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bucket.token = "ya29.secret"
     for token in ("", "ya29.another"):
@@ -87,7 +87,7 @@ def test_who_has_no_permission_is_told_so_in_one_sentence(
 
 
 def test_a_token_from_the_environment_is_shown_to_the_service(
-    scope: Scope, bucket: Bucket, service: Twin, monkeypatch: pytest.MonkeyPatch
+    scope: Scope, bucket: Bucket, service: FakeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bucket.token = "ya29.secret"
     monkeypatch.setenv("ASTRODOME_GCS_TOKEN", "ya29.secret")
@@ -95,7 +95,7 @@ def test_a_token_from_the_environment_is_shown_to_the_service(
 
 
 def test_a_token_is_not_sent_to_the_address_of_a_file_that_was_found(
-    scope: Scope, service: Twin, monkeypatch: pytest.MonkeyPatch
+    scope: Scope, service: FakeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("ASTRODOME_GCS_URL")
     monkeypatch.setenv("ASTRODOME_GCS_TOKEN", "ya29.secret")
@@ -106,13 +106,15 @@ def test_a_token_is_not_sent_to_the_address_of_a_file_that_was_found(
 
 
 @pytest.mark.parametrize("fault", ["503", "reset"])
-def test_a_service_that_stumbles_is_asked_again(scope: Scope, service: Twin, fault: str) -> None:
+def test_a_service_that_stumbles_is_asked_again(
+    scope: Scope, service: FakeServer, fault: str
+) -> None:
     service.misbehave(fault)
     assert scope("fetch-models", "--json").succeeded().json["done"] == 3
 
 
 def test_what_arrives_broken_is_not_kept_and_comes_with_the_next_call(
-    scope: Scope, bucket: Bucket, service: Twin
+    scope: Scope, bucket: Bucket, service: FakeServer
 ) -> None:
     whole = bucket.answer
 
@@ -136,7 +138,7 @@ def test_what_arrives_broken_is_not_kept_and_comes_with_the_next_call(
 
 
 def test_a_bucket_that_is_not_there_is_one_sentence(
-    scope: Scope, service: Twin, monkeypatch: pytest.MonkeyPatch
+    scope: Scope, service: FakeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ASTRODOME_GCS_BUCKET", "another")
     missing = scope("fetch-datasets")

@@ -14,9 +14,9 @@ import pandas as pd
 import pytest
 from astrodome.testing import Result
 from astrodome_ztf_scope.catalogues import kowalski_client
+from services.fake_server import FakeServer
 from services.fritz import Fritz
 from services.kowalski import Kowalski
-from services.twin import Twin
 from ztf_scope.survey import TOKEN
 
 CATALOG = "ZTF_sources_20210401"
@@ -37,8 +37,8 @@ def store() -> Kowalski:
 
 
 @pytest.fixture
-def server(store: Kowalski, monkeypatch: pytest.MonkeyPatch) -> Iterator[Twin]:
-    with store.twin() as twin:
+def server(store: Kowalski, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeServer]:
+    with store.server() as twin:
         monkeypatch.setenv("ASTRODOME_KOWALSKI_URL", twin.url)
         monkeypatch.setenv("ASTRODOME_KOWALSKI_TOKEN", TOKEN)
         monkeypatch.setattr(kowalski_client, "BACKOFF", 0.01)
@@ -46,7 +46,7 @@ def server(store: Kowalski, monkeypatch: pytest.MonkeyPatch) -> Iterator[Twin]:
 
 
 def test_the_command_of_the_manual_runs_as_it_is_written(
-    server: Twin, store: Kowalski, scope: Callable[..., Result]
+    server: FakeServer, store: Kowalski, scope: Callable[..., Result]
 ):
     """Its --skip and --limit take a part, for a loop over parts."""
     store.store(CATALOG, quadrant(50, 2, 3))
@@ -60,7 +60,7 @@ def test_the_command_of_the_manual_runs_as_it_is_written(
 
 
 def test_twenty_five_ids_at_ten_a_page_are_twenty_five_in_order(
-    server: Twin, store: Kowalski, scope: Callable[..., Result], tmp_path: Path
+    server: FakeServer, store: Kowalski, scope: Callable[..., Result], tmp_path: Path
 ):
     store.store(CATALOG, quadrant(25, 2, 3) + quadrant(4, 2, 4))
     args = (CATALOG, "--ccd", 2, "--quad", 3, "--minobs", 0, "--limit", 10)
@@ -73,7 +73,7 @@ def test_twenty_five_ids_at_ten_a_page_are_twenty_five_in_order(
 
 @pytest.mark.parametrize("ending", [".txt", ".csv", ".parquet", ".parq", ".h5", ".hdf5"])
 def test_ids_and_positions_go_to_any_format(
-    server: Twin, store: Kowalski, scope: Callable[..., Result], tmp_path: Path, ending: str
+    server: FakeServer, store: Kowalski, scope: Callable[..., Result], tmp_path: Path, ending: str
 ):
     store.store(CATALOG, quadrant(7, 4, 3))
     path = tmp_path / f"ids{ending}"
@@ -95,7 +95,7 @@ def test_ids_and_positions_go_to_any_format(
 
 
 def test_a_whole_field_goes_on_where_it_stopped(
-    server: Twin, store: Kowalski, scope: Callable[..., Result], tmp_path: Path
+    server: FakeServer, store: Kowalski, scope: Callable[..., Result], tmp_path: Path
 ):
     for ccd, quad in ((1, 1), (1, 2), (16, 4)):
         store.store(CATALOG, quadrant(ccd + quad, ccd, quad))
@@ -119,7 +119,7 @@ def test_a_whole_field_goes_on_where_it_stopped(
 
 
 def test_ranges_of_quadrants_go_to_files_of_their_own(
-    server: Twin, store: Kowalski, scope: Callable[..., Result], tmp_path: Path
+    server: FakeServer, store: Kowalski, scope: Callable[..., Result], tmp_path: Path
 ):
     store.store(CATALOG, quadrant(3, 2, 1) + quadrant(2, 3, 2))
     args = ("--catalog", CATALOG, "--minobs", 0, "--output-dir", tmp_path, "--format", "h5")
@@ -130,7 +130,7 @@ def test_ranges_of_quadrants_go_to_files_of_their_own(
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads a process's peak as Linux tells it")
 def test_a_hundred_thousand_ids_stream_in_little_memory(
-    server: Twin, store: Kowalski, tmp_path: Path
+    server: FakeServer, store: Kowalski, tmp_path: Path
 ):
     """In a process of its own, whose own peak Linux tells (getrusage's is that of the parent)."""
     store.store(CATALOG, quadrant(100_000, 4, 3))
@@ -161,7 +161,12 @@ def test_a_hundred_thousand_ids_stream_in_little_memory(
     ],
 )
 def test_wrong_input_is_one_sentence(
-    server: Twin, store: Kowalski, scope: Callable[..., Result], args: tuple, code: int, told: str
+    server: FakeServer,
+    store: Kowalski,
+    scope: Callable[..., Result],
+    args: tuple,
+    code: int,
+    told: str,
 ):
     store.store(CATALOG, quadrant(1, 4, 3))
     failed = scope("get-field-ids", *args)
@@ -169,9 +174,9 @@ def test_wrong_input_is_one_sentence(
 
 
 def test_sources_at_a_position_and_in_groups_are_shown(
-    server: Twin,
+    server: FakeServer,
     store: Kowalski,
-    marshal: Twin,
+    marshal: FakeServer,
     fritz: Fritz,
     scope: Callable[..., Result],
     monkeypatch: pytest.MonkeyPatch,

@@ -16,8 +16,8 @@ from astrodome_ztf_scope.marshal import Busy, Denied, Refused, Unreachable, Unsu
 from astrodome_ztf_scope.marshal.fritz import Fritz as Client
 from astrodome_ztf_scope.marshal.local import LocalMarshal
 from astrodome_ztf_scope.marshal.protocol import Marshal
+from services.fake_server import Answer, FakeServer
 from services.fritz import Fritz
-from services.twin import Answer, Twin
 from ztf_scope.survey import TOKEN
 
 
@@ -50,7 +50,7 @@ def fill(marshal: Any) -> None:
 
 
 @pytest.fixture
-def client(marshal: Twin) -> Client:
+def client(marshal: FakeServer) -> Client:
     return Client(token=TOKEN)
 
 
@@ -121,7 +121,7 @@ def test_both_keep_the_protocol_and_give_the_same_answers(either: Any) -> None:
 
 
 def test_skyportals_own_client_accepts_every_answer_of_the_twin(
-    marshal: Twin, fritz: Fritz, client: Client
+    marshal: FakeServer, fritz: Fritz, client: Client
 ) -> None:
     portal = pytest.importorskip("skyportal_py.client")
     models = pytest.importorskip("skyportal_py.sources")
@@ -180,7 +180,7 @@ def test_skyportals_own_client_accepts_every_answer_of_the_twin(
     ],
 )
 def test_a_change_is_sent_once_and_says_what_is_known_of_it(
-    marshal: Twin, fritz: Fritz, fault: str, known: type, monkeypatch: pytest.MonkeyPatch
+    marshal: FakeServer, fritz: Fritz, fault: str, known: type, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ASTRODOME_FRITZ_TIMEOUT", "0.3")
     client = Client(token=TOKEN)
@@ -193,7 +193,7 @@ def test_a_change_is_sent_once_and_says_what_is_known_of_it(
 
 
 def test_what_surely_was_not_done_is_told_apart(
-    marshal: Twin, fritz: Fritz, client: Client, monkeypatch: pytest.MonkeyPatch
+    marshal: FakeServer, fritz: Fritz, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(Refused, match="Source not found"):
         client.comment("nobody", "x")
@@ -207,14 +207,14 @@ def test_what_surely_was_not_done_is_told_apart(
 
 
 @pytest.mark.parametrize("fault", ["429 after 0", "500", "503", "reset", "cut", "html"])
-def test_reading_is_repeated(marshal: Twin, fritz: Fritz, client: Client, fault: str) -> None:
+def test_reading_is_repeated(marshal: FakeServer, fritz: Fritz, client: Client, fault: str) -> None:
     fritz.add_source("a", 1.0, 2.0, 200)
     marshal.misbehave(fault, fault)
     assert client.source("a")["groups"] == [200] and len(marshal.requests) == 3
 
 
 def test_a_pause_that_the_service_asks_for_is_kept(
-    marshal: Twin, fritz: Fritz, client: Client
+    marshal: FakeServer, fritz: Fritz, client: Client
 ) -> None:
     import time
 
@@ -225,7 +225,7 @@ def test_a_pause_that_the_service_asks_for_is_kept(
 
 
 def test_a_service_that_only_stumbles_is_a_sentence(
-    marshal: Twin, client: Client, monkeypatch: pytest.MonkeyPatch
+    marshal: FakeServer, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for fault, words in (("503", "still answers 503"), ("html", "instead of JSON"), ("cut", "cut")):
         marshal.choose = lambda request, fault=fault: fault
@@ -235,7 +235,9 @@ def test_a_service_that_only_stumbles_is_a_sentence(
         assert failure.value.hint and TOKEN not in failure.value.message
 
 
-def test_an_empty_answer_for_a_source_means_there_is_none(marshal: Twin, client: Client) -> None:
+def test_an_empty_answer_for_a_source_means_there_is_none(
+    marshal: FakeServer, client: Client
+) -> None:
     for status, text in (
         (200, '{"status": "success", "data": {}}'),
         (400, '{"status": "error", "message": "Source not found: a", "data": {}}'),
@@ -246,7 +248,7 @@ def test_an_empty_answer_for_a_source_means_there_is_none(marshal: Twin, client:
 
 
 def test_an_answer_of_another_shape_is_a_sentence_and_never_a_fault_of_ours(
-    marshal: Twin, client: Client, torture: Callable[[int, int], int]
+    marshal: FakeServer, client: Client, torture: Callable[[int, int], int]
 ) -> None:
     whole = {
         "id": "a",

@@ -10,8 +10,8 @@ import pytest
 from astrodome import AstrodomeError, settings, sources
 from astrodome_ztf_scope.catalogues import kowalski_client
 from astrodome_ztf_scope.catalogues.kowalski import KowalskiCatalogue as Client
+from services.fake_server import FakeServer
 from services.kowalski import Kowalski
-from services.twin import Twin
 from ztf_scope.survey import TOKEN
 
 SOURCES, FEATURES = "ZTF_sources_20240117", "ZTF_source_features_DR16"
@@ -27,23 +27,23 @@ def store() -> Kowalski:
 
 
 @pytest.fixture
-def server(store: Kowalski, monkeypatch: pytest.MonkeyPatch) -> Iterator[Twin]:
+def server(store: Kowalski, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeServer]:
     """That Kowalski on loopback, where the settings look for it."""
-    with store.twin() as twin:
+    with store.server() as twin:
         monkeypatch.setenv("ASTRODOME_KOWALSKI_URL", twin.url)
         monkeypatch.setenv("ASTRODOME_KOWALSKI_TOKEN", TOKEN)
         monkeypatch.setattr(kowalski_client, "BACKOFF", 0.01)
         yield twin
 
 
-def test_the_source_of_catalogues_called_kowalski_is_this_one(server: Twin, store: Kowalski):
+def test_the_source_of_catalogues_called_kowalski_is_this_one(server: FakeServer, store: Kowalski):
     store.store(SOURCES, [star(1, 10, 20)])
     assert isinstance(sources.get("catalogue", "kowalski"), Client)
     assert Client().collections() == [SOURCES]
 
 
 def test_documents_come_in_the_order_of_their_ids_over_any_number_of_pages(
-    server: Twin, store: Kowalski
+    server: FakeServer, store: Kowalski
 ):
     store.store(SOURCES, [star(n, n * 0.01, 5, nobs=n) for n in range(25)])
     client = Client(page=10)
@@ -56,7 +56,7 @@ def test_documents_come_in_the_order_of_their_ids_over_any_number_of_pages(
     assert [one["nobs"] for one in client.find("sources", several)] == [3, 23, 24]
 
 
-def test_any_number_of_ids_can_be_asked_for(server: Twin, store: Kowalski):
+def test_any_number_of_ids_can_be_asked_for(server: FakeServer, store: Kowalski):
     store.store(FEATURES, [{"_id": n, "period": n / 7} for n in range(2500)])
     wanted = {"_id": {"$in": list(range(0, 2500, 2)) * 2}}
     found = list(Client().find("features", wanted, ("period",)))
@@ -66,7 +66,7 @@ def test_any_number_of_ids_can_be_asked_for(server: Twin, store: Kowalski):
 
 @pytest.mark.parametrize(("ra", "dec"), [(0.0, 12.0), (359.99995, -3.0), (0.0001, 0.0)])
 def test_positions_on_both_sides_of_ra_zero_match(
-    server: Twin, store: Kowalski, ra: float, dec: float
+    server: FakeServer, store: Kowalski, ra: float, dec: float
 ):
     gap = 0.5 / 3600
     both = [star(1, (ra + gap / np.cos(np.radians(dec))) % 360, dec)]
@@ -78,20 +78,20 @@ def test_positions_on_both_sides_of_ra_zero_match(
 
 
 @pytest.mark.parametrize("dec", [90.0, -90.0])
-def test_positions_at_the_poles_match_at_any_ra(server: Twin, store: Kowalski, dec: float):
+def test_positions_at_the_poles_match_at_any_ra(server: FakeServer, store: Kowalski, dec: float):
     near = dec - np.sign(dec) * 0.7 / 3600
     store.store(SOURCES, [star(n, ra, near) for n, ra in enumerate((0, 90, 180, 270))])
     (found,) = Client().cone("sources", 123, dec, 2, ("filter",))
     assert len(found) == 4 and found[0]["separation"] == pytest.approx(0.7, abs=1e-3)
 
 
-def test_of_several_candidates_the_nearest_comes_first(server: Twin, store: Kowalski):
+def test_of_several_candidates_the_nearest_comes_first(server: FakeServer, store: Kowalski):
     store.store(SOURCES, [star(n, 50, 10 + gap / 3600) for n, gap in enumerate((1.5, 0.2, -0.9))])
     found = Client().cone("sources", [50, 51], [10, 10], 2)
     assert [one["_id"] - 10_000_000 for one in found[0]] == [1, 2, 0] and found[1] == []
 
 
-def test_a_light_curve_is_every_epoch_of_its_document(server: Twin, store: Kowalski):
+def test_a_light_curve_is_every_epoch_of_its_document(server: FakeServer, store: Kowalski):
     data = [{"hjd": 2458000.5 + n, "mag": 17.0, "magerr": 0.1, "catflags": 0} for n in range(3)]
     store.store(SOURCES, [star(1, 10, 20, data=data), star(2, 10, 20, data=[])])
     table = Client().light_curves([10_000_001, 10_000_002])
@@ -101,7 +101,7 @@ def test_a_light_curve_is_every_epoch_of_its_document(server: Twin, store: Kowal
 
 @pytest.mark.parametrize("fault", ["500", "502", "503", "429 after 0", "reset", "cut"])
 def test_a_question_is_asked_again_when_the_server_stumbles(
-    server: Twin, store: Kowalski, fault: str
+    server: FakeServer, store: Kowalski, fault: str
 ):
     store.store(SOURCES, [star(n, n, 5) for n in range(3)])
     client = Client()
@@ -123,7 +123,7 @@ def test_a_question_is_asked_again_when_the_server_stumbles(
     ],
 )
 def test_what_is_wrong_is_told_in_a_sentence_without_the_token(
-    server: Twin,
+    server: FakeServer,
     store: Kowalski,
     monkeypatch: pytest.MonkeyPatch,
     faults: list[str],
@@ -140,14 +140,16 @@ def test_what_is_wrong_is_told_in_a_sentence_without_the_token(
     assert failed.value.__cause__ is None
 
 
-def test_a_token_that_is_refused_is_told_as_that(server: Twin, store: Kowalski):
+def test_a_token_that_is_refused_is_told_as_that(server: FakeServer, store: Kowalski):
     store.store(SOURCES, [star(1, 1, 5)])
     with pytest.raises(AstrodomeError, match="token is invalid") as failed:
         Client(token="another-secret").collections()
     assert "another-secret" not in str(failed.value)
 
 
-def test_a_catalogue_that_no_instance_has_is_named_beside_its_kin(server: Twin, store: Kowalski):
+def test_a_catalogue_that_no_instance_has_is_named_beside_its_kin(
+    server: FakeServer, store: Kowalski
+):
     store.store("ZTF_sources_20210401", [star(1, 1, 5)])
     with pytest.raises(AstrodomeError) as failed:
         list(Client().find("sources", {}))
@@ -172,7 +174,7 @@ def test_several_instances_are_asked_for_what_each_has(
     one, two = Kowalski(TOKEN + "1"), Kowalski(TOKEN + "2")
     one.store(SOURCES, [star(1, 1, 5)])
     two.store(FEATURES, [{"_id": 5, "period": 0.5}])
-    with one.twin() as first, two.twin() as second:
+    with one.server() as first, two.server() as second:
         file = tmp_path / "own.yaml"
         lines = ["kowalski:", "  hosts:"]
         for name, twin, store in (("gloria", first, one), ("melman", second, two)):
@@ -195,7 +197,7 @@ def test_an_account_in_secrets_json_serves(
     store: Kowalski, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
 ):
     store.store(SOURCES, [star(1, 1, 5)])
-    with store.twin() as twin:
+    with store.server() as twin:
         port = twin.url.rpartition(":")[2]
         monkeypatch.chdir(tmp_path)
         Path("secrets.json").write_text(
@@ -207,7 +209,7 @@ def test_an_account_in_secrets_json_serves(
 
 @pytest.mark.parametrize("ra", [0.0, 10.0, 179.9, 180.0, 190.0, 359.9])
 def test_a_document_without_ra_is_at_the_longitude_plus_180(
-    server: Twin, store: Kowalski, ra: float
+    server: FakeServer, store: Kowalski, ra: float
 ):
     place = {"radec_geojson": {"type": "Point", "coordinates": [ra - 180, 20.0]}}
     store.store("Gaia_EDR3", [{"_id": 1, "coordinates": place}])

@@ -14,8 +14,8 @@ from astrodome.testing import Result
 from astrodome_ztf_scope.cli.scope_ml import ALIASES, REPLACED
 from astrodome_ztf_scope.config import taxonomy_maps
 from astrodome_ztf_scope.config.loading import load_config
+from services.fake_server import FakeServer
 from services.fritz import Fritz
-from services.twin import Twin
 from ztf_scope.survey import TOKEN, Survey
 
 Scope = Callable[..., Result]
@@ -57,7 +57,9 @@ def test_an_alias_has_the_options_of_its_command(scope: Scope, name: str) -> Non
     assert one.replace(name, ALIASES[name]) == other
 
 
-def test_an_alias_does_what_its_command_does(scope: Scope, marshal: Twin, fritz: Fritz) -> None:
+def test_an_alias_does_what_its_command_does(
+    scope: Scope, marshal: FakeServer, fritz: Fritz
+) -> None:
     fritz.add_source("ZTFJ1", 10, 20, 200)
     line = "scope_manage_annotation -action post -source ZTFJ1 -origin o -key k -value 2 -token"
     assert "(k = 2) for ZTFJ1" in scope(*line.split(), TOKEN).succeeded().err
@@ -92,7 +94,7 @@ def test_the_maps_of_scores_have_every_tag_with_its_class(name: str, algorithm: 
 def test_the_example_in_the_guide_uploads_scores_to_the_marshal(
     scope: Scope,
     fritz: Fritz,
-    marshal: Twin,
+    marshal: FakeServer,
     survey: Survey,
     dataset: Callable[..., Path],
     monkeypatch: pytest.MonkeyPatch,

@@ -11,9 +11,9 @@ from astrodome import AstrodomeError
 from astrodome.testing import Result
 from astrodome_ztf_scope.catalogues import kowalski_client
 from astrodome_ztf_scope.catalogues.kowalski import KowalskiCatalogue as Client
+from services.fake_server import FakeServer, Request
 from services.fritz import Fritz
 from services.kowalski import Kowalski
-from services.twin import Request, Twin
 from ztf_scope.survey import TOKEN, Survey
 
 Scope = Callable[..., Result]
@@ -23,10 +23,10 @@ TABLES = ("sources", "saved", "classifications", "annotations", "comments", "pho
 
 
 @pytest.fixture
-def other() -> Iterator[tuple[Fritz, Twin]]:
+def other() -> Iterator[tuple[Fritz, FakeServer]]:
     """Another marshal that accepts the same token and would execute any request."""
     store = Fritz(token=TOKEN)
-    with store.twin() as twin:
+    with store.server() as twin:
         yield store, twin
 
 
@@ -34,7 +34,7 @@ def state(fritz: Fritz) -> dict[str, object]:
     return {table: fritz.rows(f"SELECT * FROM {table}") for table in TABLES}
 
 
-def redirecting(marshal: Twin, status: int, target: str, *methods: str) -> None:
+def redirecting(marshal: FakeServer, status: int, target: str, *methods: str) -> None:
     def choose(request: Request) -> str:
         chosen = request.method in methods and not request.path.startswith("/login")
         return f"{status} to {target or request.path}" if chosen else ""
@@ -45,7 +45,12 @@ def redirecting(marshal: Twin, status: int, target: str, *methods: str) -> None:
 @pytest.mark.parametrize("status", REDIRECTS)
 @pytest.mark.parametrize("action", ["post", "update", "delete"])
 def test_a_redirected_change_of_an_annotation_fails_and_changes_nothing(
-    scope: Scope, marshal: Twin, fritz: Fritz, other: tuple[Fritz, Twin], action: str, status: int
+    scope: Scope,
+    marshal: FakeServer,
+    fritz: Fritz,
+    other: tuple[Fritz, FakeServer],
+    action: str,
+    status: int,
 ) -> None:
     fritz.add_source("ZTFJ1", 10, 20, 500)
     if action != "post":
@@ -71,7 +76,7 @@ def test_a_redirected_change_of_an_annotation_fails_and_changes_nothing(
 
 
 def test_an_upload_stops_at_the_first_redirected_change(
-    scope: Scope, marshal: Twin, fritz: Fritz, survey: Survey, tmp_path: Path
+    scope: Scope, marshal: FakeServer, fritz: Fritz, survey: Survey, tmp_path: Path
 ) -> None:
     redirecting(marshal, 302, "/login", "POST", "PUT")
     file = survey.csv(tmp_path / "sample.csv")
@@ -87,7 +92,7 @@ def test_an_upload_stops_at_the_first_redirected_change(
 
 @pytest.mark.parametrize("status", REDIRECTS)
 def test_a_redirected_read_gives_the_token_to_no_other_server(
-    scope: Scope, marshal: Twin, fritz: Fritz, other: tuple[Fritz, Twin], status: int
+    scope: Scope, marshal: FakeServer, fritz: Fritz, other: tuple[Fritz, FakeServer], status: int
 ) -> None:
     fritz.add_source("ZTFJ1", 10, 20, 500)
     _, twin = other
@@ -99,10 +104,10 @@ def test_a_redirected_read_gives_the_token_to_no_other_server(
 
 
 @pytest.fixture
-def kowalski(monkeypatch: pytest.MonkeyPatch) -> Iterator[Twin]:
+def kowalski(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeServer]:
     store = Kowalski(TOKEN, "astronomer", "open sesame")
     store.store("ZTF_sources_20240117", [{"_id": 1, "ra": 10.0, "dec": 20.0}])
-    with store.twin() as twin:
+    with store.server() as twin:
         monkeypatch.setenv("ASTRODOME_KOWALSKI_URL", twin.url)
         monkeypatch.setattr(kowalski_client, "BACKOFF", 0.01)
         yield twin
@@ -111,7 +116,7 @@ def kowalski(monkeypatch: pytest.MonkeyPatch) -> Iterator[Twin]:
 @pytest.mark.parametrize("status", REDIRECTS)
 @pytest.mark.parametrize("login", [False, True])
 def test_no_request_to_kowalski_follows_a_redirect(
-    kowalski: Twin,
+    kowalski: FakeServer,
     monkeypatch: pytest.MonkeyPatch,
     login: bool,
     status: int,
@@ -123,7 +128,7 @@ def test_no_request_to_kowalski_follows_a_redirect(
         Path("secrets.json").write_text(json.dumps({"gloria": account}))
     else:
         monkeypatch.setenv("ASTRODOME_KOWALSKI_TOKEN", TOKEN)
-    with Kowalski(TOKEN, "astronomer", "open sesame").twin() as other:
+    with Kowalski(TOKEN, "astronomer", "open sesame").server() as other:
         for target in (f"{other.url}/api/queries", "/api/elsewhere"):
             kowalski.requests.clear()
             kowalski.misbehave(f"{status} to {target}")

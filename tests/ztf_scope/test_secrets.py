@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 from astrodome.testing import Result
+from services.fake_server import FakeServer
 from services.fritz import Fritz
-from services.twin import Twin
 from ztf_scope.survey import TOKEN, Survey, taxonomy_map
 from ztf_scope.test_upload import MANUAL
 
@@ -31,7 +31,7 @@ def everything(folder: Path) -> bytes:
 @pytest.mark.timeout(1200)
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a process hide its arguments")
 def test_no_output_log_journal_error_or_process_list_has_the_token(
-    tmp_path: Path, marshal: Twin, survey: Survey, torture: Callable[[int, int], int]
+    tmp_path: Path, marshal: FakeServer, survey: Survey, torture: Callable[[int, int], int]
 ) -> None:
     survey.csv(tmp_path / "sample.csv")
     taxonomy_map(tmp_path / "map.json")
@@ -77,7 +77,7 @@ def hidden_soon(running: subprocess.Popen[bytes]) -> None:
 
 
 def test_what_a_marshal_quotes_of_a_token_is_not_repeated(
-    scope: Scope, marshal: Twin, fritz: Fritz
+    scope: Scope, marshal: FakeServer, fritz: Fritz
 ) -> None:
     fritz.tokens = {"another"}
     refused = scope("--debug", "taxonomy", "show", "--token", TOKEN)
@@ -86,7 +86,7 @@ def test_what_a_marshal_quotes_of_a_token_is_not_repeated(
 
 
 def test_a_token_is_found_in_secrets_json_and_in_the_environment(
-    scope: Scope, marshal: Twin, monkeypatch: pytest.MonkeyPatch
+    scope: Scope, marshal: FakeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Path("secrets.json").write_text(f'{{"fritz": {{"token": "{TOKEN}", "url": "{marshal.url}"}}}}')
     monkeypatch.delenv("ASTRODOME_FRITZ_URL")
@@ -98,7 +98,7 @@ def test_a_token_is_found_in_secrets_json_and_in_the_environment(
 
 
 def test_a_token_that_was_copied_badly_is_not_sent_and_not_shown(
-    scope: Scope, marshal: Twin
+    scope: Scope, marshal: FakeServer
 ) -> None:
     for wrong in (f"{TOKEN} x", f"{TOKEN}…", f"{TOKEN}\nx"):
         refused = scope("--debug", "taxonomy", "show", "--token", wrong)
@@ -109,7 +109,7 @@ def test_a_token_that_was_copied_badly_is_not_sent_and_not_shown(
 
 
 def test_a_file_that_is_found_in_a_folder_redirects_no_token(
-    scope: Scope, marshal: Twin, monkeypatch: pytest.MonkeyPatch
+    scope: Scope, marshal: FakeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("ASTRODOME_FRITZ_URL")
     Path("config.yaml").write_text(f"fritz: {{url: '{marshal.url}'}}\n")
@@ -123,7 +123,7 @@ def test_a_file_that_is_found_in_a_folder_redirects_no_token(
 
 
 def test_a_broken_secrets_json_is_one_sentence_that_does_not_quote_it(
-    scope: Scope, marshal: Twin
+    scope: Scope, marshal: FakeServer
 ) -> None:
     Path("secrets.json").write_text(f'{{"fritz": {{"token": "{TOKEN}"')
     refused = scope("taxonomy", "show")

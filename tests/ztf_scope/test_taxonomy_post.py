@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from astrodome.testing import Result
+from services.fake_server import FakeServer
 from services.fritz import Fritz
-from services.twin import Twin
 from ztf_scope.survey import TOKEN
 
 Scope = Callable[..., Result]
@@ -30,7 +30,7 @@ def post(*more: str) -> list[str]:
 
 
 def test_a_tree_is_posted_once_for_each_name_and_version(
-    scope: Scope, marshal: Twin, fritz: Fritz
+    scope: Scope, marshal: FakeServer, fritz: Fritz
 ) -> None:
     line = post("--name", "Mine", "--group-ids", "200", "300", "--json")
     first = scope(*line).succeeded().json
@@ -46,7 +46,7 @@ def test_a_tree_is_posted_once_for_each_name_and_version(
 
 
 def test_an_answer_that_is_lost_makes_no_second_taxonomy(
-    scope: Scope, marshal: Twin, fritz: Fritz
+    scope: Scope, marshal: FakeServer, fritz: Fritz
 ) -> None:
     faults = iter(["lost"])
     marshal.choose = lambda request: next(faults, "") if request.method == "POST" else ""
@@ -55,7 +55,7 @@ def test_an_answer_that_is_lost_makes_no_second_taxonomy(
 
 
 def test_the_configured_taxonomy_can_be_posted_and_a_dry_run_posts_nothing(
-    scope: Scope, marshal: Twin, fritz: Fritz
+    scope: Scope, marshal: FakeServer, fritz: Fritz
 ) -> None:
     line = ["taxonomy", "post", "--token", TOKEN, "--json"]
     dry = scope(*line, "--dry-run").succeeded().json
@@ -66,7 +66,7 @@ def test_the_configured_taxonomy_can_be_posted_and_a_dry_run_posts_nothing(
 
 
 def test_taxonomies_are_listed_and_shown_as_trees(
-    scope: Scope, marshal: Twin, fritz: Fritz
+    scope: Scope, marshal: FakeServer, fritz: Fritz
 ) -> None:
     scope(*post("--name", "Mine")).succeeded()
     listed = scope("taxonomy", "show", "--token", TOKEN, "--json").succeeded().json
@@ -81,7 +81,7 @@ def test_taxonomies_are_listed_and_shown_as_trees(
 
 
 def test_a_tree_that_is_none_is_refused_before_anything_is_sent(
-    scope: Scope, marshal: Twin
+    scope: Scope, marshal: FakeServer
 ) -> None:
     for text, words in (
         ("name: x\n", "class"),

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from astrodome.testing import Result
+from services.fake_server import FakeServer
 from services.fritz import Fritz
 from services.kowalski import Kowalski
-from services.twin import Twin
 from ztf_scope.survey import GROUPS, TOKEN, Survey, taxonomy_map
 
 Scope = Callable[..., Result]
@@ -46,7 +46,7 @@ def once_each(fritz: Fritz, sources: int, *, comments: bool = True) -> None:
 
 
 def test_the_command_line_of_the_manual_uploads_everything(
-    scope: Scope, marshal: Twin, fritz: Fritz, survey: Survey, manual: list[str]
+    scope: Scope, marshal: FakeServer, fritz: Fritz, survey: Survey, manual: list[str]
 ) -> None:
     result = scope(*manual, "--json").succeeded().json
     assert (result["done"], result["skipped"], result["failed"]) == (6, 0, [])
@@ -69,7 +69,7 @@ def test_the_command_line_of_the_manual_uploads_everything(
 
 
 def test_the_same_command_again_changes_nothing(
-    scope: Scope, marshal: Twin, fritz: Fritz, manual: list[str]
+    scope: Scope, marshal: FakeServer, fritz: Fritz, manual: list[str]
 ) -> None:
     scope(*manual).succeeded()
     sent = len(marshal.requests)
@@ -86,7 +86,7 @@ def test_the_same_command_again_changes_nothing(
 
 
 def test_a_source_beyond_the_radius_of_a_row_is_another_source(
-    scope: Scope, marshal: Twin, fritz: Fritz, survey: Survey, manual: list[str]
+    scope: Scope, marshal: FakeServer, fritz: Fritz, survey: Survey, manual: list[str]
 ) -> None:
     for number, gap in enumerate((1.9, 2.1, 30.0, 119.0)):
         star = survey.table.iloc[number]
@@ -98,7 +98,7 @@ def test_a_source_beyond_the_radius_of_a_row_is_another_source(
 
 
 def test_resume_begins_at_a_row_and_stop_ends_with_one(
-    scope: Scope, marshal: Twin, fritz: Fritz, manual: list[str]
+    scope: Scope, marshal: FakeServer, fritz: Fritz, manual: list[str]
 ) -> None:
     scope(*manual, "-resume", "2", "--stop", "3").succeeded()
     once_each(fritz, 2)
@@ -107,7 +107,7 @@ def test_resume_begins_at_a_row_and_stop_ends_with_one(
 
 
 def test_photometry_has_good_epochs_once_with_times_on_earth(
-    scope: Scope, marshal: Twin, fritz: Fritz, survey: Survey, manual: list[str]
+    scope: Scope, marshal: FakeServer, fritz: Fritz, survey: Survey, manual: list[str]
 ) -> None:
     scope(*manual).succeeded()
     points = pd.DataFrame(fritz.rows("SELECT * FROM photometry"))
@@ -130,7 +130,7 @@ def test_photometry_has_good_epochs_once_with_times_on_earth(
 
 
 def test_programmes_and_the_last_epoch_limit_epochs_not_light_curves(
-    scope: Scope, marshal: Twin, fritz: Fritz, survey: Survey, manual: list[str]
+    scope: Scope, marshal: FakeServer, fritz: Fritz, survey: Survey, manual: list[str]
 ) -> None:
     last = 2_458_600.5
     scope(*manual, "--max-timestamp-hjd", last, "--programs", "0", "2").succeeded()
@@ -146,7 +146,7 @@ def test_programmes_and_the_last_epoch_limit_epochs_not_light_curves(
 
 
 def test_a_source_that_is_there_gets_what_it_lacks(
-    scope: Scope, marshal: Twin, fritz: Fritz, survey: Survey, manual: list[str]
+    scope: Scope, marshal: FakeServer, fritz: Fritz, survey: Survey, manual: list[str]
 ) -> None:
     star = survey.table.iloc[0]
     fritz.add_source("ZTF18aaaaaaa", star["ra"], star["dec"] + 0.5 / 3600, 250)
@@ -170,7 +170,7 @@ def test_a_source_that_is_there_gets_what_it_lacks(
 
 
 def test_read_takes_classes_from_either_form_of_the_map(
-    scope: Scope, marshal: Twin, fritz: Fritz, survey: Survey
+    scope: Scope, marshal: FakeServer, fritz: Fritz, survey: Survey
 ) -> None:
     survey.csv(Path("sample.csv"), flaring=0.0, nice=1.0)
     taxonomy_map(Path("old.json"))
@@ -187,7 +187,7 @@ def test_read_takes_classes_from_either_form_of_the_map(
 
 
 def test_columns_that_are_no_probabilities_are_refused_before_anything_is_sent(
-    scope: Scope, marshal: Twin, survey: Survey
+    scope: Scope, marshal: FakeServer, survey: Survey
 ) -> None:
     survey.table[["ra", "variable", "dec", "period"]].to_csv("sample.csv", index=False)
     refused = scope(*MANUAL, "--catalogue", survey.catalogue)
@@ -198,7 +198,7 @@ def test_columns_that_are_no_probabilities_are_refused_before_anything_is_sent(
 
 
 def test_a_dry_run_shows_every_call_and_makes_none(
-    scope: Scope, marshal: Twin, fritz: Fritz, manual: list[str]
+    scope: Scope, marshal: FakeServer, fritz: Fritz, manual: list[str]
 ) -> None:
     shown = scope(*manual, "--dry-run", "--json").succeeded().json
     assert {request.method for request in marshal.requests} == {"GET"}
@@ -210,7 +210,7 @@ def test_a_dry_run_shows_every_call_and_makes_none(
 
 
 def test_rows_of_one_star_become_one_source_however_many_run_at_once(
-    scope: Scope, marshal: Twin, fritz: Fritz, survey: Survey, manual: list[str]
+    scope: Scope, marshal: FakeServer, fritz: Fritz, survey: Survey, manual: list[str]
 ) -> None:
     several = pd.concat([survey.table] * 5, ignore_index=True)
     several["ra"] = (several["ra"] + np.linspace(-2e-5, 2e-5, len(several))) % 360
@@ -220,7 +220,7 @@ def test_rows_of_one_star_become_one_source_however_many_run_at_once(
 
 
 def test_a_row_that_cannot_be_done_is_named_and_the_others_are_done(
-    scope: Scope, marshal: Twin, fritz: Fritz, survey: Survey, manual: list[str]
+    scope: Scope, marshal: FakeServer, fritz: Fritz, survey: Survey, manual: list[str]
 ) -> None:
     table = survey.table.copy()
     table.loc[1, "ra"] = 180.0  # nothing is there
@@ -240,7 +240,7 @@ def test_a_row_that_cannot_be_done_is_named_and_the_others_are_done(
 
 
 def test_other_classes_of_the_groups_can_be_replaced(
-    scope: Scope, marshal: Twin, fritz: Fritz, survey: Survey, manual: list[str]
+    scope: Scope, marshal: FakeServer, fritz: Fritz, survey: Survey, manual: list[str]
 ) -> None:
     scope(*manual).succeeded()
     obj_id = fritz.rows("SELECT id FROM sources ORDER BY id")[0]["id"]
@@ -259,7 +259,7 @@ def test_other_classes_of_the_groups_can_be_replaced(
 
 
 def test_plots_can_be_posted_as_comments(
-    scope: Scope, marshal: Twin, fritz: Fritz, manual: list[str]
+    scope: Scope, marshal: FakeServer, fritz: Fritz, manual: list[str]
 ) -> None:
     import base64
 
@@ -273,7 +273,7 @@ def test_plots_can_be_posted_as_comments(
 
 
 def test_votes_labels_and_survey_ids_are_posted_when_asked_for(
-    scope: Scope, marshal: Twin, fritz: Fritz, survey: Survey, manual: list[str]
+    scope: Scope, marshal: FakeServer, fritz: Fritz, survey: Survey, manual: list[str]
 ) -> None:
     table = survey.table.copy()
     table.insert(0, "survey_id", [f"Gaia_{n}" for n in range(len(table))])
@@ -309,7 +309,7 @@ def test_a_file_is_a_marshal_for_who_has_no_account(scope: Scope, manual: list[s
 
 def test_light_curves_come_from_kowalski_as_from_a_folder(
     scope: Scope,
-    marshal: Twin,
+    marshal: FakeServer,
     fritz: Fritz,
     survey: Survey,
     manual: list[str],
@@ -322,7 +322,7 @@ def test_light_curves_come_from_kowalski_as_from_a_folder(
     other = Fritz(token=TOKEN)
     archive = Kowalski("a-token-of-its-own")
     archive.store("ZTF_sources_20240117", documents(survey))
-    with other.twin() as second, archive.twin() as third:
+    with other.server() as second, archive.server() as third:
         monkeypatch.setenv("ASTRODOME_FRITZ_URL", second.url)
         monkeypatch.setenv("ASTRODOME_KOWALSKI_URL", third.url)
         monkeypatch.setenv("ASTRODOME_KOWALSKI_TOKEN", archive.token)

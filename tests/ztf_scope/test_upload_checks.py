@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from astrodome.testing import Result
 from astrodome_ztf_scope.marshal.local import LocalMarshal
+from services.fake_server import FakeServer
 from services.fritz import Fritz
-from services.twin import Twin
 from ztf_scope.survey import TOKEN, Survey, taxonomy_map
 from ztf_scope.test_disagreements import MANUAL as DISAGREEMENTS
 from ztf_scope.test_upload import MANUAL
@@ -50,7 +50,7 @@ def with_typo(line: list[str], options: list[str]) -> list[str]:
 @pytest.mark.parametrize("typo", TYPOS)
 @pytest.mark.parametrize("dry", [False, True])
 def test_a_typo_changes_nothing_on_the_marshal(
-    scope: Scope, marshal: Twin, fritz: Fritz, manual: list[str], typo: str, dry: bool
+    scope: Scope, marshal: FakeServer, fritz: Fritz, manual: list[str], typo: str, dry: bool
 ) -> None:
     options, words = TYPOS[typo]
     more = ["--dry-run"] if dry else []
@@ -104,7 +104,7 @@ def test_a_dry_run_with_a_new_file_creates_no_file(scope: Scope, manual: list[st
 )
 def test_an_invalid_number_is_named_with_file_column_and_row(
     scope: Scope,
-    marshal: Twin,
+    marshal: FakeServer,
     fritz: Fritz,
     survey: Survey,
     manual: list[str],
@@ -127,7 +127,7 @@ def test_an_invalid_number_is_named_with_file_column_and_row(
 
 
 def test_several_invalid_coordinates_are_one_error(
-    scope: Scope, marshal: Twin, survey: Survey, manual: list[str]
+    scope: Scope, marshal: FakeServer, survey: Survey, manual: list[str]
 ) -> None:
     table = survey.table.assign(dec=[-91.0, 5, 95, -100, 7, 8])
     table.to_csv("sample.csv", index=False)
@@ -138,7 +138,7 @@ def test_several_invalid_coordinates_are_one_error(
 @pytest.mark.parametrize("names", [("RA", "DEC"), ("Ra", "Dec"), (" ra", "dec ")])
 def test_coordinates_may_be_spelled_in_capitals(
     scope: Scope,
-    marshal: Twin,
+    marshal: FakeServer,
     fritz: Fritz,
     survey: Survey,
     manual: list[str],
@@ -155,7 +155,7 @@ def test_coordinates_may_be_spelled_in_capitals(
 
 
 def test_a_file_without_coordinates_is_one_error(
-    scope: Scope, marshal: Twin, survey: Survey, manual: list[str]
+    scope: Scope, marshal: FakeServer, survey: Survey, manual: list[str]
 ) -> None:
     survey.table.drop(columns="dec").to_csv("sample.csv", index=False)
     refused = scope(*manual)
@@ -164,7 +164,7 @@ def test_a_file_without_coordinates_is_one_error(
 
 
 def test_rows_of_one_source_that_contradict_each_other_are_named(
-    scope: Scope, marshal: Twin, fritz: Fritz, survey: Survey, manual: list[str]
+    scope: Scope, marshal: FakeServer, fritz: Fritz, survey: Survey, manual: list[str]
 ) -> None:
     twice = pd.concat([survey.table] * 2, ignore_index=True)
     twice.loc[7, "period"] = 99.0
@@ -180,7 +180,7 @@ def test_rows_of_one_source_that_contradict_each_other_are_named(
 
 
 def test_other_commands_check_their_group_before_the_first_change(
-    scope: Scope, marshal: Twin, fritz: Fritz, tmp_path: Path
+    scope: Scope, marshal: FakeServer, fritz: Fritz, tmp_path: Path
 ) -> None:
     fritz.add_source("ZTFJ1", 10, 20, 500)
     folder = tmp_path / "catalogue"

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from astrodome.testing import Result
 from astrodome_ztf_scope.marshal import journal
+from services.fake_server import FakeServer, Request
 from services.fritz import Fritz
-from services.twin import Request, Twin
 from ztf_scope import survey as surveys
 from ztf_scope.lives import Lives
 from ztf_scope.test_upload import MANUAL, once_each
@@ -33,7 +33,7 @@ def manual(survey: surveys.Survey) -> list[str]:
 def test_killed_at_random_moments_while_connections_drop(
     tmp_path: Path,
     torture: Callable[[int, int], int],
-    marshal: Twin,
+    marshal: FakeServer,
     fritz: Fritz,
 ) -> None:
     rows, kills = torture(40, 500), torture(10, 200)
@@ -69,7 +69,7 @@ def test_killed_at_random_moments_while_connections_drop(
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_marshal_that_misbehaves_loses_and_doubles_nothing(
     scope: Scope,
-    marshal: Twin,
+    marshal: FakeServer,
     fritz: Fritz,
     manual: list[str],
     fault: str,
@@ -95,7 +95,7 @@ def test_a_marshal_that_misbehaves_loses_and_doubles_nothing(
 @pytest.mark.parametrize("fault", ["500", "html", "never"])
 def test_what_never_works_is_named_and_comes_with_the_next_run(
     scope: Scope,
-    marshal: Twin,
+    marshal: FakeServer,
     fritz: Fritz,
     manual: list[str],
     fault: str,
@@ -116,7 +116,7 @@ def test_what_never_works_is_named_and_comes_with_the_next_run(
 
 
 def test_a_token_that_expires_half_way_stops_the_rest_and_a_new_one_goes_on(
-    scope: Scope, marshal: Twin, fritz: Fritz, manual: list[str]
+    scope: Scope, marshal: FakeServer, fritz: Fritz, manual: list[str]
 ) -> None:
     def choose(request: Request) -> str:
         if len(marshal.requests) == 25:
@@ -146,7 +146,7 @@ def test_a_marshal_that_is_gone_is_one_error(
 
 
 def test_a_marshal_that_goes_away_is_not_asked_for_every_row(
-    scope: Scope, marshal: Twin, manual: list[str]
+    scope: Scope, marshal: FakeServer, manual: list[str]
 ) -> None:
     marshal.choose = lambda request: "reset" if request.path.startswith("/api/sources") else ""
     gone = scope(*manual, "--jobs", "1")
@@ -155,7 +155,7 @@ def test_a_marshal_that_goes_away_is_not_asked_for_every_row(
 
 
 def test_two_processes_do_not_change_one_marshal_at_once(
-    scope: Scope, marshal: Twin, manual: list[str]
+    scope: Scope, marshal: FakeServer, manual: list[str]
 ) -> None:
     with journal.opened(marshal.url):
         refused = scope(*manual)
@@ -163,7 +163,7 @@ def test_two_processes_do_not_change_one_marshal_at_once(
 
 
 def test_requests_keep_the_rate_that_is_set(
-    scope: Scope, marshal: Twin, manual: list[str], monkeypatch: pytest.MonkeyPatch
+    scope: Scope, marshal: FakeServer, manual: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ASTRODOME_FRITZ_RATE", "40")
     begun = time.monotonic()
@@ -172,7 +172,7 @@ def test_requests_keep_the_rate_that_is_set(
 
 
 def test_the_journal_has_every_call_with_its_outcome(
-    scope: Scope, marshal: Twin, fritz: Fritz, manual: list[str]
+    scope: Scope, marshal: FakeServer, fritz: Fritz, manual: list[str]
 ) -> None:
     lost = iter([False, True])
     marshal.choose = lambda request: (

@@ -17,8 +17,8 @@ from astrodome_ztf_scope.config import taxonomy_maps
 from astrodome_ztf_scope.marshal.classifications import labels, photometry
 from hypothesis import example, given
 from hypothesis import strategies as st
+from services.fake_server import FakeServer
 from services.fritz import Fritz
-from services.twin import Twin
 from ztf_scope.survey import TOKEN
 
 Scope = Callable[..., Result]
@@ -206,7 +206,9 @@ def test_two_labels_of_one_class_are_posted_once() -> None:
     assert labels.of_row(rows.iloc[0].to_dict(), found) == [(target, 0.9)]
 
 
-def test_options_are_read_in_every_spelling(scope: Scope, marshal: Twin, fritz: Fritz) -> None:
+def test_options_are_read_in_every_spelling(
+    scope: Scope, marshal: FakeServer, fritz: Fritz
+) -> None:
     fritz.add_source("a", 1.0, 2.0, 360)
     fritz.add_source("b", 3.0, 2.0, 361)
     for spelling in (
@@ -223,7 +225,7 @@ def test_options_are_read_in_every_spelling(scope: Scope, marshal: Twin, fritz: 
     assert wrong.code == 2 and "--group-ids" in wrong.err
 
 
-def test_the_journal_shows_every_call(scope: Scope, marshal: Twin, fritz: Fritz) -> None:
+def test_the_journal_shows_every_call(scope: Scope, marshal: FakeServer, fritz: Fritz) -> None:
     assert scope("journal", "--json").succeeded().json == []
     fritz.add_source("a", 1.0, 2.0, 360)
     line = f"manage-annotation -action post -source a -group_ids 360 -token {TOKEN} -origin o"

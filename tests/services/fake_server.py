@@ -38,7 +38,7 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-class Twin:
+class FakeServer:
     """Serve ``answer(request)`` on loopback; faults queued by :meth:`misbehave` come first.
 
     Faults: a status (``"500"``, ``"429"``, ``"429 after 1"``), a redirect (``"302 to ADDRESS"``),
@@ -88,7 +88,7 @@ class Twin:
         self.server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
 
-    def __enter__(self) -> Twin:
+    def __enter__(self) -> FakeServer:
         threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
         return self
 
