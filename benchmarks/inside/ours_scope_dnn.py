@@ -18,14 +18,14 @@ def data(features: str, dmdt: str) -> Any:
 
 
 def config(features: int, threads: int, **given: Any) -> dict[str, Any]:
-    from astrodome_ztf_scope.config.schema import ClassConfig, DnnClassifier
+    from astrodome_ztf_scope.config.schema import ClassConfig, DnnSettings
 
     entry = ClassConfig(label="periodic", features="phenomenological", **given)
     return {
         "tag": "pnp",
         "features": [f"f{i}" for i in range(features)],
         "class": entry.model_dump(),
-        "dnn": DnnClassifier().model_dump(),
+        "dnn": DnnSettings().model_dump(),
         "threads": threads,
     }
 
@@ -34,7 +34,7 @@ def config(features: int, threads: int, **given: Any) -> dict[str, Any]:
 def network(features: int, threads: int) -> Any:
     from astrodome_ztf_scope.classifiers.models import dnn, network
 
-    made = network.quick(features, threads=threads)
+    made = network.network(features)
     dnn.compile_(made, config(features, threads))
     return made
 
@@ -45,7 +45,7 @@ def classifier(features: int, threads: int) -> Any:
     from astrodome_ztf_scope.classifiers.models.dnn import DnnClassifier
 
     made = DnnClassifier()
-    made.weights, made.threads = network.weights(network.network(features)), threads
+    made.weights, made.threads = network.get_weights(network.network(features)), threads
     return made
 
 

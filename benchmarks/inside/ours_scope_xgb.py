@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from astrodome.runs import Run
-from astrodome_ztf_scope.classifiers.training import QUIET
+from astrodome_ztf_scope.classifiers.training import ENVIRONMENT
 from serve import serve
 
-os.environ.update(QUIET)  # as in the processes for training, before XGBoost starts threads
+os.environ.update(ENVIRONMENT)  # as in the processes for training, before XGBoost starts threads
 
 
 @cache

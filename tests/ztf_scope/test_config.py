@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from astrodome import AstrodomeError, settings
 from astrodome_ztf_scope.config.loading import load_config
-from astrodome_ztf_scope.config.services import Fritz, Kowalski, Wandb
+from astrodome_ztf_scope.config.services import FritzSettings, KowalskiSettings, WandbSettings
 
 Write = Callable[[str], Path]
 
@@ -46,7 +46,11 @@ def test_built_in_imputation_is_that_of_scope() -> None:
 
 def test_services_shown_in_the_commented_file_have_the_values_that_count_without_it() -> None:
     config = load_config()
-    assert (config.kowalski, config.fritz, config.wandb) == (Kowalski(), Fritz(), Wandb())
+    assert (config.kowalski, config.fritz, config.wandb) == (
+        KowalskiSettings(),
+        FritzSettings(),
+        WandbSettings(),
+    )
 
 
 def test_a_file_of_2022_keeps_its_own_classes_and_plain_lists(of_2022: Path) -> None:
@@ -150,17 +154,21 @@ CLASS = "training: {classes: {vnv: {label: variable, features: phenomenological,
         (
             "training: {classes: {vnv: {label: X, features: phenomenal}}}",
             "training.classes.vnv.features",
-            "known keys are phenomenological, ontological",
+            "expected one of phenomenological, ontological",
         ),
         (
             "features: {phenomenological: {ad: {include: false}}}",
             "features.phenomenological",
-            "includes no feature, and the class 'vnv'",
+            "the feature set of the class 'vnv', does not include",
         ),
         ("trainning: {dataset: x.csv}", "trainning", "did you mean 'training'?"),
         ("training: [vnv]", "training", "mapping"),
         ("features: {phenomenological: 7}", "features.phenomenological", "list of names"),
-        ("features: {phenomenological: [ad, 7]}", "features.phenomenological", "no name"),
+        (
+            "features: {phenomenological: [ad, 7]}",
+            "features.phenomenological",
+            "invalid name of a feature",
+        ),
         (
             "features: {ontological: {ad: {inclde: true}}}",
             "features.ontological.ad.inclde",

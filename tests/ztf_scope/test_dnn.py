@@ -1,4 +1,4 @@
-"""The two-branch network: what it is made of, that it learns, and that its scores hold."""
+"""The network with two branches: its architecture, its training and its predictions."""
 
 from __future__ import annotations
 
@@ -15,11 +15,10 @@ import numpy as np
 import pytest
 from astrodome import AstrodomeError
 from astrodome.runs import Run
-from astrodome_ztf_scope.classifiers.models import convolution, weights
+from astrodome_ztf_scope.classifiers.models import inference, weights
 from astrodome_ztf_scope.classifiers.models.dnn import DnnClassifier, callbacks, compile_
 from astrodome_ztf_scope.classifiers.preprocessing.examples import LabelledExamples
-from astrodome_ztf_scope.config.schema import ClassConfig
-from astrodome_ztf_scope.config.schema import DnnClassifier as Shared
+from astrodome_ztf_scope.config.schema import ClassConfig, DnnSettings
 from sklearn.metrics import roc_auc_score
 
 network = pytest.importorskip(
@@ -31,13 +30,13 @@ FEATURES = ["wstd", "iqr", "skew", "stetson_j", "f1_power", "inv_vonneumannratio
 
 
 def config(features: list[str] = FEATURES, threads: int = 2, **given: Any) -> dict[str, Any]:
-    shared = {name: given.pop(name) for name in Shared.model_fields if name in given}
+    shared = {name: given.pop(name) for name in DnnSettings.model_fields if name in given}
     entry = ClassConfig(label="pulsator", features="few", **given)
     return {
         "tag": "puls",
         "features": features,
         "class": entry.model_dump(),
-        "dnn": Shared(**shared).model_dump(),
+        "dnn": DnnSettings(**shared).model_dump(),
         "threads": threads,
     }
 
@@ -87,54 +86,27 @@ def test_the_network_is_that_of_scope(
     features: int, branches: tuple[bool, bool], parameters: int
 ) -> None:
     shape = {"dense": branches[0], "images": branches[1]}
-    standard, quick = network.network(features, **shape), network.quick(features, **shape)
-    assert standard.count_params() == quick.count_params() == parameters
-    assert network.weights(standard).parameters == parameters
+    made = network.network(features, **shape)
+    assert made.count_params() == network.get_weights(made).parameters == parameters
 
 
 def test_a_network_without_branches_is_refused() -> None:
-    with pytest.raises(AstrodomeError, match="One of the two branches"):
+    with pytest.raises(AstrodomeError, match="At least one branch"):
         network.network(35, dense=False, images=False)
 
 
-def test_the_kernels_give_what_keras_layers_give_and_their_gradients() -> None:
+def test_predictions_without_keras_are_those_of_keras() -> None:
     keras.utils.set_random_seed(1)
-    standard, quick = network.network(5), network.quick(5, threads=2)
-    learned = network.weights(standard)
-    biased = [w + 0.1 if w.ndim == 1 else w for w in learned.convolution]  # as after some steps
-    network.give(standard, weights.NetworkWeights(learned.dense, tuple(biased), learned.join))
-    network.give(quick, network.weights(standard))
-    features, target = np.zeros((40, 5), np.float32), np.arange(40)[:, None] % 2
-    batch = [features, images(40)[..., None]]
-    assert np.allclose(
-        standard.predict(batch, verbose=0), quick.predict(batch, verbose=0), atol=1e-6
-    )
-    for model in (standard, quick):
-        for layer in model.layers:
-            if isinstance(layer, keras.layers.Dropout):
-                layer.rate = 0.0
-    branch = next(layer for layer in quick.layers if isinstance(layer, network.Branch))
-    branch.rate = 0.0
-    for model in (standard, quick):
-        model.compile(keras.optimizers.SGD(1.0), "binary_crossentropy", run_eagerly=True)
-        model.train_on_batch(batch, target)
-    found, wanted = (network.weights(model).convolution for model in (quick, standard))
-    for ours, theirs in zip(found, wanted, strict=True):
-        assert np.allclose(ours, theirs, atol=1e-5)
-
-
-def test_dropout_drops_as_keras_does_and_belongs_to_the_seed() -> None:
-    given = images(400)
-    picture = keras.Input((26, 26, 1))
-    standard = keras.Model(picture, network._convolutions(picture))
-    learned = [np.abs(array) for array in standard.get_weights()]
-    standard.set_weights(learned)
-    dropped = convolution.forward(given, learned, seed=3, rate=0.25)
-    assert (dropped == convolution.forward(given, learned, 3, 0.25, threads=2)).all()
-    assert (dropped != convolution.forward(given, learned, 4, 0.25)).any()
-    theirs = keras.ops.convert_to_numpy(standard(given[..., None], training=True))
-    assert np.allclose(dropped.mean(0), theirs.mean(0), rtol=0.02)
-    assert np.allclose(dropped.std(0), theirs.std(0), rtol=0.2)
+    standard = network.network(5)
+    learned = network.get_weights(standard)
+    biased = [w + 0.1 if w.ndim == 1 else w for w in learned.convolution]  # as after training
+    learned = weights.NetworkWeights(learned.dense, tuple(biased), learned.join)
+    network.set_weights(standard, learned)
+    features, dmdt = np.random.default_rng(2).random((300, 5), np.float32), images(300)
+    expected = standard.predict([features, dmdt[..., None]], verbose=0)
+    for threads in (1, 2):
+        scores = inference.predict([learned], [features], dmdt, threads)
+        np.testing.assert_allclose(scores, expected, atol=1e-6)
 
 
 def test_it_learns_from_the_features_of_stars(
@@ -224,7 +196,7 @@ def test_the_rate_is_lowered_before_training_stops(tmp_path: Path) -> None:
     plateau = next(one for one in made if isinstance(one, keras.callbacks.ReduceLROnPlateau))
     stop = next(one for one in made if isinstance(one, keras.callbacks.EarlyStopping))
     assert plateau.patience < stop.patience == 6
-    with pytest.raises(AstrodomeError, match="no callback 'magic'"):
+    with pytest.raises(AstrodomeError, match="Unknown callback 'magic'"):
         callbacks(config(callbacks=("magic",))["class"], tmp_path)
 
 
@@ -303,7 +275,7 @@ def test_a_checkpoint_of_2022_is_read_by_its_prefix(tmp_path: Path) -> None:
             setattr(inner, name, tf.Variable(value))
         setattr(holder, f"layer_with_weights-{number}", inner)
     tf.train.Checkpoint(**vars_of(holder)).write(str(prefix))
-    found, wanted = weights.read(prefix), network.weights(model)
+    found, wanted = weights.read(prefix), network.get_weights(model)
     pairs = ((found.dense, wanted.dense), (found.convolution, wanted.convolution))
     for ours, theirs in ((a, b) for pair in pairs for a, b in zip(*pair, strict=True)):
         assert (ours == theirs).all()
@@ -317,11 +289,11 @@ def test_a_model_that_does_not_fit_is_named_with_the_reason(tmp_path: Path) -> N
     path = tmp_path / "model.keras"
     network.network(len(FEATURES)).save(path)
     made = DnnClassifier()
-    with pytest.raises(AstrodomeError, match="with 8 features, and the configuration has 3"):
+    with pytest.raises(AstrodomeError, match="has 8 features: expected 3"):
         made.load(path, config(FEATURES[:3]))
-    with pytest.raises(AstrodomeError, match="with conv_branch on"):
+    with pytest.raises(AstrodomeError, match="with conv_branch: true"):
         made.load(path, config(conv_branch=False))
-    with pytest.raises(AstrodomeError, match="There is no model"):
+    with pytest.raises(AstrodomeError, match="does not exist"):
         made.load(tmp_path / "none.keras", config())
     (tmp_path / "broken.h5").write_bytes(b"no model")
     with pytest.raises(AstrodomeError, match="cannot be read as a DNN model") as refused:
@@ -329,12 +301,12 @@ def test_a_model_that_does_not_fit_is_named_with_the_reason(tmp_path: Path) -> N
     assert "Expected weights" in refused.value.hint
     other = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
     other.save(tmp_path / "other.keras")
-    with pytest.raises(AstrodomeError, match="no weights of SCoPe's two-branch network"):
+    with pytest.raises(AstrodomeError, match="differ from those of SCoPe's network"):
         made.load(tmp_path / "other.keras", config())
     made.load(path, config())
-    with pytest.raises(AstrodomeError, match="images of 26 x 26"):
+    with pytest.raises(AstrodomeError, match=r"expected the shape \(2, 26, 26\)"):
         made.predict(np.zeros((2, 8), np.float32), np.zeros((2, 20, 20), np.float32))
-    with pytest.raises(AstrodomeError, match="trained with 8 features, and there are 9"):
+    with pytest.raises(AstrodomeError, match="expected 8 per source, got 9"):
         made.predict(np.zeros((2, 9), np.float32), images(2))
 
 
@@ -373,7 +345,7 @@ import json, os, sys
 sys.modules["tensorflow"] = None
 import numpy as np
 from pathlib import Path
-from astrodome import models
+from astrodome.runs import Run
 from astrodome_ztf_scope.classifiers.preprocessing.examples import LabelledExamples
 from astrodome_ztf_scope.classifiers.models.dnn import DnnClassifier
 target = np.arange(64, dtype=np.float32) % 2

@@ -20,7 +20,7 @@ from astrodome_ztf_scope.classifiers import evaluation, loaded_models, plots, re
 from astrodome_ztf_scope.classifiers.models.xgb import XgbClassifier
 from astrodome_ztf_scope.classifiers.preprocessing.examples import examples
 from astrodome_ztf_scope.classifiers.preprocessing.preparation import Preparation
-from astrodome_ztf_scope.classifiers.preprocessing.splitting import select
+from astrodome_ztf_scope.classifiers.preprocessing.splitting import split_dataset
 from astrodome_ztf_scope.config.feature_sets import FeatureConfig, FeatureSet
 from astrodome_ztf_scope.config.schema import ClassConfig, XgboostSettings
 from astrodome_ztf_scope.tables.datasets import DataSet
@@ -43,7 +43,7 @@ def trained(
 ) -> Path:
     """A run folder as ``scope train`` leaves it."""
     entry = ClassConfig(label=label, features="few", threshold=0.7, random_state=state, **changes)
-    split = select(frame, tag, entry)
+    split = split_dataset(frame, tag, entry)
     preparation = Preparation.fit(frame.take(split.train), FEATURES, "min_max")
     config = {
         "tag": tag,
@@ -121,26 +121,26 @@ def test_metrics_are_what_counting_source_by_source_gives(threshold: float) -> N
     random = np.random.default_rng(6)
     target = (random.random(80) < 0.3).astype(int)
     score = np.clip(random.normal(0.35 + 0.3 * target, 0.2), 0, 1).round(1)  # with ties
-    found = evaluation.measure(target, score.astype(np.float32), threshold)
+    found = evaluation.classification_metrics(target, score.astype(np.float32), threshold)
     for name, value in counted(target.tolist(), score.tolist(), threshold).items():
         assert found[name] == pytest.approx(value, abs=1e-6), name
     assert (found["sources"], found["positive"]) == (80, target.sum())
 
 
 def test_a_score_at_the_threshold_is_no_prediction() -> None:
-    assert evaluation.measure([1, 0], [0.5, 0.5])["true_positive"] == 0
+    assert evaluation.classification_metrics([1, 0], [0.5, 0.5])["true_positive"] == 0
 
 
 def test_what_one_label_does_not_define_is_null_and_no_error() -> None:
-    none = evaluation.measure(np.zeros(5), np.full(5, 0.1))
+    none = evaluation.classification_metrics(np.zeros(5), np.full(5, 0.1))
     assert {name for name, value in none.items() if value is None} == {
         "precision", "recall", "f1", "roc_auc", "average_precision"
     }  # fmt: skip
     assert (none["brier"], none["true_negative"]) == (pytest.approx(0.01), 5)
-    every = evaluation.measure(np.ones(5), np.full(5, 0.9))
+    every = evaluation.classification_metrics(np.ones(5), np.full(5, 0.9))
     assert {n for n, v in every.items() if v is None} == {"roc_auc", "average_precision"}
     assert (every["precision"], every["recall"], every["f1"]) == (1, 1, 1)
-    empty = evaluation.measure([], [])
+    empty = evaluation.classification_metrics([], [])
     assert empty["sources"] == 0
     assert empty["brier"] is None
     json.dumps([none, every, empty], allow_nan=False)

@@ -332,13 +332,16 @@ def test_the_period_is_the_one_that_the_models_use(
 def test_models_that_read_different_periods_have_each_its_own_column(
     scope: Scope, dataset: Callable[..., Path]
 ) -> None:
-    from astrodome_ztf_scope.classifiers import prediction
-    from astrodome_ztf_scope.classifiers.preprocessing.preparation import Column, Preparation
+    from astrodome_ztf_scope.classifiers.preprocessing.preparation import (
+        FeatureTransform,
+        Preparation,
+    )
+    from astrodome_ztf_scope.classifiers.scorer import Scorer
 
     def reads(*columns: tuple[str, str]) -> Preparation:
-        return Preparation(tuple(Column(*names, "zero", 0.0) for names in columns))
+        return Preparation(tuple(FeatureTransform(*names, "zero", 0.0) for names in columns))
 
-    scorer = prediction.Scorer(())
+    scorer = Scorer(())
     available = ["ztf_id", "ad", "period", "period_ELS", "period_ECE", "f1_amp_ECE", "f1_amp_ELS"]
     els, ece = reads(("period_ELS", "period")), reads(("ad", "ad"), ("f1_amp_ECE", "f1_amp"))
     for preparations, wanted in (
@@ -348,10 +351,10 @@ def test_models_that_read_different_periods_have_each_its_own_column(
         ([reads(("ad", "ad"))], {"period": "period"}),
     ):
         scorer.preparations = preparations
-        kept = scorer.kept(available, Path("a.parquet"))
+        kept = scorer.copied(available, Path("a.parquet"))
         assert kept == {"ztf_id": "_id", **wanted}
     scorer.preparations = [reads(("ad", "ad"))]
-    assert scorer.kept(["ad", "period_ELS"], Path("a.parquet")) == {}
+    assert scorer.copied(["ad", "period_ELS"], Path("a.parquet")) == {}
 
 
 def test_an_upload_asks_which_of_several_periods_is_meant(scope: Scope, survey: Survey) -> None:

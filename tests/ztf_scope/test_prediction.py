@@ -234,7 +234,7 @@ def test_memory_does_not_grow_with_the_number_of_rows(
     [
         (lambda t: t.drop(columns="wstd"), "mine.parquet lacks 1 of the 35 feature columns: wstd"),
         (lambda t: t.drop(columns="dmdt"), "mine.parquet has no column 'dmdt'"),
-        (lambda t: t.assign(wstd="bright"), "which is no number"),
+        (lambda t: t.assign(wstd="bright"), "expected a number"),
         (lambda t: t.assign(dmdt=[np.zeros((3, 3)).tolist()] * len(t)), "26 x 26"),
     ],
 )
@@ -258,7 +258,7 @@ def test_wrong_usage_is_one_sentence(scope: Scope, models: Path, sources: Path) 
         ((sources, "--models=trees.json"), "expected <tag>.<YYYYMMDD_HHMMSS>.h5, .json or .index"),
         ((sources, "--models=e.20230706_101010.json"), "cannot be read as an XGBoost model"),
         ((sources, f"--models={sources}"), "is not named like a model file of SCoPe"),
-        ((sources, "--models", models, "--tag=ew"), "There is no trained model of 'ew'"),
+        ((sources, "--models", models, "--tag=ew"), "No trained model of 'ew' found"),
         (("none.parquet", "--models", models), "File none.parquet does not exist"),
         (("broken.h5", "--models", models), "broken.h5 cannot be read"),
         ((sources, "--models", models, "--merge=min"), "--merge takes mean or max"),

@@ -149,14 +149,14 @@ def test_a_saved_preparation_does_the_same(
 def test_a_preparation_that_is_missing_or_broken_is_one_sentence(
     frame: DataSet, ontological: FeatureSet, tmp_path: Path
 ) -> None:
-    with pytest.raises(AstrodomeError, match="holds no trained model"):
+    with pytest.raises(AstrodomeError, match="is not a trained model"):
         Preparation.load(tmp_path)
     Preparation.fit(frame, ontological, "min_max").save(tmp_path)
     (tmp_path / "imputation.npz").write_bytes(b"PK\3\4 broken")
-    with pytest.raises(AstrodomeError, match=r"preparation\.json is broken"):
+    with pytest.raises(AstrodomeError, match=r"preparation\.json is damaged"):
         Preparation.load(tmp_path)
     (tmp_path / "preparation.json").write_text('{"columns": 3}')
-    with pytest.raises(AstrodomeError, match=r"preparation\.json is broken"):
+    with pytest.raises(AstrodomeError, match=r"preparation\.json is damaged"):
         Preparation.load(tmp_path)
 
 
@@ -181,7 +181,7 @@ def test_rows_that_lack_a_feature_without_imputation_are_known_beforehand(
     table.loc[3, "chi2red"] = np.nan
     table.loc[4, f"period_{SUFFIX}"] = np.inf
     table.loc[5, "AllWISE__w1mpro"] = np.nan
-    known = preparation.usable(of(table), ontological)
+    known = preparation.usable_rows(of(table), ontological)
     assert np.flatnonzero(~known).tolist() == [3, 4]
     fitted = Preparation.fit(of(table[known]), ontological, "min_max")
     features, usable = fitted.apply(table)
@@ -219,7 +219,7 @@ def test_another_suffix_in_the_data_set_is_pointed_out(
 ) -> None:
     with pytest.raises(AstrodomeError, match="lacks 16 of the 61") as error:
         Preparation.fit(of(sky(600, 1, "LS").table), ontological, None)
-    assert error.value.hint.startswith("It has 'f1_BIC_LS': features.info.period_suffix")
+    assert error.value.hint.startswith("It has 'f1_BIC_LS': set features.info.period_suffix")
 
 
 def test_a_column_without_a_value_is_named(frame: DataSet, ontological: FeatureSet) -> None:
@@ -232,7 +232,7 @@ def test_a_column_without_a_value_is_named(frame: DataSet, ontological: FeatureS
 def test_text_in_a_feature_is_named_with_its_row(frame: DataSet, ontological: FeatureSet) -> None:
     table = frame.table.astype({"chi2red": object})
     table.loc[17, "chi2red"] = "1,5"
-    with pytest.raises(AstrodomeError, match="row 17 of the column 'chi2red' holds '1,5'"):
+    with pytest.raises(AstrodomeError, match="invalid value '1,5' in column 'chi2red', row 17"):
         Preparation.fit(of(table), ontological, "min_max")
 
 

@@ -12,7 +12,11 @@ from astrodome import AstrodomeError
 from astrodome.testing import Result
 from astrodome_ztf_scope.classifiers.preprocessing.examples import examples
 from astrodome_ztf_scope.classifiers.preprocessing.preparation import Preparation
-from astrodome_ztf_scope.classifiers.preprocessing.splitting import DataSplit, select, sources
+from astrodome_ztf_scope.classifiers.preprocessing.splitting import (
+    DataSplit,
+    source_numbers,
+    split_dataset,
+)
 from astrodome_ztf_scope.config.feature_sets import FeatureConfig, FeatureSet
 from astrodome_ztf_scope.config.schema import ClassConfig
 from astrodome_ztf_scope.tables.datasets import DataSet
@@ -42,7 +46,9 @@ def test_selection_and_target_have_one_threshold() -> None:
     label = np.repeat([0.0, 0.25, 0.5, 0.6, 0.7, 0.75, 1.0], 100)
     frame = of(pd.DataFrame({"RR Lyrae": label}))
     for threshold, positives in ((0.7, 200), (0.5, 400), (0.9, 100)):
-        split = select(frame, "rrlyr", entry(threshold=threshold, balance=1.0, test_size=0.2))
+        split = split_dataset(
+            frame, "rrlyr", entry(threshold=threshold, balance=1.0, test_size=0.2)
+        )
         np.testing.assert_array_equal(split.target, label > threshold)
         train = split.target[split.train]
         assert train.sum() == len(train) / 2  # balance counts what the target says
@@ -52,12 +58,12 @@ def test_selection_and_target_have_one_threshold() -> None:
 
 def test_every_row_is_used_once(frame: DataSet) -> None:
     for balance in (None, 2.5):
-        assert rows(select(frame, "rrlyr", entry(balance=balance))) == list(range(900))
-    assert len(select(frame, "rrlyr", entry()).dropped) == 0
+        assert rows(split_dataset(frame, "rrlyr", entry(balance=balance))) == list(range(900))
+    assert len(split_dataset(frame, "rrlyr", entry()).dropped) == 0
 
 
 def test_parts_have_the_sizes_and_the_proportions_that_were_asked_for(frame: DataSet) -> None:
-    split = select(frame, "rrlyr", entry(test_size=0.2, val_size=0.25))
+    split = split_dataset(frame, "rrlyr", entry(test_size=0.2, val_size=0.25))
     share = split.target.mean()
     for part, size in ((split.train, 540), (split.validation, 180), (split.test, 180)):
         assert abs(len(part) - size) <= 1
@@ -67,7 +73,7 @@ def test_parts_have_the_sizes_and_the_proportions_that_were_asked_for(frame: Dat
 def test_a_rare_class_is_in_every_part() -> None:
     label = np.zeros(300)
     label[[5, 100, 200]] = 1.0
-    split = select(of(pd.DataFrame({"RR Lyrae": label})), "rrlyr", entry())
+    split = split_dataset(of(pd.DataFrame({"RR Lyrae": label})), "rrlyr", entry())
     assert [split.target[part].sum() for part in list(split.parts.values())[:3]] == [1, 1, 1]
 
 
@@ -76,12 +82,12 @@ def test_no_star_is_on_both_sides(frame: DataSet, group_by: str) -> None:
     star = frame.table["obj_id"].to_numpy()
     assert len(set(star)) < 0.7 * len(star)
     for seed in range(5):
-        split = select(frame, "rrlyr", entry(), group_by=group_by, random_state=seed)
+        split = split_dataset(frame, "rrlyr", entry(), group_by=group_by, random_state=seed)
         train, validation, test = (set(star[part]) for part in list(split.parts.values())[:3])
         assert not train & test and not train & validation and not validation & test
         assert abs(len(split.test) - 90) <= 4
         assert split.target[split.test].mean() == pytest.approx(split.target.mean(), abs=0.03)
-    loose = select(frame, "rrlyr", entry())
+    loose = split_dataset(frame, "rrlyr", entry())
     assert set(star[loose.train]) & set(star[loose.test])  # what grouping is for
 
 
@@ -93,42 +99,44 @@ def test_light_curves_within_two_arcseconds_are_of_one_source() -> None:
             "dec": [0.0, 0.0, 60.0, 60 + 2.5 * arcsecond, 0.0, 0.0],
         }
     )
-    found = sources(of(table), "position")
+    found = source_numbers(of(table), "position")
     assert found[0] == found[1]
     assert len(set(found)) == 5
 
 
 def test_coordinates_in_capitals_group_the_same_rows() -> None:
     table = pd.DataFrame({"ra": [0.0, 359.9999, 1.0], "dec": [0.0, 0.0, 60.0]})
-    found = sources(of(table), "position")
-    capitals = sources(of(table.rename(columns={"ra": "RA", "dec": "Dec"})), "position")
+    found = source_numbers(of(table), "position")
+    capitals = source_numbers(of(table.rename(columns={"ra": "RA", "dec": "Dec"})), "position")
     assert found[0] == found[1] != found[2] and capitals.tolist() == found.tolist()
 
 
 def test_rows_without_a_name_are_sources_of_their_own() -> None:
-    found = sources(of(pd.DataFrame({"obj_id": ["a", None, "a", None]})), "obj_id")
+    found = source_numbers(of(pd.DataFrame({"obj_id": ["a", None, "a", None]})), "obj_id")
     assert found[0] == found[2]
     assert len(set(found)) == 3
 
 
 def test_the_random_state_governs_every_draw(frame: DataSet) -> None:
     def drawn(seed: int) -> list[list[int]]:
-        split = select(frame, "rrlyr", entry(balance=1.0), group_by="obj_id", random_state=seed)
+        split = split_dataset(
+            frame, "rrlyr", entry(balance=1.0), group_by="obj_id", random_state=seed
+        )
         return [part.tolist() for part in split.parts.values()]
 
     assert drawn(1) == drawn(1)
     for part, other in zip(drawn(1), drawn(2), strict=True):
         assert part != other
-    by_class = select(frame, "rrlyr", entry(balance=1.0, random_state=2), group_by="obj_id")
+    by_class = split_dataset(frame, "rrlyr", entry(balance=1.0, random_state=2), group_by="obj_id")
     assert by_class.train.tolist() == drawn(2)[0]
 
 
 def test_balance_limits_the_larger_side_in_the_training_part_alone(frame: DataSet) -> None:
-    split = select(frame, "rrlyr", entry(balance=2.5))
+    split = split_dataset(frame, "rrlyr", entry(balance=2.5))
     train = split.target[split.train]
     assert (train == 0).sum() == int(2.5 * (train == 1).sum())
     assert not split.target[split.dropped].any()
-    plain = select(frame, "rrlyr", entry())
+    plain = split_dataset(frame, "rrlyr", entry())
     np.testing.assert_array_equal(split.test, plain.test)
     assert sorted([*split.train, *split.dropped]) == plain.train.tolist()
 
@@ -138,28 +146,28 @@ def test_negatives_of_variable_are_the_non_variable(frame: DataSet) -> None:
     variable, steady = table["variable"] > 0.7, table["non-variable"] > 0.7
     unsure = np.flatnonzero(~variable & ~steady)
     assert len(unsure)
-    split = select(of(table), "vnv", entry(label="variable"))
+    split = split_dataset(of(table), "vnv", entry(label="variable"))
     assert rows(split) == np.flatnonzero(variable | steady).tolist()
     with pytest.raises(AstrodomeError, match="no column 'non-variable', which class 'vnv'"):
-        select(of(table.drop(columns="non-variable")), "vnv", entry(label="variable"))
+        split_dataset(of(table.drop(columns="non-variable")), "vnv", entry(label="variable"))
 
 
 def test_rows_that_are_not_usable_are_in_no_part(frame: DataSet) -> None:
     usable = np.arange(900) % 3 > 0
-    split = select(frame, "rrlyr", entry(), usable=usable)
+    split = split_dataset(frame, "rrlyr", entry(), usable=usable)
     assert rows(split) == np.flatnonzero(usable).tolist()
 
 
 def test_weights_make_both_sides_count_alike(frame: DataSet) -> None:
-    split = select(frame, "rrlyr", entry(weight_per_class=True))
+    split = split_dataset(frame, "rrlyr", entry(weight_per_class=True))
     target, weight = split.target[split.train], split.weight[split.train]
     assert weight[target == 1].sum() == pytest.approx(weight[target == 0].sum(), rel=1e-5)
     assert weight.max() == 1
-    assert set(select(frame, "rrlyr", entry()).weight) == {1.0}
+    assert set(split_dataset(frame, "rrlyr", entry()).weight) == {1.0}
 
 
 def test_examples_are_the_rows_prepared(frame: DataSet) -> None:
-    split = select(frame, "rrlyr", entry(weight_per_class=True))
+    split = split_dataset(frame, "rrlyr", entry(weight_per_class=True))
     features = FeatureSet({"ad": FeatureConfig(), "period": FeatureConfig()})
     prepared = Preparation.fit(frame.take(split.train), features, "min_max")
     part = examples(frame, split.test, split, prepared)
@@ -171,7 +179,7 @@ def test_examples_are_the_rows_prepared(frame: DataSet) -> None:
 
 def test_a_missing_label_counts_as_not_of_the_class() -> None:
     table = pd.DataFrame({"RR Lyrae": [1.0] * 50 + [np.nan] * 50 + [0.0] * 50})
-    assert select(of(table), "rrlyr", entry()).target.sum() == 50
+    assert split_dataset(of(table), "rrlyr", entry()).target.sum() == 50
 
 
 def test_what_cannot_be_learned_is_one_sentence(frame: DataSet) -> None:
@@ -179,7 +187,7 @@ def test_what_cannot_be_learned_is_one_sentence(frame: DataSet) -> None:
         table = arguments.pop("table", frame.table)
         changes = {k: arguments.pop(k) for k in ("label", "threshold") if k in arguments}
         with pytest.raises(AstrodomeError) as error:
-            select(of(table), "rrlyr", entry(**changes), **arguments)
+            split_dataset(of(table), "rrlyr", entry(**changes), **arguments)
         return error.value.message
 
     assert "'RR Lyrae' is not above 0.7 in all 900" in message(
@@ -189,13 +197,13 @@ def test_what_cannot_be_learned_is_one_sentence(frame: DataSet) -> None:
         table=frame.table.assign(**{"RR Lyrae": 1.0})
     )
     assert "in all 0 usable rows" in message(usable=np.zeros(900, bool))
-    assert "40 rows to train with are fewer than a batch of 64" in message(table=frame.table[:50])
+    assert "only 40 training rows, fewer than the batch size 64" in message(table=frame.table[:50])
     assert "no column 'RR Lyr', which class 'rrlyr' needs" in message(label="RR Lyr")
     assert "no column 'obj'" in message(group_by="obj")
     assert "no column 'ra'" in message(table=frame.table.drop(columns="ra"), group_by="position")
     text = frame.table.astype({"RR Lyrae": object})
     text.loc[7, "RR Lyrae"] = "yes"
-    assert "row 7 of the column 'RR Lyrae' holds 'yes'" in message(table=text)
+    assert "invalid value 'yes' in column 'RR Lyrae', row 7" in message(table=text)
     assert "invalid coordinate '91.0'" in message(
         table=frame.table.assign(dec=91.0), group_by="position"
     )

@@ -172,7 +172,7 @@ def test_a_class_that_fails_is_named_and_the_others_are_trained(
     failed = {row["tag"]: row["error"] for row in result.json if row["trained"] == "failed"}
     assert set(failed) == {"nobody", "nothing"}
     assert "mine.parquet has no column 'unheard of', which class 'nobody' needs" in result.err
-    assert "Class 'nothing' cannot be learned" in result.err
+    assert "Class 'nothing' cannot be trained" in result.err
     assert record(Path("models/experiment/xgb/e/42"))["status"] == "finished"
     assert not Path("models/experiment/xgb/nobody/42").exists()
 
@@ -289,7 +289,7 @@ def test_what_is_wrong_with_a_data_set_is_said_for_each_class(scope: Scope, star
     spoilt = {
         "lacks 1 of the 35 feature columns: wstd": whole.drop(columns="wstd"),
         "the column 'wstd' has no value": whole.assign(wstd=np.nan),
-        "which is no number": whole.assign(eclipsing=whole["eclipsing"].astype(str) + "?"),
+        "expected a number": whole.assign(eclipsing=whole["eclipsing"].astype(str) + "?"),
     }
     for words, table in spoilt.items():
         table.to_parquet("mine.parquet")

@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 from astrodome import AstrodomeError
 from astrodome.testing import Result
-from astrodome_ztf_scope.classifiers import training
-from astrodome_ztf_scope.classifiers.jobs import Options, plan
+from astrodome_ztf_scope.classifiers import training_run
+from astrodome_ztf_scope.classifiers.jobs import TrainingOptions, training_jobs
 from astrodome_ztf_scope.classifiers.models.xgb import XgbClassifier
 from astrodome_ztf_scope.classifiers.preprocessing import dropped_rows
 from astrodome_ztf_scope.config.loading import load_config
@@ -61,10 +61,10 @@ def learn(write: Callable[[str], Path], tmp_path: Path) -> Callable[..., dict[st
     config = load_config(write(CONFIG))
 
     def call(table: pd.DataFrame, tag: str = "e") -> dict[str, Any]:
-        options = Options(algorithm="xgb", root=tmp_path / "models", plot=False)
-        (job,) = plan(config, [tag], options, XgbClassifier, "xgb", tmp_path)
+        options = TrainingOptions(algorithm="xgb", root=tmp_path / "models", plot=False)
+        (job,) = training_jobs(config, [tag], options, XgbClassifier, "xgb", tmp_path)
         job = replace(job, about={"dataset_digest": ""})
-        return dict(training.run(job, DataSet(table, None, Path("mine.parquet")))["rows"])
+        return dict(training_run.run(job, DataSet(table, None, Path("mine.parquet")))["rows"])
 
     return call
 

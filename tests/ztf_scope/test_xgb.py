@@ -19,7 +19,7 @@ from astrodome_ztf_scope.classifiers.models import parameter_search
 from astrodome_ztf_scope.classifiers.models.xgb import XgbClassifier, save
 from astrodome_ztf_scope.classifiers.preprocessing.examples import LabelledExamples, examples
 from astrodome_ztf_scope.classifiers.preprocessing.preparation import Preparation
-from astrodome_ztf_scope.classifiers.preprocessing.splitting import select
+from astrodome_ztf_scope.classifiers.preprocessing.splitting import split_dataset
 from astrodome_ztf_scope.config.feature_sets import FeatureConfig, FeatureSet
 from astrodome_ztf_scope.config.schema import ClassConfig, XgboostSettings
 from astrodome_ztf_scope.tables.datasets import DataSet
@@ -40,7 +40,7 @@ def parts(sky: Callable) -> Parts:
     """Light curves of known shape: which are of RR Lyrae stars?"""
     made = sky(1500, 3)
     frame = DataSet(made.table, None, Path("golden.parquet"))
-    split = select(frame, "rrlyr", ENTRY.model_copy(update={"test_size": 0.3}))
+    split = split_dataset(frame, "rrlyr", ENTRY.model_copy(update={"test_size": 0.3}))
     preparation = Preparation.fit(frame.take(split.train), FEATURES, "min_max")
     return {name: examples(frame, rows, split, preparation) for name, rows in split.parts.items()}
 

@@ -1,1 +1,1 @@
-"""Data sets, models, training, prediction and evaluation of classifiers."""
+"""Preprocessing, training, prediction and evaluation of classifiers."""

@@ -1,6 +1,6 @@
-"""SCoPe's data sets and models, from its bucket of Google Cloud Storage.
+"""Download SCoPe's data sets and models from its bucket in Google Cloud Storage.
 
-Files that are there already stay; the others appear whole, and only when their checksum agrees.
+Existing files are not replaced. A new file is created only after its checksum was verified.
 """
 
 from __future__ import annotations
@@ -22,22 +22,26 @@ SERVICE = "Google Cloud Storage"
 
 
 def fetch(
-    pattern: str, folder: Path, *, jobs: int = 4, watch: Callable[[str], object] = lambda name: None
+    pattern: str,
+    folder: Path,
+    *,
+    jobs: int = 4,
+    on_file: Callable[[str], object] = lambda name: None,
 ) -> compute.Outcome:
-    """Bring the objects of the bucket that match into a folder, with the folders they are in.
+    """Download the objects of the bucket that match a pattern to a directory.
 
-    ``pattern`` is that of ``gsutil``, as in ``datasets/*.csv`` or ``models/**``; what stands
-    before its first wildcard is left out of the path. ``watch`` is told of each file.
-    Raises AstrodomeError when the bucket cannot be listed, or nothing matches.
+    ``pattern`` has the syntax of ``gsutil``, for example ``datasets/*.csv`` or ``models/**``. The
+    directories after its first wildcard are created. ``on_file`` is called with the name of each
+    file. Raises AstrodomeError if the bucket cannot be listed, or no object matches.
     """
     section = settings.section("gcs", GcsSettings)
     where = f"gs://{section.bucket}/{pattern}"
     store = _store(section)
-    with _sentences(where):
+    with _readable_errors(where):
         found = store.glob(f"{section.bucket}/{pattern}", detail=True)
     objects = [about for about in found.values() if about["type"] == "file"]
     if not objects:
-        raise AstrodomeError(f"Nothing at {where}.", "Check gcs.bucket in the settings.")
+        raise AstrodomeError(f"No objects found at {where}.", "Check gcs.bucket in the settings.")
     before = PurePosixPath(section.bucket) / pattern.partition("*")[0]
     outcome = compute.Outcome()
     todo = []
@@ -47,9 +51,9 @@ def fetch(
             outcome.skipped += 1
         else:
             todo.append((about, target))
-    for done in compute.map(partial(_bring, store), todo, jobs=jobs, threads=True):
+    for done in compute.map(partial(_download, store), todo, jobs=jobs, threads=True):
         name = f"gs://{done.item[0]['name']}"
-        watch(done.item[1].name)
+        on_file(done.item[1].name)
         if done.value is None:
             outcome.failed.append((name, done.error))
         else:
@@ -59,20 +63,23 @@ def fetch(
 
 def _store(section: GcsSettings) -> Any:
     try:
-        from gcsfs.core import GCSFileSystem  # the package's own class asks another service first
+        # gcsfs.GCSFileSystem sends a request to another service before this class is used.
+        from gcsfs.core import GCSFileSystem
         from google.oauth2.credentials import Credentials
     except ImportError as error:
         raise AstrodomeError(
-            f"{SERVICE} needs the package gcsfs.", "pip install 'astrodome-ztf-scope[gcs]'"
+            f"{SERVICE} requires the package gcsfs.", "pip install 'astrodome-ztf-scope[gcs]'"
         ) from error
-    logging.getLogger("gcsfs").addHandler(logging.NullHandler())  # what it says, we say once
+    logging.getLogger("gcsfs").addHandler(logging.NullHandler())  # Its errors are raised, too.
     token = settings.current().credential("gcs", GcsSettings)
     elsewhere = section.url != GcsSettings.model_fields["url"].default
     if section.credentials and not Path(section.credentials).is_file():
-        raise AstrodomeError(f"There is no file {section.credentials} (gcs.credentials).")
-    # The user's own login is for Google's address alone.
+        raise AstrodomeError(
+            f"File {section.credentials} (setting gcs.credentials) does not exist."
+        )
+    # The credentials of gcloud are sent only to Google's address.
     given = Credentials(token) if token else section.credentials or ("anon" if elsewhere else None)
-    with _sentences(section.url):
+    with _readable_errors(section.url):
         return GCSFileSystem(
             project=section.project,
             access="read_only",
@@ -87,13 +94,13 @@ def _store(section: GcsSettings) -> Any:
 def _target(folder: Path, name: PurePosixPath, before: PurePosixPath) -> Path:
     inside = name.relative_to(before)
     if ".." in inside.parts or inside.is_absolute():
-        raise AstrodomeError(f"gs://{name} would be written outside {folder}: refused.")
+        raise AstrodomeError(f"Invalid object name gs://{name}: it is outside of {folder}.")
     return folder / inside
 
 
-def _bring(store: Any, item: tuple[dict[str, Any], Path]) -> Path:
+def _download(store: Any, item: tuple[dict[str, Any], Path]) -> Path:
     about, target = item
-    with files.replacing(target) as part, _sentences(f"gs://{about['name']}"):
+    with files.replacing(target) as part, _readable_errors(f"gs://{about['name']}"):
         store.get_file(about["name"], str(part))
         _check(part, about)
     return target
@@ -102,17 +109,17 @@ def _bring(store: Any, item: tuple[dict[str, Any], Path]) -> Path:
 def _check(part: Path, about: dict[str, Any]) -> None:
     size = part.stat().st_size
     if size != int(about["size"]):
-        raise AstrodomeError(f"{SERVICE} sent {size} of {about['size']} bytes.", "Try again.")
+        raise AstrodomeError(f"Incomplete download: {size} of {about['size']} bytes.", "Try again.")
     if wanted := about.get("md5Hash"):
         with part.open("rb") as file:
             found = hashlib.file_digest(file, "md5").digest()
         if base64.b64decode(wanted) != found:
-            raise AstrodomeError("What arrived has another checksum.", "Try again.")
+            raise AstrodomeError("The checksum of the download is wrong.", "Try again.")
 
 
 @contextmanager
-def _sentences(where: str) -> Iterator[None]:
-    """What the libraries raise, as one sentence."""
+def _readable_errors(where: str) -> Iterator[None]:
+    """Raise AstrodomeError in place of the exceptions of the libraries."""
     import aiohttp
     import google.auth.exceptions
     import requests
@@ -121,28 +128,29 @@ def _sentences(where: str) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
-        raise AstrodomeError(f"There is nothing at {where}.") from error
+        raise AstrodomeError(f"{where} does not exist.") from error
     except (HttpError, OSError, ValueError, google.auth.exceptions.GoogleAuthError) as error:
         code = str(getattr(error, "code", ""))
         if isinstance(
             error, aiohttp.ClientConnectionError | requests.ConnectionError | TimeoutError
         ):
             raise AstrodomeError(
-                f"{SERVICE} did not answer for {where}.",
+                f"Cannot connect to {SERVICE} for {where}.",
                 "Try again later, or check gcs.url in the settings.",
             ) from error
         signed_in = isinstance(error, google.auth.exceptions.GoogleAuthError)
         if code in ("401", "403") or str(error).startswith("Forbidden") or signed_in:
             raise AstrodomeError(
                 f"No permission to read {where}.",
-                "Ask its owners for access, then: gcloud auth application-default login, "
-                "or set gcs.credentials to a JSON file.",
+                "Ask the owner of the bucket for access. Then run: gcloud auth application-default "
+                "login, or set gcs.credentials to a JSON file.",
             ) from error
         if isinstance(error, OSError) and error.errno:
-            raise  # of this machine's own disk
+            raise  # An error of the local disk.
         text = " ".join(str(error).split())[:200]
         raise AstrodomeError(f"{SERVICE} failed at {where}: {text}.", "Try again later.") from error
     except aiohttp.ClientError as error:
         raise AstrodomeError(
-            f"{SERVICE} broke off while sending {where}.", "Try again later."
+            f"The connection to {SERVICE} was lost during the download of {where}.",
+            "Try again later.",
         ) from error

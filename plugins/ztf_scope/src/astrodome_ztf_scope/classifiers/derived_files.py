@@ -1,7 +1,7 @@
-"""Files that are derived from finished runs: metrics, plots, layers, and the report of a group.
+"""Write the files that are derived from finished runs: metrics, plots, layers and reports.
 
-They are written if they are missing or older than the files from which they are derived. So they
-are also written after a training that was killed before it wrote them.
+They are written if they are missing or older than the files from which they are derived, so also
+after a training that was interrupted before it wrote them.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def report(group: Path) -> None:
         for record in group.rglob("run.json")
         if trained_models.REPLACED not in record.relative_to(group).parts
     )
-    if stale(group / report.FILE, records) and any(trained_models.find(group)):
+    if stale(group / report.FILE, records) and any(trained_models.finished_runs(group)):
         report.write(group)
 
 

@@ -1,18 +1,17 @@
-"""How good scores are: metrics of a classifier on labelled sources, and of a saved model on a file.
+"""Evaluate scores of labelled sources: metrics of a classifier, and of a saved model on a file.
 
-A source counts as predicted when its score is above 0.5 unless another threshold is given.
+A source is predicted to be positive if its score is above a threshold, 0.5 by default.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from astrodome import AstrodomeError
 from numpy.typing import ArrayLike, NDArray
 
 from ..config.schema import ClassConfig
@@ -22,120 +21,182 @@ from .preprocessing.splitting import NON_VARIABLE, VARIABLE, labels
 
 THRESHOLD = 0.5
 PARTS = ("test", "dropped")
-"""Parts of a split that a run is measured on: held-out sources, and those left out by balance."""
+"""Parts for which metrics are computed: the test part, and rows that were dropped by balancing."""
 METRICS = ("f1", "precision", "recall", "roc_auc", "average_precision", "brier")
 SMALLER_IS_BETTER = frozenset({"brier"})
 ROWS = 100_000
+"""Number of rows that are read at once."""
 
 
-def measure(
+def classification_metrics(
     target: ArrayLike, score: ArrayLike, threshold: float = THRESHOLD
 ) -> dict[str, float | None]:
-    """Metrics of scores (N,) against targets (N,) of 0 and 1.
+    """Compute the metrics of scores.
 
-    Counts of sources, positives and of the confusion matrix; precision, recall, F1, area under
-    the ROC curve, average precision and the Brier score (the mean squared error of the score).
-    What these sources do not define is None: areas need both labels, precision a source that is
-    predicted.
+    Parameters
+    ----------
+    target : array_like, shape (N,)
+        Labels, 0 or 1.
+    score : array_like, shape (N,)
+        Scores from 0 to 1.
+    threshold : float
+        Sources with a higher score are predicted to be positive.
+
+    Returns
+    -------
+    dict
+        Numbers of sources and of positive sources, the cells of the confusion matrix,
+        ``precision``, ``recall``, ``f1``, ``roc_auc`` (area under the ROC curve),
+        ``average_precision`` and ``brier`` (mean squared error of the score). Undefined metrics
+        are None, for example ``roc_auc`` if all labels are the same.
+
+    Examples
+    --------
+    >>> import astrodome_ztf_scope as scope
+    >>> metrics = scope.classification_metrics([0, 0, 1, 1], [0.1, 0.6, 0.8, 0.9])
+    >>> metrics["recall"], metrics["false_positive"], metrics["roc_auc"]
+    (1.0, 1, 1.0)
     """
     from sklearn.metrics import average_precision_score, roc_auc_score
 
     truth = np.asarray(target) > 0
-    predicted = np.asarray(score) > threshold  # in the precision of the score
+    predicted = np.asarray(score) > threshold  # Compared in the precision of the score.
     scores = np.asarray(score, np.float64)
-    hits, alarms = int((predicted & truth).sum()), int((predicted & ~truth).sum())
+    true_positive = int((predicted & truth).sum())
+    false_positive = int((predicted & ~truth).sum())
     positive = int(truth.sum())
-    misses = positive - hits
+    false_negative = positive - true_positive
     both = 0 < positive < len(truth)
     return {
         "sources": len(truth),
         "positive": positive,
-        "precision": _ratio(hits, hits + alarms),
-        "recall": _ratio(hits, positive),
-        "f1": _ratio(2 * hits, 2 * hits + alarms + misses),
+        "precision": _ratio(true_positive, true_positive + false_positive),
+        "recall": _ratio(true_positive, positive),
+        "f1": _ratio(2 * true_positive, 2 * true_positive + false_positive + false_negative),
         "roc_auc": float(roc_auc_score(truth, scores)) if both else None,
         "average_precision": float(average_precision_score(truth, scores)) if both else None,
         "brier": float(np.mean((scores - truth) ** 2)) if len(truth) else None,
-        "true_positive": hits,
-        "false_positive": alarms,
-        "false_negative": misses,
-        "true_negative": len(truth) - positive - alarms,
+        "true_positive": true_positive,
+        "false_positive": false_positive,
+        "false_negative": false_negative,
+        "true_negative": len(truth) - positive - false_positive,
         "threshold": threshold,
     }
 
 
 def measure_split(split: pd.DataFrame) -> dict[str, dict[str, float | None]]:
-    """Metrics by part of a run's split (columns ``part``, ``target``, ``score``); empty parts not.
+    """Return the metrics of a run by part, as in ``metrics.json``, without empty parts.
 
-    This is what ``metrics.json`` of a run holds.
+    ``split`` has the columns ``part``, ``target`` and ``score``.
     """
-    rows = {part: split[split["part"] == part] for part in PARTS}
-    return {part: measure(of["target"], of["score"]) for part, of in rows.items() if len(of)}
+    parts = {name: split[split["part"] == name] for name in PARTS}
+    return {
+        name: classification_metrics(rows["target"], rows["score"])
+        for name, rows in parts.items()
+        if len(rows)
+    }
 
 
-def summarize(values: list[Mapping[str, float | None]]) -> dict[str, tuple[float, float] | None]:
-    """Mean and standard deviation of each metric over several runs; None where none has it."""
-    found: dict[str, tuple[float, float] | None] = {}
+def summarize(runs: list[Mapping[str, float | None]]) -> dict[str, tuple[float, float] | None]:
+    """Return mean and standard deviation of each metric over several runs.
+
+    The value is None if the metric is not defined for any run.
+    """
+    summary: dict[str, tuple[float, float] | None] = {}
     for name in METRICS:
-        given = [value for run in values if (value := run.get(name)) is not None]
-        found[name] = (float(np.mean(given)), float(np.std(given))) if given else None
-    return found
+        values = [value for run in runs if (value := run.get(name)) is not None]
+        summary[name] = (float(np.mean(values)), float(np.std(values))) if values else None
+    return summary
 
 
-def evaluate(model: LoadedModel, dataset: Path, *, threshold: float = THRESHOLD) -> dict[str, Any]:
-    """Score a labelled file with a saved model and measure it.
+def evaluate(
+    model: LoadedModel,
+    data: datasets.DataSet | pd.DataFrame | str | os.PathLike[str],
+    *,
+    threshold: float = THRESHOLD,
+) -> dict[str, Any]:
+    """Compute the metrics of a trained classifier on a labelled data set.
 
-    The label of a source counts as in training: above the threshold of the class. ``unusable``
-    sources lack a feature that is not imputed, and are not measured. Memory does not grow with
-    the size of the file, beyond a score and a target a source.
-    Raises AstrodomeError when the file lacks a column.
+    Files are read in blocks of rows. The required memory increases with the number of rows only
+    by one score and one label per row.
+
+    Parameters
+    ----------
+    model : LoadedModel
+        Trained classifier.
+    data : DataSet, pandas.DataFrame or path-like
+        Labelled data set. A row is positive if its label is above the threshold of the class, as
+        in the training.
+    threshold : float
+        Sources with a higher score are predicted to be positive.
+
+    Returns
+    -------
+    dict
+        The result of :func:`classification_metrics`, the model and the data set, and
+        ``unusable``, the number of rows without a feature that is not imputed. These rows are
+        not evaluated.
+
+    Raises
+    ------
+    AstrodomeError
+        If a column is missing.
+
+    Examples
+    --------
+    >>> import astrodome_ztf_scope as scope
+    >>> model = scope.load_model("models/experiment/xgb/vnv/42")
+    >>> scope.evaluate(model, "dataset.parquet")["f1"] > 0.8
+    True
     """
     entry = ClassConfig.model_validate(model.config["class"])
-    available = datasets.column_names(dataset)
-    labels = [entry.label] + [NON_VARIABLE] * (entry.label == VARIABLE)
-    wanted = [*model.preparation.columns_in(available, dataset), *labels]
-    wanted += ["dmdt"] * model.uses_dmdt
     unusable, scores, targets = 0, [], []
-    for frame in datasets.read_batches(dataset, list(dict.fromkeys(wanted)), ROWS):
-        truth, considered = _truth(frame, entry)
-        features, usable = model.preparation.apply(frame)
+    for batch in _batches(model, data, entry):
+        truth, considered = _truth(batch, entry)
+        features, usable = model.preparation.apply(batch)
         unusable += int((considered & ~usable).sum())
-        chosen = np.flatnonzero(considered & usable)
-        shown = None if frame.dmdt is None else frame.dmdt[chosen]
-        scores.append(model.predict(features[chosen], shown))
-        targets.append(truth[chosen])
+        rows = np.flatnonzero(considered & usable)
+        images = None if batch.dmdt is None else batch.dmdt[rows]
+        scores.append(model.predict(features[rows], images))
+        targets.append(truth[rows])
+    name = str(batch.path)
     return {
         "tag": model.config["tag"],
         "algorithm": model.algorithm,
         "run": str(model.path),
-        "dataset": str(dataset),
-        **measure(np.concatenate(targets), np.concatenate(scores), threshold),
+        "dataset": name,
+        **classification_metrics(np.concatenate(targets), np.concatenate(scores), threshold),
         "unusable": unusable,
     }
 
 
-def metrics_of(folder: Path) -> dict[str, dict[str, float | None]]:
-    """What ``metrics.json`` of a run says, by part; empty when it has none."""
-    try:
-        return dict(json.loads((folder / "metrics.json").read_text("utf-8")))
-    except FileNotFoundError:
-        return {}
-    except ValueError as error:
-        raise AstrodomeError(f"{folder / 'metrics.json'} is not valid JSON: {error}.") from error
+def _batches(
+    model: LoadedModel,
+    data: datasets.DataSet | pd.DataFrame | str | os.PathLike[str],
+    entry: ClassConfig,
+) -> Iterator[datasets.DataSet]:
+    if isinstance(data, datasets.DataSet | pd.DataFrame):
+        yield datasets.as_dataset(data)
+        return
+    path = Path(data).expanduser()
+    labels = [entry.label] + [NON_VARIABLE] * (entry.label == VARIABLE)
+    columns = [*model.preparation.columns_in(datasets.column_names(path), path), *labels]
+    columns += ["dmdt"] * model.uses_dmdt
+    yield from datasets.read_batches(path, list(dict.fromkeys(columns)), ROWS)
 
 
 def _truth(
-    frame: datasets.DataSet, entry: ClassConfig
+    data: datasets.DataSet, entry: ClassConfig
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Which rows are positive, and which count at all: see ``selection.select``."""
+    """Return which rows are positive, and which are evaluated; see ``split_dataset``."""
 
     def above(column: str) -> NDArray[np.bool_]:
-        return np.asarray(labels(frame, column, "the model") > entry.threshold)
+        return np.asarray(labels(data, column, "the model") > entry.threshold)
 
     positive = above(entry.label)
     if entry.label == VARIABLE:
         return positive, positive | above(NON_VARIABLE)
-    return positive, np.ones(len(frame), bool)
+    return positive, np.ones(len(data), bool)
 
 
 def _ratio(part: int, whole: int) -> float | None:

@@ -1,4 +1,4 @@
-"""The plan of a training: which runs are to be made, and all that decides what comes out."""
+"""The runs that a training consists of, and the options that determine their results."""
 
 from __future__ import annotations
 
@@ -20,17 +20,37 @@ from . import trained_models
 from .protocol import Classifier
 
 COMMAND_LINE = "the command line"
+"""Origin of the options in error messages."""
 
 
 @dataclass(frozen=True)
 class TrainingOptions:
-    """What is asked for beside the configuration.
+    """Options of a training, in addition to the configuration.
 
-    ``classes`` and ``dnn`` go over the entries of the classes and of ``training.dnn``.
-    ``random_states``: those of the classes unless given. ``group_by`` (a column, or
-    ``position``) keeps a source's rows in one part. ``configured_stats``: scale by
-    ``feature_stats`` instead of by the training part. ``save=False`` leaves nothing.
-    ``environment`` is set in the processes that train.
+    Attributes
+    ----------
+    algorithm : str
+        ``dnn``, ``xgb``, or a model of another plugin.
+    root, group
+        Directory of the groups of runs, and name of the group.
+    random_states : tuple of int
+        Random states; those of the classes by default.
+    classes, dnn : mapping
+        Values that override the entries of the classes and the section ``training.dnn``.
+    group_by : str
+        Column, or ``position``: all rows of a source are put into the same part.
+    configured_stats : bool
+        Whether to scale by ``feature_stats`` instead of statistics of the training part.
+    search : bool
+        Whether to search for the parameters of XGBoost.
+    save, plot : bool, optional
+        Whether to keep the runs and to write plots; the default is that of the class, or True.
+    plot_model : bool
+        Whether to write the layers of the network as text.
+    jobs : int
+        Maximum number of processes; 0 for one per CPU.
+    environment : mapping
+        Environment variables of the processes.
     """
 
     algorithm: str = "dnn"
@@ -50,16 +70,18 @@ class TrainingOptions:
 
     @property
     def processes(self) -> int:
+        """Maximum number of processes."""
         return self.jobs or compute.cores()
 
 
 @dataclass(frozen=True)
 class TrainingJob:
-    """One run to make: a class, a random state, and all that decides what comes out.
+    """One run: a class, a random state, and all options that determine the result.
 
-    ``config`` is what the backend gets. ``place`` is the run's own folder, ``folder`` where it is
-    made: elsewhere when it is not kept. ``backend`` is named as ``module:class``, so that it is
-    imported in the environment of the run.
+    ``config`` is the configuration for the classifier. ``place`` is the folder of the run.
+    ``folder`` is the folder in which it is trained, a temporary folder if the run is not saved.
+    ``backend`` is the class of the classifier as ``module:class``, so that it is imported in the
+    environment of the run. ``about`` is added to ``run.json``.
     """
 
     tag: str
@@ -80,17 +102,19 @@ class TrainingJob:
 
     @property
     def name(self) -> str:
+        """The class and the random state."""
         return f"{self.tag} {self.random_state}"
 
     @property
     def classifier(self) -> type[Classifier]:
+        """The class of the classifier."""
         found: type[Classifier] = pkgutil.resolve_name(self.backend)
         return found
 
     @property
     def digest(self) -> str:
-        """Changes with the data set and with every option that the result depends on."""
-        decides = {
+        """Checksum of the data set and of all options that determine the result."""
+        options = {
             "dataset": self.about["dataset_digest"],
             "config": {key: value for key, value in self.config.items() if key != "threads"},
             "columns": self.features.columns,
@@ -104,24 +128,24 @@ class TrainingJob:
             else {name: dict(known) for name, known in self.stats.items()},
             "group_by": self.group_by,
         }
-        text = json.dumps(decides, sort_keys=True, default=str)
+        text = json.dumps(options, sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()
 
     def finished(self) -> bool:
-        """Whether the very same run is there already."""
+        """Return whether the folder contains a finished run with the same digest."""
         record = Run(self.folder).record
-        return (
-            record.get("status") == trained_models.FINISHED and record.get("digest") == self.digest
+        return record.get("status") == trained_models.FINISHED and (
+            record.get("digest") == self.digest
         )
 
 
-def backend_name(typed: str) -> str:
-    """The name under which an algorithm is registered, however it was typed."""
-    spellings = {name.replace("_", "-"): name for name in models.specs(trained_models.TASK)}
-    return spellings.get(typed.replace("_", "-"), typed)
+def backend_name(algorithm: str) -> str:
+    """Return the registered name of an algorithm, which may be given with ``-`` or ``_``."""
+    names = {name.replace("_", "-"): name for name in models.specs(trained_models.TASK)}
+    return names.get(algorithm.replace("_", "-"), algorithm)
 
 
-def plan(
+def training_jobs(
     config: ScopeConfig,
     tags: Sequence[str],
     options: TrainingOptions,
@@ -129,22 +153,28 @@ def plan(
     algorithm: str,
     scratch: Path,
 ) -> Iterator[TrainingJob]:
-    """The runs that are asked for; AstrodomeError when an option is out of range."""
+    """Yield one job for each class and random state.
+
+    Runs that are not saved are trained in the directory ``scratch``. Raises AstrodomeError for an
+    unknown class or an invalid option.
+    """
     shared = {
-        "dnn": _over(DnnSettings, config.training.dnn, options.dnn).model_dump(),
+        "dnn": _override(DnnSettings, config.training.dnn, options.dnn).model_dump(),
         "xgboost": config.training.xgboost.model_dump(),
     }
     if not shared["dnn"]["dense_branch"] and not shared["dnn"]["conv_branch"]:
-        raise AstrodomeError("One of the two branches of the network has to be on.", exit_code=2)
-    wanted = config.select(tags)
-    entries = {tag: _over(ClassConfig, entry, options.classes) for tag, entry in wanted.items()}
-    count = sum(len(options.random_states or (0,)) for _ in entries)
+        raise AstrodomeError("At least one branch of the network must be enabled.", exit_code=2)
+    entries = {
+        tag: _override(ClassConfig, entry, options.classes)
+        for tag, entry in config.select(tags).items()
+    }
+    count = len(entries) * max(1, len(options.random_states))
     threads = max(1, compute.cores() // min(options.processes, count))
     for tag, entry in entries.items():
         features = config.feature_sets[entry.features]
         for state in options.random_states or (entry.random_state,):
-            chosen = entry.model_copy(update={"random_state": state})
-            save = _switch(options.save, chosen, "save")
+            current = entry.model_copy(update={"random_state": state})
+            save = _enabled(options.save, current, "save")
             place = trained_models.folder(options.root, options.group, algorithm, tag, state)
             yield TrainingJob(
                 tag=tag,
@@ -156,7 +186,7 @@ def plan(
                 config={
                     "tag": tag,
                     "features": list(features.columns.values()),
-                    "class": chosen.model_dump(mode="json", exclude={"save", "plot"}),
+                    "class": current.model_dump(mode="json", exclude={"save", "plot"}),
                     **shared,
                     "search": options.search,
                     "threads": threads,
@@ -165,24 +195,24 @@ def plan(
                 stats=config.feature_stats if options.configured_stats else None,
                 group_by=options.group_by,
                 save=save,
-                plot=_switch(options.plot, chosen, "plot") and save,
+                plot=_enabled(options.plot, current, "plot") and save,
                 plot_model=options.plot_model,
                 environment=options.environment,
             )
 
 
-def _over(model: type[Any], entry: Any, given: Mapping[str, Any]) -> Any:
-    """A checked entry with the options that are given over it."""
+def _override(model: type[Any], entry: Any, values: Mapping[str, Any]) -> Any:
+    """Return a validated entry of the configuration with other values."""
     try:
-        settings.validate(model, {**entry.model_dump(), **given}, COMMAND_LINE)
+        settings.validate(model, {**entry.model_dump(), **values}, COMMAND_LINE)
     except AstrodomeError as error:
         raise AstrodomeError(error.message, error.hint, exit_code=2) from None
-    # Built from what was set, so that it is still known what was not.
-    return model.model_validate({**entry.model_dump(exclude_unset=True), **given})
+    # exclude_unset preserves the information which values are defaults.
+    return model.model_validate({**entry.model_dump(exclude_unset=True), **values})
 
 
-def _switch(given: bool | None, entry: ClassConfig, name: str) -> bool:
-    """An option, or what the class says, or yes."""
-    if given is not None:
-        return given
+def _enabled(option: bool | None, entry: ClassConfig, name: str) -> bool:
+    """Return the value of an option, otherwise that of the class if it is set, otherwise True."""
+    if option is not None:
+        return option
     return getattr(entry, name) if name in entry.model_fields_set else True

@@ -1,4 +1,4 @@
-"""Curves of classifiers, as SVG: files beside a run, and figures in the report."""
+"""Plot the metrics of classifiers as SVG, for run folders and for the report."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from matplotlib.rcsetup import cycler
 from numpy.typing import NDArray
 from sklearn.metrics import precision_recall_curve, roc_curve
 
-from .evaluation import measure
+from .evaluation import classification_metrics
 
 SERIES = ("#ffb454", "#59c2ff", "#b8cc52", "#f07178", "#d2a6ff", "#95e6cb")
 ON_PAPER = ("#c26a00", "#0072b2", "#4f7a00", "#b3384a", "#7a4fb5", "#00806a")
 POINTS = 200
-"""A curve is drawn through so many points at most."""
+"""Maximum number of points of a curve."""
 BINS = 10
 FEATURES = 15
-"""So many of the most important features are shown."""
+"""Maximum number of features in the plot of importances."""
 
 
 @dataclass(frozen=True)
 class ScoredSources:
-    """Targets (N,) of 0 and 1 and scores (N,) of one run; ``colour`` numbers its algorithm."""
+    """Targets (N,), 0 or 1, and scores (N,) of one run; ``colour`` is the number of its color."""
 
     name: str
     target: NDArray[np.floating[Any]]
@@ -41,7 +41,7 @@ class ScoredSources:
 
 
 def style(*, dark: bool) -> dict[Any, Any]:
-    """Matplotlib's settings for a page, dark without a background, or for a file, on white."""
+    """Return the settings of Matplotlib for the dark report, or for files with white background."""
     ink, faint, grid = (
         ("#d7dce5", "#8b94a7", "#2a3140") if dark else ("#1d222b", "#5b6472", "#dde1e8")
     )
@@ -77,10 +77,11 @@ def write(
     metrics: pd.DataFrame | None = None,
     part: str = "test",
 ) -> list[Path]:
-    """Write the plots of a run: confusion, ROC, precision–recall, calibration, training, features.
+    """Write the plots of a run, and return their files.
 
-    ``split`` has the columns ``part``, ``target`` and ``score``; ``metrics`` is ``metrics.csv``.
-    What the part does not define, such as a ROC curve of one label, is left out.
+    ``split`` has the columns ``part``, ``target`` and ``score``. ``importance`` contains the
+    importances of the features, and ``metrics`` the table in ``metrics.csv``. Plots that are not
+    defined, for example the ROC curve of a single label, are skipped.
     """
     rows = split[split["part"] == part]
     if rows.empty:
@@ -109,7 +110,7 @@ def write(
 
 
 def panels(runs: Sequence[ScoredSources], trained: Sequence[tuple[pd.DataFrame, int]]) -> str:
-    """The curves of all runs of a class side by side, as SVG for the report."""
+    """Return the curves of all runs of a class side by side, as SVG for the report."""
     defined = [run for run in runs if _both(run)]
     draws: list[Callable[[Axes], None]] = [
         lambda axes: roc(axes, defined),
@@ -125,7 +126,7 @@ def panels(runs: Sequence[ScoredSources], trained: Sequence[tuple[pd.DataFrame, 
 
 
 def roc(axes: Axes, runs: Sequence[ScoredSources]) -> None:
-    """True against false positives, as shares; the false by decades, as most sources are others."""
+    """Plot the ROC curves, with a logarithmic axis because most sources are negative."""
     least = 1e-2
     for run in runs:
         false, true, _ = roc_curve(run.target, run.score)
@@ -143,18 +144,20 @@ def roc(axes: Axes, runs: Sequence[ScoredSources]) -> None:
 
 
 def precision_recall(axes: Axes, runs: Sequence[ScoredSources]) -> None:
+    """Plot precision against recall."""
     for run in runs:
         precision, recall, _ = precision_recall_curve(run.target, run.score)
-        # From the lowest threshold on: a step keeps its precision down to the next recall.
+        # The points start at the lowest threshold, so that steps continue to the next recall.
         axes.step(*_thin(recall, precision), color=_colour(run.colour), lw=1.2, where="post")
     axes.set(xlabel="recall", ylabel="precision", title="Precision and recall")
     axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
 
 
 def calibration(axes: Axes, runs: Sequence[ScoredSources]) -> None:
-    """Share of positives among sources of about the same score, with its 68 % interval.
+    """Plot the fraction of positive sources by score, with 68 % confidence intervals.
 
-    The bars say by decades how many sources there are. Runs of one colour count together.
+    The bars are the numbers of sources on a logarithmic scale. Runs of the same color are
+    combined.
     """
     edges = np.linspace(0, 1, BINS + 1)
     counts = axes.twinx()
@@ -183,7 +186,7 @@ def calibration(axes: Axes, runs: Sequence[ScoredSources]) -> None:
 
 
 def training(axes: Axes, trained: Sequence[tuple[pd.DataFrame, int]]) -> None:
-    """Loss by epoch or round; full where it is of the validation part, dotted in training."""
+    """Plot the loss by epoch or boosting round: validation (solid) and training (dotted)."""
     for metrics, colour in trained:
         steps = metrics.iloc[:, 0] + 1
         loss = next((c for c in metrics if c.startswith("val_") and "loss" in c), None)
@@ -198,8 +201,8 @@ def training(axes: Axes, trained: Sequence[tuple[pd.DataFrame, int]]) -> None:
 
 
 def confusion(axes: Axes, run: ScoredSources) -> None:
-    """Numbers of sources by label and prediction, shaded by their share of the label."""
-    found = measure(run.target, run.score)
+    """Plot the confusion matrix, with colors for the fraction of each label."""
+    found = classification_metrics(run.target, run.score)
     cells = [[found["true_negative"], found["false_positive"]],
              [found["false_negative"], found["true_positive"]]]  # fmt: skip
     numbers = np.array(cells, float)
@@ -216,7 +219,7 @@ def confusion(axes: Axes, run: ScoredSources) -> None:
 
 
 def importances(axes: Axes, importance: Mapping[str, float]) -> None:
-    """The most important features and their share in the gain of all splits."""
+    """Plot the most important features and their fraction of the gain of all splits."""
     top = sorted(importance.items(), key=lambda item: item[1])[-FEATURES:]
     axes.barh([name for name, _ in top], [share for _, share in top])
     axes.grid(False, axis="y")
@@ -236,7 +239,7 @@ def _colour(number: int) -> str:
 def _thin(
     x: NDArray[np.float64], y: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Fewer points of a monotonous curve, where it is longest."""
+    """Return fewer points of a monotonic curve, at equal distances along it."""
     if len(x) <= POINTS:
         return x, y
     length = np.concatenate([[0], np.cumsum(np.abs(np.diff(x)) + np.abs(np.diff(y)))])

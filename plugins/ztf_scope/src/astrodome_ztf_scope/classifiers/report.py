@@ -1,4 +1,4 @@
-"""One page about a group of trained classifiers: every class by every algorithm, and its curves."""
+"""Write an HTML report about a group of trained classifiers, with metrics and curves."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from astrodome import AstrodomeError, arrow, files
 from markupsafe import Markup
 
 from . import plots, trained_models
-from .evaluation import METRICS, SMALLER_IS_BETTER, metrics_of, summarize
+from .evaluation import METRICS, SMALLER_IS_BETTER, summarize
 from .preprocessing.dropped_rows import describe
-from .trained_models import TrainedModel
+from .trained_models import TrainedModel, run_metrics
 
 FILE = "report.html"
 PART = "test"
 OPEN = 8
-"""With so many classes at most, the curves of all are shown at once."""
+"""Maximum number of classes whose curves are visible without a click."""
 HEADS = {
     "f1": "F1",
     "precision": "precision",
@@ -37,7 +37,7 @@ FEATURES = 8
 
 @dataclass(frozen=True)
 class RunResult:
-    """A finished run with what it left in its folder."""
+    """A finished run with its record, configuration and metrics."""
 
     run: TrainedModel
     record: dict[str, Any]
@@ -54,7 +54,7 @@ class RunResult:
 
     @cached_property
     def scored(self) -> pd.DataFrame:
-        """Target and score of the held-out sources; empty when the split was not kept."""
+        """Targets and scores of the test part; empty if they were not saved."""
         file = self.run.path / "split.parquet"
         if not file.is_file():
             return pd.DataFrame({"target": [], "score": []})
@@ -63,25 +63,25 @@ class RunResult:
 
     @cached_property
     def training(self) -> pd.DataFrame:
-        """What ``metrics.csv`` says, by epoch or round."""
+        """Metrics by epoch or boosting round; empty if they were not saved."""
         file = self.run.path / "metrics.csv"
         return pd.read_csv(file) if file.is_file() else pd.DataFrame()
 
 
 def collect(group: Path) -> tuple[list[RunResult], int]:
-    """The finished runs of a group, by class, algorithm and state; and how many are not finished.
+    """Return the finished runs of a group, sorted, and the number of unfinished runs.
 
-    Raises AstrodomeError when there is none.
+    Raises AstrodomeError if there is no finished run.
     """
     if not group.is_dir():
-        raise AstrodomeError(f"There is no folder {group}.", "Train a group: scope train.")
+        raise AstrodomeError(f"Directory {group} does not exist.", "Train a group: scope train.")
     found = []
-    for trained in trained_models.find(group):
+    for trained in trained_models.finished_runs(group):
         run, config = trained_models.read(trained.path)
-        found.append(RunResult(trained, run.record, config, metrics_of(trained.path)))
+        found.append(RunResult(trained, run.record, config, run_metrics(trained.path)))
     if not found:
         raise AstrodomeError(
-            f"{group} holds no finished training.", "Give the command that trains it again."
+            f"{group} contains no finished run.", "Repeat the command that trains it."
         )
     begun = sum(
         trained_models.REPLACED not in record.relative_to(group).parts
@@ -92,7 +92,7 @@ def collect(group: Path) -> tuple[list[RunResult], int]:
 
 
 def write(group: Path, out: Path | None = None) -> Path:
-    """Write the page of a group, ``report.html`` in its folder unless ``out`` says otherwise."""
+    """Write the report of a group to ``out``, by default ``report.html`` in its directory."""
     results, unfinished = collect(group)
     algorithms = sorted({result.algorithm for result in results})
     tags = list(dict.fromkeys(result.run.tag for result in results))
@@ -124,7 +124,7 @@ def write(group: Path, out: Path | None = None) -> Path:
 
 
 def _class(results: Sequence[RunResult], algorithms: Sequence[str]) -> dict[str, Any]:
-    """What the page shows of a class: a row of the table, and its curves."""
+    """Return the values for one class in the template: a row of the table, and its curves."""
     by_algorithm = {
         name: [result for result in results if result.algorithm == name] for name in algorithms
     }
@@ -177,7 +177,7 @@ def _summary(results: Sequence[RunResult]) -> dict[str, tuple[float, float] | No
 
 
 def _best(summaries: dict[str, dict[str, tuple[float, float] | None]]) -> dict[str, float]:
-    """The best value of each metric among several algorithms, as it is shown."""
+    """Return the best rounded value of each metric, if the algorithms have different values."""
     best = {}
     for metric in METRICS:
         values = [round(s[0], 3) for of in summaries.values() if (s := of[metric])]
@@ -187,7 +187,7 @@ def _best(summaries: dict[str, dict[str, tuple[float, float] | None]]) -> dict[s
 
 
 def _macro(classes: Sequence[dict[str, Any]], algorithm: str) -> dict[str, Any]:
-    """Unweighted means over the classes that have the metric."""
+    """Return the unweighted means over the classes for which a metric is defined."""
     of = [found["summary"][algorithm] for found in classes if algorithm in found["summary"]]
     means = {
         metric: (
@@ -199,14 +199,14 @@ def _macro(classes: Sequence[dict[str, Any]], algorithm: str) -> dict[str, Any]:
 
 
 def _confusion(results: Sequence[RunResult]) -> dict[str, int] | None:
-    """Cells of the confusion matrix, the sums over all states."""
+    """Return the cells of the confusion matrix, summed over all random states."""
     measured = [result.metrics[PART] for result in results if PART in result.metrics]
     cells = ("true_positive", "false_positive", "false_negative", "true_negative")
     return {cell: sum(int(m[cell] or 0) for m in measured) for cell in cells} if measured else None
 
 
 def _held_out(results: Sequence[RunResult], what: str) -> int | None:
-    """Held-out sources, or positives among them, of the first run that was measured."""
+    """Return the number of sources, or of positive sources, in the test part of the first run."""
     return next((int(m[what] or 0) for result in results if (m := result.metrics.get(PART))), None)
 
 

@@ -1,43 +1,47 @@
-"""Runs logged to Weights & Biases or TensorBoard, when that is asked for, as they end."""
+"""Log finished runs to Weights & Biases or TensorBoard."""
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from astrodome import AstrodomeError, console, settings
+from astrodome import AstrodomeError, settings
 from astrodome.runs import Run
 
 from ..config.services import WandbSettings
-from .evaluation import metrics_of
+from .trained_models import run_metrics
 
 Logger = Callable[[Path], None]
+logger = logging.getLogger(__name__)
 
 
 def loggers(
     *, wandb: bool = False, tensorboard: Path | None = None, job_type: str = "train"
 ) -> list[Logger]:
-    """What to call with the folder of each run; AstrodomeError when a library is missing.
+    """Return functions that log a run folder.
 
-    A log that fails is told of, and ends no training.
+    A function that fails logs a warning and does not stop the training. Raises AstrodomeError if
+    a library is missing.
     """
-    made: list[Logger] = []
+    found: list[Logger] = []
     if wandb:
-        made.append(_careful(_wandb(job_type)))
+        found.append(_without_errors(_wandb(job_type)))
     if tensorboard:
-        made.append(_careful(_tensorboard(tensorboard)))
-    return made
+        found.append(_without_errors(_tensorboard(tensorboard)))
+    return found
 
 
-def _careful(log: Logger) -> Logger:
+def _without_errors(log: Logger) -> Logger:
     def logged(folder: Path) -> None:
         try:
             log(folder)
-        except Exception as error:  # whatever the service's library raises
-            console.warn(f"{folder} was not logged: {' '.join(str(error).split())[:200]}")
+        except Exception as error:  # The libraries raise many types of exceptions.
+            message = " ".join(str(error).split())[:200]
+            logger.warning("Run %s was not logged: %s", folder, message)
 
     return logged
 
@@ -88,7 +92,7 @@ def _tensorboard(root: Path) -> Logger:
 
 
 def _missing(service: str, library: str) -> AstrodomeError:
-    return AstrodomeError(f"{service} needs the package {library}.", f"pip install {library}")
+    return AstrodomeError(f"{service} requires the package {library}.", f"pip install {library}")
 
 
 def _name(record: dict[str, Any]) -> str:
@@ -96,7 +100,7 @@ def _name(record: dict[str, Any]) -> str:
 
 
 def _history(folder: Path) -> Iterator[tuple[int, dict[str, float]]]:
-    """Number and metrics of each epoch or round."""
+    """Yield the number and the metrics of each epoch or boosting round."""
     file = folder / "metrics.csv"
     if file.is_file():
         for values in pd.read_csv(file).to_dict("records"):
@@ -105,8 +109,8 @@ def _history(folder: Path) -> Iterator[tuple[int, dict[str, float]]]:
 
 
 def _final(folder: Path) -> Iterator[tuple[str, float]]:
-    """Metrics of the test part and of the dropped rows: ``test_f1`` and so on."""
-    for part, values in metrics_of(folder).items():
+    """Yield the final metrics with the part in the name, for example ``test_f1``."""
+    for part, values in run_metrics(folder).items():
         for name, value in values.items():
             if value is not None:
                 yield f"{part}_{name}", float(value)

@@ -111,16 +111,15 @@ def predict(
     <tag>_<algorithm> for each model; a source that lacks a feature has no score. The same
     command again goes on where it was stopped.
     """
-    from ..classifiers.prediction import predict as score
-    from ..classifiers.prediction import total
+    from ..classifiers.prediction import count_rows, predict_files
     from ..tables import identifiers
 
     if merge not in ("", "mean", "max"):
         raise AstrodomeError(f"--merge takes mean or max, not '{merge}'.", exit_code=2)
     places = _places(models, group, path_models)
     chosen = _chosen(places, tag or (), algorithm, random_state, config)
-    with console.progress("Scoring", total(data), "sources") as bar:
-        done = score(
+    with console.progress("Scoring", count_rows(data), "sources") as bar:
+        done = predict_files(
             data,
             chosen,
             out,
@@ -128,7 +127,7 @@ def predict(
             merge=merge or None,  # type: ignore[arg-type]
             scheduler=scheduler,
             force=force,
-            watch=bar.advance,
+            advance=bar.advance,
         )
     lacking = {column: count for column, count in done.unusable.items() if count}
     about: dict[str, Any] = {
@@ -140,7 +139,7 @@ def predict(
     console.show_one(about, as_json=as_json)
     for message in done.lost.values():
         console.warn(f"{message}. Such identifiers are missing in {done.path}.", identifiers.REMEDY)
-    if done.before:
+    if done.existing:
         console.note("The file is there already, from these files and models.")
 
 
@@ -219,7 +218,7 @@ def _fetch(pattern: str, folder: Path, jobs: int, as_json: bool) -> None:
 
     with console.progress("Fetching", None, "files") as bar:
         outcome = cloud_storage.fetch(
-            pattern, folder, jobs=jobs, watch=lambda name: bar.advance(1, name)
+            pattern, folder, jobs=jobs, on_file=lambda name: bar.advance(1, name)
         )
     console.finish(outcome, "fetched", "files", as_json=as_json)
 
@@ -240,11 +239,11 @@ def _chosen(
     """The models to score with; the configuration is for those that come without their own."""
     from ..classifiers import trained_models
 
-    chosen = trained_models.choose(places, tags, algorithm, random_state)
+    chosen = trained_models.find_models(places, tags, algorithm, random_state)
     alone = any(model.path.is_file() for model in chosen)
     if not alone and config is None:
         return chosen
-    from ..classifiers.loaded_models import configured
+    from ..classifiers.loaded_models import configure
     from ..config.loading import load_config
 
     scope = load_config(config)
@@ -253,4 +252,4 @@ def _chosen(
             f"{config} changes no score: these models are scored with what they were trained with.",
             "It is for SCoPe's own files, which hold weights alone.",
         )
-    return [configured(model, scope) for model in chosen]
+    return [configure(model, scope) for model in chosen]

@@ -1,1 +1,1 @@
-"""Model backends of the task ``scope``."""
+"""Classifiers: a network with two branches, and boosted trees."""

@@ -1,4 +1,4 @@
-"""Backend ``dnn`` of the task ``scope``: trained by Keras, scored without it."""
+"""The network with two branches: Keras trains it, predictions work without Keras."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from astrodome import AstrodomeError, compute, files
 from astrodome.runs import Run
 
 from ..protocol import Examples
-from . import scoring, weights
+from . import inference, weights
 from .convolution import SIDE, Array
 from .weights import NetworkWeights
 
@@ -26,7 +26,7 @@ METRICS = {
     "recall": "Recall",
     "auc": "AUC",
 }
-"""Columns of ``metrics.csv`` beside the loss, as Keras names them; of all, larger is better."""
+"""Metrics in ``metrics.csv`` besides the loss, and their classes in Keras. Larger is better."""
 
 
 class DnnClassifier:
@@ -38,6 +38,7 @@ class DnnClassifier:
 
     @staticmethod
     def uses_dmdt(config: Mapping[str, Any]) -> bool:
+        """Return whether the convolution branch is enabled."""
         return bool(config["dnn"]["conv_branch"])
 
     def train(
@@ -47,24 +48,19 @@ class DnnClassifier:
         run: Run,
         config: Mapping[str, Any],
     ) -> None:
-        """Learn, and leave ``model.keras``, ``metrics.csv`` and, in ``run.json``, how it went.
+        """Train the network, and write ``model.keras``, ``metrics.csv`` and notes in ``run.json``.
 
-        The same random state gives the same weights. Raises AstrodomeError when Keras is not
-        installed, an option is unknown to it, or the loss becomes infinite.
+        The same random state gives the same weights. Raises AstrodomeError if Keras is not
+        installed, an option is invalid, or the weights become infinite.
         """
         from . import network
 
-        entry, threads = config["class"], _threads(config)
+        entry = config["class"]
         network.seed(entry["random_state"])
-        shape = {"dense": config["dnn"]["dense_branch"], "images": config["dnn"]["conv_branch"]}
-        saved = network.network(train.features.shape[1], **shape)
-        model = saved
-        if network.compiled():
-            model = network.quick(train.features.shape[1], **shape, threads=threads)
-        start = network.weights(saved)
+        branches = {"dense": config["dnn"]["dense_branch"], "images": config["dnn"]["conv_branch"]}
+        model = network.network(train.features.shape[1], **branches)
         if entry.get("pre_trained_model"):
-            start = _found(Path(entry["pre_trained_model"]), config)
-        network.give(model, start)
+            network.set_weights(model, _read(Path(entry["pre_trained_model"]), config))
         compile_(model, config)
         history = model.fit(
             inputs(train, config),
@@ -76,14 +72,16 @@ class DnnClassifier:
             callbacks=callbacks(entry, run.path),
             verbose=0,
         ).history
-        self.weights, self.threads = network.weights(model), threads
-        if not all(np.isfinite(array).all() for array in _arrays(self.weights)):
+        self.weights, self.threads = network.get_weights(model), _threads(config)
+        if not all(np.isfinite(array).all() for array in self.weights.arrays):
             raise AstrodomeError(
                 f"The network of '{config['tag']}' diverged.", "Lower the learning rate: --lr."
             )
-        network.give(saved, self.weights)
+        # A new network is saved without the state of the optimizer.
+        bare = network.network(train.features.shape[1], **branches)
+        network.set_weights(bare, self.weights)
         with tempfile.TemporaryDirectory() as scratch:  # Keras requires the extension .keras.
-            saved.save(Path(scratch) / WEIGHTS)
+            bare.save(Path(scratch) / WEIGHTS)
             files.write_bytes(run.path / WEIGHTS, (Path(scratch) / WEIGHTS).read_bytes())
         best = int(np.argmin(history["val_loss"]))
         run.note(
@@ -92,57 +90,57 @@ class DnnClassifier:
                 "epochs": len(history["loss"]),
                 "best_epoch": best,
                 **{f"best_{name}": history[name][best] for name in ("val_loss", "val_auc")},
-                **network.about(),
+                **network.versions(),
             }
         )
 
     def load(self, path: Path, config: Mapping[str, Any]) -> None:
-        """Take the weights of a run folder or file, one of SCoPe's too; Keras is not needed.
+        """Load the weights of a run folder, or of a file of Keras or SCoPe, without Keras.
 
-        Raises AstrodomeError when there are none, or they are of other features or branches.
+        Raises AstrodomeError if the file does not exist, or the features or branches differ.
         """
-        self.weights, self.threads = _found(path, config), _threads(config)
+        self.weights, self.threads = _read(path, config), _threads(config)
 
     def predict(self, features: Array, dmdt: Array | None = None) -> Array:
-        """Probabilities (N,) of features (N, F) and dmdt (N, 26, 26)."""
+        """Return the probabilities (N,) for features (N, F) and images (N, 26, 26)."""
         return DnnClassifier.together([self])([features], dmdt)[:, 0]
 
     @classmethod
     def together(
         cls, classifiers: Sequence[DnnClassifier]
     ) -> Callable[[Sequence[Array], Array | None], Array]:
-        """A function that scores (N, C) all classes in one pass over the images.
+        """Return a function that predicts the probabilities (N, C) of C classifiers.
 
-        It takes the features (N, F) of each classifier, and the dmdt (N, 26, 26) of all.
+        Its arguments are the features (N, F) for each classifier, and the images (N, 26, 26).
         """
         networks = [one.weights for one in classifiers if one.weights is not None]
         if len(networks) < len(classifiers):
-            raise AstrodomeError("The network is not there yet.", "Train or load a model first.")
+            raise AstrodomeError("The network has no weights.", "Train or load a model first.")
         threads = max((one.threads for one in classifiers), default=1)
 
-        def score(features: Sequence[Array], dmdt: Array | None = None) -> Array:
+        def predict(features: Sequence[Array], dmdt: Array | None = None) -> Array:
             for one, given in zip(networks, features, strict=True):
                 _check(one, given, dmdt)
-            return scoring.score(networks, features, dmdt, threads)
+            return inference.predict(networks, features, dmdt, threads)
 
-        return score
+        return predict
 
 
 def inputs(examples: Examples, config: Mapping[str, Any]) -> list[Array]:
-    """What the branches that are on look at."""
-    given: list[Array] = [examples.features] if config["dnn"]["dense_branch"] else []
+    """Return the inputs of the enabled branches."""
+    found: list[Array] = [examples.features] if config["dnn"]["dense_branch"] else []
     if config["dnn"]["conv_branch"]:
         if examples.dmdt is None:
             raise AstrodomeError(
-                "The convolutions look at dmdt images, and there are none.",
+                "The data set has no dmdt images, which the convolution branch needs.",
                 "Train on features alone: --conv-branch=false",
             )
-        given.append(examples.dmdt[..., None])
-    return given
+        found.append(examples.dmdt[..., None])
+    return found
 
 
 def compile_(model: keras.Model, config: Mapping[str, Any]) -> None:
-    """Give the network its loss, its metrics, and the optimizer that the class asks for."""
+    """Compile the network with the loss, the metrics and the optimizer of the configuration."""
     import keras
 
     try:
@@ -154,11 +152,11 @@ def compile_(model: keras.Model, config: Mapping[str, Any]) -> None:
             jit_compile=False,
         )
     except ValueError as error:
-        raise AstrodomeError(f"Keras does not know what was asked for: {error}") from error
+        raise AstrodomeError(f"Keras rejected the configuration of the network: {error}") from error
 
 
 def optimizer(config: Mapping[str, Any]) -> keras.Optimizer:
-    """Adam or SGD with what the class says; ``decay`` lowers the rate as Keras 2 did."""
+    """Return the optimizer of the configuration; ``decay`` has the meaning of Keras 2."""
     import keras
 
     entry = config["class"]
@@ -177,64 +175,55 @@ def optimizer(config: Mapping[str, Any]) -> keras.Optimizer:
 
 
 def callbacks(entry: Mapping[str, Any], folder: Path) -> list[keras.callbacks.Callback]:
-    """Those that the class names, and the table of epochs.
+    """Return the callbacks of the class, and the one that writes ``metrics.csv``.
 
-    The rate is lowered after half of the patience, so that it has a chance before the stop;
-    not where ``decay`` lowers it already.
+    The learning rate is reduced after half of the patience, so that this can have an effect
+    before the training stops. It is not reduced if ``decay`` already reduces it.
     """
     import keras
 
     monitor, patience = entry["monitor"], entry["patience"]
     mode = "max" if monitor.removeprefix("val_") in METRICS else "min"
-    made: list[keras.callbacks.Callback] = [keras.callbacks.CSVLogger(str(folder / "metrics.csv"))]
+    available: dict[str, Callable[[], keras.callbacks.Callback]] = {
+        "reduce_lr_on_plateau": lambda: keras.callbacks.ReduceLROnPlateau(
+            monitor, factor=0.1, patience=max(1, patience // 2), mode=mode
+        ),
+        "early_stopping": lambda: keras.callbacks.EarlyStopping(
+            monitor, patience=patience, mode=mode, restore_best_weights=True
+        ),
+        "tensorboard": lambda: keras.callbacks.TensorBoard(str(folder / "tensorboard")),
+    }
+    found = [keras.callbacks.CSVLogger(str(folder / "metrics.csv"))]
     for name in entry["callbacks"]:
-        if name == "reduce_lr_on_plateau":
-            if not entry["decay"]:
-                made.append(
-                    keras.callbacks.ReduceLROnPlateau(
-                        monitor, factor=0.1, patience=max(1, patience // 2), mode=mode
-                    )
-                )
-        elif name == "early_stopping":
-            made.append(
-                keras.callbacks.EarlyStopping(
-                    monitor, patience=patience, mode=mode, restore_best_weights=True
-                )
-            )
-        elif name == "tensorboard":
-            made.append(keras.callbacks.TensorBoard(str(folder / "tensorboard")))
-        else:
+        if name not in available:
             raise AstrodomeError(
-                f"There is no callback '{name}'.",
-                "Known: reduce_lr_on_plateau, early_stopping, tensorboard.",
-                exit_code=2,
+                f"Unknown callback '{name}': expected {', '.join(available)}.", exit_code=2
             )
-    return made
+        if name != "reduce_lr_on_plateau" or not entry["decay"]:
+            found.append(available[name]())
+    return found
 
 
 def _threads(config: Mapping[str, Any]) -> int:
     return config.get("threads") or compute.cores()
 
 
-def _arrays(found: NetworkWeights) -> tuple[Array, ...]:
-    return (*found.dense, *found.convolution, *found.join)
-
-
-def _found(path: Path, config: Mapping[str, Any]) -> NetworkWeights:
-    """Weights that fit the configuration."""
+def _read(path: Path, config: Mapping[str, Any]) -> NetworkWeights:
+    """Return the weights in a run folder or file, and check them against the configuration."""
     file = path / WEIGHTS if path.is_dir() else path
     found = weights.read(file)
     if found.features != len(config["features"]) and found.dense:
         raise AstrodomeError(
-            f"{file} was trained with {found.features} features, "
-            f"and the configuration has {len(config['features'])}.",
-            "Use the feature set that the model was trained with.",
+            f"{file} has {found.features} features: expected {len(config['features'])}, as in the "
+            "configuration.",
+            "Use the feature set with which the model was trained.",
         )
-    for name, there in (("dense_branch", found.dense), ("conv_branch", found.convolution)):
-        if bool(there) != bool(config["dnn"][name]):
+    for name, branch in (("dense_branch", found.dense), ("conv_branch", found.convolution)):
+        enabled = str(bool(branch)).lower()
+        if bool(branch) != bool(config["dnn"][name]):
             raise AstrodomeError(
-                f"{file} was trained with {name} {'on' if there else 'off'}.",
-                f"Set training.dnn.{name} to {str(bool(there)).lower()}.",
+                f"{file} was trained with {name}: {enabled}, unlike the configuration.",
+                f"Set training.dnn.{name} to {enabled}.",
             )
     return found
 
@@ -242,11 +231,10 @@ def _found(path: Path, config: Mapping[str, Any]) -> NetworkWeights:
 def _check(one: NetworkWeights, features: Array, dmdt: Array | None) -> None:
     if one.dense and features.shape[1:] != (one.features,):
         raise AstrodomeError(
-            f"The model was trained with {one.features} features, and there are "
-            f"{features.shape[1]}."
+            f"Invalid features: expected {one.features} per source, got {features.shape[1]}."
         )
     if one.convolution and (dmdt is None or dmdt.shape != (len(features), SIDE, SIDE)):
         raise AstrodomeError(
-            f"The model looks at dmdt images of {SIDE} x {SIDE}, one a source, and there are "
-            f"{'none' if dmdt is None else 'some of shape ' + str(dmdt.shape)}."
+            f"Invalid dmdt images: expected the shape ({len(features)}, {SIDE}, {SIDE}), got "
+            f"{None if dmdt is None else dmdt.shape}."
         )

@@ -1,4 +1,4 @@
-"""Weights of the two-branch network as arrays, from Keras' and SCoPe's files, without Keras."""
+"""Read the weights of the network from files of Keras and SCoPe, without Keras."""
 
 from __future__ import annotations
 
@@ -17,20 +17,27 @@ from astrodome import AstrodomeError
 from .convolution import SHAPES, WIDTHS, Array
 
 DENSE = (256, 32)
-"""Units of the branch that looks at the features."""
+"""Units of the branch for the features."""
 JOIN = (16, 1)
-"""Units of the layers after the branches meet."""
+"""Units of the layers after the branches are joined."""
 CHECKPOINT = re.compile(r"layer_with_weights-(\d+)/(\w+)/\.ATTRIBUTES/VARIABLE_VALUE")
 ORDER = ("depthwise_kernel", "pointwise_kernel", "kernel", "bias")
 
 
 @dataclass(frozen=True)
 class NetworkWeights:
-    """Arrays in Keras' shapes and order; a branch that the network has not is empty.
+    """Weights in the shapes and the order of Keras; those of a disabled branch are empty.
 
-    ``dense``: kernel (F, 256), bias, kernel (256, 32), bias. ``convolution``: depthwise
-    (3, 3, C, 1), pointwise (1, 1, C, D) and bias of each of the four. ``join``: kernel
-    (32 or 64, 16; first the part of the features), bias, kernel (16, 1), bias.
+    Attributes
+    ----------
+    dense : tuple of numpy.ndarray
+        Kernel (F, 256), bias, kernel (256, 32), bias.
+    convolution : tuple of numpy.ndarray
+        Depthwise kernel (3, 3, C, 1), pointwise kernel (1, 1, C, D) and bias of each of the four
+        convolutions.
+    join : tuple of numpy.ndarray
+        Kernel (32 or 64, 16), in which the outputs of the dense branch are first, bias, kernel
+        (16, 1), bias.
     """
 
     dense: tuple[Array, ...]
@@ -38,29 +45,37 @@ class NetworkWeights:
     join: tuple[Array, ...]
 
     @classmethod
-    def of(cls, layers: Iterable[Sequence[Any]]) -> NetworkWeights:
-        """From the arrays of each layer, in order; ValueError when they are of another network."""
+    def from_layers(cls, layers: Iterable[Sequence[Any]]) -> NetworkWeights:
+        """Return the weights for the arrays of each layer, in order.
+
+        Raises ValueError if they are the weights of another network.
+        """
         dense: list[Array] = []
         convolution: list[Array] = []
         for layer in layers:
             arrays = [np.asarray(array, np.float32) for array in layer]
             (convolution if arrays and arrays[0].ndim == 4 else dense).extend(arrays)
-        made = cls(tuple(dense[:-4]), tuple(convolution), tuple(dense[-4:]))
-        found = [array.shape for array in (*made.dense, *made.convolution, *made.join)]
-        if found != made._expected():
-            raise ValueError("these are no weights of SCoPe's two-branch network")
-        return made
+        weights = cls(tuple(dense[:-4]), tuple(convolution), tuple(dense[-4:]))
+        if [array.shape for array in weights.arrays] != weights._expected_shapes():
+            raise ValueError("the shapes of the weights differ from those of SCoPe's network")
+        return weights
+
+    @property
+    def arrays(self) -> tuple[Array, ...]:
+        """All arrays."""
+        return (*self.dense, *self.convolution, *self.join)
 
     @property
     def features(self) -> int:
-        """How many features the network looks at."""
+        """Number of features; 0 without the dense branch."""
         return len(self.dense[0]) if self.dense else 0
 
     @property
     def parameters(self) -> int:
-        return sum(array.size for array in (*self.dense, *self.convolution, *self.join))
+        """Number of parameters."""
+        return sum(array.size for array in self.arrays)
 
-    def _expected(self) -> list[tuple[int, ...]]:
+    def _expected_shapes(self) -> list[tuple[int, ...]]:
         shapes: list[tuple[int, ...]] = []
         if self.dense:
             shapes += _chain(self.features, DENSE)
@@ -81,10 +96,10 @@ def _chain(inputs: int, units: Sequence[int]) -> list[tuple[int, ...]]:
 
 
 def read(path: Path) -> NetworkWeights:
-    """Weights in a ``.keras`` or ``.h5`` file of Keras, or a checkpoint of TensorFlow (its prefix
-    or ``.index``).
+    """Read the weights from a Keras file (``.keras``, ``.h5``) or a TensorFlow checkpoint.
 
-    Raises AstrodomeError when there is none, or it holds no such network.
+    A checkpoint is given by its prefix or its ``.index`` file. Raises AstrodomeError if the file
+    does not exist, or contains another network.
     """
     try:
         if path.suffix == ".keras" and path.is_file():
@@ -96,10 +111,10 @@ def read(path: Path) -> NetworkWeights:
         elif Path(f"{path}.index").is_file():
             layers = _checkpoint(path)
         elif path.exists():
-            raise ValueError("it ends neither in .keras nor in .h5")
+            raise ValueError("unsupported file extension")
         else:
-            raise AstrodomeError(f"There is no model {path}.", "Train one: scope train.")
-        return NetworkWeights.of(layers)
+            raise AstrodomeError(f"Model {path} does not exist.", "Train one: scope train.")
+        return NetworkWeights.from_layers(layers)
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise AstrodomeError(
             f"{path} cannot be read as a DNN model: {error}.",
@@ -109,7 +124,7 @@ def read(path: Path) -> NetworkWeights:
 
 
 def _keras(path: Path) -> list[list[Array]]:
-    """Keras 3 numbers the layers of a kind: dense, dense_1, …, dense_10."""
+    """Return the arrays of each layer; Keras 3 numbers layers: dense, dense_1, …, dense_10."""
     with zipfile.ZipFile(path) as archive, archive.open("model.weights.h5") as stored:
         found: list[list[Array]] = []
         with h5py.File(io.BytesIO(stored.read()), "r") as file:
@@ -138,7 +153,7 @@ def _checkpoint(prefix: Path) -> list[list[Array]]:
         import tensorflow as tf
     except ImportError:
         raise AstrodomeError(
-            f"{prefix} is a checkpoint of TensorFlow, which is not installed.",
+            f"{prefix} is a TensorFlow checkpoint, but TensorFlow is not installed.",
             "pip install 'astrodome-ztf-scope[dnn]'",
         ) from None
     try:

@@ -1,12 +1,10 @@
-"""Boosted trees: the features of a source, without its dmdt, to the probability of a class.
+"""Boosted trees as a classifier; they use features, but no dmdt images.
 
-Trees grow over histograms until for ten rounds neither the metric on the validation part (AUC)
-has improved nor the log loss there by enough to matter; those after the best round are cut off.
-The log loss counts because sources are told apart, which is all that AUC sees, long before
-scores are probabilities: where AUC is 1 after the first tree, all scores are still near 0.5.
-It has to fall by a share of what it is when nothing is known, or trees would grow for ever that
-only make scores of 0.999 those of 0.9999.
-``search`` looks for the parameters first, by cross-validation within the training part.
+The training stops when, for several rounds, neither the metric of the validation part (by default
+the area under the ROC curve) nor its log loss has improved. The trees after the best round are
+removed. The log loss is used because the area can be 1 after the first tree, while all scores are
+still near 0.5. It must improve by a fraction of its value for constant scores; otherwise, trees
+would be added indefinitely that only change scores of 0.999 to 0.9999.
 """
 
 from __future__ import annotations
@@ -16,30 +14,23 @@ import io
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import xgboost as xgb
-from astrodome import AstrodomeError, compute, files
+from astrodome import AstrodomeError, files
 from astrodome.runs import Run
 from numpy.typing import NDArray
 
 from ..protocol import Examples
 from .parameter_search import LARGER_IS_BETTER, search, start
 
-if TYPE_CHECKING:
-    from .forest import Forest
-
 WEIGHTS = "model.ubj"
 FORMATS = (".ubj", ".json")
 LOSS = "logloss"
 ENOUGH = 0.002
-"""Share of the entropy of the labels by which the log loss has to fall."""
+"""Fraction of the entropy of the labels by which the log loss must improve."""
 PROBABILITIES = ("binary:logistic", "reg:logistic")
-MANY = 8192
-"""Sources from which on the compiled trees are worth the moment that it takes to load them."""
-PROBE = 256
-"""Sources that compiled trees have to score as XGBoost does before they score others."""
 
 
 class XgbClassifier:
@@ -48,12 +39,10 @@ class XgbClassifier:
     def __init__(self) -> None:
         self.booster: xgb.Booster | None = None
         self._columns: NDArray[np.intp] | None = None
-        self._threads = 0
-        self._forest: Forest | None = None
-        self._refused = False
 
     @staticmethod
     def uses_dmdt(config: Mapping[str, Any]) -> bool:
+        """Return False: the trees do not use images."""
         return False
 
     def train(
@@ -63,10 +52,10 @@ class XgbClassifier:
         run: Run,
         config: Mapping[str, Any],
     ) -> None:
-        """Learn, and leave ``model.ubj``, ``metrics.csv`` and, in ``run.json``, the parameters.
+        """Train the trees, and write ``model.ubj``, ``metrics.csv`` and notes in ``run.json``.
 
-        ``importance`` there is the share of each feature in what the splits gained. A
-        ``pre_trained_model`` of the class grows on.
+        The entry ``importance`` of ``run.json`` is the fraction of each feature in the gain of all
+        splits. If the class has a ``pre_trained_model``, trees are added to it.
         """
         _both_labels(train, "training")
         _both_labels(validation, "validation")
@@ -74,103 +63,92 @@ class XgbClassifier:
         seed, names = config["class"]["random_state"], list(config["features"])
         params = _params(train, settings, seed, config.get("threads", 0))
         params |= start(config["xgboost"])
-        tried: list[dict[str, Any]] = []
+        searched: list[dict[str, Any]] = []
         if config.get("search"):
-            given = xgb.DMatrix(train.features, train.target, feature_names=names)
-            params, tried = search(given, params, config["xgboost"], seed)
-        learned, held = _binned(train, validation, params, names)
+            matrix = xgb.DMatrix(train.features, train.target, feature_names=names)
+            params, searched = search(matrix, params, config["xgboost"], seed)
+        train_bins, validation_bins = _binned(train, validation, params, names)
         earlier = _earlier(config)
-        patience = EarlyStopping(
+        stopping = EarlyStopping(
             settings["eval_metric"],
             settings["early_stopping_rounds"],
             validation.target > 0,
             params["scale_pos_weight"],
             lambda model: _loss(
-                model.predict(learned, output_margin=True),
+                model.predict(train_bins, output_margin=True),
                 train.target > 0,
                 params["scale_pos_weight"],
             ),
         )
-        grown = xgb.train(
+        trained = xgb.train(
             params | {"eval_metric": [settings["eval_metric"], LOSS]},
-            learned,
+            train_bins,
             settings["num_boost_round"],
-            evals=[(held, "validation")],  # the area of all that is learned takes as long as a tree
-            callbacks=[patience],
+            # Without the training part: computing its AUC takes as long as adding a tree.
+            evals=[(validation_bins, "validation")],
+            callbacks=[stopping],
             verbose_eval=False,
             xgb_model=earlier,
         )
-        rounds = patience.best + 1 + (earlier.num_boosted_rounds() if earlier else 0)
-        kept = grown[:rounds]
-        self._take(kept, None, config)
-        save(kept, run.path / WEIGHTS)
-        files.write_text(run.path / "metrics.csv", patience.table())
+        rounds = stopping.best + 1 + (earlier.num_boosted_rounds() if earlier else 0)
+        self.booster, self._columns = trained[:rounds], None
+        save(self.booster, run.path / WEIGHTS)
+        files.write_text(run.path / "metrics.csv", stopping.table())
         run.note(
-            xgboost={**params, "rounds": rounds, **patience.at_best(), "search": tried},
-            importance=importance(kept, names),
+            xgboost={**params, "rounds": rounds, **stopping.metrics_at_best(), "search": searched},
+            importance=importance(self.booster, names),
         )
 
     def load(self, path: Path, config: Mapping[str, Any]) -> None:
-        """Take the weights of a run folder, or of a file of SCoPe's (``.json`` beside ``.params``).
+        """Load the trees of a run folder, or of a file of SCoPe (``.json`` with ``.params``).
 
-        Raises AstrodomeError when they are none, or were learned from other features.
+        Raises AstrodomeError if the file does not exist, or the features differ.
         """
         file = path / WEIGHTS if path.is_dir() else path
         booster = read(file)
         if threads := config.get("threads", 0):
             booster.set_param({"nthread": threads})
-        self._take(booster, _order(booster, list(config["features"]), file), config)
+        self.booster = booster
+        self._columns = _order(booster, list(config["features"]), file)
 
     def predict(
         self, features: NDArray[np.float32], dmdt: NDArray[np.float32] | None = None
     ) -> NDArray[np.float32]:
-        """Probabilities (N,) of features (N, F), in the order of the configuration's names."""
+        """Return the probabilities (N,) for features (N, F) in the order of the configuration."""
         if self.booster is None:
-            raise AstrodomeError("The trees are not there yet.", "Train or load a model first.")
+            raise AstrodomeError("The model has no trees.", "Train or load a model first.")
         if features.shape[1:] != (self.booster.num_features(),):
             raise AstrodomeError(
-                f"The model was trained with {self.booster.num_features()} features, "
-                f"and there are {features.shape[1]}."
+                f"Invalid features: expected {self.booster.num_features()} per source, got "
+                f"{features.shape[1]}."
             )
         if not len(features):
             return np.empty(0, np.float32)
-        forest = self._compiled(features) if len(features) >= MANY else None
-        return forest.score(features, self._threads) if forest else self._plain(features)
-
-    def _take(
-        self, booster: xgb.Booster, columns: NDArray[np.intp] | None, config: Mapping[str, Any]
-    ) -> None:
-        self.booster, self._columns = booster, columns
-        self._threads = config.get("threads", 0) or compute.cores()
-        self._forest, self._refused = None, False
-
-    def _plain(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The scores of XGBoost itself."""
-        assert self.booster
-        given = features if self._columns is None else features[:, self._columns]
-        # No copy into a DMatrix, which takes longer than the trees do.
-        scores = self.booster.inplace_predict(given, validate_features=False)
+        if self._columns is not None:
+            features = features[:, self._columns]
+        # Without a copy to a DMatrix, which takes longer than the prediction.
+        scores = self.booster.inplace_predict(features, validate_features=False)
         return np.asarray(scores, np.float32)
-
-    def _compiled(self, features: NDArray[np.float32]) -> Forest | None:
-        """The trees as compiled loops, if they score these sources as XGBoost does."""
-        if self._forest is None and not self._refused:
-            from .forest import flatten  # loads the compiler
-
-            assert self.booster
-            probe = features[:PROBE]
-            made = flatten(self.booster, self._columns)
-            alike = made and np.allclose(made.score(probe), self._plain(probe), rtol=0, atol=1e-6)
-            self._forest, self._refused = (made, False) if alike else (None, True)
-        return self._forest
 
 
 class EarlyStopping(xgb.callback.TrainingCallback):
-    """Stops when nothing has improved for some rounds, and knows the best round.
+    """Stop the training after several rounds without improvement, and determine the best round.
 
-    Of the rounds whose ``metric`` is within one standard error of the best, that is the one with
-    the least log loss. ``positive`` (N,) says which sources of the validation part are, and
-    ``weight`` what one of them counts; ``learned`` is the log loss of the training part.
+    The best round is the one with the smallest log loss among the rounds whose ``metric`` is
+    within one standard error of its best value.
+
+    Parameters
+    ----------
+    metric : str
+        Metric of the validation part.
+    rounds : int
+        Number of rounds without improvement after which the training stops.
+    positive : numpy.ndarray of bool, shape (N,)
+        Labels of the validation part.
+    weight : float
+        Weight of a positive source.
+    train_loss : callable
+        Function that returns the log loss of the training part.
     """
 
     def __init__(
@@ -179,47 +157,52 @@ class EarlyStopping(xgb.callback.TrainingCallback):
         rounds: int,
         positive: NDArray[np.bool_],
         weight: float,
-        learned: Callable[[xgb.Booster], float],
+        train_loss: Callable[[xgb.Booster], float],
     ) -> None:
         super().__init__()
-        self.metric, self.rounds, self.learned = metric, rounds, learned
+        self.metric, self.rounds, self.train_loss = metric, rounds, train_loss
         count = int(positive.sum())
-        self.fewer = min(count, len(positive) - count)
+        self.rarer = min(count, len(positive) - count)
         share = weight * count / (weight * count + len(positive) - count)
         entropy = -share * np.log(share) - (1 - share) * np.log(1 - share)
         self.history: dict[str, list[float]] = {LOSS: []}
-        # Whoever stops by the log loss alone wants all of it.
-        self._least = {metric: 0.0} if metric == LOSS else {metric: 0.0, LOSS: ENOUGH * entropy}
-        self._records = dict.fromkeys(self._least, 0)
+        # If the log loss is the only metric, any improvement counts.
+        self._min_improvement = (
+            {metric: 0.0} if metric == LOSS else {metric: 0.0, LOSS: ENOUGH * entropy}
+        )
+        self._best_rounds = dict.fromkeys(self._min_improvement, 0)
 
     @property
     def best(self) -> int:
-        worth, losses = self._worth(self.metric), self._worth(LOSS)
+        """The best round, counted from 0."""
+        values, losses = self._values(self.metric), self._values(LOSS)
         error = 0.0
         if self.metric in LARGER_IS_BETTER:
-            # The bound of Birnbaum & Klose (1957) on that of an area; 1 is never quite certain.
-            area = min(worth.max(), 1 - 0.5 / self.fewer)
-            error = np.sqrt(area * (1 - area) / self.fewer)
-        good = np.flatnonzero(worth >= worth.max() - error)
+            # Upper bound of Birnbaum & Klose (1957) for the error of an area; an area of 1 is
+            # uncertain, too.
+            area = min(values.max(), 1 - 0.5 / self.rarer)
+            error = np.sqrt(area * (1 - area) / self.rarer)
+        good = np.flatnonzero(values >= values.max() - error)
         return int(good[np.argmax(losses[good])])
 
     def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
-        self.history[LOSS].append(self.learned(model))
+        """Record the metrics of a round; return whether the training stops."""
+        self.history[LOSS].append(self.train_loss(model))
         for name, values in evals_log["validation"].items():
             self.history[f"val_{name}"] = values
         latest = len(self.history[LOSS]) - 1
-        for name, record in self._records.items():
-            worth = self._worth(name)
-            if worth[-1] > worth[record] + self._least[name]:
-                self._records[name] = latest
-        return latest - max(self._records.values()) >= self.rounds
+        for name, best in self._best_rounds.items():
+            values = self._values(name)
+            if values[-1] > values[best] + self._min_improvement[name]:
+                self._best_rounds[name] = latest
+        return latest - max(self._best_rounds.values()) >= self.rounds
 
-    def at_best(self) -> dict[str, float]:
-        """The metrics of validation at the best round."""
-        return {f"best_val_{n}": self.history[f"val_{n}"][self.best] for n in self._records}
+    def metrics_at_best(self) -> dict[str, float]:
+        """Return the metrics of the validation part at the best round."""
+        return {f"best_val_{n}": self.history[f"val_{n}"][self.best] for n in self._best_rounds}
 
     def table(self) -> str:
-        """What ``metrics.csv`` holds."""
+        """Return the content of ``metrics.csv``."""
         text = io.StringIO()
         lines = csv.writer(text, lineterminator="\n")
         lines.writerow(["round", *self.history])
@@ -229,20 +212,23 @@ class EarlyStopping(xgb.callback.TrainingCallback):
         )
         return text.getvalue()
 
-    def _worth(self, name: str) -> NDArray[np.float64]:
+    def _values(self, name: str) -> NDArray[np.float64]:
+        """Return a metric of the validation part by round, with the sign that larger is better."""
         values = np.array(self.history[f"val_{name}"])
         return values if name in LARGER_IS_BETTER else -values
 
 
 def read(file: Path) -> xgb.Booster:
-    """The trees in a ``.ubj`` or ``.json`` file, with the ``.params`` beside it if there are any.
+    """Read the trees in a ``.ubj`` or ``.json`` file, and its ``.params`` file if it exists.
 
-    Raises AstrodomeError when it holds none.
+    Raises AstrodomeError if the file does not exist or is not an XGBoost model for probabilities.
     """
     if not file.is_file():
-        raise AstrodomeError(f"There is no model {file}.", "Train one: scope train.")
+        raise AstrodomeError(f"Model {file} does not exist.", "Train one: scope train.")
     if file.suffix not in FORMATS:
-        raise AstrodomeError(f"{file} is no XGBoost model: those end in {' or '.join(FORMATS)}.")
+        raise AstrodomeError(
+            f"Unsupported file extension of {file}: expected {' or '.join(FORMATS)}."
+        )
     booster = xgb.Booster()
     parameters = file.with_suffix(".params")
     try:
@@ -259,18 +245,21 @@ def read(file: Path) -> xgb.Booster:
             "Expected a file from Booster.save_model of XGBoost. Copy it again or train the model.",
         ) from error
     if objective not in PROBABILITIES:
-        raise AstrodomeError(f"{file} was trained for '{objective}', which gives no probabilities.")
+        raise AstrodomeError(
+            f"{file} was trained with the objective '{objective}', which is not a probability."
+        )
     return booster
 
 
 def save(booster: xgb.Booster, file: Path) -> None:
-    # XGBoost derives the format from the extension, and reports a full disk with a stack trace.
+    """Write the trees in the format of the file extension, ``.json`` or ``.ubj``."""
+    # Booster.save_model reports a full disk with a stack trace.
     form = "json" if file.suffix == ".json" else "ubj"
     files.write_bytes(file, bytes(booster.save_raw(form)))
 
 
 def importance(booster: xgb.Booster, names: Sequence[str]) -> dict[str, float]:
-    """Share of each feature in what all splits gained, the most important first."""
+    """Return the fraction of each feature in the gain of all splits, the largest first."""
     gain = {
         name: float(np.sum(value))
         for name, value in booster.get_score(importance_type="total_gain").items()
@@ -285,9 +274,9 @@ def _params(
 ) -> dict[str, Any]:
     if settings["objective"] not in PROBABILITIES:
         raise AstrodomeError(
-            f"'training.xgboost.other_training_params.objective' is '{settings['objective']}', "
-            "which gives no probabilities.",
-            f"Use {' or '.join(PROBABILITIES)}.",
+            f"Invalid value '{settings['objective']}' of "
+            f"'training.xgboost.other_training_params.objective': expected "
+            f"{' or '.join(PROBABILITIES)}, which are probabilities.",
         )
     positive = train.target > 0
     weight = float(train.weight[positive].mean() / train.weight[~positive].mean())
@@ -307,19 +296,19 @@ def _binned(
     params: Mapping[str, Any],
     names: list[str],
 ) -> tuple[xgb.QuantileDMatrix, xgb.QuantileDMatrix]:
-    """Both parts in the same bins."""
+    """Return both parts with the same bins."""
     common = {"feature_names": names, "nthread": params["nthread"] or None}
-    learned = xgb.QuantileDMatrix(train.features, train.target, **common)
-    # The trees' own scale_pos_weight, so that the log loss is the one they reduce.
+    train_bins = xgb.QuantileDMatrix(train.features, train.target, **common)
+    # With the weights of scale_pos_weight, the log loss is the one that the training minimizes.
     weight = np.where(validation.target > 0, params["scale_pos_weight"], 1.0)
-    held = xgb.QuantileDMatrix(
-        validation.features, validation.target, weight=weight, ref=learned, **common
+    validation_bins = xgb.QuantileDMatrix(
+        validation.features, validation.target, weight=weight, ref=train_bins, **common
     )
-    return learned, held
+    return train_bins, validation_bins
 
 
 def _loss(margin: NDArray[np.float32], positive: NDArray[np.bool_], weight: float) -> float:
-    """Log loss of margins (N,), in which a positive source counts ``weight``."""
+    """Return the log loss of margins (N,), with the weight of a positive source."""
     losses = np.logaddexp(0, np.where(positive, -margin, margin))
     return float(np.average(losses, weights=np.where(positive, weight, 1.0)))
 
@@ -328,7 +317,7 @@ def _both_labels(examples: Examples, part: str) -> None:
     if len(np.unique(examples.target)) < 2:
         raise AstrodomeError(
             f"All {len(examples.target)} sources of the {part} part have the same label.",
-            "A classifier needs sources of both; lower the threshold or add sources.",
+            "A classifier needs positive and negative sources: lower the threshold or add sources.",
         )
 
 
@@ -339,42 +328,43 @@ def _earlier(config: Mapping[str, Any]) -> xgb.Booster | None:
     file = Path(path) / WEIGHTS if Path(path).is_dir() else Path(path)
     booster = read(file)
     if _order(booster, list(config["features"]), file) is not None:
-        raise AstrodomeError(f"{file} was trained with these features in another order.")
+        raise AstrodomeError(f"The order of the features in {file} differs from the configuration.")
     return booster
 
 
 def _order(booster: xgb.Booster, names: list[str], file: Path) -> NDArray[np.intp] | None:
-    """Where the model's features are among ``names``; None when in that order already.
+    """Return the positions of the model's features in ``names``; None if the order is the same.
 
-    SCoPe's models name columns, so with the suffix of a period search.
+    Models of SCoPe contain the names of columns, with the suffix of a period search.
     """
     if booster.feature_names is None:
         if booster.num_features() == len(names):
             return None
         found: list[int] = []
     else:
-        found = [_find(wanted, names) for wanted in booster.feature_names]
+        found = [_find(name, names) for name in booster.feature_names]
     if len(found) != len(names) or len(set(found)) != len(names) or -1 in found:
         raise AstrodomeError(
-            f"{file} was trained with other features: {_difference(booster, names)}.",
-            "Score with the configuration that the model was trained with.",
+            f"The features of {file} differ from the configuration: {_difference(booster, names)}.",
+            "Use the configuration with which the model was trained.",
         )
     return None if found == list(range(len(names))) else np.array(found)
 
 
-def _find(wanted: str, names: Sequence[str]) -> int:
-    if wanted in names:
-        return names.index(wanted)
-    stems = [name for name in names if wanted.startswith(f"{name}_")]
+def _find(column: str, names: Sequence[str]) -> int:
+    """Return the position of the feature of a column; -1 if there is none."""
+    if column in names:
+        return names.index(column)
+    stems = [name for name in names if column.startswith(f"{name}_")]
     return names.index(max(stems, key=len)) if stems else -1
 
 
 def _difference(booster: xgb.Booster, names: Sequence[str]) -> str:
     theirs = booster.feature_names
     if theirs is None:
-        return f"{booster.num_features()} of them instead of {len(names)}"
+        return f"{booster.num_features()} features instead of {len(names)}"
     missing = [name for name in theirs if _find(name, names) < 0]
     if missing:
         rest = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
         return f"it needs {', '.join(missing[:3])}{rest}"
-    return f"{len(theirs)} of them instead of {len(names)}"
+    return f"{len(theirs)} features instead of {len(names)}"

@@ -1,1 +1,1 @@
-"""Data sets of SCoPe: reading, splitting and preparing what classifiers learn and score."""
+"""Preprocessing of data sets: splitting, imputation and scaling."""

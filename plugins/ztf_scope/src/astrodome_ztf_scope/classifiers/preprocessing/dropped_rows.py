@@ -13,24 +13,19 @@ from ...tables.datasets import DataSet
 from .preparation import find, finite, raw_numbers
 from .splitting import VARIABLE, DataSplit
 
-SHOWN = 3
-"""Maximum number of columns that a description names."""
+MAX_COLUMNS = 3
+"""Maximum number of columns in a description."""
 
 
-def reasons(frame: DataSet, features: FeatureSet) -> list[dict[str, Any]]:
+def reasons(data: DataSet, features: FeatureSet) -> list[dict[str, Any]]:
     """Return the features because of which rows are dropped, the most frequent first.
 
     Each record has ``column``, and the number of rows in which the feature is ``missing`` and
     ``infinite`` (or too large for 32 bits). Imputed features are not counted, because infinite
     values are imputed like missing ones.
     """
-    wanted = {
-        column: name
-        for column, name in features.columns.items()
-        if features.features[name].impute_strategy == "none"
-    }
-    columns = find(wanted, list(frame.table.columns), frame.path)
-    values = raw_numbers(frame.table, columns, frame.path)
+    columns = find(features.required, list(data.table.columns), data.path)
+    values = raw_numbers(data.table, columns, data.path)
     missing = np.isnan(values).sum(axis=0)
     infinite = (~finite(values)).sum(axis=0) - missing
     found = [
@@ -41,8 +36,8 @@ def reasons(frame: DataSet, features: FeatureSet) -> list[dict[str, Any]]:
     return sorted(found, key=lambda row: -row["missing"] - row["infinite"])
 
 
-def account(
-    frame: DataSet,
+def count_rows(
+    data: DataSet,
     features: FeatureSet,
     usable: NDArray[np.bool_],
     split: DataSplit,
@@ -57,11 +52,11 @@ def account(
     """
     used = sum(len(part) for part in split.parts.values())
     dropped = int((~usable).sum())
-    about: dict[str, Any] = {"in_data_set": len(frame), "used": used, "dropped": dropped}
+    counts: dict[str, Any] = {"in_data_set": len(data), "used": used, "dropped": dropped}
     if label == VARIABLE:
-        about["undecided"] = len(frame) - dropped - used
-    about["unlabelled"] = int((usable & ~labelled).sum())
-    return about | {"reasons": reasons(frame, features) if dropped else []}
+        counts["undecided"] = len(data) - dropped - used
+    counts["unlabelled"] = int((usable & ~labelled).sum())
+    return counts | {"reasons": reasons(data, features) if dropped else []}
 
 
 def many(rows: Mapping[str, Any]) -> bool:
@@ -74,9 +69,9 @@ def describe(rows: Mapping[str, Any]) -> str:
     if not rows.get("dropped"):
         return ""
     causes = []
-    for reason in rows["reasons"][:SHOWN]:
+    for reason in rows["reasons"][:MAX_COLUMNS]:
         counts = [f"{kind} in {reason[kind]:,}" for kind in ("missing", "infinite") if reason[kind]]
         causes.append(f"{reason['column']} is {' and '.join(counts)}")
-    more = len(rows["reasons"]) - SHOWN
+    more = len(rows["reasons"]) - MAX_COLUMNS
     causes += [f"{more} more features lack values"] if more > 0 else []
     return f"{rows['dropped']:,} of {rows['in_data_set']:,} rows were dropped: {'; '.join(causes)}."

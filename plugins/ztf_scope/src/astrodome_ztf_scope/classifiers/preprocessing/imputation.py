@@ -1,9 +1,9 @@
-"""Missing values from the nearest neighbours, as scikit-learn's ``KNNImputer`` defines it.
+"""Impute missing values from the nearest neighbours, as defined by scikit-learn's KNNImputer.
 
-The distance of two rows is Euclidean over the columns that both have, scaled up to all of
-them; a missing value is the mean over the nearest reference rows that have it. Here rows are
-grouped by what they miss: within two groups all distances are in the same columns, and a k-d
-tree finds the neighbours without looking at all pairs.
+The distance of two rows is the Euclidean distance over the columns that both have, scaled to all
+columns. A missing value is the mean over the nearest reference rows that have it. KNNImputer
+computes the distances of all pairs of rows. Here, rows are grouped by their missing columns: the
+distances between two groups depend on the same columns, so that a k-d tree finds the neighbours.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 REFERENCES = 20_000
-"""Most reference rows that are kept with a model; of more, so many are sampled."""
+"""Maximum number of reference rows that are stored with a model."""
 FEW = 512
-"""Reference rows that miss the same columns get a tree if there are at least so many."""
+"""Minimum number of reference rows of a group for which a tree is used."""
 TREES = 1 << 25
-"""Bytes of points in the trees that are kept for the next call."""
+"""Maximum size of the cached trees in bytes."""
 BLOCK = 4096
-"""Rows that are compared at once."""
+"""Number of rows that are imputed at once."""
 
 
 class NeighbourImputer:
-    """Imputes rows of C columns, NaN where missing, with the mean of ``k`` reference rows.
+    """Imputation of missing values (NaN) with the mean of the ``k`` nearest reference rows.
 
-    ``references`` (R, C) has NaN where values are missing, but some value in each column. A row
-    is imputed from the reference rows alone, whichever rows come with it; where no reference
-    row shares a column with it, from the column's mean.
+    ``references`` (R, C) may contain NaN, but not in a whole column. The result for a row does not
+    depend on the other rows. If no reference row has a column in common with a row, the mean of
+    the missing column is used.
     """
 
     def __init__(self, references: NDArray[np.floating[Any]], k: int = 5) -> None:
@@ -43,18 +43,18 @@ class NeighbourImputer:
         self.k = k
         self._rows = self.references.astype(np.float64)
         self._means = np.nanmean(self._rows, axis=0)
-        self._trees: OrderedDict[tuple[int, bytes], KDTree] = OrderedDict()  # the oldest goes first
+        self._trees: OrderedDict[tuple[int, bytes], KDTree] = OrderedDict()  # oldest first
         self._groups = _patterns(~np.isnan(self._rows))
 
     @classmethod
     def fit(cls, rows: Floats, random: np.random.Generator, k: int = 5) -> NeighbourImputer:
-        """Keep these rows, or a sample of :data:`REFERENCES` of them."""
+        """Return the imputation with these reference rows, or with a sample of them."""
         if len(rows) > REFERENCES:
             rows = rows[np.sort(random.choice(len(rows), REFERENCES, replace=False))]
         return cls(rows, k)
 
     def fill(self, rows: Floats, threads: int = 1) -> Floats:
-        """These rows without NaN."""
+        """Return the rows without missing values."""
         filled = rows.copy()
         for has, alike in _patterns(~np.isnan(rows)):
             if not has.all():
@@ -66,7 +66,7 @@ class NeighbourImputer:
         return filled
 
     def _missing(self, rows: Floats, has: Mask, threads: int) -> Floats:
-        """What rows that have the same columns miss, (N, missing columns)."""
+        """Return the missing values (N, missing columns) of rows with the same columns ``has``."""
         candidates = list(self._candidates(rows, has, threads))
         lacking = np.flatnonzero(~has)
         values = np.tile(self._means[lacking], (len(rows), 1))
@@ -82,7 +82,7 @@ class NeighbourImputer:
     def _candidates(
         self, rows: Floats, has: Mask, threads: int
     ) -> Iterator[tuple[Mask, Floats, NDArray[np.intp]]]:
-        """The nearest of each group of reference rows: their columns, distances, numbers."""
+        """Yield the columns, distances and numbers of the nearest rows in each reference group."""
         for index, (given, members) in enumerate(self._groups):
             common = has & given
             if not common.any() or not (given & ~has).any():
@@ -110,7 +110,7 @@ class NeighbourImputer:
 
 
 def _smallest(far: Floats, who: NDArray[np.intp], k: int) -> tuple[Floats, NDArray[np.intp]]:
-    """The ``k`` nearest of each row, in no order."""
+    """Return the ``k`` smallest distances of each row and their numbers, not sorted."""
     if far.shape[1] <= k:
         return far, who
     nearest = np.argpartition(far, k - 1, axis=1)[:, :k]
@@ -118,7 +118,7 @@ def _smallest(far: Floats, who: NDArray[np.intp], k: int) -> tuple[Floats, NDArr
 
 
 def _patterns(has: Mask) -> list[tuple[Mask, NDArray[np.intp]]]:
-    """Rows that have the same columns: those columns, and the rows."""
+    """Return the groups of rows with the same columns: the columns, and the rows."""
     packed = np.packbits(has, axis=1)
     _, first, inverse = np.unique(packed, axis=0, return_index=True, return_inverse=True)
     order = np.argsort(inverse.reshape(-1), kind="stable")

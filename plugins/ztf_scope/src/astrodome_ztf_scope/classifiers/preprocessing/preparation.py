@@ -1,6 +1,7 @@
-"""What is done to features before a classifier sees them, kept with the model.
+"""Impute and scale features before a classifier uses them.
 
-Fitted on the training part alone, and the same for a row whichever rows come with it.
+The parameters are determined from the training part only and are stored with the model. The
+result for a row does not depend on the other rows.
 """
 
 from __future__ import annotations
@@ -30,11 +31,11 @@ FILE, NEIGHBOURS = "preparation.json", "imputation.npz"
 
 @dataclass(frozen=True)
 class FeatureTransform:
-    """How one feature is prepared: ``(value − offset) / divisor``, ``fill`` where missing.
+    """Imputation and scaling of one feature: ``(value - offset) / divisor``.
 
-    ``column`` is that of the data set, ``feature`` its name without the suffix of a period
-    search. ``strategy`` says where ``fill`` is from; it is None for ``regress`` (filled from
-    neighbours) and ``none`` (the row is not usable).
+    ``column`` is the name in the data set, ``feature`` the name without the suffix of a period
+    search. Missing values are replaced by ``fill`` before scaling. ``fill`` is None for the
+    strategies ``regress`` (imputed from neighbours) and ``none`` (the row is not usable).
     """
 
     column: str
@@ -47,7 +48,7 @@ class FeatureTransform:
 
 @dataclass(frozen=True)
 class Preparation:
-    """Features in the order in which a classifier gets them, and how each is prepared."""
+    """Imputation and scaling of all features, in the order in which a classifier receives them."""
 
     columns: tuple[FeatureTransform, ...]
     scale: Scale = None
@@ -55,48 +56,63 @@ class Preparation:
 
     @property
     def names(self) -> list[str]:
-        """The columns of a data set that are needed."""
+        """The required columns of a data set."""
         return [column.column for column in self.columns]
 
     @property
     def features(self) -> list[str]:
-        """The features' names without the suffix of a period search."""
+        """The names of the features, without the suffix of a period search."""
         return [column.feature for column in self.columns]
 
     @classmethod
     def fit(
         cls,
-        frame: DataSet,
+        data: DataSet,
         features: FeatureSet,
         scale: Scale,
         stats: Mapping[str, FeatureStats] | None = None,
         random_state: int = 42,
     ) -> Preparation:
-        """Learn from the training part what to impute with and how to scale.
+        """Determine the imputation and scaling from the training part.
 
-        ``stats``, by name of the feature, go before statistics of this part; a feature without
-        an entry there is not scaled, nor is one that does not vary. Of the rows that ``regress``
-        learns from, 20,000 at most are kept, sampled with ``random_state``.
-        Raises AstrodomeError for a column that is missing, holds text, or has no value.
+        Parameters
+        ----------
+        data : DataSet
+            Training part of a data set.
+        features : FeatureSet
+            Features of the classifier.
+        scale : {"min_max", "median_std"} or None
+            Scaling method.
+        stats : mapping, optional
+            Statistics by feature that are used for scaling instead of those of the training part.
+            Features without an entry, and features with a constant value, are not scaled.
+        random_state : int
+            Seed for the sample of at most 20,000 reference rows of the strategy ``regress``.
+
+        Raises
+        ------
+        AstrodomeError
+            If a column is missing, contains text, or has no value.
         """
-        wanted = features.columns
-        columns = find(wanted, list(frame.table.columns), frame.path)
-        values = numbers(frame.table, columns, frame.path)
+        columns = find(features.columns, list(data.table.columns), data.path)
+        values = numbers(data.table, columns, data.path)
         empty = np.isnan(values).all(axis=0)
         if empty.any():
             raise AstrodomeError(
-                f"{frame.path}: the column '{columns[int(np.argmax(empty))]}' has no value in the "
+                f"{data.path}: the column '{columns[int(np.argmax(empty))]}' has no value in the "
                 "training part.",
-                "Leave the feature out of the set: include: false.",
+                "Exclude the feature from the set: include: false.",
             )
-        learned = [
-            _column(name, feature, features.features[feature].impute_strategy, values[:, i])
-            for i, (name, feature) in enumerate(zip(columns, wanted.values(), strict=True))
+        transforms = [
+            _transform(name, feature, features.features[feature].impute_strategy, values[:, i])
+            for i, (name, feature) in enumerate(
+                zip(columns, features.columns.values(), strict=True)
+            )
         ]
-        regressed = [i for i, column in enumerate(learned) if column.strategy == "regress"]
+        regressed = [i for i, column in enumerate(transforms) if column.strategy == "regress"]
         random = np.random.default_rng(random_state)
         neighbours = NeighbourImputer.fit(values[:, regressed], random) if regressed else None
-        unscaled = cls(tuple(learned), None, neighbours)
+        unscaled = cls(tuple(transforms), None, neighbours)
         if scale is None:
             return unscaled
         if stats is None:
@@ -107,7 +123,7 @@ class Preparation:
                 scale,
                 _statistics(values[:, i]) if stats is None else stats.get(column.feature),
             )
-            for i, column in enumerate(learned)
+            for i, column in enumerate(transforms)
         ]
         return cls(tuple(scaled), scale, neighbours)
 
@@ -115,40 +131,39 @@ class Preparation:
     def configured(
         cls, features: FeatureSet, scale: Scale, stats: Mapping[str, FeatureStats]
     ) -> Preparation:
-        """What the configuration alone says, for a model that brought no preparation.
+        """Return the preparation for a model that was saved without one, from the configuration.
 
-        ``mean`` and ``median`` are those of ``stats``, and the median is also taken for
-        ``regress``, which needs a training set. Scaled as by :meth:`fit` with ``stats``.
-        Raises AstrodomeError when an imputed feature has no entry in ``stats``.
+        The strategies ``mean`` and ``median`` use ``stats``. ``regress``, which needs a training
+        set, is replaced by ``median``. Raises AstrodomeError if an imputed feature has no entry in
+        ``stats``.
         """
-        made = []
+        transforms = []
         for name, feature in features.columns.items():
             strategy, known = features.features[feature].impute_strategy, stats.get(feature)
             strategy = "median" if strategy == "regress" else strategy
             if strategy in ("mean", "median") and known is None:
                 raise AstrodomeError(
-                    f"'feature_stats' has no entry '{feature}', and its {strategy} is to replace "
-                    "missing values.",
+                    f"'feature_stats' has no entry '{feature}': its {strategy} is required to "
+                    "impute missing values.",
                     "Add the entry to the configuration.",
                 )
             fill = 0.0 if strategy == "zero" else getattr(known, strategy, None)
             column = FeatureTransform(name, feature, strategy, fill)
-            made.append(_scaled(column, scale, known) if scale else column)
-        return cls(tuple(made), scale)
+            transforms.append(_scaled(column, scale, known) if scale else column)
+        return cls(tuple(transforms), scale)
 
     def apply(
-        self, frame: DataSet | pd.DataFrame, threads: int = 1
+        self, data: DataSet | pd.DataFrame, threads: int = 1
     ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-        """Prepared features (N, F), and which rows are usable (N,).
+        """Return the prepared features (N, F) and the usable rows (N,).
 
-        A row of which a feature is missing that is not imputed is not usable and holds NaN.
-        Raises AstrodomeError for a column that is missing or holds text.
+        A row is not usable if a feature that is not imputed is missing; its features are NaN.
+        Raises AstrodomeError if a column is missing or contains text.
         """
-        if not isinstance(frame, DataSet):
-            frame = DataSet(frame, None, Path("the table"))
-        table, path = frame.table, frame.path
-        columns = self.columns_in(list(table.columns), path)
-        values = self._imputed(numbers(table, columns, path), threads)
+        if not isinstance(data, DataSet):
+            data = DataSet(data, None)
+        columns = self.columns_in(list(data.table.columns), data.path)
+        values = self._imputed(numbers(data.table, columns, data.path), threads)
         values -= [column.offset for column in self.columns]
         values /= [column.divisor for column in self.columns]
         with np.errstate(over="ignore"):
@@ -158,11 +173,11 @@ class Preparation:
         return prepared, usable
 
     def columns_in(self, available: list[str], path: Path) -> list[str]:
-        """Which columns of a data set these features are in, in the same order."""
+        """Return the names of the features' columns in a data set, in the same order."""
         return find({c.column: c.feature for c in self.columns}, available, path)
 
     def save(self, folder: Path) -> None:
-        """Write ``preparation.json`` and, with neighbours, ``imputation.npz``."""
+        """Write ``preparation.json`` and, if needed, ``imputation.npz`` with reference rows."""
         if self.neighbours:
             with files.replacing(folder / NEIGHBOURS) as part, part.open("wb") as file:
                 np.savez(file, references=self.neighbours.references)
@@ -170,7 +185,10 @@ class Preparation:
 
     @classmethod
     def load(cls, folder: Path) -> Preparation:
-        """What :meth:`save` wrote; AstrodomeError when it is not there or broken."""
+        """Load the files that :meth:`save` wrote.
+
+        Raises AstrodomeError if a file is missing or damaged.
+        """
         try:
             saved = json.loads((folder / FILE).read_text("utf-8"))
             references = None
@@ -180,13 +198,13 @@ class Preparation:
             return cls.from_dict(saved, references)
         except FileNotFoundError as error:
             raise AstrodomeError(
-                f"{folder} holds no trained model: {error.filename} is missing."
+                f"{folder} is not a trained model: {error.filename} is missing."
             ) from None
         except (ValueError, KeyError, TypeError, OSError, BadZipFile) as error:
-            raise AstrodomeError(f"{folder / FILE} is broken: {error}.") from error
+            raise AstrodomeError(f"{folder / FILE} is damaged: {error}.") from error
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything but the reference rows, as JSON has it."""
+        """Return the parameters, without the reference rows, for JSON."""
         return {
             "scale": self.scale,
             "neighbours": self.neighbours.k if self.neighbours else 0,
@@ -197,13 +215,12 @@ class Preparation:
     def from_dict(
         cls, saved: Mapping[str, Any], references: NDArray[np.float32] | None = None
     ) -> Preparation:
-        """The opposite of :meth:`to_dict`; ``references`` are the rows to impute from."""
-        neighbours = (
-            None if references is None else NeighbourImputer(references, saved["neighbours"])
-        )
-        return cls(
-            tuple(FeatureTransform(**c) for c in saved["columns"]), saved["scale"], neighbours
-        )
+        """Return the preparation for the result of :meth:`to_dict` and the reference rows."""
+        neighbours = None
+        if references is not None:
+            neighbours = NeighbourImputer(references, saved["neighbours"])
+        columns = tuple(FeatureTransform(**column) for column in saved["columns"])
+        return cls(columns, saved["scale"], neighbours)
 
     def _imputed(self, values: Floats, threads: int = 1) -> Floats:
         filled = values.copy()
@@ -216,16 +233,22 @@ class Preparation:
         return filled
 
 
-def usable(frame: DataSet, features: FeatureSet) -> NDArray[np.bool_]:
-    """Rows (N,) that have every feature that is not imputed; only those can be learned from."""
-    wanted = {
-        column: name
-        for column, name in features.columns.items()
-        if features.features[name].impute_strategy == "none"
-    }
-    columns = find(wanted, list(frame.table.columns), frame.path)
-    values = numbers(frame.table, columns, frame.path)
-    return np.asarray(np.isfinite(values).all(axis=1))
+def usable_rows(data: DataSet, features: FeatureSet) -> NDArray[np.bool_]:
+    """Return the rows (N,) that have all features that are not imputed.
+
+    Raises AstrodomeError, with the column with the fewest values, if there is no such row.
+    """
+    columns = find(features.required, list(data.table.columns), data.path)
+    values = numbers(data.table, columns, data.path)
+    usable = np.asarray(np.isfinite(values).all(axis=1))
+    if not usable.any():
+        emptiest = columns[int(np.isnan(values).sum(axis=0).argmax())]
+        raise AstrodomeError(
+            f"{data.path}: no row has values for all features that are not imputed. The column "
+            f"with the fewest values is '{emptiest}'.",
+            "Impute the feature (impute_strategy) or exclude it (include: false).",
+        )
+    return usable
 
 
 def finite(values: Floats) -> NDArray[np.bool_]:
@@ -233,29 +256,41 @@ def finite(values: Floats) -> NDArray[np.bool_]:
     return np.asarray(np.abs(values) <= LARGEST)
 
 
-def find(wanted: Mapping[str, str], available: list[str], path: Path) -> list[str]:
-    """Where a data set has these features, given as column → feature.
+def find(columns: Mapping[str, str], available: list[str], path: Path) -> list[str]:
+    """Return the columns of a data set that contain these features.
 
-    The data sets of 2022 have one period search, and no suffix; a file in which no column has
-    the suffix is read as one of those. Raises AstrodomeError when columns are missing.
+    Parameters
+    ----------
+    columns : mapping of str to str
+        Features by the name of their column. If no column with the suffix of a period search
+        exists, the names of the features are used, as in the data sets of 2022.
+    available : list of str
+        Columns of the data set.
+    path : pathlib.Path
+        File, for error messages.
+
+    Raises
+    ------
+    AstrodomeError
+        If a column is missing.
     """
-    missing = [column for column in wanted if column not in available]
-    suffixed = [column for column, feature in wanted.items() if column != feature]
+    missing = [column for column in columns if column not in available]
+    suffixed = [column for column, feature in columns.items() if column != feature]
     if suffixed and all(column in missing for column in suffixed):
-        plain = [feature for feature in wanted.values() if feature not in available]
+        plain = [feature for feature in columns.values() if feature not in available]
         if len(plain) < len(missing):
-            wanted, missing = {name: name for name in wanted.values()}, plain
+            columns, missing = {name: name for name in columns.values()}, plain
     if missing:
-        some = ", ".join(missing[:3]) + (", …" if len(missing) > 3 else "")
-        stem = wanted[missing[0]] + "_"
+        names = ", ".join(missing[:3]) + (", …" if len(missing) > 3 else "")
+        stem = columns[missing[0]] + "_"
         close = next((name for name in available if name.startswith(stem)), "")
         raise AstrodomeError(
-            f"{path} lacks {len(missing)} of the {len(wanted)} feature columns: {some}",
-            f"It has '{close}': features.info.period_suffix says which suffix is read."
+            f"{path} lacks {len(missing)} of the {len(columns)} feature columns: {names}",
+            f"It has '{close}': set features.info.period_suffix to the suffix of the columns."
             if close
             else "",
         )
-    return list(wanted)
+    return list(columns)
 
 
 def numbers(table: pd.DataFrame, columns: Sequence[str], path: Path) -> Floats:
@@ -279,13 +314,14 @@ def _not_a_number(table: pd.DataFrame, columns: Sequence[str], path: Path) -> As
         text = table[column][pd.to_numeric(table[column], "coerce").isna() & table[column].notna()]
         if len(text):
             return AstrodomeError(
-                f"{path}: row {text.index[0]} of the column '{column}' holds "
-                f"{text.iloc[0]!r}, which is no number."
+                f"{path}: invalid value {text.iloc[0]!r} in column '{column}', row "
+                f"{text.index[0]}: expected a number.",
+                "Rows are counted from 0.",
             )
-    return AstrodomeError(f"{path} holds something else than numbers in its feature columns.")
+    return AstrodomeError(f"{path}: the feature columns contain values that are not numbers.")
 
 
-def _column(name: str, feature: str, strategy: str, values: Floats) -> FeatureTransform:
+def _transform(name: str, feature: str, strategy: str, values: Floats) -> FeatureTransform:
     match strategy:
         case "zero":
             fill: float | None = 0.0
@@ -308,14 +344,14 @@ def _statistics(values: Floats) -> FeatureStats:
     )
 
 
-def _scaled(column: FeatureTransform, scale: str, known: FeatureStats | None) -> FeatureTransform:
-    """The column with what it is scaled by; unscaled where there is nothing to scale by."""
-    if known is None:
+def _scaled(column: FeatureTransform, scale: str, stats: FeatureStats | None) -> FeatureTransform:
+    """Return the column with its scaling, or unchanged if it cannot be scaled."""
+    if stats is None:
         return column
     if scale == "min_max":
-        offset, divisor = known.min, known.max - known.min
+        offset, divisor = stats.min, stats.max - stats.min
     else:
-        offset, divisor = known.median, known.std
+        offset, divisor = stats.median, stats.std
     if not divisor or not np.isfinite(divisor):
         return column
     return replace(column, offset=offset, divisor=divisor)

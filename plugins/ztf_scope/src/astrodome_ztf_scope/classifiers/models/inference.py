@@ -1,0 +1,66 @@
+"""Predict the scores of sources with the weights of one or several networks, without Keras.
+
+Sources are processed in blocks of a fixed size, the last of which is padded. So the score of a
+source does not depend on the number of sources. Some BLAS libraries sum in another order for
+another position in a block; scores are then equal up to rounding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from scipy.special import expit
+from threadpoolctl import threadpool_limits
+
+from . import convolution
+from .convolution import Array
+from .weights import NetworkWeights
+
+BLOCK = 256
+
+
+def predict(
+    networks: Sequence[NetworkWeights],
+    features: Sequence[Array],
+    dmdt: Array | None,
+    threads: int = 1,
+) -> Array:
+    """Return the scores (N, C) of C networks.
+
+    ``features`` contains the features (N, F) for each network, ``dmdt`` the images (N, 26, 26).
+    """
+    count = len(features[0])
+    scores = np.empty((count, len(networks)), np.float32)
+
+    def predict_block(start: int) -> None:
+        rows = slice(start, min(start + BLOCK, count))
+        images = dmdt[rows] if dmdt is not None else None
+        for k, weights in enumerate(networks):
+            scores[rows, k] = _predict_block(weights, features[k][rows], images)
+
+    # The blocks use all threads; more threads for each matrix product would slow them down.
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads) as pool:
+        for _ in pool.map(predict_block, range(0, count, BLOCK)):
+            pass
+    return scores
+
+
+def _predict_block(weights: NetworkWeights, features: Array, images: Array | None) -> Array:
+    count, branches = len(features), []
+    if weights.dense:
+        padded = np.zeros((BLOCK, weights.features), np.float32)
+        padded[:count] = features
+        first, first_bias, second, second_bias = weights.dense
+        hidden = np.maximum(padded @ first + first_bias, 0)
+        branches.append(np.maximum(hidden @ second + second_bias, 0))
+    if weights.convolution:
+        assert images is not None
+        convolved = np.zeros((BLOCK, convolution.WIDTHS[-1]), np.float32)
+        convolved[:count] = convolution.forward(images, weights.convolution)
+        branches.append(convolved)
+    third, third_bias, last, last_bias = weights.join
+    hidden = np.maximum(np.hstack(branches) @ third + third_bias, 0)
+    scores: Array = expit(hidden @ last + last_bias)[:count, 0]
+    return scores

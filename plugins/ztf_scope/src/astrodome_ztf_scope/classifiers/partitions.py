@@ -1,0 +1,233 @@
+"""Write the scores of partitions of the input, and join them to one file.
+
+Each partition is a file in the directory ``.<name>.parts`` beside the output. An interrupted
+prediction resumes with the first missing partition.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from astrodome import AstrodomeError, compute, files
+from astrodome.runs import provenance
+
+from ..tables import datasets, identifiers
+from .scorer import LOST, MergeMethod, Scorer, copied_order, with_lost_identifiers
+from .trained_models import TASK, TrainedModel
+
+ROW_GROUP = 1 << 17
+"""Approximate number of rows of a row group of the output."""
+
+
+@dataclass(frozen=True)
+class Partition:
+    """A number of rows of an input file, starting at ``start``; ``rows`` 0 means all other rows."""
+
+    number: int
+    file: Path
+    start: int
+    rows: int
+
+    @property
+    def name(self) -> str:
+        """Name of the file with the scores."""
+        return f"{self.number:05d}-{self.start:012d}.parquet"
+
+
+@dataclass(frozen=True)
+class PredictionTask:
+    """Input files, models and options; tasks with the same digest have the same result."""
+
+    files: tuple[Path, ...]
+    models: tuple[TrainedModel, ...]
+    rows: int
+    merge: MergeMethod | None
+    distributed: bool
+
+    @property
+    def digest(self) -> str:
+        """Checksum of the input files, the models and the options."""
+        options = {
+            "files": [
+                (str(f.resolve()), f.stat().st_size, f.stat().st_mtime_ns) for f in self.files
+            ],
+            "models": [(str(m.path.resolve()), m.finished, m.configured) for m in self.models],
+            "rows": self.rows,
+            "merge": self.merge,
+            "spread": self.distributed,
+        }
+        return hashlib.sha256(json.dumps(options).encode()).hexdigest()
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of the columns with scores."""
+        return [model.column for model in self.models]
+
+
+def start(folder: Path, task: PredictionTask) -> None:
+    """Delete the partitions of another task."""
+    mark = folder / "plan"
+    if not mark.exists() or mark.read_text("utf-8") != task.digest:
+        for path in (*folder.glob("*.parquet"), *folder.glob("*.end")):
+            path.unlink()
+        files.write_text(mark, task.digest)
+    files.sweep(folder)
+
+
+def score(task: PredictionTask, folder: Path, scorer: Scorer) -> Iterator[int]:
+    """Score the missing partitions in this process; yield numbers of finished rows."""
+    for number, file in enumerate(task.files):
+        first = _finished_rows(folder, number)
+        yield first
+        end = folder / f"{number:05d}.end"
+        if end.exists():
+            continue
+        lost: dict[str, str] = {}
+        columns = scorer.columns(file)
+        for data in datasets.read_batches(file, columns, task.rows, first, lost):
+            partition = Partition(number, file, first, len(data))
+            table = with_lost_identifiers(scorer.score(data, task.merge), lost)
+            _write(folder / partition.name, table)
+            first += len(data)
+            yield len(data)
+        files.write_text(end, str(first))
+
+
+def _finished_rows(folder: Path, number: int) -> int:
+    """Return the number of rows at the start of an input file that have been scored."""
+    rows = 0
+    for path in sorted(folder.glob(f"{number:05d}-*.parquet")):
+        if int(path.stem.partition("-")[2]) == rows:
+            rows += pq.read_metadata(path).num_rows
+    return rows
+
+
+def score_distributed(task: PredictionTask, folder: Path, scheduler: str) -> Iterator[int]:
+    """Score the missing partitions on a Dask cluster; yield numbers of finished rows."""
+    partitions = list(_partitions(task))
+    todo = [part for part in partitions if not (folder / part.name).exists()]
+    finished = (folder / part.name for part in partitions if part not in todo)
+    yield sum(pq.read_metadata(path).num_rows for path in finished)
+    for done in compute.map(_PartitionScorer(task), todo, scheduler=scheduler):
+        if done.value is None:
+            raise AstrodomeError(
+                f"{done.item.file}, row {done.item.start}: {done.error}",
+                "Repeat the command to resume with the rows that have no score yet.",
+            )
+        _write(folder / done.item.name, done.value)
+        yield done.value.num_rows
+
+
+def _partitions(task: PredictionTask) -> Iterator[Partition]:
+    for number, file in enumerate(task.files):
+        if not datasets.is_parquet(file):
+            yield Partition(number, file.resolve(), 0, 0)
+            continue
+        total = pq.read_metadata(file).num_rows
+        for first in range(0, total, task.rows):
+            yield Partition(number, file.resolve(), first, min(task.rows, total - first))
+
+
+class _PartitionScorer:
+    """A function that scores one partition on a worker of the cluster."""
+
+    def __init__(self, task: PredictionTask) -> None:
+        self.task = task
+
+    def __call__(self, partition: Partition) -> pa.Table:
+        scorer = _scorer(self.task.models)
+        tables, left = [], partition.rows
+        lost: dict[str, str] = {}
+        columns = scorer.columns(partition.file)
+        for data in datasets.read_batches(
+            partition.file, columns, self.task.rows, partition.start, lost
+        ):
+            tables.append(scorer.score(data, self.task.merge))
+            left -= len(data)
+            if partition.rows and left <= 0:
+                break
+        return with_lost_identifiers(pa.concat_tables(tables), lost)
+
+
+@lru_cache(maxsize=1)
+def _scorer(models: tuple[TrainedModel, ...]) -> Scorer:
+    return Scorer(models, 1)
+
+
+def _write(path: Path, table: pa.Table) -> None:
+    with files.replacing(path, sync=False) as part:
+        pq.write_table(table, part, compression="zstd")
+
+
+def join(folder: Path, out: Path, task: PredictionTask) -> None:
+    """Write all partitions to one file, in order; columns that a file lacks are null."""
+    parts = sorted(folder.glob("*.parquet"))
+    if not parts:
+        raise AstrodomeError("The input files contain no rows.")
+    about = {
+        "digest": task.digest,
+        "files": [str(file) for file in task.files],
+        "models": [{"run": str(m.path), "finished": m.finished} for m in task.models],
+        **provenance(["astrodome-ztf-scope"], TASK, [m.algorithm for m in task.models]),
+    }
+    lost: dict[str, str] = {}
+    for path in parts:
+        lost = {**json.loads((pq.read_schema(path).metadata or {}).get(LOST, b"{}")), **lost}
+    if lost:
+        about["lost_identifiers"] = lost
+    schema = _schema(parts, task)
+    schema = schema.with_metadata(
+        {b"astrodome": json.dumps(about).encode(), **identifiers.pandas_metadata(schema)}
+    )
+    with files.replacing(out) as part, pq.ParquetWriter(part, schema, compression="zstd") as sink:
+        tables: list[pa.Table] = []
+        for path in parts:
+            tables.append(_cast(pq.read_table(path), schema))
+            if sum(map(len, tables)) >= ROW_GROUP or path == parts[-1]:
+                sink.write_table(pa.concat_tables(tables), ROW_GROUP)
+                tables = []
+
+
+def _cast(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    for column in schema:
+        if column.name not in table.column_names:
+            table = table.append_column(column, pa.nulls(len(table), column.type))
+    return table.select(schema.names).cast(schema)
+
+
+def _schema(parts: Sequence[Path], task: PredictionTask) -> pa.Schema:
+    """Return the schema with the columns of all partitions, in the order of the output."""
+    try:
+        schemas = _text_if_mixed([pq.read_schema(part) for part in parts])
+        schema = pa.unify_schemas(schemas, promote_options="permissive")
+    except pa.ArrowTypeError as error:
+        raise AstrodomeError(f"The type of a column differs between the files: {error}.") from error
+    scores = [*task.columns, *dict.fromkeys(model.tag for model in task.models)]
+    copied = sorted((n for n in schema.names if n not in scores), key=copied_order)
+    return pa.schema([schema.field(n) for n in (*copied, *scores) if n in schema.names])
+
+
+def _text_if_mixed(schemas: list[pa.Schema]) -> list[pa.Schema]:
+    """Return the schemas; identifiers that are text in any of them are text in all of them."""
+    for name in dict.fromkeys(name for schema in schemas for name in schema.names):
+        kinds = [schema.field(name).type for schema in schemas if name in schema.names]
+        if identifiers.is_identifier(name) and any(map(identifiers.is_text, kinds)):
+            text = pa.field(name, pa.large_string())
+            schemas = [s.set(s.names.index(name), text) if name in s.names else s for s in schemas]
+    return schemas
+
+
+def read_provenance(path: Path) -> dict[str, Any]:
+    """Return the provenance in the metadata of an output file; empty if there is none."""
+    try:
+        return dict(json.loads((pq.read_schema(path).metadata or {}).get(b"astrodome", b"{}")))
+    except (pa.ArrowInvalid, OSError, ValueError):
+        return {}

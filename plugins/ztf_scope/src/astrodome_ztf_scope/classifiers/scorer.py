@@ -1,0 +1,163 @@
+"""Score the rows of data sets with several models at once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from astrodome import checks
+from numpy.typing import NDArray
+
+from ..catalogues import positions
+from ..tables import datasets
+from . import loaded_models
+from .trained_models import TrainedModel
+
+COPIED = (
+    *("_id", "ztf_id", "obj_id", "fritz_name", "Gaia_EDR3___id", "AllWISE___id", "PS1_DR1___id"),
+    *("ra", "dec", "period", "field", "ccd", "quad", "filter"),
+)
+"""Columns of a file that are copied to the output if they exist, in this order."""
+LOST = b"lost_identifiers"
+"""Metadata key with JSON: a message for each identifier column that lost digits."""
+MergeMethod = Literal["mean", "max"]
+Scores = NDArray[np.float32]
+
+
+class Scorer:
+    """Loaded models that score the same rows.
+
+    Models with the same preparation share it, and models of the algorithm ``dnn`` are evaluated
+    in one pass over the images.
+    """
+
+    def __init__(
+        self, models: Sequence[TrainedModel | loaded_models.LoadedModel], threads: int = 1
+    ) -> None:
+        self.models = [
+            loaded_models.load(model, threads) if isinstance(model, TrainedModel) else model
+            for model in models
+        ]
+        self.threads = threads
+        self.preparations = [model.preparation for model in self.models]
+        self.uses_dmdt = any(model.uses_dmdt for model in self.models)
+        # Index of the first model with the same preparation.
+        self._shared = [self.preparations.index(each) for each in self.preparations]
+        by_algorithm: dict[str, list[int]] = {}
+        for number, model in enumerate(self.models):
+            by_algorithm.setdefault(model.algorithm, []).append(number)
+        self._groups = [
+            (numbers, _scoring_function([self.models[number].backend for number in numbers]))
+            for numbers in by_algorithm.values()
+        ]
+
+    def columns(self, file: Path) -> list[str]:
+        """Return the columns to read from a file.
+
+        Raises AstrodomeError if the file lacks a feature or the images.
+        """
+        available = datasets.column_names(file)
+        names = list(self.copied(available, file))
+        for preparation in self.preparations:
+            names += preparation.columns_in(available, file)
+        if self.uses_dmdt:
+            datasets.require_columns(["dmdt"], available, file)
+            names.append("dmdt")
+        return list(dict.fromkeys(names))
+
+    def copied(self, available: Sequence[str], file: Path) -> dict[str, str]:
+        """Return the columns of a file that are copied, each with its name in the output.
+
+        ``period`` is the period that the models use. If they use different periods, each keeps
+        its own name. If no model uses a period, the column ``period`` of the file is copied.
+        """
+        position = {name: key for key, name in positions.columns(available).items()}
+        names = {name: name for name in COPIED if name in available} | position
+        if "_id" not in names and "ztf_id" in names:
+            names = {**names, "ztf_id": "_id"}
+        if periods := self._periods(list(available), file):
+            names.pop("period", None)
+            names |= {name: "period" if len(periods) == 1 else name for name in periods}
+        return dict(sorted(names.items(), key=lambda item: copied_order(item[1])))
+
+    def _periods(self, available: list[str], file: Path) -> list[str]:
+        """Return the columns with the periods that the models use."""
+        found = []
+        for preparation in self.preparations:
+            columns = preparation.columns_in(available, file)
+            by_feature = dict(zip(preparation.features, columns, strict=True))
+            if "period" in by_feature:
+                found.append(by_feature["period"])
+            else:  # The period of the search to which other periodic features belong.
+                suffixes = {c.removeprefix(f) for f, c in by_feature.items() if c != f}
+                names = (f"period{suffix}" for suffix in sorted(suffixes))
+                found += [name for name in names if name in available]
+        return list(dict.fromkeys(found))
+
+    def score(self, data: datasets.DataSet, merge: MergeMethod | None = None) -> pa.Table:
+        """Return the copied columns and the scores of these rows.
+
+        The score of a row is null if a feature that is not imputed is missing. With ``merge``, the
+        table has one more column per class with the mean or maximum of its models.
+        """
+        scores = np.empty((len(data), len(self.models)), np.float32)
+        prepared = {
+            number: self.preparations[number].apply(data, self.threads)
+            for number in set(self._shared)
+        }
+        for numbers, predict in self._groups:
+            features = [np.nan_to_num(prepared[self._shared[n]][0], copy=False) for n in numbers]
+            shape, first = (len(data), len(numbers)), self.models[numbers[0]].backend
+            found = predict(features, data.dmdt)
+            scores[:, numbers] = checks.array(found, "probabilities", shape, first, (0, 1))
+        for number, shared in enumerate(self._shared):
+            scores[~prepared[shared][1], number] = np.nan
+        columns = {
+            name: pa.Array.from_pandas(data.table[source])
+            for source, name in self.copied(list(data.table.columns), data.path).items()
+        }
+        for number, model in enumerate(self.models):
+            columns[model.column] = pa.array(scores[:, number], from_pandas=True)
+        if merge:
+            columns |= self._merged(scores, merge)
+        return pa.table(columns)
+
+    def _merged(self, scores: Scores, merge: MergeMethod) -> dict[str, pa.Array]:
+        """Return one score per class, from those algorithms that have a score."""
+        function = {"mean": pd.DataFrame.mean, "max": pd.DataFrame.max}[merge]
+        found = {}
+        for tag in dict.fromkeys(model.tag for model in self.models):
+            numbers = [number for number, model in enumerate(self.models) if model.tag == tag]
+            values = function(pd.DataFrame(scores[:, numbers]), axis=1).to_numpy(np.float32)
+            found[tag] = pa.array(values, from_pandas=True)
+        return found
+
+
+def copied_order(name: str) -> int:
+    """Return the position of a copied column in the output."""
+    return COPIED.index(name if name in COPIED else "period")
+
+
+def with_lost_identifiers(table: pa.Table, lost: Mapping[str, str]) -> pa.Table:
+    """Return the table with the messages about identifiers in its metadata."""
+    return table.replace_schema_metadata({LOST: json.dumps(dict(lost))}) if lost else table
+
+
+def _scoring_function(backends: Sequence[Any]) -> Callable[[Sequence[Scores], Any], Scores]:
+    """Return a function that predicts the probabilities (N, C) of C models of one algorithm."""
+    together = getattr(type(backends[0]), "together", None)
+    if together:
+        function: Callable[[Sequence[Scores], Any], Scores] = together(list(backends))
+        return function
+
+    def predict(features: Sequence[Scores], dmdt: Scores | None) -> Scores:
+        pairs = zip(backends, features, strict=True)
+        found = [loaded_models.probabilities(backend, given, dmdt) for backend, given in pairs]
+        return np.stack(found, axis=1)
+
+    return predict

@@ -1,0 +1,148 @@
+"""Train one classifier on a data set in memory, and write its run folder."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from astrodome import files
+from astrodome.runs import Run
+from numpy.typing import NDArray
+
+from ..catalogues import positions
+from ..config.schema import ClassConfig
+from ..tables.datasets import DataSet
+from . import derived_files, evaluation, trained_models
+from .jobs import TrainingJob
+from .loaded_models import probabilities, uses_dmdt
+from .preprocessing import dropped_rows
+from .preprocessing.examples import PreparedDataSet, prepare
+from .preprocessing.splitting import DataSplit, labels
+
+IDS = ("_id", "ztf_id", "obj_id", "fritz_name", "ra", "dec")
+"""Columns of the data set that are copied to ``split.parquet`` if they exist."""
+Row = dict[str, Any]
+
+
+def run(job: TrainingJob, data: DataSet, groups: NDArray[np.intp] | None = None) -> Row:
+    """Train one classifier, and evaluate the saved model.
+
+    ``groups`` (N,) are the numbers of the sources of the rows. Returns a row of the closing table.
+    """
+    started = time.perf_counter()
+    entry = ClassConfig.model_validate(job.config["class"])
+    if uses_dmdt(job.classifier, job.config) is False:
+        data = replace(data, dmdt=None)
+    prepared = prepare(
+        data,
+        job.features,
+        entry,
+        job.tag,
+        stats=job.stats,
+        group_by=job.group_by,
+        groups=groups,
+        threads=job.config["threads"],
+    )
+    _move_away(job)
+    record = Run.start(
+        job.folder,
+        trained_models.TASK,
+        job.algorithm,
+        job.config,
+        tag=job.tag,
+        random_state=job.random_state,
+    )
+    prepared.preparation.save(job.folder)
+    parts = prepared.parts
+    job.classifier().train(parts["train"], parts["validation"], record, job.config)
+
+    saved = job.classifier()  # The saved model is evaluated, because predictions use it.
+    saved.load(job.folder, job.config)
+    scores = [probabilities(saved, part.features, part.dmdt) for part in parts.values()]
+    metrics = _write_scores(job.folder, data, prepared.split, np.concatenate(scores))
+    seconds = time.perf_counter() - started
+    record.finish(
+        digest=job.digest,
+        group_by=job.group_by,
+        dmdt=data.dmdt is not None,
+        rows=_row_counts(job, data, prepared, entry),
+        seconds=round(seconds, 1),
+        **job.about,
+    )
+    derived_files.complete(job)
+    return summary(job, metrics)
+
+
+def summary(
+    job: TrainingJob, metrics: Mapping[str, Any] | None = None, trained: str = "now"
+) -> Row:
+    """Return a row of the closing table: the metrics of the test part, and the run folder."""
+    if metrics is None:
+        metrics = trained_models.run_metrics(job.folder)
+    test = metrics.get("test", {})
+    return {
+        "tag": job.tag,
+        "algorithm": job.algorithm,
+        "random_state": job.random_state,
+        "sources": test.get("sources"),
+        "positive": test.get("positive"),
+        **{name: test.get(name) for name in evaluation.METRICS},
+        "rows": Run(job.folder).record.get("rows", {}),
+        "trained": trained,
+        "run": str(job.folder) if job.save else None,
+    }
+
+
+def _row_counts(
+    job: TrainingJob, data: DataSet, prepared: PreparedDataSet, entry: ClassConfig
+) -> dict[str, Any]:
+    """Return the counts of the rows of the data set for ``run.json``."""
+    labelled = ~np.isnan(labels(data, entry.label, f"class '{job.tag}'"))
+    return dropped_rows.count_rows(
+        data, job.features, prepared.usable, prepared.split, entry.label, labelled
+    )
+
+
+def _write_scores(
+    folder: Path, data: DataSet, split: DataSplit, scores: NDArray[np.float32]
+) -> dict[str, Any]:
+    """Write ``split.parquet`` and ``metrics.json``, and return the metrics."""
+    rows = np.concatenate(list(split.parts.values()))
+    table = data.table.iloc[rows]
+    parts = np.repeat(list(split.parts), [len(part) for part in split.parts.values()])
+    columns = {str(name): name for name in table} | positions.columns(list(table))
+    result = pd.DataFrame(
+        {
+            "row": table.index.to_numpy(),
+            **{name: table[columns[name]].array for name in IDS if name in columns},
+            "part": parts,
+            "target": split.target[rows],
+            "score": scores,
+        }
+    )
+    path = folder / derived_files.SPLIT
+    files.write_parquet(path, pa.Table.from_pandas(result, preserve_index=False))
+    metrics = evaluation.measure_split(result)
+    files.write_text(folder / derived_files.METRICS, json.dumps(metrics, indent=1) + "\n")
+    return metrics
+
+
+def _move_away(job: TrainingJob) -> None:
+    """Rename the folder of an earlier finished run; delete that of an unfinished run."""
+    earlier = Run(job.folder).record
+    if earlier.get("status") == trained_models.FINISHED:
+        digits = "".join(c for c in earlier["finished"][:19] if c.isdigit())
+        replaced = job.folder.parent / trained_models.REPLACED
+        target = replaced / f"{job.folder.name}.{digits[:8]}_{digits[8:]}"
+        shutil.rmtree(target, ignore_errors=True)
+        replaced.mkdir(exist_ok=True)
+        job.folder.rename(target)
+    shutil.rmtree(job.folder, ignore_errors=True)
