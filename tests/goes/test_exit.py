@@ -39,7 +39,7 @@ LOOKUPS = """
 import collections, json, os, sys
 from pathlib import Path
 import astrodome_goes.store.parquet
-from astrodome_goes.store.lookup import open_index
+from astrodome_goes.store.lookup_index import open_index
 
 runs, month = int(sys.argv[1]), Path(sys.argv[2])
 codes = collections.Counter()

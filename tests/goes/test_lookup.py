@@ -14,7 +14,8 @@ import pytest
 from astrodome import AstrodomeError
 from astrodome_goes import Store, flux_at
 from astrodome_goes.source import GoesFlux
-from astrodome_goes.store.lookup import nearest, open_index
+from astrodome_goes.store.lookup import nearest
+from astrodome_goes.store.lookup_index import open_index
 from astrodome_goes.store.sample_table import good, sample_table
 from astrodome_solar.protocols import FluxSource
 from pandas.testing import assert_frame_equal

@@ -2,7 +2,7 @@
 
 The rows of a month are sorted by time, with one row for each time, and the rows of each minute
 come from one satellite and product. Beside each file is an index for lookups by time, see
-:mod:`.lookup`.
+:mod:`.lookup_index`.
 
 pandas and pyarrow are imported when Parquet files are read or written: lookups do not need them.
 """
@@ -103,7 +103,7 @@ class Store(os.PathLike[str]):
 
         The names of the source files are stored in the metadata of each month.
         """
-        from .lookup import open_index
+        from .lookup_index import open_index
         from .parquet import read_month, read_source_files, write_month
         from .sample_table import merge
 
