@@ -1,4 +1,4 @@
-"""An observatory: an app of its own, with plugins made of a few lines each."""
+"""Fixtures: an app ``observatory`` with plugins of a few lines each."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def refuse() -> None:
 
 @dataclass
 class Observatory:
-    """A folder of plugin distributions and the command line ``observatory`` over them."""
+    """A folder with plugin distributions, and the command line ``observatory`` for them."""
 
     folder: Path
 
@@ -55,7 +55,7 @@ class Observatory:
         return os.pathsep.join([str(self.folder), *filter(None, [os.environ.get("PYTHONPATH")])])
 
     def add(self, name: str, plugin: str = "", *, cli: str = CLI, version: str = "1.0") -> None:
-        """Lay out an installed distribution ``obs-<name>``; by default with one command group."""
+        """Write the files of an installed distribution ``obs-<name>`` with one command group."""
         package = self.folder / f"obs_{name}"
         package.mkdir()
         (package / "__init__.py").write_text("")
@@ -72,7 +72,7 @@ class Observatory:
         )
 
     def run(self, *args: str, **env: str) -> subprocess.CompletedProcess[str]:
-        """Run the command line in a process of its own, as a user would."""
+        """Run the command line in a new process."""
         return subprocess.run(
             [sys.executable, "-c", "from astrodome.app import main; main('observatory')", *args],
             capture_output=True,

@@ -1,4 +1,4 @@
-"""What anyone can rely on at the prompt."""
+"""Commands, errors, help and completion of an app."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_underscore_and_dash_are_the_same(observatory: Any, name: str, option: s
     assert observatory.run("mirror", name, option).stdout == "looked 3\n"
 
 
-def test_an_expected_failure_is_two_lines(observatory: Any) -> None:
+def test_an_expected_failure_prints_an_error_and_a_hint(observatory: Any) -> None:
     observatory.add("mirror")
     ran = observatory.run("mirror", "refuse")
     assert ran.returncode == 1
@@ -44,7 +44,7 @@ def test_an_unexpected_failure_shows_a_traceback_only_with_debug(observatory: An
 @pytest.mark.parametrize(
     "args", [["nothing"], ["mirror", "ce_vae", "--sise=1"], ["mirror", "ce_vae", "--size-of-it=x"]]
 )
-def test_wrong_usage_leaves_with_two(observatory: Any, args: list[str]) -> None:
+def test_invalid_usage_exits_with_status_2(observatory: Any, args: list[str]) -> None:
     observatory.add("mirror")
     ran = observatory.run(*args)
     assert ran.returncode == 2 and ran.stdout == "" and "Traceback" not in ran.stderr
@@ -56,7 +56,7 @@ def test_a_mistyped_name_gets_a_suggestion(observatory: Any) -> None:
     assert "--size" in observatory.run("mirror", "ce_vae", "--sise-of-it=1").stderr
 
 
-def test_an_app_without_plugins_says_what_to_install() -> None:
+def test_an_app_without_plugins_names_the_distributions_to_install() -> None:
     assert "pip install astrodome-sdo-data" in run("sdo", "--help").succeeded().out
     left = run("scope", "train", "--tag=vnv")
     assert left.code == 2 and "pip install astrodome-ztf-scope" in left.err
@@ -83,7 +83,7 @@ def test_piped_help_is_plain_and_needs_no_rich(observatory: Any) -> None:
     assert "ce_vae" in ran.stdout and "\x1b" not in ran.stdout and "╭" not in ran.stdout
 
 
-def test_help_on_a_terminal_comes_in_panels(observatory: Any) -> None:
+def test_help_on_a_terminal_has_panels(observatory: Any) -> None:
     observatory.add("mirror")
     ours, theirs = pty.openpty()
     code = "from astrodome.app import main; main('observatory', ['mirror', '--help'])"
@@ -115,20 +115,20 @@ def complete(observatory: Any, words: str) -> list[str]:
     return ran.stdout.split()
 
 
-def test_completion_reaches_into_lazy_commands(observatory: Any) -> None:
+def test_completion_includes_the_commands_of_lazy_groups(observatory: Any) -> None:
     observatory.add("mirror")
     assert "mirror" in complete(observatory, "observatory ")
     assert complete(observatory, "observatory mirror ") == ["ce_vae", "fall", "refuse"]
 
 
-def test_completion_stays_silent_about_a_broken_plugin(observatory: Any) -> None:
+def test_completion_prints_no_error_of_a_broken_plugin(observatory: Any) -> None:
     observatory.add("mirror", cli="import no_such_library")
     observatory.add("bad", "import no_such_library")
     assert "mirror" in complete(observatory, "observatory ")
     assert complete(observatory, "observatory mirror ") == []
 
 
-def test_every_option_can_come_from_the_environment(observatory: Any) -> None:
+def test_every_option_can_be_set_in_the_environment(observatory: Any) -> None:
     observatory.add("mirror")
     ran = observatory.run("mirror", "ce_vae", OBSERVATORY_MIRROR_CE_VAE_SIZE_OF_IT="7")
     assert ran.stdout == "looked 7\n"

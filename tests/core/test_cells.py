@@ -26,7 +26,7 @@ def test_a_pipe_gets_every_digit_of_a_number(value: float) -> None:
 
 
 @given(st.floats(allow_nan=False, width=32))
-def test_single_precision_has_its_shortest_text(value: float) -> None:
+def test_single_precision_has_the_shortest_exact_text(value: float) -> None:
     text = cells.exact(np.float32(value))
     assert np.float32(text) == np.float32(value)
     assert Decimal(text) == Decimal(np.format_float_scientific(np.float32(value), unique=True))
@@ -119,7 +119,7 @@ def on_a_terminal(show: str) -> str:
     return output.decode()
 
 
-def test_a_table_on_a_terminal_follows_its_columns() -> None:
+def test_a_table_on_a_terminal_uses_the_formats_of_its_columns() -> None:
     seen = on_a_terminal(
         "row = {'ra': 359.99995, 'flux': 1/3, 'id': 10**18}; "
         "console.show([row], formats={'flux': '.2f'}); console.show_one(row)"
@@ -128,7 +128,7 @@ def test_a_table_on_a_terminal_follows_its_columns() -> None:
     assert "0.33 " in seen and "0.333333" in seen
 
 
-def test_a_column_of_a_pipe_can_be_cut(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_columns_in_a_pipe_can_be_cut(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     rows = [{"name": "a\tb\n", "ra": 359.99995, "x": None}, {"name": "", "ra": 1 / 3, "x": 2}]
     console.show(rows)
     table = tmp_path / "table.tsv"

@@ -1,4 +1,4 @@
-"""Work over many items."""
+"""Parallel processing of many items."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def die(n: int) -> int:
 
 @pytest.mark.parametrize("threads", [True, False])
 @pytest.mark.parametrize("jobs", [1, 4])
-def test_a_bad_item_is_named_and_the_others_are_done(threads: bool, jobs: int) -> None:
+def test_a_failed_item_is_reported_and_the_others_are_processed(threads: bool, jobs: int) -> None:
     ended = list(compute.map(square, range(20), threads=threads, jobs=jobs))
     assert {d.item: d.value for d in ended if not d.error} == {
         n: n * n for n in range(20) if n != 3
@@ -43,7 +43,7 @@ def test_a_bad_item_is_named_and_the_others_are_done(threads: bool, jobs: int) -
     assert [(d.item, d.error) for d in ended if d.error] == [(3, "three is broken")]
 
 
-def test_the_same_on_a_dask_cluster() -> None:
+def test_items_are_processed_on_a_dask_cluster() -> None:
     distributed = pytest.importorskip("distributed")
     with distributed.LocalCluster(
         n_workers=1, threads_per_worker=2, processes=False, dashboard_address=":0"
@@ -59,7 +59,7 @@ def waiting_longer_at_first(n: int) -> int:
 
 
 @pytest.mark.parametrize("threads", [True, False])
-def test_ordered_results_come_as_the_items_were_given(threads: bool) -> None:
+def test_ordered_results_have_the_order_of_the_items(threads: bool) -> None:
     ended = list(
         compute.map(waiting_longer_at_first, range(40), jobs=4, threads=threads, ordered=True)
     )
@@ -67,7 +67,7 @@ def test_ordered_results_come_as_the_items_were_given(threads: bool) -> None:
     assert [d.value for d in ended] == [None if n == 3 else n * n for n in range(40)]
 
 
-def test_a_dask_cluster_with_many_workers_is_kept_busy(tmp_path: Path) -> None:
+def test_many_workers_of_a_dask_cluster_work_at_the_same_time(tmp_path: Path) -> None:
     distributed = pytest.importorskip("distributed")
 
     def meet(n: int) -> int:
@@ -86,7 +86,7 @@ def test_a_dask_cluster_with_many_workers_is_kept_busy(tmp_path: Path) -> None:
     assert [d.error for d in ended if d.error] == []
 
 
-def test_a_dask_cluster_is_left_when_the_work_ends_or_is_stopped() -> None:
+def test_the_connection_to_a_dask_cluster_is_closed_after_the_work() -> None:
     distributed = pytest.importorskip("distributed")
     with distributed.LocalCluster(
         n_workers=1, threads_per_worker=2, processes=False, dashboard_address=":0"
@@ -102,18 +102,18 @@ def test_a_dask_cluster_is_left_when_the_work_ends_or_is_stopped() -> None:
             assert set(cluster.scheduler.clients) == before
 
 
-def test_no_scheduler_at_the_address_is_a_sentence() -> None:
+def test_a_missing_scheduler_is_an_error() -> None:
     pytest.importorskip("distributed")
     with pytest.raises(AstrodomeError, match="Cannot connect to a Dask scheduler at nonsense"):
         list(compute.map(square, [1], scheduler="nonsense://1"))
 
 
-def test_a_full_disk_stops_everything_with_one_sentence() -> None:
+def test_a_full_disk_stops_all_work_with_one_error() -> None:
     with pytest.raises(AstrodomeError, match=r"No space left on the disk.*/data/x\.jpeg"):
         list(compute.map(full, range(100), threads=True))
 
 
-def test_a_worker_that_dies_is_a_sentence() -> None:
+def test_a_killed_worker_is_an_error() -> None:
     with pytest.raises(AstrodomeError, match="worker process was killed"):
         list(compute.map(die, range(4)))
     with pytest.raises(AstrodomeError, match="worker process was killed"):
@@ -125,13 +125,13 @@ def touch(path: Path) -> None:
     path.touch()
 
 
-def test_stopping_early_leaves_the_rest_undone(tmp_path: Path) -> None:
+def test_items_after_an_early_stop_are_not_processed(tmp_path: Path) -> None:
     for _ in compute.map(touch, (tmp_path / str(n) for n in range(500)), threads=True, jobs=2):
         break
     assert 0 < len(list(tmp_path.iterdir())) < 50
 
 
-def test_work_that_is_broken_off_tells_the_items_that_still_run() -> None:
+def test_stop_is_called_while_items_are_running() -> None:
     stopped = threading.Event()
 
     def wait(number: int) -> int:

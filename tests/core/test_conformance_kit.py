@@ -1,4 +1,4 @@
-"""The kit tells an author, in a sentence, what is wrong with a plugin."""
+"""Each fault of a plugin is a sentence of the conformance kit."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def get(timestamp: Annotated[str, typer.Option(help="UTC time.")] = "") -> None:
 
 @app.command()
 def info() -> None:
-    """Say what is stored."""
+    """Show the stored data."""
 '''
 
 
 @pytest.fixture
 def examine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest):  # type: ignore[no-untyped-def]
-    """Write a plugin package of its own name and return what the kit says of it."""
+    """Return a function that writes a plugin package and returns the problems found by the kit."""
     package = f"kit_{abs(hash(request.node.name))}"
     folder = tmp_path / package
     folder.mkdir()
@@ -80,12 +80,12 @@ def test_a_heavy_import_in_the_commands(examine) -> None:  # type: ignore[no-unt
     assert "cli imports pandas" in examine(cli="import pandas\n" + CLI)
 
 
-def test_a_dead_target(examine) -> None:  # type: ignore[no-untyped-def]
+def test_a_target_that_does_not_exist(examine) -> None:  # type: ignore[no-untyped-def]
     assert "cli:nothing, which does not exist" in examine(GOOD.replace("cli:app", "cli:nothing"))
     assert "No module named" in examine(GOOD.replace("cli:app", "gone:app"))
 
 
-def test_a_hook_with_a_wrong_name(examine) -> None:  # type: ignore[no-untyped-def]
+def test_a_hook_with_an_unknown_name(examine) -> None:  # type: ignore[no-untyped-def]
     said = examine(GOOD.replace("register_commands", "register_comands"))
     assert "register_comands is marked as a hook" in said and "rename it" in said
 
@@ -94,14 +94,14 @@ def test_a_hook_without_its_marker(examine) -> None:  # type: ignore[no-untyped-
     assert "mark it with @astrodome.hookimpl" in examine(GOOD.replace("@hookimpl", ""))
 
 
-def test_a_missing_help(examine) -> None:  # type: ignore[no-untyped-def]
+def test_missing_help(examine) -> None:  # type: ignore[no-untyped-def]
     assert "'goes get' has no help" in examine(cli=CLI.replace('"""Look up the flux."""', "..."))
     said = examine(cli=CLI.replace('help="UTC time."', "show_default=False"))
     assert "--timestamp of 'goes get' has no help" in said
     assert "to its CommandSpec" in examine(GOOD.replace("GOES X-ray flux.", ""))
 
 
-def test_a_source_that_lacks_what_its_kind_asks_for(examine) -> None:  # type: ignore[no-untyped-def]
+def test_a_source_without_a_method_of_its_kind(examine) -> None:  # type: ignore[no-untyped-def]
     plugin = """
 from astrodome import SourceSpec, hookimpl
 
@@ -114,13 +114,13 @@ def register_sources():
     assert examine(plugin, source="class Goes:\n    def flux_at(self, times): ...\n") == ""
 
 
-def test_reaching_into_the_host(examine) -> None:  # type: ignore[no-untyped-def]
+def test_use_of_private_names_of_the_host(examine) -> None:  # type: ignore[no-untyped-def]
     said = examine(library="from astrodome.plugins import load\nfrom astrodome import files\n")
     assert "library.py:1 uses astrodome.plugins, which is private" in said
     assert said.count("\n") == 0
 
 
-def test_names_that_are_hard_to_type_or_taken(examine) -> None:  # type: ignore[no-untyped-def]
+def test_names_that_are_hard_to_type_or_reserved(examine) -> None:  # type: ignore[no-untyped-def]
     assert "hard to type" in examine(GOOD.replace('"goes"', '"GOES"'))
     assert "the invalid name 'GOES data'" in examine(GOOD.replace('"goes"', '"GOES data"'))
     assert "reserved for the host" in examine(GOOD.replace('"goes"', '"config"'))

@@ -1,4 +1,4 @@
-"""What a pipe, a program and a person get."""
+"""Output in a pipe, as JSON and on a terminal."""
 
 from __future__ import annotations
 
@@ -26,18 +26,20 @@ def test_json_is_one_valid_document(capsys: pytest.CaptureFixture[str]) -> None:
     ]
 
 
-def test_a_pipe_gets_one_line_a_row(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_pipe_gets_one_line_per_row(capsys: pytest.CaptureFixture[str]) -> None:
     console.show([{"name": "two\nlines", "n": 1.23456}, {"name": "b", "n": None}])
     assert capsys.readouterr().out == "name\tn\ntwo lines\t1.23456\nb\t\n"
 
 
-def test_nothing_to_show_is_an_empty_array_or_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_empty_table_is_an_empty_array_or_no_output(capsys: pytest.CaptureFixture[str]) -> None:
     console.show([])
     console.show([], as_json=True)
     assert capsys.readouterr().out == "[]\n"
 
 
-def test_failed_items_are_named_and_leave_with_one(capsys: pytest.CaptureFixture[str]) -> None:
+def test_failed_items_are_listed_and_the_exit_status_is_1(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     outcome = compute.Outcome(done=2, failed=[("a.jpeg", "truncated")])
     with pytest.raises(SystemExit) as left:
         console.finish(outcome, "resized", "images")
@@ -45,12 +47,14 @@ def test_failed_items_are_named_and_leave_with_one(capsys: pytest.CaptureFixture
     assert capsys.readouterr().err == "  failed  a.jpeg: truncated\n2 images resized, 1 failed.\n"
 
 
-def test_all_done_leaves_with_zero(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_exit_status_without_failures_is_0(capsys: pytest.CaptureFixture[str]) -> None:
     console.finish(compute.Outcome(done=2), "resized", "images", as_json=True)
     assert json.loads(capsys.readouterr().out) == {"done": 2, "skipped": 0, "failed": []}
 
 
-def test_progress_is_silent_where_nobody_looks(capsys: pytest.CaptureFixture[str]) -> None:
+def test_progress_prints_nothing_if_no_stream_is_a_terminal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     with console.progress("resize", 3) as bar:
         bar.advance(3)
     assert capsys.readouterr() == ("", "")
@@ -128,7 +132,7 @@ def test_a_pipe_has_all_columns_whatever_its_width(
     assert capsys.readouterr() == (f"number\tidentifier\n1\t{'i' * 99}\n", "")
 
 
-def test_a_summary_counts_what_was_done_skipped_and_failed(
+def test_a_summary_counts_finished_skipped_and_failed_items(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     console.finish(compute.Outcome(done=3, skipped=1), "resized", "images")
@@ -147,7 +151,7 @@ def test_a_summary_counts_what_was_done_skipped_and_failed(
     assert told.err == "  failed  a: b\n  failed  c: d\n"
 
 
-def test_an_error_is_a_sentence_and_a_hint(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_error_is_printed_with_its_hint(capsys: pytest.CaptureFixture[str]) -> None:
     console.error(AstrodomeError("The dome is closed.", "Open it."))
     console.warn("It rains.")
     console.note("Later.")

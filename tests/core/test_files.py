@@ -1,4 +1,4 @@
-"""Files appear whole or not at all."""
+"""Atomic replacement of files, locks and digests."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import pytest
 from astrodome import AstrodomeError, files
 
 
-def test_a_failed_write_leaves_what_was_there(tmp_path: Path) -> None:
+def test_a_failed_write_keeps_the_earlier_file(tmp_path: Path) -> None:
     target = tmp_path / "store.txt"
     files.write_text(target, "before")
     with pytest.raises(RuntimeError), files.replacing(target) as part:
@@ -27,7 +27,7 @@ def test_a_failed_write_leaves_what_was_there(tmp_path: Path) -> None:
     assert target.read_text() == "before" and list(tmp_path.iterdir()) == [target]
 
 
-def test_a_killed_writer_leaves_a_whole_file(
+def test_a_killed_writer_leaves_a_complete_file(
     tmp_path: Path, torture: Callable[[int, int], int]
 ) -> None:
     target = tmp_path / "store.bin"
@@ -49,7 +49,7 @@ def test_a_killed_writer_leaves_a_whole_file(
     assert list(tmp_path.iterdir()) == [target]
 
 
-def test_a_small_file_is_new_or_replaced_whole(tmp_path: Path) -> None:
+def test_a_small_file_is_created_or_replaced_completely(tmp_path: Path) -> None:
     target = tmp_path / "patch.jpeg"
     for content in (b"first", b"second, longer"):
         files.write_small(target, content)
@@ -66,7 +66,7 @@ def test_permissions_follow_the_umask(tmp_path: Path) -> None:
     assert len({path.stat().st_mode for path in tmp_path.iterdir()}) == 1
 
 
-def test_a_lock_keeps_other_processes_out(tmp_path: Path) -> None:
+def test_a_lock_excludes_other_processes(tmp_path: Path) -> None:
     code = (
         "import sys, pathlib; from astrodome import files\n"
         "with files.lock(pathlib.Path(sys.argv[1]), timeout=0.1): pass"
@@ -80,7 +80,7 @@ def test_a_lock_keeps_other_processes_out(tmp_path: Path) -> None:
         assert (tmp_path / ".lock").exists()
 
 
-def test_a_table_carries_its_provenance(tmp_path: Path) -> None:
+def test_a_table_contains_its_provenance(tmp_path: Path) -> None:
     table = pa.table({"xrsb": [1e-6]})
     files.write_parquet(tmp_path / "t.parquet", table, {"source": "GOES"})
     read = pq.read_table(tmp_path / "t.parquet")
@@ -109,7 +109,7 @@ def test_a_digest_changes_with_names_and_contents(tmp_path: Path) -> None:
     assert files.digest([one, two]) != before
 
 
-def test_a_read_only_target_is_a_sentence(tmp_path: Path) -> None:
+def test_a_read_only_target_is_an_error(tmp_path: Path) -> None:
     if os.geteuid() == 0:
         target = Path("/proc/1/astrodome")  # root may write anywhere but here
     else:

@@ -39,7 +39,7 @@ index = [{ url = "https://example.org/simple", explicit = false }]
 
 @pytest.fixture
 def prefix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An environment whose files identify its installer; all programs are found."""
+    """Return an environment whose files identify its installer; all programs are found."""
     monkeypatch.setattr(sys, "prefix", str(tmp_path / "tools" / "astrodome"))
     (tmp_path / "tools" / "astrodome").mkdir(parents=True)
     (tmp_path / "path").mkdir()
@@ -55,7 +55,7 @@ def uv_tool(prefix: Path, change: PluginChange, text: str = RECEIPT) -> list[str
     return environments.steps(change, prefix)[-1].command
 
 
-def test_short_names_of_ours_are_known() -> None:
+def test_short_names_of_distributions_are_known() -> None:
     short = {"goes": "astrodome-goes"}
     assert environments.argument("goes", short) == ("astrodome-goes", "astrodome-goes")
     assert environments.argument("Their_Plugin[x]>=1", short) == (
@@ -118,7 +118,7 @@ def test_uv_tool_keeps_what_was_installed_without_it(prefix: Path) -> None:
     assert any(part.startswith("--with-editable=") and "goes" in part for part in line)
 
 
-def test_uv_tool_forgets_what_is_uninstalled_and_nothing_else(prefix: Path) -> None:
+def test_only_the_uninstalled_distribution_is_removed_from_the_receipt(prefix: Path) -> None:
     kept = uv_tool(prefix, PluginChange("install", "sdo-url", "sdo-url"))
     left = uv_tool(prefix, PluginChange("uninstall", "sdo-url", "sdo-url"))
     assert [part for part in kept if "sdo-url" not in part] == left
@@ -139,7 +139,7 @@ def test_a_receipt_that_cannot_be_passed_on_is_an_error(prefix: Path) -> None:
         uv_tool(prefix, PluginChange("uninstall", "astrodome", "astrodome"))
 
 
-def test_pipx_injects_and_uninjects_what_it_injected(prefix: Path) -> None:
+def test_pipx_uninjects_only_injected_distributions(prefix: Path) -> None:
     (prefix / "pipx_metadata.json").write_text(
         '{"main_package": {"package": "astrodome"}, "injected_packages": {"sdo-x": {}}}'
     )
@@ -172,7 +172,7 @@ def test_extras_and_markers_of_a_requirement() -> None:
 
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The site-packages of an empty environment, which a snapshot uses."""
+    """Return the site-packages of an empty environment, which a snapshot uses."""
     venv.create(tmp_path / "site", symlinks=True)
     (place,) = (tmp_path / "site").glob("lib/python*/site-packages")
     monkeypatch.setattr(sys, "prefix", str(tmp_path / "site"))
@@ -201,7 +201,7 @@ def content(site: Path) -> dict[str, str]:
     return {str(path.relative_to(site)): path.read_text() for path in files}
 
 
-def test_a_snapshot_brings_back_old_versions_and_removes_new_ones(site: Path) -> None:
+def test_a_snapshot_restores_old_versions_and_removes_new_ones(site: Path) -> None:
     put(site, "lens", "2.0", lens="new = True")
     put(site, "mirror", "1.0", mirror="")
     receipt = Path(sys.prefix) / "uv-receipt.toml"
@@ -221,7 +221,7 @@ def test_a_snapshot_brings_back_old_versions_and_removes_new_ones(site: Path) ->
     assert not list(Path(sys.prefix).glob(".astrodome-backup-*"))
 
 
-def test_a_snapshot_finds_nothing_to_do_where_nothing_changed(site: Path) -> None:
+def test_a_snapshot_of_an_unchanged_environment_restores_nothing(site: Path) -> None:
     put(site, "lens", "2.0", lens="new = True")
     saved = snapshot.Snapshot([])
     assert saved.changed() == (set(), {}) and saved.restore() == []
@@ -274,7 +274,7 @@ def test_a_receipt_of_an_early_uv_contains_plain_strings(prefix: Path) -> None:
     assert found.arguments(prefix, "") == ["astrodome>=0.1", "--with=x[y]"]
 
 
-def test_two_changes_at_a_time_are_refused(tmp_path: Path) -> None:
+def test_a_second_change_at_the_same_time_is_an_error(tmp_path: Path) -> None:
     code = (
         "import sys, time; sys.prefix = sys.argv[1]\n"
         "from astrodome import installer\n"

@@ -67,7 +67,7 @@ def code(text: str) -> str:
 
 
 @pytest.mark.parametrize("name", CONTAINED)
-def test_a_side_effect_is_contained_and_named(name: str, observatory: Any) -> None:
+def test_a_side_effect_is_undone_and_reported(name: str, observatory: Any) -> None:
     text, fault = CONTAINED[name]
     observatory.add("mirror")
     observatory.add("odd", code(text))
@@ -99,7 +99,7 @@ def test_a_plugin_that_cannot_be_used_fails_alone(name: str) -> None:
     assert plugin.specs == ()
 
 
-def test_ctrl_c_while_plugins_load_is_not_swallowed() -> None:
+def test_ctrl_c_while_plugins_load_ends_the_program() -> None:
     def interrupted() -> None:
         raise KeyboardInterrupt
 
@@ -107,7 +107,7 @@ def test_ctrl_c_while_plugins_load_is_not_swallowed() -> None:
         plugins._activate(Plugin("odd", "sdo"), interrupted)
 
 
-def test_everything_is_restored_also_after_an_exception(
+def test_all_state_is_restored_after_an_exception(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -207,7 +207,7 @@ def test_an_exception_in_a_command_names_plugin_version_and_address(observatory:
     assert "https://example.org/bugs" in ran.stderr and "observatory --debug" in ran.stderr
 
 
-def test_plugins_are_changed_without_being_imported(observatory: Any) -> None:
+def test_plugins_can_be_disabled_without_being_imported(observatory: Any) -> None:
     observatory.add("mirror")
     observatory.add("deadly", "import os; os._exit(7)")
     assert observatory.run("mirror", "ce_vae").returncode == 7
@@ -249,7 +249,7 @@ KIT = {
 
 
 @pytest.mark.parametrize("name", KIT)
-def test_the_kit_names_the_fault_and_does_not_crash(
+def test_the_kit_reports_the_fault(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text, fault = KIT[name]

@@ -1,4 +1,4 @@
-"""What a user can rely on when plugins are good, broken, too new, or in each other's way."""
+"""Valid, broken, incompatible and conflicting plugins."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def listed(observatory: Any, **env: str) -> dict[str, dict[str, Any]]:
     return {row["name"]: row for row in json.loads(ran.stdout)}
 
 
-def test_an_installed_plugin_brings_its_command(observatory: Any) -> None:
+def test_the_command_of_an_installed_plugin_can_be_run(observatory: Any) -> None:
     observatory.add("mirror", version="2.3")
     assert "Look at mirror." in observatory.run("--help").stdout
     assert observatory.run("mirror", "ce_vae").stdout == "looked 1\n"
@@ -55,7 +55,7 @@ def test_an_installed_plugin_brings_its_command(observatory: Any) -> None:
         ),
     ],
 )
-def test_a_bad_plugin_is_listed_with_the_reason_and_the_rest_works(
+def test_a_broken_plugin_is_listed_with_the_reason_and_others_work(
     observatory: Any, code: str, status: str, why: str
 ) -> None:
     observatory.add("mirror")
@@ -68,7 +68,7 @@ def test_a_bad_plugin_is_listed_with_the_reason_and_the_rest_works(
     assert observatory.run("plugins", "doctor").returncode == 1
 
 
-def test_a_name_taken_twice_names_both_owners_and_only_it_refuses(observatory: Any) -> None:
+def test_a_name_registered_twice_cannot_be_used_and_others_can(observatory: Any) -> None:
     taken = """
         from astrodome import CommandSpec, hookimpl
 
@@ -99,7 +99,7 @@ def test_a_disabled_plugin_is_not_imported_until_enabled(observatory: Any) -> No
 
 
 @pytest.mark.parametrize(("chosen", "active"), [("", set()), ("mirror", {"mirror"})])
-def test_the_environment_chooses_before_anything_is_imported(
+def test_the_environment_variable_selects_plugins_before_the_import(
     observatory: Any, chosen: str, active: set[str]
 ) -> None:
     observatory.add("mirror")
@@ -108,7 +108,7 @@ def test_the_environment_chooses_before_anything_is_imported(
     assert {name for name, row in rows.items() if row["status"] == "active"} == active
 
 
-def test_doctor_imports_what_listing_does_not(observatory: Any) -> None:
+def test_doctor_imports_the_targets_and_help_does_not(observatory: Any) -> None:
     observatory.add("mirror", cli="import no_such_library")
     assert observatory.run("--help").returncode == 0
     doctor = observatory.run("plugins", "doctor", "--json")
@@ -118,7 +118,7 @@ def test_doctor_imports_what_listing_does_not(observatory: Any) -> None:
     assert ran.returncode == 1 and "no_such_library" in ran.stderr and "Hint: " in ran.stderr
 
 
-def test_a_missing_extra_says_what_to_install(observatory: Any) -> None:
+def test_the_error_for_a_missing_extra_names_it(observatory: Any) -> None:
     plugin = """
         from astrodome import CommandSpec, SourceSpec, hookimpl
 

@@ -140,12 +140,12 @@ def test_ctrl_c_does_not_wait_for_work_that_cannot_be_interrupted(
     assert err.splitlines()[-1].startswith("Interrupted after")
 
 
-def test_ctrl_c_without_progress_is_a_sentence_too(sky: Any) -> None:
+def test_ctrl_c_without_progress_prints_a_message(sky: Any) -> None:
     code, err, _ = interrupted(sky, "wait")
     assert (code, err) == (130, "\nInterrupted. Files that were written are complete.\n")
 
 
-def test_ctrl_c_does_not_promise_to_resume_what_starts_again(sky: Any) -> None:
+def test_ctrl_c_says_whether_the_command_resumes(sky: Any) -> None:
     code, err, _ = interrupted(sky, "look", "--no-resumes")
     assert code == 130 and err.endswith("Run the same command again to start again.\n")
 

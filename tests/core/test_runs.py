@@ -10,7 +10,7 @@ from astrodome import AstrodomeError, plugins
 from astrodome.runs import Run, provenance
 
 
-def test_a_run_says_what_it_is_and_goes_on_in_its_folder(tmp_path: Path) -> None:
+def test_a_run_describes_itself_and_is_resumed_in_its_folder(tmp_path: Path) -> None:
     run = Run.start(tmp_path / "r", "sood", "ce_vae", {"model": {"z_dim": 8}}, seed=1)
     assert (
         run.record["status"] == "running" and "z_dim: 8" in (run.path / "config.yaml").read_text()
@@ -23,7 +23,7 @@ def test_a_run_says_what_it_is_and_goes_on_in_its_folder(tmp_path: Path) -> None
     assert record["status"] == "finished" and record["loss"] == 0.5 and record["seed"] == 1
 
 
-def test_a_run_of_another_model_is_left_alone(tmp_path: Path) -> None:
+def test_a_run_of_another_model_is_not_changed(tmp_path: Path) -> None:
     Run.start(tmp_path, "sood", "ce_vae", {})
     with pytest.raises(AstrodomeError, match="ce_vae"):
         Run.start(tmp_path, "sood", "ae", {})
@@ -31,7 +31,7 @@ def test_a_run_of_another_model_is_left_alone(tmp_path: Path) -> None:
         Run.open(tmp_path, "sood", "ae")
 
 
-def test_a_folder_that_is_no_run_is_a_sentence(tmp_path: Path) -> None:
+def test_a_folder_without_a_valid_run_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(AstrodomeError, match=r"no run\.json"):
         Run.open(tmp_path)
     (tmp_path / "run.json").write_text("{")
@@ -39,7 +39,7 @@ def test_a_folder_that_is_no_run_is_a_sentence(tmp_path: Path) -> None:
         Run.open(tmp_path)
 
 
-def test_provenance_names_versions() -> None:
+def test_provenance_contains_versions() -> None:
     about = provenance(["pluggy", "no-such-distribution"])
     assert about["versions"]["pluggy"][0].isdigit()
     assert about["versions"]["no-such-distribution"] == "not installed"

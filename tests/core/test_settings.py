@@ -1,4 +1,4 @@
-"""Which setting wins, what a wrong one says, and where a secret may go."""
+"""Priority of settings, errors, and addresses that secrets may be sent to."""
 
 from __future__ import annotations
 
@@ -36,7 +36,9 @@ def user_file(text: str) -> Path:
     return path
 
 
-def test_the_stronger_layer_wins_key_by_key(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_key_is_taken_from_the_layer_with_the_highest_priority(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     user_file("fritz: {rate: 1, url: https://user.example, token: abc, retry: {timeout: 1}}")
     (here / "config.yaml").write_text("fritz: {rate: 2, url: https://folder.example}")
     (here / "given.yaml").write_text("fritz: {rate: 3}")
@@ -61,7 +63,7 @@ def test_the_stronger_layer_wins_key_by_key(here: Path, monkeypatch: pytest.Monk
         ("- a", ["config.yaml", "not a list"]),
     ],
 )
-def test_a_wrong_setting_names_file_key_and_expectation(
+def test_the_error_for_a_setting_contains_file_key_and_type(
     here: Path, text: str, words: list[str]
 ) -> None:
     (here / "config.yaml").write_text(text)
@@ -80,12 +82,14 @@ def secret() -> str:
     return settings.current().credential("fritz", Fritz)
 
 
-def test_a_token_goes_to_the_default_address(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_token_is_sent_to_the_default_address(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("ASTRODOME_FRITZ_TOKEN", "abc")
     assert secret() == "abc"
 
 
-def test_a_folder_cannot_redirect_a_token(here: Path) -> None:
+def test_a_file_in_the_folder_cannot_redirect_a_token(here: Path) -> None:
     user_file("fritz: {token: abc}")
     (here / "config.yaml").write_text("fritz: {url: https://evil.example}")
     with pytest.raises(AstrodomeError, match="not sent") as failure:
@@ -95,7 +99,7 @@ def test_a_folder_cannot_redirect_a_token(here: Path) -> None:
     assert secret() == "own"
 
 
-def test_a_token_from_the_environment_follows_an_address_from_the_environment(
+def test_token_and_address_can_both_be_in_the_environment(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ASTRODOME_FRITZ_TOKEN", "abc")
@@ -106,13 +110,13 @@ def test_a_token_from_the_environment_follows_an_address_from_the_environment(
         secret()
 
 
-def test_a_file_that_repeats_the_default_address_is_no_redirection(here: Path) -> None:
+def test_a_file_may_repeat_the_default_address(here: Path) -> None:
     user_file("fritz: {token: abc}")
     (here / "config.yaml").write_text(f"fritz: {{url: '{Fritz().url}'}}")
     assert secret() == "abc"
 
 
-def test_a_token_of_the_command_line_goes_where_the_user_pointed_only(
+def test_a_token_of_the_command_line_is_not_sent_to_an_address_in_the_folder(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def typed() -> str:
@@ -129,7 +133,7 @@ def test_a_token_of_the_command_line_goes_where_the_user_pointed_only(
     assert typed() == "abc"
 
 
-def test_config_show_masks_secrets_and_names_origins(observatory: Any) -> None:
+def test_config_show_masks_secrets_and_shows_origins(observatory: Any) -> None:
     plugin = """
         from astrodome import CommandSpec, hookimpl
 
@@ -160,7 +164,7 @@ def test_a_given_config_file_must_exist(observatory: Any) -> None:
     assert ran.returncode == 2 and "none.yaml" in ran.stderr
 
 
-def test_home_is_where_the_root_option_says(observatory: Any) -> None:
+def test_the_root_option_sets_the_home_folder(observatory: Any) -> None:
     ran = observatory.run("--home", "state", "config", "path", "--json")
     paths = {row["what"]: row["path"] for row in json.loads(ran.stdout)}
     assert paths["home"] == str(observatory.folder / "state")
@@ -170,7 +174,7 @@ PLACES = ("user", "folder", "config", "environment")
 
 
 def put(here: Path, monkeypatch: pytest.MonkeyPatch, place: str, **values: str) -> None:
-    """Set values of the section ``fritz`` in one of the places that settings come from."""
+    """Set values of the section ``fritz`` in one of the origins of settings."""
     text = f"fritz: {json.dumps(values)}"
     if place == "user":
         user_file(text)
@@ -202,7 +206,7 @@ def test_a_token_is_sent_only_to_an_address_from_the_same_place(
 
 
 @pytest.mark.parametrize("part", ["host", "port", "protocol"])
-def test_every_part_of_an_address_counts(
+def test_every_part_of_an_address_is_compared(
     here: Path, monkeypatch: pytest.MonkeyPatch, part: str
 ) -> None:
     class Kowalski(BaseModel):
@@ -218,7 +222,7 @@ def test_every_part_of_an_address_counts(
 
 
 @pytest.mark.parametrize("stronger", range(1, 4))
-def test_each_place_overrides_the_one_before(
+def test_each_origin_overrides_the_previous_one(
     here: Path, monkeypatch: pytest.MonkeyPatch, stronger: int
 ) -> None:
     put(here, monkeypatch, PLACES[stronger], rate="7")
@@ -244,7 +248,7 @@ def test_a_secret_is_sent_over_plain_http_only_within_this_machine(url: str, saf
     assert settings.safe_for_secrets(url) is safe
 
 
-def test_an_empty_token_is_not_refused(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_empty_token_is_not_an_error(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put(here, monkeypatch, "environment", url="http://mirror.example")
     assert secret() == ""
 

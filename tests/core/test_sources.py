@@ -101,7 +101,7 @@ def test_a_setting_may_have_an_argument(installed: Callable[..., None], here: Pa
         ("sources: one\n", "'sources' must be a mapping"),
     ],
 )
-def test_a_wrong_setting_is_named_with_its_file(
+def test_the_error_for_an_invalid_default_contains_the_file(
     installed: Callable[..., None], here: Path, text: str, told: str
 ) -> None:
     installed("one", "two")
@@ -119,15 +119,13 @@ def test_the_setting_of_another_kind_does_not_matter(
     assert type(sources.get("flux")).__name__ == "One"
 
 
-def test_a_kind_of_a_third_party_has_a_setting_too(
-    installed: Callable[..., None], here: Path
-) -> None:
+def test_a_kind_of_a_third_party_has_a_setting(installed: Callable[..., None], here: Path) -> None:
     installed("one", "two", kind="magnetograms")
     (here / "config.yaml").write_text("sources:\n  magnetograms: two\n")
     assert type(sources.get("magnetograms")).__name__ == "Two"
 
 
-def test_without_any_source_the_error_names_what_to_install(here: Path) -> None:
+def test_the_error_without_any_source_names_the_distribution(here: Path) -> None:
     with plugins.using(plugins.of("sdo")), pytest.raises(AstrodomeError) as failed:
         sources.get("flux")
     assert "pip install astrodome-goes" in failed.value.hint

@@ -39,7 +39,7 @@ def test_every_text_is_read_back_unchanged(text: str) -> None:
     st.lists(st.text("=+-@'A1 .\t,\"", min_size=1, max_size=6).filter(str.strip), min_size=1),
     st.lists(st.sampled_from(["=x", "-y", "name", "'=z"]), min_size=1, max_size=3, unique=True),
 )
-def test_a_table_survives_writing_and_reading(cells: list[str], names: list[str]) -> None:
+def test_a_table_is_unchanged_after_writing_and_reading(cells: list[str], names: list[str]) -> None:
     table = pd.DataFrame(dict.fromkeys(names, cells))
     text = neutral_table(table).to_csv(index=False)
     read = pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False)

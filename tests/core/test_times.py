@@ -1,4 +1,4 @@
-"""Times are UTC, however they are written."""
+"""Times are parsed as UTC."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from astrodome import AstrodomeError, times
         ("2016-12-31 23:59:60.5Z", datetime(2016, 12, 31, 23, 59, 59, 999999)),
     ],
 )
-def test_a_time_is_read_as_utc(text: str, said: datetime) -> None:
+def test_a_time_is_parsed_as_utc(text: str, said: datetime) -> None:
     assert times.utc(text) == said
 
 
 @pytest.mark.parametrize("text", ["", "yesterday", "2011-13-01", "0001-01-01T00:00+10:00"])
-def test_what_is_no_time_is_one_sentence(text: str) -> None:
+def test_an_invalid_time_is_an_error(text: str) -> None:
     with pytest.raises(AstrodomeError, match="Invalid time"):
         times.utc(text)
 

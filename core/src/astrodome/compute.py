@@ -114,7 +114,7 @@ def map(
 def _next(
     pool: workers.Pool, first: Future[Result] | None, ended: SimpleQueue[Future[Result]]
 ) -> Future[Result]:
-    """Wait for the future ``first``, or for any if it is None, and return it."""
+    """Wait for the future ``first``, or without it for any future, and return the future."""
     while True:
         try:
             if first is None:

@@ -53,7 +53,7 @@ def show(
 
     Numbers are exact in a pipe. On a terminal, the number of digits depends on the column; see
     :mod:`.cells`. ``formats`` overrides the format of columns by name, for example
-    ``{"flux": ".2e"}``.
+    ``{"speed": ".2e"}``.
     """
     records = [dict(row) for row in rows]
     if as_json:

@@ -155,8 +155,8 @@ def scratch() -> tempfile.TemporaryDirectory[str]:
 def argument(typed: str, short: dict[str, str]) -> tuple[str, str]:
     """Return the argument for the installer, and the name of its distribution.
 
-    A file or folder becomes an absolute path. A short name, for example ``goes``, becomes the
-    name of its distribution. The name is empty if it is unknown before the installation.
+    A file or folder becomes an absolute path. A short name becomes the name of
+    its distribution. The name is empty if it is unknown before the installation.
     """
     path = Path(typed).expanduser()
     looks_like_path = "/" in typed.partition("@")[0] or typed.startswith((".", "~"))

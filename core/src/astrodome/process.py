@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -122,42 +122,46 @@ def _library(filename: str) -> str:
 def keep_home_unchanged(*, always: bool = False) -> None:
     """Let libraries that need folders in the home directory use a temporary folder instead.
 
-    For example, sunpy and Matplotlib create folders when they are imported. A folder is replaced
-    if it is not writable and, with ``always``, also if it does not exist yet. Environment
-    variables that the user has set are not changed.
+    Some libraries create folders when they are imported. A folder is replaced if it is not
+    writable and, with ``always``, also if it does not exist yet. Environment variables that the
+    user has set are not changed.
     """
     try:
         Path.home()
     except RuntimeError:  # no variable HOME and no entry in the user database
         os.environ["HOME"] = str(_scratch())
-    missing = [
-        name
-        for name, folders in _library_folders().items()
-        if not os.environ.get(name)
-        and not all(_usable(folder) and (folder.is_dir() or not always) for folder in folders)
-    ]
-    for name in missing:
+    for name, library in _libraries().items():
+        folders = _folders(library)
+        usable = all(_usable(folder) and (folder.is_dir() or not always) for folder in folders)
+        if os.environ.get(name) or usable:
+            continue
         folder = _scratch() / name.lower()
         folder.mkdir(exist_ok=True)
         os.environ[name] = str(folder)
-        if name == "SUNPY_CONFIGDIR":  # sunpy has no variable for its working directory.
-            (folder / "sunpyrc").write_text(f"[general]\nworking_dir = {folder}\n", "utf-8")
+        if "file" in library:
+            (folder / library["file"]).write_text(library["text"].format(folder=folder), "utf-8")
 
 
-def _library_folders() -> dict[str, list[Path]]:
-    """Return environment variables, each with the folders that are used if it is not set."""
+@cache
+def _libraries() -> dict[str, dict[str, Any]]:
+    """Return environment variables of libraries, each with the folders used if it is not set.
+
+    If the first folder contains ``file``, the others are not used. ``text`` is the content of this
+    file in a temporary folder.
+    """
+    import json
+
+    path = Path(__file__).with_name("library_folders.json")
+    found: dict[str, dict[str, Any]] = json.loads(path.read_text("utf-8"))
+    return found
+
+
+def _folders(library: Mapping[str, Any]) -> list[Path]:
     from platformdirs import user_cache_path, user_config_path
 
-    config, cached = user_config_path(), user_cache_path()
-    sunpy = [config / "sunpy"]
-    if not (config / "sunpy" / "sunpyrc").is_file():  # It may name another directory.
-        sunpy.append(Path.home() / "sunpy")
-    return {
-        "SUNPY_CONFIGDIR": sunpy,
-        "MPLCONFIGDIR": [config / "matplotlib", cached / "matplotlib"],
-        "ASTROPY_CONFIG_DIR": [config / "astropy"],
-        "XDG_CACHE_HOME": [cached / "sunpy"],
-    }
+    roots = {"config": user_config_path(), "cache": user_cache_path(), "home": Path.home()}
+    found = [Path(text.format(**roots)) for text in library["folders"]]
+    return found[:1] if "file" in library and (found[0] / library["file"]).is_file() else found
 
 
 def _usable(folder: Path) -> bool:

@@ -90,8 +90,8 @@ def all_faults(plugin: Plugin, spec: AnySpec, target: Any) -> Iterator[str]:
 def examine(plugin: Plugin, spec: AnySpec) -> Iterator[tuple[str, bool]]:
     """Import everything that a spec names, and yield (fault, optional) for each import string.
 
-    The fault is empty if there is none. It is optional if the import failed and the spec names an
-    extra.
+    An empty fault means that the object can be used. A fault is optional if the import failed and
+    the spec names an extra.
     """
     extra = getattr(spec, "extra", "")
     for field, target in {**specs.targets(spec), **specs.settings_models(spec)}.items():
