@@ -83,10 +83,11 @@ def test_piped_help_is_plain_and_needs_no_rich(observatory: Any) -> None:
     assert "ce_vae" in ran.stdout and "\x1b" not in ran.stdout and "╭" not in ran.stdout
 
 
-def test_help_on_a_terminal_has_panels(observatory: Any) -> None:
+@pytest.mark.parametrize("words", [[], ["mirror"], ["mirror", "ce_vae"]])
+def test_all_help_pages_on_a_terminal_have_panels(observatory: Any, words: list[str]) -> None:
     observatory.add("mirror")
     ours, theirs = pty.openpty()
-    code = "from astrodome.app import main; main('observatory', ['mirror', '--help'])"
+    code = f"from astrodome.app import main; main('observatory', {[*words, '--help']})"
     env = os.environ | {"PYTHONPATH": str(observatory.folder), "TERM": "xterm", "COLUMNS": "80"}
     with subprocess.Popen(
         [sys.executable, "-c", code], stdout=theirs, stderr=theirs, env=env
@@ -104,7 +105,8 @@ def test_help_on_a_terminal_has_panels(observatory: Any) -> None:
     os.close(ours)
     assert ran.returncode == 0
     page = re.sub(r"\x1b\[[\d;]*m", "", shown.decode())
-    assert "╭─ Options" in page and "ce_vae" in page
+    assert page.startswith(f"\r\n Usage: {' '.join(['observatory', *words])} ")
+    assert "╭─ Options" in page
 
 
 def complete(observatory: Any, words: str) -> list[str]:

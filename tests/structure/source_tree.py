@@ -85,6 +85,23 @@ def imported_modules(module: Module) -> set[str]:
     return found
 
 
+def names_and_strings(module: Module) -> Iterator[tuple[ast.AST, str]]:
+    """Yield the identifiers and the strings of a module, except for docstrings."""
+    docstrings = {
+        statement.value
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
+        for statement in node.body
+        if isinstance(statement, ast.Expr)
+    }
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            if node not in docstrings:
+                yield node, node.value
+        elif text := getattr(node, "id", getattr(node, "attr", getattr(node, "name", None))):
+            yield node, str(text)
+
+
 def cycles(graph: dict[str, set[str]]) -> list[list[str]]:
     """Return the groups of nodes that reach each other (Tarjan 1972, SIAM J. Comput. 1, 146)."""
     index: dict[str, int] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections import defaultdict
@@ -31,6 +32,8 @@ PRINTING = {
 """Modules of the host that print or exit; in plugins, only the package ``cli`` does."""
 SHARED = {"astrodome", "astrodome_solar"}
 """Packages that every plugin may import."""
+DOMAIN = {"catalogue", "flux", "goes", "hek", "images", "marshal", "scope", "sdo", "solar", "sood"}
+"""Kinds, tasks, apps and commands of plugins, which the host gets from data."""
 LONGEST_MODULE = 400
 LONGEST_COMMAND = 80
 HEAVY = {"astropy", "matplotlib", "numpy", "pandas", "requests", "sqlalchemy", "sunpy", "torch"}
@@ -81,6 +84,16 @@ def test_no_module_imports_a_command_line() -> None:
         if not module.in_cli and not module.name.endswith(".plugin")
         for target in source_tree.imported_modules(module)
         if source_tree.modules()[target].in_cli
+    )
+
+
+def test_the_code_of_the_host_names_no_domain() -> None:
+    check(
+        f"{module.at(node)}: {word}"
+        for module in MODULES
+        if module.package == "astrodome"
+        for node, text in source_tree.names_and_strings(module)
+        for word in DOMAIN & set(re.split(r"[^a-z]+", text.lower()))
     )
 
 

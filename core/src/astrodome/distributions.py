@@ -56,8 +56,8 @@ def find(name: str) -> Distribution | None:
         return None
 
 
-def brings_plugins(dist: Distribution) -> bool:
-    """Return whether a distribution registers a plugin for any app."""
+def has_plugins(dist: Distribution) -> bool:
+    """Return whether a distribution contains a plugin for any app."""
     try:
         return any(entry.group.startswith(GROUP) for entry in dist.entry_points)
     except Exception:  # a damaged entry_points.txt
@@ -123,7 +123,7 @@ def closure(
 def needed() -> Iterator[tuple[str, Requirement]]:
     """Yield (owner, requirement) for the host, the plugins and all of their dependencies."""
     among = installed()
-    roots = [name for name, dist in among.items() if name == HOST or brings_plugins(dist)]
+    roots = [name for name, dist in among.items() if name == HOST or has_plugins(dist)]
     for name, extras in sorted(closure(dict.fromkeys(roots, ()), among).items()):
         for wanted in requirements(among[name], extras):
             yield name, wanted

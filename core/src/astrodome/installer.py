@@ -139,7 +139,7 @@ def plugins_by_distribution() -> dict[str, list[str]]:
     """Return the names of all installed plugins by distribution."""
     found: dict[str, list[str]] = {}
     for name, dist in distributions.installed().items():
-        if distributions.brings_plugins(dist):
+        if distributions.has_plugins(dist):
             found[name] = [
                 entry.name
                 for entry in dist.entry_points

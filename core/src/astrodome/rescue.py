@@ -109,7 +109,7 @@ def _plugins(app: str, args: list[str], failure: BaseException) -> int:
 def _rows(app: str) -> Iterator[dict[str, Any]]:
     disabled = state.disabled()
     for name, dist in sorted(distributions.installed().items()):
-        if not distributions.brings_plugins(dist):
+        if not distributions.has_plugins(dist):
             continue
         for entry in dist.entry_points:
             if entry.group == distributions.GROUP + app:
