@@ -106,7 +106,7 @@ def test_several_images_in_a_file_are_an_error_unless_one_is_selected(
     assert np.array_equal(read_image(path, plane=0).data, first)
     assert np.array_equal(read_image(path, plane=1).data, second)
     assert read_image(path, plane=1).name == "several.fits[1]"
-    with pytest.raises(AstrodomeError, match="contains 2 images, but no 2"):
+    with pytest.raises(AstrodomeError, match="contains 2 images, but no number 2"):
         read_image(path, plane=2)
 
 

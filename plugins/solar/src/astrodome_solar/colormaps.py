@@ -20,7 +20,7 @@ def colormap(wavelength: int | None, quantity: str = "") -> Colormap:
     Returns
     -------
     matplotlib.colors.Colormap
-        The colormap, or ``gray`` if there is none for the channel.
+        The colormap; ``gray`` for channels without a colormap.
 
     Examples
     --------

@@ -70,7 +70,7 @@ def read_metadata(path: str | os.PathLike[str]) -> pd.DataFrame:
 
 
 def read_rows(folder: Path) -> dict[str, dict[str, str]]:
-    """Return the rows of the table of a folder by file name; none if there is no table.
+    """Return the rows of the table of a folder by file name; empty without a table.
 
     Raises AstrodomeError with the line if the table is malformed.
     """
@@ -83,7 +83,7 @@ def find_row(path: Path, table: Path | None = None) -> Row:
 
     Without ``table``, the first table is used that contains the image: that in the folder of the
     image, or in one of the folders above it. The name may have another extension. Raises
-    AstrodomeError if there is no row.
+    AstrodomeError if the row is missing.
     """
     if table is not None and not table.is_file():
         raise AstrodomeError(f"The metadata table {table} does not exist.", exit_code=2)

@@ -27,16 +27,20 @@ def read_fits(path: Path, plane: int | None = None) -> tuple[dict[str, Any], NDA
         images = [(hdu, number) for hdu in hdus for number in range(_planes(hdu))]
         if not images:
             raise AstrodomeError("The FITS file contains no image.")
-        if plane is None and len(images) > 1:
-            raise AstrodomeError(
-                f"The FITS file contains {len(images)} images: "
-                f"select one with --plane, from 0 to {len(images) - 1}."
-            )
-        if not 0 <= (plane or 0) < len(images):
-            raise AstrodomeError(f"The FITS file contains {len(images)} images, but no {plane}.")
-        hdu, number = images[plane or 0]
+        hdu, number = images[selected(plane, len(images))]
         cube = hdu.data.reshape(-1, *hdu.shape[-2:])
         return keywords(hdu.header), np.asarray(cube[number], np.float32)
+
+
+def selected(plane: int | None, count: int) -> int:
+    """Return the number of an image; AstrodomeError if it is not in a file or not specified."""
+    if 0 <= (plane or 0) < count and (count == 1 or plane is not None):
+        return plane or 0
+    problem = "" if plane is None else f", but no number {plane}"
+    raise AstrodomeError(
+        f"The file contains {count} images{problem}: "
+        f"select one with --plane, from 0 to {count - 1}."
+    )
 
 
 def _planes(hdu: Any) -> int:

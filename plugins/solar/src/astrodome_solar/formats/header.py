@@ -1,6 +1,6 @@
 """Validated values of the FITS keywords of a solar image.
 
-A value that is missing or impossible is None. Defaults of libraries are never used.
+Missing and impossible values are None. Defaults of libraries are never used.
 """
 
 from __future__ import annotations

@@ -65,16 +65,6 @@ def codestreams(data: Buffer) -> list[Codestream]:
     return [Codestream(a, b, headers.get(n, {})) for n, (a, b) in enumerate(spans)]
 
 
-def image_bytes(codestream: bytes) -> int:
-    """Return the size in bytes of the decoded image, from the marker SIZ; 0 if it is truncated."""
-    if len(codestream) < 42:
-        return 0
-    right, bottom, left, top = struct.unpack_from(">4I", codestream, 8)
-    (components,) = struct.unpack_from(">H", codestream, 40)
-    deep = any(depth & 0x7F >= 8 for depth in codestream[42 : 42 + 3 * components : 3])
-    return int(max(right - left, 0) * max(bottom - top, 0) * components * (2 if deep else 1))
-
-
 def resolutions(codestream: bytes) -> int:
     """Return how many times a decoder can halve the size of the image (decomposition levels)."""
     at = 2

@@ -48,7 +48,7 @@ def open_image(path: str | os.PathLike[str]) -> Image.Image:
 def from_bytes(content: bytes) -> Image.Image:
     """Open an image in memory without decoding its pixels.
 
-    Raises AstrodomeError if a JPEG 2000 image needs more memory than the setting
+    Raises AstrodomeError if the pixels need more memory than the setting
     ``limits.max_file_mb`` allows.
     """
     halvings = 0
@@ -57,9 +57,10 @@ def from_bytes(content: bytes) -> Image.Image:
         first = jpeg2000.codestreams(content)[0]
         content = content[first.start : first.end]
         halvings = jpeg2000.resolutions(content)
-        if (size := jpeg2000.image_bytes(content)) > limits.max_bytes():
-            raise limits.too_large(Path("The JPEG 2000 image"), size, limits.max_bytes())
     image = Image.open(io.BytesIO(content), formats=tuple(set(FORMATS.values())))
+    size = image.width * image.height * len(image.getbands()) * (2 if "16" in image.mode else 1)
+    if size > (limit := limits.max_bytes()):
+        raise limits.too_large(Path("The image"), size, limit)
     image.info["halvings"] = halvings
     return image
 
@@ -142,7 +143,7 @@ def is_up_to_date(path: str, comment: str, modified: int) -> bool:
 
 
 def comment_of(path: str) -> str:
-    """Return the comment in an image; empty if there is none, or no image."""
+    """Return the comment in an image file; empty without a comment or for other files."""
     try:
         with Image.open(path) as image:
             found = image.info.get("comment", b"")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -131,9 +130,7 @@ def read(reference: ImageReference, *, table: Path | None = None, **options: Any
     with path.open("rb") as file:
         start = file.read(12)
     limits.check_size(path)
-    if start.startswith(GZIP):
-        start = _unpacked(path)
-    if start.startswith(fits.SIGNATURE):
+    if start.startswith((fits.SIGNATURE, GZIP)):
         keywords, pixels = fits.read_fits(path, reference.plane)
         return SolarImage.from_header(
             keywords, pixels.shape, lambda: pixels, name=reference.name, **options
@@ -166,28 +163,11 @@ def _mapped(path: Path) -> Iterator[mmap]:
         yield data
 
 
-def _unpacked(path: Path) -> bytes:
-    try:
-        with gzip.open(path) as file:
-            return file.read(12)
-    except (OSError, EOFError):
-        return b""
-
-
 def _codestream(reference: ImageReference) -> tuple[bytes, dict[str, Any]]:
     """Return the bytes and the header of an image in a JPEG 2000 file."""
     with raster.reading(), _mapped(reference.path) as data:
         found = jpeg2000.codestreams(data)
-        if reference.plane is None and len(found) > 1:
-            raise AstrodomeError(
-                f"The file contains {len(found)} images: "
-                f"select one with --plane, from 0 to {len(found) - 1}."
-            )
-        if not 0 <= (reference.plane or 0) < len(found):
-            raise AstrodomeError(
-                f"The file contains {len(found)} images, but no {reference.plane}."
-            )
-        chosen = found[reference.plane or 0]
+        chosen = found[fits.selected(reference.plane, len(found))]
         return data[chosen.start : chosen.end], chosen.header
 
 

@@ -41,7 +41,7 @@ Pixels = NDArray[np.float32]
 class SolarImage:
     """An image of the Sun with validated metadata.
 
-    Values that a file does not contain are None or empty; they are never replaced by defaults.
+    Values that are missing in the file are empty or None. They are never replaced by defaults.
 
     Attributes
     ----------
