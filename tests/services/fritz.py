@@ -1,8 +1,7 @@
-"""A loopback twin of Fritz: the part of SkyPortal's API that ``scope`` uses, over a real store.
+"""A fake Fritz server: the part of the API of SkyPortal that ``scope`` uses.
 
-As in https://skyportal.io/docs/api.html. The store is a database, and is as strict and as lax as
-the service: a source has one annotation of an origin, but any number of equal comments and
-classifications.
+The API is documented at https://skyportal.io/docs/api.html. As in the service, a source can have
+only one annotation per origin, but several equal comments and classifications.
 """
 
 from __future__ import annotations
@@ -44,13 +43,13 @@ CREATE TABLE taxonomies (id INTEGER PRIMARY KEY, name TEXT, version TEXT, proven
 """
 MYSELF = 7
 MAXIMUM = 500
-"""Sources on a page, at most."""
+"""Maximum number of sources per page."""
 Rows = list[dict[str, Any]]
 ROUTES: list[tuple[str, re.Pattern[str], str]] = []
 
 
 class Failure(Exception):
-    """What the service answers instead of success."""
+    """An error response of the service."""
 
     def __init__(self, message: str, status: int = 400) -> None:
         super().__init__(message)
@@ -67,7 +66,7 @@ def route(method: str, path: str) -> Callable[[Any], Any]:
 
 
 class Fritz:
-    """A SkyPortal with these groups and taxonomies; ``tokens`` are the ones that are accepted."""
+    """A SkyPortal with groups and taxonomies; ``tokens`` are the valid tokens."""
 
     def __init__(
         self,
@@ -92,7 +91,7 @@ class Fritz:
     def server(self) -> FakeServer:
         return FakeServer(self.answer)
 
-    # For tests: what is in the store
+    # Content of the database, for tests
 
     def rows(self, query: str, *values: Any) -> Rows:
         with self.lock:
@@ -110,7 +109,7 @@ class Fritz:
         shown = {name.lower(): value for name, value in request.headers.items()}
         scheme, _, token = shown.get("authorization", "").partition(" ")
         if scheme != "token" or token not in self.tokens:
-            # As unkind as services are: it quotes what it was shown.
+            # The response contains the token, as the responses of some services do.
             return _error(f"Credentials malformed or expired: {token}", 401)
         for method, pattern, name in ROUTES:
             found = pattern.match(request.path)
@@ -127,7 +126,7 @@ class Fritz:
             except ValueError:
                 return _error("Malformed JSON", 400)
         with self.lock:
-            self.base.commit()  # what a test put there itself is no part of this request
+            self.base.commit()  # changes by the test itself
             try:
                 with self.base:
                     return _success(getattr(self, name)(given, **parts))
@@ -414,7 +413,7 @@ def _groups(row: Mapping[str, Any]) -> Rows:
 
 
 def _apart(ra: float, dec: float, other_ra: float, other_dec: float) -> float:
-    """Separation in degrees."""
+    """Return the separation in degrees."""
     a, d, b, e = map(math.radians, (ra, dec, other_ra, other_dec))
     h = math.sin((e - d) / 2) ** 2 + math.cos(d) * math.cos(e) * math.sin((b - a) / 2) ** 2
     return math.degrees(2 * math.asin(min(1, math.sqrt(h))))

@@ -1,7 +1,7 @@
-"""A loopback twin of Google Cloud Storage: the part of its JSON API that reads a bucket.
+"""A fake Google Cloud Storage server: the part of the JSON API that reads a bucket.
 
-As in https://cloud.google.com/storage/docs/json_api/v1: listing with prefix, delimiter and
-pages, an object's metadata, and its content, whole or in part.
+The API is documented at https://cloud.google.com/storage/docs/json_api/v1. The server supports
+listings with prefix, delimiter and pages, metadata of objects, and complete or partial content.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from urllib.parse import unquote
 from .fake_server import Answer, FakeServer, Request
 
 PAGE = 2
-"""Objects in one page of a listing, few so that pages are met."""
+"""Objects per page of a listing; small, so that tests read several pages."""
 
 
 class Bucket:
-    """A bucket with these objects by name; with a ``token``, only for who shows it."""
+    """A bucket with objects by name; with ``token``, requests must contain the token."""
 
     def __init__(self, name: str, objects: Mapping[str, bytes], token: str = "") -> None:
         self.name, self.objects, self.token = name, dict(objects), token

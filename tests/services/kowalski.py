@@ -1,7 +1,7 @@
-"""A loopback twin of Kowalski: queries over a real store, answered as the service does.
+"""A fake Kowalski server: queries with MongoDB filters, and cone searches.
 
-As in https://github.com/skyportal/kowalski: MongoDB's filters on documents, cone searches on the
-sphere, extended JSON. Documents come in the order in which they were stored, unless sorted.
+The API is documented at https://github.com/skyportal/kowalski. Documents are returned as extended
+JSON, in the order in which they were stored, unless the query sorts them.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ KNOWN = ("skip", "limit", "sort")
 
 
 class Refused(Exception):
-    """A question that Kowalski answers with status 400."""
+    """A query for which Kowalski returns the status 400."""
 
 
 class Kowalski:
-    """Catalogues in a database; ``token`` opens it, or ``username`` and ``password``."""
+    """Catalogues, accessible with ``token``, or with ``username`` and ``password``."""
 
     def __init__(self, token: str, username: str = "", password: str = "") -> None:
         self.token, self.account = token, (username, password)
@@ -43,7 +43,7 @@ class Kowalski:
         return FakeServer(self.answer)
 
     def store(self, catalogue: str, documents: Iterable[Mapping[str, Any]]) -> None:
-        """Put documents into a catalogue, shuffled, with the position that MongoDB indexes."""
+        """Store documents in random order, with the position that MongoDB indexes."""
         rows = []
         for document in documents:
             body = dict(document)
@@ -105,7 +105,7 @@ class Kowalski:
         raise Refused(f"query_type {kind} not in ('cone_search', 'find', 'info', 'near', …)")
 
     def _matching(self, catalogue: str, wanted: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """Documents of a catalogue that meet a filter; the database finds places and ids."""
+        """Return the documents of a catalogue that match a filter."""
         sql, values = "SELECT body FROM documents WHERE catalogue = ?", [catalogue]
         for key, column in (("field", "field"), ("ccd", "ccd"), ("quad", "quad"), ("_id", "id")):
             condition = wanted.get(key)
@@ -164,7 +164,7 @@ def _conditions(condition: Any) -> list[tuple[str, Any]]:
 
 
 def meets(document: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-    """Whether a document meets a filter of MongoDB, as far as ``scope`` uses them."""
+    """Return whether a document matches a MongoDB filter with the operators of ``scope``."""
     for key, condition in wanted.items():
         if key == "$or":
             if not any(meets(document, choice) for choice in condition):

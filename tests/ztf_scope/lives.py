@@ -1,4 +1,4 @@
-"""A command that can be started quickly and killed at any moment.
+"""Start commands quickly and kill them at any moment.
 
 A process imports everything once and then, for each line it reads, forks a child that runs
 ``scope`` with the arguments on it; it prints the child's id, and later how it ended.
@@ -19,14 +19,14 @@ from pathlib import Path
 
 PARENT = """
 import json, os, sys
-import pandas, pyarrow.dataset, scipy.spatial, scipy.sparse.csgraph, scipy.interpolate, requests
+import pandas, pyarrow.dataset, scipy.spatial, scipy.sparse.csgraph, requests
 from astrodome import app, plugins
 import astrodome_ztf_scope.plugin as plugin
 import astrodome_ztf_scope.cli.upload, astrodome_ztf_scope.catalogues.local
 import astrodome_ztf_scope.marshal.classifications.upload as upload
 import astrodome_ztf_scope.marshal.fritz
 from astrodome_ztf_scope.marshal.classifications import photometry
-photometry.mjd_of_hjd(__import__("numpy").array([2458200.5, 2459200.5]), 1.0, 2.0)
+photometry.mjd_from_hjd(__import__("numpy").array([2458200.5, 2459200.5]), 1.0, 2.0)
 sys.modules["pyarrow"].set_cpu_count(1)
 print("ready", flush=True)
 for line in sys.stdin:
@@ -46,7 +46,7 @@ for line in sys.stdin:
 
 
 class Lives:
-    """Lives of ``scope``, in ``folder``, with ``environment`` over this process's own."""
+    """Runs ``scope`` in ``folder`` with additional environment variables."""
 
     def __init__(self, folder: Path, **environment: str) -> None:
         self.said = folder / "said.txt"
@@ -73,7 +73,7 @@ class Lives:
     def run(
         self, arguments: Sequence[str], kill_when: Callable[[], bool] | None = None
     ) -> int | None:
-        """One life; its exit code, None when it was killed as soon as ``kill_when`` said so."""
+        """Run one command; return its exit status, or None if ``kill_when`` returned True first."""
         assert self.process.stdin
         print(json.dumps(list(arguments)), file=self.process.stdin, flush=True)
         child = int(self._line("", 60))
@@ -87,7 +87,7 @@ class Lives:
         return None if code == -signal.SIGKILL else code
 
     def _line(self, expected: str, seconds: float) -> str:
-        """The next line, what the command itself prints left out."""
+        """Return the next line that is not output of the command."""
         assert self.process.stdout
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:

@@ -1,4 +1,4 @@
-"""A small survey: stars with light curves as the catalogue has them, in a folder of Parquet."""
+"""A small synthetic survey: stars with light curves in a folder of Parquet files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ GROUPS = (500, 250, 750)
 
 @dataclass
 class Survey:
-    """A survey of ``count`` stars, and the table of what is known of them."""
+    """A survey, and the table of its stars."""
 
     folder: Path
     table: pd.DataFrame
@@ -30,9 +30,9 @@ class Survey:
 
 
 def make(folder: Path, count: int = 6, epochs: int = 12, seed: int = 1) -> Survey:
-    """Stars a degree apart, each with light curves in g and r a tenth of an arcsecond apart.
+    """Write stars at intervals of 1 deg, with light curves in g and r at intervals of 0.1 arcsec.
 
-    Of every light curve one epoch is flagged, one is there twice and one is of no programme.
+    In every light curve, one epoch is flagged, one is repeated and one belongs to no program.
     """
     random = np.random.default_rng(seed)
     ra = (359.5 + 1.0 * np.arange(count)) % 360
@@ -70,6 +70,6 @@ def make(folder: Path, count: int = 6, epochs: int = 12, seed: int = 1) -> Surve
 
 
 def taxonomy_map(path: Path) -> Path:
-    """A map as the manual has it."""
+    """Write a taxonomy map in the format of the manual."""
     path.write_text(json.dumps({"variable": "variable", "flaring": "flaring", "nice": "None"}))
     return path

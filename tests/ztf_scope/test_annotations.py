@@ -1,4 +1,4 @@
-"""``scope manage-annotation`` against a marshal with a real store."""
+"""``scope manage-annotation`` with a fake Fritz server."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def stored(fritz: Fritz, obj_id: str = "ZTF200") -> dict[str, Any]:
     return {row["origin"]: json.loads(row["data"]) for row in rows}
 
 
-def test_the_command_line_of_the_manual_posts_the_values_of_a_file(
+def test_the_example_in_the_manual_posts_the_values_of_a_file(
     scope: Scope, sources: FakeServer, fritz: Fritz
 ) -> None:
     table = pd.DataFrame({"obj_id": ["ZTF200", "ZTF201", "ZTF202"], "period": [0.5, 1.25, 33.0]})
@@ -59,16 +59,14 @@ def test_the_command_line_of_the_manual_posts_the_values_of_a_file(
     ("typed", "value"),
     [("2", 2), ("2.50", 2.5), ("-1e-3", -0.001), ("RRab", "RRab"), ("nan", "nan")],
 )
-def test_a_value_is_a_number_where_it_is_one(
+def test_values_are_converted_to_numbers_if_possible(
     scope: Scope, sources: FakeServer, fritz: Fritz, action: str, typed: str, value: object
 ) -> None:
     scope(*line(action, "ZTF200", "-value", typed, key="note")).succeeded()
     assert stored(fritz) == {"mine": {"note": value}}
 
 
-def test_an_update_changes_one_key_and_leaves_the_others(
-    scope: Scope, sources: FakeServer, fritz: Fritz
-) -> None:
+def test_an_update_changes_only_one_key(scope: Scope, sources: FakeServer, fritz: Fritz) -> None:
     fritz.post_annotation({"origin": "mine", "data": {"a": 1, "period": 2.0}}, "ZTF200")
     fritz.post_annotation({"origin": "mine2", "data": {"period": 7}}, "ZTF200")
     done = scope(*line("update", "ZTF200", "-value", "3.5")).succeeded()
@@ -78,7 +76,7 @@ def test_an_update_changes_one_key_and_leaves_the_others(
     assert stored(fritz)["mine"] == {"a": 1, "period": 3.5, "note": "new"}
 
 
-def test_a_delete_removes_the_key_and_the_annotation_with_its_last(
+def test_deleting_the_last_key_deletes_the_annotation(
     scope: Scope, sources: FakeServer, fritz: Fritz
 ) -> None:
     fritz.post_annotation({"origin": "mine", "data": {"a": 1, "period": 2.0}}, "ZTF200")
@@ -112,7 +110,7 @@ def test_origin_and_key_are_matched_exactly(
         assert stored(fritz) == {"mine": {"periods": 2.0}}
 
 
-def test_an_undo_file_brings_everything_back(
+def test_an_undo_file_restores_all_annotations(
     scope: Scope, sources: FakeServer, fritz: Fritz
 ) -> None:
     fritz.post_annotation({"origin": "mine", "data": {"a": 1, "period": 2.0}}, "ZTF200")
@@ -127,7 +125,9 @@ def test_an_undo_file_brings_everything_back(
     assert {obj_id: stored(fritz, obj_id) for obj_id in before} == before
 
 
-def test_a_dry_run_shows_what_would_change(scope: Scope, sources: FakeServer, fritz: Fritz) -> None:
+def test_a_dry_run_shows_the_changes_without_sending_them(
+    scope: Scope, sources: FakeServer, fritz: Fritz
+) -> None:
     fritz.post_annotation({"origin": "mine", "data": {"period": 2.0}}, "ZTF200")
     shown = scope(*line("update", "ZTF200", "-value", "3", "--dry-run", "--json")).succeeded().json
     assert shown["changes"] == [
@@ -138,7 +138,7 @@ def test_a_dry_run_shows_what_would_change(scope: Scope, sources: FakeServer, fr
     assert not list(Path().glob("annotations-undo*"))
 
 
-def test_posting_again_the_same_is_done_and_another_value_is_refused(
+def test_posting_the_same_value_again_succeeds_and_another_value_fails(
     scope: Scope, sources: FakeServer, fritz: Fritz
 ) -> None:
     scope(*line("post", "ZTF200", "-value", "3")).succeeded()
@@ -149,7 +149,7 @@ def test_posting_again_the_same_is_done_and_another_value_is_refused(
     )
 
 
-def test_rows_that_cannot_be_done_are_named_and_the_others_done(
+def test_failed_rows_are_listed_and_the_others_are_processed(
     scope: Scope, sources: FakeServer, fritz: Fritz
 ) -> None:
     table = {"obj_id": ["ZTF200", "nobody", "ZTF202"], "period": [0.5, 1.0, None]}
@@ -164,7 +164,7 @@ def test_rows_that_cannot_be_done_are_named_and_the_others_done(
 
 @pytest.mark.parametrize("fault", ["lost", "reset", "500", "503", "429 after 0", "html", "cut"])
 @pytest.mark.parametrize("action", ["post", "update", "delete"])
-def test_an_answer_that_is_lost_is_looked_up(
+def test_the_marshal_is_queried_after_a_lost_response(
     scope: Scope, sources: FakeServer, fritz: Fritz, action: str, fault: str
 ) -> None:
     fritz.post_annotation({"origin": "mine", "data": {"a": 1, "period": 2.0}}, "ZTF201")
@@ -176,7 +176,7 @@ def test_an_answer_that_is_lost_is_looked_up(
     assert stored(fritz, obj_id) == {"mine": wanted[action]}
 
 
-def test_what_is_missing_is_said_in_one_sentence(scope: Scope, sources: FakeServer) -> None:
+def test_a_missing_option_is_named_in_the_error(scope: Scope, sources: FakeServer) -> None:
     for words, missing in (
         (["-action", "post"], "-source"),
         (["-source", "a"], "-action"),
@@ -194,7 +194,7 @@ def test_what_is_missing_is_said_in_one_sentence(scope: Scope, sources: FakeServ
 @pytest.mark.parametrize("value", ["0,149", "nan", "inf", "-inf", "NaN", "1e999", "0.1d", ""])
 @pytest.mark.parametrize("key", ["period", "period_ELS", "Mag_G"])
 @pytest.mark.parametrize("action", ["post", "update"])
-def test_a_numeric_key_takes_finite_numbers_only(
+def test_a_numeric_key_accepts_only_finite_numbers(
     scope: Scope, marshal: FakeServer, fritz: Fritz, action: str, key: str, value: str
 ) -> None:
     fritz.add_source("ZTFJ1", 10, 20, 200)
@@ -227,7 +227,7 @@ def test_a_table_with_one_value_that_is_not_a_number_changes_nothing(
 @pytest.mark.parametrize("ending", ["csv", "CSV", "csv.gz", "parquet", "parq", "pq", "h5", "hdf5"])
 def test_files_of_every_table_format_are_read_as_tables(ending: str) -> None:
     with pytest.raises(AstrodomeError, match=rf"File stars\.{ending} does not exist"):
-        annotations.wanted("post", f"stars.{ending}", "mine", "period", None)
+        annotations.annotation_requests("post", f"stars.{ending}", "mine", "period", None)
 
 
 def test_text_does_not_replace_an_existing_number(

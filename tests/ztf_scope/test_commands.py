@@ -22,7 +22,9 @@ def test_classes_shows_the_taxonomy_of_the_configuration(scope: Scope, of_2022: 
     assert rows[0]["parent"] is None and rows[0]["balance"] is None
 
 
-def test_classes_reads_the_root_option_and_the_folder_too(scope: Scope, of_2022: Path) -> None:
+def test_classes_uses_the_root_option_and_the_file_in_the_folder(
+    scope: Scope, of_2022: Path
+) -> None:
     assert len(scope("--config", of_2022, "classes", "--json").succeeded().json) == 3
     assert len(scope("classes", "--json").succeeded().json) == 52
     Path("config.yaml").write_bytes(of_2022.read_bytes())
@@ -43,13 +45,13 @@ def test_classes_in_a_pipe_are_tab_separated(scope: Scope) -> None:
     }
 
 
-def test_an_unknown_class_is_wrong_usage_with_a_suggestion(scope: Scope) -> None:
+def test_an_unknown_class_is_an_error_with_a_suggestion(scope: Scope) -> None:
     result = scope("classes", "vnv", "rrb")
     assert (result.code, result.out) == (2, "")
     assert "Class 'rrb' not found" in result.err and "'rrab'" in result.err
 
 
-def test_a_missing_or_broken_configuration_is_one_sentence(scope: Scope, tmp_path: Path) -> None:
+def test_a_missing_or_invalid_configuration_is_one_error(scope: Scope, tmp_path: Path) -> None:
     missing = scope("classes", "--config", tmp_path / "none.yaml")
     assert missing.code == 2 and "none.yaml" in missing.err
     Path("config.yaml").write_text("training: {clases: {}}")
@@ -69,14 +71,14 @@ def test_init_writes_a_commented_file_that_reads_back_to_the_defaults(scope: Sco
     assert config.origin == str(Path("config.yaml").resolve())
 
 
-def test_init_takes_a_file_or_a_folder(scope: Scope) -> None:
+def test_init_accepts_a_file_or_a_folder(scope: Scope) -> None:
     scope("init", "settings/mine.yaml").succeeded()
     Path("field").mkdir()
     scope("init", "field").succeeded()
     assert load_config(Path("settings/mine.yaml")) == load_config(Path("field/config.yaml"))
 
 
-def test_init_replaces_a_file_only_when_told(scope: Scope) -> None:
+def test_init_overwrites_a_file_only_with_force(scope: Scope) -> None:
     Path("config.yaml").write_text("fritz: {sleep_time: 1}\n")
     refused = scope("init")
     assert refused.code == 2 and "--force" in refused.err

@@ -1,4 +1,4 @@
-"""``scope upload-disagreements`` against a marshal with a real store."""
+"""``scope upload-disagreements`` with a fake Fritz server."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def fritz() -> Fritz:
 MANUAL = f"upload-disagreements -file dataset.d15.csv -id 360 -token {TOKEN}".split()
 
 
-def test_the_command_line_of_the_manual_uploads_what_is_not_in_the_training_set(
+def test_the_example_in_the_manual_excludes_the_training_set(
     scope: Scope, marshal: FakeServer, fritz: Fritz, catalogue: str
 ) -> None:
     result = scope(*MANUAL, "--catalogue", catalogue, "--json").succeeded().json
@@ -106,7 +106,7 @@ def test_the_limits_are_options(
 
 
 @pytest.mark.parametrize("fault", ["lost", "reset", "502", "html"])
-def test_an_answer_that_is_lost_makes_no_second_source(
+def test_a_lost_response_does_not_create_a_second_source(
     scope: Scope, marshal: FakeServer, fritz: Fritz, catalogue: str, fault: str
 ) -> None:
     faults = iter([fault, "", fault])
@@ -115,7 +115,7 @@ def test_an_answer_that_is_lost_makes_no_second_source(
     assert fritz.count("sources") == fritz.count("annotations") == 3
 
 
-def test_a_light_curve_that_the_marshal_does_not_have_is_named(
+def test_a_light_curve_that_is_not_on_the_marshal_is_listed_as_failed(
     scope: Scope, marshal: FakeServer, fritz: Fritz, catalogue: str
 ) -> None:
     del fritz.archived[102]
@@ -127,7 +127,7 @@ def test_a_light_curve_that_the_marshal_does_not_have_is_named(
     assert scope(*MANUAL, "--catalogue", catalogue, "--json").succeeded().json["done"] == 1
 
 
-def test_a_file_as_marshal_gets_sources_at_their_positions(scope: Scope, catalogue: str) -> None:
+def test_a_local_file_gets_sources_at_their_positions(scope: Scope, catalogue: str) -> None:
     line = ["upload-disagreements", "-file", "dataset.d15.csv", "-id", "360"]
     line += ["--catalogue", catalogue, "--marshal", "local:mine.db"]
     assert scope(*line, "--json").succeeded().json["done"] == 3
@@ -210,7 +210,7 @@ def test_every_disagreeing_light_curve_is_archived_and_annotated(
     assert all(request.method == "GET" for request in marshal.requests[sent:])
 
 
-def test_a_light_curve_that_failed_is_archived_by_the_next_run(
+def test_a_failed_light_curve_is_archived_by_the_next_run(
     scope: Scope, marshal: FakeServer, fritz: Fritz, pairs: str
 ) -> None:
     where = fritz.archived.pop(212)

@@ -1,4 +1,4 @@
-"""``scope download-classification`` against a marshal with a real store."""
+"""``scope download-classification`` with a fake Fritz server."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Scope = Callable[..., Result]
 
 
 def fill(fritz: Fritz, count: int, *, group: int = 360, first: int = 0) -> pd.DataFrame:
-    """Sources a tenth of a degree apart, with classes, votes, labels and periods."""
+    """Add sources at intervals of 0.1 deg, with classes, votes, labels and periods."""
     rows = []
     for n in range(first, first + count):
         obj_id, ra, dec = f"ZTFJ{n:06}", round((359.9 + 0.1 * n) % 360, 6), round(10 + 0.01 * n, 6)
@@ -38,7 +38,7 @@ def by_manual(*more: object) -> list[object]:
     return ["download-classification", *more, "-token", TOKEN]
 
 
-def test_the_command_line_of_the_manual_adds_columns_to_a_file(
+def test_the_example_in_the_manual_adds_columns_to_a_file(
     scope: Scope, marshal: FakeServer, fritz: Fritz
 ) -> None:
     fill(fritz, 4).assign(mine=[1, 2, 3, 4]).to_csv("sample.csv", index=False)
@@ -63,7 +63,9 @@ def test_the_command_line_of_the_manual_adds_columns_to_a_file(
     assert found.loc[1, "sum_votes"] == "0;0" and found.loc[1, "labellers"] == ""
 
 
-def test_every_row_stays_with_its_status(scope: Scope, marshal: FakeServer, fritz: Fritz) -> None:
+def test_every_row_is_written_with_its_status(
+    scope: Scope, marshal: FakeServer, fritz: Fritz
+) -> None:
     table = fill(fritz, 3)
     table.loc[1, "obj_id"] = "ZTFJ-nobody-has"  # but something is at its position
     table.loc[2] = ["nobody", 180.0, -20.0]
@@ -85,7 +87,7 @@ def test_every_row_stays_with_its_status(scope: Scope, marshal: FakeServer, frit
     assert list(again) == list(found) and again.equals(found)
 
 
-def test_of_three_candidates_the_nearest_is_taken_also_at_ra_zero_and_a_pole(
+def test_the_nearest_source_is_used_also_at_ra_0_and_at_a_pole(
     scope: Scope, marshal: FakeServer, fritz: Fritz
 ) -> None:
     for name, ra, dec in (
@@ -100,7 +102,7 @@ def test_of_three_candidates_the_nearest_is_taken_also_at_ra_zero_and_a_pole(
     assert list(pd.read_csv("sample_fritzDownload.csv")["obj_id"]) == ["near", "pole"]
 
 
-def test_sources_of_groups_come_over_all_pages_once(
+def test_sources_of_groups_are_downloaded_once_from_all_pages(
     scope: Scope, marshal: FakeServer, fritz: Fritz, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from services import fritz as service
@@ -126,7 +128,7 @@ def test_sources_of_groups_come_over_all_pages_once(
 
 
 @pytest.mark.parametrize("kind", ["csv", "parquet", "h5"])
-def test_every_format_can_be_written_and_read_again(
+def test_every_format_can_be_written_and_read(
     scope: Scope, marshal: FakeServer, fritz: Fritz, kind: str
 ) -> None:
     fill(fritz, 3).to_csv("sample.csv", index=False)
@@ -156,7 +158,7 @@ def test_tables_without_rows_are_written_in_every_format(
         assert left.code == 1 and left.err == f"Error: {done[name]} has no rows.\n"
 
 
-def test_a_listing_that_breaks_off_keeps_its_pages_and_goes_on_with_the_next(
+def test_an_interrupted_listing_keeps_its_pages_and_can_be_continued(
     scope: Scope, marshal: FakeServer, fritz: Fritz
 ) -> None:
     fill(fritz, 1200)
@@ -187,7 +189,7 @@ def test_a_column_of_the_file_is_never_overwritten(
 
 
 @pytest.mark.parametrize("fault", ["429 after 0", "500", "502", "503", "reset", "cut", "html"])
-def test_a_marshal_that_stumbles_is_asked_again(
+def test_failed_requests_of_a_download_are_repeated(
     scope: Scope, marshal: FakeServer, fritz: Fritz, fault: str
 ) -> None:
     fill(fritz, 3).to_csv("sample.csv", index=False)
@@ -196,7 +198,7 @@ def test_a_marshal_that_stumbles_is_asked_again(
     assert about["found"] == 3
 
 
-def test_rows_that_failed_are_named_and_come_with_the_next_run(
+def test_failed_rows_are_listed_and_requested_by_the_next_run(
     scope: Scope, marshal: FakeServer, fritz: Fritz
 ) -> None:
     fill(fritz, 8).to_csv("sample.csv", index=False)
@@ -218,7 +220,7 @@ def test_rows_that_failed_are_named_and_come_with_the_next_run(
     assert len(marshal.requests) == sent + 2 + 8  # a finished one begins anew
 
 
-def test_a_token_that_expires_half_way_leaves_a_table_to_go_on_with(
+def test_a_download_with_an_expired_token_can_be_resumed(
     scope: Scope, marshal: FakeServer, fritz: Fritz
 ) -> None:
     fill(fritz, 30).to_csv("sample.csv", index=False)
@@ -261,7 +263,7 @@ def test_labels_are_merged_with_features_each_light_curve_once(
     assert list(merged["f1_power"]) == [0.1, 0.2, 0.3] and list(merged["ra"]) == list(stars["ra"])
 
 
-def test_a_training_set_is_brought_up_to_date_by_votes(
+def test_a_training_set_is_updated_with_sources_that_have_votes(
     scope: Scope, marshal: FakeServer, fritz: Fritz, survey: Survey, tmp_path: Path
 ) -> None:
     stars = fill(fritz, 4)
@@ -279,7 +281,7 @@ def test_a_training_set_is_brought_up_to_date_by_votes(
     assert updated.loc[3, "flaring"] == 0.0 and updated.loc[99, "variable"] == 1.0
 
 
-def test_a_file_as_marshal_gives_the_same_columns(
+def test_a_download_from_a_local_file_has_the_same_columns(
     scope: Scope, marshal: FakeServer, survey: Survey
 ) -> None:
     survey.csv(Path("sample.csv"))
@@ -295,7 +297,7 @@ def test_a_file_as_marshal_gives_the_same_columns(
     assert not marshal.requests
 
 
-def test_what_is_asked_for_has_to_be_said(scope: Scope, marshal: FakeServer) -> None:
+def test_missing_or_invalid_input_is_an_error(scope: Scope, marshal: FakeServer) -> None:
     nothing = scope(*by_manual())
     assert nothing.code == 2 and "-group_ids" in nothing.err
     missing = scope(*by_manual("-file", "nowhere.csv"))

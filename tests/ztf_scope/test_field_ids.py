@@ -135,9 +135,9 @@ def test_a_hundred_thousand_ids_stream_in_little_memory(
     """In a process of its own, whose own peak Linux tells (getrusage's is that of the parent)."""
     store.store(CATALOG, quadrant(100_000, 4, 3))
     script = (
-        "import sys; from pathlib import Path; from astrodome import app;"
+        "import sys; from pathlib import Path; from astrodome import start;"
         "sys.argv[0] = 'scope'\n"
-        "try: app.run()\n"
+        "try: start.run()\n"
         "except SystemExit as end: assert not end.code, end.code\n"
         "print(Path('/proc/self/status').read_text().split('VmHWM:')[1].split()[0])"
     )
@@ -157,7 +157,7 @@ def test_a_hundred_thousand_ids_stream_in_little_memory(
         (("--quad", "2-1"), 2, "numbers from 1 to 4"),
         (("ids.xlsx",), 2, "Unsupported format '.xlsx'"),
         (("--catalog", "ZTF_sources_none"), 1, "No Kowalski instance has the catalogue"),
-        (("ids.csv", "--whole-field"), 2, "64 quadrants go to a file each"),
+        (("ids.csv", "--whole-field"), 2, "Cannot write 64 quadrants to the file"),
     ],
 )
 def test_wrong_input_is_one_sentence(
@@ -188,6 +188,6 @@ def test_sources_at_a_position_and_in_groups_are_shown(
     assert [row["_id"] for row in found] == [10**13 + 4_300_000, 10**13 + 4_300_001]
     assert scope("sources", *args, "--json").succeeded().json == []
     wrong = scope("sources", "--position", 10, 95)
-    assert wrong.code == 2 and "is no position" in wrong.err
+    assert wrong.code == 2 and "Invalid position" in wrong.err
     neither = scope("sources")
     assert neither.code == 2 and "--position RA DEC, or --group-ids" in neither.err

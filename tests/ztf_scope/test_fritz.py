@@ -1,4 +1,4 @@
-"""The marshal's protocol over HTTP and in a file; SkyPortal's own client accepts the twin."""
+"""The marshals Fritz and LocalMarshal, and their common protocol."""
 
 from __future__ import annotations
 
@@ -12,7 +12,13 @@ from typing import Any
 
 import pytest
 from astrodome import AstrodomeError
-from astrodome_ztf_scope.marshal import Busy, Denied, Refused, Unreachable, Unsure
+from astrodome_ztf_scope.marshal.errors import (
+    MarshalAccessError,
+    MarshalUnavailable,
+    OutcomeUnknown,
+    RateLimited,
+    RequestRejected,
+)
 from astrodome_ztf_scope.marshal.fritz import Fritz as Client
 from astrodome_ztf_scope.marshal.local import LocalMarshal
 from astrodome_ztf_scope.marshal.protocol import Marshal
@@ -22,7 +28,7 @@ from ztf_scope.survey import TOKEN
 
 
 def fill(marshal: Any) -> None:
-    """The same changes through whatever keeps the protocol."""
+    """Make the same changes on any marshal."""
     marshal.save_source("ZTFJa", 359.9999, 5.0, [200])
     marshal.save_source("ZTFJb", 0.0002, 5.0, [200, 300])
     marshal.add_to_groups("ZTFJa", [400])
@@ -76,7 +82,7 @@ def test_a_neighbour_outside_the_radius_is_not_found(
     assert [one["separation"] for one in found] == pytest.approx([radius - 0.01] * 2, abs=1e-4)
 
 
-def test_both_keep_the_protocol_and_give_the_same_answers(either: Any) -> None:
+def test_both_marshals_implement_the_protocol_with_the_same_results(either: Any) -> None:
     assert isinstance(either, Marshal)
     fill(either)
     source = either.source("ZTFJa")
@@ -116,11 +122,11 @@ def test_both_keep_the_protocol_and_give_the_same_answers(either: Any) -> None:
         lambda: either.classify([{"obj_id": "nobody", "classification": "x", "taxonomy_id": 7}]),
         lambda: either.comment("nobody", "x"),
     ):
-        with pytest.raises(Refused):
+        with pytest.raises(RequestRejected):
             wrong()
 
 
-def test_skyportals_own_client_accepts_every_answer_of_the_twin(
+def test_the_client_of_skyportal_accepts_all_responses_of_the_fake_server(
     marshal: FakeServer, fritz: Fritz, client: Client
 ) -> None:
     portal = pytest.importorskip("skyportal_py.client")
@@ -168,18 +174,18 @@ def test_skyportals_own_client_accepts_every_answer_of_the_twin(
 @pytest.mark.parametrize(
     ("fault", "known"),
     [
-        ("429 after 1", Busy),
-        ("500", Unsure),
-        ("502", Unsure),
-        ("503 after 0", Unsure),
-        ("reset", Unsure),
-        ("lost", Unsure),
-        ("cut", Unsure),
-        ("html", Unsure),
-        ("never", Unsure),
+        ("429 after 1", RateLimited),
+        ("500", OutcomeUnknown),
+        ("502", OutcomeUnknown),
+        ("503 after 0", OutcomeUnknown),
+        ("reset", OutcomeUnknown),
+        ("lost", OutcomeUnknown),
+        ("cut", OutcomeUnknown),
+        ("html", OutcomeUnknown),
+        ("never", OutcomeUnknown),
     ],
 )
-def test_a_change_is_sent_once_and_says_what_is_known_of_it(
+def test_a_change_is_sent_once_and_the_error_states_its_outcome(
     marshal: FakeServer, fritz: Fritz, fault: str, known: type, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ASTRODOME_FRITZ_TIMEOUT", "0.3")
@@ -189,31 +195,33 @@ def test_a_change_is_sent_once_and_says_what_is_known_of_it(
     with pytest.raises(known) as failure:
         client.comment("a", "x")
     assert len(marshal.requests) == 1 and TOKEN not in str(failure.value)
-    assert getattr(failure.value, "after", 1) == 1
+    assert getattr(failure.value, "retry_after", 1) == 1
 
 
-def test_what_surely_was_not_done_is_told_apart(
+def test_errors_without_a_change_have_their_own_classes(
     marshal: FakeServer, fritz: Fritz, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(Refused, match="Source not found"):
+    with pytest.raises(RequestRejected, match="Source not found"):
         client.comment("nobody", "x")
     fritz.tokens = {"other"}
-    with pytest.raises(Denied):
+    with pytest.raises(MarshalAccessError):
         client.comment("nobody", "x")
     monkeypatch.setenv("ASTRODOME_FRITZ_URL", "http://127.0.0.1:9")
     gone = Client(token=TOKEN)
-    with pytest.raises(Unreachable, match="nobody listens"):
+    with pytest.raises(MarshalUnavailable, match="connection refused"):
         gone.comment("a", "x")
 
 
 @pytest.mark.parametrize("fault", ["429 after 0", "500", "503", "reset", "cut", "html"])
-def test_reading_is_repeated(marshal: FakeServer, fritz: Fritz, client: Client, fault: str) -> None:
+def test_a_failed_read_request_is_repeated(
+    marshal: FakeServer, fritz: Fritz, client: Client, fault: str
+) -> None:
     fritz.add_source("a", 1.0, 2.0, 200)
     marshal.misbehave(fault, fault)
     assert client.source("a")["groups"] == [200] and len(marshal.requests) == 3
 
 
-def test_a_pause_that_the_service_asks_for_is_kept(
+def test_the_pause_in_retry_after_is_observed(
     marshal: FakeServer, fritz: Fritz, client: Client
 ) -> None:
     import time
@@ -224,10 +232,10 @@ def test_a_pause_that_the_service_asks_for_is_kept(
     assert client.source("a") and time.monotonic() - begun >= 1
 
 
-def test_a_service_that_only_stumbles_is_a_sentence(
+def test_a_service_that_always_fails_causes_one_error(
     marshal: FakeServer, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for fault, words in (("503", "still answers 503"), ("html", "instead of JSON"), ("cut", "cut")):
+    for fault, words in (("503", "with status 503"), ("html", "instead of JSON"), ("cut", "cut")):
         marshal.choose = lambda request, fault=fault: fault
         with pytest.raises(AstrodomeError) as failure:
             client.source("a")
@@ -235,7 +243,7 @@ def test_a_service_that_only_stumbles_is_a_sentence(
         assert failure.value.hint and TOKEN not in failure.value.message
 
 
-def test_an_empty_answer_for_a_source_means_there_is_none(
+def test_an_empty_response_means_that_the_source_does_not_exist(
     marshal: FakeServer, client: Client
 ) -> None:
     for status, text in (
@@ -247,7 +255,7 @@ def test_an_empty_answer_for_a_source_means_there_is_none(
         assert client.source("a") is None and client.comments("a") == []
 
 
-def test_an_answer_of_another_shape_is_a_sentence_and_never_a_fault_of_ours(
+def test_a_response_with_an_unexpected_structure_raises_astrodome_error(
     marshal: FakeServer, client: Client, torture: Callable[[int, int], int]
 ) -> None:
     whole = {
@@ -298,16 +306,16 @@ def test_an_answer_of_another_shape_is_a_sentence_and_never_a_fault_of_ours(
                 read()
 
 
-def test_names_with_odd_characters_reach_the_source_they_name(either: Any) -> None:
+def test_special_characters_in_names_are_quoted(either: Any) -> None:
     for name in ("a b/c", "ZTFJ0+1?x=1&y", "é#1"):
         either.save_source(name, 1.0, 2.0, [200])
         either.comment(name, "x")
         assert either.source(name)["id"] == name and len(either.comments(name)) == 1
 
 
-def test_a_file_that_is_no_marshal_is_one_sentence(tmp_path: Any) -> None:
+def test_an_invalid_marshal_file_is_an_error(tmp_path: Any) -> None:
     (tmp_path / "x.db").write_bytes(b"no database" * 1000)
-    with pytest.raises(AstrodomeError, match=r"x\.db is no marshal"):
+    with pytest.raises(AstrodomeError, match=r"x\.db is not a valid marshal"):
         LocalMarshal(tmp_path / "x.db")
     with pytest.raises(AstrodomeError, match=r"local:FILE\.db"):
         LocalMarshal()

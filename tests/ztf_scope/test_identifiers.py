@@ -17,7 +17,12 @@ from astrodome import AstrodomeError
 from astrodome.testing import Result
 from astrodome_ztf_scope.catalogues.local import LocalCatalogue
 from astrodome_ztf_scope.classifiers import training
-from astrodome_ztf_scope.marshal.classifications import labels, source_lookup, upload_rows
+from astrodome_ztf_scope.marshal.classifications import (
+    labels,
+    result_tables,
+    source_lookup,
+    upload_rows,
+)
 from astrodome_ztf_scope.tables import datasets, identifiers, table_io
 from astrodome_ztf_scope.vetting import candidates
 from astrodome_ztf_scope.vetting.decisions import Decisions
@@ -102,10 +107,10 @@ def test_any_identifier_reaches_the_rows_of_an_upload_and_the_result(
     table = table_io.read_table(
         table_io.write_table(folder / f"a{ending}", table_of(values, variable=0.5))
     )
-    found = [row.values["survey_id"] for row in upload_rows.rows(table)]
+    found = [row.values["survey_id"] for row in upload_rows.read_rows(table)]
     assert [identifiers.text(value) for value in found] == texts(values)
     assert all(isinstance(value, int | str) or value is None for value in found)
-    assert len(labels.last_columns(table, ["variable"], 1)) == 1
+    assert len(labels.select(table, ["variable"], taxonomy_id=1)) == 1
     table["obj_id"] = ["ZTFJ1"] * len(table)
     written = table_io.write_table(folder / f"b{ending}", table)
     assert identifiers.texts(table_io.read_table(written)["survey_id"]) == texts(values)
@@ -118,9 +123,10 @@ def test_any_identifier_stays_beside_what_is_downloaded(
 ) -> None:
     table = table_io.read_table(table_io.write_table(folder / f"a{ending}", table_of(values)))
     none = [
-        source_lookup.Found(number, None, source_lookup.NOT_FOUND) for number in range(len(table))
+        source_lookup.SourceMatch(number, None, source_lookup.NOT_FOUND)
+        for number in range(len(table))
     ]
-    out = table_io.write_table(folder / f"b{ending}", source_lookup.beside(table, none))
+    out = table_io.write_table(folder / f"b{ending}", result_tables.add_columns(table, none))
     assert identifiers.texts(table_io.read_table(out)["survey_id"]) == texts(values)
 
 
@@ -233,7 +239,7 @@ def test_a_table_of_statements_has_no_floats_for_ids() -> None:
         "ml": True,
     }
     classes = [{**one, "votes": 2, "groups": [1]}]
-    table = source_lookup.long([{**about, "classifications": classes, "annotations": []}])
+    table = result_tables.long_table([{**about, "classifications": classes, "annotations": []}])
     assert table["taxonomy_id"].tolist()[0] == 1012 and table["taxonomy_id"].dtype == "Int64"
     assert "1012.0" not in table.to_csv() and "2.0,1" not in table["votes"].astype(str).tolist()
 

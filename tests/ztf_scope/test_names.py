@@ -1,4 +1,4 @@
-"""Names and maps of scope-ml, and the example in the guide from scores to the marshal."""
+"""Command names and taxonomy maps of scope-ml, and the upload example in the guide."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ GUIDE = Path(__file__).parents[2] / "docs" / "guide.md"
 
 @pytest.mark.parametrize("name", ["run-inference", "create_training_script", "generate-features"])
 @pytest.mark.parametrize("more", [(), ("--help",), ("--field", "296", "--whole-field")])
-def test_a_name_of_scope_ml_names_the_command_to_use(
+def test_a_command_of_scope_ml_shows_its_replacement(
     scope: Scope, name: str, more: tuple[str, ...]
 ) -> None:
     result = scope(name, *more)
@@ -35,7 +35,7 @@ def test_a_name_of_scope_ml_names_the_command_to_use(
 
 
 @pytest.mark.parametrize("name", REPLACED)
-def test_the_command_to_use_exists(scope: Scope, name: str) -> None:
+def test_the_replacement_exists(scope: Scope, name: str) -> None:
     instead, _ = REPLACED[name]
     assert scope(name).code == 2
     if instead:
@@ -65,7 +65,7 @@ def test_an_alias_does_what_its_command_does(
     assert "(k = 2) for ZTFJ1" in scope(*line.split(), TOKEN).succeeded().err
 
 
-def test_hidden_names_are_listed_nowhere(scope: Scope) -> None:
+def test_hidden_names_are_not_listed(scope: Scope) -> None:
     shown = scope("--help").succeeded().out
     brought = scope("plugins", "list", "--json").succeeded().out
     listed = Path(GUIDE.with_name("commands.md")).read_text("utf-8")
@@ -76,7 +76,7 @@ def test_hidden_names_are_listed_nowhere(scope: Scope) -> None:
 @pytest.mark.parametrize(
     ("name", "algorithm"), [("DNN_AL_mapper", "dnn"), ("XGB_AL_mapper", "xgb")]
 )
-def test_the_maps_of_scores_have_every_tag_with_its_class(name: str, algorithm: str) -> None:
+def test_the_maps_of_scores_contain_the_class_of_every_tag(name: str, algorithm: str) -> None:
     tags, scores = taxonomy_maps.read("tags"), taxonomy_maps.read(name)
     assert scores == {f"{tag}_{algorithm}": target for tag, target in tags.items()}
     assert taxonomy_maps.read(f"{name}.json") == scores and taxonomy_maps.has_taxonomies(name)

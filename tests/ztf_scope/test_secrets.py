@@ -1,4 +1,4 @@
-"""A token is not seen by anybody but the marshal that it is for."""
+"""Tokens are visible only to the marshal that they belong to."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ztf_scope.test_upload import MANUAL
 
 Scope = Callable[..., Result]
 
-START = "import sys; sys.argv[0] = 'scope'; from astrodome.app import run; run()"
+START = "import sys; sys.argv[0] = 'scope'; from astrodome.start import run; run()"
 FAULTS = ("401", "500", "", "html", "reset", "lost", "429 after 0", "cut")
 
 
@@ -30,7 +30,7 @@ def everything(folder: Path) -> bytes:
 
 @pytest.mark.timeout(1200)
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a process hide its arguments")
-def test_no_output_log_journal_error_or_process_list_has_the_token(
+def test_output_logs_journal_and_process_list_do_not_contain_the_token(
     tmp_path: Path, marshal: FakeServer, survey: Survey, torture: Callable[[int, int], int]
 ) -> None:
     survey.csv(tmp_path / "sample.csv")
@@ -64,7 +64,7 @@ def test_no_output_log_journal_error_or_process_list_has_the_token(
 
 
 def hidden_soon(running: subprocess.Popen[bytes]) -> None:
-    """Wait until nobody sees the token in the list of processes; while Python starts, they do."""
+    """Wait until the token disappears from the list of processes after the start of Python."""
     path = Path(f"/proc/{running.pid}/cmdline")
     deadline = time.monotonic() + 30
     while running.poll() is None and time.monotonic() < deadline:
@@ -76,9 +76,7 @@ def hidden_soon(running: subprocess.Popen[bytes]) -> None:
     pytest.fail("the token stayed in the list of processes")
 
 
-def test_what_a_marshal_quotes_of_a_token_is_not_repeated(
-    scope: Scope, marshal: FakeServer, fritz: Fritz
-) -> None:
+def test_a_token_in_a_response_is_masked(scope: Scope, marshal: FakeServer, fritz: Fritz) -> None:
     fritz.tokens = {"another"}
     refused = scope("--debug", "taxonomy", "show", "--token", TOKEN)
     assert refused.code == 1 and "does not accept the token" in refused.err
@@ -97,9 +95,7 @@ def test_a_token_is_found_in_secrets_json_and_in_the_environment(
     assert scope("taxonomy", "show", "--json").succeeded().json
 
 
-def test_a_token_that_was_copied_badly_is_not_sent_and_not_shown(
-    scope: Scope, marshal: FakeServer
-) -> None:
+def test_an_invalid_token_is_neither_sent_nor_shown(scope: Scope, marshal: FakeServer) -> None:
     for wrong in (f"{TOKEN} x", f"{TOKEN}…", f"{TOKEN}\nx"):
         refused = scope("--debug", "taxonomy", "show", "--token", wrong)
         assert refused.code == 2 and "Invalid token" in refused.err
@@ -108,7 +104,7 @@ def test_a_token_that_was_copied_badly_is_not_sent_and_not_shown(
     assert scope("taxonomy", "show", "--token", f" {TOKEN}\n").code == 0
 
 
-def test_a_file_that_is_found_in_a_folder_redirects_no_token(
+def test_a_token_is_not_sent_to_an_address_from_the_current_folder(
     scope: Scope, marshal: FakeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("ASTRODOME_FRITZ_URL")
@@ -122,7 +118,7 @@ def test_a_file_that_is_found_in_a_folder_redirects_no_token(
     assert scope("--config", "config.yaml", "taxonomy", "show", "--token", TOKEN).code == 0
 
 
-def test_a_broken_secrets_json_is_one_sentence_that_does_not_quote_it(
+def test_the_error_for_an_invalid_secrets_json_does_not_quote_it(
     scope: Scope, marshal: FakeServer
 ) -> None:
     Path("secrets.json").write_text(f'{{"fritz": {{"token": "{TOKEN}"')

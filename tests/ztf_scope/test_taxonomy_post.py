@@ -1,4 +1,4 @@
-"""``scope taxonomy post`` and ``show`` against a marshal with a real store."""
+"""``scope taxonomy post`` and ``show`` with a fake Fritz server."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def post(*more: str) -> list[str]:
     return ["taxonomy", "post", "--taxonomy", "tree.yaml", "--token", TOKEN, *more]
 
 
-def test_a_tree_is_posted_once_for_each_name_and_version(
+def test_a_taxonomy_is_posted_once_for_each_name_and_version(
     scope: Scope, marshal: FakeServer, fritz: Fritz
 ) -> None:
     line = post("--name", "Mine", "--group-ids", "200", "300", "--json")
@@ -41,11 +41,11 @@ def test_a_tree_is_posted_once_for_each_name_and_version(
     assert json.loads(row["hierarchy"])["subclasses"][0]["class"] == "variable"
     Path("tree.yaml").write_text("class: another\n")
     other = scope("taxonomy", "post", "--taxonomy", "tree.yaml", "--name", "Mine", "-token", TOKEN)
-    assert other.code == 1 and "another taxonomy 'Mine' 1.0.0 (id 8)" in other.err
+    assert other.code == 1 and "Another taxonomy 'Mine' 1.0.0 already exists (id 8)" in other.err
     assert scope(*post("--name", "Mine", "--version", "1.1", "--json")).succeeded().json["posted"]
 
 
-def test_an_answer_that_is_lost_makes_no_second_taxonomy(
+def test_a_lost_response_does_not_create_a_second_taxonomy(
     scope: Scope, marshal: FakeServer, fritz: Fritz
 ) -> None:
     faults = iter(["lost"])
@@ -54,7 +54,7 @@ def test_an_answer_that_is_lost_makes_no_second_taxonomy(
     assert fritz.count("taxonomies") == 2
 
 
-def test_the_configured_taxonomy_can_be_posted_and_a_dry_run_posts_nothing(
+def test_the_configured_taxonomy_can_be_posted_except_in_a_dry_run(
     scope: Scope, marshal: FakeServer, fritz: Fritz
 ) -> None:
     line = ["taxonomy", "post", "--token", TOKEN, "--json"]
@@ -77,10 +77,10 @@ def test_taxonomies_are_listed_and_shown_as_trees(
     tree = scope("taxonomy", "show", "8", "--token", TOKEN).succeeded().out
     assert tree.splitlines()[:3] == ["Time-domain Source", "  variable", "    periodic"]
     missing = scope("taxonomy", "show", "99", "--token", TOKEN)
-    assert missing.code == 2 and "no taxonomy 99" in missing.err
+    assert missing.code == 2 and "Taxonomy 99 not found" in missing.err
 
 
-def test_a_tree_that_is_none_is_refused_before_anything_is_sent(
+def test_an_invalid_taxonomy_is_an_error_before_the_first_request(
     scope: Scope, marshal: FakeServer
 ) -> None:
     for text, words in (

@@ -1,4 +1,4 @@
-"""``scope upload-classification`` against a marshal with a real store."""
+"""``scope upload-classification`` with a fake Fritz server."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ MANUAL = (
 
 @pytest.fixture
 def manual(survey: Survey) -> list[str]:
-    """The command line of the manual, with its files, over the survey."""
+    """Return the command line of the manual, and write its files."""
     survey.csv(Path("sample.csv"))
     taxonomy_map(Path("map.json"))
     return [*MANUAL, "--catalogue", survey.catalogue]
 
 
 def once_each(fritz: Fritz, sources: int, *, comments: bool = True) -> None:
-    """Every source has its groups, classes, annotation and comment, and each of them once."""
+    """Check that every source has its groups, classes, annotation and comment exactly once."""
     assert fritz.count("sources") == sources
     assert fritz.count("saved") == sources * len(GROUPS)
     classes = fritz.rows(
@@ -45,7 +45,7 @@ def once_each(fritz: Fritz, sources: int, *, comments: bool = True) -> None:
         assert len(texts) == sources and {row["n"] for row in texts} == {1}
 
 
-def test_the_command_line_of_the_manual_uploads_everything(
+def test_the_example_in_the_manual_uploads_everything(
     scope: Scope, marshal: FakeServer, fritz: Fritz, survey: Survey, manual: list[str]
 ) -> None:
     result = scope(*manual, "--json").succeeded().json
@@ -85,7 +85,7 @@ def test_the_same_command_again_changes_nothing(
     once_each(fritz, 6)
 
 
-def test_a_source_beyond_the_radius_of_a_row_is_another_source(
+def test_a_source_outside_the_radius_is_another_source(
     scope: Scope, marshal: FakeServer, fritz: Fritz, survey: Survey, manual: list[str]
 ) -> None:
     for number, gap in enumerate((1.9, 2.1, 30.0, 119.0)):
@@ -97,7 +97,7 @@ def test_a_source_beyond_the_radius_of_a_row_is_another_source(
     assert fritz.count("sources") == 4 + 3
 
 
-def test_resume_begins_at_a_row_and_stop_ends_with_one(
+def test_resume_is_the_first_row_and_stop_the_last(
     scope: Scope, marshal: FakeServer, fritz: Fritz, manual: list[str]
 ) -> None:
     scope(*manual, "-resume", "2", "--stop", "3").succeeded()
@@ -106,7 +106,7 @@ def test_resume_begins_at_a_row_and_stop_ends_with_one(
     once_each(fritz, 6)
 
 
-def test_photometry_has_good_epochs_once_with_times_on_earth(
+def test_photometry_contains_unflagged_epochs_with_geocentric_times(
     scope: Scope, marshal: FakeServer, fritz: Fritz, survey: Survey, manual: list[str]
 ) -> None:
     scope(*manual).succeeded()
@@ -129,7 +129,7 @@ def test_photometry_has_good_epochs_once_with_times_on_earth(
     assert 60 < moved.max() < 520
 
 
-def test_programmes_and_the_last_epoch_limit_epochs_not_light_curves(
+def test_programs_and_the_last_epoch_select_single_epochs(
     scope: Scope, marshal: FakeServer, fritz: Fritz, survey: Survey, manual: list[str]
 ) -> None:
     last = 2_458_600.5
@@ -145,7 +145,7 @@ def test_programmes_and_the_last_epoch_limit_epochs_not_light_curves(
     assert 0 < len(points) == wanted < 10 * len(curves)
 
 
-def test_a_source_that_is_there_gets_what_it_lacks(
+def test_an_existing_source_gets_only_the_missing_data(
     scope: Scope, marshal: FakeServer, fritz: Fritz, survey: Survey, manual: list[str]
 ) -> None:
     star = survey.table.iloc[0]
@@ -169,7 +169,7 @@ def test_a_source_that_is_there_gets_what_it_lacks(
     assert [row["group_id"] for row in saved] == [250, 500, 750]
 
 
-def test_read_takes_classes_from_either_form_of_the_map(
+def test_read_supports_both_formats_of_the_map(
     scope: Scope, marshal: FakeServer, fritz: Fritz, survey: Survey
 ) -> None:
     survey.csv(Path("sample.csv"), flaring=0.0, nice=1.0)
@@ -186,18 +186,16 @@ def test_read_takes_classes_from_either_form_of_the_map(
     assert fritz.count("classifications") == 6 + likely
 
 
-def test_columns_that_are_no_probabilities_are_refused_before_anything_is_sent(
+def test_columns_without_probabilities_are_an_error_before_the_first_request(
     scope: Scope, marshal: FakeServer, survey: Survey
 ) -> None:
     survey.table[["ra", "variable", "dec", "period"]].to_csv("sample.csv", index=False)
     refused = scope(*MANUAL, "--catalogue", survey.catalogue)
-    assert (
-        refused.code == 2 and "Column 'dec' would be the probability of 'variable'" in refused.err
-    )
+    assert refused.code == 2 and "Column 'dec' is not a probability of 'variable'" in refused.err
     assert not marshal.requests
 
 
-def test_a_dry_run_shows_every_call_and_makes_none(
+def test_a_dry_run_shows_every_request_and_sends_none(
     scope: Scope, marshal: FakeServer, fritz: Fritz, manual: list[str]
 ) -> None:
     shown = scope(*manual, "--dry-run", "--json").succeeded().json
@@ -209,7 +207,7 @@ def test_a_dry_run_shows_every_call_and_makes_none(
     assert done["rows"][0]["changes"] == shown["rows"][0]["changes"]
 
 
-def test_rows_of_one_star_become_one_source_however_many_run_at_once(
+def test_rows_of_one_star_become_one_source_in_parallel_uploads(
     scope: Scope, marshal: FakeServer, fritz: Fritz, survey: Survey, manual: list[str]
 ) -> None:
     several = pd.concat([survey.table] * 5, ignore_index=True)
@@ -219,7 +217,7 @@ def test_rows_of_one_star_become_one_source_however_many_run_at_once(
     once_each(fritz, 6)
 
 
-def test_a_row_that_cannot_be_done_is_named_and_the_others_are_done(
+def test_failed_rows_are_listed_and_the_other_rows_are_uploaded(
     scope: Scope, marshal: FakeServer, fritz: Fritz, survey: Survey, manual: list[str]
 ) -> None:
     table = survey.table.copy()
@@ -232,7 +230,7 @@ def test_a_row_that_cannot_be_done_is_named_and_the_others_are_done(
         "row 1",
         "row 2",
     }
-    assert "no light curve within 2 arcsec" in result.out and "no position" in result.out
+    assert "No light curve found within 2 arcsec" in result.out and "no position" in result.out
     once_each(fritz, 4)
     survey.table.to_csv("sample.csv", index=False)
     assert scope(*manual, "--json").succeeded().json["skipped"] == 4
@@ -272,7 +270,7 @@ def test_plots_can_be_posted_as_comments(
     assert fritz.count("comments") == 6
 
 
-def test_votes_labels_and_survey_ids_are_posted_when_asked_for(
+def test_votes_labels_and_survey_ids_can_be_posted(
     scope: Scope, marshal: FakeServer, fritz: Fritz, survey: Survey, manual: list[str]
 ) -> None:
     table = survey.table.copy()
@@ -289,7 +287,7 @@ def test_votes_labels_and_survey_ids_are_posted_when_asked_for(
     assert set(written["obj_id"]) == {row["id"] for row in fritz.rows("SELECT id FROM sources")}
 
 
-def test_a_file_is_a_marshal_for_who_has_no_account(scope: Scope, manual: list[str]) -> None:
+def test_a_local_file_can_be_used_as_marshal(scope: Scope, manual: list[str]) -> None:
     line = [part for part in manual if part not in ("-token", TOKEN)]
     line += ["--marshal", "local:mine.db"]
     assert scope(*line, "--json").succeeded().json["done"] == 6
@@ -307,7 +305,7 @@ def test_a_file_is_a_marshal_for_who_has_no_account(scope: Scope, manual: list[s
     assert scope(*line, "--json").succeeded().json["done"] == 6
 
 
-def test_light_curves_come_from_kowalski_as_from_a_folder(
+def test_light_curves_from_kowalski_and_from_a_folder_are_equal(
     scope: Scope,
     marshal: FakeServer,
     fritz: Fritz,
@@ -333,7 +331,7 @@ def test_light_curves_come_from_kowalski_as_from_a_folder(
 
 
 def documents(survey: Survey) -> list[dict[str, object]]:
-    """The light curves of the survey as Kowalski has them."""
+    """Return the light curves of the survey as documents of Kowalski."""
     found = []
     epoch = ["hjd", "mag", "magerr", "catflags", "programid", "expid"]
     for row in pd.read_parquet(survey.folder / "light_curves.parquet").to_dict("records"):

@@ -1,4 +1,4 @@
-"""Everything that an upload names is checked before the first change."""
+"""Uploads are validated before the first change."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_a_dry_run_with_a_new_file_creates_no_file(scope: Scope, manual: list[st
         ("period", float("inf"), "finite"),
     ],
 )
-def test_an_invalid_number_is_named_with_file_column_and_row(
+def test_the_error_for_an_invalid_number_contains_file_column_and_row(
     scope: Scope,
     marshal: FakeServer,
     fritz: Fritz,
@@ -136,7 +136,7 @@ def test_several_invalid_coordinates_are_one_error(
 
 
 @pytest.mark.parametrize("names", [("RA", "DEC"), ("Ra", "Dec"), (" ra", "dec ")])
-def test_coordinates_may_be_spelled_in_capitals(
+def test_the_names_of_coordinates_can_have_capital_letters(
     scope: Scope,
     marshal: FakeServer,
     fritz: Fritz,
@@ -163,7 +163,7 @@ def test_a_file_without_coordinates_is_one_error(
     assert refused.err.count("sample.csv") == 1 and not marshal.requests
 
 
-def test_rows_of_one_source_that_contradict_each_other_are_named(
+def test_contradicting_rows_of_one_source_are_listed(
     scope: Scope, marshal: FakeServer, fritz: Fritz, survey: Survey, manual: list[str]
 ) -> None:
     twice = pd.concat([survey.table] * 2, ignore_index=True)

@@ -1,4 +1,4 @@
-"""The parts of an upload: names, clusters, epochs, maps, labels, spellings."""
+"""Parts of an upload: names, clusters, epochs, taxonomy maps, labels, syntax of options."""
 
 from __future__ import annotations
 
@@ -51,14 +51,14 @@ def units(name: str) -> tuple[int, int]:
 
 
 SMALL = Fraction(6, 10**10)
-"""Degrees by which rounding may move a position to the next name."""
+"""Maximum rounding error of a position, in degrees."""
 
 
 @example(0.03, 0.03)
 @example(359.9999999999, 90.0)
 @example(359.99999999999994, -90.0)
 @given(st.floats(0, 360, exclude_max=True), st.floats(-90, 90))
-def test_any_position_has_a_name_that_leads_back_to_it(ra: float, dec: float) -> None:
+def test_the_name_of_a_position_contains_its_truncated_coordinates(ra: float, dec: float) -> None:
     name = positions.iau_name(ra, dec)
     hundredths, tenths = units(name)
     gap = (Fraction(ra) - Fraction(hundredths, 24_000) + SMALL) % 360
@@ -78,19 +78,19 @@ def test_a_position_at_exact_hundredths_and_tenths_is_named_by_them(
         assert units(positions.iau_name(*positions.mean(ra, dec))) == (hundredths, abs(tenths))
 
 
-def test_no_position_has_no_name() -> None:
+def test_an_invalid_position_is_an_error() -> None:
     for ra, dec in ((360.0, 0.0), (-1.0, 0.0), (0.0, 91.0), (float("nan"), 0.0)):
         with pytest.raises(AstrodomeError, match="Invalid position"):
             positions.iau_name(ra, dec)
 
 
-def test_the_mean_of_positions_is_right_at_the_seam_and_the_pole() -> None:
+def test_the_mean_of_positions_is_correct_at_ra_0_and_at_the_pole() -> None:
     assert positions.mean([359.9999, 0.0001], [5, 5]) == (0.0, pytest.approx(5.0))
     assert positions.mean([0, 90, 180, 270], [89.9999] * 4)[1] == pytest.approx(90)
     assert positions.mean([4.5 - 1e-6, 4.5 + 1e-6], [3, 3])[0] == 4.5
 
 
-def test_positions_are_one_cluster_also_across_the_seam() -> None:
+def test_clusters_extend_across_ra_0() -> None:
     ra = [0.0001, 359.9999, 10.0, np.nan, 200.0, 20.0, 10.00001]
     dec = [5.0, 5.0, 0.0, 1.0, 89.9999, 89.9999, 0.0]
     found = positions.clusters(ra, dec, 2.0)
@@ -112,39 +112,42 @@ def table(**changes: list[object]) -> pd.DataFrame:
     return pd.DataFrame({**columns, **changes})
 
 
-def test_flags_gaps_repeats_programmes_and_the_last_epoch_are_epochs_that_go() -> None:
-    assert list(photometry.usable(table())["hjd"]) == [2458200.5, 2458203.5, 2458204.5]
-    only = photometry.usable(table(), programmes=(3,))
+def test_flagged_repeated_and_excluded_epochs_are_removed() -> None:
+    assert list(photometry.select_epochs(table())["hjd"]) == [2458200.5, 2458203.5, 2458204.5]
+    only = photometry.select_epochs(table(), programs=(3,))
     assert list(only["hjd"]) == [2458203.5]
-    assert list(photometry.usable(table(), latest=2458203.5)["hjd"]) == [2458200.5, 2458203.5]
+    assert list(photometry.select_epochs(table(), max_hjd=2458203.5)["hjd"]) == [
+        2458200.5,
+        2458203.5,
+    ]
     bare = table().drop(columns=["catflags", "programid", "expid"])
-    assert len(photometry.usable(bare, programmes=(1,))) == 4  # what is not known is no limit
+    assert len(photometry.select_epochs(bare, programs=(1,))) == 4  # what is not known is no limit
 
 
-def test_a_limiting_magnitude_is_that_of_the_band_and_never_above_the_point() -> None:
-    points = photometry.points(photometry.usable(table()), 10.0, 20.0)
+def test_the_limiting_magnitude_is_that_of_the_band_and_at_least_the_magnitude() -> None:
+    points = photometry.to_photometry(photometry.select_epochs(table()), 10.0, 20.0)
     assert list(points["limiting_mag"]) == [20.8, 20.6, 21.5]
-    given = photometry.points(photometry.usable(table()), 10.0, 20.0, 22.0)
+    given = photometry.to_photometry(photometry.select_epochs(table()), 10.0, 20.0, 22.0)
     assert list(given["limiting_mag"]) == [22.0] * 3
 
 
-def test_points_that_are_there_are_known_by_band_and_time() -> None:
-    points = photometry.points(photometry.usable(table()), 10.0, 20.0)
+def test_existing_points_are_recognized_by_filter_and_time() -> None:
+    points = photometry.to_photometry(photometry.select_epochs(table()), 10.0, 20.0)
     there = [{"filter": "ztfg", "mjd": points["mjd"][0] + 1e-8}]
     there += [{"filter": "ztfg", "mjd": points["mjd"][1]}, {"filter": "ztfr", "mjd": None}]
-    assert list(photometry.missing(points, there)["filter"]) == ["ztfr", "ztfr"]
-    assert len(photometry.missing(points, [])) == 3
+    assert list(photometry.missing_points(points, there)["filter"]) == ["ztfr", "ztfr"]
+    assert len(photometry.missing_points(points, [])) == 3
 
 
-def test_many_points_are_sent_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(photometry, "MOST", 2)
-    points = photometry.points(photometry.usable(table()), 10.0, 20.0)
+def test_many_points_are_sent_in_several_requests(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(photometry, "POINTS_PER_REQUEST", 2)
+    points = photometry.to_photometry(photometry.select_epochs(table()), 10.0, 20.0)
     parts = list(photometry.payloads(points, "a", 3, [200]))
     assert [len(part["mjd"]) for part in parts] == [2, 1]
     assert json.dumps(parts) and parts[0]["magsys"] == "ab" and parts[0]["instrument_id"] == 3
 
 
-def test_epochs_come_from_kowalskis_documents_with_their_own_positions() -> None:
+def test_epochs_of_kowalski_documents_have_their_own_positions() -> None:
     document = {"_id": 7, "filter": 2, "ra": 1.0, "dec": 2.0}
     data = [{"hjd": 2458200.5, "mag": 17, "magerr": 0.1, "programid": 1, "ra": 1.1, "uexpid": 9}]
     found = light_curves.from_documents(
@@ -157,7 +160,7 @@ def test_epochs_come_from_kowalskis_documents_with_their_own_positions() -> None
 
 
 @pytest.mark.parametrize("which", ["golden", "tags"])
-def test_the_built_in_maps_are_scopes(which: str) -> None:
+def test_the_built_in_maps_are_those_of_scope_ml(which: str) -> None:
     found = taxonomy_maps.read(which)
     assert taxonomy_maps.has_taxonomies(which) and len(found) in (55, 45)
     some = found["RR Lyrae ab" if which == "golden" else "rrab"]
@@ -167,24 +170,24 @@ def test_the_built_in_maps_are_scopes(which: str) -> None:
     assert taxonomy_maps.read(which, 9)[next(iter(found))].taxonomy_id == 9
 
 
-def test_a_map_that_is_wrong_is_a_sentence_that_names_it(tmp_path: Path) -> None:
+def test_an_invalid_map_is_one_error(tmp_path: Path) -> None:
     path = tmp_path / "map.json"
     for text, words in (
         ("{", "not valid JSON"),
-        ("[]", "should map labels"),
-        ('{"a": "b"}', "'a' has no taxonomy"),
-        ('{"a": {"fritz_label": "b"}}', "'a' has no taxonomy"),
+        ("[]", "is not a valid taxonomy map"),
+        ('{"a": "b"}', "missing taxonomy of the label 'a'"),
+        ('{"a": {"fritz_label": "b"}}', "missing taxonomy of the label 'a'"),
     ):
         path.write_text(text)
         with pytest.raises(AstrodomeError, match=words):
             taxonomy_maps.read(str(path))
-    with pytest.raises(AstrodomeError, match="no taxonomy map nowhere"):
+    with pytest.raises(AstrodomeError, match="Taxonomy map nowhere not found"):
         taxonomy_maps.read("nowhere")
 
 
-def test_the_last_columns_are_those_of_the_classes_and_0_counts() -> None:
+def test_the_last_columns_contain_the_probabilities_including_0() -> None:
     rows = pd.DataFrame({"ra": [1.0, 2.0], "x": [0.0, 0.5], "y": [1.0, None]})
-    found = labels.last_columns(rows, ["variable", "flaring"], 7)
+    found = labels.select(rows, ["variable", "flaring"], taxonomy_id=7)
     assert [(one.column, one.target.name) for one in found] == [("x", "variable"), ("y", "flaring")]
     said = [labels.of_row(row, found) for row in rows.to_dict(orient="records")]
     assert [[(t.name, p) for t, p in row] for row in said] == [
@@ -193,20 +196,21 @@ def test_the_last_columns_are_those_of_the_classes_and_0_counts() -> None:
     ]
     assert [line["rows"] for line in labels.summary(rows, found)] == [2, 1]
     assert [len(labels.of_row(row, found, 0.5)) for row in rows.to_dict(orient="records")] == [1, 1]
-    with pytest.raises(AstrodomeError, match="Give --taxonomy-id"):
-        labels.last_columns(rows, ["variable"], None)
-    with pytest.raises(AstrodomeError, match="4 classes, but 3 columns"):
-        labels.last_columns(rows, ["a", "b", "c", "d"], 7)
+    with pytest.raises(AstrodomeError, match="taxonomy of the classes is missing"):
+        labels.select(rows, ["variable"])
+    with pytest.raises(AstrodomeError, match="Expected 4 columns with probabilities, got 3"):
+        labels.select(rows, ["a", "b", "c", "d"], taxonomy_id=7)
 
 
 def test_two_labels_of_one_class_are_posted_once() -> None:
-    target = taxonomy_maps.Target("Eclipsing", 7)
+    Path("map.json").write_text('{"EA": "Eclipsing", "EB": "Eclipsing", "nice": null}')
+    target = taxonomy_maps.TaxonomyClass("Eclipsing", 7)
     rows = pd.DataFrame({"EA": [0.9], "EB": [0.4]})
-    found = labels.from_map(rows, {"EA": target, "EB": target, "nice": None})
+    found = labels.select(rows, ["read"], "map.json", 7)
     assert labels.of_row(rows.iloc[0].to_dict(), found) == [(target, 0.9)]
 
 
-def test_options_are_read_in_every_spelling(
+def test_options_can_be_written_in_every_syntax(
     scope: Scope, marshal: FakeServer, fritz: Fritz
 ) -> None:
     fritz.add_source("a", 1.0, 2.0, 360)
@@ -225,13 +229,13 @@ def test_options_are_read_in_every_spelling(
     assert wrong.code == 2 and "--group-ids" in wrong.err
 
 
-def test_the_journal_shows_every_call(scope: Scope, marshal: FakeServer, fritz: Fritz) -> None:
+def test_the_journal_shows_every_request(scope: Scope, marshal: FakeServer, fritz: Fritz) -> None:
     assert scope("journal", "--json").succeeded().json == []
     fritz.add_source("a", 1.0, 2.0, 360)
     line = f"manage-annotation -action post -source a -group_ids 360 -token {TOKEN} -origin o"
     scope(*line.split(), "-key", "k", "-value", "1").succeeded()
     (row,) = scope("journal", "--json").succeeded().json
     assert (row["obj_id"], row["call"], row["state"]) == ("a", "annotation", "done")
-    assert json.loads(row["request"]) == {"origin": "o", "before": None, "after": {"k": 1}}
+    assert json.loads(row["request"]) == {"origin": "o", "data": {"k": 1}, "group_ids": [360]}
     assert scope("journal", "--state", "begun", "--json").succeeded().json == []
     assert scope("journal", "--obj-id", "b", "--json").succeeded().json == []

@@ -1,4 +1,4 @@
-"""``scope vet``: a page for one person on one machine, and decisions that are never lost."""
+"""``scope vet``: the web page, its server, and the decisions."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ EVIL = "<script>document.title='owned'</script><img src=x onerror=document.title
 
 @pytest.fixture
 def table(survey: surveys.Survey, tmp_path: Path) -> Path:
-    """Predictions for the stars of the survey; the name of the second holds markup."""
+    """Write scores for the stars of the survey; the name of the second star contains markup."""
     rows = survey.table[["ra", "dec", "period"]].copy()
     rows["obj_id"] = [f"ZTFJ{n:04}" for n in range(len(rows))]
     rows.loc[1, "obj_id"] = EVIL
@@ -85,7 +85,7 @@ def test_the_dmdt_image_counts_pairs_by_time_and_magnitude():
     assert not dmdt.dmdt_image([5.0], [17.0]).any()
 
 
-def test_a_page_has_the_scores_features_light_curves_and_dmdt_of_a_source(
+def test_the_page_contains_scores_features_light_curves_and_dmdt_image(
     server: Server, survey: surveys.Survey
 ):
     overview = ask(server, "/api/overview").json()
@@ -111,7 +111,7 @@ def test_a_page_has_the_scores_features_light_curves_and_dmdt_of_a_source(
         {"Origin": "http://evil.example"},
     ],
 )
-def test_a_request_without_the_token_or_from_elsewhere_gets_nothing(
+def test_requests_without_the_token_or_from_other_sites_are_rejected(
     server: Server, headers: dict[str, str]
 ):
     decision = {"number": 0, "action": "reject"}
@@ -124,7 +124,7 @@ def test_a_request_without_the_token_or_from_elsewhere_gets_nothing(
     assert page.status_code == 403
 
 
-def test_the_page_may_run_its_own_script_only_and_is_served_to_this_machine(server: Server):
+def test_the_page_runs_only_its_own_script_and_is_served_on_loopback(server: Server):
     page = requests.get(server.url, timeout=10)
     policy = page.headers["Content-Security-Policy"]
     nonce = policy.split("script-src 'nonce-")[1].split("'")[0]
@@ -134,7 +134,7 @@ def test_the_page_may_run_its_own_script_only_and_is_served_to_this_machine(serv
     assert again != policy and server._http.server_address[0] == "127.0.0.1"
 
 
-def test_decisions_become_a_table_that_can_be_uploaded(server: Server):
+def test_decisions_are_written_to_a_table_for_the_upload(server: Server):
     for number, action, labels in (
         (0, "accept", ["e"]),
         (1, "reject", []),
@@ -150,7 +150,7 @@ def test_decisions_become_a_table_that_can_be_uploaded(server: Server):
     assert {"ra", "dec", "period"} <= rows[0].keys()
 
 
-def test_what_was_vetted_is_uploaded_with_the_manuals_command(
+def test_the_vetted_table_can_be_uploaded(
     server: Server,
     scope: Callable[..., Result],
     survey: surveys.Survey,
@@ -167,7 +167,7 @@ def test_what_was_vetted_is_uploaded_with_the_manuals_command(
     assert [row["classifications"] for row in kept.succeeded().json] == ["eclipsing 1"]
 
 
-def test_decisions_go_on_after_a_stop_also_with_a_line_cut_off(
+def test_decisions_are_resumed_also_after_an_incomplete_line(
     found: candidates.Candidates, tmp_path: Path
 ):
     target = tmp_path / "out" / "vetted.csv"
@@ -182,29 +182,29 @@ def test_decisions_go_on_after_a_stop_also_with_a_line_cut_off(
     assert sorted(Decisions(target, found).made) == [0, 4, 5]
 
 
-def test_decisions_about_other_sources_are_not_mixed_in(
+def test_decisions_about_other_sources_are_an_error(
     found: candidates.Candidates, table: Path, tmp_path: Path
 ):
     target = tmp_path / "vetted.csv"
     Decisions(target, found).decide(0, "accept", ["e"])
     other = tmp_path / "other.parquet"
     pd.read_parquet(table).iloc[::-1].to_parquet(other)
-    with pytest.raises(AstrodomeError, match="is about other sources"):
+    with pytest.raises(AstrodomeError, match="decisions about other sources"):
         Decisions(target, candidates.read(other))
 
 
 @pytest.mark.parametrize(
     ("said", "told"),
     [
-        ({"number": 99, "action": "reject"}, "no row 99"),
-        ({"number": 0, "action": "explode"}, "none of accept"),
+        ({"number": 99, "action": "reject"}, "Row 99 does not exist"),
+        ({"number": 0, "action": "explode"}, "expected accept"),
         ({"number": 0, "action": "accept"}, "Choose a label"),
-        ({"number": 0, "action": "accept", "labels": ["agn"]}, "none of the labels"),
-        ({"action": "accept"}, "no decision"),
-        ([1, 2], "no decision"),
+        ({"number": 0, "action": "accept", "labels": ["agn"]}, "Unknown label"),
+        ({"action": "accept"}, "Invalid decision"),
+        ([1, 2], "Invalid decision"),
     ],
 )
-def test_a_decision_that_cannot_be_is_refused_in_a_sentence(server: Server, said, told: str):
+def test_an_invalid_decision_is_rejected(server: Server, said, told: str):
     answer = ask(server, "/api/decide", json=said)
     assert answer.status_code == 400 and told in answer.json()["error"]
     assert not server.decisions.made
@@ -322,7 +322,7 @@ def test_coordinates_in_capitals_are_found_and_written(tmp_path: Path):
         candidates.read(path)
 
 
-def test_every_period_of_the_scores_is_in_the_result(tmp_path: Path):
+def test_the_result_contains_every_period_of_the_scores(tmp_path: Path):
     path = tmp_path / "scores.csv"
     pd.DataFrame(
         {"_id": [1], "period_ELS": [0.25], "period_ELS_ECE": [0.5], "vnv_xgb": [0.9]}
@@ -334,18 +334,18 @@ def test_every_period_of_the_scores_is_in_the_result(tmp_path: Path):
     ]
 
 
-def test_a_table_without_anything_to_choose_from_says_what_to_do(
+def test_a_table_without_scores_and_labels_is_an_error(
     survey: surveys.Survey, tmp_path: Path, scope: Callable[..., Result]
 ):
     path = survey.csv(tmp_path / "plain.csv")
     failed = scope("vet", "--file", path, "--no-browser")
-    assert failed.code == 1 and "no column is called like vnv_xgb" in failed.err
+    assert failed.code == 1 and "expected columns such as vnv_xgb" in failed.err
     assert candidates.read(path, ["variable", "bogus"]).labels == ["variable", "bogus"]
 
 
 @pytest.fixture
 def browser() -> Iterator[object]:
-    """Headless Chromium, where this machine has one with its driver."""
+    """Start headless Chromium if it is installed with its driver."""
     webdriver = pytest.importorskip("selenium.webdriver")
     chromium, driver = (shutil.which(name) for name in ("chromium", "chromedriver"))
     if not chromium or not driver:
@@ -362,7 +362,7 @@ def browser() -> Iterator[object]:
         yield chrome
 
 
-def test_a_person_vets_by_keyboard_and_markup_in_a_name_stays_text(
+def test_sources_are_vetted_by_keyboard_and_markup_in_names_is_escaped(
     browser, server: Server, tmp_path: Path
 ):
     from selenium.webdriver.common.by import By

@@ -57,11 +57,11 @@ def stops_everything(error: BaseException) -> bool:
 
 
 def reason(error: BaseException) -> str:
-    """Return the reason of a failure in one line."""
+    """Return the message and the hint of a failure in one line."""
     if isinstance(error, AstrodomeError):
-        return error.message or type(error).__name__
+        return f"{error.message} {error.hint}".strip() or type(error).__name__
     if isinstance(error, OSError) and error.errno:
-        return from_os_error(error).message
+        return reason(from_os_error(error))
     text = " ".join(str(error).split())
     name = type(error).__name__
     if isinstance(error, ValueError) and text:

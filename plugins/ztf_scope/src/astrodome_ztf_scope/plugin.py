@@ -1,4 +1,4 @@
-"""What this distribution adds to ``scope``."""
+"""Registration of the commands, kinds, sources and models of this distribution."""
 
 from __future__ import annotations
 
@@ -8,94 +8,93 @@ from astrodome import CommandSpec, KindSpec, ModelSpec, SourceSpec, hookimpl
 
 from .cli.scope_ml import ALIASES, REPLACED
 
-CLI = "astrodome_ztf_scope.cli.main"
+SERVICES = {
+    "kowalski": "astrodome_ztf_scope.config.services:KowalskiSettings",
+    "fritz": "astrodome_ztf_scope.config.services:FritzSettings",
+    "wandb": "astrodome_ztf_scope.config.services:WandbSettings",
+}
 GCS = {"gcs": "astrodome_ztf_scope.config.services:GcsSettings"}
+COMMANDS = {
+    "Configuration": (
+        ("init", "configuration:init", "Write a commented configuration with all classes."),
+        ("classes", "configuration:classes", "Show the configured classes and trained models."),
+    ),
+    "Classifiers": (
+        ("train", "train:train_command", "Train classifiers, many classes in parallel."),
+        ("predict", "classifiers:predict", "Compute the scores of sources with trained models."),
+        ("evaluate", "classifiers:evaluate", "Evaluate trained models on a labelled data set."),
+        ("report", "classifiers:report", "Write an HTML report about a group of classifiers."),
+    ),
+    "Marshal": (
+        (
+            "upload-classification",
+            "upload:upload_command",
+            "Upload sources, periods, classes and comments.",
+        ),
+        (
+            "download-classification",
+            "download:download_command",
+            "Download classes, periods and votes.",
+        ),
+        (
+            "upload-disagreements",
+            "disagreements:disagreements_command",
+            "Upload light curves for which two classifiers disagree.",
+        ),
+        (
+            "manage-annotation",
+            "annotations:manage_command",
+            "Post, update or delete keys of annotations.",
+        ),
+        ("journal", "journal:journal_command", "Show all requests that changed a marshal."),
+        ("vet", "vet:vet_command", "Accept, reject or relabel sources on a local web page."),
+        ("taxonomy", "taxonomy:app", "Post taxonomies to a marshal, and show existing ones."),
+    ),
+    "Data": (
+        (
+            "get-field-ids",
+            "catalogues:field_ids_command",
+            "Get the ids of all light curves in quadrants of a ZTF field.",
+        ),
+        (
+            "get-quad-ids",
+            "catalogues:field_ids_command",
+            "Alias for get-field-ids, the name in SCoPe 0.9.5.",
+        ),
+        (
+            "sources",
+            "catalogues:find_sources_command",
+            "Show the sources near a position, or the sources of groups.",
+        ),
+        (
+            "fetch-datasets",
+            "cloud_storage:fetch_datasets",
+            "Download the data sets of SCoPe from Google Cloud Storage.",
+        ),
+        (
+            "fetch-models",
+            "cloud_storage:fetch_models",
+            "Download the trained models of SCoPe from Google Cloud Storage.",
+        ),
+    ),
+}
+"""Commands by panel: name, function in the package ``cli``, and help text."""
+SETTINGS = {"init": SERVICES, "fetch-datasets": GCS, "fetch-models": GCS}
 
 
 @hookimpl
 def register_commands() -> Iterator[CommandSpec]:
-    commands = list(_commands())
-    yield from commands
-    targets = {command.name: command.target for command in commands}
+    targets = {}
+    for panel, commands in COMMANDS.items():
+        for name, function, text in commands:
+            targets[name] = f"astrodome_ztf_scope.cli.{function}"
+            yield CommandSpec(name, targets[name], text, panel, SETTINGS.get(name, ""))
     for name, same in ALIASES.items():
         yield CommandSpec(name, targets[same], help=f"Alias for scope {same}.", hidden=True)
     for name in REPLACED:
-        about = "Name the command that replaces this command of SCoPe."
-        yield CommandSpec(
-            name, "astrodome_ztf_scope.cli.replaced:renamed_command", about, hidden=True
-        )
-
-
-def _commands() -> Iterator[CommandSpec]:
-    yield CommandSpec(
-        "init",
-        f"{CLI}:init",
-        help="Write a commented configuration with all classes.",
-        panel="Configuration",
-        settings={
-            "kowalski": "astrodome_ztf_scope.config.services:KowalskiSettings",
-            "fritz": "astrodome_ztf_scope.config.services:FritzSettings",
-            "wandb": "astrodome_ztf_scope.config.services:WandbSettings",
-        },
-    )
-    yield CommandSpec(
-        "classes",
-        f"{CLI}:classes",
-        help="Show the classes of the configured taxonomy and how each is trained.",
-        panel="Configuration",
-    )
-    yield CommandSpec(
-        "train",
-        "astrodome_ztf_scope.cli.train:command",
-        help="Train classifiers: every class and random state a run, many at a time.",
-        panel="Classifiers",
-    )
-    for name, about in (
-        ("predict", "Score sources with trained models, all classes in one pass over the files."),
-        ("evaluate", "Measure trained models on a labelled data set."),
-        ("report", "Write one HTML page about a group of trained classifiers."),
-    ):
-        yield CommandSpec(name, f"{CLI}:{name}", help=about, panel="Classifiers")
-    for name, target, about in (
-        ("upload-classification", "upload:upload", "Upload sources, periods, classes, comments."),
-        ("download-classification", "download:download", "Download classes, periods and votes."),
-        ("upload-disagreements", "annotations:disagreements", "Upload what models disagree on."),
-        ("manage-annotation", "annotations:manage", "Post, update, delete keys of annotations."),
-        ("journal", "annotations:journal", "Show every call that changed a marshal."),
-    ):
-        yield CommandSpec(
-            name, f"astrodome_ztf_scope.cli.{target}_command", help=about, panel="Marshal"
-        )
-    yield CommandSpec(
-        "vet",
-        "astrodome_ztf_scope.cli.vet:vet_command",
-        help="Accept, reject or relabel sources on a page on this machine.",
-        panel="Marshal",
-    )
-    yield CommandSpec(
-        "taxonomy",
-        "astrodome_ztf_scope.cli.annotations:taxonomies",
-        help="Post taxonomies of classes to a marshal, and show those that are there.",
-        panel="Marshal",
-    )
-    for name, about in (
-        ("get-field-ids", "Get the ids of all light curves in quadrants of a ZTF field."),
-        ("get-quad-ids", "Get ids of a field: SCoPe 0.9.5's name of get-field-ids."),
-    ):
-        target = "astrodome_ztf_scope.cli.catalogues:field_ids_command"
-        yield CommandSpec(name, target, help=about, panel="Data")
-    yield CommandSpec(
-        "sources",
-        "astrodome_ztf_scope.cli.catalogues:find_sources_command",
-        help="Show the sources at a position, or those of groups.",
-        panel="Data",
-    )
-    for name, about in (
-        ("fetch-datasets", "Fetch SCoPe's data sets from Google Cloud Storage."),
-        ("fetch-models", "Fetch SCoPe's trained models from Google Cloud Storage."),
-    ):
-        target = f"{CLI}:{name.replace('-', '_')}"
-        yield CommandSpec(name, target, help=about, panel="Data", settings=GCS)
+        text = "Show the command that replaces this command of scope-ml."
+        target = "astrodome_ztf_scope.cli.scope_ml:replaced_command"
+        yield CommandSpec(name, target, text, hidden=True)
 
 
 @hookimpl
@@ -127,13 +126,13 @@ def register_sources() -> Iterator[SourceSpec]:
         "catalogue",
         "kowalski",
         "astrodome_ztf_scope.catalogues.kowalski:KowalskiCatalogue",
-        summary="Kowalski, the archive of ZTF's catalogues.",
+        summary="Kowalski, the archive of ZTF catalogues.",
     )
     yield SourceSpec(
         "catalogue",
         "local",
         "astrodome_ztf_scope.catalogues.local:LocalCatalogue",
-        summary="A folder of Parquet files: local:FOLDER.",
+        summary="Folder with Parquet files: local:FOLDER.",
     )
     yield SourceSpec(
         "marshal",
@@ -145,7 +144,7 @@ def register_sources() -> Iterator[SourceSpec]:
         "marshal",
         "local",
         "astrodome_ztf_scope.marshal.local:LocalMarshal",
-        summary="A SQLite file: local:FILE.db.",
+        summary="SQLite file: local:FILE.db.",
     )
 
 
@@ -155,12 +154,12 @@ def register_models() -> Iterator[ModelSpec]:
         "scope",
         "dnn",
         "astrodome_ztf_scope.classifiers.models.dnn:DnnClassifier",
-        summary="Two-branch network of the features and of the dmdt.",
+        summary="Neural network with branches for the features and the dmdt image.",
         extra="dnn",
     )
     yield ModelSpec(
         "scope",
         "xgb",
         "astrodome_ztf_scope.classifiers.models.xgb:XgbClassifier",
-        summary="Boosted trees (XGBoost) of the features.",
+        summary="Boosted trees (XGBoost) on the features.",
     )

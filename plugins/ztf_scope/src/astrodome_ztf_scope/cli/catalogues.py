@@ -1,196 +1,171 @@
-"""Commands about catalogues of sources: ids of a field, and what lies at a position."""
+"""Commands that query catalogues: ids of light curves in a field, and sources at a position."""
 
 from __future__ import annotations
 
+import csv
 import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from astrodome import AstrodomeError, console
+from astrodome.option_groups import OptionGroup, option
 
-from .options import (
-    WHERE,
-    WHICH,
-    Groups,
-    Json,
-    MarshalName,
-    Token,
-    catalogue_of,
-    command,
-    marshal_of,
-    option,
-)
+from .options import ROWS, SERVICES, CatalogueName, GroupIds, JsonArray, MarshalOptions, command
 
-CATALOG = re.compile(r"\w+")
-KowalskiToken = Annotated[
-    str,
-    option(
-        "Token of Kowalski; ASTRODOME_KOWALSKI_TOKEN or secrets.json keep it out of your history.",
-        panel=WHERE,
-    ),
-]
-Catalogue = Annotated[
-    str,
-    option(
-        "Where the catalogue is: kowalski, or local:FOLDER "
-        "[setting sources.catalogue, or kowalski].",
-        "--catalogue",
-        panel=WHERE,
-    ),
-]
+if TYPE_CHECKING:
+    from ..catalogues.field_ids import FieldQuery
+
+CATALOG = re.compile(r"ZTF_\w+")
+DEFAULT_CCD, DEFAULT_QUAD = 4, 3
+
+
+class QuadrantOptions(OptionGroup, panel=ROWS):
+    """Selection of light curves in a field."""
+
+    catalog: str = option(
+        "", "Name of the catalogue [kowalski.collections.sources].", panel=SERVICES
+    )
+    field: int = option(301, "ZTF field.", min=0)
+    ccd: list[str] | None = option(
+        None, "CCDs from 1 to 16: numbers, or ranges such as 1-4 [4].", "--ccd"
+    )
+    quad: list[str] | None = option(
+        None, "Quadrants from 1 to 4: numbers, or ranges such as 1-4 [3].", "--quad"
+    )
+    ccd_range: list[int] | None = option(None, "First and last CCD.", "--ccd-range")
+    quad_range: list[int] | None = option(None, "First and last quadrant.", "--quad-range")
+    whole_field: bool = option(False, "All 64 quadrants, and an additional file with all ids.")
+    minobs: int = option(20, "Minimum number of epochs of a light curve.", min=0)
+    limit: int = option(
+        10_000, "Ids per request; with --skip, maximum number of ids; 0: no limit.", min=0
+    )
+    skip: int | None = option(
+        None, "Number of ids to skip; then only --limit ids are returned.", min=0
+    )
+    coordinates: bool = option(False, "Also return the positions, in degrees.")
+
+    def query(self, catalog: str = "") -> FieldQuery:
+        from ..catalogues import field_ids
+        from ..config import services
+
+        ccds = _numbers("ccd", self.ccd, self.ccd_range, field_ids.CCDS, DEFAULT_CCD)
+        quads = _numbers("quad", self.quad, self.quad_range, field_ids.QUADS, DEFAULT_QUAD)
+        return field_ids.FieldQuery(
+            self.catalog or catalog or services.kowalski().collections.sources,
+            self.field,
+            tuple(field_ids.CCDS) if self.whole_field else ccds,
+            tuple(field_ids.QUADS) if self.whole_field else quads,
+            self.minobs,
+            self.skip,
+            self.limit,
+            self.coordinates,
+        )
 
 
 def field_ids(
-    output: Annotated[
-        str,
-        typer.Argument(
-            metavar="[OUTPUT|CATALOG]",
-            help="File or folder to write, or the catalogue to ask [standard output].",
-        ),
-    ] = "",
-    catalog: Annotated[
-        str, option("Name of the catalogue [kowalski.collections.sources].", panel=WHERE)
-    ] = "",
-    field: Annotated[int, option("Field of ZTF.", min=0, panel=WHICH)] = 301,
-    ccd: Annotated[
-        list[str] | None,
-        option("CCDs, 1 to 16: numbers, or ranges as 1-4 [4].", "--ccd", panel=WHICH),
-    ] = None,
-    quad: Annotated[
-        list[str] | None,
-        option("Quadrants, 1 to 4: numbers, or ranges as 1-4 [3].", "--quad", panel=WHICH),
-    ] = None,
-    ccd_range: Annotated[
-        list[int] | None, option("First and last CCD.", "--ccd-range", panel=WHICH)
-    ] = None,
-    quad_range: Annotated[
-        list[int] | None, option("First and last quadrant.", "--quad-range", panel=WHICH)
-    ] = None,
-    whole_field: Annotated[
-        bool,
-        option("All 64 quadrants, and one file of all.", "--whole-field", panel=WHICH),
-    ] = False,
-    multi_quads: Annotated[
-        bool,
-        option("A file for each quadrant, even of one.", "--multi-quads", panel=WHICH),
-    ] = False,
-    minobs: Annotated[int, option("Fewest epochs of a light curve.", min=0, panel=WHICH)] = 20,
-    limit: Annotated[
-        int, option("Ids asked for at a time, or in all with --skip; 0: no limit.", min=0)
-    ] = 10_000,
-    skip: Annotated[
-        int | None,
-        option("Bring only --limit ids, after this many: a part of a quadrant.", min=0),
-    ] = None,
-    coordinates: Annotated[bool, option("Positions (deg) too.", "--coordinates")] = False,
-    output_dir: Annotated[
-        Path | None, option("Folder for files of many quadrants [ids].", file_okay=False)
-    ] = None,
-    output_format: Annotated[
-        str, option("txt, csv, parquet or h5 [that of OUTPUT, or csv].", "--format")
-    ] = "",
-    catalogue: Catalogue = "",
-    token: KowalskiToken = "",
-    verbose: Annotated[str, option("Taken from SCoPe; has no effect.", hidden=True)] = "",
-    as_json: Json = False,
+    output: str = typer.Argument(
+        "",
+        metavar="[OUTPUT|CATALOG]",
+        help="File or folder to write, or name of the catalogue [standard output].",
+    ),
+    multi_quads: bool = option(False, "Write one file per quadrant, even for one quadrant."),
+    output_dir: Path | None = option(
+        None, "Folder for the files of several quadrants [ids].", file_okay=False
+    ),
+    output_format: str = option(
+        "", "txt, csv, parquet or h5 [extension of OUTPUT, or csv].", "--format"
+    ),
+    catalogue: CatalogueName = "",
+    token: str = option(
+        "",
+        "Token of Kowalski. The variable ASTRODOME_KOWALSKI_TOKEN or the file secrets.json "
+        "keep it out of the shell history.",
+        panel=SERVICES,
+    ),
+    verbose: str = option("", "For scope-ml; has no effect.", hidden=True),
+    as_json: JsonArray = False,
+    *,
+    quadrants: QuadrantOptions,
 ) -> None:
     """Get the ids of all light curves in quadrants of a ZTF field, in ascending order."""
     from ..catalogues import field_ids
     from ..catalogues.registry import open_catalogue
-    from ..config import services
     from ..tables.table_io import file_extension
 
-    if output and CATALOG.fullmatch(output) and output.startswith("ZTF_") and not catalog:
-        catalog, output = output, ""
-    path = Path(output) if output else None
-    wanted = field_ids.FieldQuery(
-        catalog or services.kowalski().collections.sources,
-        field,
-        _numbers(ccd, ccd_range, "ccd", field_ids.CCDS, whole_field, 4),
-        _numbers(quad, quad_range, "quad", field_ids.QUADS, whole_field, 3),
-        minobs,
-        skip,
-        limit,
-        coordinates,
-    )
-    source = open_catalogue(catalogue, token=token, page_size=limit)
-    many = len(wanted.quadrants) > 1 or multi_quads or output_dir is not None
+    is_catalog = CATALOG.fullmatch(output) is not None and not quadrants.catalog
+    path = Path(output) if output and not is_catalog else None
+    query = quadrants.query(output if is_catalog else "")
+    source = open_catalogue(catalogue, token=token, page_size=query.limit)
+    many = len(query.quadrants) > 1 or multi_quads or output_dir is not None
     if many or (path and not path.suffix):
-        folder = output_dir or path or Path("ids")
         if path and path.suffix:
             raise AstrodomeError(
-                f"{path} is one file, and {len(wanted.quadrants)} quadrants go to a file each.",
-                "Give a folder; --whole-field writes one file of all as well.",
+                f"Cannot write {len(query.quadrants)} quadrants to the file {path}.",
+                "Specify a folder. --whole-field also writes one file with all ids.",
                 exit_code=2,
             )
         extension = file_extension(output_format or "csv", field_ids.FORMATS)
-        with console.progress("Quadrants", len(wanted.quadrants), "quadrants") as progress:
+        with console.progress("Querying", len(query.quadrants), "quadrants") as progress:
             rows, outcome = field_ids.fetch_quadrants(
-                source, wanted, folder, extension, whole_field, progress.advance
+                source,
+                query,
+                output_dir or path or Path("ids"),
+                extension,
+                quadrants.whole_field,
+                progress.advance,
             )
         console.show(rows, as_json=as_json)
         console.finish(outcome, "listed", "quadrants")
         return
-    quadrant = wanted.quadrants[0]
-    rows_of = field_ids.light_curve_ids(source, wanted, *quadrant)
+    ccd, quad = query.quadrants[0]
+    ids = field_ids.light_curve_ids(source, query, ccd, quad)
     if path is None and not output_format:
-        if not _print(rows_of, as_json, coordinates):
-            _note_none(wanted)
-        return
-    extension = file_extension(output_format or (path.suffix if path else ""), field_ids.FORMATS)
-    target = path or Path(f"field_{field}_ccd_{quadrant[0]}_quad_{quadrant[1]}{extension}")
-    count = field_ids.write_ids(rows_of, wanted, target, extension, quadrant)
+        count = _print(ids, as_json, query.coordinates)
+    else:
+        extension = file_extension(
+            output_format or (path.suffix if path else ""), field_ids.FORMATS
+        )
+        target = path or Path(f"field_{query.field}_ccd_{ccd}_quad_{quad}{extension}")
+        count = field_ids.write_ids(ids, query, target, extension, (ccd, quad))
+        console.show_one({"file": str(target), "ids": count}, as_json=as_json)
     if not count:
-        _note_none(wanted)
-    console.show_one({"file": str(target), "ids": count}, as_json=as_json)
+        console.note(
+            f"{query.catalog}: no light curve with at least {query.minobs} epochs found in field "
+            f"{query.field}, ccd {ccd}, quad {quad}."
+        )
 
 
 def _numbers(
-    given: list[str] | None,
-    span: list[int] | None,
-    what: str,
-    known: range,
-    every: bool,
-    usual: int,
+    name: str, given: list[str] | None, limits: list[int] | None, known: range, default: int
 ) -> tuple[int, ...]:
-    """CCDs or quadrants out of ``1``, ``1-4`` and a first and last one."""
-    if every:
-        return tuple(known)
+    """Return CCDs or quadrants from texts such as ``1`` and ``1-4``, and from a first and last."""
     texts = list(given or ())
-    if span:
-        texts.append(f"{span[0]}-{span[-1]}")
+    if limits:
+        texts.append(f"{limits[0]}-{limits[-1]}")
     found: set[int] = set()
     for text in texts:
         match = re.fullmatch(r"(\d+)(?:-(\d+))?", text)
         first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, -1)
-        if not match or first not in known or last not in known or last < first:
+        if first not in known or last not in known or last < first:
             raise AstrodomeError(
-                f"--{what} takes numbers from {known[0]} to {known[-1]}, or ranges of them as "
-                f"{known[0]}-{known[-1]}; '{text}' is neither.",
+                f"Invalid --{name} '{text}': expected numbers from {known[0]} to {known[-1]}, or "
+                f"ranges such as {known[0]}-{known[-1]}.",
                 exit_code=2,
             )
         found.update(range(first, last + 1))
-    return tuple(sorted(found)) or (usual,)
+    return tuple(sorted(found)) or (default,)
 
 
-def _note_none(wanted: Any) -> None:
-    ccd, quad = wanted.quadrants[0]
-    console.note(
-        f"{wanted.catalog}: found no light curve with at least {wanted.minobs} epochs in field "
-        f"{wanted.field}, ccd {ccd}, quad {quad}."
-    )
-
-
-def _print(rows: Any, as_json: bool, coordinates: bool) -> int:
-    """Print ids on standard output, one per line, as they arrive; return their number."""
+def _print(rows: Iterable[Mapping[str, Any]], as_json: bool, coordinates: bool) -> int:
+    """Print ids, one per line, as they arrive; return their number."""
     if as_json:
         found = list(rows)
         console.show(found, as_json=True)
         return len(found)
-    import csv
-    import sys
-
     table = csv.writer(sys.stdout, lineterminator="\n")
     count = 0
     for row in rows:
@@ -200,73 +175,77 @@ def _print(rows: Any, as_json: bool, coordinates: bool) -> int:
 
 
 def find_sources(
-    position: Annotated[
-        tuple[float, float] | None,
-        option("RA and Dec (deg) to look at.", metavar="RA DEC", panel=WHICH),
-    ] = None,
-    radius_arcsec: Annotated[
-        float, option("Radius (arcsec) around the position.", min=0, panel=WHICH)
-    ] = 2.0,
-    group_ids: Groups = None,
-    marshal: MarshalName = "",
-    catalogue: Annotated[
-        str,
-        option(
-            "Look at a position in a catalogue instead: kowalski, or local:FOLDER.", panel=WHERE
-        ),
-    ] = "",
-    collection: Annotated[
-        str, option("Collection of the catalogue: sources, features, gaia, ….", panel=WHERE)
-    ] = "sources",
-    token: Token = "",
-    limit: Annotated[int, option("Sources to show at most; 0: all.", min=0)] = 100,
-    as_json: Json = False,
+    position: tuple[float, float] | None = option(
+        None, "RA and Dec, in degrees.", metavar="RA DEC", panel=ROWS
+    ),
+    radius_arcsec: float = option(
+        2.0, "Maximum distance from the position, in arcsec.", min=0, panel=ROWS
+    ),
+    group_ids: GroupIds = None,
+    catalogue: str = option(
+        "", "Search a catalogue instead: kowalski, or local:FOLDER.", panel=SERVICES
+    ),
+    collection: str = option(
+        "sources", "Collection of the catalogue: sources, features, gaia, ….", panel=SERVICES
+    ),
+    limit: int = option(100, "Maximum number of sources; 0: no limit.", min=0),
+    as_json: JsonArray = False,
+    *,
+    service: MarshalOptions,
 ) -> None:
-    """Show the sources at a position, the nearest first, or those of groups."""
+    """Show the sources near a position, sorted by distance, or the sources of groups."""
     if (position is None) == (not group_ids) or (catalogue and group_ids):
         raise AstrodomeError(
-            "Say which sources: --position RA DEC, or --group-ids on a marshal.", exit_code=2
+            "Specify either --position RA DEC, or --group-ids on a marshal.", exit_code=2
         )
-    if position is not None:
-        ra, dec = _checked(*position)
-        if catalogue:
-            source = catalogue_of(catalogue)
-            columns = ("filter", "field", "ccd", "quad", "nobs", "meanmag")
-            found = source.cone(collection, ra, dec, radius_arcsec, columns)[0]
-            rows = [{k: v for k, v in one.items() if v is not None} for one in found]
-        else:
-            rows = [_row(one) for one in marshal_of(marshal, token).near(ra, dec, radius_arcsec)]
+    found: Iterable[Mapping[str, Any]]
+    if position is None:
+        found = service.open().in_groups(group_ids or [])
     else:
-        from itertools import islice
-
-        every = marshal_of(marshal, token).in_groups(group_ids or [])
-        rows = [_row(one) for one in islice(every, limit or None)]
-    console.show(rows[: limit or None], as_json=as_json)
+        ra, dec = _validated(*position)
+        if catalogue:
+            found = _in_catalogue(catalogue, collection, ra, dec, radius_arcsec)
+        else:
+            found = service.open().near(ra, dec, radius_arcsec)
+    rows = list(islice(found if catalogue else map(_row, found), limit or None))
+    console.show(
+        rows, as_json=as_json, optional=[("groups",), ("classifications",), ("separation",)]
+    )
     if not rows:
-        console.note("There is none.")
+        console.note("No source found.")
 
 
-def _checked(ra: float, dec: float) -> tuple[float, float]:
+def _in_catalogue(
+    catalogue: str, collection: str, ra: float, dec: float, radius: float
+) -> Iterator[dict[str, Any]]:
+    from ..catalogues.registry import open_catalogue
+
+    columns = ("filter", "field", "ccd", "quad", "nobs", "meanmag")
+    for one in open_catalogue(catalogue).cone(collection, ra, dec, radius, columns)[0]:
+        yield {key: value for key, value in one.items() if value is not None}
+
+
+def _validated(ra: float, dec: float) -> tuple[float, float]:
     if not -90 <= dec <= 90 or not 0 <= ra <= 360:
         raise AstrodomeError(
-            f"({ra:g}, {dec:g}) is no position: RA from 0 to 360, Dec from -90 to 90 deg.",
+            f"Invalid position ({ra:g}, {dec:g}): expected RA from 0 to 360 and Dec from -90 to "
+            "90 deg.",
             exit_code=2,
         )
     return ra % 360, dec
 
 
-def _row(source: dict[str, Any]) -> dict[str, Any]:
-    """A source of a marshal in a line."""
-    labels = [
-        f"{one['classification']} {one['probability']:g}"
-        if one.get("probability") is not None
-        else one["classification"]
+def _row(source: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a source of a marshal as a row of the output."""
+    classes = [
+        one["classification"]
+        + (f" {one['probability']:g}" if one.get("probability") is not None else "")
         for one in source.get("classifications") or ()
     ]
     row = {key: source.get(key) for key in ("id", "ra", "dec", "separation")}
     row = {key: value for key, value in row.items() if value is not None}
     groups = " ".join(map(str, source.get("groups") or ()))
-    return row | {"classifications": "; ".join(labels), "groups": groups}
+    return row | {"classifications": "; ".join(classes), "groups": groups}
 
 
 field_ids_command = command(field_ids)

@@ -1,154 +1,147 @@
-"""The command that downloads classifications: arguments in, library call, show the result."""
+"""The command ``scope download-classification``."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING
 
 from astrodome import AstrodomeError, console
+from astrodome.option_groups import OptionGroup, option
 
-from .options import (
-    WHICH,
-    Groups,
-    Jobs,
-    Json,
-    MarshalName,
-    Token,
-    catalogue_of,
-    command,
-    marshal_of,
-    option,
-)
+from .options import FEATURES, ROWS, GroupIds, Jobs, JsonObject, MarshalOptions, command
+
+if TYPE_CHECKING:
+    from ..marshal.classifications.download import DownloadResult
+
+
+class FeatureOptions(OptionGroup, panel=FEATURES):
+    """How the labels are merged with features."""
+
+    merge_features: bool = option(False, "Merge the labels with features by position.")
+    catalogue: str = option(
+        "",
+        "Catalogue with the features: kowalski, or local:FOLDER "
+        "[setting sources.catalogue, or kowalski].",
+    )
+    features_catalog: str = option(
+        "features", "Collection of the features [kowalski.collections.features]."
+    )
+    features_limit: int = option(1000, "Light curves per request for features.", min=1)
+    taxonomy_map: str = option("golden", "Classes of the labels: golden, tags, or a JSON file.")
+    output_filename: str = option(
+        "merged_classifications_features", "Name of the table with features."
+    )
+    get_ztf_filters: bool = option(False, "Add the filter of each light curve.")
+    impute_missing_features: bool = option(False, "Impute as configured.")
+    update_training_set: bool = option(
+        False,
+        "Add the sources with enough votes to training.dataset.",
+    )
+    updated_training_set_prefix: str = option(
+        "updated_AL", "Prefix of the file name of the updated training set."
+    )
+    min_vote_diff: int = option(
+        1, "Minimum difference of up and down votes for --update-training-set."
+    )
+
+    def merge(
+        self, result: DownloadResult, radius: float, folder: Path | None, extension: str
+    ) -> dict[str, str]:
+        """Merge the sources with features; return the paths of the written files."""
+        if not (self.merge_features or self.update_training_set):
+            return {}
+        from ..catalogues.registry import open_catalogue
+        from ..classifiers import training_sets
+        from ..config.loading import load_config
+        from ..tables import table_io
+
+        options = training_sets.MergeOptions(
+            taxonomy_map=self.taxonomy_map,
+            collection=self.features_catalog,
+            radius=radius,
+            ids_per_query=self.features_limit,
+            filters=self.get_ztf_filters,
+            impute=self.impute_missing_features,
+            min_votes=self.min_vote_diff if self.update_training_set else None,
+        )
+        catalogue = open_catalogue(self.catalogue)
+        merged = training_sets.merge(result.sources, catalogue, options, notify=console.warn)
+        path = result.output_path(folder, self.output_filename, extension)
+        paths = {"merged": str(table_io.write_table(path, merged))}
+        if self.update_training_set:
+            dataset = load_config().training.dataset
+            prefix = self.updated_training_set_prefix
+            paths["training set"] = str(training_sets.update(merged, dataset, prefix))
+        return paths
 
 
 def download(
-    file: Annotated[
-        str, option("CSV, Parquet or HDF5 with obj_id, or ra and dec (deg); parse: by group.")
-    ] = "parse",
-    group_ids: Groups = None,
-    token: Token = "",
-    marshal: MarshalName = "",
-    start: Annotated[
-        int, option("Row, from 0, or with parse page, from 1, to begin with.", min=0, panel=WHICH)
-    ] = 0,
-    radius_arcsec: Annotated[
-        float, option("Radius (arcsec) of the search by position.", min=0, panel=WHICH)
-    ] = 2.0,
+    file: str = option(
+        "parse",
+        "CSV, Parquet or HDF5 file with obj_id, or ra and dec (deg); parse: sources of groups.",
+    ),
+    group_ids: GroupIds = None,
+    start: int = option(
+        0, "First row, counted from 0; with parse, first page, counted from 1.", min=0, panel=ROWS
+    ),
+    radius_arcsec: float = option(
+        2.0, "Maximum separation between a row and its source, in arcsec.", min=0, panel=ROWS
+    ),
     jobs: Jobs = 8,
-    output_dir: Annotated[
-        Path | None, option("Folder for the result [that of the file].", file_okay=False)
-    ] = None,
-    output_format: Annotated[str, option("csv, parquet or h5 [that of the file].")] = "",
-    long: Annotated[
-        bool, option("Write a second table too, with a row a statement.", "--long")
-    ] = False,
-    fresh: Annotated[
-        bool, option("Do not go on with a download that was stopped.", "--fresh")
-    ] = False,
-    merge_features: Annotated[
-        bool,
-        option("Join labels with features by position.", "--merge-features", panel="Features"),
-    ] = False,
-    catalogue: Annotated[
-        str,
-        option(
-            "Catalogue with the features: kowalski, or local:FOLDER "
-            "[setting sources.catalogue, or kowalski].",
-            panel="Features",
-        ),
-    ] = "",
-    features_catalog: Annotated[
-        str, option("Collection of the features [kowalski.collections.features].", panel="Features")
-    ] = "features",
-    features_limit: Annotated[
-        int, option("Light curves whose features are asked for at once.", min=1, panel="Features")
-    ] = 1000,
-    taxonomy_map: Annotated[
-        str, option("Labels and their classes: golden, tags, or a JSON file.", panel="Features")
-    ] = "golden",
-    output_filename: Annotated[
-        str, option("Name of the table with features.", panel="Features")
-    ] = "merged_classifications_features",
-    get_ztf_filters: Annotated[
-        bool, option("Add the filter of each light curve.", "--get-ztf-filters", panel="Features")
-    ] = False,
-    impute_missing_features: Annotated[
-        bool,
-        option("Impute as configured.", "--impute-missing-features", panel="Features"),
-    ] = False,
-    update_training_set: Annotated[
-        bool,
-        option(
-            "Write training.dataset with these sources, by their votes.",
-            "--update-training-set",
-            panel="Features",
-        ),
-    ] = False,
-    updated_training_set_prefix: Annotated[
-        str, option("What the name of that file begins with.", panel="Features")
-    ] = "updated_AL",
-    min_vote_diff: Annotated[
-        int, option("Votes, up minus down, that a class needs for that.", panel="Features")
-    ] = 1,
-    as_json: Json = False,
+    output_dir: Path | None = option(
+        None, "Folder for the result [folder of the file].", file_okay=False
+    ),
+    output_format: str = option("", "csv, parquet or h5 [format of the file]."),
+    long: bool = option(
+        False,
+        "Write a second table with one row per classification, period and labeller.",
+    ),
+    fresh: bool = option(False, "Do not resume an interrupted download."),
+    as_json: JsonObject = False,
+    *,
+    service: MarshalOptions,
+    features: FeatureOptions,
 ) -> None:
     """Download classifications, periods and votes of sources from a marshal.
 
-    Every row of the file stays, with columns classification, probability, period_origin, period
-    (d), labellers and sum_votes (several values joined by ;) and a status. A download that was
-    stopped goes on when the same command is given again.
+    Every row of the file is written with the columns classification, probability, period_origin,
+    period (d), labellers and sum_votes (several values joined by ;) and a status. If the download
+    is interrupted, the same command resumes it.
     """
-    from ..marshal.classifications import download
+    from ..marshal.classifications.download import download_groups, download_rows
     from ..tables import table_io
 
-    parse = file.lower() == "parse"
-    if parse and not group_ids:
+    by_group = file.lower() == "parse"
+    if by_group and not group_ids:
         raise AstrodomeError(
-            "Which sources? Give -file FILE, or -group_ids for those of groups.", exit_code=2
+            "The sources are missing.",
+            "Specify -file FILE, or -group_ids for the sources of groups.",
+            exit_code=2,
         )
-    ending = table_io.writable_extension(output_format) if output_format else ""
-    service = marshal_of(marshal, token, jobs)
+    extension = table_io.writable_extension(output_format) if output_format else ""
+    marshal = service.open(jobs)
     with console.progress("Downloading", None, "sources") as bar:
-        got = download.fetch(
-            service,
-            None if parse else Path(file),
-            tuple(group_ids or ()),
-            start=start,
-            radius=radius_arcsec,
-            jobs=jobs,
-            fresh=fresh,
-            watch=bar.advance,
-        )
-    out = got.write(output_dir, ending, long=long)
-    merged = None
-    if merge_features or update_training_set:
-        from ..classifiers import training_sets
-
-        asked = training_sets.Merge(
-            taxonomy_map=taxonomy_map,
-            collection=features_catalog,
-            radius=radius_arcsec,
-            at_once=features_limit,
-            filters=get_ztf_filters,
-            impute=impute_missing_features,
-            min_votes=min_vote_diff if update_training_set else None,
-        )
-        merged = training_sets.merge(got.sources, catalogue_of(catalogue), asked)
-        out["merged"] = str(
-            table_io.write_table(got.beside(output_dir, output_filename, ending), merged)
-        )
-        if update_training_set:
-            from ..config.loading import load_config
-
-            updated = training_sets.update(
-                merged, load_config().training.dataset, updated_training_set_prefix
+        if by_group:
+            result = download_groups(
+                marshal, group_ids or (), start=max(start, 1), on_source=bar.advance
             )
-            out["training set"] = str(updated)
-    for one in got.failed:
-        console.note(f"  failed  {one[0]}: {one[1]}")
-    console.show_one({**out, **got.counts()}, as_json=as_json)
-    if got.failed:
-        console.note("The same command again asks for those that failed.")
+        else:
+            result = download_rows(
+                marshal,
+                Path(file),
+                start=start,
+                radius=radius_arcsec,
+                jobs=jobs,
+                fresh=fresh,
+                on_source=bar.advance,
+            )
+    paths = result.write(output_dir, extension, long=long)
+    paths |= features.merge(result, radius_arcsec, output_dir, extension)
+    for name, why in result.failed:
+        console.note(f"  failed  {name}: {why}")
+    console.show_one({**paths, **result.counts()}, as_json=as_json)
+    if result.failed:
+        console.note("Run the same command again to request the failed rows.")
         raise SystemExit(1)
 
 

@@ -1,74 +1,90 @@
-"""Options as SCoPe's manual writes them: ``-group_ids 360 361``, one dash and several values."""
+"""Options as in the manual of SCoPe, for example ``-group_ids 360 361`` and ``--save true``."""
 
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
-from .switches import NO, YES, Switched
+from astrodome import lazy
 
+TRUE = frozenset({"t", "true", "1", "y", "yes", "on"})
+FALSE = frozenset({"f", "false", "0", "n", "no", "off"})
+VALUES_WITHOUT_ARGUMENT = {"--verbose": "1"}
+"""Options with an optional integer, and the value without it."""
 NUMBER = re.compile(r"-\.?\d")
 
 
-class Manual(Switched):
-    """A command whose long options may have one dash, ``_`` for ``-``, and several values.
+class ManualCommand(lazy.Command):
+    """A command that also accepts options in the syntax of SCoPe.
 
-    An option that may be repeated takes every value up to the next option, so that
-    ``-group_ids 360 361`` is ``--group-ids 360 --group-ids 361``. A switch may have a value:
-    ``--skip-phot True``.
+    Long options may have a single dash, and ``_`` for ``-``. A repeatable option takes all values
+    up to the next option. A switch may have a value: ``--save``, ``--save=true``, ``--save t``.
     """
 
     def parse_args(self, ctx: Any, args: list[str]) -> Any:
-        return super().parse_args(ctx, list(self._spelled(args)))
+        return super().parse_args(ctx, list(self._standard_syntax(args)))
 
-    def _spelled(self, args: list[str]) -> Iterator[str]:
-        options = {name: option for option in self.params for name in _names(option)}
-        rest = list(args)
+    def _standard_syntax(self, args: list[str]) -> Iterator[str]:
+        options: dict[str, Any] = {
+            name: option for option in self.params for name in _long_names(option)
+        }
+        rest = deque(args)
         while rest:
-            arg = rest.pop(0)
+            arg = rest.popleft()
             if arg == "--":
-                yield from (arg, *rest)
+                yield arg
+                yield from rest
                 return
             typed, equals, value = arg.partition("=")
             name = "--" + typed.lstrip("-").replace("_", "-")
             option = options.get(name) if typed.startswith("-") and len(typed) > 2 else None
             if option is None:
-                # A word with one dash is meant as an option, and is told apart from -v -v as -vv.
-                wrong = re.fullmatch(r"-[A-Za-z]\w{2,}", typed) is not None
-                yield name + equals + value if wrong else arg
-                continue
-            if getattr(option, "is_flag", False) and not option.secondary_opts:
-                if not equals and rest and rest[0].lower() in YES | NO:
-                    equals, value = "=", rest.pop(0)
-                if value.lower() not in NO:
-                    yield name if value.lower() in YES else name + equals + value
-                continue
-            if name == "--token":
-                hide(value if equals else rest[0] if rest else "")
-            if not getattr(option, "multiple", False):
-                yield name + equals + value
-                if not equals and not getattr(option, "is_flag", False) and rest:
-                    yield rest.pop(0)  # as it is, whatever it begins with
-                continue
-            values = [value] if equals else []
-            while rest and not _is_option(rest[0]):
-                values.append(rest.pop(0))
-            for one in values:
-                yield from (name, one)
-            if not values:
-                yield name  # and the parser says what is missing
+                # A word with one dash is a misspelled option, but -vv is -v -v.
+                misspelled = re.fullmatch(r"-[A-Za-z]\w{2,}", typed) is not None
+                yield name + equals + value if misspelled else arg
+            elif option.is_flag:
+                if not equals and rest and rest[0].lower() in TRUE | FALSE:
+                    equals, value = "=", rest.popleft()
+                yield from _switch(option, name, equals, value)
+            elif name in VALUES_WITHOUT_ARGUMENT and not equals:
+                number = rest.popleft() if rest and rest[0].isdigit() else ""
+                yield f"{name}={number or VALUES_WITHOUT_ARGUMENT[name]}"
+            else:
+                values = [value] if equals else []
+                if option.multiple:
+                    while rest and not _is_option(rest[0]):
+                        values.append(rest.popleft())
+                elif not equals and rest:
+                    values.append(rest.popleft())  # also if it starts with a dash
+                if name == "--token" and values:
+                    hide_from_process_list(values[0])
+                for one in values:
+                    yield from (name, one)
+                if not values:
+                    yield name  # The parser reports the missing value.
 
 
-def hide(token: str) -> None:
-    """Take a token out of the list of processes, as soon as it has been read."""
-    from . import hiding
+def _switch(option: Any, name: str, equals: str, value: str) -> Iterator[str]:
+    """Yield a switch without its value, the opposite switch, or nothing if there is none."""
+    if value.lower() in FALSE:
+        yield from option.secondary_opts[:1]
+    else:
+        yield name if value.lower() in TRUE or not equals else f"{name}={value}"
 
-    hiding.from_process_list(token)
+
+def hide_from_process_list(token: str) -> None:
+    """Replace a token with asterisks in the command line of this process, which ``ps`` shows."""
+    import setproctitle
+
+    if token:
+        title = setproctitle.getproctitle()
+        setproctitle.setproctitle(title.replace(token, "***"))
 
 
-def _names(option: Any) -> list[str]:
-    if getattr(option, "param_type_name", "") != "option":
+def _long_names(option: Any) -> list[str]:
+    if option.param_type_name != "option":
         return []
     return [name for name in (*option.opts, *option.secondary_opts) if name.startswith("--")]
 

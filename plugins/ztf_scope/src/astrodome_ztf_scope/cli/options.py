@@ -1,92 +1,92 @@
-"""Options and helpers that the commands about marshals share."""
+"""Options and functions that several commands share."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from astrodome import sources
+from astrodome import console
+from astrodome.option_groups import OptionGroup, expand, option
 
-from .manual_syntax import Manual
+from .manual_syntax import ManualCommand
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
-def option(text: str, *names: str, panel: str = "", **more: Any) -> Any:
-    return typer.Option(*names, help=text, rich_help_panel=panel or None, **more)
+    from ..marshal.batches import BatchOutcome
 
 
 def command(function: Any) -> Any:
-    """A command whose options may be spelt as in SCoPe's manual."""
+    """Return a command that accepts options in the syntax of SCoPe's manual."""
     app = typer.Typer(rich_markup_mode=None, add_completion=False)
-    app.command(cls=Manual)(function)
+    app.command(cls=ManualCommand)(expand(function))
     return typer.main.get_command(app)
 
 
-WHERE, WHICH, SAID, LIGHT = "Services", "Rows", "Classifications", "Light curves"
-Token = Annotated[
-    str,
-    option(
-        "Token of the marshal; ASTRODOME_FRITZ_TOKEN or secrets.json keep it out of your history.",
-        panel=WHERE,
+SERVICES, ROWS, CLASSIFICATIONS = "Services", "Rows", "Classifications"
+LIGHT_CURVES, FEATURES, RESULT = "Light curves", "Features", "Result"
+
+Config = Annotated[
+    Path | None,
+    typer.Option(help="Configuration file with priority over ./config.yaml.", dir_okay=False),
+]
+JsonObject = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+JsonArray = Annotated[bool, typer.Option("--json", help="Print one JSON array.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the requests without sending them.")]
+GroupIds = Annotated[
+    list[int] | None, typer.Option(help="Ids of groups on the marshal; one or more.")
+]
+Jobs = Annotated[
+    int,
+    typer.Option(
+        help="Maximum number of parallel requests.", min=1, max=64, rich_help_panel=SERVICES
     ),
 ]
-MarshalName = Annotated[
+CatalogueName = Annotated[
     str,
-    option(
-        "Where sources are kept: fritz, or local:FILE.db [setting sources.marshal, or fritz].",
-        "--marshal",
-        panel=WHERE,
+    typer.Option(
+        help="Catalogue: kowalski, or local:FOLDER [setting sources.catalogue, or kowalski].",
+        rich_help_panel=SERVICES,
     ),
 ]
-Jobs = Annotated[int, option("Requests at a time.", min=1, max=64, panel=WHERE)]
-DryRun = Annotated[bool, option("Show every call that would be made, and make none.", "--dry-run")]
-Json = Annotated[bool, option("Print one JSON object.", "--json")]
-Groups = Annotated[list[int] | None, option("Ids of groups on the marshal; one or more.")]
 
 
-def marshal_of(
-    name: str, token: str, jobs: int = 8, *, new: bool = False, dry: bool = False
-) -> Any:
-    """Return the marshal with this name.
+class MarshalOptions(OptionGroup, panel=SERVICES):
+    """The marshal and its token."""
 
-    Its file must exist, unless ``new`` is True. With ``dry``, a missing file is not created.
-    """
-    more: dict[str, Any] = {}
-    name = marshal_name(name)
-    if name.partition(":")[0] == "local":
-        more["missing"] = "error" if not new else "empty" if dry else "create"
-    return sources.get("marshal", name, token=token, connections=jobs, **more)
+    marshal: str = option(
+        "", "Marshal: fritz, or local:FILE.db [setting sources.marshal, or fritz]."
+    )
+    token: str = option(
+        "",
+        "Token of the marshal. The variable ASTRODOME_FRITZ_TOKEN or the file secrets.json keep "
+        "it out of the shell history.",
+    )
 
+    def open(self, jobs: int = 8, *, create: bool = False, dry_run: bool = False) -> Any:
+        """Open the marshal. A missing file is created if ``create``, but not in a dry run."""
+        from ..marshal.registry import open_marshal
 
-def file_to_create(name: str) -> Any:
-    """Return an empty marshal in memory if a run would create the file of this name, or None.
+        return open_marshal(
+            self.marshal,
+            token=self.token,
+            connections=jobs,
+            missing="error" if not create else "empty" if dry_run else "create",
+        )
 
-    With it, invalid options are detected before the file is created.
-    """
-    kind, _, place = marshal_name(name).partition(":")
-    if kind != "local" or not place or Path(place).expanduser().exists():
-        return None
-    return sources.get("marshal", f"{kind}:{place}", missing="empty")
+    def is_new_file(self) -> bool:
+        """Return whether the marshal is a file that does not exist yet."""
+        from astrodome import sources
 
-
-def marshal_name(given: str) -> str:
-    """Return the value of ``--marshal``, of the setting sources.marshal, or ``fritz``."""
-    return sources.choose("marshal", given, default="fritz")
-
-
-def catalogue_of(name: str) -> Any:
-    return sources.get("catalogue", catalogue_name(name))
+        kind, _, path = sources.choose("marshal", self.marshal, default="fritz").partition(":")
+        return kind == "local" and bool(path) and not Path(path).expanduser().exists()
 
 
-def catalogue_name(given: str) -> str:
-    """Return the value of ``--catalogue``, of the setting sources.catalogue, or ``kowalski``."""
-    return sources.choose("catalogue", given, default="kowalski")
-
-
-def shown(request: Any) -> str:
-    """A request in a few words."""
+def describe(parameters: Mapping[str, Any]) -> str:
+    """Describe the parameters of a request in one line."""
     parts = []
-    for key, value in request.items():
+    for key, value in parameters.items():
         if isinstance(value, list) and value and isinstance(value[0], dict):
             value = ", ".join(f"{one['classification']} {one['probability']:g}" for one in value)
         elif isinstance(value, list | tuple):
@@ -94,3 +94,24 @@ def shown(request: Any) -> str:
         if value not in (None, ""):
             parts.append(f"{key}: {value}")
     return "; ".join(parts)
+
+
+def finish_batch(
+    outcome: BatchOutcome,
+    verb: str,
+    noun: str,
+    document: Mapping[str, Any],
+    *,
+    as_json: bool,
+) -> None:
+    """Print the failed items and the counts; exit with status 1 if any item failed.
+
+    With ``as_json``, print one JSON object with ``document`` instead.
+    """
+    if not as_json:
+        unchanged = f"; {outcome.unchanged} checked, nothing to change" if outcome.unchanged else ""
+        console.finish(outcome, verb, noun, more=unchanged)
+        return
+    console.show_json({**document, **outcome.as_dict()})
+    if outcome.failed:
+        raise SystemExit(1)

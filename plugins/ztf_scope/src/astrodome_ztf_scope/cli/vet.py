@@ -1,50 +1,48 @@
-"""``scope vet``: a page on this machine on which a person walks through sources."""
+"""The command ``scope vet``."""
 
 from __future__ import annotations
 
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated
 
 from astrodome import console
+from astrodome.option_groups import option
 
-from .options import WHERE, WHICH, Json, catalogue_of, command, option
+from .options import ROWS, SERVICES, JsonObject, command
 
 
 def vet(
-    file: Annotated[
-        Path, option("CSV, Parquet or HDF5 of sources: predictions, or a list.", "--file")
-    ],
-    out: Annotated[Path, option("The result, a CSV that upload-classification takes.")] = Path(
-        "vetted.csv"
+    file: Path = option(
+        ..., "CSV, Parquet or HDF5 file with sources, for example scores.", "--file"
     ),
-    label: Annotated[
-        list[str] | None,
-        option("A label to choose from; repeatable [tags of the scores].", panel=WHICH),
-    ] = None,
-    catalogue: Annotated[
-        str, option("Where light curves are: kowalski, or local:FOLDER [none].", panel=WHERE)
-    ] = "",
-    radius_arcsec: Annotated[
-        float, option("Radius (arcsec) within which light curves are of a source.", panel=WHERE)
-    ] = 2.0,
-    port: Annotated[int, option("Port on this machine; 0: any.", min=0, max=65535)] = 0,
-    browser: Annotated[bool, option("Open the page.", "--browser/--no-browser")] = True,
-    as_json: Json = False,
+    out: Path = option(Path("vetted.csv"), "CSV file to write, for upload-classification."),
+    label: list[str] | None = option(
+        None, "Label to choose from; repeatable [tags of the scores].", panel=ROWS
+    ),
+    catalogue: str = option(
+        "", "Catalogue with light curves: kowalski, or local:FOLDER [none].", panel=SERVICES
+    ),
+    radius_arcsec: float = option(
+        2.0, "Maximum separation between a source and its light curves, in arcsec.", panel=SERVICES
+    ),
+    port: int = option(0, "Port on this machine; 0: any free port.", min=0, max=65535),
+    browser: bool = option(True, "Open the page.", "--browser/--no-browser"),
+    as_json: JsonObject = False,
 ) -> None:
-    """Accept, reject or relabel sources on a page that only this machine can see.
+    """Accept, reject or relabel sources on a web page that is served only to this machine.
 
-    Every decision is kept at once; the same command again goes on.
+    Every decision is saved immediately. If vetting is interrupted, the same command resumes it.
     """
+    from ..catalogues.registry import open_catalogue
     from ..vetting import browser_page, candidates
-    from ..vetting.decisions import Decisions
+    from ..vetting.decisions import ACTIONS, UNDO, Decisions
     from ..vetting.server import Server
 
-    source = catalogue_of(catalogue) if catalogue else None
+    source = open_catalogue(catalogue) if catalogue else None
     found = candidates.read(file, label or (), source, radius_arcsec)
     decisions = Decisions(out, found)
     with Server(found, decisions, port) as server:
-        console.note(f"Vet at {server.url} (Ctrl-C ends).")
+        console.note(f"Page: {server.url} (Ctrl-C to stop).")
         with ExitStack() as stack:
             if browser:
                 page = stack.enter_context(browser_page.redirecting(server.url))
@@ -54,9 +52,9 @@ def vet(
                 server.finished.wait()
             except KeyboardInterrupt:
                 console.note("Stopped. Run the same command again to resume.")
-    made = decisions.made.values()
-    counts = {a: sum(one["action"] == a for one in made) for a in ("accept", "relabel", "reject")}
-    left = len(found.rows) - len(decisions.made)
+    made = [decision["action"] for decision in decisions.made.values()]
+    counts = {action: made.count(action) for action in ACTIONS if action != UNDO}
+    left = len(found.rows) - len(made)
     console.show_one({"file": str(out), **counts, "left": left}, as_json=as_json)
 
 

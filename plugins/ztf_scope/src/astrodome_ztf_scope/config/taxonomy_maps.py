@@ -1,4 +1,4 @@
-"""Taxonomy maps: labels of a data set, and the classes that they are on the marshal."""
+"""Taxonomy maps: labels of a data set, and the corresponding classes on the marshal."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from typing import Any
 from astrodome import AstrodomeError
 
 BUILT_IN = Path(__file__).with_name("taxonomy_maps.json")
-OF_SCORES = {"DNN_AL_mapper": "dnn", "XGB_AL_mapper": "xgb"}
-"""Names in SCoPe of the maps for columns of scores, ``<tag>_<algorithm>``, with the algorithm."""
-OF_SCOPE = {"golden_dataset_mapper": "golden"}
+SCORE_MAPS = {"DNN_AL_mapper": "dnn", "XGB_AL_mapper": "xgb"}
+"""Maps of SCoPe for columns of scores, ``<tag>_<algorithm>``, with the algorithm."""
+ALIASES = {"golden_dataset_mapper": "golden"}
 """Names of maps in SCoPe, with the names in this package."""
-NONE = "None"
-"""The class of a label that the marshal has no class for."""
+NO_CLASS = "None"
+"""Class of a label without a class on the marshal."""
 
 
 @dataclass(frozen=True)
-class Target:
+class TaxonomyClass:
     """A class of a taxonomy on the marshal."""
 
     name: str
     taxonomy_id: int
 
 
-def read(which: str, taxonomy_id: int | None = None) -> dict[str, Target | None]:
+def read(source: str, taxonomy_id: int | None = None) -> dict[str, TaxonomyClass | None]:
     """Return the map in a JSON file, or a built-in one.
 
     The built-in maps are ``golden``, ``tags``, and ``DNN_AL_mapper`` and ``XGB_AL_mapper`` for the
@@ -38,55 +38,59 @@ def read(which: str, taxonomy_id: int | None = None) -> dict[str, Target | None]
     on the marshal. The argument ``taxonomy_id`` overrides those in the file. Raises an
     AstrodomeError that names the file and the label.
     """
-    document, origin = _document(which)
-    found: dict[str, Target | None] = {}
+    document, origin = _document(source)
+    found: dict[str, TaxonomyClass | None] = {}
     for label, entry in document.items():
         if isinstance(entry, Mapping):
             name, number = entry.get("fritz_label"), entry.get("taxonomy_id")
         else:
             name, number = entry, None
-        if name is None or str(name) == NONE:
+        if name is None or str(name) == NO_CLASS:
             found[label] = None
             continue
         number = taxonomy_id if taxonomy_id is not None else number
         if not isinstance(number, int) or not isinstance(name, str):
             raise AstrodomeError(
-                f"{origin}: '{label}' has no taxonomy.",
-                "Give --taxonomy-id, or write fritz_label and taxonomy_id for each label.",
+                f"{origin}: missing taxonomy of the label '{label}'.",
+                "Specify -taxonomy_id, or write fritz_label and taxonomy_id for each label.",
                 exit_code=2,
             )
-        found[label] = Target(name, number)
+        found[label] = TaxonomyClass(name, number)
     return found
 
 
-def has_taxonomies(which: str) -> bool:
-    """Whether the map names a taxonomy for each label, as those of SCoPe 0.9.5 do."""
-    document, _ = _document(which)
+def has_taxonomies(source: str) -> bool:
+    """Return whether the map specifies a taxonomy for each label, as in SCoPe 0.9.5."""
+    document, _ = _document(source)
     return all(isinstance(entry, Mapping) for entry in document.values())
 
 
-def _document(which: str) -> tuple[dict[str, Any], str]:
-    path = Path(which)
+def _document(source: str) -> tuple[dict[str, Any], str]:
+    path = Path(source)
+    name = source.removesuffix(".json")
+    name = ALIASES.get(name, name)
     built_in = _built_in()
-    name = OF_SCOPE.get(which.removesuffix(".json"), which.removesuffix(".json"))
-    if not path.is_file() and name in built_in:
-        return built_in[name], f"the map '{name}'"
     if not path.is_file():
-        known = ", ".join(built_in)
+        if name in built_in:
+            return built_in[name], f"Map '{name}'"
         raise AstrodomeError(
-            f"There is no taxonomy map {which}.", f"A JSON file, or one of {known}.", exit_code=2
+            f"Taxonomy map {source} not found.",
+            f"Specify a JSON file or one of {', '.join(built_in)}.",
+            exit_code=2,
         )
     try:
         document = json.loads(path.read_text("utf-8"))
     except ValueError as error:
         raise AstrodomeError(f"{path} is not valid JSON: {error}.") from error
     if not isinstance(document, dict) or not document:
-        raise AstrodomeError(f"{path} should map labels to classes.", '{"label": "class"}')
+        raise AstrodomeError(
+            f"{path} is not a valid taxonomy map.", 'Expected a JSON object: {"label": "class"}.'
+        )
     return document, str(path)
 
 
 def _built_in() -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = json.loads(BUILT_IN.read_text("utf-8"))
-    for name, algorithm in OF_SCORES.items():
+    for name, algorithm in SCORE_MAPS.items():
         found[name] = {f"{tag}_{algorithm}": entry for tag, entry in found["tags"].items()}
     return found

@@ -1,7 +1,7 @@
-"""Annotations of sources: post, change and delete keys, with a table of what changed.
+"""Post, update and delete keys of annotations, with a record of the changes to undo them.
 
-An annotation has an origin and any number of keys. Posting adds one, updating changes or adds a
-key and leaves the others, deleting removes a key; the annotation goes with its last key.
+An annotation has an origin and any number of keys. Updating a key and deleting a key do not change
+the other keys; the annotation is deleted with its last key.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from typing import Any
 import pandas as pd
 from astrodome import AstrodomeError, files
 
+from ..tables import datasets, table_io
 from . import batches
 from . import journal as journals
-from .idempotent_writes import Once
+from .idempotent_writes import IdempotentWriter
 
 ACTIONS = ("post", "update", "delete")
 NUMERIC = re.compile(r"(period|pdot|significance|f1)(_.*)?|Plx|Mag_\w+", re.IGNORECASE)
@@ -28,11 +29,11 @@ NUMERIC = re.compile(r"(period|pdot|significance|f1)(_.*)?|Plx|Mag_\w+", re.IGNO
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What is wanted of one source: of ``key`` in the annotation of ``origin``.
+class AnnotationRequest:
+    """A change of ``key`` in the annotation of a source with this ``origin``.
 
-    ``whole``: delete the annotation with all its keys. ``data``: set the annotation to just this,
-    or to nothing when it is None, as an undo file says.
+    ``whole`` deletes the annotation with all its keys. The action ``undo`` replaces the annotation
+    with ``data``, or deletes it if ``data`` is None.
     """
 
     action: str
@@ -42,16 +43,12 @@ class Wanted:
     value: Any = None
     group_ids: tuple[int, ...] = ()
     whole: bool = False
-    data: str | None = None
-
-    @property
-    def name(self) -> str:
-        return self.obj_id
+    data: dict[str, Any] | None = None
 
 
-@dataclass
-class Changed:
-    """What became of one source: the annotation before and after, None where there is none."""
+@dataclass(frozen=True)
+class AnnotationChange:
+    """The annotation of a source before and after a change; None if it does not exist."""
 
     obj_id: str
     origin: str
@@ -62,20 +59,15 @@ class Changed:
 
     @property
     def row(self) -> dict[str, Any]:
-        def shown(data: dict[str, Any] | None) -> Any:
-            return None if data is None else data.get(self.key) if self.key else data
+        def value(data: dict[str, Any] | None) -> Any:
+            return data.get(self.key) if data is not None and self.key else data
 
-        return {
-            "obj_id": self.obj_id,
-            "origin": self.origin,
-            "key": self.key,
-            "before": shown(self.before),
-            "after": shown(self.after),
-        }
+        about = {"obj_id": self.obj_id, "origin": self.origin, "key": self.key}
+        return {**about, "before": value(self.before), "after": value(self.after)}
 
 
-def value_of(text: str) -> Any:
-    """A value as it was typed: a number where it is a finite one, else text."""
+def parse_value(text: str) -> Any:
+    """Return a finite number if the text is one, otherwise the text."""
     for kind in (int, float):
         with suppress(ValueError):
             number = kind(text)
@@ -101,179 +93,177 @@ def check_value(key: str, value: Any, where: str = "") -> Any:
     )
 
 
-def wanted(
+def annotation_requests(
     action: str,
-    source: str,
+    source: str | pd.DataFrame,
     origin: str,
     key: str,
-    value: str | None,
+    value: Any = None,
     group_ids: Sequence[int] = (),
     *,
     whole: bool = False,
-) -> list[Wanted]:
-    """What to do for one source, or for each of a table (CSV, Parquet, HDF5) with ``obj_id``.
+) -> list[AnnotationRequest]:
+    """Return the requests for a source, or for every source of a table.
 
-    A table has the values in the column that is named like the key. Raises AstrodomeError, exit
-    code 2, when something is missing.
+    ``source`` is the name of a source, a file (CSV, Parquet, HDF5) or a DataFrame with the column
+    ``obj_id``. Without ``value``, the values are in the column of the table with the name ``key``.
+    Raises AstrodomeError if an argument is invalid or missing.
     """
     action = action.lower()
     if action not in ACTIONS:
-        raise AstrodomeError(f"'{action}' is no action: post, update or delete.", exit_code=2)
-    for name, named in (("origin", origin), ("key", key)):
-        if not named and not (name == "key" and whole):
+        raise AstrodomeError(
+            f"Invalid action '{action}': expected post, update or delete.", exit_code=2
+        )
+    for name, text in (("origin", origin), ("key", key)):
+        if not text and not (name == "key" and whole):
             raise AstrodomeError(f"Specify -{name} to {action}.", exit_code=2)
-    shared: dict[str, Any] = {
-        "origin": origin,
-        "key": key,
-        "group_ids": tuple(group_ids),
-        "whole": whole,
-    }
-    from ..tables import datasets
-
-    if not datasets.is_table(Path(source)):
+    value = None if action == "delete" else value
+    value = check_value(key, parse_value(value) if isinstance(value, str) else value)
+    where = "The table"
+    if isinstance(source, str) and datasets.is_table(Path(source)):
+        where, source = source, table_io.read_table(Path(source))
+    if isinstance(source, str):
         if value is None and action != "delete":
             raise AstrodomeError(f"Specify -value to {action}.", exit_code=2)
-        given = None if value is None else value_of(value)
-        if action != "delete":
-            check_value(key, given)
-        return [Wanted(action, source, value=given, **shared)]
-    return _of_table(action, Path(source), key, value, shared)
+        values = {source: value}
+    else:
+        if "obj_id" not in source:
+            raise AstrodomeError(f"{where} has no column 'obj_id'.", exit_code=2)
+        values = dict.fromkeys(source["obj_id"].astype(str), value)
+        if value is None and action != "delete":
+            values = _column_values(source, key, where)
+    more: dict[str, Any] = {"group_ids": tuple(group_ids), "whole": whole}
+    return [
+        AnnotationRequest(action, obj_id, origin, key, one, **more)
+        for obj_id, one in values.items()
+    ]
 
 
-def _of_table(
-    action: str, path: Path, key: str, value: str | None, shared: Mapping[str, Any]
-) -> list[Wanted]:
-    from ..tables import table_io
-
-    table = table_io.read_table(path)
-    if "obj_id" not in table:
-        raise AstrodomeError(f"{path} has no column obj_id.", exit_code=2)
-    if action == "delete":
-        return [Wanted(action, obj_id, **shared) for obj_id in dict.fromkeys(table["obj_id"])]
-    if value is not None:
-        given = check_value(key, value_of(value))
-        return [Wanted(action, o, value=given, **shared) for o in dict.fromkeys(table["obj_id"])]
+def _column_values(table: pd.DataFrame, key: str, where: str) -> dict[str, Any]:
+    """Return the value of every source from the column ``key``."""
     if key not in table:
-        raise AstrodomeError(f"{path} has no column '{key}' with the values.", exit_code=2)
-    found: dict[str, Wanted] = {}
-    for row, (obj_id, cell) in enumerate(zip(table["obj_id"], table[key], strict=True)):
-        given = _plain(cell)
-        if isinstance(given, str) and NUMERIC.fullmatch(
-            key
-        ):  # The column also contains other text.
-            given = value_of(given)
-        check_value(key, given, f"{path}, row {row} (counted from 0): ")
-        one = Wanted(action, obj_id, value=given, **shared)
-        if obj_id in found and found[obj_id] != one:
-            raise AstrodomeError(f"{path} has {obj_id} twice, with different values of '{key}'.")
-        found[obj_id] = one
-    return list(found.values())
+        raise AstrodomeError(f"{where} has no column '{key}' with the values.", exit_code=2)
+    values: dict[str, Any] = {}
+    cells = zip(table["obj_id"], table[key], table[key].isna(), strict=True)
+    for row, (obj_id, cell, missing) in enumerate(cells):
+        value = None if missing else cell.item() if hasattr(cell, "item") else cell
+        if isinstance(value, str) and NUMERIC.fullmatch(key):  # The column contains other text.
+            value = parse_value(value)
+        check_value(key, value, f"{where}, row {row} (counted from 0): ")
+        if values.setdefault(str(obj_id), value) != value:
+            raise AstrodomeError(
+                f"{where} contains {obj_id} twice, with different values of '{key}'."
+            )
+    return values
 
 
-def _plain(cell: Any) -> Any:
-    """A cell as JSON has it; None for a missing value."""
-    if cell is None or cell is pd.NA or cell != cell:
-        return None
-    return cell.item() if hasattr(cell, "item") else cell
+def apply_requests(
+    marshal: Any, items: Sequence[AnnotationRequest], writer: IdempotentWriter, *, jobs: int = 4
+) -> Iterator[tuple[batches.WriteResult[AnnotationRequest], AnnotationChange | None]]:
+    """Apply the requests; yield each result with the change, or None if nothing was changed."""
+    changes: dict[str, AnnotationChange] = {}
 
-
-def manage(
-    marshal: Any, items: Sequence[Wanted], once: Once, *, jobs: int = 4
-) -> Iterator[tuple[batches.Ended[Wanted], Changed | None]]:
-    """Do what is wanted; yields how each ended and what changed, None where nothing did."""
-    done: dict[str, Changed] = {}
-
-    def one(item: Wanted, mine: Once) -> str:
-        changed = _manage(marshal, item, mine)
-        if changed:
-            done[item.obj_id] = changed
+    def apply_one(item: AnnotationRequest, own: IdempotentWriter) -> str:
+        current = find_annotation(marshal, item.obj_id, item.origin)
+        before = dict(current["data"]) if current else None
+        after = _changed(item, before)
+        if after != before:
+            write_annotation(marshal, own, item.obj_id, item.origin, after, item.group_ids, current)
+            groups = tuple(current["groups"]) if current else item.group_ids
+            changes[item.obj_id] = AnnotationChange(
+                item.obj_id, item.origin, item.key, before, after, groups
+            )
         return item.obj_id
 
-    ended = batches.work(
-        once,
+    results = batches.process(
+        writer,
         ([item] for item in items),
-        one,
-        # What is on the marshal decides, not what was done once: others change it too.
-        key=lambda item: journals.key(once.address, "annotation", str(item)),
-        name=lambda item: item.name,
+        apply_one,
+        key=lambda item: journals.key(writer.address, "annotation", str(item)),
+        name=lambda item: item.obj_id,
         jobs=jobs,
-        recheck=True,
+        recheck=True,  # Others also change annotations, so the journal alone is not sufficient.
     )
-    for end in ended:
-        yield end, done.get(end.item.obj_id)
+    for result in results:
+        yield result, changes.get(result.item.obj_id)
 
 
-def _manage(marshal: Any, item: Wanted, once: Once) -> Changed | None:
-    there = next((a for a in marshal.annotations(item.obj_id) if a["origin"] == item.origin), None)
-    before = dict(there["data"]) if there else None
-    after = _after(item, before)
-    if after == before:
-        return None
-    obj_id, origin, groups = item.obj_id, item.origin, item.group_ids
+def find_annotation(marshal: Any, obj_id: str, origin: str) -> dict[str, Any] | None:
+    """Return the annotation of a source with this origin, or None."""
+    found: list[dict[str, Any]] = marshal.annotations(obj_id)
+    return next((one for one in found if one["origin"] == origin), None)
 
-    def now() -> dict[str, Any] | None:
-        found = (a for a in marshal.annotations(obj_id) if a["origin"] == origin)
-        return next((dict(a["data"]) for a in found), None)
 
-    def arrived() -> bool:
-        return now() == after
-
-    request: dict[str, Any] = {"origin": origin, "before": before, "after": after}
+def write_annotation(
+    marshal: Any,
+    writer: IdempotentWriter,
+    obj_id: str,
+    origin: str,
+    data: Mapping[str, Any] | None,
+    group_ids: Sequence[int],
+    current: Mapping[str, Any] | None,
+) -> None:
+    """Replace the ``current`` annotation, which may be None, with ``data``; None deletes it."""
 
     def send() -> Any:
-        if there is None:
-            return marshal.annotate(obj_id, origin, after, groups)
-        if after is None:
-            return marshal.delete_annotation(obj_id, there["id"])
-        return marshal.change_annotation(obj_id, there["id"], origin, after)
+        if current is None:
+            return marshal.annotate(obj_id, origin, data, group_ids)
+        if data is None:
+            return marshal.delete_annotation(obj_id, current["id"])
+        return marshal.change_annotation(obj_id, current["id"], origin, data)
 
-    verb = "annotation" if there is None else "change annotation"
-    verb = "delete annotation" if after is None else verb
-    once.ensure(verb, obj_id, request, send, arrived, there=False)
-    had = tuple(there["groups"]) if there else groups
-    return Changed(obj_id, origin, item.key, before, after, had)
+    def is_done() -> bool:
+        found = find_annotation(marshal, obj_id, origin)
+        return (found["data"] if found else None) == data
+
+    prefix = "" if current is None else "delete " if data is None else "change "
+    parameters: dict[str, Any] = {"origin": origin, "data": data, "group_ids": list(group_ids)}
+    if current is not None:
+        parameters["before"] = current["data"]
+    writer.ensure(f"{prefix}annotation", obj_id, parameters, send, is_done, done=False)
 
 
-def _after(item: Wanted, before: dict[str, Any] | None) -> dict[str, Any] | None:
-    """What the annotation is to be; raises AstrodomeError when that makes no sense."""
+def _changed(item: AnnotationRequest, before: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Return the annotation after the change; raise AstrodomeError if the change is invalid."""
     if item.action == "undo":
-        return None if item.data is None else dict(json.loads(item.data))
+        return item.data
     if item.action == "post":
         if before is None:
-            return {item.key: _given(item)}
-        if before.get(item.key) == item.value and item.key in before:
+            return {item.key: _required(item)}
+        if item.key in before and before[item.key] == item.value:
             return before
         raise AstrodomeError(
-            f"has an annotation of origin {item.origin} already; -action update changes it"
+            f"The source already has an annotation with the origin {item.origin}.",
+            "Use -action update to change it.",
         )
-    if before is None or (item.key not in before and not item.whole):
-        if item.action == "update" and before is not None:
-            return {**before, item.key: _given(item)}
+    new_key = item.action == "update" and before is not None and item.key not in before
+    if before is None or (item.key not in before and not item.whole and not new_key):
         which = f"({item.origin}, {item.key})" if item.key else item.origin
-        raise AstrodomeError(f"has no annotation with origin and key {which}")
+        raise AstrodomeError(f"The source has no annotation with origin and key {which}.")
     if item.action == "update":
-        known, given = before[item.key], _given(item)
-        if _is_number(known) and not _is_number(given):
+        value = _required(item)
+        if _is_number(before.get(item.key)) and not _is_number(value):
             raise AstrodomeError(
-                f"has the number {known} in '{item.key}'; '{given}' is not a number"
+                f"Cannot replace the number {before[item.key]} in '{item.key}': "
+                f"'{value}' is not a number."
             )
-        return {**before, item.key: given}
-    left = {} if item.whole else {key: v for key, v in before.items() if key != item.key}
-    return left or None
+        return {**before, item.key: value}
+    rest = {} if item.whole else {key: v for key, v in before.items() if key != item.key}
+    return rest or None
 
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _given(item: Wanted) -> Any:
+def _required(item: AnnotationRequest) -> Any:
     if item.value is None:
-        raise AstrodomeError(f"has no value of '{item.key}'")
+        raise AstrodomeError(f"The row has no value of '{item.key}'.")
     return item.value
 
 
-def write_undo(path: Path, changes: Sequence[Changed]) -> Path:
-    """Write what the annotations were before, for :func:`undo`."""
+def write_undo_file(path: Path, changes: Sequence[AnnotationChange]) -> Path:
+    """Write the annotations before the changes to a file for :func:`read_undo_file`."""
     document = [
         {"obj_id": c.obj_id, "origin": c.origin, "data": c.before, "group_ids": list(c.group_ids)}
         for c in changes
@@ -282,21 +272,20 @@ def write_undo(path: Path, changes: Sequence[Changed]) -> Path:
     return path
 
 
-def undo(path: Path) -> list[Wanted]:
-    """The annotations as they were, from a file of :func:`write_undo`."""
+def read_undo_file(path: Path) -> list[AnnotationRequest]:
+    """Return the requests that restore the annotations in an undo file."""
     try:
-        document = json.loads(path.read_text("utf-8"))["annotations"]
         return [
-            Wanted(
+            AnnotationRequest(
                 "undo",
                 entry["obj_id"],
                 entry["origin"],
                 group_ids=tuple(entry["group_ids"]),
-                data=None if entry["data"] is None else json.dumps(entry["data"]),
+                data=entry["data"],
             )
-            for entry in document
+            for entry in json.loads(path.read_text("utf-8"))["annotations"]
         ]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise AstrodomeError(
-            f"{path} is no undo file of manage-annotation.", exit_code=2
+            f"{path} is not a valid undo file of manage-annotation.", exit_code=2
         ) from error

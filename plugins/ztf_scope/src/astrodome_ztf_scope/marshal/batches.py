@@ -1,102 +1,64 @@
-"""Items of work that change a marshal: many at a time, each once, none in the way of the others."""
+"""Process many items that change a marshal, in parallel and independently of each other."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
-from astrodome import AstrodomeError, compute, console
+from astrodome import AstrodomeError, compute
+from astrodome.errors import reason
 
-from . import journal as journals
-from .idempotent_writes import Breaker, Change, Once
+from .errors import MarshalAccessError, MarshalUnavailable
+from .idempotent_writes import IdempotentWriter
+from .journal import WriteRequest
 
 Item = TypeVar("Item")
 
+MAX_UNAVAILABLE = 3
+"""Number of consecutive items without a response after which the rest is skipped."""
+
 
 @dataclass
-class Ended(Generic[Item]):
-    """The result of an item.
+class CircuitBreaker:
+    """Stops a batch after an error that would also occur for every further item.
 
-    ``status`` is done, unchanged (the marshal already had everything), skipped (an earlier run
-    finished the item) or failed.
+    These errors are an invalid address or token, and a marshal that does not respond.
+    """
+
+    cause: str = ""
+    unavailable: int = 0
+
+    def check(self) -> None:
+        """Raise AstrodomeError if the batch is stopped."""
+        if self.cause:
+            raise AstrodomeError(f"Not tried, because of an earlier error: {self.cause}")
+
+    def record(self, error: AstrodomeError | None) -> None:
+        """Record the error of an item, or None if it succeeded."""
+        self.unavailable = self.unavailable + 1 if isinstance(error, MarshalUnavailable) else 0
+        if isinstance(error, MarshalAccessError) or self.unavailable >= MAX_UNAVAILABLE:
+            self.cause = str(error)
+
+
+@dataclass
+class WriteResult(Generic[Item]):
+    """Result of an item.
+
+    ``status`` is ``done``, ``unchanged`` (the marshal already had everything), ``skipped`` (an
+    earlier run completed the item) or ``failed``, with the ``reason``.
     """
 
     item: Item
     status: str
     obj_id: str = ""
-    why: str = ""
-    changes: list[Change] = field(default_factory=list)
-
-
-@contextmanager
-def changing(marshal: Any, *, dry: bool = False) -> Iterator[Once]:
-    """The way to change a marshal once, through its journal; ``dry`` changes and writes nothing.
-
-    Raises AstrodomeError when another process is changing the same marshal.
-    """
-    pace: dict[str, Any] = {
-        "settle": getattr(marshal, "settle", 3.0),
-        "attempts": getattr(marshal, "attempts", 10),
-    }
-    if dry:
-        yield Once(marshal.address, None, dry=True, **pace)
-        return
-    with journals.opened(marshal.address) as journal:
-        yield Once(marshal.address, journal, **pace)
-
-
-def work(
-    once: Once,
-    parts: Iterable[Sequence[Item]],
-    do: Callable[[Item, Once], str],
-    *,
-    key: Callable[[Item], str],
-    name: Callable[[Item], str],
-    jobs: int = 4,
-    recheck: bool = False,
-) -> Iterator[Ended[Item]]:
-    """Do every item: the parts many at a time, the items of a part one after the other.
-
-    ``do`` gives the name of the source that it changed. An item that the journal has as done is
-    skipped, unless ``recheck`` asks to look at the marshal again. When the marshal does not
-    answer any more, or refuses the token, the rest fails without being tried.
-    """
-    breaker = Breaker()
-
-    def one(item: Item) -> Ended[Item]:
-        before = once.journal.finished(key(item)) if once.journal and not recheck else None
-        if before is not None:
-            return Ended(item, "skipped", before)
-        mine = once.for_item(key(item))
-        try:
-            breaker.check()
-            obj_id = do(item, mine)
-        except AstrodomeError as error:
-            breaker.saw(error)
-            if once.journal:
-                once.journal.finish(key(item), name(item), "", error.message)
-            return Ended(item, "failed", why=error.message, changes=mine.changes)
-        breaker.saw(None)
-        if once.journal:
-            once.journal.finish(key(item), name(item), obj_id)
-        status = "done" if mine.changes else "unchanged"
-        return Ended(item, status, obj_id, changes=mine.changes)
-
-    def several(part: Sequence[Item]) -> list[Ended[Item]]:
-        return [one(item) for item in part]
-
-    for done in compute.map(several, parts, jobs=jobs, threads=True):
-        if done.value is None:
-            yield from (Ended(item, "failed", why=done.error) for item in done.item)
-        else:
-            yield from done.value
+    reason: str = ""
+    requests: list[WriteRequest] = field(default_factory=list)
 
 
 @dataclass
-class Outcome(compute.Outcome):
-    """Counts of a run; ``unchanged`` items were compared with the marshal and needed no change."""
+class BatchOutcome(compute.Outcome):
+    """Numbers of items by result; ``unchanged`` items were compared and needed no change."""
 
     unchanged: int = 0
 
@@ -104,22 +66,61 @@ class Outcome(compute.Outcome):
         return {**super().as_dict(), "unchanged": self.unchanged}
 
 
-def outcome(ended: Iterable[Ended[Any]], name: Callable[[Any], str]) -> Outcome:
-    """Count the results of the items."""
-    found = Outcome()
-    for one in ended:
-        if one.status == "failed":
-            found.failed.append((name(one.item), one.why))
-        elif one.status == "skipped":
-            found.skipped += 1
-        elif one.status == "unchanged":
-            found.unchanged += 1
+def process(
+    writer: IdempotentWriter,
+    groups: Iterable[Sequence[Item]],
+    function: Callable[[Item, IdempotentWriter], str],
+    *,
+    key: Callable[[Item], str],
+    name: Callable[[Item], str],
+    jobs: int = 4,
+    recheck: bool = False,
+) -> Iterator[WriteResult[Item]]:
+    """Call ``function`` for every item and yield the results.
+
+    ``function`` returns the ``obj_id`` of the source. The groups are processed in parallel, the
+    items of a group one after the other. Items that are completed in the journal are skipped
+    unless ``recheck`` is True. If the marshal does not respond or the token is invalid, the
+    remaining items fail without a request.
+    """
+    breaker = CircuitBreaker()
+    journal = writer.journal
+
+    def process_item(item: Item) -> WriteResult[Item]:
+        completed = journal.completed_source(key(item)) if journal and not recheck else None
+        if completed is not None:
+            return WriteResult(item, "skipped", completed)
+        own = writer.for_item(key(item))
+        try:
+            breaker.check()
+            obj_id = function(item, own)
+        except AstrodomeError as error:
+            breaker.record(error)
+            if journal:
+                journal.end_item(key(item), name(item), "", error.message)
+            return WriteResult(item, "failed", reason=reason(error), requests=own.requests)
+        breaker.record(None)
+        if journal:
+            journal.end_item(key(item), name(item), obj_id)
+        status = "done" if own.requests else "unchanged"
+        return WriteResult(item, status, obj_id, requests=own.requests)
+
+    def process_group(group: Sequence[Item]) -> list[WriteResult[Item]]:
+        return [process_item(item) for item in group]
+
+    for done in compute.map(process_group, groups, jobs=jobs, threads=True):
+        if done.value is None:
+            yield from (WriteResult(item, "failed", reason=done.error) for item in done.item)
         else:
-            found.done += 1
-    return found
+            yield from done.value
 
 
-def finish(found: Outcome, verb: str, noun: str) -> None:
-    """Print the failures and the counts; exit with status 1 if any item failed."""
-    unchanged = f"; {found.unchanged} checked, nothing to change" if found.unchanged else ""
-    console.finish(found, verb, noun, more=unchanged)
+def count(results: Iterable[WriteResult[Any]], name: Callable[[Any], str]) -> BatchOutcome:
+    """Count the results of the items by status."""
+    outcome = BatchOutcome()
+    for result in results:
+        if result.status == "failed":
+            outcome.failed.append((name(result.item), result.reason))
+        else:
+            setattr(outcome, result.status, getattr(outcome, result.status) + 1)
+    return outcome

@@ -1,4 +1,4 @@
-"""Check that groups, classes and instruments exist on a marshal before a run changes it."""
+"""Check before an upload that groups, classes and instruments exist on the marshal."""
 
 from __future__ import annotations
 
@@ -6,36 +6,34 @@ import difflib
 from collections.abc import Iterable
 from typing import Any
 
-from astrodome import AstrodomeError, console
+from astrodome import AstrodomeError
 
 from . import taxonomies
 
 
-def groups(marshal: Any, group_ids: Iterable[int]) -> None:
-    """Raise AstrodomeError if a group does not exist or the token has no access to it."""
+def check_groups(marshal: Any, group_ids: Iterable[int]) -> None:
+    """Raise AstrodomeError if a group does not exist or is not accessible with the token."""
     missing = [str(number) for number in dict.fromkeys(group_ids) if marshal.group(number) is None]
     if missing:
         what = f"Group {missing[0]}" if len(missing) == 1 else f"Groups {', '.join(missing)}"
         raise AstrodomeError(
             f"{what}: not found on the marshal, or not accessible with this token. "
             "Nothing was changed.",
-            "Correct -group_ids, or ask an admin of the group for access.",
+            "Correct -group_ids, or ask an administrator of the group for access.",
             exit_code=2,
         )
 
 
-def classes(marshal: Any, wanted: Iterable[tuple[str, int]]) -> None:
+def check_classes(marshal: Any, classes: Iterable[tuple[str, int]]) -> bool:
     """Raise AstrodomeError if a class (name, taxonomy id) is not in its taxonomy.
 
-    Nothing is checked if the marshal has no taxonomies, for example if it is a new file.
+    Returns False if nothing was checked because the marshal has no taxonomies, for example if it
+    is a new file.
     """
-    wanted = list(dict.fromkeys(wanted))
-    if not wanted:
-        return
-    known = {one["id"]: one for one in marshal.taxonomies()}
+    wanted = list(dict.fromkeys(classes))
+    known = {one["id"]: one for one in marshal.taxonomies()} if wanted else {}
     if not known:
-        console.note("The names of classes are not checked, because the marshal has no taxonomies.")
-        return
+        return not wanted
     for name, number in wanted:
         if number not in known:
             listed = ", ".join(f"{n} ({one['name']})" for n, one in known.items())
@@ -45,7 +43,7 @@ def classes(marshal: Any, wanted: Iterable[tuple[str, int]]) -> None:
                 exit_code=2,
             )
         tree = known[number].get("hierarchy") or {}
-        names = [path[-1] for path in taxonomies.paths(tree)] if "class" in tree else []
+        names = [path[-1] for path in taxonomies.class_paths(tree)] if "class" in tree else []
         if name not in names:
             spelled = {one.lower(): one for one in names}
             close = difflib.get_close_matches(name.lower(), spelled, 1, 0.6)
@@ -56,9 +54,10 @@ def classes(marshal: Any, wanted: Iterable[tuple[str, int]]) -> None:
                 + f"To list its classes: scope taxonomy show {number}",
                 exit_code=2,
             )
+    return True
 
 
-def instrument(marshal: Any, name: str) -> int:
+def instrument_id(marshal: Any, name: str) -> int:
     """Return the id of an instrument; raise AstrodomeError if the marshal does not have it."""
     found = {one["name"]: int(one["id"]) for one in marshal.instruments()}
     if name not in found:

@@ -1,4 +1,4 @@
-"""Light curves on which two classifiers disagree, brought to a marshal for people to look at."""
+"""Upload light curves for which two classifiers disagree, so that people can inspect them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from ..catalogues import positions
 from ..tables import identifiers, table_io
 from . import batches
 from . import journal as journals
-from .idempotent_writes import Once
+from .annotations import find_annotation, write_annotation
+from .idempotent_writes import IdempotentWriter
 
 GAIA = {
     "Plx": "Gaia_EDR3__parallax",
@@ -23,15 +24,17 @@ GAIA = {
     "Mag_Bp": "Gaia_EDR3__phot_bp_mean_mag",
     "Mag_Rp": "Gaia_EDR3__phot_rp_mean_mag",
 }
-"""Statistics of Gaia that an annotation shows, and their columns."""
-AT_ONCE = 1000
+"""Keys of the annotation for measurements of Gaia, and the columns of the features."""
+IDS_PER_QUERY = 1000
+SEPARATION = 2.0
+"""Maximum separation between a light curve and its source, in arcsec."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """When two scores of a class disagree: one above ``high``, the other at most ``low``.
+    """When two scores of a class disagree: one is above ``high``, the other at most ``low``.
 
-    Only light curves are looked at of which one score is above ``score``.
+    Only light curves with at least one score above ``score`` are compared.
     """
 
     tag: str = "vnv"
@@ -42,53 +45,22 @@ class Limits:
     def __post_init__(self) -> None:
         if not 0 <= self.low < self.high <= 1 or not 0 <= self.score <= 1:
             raise AstrodomeError(
-                "The limits should be 0 ≤ low < high ≤ 1, and the score from 0 to 1.", exit_code=2
+                "Invalid limits: expected 0 ≤ low < high ≤ 1 and 0 ≤ score ≤ 1.", exit_code=2
             )
 
     @property
     def columns(self) -> tuple[str, str]:
-        """The scores of the network and of the boosted trees."""
+        """Columns with the scores of the neural network and of the boosted trees."""
         return f"{self.tag}_dnn", f"{self.tag}_xgb"
 
 
-def find(catalogue: Any, limits: Limits) -> pd.DataFrame:
-    """The light curves that disagree: ``_id`` and the two scores, in the order of their ids."""
-    dnn, xgb = limits.columns
-    either = {"$or": [{name: {"$gt": limits.score}} for name in (xgb, dnn)]}
-    found = catalogue.find("classifications", either, (dnn, xgb))
-    scores = identifiers.from_records(found, ["_id", dnn, xgb])
-    a, b = (scores[name].astype(np.float64) for name in (dnn, xgb))
-    apart = ((a > limits.high) & (b <= limits.low)) | ((a <= limits.low) & (b > limits.high))
-    return scores[apart].reset_index(drop=True)
-
-
-def statistics(catalogue: Any, scores: pd.DataFrame) -> pd.DataFrame:
-    """The scores with the features of their light curves; those without features are left out."""
-    ids = scores["_id"].tolist()
-    found: list[dict[str, Any]] = []
-    for first in range(0, len(ids), AT_ONCE):
-        found += catalogue.find("features", {"_id": {"$in": ids[first : first + AT_ONCE]}})
-    if not found:
-        return scores.iloc[:0].copy()
-    features = identifiers.from_records(found)
-    features = features.drop(columns=[c for c in scores if c != "_id" and c in features])
-    return scores.merge(features, on="_id", how="inner", validate="one_to_one")
-
-
-def unseen(table: pd.DataFrame, training_set: Path) -> pd.DataFrame:
-    """The rows whose light curve is not in the training set (column ``ztf_id``, or ``_id``)."""
-    known = table_io.read_table(training_set)
-    name = next((name for name in ("ztf_id", "_id") if name in known), None)
-    if name is None:
-        raise AstrodomeError(f"{training_set} has no column ztf_id.", exit_code=2)
-    ids = set(identifiers.texts(known[name]))
-    new = [one not in ids for one in identifiers.texts(table["_id"])]
-    return table[new].reset_index(drop=True)
-
-
 @dataclass(frozen=True)
-class Plan:
-    """What is done with each: saved to a group from the catalogue ``catalog``, and annotated."""
+class DisagreementOptions:
+    """Where the light curves are uploaded to, and what their annotations contain.
+
+    ``catalog`` is the catalogue from which the marshal takes the light curves, ``period`` the
+    column of the features with the period.
+    """
 
     group_id: int
     catalog: str
@@ -97,8 +69,45 @@ class Plan:
     period: str = "period"
 
 
+def find(catalogue: Any, limits: Limits) -> pd.DataFrame:
+    """Return the ``_id`` and the scores of the light curves that disagree, sorted by ``_id``."""
+    dnn, xgb = limits.columns
+    either = {"$or": [{name: {"$gt": limits.score}} for name in (xgb, dnn)]}
+    found = catalogue.find("classifications", either, (dnn, xgb))
+    scores = identifiers.from_records(found, ["_id", dnn, xgb])
+    a, b = (scores[name].astype(np.float64) for name in (dnn, xgb))
+    disagree = ((a > limits.high) & (b <= limits.low)) | ((a <= limits.low) & (b > limits.high))
+    return scores[disagree].reset_index(drop=True)
+
+
+def add_features(catalogue: Any, scores: pd.DataFrame) -> pd.DataFrame:
+    """Return the scores with the features of the light curves, without those that have none."""
+    ids = scores["_id"].tolist()
+    found: list[dict[str, Any]] = []
+    for first in range(0, len(ids), IDS_PER_QUERY):
+        found += catalogue.find("features", {"_id": {"$in": ids[first : first + IDS_PER_QUERY]}})
+    if not found:
+        return scores.iloc[:0].copy()
+    features = identifiers.from_records(found)
+    features = features.drop(columns=[c for c in scores if c != "_id" and c in features])
+    return scores.merge(features, on="_id", how="inner", validate="one_to_one")
+
+
+def exclude_training_set(table: pd.DataFrame, training_set: Path) -> pd.DataFrame:
+    """Return the rows whose ``_id`` is not in the training set (column ``ztf_id`` or ``_id``)."""
+    known = table_io.read_table(training_set)
+    name = next((name for name in ("ztf_id", "_id") if name in known), None)
+    if name is None:
+        raise AstrodomeError(f"{training_set} has no column 'ztf_id'.", exit_code=2)
+    ids = set(identifiers.texts(known[name]))
+    new = [one not in ids for one in identifiers.texts(table["_id"])]
+    return table[new].reset_index(drop=True)
+
+
 def annotation(
-    row: Mapping[str, Any], plan: Plan, before: Mapping[str, Any] | None = None
+    row: Mapping[str, Any],
+    options: DisagreementOptions,
+    before: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return the annotation of a source with this light curve; unknown values are None.
 
@@ -106,10 +115,10 @@ def annotation(
     its id. The other values are those of the first light curve, from the annotation ``before`` if
     it exists.
     """
-    scores = {name: _rounded(row[name], 3) for name in plan.limits.columns}
-    period = _rounded(row.get(plan.period))
+    scores = {name: _rounded(row[name], 3) for name in options.limits.columns}
+    period = _rounded(row.get(options.period))
     gaia = {name: _rounded(row.get(column)) for name, column in GAIA.items()}
-    data: dict[str, Any] = {"period": period, plan.limits.tag: scores, "Gaia": gaia}
+    data: dict[str, Any] = {"period": period, options.limits.tag: scores, "Gaia": gaia}
     data |= dict(before or {})
     curves = dict(data.get("light_curves") or {})
     number = str(int(row["_id"]))
@@ -118,101 +127,92 @@ def annotation(
 
 
 def upload(
-    marshal: Any, catalogue: Any, table: pd.DataFrame, plan: Plan, once: Once, *, jobs: int = 4
-) -> Iterator[batches.Ended[dict[str, Any]]]:
-    """Upload the rows of :func:`statistics` to the marshal and yield the result of each.
+    marshal: Any,
+    catalogue: Any,
+    table: pd.DataFrame,
+    options: DisagreementOptions,
+    writer: IdempotentWriter,
+    *,
+    jobs: int = 4,
+) -> Iterator[batches.WriteResult[dict[str, Any]]]:
+    """Upload the rows of :func:`add_features` to the marshal and yield the result of each.
 
     If the marshal can access the light curves, it creates the source from them; otherwise the
     source gets the position of the row. Every light curve is archived to its source, and the
     annotation of the source covers all of them.
     """
 
-    def one(row: dict[str, Any], mine: Once) -> str:
-        obj_id = _save(marshal, catalogue, row, plan, mine)
-        _annotate(marshal, obj_id, row, plan, mine)
+    def upload_one(row: dict[str, Any], own: IdempotentWriter) -> str:
+        obj_id = _archive(marshal, catalogue, row, options, own)
+        current = find_annotation(marshal, obj_id, options.origin)
+        data = annotation(row, options, current["data"] if current else None)
+        if current is None or current["data"] != data:
+            groups = [options.group_id]
+            write_annotation(marshal, own, obj_id, options.origin, data, groups, current)
         return obj_id
 
-    return batches.work(
-        once,
-        _apart(identifiers.to_records(table)),
-        one,
-        key=lambda row: journals.key(once.address, "disagreement", asdict(plan), row["_id"]),
+    return batches.process(
+        writer,
+        _groups(identifiers.to_records(table)),
+        upload_one,
+        key=lambda row: journals.key(writer.address, "disagreement", asdict(options), row["_id"]),
         name=lambda row: str(row["_id"]),
         jobs=jobs,
     )
 
 
-def _annotate(marshal: Any, obj_id: str, row: Mapping[str, Any], plan: Plan, once: Once) -> None:
-    def now() -> dict[str, Any] | None:
-        found: list[dict[str, Any]] = marshal.annotations(obj_id)
-        return next((one for one in found if one["origin"] == plan.origin), None)
-
-    def arrived() -> bool:
-        found = now()
-        return found is not None and found["data"] == data
-
-    before = now()
-    data = annotation(row, plan, before["data"] if before else None)
-    request = {"origin": plan.origin, "data": data, "group_ids": [plan.group_id]}
-
-    def send() -> Any:
-        if before is None:
-            return marshal.annotate(obj_id, plan.origin, data, [plan.group_id])
-        return marshal.change_annotation(obj_id, before["id"], plan.origin, data)
-
-    once.ensure(
-        "change annotation" if before else "annotation",
-        obj_id,
-        request,
-        send,
-        arrived,
-        there=before is not None and before["data"] == data,
-    )
-
-
-def _apart(rows: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
-    """Light curves that may be of one source together."""
+def _groups(rows: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """Group light curves that may belong to the same source."""
     if not rows or not {"ra", "dec"} <= rows[0].keys():
         return [[row] for row in rows]
-    near = positions.clusters([row["ra"] for row in rows], [row["dec"] for row in rows], 4.0)
-    parts: dict[int, list[dict[str, Any]]] = {}
-    for row, cluster in zip(rows, near, strict=True):
-        parts.setdefault(int(cluster), []).append(row)
-    return list(parts.values())
+    ra, dec = ([row[name] for row in rows] for name in ("ra", "dec"))
+    groups: dict[int, list[dict[str, Any]]] = {}
+    for row, cluster in zip(rows, positions.clusters(ra, dec, 2 * SEPARATION), strict=True):
+        groups.setdefault(int(cluster), []).append(row)
+    return list(groups.values())
 
 
-def _save(marshal: Any, catalogue: Any, row: dict[str, Any], plan: Plan, once: Once) -> str:
+def _archive(
+    marshal: Any,
+    catalogue: Any,
+    row: dict[str, Any],
+    options: DisagreementOptions,
+    writer: IdempotentWriter,
+) -> str:
     """Archive a light curve to its source in the group; create the source if it does not exist."""
     number = int(row["_id"])
     ra, dec = _position(catalogue, row)
-    archived: list[Any] = []
+    groups = [options.group_id]
+    archived: list[str] = []
 
-    def find() -> str | None:
-        near: Sequence[dict[str, Any]] = marshal.near(ra, dec, 2.0)
-        inside = (one["id"] for one in near if plan.group_id in one["groups"])
-        return next(inside, None)
+    def find_source() -> str | None:
+        near: Sequence[dict[str, Any]] = marshal.near(ra, dec, SEPARATION)
+        return next((one["id"] for one in near if options.group_id in one["groups"]), None)
 
-    known = find()
+    existing = find_source()
     name = positions.iau_name(ra, dec)
 
     def send() -> Any:
-        archived[:] = [marshal.archive(plan.catalog, [number], [plan.group_id], known or "")]
-        if archived[0] is None and known is None:
-            marshal.save_source(name, ra, dec, [plan.group_id])
-        return archived[0] or name
+        obj_id = marshal.archive(options.catalog, [number], groups, existing or "")
+        if obj_id is None and existing is None:  # The marshal has no catalogue.
+            marshal.save_source(name, ra, dec, groups)
+        archived.append(obj_id or name)
+        return obj_id or name
 
-    request = {"catalog": plan.catalog, "light_curve_ids": [number], "group_ids": [plan.group_id]}
-    done = once.was_done("archive", name, request)
-    # A marshal does not list the light curves of a source; archiving one twice adds nothing.
-    once.ensure(
+    parameters = {"catalog": options.catalog, "light_curve_ids": [number], "group_ids": groups}
+    recorded = writer.is_recorded("archive", name, parameters)
+    # A marshal does not list the light curves of a source; archiving one twice changes nothing.
+    writer.ensure(
         "archive",
         name,
-        request,
+        parameters,
         send,
-        lambda: known is None and find() is not None,
-        there=done and known is not None,
+        is_done=lambda: existing is None and find_source() is not None,
+        done=recorded and existing is not None,
     )
-    return str(known or (archived and archived[0]) or (name if once.dry else find() or name))
+    if existing or writer.dry_run:
+        return existing or name
+    return archived[-1] if archived else find_source() or name
 
 
 def _position(catalogue: Any, row: dict[str, Any]) -> tuple[float, float]:
@@ -220,7 +220,7 @@ def _position(catalogue: Any, row: dict[str, Any]) -> tuple[float, float]:
         return float(row["ra"]), float(row["dec"])
     found = list(catalogue.find("sources", {"_id": row["_id"]}, ("ra", "dec")))
     if not found:
-        raise AstrodomeError("no position is known of this light curve")
+        raise AstrodomeError("The position of the light curve is unknown.")
     return float(found[0]["ra"]), float(found[0]["dec"])
 
 

@@ -1,7 +1,7 @@
 """Fritz, or another SkyPortal, over HTTP.
 
-Reading is repeated when it fails; what changes something is sent once, and its answer says
-whether it was done, was not done, or has to be looked up (see :mod:`astrodome_ztf_scope.marshal`).
+Requests that only read are repeated if they fail. A request that changes something is sent once;
+the class of its exception states whether the change was made (see :mod:`.errors`).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import itertools
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -18,34 +18,51 @@ from astrodome import AstrodomeError, compute, http
 
 from ..catalogues.positions import separations
 from ..config import services
-from . import Busy, Denied, Redirected, Refused, Unreachable, Unsure, skyportal_json
-from .rate_limit import Pace
+from . import skyportal_json
+from .errors import (
+    MarshalAccessError,
+    MarshalUnavailable,
+    OutcomeUnknown,
+    RateLimited,
+    RequestRejected,
+)
+from .rate_limit import RateLimiter
 
 SERVICE = "Fritz"
-PAGE = 500
-"""Sources on a page of a listing, the most that SkyPortal gives."""
-READS = 3
-"""Times that a page which is cut or no JSON is asked for."""
-HOW = (
-    "Give --token, set ASTRODOME_FRITZ_TOKEN or fritz.token, or write secrets.json: "
+PAGE_SIZE = 500
+"""Sources per page of a listing, the maximum of SkyPortal."""
+READ_ATTEMPTS = 3
+"""Number of attempts to read a page that is incomplete or not JSON."""
+MAX_RETRY_AFTER = 300.0
+"""Longest pause that a response may request, in seconds."""
+TOKEN_HINT = (
+    "Specify --token, set ASTRODOME_FRITZ_TOKEN or fritz.token, or write secrets.json: "
     '{"fritz": {"token": "…"}}.'
 )
 
 
 class Fritz:
-    """The marshal at ``fritz.url`` of the settings; ``token`` is the one of the command line."""
+    """The marshal at the address ``fritz.url`` of the settings.
+
+    Parameters
+    ----------
+    token
+        API token; by default the one in the settings or in ``secrets.json``.
+    connections
+        Maximum number of simultaneous requests.
+    """
 
     def __init__(self, *, token: str = "", connections: int = 8) -> None:
         section, secret = services.connection("fritz", services.FritzSettings, token)
         if not secret:
             raise AstrodomeError(
-                f"There is no token for {SERVICE} at {section.url}.", HOW, exit_code=2
+                f"No token for {SERVICE} at {section.url}.", TOKEN_HINT, exit_code=2
             )
         self.address = http.shown(section.url)
         self.settle, self.attempts = section.settle, section.max_attempts
         self.connections = connections
-        self._url, self._secret, self._longest = section.url, secret, section.sleep_time
-        self._pace = Pace(section.rate)
+        self._url, self._secret, self._longest_pause = section.url, secret, section.sleep_time
+        self._rate_limiter = RateLimiter(section.rate)
         self._session = http.session(
             token=secret,
             scheme="token",
@@ -58,80 +75,73 @@ class Fritz:
     # Reading
 
     def source(self, obj_id: str) -> dict[str, Any] | None:
-        found = self._read(f"/api/sources/{_part(obj_id)}", {"includeLabellers": "true"})
+        found = self._read(f"/api/sources/{_quoted(obj_id)}", {"includeLabellers": "true"})
         return skyportal_json.source(found) if found else None
 
     def near(self, ra: float, dec: float, radius: float) -> list[dict[str, Any]]:
         where = {"ra": repr(ra), "dec": repr(dec), "radius": repr(radius / 3600)}
-        found = self._read(
-            "/api/sources", {**where, "numPerPage": PAGE, "includeLabellers": "true"}
-        )
-        near = skyportal_json.page(found)["sources"]
+        listing = {**where, "numPerPage": PAGE_SIZE, "includeLabellers": "true"}
+        near = skyportal_json.page(self._read("/api/sources", listing))["sources"]
         if near:
-            gaps = separations(ra, dec, [s["ra"] for s in near], [s["dec"] for s in near])
-            for one, gap in zip(near, gaps, strict=True):
-                one["separation"] = float(gap)
+            found = separations(ra, dec, [s["ra"] for s in near], [s["dec"] for s in near])
+            for one, separation in zip(near, found, strict=True):
+                one["separation"] = float(separation)
         return sorted(near, key=lambda one: (one["separation"], one["id"]))
 
     def in_groups(self, group_ids: Sequence[int], *, start: int = 1) -> Iterator[dict[str, Any]]:
-        listing = {"group_ids": ",".join(map(str, group_ids)), "numPerPage": PAGE}
+        listing = {"group_ids": ",".join(map(str, group_ids)), "numPerPage": PAGE_SIZE}
 
         def read(number: int) -> Mapping[str, Any]:
             more = {"pageNumber": number, "includeLabellers": "true"}
             return skyportal_json.page(self._read("/api/sources", {**listing, **more}))
 
         first = read(start)
-        rest = range(start + 1, -(-first["total"] // (first["size"] or PAGE)) + 1)
+        rest = range(start + 1, -(-first["total"] // (first["size"] or PAGE_SIZE)) + 1)
         seen: set[str] = set()
-        for found in itertools.chain([first], self._in_order(read, rest)):
-            # One that was saved meanwhile moves the others, so a page may begin with known ones.
+        for found in itertools.chain([first], self._pages(read, rest)):
+            # A source that is saved meanwhile shifts the pages, so a page may repeat sources.
             new = {one["id"]: one for one in found["sources"] if one["id"] not in seen}
             if not new:
-                return  # whatever the total said
+                return
             seen |= new.keys()
             yield from new.values()
 
-    def _in_order(self, read: Any, numbers: range) -> Iterator[Mapping[str, Any]]:
-        """Pages read many at a time, given in order."""
-        for at in range(0, len(numbers), 2 * self.connections):
-            window = numbers[at : at + 2 * self.connections]
-            mapped = compute.map(read, window, jobs=self.connections, threads=True)
-            pages = {done.item: done for done in mapped}
-            for number in window:
-                page = pages[number].value
-                if page is None:
-                    why = pages[number].error
-                    raise AstrodomeError(f"Page {number} of the listing is missing: {why}")
-                yield page
+    def _pages(
+        self, read: Callable[[int], Mapping[str, Any]], numbers: range
+    ) -> Iterator[Mapping[str, Any]]:
+        """Read pages in parallel and yield them in order."""
+        for done in compute.map(read, numbers, jobs=self.connections, threads=True, ordered=True):
+            if done.value is None:
+                raise AstrodomeError(f"Page {done.item} of the listing is missing: {done.error}")
+            yield done.value
 
     def classifications(self, obj_id: str) -> list[dict[str, Any]]:
-        return [skyportal_json.classification(c) for c in self._of(obj_id, "classifications")]
+        return [skyportal_json.classification(c) for c in self._list_of(obj_id, "classifications")]
 
     def annotations(self, obj_id: str) -> list[dict[str, Any]]:
-        return [skyportal_json.annotation(a) for a in self._of(obj_id, "annotations")]
+        return [skyportal_json.annotation(a) for a in self._list_of(obj_id, "annotations")]
 
     def comments(self, obj_id: str) -> list[dict[str, Any]]:
-        return [skyportal_json.comment(c) for c in self._of(obj_id, "comments")]
+        return [skyportal_json.comment(c) for c in self._list_of(obj_id, "comments")]
 
     def photometry(self, obj_id: str) -> list[dict[str, Any]]:
-        return _records(self._of(obj_id, "photometry"), "mjd")
+        return self._list_of(obj_id, "photometry", "mjd")
 
-    def _of(self, obj_id: str, what: str) -> list[Any]:
-        return _list(self._read(f"/api/sources/{_part(obj_id)}/{what}"), what)
+    def _list_of(self, obj_id: str, what: str, *keys: str) -> list[dict[str, Any]]:
+        return self._list(f"/api/sources/{_quoted(obj_id)}/{what}", *keys)
 
     def group(self, group_id: int) -> dict[str, Any] | None:
         try:
             found = self._read(f"/api/groups/{int(group_id)}")
-        except Refused:
+        except RequestRejected:
             return None
         return {"id": int(group_id), **found} if isinstance(found, dict) and found else None
 
     def instruments(self) -> list[dict[str, Any]]:
-        return _records(_list(self._read("/api/instrument"), "instruments"), "id", "name")
+        return self._list("/api/instrument", "id", "name")
 
     def taxonomies(self) -> list[dict[str, Any]]:
-        found = _list(self._read("/api/taxonomy"), "taxonomies")
-        return _records(found, "id", "name", "version", "hierarchy")
+        return self._list("/api/taxonomy", "id", "name", "version", "hierarchy")
 
     # Changing
 
@@ -156,25 +166,25 @@ class Fritz:
         body: dict[str, Any] = {"origin": origin, "data": dict(data)}
         if group_ids:
             body["group_ids"] = list(group_ids)
-        return self._write("POST", f"/api/sources/{_part(obj_id)}/annotations", body)
+        return self._write("POST", f"/api/sources/{_quoted(obj_id)}/annotations", body)
 
     def change_annotation(
         self, obj_id: str, annotation_id: int, origin: str, data: Mapping[str, Any]
     ) -> Any:
         # SkyPortal names the annotation, not the source, by obj_id in this body.
         body = {"data": dict(data), "origin": origin, "obj_id": str(annotation_id)}
-        path = f"/api/sources/{_part(obj_id)}/annotations/{annotation_id}"
+        path = f"/api/sources/{_quoted(obj_id)}/annotations/{annotation_id}"
         return self._write("PUT", path, body)
 
     def delete_annotation(self, obj_id: str, annotation_id: int) -> Any:
-        return self._write("DELETE", f"/api/sources/{_part(obj_id)}/annotations/{annotation_id}")
+        return self._write("DELETE", f"/api/sources/{_quoted(obj_id)}/annotations/{annotation_id}")
 
     def comment(self, obj_id: str, text: str, attachment: tuple[str, bytes] | None = None) -> Any:
         body: dict[str, Any] = {"text": text}
         if attachment:
             name, content = attachment
             body["attachment"] = {"name": name, "body": base64.b64encode(content).decode()}
-        return self._write("POST", f"/api/sources/{_part(obj_id)}/comments", body)
+        return self._write("POST", f"/api/sources/{_quoted(obj_id)}/comments", body)
 
     def add_photometry(self, points: Mapping[str, Any]) -> Any:
         return self._write("PUT", "/api/photometry", dict(points))
@@ -193,130 +203,136 @@ class Fritz:
         }
         if obj_id:
             body["obj_id"] = obj_id
-        return _named(self._write("POST", "/api/archive", body), "obj_id")
+        return _value(self._write("POST", "/api/archive", body), "obj_id")
 
     def post_taxonomy(self, taxonomy: Mapping[str, Any]) -> Any:
-        return _named(self._write("POST", "/api/taxonomy", dict(taxonomy)), "taxonomy_id")
+        return _value(self._write("POST", "/api/taxonomy", dict(taxonomy)), "taxonomy_id")
 
-    # The wire
+    # HTTP requests
 
     def _read(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
-        """The data at a path, None when there is nothing."""
-        said = ""
-        for attempt in range(READS):
+        """Return the data at a path, or None if it does not exist."""
+        problem = ""
+        for attempt in range(READ_ATTEMPTS):
             if attempt:
-                time.sleep(min(self._longest, 2.0**attempt / 4))
-            self._pace.wait()
+                time.sleep(min(self._longest_pause, 2.0**attempt / 4))
+            self._rate_limiter.wait()
             try:
-                answer = self._session.get(self._url + path, params=params)
+                response = self._session.get(self._url + path, params=params)
+            except requests.exceptions.ChunkedEncodingError as error:
+                problem = _cause(error)
+                continue
             except requests.RequestException as error:
-                said = _why(error)
-                if _cut(error):
-                    continue
-                raise Unreachable(
-                    f"{SERVICE} did not answer at {self.address}{path}: {said}.",
+                raise MarshalUnavailable(
+                    f"{SERVICE} does not respond at {self.address}{path}: {_cause(error)}.",
                     "Try again later, or check fritz.url in the settings.",
                 ) from None
-            document = _json(answer)
-            if document is None and answer.status_code < 400:
-                said = f"{answer.headers.get('Content-Type', 'something')} instead of JSON"
+            document = _json(response)
+            if document is None and response.status_code < 400:
+                content = response.headers.get("Content-Type", "an unknown content type")
+                problem = f"{content} instead of JSON"
                 continue
-            return self._data(answer, document, path, reading=True)
-        raise Unsure(f"{SERVICE} sent {said} for {path}, {READS} times.", "Try again later.")
+            return self._data(response, document, path, reading=True)
+        raise OutcomeUnknown(
+            f"{SERVICE} sent an invalid response for {path} {READ_ATTEMPTS} times: {problem}.",
+            "Try again later.",
+        )
+
+    def _list(self, path: str, *keys: str) -> list[dict[str, Any]]:
+        """Return the records at a path, each with at least these keys."""
+        found = self._read(path) or []
+        if isinstance(found, list) and all(
+            isinstance(one, dict) and set(keys) <= one.keys() for one in found
+        ):
+            return found
+        expected = f"with {', '.join(keys)}" if keys else ""
+        raise AstrodomeError(
+            f"Invalid response of {SERVICE} for {path}: expected a list of records {expected}."
+        )
 
     def _write(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
-        """Send once; raises what is known of it when it did not succeed."""
-        self._pace.wait()
+        """Send a request once; the type of an exception states what is known of its outcome."""
+        self._rate_limiter.wait()
         try:
-            answer = self._session.request(method, self._url + path, json=body)
+            response = self._session.request(method, self._url + path, json=body)
         except http.RedirectError as error:
-            raise Redirected(
-                f"{SERVICE}: {self._clean(error.message)}",
-                "Check fritz.url in the settings: it must be the address of the marshal itself.",
+            raise MarshalAccessError(
+                f"{SERVICE}: {self._masked(error.message)}",
+                "Check fritz.url in the settings: it must be the final address of the marshal.",
             ) from None
         except requests.RequestException as error:
             if isinstance(error, requests.ConnectTimeout) or "NewConnectionError" in repr(error):
-                why = f"{SERVICE} at {self.address} cannot be reached: {_why(error)}."
-                raise Unreachable(why) from None
-            raise Unsure(f"{SERVICE} broke off at {method} {path}: {_why(error)}.") from None
-        document = _json(answer)
-        status = answer.status_code
+                raise MarshalUnavailable(
+                    f"Cannot connect to {SERVICE} at {self.address}: {_cause(error)}."
+                ) from None
+            raise OutcomeUnknown(
+                f"No response of {SERVICE} to {method} {path}: {_cause(error)}."
+            ) from None
+        document = _json(response)
+        status = response.status_code
         if status == 429:
-            raise Busy(f"{SERVICE} asks for fewer requests.", _after(answer, self._longest))
+            pause = _retry_after(response, self._longest_pause)
+            raise RateLimited(f"{SERVICE} limits the rate of requests.", pause)
         if status >= 500 or (document is None and status < 400):
-            raise Unsure(f"{SERVICE} answered {status} to {method} {path}, not in its own words.")
-        return self._data(answer, document, path)
+            raise OutcomeUnknown(
+                f"Unexpected response of {SERVICE} to {method} {path}: status {status}."
+            )
+        return self._data(response, document, path)
 
-    def _data(self, answer: Any, document: Any, path: str, *, reading: bool = False) -> Any:
-        status = answer.status_code
+    def _data(self, response: Any, document: Any, path: str, *, reading: bool = False) -> Any:
+        status = response.status_code
         document = document or {}
-        said = self._clean(" ".join(str(document.get("message") or answer.reason).split()))[:300]
+        message = str(document.get("message") or response.reason)
+        message = self._masked(" ".join(message.split()))[:300]
         if status == 401:
-            raise Denied(f"{SERVICE} does not accept the token: {said}", HOW)
-        if reading and (status == 404 or (status == 400 and "not found" in said.lower())):
+            raise MarshalAccessError(f"{SERVICE} does not accept the token: {message}", TOKEN_HINT)
+        if reading and (status == 404 or (status == 400 and "not found" in message.lower())):
             return None
         if reading and (status == 429 or status >= 500):
-            raise Unreachable(f"{SERVICE} still answers {status} to {path}.", "Try again later.")
+            raise MarshalUnavailable(
+                f"{SERVICE} still responds to {path} with status {status}.", "Try again later."
+            )
         if status >= 400 or document.get("status") == "error":
-            raise Refused(f"{SERVICE} refused {path} ({status}): {said}")
+            raise RequestRejected(f"{SERVICE} rejected {path} (status {status}): {message}")
         return document.get("data")
 
-    def _clean(self, text: str) -> str:
+    def _masked(self, text: str) -> str:
         return text.replace(self._secret, "***")
 
 
-def _list(found: Any, what: str) -> list[Any]:
-    if not found:
-        return []
-    if not isinstance(found, list):
-        raise AstrodomeError(f"{SERVICE} sent no list of {what}.")
-    return found
+def _value(data: Any, key: str) -> Any:
+    return data.get(key) if isinstance(data, dict) else None
 
 
-def _records(found: list[Any], *keys: str) -> list[dict[str, Any]]:
-    for one in found:
-        if not isinstance(one, dict) or not set(keys) <= one.keys():
-            raise AstrodomeError(f"{SERVICE} sent a record without {', '.join(keys)}.")
-    return found
-
-
-def _named(answer: Any, key: str) -> Any:
-    return answer.get(key) if isinstance(answer, dict) else None
-
-
-def _json(answer: Any) -> dict[str, Any] | None:
+def _json(response: requests.Response) -> dict[str, Any] | None:
     try:
-        document = answer.json()
+        document = response.json()
     except ValueError:
         return None
     return document if isinstance(document, dict) else None
 
 
-def _after(answer: Any, longest: float) -> float:
+def _retry_after(response: requests.Response, default: float) -> float:
     try:
-        return min(float(answer.headers.get("Retry-After", "")), 300.0)
+        return min(float(response.headers.get("Retry-After", "")), MAX_RETRY_AFTER)
     except ValueError:
-        return longest
+        return default
 
 
-def _cut(error: Exception) -> bool:
-    return isinstance(error, requests.exceptions.ChunkedEncodingError)
-
-
-def _why(error: Exception) -> str:
-    """A few words that quote nothing of the request."""
+def _cause(error: Exception) -> str:
+    """Describe a connection error without quoting the request, which contains the token."""
     if isinstance(error, requests.Timeout) or "Timeout" in repr(error):
-        return "no answer in time"
-    if _cut(error):
-        return "a part of the answer"
+        return "timeout"
+    if isinstance(error, requests.exceptions.ChunkedEncodingError):
+        return "incomplete response"
     if "NewConnectionError" in repr(error):
-        return "nobody listens there"
+        return "connection refused"
     if isinstance(error, requests.exceptions.RetryError):
-        return "error after error"
+        return "too many errors"
     if isinstance(error, requests.ConnectionError):
-        return "the connection broke"
+        return "connection lost"
     return type(error).__name__
 
 
-def _part(name: str) -> str:
+def _quoted(name: str) -> str:
     return quote(str(name), safe="")

@@ -1,158 +1,178 @@
-"""Changing a marshal once: journaled before and after, looked up before it is tried again."""
+"""Make every change to a marshal exactly once, although responses get lost and runs are killed.
+
+A request is recorded in a journal before it is sent, together with its result afterwards. If the
+result of an earlier request is unknown, the marshal is queried before the request is sent again.
+"""
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from astrodome import AstrodomeError, console
-
-from . import Busy, Denied, Redirected, Refused, Unreachable, Unsure
 from . import journal as journals
-from .journal import Journal
+from .errors import (
+    MarshalAccessError,
+    MarshalUnavailable,
+    OutcomeUnknown,
+    RateLimited,
+    RequestRejected,
+)
+from .journal import Journal, WriteRequest
 
-LOOKS = (0.0, 1.0, 4.0)
-"""When it is looked whether a request was done whose answer was lost, in units of ``settle``."""
-LOST = 3
-"""Times that a request is sent whose answers are lost."""
-FEW = 3
-"""Times in a row that nobody answers, after which the rest is not tried."""
+logger = logging.getLogger(__name__)
 
-
-@dataclass
-class Change:
-    """One thing that was changed, or would be."""
-
-    verb: str
-    obj_id: str
-    request: Mapping[str, Any]
+LOOKUP_DELAYS = (0.0, 1.0, 4.0)
+"""When the marshal is queried after a lost response, in units of ``settle``."""
+MAX_LOST_RESPONSES = 3
+"""Number of lost responses after which a request is not repeated."""
 
 
 @dataclass
-class Once:
-    """Makes changes through ``journal``; with ``dry`` it only lists them in ``changes``.
+class IdempotentWriter:
+    """Sends the requests that change a marshal.
 
-    ``settle`` is how long (s) a request whose answer was lost may still be at work.
+    Parameters
+    ----------
+    address
+        Address of the marshal, as in its journal.
+    journal
+        Journal of the requests; None for a dry run, which only collects the ``requests``.
+    settle
+        Time for which a request whose response was lost may still be processed, in seconds.
+    attempts
+        Maximum number of attempts for one request.
+    notify
+        Function that is called with a message before a long pause.
     """
 
     address: str
     journal: Journal | None
     settle: float = 3.0
     attempts: int = 10
-    dry: bool = False
-    changes: list[Change] = field(default_factory=list)
+    notify: Callable[[str], object] = logger.info
+    requests: list[WriteRequest] = field(default_factory=list)
     item: str = ""
 
-    def __post_init__(self) -> None:
-        """Let what a killed run has sent come to its end before anything is looked at."""
-        if self.journal and not self.item:
-            self._rest(self.journal.unknown_since(), LOOKS[-1])
+    @property
+    def dry_run(self) -> bool:
+        return self.journal is None
 
-    def for_item(self, item: str) -> Once:
-        """The same for one item, with a list of changes of its own."""
-        return replace(self, changes=[], item=item)
+    def for_item(self, item: str) -> IdempotentWriter:
+        """Return a writer for one item of a batch, with its own list of requests."""
+        return replace(self, requests=[], item=item)
 
-    def was_done(self, verb: str, obj_id: str, request: Mapping[str, Any]) -> bool:
-        """Return whether this change is marked as done in the journal."""
-        call = journals.key(self.address, verb, obj_id, request)
-        done = (journals.DONE, journals.FOUND)
-        return self.journal is not None and self.journal.state(call) in done
+    def is_recorded(self, operation: str, obj_id: str, parameters: Mapping[str, Any]) -> bool:
+        """Return whether the journal contains this change as completed."""
+        request_key = journals.key(self.address, operation, obj_id, parameters)
+        completed = (journals.DONE, journals.FOUND)
+        return self.journal is not None and self.journal.state(request_key) in completed
 
     def ensure(
         self,
-        verb: str,
+        operation: str,
         obj_id: str,
-        request: Mapping[str, Any],
+        parameters: Mapping[str, Any],
         send: Callable[[], Any],
-        found: Callable[[], bool],
+        is_done: Callable[[], bool],
         *,
-        there: bool | None = None,
-    ) -> bool:
-        """Make sure that something is on the marshal; whether it had to be sent.
+        done: bool | None = None,
+    ) -> None:
+        """Make a change unless the marshal already has it.
 
-        ``found`` looks whether it is there; ``there`` says so when that is known already. Raises
-        AstrodomeError when the marshal refuses, or when it stays unknown whether it was done.
+        Parameters
+        ----------
+        operation, obj_id, parameters
+            Description of the request for the journal.
+        send
+            Function that sends the request.
+        is_done
+            Function that queries the marshal and returns whether it has the change.
+        done
+            Result of ``is_done`` if it is already known.
+
+        Raises
+        ------
+        AstrodomeError
+            If the marshal rejects the request, or if the outcome remains unknown.
         """
-        call = journals.key(self.address, verb, obj_id, request)
-        if found() if there is None else there:
-            if self.journal and self.journal.state(call) == journals.BEGUN:
-                self.journal.end(call, journals.FOUND)
-            return False
-        self.changes.append(Change(verb, obj_id, request))
-        if self.dry or self.journal is None:
-            return True
-        return self._send(call, verb, obj_id, request, send, found)
+        request_key = journals.key(self.address, operation, obj_id, parameters)
+        if is_done() if done is None else done:
+            if self.journal and self.journal.state(request_key) == journals.BEGUN:
+                self.journal.end(request_key, journals.FOUND)
+            return
+        request = WriteRequest(operation, obj_id, parameters)
+        self.requests.append(request)
+        if self.journal is not None:
+            self._send(self.journal, request_key, request, send, is_done)
 
     def _send(
         self,
-        call: str,
-        verb: str,
-        obj_id: str,
-        request: Mapping[str, Any],
+        journal: Journal,
+        request_key: str,
+        request: WriteRequest,
         send: Callable[[], Any],
-        found: Callable[[], bool],
-    ) -> bool:
-        assert self.journal
+        is_done: Callable[[], bool],
+    ) -> None:
         lost = 0
         for attempt in range(1, self.attempts + 1):
-            self.journal.begin(call, verb, obj_id, request, self.item)
+            journal.begin(request_key, request, self.item)
             begun = time.time()
             try:
-                answer = send()
-            except Busy as error:
-                self.journal.end(call, journals.REFUSED, error.message)
+                response = send()
+            except RateLimited as error:
+                journal.end(request_key, journals.REFUSED, error.message)
                 if attempt == self.attempts:
                     raise
-                time.sleep(error.after)
-            except (Refused, Denied, Unreachable) as error:
-                self.journal.end(call, journals.REFUSED, error.message)
+                time.sleep(error.retry_after)
+            except (RequestRejected, MarshalAccessError, MarshalUnavailable) as error:
+                journal.end(request_key, journals.REFUSED, error.message)
                 raise
-            except Unsure as error:
+            except OutcomeUnknown as error:
                 lost += 1
-                if self._came(found, begun):
-                    self.journal.end(call, journals.FOUND, error.message)
-                    return True
-                if lost == LOST or attempt == self.attempts:
+                if self._was_done(is_done, begun):
+                    journal.end(request_key, journals.FOUND, error.message)
+                    return
+                if lost == MAX_LOST_RESPONSES or attempt == self.attempts:
                     raise
             else:
-                self.journal.end(call, journals.DONE, str(answer or ""))
+                journal.end(request_key, journals.DONE, str(response or ""))
+                return
+
+    def _was_done(self, is_done: Callable[[], bool], begun: float) -> bool:
+        for delay in LOOKUP_DELAYS:
+            self.wait_since(begun, delay)
+            if is_done():
                 return True
         return False
 
-    def _came(self, found: Callable[[], bool], begun: float) -> bool:
-        """Whether a request whose answer was lost was done after all, or is being done."""
-        for look in LOOKS:
-            self._rest(begun, look)
-            if found():
-                return True
-        return False
-
-    def _rest(self, begun: float, times: float) -> None:
-        pause = min(begun + times * self.settle - time.time(), times * self.settle)
+    def wait_since(self, begun: float, delay: float = LOOKUP_DELAYS[-1]) -> None:
+        """Wait until ``delay`` (in units of ``settle``) has passed since a request was sent."""
+        pause = min(begun + delay * self.settle - time.time(), delay * self.settle)
         if pause > 1:
-            console.note(f"Waiting {pause:.0f} s for what was sent before to come to its end.")
+            self.notify(f"Waiting {pause:.0f} s for earlier requests to be processed.")
         time.sleep(max(0.0, pause))
 
 
-@dataclass
-class Breaker:
-    """Stops a run after errors that would also occur for the next item.
+@contextmanager
+def open_writer(
+    marshal: Any, *, dry_run: bool = False, notify: Callable[[str], object] = logger.info
+) -> Iterator[IdempotentWriter]:
+    """Open the journal of a marshal and yield a writer for it.
 
-    These errors are: the marshal does not respond, does not accept the token, or redirects changes.
+    Raises
+    ------
+    AstrodomeError
+        If another process is changing the same marshal.
     """
-
-    reason: str = ""
-    silent: int = 0
-
-    def check(self) -> None:
-        """Raise when the rest is not to be tried."""
-        if self.reason:
-            raise AstrodomeError(f"not tried, because {self.reason}")
-
-    def saw(self, error: BaseException | None) -> None:
-        """Take note of how an item ended."""
-        self.silent = self.silent + 1 if isinstance(error, Unreachable) else 0
-        if isinstance(error, Denied | Redirected) or self.silent >= FEW:
-            self.reason = str(error)
+    settle, attempts = getattr(marshal, "settle", 3.0), getattr(marshal, "attempts", 10)
+    if dry_run:
+        yield IdempotentWriter(marshal.address, None, settle, attempts, notify)
+        return
+    with journals.open_journal(marshal.address) as journal:
+        writer = IdempotentWriter(marshal.address, journal, settle, attempts, notify)
+        writer.wait_since(journal.unknown_since())  # requests that a killed run has sent
+        yield writer

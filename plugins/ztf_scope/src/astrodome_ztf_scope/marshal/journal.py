@@ -1,7 +1,7 @@
-"""The journal of what was sent to a marshal: written before and after, and safe from a kill.
+"""The journal of the requests that changed a marshal, in a SQLite file.
 
-A call that has begun and not ended is one whose outcome nobody knows: the process was killed, or
-the answer was lost. It is looked up at the marshal before it is made again.
+Every request is written before it is sent and again with its result. A request that has begun and
+not ended has an unknown outcome: the process was killed, or the response was lost.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,120 +28,134 @@ CREATE TABLE IF NOT EXISTS items (key TEXT PRIMARY KEY, name TEXT, obj_id TEXT, 
     ended REAL, said TEXT);
 """
 BEGUN, DONE, FOUND, REFUSED = "begun", "done", "found", "refused"
-"""What is known of a call; ``found``: done, as the marshal showed when it was looked up."""
+"""States of a request; ``found``: its response was lost, but the marshal has the change."""
+
+
+@dataclass
+class WriteRequest:
+    """A request that changes a marshal, or would change it in a dry run."""
+
+    operation: str
+    obj_id: str
+    parameters: Mapping[str, Any]
 
 
 def key(*parts: Any) -> str:
-    """A name for what is to be done: the same for the same parts."""
+    """Return a hash of a request or an item."""
     text = json.dumps(parts, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def place(address: str) -> Path:
-    """The file of the journal of a marshal, in the folder of all state."""
+def path_of(address: str) -> Path:
+    """Return the path of the journal of a marshal, in the state folder of the user."""
     words = re.sub(r"[^A-Za-z0-9.]+", "-", address.split("//")[-1]).strip("-.")[-60:]
     return settings.home() / "scope" / "journal" / f"{words}-{key(address)[:8]}.db"
 
 
 class Journal:
-    """The journal in ``path``; every entry is on the disk before the next thing is done."""
+    """The journal in the file ``path``. Every method writes to the disk before it returns."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = threading.Lock()
         try:
-            self._base = sqlite3.connect(path, timeout=60, check_same_thread=False)
-            self._base.row_factory = sqlite3.Row
-            self._base.executescript(f"PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;{SCHEMA}")
+            self._connection = sqlite3.connect(path, timeout=60, check_same_thread=False)
+            self._connection.row_factory = sqlite3.Row
+            self._connection.executescript(
+                f"PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;{SCHEMA}"
+            )
         except sqlite3.Error as error:
             raise AstrodomeError(
-                f"The journal {path} cannot be used: {error}.",
-                "Move it away; what is on the marshal is looked up there.",
+                f"Invalid journal {path}: {error}.",
+                "Move the file away. The marshal is then queried for existing changes.",
             ) from error
 
     def close(self) -> None:
-        self._base.close()
+        self._connection.close()
 
-    # Calls
+    # Requests
 
-    def begin(
-        self, call: str, verb: str, obj_id: str, request: Mapping[str, Any], item: str = ""
-    ) -> None:
-        """Write that this is about to be sent, for an item."""
+    def begin(self, request_key: str, request: WriteRequest, item: str = "") -> None:
+        """Record that a request is about to be sent."""
+        parameters = json.dumps(request.parameters, default=str)
         self._write(
             "INSERT INTO calls VALUES (?, ?, ?, ?, 'begun', 1, ?, NULL, '', ?) ON CONFLICT (key) "
             "DO UPDATE SET state = 'begun', attempts = attempts + 1, begun = excluded.begun, "
             "item = excluded.item",
-            (call, verb, obj_id, json.dumps(request, default=str), time.time(), item),
+            (request_key, request.operation, request.obj_id, parameters, time.time(), item),
         )
 
-    def end(self, call: str, state: str, said: str = "") -> None:
-        """Write what became of it."""
-        values = (state, time.time(), said[:1000], call)
-        self._write("UPDATE calls SET state = ?, ended = ?, said = ? WHERE key = ?", values)
+    def end(self, request_key: str, state: str, message: str = "") -> None:
+        """Record the result of a request and the message of the marshal."""
+        self._write(
+            "UPDATE calls SET state = ?, ended = ?, said = ? WHERE key = ?",
+            (state, time.time(), message[:1000], request_key),
+        )
 
-    def state(self, call: str) -> str:
-        """What is known of a call, ``""`` when it was never made."""
-        found = self._read("SELECT state FROM calls WHERE key = ?", (call,))
+    def state(self, request_key: str) -> str:
+        """Return the state of a request; empty if it was never sent."""
+        found = self._read("SELECT state FROM calls WHERE key = ?", (request_key,))
         return found[0]["state"] if found else ""
 
     def unknown_since(self) -> float:
-        """When the latest call began whose outcome is not known (Unix time); 0: there is none."""
+        """Return when the latest request with unknown outcome was sent (Unix time), or 0."""
         found = self._read("SELECT MAX(begun) AS latest FROM calls WHERE state = 'begun'")
         return float(found[0]["latest"] or 0)
 
     def calls(self, obj_id: str = "", state: str = "") -> list[dict[str, Any]]:
-        """The calls, the first first."""
+        """Return the requests in the order in which they were sent."""
         return self._read(
             "SELECT * FROM calls WHERE (? = '' OR obj_id = ?) AND (? = '' OR state = ?) "
             "ORDER BY begun, rowid",
             (obj_id, obj_id, state, state),
         )
 
-    # Items: rows of a file, each of several calls
+    # Items of a batch, each with several requests
 
-    def finished(self, item: str) -> str | None:
-        """The source of an item that is wholly done, None when it is not."""
+    def completed_source(self, item: str) -> str | None:
+        """Return the ``obj_id`` of the source of a completed item, otherwise None."""
         found = self._read("SELECT obj_id FROM items WHERE key = ? AND state = 'done'", (item,))
         return found[0]["obj_id"] if found else None
 
-    def finish(self, item: str, name: str, obj_id: str, said: str = "") -> None:
-        """Write that an item is wholly done, or what it failed of.
+    def end_item(self, item: str, name: str, obj_id: str, error: str = "") -> None:
+        """Record that an item is completed, or its error.
 
-        When it is done, so are its calls whose outcome was not known.
+        The requests of a completed item with unknown outcome are completed too.
         """
-        state, now = "failed" if said else "done", time.time()
-        if not said:
+        state, now = "failed" if error else "done", time.time()
+        if not error:
             self._write(
                 "UPDATE calls SET state = 'found', ended = ? WHERE item = ? AND state = 'begun'",
                 (now, item),
             )
-        values = (item, name, obj_id, state, now, said[:1000])
+        values = (item, name, obj_id, state, now, error[:1000])
         self._write("INSERT OR REPLACE INTO items VALUES (?, ?, ?, ?, ?, ?)", values)
 
     def _write(self, query: str, values: tuple[Any, ...]) -> None:
-        with self._lock:
-            try:
-                with self._base:
-                    self._base.execute(query, values)
-            except sqlite3.Error as error:
-                raise OSError(f"The journal {self.path} cannot be written: {error}") from error
+        try:
+            with self._lock, self._connection:
+                self._connection.execute(query, values)
+        except sqlite3.Error as error:
+            raise OSError(f"Cannot write the journal {self.path}: {error}") from error
 
     def _read(self, query: str, values: tuple[Any, ...] = ()) -> list[dict[str, Any]]:
         with self._lock:
-            return [dict(row) for row in self._base.execute(query, values).fetchall()]
+            return [dict(row) for row in self._connection.execute(query, values)]
 
 
 @contextmanager
-def opened(address: str, path: Path | None = None) -> Iterator[Journal]:
-    """The journal of a marshal, held against other processes that would change it too.
+def open_journal(address: str) -> Iterator[Journal]:
+    """Open the journal of a marshal and lock it.
 
-    Raises AstrodomeError when another one is at work there.
+    Raises
+    ------
+    AstrodomeError
+        If another process is changing the same marshal.
     """
-    where = path or place(address)
-    with files.lock(where.with_suffix(".lock"), timeout=0):
-        journal = Journal(where)
+    path = path_of(address)
+    with files.lock(path.with_suffix(".lock"), timeout=0):
+        journal = Journal(path)
         try:
             yield journal
         finally:

@@ -1,4 +1,4 @@
-"""Not more requests a second than a service wants, over all threads."""
+"""Limit the rate of requests to a service."""
 
 from __future__ import annotations
 
@@ -6,19 +6,26 @@ import threading
 import time
 
 
-class Pace:
-    """``wait()`` returns at most ``rate`` times a second; at once without a rate."""
+class RateLimiter:
+    """A limit on the number of requests per second, shared by all threads.
+
+    Parameters
+    ----------
+    rate
+        Maximum number of requests per second; None for no limit.
+    """
 
     def __init__(self, rate: float | None) -> None:
-        self._gap = 1 / rate if rate else 0.0
+        self._interval = 1 / rate if rate else 0.0
         self._next = 0.0
         self._lock = threading.Lock()
 
     def wait(self) -> None:
-        if not self._gap:
+        """Wait until the next request may be sent."""
+        if not self._interval:
             return
         with self._lock:
             now = time.monotonic()
-            turn = max(self._next, now)
-            self._next = turn + self._gap
-        time.sleep(turn - now)
+            start = max(self._next, now)
+            self._next = start + self._interval
+        time.sleep(start - now)

@@ -1,4 +1,4 @@
-"""Documents of SkyPortal, which Fritz runs, as the sources of the protocol ``marshal``."""
+"""Convert JSON documents of SkyPortal, the software of Fritz, to the records of the protocol."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ Document = Mapping[str, Any]
 Reader = Callable[[Any], dict[str, Any]]
 
 
-def _shaped(read: Reader) -> Reader:
-    """Let a document of another shape be one sentence."""
+def _validated(read: Reader) -> Reader:
+    """Raise an AstrodomeError if a document does not have the expected structure."""
 
     @wraps(read)
     def checked(document: Any) -> dict[str, Any]:
@@ -21,16 +21,17 @@ def _shaped(read: Reader) -> Reader:
             return read(document)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise AstrodomeError(
-                f"The marshal sent what is no {read.__name__}: {type(error).__name__} {error}.",
-                "Its interface may have changed, or fritz.url names another service.",
+                f"Invalid {read.__name__} in the response of the marshal: "
+                f"{type(error).__name__} {error}.",
+                "The API of the marshal may have changed, or fritz.url may be wrong.",
             ) from error
 
     return checked
 
 
-@_shaped
+@_validated
 def page(document: Any) -> dict[str, Any]:
-    """A page of a listing: ``sources``, ``total`` and ``size`` (0 where it is not said)."""
+    """Return a page of a listing: ``sources``, ``total`` and ``size`` (0 if unknown)."""
     document = document or {}
     return {
         "sources": [source(one) for one in document.get("sources") or ()],
@@ -39,9 +40,9 @@ def page(document: Any) -> dict[str, Any]:
     }
 
 
-@_shaped
+@_validated
 def source(document: Document) -> dict[str, Any]:
-    """A source, with what hangs on it; what the service left out is empty."""
+    """Return a source with its classifications and annotations; missing lists are empty."""
     return {
         "id": str(document["id"]),
         "ra": _degrees(document.get("ra")),
@@ -54,9 +55,9 @@ def source(document: Document) -> dict[str, Any]:
     }
 
 
-@_shaped
+@_validated
 def classification(document: Document) -> dict[str, Any]:
-    """A classification; ``votes`` is their sum."""
+    """Return a classification; ``votes`` is the sum of its votes."""
     votes = document.get("votes") or ()
     return {
         "id": document["id"],
@@ -70,9 +71,9 @@ def classification(document: Document) -> dict[str, Any]:
     }
 
 
-@_shaped
+@_validated
 def annotation(document: Document) -> dict[str, Any]:
-    """An annotation."""
+    """Return an annotation."""
     return {
         "id": document["id"],
         "origin": document.get("origin") or "",
@@ -81,9 +82,9 @@ def annotation(document: Document) -> dict[str, Any]:
     }
 
 
-@_shaped
+@_validated
 def comment(document: Document) -> dict[str, Any]:
-    """A comment."""
+    """Return a comment."""
     return {"id": document["id"], "text": document.get("text") or ""}
 
 
@@ -96,10 +97,10 @@ def _ids(documents: Iterable[Any] | None) -> list[int]:
 
 
 def _labellers(documents: Iterable[Any] | None) -> list[int]:
-    """Users: a single source has them as such, a listing as labels that name them."""
+    """Return ids of users: a source contains users, a listing contains labels of users."""
     found = []
     for entry in documents or ():
         if isinstance(entry, Mapping):
-            who = entry.get("labeller_id")
-            found.append(int(entry["id"] if who is None else who))
+            labeller = entry.get("labeller_id")
+            found.append(int(entry["id"] if labeller is None else labeller))
     return list(dict.fromkeys(found))

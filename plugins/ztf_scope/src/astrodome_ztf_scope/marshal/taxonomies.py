@@ -1,4 +1,4 @@
-"""Taxonomies of classes on a marshal: a tree from a file, posted once, and trees to look at."""
+"""Taxonomies of a marshal: trees of classes."""
 
 from __future__ import annotations
 
@@ -9,90 +9,91 @@ from typing import Any
 from astrodome import AstrodomeError, settings
 
 from ..config.taxonomy import TaxonomyNode
-from .idempotent_writes import Once
+from .idempotent_writes import IdempotentWriter
 
 CONFIGURED = "config"
 
 
-def read(which: str) -> dict[str, Any]:
-    """A tree of ``class`` and ``subclasses`` from YAML as tdtax has it; ``config``: our own.
+def read(source: str) -> dict[str, Any]:
+    """Return a tree of ``class`` and ``subclasses``.
 
-    Raises AstrodomeError that names the place when the tree is none, or has a class twice.
+    ``source`` is a YAML file in the format of tdtax, or ``config`` for the configured taxonomy.
+    Raises AstrodomeError if the tree is invalid or contains a class twice.
     """
-    if which == CONFIGURED:
+    if source == CONFIGURED:
         from ..config.loading import load_config
 
-        tree: dict[str, Any] = _named(load_config().taxonomy)
+        tree: dict[str, Any] = _with_names(load_config().taxonomy)
     else:
-        path = Path(which)
+        path = Path(source)
         if not path.is_file():
             raise AstrodomeError(
-                f"There is no file {path}.",
-                "YAML, or 'config' for the configured taxonomy.",
+                f"Taxonomy file {path} does not exist.",
+                "Specify a YAML file, or 'config' for the configured taxonomy.",
                 exit_code=2,
             )
         tree = settings.read_yaml(path)
-    settings.validate(TaxonomyNode, tree, which)
+    settings.validate(TaxonomyNode, tree, source)
     seen: set[str] = set()
-    for names in paths(tree):
-        if names[-1] in seen:
-            raise AstrodomeError(f"{which} has the class '{names[-1]}' twice.")
-        seen.add(names[-1])
+    for path_to_class in class_paths(tree):
+        if path_to_class[-1] in seen:
+            raise AstrodomeError(f"{source} contains the class '{path_to_class[-1]}' twice.")
+        seen.add(path_to_class[-1])
     return tree
 
 
-def _named(node: TaxonomyNode) -> dict[str, Any]:
-    """The configured tree, by the names that people read instead of our tags."""
-    branches = [_named(branch) for branch in node.subclasses or ()]
+def _with_names(node: TaxonomyNode) -> dict[str, Any]:
+    """Return the configured tree with the names of the classes instead of their tags."""
+    branches = [_with_names(branch) for branch in node.subclasses or ()]
     return {"class": node.name or node.tag, **({"subclasses": branches} if branches else {})}
 
 
-def paths(tree: Mapping[str, Any], above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """Every class of a tree, with those that it is under."""
+def class_paths(tree: Mapping[str, Any], above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Yield every class of a tree as a tuple that starts at the root of the tree."""
     here = (*above, str(tree["class"]))
     yield here
     for branch in tree.get("subclasses") or ():
-        yield from paths(branch, here)
+        yield from class_paths(branch, here)
 
 
 def post(
     marshal: Any,
-    once: Once,
+    writer: IdempotentWriter,
     tree: Mapping[str, Any],
     name: str,
     version: str,
     provenance: str,
     group_ids: Sequence[int] = (),
 ) -> dict[str, Any] | None:
-    """Post a taxonomy, unless there is one of that name and version; the one that is there.
+    """Post a taxonomy unless the marshal has it, and return it as stored there.
 
-    Raises AstrodomeError when another tree has the name and version; None in a dry run.
+    Returns None in a dry run. Raises AstrodomeError if the marshal has a different tree with the
+    same name and version.
     """
 
-    def there() -> dict[str, Any] | None:
+    def find() -> dict[str, Any] | None:
         same = (t for t in marshal.taxonomies() if (t["name"], t["version"]) == (name, version))
         return next(same, None)
 
-    before = there()
-    if before is not None and before.get("hierarchy") != tree:
+    existing = find()
+    if existing is not None and existing.get("hierarchy") != tree:
         raise AstrodomeError(
-            f"There is another taxonomy '{name}' {version} (id {before['id']}).",
-            "Give another --version.",
+            f"Another taxonomy '{name}' {version} already exists (id {existing['id']}).",
+            "Specify another --version.",
         )
     body: dict[str, Any] = {
         "name": name,
         "version": version,
         "provenance": provenance,
         "hierarchy": dict(tree),
+        **({"group_ids": list(group_ids)} if group_ids else {}),
     }
-    if group_ids:
-        body["group_ids"] = list(group_ids)
-    once.ensure(
+    writer.ensure(
         "taxonomy",
         "",
         body,
-        lambda: marshal.post_taxonomy(body),
-        lambda: there() is not None,
-        there=before is not None,
+        send=lambda: marshal.post_taxonomy(body),
+        is_done=lambda: find() is not None,
+        done=existing is not None,
     )
-    return None if once.dry and before is None else there()
+    return existing or (None if writer.dry_run else find())

@@ -1,1 +1,1 @@
-"""Sources walked through by a person: a page on this machine, and the table of what was decided."""
+"""Vetting: accept, reject or relabel sources on a web page of this machine."""

@@ -20,8 +20,9 @@ PAGE = """<!DOCTYPE html><html><head><meta charset="utf-8"><title>scope vet</tit
 def redirecting(url: str) -> Iterator[Path]:
     """Write an HTML file that redirects to ``url`` and that only this user can read.
 
-    Every user of the machine can see the command line of the browser. So the browser is started
-    with the name of this file instead of the URL. The file is removed at the end.
+    The URL contains a token, and every user of the machine can see the command line of the
+    browser. Therefore the browser is started with the path of this file. The file is removed at
+    the end.
     """
     folder = Path(tempfile.mkdtemp(prefix="scope-vet-"))  # The mode is 700.
     try:
@@ -34,7 +35,7 @@ def redirecting(url: str) -> Iterator[Path]:
 
 
 def remove(folder: Path) -> None:
-    """Remove the folder of the file when it is not needed any more."""
+    """Remove the folder of the file."""
     shutil.rmtree(folder, ignore_errors=True)
 
 

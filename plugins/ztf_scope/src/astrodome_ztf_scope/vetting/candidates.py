@@ -1,4 +1,4 @@
-"""The sources to vet: rows of a table, with their scores, features and light curves."""
+"""Sources to vet: rows of a table with scores, features and light curves."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from ..features import dmdt
 from ..tables import identifiers, table_io
 
 SCORE = re.compile(r"(?P<tag>.+)_(?:dnn|xgb)")
-POINTS = 2000
-"""Epochs of a band that a page draws at most."""
+MAX_POINTS = 2000
+"""Maximum number of epochs per band in a plot."""
 KNOWN = frozenset(
     {"_id", "obj_id", "ra", "dec", "period", "field", "ccd", "quad", "filter", "name", "ztf_id"}
 )
@@ -27,7 +27,7 @@ KNOWN = frozenset(
 
 @dataclass(frozen=True)
 class Candidate:
-    """A row: who it is, and the labels that it might get with the scores for each."""
+    """A source: name, position (deg), period (d), and the score of each label."""
 
     number: int
     name: str
@@ -41,7 +41,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Candidates:
-    """The rows of ``table``, the labels a person chooses from, and where light curves are."""
+    """The sources in ``table``, the labels to choose from, and the catalogue of light curves."""
 
     rows: Sequence[Candidate]
     labels: Sequence[str]
@@ -50,12 +50,12 @@ class Candidates:
     radius: float = 2.0
 
     def page(self, number: int) -> dict[str, Any]:
-        """What the page shows of a row."""
+        """Return the data of a source for the page."""
         row = self.rows[number]
         curves, problem = self._curves(row)
         longest = max(curves, key=lambda curve: len(curve["points"]), default=None)
         image = None
-        if longest:  # bands differ by the colour of a star
+        if longest:  # A single band, because magnitudes of different bands differ.
             image = dmdt.dmdt_image(*zip(*(point[:2] for point in longest["points"]), strict=True))
         return {
             "number": number,
@@ -73,16 +73,16 @@ class Candidates:
         }
 
     def _curves(self, row: Candidate) -> tuple[list[dict[str, Any]], str]:
-        """Light curves near a row by band, [time (HJD), magnitude, error]; or why there is none."""
+        """Return the light curves by band, [time (HJD), magnitude, error], or why there is none."""
         if self.catalogue is None:
-            return [], "no catalogue with light curves was named"
+            return [], "no catalogue specified"
         try:
             ids = self._ids(row)
             table = self.catalogue.light_curves(ids) if ids else pd.DataFrame()
         except AstrodomeError as error:
             return [], error.message
         if table.empty:
-            return [], "there is no light curve at its position"
+            return [], "not found in the catalogue"
         if "catflags" in table:
             table = table[table["catflags"].fillna(0) == 0]
         table = table.dropna(subset=["hjd", "mag"]).sort_values("hjd")
@@ -93,7 +93,7 @@ class Candidates:
             own = bands == band
             columns = [table["hjd"][own], table["mag"][own], errors[own].fillna(0)]
             values = np.stack([column.to_numpy(float) for column in columns], axis=1)
-            step = max(1, math.ceil(len(values) / POINTS))
+            step = max(1, math.ceil(len(values) / MAX_POINTS))
             found.append({"band": int(band), "points": values[::step].round(6).tolist()})
         return found, ""
 
@@ -109,10 +109,12 @@ class Candidates:
 def read(
     path: Path, labels: Sequence[str] = (), catalogue: Any = None, radius: float = 2.0
 ) -> Candidates:
-    """The rows of a table. Scores are its columns ``<tag>_<dnn|xgb>``, else those of ``labels``.
+    """Read the sources of a table.
 
-    ``labels`` are what a person chooses from; none: the tags of the scores. ``radius`` in arcsec.
-    Raises AstrodomeError when there is nothing to choose from.
+    Scores are the columns ``<tag>_dnn`` and ``<tag>_xgb``, and the columns named in ``labels``. The
+    labels to choose from are ``labels``, or the tags of the scores. ``radius`` is the maximum
+    separation between a source and its light curves, in arcsec. Raises AstrodomeError if there are
+    neither labels nor scores.
     """
     table = table_io.read_table(path)
     place = positions.coordinates(table, path)
@@ -128,8 +130,8 @@ def read(
     chosen = list(labels) or list(scores)
     if not chosen:
         raise AstrodomeError(
-            f"{path} has no scores: no column is called like vnv_xgb.",
-            "Name the labels to choose from: --label 'RR Lyrae' --label bogus.",
+            f"{path} has no scores: expected columns such as vnv_xgb.",
+            "Specify the labels to choose from: --label 'RR Lyrae' --label bogus.",
         )
     used = {column for columns in scores.values() for column in columns} | KNOWN
     ids = [str(name) for name in table if identifiers.is_identifier(name)]

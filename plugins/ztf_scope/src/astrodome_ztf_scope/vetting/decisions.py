@@ -1,7 +1,7 @@
-"""What a person decided, kept at once, and the table of it that ``upload-classification`` takes.
+"""Decisions about sources, and the table of accepted sources for ``upload-classification``.
 
-Each decision is a line of a journal beside the result, so that nothing is lost when the browser or
-the machine goes down; the last one on a source counts.
+Every decision is appended to a journal next to the table, so that no decision is lost if the
+browser or the machine crashes. The last decision about a source is valid.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 from astrodome import AstrodomeError, files
 
 from ..tables import table_io
@@ -26,7 +25,7 @@ IDENTITY = ("obj_id", "_id", "ztf_id", "ra", "dec", "period")
 
 
 class Decisions:
-    """The decisions about ``candidates``, with the result in ``target``."""
+    """The decisions about ``candidates``; the accepted sources are written to ``target``."""
 
     def __init__(self, target: Path, candidates: Candidates) -> None:
         self.target, self._candidates = target, candidates
@@ -37,14 +36,14 @@ class Decisions:
             self._take(line)
 
     def decide(self, number: int, action: str, labels: Sequence[str]) -> None:
-        """Keep a decision. Raises AstrodomeError for one that cannot be."""
+        """Save a decision. Raises AstrodomeError if it is invalid."""
         if action not in ACTIONS:
-            raise AstrodomeError(f"'{action}' is none of {', '.join(ACTIONS)}.")
+            raise AstrodomeError(f"Invalid action '{action}': expected {', '.join(ACTIONS)}.")
         if not 0 <= number < len(self._candidates.rows):
-            raise AstrodomeError(f"There is no row {number}.")
+            raise AstrodomeError(f"Row {number} does not exist.")
         unknown = [label for label in labels if label not in self._candidates.labels]
         if unknown:
-            raise AstrodomeError(f"'{unknown[0]}' is none of the labels.")
+            raise AstrodomeError(f"Unknown label '{unknown[0]}'.")
         if action in (ACCEPT, RELABEL) and not labels:
             raise AstrodomeError("Choose a label, or reject the source.")
         row = self._candidates.rows[number]
@@ -67,7 +66,7 @@ class Decisions:
             self._write()
 
     def _lines(self) -> list[dict[str, Any]]:
-        """The journal; a line that a crash cut off is not one."""
+        """Return the lines of the journal, without a line that is incomplete after a crash."""
         try:
             text = self._journal.read_text("utf-8")
         except FileNotFoundError:
@@ -85,8 +84,9 @@ class Decisions:
         rows = self._candidates.rows
         if not 0 <= number < len(rows) or rows[number].name != line["name"]:
             raise AstrodomeError(
-                f"{self._journal} is about other sources: row {number} was {line['name']}.",
-                "Choose another --out.",
+                f"{self._journal} contains decisions about other sources: row {number} was "
+                f"{line['name']}.",
+                "Specify another file with --out.",
             )
         if line["action"] == UNDO:
             self.made.pop(number, None)
@@ -94,7 +94,7 @@ class Decisions:
             self.made[number] = dict(line)
 
     def _write(self) -> None:
-        """The sources that have labels now, a column a label: 1 where it holds."""
+        """Write the sources with labels; a column contains 1 if its label is chosen."""
         kept = [n for n, made in sorted(self.made.items()) if made["action"] != REJECT]
         source = self._candidates.table
         periods = [name for name in source if str(name).startswith("period_")]
@@ -104,8 +104,3 @@ class Decisions:
             table[label] = [int(label in self.made[n]["labels"]) for n in kept]
         with files.replacing(self.target) as part:
             table_io.write_csv(part, table)
-
-    def table(self) -> pd.DataFrame:
-        """Every decision that counts, a row each."""
-        columns = ["number", "name", "action", "labels", "time"]
-        return pd.DataFrame([self.made[n] for n in sorted(self.made)], columns=columns)

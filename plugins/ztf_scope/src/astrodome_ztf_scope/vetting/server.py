@@ -1,7 +1,7 @@
-"""The page for vetting, served to this machine alone.
+"""The web server of the page for vetting, which accepts requests only from this page.
 
-Whoever asks must know the token of this start, and mean this address: a page of another site in
-the same browser, or another user of the machine, gets nothing.
+Every request must contain the token of the server and its address. Therefore pages of other sites
+in the same browser, and other users of the machine, have no access.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from .decisions import Decisions
 
 ADDRESS = "127.0.0.1"
 HEADER = "X-Vet-Token"
-LARGEST = 2**16
-"""Bytes of a request's body."""
+MAX_BODY = 2**16
+"""Maximum size of a request body, in bytes."""
 
 
 class Server:
-    """Serves ``candidates`` and keeps ``decisions``; ``url`` is for the browser."""
+    """Serves the page for ``candidates`` and saves ``decisions``; ``url`` is for the browser."""
 
     def __init__(self, candidates: Candidates, decisions: Decisions, port: int = 0) -> None:
         self.candidates, self.decisions = candidates, decisions
         self.token = secrets.token_urlsafe(24)
         self.finished = threading.Event()
         self.on_open: Callable[[], object] = lambda: None
-        """Function that is called each time the page was sent to a browser."""
+        """Function that is called after the page was sent to a browser."""
         server = self
 
         class Handler(_Handler):
@@ -44,8 +44,7 @@ class Server:
             self._http = ThreadingHTTPServer((ADDRESS, port), Handler)
         except OSError as error:
             raise AstrodomeError(
-                f"Port {port} of this machine cannot be used: {error.strerror}.",
-                "Choose another --port.",
+                f"Cannot use port {port}: {error.strerror}.", "Specify another --port."
             ) from error
         self._http.daemon_threads = True
         self.port = int(self._http.server_address[1])
@@ -61,11 +60,11 @@ class Server:
 
     @property
     def hosts(self) -> frozenset[str]:
-        """What a request may call this server; another name is another site's doing."""
+        """Valid values of the header ``Host``; other values come from other sites."""
         return frozenset({f"{ADDRESS}:{self.port}", f"localhost:{self.port}"})
 
     def overview(self) -> dict[str, Any]:
-        """What the page needs first: every row in short, the labels, what is decided."""
+        """Return the names and scores of all sources, the labels, and the decisions."""
         rows = self.candidates.rows
         return {
             "rows": [{"name": row.name, "scores": dict(row.scores)} for row in rows],
@@ -93,9 +92,9 @@ class _Handler(BaseHTTPRequestHandler):
                 number = int(query.get("number", [""])[0])
                 self._json(self.vet.candidates.page(number))
             except (ValueError, IndexError):
-                self._json({"error": "There is no such row."}, 404)
+                self._json({"error": "Row not found."}, 404)
         else:
-            self._json({"error": "There is nothing here."}, 404)
+            self._json({"error": "Not found."}, 404)
 
     def do_POST(self) -> None:
         if not self._allowed(None):
@@ -103,10 +102,10 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             size = int(self.headers.get("Content-Length") or 0)
         except ValueError:
-            size = LARGEST + 1
-        if not 0 <= size <= LARGEST:
+            size = MAX_BODY + 1
+        if not 0 <= size <= MAX_BODY:
             self.close_connection = True
-            self._json({"error": "That is too much."}, 413)
+            self._json({"error": "The request is too large."}, 413)
             return
         body = self.rfile.read(size)
         if self.path == "/api/finish":
@@ -114,19 +113,20 @@ class _Handler(BaseHTTPRequestHandler):
             self.vet.finished.set()
             return
         try:
-            said = json.loads(body)
-            number, action, labels = said["number"], said["action"], said.get("labels", [])
+            decision = json.loads(body)
+            number, action = decision["number"], decision["action"]
+            labels = decision.get("labels", [])
             self.vet.decisions.decide(int(number), str(action), [str(one) for one in labels])
             self._json(self.vet.overview()["decisions"])
         except AstrodomeError as error:
             self._json({"error": error.message}, 400)
         except (ValueError, KeyError, TypeError, AttributeError):
-            self._json({"error": "That is no decision."}, 400)
+            self._json({"error": "Invalid decision."}, 400)
         except OSError as error:
-            self._json({"error": f"It could not be kept: {error.strerror or error}."}, 500)
+            self._json({"error": f"The decision cannot be saved: {error.strerror or error}."}, 500)
 
     def _allowed(self, in_address: str | None) -> bool:
-        """Whether a request names this server and has its token: the page sends it in a header."""
+        """Return whether a request contains the address of this server and its token."""
         token = in_address if in_address is not None else self.headers.get(HEADER, "")
         origin = self.headers.get("Origin")
         same = origin is None or urlsplit(origin).netloc in self.vet.hosts
@@ -134,7 +134,7 @@ class _Handler(BaseHTTPRequestHandler):
         if named and same and secrets.compare_digest(token.encode(), self.vet.token.encode()):
             return True
         self.close_connection = True
-        self._send(403, "text/plain; charset=utf-8", b"This page is not for you.\n")
+        self._send(403, "text/plain; charset=utf-8", b"Access denied.\n")
         return False
 
     def _page(self) -> None:
@@ -168,4 +168,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Nothing: a line of the log would hold the token."""
+        """Write no log, because it would contain the token."""

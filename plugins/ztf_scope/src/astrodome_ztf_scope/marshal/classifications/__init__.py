@@ -1,1 +1,1 @@
-"""Classifications: from a marshal to a table, and from a table to a marshal."""
+"""Classifications: download from a marshal to a table, and upload from a table to a marshal."""

@@ -1,4 +1,4 @@
-"""A download as a whole: from the rows of a file, or from groups, to the files that are written."""
+"""Download classifications for the rows of a table or for all sources of groups."""
 
 from __future__ import annotations
 
@@ -13,14 +13,18 @@ from astrodome import AstrodomeError, files
 from astrodome.runs import provenance
 
 from ...tables import table_io
-from . import source_lookup
+from . import result_tables
+from .source_lookup import NOT_FOUND, ResumeFile, find_sources
 
-TAG = "_fritzDownload"
+SUFFIX = "_fritzDownload"
 
 
 @dataclass
-class Fetched:
-    """What a download brought: the table, the sources in it, and the rows that failed."""
+class DownloadResult:
+    """The downloaded table, its sources, and the failed rows with the reasons.
+
+    ``origin`` is the input file, ``name`` the default name of the output file.
+    """
 
     table: pd.DataFrame
     sources: list[dict[str, Any]]
@@ -28,108 +32,113 @@ class Fetched:
     address: str
     name: str
     failed: list[tuple[str, str]] = field(default_factory=list)
-    progress: source_lookup.Progress | None = None
+    resume: ResumeFile | None = None
 
-    def write(self, folder: Path | None, ending: str, *, long: bool = False) -> dict[str, Any]:
-        """Write the table, and with ``long`` the other one; where they are."""
-        out = {"file": self.beside(folder, self.name, ending)}
+    def write(self, folder: Path | None, extension: str, *, long: bool = False) -> dict[str, Any]:
+        """Write the table, and the long table if ``long`` is True; return the paths."""
         about = {
             "marshal": self.address,
             "downloaded": datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="seconds"),
             **provenance(["astrodome-ztf-scope"]),
         }
-        table_io.write_table(out["file"], self.table, about)
+        paths = {"file": self.output_path(folder, self.name, extension)}
+        table_io.write_table(paths["file"], self.table, about)
         if long:
-            out["long"] = self.beside(folder, f"{self.name}_long", ending)
-            table_io.write_table(out["long"], source_lookup.long(self.sources), about)
-        if self.progress and not self.failed:
-            self.progress.forget()
-        return {name: str(path) for name, path in out.items()}
+            paths["long"] = self.output_path(folder, f"{self.name}_long", extension)
+            table_io.write_table(paths["long"], result_tables.long_table(self.sources), about)
+        if self.resume and not self.failed:
+            self.resume.delete()
+        return {name: str(path) for name, path in paths.items()}
 
-    def beside(self, folder: Path | None, name: str, ending: str) -> Path:
-        """A file in the folder, or beside the one that was read, in its format unless told."""
+    def output_path(self, folder: Path | None, name: str, extension: str) -> Path:
+        """Return a path in the folder and format of the input file, unless specified."""
         for known in table_io.EXTENSIONS.values():
             name = name.removesuffix(known)
-        own = self.origin.suffix.lower() if self.origin else ".csv"
-        ending = ending or (
-            table_io.writable_extension(own) if own.lstrip(".") in table_io.EXTENSIONS else ".csv"
+        own = self.origin.suffix.lower().lstrip(".") if self.origin else ""
+        extension = extension or (
+            table_io.writable_extension(own) if own in table_io.EXTENSIONS else ".csv"
         )
-        place = folder if folder is not None else self.origin.parent if self.origin else Path()
-        return place / f"{name}{ending}"
+        if folder is None:
+            folder = self.origin.parent if self.origin else Path()
+        return folder / f"{name}{extension}"
 
     def counts(self) -> dict[str, int]:
-        """Rows in all, found, not found, failed."""
-        status = self.table[source_lookup.STATUS].astype(str)
-        found = int(status.str.startswith("found").sum())
-        missing = int((status == source_lookup.NOT_FOUND).sum())
+        """Return the numbers of rows: all, found, not found and failed."""
+        status = self.table[result_tables.STATUS].astype(str)
         return {
             "rows": len(status),
-            "found": found,
-            "not found": missing,
+            "found": int(status.str.startswith("found").sum()),
+            "not found": int((status == NOT_FOUND).sum()),
             "failed": len(self.failed),
         }
 
 
-def fetch(
+def download_rows(
     marshal: Any,
-    path: Path | None,
-    group_ids: Sequence[int],
+    path: Path,
     *,
     start: int = 0,
     radius: float = 2.0,
     jobs: int = 8,
     fresh: bool = False,
-    watch: Callable[[], object] = lambda: None,
-) -> Fetched:
-    """The rows of a file with what the marshal says of them, or all sources of the groups."""
-    if path is None:
-        return _by_group(marshal, group_ids, start, watch)
+    on_source: Callable[[], object] = lambda: None,
+) -> DownloadResult:
+    """Download the sources of the rows of a file; see :func:`.source_lookup.find_sources`.
+
+    An interrupted download of the same file is resumed unless ``fresh`` is True.
+    """
     table = table_io.read_table(path)
-    progress = source_lookup.Progress.of(marshal.address, files.digest([path]), start, radius)
+    resume = ResumeFile.open(marshal.address, files.digest([path]), start, radius)
     if fresh:
-        progress.forget()
-        progress.rows.clear()
-    found = source_lookup.of_rows(
+        resume.delete()
+    matches = find_sources(
         marshal,
         table,
-        progress,
+        resume,
         origin=path,
         start=start,
         radius=radius,
         jobs=jobs,
-        watch=watch,
+        on_match=on_source,
     )
     failed = [
-        (f"row {number}", one.status.removeprefix("failed: "))
-        for number, one in enumerate(found)
-        if one.failed
+        (f"row {number}", match.status.removeprefix("failed: "))
+        for number, match in enumerate(matches)
+        if match.failed
     ]
-    sources = {one.source["id"]: one.source for one in found if one.source}
-    return Fetched(
-        source_lookup.beside(table, found),
+    sources = {match.source["id"]: match.source for match in matches if match.source}
+    return DownloadResult(
+        result_tables.add_columns(table, matches),
         [*sources.values()],
         path,
         marshal.address,
-        f"{path.stem}{TAG}",
+        f"{path.stem}{SUFFIX}",
         failed,
-        progress,
+        resume,
     )
 
 
-def _by_group(
-    marshal: Any, group_ids: Sequence[int], start: int, watch: Callable[[], object]
-) -> Fetched:
-    """All sources of the groups; when a page fails, those before it, and the failure by name."""
+def download_groups(
+    marshal: Any,
+    group_ids: Sequence[int],
+    *,
+    start: int = 1,
+    on_source: Callable[[], object] = lambda: None,
+) -> DownloadResult:
+    """Download all sources of the groups, from page ``start`` on.
+
+    If a page fails, the result contains the sources of the pages before it and the reason.
+    """
     sources: list[dict[str, Any]] = []
     failed = []
-    start = max(start, 1)
     try:
         for source in marshal.in_groups(group_ids, start=start):
             sources.append(source)
-            watch()
+            on_source()
     except AstrodomeError as error:
         if not sources:
             raise
-        failed.append(("listing", f"{error.message} Go on with --start PAGE."))
-    name = f"parse{TAG}" + (f"_continued_page_{start}" if start > 1 else "")
-    return Fetched(source_lookup.as_rows(sources), sources, None, marshal.address, name, failed)
+        failed.append(("listing", f"{error.message} Use --start PAGE to continue."))
+    name = f"parse{SUFFIX}" + (f"_continued_page_{start}" if start > 1 else "")
+    table = result_tables.source_table(sources, "found by group")
+    return DownloadResult(table, sources, None, marshal.address, name, failed)

@@ -1,4 +1,4 @@
-"""Which column of a table is which class, and what each row says about it."""
+"""Columns of a table that contain the probabilities of classes."""
 
 from __future__ import annotations
 
@@ -10,61 +10,105 @@ import numpy as np
 import pandas as pd
 from astrodome import AstrodomeError
 
-from ...config.taxonomy_maps import Target
+from ...config import taxonomy_maps
+from ...config.taxonomy_maps import TaxonomyClass
 
 READ = "read"
+"""Value of ``-classification`` that selects all labels of the taxonomy map."""
+MAX_NAMES = 8
 
 
 @dataclass(frozen=True)
-class Label:
-    """A column that holds the probability of a class."""
+class LabelColumn:
+    """A column with the probability of a class; 0 is uploaded only if ``include_zero``."""
 
     column: str
-    target: Target
-    zero: bool
-    """Whether a probability of 0 is posted too."""
+    target: TaxonomyClass
+    include_zero: bool
 
 
-def from_map(table: pd.DataFrame, targets: Mapping[str, Target | None]) -> list[Label]:
-    """A label for each entry of the map that is a column (``-classification read``)."""
-    found = [
-        Label(column, target, zero=False)
+def select(
+    table: pd.DataFrame,
+    names: Sequence[str],
+    taxonomy_map: str = "",
+    taxonomy_id: int | None = None,
+    by_name: bool | None = None,
+) -> list[LabelColumn]:
+    """Return the columns with the probabilities of classes.
+
+    Parameters
+    ----------
+    table
+        Table of sources.
+    names
+        Classes whose probabilities are in the last columns, in the same order; labels of the
+        taxonomy map if ``by_name``; or ``["read"]`` for every label of the map that is a column.
+    taxonomy_map
+        JSON file, or name of a built-in map.
+    taxonomy_id
+        Taxonomy of the classes; by default that in the map.
+    by_name
+        Whether ``names`` are labels of the map. The default is True for a map with taxonomies, as
+        in SCoPe 0.9.5.
+
+    Raises
+    ------
+    AstrodomeError
+        If a column or class is missing, or if a column contains other values than probabilities.
+    """
+    if not names:
+        return []
+    read = len(names) == 1 and names[0].lower() == READ
+    if (read or by_name) and not taxonomy_map:
+        raise AstrodomeError(
+            "The taxonomy map is missing.", "Specify -taxonomy_map FILE.", exit_code=2
+        )
+    if by_name is None:
+        has_map = bool(taxonomy_map) and taxonomy_id is None
+        by_name = has_map and taxonomy_maps.has_taxonomies(taxonomy_map)
+    if not (read or by_name):
+        return _checked(_last_columns(table, names, taxonomy_id), table)
+    targets = taxonomy_maps.read(taxonomy_map, taxonomy_id)
+    if not read:
+        for name in names:
+            if name not in targets or name not in table:
+                where = "file" if name in targets else "taxonomy map"
+                raise AstrodomeError(f"Label '{name}' not found in the {where}.", exit_code=2)
+        targets = {name: targets[name] for name in names}
+    columns = [
+        LabelColumn(column, target, include_zero=False)
         for column, target in targets.items()
         if target and column in table
     ]
-    if not found:
+    if not columns:
         raise AstrodomeError(
-            "None of the labels of the taxonomy map is a column of the file.",
-            f"The map has {_few(list(targets))}; the file {_few(list(table.columns))}.",
+            "No label of the taxonomy map is a column of the file.",
+            f"Labels: {_shortened(list(targets))}. Columns: {_shortened(list(table.columns))}.",
             exit_code=2,
         )
-    return _checked(found, table)
+    return _checked(columns, table)
 
 
-def by_name(
-    table: pd.DataFrame, names: Sequence[str], targets: Mapping[str, Target | None]
-) -> list[Label]:
-    """The labels of these names, which are columns of the file and in the map."""
-    for name in names:
-        if name not in targets or name not in table:
-            where = "the file" if name in targets else "the taxonomy map"
-            raise AstrodomeError(f"'{name}' is not in {where}.", exit_code=2)
-    return from_map(table, {name: targets[name] for name in names})
-
-
-def last_columns(table: pd.DataFrame, names: Sequence[str], taxonomy_id: int | None) -> list[Label]:
-    """Classes of these names, whose probabilities are the last columns, in the same order."""
+def _last_columns(
+    table: pd.DataFrame, names: Sequence[str], taxonomy_id: int | None
+) -> list[LabelColumn]:
     if taxonomy_id is None:
-        raise AstrodomeError("Which taxonomy are the classes of? Give --taxonomy-id.", exit_code=2)
-    columns = list(table.columns)[-len(names) :]
+        raise AstrodomeError(
+            "The taxonomy of the classes is missing.", "Specify -taxonomy_id.", exit_code=2
+        )
     if len(names) > len(table.columns):
-        raise AstrodomeError(f"{len(names)} classes, but {len(columns)} columns.", exit_code=2)
-    targets = (Target(name, taxonomy_id) for name in names)
-    found = [Label(c, target, zero=True) for c, target in zip(columns, targets, strict=True)]
-    return _checked(found, table)
+        raise AstrodomeError(
+            f"Expected {len(names)} columns with probabilities, got {len(table.columns)}.",
+            exit_code=2,
+        )
+    columns = list(table.columns)[-len(names) :]
+    return [
+        LabelColumn(column, TaxonomyClass(name, taxonomy_id), include_zero=True)
+        for column, name in zip(columns, names, strict=True)
+    ]
 
 
-def _checked(labels: list[Label], table: pd.DataFrame) -> list[Label]:
+def _checked(labels: list[LabelColumn], table: pd.DataFrame) -> list[LabelColumn]:
     for label in labels:
         values = pd.to_numeric(table[label.column], errors="coerce")
         text = values.isna() & table[label.column].notna()
@@ -72,47 +116,51 @@ def _checked(labels: list[Label], table: pd.DataFrame) -> list[Label]:
         if wrong.any():
             row = int(np.flatnonzero(wrong)[0])
             raise AstrodomeError(
-                f"Column '{label.column}' would be the probability of '{label.target.name}', but "
-                f"row {row} has {table[label.column].iloc[row]!r}: not from 0 to 1.",
-                "Of n classes the probabilities are the last n columns, unless --by-name is given.",
+                f"Column '{label.column}' is not a probability of '{label.target.name}': "
+                f"expected 0 to 1, got {table[label.column].iloc[row]!r} in row {row}.",
+                "For n classes, the last n columns are their probabilities, unless --by-name is "
+                "used.",
                 exit_code=2,
             )
     return labels
 
 
 def of_row(
-    row: Mapping[str, Any], labels: Sequence[Label], threshold: float = 0.0
-) -> list[tuple[Target, float]]:
-    """What a row says: classes with their probability, those of at least ``threshold``."""
-    found: dict[Target, float] = {}
+    row: Mapping[str, Any], labels: Sequence[LabelColumn], threshold: float = 0.0
+) -> list[tuple[TaxonomyClass, float]]:
+    """Return the classes of a row with probabilities of at least ``threshold``."""
+    found: dict[TaxonomyClass, float] = {}
     for label in labels:
         value = row[label.column]
         probability = float("nan") if value is None or value is pd.NA else float(value)
-        if probability >= threshold and (probability > 0 or (label.zero and threshold <= 0)):
+        if probability >= threshold and (
+            probability > 0 or (label.include_zero and threshold <= 0)
+        ):
             found.setdefault(label.target, probability)
     return list(found.items())
 
 
 def summary(
-    table: pd.DataFrame, labels: Sequence[Label], threshold: float = 0.0
+    table: pd.DataFrame, labels: Sequence[LabelColumn], threshold: float = 0.0
 ) -> list[dict[str, Any]]:
-    """Which column goes to which class, and in how many rows; for a person to check."""
+    """Return for each column its class and the number of rows to upload."""
     rows = []
     for label in labels:
         values = pd.to_numeric(table[label.column], errors="coerce")
         kept = values >= threshold
-        posted = kept & (values > 0) if not label.zero or threshold > 0 else kept
+        if threshold > 0 or not label.include_zero:
+            kept &= values > 0
         rows.append(
             {
                 "column": label.column,
                 "class": label.target.name,
                 "taxonomy": label.target.taxonomy_id,
-                "rows": int(posted.sum()),
-                "of them zero": int((posted & (values == 0)).sum()),
+                "rows": int(kept.sum()),
+                "of them zero": int((kept & (values == 0)).sum()),
             }
         )
     return rows
 
 
-def _few(names: Sequence[str]) -> str:
-    return ", ".join(names[:8]) + (" …" if len(names) > 8 else "")
+def _shortened(names: Sequence[Any]) -> str:
+    return ", ".join(map(str, names[:MAX_NAMES])) + (" …" if len(names) > MAX_NAMES else "")

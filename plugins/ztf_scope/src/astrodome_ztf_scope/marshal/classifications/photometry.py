@@ -1,42 +1,35 @@
-"""Light curves as the photometry of a source on the marshal."""
+"""Convert light curves of a catalogue to photometry of a source on a marshal."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from astrodome import AstrodomeError
 from numpy.typing import NDArray
-from scipy.interpolate import CubicSpline
+from scipy.spatial import cKDTree
 
-from ...catalogues.light_curves import MJD
-from ...catalogues.positions import unit_vectors
-
-BANDS = {1: "ztfg", 2: "ztfr", 3: "ztfi"}
-DEPTH = {"ztfg": 20.8, "ztfr": 20.6, "ztfi": 19.9}
+FILTERS = {1: "ztfg", 2: "ztfr", 3: "ztfi"}
+LIMITING_MAGNITUDES = {"ztfg": 20.8, "ztfr": 20.6, "ztfi": 19.9}
 """Median 5-sigma depth (AB mag) of the survey's 30 s exposures; Bellm et al. 2019, PASP 131."""
-BLOCK = 512
-"""Days over which the Earth's orbit is worked out at once."""
-PROGRAMMES = (1, 2, 3)
-MOST = 5000
-"""Points that are sent at once."""
-SAME = 1e-6
-"""Days by which two times of one exposure differ at most."""
+PROGRAMS = (1, 2, 3)
+POINTS_PER_REQUEST = 5000
+TIME_TOLERANCE = 1e-6
+"""Maximum difference between two times of the same exposure, in days."""
 
 
-def usable(
+def select_epochs(
     epochs: pd.DataFrame,
     *,
-    programmes: Sequence[int] = PROGRAMMES,
-    latest: float | None = None,
+    programs: Sequence[int] = PROGRAMS,
+    max_hjd: float | None = None,
 ) -> pd.DataFrame:
-    """The epochs that may be shown: no flags, values, these programmes, up to ``latest`` (HJD, d).
+    """Return the epochs without flags, of the given programs, up to ``max_hjd`` (HJD, days).
 
-    Of an exposure that is there several times, one epoch in each band. A limit on something
-    that the catalogue does not know of an epoch is not applied.
+    Of several epochs of the same exposure and filter, only the first is returned. A criterion for
+    a column that the catalogue does not have is ignored.
     """
     missing = [name for name in ("filter", "magerr") if name not in epochs]
     if missing:
@@ -44,99 +37,83 @@ def usable(
             f"The light curves have no column {', '.join(missing)}.",
             "To upload a light curve, the filter and the error of each magnitude are required.",
         )
-    keep = np.isfinite(epochs["hjd"]) & np.isfinite(epochs["mag"]) & np.isfinite(epochs["magerr"])
-    keep &= epochs["filter"].isin(list(BANDS))
+    keep = np.isfinite(epochs[["hjd", "mag", "magerr"]]).all(axis=1)
+    keep &= epochs["filter"].isin(list(FILTERS))
     if "catflags" in epochs:
         keep &= epochs["catflags"].fillna(0) == 0
     if "programid" in epochs:
-        keep &= epochs["programid"].isna() | epochs["programid"].isin(list(programmes))
-    if latest is not None:
-        keep &= epochs["hjd"] <= latest
+        keep &= epochs["programid"].isna() | epochs["programid"].isin(list(programs))
+    if max_hjd is not None:
+        keep &= epochs["hjd"] <= max_hjd
     found = epochs[keep].sort_values("hjd", kind="stable")
     if "expid" in found:
-        known = found["expid"].notna()
-        again = known & found.duplicated(["filter", "expid"])
-        found = found[~again]
+        found = found[found["expid"].isna() | ~found.duplicated(["filter", "expid"])]
     return found[~found.duplicated(["filter", "hjd"])]
 
 
-def mjd_of_hjd(hjd: NDArray[np.float64], ra: float, dec: float) -> NDArray[np.float64]:
-    """Modified Julian dates (UTC, d) on Earth of heliocentric Julian dates (UTC, d).
+def mjd_from_hjd(hjd: NDArray[np.float64], ra: float, dec: float) -> NDArray[np.float64]:
+    """Convert heliocentric Julian dates (UTC, days) to geocentric modified Julian dates (UTC).
 
-    Light from a position (deg) reaches the Sun up to 8.3 minutes before or after it reaches us:
-    at the centre of the Earth, by which a time at Palomar is off by 0.02 s at most.
+    The difference is the light travel time between the Sun and the centre of the Earth in the
+    direction of the source (deg), up to 8.3 minutes. ``Time.light_travel_time`` of astropy gives
+    the same result only with a location, for which it downloads tables of the Earth's rotation.
     """
-    mjd = np.asarray(hjd, np.float64) - MJD
-    if not len(mjd):
-        return mjd
-    towards = unit_vectors(ra, dec)[0]
-    way = _earth(int(mjd.min() // BLOCK), int(mjd.max() // BLOCK) + 1)
-    found = mjd
-    for _ in range(2):  # the way changes by less than a millisecond within itself
-        found = mjd - way(found) @ towards
-    return np.asarray(found, np.float64)
-
-
-@cache
-def _earth(first: int, last: int) -> CubicSpline:
-    """From the Sun to the Earth, in days of light, over these blocks of MJD (UTC)."""
     import astropy.units as u
+    import erfa  # type: ignore[import-untyped]
     from astropy.constants import c
-    from astropy.coordinates import get_body_barycentric
+    from astropy.coordinates import SkyCoord
     from astropy.time import Time
 
-    days = np.arange(first * BLOCK - 2.0, last * BLOCK + 3.0)
-    time = Time(days, format="mjd", scale="utc")
-    earth, sun = (get_body_barycentric(name, time, "builtin").xyz for name in ("earth", "sun"))
-    return CubicSpline(days, ((earth - sun) / c).to_value(u.day).T)
+    time = Time(np.asarray(hjd, np.float64), format="jd", scale="utc")
+    earth, _ = erfa.epv00(time.tdb.jd1, time.tdb.jd2)  # relative to the Sun, in au and au/day
+    direction = SkyCoord(ra, dec, unit="deg").cartesian.xyz.value
+    days_per_au = (u.au / c).to_value(u.day)
+    delay = earth["p"] @ direction * days_per_au
+    delay -= earth["v"] @ direction * days_per_au * delay  # motion of the Earth during the delay
+    mjd: NDArray[np.float64] = (time - delay * u.day).mjd
+    return mjd
 
 
-def points(
+def to_photometry(
     epochs: pd.DataFrame, ra: float, dec: float, limiting_mag: float | None = None
 ) -> pd.DataFrame:
-    """Epochs as points of photometry: ``mjd``, ``filter``, AB ``mag``, …; one row each.
+    """Convert epochs to points of photometry: ``mjd``, ``filter``, AB ``mag`` and further columns.
 
-    ``limiting_mag`` (AB) of all, or what the survey reaches in the band; a point is never below it.
+    The default of ``limiting_mag`` (AB) is that of the survey. The limiting magnitude of a point
+    is at least its magnitude. Points without own position have the position ``ra``, ``dec`` (deg).
     """
-    band = epochs["filter"].map(BANDS)
-    depth = band.map(DEPTH) if limiting_mag is None else limiting_mag
-    own = {name: epochs[name] for name in ("ra", "dec") if name in epochs}
+    band = epochs["filter"].map(FILTERS)
+    limits = band.map(LIMITING_MAGNITUDES) if limiting_mag is None else limiting_mag
     return pd.DataFrame(
         {
-            "mjd": mjd_of_hjd(epochs["hjd"].to_numpy(np.float64), ra, dec),
+            "mjd": mjd_from_hjd(epochs["hjd"].to_numpy(np.float64), ra, dec),
             "mag": epochs["mag"].to_numpy(np.float64),
             "magerr": epochs["magerr"].to_numpy(np.float64),
-            "limiting_mag": np.maximum(depth, epochs["mag"]),
+            "limiting_mag": np.maximum(limits, epochs["mag"]),
             "filter": band,
-            "ra": own["ra"].fillna(ra) if "ra" in own else ra,
-            "dec": own["dec"].fillna(dec) if "dec" in own else dec,
+            "ra": epochs["ra"].fillna(ra) if "ra" in epochs else ra,
+            "dec": epochs["dec"].fillna(dec) if "dec" in epochs else dec,
         },
     ).reset_index(drop=True)
 
 
-def missing(found: pd.DataFrame, there: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """The points that are not among those that a source has already."""
-    keep = np.ones(len(found), bool)
-    for band in set(found["filter"]):
-        times = [p["mjd"] for p in there if p.get("filter") == band and p.get("mjd") is not None]
-        if not times:
-            continue
-        rows = np.flatnonzero(found["filter"] == band)
-        known = np.sort(np.asarray(times, np.float64))
-        wanted = found["mjd"].to_numpy()[rows]
-        after = np.clip(np.searchsorted(known, wanted), 0, len(known) - 1)
-        before = np.maximum(after - 1, 0)
-        gap = np.minimum(np.abs(known[after] - wanted), np.abs(known[before] - wanted))
-        keep[rows] = gap > SAME
-    return found[keep]
+def missing_points(points: pd.DataFrame, existing: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Return the points that are not among the ``existing`` points of a source."""
+    missing = pd.Series(True, points.index)
+    for band, times in points.groupby("filter")["mjd"]:
+        known = [p["mjd"] for p in existing if p.get("filter") == band and p.get("mjd") is not None]
+        if known:
+            nearest, _ = cKDTree(np.reshape(known, (-1, 1))).query(times.to_numpy()[:, None])
+            missing[times.index] = nearest > TIME_TOLERANCE
+    return points[missing]
 
 
 def payloads(
-    found: pd.DataFrame, obj_id: str, instrument_id: int, group_ids: Sequence[int]
+    points: pd.DataFrame, obj_id: str, instrument_id: int, group_ids: Sequence[int]
 ) -> Iterator[dict[str, Any]]:
-    """The points as the marshal takes them, at most :data:`MOST` at once."""
-    for first in range(0, len(found), MOST):
-        part = found.iloc[first : first + MOST]
+    """Yield the points as bodies of requests, each with at most :data:`POINTS_PER_REQUEST`."""
+    for first in range(0, len(points), POINTS_PER_REQUEST):
+        part = points.iloc[first : first + POINTS_PER_REQUEST]
         yield {
             "obj_id": obj_id,
             "instrument_id": instrument_id,

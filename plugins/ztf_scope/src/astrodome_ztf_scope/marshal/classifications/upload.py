@@ -1,14 +1,15 @@
-"""Rows of a table as sources of a marshal: photometry, period, groups, classes, comments.
+"""Upload rows of a table: sources, photometry, periods, groups, classifications and comments.
 
-Whatever a row asks for and the marshal does not have is sent, once; so a run that was stopped,
-or is given again, goes on with what is missing.
+Only what the marshal does not have is sent, so that running the same upload again after an
+interruption sends the rest.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
-from functools import partial
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -17,49 +18,56 @@ import pandas as pd
 from astrodome import AstrodomeError, files
 
 from ...catalogues import positions
-from ...config.taxonomy_maps import Target
+from ...config.taxonomy_maps import TaxonomyClass
 from .. import batches, checks
 from .. import journal as journals
-from ..idempotent_writes import Once
-from . import labels as labelling
-from . import photometry
-from .upload_rows import Plan, Row, number
+from ..annotations import write_annotation
+from ..idempotent_writes import IdempotentWriter
+from . import labels, photometry
+from .upload_rows import UploadOptions, UploadRow, number
+
+logger = logging.getLogger(__name__)
 
 PERIOD_ORIGIN = "uploadedperiod"
-NAMED = "ZTFJ"
-"""How sources begin that are named after a position of ZTF's light curves."""
+NAME_PREFIX = "ZTFJ"
+"""Prefix of sources that are named after the position of a ZTF light curve."""
 
 
 def upload(
     marshal: Any,
     catalogue: Any,
-    wanted: Sequence[Row],
-    plan: Plan,
-    once: Once,
+    rows: Sequence[UploadRow],
+    options: UploadOptions,
+    writer: IdempotentWriter,
     *,
     jobs: int = 4,
     recheck: bool = False,
-) -> Iterator[batches.Ended[Row]]:
+    notify: Callable[[str], object] = logger.info,
+) -> Iterator[batches.WriteResult[UploadRow]]:
     """Upload the rows to the marshal and yield the result of each.
 
     ``catalogue`` provides the light curves; with ``skip_phot`` it may be None. Rows of the same
     source are uploaded one after the other. Groups, classes and the instrument are checked before
     the first change; AstrodomeError is raised if the marshal does not have one of them.
     """
-    work = _Upload(marshal, catalogue, plan)
-    used = ["obj_id", "ra", "dec", "period", "survey_id", *(x.column for x in plan.labels)]
+    used = ["obj_id", "ra", "dec", "period", "survey_id", *(x.column for x in options.labels)]
 
-    def key(row: Row) -> str:
+    def key(row: UploadRow) -> str:
         values = {name: row.values.get(name) for name in used}
-        return journals.key(once.address, "upload", asdict(plan), values)
+        return journals.key(writer.address, "upload", asdict(options), values)
 
-    finished = once.journal.finished if once.journal and not recheck else lambda item: None
-    if any(finished(key(row)) is None for row in wanted):
-        work.check()
-    return batches.work(
-        once,
-        _apart(wanted, plan),
-        work.row,
+    completed = writer.journal.completed_source if writer.journal and not recheck else None
+    instrument = 0
+    if completed is None or any(completed(key(row)) is None for row in rows):
+        instrument = check(marshal, options, notify)
+
+    def upload_row(row: UploadRow, own: IdempotentWriter) -> str:
+        return _RowUpload(marshal, catalogue, options, instrument, row, own).run()
+
+    return batches.process(
+        writer,
+        _groups(rows, options),
+        upload_row,
         key=key,
         name=lambda row: row.name,
         jobs=jobs,
@@ -67,301 +75,309 @@ def upload(
     )
 
 
-def _apart(wanted: Sequence[Row], plan: Plan) -> list[list[Row]]:
-    """The rows in parts, those that may be of the same source together."""
-    ra = [number(row.values.get("ra")) for row in wanted]
-    dec = [number(row.values.get("dec")) for row in wanted]
-    # Two rows may lead to sources that are this far from each of them.
-    near = positions.clusters(
-        np.array(ra, np.float64), np.array(dec, np.float64), max(2 * plan.radius, 1)
+def check(
+    marshal: Any, options: UploadOptions, notify: Callable[[str], object] = logger.info
+) -> int:
+    """Check that groups, classes and the instrument exist; return the id of the instrument."""
+    checks.check_groups(marshal, options.group_ids)
+    classes = ((x.target.name, x.target.taxonomy_id) for x in options.labels)
+    if not checks.check_classes(marshal, classes):
+        notify("The names of classes are not checked, because the marshal has no taxonomies.")
+    return 0 if options.skip_phot else checks.instrument_id(marshal, options.instrument)
+
+
+def _groups(rows: Sequence[UploadRow], options: UploadOptions) -> list[list[UploadRow]]:
+    """Group rows that may belong to the same source."""
+    ra, dec = (
+        np.array([number(row.values.get(name)) for row in rows], np.float64)
+        for name in ("ra", "dec")
     )
-    parts: dict[Any, list[Row]] = {}
-    for row, cluster in zip(wanted, near, strict=True):
-        named = plan.use_existing_obj_id and row.values.get("obj_id")
-        parts.setdefault(named or int(cluster), []).append(row)
-    return list(parts.values())
+    # Each of two rows may be up to the radius away from the same source.
+    clusters = positions.clusters(ra, dec, max(2 * options.radius, 1))
+    groups: dict[Any, list[UploadRow]] = {}
+    for row, cluster in zip(rows, clusters, strict=True):
+        named = options.use_existing_obj_id and row.values.get("obj_id")
+        groups.setdefault(named or int(cluster), []).append(row)
+    return list(groups.values())
 
 
-class _Upload:
-    """Does the rows of one run."""
+@dataclass
+class _RowUpload:
+    """The upload of one row."""
 
-    def __init__(self, marshal: Any, catalogue: Any, plan: Plan) -> None:
-        self.marshal, self.catalogue, self.plan = marshal, catalogue, plan
-        self._instrument = 0
+    marshal: Any
+    catalogue: Any
+    options: UploadOptions
+    instrument: int
+    row: UploadRow
+    writer: IdempotentWriter
+    is_new: bool = False
 
-    def check(self) -> None:
-        """Check that everything that the plan names exists on the marshal; change nothing."""
-        plan = self.plan
-        checks.groups(self.marshal, plan.group_ids)
-        checks.classes(self.marshal, ((x.target.name, x.target.taxonomy_id) for x in plan.labels))
-        if not plan.skip_phot:
-            self._instrument = checks.instrument(self.marshal, plan.instrument)
-
-    def row(self, row: Row, once: Once) -> str:
-        """Everything that a row asks for; gives the name of its source."""
-        source = self._find(row)
-        curves: list[dict[str, Any]] = []
-        if self.catalogue is not None and (source is None or not self.plan.skip_phot):
-            curves = self.catalogue.cone("sources", *row.position, self.plan.radius)[0]
+    def run(self) -> str:
+        """Send everything that the marshal does not have; return the name of the source."""
+        source = self._find_source()
         if source is None:
-            source = self._make(row, curves, once)
-        obj_id = source["id"]
-        points = self._points(curves, row)
-        if not self.plan.skip_phot and points is not None:
-            self._photometry(source, points, once)
-        self._annotate(source, PERIOD_ORIGIN, "period", row.period, once)
-        self._groups(source, once)
-        found = labelling.of_row(row.values, self.plan.labels, self.plan.threshold)
-        if self.plan.replace_classifications:
-            self._replace(source, found, once)
-        self._classes(source, found, once)
-        self._comments(source, row, points, found, once)
-        if self.plan.post_survey_id:
-            self._survey_id(source, row, once)
-        return str(obj_id)
+            self.is_new = True
+            source = self._create_source()
+        if not self.options.skip_phot:
+            self._add_photometry(source)
+        self._add_annotation(source, PERIOD_ORIGIN, "period", self.row.period)
+        self._add_groups(source)
+        if self.options.replace_classifications:
+            self._delete_other_classifications(source)
+        self._add_classifications(source)
+        self._add_comments(source)
+        if self.options.post_survey_id:
+            self._add_survey_id(source)
+        return str(source["id"])
 
-    def _find(self, row: Row) -> dict[str, Any] | None:
-        """The source of a row, if the marshal has it."""
-        if self.plan.use_existing_obj_id and row.values.get("obj_id"):
-            obj_id = str(row.values["obj_id"])
+    @cached_property
+    def _curves(self) -> list[dict[str, Any]]:
+        """Light curves within the radius of the row."""
+        if self.catalogue is None or (self.options.skip_phot and not self.is_new):
+            return []
+        found: list[dict[str, Any]]
+        (found,) = self.catalogue.cone("sources", *self.row.position, self.options.radius)
+        return found
+
+    @cached_property
+    def _points(self) -> pd.DataFrame | None:
+        """Photometry of the light curves."""
+        if not self._curves:
+            return None
+        options = self.options
+        epochs = photometry.select_epochs(
+            self.catalogue.light_curves([curve["_id"] for curve in self._curves]),
+            programs=options.programs,
+            max_hjd=options.max_hjd,
+        )
+        if epochs.empty:
+            return None
+        return photometry.to_photometry(epochs, *self.row.position, options.limiting_mag)
+
+    @cached_property
+    def _classes(self) -> list[tuple[TaxonomyClass, float]]:
+        return labels.of_row(self.row.values, self.options.labels, self.options.threshold)
+
+    def _find_source(self) -> dict[str, Any] | None:
+        options, values = self.options, self.row.values
+        if options.use_existing_obj_id and values.get("obj_id"):
+            obj_id = str(values["obj_id"])
             named: dict[str, Any] | None = self.marshal.source(obj_id)
-            if named is None and number(row.values.get("ra")) is None:
-                raise AstrodomeError(f"there is no source {obj_id}, and no position to look at")
             if named is not None:
                 return named
-        near: list[dict[str, Any]] = self.marshal.near(*row.position, self.plan.radius)
-        survey_id = row.values.get("survey_id")
-        if self.plan.match_ids and survey_id is not None:
+            if number(values.get("ra")) is None:
+                raise AstrodomeError(f"Source {obj_id} not found, and the row has no position.")
+        near: list[dict[str, Any]] = self.marshal.near(*self.row.position, options.radius)
+        survey_id = values.get("survey_id")
+        if options.match_ids and survey_id is not None:
             for source in near:
                 for one in source["annotations"]:
                     known = map(str, one["data"].values())
-                    if one["origin"] == self.plan.survey_id_origin and str(survey_id) in known:
+                    if one["origin"] == options.survey_id_origin and str(survey_id) in known:
                         return source
-        return next((s for s in near if s["id"].startswith(NAMED)), near[0] if near else None)
+        named_by_position = (s for s in near if s["id"].startswith(NAME_PREFIX))
+        return next(named_by_position, near[0] if near else None)
 
-    def _make(self, row: Row, curves: Sequence[Mapping[str, Any]], once: Once) -> dict[str, Any]:
-        """A new source at the mean position of its light curves."""
-        ra, dec = row.position
+    def _create_source(self) -> dict[str, Any]:
+        """Create a source at the mean position of the light curves."""
+        ra, dec = self.row.position
         if self.catalogue is not None:
-            if not curves:
-                radius = f"{self.plan.radius:g} arcsec"
-                raise AstrodomeError(f"no light curve within {radius} of ({ra:.5f}, {dec:.5f})")
-            ra, dec = positions.mean([c["ra"] for c in curves], [c["dec"] for c in curves])
+            if not self._curves:
+                radius = f"{self.options.radius:g} arcsec"
+                raise AstrodomeError(
+                    f"No light curve found within {radius} of ({ra:.5f}, {dec:.5f})."
+                )
+            coordinates = ([curve[name] for curve in self._curves] for name in ("ra", "dec"))
+            ra, dec = positions.mean(*coordinates)
         obj_id = positions.iau_name(ra, dec)
-        known: dict[str, Any] | None = self.marshal.source(obj_id)
-        if known is not None:
-            return known
-        groups = self.plan.group_ids
-        once.ensure(
+        existing: dict[str, Any] | None = self.marshal.source(obj_id)
+        if existing is not None:
+            self.is_new = False
+            return existing
+        groups = self.options.group_ids
+        self.writer.ensure(
             "save source",
             obj_id,
             {"ra": ra, "dec": dec, "group_ids": groups},
-            lambda: self.marshal.save_source(obj_id, ra, dec, groups),
-            lambda: self.marshal.source(obj_id) is not None,
-            there=False,
+            send=lambda: self.marshal.save_source(obj_id, ra, dec, groups),
+            is_done=lambda: self.marshal.source(obj_id) is not None,
+            done=False,
         )
         empty: dict[str, Any] = {key: [] for key in ("classifications", "annotations", "labellers")}
-        return {"id": obj_id, "ra": ra, "dec": dec, "groups": list(groups), "new": True, **empty}
+        return {"id": obj_id, "ra": ra, "dec": dec, "groups": list(groups), **empty}
 
-    def _points(self, curves: Sequence[Mapping[str, Any]], row: Row) -> pd.DataFrame | None:
-        if not curves or (self.plan.skip_phot and not self.plan.plots):
-            return None
-        epochs = self.catalogue.light_curves([curve["_id"] for curve in curves])
-        plan = self.plan
-        good = photometry.usable(epochs, programmes=plan.programmes, latest=plan.latest)
-        return photometry.points(good, *row.position, plan.limiting_mag) if len(good) else None
+    @property
+    def _is_planned(self) -> bool:
+        """Whether the source does not exist yet, because this is a dry run."""
+        return self.writer.dry_run and self.is_new
 
-    def _photometry(self, source: Mapping[str, Any], points: pd.DataFrame, once: Once) -> None:
+    def _add_photometry(self, source: Mapping[str, Any]) -> None:
+        if self._points is None:
+            return
         obj_id = source["id"]
-        there = [] if source.get("new") and once.dry else self.marshal.photometry(obj_id)
-        new = photometry.missing(points, there)
-        for body in photometry.payloads(new, obj_id, self._instrument, self.plan.group_ids):
-            part = pd.DataFrame({name: body[name] for name in ("mjd", "filter")})
-            told = {
-                "points": len(part),
-                "mjd": [float(part["mjd"].min()), float(part["mjd"].max())],
+        existing = [] if self._is_planned else self.marshal.photometry(obj_id)
+        new = photometry.missing_points(self._points, existing)
+        groups = self.options.group_ids
+        for body in photometry.payloads(new, obj_id, self.instrument, groups):
+            sent = pd.DataFrame({name: body[name] for name in ("mjd", "filter")})
+            parameters = {
+                "points": len(sent),
+                "mjd": [float(sent["mjd"].min()), float(sent["mjd"].max())],
                 "digest": journals.key(body)[:16],
             }
-            once.ensure(
+            self.writer.ensure(
                 "photometry",
                 obj_id,
-                told,
-                partial(self.marshal.add_photometry, body),
-                partial(self._has_points, obj_id, part),
-                there=False,
+                parameters,
+                send=partial(self.marshal.add_photometry, body),
+                is_done=partial(self._has_points, obj_id, sent),
+                done=False,
             )
 
     def _has_points(self, obj_id: str, points: pd.DataFrame) -> bool:
-        return not len(photometry.missing(points, self.marshal.photometry(obj_id)))
+        return not len(photometry.missing_points(points, self.marshal.photometry(obj_id)))
 
-    def _annotate(
-        self, source: Mapping[str, Any], origin: str, name: str, value: Any, once: Once
-    ) -> None:
-        """An annotation of this origin, unless there is one or the row has no value."""
-        if value is None:
-            return
-        obj_id, groups = source["id"], self.plan.group_ids
-        once.ensure(
-            "annotation",
-            obj_id,
-            {"origin": origin, "data": {name: value}, "group_ids": groups},
-            lambda: self.marshal.annotate(obj_id, origin, {name: value}, groups),
-            lambda: any(a["origin"] == origin for a in self.marshal.annotations(obj_id)),
-            there=any(a["origin"] == origin for a in source["annotations"]),
-        )
+    def _add_annotation(self, source: Mapping[str, Any], origin: str, key: str, value: Any) -> None:
+        """Add an annotation unless the row has no value or the source has this origin."""
+        if value is not None and not any(a["origin"] == origin for a in source["annotations"]):
+            groups = self.options.group_ids
+            write_annotation(
+                self.marshal, self.writer, source["id"], origin, {key: value}, groups, None
+            )
 
-    def _groups(self, source: Mapping[str, Any], once: Once) -> None:
+    def _add_groups(self, source: Mapping[str, Any]) -> None:
         obj_id = source["id"]
-        wanted = [group for group in self.plan.group_ids if group not in source["groups"]]
-        once.ensure(
+        missing = [group for group in self.options.group_ids if group not in source["groups"]]
+        self.writer.ensure(
             "groups",
             obj_id,
-            {"group_ids": wanted},
-            lambda: self.marshal.add_to_groups(obj_id, wanted),
-            lambda: set(wanted) <= set((self.marshal.source(obj_id) or {"groups": []})["groups"]),
-            there=not wanted,
+            {"group_ids": missing},
+            send=lambda: self.marshal.add_to_groups(obj_id, missing),
+            is_done=lambda: set(missing) <= set((self.marshal.source(obj_id) or source)["groups"]),
+            done=not missing,
         )
 
-    def _replace(
-        self, source: dict[str, Any], found: list[tuple[Target, float]], once: Once
-    ) -> None:
-        """Delete what the groups have and the row does not say in the same way."""
-        wanted = {(target.name, probability) for target, probability in found}
-        kept = []
+    def _delete_other_classifications(self, source: dict[str, Any]) -> None:
+        """Delete classifications of the groups that differ from those of the row."""
+        wanted = {(target.name, probability) for target, probability in self._classes}
+        obj_id, kept = source["id"], []
         for one in source["classifications"]:
             same = (one["classification"], one["probability"]) in wanted
-            if same or not set(one["groups"]) & set(self.plan.group_ids):
+            if same or not set(one["groups"]) & set(self.options.group_ids):
                 kept.append(one)
                 continue
-            mark = one["id"]
-            once.ensure(
+            self.writer.ensure(
                 "delete classification",
-                source["id"],
-                {"id": mark, "classification": one["classification"]},
-                partial(self.marshal.delete_classification, source["id"], mark),
-                partial(self._is_gone, source["id"], mark),
-                there=False,
+                obj_id,
+                {"id": one["id"], "classification": one["classification"]},
+                send=partial(self.marshal.delete_classification, obj_id, one["id"]),
+                is_done=partial(self._is_deleted, obj_id, one["id"]),
+                done=False,
             )
         source["classifications"] = kept
 
-    def _is_gone(self, obj_id: str, mark: int) -> bool:
-        return mark not in {c["id"] for c in self.marshal.classifications(obj_id)}
+    def _is_deleted(self, obj_id: str, classification_id: int) -> bool:
+        return all(c["id"] != classification_id for c in self.marshal.classifications(obj_id))
 
-    def _classes(
-        self, source: Mapping[str, Any], found: list[tuple[Target, float]], once: Once
-    ) -> None:
-        """The classes that some of the groups lack, in one call."""
-        obj_id, plan = source["id"], self.plan
+    def _add_classifications(self, source: Mapping[str, Any]) -> None:
+        """Add the classes that some of the groups do not have, in one request."""
+        obj_id = source["id"]
+        missing = self._missing_classifications(obj_id, source["classifications"])
 
-        def lacking(there: list[dict[str, Any]]) -> list[dict[str, Any]]:
-            records = []
-            for target, probability in found:
-                same = [c for c in there if c["classification"] == target.name]
-                have = {group for one in same for group in one["groups"]}
-                groups = [group for group in plan.group_ids if group not in have]
-                if groups:
-                    records.append(
-                        {
-                            "obj_id": obj_id,
-                            "classification": target.name,
-                            "origin": plan.origin,
-                            "taxonomy_id": target.taxonomy_id,
-                            "probability": probability,
-                            "group_ids": groups,
-                            "vote": plan.upvote,
-                            "label": plan.check_labelled_box,
-                            "ml": plan.ml,
-                        }
-                    )
-            return records
+        def is_done() -> bool:
+            missing[:] = self._missing_classifications(obj_id, self.marshal.classifications(obj_id))
+            return not missing
 
-        todo = lacking(source["classifications"])
-
-        def arrived() -> bool:
-            todo[:] = lacking(self.marshal.classifications(obj_id))
-            return not todo
-
-        asked = [
-            {key: record[key] for key in ("classification", "taxonomy_id", "probability")}
-            for record in todo
-        ]
-        once.ensure(
+        keys = ("classification", "taxonomy_id", "probability")
+        described = [{key: record[key] for key in keys} for record in missing]
+        self.writer.ensure(
             "classifications",
             obj_id,
-            {"classifications": asked, "group_ids": plan.group_ids},
-            lambda: self.marshal.classify(todo),
-            arrived,
-            there=not todo,
+            {"classifications": described, "group_ids": self.options.group_ids},
+            send=lambda: self.marshal.classify(missing),
+            is_done=is_done,
+            done=not missing,
         )
 
-    def _comments(
-        self,
-        source: Mapping[str, Any],
-        row: Row,
-        points: pd.DataFrame | None,
-        found: list[tuple[Target, float]],
-        once: Once,
-    ) -> None:
-        wanted: dict[str, tuple[str, bytes] | None] = {}
-        if self.plan.comment:
-            wanted[self.plan.comment] = None
-        if self.plan.plots and points is not None:
-            from . import light_curve_plot
+    def _missing_classifications(
+        self, obj_id: str, existing: Sequence[Mapping[str, Any]]
+    ) -> list[dict[str, Any]]:
+        options = self.options
+        records = []
+        for target, probability in self._classes:
+            same = [c for c in existing if c["classification"] == target.name]
+            have = {group for one in same for group in one["groups"]}
+            groups = [group for group in options.group_ids if group not in have]
+            if groups:
+                records.append(
+                    {
+                        "obj_id": obj_id,
+                        "classification": target.name,
+                        "origin": options.origin,
+                        "taxonomy_id": target.taxonomy_id,
+                        "probability": probability,
+                        "group_ids": groups,
+                        "vote": options.upvote,
+                        "label": options.check_labelled_box,
+                        "ml": options.ml,
+                    }
+                )
+        return records
 
-            about = f"ZTF source within {self.plan.radius:.1f} arcsec of {source['id']}"
-            names = [target.name for target, _ in found]
-            for kind in self.plan.plots:
-                period = row.period if kind == "phase-folded" else None
-                if kind == "phase-folded" and period is None:
-                    continue
-                png = light_curve_plot.draw(points, source["id"], names, period)
-                if self.plan.plot_folder:
-                    path = Path(self.plan.plot_folder) / f"{source['id']}_{kind}.png"
-                    files.write_bytes(path, png, sync=False)
-                wanted[f"{about}: {kind}"] = (f"{source['id']}_{kind}.png", png)
-        if not wanted:
+    def _add_comments(self, source: Mapping[str, Any]) -> None:
+        comments: dict[str, tuple[str, bytes] | None] = {}
+        if self.options.comment:
+            comments[self.options.comment] = None
+        if self.options.plots and self._points is not None:
+            comments |= self._plots(source["id"], self._points)
+        if not comments:
             return
         obj_id = source["id"]
 
         def texts() -> set[str]:
             return {comment["text"] for comment in self.marshal.comments(obj_id)}
 
-        def told(text: str) -> bool:
-            return text in texts()
-
-        there = set() if source.get("new") and once.dry else texts()
-        for text, attachment in wanted.items():
-            once.ensure(
+        existing = set() if self._is_planned else texts()
+        for text, attachment in comments.items():
+            self.writer.ensure(
                 "comment",
                 obj_id,
                 {"text": text, "attachment": attachment[0] if attachment else None},
-                partial(self.marshal.comment, obj_id, text, attachment),
-                partial(told, text),
-                there=text in there,
+                send=partial(self.marshal.comment, obj_id, text, attachment),
+                is_done=lambda text=text: text in texts(),  # type: ignore[misc]
+                done=text in existing,
             )
 
-    def _survey_id(self, source: Mapping[str, Any], row: Row, once: Once) -> None:
-        """The id of the survey, as an annotation that keeps the ids it has."""
-        value = row.values.get("survey_id")
+    def _plots(self, obj_id: str, points: pd.DataFrame) -> dict[str, tuple[str, bytes] | None]:
+        """Return the plots of the light curves, by the text of the comment."""
+        from . import light_curve_plot
+
+        names = [target.name for target, _ in self._classes]
+        found: dict[str, tuple[str, bytes] | None] = {}
+        for kind in self.options.plots:
+            period = self.row.period if kind == "phase-folded" else None
+            if kind == "phase-folded" and period is None:
+                continue
+            file_name = f"{obj_id}_{kind}.png"
+            png = light_curve_plot.draw(points, obj_id, names, period)
+            if self.options.plot_folder:
+                path = Path(self.options.plot_folder) / file_name
+                files.write_bytes(path, png, sync=False)
+            text = f"ZTF source within {self.options.radius:.1f} arcsec of {obj_id}: {kind}"
+            found[text] = (file_name, png)
+        return found
+
+    def _add_survey_id(self, source: Mapping[str, Any]) -> None:
+        """Annotate the source with the id in the survey; ids of earlier uploads are kept."""
+        value = self.row.values.get("survey_id")
         if value is None or value != value:
-            raise AstrodomeError("no survey_id to post")
-        origin, value = self.plan.survey_id_origin, str(value)
+            raise AstrodomeError("The row has no survey_id.")
+        origin, value = self.options.survey_id_origin, str(value)
         before = next((a for a in source["annotations"] if a["origin"] == origin), None)
         if before is None:
-            self._annotate(source, origin, "survey_id", value, once)
-            return
-        obj_id, mark = source["id"], before["id"]
-        data = {**before["data"], f"survey_id_{len(before['data']) + 1}": value}
-
-        def there() -> bool:
-            now = [a for a in self.marshal.annotations(obj_id) if a["id"] == mark]
-            return bool(now) and value in map(str, now[0]["data"].values())
-
-        once.ensure(
-            "change annotation",
-            obj_id,
-            {"origin": origin, "data": data},
-            lambda: self.marshal.change_annotation(obj_id, mark, origin, data),
-            there,
-            there=value in map(str, before["data"].values()),
-        )
+            self._add_annotation(source, origin, "survey_id", value)
+        elif value not in map(str, before["data"].values()):
+            data = {**before["data"], f"survey_id_{len(before['data']) + 1}": value}
+            groups = self.options.group_ids
+            write_annotation(self.marshal, self.writer, source["id"], origin, data, groups, before)

@@ -1,0 +1,92 @@
+"""Options of commands, alone or in groups that several commands share."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from copy import copy
+from typing import Any, ClassVar, get_type_hints
+
+import typer
+from typer.models import OptionInfo
+
+
+def option(default: Any, help: str, *names: str, panel: str = "", **more: Any) -> Any:
+    """Return an option with a default value and a help text.
+
+    ``more`` are further arguments of ``typer.Option``. The default ``...`` makes the option
+    required. Use it as the default of a parameter, or as an attribute of an :class:`OptionGroup`.
+    """
+    return typer.Option(default, *names, help=help, rich_help_panel=panel or None, **more)
+
+
+class OptionGroup:
+    """Options that belong together: each annotated class attribute is an option of the command.
+
+    An instance contains the values. ``panel`` is the title of the options in the help text.
+
+    Examples
+    --------
+    >>> class Cut(OptionGroup, panel="Selection"):
+    ...     minimum: float = option(0.0, "Smallest value.")
+    >>> def select(path: str, *, cut: Cut) -> None: ...
+    >>> list(inspect.signature(expand(select)).parameters)
+    ['path', 'minimum']
+    """
+
+    panel: ClassVar[str] = ""
+
+    def __init_subclass__(cls, panel: str = "") -> None:
+        cls.panel = panel
+
+    def __init__(self, **values: Any) -> None:
+        vars(self).update(values)
+
+    def given(self) -> dict[str, Any]:
+        """Return the options that are not None."""
+        return {name: value for name, value in vars(self).items() if value is not None}
+
+
+def expand(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function for Typer in which each :class:`OptionGroup` is replaced by its options.
+
+    A Boolean option without names and with the default False has no opposite ``--no-…``.
+    """
+    hints = get_type_hints(command, include_extras=True)
+    groups: dict[str, dict[str, Any]] = {}
+    parameters: list[inspect.Parameter] = []
+
+    def add(name: str, annotation: Any, default: Any, panel: str = "") -> None:
+        if isinstance(default, OptionInfo):
+            default = copy(default)
+            default.rich_help_panel = default.rich_help_panel or panel or None
+            if default.default is False and not default.param_decls:
+                default.param_decls = (f"--{name.replace('_', '-')}",)
+        kind = inspect.Parameter.KEYWORD_ONLY
+        parameters.append(inspect.Parameter(name, kind, default=default, annotation=annotation))
+
+    for name, parameter in inspect.signature(command).parameters.items():
+        hint = hints[name]
+        if isinstance(hint, type) and issubclass(hint, OptionGroup):
+            groups[name] = dict(_options(hint))
+            for field, annotation in groups[name].items():
+                add(field, annotation, getattr(hint, field), hint.panel)
+        else:
+            add(name, hint, parameter.default)
+
+    def expanded(**values: Any) -> Any:
+        for name, fields in groups.items():
+            values[name] = hints[name](**{field: values.pop(field) for field in fields})
+        return command(**values)
+
+    expanded.__name__, expanded.__doc__ = command.__name__, command.__doc__
+    expanded.__module__ = command.__module__
+    expanded.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    expanded.__annotations__ = {one.name: one.annotation for one in parameters}
+    return expanded
+
+
+def _options(group: type[OptionGroup]) -> Iterator[tuple[str, Any]]:
+    for name, hint in get_type_hints(group, include_extras=True).items():
+        if name != "panel":
+            yield name, hint

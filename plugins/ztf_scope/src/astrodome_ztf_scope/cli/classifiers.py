@@ -1,0 +1,156 @@
+"""Commands that apply and evaluate trained classifiers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+from astrodome import AstrodomeError, compute, console
+from astrodome.errors import reason
+from astrodome.option_groups import OptionGroup, expand, option
+
+from .options import Config, JsonArray, JsonObject
+
+if TYPE_CHECKING:
+    from ..classifiers.trained_models import TrainedModel
+
+MEASURED = (
+    *("tag", "algorithm", "random_state", "sources", "positive", "unusable", "f1", "precision"),
+    *("recall", "roc_auc", "average_precision", "brier"),
+)
+ModelsFolder = Annotated[Path, typer.Option(help="Folder with the groups of models.")]
+
+
+class ModelOptions(OptionGroup):
+    """Selection of trained models."""
+
+    group: list[str] | None = option(None, "Group of models; repeatable [experiment].")
+    models: list[Path] | None = option(
+        None, "Folder with one or more models, or file of scope-ml; repeatable [--group]."
+    )
+    path_models: ModelsFolder = Path("models")
+    tag: list[str] | None = option(None, "Only this class; repeatable [all].")
+    algorithm: str = option("", "Only models of this algorithm: dnn, xgb, … [all].")
+    random_state: int | None = option(
+        None, "Only models with this random state [the most recent model]."
+    )
+    config: Config = None
+
+    def select(self) -> list[TrainedModel]:
+        """Return the selected models.
+
+        Files of scope-ml contain only weights, so they are completed from the configuration.
+        """
+        from ..classifiers import trained_models
+
+        named = [*(self.models or ()), *(self.path_models / name for name in self.group or ())]
+        places = named or [self.path_models / "experiment"]
+        models = trained_models.find_models(places, self.tag or (), self.algorithm, self.random_state)
+        only_weights = any(model.path.is_file() for model in models)
+        if not only_weights and self.config is None:
+            return models
+        from ..classifiers.loaded_models import configure
+        from ..config.loading import load_config
+
+        scope = load_config(self.config)
+        if not only_weights:
+            console.warn(
+                f"{self.config} has no effect, because these models contain the configuration "
+                "that they were trained with.",
+                "It is used only for files of scope-ml, which contain only weights.",
+            )
+        return [configure(model, scope) for model in models]
+
+
+@expand
+def predict(
+    data: list[Path] = typer.Argument(
+        ..., metavar="FILE...", help="Files with features: Parquet, CSV or HDF5."
+    ),
+    out: Path = option(Path("scores.parquet"), "Parquet file to write."),
+    merge: str = option("", "Add the mean or maximum score of all algorithms.", metavar="mean|max"),
+    batch_size: int = option(
+        8192, "Rows per batch; an interrupted run resumes with the next batch.", min=1
+    ),
+    scheduler: str = option("", "Address of a Dask cluster."),
+    force: bool = option(False, "Overwrite an existing file."),
+    as_json: JsonObject = False,
+    *,
+    selection: ModelOptions,
+) -> None:
+    """Compute the scores of sources with trained models, in one pass over the files.
+
+    The output contains identifiers, position, period and field of each source, and a column
+    <tag>_<algorithm> for each model. A source without a required feature has no score. If the
+    run is interrupted, the same command resumes it.
+    """
+    from ..classifiers import prediction
+    from ..tables import identifiers
+
+    if merge not in ("", "mean", "max"):
+        raise AstrodomeError(f"Invalid --merge '{merge}': expected mean or max.", exit_code=2)
+    how: Literal["mean", "max"] | None = merge or None  # type: ignore[assignment]
+    models = selection.select()
+    with console.progress("Scoring", prediction.count_rows(data), "sources") as bar:
+        done = prediction.predict_files(
+            data,
+            models,
+            out,
+            rows=batch_size,
+            merge=how,
+            scheduler=scheduler,
+            force=force,
+            advance=bar.advance,
+        )
+    unusable = {column: count for column, count in done.unusable.items() if count}
+    about: dict[str, Any] = {
+        "out": str(done.path),
+        "sources": done.rows,
+        "models": [str(run.path) for run in models],
+        "without score": unusable if as_json else [f"{c}: {n}" for c, n in unusable.items()],
+    }
+    console.show_one(about, as_json=as_json)
+    for message in done.lost.values():
+        console.warn(f"{message}. Such identifiers are missing in {done.path}.", identifiers.REMEDY)
+    if done.existing:
+        console.note("The file already exists, with the scores of these files and models.")
+
+
+@expand
+def evaluate(
+    data: Path = typer.Argument(..., metavar="FILE", help="Labelled data set."),
+    score_threshold: float = option(
+        0.5, "Sources with a higher score count as predicted.", min=0, max=1
+    ),
+    as_json: JsonArray = False,
+    *,
+    selection: ModelOptions,
+) -> None:
+    """Evaluate trained models on a labelled data set that was not used for training."""
+    from ..classifiers import evaluation, loaded_models
+
+    rows, outcome = [], compute.Outcome()
+    for model in selection.select():
+        try:
+            loaded = loaded_models.load(model)
+            measured = evaluation.evaluate(loaded, data, threshold=score_threshold)
+        except AstrodomeError as error:
+            outcome.failed.append((model.column, reason(error)))
+            continue
+        outcome.done += 1
+        rows.append({"random_state": model.random_state, **measured})
+    console.show(rows, columns=MEASURED, as_json=as_json)
+    console.finish(outcome, "evaluated", "models")
+
+
+def report(
+    group: str = typer.Argument("experiment", help="Name of the group."),
+    path_models: ModelsFolder = Path("models"),
+    out: Path | None = option(None, "HTML file to write [report.html in the folder of the group]."),
+    as_json: JsonObject = False,
+) -> None:
+    """Write a self-contained HTML report about a group of trained classifiers."""
+    from ..classifiers import report as reports
+
+    console.show_one({"report": str(reports.write(path_models / group, out))}, as_json=as_json)

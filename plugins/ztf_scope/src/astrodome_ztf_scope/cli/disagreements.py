@@ -1,0 +1,147 @@
+"""The command ``scope upload-disagreements``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from astrodome import console
+from astrodome.option_groups import OptionGroup, option
+
+from .options import (
+    CatalogueName,
+    DryRun,
+    Jobs,
+    JsonObject,
+    MarshalOptions,
+    command,
+    describe,
+    finish_batch,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ..marshal.batches import WriteResult
+    from ..marshal.disagreements import DisagreementOptions, Limits
+
+
+class LimitOptions(OptionGroup):
+    """When two scores of a class disagree."""
+
+    tag: str = option("vnv", "Class whose scores are compared.")
+    score: float = option(0.9, "At least one score must be higher than this value.", min=0, max=1)
+    high: float = option(0.95, "One score must be higher than this value.", min=0, max=1)
+    low: float = option(0.1, "The other score must not be higher than this value.", min=0, max=1)
+
+    def limits(self) -> Limits:
+        from ..marshal.disagreements import Limits
+
+        return Limits(self.tag, self.score, self.high, self.low)
+
+
+def disagreements(
+    file: Path = option(
+        ..., "Training set (CSV, Parquet, HDF5); its light curves (ztf_id) are excluded."
+    ),
+    id: int = option(1, "Id of the group on the marshal.", "--id", "--group-id"),
+    catalogue: CatalogueName = "",
+    origin: str = option("ML_DR5_d15_v1", "Origin of the annotation."),
+    catalog: str = option(
+        "", "Catalogue of light curves of the marshal [kowalski.collections.sources]."
+    ),
+    period: str = option("period", "Column of the features with the period (d)."),
+    statistics: Path = option(
+        Path("disagreements.parquet"),
+        "File for the scores and features of the disagreements.",
+        dir_okay=False,
+    ),
+    jobs: Jobs = 4,
+    dry_run: DryRun = False,
+    as_json: JsonObject = False,
+    *,
+    service: MarshalOptions,
+    limits: LimitOptions,
+) -> None:
+    """Upload light curves for which the neural network and the boosted trees disagree.
+
+    Light curves of the training set are excluded. Each source gets an annotation with the period,
+    both scores and measurements of Gaia. The scores and features are also written to a file.
+    """
+    from ..catalogues.registry import open_catalogue
+    from ..config import services
+    from ..marshal import batches, checks
+    from ..marshal import disagreements as library
+    from ..tables import table_io
+
+    source = open_catalogue(catalogue)
+    options = library.DisagreementOptions(
+        id, catalog or services.kowalski().collections.sources, origin, limits.limits(), period
+    )
+    scores = library.find(source, options.limits)
+    table = library.add_features(source, scores)
+    sample = library.exclude_training_set(table, file)
+    if not dry_run:
+        table_io.write_table(statistics, sample)
+    counts = {
+        "disagreements": len(scores),
+        "with features": len(table),
+        "not in the training set": len(sample),
+    }
+    marshal = service.open(jobs, create=True, dry_run=dry_run)
+    checks.check_groups(marshal, [id])
+    results = _upload(marshal, source, sample, options, jobs, dry_run)
+    rows: list[dict[str, Any]] = [
+        {"ztf_id": r.item["_id"], "status": r.status, "source": r.obj_id, "why": r.reason}
+        for r in results
+    ]
+    document = {
+        "dry_run": dry_run,
+        **counts,
+        "statistics": None if dry_run else str(statistics),
+        "light_curves": rows,
+    }
+    if not as_json:
+        console.show(_requests(results) if dry_run else rows)
+        for name, number in counts.items():
+            console.note(f"{number} {name}")
+    outcome = batches.count(results, lambda row: str(row["_id"]))
+    verb = "would be uploaded" if dry_run else "uploaded"
+    finish_batch(outcome, verb, "light curves", document, as_json=as_json)
+
+
+def _upload(
+    marshal: Any,
+    catalogue: Any,
+    sample: pd.DataFrame,
+    options: DisagreementOptions,
+    jobs: int,
+    dry_run: bool,
+) -> list[WriteResult[dict[str, Any]]]:
+    from ..marshal.disagreements import upload
+    from ..marshal.idempotent_writes import open_writer
+
+    results = []
+    with (
+        open_writer(marshal, dry_run=dry_run, notify=console.note) as writer,
+        console.progress("Uploading", len(sample), "light curves") as bar,
+    ):
+        for result in upload(marshal, catalogue, sample, options, writer, jobs=jobs):
+            results.append(result)
+            bar.advance(1, result.obj_id)
+    return sorted(results, key=lambda result: result.item["_id"])
+
+
+def _requests(results: list[WriteResult[dict[str, Any]]]) -> list[dict[str, Any]]:
+    return [
+        {
+            "ztf_id": result.item["_id"],
+            "call": request.operation,
+            "what": describe(request.parameters),
+        }
+        for result in results
+        for request in result.requests
+    ]
+
+
+disagreements_command = command(disagreements)

@@ -1,0 +1,59 @@
+"""The command ``scope journal``."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from astrodome import console
+from astrodome.option_groups import option
+
+from .options import JsonArray, MarshalOptions, command
+
+COLUMNS = ("begun", "obj_id", "call", "state", "attempts", "request", "said")
+
+
+def journal(
+    obj_id: str = option("", "Show only requests for this source."),
+    state: str = option("", "Show only requests in this state: done, found, refused or begun."),
+    as_json: JsonArray = False,
+    *,
+    service: MarshalOptions,
+) -> None:
+    """Show all requests that were sent to change a marshal, with their results.
+
+    The outcome of a request in the state begun is unknown. The command that sent it looks up the
+    outcome when it is run again. A request in the state found was completed although its response
+    was lost.
+    """
+    from astrodome import http, settings, sources
+
+    from ..config import services
+    from ..marshal.journal import Journal, path_of
+
+    if sources.choose("marshal", service.marshal, default="fritz") == "fritz":  # requires no token
+        address = http.shown(settings.section("fritz", services.FritzSettings).url)
+    else:
+        address = service.open().address
+    path = path_of(address)
+    calls = []
+    if path.is_file():
+        opened = Journal(path)
+        calls = opened.calls(obj_id, state)
+        opened.close()
+    rows = (
+        {
+            **{name: call.get(name) for name in COLUMNS},
+            "begun": datetime.fromtimestamp(call["begun"], UTC).replace(tzinfo=None),
+            "call": call["verb"],
+        }
+        for call in calls
+    )
+    console.show(
+        rows,
+        columns=COLUMNS,
+        as_json=as_json,
+        optional=[("said",), ("request",), ("attempts",)],
+    )
+
+
+journal_command = command(journal)

@@ -1,0 +1,87 @@
+"""The commands ``scope taxonomy post`` and ``scope taxonomy show``."""
+
+from __future__ import annotations
+
+import typer
+from astrodome import AstrodomeError, console
+from astrodome.option_groups import expand, option
+
+from .manual_syntax import ManualCommand
+from .options import DryRun, GroupIds, JsonArray, JsonObject, MarshalOptions
+
+app = typer.Typer(
+    help="Post taxonomies to a marshal, and show existing ones.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+
+@app.command("post", cls=ManualCommand)
+@expand
+def post_taxonomy(
+    taxonomy: str = option(
+        "config", "YAML file in the format of tdtax; config: the configured taxonomy."
+    ),
+    group_ids: GroupIds = None,
+    name: str = option("Scope Phenomenological Taxonomy", "Name of the taxonomy."),
+    version: str = option("1.0.0", "Version of the taxonomy."),
+    provenance: str = option("github", "URL of the origin of the taxonomy."),
+    dry_run: DryRun = False,
+    as_json: JsonObject = False,
+    *,
+    service: MarshalOptions,
+) -> None:
+    """Post a taxonomy to a marshal, unless its name and version already exist."""
+    from ..marshal import checks, taxonomies
+    from ..marshal.idempotent_writes import open_writer
+
+    tree = taxonomies.read(taxonomy)
+    marshal = service.open(create=True, dry_run=dry_run)
+    checks.check_groups(marshal, group_ids or ())
+    with open_writer(marshal, dry_run=dry_run, notify=console.note) as writer:
+        posted = taxonomies.post(marshal, writer, tree, name, version, provenance, group_ids or ())
+    about = {
+        "id": posted["id"] if posted else None,
+        "name": name,
+        "version": version,
+        "classes": sum(1 for _ in taxonomies.class_paths(tree)),
+        "posted": bool(writer.requests) and not dry_run,
+    }
+    console.show_one(about, as_json=as_json)
+
+
+@app.command("show", cls=ManualCommand)
+@expand
+def show_taxonomies(
+    number: int | None = typer.Argument(
+        None, metavar="[ID]", help="Show the classes of this taxonomy."
+    ),
+    as_json: JsonArray = False,
+    *,
+    service: MarshalOptions,
+) -> None:
+    """List the taxonomies of a marshal, or the classes of one taxonomy."""
+    from ..marshal.taxonomies import class_paths
+
+    found = service.open().taxonomies()
+    if number is None:
+        keys = ("id", "name", "version", "provenance")
+        rows = (
+            {
+                **{key: one.get(key) for key in keys},
+                "classes": sum(1 for _ in class_paths(one["hierarchy"])),
+            }
+            for one in found
+        )
+        console.show(rows, as_json=as_json)
+        return
+    chosen = next((one for one in found if one["id"] == number), None)
+    if chosen is None:
+        raise AstrodomeError(
+            f"Taxonomy {number} not found.", "To list them: scope taxonomy show", exit_code=2
+        )
+    if as_json:
+        console.show_json(chosen)
+        return
+    for path in class_paths(chosen["hierarchy"]):
+        print(f"{'  ' * (len(path) - 1)}{path[-1]}")

@@ -1,0 +1,332 @@
+"""Public functions for marshals."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import pandas as pd
+from astrodome import AstrodomeError
+
+from ..tables import identifiers, table_io
+from . import checks
+from .annotations import annotation_requests, apply_requests
+from .batches import WriteResult
+from .classifications import labels, result_tables, upload_rows
+from .classifications import upload as uploads
+from .classifications.download import download_groups
+from .classifications.source_lookup import find_sources
+from .idempotent_writes import open_writer
+
+Table: TypeAlias = pd.DataFrame | str | os.PathLike[str]
+
+
+def list_sources(
+    marshal: Any,
+    *,
+    group_ids: Sequence[int] | None = None,
+    position: tuple[float, float] | None = None,
+    radius: float = 2.0,
+    limit: int | None = None,
+) -> pd.DataFrame:
+    """List the sources of groups, or the sources near a position.
+
+    Parameters
+    ----------
+    marshal : Marshal
+        Marshal from ``open_marshal``.
+    group_ids : sequence of int, optional
+        Ids of groups.
+    position : (float, float), optional
+        RA and Dec in degrees, instead of ``group_ids``.
+    radius : float, optional
+        Maximum distance from the position, in arcsec.
+    limit : int, optional
+        Maximum number of sources.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per source: ``obj_id``, ``ra`` and ``dec`` (deg), ``classification``,
+        ``probability``, ``period`` (d) and further columns. Several values are joined by ``;``.
+        Sources near a position are sorted by their distance, ``separation`` (arcsec).
+
+    Raises
+    ------
+    astrodome.AstrodomeError
+        If the marshal cannot be read, or if not exactly one of ``group_ids`` and ``position`` is
+        given.
+
+    Examples
+    --------
+    >>> import astrodome_ztf_scope as scope
+    >>> marshal = scope.open_marshal("local:mine.db", missing="create")
+    >>> _ = marshal.save_source("ZTFJ1", 10.0, -0.5, [500])
+    >>> scope.list_sources(marshal, group_ids=[500])[["obj_id", "ra", "dec"]]
+      obj_id    ra  dec
+    0  ZTFJ1  10.0 -0.5
+    """
+    if (group_ids is None) == (position is None):
+        raise AstrodomeError("Specify either group_ids or position.", exit_code=2)
+    if position is not None:
+        found = marshal.near(*position, radius)[:limit]
+    else:
+        found = list(islice(marshal.in_groups(group_ids), limit))
+    table = result_tables.source_table(found, "").drop(columns=result_tables.STATUS)
+    if position is not None:
+        table.insert(3, "separation", [one["separation"] for one in found])
+    return table
+
+
+def download_classifications(
+    marshal: Any,
+    table: Table | None = None,
+    *,
+    group_ids: Sequence[int] | None = None,
+    radius: float = 2.0,
+    jobs: int = 8,
+) -> pd.DataFrame:
+    """Download classifications, periods and votes from a marshal.
+
+    Parameters
+    ----------
+    marshal : Marshal
+        Marshal from ``open_marshal``.
+    table : pandas.DataFrame or path, optional
+        Table, or CSV, Parquet or HDF5 file, with ``obj_id``, or ``ra`` and ``dec`` (deg).
+    group_ids : sequence of int, optional
+        Groups whose sources are downloaded, instead of a table.
+    radius : float, optional
+        Maximum separation between a row and its source, in arcsec.
+    jobs : int, optional
+        Number of parallel requests.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Every row of the table with the columns ``classification``, ``probability``,
+        ``period_origin``, ``period`` (d), ``labellers`` and ``sum_votes``, in which several values
+        are joined by ``;``, and ``status``: ``found …``, ``not found`` or ``failed: …``.
+
+    Raises
+    ------
+    astrodome.AstrodomeError
+        If the table has no names or positions, or if the listing of the groups fails.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import astrodome_ztf_scope as scope
+    >>> marshal = scope.open_marshal("local:mine.db", missing="create")
+    >>> _ = marshal.save_source("ZTFJ1", 10.0, -0.5, [500])
+    >>> stars = pd.DataFrame({"ra": [10.0, 20.0], "dec": [-0.5, 0.0]})
+    >>> scope.download_classifications(marshal, stars)["status"].tolist()
+    ['found by position, 0.00 arcsec', 'not found']
+    """
+    if (table is None) == (group_ids is None):
+        raise AstrodomeError("Specify either a table or group_ids.", exit_code=2)
+    if table is None:
+        result = download_groups(marshal, group_ids or ())
+        if result.failed:
+            raise AstrodomeError(result.failed[0][1])
+        return result.table
+    rows = _read(table)
+    matches = find_sources(marshal, rows, radius=radius, jobs=jobs)
+    return result_tables.add_columns(rows, matches)
+
+
+def upload_classifications(
+    marshal: Any,
+    table: Table,
+    group_ids: Sequence[int],
+    *,
+    classes: Sequence[str] = (labels.READ,),
+    taxonomy_map: str | os.PathLike[str] = "",
+    taxonomy_id: int | None = None,
+    threshold: float = 0.0,
+    period_column: str = "",
+    comment: str = "",
+    radius: float = 2.0,
+    replace_classifications: bool = False,
+    catalogue: Any = None,
+    dry_run: bool = False,
+    jobs: int = 4,
+) -> pd.DataFrame:
+    """Upload sources with periods, classifications and photometry to groups of a marshal.
+
+    Everything that the marshal has already is skipped, so an interrupted upload can be repeated.
+
+    Parameters
+    ----------
+    marshal : Marshal
+        Marshal from ``open_marshal``.
+    table : pandas.DataFrame or path
+        Table, or CSV, Parquet or HDF5 file, with ``ra`` and ``dec`` (deg), ``period`` (d, optional)
+        and a column with the probability of each class.
+    group_ids : sequence of int
+        Groups to which the sources are saved.
+    classes : sequence of str, optional
+        Names of the classes whose probabilities are in the last columns. By default, every label of
+        the taxonomy map that is a column is a class. An empty sequence uploads no classes.
+    taxonomy_map : str or path, optional
+        JSON file with the class of each label, or ``"golden"``, ``"tags"``, ``"DNN_AL_mapper"`` or
+        ``"XGB_AL_mapper"``.
+    taxonomy_id : int, optional
+        Taxonomy of the classes on the marshal; by default that in the taxonomy map.
+    threshold : float, optional
+        Minimum probability.
+    period_column : str, optional
+        Column with the periods (d); ``"none"`` for no periods.
+    comment : str, optional
+        Comment for each source.
+    radius : float, optional
+        Maximum separation between a row, its source and its light curves, in arcsec.
+    replace_classifications : bool, optional
+        Delete other classifications of the same groups.
+    catalogue : Catalogue, optional
+        Catalogue with light curves, for example
+        ``open_catalogue("local:FOLDER")``. By default, no photometry is
+        uploaded.
+    dry_run : bool, optional
+        Send no request that changes the marshal.
+    jobs : int, optional
+        Number of parallel uploads.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per row of the table: ``row``, ``obj_id``, ``status`` (``done``, ``unchanged``,
+        ``skipped`` or ``failed``), ``reason`` of a failure, and the number of ``requests``.
+
+    Raises
+    ------
+    astrodome.AstrodomeError
+        If a column, class, group or taxonomy is invalid; nothing is changed then.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import astrodome_ztf_scope as scope
+    >>> marshal = scope.open_marshal("local:mine.db", missing="create")
+    >>> stars = pd.DataFrame({"ra": [10.0], "dec": [-0.5], "period": [0.7], "variable": [0.9]})
+    >>> result = scope.upload_classifications(
+    ...     marshal, stars, [500], classes=["variable"], taxonomy_id=7
+    ... )
+    >>> result[["obj_id", "status"]]
+                       obj_id status
+    0  ZTFJ004000.00-003000.0   done
+    """
+    rows = upload_rows.with_period(_read(table), period_column, "The table")
+    columns = labels.select(rows, list(classes), os.fspath(taxonomy_map), taxonomy_id)
+    options = upload_rows.UploadOptions(
+        group_ids=tuple(group_ids),
+        labels=tuple(columns),
+        comment=comment,
+        threshold=threshold,
+        radius=radius,
+        replace_classifications=replace_classifications,
+        skip_phot=catalogue is None,
+    )
+    upload_rows.check_columns(rows, options, "The table")
+    items = upload_rows.read_rows(rows)
+    with open_writer(marshal, dry_run=dry_run) as writer:
+        results = list(uploads.upload(marshal, catalogue, items, options, writer, jobs=jobs))
+    results.sort(key=lambda result: result.item.number)
+    return _result_table(results, [{"row": result.item.number} for result in results])
+
+
+def annotate(
+    marshal: Any,
+    action: str,
+    source: Table,
+    *,
+    origin: str,
+    key: str = "",
+    value: Any = None,
+    group_ids: Sequence[int] = (),
+    whole: bool = False,
+    dry_run: bool = False,
+    jobs: int = 4,
+) -> pd.DataFrame:
+    """Post, update or delete a key in the annotations of sources.
+
+    Parameters
+    ----------
+    marshal : Marshal
+        Marshal from ``open_marshal``.
+    action : {"post", "update", "delete"}
+        What to do with the key.
+    source : str, pandas.DataFrame or path
+        Name of a source, or a table with the column ``obj_id``.
+    origin : str
+        Origin of the annotation.
+    key : str
+        Key in the annotation.
+    value : optional
+        Value to post; by default the column of the table with the name of the key.
+    group_ids : sequence of int, optional
+        Groups that can see a new annotation.
+    whole : bool, optional
+        Delete the annotation with all its keys.
+    dry_run : bool, optional
+        Send no request that changes the marshal.
+    jobs : int, optional
+        Number of parallel requests.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per source: ``obj_id``, ``origin``, ``key``, the values ``before`` and ``after``,
+        ``status`` and the ``reason`` of a failure.
+
+    Raises
+    ------
+    astrodome.AstrodomeError
+        If an argument or a group is invalid; nothing is changed then.
+
+    Examples
+    --------
+    >>> import astrodome_ztf_scope as scope
+    >>> marshal = scope.open_marshal("local:mine.db", missing="create")
+    >>> _ = marshal.save_source("ZTFJ1", 10.0, -0.5, [500])
+    >>> scope.annotate(marshal, "post", "ZTFJ1", origin="mine", key="period", value=0.75)[
+    ...     ["obj_id", "after", "status"]
+    ... ]
+      obj_id  after status
+    0  ZTFJ1   0.75   done
+    """
+    source = os.fspath(source) if isinstance(source, os.PathLike) else source
+    items = annotation_requests(action, source, origin, key, value, group_ids, whole=whole)
+    checks.check_groups(marshal, group_ids)
+    with open_writer(marshal, dry_run=dry_run) as writer:
+        found = list(apply_requests(marshal, items, writer, jobs=jobs))
+    order = {item.obj_id: number for number, item in enumerate(items)}
+    found.sort(key=lambda pair: order[pair[0].item.obj_id])
+    about = [
+        change.row if change else {"obj_id": r.item.obj_id, "origin": origin, "key": key}
+        for r, change in found
+    ]
+    return _result_table([result for result, _ in found], about)
+
+
+def _read(table: Table) -> pd.DataFrame:
+    if isinstance(table, pd.DataFrame):
+        return table.reset_index(drop=True)
+    return table_io.read_table(Path(table).expanduser())
+
+
+def _result_table(results: Sequence[WriteResult[Any]], about: list[dict[str, Any]]) -> pd.DataFrame:
+    def rows() -> Iterator[dict[str, Any]]:
+        for result, columns in zip(results, about, strict=True):
+            yield {
+                **columns,
+                "obj_id": result.obj_id or columns.get("obj_id", ""),
+                "status": result.status,
+                "reason": result.reason,
+                "requests": len(result.requests),
+            }
+
+    return identifiers.from_records(rows())
