@@ -46,7 +46,9 @@ class ModelOptions(OptionGroup):
 
         named = [*(self.models or ()), *(self.path_models / name for name in self.group or ())]
         places = named or [self.path_models / "experiment"]
-        models = trained_models.find_models(places, self.tag or (), self.algorithm, self.random_state)
+        models = trained_models.find_models(
+            places, self.tag or (), self.algorithm, self.random_state
+        )
         only_weights = any(model.path.is_file() for model in models)
         if not only_weights and self.config is None:
             return models
