@@ -152,12 +152,12 @@ def test_posting_the_same_value_again_succeeds_and_another_value_fails(
 def test_failed_rows_are_listed_and_the_others_are_processed(
     scope: Scope, sources: FakeServer, fritz: Fritz
 ) -> None:
-    table = {"obj_id": ["ZTF200", "nobody", "ZTF202"], "period": [0.5, 1.0, None]}
+    table = {"obj_id": ["ZTF200", "missing", "ZTF202"], "period": [0.5, 1.0, None]}
     pd.DataFrame(table).to_csv("sample.csv", index=False)
     result = scope(*line("post", "sample.csv", "--json"))
     assert result.code == 1 and result.json["done"] == 1
     reasons = {one["name"]: one["reason"] for one in result.json["failed"]}
-    assert "Source not found" in reasons["nobody"]
+    assert "Source not found" in reasons["missing"]
     assert "no value of 'period'" in reasons["ZTF202"]
     assert stored(fritz) == {"mine": {"period": 0.5}}
 

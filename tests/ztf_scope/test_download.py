@@ -67,8 +67,8 @@ def test_every_row_is_written_with_its_status(
     scope: Scope, marshal: FakeServer, fritz: Fritz
 ) -> None:
     table = fill(fritz, 3)
-    table.loc[1, "obj_id"] = "ZTFJ-nobody-has"  # but something is at its position
-    table.loc[2] = ["nobody", 180.0, -20.0]
+    table.loc[1, "obj_id"] = "ZTFJ-missing"  # but something is at its position
+    table.loc[2] = ["missing", 180.0, -20.0]
     table.loc[3] = [None, np.nan, np.nan]
     table.to_csv("sample.csv", index=False)
     about = scope(*by_manual("-file", "sample.csv"), "--json").succeeded().json
@@ -80,7 +80,7 @@ def test_every_row_is_written_with_its_status(
         "not found",
         "not found",
     ]
-    assert list(found["obj_id"]) == ["ZTFJ000000", "ZTFJ-nobody-has", "nobody", ""]
+    assert list(found["obj_id"]) == ["ZTFJ000000", "ZTFJ-missing", "missing", ""]
     assert list(found["marshal_obj_id"]) == ["ZTFJ000000", "ZTFJ000001", "", ""]
     scope(*by_manual("-file", "sample_fritzDownload.csv")).succeeded()
     again = pd.read_csv("sample_fritzDownload_fritzDownload.csv", dtype=str, keep_default_na=False)

@@ -105,7 +105,7 @@ def test_both_marshals_implement_the_protocol_with_the_same_results(either: Any)
         (58000.5, "ztfg"),
         (58001.5, "ztfr"),
     ]
-    assert either.source("nobody") is None
+    assert either.source("missing") is None
     near = either.near(0.0, 5.0, 2)
     assert [(s["id"], round(s["separation"], 2)) for s in near] == [
         ("ZTFJa", 0.36),
@@ -117,10 +117,10 @@ def test_both_marshals_implement_the_protocol_with_the_same_results(either: Any)
     assert "ZTF" in {one["name"] for one in either.instruments()}
     for wrong in (
         lambda: either.annotate("ZTFJa", "mine", {"a": 1}, [200]),
-        lambda: either.annotate("nobody", "mine", {"a": 1}, [200]),
+        lambda: either.annotate("missing", "mine", {"a": 1}, [200]),
         lambda: either.delete_annotation("ZTFJa", 999),
-        lambda: either.classify([{"obj_id": "nobody", "classification": "x", "taxonomy_id": 7}]),
-        lambda: either.comment("nobody", "x"),
+        lambda: either.classify([{"obj_id": "missing", "classification": "x", "taxonomy_id": 7}]),
+        lambda: either.comment("missing", "x"),
     ):
         with pytest.raises(RequestRejected):
             wrong()
@@ -167,7 +167,7 @@ def test_the_client_of_skyportal_accepts_all_responses_of_the_fake_server(
         tree = {"class": "a"}
         assert sky.post_taxonomy(TaxonomyPost(name="n", version="1", hierarchy=tree)).taxonomy_id
         with pytest.raises(Exception, match="Source not found"):
-            sky.fetch_source("nobody")
+            sky.fetch_source("missing")
     assert client.source("new")["groups"] == [200, 300]
 
 
@@ -202,10 +202,10 @@ def test_errors_without_a_change_have_their_own_classes(
     marshal: FakeServer, fritz: Fritz, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(RequestRejected, match="Source not found"):
-        client.comment("nobody", "x")
+        client.comment("missing", "x")
     fritz.tokens = {"other"}
     with pytest.raises(MarshalAccessError):
-        client.comment("nobody", "x")
+        client.comment("missing", "x")
     monkeypatch.setenv("ASTRODOME_FRITZ_URL", "http://127.0.0.1:9")
     gone = Client(token=TOKEN)
     with pytest.raises(MarshalUnavailable, match="connection refused"):

@@ -82,7 +82,7 @@ def test_annotations_of_a_table_are_posted_and_failures_are_rows(
 ) -> None:
     fritz.add_source("ZTFJ1", 10, 20, 500)
     service = scope.open_marshal(token=TOKEN)
-    table = pd.DataFrame({"obj_id": ["ZTFJ1", "nobody"], "period": [0.5, 1.5]})
+    table = pd.DataFrame({"obj_id": ["ZTFJ1", "missing"], "period": [0.5, 1.5]})
     table.to_csv(tmp_path / "periods.csv", index=False)
     found = scope.annotate(service, "post", tmp_path / "periods.csv", origin="o", key="period")
     assert list(found["status"]) == ["done", "failed"] and found["after"][0] == 0.5

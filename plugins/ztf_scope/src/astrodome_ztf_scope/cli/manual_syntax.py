@@ -67,7 +67,7 @@ class ManualCommand(lazy.Command):
 
 
 def _switch(option: Any, name: str, equals: str, value: str) -> Iterator[str]:
-    """Yield a switch without its value, the opposite switch, or nothing if there is none."""
+    """Yield a switch without its value. For a false value, yield the opposite switch, if any."""
     if value.lower() in FALSE:
         yield from option.secondary_opts[:1]
     else:

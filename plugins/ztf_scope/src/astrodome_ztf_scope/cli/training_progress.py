@@ -107,7 +107,7 @@ def _describe_result(done: compute.ItemResult[TrainingJob, Row]) -> str:
 
 
 def _last_metrics(job: TrainingJob) -> str:
-    """Return the last line of the metrics of a run; empty if there is none yet."""
+    """Return the last line of the metrics of a run; empty before the first epoch."""
     try:
         with (job.folder / "metrics.csv").open("rb") as file:
             names = file.readline().decode().strip().split(",")

@@ -1,4 +1,4 @@
-"""Errors of requests to a marshal, distinguished by what is known about their effect."""
+"""Errors of requests to a marshal, classified by whether something was changed."""
 
 from __future__ import annotations
 

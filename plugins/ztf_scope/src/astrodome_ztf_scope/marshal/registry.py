@@ -40,7 +40,7 @@ def open_marshal(
     Raises
     ------
     AstrodomeError
-        If the file does not exist, if there is no token, or if the marshal is not installed.
+        If the file does not exist, if the token is missing, or if the marshal is not installed.
 
     Examples
     --------
