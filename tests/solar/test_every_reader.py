@@ -153,7 +153,7 @@ def test_import(files: dict[str, Path], tmp_path: Path) -> None:
     assert {path.name for path in out.glob("*.jpeg")} == set(table)
     assert table["2012-07-01T000000__171.jpeg"]["DATE_OBS"] == "2012-06-30T23:59:60.34"
     bad = table[f"2013-03-01T12{names.index('bad_distance'):02d}11__171.jpeg"]
-    assert (bad["DSUN"], bad["R_SUN"], bad["X0"], bad["CDELT"]) == ("", "", "2048.0", "0.6")
+    assert (bad["DSUN"], bad["R_SUN"], bad["X0"], bad["CDELT"]) == ("", "", "2048", "0.6")
     unscaled = table[f"2013-03-01T12{names.index('no_scale'):02d}11__171.jpeg"]
     assert [unscaled[key] for key in ("X0", "Y0", "R_SUN", "CDELT")] == [""] * 4
     levels = {name: np.asarray(Image.open(out / name)).mean() for name in table}

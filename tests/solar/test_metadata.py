@@ -91,13 +91,12 @@ def test_a_malformed_table_is_an_error(tmp_path: Path, content: bytes, reason: s
 
 
 def test_a_table_of_numbers_is_written_as_csv_and_parquet(tmp_path: Path) -> None:
-    columns = metadata.COLUMNS[:-1]
-    headers = pd.DataFrame([[0, 1.5e11, 2048.0, None, 2047.25, 0.6]], columns=columns, index=[NAME])
-    metadata.add_table(tmp_path, headers)
+    row = dict(zip(metadata.COLUMNS, [0, 1.5e11, 2048.0, None, 2047.25, 0.6, NAME], strict=True))
+    metadata.add_rows(tmp_path, [row], parquet=True)
     text = (tmp_path / "meta.csv").read_text()
     assert text.splitlines()[1] == f"0,150000000000,2048,,2047.25,0.6,{NAME}"
     parquet = pd.read_parquet(tmp_path / "meta.parquet")
     assert parquet["Y0"].tolist() == [2047.25] and parquet["R_SUN"].isna().all()
     before = (tmp_path / "meta.csv").stat().st_mtime_ns
-    metadata.add_table(tmp_path, headers)
+    metadata.add_rows(tmp_path, [row], parquet=True)
     assert (tmp_path / "meta.csv").stat().st_mtime_ns == before

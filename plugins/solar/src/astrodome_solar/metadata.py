@@ -101,32 +101,27 @@ def find_row(path: Path, table: Path | None = None) -> Row:
     )
 
 
-def add_rows(folder: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Add rows to the table of a folder, or replace those with the same FILE_NAME."""
-    with files.lock(folder / f".{NAME}.lock"):
-        whole = _add(folder, read_rows(folder), rows)
-        if (folder / PARQUET).exists():
-            _write_parquet(folder, whole)
+def add_rows(folder: Path, rows: Iterable[Mapping[str, Any]], *, parquet: bool = False) -> None:
+    """Add rows to the table of a folder, or replace those with the same FILE_NAME.
 
-
-def add_table(folder: Path, headers: pd.DataFrame) -> None:
-    """Add a table with numeric columns, indexed by file name, to ``meta.csv`` and ``meta.parquet``.
-
-    Rows of other images stay. Nothing is written if all rows exist already.
+    None and NaN are unknown values. ``meta.parquet`` is written too if it exists or ``parquet`` is
+    true. Nothing is written if the table contains all rows already.
     """
     with files.lock(folder / f".{NAME}.lock"):
         known = read_rows(folder)
-        numbers = (
-            headers[name].astype(object).where(headers[name].notna(), None) for name in COLUMNS[:-1]
-        )
-        columns = [[_text(value) for value in each.tolist()] for each in numbers]
-        rows = {
-            name: dict(zip(COLUMNS, (*values, name), strict=True))
-            for name, *values in zip(headers.index.tolist(), *columns, strict=True)
-        }
-        new = [row for name, row in rows.items() if not _same(known.get(name), row)]
-        if new or not (folder / PARQUET).exists():
-            _write_parquet(folder, _add(folder, known, new))
+        new = {row["FILE_NAME"]: {key: _text(row[key]) for key in row} for row in rows}
+        changed = any(known.get(name, {}) | row != known.get(name) for name, row in new.items())
+        exists = (folder / PARQUET).exists()
+        whole = dict(sorted((known | new).items()))
+        if changed:
+            columns = dict.fromkeys([*COLUMNS, *(key for row in whole.values() for key in row)])
+            text = io.StringIO()
+            table = csv.DictWriter(text, list(columns), lineterminator="\n")
+            table.writeheader()
+            table.writerows(whole.values())
+            files.write_text(folder / NAME, text.getvalue())
+        if (changed and exists) or (parquet and not exists):
+            _write_parquet(folder, whole)
 
 
 def _parse(path: Path) -> dict[str, dict[str, str]]:
@@ -160,31 +155,16 @@ def _indexed(path: Path, modified: int) -> Mapping[str, Row]:
     return {Path(name).stem: row for name, row in rows.items()} | rows
 
 
-def _same(known: Row | None, row: Row) -> bool:
-    return known is not None and all(known.get(key) == value for key, value in row.items())
-
-
 def _text(value: Any) -> str:
-    """Format a number like GSU's service: whole numbers without a decimal point."""
+    """Format a value like GSU's service: whole numbers without a decimal point."""
+    if isinstance(value, str):
+        return value
     if value is None or value != value:
         return ""
     return str(int(value)) if float(value).is_integer() else repr(float(value))
 
 
-def _add(
-    folder: Path, known: Mapping[str, Mapping[str, Any]], rows: Iterable[Mapping[str, Any]]
-) -> dict[str, Mapping[str, Any]]:
-    whole = {**known, **{row["FILE_NAME"]: row for row in rows}}
-    others = (key for row in whole.values() for key in row)
-    text = io.StringIO()
-    table = csv.DictWriter(text, list(dict.fromkeys([*COLUMNS, *others])), lineterminator="\n")
-    table.writeheader()
-    table.writerows(whole[name] for name in sorted(whole))
-    files.write_text(folder / NAME, text.getvalue())
-    return whole
-
-
-def _numbers(whole: Mapping[str, Mapping[str, Any]]) -> dict[str, pd.Series]:
+def _numbers(whole: Mapping[str, Row]) -> dict[str, pd.Series]:
     """Return the columns as numbers; ``meta.csv`` keeps the text of invalid cells."""
     import pandas as pd
 
@@ -199,11 +179,10 @@ def _numbers(whole: Mapping[str, Mapping[str, Any]]) -> dict[str, pd.Series]:
     return columns
 
 
-def _write_parquet(folder: Path, whole: Mapping[str, Mapping[str, Any]]) -> None:
+def _write_parquet(folder: Path, whole: Mapping[str, Row]) -> None:
     import pandas as pd
     import pyarrow as pa
 
-    ordered = {name: whole[name] for name in sorted(whole)}
-    frame = pd.DataFrame(_numbers(ordered) | {"FILE_NAME": list(ordered)})
+    frame = pd.DataFrame(_numbers(whole) | {"FILE_NAME": list(whole)})
     table = pa.Table.from_pandas(frame, preserve_index=False)
     files.write_parquet(folder / PARQUET, table, {"what": NAME})

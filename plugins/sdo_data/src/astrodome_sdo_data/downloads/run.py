@@ -203,4 +203,7 @@ def _merge(plan: DownloadPlan, journal: manifest.Journal) -> None:
     table = journal.merge()
     if plan.request.metadata:
         complete = table["status"].eq(manifest.DONE) & table["has_header"]
-        metadata.add_table(plan.folder, table[complete])
+        headers = table.loc[complete, list(metadata.COLUMNS[:-1])].rename_axis("FILE_NAME")
+        rows = headers.reset_index().astype(object)
+        rows = rows.where(rows.notna(), None)
+        metadata.add_rows(plan.folder, rows.to_dict("records"), parquet=True)
