@@ -230,7 +230,8 @@ def test_observables_and_levels_of_the_same_time_are_kept_apart(tmp_path: Path) 
     data("import", other, "--path", out, "--overwrite").succeeded()
     # Every command distinguishes them.
     found = data("info", out, "--json").succeeded().json
-    assert sum(each["images"] for each in found["wavelengths"]) == 4
+    counts = {each["channel"]: each["images"] for each in found["wavelengths"]}
+    assert counts == {"171": 1, "171_lev1.5": 1, "6173_magnetogram": 1, "6173_continuum": 1}
     small, patches = tmp_path / "small", tmp_path / "patches"
     data("resize", "--path", out, "--targetpath", small, "--size", 32).succeeded()
     assert {path.name for path in small.iterdir()} == names

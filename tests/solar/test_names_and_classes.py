@@ -63,7 +63,8 @@ def test_names_of_different_observables_and_levels_differ() -> None:
     assert len(set(names)) == 4
     found = [parse_file_name(name) for name in names]
     assert [(each.quantity, each.level) for each in found if each] == arguments
-    assert [each.channel for each in found if each] == ["6173", "continuum", "magnetogram", "6173"]
+    channels = [each.channel for each in found if each]
+    assert channels == ["6173", "6173_continuum", "6173_magnetogram", "6173_lev1.5"]
 
 
 @pytest.mark.parametrize(("name", "low", "high"), [("171A", 5, 3500), ("335", 0.4, 1000)])

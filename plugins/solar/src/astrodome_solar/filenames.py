@@ -45,8 +45,8 @@ class ImageName:
 
     @property
     def channel(self) -> str:
-        """The name of the channel: the observable of HMI, or the wavelength."""
-        return self.quantity or str(self.wavelength)
+        """The wavelength with the observable and the level, for example ``171_lev1.5``."""
+        return _channel(self.wavelength, self.quantity, self.level)
 
 
 def file_name(time: Any, wavelength: int, quantity: str = "", level: str = "") -> str:
@@ -75,8 +75,12 @@ def file_name(time: Any, wavelength: int, quantity: str = "", level: str = "") -
     >>> file_name("2012-03-07T00:02:08.5", 6173, "magnetogram")
     '2012-03-07T000208__6173_magnetogram.jpeg'
     """
-    suffix = (f"_{quantity}" if quantity else "") + (f"_lev{level}" if level else "")
-    return f"{parse_time(time).strftime(TIME_FORMAT)}__{wavelength}{suffix}.jpeg"
+    channel = _channel(wavelength, quantity, level)
+    return f"{parse_time(time).strftime(TIME_FORMAT)}__{channel}.jpeg"
+
+
+def _channel(wavelength: int, quantity: str, level: str) -> str:
+    return "_".join(filter(None, (str(wavelength), quantity, level and f"lev{level}")))
 
 
 def parse_file_name(path: str | os.PathLike[str]) -> ImageName | None:

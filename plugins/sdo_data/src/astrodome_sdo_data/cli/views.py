@@ -135,13 +135,13 @@ def _show_summary(summary: FolderSummary) -> None:
     console.show(map(_row, wavelengths), title=title)
     console.show(
         (
-            {"month": month, **{f"{each.wavelength} Å": each.months[month] for each in wavelengths}}
+            {"month": month, **{f"{each.channel} Å": each.months[month] for each in wavelengths}}
             for month in months
         ),
         title="Images by month",
     )
     gaps = [
-        {"wavelength": each.wavelength, **vars(gap)}
+        {"wavelength": each.channel, **vars(gap)}
         for each in wavelengths
         for gap in sorted(each.gaps, key=lambda gap: -gap.missing)[:SHOWN_GAPS]
     ]
@@ -156,7 +156,7 @@ def _show_summary(summary: FolderSummary) -> None:
 
 def _row(summary: WavelengthSummary) -> dict[str, Any]:
     return {
-        "wavelength": summary.wavelength,
+        "wavelength": summary.channel,
         "images": len(summary.times),
         "patches": summary.patches,
         "first": summary.times[0] if summary.times else None,

@@ -74,9 +74,10 @@ def select_images(
 
 
 def _first_of_each_interval(images: Sequence[ImageFile], freq: timedelta) -> list[ImageFile]:
-    first: dict[tuple[int, int], ImageFile] = {}
+    first: dict[tuple[str, int], ImageFile] = {}
     for image in images:
-        first.setdefault((image.wavelength, (image.t_obs - images[0].t_obs) // freq), image)
+        channel = image.path.stem.partition("__")[2]  # With the observable of HMI.
+        first.setdefault((channel, (image.t_obs - images[0].t_obs) // freq), image)
     return sorted(first.values())
 
 

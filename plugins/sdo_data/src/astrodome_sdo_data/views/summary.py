@@ -48,13 +48,14 @@ class Gap:
 
 @dataclass
 class WavelengthSummary:
-    """The images of one wavelength (angstrom).
+    """The images of one wavelength (angstrom), observable and level.
 
-    ``cadence`` is the typical step in seconds, or 0 for a single image. ``bytes`` and ``pixels``
+    ``channel`` distinguishes them, for example ``171`` or ``6173_magnetogram``. ``cadence`` is the typical step in seconds, or 0 for a single image. ``bytes`` and ``pixels``
     include ``patches``.
     """
 
     wavelength: int
+    channel: str
     times: list[datetime]
     bytes: int
     months: Counter[str]
@@ -67,6 +68,7 @@ class WavelengthSummary:
         """Return the summary for a JSON document."""
         return {
             "wavelength": self.wavelength,
+            "channel": self.channel,
             "images": len(self.times),
             "patches": self.patches,
             "first": self.times[0] if self.times else None,
@@ -149,7 +151,7 @@ def summarize(
         raise AstrodomeError(f"Folder {folder} does not exist.")
     bad: list[tuple[str, str]] = []
     unnamed = 0
-    by_wavelength: dict[int, list[tuple[ImageName, _FileInfo]]] = {}
+    by_channel: dict[tuple[int, str], list[tuple[ImageName, _FileInfo]]] = {}
     for file in _check_files(folder, decode, jobs, advance):
         name = parse_file_name(file.name)
         if file.problem:
@@ -157,20 +159,18 @@ def summarize(
         elif name is None:
             unnamed += 1
         else:
-            by_wavelength.setdefault(name.wavelength, []).append((name, file))
-    summaries = [
-        _summary(wavelength, by_wavelength[wavelength], cadence)
-        for wavelength in sorted(by_wavelength)
-    ]
+            by_channel.setdefault((name.wavelength, name.channel), []).append((name, file))
+    summaries = [_summary(*key, by_channel[key], cadence) for key in sorted(by_channel)]
     return FolderSummary(folder, summaries, sorted(bad), unnamed)
 
 
 def _summary(
-    wavelength: int, images: Sequence[tuple[ImageName, _FileInfo]], cadence: float
+    wavelength: int, channel: str, images: Sequence[tuple[ImageName, _FileInfo]], cadence: float
 ) -> WavelengthSummary:
     times = sorted({name.time for name, _ in images if not name.part})
     return WavelengthSummary(
         wavelength,
+        channel,
         times,
         sum(file.bytes for _, file in images),
         Counter(f"{time:%Y-%m}" for time in times),
