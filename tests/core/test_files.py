@@ -75,7 +75,7 @@ def test_a_lock_excludes_other_processes(tmp_path: Path) -> None:
         ran = subprocess.run(
             [sys.executable, "-c", code, tmp_path / ".lock"], capture_output=True, text=True
         )
-    assert "Another process is using on" in ran.stderr
+    assert "Another process is using" in ran.stderr
     with files.lock(tmp_path / ".lock", timeout=0.1):
         assert (tmp_path / ".lock").exists()
 
@@ -130,7 +130,7 @@ def test_a_lock_waits_for_the_given_time_only(tmp_path: Path) -> None:
 
     with files.lock(tmp_path / "new" / ".lock"), ThreadPoolExecutor(1) as pool:
         began = time.monotonic()
-        with pytest.raises(AstrodomeError, match=r"Another process is using on .*new"):
+        with pytest.raises(AstrodomeError, match=r"Another process is using .*new"):
             pool.submit(other).result()
         assert 0.3 <= time.monotonic() - began < 10
 
