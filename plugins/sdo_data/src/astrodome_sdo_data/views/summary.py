@@ -50,8 +50,8 @@ class Gap:
 class WavelengthSummary:
     """The images of one wavelength (angstrom), observable and level.
 
-    ``channel`` distinguishes them, for example ``171`` or ``6173_magnetogram``. ``cadence`` is the typical step in seconds, or 0 for a single image. ``bytes`` and ``pixels``
-    include ``patches``.
+    ``channel`` distinguishes them, for example ``171`` or ``6173_magnetogram``. ``cadence`` is the
+    typical step in seconds, or 0 for a single image. ``bytes`` and ``pixels`` include ``patches``.
     """
 
     wavelength: int
