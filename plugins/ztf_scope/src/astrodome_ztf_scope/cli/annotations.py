@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from astrodome import AstrodomeError, console
 from astrodome.option_groups import option
 
-from .options import DryRun, GroupIds, Jobs, JsonObject, MarshalOptions, command, finish_batch
+from .batches import finish_batch, run_batch
+from .options import DryRun, GroupIds, Jobs, JsonObject, MarshalOptions, command
 
 if TYPE_CHECKING:
-    from ..marshal.annotations import AnnotationChange, AnnotationRequest
+    from ..marshal.annotations import AnnotationChange
 
 COLUMNS = ("obj_id", "origin", "key", "before", "after")
 MESSAGES = {
@@ -65,15 +65,25 @@ def manage(
         )
     marshal = service.open(jobs)
     checks.check_groups(marshal, {number for item in requests for number in item.group_ids})
-    changes: list[AnnotationChange] = []
+    changes: dict[str, AnnotationChange] = {}
     kept = None
     try:
-        results = _apply(marshal, requests, changes, jobs, dry_run)
+        results = run_batch(
+            marshal,
+            lambda writer: annotations.apply_requests(
+                marshal, requests, writer, changes, jobs=jobs
+            ),
+            "Annotating",
+            len(requests),
+            "sources",
+            dry_run=dry_run,
+        )
     finally:  # also after an interruption
-        changes.sort(key=lambda change: change.obj_id)
+        sorted_changes = [changes[name] for name in sorted(changes)]
         if changes and not dry_run:
-            kept = str(annotations.write_undo_file(undo_file or _new_undo_file(), changes))
-    rows = [change.row for change in changes]
+            path = undo_file or _new_undo_file()
+            kept = str(annotations.write_undo_file(path, sorted_changes))
+    rows = [change.row for change in sorted_changes]
     if not as_json:
         console.show(rows, columns=COLUMNS)
         for row in rows if not dry_run else ():
@@ -84,29 +94,6 @@ def manage(
     document = {"dry_run": dry_run, "changes": rows, "undo": kept}
     verb = "checked" if dry_run else "done"
     finish_batch(outcome, verb, "sources", document, as_json=as_json)
-
-
-def _apply(
-    marshal: Any,
-    requests: Sequence[AnnotationRequest],
-    changes: list[AnnotationChange],
-    jobs: int,
-    dry_run: bool,
-) -> list[Any]:
-    """Apply the requests and return the results; append the changes to ``changes``."""
-    from ..marshal import annotations
-    from ..marshal.idempotent_writes import open_writer
-
-    results = []
-    with (
-        open_writer(marshal, dry_run=dry_run, notify=console.note) as writer,
-        console.progress("Annotating", len(requests), "sources") as bar,
-    ):
-        for result, change in annotations.apply_requests(marshal, requests, writer, jobs=jobs):
-            bar.advance(1, result.item.obj_id)
-            results.append(result)
-            changes += [change] if change else []
-    return results
 
 
 def _new_undo_file() -> Path:

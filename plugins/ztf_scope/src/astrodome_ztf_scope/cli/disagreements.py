@@ -8,22 +8,12 @@ from typing import TYPE_CHECKING, Any
 from astrodome import console
 from astrodome.option_groups import OptionGroup, option
 
-from .options import (
-    CatalogueName,
-    DryRun,
-    Jobs,
-    JsonObject,
-    MarshalOptions,
-    command,
-    describe,
-    finish_batch,
-)
+from .batches import describe, finish_batch, run_batch
+from .options import CatalogueName, DryRun, Jobs, JsonObject, MarshalOptions, command
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from ..marshal.batches import WriteResult
-    from ..marshal.disagreements import DisagreementOptions, Limits
+    from ..marshal.disagreements import Limits
 
 
 class LimitOptions(OptionGroup):
@@ -90,7 +80,15 @@ def disagreements(
     }
     marshal = service.open(jobs, create=True, dry_run=dry_run)
     checks.check_groups(marshal, [id])
-    results = _upload(marshal, source, sample, options, jobs, dry_run)
+    results = run_batch(
+        marshal,
+        lambda writer: library.upload(marshal, source, sample, options, writer, jobs=jobs),
+        "Uploading",
+        len(sample),
+        "light curves",
+        dry_run=dry_run,
+    )
+    results.sort(key=lambda result: result.item["_id"])
     rows: list[dict[str, Any]] = [
         {"ztf_id": r.item["_id"], "status": r.status, "source": r.obj_id, "why": r.reason}
         for r in results
@@ -108,28 +106,6 @@ def disagreements(
     outcome = batches.count(results, lambda row: str(row["_id"]))
     verb = "would be uploaded" if dry_run else "uploaded"
     finish_batch(outcome, verb, "light curves", document, as_json=as_json)
-
-
-def _upload(
-    marshal: Any,
-    catalogue: Any,
-    sample: pd.DataFrame,
-    options: DisagreementOptions,
-    jobs: int,
-    dry_run: bool,
-) -> list[WriteResult[dict[str, Any]]]:
-    from ..marshal.disagreements import upload
-    from ..marshal.idempotent_writes import open_writer
-
-    results = []
-    with (
-        open_writer(marshal, dry_run=dry_run, notify=console.note) as writer,
-        console.progress("Uploading", len(sample), "light curves") as bar,
-    ):
-        for result in upload(marshal, catalogue, sample, options, writer, jobs=jobs):
-            results.append(result)
-            bar.advance(1, result.obj_id)
-    return sorted(results, key=lambda result: result.item["_id"])
 
 
 def _requests(results: list[WriteResult[dict[str, Any]]]) -> list[dict[str, Any]]:

@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
-from astrodome import console
 from astrodome.option_groups import OptionGroup, expand, option
 
 from .manual_syntax import ManualCommand
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from ..marshal.batches import BatchOutcome
 
 
 def command(function: Any) -> Any:
@@ -81,37 +75,3 @@ class MarshalOptions(OptionGroup, panel=SERVICES):
 
         kind, _, path = sources.choose("marshal", self.marshal, default="fritz").partition(":")
         return kind == "local" and bool(path) and not Path(path).expanduser().exists()
-
-
-def describe(parameters: Mapping[str, Any]) -> str:
-    """Describe the parameters of a request in one line."""
-    parts = []
-    for key, value in parameters.items():
-        if isinstance(value, list) and value and isinstance(value[0], dict):
-            value = ", ".join(f"{one['classification']} {one['probability']:g}" for one in value)
-        elif isinstance(value, list | tuple):
-            value = " ".join(map(str, value))
-        if value not in (None, ""):
-            parts.append(f"{key}: {value}")
-    return "; ".join(parts)
-
-
-def finish_batch(
-    outcome: BatchOutcome,
-    verb: str,
-    noun: str,
-    document: Mapping[str, Any],
-    *,
-    as_json: bool,
-) -> None:
-    """Print the failed items and the counts; exit with status 1 if any item failed.
-
-    With ``as_json``, print one JSON object with ``document`` instead.
-    """
-    if not as_json:
-        unchanged = f"; {outcome.unchanged} checked, nothing to change" if outcome.unchanged else ""
-        console.finish(outcome, verb, noun, more=unchanged)
-        return
-    console.show_json({**document, **outcome.as_dict()})
-    if outcome.failed:
-        raise SystemExit(1)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from astrodome import AstrodomeError, console
 from astrodome.option_groups import OptionGroup, option
 
+from .batches import describe, finish_batch, run_batch
 from .options import (
     CLASSIFICATIONS,
     LIGHT_CURVES,
@@ -21,8 +22,6 @@ from .options import (
     JsonObject,
     MarshalOptions,
     command,
-    describe,
-    finish_batch,
 )
 
 if TYPE_CHECKING:
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
 
     from ..marshal.batches import WriteResult
     from ..marshal.classifications.labels import LabelColumn
-    from ..marshal.classifications.upload_rows import UploadRow
+    from ..marshal.classifications.upload_rows import UploadOptions, UploadRow
 
 
 class RowOptions(OptionGroup, panel=ROWS):
@@ -180,17 +179,62 @@ def upload(
     Only what the marshal does not have is sent, also if the command is repeated. All requests are
     recorded in a journal. If the upload is interrupted, the same command resumes it.
     """
-    from ..config import services
     from ..marshal import checks
     from ..marshal.classifications import labels, upload_rows
+    from ..marshal.classifications import upload as uploads
     from ..tables import table_io
 
     if not group_ids:
         raise AstrodomeError("The groups are missing.", "Specify -group_ids.", exit_code=2)
     table_io.writable_extension(result.result_format)
     table = table_io.read_table(file)
+    options = _options(group_ids, comment, table, rows, classes, light_curves)
+    prepared = upload_rows.with_period(table, period_column, file)
+    items = upload_rows.read_rows(prepared, rows.resume, rows.stop, origin=file)
+    upload_rows.check_columns(prepared, options, file)
+    upload_rows.check_conflicts(items, options, file, console.warn)
+    columns = labels.summary(table, options.labels, options.threshold)
+    _show_columns(columns, upload_rows.PERIOD in prepared or period_column == upload_rows.NO_PERIOD)
+    catalogue = light_curves.open_catalogue()
+    if service.is_new_file() and not options.skip_phot:  # before the file is created
+        checks.instrument_id(service.open(create=True, dry_run=True), options.instrument)
+    marshal = service.open(jobs, create=True, dry_run=dry_run)
+    results = run_batch(
+        marshal,
+        lambda writer: uploads.upload(
+            marshal,
+            catalogue,
+            items,
+            options,
+            writer,
+            jobs=jobs,
+            recheck=recheck,
+            notify=console.note,
+        ),
+        "Uploading",
+        len(items),
+        "rows",
+        dry_run=dry_run,
+    )
+    results.sort(key=lambda result: result.item.number)
+    if result.write_obj_id and not dry_run:
+        result.write(file, table, results)
+    _show(results, {"dry_run": dry_run, "columns": columns}, dry_run, as_json)
+
+
+def _options(
+    group_ids: list[int],
+    comment: str,
+    table: pd.DataFrame,
+    rows: RowOptions,
+    classes: ClassOptions,
+    light_curves: PhotometryOptions,
+) -> UploadOptions:
+    from ..config import services
+    from ..marshal.classifications import upload_rows
+
     max_hjd = light_curves.max_timestamp_hjd
-    options = upload_rows.UploadOptions(
+    return upload_rows.UploadOptions(
         group_ids=tuple(dict.fromkeys(group_ids)),
         labels=tuple(classes.columns(table)),
         comment=comment,
@@ -213,20 +257,6 @@ def upload(
         limiting_mag=light_curves.limiting_mag,
         instrument=light_curves.instrument_name,
     )
-    prepared = upload_rows.with_period(table, period_column, file)
-    items = upload_rows.read_rows(prepared, rows.resume, rows.stop, origin=file)
-    upload_rows.check_columns(prepared, options, file)
-    upload_rows.check_conflicts(items, options, file, console.warn)
-    columns = labels.summary(table, options.labels, options.threshold)
-    _show_columns(columns, upload_rows.PERIOD in prepared or period_column == upload_rows.NO_PERIOD)
-    catalogue = light_curves.open_catalogue()
-    if service.is_new_file() and not options.skip_phot:  # before the file is created
-        checks.instrument_id(service.open(create=True, dry_run=True), options.instrument)
-    marshal = service.open(jobs, create=True, dry_run=dry_run)
-    results = _upload(marshal, catalogue, items, options, jobs, dry_run, recheck)
-    if result.write_obj_id and not dry_run:
-        result.write(file, table, results)
-    _show(results, {"dry_run": dry_run, "columns": columns}, dry_run, as_json)
 
 
 def _show_columns(columns: Sequence[Mapping[str, Any]], has_periods: bool) -> None:
@@ -238,38 +268,6 @@ def _show_columns(columns: Sequence[Mapping[str, Any]], has_periods: bool) -> No
         )
     if not has_periods:
         console.note("No periods are uploaded: the table has no column period.")
-
-
-def _upload(
-    marshal: Any,
-    catalogue: Any,
-    items: Sequence[UploadRow],
-    options: Any,
-    jobs: int,
-    dry_run: bool,
-    recheck: bool,
-) -> list[WriteResult[UploadRow]]:
-    from ..marshal.classifications import upload as uploads
-    from ..marshal.idempotent_writes import open_writer
-
-    results = []
-    with (
-        open_writer(marshal, dry_run=dry_run, notify=console.note) as writer,
-        console.progress("Uploading", len(items), "rows") as bar,
-    ):
-        for result in uploads.upload(
-            marshal,
-            catalogue,
-            items,
-            options,
-            writer,
-            jobs=jobs,
-            recheck=recheck,
-            notify=console.note,
-        ):
-            results.append(result)
-            bar.advance(1, result.obj_id)
-    return sorted(results, key=lambda result: result.item.number)
 
 
 def _show(

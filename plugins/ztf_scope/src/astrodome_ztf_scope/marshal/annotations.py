@@ -158,10 +158,14 @@ def _column_values(table: pd.DataFrame, key: str, where: str) -> dict[str, Any]:
 
 
 def apply_requests(
-    marshal: Any, items: Sequence[AnnotationRequest], writer: IdempotentWriter, *, jobs: int = 4
-) -> Iterator[tuple[batches.WriteResult[AnnotationRequest], AnnotationChange | None]]:
-    """Apply the requests; yield each result with the change, or None if nothing was changed."""
-    changes: dict[str, AnnotationChange] = {}
+    marshal: Any,
+    items: Sequence[AnnotationRequest],
+    writer: IdempotentWriter,
+    changes: dict[str, AnnotationChange],
+    *,
+    jobs: int = 4,
+) -> Iterator[batches.WriteResult[AnnotationRequest]]:
+    """Apply the requests and yield the results; add the changes to ``changes``, by ``obj_id``."""
 
     def apply_one(item: AnnotationRequest, own: IdempotentWriter) -> str:
         current = find_annotation(marshal, item.obj_id, item.origin)
@@ -175,7 +179,7 @@ def apply_requests(
             )
         return item.obj_id
 
-    results = batches.process(
+    return batches.process(
         writer,
         ([item] for item in items),
         apply_one,
@@ -184,8 +188,6 @@ def apply_requests(
         jobs=jobs,
         recheck=True,  # Others also change annotations, so the journal alone is not sufficient.
     )
-    for result in results:
-        yield result, changes.get(result.item.obj_id)
 
 
 def find_annotation(marshal: Any, obj_id: str, origin: str) -> dict[str, Any] | None:

@@ -13,7 +13,7 @@ from astrodome import AstrodomeError
 
 from ..tables import identifiers, table_io
 from . import checks
-from .annotations import annotation_requests, apply_requests
+from .annotations import AnnotationChange, annotation_requests, apply_requests
 from .batches import WriteResult
 from .classifications import labels, result_tables, upload_rows
 from .classifications import upload as uploads
@@ -301,15 +301,17 @@ def annotate(
     source = os.fspath(source) if isinstance(source, os.PathLike) else source
     items = annotation_requests(action, source, origin, key, value, group_ids, whole=whole)
     checks.check_groups(marshal, group_ids)
+    changes: dict[str, AnnotationChange] = {}
     with open_writer(marshal, dry_run=dry_run) as writer:
-        found = list(apply_requests(marshal, items, writer, jobs=jobs))
+        results = list(apply_requests(marshal, items, writer, changes, jobs=jobs))
     order = {item.obj_id: number for number, item in enumerate(items)}
-    found.sort(key=lambda pair: order[pair[0].item.obj_id])
+    results.sort(key=lambda result: order[result.item.obj_id])
+    unchanged = {"origin": origin, "key": key}
+    names = (result.item.obj_id for result in results)
     about = [
-        change.row if change else {"obj_id": r.item.obj_id, "origin": origin, "key": key}
-        for r, change in found
+        changes[name].row if name in changes else {"obj_id": name, **unchanged} for name in names
     ]
-    return _result_table([result for result, _ in found], about)
+    return _result_table(results, about)
 
 
 def _read(table: Table) -> pd.DataFrame:

@@ -73,7 +73,7 @@ class Candidates:
         }
 
     def _curves(self, row: Candidate) -> tuple[list[dict[str, Any]], str]:
-        """Return the light curves by band, [time (HJD), magnitude, error], or the reason why they are missing."""
+        """Return the light curves by band, [HJD, magnitude, error], or why they are missing."""
         if self.catalogue is None:
             return [], "no catalogue specified"
         try:

@@ -1,0 +1,70 @@
+"""Run batches that change a marshal, and show their results."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from astrodome import console
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from ..marshal.batches import BatchOutcome, WriteResult
+    from ..marshal.idempotent_writes import IdempotentWriter
+
+
+def run_batch(
+    marshal: Any,
+    process: Callable[[IdempotentWriter], Iterable[WriteResult[Any]]],
+    label: str,
+    total: int,
+    unit: str,
+    *,
+    dry_run: bool,
+) -> list[WriteResult[Any]]:
+    """Return the results of ``process``, which is called with a writer; show the progress."""
+    from ..marshal.idempotent_writes import open_writer
+
+    results = []
+    with (
+        open_writer(marshal, dry_run=dry_run, notify=console.note) as writer,
+        console.progress(label, total, unit) as bar,
+    ):
+        for result in process(writer):
+            results.append(result)
+            bar.advance(1, result.obj_id)
+    return results
+
+
+def describe(parameters: Mapping[str, Any]) -> str:
+    """Describe the parameters of a request in one line."""
+    parts = []
+    for key, value in parameters.items():
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            value = ", ".join(f"{one['classification']} {one['probability']:g}" for one in value)
+        elif isinstance(value, list | tuple):
+            value = " ".join(map(str, value))
+        if value not in (None, ""):
+            parts.append(f"{key}: {value}")
+    return "; ".join(parts)
+
+
+def finish_batch(
+    outcome: BatchOutcome,
+    verb: str,
+    noun: str,
+    document: Mapping[str, Any],
+    *,
+    as_json: bool,
+) -> None:
+    """Print the failed items and the counts; exit with status 1 if any item failed.
+
+    With ``as_json``, print one JSON object with ``document`` instead.
+    """
+    if not as_json:
+        unchanged = f"; {outcome.unchanged} checked, nothing to change" if outcome.unchanged else ""
+        console.finish(outcome, verb, noun, more=unchanged)
+        return
+    console.show_json({**document, **outcome.as_dict()})
+    if outcome.failed:
+        raise SystemExit(1)
