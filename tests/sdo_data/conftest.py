@@ -1,4 +1,4 @@
-"""Real images of the Sun that packages ship, and the command line."""
+"""Real images of the Sun in installed packages, and the command line."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PLUGIN = "astrodome_sdo_data.plugin"
 
 @pytest.fixture
 def data() -> Callable[..., Result]:
-    """Run ``sdo data`` with these arguments."""
+    """Return a function that runs ``sdo data``."""
 
     def command(*args: object) -> Result:
         return run("sdo", "data", *args, plugin=PLUGIN)
@@ -29,7 +29,7 @@ def data() -> Callable[..., Result]:
 
 @pytest.fixture
 def meta() -> Callable[[Path], dict[str, dict[str, str]]]:
-    """The rows of a folder's meta.csv by file name."""
+    """Return a function that reads the rows of ``meta.csv`` by file name."""
 
     def rows(folder: Path) -> dict[str, dict[str, str]]:
         with (folder / "meta.csv").open(newline="") as text:
@@ -48,13 +48,13 @@ def aia171() -> Path:
 
 @pytest.fixture(scope="session")
 def aia193() -> Path:
-    """AIA 193, JPEG 2000 of Helioviewer, 410 x 410 under a header of 4096, 2013-06-24."""
+    """AIA 193, JPEG 2000 of Helioviewer, 410 x 410 with a header for 4096 x 4096, 2013-06-24."""
     return Path(get_test_filepath("2013_06_24__17_31_30_84__SDO_AIA_AIA_193.jp2"))
 
 
 @pytest.fixture(scope="session")
 def hmi() -> Path:
-    """HMI continuum, FITS, 100 x 100, upside down as HMI is, 2014-03-01."""
+    """HMI continuum, FITS, 100 x 100, rotated by 180 degrees, 2014-03-01."""
     return Path(get_test_filepath("resampled_hmi.fits"))
 
 
@@ -66,7 +66,7 @@ def fsi174() -> Path:
 
 @pytest.fixture(scope="session")
 def heliov() -> Path:
-    """JPX of three codestreams: SWAP 174, an overlay, AIA 171 of 4096 x 4096."""
+    """JPX with three codestreams: SWAP 174, an overlay, AIA 171 with 4096 x 4096."""
     return Path(str(files("glymur.data") / "heliov.jpx"))
 
 
@@ -91,13 +91,13 @@ def _archive(corona: Image.Image, tmp_path_factory: pytest.TempPathFactory) -> P
 
 @pytest.fixture
 def archive(_archive: Path, tmp_path: Path) -> Path:
-    """Twelve different images of 1024 x 1024 at 193 and one of 410 x 410 at 171."""
+    """Twelve different images with 1024 x 1024 pixels at 193, and one with 410 x 410 at 171."""
     return Path(shutil.copytree(_archive, tmp_path / "archive"))
 
 
 @pytest.fixture
 def gsu(corona: Image.Image, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeGsu]:
-    """The image service on loopback, and settings that point there and lose no time."""
+    """Start a fake server of the GSU service, and set its URL and short delays."""
     with Archive(corona).server() as server:
         quick = {"url": server.root, "backoff": 0.01, "connect_timeout": 1, "patience": 2}
         for key, value in {**quick, "read_timeout": 10, "deadline": 20}.items():

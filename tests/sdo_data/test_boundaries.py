@@ -1,4 +1,4 @@
-"""Exact boundaries of intervals, tolerances, sizes and scales."""
+"""Exact limits of intervals, tolerances, sizes and scales."""
 
 from __future__ import annotations
 

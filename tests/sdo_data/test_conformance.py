@@ -1,4 +1,4 @@
-"""The plugin keeps to the rules of the host."""
+"""Conformance of the plugin with the interface of the host."""
 
 from astrodome.testing import PluginContract
 

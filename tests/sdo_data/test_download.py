@@ -1,4 +1,4 @@
-"""``sdo data download``: every image that was planned is there, or the manifest says why not."""
+"""``sdo data download``: every image is downloaded, or the manifest contains the reason."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_the_same_command_again_fetches_only_what_is_missing(
     gsu.requests.clear()
     lost, changed, cut = sorted(tmp_path.glob("*.jpeg"))[1:4]
     lost.unlink()
-    changed.write_bytes(before[changed.name])  # the same, at another time
+    changed.write_bytes(before[changed.name])  # same content, new time stamp
     cut.write_bytes(before[cut.name][:-50])
     result = data("download", "--path", tmp_path, *SMALL, "--metadata", "--json").succeeded()
     assert images(tmp_path) == before
@@ -184,7 +184,7 @@ def test_verify_renames_a_damaged_image_and_fetches_it_again(
     content = bytearray(before[victim.name])
     content[len(content) // 2] ^= 0x55
     victim.write_bytes(content)
-    os.utime(victim, ns=(about.st_atime_ns, about.st_mtime_ns))  # as a failing disk would
+    os.utime(victim, ns=(about.st_atime_ns, about.st_mtime_ns))  # like a failing disk
     quick = data("download", "--path", tmp_path, *SMALL, "--json").succeeded().json
     assert quick["there"] == 7, "length and time are what they were"
     found = data("download", "--path", tmp_path, *SMALL, "--verify", "--json").succeeded().json
@@ -240,7 +240,7 @@ def test_image_parameters_are_parquet_files_that_can_be_read_as_one_table(
 
 @pytest.fixture
 def flare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Data:
-    """``sdo`` with the flux plugin, whose store has the real day of the flare of 2011-06-07."""
+    """``sdo`` with the flux plugin, with measurements of the flare on 2011-06-07."""
     monkeypatch.setenv("ASTRODOME_HOME", str(tmp_path / "home"))
     both = ("astrodome_sdo_data.plugin", "astrodome_goes.plugin")
 

@@ -1,4 +1,4 @@
-"""A service that misbehaves, kills, other processes, full and read-only disks: nothing is lost."""
+"""Downloads with faults of the service, kills, other processes, and full or read-only disks."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ FAULTS = (
 
 
 def asked(count: int, *waves: int) -> list[str]:
-    """Options for ``count`` images of each wavelength."""
+    """Return the options to request ``count`` images of each wavelength."""
     end = START + (count - 1) * CADENCE
     when = [f"--start={START:%Y-%m-%dT%H:%M:%S}", f"--end={end:%Y-%m-%dT%H:%M:%S}", "--freq=6min"]
     return [*when, *(f"--wavelength={wave}" for wave in waves or (171,)), "--size=256"]
 
 
 def wanted(archive: Archive, count: int, *waves: int) -> dict[str, bytes]:
-    """The images that these options ask for, as the archive has them."""
+    """Return the requested images as they are in the archive."""
     times = [START + number * CADENCE for number in range(count)]
     return {
         filenames.file_name(time, wave): archive.image(time, wave, 256)
@@ -50,7 +50,7 @@ def wanted(archive: Archive, count: int, *waves: int) -> dict[str, bytes]:
 
 
 def state(folder: Path) -> dict[str, Any]:
-    """All that a folder holds; the manifest without the times of this copy's files."""
+    """Return the content of a folder, without the time stamps in the manifest."""
     found: dict[str, Any] = {
         path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()
     }
@@ -64,7 +64,7 @@ def state(folder: Path) -> dict[str, Any]:
 
 
 def struck(fault: str, seed: int, share: float) -> Callable[[Request], str]:
-    """A plan in which a request meets the fault or not, as seed, address and attempt have it."""
+    """Return a plan with random faults that depend on seed, address and attempt."""
     attempts: Counter[str] = Counter()
 
     def plan(request: Request) -> str:
@@ -78,7 +78,7 @@ def struck(fault: str, seed: int, share: float) -> Callable[[Request], str]:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Time-outs in which a run of a few images ends soon."""
+    """Set short timeouts."""
     for key, value in {"read_timeout": 0.25, "deadline": 0.4, "retries": 3}.items():
         monkeypatch.setenv(f"ASTRODOME_GSU_{key.upper()}", str(value))
 
@@ -127,7 +127,7 @@ def test_retry_after_delays_all_connections(data: Data, gsu: FakeGsu, tmp_path: 
 
 
 def run_until_killed(command: list[str], server: FakeGsu, moments: random.Random) -> bool:
-    """Kill a download while it starts, or after some requests; False if it ended before."""
+    """Kill a download at its start or after some requests; return False if it ended before."""
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     if moments.random() < 0.2:
         time.sleep(moments.uniform(0.1, 1.5))
@@ -154,7 +154,7 @@ def test_a_run_after_kills_at_random_times_gives_the_same_result_as_an_undisturb
     while killed < kills:
         if run_until_killed(line, gsu, moments):
             killed += 1
-        else:  # it was done: begin anew
+        else:  # completed before the kill: start again
             assert state(folder) == state(tmp_path / "whole")
             folder = tmp_path / f"killed{killed}"
             line = [*SDO, "--path", str(folder), *command]
@@ -182,7 +182,7 @@ def test_eight_processes_on_one_folder_give_the_same_result_as_one(
     assert state(tmp_path / "shared") == state(tmp_path / "whole")
     times = Counter(str(request.query) for request in gsu.requests if "/images/" in request.path)
     assert max(times.values()) <= 8
-    assert sum(times.values()) < 5 * len(times), "what another process has brought is left alone"
+    assert sum(times.values()) < 5 * len(times), "images of other processes are not fetched again"
 
 
 def test_a_full_disk_is_an_error_and_earlier_images_are_kept(

@@ -1,4 +1,4 @@
-"""Kills, full and read-only disks, and damaged files: nothing broken, nothing lost."""
+"""Resize, patch and import with kills, full or read-only disks, and damaged files."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_a_killed_run_leaves_no_broken_file_and_the_same_command_completes_the_w
             [*command, out], stderr=subprocess.DEVNULL, start_new_session=True
         )
         time.sleep(duration * moments.uniform(0.3, 0.95))
-        process.kill()  # the process alone: its workers have to notice
+        process.kill()  # only the main process, not its workers
         process.wait()
         deadline = time.monotonic() + 20
         while alive(process.pid) and time.monotonic() < deadline:
@@ -75,7 +75,7 @@ def test_ctrl_c_stops_a_run_and_the_same_command_resumes_it(archive: Path, tmp_p
         text=True,
         preexec_fn=lambda: signal.signal(
             signal.SIGINT, signal.SIG_DFL
-        ),  # a background job's is off
+        ),  # which is ignored in background jobs
     )
     while not any(tmp_path.glob("out/[!.]*")):
         time.sleep(0.02)

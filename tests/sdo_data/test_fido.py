@@ -1,4 +1,4 @@
-"""The source ``fido``: FITS through sunpy's client of the VSO, against a server of it."""
+"""The source ``fido``: FITS files through sunpy's VSO client, with a fake server."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ START = datetime(2012, 1, 1)
 
 @pytest.fixture
 def archive(aia171: Path) -> Archive:
-    """Two hours every 12 s, none between 00:25 and 00:35."""
+    """Records every 12 s for two hours, with a gap between 00:25 and 00:35."""
     made = Archive(aia171, START, 600)
     gap = START + timedelta(minutes=25), START + timedelta(minutes=35)
     made.times = [t_obs for t_obs in made.times if not gap[0] <= t_obs < gap[1]]
@@ -44,7 +44,9 @@ def server(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeSe
         yield running
 
 
-def bring(folder: Path, minutes: float, *wavelength: int, **options: object) -> list[FetchedImage]:
+def fetch_images(
+    folder: Path, minutes: float, *wavelength: int, **options: object
+) -> list[FetchedImage]:
     source = VsoSource()
     end = START + timedelta(minutes=minutes)
     rows = source.search(START, end, "10min", wavelength or (171,), **options)
@@ -59,7 +61,7 @@ def test_the_source_implements_the_protocol(server: FakeServer) -> None:
 def test_the_nearest_file_to_each_time_is_the_same_as_imported(
     server: FakeServer, archive: Archive, tmp_path: Path
 ) -> None:
-    found = bring(tmp_path / "out", 50, 304, 171, size="256")
+    found = fetch_images(tmp_path / "out", 50, 304, 171, size="256")
     assert [f.status for f in found] == 2 * (["done"] * 3 + ["missing"] + ["done"] * 2)
     assert found[3].reason == "The VSO has no image near this time."
     t_obs = START + timedelta(minutes=20, seconds=2)
@@ -96,7 +98,7 @@ def test_images_with_other_quality_bits_are_skipped(
     server: FakeServer, archive: Archive, tmp_path: Path
 ) -> None:
     archive.quality[archive.times[0]] = 0x100
-    found = bring(tmp_path / "out", 10, size="256", quality=0)
+    found = fetch_images(tmp_path / "out", 10, size="256", quality=0)
     assert [f.status for f in found] == ["skipped", "done"]
     assert found[0].reason == "Quality bits 0x100 are set."
 
@@ -121,7 +123,7 @@ def test_a_failed_transfer_is_reported_and_other_images_are_fetched(
 def _fetch(
     source: VsoSource, rows: object, addresses: dict[str, str], folder: Path
 ) -> list[FetchedImage]:
-    """As ``fetch``, with addresses that are known, so that a fault meets a file."""
+    """Fetch with known addresses, so that the next fault affects a file."""
     source.addresses = lambda rows: addresses  # type: ignore[method-assign]
     return list(source.fetch(rows, folder))  # type: ignore[arg-type]
 
@@ -130,7 +132,7 @@ def test_a_file_that_the_archive_does_not_have_is_missing(
     server: FakeServer, archive: Archive, tmp_path: Path
 ) -> None:
     archive.lost.add(archive.times[0])
-    assert [f.status for f in bring(tmp_path / "out", 10, size="256")] == ["missing", "done"]
+    assert [f.status for f in fetch_images(tmp_path / "out", 10, size="256")] == ["missing", "done"]
 
 
 def test_an_unreachable_vso_is_an_error(
@@ -138,7 +140,7 @@ def test_an_unreachable_vso_is_an_error(
 ) -> None:
     archive.error = "JSOC is down for maintenance"
     with pytest.raises(AstrodomeError, match=r"A query of the VSO failed: .*JSOC is down"):
-        bring(tmp_path / "out", 10)
+        fetch_images(tmp_path / "out", 10)
     archive.error = ""
     source = VsoSource()
     rows = source.search(START, START, "10min", (171,))
@@ -150,7 +152,7 @@ def test_an_unreachable_vso_is_an_error(
     assert found.status == "failed" and found.reason.startswith("The VSO sent no file addresses")
     monkeypatch.setenv("ASTRODOME_FIDO_URL", "http://127.0.0.1:9/vso.wsdl")
     with pytest.raises(AstrodomeError, match=r"Cannot connect to the VSO at http://127.0.0.1:9"):
-        bring(tmp_path / "out", 10)
+        fetch_images(tmp_path / "out", 10)
 
 
 def test_an_unknown_wavelength_or_size_is_an_error(server: FakeServer) -> None:
@@ -160,7 +162,7 @@ def test_an_unknown_wavelength_or_size_is_an_error(server: FakeServer) -> None:
         VsoSource().search(START, START, "1h", (171,), size="3k")
 
 
-# Calibration: aiapy's own tables, as files.
+# Calibration with the tables of aiapy as files.
 
 POINTING = """T_START,T_STOP,A_304_X0,A_304_Y0,A_304_IMSCALE,A_304_INSTROT
 2011-12-31T21:00:00Z,2012-01-01T00:00:00Z,1900.0,1900.0,0.6,0.0
@@ -190,8 +192,8 @@ def test_calibrated_images_have_aiapys_pointing_and_intensity(
     large = Archive(aia171, START, 1, side=4096)
     with large.server():
         monkeypatch.setenv("ASTRODOME_FIDO_URL", large.wsdl)
-        (plain,) = bring(tmp_path / "plain", 0, 304, size="512")
-        (found,) = bring(tmp_path / "calibrated", 0, 304, size="512", calibrate=True)
+        (plain,) = fetch_images(tmp_path / "plain", 0, 304, size="512")
+        (found,) = fetch_images(tmp_path / "calibrated", 0, 304, size="512", calibrate=True)
     assert (found.status, found.reason) == ("done", "")
     assert plain.header and found.header and plain.path and found.path
     assert (plain.header["X0"], plain.header["CDELT"]) == (2048.0, 0.6)
@@ -210,7 +212,7 @@ def test_calibrated_images_have_aiapys_pointing_and_intensity(
 def test_an_image_that_cannot_be_calibrated_is_reported(
     server: FakeServer, tables: Path, tmp_path: Path
 ) -> None:
-    (small,) = bring(tmp_path / "out", 0, 304, size="256", calibrate=True)
+    (small,) = fetch_images(tmp_path / "out", 0, 304, size="256", calibrate=True)
     assert small.status == "failed"
     assert small.reason.startswith("The calibration with aiapy failed: Input must be at the full")
     assert not list((tmp_path / "out").iterdir())
@@ -223,13 +225,13 @@ def test_an_invalid_or_missing_calibration_table_is_an_error(
     with pytest.raises(
         AstrodomeError, match=r"pointing.csv is not a valid table of AIA's pointing"
     ):
-        bring(tmp_path / "out", 0, calibrate=True)
+        fetch_images(tmp_path / "out", 0, calibrate=True)
     tables.write_text(POINTING)
     monkeypatch.setenv("ASTRODOME_FIDO_DEGRADATION", str(tmp_path / "absent.txt"))
     with pytest.raises(
         AstrodomeError, match=r"absent.txt is not a valid table of AIA's degradation"
     ):
-        bring(tmp_path / "out", 0, calibrate=True)
+        fetch_images(tmp_path / "out", 0, calibrate=True)
 
 
 def test_calibrated_and_uncalibrated_images_are_not_mixed_in_a_folder(

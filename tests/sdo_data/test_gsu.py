@@ -1,4 +1,4 @@
-"""GSU's image service: the source in a notebook, and the server seen by the older tool's client."""
+"""The source ``gsu``, and the fake server with the client of sdo-cli."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from services.gsu import FakeGsu, cube_xml
 
 NOON = datetime(2012, 3, 7, 12)
 
-OLDER = """
+SDO_CLI = """
 import json, sys
 from datetime import datetime
 import numpy
-numpy.int, numpy.float = int, float  # which the older client still asks for
+numpy.int, numpy.float = int, float  # removed in NumPy 1.24
 from sdo.data_loader.image_param.api_wrappers import api_wrappers as api
 from sdo.data_loader.image_param.IP_CONSTANTS.CONSTANTS import AIA_WAVE, IMAGE_PARAM, IMAGE_SIZE
 
@@ -42,9 +42,9 @@ json.dump({
 
 
 @pytest.fixture(scope="session")
-def older(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the older tool alone, as published."""
-    target = tmp_path_factory.mktemp("older")
+def sdo_cli(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Install sdo-cli without dependencies into a folder."""
+    target = tmp_path_factory.mktemp("sdo_cli")
     pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", str(target)]
     done = subprocess.run([*pip, "sdo-cli==0.0.21"], capture_output=True, text=True, timeout=120)
     if done.returncode:
@@ -53,11 +53,11 @@ def older(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_fake_server_works_with_the_client_of_sdo_cli(
-    older: Path, gsu: FakeGsu, tmp_path: Path
+    sdo_cli: Path, gsu: FakeGsu, tmp_path: Path
 ) -> None:
-    """It goes to the service's own address, through the server as a proxy."""
-    environment = {**os.environ, "PYTHONPATH": str(older), "http_proxy": gsu.url, "no_proxy": ""}
-    command = [sys.executable, "-c", OLDER, str(tmp_path / "cube.npy")]
+    """The client uses the real address, with the fake server as a proxy."""
+    environment = {**os.environ, "PYTHONPATH": str(sdo_cli), "http_proxy": gsu.url, "no_proxy": ""}
+    command = [sys.executable, "-c", SDO_CLI, str(tmp_path / "cube.npy")]
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)

@@ -1,4 +1,4 @@
-"""GSU's images through sunpy's own Fido, against the twins of GSU and of the VSO."""
+"""GSU images through sunpy's ``Fido``, with fake servers of GSU and the VSO."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from sunpy.net.vso import vso
 pytest.importorskip("zeep")
 import astrodome_sdo_data.fido as gsu_fido
 
-# parfive, which sunpy downloads with, leaves its event loop to the garbage collector.
+# parfive does not close its event loop.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 START = datetime(2012, 3, 7)
 HOUR = a.Time("2012-03-07T00:00", "2012-03-07T01:00")
@@ -28,7 +28,7 @@ A171 = a.Wavelength(171 * u.angstrom)
 
 @pytest.fixture
 def observatory(aia171: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[VsoArchive]:
-    """The VSO, which sunpy asks too whenever it might have what is searched for."""
+    """Start a fake VSO, which sunpy also queries."""
     archive = VsoArchive(aia171, START, 20, timedelta(minutes=3))
     with archive.server():
         mirrors = [{"url": archive.wsdl, "port": "sdacVSOi"}]
@@ -84,7 +84,7 @@ def test_wavelength_sample_and_size_select_images(gsu: FakeGsu) -> None:
         Fido.search(HOUR, A171, a.Sample(5 * u.min), size)
     with pytest.raises(ValueError, match="Size '4k' not found"):
         Fido.search(HOUR, A171, a.gsu.Size("4k"))
-    assert gsu.requests == []  # a search asks nobody
+    assert gsu.requests == []  # a search sends no request
 
 
 def test_fetch_writes_the_images_to_the_given_path(gsu: FakeGsu, tmp_path: Path) -> None:

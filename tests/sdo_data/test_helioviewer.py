@@ -1,4 +1,4 @@
-"""The source ``helioviewer``: JPEG 2000 by nearest date, against a server of its API."""
+"""The source ``helioviewer``: the nearest JPEG 2000 image, with a fake server."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ HOUR = START + timedelta(hours=1)
 
 @pytest.fixture
 def archive(aia193: Path) -> Archive:
-    """An hour of observations every 36 s, but none between 17:20 and 17:40."""
+    """Observations every 36 s for one hour, with a gap between 17:20 and 17:40."""
     times = [START + timedelta(seconds=36 * number + 8) for number in range(100)]
     return Archive(aia193, [t for t in times if not 20 <= (t - START).seconds / 60 < 40])
 
@@ -39,7 +39,7 @@ def server(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeSe
         yield running
 
 
-def bring(
+def fetch_images(
     folder: Path, *wavelength: int, freq: str = "10min", **options: object
 ) -> list[FetchedImage]:
     source = HelioviewerSource()
@@ -57,13 +57,13 @@ def test_the_source_implements_the_protocol_and_has_capabilities(server: FakeSer
 def test_the_nearest_image_and_its_header_are_fetched_within_the_tolerance(
     server: FakeServer, archive: Archive, tmp_path: Path
 ) -> None:
-    found = bring(tmp_path / "out", size="512")
+    found = fetch_images(tmp_path / "out", size="512")
     assert [f.status for f in found] == ["done", "done", "done", "missing", "done", "done"]
     assert found[3].reason == "The nearest image is from 2013-06-24T17:19:56."
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [
         f"2013-06-24T17{minute}00__193.jpeg" for minute in ("00", "10", "20", "40", "50")
     ]
-    # The same as the file itself, brought in by hand.
+    # The same as importing the file.
     nearest = archive.nearest(11, START + timedelta(minutes=10))
     (tmp_path / "by_hand.jp2").write_bytes(archive.image(11, nearest))
     upright = read_image(tmp_path / "by_hand.jp2").north_up()
@@ -87,8 +87,8 @@ def test_a_search_for_a_year_requests_only_the_list_of_data_sources(server: Fake
 def test_several_wavelengths_come_from_their_own_data_sources(
     server: FakeServer, archive: Archive, tmp_path: Path
 ) -> None:
-    archive.detectors = True  # as older servers write the list
-    found = bring(tmp_path / "out", 94, 1600, freq="30min", size="256")
+    archive.detectors = True  # format of older servers
+    found = fetch_images(tmp_path / "out", 94, 1600, freq="30min", size="256")
     names = sorted(f.path.name[19:] for f in found if f.path)
     assert names == ["1600.jpeg", "94.jpeg"]
     asked = [r.query["sourceId"][0] for r in server.requests if "getJP2" in r.path]
@@ -109,10 +109,10 @@ def test_images_with_other_quality_bits_are_skipped(
     server: FakeServer, archive: Archive, tmp_path: Path
 ) -> None:
     archive.quality[archive.nearest(11, START)] = 0x40000100
-    found = bring(tmp_path / "out", freq="15min", size="256", quality=0)
+    found = fetch_images(tmp_path / "out", freq="15min", size="256", quality=0)
     assert [f.status for f in found] == ["skipped", "done", "missing", "done"]
     assert found[0].reason == "Quality bits 0x40000100 are set."
-    assert bring(tmp_path / "all", freq="15min", size="256", quality=0x40000100)[0].path
+    assert fetch_images(tmp_path / "all", freq="15min", size="256", quality=0x40000100)[0].path
 
 
 FAULTS = ("500", "502", "503", "429", "429 after 0", "reset", "never", "cut", "html", "404")
@@ -158,7 +158,7 @@ def test_invalid_images_are_never_published(
     }
     for why, content in spoiled.items():
         archive.image = lambda number, time, content=content: content
-        (found, *_) = bring(tmp_path / "out", freq="1h", size="256")
+        (found, *_) = fetch_images(tmp_path / "out", freq="1h", size="256")
         assert found.status == "failed", why
         assert not list((tmp_path / "out").iterdir())
 
@@ -170,7 +170,7 @@ def test_the_download_command_fills_a_folder_once(
     span = ("--start=2013-06-24T17:00", "--end=2013-06-24T17:50", "--freq=10min")
     command += ("--wavelength=193",)
     first = data(*command, *span, "--json")
-    assert first.code == 1  # the one that there is not
+    assert first.code == 1  # one image is missing
     assert len(list(tmp_path.glob("*.jpeg"))) == 5
     asked = len(server.requests)
     again = data(*command, *span, "--metadata", "--json")

@@ -1,4 +1,4 @@
-"""``sdo data import``: what stands in a file comes out right, named and described."""
+"""``sdo data import``: pixels, names and metadata of imported files."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def grey(path: Path) -> np.ndarray:
 
 
 def rewritten(source: Path, target: Path, **changes: object) -> Path:
-    """A copy of a FITS file with other keywords; None removes one."""
+    """Copy a FITS file with changed keywords; None removes a keyword."""
     with fits.open(source) as units:
         header = units[0].header
         for key, value in changes.items():
@@ -51,7 +51,7 @@ def test_fits_counts_become_the_logarithm_of_rates_within_the_range_of_the_chann
     for row, column in [(0, 0), (20, 40), (64, 64), (100, 13), (127, 127), (90, 80)]:
         rate = min(max(counts[127 - row, column] / header["EXPTIME"], 5), 3500)
         expected = 255 * (math.log10(rate) - low) / (high - low)
-        assert shown[row, column] == pytest.approx(expected, abs=12)  # JPEG noise of a pixel
+        assert shown[row, column] == pytest.approx(expected, abs=12)  # noise of JPEG
     rates = np.clip(counts[::-1] / header["EXPTIME"], 5, 3500)
     error = shown - 255 * (np.log10(rates) - low) / (high - low)
     assert np.sqrt((error**2).mean()) < 2
@@ -69,7 +69,7 @@ def test_the_geometry_is_that_of_the_full_frame_of_4096_pixels(
     assert float(row["R_SUN"]) == pytest.approx(header["RSUN_OBS"] / (header["CDELT1"] / 32))
     assert float(row["DSUN"]) == pytest.approx(header["DSUN_OBS"])
     assert int(row["QUALITY"]) == header["QUALITY"]
-    # The disk's centre as the master pointing of the telescope has it (pixels from 0).
+    # The centre of the disk in the master pointing table (pixels from 0).
     assert float(row["X0"]) == pytest.approx(header["X0_MP"] + 0.5, abs=0.5)
     assert float(row["Y0"]) == pytest.approx(header["Y0_MP"] + 0.5, abs=0.5)
     level15 = meta(tmp_path)["2013-06-24T173130__193.jpeg"]

@@ -1,4 +1,4 @@
-"""``sdo data info``: what a folder holds, what is missing, what is damaged."""
+"""``sdo data info``: counts, gaps and damaged files of a folder."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Data = Callable[..., Result]
 
 @pytest.fixture
 def season(corona: Image.Image, tmp_path: Path) -> Path:
-    """At 171 an image an hour over the turn of a month with two gaps; at 304 three in a folder."""
+    """Hourly images at 171 with two gaps, and three images at 304 in a subfolder."""
     folder = tmp_path / "season"
     (folder / "304").mkdir(parents=True)
     small = corona.resize((64, 64))

@@ -1,4 +1,4 @@
-"""The source ``jsoc``: exports of JSOC through drms, against a server of it."""
+"""The source ``jsoc``: exports of JSOC through drms, with a fake server."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ END = START + timedelta(minutes=50)
 
 @pytest.fixture
 def archive(aia171: Path) -> Archive:
-    """Two hours every 12 s, none between 00:25 and 00:35."""
+    """Records every 12 s for two hours, with a gap between 00:25 and 00:35."""
     made = Observations(aia171, START, 600)
     gap = START + timedelta(minutes=25), START + timedelta(minutes=35)
     made.times = [t_obs for t_obs in made.times if not gap[0] <= t_obs < gap[1]]

@@ -1,4 +1,4 @@
-"""``sdo data patch``: random patches, the same for the same seed."""
+"""``sdo data patch``: reproducible random patches."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def corners(folder: Path) -> dict[str, list[tuple[int, int]]]:
-    """The positions that the patches of each image carry in their comments."""
+    """Return the positions in the comments of the patches, by image."""
     found: dict[str, list[tuple[int, int]]] = {}
     for path in sorted(folder.iterdir()):
         with Image.open(path) as image:
@@ -81,7 +81,7 @@ def test_positions_are_unique_and_differ_between_images(archive: Path, tmp_path:
     found = corners(tmp_path / "out")
     assert len(found) == 12
     for places in found.values():
-        assert len(places) == len(set(places)) == 25  # all that there are: 5 x 5
+        assert len(places) == len(set(places)) == 25  # all 5 x 5 positions
     few = patches.cut_patches(archive, tmp_path / "few", 64, 3, wavelength="193")
     assert few.done == 36
     assert max(Counter(p for ps in corners(tmp_path / "few").values() for p in ps).values()) == 1
@@ -145,6 +145,6 @@ def test_surplus_patches_are_deleted_and_other_files_are_kept(
     own = out / "2013-06-24T180000__171__9.jpeg"
     corona.save(own)
     assert data(*command, 4, "--targetpath", out, "--json").json["skipped"] == 52
-    own.unlink()  # which is still there: it is no patch
+    own.unlink()  # still exists, because it is not a patch
     data(*command, 4, "--targetpath", fresh).succeeded()
     assert contents(out) == contents(fresh)

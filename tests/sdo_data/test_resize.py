@@ -1,4 +1,4 @@
-"""``sdo data resize``: every image smaller, under its own name."""
+"""``sdo data resize``: smaller images with the same names."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def test_a_damaged_image_is_reported_and_the_others_are_resized(
     cut, empty, text = (archive / f"{name}__193.jpeg" for name in ("cut", "empty", "text"))
     cut.write_bytes((archive / "2013-06-24T170000__193.jpeg").read_bytes()[:20_000])
     empty.touch()
-    text.write_text("this is no image")
+    text.write_text("not an image")
     result = data("resize", "--path", archive, "--targetpath", tmp_path / "out")
     assert result.code == 1
     assert "13 images resized, 3 failed." in result.err

@@ -1,4 +1,4 @@
-"""``resize`` and ``patch`` over a Dask cluster of separate processes."""
+"""``resize`` and ``patch`` on a Dask cluster of separate processes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Data = Callable[..., Result]
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[str]:
-    """The address of a scheduler with two worker processes."""
+    """Start a scheduler with two worker processes and return its address."""
     with distributed.LocalCluster(
         n_workers=2, threads_per_worker=2, processes=True, dashboard_address=":0"
     ) as running:

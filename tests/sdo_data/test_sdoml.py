@@ -1,4 +1,4 @@
-"""The source ``sdoml``: frames of an SDO ML v2 store, on disk or wherever fsspec reads."""
+"""The source ``sdoml``: frames of an SDO ML v2 store on disk or at a URL."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def frame(sun: np.ndarray, number: int) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def sun(request: pytest.FixtureRequest) -> np.ndarray:
-    """AIA 171 in DN/s, 512 x 512, rows from below."""
+    """AIA 171 in DN/s, 512 x 512, first row at the bottom."""
     path = request.getfixturevalue("aia171")
     with warnings.catch_warnings(action="ignore"), fits.open(path) as content:
         counts = np.asarray(content[0].data, float)
@@ -50,7 +50,7 @@ def sun(request: pytest.FixtureRequest) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def folder(sun: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store of format 2 over New Year 2012: four hours, 171 and 304, blocks of eight frames."""
+    """A store in format 2 with four hours around New Year 2012 at 171 and 304."""
     where = tmp_path_factory.mktemp("sdoml") / "sdomlv2.zarr"
     root = zarr.open_group(where, mode="w", zarr_format=2)
     numbers = [number for number in range(40) if number not in GAP]
@@ -83,7 +83,7 @@ def store(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def bring(
+def fetch_images(
     target: Path, hours: float, *wavelength: int, freq: str = "6min", **options: object
 ) -> dict[str, FetchedImage]:
     source = SdomlSource()
@@ -100,7 +100,7 @@ def test_the_source_implements_the_protocol() -> None:
 
 
 def test_each_time_has_its_frame_scaled_with_north_up(sun: np.ndarray, tmp_path: Path) -> None:
-    found = bring(tmp_path, 3.9, 304, 171)
+    found = fetch_images(tmp_path, 3.9, 304, 171)
     assert len(found) == 80 and len(list(tmp_path.iterdir())) == 76
     for name, each in found.items():
         t_obs = datetime.strptime(name[:10], "%m-%dT%H%M").replace(year=2011)
@@ -119,7 +119,7 @@ def test_each_time_has_its_frame_scaled_with_north_up(sun: np.ndarray, tmp_path:
 
 
 def test_the_header_is_that_of_the_full_frame(tmp_path: Path) -> None:
-    header = bring(tmp_path, 0, 171)["12-31T2200__171"].header or {}
+    header = fetch_images(tmp_path, 0, 171)["12-31T2200__171"].header or {}
     assert header == {
         **{"QUALITY": 0, "DSUN": 1.4709e11, "CDELT": 0.6, "X0": 2048.0, "Y0": 2040.0},
         "R_SUN": 1626.0,
@@ -133,18 +133,18 @@ def test_missing_attributes_leave_empty_metadata(
     array = other.create_array("2011/171A", shape=(1, 512, 512), chunks=(1, 512, 512), dtype="f4")
     array.attrs.update(T_OBS=[stamp(START)], CDELT1=[0.6, 0.6], QUALITY=["0x100"])
     monkeypatch.setenv("ASTRODOME_SDOML_STORE", str(tmp_path / "other.zarr"))
-    header = bring(tmp_path / "out", 0, 171)["12-31T2200__171"].header or {}
+    header = fetch_images(tmp_path / "out", 0, 171)["12-31T2200__171"].header or {}
     assert header["QUALITY"] == 256
     assert {key for key, value in header.items() if value == ""} == {
         *("DSUN", "X0", "R_SUN", "Y0", "CDELT")
     }
     array.attrs.update(T_OBS=[stamp(START)] * 2)
     with pytest.raises(AstrodomeError, match="2011/171A: attribute T_OBS is missing"):
-        bring(tmp_path / "out", 0, 171)
+        fetch_images(tmp_path / "out", 0, 171)
 
 
 def test_quality_and_size_of_the_request_are_applied(tmp_path: Path) -> None:
-    found = bring(tmp_path, 0.5, 171, quality=0, size="256")
+    found = fetch_images(tmp_path, 0.5, 171, quality=0, size="256")
     assert [each.status for each in found.values()] == ["done"] * 3 + ["skipped"] + ["done"] * 2
     assert found["12-31T2218__171"].reason == "Quality bits 0x100 are set."
     with Image.open(found["12-31T2200__171"].path or "") as image:
@@ -221,10 +221,10 @@ def test_an_object_store_gives_the_same_files_as_a_folder(
     bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("gcsfs")
-    here = bring(tmp_path / "here", 0.5, 171)
+    here = fetch_images(tmp_path / "here", 0.5, 171)
     monkeypatch.setenv("ASTRODOME_SDOML_STORE", "gs://fdl-sdoml-v2/sdomlv2.zarr")
     monkeypatch.setenv("ASTRODOME_SDOML_ENDPOINT", bucket)
-    there = bring(tmp_path / "there", 0.5, 171)
+    there = fetch_images(tmp_path / "there", 0.5, 171)
     assert len(here) == 6
     for name, each in here.items():
         other = there[name]
@@ -238,7 +238,7 @@ def test_a_damaged_block_fails_only_its_frames(
     fsspec.filesystem("memory").put(str(folder), "/hurt/sdomlv2.zarr", recursive=True)
     fsspec.filesystem("memory").pipe("/hurt/sdomlv2.zarr/2011/171A/1.0.0", b"no block")
     monkeypatch.setenv("ASTRODOME_SDOML_STORE", "memory://hurt/sdomlv2.zarr")
-    found = bring(tmp_path / "out", 1.9, 171)
+    found = fetch_images(tmp_path / "out", 1.9, 171)
     failed = [each for each in found.values() if each.status == "failed"]
     assert len(failed) == 8 and len(list((tmp_path / "out").iterdir())) == 10
     assert all(

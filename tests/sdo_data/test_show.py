@@ -1,4 +1,4 @@
-"""``sdo data show``: sheets and films of a folder."""
+"""``sdo data show``: contact sheets and films."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NAME = "%Y-%m-%dT%H%M%S"
 
 @pytest.fixture
 def days(corona: Image.Image, tmp_path: Path) -> Path:
-    """Twelve images every six minutes at 171 and 304, two of the latter missing, and a patch."""
+    """Images every six minutes: twelve at 171, ten at 304, and a patch."""
     folder = tmp_path / "days"
     folder.mkdir()
     for step in range(12):
@@ -79,7 +79,7 @@ def test_a_label_contains_wavelength_and_time(days: Path) -> None:
         panels.draw_panel(panels.PanelStyle(48), first),
         panels.draw_panel(panels.PanelStyle(48, label=False), first),
     )
-    assert small[0].tobytes() == small[1].tobytes()  # no room
+    assert small[0].tobytes() == small[1].tobytes()  # too small for a label
 
 
 def test_time_wavelength_and_number_select_images(data: Data, days: Path) -> None:
@@ -107,8 +107,8 @@ def test_selected_images_are_evenly_spaced(data: Data, days: Path) -> None:
     )
 
 
-def _shots(**minutes: list[float]) -> list[selection.ImageFile]:
-    """Return images at minutes after the start, by wavelength: ``_shots(w171=[0, 6])``."""
+def _images(**minutes: list[float]) -> list[selection.ImageFile]:
+    """Return images at minutes after the start, by wavelength: ``_images(w171=[0, 6])``."""
     return [
         selection.ImageFile(
             START + timedelta(minutes=at), int(name[1:]), Path(f"{at}__{name}.jpeg")
@@ -122,32 +122,32 @@ SPARSE = {"w171": [0, 6, 720], "w304": [1, 180, 480, 721], "w94": [3, 300]}
 
 
 def test_a_sheet_of_a_sparse_folder_shows_every_image_once() -> None:
-    chosen = _shots(**SPARSE)
+    chosen = _images(**SPARSE)
     places, across = selection.sheet_cells(chosen)
-    shown = [shot for shot in places if shot]
+    shown = [image for image in places if image]
     assert sorted(shown) == sorted(chosen)
     assert across == 3 and len(places) % 3 == 0
-    assert {number % 3: shot.wavelength for number, shot in enumerate(places) if shot} == {
+    assert {number % 3: image.wavelength for number, image in enumerate(places) if image} == {
         **{0: 94, 1: 171, 2: 304}
     }
 
 
 def test_a_film_of_a_sparse_folder_shows_every_image() -> None:
-    chosen = _shots(**SPARSE)
+    chosen = _images(**SPARSE)
     frames = selection.film_frames(chosen)
-    assert {shot for frame in frames for shot in frame if shot} == set(chosen)
+    assert {image for frame in frames for image in frame if image} == set(chosen)
     assert len(selection.film_frames(chosen, 3)) == 3
 
 
 @pytest.mark.parametrize("seed", range(20))
 def test_rows_have_each_image_once_and_are_in_the_order_of_time(seed: int) -> None:
     random = np.random.default_rng(seed)
-    chosen = _shots(
+    chosen = _images(
         **{f"w{w}": random.uniform(0, 100, random.integers(1, 30)).tolist() for w in (94, 171, 193)}
     )
     grouped = selection.group_by_time(chosen)
-    assert sorted(shot for row in grouped for shot in row.values()) == sorted(chosen)
-    assert all(shot.wavelength == w for row in grouped for w, shot in row.items())
+    assert sorted(image for row in grouped for image in row.values()) == sorted(chosen)
+    assert all(image.wavelength == w for row in grouped for w, image in row.items())
     begins = [min(row.values()).t_obs for row in grouped]
     assert begins == sorted(begins)
 
@@ -155,19 +155,19 @@ def test_rows_have_each_image_once_and_are_in_the_order_of_time(seed: int) -> No
 def test_images_up_to_half_a_step_apart_are_in_one_row() -> None:
     def pairs(offset: float) -> list[int]:
         times = [0.0, 6.0, 12.0]
-        chosen = _shots(w171=times, w304=[at + offset for at in times])
+        chosen = _images(w171=times, w304=[at + offset for at in times])
         return [len(row) for row in selection.group_by_time(chosen)]
 
     assert pairs(3) == [2, 2, 2]
     assert pairs(3.01) == [1, 2, 2, 1]  # each 304 is nearer to the next 171
-    copies = _shots(w171=[0, 0, 6, 6, 12, 12], w304=[1, 7, 13])
+    copies = _images(w171=[0, 0, 6, 6, 12, 12], w304=[1, 7, 13])
     assert [len(row) for row in selection.group_by_time(copies)] == [1, 2, 1, 2, 1, 2]
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 8, 9, 10])
 def test_a_sheet_has_at_most_the_requested_number_of_images(count: int) -> None:
-    chosen = _shots(**SPARSE)
-    shown = [shot for shot in selection.sheet_cells(chosen, count)[0] if shot]
+    chosen = _images(**SPARSE)
+    shown = [image for image in selection.sheet_cells(chosen, count)[0] if image]
     assert 0 < len(shown) <= count and len(set(shown)) == len(shown)
     if count >= len(chosen):
         assert sorted(shown) == sorted(chosen)
@@ -183,8 +183,8 @@ def test_a_film_shows_the_images_in_the_order_of_their_times(
     data("show", days, "-o", out, *options).succeeded()
     drawn = _frames(out, tmp_path)
     assert len(drawn) == 12
-    for shot, frame in zip(selection.select_images(days, "171"), drawn, strict=True):
-        expected = np.asarray(panels.draw_panel(panels.PanelStyle(65, label=False), shot), float)
+    for image, frame in zip(selection.select_images(days, "171"), drawn, strict=True):
+        expected = np.asarray(panels.draw_panel(panels.PanelStyle(65, label=False), image), float)
         assert np.abs(frame[:65, :65] - expected).mean() < 8
 
 
@@ -198,7 +198,7 @@ def test_a_film_of_two_wavelengths_shows_them_side_by_side_and_gaps_are_black(
     with Image.open(out) as moving:
         assert (moving.info["duration"], moving.info["loop"]) == (100, 0)
     plan = selection.film_frames(selection.select_images(days))
-    assert [frame[1] is None for frame in plan] == [False] * 12  # its neighbour stays
+    assert [frame[1] is None for frame in plan] == [False] * 12  # the nearest image is repeated
     early = [
         s
         for s in selection.select_images(days)
@@ -273,7 +273,7 @@ def test_the_error_of_ffmpeg_is_shown_and_the_old_film_is_kept(
 
 
 def _frames(path: Path, folder: Path) -> list[np.ndarray]:
-    """The frames of a film as ffmpeg or Pillow reads them."""
+    """Return the frames of a film, read with ffmpeg or Pillow."""
     if path.suffix == ".mp4":
         places = folder / "frames"
         places.mkdir()

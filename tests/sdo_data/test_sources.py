@@ -1,4 +1,4 @@
-"""``sdo data sources``: every archive with what it can do."""
+"""``sdo data sources``: the installed sources and their capabilities."""
 
 from __future__ import annotations
 

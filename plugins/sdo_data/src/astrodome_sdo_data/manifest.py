@@ -50,8 +50,8 @@ SCHEMA = pa.schema(
         ("parameters_bytes", pa.int64()),
     ]
 )
-"""``bytes``, ``sha256`` and ``mtime_ns`` describe the file as it was published; ``mtime_ns`` is
-only valid for this copy of the folder. The header has the units of ``meta.csv``."""
+"""``bytes``, ``sha256`` and ``mtime_ns`` describe the published file; ``mtime_ns`` is only
+valid for this copy of the folder. The header has the units of ``meta.csv``."""
 COLUMNS = tuple(SCHEMA.names[1:])
 DTYPES = {
     "t_obs": "datetime64[s]",

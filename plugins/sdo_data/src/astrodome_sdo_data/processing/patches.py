@@ -70,7 +70,7 @@ def cut_patches(
     Raises
     ------
     AstrodomeError
-        If there is no image, or the target is the folder itself, full or read-only.
+        If no image is found, or the target is the folder itself, full or read-only.
 
     Examples
     --------

@@ -63,7 +63,7 @@ def resize(
     Raises
     ------
     AstrodomeError
-        If there is no image, or the target is the folder itself, full or read-only.
+        If no image is found, or the target is the folder itself, full or read-only.
 
     Examples
     --------

@@ -41,7 +41,7 @@ class ArchiveSource(ABC):
     info: ClassVar[SourceInfo]
     sizes: ClassVar[Mapping[str, int]] = SIZES
     grid_cadence: ClassVar[float] = 0.0
-    """Cadence (s) of which the interval must be a multiple; 0 allows all intervals."""
+    """The interval must be a multiple of this cadence (s); 0 allows all intervals."""
 
     def search(
         self,

@@ -32,7 +32,7 @@ FILE_BYTES = 9_000_000
 MAX_QUERY = timedelta(days=5)
 """Longest time range of one query, because catalogues truncate long results."""
 NO_FILE = ""
-"""Value of the column ``fileid`` if there is no file near the time."""
+"""Value of the column ``fileid`` if no file is near the time."""
 
 
 class Level1Source(ArchiveSource):
@@ -73,7 +73,7 @@ class Level1Source(ArchiveSource):
     def locate(self, rows: pd.DataFrame, *, calibrate: bool = False) -> pd.DataFrame:
         """Add the nearest file to each row, sorted by wavelength.
 
-        Columns: ``provider`` and ``fileid``, which are empty if there is no file within the
+        Columns: ``provider`` and ``fileid``, which are empty if no file is within the
         tolerance, and ``calibrate``.
         """
         if calibrate:

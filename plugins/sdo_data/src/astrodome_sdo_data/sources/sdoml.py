@@ -130,7 +130,7 @@ class SdomlSource(ArchiveSource):
     def locate(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Add ``year`` and ``frame`` of the frame nearest to each time, sorted by wavelength.
 
-        ``frame`` is -1 if there is no frame within ``sdoml.tolerance``.
+        ``frame`` is -1 if no frame is within ``sdoml.tolerance``.
         """
         # With this order, the frames of a block follow each other, and it is decoded only once.
         rows = rows.sort_values(["wavelength", "t_obs"], ignore_index=True)

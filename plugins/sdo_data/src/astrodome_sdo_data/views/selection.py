@@ -46,7 +46,7 @@ def select_images(
     """Return the images of a folder from ``start`` to ``end`` (UTC, both included) by time.
 
     ``freq`` selects the first image of each wavelength in every interval of this duration. Raises
-    AstrodomeError if there is no such image.
+    AstrodomeError if no such image is found.
     """
     folder = Path(folder).expanduser()
     first, last = parse_range(
