@@ -229,7 +229,8 @@ def test_image_parameters_are_parquet_files_that_can_be_read_as_one_table(
     table = pd.read_parquet(tmp_path / "parameters")
     assert list(table.columns) == ["t_obs", "wavelength", "x", "y", *parameters.NAMES]
     assert len(table) == 2 * 64 * 64
-    cube = parameters.read(tmp_path / "parameters" / "2012-03-07T000600__171.parquet")
+    one = pd.read_parquet(tmp_path / "parameters" / "2012-03-07T000600__171.parquet")
+    cube = one.sort_values(["x", "y"])[list(parameters.NAMES)].to_numpy().reshape(64, 64, 10)
     wanted = expected_parameters(gsu.archive.image(datetime(2012, 3, 7, 0, 6), 171, 512))
     assert np.array_equal(cube, wanted)
     gsu.requests.clear()

@@ -13,7 +13,6 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from astrodome import AstrodomeError, files
 from numpy.typing import NDArray
 
@@ -73,13 +72,3 @@ def write(path: Path, cube: NDArray[Any], t_obs: datetime, wavelength: int) -> N
         **dict(zip(NAMES, np.asarray(cube, np.float32).reshape(count, len(NAMES)).T, strict=True)),
     }
     files.write_parquet(path, pa.table(columns), {"what": "image parameters", "cells": SIDE})
-
-
-def read(path: Path) -> NDArray[np.float32]:
-    """Return the parameters of a file that :func:`write` created, with the shape (64, 64, 10)."""
-    table = pq.read_table(path)
-    cube = np.empty((SIDE, SIDE, len(NAMES)), np.float32)
-    index = table["x"].to_numpy(), table["y"].to_numpy()
-    for number, name in enumerate(NAMES):
-        cube[..., number][index] = table[name].to_numpy()
-    return cube

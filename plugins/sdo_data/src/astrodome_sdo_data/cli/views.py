@@ -155,15 +155,13 @@ def _show_summary(summary: FolderSummary) -> None:
 
 
 def _row(summary: WavelengthSummary) -> dict[str, Any]:
+    document = summary.as_dict()
     return {
         "wavelength": summary.channel,
-        "images": len(summary.times),
-        "patches": summary.patches,
-        "first": summary.times[0] if summary.times else None,
-        "last": summary.times[-1] if summary.times else None,
-        "cadence (s)": summary.cadence or None,
+        **{name: document[name] for name in ("images", "patches", "first", "last")},
+        "cadence (s)": document["cadence_s"],
         "gaps": len(summary.gaps),
-        "missing": sum(gap.missing for gap in summary.gaps),
+        "missing": document["missing"],
         "bytes": readable_size(summary.bytes),
         "pixels": [f"{size}: {count}" for size, count in summary.pixels.most_common(3)],
     }

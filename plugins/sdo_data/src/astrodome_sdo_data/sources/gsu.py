@@ -19,11 +19,10 @@ from astrodome import AstrodomeError, files, settings
 from astrodome_solar.filenames import file_name
 from astrodome_solar.formats import raster
 from astrodome_solar.protocols import FetchedImage, SourceInfo
-from numpy.typing import NDArray
 
 from .. import parameters
 from .base import AIA_WAVELENGTHS, ServerSource, check_quality
-from .server import InvalidContentError, Server
+from .server import Server
 from .settings import GsuSettings
 
 CADENCE = 360.0
@@ -67,7 +66,9 @@ class GsuSource(ServerSource):
             files.write_small(path, content)
             result.path = path
         if row.get("parameters"):
-            result.parameters = self.server.get(f"/params/SDO/AIA/64/full/?{query}", _parameters)
+            result.parameters = self.server.get(
+                f"/params/SDO/AIA/64/full/?{query}", parameters.from_xml
+            )
 
 
 def image_path(t_obs: datetime, wavelength: int, size: str) -> str:
@@ -82,30 +83,20 @@ def _query(t_obs: datetime, wavelength: int) -> str:
 def parse_header(content: bytes) -> dict[str, float]:
     """Return the header in a JSON document of the service, with the names of ``meta.csv``.
 
-    Raises :class:`InvalidContentError` if a value is missing or invalid.
+    Raises AstrodomeError if a value is missing or invalid.
     """
     try:
         document = json.loads(content)
         header = {name: float(document[name]) for name in HEADER}
         header["QUALITY"] = int(document["QUALITY"])
     except (ValueError, KeyError, TypeError, OverflowError) as error:
-        raise InvalidContentError("GSU sent an invalid header.") from error
+        raise AstrodomeError("Invalid header.") from error
     if not all(map(math.isfinite, header.values())) or not header["CDELT"] > 0:
-        raise InvalidContentError("GSU sent a header with invalid values.")
+        raise AstrodomeError("Invalid values in the header.")
     return header
 
 
 def checked_jpeg(side: int, content: bytes) -> bytes:
     """Return a JPEG if it is complete, can be decoded and has ``side`` pixels per side."""
-    try:
-        raster.check_jpeg(content, side)
-    except AstrodomeError as error:
-        raise InvalidContentError(f"GSU sent an invalid image. {error.message}") from error
+    raster.check_jpeg(content, side)
     return content
-
-
-def _parameters(content: bytes) -> NDArray[Any]:
-    try:
-        return parameters.from_xml(content)
-    except AstrodomeError as error:
-        raise InvalidContentError(error.message) from error

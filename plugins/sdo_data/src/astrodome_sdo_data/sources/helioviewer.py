@@ -17,11 +17,10 @@ from typing import Any, ClassVar
 import pandas as pd
 from astrodome import AstrodomeError, settings
 from astrodome_solar.formats.reading import read_jpeg2000
-from astrodome_solar.formats.solar_image import SolarImage
 from astrodome_solar.protocols import FetchedImage, SourceInfo
 
 from .base import AIA_WAVELENGTHS, SIZES, ServerSource, check_quality
-from .server import InvalidContentError, MissingImageError, Server
+from .server import MissingImageError, Server
 from .settings import HelioviewerSettings
 
 FILE_BYTES = 1_000_000
@@ -67,7 +66,7 @@ class HelioviewerSource(ServerSource):
         """Fetch the nearest image; it is missing beyond ``helioviewer.tolerance``."""
         requested = row["t_obs"].to_pydatetime()
         query = f"date={requested:%Y-%m-%dT%H:%M:%S}Z&sourceId={row['source_id']}"
-        image = self.server.get(f"/getJP2Image/?{query}", _parse_image)
+        image = self.server.get(f"/getJP2Image/?{query}", read_jpeg2000)
         if abs(image.time - requested) > timedelta(seconds=self.settings.tolerance):
             raise MissingImageError(f"The nearest image is from {image.time:%Y-%m-%dT%H:%M:%S}.")
         if image.wavelength != row["wavelength"]:
@@ -77,21 +76,14 @@ class HelioviewerSource(ServerSource):
         self._save_image(image.north_up(), row, target, comment, result)
 
 
-def _parse_image(content: bytes) -> SolarImage:
-    try:
-        return read_jpeg2000(content)
-    except AstrodomeError as error:
-        raise InvalidContentError(f"Helioviewer sent an invalid image. {error.message}") from error
-
-
 def _parse_source_ids(content: bytes) -> dict[int, int]:
     try:
         tree = json.loads(content)["SDO"]["AIA"]
         ids = {int(name): int(leaf["sourceId"]) for name, leaf in _leaves(tree) if name.isdigit()}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InvalidContentError("Helioviewer sent an invalid list of data sources.") from error
+        raise AstrodomeError("Invalid list of data sources.") from error
     if not ids:
-        raise InvalidContentError("Helioviewer has no AIA images.")
+        raise AstrodomeError("No data sources of AIA.")
     return ids
 
 

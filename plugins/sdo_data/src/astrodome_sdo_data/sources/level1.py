@@ -24,7 +24,7 @@ from astrodome_solar.protocols import FetchedImage, SourceInfo
 
 from ..processing.calibration import Calibration
 from .base import AIA_WAVELENGTHS, SIZES, ArchiveSource, check_quality, nearest
-from .server import InvalidContentError, MissingImageError, Server
+from .server import MissingImageError, Server
 from .settings import Level1Settings
 
 FILE_BYTES = 9_000_000
@@ -138,14 +138,9 @@ class Level1Source(ArchiveSource):
     def _download(self, url: str, path: Path) -> SolarImage:
         def parse(content: bytes) -> SolarImage:
             if not content.startswith(fits.SIGNATURE):
-                raise InvalidContentError(f"{self.service}'s archive sent no FITS file.")
+                raise AstrodomeError("Not a FITS file.")
             path.write_bytes(content)
-            try:
-                return read(ImageReference(path))
-            except AstrodomeError as error:
-                raise InvalidContentError(
-                    f"{self.service}'s archive sent an invalid file. {error.message}"
-                ) from error
+            return read(ImageReference(path))
 
         parts = urlsplit(url)
         root = f"{parts.scheme}://{parts.netloc}"

@@ -36,10 +36,6 @@ class MissingImageError(AstrodomeError):
     status = "missing"
 
 
-class InvalidContentError(AstrodomeError):
-    """The response is not the requested document; a retry may succeed."""
-
-
 class Server:
     """A server of images, which several threads may share.
 
@@ -64,7 +60,7 @@ class Server:
     def get(self, path: str, parse: Callable[[bytes], T]) -> T:
         """Return the parsed document at ``path``, relative to the base URL.
 
-        ``parse`` raises :class:`InvalidContentError` for invalid content. Raises
+        A document is requested again if ``parse`` raises AstrodomeError. Raises
         :class:`MissingImageError` if the server does not have the document, and AstrodomeError
         with the last cause if no attempt succeeds.
         """
@@ -77,7 +73,12 @@ class Server:
             try:
                 with self._slots:
                     content = self._request(url)
-                return parse(content)
+                try:
+                    return parse(content)
+                except AstrodomeError as error:
+                    raise AstrodomeError(
+                        f"{self.service} sent an invalid response. {error.message}"
+                    ) from error
             except MissingImageError:
                 raise
             except http.StatusError as error:
