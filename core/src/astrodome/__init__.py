@@ -32,6 +32,7 @@ __all__ = [
     "http",
     "lazy",
     "models",
+    "option_groups",
     "runs",
     "settings",
     "sources",

@@ -27,6 +27,9 @@ from . import (
     models as models,
 )
 from . import (
+    option_groups as option_groups,
+)
+from . import (
     runs as runs,
 )
 from . import (
