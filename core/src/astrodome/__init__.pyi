@@ -91,6 +91,7 @@ __all__ = [
     "http",
     "lazy",
     "models",
+    "option_groups",
     "runs",
     "settings",
     "sources",
