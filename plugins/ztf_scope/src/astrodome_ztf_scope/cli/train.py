@@ -173,13 +173,13 @@ def train(
     jobs: int = option(0, "Number of parallel runs; 0: one per core.", min=0),
     gpu: Count = option(None, "Index of the GPU to use [none]."),
     verbose: int = option(1, "0: show nothing before the end.", min=0),
-    as_json: bool = option(False, "Print one JSON array.", "--json", panel=RESULT),
     *,
     data: DataOptions,
     classes: ClassOptions,
     network: NetworkOptions,
     search: SearchOptions,
     results: ResultOptions,
+    as_json: bool = option(False, "Print one JSON array.", "--json", panel=RESULT),
 ) -> None:
     """Train classifiers for classes and random states in parallel.
 
