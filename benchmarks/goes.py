@@ -92,7 +92,7 @@ def goes(place: Path, effort: Effort) -> Iterator[Figure]:
             lambda: b("flux_one_by_one", folder=kept[-1], times=few) / len(few) * 1e6,
             effort,
         )
-        yield cost("GOES flux at one time, library call", one, two, "µs", "≥ 5")
+        yield cost("GOES flux at one time, library call", one, two, "µs", "")
         runs = range(effort.repeat + 1)
         together = [b("flux", folder=kept[-1], times=times) * 1e3 for _ in runs][1:]
         subject = f"GOES flux at {len(times):,} times, one library call"

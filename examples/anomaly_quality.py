@@ -1,15 +1,16 @@
-"""How well the models of ``sdo sood`` find made anomalies on a real image of the Sun.
+"""Measure how well the models of ``sdo sood`` detect synthetic anomalies in a real solar image.
 
     python examples/anomaly_quality.py [FOLDER] [--seeds 3] [--epochs 40] [--widths 4 8 16 32 128]
 
-AIA 171 Å of 2014-01-01 (4096 x 4096 px, shipped by glymur) is cut in two: patches of the eastern
-half of the disk train the ceVAE and the autoencoder, once for each seed; those of the western half
-are altered by the synthetic-anomaly protocol and scored by them and by the threshold. AIA 193 Å of
-2013-06-24 (shipped by sunpy) lends the other wavelength. Tables and pages come to FOLDER.
+The image AIA 171 Å of 2014-01-01 (4096 x 4096 px, part of glymur) is split in two. The ceVAE and
+the autoencoder are trained on patches of the eastern half of the disk, once for each seed. Patches
+of the western half are modified by the synthetic-anomaly protocol, and scored by both models and by
+the threshold. AIA 193 Å of 2013-06-24 (part of sunpy) is the other wavelength. Tables and reports
+are written to FOLDER.
 
-How many numbers the code of a network has is chosen before, for each by itself: with every width it
-is trained on the outer part of the eastern half and tested on the inner; the one counts with
-which it finds most (AUROC of images plus average precision of pixels).
+The size of the latent code is selected before, separately for each network: with each size, it is
+trained on the outer part of the eastern half and tested on the inner part. The size with the best
+result (AUROC for images plus average precision for pixels) is used.
 """
 
 from __future__ import annotations
@@ -24,17 +25,17 @@ from importlib.resources import files
 from pathlib import Path
 
 SIDE = 2048
-"""Side of the whole image, px."""
+"""Side of the image, in pixels."""
 PATCH, GAP, TRAINING = 64, 16, 1500
-"""Side of a patch, half the distance between the halves (px), and training patches."""
+"""Side of a patch (pixels), half the distance between the halves (pixels), training patches."""
 RADIUS = 976 / 0.6 / 4096 * SIDE
 INNER = 3 * SIDE // 8
-"""Where the inner part of the eastern half begins, px."""
+"""Column at which the inner part of the eastern half starts, in pixels."""
 NETWORK = ["--target-size", "32", "-fm", "16,32,64", "--lr", "0.001", "--batch-size", "32"]
 
 
 def sdo(*words: object) -> None:
-    """Print and run one command line of ``sdo``; a failure ends the script."""
+    """Print and run one command of ``sdo``; exit if it fails."""
     texts = [str(word) for word in words]
     print(f"\n$ sdo {shlex.join(texts)}", flush=True)
     done = subprocess.run([Path(sys.executable).parent / "sdo", *texts], check=False)
@@ -43,7 +44,7 @@ def sdo(*words: object) -> None:
 
 
 def patches(folder: Path) -> None:
-    """Cut the patches: any place of the eastern half, a grid over the western one."""
+    """Cut patches at random positions of the eastern half and on a grid in the western half."""
     from PIL import Image
     from sunpy.data.test import get_test_filepath
 
@@ -76,7 +77,7 @@ def patches(folder: Path) -> None:
 
 
 def grid(left: int, right: int) -> list[tuple[int, int]]:
-    """The corners of patches side by side on the disk between two columns."""
+    """Return the corners of adjacent patches on the disk between two columns."""
     return [
         (x, y)
         for y in range(0, SIDE - PATCH, PATCH)
@@ -86,7 +87,7 @@ def grid(left: int, right: int) -> list[tuple[int, int]]:
 
 
 def on_disk(x: int, y: int) -> bool:
-    """Whether a patch with this upper left corner lies wholly on the disk."""
+    """Return whether a patch with this upper left corner is completely on the disk."""
     corners = [(x + i, y + j) for i in (0, PATCH) for j in (0, PATCH)]
     middle = SIDE / 2
     return all((a - middle) ** 2 + (b - middle) ** 2 < RADIUS**2 for a, b in corners)
@@ -95,16 +96,16 @@ def on_disk(x: int, y: int) -> bool:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("folder", nargs="?", type=Path, default=Path("demo/anomaly_quality"))
-    parser.add_argument("--seeds", type=int, default=3, help="trainings of each network")
+    parser.add_argument("--seeds", type=int, default=3, help="number of trainings of each network")
     parser.add_argument("--epochs", type=int, default=40, help="epochs of each training")
     parser.add_argument("--widths", type=int, nargs="+", default=[4, 8, 16, 32, 128],
-                        help="numbers of a network's code to choose among")  # fmt: skip
+                        help="sizes of the latent code to try")  # fmt: skip
     options = parser.parse_args()
     folder: Path = options.folder
     patches(folder)
     runs: list[str] = []
     for model in ("ce_vae", "ae"):
-        width = chosen(folder, model, options.widths, options.epochs)
+        width = best_width(folder, model, options.widths, options.epochs)
         for seed in range(options.seeds):
             run = folder / f"{model}-{seed}"
             train(model, run, folder / "train", width, options.epochs, seed)
@@ -123,8 +124,8 @@ def evaluate(runs: list[str], images: Path, out: Path, score: str) -> None:
         "--sample-score", score, "--devices", "cpu", "--out", out)  # fmt: skip
 
 
-def chosen(folder: Path, model: str, widths: list[int], epochs: int) -> int:
-    """The width with which a network finds most in the inner part of its own half."""
+def best_width(folder: Path, model: str, widths: list[int], epochs: int) -> int:
+    """Return the size of the latent code with the best result in the inner part."""
     if len(widths) == 1:
         return widths[0]
     place = folder / "widths"
@@ -137,7 +138,7 @@ def chosen(folder: Path, model: str, widths: list[int], epochs: int) -> int:
         int(row["model"]): row["auroc"] + row["pixel_ap"] for row in rows if row["kind"] == "all"
     }
     best = max(found, key=lambda width: found[width])
-    print(f"\n{model} has a code of {best} numbers.", flush=True)
+    print(f"\nSize of the latent code of {model}: {best}.", flush=True)
     return best
 
 

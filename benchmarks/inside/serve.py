@@ -1,6 +1,6 @@
 """A process that runs named tasks on request and returns the duration of each in seconds.
 
-Run by both sides, the older tools' Python too; so nothing but the standard library.
+It runs with the Python of all environments, so it uses only the standard library.
 """
 
 import json

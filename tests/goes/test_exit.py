@@ -39,19 +39,18 @@ LOOKUPS = """
 import collections, json, os, sys
 from pathlib import Path
 import astrodome_goes.store.parquet
-from astrodome_goes.store.lookup_index import open_index
+from astrodome_goes.store.parquet import read_good_records
 
 runs, month = int(sys.argv[1]), Path(sys.argv[2])
 codes = collections.Counter()
 for number in range(runs):
-    month.with_name(".lookup").unlink(missing_ok=True)
     if not (child := os.fork()):
-        open_index(month)
+        read_good_records(month)
         sys.exit()
     codes[os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])] += 1
 print(json.dumps(codes))
 """
-"""Build the index of a month in forked processes, which exit immediately after that."""
+"""Read a month in forked processes, which exit immediately after that."""
 
 
 def test_import_exits_with_zero_every_time(torture, tmp_path):
@@ -62,7 +61,7 @@ def test_import_exits_with_zero_every_time(torture, tmp_path):
     assert codes == {"0": runs}, error
 
 
-def test_a_process_that_builds_an_index_exits_with_zero_every_time(torture, goes, tmp_path):
+def test_a_process_that_reads_a_month_exits_with_zero_every_time(torture, goes, tmp_path):
     goes("import", get_test_filepath(REAL[5]), "--store", tmp_path).succeeded()
     month, runs = next(tmp_path.rglob("xrs.parquet")), torture(50, 1000)
     command = [sys.executable, "-c", LOOKUPS, str(runs), str(month)]

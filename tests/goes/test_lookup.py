@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
-import time
 from datetime import datetime
 
 import numpy as np
 import pandas as pd
 import pytest
 from astrodome import AstrodomeError
-from astrodome_goes import Store, flux_at
+from astrodome_goes import Store
 from astrodome_goes.source import GoesFlux
 from astrodome_goes.store.lookup import nearest
-from astrodome_goes.store.lookup_index import open_index
+from astrodome_goes.store.parquet import read_good_records
 from astrodome_goes.store.sample_table import good, sample_table
 from astrodome_solar.protocols import FluxSource
 from pandas.testing import assert_frame_equal
@@ -178,11 +176,11 @@ def test_a_damaged_file_of_the_store_is_named(fault, day_store, tmp_path):
         GoesFlux(tmp_path).flux_at(["2011-06-07T06:41"])
 
 
-def test_a_lookup_imports_numpy_but_no_larger_library(day_store):
+def test_a_lookup_does_not_import_pandas_or_sunpy(day_store):
     code = (
         "import sys\nfrom astrodome.app import main\n"
         "try: main('sdo', sys.argv[1:])\n"
-        "finally: print(*{'pandas', 'pyarrow', 'sunpy', 'astropy', 'pydantic'} & set(sys.modules))"
+        "finally: print(*{'pandas', 'sunpy', 'astropy', 'pydantic'} & set(sys.modules))"
     )
     args = ("goes", "get", "--timestamp", "2011-06-07T06:41", "--cache-dir", str(day_store))
     ran = subprocess.run([sys.executable, "-c", code, *args], capture_output=True, text=True)
@@ -193,16 +191,11 @@ def test_a_lookup_imports_numpy_but_no_larger_library(day_store):
 MONTH = np.datetime64("2020-01-01", "us") + np.arange(44640) * np.timedelta64(60, "s")
 
 
-def test_the_index_of_a_month_of_minutes_takes_less_than_a_megabyte(fill):
-    assert fill(MONTH).with_name(".lookup").stat().st_size < 1_000_000
-
-
 @pytest.mark.parametrize("step", [1, 7, 2_048_000, 60_000_001])
-def test_the_index_contains_every_good_sample(step, fill, stored, tmp_path):
+def test_lookups_use_every_good_sample(step, fill, stored, tmp_path):
     times = np.datetime64("2020-01-01T00:00:00.5", "us") + np.arange(3000) * step
     path = fill(times, quality=np.arange(3000) % 3)
-    samples = open_index(path)
-    assert isinstance(samples, np.memmap)
+    samples = read_good_records(path)
     kept = stored(tmp_path)
     kept = kept[good(kept)].reset_index(drop=True)
     names = ["timestamp", "xrsa", "xrsb", "satellite"]
@@ -219,47 +212,6 @@ def test_a_lookup_gives_the_nearest_sample_of_the_store(day_store, stored):
     assert difference.max() < 1 and (samples["xrsb_quality"] == -1).all()
 
 
-@pytest.mark.parametrize("damage", ["missing", "outdated", "truncated", "noise", "empty", "other"])
-def test_an_outdated_or_damaged_index_is_written_again(damage, fill, tmp_path):
-    path = fill(MONTH, 1e-6)
-    index = path.with_name(".lookup")
-    outdated = index.read_bytes()
-    time.sleep(0.01)
-    fill(MONTH[:10], 5e-6)
-    current = index.read_bytes()
-    contents = {
-        "outdated": outdated,
-        "truncated": current[: len(current) // 2],
-        "noise": bytes(range(256)) * 9,
-        "empty": b"",
-    }
-    if damage == "missing":
-        index.unlink()
-    elif damage == "other":
-        with index.open("wb") as file:
-            np.save(file, np.zeros(3))
-    else:
-        index.write_bytes(contents[damage])
-    if damage != "missing" and damage != "outdated":  # even if its modification time is right
-        modified = path.stat().st_mtime_ns
-        os.utime(index, ns=(modified, modified))
-    np.testing.assert_allclose(flux_at(tmp_path, MONTH[[0, 20]]), [5e-6, 1e-6], rtol=1e-6)
-    assert index.read_bytes() == current
-
-
-def test_lookups_work_without_an_index_that_can_be_written(fill, tmp_path):
-    path = fill(MONTH)
-    path.with_name(".lookup").unlink()
-    path.with_name(".lookup").mkdir()  # Not even root can write a file with this name.
-    (path.with_name(".lookup") / "x").touch()
-    assert GoesFlux(tmp_path).flux_at(MONTH[:1])[0] == pytest.approx(1e-6)
-
-
-def test_pandas_reads_the_store_without_the_index(day_store):
-    frame = pd.read_parquet(day_store)
-    assert {"timestamp", "xrsb", "year", "month"} <= set(frame.columns) and len(frame) > 40_000
-
-
 def test_many_times_in_any_order_and_none_at_all(day_store):
     rng = np.random.default_rng(0)
     times = np.datetime64("2011-06-07", "us") + rng.integers(0, 86_400_000_000, 5000)
@@ -269,20 +221,3 @@ def test_many_times_in_any_order_and_none_at_all(day_store):
     order = rng.permutation(len(times))
     np.testing.assert_array_equal(GoesFlux(day_store).flux_at(times[order]), flux[order])
     assert GoesFlux(day_store).flux_at([]).shape == (0,)
-
-
-def test_an_index_is_not_written_again_while_its_month_is_unchanged(day_store):
-    path = next(day_store.rglob(".lookup"))
-    before = path.stat().st_mtime_ns
-    GoesFlux(day_store).flux_at(["2011-06-07T06:41"])
-    assert path.stat().st_mtime_ns == before
-
-
-def test_the_same_import_writes_a_missing_index(goes, xrs, tmp_path):
-    command = ("import", xrs("sci_xrsf-l2-avg1m_g16_d20210101_truncated.nc"), "--store", tmp_path)
-    goes(*command).succeeded()
-    index = next(tmp_path.rglob(".lookup"))
-    content = index.read_bytes()
-    index.unlink()
-    goes(*command).succeeded()
-    assert index.read_bytes() == content

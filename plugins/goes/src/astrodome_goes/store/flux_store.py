@@ -1,10 +1,9 @@
 """The local store: one Parquet file for each month, ``year=2011/month=06/xrs.parquet``.
 
 The rows of a month are sorted by time, with one row for each time, and the rows of each minute
-come from one satellite and product. Beside each file is an index for lookups by time, see
-:mod:`.lookup_index`.
+come from one satellite and product.
 
-pandas and pyarrow are imported when Parquet files are read or written: lookups do not need them.
+pandas is imported only when it is needed, because its import takes longer than a lookup.
 """
 
 from __future__ import annotations
@@ -103,7 +102,6 @@ class Store(os.PathLike[str]):
 
         The names of the source files are stored in the metadata of each month.
         """
-        from .lookup_index import open_index
         from .parquet import read_month, read_source_files, write_month
         from .sample_table import merge
 
@@ -117,7 +115,6 @@ class Store(os.PathLike[str]):
                 merged = merge(old, new)
                 if not merged.equals(old) or not names.issuperset(source_files):
                     write_month(path, merged, names.union(source_files))
-                open_index(path)
 
     def source_files(self, month: str) -> frozenset[str]:
         """Return the names of the files from which the samples of a month come."""

@@ -11,7 +11,7 @@ from astrodome_solar.times import to_datetime64
 from numpy.typing import NDArray
 
 from .flux_store import Store
-from .lookup_index import RECORD, open_index
+from .parquet import RECORD, read_good_records
 from .products import PRODUCTS
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def nearest(
     paths = [path for month in months if (path := store.path(str(month))).exists()]
     if len(months) and not paths:
         store.require_data()
-    for samples in map(open_index, paths):
+    for samples in map(read_good_records, paths):
         if not len(samples):
             continue
         stamps = np.ascontiguousarray(samples["timestamp"])
