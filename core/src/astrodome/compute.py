@@ -61,19 +61,46 @@ def map(
     ordered: bool = False,
     stop: Callable[[], object] | None = None,
 ) -> Iterator[ItemResult[Item, Result]]:
-    """Apply ``function`` to every item, in parallel, and yield the results as they complete.
+    """Apply a function to every item in parallel, by default in local processes.
 
-    With ``ordered``, results are yielded in the order of the items. An item whose call raises
-    an exception is yielded with the reason. A full or read-only disk stops all work.
+    After Ctrl-C, running items are interrupted, and terminated if they do not end within seconds.
 
-    The work runs in local processes by default. ``fresh=True`` is for libraries that do not
-    survive a fork (TensorFlow, OpenMP): the processes then start with the module of
-    ``function`` only, and with the environment of the first such call. ``threads=True`` is for
-    functions that release the interpreter lock, such as codecs. ``scheduler`` is the address of
-    a Dask cluster.
+    Parameters
+    ----------
+    function
+        Function of one item. For processes and clusters, it must be picklable.
+    items
+        Items; they are read while the results are yielded.
+    jobs
+        Number of workers; 0 means one per CPU.
+    threads
+        Use threads. This is for functions that release the interpreter lock, such as codecs.
+    fresh
+        Start new processes instead of forks, for libraries that do not support a fork (TensorFlow,
+        OpenMP). The processes import only the module of ``function``, and have the environment of
+        the first such call.
+    scheduler
+        Address of a Dask scheduler, for example ``tcp://HOST:8786``.
+    ordered
+        Yield the results in the order of the items, not in the order of completion.
+    stop
+        Function that is called if the work is stopped early, before running items are waited for.
 
-    If the work is stopped early, ``stop`` is called before running items are waited for. After
-    Ctrl-C, running items are interrupted, and terminated if they do not end within seconds.
+    Yields
+    ------
+    ItemResult
+        The item with its value, or with the reason if the call raised an exception.
+
+    Raises
+    ------
+    AstrodomeError
+        If the disk is full or read-only, or if a worker was killed.
+
+    Examples
+    --------
+    >>> results = map(lambda x: 1 / x, [1, 0, 4], threads=True, ordered=True)
+    >>> [(result.value, result.error) for result in results]
+    [(1.0, ''), (None, 'ZeroDivisionError: division by zero'), (0.25, '')]
     """
     home = getattr(function, "func", function).__module__ if fresh else ""
     pool = workers.open_pool(jobs or cores(), threads, home, scheduler)

@@ -46,14 +46,33 @@ def show(
     as_json: bool = False,
     optional: Sequence[tuple[str, ...]] = (),
 ) -> None:
-    """Print records: a table on a terminal, tab-separated in a pipe, or one JSON array.
+    """Print records: a table on a terminal, tab-separated text in a pipe, or one JSON array.
 
-    ``optional`` contains groups of columns that are hidden if the terminal is too narrow for the
-    whole table. Groups without any value are hidden first, then the others in the given order.
+    Parameters
+    ----------
+    rows
+        Records: mappings of column names to values.
+    title
+        Title of the table on a terminal.
+    columns
+        Names of the columns to print, in this order; the default is all columns.
+    formats
+        Formats by column on a terminal, for example ``{"speed": ".2e"}``. By default, the number of
+        digits depends on the column; see :mod:`.cells`. Numbers in a pipe are exact.
+    header
+        Print the names of the columns.
+    as_json
+        Print one JSON array with all columns.
+    optional
+        Groups of columns that are hidden if the terminal is too narrow for the whole table. Groups
+        without any value are hidden first, then the others in the given order.
 
-    Numbers are exact in a pipe. On a terminal, the number of digits depends on the column; see
-    :mod:`.cells`. ``formats`` overrides the format of columns by name, for example
-    ``{"speed": ".2e"}``.
+    Examples
+    --------
+    >>> show([{"star": "Vega", "mag": 0.03}, {"star": "Deneb", "mag": 1.25}])
+    star    mag
+    Vega    0.03
+    Deneb   1.25
     """
     records = [dict(row) for row in rows]
     if as_json:

@@ -36,7 +36,13 @@ def _rebuild(message: str, hint: str, exit_code: int) -> AstrodomeError:
 
 
 def from_os_error(error: OSError) -> AstrodomeError:
-    """Return the error for a failed system call, with the path and a hint."""
+    """Return the error for a failed system call, with the path and a hint.
+
+    Examples
+    --------
+    >>> from_os_error(PermissionError(13, "Permission denied", "/data")).message
+    'Cannot read or write /data: Permission denied.'
+    """
     where = error.filename2 or error.filename or "the target"
     if error.errno in _FULL:
         return AstrodomeError(
@@ -57,7 +63,13 @@ def stops_everything(error: BaseException) -> bool:
 
 
 def reason(error: BaseException) -> str:
-    """Return the message and the hint of a failure in one line."""
+    """Return the message and the hint of a failure in one line.
+
+    Examples
+    --------
+    >>> reason(KeyError("exposure"))
+    "KeyError: 'exposure'"
+    """
     if isinstance(error, AstrodomeError):
         return f"{error.message} {error.hint}".strip() or type(error).__name__
     if isinstance(error, OSError) and error.errno:

@@ -32,11 +32,26 @@ __all__ = [
 
 @contextmanager
 def replacing(path: Path, *, sync: bool = True) -> Iterator[Path]:
-    """Yield a temporary path beside ``path``, which replaces ``path`` when the block succeeds.
+    """Yield a temporary path next to ``path``, which replaces ``path`` when the block succeeds.
 
     The temporary file has the extension ``.part``: pass the format explicitly to a library that
-    would derive it from the extension. ``sync=False`` does not flush the file to the disk. That
-    is faster for thousands of files, and safe if the process is killed, but not if the power fails.
+    would derive it from the extension.
+
+    Parameters
+    ----------
+    path
+        Path of the file; missing folders are created.
+    sync
+        Flush the file to the disk. Without this, writing thousands of files is faster. The result
+        is safe if the process is killed, but not if the power fails.
+
+    Examples
+    --------
+    >>> target = Path(getfixture("tmp_path")) / "catalogue" / "stars.txt"
+    >>> with replacing(target) as part:
+    ...     _ = part.write_text("Vega")
+    >>> target.read_text()
+    'Vega'
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, part = temporary.new(path)

@@ -55,6 +55,23 @@ def session(
     Only GET, HEAD and OPTIONS follow redirects; any other method raises :class:`RedirectError`.
     If a redirect leads to another scheme, host or port, the token, cookies and all headers
     except those in ``HARMLESS`` are removed.
+
+    Parameters
+    ----------
+    token
+        Secret for the header ``Authorization``.
+    scheme
+        Scheme of the token, for example ``Bearer``; it may be empty.
+    retries
+        Maximum number of repeated requests.
+    backoff
+        Factor for the pauses between repeated requests, in seconds.
+    connections
+        Maximum number of connections per server.
+    timeout
+        Timeouts in seconds: for the connection, and between two packets of a response.
+    headers
+        Additional headers of all requests.
     """
     import logging
 
@@ -137,7 +154,26 @@ def _origin(url: str) -> tuple[str, str, int | None]:
 
 
 def get(client: requests.Session, url: str, service: str, **options: Any) -> requests.Response:
-    """Send a GET request; raise AstrodomeError with the service and the address if it fails."""
+    """Send a GET request.
+
+    Parameters
+    ----------
+    client
+        A session; see :func:`session`.
+    url
+        Address.
+    service
+        Name of the service, for error messages.
+    **options
+        Arguments of ``requests.Session.get``, for example ``params``.
+
+    Raises
+    ------
+    StatusError
+        If the status of the response is 400 or larger.
+    AstrodomeError
+        If the service does not respond.
+    """
     import requests
 
     try:
@@ -212,7 +248,13 @@ def _retry_after(text: str) -> float | None:
 
 
 def shown(url: str) -> str:
-    """Return an address without user, password and tokens, for messages."""
+    """Return an address without user, password and tokens, for messages.
+
+    Examples
+    --------
+    >>> shown("https://user:pw@example.org/stars?token=abc&n=3")
+    'https://example.org/stars?token=***&n=3'
+    """
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
     return SECRET_PARAMETER.sub(r"\1=***", urlunsplit(parts._replace(netloc=host)))

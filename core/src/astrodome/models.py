@@ -18,8 +18,18 @@ def specs(task: str) -> dict[str, ModelSpec]:
 def get(task: str, name: str) -> Any:
     """Return a new instance of a model backend.
 
-    Raises AstrodomeError if the model is unknown, if several plugins registered it, or if a
-    library that it needs is not installed.
+    Parameters
+    ----------
+    task
+        Task of the model.
+    name
+        Name of the model; ``_`` and ``-`` are equivalent.
+
+    Raises
+    ------
+    AstrodomeError
+        If the model is unknown, if several plugins registered it, or if a library that it needs is
+        not installed.
     """
     found = plugins.current().models(task)
     if dashed(name) not in found:

@@ -22,6 +22,15 @@ class Run:
 
     It contains ``config.yaml``, ``metrics.csv``, the weights of the model, and ``run.json`` with
     the description and the state of the run.
+
+    Examples
+    --------
+    >>> folder = getfixture("tmp_path") / "run"
+    >>> run = Run.start(folder, "focus", "parabola", {"epochs": 3}, seed=1)
+    >>> run.finish(loss=0.5)
+    >>> record = Run.open(folder, "focus").record
+    >>> record["model"], record["status"], record["loss"], record["seed"]
+    ('parabola', 'finished', 0.5, 1)
     """
 
     def __init__(self, path: Path) -> None:

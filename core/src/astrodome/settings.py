@@ -78,7 +78,29 @@ def dask_settings() -> Any:
 
 
 def section(name: str, model: type[Model]) -> Model:
-    """Return a validated section of the settings; see :meth:`Settings.section`."""
+    """Return a validated section of the settings.
+
+    Parameters
+    ----------
+    name
+        Name of the section.
+    model
+        Class with the types and the defaults of the keys.
+
+    Raises
+    ------
+    AstrodomeError
+        If a key is unknown or a value is invalid. The message contains the origin, the key and the
+        expected type.
+
+    Examples
+    --------
+    >>> from pydantic import BaseModel
+    >>> class Dome(BaseModel):
+    ...     speed: float = 2.5
+    >>> section("dome", Dome).speed
+    2.5
+    """
     return current().section(name, model)
 
 
@@ -203,7 +225,22 @@ def _layer(origin: str) -> str:
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """Read a YAML file with a mapping; ``{value: …, desc: …}`` is replaced by the value."""
+    """Read a YAML file that contains a mapping.
+
+    A value of the form ``{value: …, desc: …}`` is replaced by its ``value``.
+
+    Raises
+    ------
+    AstrodomeError
+        If the file cannot be read, is not valid YAML, or does not contain a mapping.
+
+    Examples
+    --------
+    >>> path = getfixture("tmp_path") / "run.yaml"
+    >>> _ = path.write_text("epochs: {value: 30, desc: Number of epochs}")
+    >>> read_yaml(path)
+    {'epochs': 30}
+    """
     import yaml
 
     try:
@@ -285,7 +322,13 @@ def _short(value: Any) -> str:
 
 
 def masked(key: str, value: Any) -> Any:
-    """Return a value for display: secrets, by name or type, become stars at any depth."""
+    """Return a value for display: secrets, by name or type, become stars at any depth.
+
+    Examples
+    --------
+    >>> masked("service", {"token": "abc", "port": 443})
+    {'token': '********', 'port': 443}
+    """
     if isinstance(value, Mapping):
         return {k: masked(str(k), v) for k, v in value.items()}
     if hasattr(value, "get_secret_value"):

@@ -32,7 +32,16 @@ def option(kind: str, help: str = "", *names: str) -> Any:
     """Return a Typer option to choose a source of a kind.
 
     Use it in the annotation of a parameter with the default ``""``, and pass the value to
-    :func:`get`. ``names`` are additional names of the option.
+    :func:`get`.
+
+    Parameters
+    ----------
+    kind
+        Kind of the source; the option is ``--KIND-source``.
+    help
+        Help text of the option.
+    *names
+        Additional names of the option.
     """
     import typer
 
@@ -86,11 +95,23 @@ def settings_model() -> type[BaseModel]:
 
 
 def get(kind: str, name: str = "", **options: Any) -> Any:
-    """Return the source ``name`` of a kind, the one in the settings, or the only installed one.
+    """Return a new instance of a data source.
 
-    ``name`` may be ``NAME:ARGUMENT``, for example ``local:FOLDER``. The argument and ``options``
-    are passed to the class of the source. Raises AstrodomeError if no source is installed, if the
-    name is unknown, or if several are installed and none is chosen.
+    Parameters
+    ----------
+    kind
+        Kind of the source.
+    name
+        Name of the source, or ``NAME:ARGUMENT``, for example ``local:FOLDER``. The default is the
+        source in the settings, or the only installed one.
+    **options
+        Arguments for the class of the source, after the argument in ``name``.
+
+    Raises
+    ------
+    AstrodomeError
+        If no source of the kind is installed, if the name is unknown, or if several are installed
+        and none is chosen.
     """
     found = plugins.current().sources(kind)
     if not found:

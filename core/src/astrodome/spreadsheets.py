@@ -19,14 +19,26 @@ NUMBER = re.compile(r"[+-]([\d.:\s]+|[\d.]+[eE][+-]?\d+|inf|nan)")
 
 
 def neutral(value: Any) -> Any:
-    """Return a cell for writing, with an apostrophe in front of text that may be a formula."""
+    """Return a cell for writing, with an apostrophe in front of text that may be a formula.
+
+    Examples
+    --------
+    >>> neutral("=1+1"), neutral("-12:30:05.2"), neutral("star")
+    ("'=1+1", '-12:30:05.2', 'star')
+    """
     if isinstance(value, str) and FORMULA.match(value) and not NUMBER.fullmatch(value):
         return f"'{value}"
     return value
 
 
 def original(value: Any) -> Any:
-    """Return the original cell for one that :func:`neutral` returned."""
+    """Return the original cell for one that :func:`neutral` returned.
+
+    Examples
+    --------
+    >>> original("'=1+1")
+    '=1+1'
+    """
     if isinstance(value, str) and value.startswith("'") and FORMULA.match(value):
         return value[1:]
     return value

@@ -12,15 +12,44 @@ LEAP_SECOND = re.compile(r"(:\d\d):60(?:\.\d*)?")
 
 
 def naive(time: datetime) -> datetime:
-    """Return a time in UTC without a time zone; a time without a time zone is UTC already."""
+    """Return a time in UTC without a time zone.
+
+    Parameters
+    ----------
+    time
+        A time; without a time zone, it is UTC already.
+
+    Examples
+    --------
+    >>> naive(datetime.fromisoformat("2011-06-07T08:41+02:00"))
+    datetime.datetime(2011, 6, 7, 6, 41)
+    """
     return time.astimezone(UTC).replace(tzinfo=None) if time.tzinfo else time
 
 
 def utc(text: str) -> datetime:
     """Parse a time in ISO 8601; use it as the ``parser`` of an option.
 
-    A leap second (23:59:60) becomes the last microsecond before it. Raises AstrodomeError if the
-    text is invalid.
+    Parameters
+    ----------
+    text
+        Time in UTC, or with a time zone. A leap second (23:59:60) becomes the last microsecond
+        before it.
+
+    Returns
+    -------
+    datetime
+        The time in UTC, without a time zone.
+
+    Raises
+    ------
+    AstrodomeError
+        If the text is invalid.
+
+    Examples
+    --------
+    >>> utc("2011-06-07T06:41Z")
+    datetime.datetime(2011, 6, 7, 6, 41)
     """
     try:
         return naive(datetime.fromisoformat(LEAP_SECOND.sub(r"\1:59.999999", text.strip())))
@@ -34,8 +63,16 @@ def utc(text: str) -> datetime:
 def utc_end(text: str) -> datetime:
     """Parse the end of a time range; use it as the ``parser`` of an option.
 
-    A date without a time of day means the last microsecond of that day, so that the whole day
-    is included. Everything else is parsed like :func:`utc`.
+    Parameters
+    ----------
+    text
+        Time in ISO 8601; see :func:`utc`. A date without a time of day means the last microsecond
+        of that day, so that the whole day is included.
+
+    Examples
+    --------
+    >>> utc_end("2011-06-07")
+    datetime.datetime(2011, 6, 7, 23, 59, 59, 999999)
     """
     time = utc(text)
     try:
