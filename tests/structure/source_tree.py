@@ -85,6 +85,17 @@ def imported_modules(module: Module) -> set[str]:
     return found
 
 
+def exported(package: Path) -> Iterator[tuple[Module, ast.ClassDef | ast.FunctionDef]]:
+    """Yield the classes and functions that the file ``__init__.pyi`` of a package exports."""
+    for node in ast.parse((package / "__init__.pyi").read_text("utf-8")).body:
+        if isinstance(node, ast.ImportFrom) and node.level:
+            module = modules().get(f"{package.name}.{node.module}")
+            names = {alias.name for alias in node.names}
+            for found in module.tree.body if module else ():
+                if isinstance(found, ast.ClassDef | ast.FunctionDef) and found.name in names:
+                    yield module, found
+
+
 def names_and_strings(module: Module) -> Iterator[tuple[ast.AST, str]]:
     """Yield the identifiers and the strings of a module, except for docstrings."""
     docstrings = {

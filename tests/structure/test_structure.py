@@ -182,6 +182,32 @@ def test_command_functions_are_short() -> None:
     )
 
 
+def test_exported_functions_have_numpydoc_sections() -> None:
+    packages = [path.parent for path in source_tree.ROOT.glob("plugins/*/src/*/__init__.pyi")]
+    assert packages
+    check(
+        f"{module.at(node)}: {node.name} has no section {section}"
+        for package in packages
+        for module, node in source_tree.exported(package)
+        for section in missing_sections(node)
+    )
+
+
+def missing_sections(node: ast.ClassDef | ast.FunctionDef) -> Iterator[str]:
+    text = ast.get_docstring(node) or ""
+    if not text:
+        yield "Summary"
+    if isinstance(node, ast.FunctionDef):
+        arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+        if arguments and "Parameters\n---" not in text:
+            yield "Parameters"
+        returned = ast.unparse(node.returns) if node.returns else "None"
+        if returned != "None" and "Returns\n---" not in text and "Yields\n---" not in text:
+            yield "Returns"
+        if "Examples\n---" not in text:
+            yield "Examples"
+
+
 def test_settings_models_are_in_modules_without_heavy_libraries() -> None:
     """``config show`` imports the settings models of all plugins."""
     code = (

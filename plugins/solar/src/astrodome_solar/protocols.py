@@ -94,7 +94,25 @@ class ImageSource(Protocol):
 
 
 def source_info(source: ImageSource) -> SourceInfo:
-    """Return the capabilities of a source of images; without ``info``, the default ones."""
+    """Return the capabilities of a source of images.
+
+    Parameters
+    ----------
+    source
+        A source of the kind ``images``.
+
+    Returns
+    -------
+    SourceInfo
+        The class attribute ``info`` of the source, or the default capabilities.
+
+    Examples
+    --------
+    >>> class Archive:
+    ...     info = SourceInfo(connections=4)
+    >>> source_info(Archive()).connections
+    4
+    """
     found = getattr(source, "info", None)
     return found if isinstance(found, SourceInfo) else SourceInfo()
 
