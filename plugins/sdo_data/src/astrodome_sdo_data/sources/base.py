@@ -6,17 +6,19 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pandas as pd
 from astrodome import AstrodomeError, files
 from astrodome_solar.filenames import file_name
 from astrodome_solar.formats import raster
-from astrodome_solar.formats.solar_image import SolarImage
 from astrodome_solar.protocols import FetchedImage, SourceInfo
 
 from .grid import time_grid
 from .server import Server
+
+if TYPE_CHECKING:
+    from astrodome_solar.formats.solar_image import SolarImage
 
 AIA_WAVELENGTHS = (94, 131, 171, 193, 211, 304, 335, 1600, 1700, 4500)
 """Channels of AIA (angstrom)."""

@@ -16,7 +16,6 @@ from astrodome import AstrodomeError
 from astrodome_solar.filenames import parse_file_name
 
 from ..processing.folders import list_images
-from ..sources.grid import interval
 from ..time_range import parse_range
 
 Item = TypeVar("Item")
@@ -52,7 +51,6 @@ def select_images(
     first, last = parse_range(
         datetime.min if start is None else start, datetime.max if end is None else end
     )
-    step = interval(freq) if freq else None
     found = []
     for name in list_images(folder, wavelength):
         parsed = parse_file_name(name)
@@ -70,7 +68,11 @@ def select_images(
             f"No image of this time found in {folder}: its images are from {earliest} to {latest}.",
             "Check --start and --end.",
         )
-    return _first_of_each_interval(selected, step) if step else selected
+    if freq:
+        from ..sources.grid import interval
+
+        return _first_of_each_interval(selected, interval(freq))
+    return selected
 
 
 def _first_of_each_interval(images: Sequence[ImageFile], freq: timedelta) -> list[ImageFile]:
