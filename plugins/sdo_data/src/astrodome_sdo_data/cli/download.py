@@ -27,11 +27,15 @@ Wavelengths = Annotated[
 ]
 MaxFlux = Annotated[
     float | None,
-    typer.Option(help="Only at times with a GOES 1-8 angstrom flux below this value (W/m2)."),
+    typer.Option(
+        help="Skip images at times with a GOES 1-8 angstrom flux of at least this value (W/m2)."
+    ),
 ]
 MinFlux = Annotated[
     float | None,
-    typer.Option(help="Only at times with a GOES 1-8 angstrom flux above this value (W/m2)."),
+    typer.Option(
+        help="Skip images at times with a GOES 1-8 angstrom flux of at most this value (W/m2)."
+    ),
 ]
 Source = Annotated[
     str,
@@ -62,8 +66,10 @@ RetryFailed = Annotated[
 
 def download(
     path: Annotated[Path, typer.Option(help="Folder for the images.")] = Path("data"),
-    start: Annotated[datetime, time_option("First time")] = "2012-12-01T00:00:00",  # type: ignore[assignment]
-    end: Annotated[datetime, end_option("Last time, included")] = "2012-12-31T23:59:00",  # type: ignore[assignment]
+    start: Annotated[datetime, time_option("Time of the first image")] = "2012-12-01T00:00:00",  # type: ignore[assignment]
+    end: Annotated[
+        datetime, end_option("Time of the last image, included")
+    ] = "2012-12-31T23:59:00",  # type: ignore[assignment]
     freq: Annotated[
         str, typer.Option(help="Time between images, for example 6min, 1h or 1D.")
     ] = "60min",
@@ -75,7 +81,7 @@ def download(
     source: Source = "",
     size: Annotated[
         str,
-        typer.Option(help="Size of the images: 2k, 512 or 256 for gsu [the first of a source]."),
+        typer.Option(help="Size of the images: 2k, 512 or 256 for gsu [default of the source]."),
     ] = "",
     quality: Quality = None,
     parameters: Parameters = False,

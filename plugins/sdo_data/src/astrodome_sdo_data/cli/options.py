@@ -23,10 +23,12 @@ ImageFolder = Annotated[
     Path, typer.Option("--path", help="Folder of the images, with its subfolders.")
 ]
 Scheduler = Annotated[
-    str, typer.Option(help="Address of a Dask cluster for the work: tcp://HOST:8786.")
+    str, typer.Option(help="Address of a Dask cluster for the work, for example tcp://HOST:8786.")
 ]
 Folder = Annotated[Path | None, typer.Argument(help="Folder of the images.")]
-FolderOption = Annotated[Path | None, typer.Option("--path", help="Same as the argument FOLDER.")]
+FolderOption = Annotated[
+    Path | None, typer.Option("--path", help="Folder of the images, instead of the argument.")
+]
 
 
 def time_option(help: str) -> Any:

@@ -29,7 +29,9 @@ def import_(
     ] = None,
     plane: Annotated[
         int | None,
-        typer.Option(min=0, help="Number of the image, from 0, in files with several images."),
+        typer.Option(
+            min=0, help="Number of the image to import from a file with several, counted from 0."
+        ),
     ] = None,
     size: Annotated[
         int, typer.Option(min=0, help="Size of the images in pixels per side; 0: unchanged.")

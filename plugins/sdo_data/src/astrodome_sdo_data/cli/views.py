@@ -98,7 +98,7 @@ def info(
     folder: Folder = None,
     path: FolderOption = None,
     freq: Annotated[
-        str, typer.Option(help="Expected time between images, for example 6min [the median].")
+        str, typer.Option(help="Expected time between images, for example 6min [median step].")
     ] = "",
     decode: Annotated[
         bool, typer.Option("--decode", help="Decode every image to find damage inside the files.")
