@@ -14,6 +14,7 @@ from astrodome import AstrodomeError
 from PIL import Image, PngImagePlugin, UnidentifiedImageError
 from PIL.Jpeg2KImagePlugin import Jpeg2KImageFile
 
+from .. import limits
 from . import jpeg2000
 
 FORMATS = {".jpeg": "JPEG", ".jpg": "JPEG", ".png": "PNG", ".jp2": "JPEG2000"}
@@ -52,8 +53,6 @@ def from_bytes(content: bytes) -> Image.Image:
     """
     halvings = 0
     if jpeg2000.is_jpeg2000(content):
-        from .. import limits  # Imports pydantic, which JPEG and PNG images do not need.
-
         # A palette only colors the intensities: the codestream itself is grey.
         first = jpeg2000.codestreams(content)[0]
         content = content[first.start : first.end]
