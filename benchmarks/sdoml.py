@@ -73,10 +73,10 @@ def at(number: int) -> str:
 def store(path: Path, frames: int) -> Path:
     """Write frames derived from the real image with noise, in LZ4 chunks of ten (zarr format 2)."""
     import zarr
-    from astrodome_sood.datasets import channels
+    from astrodome_solar.channels import find_channel
     from numcodecs import Blosc
 
-    channel = channels.find(CHANNEL)
+    channel = find_channel(CHANNEL)
     grey = np.asarray(suns.sun().resize((SIDE, SIDE)), np.float32)[::-1] / 127.5 - 1
     frame, random = channel.intensity(grey), np.random.default_rng(0)
     options: dict[str, Any] = {"chunks": (CHUNK, SIDE, SIDE), "dtype": "float32"}

@@ -35,14 +35,14 @@ def models(size: int, z_dim: int, fmap_sizes: tuple[int, ...], threads: int) -> 
     given = {"target_size": size, "z_dim": z_dim, "fmap_sizes": list(fmap_sizes)}
     settings = config.load(overrides={"model": given, "devices.gpus": 0}).plain()
     torch.manual_seed(0)
-    net = weights.network("ce_vae", settings, channels=1)
+    net = weights.new_network("ce_vae", settings, channels=1)
     scorer = ce_vae.CeVae()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / weights.WEIGHTS
         weights.save("ce_vae", net, path)
         scorer.load(path, settings)
     torch.set_num_threads(threads)
-    objective = lightning_module.objective(net, settings)
+    objective = lightning_module.training_module(net, settings)
     return objective, objective.configure_optimizers(), scorer
 
 

@@ -14,8 +14,9 @@ from astrodome import AstrodomeError, plugins
 from astrodome.testing import Result, run
 from astrodome_goes import Store
 from astrodome_goes.store.sample_table import sample_table
-from astrodome_sood.datasets.channels import Channel
-from astrodome_sood.datasets.sdoml_v2.selection import Wanted, select
+from astrodome_solar.channels import find_channel
+from astrodome_solar.metadata import add_rows
+from astrodome_sood.datasets.sdoml_v2.selection import FrameFilter, select
 from astrodome_ztf_scope.marshal.local import LocalMarshal
 from hek_events import sun
 from PIL import Image
@@ -163,7 +164,7 @@ def test_sood_evaluate_uses_the_flux_source_of_the_option_or_the_setting(
     command = ("sood", "evaluate", "threshold", "--against=flux", *args)
     refused(sdo(*command), "flux", "goes, other")
     one_class = sdo(*command, "--flux-source=goes")
-    assert one_class.code == 1 and "All 6 labelled images are anomalous" in one_class.err
+    assert one_class.code == 1 and "All 6 labeled images are anomalous" in one_class.err
     shown = sdo(*command, "--flux-source=other").succeeded().json
     assert shown["runs"][0]["anomalous"] == 3
     (tmp_path / "config.yaml").write_text("sources:\n  flux: other\n")
@@ -173,6 +174,8 @@ def test_sood_evaluate_uses_the_flux_source_of_the_option_or_the_setting(
 def test_sood_evaluate_uses_the_events_source_of_the_option_or_the_setting(
     sdo: Callable[..., Result], images: Path, tmp_path: Path
 ) -> None:
+    geometry = {"X0": 2048, "Y0": 2048, "R_SUN": 1600, "CDELT": 0.6}
+    add_rows(images, [{"FILE_NAME": path.name, **geometry} for path in images.glob("*.png")])
     args = ("-d", images, "--target-size=32", "--out", tmp_path / "out", "--bootstrap=5", "--json")
     command = ("sood", "evaluate", "threshold", "--against=events", *args)
     refused(sdo(*command), "events", "hek, other")
@@ -189,8 +192,8 @@ def test_an_irradiance_limit_uses_the_flux_source_of_the_configuration_or_the_se
     days = np.arange("2012-03-01", "2012-03-07", dtype="datetime64[D]").astype("datetime64[ms]")
 
     def left(**changes: object) -> int:
-        wanted = Wanted(irradiance=1e-4, **changes)
-        return len(select(days, Channel("171A", 171, 1, 1000), wanted, "a store"))
+        filters = FrameFilter(irradiance=1e-4, **changes)
+        return len(select(days, find_channel("171A"), filters, "a store"))
 
     modules = {name.split(".")[0]: import_module(name) for name in PLUGINS}
     with plugins.using(plugins.of("sdo", **modules)):

@@ -1,4 +1,4 @@
-"""Patches of the AIA image that sunpy ships, and a small model trained on them."""
+"""Patches of the AIA image in sunpy, and a small model that is trained on them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SMALL += ("--set", "model.fmap_sizes=[4,8,16]", "--set", "devices.gpus=0")
 
 @pytest.fixture(scope="session", autouse=True)
 def one_thread() -> None:
-    """Networks of a few pixels, on cores that other tests share."""
+    """Use one thread: the networks are tiny, and other tests use the other cores."""
     torch.set_num_threads(1)
 
 
@@ -36,13 +36,13 @@ def sood() -> Callable[..., Result]:
 
 @pytest.fixture(scope="session")
 def small() -> tuple[object, ...]:
-    """Options of a network that trains in a second."""
+    """Return options of a network that trains in a second."""
     return SMALL
 
 
 @pytest.fixture(scope="session")
 def sun() -> Image.Image:
-    """AIA 193 Å of 2013-06-24, grey."""
+    """Return AIA 193 Å of 2013-06-24 as a grey image."""
     path = get_test_filepath("2013_06_24__17_31_30_84__SDO_AIA_AIA_193.jp2")
     with Image.open(path) as image:
         return image.convert("L")
@@ -50,7 +50,7 @@ def sun() -> Image.Image:
 
 @pytest.fixture(scope="session")
 def patches(sun: Image.Image, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """48 patches of 32 px, named as ``sdo data patch`` names them."""
+    """Write 48 patches of 32 px with names like those of ``sdo data patch``."""
     folder = tmp_path_factory.mktemp("patches")
     corners = np.random.default_rng(1).integers(60, 330 - SIZE, (48, 2)).tolist()
     for number, (x, y) in enumerate(corners):
@@ -61,7 +61,7 @@ def patches(sun: Image.Image, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def trained(patches: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The run folder of a small ceVAE after three epochs; tests only read it."""
+    """Train a small ceVAE for three epochs; tests must not change its run folder."""
     folder = tmp_path_factory.mktemp("runs") / "trained"
     args = ("--data-dir", patches, "--log-dir", folder, "--epochs", 3, *SMALL)
     run("sdo", "sood", "ce_vae", "train", *args, plugin="astrodome_sood.plugin").succeeded()
@@ -70,14 +70,14 @@ def trained(patches: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def net() -> Vae:
-    """A network with random weights, for 16 px images."""
+    """Return a network with random weights for images of 16 px."""
     torch.manual_seed(3)
     return Vae(16, 1, 4, (4, 8)).double()
 
 
 @pytest.fixture
 def images(sun: Image.Image) -> torch.Tensor:
-    """Three different parts of the Sun, float64 (3, 1, 16, 16) in [-1, 1]."""
+    """Return three parts of the Sun, float64 (3, 1, 16, 16) in [-1, 1]."""
     corners = ((150, 200), (220, 120), (60, 250))
     parts = [np.asarray(sun.crop((x, y, x + 16, y + 16)), np.float64) for x, y in corners]
     return torch.from_numpy(np.stack(parts)[:, None] / 127.5 - 1)

@@ -1,4 +1,4 @@
-"""The plain autoencoder, and the weights that sdo-cli left."""
+"""The plain autoencoder, and the weights of sdo-cli."""
 
 from __future__ import annotations
 
@@ -12,15 +12,14 @@ import pytest
 import torch
 from astrodome.testing import Result
 from astrodome_sood import config
-from astrodome_sood.models import packed, weights, winograd
+from astrodome_sood.models import weights
 from astrodome_sood.models.ce_vae import CeVae
 from astrodome_sood.models.network import Autoencoder, Vae
-from astrodome_sood.models.packed import Packed
 
 
 @pytest.fixture(scope="module")
 def plain(patches: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The run folder of a small autoencoder, trained with the options of sdo-cli."""
+    """Train a small autoencoder with the options of sdo-cli."""
     from astrodome.testing import run
 
     folder = tmp_path_factory.mktemp("runs") / "ae"
@@ -71,12 +70,12 @@ def loaded(run: Path):
     from astrodome_sood.models.ae import Ae
 
     backend = Ae()
-    read = config.load(None, {"model.load_path": str(run)}, over_run=True, model="ae")
+    read = config.load(None, {"model.load_path": str(run)}, from_run=True, model="ae")
     backend.load(run, read.plain())
     return backend
 
 
-def test_the_autoencoder_has_the_defaults_of_its_options_and_the_file_goes_before_them(
+def test_a_file_overrides_the_defaults_of_the_autoencoder(
     tmp_path: Path,
 ):
     own = config.load(None, model="ae")
@@ -86,68 +85,38 @@ def test_the_autoencoder_has_the_defaults_of_its_options_and_the_file_goes_befor
     assert config.load(None).model.target_size == 256
 
 
-def test_images_of_another_size_than_the_weights_are_refused(
+def test_an_image_size_that_does_not_match_the_weights_is_an_error(
     plain: Path, patches: Path, sood: Callable[..., Result], tmp_path: Path
 ):
     args = ("-l", plain, "-d", patches, "-p", tmp_path / "out", "--target-size", 64)
     failed = sood("ae", "predict", *args)
-    assert failed.code == 1 and "are for model.target_size 32, but 64" in failed.err
+    assert (
+        failed.code == 1 and "have model.target_size 32, but the configuration has 64" in failed.err
+    )
 
 
-@pytest.mark.parametrize("kind", [Vae, Autoencoder])
-def test_a_packed_network_gives_what_the_network_gives_whatever_the_batch(kind: type):
-    torch.manual_seed(2)
-    net = kind(32, 1, 8, (4, 8, 16)).requires_grad_(False)
-    ready = Packed(net)
-    for count in (1, 3, 8, 17):
-        x = torch.rand(count, 1, 32, 32) * 2 - 1
-        torch.testing.assert_close(ready.encode(x), net.encoder(x), rtol=1e-5, atol=1e-6)
-        z = torch.randn(count, 8)
-        torch.testing.assert_close(ready.decode(z), net.decoder(z), rtol=1e-5, atol=1e-6)
+SDO_CLI_LAYERS = {"encoder.0": "enc.start", "encoder.2": "enc.middle_blocks.1"}
+SDO_CLI_LAYERS |= {"encoder.4": "enc.middle_blocks.3", "encoder.6": "enc.end"}
+SDO_CLI_LAYERS |= {"decoder.0": "dec.start", "decoder.2": "dec.middle_blocks.1"}
+SDO_CLI_LAYERS |= {"decoder.4": "dec.middle_blocks.3", "decoder.6": "dec.end"}
 
 
-@pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 8, 11])
-def test_fewer_products_give_the_transposed_convolution(size: int):
-    torch.manual_seed(size)
-    layer = torch.nn.ConvTranspose2d(12, 5, 4, 2, padding=1, bias=False).requires_grad_(False)
-    x = torch.randn(3, 12, size, size)
-    exact = layer.double()(x.double())
-    found = winograd.transposed(x, winograd.kernel(layer.float().weight))
-    assert found.shape == exact.shape and found.is_contiguous(memory_format=torch.channels_last)
-    torch.testing.assert_close(found.double(), exact, rtol=0, atol=2e-6)
-
-
-def test_a_network_of_many_maps_is_packed_with_fewer_products(monkeypatch: pytest.MonkeyPatch):
-    used = []
-    large = packed._large_up
-    monkeypatch.setattr(packed, "_large_up", lambda *args: used.append(args) or large(*args))
-    net = Vae(32, 1, 8, (16, 256, 512)).requires_grad_(False)
-    z = torch.randn(8, 8)
-    torch.testing.assert_close(Packed(net).decode(z), net.decoder(z), rtol=1e-5, atol=1e-6)
-    assert len(used) == 1
-
-
-OLDER = {"encoder.0": "enc.start", "encoder.2": "enc.middle_blocks.1"}
-OLDER |= {"encoder.4": "enc.middle_blocks.3", "encoder.6": "enc.end"}
-OLDER |= {"decoder.0": "dec.start", "decoder.2": "dec.middle_blocks.1"}
-OLDER |= {"decoder.4": "dec.middle_blocks.3", "decoder.6": "dec.end"}
-
-
-def older_names(net: Autoencoder, prefix: str) -> dict[str, torch.Tensor]:
+def sdo_cli_names(net: Autoencoder, prefix: str) -> dict[str, torch.Tensor]:
+    values = {name.removesuffix(".weight"): value for name, value in net.named_parameters()}
     return {
-        f"{prefix}{OLDER[name.removesuffix('.weight')]}.conv.weight": value.detach().clone()
-        for name, value in net.named_parameters()
+        f"{prefix}{SDO_CLI_LAYERS[name]}.conv.weight": value.detach().clone()
+        for name, value in values.items()
     }
 
 
 def checkpoint(path: Path, net: Autoencoder) -> Path:
-    """A Lightning checkpoint as sdo-cli's training leaves it, its paths and all."""
+    """Write a Lightning checkpoint with the content of those of sdo-cli."""
     hyper = {"input_shape": (8, 1, 32, 32), "lr": 1e-4, "z_dim": 8, "work_dir": path.parent}
     content = {
         "epoch": 1,
         "global_step": 2,
         "pytorch-lightning_version": "1.9.5",
-        "state_dict": older_names(net, "model."),
+        "state_dict": sdo_cli_names(net, "model."),
         "callbacks": {"ModelCheckpoint{'monitor': 'val_loss'}": {"dirpath": path.parent}},
         "hyper_parameters": hyper,
         "optimizer_states": [{"state": {}, "param_groups": [{"lr": 1e-4}]}],
@@ -156,14 +125,14 @@ def checkpoint(path: Path, net: Autoencoder) -> Path:
     return path
 
 
-def test_a_lightning_checkpoint_of_sdo_cli_scores_as_the_network_it_holds(
+def test_a_lightning_checkpoint_of_sdo_cli_is_loaded(
     patches: Path, sood: Callable[..., Result], tmp_path: Path
 ):
     torch.manual_seed(5)
     net = Vae(32, 1, 8, (4, 8, 16)).requires_grad_(False)
     path = checkpoint(tmp_path / "cevae-epoch=09-val_loss=0.10.ckpt", net)
     backend = CeVae()
-    read = config.load(None, {"model.load_path": str(path)}, over_run=True)
+    read = config.load(None, {"model.load_path": str(path)}, from_run=True)
     assert (read.model.target_size, read.model.z_dim) == (32, 8)
     backend.load(path, read.plain())
     for name, value in net.state_dict().items():
@@ -180,17 +149,17 @@ def test_a_lightning_checkpoint_of_sdo_cli_scores_as_the_network_it_holds(
     assert len(list((tmp_path / "out").glob("generated_*.png"))) == 3
 
 
-def test_an_autoencoder_of_sdo_cli_loads_from_the_folder_it_was_saved_in(
+def test_an_autoencoder_of_sdo_cli_is_loaded_from_its_folder(
     patches: Path, sood: Callable[..., Result], tmp_path: Path
 ):
     net = Autoencoder(32, 1, 8, (4, 8, 16))
     (tmp_path / "checkpoint").mkdir()
-    torch.save(older_names(net, ""), tmp_path / "checkpoint/ae_final.pth")
+    torch.save(sdo_cli_names(net, ""), tmp_path / "checkpoint/ae_final.pth")
     args = ("-l", tmp_path / "checkpoint", "-d", patches, "-p", tmp_path / "out")
     sood("ae", "predict", *args).succeeded()
     assert pq.read_table(tmp_path / "out/predictions.parquet").num_rows == 48
     wrong = sood("ce_vae", "predict", *args)
-    assert wrong.code == 1 and "holds weights of ae, not of ce_vae" in wrong.err
+    assert wrong.code == 1 and "contains weights of ae, not of ce_vae" in wrong.err
 
 
 class Evil:
@@ -198,13 +167,13 @@ class Evil:
         return (print, ("code of a checkpoint ran",))
 
 
-def test_a_checkpoint_runs_no_code_and_a_damaged_one_is_one_sentence(
+def test_reading_a_checkpoint_runs_no_code_and_a_damaged_one_is_an_error(
     patches: Path, sood: Callable[..., Result], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ):
     path = tmp_path / "evil.ckpt"
     torch.save({"state_dict": {}, "hyper_parameters": Evil()}, path)
     failed = sood("ce_vae", "predict", "-l", path, "-d", patches, "-p", tmp_path / "out")
-    assert failed.code == 1 and "no checkpoint of sdo-cli that can be read" in failed.err
+    assert failed.code == 1 and "is not a valid checkpoint of sdo-cli" in failed.err
     assert "ran" not in failed.out + capfd.readouterr().out
     good = checkpoint(tmp_path / "good.ckpt", Vae(32, 1, 8, (4, 8, 16)))
     good.write_bytes(good.read_bytes()[:1000])

@@ -9,14 +9,15 @@ import numpy as np
 import pytest
 import torch
 from astrodome import AstrodomeError, plugins
-from astrodome_sood.datasets import channels, folder
+from astrodome_solar.channels import find_channel
+from astrodome_sood.datasets import folder
 from astrodome_sood.datasets.sdoml_v2 import selection
 from astrodome_sood.evaluation import metrics
 from astrodome_sood.models import batches, losses
 from PIL import Image
 
 START = np.datetime64("2013-01-01T00:00:00.000")
-CHANNEL = channels.find("193A")
+CHANNEL = find_channel("193A")
 
 SOURCE_OF_FLUX = """
 import numpy as np
@@ -48,16 +49,16 @@ def flux_of_days(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[No
 def selected(minutes: list[float], **wanted: object) -> list[int]:
     """Return the rows that pass the filters, for frames at these minutes after the start."""
     times = START + (np.array(minutes) * 60_000).astype("timedelta64[ms]")
-    return selection.select(times, CHANNEL, selection.Wanted(**wanted)).tolist()  # type: ignore[arg-type]
+    return selection.select(times, CHANNEL, selection.FrameFilter(**wanted)).tolist()  # type: ignore[arg-type]
 
 
-def test_a_frame_without_a_known_flux_does_not_pass_an_irradiance_limit(flux_of_days: None) -> None:
+def test_a_frame_without_a_flux_does_not_pass_an_irradiance_limit(flux_of_days: None) -> None:
     days = np.arange(np.datetime64("1970-01-01"), np.datetime64("1970-01-11"))
     times = days.astype("datetime64[ms]")
-    rows = selection.select(times, CHANNEL, selection.Wanted(irradiance=1e-5))
+    rows = selection.select(times, CHANNEL, selection.FrameFilter(irradiance=1e-5))
     assert rows.tolist() == [0, 1, 4, 5, 6, 9]  # the limit itself passes, NaN does not
-    with pytest.raises(AstrodomeError, match=r"left by the filter 'flux up to 1e-05.*of 1 that"):
-        selection.select(times[3:4], CHANNEL, selection.Wanted(irradiance=1e-5))
+    with pytest.raises(AstrodomeError, match=r"pass the filter 'flux up to 1e-05.*1 before it"):
+        selection.select(times[3:4], CHANNEL, selection.FrameFilter(irradiance=1e-5))
 
 
 @pytest.mark.parametrize(
@@ -70,13 +71,13 @@ def test_a_frame_without_a_known_flux_does_not_pass_an_irradiance_limit(flux_of_
         ([4, 8, 26], [0, 1, 2]),  # without a start, the raster begins at the step below
     ],
 )
-def test_a_step_takes_the_nearest_frame_within_half_of_it(
+def test_a_time_step_selects_the_nearest_frame_within_half_a_step(
     minutes: list[float], rows: list[int]
 ) -> None:
     assert selected(minutes, freq="10min") == rows
 
 
-def test_the_raster_of_a_step_begins_at_the_given_start() -> None:
+def test_time_steps_begin_at_the_given_start() -> None:
     start = START + np.timedelta64(3, "m")
     assert selected([0, 3, 10, 13, 20, 23], freq="10min", start=start) == [1, 3, 5]
 
@@ -86,15 +87,15 @@ def test_start_and_end_are_included() -> None:
     assert selected([0, 6, 12, 18], start=at[6], end=at[12]) == [1, 2]
     one = np.timedelta64(1, "ms")
     assert selected([0, 6, 12, 18], start=at[6] + one, end=at[12] + one) == [2]
-    with pytest.raises(AstrodomeError, match="No frame of"):
+    with pytest.raises(AstrodomeError, match="No frames of"):
         selected([0, 6, 12, 18], start=at[6] + one, end=at[12] - one)
 
 
 def test_a_date_as_end_includes_its_last_millisecond() -> None:
-    end = selection.time("2013-01-01", end=True)
+    end = selection.parse_time("2013-01-01", end=True)
     assert end == np.datetime64("2013-01-01T23:59:59.999")
     assert selected([0, 1439.99, 1440], end=end) == [0, 1]
-    assert selection.time("2013-01-01T00:00", end=True) == START
+    assert selection.parse_time("2013-01-01T00:00", end=True) == START
 
 
 def test_a_bad_interval_includes_both_ends(tmp_path: Path) -> None:
@@ -114,13 +115,13 @@ def test_an_observation_time_without_a_fraction_means_its_whole_second() -> None
     [("1s", 1), ("1.5min", 90), ("2t", 120), ("1h", 3600), ("1D", 86_400), ("2w", 1_209_600)],
 )
 def test_a_duration_is_a_number_and_a_unit(text: str, seconds: int) -> None:
-    assert selection.duration(text, "freq") == np.timedelta64(seconds, "s")
+    assert selection.parse_duration(text, "freq") == np.timedelta64(seconds, "s")
 
 
 @pytest.mark.parametrize("text", ["0min", "min", "-1h", "1", "1 year"])
 def test_an_invalid_duration_is_an_error(text: str) -> None:
     with pytest.raises(AstrodomeError, match="freq: "):
-        selection.duration(text, "freq")
+        selection.parse_duration(text, "freq")
 
 
 def single_squares(hidden: torch.Tensor, x: torch.Tensor) -> np.ndarray:
@@ -135,10 +136,10 @@ def single_squares(hidden: torch.Tensor, x: torch.Tensor) -> np.ndarray:
     return np.array(boxes)
 
 
-def test_hidden_squares_have_all_sides_from_one_to_half_of_the_image() -> None:
+def test_masked_squares_have_all_sides_from_one_to_half_of_the_image() -> None:
     random = torch.Generator().manual_seed(0)
     x = torch.rand(3000, 1, 12, 20, generator=random, dtype=torch.float64)
-    hidden = losses.hide_squares(x, random)
+    hidden = losses.mask_squares(x, random)
     top, left, bottom, right = single_squares(hidden, x).T
     assert (bottom - top == right - left).all()
     sides = np.bincount(bottom - top)
@@ -148,11 +149,11 @@ def test_hidden_squares_have_all_sides_from_one_to_half_of_the_image() -> None:
     assert set(top[smallest]) == set(range(12)) and set(left[smallest]) == set(range(20))
 
 
-def test_hidden_squares_are_filled_with_values_of_the_whole_range_of_their_image() -> None:
+def test_masked_squares_are_filled_with_values_of_the_whole_range_of_their_image() -> None:
     random = torch.Generator().manual_seed(1)
     x = torch.rand(2000, 1, 12, 12, generator=random, dtype=torch.float64)
     x = x * torch.linspace(0.1, 5, len(x))[:, None, None, None] - 2
-    hidden = losses.hide_squares(x, random)
+    hidden = losses.mask_squares(x, random)
     shares = []
     for changed, original in zip(hidden, x, strict=True):
         low, high = original.min(), original.max()
@@ -161,10 +162,10 @@ def test_hidden_squares_are_filled_with_values_of_the_whole_range_of_their_image
     assert np.mean(shares) == pytest.approx(0.5, abs=0.03)
 
 
-def test_zero_to_three_squares_are_hidden_equally_often() -> None:
+def test_zero_to_three_squares_are_masked_equally_often() -> None:
     random = torch.Generator().manual_seed(2)
     x = torch.rand(1500, 1, 64, 64, generator=random, dtype=torch.float64)
-    hidden = losses.hide_squares(x, random)
+    hidden = losses.mask_squares(x, random)
     found = [len(torch.unique(h[h != o])) for h, o in zip(hidden, x, strict=True)]
     shares = np.bincount(found) / len(x)
     # A side of 0 (1 of 33) hides nothing, and a later square can cover an earlier one.
@@ -176,12 +177,12 @@ def test_a_tie_counts_half_in_the_area_under_the_curve() -> None:
     inside, outside = np.array([0.0, 2, 1]), np.array([1.0, 2, 0])  # by rising score
     pairs = [(2, 1, 1.0), (2, 2, 0.5), (1, 3, 1.0)]  # each of inside: below, and ties
     expected = sum(count * below * share for count, below, share in pairs) / (3 * 3)
-    assert metrics.counted_auroc(inside, outside) == pytest.approx(expected)
-    assert metrics.counted_auroc(np.ones(1), np.ones(1)) == 0.5
-    assert np.isnan(metrics.counted_auroc(np.zeros(2), np.ones(2)))
-    assert np.isnan(metrics.counted_precision(np.ones(2), np.zeros(2)))
+    assert metrics.auroc_of_counts(inside, outside) == pytest.approx(expected)
+    assert metrics.auroc_of_counts(np.ones(1), np.ones(1)) == 0.5
+    assert np.isnan(metrics.auroc_of_counts(np.zeros(2), np.ones(2)))
+    assert np.isnan(metrics.precision_of_counts(np.ones(2), np.zeros(2)))
     # The highest bin first: 1 of 1, then 3 of 5.
-    assert metrics.counted_precision(inside, outside) == pytest.approx((1 + 2 * 3 / 5) / 3)
+    assert metrics.precision_of_counts(inside, outside) == pytest.approx((1 + 2 * 3 / 5) / 3)
 
 
 @pytest.fixture
@@ -227,7 +228,7 @@ def test_one_image_is_not_split(
     observations: Callable[[int, int], folder.FolderImages],
 ) -> None:
     assert shared(observations(2, 1))[:2] == (1, 1)
-    with pytest.raises(AstrodomeError, match="two images or more"):
+    with pytest.raises(AstrodomeError, match="at least two images"):
         observations(1, 1).split(0.5, seed=0)
 
 
@@ -235,16 +236,21 @@ def test_the_last_batch_is_smaller_and_processes_wrap_around(
     observations: Callable[[int, int], folder.FolderImages],
 ) -> None:
     images = observations(10, 1)
-    assert list(batches.Order(images, 4, None)) == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
-    first, second = (batches.Order(images, 4, None, rank, 2) for rank in (0, 1))
+    assert list(batches.BatchSampler(images, 4, None)) == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
+    first, second = (batches.BatchSampler(images, 4, None, rank, 2) for rank in (0, 1))
     assert list(first) == [[0, 1, 2, 3], [8, 9]] and len(first) == 2
     assert list(second) == [[4, 5, 6, 7], [0, 1, 2, 3]] and len(second) == 2
-    assert [len(batches.Order(images, size, None)) for size in (5, 9, 10, 11)] == [2, 2, 1, 1]
+    assert [len(batches.BatchSampler(images, size, None)) for size in (5, 9, 10, 11)] == [
+        2,
+        2,
+        1,
+        1,
+    ]
 
 
 def test_random_numbers_differ_by_seed_epoch_and_process() -> None:
     states = {
-        torch.rand(1, generator=batches.seeded(seed, epoch, rank)).item()
+        torch.rand(1, generator=batches.seeded_generator(seed, epoch, rank)).item()
         for seed in (0, 1, 256, 2**40)  # torch uses 32 bits of a seed
         for epoch in (-1, 0, 1)
         for rank in (0, 1, 64)

@@ -1,4 +1,4 @@
-"""The configuration: sdo-cli's files are read as they are, and faults are named."""
+"""Configuration files of sdo-cli, layers of configurations, and errors in them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from astrodome import AstrodomeError
 from astrodome_sood import config
 
-OLDER = """
+SDO_CLI = """
 model:
   z_dim: {value: 64, desc: latent space dimension}
   load_path: {value: null, desc: checkpoint}
@@ -23,8 +23,8 @@ devices: {gpus: {value: [0], desc: devices}}
 """
 
 
-def test_the_older_form_is_read_and_defaults_beside_it_fill_the_rest(tmp_path: Path):
-    (tmp_path / "defaults.yaml").write_text(OLDER)
+def test_files_of_sdo_cli_are_read_and_defaults_supply_missing_keys(tmp_path: Path):
+    (tmp_path / "defaults.yaml").write_text(SDO_CLI)
     run = tmp_path / "run.yaml"
     run.write_text("model: {fmap_sizes: [8, 16]}\ntrain: {lr: {value: 0.01, desc: rate}}\n")
     read = config.load(run)
@@ -33,7 +33,7 @@ def test_the_older_form_is_read_and_defaults_beside_it_fill_the_rest(tmp_path: P
     assert read.devices.gpus == [0]
 
 
-def test_options_win_over_the_file(tmp_path: Path):
+def test_options_override_the_file(tmp_path: Path):
     run = tmp_path / "run.yaml"
     run.write_text("model: {z_dim: 4, target_size: 64}\n")
     overrides = config.assignments(["model.z_dim=8", "model.fmap_sizes=[4, 8]"])
@@ -43,7 +43,7 @@ def test_options_win_over_the_file(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "expected"),
     [
         ("model: {z_dmi: 4}", ("model.z_dmi", "did you mean 'z_dim'")),
         ("trian: {lr: 1}", ("'trian'", "did you mean 'train'")),
@@ -53,19 +53,19 @@ def test_options_win_over_the_file(tmp_path: Path):
         ("data: {sdo_ml_v2: {storage_driver: s3}}", ("data.sdo_ml_v2.storage_driver", "'fs'")),
     ],
 )
-def test_a_fault_in_a_file_names_the_file_the_key_and_what_was_expected(
-    tmp_path: Path, text: str, told: tuple[str, ...]
+def test_an_invalid_value_is_reported_with_its_file_and_key(
+    tmp_path: Path, text: str, expected: tuple[str, ...]
 ):
     run = tmp_path / "run.yaml"
     run.write_text(text)
     with pytest.raises(AstrodomeError) as failure:
         config.load(run)
     assert str(run) in failure.value.message
-    for part in told:
+    for part in expected:
         assert part in failure.value.message
 
 
-def test_a_fault_in_defaults_is_blamed_on_them_and_not_on_the_run(tmp_path: Path):
+def test_an_invalid_default_is_reported_with_the_file_of_the_defaults(tmp_path: Path):
     (tmp_path / "defaults.yaml").write_text("model: {z_dim: -1}")
     run = tmp_path / "run.yaml"
     run.write_text("model: {target_size: 64}")
@@ -74,7 +74,7 @@ def test_a_fault_in_defaults_is_blamed_on_them_and_not_on_the_run(tmp_path: Path
 
 
 @pytest.mark.parametrize("wrong", [["model.zdim=3"], ["model.z_dim"], ["seed=[1"]])
-def test_a_wrong_assignment_is_wrong_usage(wrong: list[str]):
+def test_an_invalid_assignment_is_a_usage_error(wrong: list[str]):
     with pytest.raises(AstrodomeError) as failure:
         config.load(None, config.assignments(wrong))
     assert failure.value.exit_code == 2
@@ -84,7 +84,7 @@ def test_a_prediction_takes_the_shape_of_its_network_from_the_run(tmp_path: Path
     (tmp_path / "config.yaml").write_text(
         "model: {z_dim: 8, load_path: elsewhere}\nlog_dir: there\npredict: {mode: pixel}\n"
     )
-    read = config.load(None, {"model.load_path": str(tmp_path)}, over_run=True)
+    read = config.load(None, {"model.load_path": str(tmp_path)}, from_run=True)
     assert (read.model.z_dim, read.model.load_path) == (8, tmp_path)
     assert (read.predict.mode, read.log_dir) == ("sample", None)
 
@@ -99,7 +99,7 @@ def test_options_override_the_file_its_defaults_the_run_and_the_model(tmp_path: 
     def read(option: int = 0) -> int:
         given = own | ({"model.z_dim": option} if option else {})
         path = file if file.exists() else None
-        return config.load(path, given, over_run=True).model.z_dim
+        return config.load(path, given, from_run=True).model.z_dim
 
     assert config.load().model.z_dim != 10 and read() == 10
     file.write_text("train: {lr: 0.1}\n")

@@ -1,4 +1,4 @@
-"""Where and how networks are trained: devices, precision, loggers, profile."""
+"""Devices, precision, loggers and profile of a training."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 import torch
 from astrodome.testing import Result
 from astrodome_sood.datasets.folder import FolderImages
-from astrodome_sood.models.batches import Order
+from astrodome_sood.models.batches import BatchSampler
 
 
 def last(run: Path) -> dict[str, str]:
@@ -22,33 +22,33 @@ def last(run: Path) -> dict[str, str]:
         return list(csv.DictReader(lines))[-1]
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+@pytest.mark.skipif(torch.cuda.is_available(), reason="requires a machine without GPU")
 @pytest.mark.parametrize("devices", ["1", "0,1", "3"])
-def test_a_gpu_that_is_not_there_is_one_sentence(
+def test_a_missing_gpu_is_an_error(
     patches: Path, sood: Callable[..., Result], tmp_path: Path, devices: str
 ):
     args = ("-d", patches, "--log-dir", tmp_path / "run", "--target-size", 32)
     args += ("--set", "model.fmap_sizes=[4,8]", "--devices", devices)
     failed = sood("ce_vae", "train", *args)
-    assert failed.code == 1 and "this machine offers 0 GPUs" in failed.err
+    assert failed.code == 1 and "this machine has 0 GPUs" in failed.err
     assert "--devices cpu" in failed.err and "Traceback" not in failed.err
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-def test_a_precision_that_the_processor_lacks_is_one_sentence(
+@pytest.mark.skipif(torch.cuda.is_available(), reason="requires a machine without GPU")
+def test_an_unsupported_precision_is_an_error(
     trained: Path, patches: Path, sood: Callable[..., Result], small: tuple, tmp_path: Path
 ):
     args = ("-d", patches, "--precision", 16)
     for command in (("train", "-o", tmp_path / "run", *small), ("predict", "-l", trained)):
         failed = sood("ce_vae", *command, *args)
-        assert failed.code == 1 and "does not calculate with 16-bit floats" in failed.err
+        assert failed.code == 1 and "not supported on CPUs" in failed.err
 
 
-def test_devices_that_are_none_are_wrong_usage(
+def test_invalid_devices_are_a_usage_error(
     patches: Path, sood: Callable[..., Result], tmp_path: Path
 ):
     failed = sood("ce_vae", "train", "-d", patches, "-o", tmp_path, "--devices", "many")
-    assert failed.code == 2 and "--devices takes a number of GPUs" in failed.err
+    assert failed.code == 2 and "Invalid --devices 'many'" in failed.err
 
 
 def test_bfloat16_trains_to_within_a_percent_of_the_loss_of_32_bits(
@@ -62,7 +62,7 @@ def test_bfloat16_trains_to_within_a_percent_of_the_loss_of_32_bits(
     sood("ce_vae", "predict", *scored).succeeded()
 
 
-def test_processes_that_train_together_leave_one_run_and_share_its_batches(
+def test_processes_that_train_together_share_the_batches_and_write_one_run(
     patches: Path, small: tuple, tmp_path: Path
 ):
     command = [str(Path(sys.executable).with_name("sdo")), "sood", "ce_vae", "train"]
@@ -78,16 +78,16 @@ def test_processes_that_train_together_leave_one_run_and_share_its_batches(
     assert float(row["loss"]) > 0
 
 
-def test_of_several_processes_each_batch_goes_to_one_and_all_take_equally_many(patches: Path):
+def test_each_batch_is_used_by_one_process_and_all_have_the_same_number(patches: Path):
     images = FolderImages.read(patches, 32)
-    parts = [list(Order(images, 7, seed=4, rank=rank, world=3)) for rank in range(3)]
+    parts = [list(BatchSampler(images, 7, seed=4, rank=rank, world=3)) for rank in range(3)]
     assert [len(part) for part in parts] == [3, 3, 3]
     taken = [tuple(batch) for part in parts for batch in part]
     assert {index for batch in taken for index in batch} == set(range(48))
     assert len(set(taken)) == 7
 
 
-def test_losses_go_to_tensorboard_and_the_profile_to_the_run(
+def test_losses_are_written_to_tensorboard_and_a_profile_to_the_run(
     patches: Path, sood: Callable[..., Result], small: tuple, tmp_path: Path
 ):
     args = ("-d", patches, "-o", tmp_path / "run", "--epochs", 2, *small, "--profile")
@@ -102,7 +102,7 @@ def test_losses_go_to_tensorboard_and_the_profile_to_the_run(
     assert any("profile" in path.name for path in (tmp_path / "run").iterdir())
 
 
-def test_a_logger_that_is_not_installed_says_what_to_install(
+def test_a_logger_that_is_not_installed_is_an_error_with_a_hint(
     patches: Path, sood: Callable[..., Result], small: tuple, tmp_path: Path
 ):
     pytest.importorskip("lightning")
@@ -116,7 +116,7 @@ def test_a_logger_that_is_not_installed_says_what_to_install(
         pytest.skip("wandb is installed")
 
 
-def test_training_begins_with_the_weights_that_it_is_given(
+def test_training_starts_from_the_given_weights(
     trained: Path, patches: Path, sood: Callable[..., Result], small: tuple, tmp_path: Path
 ):
     args = ("-d", patches, *small, "--epochs", 1, "--lr", 1e-12, "--load-path", trained)

@@ -1,4 +1,4 @@
-"""Evaluation: the protocol of made anomalies, the metrics, and models side by side."""
+"""Synthetic anomalies, metrics, and comparison of models."""
 
 from __future__ import annotations
 
@@ -13,10 +13,17 @@ import pyarrow.parquet as pq
 import pytest
 from astrodome import AstrodomeError
 from astrodome.testing import Result, run
+from astrodome_solar.flare_classes import flux_of_class
+from astrodome_solar.metadata import add_rows
 from astrodome_sood.datasets.folder import FolderImages
 from astrodome_sood.evaluation import metrics
-from astrodome_sood.evaluation.references import flux_of_class
-from astrodome_sood.evaluation.synthetic import KINDS, LARGEST, SMALLEST, Protocol, region
+from astrodome_sood.evaluation.synthetic import (
+    KINDS,
+    MAX_AREA,
+    MIN_AREA,
+    SyntheticAnomalies,
+    random_region,
+)
 from PIL import Image
 from scipy.ndimage import binary_dilation
 from sklearn.metrics import average_precision_score, roc_auc_score
@@ -24,7 +31,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 @pytest.fixture(scope="module")
 def two_waves(patches: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The first 16 patches, and as many that pass for another wavelength."""
+    """Write 16 patches of each of two wavelengths."""
     folder = tmp_path_factory.mktemp("waves")
     for path in patches.iterdir():
         number = int(path.stem.split("__")[-1])
@@ -35,18 +42,18 @@ def two_waves(patches: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_a_region_is_an_ellipse_inside_of_two_to_twelve_percent():
+def test_a_region_covers_two_to_twelve_percent_of_the_image():
     random = np.random.default_rng(3)
     for _ in range(100):
-        weight = region((64, 64), random)
+        weight = random_region((64, 64), random)
         share = (weight > 0.5).mean()
-        assert 0.8 * SMALLEST < share < 1.1 * LARGEST
+        assert 0.8 * MIN_AREA < share < 1.1 * MAX_AREA
         assert weight.min() >= 0 and weight.max() <= 1 + 1e-6
 
 
-def test_every_image_comes_as_it_is_and_once_with_each_kind(two_waves: Path):
+def test_every_image_occurs_unchanged_and_once_with_each_kind(two_waves: Path):
     images = FolderImages.read(two_waves, 32)
-    protocol = Protocol(images, seed=1, wavelength=193)
+    protocol = SyntheticAnomalies(images, [1], wavelength=193)
     assert protocol.kinds == list(KINDS) and len(protocol.base) == 16
     cases = list(protocol)
     assert len(cases) == len(protocol) == 16 * 6
@@ -67,57 +74,55 @@ def test_every_image_comes_as_it_is_and_once_with_each_kind(two_waves: Path):
             assert brighter == (case.kind == "brighten")
 
 
-def test_anomalies_follow_the_seed_and_not_what_other_images_there_are(
-    two_waves: Path, tmp_path: Path
-):
+def test_anomalies_depend_on_the_seed_but_not_on_other_images(two_waves: Path, tmp_path: Path):
     images = FolderImages.read(two_waves, 32)
     name = "2013-06-24T173130__193__4.jpeg"
     index = [path.name for path in images.paths].index(name)
     (tmp_path / name).write_bytes((two_waves / name).read_bytes())
     alone = FolderImages.read(tmp_path, 32)
     for kind in ("brighten", "blur", "occult"):
-        one = Protocol(images, 1).altered(index, kind)
-        again = Protocol(images, 1).altered(index, kind)
-        other = Protocol(images, 2).altered(index, kind)
-        single = Protocol(alone, 1).altered(0, kind)
+        one = SyntheticAnomalies(images).changed(index, kind, seed=1)
+        again = SyntheticAnomalies(images).changed(index, kind, seed=1)
+        other = SyntheticAnomalies(images).changed(index, kind, seed=2)
+        single = SyntheticAnomalies(alone).changed(0, kind, seed=1)
         assert np.array_equal(one.image, again.image) and np.array_equal(one.mask, again.mask)
         assert np.array_equal(one.image, single.image)
         assert not np.array_equal(one.mask, other.mask)
 
 
-def test_a_set_of_one_wavelength_has_no_swaps_and_an_unknown_kind_is_named(patches: Path):
+def test_images_of_one_wavelength_have_no_swaps_and_an_unknown_kind_is_an_error(patches: Path):
     images = FolderImages.read(patches, 32)
-    assert Protocol(images).kinds == ["paste", "brighten", "blur", "occult"]
-    assert Protocol(images, kinds=["blur", "swap"]).kinds == ["blur"]
-    with pytest.raises(AstrodomeError, match="no kind of anomaly 'melt'"):
-        Protocol(images, kinds=["melt"])
-    with pytest.raises(AstrodomeError, match="No image has the wavelength 94"):
-        Protocol(images, wavelength=94)
+    assert SyntheticAnomalies(images).kinds == ["paste", "brighten", "blur", "occult"]
+    assert SyntheticAnomalies(images, kinds=["blur", "swap"]).kinds == ["blur"]
+    with pytest.raises(AstrodomeError, match="The kind of anomaly 'melt' does not exist"):
+        SyntheticAnomalies(images, kinds=["melt"])
+    with pytest.raises(AstrodomeError, match="No images found with the wavelength 94"):
+        SyntheticAnomalies(images, wavelength=94)
 
 
-def test_figures_are_those_of_scikit_learn_and_intervals_hold_them():
+def test_metrics_equal_those_of_scikit_learn_and_are_in_their_intervals():
     random = np.random.default_rng(0)
     labels = np.tile([0, 1, 1], 60)
     groups = np.repeat(np.arange(60), 3)
     scores = np.round(labels + random.normal(0, 1.2, 180), 1)  # with ties
-    found = metrics.estimates(labels, scores, groups, 500)
+    found = metrics.image_metrics(labels, scores, groups, 500)
     assert found["auroc"].value == pytest.approx(roc_auc_score(labels, scores))
     assert found["ap"].value == pytest.approx(average_precision_score(labels, scores))
     for estimate in found.values():
         low, high = estimate.interval
         assert low < estimate.value < high < low + 0.3
-    weights = metrics.draws(groups, 500, 0)[7][groups]
+    weights = metrics.bootstrap_weights(groups, 500, 0)[7][groups]
     expected = roc_auc_score(labels, scores, sample_weight=weights)
-    assert found["auroc"].drawn[7] == pytest.approx(expected)
+    assert found["auroc"].samples[7] == pytest.approx(expected)
     expected = average_precision_score(labels, scores, sample_weight=weights)
-    assert found["ap"].drawn[7] == pytest.approx(expected)
+    assert found["ap"].samples[7] == pytest.approx(expected)
 
 
-def test_pixels_counted_in_bins_give_the_figures_of_all_pixels():
+def test_pixel_counts_in_bins_give_the_metrics_of_all_pixels():
     random = np.random.default_rng(1)
     masks = random.random((20, 32, 32)) < 0.1
     maps = np.where(masks, 1.5, 0) + random.exponential(1, masks.shape)
-    pixels = metrics.Pixels.between(maps.ravel()[::3])
+    pixels = metrics.PixelCounts.with_quantile_bins(maps.ravel()[::3])
     for number, (scores, mask) in enumerate(zip(maps, masks, strict=True)):
         pixels.add(scores, mask, number)
     precision = pixels.average_precision(50)
@@ -134,16 +139,16 @@ def test_pixels_counted_in_bins_give_the_figures_of_all_pixels():
     assert low < precision.value < high
 
 
-def test_several_trainings_of_a_model_are_averaged_and_widen_its_interval():
+def test_several_training_runs_are_averaged_and_widen_the_interval():
     random = np.random.default_rng(2)
     runs = [metrics.Estimate(m, m + random.normal(0, 0.01, 2000)) for m in (0.6, 0.7, 0.8)]
-    both = metrics.together(runs)
+    both = metrics.mean_of_runs(runs)
     assert both.value == pytest.approx(0.7)
     low, high = both.interval
     assert high - low > 0.15
 
 
-def test_models_are_held_against_made_anomalies_side_by_side(
+def test_models_are_compared_on_synthetic_anomalies(
     trained: Path, two_waves: Path, sood: Callable[..., Result], tmp_path: Path
 ):
     out = tmp_path / "out"
@@ -175,9 +180,7 @@ def test_models_are_held_against_made_anomalies_side_by_side(
     assert again["models"] == shown["models"]
 
 
-def test_labels_in_a_file_say_which_images_are_anomalous(
-    patches: Path, sood: Callable[..., Result], tmp_path: Path
-):
+def test_labels_are_read_from_a_file(patches: Path, sood: Callable[..., Result], tmp_path: Path):
     with (tmp_path / "labels.csv").open("w") as file:
         table = csv.writer(file)
         table.writerow(["path", "label"])
@@ -221,7 +224,7 @@ class Events:
 
 @pytest.fixture
 def observatory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
-    """Run ``sdo sood`` beside a plugin with a source of flux and one of events."""
+    """Run ``sdo sood`` with a plugin that provides sources of flux and events."""
     (tmp_path / "observatory.py").write_text(FLUX_AND_EVENTS)
     monkeypatch.syspath_prepend(tmp_path)
 
@@ -231,7 +234,7 @@ def observatory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[...
     return call
 
 
-def test_images_taken_in_a_flare_are_anomalous(
+def test_images_at_times_of_flares_are_anomalous(
     patches: Path, observatory: Callable[..., Result], tmp_path: Path
 ):
     images = tmp_path / "images"
@@ -254,73 +257,72 @@ def test_images_taken_in_a_flare_are_anomalous(
 @pytest.mark.parametrize(
     ("text", "flux"), [("M1.0", 1e-5), ("X", 1e-4), ("c5", 5e-6), ("X10", 1e-3)]
 )
-def test_a_goes_class_is_a_flux(text: str, flux: float):
+def test_a_goes_class_is_converted_to_a_flux(text: str, flux: float):
     assert flux_of_class(text) == pytest.approx(flux)
 
 
-def test_regions_of_events_should_score_high(
-    sun: Image.Image, observatory: Callable[..., Result], tmp_path: Path
+@pytest.mark.parametrize("shift", [0, 300])
+def test_regions_of_events_are_placed_by_the_metadata_of_the_images(
+    sun: Image.Image, observatory: Callable[..., Result], tmp_path: Path, shift: int
 ):
-    """A bright spot is drawn where the catalogue says that an active region is."""
+    """Draw a bright square where the catalogue has an active region."""
     images = tmp_path / "images"
     images.mkdir()
+    rows = []
     for day in range(1, 6):
         disk = np.asarray(sun.resize((128, 128)), float) * 0.5
         scale = 0.6 * 4096 / 128
-        x, y = 64 + np.array([-600, -200]) / scale, 64 - np.array([400, 0]) / scale
-        rows, columns = (np.round(v).astype(int) for v in (y, x))
-        disk[rows[0] : rows[1], columns[0] : columns[1]] = 250
+        x, y = 64 + shift / 32 + np.array([-600, -200]) / scale, 64 - np.array([400, 0]) / scale
+        top, left, bottom, right = (int(np.round(v)) for v in (y[0], x[0], y[1], x[1]))
+        disk[top:bottom, left:right] = 250
         name = f"2013-06-{day:02d}T000000__193.png"
         Image.fromarray(disk.astype(np.uint8)).save(images / name)
+        rows.append({"FILE_NAME": name, "X0": 2048 + shift, "Y0": 2048, "CDELT": 0.6})
     args = ("-d", images, "--target-size", 128, "--out", tmp_path / "out", "--bootstrap", 20)
     args += ("--against", "events", "--event-types", "AR", "--json")
+    unknown = observatory("evaluate", "threshold", *args)
+    assert unknown.code == 1 and "there is no meta.csv in its folder" in unknown.err
+    add_rows(images, rows)
     shown = observatory("evaluate", "threshold", *args).succeeded().json
     row = shown["models"][0]
     assert row["pixel_ap"] > 0.9 and row["iou"] > 0.9 and "auroc" not in row
     assert shown["about"]["events"] == 5
 
 
-def test_a_region_turns_with_the_sun():
-    from datetime import datetime, timedelta
-
-    from astrodome_sood.evaluation.events import rotated
-
-    start = datetime(2013, 6, 24)
-    centre = np.array([[0.0, 0.0], [100.0, 50.0], [2000.0, 0.0]])
-    same = rotated(centre, start, start)
-    np.testing.assert_allclose(same, centre[:2], atol=0.1)
-    later = rotated(centre[:1], start, start + timedelta(days=1))
-    # at the equator 13.2 degrees a day as seen from the Earth, on a disk of 944 arcsec
-    assert later[0, 0] == pytest.approx(944 * np.sin(np.radians(13.3)), rel=0.02)
-    assert len(rotated(centre, start, start + timedelta(days=10))) == 0
-
-
 @pytest.mark.parametrize(
-    ("args", "code", "told"),
+    ("args", "code", "expected"),
     [
-        (("nothing",), 2, "neither a run folder, nor a weights file, nor a model"),
-        (("threshold", "--against", "taste"), 2, "not 'taste'"),
-        (("threshold", "--against", "labels"), 2, "No file of labels is given"),
-        (("threshold", "--against", "labels", "--labels", "WRONG"), 1, "It needs 'path'"),
-        (("threshold", "--against", "flux", "--goes-class", "Q1"), 2, "'Q1' is no GOES class"),
+        (("nothing",), 2, "is not a run folder, a weights file or a model"),
+        (("threshold", "--against", "taste"), 2, "Invalid --against 'taste'"),
+        (("threshold", "--against", "labels"), 2, "The file of labels is missing"),
+        (
+            ("threshold", "--against", "labels", "--labels", "WRONG"),
+            1,
+            "Expected the columns 'path'",
+        ),
+        (("threshold", "--against", "flux", "--goes-class", "Q1"), 2, "Invalid flare class 'Q1'"),
         (("threshold", "--against", "flux"), 1, "kind 'flux'"),
-        (("threshold", "--kinds", "melt"), 2, "no kind of anomaly 'melt'"),
-        (("threshold", "--seeds", "a"), 2, "no list of seeds"),
-        (("RUN", "--target-size", "64"), 1, "are for model.target_size 32, but 64"),
+        (("threshold", "--kinds", "melt"), 2, "The kind of anomaly 'melt' does not exist"),
+        (("threshold", "--seeds", "a"), 2, "Invalid --seeds 'a'"),
+        (
+            ("RUN", "--target-size", "64"),
+            1,
+            "have model.target_size 32, but the configuration has 64",
+        ),
     ],
 )
-def test_wrong_input_is_one_sentence(
+def test_invalid_input_is_an_error(
     trained: Path,
     patches: Path,
     sood: Callable[..., Result],
     tmp_path: Path,
     args: tuple,
     code: int,
-    told: str,
+    expected: str,
 ):
     (tmp_path / "wrong.csv").write_text("file,score\na,1\n")
     places = {"RUN": trained, "WRONG": tmp_path / "wrong.csv"}
     words = [places.get(word, word) for word in args]
     failed = sood("evaluate", *words, "-d", patches, "--out", tmp_path / "out")
-    assert failed.code == code and told in failed.err, failed.err
+    assert failed.code == code and expected in failed.err, failed.err
     assert failed.err.startswith("Error: ") and len(failed.err.splitlines()) <= 2

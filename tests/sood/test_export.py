@@ -1,4 +1,4 @@
-"""Scorers as ONNX: another program gets the scores of this one."""
+"""Scorers in ONNX format return the same scores as the models."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_onnxruntime_gives_the_scores_maps_and_reconstructions_of_the_run(
     session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
     backend = CeVae()
     backend.load(
-        trained, config.load(None, {"model.load_path": str(trained)}, over_run=True).plain()
+        trained, config.load(None, {"model.load_path": str(trained)}, from_run=True).plain()
     )
     images = FolderImages.read(patches, 32)
     for count in (1, 5, 48):
@@ -121,11 +121,12 @@ def test_a_scorer_of_sdo_ml_data_takes_prepared_intensities_and_names_their_rang
 
 
 @pytest.mark.parametrize(
-    ("place", "told"), [("nowhere", "There are no weights"), ("text", "no readable weights file")]
+    ("place", "expected"),
+    [("nowhere", "Weights not found"), ("text", "is not a valid weights file")],
 )
-def test_what_cannot_be_exported_is_one_sentence(
-    sood: Callable[..., Result], tmp_path: Path, place: str, told: str
+def test_missing_or_invalid_weights_are_an_error(
+    sood: Callable[..., Result], tmp_path: Path, place: str, expected: str
 ):
     (tmp_path / "text").write_text("not weights")
     failed = sood("export", tmp_path / place)
-    assert failed.code == 1 and told in failed.err and len(failed.err.splitlines()) <= 2
+    assert failed.code == 1 and expected in failed.err and len(failed.err.splitlines()) <= 2

@@ -1,4 +1,4 @@
-"""Image folders: what is found, how it is read, and how it is split."""
+"""Folders of images: finding, decoding and splitting."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from astrodome_sood.datasets.folder import FolderImages, decode, describe, find
 from PIL import Image
 
 
-def test_images_are_found_flat_and_in_class_folders_whatever_their_ending(tmp_path: Path):
+def test_images_are_found_in_subfolders_with_any_extension_of_jpeg_and_png(tmp_path: Path):
     for name in ("a.jpeg", "aia/b.JPG", "aia/deep/c.png", "notes.txt", ".hidden.jpeg"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     assert [p.name for p in find(tmp_path)] == ["a.jpeg", "b.JPG", "c.png"]
 
 
-def test_grey_colour_and_deep_images_of_one_scene_read_alike(sun: Image.Image, tmp_path: Path):
+def test_grey_color_and_16_bit_images_of_one_scene_are_equal(sun: Image.Image, tmp_path: Path):
     scene = sun.crop((100, 100, 228, 228))
     scene.save(tmp_path / "grey.png")
     scene.convert("RGB").save(tmp_path / "colour.png")
@@ -49,7 +49,7 @@ def test_time_and_wavelength_come_from_the_name():
     assert describe(Path("2012-13-07T000200__171.jpeg"))["t_obs"] is None
 
 
-def test_bad_images_are_named_and_left_out(patches: Path, tmp_path: Path):
+def test_invalid_images_are_named_and_skipped(patches: Path, tmp_path: Path):
     good = sorted(patches.iterdir())[0].read_bytes()
     (tmp_path / "good.jpeg").write_bytes(good)
     (tmp_path / "cut.jpeg").write_bytes(good[: len(good) // 2])
@@ -60,10 +60,10 @@ def test_bad_images_are_named_and_left_out(patches: Path, tmp_path: Path):
     assert all(why for _, why in images.failed)
 
 
-def test_a_folder_without_a_readable_image_is_one_clear_error(tmp_path: Path):
-    with pytest.raises(AstrodomeError, match="There is no folder"):
+def test_a_folder_without_a_readable_image_is_an_error(tmp_path: Path):
+    with pytest.raises(AstrodomeError, match="Folder not found"):
         FolderImages.read(tmp_path / "none", 32)
-    with pytest.raises(AstrodomeError, match="holds no image"):
+    with pytest.raises(AstrodomeError, match="No images found"):
         FolderImages.read(tmp_path, 32)
     (tmp_path / "a.png").touch()
     with pytest.raises(AstrodomeError, match="None of the 1 images"):
@@ -81,7 +81,7 @@ def test_the_split_is_disjoint_complete_and_follows_the_seed(patches: Path):
     np.testing.assert_array_equal(validation[3], images[index])
 
 
-def test_patches_of_one_observation_stay_on_one_side(patches: Path, tmp_path: Path):
+def test_patches_of_one_observation_stay_together(patches: Path, tmp_path: Path):
     for number, path in enumerate(sorted(patches.iterdir())):
         name = f"2013-06-{1 + number % 12:02d}T000000__193__{number}.jpeg"
         (tmp_path / name).write_bytes(path.read_bytes())
@@ -90,10 +90,10 @@ def test_patches_of_one_observation_stay_on_one_side(patches: Path, tmp_path: Pa
     assert not days[0] & days[1] and len(days[1]) == 3
 
 
-def test_many_pixels_go_to_a_scratch_file_and_read_the_same(
+def test_large_image_sets_are_stored_in_a_temporary_file(
     patches: Path, monkeypatch: pytest.MonkeyPatch
 ):
     in_memory = FolderImages.read(patches, 32)
-    monkeypatch.setattr("astrodome_sood.datasets.folder.IN_MEMORY", 1000)
+    monkeypatch.setattr("astrodome_sood.datasets.arrays.MAX_IN_MEMORY", 1000)
     on_disk = FolderImages.read(patches, 32)
     np.testing.assert_array_equal(on_disk.batch(range(48)), in_memory.batch(range(48)))

@@ -1,5 +1,7 @@
-"""The network, the loss and the scores against the formulas of their description, written
-here once more in plain NumPy and, for the gradients, by finite differences."""
+"""The network, the loss and the scores, compared with an implementation in plain NumPy.
+
+Gradients are compared with finite differences.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,6 @@ import pytest
 import torch
 from astrodome_sood.models import losses, scores
 from astrodome_sood.models.network import Vae
-from astrodome_sood.models.packed import Packed
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 from torch.nn import functional
@@ -19,7 +20,7 @@ BETA = 0.01
 
 
 def conv(x: NDArray, weight: NDArray, stride: int, padding: int) -> NDArray:
-    """Cross-correlation of one image (C, H, W), by its definition."""
+    """Return the cross-correlation of one image (C, H, W)."""
     x = np.pad(x, ((0, 0), (padding, padding), (padding, padding)))
     out, _, k, _ = weight.shape
     side = (x.shape[1] - k) // stride + 1
@@ -32,7 +33,7 @@ def conv(x: NDArray, weight: NDArray, stride: int, padding: int) -> NDArray:
 
 
 def transposed(x: NDArray, weight: NDArray, stride: int, padding: int) -> NDArray:
-    """Each pixel spreads its kernel over the output, which then loses its padding."""
+    """Return the transposed convolution of one image (C, H, W)."""
     _, out, k, _ = weight.shape
     side = (x.shape[1] - 1) * stride + k
     result = np.zeros((out, side, side))
@@ -96,15 +97,15 @@ def test_sample_score_is_beta_kl_plus_theta_mean_absolute_error(net, images):
     net.theta.fill_(1.7)
     expected = [elbo(net, x) for x in images.numpy()]
     np.testing.assert_allclose(
-        scores.sample_scores(net, Packed(net), images, BETA), expected, rtol=1e-9
+        losses.negative_elbo(net, images, BETA).detach(), expected, rtol=1e-9
     )
 
 
 @pytest.mark.parametrize("ce_factor", [0, 0.3, 1])
-def test_loss_is_the_weighed_sum_of_its_two_parts(net, images, ce_factor):
+def test_the_loss_is_the_weighted_sum_of_its_two_parts(net, images, ce_factor):
     net.theta.fill_(1.7)
     state = torch.Generator().manual_seed(5)
-    hidden = losses.hide_squares(images, state).numpy()
+    hidden = losses.mask_squares(images, state).numpy()
     noise = torch.randn(len(images), net.z_dim, generator=state).numpy()
     vae, context = [], []
     for x, holes, eps in zip(images.numpy(), hidden, noise, strict=True):
@@ -129,7 +130,7 @@ def finite_differences(term, net: Vae, x: NDArray) -> NDArray:
 
 
 def smoothed(term, net: Vae, x: NDArray, seed: int) -> NDArray:
-    """|gradient| over two noisy copies, min-max scaled, then a 7×7 Gaussian of σ 3."""
+    """Return |gradient| averaged over two noisy copies, scaled to 0 … 1 and smoothed."""
     noise = torch.randn(2, 1, *x.shape, generator=torch.Generator().manual_seed(seed))
     copies = [np.abs(finite_differences(term, net, x + 0.1 * n[0].numpy())) for n in noise]
     mean = np.mean(copies, axis=0)[0]
@@ -149,16 +150,16 @@ def test_pixel_scores_follow_their_formulas(net, images, mode):
         expected = smoothed(kl, net, x, 9) * squared
     else:
         expected = smoothed(terms[mode], net, x, 9)
-    found = scores.pixel_scores(net, Packed(net), images[:1], mode, BETA, seed=9)[0]
+    found = scores.pixel_scores(net, images[:1], mode, BETA, seed=9)[0]
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5 * expected.max())
 
 
-def test_geco_raises_the_weight_twice_as_fast_above_its_goal_as_it_lowers_it_below():
+def test_geco_increases_the_weight_twice_as_fast_as_it_decreases_it():
     theta, average = torch.tensor(1.0), torch.tensor(math.nan)
     error = 0.6
     weight, moving = 1.0, None
     for _ in range(50):
-        theta, average = losses.geco(theta, average, torch.tensor(error, requires_grad=True))
+        theta, average = losses.geco_step(theta, average, torch.tensor(error, requires_grad=True))
         moving = error if moving is None else 0.9 * moving + 0.1 * error
         weight *= math.exp((2e-4 if moving > 0.1 else 1e-4) * (moving - 0.1))
         error *= 0.85
@@ -166,11 +167,11 @@ def test_geco_raises_the_weight_twice_as_fast_above_its_goal_as_it_lowers_it_bel
     assert not theta.requires_grad and not average.requires_grad
 
 
-def test_context_encoding_hides_up_to_three_squares_each_of_one_value_in_range():
+def test_up_to_three_squares_are_masked_each_with_one_value_of_the_image_range():
     random = torch.Generator().manual_seed(0)
     x = torch.rand(400, 1, 24, 24, generator=random, dtype=torch.float64) - 0.3
     before = x.clone()
-    hidden = losses.hide_squares(x, random)
+    hidden = losses.mask_squares(x, random)
     assert torch.equal(x, before)
     values_of = [torch.unique(h[h != o]) for h, o in zip(hidden, x, strict=True)]
     counts = np.bincount([len(values) for values in values_of], minlength=4)
@@ -185,33 +186,29 @@ def test_context_encoding_hides_up_to_three_squares_each_of_one_value_in_range()
 def test_scores_of_an_image_do_not_depend_on_its_batch(net, images):
     contrast = torch.cat([images[:1] * 0.1, images[1:], -images])
     for mode in scores.PIXEL_SCORES:
-        together = scores.pixel_scores(net, Packed(net), contrast, mode, BETA)
+        together = scores.pixel_scores(net, contrast, mode, BETA)
         for number in range(len(contrast)):
-            alone = scores.pixel_scores(
-                net, Packed(net), contrast[number : number + 1], mode, BETA
-            )[0]
+            alone = scores.pixel_scores(net, contrast[number : number + 1], mode, BETA)[0]
             torch.testing.assert_close(alone, together[number], rtol=1e-9, atol=1e-12)
 
 
-def test_maps_repeat_with_the_same_seed_and_differ_with_another(net, images):
-    first, again, other = (
-        scores.pixel_scores(net, Packed(net), images, "combi", BETA, s) for s in (1, 1, 2)
-    )
+def test_maps_depend_on_the_seed(net, images):
+    first, again, other = (scores.pixel_scores(net, images, "combi", BETA, s) for s in (1, 1, 2))
     assert torch.equal(first, again)
     assert not torch.allclose(first, other)
 
 
-def test_a_constant_map_becomes_zero_and_nothing_is_changed_in_place(net, images):
+def test_a_constant_map_becomes_zero_and_inputs_are_not_modified(net, images):
     constant = torch.full((2, 8, 8), 0.3)
     assert torch.equal(scores.scaled(constant), torch.zeros(2, 8, 8))
     assert torch.equal(constant, torch.full((2, 8, 8), 0.3))
     before = images.clone()
     for mode in scores.PIXEL_SCORES:
-        scores.pixel_scores(net, Packed(net), images, mode, BETA)
+        scores.pixel_scores(net, images, mode, BETA)
     assert torch.equal(images, before)
 
 
-def test_matrix_products_equal_the_convolutions_that_they_stand_for(net, images):
+def test_matrix_products_equal_the_convolutions(net, images):
     features = net.encoder[:-1](images)
     expected = functional.conv2d(features, net.encoder[-1].weight).flatten(1)
     torch.testing.assert_close(net.encoder[-1](features), expected)

@@ -1,4 +1,4 @@
-"""The results of models of third parties are checked before they are ranked or written."""
+"""The results of models of other plugins are checked before they are used."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 from astrodome.testing import Result, run
-from sood import odd
+from sood import invalid_model
 
-PLUGINS = ("astrodome_sood.plugin", "sood.odd")
+PLUGINS = ("astrodome_sood.plugin", "sood.invalid_model")
 SCORES, MAPS = ("predict",), ("predict", "--predict-mode", "pixel")
 REBUILT, MADE = ("reconstruct",), ("generate", "--n", "3")
 MISTAKES = {
@@ -41,7 +41,7 @@ def test_an_invalid_result_is_an_error_that_names_the_model(
 ) -> None:
     (tmp_path / "weights.pth").touch()
     args, expected = MISTAKES[how]
-    monkeypatch.setenv(odd.WRONG, how)
+    monkeypatch.setenv(invalid_model.WRONG, how)
     result = sood(patches, tmp_path, *args)
     said = " ".join(result.err.split())
     assert result.code == 1, said

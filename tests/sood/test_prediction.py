@@ -1,4 +1,4 @@
-"""Prediction: the files it leaves, and what it says about wrong input."""
+"""Files of predictions, and errors about invalid input."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def text_rows(folder: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(lines))
 
 
-def test_sample_mode_ranks_every_image_as_text_and_as_parquet(
+def test_sample_mode_writes_ranked_images_as_text_and_parquet(
     trained: Path, sood: Callable[..., Result], tmp_path: Path
 ):
     shown = predict(sood, trained, tmp_path, "--top", 5, "--json").succeeded().json
@@ -43,7 +43,7 @@ def test_sample_mode_ranks_every_image_as_text_and_as_parquet(
 
 
 @pytest.mark.parametrize("mode", ["rec", "kl_grad", "rec_grad", "elbo_grad", "combi"])
-def test_pixel_mode_leaves_a_map_of_each_patch_under_its_own_name(
+def test_pixel_mode_writes_one_map_per_patch(
     trained: Path, sood: Callable[..., Result], tmp_path: Path, mode: str
 ):
     args = ("--precit-mode", "pixel", "--score_mode", mode)
@@ -58,7 +58,7 @@ def test_pixel_mode_leaves_a_map_of_each_patch_under_its_own_name(
         assert row["mean"] == pytest.approx(maps[row["row"]].mean(), rel=1e-5)
 
 
-def test_maps_of_a_run_share_one_scale_unless_each_is_to_have_its_own(
+def test_maps_have_a_common_scale_or_one_scale_per_image(
     trained: Path, sood: Callable[..., Result], tmp_path: Path
 ):
     def white(folder: Path) -> list[int]:
@@ -78,7 +78,7 @@ def test_maps_of_a_run_share_one_scale_unless_each_is_to_have_its_own(
     np.testing.assert_allclose(drawn, expected, atol=0.51 / 255)
 
 
-def test_scores_are_the_same_whatever_the_batch_size(
+def test_scores_do_not_depend_on_the_batch_size(
     trained: Path, sood: Callable[..., Result], tmp_path: Path
 ):
     for size in (1, 13, 48):
@@ -90,7 +90,7 @@ def test_scores_are_the_same_whatever_the_batch_size(
     np.testing.assert_allclose(all_, alone, rtol=1e-3, atol=1e-6 * alone.max())
 
 
-def test_the_score_of_an_image_may_be_the_mean_of_its_map(
+def test_the_image_score_can_be_the_mean_of_the_map(
     trained: Path, sood: Callable[..., Result], tmp_path: Path
 ):
     predict(sood, trained, tmp_path, "-m", "pixel").succeeded()
@@ -102,7 +102,7 @@ def test_the_score_of_an_image_may_be_the_mean_of_its_map(
         assert row["score"] == pytest.approx(expected[row["path"]], rel=1e-4)
 
 
-def test_a_cut_image_is_named_and_the_others_are_scored(
+def test_a_truncated_image_is_named_and_the_others_are_scored(
     trained: Path, patches: Path, sood: Callable[..., Result], tmp_path: Path
 ):
     images = tmp_path / "images"
@@ -116,44 +116,56 @@ def test_a_cut_image_is_named_and_the_others_are_scored(
 
 
 @pytest.mark.parametrize(
-    ("args", "code", "told"),
+    ("args", "code", "expected"),
     [
-        ((), 2, "ce_vae predicts with trained weights, and none are given"),
-        (("--load-path", "nowhere"), 1, "There is no run or weights file nowhere"),
-        (("--load-path", "RUN", "--target-size", 64), 1, "are for model.target_size 32, but 64"),
-        (("--load-path", "RUN", "--score-mode", "recc"), 2, "no pixel score 'recc'"),
+        ((), 2, "ce_vae needs trained weights"),
+        (("--load-path", "nowhere"), 1, "Run or weights not found: nowhere"),
+        (
+            ("--load-path", "RUN", "--target-size", 64),
+            1,
+            "have model.target_size 32, but the configuration has 64",
+        ),
+        (
+            ("--load-path", "RUN", "--score-mode", "recc"),
+            2,
+            "The pixel score 'recc' does not exist",
+        ),
         (("--load-path", "RUN", "-m", "pixels"), 2, "'sample' or 'pixel'"),
-        (("--load-path", "RUN", "--data-dir", "nowhere"), 1, "There is no folder nowhere"),
-        (("--load-path", "RUN/metrics.csv"), 1, "no readable weights file"),
-        (("--load-path", "RUN", "--set", "data.dataset=SDOMLDatasetV2"), 1, "no SDO ML v2 store"),
+        (("--load-path", "RUN", "--data-dir", "nowhere"), 1, "Folder not found: nowhere"),
+        (("--load-path", "RUN/metrics.csv"), 1, "is not a valid weights file"),
+        (
+            ("--load-path", "RUN", "--set", "data.dataset=SDOMLDatasetV2"),
+            1,
+            "SDO ML v2 store not found",
+        ),
         (("--load-path", "RUN", "--set", "model.zdim=3"), 2, "did you mean 'z_dim'"),
     ],
 )
-def test_wrong_input_is_one_sentence_and_nothing_is_written(
+def test_invalid_input_is_an_error_and_nothing_is_written(
     trained: Path,
     patches: Path,
     sood: Callable[..., Result],
     tmp_path: Path,
     args: tuple,
     code: int,
-    told: str,
+    expected: str,
 ):
     args = tuple(str(arg).replace("RUN", str(trained)) for arg in args)
     data = () if "--data-dir" in args else ("--data-dir", patches)
     failed = sood("ce_vae", "predict", *data, "--pred-dir", tmp_path / "out", *args)
-    assert failed.code == code and told in failed.err, failed.err
+    assert failed.code == code and expected in failed.err, failed.err
     assert failed.err.startswith("Error: ") and len(failed.err.splitlines()) <= 2
     assert not (tmp_path / "out").exists()
 
 
-def test_a_run_of_another_model_is_refused(
+def test_a_run_of_another_model_is_an_error(
     trained: Path, patches: Path, sood: Callable[..., Result], tmp_path: Path
 ):
     failed = sood("threshold", "predict", "--load-path", trained, "--data-dir", patches)
     assert failed.code == 1 and "is 'ce_vae', not 'threshold'" in failed.err
 
 
-def test_weights_alone_are_enough_and_damaged_ones_are_refused(
+def test_weights_without_a_run_are_enough_and_damaged_ones_are_an_error(
     trained: Path, sood: Callable[..., Result], patches: Path, tmp_path: Path
 ):
     whole = (trained / "weights.safetensors").read_bytes()
@@ -165,10 +177,10 @@ def test_weights_alone_are_enough_and_damaged_ones_are_refused(
     assert text_rows(tmp_path / "out") == text_rows(tmp_path / "run")
     (tmp_path / "weights.safetensors").write_bytes(whole[:-100])
     failed = predict(sood, *args)
-    assert failed.code == 1 and "no readable weights file" in failed.err
+    assert failed.code == 1 and "is not a valid weights file" in failed.err
 
 
-def test_images_that_would_share_a_map_name_get_their_path_within_the_folder():
+def test_maps_of_images_with_equal_names_contain_their_folders():
     time = {"t_obs": "2012-03-07T00:02:00Z", "wavelength": 171, "part": None}
     rows = [
         {"path": "/d/a/2012-03-07T000200__171.jpeg", **time},
@@ -183,7 +195,7 @@ def test_images_that_would_share_a_map_name_get_their_path_within_the_folder():
     assert map_names(rows[1:], "/d")[0] == "20120307-000200_171A.png"
 
 
-def test_threshold_maps_what_is_brighter_than_mean_and_two_sigma(
+def test_threshold_maps_contain_pixels_above_mean_and_two_sigma(
     patches: Path, sood: Callable[..., Result], tmp_path: Path
 ):
     args = ("--data-dir", patches, "--target-size", 32, "--pred-dir")
@@ -204,13 +216,13 @@ def test_threshold_maps_what_is_brighter_than_mean_and_two_sigma(
     assert float(best["score"]) == pytest.approx(grey.mean(), abs=1e-6)
 
 
-STRANGER = """
+CONTRAST_PLUGIN = """
 import numpy as np
 from astrodome import ModelSpec, hookimpl, AstrodomeError
 
 @hookimpl
 def register_models():
-    yield ModelSpec("sood", "contrast", "stranger:Contrast", summary="Standard deviation.")
+    yield ModelSpec("sood", "contrast", "contrast_plugin:Contrast", summary="Standard deviation.")
 
 class Contrast:
     def train(self, train, validation, run, config):
@@ -225,14 +237,14 @@ class Contrast:
 """
 
 
-def test_a_third_partys_model_gets_the_same_verbs_and_options(
+def test_a_model_of_another_plugin_gets_the_same_commands(
     patches: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    (tmp_path / "stranger.py").write_text(STRANGER)
+    (tmp_path / "contrast_plugin.py").write_text(CONTRAST_PLUGIN)
     monkeypatch.syspath_prepend(tmp_path)
 
     def sood(*args: object) -> Result:
-        return run("sdo", "sood", *args, plugin=("astrodome_sood.plugin", "stranger"))
+        return run("sdo", "sood", *args, plugin=("astrodome_sood.plugin", "contrast_plugin"))
 
     assert "Standard deviation." in sood("--help").succeeded().out
     where = ("--data-dir", patches, "--target-size", 32)
@@ -244,8 +256,8 @@ def test_a_third_partys_model_gets_the_same_verbs_and_options(
     assert other.code == 1 and "is 'contrast', not 'ce_vae'" in other.err
 
 
-DREAMER = (
-    STRANGER.replace(
+GENERATOR_PLUGIN = (
+    CONTRAST_PLUGIN.replace(
         'summary="Standard deviation.")',
         'summary="Standard deviation.", verbs=("predict", "reconstruct", "generate"))',
     )
@@ -259,10 +271,12 @@ DREAMER = (
 )
 
 
-def test_a_third_partys_model_may_reconstruct_and_generate(
+def test_a_model_of_another_plugin_can_reconstruct_and_generate(
     patches: Path, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    (tmp_path / "dreamer.py").write_text(DREAMER.replace("stranger:", "dreamer:"))
+    (tmp_path / "generator_plugin.py").write_text(
+        GENERATOR_PLUGIN.replace("contrast_plugin:", "generator_plugin:")
+    )
     monkeypatch.syspath_prepend(tmp_path)
     weights = tmp_path / "weights"
     weights.mkdir()
@@ -270,7 +284,7 @@ def test_a_third_partys_model_may_reconstruct_and_generate(
     (weights / "run.json").write_text(json.dumps(about))
 
     def sood(*args: object) -> Result:
-        return run("sdo", "sood", *args, plugin=("astrodome_sood.plugin", "dreamer"))
+        return run("sdo", "sood", *args, plugin=("astrodome_sood.plugin", "generator_plugin"))
 
     args = ("-l", weights, "-p", tmp_path / "out")
     sood("contrast", "reconstruct", *args, "-d", patches, "--target-size", 32).succeeded()

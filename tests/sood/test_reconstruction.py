@@ -1,4 +1,4 @@
-"""Images as a model sees them, and images that it makes up."""
+"""Reconstructed and generated images."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def grey(path: Path) -> np.ndarray:
         return np.asarray(image.convert("L"), float)
 
 
-def test_reconstruct_leaves_source_reconstruction_code_and_how_well_they_agree(
+def test_reconstruct_writes_images_latent_vectors_and_errors(
     trained: Path, patches: Path, sood: Callable[..., Result], tmp_path: Path
 ):
     args = ("-l", trained, "-d", patches, "-p", tmp_path)
@@ -48,7 +48,7 @@ def test_reconstruct_leaves_source_reconstruction_code_and_how_well_they_agree(
         assert code["mean"].shape == code["std"].shape == (8,) and (code["std"] > 0).all()
 
 
-def test_generate_follows_the_seed_and_is_drawn_in_the_colours_of_a_wavelength(
+def test_generated_images_depend_on_the_seed_and_can_have_a_colormap(
     trained: Path, sood: Callable[..., Result], tmp_path: Path
 ):
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
@@ -65,7 +65,7 @@ def test_generate_follows_the_seed_and_is_drawn_in_the_colours_of_a_wavelength(
     assert red > blue, "AIA 304 is red"
 
 
-def test_an_interpolation_begins_and_ends_with_the_reconstructions_of_its_images(
+def test_an_interpolation_starts_and_ends_with_the_reconstructions_of_its_images(
     trained: Path, patches: Path, sood: Callable[..., Result], tmp_path: Path
 ):
     ends = [patches / f"2013-06-24T173130__193__{n}.jpeg" for n in (3, 30)]
@@ -79,18 +79,27 @@ def test_an_interpolation_begins_and_ends_with_the_reconstructions_of_its_images
 
 
 @pytest.mark.parametrize(
-    ("args", "code", "told"),
+    ("args", "code", "expected"),
     [
-        (("generate",), 2, "none are given"),
-        (("generate", "-l", "nowhere"), 1, "There is no run or weights file nowhere"),
-        (("generate", "-l", "RUN", "--interpolate", "a.png", "b.png"), 1, "a.png cannot be read"),
-        (("reconstruct", "-l", "RUN", "-d", "nowhere"), 1, "There is no folder nowhere"),
+        (("generate",), 2, "needs trained weights"),
+        (("generate", "-l", "nowhere"), 1, "Run or weights not found: nowhere"),
+        (
+            ("generate", "-l", "RUN", "--interpolate", "a.png", "b.png"),
+            1,
+            "Cannot read the image a.png",
+        ),
+        (("reconstruct", "-l", "RUN", "-d", "nowhere"), 1, "Folder not found: nowhere"),
     ],
 )
-def test_wrong_input_is_one_sentence(
-    trained: Path, sood: Callable[..., Result], tmp_path: Path, args: tuple, code: int, told: str
+def test_invalid_input_is_an_error(
+    trained: Path,
+    sood: Callable[..., Result],
+    tmp_path: Path,
+    args: tuple,
+    code: int,
+    expected: str,
 ):
     args = tuple(str(arg).replace("RUN", str(trained)) for arg in args)
     failed = sood("ce_vae", *args, "--pred-dir", tmp_path / "out")
-    assert failed.code == code and told in failed.err, failed.err
+    assert failed.code == code and expected in failed.err, failed.err
     assert failed.err.startswith("Error: ") and len(failed.err.splitlines()) <= 2

@@ -44,7 +44,7 @@ def test_the_page_shows_losses_images_beside_their_maps_settings_and_versions(
         assert text in page
 
 
-def test_the_page_needs_nothing_from_elsewhere(scored: Path, sood: Callable[..., Result]):
+def test_the_page_is_self_contained(scored: Path, sood: Callable[..., Result]):
     sood("report", scored).succeeded()
     page = (scored / "report.html").read_text()
     assert "<script" not in page
@@ -52,7 +52,7 @@ def test_the_page_needs_nothing_from_elsewhere(scored: Path, sood: Callable[...,
     assert all(source.startswith(("data:", "#")) for source in sources)
 
 
-def test_several_predictions_share_a_page_and_a_single_disk_is_shown_large(
+def test_several_predictions_are_on_one_page_and_a_single_disk_is_large(
     scored: Path, sun, sood: Callable[..., Result], tmp_path: Path
 ):
     disk = tmp_path / "whole_disk"
@@ -67,7 +67,7 @@ def test_several_predictions_share_a_page_and_a_single_disk_is_shown_large(
     assert [image.size for image in pictures(text, "overlay")] == [(410, 410)]
 
 
-def test_images_that_are_gone_are_said_to_be_gone(
+def test_deleted_images_are_marked(
     scored: Path, patches: Path, sood: Callable[..., Result], tmp_path: Path
 ):
     moved = tmp_path / "moved"
@@ -75,11 +75,11 @@ def test_images_that_are_gone_are_said_to_be_gone(
     sood("ce_vae", "predict", "-l", scored, "--data-dir", moved, "--pred-dir", tmp_path / "p")
     shutil.rmtree(moved)
     sood("report", scored, "--pred-dir", tmp_path / "p").succeeded()
-    assert "is not there any more" in (scored / "report.html").read_text()
+    assert "no longer exists" in (scored / "report.html").read_text()
 
 
-def test_a_folder_that_is_no_run_is_one_sentence(sood: Callable[..., Result], tmp_path: Path):
+def test_a_folder_without_a_run_is_an_error(sood: Callable[..., Result], tmp_path: Path):
     empty = sood("report", tmp_path)
-    assert empty.code == 1 and "holds neither a run nor predictions" in empty.err
+    assert empty.code == 1 and "contains no run and no predictions" in empty.err
     gone = sood("report", tmp_path / "none")
-    assert gone.code == 1 and "There is no run folder" in gone.err
+    assert gone.code == 1 and "Run folder not found" in gone.err

@@ -1,4 +1,4 @@
-"""Scores by shards: in several processes, on a cluster, and after a kill."""
+"""Scores in shards: in several processes, on a cluster, and after a kill."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ONE_THREAD = os.environ | {"OMP_NUM_THREADS": "1"}
 
 @pytest.fixture(scope="module")
 def whole(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Maps of the patches that the run was trained on, made in one go."""
+    """Compute maps of the training patches in one shard."""
     from astrodome.testing import run
 
     folder = tmp_path_factory.mktemp("maps")
@@ -30,13 +30,13 @@ def whole(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Shards of five images."""
-    monkeypatch.setattr("astrodome_sood.scoring.shards.SHARD", 5 * 32 * 32 * 4)
+    """Use shards of five images."""
+    monkeypatch.setattr("astrodome_sood.scoring.shards.SHARD_BYTES", 5 * 32 * 32 * 4)
 
 
 def small_shards_command(run: Path, out: Path) -> list[str]:
-    """Maps of a run's images in a process of its own, an image a shard."""
-    code = "import astrodome_sood.scoring.shards as s; s.SHARD = 4096; "
+    """Return a command that computes maps in a separate process, in shards of one image."""
+    code = "import astrodome_sood.scoring.shards as s; s.SHARD_BYTES = 4096; "
     code += "from astrodome.app import main; main('sdo')"
     command = [sys.executable, "-c", code, "sood", "ce_vae", "predict"]
     return [*command, "-l", str(run), "-m", "pixel", "-p", str(out)]
@@ -47,7 +47,7 @@ def same_maps(one: Path, other: Path) -> bool:
     return bool(np.allclose(a, b, rtol=1e-3, atol=1e-6 * np.abs(a).max()))
 
 
-def test_several_processes_give_the_maps_of_one(
+def test_several_processes_compute_the_same_maps_as_one(
     trained: Path, whole: Path, small_shards: None, sood: Callable[..., Result], tmp_path: Path
 ):
     sood("ce_vae", "predict", "-l", trained, "-m", "pixel", "-p", tmp_path, "--jobs", 2).succeeded()
@@ -57,7 +57,7 @@ def test_several_processes_give_the_maps_of_one(
 
 @pytest.fixture
 def cluster() -> Iterator[str]:
-    """A Dask cluster of one worker process."""
+    """Start a Dask cluster with one worker process."""
     from distributed import LocalCluster
 
     with LocalCluster(
@@ -66,7 +66,7 @@ def cluster() -> Iterator[str]:
         yield made.scheduler_address
 
 
-def test_a_dask_cluster_gives_the_maps_of_one_process(
+def test_a_dask_cluster_computes_the_same_maps_as_one_process(
     trained: Path,
     whole: Path,
     small_shards: None,
@@ -79,10 +79,10 @@ def test_a_dask_cluster_gives_the_maps_of_one_process(
     assert same_maps(tmp_path, whole)
 
 
-def test_a_prediction_goes_on_with_the_shards_that_are_missing(
+def test_a_resumed_prediction_computes_only_missing_shards(
     trained: Path, whole: Path, tmp_path: Path
 ):
-    """A shard that is there is taken as it is: here it is marked, and the mark arrives."""
+    """The saved shard is replaced by other values, which the result must contain."""
     command = small_shards_command(trained, tmp_path)
     first = tmp_path / ".shards/000000.npy"
     process = subprocess.Popen(command, env=ONE_THREAD, stderr=subprocess.DEVNULL)
@@ -99,7 +99,7 @@ def test_a_prediction_goes_on_with_the_shards_that_are_missing(
     np.testing.assert_allclose(maps[count:], expected[count:], rtol=1e-3, atol=1e-8)
 
 
-def test_shards_of_another_score_are_not_gone_on_with(
+def test_shards_of_another_prediction_are_not_used(
     trained: Path, whole: Path, small_shards: None, sood: Callable[..., Result], tmp_path: Path
 ):
     shards = tmp_path / ".shards"
@@ -110,7 +110,7 @@ def test_shards_of_another_score_are_not_gone_on_with(
     assert same_maps(tmp_path, whole)
 
 
-def test_a_killed_prediction_ends_like_one_that_was_not(
+def test_a_killed_prediction_has_the_same_result_after_it_is_resumed(
     trained: Path, whole: Path, tmp_path: Path, torture: Callable[[int, int], int]
 ):
     command = small_shards_command(trained, tmp_path)
@@ -128,7 +128,7 @@ def test_a_killed_prediction_ends_like_one_that_was_not(
     assert not (tmp_path / ".shards").exists() and not list(tmp_path.glob(".*.part*"))
 
 
-def test_no_cluster_at_an_address_is_one_sentence(
+def test_an_unreachable_cluster_is_an_error(
     trained: Path, sood: Callable[..., Result], tmp_path: Path
 ):
     args = ("-l", trained, "-p", tmp_path, "--scheduler", "nowhere:1")

@@ -1,4 +1,4 @@
-"""SDO ML v2 stores: built from real images, filtered, read chunk by chunk, split by time."""
+"""SDO ML v2 stores: building, filters, reading in chunks, and splitting by time."""
 
 from __future__ import annotations
 
@@ -14,15 +14,17 @@ import torch
 import zarr
 from astrodome import AstrodomeError
 from astrodome.testing import Result
+from astrodome_solar.channels import find_channel
 from astrodome_sood.config import load
-from astrodome_sood.datasets import channels
+from astrodome_sood.datasets import scaling
 from astrodome_sood.datasets.loading import TEST, open_images
 from astrodome_sood.datasets.sdoml_v2 import selection
-from astrodome_sood.datasets.sdoml_v2.archive import Archive, parse_times
-from astrodome_sood.datasets.sdoml_v2.build import Layout, build
+from astrodome_sood.datasets.sdoml_v2.build import StoreLayout, build
 from astrodome_sood.datasets.sdoml_v2.images import StoreImages
+from astrodome_sood.datasets.sdoml_v2.store import FrameStore, parse_times
 from astropy import units as u
 from astropy.coordinates import SkyCoord
+from astropy.io import fits
 from PIL import Image
 from sunpy.data.test import get_test_filepath
 from sunpy.map import Map
@@ -33,14 +35,14 @@ START = datetime(2013, 1, 1, tzinfo=UTC)
 
 
 def at(number: int) -> datetime:
-    """A frame each two days, so that the last is in March."""
+    """Return the time of a frame; there is one every two days."""
     return START + timedelta(days=2 * number, seconds=7)
 
 
 @pytest.fixture(scope="session")
-def pictures(sun: Image.Image, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The Sun at 193 Å, turned a little further for each frame, and at 171 Å a minute later."""
-    folder = tmp_path_factory.mktemp("pictures")
+def sources(sun: Image.Image, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write rotated images at 193 Å, and the same at 171 Å a minute later."""
+    folder = tmp_path_factory.mktemp("sources")
     for number in range(COUNT):
         turned = sun.rotate(number * 3, Image.Resampling.BILINEAR).resize((SIDE, SIDE))
         for wave, time in ((193, at(number)), (171, at(number) + timedelta(minutes=1))):
@@ -49,15 +51,15 @@ def pictures(sun: Image.Image, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 
 @pytest.fixture(scope="session")
-def store(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def store(sources: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("stores") / "sdomlv2.zarr"
-    build([pictures], out, Layout(size=SIDE, chunk=6))
+    build([sources], out, StoreLayout(size=SIDE, chunk=6))
     return out
 
 
 @pytest.fixture
 def own_store(store: Path, tmp_path: Path) -> Path:
-    """A copy that a test may harm."""
+    """Copy the store, so that a test can damage it."""
     return Path(shutil.copytree(store, tmp_path / "own.zarr"))
 
 
@@ -74,7 +76,7 @@ def opened(store: object, part: str = "train", **section: object) -> StoreImages
     return images
 
 
-def harm(store: Path, change: Callable[[dict], None], channel: str = "193A") -> None:
+def change_attributes(store: Path, change: Callable[[dict], None], channel: str = "193A") -> None:
     """Change the attributes of an array."""
     path = store / "2013" / channel / ".zattrs"
     attributes = json.loads(path.read_text())
@@ -83,24 +85,22 @@ def harm(store: Path, change: Callable[[dict], None], channel: str = "193A") -> 
     (store / ".zmetadata").unlink(missing_ok=True)
 
 
-def test_a_built_store_holds_the_intensities_of_the_pictures_by_year_channel_and_time(
-    store: Path, pictures: Path
-):
-    recording = Archive(str(store)).recording("2013", channels.find("193A"))
+def test_a_built_store_contains_the_intensities_of_the_images(store: Path, sources: Path):
+    recording = FrameStore(str(store)).frames("2013", find_channel("193A"))
     assert recording is not None and len(recording) == COUNT
     assert list(recording.times) == [
         np.datetime64(at(n).replace(tzinfo=None)) for n in range(COUNT)
     ]
-    first = recording.pixels(0, 1)[0]
-    path = pictures / f"{at(0):%Y-%m-%dT%H%M%S}__193.jpeg"
+    first = recording.read_chunk(0)[0]
+    path = sources / f"{at(0):%Y-%m-%dT%H%M%S}__193.jpeg"
     grey = np.asarray(Image.open(path), np.float64)[::-1] / 255
     low, high = np.log10(20), np.log10(5500)
     np.testing.assert_allclose(first, 10 ** (low + grey * (high - low)), rtol=1e-4)
 
 
-def test_frames_come_out_as_the_pictures_went_in(store: Path, pictures: Path):
+def test_frames_equal_the_images_that_they_were_built_from(store: Path, sources: Path):
     images = opened(store)
-    path = pictures / f"{at(3):%Y-%m-%dT%H%M%S}__193.jpeg"
+    path = sources / f"{at(3):%Y-%m-%dT%H%M%S}__193.jpeg"
     shown = Image.open(path).resize((32, 32), Image.Resampling.BILINEAR)
     seen = np.asarray(shown, np.float64) / 127.5 - 1
     difference = images[3][0] - seen  # one is resized in intensity, the other in grey levels
@@ -110,20 +110,20 @@ def test_frames_come_out_as_the_pictures_went_in(store: Path, pictures: Path):
     assert about["t_obs"] == f"{at(3):%Y-%m-%dT%H:%M:%SZ}" and about["wavelength"] == 193
 
 
-def test_scaling_clamps_takes_the_logarithm_and_maps_to_one_range():
+def test_intensities_are_clipped_and_their_logarithms_scaled():
     frame = torch.tensor([[[1.0, 5.0], [132.287566, 1e6]]])
-    seen = channels.prepared(frame, channels.find("171A"), 2)[0].flip(0)
+    seen = scaling.prepare(frame, find_channel("171A"), 2)[0].flip(0)
     np.testing.assert_allclose(seen, [[-1, -1], [0, 1]], atol=1e-6)
     field = torch.tensor([[[-300.0, -125.0], [0.0, 250.0]]])
-    seen = channels.prepared(field, channels.find("bz"), 2)[0].flip(0)
+    seen = scaling.prepare(field, find_channel("bz"), 2)[0].flip(0)
     np.testing.assert_allclose(seen, [[-1, -0.5], [0, 1]], atol=1e-6)
 
 
-def test_outside_of_the_limb_mask_there_is_no_intensity(store: Path):
+def test_pixels_outside_of_the_limb_mask_are_zero(store: Path):
     side, factor = 64, 0.9
     radius = (976 / 0.6) / 4096 * side * factor
     y, x = np.mgrid[:side, :side] - side // 2
-    np.testing.assert_array_equal(channels.disk(side, factor), x**2 + y**2 <= radius**2)
+    np.testing.assert_array_equal(scaling.disk_mask(side, factor), x**2 + y**2 <= radius**2)
     masked = opened(store, mask_limb=True, mask_limb_radius_scale_factor=factor)[0][0]
     whole = opened(store)[0][0]
     assert (masked[0] == -1).all() and (masked[:, 0] == -1).all()
@@ -155,25 +155,25 @@ def test_times_of_aia_are_utc_and_those_of_hmi_are_tai():
         ({"train_year": 2013}, list(range(COUNT))),
     ],
 )
-def test_filters_keep_what_they_say_and_each_frame_once(store: Path, filters: dict, expected: list):
+def test_filters_select_each_matching_frame_once(store: Path, filters: dict, expected: list):
     images = opened(store, **filters)
     found = [images.describe(i)["t_obs"] for i in range(len(images))]
     assert found == [f"{at(n):%Y-%m-%dT%H:%M:%SZ}" for n in expected]
 
 
-def test_testing_has_years_and_dates_of_its_own(store: Path):
+def test_training_and_testing_have_separate_dates(store: Path):
     section = {"train_end_date": "2013-02-01", "test_start_date": "2013-02-02"}
     train, test = opened(store, **section), opened(store, TEST, **section)
     assert len(train) + len(test) == COUNT
     assert train.frames.times.max() < test.frames.times.min()
 
 
-def test_known_bad_frames_are_left_out_and_a_file_names_more(store: Path, tmp_path: Path):
+def test_known_bad_frames_and_those_in_a_file_are_skipped(store: Path, tmp_path: Path):
     times = np.array(
         ["2020-02-24T01:47", "2020-02-24T01:48", "2020-02-24T02:54", "2020-02-24T03:00"]
     )
-    channel = channels.find("171A")
-    rows = selection.select(times.astype("datetime64[ms]"), channel, selection.Wanted())
+    channel = find_channel("171A")
+    rows = selection.select(times.astype("datetime64[ms]"), channel, selection.FrameFilter())
     assert list(rows) == [0, 3]
     more = tmp_path / "bad.yaml"
     more.write_text("193A:\n  - [2013-01-02, 2013-01-06]\n")
@@ -185,36 +185,36 @@ def test_known_bad_frames_are_left_out_and_a_file_names_more(store: Path, tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("filters", "told"),
+    ("filters", "expected"),
     [
-        ({"train_year": 2011}, "has no year 2011"),
-        ({"train_start_date": "2014-01-01"}, "is left by the filter 'between 2014-01-01"),
+        ({"train_year": 2011}, "The year 2011 does not exist"),
+        ({"train_start_date": "2014-01-01"}, "pass the filter 'from 2014-01-01"),
         ({"train_start_date": "soon"}, "Invalid time 'soon'"),
-        ({"channel": "94A"}, "has no channel 94A in 2013"),
-        ({"channel": "95A"}, "There is no channel '95A'"),
-        ({"freq": "often"}, "'often' is no length of time"),
+        ({"channel": "94A"}, "The channel 94A does not exist"),
+        ({"channel": "95A"}, "Unknown channel '95A'"),
+        ({"freq": "often"}, "'often' is not a duration"),
     ],
 )
-def test_a_filter_that_leaves_nothing_says_so(store: Path, filters: dict, told: str):
+def test_a_filter_that_no_frame_passes_is_an_error(store: Path, filters: dict, expected: str):
     with pytest.raises(AstrodomeError) as failed:
         opened(store, **filters)
-    assert told in str(failed.value)
+    assert expected in str(failed.value)
 
 
-def test_an_epoch_decodes_each_chunk_once_and_yields_every_frame_once(
+def test_an_epoch_decodes_each_chunk_once_and_uses_each_frame_once(
     store: Path, monkeypatch: pytest.MonkeyPatch
 ):
     read: list[tuple[str, int]] = []
-    from astrodome_sood.datasets.sdoml_v2 import archive
+    from astrodome_sood.datasets.sdoml_v2.store import ChannelFrames
 
-    original = archive.Recording.pixels
+    original = ChannelFrames.read_chunk
 
-    def counted(self, start: int, stop: int):
-        read.append((self.name, start))
-        return original(self, start, stop)
+    def counted(self, chunk: int):
+        read.append((self.name, chunk))
+        return original(self, chunk)
 
     images = opened(store)
-    monkeypatch.setattr(archive.Recording, "pixels", counted)
+    monkeypatch.setattr(ChannelFrames, "read_chunk", counted)
     order = images.order(torch.Generator().manual_seed(1))
     assert sorted(order) == list(range(COUNT)) and order != sorted(order)
     for first in range(0, COUNT, 8):
@@ -223,7 +223,7 @@ def test_an_epoch_decodes_each_chunk_once_and_yields_every_frame_once(
     assert len(read) == len(set(read)) == -(-COUNT // 6)
 
 
-def test_the_order_follows_from_the_seed_and_frames_do_not_depend_on_it(store: Path):
+def test_the_order_depends_on_the_seed_and_frames_do_not(store: Path):
     images = opened(store)
     orders = [images.order(torch.Generator().manual_seed(seed)) for seed in (5, 5, 6)]
     assert orders[0] == orders[1] != orders[2]
@@ -231,7 +231,7 @@ def test_the_order_follows_from_the_seed_and_frames_do_not_depend_on_it(store: P
     np.testing.assert_array_equal(shuffled, opened(store).batch(range(COUNT))[orders[2]])
 
 
-def test_no_stretch_of_time_is_on_both_sides_of_the_split(store: Path):
+def test_no_time_interval_is_in_both_parts_of_a_split(store: Path):
     images = opened(store, train_val_split_temporal_chunk_size="8d")
     train, validation = images.split(0.5, seed=3)
     start, length = np.datetime64("2013-01-01"), np.timedelta64(8, "D")
@@ -242,7 +242,7 @@ def test_no_stretch_of_time_is_on_both_sides_of_the_split(store: Path):
     again, _ = images.split(0.5, seed=3)
     other, _ = images.split(0.5, seed=4)
     assert list(again.frames.times) == list(train.frames.times) != list(other.frames.times)
-    with pytest.raises(AstrodomeError, match="lie within 365d"):
+    with pytest.raises(AstrodomeError, match="are within 365d"):
         opened(store, train_val_split_temporal_chunk_size="365d").split(0.5, seed=3)
 
 
@@ -251,11 +251,13 @@ def test_several_channels_are_paired_by_time(store: Path, own_store: Path):
     assert images[0].shape == (2, 32, 32) and len(images) == COUNT
     alone = opened(store, channel="171A")
     np.testing.assert_array_equal(images[4][1], alone[4][0])
-    harm(own_store, lambda a: a["T_OBS"].__setitem__(2, "2013-03-30T00:00:00Z"), "171A")
+    change_attributes(
+        own_store, lambda a: a["T_OBS"].__setitem__(2, "2013-03-30T00:00:00Z"), "171A"
+    )
     assert len(opened(own_store, channel=["193A", "171A"])) == COUNT - 1
 
 
-def test_frames_without_values_and_chunks_that_cannot_be_read_are_named_and_left_out(
+def test_invalid_frames_and_unreadable_chunks_are_named_and_skipped(
     own_store: Path,
 ):
     array = zarr.open_group(str(own_store), mode="r+")["2013/193A"]
@@ -273,27 +275,24 @@ def test_frames_without_values_and_chunks_that_cannot_be_read_are_named_and_left
         unchecked.batch([3])
 
 
-def test_attributes_of_another_length_are_dropped_but_times_are_needed(
-    own_store: Path, capsys: pytest.CaptureFixture[str]
-):
-    harm(own_store, lambda attributes: attributes.update(EXPTIME=[2.0]))
-    assert len(opened(own_store)) == COUNT
-    assert "attributes without 40 values go unused: EXPTIME (1)" in capsys.readouterr().err.replace(
-        "\n", " "
-    )
-    harm(own_store, lambda attributes: attributes["T_OBS"].pop())
+def test_attributes_of_another_length_are_ignored_but_times_are_required(own_store: Path):
+    change_attributes(own_store, lambda attributes: attributes.update(EXPTIME=[2.0]))
+    images = opened(own_store)
+    assert len(images) == COUNT
+    assert images.warnings[0].endswith("attributes that do not have 40 values: EXPTIME (1).")
+    change_attributes(own_store, lambda attributes: attributes["T_OBS"].pop())
     with pytest.raises(AstrodomeError, match="40 frames but 39 values of T_OBS"):
         opened(own_store)
-    harm(own_store, lambda attributes: attributes.pop("T_OBS"))
-    with pytest.raises(AstrodomeError, match="has no T_OBS"):
+    change_attributes(own_store, lambda attributes: attributes.pop("T_OBS"))
+    with pytest.raises(AstrodomeError, match="has no attribute T_OBS"):
         opened(own_store)
 
 
-@pytest.mark.parametrize("layout", [Layout(SIDE, 6, 3), Layout(SIDE, 4, 3, shard=8)])
-def test_format_three_and_shards_read_as_format_two(
-    pictures: Path, store: Path, tmp_path: Path, layout: Layout
+@pytest.mark.parametrize("layout", [StoreLayout(SIDE, 6, 3), StoreLayout(SIDE, 4, 3, shard=8)])
+def test_stores_of_format_three_and_with_shards_are_read(
+    sources: Path, store: Path, tmp_path: Path, layout: StoreLayout
 ):
-    build([pictures], tmp_path / "three.zarr", layout)
+    build([sources], tmp_path / "three.zarr", layout)
     images = opened(tmp_path / "three.zarr")
     np.testing.assert_array_equal(images.batch(range(9)), opened(store).batch(range(9)))
 
@@ -319,7 +318,7 @@ def test_fits_files_are_registered_to_the_disk_of_the_data_set(
     assert result.json[0]["channel"] == "171A" and result.json[0]["frames"] == 1
     frame = np.asarray(zarr.open_group(str(out), mode="r")["2011/171A"][0])
     solar = Map(path)
-    radius = channels.RADIUS * 128
+    radius = scaling.DISK_RADIUS * 128
     y, x = np.mgrid[:128, :128] - 63.5
     on_disk = x**2 + y**2 < (0.97 * radius) ** 2
     own_radius = (solar.rsun_obs / solar.scale.axis1).to_value("pix")
@@ -331,7 +330,57 @@ def test_fits_files_are_registered_to_the_disk_of_the_data_set(
     assert frame[on_disk].mean() == pytest.approx(solar.data[own_disk].mean() / seconds, rel=0.05)
 
 
-def test_a_run_on_a_store_trains_predicts_and_tells_its_split(
+@pytest.fixture
+def fits_file(tmp_path: Path) -> Callable[..., Path]:
+    """Return a function that writes AIA counts in another format, or without a keyword."""
+    with fits.open(get_test_filepath("aia_171_level1.fits")) as content:
+        hdu = next(hdu for hdu in content if hdu.data is not None)
+        counts, header = np.rint(hdu.data).astype(np.int16), hdu.header.copy()
+
+    def write(name: str, dtype: type = np.float32, *, compress: bool = False, lacks: str = ""):
+        kept = header.copy()
+        kept.remove("BLANK", ignore_missing=True)
+        kept.remove(lacks, ignore_missing=True)
+        path = tmp_path / name
+        data = counts.astype(dtype)
+        image = fits.CompImageHDU(data, kept) if compress else fits.ImageHDU(data, kept)
+        fits.HDUList([fits.PrimaryHDU(), image]).writeto(path)
+        return path
+
+    return write
+
+
+def only_frame(store: Path) -> np.ndarray:
+    return np.asarray(zarr.open_group(str(store), mode="r")["2011/171A"][0])
+
+
+def test_integer_and_compressed_fits_files_give_the_same_frames_as_float_ones(
+    fits_file: Callable[..., Path], tmp_path: Path
+):
+    build([fits_file("float.fits")], tmp_path / "float.zarr", StoreLayout(64))
+    for name, compress in (("int.fits", False), ("rice.fits", True)):
+        path = fits_file(name, np.int16, compress=compress)
+        build([path], tmp_path / f"{name}.zarr", StoreLayout(64))
+        np.testing.assert_array_equal(
+            only_frame(tmp_path / f"{name}.zarr"), only_frame(tmp_path / "float.zarr")
+        )
+
+
+def test_a_missing_exposure_time_is_an_error_unless_it_is_given(
+    fits_file: Callable[..., Path], sood: Callable[..., Result], tmp_path: Path
+):
+    path = fits_file("silent.fits", lacks="EXPTIME")
+    args = ("dataset", "build", path, "--out", tmp_path / "out.zarr", "--size", 64)
+    failed = sood(*args)
+    assert failed.code == 1 and "EXPTIME is missing" in failed.err
+    sood(*args, "--exposure", 4.0).succeeded()
+    build([fits_file("whole.fits")], tmp_path / "whole.zarr", StoreLayout(64), exposure=99.0)
+    seconds = Map(get_test_filepath("aia_171_level1.fits")).meta["exptime"]
+    found, expected = only_frame(tmp_path / "out.zarr"), only_frame(tmp_path / "whole.zarr")
+    np.testing.assert_allclose(found * 4, expected * seconds, rtol=1e-5)
+
+
+def test_a_store_is_used_for_training_and_prediction_and_the_split_is_recorded(
     store: Path, sood: Callable[..., Result], small: tuple[object, ...], tmp_path: Path
 ):
     section = ("dataset=SDOMLDatasetV2", "channel=193A", "sdo_ml_v2.test_start_date=2013-02-20")
@@ -351,10 +400,10 @@ def test_a_run_on_a_store_trains_predicts_and_tells_its_split(
     assert len(list((run / "predictions").glob("*_193A.png"))) == 15
 
 
-def test_info_tells_what_a_store_holds_and_what_is_wrong_with_it(
+def test_info_shows_the_content_and_the_problems_of_a_store(
     own_store: Path, sood: Callable[..., Result]
 ):
-    harm(own_store, lambda attributes: attributes["T_OBS"].pop(), "171A")
+    change_attributes(own_store, lambda attributes: attributes["T_OBS"].pop(), "171A")
     rows = sood("dataset", "info", own_store, "--json").succeeded().json
     by_channel = {row["channel"]: row for row in rows}
     good = by_channel["193A"]
@@ -362,4 +411,4 @@ def test_info_tells_what_a_store_holds_and_what_is_wrong_with_it(
     assert good["first"] == "2013-01-01T00:00:07Z" and good["cadence"] == 172800
     assert "39 values of T_OBS" in by_channel["171A"]["problem"]
     failed = sood("dataset", "info", own_store / "nothing")
-    assert failed.code == 1 and "There is no SDO ML v2 store" in failed.err
+    assert failed.code == 1 and "SDO ML v2 store not found" in failed.err

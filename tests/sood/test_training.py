@@ -1,4 +1,4 @@
-"""Training: what a run leaves, that it goes on, and that a kill breaks nothing."""
+"""Files of a run, and resuming it after an interruption."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def same_weights(one: Path, other: Path) -> bool:
     return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
 
 
-def test_a_run_leaves_configuration_metrics_weights_and_what_it_was_made_from(trained: Path):
+def test_a_run_contains_configuration_metrics_weights_and_provenance(trained: Path):
     record = json.loads((trained / "run.json").read_text())
     assert record["status"] == "finished" and record["model"] == "ce_vae"
     assert (record["train_images"], record["validation_images"]) == (38, 10)
@@ -52,7 +52,7 @@ def test_a_run_leaves_configuration_metrics_weights_and_what_it_was_made_from(tr
     assert record["best_val_loss"] == pytest.approx(best)
 
 
-def test_the_same_seed_gives_the_same_weights_and_another_seed_others(
+def test_weights_depend_on_the_seed(
     trained: Path, patches: Path, sood: Callable[..., Result], small: tuple, tmp_path: Path
 ):
     for name, seed in (("same", 0), ("other", 1)):
@@ -63,7 +63,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(
     assert not same_weights(trained, tmp_path / "other")
 
 
-def test_more_epochs_go_on_as_if_the_run_had_never_stopped(
+def test_more_epochs_continue_a_run_without_a_difference(
     trained: Path, patches: Path, sood: Callable[..., Result], small: tuple, tmp_path: Path
 ):
     args = ("--data-dir", patches, "--log-dir", tmp_path / "run", *small)
@@ -78,18 +78,18 @@ def test_more_epochs_go_on_as_if_the_run_had_never_stopped(
     assert float(losses(tmp_path / "run")[-1]["theta"]) != 1
 
 
-def test_a_finished_run_given_again_says_so_and_is_left_alone(
+def test_a_finished_run_is_not_changed(
     trained: Path, patches: Path, sood: Callable[..., Result], small: tuple
 ):
     before = {path: path.stat().st_mtime_ns for path in trained.iterdir() if path.suffix}
     args = ("--data-dir", patches, "--log-dir", trained, "--epochs", 3, *small, "--json")
     again = sood("ce_vae", "train", *args).succeeded()
-    assert "finished already" in again.err
+    assert "is already finished" in again.err
     assert again.json["epochs"] == 3
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
-def test_a_run_is_not_continued_with_other_settings_or_images(
+def test_a_run_is_not_resumed_with_other_settings_or_images(
     trained: Path, patches: Path, sun, sood: Callable[..., Result], small: tuple, tmp_path: Path
 ):
     args = ("--log-dir", trained, "--epochs", 5, *small)
@@ -101,7 +101,7 @@ def test_a_run_is_not_continued_with_other_settings_or_images(
     assert other.code == 1 and "other images" in other.err
 
 
-def test_training_stops_when_the_validation_loss_no_longer_falls(
+def test_training_stops_if_the_validation_loss_no_longer_decreases(
     patches: Path, sood: Callable[..., Result], small: tuple, tmp_path: Path
 ):
     args = ("--data-dir", patches, "--log-dir", tmp_path / "run", *small, "--epochs", 50)
@@ -109,10 +109,10 @@ def test_training_stops_when_the_validation_loss_no_longer_falls(
     done = sood("ce_vae", "train", *args).succeeded()
     assert done.json["stopped_early"] and done.json["epochs"] == 3
     again = sood("ce_vae", "train", *args).succeeded()
-    assert "finished already" in again.err
+    assert "is already finished" in again.err
 
 
-def test_a_loss_that_is_not_finite_ends_the_run_and_keeps_the_last_good_weights(
+def test_a_loss_that_is_not_finite_is_an_error(
     patches: Path, sood: Callable[..., Result], small: tuple, tmp_path: Path
 ):
     args = ("--data-dir", patches, "--log-dir", tmp_path / "run", *small, "--epochs", 5)
@@ -120,7 +120,7 @@ def test_a_loss_that_is_not_finite_ends_the_run_and_keeps_the_last_good_weights(
     assert done.code == 1 and "not finite" in done.err and "Traceback" not in done.err
 
 
-def test_a_cut_image_is_named_and_the_others_are_trained_on(
+def test_a_truncated_image_is_named_and_the_others_are_used(
     patches: Path, sood: Callable[..., Result], small: tuple, tmp_path: Path
 ):
     folder = tmp_path / "images"
@@ -135,7 +135,7 @@ def test_a_cut_image_is_named_and_the_others_are_trained_on(
 
 
 def intact(run: Path) -> None:
-    """Every file that has its name is whole."""
+    """Check that all files in the run folder are complete."""
     for path in run.iterdir():
         if path.name.startswith("."):
             continue
@@ -149,7 +149,7 @@ def intact(run: Path) -> None:
             assert all(float(row["val_loss"]) for row in losses(run))
 
 
-def test_a_killed_run_leaves_no_broken_file_and_ends_like_one_that_was_not(
+def test_a_killed_run_has_no_damaged_files_and_resumes_without_a_difference(
     patches: Path,
     sood: Callable[..., Result],
     small: tuple,
@@ -187,11 +187,11 @@ def test_a_killed_run_leaves_no_broken_file_and_ends_like_one_that_was_not(
 @pytest.mark.parametrize(
     ("number", "code", "words"),
     [
-        (signal.SIGTERM, 1, "told to stop (SIGTERM)"),
+        (signal.SIGTERM, 1, "stopped by SIGTERM"),
         (signal.SIGINT, 130, "Run the same command again to resume."),
     ],
 )
-def test_a_run_that_is_stopped_by_a_batch_system_or_ctrl_c_resumes(
+def test_a_run_that_is_stopped_by_sigterm_or_ctrl_c_resumes(
     patches: Path, small: tuple, tmp_path: Path, number: int, code: int, words: str
 ):
     run = tmp_path / "run"
@@ -203,8 +203,8 @@ def test_a_run_that_is_stopped_by_a_batch_system_or_ctrl_c_resumes(
     while process.poll() is None and not (run / "last.ckpt").exists():
         time.sleep(0.01)
     process.send_signal(number)
-    _, told = process.communicate()
-    assert process.returncode == code and words in told and "Traceback" not in told, told
+    _, errors = process.communicate()
+    assert process.returncode == code and words in errors and "Traceback" not in errors, errors
     assert json.loads((run / "run.json").read_text())["status"] == "running"
     epochs = str(len(losses(run)) + 1)
     subprocess.run([*command, "--epochs", epochs], env=environment, check=True, capture_output=True)

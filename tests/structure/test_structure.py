@@ -41,7 +41,6 @@ HEAVY = {"astropy", "matplotlib", "numpy", "pandas", "requests", "sqlalchemy", "
 
 UNFINISHED = (
     "plugins/hek_events/",
-    "plugins/sood/",
     "plugins/sdo_data/",
     "plugins/ztf_scope/",
     "astrodome_sdo_data.sources",

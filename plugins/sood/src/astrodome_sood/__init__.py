@@ -1,1 +1,16 @@
-"""Solar out-of-distribution detection: how unusual is an image of the Sun, and where."""
+"""Detect anomalous images of the Sun, and anomalous regions in them.
+
+Examples
+--------
+>>> import astrodome_sood as sood
+>>> run = sood.train("ae", "patches", "my_run", target_size=32, fmap_sizes=[4, 8], epochs=1)
+>>> table = sood.score(run, "patches")  # the most anomalous images first
+>>> maps = sood.score_maps(run, "patches")  # scores of the pixels
+>>> result = sood.evaluate([run, "threshold"], "patches", bootstraps=10)
+>>> page = sood.write_evaluation(result, "evaluation")
+"""
+
+import lazy_loader as lazy
+
+__version__ = "0.1.0"
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

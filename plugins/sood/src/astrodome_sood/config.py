@@ -1,12 +1,12 @@
-"""The configuration of a run: its schema, and the layers it is put together from.
+"""Configuration of a run: the schema, and the layers that are merged.
 
-The keys are those of sdo-cli's YAML files, whose ``{value: …, desc: …}`` leaves are
-read as they are. A ``defaults.yaml`` beside the run's file fills what that leaves out.
+The keys are those of the YAML files of sdo-cli, including its form ``{value: …, desc: …}``. A file
+``defaults.yaml`` in the same folder supplies missing keys.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -17,22 +17,56 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    NonNegativeFloat,
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
 )
 
 COMMAND_LINE = "command line"
-FROM_A_RUN = ("model", "data", "train", "seed", "devices")
-"""What a prediction takes over from the run that made its weights."""
-OF_A_MODEL: dict[str, dict[str, Any]] = {
+RUN_SECTIONS = ("model", "data", "train", "seed", "devices")
+"""Keys that a prediction takes from the configuration of the run that trained the weights."""
+MODEL_DEFAULTS: dict[str, dict[str, Any]] = {
     "ae": {"model": {"target_size": 128}, "train": {"n_epochs": 20}}
 }
-"""Where sdo-cli's options of one model have other defaults than its configuration files."""
+"""Defaults of single models, as in the options of sdo-cli."""
+NO_EFFECT = ("data.prefetch_factor", "data.sdo_ml_v2.reduce_memory", "debug")
+"""Keys of sdo-cli that are accepted and have no effect."""
+
+SHORT_NAMES = {
+    "dataset": "data.dataset",
+    "channel": "data.channel",
+    "data_dir": "data.data_dir",
+    "test_dir": "data.data_dir",
+    "batch_size": "data.batch_size",
+    "log_dir": "log_dir",
+    "epochs": "train.n_epochs",
+    "lr": "train.lr",
+    "logger": "train.logger",
+    "profile": "train.profile",
+    "print_every_iter": "train.print_every_iter",
+    "target_size": "model.target_size",
+    "z_dim": "model.z_dim",
+    "fmap_sizes": "model.fmap_sizes",
+    "load_path": "model.load_path",
+    "predict_mode": "predict.mode",
+    "pred_dir": "predict.pred_dir",
+    "score_mode": "predict.score_mode",
+    "sample_score": "predict.sample_score",
+    "scale": "predict.scale",
+    "devices": "devices",
+    "strategy": "devices.strategy",
+    "nodes": "devices.nodes",
+    "precision": "devices.precision",
+    "seed": "seed",
+}
+"""Keys of options of the commands and of keyword arguments of the Python API, by their names.
+
+A later name overrides an earlier one with the same key."""
 
 
-class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+class ConfigSection(BaseModel):
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
 
 def _as_list(value: Any) -> Any:
@@ -48,194 +82,206 @@ def _as_text(value: Any) -> Any:
 
 
 Years = Annotated[list[int] | None, BeforeValidator(_as_list)]
-Moment = Annotated[str | None, BeforeValidator(_as_time)]
-Where = Annotated[str | None, BeforeValidator(_as_text)]
+TimeText = Annotated[str | None, BeforeValidator(_as_time)]
+Location = Annotated[str | None, BeforeValidator(_as_text)]
+Share = Annotated[float, Field(gt=0, lt=1)]
+Loggers = Annotated[list[Literal["tensorboard", "wandb"]], BeforeValidator(_as_list)]
+Precision = Annotated[Literal["auto", "32", "bf16", "16"], BeforeValidator(str)]
 
 
-class ModelSection(Section):
-    target_size: PositiveInt = Field(default=256, description="Side of the images, px.")
-    z_dim: PositiveInt = Field(default=128, description="Dimensions of the latent space.")
-    fmap_sizes: list[PositiveInt] = Field(
-        default=[16, 64, 256, 1024], min_length=1, description="Feature maps of each encoder layer."
-    )
-    ce_factor: float = Field(
-        default=0.5, ge=0, le=1, description="Share of the context encoder's loss."
-    )
-    load_path: Path | None = Field(
-        default=None, description="Run folder or weights to predict with."
-    )
-    options: dict[str, Any] = Field(default={}, description="What only some other model knows.")
+class ModelSection(ConfigSection):
+    target_size: PositiveInt = 256
+    """Side of the images, in pixels."""
+    z_dim: PositiveInt = 128
+    """Dimension of the latent space."""
+    fmap_sizes: list[PositiveInt] = Field([16, 64, 256, 1024], min_length=1)
+    """Number of feature maps of each layer of the encoder."""
+    ce_factor: float = Field(0.5, ge=0, le=1)
+    """Weight of the context encoder in the loss."""
+    load_path: Path | None = None
+    """Run folder or weights file."""
+    options: dict[str, Any] = {}
+    """Options of a single model."""
 
 
-class SdoMlV2Section(Section):
+class SdoMlV2Section(ConfigSection):
     storage_driver: Literal["fs", "gcs"] = "fs"
     channel: str | list[str] | None = None
     train_year: Years = None
     test_year: Years = None
-    train_start_date: Moment = None
-    train_end_date: Moment = None
-    test_start_date: Moment = None
-    test_end_date: Moment = None
-    irradiance: PositiveFloat | None = Field(default=None, description="Largest 1-8 Å flux, W/m².")
-    flux_source: str = Field(
-        default="", description="Source of the flux; empty: the setting sources.flux."
-    )
+    train_start_date: TimeText = None
+    train_end_date: TimeText = None
+    test_start_date: TimeText = None
+    test_end_date: TimeText = None
+    irradiance: PositiveFloat | None = None
+    """Maximum GOES 1-8 Å flux, in W/m²."""
+    flux_source: str = ""
+    """Source of the GOES flux; if empty, that of the setting sources.flux."""
     goes_cache_dir: Path | None = None
     freq: str | None = None
-    train_val_split_ratio: float = Field(default=0.7, gt=0, lt=1)
+    train_val_split_ratio: Share = 0.7
     train_val_split_temporal_chunk_size: str = "14d"
     sampling_strategy: Literal["chunk", "default"] = "chunk"
     mask_limb: bool = False
     mask_limb_radius_scale_factor: PositiveFloat = 1.0
     reduce_memory: bool = False
     obs_times: list[str] | None = None
-    bad_frames: Path | None = Field(
-        default=None, description="YAML file of further frames that are no good, by channel."
-    )
-    check_frames: bool = Field(
-        default=True, description="Find frames that cannot be used before the work begins."
-    )
+    bad_frames: Path | None = None
+    """YAML file with time intervals of bad frames by channel."""
+    check_frames: bool = True
+    """Read all frames first, and skip those that are invalid."""
 
 
-class DataSection(Section):
+class DataSection(ConfigSection):
     dataset: Literal["CuratedImageParameterDataset", "SDOMLDatasetV1", "SDOMLDatasetV2"] = (
         "CuratedImageParameterDataset"
     )
-    data_dir: Where = Field(
-        default=None, description="Folder of images, or where the SDO ML store lies."
-    )
+    data_dir: Location = None
+    """Folder of images, or folder or address of an SDO ML data set."""
     batch_size: PositiveInt = 16
-    validation_share: float = Field(
-        default=0.2, gt=0, lt=1, description="Part kept for validation."
-    )
-    channel: str | list[str] | None = Field(default="171A", description="Channel of SDO ML data.")
-    num_data_loader_workers: int = Field(
-        default=0, ge=0, description="Threads that read; 0: one a core."
-    )
+    validation_share: Share = 0.2
+    """Share of the images for validation."""
+    channel: str | list[str] | None = "171A"
+    """Channel, or channels, of SDO ML data."""
+    num_data_loader_workers: NonNegativeInt = 0
+    """Number of threads that read images; 0 means one per CPU core."""
     prefetch_factor: PositiveInt | None = 4
     pin_memory: bool = False
     sdo_ml_v2: SdoMlV2Section = SdoMlV2Section()
 
 
-class PredictSection(Section):
-    mode: Literal["sample", "pixel"] = Field(
-        default="sample", description="Score images or their pixels."
-    )
-    pred_dir: Path | None = Field(default=None, description="Folder for the predictions.")
-    score_mode: str = Field(default="combi", description="Kind of pixel score.")
-    sample_score: Literal["own", "map"] = Field(
-        default="own", description="Score of an image: the model's own, or the mean of its map."
-    )
-    scale: Literal["run", "image"] = Field(
-        default="run", description="One scale for all maps, or each."
-    )
-    save_src_img: bool = Field(default=False, description="Save the scored image beside its map.")
+class PredictSection(ConfigSection):
+    mode: Literal["sample", "pixel"] = "sample"
+    """Score whole images (sample) or pixels (pixel)."""
+    pred_dir: Path | None = None
+    """Folder for the results."""
+    score_mode: str = "combi"
+    """Kind of pixel score."""
+    sample_score: Literal["own", "map"] = "own"
+    """Image score: of the model (own), or mean of the pixel scores (map)."""
+    scale: Literal["run", "image"] = "run"
+    """Grey scale of the maps: common to all (run), or one per image (image)."""
+    save_src_img: bool = False
+    """Also save the scored image beside its map."""
 
 
-class TrainSection(Section):
+class TrainSection(ConfigSection):
     n_epochs: PositiveInt = 10
-    lr: PositiveFloat = Field(default=1e-4, description="Learning rate of Adam.")
-    use_geco: bool = Field(default=False, description="Steer the reconstruction term by its error.")
-    beta: float = Field(default=0.01, ge=0, description="Weight of the Kullback-Leibler term.")
-    print_every_iter: PositiveInt = Field(
-        default=100, description="Steps between two reported losses."
-    )
+    lr: PositiveFloat = 1e-4
+    """Learning rate of Adam."""
+    use_geco: bool = False
+    """Adapt the weight of the reconstruction error with GECO."""
+    beta: NonNegativeFloat = 0.01
+    """Weight of the Kullback-Leibler term."""
+    print_every_iter: PositiveInt = 100
+    """Number of steps between two reported losses."""
     early_stopping: bool = True
-    patience: PositiveInt = Field(
-        default=10, description="Epochs without a better validation loss."
-    )
-    fast_dev_run: NonNegativeInt = Field(
-        default=0,
-        description="To try out: one epoch of so many batches; true is one, false all of them.",
-    )
-    profile: bool = Field(default=False, description="Write Lightning's profile to the run folder.")
-    logger: Annotated[list[Literal["tensorboard", "wandb"]], BeforeValidator(_as_list)] = Field(
-        default=[], description="Loggers beside metrics.csv."
-    )
-    wandb_run_id: str | None = Field(
-        default=None, description="Run of Weights & Biases to go on with; turns that logger on."
-    )
+    patience: PositiveInt = 10
+    """Number of epochs without a lower validation loss before training stops."""
+    fast_dev_run: NonNegativeInt = 0
+    """Train one epoch with at most this number of batches, as a test; 0 is off."""
+    profile: bool = False
+    """Write a profile of the training to the run folder."""
+    logger: Loggers = []
+    """Loggers in addition to metrics.csv."""
+    wandb_run_id: str | None = None
+    """Run of Weights & Biases to resume; enables that logger."""
 
 
-class DevicesSection(Section):
-    gpus: int | list[int] | None = Field(
-        default=None, description="GPUs to use; 0: none; -1: all; null: one if there is one."
-    )
-    processes: PositiveInt = Field(default=1, description="Processes that train without GPUs.")
-    nodes: PositiveInt = Field(default=1, description="Machines that train together.")
-    strategy: str = Field(default="auto", description="Lightning's strategy, such as ddp.")
-    precision: Annotated[Literal["auto", "32", "bf16", "16"], BeforeValidator(str)] = Field(
-        default="auto",
-        description="Bits of the arithmetic; auto trains in bf16 where that is faster.",
-    )
+class DevicesSection(ConfigSection):
+    gpus: int | list[int] | None = None
+    """Number or list of GPUs; 0: none, -1: all, null: one if available."""
+    processes: PositiveInt = 1
+    """Number of training processes on the CPU."""
+    nodes: PositiveInt = 1
+    """Number of machines that train together."""
+    strategy: str = "auto"
+    """Strategy of Lightning for several devices, for example ddp."""
+    precision: Precision = "auto"
+    """Floating-point precision; auto trains in bf16 on hardware that supports it."""
 
 
-class Config(Section):
-    """Everything that decides a run of a ``sood`` model."""
+class Config(ConfigSection):
+    """Complete configuration of a model and its data."""
 
     model: ModelSection = ModelSection()
     data: DataSection = DataSection()
     predict: PredictSection = PredictSection()
     train: TrainSection = TrainSection()
     devices: DevicesSection = DevicesSection()
-    log_dir: Path | None = Field(default=None, description="The run folder.")
-    seed: int = Field(default=0, ge=0, lt=2**32)
+    log_dir: Path | None = None
+    """Run folder."""
+    seed: int = Field(0, ge=0, lt=2**32)
     debug: bool = False
 
     def plain(self) -> dict[str, Any]:
-        """As nested mappings of YAML's own types."""
+        """Return nested mappings of YAML's types."""
         return self.model_dump(mode="json")
+
+    def without_effect(self) -> list[str]:
+        """Return the keys that were changed from their defaults but have no effect."""
+        changed, default = self.plain(), Config().plain()
+        return [key for key in NO_EFFECT if get_key(changed, key) != get_key(default, key)]
 
 
 def load(
     file: Path | None = None,
     overrides: Mapping[str, Any] | None = None,
     *,
-    over_run: bool = False,
+    from_run: bool = False,
     model: str = "",
 ) -> Config:
-    """The configuration of a command: ``defaults.yaml`` beside ``file`` < ``file`` < ``overrides``.
+    """Merge the layers of a configuration and validate them.
 
-    ``overrides`` go by dotted key (``"model.z_dim"``). Below them all lie the defaults of
-    ``model``, and with ``over_run`` the configuration of the run in ``model.load_path`` (or
-    the shape of the network, where there are only weights). Raises AstrodomeError that
-    names the file, the key and what was expected.
+    Parameters
+    ----------
+    file
+        YAML file. A ``defaults.yaml`` in its folder has lower priority.
+    overrides
+        Values by dotted key (``"model.z_dim"``), with the highest priority.
+    from_run
+        Use the configuration of the run ``model.load_path`` below the other layers, or the shape
+        of the network if there are only weights.
+    model
+        Name of the model whose defaults have the lowest priority.
+
+    Raises
+    ------
+    AstrodomeError
+        If a value is invalid; the message names the file, the key and the expected type.
     """
-    own = OF_A_MODEL.get(model, {})
-    merged: dict[str, Any] = {}
-    for path in _files(file):
+    layers: dict[str, Any] = {}
+    for path in _with_defaults(file):
         layer = settings.read_yaml(path)
         settings.validate(Config, layer, str(path))
-        merged = _merged(merged, layer)
+        layers = _merge(layers, layer)
     given: dict[str, Any] = {}
     for key, value in (overrides or {}).items():
-        given = _merged(given, _nested(key, value))
+        given = _merge(given, _nest(key, value))
     try:
         settings.validate(Config, given, COMMAND_LINE)
     except AstrodomeError as error:
         raise AstrodomeError(error.message, error.hint, exit_code=2) from error
-    merged = _merged(merged, given)
-    config = settings.validate(Config, _merged(own, merged), COMMAND_LINE)
+    layers = _merge(layers, given)
+    defaults = MODEL_DEFAULTS.get(model, {})
+    config = settings.validate(Config, _merge(defaults, layers), COMMAND_LINE)
     weights = config.model.load_path
-    if over_run and weights is not None:
-        saved = (weights if weights.is_dir() else weights.parent) / "config.yaml"
-        if saved.is_file():
-            below = _of_a_run(settings.read_yaml(saved))
-        else:
-            below = _of_weights(weights)
-        config = settings.validate(Config, _merged(_merged(own, below), merged), str(saved))
-    return config
+    if not from_run or weights is None:
+        return config
+    saved = (weights if weights.is_dir() else weights.parent) / "config.yaml"
+    run = _run_settings(settings.read_yaml(saved)) if saved.is_file() else _network_shape(weights)
+    return settings.validate(Config, _merge(_merge(defaults, run), layers), str(saved))
 
 
-def _files(file: Path | None) -> list[Path]:
+def _with_defaults(file: Path | None) -> list[Path]:
     if file is None:
         return []
     defaults = file.parent / "defaults.yaml"
     return [defaults, file] if defaults.is_file() and defaults != file else [file]
 
 
-def assignments(texts: list[str]) -> dict[str, Any]:
-    """``["model.z_dim=64"]`` as overrides; values are read as YAML."""
+def assignments(texts: Sequence[str]) -> dict[str, Any]:
+    """Convert texts such as ``"model.z_dim=64"`` to overrides; the values are YAML."""
     import yaml
 
     found = {}
@@ -243,47 +289,64 @@ def assignments(texts: list[str]) -> dict[str, Any]:
         key, equals, value = text.partition("=")
         if not equals or not key.strip():
             raise AstrodomeError(
-                f"--set takes KEY=VALUE, not '{text}'.",
-                "For example: --set model.z_dim=64",
+                f"Invalid --set '{text}': expected KEY=VALUE, for example model.z_dim=64.",
                 exit_code=2,
             )
         try:
             found[key.strip()] = yaml.safe_load(value)
         except yaml.YAMLError as error:
             raise AstrodomeError(
-                f"--set {key}: '{value}' is not a YAML value.", exit_code=2
+                f"Invalid --set {key}: '{value}' is not valid YAML.", exit_code=2
             ) from error
     return found
 
 
-def _of_a_run(saved: Mapping[str, Any]) -> dict[str, Any]:
-    kept = {key: saved[key] for key in FROM_A_RUN if key in saved}
+def get_key(plain: Mapping[str, Any], key: str) -> Any:
+    """Return the value of a dotted key."""
+    value: Any = plain
+    for part in key.split("."):
+        value = value[part]
+    return value
+
+
+def flatten(plain: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield dotted keys and values of nested mappings."""
+    for key, value in plain.items():
+        if isinstance(value, Mapping) and value:
+            yield from flatten(value, f"{prefix}{key}.")
+        else:
+            yield prefix + key, value
+
+
+def _run_settings(saved: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {key: saved[key] for key in RUN_SECTIONS if key in saved}
     if isinstance(model := kept.get("model"), Mapping):
         kept["model"] = {key: value for key, value in model.items() if key != "load_path"}
     return kept
 
 
-def _of_weights(weights: Path) -> dict[str, Any]:
-    """The shape of a network whose weights came without a configuration."""
-    from .models import weights as files
+def _network_shape(path: Path) -> dict[str, Any]:
+    """Return the shape of a network whose weights have no configuration file."""
+    from .models import weights
 
-    path = files.locate(weights)
-    if path.suffix not in (*files.OLDER, Path(files.WEIGHTS).suffix) or not path.is_file():
+    path = weights.locate(path)
+    extensions = (*weights.SDO_CLI_EXTENSIONS, Path(weights.WEIGHTS).suffix)
+    if path.suffix not in extensions or not path.is_file():
         return {}
-    about, _ = files.read(path)
-    return {"model": {key: about[key] for key in files.SHAPE.values() if key in about}}
+    metadata, _ = weights.read(path)
+    return {"model": {key: metadata[key] for key in weights.SHAPE.values() if key in metadata}}
 
 
-def _nested(dotted: str, value: Any) -> dict[str, Any]:
+def _nest(dotted: str, value: Any) -> dict[str, Any]:
     for key in reversed(dotted.split(".")):
         value = {key: value}
     return dict(value)
 
 
-def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     result = dict(below)
     for key, value in above.items():
         old = result.get(key)
         both = isinstance(old, Mapping) and isinstance(value, Mapping)
-        result[key] = _merged(old, value) if both else value  # type: ignore[arg-type]
+        result[key] = _merge(old, value) if both else value  # type: ignore[arg-type]
     return result

@@ -1,4 +1,4 @@
-"""What this distribution registers."""
+"""Hooks of the distribution: the command, the task and the models of ``sood``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def register_commands() -> Iterable[CommandSpec]:
     yield CommandSpec(
         "sood",
         "astrodome_sood.cli.main:app",
-        help="Find unusual images of the Sun and unusual places in them.",
+        help="Detect anomalous images of the Sun, and anomalous regions in them.",
         panel="Models",
     )
 
@@ -22,7 +22,7 @@ def register_kinds() -> Iterable[KindSpec]:
     yield KindSpec(
         "sood",
         "astrodome_sood.protocols:AnomalyModel",
-        summary="Scores how unusual an image of the Sun is.",
+        summary="Scores how anomalous an image of the Sun is.",
         role="model",
         optional=("train", "reconstruct", "generate"),
     )
@@ -48,6 +48,6 @@ def register_models() -> Iterable[ModelSpec]:
         "sood",
         "threshold",
         "astrodome_sood.models.threshold:Threshold",
-        summary="Brightness threshold, the baseline without a model.",
+        summary="Brightness threshold, a baseline without training.",
         verbs=("predict",),
     )

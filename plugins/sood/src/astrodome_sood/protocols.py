@@ -1,4 +1,4 @@
-"""Protocols of the task ``sood``: the images that a model gets, and the methods that it has."""
+"""Protocols of the task ``sood``: images, and models that score them."""
 
 from __future__ import annotations
 
@@ -13,67 +13,81 @@ if TYPE_CHECKING:
 
 
 class ImageSet(Protocol):
-    """A sequence of images, as float32 arrays of shape (C, H, W) with values in [-1, 1]."""
+    """Sequence of images, float32 arrays (C, H, W) in [-1, 1] with row 0 in the north."""
 
     def __len__(self) -> int: ...
 
     def __getitem__(self, index: int) -> NDArray[np.float32]: ...
 
     def batch(self, indices: Sequence[int]) -> NDArray[np.float32]:
-        """Return several images as an array of shape (N, C, H, W)."""
+        """Return several images as one array (N, C, H, W)."""
         ...
 
     def describe(self, index: int) -> Mapping[str, Any]:
-        """Return ``path``, ``t_obs`` (ISO 8601, UTC) and ``wavelength`` (angstrom) of an image."""
+        """Return the metadata of an image.
+
+        ``path``, ``t_obs`` (ISO 8601, UTC), ``wavelength`` (angstrom) and ``part`` (name of a
+        patch or observable); None where unknown.
+        """
+        ...
+
+
+class ImageDataset(ImageSet, Protocol):
+    """Images of a folder or store, which can be split into two parts.
+
+    ``location`` is the absolute path or address. ``failed`` contains the name and the reason of
+    each image that could not be read, and ``warnings`` texts about the data set.
+    """
+
+    location: str
+    failed: list[tuple[str, str]]
+    warnings: list[str]
+
+    def split(self, share: float, seed: int) -> tuple[ImageDataset, ImageDataset]:
+        """Return disjoint parts for training and validation; ``share`` is that of the second."""
+        ...
+
+    def digest(self) -> str:
+        """Return a SHA-256 digest that identifies the images."""
         ...
 
 
 @runtime_checkable
 class AnomalyModel(Protocol):
-    """A model that learns from images of the Sun and scores how unusual an image is.
+    """Model that learns from images of the Sun and scores how anomalous an image is.
 
     ``config`` is the validated configuration of the run as nested mappings, for example
-    ``config["model"]["z_dim"]``. A model reads only the keys that it needs.
+    ``config["model"]["z_dim"]``.
     """
 
     def train(
         self, train: ImageSet, validation: ImageSet, run: Run, config: Mapping[str, Any]
     ) -> None:
-        """Train the model, and write weights and metrics to the run folder.
-
-        If the run folder contains a checkpoint, the training resumes.
-        """
+        """Train, and write weights and metrics to the run folder; resume if it has a checkpoint."""
         ...
 
     def load(self, path: Path | None, config: Mapping[str, Any]) -> None:
-        """Load the weights from a run folder or a file; a model without weights ignores them."""
+        """Load the weights of a run folder or weights file; models without weights get None."""
         ...
 
     def score(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return anomaly scores, shape (N,), of a batch of shape (N, C, H, W).
-
-        A larger score means a more unusual image.
-        """
+        """Return anomaly scores (N,) of images (N, C, H, W); larger is more anomalous."""
         ...
 
     def score_map(self, batch: NDArray[np.float32], mode: str = "") -> NDArray[np.float32]:
-        """Return scores per pixel, shape (N, H, W).
-
-        The scores of an image must not depend on the other images of the batch.
-        """
+        """Return pixel scores (N, H, W); those of an image must not depend on its batch."""
         ...
 
     def reconstruct(self, batch: NDArray[np.float32]) -> Mapping[str, NDArray[np.float32]]:
-        """Return the reconstruction of a batch; needed for the verb ``reconstruct``.
+        """Return ``images`` (N, C, H, W) and arrays (N, Z) by name, including ``mean``.
 
-        The key ``images`` contains the reconstructed images, shape (N, C, H, W). Other keys contain
-        latent variables, shape (N, Z); ``mean`` can be passed to :meth:`generate`.
+        Only for models with the verb ``reconstruct``. ``generate`` takes the array ``mean``.
         """
         ...
 
     def generate(self, latent: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return images (N, C, H, W) for latent vectors (N, Z); needed for the verb ``generate``.
+        """Return the images (N, C, H, W) of latent vectors (N, ``z_dim``).
 
-        Z is ``config["model"]["z_dim"]``.
+        Only for models with the verb ``generate``.
         """
         ...

@@ -1,23 +1,22 @@
-"""A training run from a folder of images to a finished run folder, whatever the model."""
+"""Train a model on images and record the run."""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from astrodome import AstrodomeError, compute, files, models, settings
+from astrodome import AstrodomeError, files, models, settings
 from astrodome.runs import Run, provenance
 
-from . import config as configuration
-from .datasets.loading import TRAIN, location, open_images
-from .protocols import ImageSet
+from .config import Config, flatten
+from .protocols import ImageDataset, ImageSet
 
 TASK = "sood"
 DISTRIBUTIONS = ("astrodome-sood", "torch", "lightning", "numpy", "pillow")
-FREE = (
+CHANGEABLE_KEYS = (
     "train.n_epochs",
     "train.print_every_iter",
     "train.profile",
@@ -33,107 +32,100 @@ FREE = (
     "log_dir",
     "debug",
 )
-"""Keys that may differ when a run goes on; whether the images are the same, their digest says."""
+"""Keys that may change when a run is resumed. A digest tells whether the images are the same."""
 
 
-def run_folder(model: str, config: configuration.Config) -> Path:
-    """Where a run goes: ``log_dir``, or ``runs/MODEL`` in the current folder."""
-    return config.log_dir or Path("runs") / model
+@dataclass(frozen=True)
+class TrainingResult:
+    """Result of :func:`train_run`.
+
+    ``trained`` is False if the run was finished before. ``is_primary`` is False in a process that
+    trains together with the process that writes the run folder.
+    """
+
+    run: Run
+    trained: bool = True
+    is_primary: bool = True
+
+    def summary(self) -> dict[str, Any]:
+        """Return the main facts about the run."""
+        record = self.run.record
+        keys = ["model", "parameters", "train_images", "validation_images", "epochs"]
+        keys += ["stopped_early", "best_epoch", "best_val_loss", "seconds"]
+        return {"run": str(self.run.path), **{key: record[key] for key in keys if key in record}}
 
 
-def primary() -> bool:
-    """Whether this process is the one, of those that train together, that keeps the run folder."""
-    names = ("RANK", "SLURM_PROCID", "LOCAL_RANK")  # torchrun's, Slurm's, Lightning's own
-    return all(os.environ.get(name, "0") in ("", "0") for name in names)
+def train_run(model: str, images: ImageDataset, config: Config) -> TrainingResult:
+    """Train a model, or resume its run.
 
-
-def train(model: str, config: configuration.Config) -> tuple[Run, compute.Outcome, bool]:
-    """Train a model, or go on with its run; gives the run, what became of the images, and
-    whether there was anything left to train.
-
-    Raises AstrodomeError when the run folder holds a run of another model, data or
-    configuration, or another process trains in it.
+    The run folder is ``log_dir``, or ``runs/MODEL`` in the current folder. Raises AstrodomeError
+    if it contains a run of another model, configuration or images, or if another process trains
+    in it.
     """
     backend = models.get(TASK, model)
-    path = run_folder(model, config)
-    if not primary():
-        return _join(backend, Run(path), config)
+    path = config.log_dir or Path("runs") / model
+    if not _is_primary():
+        run = Run(path)
+        backend.train(*_split(images, config), run, config.plain())
+        return TrainingResult(run, is_primary=False)
     with files.lock(path / ".lock", timeout=0):
         files.sweep(path)
-        images = open_images(config, TRAIN)
-        data_digest = images.digest()
-        _check_same_run(path, model, config, data_digest)
-        outcome = compute.Outcome(done=len(images), failed=images.failed)
+        digest = images.digest()
+        _check_same_run(path, model, config, digest)
         earlier = Run(path).record
         if earlier.get("status") == "finished" and earlier["n_epochs"] >= config.train.n_epochs:
-            return Run(path), outcome, False
-        training, validation = images.split(config.data.validation_share, config.seed)
+            return TrainingResult(Run(path), trained=False)
+        parts = _split(images, config)
         run = Run.start(
             path,
             TASK,
             model,
             config.plain(),
-            data_dir=location(config),
+            data_dir=images.location,
             n_epochs=config.train.n_epochs,
             images=len(images),
-            **_split(training, validation),
-            train_images=len(training),
-            validation_images=len(validation),
+            **_time_chunks(*parts),
+            train_images=len(parts[0]),
+            validation_images=len(parts[1]),
             unreadable_images=[name for name, _ in images.failed],
-            data_digest=data_digest,
+            data_digest=digest,
             seed=config.seed,
             **provenance(DISTRIBUTIONS, TASK, [model]),
         )
         started = time.monotonic()
-        backend.train(training, validation, run, config.plain())
+        backend.train(*parts, run, config.plain())
         run.finish(seconds=round(time.monotonic() - started, 1))
-    return run, outcome, True
+    return TrainingResult(run)
 
 
-def _split(*parts: ImageSet) -> dict[str, Any]:
-    """Which stretches of time are for training and for validation, where that is how they split."""
-    told = [getattr(part, "chunks", None) for part in parts]
-    return {"split": dict(zip((TRAIN, "validation"), told, strict=True))} if all(told) else {}
+def _is_primary() -> bool:
+    """Return whether this is the only, or the first, of the processes that train together."""
+    names = ("RANK", "SLURM_PROCID", "LOCAL_RANK")  # Set by torchrun, Slurm and Lightning.
+    return all(os.environ.get(name, "0") in ("", "0") for name in names)
 
 
-def _join(
-    backend: Any, run: Run, config: configuration.Config
-) -> tuple[Run, compute.Outcome, bool]:
-    """Take this process's part in a training that another process leads, which tells of it."""
-    images = open_images(config, TRAIN)
-    training, validation = images.split(config.data.validation_share, config.seed)
-    backend.train(training, validation, run, config.plain())
-    raise SystemExit(0)
+def _split(images: ImageDataset, config: Config) -> tuple[ImageSet, ImageSet]:
+    return images.split(config.data.validation_share, config.seed)
 
 
-def summary(run: Run) -> dict[str, Any]:
-    """What a training came to, in a line for each."""
-    record = run.record
-    keys = ["model", "parameters", "train_images", "validation_images", "epochs"]
-    keys += ["stopped_early", "best_epoch", "best_val_loss", "seconds"]
-    return {"run": str(run.path), **{key: record[key] for key in keys if key in record}}
+def _time_chunks(train: ImageSet, validation: ImageSet) -> dict[str, Any]:
+    """Return the time intervals of both parts if the images were split by time."""
+    chunks = {"train": train, "validation": validation}
+    found = {name: getattr(part, "chunks", None) for name, part in chunks.items()}
+    return {"split": found} if all(found.values()) else {}
 
 
-def _check_same_run(path: Path, model: str, config: configuration.Config, data_digest: str) -> None:
+def _check_same_run(path: Path, model: str, config: Config, digest: str) -> None:
     if not (path / "run.json").exists():
         return
-    earlier = Run.open(path, TASK, model).record
-    if earlier.get("data_digest") != data_digest:
+    if Run.open(path, TASK, model).record.get("data_digest") != digest:
         raise AstrodomeError(
-            f"{path} holds a run on other images.", "Choose another --log-dir for these."
+            f"{path} already contains a run with other images.", "Choose another --log-dir."
         )
-    saved = dict(_leaves(settings.read_yaml(path / "config.yaml")))
-    for key, value in _leaves(config.plain()):
-        if saved.get(key) != value and not key.startswith(FREE):
+    saved = dict(flatten(settings.read_yaml(path / "config.yaml")))
+    for key, value in flatten(config.plain()):
+        if saved.get(key) != value and not key.startswith(CHANGEABLE_KEYS):
             raise AstrodomeError(
-                f"{path} holds a run with {key} {saved.get(key)}, not {value}.",
-                "Choose another --log-dir, or the same configuration to go on.",
+                f"{path} already contains a run with {key} {saved.get(key)}, not {value}.",
+                "Choose another --log-dir, or use the same configuration to resume the run.",
             )
-
-
-def _leaves(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in node.items():
-        if isinstance(value, Mapping) and value:
-            yield from _leaves(value, f"{prefix}{key}.")
-        else:
-            yield prefix + key, value

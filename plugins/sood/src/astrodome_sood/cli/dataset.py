@@ -1,4 +1,4 @@
-"""``sdo sood dataset``: look into a store of SDO ML v2, or build one."""
+"""``sdo sood dataset``: show or build a store of SDO ML v2."""
 
 from __future__ import annotations
 
@@ -8,25 +8,22 @@ from typing import Annotated
 import typer
 from astrodome import console
 
-from .options import AsJson
+from .options import AsJson, show_progress
 
-dataset = typer.Typer(
-    no_args_is_help=True, help="Look into a store of SDO ML v2 frames, or build one."
-)
+dataset = typer.Typer(no_args_is_help=True, help="Show or build a store of SDO ML v2 frames.")
 
 
 @dataset.command()
 def info(
     store: Annotated[
-        str, typer.Argument(metavar="DIR|URL", help="Folder of the store, or its address (gs://…).")
+        str, typer.Argument(metavar="DIR|URL", help="Folder or address (gs://…) of the store.")
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Show what a store holds: frames, times and gaps (s) by year and channel."""
-    from ..datasets.sdoml_v2.archive import Archive
-    from ..datasets.sdoml_v2.inventory import inventory
+    """Show the frames, times and gaps (in seconds) of a store by year and channel."""
+    from ..datasets.sdoml_v2.store import FrameStore
 
-    console.show(inventory(Archive(store)), as_json=as_json)
+    console.show(FrameStore(store).inventory(), as_json=as_json)
 
 
 @dataset.command()
@@ -35,19 +32,35 @@ def build(
         list[Path],
         typer.Argument(help="FITS files, images named TIME__WAVE.jpeg, or folders of them."),
     ],
-    out: Annotated[Path, typer.Option(help="The store to write, a new folder.")],
-    size: Annotated[int, typer.Option(min=16, help="Side of the frames, px.")] = 512,
-    chunk: Annotated[int, typer.Option(min=1, help="Frames in a chunk.")] = 12,
+    out: Annotated[Path, typer.Option(help="Folder of the new store.")],
+    size: Annotated[int, typer.Option(min=16, help="Side of the frames, in pixels.")] = 512,
+    chunk: Annotated[int, typer.Option(min=1, help="Number of frames in a chunk.")] = 12,
     zarr_format: Annotated[int, typer.Option(min=2, max=3, help="Format of zarr.")] = 2,
-    shard: Annotated[int, typer.Option(min=0, help="Frames in a shard (format 3); 0: none.")] = 0,
+    shard: Annotated[
+        int, typer.Option(min=0, help="Number of frames in a shard (format 3); 0: no shards.")
+    ] = 0,
+    exposure: Annotated[
+        float | None,
+        typer.Option(help="Exposure time of files without EXPTIME, in seconds."),
+    ] = None,
+    date: Annotated[str | None, typer.Option(help="Time of files without a time, in UTC.")] = None,
+    wavelength: Annotated[
+        int | None, typer.Option(help="Wavelength of files without one, in angstrom.")
+    ] = None,
+    plane: Annotated[
+        int | None,
+        typer.Option(help="Number of the image in files with several images, from 0."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Build a store in the layout of SDO ML v2, with the disk of every frame in the same place."""
-    from ..datasets.sdoml_v2.archive import Archive
-    from ..datasets.sdoml_v2.build import Layout
-    from ..datasets.sdoml_v2.build import build as run_build
-    from ..datasets.sdoml_v2.inventory import inventory
+    """Build a store in the layout of SDO ML v2, with the disk in the same place in all frames."""
+    from ..datasets.sdoml_v2.build import StoreLayout
+    from ..datasets.sdoml_v2.build import build as build_store
+    from ..datasets.sdoml_v2.store import FrameStore
 
-    outcome = run_build(source, out, Layout(size, chunk, zarr_format, shard))
-    console.show(inventory(Archive(str(out))), as_json=as_json)
-    console.finish(outcome, "built in", "images")
+    layout = StoreLayout(size, chunk, zarr_format, shard)
+    options = {"exposure": exposure, "date": date, "wavelength": wavelength, "plane": plane}
+    with show_progress():
+        outcome = build_store(source, out, layout, **options)
+    console.show(FrameStore(str(out)).inventory(), as_json=as_json)
+    console.finish(outcome, "stored", "images")

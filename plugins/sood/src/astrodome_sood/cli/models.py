@@ -1,12 +1,16 @@
-"""``sdo sood MODEL train|predict|reconstruct|generate``, alike for every registered model."""
+"""``sdo sood MODEL train|predict|reconstruct|generate`` for every registered model.
+
+The values of the options are read by the names of the parameters: see :func:`.options.load_config`.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from astrodome import ModelSpec, console
+from astrodome import ModelSpec, compute, console
 
 from .options import (
     AsJson,
@@ -15,22 +19,25 @@ from .options import (
     DataDir,
     Devices,
     FmapSizes,
-    Jobs,
     LoadPath,
+    NoEffect,
     Precision,
     PredDir,
     SampleScore,
-    Scheduler,
+    ScoreMode,
     Seed,
     Set,
     TargetSize,
     ZDim,
-    configuration,
+    load_config,
+    print_warnings,
+    show_progress,
+    warn_about_unused,
 )
 
 
-def verbs(spec: ModelSpec) -> typer.Typer:
-    """The commands of one model: those of its verbs that are known here."""
+def model_commands(spec: ModelSpec) -> typer.Typer:
+    """Return the commands for the verbs of a model."""
     known = {
         "train": _train,
         "predict": _predict,
@@ -44,18 +51,18 @@ def verbs(spec: ModelSpec) -> typer.Typer:
     return group
 
 
-def _train(model: str) -> Any:
+def _train(model: str) -> Callable[..., None]:
     def train(
+        ctx: typer.Context,
         config_file: ConfigFile = None,
         data_dir: DataDir = None,
         log_dir: Annotated[
             Path | None,
-            typer.Option(
-                "-o", "--log-dir", help="The run folder, new or to go on with [runs/MODEL]."
-            ),
+            typer.Option("-o", "--log-dir", help="Run folder, new or to be resumed [runs/MODEL]."),
         ] = None,
         epochs: Annotated[
-            int | None, typer.Option("--epochs", "--n-epochs", help="Epochs in all.")
+            int | None,
+            typer.Option("--epochs", "--n-epochs", help="Total number of epochs of the run."),
         ] = None,
         target_size: TargetSize = None,
         batch_size: BatchSize = None,
@@ -63,66 +70,58 @@ def _train(model: str) -> Any:
         z_dim: ZDim = None,
         fmap_sizes: FmapSizes = None,
         load_path: Annotated[
-            Path | None, typer.Option("-l", "--load-path", help="Weights to begin with.")
+            Path | None,
+            typer.Option("-l", "--load-path", help="Weights from which the training starts."),
         ] = None,
         seed: Seed = None,
         devices: Devices = None,
         strategy: Annotated[
-            str | None, typer.Option(help="Lightning's strategy for several devices [ddp].")
+            str | None, typer.Option(help="Strategy of Lightning for several devices [ddp].")
         ] = None,
         nodes: Annotated[
-            int | None, typer.Option(min=1, help="Machines that train together.")
+            int | None, typer.Option(min=1, help="Number of machines that train together.")
         ] = None,
         precision: Precision = None,
         logger: Annotated[
             list[str] | None,
             typer.Option(
-                metavar="tensorboard|wandb", help="Logger beside metrics.csv; repeatable."
+                metavar="tensorboard|wandb",
+                help="Logger in addition to metrics.csv; repeatable.",
             ),
         ] = None,
         profile: Annotated[
-            bool | None, typer.Option("--profile", help="Write where the time goes to the run.")
+            bool | None,
+            typer.Option("--profile", help="Write a profile of the training to the run folder."),
         ] = None,
         print_every_iter: Annotated[
-            int | None, typer.Option(min=1, help="Steps between two reported losses.")
+            int | None, typer.Option(min=1, help="Number of steps between two reported losses.")
         ] = None,
         assignment: Set = None,
         as_json: AsJson = False,
     ) -> None:
-        """Train on a folder of images; the same command again goes on where it stopped."""
-        from .. import training
+        """Train on images. The same command resumes an interrupted training."""
+        from ..datasets.loading import open_images
+        from ..training import train_run
 
-        given = {
-            "data.data_dir": data_dir,
-            "log_dir": log_dir,
-            "train.n_epochs": epochs,
-            "model.target_size": target_size,
-            "model.z_dim": z_dim,
-            "model.fmap_sizes": fmap_sizes,
-            "model.load_path": load_path,
-            "data.batch_size": batch_size,
-            "train.lr": lr,
-            "train.logger": logger or None,
-            "train.profile": profile,
-            "train.print_every_iter": print_every_iter,
-            "devices": devices,
-            "devices.strategy": strategy,
-            "devices.nodes": nodes,
-            "devices.precision": precision,
-            "seed": seed,
-        }
-        config = configuration(config_file, assignment, given, model=model)
-        run, outcome, trained = training.train(model, config)
-        if not trained:
-            console.note(f"{run.path} is finished already; more --epochs go on with it.")
-        console.show_one(training.summary(run), as_json=as_json)
+        config = load_config(ctx, model=model)
+        with show_progress():
+            images = open_images(config)
+            result = train_run(model, images, config)
+        if not result.is_primary:
+            return
+        print_warnings(images.warnings)
+        if not result.trained:
+            console.note(f"{result.run.path} is already finished. Increase --epochs to continue.")
+        console.show_one(result.summary(), as_json=as_json)
+        outcome = compute.Outcome(done=len(images), failed=images.failed)
         console.finish(outcome, "used", "images")
 
     return train
 
 
-def _predict(model: str) -> Any:
+def _predict(model: str) -> Callable[..., None]:
     def predict(
+        ctx: typer.Context,
         config_file: ConfigFile = None,
         predict_mode: Annotated[
             str | None,
@@ -132,24 +131,26 @@ def _predict(model: str) -> Any:
                 "--precit-mode",
                 "--mode",
                 metavar="sample|pixel",
-                help="Score whole images or each pixel [sample].",
+                help="Score whole images (sample) or pixels (pixel) [sample].",
             ),
         ] = None,
         load_path: LoadPath = None,
         data_dir: DataDir = None,
         test_dir: Annotated[
             Path | None,
-            typer.Option("-t", "--test-dir", help="Folder of images to score instead."),
+            typer.Option(
+                "-t", "--test-dir", help="Folder of the images to score; overrides --data-dir."
+            ),
         ] = None,
         pred_dir: PredDir = None,
-        score_mode: Annotated[
-            str | None,
-            typer.Option(help="Kind of pixel score: combi, rec, kl_grad, rec_grad, elbo_grad."),
-        ] = None,
+        score_mode: ScoreMode = None,
         sample_score: SampleScore = None,
         scale: Annotated[
             str | None,
-            typer.Option(metavar="run|image", help="One grey scale for all maps, or each its own."),
+            typer.Option(
+                metavar="run|image",
+                help="Grey scale of the maps: common (run), or one per image (image) [run].",
+            ),
         ] = None,
         target_size: TargetSize = None,
         batch_size: BatchSize = None,
@@ -158,56 +159,45 @@ def _predict(model: str) -> Any:
         seed: Seed = None,
         devices: Devices = None,
         precision: Precision = None,
-        jobs: Jobs = 1,
-        scheduler: Scheduler = "",
+        jobs: Annotated[int, typer.Option(min=1, help="Number of scoring processes.")] = 1,
+        scheduler: Annotated[str, typer.Option(help="Address of a Dask cluster.")] = "",
         assignment: Set = None,
         log_dir: Annotated[
             Path | None,
-            typer.Option("-o", "--log-dir", hidden=True, help="As --pred-dir (sdo-cli's)."),
+            typer.Option("-o", "--log-dir", hidden=True, help="Parent folder of the results."),
         ] = None,
-        epochs: Annotated[
-            int | None, typer.Option("--n-epochs", hidden=True, help="Of no use here.")
+        n_epochs: NoEffect = None,
+        lr_unused: Annotated[str | None, typer.Option("--lr", hidden=True)] = None,
+        print_every_unused: Annotated[
+            str | None, typer.Option("--print-every-iter", hidden=True)
         ] = None,
-        lr: Annotated[float | None, typer.Option(hidden=True, help="Of no use here.")] = None,
-        print_every_iter: Annotated[
-            int | None, typer.Option(hidden=True, help="Of no use here.")
-        ] = None,
-        logger: Annotated[str | None, typer.Option(hidden=True, help="Of no use here.")] = None,
+        logger_unused: Annotated[str | None, typer.Option("--logger", hidden=True)] = None,
         top: Annotated[
-            int, typer.Option(min=0, help="Most anomalous images to show; 0: all.")
+            int, typer.Option(min=0, help="Number of the most anomalous images to show; 0: all.")
         ] = 10,
         as_json: AsJson = False,
     ) -> None:
-        """Score images, or the pixels of images; the most anomalous come first."""
+        """Score images or their pixels. The most anomalous images come first."""
         from ..scoring.prediction import predict as run_prediction
 
-        given = {
-            "predict.mode": predict_mode,
-            "model.load_path": load_path,
-            "data.data_dir": test_dir or data_dir,
-            "predict.pred_dir": pred_dir or (log_dir and log_dir / "predictions"),
-            "predict.score_mode": score_mode,
-            "predict.sample_score": sample_score,
-            "predict.scale": scale,
-            "model.target_size": target_size,
-            "model.z_dim": z_dim,
-            "model.fmap_sizes": fmap_sizes,
-            "data.batch_size": batch_size,
-            "devices": devices,
-            "devices.precision": precision,
-            "seed": seed,
-        }
-        config = configuration(config_file, assignment, given, over_run=True, model=model)
-        done = run_prediction(model, config, jobs, scheduler)
-        console.show(done.rows[: top or None], columns=done.columns, as_json=as_json)
-        console.note(f"Written to {done.folder}.")
-        console.finish(done.outcome, "scored", "images")
+        unused = {"n_epochs": "--n-epochs", "lr_unused": "--lr", "logger_unused": "--logger"}
+        warn_about_unused(ctx, unused | {"print_every_unused": "--print-every-iter"})
+        config = load_config(ctx, from_run=True, model=model)
+        if log_dir and not pred_dir:
+            config.predict.pred_dir = log_dir / "predictions"
+        with show_progress():
+            result = run_prediction(model, config, jobs=jobs, scheduler=scheduler)
+        print_warnings(result.warnings)
+        console.show(result.rows[: top or None], columns=result.columns, as_json=as_json)
+        console.note(f"Results written to {result.folder}.")
+        console.finish(result.outcome, "scored", "images")
 
     return predict
 
 
-def _reconstruct(model: str) -> Any:
+def _reconstruct(model: str) -> Callable[..., None]:
     def reconstruct(
+        ctx: typer.Context,
         config_file: ConfigFile = None,
         load_path: LoadPath = None,
         data_dir: DataDir = None,
@@ -216,65 +206,59 @@ def _reconstruct(model: str) -> Any:
         batch_size: BatchSize = None,
         devices: Devices = None,
         assignment: Set = None,
-        top: Annotated[int, typer.Option(min=0, help="Worst images to show; 0: all.")] = 10,
+        top: Annotated[
+            int, typer.Option(min=0, help="Number of the worst images to show; 0: all.")
+        ] = 10,
         as_json: AsJson = False,
     ) -> None:
-        """Write each image as the model sees it, its code, and how well the two agree."""
+        """Reconstruct images, and write their latent vectors and errors."""
+        from ..scoring.reconstruction import COLUMNS
         from ..scoring.reconstruction import reconstruct as run_reconstruction
 
-        given = {
-            "model.load_path": load_path,
-            "data.data_dir": data_dir,
-            "predict.pred_dir": pred_dir,
-            "model.target_size": target_size,
-            "data.batch_size": batch_size,
-            "devices": devices,
-        }
-        config = configuration(config_file, assignment, given, over_run=True, model=model)
-        folder, rows, outcome = run_reconstruction(model, config)
-        columns = ("pixel_pred_path", "ssim", "mse", "mae", "t_obs", "wavelength")
-        worst = sorted(rows, key=lambda row: -row["mae"])
-        console.show(worst[: top or None], columns=columns, as_json=as_json)
-        console.note(f"Written to {folder}.")
-        console.finish(outcome, "reconstructed", "images")
+        config = load_config(ctx, from_run=True, model=model)
+        with show_progress():
+            result = run_reconstruction(model, config)
+        print_warnings(result.warnings)
+        worst = sorted(result.rows, key=lambda row: -row["mae"])
+        console.show(worst[: top or None], columns=COLUMNS, as_json=as_json)
+        console.note(f"Results written to {result.folder}.")
+        console.finish(result.outcome, "reconstructed", "images")
 
     return reconstruct
 
 
-def _generate(model: str) -> Any:
+def _generate(model: str) -> Callable[..., None]:
     def generate(
+        ctx: typer.Context,
         config_file: ConfigFile = None,
         load_path: LoadPath = None,
         pred_dir: PredDir = None,
         count: Annotated[
-            int, typer.Option("-n", "--n", min=1, help="Images, or steps of an interpolation.")
+            int, typer.Option("-n", "--n", min=1, help="Number of images to generate.")
         ] = 128,
         seed: Seed = None,
         interpolate: Annotated[
             tuple[Path, Path] | None,
-            typer.Option(metavar="A B", help="From one image to another instead of at random."),
+            typer.Option(
+                metavar="A B", help="Interpolate between two images instead of random images."
+            ),
         ] = None,
         wavelength: Annotated[
-            int | None, typer.Option(help="Draw in the AIA colours of this wavelength, Å.")
+            int | None,
+            typer.Option(help="Use the AIA colormap of this wavelength, in angstrom."),
         ] = None,
         devices: Devices = None,
         assignment: Set = None,
         as_json: AsJson = False,
     ) -> None:
-        """Write images that the model makes up, from its prior or between two images."""
+        """Generate random images, or images between two given images."""
         from ..scoring.reconstruction import generate as run_generation
 
-        given = {
-            "model.load_path": load_path,
-            "predict.pred_dir": pred_dir,
-            "devices": devices,
-            "seed": seed,
-        }
-        config = configuration(config_file, assignment, given, over_run=True, model=model)
-        folder, rows = run_generation(model, config, count, interpolate, wavelength)
+        config = load_config(ctx, from_run=True, model=model)
+        folder, names = run_generation(model, config, count, interpolate, wavelength)
         if as_json:
-            console.show_json({"folder": str(folder), "images": rows})
+            console.show_json({"folder": str(folder), "images": names})
         else:
-            console.note(f"{len(rows)} images written to {folder}.")
+            console.note(f"{len(names)} images written to {folder}.")
 
     return generate

@@ -1,19 +1,28 @@
-"""Options that the commands of ``sdo sood`` share, and the configuration that they make."""
+"""Options that the commands share, and the configuration that follows from them."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from astrodome import AstrodomeError, console
+
+from .. import progress
+
+if TYPE_CHECKING:
+    from ..config import Config
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 ConfigFile = Annotated[
     Path | None,
     typer.Option(
-        "-c", "--config-file", help="YAML configuration; a defaults.yaml beside it fills the rest."
+        "-c",
+        "--config-file",
+        help="YAML configuration file. A defaults.yaml in its folder supplies missing keys.",
     ),
 ]
 DataDir = Annotated[
@@ -22,12 +31,12 @@ DataDir = Annotated[
         "-d",
         "--data-dir",
         metavar="DIR|URL",
-        help="Folder of JPEG or PNG images, at any depth; or where an SDO ML store lies.",
+        help="Folder of JPEG or PNG images with subfolders, or an SDO ML data set.",
     ),
 ]
 Set = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Any key of the configuration; repeatable."),
+    typer.Option("--set", metavar="KEY=VALUE", help="Any configuration key; repeatable."),
 ]
 LoadPath = Annotated[
     Path | None,
@@ -36,77 +45,135 @@ LoadPath = Annotated[
 PredDir = Annotated[
     Path | None,
     typer.Option(
-        "-p", "--pred-dir", help="Folder for what is written [LOAD_PATH/predictions, or VERB]."
+        "-p",
+        "--pred-dir",
+        help="Folder for the results. Default: a subfolder of the run folder.",
     ),
 ]
-TargetSize = Annotated[int | None, typer.Option(help="Side the images are resized to, px.")]
-BatchSize = Annotated[int | None, typer.Option(help="Images at a time.")]
-Seed = Annotated[int | None, typer.Option(help="Seed of everything random.")]
-ZDim = Annotated[int | None, typer.Option(help="Dimensions of the latent space.")]
+TargetSize = Annotated[
+    int | None, typer.Option(help="Side to which the images are resized, in pixels.")
+]
+BatchSize = Annotated[int | None, typer.Option(help="Number of images in a batch.")]
+Seed = Annotated[int | None, typer.Option(help="Seed of all random numbers.")]
+ZDim = Annotated[int | None, typer.Option(help="Dimension of the latent space.")]
 FmapSizes = Annotated[
     list[str] | None,
     typer.Option(
         "-fm",
         "--fmap-sizes",
         metavar="N",
-        help="Feature maps of a layer of the encoder; repeat it, or 16,64,256.",
+        help="Number of feature maps of each layer of the encoder; repeatable, or 16,64,256.",
     ),
 ]
 Devices = Annotated[
     str | None,
-    typer.Option(metavar="N|0,2|cpu|cpu:N", help="GPUs, their numbers, or N processes without."),
+    typer.Option(
+        metavar="N|0,2|cpu|cpu:N",
+        help="Number of GPUs, list of GPUs, or cpu with a number of processes.",
+    ),
 ]
 Precision = Annotated[
     str | None,
     typer.Option(
-        metavar="auto|32|bf16|16", help="Arithmetic; auto trains in bf16 where that is faster."
+        metavar="auto|32|bf16|16",
+        help="Floating-point precision. auto trains in bf16 on hardware that supports it.",
+    ),
+]
+ScoreMode = Annotated[
+    str | None,
+    typer.Option(
+        metavar="combi|rec|kl_grad|rec_grad|elbo_grad", help="Kind of pixel score [combi]."
     ),
 ]
 SampleScore = Annotated[
     str | None,
     typer.Option(
-        metavar="own|map", help="Score of an image: the model's own, or the mean of its map [own]."
+        metavar="own|map",
+        help="Image score: of the model (own), or mean of the pixel scores (map) [own].",
     ),
 ]
-Jobs = Annotated[int, typer.Option(min=1, help="Processes that score beside each other.")]
-Scheduler = Annotated[str, typer.Option(help="Address of a Dask cluster that scores.")]
+NoEffect = Annotated[
+    str | None, typer.Option(hidden=True, help="Accepted for sdo-cli; it has no effect.")
+]
 
 
-def configuration(
-    file: Path | None,
-    assignments: list[str] | None,
-    given: Mapping[str, Any],
-    *,
-    over_run: bool = False,
-    model: str = "",
-) -> Any:
-    """The configuration of a command; ``given`` goes by dotted key, None is not given.
+def given_keys(ctx: typer.Context) -> dict[str, Any]:
+    """Return the configuration values of a command line, by dotted key.
 
-    GPUs that only a file asks for are done without, and said to be, where there are none at all.
+    Values of ``--set`` have a lower priority than options.
     """
     from .. import config
 
-    overrides = config.assignments(assignments or [])
-    for key, value in given.items():
-        if value is None:
+    found = config.assignments(ctx.params.get("assignment") or [])
+    for name, key in config.SHORT_NAMES.items():
+        value = ctx.params.get(name)
+        if value in (None, [], ()):
             continue
-        if key == "devices":
-            overrides |= _devices(value)
-        elif key == "model.fmap_sizes":
-            overrides |= {key: _numbers(value)} if value else {}
+        if name == "devices":
+            found |= _devices(value)
+        elif name == "fmap_sizes":
+            found[key] = _numbers(value)
         else:
-            overrides[key] = str(value) if isinstance(value, Path) else value
-    found = config.load(file, overrides, over_run=over_run, model=model)
-    if found.devices.gpus and "devices.gpus" not in overrides:
+            found[key] = list(value) if isinstance(value, tuple) else value
+    return found
+
+
+def load_config(ctx: typer.Context, *, from_run: bool = False, model: str = "") -> Config:
+    """Return the configuration of a command.
+
+    A warning is printed if a configuration file requests GPUs and this machine has none.
+    """
+    from .. import config
+
+    given = given_keys(ctx)
+    file = ctx.params.get("config_file")
+    found = config.load(Path(file) if file else None, given, from_run=from_run, model=model)
+    if found.devices.gpus and "devices.gpus" not in given:
         from ..models.devices import any_gpu
 
         if not any_gpu():
             console.warn(
-                f"The configuration asks for GPUs ({found.devices.gpus}), and this machine has "
-                "none: its processors do the work."
+                f"The configuration requests GPUs ({found.devices.gpus}), but this machine has "
+                "none. The CPU is used."
             )
             found.devices.gpus = 0
+    for key in found.without_effect():
+        console.warn(f"The configuration key {key} has no effect.")
     return found
+
+
+def warn_about_unused(ctx: typer.Context, names: Mapping[str, str]) -> None:
+    """Warn about options of sdo-cli that are accepted but have no effect.
+
+    ``names`` maps parameters to options.
+    """
+    for parameter, option in names.items():
+        if ctx.params.get(parameter) is not None:
+            console.warn(f"The option {option} has no effect on {ctx.info_name}.")
+
+
+def print_warnings(warnings: list[str]) -> None:
+    """Print the warnings of an image set."""
+    for text in warnings:
+        console.warn(text)
+
+
+class ConsoleObserver(progress.Observer):
+    """Shows progress on standard error."""
+
+    def task(
+        self, label: str, total: int, unit: str, *, resumes: bool = True
+    ) -> AbstractContextManager[progress.Task]:
+        return console.progress(label, total, unit, resumes=resumes)
+
+    def message(self, text: str) -> None:
+        if not console.on_terminal(sys.stderr):
+            console.note(text)
+
+
+def show_progress() -> AbstractContextManager[None]:
+    """Show the progress of the enclosed calls."""
+    return progress.observed_by(ConsoleObserver())
 
 
 def _numbers(texts: list[str]) -> list[int]:
@@ -114,7 +181,7 @@ def _numbers(texts: list[str]) -> list[int]:
         return [int(part) for text in texts for part in text.replace(",", " ").split()]
     except ValueError as error:
         raise AstrodomeError(
-            f"--fmap-sizes takes whole numbers, not '{' '.join(texts)}'.", exit_code=2
+            f"Invalid --fmap-sizes '{' '.join(texts)}': expected integers.", exit_code=2
         ) from error
 
 
@@ -128,8 +195,8 @@ def _devices(text: str) -> dict[str, Any]:
         numbers = [int(part) for part in text.split(",")]
     except ValueError as error:
         raise AstrodomeError(
-            f"--devices takes a number of GPUs, their numbers, cpu or cpu:N, not '{text}'.",
-            "For example: --devices 2, --devices 0,2, --devices cpu:4",
+            f"Invalid --devices '{text}': expected GPUs, cpu or cpu:N.",
+            "For example: --devices 2 (number), --devices 0,2 (list), --devices cpu:4",
             exit_code=2,
         ) from error
     return {"devices.gpus": numbers if "," in text else numbers[0]}

@@ -1,1 +1,1 @@
-"""Where images come from."""
+"""Image sets: folders of images and SDO ML data sets."""

@@ -1,80 +1,86 @@
-"""A folder of images, decoded once into memory (or a scratch file when they are many).
+"""Folders of image files, decoded once into memory (or a temporary file if they are large).
 
-Eight bits a pixel are kept, as the JPEG images of the Sun have them, so that an epoch
-costs no decoding and needs no worker processes.
+The pixels are kept as unsigned integers, so an epoch needs no decoding and no worker processes.
 """
 
 from __future__ import annotations
 
-import math
-import os
-import re
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from astrodome import AstrodomeError, compute, files
+from astrodome_solar.filenames import parse_file_name
+from astrodome_solar.geometry import ImageGeometry
+from astrodome_solar.metadata import find_row
 from numpy.typing import NDArray
 from PIL import Image
 
-ENDINGS = (".jpeg", ".jpg", ".png")
-NAME = re.compile(r"(?P<time>\d{4}-\d\d-\d\dT\d{6})__(?P<wave>\d+)(?:__(?P<part>.+))?")
-Levels = NDArray[np.unsignedinteger[Any]]
-IN_MEMORY = 2**30
-"""Bytes of pixels above which they go to a scratch file instead of memory."""
+from .arrays import allocate
+
+EXTENSIONS = (".jpeg", ".jpg", ".png")
+MIN_OBSERVATIONS = 10
+"""Number of observations from which the images of one observation stay in one part of a split."""
+Pixels = NDArray[np.unsignedinteger[Any]]
 
 
 def find(folder: Path) -> list[Path]:
-    """The images at any depth of a folder, in the order of their names.
+    """Return the images in a folder and its subfolders, sorted by path.
 
-    Raises AstrodomeError when the folder is not there or holds none.
+    Raises AstrodomeError if the folder does not exist or contains no images.
     """
     if not folder.is_dir():
-        raise AstrodomeError(f"There is no folder {folder}.", "Check the path of the images.")
+        raise AstrodomeError(f"Folder not found: {folder}.", "Check the path of the images.")
     found = sorted(
         path
         for path in folder.rglob("*")
-        if path.suffix.lower() in ENDINGS and not path.name.startswith(".")
+        if path.suffix.lower() in EXTENSIONS and not path.name.startswith(".")
     )
     if not found:
         raise AstrodomeError(
-            f"{folder} holds no image.", f"Looked for {', '.join(ENDINGS)}, also in subfolders."
+            f"No images found in {folder}.",
+            f"Expected files with the extensions {', '.join(EXTENSIONS)}, also in subfolders.",
         )
     return found
 
 
 def describe(path: Path) -> dict[str, Any]:
-    """What ``{%Y-%m-%dT%H%M%S}__{wave}[__{part}]`` says; None where a name says nothing.
+    """Return the metadata in a file name such as ``2012-03-07T000200__171__3.jpeg``.
 
-    Keys: ``path`` (absolute), ``t_obs`` (ISO 8601, UTC), ``wavelength`` (angstrom), ``part``.
+    Keys: ``path`` (absolute), ``t_obs`` (ISO 8601, UTC), ``wavelength`` (angstrom), ``part``; None
+    where the name does not contain the value.
     """
-    about: dict[str, Any] = dict.fromkeys(("t_obs", "wavelength", "part"))
-    if match := NAME.fullmatch(path.stem):
-        try:
-            time = datetime.strptime(match["time"], "%Y-%m-%dT%H%M%S").replace(tzinfo=UTC)
-        except ValueError:
-            time = None
-        about |= {
-            "t_obs": time and time.strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "wavelength": int(match["wave"]),
-            "part": match["part"],
-        }
-    return {"path": str(path.absolute()), **about}
+    name = parse_file_name(path)
+    return {
+        "path": str(path.absolute()),
+        "t_obs": name and f"{name.time.isoformat()}Z",
+        "wavelength": name and name.wavelength,
+        "part": (name and "_".join(filter(None, (name.quantity, name.part)))) or None,
+    }
+
+
+def geometry(path: Path, size: int) -> ImageGeometry:
+    """Return the geometry of an image with ``size`` × ``size`` pixels from the metadata table.
+
+    Raises AstrodomeError if the name contains no time or the table contains no geometry.
+    """
+    name = parse_file_name(path)
+    if name is None:
+        raise AstrodomeError(f"The name of {path} contains no time and wavelength.")
+    return ImageGeometry.from_metadata(find_row(path), size, size, name.time)
 
 
 def decode(path: Path, size: int) -> NDArray[np.uint8]:
-    """One image as grey levels, shape (size, size).
+    """Return an image as grey levels (size, size).
 
-    Raises ValueError or OSError when it cannot be read whole.
+    Raises ValueError or OSError if the file is damaged or is not an image.
     """
     with Image.open(path) as image:
-        image.draft("L", (2 * size, 2 * size))  # the codec skips what resizing would drop
-        if image.mode.startswith("I"):  # 16 bits, which convert would clip
+        image.draft("L", (2 * size, 2 * size))  # JPEG: decode at reduced resolution.
+        if image.mode.startswith("I"):  # 16 bits, which convert("L") would clip.
             grey = Image.fromarray((np.asarray(image) / 257).round().astype(np.uint8))
         else:
             grey = image.convert("L")
@@ -84,51 +90,62 @@ def decode(path: Path, size: int) -> NDArray[np.uint8]:
 
 
 @dataclass(frozen=True)
-class Kind:
-    """A kind of image files: how to find, decode and describe them, and the levels of a pixel."""
+class FileFormat:
+    """Functions for the files of a data set, and the type of their pixels."""
 
     find: Callable[[Path], list[Path]] = find
-    decode: Callable[[Path, int], Levels] = decode
+    decode: Callable[[Path, int], Pixels] = decode
     describe: Callable[[Path], Mapping[str, Any]] = describe
-    levels: type[np.unsignedinteger[Any]] = np.uint8
+    geometry: Callable[[Path, int], ImageGeometry] = geometry
+    dtype: type[np.unsignedinteger[Any]] = np.uint8
 
 
-PICTURES = Kind()
+GREY_IMAGES = FileFormat()
 
 
 class FolderImages:
-    """Images of a folder: a sequence of float32 (1, size, size) in [-1, 1].
+    """Images of a folder: a sequence of float32 arrays (1, size, size) in [-1, 1].
 
-    ``failed`` holds (name, reason) of the images that could not be read.
+    ``failed`` contains the name and the reason of each image that could not be read.
     """
 
     def __init__(
         self,
-        pixels: Levels,
+        pixels: Pixels,
         paths: Sequence[Path],
         rows: NDArray[np.int64],
-        kind: Kind = PICTURES,
+        location: str,
+        file_format: FileFormat = GREY_IMAGES,
     ) -> None:
         self.paths = list(paths)
+        self.location = location
         self.failed: list[tuple[str, str]] = []
-        self._pixels, self._rows, self._kind = pixels, rows, kind
+        self.warnings: list[str] = []
+        self._pixels, self._rows, self._format = pixels, rows, file_format
 
     @classmethod
-    def read(cls, folder: Path, size: int, threads: int = 0, kind: Kind = PICTURES) -> FolderImages:
-        """Decode every image of a folder to ``size`` px; a bad one is left out and named.
+    def read(
+        cls, folder: Path, size: int, threads: int = 0, file_format: FileFormat = GREY_IMAGES
+    ) -> FolderImages:
+        """Decode every image of a folder to ``size`` pixels; invalid images are skipped.
 
-        Raises AstrodomeError when there is no image, or none that can be read.
+        Raises AstrodomeError if no image is found, or if none can be read.
         """
-        paths = kind.find(folder)
-        pixels = _store((len(paths), size, size), kind.levels)
+        paths = file_format.find(folder)
+        pixels = allocate((len(paths), size, size), file_format.dtype)
         good: list[Path] = []
         failed: list[tuple[str, str]] = []
+
+        def try_to_decode(path: Path) -> Pixels | str:
+            try:
+                return file_format.decode(path, size)
+            except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+                return " ".join(str(error).split()) or type(error).__name__
+
         with ThreadPoolExecutor(threads or compute.cores()) as pool:
-            for path, (image, why) in zip(
-                paths, pool.map(lambda path: _tried(kind, path, size), paths), strict=True
-            ):
-                if image is None:
-                    failed.append((str(path.relative_to(folder)), why))
+            for path, image in zip(paths, pool.map(try_to_decode, paths), strict=True):
+                if isinstance(image, str):
+                    failed.append((str(path.relative_to(folder)), image))
                 else:
                     pixels[len(good)] = image
                     good.append(path)
@@ -137,12 +154,13 @@ class FolderImages:
                 f"None of the {len(paths)} images in {folder} can be read.",
                 f"The first one, {failed[0][0]}: {failed[0][1]}",
             )
-        images = cls(pixels, good, np.arange(len(good)), kind)
+        location = str(folder.absolute())
+        images = cls(pixels, good, np.arange(len(good)), location, file_format)
         images.failed = failed
         return images
 
     def digest(self) -> str:
-        """SHA-256 over names and contents of the files."""
+        """Return a SHA-256 digest of the names and contents of the files."""
         return files.digest(self.paths)
 
     def __len__(self) -> int:
@@ -153,27 +171,34 @@ class FolderImages:
         return image
 
     def batch(self, indices: Sequence[int]) -> NDArray[np.float32]:
-        """Several images at once, float32 (N, 1, size, size) in [-1, 1]."""
-        rows = self._rows[indices]
-        pixels: NDArray[np.float32] = self._pixels[rows, None].astype(np.float32)
-        pixels *= np.float32(2 / np.iinfo(self._kind.levels).max)
+        """Return several images as one array, float32 (N, 1, size, size) in [-1, 1]."""
+        pixels: NDArray[np.float32] = self._pixels[self._rows[indices], None].astype(np.float32)
+        pixels *= np.float32(2 / np.iinfo(self._format.dtype).max)
         pixels -= np.float32(1)
         return pixels
 
     def describe(self, index: int) -> Mapping[str, Any]:
-        return self._kind.describe(self.paths[index])
+        """Return the metadata in the name of a file: see :func:`describe`."""
+        return self._format.describe(self.paths[index])
+
+    def geometry(self, index: int) -> ImageGeometry:
+        """Return the geometry of an image.
+
+        Raises AstrodomeError if it is unknown.
+        """
+        return self._format.geometry(self.paths[index], self._pixels.shape[-1])
 
     def split(self, share: float, seed: int) -> tuple[FolderImages, FolderImages]:
-        """Two disjoint parts, the second of about ``share`` of the images.
+        """Return two disjoint parts, the second with about ``share`` of the images.
 
-        Parts of one observation stay together when there are ten observations or
-        more, since random patches of an image overlap.
+        Random patches of one observation can overlap. Therefore they stay in one part if there
+        are at least ten observations.
         """
         if len(self) < 2:
-            raise AstrodomeError("Training needs two images or more: one is for validation.")
-        names = [path.stem.split("__")[:2] for path in self.paths]
-        groups = np.unique(["__".join(name) for name in names], return_inverse=True)[1]
-        if groups.max() + 1 < 10:
+            raise AstrodomeError("Training needs at least two images: one is for validation.")
+        names = ["__".join(path.stem.split("__")[:2]) for path in self.paths]
+        groups = np.unique(names, return_inverse=True)[1]
+        if groups.max() + 1 < MIN_OBSERVATIONS:
             groups = np.arange(len(self))
         order = np.random.default_rng(seed).permutation(groups.max() + 1)
         held = order[: min(max(1, round(share * len(order))), len(order) - 1)]
@@ -183,21 +208,4 @@ class FolderImages:
     def _part(self, chosen: NDArray[np.bool_]) -> FolderImages:
         indices = np.flatnonzero(chosen)
         paths = [self.paths[i] for i in indices]
-        return FolderImages(self._pixels, paths, self._rows[indices], self._kind)
-
-
-def _tried(kind: Kind, path: Path, size: int) -> tuple[Levels | None, str]:
-    try:
-        return kind.decode(path, size), ""
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        return None, " ".join(str(error).split()) or type(error).__name__
-
-
-def _store(shape: tuple[int, int, int], levels: type[np.unsignedinteger[Any]]) -> Levels:
-    size = math.prod(shape) * np.dtype(levels).itemsize
-    if size <= IN_MEMORY:
-        return np.empty(shape, levels)
-    with tempfile.TemporaryFile(prefix="astrodome-") as scratch:
-        if hasattr(os, "posix_fallocate"):  # a full disk is an error now and not a crash later
-            os.posix_fallocate(scratch.fileno(), 0, size)
-        return np.memmap(scratch, levels, "w+", shape=shape)
+        return FolderImages(self._pixels, paths, self._rows[indices], self.location, self._format)

@@ -1,7 +1,7 @@
-"""SDO ML v1: a file for each frame, ``.npz`` with the array ``x`` in DN/s (HMI: gauss).
+"""SDO ML v1: one ``.npz`` file per frame with the array ``x`` in DN/s (HMI: gauss).
 
-Names are ``AIA20100615_0800_0171.npz``, ``HMI20100615_0800_bx.npz``; ``train/`` and ``test/``
-keep what is for training and what is for testing.
+Files have names such as ``AIA20100615_0800_0171.npz`` and ``HMI20100615_0800_bx.npz``. The folders
+``train`` and ``test`` contain the data for training and testing.
 """
 
 from __future__ import annotations
@@ -17,81 +17,84 @@ from typing import Any
 import numpy as np
 import torch
 from astrodome import AstrodomeError
+from astrodome_solar.channels import Channel, find_channel
 from numpy.typing import NDArray
 
-from . import channels
-from .folder import FolderImages, Kind
+from . import scaling
+from .folder import FileFormat, FolderImages
 
 KEY = "x"
 NAME = re.compile(r"(?:AIA|HMI)(?P<time>\d{8}_\d{4})_(?P<channel>\w+)")
 
 
 def read(folder: Path, part: str, channel: str, size: int, threads: int = 0) -> FolderImages:
-    """The frames of a channel in the folder ``part`` of ``folder``, or in ``folder`` itself.
+    """Read the frames of a channel in the subfolder ``part``, or in ``folder`` itself.
 
-    Raises AstrodomeError when there are none, or none can be read.
+    Raises AstrodomeError if no frame is found, or if none can be read.
     """
-    wanted = channels.find(channel)
-    own = folder / part
-    kind = Kind(
-        find=partial(find, channel=wanted),
-        decode=partial(decode, channel=wanted),
+    found = find_channel(channel)
+    file_format = FileFormat(
+        find=partial(find, channel=found),
+        decode=partial(decode, channel=found),
         describe=describe,
-        levels=np.uint16,
+        geometry=lambda path, size: scaling.frame_geometry(size, _parse_name(path)[0]),
+        dtype=np.uint16,
     )
-    return FolderImages.read(own if own.is_dir() else folder, size, threads, kind)
+    subfolder = folder / part
+    return FolderImages.read(
+        subfolder if subfolder.is_dir() else folder, size, threads, file_format
+    )
 
 
-def find(folder: Path, channel: channels.Channel) -> list[Path]:
-    """The files of a channel at any depth, in the order of time.
+def find(folder: Path, channel: Channel) -> list[Path]:
+    """Return the files of a channel in a folder and its subfolders, sorted by time.
 
-    Raises AstrodomeError when the folder is not there or holds none.
+    Raises AstrodomeError if the folder does not exist or contains none.
     """
     if not folder.is_dir():
-        raise AstrodomeError(f"There is no folder {folder}.", "Check the path of the data set.")
-    all_files = [path for path in folder.rglob("*.npz") if not path.name.startswith(".")]
-    found = sorted(
-        (path for path in all_files if _channel(path) == channel), key=lambda path: path.name
-    )
+        raise AstrodomeError(f"Folder not found: {folder}.", "Check the path of the data set.")
+    paths = [path for path in folder.rglob("*.npz") if not path.name.startswith(".")]
+    found = sorted((p for p in paths if _parse_name(p)[1] == channel), key=lambda p: p.name)
     if not found:
         raise AstrodomeError(
-            f"{folder} holds no frame of {channel.name}, and {len(all_files)} other .npz files.",
-            "SDO ML v1 has files such as AIA20100615_0800_0171.npz.",
+            f"No frames of {channel.name} found in {folder} ({len(paths)} other .npz files).",
+            "Expected names of SDO ML v1, for example AIA20100615_0800_0171.npz.",
         )
     return found
 
 
-def decode(path: Path, size: int, channel: channels.Channel) -> NDArray[np.uint16]:
-    """One frame, scaled and resized, as 16 bits for [-1, 1]; ValueError when it is no frame."""
+def decode(path: Path, size: int, channel: Channel) -> NDArray[np.uint16]:
+    """Return a frame, resized and scaled from [-1, 1] to 16 bits; ValueError if it is invalid."""
     try:
         with np.load(path, allow_pickle=False) as file:
             frame = np.asarray(file[KEY], dtype=np.float32)
     except (KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(f"it holds no array '{KEY}' that can be read ({error})") from error
+        raise ValueError(f"Cannot read the array '{KEY}': {error}.") from error
     if frame.ndim != 2 or not frame.size:
-        raise ValueError(f"its array '{KEY}' has the shape {frame.shape}, not (height, width)")
+        raise ValueError(f"The array '{KEY}' has the shape {frame.shape}, not (height, width).")
     if not np.isfinite(frame).all():
-        raise ValueError("it has pixels without a value")
-    seen = channels.prepared(torch.from_numpy(frame)[None], channel, size)[0].numpy()
-    levels: NDArray[np.uint16] = np.rint((seen + 1) * (65535 / 2)).astype(np.uint16)
+        raise ValueError("It has pixels without a value.")
+    scaled = scaling.prepare(torch.from_numpy(frame)[None], channel, size)[0].numpy()
+    levels: NDArray[np.uint16] = np.rint((scaled + 1) * (65535 / 2)).astype(np.uint16)
     return levels
 
 
 def describe(path: Path) -> Mapping[str, Any]:
-    """What a file's name says, as of any image: path, t_obs (UTC), wavelength, part."""
-    match, channel = NAME.fullmatch(path.stem), _channel(path)
-    time = datetime.strptime(match["time"], "%Y%m%d_%H%M") if match else None
+    """Return ``path``, ``t_obs`` (UTC), ``wavelength`` and ``part`` from a file name."""
+    time, channel = _parse_name(path)
     return {
         "path": str(path.absolute()),
-        "t_obs": time and time.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "t_obs": f"{time.isoformat()}Z",
         "wavelength": channel and channel.wavelength,
         "part": channel.name if channel and channel.is_hmi else None,
     }
 
 
-def _channel(path: Path) -> channels.Channel | None:
+def _parse_name(path: Path) -> tuple[datetime, Channel | None]:
+    """Return the time and the channel in a file name; no channel if the name is invalid."""
     match = NAME.fullmatch(path.stem)
     try:
-        return channels.find(match["channel"]) if match else None
-    except AstrodomeError:
-        return None
+        time = datetime.strptime(match["time"], "%Y%m%d_%H%M") if match else datetime.min
+        return time, find_channel(match["channel"]) if match else None
+    except (AstrodomeError, ValueError):
+        return datetime.min, None

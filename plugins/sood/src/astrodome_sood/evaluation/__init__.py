@@ -1,1 +1,1 @@
-"""How well models find what is unusual: references, metrics, comparison, and a page about it."""
+"""Evaluation of models: ground truth, metrics and comparison."""

@@ -1,31 +1,40 @@
-"""An evaluation from the names of models and images to tables, curves and a page in a folder."""
+"""Evaluate models on images with known anomalies."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-from astrodome import AstrodomeError, compute, console, files, models, temporary
-from astrodome.runs import Run, provenance
+import pandas as pd
+from astrodome import AstrodomeError, compute, files, models
+from astrodome.runs import provenance
 
 from .. import config as configuration
-from ..datasets.loading import TEST, location, open_images
+from ..config import Config
+from ..datasets.loading import TEST, open_images
+from ..protocols import ImageDataset
+from ..scoring.scorer import (
+    check_image_size,
+    find_model,
+    load_model,
+    pixel_mode,
+    weight_files,
+)
 from ..training import DISTRIBUTIONS, TASK
-from ..views import evaluation_page
-from . import compare, metrics
-from .references import Synthetic, flares, from_file
+from . import metrics
+from .compare import Comparison, EvaluatedModel, EvaluationScores, compare, compute_scores
+from .ground_truth import GroundTruth, labels_from_file, labels_from_flux
+from .synthetic import SyntheticAnomalies
 
-OF_AN_EVALUATION = ("predict.score_mode", "predict.sample_score", "data.batch_size")
-"""Keys in which the runs do not have a say."""
+EVALUATION_KEYS = ("predict.score_mode", "predict.sample_score", "data.batch_size")
+"""Keys that are never taken from the configuration of a run."""
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What to hold models against; see the options of ``sdo sood evaluate``."""
+class EvaluationOptions:
+    """Choice of the ground truth; see the options of ``sdo sood evaluate``."""
 
     against: str = "synthetic"
     kinds: Sequence[str] = ()
@@ -39,216 +48,179 @@ class Wanted:
     events_source: str = ""
 
 
-@dataclass
+@dataclass(frozen=True)
 class Evaluation:
-    """A comparison, what became of the images, and all of it as one JSON document."""
+    """Result of an evaluation.
 
-    comparison: compare.Comparison
+    Attributes
+    ----------
+    comparison : Comparison
+        Metrics of the training runs and of the models, and differences between models.
+    scores : EvaluationScores
+        Scores and maps of all images.
+    truth : GroundTruth
+        The images with their labels and masks.
+    about : dict
+        Description of the models, the images and the ground truth.
+    outcome : astrodome.compute.Outcome
+        Number of used images, and the images that could not be read.
+    warnings : list of str
+        Warnings about the images.
+    """
+
+    comparison: Comparison
+    scores: EvaluationScores
+    truth: GroundTruth
+    about: dict[str, Any]
     outcome: compute.Outcome
-    document: dict[str, Any] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """Metrics and the limits of their intervals, one row per model and kind of anomaly."""
+        return pd.DataFrame(self.comparison.models)
+
+    @property
+    def image_scores(self) -> pd.DataFrame:
+        """Name, kind and label of each image, and its scores by model."""
+        images = self.scores.images
+        columns = {
+            "image": [image.name for image in images],
+            "kind": [image.kind for image in images],
+            "label": [image.label for image in images],
+        }
+        return pd.DataFrame({**columns, **self.scores.scores})
+
+    def document(self) -> dict[str, Any]:
+        """Return all results as one JSON document."""
+        return {
+            "about": self.about,
+            "models": self.comparison.models,
+            "runs": self.comparison.runs,
+            "differences": self.comparison.differences,
+        }
 
 
-def evaluate(
+def evaluate_models(
     names: Sequence[str],
-    config: configuration.Config,
-    explicit: set[str],
-    wanted: Wanted,
-    out: Path,
+    config: Config,
+    options: EvaluationOptions,
+    explicit: set[str] | None = None,
+    images: ImageDataset | None = None,
 ) -> Evaluation:
-    """Score the images of ``config`` with every model, and write what came out to ``out``.
+    """Score images with every model, and compare the scores with the ground truth.
 
-    ``names`` are run folders, weights or models, each with ``LABEL=`` before it if it is to be
-    called so; trainings of one model are averaged under the model's name, or under a label
-    that they share. ``explicit`` are the keys of ``config`` that go before those of a run; how to
-    score, and where, always comes from ``config``.
+    ``names`` are run folders, weights files or models without weights, optionally with a prefix
+    ``LABEL=``. Training runs of the same model, or with the same label, are averaged. ``explicit``
+    contains the keys of ``config`` that override the configuration of a run. By default, the
+    images are those that the configuration specifies for testing.
     """
     if not names:
-        raise AstrodomeError("No model is given.", "Name run folders, or threshold.", exit_code=2)
-    contenders, sizes = _contenders(names, _overrides(config, explicit))
-    size = _one_size(sizes, config)
-    config = config.model_copy(
-        update={"model": config.model.model_copy(update={"target_size": size})}
-    )
-    with files.lock(out / ".lock"):
-        files.sweep(out)
-        images = open_images(config, TEST)
-        reference = _reference(images, wanted)
-        with temporary.folder(out / "scores") as scratch:
-            scored = compare.score(contenders, reference, scratch)
-            console.note(f"{len(scored.cases)} images scored by {len(contenders)} models.")
-            comparison = compare.compare(contenders, scored, wanted.bootstraps)
-            comparison.about = {
-                **reference.about(),
-                "data_dir": location(config),
-                "target_size": size,
-                "bootstraps": wanted.bootstraps,
-                "interval": metrics.LEVEL,
-                "models": [_described(each) for each in contenders],
-                **provenance(DISTRIBUTIONS, TASK, [each.group for each in contenders]),
-            }
-            document = {
-                "about": comparison.about,
-                "models": comparison.groups,
-                "runs": comparison.rows,
-                "differences": comparison.differences,
-            }
-            _write(out, comparison, document)
-            evaluation_page.write(out / "evaluation.html", comparison, reference)
+        raise AstrodomeError(
+            "The models are missing.", "Pass run folders, or threshold.", exit_code=2
+        )
+    evaluated, sizes = _load_models(names, _overrides(config, explicit or set()))
+    size = _common_size(sizes, config)
+    section = config.model.model_copy(update={"target_size": size})
+    if images is None:
+        images = open_images(config.model_copy(update={"model": section}), TEST)
+    for label, trained_size in sizes.items():
+        check_image_size(images, label, trained_size)
+    truth = _ground_truth(images, options)
+    scores = compute_scores(evaluated, truth)
+    about = {
+        **truth.about(),
+        "data_dir": images.location,
+        "target_size": size,
+        "bootstraps": options.bootstraps,
+        "interval": metrics.CONFIDENCE,
+        "models": [_describe(each) for each in evaluated],
+        **provenance(DISTRIBUTIONS, TASK, [each.group for each in evaluated]),
+    }
     outcome = compute.Outcome(done=len(images), failed=images.failed)
-    return Evaluation(comparison, outcome, document)
+    comparison = compare(scores, options.bootstraps)
+    return Evaluation(comparison, scores, truth, about, outcome, images.warnings)
 
 
-def _overrides(config: configuration.Config, explicit: set[str]) -> dict[str, Any]:
-    """What goes before the configuration of a run, by dotted key."""
+def _overrides(config: Config, explicit: set[str]) -> dict[str, Any]:
+    """Return the values, by dotted key, that override the configuration of a run."""
     plain = config.plain()
-    keys = {key for key in explicit if key != "devices"} | set(OF_AN_EVALUATION)
-    found = {key: _at(plain, key) for key in sorted(keys)}
+    keys = {key for key in explicit if key != "devices"} | set(EVALUATION_KEYS)
+    found = {key: configuration.get_key(plain, key) for key in sorted(keys)}
     return found | {f"devices.{key}": value for key, value in plain["devices"].items()}
 
 
-def table(comparison: compare.Comparison) -> list[dict[str, Any]]:
-    """A row for each model and kind, its figures with their intervals as text."""
-    return [
-        {"model": row["model"], "runs": row["runs"], "kind": row["kind"]}
-        | {
-            name: f"{row[name]:.3f} ({row[f'{name}_low']:.3f}-{row[f'{name}_high']:.3f})"
-            for name in ("auroc", "ap", "pixel_ap", "iou")
-            if name in row
-        }
-        for row in comparison.groups
-    ]
-
-
-def numbers(text: str) -> list[int]:
-    """``"0,1,2"`` as numbers; AstrodomeError when it is something else."""
-    try:
-        found = [int(part) for part in text.split(",") if part.strip()]
-    except ValueError as error:
-        raise AstrodomeError(
-            f"'{text}' is no list of seeds.", "Write 0,1,2.", exit_code=2
-        ) from error
-    if not found or min(found) < 0:
-        raise AstrodomeError(f"'{text}' is no list of seeds.", "Write 0,1,2.", exit_code=2)
-    return found
-
-
-def _contenders(
+def _load_models(
     names: Sequence[str], overrides: dict[str, Any]
-) -> tuple[list[compare.Contender], dict[str, int]]:
-    """The models by their names, those with weights first asked for their size."""
+) -> tuple[list[EvaluatedModel], dict[str, int]]:
+    """Return the models in the given order, and the image sizes of those with weights.
+
+    Models without weights use the image size of the others, so they are loaded last.
+    """
     found: list[tuple[str, str, str, Path | None]] = []
     for name in names:
         label, equals, place = name.rpartition("=")
-        model, weights = _resolved(place if equals else name)
+        model, weights = find_model(place if equals else name)
         found.append((label, label or model, model, weights))
     sizes: dict[str, int] = {}
-    made: list[compare.Contender] = []
+    loaded: dict[str, EvaluatedModel] = {}
     for label, group, model, weights in sorted(found, key=lambda each: each[3] is None):
-        size = next(iter(sizes.values()), None)
-        contender, config = compare.contender(model, weights, "", overrides, size)
-        contender.group = group
-        place = weights.name if weights else model
-        taken = {each.label for each in made}
-        wanted = (label, place, f"{group} {place}", *(f"{group} {n}" for n in range(2, 999)))
-        contender.label = next(name for name in wanted if name and name not in taken)
+        given = dict(overrides)
         if weights:
-            sizes[contender.label] = config.model.target_size
-        made.append(contender)
+            given["model.load_path"] = str(weights)
+        elif sizes:
+            given.setdefault("model.target_size", next(iter(sizes.values())))
+        config = configuration.load(None, given, from_run=True, model=model)
+        place = weights.name if weights else model
+        candidates = (label, place, f"{group} {place}", *(f"{group} {n}" for n in range(2, 999)))
+        label = next(each for each in candidates if each and each not in loaded)
+        mode = pixel_mode(models.get(TASK, model), model, config.predict.score_mode)
+        backend, output = load_model(model, config), config.predict.sample_score
+        loaded[label] = EvaluatedModel(
+            label, group, backend, mode, output, weights, config.data.batch_size
+        )
+        if weights:
+            sizes[label] = config.model.target_size
     order = {group: number for number, (_, group, _, _) in enumerate(found)}
-    return sorted(made, key=lambda each: order[each.group]), sizes
+    return sorted(loaded.values(), key=lambda each: order[each.group]), sizes
 
 
-def _resolved(name: str) -> tuple[str, Path | None]:
-    """The model and the weights that a name on the command line stands for."""
-    path = Path(name)
-    if path.is_dir() and (path / "run.json").exists():
-        return str(Run.open(path, TASK).record["model"]), path
-    if path.exists():
-        from ..models import weights
-
-        about, _ = weights.read(weights.locate(path))
-        return str(about.get("model")), path
-    if name in models.specs(TASK):
-        return name, None
-    raise AstrodomeError(
-        f"'{name}' is neither a run folder, nor a weights file, nor a model.",
-        f"Models: {', '.join(models.specs(TASK))}.",
-        exit_code=2,
-    )
-
-
-def _one_size(sizes: dict[str, int], config: configuration.Config) -> int:
+def _common_size(sizes: dict[str, int], config: Config) -> int:
     if len(set(sizes.values())) > 1:
         each = ", ".join(f"{label} {size} px" for label, size in sizes.items())
         raise AstrodomeError(
-            f"The models were trained on images of different sizes: {each}.",
-            "Only models of one size see the same images: evaluate the others apart.",
+            f"The models were trained with different image sizes: {each}.",
+            "Evaluate models of different sizes separately.",
         )
     return next(iter(sizes.values()), config.model.target_size)
 
 
-def _reference(images: Any, wanted: Wanted) -> Any:
-    if wanted.against == "synthetic":
-        return Synthetic(images, wanted.seeds, wanted.kinds, wanted.wavelength)
-    if wanted.against == "flux":
-        return flares(images, wanted.goes_class, wanted.flux_source)
-    if wanted.against == "labels":
-        if wanted.labels is None:
-            raise AstrodomeError("No file of labels is given.", "Use --labels FILE.", exit_code=2)
-        return from_file(images, wanted.labels)
-    if wanted.against == "events":
-        from .events import Events
+def _ground_truth(images: ImageDataset, options: EvaluationOptions) -> GroundTruth:
+    if options.against == "synthetic":
+        return SyntheticAnomalies(images, options.seeds, options.kinds, options.wavelength)
+    if options.against == "flux":
+        return labels_from_flux(images, options.goes_class, options.flux_source)
+    if options.against == "labels":
+        if options.labels is None:
+            raise AstrodomeError("The file of labels is missing.", "Use --labels.", exit_code=2)
+        return labels_from_file(images, options.labels)
+    if options.against == "events":
+        from .events import EventRegions
 
-        return Events(images, wanted.event_types, wanted.events_source)
+        return EventRegions(images, options.event_types, options.events_source)
     raise AstrodomeError(
-        f"Models can be held against synthetic, labels, flux or events, not '{wanted.against}'.",
+        f"Invalid --against '{options.against}': expected synthetic, labels, flux or events.",
         exit_code=2,
     )
 
 
-def _described(each: compare.Contender) -> dict[str, Any]:
-    from ..scoring.shards import weight_files
-
-    weights = each.weights
+def _describe(model: EvaluatedModel) -> dict[str, Any]:
+    weights = model.weights
     return {
-        "label": each.label,
-        "model": each.group,
-        "score_mode": each.mode,
-        "sample_score": each.of,
+        "label": model.label,
+        "model": model.group,
+        "score_mode": model.mode,
+        "sample_score": model.output,
         "weights": str(weights.absolute()) if weights else None,
         "weights_digest": files.digest(weight_files(weights)) if weights else None,
     }
-
-
-def _write(out: Path, comparison: compare.Comparison, document: dict[str, Any]) -> None:
-    """``evaluation.json``, ``evaluation.parquet`` (figures) and ``scores.parquet`` (each image)."""
-    files.write_text(out / "evaluation.json", json.dumps(_plain(document), indent=1) + "\n")
-    rows = [{"level": "run", **row} for row in comparison.rows]
-    rows += [{"level": "model", **row} for row in comparison.groups]
-    names = dict.fromkeys(key for row in rows for key in row)
-    table = pa.Table.from_pylist([{name: row.get(name) for name in names} for row in rows])
-    files.write_parquet(out / "evaluation.parquet", table, comparison.about)
-    scored = comparison.scored
-    cases = {
-        "image": [case.name for case in scored.cases],
-        "kind": [case.kind for case in scored.cases],
-        "label": [case.label for case in scored.cases],
-    }
-    scores = pa.table({**cases, **scored.scores})
-    files.write_parquet(out / "scores.parquet", scores, comparison.about)
-
-
-def _plain(value: Any) -> Any:
-    """As JSON has it: NaN is null."""
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return None if isinstance(value, float) and value != value else value
-
-
-def _at(plain: dict[str, Any], key: str) -> Any:
-    value: Any = plain
-    for part in key.split("."):
-        value = value[part]
-    return value

@@ -1,172 +1,114 @@
-"""Regions of catalogued events as the pixels that should score high.
+"""Regions of catalogued events as ground truth of pixels.
 
-An event's outline (or box, where it has none) is where it was when it began, as seen from the
-Earth. It is turned with the Sun to the time of the image, which is taken to be a whole frame of
-SDO with solar north up: 0.6 arcsec a pixel at 4096 px, the disk's centre in the middle, unless
-``meta.csv`` beside the images says where the disk is.
+The outline of an event (or its bounding box) is its place at the start of the event, as seen from
+the Earth. It is rotated with the Sun to the time of the image. The metadata table of the images
+supplies their geometry; frames of SDO ML data have a known geometry.
 """
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from astrodome import AstrodomeError, sources, times
+from astrodome import AstrodomeError, sources
+from astrodome_solar.geometry import ImageGeometry, rotate_positions
+from astrodome_solar.times import parse_time
 from numpy.typing import NDArray
 
 from ..protocols import ImageSet
-from .compare import Case
+from .ground_truth import LabeledImage
 
-FRAME, SCALE = 4096, 0.6
-"""Side of SDO's full frame (px) and its scale (arcsec/px)."""
 OUTLINES = ("hpc_boundcc", "hpc_bbox")
-"""HEK's fields of an event's place in helioprojective arcseconds, as WKT; the best first."""
+"""Fields of HEK with WKT polygons in helioprojective arcsec; the first non-empty one is used."""
+MAX_STEP = 20
+"""Maximum distance of the vertices of an outline, in arcsec."""
 
 
-class Events:
-    """Images of which the regions of events are known, from the source of kind ``events``."""
+class EventRegions:
+    """Images with masks of the events that were observed at the same time.
+
+    ``types`` are event types of HEK, and ``source`` is the name of a registered source of kind
+    ``events``. Images without a time, a geometry or events are skipped.
+    """
 
     def __init__(self, images: ImageSet, types: Sequence[str], source: str = "") -> None:
         try:
-            import sunpy.coordinates  # noqa: F401
+            import shapely  # noqa: F401
         except ImportError as error:
             raise AstrodomeError(
-                "Regions of events need sunpy and shapely.",
+                "The option --against events needs shapely, which is not installed.",
                 "pip install 'astrodome-sood[events]'",
             ) from error
         self._images, self._types = images, list(types)
-        self._catalogue = sources.get("events", source)
-        about = [images.describe(index) for index in range(len(images))]
-        self._times = {n: times.utc(str(a["t_obs"])) for n, a in enumerate(about) if a.get("t_obs")}
-        self._metas: dict[Path, dict[str, dict[str, str]]] = {}
-        self._found = {index: self._records(time) for index, time in self._times.items()}
-        self._found = {index: found for index, found in self._found.items() if found}
+        catalogue = sources.get("events", source)
+        self._found: dict[int, tuple[ImageGeometry, list[dict[str, Any]]]] = {}
+        problem = "No image has a time."
+        for index in range(len(images)):
+            if not (t_obs := images.describe(index).get("t_obs")):
+                continue
+            time = parse_time(str(t_obs))
+            events = catalogue.search(time, time, self._types)
+            events = [event for event in events if any(event.get(key) for key in OUTLINES)]
+            if not events:
+                problem = f"No events with the types {', '.join(types)} at the times of the images."
+                continue
+            try:
+                self._found[index] = images.geometry(index), events  # type: ignore[attr-defined]
+            except AstrodomeError as error:
+                problem = error.message
         if not self._found:
             raise AstrodomeError(
-                f"No event of the types {', '.join(types)} has a place at the time of an image.",
-                "Get the events first: sdo events get --start … --end … --event-type AR",
+                f"No images with regions of events found. {problem}",
+                "Get events with 'sdo events get', and the geometry of images with "
+                "'sdo data download --metadata'.",
             )
-
-    def _records(self, time: datetime) -> list[dict[str, Any]]:
-        records = self._catalogue.search(time, time, self._types)
-        return [record for record in records if any(record.get(key) for key in OUTLINES)]
 
     def __len__(self) -> int:
         return len(self._found)
 
-    def __iter__(self) -> Iterator[Case]:
-        for index, records in self._found.items():
+    def __iter__(self) -> Iterator[LabeledImage]:
+        for index, (geometry, events) in self._found.items():
             about = self._images.describe(index)
             image = self._images[index]
-            path = Path(str(about.get("path")))
-            centre, scale = self._geometry(path, image.shape[-1])
             mask = np.zeros(image.shape[1:], bool)
-            for record in records:
-                mask |= region(record, self._times[index], centre, scale, image.shape[-1])
-            wavelength = about.get("wavelength")
-            yield Case(index, path.name, "events", image, None, mask, wavelength)
+            for event in events:
+                mask |= region(event, geometry)
+            name = Path(str(about.get("path"))).name
+            yield LabeledImage(index, name, "events", image, None, mask, about.get("wavelength"))
 
     def about(self) -> dict[str, Any]:
+        """Return a description for the results."""
         return {
             "reference": "events",
             "event_types": self._types,
-            "events": sum(map(len, self._found.values())),
+            "events": sum(len(events) for _, events in self._found.values()),
             "left_out": len(self._images) - len(self._found),
         }
 
-    def _geometry(self, path: Path, side: int) -> tuple[tuple[float, float], float]:
-        """The disk's centre from the upper left corner (px), and the scale (arcsec/px)."""
-        if path.parent not in self._metas:
-            self._metas[path.parent] = _meta(path.parent / "meta.csv")
-        row = self._metas[path.parent].get(path.stem, {})
-        share = side / FRAME
-        try:
-            x0, y0, scale = (float(row[key]) for key in ("X0", "Y0", "CDELT"))
-        except (KeyError, ValueError):
-            return (side / 2, side / 2), SCALE / share
-        return (x0 * share, side - y0 * share), scale / share
 
-
-def _meta(path: Path) -> dict[str, dict[str, str]]:
-    """Rows of ``meta.csv`` by the names of the images, without endings."""
-    if not path.is_file():
-        return {}
-    with path.open(encoding="utf-8", newline="") as lines:
-        rows = list(csv.DictReader(lines))
-    names = ("file_name", "filename", "file", "path", "name", "id")
-    key = next((name for name in names if rows and name in rows[0]), None)
-    return {Path(row[key]).stem: row for row in rows} if key else {}
-
-
-def region(
-    record: dict[str, Any],
-    time: datetime,
-    centre: tuple[float, float],
-    scale: float,
-    side: int,
-) -> NDArray[np.bool_]:
-    """The pixels (side, side) of an event at a time; row 0 is solar north.
-
-    ``centre`` is the disk's, from the upper left corner (px), ``scale`` in arcsec/px.
-    """
+def region(event: dict[str, Any], geometry: ImageGeometry) -> NDArray[np.bool_]:
+    """Return the mask (H, W) of an event in an image; row 0 is in the north."""
     from shapely import wkt
     from shapely.errors import ShapelyError
     from skimage.draw import polygon2mask
 
-    mask = np.zeros((side, side), bool)
+    mask = np.zeros((geometry.height, geometry.width), bool)
     try:
-        shape = wkt.loads(next(record[key] for key in OUTLINES if record.get(key)))
+        shape = wkt.loads(next(event[key] for key in OUTLINES if event.get(key)))
     except ShapelyError:
         return mask
     for part in getattr(shape, "geoms", [shape]):
         if part.geom_type != "Polygon" or part.is_empty:
             continue
-        outline = np.asarray(part.segmentize(20).exterior.coords)[:, :2]
-        since = times.utc(str(record["event_starttime"]))
-        places = rotated(outline, since, time)
-        if len(places) < 3:
-            continue
-        rows = centre[1] - places[:, 1] / scale - 0.5
-        columns = centre[0] + places[:, 0] / scale - 0.5
-        mask |= polygon2mask((side, side), np.column_stack([rows, columns]))
+        outline = np.asarray(part.segmentize(MAX_STEP).exterior.coords)[:, :2]
+        since: datetime = parse_time(str(event["event_starttime"]))
+        positions, visible = rotate_positions(
+            outline, np.full(len(outline), since, object), geometry
+        )
+        if visible.any():
+            corners = geometry.to_pixel(positions)[:, ::-1] - 0.5
+            mask |= polygon2mask(mask.shape, corners)
     return mask
-
-
-def rotated(places: NDArray[np.floating[Any]], since: datetime, time: datetime) -> Any:
-    """Helioprojective places (arcsec; N, 2) seen from the Earth at ``since``, turned with the Sun
-    to ``time`` (Howard et al. 1990, Sol. Phys. 130, 295); without those that lie beside the disk
-    or have gone behind the limb.
-    """
-    import warnings
-
-    from astropy import units as u
-    from astropy.coordinates import SkyCoord
-    from sunpy.coordinates import HeliographicStonyhurst, Helioprojective, get_earth
-    from sunpy.coordinates.sun import angular_radius
-    from sunpy.sun.models import differential_rotation
-
-    on_disk = np.hypot(*places.T) < angular_radius(since).to_value(u.arcsec)
-    if not on_disk.any():
-        return places[:0]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        seen = SkyCoord(
-            *(places[on_disk] * u.arcsec).T,
-            frame=Helioprojective(observer=get_earth(since), obstime=since),
-        ).transform_to(HeliographicStonyhurst(obstime=since))
-        days = (time - since).total_seconds() / 86400 * u.day
-        # relative to the stars, less what the Earth itself has gone on
-        moved = differential_rotation(days, seen.lat, frame_time="synodic")
-        now = SkyCoord(
-            seen.lon + moved,
-            seen.lat,
-            seen.radius,
-            frame=HeliographicStonyhurst(obstime=time),
-        ).transform_to(Helioprojective(observer=get_earth(time), obstime=time))
-        front = np.cos(seen.lon + moved) > 0
-    arcsec = np.column_stack([now.Tx.to_value(u.arcsec), now.Ty.to_value(u.arcsec)])
-    return arcsec[np.asarray(front)]

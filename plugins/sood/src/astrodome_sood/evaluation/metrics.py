@@ -1,8 +1,8 @@
 """Area under the ROC curve, average precision and intersection over union, with intervals.
 
-Intervals are percentiles of a bootstrap over the real images: an image and all that was
-made of it are drawn together. Pixels are counted in bins of the scores' quantiles, which
-is exact to a thousandth and needs no more memory for more images.
+Intervals are percentiles of a bootstrap over the real images: an image and everything that was
+derived from it are drawn together. Pixels are counted in bins of the quantiles of the scores. This
+is accurate to 0.001, and the required memory does not depend on the number of pixels.
 """
 
 from __future__ import annotations
@@ -16,68 +16,68 @@ import numpy as np
 from numpy.typing import NDArray
 
 BINS = 2048
-LEVEL = 0.95
-"""Share of the bootstrap's values within an interval."""
+CONFIDENCE = 0.95
+"""Share of the bootstrap samples in an interval."""
 Floats = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A value, and what the bootstraps gave for it; NaN where it is not defined."""
+    """A value and its bootstrap samples; NaN where it is undefined."""
 
     value: float
-    drawn: NDArray[np.float64]
+    samples: NDArray[np.float64]
 
     @property
     def interval(self) -> tuple[float, float]:
-        """The percentiles between which ``LEVEL`` of the bootstraps lie."""
-        kept = self.drawn[np.isfinite(self.drawn)]
+        """Percentiles that enclose the share ``CONFIDENCE`` of the samples."""
+        kept = self.samples[np.isfinite(self.samples)]
         if not len(kept):
-            return float("nan"), float("nan")
-        low, high = np.quantile(kept, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+            return math.nan, math.nan
+        low, high = np.quantile(kept, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
         return float(low), float(high)
 
     def as_dict(self, name: str) -> dict[str, float]:
+        """Return the value and the interval as ``name``, ``name_low`` and ``name_high``."""
         low, high = self.interval
         return {name: self.value, f"{name}_low": low, f"{name}_high": high}
 
 
-def together(runs: Sequence[Estimate], seed: int = 0) -> Estimate:
-    """The mean over several trainings of a model; its bootstraps draw trainings and images."""
-    drawn = np.stack([run.drawn for run in runs])
-    random = np.random.default_rng(seed)
-    chosen = random.integers(len(runs), size=drawn.shape)
-    means = np.take_along_axis(drawn, chosen, 0).mean(0)
+def mean_of_runs(runs: Sequence[Estimate], seed: int = 0) -> Estimate:
+    """Return the mean over several training runs; the bootstrap draws runs and images."""
+    samples = np.stack([run.samples for run in runs])
+    chosen = np.random.default_rng(seed).integers(len(runs), size=samples.shape)
+    means = np.take_along_axis(samples, chosen, 0).mean(0)
     return Estimate(float(np.mean([run.value for run in runs])), means)
 
 
 def auroc(labels: NDArray[Any], scores: Floats) -> float:
-    """Area under the ROC curve; NaN with one class only."""
+    """Return the area under the ROC curve; NaN if there is only one class."""
     from sklearn.metrics import roc_auc_score
 
-    return float(roc_auc_score(labels, scores)) if _both(labels) else math.nan
+    return float(roc_auc_score(labels, scores)) if _has_both_classes(labels) else math.nan
 
 
 def average_precision(labels: NDArray[Any], scores: Floats) -> float:
-    """Average precision; NaN with one class only."""
+    """Return the average precision; NaN if there is only one class."""
     from sklearn.metrics import average_precision_score
 
-    return float(average_precision_score(labels, scores)) if _both(labels) else math.nan
+    return float(average_precision_score(labels, scores)) if _has_both_classes(labels) else math.nan
 
 
-def _both(labels: NDArray[Any]) -> bool:
+def _has_both_classes(labels: NDArray[Any]) -> bool:
     return bool(len(labels)) and bool(labels.min() < labels.max())
 
 
-def counted_auroc(inside: Floats, outside: Floats) -> NDArray[np.float64]:
-    """AUROC of counts by rising score, shape (…, K), for each row; ties count half."""
+def auroc_of_counts(inside: Floats, outside: Floats) -> NDArray[np.float64]:
+    """Return the AUROC of each row of counts by ascending score, (…, K); ties count half."""
     below = outside.cumsum(-1) - outside / 2
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.asarray((inside * below).sum(-1) / (inside.sum(-1) * outside.sum(-1)))
 
 
-def counted_precision(inside: Floats, outside: Floats) -> NDArray[np.float64]:
-    """Average precision of counts by rising score, shape (…, K), for each row."""
+def precision_of_counts(inside: Floats, outside: Floats) -> NDArray[np.float64]:
+    """Return the average precision of each row of counts by ascending score, (…, K)."""
     inside, outside = inside[..., ::-1], outside[..., ::-1]
     hits = inside.cumsum(-1)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -86,40 +86,39 @@ def counted_precision(inside: Floats, outside: Floats) -> NDArray[np.float64]:
     return np.where(outside.sum(-1) > 0, found, np.nan)
 
 
-def draws(groups: NDArray[np.int64], count: int, seed: int) -> NDArray[np.float64]:
-    """How often each group is drawn in each of ``count`` bootstraps, shape (count, groups)."""
+def bootstrap_weights(groups: NDArray[np.int64], count: int, seed: int) -> NDArray[np.float64]:
+    """Return how often each group is drawn in each bootstrap sample, (count, groups)."""
     number = int(groups.max()) + 1
     random = np.random.default_rng(seed)
     return random.multinomial(number, np.full(number, 1 / number), count).astype(np.float64)
 
 
-def estimates(
+def image_metrics(
     labels: NDArray[Any],
     scores: Floats,
     groups: NDArray[np.int64],
     bootstraps: int,
     seed: int = 0,
 ) -> dict[str, Estimate]:
-    """``auroc`` and ``ap`` of scores; ``groups`` number the real images from 0."""
-    _, place = np.unique(scores, return_inverse=True)
-    weights = draws(groups, bootstraps, seed)
-    size = (int(groups.max()) + 1, int(place.max()) + 1)
-    inside, outside = np.zeros(size), np.zeros(size)
-    np.add.at(inside, (groups, place), labels == 1)
-    np.add.at(outside, (groups, place), labels == 0)
-    drawn = weights @ inside, weights @ outside
+    """Return ``auroc`` and ``ap`` of image scores; ``groups`` are the indices of real images."""
+    _, rank = np.unique(scores, return_inverse=True)
+    weights = bootstrap_weights(groups, bootstraps, seed)
+    shape = (int(groups.max()) + 1, int(rank.max()) + 1)
+    inside, outside = np.zeros(shape), np.zeros(shape)
+    np.add.at(inside, (groups, rank), labels == 1)
+    np.add.at(outside, (groups, rank), labels == 0)
+    counts = weights @ inside, weights @ outside
     return {
-        "auroc": Estimate(auroc(labels, scores), counted_auroc(*drawn)),
-        "ap": Estimate(average_precision(labels, scores), counted_precision(*drawn)),
+        "auroc": Estimate(auroc(labels, scores), auroc_of_counts(*counts)),
+        "ap": Estimate(average_precision(labels, scores), precision_of_counts(*counts)),
     }
 
 
 @dataclass
-class Pixels:
-    """Counts of pixels by score, of each real image: inside the reference and outside.
+class PixelCounts:
+    """Number of pixels per bin of scores for each image, inside and outside of its mask.
 
-    ``edges`` are the limits of the bins, from :meth:`between` of a sample of scores, and
-    ``totals`` the sums of the scores in each.
+    ``edges`` are the inner edges of the bins, and ``totals`` the sums of the scores in them.
     """
 
     edges: Floats
@@ -129,8 +128,8 @@ class Pixels:
     groups: list[int] = field(default_factory=list)
 
     @classmethod
-    def between(cls, sample: Floats) -> Pixels:
-        """Bins of equal numbers of these scores, the highest and lowest ones finer."""
+    def with_quantile_bins(cls, sample: Floats) -> PixelCounts:
+        """Create bins from the quantiles of a sample, with finer bins at both ends."""
         ends = np.geomspace(1e-5, 0.5, BINS // 4)
         shares = np.unique(np.concatenate([ends, 1 - ends, np.linspace(0, 1, BINS // 2)]))
         edges = np.unique(np.quantile(sample, shares))[1:-1]
@@ -138,44 +137,44 @@ class Pixels:
         return cls(edges, np.zeros(len(edges) + 1))
 
     def add(self, scores: Floats, mask: NDArray[np.bool_], group: int) -> None:
-        """Count the pixels of a map (H, W), of which those in the mask should score high."""
-        place = np.searchsorted(self.edges, scores.ravel(), "right")
+        """Count the pixels of a map (H, W)."""
+        bins = np.searchsorted(self.edges, scores.ravel(), "right")
         inside = mask.ravel()
         size = len(self.edges) + 1
-        self.totals += np.bincount(place, scores.ravel(), size)
-        self.inside.append(np.bincount(place[inside], minlength=size))
-        self.outside.append(np.bincount(place[~inside], minlength=size))
+        self.totals += np.bincount(bins, scores.ravel(), size)
+        self.inside.append(np.bincount(bins[inside], minlength=size))
+        self.outside.append(np.bincount(bins[~inside], minlength=size))
         self.groups.append(group)
 
     def average_precision(self, bootstraps: int, seed: int = 0) -> Estimate:
-        """Average precision over all pixels."""
+        """Return the average precision over all pixels."""
         inside, outside = (np.stack(counts).astype(float) for counts in (self.inside, self.outside))
-        groups = np.asarray(self.groups)
-        value = float(counted_precision(inside.sum(0), outside.sum(0)))
-        weights = draws(groups, bootstraps, seed)[:, groups]
-        return Estimate(value, counted_precision(weights @ inside, weights @ outside))
+        value = float(precision_of_counts(inside.sum(0), outside.sum(0)))
+        weights = self._weights(bootstraps, seed)
+        return Estimate(value, precision_of_counts(weights @ inside, weights @ outside))
 
     def iou_at_otsu(self, bootstraps: int, seed: int = 0) -> tuple[Estimate, float]:
-        """Intersection over union of the reference and what scores above Otsu's threshold of
-        all pixels (Otsu 1979, IEEE Trans. SMC 9, 62), and that threshold."""
+        """Return the intersection over union at Otsu's threshold of all scores, and the threshold.
+
+        Otsu 1979, IEEE Trans. SMC 9, 62.
+        """
         from skimage.filters import threshold_otsu
 
         inside, outside = np.stack(self.inside), np.stack(self.outside)
-        groups = np.asarray(self.groups)
         counts = (inside + outside).sum(0)
         filled = counts > 0
-        centres = np.where(filled, self.totals / np.maximum(counts, 1), -np.inf)
-        limit = float(centres.max())
+        means = np.where(filled, self.totals / np.maximum(counts, 1), -np.inf)
+        threshold = float(means.max())
         if filled.sum() > 1:
-            limit = float(threshold_otsu(hist=(counts[filled], centres[filled])))
-        above = centres > limit
-        hit, false = inside[:, above].sum(1), outside[:, above].sum(1)
-        missed = inside[:, ~above].sum(1)
+            threshold = float(threshold_otsu(hist=(counts[filled], means[filled])))
+        above = means > threshold
+        hits = inside[:, above].sum(1)
+        union = inside.sum(1) + outside[:, above].sum(1)
+        weights = np.vstack([np.ones(len(hits)), self._weights(bootstraps, seed)])
+        with np.errstate(invalid="ignore"):
+            iou = (weights @ hits) / (weights @ union)
+        return Estimate(float(iou[0]), iou[1:]), threshold
 
-        def iou(weights: Floats) -> float:
-            union = float(weights @ (hit + false + missed))
-            return float(weights @ hit) / union if union else float("nan")
-
-        weights = draws(groups, bootstraps, seed)[:, groups]
-        drawn = [iou(each) for each in weights]
-        return Estimate(iou(np.ones(len(hit))), np.asarray(drawn, np.float64)), limit
+    def _weights(self, bootstraps: int, seed: int) -> NDArray[np.float64]:
+        groups = np.asarray(self.groups)
+        return bootstrap_weights(groups, bootstraps, seed)[:, groups]

@@ -1,4 +1,4 @@
-"""What the two networks have in common as models of the task ``sood``."""
+"""Base class of the network models of the task ``sood``."""
 
 from __future__ import annotations
 
@@ -16,18 +16,16 @@ from numpy.typing import NDArray
 from ..protocols import ImageSet
 from . import weights
 from .network import Autoencoder
-from .packed import Packed
 
 
-class Trained:
-    """A network that is trained in a run folder and scores with the weights of one."""
+class NetworkModel:
+    """Model that trains a network in a run folder and scores images with its weights."""
 
     name: ClassVar[str]
     modes: ClassVar[tuple[str, ...]]
 
     def __init__(self) -> None:
         self._net: Autoencoder | None = None
-        self._packed: Packed | None = None
         self._precision = "32"
 
     def train(
@@ -37,65 +35,54 @@ class Trained:
         run: Run,
         config: Mapping[str, Any],
     ) -> None:
-        """Learn, from the weights of ``model.load_path`` if it names some."""
-        from .fit import fit  # Lightning takes seconds to import, and only training needs it
+        """Train the network, starting from the weights ``model.load_path`` if given."""
+        from .fit import fit  # Lightning takes seconds to import, and only training needs it.
 
-        given = config["model"]["load_path"]
-        if given:
-            net = weights.load(self.name, Path(given), config)
+        if load_path := config["model"]["load_path"]:
+            net = weights.load(self.name, Path(load_path), config)
         else:
             with torch.random.fork_rng():
                 torch.manual_seed(config["seed"])
-                net = weights.network(self.name, config, channels=train[0].shape[0])
-
-        def keep(folder: Path) -> None:
-            weights.save(self.name, net, folder / weights.WEIGHTS)
-
-        fit(self.name, net, train, validation, run, config, keep)
+                net = weights.new_network(self.name, config, channels=train[0].shape[0])
+        fit(self.name, net, train, validation, run, config)
 
     def load(self, path: Path | None, config: Mapping[str, Any]) -> None:
-        """Take the weights of a run folder, of a weights file, or of sdo-cli's checkpoint."""
+        """Load the weights of a run folder, a weights file or a checkpoint of sdo-cli."""
         from .devices import scoring_device, scoring_precision
 
         if path is None:
             raise AstrodomeError(
-                f"{self.name} predicts with trained weights, and none are given.",
-                f"Give the run folder that 'sdo sood {self.name} train' wrote: --load-path RUN",
+                f"{self.name} needs trained weights.",
+                f"Pass the run folder of 'sdo sood {self.name} train': --load-path RUN",
                 exit_code=2,
             )
         net = weights.load(self.name, path, config).requires_grad_(False)
         self._net = net.to(scoring_device(config))
         self._precision = scoring_precision(config)
-        self._packed = None
 
     @property
     def net(self) -> Autoencoder:
-        """The network; AstrodomeError before ``load``."""
+        """The network. Raises AstrodomeError before ``load``."""
         if self._net is None:
-            raise AstrodomeError(f"{self.name} has no weights yet.", "Call load before scoring.")
+            raise AstrodomeError(f"{self.name} has no weights.", "Call load before scoring.")
         return self._net
 
     @property
-    def packed(self) -> Packed:
-        """The network, made ready for scoring without gradients."""
-        if self._packed is None:
-            self._packed = Packed(self.net)
-        return self._packed
-
-    @property
     def z_dim(self) -> int:
-        """Numbers that an image is decoded from."""
+        """Dimension of the latent vectors that ``generate`` takes."""
         return self.net.z_dim
 
+    @torch.inference_mode()
     def reconstruct(self, batch: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-        """``images`` (N, C, H, W) as the network sees them, and their code ``mean`` (N, Z)."""
-        mean = self.packed.encode(self._tensor(batch))[:, : self.net.z_dim]
-        return {"images": _array(self.packed.decode(mean)), "mean": _array(mean)}
+        """Return reconstructed ``images`` (N, C, H, W) and latent vectors ``mean`` (N, Z)."""
+        mean = self.net.latent(self._tensor(batch))
+        return {"images": _array(self.net.decode(mean)), "mean": _array(mean)}
 
+    @torch.inference_mode()
     def generate(self, latent: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Images (N, C, H, W) that vectors (N, Z) stand for."""
+        """Decode latent vectors (N, Z) to images (N, C, H, W)."""
         z = torch.from_numpy(np.ascontiguousarray(latent, np.float32))
-        return _array(self.packed.decode(z.to(self._device)))
+        return _array(self.net.decode(z.to(self._device)))
 
     @property
     def _device(self) -> torch.device:
@@ -104,16 +91,17 @@ class Trained:
     def _tensor(self, batch: NDArray[np.float32]) -> torch.Tensor:
         if batch.shape[1] != self.net.channels:
             raise AstrodomeError(
-                f"The images have {batch.shape[1]} channels, the weights {self.net.channels}."
+                f"Expected images with {self.net.channels} channels, got {batch.shape[1]}."
             )
-        return torch.from_numpy(batch).to(self._device, non_blocking=True)
+        images = torch.from_numpy(batch).to(self._device, non_blocking=True)
+        return images.contiguous(memory_format=torch.channels_last)
 
-    def _arithmetic(self) -> AbstractContextManager[Any]:
-        """The precision of scoring: 32 bits unless another one was asked for."""
+    def _autocast(self) -> AbstractContextManager[Any]:
+        """Return the context that computes in the configured precision."""
         if self._precision == "32":
             return nullcontext()
-        kind = torch.bfloat16 if self._precision == "bf16" else torch.float16
-        return torch.autocast(self._device.type, kind)
+        dtype = torch.bfloat16 if self._precision == "bf16" else torch.float16
+        return torch.autocast(self._device.type, dtype)
 
 
 def _array(tensor: torch.Tensor) -> NDArray[np.float32]:

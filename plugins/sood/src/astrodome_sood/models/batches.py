@@ -1,4 +1,4 @@
-"""Batches of an image set for training, in an order that follows from the seed and the epoch."""
+"""Batches of images for training, in an order that follows from the seed and the epoch."""
 
 from __future__ import annotations
 
@@ -14,18 +14,16 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from ..protocols import ImageSet
 
 
-def seeded(seed: int, epoch: int = -1, rank: int = 0) -> torch.Generator:
-    """Return a generator for a seed, an epoch (-1: before the first) and the rank of a process."""
+def seeded_generator(seed: int, epoch: int = -1, rank: int = 0) -> torch.Generator:
+    """Return the random generator of a seed, an epoch (-1 before the first) and a process rank."""
     number = (seed << 24) + epoch + 1
-    if (
-        rank or number >= 2**32
-    ):  # The generator of torch ignores all but the lowest 32 bits of a seed.
+    if rank or number >= 2**32:  # torch uses only the lowest 32 bits of a seed.
         number = int(np.random.SeedSequence([seed, epoch + 1, rank]).generate_state(1)[0])
     return torch.Generator().manual_seed(number)
 
 
-class Batches(Dataset[Tensor]):
-    """Images by lists of their indices, read at once."""
+class BatchDataset(Dataset[Tensor]):
+    """Dataset whose items are whole batches, given by lists of indices."""
 
     def __init__(self, images: ImageSet) -> None:
         self._images = images
@@ -37,13 +35,13 @@ class Batches(Dataset[Tensor]):
         return torch.from_numpy(self._images.batch(indices))
 
 
-class Order(Sampler[list[int]]):
-    """Lists of indices, a batch each; shuffled by seed and epoch unless the seed is None.
+class BatchSampler(Sampler[list[int]]):
+    """Sampler of lists of indices, shuffled by seed and epoch unless the seed is None.
 
-    An image set with an ``order(generator)`` of its own, which suits how it is stored, is
-    read in that. The order is drawn with the first batch, as Lightning sets the epoch of a
-    resumed run after it has made the iterator. Of ``world`` processes, each takes every
-    world-th batch; all take equally many, for which some begin again.
+    If the image set has a method ``order(generator)``, it determines the order. The order is
+    drawn with the first batch, because Lightning sets the epoch of a resumed run after it has
+    created the iterator. Each of ``world`` processes takes every ``world``-th batch. All processes
+    take the same number of batches, so some batches are used twice.
     """
 
     def __init__(
@@ -59,7 +57,7 @@ class Order(Sampler[list[int]]):
         self._epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Called by Lightning before each epoch."""
+        """Set the epoch; called by Lightning."""
         self._epoch = epoch
 
     def __len__(self) -> int:
@@ -68,7 +66,7 @@ class Order(Sampler[list[int]]):
     def __iter__(self) -> Iterator[list[int]]:
         order = list(range(len(self._images)))
         if self._seed is not None:
-            random = seeded(self._seed, self._epoch)
+            random = seeded_generator(self._seed, self._epoch)
             own = getattr(self._images, "order", None)
             order = own(random) if own else torch.randperm(len(order), generator=random).tolist()
         starts = range(0, len(order), self._size)
@@ -84,8 +82,14 @@ def loader(
     rank: int = 0,
     world: int = 1,
 ) -> DataLoader[Tensor]:
-    """Batches of an image set, which is in memory already: workers would only copy."""
-    data = config["data"]
-    order = Order(images, data["batch_size"], seed, rank, world)
-    pinned = data["pin_memory"] or torch.cuda.is_available()
-    return DataLoader(Batches(images), batch_size=None, sampler=order, pin_memory=pinned)
+    """Return the data loader of an image set.
+
+    It has no worker processes: an image set is in memory or reads ahead in threads.
+    """
+    section = config["data"]
+    return DataLoader(
+        BatchDataset(images),
+        batch_size=None,
+        sampler=BatchSampler(images, section["batch_size"], seed, rank, world),
+        pin_memory=section["pin_memory"] or torch.cuda.is_available(),
+    )

@@ -1,4 +1,4 @@
-"""The context-encoding variational autoencoder as a model of the task ``sood``."""
+"""Model ``ce_vae``: the context-encoding variational autoencoder."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
-from .base import Trained
+from .base import NetworkModel
+from .losses import negative_elbo
 from .network import Vae
-from .scores import PIXEL_SCORES, pixel_scores, sample_scores
+from .scores import PIXEL_SCORES, pixel_scores
 
 
-class CeVae(Trained):
-    """Zimmerer et al. 2018 (arXiv:1812.05941)."""
+class CeVae(NetworkModel):
+    """Context-encoding variational autoencoder of Zimmerer et al. 2018 (arXiv:1812.05941)."""
 
     name = "ce_vae"
     modes = PIXEL_SCORES
@@ -24,27 +26,26 @@ class CeVae(Trained):
         super().load(path, config)
         self._beta, self._seed = config["train"]["beta"], config["seed"]
 
+    @torch.inference_mode()
     def score(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        """beta · KL + theta · mean absolute error of each image, shape (N,)."""
+        """Return beta · KL + theta · mean absolute error of each image, (N,)."""
         images = self._tensor(batch)
-        with self._arithmetic():
-            scores = sample_scores(self._vae, self.packed, images, self._beta)
+        with self._autocast():
+            scores = negative_elbo(self._vae, images, self._beta)
         return scores.float().cpu().numpy()
 
     def score_map(self, batch: NDArray[np.float32], mode: str = "") -> NDArray[np.float32]:
-        """One of ``modes`` (``combi``) of each pixel, shape (N, H, W)."""
+        """Return one of the ``modes`` (default ``combi``) for each pixel, (N, H, W)."""
         images = self._tensor(batch)
-        with self._arithmetic():
-            maps = pixel_scores(
-                self._vae, self.packed, images, mode or "combi", self._beta, self._seed
-            )
+        with self._autocast():
+            maps = pixel_scores(self._vae, images, mode or "combi", self._beta, self._seed)
         return maps.float().cpu().numpy()
 
+    @torch.inference_mode()
     def reconstruct(self, batch: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-        """As every network, and ``std`` (N, Z): how sure the encoder is of the code."""
-        codes = self.packed.encode(self._tensor(batch))
-        mean, log_std = codes.chunk(2, dim=1)
-        found = {"images": self.packed.decode(mean), "mean": mean, "std": log_std.exp()}
+        """Return ``images`` and ``mean``, and the standard deviations ``std`` (N, Z)."""
+        mean, log_std = self._vae.encode(self._tensor(batch))
+        found = {"images": self._vae.decode(mean), "mean": mean, "std": log_std.exp()}
         return {key: np.ascontiguousarray(value.cpu().numpy()) for key, value in found.items()}
 
     @property

@@ -1,4 +1,4 @@
-"""Where networks are trained and run, and in which precision."""
+"""Choose the devices and the precision for training and scoring from a configuration."""
 
 from __future__ import annotations
 
@@ -8,19 +8,18 @@ from typing import Any
 import torch
 from astrodome import AstrodomeError
 
-LIGHTNING = {"32": "32-true", "bf16": "bf16-mixed", "16": "16-mixed"}
-"""Lightning's names of the precisions."""
+LIGHTNING_PRECISION = {"32": "32-true", "bf16": "bf16-mixed", "16": "16-mixed"}
 
 
-def training_devices(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Accelerator, devices, nodes and strategy in Lightning's words.
+def trainer_devices(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a Lightning trainer: accelerator, devices, nodes and strategy.
 
-    Raises AstrodomeError when a GPU is asked for that is not there.
+    Raises AstrodomeError if a requested GPU does not exist.
     """
-    wanted = config["devices"]
-    gpus, processes = wanted["gpus"], wanted["processes"]
-    strategy, nodes = wanted["strategy"], wanted["nodes"]
+    section = config["devices"]
+    gpus, processes, nodes = section["gpus"], section["processes"], section["nodes"]
     check_gpus(gpus)
+    devices: int | list[int]
     if gpus is None and torch.cuda.is_available() and processes == 1:
         accelerator, devices = "gpu", 1
     elif not gpus:
@@ -28,37 +27,33 @@ def training_devices(config: Mapping[str, Any]) -> dict[str, Any]:
     else:
         accelerator, devices = "gpu", gpus
     several = nodes > 1 or (len(devices) if isinstance(devices, list) else devices) not in (0, 1)
-    if several and strategy == "auto":
-        strategy = "ddp"
     return {
         "accelerator": accelerator,
         "devices": devices,
         "num_nodes": nodes,
-        "strategy": strategy,
+        "strategy": "ddp" if several and section["strategy"] == "auto" else section["strategy"],
     }
 
 
 def any_gpu() -> bool:
-    """Whether this machine offers a GPU."""
+    """Return whether this machine has a GPU."""
     return torch.cuda.device_count() > 0
 
 
 def check_gpus(gpus: int | list[int] | None) -> None:
-    """Raise AstrodomeError when this machine lacks a GPU that is asked for."""
+    """Raise AstrodomeError if a requested GPU does not exist; -1 requests all GPUs."""
     if not gpus:
         return
-    there = torch.cuda.device_count()
-    # -1 is Lightning's word for all of them
-    wanted = max(gpus) + 1 if isinstance(gpus, list) else max(gpus, 1)
-    if wanted > there:
+    count = torch.cuda.device_count()
+    if (max(gpus) + 1 if isinstance(gpus, list) else max(gpus, 1)) > count:
         raise AstrodomeError(
-            f"'devices.gpus' asks for {gpus}, but this machine offers {there} GPUs.",
-            "Use --devices cpu for the processor.",
+            f"'devices.gpus' is {gpus}, but this machine has {count} GPUs.",
+            "Use --devices cpu to run on the CPU.",
         )
 
 
 def scoring_device(config: Mapping[str, Any]) -> str:
-    """The device that scores: the first GPU asked for, any GPU, or the processor."""
+    """Return the device for scoring: the first requested GPU, any GPU, or the CPU."""
     gpus = config["devices"]["gpus"]
     check_gpus(gpus)
     if gpus == 0 or gpus == [] or not torch.cuda.is_available():
@@ -67,32 +62,31 @@ def scoring_device(config: Mapping[str, Any]) -> str:
 
 
 def training_precision(config: Mapping[str, Any], accelerator: str) -> str:
-    """``32``, ``bf16`` or ``16``; ``auto`` is bf16 where the hardware multiplies it faster.
+    """Return ``32``, ``bf16`` or ``16``; ``auto`` means bf16 on hardware that supports it.
 
-    Raises AstrodomeError for a precision that the accelerator lacks.
+    Raises AstrodomeError if the accelerator does not support the precision.
     """
-    wanted = str(config["devices"]["precision"])
-    if wanted == "16" and accelerator == "cpu":
+    precision = str(config["devices"]["precision"])
+    if precision == "16" and accelerator == "cpu":
         raise AstrodomeError(
-            "A processor does not calculate with 16-bit floats.", "Use --precision bf16 or 32."
+            "The precision 16 is not supported on CPUs.", "Use --precision bf16 or 32."
         )
-    if wanted != "auto":
-        return wanted
-    return "bf16" if gains_from_bf16("cuda" if accelerator == "gpu" else "cpu") else "32"
+    if precision != "auto":
+        return precision
+    return "bf16" if bf16_is_faster(accelerator) else "32"
 
 
 def scoring_precision(config: Mapping[str, Any]) -> str:
-    """As for training, but ``auto`` is 32: scores are to be the same on every machine."""
+    """Return the precision for scoring; ``auto`` means 32 for equal scores everywhere."""
     if config["devices"]["precision"] == "auto":
         return "32"
     return training_precision(config, "cpu" if scoring_device(config) == "cpu" else "gpu")
 
 
-def gains_from_bf16(device: str) -> bool:
-    """Whether the device has units for matrices of bfloat16 (tensor cores, AMX)."""
-    if device == "cuda":
+def bf16_is_faster(accelerator: str) -> bool:
+    """Return whether the hardware has matrix units for bfloat16 (tensor cores, AMX)."""
+    if accelerator == "gpu":
         return torch.cuda.is_available() and torch.cuda.get_device_capability() >= (8, 0)
-    amx = getattr(torch.cpu, "_is_amx_tile_supported", None) or getattr(
-        torch._C._cpu, "_is_amx_tile_supported", None
-    )
-    return bool(amx and amx())
+    # Older versions of torch cannot report the capabilities of the CPU.
+    capabilities = getattr(torch.cpu, "get_capabilities", None)
+    return bool(capabilities and capabilities().get("amx_bf16"))

@@ -1,32 +1,40 @@
-"""Training a network through Lightning, so that a killed run goes on as if nothing had happened.
+"""Train a network with Lightning so that a killed run can be resumed without a difference.
 
-All randomness follows from the seed and the number of the epoch, and the checkpoint is
-written after everything else of an epoch: whatever was done since is done again, alike.
+All random numbers follow from the seed and the number of the epoch. The checkpoint is the last
+file that is written in an epoch: a resumed run repeats everything after it with equal results.
 """
 
 from __future__ import annotations
 
+import io
 import logging
+import math
+import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
-from astrodome import AstrodomeError, console
+import torch
+from astrodome import AstrodomeError, files
 from astrodome.runs import Run
-from lightning.pytorch.callbacks import EarlyStopping
+from lightning.pytorch.callbacks import Callback, EarlyStopping
 from lightning.pytorch.loggers import Logger
+from lightning.pytorch.plugins.io import TorchCheckpointIO
 from lightning.pytorch.profilers import SimpleProfiler
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
+from .. import progress
 from ..protocols import ImageSet
-from . import devices
+from . import devices, weights
 from .batches import loader
-from .callbacks import LAST, AtomicIO, Keeper, Reporter
-from .lightning_module import objective
+from .lightning_module import AutoencoderModule, mean_losses, training_module
 from .network import Autoencoder
+
+CHECKPOINT = "last.ckpt"
+METRICS = "metrics.csv"
 
 
 def fit(
@@ -36,49 +44,33 @@ def fit(
     validation: ImageSet,
     run: Run,
     config: Mapping[str, Any],
-    save_weights: Callable[[Path], None],
 ) -> None:
-    """Train to the end of ``config``, from the checkpoint of the run if it has one.
+    """Train a network in a run folder, from the checkpoint in it if there is one.
 
-    Where several processes train together, each takes its part of every epoch's batches,
-    and the first of them keeps the run folder.
+    If several processes train together, each takes its share of the batches of an epoch, and the
+    first process writes the run folder.
     """
-    settings = config["train"]
-    keeper = Keeper(run.path, save_weights)
-    stopping = EarlyStopping("val_loss", patience=settings["patience"], check_finite=False)
-    where = devices.training_devices(config)
-    precision = devices.training_precision(config, where["accelerator"])
-    last = run.path / LAST
-    with console.progress("Training", _steps(train, config), "steps") as progress, _quiet():
-        reporter = Reporter(progress, settings["print_every_iter"])
-        some = settings["fast_dev_run"] or 1.0
-        trainer = pl.Trainer(
-            **where,
-            precision=devices.LIGHTNING[precision],  # type: ignore[arg-type]
-            max_epochs=1 if settings["fast_dev_run"] else settings["n_epochs"],
-            limit_train_batches=some,
-            limit_val_batches=some,
-            callbacks=[*([stopping] if settings["early_stopping"] else []), keeper, reporter],
-            plugins=[AtomicIO()],
-            profiler=SimpleProfiler(run.path, "profile") if settings["profile"] else None,
-            num_sanity_val_steps=0,
-            logger=loggers(model, run, config),
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            use_distributed_sampler=False,
-        )
-        part = (trainer.global_rank, trainer.world_size)
+    section = config["train"]
+    recorder = RunRecorder(run.path, model, net)
+    stopping = EarlyStopping("val_loss", patience=section["patience"], check_finite=False)
+    steps = section["n_epochs"] * -(-len(train) // config["data"]["batch_size"])
+    checkpoint = run.path / CHECKPOINT
+    with progress.task("Training", steps, "steps") as task, _without_lightning_messages():
+        callbacks: list[Callback] = [recorder, ProgressReporter(task, section["print_every_iter"])]
+        if section["early_stopping"]:
+            callbacks.insert(0, stopping)
+        trainer = _trainer(model, run, config, callbacks)
+        process = (trainer.global_rank, trainer.world_size)
         try:
             trainer.fit(
-                objective(net, config),
-                loader(train, config, config["seed"], *part),
-                loader(validation, config, None, *part),
-                ckpt_path=last if last.is_file() else None,
+                training_module(net, config),
+                loader(train, config, config["seed"], *process),
+                loader(validation, config, None, *process),
+                ckpt_path=checkpoint if checkpoint.is_file() else None,
             )
-        except SIGTERMException as stopped:  # which is an exit with code 0
+        except SIGTERMException as stopped:  # Lightning would exit with status 0.
             raise AstrodomeError(
-                "Training was told to stop (SIGTERM).", "The same command goes on with this run."
+                "Training was stopped by SIGTERM.", "Run the same command again to resume."
             ) from stopped
         except SystemExit as left:  # Lightning raises it after Ctrl-C.
             if isinstance(left.__context__, KeyboardInterrupt):
@@ -89,35 +81,54 @@ def fit(
             parameters=sum(weight.numel() for weight in net.parameters()),
             epochs=trainer.current_epoch,
             stopped_early=stopping.stopped_epoch > 0,
-            best_epoch=keeper.best_epoch,
-            best_val_loss=keeper.best,
-            precision=precision,
+            best_epoch=recorder.best_epoch,
+            best_val_loss=recorder.best,
+            precision=trainer.precision.partition("-")[0],
             devices=trainer.world_size,
         )
 
 
-def _steps(train: ImageSet, config: Mapping[str, Any]) -> int:
-    return int(config["train"]["n_epochs"]) * -(-len(train) // int(config["data"]["batch_size"]))
+def _trainer(
+    model: str, run: Run, config: Mapping[str, Any], callbacks: list[Callback]
+) -> pl.Trainer:
+    section = config["train"]
+    hardware = devices.trainer_devices(config)
+    precision = devices.training_precision(config, hardware["accelerator"])
+    batches = section["fast_dev_run"] or 1.0
+    return pl.Trainer(
+        **hardware,
+        precision=devices.LIGHTNING_PRECISION[precision],  # type: ignore[arg-type]
+        max_epochs=1 if section["fast_dev_run"] else section["n_epochs"],
+        limit_train_batches=batches,
+        limit_val_batches=batches,
+        callbacks=callbacks,
+        plugins=[AtomicCheckpointIO()],
+        profiler=SimpleProfiler(run.path, "profile") if section["profile"] else None,
+        num_sanity_val_steps=0,
+        logger=loggers(model, run, config),
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+    )
 
 
 def loggers(model: str, run: Run, config: Mapping[str, Any]) -> list[Logger] | bool:
-    """The loggers beside ``metrics.csv``, which is always written.
+    """Return the configured loggers; ``metrics.csv`` is written in any case.
 
-    Raises AstrodomeError when the library of one is missing.
+    Raises AstrodomeError if the library of a logger is not installed.
     """
-    settings = config["train"]
-    wanted = list(dict.fromkeys(settings["logger"]))
-    if settings["wandb_run_id"] and "wandb" not in wanted:
-        wanted.append("wandb")
+    section = config["train"]
+    names = dict.fromkeys(section["logger"] + (["wandb"] if section["wandb_run_id"] else []))
     found: list[Logger] = []
-    for name in wanted:
+    for name in names:
         try:
             if name == "tensorboard":
                 import tensorboard  # noqa: F401
                 from lightning.pytorch.loggers import TensorBoardLogger
 
                 found.append(TensorBoardLogger(run.path, name=None, version="tensorboard"))
-            if name == "wandb":
+            else:
                 import wandb  # noqa: F401
                 from lightning.pytorch.loggers import WandbLogger
 
@@ -125,7 +136,7 @@ def loggers(model: str, run: Run, config: Mapping[str, Any]) -> list[Logger] | b
                     WandbLogger(
                         run.path.resolve().name,
                         save_dir=run.path,
-                        id=settings["wandb_run_id"],
+                        id=section["wandb_run_id"],
                         project="sdo-sood",
                         config={"model": model, **config},
                     )
@@ -138,9 +149,111 @@ def loggers(model: str, run: Run, config: Mapping[str, Any]) -> list[Logger] | b
     return found or False
 
 
+class AtomicCheckpointIO(TorchCheckpointIO):
+    """Write checkpoints atomically, and read them without running code from them."""
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None
+    ) -> None:
+        buffer = io.BytesIO()
+        torch.save(checkpoint, buffer)
+        files.write_bytes(Path(path), buffer.getvalue())
+
+    def load_checkpoint(self, path: Any, *_: Any, **__: Any) -> dict[str, Any]:
+        try:
+            return dict(torch.load(path, map_location="cpu", weights_only=True))
+        except Exception as error:
+            raise AstrodomeError(
+                f"Cannot read the checkpoint {path}: {type(error).__name__}.",
+                "Delete it to train from the start.",
+            ) from error
+
+
+class RunRecorder(Callback):
+    """Write metrics, the best weights and a checkpoint to the run folder after each epoch."""
+
+    def __init__(self, folder: Path, model: str, net: Autoencoder) -> None:
+        self.best, self.best_epoch = math.inf, -1
+        self._folder, self._model, self._net = folder, model, net
+        self._rows: list[dict[str, Any]] = []
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"best": self.best, "best_epoch": self.best_epoch, "rows": self._rows}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.best, self.best_epoch = state_dict["best"], state_dict["best_epoch"]
+        self._rows = state_dict["rows"]
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._started = time.monotonic()
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        assert isinstance(pl_module, AutoencoderModule)
+        train, validation = pl_module.epoch_losses()
+        epoch = trainer.current_epoch
+        if not math.isfinite(train["total"] + validation["total"]):
+            raise AstrodomeError(
+                f"The loss is not finite in epoch {epoch}.",
+                "Use a smaller learning rate (train.lr) in another run folder.",
+            )
+        row = (
+            {"epoch": epoch, "step": trainer.global_step}
+            | {_column(term): value for term, value in train.items()}
+            | {"val_" + _column(term): value for term, value in validation.items()}
+            | pl_module.adapted()
+            | {"seconds": round(time.monotonic() - self._started, 3)}
+        )
+        self._rows.append(row)
+        if validation["total"] < self.best:
+            self.best, self.best_epoch = validation["total"], epoch
+            if trainer.is_global_zero:
+                weights.save(self._model, self._net, self._folder / weights.WEIGHTS)
+        if trainer.is_global_zero:
+            lines = [",".join(row), *(",".join(map(str, each.values())) for each in self._rows)]
+            files.write_text(self._folder / METRICS, "\n".join(lines) + "\n")
+            for logger in trainer.loggers:
+                logger.log_metrics(row, step=trainer.global_step)
+        trainer.save_checkpoint(self._folder / CHECKPOINT)
+
+
+def _column(term: str) -> str:
+    return "loss" if term == "total" else term
+
+
+class ProgressReporter(Callback):
+    """Report the progress and the losses of a training."""
+
+    def __init__(self, task: progress.Task, every: int) -> None:
+        self._task, self._every = task, every
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._task.advance(trainer.global_step)
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, *_: Any
+    ) -> None:
+        if trainer.global_step % self._every:
+            self._task.advance()
+            return
+        loss = outputs["loss"].item()
+        self._task.advance(1, f"loss {loss:.4f}")
+        if trainer.is_global_zero:
+            for logger in trainer.loggers:
+                logger.log_metrics({"step_loss": loss}, step=trainer.global_step)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        assert isinstance(pl_module, AutoencoderModule)
+        if trainer.is_global_zero:
+            losses = (pl_module.training_losses, pl_module.validation_losses)
+            loss, val_loss = (mean_losses(each)["total"] for each in losses)
+            text = f"loss {loss:.4f}, val_loss {val_loss:.4f}"
+            self._task.advance(0, text)
+            progress.message(f"Epoch {trainer.current_epoch + 1} of {trainer.max_epochs}: {text}")
+
+
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Without Lightning's hints about hardware and workers, which do not fit here."""
+def _without_lightning_messages() -> Iterator[None]:
+    """Hide Lightning's hints about hardware and workers, which do not apply here."""
     logger = logging.getLogger("lightning.pytorch")
     level = logger.level
     logger.setLevel(logging.ERROR)

@@ -1,6 +1,7 @@
-"""What the networks minimise.
+"""Loss functions of the networks.
 
-Every term is one number an image, so that nothing depends on what else is in a batch.
+Every term is computed for each image separately, so it does not depend on the other images of a
+batch.
 """
 
 from __future__ import annotations
@@ -12,16 +13,16 @@ from torch import Tensor
 
 from .network import Autoencoder, Vae
 
-SQUARES = 3
-"""Most squares that are hidden from the context encoder."""
-GOAL = 0.1
-"""Reconstruction error that GECO steers to."""
-STEP, SPEED_UP, DECAY = 1e-4, 2.0, 0.9
-LOWEST, HIGHEST = 1e-10, 1e4
+MAX_SQUARES = 3
+"""Maximum number of squares that are masked in an image for the context encoder."""
+GECO_GOAL = 0.1
+"""Mean absolute error to which GECO steers the reconstruction."""
+GECO_STEP, GECO_SPEED_UP, GECO_DECAY = 1e-4, 2.0, 0.9
+THETA_RANGE = (1e-10, 1e4)
 
 
-class Loss(NamedTuple):
-    """Means over a batch: the ceVAE's objective and its terms."""
+class CeVaeLoss(NamedTuple):
+    """Loss of the ceVAE and its terms, averaged over a batch."""
 
     total: Tensor
     kl: Tensor
@@ -29,62 +30,66 @@ class Loss(NamedTuple):
     context: Tensor
 
 
-class ErrorLoss(NamedTuple):
-    """Mean over a batch: the autoencoder's objective."""
+class ReconstructionLoss(NamedTuple):
+    """Loss of the plain autoencoder, averaged over a batch."""
 
     total: Tensor
 
 
-def squared_loss(net: Autoencoder, x: Tensor) -> ErrorLoss:
-    """What the plain autoencoder minimises: the mean squared error."""
-    return ErrorLoss((net(x) - x).square().mean())
+Loss = CeVaeLoss | ReconstructionLoss
 
 
-def divergence(mean: Tensor, log_std: Tensor) -> Tensor:
-    """KL(q ‖ N(0, 1)), the mean over the latent dimensions, shape (N,)."""
+def reconstruction_loss(net: Autoencoder, x: Tensor) -> ReconstructionLoss:
+    """Return the mean squared error of the reconstruction."""
+    return ReconstructionLoss((net(x) - x).square().mean())
+
+
+def kl_divergence(mean: Tensor, log_std: Tensor) -> Tensor:
+    """Return KL(q ‖ N(0, 1)) of each image, averaged over the latent dimensions, (N,)."""
     each = 0.5 * (mean.square() + (2 * log_std).exp() - 1) - log_std
     return each.mean(dim=1)
 
 
-def error(x: Tensor, reconstruction: Tensor) -> Tensor:
-    """Mean absolute difference of each image, shape (N,)."""
+def absolute_error(x: Tensor, reconstruction: Tensor) -> Tensor:
+    """Return the mean absolute error of each image, (N,)."""
     return (reconstruction - x).abs().flatten(1).mean(dim=1)
 
 
 def negative_elbo(net: Vae, x: Tensor, beta: float) -> Tensor:
-    """beta · KL + theta · error through the mean of the latent distribution, shape (N,)."""
+    """Return beta · KL + theta · mean absolute error of each image, (N,), without sampling."""
     mean, log_std = net.encode(x)
-    return beta * divergence(mean, log_std) + net.theta * error(x, net.decode(mean))
+    return beta * kl_divergence(mean, log_std) + net.theta * absolute_error(x, net.decode(mean))
 
 
 def ce_vae_loss(
     net: Vae, x: Tensor, beta: float, ce_factor: float, random: torch.Generator
-) -> Loss:
-    """(1 - ce_factor) · VAE + ce_factor · context encoder, averaged over a batch.
+) -> CeVaeLoss:
+    """Return (1 - ce_factor) · VAE loss + ce_factor · loss of the context encoder.
 
-    Both parts go through the network as one batch, which reads its weights once.
+    Both parts pass through the network as one batch, so that its weights are read only once.
     """
     count = len(x)
-    mean, log_std = net.encode(torch.cat([x, hide_squares(x, random)]))
+    mean, log_std = net.encode(torch.cat([x, mask_squares(x, random)]))
     noise = torch.randn(count, net.z_dim, generator=random).to(x)
     z = torch.cat([mean[:count] + log_std[:count].exp() * noise, mean[count:]])
-    errors = error(torch.cat([x, x]), net.decode(z))
-    kl = divergence(mean[:count], log_std[:count]).mean()
+    errors = absolute_error(torch.cat([x, x]), net.decode(z))
+    kl = kl_divergence(mean[:count], log_std[:count]).mean()
     rec, context = errors[:count].mean(), errors[count:].mean()
     vae = beta * kl + net.theta * rec
-    return Loss((1 - ce_factor) * vae + ce_factor * context, kl, rec, context)
+    return CeVaeLoss((1 - ce_factor) * vae + ce_factor * context, kl, rec, context)
 
 
-def hide_squares(x: Tensor, random: torch.Generator) -> Tensor:
-    """A copy of each image with 0 to 3 squares, each filled with one value of the image's range.
+def mask_squares(x: Tensor, random: torch.Generator) -> Tensor:
+    """Return a copy of the images in which 0 to 3 squares are replaced by a constant value.
 
-    Sides are 0 … half the image; squares lie wholly inside and may overlap.
+    Sides range from 0 to half of the image. The squares lie inside the image and may overlap.
+    Each value is drawn from the range of the image.
     """
     count, _, height, width = x.shape
     low, high = x.flatten(1).aminmax(dim=1)
-    squares = torch.randint(SQUARES + 1, (count,), generator=random)
+    squares = torch.randint(MAX_SQUARES + 1, (count,), generator=random)
     rows, columns = torch.arange(height), torch.arange(width)
-    for number in range(SQUARES):
+    for number in range(MAX_SQUARES):
         side = torch.randint(min(height, width) // 2 + 1, (count, 1), generator=random)
         side *= (number < squares)[:, None]
         top, left, value = torch.rand(3, count, 1, generator=random)
@@ -98,13 +103,14 @@ def hide_squares(x: Tensor, random: torch.Generator) -> Tensor:
 
 
 @torch.no_grad()
-def geco(theta: Tensor, average: Tensor, rec: Tensor) -> tuple[Tensor, Tensor]:
-    """The next weight of the reconstruction and the next moving average of its error.
+def geco_step(theta: Tensor, average: Tensor, rec: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the next weight of the reconstruction error and the next average of that error.
 
-    Rezende & Viola 2018 (arXiv:1810.00597): the weight grows while the error is above
-    its goal, at double speed, and shrinks below. A NaN average starts with ``rec``.
+    GECO (Rezende & Viola 2018, arXiv:1810.00597) increases the weight while the error exceeds
+    its goal, twice as fast as it decreases the weight below the goal. A NaN average is replaced
+    by ``rec``.
     """
-    average = torch.where(average.isnan(), rec, DECAY * average + (1 - DECAY) * rec)
-    excess = average - GOAL
-    speed = torch.where(excess > 0, SPEED_UP * STEP, STEP)
-    return (theta * (speed * excess).exp()).clamp(LOWEST, HIGHEST), average
+    average = torch.where(average.isnan(), rec, GECO_DECAY * average + (1 - GECO_DECAY) * rec)
+    excess = average - GECO_GOAL
+    speed = torch.where(excess > 0, GECO_SPEED_UP * GECO_STEP, GECO_STEP)
+    return (theta * (speed * excess).exp()).clamp(*THETA_RANGE), average

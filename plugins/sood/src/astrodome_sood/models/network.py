@@ -1,4 +1,6 @@
-"""An autoencoder, and the variational one of Zimmerer et al. 2018 (arXiv:1812.05941)."""
+"""Convolutional autoencoders: a plain one, and the variational one of Zimmerer et al. 2018
+(arXiv:1812.05941).
+"""
 
 from __future__ import annotations
 
@@ -12,37 +14,48 @@ from torch.nn import functional
 
 
 class ToVector(nn.Conv2d):
-    """A convolution whose kernel is the whole map, computed as the matrix product it is."""
+    """Convolution whose kernel covers the whole feature map, computed as a matrix product."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """From (N, C, k, k) to (N, out_channels)."""
+        """Map (N, C, k, k) to (N, out_channels)."""
         return functional.linear(x.flatten(1), self.weight.flatten(1))
 
 
 class FromVector(nn.ConvTranspose2d):
-    """A transposed convolution of a 1×1 map, computed as the matrix product it is."""
+    """Transposed convolution of a 1×1 feature map, computed as a matrix product."""
 
     def forward(self, z: Tensor) -> Tensor:  # type: ignore[override]
-        """From (N, in_channels) to (N, out_channels, k, k)."""
+        """Map (N, in_channels) to (N, out_channels, k, k)."""
         maps = (z @ self.weight.flatten(1)).view(-1, *self.weight.shape[1:])
         return maps.contiguous(memory_format=torch.channels_last)
 
 
 class Autoencoder(nn.Module):
-    """Encoder to a vector, and its mirror; images are (N, channels, size, size).
+    """Encoder from images (N, channels, size, size) to latent vectors, and its mirror image.
 
-    ``codes`` numbers come out of the encoder, ``z_dim`` of them go into the decoder.
+    Parameters
+    ----------
+    size
+        Side of the images in pixels, a multiple of ``2 ** len(fmap_sizes)``.
+    channels
+        Number of channels of the images.
+    z_dim
+        Dimension of the latent vectors that the decoder takes.
+    fmap_sizes
+        Number of feature maps of each convolution of the encoder.
+    outputs
+        Number of values that the encoder returns for each image; ``z_dim`` by default.
     """
 
     def __init__(
-        self, size: int, channels: int, z_dim: int, fmap_sizes: Sequence[int], codes: int = 0
+        self, size: int, channels: int, z_dim: int, fmap_sizes: Sequence[int], outputs: int = 0
     ) -> None:
         super().__init__()
         bottom, rest = divmod(size, 2 ** len(fmap_sizes))
         if rest or not bottom:
             raise AstrodomeError(
-                f"Images of {size} px cannot be halved {len(fmap_sizes)} times, "
-                "once for each of model.fmap_sizes.",
+                f"Invalid model.target_size {size}: each of the {len(fmap_sizes)} layers in "
+                "model.fmap_sizes halves the images.",
                 f"Choose a multiple of {2 ** len(fmap_sizes)} for model.target_size.",
             )
         self.size, self.channels, self.z_dim = size, channels, z_dim
@@ -50,47 +63,47 @@ class Autoencoder(nn.Module):
         down: list[nn.Module] = []
         for before, after in pairwise((channels, *fmap_sizes)):
             down += [nn.Conv2d(before, after, 3, stride=2, padding=1, bias=False), nn.LeakyReLU()]
-        down.append(ToVector(fmap_sizes[-1], codes or z_dim, bottom, bias=False))
+        down.append(ToVector(fmap_sizes[-1], outputs or z_dim, bottom, bias=False))
         up: list[nn.Module] = [FromVector(z_dim, fmap_sizes[-1], bottom, bias=False)]
         for before, after in pairwise((*reversed(fmap_sizes), channels)):
             up += [nn.LeakyReLU(), nn.ConvTranspose2d(before, after, 4, 2, padding=1, bias=False)]
         self.encoder = nn.Sequential(*down)
         self.decoder = nn.Sequential(*up)
-        for layer in self.modules():  # the layout in which convolutions are fastest
+        for layer in self.modules():  # This layout makes convolutions on CPUs faster.
             if type(layer) in (nn.Conv2d, nn.ConvTranspose2d):
                 layer.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def code(self, x: Tensor) -> Tensor:
-        """The vectors that images are decoded from, (N, z_dim)."""
+    def latent(self, x: Tensor) -> Tensor:
+        """Return the latent vectors (N, z_dim) from which images are reconstructed."""
         return self.encoder(x)  # type: ignore[no-any-return]
 
     def decode(self, z: Tensor) -> Tensor:
-        """Images of vectors (N, z_dim)."""
+        """Return the images of latent vectors (N, z_dim)."""
         return self.decoder(z)  # type: ignore[no-any-return]
 
     def forward(self, x: Tensor) -> Tensor:
-        """The reconstruction, without sampling."""
-        return self.decode(self.code(x))
+        """Reconstruct images without sampling."""
+        return self.decode(self.latent(x))
 
 
 class Vae(Autoencoder):
-    """An autoencoder whose code is a normal distribution: its mean and log standard deviation.
+    """Autoencoder that encodes an image as a normal distribution in the latent space.
 
-    ``theta`` is the weight of the reconstruction error in the objective: 1, unless
-    training steers it.
+    The encoder returns the mean and the log standard deviation. ``theta`` is the weight of the
+    reconstruction error in the loss: 1, unless GECO adapts it during training.
     """
 
     theta: Tensor
 
     def __init__(self, size: int, channels: int, z_dim: int, fmap_sizes: Sequence[int]) -> None:
-        super().__init__(size, channels, z_dim, fmap_sizes, codes=2 * z_dim)
+        super().__init__(size, channels, z_dim, fmap_sizes, outputs=2 * z_dim)
         self.register_buffer("theta", torch.ones(()))
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and log standard deviation, each (N, z_dim)."""
+        """Return the mean and the log standard deviation, each (N, z_dim)."""
         mean, log_std = self.encoder(x).chunk(2, dim=1)
         return mean, log_std
 
-    def code(self, x: Tensor) -> Tensor:
-        """The mean of the distribution."""
+    def latent(self, x: Tensor) -> Tensor:
+        """Return the means of the distributions, (N, z_dim)."""
         return self.encode(x)[0]

@@ -1,4 +1,4 @@
-"""The baseline without a model: what is much brighter than its image, is unusual."""
+"""Model ``threshold``: the baseline without training."""
 
 from __future__ import annotations
 
@@ -17,11 +17,10 @@ SIGMAS = 2.0
 
 
 class Threshold:
-    """Pixels above the image's mean + 2 standard deviations, by their intensity.
+    """Intensity of the pixels above the mean + 2 standard deviations of their image.
 
-    Intensities are scaled to 0 … 1. The score of an image is the mean of its map: how
-    much of it is unusually bright, and how bright. ``model.options.score: mean`` gives
-    sdo-cli's score instead, the mean intensity, which ranks by exposure alone.
+    Intensities are scaled to 0 … 1. The score of an image is the mean of its map. With
+    ``model.options.score: mean``, it is the mean intensity, as in sdo-cli.
     """
 
     def __init__(self) -> None:
@@ -34,21 +33,24 @@ class Threshold:
         run: Run,
         config: Mapping[str, Any],
     ) -> None:
-        raise AstrodomeError("The threshold has nothing to learn.", "Use predict.", exit_code=2)
+        raise AstrodomeError("The model threshold has no training.", "Use predict.", exit_code=2)
 
     def load(self, path: Path | None, config: Mapping[str, Any]) -> None:
         score = config["model"]["options"].get("score", "map")
         if score not in ("map", "mean"):
             raise AstrodomeError(
-                f"'model.options.score' of threshold is map or mean, not '{score}'.", exit_code=2
+                f"Invalid 'model.options.score' for threshold: '{score}' is not map or mean.",
+                exit_code=2,
             )
         self._mean = score == "mean"
 
     def score(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the mean of the map, or the mean intensity, of each image, (N,)."""
         maps = _intensity(batch) if self._mean else self.score_map(batch)
         return maps.mean(axis=(1, 2))  # type: ignore[no-any-return]
 
     def score_map(self, batch: NDArray[np.float32], mode: str = "") -> NDArray[np.float32]:
+        """Return the intensity of bright pixels, and 0 for the others, (N, H, W)."""
         intensity = _intensity(batch)
         mean, std = (f(intensity, axis=(1, 2), keepdims=True) for f in (np.mean, np.std))
         return np.where(intensity > mean + SIGMAS * std, intensity, np.float32(0))

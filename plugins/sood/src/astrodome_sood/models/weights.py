@@ -1,7 +1,7 @@
-"""Weights files: our own (safetensors), and the checkpoints of sdo-cli.
+"""Weights files: safetensors, and the checkpoints of sdo-cli.
 
-No file runs code: sdo-cli's are read by torch's loader of weights alone, and what else
-such a file holds (paths, the state of callbacks) becomes an inert placeholder.
+Reading a file never runs code from it. Checkpoints of sdo-cli are read with ``weights_only``, and
+their other content (paths, the state of callbacks) is replaced by placeholders.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from .network import Autoencoder, Vae
 WEIGHTS = "weights.safetensors"
 NETWORKS: dict[str, type[Autoencoder]] = {"ce_vae": Vae, "ae": Autoencoder}
 SHAPE = {"size": "target_size", "z_dim": "z_dim", "fmap_sizes": "fmap_sizes"}
-"""What decides the network, by its name in the configuration."""
-OLDER = (".ckpt", ".pth", ".pt")
-OLDER_NAMES = ("ae_final.pth",)
-"""What sdo-cli calls a file of weights in a folder of its own."""
-LAYER = re.compile(
+"""Attributes that determine the shape of a network, with their keys in the configuration."""
+SDO_CLI_EXTENSIONS = (".ckpt", ".pth", ".pt")
+SDO_CLI_FILE = "ae_final.pth"
+"""Name of the weights file in a checkpoint folder of sdo-cli."""
+SDO_CLI_LAYER = re.compile(
     r"(?:model\.)?(enc|dec)\.(start|middle_blocks\.(\d+)|end)\.conv\.weight", re.ASCII
 )
 
 
-class _Inert:
-    """Stands for whatever a checkpoint holds beside weights."""
+class _Placeholder:
+    """Stands for an object in a checkpoint that is not a tensor."""
 
-    def __new__(cls, *_: Any, **__: Any) -> _Inert:
+    def __new__(cls, *_: Any, **__: Any) -> _Placeholder:
         return super().__new__(cls)
 
     def __init__(self, *_: Any, **__: Any) -> None:
@@ -46,112 +46,111 @@ class _Inert:
 
 
 def locate(path: Path) -> Path:
-    """The file of weights in a run folder, or the file itself."""
+    """Return the weights file of a run folder, or the path itself if it is not a folder."""
     if not path.is_dir():
         return path
-    for name in (WEIGHTS, *OLDER_NAMES):
-        if (path / name).is_file():
-            return path / name
-    return path / WEIGHTS
+    names = (WEIGHTS, SDO_CLI_FILE)
+    return path / next((name for name in names if (path / name).is_file()), WEIGHTS)
 
 
-def network(model: str, config: Mapping[str, Any], channels: int) -> Autoencoder:
-    """A fresh network of the configured shape."""
+def new_network(model: str, config: Mapping[str, Any], channels: int) -> Autoencoder:
+    """Return a network with random weights and the configured shape."""
     shape = config["model"]
     return NETWORKS[model](shape["target_size"], channels, shape["z_dim"], shape["fmap_sizes"])
 
 
 def save(model: str, net: Autoencoder, path: Path) -> None:
-    """Write the weights, with the shape of the network in the file's metadata."""
-    about = {"model": model, "channels": net.channels}
-    about |= {key: getattr(net, name) for name, key in SHAPE.items()}
+    """Write the weights, with the model and the shape of the network as metadata."""
+    metadata = {"model": model, "channels": net.channels}
+    metadata |= {key: getattr(net, name) for name, key in SHAPE.items()}
     weights = {name: value.contiguous() for name, value in net.state_dict().items()}
-    files.write_bytes(path, safetensors.torch.save(weights, {"astrodome": json.dumps(about)}))
+    files.write_bytes(path, safetensors.torch.save(weights, {"astrodome": json.dumps(metadata)}))
 
 
 def load(model: str, path: Path, config: Mapping[str, Any]) -> Autoencoder:
-    """The network of a weights file.
+    """Return the network of a run folder or weights file.
 
-    Raises AstrodomeError when the file is none of ours or sdo-cli's, is of another model,
-    or has another shape than the configuration asks for.
+    Raises AstrodomeError if the file is not a valid weights file, belongs to another model, or
+    does not match the shape in the configuration.
     """
     path = locate(path)
     if not path.is_file():
-        raise AstrodomeError(f"There are no weights {path}.", "Train the model first.")
-    about, weights = read(path)
-    if about.get("model") != model:
+        raise AstrodomeError(f"Weights not found: {path}.", "Train the model first.")
+    metadata, weights = read(path)
+    if metadata.get("model") != model:
         raise AstrodomeError(
-            f"{path} holds weights of {about.get('model', 'an unknown model')}, not of {model}."
+            f"{path} contains weights of {metadata.get('model', 'an unknown model')}, "
+            f"not of {model}."
         )
     for key in SHAPE.values():
-        if about[key] != config["model"][key]:
+        if metadata[key] != config["model"][key]:
             raise AstrodomeError(
-                f"The weights {path} are for model.{key} {about[key]}, "
-                f"but {config['model'][key]} is configured.",
-                f"Leave model.{key} out of the configuration, or use other weights.",
+                f"The weights {path} have model.{key} {metadata[key]}, but the configuration has "
+                f"{config['model'][key]}.",
+                f"Remove model.{key} from the configuration, or use other weights.",
             )
-    net = network(model, config, about["channels"])
+    net = new_network(model, config, metadata["channels"])
     net.load_state_dict(weights)
     return net
 
 
 def read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """What a weights file is of (``model``, ``channels`` and the keys of ``SHAPE``), and its
-    tensors by our names.
+    """Return the metadata and the tensors of a weights file.
 
-    Raises AstrodomeError when it cannot be read.
+    The metadata contain ``model``, ``channels`` and the configuration keys of ``SHAPE``. Raises
+    AstrodomeError if the file cannot be read.
     """
-    return _read_older(path) if path.suffix in OLDER else _read_own(path)
+    return _read_sdo_cli(path) if path.suffix in SDO_CLI_EXTENSIONS else _read_safetensors(path)
 
 
-def _read_own(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+def _read_safetensors(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     try:
         with safetensors.safe_open(path, "pt") as content:
-            about = json.loads((content.metadata() or {}).get("astrodome", "{}"))
-        return about, safetensors.torch.load_file(path)
+            metadata = json.loads((content.metadata() or {}).get("astrodome", "{}"))
+        return metadata, safetensors.torch.load_file(path)
     except (safetensors.SafetensorError, ValueError) as error:
         raise AstrodomeError(
-            f"{path} is no readable weights file: {error}.",
-            f"It should end in .safetensors, or {', '.join(OLDER)} for one of sdo-cli.",
+            f"{path} is not a valid weights file: {error}.",
+            "Expected .safetensors, or a file of sdo-cli with one of the extensions "
+            f"{', '.join(SDO_CLI_EXTENSIONS)}.",
         ) from error
 
 
-def _read_older(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """A Lightning checkpoint of a ceVAE, or the bare weights of an autoencoder."""
+def _read_sdo_cli(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Read a Lightning checkpoint of a ceVAE, or the bare weights of an autoencoder."""
     try:
-        others = torch.serialization.get_unsafe_globals_in_checkpoint(path)
-        with torch.serialization.safe_globals([(_Inert, name) for name in others]):
+        unknown = torch.serialization.get_unsafe_globals_in_checkpoint(path)
+        with torch.serialization.safe_globals([(_Placeholder, name) for name in unknown]):
             content = torch.load(path, map_location="cpu", weights_only=True)
         state = content.get("state_dict", content)
-        layers = {LAYER.fullmatch(name): value for name, value in state.items()}
+        layers = {SDO_CLI_LAYER.fullmatch(name): value for name, value in state.items()}
         layers.pop(None, None)
-        weights = {_own_name(match, len(layers)): value for match, value in layers.items()}
-        about = _shape_of(weights)
-        if about["model"] == "ce_vae":
-            weights["theta"] = torch.ones(())  # which sdo-cli did not save
-        return about, weights
-    except Exception as error:  # whatever a damaged pickle makes the loader stumble over
+        weights = {_layer_name(match, len(layers)): value for match, value in layers.items()}
+        metadata = _shape(weights)
+        if metadata["model"] == "ce_vae":
+            weights["theta"] = torch.ones(())  # sdo-cli does not save it.
+        return metadata, weights
+    except Exception as error:  # A damaged pickle can raise any exception.
         raise AstrodomeError(
-            f"{path} is no checkpoint of sdo-cli that can be read: {type(error).__name__}.",
-            "It should be a .ckpt of its ce_vae, or the ae_final.pth of its ae.",
+            f"{path} is not a valid checkpoint of sdo-cli: {type(error).__name__}.",
+            "Expected a .ckpt file of its ce_vae, or the ae_final.pth of its ae.",
         ) from error
 
 
-def _own_name(match: Any, layers: int) -> str:
-    """``model.enc.middle_blocks.3.conv.weight`` is our ``encoder.4.weight``."""
+def _layer_name(match: Any, layers: int) -> str:
+    """Convert ``model.enc.middle_blocks.3.conv.weight`` to ``encoder.4.weight``."""
     part, place, block = match.groups()
     number = {"start": 0, "end": layers - 2}.get(place, int(block or 0) + 1)
     return f"{part}oder.{number}.weight"
 
 
-def _shape_of(weights: Mapping[str, Tensor]) -> dict[str, Any]:
-    convolutions = len(weights) // 2 - 1  # of an encoder, before its last layer
+def _shape(weights: Mapping[str, Tensor]) -> dict[str, Any]:
+    convolutions = len(weights) // 2 - 1
     maps = [weights[f"encoder.{2 * n}.weight"].shape[0] for n in range(convolutions)]
-    codes, _, bottom, _ = weights[f"encoder.{2 * convolutions}.weight"].shape
+    outputs, _, bottom, _ = weights[f"encoder.{2 * convolutions}.weight"].shape
     z_dim = weights["decoder.0.weight"].shape[0]
-    model = "ce_vae" if codes == 2 * z_dim else "ae"
     return {
-        "model": model,
+        "model": "ce_vae" if outputs == 2 * z_dim else "ae",
         "channels": weights["encoder.0.weight"].shape[1],
         "target_size": bottom * 2**convolutions,
         "z_dim": z_dim,

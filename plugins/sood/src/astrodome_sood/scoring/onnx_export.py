@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,25 +21,25 @@ from typing import Any
 import numpy as np
 import torch
 from astrodome import AstrodomeError, files
+from astrodome_solar.channels import find_channel
 from torch import Tensor, nn
 
 from .. import config as configuration
-from ..datasets import channels
+from ..datasets.loading import channel_names
 from ..models import weights
-from ..models.losses import divergence, error
+from ..models.losses import absolute_error, kl_divergence
 from ..models.network import Autoencoder, Vae
 from ..models.scores import squared_error
 
 OUTPUTS = ("score", "map", "reconstruction")
-SDO_ML = ("SDOMLDatasetV1", "SDOMLDatasetV2")
-CLOSE = 1e-4
-"""Largest relative difference between onnxruntime and torch that is let pass."""
+MAX_DIFFERENCE = 1e-4
+"""Maximum relative difference between the results of onnxruntime and torch."""
 
 
-class Scorer(nn.Module):
-    """A module that returns score, map of squared errors and reconstruction of a batch.
+class ScoringModule(nn.Module):
+    """Module that returns the scores, maps of squared errors and reconstructions of a batch.
 
-    If ``grey`` is True, images are grey levels from 0 to 255, which are scaled to [-1, 1] here.
+    If ``grey`` is True, images are grey levels from 0 to 255, which are scaled to [-1, 1].
     """
 
     def __init__(self, net: Autoencoder, beta: float, *, grey: bool) -> None:
@@ -46,56 +47,114 @@ class Scorer(nn.Module):
         self.net, self.beta, self.grey = net, beta, grey
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """From (N, C, H, W) to (N,), (N, H, W) and (N, C, H, W)."""
+        """Map (N, C, H, W) to (N,), (N, H, W) and (N, C, H, W)."""
         if self.grey:
             images = images.float() * (2 / 255) - 1
         if isinstance(self.net, Vae):
             mean, log_std = self.net.encode(images)
             rebuilt = self.net.decode(mean)
-            score = self.beta * divergence(mean, log_std) + self.net.theta * error(images, rebuilt)
+            kl, error = kl_divergence(mean, log_std), absolute_error(images, rebuilt)
+            score = self.beta * kl + self.net.theta * error
         else:
             rebuilt = self.net(images)
             score = squared_error(images, rebuilt).mean(dim=(1, 2))
         return score, squared_error(images, rebuilt), rebuilt
 
+    def random_images(self, count: int, random: torch.Generator) -> Tensor:
+        """Return random images in the format of the input."""
+        shape = (count, self.net.channels, self.net.size, self.net.size)
+        if self.grey:
+            return torch.randint(0, 256, shape, generator=random, dtype=torch.uint8)
+        return torch.rand(shape, generator=random) * 2 - 1
 
-def export(
-    run: Path, out: Path | None = None, assignments: list[str] | None = None
+
+def export_onnx(
+    run: str | os.PathLike[str],
+    out: str | os.PathLike[str] | None = None,
+    config: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Write the scorer of a run folder or weights file, and compare it with torch.
+    """Export the scorer of a run as ONNX, and compare its results with those of torch.
 
-    Gives the file and by how much the two differ. Raises AstrodomeError when the weights
-    cannot be read, a library is missing, or onnxruntime does not give torch's scores.
+    Parameters
+    ----------
+    run : str or path
+        Run folder or weights file of ``ce_vae`` or ``ae``.
+    out : str or path, optional
+        The ONNX file; ``scorer.onnx`` in the run folder by default.
+    config : mapping, optional
+        Values of the configuration by dotted key.
+
+    Returns
+    -------
+    dict
+        Description of the file, its input and its outputs.
+
+    Raises
+    ------
+    AstrodomeError
+        If the weights cannot be read, a library is not installed, or the results differ.
+
+    Examples
+    --------
+    >>> export_onnx("run", "scorer.onnx")["outputs"]
+    ['score', 'map', 'reconstruction']
     """
+    run, out = Path(run).expanduser(), Path(out).expanduser() if out else None
     try:
         import onnx
         import onnxruntime
-        import onnxscript  # noqa: F401  (what torch exports with)
-    except ImportError as failure:
+        import onnxscript  # noqa: F401  (used by torch.onnx.export)
+    except ImportError as error:
         raise AstrodomeError(
-            f"Export needs a library that is not installed: {failure.name}.",
+            f"Export needs a library that is not installed: {error.name}.",
             "pip install 'astrodome-sood[onnx]'",
-        ) from failure
+        ) from error
     path = weights.locate(run)
     if not path.is_file():
-        raise AstrodomeError(f"There are no weights {path}.", "Train the model first.")
+        raise AstrodomeError(f"Weights not found: {path}.", "Train the model first.")
     about, _ = weights.read(path)
     model = str(about.get("model"))
     if model not in weights.NETWORKS:
-        raise AstrodomeError(f"{path} holds weights of {model}, which is not a network of ours.")
-    given = {"model.load_path": str(run), **configuration.assignments(assignments or [])}
-    config = configuration.load(None, given, over_run=True, model=model)
-    net = weights.load(model, run, config.plain()).requires_grad_(False)
+        raise AstrodomeError(
+            f"{path} contains weights of {model}.", f"Expected {' or '.join(weights.NETWORKS)}."
+        )
+    given = {"model.load_path": str(run), **(config or {})}
+    settings = configuration.load(None, given, from_run=True, model=model)
+    net = weights.load(model, run, settings.plain()).requires_grad_(False)
     net.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-    scorer = Scorer(net, config.train.beta, grey=config.data.dataset not in SDO_ML).eval()
-    described = description(scorer, config)
+    grey = not settings.data.dataset.startswith("SDOML")
+    scorer = ScoringModule(net, settings.train.beta, grey=grey).eval()
+    input_about = describe_input(scorer, settings)
     target = out or (run if run.is_dir() else run.parent) / "scorer.onnx"
     random = torch.Generator().manual_seed(0)
-    example = _images(scorer, 2, random)
-    with _quiet():
+    proto = _to_onnx(scorer, random)
+    for value in proto.graph.input:
+        value.doc_string = f"{input_about['input_values']}; {input_about['preparation']}"
+    properties = {**about, "beta": settings.train.beta, **input_about}
+    onnx.helper.set_model_props(proto, {"astrodome": json.dumps(properties)})
+    content = proto.SerializeToString()
+    difference = _largest_difference(onnxruntime, content, scorer, random)
+    if difference > MAX_DIFFERENCE:
+        raise AstrodomeError(
+            f"{target} was not written: the results of onnxruntime and torch differ by "
+            f"{difference:.1e} (relative).",
+            "Try other versions of onnxruntime and torch.",
+        )
+    files.write_bytes(target, content)
+    return {
+        "file": str(target),
+        "model": model,
+        **input_about,
+        "outputs": list(OUTPUTS),
+        "largest_relative_difference": difference,
+    }
+
+
+def _to_onnx(scorer: ScoringModule, random: torch.Generator) -> Any:
+    with _without_exporter_messages():
         program = torch.onnx.export(
             scorer,
-            (example,),
+            (scorer.random_images(2, random),),
             input_names=["images"],
             output_names=list(OUTPUTS),
             dynamic_shapes={"images": {0: torch.export.Dim("batch")}},
@@ -103,34 +162,13 @@ def export(
             verbose=False,
         )
     assert program is not None
-    proto = program.model_proto
-    for value in proto.graph.input:
-        value.doc_string = f"{described['input_values']}; {described['preparation']}"
-    properties = {**about, "beta": config.train.beta, **described}
-    onnx.helper.set_model_props(proto, {"astrodome": json.dumps(properties)})
-    content = proto.SerializeToString()
-    difference = _difference(onnxruntime, content, scorer, random)
-    if difference > CLOSE:
-        raise AstrodomeError(
-            f"onnxruntime's scores differ from torch's by {difference:.1e}, so {target} was not "
-            "written.",
-            "Try other versions of onnxruntime and torch.",
-        )
-    files.write_bytes(target, content)
-    return {
-        "file": str(target),
-        "model": model,
-        **described,
-        "outputs": list(OUTPUTS),
-        "largest_relative_difference": difference,
-    }
+    return program.model_proto
 
 
-def description(scorer: Scorer, config: configuration.Config) -> dict[str, str]:
-    """Return a description of the input of an exported scorer and of its preparation."""
-    net = scorer.net
-    side = net.size
-    about = {"input": "images", "input_shape": f"(N, {net.channels}, {side}, {side})"}
+def describe_input(scorer: ScoringModule, config: configuration.Config) -> dict[str, str]:
+    """Return the type, shape, values and preparation of the input of an exported scorer."""
+    side = scorer.net.size
+    about = {"input": "images", "input_shape": f"(N, {scorer.net.channels}, {side}, {side})"}
     if scorer.grey:
         return about | {
             "input_type": "uint8",
@@ -140,14 +178,15 @@ def description(scorer: Scorer, config: configuration.Config) -> dict[str, str]:
                 f"; image.convert('L').resize(({side}, {side}), Image.Resampling.BILINEAR)"
             ),
         }
-    own = config.data.sdo_ml_v2
-    names = (config.data.dataset == SDO_ML[1] and own.channel) or config.data.channel or ()
+    section = config.data.sdo_ml_v2
     ranges = [
         f"{each.name}: {each.low:g} to {each.high:g}{', log10' if each.logarithmic else ''}"
-        for each in map(channels.find, [names] if isinstance(names, str) else names)
+        for each in map(find_channel, channel_names(config.data))
     ]
-    masked = own.mask_limb and config.data.dataset == SDO_ML[1]
-    mask = f"set to 0 outside {own.mask_limb_radius_scale_factor:g} disk radii, " if masked else ""
+    masked = section.mask_limb and config.data.dataset == "SDOMLDatasetV2"
+    mask = (
+        f"set to 0 outside {section.mask_limb_radius_scale_factor:g} disk radii, " if masked else ""
+    )
     return about | {
         "input_type": "float32",
         "input_values": "from -1 to 1",
@@ -159,17 +198,9 @@ def description(scorer: Scorer, config: configuration.Config) -> dict[str, str]:
     }
 
 
-def _images(scorer: Scorer, count: int, random: torch.Generator) -> Tensor:
-    """Return random images (N, C, H, W) in the format that the scorer expects."""
-    shape = (count, scorer.net.channels, scorer.net.size, scorer.net.size)
-    if scorer.grey:
-        return torch.randint(0, 256, shape, generator=random, dtype=torch.uint8)
-    return torch.rand(shape, generator=random) * 2 - 1
-
-
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Without the exporter's remarks about libraries that these networks do not use."""
+def _without_exporter_messages() -> Iterator[None]:
+    """Hide messages about libraries that these networks do not use."""
     logger = logging.getLogger("torch.onnx")
     level = logger.level
     logger.setLevel(logging.ERROR)
@@ -181,9 +212,11 @@ def _quiet() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def _difference(runtime: Any, content: bytes, scorer: Scorer, random: torch.Generator) -> float:
-    """The largest difference of any output, over its largest value; on another batch size."""
-    images = _images(scorer, 3, random)
+def _largest_difference(
+    runtime: Any, content: bytes, scorer: ScoringModule, random: torch.Generator
+) -> float:
+    """Return the largest difference of an output relative to its largest value."""
+    images = scorer.random_images(3, random)  # Another batch size than that of the export.
     session = runtime.InferenceSession(content, providers=["CPUExecutionProvider"])
     found = session.run(list(OUTPUTS), {"images": images.numpy()})
     with torch.inference_mode():

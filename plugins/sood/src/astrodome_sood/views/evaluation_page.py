@@ -1,71 +1,119 @@
-"""The page of an evaluation: tables, curves, and pictures of each kind with every model's map."""
+"""Files and HTML page of an evaluation: tables, curves, and examples with the map of each model."""
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import matplotlib as mpl
 import numpy as np
+import pyarrow as pa
 from astrodome import files
+from astrodome_solar.colormaps import colormap
 from markupsafe import Markup
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from ..evaluation.compare import ALL, Case, Comparison, Reference, Scored, counted
-from .figures import FAINT, INK, SERIES, STYLE, colours, png, score_map, svg
+from ..evaluation.compare import ALL, Comparison, EvaluationScores, count_pixels
+from ..evaluation.evaluate import Evaluation
+from ..evaluation.ground_truth import LabeledImage
+from .figures import FAINT, INK, SERIES, STYLE, png, score_map, svg
+from .pages import write_page
 
-FIGURES = {
+METRICS = {
     "auroc": "AUROC, images",
     "ap": "average precision, images",
     "pixel_ap": "average precision, pixels",
     "iou": "IoU at Otsu, pixels",
 }
-SHOWN = 2
-"""Pictures of each kind."""
-SIDE = 160
-"""Side of a picture, px."""
-POINTS = 400
+EXAMPLES = 2
+"""Number of examples of each kind of anomaly."""
+MIN_SIDE = 160
+"""Side in pixels to which smaller images are enlarged."""
+MAX_POINTS = 400
+"""Approximate number of points in a curve."""
 
 
-def write(path: Path, comparison: Comparison, reference: Reference) -> None:
-    """Write the page, which needs nothing from elsewhere."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("astrodome_sood.views"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    scored = comparison.scored
-    names = [name for name in FIGURES if any(name in row for row in comparison.groups)]
-    page = environment.get_template("evaluation.html").render(
-        about=comparison.about,
-        names=[(name, FIGURES[name]) for name in names],
+def write_evaluation(evaluation: Evaluation, out: str | os.PathLike[str]) -> Path:
+    """Write the results of an evaluation to a folder.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+        The result of :func:`astrodome_sood.evaluate`.
+    out : str or path
+        The folder. ``evaluation.json`` contains everything, ``evaluation.parquet`` the metrics,
+        ``scores.parquet`` the scores of the images, and ``evaluation.html`` is the page.
+
+    Returns
+    -------
+    pathlib.Path
+        The page.
+
+    Examples
+    --------
+    >>> from astrodome_sood import evaluate
+    >>> result = evaluate("threshold", "patches", kinds=["blur"], bootstraps=10, target_size=32)
+    >>> write_evaluation(result, "evaluation").name
+    'evaluation.html'
+    """
+    out = Path(out).expanduser()
+    with files.lock(out / ".lock"):
+        files.sweep(out)
+        document = json.dumps(_without_nan(evaluation.document()), indent=1)
+        files.write_text(out / "evaluation.json", document + "\n")
+        comparison = evaluation.comparison
+        rows = [{"level": "run", **row} for row in comparison.runs]
+        rows += [{"level": "model", **row} for row in comparison.models]
+        names = dict.fromkeys(key for row in rows for key in row)
+        table = pa.Table.from_pylist([{name: row.get(name) for name in names} for row in rows])
+        files.write_parquet(out / "evaluation.parquet", table, evaluation.about)
+        table = pa.Table.from_pandas(evaluation.image_scores, preserve_index=False)
+        files.write_parquet(out / "scores.parquet", table, evaluation.about)
+        _write_page(out / "evaluation.html", evaluation)
+    return out / "evaluation.html"
+
+
+def _without_nan(value: Any) -> Any:
+    """Replace NaN by None, which JSON can represent."""
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(item) for item in value]
+    return None if isinstance(value, float) and value != value else value
+
+
+def _write_page(path: Path, evaluation: Evaluation) -> None:
+    comparison = evaluation.comparison
+    names = [name for name in METRICS if any(name in row for row in comparison.models)]
+    write_page(
+        path,
+        "evaluation.html",
+        about=evaluation.about,
+        names=[(name, METRICS[name]) for name in names],
         tables=_tables(comparison, names),
         differences=[row for row in comparison.differences if row["kind"] == ALL],
-        curves=Markup(curves(scored)),
-        kinds=Markup(by_kind(comparison, names)),
-        pictures=pictures(scored, reference),
-        labels=list(scored.scores),
-        written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        curves=Markup(_curves(evaluation.scores)),
+        kinds=Markup(_metrics_by_kind(comparison, names)),
+        examples=_examples(evaluation),
     )
-    files.write_text(path, page)
 
 
 def _tables(comparison: Comparison, names: Sequence[str]) -> list[tuple[str, list[dict[str, Any]]]]:
-    """Rows of figures by kind; the best of each figure is marked."""
+    """Return the metrics by kind of anomaly, with the best value of each metric."""
     tables = []
-    for kind in dict.fromkeys(row["kind"] for row in comparison.groups):
-        rows = [row for row in comparison.groups if row["kind"] == kind]
+    for kind in dict.fromkeys(row["kind"] for row in comparison.models):
+        rows = [row for row in comparison.models if row["kind"] == kind]
         best = {name: max(row.get(name, -1) for row in rows) for name in names}
         shown = [
             {
                 "model": row["model"],
                 "runs": row["runs"],
-                "figures": [
-                    (*(row.get(f"{name}{end}") for end in ("", "_low", "_high")), best[name])
+                "values": [
+                    (*(row.get(f"{name}{suffix}") for suffix in ("", "_low", "_high")), best[name])
                     for name in names
                 ],
             }
@@ -75,102 +123,103 @@ def _tables(comparison: Comparison, names: Sequence[str]) -> list[tuple[str, lis
     return tables
 
 
-def curves(scored: Scored) -> str:
-    """ROC of the images and precision over recall of the pixels, a line for each model."""
+def _curves(scores: EvaluationScores) -> str:
+    """Plot the ROC curves of images and the precision-recall curves of pixels."""
     from sklearn.metrics import roc_curve
 
-    labelled = [n for n, case in enumerate(scored.cases) if case.label is not None]
-    masked = [n for n, case in enumerate(scored.cases) if case.mask is not None]
+    labeled = [n for n, image in enumerate(scores.images) if image.label is not None]
+    masked = [n for n, image in enumerate(scores.images) if image.mask is not None]
     with mpl.rc_context(STYLE):
         figure = Figure((10, 4), layout="constrained")
-        axes = figure.subplots(1, 2 if labelled and masked else 1, squeeze=False)[0].tolist()
-        if labelled:
+        axes = figure.subplots(1, 2 if labeled and masked else 1, squeeze=False)[0].tolist()
+        if labeled:
             left = axes.pop(0)
-            labels = [scored.cases[n].label for n in labelled]
-            for label, scores in scored.scores.items():
-                false, true, _ = roc_curve(labels, scores[labelled])
-                left.plot(*_thinned(false, true), **_line(scored, label))
+            labels = [scores.images[n].label for n in labeled]
+            for label, values in scores.scores.items():
+                false, true, _ = roc_curve(labels, values[labeled])
+                left.plot(*_thinned(false, true), **_line_style(scores, label))
             left.plot([0, 1], [0, 1], color=FAINT, ls=":", lw=1)
-            left.set(xlabel="false positives (images)", ylabel="true positives (images)")
+            left.set(xlabel="false positive rate (images)", ylabel="true positive rate (images)")
             left.legend()
         if masked:
             right = axes.pop(0)
-            for label in scored.maps:
-                pixels = counted(scored, label, masked)
-                inside = np.stack(pixels.inside).sum(0)[::-1].cumsum()
-                outside = np.stack(pixels.outside).sum(0)[::-1].cumsum()
+            for label in scores.maps:
+                counts = count_pixels(scores, label, masked)
+                inside = np.stack(counts.inside).sum(0)[::-1].cumsum()
+                outside = np.stack(counts.outside).sum(0)[::-1].cumsum()
                 recall = inside / max(inside[-1], 1)
                 precision = inside / np.maximum(inside + outside, 1)
-                right.plot(*_thinned(recall, precision), **_line(scored, label))
+                right.plot(*_thinned(recall, precision), **_line_style(scores, label))
             right.set(xlabel="recall (pixels)", ylabel="precision (pixels)", ylim=(0, 1.02))
             right.legend()
         return svg(figure)
 
 
-def _line(scored: Scored, label: str) -> dict[str, Any]:
-    """Colour and name of a line: trainings of a group share both, and are named once."""
-    group = scored.groups[label]
-    others = [each for each, own in scored.groups.items() if own == group]
-    number = list(dict.fromkeys(scored.groups.values())).index(group)
-    return {"color": _colour(number), "label": group if label == others[0] else None, "lw": 1.2}
+def _line_style(scores: EvaluationScores, label: str) -> dict[str, Any]:
+    """Return the color and label of a line; the runs of a group share both."""
+    group = scores.groups[label]
+    first = next(each for each, own in scores.groups.items() if own == group)
+    number = list(dict.fromkeys(scores.groups.values())).index(group)
+    return {"color": _color(number), "label": group if label == first else None, "lw": 1.2}
 
 
 def _thinned(x: NDArray[Any], y: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-    step = max(1, len(x) // POINTS)
-    places = np.unique(np.append(np.arange(0, len(x), step), len(x) - 1))
-    return x[places], y[places]
+    chosen = np.unique(np.append(np.arange(0, len(x), max(1, len(x) // MAX_POINTS)), len(x) - 1))
+    return x[chosen], y[chosen]
 
 
-def by_kind(comparison: Comparison, names: Sequence[str]) -> str:
-    """The figures of each kind of anomaly with their intervals; empty with one kind only."""
-    kinds = [kind for kind in dict.fromkeys(r["kind"] for r in comparison.groups) if kind != ALL]
+def _metrics_by_kind(comparison: Comparison, names: Sequence[str]) -> str:
+    """Plot the metrics of each kind of anomaly; return an empty text if there is only one kind."""
+    kinds = [kind for kind in dict.fromkeys(r["kind"] for r in comparison.models) if kind != ALL]
     shown = [name for name in ("auroc", "pixel_ap") if name in names]
     if len(kinds) < 2 or not shown:
         return ""
-    groups = list(dict.fromkeys(row["model"] for row in comparison.groups))
+    groups = list(dict.fromkeys(row["model"] for row in comparison.models))
     with mpl.rc_context(STYLE):
         figure = Figure((10, 3.2), layout="constrained")
         for axes, name in zip(figure.subplots(1, len(shown), squeeze=False)[0], shown, strict=True):
             for number, group in enumerate(groups):
-                rows = {r["kind"]: r for r in comparison.groups if r["model"] == group}
+                rows = {r["kind"]: r for r in comparison.models if r["model"] == group}
                 x = np.arange(len(kinds)) + (number - (len(groups) - 1) / 2) * 0.16
-                value = np.array([rows[kind][name] for kind in kinds], float)
-                low = np.array([rows[kind][f"{name}_low"] for kind in kinds], float)
-                high = np.array([rows[kind][f"{name}_high"] for kind in kinds], float)
+                value, low, high = (
+                    np.array([rows[kind][f"{name}{suffix}"] for kind in kinds], float)
+                    for suffix in ("", "_low", "_high")
+                )
                 error = np.abs(np.stack([value - low, high - value]))
-                axes.errorbar(x, value, error, fmt="o", ms=5, color=_colour(number), label=group)
+                axes.errorbar(x, value, error, fmt="o", ms=5, color=_color(number), label=group)
             axes.set_xticks(range(len(kinds)), kinds, color=INK)
-            axes.set_ylabel(FIGURES[name])
+            axes.set_ylabel(METRICS[name])
             axes.legend()
         return svg(figure)
 
 
-def pictures(scored: Scored, reference: Reference) -> list[tuple[str, list[dict[str, Any]]]]:
-    """A few cases of each kind: the image, what was changed, and the map of each model."""
-    wanted = _chosen(scored)
+def _examples(evaluation: Evaluation) -> list[tuple[str, list[dict[str, Any]]]]:
+    """Return a few images of each kind with their mask and the map of each model."""
+    scores = evaluation.scores
+    chosen = _choose_examples(scores)
     groups: dict[str, list[dict[str, Any]]] = {}
-    for number, case in enumerate(reference):
-        if number not in wanted:
+    for number, image in enumerate(evaluation.truth):
+        if number not in chosen:
             continue
-        row = [("image", _picture(case))]
-        if case.mask is not None:
-            row.append(("reference", png(_large(np.repeat(case.mask[..., None], 3, 2) * 1.0))))
-        for label, maps in scored.maps.items():
+        row = [("image", _colored(image))]
+        if image.mask is not None:
+            row.append(("mask", png(_enlarge(np.repeat(image.mask[..., None], 3, 2) * 1.0))))
+        for label, maps in scores.maps.items():
             low, high = _limits(maps)
-            row.append((label, score_map(_large(np.asarray(maps[number])), low, high)))
-        title = case.kind or "as it is"
-        scores = {label: float(values[number]) for label, values in scored.scores.items()}
-        groups.setdefault(title, []).append({"name": case.name, "row": row, "scores": scores})
+            row.append((label, score_map(_enlarge(np.asarray(maps[number])), low, high)))
+        values = {label: float(each[number]) for label, each in scores.scores.items()}
+        title = image.kind or "unchanged"
+        groups.setdefault(title, []).append({"name": image.name, "row": row, "scores": values})
     return list(groups.items())
 
 
-def _chosen(scored: Scored) -> set[int]:
-    """Places of a few cases of each kind, spread over the set."""
+def _choose_examples(scores: EvaluationScores) -> set[int]:
+    """Return the indices of a few images of each kind, evenly spaced."""
     chosen: set[int] = set()
-    for kind in dict.fromkeys(case.kind for case in scored.cases):
-        places = [n for n, case in enumerate(scored.cases) if case.kind == kind]
-        step = max(1, len(places) // (SHOWN + 1))
-        chosen |= set(places[step::step][:SHOWN] or places[:SHOWN])
+    for kind in dict.fromkeys(image.kind for image in scores.images):
+        indices = [n for n, image in enumerate(scores.images) if image.kind == kind]
+        step = max(1, len(indices) // (EXAMPLES + 1))
+        chosen |= set(indices[step::step][:EXAMPLES] or indices[:EXAMPLES])
     return chosen
 
 
@@ -179,16 +228,16 @@ def _limits(maps: NDArray[np.float32]) -> tuple[float, float]:
     return float(some.min()), float(np.quantile(some, 0.999))
 
 
-def _picture(case: Case) -> str:
-    grey = np.clip((case.image.mean(axis=0) + 1) / 2, 0, 1)
-    return png(colours(case.wavelength)(_large(grey)))
+def _colored(image: LabeledImage) -> str:
+    grey = np.clip((image.image.mean(axis=0) + 1) / 2, 0, 1)
+    return png(colormap(image.wavelength)(_enlarge(grey)))
 
 
-def _large(array: NDArray[Any]) -> NDArray[Any]:
-    """Small pictures enlarged by whole steps, so that their pixels stay visible."""
-    times = max(1, SIDE // array.shape[0])
-    return array.repeat(times, 0).repeat(times, 1)
+def _enlarge(array: NDArray[Any]) -> NDArray[Any]:
+    """Enlarge small images by a whole factor, so that their pixels stay visible."""
+    factor = max(1, MIN_SIDE // array.shape[0])
+    return array.repeat(factor, 0).repeat(factor, 1)
 
 
-def _colour(number: int) -> str:
+def _color(number: int) -> str:
     return SERIES[number % len(SERIES)]

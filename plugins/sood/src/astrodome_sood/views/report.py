@@ -1,35 +1,37 @@
-"""One page about a run: its losses, the images it finds most and least unusual, its settings."""
+"""HTML page about a run: losses, the most and least anomalous images, and settings."""
 
 from __future__ import annotations
 
 import csv
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 import pyarrow.parquet as pq
-from astrodome import AstrodomeError, files, settings
+from astrodome import AstrodomeError, settings
 from astrodome.runs import Run
 from markupsafe import Markup
 from numpy.typing import NDArray
 
+from ..config import flatten
 from ..training import TASK
 from . import figures
+from .pages import write_page
 
-FEW = 3
-"""Up to so many images are shown large, each with its map over it."""
-LARGE, SMALL = 640, 256
-"""Largest side of a shown image, px."""
+MAX_LARGE = 3
+"""Number of images up to which they are shown large, with their maps as overlays."""
+LARGE_SIDE, SMALL_SIDE = 640, 256
+"""Maximum side of a shown image in pixels."""
+HIDDEN_SETTINGS = ("predict.", "data.sdo_ml_v2.", "debug")
 
 
-@dataclass
-class Predictions:
-    """A folder of predictions: records by rank with ``score``, and ``scores`` of their pixels."""
+@dataclass(frozen=True)
+class SavedPredictions:
+    """Predictions in a folder: records by rank, and the pixel scores if there are any."""
 
     folder: Path
     rows: list[dict[str, Any]]
@@ -39,63 +41,92 @@ class Predictions:
 
     @property
     def limits(self) -> tuple[float, float]:
-        """The scale of the maps of this folder."""
+        """Lowest and highest score on the scale of the maps."""
         low, high = self.about.get("scale_range", (0.0, 1.0))
         return float(low), float(high)
 
 
-def write(run: Path, pred_dirs: Sequence[Path], out: Path, count: int = 6) -> Path:
-    """Write the page of a run folder, or of a folder of predictions alone.
+def write_report(
+    run: str | os.PathLike[str],
+    out: str | os.PathLike[str] | None = None,
+    pred_dirs: Sequence[str | os.PathLike[str]] = (),
+    count: int = 6,
+) -> Path:
+    """Write a self-contained HTML page about a run or about predictions.
 
-    ``pred_dirs`` are those in the run folder unless given; of each, ``count`` most and
-    least anomalous images are shown. Raises AstrodomeError when there is nothing to show.
+    Parameters
+    ----------
+    run : str or path
+        Run folder, or a folder of predictions.
+    out : str or path, optional
+        The page; ``report.html`` in the folder by default.
+    pred_dirs : sequence of paths, optional
+        Folders of predictions; all in the run folder by default.
+    count : int
+        Number of the most and of the least anomalous images.
+
+    Returns
+    -------
+    pathlib.Path
+        The page.
+
+    Raises
+    ------
+    AstrodomeError
+        If the folder contains neither a run nor predictions.
+
+    Examples
+    --------
+    >>> write_report("run", "page.html").name
+    'page.html'
     """
+    run = Path(run).expanduser()
+    out = Path(out).expanduser() if out else run / "report.html"
     if not run.is_dir():
-        raise AstrodomeError(f"There is no run folder {run}.")
+        raise AstrodomeError(f"Run folder not found: {run}.")
     record = Run.open(run, TASK).record if (run / "run.json").exists() else {}
-    folders = list(pred_dirs) or found(run)
+    folders = [Path(each).expanduser() for each in pred_dirs] or find_predictions(run)
     if not record and not folders:
         raise AstrodomeError(
-            f"{run} holds neither a run nor predictions.", "Give the folder that train wrote."
+            f"{run} contains no run and no predictions.", "Pass the run folder of a training."
         )
-    sections = [section(read(folder), count) for folder in folders]
+    sections = [_section(read_predictions(folder), count) for folder in folders]
     metrics = read_metrics(run / "metrics.csv")
     config = settings.read_yaml(run / "config.yaml") if (run / "config.yaml").exists() else {}
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("astrodome_sood.views"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    page = environment.get_template("report.html").render(
+    write_page(
+        out,
+        "report.html",
         name=run.resolve().name,
         record=record,
-        facts=facts(record),
-        state=state(record),
+        facts=_facts(record),
+        state=_state(record),
         losses=Markup(figures.losses(metrics)) if metrics else "",
         sections=sections,
-        settings=shown_settings(config),
+        settings={
+            key: value
+            for key, value in flatten(config)
+            if value is not None and not key.startswith(HIDDEN_SETTINGS)
+        },
         versions=record.get("versions", {}),
-        bar=figures.bar(),
-        written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        bar=figures.color_bar(),
     )
-    files.write_text(out, page)
     return out
 
 
-def found(run: Path) -> list[Path]:
-    """The folders of predictions in a run folder, the one called so first."""
+def find_predictions(run: Path) -> list[Path]:
+    """Return the folders with predictions in a run folder."""
     names = ("predictions.parquet", "maps.parquet")
     return sorted({path.parent for name in names for path in run.rglob(name)})
 
 
-def read(folder: Path) -> Predictions:
-    """The predictions of a folder, most anomalous first: by sample score, or by the mean of a map.
+def read_predictions(folder: Path) -> SavedPredictions:
+    """Read the predictions in a folder, ranked by image score or by the mean of the map.
 
-    Raises AstrodomeError when the folder holds none.
+    Raises AstrodomeError if the folder contains none.
     """
     sample, pixel = folder / "predictions.parquet", folder / "maps.parquet"
     if not sample.exists() and not pixel.exists():
-        raise AstrodomeError(f"{folder} holds no predictions.", "Run predict into it first.")
+        raise AstrodomeError(f"No predictions found in {folder}.", "Run predict first.")
     about: dict[str, Any] = {}
     rows: dict[str, dict[str, Any]] = {}
     maps = None
@@ -106,26 +137,31 @@ def read(folder: Path) -> Predictions:
         rows = {row["path"]: row | {"score": row["mean"]} for row in table.to_pylist()}
     if sample.exists():
         table = pq.read_table(sample)
-        about |= {key: value for key, value in _metadata(table).items() if key not in about}
+        about = _metadata(table) | about
         rows = {row["path"]: rows.get(row["path"], {}) | row for row in table.to_pylist()}
     label = "anomaly score" if sample.exists() else "mean pixel score"
     ranked = sorted(rows.values(), key=lambda row: -row["score"])
-    return Predictions(folder, ranked, about, maps, label)
+    return SavedPredictions(folder, ranked, about, maps, label)
 
 
-def section(done: Predictions, count: int) -> dict[str, Any]:
-    """What the page shows of one folder of predictions."""
-    large = len(done.rows) <= FEW
-    places = range(len(done.rows))
-    most = list(places[: FEW if large else count])
-    least = [] if large else [place for place in places[-count:] if place not in most]
-    times = sorted({row["t_obs"] for row in done.rows if row["t_obs"]})
+def _metadata(table: Any) -> dict[str, Any]:
+    return dict(json.loads((table.schema.metadata or {}).get(b"astrodome", b"{}")))
+
+
+def _section(done: SavedPredictions, count: int) -> dict[str, Any]:
+    """Return the variables of the template for one folder of predictions."""
+    large = len(done.rows) <= MAX_LARGE
+    ranks = range(len(done.rows))
+    most = list(ranks[: MAX_LARGE if large else count])
+    least = [] if large else [rank for rank in ranks[-count:] if rank not in most]
     about = done.about
+    waves = [row["wavelength"] for row in done.rows]
+    scores = [row["score"] for row in done.rows]
     return {
         "title": Path(about.get("data_dir", done.folder)).name.replace("_", " "),
         "images": len(done.rows),
-        "times": times,
-        "waves": sorted({row["wavelength"] for row in done.rows if row["wavelength"]}),
+        "times": sorted({row["t_obs"] for row in done.rows if row["t_obs"]}),
+        "waves": sorted(set(filter(None, waves))),
         "model": about.get("model", ""),
         "score_mode": about.get("score_mode") or "pixel score",
         "label": done.label,
@@ -133,34 +169,26 @@ def section(done: Predictions, count: int) -> dict[str, Any]:
         "has_maps": done.maps is not None,
         "large": large,
         "groups": [
-            (title, [card(done, place, large) for place in chosen])
+            (title, [_card(done, rank, large) for rank in chosen])
             for title, chosen in (("Most anomalous", most), ("Least anomalous", least))
             if chosen
         ],
-        "histogram": ""
-        if large
-        else Markup(
-            figures.histogram(
-                [row["score"] for row in done.rows],
-                [row["wavelength"] for row in done.rows],
-                done.label,
-            )
-        ),
+        "histogram": "" if large else Markup(figures.histogram(scores, waves, done.label)),
     }
 
 
-def card(done: Predictions, place: int, large: bool) -> dict[str, Any]:
-    """One image with its map beside it, and over it where there is room."""
-    row = done.rows[place]
-    path, side = Path(row["path"]), LARGE if large else SMALL
-    scores = done.maps[row["row"]] if done.maps is not None and row.get("row") is not None else None
+def _card(done: SavedPredictions, rank: int, large: bool) -> dict[str, Any]:
+    """Return one image with its map, and with an overlay if it is shown large."""
+    row = done.rows[rank]
+    path, side = Path(row["path"]), LARGE_SIDE if large else SMALL_SIDE
     pictures = [("image", figures.image(path, row["wavelength"], side))]
-    if scores is not None:
+    if done.maps is not None and row.get("row") is not None:
+        scores = done.maps[row["row"]]
         pictures.append(("map", figures.score_map(scores, *done.limits)))
         if large:
             pictures.append(("overlay", figures.overlay(path, scores, *done.limits, side)))
     return {
-        "rank": place + 1,
+        "rank": rank + 1,
         "score": row["score"],
         "name": path.stem,
         "t_obs": row["t_obs"] or "",
@@ -169,52 +197,29 @@ def card(done: Predictions, place: int, large: bool) -> dict[str, Any]:
     }
 
 
-def state(record: Mapping[str, Any]) -> str:
-    """How far a run is, in words."""
+def _state(record: Mapping[str, Any]) -> str:
     if record.get("status") != "finished":
         return "not finished"
-    early = ", stopped early since the validation loss no longer fell"
+    early = ", stopped early because the validation loss no longer decreased"
     return "finished" + (early if record.get("stopped_early") else "")
 
 
-def facts(record: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """The figures at the head of the page."""
+def _facts(record: Mapping[str, Any]) -> list[tuple[str, str]]:
     shown = [
         ("training images", record.get("train_images"), "{:,}"),
         ("validation images", record.get("validation_images"), "{:,}"),
         ("epochs", record.get("epochs"), "{}"),
         ("best validation loss", record.get("best_val_loss"), "{:.4f}"),
         ("parameters", record.get("parameters"), "{:,}"),
-        ("seconds of training", record.get("seconds"), "{:,.0f}"),
+        ("training time (s)", record.get("seconds"), "{:,.0f}"),
     ]
     return [(name, form.format(value)) for name, value, form in shown if value is not None]
 
 
 def read_metrics(path: Path) -> dict[str, NDArray[np.float64]]:
-    """The columns of ``metrics.csv``; empty when there is none."""
+    """Return the columns of ``metrics.csv``; empty if the file does not exist."""
     if not path.exists():
         return {}
     with path.open(encoding="utf-8", newline="") as lines:
         rows = list(csv.DictReader(lines))
     return {key: np.array([float(row[key]) for row in rows]) for key in rows[0]} if rows else {}
-
-
-def shown_settings(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings that decided the run, by dotted key."""
-    aside = ("predict.", "data.sdo_ml_v2.", "debug")
-    return {key: value for key, value in leaves(config) if not key.startswith(aside)}
-
-
-def leaves(node: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
-    """The settings by dotted key, without those that nobody set."""
-    found: list[tuple[str, Any]] = []
-    for key, value in node.items():
-        if isinstance(value, Mapping):
-            found += leaves(value, f"{prefix}{key}.")
-        elif value is not None:
-            found.append((prefix + key, value))
-    return found
-
-
-def _metadata(table: Any) -> dict[str, Any]:
-    return dict(json.loads((table.schema.metadata or {}).get(b"astrodome", b"{}")))

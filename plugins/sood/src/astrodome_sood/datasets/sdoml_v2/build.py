@@ -1,8 +1,8 @@
-"""A store in the layout of SDO ML v2, made of a user's own images or FITS files.
+"""Build a store in the layout of SDO ML v2 from FITS files and images.
 
-As in the published one, the disk of every frame has the radius of 976 arcsec at the same scale,
-row 0 is in the south, and intensities are per second of exposure. Images of eight bits get back
-the intensities that their grey levels stand for.
+As in the published store, the solar disk has the same radius and position in all frames, row 0 is
+in the south, and intensities are those of one second of exposure. The grey levels of images are
+converted to the intensities that they represent.
 """
 
 from __future__ import annotations
@@ -10,23 +10,36 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 import zarr
-from astrodome import AstrodomeError, compute, console, temporary
+from astrodome import AstrodomeError, compute, temporary
+from astrodome_solar.formats.reading import read_image
+from astrodome_solar.formats.solar_image import SolarImage
+from astrodome_solar.metadata import NAME, find_row
 from numcodecs import Blosc
+from numpy.typing import NDArray
 
+from ... import progress
 from .. import folder
-from . import source_files
+from ..scaling import DISK_RADIUS
+from .images import NO_VALUE
 
-ENDINGS = (*folder.ENDINGS, ".fits", ".fits.gz", ".fit", ".fts")
+Frame = tuple[NDArray[np.float32], dict[str, Any]]
+EXTENSIONS = (*folder.EXTENSIONS, ".fits", ".fits.gz", ".fit", ".fts", ".jp2")
 
 
 @dataclass(frozen=True)
-class Layout:
-    """``size`` of the frames in px; frames a chunk; zarr's format; frames a shard (0: none)."""
+class StoreLayout:
+    """Layout of a store.
+
+    ``size`` is the side of the frames in pixels, ``chunk`` the number of frames in a chunk, and
+    ``shard`` the number of frames in a shard, or 0 for none.
+    """
 
     size: int = 512
     chunk: int = 12
@@ -34,135 +47,192 @@ class Layout:
     shard: int = 0
 
 
-def find(sources: Iterable[Path]) -> list[Path]:
-    """The images and FITS files among paths and in folders, at any depth, each once.
+def find_sources(paths: Iterable[Path]) -> list[Path]:
+    """Return files, and the images and FITS files in folders and their subfolders, each once.
 
-    Raises AstrodomeError when a path is not there or there is no such file.
+    Raises AstrodomeError if a path does not exist or no such file is found.
     """
     found: dict[Path, None] = {}
-    for source in sources:
-        if not source.exists():
-            raise AstrodomeError(f"There is no {source}.", "Check the path.")
-        inside = sorted(source.rglob("*")) if source.is_dir() else [source]
-        for path in inside:
-            if source == path or (path.name.lower().endswith(ENDINGS) and path.name[0] != "."):
-                found[path] = None
+    for path in paths:
+        if not path.exists():
+            raise AstrodomeError(f"Path not found: {path}.")
+        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            is_image = file.name.lower().endswith(EXTENSIONS) and not file.name.startswith(".")
+            if file == path or is_image:
+                found[file] = None
     if not found:
-        raise AstrodomeError("There is no image to build of.", f"Looked for {', '.join(ENDINGS)}.")
+        raise AstrodomeError(
+            "No images found.", f"Expected files with the extensions {', '.join(EXTENSIONS)}."
+        )
     return list(found)
 
 
-def build(sources: Iterable[Path], out: Path, layout: Layout | None = None) -> compute.Outcome:
-    """Write a store of all images, by year and channel in the order of time.
+def build(
+    sources: Iterable[Path], out: Path, layout: StoreLayout | None = None, **options: Any
+) -> compute.Outcome:
+    """Write a store of all images by year and channel, sorted by time.
 
-    It appears at ``out`` when it is whole; images that cannot be used are named in the
-    outcome. Raises AstrodomeError when ``out`` is there already or no image can be used.
+    ``out`` appears when the store is complete. ``options`` are passed to ``read_image`` of
+    astrodome-solar. Images that cannot be used are named in the outcome. Raises AstrodomeError if
+    ``out`` already exists or if no image can be used.
     """
-    layout = layout or Layout()
+    layout = layout or StoreLayout()
     if layout.shard and (layout.zarr_format < 3 or layout.shard % layout.chunk):
         raise AstrodomeError(
-            "Shards need zarr's format 3 and a whole number of chunks each.",
+            "Shards need zarr format 3 and a whole number of chunks.",
             "For example: --zarr-format 3 --chunk 12 --shard 120",
             exit_code=2,
         )
     if out.exists():
-        raise AstrodomeError(f"{out} is there already.", "Choose another --out, or remove it.")
+        raise AstrodomeError(f"{out} already exists.", "Choose another --out, or remove it.")
     failed: list[tuple[str, str]] = []
-    groups = _grouped(find(sources), failed)
+    groups = _group(find_sources(sources), options, failed)
     out.parent.mkdir(parents=True, exist_ok=True)
     done = 0
-    with temporary.folder(out) as aside:
-        root = zarr.open_group(str(aside), mode="w", zarr_format=layout.zarr_format)  # type: ignore[arg-type]
+    with temporary.folder(out) as target:
+        root = zarr.open_group(str(target), mode="w", zarr_format=layout.zarr_format)  # type: ignore[arg-type]
         total = sum(len(group) for group in groups.values())
-        with console.progress("Building", total, "images", resumes=False) as progress:
+        with progress.task("Building", total, resumes=False) as task:
             for (year, channel), group in groups.items():
-                frames = _frames(group, layout.size, failed, progress)
+                frames = _frames(group, layout.size, options, failed, task)
                 done += _write(root.require_group(year), channel, frames, len(group), layout)
         if not done:
             raise AstrodomeError(
                 f"None of the {len(failed)} images can be used.", f"{failed[0][0]}: {failed[0][1]}"
             )
         if layout.zarr_format == 2:
-            zarr.consolidate_metadata(str(aside), zarr_format=2)
-        aside.rename(out)
+            zarr.consolidate_metadata(str(target), zarr_format=2)
+        target.rename(out)
     return compute.Outcome(done=done, failed=failed)
 
 
-def _grouped(
-    paths: Sequence[Path], failed: list[tuple[str, str]]
-) -> dict[tuple[str, str], list[source_files.Picture]]:
-    """The images by year and channel, each group in the order of time."""
-    found: dict[tuple[str, str], list[source_files.Picture]] = {}
-    seen: dict[tuple[str, Any], Path] = {}
+def _group(
+    paths: Sequence[Path], options: dict[str, Any], failed: list[tuple[str, str]]
+) -> dict[tuple[str, str], list[Path]]:
+    """Return the paths of the images by year and channel, sorted by time."""
+
+    def read(path: Path) -> tuple[datetime, str] | AstrodomeError:
+        try:
+            image = read_image(path, **options)
+            return image.time, image.channel.name
+        except AstrodomeError as error:
+            return error
+
+    found: dict[tuple[str, str], dict[datetime, Path]] = {}
     with ThreadPoolExecutor(compute.cores()) as pool:
-        for path, (picture, why) in zip(paths, pool.map(_looked_at, paths), strict=True):
-            if picture is None:
-                failed.append((str(path), why))
+        for path, result in zip(paths, pool.map(read, paths), strict=True):
+            if isinstance(result, AstrodomeError):
+                failed.append((str(path), _reason(result, path)))
                 continue
-            key = (picture.channel.name, picture.time)
-            if key in seen:
-                failed.append((str(path), f"{seen[key]} is of the same channel and time."))
-                continue
-            seen[key] = path
-            year = str(picture.time)[:4]
-            found.setdefault((year, picture.channel.name), []).append(picture)
-    return {key: sorted(found[key], key=lambda each: each.time) for key in sorted(found)}
-
-
-def _looked_at(path: Path) -> tuple[source_files.Picture | None, str]:
-    try:
-        return source_files.look(path), ""
-    except AstrodomeError as error:
-        return None, error.message
+            time, channel = result
+            group = found.setdefault((str(time.year), channel), {})
+            if time in group:
+                failed.append((str(path), f"{group[time]} has the same channel and time."))
+            else:
+                group[time] = path
+    return {key: [path for _, path in sorted(found[key].items())] for key in sorted(found)}
 
 
 def _frames(
-    group: Sequence[source_files.Picture],
+    group: Sequence[Path],
     size: int,
+    options: dict[str, Any],
     failed: list[tuple[str, str]],
-    progress: Any,
-) -> Iterator[tuple[Any, dict[str, Any]]]:
-    """The good frames of a group with their attributes, read a few at a time."""
+    task: progress.Task,
+) -> Iterator[Frame]:
+    """Yield the valid frames of a group with their attributes."""
+
+    def read(path: Path) -> Frame | AstrodomeError:
+        try:
+            return to_frame(read_image(path, **options), path, size)
+        except AstrodomeError as error:
+            return error
+
     cores = compute.cores()
     with ThreadPoolExecutor(cores) as pool:
-        for start in range(0, len(group), 4 * cores):
-            few = group[start : start + 4 * cores]
-            results = pool.map(lambda picture: _read(picture, size), few)
-            for picture, (frame, about, why) in zip(few, results, strict=True):
-                progress.advance(1)
-                if frame is None:
-                    failed.append((str(picture.path), why))
+        for start in range(0, len(group), 4 * cores):  # Limits the frames in memory.
+            some = group[start : start + 4 * cores]
+            for path, frame in zip(some, pool.map(read, some), strict=True):
+                task.advance()
+                if isinstance(frame, AstrodomeError):
+                    failed.append((str(path), _reason(frame, path)))
                 else:
-                    yield frame, about
+                    yield frame
 
 
-def _read(picture: source_files.Picture, size: int) -> tuple[Any, dict[str, Any], str]:
-    try:
-        frame, about = picture.read(size)
-        return frame, about, ""
-    except AstrodomeError as error:
-        return None, {}, error.message
+def _reason(error: AstrodomeError, path: Path) -> str:
+    return error.message.removeprefix(f"{path}: ")
+
+
+def to_frame(image: SolarImage, path: Path, size: int) -> Frame:
+    """Return an image as a frame, float32 (size, size) with row 0 in the south, and attributes.
+
+    The disk is moved and scaled to that of SDO ML. An image file without a metadata table is
+    only resized. Raises AstrodomeError if the image or its geometry is invalid.
+    """
+    t_obs = image.time.isoformat(timespec="milliseconds") + "Z"
+    about: dict[str, Any] = {"T_OBS": t_obs, "WAVELNTH": image.wavelength}
+    if image.header:
+        about |= {"EXPTIME": image.exposure, "QUALITY": image.quality}
+    upright = image.north_up(order=1)
+    frame = upright.intensities()
+    if not np.isfinite(frame).all():
+        raise AstrodomeError(NO_VALUE)
+    if not image.header:
+        if not any((parent / NAME).is_file() for parent in path.absolute().parents):
+            return _resize(frame, size), about
+        quality = find_row(path).get("QUALITY")
+        about |= {"QUALITY": int(float(quality))} if quality else {}
+    geometry = upright.geometry
+    (x, y), limb = geometry.to_pixel(np.zeros((1, 2)))[0], geometry.limb()
+    radius = float(np.ptp(limb[:, 0]) / 2)
+    return _register(frame, radius, (x, upright.height - y), size), about
+
+
+def _register(
+    frame: NDArray[np.float32], radius: float, center: tuple[float, float], size: int
+) -> NDArray[np.float32]:
+    """Cut out and resize the square in which the disk has the place and radius of SDO ML."""
+    side = round(radius / DISK_RADIUS)
+    height, width = frame.shape
+    left, below = round(center[0] - side / 2), round(center[1] - side / 2)
+    square = np.full((side, side), frame.min(), np.float32)
+    from_y, to_y = max(0, below), min(height, below + side)
+    from_x, to_x = max(0, left), min(width, left + side)
+    if from_y < to_y and from_x < to_x:
+        square[from_y - below : to_y - below, from_x - left : to_x - left] = frame[
+            from_y:to_y, from_x:to_x
+        ]
+    return _resize(square, size)
+
+
+def _resize(frame: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+    if frame.shape == (size, size):
+        return np.ascontiguousarray(frame)
+    image = torch.from_numpy(np.ascontiguousarray(frame))[None, None]
+    resized = torch.nn.functional.interpolate(image, (size, size), mode="bilinear", antialias=True)
+    result: NDArray[np.float32] = resized[0, 0].numpy()
+    return result
 
 
 def _write(
     group: zarr.Group,
     channel: str,
-    frames: Iterable[tuple[Any, dict[str, Any]]],
+    frames: Iterable[Frame],
     expected: int,
-    layout: Layout,
+    layout: StoreLayout,
 ) -> int:
-    """Write the frames of a channel as they come, whole chunks at a time; gives how many."""
+    """Write the frames of a channel in whole chunks; return the number of frames."""
     block = layout.shard or layout.chunk
     options: dict[str, Any] = {"chunks": (layout.chunk, layout.size, layout.size)}
     if layout.zarr_format == 2:
         options["compressors"] = Blosc(cname="lz4", clevel=5, shuffle=Blosc.SHUFFLE)
     if layout.shard:
         options["shards"] = (layout.shard, layout.size, layout.size)
-    array = group.create_array(
-        channel, shape=(expected, layout.size, layout.size), dtype="float32", **options
-    )
+    shape = (expected, layout.size, layout.size)
+    array = group.create_array(channel, shape=shape, dtype="float32", **options)
     attributes: list[dict[str, Any]] = []
-    held: list[Any] = []
+    held: list[NDArray[np.float32]] = []
     for frame, about in frames:
         held.append(frame)
         attributes.append(about)
@@ -175,7 +245,7 @@ def _write(
         del group[channel]
         return 0
     if len(attributes) < expected:
-        array.resize((len(attributes), layout.size, layout.size))
+        array.resize((len(attributes), *shape[1:]))
     names = sorted(set().union(*attributes))
     array.attrs.update({name: [about.get(name) for about in attributes] for name in names})
     return len(attributes)

@@ -1,4 +1,4 @@
-"""Which frames of a store are asked for, of one channel or of several at the same times."""
+"""Index of the selected frames of a store, of one channel or of several channels paired by time."""
 
 from __future__ import annotations
 
@@ -8,142 +8,143 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from astrodome import AstrodomeError, console
+from astrodome import AstrodomeError
+from astrodome_solar.channels import Channel, find_channel
 from numpy.typing import NDArray
 
-from .. import channels
-from . import selection
-from .archive import Archive, Recording, Times
+from .selection import FrameFilter, Rows, nearest, select
+from .store import ChannelFrames, FrameStore, Times
 
-PAIRED = np.timedelta64(3, "m")
-"""How far apart frames of several channels may be to count as one image."""
-Key = tuple[int, int]
-"""A chunk: the number of its recording, and its number within that."""
+PAIR_TOLERANCE = np.timedelta64(3, "m")
+"""Largest time difference of the frames of several channels in one image."""
+ChunkKey = tuple[int, int]
+"""Index of a frame array, and the index of a chunk in it."""
 
 
 @dataclass
-class Frames:
-    """Which frames there are: of each image its time, and a (recording, row) a channel.
+class FrameIndex:
+    """Images of a store: their times, and the (array, row) of each channel.
 
-    ``times`` (N,) UTC; ``recording`` and ``row`` are of shape (N, C).
+    ``times`` (N,) are in UTC; ``array`` and ``row`` have the shape (N, C).
     """
 
-    recordings: list[Recording]
+    arrays: list[ChannelFrames]
     times: Times
-    recording: NDArray[np.int64]
+    array: NDArray[np.int64]
     row: NDArray[np.int64]
     failed: list[tuple[str, str]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.times)
 
-    def part(self, chosen: NDArray[Any]) -> Frames:
+    def part(self, chosen: NDArray[Any]) -> FrameIndex:
+        """Return the images that an index or mask selects."""
         return replace(
             self,
             times=self.times[chosen],
-            recording=self.recording[chosen],
+            array=self.array[chosen],
             row=self.row[chosen],
             failed=[],
+            warnings=[],
         )
 
     @cached_property
     def chunk(self) -> NDArray[np.int64]:
-        """Number of the chunk that a frame lies in, (N, C)."""
-        length = np.array([recording.chunk for recording in self.recordings])
-        chunk: NDArray[np.int64] = self.row // length[self.recording]
+        """Indices of the chunks that contain the frames, (N, C)."""
+        length = np.array([array.chunk for array in self.arrays])
+        chunk: NDArray[np.int64] = self.row // length[self.array]
         return chunk
 
-    def keys(self, image: int) -> list[Key]:
-        """The chunks that an image comes from, a channel each."""
-        return list(zip(self.recording[image].tolist(), self.chunk[image].tolist(), strict=True))
+    def chunks(self, image: int) -> list[ChunkKey]:
+        """Return the chunks that contain the channels of an image."""
+        return list(zip(self.array[image].tolist(), self.chunk[image].tolist(), strict=True))
 
-    def rows_by_chunk(self) -> dict[Key, list[int]]:
-        """The rows that are wanted of each chunk, ascending; chunks in the order of the images."""
-        columns = (self.recording.ravel(), self.chunk.ravel(), self.row.ravel())
-        found: dict[Key, set[int]] = {}
-        for recording, chunk, row in zip(*(column.tolist() for column in columns), strict=True):
-            found.setdefault((recording, chunk), set()).add(row)
+    def rows_by_chunk(self) -> dict[ChunkKey, list[int]]:
+        """Return the sorted rows of each chunk that are used, in the order of the images."""
+        columns = (self.array.ravel(), self.chunk.ravel(), self.row.ravel())
+        found: dict[ChunkKey, set[int]] = {}
+        for array, chunk, row in zip(*(column.tolist() for column in columns), strict=True):
+            found.setdefault((array, chunk), set()).add(row)
         return {key: sorted(rows) for key, rows in found.items()}
 
 
-def find(archive: Archive, names: Sequence[str], wanted: selection.Wanted) -> Frames:
-    """The frames that a configuration asks for; one channel, or several at the same times.
+def find_frames(store: FrameStore, names: Sequence[str], filters: FrameFilter) -> FrameIndex:
+    """Select frames of one channel, or of several channels at the same times.
 
-    A year whose times are unknown is left out and named in ``failed``. Raises AstrodomeError
-    when nothing is left.
+    A year without valid times is skipped and named in ``failed``. Raises AstrodomeError if no
+    frames are left.
     """
-    recordings: list[Recording] = []
-    failed: list[tuple[str, str]] = []
-    found: list[tuple[Times, NDArray[np.int64], NDArray[np.int64]]] = []
+    empty = np.array([], np.int64)
+    index = FrameIndex([], empty.astype("datetime64[ms]"), empty, empty)
+    found: list[tuple[Times, Rows, Rows]] = []
     for name in names:
-        own, rows = _of_channel(archive, channels.find(name), wanted, failed)
-        numbers = [np.full(len(part), len(recordings) + i) for i, part in enumerate(rows)]
-        own_times = [each.times[part] for each, part in zip(own, rows, strict=True)]
-        found.append((np.concatenate(own_times), np.concatenate(numbers), np.concatenate(rows)))
-        recordings += own
-    times, index = _paired([each[0] for each in found], names, archive.where)
-    return Frames(
-        recordings,
-        times,
-        np.stack([each[1][own] for each, own in zip(found, index, strict=True)], axis=1),
-        np.stack([each[2][own] for each, own in zip(found, index, strict=True)], axis=1),
-        failed,
-    )
+        arrays, selected = _select_channel(store, find_channel(name), filters, index)
+        numbers = [np.full(len(part), len(index.arrays) + n) for n, part in enumerate(selected)]
+        kept = [array.times[part] for array, part in zip(arrays, selected, strict=True)]
+        times: Times = np.concatenate(kept)
+        found.append((times, np.concatenate(numbers), np.concatenate(selected)))
+        index.arrays += arrays
+    index.times, pairs = _pair([times for times, _, _ in found], names, store, index)
+    chosen = list(zip(found, pairs, strict=True))
+    index.array = np.stack([numbers[own] for (_, numbers, _), own in chosen], axis=1)
+    index.row = np.stack([rows[own] for (_, _, rows), own in chosen], axis=1)
+    return index
 
 
-def _of_channel(
-    archive: Archive,
-    channel: channels.Channel,
-    wanted: selection.Wanted,
-    failed: list[tuple[str, str]],
-) -> tuple[list[Recording], list[NDArray[np.int64]]]:
-    own: list[Recording] = []
-    rows: list[NDArray[np.int64]] = []
+def _select_channel(
+    store: FrameStore, channel: Channel, filters: FrameFilter, index: FrameIndex
+) -> tuple[list[ChannelFrames], list[Rows]]:
+    """Return the arrays of a channel and their selected rows; report problems to ``index``."""
+    arrays: list[ChannelFrames] = []
+    rows: list[Rows] = []
     empty: AstrodomeError | None = None
-    for recording in archive.recordings(channel, wanted.years):
+    for array in store.all_frames(channel, filters.years):
         try:
-            times = recording.times
+            times = array.times
         except AstrodomeError as error:
-            failed.append((recording.name, error.message))
+            index.failed.append((array.name, error.message))
             continue
         if unknown := int(np.isnat(times).sum()):
-            failed.append((recording.name, f"{unknown} of its frames have no time of observation."))
-        if recording.dropped:
-            short = ", ".join(f"{key} ({n})" for key, n in recording.dropped.items())
-            console.warn(
-                f"{recording.name}: attributes without {len(recording)} values go unused: {short}."
+            index.failed.append((array.name, f"{unknown} frames have no valid time."))
+        if array.dropped:
+            short = ", ".join(f"{key} ({count})" for key, count in array.dropped.items())
+            index.warnings.append(
+                f"{array.name}: ignored attributes that do not have {len(array)} values: {short}."
             )
         try:
-            rows.append(selection.select(times, channel, wanted, recording.name))
-            own.append(recording)
+            rows.append(select(times, channel, filters, array.name))
+            arrays.append(array)
         except AstrodomeError as error:
-            if len(wanted.years) == 1 or error.exit_code == 2:
+            if len(filters.years) == 1 or error.exit_code == 2:
                 raise
             empty = error
-    if not own:
-        if empty is not None:
-            raise empty
-        raise AstrodomeError(failed[-1][1], "See `sdo sood dataset info` for what the store holds.")
-    return own, rows
+    if not arrays:
+        raise empty or AstrodomeError(
+            index.failed[-1][1], "Run 'sdo sood dataset info' to list the content of the store."
+        )
+    return arrays, rows
 
 
-def _paired(
-    times: list[Times], names: Sequence[str], where: str
-) -> tuple[Times, list[NDArray[np.int64]]]:
-    """The images that all channels have: the first channel's times, and each channel's indices."""
+def _pair(
+    times: list[Times], names: Sequence[str], store: FrameStore, index: FrameIndex
+) -> tuple[Times, list[Rows]]:
+    """Return the times of the images with all channels, and the indices into each channel."""
     kept = np.arange(len(times[0]))
-    of_first: list[NDArray[np.int64]] = []
+    partners: list[Rows] = []
     for other in times[1:]:
         order = np.argsort(other, kind="stable")
-        chosen, points = selection.nearest(other[order], times[0], PAIRED)
+        chosen, points = nearest(other[order], times[0], PAIR_TOLERANCE)
         partner = np.full(len(times[0]), -1)
         partner[points] = order[chosen]
-        of_first.append(partner)
+        partners.append(partner)
         kept = kept[partner[kept] >= 0]
     if not len(kept):
         raise AstrodomeError(
-            f"{where} has no time at which all of {', '.join(names)} were taken within 3 minutes."
+            f"{store.location} has no frames of {', '.join(names)} within 3 minutes of each other."
         )
     if lost := len(times[0]) - len(kept):
-        console.warn(f"{lost} of {len(times[0])} frames have no partner in the other channels.")
-    return times[0][kept], [kept, *(partner[kept] for partner in of_first)]
+        index.warnings.append(
+            f"Skipped {lost} of {len(times[0])} frames without frames of the other channels."
+        )
+    return times[0][kept], [kept, *(partner[kept] for partner in partners)]

@@ -1,7 +1,7 @@
-"""Selected frames of a store as an image set, read in the order of the storage's chunks.
+"""Frames of a store as an image set that is read chunk by chunk.
 
-Random access would decode a whole chunk for each frame. So chunks come in random order, a
-few at a time, and the frames of those few are shuffled together.
+Random access would decode a whole chunk for each frame. Therefore the chunks are shuffled, and
+the frames of a few chunks are shuffled together.
 """
 
 from __future__ import annotations
@@ -15,56 +15,65 @@ from typing import Any
 
 import numpy as np
 import torch
-from astrodome import AstrodomeError, console
+from astrodome import AstrodomeError
+from astrodome_solar.geometry import ImageGeometry
 from numpy.typing import NDArray
+from torch import Tensor
 
-from . import selection
-from .archive import Recording
-from .chunks import ReadAhead, Reader, give_back, raw_frames, threads
-from .frames import Frames, Key
+from ... import progress
+from .. import scaling
+from .chunks import ChunkCache, invalid, read_frames, reading_threads, release_memory_early
+from .frames import ChunkKey, FrameIndex
+from .selection import parse_duration
 
-TOGETHER = 6
-"""Chunks whose frames are shuffled together, as far as memory allows."""
-PREPARED = 64 * 2**20
-"""Bytes of prepared frames to hold."""
+SHUFFLED_CHUNKS = 6
+"""Maximum number of chunks whose frames are shuffled together."""
+MAX_PREPARED_BYTES = 64 * 2**20
+"""Maximum size of the prepared frames in memory."""
+NO_VALUE = "It has pixels without a value."
 
 
 @dataclass(frozen=True)
-class Look:
-    """How frames are prepared and split. ``mask_factor``: scale of the disk to keep, None: all."""
+class FramePreparation:
+    """How frames are prepared and split.
+
+    ``mask_radius`` is the radius of the disk to keep in units of the solar radius, or None to
+    keep everything. ``threads`` is the number of reading threads, 0 for one per CPU core.
+    """
 
     size: int
-    mask_factor: float | None = None
+    mask_radius: float | None = None
     train_share: float = 0.7
     time_chunk: str = "14d"
     by_chunk: bool = True
+    threads: int = 0
 
 
 class StoreImages:
-    """Frames of an SDO ML v2 store: a sequence of float32 (C, size, size) in [-1, 1].
+    """Frames of an SDO ML v2 store: a sequence of float32 arrays (C, size, size) in [-1, 1].
 
-    ``failed`` holds (name, reason) of what could not be used.
+    ``failed`` contains the name and the reason of what could not be used. ``chunks`` contains the
+    time intervals of a part that was made by ``split``.
     """
 
-    def __init__(self, frames: Frames, look: Look) -> None:
-        self.frames, self.look = frames, look
-        self.failed = frames.failed
+    def __init__(self, frames: FrameIndex, preparation: FramePreparation, location: str) -> None:
+        self.frames, self.preparation, self.location = frames, preparation, location
+        self.failed, self.warnings = frames.failed, frames.warnings
         self.chunks: dict[str, Any] = {}
         self._rows = frames.rows_by_chunk()
         self._slots = {
             key: {row: slot for slot, row in enumerate(rows)} for key, rows in self._rows.items()
         }
-        largest = max((len(rows) for rows in self._rows.values()), default=1)
-        fits = PREPARED // (4 * look.size**2 * largest)
-        each = frames.row.shape[1] if len(frames) else 1
-        self._together = max(1, min(TOGETHER, fits // (2 * each)))
-        biggest = max((_chunk_bytes(recording) for recording in frames.recordings), default=1)
-        reader = Reader(frames.recordings, self._rows, look.size, look.mask_factor)
-        ahead = threads(biggest)
-        give_back()
-        keep = 2 * self._together * each + ahead
-        self._blocks = ReadAhead(reader.read, keep, ahead)
-        self._blocks.expect(self._rows)
+        most_rows = max(map(len, self._rows.values()), default=1)
+        fitting = MAX_PREPARED_BYTES // (4 * preparation.size**2 * most_rows)
+        per_image = frames.row.shape[1] if len(frames) else 1
+        self._together = max(1, min(SHUFFLED_CHUNKS, fitting // (2 * per_image)))
+        largest = max((array.chunk_bytes for array in frames.arrays), default=1)
+        self._threads = reading_threads(largest, preparation.threads)
+        release_memory_early()
+        size = 2 * self._together * per_image + self._threads
+        self._cache = ChunkCache(self._prepare_chunk, size, self._threads)
+        self._cache.expect(self._rows)
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -74,138 +83,147 @@ class StoreImages:
         return image
 
     def batch(self, indices: Sequence[int]) -> NDArray[np.float32]:
-        """Several images at once, float32 (N, C, size, size) in [-1, 1]."""
-        images = []
-        for image in indices:
-            keys, rows = self.frames.keys(image), self.frames.row[image]
-            images.append(
-                torch.stack(
-                    [
-                        self._blocks.get(key)[self._slots[key][int(row)]]
-                        for key, row in zip(keys, rows, strict=True)
-                    ]
-                )
+        """Return several images as one array, float32 (N, C, size, size) in [-1, 1].
+
+        Raises AstrodomeError if a chunk cannot be read or a frame has pixels without a value.
+        """
+        images = [
+            torch.stack(
+                [
+                    self._cache.get(key)[self._slots[key][int(row)]]
+                    for key, row in zip(
+                        self.frames.chunks(image), self.frames.row[image], strict=True
+                    )
+                ]
             )
+            for image in indices
+        ]
         result: NDArray[np.float32] = torch.stack(images).numpy()
         return result
 
+    def _prepare_chunk(self, key: ChunkKey) -> Tensor:
+        array, rows = self.frames.arrays[key[0]], self._rows[key]
+        frames = read_frames(array, key[1], rows)
+        if (bad := invalid(frames)).any():
+            raise AstrodomeError(
+                f"Frame {rows[int(bad.nonzero()[0])]} of {array.name} has pixels without a value.",
+                "Set data.sdo_ml_v2.check_frames to skip such frames.",
+            )
+        size, radius = self.preparation.size, self.preparation.mask_radius
+        mask = scaling.disk_mask(frames.shape[-1], radius) if radius else None
+        prepared = torch.empty((len(rows), size, size))
+        for frame, target in zip(frames, prepared, strict=True):  # One frame fits into the cache.
+            target[:] = scaling.prepare(frame[None], array.channel, size, mask)[0]
+        return prepared
+
     def order(self, random: torch.Generator) -> list[int]:
-        """Indices for an epoch: chunks at random, the frames of a few chunks shuffled together."""
-        if not self.look.by_chunk:
+        """Return the indices in the order of an epoch: random chunks, shuffled in groups."""
+        if not self.preparation.by_chunk:
             return list(torch.randperm(len(self), generator=random).tolist())
-        images: dict[Key, list[int]] = {}
-        first = zip(
-            self.frames.recording[:, 0].tolist(), self.frames.chunk[:, 0].tolist(), strict=True
-        )
-        for image, key in enumerate(first):
-            images.setdefault(key, []).append(image)
-        runs = list(images.values())
-        shuffled = [runs[i] for i in torch.randperm(len(runs), generator=random).tolist()]
+        images: dict[ChunkKey, list[int]] = {}
+        for image in range(len(self)):
+            images.setdefault(self.frames.chunks(image)[0], []).append(image)
+        chunks = list(images.values())
+        shuffled = [chunks[i] for i in torch.randperm(len(chunks), generator=random).tolist()]
         order: list[int] = []
         for start in range(0, len(shuffled), self._together):
-            few = list(chain.from_iterable(shuffled[start : start + self._together]))
-            order += [few[i] for i in torch.randperm(len(few), generator=random).tolist()]
-        self._blocks.expect(dict.fromkeys(key for i in order for key in self.frames.keys(i)))
+            group = list(chain.from_iterable(shuffled[start : start + self._together]))
+            order += [group[i] for i in torch.randperm(len(group), generator=random).tolist()]
+        self._cache.expect(dict.fromkeys(key for i in order for key in self.frames.chunks(i)))
         return order
 
     def describe(self, index: int) -> Mapping[str, Any]:
-        recording = self.frames.recordings[self.frames.recording[index, 0]]
+        """Return the metadata of an image; the path is that of its first channel's frame."""
+        array = self.frames.arrays[self.frames.array[index, 0]]
         time = self.frames.times[index].astype("datetime64[s]")
         return {
-            "path": f"{recording.name}/{self.frames.row[index, 0]}",
+            "path": f"{array.name}/{self.frames.row[index, 0]}",
             "t_obs": f"{time}Z",
-            "wavelength": recording.channel.wavelength,
-            "part": recording.channel.name if recording.channel.is_hmi else None,
+            "wavelength": array.channel.wavelength,
+            "part": array.channel.name if array.channel.is_hmi else None,
         }
 
+    def geometry(self, index: int) -> ImageGeometry:
+        """Return the geometry of an image."""
+        time = self.frames.times[index].astype("datetime64[us]").item()
+        return scaling.frame_geometry(self.preparation.size, time)
+
     def digest(self) -> str:
-        """SHA-256 over which frames there are, by name and time, and how they are prepared."""
-        told = hashlib.sha256(repr((self.look.size, self.look.mask_factor)).encode())
-        for recording in self.frames.recordings:
-            told.update(
-                f"{recording.year}/{recording.channel.name}{recording.array.shape}".encode()
-            )
-        for values in (self.frames.times.astype("int64"), self.frames.recording, self.frames.row):
-            told.update(np.ascontiguousarray(values).tobytes())
-        return told.hexdigest()
+        """Return a SHA-256 digest of the names, times and preparation of the frames."""
+        preparation = (self.preparation.size, self.preparation.mask_radius)
+        digest = hashlib.sha256(repr(preparation).encode())
+        for array in self.frames.arrays:
+            digest.update(f"{array.year}/{array.channel.name}{array.array.shape}".encode())
+        for values in (self.frames.times.astype("int64"), self.frames.array, self.frames.row):
+            digest.update(np.ascontiguousarray(values).tobytes())
+        return digest.hexdigest()
 
     def split(self, share: float, seed: int) -> tuple[StoreImages, StoreImages]:
-        """Two parts without a stretch of time in common, which ``chunks`` of each tells.
+        """Return two parts without a common time interval.
 
-        Time is cut into ``look.time_chunk``, and whole pieces are drawn by the seed until
-        ``look.train_share`` of them are for training; ``share`` is not asked. Raises AstrodomeError
-        when all frames lie in one piece.
+        Time is cut into intervals of ``preparation.time_chunk``. Random intervals, a share
+        ``preparation.train_share``, are for training; the argument ``share`` is ignored. Raises
+        AstrodomeError if all frames are in one interval.
         """
-        length = selection.duration(
-            self.look.time_chunk, "data.sdo_ml_v2.train_val_split_temporal_chunk_size"
-        )
+        preparation = self.preparation
+        key = "data.sdo_ml_v2.train_val_split_temporal_chunk_size"
+        length = parse_duration(preparation.time_chunk, key)
         origin = self.frames.times.min().astype("datetime64[D]").astype("datetime64[ms]")
-        pieces, piece = np.unique((self.frames.times - origin) // length, return_inverse=True)
-        if len(pieces) < 2:
+        intervals, interval = np.unique((self.frames.times - origin) // length, return_inverse=True)
+        if len(intervals) < 2:
             raise AstrodomeError(
-                f"All {len(self)} frames lie within {self.look.time_chunk}: training and "
+                f"All {len(self)} frames are within {preparation.time_chunk}, so training and "
                 "validation cannot have different times.",
-                "Set data.sdo_ml_v2.train_val_split_temporal_chunk_size to less.",
+                f"Set {key} to a shorter duration.",
             )
-        drawn = np.random.default_rng(seed).permutation(len(pieces))
-        ours = min(max(1, round(self.look.train_share * len(pieces))), len(pieces) - 1)
-        training = np.isin(piece, drawn[:ours])
+        shuffled = np.random.default_rng(seed).permutation(len(intervals))
+        count = min(max(1, round(preparation.train_share * len(intervals))), len(intervals) - 1)
+        training = np.isin(interval, shuffled[:count])
         parts = []
         for chosen in (training, ~training):
-            part = StoreImages(self.frames.part(chosen), self.look)
-            starts = origin + pieces[np.unique(piece[chosen])] * length
+            part = StoreImages(self.frames.part(chosen), preparation, self.location)
+            starts = origin + intervals[np.unique(interval[chosen])] * length
             part.chunks = {
-                "length": self.look.time_chunk,
+                "length": preparation.time_chunk,
                 "starts": [f"{start.astype('datetime64[s]')}Z" for start in starts],
             }
             parts.append(part)
         return parts[0], parts[1]
 
-    def checked(self) -> StoreImages:
-        """Without the frames that cannot be read or have pixels without a value.
+    def without_invalid_frames(self) -> StoreImages:
+        """Read all frames, and return the images without those that are invalid.
 
-        ``failed`` names those. Decodes everything once. Raises AstrodomeError when nothing is left.
+        They are named in ``failed``. Raises AstrodomeError if no images are left.
         """
         good = np.ones(len(self), bool)
-        where: dict[tuple[int, int], list[int]] = {}
-        for image in range(len(self)):
-            for recording, row in zip(
-                self.frames.recording[image], self.frames.row[image], strict=True
-            ):
-                where.setdefault((int(recording), int(row)), []).append(image)
+        images: dict[tuple[int, int], list[int]] = {}
+        frames = zip(self.frames.array.tolist(), self.frames.row.tolist(), strict=True)
+        for image, (arrays, rows) in enumerate(frames):
+            for key in zip(arrays, rows, strict=True):
+                images.setdefault(key, []).append(image)
         failed = list(self.failed)
-        ahead = threads(max(map(_chunk_bytes, self.frames.recordings)))
         with (
-            console.progress("Checking frames", len(where), "frames", resumes=False) as progress,
-            ThreadPoolExecutor(ahead) as pool,
+            progress.task("Checking frames", len(images), "frames", resumes=False) as task,
+            ThreadPoolExecutor(self._threads) as pool,
         ):
-            for key, faults in pool.map(self._faults, self._rows):
-                recording = self.frames.recordings[key[0]]
-                for row, why in faults.items():
-                    failed.append((f"{recording.name}/{row}", why))
-                    good[where[key[0], row]] = False
-                progress.advance(len(self._rows[key]))
+            for key, problems in pool.map(self._problems, self._rows):
+                for row, reason in problems.items():
+                    failed.append((f"{self.frames.arrays[key[0]].name}/{row}", reason))
+                    good[images[key[0], row]] = False
+                task.advance(len(self._rows[key]))
         if not good.any():
             raise AstrodomeError(
                 f"None of the {len(self)} frames can be used.", f"{failed[-1][0]}: {failed[-1][1]}"
             )
-        images = StoreImages(self.frames.part(good), self.look)
-        images.failed = failed
-        return images
+        checked = StoreImages(self.frames.part(good), self.preparation, self.location)
+        checked.failed, checked.warnings = failed, self.warnings
+        return checked
 
-    def _faults(self, key: Key) -> tuple[Key, dict[int, str]]:
+    def _problems(self, key: ChunkKey) -> tuple[ChunkKey, dict[int, str]]:
+        """Return the problems of the used rows of a chunk."""
         rows = self._rows[key]
         try:
-            raw = raw_frames(self.frames.recordings[key[0]], key[1], rows)
+            bad = invalid(read_frames(self.frames.arrays[key[0]], key[1], rows))
         except AstrodomeError as error:
             return key, dict.fromkeys(rows, error.message)
-        bad = ~torch.isfinite(raw).flatten(1).all(1)
-        return key, {
-            rows[i]: "It has pixels without a value." for i in bad.nonzero()[:, 0].tolist()
-        }
-
-
-def _chunk_bytes(recording: Recording) -> int:
-    return (
-        recording.chunk * int(np.prod(recording.array.shape[1:])) * recording.array.dtype.itemsize
-    )
+        return key, {rows[i]: NO_VALUE for i in bad.nonzero()[:, 0].tolist()}

@@ -1,6 +1,6 @@
-"""Which frames of a recording a configuration asks for.
+"""Select the frames of a channel that match the filters of a configuration.
 
-Every filter tells how many frames it left, so that an empty selection says why.
+Each filter is applied after the previous one, so an error names the filter that leaves no frames.
 """
 
 from __future__ import annotations
@@ -15,27 +15,27 @@ from typing import Any
 import numpy as np
 from astrodome import AstrodomeError, settings, sources
 from astrodome.times import utc, utc_end
+from astrodome_solar.channels import Channel
 from numpy.typing import NDArray
 
-from ..channels import Channel
-from .archive import Times
+from .store import Times
 
 Rows = NDArray[np.int64]
 UNITS = {"w": 604_800, "d": 86_400, "h": 3_600, "min": 60, "t": 60, "s": 1}
-"""Seconds of the units of time, by pandas' names of them."""
-GOES = "goes"
-"""Source of kind ``flux`` that reads the store in ``goes_cache_dir``."""
-LENGTH = re.compile(
+"""Seconds of the units of time, with the names that pandas uses."""
+DURATION = re.compile(
     rf"\s*(?P<number>\d+(\.\d*)?)\s*(?P<unit>{'|'.join(sorted(UNITS, key=len, reverse=True))})\s*",
     re.I,
 )
+GOES = "goes"
+"""Flux source that reads the folder ``goes_cache_dir``."""
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """The filters of a configuration; None or empty where it does not ask for one.
+class FrameFilter:
+    """Filters for frames; None or empty values filter nothing.
 
-    ``start`` and ``end`` are included; ``irradiance`` is the largest 1-8 angstrom flux in W/m2.
+    ``start`` and ``end`` are included. ``irradiance`` is the maximum 1-8 Å flux in W/m².
     """
 
     years: tuple[str, ...] = ()
@@ -57,58 +57,54 @@ class Wanted:
             )
 
 
-def select(times: Times, channel: Channel, wanted: Wanted, name: str = "") -> Rows:
-    """Rows of the frames that pass all filters, in the order of time.
+def select(times: Times, channel: Channel, filters: FrameFilter, name: str = "") -> Rows:
+    """Return the rows of the frames that pass all filters, sorted by time.
 
-    Raises AstrodomeError that says which filter left none.
+    Raises AstrodomeError that names the filter after which no frames are left.
     """
     rows = np.flatnonzero(~np.isnat(times))
     rows = rows[np.argsort(times[rows], kind="stable")]
     steps: list[tuple[str, Callable[[Rows], Rows]]] = [
-        ("a known time", lambda rows: rows),
-        ("none known to be bad", lambda rows: _good(rows, times, channel, wanted.bad_frames)),
-        (f"between {wanted.start} and {wanted.end}", lambda rows: _between(rows, times, wanted)),
-        (f"every {wanted.freq}", lambda rows: _every(rows, times, wanted)),
-        ("at the given obs_times", lambda rows: _at(rows, times, wanted.obs_times)),
-        (f"flux up to {wanted.irradiance} W/m2", lambda rows: _quiet(rows, times, wanted)),
+        ("known time", lambda rows: rows),
+        ("not a bad frame", lambda rows: _not_bad(rows, times, channel, filters.bad_frames)),
+        (f"from {filters.start} to {filters.end}", lambda rows: _between(rows, times, filters)),
+        (f"every {filters.freq}", lambda rows: _every(rows, times, filters)),
+        ("obs_times", lambda rows: _at(rows, times, filters.obs_times)),
+        (f"flux up to {filters.irradiance} W/m2", lambda rows: _quiet(rows, times, filters)),
     ]
-    for what, keep in steps:
+    for text, keep in steps:
         before, rows = len(rows), keep(rows)
         if not len(rows):
+            message = f"No frames of {name} pass the filter '{text}'"
+            if not before:
+                raise AstrodomeError(f"{message}.")
+            first, last = (f(times).astype("datetime64[s]") for f in (np.nanmin, np.nanmax))
             raise AstrodomeError(
-                f"No frame of {name} is left by the filter '{what}'"
-                + (f", of {before} that came to it." if before else "."),
-                "Its frames are of "
-                f"{np.nanmin(times).astype('datetime64[s]')} to "
-                f"{np.nanmax(times).astype('datetime64[s]')}."
-                if before
-                else "",
+                f"{message} ({before} before it).", f"The store has frames from {first} to {last}."
             )
     return rows
 
 
-def time(value: str | None, end: bool = False) -> np.datetime64 | None:
-    """A date or time of a configuration as UTC; as an end, a date means all of its day.
+def parse_time(value: str | None, end: bool = False) -> np.datetime64 | None:
+    """Convert a date or time of a configuration to UTC; a date as an end includes its whole day.
 
-    Raises AstrodomeError when it is none.
+    Raises AstrodomeError if the value is invalid.
     """
-    if value is None:
-        return None
-    return np.datetime64((utc_end if end else utc)(value), "ms")
+    return None if value is None else np.datetime64((utc_end if end else utc)(value), "ms")
 
 
-def duration(text: str, key: str) -> np.timedelta64:
-    """A length of time such as ``14d`` or ``12min``; AstrodomeError names ``key``."""
-    match = LENGTH.fullmatch(text)
+def parse_duration(text: str, key: str) -> np.timedelta64:
+    """Convert a duration such as ``14d`` or ``12min``; ``key`` is named in the error."""
+    match = DURATION.fullmatch(text)
     if match is None or not float(match["number"]):
         raise AstrodomeError(
-            f"{key}: '{text}' is no length of time.", "Write for example 14d, 6h or 12min."
+            f"Invalid {key}: '{text}' is not a duration.", "Examples: 14d, 6h, 12min."
         )
     unit = UNITS[match["unit"].lower()]
     return np.timedelta64(round(float(match["number"]) * unit * 1000), "ms")
 
 
-def _good(rows: Rows, times: Times, channel: Channel, more: Path | None) -> Rows:
+def _not_bad(rows: Rows, times: Times, channel: Channel, more: Path | None) -> Rows:
     bad = np.zeros(len(rows), bool)
     for start, end in bad_intervals(channel, more):
         bad |= (times[rows] >= start) & (times[rows] <= end)
@@ -118,84 +114,83 @@ def _good(rows: Rows, times: Times, channel: Channel, more: Path | None) -> Rows
 def bad_intervals(
     channel: Channel, more: Path | None = None
 ) -> list[tuple[np.datetime64, np.datetime64]]:
-    """Intervals (UTC, ends included) of a channel's frames that are no good.
+    """Return intervals of bad frames (UTC, ends included) of a channel.
 
-    Those known of the published store, and those of the file ``more``.
+    They are those of the published store and those in the file ``more``.
     """
-    with resources.as_file(resources.files(__package__) / "bad_frames.yaml") as own:
-        files = [own, *([more] if more else [])]
-        layers = [(path, settings.read_yaml(path)) for path in files]
-    found = []
+    with resources.as_file(resources.files(__package__) / "bad_frames.yaml") as known:
+        paths = [known, *([more] if more else [])]
+        layers = [(path, settings.read_yaml(path)) for path in paths]
+    found: list[tuple[Any, Any]] = []
     for path, layer in layers:
         for pair in layer.get(channel.name) or []:
             try:
                 first, last = pair
-                start, end = time(str(first)), time(str(last), end=True)
+                start, end = parse_time(str(first)), parse_time(str(last), end=True)
             except (AstrodomeError, TypeError, ValueError) as error:
                 raise AstrodomeError(
-                    f"{path}: {channel.name}: expected [from, to] in UTC, not {pair}."
+                    f"{path}: {channel.name}: expected [from, to] in UTC, got {pair}."
                 ) from error
             if end < start:  # type: ignore[operator]
                 raise AstrodomeError(f"{path}: {channel.name}: {first} is after {last}.")
             found.append((start, end))
-    return found  # type: ignore[return-value]
+    return found
 
 
-def _between(rows: Rows, times: Times, wanted: Wanted) -> Rows:
-    if wanted.start is not None:
-        rows = rows[times[rows] >= wanted.start]
-    if wanted.end is not None:
-        rows = rows[times[rows] <= wanted.end]
+def _between(rows: Rows, times: Times, filters: FrameFilter) -> Rows:
+    if filters.start is not None:
+        rows = rows[times[rows] >= filters.start]
+    if filters.end is not None:
+        rows = rows[times[rows] <= filters.end]
     return rows
 
 
-def _every(rows: Rows, times: Times, wanted: Wanted) -> Rows:
-    """The frame next to each step of the raster, if it is within half a step; each once."""
-    if wanted.freq is None or not len(rows):
+def _every(rows: Rows, times: Times, filters: FrameFilter) -> Rows:
+    """Keep the frame nearest to each time step if it is within half a step."""
+    if filters.freq is None or not len(rows):
         return rows
-    step = duration(wanted.freq, "data.sdo_ml_v2.freq")
-    start = wanted.start if wanted.start is not None else _floor(times[rows[0]], step)
-    raster = np.arange(start, times[rows[-1]] + step, step)
-    return rows[nearest(times[rows], raster, step / 2)[0]]
+    step = parse_duration(filters.freq, "data.sdo_ml_v2.freq")
+    start = filters.start
+    if start is None:  # The step below the first frame, counted from midnight.
+        day = times[rows[0]].astype("datetime64[D]").astype("datetime64[ms]")
+        start = day + (times[rows[0]] - day) // step * step
+    steps = np.arange(start, times[rows[-1]] + step, step)
+    return rows[nearest(times[rows], steps, step / 2)[0]]
 
 
-def nearest(times: Times, raster: Times, within: Any) -> tuple[Rows, Rows]:
-    """For the points of ``raster`` that have a time within reach: the index of the nearest one.
+def nearest(times: Times, wanted: Times, tolerance: Any) -> tuple[Rows, Rows]:
+    """Return the indices of the times nearest to ``wanted``, and the indices into ``wanted``.
 
-    ``times`` ascend. Gives those indices, each once, and the indices of the points they are for.
+    ``times`` must be sorted. Only pairs within the tolerance are returned, each time once.
     """
-    after = np.searchsorted(times, raster).clip(0, len(times) - 1)
+    after = np.searchsorted(times, wanted).clip(0, len(times) - 1)
     before = (after - 1).clip(0)
-    index = np.where(abs(times[before] - raster) <= abs(times[after] - raster), before, after)
-    close = np.flatnonzero(abs(times[index] - raster) <= within)
+    index = np.where(abs(times[before] - wanted) <= abs(times[after] - wanted), before, after)
+    close = np.flatnonzero(abs(times[index] - wanted) <= tolerance)
     chosen, first = np.unique(index[close], return_index=True)
     return chosen, close[first]
 
 
-def _floor(moment: np.datetime64, step: np.timedelta64) -> np.datetime64:
-    day = moment.astype("datetime64[D]").astype("datetime64[ms]")
-    floored: np.datetime64 = day + (moment - day) // step * step
-    return floored
-
-
 def _at(rows: Rows, times: Times, obs_times: Sequence[str]) -> Rows:
-    """The frames of these times; a time without a fraction means any within its second."""
+    """Keep the frames at these times; a time without a fraction matches its whole second."""
     if not obs_times:
         return rows
-    exact = np.array([time(value) for value in obs_times if "." in value], "datetime64[ms]")
-    whole = np.array([time(value) for value in obs_times if "." not in value], "datetime64[s]")
+    exact = np.array([parse_time(value) for value in obs_times if "." in value], "datetime64[ms]")
+    whole = np.array(
+        [parse_time(value) for value in obs_times if "." not in value], "datetime64[s]"
+    )
     own = times[rows]
     return rows[np.isin(own, exact) | np.isin(own.astype("datetime64[s]"), whole)]
 
 
-def _quiet(rows: Rows, times: Times, wanted: Wanted) -> Rows:
-    """Frames whose flux is known and not above the limit, by the source of kind ``flux``."""
-    if wanted.irradiance is None or not len(rows):
+def _quiet(rows: Rows, times: Times, filters: FrameFilter) -> Rows:
+    """Keep frames with a known flux that does not exceed the limit."""
+    if filters.irradiance is None or not len(rows):
         return rows
-    name, options = wanted.flux_source, {}
-    if wanted.goes_cache_dir:
+    name, options = filters.flux_source, {}
+    if filters.goes_cache_dir:
         name = name or GOES
-        options = {"folder": wanted.goes_cache_dir}
+        options = {"folder": filters.goes_cache_dir}
         if name != GOES:
             raise AstrodomeError(
                 f"The setting goes_cache_dir cannot be used with the flux source '{name}'.",
@@ -203,4 +198,4 @@ def _quiet(rows: Rows, times: Times, wanted: Wanted) -> Rows:
                 exit_code=2,
             )
     flux: NDArray[np.float64] = sources.get("flux", name, **options).flux_at(times[rows])
-    return rows[flux <= wanted.irradiance]
+    return rows[flux <= filters.irradiance]

@@ -1,6 +1,6 @@
-"""The configuration files that sdo-cli publishes, with its commands, on a store built here.
+"""The published configuration files and the commands of sdo-cli, with a small store.
 
-Their keys and values stand here; only the paths are ours.
+The keys and values are those of sdo-cli; only the paths differ.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ OTHERS: dict[str, dict[str, Any]] = {
     "debug": {"data": {"sdo_ml_v2": {"train_year": ["2012"], "reduce_memory": True}}}
     | {"train": {"profile": True, "fast_dev_run": 100, "wandb_run_id": None}},
 }
-"""What the other published runs have beside or instead of the first."""
+"""Keys in which the other published files differ from the first."""
 THRESHOLD: dict[str, Any] = {
     "data": DATA | {"batch_size": 32, "sdo_ml_v2": {**WHOLE, "sampling_strategy": "chunk"}},
     "predict": {"mode": "sample", "pred_dir": "./output/threshold/predictions"},
@@ -81,7 +81,7 @@ def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
 
 
 def written(folder: Path, name: str, content: Mapping[str, Any]) -> str:
-    """A file as sdo-cli's are: every leaf with its value, those of the defaults described."""
+    """Write a file in the form of sdo-cli, and return its path."""
 
     def leaves(part: Mapping[str, Any]) -> dict[str, Any]:
         about = {"desc": "what it is for"} if name == "defaults" else {}
@@ -102,7 +102,7 @@ def place(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Path:
-    """A folder to work in, with a store of two images a year and channel, and the defaults."""
+    """Change to a folder with a store of two images per year and channel, and the defaults."""
     monkeypatch.chdir(tmp_path)
     pictures = tmp_path / "pictures"
     pictures.mkdir()
@@ -117,7 +117,7 @@ def place(
     return tmp_path
 
 
-def test_the_commands_of_the_older_manual_run_with_its_files(
+def test_the_commands_in_the_manual_of_sdo_cli_work_with_its_files(
     place: Path, sood: Callable[..., Result], torture: Callable[[int, int], int]
 ) -> None:
     train = written(Path(BESIDE), "run-fhnw-full-2-256", TRAIN)
@@ -126,7 +126,7 @@ def test_the_commands_of_the_older_manual_run_with_its_files(
     small, shape = ((), ()) if torture(0, 1) else (SMALL, SHAPE)
     done = sood("ce_vae", "train", f"--config-file={train}", *small).succeeded()
     if not torch.cuda.is_available():
-        assert "asks for GPUs ([2]), and this machine has none" in " ".join(done.err.split())
+        assert "requests GPUs ([2]), but this machine has none" in " ".join(done.err.split())
     sood(
         "ce_vae", "predict", f"--config-file={predict}", "--precit-mode=sample", *shape
     ).succeeded()
@@ -144,7 +144,7 @@ def test_the_commands_of_the_older_manual_run_with_its_files(
 
 
 @pytest.mark.parametrize("name", OTHERS)
-def test_the_other_published_files_train_too(
+def test_the_other_published_files_of_sdo_cli_train(
     place: Path, sood: Callable[..., Result], name: str
 ) -> None:
     file = written(Path(BESIDE), f"run-{name}", merged(TRAIN, OTHERS[name]))
@@ -156,15 +156,13 @@ def test_the_other_published_files_train_too(
     assert bool(list(Path(RUN).glob("*profile*"))) == (name == "debug")
 
 
-def test_gpus_that_the_command_line_asks_for_have_to_be_there(
-    place: Path, sood: Callable[..., Result]
-) -> None:
+def test_gpus_on_the_command_line_must_exist(place: Path, sood: Callable[..., Result]) -> None:
     file = written(Path(BESIDE), "run", TRAIN)
     gpus = torch.cuda.device_count()
     failed = sood("ce_vae", "train", f"--config-file={file}", *SMALL, "--devices", f"0,{gpus + 1}")
-    assert failed.code == 1 and f"this machine offers {gpus} GPUs" in failed.err
+    assert failed.code == 1 and f"this machine has {gpus} GPUs" in failed.err
 
 
-def test_a_trial_of_some_batches_is_true_false_or_their_number() -> None:
+def test_fast_dev_run_is_a_boolean_or_a_number_of_batches() -> None:
     given = [config.load(None, {"train.fast_dev_run": value}).train for value in (True, False, 100)]
     assert [train.fast_dev_run for train in given] == [1, 0, 100]

@@ -18,7 +18,7 @@ WRONG = "ODD_SCORES"
 
 
 class Odd:
-    """A model whose score is the mean of an image, and whose maps are the image itself."""
+    """Model whose score is the mean of an image, and whose map is the image."""
 
     z_dim = 2
 

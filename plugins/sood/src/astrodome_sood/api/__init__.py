@@ -1,0 +1,1 @@
+"""Python API: functions that accept paths, and return tables and arrays."""

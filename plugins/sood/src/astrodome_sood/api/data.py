@@ -1,0 +1,100 @@
+"""Open and build data sets."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from ..datasets import loading
+from .arguments import StrPath, configure, to_text
+
+if TYPE_CHECKING:
+    from ..protocols import ImageDataset
+
+
+def open_images(
+    location: StrPath, *, config: Mapping[str, Any] | None = None, **options: Any
+) -> ImageDataset:
+    """Open a folder of images, or an SDO ML data set.
+
+    Parameters
+    ----------
+    location : str or path
+        Folder of JPEG or PNG images with subfolders, or folder or address of an SDO ML data set.
+    config : mapping, optional
+        Values of the configuration by dotted key, for example
+        ``{"data.sdo_ml_v2.train_year": 2012}``.
+    **options
+        ``target_size`` is the side of the images in pixels (256). ``dataset`` is
+        ``SDOMLDatasetV1`` or ``SDOMLDatasetV2`` for SDO ML data, and ``channel`` its channel.
+
+    Returns
+    -------
+    ImageDataset
+        Sequence of float32 arrays (C, H, W) in [-1, 1]. Its attribute ``failed`` contains the
+        names of invalid images and the reasons.
+
+    Raises
+    ------
+    AstrodomeError
+        If the location contains no valid images.
+
+    Examples
+    --------
+    >>> images = open_images("patches", target_size=32)
+    >>> len(images), images[0].shape, images.describe(0)["wavelength"]
+    (48, (1, 32, 32), 193)
+    """
+    return loading.open_images(configure(config, {**options, "data_dir": to_text(location)}))
+
+
+def build_dataset(
+    sources: Sequence[StrPath] | StrPath, out: StrPath, *, size: int = 512, **options: Any
+) -> pd.DataFrame:
+    """Build an SDO ML v2 store from FITS files and images.
+
+    Parameters
+    ----------
+    sources : path or sequence of paths
+        FITS or JPEG 2000 files, images with names such as ``2012-03-07T000200__171.jpeg``, or
+        folders of them.
+    out : str or path
+        Folder of the new store.
+    size : int
+        Side of the frames in pixels.
+    **options
+        Values for files that lack them: ``date``, ``exposure`` (s), ``wavelength`` (angstrom)
+        and ``plane``, as in :func:`astrodome_solar.read_image`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per year and channel: number of frames, first and last time (UTC), cadence and
+        longest gap (s). ``attrs["failed"]`` contains the files that could not be used.
+
+    Raises
+    ------
+    AstrodomeError
+        If ``out`` already exists or no file can be used.
+
+    Examples
+    --------
+    >>> build_dataset("disks", "store.zarr", size=64)[["channel", "frames"]]
+      channel  frames
+    0    193A       2
+    """
+    from ..datasets.sdoml_v2.build import StoreLayout, build
+    from ..datasets.sdoml_v2.store import FrameStore
+
+    paths = [sources] if isinstance(sources, str | os.PathLike) else sources
+    target = Path(out).expanduser()
+    outcome = build(
+        [Path(each).expanduser() for each in paths], target, StoreLayout(size), **options
+    )
+    table = pd.DataFrame(FrameStore(str(target)).inventory())
+    table.attrs["failed"] = outcome.failed
+    return table

@@ -1,0 +1,61 @@
+"""Scale intensities of SDO ML data to the input of a network, and the geometry of its frames."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import torch
+from astrodome_solar.channels import Channel
+from astrodome_solar.geometry import ImageGeometry
+from astrodome_solar.metadata import FRAME
+from torch import Tensor
+
+DISK_RADIUS = 976 / 0.6 / 4096
+"""Radius of the solar disk in SDO ML frames as a share of their side: 976 arcsec at 0.6 arcsec/px.
+
+All frames are scaled to this radius."""
+
+
+def scale(intensity: Tensor, channel: Channel) -> Tensor:
+    """Scale intensities in place to [-1, 1].
+
+    They are clipped to the range of the channel; for AIA, the logarithm is scaled.
+    """
+    intensity.clamp_(channel.low, channel.high)
+    if channel.logarithmic:
+        intensity.log10_()
+    low, high = channel.limits
+    return intensity.sub_(low).mul_(2 / (high - low)).sub_(1)
+
+
+def disk_mask(side: int, factor: float = 1.0) -> Tensor:
+    """Return the mask (side, side) of the pixels within ``factor`` solar radii."""
+    offset = torch.arange(side, dtype=torch.float32) - side // 2
+    return offset[:, None] ** 2 + offset**2 <= (DISK_RADIUS * side * factor) ** 2
+
+
+def prepare(frames: Tensor, channel: Channel, size: int, mask: Tensor | None = None) -> Tensor:
+    """Convert intensities (N, H, W) to the input of a network, (N, size, size).
+
+    Row 0 of a frame is in the south, and that of the result in the north. Pixels outside the mask
+    (H, W) are set to 0. Frames are resized with antialiasing before they are scaled.
+    """
+    if mask is not None:
+        frames = frames * mask
+    if frames.shape[-2:] != (size, size):
+        frames = torch.nn.functional.interpolate(
+            frames[:, None], (size, size), mode="bilinear", antialias=True
+        )[:, 0]
+    elif mask is None:
+        frames = frames.clone()
+    return scale(frames, channel).flip(-2)
+
+
+def frame_geometry(size: int, time: datetime) -> ImageGeometry:
+    """Return the geometry of an SDO ML frame with ``size`` × ``size`` pixels at a time."""
+    from sunpy.coordinates.sun import angular_radius
+
+    radius = DISK_RADIUS * FRAME
+    row = {"X0": FRAME / 2, "Y0": FRAME / 2, "R_SUN": radius}
+    row["CDELT"] = float(angular_radius(time).to_value("arcsec")) / radius
+    return ImageGeometry.from_metadata(row, size, size, time)

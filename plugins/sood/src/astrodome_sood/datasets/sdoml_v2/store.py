@@ -1,0 +1,234 @@
+"""Stores of SDO ML v2: groups of years with one array per channel, and the times of the frames.
+
+Stores are in a folder or at an address that fsspec can read, in zarr format 2 or 3.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import zarr
+from astrodome import AstrodomeError
+from astrodome_solar.channels import Channel, find_channel
+from astropy.time import Time
+from numpy.typing import NDArray
+
+T_OBS = "T_OBS"
+Times = NDArray[np.datetime64]
+
+
+@dataclass
+class ChannelFrames:
+    """Frames of one channel in one year, in the order of the store.
+
+    ``array`` has the shape (N, H, W) in DN/s or gauss. ``dropped`` contains attributes whose
+    number of values is not N, with that number.
+    """
+
+    year: str
+    channel: Channel
+    array: zarr.Array[Any]
+    name: str
+    dropped: dict[str, int] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return int(self.array.shape[0])
+
+    @property
+    def chunk(self) -> int:
+        """Number of frames in a chunk."""
+        return int(self.array.chunks[0])
+
+    @property
+    def chunk_bytes(self) -> int:
+        """Size of a decoded chunk."""
+        return self.chunk * int(np.prod(self.array.shape[1:])) * self.array.dtype.itemsize
+
+    @cached_property
+    def attributes(self) -> dict[str, list[Any]]:
+        """Attributes with one value per frame."""
+        lists = {k: v for k, v in dict(self.array.attrs).items() if isinstance(v, list)}
+        self.dropped |= {k: len(v) for k, v in lists.items() if len(v) != len(self)}
+        return {k: v for k, v in lists.items() if len(v) == len(self)}
+
+    @cached_property
+    def times(self) -> Times:
+        """Times of the frames in UTC, (N,); NaT where unknown.
+
+        Raises AstrodomeError if the store has no valid times.
+        """
+        if T_OBS in self.attributes:
+            return parse_times(self.attributes[T_OBS], self.name)
+        if T_OBS in self.dropped:
+            raise AstrodomeError(
+                f"{self.name} has {len(self)} frames but {self.dropped[T_OBS]} values of {T_OBS}."
+            )
+        raise AstrodomeError(f"{self.name} has no attribute {T_OBS} with the times of its frames.")
+
+    def read_chunk(self, chunk: int) -> NDArray[np.float32]:
+        """Return the frames of a chunk, float32 (n, H, W).
+
+        Raises AstrodomeError if they cannot be read.
+        """
+        start, stop = chunk * self.chunk, min((chunk + 1) * self.chunk, len(self))
+        try:
+            return np.asarray(self.array[start:stop], dtype=np.float32)
+        except Exception as error:  # Codecs and file systems raise exceptions of many types.
+            why = " ".join(str(error).split()) or type(error).__name__
+            raise AstrodomeError(
+                f"Frames {start} to {stop - 1} of {self.name} cannot be read: {why}"
+            ) from error
+
+
+def parse_times(values: Sequence[Any], name: str = "") -> Times:
+    """Convert T_OBS of AIA (ISO 8601, UTC) and of HMI (``2010.05.01_00:12:04_TAI``) to UTC.
+
+    None and invalid values become NaT. Raises AstrodomeError if all values are invalid.
+    """
+    texts = pd.Series(["" if value is None else str(value).strip() for value in values], dtype=str)
+    is_tai = texts.str.endswith("_TAI")
+    iso = texts.str.replace(r"^(\d{4})\.(\d\d)\.(\d\d)_(.*)_TAI$", r"\1-\2-\3T\4", regex=True)
+    parsed = pd.to_datetime(iso, format="ISO8601", errors="coerce", utc=True)
+    found = np.array(parsed.dt.tz_localize(None), "datetime64[ms]")
+    tai = np.flatnonzero(is_tai & ~np.isnat(found))
+    if len(tai):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Dates after the last known leap second.
+            utc = Time(found[tai].astype("datetime64[ns]"), format="datetime64", scale="tai").utc
+        # numpy has no leap seconds.
+        isot = np.char.replace(np.asarray(utc.isot, dtype=str), ":60.", ":59.")
+        found[tai] = isot.astype("datetime64[ms]")
+    if len(found) and np.isnat(found).all():
+        raise AstrodomeError(f"{name} has no valid {T_OBS}: the first value is '{texts[0]}'.")
+    return found
+
+
+class FrameStore:
+    """An SDO ML v2 store that is open for reading."""
+
+    def __init__(self, location: str) -> None:
+        """Open a folder or an address (``gs://…``, ``s3://…``).
+
+        Raises AstrodomeError if the store does not exist.
+        """
+        self.location = location.rstrip("/")
+        self._root = _open_group(self.location)
+
+    @cached_property
+    def years(self) -> list[str]:
+        """Names of the groups."""
+        return sorted(name for name, _ in self._root.groups())
+
+    def channel_names(self, year: str) -> list[str]:
+        """Return the names of the arrays of a year."""
+        return sorted(name for name, _ in self._root[year].arrays())  # type: ignore[union-attr]
+
+    def frames(self, year: str, channel: Channel) -> ChannelFrames | None:
+        """Return the frames of a channel in a year, or None if the year lacks the channel."""
+        group: Any = self._root[year]
+        if channel.name not in group:
+            return None
+        name = f"{self.location}/{year}/{channel.name}"
+        array = group[channel.name]
+        if array.ndim != 3:
+            raise AstrodomeError(f"{name} is not an array of frames: expected 3 dimensions.")
+        return ChannelFrames(year, channel, array, name)
+
+    def all_frames(self, channel: Channel, years: Sequence[str] = ()) -> list[ChannelFrames]:
+        """Return the frames of a channel by year.
+
+        Raises AstrodomeError if one of ``years`` does not exist, or if no frames are found.
+        """
+        for year in years:
+            if year not in self.years:
+                raise AstrodomeError(
+                    f"The year {year} does not exist in {self.location}.",
+                    f"Years: {', '.join(self.years) or 'none'}.",
+                )
+        chosen = list(years or self.years)
+        found = [each for year in chosen if (each := self.frames(year, channel))]
+        if not found:
+            known = sorted({name for year in chosen for name in self.channel_names(year)})
+            raise AstrodomeError(
+                f"The channel {channel.name} does not exist in {self.location}, "
+                f"{', '.join(chosen) or 'any year'}.",
+                f"Channels: {', '.join(known) or 'none'}.",
+            )
+        return found
+
+    def inventory(self) -> list[dict[str, Any]]:
+        """Return one record per array: frames, times, cadence, shape, and problems.
+
+        Raises AstrodomeError if the store contains no frames.
+        """
+        rows = [
+            self._record(year, name) for year in self.years for name in self.channel_names(year)
+        ]
+        if not rows:
+            raise AstrodomeError(
+                f"{self.location} contains no frames.",
+                "Expected groups of years with one array per channel.",
+            )
+        return rows
+
+    def _record(self, year: str, name: str) -> dict[str, Any]:
+        keys = ("frames", "first", "last", "cadence", "longest_gap", "side", "chunk", "attributes")
+        row = {"year": year, "channel": name} | dict.fromkeys(keys) | {"problem": ""}
+        try:
+            frames = self.frames(year, find_channel(name))
+            if frames is None:
+                return row | {"problem": f"'{name}' is not the exact name of a channel."}
+            return row | _summary(frames)
+        except AstrodomeError as error:
+            return row | {"problem": error.message}
+
+
+def _summary(frames: ChannelFrames) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "frames": len(frames),
+        "side": int(frames.array.shape[1]),
+        "chunk": frames.chunk,
+        "attributes": len(frames.attributes),
+    }
+    problems = [
+        f"{key} has {count} of {len(frames)} values" for key, count in frames.dropped.items()
+    ]
+    try:
+        times = frames.times
+    except AstrodomeError as error:
+        return row | {"problem": error.message}
+    known = np.sort(times[~np.isnat(times)]).astype("datetime64[s]")
+    if len(known) < len(times):
+        problems.append(f"{len(times) - len(known)} frames without a time")
+    if len(known):
+        row |= {"first": f"{known[0]}Z", "last": f"{known[-1]}Z"}
+    steps = np.diff(known).astype("int64")
+    if len(steps):
+        row |= {"cadence": float(np.median(steps)), "longest_gap": int(steps.max())}
+    return row | {"problem": "; ".join(problems)}
+
+
+def _open_group(location: str) -> zarr.Group:
+    try:
+        if "://" in location:
+            store: Any = zarr.storage.FsspecStore.from_url(location, read_only=True)
+        else:
+            store = zarr.storage.LocalStore(location, read_only=True)
+        return zarr.open_group(store, mode="r")
+    except ImportError as error:
+        raise AstrodomeError(
+            f"{location} needs a library that is not installed: {error}.",
+            "pip install 'astrodome-sood[gcs]'" if location.startswith("gs:") else "",
+        ) from error
+    except Exception as error:  # zarr, file systems and networks raise exceptions of many types.
+        why = " ".join(str(error).split()) or type(error).__name__
+        raise AstrodomeError(
+            f"SDO ML v2 store not found at {location}: {why}",
+            "Pass the folder or address of a zarr group with one group per year (2010/171A, …).",
+        ) from error

@@ -1,0 +1,135 @@
+"""Ground truth of an evaluation: labels of images from a file or from the GOES flux.
+
+A ground truth yields images with a label, with a mask of anomalous pixels, or with both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from astrodome import AstrodomeError, arrow, sources
+from astrodome_solar.flare_classes import flux_of_class
+from numpy.typing import NDArray
+
+from ..protocols import ImageSet
+
+
+@dataclass(frozen=True)
+class LabeledImage:
+    """An image with its ground truth.
+
+    ``index`` is that of the real image in its set, and ``image`` a float32 array (C, H, W) in
+    [-1, 1]. ``kind`` is the kind of anomaly, empty for a normal image. ``label`` is 1 for an
+    anomalous image, 0 for a normal one and None if unknown. ``mask`` (H, W) marks the anomalous
+    pixels; None if unknown. ``wavelength`` is in angstrom.
+    """
+
+    index: int
+    name: str
+    kind: str
+    image: NDArray[np.float32]
+    label: int | None = None
+    mask: NDArray[np.bool_] | None = None
+    wavelength: int | None = None
+
+
+class GroundTruth(Protocol):
+    """Images with known anomalies."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[LabeledImage]: ...
+
+    def about(self) -> dict[str, Any]:
+        """Return a description for the results."""
+        ...
+
+
+class ImageLabels:
+    """Images with the label 1 (anomalous) or 0 (normal), by index; others are skipped."""
+
+    def __init__(self, images: ImageSet, labels: dict[int, int], hint: str, **about: Any) -> None:
+        self._images, self._labels, self._about = images, labels, about
+        if not labels:
+            raise AstrodomeError("None of the images has a label.", hint)
+        if len(set(labels.values())) < 2:
+            only = "anomalous" if 1 in labels.values() else "normal"
+            raise AstrodomeError(
+                f"All {len(labels)} labeled images are {only}, so there is nothing to evaluate.",
+                "Choose another limit, or more images.",
+            )
+
+    def __len__(self) -> int:
+        return len(self._labels)
+
+    def __iter__(self) -> Iterator[LabeledImage]:
+        for index, label in self._labels.items():
+            about = self._images.describe(index)
+            yield LabeledImage(
+                index,
+                Path(str(about.get("path"))).name,
+                "anomalous" if label else "",
+                self._images[index],
+                label,
+                wavelength=about.get("wavelength"),
+            )
+
+    def about(self) -> dict[str, Any]:
+        """Return a description for the results."""
+        left_out = len(self._images) - len(self._labels)
+        return {"reference": "labels", "left_out": left_out, **self._about}
+
+
+def labels_from_flux(images: ImageSet, goes_class: str, source: str = "") -> ImageLabels:
+    """Label images as anomalous if the GOES flux reached a flare class at their time.
+
+    ``source`` is the name of a registered source of kind ``flux``. Images without a time and times
+    without a flux are skipped.
+    """
+    limit = flux_of_class(goes_class)
+    times = [images.describe(index).get("t_obs") for index in range(len(images))]
+    known = [index for index, time in enumerate(times) if time]
+    labels = {}
+    if known:
+        moments = [str(times[index]).removesuffix("Z") for index in known]
+        flux = sources.get("flux", source).flux_at(np.array(moments, "datetime64[us]"))
+        labels = {
+            index: int(value >= limit)
+            for index, value in zip(known, flux.tolist(), strict=True)
+            if np.isfinite(value)
+        }
+    hint = "The names of the images need a time, and 'sdo goes download' gets the flux."
+    return ImageLabels(images, labels, hint, reference="flux", goes_class=goes_class, flux=limit)
+
+
+def labels_from_file(images: ImageSet, path: Path) -> ImageLabels:
+    """Read labels from a CSV or Parquet file with the columns ``path`` (or ``name``) and ``label``.
+
+    Only the file names in ``path`` are compared, not the folders. Raises AstrodomeError if the
+    file or a label is invalid.
+    """
+    import pandas as pd
+
+    try:
+        table = arrow.read_frame(path) if path.suffix == ".parquet" else pd.read_csv(path)
+    except (OSError, ValueError) as error:  # pandas and pyarrow derive their errors from these.
+        raise AstrodomeError(f"Cannot read {path} as a table: {error}.") from error
+    key = next((name for name in ("path", "name") if name in table.columns), "")
+    if not key or "label" not in table.columns:
+        raise AstrodomeError(
+            f"Expected the columns 'path' (or 'name') and 'label' in {path}.",
+            f"It has the columns {', '.join(map(str, table.columns))}.",
+        )
+    given: dict[str, int] = {}
+    for row, (name, label) in enumerate(zip(table[key], table["label"], strict=True), 2):
+        if label not in (0, 1):
+            raise AstrodomeError(f"{path}, line {row}: the label must be 0 or 1, not {label}.")
+        given[Path(str(name)).name] = int(label)
+    names = [Path(str(images.describe(index).get("path"))).name for index in range(len(images))]
+    labels = {index: given[name] for index, name in enumerate(names) if name in given}
+    hint = f"{path} contains other file names."
+    return ImageLabels(images, labels, hint, reference="labels", file=str(path))

@@ -1,0 +1,167 @@
+"""Load models and compute scores of batches, with checks of what a model returns."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from astrodome import AstrodomeError, checks, compute, models
+from astrodome.runs import Run
+from numpy.typing import NDArray
+
+from ..config import Config
+from ..protocols import ImageSet
+from ..training import TASK
+
+RUN_FILES = {"run.json", "config.yaml", "metrics.csv", "last.ckpt", "report.html"}
+"""Files of a run folder that are not weights."""
+
+
+def find_model(name: str) -> tuple[str, Path | None]:
+    """Return the model and the weights for a run folder, a weights file or the name of a model."""
+    path = Path(name).expanduser()
+    if path.is_dir() and (path / "run.json").exists():
+        return str(Run.open(path, TASK).record["model"]), path
+    if path.exists():
+        from ..models import weights
+
+        metadata, _ = weights.read(weights.locate(path))
+        return str(metadata.get("model")), path
+    if name in models.specs(TASK):
+        return name, None
+    raise AstrodomeError(
+        f"'{name}' is not a run folder, a weights file or a model.",
+        f"Models: {', '.join(models.specs(TASK))}.",
+        exit_code=2,
+    )
+
+
+def load_model(model: str, config: Config) -> Any:
+    """Return a model with the weights ``model.load_path``.
+
+    Raises AstrodomeError if the model or the weights do not exist, or do not fit together.
+    """
+    backend = models.get(TASK, model)
+    path = config.model.load_path
+    if path is not None:
+        if not path.exists():
+            raise AstrodomeError(f"Run or weights not found: {path}.", "Check --load-path.")
+        if path.is_dir() and ((path / "run.json").exists() or not any(path.glob("*.pth"))):
+            Run.open(path, TASK, model)
+    backend.load(path, config.plain())
+    return backend
+
+
+def check_image_size(images: ImageSet, model: str, size: int) -> None:
+    """Raise AstrodomeError if the images do not have the size with which a model was trained."""
+    side = images[0].shape[-1]
+    if side != size:
+        raise AstrodomeError(
+            f"The images have {side} pixels, but {model} was trained with {size}.",
+            f"Open them with target_size={size}.",
+        )
+
+
+def pixel_mode(backend: Any, model: str, mode: str) -> str:
+    """Return the pixel score to compute: the only one of the model, or ``mode``.
+
+    Raises AstrodomeError if the model does not have it.
+    """
+    modes: tuple[str, ...] = getattr(backend, "modes", ())
+    if len(modes) == 1:
+        return str(modes[0])
+    if modes and mode not in modes:
+        raise AstrodomeError(
+            f"The pixel score '{mode}' does not exist for {model}.",
+            f"Pixel scores: {', '.join(modes)}.",
+            exit_code=2,
+        )
+    return mode if modes else ""
+
+
+def weight_files(path: Path) -> list[Path]:
+    """Return the weights in a run folder, or the file itself."""
+    if path.is_file():
+        return [path]
+    return [
+        p
+        for p in path.iterdir()
+        if p.is_file() and p.name not in RUN_FILES and not p.name.startswith(".")
+    ]
+
+
+def score_images(
+    backend: Any, images: NDArray[np.float32], mode: str, output: str
+) -> NDArray[np.float32]:
+    """Return scores (N,) or maps (N, H, W) of images (N, C, H, W).
+
+    ``output`` is ``own`` for the image score of the model, ``map`` for the mean of the pixel
+    scores, or ``pixels`` for the pixel scores. Raises AstrodomeError if the model returns an array
+    of another shape, or values that are not finite.
+    """
+    if output == "own":
+        return checks.array(backend.score(images), "scores", (len(images),), backend)
+    shape = (len(images), *images.shape[2:])
+    maps = checks.array(backend.score_map(images, mode), "pixel scores", shape, backend)
+    if output == "pixels":
+        return maps
+    means: NDArray[np.float64] = maps.mean(axis=(1, 2), dtype=np.float64)
+    return means.astype(np.float32)
+
+
+@dataclass(frozen=True)
+class ModelScorer:
+    """Everything that a process needs to compute scores: see :func:`score_images`.
+
+    ``backend`` is the class of the model, ``weights`` the path of its weights or empty, and
+    ``config`` a JSON document. ``threads`` limits the threads of torch; 0 does not.
+    """
+
+    backend: type
+    weights: str
+    config: str
+    mode: str
+    output: str
+    batch: int
+    threads: int = 0
+
+    @classmethod
+    def create(
+        cls, backend: Any, config: Config, mode: str, output: str, jobs: int = 1
+    ) -> ModelScorer:
+        """Return the scorer of a loaded model for ``jobs`` parallel processes."""
+        path = config.model.load_path
+        return cls(
+            type(backend),
+            str(path.absolute()) if path else "",
+            json.dumps(config.plain()),
+            mode,
+            output,
+            config.data.batch_size,
+            max(1, compute.cores() // jobs) if jobs > 1 else 0,
+        )
+
+    def score(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the scores or maps of images (N, C, H, W), computed in batches."""
+        backend = _loaded_backend(self.backend, self.weights, self.config, self.threads)
+        parts = [images[at : at + self.batch] for at in range(0, len(images), self.batch)]
+        scores = [score_images(backend, part, self.mode, self.output) for part in parts]
+        return np.ascontiguousarray(np.concatenate(scores), np.float32)
+
+
+@lru_cache(maxsize=2)
+def _loaded_backend(kind: type, weights: str, config: str, threads: int) -> Any:
+    """Return a model with its weights, loaded once per process."""
+    if threads:
+        import torch
+
+        torch.set_num_threads(threads)
+    backend = kind()
+    settings: Mapping[str, Any] = json.loads(config)
+    backend.load(Path(weights) if weights else None, settings)
+    return backend

@@ -1,0 +1,21 @@
+"""Write self-contained HTML pages from templates."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from astrodome import files
+
+
+def write_page(path: Path, template: str, **variables: Any) -> None:
+    """Render a template with variables and the current time (``written``)."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("astrodome_sood.views"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    written = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    files.write_text(path, environment.get_template(template).render(**variables, written=written))
