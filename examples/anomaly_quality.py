@@ -1,16 +1,16 @@
-"""Measure how well the models of ``sdo sood`` detect synthetic anomalies in a real solar image.
+"""Measure how well the models of ``sdo sood`` detect synthetic anomalies on an image of the Sun.
 
-    python examples/anomaly_quality.py [FOLDER] [--seeds 3] [--epochs 40] [--widths 4 8 16 32 128]
+    python examples/anomaly_quality.py [FOLDER] [--seeds 3] [--epochs 40] [--z-dims 4 8 16 32 128]
 
-The image AIA 171 Å of 2014-01-01 (4096 x 4096 px, part of glymur) is split in two. The ceVAE and
-the autoencoder are trained on patches of the eastern half of the disk, once for each seed. Patches
-of the western half are modified by the synthetic-anomaly protocol, and scored by both models and by
-the threshold. AIA 193 Å of 2013-06-24 (part of sunpy) is the other wavelength. Tables and reports
-are written to FOLDER.
+The image AIA 171 Å of 2014-01-01 (4096 x 4096 px, part of glymur) is cut into patches. Those of the
+eastern half of the disk train the ceVAE and the autoencoder, once for each seed. Those of the
+western half are the base of the synthetic anomalies, which both networks and the threshold score.
+The image AIA 193 Å of 2013-06-24 (part of sunpy) is the other wavelength. Tables and pages are
+written to FOLDER.
 
-The size of the latent code is selected before, separately for each network: with each size, it is
-trained on the outer part of the eastern half and tested on the inner part. The size with the best
-result (AUROC for images plus average precision for pixels) is used.
+The dimension of the latent space is chosen before, for each network separately: networks are
+trained on the outer part of the eastern half and tested on its inner part. The best dimension has
+the largest sum of the AUROC of images and the average precision of pixels.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from importlib.resources import files
 from pathlib import Path
 
 SIDE = 2048
-"""Side of the image, in pixels."""
+"""Side of the image in pixels."""
 PATCH, GAP, TRAINING = 64, 16, 1500
-"""Side of a patch (pixels), half the distance between the halves (pixels), training patches."""
+"""Side of a patch and half the distance of the halves in pixels; number of training patches."""
 RADIUS = 976 / 0.6 / 4096 * SIDE
 INNER = 3 * SIDE // 8
-"""Column at which the inner part of the eastern half starts, in pixels."""
+"""First column of the inner part of the eastern half."""
 NETWORK = ["--target-size", "32", "-fm", "16,32,64", "--lr", "0.001", "--batch-size", "32"]
 
 
 def sdo(*words: object) -> None:
-    """Print and run one command of ``sdo``; exit if it fails."""
+    """Print and run a command of ``sdo``; exit if it fails."""
     texts = [str(word) for word in words]
     print(f"\n$ sdo {shlex.join(texts)}", flush=True)
     done = subprocess.run([Path(sys.executable).parent / "sdo", *texts], check=False)
@@ -44,7 +44,7 @@ def sdo(*words: object) -> None:
 
 
 def patches(folder: Path) -> None:
-    """Cut patches at random positions of the eastern half and on a grid in the western half."""
+    """Cut random patches of the eastern half, and a grid of patches of the western half."""
     from PIL import Image
     from sunpy.data.test import get_test_filepath
 
@@ -56,11 +56,11 @@ def patches(folder: Path) -> None:
         for wavelength in (171, 193)
         for path in (folder / "images").glob(f"201*__{wavelength}.jpeg")
     }
-    places = random.Random(0)
+    generator = random.Random(0)
     east: list[tuple[int, int]] = []
     while len(east) < TRAINING:
-        x = places.randrange(SIDE // 2 - GAP - PATCH)
-        y = places.randrange(SIDE - PATCH)
+        x = generator.randrange(SIDE // 2 - GAP - PATCH)
+        y = generator.randrange(SIDE - PATCH)
         if on_disk(x, y):
             east.append((x, y))
     outer = [(x, y) for x, y in east if x + PATCH <= INNER - GAP]
@@ -87,7 +87,7 @@ def grid(left: int, right: int) -> list[tuple[int, int]]:
 
 
 def on_disk(x: int, y: int) -> bool:
-    """Return whether a patch with this upper left corner is completely on the disk."""
+    """Return whether the patch with this upper left corner is completely on the disk."""
     corners = [(x + i, y + j) for i in (0, PATCH) for j in (0, PATCH)]
     middle = SIDE / 2
     return all((a - middle) ** 2 + (b - middle) ** 2 < RADIUS**2 for a, b in corners)
@@ -96,27 +96,27 @@ def on_disk(x: int, y: int) -> bool:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("folder", nargs="?", type=Path, default=Path("demo/anomaly_quality"))
-    parser.add_argument("--seeds", type=int, default=3, help="number of trainings of each network")
-    parser.add_argument("--epochs", type=int, default=40, help="epochs of each training")
-    parser.add_argument("--widths", type=int, nargs="+", default=[4, 8, 16, 32, 128],
-                        help="sizes of the latent code to try")  # fmt: skip
+    parser.add_argument("--seeds", type=int, default=3, help="training runs of each network")
+    parser.add_argument("--epochs", type=int, default=40, help="epochs of each training run")
+    parser.add_argument("--z-dims", type=int, nargs="+", default=[4, 8, 16, 32, 128],
+                        help="dimensions of the latent space to choose from")  # fmt: skip
     options = parser.parse_args()
     folder: Path = options.folder
     patches(folder)
     runs: list[str] = []
     for model in ("ce_vae", "ae"):
-        width = best_width(folder, model, options.widths, options.epochs)
+        z_dim = choose_z_dim(folder, model, options.z_dims, options.epochs)
         for seed in range(options.seeds):
             run = folder / f"{model}-{seed}"
-            train(model, run, folder / "train", width, options.epochs, seed)
+            train(model, run, folder / "train", z_dim, options.epochs, seed)
             runs.append(f"{model}={run}")
     for score in ("own", "map"):
         evaluate([*runs, "threshold"], folder / "test", folder / f"evaluation-{score}", score)
 
 
-def train(model: str, run: Path, images: Path, width: int, epochs: int, seed: int) -> None:
+def train(model: str, run: Path, images: Path, z_dim: int, epochs: int, seed: int) -> None:
     sdo("sood", model, "train", "--data-dir", images, "--log-dir", run, *NETWORK,
-        "--z-dim", width, "--epochs", epochs, "--seed", seed, "--devices", "cpu")  # fmt: skip
+        "--z-dim", z_dim, "--epochs", epochs, "--seed", seed, "--devices", "cpu")  # fmt: skip
 
 
 def evaluate(runs: list[str], images: Path, out: Path, score: str) -> None:
@@ -124,21 +124,21 @@ def evaluate(runs: list[str], images: Path, out: Path, score: str) -> None:
         "--sample-score", score, "--devices", "cpu", "--out", out)  # fmt: skip
 
 
-def best_width(folder: Path, model: str, widths: list[int], epochs: int) -> int:
-    """Return the size of the latent code with the best result in the inner part."""
-    if len(widths) == 1:
-        return widths[0]
-    place = folder / "widths"
-    for width in widths:
-        train(model, place / f"{model}-{width}", folder / "outer", width, epochs, 0)
-    runs = [f"{width}={place}/{model}-{width}" for width in widths]
+def choose_z_dim(folder: Path, model: str, z_dims: list[int], epochs: int) -> int:
+    """Return the dimension of the latent space with the best result on the inner part."""
+    if len(z_dims) == 1:
+        return z_dims[0]
+    place = folder / "z_dims"
+    for z_dim in z_dims:
+        train(model, place / f"{model}-{z_dim}", folder / "outer", z_dim, epochs, 0)
+    runs = [f"{z_dim}={place}/{model}-{z_dim}" for z_dim in z_dims]
     evaluate(runs, folder / "inner", place / model, "own")
     rows = json.loads((place / model / "evaluation.json").read_text())["models"]
     found = {
         int(row["model"]): row["auroc"] + row["pixel_ap"] for row in rows if row["kind"] == "all"
     }
-    best = max(found, key=lambda width: found[width])
-    print(f"\nSize of the latent code of {model}: {best}.", flush=True)
+    best = max(found, key=lambda z_dim: found[z_dim])
+    print(f"\nDimension of the latent space of {model}: {best}", flush=True)
     return best
 
 
