@@ -1,17 +1,53 @@
 from .catalogues.registry import open_catalogue as open_catalogue
+from .classifiers.evaluation import classification_metrics as classification_metrics
+from .classifiers.evaluation import evaluate as evaluate
+from .classifiers.loaded_models import LoadedModel as LoadedModel
+from .classifiers.loaded_models import load_model as load_model
+from .classifiers.prediction import PredictionResult as PredictionResult
+from .classifiers.prediction import classify as classify
+from .classifiers.prediction import predict_files as predict_files
+from .classifiers.preprocessing.examples import PreparedDataSet as PreparedDataSet
+from .classifiers.preprocessing.examples import prepare_dataset as prepare_dataset
+from .classifiers.trained_models import TrainedModel as TrainedModel
+from .classifiers.trained_models import find_models as find_models
+from .classifiers.training import train_classifier as train_classifier
+from .config.loading import ScopeConfig as ScopeConfig
 from .config.loading import load_config as load_config
+from .features.dmdt import dmdt_image as dmdt_image
 from .marshal.api import annotate as annotate
 from .marshal.api import download_classifications as download_classifications
 from .marshal.api import list_sources as list_sources
 from .marshal.api import upload_classifications as upload_classifications
 from .marshal.registry import open_marshal as open_marshal
+from .tables.datasets import DataSet as DataSet
+from .tables.datasets import read_dataset as read_dataset
+from .tables.table_io import read_table as read_table
+from .tables.table_io import write_table as write_table
 
 __all__ = [
+    "DataSet",
+    "LoadedModel",
+    "PredictionResult",
+    "PreparedDataSet",
+    "ScopeConfig",
+    "TrainedModel",
     "annotate",
+    "classification_metrics",
+    "classify",
+    "dmdt_image",
     "download_classifications",
+    "evaluate",
+    "find_models",
     "list_sources",
     "load_config",
+    "load_model",
     "open_catalogue",
     "open_marshal",
+    "predict_files",
+    "prepare_dataset",
+    "read_dataset",
+    "read_table",
+    "train_classifier",
     "upload_classifications",
+    "write_table",
 ]

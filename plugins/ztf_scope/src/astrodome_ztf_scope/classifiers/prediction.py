@@ -141,6 +141,13 @@ def predict_files(
     ------
     AstrodomeError
         If a file lacks a column, or ``out`` contains the result of another prediction.
+
+    Examples
+    --------
+    >>> import astrodome_ztf_scope as scope
+    >>> models = scope.find_models(["models/experiment"])
+    >>> scope.predict_files(["dataset.parquet"], models, "scores.parquet").rows
+    600
     """
     paths = [Path(file).expanduser() for file in input_files]
     target = Path(out).expanduser()

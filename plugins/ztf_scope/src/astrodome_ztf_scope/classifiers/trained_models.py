@@ -172,6 +172,11 @@ def find_models(
     random_state : int, optional
         Random state. By default, the run that was finished last is used.
 
+    Returns
+    -------
+    list of TrainedModel
+        One model for each class and algorithm.
+
     Raises
     ------
     AstrodomeError

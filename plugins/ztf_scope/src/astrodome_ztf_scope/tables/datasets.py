@@ -78,6 +78,13 @@ def read_dataset(path: str | os.PathLike[str], columns: Sequence[str] | None = N
     AstrodomeError
         If the file cannot be read, a column is missing, an identifier is a float that lost
         digits, or the shape of an image is not (26, 26).
+
+    Examples
+    --------
+    >>> import astrodome_ztf_scope as scope
+    >>> data = scope.read_dataset("dataset.parquet", ["ztf_id", "variable", "dmdt"])
+    >>> len(data), data.dmdt.shape[1:]
+    (600, (26, 26))
     """
     file = Path(path).expanduser()
     with _readable(file):
