@@ -110,9 +110,13 @@ def test_the_python_of_the_user_guide_runs(
     monkeypatch.setenv("ASTRODOME_HOME", str(tmp_path))
     day = get_test_filepath("go1520110607.fits")
     run("sdo", "goes", "import", day, plugin="astrodome_goes.plugin").succeeded()
-    (code,) = [code for _, language, code in blocks("guide.md") if language == "python"]
+    monkeypatch.chdir(tmp_path)
+    codes = [code for _, language, code in blocks("guide.md") if language == "python"]
     names: dict[str, Any] = {}
-    exec(code, names)
+    for code in codes:
+        if ".download(" not in code:  # it would need the network
+            exec(code, names)
+    assert (tmp_path / "day.png").exists()
     assert names["flux"] == pytest.approx([2.5e-5], rel=0.05)
     assert "ce_vae" in capsys.readouterr().out
 
