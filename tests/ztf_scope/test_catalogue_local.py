@@ -72,7 +72,7 @@ def test_a_collection_has_its_role_or_the_name_of_the_service(folder: Path) -> N
         assert len(list(catalogue.find(name, {}))) == 5
     with pytest.raises(AstrodomeError, match="no collection 'features'") as failure:
         list(catalogue.find("features", {}))
-    assert "features.parquet" in failure.value.hint
+    assert "features.parquet" in failure.value.message
 
 
 def test_positions_match_across_ra_zero_and_at_the_pole_the_nearest_first(folder: Path) -> None:

@@ -293,7 +293,7 @@ def test_the_report_shows_every_class_with_its_metrics_and_needs_no_other_file(
 
 
 def test_a_report_about_nothing_says_so(tmp_path: Path) -> None:
-    with pytest.raises(AstrodomeError, match="There is no folder"):
+    with pytest.raises(AstrodomeError, match="does not exist"):
         report.write(tmp_path / "none")
     (tmp_path / "group").mkdir()
     with pytest.raises(AstrodomeError, match="no finished training"):

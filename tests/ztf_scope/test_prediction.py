@@ -405,7 +405,7 @@ def test_a_model_of_scope_that_is_not_configured_is_one_sentence(
         (("none.20230706_101010.json",), ("a model of 'none', a class that", "--config FILE")),
         (("model.h5",), ("model.h5 is not named like a model", "<tag>.<YYYY")),
         ((network, "--config=few.yaml"), ("trained with 35 features", "Use the feature set")),
-        ((trees, "--config=few.yaml"), ("trained with other features", "configuration")),
+        ((trees, "--config=few.yaml"), ("The features of", "configuration")),
         ((trees, "--config=bare.yaml"), ("no entry 'mine'", "Add the entry")),
     ):
         for command in ("predict", "evaluate"):

@@ -338,13 +338,13 @@ def test_sources_of_one_label_are_refused_in_one_sentence(
 def test_what_is_no_model_of_these_features_is_named(tmp_path: Path, parts: Parts) -> None:
     _, run = train(tmp_path / "run", parts)
     names = list(FEATURES.columns)
-    with pytest.raises(AstrodomeError, match="other features: it needs ad"):
+    with pytest.raises(AstrodomeError, match="differ from the configuration: it needs ad"):
         load(run.path, config(names=[*names[:-1], "chi2red"]))
-    with pytest.raises(AstrodomeError, match="7 of them instead of 8"):
+    with pytest.raises(AstrodomeError, match="7 features instead of 8"):
         load(run.path, config(names=[*names, "chi2red"]))
     with pytest.raises(AstrodomeError, match="trained with 7 features, and there are 3"):
         load(run.path).predict(parts["test"].features[:, :3])
-    with pytest.raises(AstrodomeError, match="There is no model"):
+    with pytest.raises(AstrodomeError, match="does not exist"):
         load(tmp_path / "nothing.ubj")
     for name, content in (("a.json", b'{"learner": '), ("b.ubj", b"\x80\x04junk"), ("c.json", b"")):
         (tmp_path / name).write_bytes(content)
@@ -358,7 +358,7 @@ def test_what_is_no_model_of_these_features_is_named(tmp_path: Path, parts: Part
 
 def test_a_model_that_gives_no_probabilities_is_refused(tmp_path: Path, parts: Parts) -> None:
     raw = {"other_training_params": {"objective": "binary:hinge"}}
-    with pytest.raises(AstrodomeError, match="gives no probabilities"):
+    with pytest.raises(AstrodomeError, match="probabilit"):
         train(tmp_path / "run", parts, config(xgboost=raw))
     given = xgb.DMatrix(
         parts["train"].features, parts["train"].target, feature_names=config()["features"]
