@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 JOBS ?= 2
+# Some tests wait for time limits or for other processes: more workers than cores use that time.
+WORKERS ?= 4
 BIN := $(VENV)/bin
 DISTS := core $(sort $(wildcard plugins/*))
 MADE := $(VENV)/.made
@@ -23,10 +25,10 @@ demo: $(MADE)-demo
 	$(BIN)/python examples/demo.py
 
 test: $(MADE)-test
-	$(BIN)/python -m pytest -n $(JOBS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 torture: $(MADE)-test
-	ASTRODOME_TORTURE=1 $(BIN)/python -m pytest -n $(JOBS) --timeout 3600
+	ASTRODOME_TORTURE=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --timeout 3600
 
 mutation: $(MADE)-mutation
 	$(BIN)/python tests/mutation.py cover

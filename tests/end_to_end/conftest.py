@@ -7,10 +7,10 @@ import os
 import subprocess
 import sys
 import tempfile
-import venv
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ import pytest
 from filelock import FileLock
 
 ROOT = Path(__file__).parents[2]
+UV = Path(sys.executable).with_name("uv")
 PARTS = [
     ROOT / "core",
     *sorted(path.parent for path in ROOT.glob("plugins/*/pyproject.toml")),
@@ -74,6 +75,28 @@ def _clean() -> dict[str, str]:
     return {key: value for key, value in os.environ.items() if key not in hidden}
 
 
+@cache
+def pip_setting(name: str) -> str:
+    """Return a setting of pip, because uv does not read the settings of pip."""
+    command = [sys.executable, "-m", "pip", "config", "get", f"global.{name}"]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    return ran.stdout.strip()
+
+
+def uv_settings(wheels: Path, cache: Path) -> dict[str, str]:
+    """Return environment variables with which uv uses the same indexes as pip, and ``wheels``."""
+    found = {
+        "UV_FIND_LINKS": ",".join([str(wheels), *pip_setting("find-links").split()]),
+        "UV_DEFAULT_INDEX": pip_setting("index-url"),
+        "UV_INDEX": pip_setting("extra-index-url"),
+        "UV_INDEX_STRATEGY": "unsafe-best-match",
+        "UV_CACHE_DIR": str(cache),
+        "UV_NO_PROGRESS": "1",
+        "SSL_CERT_FILE": pip_setting("cert"),
+    }
+    return {name: value for name, value in found.items() if value}
+
+
 def build_wheel(source: Path, target: Path) -> Path:
     """Build the wheel of one distribution with what is installed here."""
     command = [sys.executable, "-m", "build", "-q", "--wheel", "--no-isolation", "-o"]
@@ -82,6 +105,14 @@ def build_wheel(source: Path, target: Path) -> Path:
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr
     return max(target.glob("*.whl"), key=lambda wheel: wheel.stat().st_mtime_ns)
+
+
+def uv(settings: dict[str, str], *args: object) -> None:
+    command = [str(UV), *map(str, args)]
+    ran = subprocess.run(
+        command, env=_clean() | settings, capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, f"{command}\n{ran.stdout}\n{ran.stderr}"
 
 
 @contextmanager
@@ -125,10 +156,12 @@ def environment(shared: Path, wheels: Path) -> Callable[..., AbstractContextMana
         made = Environment(shared / f"environment-{names[-1]}", wheels)
 
         def install() -> None:
-            venv.create(made.path, with_pip=True, symlinks=True)
+            settings = uv_settings(wheels, shared / "uv-cache")
             constraints = ROOT / "constraints.txt"
             exact = ["-c", constraints] if constraints.exists() else []
-            made.pip("install", "-q", "--no-compile", *exact, "--find-links", wheels, *names)
+            target = ["--python", made.path / "bin" / "python"]
+            uv(settings, "venv", "-q", "--seed", "--python", sys.executable, made.path)
+            uv(settings, "pip", "install", "-q", *target, *exact, *names)
 
         with made_once(made.path, install):
             yield made

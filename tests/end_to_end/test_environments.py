@@ -9,12 +9,11 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import pytest
 
-from .conftest import _clean, build_project, made_once
+from .conftest import _clean, build_project, made_once, uv_settings
 
 pytestmark = [pytest.mark.wheels, pytest.mark.timeout(600)]
 
@@ -33,18 +32,6 @@ def look():
 KINDS = ("venv", "uv-venv", "uv-tool", "pipx")
 
 
-@cache
-def pip_setting(name: str) -> str:
-    """Return a setting of pip, because uv does not read the settings of pip."""
-    ran = subprocess.run(
-        [sys.executable, "-m", "pip", "config", "get", f"global.{name}"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return ran.stdout.strip()
-
-
 @dataclass(frozen=True)
 class Site:
     """One environment with astrodome and the plugins ``quote`` and ``hand``."""
@@ -55,25 +42,21 @@ class Site:
     wheels: Path
 
     def environ(self) -> dict[str, str]:
-        found = _clean() | {
-            "PATH": f"{self.folder / 'bin'}{os.pathsep}{os.environ['PATH']}",
-            "XDG_CONFIG_HOME": str(self.folder / "config"),
-            "PIP_FIND_LINKS": f"{self.wheels} {os.environ.get('PIP_FIND_LINKS', '')}".strip(),
-            "UV_FIND_LINKS": str(self.wheels),
-            "UV_NO_PROGRESS": "1",
-            "UV_CACHE_DIR": str(self.folder / "uv-cache"),
-            "UV_TOOL_DIR": str(self.folder / "uv" / "tools"),
-            "UV_TOOL_BIN_DIR": str(self.folder / "uv" / "bin"),
-            "PIPX_HOME": str(self.folder / "pipx"),
-            "PIPX_BIN_DIR": str(self.folder / "pipx" / "bin"),
-            "PIPX_DEFAULT_BACKEND": "uv",
-            "USE_EMOJI": "0",
-        }
-        if certificates := pip_setting("cert"):
-            found["SSL_CERT_FILE"] = certificates
-        if index := pip_setting("index-url"):
-            found["UV_DEFAULT_INDEX"] = index
-        return found
+        return (
+            _clean()
+            | uv_settings(self.wheels, self.folder / "uv-cache")
+            | {
+                "PATH": f"{self.folder / 'bin'}{os.pathsep}{os.environ['PATH']}",
+                "XDG_CONFIG_HOME": str(self.folder / "config"),
+                "PIP_FIND_LINKS": f"{self.wheels} {os.environ.get('PIP_FIND_LINKS', '')}".strip(),
+                "UV_TOOL_DIR": str(self.folder / "uv" / "tools"),
+                "UV_TOOL_BIN_DIR": str(self.folder / "uv" / "bin"),
+                "PIPX_HOME": str(self.folder / "pipx"),
+                "PIPX_BIN_DIR": str(self.folder / "pipx" / "bin"),
+                "PIPX_DEFAULT_BACKEND": "uv",
+                "USE_EMOJI": "0",
+            }
+        )
 
     def call(self, *command: object, code: int = 0) -> subprocess.CompletedProcess[str]:
         ran = subprocess.run(
