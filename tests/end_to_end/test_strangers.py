@@ -51,9 +51,8 @@ def commands(site: Environment, **environ: str) -> str:
 
 def test_no_plugin_is_loaded_when_the_environment_names_none(goes_alone: Environment) -> None:
     empty = {"ASTRODOME_PLUGINS": ""}
-    assert states(goes_alone, **empty) == {
-        "goes": ("disabled", "ASTRODOME_PLUGINS does not contain it"),
-    }
+    disabled = ("disabled", "ASTRODOME_PLUGINS does not contain it")
+    assert states(goes_alone, **empty) == {"goes": disabled, "solar": disabled}
     assert "GOES soft X-ray" not in commands(goes_alone, **empty)
     refused = goes_alone.run("sdo", "goes", "flares", code=2, **empty)
     assert "disabled" in refused.err and "ASTRODOME_PLUGINS" in refused.err
@@ -81,7 +80,7 @@ def test_a_wheel_is_installed_and_uninstalled_by_the_program(
     assert "Look as a stranger." in commands(site)
     assert site.run("sdo", "quote").out == "looked\n"
     site.run("sdo", "plugins", "uninstall", "quote")
-    assert set(states(site)) == {"goes"}
+    assert set(states(site)) == {"goes", "solar"}
 
 
 @pytest.mark.parametrize(
@@ -112,7 +111,7 @@ def test_a_bad_plugin_costs_one_line_and_can_be_removed(
 
     site.run("sdo", "plugins", "uninstall", "bad")
     assert site.run("sdo", "goes", "--help").err == ""
-    assert set(states(site)) == {"goes"}
+    assert set(states(site)) == {"goes", "solar"}
 
 
 def test_a_name_taken_twice_refuses_and_names_both_owners(
