@@ -294,7 +294,7 @@ def test_regions_of_events_are_placed_by_the_metadata_of_the_images(
     [
         (("nothing",), 2, "is not a run folder, a weights file or a model"),
         (("threshold", "--against", "taste"), 2, "Invalid --against 'taste'"),
-        (("threshold", "--against", "labels"), 2, "The file of labels is missing"),
+        (("threshold", "--against", "labels"), 2, "No file of labels given"),
         (
             ("threshold", "--against", "labels", "--labels", "WRONG"),
             1,

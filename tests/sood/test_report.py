@@ -80,6 +80,6 @@ def test_deleted_images_are_marked(
 
 def test_a_folder_without_a_run_is_an_error(sood: Callable[..., Result], tmp_path: Path):
     empty = sood("report", tmp_path)
-    assert empty.code == 1 and "contains no run and no predictions" in empty.err
+    assert empty.code == 1 and "contains neither a run nor predictions" in empty.err
     gone = sood("report", tmp_path / "none")
     assert gone.code == 1 and "Run folder not found" in gone.err

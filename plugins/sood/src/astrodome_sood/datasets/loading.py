@@ -21,7 +21,7 @@ def open_images(config: Config, part: str = TRAIN) -> ImageDataset:
     data, size = config.data, config.model.target_size
     if data.data_dir is None:
         raise AstrodomeError(
-            "The folder of the images is missing.", "Use --data-dir or data.data_dir.", exit_code=2
+            "No folder of images given.", "Use --data-dir or data.data_dir.", exit_code=2
         )
     if data.dataset == "SDOMLDatasetV2":
         return _open_store(data, size, part)
@@ -73,7 +73,7 @@ def _open_store(data: DataSection, size: int, part: str) -> ImageDataset:
     names = channel_names(data)
     if not names:
         raise AstrodomeError(
-            "The channel is missing.", "Set data.sdo_ml_v2.channel, for example 171A.", exit_code=2
+            "No channel given.", "Set data.sdo_ml_v2.channel, for example 171A.", exit_code=2
         )
     preparation = FramePreparation(
         size,

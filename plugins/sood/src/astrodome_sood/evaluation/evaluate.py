@@ -116,9 +116,7 @@ def evaluate_models(
     images are those that the configuration specifies for testing.
     """
     if not names:
-        raise AstrodomeError(
-            "The models are missing.", "Pass run folders, or threshold.", exit_code=2
-        )
+        raise AstrodomeError("No models given.", "Pass run folders, or threshold.", exit_code=2)
     evaluated, sizes = _load_models(names, _overrides(config, explicit or set()))
     size = _common_size(sizes, config)
     section = config.model.model_copy(update={"target_size": size})
@@ -202,7 +200,7 @@ def _ground_truth(images: ImageDataset, options: EvaluationOptions) -> GroundTru
         return labels_from_flux(images, options.goes_class, options.flux_source)
     if options.against == "labels":
         if options.labels is None:
-            raise AstrodomeError("The file of labels is missing.", "Use --labels.", exit_code=2)
+            raise AstrodomeError("No file of labels given.", "Use --labels.", exit_code=2)
         return labels_from_file(images, options.labels)
     if options.against == "events":
         from .events import EventRegions

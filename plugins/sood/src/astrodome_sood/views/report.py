@@ -87,9 +87,7 @@ def write_report(
     record = Run.open(run, TASK).record if (run / "run.json").exists() else {}
     folders = [Path(each).expanduser() for each in pred_dirs] or find_predictions(run)
     if not record and not folders:
-        raise AstrodomeError(
-            f"{run} contains no run and no predictions.", "Pass the run folder of a training."
-        )
+        raise AstrodomeError(f"{run} contains neither a run nor predictions.", "Pass a run folder.")
     sections = [_section(read_predictions(folder), count) for folder in folders]
     metrics = read_metrics(run / "metrics.csv")
     config = settings.read_yaml(run / "config.yaml") if (run / "config.yaml").exists() else {}
