@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import shutil
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -385,6 +386,14 @@ def test_a_jpx_contains_several_images_and_overlays(heliov: Path) -> None:
     with pytest.raises(AstrodomeError, match="contains 3 images: select one with --plane"):
         read_image(heliov)
     assert read_image(heliov, plane=2).wavelength == 171
+
+
+def test_eight_bit_levels_are_clipped(tmp_path: Path) -> None:
+    """Splines can exceed the range of the levels when an image is rotated."""
+    path = tmp_path / "2013-03-01T120011__171.jpeg"
+    Image.linear_gradient("L").save(path)
+    image = replace(read_image(path), load=lambda: np.array([[-20, 300]], np.float32))
+    assert image.levels().tolist() == [[0, 255]]
 
 
 def test_a_jpeg_has_the_time_and_channel_of_its_name(tmp_path: Path) -> None:

@@ -251,6 +251,7 @@ class SolarImage:
         if not header.missing_geometry(self.header):
             upright |= {"crpix1": reference[0] + 1, "crpix2": reference[1] + 1}
         upright |= {"naxis1": side, "naxis2": side}
+        upright |= {"pc1_1": 1.0, "pc1_2": 0.0, "pc2_1": 0.0, "pc2_2": 1.0}
         return replace(self, width=side, height=side, header=upright, load=lambda: data)
 
     def intensities(self) -> Pixels:
@@ -280,7 +281,7 @@ class SolarImage:
         Raises AstrodomeError if the exposure time or the range of the channel is unknown.
         """
         if self.eight_bit:
-            return np.rint(self.data).astype(np.uint8)
+            return np.rint(np.clip(self.data, 0, 255)).astype(np.uint8)  # splines can overshoot
         return self.channel.to_bytes(self.intensities())
 
     def to_picture(self, size: int = 0) -> Image.Image:
