@@ -49,7 +49,7 @@ def events(place: Path, effort: Effort) -> Iterator[Figure]:
 def _at(a: Worker, b: Worker, postgres: str, sqlite: str, effort: Effort) -> Iterator[Figure]:
     """Query the active regions of SDO/AIA at the same times on both sides."""
     for count, goal in (
-        (effort.size(FEW, 20_000), "≤ 1 ms"),
+        (effort.size(FEW, 20_000), "≤ 5 ms"),
         (effort.size(MANY, 30_000), "≤ 5 ms"),
     ):
         b("fill", database=postgres, count=count)

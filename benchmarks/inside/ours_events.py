@@ -1,4 +1,4 @@
-"""The tasks of ``older_events.py`` with the library of ``sdo events``."""
+"""Storage and queries of events with astrodome; the counterpart of ``older_events.py``."""
 
 import json
 import random
@@ -10,11 +10,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from astrodome_hek_events.store.event_store import EventStore, Filter
+from astrodome_hek_events import EventStore
+from astrodome_hek_events.store.queries import TIME_MARGIN, EventFilter
 from serve import serve
 
 FIRST, YEARS = datetime(2010, 6, 1), 15
-QUESTIONS = 50
+QUERIES = 50
 MINUTES = (5, 12, 30, 60, 240, 720, 1440)
 
 
@@ -26,12 +27,12 @@ def store(database: str) -> EventStore:
 def upsert(database: str, records: str) -> float:
     found = json.loads(Path(records).read_text())
     started = time.perf_counter()
-    store(database).put(found)
+    store(database).add(found)
     return time.perf_counter() - started
 
 
 def some(count: int) -> Iterator[dict[str, Any]]:
-    """Return events with durations from minutes to a day, in several years."""
+    """Yield events with durations from minutes to a day."""
     rng = random.Random(count)
     for number in range(count):
         start = FIRST + timedelta(minutes=rng.randrange(YEARS * 365 * 1440))
@@ -50,31 +51,35 @@ def some(count: int) -> Iterator[dict[str, Any]]:
 
 
 def fill(database: str, count: int) -> float:
-    """Add events to a store until it contains ``count``."""
+    """Add events until the store contains ``count`` events."""
     started = time.perf_counter()
     kept = store(database)
-    have = sum(row["events"] for row in kept.counts(Filter()))
+    have = sum(row["events"] for row in kept.count_rows(EventFilter()))
     batch: list[dict[str, Any]] = []
     for record in some(count):
         batch.append(record)
         if len(batch) == 50_000:
-            have += kept.put(batch).done
+            have += kept.add(batch).done
             batch = []
         if have + len(batch) >= count:
             break
-    kept.put(batch)
+    kept.add(batch)
     return time.perf_counter() - started
 
 
+def at_time(time: datetime) -> EventFilter:
+    return EventFilter(time - TIME_MARGIN, time + TIME_MARGIN, ["AR"], "SDO", "AIA")
+
+
 def at(database: str) -> float:
-    """Return the median duration of a query by time, in seconds."""
+    """Return the median duration of a query for the events at a time, in seconds."""
     rng = random.Random(1)
-    minutes = [rng.randrange(YEARS * 365 * 1440) for _ in range(QUESTIONS)]
+    minutes = [rng.randrange(YEARS * 365 * 1440) for _ in range(QUERIES)]
     kept, found, took = store(database), 0, []
-    kept.events_at(FIRST)
+    kept.rows(at_time(FIRST))
     for minute in minutes:
         started = time.perf_counter()
-        found += len(kept.events_at(FIRST + timedelta(minutes=minute), ["AR"], "SDO", "AIA"))
+        found += len(kept.rows(at_time(FIRST + timedelta(minutes=minute))))
         took.append(time.perf_counter() - started)
     assert found
     return statistics.median(took)

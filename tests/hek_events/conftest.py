@@ -1,4 +1,4 @@
-"""Events in the shape that HEK answers, made up, and a database of each kind to keep them in."""
+"""Synthetic events in the format of HEK, and databases of each supported type."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def events() -> Callable[..., Result]:
 
 @pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[str]:
-    """The address of a real PostgreSQL, to which a database name is added."""
+    """Start a PostgreSQL server; the name of a database is appended to its address."""
     pytest.importorskip("psycopg", reason="the driver psycopg is not installed")
     try:
         with postgresql.server() as address:
@@ -56,7 +56,7 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 def event(**changes: Any) -> dict[str, Any]:
-    """An active region with the nulls, empty strings and numbers as text that HEK serves."""
+    """Return an active region with null, empty and numeric texts like the records of HEK."""
     return {
         "kb_archivid": "ivo://helio-informatics.org/AR_SPoCA_20120101_AR1",
         "event_type": "AR",
@@ -89,7 +89,7 @@ def make_event() -> Callable[..., dict[str, Any]]:
 
 @pytest.fixture
 def answer(tmp_path: Path) -> Callable[..., Path]:
-    """A file with HEK's answer; by default two active regions and a flare."""
+    """Write a response of HEK to a file; by default two active regions and a flare."""
 
     def write(*records: Any, name: str = "hek.json") -> Path:
         flare = event(

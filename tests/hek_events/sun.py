@@ -1,4 +1,4 @@
-"""The Sun of 2014-01-01 at 171 angstrom, as glymur ships it, in folders as the commands expect."""
+"""An AIA 171 image of 2014-01-01, which glymur contains, and folders for the commands."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ META = {
     "Y0": 2048.0,
     "CDELT": 0.6,
 }
-"""Of the header in the file: the disk in the frame of 4096 pixels."""
+"""The geometry in the header of the image, for the frame of 4096 pixels."""
 
 
 @cache
 def corona(size: int) -> Image.Image:
-    """AIA 171, grey, ``size`` px wide."""
+    """Return the image as gray levels, ``size`` pixels wide."""
     if size == 4096:
         content = (files("glymur.data") / "heliov.jpx").read_bytes()
         start = content.rindex(bytes.fromhex("ff4fff51"))
@@ -40,7 +40,7 @@ def corona(size: int) -> Image.Image:
 
 
 def write_image(folder: Path, picture: Image.Image, stem: str = STEM, **meta: Any) -> Path:
-    """A picture with its row in the folder's ``meta.csv``."""
+    """Write an image with its row in ``meta.csv``, and return its path."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{stem}.jpeg"
     picture.save(path, quality=90)
@@ -60,7 +60,7 @@ def write_meta(folder: Path, row: Mapping[str, Any]) -> None:
 
 
 def write_map(folder: Path, scores: NDArray[Any], name: str = "20140101-000011_171A") -> Path:
-    """A map of pixel scores as PNG."""
+    """Write a map of pixel scores as PNG, and return its path."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.png"
     Image.fromarray(np.asarray(scores, np.uint8)).save(path)
@@ -68,7 +68,7 @@ def write_map(folder: Path, scores: NDArray[Any], name: str = "20140101-000011_1
 
 
 def wkt(*corners: float) -> str:
-    """The box from (left, bottom) to (right, top), arcsec, as HEK writes it."""
+    """Return the box from (left, bottom) to (right, top) in arcsec as WKT."""
     left, bottom, right, top = corners
     ring = ((left, bottom), (right, bottom), (right, top), (left, top), (left, bottom))
     return f"POLYGON(({','.join(f'{x:.6f} {y:.6f}' for x, y in ring)}))"

@@ -1,4 +1,4 @@
-"""`sdo events analyze`: anomaly maps against events, image by image."""
+"""`sdo events analyze`: comparison of anomaly maps with events."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ import pytest
 import shapely
 from astrodome import files
 from astrodome.testing import run
-from astrodome_hek_events import images
-from astrodome_hek_events.analysis import anomaly_maps, comparison, iou, results
+from astrodome_hek_events.analysis import anomaly_maps, iou, pairing, results, summary
 from astrodome_solar import geometry
 from hek_events import sun
 from PIL import Image
@@ -29,7 +28,7 @@ MAP = "20140101-000011_171A"
 
 
 def blocks(*boxes: tuple[int, int, int, int], size: int = 256) -> np.ndarray:
-    """A map of ``size`` px, bright in boxes (left, top, right, bottom) and dark elsewhere."""
+    """Return a map with high scores in boxes (left, top, right, bottom) and 0 elsewhere."""
     scores = np.zeros((size, size), np.uint8)
     for left, top, right, bottom in boxes:
         scores[top:bottom, left:right] = 200
@@ -37,7 +36,7 @@ def blocks(*boxes: tuple[int, int, int, int], size: int = 256) -> np.ndarray:
 
 
 def box_of(left: float, top: float, right: float, bottom: float, width: int = 256) -> str:
-    """The box in pixels of an image as HEK's text in arcsec."""
+    """Return a box in pixels of an image as WKT in arcsec."""
     view = geometry.ImageGeometry.from_metadata(sun.META, width, width, sun.TIME)
     (x0, y0), (x1, y1) = view.to_arcsec(np.array([[left, bottom], [right, top]]))
     return sun.wkt(x0, y0, x1, y1)
@@ -45,7 +44,7 @@ def box_of(left: float, top: float, right: float, bottom: float, width: int = 25
 
 @pytest.fixture
 def case(events, answer, tmp_path):
-    """Analyze the maps and images of ``tmp_path`` with these events stored."""
+    """Store events, and analyze the maps and images in ``tmp_path``."""
 
     def call(records, *args, url=f"sqlite:///{tmp_path / 'hek.sqlite'}"):
         events("import", answer(*records), "--db-connection-string", url).succeeded()
@@ -59,12 +58,12 @@ def case(events, answer, tmp_path):
 
 
 def rows(result) -> dict[str, dict[str, str]]:
-    """The rows of ``iou.csv`` by image."""
+    """Return the rows of ``iou.csv`` by image."""
     with (Path(result.json["folder"]) / "iou.csv").open(newline="") as text:
         return {row["image"]: row for row in csv.DictReader(text)}
 
 
-def test_iou_agrees_with_counting_pixels_on_200_random_sets_of_boxes():
+def test_iou_of_200_random_sets_of_boxes_equals_counted_pixels():
     chance = np.random.default_rng(2)
     side, fine = 64, 20
     compared = 0
@@ -78,7 +77,7 @@ def test_iou_agrees_with_counting_pixels_on_200_random_sets_of_boxes():
             for x0, y0, x1, y1 in np.rint(corner * fine).astype(int):
                 grid[y0:y1, x0:x1] = True
             counted.append(grid)
-        both = iou.overlap(*sets)
+        both = iou.overlap_of_unions(*sets)
         shared = (counted[0] & counted[1]).sum()
         assert both.iou == pytest.approx(shared / (counted[0] | counted[1]).sum(), abs=0.01)
         assert both.recall == pytest.approx(shared / counted[0].sum(), abs=0.01)
@@ -87,7 +86,7 @@ def test_iou_agrees_with_counting_pixels_on_200_random_sets_of_boxes():
     assert compared > 150
 
 
-def test_tilted_boxes_of_hek_agree_with_counting_pixels_too():
+def test_iou_of_rotated_boxes_equals_counted_pixels():
     chance = np.random.default_rng(3)
     y, x = (np.mgrid[:640, :640] + 0.5) / 10
     for _ in range(20):
@@ -99,23 +98,21 @@ def test_tilted_boxes_of_hek_agree_with_counting_pixels_too():
             shapes.append(shapely.affinity.translate(turned, *centre))
         inside = [shapely.contains_xy(shape, x, y) for shape in shapes]
         counted = (inside[0] & inside[1]).sum() / (inside[0] | inside[1]).sum()
-        assert iou.overlap(*shapes).iou == pytest.approx(counted, abs=0.01)
+        assert iou.overlap_of_unions(*shapes).iou == pytest.approx(counted, abs=0.01)
 
 
 def test_empty_sides_have_a_defined_result():
     nothing, something = iou.union([]), shapely.box(0, 0, 2, 2)
-    neither = iou.overlap(nothing, nothing)
+    neither = iou.overlap_of_unions(nothing, nothing)
     assert (neither.iou, neither.precision, neither.recall) == (1, None, None)
-    unpredicted = iou.overlap(something, nothing)
+    unpredicted = iou.overlap_of_unions(something, nothing)
     assert (unpredicted.iou, unpredicted.precision, unpredicted.recall) == (0, None, 0)
-    unfounded = iou.overlap(nothing, something)
+    unfounded = iou.overlap_of_unions(nothing, something)
     assert (unfounded.iou, unfounded.precision, unfounded.recall) == (0, 0, None)
-    assert results.spread([None, None])["mean"] is None
+    assert summary.describe([None, None])["mean"] is None
 
 
-def test_the_command_works_as_written_on_sqlite_and_postgresql(
-    case, make_event, database, tmp_path
-):
+def test_analyze_writes_the_iou_of_each_image(case, make_event, database, tmp_path):
     sun.write_image(tmp_path / "images", sun.corona(512))
     sun.write_map(tmp_path / "maps", blocks((40, 60, 60, 80), (150, 100, 170, 130)))
     found = [
@@ -145,8 +142,8 @@ def test_the_command_works_as_written_on_sqlite_and_postgresql(
     assert json.loads((folder / "summary.json").read_text())["iou"] == result.json["iou"]
 
 
-def test_event_types_are_exactly_those_asked_for(case, make_event, tmp_path):
-    """Also as the older tool's manual writes them, two behind one option."""
+def test_only_events_of_the_requested_types_are_compared(case, make_event, tmp_path):
+    """This includes two types after one option, as in the manual of sdo-cli."""
     sun.write_image(tmp_path / "images", sun.corona(256))
     sun.write_map(tmp_path / "maps", blocks((40, 60, 60, 80)))
     every = [
@@ -163,12 +160,12 @@ def test_event_types_are_exactly_those_asked_for(case, make_event, tmp_path):
     assert counted() == ["AR", "FL"]
     assert counted("--event-type", "all") == ["AR", "CH", "FL", "SG"]
     result = case(every, "--event-type", "XX")
-    assert result.code == 2 and "HEK has no events of type XX" in result.err
+    assert result.code == 2 and "Unknown HEK event type: XX" in result.err
 
 
 @pytest.fixture(scope="module")
 def four_sizes(tmp_path_factory) -> Path:
-    """The same Sun 256, 512, 2048 and 4096 px wide, and a map of each size."""
+    """Create the same image with 256, 512, 2048 and 4096 pixels, and a map of each size."""
     folder = tmp_path_factory.mktemp("sizes")
     for size in (256, 512, 2048, 4096):
         sun.write_image(folder / f"images{size}", sun.corona(size))
@@ -177,7 +174,7 @@ def four_sizes(tmp_path_factory) -> Path:
 
 
 def anomalies(size: int) -> np.ndarray:
-    """What is brighter than two standard deviations above the mean of the image."""
+    """Return the pixels that are two standard deviations above the mean of the image."""
     light = np.asarray(sun.corona(4096))
     bright = np.where(light > light.mean() + 2 * light.std(), light, 0)
     return np.asarray(Image.fromarray(bright).resize((size, size), Image.Resampling.BOX))
@@ -185,11 +182,13 @@ def anomalies(size: int) -> np.ndarray:
 
 @pytest.fixture
 def regions_of_that_day(make_event) -> list[dict]:
-    """Boxes around the bright regions of the image, a few arcsec off."""
+    """Return events at the bright regions of the image, with a small offset."""
     chance = np.random.default_rng(4)
-    scores = anomaly_maps.ScoreMap(np.asarray(anomalies(256), float), 0, 255)
+    scores = anomaly_maps.AnomalyMap(np.asarray(anomalies(256), float), 0, 255)
     found = []
-    for number, box in enumerate(anomaly_maps.bright(scores, anomaly_maps.Detection())):
+    for number, box in enumerate(
+        anomaly_maps.detect_regions(scores, anomaly_maps.RegionDetection())
+    ):
         shift = chance.uniform(-2, 2, 2)
         left, top, right, bottom = np.array(box.bounds) + np.tile(shift, 2)
         shape = box_of(left, top, right, bottom)
@@ -228,8 +227,8 @@ def test_maps_are_found_by_time_and_wavelength(case, make_event, tmp_path):
     assert {Path(row["map"]).name for row in rows(result).values()} == {"20140101-000130_171A.png"}
     failed = {Path(each["name"]).name: each["reason"] for each in result.json["failed"]}
     assert failed.keys() == {"2014-01-01T010000__171.jpeg", "2014-01-01T000000__193.jpeg"}
-    assert "no map at 193 Å within 180 s" in failed["2014-01-01T000000__193.jpeg"]
-    assert "1 maps have no image within 180 s, such as 20140101-000250_171A.png" in result.err
+    assert "no anomaly map at 193 Å within 180 s" in failed["2014-01-01T000000__193.jpeg"]
+    assert "1 maps have no image within 180 s, for example 20140101-000250_171A.png" in result.err
     near = case([event], "--wavelength", 171, "--tolerance", 60)
     assert near.code == 1 and near.json["images"] == 0
     assert set(rows(case([event], "--wavelength", 171, "--tolerance", 3600))) == {
@@ -238,7 +237,7 @@ def test_maps_are_found_by_time_and_wavelength(case, make_event, tmp_path):
     }
 
 
-def test_maps_that_lie_below_the_images_are_no_images(case, make_event, tmp_path):
+def test_maps_in_a_subfolder_of_the_images_are_not_images(case, make_event, tmp_path):
     folder = tmp_path / "images"
     sun.write_image(folder, sun.corona(256))
     sun.write_map(folder / "predictions", blocks((40, 60, 60, 80)))
@@ -248,7 +247,7 @@ def test_maps_that_lie_below_the_images_are_no_images(case, make_event, tmp_path
         assert row["image"] == NAME and row["map"].endswith(f"{MAP}.png")
 
 
-def test_only_events_that_the_image_could_show_count(case, make_event, tmp_path):
+def test_only_events_of_the_same_time_observer_and_channel_are_compared(case, make_event, tmp_path):
     sun.write_image(tmp_path / "images", sun.corona(256))
     sun.write_map(tmp_path / "maps", blocks((40, 60, 60, 80)))
     found = [
@@ -271,7 +270,7 @@ def test_only_events_that_the_image_could_show_count(case, make_event, tmp_path)
     assert seen("--instrument", "hmi") == {"instrument"}
 
 
-def test_images_without_events_or_regions_have_their_row(case, make_event, tmp_path):
+def test_images_without_events_or_regions_have_a_row(case, make_event, tmp_path):
     folder = tmp_path / "images"
     for hour in range(3):
         sun.write_image(folder, sun.corona(256), f"2014-01-01T0{hour}0000__171")
@@ -292,7 +291,7 @@ def test_images_without_events_or_regions_have_their_row(case, make_event, tmp_p
     }  # fmt: skip
 
 
-def test_bad_items_are_named_and_the_others_compared(case, make_event, tmp_path):
+def test_invalid_images_and_maps_are_reported_and_the_others_compared(case, make_event, tmp_path):
     folder = tmp_path / "images"
     good = sun.write_image(folder, sun.corona(256))
     stems = [f"2014-01-01T0{hour}0000__171" for hour in range(1, 6)]
@@ -311,10 +310,10 @@ def test_bad_items_are_named_and_the_others_compared(case, make_event, tmp_path)
     reasons = {each["name"]: each["reason"] for each in result.json["failed"]}
     expected = {
         unlisted: "has no row in",
-        headless: "no usable CDELT",
-        broken: "is no readable image",
-        unmapped: "no map at 171",
-        badly_mapped: "is no readable image",
+        headless: "has no valid CDELT",
+        broken: "cannot be read",
+        unmapped: "no anomaly map at 171 Å",
+        badly_mapped: "Cannot read the anomaly map",
     }
     assert reasons.keys() == {str(path) for path in expected}
     for path, sentence in expected.items():
@@ -323,15 +322,15 @@ def test_bad_items_are_named_and_the_others_compared(case, make_event, tmp_path)
     figures = Path(result.json["folder"]) / "figures"
     assert [path.name for path in figures.iterdir()] == [f"{sun.STEM}.png"]
     page = (figures.parent / "report.html").read_text()
-    assert "Not compared" in page and str(broken) in page
+    assert "Failed images" in page and str(broken) in page
 
 
 @pytest.mark.parametrize(
     ("args", "code", "sentence"),
     [
-        (("--src-dir", "nowhere"), 2, "There is no folder nowhere"),
-        (("--sood-dir", "empty"), 1, "There are no anomaly maps in"),
-        (("--wavelength", 94), 1, "There are no images at 94 Å"),
+        (("--src-dir", "nowhere"), 2, "Folder not found: nowhere"),
+        (("--sood-dir", "empty"), 1, "No anomaly maps found in"),
+        (("--wavelength", 94), 1, "No images at 94 Å found in"),
         (("--threshold", "mean"), 2, "--threshold"),
         (("--min-size", 9, "--max-size", 8), 2, "is larger than --max-size"),
         (("--max-size", "-3"), 2, "--max-size"),
@@ -339,7 +338,7 @@ def test_bad_items_are_named_and_the_others_compared(case, make_event, tmp_path)
         (("--source", "nobody"), 2, "Source 'nobody' of kind 'events' not found"),
     ],
 )
-def test_what_cannot_be_analyzed_is_said_in_a_sentence(
+def test_missing_input_and_invalid_options_are_errors(
     case, make_event, tmp_path, monkeypatch, args, code, sentence
 ):
     monkeypatch.chdir(tmp_path)
@@ -351,24 +350,27 @@ def test_what_cannot_be_analyzed_is_said_in_a_sentence(
     assert not (tmp_path / "out").exists()
 
 
-def test_an_empty_store_says_how_to_fill_it(events, tmp_path):
+def test_an_empty_store_is_an_error(events, tmp_path):
     sun.write_image(tmp_path / "images", sun.corona(256))
     sun.write_map(tmp_path / "maps", blocks())
     folders = ("--src-dir", tmp_path / "images", "--sood-dir", tmp_path / "maps")
     url = f"sqlite:///{tmp_path / 'none.sqlite'}"
     result = events("analyze", *folders, "--out-dir", tmp_path, "--db-connection-string", url)
-    assert result.code == 1 and "There are no events in" in result.err
+    assert result.code == 1 and "No events in" in result.err
 
 
-def score_map(scores: np.ndarray, low: float = 0, high: float = 255) -> anomaly_maps.ScoreMap:
-    return anomaly_maps.ScoreMap(np.asarray(scores, float), low, high)
+def score_map(scores: np.ndarray, low: float = 0, high: float = 255) -> anomaly_maps.AnomalyMap:
+    return anomaly_maps.AnomalyMap(np.asarray(scores, float), low, high)
 
 
-def bounds(scores: anomaly_maps.ScoreMap, **how: object) -> list[tuple[float, ...]]:
-    return [box.bounds for box in anomaly_maps.bright(scores, anomaly_maps.Detection(**how))]
+def bounds(scores: anomaly_maps.AnomalyMap, **how: object) -> list[tuple[float, ...]]:
+    return [
+        box.bounds
+        for box in anomaly_maps.detect_regions(scores, anomaly_maps.RegionDetection(**how))
+    ]
 
 
-def test_regions_have_sides_between_the_smallest_and_the_largest_size():
+def test_sides_of_regions_are_between_the_minimum_and_maximum_size():
     scores = score_map(
         blocks((10, 10, 11, 20), (30, 30, 32, 40), (60, 60, 108, 70), (130, 9, 179, 30))
     )
@@ -377,7 +379,7 @@ def test_regions_have_sides_between_the_smallest_and_the_largest_size():
     assert bounds(scores, min_size=3) == [(60, 60, 108, 70)]
 
 
-def test_thresholds_do_what_their_names_say():
+def test_threshold_methods_select_the_documented_scores():
     scores = np.zeros((256, 256))
     scores[10:20, 10:20], scores[50:60, 50:60], scores[90:100, 90:100] = 0.3, 1.0, 4.0
     found = score_map(scores, 0, 10)
@@ -388,14 +390,14 @@ def test_thresholds_do_what_their_names_say():
     assert bounds(found) == [(90, 90, 100, 100)]
 
 
-def test_pixels_that_touch_at_corners_are_one_region_and_smoothing_joins_neighbours():
+def test_pixels_that_touch_at_corners_are_connected_and_smoothing_joins_regions():
     corner = blocks((10, 10, 14, 14), (14, 14, 18, 18), (50, 50, 56, 56), (57, 50, 63, 56))
     assert bounds(score_map(corner))[0] == (10, 10, 18, 18)
     assert len(bounds(score_map(corner))) == 3
     assert len(bounds(score_map(corner), gaussian=1.5)) == 2
 
 
-def test_gaussian_may_stand_alone_or_with_a_number(case, make_event, tmp_path):
+def test_the_value_of_gaussian_is_optional(case, make_event, tmp_path):
     sun.write_image(tmp_path / "images", sun.corona(256))
     sun.write_map(tmp_path / "maps", blocks((40, 60, 60, 80)))
     sigma = {(): 0, ("--gaussian",): 1.1, ("--gaussian", 2): 2, ("--gaussian=0.5",): 0.5}
@@ -405,22 +407,25 @@ def test_gaussian_may_stand_alone_or_with_a_number(case, make_event, tmp_path):
         assert asked["gaussian"] == wanted
 
 
-def test_untouched_scores_are_used_where_predict_left_them(tmp_path):
-    """Grey levels are cut at the brightest scores, so that two regions look the same there."""
+def test_scores_in_maps_npy_are_used_instead_of_gray_levels(tmp_path):
+    """Gray levels are saturated, so two regions with different scores look the same in them."""
     scores = np.zeros((2, 64, 64), np.float32)
     scores[1, 10:20, 10:20], scores[1, 40:50, 40:50] = 3, 100
     path = sun.write_map(tmp_path, np.where(scores[1] > 2, 255, 0), MAP)
-    how = anomaly_maps.Detection(map_width=0)
-    assert len(anomaly_maps.bright(anomaly_maps.read(anomaly_maps.named(path)), how)) == 2
+    how = anomaly_maps.RegionDetection(map_width=0)
+    assert (
+        len(anomaly_maps.detect_regions(anomaly_maps.read_map(anomaly_maps.parse_name(path)), how))
+        == 2
+    )
     np.save(tmp_path / "maps.npy", scores)
     table = pa.table({"map": ["x.png", path.name], "row": [0, 1]})
     files.write_parquet(tmp_path / "maps.parquet", table, {"scale_range": [0, 50]})
-    found = anomaly_maps.read(anomaly_maps.named(path))
+    found = anomaly_maps.read_map(anomaly_maps.parse_name(path))
     assert (found.scores.max(), found.high) == (100, 50)
-    (only,) = anomaly_maps.bright(found, how)
+    (only,) = anomaly_maps.detect_regions(found, how)
     assert only.bounds == (40, 40, 50, 50)
     (tmp_path / "maps.npy").write_bytes(b"cut")
-    assert anomaly_maps.read(anomaly_maps.named(path)).high == 255
+    assert anomaly_maps.read_map(anomaly_maps.parse_name(path)).high == 255
 
 
 @pytest.mark.parametrize(
@@ -435,14 +440,14 @@ def test_untouched_scores_are_used_where_predict_left_them(tmp_path):
         ("map.png", False),
     ],
 )
-def test_names_of_maps_are_understood(name, known):
-    found = anomaly_maps.named(Path(name))
+def test_file_names_of_maps_are_parsed(name, known):
+    found = anomaly_maps.parse_name(Path(name))
     assert (found is not None) == known
     if found:
         assert (found.t_obs, found.wavelength) == (sun.TIME, 171)
 
 
-def test_maps_that_sood_writes_are_read_as_they_are(case, make_event, tmp_path):
+def test_maps_written_by_sood_are_read(case, make_event, tmp_path):
     sun.write_image(tmp_path / "images", sun.corona(512))
     predict = ("threshold", "predict", "--predict-mode", "pixel", "--target-size", 256)
     where = ("--data-dir", tmp_path / "images", "--pred-dir", tmp_path / "maps")
@@ -453,7 +458,7 @@ def test_maps_that_sood_writes_are_read_as_they_are(case, make_event, tmp_path):
 
 
 class Links(HTMLParser):
-    """Whatever a page would fetch, and how many pictures and shapes are in it."""
+    """Addresses outside of a page, and the number of images and shapes in it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -468,7 +473,7 @@ class Links(HTMLParser):
             self.count[tag] += 1
 
 
-def test_the_page_holds_the_best_and_worst_images_and_needs_nothing_else(
+def test_the_page_contains_the_best_and_worst_images_and_loads_no_other_files(
     case, make_event, tmp_path
 ):
     for hour in range(4):
@@ -489,17 +494,16 @@ def test_the_page_holds_the_best_and_worst_images_and_needs_nothing_else(
     assert result.json["iou"]["std"] == pytest.approx(np.std([1, 0.8, 0.6, 0.4]), abs=1e-4)
 
 
-def test_a_run_never_writes_into_another_s_folder(tmp_path):
-    folders = {results.run_folder(tmp_path) for _ in range(5)}
+def test_each_run_creates_a_new_folder(tmp_path):
+    folders = {results.create_folder(tmp_path) for _ in range(5)}
     assert len(folders) == 5
 
 
-def test_a_picture_below_another_folder_keeps_its_path_as_name(tmp_path):
+def test_the_name_of_an_image_in_a_subfolder_is_its_relative_path(tmp_path):
     path = sun.write_image(tmp_path / "2014", sun.corona(256))
-    (picture,) = images.find(tmp_path)
-    assert picture == images.Named(path, sun.TIME, 171)
-    ((pair,), alone) = comparison.pairs(
-        [picture], [anomaly_maps.MapFile(Path("m.png"), sun.TIME, 171)], 0, tmp_path
+    (picture,) = pairing.find_images(tmp_path)
+    assert picture == anomaly_maps.ImageFile(path, sun.TIME, 171)
+    ((pair,), alone) = pairing.pair_images(
+        [picture], [anomaly_maps.ImageFile(Path("m.png"), sun.TIME, 171)], 0, tmp_path
     )
     assert pair.name == f"2014/{NAME}" and not alone
-    assert images.meta_row(path)["CDELT"] == "0.6"

@@ -1,4 +1,4 @@
-"""What is wrong with files, options and databases is said in one sentence."""
+"""Error messages about invalid files, options and databases."""
 
 from __future__ import annotations
 
@@ -9,22 +9,23 @@ import sqlalchemy as sa
 from astrodome import AstrodomeError
 from astrodome_hek_events.store import database
 from astrodome_hek_events.store.event_store import EventStore
+from astrodome_hek_events.store.queries import EventFilter
 
 
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (None, "There is no file"),
-        (b"", "is not JSON"),
-        (b"<!DOCTYPE html><html>Service Unavailable</html>", "is not JSON"),
-        (b'{"result": [{"kb_archivid": "ivo://a", ', "is not JSON"),
-        (b'{"result": "\xff"}', "is not JSON"),
-        (b"[" * 100_000, "is not JSON"),
-        (b'{"error": "no such event type"}', "holds no events"),
-        (b"42", "holds no events"),
+        (None, "File not found"),
+        (b"", "Invalid JSON"),
+        (b"<!DOCTYPE html><html>Service Unavailable</html>", "Invalid JSON"),
+        (b'{"result": [{"kb_archivid": "ivo://a", ', "Invalid JSON"),
+        (b'{"result": "\xff"}', "Invalid JSON"),
+        (b"[" * 100_000, "Invalid JSON"),
+        (b'{"error": "no such event type"}', "contains no events"),
+        (b"42", "contains no events"),
     ],
 )
-def test_a_file_without_events_is_named_and_the_next_one_stored(
+def test_an_invalid_file_is_reported_and_the_next_file_is_imported(
     content, sentence, events, answer, tmp_path, monkeypatch
 ):
     monkeypatch.setenv("ASTRODOME_HOME", str(tmp_path / "home"))
@@ -39,7 +40,7 @@ def test_a_file_without_events_is_named_and_the_next_one_stored(
     assert len(events("list", "--json").succeeded().json) == 3
 
 
-def test_a_file_without_any_event_makes_no_database(events, tmp_path, monkeypatch):
+def test_a_file_without_events_creates_no_database(events, tmp_path, monkeypatch):
     monkeypatch.setenv("ASTRODOME_HOME", str(tmp_path / "home"))
     nothing = tmp_path / "nothing.json"
     nothing.write_text(json.dumps({"result": []}))
@@ -52,21 +53,24 @@ def test_a_file_without_any_event_makes_no_database(events, tmp_path, monkeypatc
     ("args", "sentence"),
     [
         (("--start", "soon"), "Invalid time 'soon'"),
-        (("--at", "2012-01-01", "--end", "2012-01-02"), "--at goes with neither"),
+        (("--at", "2012-01-01", "--end", "2012-01-02"), "--at cannot be used with"),
         (("--start", "2012-01-02", "--end", "2012-01-01"), "is before the start"),
-        (("--db-connection-string", "mysql://scott:tiger@host/db"), "not in mysql"),
-        (("--db-connection-string", "scott:tiger"), "is no database address"),
-        (("--db-connection-string", "postgresql://scott:tiger@host:port/db"), "is no database"),
+        (("--db-connection-string", "mysql://scott:tiger@host/db"), "Unsupported database mysql"),
+        (("--db-connection-string", "scott:tiger"), "Invalid database address"),
+        (
+            ("--db-connection-string", "postgresql://scott:tiger@host:port/db"),
+            "Invalid database address",
+        ),
         (("--limit", "0"), "--limit"),
     ],
 )
-def test_wrong_usage_leaves_with_2_and_shows_no_password(args, sentence, events):
+def test_wrong_usage_exits_with_status_2_and_shows_no_password(args, sentence, events):
     result = events("list", *args)
     assert result.code == 2
     assert sentence in result.err and "tiger" not in result.err + result.out
 
 
-def test_a_database_that_does_not_answer_is_named_without_its_password(events, answer):
+def test_an_unreachable_database_is_an_error_without_the_password(events, answer):
     pytest.importorskip("psycopg")
     nowhere = "postgresql://scott:tiger@127.0.0.1:1/db"
     for command in (("list",), ("import", answer())):
@@ -76,7 +80,7 @@ def test_a_database_that_does_not_answer_is_named_without_its_password(events, a
         assert "tiger" not in result.err and "Traceback" not in result.err
 
 
-def test_a_file_that_is_no_database_is_named(events, answer, tmp_path):
+def test_a_file_that_is_not_a_database_is_an_error(events, answer, tmp_path):
     path = tmp_path / "notes.sqlite"
     path.write_text("Dear diary, today the Sun was quiet. " * 100)
     result = events("import", answer(), "--db-connection-string", f"sqlite:///{path}")
@@ -84,10 +88,10 @@ def test_a_file_that_is_no_database_is_named(events, answer, tmp_path):
     assert path.read_text().startswith("Dear diary")
 
 
-def test_older_connection_strings_mean_the_current_driver():
+def test_other_postgresql_addresses_use_the_installed_driver():
     pytest.importorskip("psycopg")
     for text in ("postgresql://u@h/d", "postgres://u@h/d", "postgresql+psycopg2://u@h/d"):
-        assert EventStore(text).url.drivername == "postgresql+psycopg"
+        assert EventStore(text).database.url.drivername == "postgresql+psycopg"
 
 
 def limited(url: str, *pragmas: str) -> EventStore:
@@ -102,28 +106,28 @@ def limited(url: str, *pragmas: str) -> EventStore:
     return store
 
 
-def test_a_full_disk_is_named_and_what_was_stored_is_kept(make_event, tmp_path):
+def test_a_full_disk_is_an_error_and_stored_events_are_kept(make_event, tmp_path):
     path = tmp_path / "events.sqlite"
-    EventStore(f"sqlite:///{path}").put([make_event()])
+    EventStore(f"sqlite:///{path}").add([make_event()])
     pages = path.stat().st_size // 4096
     store = limited(f"sqlite:///{path}", f"max_page_count={pages + 2}")
     many = [make_event(kb_archivid=f"ivo://x/{n}", note="x" * 2000) for n in range(100)]
     with pytest.raises(AstrodomeError) as failed:
-        store.put(many)
+        store.add(many)
     assert failed.value.message == f"No space left on the disk while writing {path}."
     assert "Free some space" in failed.value.hint
-    assert len(EventStore(f"sqlite:///{path}").search()) == 1
+    assert len(EventStore(f"sqlite:///{path}").rows(EventFilter())) == 1
 
 
-def test_a_read_only_database_is_named_and_can_be_read(make_event, tmp_path):
+def test_writing_to_a_read_only_database_is_an_error_and_reading_is_not(make_event, tmp_path):
     path = tmp_path / "events.sqlite"
-    EventStore(f"sqlite:///{path}").put([make_event()])
+    EventStore(f"sqlite:///{path}").add([make_event()])
     store = limited(f"sqlite:///{path}", "query_only=1")
     with pytest.raises(AstrodomeError) as failed:
-        store.put([make_event(kb_archivid="ivo://x/2")])
+        store.add([make_event(kb_archivid="ivo://x/2")])
     assert failed.value.message == f"Cannot read or write {path}: Read-only file system."
-    assert len(store.search()) == 1
-    assert len(EventStore(f"sqlite:///file:{path}?mode=ro&uri=true").search()) == 1
+    assert len(store.rows(EventFilter())) == 1
+    assert len(EventStore(f"sqlite:///file:{path}?mode=ro&uri=true").rows(EventFilter())) == 1
 
 
 @pytest.mark.parametrize(
@@ -134,14 +138,14 @@ def test_a_read_only_database_is_named_and_can_be_read(make_event, tmp_path):
         ("/dev/null/events.sqlite", "Cannot create the folder /dev/null of the event database: "),
     ],
 )
-def test_a_folder_that_cannot_be_written_is_named_with_its_path(events, answer, path, told):
+def test_an_error_about_a_folder_contains_its_path(events, answer, path, told):
     result = events("import", answer(), "--db-connection-string", f"sqlite:///{path}")
     assert result.code == 1 and told in result.err, result.err
     assert "Hint: Change the permissions, or choose another database" in result.err
     assert "Unexpected" not in result.err and result.err.count("\n") == 2
 
 
-def test_a_home_that_cannot_be_created_is_named_with_its_path(events, answer, monkeypatch):
+def test_an_error_about_the_home_folder_contains_its_path(events, answer, monkeypatch):
     monkeypatch.setenv("ASTRODOME_HOME", "/proc/astrodome")
     result = events("import", answer())
     assert result.code == 1 and "Cannot create the folder /proc/astrodome" in result.err
@@ -149,21 +153,21 @@ def test_a_home_that_cannot_be_created_is_named_with_its_path(events, answer, mo
     assert listed.code == 1 and "/proc/astrodome/hek_events.sqlite" in listed.err
 
 
-def test_a_locked_database_is_named_after_the_wait(make_event, tmp_path, monkeypatch):
-    monkeypatch.setattr(database, "BUSY", 0.1)
+def test_a_locked_database_is_an_error_after_the_timeout(make_event, tmp_path, monkeypatch):
+    monkeypatch.setattr(database, "BUSY_TIMEOUT", 0.1)
     url = f"sqlite:///{tmp_path / 'events.sqlite'}"
     first = EventStore(url)
-    first.put([make_event()])
+    first.add([make_event()])
     with first.database.writing(), pytest.raises(AstrodomeError) as failed:
-        EventStore(url).put([make_event(kb_archivid="ivo://x/2")])
+        EventStore(url).add([make_event(kb_archivid="ivo://x/2")])
     assert "has been locked by another process for 0.1 seconds" in failed.value.message
 
 
-def test_a_damaged_database_is_named(make_event, tmp_path):
+def test_a_damaged_database_is_an_error(make_event, tmp_path):
     path = tmp_path / "events.sqlite"
-    EventStore(f"sqlite:///{path}").put([make_event(kb_archivid=f"ivo://x/{n}") for n in range(99)])
+    EventStore(f"sqlite:///{path}").add([make_event(kb_archivid=f"ivo://x/{n}") for n in range(99)])
     content = bytearray(path.read_bytes())
     content[4096:] = b"\xff" * (len(content) - 4096)
     path.write_bytes(content)
     with pytest.raises(AstrodomeError, match=r"events\.sqlite is damaged|not an SQLite database"):
-        EventStore(f"sqlite:///{path}").search()
+        EventStore(f"sqlite:///{path}").rows(EventFilter())

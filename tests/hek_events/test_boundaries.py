@@ -12,15 +12,15 @@ from typing import Any
 import numpy as np
 import pytest
 import sqlalchemy as sa
-from astrodome_hek_events import images, records
-from astrodome_hek_events.analysis import anomaly_maps, comparison
-from astrodome_hek_events.client.hek_client import Answer, Hek
-from astrodome_hek_events.client.windows import Query, Window
-from astrodome_hek_events.download import LONGEST, SHORTEST, Pace
+from astrodome_hek_events import records
+from astrodome_hek_events.analysis import anomaly_maps, pairing
+from astrodome_hek_events.client.fetching import LONGEST, SHORTEST, WindowLength
+from astrodome_hek_events.client.hek_client import HekClient, HekResponse
+from astrodome_hek_events.client.windows import HekQuery, QueryWindow
 from astrodome_hek_events.settings import HekSettings
 from astrodome_hek_events.store import coverage, schema, upsert
-from astrodome_hek_events.store.durations import FIRST, LAST, duration_class
-from astrodome_hek_events.store.event_store import EventStore, Filter
+from astrodome_hek_events.store.event_store import EventStore
+from astrodome_hek_events.store.queries import EventFilter
 from services import hek
 from services.fake_server import FakeServer
 
@@ -34,7 +34,7 @@ def url(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def twin(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeServer]:
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeServer]:
     """Start a fake HEK with four regions per day, which ``sdo events`` uses."""
     found = [
         hek.region(
@@ -50,23 +50,23 @@ def twin(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeServer]:
         yield running
 
 
-def asked(twin: FakeServer) -> list[tuple[str, str]]:
+def asked(server: FakeServer) -> list[tuple[str, str]]:
     """Return the times of all requests so far."""
     fields = ("event_starttime", "event_endtime")
-    return [tuple(request.query[name][0] for name in fields) for request in twin.requests]
+    return [tuple(request.query[name][0] for name in fields) for request in server.requests]
 
 
 # Windows that fail or are complete
 
 
-def test_a_window_that_failed_is_named_with_status_1_and_the_others_are_stored(events, twin, url):
+def test_a_failed_window_is_reported_with_status_1_and_the_others_are_stored(events, server, url):
     broken = "2023-03-30T13:00:00"
 
     def fault(request: Any) -> str:
         start, end = (request.query[f"event_{name}time"][0] for name in ("start", "end"))
         return "500" if start <= broken <= end else ""
 
-    twin.choose = fault
+    server.choose = fault
     command = ("get", "--start=2023-03-29", "--end=2023-04-02", "--jobs=1", "--json")
     result = events(*command, "--db-connection-string", url)
     assert result.code == 1
@@ -77,35 +77,37 @@ def test_a_window_that_failed_is_named_with_status_1_and_the_others_are_stored(e
     length = datetime.fromisoformat(end) - datetime.fromisoformat(start)
     assert length == timedelta(days=1) / 64, "the window was cut in two six times"
     assert f"  failed  {failure['name']}: " in result.err
-    assert result.json["done"] == 16 == len(EventStore(url).search())
-    before = len(twin.requests)
-    twin.choose = lambda request: ""
+    assert result.json["done"] == 16 == len(EventStore(url).rows(EventFilter()))
+    before = len(server.requests)
+    server.choose = lambda request: ""
     again = events(*command, "--db-connection-string", url).succeeded()
-    assert asked(twin)[before:] == [(start, end)], "only the window that failed is requested again"
+    assert asked(server)[before:] == [(start, end)], (
+        "only the window that failed is requested again"
+    )
     assert again.json["failed"] == []
 
 
 def fetched(url: str, when: datetime) -> None:
     """Change when the windows of a store were fetched."""
     with EventStore(url).database.writing() as connection:
-        connection.execute(sa.update(schema.windows).values(fetched=when))
+        connection.execute(sa.update(schema.completed_windows).values(fetched=when))
 
 
 def test_a_settled_window_is_not_requested_again_and_a_recent_one_is(
-    events, twin, url, monkeypatch
+    events, server, url, monkeypatch
 ):
     monkeypatch.setenv("ASTRODOME_HEK_SETTLE_DAYS", "14")
     period = ("--start=2023-03-29", "--end=2023-03-30T00:00")
     command = ("get", *period, "--db-connection-string", url)
     events(*command).succeeded()
     end = datetime(2023, 3, 30)
-    before = len(twin.requests)
+    before = len(server.requests)
     fetched(url, end + timedelta(days=14))
-    assert "are complete for this time" in events(*command).succeeded().err
-    assert len(twin.requests) == before
+    assert "are complete for this time range" in events(*command).succeeded().err
+    assert len(server.requests) == before
     fetched(url, end + timedelta(days=14) - TICK)
     events(*command).succeeded()
-    assert asked(twin)[before:] == [("2023-03-29T00:00:00", "2023-03-30T00:00:00")]
+    assert asked(server)[before:] == [("2023-03-29T00:00:00", "2023-03-30T00:00:00")]
 
 
 @pytest.mark.parametrize(
@@ -117,56 +119,58 @@ def test_a_settled_window_is_not_requested_again_and_a_recent_one_is(
         (DAY + timedelta(days=10) - TICK, False),
     ],
 )
-def test_a_window_is_complete_from_settling_on_or_while_it_is_fresh(url, when, complete):
+def test_a_window_is_complete_after_it_has_settled_or_while_it_is_fresh(url, when, complete):
     fresh_since = DAY + timedelta(days=10 if when < DAY + timedelta(days=12) else 20)
-    whole = Window(Query("AR"), DAY - timedelta(days=1), DAY)
+    whole = QueryWindow(HekQuery("AR"), DAY - timedelta(days=1), DAY)
     with EventStore(url).database.writing() as connection:
         row = {"event_type": "AR", "frm_name": "", "observatory": "", "fetched": when}
         row |= {"window_start": whole.start, "window_end": whole.end}
-        upsert.upsert(connection, schema.windows, [row])
-        left = coverage.missing(connection, whole, timedelta(days=14), fresh_since)
+        upsert.upsert(connection, schema.completed_windows, [row])
+        left = coverage.missing_windows(connection, whole, timedelta(days=14), fresh_since)
     assert left == ([] if complete else [whole])
 
 
-def test_only_windows_of_a_wider_query_count(url):
-    narrow = Window(Query("AR", "SPoCA", "SDO"), DAY, DAY + timedelta(days=1))
+def test_completed_windows_cover_queries_with_more_conditions(url):
+    narrow = QueryWindow(HekQuery("AR", "SPoCA", "SDO"), DAY, DAY + timedelta(days=1))
     settle, since = timedelta(0), DAY
     for query, counts in (
-        (Query("AR", "SPoCA", "SDO"), True),
-        (Query("AR"), True),
-        (Query("**", "spoca"), True),
-        (Query("FL"), False),
-        (Query("AR", "SWPC"), False),
-        (Query("AR", "SPoCA", "GOES"), False),
+        (HekQuery("AR", "SPoCA", "SDO"), True),
+        (HekQuery("AR"), True),
+        (HekQuery("**", "spoca"), True),
+        (HekQuery("FL"), False),
+        (HekQuery("AR", "SWPC"), False),
+        (HekQuery("AR", "SPoCA", "GOES"), False),
     ):
         store = EventStore(f"{url}-{abs(hash(query))}")
         with store.database.writing() as connection:
-            coverage.mark(connection, Window(query, narrow.start, narrow.end))
-            assert (coverage.missing(connection, narrow, settle, since) == []) is counts, query
+            coverage.add_window(connection, QueryWindow(query, narrow.start, narrow.end))
+            assert (coverage.missing_windows(connection, narrow, settle, since) == []) is counts, (
+                query
+            )
 
 
 def test_the_gaps_between_complete_windows_are_missing():
-    whole = Window(Query("AR"), DAY, DAY + timedelta(days=10), tries=3)
+    whole = QueryWindow(HekQuery("AR"), DAY, DAY + timedelta(days=10), splits=3)
 
-    def done(first: float, last: float, query: Query = whole.query) -> Window:
-        return Window(query, DAY + timedelta(days=first), DAY + timedelta(days=last))
+    def done(first: float, last: float, query: HekQuery = whole.query) -> QueryWindow:
+        return QueryWindow(query, DAY + timedelta(days=first), DAY + timedelta(days=last))
 
-    assert whole.without([]) == [done(0, 10)]
-    assert whole.without([done(-1, 2), done(2, 3), done(5, 6), done(5.5, 5.7)]) == [
+    assert whole.subtract([]) == [done(0, 10)]
+    assert whole.subtract([done(-1, 2), done(2, 3), done(5, 6), done(5.5, 5.7)]) == [
         done(3, 5),
         done(6, 10),
     ]
-    assert whole.without([done(0, 10)]) == whole.without([done(-5, 20)]) == []
-    assert whole.without([done(0, 10, Query("FL"))]) == [done(0, 10)]
-    assert whole.without([done(9, 10)]) == [done(0, 9)]
+    assert whole.subtract([done(0, 10)]) == whole.subtract([done(-5, 20)]) == []
+    assert whole.subtract([done(0, 10, HekQuery("FL"))]) == [done(0, 10)]
+    assert whole.subtract([done(9, 10)]) == [done(0, 9)]
 
 
 def test_halves_meet_at_a_whole_second_and_cover_the_window():
-    first, second = Window(Query("AR"), DAY, DAY + timedelta(seconds=3), tries=2).halves()
+    first, second = QueryWindow(HekQuery("AR"), DAY, DAY + timedelta(seconds=3), splits=2).split()
     assert (first.start, first.end, second.end) == (DAY, DAY + SECOND, DAY + 3 * SECOND)
-    assert first.end == second.start and first.tries == second.tries == 3
+    assert first.end == second.start and first.splits == second.splits == 3
     start = DAY + timedelta(microseconds=500_000)
-    first, second = Window(Query("AR"), start, start + SECOND / 4).halves()
+    first, second = QueryWindow(HekQuery("AR"), start, start + SECOND / 4).split()
     assert first.start == first.end == second.start == start
 
 
@@ -182,15 +186,17 @@ def test_halves_meet_at_a_whole_second_and_cover_the_window():
         (1, 0, ("12:00:00", "13:00:00")),
     ],
 )
-def test_microseconds_widen_a_request_to_whole_seconds(twin, start, end, expected):
+def test_microseconds_widen_a_request_to_whole_seconds(server, start, end, expected):
     hour = DAY + timedelta(hours=12)
-    window = Window(Query("AR"), hour + start * TICK, hour + timedelta(hours=1) + end * TICK)
-    with_url = HekSettings(url=f"{twin.url}/hek/her", retries=0)
-    Hek(with_url).ask(window)
-    assert asked(twin) == [tuple(f"2023-03-29T{time}" for time in expected)]
+    window = QueryWindow(
+        HekQuery("AR"), hour + start * TICK, hour + timedelta(hours=1) + end * TICK
+    )
+    with_url = HekSettings(url=f"{server.url}/hek/her", retries=0)
+    HekClient(with_url).fetch(window)
+    assert asked(server) == [tuple(f"2023-03-29T{time}" for time in expected)]
 
 
-def test_an_end_with_microseconds_brings_the_event_of_that_second(events, twin, url):
+def test_an_end_with_microseconds_includes_the_event_of_that_second(events, server, url):
     until = ("--end=2023-03-29T11:59:59.5", "--db-connection-string", url, "--json")
     assert events("get", "--start=2023-03-29T11:00", *until).succeeded().json["done"] == 1
 
@@ -205,54 +211,56 @@ def test_an_end_with_microseconds_brings_the_event_of_that_second(events, twin, 
 def test_the_length_of_the_next_window_depends_on_pages_and_seconds_of_the_last(
     pages, seconds, factor
 ):
-    pace = Pace(timedelta(days=4))
-    pace.learn(Answer([], pages, seconds))
-    assert pace.length == factor * timedelta(days=4)
+    length = WindowLength(timedelta(days=4))
+    length.update(HekResponse([], pages, seconds))
+    assert length.length == factor * timedelta(days=4)
 
 
-def test_windows_stay_between_an_hour_and_64_days():
-    pace = Pace(timedelta(days=40))
-    pace.learn(Answer([], 1, 0))
-    assert pace.length == LONGEST == timedelta(days=64)
-    pace.failed(Window(Query("AR"), DAY, DAY + timedelta(hours=1)))
-    assert pace.length == SHORTEST == timedelta(hours=1)
-    pace.learn(Answer([], 99, 0))
-    assert pace.length == SHORTEST
+def test_the_length_of_windows_is_between_an_hour_and_64_days():
+    length = WindowLength(timedelta(days=40))
+    length.update(HekResponse([], 1, 0))
+    assert length.length == LONGEST == timedelta(days=64)
+    length.update_after_failure(QueryWindow(HekQuery("AR"), DAY, DAY + timedelta(hours=1)))
+    assert length.length == SHORTEST == timedelta(hours=1)
+    length.update(HekResponse([], 99, 0))
+    assert length.length == SHORTEST
 
 
-def test_only_windows_that_never_failed_are_sliced():
-    days = Window(Query("AR"), DAY, DAY + timedelta(days=3))
+def test_only_windows_that_never_failed_are_divided_into_slices():
+    days = QueryWindow(HekQuery("AR"), DAY, DAY + timedelta(days=3))
     todo = deque([days])
-    pace = Pace(timedelta(days=1))
-    assert [slice.end - slice.start for slice in pace.slices(todo)] == [timedelta(days=1)] * 3
-    cut = Window(Query("AR"), DAY, DAY + timedelta(days=3), tries=1)
-    assert list(pace.slices(deque([cut]))) == [cut]
+    length = WindowLength(timedelta(days=1))
+    assert [slice.end - slice.start for slice in length.take_slices(todo)] == [
+        timedelta(days=1)
+    ] * 3
+    cut = QueryWindow(HekQuery("AR"), DAY, DAY + timedelta(days=3), splits=1)
+    assert list(length.take_slices(deque([cut]))) == [cut]
 
 
 # Records and queries
 
 
-def test_lengths_and_numbers_of_a_record_are_kept_up_to_their_limits(make_event):
-    row = records.row(make_event(kb_archivid="i" * 500, hpc_coord="x" * 100_000))
+def test_texts_and_numbers_of_a_record_are_stored_up_to_their_limits(make_event):
+    row = records.to_row(make_event(kb_archivid="i" * 500, hpc_coord="x" * 100_000))
     assert len(row["kb_archivid"]) == 500 and len(row["hpc_coord"]) == 100_000
-    assert records.row(make_event(hpc_coord="x" * 100_001))["hpc_coord"] is None
-    with pytest.raises(ValueError, match="has 501 characters in kb_archivid"):
-        records.row(make_event(kb_archivid="i" * 501))
+    assert records.to_row(make_event(hpc_coord="x" * 100_001))["hpc_coord"] is None
+    with pytest.raises(ValueError, match="kb_archivid has 501 characters"):
+        records.to_row(make_event(kb_archivid="i" * 501))
     for given, kept in ((1, 1), ("999999", 999_999), (0, None), (1_000_000, None), (-1, None)):
-        assert records.row(make_event(ar_noaanum=given))["ar_noaanum"] == kept
+        assert records.to_row(make_event(ar_noaanum=given))["ar_noaanum"] == kept
 
 
 @pytest.mark.parametrize(
     ("seconds", "expected"),
     [
-        *((0, FIRST), (1, FIRST), (256, FIRST), (257, 9), (512, 9), (513, 10)),
-        *((-1, FIRST), (2**23, 23), (2**23 + 1, LAST), (2**24 + 1, LAST), (2**26, LAST)),
+        *((0, 8), (1, 8), (256, 8), (257, 9), (512, 9), (513, 10)),
+        *((-1, 8), (2**23, 23), (2**23 + 1, 24), (2**24 + 1, 24), (2**26, 24)),
     ],
 )
-def test_the_class_of_a_duration_is_its_next_power_of_two(seconds, expected):
-    assert duration_class(DAY, DAY + seconds * SECOND) == expected
+def test_the_duration_class_is_the_next_power_of_two(seconds, expected):
+    assert records.duration_class(DAY, DAY + seconds * SECOND) == expected
     if seconds > 0:
-        assert duration_class(DAY, DAY + seconds * SECOND - TICK) == expected
+        assert records.duration_class(DAY, DAY + seconds * SECOND - TICK) == expected
 
 
 @pytest.mark.parametrize("days", [1, 366, 367])
@@ -266,8 +274,8 @@ def test_both_ends_of_a_query_are_included(make_event, url, days):
         ("around", DAY - timedelta(days=400), end + timedelta(days=400)),
     ):
         times = {"event_starttime": start.isoformat(), "event_endtime": until.isoformat()}
-        store.put([make_event(kb_archivid=name, **times)])
-    found = {row["kb_archivid"] for row in store.select(Filter(DAY, end))}
+        store.add([make_event(kb_archivid=name, **times)])
+    found = {row["kb_archivid"] for row in store.rows(EventFilter(DAY, end))}
     assert found == {"ends at start", "starts at end", "around"}
 
 
@@ -284,7 +292,7 @@ def test_at_includes_thirty_seconds_on_both_sides(events, answer, make_event, ur
         assert len(listed.succeeded().json) == count, time
 
 
-def test_a_limit_selects_the_events_that_start_first(events, twin, url):
+def test_a_limit_selects_the_events_that_start_first(events, server, url):
     events("get", "--start=2023-03-29", "--end=2023-04-01", "--db-connection-string", url)
     listed = events("list", "--limit=3", "--db-connection-string", url, "--json").succeeded().json
     assert [row["kb_archivid"][-3:] for row in listed] == ["000", "006", "012"]
@@ -309,7 +317,9 @@ def test_an_option_overrides_the_environment_and_the_environment_overrides_home(
 
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
-def test_a_bad_file_or_record_fails_alone_in_any_order(events, make_event, tmp_path, url, order):
+def test_an_invalid_file_or_record_does_not_affect_the_others(
+    events, make_event, tmp_path, url, order
+):
     good, bad = tmp_path / "good.json", tmp_path / "bad.json"
     good.write_text(json.dumps([make_event(), make_event(kb_archivid="2", event_type="")]))
     bad.write_text("{")
@@ -323,10 +333,10 @@ def test_a_bad_file_or_record_fails_alone_in_any_order(events, make_event, tmp_p
 
 
 def test_a_map_is_paired_up_to_the_tolerance_with_the_nearest_image():
-    def map_at(seconds: float, wavelength: int = 171) -> anomaly_maps.MapFile:
-        return anomaly_maps.MapFile(Path(f"{seconds}.png"), DAY + seconds * SECOND, wavelength)
+    def map_at(seconds: float, wavelength: int = 171) -> anomaly_maps.ImageFile:
+        return anomaly_maps.ImageFile(Path(f"{seconds}.png"), DAY + seconds * SECOND, wavelength)
 
-    picture = images.Named(Path("a.jpeg"), DAY, 171)
+    picture = anomaly_maps.ImageFile(Path("a.jpeg"), DAY, 171)
     for offsets, nearest in (
         ((180,), 180),
         ((-180,), -180),
@@ -336,20 +346,20 @@ def test_a_map_is_paired_up_to_the_tolerance_with_the_nearest_image():
         ((-99, 100), -99),
         ((-500, -20, 500), -20),
     ):
-        paired, alone = comparison.pairs([picture], [map_at(s) for s in offsets], 180)
+        paired, alone = pairing.pair_images([picture], [map_at(s) for s in offsets], 180)
         if nearest is None:
             assert not paired and alone == [picture]
         else:
             assert paired[0].map == map_at(nearest) and not alone
-    assert comparison.pairs([picture], [map_at(0, 193)], 180) == ([], [picture])
+    assert pairing.pair_images([picture], [map_at(0, 193)], 180) == ([], [picture])
 
 
 def test_regions_of_exactly_the_smallest_and_largest_side_count():
     def found(height: int, width: int, **limits: float) -> int:
         scores = np.zeros((64, 64))
         scores[5 : 5 + height, 5 : 5 + width] = 200
-        how = anomaly_maps.Detection(threshold="binary", level=100, map_width=64, **limits)
-        return len(anomaly_maps.bright(anomaly_maps.ScoreMap(scores, 0, 255), how))
+        how = anomaly_maps.RegionDetection(threshold="binary", level=100, map_width=64, **limits)
+        return len(anomaly_maps.detect_regions(anomaly_maps.AnomalyMap(scores, 0, 255), how))
 
     for side, inside in ((2, 0), (3, 1), (10, 1), (11, 0)):
         assert found(side, side, min_size=3, max_size=10) == inside
@@ -357,9 +367,11 @@ def test_regions_of_exactly_the_smallest_and_largest_side_count():
     assert found(2, 10, min_size=3, max_size=10) == found(3, 11, min_size=3, max_size=10) == 0
 
 
-def test_a_score_equal_to_the_level_is_not_bright():
+def test_a_score_equal_to_the_level_is_not_selected():
     scores = np.zeros((64, 64))
     scores[5:15, 5:15] = 100
     for level, count in ((99.9, 1), (100, 0)):
-        how = anomaly_maps.Detection(threshold="binary", level=level, map_width=64)
-        assert len(anomaly_maps.bright(anomaly_maps.ScoreMap(scores, 0, 255), how)) == count
+        how = anomaly_maps.RegionDetection(threshold="binary", level=level, map_width=64)
+        assert (
+            len(anomaly_maps.detect_regions(anomaly_maps.AnomalyMap(scores, 0, 255), how)) == count
+        )

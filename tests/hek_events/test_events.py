@@ -1,4 +1,4 @@
-"""`sdo events import` and `list`, the same on SQLite and on a real PostgreSQL."""
+"""`sdo events import` and `list`, with SQLite and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 from astrodome import AstrodomeError
 from astrodome_hek_events.source import HekEvents
 from astrodome_hek_events.store.event_store import EventStore
+from astrodome_hek_events.store.queries import EventFilter
 from astrodome_solar.protocols import EventSource
 
 DAY = datetime(2012, 1, 1), datetime(2012, 1, 2)
@@ -17,7 +18,7 @@ DAY = datetime(2012, 1, 1), datetime(2012, 1, 2)
 
 @pytest.fixture
 def stored(events, answer, database):
-    """A database with two active regions and a flare, and how to list it."""
+    """Store two active regions and a flare, and return a function that lists ids."""
     events("import", answer(), "--db-connection-string", database).succeeded()
 
     def ids(*args):
@@ -59,17 +60,17 @@ def test_events_are_listed_in_order_of_start_with_typed_columns(stored, events, 
         (("--limit", "2"), ["AR1", "F1"]),
     ],
 )
-def test_every_filter_of_list_filters(stored, args, expected):
+def test_each_option_of_list_selects_events(stored, args, expected):
     assert stored(*args) == expected
 
 
-def test_a_table_goes_to_people_and_tabs_to_pipes(stored, events, database):
+def test_list_prints_tab_separated_values_in_a_pipe(stored, events, database):
     lines = events("list", "--db-connection-string", database).succeeded().out.splitlines()
     assert lines[0].split("\t")[:3] == ["event_type", "event_starttime", "event_peaktime"]
     assert lines[1].split("\t")[:2] == ["AR", "2012-01-01T06:00:00"]
 
 
-def test_the_record_stays_untouched_and_other_plugins_get_it(events, answer, database, monkeypatch):
+def test_other_plugins_get_unchanged_records(events, answer, database, monkeypatch):
     path = answer()
     monkeypatch.setenv("DB_CONNECTION_STRING", database)
     events("import", path).succeeded()
@@ -86,9 +87,7 @@ def test_the_record_stays_untouched_and_other_plugins_get_it(events, answer, dat
     assert [r["kb_archivid"][-3:] for r in source.search(noon, noon)] == ["AR2"]
 
 
-def test_an_event_that_is_issued_again_replaces_the_old_one(
-    stored, events, answer, make_event, database
-):
+def test_a_changed_event_replaces_the_stored_one(stored, events, answer, make_event, database):
     again = answer(make_event(ar_noaanum="11390"), make_event(ar_noaanum="11391"))
     events("import", again, "--db-connection-string", database).succeeded()
     rows = events("list", "--db-connection-string", database, "--json").json
@@ -97,7 +96,7 @@ def test_an_event_that_is_issued_again_replaces_the_old_one(
     assert first["ar_noaanum"] == "11391"
 
 
-def test_malformed_records_are_named_and_the_others_stored(events, answer, make_event, database):
+def test_invalid_records_are_reported_and_the_others_stored(events, answer, make_event, database):
     bad = [
         make_event(kb_archivid=""),
         make_event(kb_archivid="ivo://a", event_type=None),
@@ -113,23 +112,23 @@ def test_malformed_records_are_named_and_the_others_stored(events, answer, make_
     assert result.code == 1
     assert "1 events stored, 9 failed." in result.err
     reasons = {
-        "record 2": "it has no kb_archivid",
-        "ivo://a": "it has no event_type",
-        "ivo://b": "it has no time in event_starttime but '2012-01-01T25:00:00'",
-        "ivo://c": "it has no time in event_endtime",
-        "ivo://d": "it has characters in frm_name that are no text",
-        "ivo://e": "it has characters in kb_archivid that are no text",
-        "ivo://ffff": "it has 5006 characters in kb_archivid",
-        "record 9": "it is a str, not an event",
-        "record 10": "it is a NoneType, not an event",
+        "record 2": "missing kb_archivid",
+        "ivo://a": "missing event_type",
+        "ivo://b": "invalid event_starttime: '2012-01-01T25:00:00'",
+        "ivo://c": "invalid event_endtime",
+        "ivo://d": "invalid Unicode character in frm_name",
+        "ivo://e": "invalid Unicode character in kb_archivid",
+        "ivo://ffff": "kb_archivid has 5006 characters, the maximum is 500",
+        "record 9": "expected a JSON object, got str",
+        "record 10": "expected a JSON object, got NoneType",
     }
     lines = [line for line in result.err.splitlines() if "failed  hek.json " in line]
     for (name, reason), line in zip(reasons.items(), lines, strict=True):
         assert f"hek.json {name}" in line and reason in line
-    assert len(EventStore(database).search()) == 1
+    assert len(EventStore(database).rows(EventFilter())) == 1
 
 
-def test_odd_values_become_null_in_the_columns_and_stay_in_the_record(
+def test_invalid_values_are_null_in_the_columns_and_unchanged_in_the_record(
     events, answer, make_event, database
 ):
     odd = make_event(
@@ -141,41 +140,41 @@ def test_odd_values_become_null_in_the_columns_and_stay_in_the_record(
         event_score="\0",
     )
     events("import", answer(odd), "--db-connection-string", database).succeeded()
-    (row,) = EventStore(database).search()
+    (row,) = EventStore(database).rows(EventFilter())
     for column in ("ar_noaanum", "hpc_x", "hpc_y", "event_peaktime", "hpc_x_min"):
         assert row[column] is None
     (record,) = EventStore(database).records()
     assert record["hpc_y"] == "1e999" and record["hpc_bbox"] == "POLYGON((1 2,3"
 
 
-def test_records_given_by_a_program_may_hold_nan(make_event, database):
+def test_nan_in_added_records_becomes_null(make_event, database):
     store = EventStore(database)
-    assert store.put([make_event(hpc_x=float("nan"))]).done == 1
+    assert store.add([make_event(hpc_x=float("nan"))]).done == 1
     assert store.records()[0]["hpc_x"] is None
 
 
-def test_a_list_of_records_is_read_too(events, answer, make_event, database, tmp_path):
+def test_a_file_with_a_list_of_records_is_imported(events, answer, make_event, database, tmp_path):
     path = tmp_path / "list.json"
     path.write_text(json.dumps([make_event()]))
     events("import", path, "--db-connection-string", database).succeeded()
-    assert len(EventStore(database).search()) == 1
+    assert len(EventStore(database).rows(EventFilter())) == 1
 
 
-def test_several_writers_at_once_lose_nothing(make_event, database):
+def test_concurrent_writers_lose_no_events(make_event, database):
     def write(writer):
-        EventStore(database).put(
+        EventStore(database).add(
             make_event(kb_archivid=f"ivo://{writer}/{n}" if n else "ivo://shared")
             for n in range(200)
         )
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(write, range(4)))
-    assert len(EventStore(database).search()) == 4 * 199 + 1
+    assert len(EventStore(database).rows(EventFilter())) == 4 * 199 + 1
 
 
-def test_an_empty_store_says_what_to_do(events, database):
+def test_the_error_about_an_empty_store_suggests_commands(events, database):
     result = events("list", "--db-connection-string", database)
     assert result.code == 1
-    assert "There are no events in" in result.err and "sdo events import" in result.err
-    with pytest.raises(AstrodomeError, match="no events"):
+    assert "No events in" in result.err and "sdo events import" in result.err
+    with pytest.raises(AstrodomeError, match="No events"):
         HekEvents(database).search(*DAY)

@@ -1,18 +1,17 @@
-"""Where events lie in an image, against sunpy's own coordinates."""
+"""The position of events in images, compared with sunpy."""
 
 from __future__ import annotations
 
 import random
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import numpy as np
 import pytest
 import shapely
 import sunpy.map
 from astrodome import AstrodomeError
-from astrodome_hek_events import images, regions
-from astrodome_solar import geometry
+from astrodome_hek_events import placement
+from astrodome_solar import geometry, read_image
 from astropy import units as u
 from astropy.coordinates import SkyCoord
 from hek_events import sun
@@ -21,7 +20,7 @@ from sunpy.data.test import get_test_filepath
 from sunpy.map.header_helper import make_fitswcs_header
 
 REGION = "POLYGON((-350.5 380,-270 380.25,-268.75 430,-352 428.5,-350.5 380))"
-"""An active region as SPoCA outlines it in HEK."""
+"""Bounding box of an active region detected by SPoCA."""
 WIDTHS = (256, 512, 2048, 4096)
 
 
@@ -30,7 +29,7 @@ def view(width: int, time: datetime = sun.TIME, **meta: float) -> geometry.Image
 
 
 def map_of(width: int, time: datetime = sun.TIME, **meta: float) -> sunpy.map.GenericMap:
-    """An image with the same header, built by sunpy alone."""
+    """Return an image with the same geometry, created with sunpy only."""
     about = {**sun.META, **meta}
     shrunk = width / geometry.FRAME
     earth = get_earth(time)
@@ -49,7 +48,7 @@ def map_of(width: int, time: datetime = sun.TIME, **meta: float) -> sunpy.map.Ge
 
 
 def sunpy_pixels(solar: sunpy.map.GenericMap, where: SkyCoord) -> np.ndarray:
-    """Pixels from the upper left corner of the picture, as sunpy has them."""
+    """Return pixels from the upper left corner of the image, computed by sunpy."""
     found = solar.world_to_pixel(where)
     return np.column_stack([found.x.value + 0.5, solar.data.shape[0] - 0.5 - found.y.value])
 
@@ -59,10 +58,12 @@ def corners(shape: str) -> np.ndarray:
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_corners_of_a_box_lie_where_sunpy_says_at_any_width(make_event, width):
+def test_the_corners_of_a_box_agree_with_sunpy_for_images_of_any_width(make_event, width):
     header = {"X0": 2040.5, "Y0": 2053.25, "CDELT": 0.5987}
     box = make_event(hpc_bbox=REGION)
-    (placed,) = regions.place(regions.events([box]), view(width, **header), rotate=False)
+    (placed,) = placement.place_events(
+        placement.parse_events([box]), view(width, **header), rotate=False
+    )
     solar = map_of(width, **header)
     where = SkyCoord(*(corners(REGION).T * u.arcsec), frame=solar.coordinate_frame)
     found = np.asarray(placed.shape.exterior.coords)
@@ -71,28 +72,28 @@ def test_corners_of_a_box_lie_where_sunpy_says_at_any_width(make_event, width):
     assert len(found) == 5 and distance.max() < 0.01
 
 
-def test_the_header_s_own_formula_holds_to_a_pixel_all_over_the_largest_image():
-    """x = Tx / CDELT + X0, and y = 4096 - (Ty / CDELT + Y0): the published arithmetic."""
+def test_pixels_agree_with_the_published_formula_of_the_metadata():
+    """The formula is x = Tx / CDELT + X0, and y = 4096 - (Ty / CDELT + Y0)."""
     arcsec = np.random.default_rng(0).uniform(-1200, 1200, (500, 2))
     x = arcsec[:, 0] / 0.6 + 2048
     y = 4096 - (arcsec[:, 1] / 0.6 + 2048)
     assert np.abs(view(4096).to_pixel(arcsec) - np.column_stack([x, y])).max() < 0.1
 
 
-def test_pixels_and_positions_lead_back_to_each_other():
+def test_conversions_between_pixels_and_positions_are_inverse():
     seen = view(512)
     pixels = np.random.default_rng(1).uniform(0, 512, (100, 2))
     assert np.abs(seen.to_pixel(seen.to_arcsec(pixels)) - pixels).max() < 1e-6
 
 
 @pytest.mark.parametrize("hours", [-20, -0.5, 3, 30])
-def test_regions_turn_with_the_sun_as_sunpy_turns_them(make_event, hours):
+def test_the_rotation_of_events_agrees_with_sunpy(make_event, hours):
     start = sun.TIME - timedelta(hours=hours)
     spread = make_event(
         hpc_bbox="POLYGON((-600 -300,500 -250,450 600,-500 550,-600 -300))",
         event_starttime=start.isoformat(),
     )
-    (placed,) = regions.place(regions.events([spread]), view(4096))
+    (placed,) = placement.place_events(placement.parse_events([spread]), view(4096))
     earth = get_earth(start)
     given = np.array([[-600, -300], [500, -250], [450, 600], [-500, 550]]).T * u.arcsec
     before = SkyCoord(*given, frame=Helioprojective(observer=earth, obstime=start))
@@ -106,23 +107,24 @@ def test_regions_turn_with_the_sun_as_sunpy_turns_them(make_event, hours):
     assert moved.max() > abs(hours) * 5  # so that the comparison says something
 
 
-def test_what_turned_behind_the_limb_is_not_seen_and_what_is_beside_it_stays(make_event):
+def test_events_behind_the_limb_are_invisible_and_events_outside_the_disk_do_not_move(make_event):
     start = (sun.TIME - timedelta(days=3)).isoformat()
     gone = make_event(kb_archivid="gone", event_starttime=start, hpc_bbox=sun.wkt(800, 0, 850, 50))
     beside = make_event(
         kb_archivid="beside", event_starttime=start, hpc_bbox=sun.wkt(1100, 0, 1150, 50)
     )
-    placed = regions.place(regions.events([gone, beside]), view(1024))
-    assert [each.seen for each in placed] == [False, True]
-    fixed = regions.place(regions.events([beside]), view(1024), rotate=False)[0]
+    placed = placement.place_events(placement.parse_events([gone, beside]), view(1024))
+    assert [each.is_visible for each in placed] == [False, True]
+    fixed = placement.place_events(placement.parse_events([beside]), view(1024), rotate=False)[0]
     assert placed[1].shape.equals(fixed.shape)
 
 
-def test_mass_ejections_do_not_turn(make_event):
+def test_coronal_mass_ejections_are_not_rotated(make_event):
     start = (sun.TIME - timedelta(hours=10)).isoformat()
     ejection = make_event(event_type="CE", event_starttime=start, hpc_bbox=sun.wkt(0, 0, 900, 900))
     turned, fixed = (
-        regions.place(regions.events([ejection]), view(512), rotate)[0] for rotate in (True, False)
+        placement.place_events(placement.parse_events([ejection]), view(512), rotate)[0]
+        for rotate in (True, False)
     )
     assert turned.shape.equals(fixed.shape)
 
@@ -136,54 +138,54 @@ def test_mass_ejections_do_not_turn(make_event):
         "2022_04_01__00_00_45__SOLO-EUI-FSI_EUI_FSI_174.jp2",
     ],
 )
-def test_real_images_are_shown_north_up_and_lie_as_their_headers_say(name):
-    image = images.read(Path(get_test_filepath(name)))
-    assert (image.view.width, image.view.height) == image.picture.size
-    limb = image.view.limb()
-    centre, north = image.view.to_pixel(np.array([[0, 0], [0, 900]]))
+def test_real_images_are_north_up_and_agree_with_their_headers(name):
+    image = read_image(get_test_filepath(name)).north_up()
+    assert (image.geometry.height, image.geometry.width) == image.data.shape
+    limb = image.geometry.limb()
+    centre, north = image.geometry.to_pixel(np.array([[0, 0], [0, 900]]))
     assert abs(north[0] - centre[0]) < 1 and north[1] < centre[1]
     centre = centre[None]
     radius = np.linalg.norm(limb - centre, axis=1)
-    light = np.asarray(image.picture, float)
+    light = np.clip(image.data[::-1], 0, None)
     y, x = np.mgrid[: light.shape[0], : light.shape[1]] + 0.5
     distance = np.hypot(x - centre[0, 0], y - centre[0, 1]) / radius.mean()
     assert np.ptp(radius) < 0.01 * radius.mean()
     assert light[distance < 0.95].mean() > 2 * light[distance > 1.25].mean()
 
 
-def test_an_image_of_another_spacecraft_shows_what_it_sees_of_the_sun(make_event):
-    """Solar Orbiter stood 102 degrees to the west: what the Earth sees in the west is before it."""
-    image = images.read(
-        Path(get_test_filepath("2022_04_01__00_00_45__SOLO-EUI-FSI_EUI_FSI_174.jp2")), 64
-    )
+def test_events_are_converted_to_the_view_of_another_spacecraft(make_event):
+    """Solar Orbiter was 102 degrees to the west, so it faced the western limb seen from Earth."""
+    image = read_image(
+        get_test_filepath("2022_04_01__00_00_45__SOLO-EUI-FSI_EUI_FSI_174.jp2")
+    ).north_up()
     times = {"event_starttime": "2022-04-01T00:00:00", "event_endtime": "2022-04-01T02:00:00"}
     west = make_event(**times, hpc_bbox=sun.wkt(900, -20, 930, 20))
     east = make_event(**times, hpc_bbox=sun.wkt(-700, -20, -650, 20))
-    placed = regions.place(regions.events([west, east]), image.view)
-    assert [each.seen for each in placed] == [True, False]
-    centre = image.view.to_pixel(np.zeros((1, 2)))[0]
-    radius = np.linalg.norm(image.view.limb()[0] - centre)
+    placed = placement.place_events(placement.parse_events([west, east]), image.geometry)
+    assert [each.is_visible for each in placed] == [True, False]
+    centre = image.geometry.to_pixel(np.zeros((1, 2)))[0]
+    radius = np.linalg.norm(image.geometry.limb()[0] - centre)
     place = np.array([placed[0].shape.centroid.x, placed[0].shape.centroid.y])
     assert np.linalg.norm(place - centre) < 0.6 * radius
 
 
-def test_a_box_without_area_is_replaced_by_the_event_s_place(make_event):
-    """As in the flares of HEK, whose boxes are points that lie somewhere else."""
+def test_a_box_without_area_is_replaced_by_the_position_of_the_event(make_event):
+    """Flares in HEK have boxes without area at another position."""
     nowhere = "POLYGON((16.8 129.1,16.8 129.1,16.8 129.1,16.8 129.1,16.8 129.1))"
     flare = make_event(hpc_bbox=nowhere, hpc_coord="POINT(827.03772 -301.643718)")
-    (event,) = regions.events([flare])
-    assert event.kind == "hpc_coord" and not event.shape.area
+    (event,) = placement.parse_events([flare])
+    assert event.shape_field == "hpc_coord" and not event.shape.area
     assert (event.shape.x, event.shape.y) == (827.03772, -301.643718)
 
 
-def test_outlines_are_taken_where_there_are_some(make_event):
+def test_outlines_are_used_if_they_exist(make_event):
     outline = "POLYGON((-300 400,-280 400,-290 420,-300 400))"
     both, box = make_event(hpc_boundcc=outline), make_event()
-    assert [each.kind for each in regions.events([both, box], outlines=True)] == [
+    assert [each.shape_field for each in placement.parse_events([both, box], outlines=True)] == [
         "hpc_boundcc",
         "hpc_bbox",
     ]
-    assert regions.events([both])[0].kind == "hpc_bbox"
+    assert placement.parse_events([both])[0].shape_field == "hpc_bbox"
 
 
 @pytest.mark.parametrize(
@@ -200,28 +202,31 @@ def test_outlines_are_taken_where_there_are_some(make_event):
         (None, None, False),
     ],
 )
-def test_a_channel_contains_a_wavelength_only_as_a_whole_number(channel, searched, seen):
-    record = {"obs_channelid": channel, "search_channelid": searched}
-    assert regions.in_channel(record, 171) is seen
+def test_a_channel_contains_a_wavelength_only_as_a_whole_number(
+    make_event, channel, searched, seen
+):
+    record = make_event(obs_channelid=channel, search_channelid=searched)
+    (event,) = placement.parse_events([record])
+    assert event.matches(event.start, wavelength=171) is seen
 
 
 @pytest.mark.parametrize(
     "row",
     [{"CDELT": "0.6"}, {**sun.META, "X0": ""}, {**sun.META, "CDELT": 0}, {**sun.META, "Y0": "nan"}],
 )
-def test_a_header_without_geometry_is_refused_in_a_sentence(row):
-    with pytest.raises(AstrodomeError, match="no usable"):
+def test_metadata_without_geometry_is_an_error(row):
+    with pytest.raises(AstrodomeError, match="has no valid"):
         geometry.ImageGeometry.from_metadata(row, 512, 512, sun.TIME)
 
 
-def test_without_distance_and_radius_the_earth_s_distance_serves():
+def test_the_distance_of_the_earth_is_used_without_a_distance():
     known = view(4096)
     assumed = view(4096, DSUN="", R_SUN="")
     assert assumed.limb_arcsec == pytest.approx(known.limb_arcsec, rel=0.001)
 
 
-def test_mutated_shapes_never_raise(make_event, torture):
-    """Whatever HEK writes as WKT: it is placed within the image, or has no place."""
+def test_mutated_shapes_raise_no_exception(make_event, torture):
+    """Mutated WKT is placed within the image, or has no position."""
     chance = random.Random(5)
     seen = view(256)
     frame = shapely.box(0, 0, 256, 256).buffer(1e-9)
@@ -231,7 +236,7 @@ def test_mutated_shapes_never_raise(make_event, torture):
             make_event(hpc_bbox=mutated(chance, letters), hpc_coord=chance.choice(("", REGION)))
             for _ in range(10)
         ]
-        for each in regions.place(regions.events(found), seen):
+        for each in placement.place_events(placement.parse_events(found), seen):
             assert each.shape.is_empty or frame.covers(each.shape)
 
 

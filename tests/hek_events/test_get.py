@@ -1,4 +1,4 @@
-"""`sdo events get`: from HEK's twin into the store, whole, in pages, and again after faults."""
+"""`sdo events get`: download from a fake HEK server, also in pages and after failures."""
 
 from __future__ import annotations
 
@@ -12,22 +12,23 @@ import pytest
 import sqlalchemy as sa
 from astrodome import AstrodomeError
 from astrodome_hek_events.client import responses
-from astrodome_hek_events.client.hek_client import Answer
-from astrodome_hek_events.client.windows import Query, Window
-from astrodome_hek_events.download import Pace
-from astrodome_hek_events.store.event_store import EventStore, Filter
+from astrodome_hek_events.client.fetching import WindowLength
+from astrodome_hek_events.client.hek_client import HekResponse
+from astrodome_hek_events.client.windows import HekQuery, QueryWindow
+from astrodome_hek_events.store.event_store import EventStore
+from astrodome_hek_events.store.queries import EventFilter
 from services import hek
 from services.fake_server import FakeServer
 from sunpy.net import attrs as a
 from sunpy.net.hek import HEKClient
 
 on_sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
-"""For what does not depend on the database."""
+"""For behaviour that does not depend on the database."""
 DAY = ("--start", "2023-03-29", "--end", "2023-03-30T00:00")
 
 
 def many(count: int = 300, days: int = 60, first: datetime = datetime(2012, 1, 1)) -> list[Any]:
-    """Regions that begin evenly over some days, each of them on for two."""
+    """Return regions with evenly spaced starts, each with a duration of two days."""
     step = timedelta(days=days) / count
     found = []
     for number in range(count):
@@ -44,14 +45,14 @@ def many(count: int = 300, days: int = 60, first: datetime = datetime(2012, 1, 1
 
 @pytest.fixture
 def serve(monkeypatch):
-    """Serve a knowledgebase; ``sdo events get`` asks this one."""
+    """Start a fake HEK server, which ``sdo events get`` uses."""
 
     @contextmanager
     def start(base: hek.Hek) -> Iterator[FakeServer]:
-        with base.server() as twin:
-            monkeypatch.setenv("ASTRODOME_HEK_URL", f"{twin.url}/hek/her")
+        with base.server() as server:
+            monkeypatch.setenv("ASTRODOME_HEK_URL", f"{server.url}/hek/her")
             monkeypatch.setenv("ASTRODOME_HEK_RETRIES", "0")
-            yield twin
+            yield server
 
     return start
 
@@ -63,15 +64,15 @@ def get(events, database):
 
 
 def stored(database: str) -> dict[str, Any]:
-    texts = EventStore(database).texts(Filter())
-    return {record["kb_archivid"]: record for record in map(json.loads, texts)}
+    records = EventStore(database).full_records(EventFilter())
+    return {record["kb_archivid"]: record for record in records}
 
 
 def wanted(base: hek.Hek) -> dict[str, Any]:
     return {name: dict(event) for name, event in base.events.items()}
 
 
-def test_ten_events_of_a_day_arrive_with_all_their_fields(serve, get, database, events):
+def test_the_events_of_a_day_are_stored_with_all_fields(serve, get, database, events):
     base = hek.Hek(hek.day())
     with serve(base):
         result = get(*DAY, "--event-type", "AR", "--event-type", "FL").succeeded()
@@ -87,21 +88,21 @@ def test_ten_events_of_a_day_arrive_with_all_their_fields(serve, get, database, 
     assert noaa["hpc_x_min"] == pytest.approx(113.301)
 
 
-def test_a_record_is_kept_to_the_letter(serve, get, database):
+def test_a_record_is_stored_with_the_same_fields_values_and_order(serve, get, database):
     base = hek.Hek([hek.region(event_score="0.050", event_c1error=1, hpc_x=637.90)])
-    with serve(base) as twin:
+    with serve(base) as server:
         get(*DAY).succeeded()
-        page = base.answer(twin.requests[-1]).body.decode()
-    (text,) = EventStore(database).texts(Filter())
-    assert text in page and text == responses.parse(page).records[0].text
+        page = base.answer(server.requests[-1]).body.decode()
+    (record,) = EventStore(database).full_records(EventFilter())
+    assert json.dumps([record]) == json.dumps(responses.parse(page).records)
 
 
 @on_sqlite
-def test_sunpys_own_client_finds_the_same_events_at_the_twin(serve, get, database):
+def test_the_client_of_sunpy_finds_the_same_events(serve, get, database):
     base = hek.Hek(hek.day(), page=3)
-    with serve(base) as twin:
+    with serve(base) as server:
         get(*DAY, "--event-type", "all").succeeded()
-        client = HEKClient(url=f"{twin.url}/hek/her?")
+        client = HEKClient(url=f"{server.url}/hek/her?")
         found = client.search(a.Time("2023-03-29", "2023-03-30"), a.hek.FL)
     records = stored(database)
     assert len(found) == 2
@@ -111,7 +112,7 @@ def test_sunpys_own_client_finds_the_same_events_at_the_twin(serve, get, databas
             assert row[name] == record[name], name
 
 
-def test_the_older_tools_command_line_works_as_written(serve, events, database, monkeypatch):
+def test_the_command_line_of_sdo_cli_works_unchanged(serve, events, database, monkeypatch):
     monkeypatch.setenv("DB_CONNECTION_STRING", database)
     readme = ["--start=2012-01-01T00:00:00", "--end=2012-01-02T23:59:59", "--event-type=AR"]
     with serve(hek.Hek([*many(), *hek.day()])):
@@ -124,7 +125,7 @@ def test_the_older_tools_command_line_works_as_written(serve, events, database, 
 @pytest.mark.parametrize(
     "args", [(), ("--start", "2012-12-01T01:00:00"), ("--end", "2012-12-03T00:00")]
 )
-def test_a_missing_start_or_end_is_the_documented_default(serve, get, database, args):
+def test_start_and_end_have_the_documented_defaults(serve, get, database, args):
     def last_seen(number: int, start: str, end: str) -> Any:
         name = f"ivo://helio-informatics.org/AR_{number}"
         return hek.region(kb_archivid=name, event_starttime=start, event_endtime=end)
@@ -154,14 +155,16 @@ def test_a_missing_start_or_end_is_the_documented_default(serve, get, database, 
         (("--event-type", "all", "--observatory", "GOES"), 1),
     ],
 )
-def test_types_methods_and_observatories_are_asked_of_hek(serve, get, database, args, expected):
+def test_types_methods_and_observatories_are_part_of_the_request(
+    serve, get, database, args, expected
+):
     with serve(hek.Hek(hek.day())):
         assert get(*DAY, *args).succeeded().json["done"] == expected
     assert len(stored(database)) == expected
 
 
 @on_sqlite
-def test_all_pages_of_a_window_arrive(serve, get, database, monkeypatch):
+def test_all_pages_of_a_window_are_stored(serve, get, database, monkeypatch):
     monkeypatch.setenv("ASTRODOME_HEK_PAGE_SIZE", "7")
     base = hek.Hek(many(), page=5)
     with serve(base):
@@ -171,52 +174,52 @@ def test_all_pages_of_a_window_arrive(serve, get, database, monkeypatch):
 
 @on_sqlite
 def test_quiet_years_take_few_requests(serve, get, database):
-    with serve(hek.Hek(many(20, 3650))) as twin:
+    with serve(hek.Hek(many(20, 3650))) as server:
         get("--start", "2012-01-01", "--end", "2021-12-31T00:00", "--jobs", "2").succeeded()
-    assert len(twin.requests) < 90
+    assert len(server.requests) < 90
 
 
-def test_windows_get_longer_while_answers_are_short_and_shorter_when_they_are_not():
-    pace = Pace(timedelta(days=4))
-    pace.learn(Answer([], pages=1, seconds=0.5))
-    assert pace.length == timedelta(days=8)
-    for slow in (Answer([], pages=1, seconds=30), Answer([], pages=21, seconds=3)):
-        pace.learn(slow)
-    assert pace.length == timedelta(days=2)
-    pace.learn(Answer([], pages=8, seconds=3))
-    assert pace.length == timedelta(days=2)
+def test_windows_become_longer_after_short_responses_and_shorter_after_long_ones():
+    length = WindowLength(timedelta(days=4))
+    length.update(HekResponse([], pages=1, seconds=0.5))
+    assert length.length == timedelta(days=8)
+    for slow in (HekResponse([], pages=1, seconds=30), HekResponse([], pages=21, seconds=3)):
+        length.update(slow)
+    assert length.length == timedelta(days=2)
+    length.update(HekResponse([], pages=8, seconds=3))
+    assert length.length == timedelta(days=2)
 
 
-def test_what_is_complete_is_not_asked_again(serve, get, events, database):
-    with serve(hek.Hek(hek.day())) as twin:
+def test_complete_windows_are_not_requested_again(serve, get, events, database):
+    with serve(hek.Hek(hek.day())) as server:
         get(*DAY, "--event-type", "all").succeeded()
-        before = len(twin.requests)
+        before = len(server.requests)
         again = get(*DAY, "--event-type", "AR", "--frm", "SWPC").succeeded()
-        assert len(twin.requests) == before
-        assert again.json["done"] == 0 and "are complete for this time" in again.err
+        assert len(server.requests) == before
+        assert again.json["done"] == 0 and "are complete for this time range" in again.err
         get("--start", "2023-03-28", "--end", "2023-03-29T12:00:00").succeeded()
-        (request,) = twin.requests[before:]
+        (request,) = server.requests[before:]
         assert request.query["event_endtime"] == ["2023-03-29T00:00:00"]
         get(*DAY, "--again").succeeded()
-        assert len(twin.requests) == before + 2
+        assert len(server.requests) == before + 2
 
 
 @on_sqlite
-def test_a_time_that_hek_still_receives_is_asked_again(serve, get, database, monkeypatch):
-    """Complete for an hour, then until the events of that time have settled."""
+def test_a_window_that_has_not_settled_is_requested_again(serve, get, database, monkeypatch):
+    """A window counts as complete for an hour, and again after its events have settled."""
     settled, fresh = timedelta(days=14), timedelta(hours=1)
     now = datetime(2023, 3, 30)
     with serve(hek.Hek(hek.day())):
         get(*DAY).succeeded()
     store = EventStore(database)
-    window = Window(Query("AR"), datetime(2023, 3, 29), now)
-    assert store.missing(window, settled, fresh) == []
+    window = QueryWindow(HekQuery("AR"), datetime(2023, 3, 29), now)
+    assert store.missing_windows(window, settled, fresh) == []
     years = timedelta(days=40 * 365)
-    assert store.missing(window, years, fresh) == []
-    assert store.missing(window, years, -fresh) == [window]
+    assert store.missing_windows(window, years, fresh) == []
+    assert store.missing_windows(window, years, -fresh) == [window]
 
 
-def test_an_event_that_is_issued_again_replaces_the_old_one(serve, get, database):
+def test_a_changed_event_replaces_the_stored_one(serve, get, database):
     base = hek.Hek(hek.day())
     with serve(base):
         get(*DAY).succeeded()
@@ -228,13 +231,13 @@ def test_an_event_that_is_issued_again_replaces_the_old_one(serve, get, database
 
 @on_sqlite
 @pytest.mark.parametrize("fault", ["500", "503", "html", "cut", "reset", "never", "loop"])
-def test_a_fault_costs_a_window_another_request_and_nothing_else(
+def test_a_failed_request_is_repeated_and_no_event_is_lost(
     serve, get, database, fault, monkeypatch
 ):
     monkeypatch.setenv("ASTRODOME_HEK_TIMEOUT", "0.5")
     base = hek.Hek(many(60, 10))
-    with serve(base) as twin:
-        twin.misbehave(*[fault] * 3)
+    with serve(base) as server:
+        server.misbehave(*[fault] * 3)
         get("--start", "2012-01-01", "--end", "2012-01-13T00:00", "--jobs", "2").succeeded()
     assert stored(database) == wanted(base)
 
@@ -242,9 +245,9 @@ def test_a_fault_costs_a_window_another_request_and_nothing_else(
 @on_sqlite
 def test_retry_after_is_honoured(serve, get, database, monkeypatch):
     base = hek.Hek(hek.day())
-    with serve(base) as twin:
+    with serve(base) as server:
         monkeypatch.setenv("ASTRODOME_HEK_RETRIES", "2")
-        twin.misbehave("429 after 1")
+        server.misbehave("429 after 1")
         began = datetime.now()
         get(*DAY).succeeded()
         assert datetime.now() - began >= timedelta(seconds=1)
@@ -252,7 +255,7 @@ def test_retry_after_is_honoured(serve, get, database, monkeypatch):
 
 
 @on_sqlite
-def test_windows_that_hek_is_too_slow_for_are_cut_until_it_answers(serve, get, database):
+def test_windows_that_time_out_are_split_until_hek_responds(serve, get, database):
     base = hek.Hek(many(60, 10), longest=timedelta(hours=4))
     with serve(base):
         get("--start", "2012-01-01", "--end", "2012-01-05T00:00", "--jobs", "2").succeeded()
@@ -261,7 +264,7 @@ def test_windows_that_hek_is_too_slow_for_are_cut_until_it_answers(serve, get, d
 
 
 @on_sqlite
-def test_without_hek_every_missing_time_is_named_and_the_next_run_brings_it(
+def test_missing_times_are_reported_and_downloaded_by_the_next_run(
     serve, get, database, monkeypatch
 ):
     base = hek.Hek(many(60, 10), longest=timedelta(0))
@@ -277,7 +280,7 @@ def test_without_hek_every_missing_time_is_named_and_the_next_run_brings_it(
 
 
 @on_sqlite
-def test_without_a_connection_nothing_is_tried_in_parts(serve, get, monkeypatch):
+def test_without_a_connection_windows_are_not_split(serve, get, monkeypatch):
     monkeypatch.setenv("ASTRODOME_HEK_URL", "http://127.0.0.1:9/hek/her")
     result = get("--start", "2012-01-01", "--end", "2021-12-31T00:00", "--event-type", "AR,FL")
     assert result.code == 1
@@ -290,24 +293,24 @@ def test_without_a_connection_nothing_is_tried_in_parts(serve, get, monkeypatch)
 
 
 @on_sqlite
-def test_a_malformed_record_is_named_and_its_window_asked_again(serve, get, database):
+def test_an_invalid_record_is_reported_and_its_window_requested_again(serve, get, database):
     good, bad = hek.region(1), hek.region(2, event_type=None)
     base = hek.Hek([good])
     base.events["bad"] = bad
-    with serve(base) as twin:
+    with serve(base) as server:
         result = get(*DAY, "--event-type", "all")
         assert result.code == 1 and result.json["done"] == 1
         (failure,) = result.json["failed"]
         assert failure["name"] == f"all types: {bad['kb_archivid']}"
-        assert failure["reason"] == "it has no event_type"
-        before = len(twin.requests)
+        assert failure["reason"] == "missing event_type"
+        before = len(server.requests)
         base.events["bad"] = hek.region(2)
         assert get(*DAY, "--event-type", "all").succeeded().json["done"] == 2
-        assert len(twin.requests) == before + 1
+        assert len(server.requests) == before + 1
     assert len(stored(database)) == 2
 
 
-def test_nan_in_an_answer_becomes_null_and_the_event_is_stored(serve, get, database):
+def test_nan_in_a_response_becomes_null(serve, get, database):
     base = hek.Hek([hek.region(1, area_raw=float("nan"), hpc_x=float("nan")), hek.region(2)])
     with serve(base):
         get(*DAY).succeeded()
@@ -318,10 +321,10 @@ def test_nan_in_an_answer_becomes_null_and_the_event_is_stored(serve, get, datab
 def test_an_unknown_type_is_wrong_usage(events):
     result = events("get", *DAY, "--event-type", "FLARE")
     assert result.code == 2
-    assert "HEK has no events of type FLARE" in result.err and "FL flare" in result.err
+    assert "Unknown HEK event type: FLARE" in result.err and "FL flare" in result.err
 
 
-def test_a_full_disk_is_named_with_the_path_of_the_database(events, serve, disk) -> None:
+def test_the_error_about_a_full_disk_contains_the_path_of_the_database(events, serve, disk) -> None:
     point = disk("size=64k")
     with serve(hek.Hek(many())):
         result = events(
@@ -333,19 +336,21 @@ def test_a_full_disk_is_named_with_the_path_of_the_database(events, serve, disk)
     assert result.err.count("No space left") == 1 and "Traceback" not in result.err
 
 
-def test_a_read_only_folder_is_named_with_the_path_of_the_database(events, serve, disk) -> None:
+def test_the_error_about_a_read_only_folder_contains_the_path_of_the_database(
+    events, serve, disk
+) -> None:
     path = disk("size=64k,ro") / "events.sqlite"
     with serve(hek.Hek(many(2))):
         result = events("get", *DAY, "--db-connection-string", f"sqlite:///{path}")
     assert result.code == 1 and result.err.startswith(f"Error: Cannot read or write {path}")
 
 
-def test_a_full_or_read_only_sqlite_file_is_an_error_that_names_it(tmp_path) -> None:
+def test_the_error_about_a_full_or_read_only_sqlite_file_contains_its_path(tmp_path) -> None:
     path = tmp_path / "events.sqlite"
-    EventStore(f"sqlite:///{path}").put([hek.region()])
+    EventStore(f"sqlite:///{path}").add([hek.region()])
     read_only = EventStore(f"sqlite:///file:{path}?mode=ro&uri=true")
     with pytest.raises(AstrodomeError, match=r"Read-only.*|Cannot read or write") as failure:
-        read_only.put([hek.region(kb_archivid="ivo://helio-informatics.org/2")])
+        read_only.add([hek.region(kb_archivid="ivo://helio-informatics.org/2")])
     assert str(path) in failure.value.message
 
     full = EventStore(f"sqlite:///{path}")
@@ -355,6 +360,6 @@ def test_a_full_or_read_only_sqlite_file_is_an_error_that_names_it(tmp_path) -> 
         connection.execute("PRAGMA max_page_count=1")  # SQLite raises it to the current size
 
     with pytest.raises(AstrodomeError, match="No space left on the disk") as failure:
-        full.put(many(2000))
+        full.add(many(2000))
     assert str(path) in failure.value.message
-    assert len(EventStore(f"sqlite:///{path}").select(Filter(), 10)) == 1
+    assert len(EventStore(f"sqlite:///{path}").rows(EventFilter(), 10)) == 1

@@ -1,4 +1,4 @@
-"""Killed with -9 at any time, a store is whole and the next run brings it to the same end."""
+"""A store is intact after a kill signal at any time, and the next run completes it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from astrodome_hek_events.store.event_store import EventStore, Filter
+from astrodome_hek_events.store.event_store import EventStore
+from astrodome_hek_events.store.queries import EventFilter
 from services import hek
 
 SDO = (sys.executable, "-c", "from astrodome.app import main; main('sdo')", "events")
@@ -24,7 +25,7 @@ COUNT = 600
 
 @pytest.fixture(scope="module")
 def regions() -> list[dict]:
-    """Regions of most of a year, many of them on for some days."""
+    """Return regions of most of a year, with durations up to four days."""
     found = []
     for number in range(COUNT):
         start = datetime(2012, 1, 1) + number * timedelta(hours=12)
@@ -54,28 +55,27 @@ def sound(path: Path) -> None:
 
 
 def content(database: str) -> dict[str, str]:
-    """Every event with all of its row."""
+    """Return the row and the record of each event by id."""
     store = EventStore(database)
-    rows, texts = store.select(Filter()), store.texts(Filter())
+    rows, records = store.rows(EventFilter()), store.records()
     return {
-        row["kb_archivid"]: f"{row} {json.loads(text)}"
-        for row, text in zip(rows, texts, strict=True)
+        row["kb_archivid"]: f"{row} {record}" for row, record in zip(rows, records, strict=True)
     }
 
 
 @pytest.fixture(scope="module")
 def truth(regions, tmp_path_factory) -> dict[str, str]:
     database = f"sqlite:///{tmp_path_factory.mktemp('truth') / 'events.sqlite'}"
-    EventStore(database).put(regions)
+    EventStore(database).add(regions)
     return content(database)
 
 
-def test_get_goes_on_where_it_was_killed(regions, truth, tmp_path, torture):
-    """The kills follow each other on one store until it is complete, then on the next one."""
+def test_get_resumes_after_it_was_killed(regions, truth, tmp_path, torture):
+    """One store is killed repeatedly until it is complete, then the next one."""
     base, kills, store = hek.Hek(regions, page=20), torture(3, 100), 0
     rng = random.Random(1)
-    with base.server() as twin:
-        where = {"ASTRODOME_HEK_URL": f"{twin.url}/hek/her", "ASTRODOME_HEK_PAGE_SIZE": "20"}
+    with base.server() as server:
+        where = {"ASTRODOME_HEK_URL": f"{server.url}/hek/her", "ASTRODOME_HEK_PAGE_SIZE": "20"}
         while kills > 0:
             store += 1
             path = tmp_path / f"{store}.sqlite"
@@ -92,24 +92,24 @@ def test_get_goes_on_where_it_was_killed(regions, truth, tmp_path, torture):
             command += ("--jobs", "2", "--db-connection-string", database)
             ended = False
             while not ended and kills > 0:
-                seen = len(twin.requests)
+                seen = len(server.requests)
                 with started(*command, **where) as process:
-                    until(lambda seen=seen: len(twin.requests) > seen, process)
+                    until(lambda seen=seen: len(server.requests) > seen, process)
                     time.sleep(rng.uniform(0, 0.5))
                     ended = process.poll() is not None
                     process.kill()
                 kills -= not ended
                 if path.exists():
                     sound(path)
-            before = len(twin.requests)
+            before = len(server.requests)
             with started(*command, **where) as process:
                 assert process.wait(120) == 0, process.stderr.read().decode()
             assert content(database) == truth
-            asked = [request.query["event_starttime"][0] for request in twin.requests[before:]]
+            asked = [request.query["event_starttime"][0] for request in server.requests[before:]]
             assert not (ended and asked)
 
 
-def test_an_import_is_there_whole_or_not_at_all(regions, truth, tmp_path, torture):
+def test_an_import_is_stored_completely_or_not_at_all(regions, truth, tmp_path, torture):
     rng = random.Random(2)
     file = tmp_path / "hek.json"
     file.write_text(json.dumps({"result": regions, "overmax": False}))
@@ -140,10 +140,10 @@ def until(met, process: subprocess.Popen[bytes]) -> None:
         time.sleep(0.002)
 
 
-def test_four_processes_write_one_store_and_nothing_is_lost_or_doubled(
+def test_four_processes_write_to_one_store_without_loss_or_duplicates(
     regions, truth, database, tmp_path
 ):
-    """Each has half of the events in its file, in an order of its own; every event is in two."""
+    """Each process imports half of the events in random order; each event is in two files."""
     rng = random.Random(3)
     writers = []
     for number in range(4):
@@ -167,7 +167,7 @@ def reader_and_writer(database, regions) -> Iterator[tuple[EventStore, EventStor
 
 def test_a_store_is_read_while_another_process_writes(reader_and_writer, regions):
     reader, writer = reader_and_writer
-    writer.put(regions[:10])
+    writer.add(regions[:10])
     with writer.database.writing() as connection:
         connection.execute(sa.text("UPDATE hek_records SET event_type = 'XX'"))
-        assert {row["event_type"] for row in reader.search()} == {"AR"}
+        assert {row["event_type"] for row in reader.rows(EventFilter())} == {"AR"}

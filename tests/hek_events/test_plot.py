@@ -1,4 +1,4 @@
-"""`sdo events plot`: events over real images, in the place that their coordinates say."""
+"""`sdo events plot`: events on real images, at the position of their coordinates."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def image(tmp_path):
 
 @pytest.fixture
 def plot(events, answer, tmp_path):
-    """Draw with these events stored; gives the JSON of the command."""
+    """Store events and run ``sdo events plot``; return the result of the command."""
 
     def call(records, *args):
         database = f"sqlite:///{tmp_path / 'plot.sqlite'}"
@@ -34,7 +34,7 @@ def plot(events, answer, tmp_path):
 
 
 def drawn_corners(picture: Path, colour: str, size: int) -> np.ndarray:
-    """Left, top, right and bottom of what has a colour, in pixels of an image ``size`` wide."""
+    """Return the bounds of the pixels with a color, for an image ``size`` pixels wide."""
     with Image.open(picture) as opened:
         pixels = np.asarray(opened.convert("RGB"), int)
     wanted = [int(colour[at : at + 2], 16) for at in (1, 3, 5)]
@@ -46,7 +46,7 @@ def drawn_corners(picture: Path, colour: str, size: int) -> np.ndarray:
     return np.array([x.min(), y.min(), x.max(), y.max()])
 
 
-def test_a_box_is_drawn_to_a_pixel_where_its_corners_are(plot, image, make_event, tmp_path):
+def test_a_box_is_plotted_at_its_corners_within_a_pixel(plot, image, make_event, tmp_path):
     box = (-400.0, 100.0, -150.0, 350.0)
     region = make_event(hpc_bbox=sun.wkt(*box), **DURING)
     out = tmp_path / "picture.png"
@@ -55,25 +55,25 @@ def test_a_box_is_drawn_to_a_pixel_where_its_corners_are(plot, image, make_event
     left, bottom, right, top = box
     view = geometry.ImageGeometry.from_metadata(sun.META, 512, 512, sun.TIME)
     (x0, y0), (x1, y1) = view.to_pixel(np.array([[left, top], [right, bottom]]))
-    found = drawn_corners(out, image_plot.COLOURS["AR"], 512)
+    found = drawn_corners(out, image_plot.COLORS["AR"], 512)
     assert np.abs(found - [x0, y0, x1, y1]).max() < 1
 
 
-def test_events_turn_with_the_sun_unless_told_otherwise(plot, image, make_event, tmp_path):
+def test_events_are_rotated_with_the_sun_by_default(plot, image, make_event, tmp_path):
     early = {**DURING, "event_starttime": "2013-12-31T12:00:00"}
     region = make_event(hpc_bbox=sun.wkt(-50, -50, 50, 50), **early)
     pictures = {}
     for turn in ("--rotate", "--no-rotate"):
         out = tmp_path / f"{turn}.png"
         plot([region], image, "--no-labels", turn, "--out", out).succeeded()
-        pictures[turn] = drawn_corners(out, image_plot.COLOURS["AR"], 512)
+        pictures[turn] = drawn_corners(out, image_plot.COLORS["AR"], 512)
     moved = pictures["--rotate"] - pictures["--no-rotate"]
     arcsec = moved[[0, 2]] * 0.6 * 4096 / 512
     assert np.all((arcsec > 95) & (arcsec < 125))  # half a day at the centre: 6.6 degrees
     assert np.abs(moved[[1, 3]]).max() < 2
 
 
-def test_all_that_is_drawn_and_left_out_is_told(plot, image, make_event, tmp_path):
+def test_plotted_and_omitted_events_are_reported(plot, image, make_event, tmp_path):
     found = [
         make_event(kb_archivid="box", **DURING),
         make_event(kb_archivid="point", event_type="FL", hpc_bbox="", **DURING),
@@ -100,7 +100,7 @@ def test_all_that_is_drawn_and_left_out_is_told(plot, image, make_event, tmp_pat
     assert result["failed"] == []
 
 
-def test_events_are_chosen_by_type_observer_and_channel(plot, image, make_event, tmp_path):
+def test_events_are_selected_by_type_observer_and_channel(plot, image, make_event, tmp_path):
     found = [
         make_event(kb_archivid="aia", **DURING),
         make_event(kb_archivid="other", obs_channelid="304", **DURING),
@@ -119,7 +119,7 @@ def test_events_are_chosen_by_type_observer_and_channel(plot, image, make_event,
 
 
 @pytest.mark.parametrize("form", ["svg", "pdf", "jpg"])
-def test_pictures_come_in_the_format_that_is_asked_for(plot, image, make_event, tmp_path, form):
+def test_plots_have_the_requested_format(plot, image, make_event, tmp_path, form):
     event = make_event(kb_archivid="ivo://x/AR_1", **DURING)
     result = plot([event], image, "--out", tmp_path, "--format", form, "--size", 300, "--grid")
     (row,) = result.succeeded().json["pictures"]
@@ -129,7 +129,7 @@ def test_pictures_come_in_the_format_that_is_asked_for(plot, image, make_event, 
         assert b'id="ivo://x/AR_1"' in content and b"active region (1)" in content
 
 
-def test_jpeg2000_and_fits_are_drawn_by_their_own_headers(plot, make_event, tmp_path):
+def test_jpeg2000_and_fits_images_are_plotted_by_their_headers(plot, make_event, tmp_path):
     records = [
         make_event(
             kb_archivid=day,
@@ -144,7 +144,7 @@ def test_jpeg2000_and_fits_are_drawn_by_their_own_headers(plot, make_event, tmp_
     assert [(row["wavelength"], row["drawn"]) for row in rows] == [(193, 1), (171, 1)]
 
 
-def test_a_bad_image_is_named_and_the_others_are_drawn(plot, image, make_event, tmp_path):
+def test_an_invalid_image_is_reported_and_the_others_are_plotted(plot, image, make_event, tmp_path):
     folder = image.parent
     broken = folder / "2014-01-01T000600__171.jpeg"
     broken.write_bytes(image.read_bytes()[:400])
@@ -157,13 +157,13 @@ def test_a_bad_image_is_named_and_the_others_are_drawn(plot, image, make_event, 
     table.write_bytes(b"SIMPLE  =                    T" + b" " * 2850)
     missing = folder / "missing.jpeg"
     bad = {
-        broken: "is no readable image",
+        broken: "cannot be read",
         unlisted: "has no row in",
-        unnamed: "does not say when",
-        headless: "no FITS header",
-        table: "sunpy cannot use",
-        missing: "There is no image",
-        tmp_path: "cannot be read: Is a directory",
+        unnamed: "time and wavelength are unknown",
+        headless: "geometry",
+        table: "contains no image",
+        missing: "No such file",
+        tmp_path: "Is a directory",
     }
     result = plot([make_event(**DURING)], image, *bad, "--out", tmp_path / "out")
     assert result.code == 1 and "Traceback" not in result.err
@@ -178,21 +178,21 @@ def test_a_bad_image_is_named_and_the_others_are_drawn(plot, image, make_event, 
 @pytest.mark.parametrize(
     ("args", "sentence"),
     [
-        (("--event-type", "flare"), "HEK has no events of type FLARE"),
-        (("--out", "one.png", "again.jpeg"), "is one file, and there are 2"),
+        (("--event-type", "flare"), "Unknown HEK event type: FLARE"),
+        (("--out", "one.png", "again.jpeg"), "is a file, but there are 2 images"),
         (("--size", "7"), "--size"),
         (("--format", "bmp"), "--format"),
-        (("--meta", "nowhere.csv"), "There is no file nowhere.csv"),
+        (("--meta", "nowhere.csv"), "File 'nowhere.csv' does not exist"),
     ],
 )
-def test_wrong_usage_leaves_with_2(plot, image, make_event, args, sentence):
+def test_wrong_usage_exits_with_status_2(plot, image, make_event, args, sentence):
     result = plot([make_event()], image, *args)
     assert result.code == 2 and sentence in result.err
 
 
-def test_images_without_meta_beside_them_may_name_it(plot, image, make_event, tmp_path):
+def test_the_metadata_table_can_be_in_another_folder(plot, image, make_event, tmp_path):
     meta = image.parent / "meta.csv"
     away = shutil.move(meta, tmp_path / "geometry.csv")
     event = make_event(**DURING)
-    assert "There is no meta.csv beside" in plot([event], image, "--out", tmp_path).err
+    assert "there is no meta.csv in its folder" in plot([event], image, "--out", tmp_path).err
     plot([event], image, "--meta", away, "--out", tmp_path).succeeded()

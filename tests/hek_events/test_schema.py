@@ -1,117 +1,99 @@
-"""Databases of every age: made fresh, from an earlier version, or by sdo-cli."""
+"""Databases that are created, opened from an earlier version, or imported from sdo-cli."""
 
 from __future__ import annotations
 
-import json
+import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from alembic import command
-from alembic.autogenerate import compare_metadata
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from astrodome import AstrodomeError
-from astrodome_hek_events.client import responses
 from astrodome_hek_events.store import schema
 from astrodome_hek_events.store.database import Database
 from astrodome_hek_events.store.event_store import EventStore
+from astrodome_hek_events.store.queries import TIME_MARGIN, EventFilter
 from services import hek
 
-SCRIPTS = str(Path(schema.__file__).parents[1] / "migrations")
+
+def earlier_version(database: str) -> None:
+    """Create the tables of the versions whose schema was managed with Alembic."""
+    EventStore(database).add(hek.day())
+    execute(
+        database,
+        "CREATE INDEX hek_records_end ON hek_records (event_endtime)",
+        "CREATE INDEX hek_records_type ON hek_records (event_type, event_starttime)",
+        "CREATE TABLE hek_records_version (version_num VARCHAR(32) PRIMARY KEY)",
+        "INSERT INTO hek_records_version VALUES ('0002')",
+    )
 
 
-def shape(database: str) -> dict:
-    """Tables, columns in their order, keys and indexes as the database tells them."""
-    with Database(database).plain() as connection:
-        inspector = sa.inspect(connection)
-        return {
-            name: (
-                [(c["name"], str(c["type"]), c["nullable"], c["default"]) for c in columns],
-                inspector.get_pk_constraint(name)["constrained_columns"],
-                sorted((i["name"], i["column_names"]) for i in inspector.get_indexes(name)),
-            )
-            for name in sorted(inspector.get_table_names())
-            for columns in [inspector.get_columns(name)]
-        }
-
-
-def first_version(database: str, *records: dict, versioned: bool) -> None:
-    """A store as the first version made it, before there were versions or after."""
+def execute(database: str, *statements: str) -> None:
     engine = sa.create_engine(Database(database).url)
     with engine.begin() as connection:
-        config = Config()
-        config.set_main_option("script_location", SCRIPTS)
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
-        if not versioned:
-            connection.execute(sa.text(f"DROP TABLE {schema.VERSION_TABLE}"))
-        insert = (
-            "INSERT INTO hek_records (kb_archivid, event_type, event_starttime, event_endtime, "
-            "full_event) VALUES (:id, :type, :start, :end, :record)"
-        )
-        for record in records:
-            given = {
-                "id": record["kb_archivid"],
-                "type": record["event_type"],
-                "start": datetime.fromisoformat(record["event_starttime"]),
-                "end": datetime.fromisoformat(record["event_endtime"]),
-                "record": json.dumps(record),
-            }
-            times = [sa.bindparam(name, type_=sa.DateTime) for name in ("start", "end")]
-            connection.execute(sa.text(insert).bindparams(*times), given)
+        for statement in statements:
+            connection.execute(sa.text(statement))
     engine.dispose()
 
 
-@pytest.mark.parametrize("versioned", [False, True])
-def test_fresh_and_upgraded_databases_end_equal(database, tmp_path, versioned):
-    first_version(database, *hek.day(), versioned=versioned)
+def test_the_tables_have_the_documented_columns(database):
     store = EventStore(database)
-    assert len(store.events_at(datetime(2023, 3, 29, 16))) == 10
-    assert len(store.events_at(datetime(2023, 3, 29, 12), ["AR"])) == 8
-    assert store.events_at(datetime(2023, 3, 30, 0, 1)) == []
-    upgraded = shape(database)
-    with store.database.writing() as connection:
-        for name in upgraded:
-            connection.execute(sa.text(f"DROP TABLE {name}"))
-    EventStore(database).put(hek.day())
-    assert shape(database) == upgraded
+    store.add(hek.day())
+    with store.database.connect() as connection:
+        inspector = sa.inspect(connection)
+        assert set(inspector.get_table_names()) == {"hek_records", "hek_windows"}
+        for name, table in schema.metadata.tables.items():
+            columns = {column["name"]: column for column in inspector.get_columns(name)}
+            assert list(columns) == [column.name for column in table.c]
+            assert {n for n, c in columns.items() if c["nullable"]} == {
+                column.name for column in table.c if column.nullable
+            }
+            keys = inspector.get_pk_constraint(name)["constrained_columns"]
+            assert keys == [column.name for column in table.primary_key]
+            assert {index["name"] for index in inspector.get_indexes(name)} == {
+                index.name for index in table.indexes
+            }
 
 
-def test_the_tables_of_the_code_are_those_of_the_versions(database):
+def test_a_database_of_an_earlier_version_is_read_and_written(database):
+    earlier_version(database)
     store = EventStore(database)
-    store.put(hek.day())
-    config = Config()
-    config.set_main_option("script_location", SCRIPTS)
-    assert ScriptDirectory.from_config(config).get_heads() == [schema.HEAD]
-    with store.database.plain() as connection:
-        options = {"version_table": schema.VERSION_TABLE, "compare_type": True}
-        context = MigrationContext.configure(connection, opts=options)
-        assert compare_metadata(context, schema.metadata) == []
+    time = datetime(2023, 3, 29, 12)
+    assert len(store.rows(EventFilter(time, time, ["AR"]))) == 8
+    assert store.add([*hek.day(), hek.region(1)]).done == 11
+    assert len(store.rows(EventFilter(time, time, ["AR"]))) == 9
 
 
-def test_a_database_of_a_newer_astrodome_is_left_alone(database, events):
-    store = EventStore(database)
-    store.put(hek.day())
-    with store.database.writing() as connection:
-        connection.execute(sa.text(f"UPDATE {schema.VERSION_TABLE} SET version_num = '9999'"))
-    result = events("list", "--db-connection-string", database)
-    assert result.code == 1
-    assert "version 9999" in result.err and "pip install --upgrade" in result.err
+def test_a_database_without_the_table_of_windows_is_read_and_written(database):
+    EventStore(database).add(hek.day())
+    execute(database, "DROP TABLE hek_windows")
+    assert len(EventStore(database).rows(EventFilter())) == 10
+    with EventStore(database).database.connect() as connection:
+        assert schema.missing_tables(connection) == set()
 
 
-def test_several_processes_may_upgrade_at_once(database):
-    first_version(database, *hek.day(), versioned=False)
+def test_a_table_with_other_columns_is_an_error(database, events):
+    execute(
+        database,
+        "CREATE TABLE hek_records (kb_archivid TEXT PRIMARY KEY, event_type TEXT)",
+    )
+    for command in (("list",), ("stats",)):
+        result = events(*command, "--db-connection-string", database)
+        assert result.code == 1
+        assert "table hek_records has no column event_starttime, event_endtime" in result.err
+    with pytest.raises(AstrodomeError, match="Unsupported schema"):
+        EventStore(database).add(hek.day())
+
+
+def test_several_processes_can_create_the_tables_at_the_same_time(database):
     with ThreadPoolExecutor(4) as pool:
-        counts = list(pool.map(lambda _: len(EventStore(database).search()), range(4)))
+        counts = list(pool.map(lambda _: EventStore(database).add(hek.day()).done, range(4)))
     assert counts == [10] * 4
+    assert len(EventStore(database).rows(EventFilter())) == 10
 
 
-def older_table(database: str, records: list[dict]) -> None:
-    """The table of sdo-cli, which it made on PostgreSQL."""
+def sdo_cli_table(database: str, records: list[dict]) -> None:
+    """Create the table of sdo-cli, which it creates in PostgreSQL."""
     engine = sa.create_engine(Database(database).url)
     text = sa.Text
     table = sa.Table(
@@ -137,35 +119,35 @@ def older_table(database: str, records: list[dict]) -> None:
     engine.dispose()
 
 
-def test_the_events_of_sdo_cli_are_brought_over(database, events):
+def test_events_of_sdo_cli_are_imported(database, events):
     records = hek.day()
-    for record in records:  # as pandas wrote them into its JSON
+    for record in records:  # as written by pandas
         record["event_starttime"] = record["event_starttime"].replace("T", " ")
         record["event_c1error"] = 1.0
     del records[0]["refs"]
-    older_table(database, records)
+    sdo_cli_table(database, records)
     hint = events("list", "--db-connection-string", database)
-    assert hint.code == 1 and "There are some of sdo-cli" in hint.err
+    assert hint.code == 1 and "contains events of sdo-cli" in hint.err
     into = ("--db-connection-string", database)
     result = events("import", "--from-older", database, *into, "--json").succeeded()
     assert result.json["done"] == 10
     stored = {record["kb_archivid"]: record for record in EventStore(database).records()}
     assert stored == {record["kb_archivid"]: record for record in records}
     assert events("import", "--from-older", database, *into, "--json").json["done"] == 10
-    assert len(EventStore(database).search()) == 10
+    assert len(EventStore(database).rows(EventFilter())) == 10
 
 
-def test_a_database_without_events_of_sdo_cli_is_named(database, events, tmp_path):
-    EventStore(database).put(hek.day())
+def test_a_database_without_the_table_of_sdo_cli_is_an_error(database, events, tmp_path):
+    EventStore(database).add(hek.day())
     result = events("import", "--from-older", database, "--db-connection-string", database)
-    assert result.code == 1 and "There is no table hek_events" in result.err
+    assert result.code == 1 and "Table hek_events of sdo-cli not found" in result.err
     nowhere = f"sqlite:///{tmp_path / 'nowhere.sqlite'}"
     result = events("import", "--from-older", nowhere, "--db-connection-string", database)
-    assert result.code == 1 and "There is no file" in result.err
+    assert result.code == 1 and "File not found" in result.err
 
 
-def test_events_at_a_time_are_those_that_a_look_at_every_event_finds(database):
-    """Of all durations: seconds to years, none at all, and ends before their starts."""
+def test_a_query_for_a_time_finds_events_of_any_duration(database):
+    """From seconds to years, and with an end before the start."""
     first = datetime(2012, 1, 1)
     lengths = (-3600, 0, 0.5, 1, 255, 256, 257, 7200, 86400, 3e6, 2**24 - 1, 2**24, 2**24 + 1, 9e8)
     spans = []
@@ -182,8 +164,8 @@ def test_events_at_a_time_are_those_that_a_look_at_every_event_finds(database):
         for n, (start, end) in enumerate(spans)
     ]
     store = EventStore(database)
-    assert store.put([responses.Raw(r, "") for r in records]).done == len(spans)
-    margin = timedelta(seconds=30)
+    assert store.add(records).done == len(spans)
+    margin = TIME_MARGIN
     times = [first + timedelta(seconds=s) for s in (-31, -30, 0, 1, 255, 90_000, 299_999, 2**24)]
     for time in [*times, datetime(1, 1, 2), datetime(9999, 12, 30), datetime(2030, 1, 1)]:
         expected = {
@@ -191,16 +173,18 @@ def test_events_at_a_time_are_those_that_a_look_at_every_event_finds(database):
             for n, (start, end) in enumerate(spans)
             if start <= time + margin and end >= time - margin
         }
-        assert {row["kb_archivid"] for row in store.events_at(time)} == expected
+        assert {
+            row["kb_archivid"] for row in store.rows(EventFilter(time - margin, time + margin))
+        } == expected
 
 
 @pytest.mark.parametrize("statistics", [False, True])
-def test_events_at_a_time_are_looked_up_and_not_searched_for(database, statistics):
-    """With what the database knows of the table, and without: both led PostgreSQL astray."""
+def test_a_query_for_a_time_uses_an_index(database, statistics):
+    """With and without the statistics of the table that the planner of the database uses."""
     first = datetime(2012, 1, 1)
     spans = [(first + timedelta(hours=n), timedelta(minutes=10 + n % 900)) for n in range(20_000)]
     store = EventStore(database)
-    store.put(
+    store.add(
         {
             "kb_archivid": f"{number}",
             "event_type": "AR",
@@ -209,39 +193,25 @@ def test_events_at_a_time_are_looked_up_and_not_searched_for(database, statistic
         }
         for number, (start, length) in enumerate(spans)
     )
-    looked_up: list[str] = []
+    plans: list[str] = []
 
     @sa.event.listens_for(store.database.engine, "before_cursor_execute")
     def explain(connection, cursor, statement, parameters, context, many):
         if "hek_records.event_peaktime" in statement:
             plan = (
-                "EXPLAIN" if store.url.drivername.startswith("postgres") else "EXPLAIN QUERY PLAN"
+                "EXPLAIN"
+                if store.database.url.drivername.startswith("postgres")
+                else "EXPLAIN QUERY PLAN"
             )
             own = connection.connection.cursor()
             own.execute(f"{plan} {statement}", parameters)
-            looked_up.extend(str(line) for line in own.fetchall())
+            plans.extend(str(line) for line in own.fetchall())
 
     if statistics:
         with store.database.writing() as connection:
             connection.execute(sa.text("ANALYZE"))
-    assert len(store.events_at(first + timedelta(hours=15_000.1), ["AR"])) > 5
-    plan = "\n".join(looked_up)
-    assert "hek_records_duration" in plan
+    time = first + timedelta(hours=15_000.1)
+    assert len(store.rows(EventFilter(time - TIME_MARGIN, time + TIME_MARGIN, ["AR"]))) > 5
+    plan = "\n".join(plans)
+    assert re.search("hek_records_(duration|time)", plan) and "hek_records_type" not in plan
     assert "Seq Scan on hek_records" not in plan and "SCAN hek_records" not in plan
-
-
-def test_a_failing_upgrade_is_one_sentence(tmp_path):
-    path = tmp_path / "events.sqlite"
-    database = f"sqlite:///{path}"
-    first_version(database, *hek.day(), versioned=False)
-    path.chmod(0o444)
-    tmp_path.chmod(0o555)
-    try:
-        try:
-            found = EventStore(database).search()
-        except AstrodomeError as error:
-            assert "events.sqlite" in error.message
-        else:  # root may write everywhere
-            assert len(found) == 10
-    finally:
-        tmp_path.chmod(0o755)

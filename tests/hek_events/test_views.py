@@ -1,4 +1,4 @@
-"""What `list`, `stats` and `show` give: formats that other tools read, counts, whole records."""
+"""`sdo events list`, `stats` and `show`: formats, counts and complete records."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from services import hek
 
 @pytest.fixture
 def stored(events, answer, monkeypatch, database):
-    """A store of ten events of a day, an event elsewhere, and ``sdo events`` on it."""
+    """Store the events of a day and another event, and return a function for ``sdo events``."""
     monkeypatch.setenv("DB_CONNECTION_STRING", database)
     outline = "POLYGON((0 0,100 0,100 50,0 0))"
     spoca = hek.region(
@@ -80,7 +80,7 @@ def test_text_cells_of_csv_cannot_become_formulas(events, answer, monkeypatch, d
     assert events("list", "--json").succeeded().json[0]["frm_name"] == name
 
 
-def test_text_formats_go_to_a_pipe_and_parquet_needs_a_file(stored):
+def test_text_formats_can_be_written_to_a_pipe_and_parquet_cannot(stored):
     assert stored("list", "--format", "csv").succeeded().out.count("\n") == 12
     assert stored("list", "--format", "votable").succeeded().out.startswith("<?xml")
     result = stored("list", "--format", "parquet")
@@ -101,7 +101,7 @@ def test_parquet_has_times_units_and_provenance(stored, tmp_path):
     assert listed[0]["hpc_x"] is None and listed[0]["ar_noaanum"] == 1
 
 
-def test_geojson_has_outlines_boxes_and_points(stored, tmp_path):
+def test_geojson_contains_outlines_boxes_and_points(stored, tmp_path):
     path = tmp_path / "events.geojson"
     stored("list", "--out", path).succeeded()
     hole, region, *_ = json.loads(path.read_text())["features"]
@@ -111,7 +111,7 @@ def test_geojson_has_outlines_boxes_and_points(stored, tmp_path):
     assert shape.geom_type == "Polygon" and tuple(region["bbox"]) == shape.bounds
 
 
-def test_an_export_in_heks_own_form_is_imported_with_all_fields(stored, tmp_path, events):
+def test_an_export_in_the_format_of_hek_is_imported_with_all_fields(stored, tmp_path, events):
     path = tmp_path / "events.json"
     stored("list", "--out", path, "--event-type", "AR").succeeded()
     other = f"sqlite:///{tmp_path / 'other.sqlite'}"
@@ -123,7 +123,7 @@ def test_an_export_in_heks_own_form_is_imported_with_all_fields(stored, tmp_path
     assert record == hek.day()[3]
 
 
-def test_an_ending_that_says_no_format_is_wrong_usage(stored, tmp_path):
+def test_an_unknown_file_extension_is_wrong_usage(stored, tmp_path):
     result = stored("list", "--out", tmp_path / "events.doc")
     assert result.code == 2 and "--format csv|parquet" in result.err
 
@@ -146,7 +146,7 @@ def test_stats_count_by_type_and_month(stored):
     assert stored("stats", "--frm", "spoca", "--json").json[0]["event_type"] == "CH"
 
 
-def test_show_gives_the_whole_record_by_its_id_or_a_part_of_it(stored):
+def test_show_prints_the_record_for_an_id_or_a_part_of_it(stored):
     flare = hek.flare()
     for name in (flare["kb_archivid"], "20230329155800", "FL_SWPC"):
         assert stored("show", name, "--json").succeeded().json == flare
@@ -155,23 +155,23 @@ def test_show_gives_the_whole_record_by_its_id_or_a_part_of_it(stored):
     assert "area_raw" not in lines
 
 
-def test_show_names_what_an_ambiguous_part_may_mean(stored):
+def test_show_lists_the_ids_that_match_an_ambiguous_part(stored):
     result = stored("show", "AR_NOAA")
     assert result.code == 1
-    assert "More than five events" in result.err and result.err.count("ivo://") == 5
+    assert "More than 5 events" in result.err and result.err.count("ivo://") == 5
     assert "2 events have 'FL_'" in stored("show", "FL_").err
     nothing = stored("show", "100%_")
-    assert nothing.code == 1 and "There is no event '100%_'" in nothing.err
+    assert nothing.code == 1 and "Event '100%_' not found" in nothing.err
 
 
-def test_list_takes_all_types_and_a_method(stored):
+def test_list_accepts_all_types_and_a_method(stored):
     assert len(stored("list", "--event-type", "all", "--json").json) == 11
     assert len(stored("list", "--event-type", "ar,fl", "--frm", "swpc", "--json").json) == 1
     assert stored("list", "--event-type", "XX").code == 2
 
 
 class Terminal(io.StringIO):
-    """A stream that is a terminal."""
+    """A text stream that pretends to be a terminal."""
 
     def isatty(self) -> bool:
         return True

@@ -1,4 +1,4 @@
-"""Shapes in records of HEK: valid ones are used, others cause no warnings."""
+"""Shapes in HEK records: valid shapes are used, and invalid ones cause no warnings."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ import warnings
 
 import numpy as np
 import pytest
-from astrodome_hek_events import regions, wkt
+from astrodome import AstrodomeError
+from astrodome_hek_events import placement, wkt
 from astrodome_hek_events.store.event_store import EventStore
+from astrodome_hek_events.store.queries import EventFilter
 from astrodome_hek_events.views import export
 from astrodome_solar import geometry
 from hek_events import sun
@@ -58,36 +60,38 @@ def test_the_result_has_the_shape_of_the_texts():
 
 
 @pytest.mark.parametrize("text", UNUSABLE)
-def test_an_event_with_an_unusable_box_is_at_its_centre(make_event, text):
-    (event,) = regions.events([make_event(hpc_bbox=text, hpc_boundcc=text)])
-    assert event.kind == "hpc_coord" and event.shape.wkt == "POINT (-311.5 402.25)"
-    (nowhere,) = regions.events([make_event(hpc_bbox=text, hpc_boundcc=text, hpc_coord=text)])
+def test_an_event_with_an_invalid_box_has_its_center_as_shape(make_event, text):
+    (event,) = placement.parse_events([make_event(hpc_bbox=text, hpc_boundcc=text)])
+    assert event.shape_field == "hpc_coord" and event.shape.wkt == "POINT (-311.5 402.25)"
+    (nowhere,) = placement.parse_events(
+        [make_event(hpc_bbox=text, hpc_boundcc=text, hpc_coord=text)]
+    )
     assert nowhere.shape is None
 
 
 @pytest.mark.parametrize("value", [3, [], [[]], {"a": 1}, True])
 def test_a_box_that_is_not_text_has_no_shape(make_event, value):
-    (event,) = regions.events([make_event(hpc_bbox=value)])
-    assert event.kind == "hpc_coord"
+    (event,) = placement.parse_events([make_event(hpc_bbox=value)])
+    assert event.shape_field == "hpc_coord"
 
 
-def test_a_stored_event_with_an_unusable_box_has_no_corners(make_event, tmp_path):
+def test_a_stored_event_with_an_invalid_box_has_no_corners(make_event, tmp_path):
     store = EventStore(f"sqlite:///{tmp_path / 'hek.db'}")
     texts = [text for text in UNUSABLE if text is None or len(text) < 1000]
-    store.put([make_event(kb_archivid=str(n), hpc_bbox=text) for n, text in enumerate(texts)])
-    store.put([make_event(kb_archivid="point", hpc_bbox="POINT(1 2)")])
-    store.put([make_event(kb_archivid="box", hpc_bbox=BOX)])
-    rows = {row["kb_archivid"]: row for row in store.search()}
+    store.add([make_event(kb_archivid=str(n), hpc_bbox=text) for n, text in enumerate(texts)])
+    store.add([make_event(kb_archivid="point", hpc_bbox="POINT(1 2)")])
+    store.add([make_event(kb_archivid="box", hpc_bbox=BOX)])
+    rows = {row["kb_archivid"]: row for row in store.rows(EventFilter())}
     assert len(rows) == len(texts) + 2
     assert (rows["box"]["hpc_x_min"], rows["box"]["hpc_y_max"]) == (0, 10)
     others = [row for name, row in rows.items() if name != "box"]
     assert all(row[f"hpc_{c}"] is None for row in others for c in ("x_min", "y_max"))
-    document = json.loads(export.text(list(rows.values()), "geojson", "a test"))
+    document = json.loads(export.to_text(list(rows.values()), "geojson", "a test"))
     kinds = {each["id"]: each["geometry"]["type"] for each in document["features"]}
     assert kinds.pop("box") == "Polygon" and set(kinds.values()) == {"Point"}
 
 
-def test_an_image_with_an_invalid_observer_is_named_and_the_others_are_drawn(
+def test_an_image_with_an_invalid_observer_is_reported_and_the_others_are_plotted(
     events, answer, make_event, tmp_path, monkeypatch
 ):
     from astropy.io import fits
@@ -119,11 +123,13 @@ def test_an_image_with_an_invalid_observer_is_named_and_the_others_are_drawn(
     assert len(list((tmp_path / "out").iterdir())) == 1
 
 
-def test_a_view_without_finite_pixels_is_an_error(make_event):
+def test_a_geometry_without_finite_pixels_is_an_error(make_event):
     import dataclasses
 
     view = geometry.ImageGeometry.from_metadata(sun.META, 256, 256, sun.TIME)
     spoilt = view.wcs.deepcopy()
     spoilt.wcs.cdelt = [np.nan, np.nan]
-    with pytest.raises(regions.AstrodomeError, match="observer's position or the scale"):
-        regions.place(regions.events([make_event()]), dataclasses.replace(view, wcs=spoilt))
+    with pytest.raises(AstrodomeError, match="observer's position or the scale"):
+        placement.place_events(
+            placement.parse_events([make_event()]), dataclasses.replace(view, wcs=spoilt)
+        )

@@ -18,12 +18,12 @@ from typing import Any
 
 
 class Unavailable(Exception):
-    """No server can be started; the message contains the reason."""
+    """PostgreSQL is not installed or cannot be started; the text contains the reason."""
 
 
 @contextmanager
 def server() -> Iterator[str]:
-    """Start a server and yield its address, to which the name of a database must be appended.
+    """Start a server, and yield its address, to which the name of a database is appended.
 
     Raises Unavailable if PostgreSQL is not installed or does not start.
     """
@@ -34,7 +34,7 @@ def server() -> Iterator[str]:
         password = secrets.token_hex(8)
         secret = folder / "password"
         secret.write_text(password)
-        secret.chmod(0o644)  # Only the owner can access the folder.
+        secret.chmod(0o644)  # Only the owner can enter the folder.
         data = folder / "data"
         _run(
             [
@@ -58,7 +58,7 @@ def server() -> Iterator[str]:
             _wait(process, port, folder / "log")
             yield f"postgresql://astronomer:{password}@127.0.0.1:{port}/"
         finally:
-            process.send_signal(signal.SIGQUIT)  # Stop without writing buffered data.
+            process.send_signal(signal.SIGQUIT)  # Stop without writing the remaining data.
             process.wait(30)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -74,7 +74,7 @@ def _binaries() -> Path:
 
 
 def _unprivileged(folder: Path) -> dict[str, Any]:
-    """Return the arguments that start a process as another user than root, if necessary."""
+    """Return Popen arguments for another user than root, which PostgreSQL does not support."""
     if os.geteuid() != 0:
         return {}
     for name in ("postgres", "nobody"):
@@ -84,13 +84,13 @@ def _unprivileged(folder: Path) -> dict[str, Any]:
             continue
         os.chown(folder, user.pw_uid, user.pw_gid)
         return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
-    raise Unavailable("PostgreSQL does not run as root, and there is no user postgres or nobody")
+    raise Unavailable("PostgreSQL cannot run as root, and no other user was found")
 
 
 def _run(command: list[Any], owner: dict[str, Any]) -> None:
     ran = subprocess.run(command, capture_output=True, text=True, cwd="/", check=False, **owner)
     if ran.returncode:
-        raise Unavailable(f"initdb fails: {ran.stderr.strip() or ran.stdout.strip()}")
+        raise Unavailable(f"initdb failed: {ran.stderr.strip() or ran.stdout.strip()}")
 
 
 def _free_port() -> int:
@@ -101,10 +101,10 @@ def _free_port() -> int:
 
 
 def _wait(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    """Wait until the server logs that it is ready; its port may be open earlier."""
+    """Wait until the log of the server contains that it is ready; its port may open earlier."""
     until = time.monotonic() + 30
     while time.monotonic() < until and process.poll() is None:
         if "ready to accept connections" in log.read_text(errors="replace"):
             return
         time.sleep(0.05)
-    raise Unavailable(f"PostgreSQL does not start: {log.read_text(errors='replace')[-500:]}")
+    raise Unavailable(f"PostgreSQL did not start: {log.read_text(errors='replace')[-500:]}")

@@ -40,7 +40,6 @@ HEAVY = {"astropy", "matplotlib", "numpy", "pandas", "requests", "sqlalchemy", "
 
 
 UNFINISHED = (
-    "plugins/hek_events/",
     "plugins/sdo_data/",
     "plugins/ztf_scope/",
     "astrodome_sdo_data.sources",

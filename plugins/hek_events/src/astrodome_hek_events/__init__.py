@@ -1,5 +1,18 @@
 """Solar events of the Heliophysics Event Knowledgebase (HEK).
 
-``records`` turns what HEK answers into rows, ``store`` keeps them in SQL and
-finds them again; ``source`` is what other plugins get when they ask for events.
+Main functions
+--------------
+search
+    Search HEK, and return the events as a table.
+download, EventStore
+    Download events into a database, and query it.
+plot, boxes_on_image
+    Plot events on a solar image, or compute their boxes in pixels of the image.
+analyze, overlap
+    Compare events with the regions in anomaly maps, or with other regions.
 """
+
+import lazy_loader as lazy
+
+__version__ = "0.1.0"
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

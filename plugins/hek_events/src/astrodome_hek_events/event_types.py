@@ -1,4 +1,4 @@
-"""HEK's types of events (https://www.lmsal.com/hek/VOEvent_Spec.html)."""
+"""Event types of HEK (https://www.lmsal.com/hek/VOEvent_Spec.html)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from astrodome import AstrodomeError
 
-KINDS = {
+NAMES = {
     "AR": "active region",
     "BU": "UV burst",
     "CC": "coronal cavity",
@@ -39,19 +39,19 @@ KINDS = {
     "SS": "sunspot",
     "TO": "topological object",
 }
-EVERY = "ALL"
+ALL = "ALL"
 
 
-def codes(given: Iterable[str]) -> list[str]:
-    """The codes that options name, also ``AR,FL``; none where one says ``all``.
+def parse_codes(values: Iterable[str]) -> list[str]:
+    """Return the event type codes in option values such as ``AR`` or ``AR,FL``.
 
-    Raises AstrodomeError for a code that HEK does not have.
+    The list is empty if one of the values is ``all``. Raises AstrodomeError for unknown codes.
     """
-    found = [code.strip().upper() for text in given for code in text.split(",") if code.strip()]
-    unknown = [code for code in found if code not in KINDS and code != EVERY]
+    codes = [code.strip().upper() for text in values for code in text.split(",") if code.strip()]
+    unknown = [code for code in codes if code not in NAMES and code != ALL]
     if unknown:
-        listed = ", ".join(f"{code} {name}" for code, name in KINDS.items())
+        known = ", ".join(f"{code} {name}" for code, name in NAMES.items())
         raise AstrodomeError(
-            f"HEK has no events of type {', '.join(unknown)}.", f"all, or: {listed}", exit_code=2
+            f"Unknown HEK event type: {', '.join(unknown)}.", f"Use all, or: {known}", exit_code=2
         )
-    return [] if EVERY in found else list(dict.fromkeys(found))
+    return [] if ALL in codes else list(dict.fromkeys(codes))

@@ -1,4 +1,4 @@
-"""What this distribution brings to ``sdo``."""
+"""Hook implementations for ``sdo``."""
 
 from __future__ import annotations
 
@@ -23,6 +23,6 @@ def register_sources() -> Iterable[SourceSpec]:
         "events",
         "hek",
         "astrodome_hek_events.source:HekEvents",
-        summary="HEK events of the local store",
+        summary="HEK events in the local store",
         settings="astrodome_hek_events.settings:HekSettings",
     )

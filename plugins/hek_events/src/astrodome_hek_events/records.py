@@ -1,13 +1,13 @@
-"""Records as HEK answers them, and the typed columns that are taken from each.
+"""HEK records and the typed columns that are derived from them.
 
-HEK gives missing values as null, as an empty string or not at all, and numbers
-also as text. What a column cannot hold is null there; the record itself is kept as
-it came. The fields are those of HEK's event specification
-(https://www.lmsal.com/hek/VOEvent_Spec.html).
+HEK writes missing values as null, as an empty string or not at all, and numbers also as text. A
+column is null if its value is missing or invalid; the record itself is stored unchanged. The
+fields are documented in HEK's event specification (https://www.lmsal.com/hek/VOEvent_Spec.html).
 """
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -17,82 +17,109 @@ import shapely
 from astrodome import times
 
 from . import wkt
-from .store.durations import duration_class
 
-TEXTS = (
-    "obs_observatory",
-    "obs_instrument",
-    "obs_channelid",
-    "frm_name",
-    "fl_goescls",
-    "hpc_coord",
-    "hpc_bbox",
-    "hpc_boundcc",
-)
-LONGEST = 500
-"""Characters in an id, a type or a time; databases cannot index texts of any length."""
-LARGEST = 100_000
-"""Characters in another text of a column: more is no outline, and no reader of CSV takes it."""
-TIMES = ("event_starttime", "event_endtime")
-NUMBERS = ("hpc_x", "hpc_y", "event_probability")
-CORNERS = ("hpc_x_min", "hpc_y_min", "hpc_x_max", "hpc_y_max")
-"""Corners of the upright box (arcsec) around the polygon ``hpc_bbox``."""
+TEXT_COLUMNS = {
+    "obs_observatory": "observatory",
+    "obs_instrument": "instrument",
+    "obs_channelid": "channel",
+    "frm_name": "feature recognition method",
+    "fl_goescls": "GOES class of a flare",
+    "hpc_coord": "center as WKT, helioprojective arcsec",
+    "hpc_bbox": "bounding box as WKT, helioprojective arcsec",
+    "hpc_boundcc": "outline as WKT, helioprojective arcsec",
+}
+NUMBER_COLUMNS = {
+    "hpc_x": "center, helioprojective longitude in arcsec",
+    "hpc_y": "center, helioprojective latitude in arcsec",
+    "event_probability": "probability of the detection, 0 to 1",
+}
+CORNER_COLUMNS = ("hpc_x_min", "hpc_y_min", "hpc_x_max", "hpc_y_max")
+"""Corners of the bounding box of the polygon ``hpc_bbox``, in arcsec."""
+TIME_COLUMNS = ("event_starttime", "event_endtime")
+MAX_KEY_LENGTH = 500
+"""Maximum number of characters of ids, types and times; databases cannot index longer texts."""
+MAX_TEXT_LENGTH = 100_000
+"""Maximum number of characters of other texts, which CSV readers can still read."""
+
+DURATION_CLASSES = range(8, 25)
+"""An event of class k lasts at most 2^k seconds, except for the last class.
+
+Events of class k at a time have started within the 2^k seconds before it, which is a short range
+of an index over class and start.
+"""
 
 
-def name(record: Any, number: int) -> str:
-    """What a record is called in a message: its id or, without one, its place."""
-    identity = record.get("kb_archivid") if isinstance(record, Mapping) else None
-    shown = str(identity or "").strip().encode("unicode_escape").decode()
-    return f"{shown:.100}" if shown else f"record {number}"
+def label(record: Any, number: int) -> str:
+    """Return the id of a record for messages or, if it has none, its number."""
+    identifier = record.get("kb_archivid") if isinstance(record, Mapping) else None
+    text = str(identifier or "").strip().encode("unicode_escape").decode()
+    return f"{text:.100}" if text else f"record {number}"
 
 
-def row(record: Any) -> dict[str, Any]:
-    """The typed columns of one record, all but ``full_event``.
+def to_row(record: Any) -> dict[str, Any]:
+    """Return the columns of a record, except for the corners (see :func:`add_corners`).
 
-    The corners are left to :func:`add_corners`, the text of the record to whoever has it.
-    Raises ValueError that says what is wrong when the record has no id, type or times, or
-    is no record at all.
+    Raises ValueError if the record is not a mapping or has no valid id, type, start or end.
     """
     if not isinstance(record, Mapping):
-        raise ValueError(f"is a {type(record).__name__}, not an event")
-    found: dict[str, Any] = {
-        "kb_archivid": _needed(record, "kb_archivid"),
-        "event_type": _needed(record, "event_type").upper(),
-        "event_starttime": _time(_needed(record, "event_starttime"), "event_starttime"),
-        "event_endtime": _time(_needed(record, "event_endtime"), "event_endtime"),
+        raise ValueError(f"expected a JSON object, got {type(record).__name__}")
+    row: dict[str, Any] = {
+        "kb_archivid": _required(record, "kb_archivid"),
+        "event_type": _required(record, "event_type").upper(),
     }
-    found["duration_class"] = duration_class(found["event_starttime"], found["event_endtime"])
-    for field in TEXTS:
+    for field in TIME_COLUMNS:
+        row[field] = _time(_required(record, field), field)
+    for field in TEXT_COLUMNS:
         text = _text(record, field)
-        found[field] = text if text is None or len(text) <= LARGEST else None
-    for field in NUMBERS:
-        found[field] = _number(record.get(field))
+        row[field] = text if text is None or len(text) <= MAX_TEXT_LENGTH else None
+    for field in NUMBER_COLUMNS:
+        row[field] = _number(record.get(field))
     noaa = _number(record.get("ar_noaanum"))
-    found["ar_noaanum"] = int(noaa) if noaa and 0 < noaa < 1_000_000 else None
+    row["ar_noaanum"] = int(noaa) if noaa and 0 < noaa < 1_000_000 else None
     try:
-        found["event_peaktime"] = _time(record.get("event_peaktime"), "event_peaktime")
+        row["event_peaktime"] = _time(record.get("event_peaktime"), "event_peaktime")
     except ValueError:
-        found["event_peaktime"] = None
-    return found
+        row["event_peaktime"] = None
+    row["duration_class"] = duration_class(row["event_starttime"], row["event_endtime"])
+    return row
+
+
+def duration_class(start: datetime, end: datetime) -> int:
+    """Return the class of an event in ``DURATION_CLASSES``."""
+    seconds = math.ceil((end - start).total_seconds())
+    exponent = (seconds - 1).bit_length() if seconds > 0 else 0
+    return min(max(DURATION_CLASSES[0], exponent), DURATION_CLASSES[-1])
 
 
 def add_corners(rows: Sequence[dict[str, Any]]) -> None:
-    """Add ``CORNERS`` to rows, null where ``hpc_bbox`` is missing or no polygon."""
+    """Add the columns ``CORNER_COLUMNS``, null where ``hpc_bbox`` is not a valid polygon."""
     shapes = wkt.parse([row["hpc_bbox"] for row in rows])
     shapes[shapely.get_dimensions(shapes) < 2] = None
-    for row, box in zip(rows, shapely.bounds(shapes).tolist(), strict=True):
-        complete = all(math.isfinite(value) for value in box)
-        row.update(zip(CORNERS, box if complete else [None] * 4, strict=True))
+    for row, bounds in zip(rows, shapely.bounds(shapes).tolist(), strict=True):
+        valid = all(map(math.isfinite, bounds))
+        row.update(zip(CORNER_COLUMNS, bounds if valid else [None] * 4, strict=True))
 
 
-def _needed(record: Mapping[str, Any], field: str) -> str:
+def to_json(record: Any) -> str:
+    """Return a record as JSON, with null instead of NaN and infinity.
+
+    Raises TypeError if it contains an object that JSON cannot represent.
+    """
+    try:
+        return json.dumps(record, allow_nan=False)
+    except ValueError:
+        finite = json.loads(json.dumps(record), parse_constant=lambda _: None)
+        return json.dumps(finite)
+
+
+def _required(record: Mapping[str, Any], field: str) -> str:
     text = _text(record, field)
     if text is None or not text.strip():
-        raise ValueError(f"has no {field}")
-    if not isinstance(record[field], str) and field not in TIMES:
-        raise ValueError(f"has no text in {field} but {text:.40}")
-    if len(text) > LONGEST:
-        raise ValueError(f"has {len(text)} characters in {field}")
+        raise ValueError(f"missing {field}")
+    if not isinstance(record[field], str) and field not in TIME_COLUMNS:
+        raise ValueError(f"invalid {field}: expected text, got {text:.40}")
+    if len(text) > MAX_KEY_LENGTH:
+        raise ValueError(f"{field} has {len(text)} characters, the maximum is {MAX_KEY_LENGTH}")
     return text
 
 
@@ -104,9 +131,9 @@ def _text(record: Mapping[str, Any], field: str) -> str | None:
     try:
         text.encode()
     except UnicodeEncodeError:
-        text = "\0"
-    if "\0" in text:  # half a character, or the one that PostgreSQL does not store
-        raise ValueError(f"has characters in {field} that are no text")
+        raise ValueError(f"invalid Unicode character in {field}") from None
+    if "\0" in text:  # PostgreSQL cannot store it.
+        raise ValueError(f"invalid Unicode character in {field}")
     return text
 
 
@@ -122,4 +149,4 @@ def _time(value: Any, field: str) -> datetime:
     try:
         return times.naive(datetime.fromisoformat(value))
     except (TypeError, ValueError, OverflowError) as error:
-        raise ValueError(f"has no time in {field} but {value!r:.40}") from error
+        raise ValueError(f"invalid {field}: {value!r:.40}") from error

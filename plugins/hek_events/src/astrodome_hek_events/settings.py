@@ -1,4 +1,4 @@
-"""The settings of the section ``hek``."""
+"""Settings in the section ``hek``."""
 
 from __future__ import annotations
 
@@ -6,16 +6,22 @@ from pydantic import BaseModel, Field
 
 
 class HekSettings(BaseModel):
-    """How the knowledgebase is asked; every key also as ``ASTRODOME_HEK_<KEY>``."""
+    """Settings for the access to HEK."""
 
     url: str = Field(
-        "https://www.lmsal.com/hek/her", description="Address of HEK's search, or of a mirror."
+        "https://www.lmsal.com/hek/her", description="Address of the HEK search, or of a mirror."
     )
-    timeout: float = Field(60, gt=0, description="Seconds that HEK may be silent in an answer.")
+    timeout: float = Field(
+        60, gt=0, description="Time to wait for data from HEK in a response, in seconds."
+    )
     retries: int = Field(
-        2, ge=0, description="Repetitions of a request before its window is cut in two."
+        2,
+        ge=0,
+        description="Number of times to repeat a failed request before its time window is split.",
     )
-    page_size: int = Field(500, ge=1, le=10_000, description="Events in one page of an answer.")
+    page_size: int = Field(
+        500, ge=1, le=10_000, description="Maximum number of events per page of a response."
+    )
     settle_days: float = Field(
-        14, ge=0, description="Days after which HEK's events of a time hardly change any more."
+        14, ge=0, description="Days after which HEK receives hardly any more events for a time."
     )

@@ -1,4 +1,4 @@
-"""The source of kind ``events`` that other plugins use."""
+"""The source of kind ``events`` for other plugins."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .store.event_store import EventStore
 
 
 class HekEvents:
-    """Events of the local store, or of the database at ``url``."""
+    """Events in the store at ``url``, by default the local store."""
 
     def __init__(self, url: str = "") -> None:
         self.store = EventStore(url)
@@ -18,8 +18,8 @@ class HekEvents:
     def search(
         self, start: datetime, end: datetime, event_types: Sequence[str] = ()
     ) -> list[dict[str, Any]]:
-        """Events that overlap [start, end] (UTC), as untouched records of HEK.
+        """Return the events that overlap [start, end] (UTC) as unchanged records of HEK.
 
-        Raises AstrodomeError when the store is empty or cannot be reached.
+        Raises AstrodomeError if the store is empty or the database cannot be used.
         """
         return self.store.records(start, end, event_types)

@@ -1,5 +1,4 @@
-"""Maps of pixel scores, as ``sdo sood … predict --predict-mode pixel`` leaves them, and the boxes
-around what is bright in them."""
+"""Anomaly maps of ``sdo sood … predict --predict-mode pixel``, and the regions in them."""
 
 from __future__ import annotations
 
@@ -22,35 +21,30 @@ from shapely import Polygon, box
 from skimage.filters import gaussian, threshold_otsu
 from skimage.measure import label, regionprops
 
-NAMES = (
-    (re.compile(r"(\d{8}-\d{6})_(\d+)A?\.(?:png|jpe?g)", re.IGNORECASE), "%Y%m%d-%H%M%S"),
-    (
-        re.compile(r"(\d{4}-\d\d-\d\dT\d{6})__(\d+)\.(?:png|jpe?g)", re.IGNORECASE),
-        "%Y-%m-%dT%H%M%S",
-    ),
-)
-"""How maps are called, and how their time is written: that of pixel predictions, and that of
-images. The maps of patches have more in their names, and no place on the disk."""
-TABLE, SCORES = "maps.parquet", "maps.npy"
-WIDTH = 256
-"""Width (px) in which regions are found: that of the maps for which the sizes below were chosen."""
+PREDICTION_NAME = re.compile(r"(\d{8}-\d{6})_(\d+)A?\.(?:png|jpe?g)", re.IGNORECASE)
+IMAGE_NAME = re.compile(r"(\d{4}-\d\d-\d\dT\d{6})__(\d+)\.(?:png|jpe?g)", re.IGNORECASE)
+NAME_FORMATS = ((PREDICTION_NAME, "%Y%m%d-%H%M%S"), (IMAGE_NAME, "%Y-%m-%dT%H%M%S"))
+"""File names of maps, and the formats of the time in them. Maps of patches do not match."""
+SCORE_TABLE, SCORES = "maps.parquet", "maps.npy"
+DEFAULT_WIDTH = 256
+"""Width in pixels for which the default sizes of regions are chosen."""
 Scores = NDArray[np.float64]
 
 
-class Detection(BaseModel):
-    """How regions are found in a map. Sizes are in pixels of the map at its working width."""
+class RegionDetection(BaseModel):
+    """Parameters of :func:`detect_regions`. Sizes are in pixels of the resized map."""
 
     threshold: Literal["otsu", "binary", "simple"] = "otsu"
     level: float = Field(20, ge=0, lt=255)
-    gaussian: float = Field(0, ge=0, description="Standard deviation of the smoothing, 0: none.")
+    gaussian: float = Field(0, ge=0, description="Standard deviation of the smoothing; 0 for none.")
     min_size: float = Field(2, ge=0)
     max_size: float = Field(48, ge=0)
-    map_width: int = Field(WIDTH, ge=0, description="Working width, 0: that of the map.")
+    map_width: int = Field(DEFAULT_WIDTH, ge=0, description="Width of the resized map; 0 to keep.")
 
 
 @dataclass(frozen=True)
-class MapFile:
-    """A map: its file, the time (UTC) and wavelength (angstrom) in its name."""
+class ImageFile:
+    """An image or anomaly map, and the time (UTC) and wavelength (angstrom) in its file name."""
 
     path: Path
     t_obs: datetime
@@ -58,144 +52,143 @@ class MapFile:
 
 
 @dataclass(frozen=True)
-class ScoreMap:
-    """Scores of shape (height, width), the upper row first, and the scale of the whole folder."""
+class AnomalyMap:
+    """Scores of shape (height, width), top row first, and the range of scores in the folder."""
 
     scores: Scores
     low: float
     high: float
 
 
-def named(path: Path) -> MapFile | None:
-    """What a file name says about a map; None when it is the name of something else."""
-    for pattern, form in NAMES:
-        if found := pattern.fullmatch(path.name):
+def parse_name(path: Path) -> ImageFile | None:
+    """Return the time and wavelength in the file name of a map; None for other file names."""
+    for pattern, time_format in NAME_FORMATS:
+        if match := pattern.fullmatch(path.name):
             try:
-                return MapFile(path, datetime.strptime(found[1], form), int(found[2]))
+                t_obs = datetime.strptime(match[1], time_format)
             except ValueError:
                 return None
+            return ImageFile(path, t_obs, int(match[2]))
     return None
 
 
-def find(folder: Path) -> list[MapFile]:
-    """The maps in a folder and those below it, in order of time.
+def find_maps(folder: Path) -> list[ImageFile]:
+    """Return the maps in a folder and its subfolders, in order of time.
 
-    Raises AstrodomeError when there are none.
+    Raises AstrodomeError if there are none.
     """
-    every = [each for path in folder.rglob("*") if (each := named(path)) and path.is_file()]
-    # Where predictions lie beside images, only their own names tell them apart.
-    found = [each for each in every if NAMES[0][0].fullmatch(each.path.name)] or every
+    named = [each for path in folder.rglob("*") if (each := parse_name(path)) and path.is_file()]
+    # In a folder that also contains images, only predictions have names of their own.
+    found = [each for each in named if PREDICTION_NAME.fullmatch(each.path.name)] or named
     if not found:
         raise AstrodomeError(
-            f"There are no anomaly maps in {folder}.",
+            f"No anomaly maps found in {folder}.",
             "sdo sood MODEL predict --predict-mode pixel writes them, as 20120101-000000_171A.png.",
         )
     return sorted(found, key=lambda each: (each.t_obs, each.wavelength, str(each.path)))
 
 
-def read(found: MapFile) -> ScoreMap:
-    """The scores of a map: untouched from ``maps.npy`` where that is there, else its grey levels.
+def read_map(file: ImageFile) -> AnomalyMap:
+    """Read the scores of a map from ``maps.npy`` or, if it does not contain them, the image.
 
-    Raises AstrodomeError when neither can be read.
+    Raises AstrodomeError if the image cannot be read.
     """
-    table = _table(found.path.parent)
-    row = table.rows.get(found.path.name)
+    table = _score_table(file.path.parent)
+    row = table.rows.get(file.path.name)
     if row is not None and table.scores is not None and row < len(table.scores):
         scores = np.asarray(table.scores[row], float)
-        low, high = table.scale or (float(np.nanmin(scores)), float(np.nanmax(scores)))
+        low, high = table.value_range or (float(np.nanmin(scores)), float(np.nanmax(scores)))
     else:
         try:
-            with Image.open(found.path) as image:
+            with Image.open(file.path) as image:
                 scores = np.asarray(image.convert("L"), float)
         except (OSError, SyntaxError, ValueError) as error:
-            raise AstrodomeError(f"Its map {found.path} is no readable image.") from error
+            raise AstrodomeError(f"Cannot read the anomaly map {file.path}.") from error
         low, high = 0.0, 255.0
-    return ScoreMap(np.nan_to_num(scores, nan=low, posinf=high, neginf=low), low, high)
+    return AnomalyMap(np.nan_to_num(scores, nan=low, posinf=high, neginf=low), low, high)
 
 
-def bright(found: ScoreMap, how: Detection) -> list[Polygon]:
-    """The boxes around connected bright regions of a map, in pixels from its upper left corner.
+def detect_regions(anomaly_map: AnomalyMap, detection: RegionDetection) -> list[Polygon]:
+    """Return the bounding boxes of connected regions with high scores, in pixels of the map.
 
-    The map is brought to ``map_width`` first, by averages over areas, so that maps of any size
-    give the same regions. ``otsu`` finds the threshold in the map itself (Otsu 1979); ``simple``
-    takes what is above ``level``/255 of the way from the map's lowest to its highest
-    score, ``binary`` the same on the scale of all maps of the folder. Pixels touch at corners
-    too. A box counts when both its sides are from ``min_size`` to ``max_size``. A map
-    without contrast has none.
+    The map is first resized to ``map_width`` by averaging, so that maps of any size have the same
+    regions. Pixels are selected by the threshold method: ``otsu`` computes the threshold from the
+    map (Otsu 1979), ``simple`` uses ``level``/255 of the range between the lowest and the highest
+    score of the map, and ``binary`` the same fraction of the range of all maps in the folder.
+    Pixels that touch at a corner are connected. A box is returned if both of its sides are between
+    ``min_size`` and ``max_size``. A map with constant scores has no regions.
     """
-    scores = resized(found.scores, how.map_width)
-    across, down = (
-        a / b for a, b in zip(found.scores.shape[::-1], scores.shape[::-1], strict=True)
-    )
-    if how.gaussian > 0:
-        scores = gaussian(scores, how.gaussian, preserve_range=True)
+    scores = resize(anomaly_map.scores, detection.map_width)
+    scale_y, scale_x = np.divide(anomaly_map.scores.shape, scores.shape).tolist()
+    if detection.gaussian > 0:
+        scores = gaussian(scores, detection.gaussian, preserve_range=True)
     low, high = float(scores.min()), float(scores.max())
     if not high > low:
         return []
-    if how.threshold == "otsu":
-        limit = otsu(scores)
+    if detection.threshold == "otsu":
+        limit = otsu_threshold(scores)
     else:
-        start, end = (low, high) if how.threshold == "simple" else (found.low, found.high)
-        limit = start + (end - start) * how.level / 255
+        if detection.threshold == "binary":
+            low, high = anomaly_map.low, anomaly_map.high
+        limit = low + (high - low) * detection.level / 255
     boxes = []
     for region in regionprops(label(scores > limit, connectivity=2)):
         top, left, bottom, right = region.bbox
         sides = (bottom - top, right - left)
-        if min(sides) >= how.min_size and max(sides) <= how.max_size:
-            boxes.append(box(left * across, top * down, right * across, bottom * down))
+        if min(sides) >= detection.min_size and max(sides) <= detection.max_size:
+            boxes.append(box(left * scale_x, top * scale_y, right * scale_x, bottom * scale_y))
     return boxes
 
 
-def otsu(scores: Scores) -> float:
-    """Otsu's threshold of scores that are not all the same.
+def otsu_threshold(scores: Scores) -> float:
+    """Return Otsu's threshold of scores that are not constant.
 
-    Otsu's criterion is at its best in the middle between the means of the two classes; taking that
-    frees the threshold from the bins of the histogram in which it is searched.
+    The optimum of Otsu's criterion is the mean of the means of both classes. This does not depend
+    on the bins of the histogram in which the classes are found.
     """
-    half_a_bin = float(np.ptp(scores)) / 512
-    above = scores > threshold_otsu(scores) + half_a_bin
+    half_bin = float(np.ptp(scores)) / 512
+    above = scores > threshold_otsu(scores) + half_bin
     return float(scores[above].mean() + scores[~above].mean()) / 2
 
 
-def resized(scores: Scores, width: int) -> Scores:
-    """A map at another width (px, 0 for its own), each pixel the average of the area it covers."""
+def resize(scores: Scores, width: int) -> Scores:
+    """Return a map with another width, each pixel the average of the area that it covers."""
     rows, columns = scores.shape
     if width in (0, columns):
         return scores
     size = (width, max(1, round(rows * width / columns)))
-    picture = Image.fromarray(scores.astype(np.float32)).resize(size, Image.Resampling.BOX)
-    return np.asarray(picture, float)
+    resized = Image.fromarray(scores.astype(np.float32)).resize(size, Image.Resampling.BOX)
+    return np.asarray(resized, float)
 
 
 @dataclass(frozen=True)
-class _Table:
+class _ScoreTable:
     rows: Mapping[str, int]
     scores: Any
-    scale: tuple[float, float] | None
+    value_range: tuple[float, float] | None
 
 
-def _table(folder: Path) -> _Table:
-    paths = (folder / TABLE, folder / SCORES)
-    changed = tuple(path.stat().st_mtime_ns if path.exists() else 0 for path in paths)
-    return _read_table(folder, changed)
+def _score_table(folder: Path) -> _ScoreTable:
+    paths = (folder / SCORE_TABLE, folder / SCORES)
+    return _read_score_table(*((p, p.stat().st_mtime_ns if p.exists() else 0) for p in paths))
 
 
 @lru_cache(maxsize=8)
-def _read_table(folder: Path, changed: tuple[int, ...]) -> _Table:
-    """Where the untouched scores of a folder's maps are; nothing when they are not there."""
-    nothing = _Table({}, None, None)
-    if not all(changed):
-        return nothing
+def _read_score_table(table: tuple[Path, int], array: tuple[Path, int]) -> _ScoreTable:
+    """Read the scores of a folder, given its files with their modification times."""
+    empty = _ScoreTable({}, None, None)
+    if not table[1] or not array[1]:
+        return empty
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(folder / TABLE)
-        rows = dict(zip(*(table[name].to_pylist() for name in ("map", "row")), strict=True))
-        scores = np.load(folder / SCORES, mmap_mode="r", allow_pickle=False)
-        about = json.loads((table.schema.metadata or {}).get(b"astrodome", b"{}"))
+        content = pq.read_table(table[0])
+        rows = dict(zip(*(content[name].to_pylist() for name in ("map", "row")), strict=True))
+        scores = np.load(array[0], mmap_mode="r", allow_pickle=False)
+        provenance = json.loads((content.schema.metadata or {}).get(b"astrodome", b"{}"))
     except (OSError, ValueError, KeyError, pa.ArrowException):
-        return nothing  # the pictures are still there
-    scale = about.get("scale_range")
-    good = isinstance(scale, list) and len(scale) == 2 and all(map(math.isfinite, scale))
-    return _Table(rows, scores if scores.ndim == 3 else None, tuple(scale) if good else None)
+        return empty  # The images are used instead.
+    limits = provenance.get("scale_range")
+    valid = isinstance(limits, list) and len(limits) == 2 and all(map(math.isfinite, limits))
+    return _ScoreTable(rows, scores if scores.ndim == 3 else None, tuple(limits) if valid else None)

@@ -1,35 +1,38 @@
-"""The commands under ``sdo events``."""
+"""The group ``sdo events`` and its commands for the event store."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
-from astrodome import AstrodomeError, compute, console, files, settings, times
+from astrodome import AstrodomeError, compute, console, times
 
-from . import analyze
+from . import analyze, plot
+from .options import (
+    END_HELP,
+    START_HELP,
+    Database,
+    End,
+    EventTypes,
+    Frm,
+    Json,
+    Observatory,
+    Start,
+    end_option,
+    time_option,
+)
 
 if TYPE_CHECKING:
-    from ..store.event_store import EventStore, Filter
+    from ..store.event_store import EventStore
+    from ..store.queries import EventFilter
 
 app = typer.Typer(
     help="Solar events of the Heliophysics Event Knowledgebase.", no_args_is_help=True
 )
-
-Database = Annotated[
-    str,
-    typer.Option(
-        "--db-connection-string",
-        envvar="DB_CONNECTION_STRING",
-        help="Address of the database, sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME "
-        "[a file in the folder of --home].",
-    ),
-]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
-SHOWN = (
+LISTED_COLUMNS = (
     "event_type",
     "event_starttime",
     "event_peaktime",
@@ -44,8 +47,8 @@ SHOWN = (
     "hpc_y",
     "kb_archivid",
 )
-"""Columns of the table; ``--json`` has all of them."""
-OPTIONAL = (
+"""Columns of the table; ``--json`` prints all columns."""
+OPTIONAL_COLUMNS = (
     ("kb_archivid",),
     ("obs_channelid",),
     ("obs_instrument",),
@@ -58,33 +61,8 @@ OPTIONAL = (
     ("event_peaktime",),
 )
 """Columns that are hidden on a narrow terminal, the least important first."""
-AROUND = timedelta(seconds=30)
-"""How far from the time of ``--at`` an event may end or begin."""
 DAY = 86_400.0
-"""Seconds."""
-
-
-def _time(help: str) -> Any:
-    return typer.Option(parser=times.utc, metavar="TIME", help=f"{help} (UTC, ISO 8601).")
-
-
-def _end(help: str) -> Any:
-    help = f"{help} (UTC, ISO 8601). A date without a time includes the whole day."
-    return typer.Option(parser=times.utc_end, metavar="TIME", help=help)
-
-
-Start = Annotated[datetime | None, _time("Events that end at or after this time")]
-End = Annotated[datetime | None, _end("Events that start at or before this time")]
-Types = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--event-type", help="HEK's code, such as AR, CH, FL, or all; may be given more than once."
-    ),
-]
-Observatory = Annotated[str, typer.Option(help="Observatory, such as SDO.")]
-Frm = Annotated[
-    str, typer.Option(help="Feature recognition method that found the event, such as SPoCA.")
-]
+"""Length of a day in seconds."""
 
 
 class Format(StrEnum):
@@ -98,108 +76,91 @@ class Format(StrEnum):
 
 @app.command()
 def get(
-    start: Annotated[datetime, _time("Events that end at or after this time")] = cast(
-        "datetime", "2012-12-01T01:00:00"
-    ),
-    end: Annotated[datetime, _end("Events that start at or before this time")] = cast(
-        "datetime", "2012-12-03T00:00:00"
-    ),
-    event_type: Types = None,
+    start: Annotated[datetime, time_option(START_HELP)] = cast("datetime", "2012-12-01T01:00:00"),
+    end: Annotated[datetime, end_option(END_HELP)] = cast("datetime", "2012-12-03T00:00:00"),
+    event_type: EventTypes = None,
     frm: Frm = "",
     observatory: Observatory = "",
-    jobs: Annotated[int, typer.Option(min=1, help="Requests to HEK at a time.")] = 4,
+    jobs: Annotated[int, typer.Option(min=1, help="Number of simultaneous requests to HEK.")] = 4,
     again: Annotated[
-        bool, typer.Option("--again", help="Ask also for what is complete; HEK may have changed.")
+        bool,
+        typer.Option(
+            "--again", help="Also request time ranges that are complete; HEK may have changed."
+        ),
     ] = False,
     db_connection_string: Database = "",
     as_json: Json = False,
 ) -> None:
-    """Bring events from HEK into the store; without --event-type the active regions (AR).
+    """Download events from HEK into the store, by default active regions (AR).
 
-    The same command given again goes on where it stopped or failed.
+    Run the same command again to resume after an interruption or a failure.
     """
-    from datetime import timedelta
-
-    from .. import event_types
-    from ..client.windows import ALL, Query
-    from ..settings import HekSettings
+    from .. import downloads
     from ..store.event_store import EventStore
 
     times.check_order(start, end)
-    queries = [
-        Query(code, frm, observatory) for code in event_types.codes(event_type or ["AR"]) or [ALL]
-    ]
-    hek = settings.section("hek", HekSettings)
+    queries = downloads.make_queries(event_type or ["AR"], frm, observatory)
     store = EventStore(db_connection_string)
-    from ..client.hek_client import Hek
-    from ..download import Collector
+    windows = downloads.missing_windows(store, queries, start, end, overwrite=again)
+    for query in queries:
+        if not any(window.query == query for window in windows):
+            console.note(
+                f"Events of {query} are complete for this time range. "
+                "Use --again to download them again."
+            )
+    days = sum((w.end - w.start).total_seconds() for w in windows) / DAY
+    with console.progress("Downloading", max(1, round(days)), "days") as bar:
+        downloaded = 0.0
 
-    collector = Collector(
-        store,
-        Hek(hek, connections=jobs),
-        jobs=jobs,
-        settle=timedelta(days=hek.settle_days),
-        again=again,
-    )
-    missing = collector.missing(queries, start, end)
-    for query in collector.report.complete:
-        console.note(f"Events of {query} are complete for this time; --again asks for them anew.")
-    days = sum((w.end - w.start).total_seconds() for w in missing) / DAY
-    with console.progress("Getting", max(1, round(days)), "days") as bar:
-        done = 0.0
+        def advance(window: Any) -> None:
+            nonlocal downloaded
+            downloaded += (window.end - window.start).total_seconds() / DAY
+            bar.advance(round(downloaded) - bar.count, str(window.start.date()))
 
-        def advance(seconds: float, detail: str) -> None:
-            nonlocal done
-            done += seconds / DAY
-            bar.advance(round(done) - bar.count, detail)
-
-        collector.advance = advance
-        report = collector.run(missing)
-    console.finish(report.outcome(), "stored", "events", as_json=as_json)
+        outcome = downloads.download_windows(store, windows, jobs, advance)
+    console.finish(outcome, "stored", "events", as_json=as_json)
 
 
 @app.command("import")
 def import_files(
     paths: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[FILE...]", help="JSON files as HEK answers them."),
+        typer.Argument(metavar="[FILE...]", help="JSON files in the format of HEK."),
     ] = None,
     from_older: Annotated[
         str,
         typer.Option(
             metavar="ADDRESS",
-            help="Address of a database in which sdo-cli kept its events (table hek_events).",
+            help="Address of a database of sdo-cli, from which the table hek_events is imported.",
         ),
     ] = "",
     db_connection_string: Database = "",
     as_json: Json = False,
 ) -> None:
-    """Bring HEK's answers (JSON with a list 'result', or a list of events) into the store."""
+    """Import JSON files: responses of HEK with a list 'result', or lists of events."""
     from ..client import responses
     from ..store import sdo_cli
-    from ..store.event_store import OLDER_TABLE, EventStore
+    from ..store.event_store import SDO_CLI_TABLE, EventStore
 
     if not paths and not from_older:
-        raise AstrodomeError("There is nothing to import: name a FILE.", exit_code=2)
+        raise AstrodomeError("Missing argument FILE.", exit_code=2)
     store = EventStore(db_connection_string)
     total = compute.Outcome()
 
-    def put(found: list[Any], label: str) -> None:
-        outcome = store.put(found, label)
+    def add(found: list[Any], label: str) -> None:
+        outcome = store.add(found, label=label)
         total.done += outcome.done
         total.failed += outcome.failed
 
     with console.progress("Importing", len(paths or ()) or None, "files", resumes=False) as bar:
         for path in paths or ():
             try:
-                put(responses.read(path), path.name)
-            except AstrodomeError as error:
-                if not isinstance(error, responses.Unreadable):
-                    raise
+                add(responses.read_file(path), path.name)
+            except responses.EventFileError as error:
                 total.failed.append((str(path), error.message))
             bar.advance()
-        for batch in sdo_cli.batches(from_older) if from_older else ():
-            put(batch, OLDER_TABLE)
+        for batch in sdo_cli.read_batches(from_older) if from_older else ():
+            add(batch, SDO_CLI_TABLE)
             bar.advance(0, f"{total.done} events")
     console.finish(total, "stored", "events", as_json=as_json)
 
@@ -208,40 +169,48 @@ def import_files(
 def list_events(
     start: Start = None,
     end: End = None,
-    at: Annotated[datetime | None, _time("Events within 30 s of this time")] = None,
-    event_type: Types = None,
+    at: Annotated[datetime | None, time_option("Events within 30 s of this time")] = None,
+    event_type: EventTypes = None,
     observatory: Observatory = "",
-    instrument: Annotated[str, typer.Option(help="Instrument, such as AIA.")] = "",
-    channel: Annotated[str, typer.Option(help="Part of the channel, such as 171.")] = "",
+    instrument: Annotated[str, typer.Option(help="Instrument, for example AIA.")] = "",
+    channel: Annotated[
+        str, typer.Option(help="Text that the channel contains, for example 171.")
+    ] = "",
     frm: Frm = "",
-    limit: Annotated[int | None, typer.Option(min=1, help="Show only the first so many.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Maximum number of events.")] = None,
     format: Annotated[
         Format | None,
         typer.Option(
-            help="Write the events in this format; hek is HEK's own, with all fields. Positions "
-            "are helioprojective arcsec."
+            help="Format of the output. hek is the JSON format of HEK, with all fields. "
+            "Positions are helioprojective, in arcsec."
         ),
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="File for it [standard output]; without --format its ending decides."),
+        typer.Option(
+            help="Output file [standard output]. Its extension is the default for --format."
+        ),
     ] = None,
     db_connection_string: Database = "",
     as_json: Json = False,
 ) -> None:
-    """List the stored events in order of start (UTC); hpc_… are helioprojective arcsec."""
-    from .. import event_types
-    from ..store.event_store import EventStore, Filter
+    """List the stored events in order of start time (UTC).
+
+    The columns hpc_x and hpc_y are helioprojective coordinates in arcsec.
+    """
+    from ..event_types import parse_codes
+    from ..store.event_store import EventStore
+    from ..store.queries import TIME_MARGIN, EventFilter
 
     if at and (start or end):
-        raise AstrodomeError("--at goes with neither --start nor --end.", exit_code=2)
+        raise AstrodomeError("--at cannot be used with --start or --end.", exit_code=2)
     if as_json and format and not out:
         raise AstrodomeError("--json and --format both write to standard output.", exit_code=2)
     times.check_order(start, end)
-    wanted = Filter(
-        at - AROUND if at else start,
-        at + AROUND if at else end,
-        event_types.codes(event_type or ()),
+    condition = EventFilter(
+        at - TIME_MARGIN if at else start,
+        at + TIME_MARGIN if at else end,
+        parse_codes(event_type or ()),
         observatory,
         instrument,
         channel,
@@ -249,76 +218,79 @@ def list_events(
     )
     store = EventStore(db_connection_string)
     if format or out:
-        _export(store, wanted, limit, format or _by_ending(out), out, as_json)
+        _export(store, condition, limit, format or _format_of(out), out, as_json)
     else:
-        rows = store.select(wanted, limit)
-        console.show(rows, columns=SHOWN, optional=OPTIONAL, as_json=as_json)
+        rows = store.rows(condition, limit)
+        console.show(rows, columns=LISTED_COLUMNS, optional=OPTIONAL_COLUMNS, as_json=as_json)
 
 
-def _by_ending(out: Path | None) -> Format:
-    ending = out.suffix.lower().lstrip(".") if out else ""
-    kind = {"vot": "votable", "xml": "votable", "pq": "parquet", "json": "hek"}.get(ending, ending)
-    if kind not in set(Format):
-        raise AstrodomeError(f"What format is {out}?", f"--format {'|'.join(Format)}", exit_code=2)
-    return Format(kind)
+def _format_of(out: Path | None) -> Format:
+    extension = out.suffix.lower().lstrip(".") if out else ""
+    synonyms = {"vot": "votable", "xml": "votable", "pq": "parquet", "json": "hek"}
+    name = synonyms.get(extension, extension)
+    if name not in set(Format):
+        raise AstrodomeError(
+            f"Unknown file extension of {out}.", f"Use --format {'|'.join(Format)}", exit_code=2
+        )
+    return Format(name)
 
 
 def _export(
     store: EventStore,
-    wanted: Filter,
+    condition: EventFilter,
     limit: int | None,
-    kind: Format,
+    format: Format,
     out: Path | None,
     as_json: bool,
 ) -> None:
     from ..views import export
 
-    if kind is Format.hek:
-        texts = store.texts(wanted, limit)
-        count, text = len(texts), export.answer(texts)
+    if format is Format.parquet and not out:
+        raise AstrodomeError(
+            "Parquet cannot be written to standard output.", "Use --out FILE", exit_code=2
+        )
+    if format is Format.hek:
+        rows = store.full_records(condition, limit)
     else:
-        rows = store.select(wanted, limit)
-        count, text = len(rows), ""
-        if out:
-            export.write(rows, kind, out, str(store))
-        else:
-            text = export.text(rows, kind, str(store))
+        rows = store.rows(condition, limit)
     if not out:
-        typer.echo(text, nl=False)
+        typer.echo(export.to_text(rows, format, str(store)), nl=False)
         return
-    if text:
-        files.write_text(out, text)
+    export.write(rows, format, out, str(store))
     if as_json:
-        console.show_one({"file": str(out), "format": str(kind), "events": count}, as_json=True)
+        console.show_one(
+            {"file": str(out), "format": str(format), "events": len(rows)}, as_json=True
+        )
     else:
-        console.note(f"{count} events written to {out}.")
+        console.note(f"{len(rows)} events written to {out}.")
 
 
 @app.command()
 def stats(
     start: Start = None,
     end: End = None,
-    event_type: Types = None,
+    event_type: EventTypes = None,
     observatory: Observatory = "",
     frm: Frm = "",
     db_connection_string: Database = "",
     as_json: Json = False,
 ) -> None:
-    """Count the stored events by type and month of their start (UTC)."""
-    from .. import event_types
-    from ..store.event_store import EventStore, Filter
+    """Count the stored events by type and by month of their start (UTC)."""
+    from ..event_types import parse_codes
+    from ..store.event_store import EventStore
+    from ..store.queries import EventFilter
 
     times.check_order(start, end)
-    wanted = Filter(start, end, event_types.codes(event_type or ()), observatory, frm=frm)
-    found = EventStore(db_connection_string).counts(wanted)
+    condition = EventFilter(start, end, parse_codes(event_type or ()), observatory, frm=frm)
+    counts = EventStore(db_connection_string).count_rows(condition)
     if as_json:
-        console.show_json(found)
+        console.show_json(counts)
         return
-    types = sorted({row["event_type"] for row in found})
+    event_types = sorted({row["event_type"] for row in counts})
     months: dict[str, dict[str, Any]] = {}
-    for row in [*found, *({**row, "month": "total"} for row in found)]:
+    for row in [*counts, *({**row, "month": "total"} for row in counts)]:
         line = months.setdefault(
-            row["month"], {"month": row["month"], **dict.fromkeys(types, 0), "total": 0}
+            row["month"], {"month": row["month"], **dict.fromkeys(event_types, 0), "total": 0}
         )
         line[row["event_type"]] += row["events"]
         line["total"] += row["events"]
@@ -328,20 +300,21 @@ def stats(
 
 @app.command()
 def show(
-    id: Annotated[str, typer.Argument(help="The event's kb_archivid, or a part that is its own.")],
+    id: Annotated[str, typer.Argument(help="kb_archivid of the event, or a unique part of it.")],
     db_connection_string: Database = "",
     as_json: Json = False,
 ) -> None:
-    """Show one event with all fields that HEK filled; --json gives the record as HEK sent it."""
+    """Show the fields of one event; --json prints the complete record of HEK."""
     from ..store.event_store import EventStore
 
     row, record = EventStore(db_connection_string).find(id)
     if as_json:
         console.show_json(record)
         return
-    typed = {name: value for name, value in row.items() if value is not None}
-    rest = {n: v for n, v in sorted(record.items()) if n not in row and v not in (None, "", [])}
-    console.show_one({**typed, **rest}, title=row["kb_archivid"])
+    columns = {name: value for name, value in row.items() if value is not None}
+    fields = {n: v for n, v in sorted(record.items()) if n not in row and v not in (None, "", [])}
+    console.show_one({**columns, **fields}, title=row["kb_archivid"])
 
 
+plot.add_to(app)
 analyze.add_to(app)

@@ -1,61 +1,56 @@
-"""Which times of which query to HEK are complete, and what is left to ask."""
+"""Queries to HEK and the time windows in which they are sent."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-ALL = "**"
-"""HEK's own word for events of every type."""
-Span = tuple[datetime, datetime]
+ALL_TYPES = "**"
+"""Event type in HEK's query language that matches events of every type."""
 
 
 @dataclass(frozen=True)
-class Query:
-    """What is asked of HEK besides the time; empty names are all of them."""
+class HekQuery:
+    """Search criteria besides the time; an empty string matches every value."""
 
-    event_type: str
+    event_type: str = ALL_TYPES
     frm_name: str = ""
     observatory: str = ""
 
     def __str__(self) -> str:
-        names = [self.frm_name, self.observatory]
-        kind = "all types" if self.event_type == ALL else self.event_type
-        return " ".join([kind, *(name for name in names if name)])
+        event_type = "all types" if self.event_type == ALL_TYPES else self.event_type
+        return " ".join(name for name in (event_type, self.frm_name, self.observatory) if name)
 
 
 @dataclass(frozen=True)
-class Window:
-    """A query over a time (UTC); ``tries`` counts how often it was cut because it failed."""
+class QueryWindow:
+    """A query for a time window (UTC); ``splits`` counts how often it was split after a failure."""
 
-    query: Query
+    query: HekQuery
     start: datetime
     end: datetime
-    tries: int = 0
+    splits: int = 0
 
     def __str__(self) -> str:
         return f"{self.query} {self.start.isoformat()} to {self.end.isoformat()}"
 
-    def halves(self) -> tuple[Window, Window]:
+    def split(self) -> tuple[QueryWindow, QueryWindow]:
+        """Return the two halves of the window, which meet at a whole second."""
         middle = self.start + (self.end - self.start) // 2
         middle = max(middle.replace(microsecond=0), self.start)
-        again = replace(self, tries=self.tries + 1)
-        return replace(again, end=middle), replace(again, start=middle)
+        half = replace(self, splits=self.splits + 1)
+        return replace(half, end=middle), replace(half, start=middle)
 
-    def without(self, done: Iterable[Window]) -> list[Window]:
-        """What is left of this window when those of the same query are taken out."""
-        spans = [(window.start, window.end) for window in done if window.query == self.query]
-        gaps = _gaps((self.start, self.end), spans)
-        return [replace(self, start=start, end=end, tries=0) for start, end in gaps]
-
-
-def _gaps(whole: Span, known: Iterable[Span]) -> Iterator[Span]:
-    at, last = whole
-    for start, end in sorted(known):
-        if start > at:
-            yield at, min(start, last)
-        at = max(at, end)
-        if at >= last:
-            return
-    yield at, last
+    def subtract(self, windows: Iterable[QueryWindow]) -> list[QueryWindow]:
+        """Return the parts of this window that no given window of the same query covers."""
+        parts, start = [], self.start
+        for other_start, other_end in sorted(
+            (w.start, w.end) for w in windows if w.query == self.query
+        ):
+            if other_start > start:
+                parts.append(QueryWindow(self.query, start, min(other_start, self.end)))
+            start = max(start, other_end)
+            if start >= self.end:
+                return parts
+        return [*parts, QueryWindow(self.query, start, self.end)]

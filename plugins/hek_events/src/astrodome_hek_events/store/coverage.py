@@ -6,13 +6,13 @@ from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
 
-from ..client.windows import ALL, Window
+from ..client.windows import ALL_TYPES, QueryWindow
 from . import upsert
-from .schema import windows
+from .schema import completed_windows
 
 
-def mark(connection: sa.Connection, window: Window) -> None:
-    """Note in the transaction of its events that a window is complete."""
+def add_window(connection: sa.Connection, window: QueryWindow) -> None:
+    """Add a completed window, in the transaction that stores its events."""
     query = window.query
     row = {
         "event_type": query.event_type,
@@ -22,33 +22,30 @@ def mark(connection: sa.Connection, window: Window) -> None:
         "window_end": window.end,
         "fetched": datetime.now(UTC).replace(tzinfo=None),
     }
-    upsert.upsert(connection, windows, [row])
+    upsert.upsert(connection, completed_windows, [row])
 
 
-def missing(
-    connection: sa.Connection | None, wanted: Window, settle: timedelta, since: datetime
-) -> list[Window]:
-    """The parts of ``wanted`` that are not complete.
+def missing_windows(
+    connection: sa.Connection, window: QueryWindow, settle: timedelta, fresh_since: datetime
+) -> list[QueryWindow]:
+    """Return the parts of a window that no completed window covers.
 
-    A window is complete for good when it was fetched ``settle`` after its end, for HEK
-    goes on to receive events for a while; one fetched earlier counts if that was after ``since``.
-    What was fetched with fewer conditions covers what is asked with more.
+    HEK receives events for some time after they happened. A window therefore counts as completed
+    if it was downloaded ``settle`` after its end, or after ``fresh_since``. A window also covers
+    queries with more conditions than its own.
     """
-    if connection is None:
-        return [wanted]
-    query, c = wanted.query, windows.c
-    known = connection.execute(
-        sa.select(c.window_start, c.window_end, c.fetched).where(
-            c.event_type.in_({query.event_type, ALL}),
-            c.frm_name.in_({query.frm_name.lower(), ""}),
-            c.observatory.in_({query.observatory.lower(), ""}),
-            c.window_end > wanted.start,
-            c.window_start < wanted.end,
+    query, columns = window.query, completed_windows.c
+    found = connection.execute(
+        sa.select(columns.window_start, columns.window_end, columns.fetched).where(
+            columns.event_type.in_({query.event_type, ALL_TYPES}),
+            columns.frm_name.in_({query.frm_name.lower(), ""}),
+            columns.observatory.in_({query.observatory.lower(), ""}),
+            columns.window_end > window.start,
+            columns.window_start < window.end,
         )
     )
-    good = [
-        Window(query, start, end)
-        for start, end, fetched in known
-        if fetched >= min(end + settle, since)
-    ]
-    return wanted.without(good)
+    return window.subtract(
+        QueryWindow(query, start, end)
+        for start, end, fetched in found
+        if fetched >= min(end + settle, fresh_since)
+    )

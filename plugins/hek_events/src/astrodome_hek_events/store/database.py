@@ -1,4 +1,4 @@
-"""One database: its address, its transactions, and its failures as sentences."""
+"""The database connection: address, transactions and error messages."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from sqlalchemy import exc
 from . import schema
 
 ENVIRONMENT = "DB_CONNECTION_STRING"
-BUSY = 60
-"""Seconds to wait for another process that writes into the same SQLite file."""
+BUSY_TIMEOUT = 60
+"""Time to wait for another process that writes to the same SQLite file, in seconds."""
 CACHE = "PRAGMA cache_size=-65536"
-"""KiB of an SQLite file that are kept in memory, so that a large import is not written twice."""
+"""Cache of an SQLite file of 64 MiB, so that a large import does not write pages twice."""
 
-ELSEWHERE = "Change the permissions, or choose another database with --db-connection-string."
-SERVER = "Check that the server is running, and check the address, user and password."
+OTHER_DATABASE = "Change the permissions, or choose another database with --db-connection-string."
+CHECK_SERVER = "Check that the server is running, and check the address, user and password."
 FAILURES = {
-    "CANTOPEN": ("Cannot open the event database {name}: {why}.", ELSEWHERE),
+    "CANTOPEN": ("Cannot open the event database {name}: {why}.", OTHER_DATABASE),
     "IOERR": (
         "Reading or writing the event database {name} failed: {why}.",
         "Check the disk, and that the file system has free space and supports locks.",
@@ -53,82 +53,83 @@ WHERE name = 'default_toast_compression' AND 'lz4' = ANY(enumvals)
 
 
 class Database:
-    """The database at ``url``, an SQLAlchemy address or the older spelling ``postgresql://…``.
+    """The event database at an address or path, by default that of the environment or of --home.
 
-    Without one it comes from ``DB_CONNECTION_STRING``, or is a file in the folder of all
-    state. Raises AstrodomeError, here and in every method, when the database cannot be
-    had; a password is never part of the message.
+    Raises AstrodomeError, here and in every method, if the database cannot be used. Passwords
+    are never part of a message.
     """
 
-    def __init__(self, url: str = "") -> None:
-        self.url = address(url or os.environ.get(ENVIRONMENT, ""))
-        self.sqlite = self.url.get_backend_name() == "sqlite"
+    def __init__(self, url_or_path: str | os.PathLike[str] = "") -> None:
+        self.url = parse_address(url_or_path or os.environ.get(ENVIRONMENT, ""))
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
         try:
             self.engine = sa.create_engine(
-                self.url, connect_args={"timeout": BUSY} if self.sqlite else {}
+                self.url,
+                connect_args={"timeout": BUSY_TIMEOUT} if self.is_sqlite else {},
+                json_serializer=lambda text: text,  # The values are JSON already.
             )
         except ImportError as error:
             raise AstrodomeError(
-                f"A {self.url.get_backend_name()} database needs a driver: {error}.",
+                f"Driver for {self.url.get_backend_name()} databases not installed: {error}.",
                 "pip install 'astrodome-hek-events[postgresql]'",
             ) from error
-        if self.sqlite:
-            sa.event.listen(self.engine, "connect", _by_hand)
+        if self.is_sqlite:
+            sa.event.listen(self.engine, "connect", _configure_sqlite)
             sa.event.listen(self.engine, "begin", _begin)
         else:
-            sa.event.listen(self.engine, "connect", _quick)
-        self._reader = (  # a question of one statement needs no more trips to a server than that
-            self.engine
-            if self.sqlite
-            else self.engine.execution_options(isolation_level="AUTOCOMMIT")
-        )
-        self._writer = self.engine.execution_options(begins="BEGIN IMMEDIATE")
-        self._current = False
+            sa.event.listen(self.engine, "connect", _configure_postgresql)
+        self._writer = self.engine.execution_options(begin="BEGIN IMMEDIATE")
+        self._has_tables = False
+
+    def __str__(self) -> str:
+        return self.url.render_as_string(hide_password=True)
 
     def file(self) -> Path | None:
         """Return the SQLite file; None for a server, a database in memory or a URI (``file:…``)."""
         name = self.url.database
-        if not self.sqlite or not name or name == ":memory:" or name.startswith("file:"):
+        if not self.is_sqlite or not name or name == ":memory:" or name.startswith("file:"):
             return None
         return Path(name)
 
-    def missing(self) -> bool:
+    def is_missing(self) -> bool:
         """Return whether this is an SQLite file that does not exist; opening it would create it."""
         file = self.file()
         return file is not None and not file.exists()
 
+    def has_table(self, name: str) -> bool:
+        """Return whether a table exists."""
+        if self.is_missing():
+            return False
+        with self.connect() as connection:
+            return sa.inspect(connection).has_table(name)
+
     @contextmanager
     def reading(self) -> Iterator[sa.Connection | None]:
-        """A connection to read on, of tables of the current version; None without tables."""
-        if not self._current:
-            if self.missing():
+        """Open a connection to read events; None if the database has no table of events."""
+        if not self._has_tables:
+            if not self.has_table(schema.events.name):
                 yield None
                 return
-            with self._transaction(self._reader) as connection:
-                found = schema.version(connection)
-            if not found:
-                yield None
-                return
-            self._upgrade(found)
-        with self._transaction(self._reader) as connection:
+            self._create_tables()
+        with self.connect() as connection:
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
-        """A transaction to write in; the tables are made, or brought to the current version."""
-        if not self._current:
-            self._make_folder()
-            self._upgrade("")
+        """Open a transaction to write events; the tables are created if necessary."""
+        if not self._has_tables:
+            self._create_folder()
+            self._create_tables()
         with self._transaction(self._writer) as connection:
             yield connection
 
     @contextmanager
-    def plain(self) -> Iterator[sa.Connection]:
-        """A connection to read on, whatever tables there are."""
-        with self._transaction(self._reader) as connection:
+    def connect(self) -> Iterator[sa.Connection]:
+        """Open a connection to read any table."""
+        with self._transaction(self.engine) as connection:
             yield connection
 
-    def _make_folder(self) -> None:
+    def _create_folder(self) -> None:
         file = self.file()
         if file is None:
             return
@@ -137,14 +138,18 @@ class Database:
         except OSError as error:
             raise AstrodomeError(
                 f"Cannot create the folder {file.parent} of the event database: {error.strerror}.",
-                ELSEWHERE,
+                OTHER_DATABASE,
             ) from error
 
-    def _upgrade(self, found: str) -> None:
-        if found != schema.HEAD:
+    def _create_tables(self) -> None:
+        missing = True
+        if not self.is_missing():
+            with self.connect() as connection:
+                missing = bool(schema.missing_tables(connection))
+        if missing:
             with self._transaction(self._writer) as connection:
-                schema.upgrade(connection)
-        self._current = True
+                schema.create_tables(connection)
+        self._has_tables = True
 
     @contextmanager
     def _transaction(self, engine: sa.Engine) -> Iterator[sa.Connection]:
@@ -160,20 +165,20 @@ class Database:
 
     def failure(self, error: BaseException) -> AstrodomeError:
         """Return the error for an exception of the database driver."""
-        path = self.url.database or "" if self.sqlite else str(self)
+        path = self.url.database or "" if self.is_sqlite else str(self)
         if number := _errno(error, Path(path).parent):
             return from_os_error(OSError(number, os.strerror(number), path))
         why = str(error).strip().partition("\n")[0].rstrip(".")
         code = str(getattr(error, "sqlite_errorname", "") or "").removeprefix("SQLITE_")
         message, hint = FAILURES.get(
             code.partition("_")[0],
-            ("Accessing the event database {name} failed: {why}.", "" if self.sqlite else SERVER),
+            (
+                "Accessing the event database {name} failed: {why}.",
+                "" if self.is_sqlite else CHECK_SERVER,
+            ),
         )
         name = self.file() or self
-        return AstrodomeError(message.format(name=name, why=why, seconds=BUSY), hint)
-
-    def __str__(self) -> str:
-        return self.url.render_as_string(hide_password=True)
+        return AstrodomeError(message.format(name=name, why=why, seconds=BUSY_TIMEOUT), hint)
 
 
 def _errno(error: BaseException, folder: Path) -> int:
@@ -188,39 +193,49 @@ def _errno(error: BaseException, folder: Path) -> int:
     return 0
 
 
-def _by_hand(connection: Any, _: Any) -> None:
-    """Leave it to :func:`_begin` when a transaction begins: Python's driver begins late."""
+def _configure_sqlite(connection: Any, _: Any) -> None:
+    """Disable the implicit transactions of the driver, which start too late; see _begin."""
     connection.isolation_level = None
     connection.execute(CACHE)
 
 
-def _quick(connection: Any, _: Any) -> None:
-    """Compress long texts with LZ4 where the server has it: twice as many records a second."""
+def _configure_postgresql(connection: Any, _: Any) -> None:
+    """Compress long texts with LZ4 if the server supports it, which is faster."""
     connection.execute(LZ4)
     connection.commit()
 
 
 def _begin(connection: sa.Connection) -> None:
-    """Whoever will write says so at once; two that read first could never both go on."""
-    connection.exec_driver_sql(connection.get_execution_options().get("begins", "BEGIN"))
+    """Start a transaction, with the write lock if it writes.
+
+    Two transactions that both read before they request the write lock would block each other.
+    """
+    connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
 
 
-def address(text: str) -> sa.URL:
-    """What a connection string means; without one, the file in the folder of all state."""
-    if not text:
+def parse_address(url_or_path: str | os.PathLike[str]) -> sa.URL:
+    """Return the database URL of an address or of the path of an SQLite file.
+
+    Raises AstrodomeError if the address is invalid. The message does not contain it, because of
+    the password in it.
+    """
+    if not url_or_path:
         return sa.URL.create("sqlite", database=str(settings.home() / "hek_events.sqlite"))
+    text = os.fspath(url_or_path)
+    if not isinstance(url_or_path, str) or ":" not in text:
+        return sa.URL.create("sqlite", database=str(Path(text).expanduser()))
     try:
         url = sa.make_url(text)
     except (exc.ArgumentError, ValueError) as error:
-        raise AstrodomeError(  # without the text: a password may be in it
-            "The connection string is no database address.",
-            "Write sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE",
+        raise AstrodomeError(
+            "Invalid database address.",
+            "Use sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE",
             exit_code=2,
         ) from error
     if url.drivername in ("postgresql", "postgres", "postgresql+psycopg2"):
         return url.set(drivername="postgresql+psycopg")
     if url.drivername not in ("sqlite", "postgresql+psycopg"):
         raise AstrodomeError(
-            f"Events are kept in SQLite or PostgreSQL, not in {url.drivername}.", exit_code=2
+            f"Unsupported database {url.drivername}: use SQLite or PostgreSQL.", exit_code=2
         )
     return url

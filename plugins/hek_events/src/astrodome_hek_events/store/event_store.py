@@ -1,206 +1,297 @@
-"""Events in SQL: what is put in, and how it is found again."""
+"""The store of HEK events in an SQL database."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+import os
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from astrodome import AstrodomeError, compute, times
+from astrodome import AstrodomeError, compute
+from astrodome_solar.times import parse_time
 
 from .. import records
-from ..client import responses
-from ..client.windows import Window
+from ..client.windows import QueryWindow
 from . import coverage, upsert
-from .database import ENVIRONMENT, Database
-from .queries import COLUMNS, COUNT, DOCUMENT, MONTH, Filter, overlapping
+from .database import Database
+from .queries import COLUMNS, COUNT, MONTH, RECORD, EventFilter, select_events
 from .schema import events
 
-__all__ = ["AROUND", "ENVIRONMENT", "EventStore", "Filter"]
+if TYPE_CHECKING:
+    import pandas as pd
 
-AROUND = timedelta(seconds=30)
-"""How far from the time of a question an event may end or begin."""
-OLDER_TABLE = "hek_events"
-"""The table of sdo-cli."""
-ANY = sa.select(events.c.kb_archivid).limit(1)
+SDO_CLI_TABLE = "hek_events"
+"""Name of the table of sdo-cli."""
+MAX_MATCHES = 5
+"""Maximum number of ids in the error message about an ambiguous id."""
 
 
 @dataclass
-class Stored(compute.Outcome):
-    """What became of some records; ``ids`` are those of the events stored."""
+class AddResult(compute.Outcome):
+    """Number and ids of the stored events, and the invalid records."""
 
     ids: list[str] = field(default_factory=list)
 
 
 class EventStore:
-    """The events in one database, as :class:`~.database.Database` finds it.
+    """A store of HEK events in SQLite or PostgreSQL.
 
-    Raises AstrodomeError in every method when the database cannot be had.
+    Parameters
+    ----------
+    url_or_path : str or os.PathLike, optional
+        Address of the database (``sqlite:///FILE`` or ``postgresql://USER:PASSWORD@HOST/NAME``),
+        or path of an SQLite file. By default, the environment variable ``DB_CONNECTION_STRING``
+        or, if it is not set, a file in the folder of ``sdo --home``.
+
+    Raises
+    ------
+    AstrodomeError
+        If the address is invalid. All methods raise it if the database cannot be used.
+
+    Examples
+    --------
+    >>> store = EventStore("events.sqlite")
+    >>> result = store.add([
+    ...     {
+    ...         "kb_archivid": "ivo://helio-informatics.org/FL_1",
+    ...         "event_type": "FL",
+    ...         "event_starttime": "2012-01-01T08:10:00",
+    ...         "event_endtime": "2012-01-01T08:35:00",
+    ...         "fl_goescls": "C2.4",
+    ...     }
+    ... ])
+    >>> result.done
+    1
+    >>> store.query("2012-01-01", "2012-01-02", ["FL"])["fl_goescls"].tolist()
+    ['C2.4']
     """
 
-    def __init__(self, url: str = "") -> None:
-        self.database = Database(url)
-        self.url = self.database.url
-        self._filled = False
+    def __init__(self, url_or_path: str | os.PathLike[str] = "") -> None:
+        self.database = Database(url_or_path)
 
     def __str__(self) -> str:
         return str(self.database)
 
-    def put(self, found: Iterable[Any], label: str = "", window: Window | None = None) -> Stored:
-        """Store records, all in one transaction; one with a known ``kb_archivid`` replaces it.
+    def add(
+        self, event_records: Iterable[Any], *, label: str = "", window: QueryWindow | None = None
+    ) -> AddResult:
+        """Add records of HEK in one transaction, replacing those with the same ``kb_archivid``.
 
-        A record is a mapping, or a :class:`~.documents.Raw` whose text is kept as it is. A
-        malformed one is named in the outcome (after ``label``) and left out; without any such,
-        ``window`` is complete in the same transaction.
+        Parameters
+        ----------
+        event_records : iterable of dict
+            Records with the fields of HEK, unchanged.
+        label : str, optional
+            Text before the names of invalid records in ``AddResult.failed``.
+        window : QueryWindow, optional
+            Time window that is complete with these records, unless one of them is invalid.
+
+        Returns
+        -------
+        AddResult
+            The number and ids of the stored events; ``failed`` contains the name of each
+            invalid record and the reason. The other records are stored.
         """
-        outcome, rows = Stored(), {}
-        for number, raw in enumerate(responses.raw(found), start=1):
+        result, rows = AddResult(), {}
+        for number, record in enumerate(event_records, start=1):
             try:
-                row = records.row(raw.record)
-                row["full_event"] = raw.text or responses.compact(raw.record)
-                rows[row["kb_archivid"]] = row
+                row = records.to_row(record)
+                row["full_event"] = records.to_json(record)
             except (ValueError, TypeError, RecursionError) as error:
-                name = f"{label} {records.name(raw.record, number)}".strip()
-                outcome.failed.append((name, f"it {error}"))
+                name = f"{label} {records.label(record, number)}".strip()
+                result.failed.append((name, str(error)))
+            else:
+                rows[row["kb_archivid"]] = row
         records.add_corners(list(rows.values()))
-        outcome.done, outcome.ids = len(rows), list(rows)
-        complete = window if not outcome.failed else None
-        if rows or complete:
+        result.done, result.ids = len(rows), list(rows)
+        completed = window if not result.failed else None
+        if rows or completed:
             with self.database.writing() as connection:
                 if rows:
                     upsert.upsert(connection, events, list(rows.values()))
-                if complete:
-                    coverage.mark(connection, complete)
-        return outcome
+                if completed:
+                    coverage.add_window(connection, completed)
+        return result
 
-    def missing(self, wanted: Window, settle: timedelta, fresh: timedelta) -> list[Window]:
-        """The parts of a window of HEK that are not complete here; see :func:`.coverage.missing`."""
-        since = datetime.now(UTC).replace(tzinfo=None) - fresh
-        with self.database.reading() as connection:
-            return coverage.missing(connection, wanted, settle, since)
-
-    def search(
+    def query(
         self,
-        start: datetime | None = None,
-        end: datetime | None = None,
+        start: Any = None,
+        end: Any = None,
         event_types: Sequence[str] = (),
-        observatory: str = "",
-        instrument: str = "",
-        channel: str = "",
-        limit: int | None = None,
         *,
-        frm: str = "",
-    ) -> list[dict[str, Any]]:
-        """The typed columns of the events that :class:`Filter` describes, in order of start.
-
-        Raises AstrodomeError when the store is empty.
-        """
-        wanted = Filter(start, end, event_types, observatory, instrument, channel, frm)
-        return self.select(wanted, limit)
-
-    def select(self, wanted: Filter, limit: int | None = None) -> list[dict[str, Any]]:
-        """The typed columns of the events that a filter describes, in order of start."""
-        return [dict(row) for row in self._overlapping(COLUMNS, wanted, limit=limit)]
-
-    def events_at(
-        self,
-        time: datetime,
-        event_types: Sequence[str] = (),
         observatory: str = "",
         instrument: str = "",
         channel: str = "",
-        margin: timedelta = AROUND,
-    ) -> list[dict[str, Any]]:
-        """The typed columns of the events within ``margin`` of a time (UTC); see :meth:`search`."""
-        at = times.naive(time)
-        return self.search(at - margin, at + margin, event_types, observatory, instrument, channel)
+        frm: str = "",
+        limit: int | None = None,
+    ) -> pd.DataFrame:
+        """Return the events that overlap a time range, in order of their start.
+
+        Parameters
+        ----------
+        start, end : str, datetime, numpy.datetime64, pandas.Timestamp or Time, optional
+            Time range (UTC), both ends included. No limit by default.
+        event_types : sequence of str, optional
+            Codes of HEK such as ``AR`` or ``FL``. All types by default.
+        observatory, instrument, frm : str, optional
+            Observatory, instrument and feature recognition method, regardless of case.
+        channel : str, optional
+            Text that the channel contains, for example ``171``.
+        limit : int, optional
+            Maximum number of events.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per event with the columns of the table ``hek_records``. Times are UTC;
+            positions (``hpc_x``, ``hpc_y``, …) are helioprojective, in arcsec.
+
+        Raises
+        ------
+        AstrodomeError
+            If the store contains no events, or a time is invalid.
+        """
+        condition = EventFilter(
+            _time(start),
+            _time(end),
+            event_types,
+            observatory,
+            instrument,
+            channel,
+            frm,
+        )
+        return to_frame(self.rows(condition, limit))
+
+    def counts(
+        self, start: Any = None, end: Any = None, event_types: Sequence[str] = ()
+    ) -> pd.DataFrame:
+        """Count events by month of their start and by type.
+
+        Parameters
+        ----------
+        start, end, event_types
+            See :meth:`query`.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns ``month`` (``2012-01``), ``event_type`` and ``events``.
+        """
+        import pandas as pd
+
+        rows = self.count_rows(EventFilter(_time(start), _time(end), event_types))
+        return pd.DataFrame(rows, columns=["month", "event_type", "events"])
 
     def records(
-        self,
-        start: datetime | None = None,
-        end: datetime | None = None,
-        event_types: Sequence[str] = (),
+        self, start: Any = None, end: Any = None, event_types: Sequence[str] = ()
     ) -> list[dict[str, Any]]:
-        """The untouched records of events that overlap [start, end] (UTC), in order of start."""
-        return [json.loads(text) for text in self.texts(Filter(start, end, event_types))]
+        """Return the unchanged records of the events that overlap a time range (UTC).
 
-    def texts(self, wanted: Filter, limit: int | None = None) -> list[str]:
-        """The same as the JSON texts that HEK sent."""
-        return [row["text"] for row in self._overlapping((DOCUMENT,), wanted, limit=limit)]
+        Parameters
+        ----------
+        start, end, event_types
+            See :meth:`query`.
+
+        Returns
+        -------
+        list of dict
+            The records in order of their start, with all fields of HEK.
+        """
+        return self.full_records(EventFilter(_time(start), _time(end), event_types))
+
+    def rows(self, condition: EventFilter, limit: int | None = None) -> list[dict[str, Any]]:
+        """Return the columns of the events that a filter matches, in order of start."""
+        return self._select(select_events(COLUMNS, condition, limit=limit))
+
+    def full_records(
+        self, condition: EventFilter, limit: int | None = None
+    ) -> list[dict[str, Any]]:
+        """Return the records of the events that a filter matches, in order of start."""
+        rows = self._select(select_events([RECORD], condition, limit=limit))
+        return [json.loads(row["record"]) for row in rows]
+
+    def count_rows(self, condition: EventFilter) -> list[dict[str, Any]]:
+        """Return ``month``, ``event_type`` and number of ``events`` that a filter matches."""
+        groups = (MONTH, events.c.event_type)
+        return self._select(select_events([*groups, COUNT], condition, group_by=groups))
 
     def find(self, name: str) -> tuple[dict[str, Any], dict[str, Any]]:
-        """The typed columns and the untouched record of one event.
+        """Return the columns and the record of the event with this id or unique part of an id.
 
-        ``name`` is its ``kb_archivid`` or any part of it that no other event has. Raises
-        AstrodomeError when there is no such event, or several.
+        Raises AstrodomeError if no event or several events match.
         """
         key = events.c.kb_archivid
-        query = sa.select(*COLUMNS, DOCUMENT).order_by(events.c.event_starttime, key)
-
-        def those(
-            condition: sa.ColumnElement[bool], _: str
-        ) -> tuple[sa.Select[Any], dict[str, Any]]:
-            some = sa.select(key).where(condition).order_by(key).limit(6).subquery()
-            return query.where(key.in_(sa.select(some))), {}
-
         for condition in (
             key == name,
             key.endswith(name, autoescape=True),
             key.contains(name, autoescape=True),
         ):
-            found = self._rows(partial(those, condition))
-            if len(found) > 1:
-                names = "\n      ".join(row["kb_archivid"] for row in found[:5])
-                raise AstrodomeError(
-                    f"{'More than five' if len(found) > 5 else len(found)} events have '{name}' "
-                    f"in their id:\n      {names}",
-                    "Give more of it.",
-                )
+            query = (
+                sa.select(*COLUMNS, RECORD).where(condition).order_by(key).limit(MAX_MATCHES + 1)
+            )
+            found = self._select(query)
+            if len(found) == 1:
+                return found[0], json.loads(found[0].pop("record"))
             if found:
-                row = dict(found[0])
-                return row, json.loads(row.pop("text"))
+                ids = "\n      ".join(row["kb_archivid"] for row in found[:MAX_MATCHES])
+                count = len(found) if len(found) <= MAX_MATCHES else f"More than {MAX_MATCHES}"
+                raise AstrodomeError(
+                    f"{count} events have '{name}' in their id:\n      {ids}",
+                    "Pass a longer part of the id.",
+                )
         raise AstrodomeError(
-            f"There is no event '{name}' in {self}.", "See the ids: sdo events list --json"
+            f"Event '{name}' not found in {self}.", "List the ids: sdo events list --json"
         )
 
-    def counts(self, wanted: Filter) -> list[dict[str, Any]]:
-        """How many events begin in a month: ``month``, ``event_type``, ``events``."""
-        groups = (MONTH, events.c.event_type)
-        return [dict(row) for row in self._overlapping((*groups, COUNT), wanted, groups=groups)]
+    def missing_windows(
+        self, window: QueryWindow, settle: timedelta, fresh: timedelta
+    ) -> list[QueryWindow]:
+        """Return the parts of a time window that were not downloaded completely.
 
-    def _overlapping(
-        self, columns: tuple[Any, ...], wanted: Filter, **options: Any
-    ) -> Sequence[sa.RowMapping]:
-        return self._rows(lambda dialect: overlapping(columns, wanted, dialect, **options))
+        See :func:`.coverage.missing_windows`; ``fresh`` is a duration before the current time.
+        """
+        fresh_since = datetime.now(UTC).replace(tzinfo=None) - fresh
+        with self.database.reading() as connection:
+            if connection is None:
+                return [window]
+            return coverage.missing_windows(connection, window, settle, fresh_since)
 
-    def _rows(
-        self, question: Callable[[str], tuple[sa.Select[Any], dict[str, Any]]]
-    ) -> Sequence[sa.RowMapping]:
-        """The answer to a question, which may depend on the dialect; none of an empty store."""
+    def _select(self, query: sa.Select[Any]) -> list[dict[str, Any]]:
         with self.database.reading() as connection:
             if connection is not None:
-                found = connection.execute(*question(connection.dialect.name)).mappings().all()
-                self._filled = self._filled or bool(found or connection.execute(ANY).first())
-                if self._filled:
+                found = [dict(row) for row in connection.execute(query).mappings()]
+                if found or connection.execute(sa.select(events.c.kb_archivid).limit(1)).first():
                     return found
-            raise self._empty(connection)
-
-    def _empty(self, connection: sa.Connection | None) -> AstrodomeError:
-        what = f"There are no events in {self}."
-        if connection is None and not self.database.missing() and self._has_older():
-            return AstrodomeError(
-                f"{what} There are some of sdo-cli, though.",
-                f"Bring them over: sdo events import --from-older {self}",
+        message = f"No events in {self}."
+        if self.database.has_table(SDO_CLI_TABLE):
+            raise AstrodomeError(
+                f"{message} The database contains events of sdo-cli.",
+                f"Import them: sdo events import --from-older {self}",
             )
-        return AstrodomeError(
-            what,
-            "Bring some there: sdo events get --start TIME --end TIME, or sdo events import FILE",
+        raise AstrodomeError(
+            message,
+            "Download events: sdo events get --start TIME --end TIME, or import files: "
+            "sdo events import FILE",
         )
 
-    def _has_older(self) -> bool:
-        with self.database.plain() as connection:
-            return sa.inspect(connection).has_table(OLDER_TABLE)
+
+def to_frame(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
+    """Return rows of the table ``hek_records`` as a DataFrame with datetime columns."""
+    import pandas as pd
+
+    frame = pd.DataFrame(rows, columns=[column.name for column in COLUMNS])
+    for column in COLUMNS:
+        if isinstance(column.type, sa.DateTime):
+            frame[column.name] = pd.to_datetime(frame[column.name])
+        elif isinstance(column.type, sa.Integer):
+            frame[column.name] = frame[column.name].astype("Int64")
+        elif isinstance(column.type, sa.Float):
+            frame[column.name] = frame[column.name].astype(float)
+    return frame
+
+
+def _time(value: Any) -> datetime | None:
+    return None if value is None else parse_time(value)

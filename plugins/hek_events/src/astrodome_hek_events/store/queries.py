@@ -1,33 +1,34 @@
-"""What a filter of events means in SQL; a question of a known form is not built a second time."""
+"""Filters of events, and the SQL queries for them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from functools import lru_cache
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 from astrodome import times
 
-from . import spans
+from ..records import DURATION_CLASSES
 from .schema import events
 
 COLUMNS = tuple(c for c in events.c if c.name not in ("full_event", "duration_class"))
-DOCUMENT = sa.cast(events.c.full_event, sa.Text).label("text")
+RECORD = sa.cast(events.c.full_event, sa.Text).label("record")
 MONTH = sa.func.substr(sa.cast(events.c.event_starttime, sa.Text), 1, 7).label("month")
 COUNT = sa.func.count().label("events")
-FORMS = 256
-"""Forms of questions that are kept."""
+SHORT_RANGE = timedelta(days=366)
+"""Maximum length of a time range for which the index over duration classes is used."""
+TIME_MARGIN = timedelta(seconds=30)
+"""Time before and after an image in which events count as simultaneous."""
 
 
 @dataclass(frozen=True)
-class Filter:
-    """Which events are meant: those that overlap [start, end] (UTC) and have these names.
+class EventFilter:
+    """Conditions on events: they overlap [start, end] (UTC) and have the given names.
 
-    Names are compared without regard to case; ``channel`` is contained in the event's
-    channel (``171`` finds ``171_193``).
+    Names are compared without regard to case; ``channel`` is contained in the channel of the
+    event (``171`` matches ``171_193``). ``frm`` is the feature recognition method.
     """
 
     start: datetime | None = None
@@ -38,76 +39,64 @@ class Filter:
     channel: str = ""
     frm: str = ""
 
-    def parameters(self) -> dict[str, Any]:
-        """What the filter asks for, by the names of its parameters in SQL."""
-        given = {
-            "end": self.end and times.naive(self.end),
-            "start": self.start and times.naive(self.start),
-            "kinds": [name.upper() for name in self.event_types],
-            "observatory": self.observatory.lower(),
-            "instrument": self.instrument.lower(),
-            "frm": self.frm.lower(),
-            "channel": self.channel,
-        }
-        return {name: value for name, value in given.items() if value}
+    def conditions(self) -> list[sa.ColumnElement[bool]]:
+        """Return the SQL conditions, all of which must hold."""
+        columns, conditions = events.c, _overlap_conditions(self.start, self.end)
+        if self.event_types:
+            # An expression instead of a column, so that only indexes over time are used.
+            code = columns.event_type + ""
+            conditions.append(code.in_([name.upper() for name in self.event_types]))
+        for column, name in (
+            (columns.obs_observatory, self.observatory),
+            (columns.obs_instrument, self.instrument),
+            (columns.frm_name, self.frm),
+        ):
+            if name:
+                conditions.append(sa.func.lower(column) == name.lower())
+        if self.channel:
+            conditions.append(columns.obs_channelid.icontains(self.channel, autoescape=True))
+        return conditions
 
 
-def overlapping(
-    columns: tuple[Any, ...],
-    wanted: Filter,
-    dialect: str,
+def _overlap_conditions(
+    start: datetime | None, end: datetime | None
+) -> list[sa.ColumnElement[bool]]:
+    """Return the conditions for events that overlap [start, end]."""
+    columns, conditions = events.c, []
+    start, end = start and times.naive(start), end and times.naive(end)
+    if start:
+        conditions.append(columns.event_endtime >= start)
+    if start and end and end - start <= SHORT_RANGE:
+        classes = (
+            (columns.duration_class == number)
+            & columns.event_starttime.between(_earliest_start(start, number), end)
+            for number in DURATION_CLASSES
+        )
+        conditions.append(sa.or_(*classes))
+    elif end:
+        conditions.append(columns.event_starttime <= end)
+    return conditions
+
+
+def _earliest_start(time: datetime, duration_class: int) -> datetime:
+    """Return the earliest start of an event of this class that lasts until a time."""
+    longest = timedelta(seconds=2**duration_class)
+    if duration_class == DURATION_CLASSES[-1] or time - datetime.min < longest:
+        return datetime.min
+    return time - longest
+
+
+def select_events(
+    columns: Sequence[sa.ColumnElement[Any]],
+    condition: EventFilter,
     *,
     limit: int | None = None,
-    groups: tuple[Any, ...] = (),
-) -> tuple[sa.Select[Any], dict[str, Any]]:
-    """The question for these columns of the events that a filter means, and its parameters.
-
-    In order of start, the first ``limit`` of them; or counted by ``groups``, in their order.
-    """
-    given = wanted.parameters()
-    start, end = given.get("start"), given.get("end")
-    near = start is not None and end is not None and end - start <= spans.LONGEST
-    form = frozenset(given) if limit is None else frozenset(given) | {"limit"}
-    question = _question(columns, groups, form, near, dialect)
-    if near:
-        given |= spans.bounds(given["start"], given["end"])
-        del given["end"]
-    return question, given if limit is None else given | {"limit": limit}
-
-
-@lru_cache(FORMS)
-def _question(
-    columns: tuple[Any, ...],
-    groups: tuple[Any, ...],
-    given: frozenset[str],
-    near: bool,
-    dialect: str,
+    group_by: Sequence[sa.ColumnElement[Any]] = (),
 ) -> sa.Select[Any]:
-    c, query = events.c, sa.select(*columns)
-    kind: sa.ColumnElement[str] = c.event_type
-    ending: sa.ColumnElement[datetime] = c.event_endtime
-    if near:
-        query = spans.overlapping(query, dialect)
-        # As expressions, so that no database takes the index over types or times instead.
-        kind, ending = sa.func.upper(kind), sa.func.coalesce(ending, c.event_starttime)
-    elif "end" in given:
-        query = query.where(c.event_starttime <= sa.bindparam("end", type_=sa.DateTime))
-    conditions = {
-        "start": ending >= sa.bindparam("start", type_=sa.DateTime),
-        "kinds": kind.in_(sa.bindparam("kinds", expanding=True, type_=sa.Text)),
-        "observatory": sa.func.lower(c.obs_observatory) == sa.bindparam("observatory"),
-        "instrument": sa.func.lower(c.obs_instrument) == sa.bindparam("instrument"),
-        "frm": sa.func.lower(c.frm_name) == sa.bindparam("frm"),
-        "channel": _contains(c.obs_channelid, "channel", dialect),
-    }
-    query = query.where(*(condition for name, condition in conditions.items() if name in given))
-    if "limit" in given:
-        query = query.limit(sa.bindparam("limit", type_=sa.Integer))
-    order = groups or (c.event_starttime, c.kb_archivid)
-    return query.group_by(*groups).order_by(*order)
+    """Return a query for columns of the events that a filter matches, in order of start.
 
-
-def _contains(column: Any, name: str, dialect: str) -> sa.ColumnElement[bool]:
-    """Whether a text contains a parameter, without regard to case."""
-    place = sa.func.strpos if dialect == "postgresql" else sa.func.instr
-    return place(sa.func.lower(column), sa.func.lower(sa.bindparam(name, type_=sa.Text))) > 0
+    With ``group_by``, events are grouped, and ordered by group.
+    """
+    order = group_by or (events.c.event_starttime, events.c.kb_archivid)
+    query = sa.select(*columns).where(*condition.conditions()).group_by(*group_by)
+    return query.order_by(*order).limit(limit)

@@ -1,4 +1,4 @@
-"""The events that sdo-cli kept: its table ``hek_events``, as records for the store."""
+"""Events in the database of sdo-cli, in its table ``hek_events``."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import sqlalchemy as sa
 from astrodome import AstrodomeError
 
 from .database import Database
-from .event_store import OLDER_TABLE
+from .event_store import SDO_CLI_TABLE
 
-AT_ONCE = 2000
+BATCH_SIZE = 2000
 FIELDS = (
     "kb_archivid",
     "event_type",
@@ -25,47 +25,47 @@ FIELDS = (
     "hpc_boundcc",
     "hpc_coord",
 )
-"""Columns of the older table; the rest of a record is in its ``full_event``."""
+"""Columns that are also fields of the record in the column ``full_event``."""
 
 
-def batches(url: str) -> Iterator[list[dict[str, Any]]]:
-    """The older tool's events at ``url``, some thousands at a time, in the order they were stored.
+def read_batches(address: str) -> Iterator[list[dict[str, Any]]]:
+    """Yield the records at a database address in batches, in the order of their ids.
 
-    A field that its JSON lacks is taken from its column. Raises AstrodomeError when the
-    database cannot be had or has no such table.
+    A field that the stored record lacks is taken from its column. Raises AstrodomeError if the
+    database cannot be read or does not contain the table.
     """
-    database = Database(url)
-    if database.missing():
-        raise AstrodomeError(f"There is no file {database.url.database}.")
-    last = None
+    database = Database(address)
+    if database.is_missing():
+        raise AstrodomeError(f"File not found: {database.file()}")
+    if not database.has_table(SDO_CLI_TABLE):
+        raise AstrodomeError(
+            f"Table {SDO_CLI_TABLE} of sdo-cli not found in {database}.",
+            "Pass the value that DB_CONNECTION_STRING had for sdo-cli.",
+        )
+    last_id = None
     while True:
-        with database.plain() as connection:
-            if last is None and not sa.inspect(connection).has_table(OLDER_TABLE):
-                raise AstrodomeError(
-                    f"There is no table {OLDER_TABLE} of sdo-cli in {database}.",
-                    "Give the address that DB_CONNECTION_STRING had for it.",
-                )
-            table = sa.Table(OLDER_TABLE, sa.MetaData(), autoload_with=connection)
-            query = sa.select(table).order_by(table.c.event_id).limit(AT_ONCE)
-            if last is not None:
-                query = query.where(table.c.event_id > last)
+        with database.connect() as connection:
+            table = sa.Table(SDO_CLI_TABLE, sa.MetaData(), autoload_with=connection)
+            query = sa.select(table).order_by(table.c.event_id).limit(BATCH_SIZE)
+            if last_id is not None:
+                query = query.where(table.c.event_id > last_id)
             rows = connection.execute(query).mappings().all()
         if not rows:
             return
         yield [_record(row) for row in rows]
-        last = rows[-1]["event_id"]
+        last_id = rows[-1]["event_id"]
 
 
-def _record(row: sa.RowMapping) -> Any:
-    record = row.get("full_event")
-    if isinstance(record, str):
+def _record(row: sa.RowMapping) -> dict[str, Any]:
+    stored = row.get("full_event")
+    if isinstance(stored, str):
         try:
-            record = json.loads(record)
+            stored = json.loads(stored)
         except (ValueError, RecursionError):
-            record = None
-    known = dict(record) if isinstance(record, dict) else {}
+            stored = None
+    record = dict(stored) if isinstance(stored, dict) else {}
     for field in FIELDS:
         value = row.get(field)
-        if known.get(field) is None and value is not None:
-            known[field] = value.isoformat() if hasattr(value, "isoformat") else value
-    return known
+        if record.get(field) is None and value is not None:
+            record[field] = value.isoformat() if hasattr(value, "isoformat") else value
+    return record

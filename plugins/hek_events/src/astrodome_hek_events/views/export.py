@@ -1,4 +1,4 @@
-"""Events as files: CSV, Parquet, ECSV, VOTable, GeoJSON, or as HEK itself answers them."""
+"""Events as CSV, Parquet, ECSV, VOTable, GeoJSON, or JSON in the format of HEK."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from astrodome import AstrodomeError, files, spreadsheets
+from astrodome import files, spreadsheets
 
+from ..records import CORNER_COLUMNS
 from ..store.queries import COLUMNS
 
 if TYPE_CHECKING:
@@ -22,63 +23,33 @@ if TYPE_CHECKING:
     from astropy.table import Table
 
 SOFTWARE = f"astrodome-hek-events {version('astrodome-hek-events')}"
-UNPRINTABLE = re.compile("[\0-\x1f\x7f\ufffe\uffff]+")
+CONTROL_CHARACTERS = re.compile("[\0-\x1f\x7f\ufffe\uffff]+")
+"""Characters that are invalid in a VOTable."""
 Rows = Sequence[Mapping[str, Any]]
 NAMES = [column.name for column in COLUMNS]
-ARCSEC = {"hpc_x", "hpc_y", "hpc_x_min", "hpc_y_min", "hpc_x_max", "hpc_y_max"}
-ABOUT = {
-    "kb_archivid": "HEK's identifier",
-    "event_type": "HEK's code of the type",
-    "event_starttime": "start, UTC, ISO 8601",
-    "event_endtime": "end, UTC, ISO 8601",
-    "event_peaktime": "peak, UTC, ISO 8601",
-    "obs_observatory": "observatory",
-    "obs_instrument": "instrument",
-    "obs_channelid": "channel",
-    "frm_name": "feature recognition method",
-    "fl_goescls": "GOES class of a flare",
-    "hpc_coord": "centre as WKT, helioprojective arcsec",
-    "hpc_bbox": "bounding box as WKT, helioprojective arcsec",
-    "hpc_boundcc": "outline as WKT, helioprojective arcsec",
-    "ar_noaanum": "number of the active region at NOAA",
-    "event_probability": "probability of the detection, 0 to 1",
-    "hpc_x": "centre, helioprojective longitude",
-    "hpc_y": "centre, helioprojective latitude",
-    "hpc_x_min": "corner of the upright box around hpc_bbox",
-    "hpc_y_min": "corner of the upright box around hpc_bbox",
-    "hpc_x_max": "corner of the upright box around hpc_bbox",
-    "hpc_y_max": "corner of the upright box around hpc_bbox",
-}
+SHAPES = ("hpc_bbox", "hpc_boundcc", "hpc_coord")
+ARCSEC = {"hpc_x", "hpc_y", *CORNER_COLUMNS}
 
 
-def write(rows: Rows, kind: str, path: Path, origin: str) -> None:
-    """Write typed columns of the store to a file; it appears whole or not at all.
+def write(rows: Rows, form: str, path: Path, origin: str) -> None:
+    """Write events to a file, which is replaced atomically.
 
-    ``kind`` is one of :data:`TEXTS` or ``parquet``; ``origin`` says where the events are from.
+    ``form`` is ``parquet`` or a format of :func:`to_text`. ``rows`` are rows of the store, or
+    records for the format ``hek``; ``origin`` is the name of the store.
     """
-    if kind == "parquet":
+    if form == "parquet":
         provenance = {"software": SOFTWARE, "source": f"HEK events of {origin}"}
-        files.write_parquet(path, arrow(rows), provenance)
+        files.write_parquet(path, _to_arrow(rows), provenance)
     else:
-        files.write_text(path, text(rows, kind, origin))
+        files.write_text(path, to_text(rows, form, origin))
 
 
-def text(rows: Rows, kind: str, origin: str) -> str:
-    """The same in a format that is text."""
-    if kind not in TEXTS:
-        raise AstrodomeError(
-            f"Events are not written as {kind} to a pipe.", "Name a file: --out FILE", exit_code=2
-        )
-    return TEXTS[kind](rows, origin)
+def to_text(rows: Rows, form: str, origin: str) -> str:
+    """Return events as ``csv``, ``ecsv``, ``votable``, ``geojson`` or ``hek``."""
+    return TEXT_FORMATS[form](rows, origin)
 
 
-def answer(texts: Sequence[str]) -> str:
-    """Untouched records as an answer of HEK, which ``sdo events import`` reads."""
-    return '{"result": [\n' + ",\n".join(texts) + '\n], "overmax": false}\n'
-
-
-def arrow(rows: Rows) -> pa.Table:
-    """An Arrow table with times as timestamps (UTC) and units in the fields' metadata."""
+def _to_arrow(rows: Rows) -> pa.Table:
     import pyarrow as pa
 
     types = {
@@ -86,45 +57,34 @@ def arrow(rows: Rows) -> pa.Table:
         sa.Integer: pa.int32(),
         sa.Float: pa.float64(),
     }
-    fields = [
-        pa.field(
-            column.name,
-            types.get(type(column.type), pa.string()),
-            metadata={"description": ABOUT[column.name], **_unit(column.name)},
-        )
-        for column in COLUMNS
-    ]
+    fields = []
+    for column in COLUMNS:
+        unit = {"unit": "arcsec"} if column.name in ARCSEC else {}
+        metadata = {"description": column.comment or "", **unit}
+        kind = types.get(type(column.type), pa.string())
+        fields.append(pa.field(column.name, kind, metadata=metadata))
     columns = {name: [row[name] for row in rows] for name in NAMES}
     return pa.table(columns, schema=pa.schema(fields))
 
 
-def table(rows: Rows, origin: str) -> Table:
-    """An astropy table: times as text in ISO 8601 (UTC), units, and masks for what is not known."""
+def _to_astropy(rows: Rows, origin: str) -> Table:
+    """Return a table with times as text, and masks for missing values."""
     import numpy as np
     from astropy import units
     from astropy.table import MaskedColumn, Table
 
-    made = Table(meta={"origin": f"HEK events of {origin}, {SOFTWARE}"})
+    defaults = {sa.Integer: ("i4", 0), sa.Float: ("f8", 0.0)}
+    table = Table(meta={"origin": f"HEK events of {origin}, {SOFTWARE}"})
     for column in COLUMNS:
         values = [_printable(row[column.name]) for row in rows]
-        kind, empty = _numpy(column)
-        made[column.name] = MaskedColumn(
+        kind, empty = defaults.get(type(column.type), ("U", ""))
+        table[column.name] = MaskedColumn(
             np.array([empty if value is None else value for value in values], dtype=kind),
             mask=[value is None for value in values],
-            description=ABOUT[column.name],
+            description=column.comment,
             unit=units.arcsec if column.name in ARCSEC else None,
         )
-    return made
-
-
-def _numpy(column: sa.Column[Any]) -> tuple[str, Any]:
-    if isinstance(column.type, sa.Integer):
-        return "i4", 0
-    return ("f8", 0.0) if isinstance(column.type, sa.Float) else ("U", "")
-
-
-def _unit(name: str) -> dict[str, str]:
-    return {"unit": "arcsec"} if name in ARCSEC else {}
+    return table
 
 
 def _plain(value: Any) -> Any:
@@ -132,8 +92,7 @@ def _plain(value: Any) -> Any:
 
 
 def _printable(value: Any) -> Any:
-    """The value without the control characters that no VOTable may have."""
-    return UNPRINTABLE.sub(" ", value) if isinstance(value, str) else _plain(value)
+    return CONTROL_CHARACTERS.sub(" ", value) if isinstance(value, str) else _plain(value)
 
 
 def _csv(rows: Rows, _: str) -> str:
@@ -146,23 +105,22 @@ def _csv(rows: Rows, _: str) -> str:
 
 def _ecsv(rows: Rows, origin: str) -> str:
     out = io.StringIO()
-    table(rows, origin).write(out, format="ascii.ecsv")
+    _to_astropy(rows, origin).write(out, format="ascii.ecsv")
     return out.getvalue()
 
 
 def _votable(rows: Rows, origin: str) -> str:
     from astropy.io.votable import from_table, writeto
 
-    made = table(rows, origin)
-    document = from_table(made)
-    document.description = made.meta["origin"]
+    table = _to_astropy(rows, origin)
+    document = from_table(table)
+    document.description = table.meta["origin"]
     out = io.BytesIO()
     writeto(document, out)
     return out.getvalue().decode()
 
 
 def _geojson(rows: Rows, origin: str) -> str:
-    """A feature each: the outline if HEK has one, else the box, else the centre."""
     document = {
         "type": "FeatureCollection",
         "name": f"HEK events of {origin}",
@@ -173,21 +131,18 @@ def _geojson(rows: Rows, origin: str) -> str:
 
 
 def _feature(row: Mapping[str, Any]) -> dict[str, Any]:
-    corners = [row[f"hpc_{name}"] for name in ("x_min", "y_min", "x_max", "y_max")]
+    corners = [row[name] for name in CORNER_COLUMNS]
     return {
         "type": "Feature",
         "id": row["kb_archivid"],
         "geometry": _geometry(row),
         **({} if None in corners else {"bbox": corners}),
-        "properties": {name: _plain(row[name]) for name in NAMES if not _is_shape(name)},
+        "properties": {name: _plain(row[name]) for name in NAMES if name not in SHAPES},
     }
 
 
-def _is_shape(name: str) -> bool:
-    return name in ("hpc_bbox", "hpc_boundcc", "hpc_coord")
-
-
 def _geometry(row: Mapping[str, Any]) -> Any:
+    """Return the outline as GeoJSON or, if there is none, the bounding box or the center."""
     import numpy as np
     import shapely
 
@@ -202,9 +157,14 @@ def _geometry(row: Mapping[str, Any]) -> Any:
     return None
 
 
-TEXTS: dict[str, Callable[[Rows, str], str]] = {
+def _hek(records: Rows, _: str) -> str:
+    return '{"result": [\n' + ",\n".join(map(json.dumps, records)) + '\n], "overmax": false}\n'
+
+
+TEXT_FORMATS: dict[str, Callable[[Rows, str], str]] = {
     "csv": _csv,
     "ecsv": _ecsv,
     "votable": _votable,
     "geojson": _geojson,
+    "hek": _hek,
 }

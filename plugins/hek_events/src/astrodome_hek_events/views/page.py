@@ -1,117 +1,124 @@
-"""One page about an analysis that opens anywhere: its figures, and the images that agree best and
-worst with the catalogue."""
+"""The HTML page of an analysis: charts, and the images with the highest and lowest IoU."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import jinja2
-from astrodome import AstrodomeError, compute, console, files
+from astrodome import AstrodomeError, compute, files
+from astrodome_solar.formats.reading import ImageReference, read
 from markupsafe import Markup
 
-from .. import event_types, images, regions
-from ..analysis import results
-from ..analysis.comparison import Analysis, Compared, Question, question_as_dict
-from . import image_plot
+from .. import event_types
+from ..analysis.comparison import Comparison
+from ..analysis.results import MEASURES
+from ..analysis.run import AnalysisResult
+from ..placement import Event
+from . import charts, image_plot
 
-NAME = "report.html"
-SIDE = 560
-"""Largest side of a shown image, px."""
-MOST = 500
-"""Up to so many images are listed; the tables have all of them."""
+FILE_NAME = "report.html"
+MAX_IMAGE_SIZE = 560
+"""Maximum side length of an image on the page, in pixels."""
+MAX_ROWS = 500
+"""Maximum number of images in the table; ``iou.csv`` contains all of them."""
 
 
-def write(done: Analysis, question: Question, count: int = 6) -> Path:
-    """Write the page into the folder of an analysis, with ``count`` best and worst images."""
-    ranked = sorted(done.compared, key=lambda each: -each.row["iou"])
-    telling = [each for each in ranked if each.placed or each.predicted] or ranked
-    best = telling[:count]
-    worst = [each for each in telling[::-1][:count] if each not in best]
-    rows = [each.row for each in done.compared]
+def write(result: AnalysisResult, folder: Path, count: int = 6) -> Path:
+    """Write the page into a folder, with the ``count`` best and worst images; return its path."""
+    ranked = sorted(result.comparisons, key=lambda each: -each.row["iou"])
+    candidates = [each for each in ranked if each.placed or each.predicted] or ranked
+    best = candidates[:count]
+    worst = [each for each in candidates[::-1][:count] if each not in best]
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("astrodome_hek_events.views"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
     )
+    by_type = result.summary["by_event_type"]
     page = environment.get_template("analysis.html").render(
-        summary=done.summary,
-        measures=results.MEASURES,
-        types={
-            code: (event_types.KINDS.get(code, code), found)
-            for code, found in done.summary["by_event_type"].items()
-        },
-        histogram=Markup(image_plot.histogram([row["iou"] for row in rows], "IoU")) if rows else "",
-        course=Markup(image_plot.by_time(rows)) if len(rows) > 2 else "",
+        summary=result.summary,
+        measures=MEASURES,
+        types={code: (event_types.NAMES.get(code, code), row) for code, row in by_type.items()},
+        charts=[Markup(chart) for chart in _charts(result.rows)],
         groups=[
-            (title, [card(each, question) for each in chosen])
-            for title, chosen in (("Best agreement", best), ("Worst agreement", worst))
+            (title, [_card(each, result.options.meta) for each in chosen])
+            for title, chosen in (("Highest IoU", best), ("Lowest IoU", worst))
             if chosen
         ],
-        rows=[each.row for each in ranked[:MOST]],
-        failed=done.outcome.failed,
-        asked=question_as_dict(question),
-        predicted=image_plot.PREDICTED,
-        colours={code: image_plot.colour(code) for code in done.summary["by_event_type"]},
+        rows=[each.row for each in ranked[:MAX_ROWS]],
+        failed=result.failed,
+        options=result.options.as_dict(),
+        predicted=image_plot.PREDICTED_COLOR,
+        colors={code: image_plot.event_color(code) for code in by_type},
         written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     )
-    files.write_text(done.folder / NAME, page)
-    return done.folder / NAME
-
-
-def card(each: Compared, question: Question) -> dict[str, Any]:
-    """One image with the shapes over it, both in the image's own pixels."""
-    try:
-        image = images.read(each.pair.image.path, SIDE, question.meta)
-        source, limb = image_plot.picture(image), image.view.limb(180)
-    except (AstrodomeError, OSError):
-        source, limb = "", None
-    shown = [placed for placed in each.placed if placed.seen and placed.has_area]
-    return {
-        "row": each.row,
-        "source": source,
-        "limb": "" if limb is None else " ".join(f"{x:.1f},{y:.1f}" for x, y in limb),
-        "width": each.size[0],
-        "height": each.size[1],
-        "events": [
-            {
-                "path": image_plot.svg_path(placed.shape),
-                "colour": image_plot.colour(placed.event.event_type),
-                "title": title(placed.event),
-            }
-            for placed in shown
-        ],
-        "predicted": " ".join(map(image_plot.svg_path, each.predicted)),
-    }
-
-
-def title(event: regions.Event) -> str:
-    """What a pointer over the event shows."""
-    kind = event_types.KINDS.get(event.event_type, event.event_type)
-    return f"{kind} {event.label}, {event.start:%Y-%m-%d %H:%M} to {event.end:%Y-%m-%d %H:%M}"
+    files.write_text(folder / FILE_NAME, page)
+    return folder / FILE_NAME
 
 
 def write_figures(
-    compared: Sequence[Compared], folder: Path, question: Question, jobs: int = 0
+    result: AnalysisResult,
+    folder: Path,
+    jobs: int = 0,
+    on_image: Callable[[], None] = lambda: None,
 ) -> list[tuple[str, str]]:
-    """Draw every image with its events and predicted regions as PNG into ``folder``.
+    """Plot every image with its events and predicted regions as PNG into a folder.
 
-    Gives the names of those that could not be drawn, and why.
+    Returns the name of each image that could not be plotted, and the reason. ``on_image`` is
+    called after each image.
     """
-    work = partial(_write_figure, folder=folder, meta=question.meta)
-    with console.progress("Drawing", len(compared), "images", resumes=False) as bar:
-        failed = []
-        for done in compute.map(work, compared, jobs=jobs, ordered=True):
-            bar.advance()
-            if done.error:
-                failed.append((str(done.item.pair.image.path), done.error))
+    work = partial(_write_figure, folder=folder, meta=result.options.meta)
+    failed = []
+    for done in compute.map(work, result.comparisons, jobs=jobs, ordered=True):
+        on_image()
+        if done.error:
+            failed.append((str(done.item.pair.image.path), done.error))
     return failed
 
 
-def _write_figure(each: Compared, folder: Path, meta: Path | None) -> None:
-    image = images.read(each.pair.image.path, 1200, meta)
-    stem = Path(each.pair.name).with_suffix("").as_posix().replace("/", "__")
-    image_plot.save(image_plot.draw(image, each.placed, each.predicted), folder / f"{stem}.png")
+def _charts(rows: Sequence[dict[str, Any]]) -> list[str]:
+    found = [charts.histogram([row["iou"] for row in rows], "IoU")] if rows else []
+    return [*found, charts.iou_over_time(rows)] if len(rows) > 2 else found
+
+
+def _card(comparison: Comparison, meta: Path | None) -> dict[str, Any]:
+    """Return the values for one image in the template; shapes are in pixels of the image."""
+    try:
+        image = read(ImageReference(comparison.pair.image.path), table=meta)
+        source = image_plot.data_url(image, MAX_IMAGE_SIZE)
+        limb = " ".join(f"{x:.1f},{y:.1f}" for x, y in image.geometry.limb(180))
+    except (AstrodomeError, OSError):
+        source = limb = ""
+    shown = [each for each in comparison.placed if each.is_visible and each.has_area]
+    return {
+        "row": comparison.row,
+        "source": source,
+        "limb": limb,
+        "width": comparison.size[0],
+        "height": comparison.size[1],
+        "events": [
+            {
+                "path": image_plot.svg_path(each.shape),
+                "color": image_plot.event_color(each.event.event_type),
+                "title": _title(each.event),
+            }
+            for each in shown
+        ],
+        "predicted": " ".join(map(image_plot.svg_path, comparison.predicted)),
+    }
+
+
+def _title(event: Event) -> str:
+    name = event_types.NAMES.get(event.event_type, event.event_type)
+    return f"{name} {event.label}, {event.start:%Y-%m-%d %H:%M} to {event.end:%Y-%m-%d %H:%M}"
+
+
+def _write_figure(comparison: Comparison, folder: Path, meta: Path | None) -> None:
+    image = read(ImageReference(comparison.pair.image.path), table=meta)
+    stem = Path(comparison.pair.name).with_suffix("").as_posix().replace("/", "__")
+    figure = image_plot.draw(image, comparison.placed, comparison.predicted)
+    image_plot.save(figure, folder / f"{stem}.png")

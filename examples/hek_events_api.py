@@ -1,0 +1,77 @@
+# %% [markdown]
+# # Solar events in Python
+#
+# Store HEK events in a database, query them, plot them on an image and compare them with
+# predicted regions. This example runs without a network: it creates an image and three events.
+# With a network, `hek.search("2014-01-01", "2014-01-02", ["AR"])` returns events from HEK, and
+# `hek.download(store, ...)` adds them to a store.
+
+# %%
+from pathlib import Path
+from tempfile import mkdtemp
+
+import astrodome_hek_events as hek
+import numpy as np
+from PIL import Image
+from shapely import box
+
+folder = Path(mkdtemp())
+
+
+def make_event(identifier: str, event_type: str, left: float, bottom: float) -> dict[str, str]:
+    """Return a record with the most important fields of HEK; positions are in arcsec."""
+    right, top = left + 150, bottom + 100
+    corners = f"{left} {bottom},{right} {bottom},{right} {top},{left} {top},{left} {bottom}"
+    return {
+        "kb_archivid": f"ivo://example.org/{identifier}",
+        "event_type": event_type,
+        "event_starttime": "2014-01-01T00:00:00",
+        "event_endtime": "2014-01-01T04:00:00",
+        "obs_observatory": "SDO",
+        "obs_instrument": "AIA",
+        "obs_channelid": "171",
+        "hpc_bbox": f"POLYGON(({corners}))",
+    }
+
+
+# %% [markdown]
+# ## Store and query
+
+# %%
+store = hek.EventStore(folder / "events.sqlite")
+store.add(
+    [
+        make_event("AR_1", "AR", -400, 100),
+        make_event("AR_2", "AR", 300, -250),
+        make_event("FL_1", "FL", -350, 120),
+    ]
+)
+regions = store.query("2014-01-01T01:00", "2014-01-01T02:00", ["AR"])
+print(regions[["kb_archivid", "event_starttime", "hpc_x_min", "hpc_y_min"]])
+print(store.counts())
+
+# %% [markdown]
+# ## Plot on an image
+#
+# The geometry of a JPEG image is in `meta.csv`, as written by `sdo data download --metadata`.
+
+# %%
+y, x = np.mgrid[:512, :512] - 255.5
+disk = np.where(np.hypot(x, y) < 203, 150, 10).astype(np.uint8)
+image = folder / "2014-01-01T013000__171.jpeg"
+Image.fromarray(disk).save(image)
+(folder / "meta.csv").write_text(
+    f"QUALITY,DSUN,X0,R_SUN,Y0,CDELT,FILE_NAME\n0,147096680000,2048,1626.6,2048,0.6,{image.name}\n"
+)
+figure = hek.plot(image, store.query("2014-01-01", "2014-01-02"))
+figure.savefig(folder / "events.png", dpi=60)
+
+# %% [markdown]
+# ## Compare with predicted regions
+
+# %%
+boxes = hek.boxes_on_image(image, regions)
+print(boxes[["kb_archivid", "x_min_px", "y_min_px", "x_max_px", "y_max_px"]].round(1))
+predicted = [box(210, 205, 240, 235), box(20, 20, 40, 40)]
+result = hek.overlap(boxes["shape"], predicted)
+print(f"IoU {result.iou:.2f}, precision {result.precision:.2f}, recall {result.recall:.2f}")

@@ -1,0 +1,176 @@
+"""A complete analysis: find the images, compare them, and write the results."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from . import results
+from .anomaly_maps import ImageFile
+from .comparison import Comparison, ComparisonOptions, Search, compare_images
+from .pairing import Pairing, pair_folders
+from .summary import summarize
+
+if TYPE_CHECKING:
+    from ..store.event_store import EventStore
+
+
+@dataclass(frozen=True)
+class AnalysisResult:
+    """Result of :func:`analyze`.
+
+    Attributes
+    ----------
+    comparisons : list of Comparison
+        The compared images in order of time, with the shapes of events and regions in pixels.
+    failed : list of (str, str)
+        Name of each image that could not be compared, and the reason.
+    unused_maps : list of ImageFile
+        Anomaly maps without an image.
+    options : ComparisonOptions
+        The options of the comparison.
+    """
+
+    comparisons: list[Comparison]
+    failed: list[tuple[str, str]]
+    unused_maps: list[ImageFile]
+    options: ComparisonOptions
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        return [comparison.row for comparison in self.comparisons]
+
+    @property
+    def images(self) -> pd.DataFrame:
+        """One row per image: IoU, precision, recall, counts and areas (px²)."""
+        table = pd.DataFrame(self.rows, columns=results.IMAGE_COLUMNS)
+        table["t_obs"] = pd.to_datetime(table["t_obs"], utc=True)
+        return table.astype(dict.fromkeys(results.MEASURES, float))
+
+    @property
+    def events(self) -> pd.DataFrame:
+        """One row per event in each image: its area (px²) and the predicted fraction of it."""
+        rows = [row for comparison in self.comparisons for row in comparison.event_rows]
+        return pd.DataFrame(rows, columns=results.EVENT_COLUMNS)
+
+    @property
+    def types(self) -> pd.DataFrame:
+        """One row per event type in each image, compared with all predicted regions."""
+        rows = [row for comparison in self.comparisons for row in comparison.type_rows]
+        table = pd.DataFrame(rows, columns=results.TYPE_COLUMNS)
+        return table.astype(dict.fromkeys(results.MEASURES, float))
+
+    @cached_property
+    def summary(self) -> dict[str, Any]:
+        """Statistics over all images, and for each event type and wavelength."""
+        type_rows = [row for each in self.comparisons for row in each.type_rows]
+        return summarize(self.rows, type_rows, self.options.event_types)
+
+    def write(
+        self, out_dir: str | os.PathLike[str], provenance: dict[str, Any] | None = None
+    ) -> Path:
+        """Write the tables and ``summary.json`` to a new folder in ``out_dir``.
+
+        Parameters
+        ----------
+        out_dir : str or os.PathLike
+            The folder in which a folder named after the current time (UTC) is created.
+        provenance : dict, optional
+            More values for ``summary.json`` and the metadata of the tables.
+
+        Returns
+        -------
+        Path
+            The new folder.
+        """
+        folder = results.create_folder(Path(out_dir).expanduser())
+        failed = [{"name": name, "reason": reason} for name, reason in self.failed]
+        written = datetime.now(UTC).isoformat(timespec="seconds")
+        results.write_tables(
+            folder,
+            self.images,
+            self.events,
+            self.types,
+            {**(provenance or {}), "question": self.options.as_dict(), "written": written},
+            {**self.summary, "failed": failed},
+        )
+        return folder
+
+
+def compare_pairs(
+    pairing: Pairing,
+    search: Search,
+    options: ComparisonOptions,
+    jobs: int = 0,
+    on_image: Callable[[], None] = lambda: None,
+) -> AnalysisResult:
+    """Compare paired images and maps; ``on_image`` is called after each image."""
+    tolerance = f"{pairing.tolerance:g} s"
+    failed = [
+        (str(image.path), f"no anomaly map at {image.wavelength} Å within {tolerance}")
+        for image in pairing.unmatched_images
+    ]
+    comparisons = []
+    for done in compare_images(pairing.pairs, search, options, jobs):
+        on_image()
+        if done.value is None:
+            failed.append((str(done.item[0].image.path), done.error))
+        else:
+            comparisons.append(done.value)
+    return AnalysisResult(comparisons, failed, pairing.unmatched_maps, options)
+
+
+def analyze(
+    image_dir: str | os.PathLike[str],
+    map_dir: str | os.PathLike[str],
+    store: EventStore,
+    event_types: Sequence[str] = ("AR", "FL"),
+    *,
+    wavelengths: Collection[int] = (),
+    tolerance: float = 180,
+    jobs: int = 0,
+    **options: Any,
+) -> AnalysisResult:
+    """Compare anomaly maps with the events that were observed at the same time.
+
+    Parameters
+    ----------
+    image_dir, map_dir : str or os.PathLike
+        Folder with images (``2012-01-01T000000__171.jpeg`` and ``meta.csv``), and folder with
+        the anomaly maps that ``sdo sood … predict --predict-mode pixel`` writes.
+    store : EventStore
+        The store with the events.
+    event_types : sequence of str, optional
+        Codes of HEK; an empty sequence stands for all types.
+    wavelengths : collection of int, optional
+        Wavelengths in angstrom. By default those of the maps.
+    tolerance : float, optional
+        Largest time difference between image and map, in seconds.
+    jobs : int, optional
+        Number of processes, 0 for one per core.
+    **options
+        Fields of ComparisonOptions: ``observatory``, ``instrument``, ``any_channel``,
+        ``outlines``, ``rotate``, ``detection``, ``meta``.
+
+    Returns
+    -------
+    AnalysisResult
+        Attribute ``images`` is a table with the IoU of each image, ``summary`` the statistics.
+
+    Raises
+    ------
+    AstrodomeError
+        If there are no maps, no images or no events.
+    """
+    pairing = pair_folders(
+        Path(image_dir).expanduser(), Path(map_dir).expanduser(), wavelengths, tolerance
+    )
+    chosen = ComparisonOptions(event_types=tuple(event_types), **options)
+    return compare_pairs(pairing, store.records, chosen, jobs)

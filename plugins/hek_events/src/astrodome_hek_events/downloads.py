@@ -1,0 +1,171 @@
+"""Download of events from HEK: into a store, or as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from astrodome import AstrodomeError, compute, settings
+from astrodome_solar.times import parse_time
+
+from . import event_types as codes
+from . import records
+from .client.fetching import fetch_windows
+from .client.hek_client import HekClient
+from .client.windows import ALL_TYPES, HekQuery, QueryWindow
+from .settings import HekSettings
+from .store.event_store import EventStore, to_frame
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FRESH = timedelta(hours=1)
+"""Time for which a window counts as complete although HEK may still receive events for it."""
+
+
+def search(
+    start: Any,
+    end: Any,
+    event_types: Sequence[str] = (),
+    *,
+    frm: str = "",
+    observatory: str = "",
+) -> pd.DataFrame:
+    """Search HEK for events that overlap a time range, without storing them.
+
+    Parameters
+    ----------
+    start, end : str, datetime, numpy.datetime64, pandas.Timestamp or Time
+        Time range (UTC), both ends included.
+    event_types : sequence of str, optional
+        Codes of HEK such as ``AR`` or ``FL``. All types by default.
+    frm : str, optional
+        Name of a feature recognition method, for example ``SPoCA``.
+    observatory : str, optional
+        Name of an observatory, for example ``SDO``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per event, in order of start; see :meth:`EventStore.query`.
+
+    Raises
+    ------
+    AstrodomeError
+        If HEK cannot be reached or does not respond, or if an argument is invalid.
+    """
+    windows = [
+        QueryWindow(query, parse_time(start), parse_time(end))
+        for query in make_queries(event_types, frm, observatory)
+    ]
+    rows: dict[str, dict[str, Any]] = {}
+    with closing(fetch_windows(_client(), windows)) as results:
+        for window, response, error in results:
+            if response is None:
+                raise AstrodomeError(f"Cannot download {window}: {error}")
+            found = map(records.to_row, response.records)
+            rows |= {row["kb_archivid"]: row for row in found}
+    ordered = sorted(rows.values(), key=lambda row: (row["event_starttime"], row["kb_archivid"]))
+    records.add_corners(ordered)
+    return to_frame(ordered)
+
+
+def download(
+    store: EventStore,
+    start: Any,
+    end: Any,
+    event_types: Sequence[str] = ("AR",),
+    *,
+    frm: str = "",
+    observatory: str = "",
+    jobs: int = 4,
+    overwrite: bool = False,
+) -> compute.Outcome:
+    """Download the events of a time range from HEK into a store.
+
+    Parameters
+    ----------
+    store : EventStore
+        The store to which the events are added.
+    start, end, event_types, frm, observatory
+        See :func:`search`; an empty sequence of event types stands for all types.
+    jobs : int, optional
+        Number of simultaneous requests.
+    overwrite : bool, optional
+        Whether to request time windows again that the store has completely.
+
+    Returns
+    -------
+    astrodome.compute.Outcome
+        ``done`` is the number of events, ``failed`` contains the name of each time window or
+        record that could not be downloaded or stored, and the reason.
+
+    Raises
+    ------
+    AstrodomeError
+        If the database cannot be used or an argument is invalid.
+    """
+    queries = make_queries(event_types, frm, observatory)
+    first, last = parse_time(start), parse_time(end)
+    windows = missing_windows(store, queries, first, last, overwrite=overwrite)
+    return download_windows(store, windows, jobs)
+
+
+def make_queries(event_types: Sequence[str], frm: str, observatory: str) -> list[HekQuery]:
+    """Return one query per event type, or one query for all types if the sequence is empty."""
+    parsed = codes.parse_codes(event_types) or [ALL_TYPES]
+    return [HekQuery(code, frm, observatory) for code in parsed]
+
+
+def missing_windows(
+    store: EventStore,
+    queries: Sequence[HekQuery],
+    start: datetime,
+    end: datetime,
+    *,
+    overwrite: bool = False,
+) -> list[QueryWindow]:
+    """Return the windows of a time range whose events the store does not have completely.
+
+    With ``overwrite``, all windows are returned.
+    """
+    whole = [QueryWindow(query, start, end) for query in queries]
+    if overwrite:
+        return whole
+    settle = timedelta(days=_settings().settle_days)
+    return [part for window in whole for part in store.missing_windows(window, settle, FRESH)]
+
+
+def download_windows(
+    store: EventStore,
+    windows: Sequence[QueryWindow],
+    jobs: int = 4,
+    on_stored: Callable[[QueryWindow], None] = lambda window: None,
+) -> compute.Outcome:
+    """Download the events of time windows into a store, and return the number of events.
+
+    Each window is stored in one transaction with the note that it is complete, so that an
+    interrupted download can resume. ``on_stored`` is called after each stored window.
+    """
+    ids: set[str] = set()
+    failed: list[tuple[str, str]] = []
+    with closing(fetch_windows(_client(jobs), windows, jobs)) as results:
+        for window, response, error in results:
+            if response is None:
+                failed.append((str(window), error))
+                continue
+            added = store.add(response.records, label=f"{window.query}:", window=window)
+            ids.update(added.ids)
+            failed += added.failed
+            on_stored(window)
+    return compute.Outcome(done=len(ids), failed=failed)
+
+
+def _client(connections: int = 4) -> HekClient:
+    return HekClient(_settings(), connections)
+
+
+def _settings() -> HekSettings:
+    return settings.section("hek", HekSettings)
