@@ -72,6 +72,6 @@ figure.savefig(folder / "events.png", dpi=60)
 # %%
 boxes = hek.boxes_on_image(image, regions)
 print(boxes[["kb_archivid", "x_min_px", "y_min_px", "x_max_px", "y_max_px"]].round(1))
-predicted = [box(210, 205, 240, 235), box(20, 20, 40, 40)]
+predicted = [box(180, 210, 215, 240), box(20, 20, 40, 40)]
 result = hek.overlap(boxes["shape"], predicted)
 print(f"IoU {result.iou:.2f}, precision {result.precision:.2f}, recall {result.recall:.2f}")

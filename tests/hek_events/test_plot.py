@@ -160,7 +160,7 @@ def test_an_invalid_image_is_reported_and_the_others_are_plotted(plot, image, ma
         broken: "cannot be read",
         unlisted: "has no row in",
         unnamed: "time and wavelength are unknown",
-        headless: "geometry",
+        headless: "has no row in",
         table: "contains no image",
         missing: "No such file",
         tmp_path: "Is a directory",

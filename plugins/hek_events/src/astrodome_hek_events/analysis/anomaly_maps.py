@@ -75,10 +75,10 @@ def parse_name(path: Path) -> ImageFile | None:
 def find_maps(folder: Path) -> list[ImageFile]:
     """Return the maps in a folder and its subfolders, in order of time.
 
-    Raises AstrodomeError if there are none.
+    Raises AstrodomeError if no map is found.
     """
     named = [each for path in folder.rglob("*") if (each := parse_name(path)) and path.is_file()]
-    # In a folder that also contains images, only predictions have names of their own.
+    # If the folder also contains images, only predictions have distinct names.
     found = [each for each in named if PREDICTION_NAME.fullmatch(each.path.name)] or named
     if not found:
         raise AstrodomeError(

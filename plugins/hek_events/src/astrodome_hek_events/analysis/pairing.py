@@ -42,7 +42,7 @@ def pair_folders(
     """Pair the images in a folder with the anomaly maps in another folder.
 
     ``wavelengths`` (angstrom) are by default those of the maps; ``tolerance`` is the largest time
-    difference in seconds. Raises AstrodomeError if there are no maps or no images.
+    difference in seconds. Raises AstrodomeError if no maps or no images are found.
     """
     for folder in (image_dir, map_dir):
         if not folder.is_dir():

@@ -167,7 +167,7 @@ def analyze(
     Raises
     ------
     AstrodomeError
-        If there are no maps, no images or no events.
+        If no maps, images or events are found.
     """
     pairing = pair_folders(
         Path(image_dir).expanduser(), Path(map_dir).expanduser(), wavelengths, tolerance

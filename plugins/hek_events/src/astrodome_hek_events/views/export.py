@@ -142,7 +142,7 @@ def _feature(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _geometry(row: Mapping[str, Any]) -> Any:
-    """Return the outline as GeoJSON or, if there is none, the bounding box or the center."""
+    """Return the outline as GeoJSON, otherwise the bounding box or the center."""
     import numpy as np
     import shapely
 
