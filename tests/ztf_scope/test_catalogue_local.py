@@ -66,7 +66,7 @@ def test_documents_are_found_by_conditions_in_the_order_of_their_ids(folder: Pat
     assert "nobs" in error.value.hint
 
 
-def test_a_collection_has_its_role_or_the_name_of_the_service(folder: Path) -> None:
+def test_a_collection_is_found_by_its_role_or_its_name_in_kowalski(folder: Path) -> None:
     catalogue = LocalCatalogue(folder)
     for name in ("sources", "ZTF_sources_20240117", "ZTF_sources_20210401"):
         assert len(list(catalogue.find(name, {}))) == 5
@@ -85,14 +85,14 @@ def test_positions_match_across_ra_zero_and_at_the_pole_the_nearest_first(folder
     assert ids(nearest) == [11, 10]
 
 
-def test_light_curves_come_as_epochs_from_the_layout_of_the_public_releases(folder: Path) -> None:
+def test_light_curves_in_the_public_layout_are_returned_as_epochs(folder: Path) -> None:
     found = LocalCatalogue(folder).light_curves([10])
     assert list(found["hjd"]) == [2458000.5, 2458002.0]
     assert list(found["catflags"]) == [0, 32768]
     assert set(found["id"]) == {10} and set(found["filter"]) == {1} and set(found["ra"]) == {0.0001}
 
 
-def test_a_folder_that_is_not_there_or_broken_is_one_sentence(folder: Path) -> None:
+def test_a_missing_or_damaged_directory_is_one_short_error(folder: Path) -> None:
     with pytest.raises(AstrodomeError, match="does not exist"):
         LocalCatalogue(folder / "other")
     with pytest.raises(AstrodomeError, match="local:FOLDER"):
@@ -102,7 +102,7 @@ def test_a_folder_that_is_not_there_or_broken_is_one_sentence(folder: Path) -> N
         list(LocalCatalogue(folder).find("features", {}))
 
 
-def test_a_source_is_named_with_its_argument(folder: Path) -> None:
+def test_a_catalogue_is_opened_by_name_and_argument(folder: Path) -> None:
     from astrodome import plugins  # the registry that a command line makes
     from astrodome_ztf_scope import plugin
 

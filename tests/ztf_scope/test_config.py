@@ -44,7 +44,7 @@ def test_built_in_imputation_is_that_of_scope() -> None:
     assert by_strategy == {"none": 37, "zero": 2, "median": 9, "regress": 13}
 
 
-def test_services_shown_in_the_commented_file_have_the_values_that_count_without_it() -> None:
+def test_the_commented_services_have_their_default_values() -> None:
     config = load_config()
     assert (config.kowalski, config.fritz, config.wandb) == (
         KowalskiSettings(),
@@ -53,7 +53,7 @@ def test_services_shown_in_the_commented_file_have_the_values_that_count_without
     )
 
 
-def test_a_file_of_2022_keeps_its_own_classes_and_plain_lists(of_2022: Path) -> None:
+def test_a_file_of_2022_with_plain_lists_is_supported(of_2022: Path) -> None:
     config = load_config(of_2022)
     assert list(config.classes) == ["vnv", "pnp", "agn"]
     assert config.classes["vnv"].threshold == 0.9
@@ -86,7 +86,7 @@ def test_a_file_since_2023_is_read_with_all_its_sections(since_2023: Path) -> No
     assert config.training.xgboost.other_training_params.eta == (0.3, 0.1)
 
 
-def test_a_key_left_out_keeps_its_built_in_value(write: Write) -> None:
+def test_a_missing_key_has_its_default_value(write: Write) -> None:
     config = load_config(write("fritz: {host: marshal.example.org, port: 8080}"))
     assert config.fritz.url == "https://marshal.example.org:8080"
     assert config.classes == load_config().classes
@@ -99,9 +99,7 @@ def test_numbers_in_any_notation_of_yaml_are_numbers(write: Write) -> None:
 
 
 @pytest.mark.parametrize(("amsgrad", "on"), [("0.0003", True), ("0", False), ("false", False)])
-def test_amsgrad_is_a_switch_that_any_number_but_zero_turns_on(
-    write: Write, amsgrad: str, on: bool
-) -> None:
+def test_amsgrad_is_enabled_by_any_number_except_zero(write: Write, amsgrad: str, on: bool) -> None:
     entry = f"{{label: X, features: ontological, amsgrad: {amsgrad}}}"
     assert load_config(write(f"training: {{classes: {{x: {entry}}}}}")).classes["x"].amsgrad is on
 
@@ -113,7 +111,7 @@ def test_periodic_columns_have_no_suffix_when_the_file_says_none(write: Write) -
     assert "period" in columns.columns
 
 
-def test_an_option_goes_before_the_folder_and_the_folder_before_the_user(
+def test_an_option_overrides_the_directory_and_the_directory_overrides_the_user(
     write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     user = settings.config_files()[-1]
@@ -130,7 +128,7 @@ def test_an_option_goes_before_the_folder_and_the_folder_before_the_user(
     assert load_config(option).training.dataset == "environment.csv"
 
 
-def test_sections_of_other_plugins_are_left_alone(write: Write) -> None:
+def test_sections_of_other_plugins_are_ignored(write: Write) -> None:
     assert load_config(write("goes: {url_nasa: 'https://example.org'}\ndata: 3\n")).classes
 
 
@@ -194,7 +192,7 @@ CLASS = "training: {classes: {vnv: {label: variable, features: phenomenological,
         ("fields_to_exclude: [a]", "fields_to_exclude.0", "valid integer"),
     ],
 )
-def test_a_fault_names_file_key_and_expectation(
+def test_an_error_contains_file_key_and_expectation(
     write: Write, text: str, key: str, expectation: str
 ) -> None:
     path = write(text)
@@ -204,7 +202,7 @@ def test_a_fault_names_file_key_and_expectation(
     assert expectation in failure.value.message
 
 
-def test_yaml_that_is_none_is_one_sentence_with_the_place(write: Write) -> None:
+def test_invalid_yaml_is_an_error_with_the_line(write: Write) -> None:
     path = write("training: {classes: [")
     with pytest.raises(AstrodomeError, match=r"scope\.yaml is not valid YAML"):
         load_config(path)

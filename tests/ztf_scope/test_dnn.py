@@ -90,7 +90,7 @@ def test_the_network_is_that_of_scope(
     assert made.count_params() == network.get_weights(made).parameters == parameters
 
 
-def test_a_network_without_branches_is_refused() -> None:
+def test_a_network_without_branches_is_an_error() -> None:
     with pytest.raises(AstrodomeError, match="At least one branch"):
         network.network(35, dense=False, images=False)
 
@@ -109,7 +109,7 @@ def test_predictions_without_keras_are_those_of_keras() -> None:
         np.testing.assert_allclose(scores, expected, atol=1e-6)
 
 
-def test_it_learns_from_the_features_of_stars(
+def test_the_network_learns_from_features(
     trained: Callable[..., DnnClassifier],
     stars: tuple[LabelledExamples, LabelledExamples],
     tmp_path: Path,
@@ -121,7 +121,7 @@ def test_it_learns_from_the_features_of_stars(
     assert (tmp_path / "stars" / "metrics.csv").read_text().count("\n") == 9
 
 
-def test_it_learns_from_images_alone(tmp_path: Path) -> None:
+def test_the_network_learns_from_images_alone(tmp_path: Path) -> None:
     target = np.arange(300, dtype=np.float32) % 2
     given = images(300)
     given[target > 0, :13] = 0  # light on one side only
@@ -168,7 +168,7 @@ def test_the_saved_model_is_plain_keras_and_a_score_does_not_depend_on_others(
         assert np.allclose(alone, scores[rows], rtol=1e-5, atol=1e-7)
 
 
-def test_classes_scored_together_get_what_each_gets_alone(
+def test_classes_have_the_same_scores_together_and_alone(
     trained: Callable[..., DnnClassifier], stars: tuple[LabelledExamples, LabelledExamples]
 ) -> None:
     held = stars[1]
@@ -178,7 +178,7 @@ def test_classes_scored_together_get_what_each_gets_alone(
     assert (scores[:, 1] == features_only.predict(held.features)).all()
 
 
-def test_what_the_class_says_of_the_optimizer_is_what_trains() -> None:
+def test_the_optimizer_has_the_parameters_of_the_class() -> None:
     model = network.network(8, images=False)
     compile_(model, config(lr=0.0126, epsilon=4.2e-8, amsgrad=False, beta_1=0.8, beta_2=0.99))
     adam = model.optimizer
@@ -191,7 +191,7 @@ def test_what_the_class_says_of_the_optimizer_is_what_trains() -> None:
     assert rates == pytest.approx([0.01, 0.005])
 
 
-def test_the_rate_is_lowered_before_training_stops(tmp_path: Path) -> None:
+def test_the_learning_rate_is_reduced_before_training_stops(tmp_path: Path) -> None:
     made = callbacks(config(patience=6)["class"], tmp_path)
     plateau = next(one for one in made if isinstance(one, keras.callbacks.ReduceLROnPlateau))
     stop = next(one for one in made if isinstance(one, keras.callbacks.EarlyStopping))
@@ -200,7 +200,7 @@ def test_the_rate_is_lowered_before_training_stops(tmp_path: Path) -> None:
         callbacks(config(callbacks=("magic",))["class"], tmp_path)
 
 
-def test_every_row_is_used_also_where_there_are_fewer_than_a_batch(
+def test_all_rows_are_used_even_if_there_are_fewer_than_a_batch(
     stars: tuple[LabelledExamples, LabelledExamples], tmp_path: Path
 ) -> None:
     train, held = stars
@@ -224,7 +224,7 @@ def test_every_row_is_used_also_where_there_are_fewer_than_a_batch(
 
 
 @pytest.mark.parametrize("name", ["model.keras", "puls.20230401_120000.h5", "only.weights.h5"])
-def test_a_model_of_keras_or_of_scope_is_read_and_trains_on(
+def test_a_model_of_keras_or_scope_is_read_and_can_be_trained_further(
     name: str,
     trained: Callable[..., DnnClassifier],
     stars: tuple[LabelledExamples, LabelledExamples],
@@ -285,7 +285,7 @@ def vars_of(holder: Any) -> dict[str, Any]:
     return {name: value for name, value in vars(holder).items() if name.startswith("layer_")}
 
 
-def test_a_model_that_does_not_fit_is_named_with_the_reason(tmp_path: Path) -> None:
+def test_a_model_that_does_not_fit_is_an_error_with_the_reason(tmp_path: Path) -> None:
     path = tmp_path / "model.keras"
     network.network(len(FEATURES)).save(path)
     made = DnnClassifier()
@@ -310,7 +310,7 @@ def test_a_model_that_does_not_fit_is_named_with_the_reason(tmp_path: Path) -> N
         made.predict(np.zeros((2, 9), np.float32), images(2))
 
 
-def test_scoring_needs_no_keras_and_training_says_what_to_install(tmp_path: Path) -> None:
+def test_prediction_needs_no_keras_and_training_names_the_package(tmp_path: Path) -> None:
     network.network(3).save(tmp_path / "model.keras")
     given = json.dumps(config(["a", "b", "c"]))
     script = f"""
@@ -338,7 +338,7 @@ except AstrodomeError as error:
 
 
 @pytest.mark.skipif(not find_spec("torch"), reason="torch is not installed")
-def test_it_trains_on_torch_without_tensorflow(tmp_path: Path) -> None:
+def test_the_network_trains_with_torch_without_tensorflow(tmp_path: Path) -> None:
     given = json.dumps(config(["a", "b", "c"], batch_size=16, epochs=3, lr=0.003))
     script = f"""
 import json, os, sys

@@ -117,7 +117,7 @@ def counted(target: list[int], score: list[float], threshold: float) -> dict[str
 
 
 @pytest.mark.parametrize("threshold", [0.3, 0.5, 0.7])
-def test_metrics_are_what_counting_source_by_source_gives(threshold: float) -> None:
+def test_metrics_agree_with_counts_of_single_sources(threshold: float) -> None:
     random = np.random.default_rng(6)
     target = (random.random(80) < 0.3).astype(int)
     score = np.clip(random.normal(0.35 + 0.3 * target, 0.2), 0, 1).round(1)  # with ties
@@ -127,11 +127,11 @@ def test_metrics_are_what_counting_source_by_source_gives(threshold: float) -> N
     assert (found["sources"], found["positive"]) == (80, target.sum())
 
 
-def test_a_score_at_the_threshold_is_no_prediction() -> None:
+def test_a_score_at_the_threshold_is_not_a_prediction() -> None:
     assert evaluation.classification_metrics([1, 0], [0.5, 0.5])["true_positive"] == 0
 
 
-def test_what_one_label_does_not_define_is_null_and_no_error() -> None:
+def test_metrics_that_are_undefined_for_one_label_are_null() -> None:
     none = evaluation.classification_metrics(np.zeros(5), np.full(5, 0.1))
     assert {name for name, value in none.items() if value is None} == {
         "precision", "recall", "f1", "roc_auc", "average_precision"
@@ -146,7 +146,7 @@ def test_what_one_label_does_not_define_is_null_and_no_error() -> None:
     json.dumps([none, every, empty], allow_nan=False)
 
 
-def test_held_out_and_dropped_sources_are_measured_apart() -> None:
+def test_test_and_dropped_sources_are_evaluated_separately() -> None:
     split = pd.DataFrame(
         {
             "part": ["train", "test", "test", "dropped"],
@@ -161,7 +161,7 @@ def test_held_out_and_dropped_sources_are_measured_apart() -> None:
     assert list(evaluation.measure_split(split[:3])) == ["test"]
 
 
-def test_a_saved_model_is_measured_on_a_file_as_it_was_on_those_rows(
+def test_a_saved_model_has_the_same_metrics_on_a_file(
     group: Path, frame: DataSet, tmp_path: Path
 ) -> None:
     run = group / "xgb" / "vnv" / "42"
@@ -175,7 +175,7 @@ def test_a_saved_model_is_measured_on_a_file_as_it_was_on_those_rows(
     assert (found["tag"], found["algorithm"], found["unusable"]) == ("vnv", "xgb", 0)
 
 
-def test_rows_that_a_model_cannot_use_are_counted_and_not_measured(
+def test_unusable_rows_are_counted_and_not_evaluated(
     group: Path, frame: DataSet, tmp_path: Path
 ) -> None:
     table = frame.table.copy()
@@ -186,7 +186,7 @@ def test_rows_that_a_model_cannot_use_are_counted_and_not_measured(
     assert (found["unusable"], found["sources"]) == (50, SOURCES - 50)
 
 
-def test_what_cannot_be_evaluated_is_told_in_one_sentence(
+def test_a_data_set_that_cannot_be_evaluated_is_one_short_error(
     group: Path, frame: DataSet, tmp_path: Path
 ) -> None:
     file = tmp_path / "bare.parquet"
@@ -222,7 +222,7 @@ def test_every_plot_of_a_run_is_written(group: Path, tmp_path: Path) -> None:
     assert all(name in shown for name in FEATURES.columns)
 
 
-def test_curves_that_one_label_does_not_define_are_left_out(tmp_path: Path) -> None:
+def test_curves_that_are_undefined_for_one_label_are_skipped(tmp_path: Path) -> None:
     split = pd.DataFrame({"part": "test", "target": 0.0, "score": np.linspace(0, 1, 20)})
     names = {path.stem for path in plots.write(tmp_path, split)}
     assert names == {"confusion", "calibration"}
@@ -292,7 +292,7 @@ def test_the_report_shows_every_class_with_its_metrics_and_needs_no_other_file(
         assert "nan" not in number.lower()
 
 
-def test_a_report_about_nothing_says_so(tmp_path: Path) -> None:
+def test_a_report_without_runs_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(AstrodomeError, match="does not exist"):
         report.write(tmp_path / "none")
     (tmp_path / "group").mkdir()

@@ -43,7 +43,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 
-def test_the_data_sets_arrive_as_they_are(scope: Scope, service: FakeServer) -> None:
+def test_downloaded_data_sets_are_unchanged(scope: Scope, service: FakeServer) -> None:
     result = scope("fetch-datasets", "--json").succeeded()
     assert result.json == {"done": 3, "skipped": 0, "failed": []}
     assert contents(Path("data/training")) == {
@@ -53,7 +53,7 @@ def test_the_data_sets_arrive_as_they_are(scope: Scope, service: FakeServer) -> 
     }
 
 
-def test_models_keep_the_folders_they_are_in(scope: Scope, service: FakeServer) -> None:
+def test_models_keep_their_directories(scope: Scope, service: FakeServer) -> None:
     scope("fetch-models").succeeded()
     assert contents(Path("models")) == {
         name.removeprefix("models/"): data
@@ -62,7 +62,7 @@ def test_models_keep_the_folders_they_are_in(scope: Scope, service: FakeServer) 
     }
 
 
-def test_a_file_that_is_there_is_not_touched(scope: Scope, service: FakeServer) -> None:
+def test_an_existing_file_is_not_changed(scope: Scope, service: FakeServer) -> None:
     mine = Path("data/training/dataset.d15.csv")
     mine.parent.mkdir(parents=True)
     mine.write_text("mine")
@@ -72,7 +72,7 @@ def test_a_file_that_is_there_is_not_touched(scope: Scope, service: FakeServer) 
     assert scope("fetch-datasets", "--json").succeeded().json["skipped"] == 3
 
 
-def test_who_has_no_permission_is_told_so_in_one_sentence(
+def test_missing_permission_is_one_short_error(
     scope: Scope, bucket: Bucket, service: FakeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bucket.token = "ya29.secret"
@@ -86,7 +86,7 @@ def test_who_has_no_permission_is_told_so_in_one_sentence(
         assert not Path("models").exists()
 
 
-def test_a_token_from_the_environment_is_shown_to_the_service(
+def test_a_token_from_the_environment_is_sent_to_the_service(
     scope: Scope, bucket: Bucket, service: FakeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bucket.token = "ya29.secret"
@@ -106,14 +106,14 @@ def test_a_token_is_not_sent_to_the_address_of_a_file_that_was_found(
 
 
 @pytest.mark.parametrize("fault", ["503", "reset"])
-def test_a_service_that_stumbles_is_asked_again(
+def test_a_request_is_repeated_after_a_server_error(
     scope: Scope, service: FakeServer, fault: str
 ) -> None:
     service.misbehave(fault)
     assert scope("fetch-models", "--json").succeeded().json["done"] == 3
 
 
-def test_what_arrives_broken_is_not_kept_and_comes_with_the_next_call(
+def test_a_damaged_download_is_repeated_by_the_next_call(
     scope: Scope, bucket: Bucket, service: FakeServer
 ) -> None:
     whole = bucket.answer
@@ -137,7 +137,7 @@ def test_what_arrives_broken_is_not_kept_and_comes_with_the_next_call(
     }
 
 
-def test_a_bucket_that_is_not_there_is_one_sentence(
+def test_a_missing_bucket_is_one_short_error(
     scope: Scope, service: FakeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ASTRODOME_GCS_BUCKET", "another")
@@ -146,7 +146,7 @@ def test_a_bucket_that_is_not_there_is_one_sentence(
     assert not Path("data").exists()
 
 
-def test_no_service_is_one_sentence(
+def test_an_unreachable_service_is_one_short_error(
     scope: Scope, monkeypatch: pytest.MonkeyPatch, torture: Callable[[int, int], int]
 ) -> None:
     if not torture(0, 1):

@@ -45,7 +45,7 @@ def server(store: Kowalski, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeSer
         yield twin
 
 
-def test_the_command_of_the_manual_runs_as_it_is_written(
+def test_the_command_in_the_manual_runs(
     server: FakeServer, store: Kowalski, scope: Callable[..., Result]
 ):
     """Its --skip and --limit take a part, for a loop over parts."""
@@ -59,7 +59,7 @@ def test_the_command_of_the_manual_runs_as_it_is_written(
     ]
 
 
-def test_twenty_five_ids_at_ten_a_page_are_twenty_five_in_order(
+def test_twenty_five_ids_on_pages_of_ten_are_complete_and_sorted(
     server: FakeServer, store: Kowalski, scope: Callable[..., Result], tmp_path: Path
 ):
     store.store(CATALOG, quadrant(25, 2, 3) + quadrant(4, 2, 4))
@@ -72,7 +72,7 @@ def test_twenty_five_ids_at_ten_a_page_are_twenty_five_in_order(
 
 
 @pytest.mark.parametrize("ending", [".txt", ".csv", ".parquet", ".parq", ".h5", ".hdf5"])
-def test_ids_and_positions_go_to_any_format(
+def test_ids_and_positions_are_written_in_any_format(
     server: FakeServer, store: Kowalski, scope: Callable[..., Result], tmp_path: Path, ending: str
 ):
     store.store(CATALOG, quadrant(7, 4, 3))
@@ -94,7 +94,7 @@ def test_ids_and_positions_go_to_any_format(
         assert path.read_text().split() == [str(one) for one in expected]
 
 
-def test_a_whole_field_goes_on_where_it_stopped(
+def test_an_interrupted_field_is_resumed(
     server: FakeServer, store: Kowalski, scope: Callable[..., Result], tmp_path: Path
 ):
     for ccd, quad in ((1, 1), (1, 2), (16, 4)):
@@ -118,7 +118,7 @@ def test_a_whole_field_goes_on_where_it_stopped(
     assert other.code == 1 and "contains ids for minobs 0, not 3" in other.err
 
 
-def test_ranges_of_quadrants_go_to_files_of_their_own(
+def test_quadrants_are_written_to_separate_files(
     server: FakeServer, store: Kowalski, scope: Callable[..., Result], tmp_path: Path
 ):
     store.store(CATALOG, quadrant(3, 2, 1) + quadrant(2, 3, 2))
@@ -129,7 +129,7 @@ def test_ranges_of_quadrants_go_to_files_of_their_own(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads a process's peak as Linux tells it")
-def test_a_hundred_thousand_ids_stream_in_little_memory(
+def test_a_hundred_thousand_ids_need_little_memory(
     server: FakeServer, store: Kowalski, tmp_path: Path
 ):
     """In a process of its own, whose own peak Linux tells (getrusage's is that of the parent)."""
@@ -160,7 +160,7 @@ def test_a_hundred_thousand_ids_stream_in_little_memory(
         (("ids.csv", "--whole-field"), 2, "Cannot write 64 quadrants to the file"),
     ],
 )
-def test_wrong_input_is_one_sentence(
+def test_invalid_input_is_one_short_error(
     server: FakeServer,
     store: Kowalski,
     scope: Callable[..., Result],

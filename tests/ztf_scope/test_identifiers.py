@@ -276,7 +276,7 @@ def test_scores_keep_long_ids_beside_missing_ones_for_every_library(
         assert identifiers.texts(read["Gaia_EDR3___id"]) == texts(gaia)
 
 
-def test_predict_names_ids_that_lost_digits_and_leaves_them_empty(
+def test_predict_reports_ids_that_lost_digits_and_writes_missing_values(
     scope: Scope, models: Path, dataset: Callable[..., Path]
 ) -> None:
     table = features(dataset)
@@ -363,7 +363,7 @@ def test_models_that_read_different_periods_have_each_its_own_column(
     assert scorer.copied(["ad", "period_ELS"], Path("a.parquet")) == {}
 
 
-def test_an_upload_asks_which_of_several_periods_is_meant(scope: Scope, survey: Survey) -> None:
+def test_an_upload_requires_a_choice_of_several_periods(scope: Scope, survey: Survey) -> None:
     table = survey.table.rename(columns={"period": "period_ELS"})
     table.assign(period_ECE=2 * table["period_ELS"]).to_csv("mine.csv", index=False)
     args = ("-file", "mine.csv", "-group_ids", 1, "--marshal", "local:new.db", "--dry-run")

@@ -56,7 +56,7 @@ def test_documents_come_in_the_order_of_their_ids_over_any_number_of_pages(
     assert [one["nobs"] for one in client.find("sources", several)] == [3, 23, 24]
 
 
-def test_any_number_of_ids_can_be_asked_for(server: FakeServer, store: Kowalski):
+def test_any_number_of_ids_can_be_requested(server: FakeServer, store: Kowalski):
     store.store(FEATURES, [{"_id": n, "period": n / 7} for n in range(2500)])
     wanted = {"_id": {"$in": list(range(0, 2500, 2)) * 2}}
     found = list(Client().find("features", wanted, ("period",)))
@@ -85,13 +85,13 @@ def test_positions_at_the_poles_match_at_any_ra(server: FakeServer, store: Kowal
     assert len(found) == 4 and found[0]["separation"] == pytest.approx(0.7, abs=1e-3)
 
 
-def test_of_several_candidates_the_nearest_comes_first(server: FakeServer, store: Kowalski):
+def test_the_nearest_of_several_documents_comes_first(server: FakeServer, store: Kowalski):
     store.store(SOURCES, [star(n, 50, 10 + gap / 3600) for n, gap in enumerate((1.5, 0.2, -0.9))])
     found = Client().cone("sources", [50, 51], [10, 10], 2)
     assert [one["_id"] - 10_000_000 for one in found[0]] == [1, 2, 0] and found[1] == []
 
 
-def test_a_light_curve_is_every_epoch_of_its_document(server: FakeServer, store: Kowalski):
+def test_a_light_curve_contains_all_epochs_of_its_document(server: FakeServer, store: Kowalski):
     data = [{"hjd": 2458000.5 + n, "mag": 17.0, "magerr": 0.1, "catflags": 0} for n in range(3)]
     store.store(SOURCES, [star(1, 10, 20, data=data), star(2, 10, 20, data=[])])
     table = Client().light_curves([10_000_001, 10_000_002])
@@ -100,9 +100,7 @@ def test_a_light_curve_is_every_epoch_of_its_document(server: FakeServer, store:
 
 
 @pytest.mark.parametrize("fault", ["500", "502", "503", "429 after 0", "reset", "cut"])
-def test_a_question_is_asked_again_when_the_server_stumbles(
-    server: FakeServer, store: Kowalski, fault: str
-):
+def test_a_query_is_repeated_after_a_server_error(server: FakeServer, store: Kowalski, fault: str):
     store.store(SOURCES, [star(n, n, 5) for n in range(3)])
     client = Client()
     assert client.collections() == [SOURCES]
@@ -122,7 +120,7 @@ def test_a_question_is_asked_again_when_the_server_stumbles(
         (["never"] * 4, "the request timed out"),
     ],
 )
-def test_what_is_wrong_is_told_in_a_sentence_without_the_token(
+def test_errors_are_short_and_do_not_contain_the_token(
     server: FakeServer,
     store: Kowalski,
     monkeypatch: pytest.MonkeyPatch,
@@ -140,14 +138,14 @@ def test_what_is_wrong_is_told_in_a_sentence_without_the_token(
     assert failed.value.__cause__ is None
 
 
-def test_a_token_that_is_refused_is_told_as_that(server: FakeServer, store: Kowalski):
+def test_a_rejected_token_is_reported(server: FakeServer, store: Kowalski):
     store.store(SOURCES, [star(1, 1, 5)])
     with pytest.raises(AstrodomeError, match="token is invalid") as failed:
         Client(token="another-secret").collections()
     assert "another-secret" not in str(failed.value)
 
 
-def test_a_catalogue_that_no_instance_has_is_named_beside_its_kin(
+def test_the_error_for_an_unknown_catalogue_contains_similar_names(
     server: FakeServer, store: Kowalski
 ):
     store.store("ZTF_sources_20210401", [star(1, 1, 5)])
@@ -157,7 +155,7 @@ def test_a_catalogue_that_no_instance_has_is_named_beside_its_kin(
     assert "ZTF_sources_20210401" in failed.value.hint
 
 
-def test_answers_of_penquins_1_are_read_too():
+def test_responses_of_penquins_1_are_supported():
     answer = {"status": "success", "message": "", "data": [1, 2]}
     assert (
         kowalski_client.data(answer, "x") == kowalski_client.data({"gloria": answer}, "x") == [1, 2]
@@ -168,7 +166,7 @@ def test_answers_of_penquins_1_are_read_too():
         )
 
 
-def test_several_instances_are_asked_for_what_each_has(
+def test_queries_go_to_the_instance_with_the_catalogue(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     one, two = Kowalski(TOKEN + "1"), Kowalski(TOKEN + "2")
@@ -193,7 +191,7 @@ def test_several_instances_are_asked_for_what_each_has(
 
 
 @pytest.mark.parametrize("name", ["gloria", "kowalski"])
-def test_an_account_in_secrets_json_serves(
+def test_an_account_in_secrets_json_is_used(
     store: Kowalski, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
 ):
     store.store(SOURCES, [star(1, 1, 5)])
@@ -219,7 +217,7 @@ def test_a_document_without_ra_is_at_the_longitude_plus_180(
         assert found["separation"] == pytest.approx(0, abs=1e-6)
 
 
-def test_the_token_of_an_instance_does_not_follow_a_foreign_address(
+def test_the_token_of_an_instance_is_not_sent_to_another_address(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write: Callable[[str], Path]
 ):
     monkeypatch.chdir(tmp_path)
@@ -235,7 +233,7 @@ def test_the_token_of_an_instance_does_not_follow_a_foreign_address(
         kowalski_client.accounts()
 
 
-def test_without_a_token_nothing_is_contacted_and_it_is_said_what_to_set():
+def test_without_a_token_no_request_is_sent_and_the_setting_is_named():
     with pytest.raises(AstrodomeError, match="No token found for Kowalski") as failed:
         Client().collections()
     assert "ASTRODOME_KOWALSKI_TOKEN" in failed.value.hint

@@ -66,7 +66,7 @@ def test_one_file_has_ids_and_a_column_for_each_model(
     assert (again[["ra", "dec"]] == given[["ra", "dec"]]).all(axis=None)
 
 
-def test_a_score_depends_neither_on_the_batch_nor_on_other_rows_nor_on_the_format(
+def test_a_score_does_not_depend_on_batch_other_rows_or_format(
     scope: Scope, models: Path, sources: Path, dataset: Callable[..., Path]
 ) -> None:
     common = ("--models", models)
@@ -85,7 +85,7 @@ def test_a_score_depends_neither_on_the_batch_nor_on_other_rows_nor_on_the_forma
     np.testing.assert_allclose(text, whole, atol=1e-4)  # six decimals of the images
 
 
-def test_the_scores_are_those_that_training_measured(
+def test_the_scores_are_those_of_the_training_run(
     scope: Scope, models: Path, dataset: Callable[..., Path]
 ) -> None:
     data = dataset(".parquet", 600)
@@ -133,7 +133,7 @@ def test_several_files_become_one_in_their_order(
     assert (ids == np.concatenate(wanted)).all()
 
 
-def test_a_killed_prediction_goes_on_to_the_very_file_of_one_clean_run(
+def test_a_killed_prediction_is_resumed_with_the_same_result(
     scope: Scope,
     models: Path,
     dataset: Callable[..., Path],
@@ -167,7 +167,7 @@ def test_a_killed_prediction_goes_on_to_the_very_file_of_one_clean_run(
     assert not list(Path().glob(".*"))
 
 
-def test_the_same_command_again_does_nothing_and_another_replaces_only_when_told(
+def test_an_existing_result_is_kept_and_replaced_only_with_force(
     scope: Scope, models: Path, sources: Path
 ) -> None:
     command = ("predict", sources, "--models", models, "--tag=e")
@@ -238,7 +238,7 @@ def test_memory_does_not_grow_with_the_number_of_rows(
         (lambda t: t.assign(dmdt=[np.zeros((3, 3)).tolist()] * len(t)), "26 x 26"),
     ],
 )
-def test_what_is_wrong_with_a_file_is_one_sentence_and_leaves_no_output(
+def test_an_invalid_file_is_one_short_error_and_writes_no_output(
     scope: Scope, models: Path, sources: Path, spoil: Callable[..., pd.DataFrame], words: str
 ) -> None:
     spoil(pd.read_parquet(sources)).to_parquet("mine.parquet")
@@ -247,7 +247,7 @@ def test_what_is_wrong_with_a_file_is_one_sentence_and_leaves_no_output(
     assert not Path("scores.parquet").exists()
 
 
-def test_wrong_usage_is_one_sentence(scope: Scope, models: Path, sources: Path) -> None:
+def test_invalid_usage_is_one_short_error(scope: Scope, models: Path, sources: Path) -> None:
     Path("broken.h5").write_bytes(b"no HDF5")
     for name in ("trees.json", "e.20230706_101010.json"):
         Path(name).write_text("{}")
@@ -303,7 +303,7 @@ def prepared(sources: pd.DataFrame, tag: str) -> np.ndarray:
     return ((sources[names].to_numpy(float) - low) / (high - low)).astype(np.float32)
 
 
-def test_models_of_scope_score_with_what_the_configuration_says_of_their_class(
+def test_models_of_scope_use_the_configuration_of_their_class(
     scope: Scope, of_scope: Path, sources: Path
 ) -> None:
     keras = pytest.importorskip("keras")
@@ -358,7 +358,7 @@ def test_a_checkpoint_of_2022_scores_as_the_same_network_of_0_9_5(
     assert "Traceback" not in broken.err
 
 
-def test_a_configuration_that_changes_nothing_is_named(
+def test_a_configuration_without_effect_is_reported(
     scope: Scope, models: Path, sources: Path
 ) -> None:
     """Runs are scored with their own; a file that is there is read all the same."""
@@ -373,7 +373,7 @@ def test_a_configuration_that_changes_nothing_is_named(
         assert "changes no score" not in scope(*args).succeeded().err
 
 
-def test_scores_by_another_configuration_are_not_taken_for_the_same(
+def test_another_configuration_gives_another_prediction(
     scope: Scope, of_scope: Path, sources: Path
 ) -> None:
     command = ("predict", sources, "--models", of_scope, "--tag=e", "--algorithm=xgb")
@@ -387,7 +387,7 @@ def test_scores_by_another_configuration_are_not_taken_for_the_same(
     assert refused.code == 2 and "--force" in refused.err
 
 
-def test_a_model_of_scope_that_is_not_configured_is_one_sentence(
+def test_a_model_of_scope_without_configuration_is_one_short_error(
     scope: Scope, of_scope: Path, sources: Path
 ) -> None:
     trees, network = (of_scope / "e" / f"e.20230706_101010.{end}" for end in ("json", "h5"))

@@ -46,7 +46,7 @@ def some(**strategies: str) -> FeatureSet:
     )
 
 
-def test_each_strategy_fills_with_what_the_training_part_says() -> None:
+def test_each_strategy_uses_the_training_part() -> None:
     train = pd.DataFrame({"a": [1, 2, 9, np.nan], "b": [4.0, 4, 4, 5], "c": [7, np.nan, 8, 8]})
     train["d"] = train["a"]
     fitted = Preparation.fit(of(train), some(a="median", b="zero", c="none", d="mean"), None)
@@ -59,7 +59,7 @@ def test_each_strategy_fills_with_what_the_training_part_says() -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_neighbours_give_what_scikit_learn_gives(seed: int) -> None:
+def test_neighbours_agree_with_scikit_learn(seed: int) -> None:
     random = np.random.default_rng(seed)
     rows, columns = 3000, 6 + seed
     values = random.normal(18, 2, (rows, 2)) @ random.normal(size=(2, columns))
@@ -74,7 +74,7 @@ def test_neighbours_give_what_scikit_learn_gives(seed: int) -> None:
     np.testing.assert_allclose(ours.fill(values), theirs.transform(values), rtol=1e-12)
 
 
-def test_neighbours_are_right_for_few_and_lonely_reference_rows() -> None:
+def test_neighbours_agree_with_scikit_learn_for_few_reference_rows() -> None:
     nan = np.nan
     references = np.array([[1, 10, nan], [2, nan, 5], [nan, 30, 7], [4, 40, nan]], float)
     rows = np.array([[1.1, nan, nan], [nan, nan, 6], [nan, nan, nan], [nan, 12, nan]])
@@ -85,7 +85,7 @@ def test_neighbours_are_right_for_few_and_lonely_reference_rows() -> None:
         )
 
 
-def test_what_a_row_becomes_does_not_depend_on_the_rows_beside_it(
+def test_the_prepared_row_does_not_depend_on_other_rows(
     frame: DataSet, ontological: FeatureSet
 ) -> None:
     fitted = Preparation.fit(frame.take(np.arange(300)), ontological, "min_max")
@@ -98,7 +98,7 @@ def test_what_a_row_becomes_does_not_depend_on_the_rows_beside_it(
     np.testing.assert_array_equal(fitted.apply(frame.take(shuffled))[0], together[shuffled])
 
 
-def test_scales_are_those_of_the_training_part(frame: DataSet, ontological: FeatureSet) -> None:
+def test_the_scaling_uses_the_training_part(frame: DataSet, ontological: FeatureSet) -> None:
     train, rest = frame.take(np.arange(400)), frame.take(np.arange(400, 600))
     fitted = Preparation.fit(train, ontological, "min_max")
     inside, _ = fitted.apply(train)
@@ -115,7 +115,7 @@ def test_scales_are_those_of_the_training_part(frame: DataSet, ontological: Feat
     np.testing.assert_allclose(middle.std(axis=0), 1, atol=1e-4)
 
 
-def test_configured_statistics_go_before_those_of_the_data(frame: DataSet) -> None:
+def test_configured_statistics_override_those_of_the_data(frame: DataSet) -> None:
     stats = {"ad": FeatureStats(min=2, max=4, median=3, mean=3, std=0.5)}
     features = some(ad="none", sw="none")
     fitted = Preparation.fit(frame, features, "min_max", stats)
@@ -127,14 +127,14 @@ def test_configured_statistics_go_before_those_of_the_data(frame: DataSet) -> No
     np.testing.assert_allclose(prepared[:, 0], (expected[:, 0] - 3) / 0.5, rtol=1e-5)
 
 
-def test_a_feature_that_does_not_vary_stays_as_it_is() -> None:
+def test_a_constant_feature_is_not_scaled() -> None:
     table = pd.DataFrame({"a": [3.0, 3, 3], "b": [1.0, 2, 3]})
     for scale in ("min_max", "median_std"):
         features, _ = Preparation.fit(of(table), some(a="none", b="none"), scale).apply(table)
         assert features[:, 0].tolist() == [3, 3, 3]
 
 
-def test_a_saved_preparation_does_the_same(
+def test_a_saved_preparation_gives_the_same_result(
     frame: DataSet, ontological: FeatureSet, tmp_path: Path
 ) -> None:
     fitted = Preparation.fit(frame, ontological, "median_std")
@@ -146,7 +146,7 @@ def test_a_saved_preparation_does_the_same(
     np.testing.assert_array_equal(again.apply(frame)[0], fitted.apply(frame)[0])
 
 
-def test_a_preparation_that_is_missing_or_broken_is_one_sentence(
+def test_a_missing_or_damaged_preparation_is_one_short_error(
     frame: DataSet, ontological: FeatureSet, tmp_path: Path
 ) -> None:
     with pytest.raises(AstrodomeError, match="is not a trained model"):
@@ -174,7 +174,7 @@ def test_reference_rows_are_limited_and_drawn_with_the_seed(
     assert not np.array_equal(rows(1), rows(2), equal_nan=True)
 
 
-def test_rows_that_lack_a_feature_without_imputation_are_known_beforehand(
+def test_rows_that_lack_a_feature_without_imputation_are_not_usable(
     frame: DataSet, ontological: FeatureSet
 ) -> None:
     table = frame.table.copy()
@@ -201,7 +201,9 @@ def test_the_plain_columns_of_2022_are_found_when_none_has_a_suffix(
     )
 
 
-def test_missing_feature_columns_are_named(frame: DataSet, ontological: FeatureSet) -> None:
+def test_the_error_for_missing_feature_columns_contains_their_names(
+    frame: DataSet, ontological: FeatureSet
+) -> None:
     fitted = Preparation.fit(frame, ontological, "min_max")
     lacking = frame.table.drop(columns=["ad", f"f1_amp_{SUFFIX}"])
     message = f"golden.parquet lacks 2 of the 61 feature columns: ad, f1_amp_{SUFFIX}"
@@ -214,7 +216,7 @@ def test_missing_feature_columns_are_named(frame: DataSet, ontological: FeatureS
         assert error.value.message == message
 
 
-def test_another_suffix_in_the_data_set_is_pointed_out(
+def test_the_hint_for_missing_columns_contains_another_suffix(
     sky: Callable, ontological: FeatureSet
 ) -> None:
     with pytest.raises(AstrodomeError, match="lacks 16 of the 61") as error:
@@ -222,14 +224,16 @@ def test_another_suffix_in_the_data_set_is_pointed_out(
     assert error.value.hint.startswith("It has 'f1_BIC_LS': set features.info.period_suffix")
 
 
-def test_a_column_without_a_value_is_named(frame: DataSet, ontological: FeatureSet) -> None:
+def test_a_column_without_a_value_is_an_error(frame: DataSet, ontological: FeatureSet) -> None:
     for column in ("ad", "n_ztf_alerts", "AllWISE__w1mpro"):
         table = frame.table.assign(**{column: np.nan})
         with pytest.raises(AstrodomeError, match=f"the column '{column}' has no value"):
             Preparation.fit(of(table), ontological, "min_max")
 
 
-def test_text_in_a_feature_is_named_with_its_row(frame: DataSet, ontological: FeatureSet) -> None:
+def test_text_in_a_feature_is_an_error_with_its_row(
+    frame: DataSet, ontological: FeatureSet
+) -> None:
     table = frame.table.astype({"chi2red": object})
     table.loc[17, "chi2red"] = "1,5"
     with pytest.raises(AstrodomeError, match="invalid value '1,5' in column 'chi2red', row 17"):

@@ -57,7 +57,7 @@ def test_every_format_gives_the_same_rows_and_images(file: Path, sky: Callable) 
     np.testing.assert_allclose(frame.dmdt, expected.dmdt, atol=1e-6)
 
 
-def test_batches_are_the_file_in_order_whatever_their_size(file: Path) -> None:
+def test_batches_of_any_size_contain_the_file_in_order(file: Path) -> None:
     columns = ["obj_id", "ad", "dmdt", "Gaia_EDR3__parallax"]
     whole = datasets.read_dataset(file, columns)
     assert list(whole.table) == ["obj_id", "ad", "Gaia_EDR3__parallax"]
@@ -75,7 +75,9 @@ def test_batches_can_start_in_the_middle_and_rows_keep_their_numbers(file: Path)
     pd.testing.assert_frame_equal(pd.concat(parts), whole[210:])
 
 
-def test_blocks_of_a_csv_do_not_show(dataset: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blocks_of_a_csv_give_the_same_result(
+    dataset: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
     whole = datasets.read_dataset(dataset(".csv", 300))
     monkeypatch.setattr(csv_format, "BLOCK", 300_000)
     again = datasets.read_dataset(dataset(".csv", 300))
@@ -93,7 +95,7 @@ def test_parquet_with_many_row_groups_can_start_anywhere(dataset: Files, tmp_pat
         )
 
 
-def test_a_compressed_csv_is_read_as_it_is(dataset: Files, tmp_path: Path) -> None:
+def test_a_compressed_csv_is_read(dataset: Files, tmp_path: Path) -> None:
     with dataset(".csv", 300).open("rb") as plain, gzip.open(tmp_path / "a.csv.gz", "wb") as packed:
         shutil.copyfileobj(plain, packed)
     found = datasets.read_dataset(tmp_path / "a.csv.gz")
@@ -101,7 +103,7 @@ def test_a_compressed_csv_is_read_as_it_is(dataset: Files, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("missing", ["", "nan", "None"])
-def test_a_cell_that_is_no_array_becomes_zeros(
+def test_a_cell_without_an_array_becomes_zeros(
     small: pd.DataFrame, tmp_path: Path, missing: str
 ) -> None:
     small.loc[1, "dmdt"] = missing
@@ -160,7 +162,7 @@ class Rude:
         return exec, ("raise SystemExit('the file ran its own code')",)
 
 
-def test_a_pickle_never_runs_what_it_asks_for(tmp_path: Path) -> None:
+def test_a_pickle_never_calls_functions(tmp_path: Path) -> None:
     pd.DataFrame({"ad": [1.0]}).to_hdf(tmp_path / "a.h5", key="df")
     with pd.HDFStore(tmp_path / "a.h5", "a") as store:
         store.put("dmdt", pd.Series([Rude()], dtype=object))
@@ -196,12 +198,12 @@ def refused_cheaply(data: bytes) -> str:
 
 
 @pytest.mark.parametrize("name", BOMBS)
-def test_a_small_pickle_cannot_demand_much_memory(name: str) -> None:
+def test_a_small_pickle_cannot_allocate_much_memory(name: str) -> None:
     message = refused_cheaply(BOMBS[name])
     assert re.search(r"declares -?\d+ bytes, but only \d+ follow|memo index \d+ at byte", message)
 
 
-def test_a_data_set_with_such_a_pickle_is_named(small: pd.DataFrame, tmp_path: Path) -> None:
+def test_the_error_for_such_a_pickle_contains_the_file(small: pd.DataFrame, tmp_path: Path) -> None:
     path = tmp_path / "a.h5"
     with pd.HDFStore(path) as store:
         store.put("df", small[["ad"]])
@@ -241,7 +243,7 @@ def test_a_whole_pickle_passes_the_check_of_its_opcodes(protocol: int) -> None:
 
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
-def test_a_mutilated_pickle_is_refused(protocol: int, torture: Callable[[int, int], int]) -> None:
+def test_a_damaged_pickle_is_an_error(protocol: int, torture: Callable[[int, int], int]) -> None:
     images = np.random.default_rng(2).random((2, 26, 26))
     value = [images, [1.5, "text", None], {"a": images[0].astype(np.float32)}, 2**80]
     whole = pickle.dumps(value, protocol)
@@ -276,7 +278,7 @@ def mangle(table: pd.DataFrame, how: str) -> pd.DataFrame:
 
 
 @pytest.mark.parametrize("how", ["short", "narrow", "flat", "ragged"])
-def test_an_image_of_another_shape_is_named_with_its_row(
+def test_an_image_of_another_shape_is_an_error_with_its_row(
     small: pd.DataFrame, tmp_path: Path, how: str
 ) -> None:
     path = as_csv(mangle(small, how), tmp_path / "a.csv")
@@ -293,7 +295,7 @@ def test_an_image_of_another_shape_is_named_with_its_row(
         datasets.read_dataset(tmp_path / "a.h5")
 
 
-def test_an_image_that_is_no_json_is_named_with_its_row(
+def test_an_image_that_is_not_json_is_an_error_with_its_row(
     small: pd.DataFrame, tmp_path: Path
 ) -> None:
     small.loc[2, "dmdt"] = "[[0.1 0.2]\n [0.3 0.4]]".replace("\n", "")
@@ -301,14 +303,14 @@ def test_an_image_that_is_no_json_is_named_with_its_row(
         datasets.read_dataset(as_csv(small, tmp_path / "a.csv"))
 
 
-def test_a_missing_column_is_an_error_that_knows_what_was_meant(dataset: Files) -> None:
+def test_a_missing_column_is_an_error_with_a_similar_name(dataset: Files) -> None:
     for ending in ENDINGS:
         with pytest.raises(AstrodomeError, match="has no column 'chi2re'") as error:
             datasets.read_dataset(dataset(ending, 300), ["ad", "chi2re"])
         assert error.value.hint == "Did you mean 'chi2red'?"
 
 
-def test_an_unreadable_file_is_one_sentence(tmp_path: Path, dataset: Files) -> None:
+def test_an_unreadable_file_is_one_short_error(tmp_path: Path, dataset: Files) -> None:
     for ending in (".parquet", ".h5"):
         whole = dataset(ending, 300).read_bytes()
         for name, content in (
@@ -333,7 +335,7 @@ def test_an_unreadable_file_is_one_sentence(tmp_path: Path, dataset: Files) -> N
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
-def test_a_damaged_file_is_read_or_refused_and_nothing_else(
+def test_a_damaged_file_is_read_or_is_an_error(
     ending: str, sky: Callable, tmp_path: Path, torture: Callable[[int, int], int]
 ) -> None:
     whole = sky(40).write(tmp_path / f"whole{ending}").read_bytes()
@@ -352,14 +354,14 @@ def test_a_damaged_file_is_read_or_refused_and_nothing_else(
     assert refused
 
 
-def test_an_hdf5_file_of_something_else_is_one_sentence(tmp_path: Path) -> None:
+def test_an_hdf5_file_without_a_data_set_is_one_short_error(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file["weights"] = np.zeros(3)
     with pytest.raises(AstrodomeError, match="has no table 'df'"):
         datasets.read_dataset(tmp_path / "a.h5")
 
 
-def test_text_that_comes_late_in_a_column_of_numbers_spoils_no_other(
+def test_late_text_in_a_column_of_numbers_affects_no_other_column(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(csv_format, "BLOCK", 1000)

@@ -62,7 +62,7 @@ def test_every_row_is_used_once(frame: DataSet) -> None:
     assert len(split_dataset(frame, "rrlyr", entry()).dropped) == 0
 
 
-def test_parts_have_the_sizes_and_the_proportions_that_were_asked_for(frame: DataSet) -> None:
+def test_parts_have_the_requested_sizes_and_proportions(frame: DataSet) -> None:
     split = split_dataset(frame, "rrlyr", entry(test_size=0.2, val_size=0.25))
     share = split.target.mean()
     for part, size in ((split.train, 540), (split.validation, 180), (split.test, 180)):
@@ -78,7 +78,7 @@ def test_a_rare_class_is_in_every_part() -> None:
 
 
 @pytest.mark.parametrize("group_by", ["obj_id", "position"])
-def test_no_star_is_on_both_sides(frame: DataSet, group_by: str) -> None:
+def test_no_star_is_in_two_parts(frame: DataSet, group_by: str) -> None:
     star = frame.table["obj_id"].to_numpy()
     assert len(set(star)) < 0.7 * len(star)
     for seed in range(5):
@@ -91,7 +91,7 @@ def test_no_star_is_on_both_sides(frame: DataSet, group_by: str) -> None:
     assert set(star[loose.train]) & set(star[loose.test])  # what grouping is for
 
 
-def test_light_curves_within_two_arcseconds_are_of_one_source() -> None:
+def test_light_curves_within_two_arcseconds_belong_to_one_source() -> None:
     arcsecond = 1 / 3600
     table = pd.DataFrame(
         {
@@ -111,13 +111,13 @@ def test_coordinates_in_capitals_group_the_same_rows() -> None:
     assert found[0] == found[1] != found[2] and capitals.tolist() == found.tolist()
 
 
-def test_rows_without_a_name_are_sources_of_their_own() -> None:
+def test_rows_without_a_name_are_separate_sources() -> None:
     found = source_numbers(of(pd.DataFrame({"obj_id": ["a", None, "a", None]})), "obj_id")
     assert found[0] == found[2]
     assert len(set(found)) == 3
 
 
-def test_the_random_state_governs_every_draw(frame: DataSet) -> None:
+def test_the_random_state_determines_all_random_numbers(frame: DataSet) -> None:
     def drawn(seed: int) -> list[list[int]]:
         split = split_dataset(
             frame, "rrlyr", entry(balance=1.0), group_by="obj_id", random_state=seed
@@ -131,7 +131,7 @@ def test_the_random_state_governs_every_draw(frame: DataSet) -> None:
     assert by_class.train.tolist() == drawn(2)[0]
 
 
-def test_balance_limits_the_larger_side_in_the_training_part_alone(frame: DataSet) -> None:
+def test_only_the_training_part_is_balanced(frame: DataSet) -> None:
     split = split_dataset(frame, "rrlyr", entry(balance=2.5))
     train = split.target[split.train]
     assert (train == 0).sum() == int(2.5 * (train == 1).sum())
@@ -152,13 +152,13 @@ def test_negatives_of_variable_are_the_non_variable(frame: DataSet) -> None:
         split_dataset(of(table.drop(columns="non-variable")), "vnv", entry(label="variable"))
 
 
-def test_rows_that_are_not_usable_are_in_no_part(frame: DataSet) -> None:
+def test_unusable_rows_are_not_in_any_part(frame: DataSet) -> None:
     usable = np.arange(900) % 3 > 0
     split = split_dataset(frame, "rrlyr", entry(), usable=usable)
     assert rows(split) == np.flatnonzero(usable).tolist()
 
 
-def test_weights_make_both_sides_count_alike(frame: DataSet) -> None:
+def test_weights_give_both_labels_the_same_total(frame: DataSet) -> None:
     split = split_dataset(frame, "rrlyr", entry(weight_per_class=True))
     target, weight = split.target[split.train], split.weight[split.train]
     assert weight[target == 1].sum() == pytest.approx(weight[target == 0].sum(), rel=1e-5)
@@ -166,7 +166,7 @@ def test_weights_make_both_sides_count_alike(frame: DataSet) -> None:
     assert set(split_dataset(frame, "rrlyr", entry()).weight) == {1.0}
 
 
-def test_examples_are_the_rows_prepared(frame: DataSet) -> None:
+def test_examples_are_the_prepared_rows(frame: DataSet) -> None:
     split = split_dataset(frame, "rrlyr", entry(weight_per_class=True))
     features = FeatureSet({"ad": FeatureConfig(), "period": FeatureConfig()})
     prepared = Preparation.fit(frame.take(split.train), features, "min_max")
@@ -177,12 +177,12 @@ def test_examples_are_the_rows_prepared(frame: DataSet) -> None:
     np.testing.assert_array_equal(part.target, frame.table["RR Lyrae"].iloc[split.test] > 0.7)
 
 
-def test_a_missing_label_counts_as_not_of_the_class() -> None:
+def test_a_missing_label_counts_as_negative() -> None:
     table = pd.DataFrame({"RR Lyrae": [1.0] * 50 + [np.nan] * 50 + [0.0] * 50})
     assert split_dataset(of(table), "rrlyr", entry()).target.sum() == 50
 
 
-def test_what_cannot_be_learned_is_one_sentence(frame: DataSet) -> None:
+def test_a_data_set_that_cannot_be_split_is_one_short_error(frame: DataSet) -> None:
     def message(**arguments: object) -> str:
         table = arguments.pop("table", frame.table)
         changes = {k: arguments.pop(k) for k in ("label", "threshold") if k in arguments}

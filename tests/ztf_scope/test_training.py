@@ -42,9 +42,7 @@ def metrics(root: Path) -> dict[str, str]:
     }
 
 
-def test_one_command_does_the_work_of_the_loop_over_classes_and_states(
-    scope: Scope, stars: Path
-) -> None:
+def test_one_command_trains_several_classes_and_states(scope: Scope, stars: Path) -> None:
     rows = (
         scope(
             *("train", "--tag=vnv", "--tag", "e", "--random_state=1", "--random-state=42"),
@@ -70,9 +68,7 @@ def test_one_command_does_the_work_of_the_loop_over_classes_and_states(
     assert "<html" in Path("models/experiment/report.html").read_text()
 
 
-def test_a_split_says_of_each_row_what_it_was_used_for_and_its_score(
-    scope: Scope, stars: Path
-) -> None:
+def test_a_split_contains_the_part_and_the_score_of_each_row(scope: Scope, stars: Path) -> None:
     scope("train", "--tag=e", "--path-dataset", stars, *QUICK, "--balance=1.5").succeeded()
     split = pd.read_parquet("models/experiment/xgb/e/42/split.parquet")
     table = pd.read_parquet(stars)
@@ -85,9 +81,7 @@ def test_a_split_says_of_each_row_what_it_was_used_for_and_its_score(
     assert counts[0] <= 1.5 * counts[1]
 
 
-def test_options_go_over_the_class_in_either_spelling_and_switches_may_have_values(
-    scope: Scope, stars: Path
-) -> None:
+def test_options_override_the_class_in_both_spellings(scope: Scope, stars: Path) -> None:
     scope(
         *("train", "--tag=e", "--path_dataset", stars, "--algorithm", "xgb", "--plot=False"),
         *("--batch_size=32", "--threshold=0.6", "--weight_per_class", "t", "--verbose"),
@@ -148,14 +142,14 @@ def test_light_curves_of_one_source_stay_together(scope: Scope, stars: Path) -> 
     assert (split.groupby("obj_id")["part"].nunique() == 1).all()
 
 
-def test_without_keeping_it_only_the_metrics_are_shown(scope: Scope, stars: Path) -> None:
+def test_a_run_that_is_not_saved_only_shows_metrics(scope: Scope, stars: Path) -> None:
     command = ("train", "--tag=e", "--path-dataset", stars, *QUICK, "--json")
     (row,) = scope(*command, "--save=false").succeeded().json
     assert row["f1"] is not None and row["run"] is None
     assert not list(Path().iterdir())
 
 
-def test_a_class_that_fails_is_named_and_the_others_are_trained(
+def test_a_failed_class_is_reported_and_the_others_are_trained(
     scope: Scope, stars: Path, write: Callable[[str], Path]
 ) -> None:
     config = write(
@@ -177,7 +171,7 @@ def test_a_class_that_fails_is_named_and_the_others_are_trained(
     assert not Path("models/experiment/xgb/nobody/42").exists()
 
 
-def test_a_killed_training_goes_on_and_ends_like_one_that_was_not(
+def test_a_killed_training_is_resumed_with_the_same_result(
     scope: Scope, stars: Path, torture: Callable[[int, int], int]
 ) -> None:
     command = [*("--tag=vnv", "--tag=e", "--tag=i", "--random-state=1", "--random-state=2")]
@@ -206,7 +200,7 @@ def test_a_killed_training_goes_on_and_ends_like_one_that_was_not(
     assert not list(place.rglob(".*.part*"))
 
 
-def test_a_model_of_a_third_party_is_an_algorithm(
+def test_a_model_of_another_plugin_is_an_algorithm(
     stars: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     package = tmp_path / "their_model"
@@ -246,7 +240,7 @@ def test_a_model_of_a_third_party_is_an_algorithm(
     assert set(pd.read_parquet("scores.parquet")["vnv_median_cut"]) == {0.0, 1.0}
 
 
-def test_classes_tells_what_is_trained(scope: Scope, stars: Path) -> None:
+def test_classes_shows_the_trained_models(scope: Scope, stars: Path) -> None:
     command = ("train", "--tag=e", "--path-dataset", stars, *QUICK)
     scope(*command, "--random-state=1", "--random-state=2").succeeded()
     e, ew = scope("classes", "e", "ew", "--json").succeeded().json
@@ -274,7 +268,7 @@ def test_classes_tells_what_is_trained(scope: Scope, stars: Path) -> None:
         (("--tag=e", "--run-sweeps"), 2, "Sweeps"),
     ],
 )
-def test_wrong_usage_is_one_sentence_and_leaves_nothing(
+def test_invalid_usage_is_one_short_error_and_writes_nothing(
     scope: Scope, stars: Path, options: tuple[str, ...], code: int, words: str
 ) -> None:
     data = () if any("path" in option for option in options) else ("--path-dataset", stars)
@@ -284,7 +278,7 @@ def test_wrong_usage_is_one_sentence_and_leaves_nothing(
     assert not list(Path().iterdir())
 
 
-def test_what_is_wrong_with_a_data_set_is_said_for_each_class(scope: Scope, stars: Path) -> None:
+def test_errors_in_a_data_set_are_reported_for_each_class(scope: Scope, stars: Path) -> None:
     whole = pd.read_parquet(stars)
     spoilt = {
         "lacks 1 of the 35 feature columns: wstd": whole.drop(columns="wstd"),
@@ -298,13 +292,15 @@ def test_what_is_wrong_with_a_data_set_is_said_for_each_class(scope: Scope, star
         assert "Traceback" not in result.err and not list(Path("models").rglob("run.json"))
 
 
-def test_the_network_asks_for_images_only_when_it_looks_at_them(scope: Scope, stars: Path) -> None:
+def test_the_network_requires_images_only_with_the_convolution_branch(
+    scope: Scope, stars: Path
+) -> None:
     pd.read_parquet(stars).drop(columns="dmdt").to_parquet("mine.parquet")
     result = scope("train", "--tag=e", "--path-dataset=mine.parquet")
     assert result.code == 1 and "--conv-branch=false" in result.err
 
 
-def test_the_commands_of_the_manual_run_as_written(
+def test_the_commands_in_the_manual_run(
     dataset: Callable[..., Path], torture: Callable[[int, int], int]
 ) -> None:
     """Those of SCoPe's usage page; in the loop two classes and states, and fewer epochs."""

@@ -174,7 +174,7 @@ def test_a_label_that_differs_from_1_by_rounding_is_accepted(
     assert learn(table)["used"] == 600
 
 
-def test_evaluation_refuses_labels_outside_0_to_1_too(
+def test_evaluation_rejects_labels_outside_0_to_1(
     learn: Callable[..., dict[str, Any]], scope: Scope, table: pd.DataFrame, tmp_path: Path
 ) -> None:
     learn(table)

@@ -74,9 +74,7 @@ def load(path: Path, given: dict[str, Any] | None = None) -> XgbClassifier:
     return backend
 
 
-def test_it_learns_and_a_loaded_model_scores_as_the_trained_one(
-    tmp_path: Path, parts: Parts
-) -> None:
+def test_a_loaded_model_gives_the_scores_of_the_trained_one(tmp_path: Path, parts: Parts) -> None:
     trained, run = train(tmp_path / "run", parts)
     scores = trained.predict(parts["test"].features)
     assert roc_auc_score(parts["test"].target, scores) > 0.9
@@ -112,7 +110,7 @@ def test_the_same_seed_gives_the_same_model_and_another_one_another(
     assert (first != other).any()
 
 
-def test_a_run_tells_its_parameters_rounds_and_importances(tmp_path: Path, parts: Parts) -> None:
+def test_a_run_contains_parameters_rounds_and_importances(tmp_path: Path, parts: Parts) -> None:
     backend, run = train(tmp_path / "run", parts)
     told = run.record["xgboost"]
     assert {
@@ -147,7 +145,7 @@ def validated(run: Run) -> tuple[np.ndarray, np.ndarray]:
     return auc, loss
 
 
-def test_growth_stops_when_neither_metric_improves(tmp_path: Path, parts: Parts) -> None:
+def test_training_stops_when_neither_metric_improves(tmp_path: Path, parts: Parts) -> None:
     patience = {"other_training_params": {"early_stopping_rounds": 4}}
     _, run = train(tmp_path / "run", parts, config(xgboost=patience))
     auc, loss = validated(run)
@@ -160,7 +158,7 @@ def test_growth_stops_when_neither_metric_improves(tmp_path: Path, parts: Parts)
     assert auc[-5] > auc[:-5].max() or loss[-5] < loss[:-5].min()
 
 
-def test_trees_do_not_grow_for_ever_on_sources_that_are_told_apart(tmp_path: Path) -> None:
+def test_training_stops_when_all_sources_are_separated(tmp_path: Path) -> None:
     """Log loss would fall on and on; scores are certain enough long before."""
     random = np.random.default_rng(1)
     target = np.repeat([0, 1], [1500, 500]).astype(np.float32)
@@ -178,7 +176,7 @@ def test_trees_do_not_grow_for_ever_on_sources_that_are_told_apart(tmp_path: Pat
     assert longer.record["xgboost"]["rounds"] > 2 * len(auc)
 
 
-def test_scores_are_probabilities_even_where_the_first_tree_tells_all_apart(tmp_path: Path) -> None:
+def test_scores_are_probabilities_even_if_the_first_tree_separates_all(tmp_path: Path) -> None:
     random = np.random.default_rng(1)
     target = np.repeat([0, 1], [900, 100]).astype(np.float32)
     features = (random.normal(size=(1000, 7)) + 20 * target[:, None]).astype(np.float32)
@@ -205,7 +203,9 @@ def test_weights_of_the_classes_become_the_weight_of_the_positives(
     assert weighted.predict(given).mean() > plain.predict(given).mean()
 
 
-def test_the_search_takes_every_range_from_its_own_key(tmp_path: Path, parts: Parts) -> None:
+def test_the_search_uses_the_configured_range_of_each_parameter(
+    tmp_path: Path, parts: Parts
+) -> None:
     grid = {
         "max_depth": [2, 4, 1],
         "min_child_weight": [1, 2, 1],
@@ -234,7 +234,7 @@ def test_the_search_takes_every_range_from_its_own_key(tmp_path: Path, parts: Pa
     assert found.predict(parts["test"].features).max() <= 1
 
 
-def test_the_search_scores_as_cross_validation_by_hand_does(parts: Parts) -> None:
+def test_the_search_agrees_with_cross_validation(parts: Parts) -> None:
     """Same folds, same metric: the score is the best round's mean AUC over stratified folds."""
     settings = XgboostSettings.model_validate(
         {
@@ -310,7 +310,7 @@ def test_a_model_of_an_older_xgboost_loads_without_warnings(
     np.testing.assert_array_equal(scores, booster.predict(given))
 
 
-def test_a_pre_trained_model_grows_on(tmp_path: Path, parts: Parts) -> None:
+def test_trees_are_added_to_a_pre_trained_model(tmp_path: Path, parts: Parts) -> None:
     first, run = train(tmp_path / "a", parts)
     on = config(entry={"pre_trained_model": str(run.path)})
     second, _ = train(tmp_path / "b", parts, on)
@@ -325,7 +325,7 @@ def test_a_pre_trained_model_grows_on(tmp_path: Path, parts: Parts) -> None:
 
 
 @pytest.mark.parametrize("part", ["train", "validation"])
-def test_sources_of_one_label_are_refused_in_one_sentence(
+def test_sources_with_one_label_are_one_short_error(
     tmp_path: Path, parts: Parts, part: str
 ) -> None:
     of = parts[part]
@@ -335,7 +335,7 @@ def test_sources_of_one_label_are_refused_in_one_sentence(
     assert not (tmp_path / "run" / "model.ubj").exists()
 
 
-def test_what_is_no_model_of_these_features_is_named(tmp_path: Path, parts: Parts) -> None:
+def test_a_model_of_other_features_is_an_error(tmp_path: Path, parts: Parts) -> None:
     _, run = train(tmp_path / "run", parts)
     names = list(FEATURES.columns)
     with pytest.raises(AstrodomeError, match="differ from the configuration: it needs ad"):
@@ -356,7 +356,7 @@ def test_what_is_no_model_of_these_features_is_named(tmp_path: Path, parts: Part
         load(tmp_path / "model.pkl")
 
 
-def test_a_model_that_gives_no_probabilities_is_refused(tmp_path: Path, parts: Parts) -> None:
+def test_a_model_without_probabilities_is_an_error(tmp_path: Path, parts: Parts) -> None:
     raw = {"other_training_params": {"objective": "binary:hinge"}}
     with pytest.raises(AstrodomeError, match="probabilit"):
         train(tmp_path / "run", parts, config(xgboost=raw))

@@ -73,12 +73,6 @@ def _degrees(cells: pd.Series[Any], coordinate: str, origin: object) -> NDArray[
     )
 
 
-def unit_vectors(ra: ArrayLike, dec: ArrayLike) -> NDArray[np.float64]:
-    """Return the directions (N, 3) of positions (deg)."""
-    a, d = (np.radians(np.atleast_1d(np.asarray(x, np.float64))) for x in (ra, dec))
-    return np.stack([np.cos(d) * np.cos(a), np.cos(d) * np.sin(a), np.sin(d)], axis=1)
-
-
 def separations(
     ra: float, dec: float, other_ra: ArrayLike, other_dec: ArrayLike
 ) -> NDArray[np.float64]:

@@ -41,8 +41,7 @@ def classes(
     runs, the number of features and all training parameters of each class.
     """
     from ..classifiers import trained_models
-    from ..config.loading import load_config
-    from ..config.taxonomy import class_records
+    from ..config.loading import class_records, load_config
 
     scope = load_config(config)
     trained = trained_models.by_tag(path_models)

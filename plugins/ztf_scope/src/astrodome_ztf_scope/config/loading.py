@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,7 +25,7 @@ from .schema import (
     TrainingSettings,
 )
 from .services import FritzSettings, KowalskiSettings, WandbSettings
-from .taxonomy import TaxonomyNode
+from .taxonomy import TaxonomyNode, parents
 
 Entry = TypeVar("Entry", bound=Section)
 
@@ -167,6 +167,27 @@ def write_defaults(path: Path, *, replace: bool = False) -> Path:
         raise AstrodomeError(f"{target} already exists.", "Replace it with --force.", exit_code=2)
     files.write_bytes(target, DEFAULTS.read_bytes())
     return target
+
+
+def class_records(config: ScopeConfig, tags: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """Return one record per class, in the order of the configuration.
+
+    ``parent`` is the closest configured parent class in the taxonomy, or None; ``feature_count``
+    is the number of included features. If ``tags`` is empty, all classes are returned. Raises
+    AstrodomeError for an unknown tag.
+    """
+    parent_of = dict(parents(config.taxonomy, config.classes))
+    return [
+        {
+            "tag": tag,
+            "label": entry.label,
+            "parent": parent_of.get(tag),
+            "features": entry.features,
+            "feature_count": len(config.feature_sets[entry.features]),
+            **entry.model_dump(exclude={"label", "features"}),
+        }
+        for tag, entry in config.select(tags).items()
+    ]
 
 
 def _check_features(
