@@ -27,7 +27,7 @@ from astrodome_ztf_scope.features import dmdt
 from astrodome_ztf_scope.tables import table_io
 from astrodome_ztf_scope.vetting import browser_page, candidates
 from astrodome_ztf_scope.vetting.decisions import Decisions
-from astrodome_ztf_scope.vetting.server import HEADER, Server
+from astrodome_ztf_scope.vetting.server import HEADER, VettingServer
 from ztf_scope import survey as surveys
 
 EVIL = "<script>document.title='owned'</script><img src=x onerror=document.title='owned'>"
@@ -52,19 +52,19 @@ def found(table: Path, survey: surveys.Survey) -> candidates.Candidates:
 
 
 @pytest.fixture
-def server(found: candidates.Candidates, tmp_path: Path) -> Iterator[Server]:
-    with Server(found, Decisions(tmp_path / "vetted.csv", found)) as running:
+def server(found: candidates.Candidates, tmp_path: Path) -> Iterator[VettingServer]:
+    with VettingServer(found, Decisions(tmp_path / "vetted.csv", found)) as running:
         yield running
 
 
-def ask(server: Server, path: str, **more: object) -> requests.Response:
+def ask(server: VettingServer, path: str, **more: object) -> requests.Response:
     headers = {HEADER: server.token, **more.pop("headers", {})}  # type: ignore[dict-item]
     method = "POST" if "json" in more else "GET"
     url = f"http://127.0.0.1:{server.port}{path}"
     return requests.request(method, url, headers=headers, timeout=10, **more)  # type: ignore[arg-type]
 
 
-def result(server: Server) -> list[dict[str, str]]:
+def result(server: VettingServer) -> list[dict[str, str]]:
     with server.decisions.target.open() as lines:
         return list(csv.DictReader(lines))
 
@@ -86,7 +86,7 @@ def test_the_dmdt_image_counts_pairs_by_time_and_magnitude():
 
 
 def test_the_page_contains_scores_features_light_curves_and_dmdt_image(
-    server: Server, survey: surveys.Survey
+    server: VettingServer, survey: surveys.Survey
 ):
     overview = ask(server, "/api/overview").json()
     assert overview["labels"] == ["rrlyr", "e"] and len(overview["rows"]) == 6
@@ -112,7 +112,7 @@ def test_the_page_contains_scores_features_light_curves_and_dmdt_image(
     ],
 )
 def test_requests_without_the_token_or_from_other_sites_are_rejected(
-    server: Server, headers: dict[str, str]
+    server: VettingServer, headers: dict[str, str]
 ):
     decision = {"number": 0, "action": "reject"}
     for more in ({}, {"json": decision}):
@@ -124,7 +124,7 @@ def test_requests_without_the_token_or_from_other_sites_are_rejected(
     assert page.status_code == 403
 
 
-def test_the_page_runs_only_its_own_script_and_is_served_on_loopback(server: Server):
+def test_the_page_runs_only_its_own_script_and_is_served_on_loopback(server: VettingServer):
     page = requests.get(server.url, timeout=10)
     policy = page.headers["Content-Security-Policy"]
     nonce = policy.split("script-src 'nonce-")[1].split("'")[0]
@@ -134,7 +134,7 @@ def test_the_page_runs_only_its_own_script_and_is_served_on_loopback(server: Ser
     assert again != policy and server._http.server_address[0] == "127.0.0.1"
 
 
-def test_decisions_are_written_to_a_table_for_the_upload(server: Server):
+def test_decisions_are_written_to_a_table_for_the_upload(server: VettingServer):
     for number, action, labels in (
         (0, "accept", ["e"]),
         (1, "reject", []),
@@ -151,7 +151,7 @@ def test_decisions_are_written_to_a_table_for_the_upload(server: Server):
 
 
 def test_the_vetted_table_can_be_uploaded(
-    server: Server,
+    server: VettingServer,
     scope: Callable[..., Result],
     survey: surveys.Survey,
     tmp_path: Path,
@@ -204,7 +204,7 @@ def test_decisions_about_other_sources_are_an_error(
         ([1, 2], "Invalid decision"),
     ],
 )
-def test_an_invalid_decision_is_rejected(server: Server, said, told: str):
+def test_an_invalid_decision_is_rejected(server: VettingServer, said, told: str):
     answer = ask(server, "/api/decide", json=said)
     assert answer.status_code == 400 and told in answer.json()["error"]
     assert not server.decisions.made
@@ -363,7 +363,7 @@ def browser() -> Iterator[object]:
 
 
 def test_sources_are_vetted_by_keyboard_and_markup_in_names_is_escaped(
-    browser, server: Server, tmp_path: Path
+    browser, server: VettingServer, tmp_path: Path
 ):
     from selenium.webdriver.common.by import By
 

@@ -92,7 +92,7 @@ def current(folder: Path) -> pd.DataFrame:
     return table
 
 
-class Journal:
+class DownloadJournal:
     """The journal of this process for the manifest of a folder; see :func:`open_journal`.
 
     ``staging`` is a folder for unpublished files.
@@ -175,10 +175,10 @@ class Journal:
 
 
 @contextmanager
-def open_journal(folder: Path) -> Iterator[Journal]:
+def open_journal(folder: Path) -> Iterator[DownloadJournal]:
     """Create the folder if needed and open a journal; the first merge includes old journals."""
     folder.mkdir(parents=True, exist_ok=True)
-    journal = Journal(folder)
+    journal = DownloadJournal(folder)
     try:
         yield journal
     finally:

@@ -57,7 +57,7 @@ class _Task:
 class ImageFetcher:
     """Fetches the rows of a plan; several threads share it."""
 
-    def __init__(self, plan: DownloadPlan, journal: manifest.Journal) -> None:
+    def __init__(self, plan: DownloadPlan, journal: manifest.DownloadJournal) -> None:
         self.plan, self.journal = plan, journal
         self.stopped = False
         self._failures = 0

@@ -152,7 +152,7 @@ def run_download(
 
 def _execute(
     plan: DownloadPlan,
-    journal: manifest.Journal,
+    journal: manifest.DownloadJournal,
     jobs: int,
     results: _Results,
     on_result: ResultCallback | None,
@@ -199,7 +199,7 @@ def _flattened(
             yield from each.value
 
 
-def _merge(plan: DownloadPlan, journal: manifest.Journal) -> None:
+def _merge(plan: DownloadPlan, journal: manifest.DownloadJournal) -> None:
     table = journal.merge()
     if plan.request.metadata:
         complete = table["status"].eq(manifest.DONE) & table["has_header"]

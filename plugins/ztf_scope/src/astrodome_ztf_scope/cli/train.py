@@ -76,7 +76,7 @@ class DataOptions(OptionGroup, panel=DATA):
         return self.feature_stats == "config"
 
 
-class ClassOptions(OptionGroup, panel=LEARNING):
+class TrainingClassOptions(OptionGroup, panel=LEARNING):
     """Options that override the entry of a class, with the same names."""
 
     threshold: Number = option(None, "Labels above this value are positive.", panel=CLASS)
@@ -149,7 +149,7 @@ class SearchOptions(OptionGroup, panel=LEARNING):
         return bool(self.search) and not self.skip_cv
 
 
-class ResultOptions(OptionGroup, panel=RESULT):
+class TrainingResultOptions(OptionGroup, panel=RESULT):
     """Files and logs of the runs."""
 
     path_models: Path = option(Path("models"), "Folder with the groups of models.")
@@ -175,10 +175,10 @@ def train(
     verbose: int = option(1, "0: show nothing before the end.", min=0),
     *,
     data: DataOptions,
-    classes: ClassOptions,
+    classes: TrainingClassOptions,
     network: NetworkOptions,
     search: SearchOptions,
-    results: ResultOptions,
+    results: TrainingResultOptions,
     as_json: bool = option(False, "Print one JSON array.", "--json", panel=RESULT),
 ) -> None:
     """Train classifiers for classes and random states in parallel.

@@ -52,7 +52,7 @@ class RowOptions(OptionGroup, panel=ROWS):
     )
 
 
-class ClassOptions(OptionGroup, panel=CLASSIFICATIONS):
+class UploadClassOptions(OptionGroup, panel=CLASSIFICATIONS):
     """The classes of each row, and how they are posted."""
 
     taxonomy_id: int | None = option(None, "Id of the taxonomy on the marshal.")
@@ -133,7 +133,7 @@ class PhotometryOptions(OptionGroup, panel=LIGHT_CURVES):
         return open_catalogue(self.catalogue)
 
 
-class ResultOptions(OptionGroup, panel=RESULT):
+class UploadResultOptions(OptionGroup, panel=RESULT):
     """The copy of the table with the names of the sources."""
 
     write_obj_id: bool = option(False, "Write a copy of the file with obj_id.")
@@ -169,9 +169,9 @@ def upload(
     *,
     service: MarshalOptions,
     rows: RowOptions,
-    classes: ClassOptions,
+    classes: UploadClassOptions,
     light_curves: PhotometryOptions,
-    result: ResultOptions,
+    result: UploadResultOptions,
     as_json: JsonObject = False,
 ) -> None:
     """Upload sources with photometry, period, classes and comment to groups of a marshal.
@@ -227,7 +227,7 @@ def _options(
     comment: str,
     table: pd.DataFrame,
     rows: RowOptions,
-    classes: ClassOptions,
+    classes: UploadClassOptions,
     light_curves: PhotometryOptions,
 ) -> UploadOptions:
     from ..config import services

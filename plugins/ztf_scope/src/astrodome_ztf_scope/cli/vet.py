@@ -36,12 +36,12 @@ def vet(
     from ..catalogues.registry import open_catalogue
     from ..vetting import browser_page, candidates
     from ..vetting.decisions import ACTIONS, UNDO, Decisions
-    from ..vetting.server import Server
+    from ..vetting.server import VettingServer
 
     source = open_catalogue(catalogue) if catalogue else None
     found = candidates.read(file, label or (), source, radius_arcsec)
     decisions = Decisions(out, found)
-    with Server(found, decisions, port) as server:
+    with VettingServer(found, decisions, port) as server:
         console.note(f"Page: {server.url} (Ctrl-C to stop).")
         with ExitStack() as stack:
             if browser:

@@ -26,7 +26,7 @@ MAX_BODY = 2**16
 """Maximum size of a request body, in bytes."""
 
 
-class Server:
+class VettingServer:
     """Serves the page for ``candidates`` and saves ``decisions``; ``url`` is for the browser."""
 
     def __init__(self, candidates: Candidates, decisions: Decisions, port: int = 0) -> None:
@@ -50,7 +50,7 @@ class Server:
         self.port = int(self._http.server_address[1])
         self.url = f"http://{ADDRESS}:{self.port}/?token={self.token}"
 
-    def __enter__(self) -> Server:
+    def __enter__(self) -> VettingServer:
         threading.Thread(target=self._http.serve_forever, args=(0.1,), daemon=True).start()
         return self
 
@@ -75,7 +75,7 @@ class Server:
 
 
 class _Handler(BaseHTTPRequestHandler):
-    vet: Server
+    vet: VettingServer
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
