@@ -109,6 +109,10 @@ def test_several_images_in_a_file_are_an_error_unless_one_is_selected(
     assert read_image(path, plane=1).name == "several.fits[1]"
     with pytest.raises(AstrodomeError, match="contains 2 images, but no number 2"):
         read_image(path, plane=2)
+    single = inputs.write(tmp_path / "single.fits")
+    assert read_image(single, plane=0).width == 64
+    with pytest.raises(AstrodomeError, match="only one image: --plane 1 is invalid"):
+        read_image(single, plane=1)
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,8 @@ def selected(plane: int | None, count: int) -> int:
     """Return the number of an image; AstrodomeError if it is not in a file or not specified."""
     if 0 <= (plane or 0) < count and (count == 1 or plane is not None):
         return plane or 0
+    if count == 1:
+        raise AstrodomeError(f"The file contains only one image: --plane {plane} is invalid.")
     problem = "" if plane is None else f", but no number {plane}"
     raise AstrodomeError(
         f"The file contains {count} images{problem}: "

@@ -21,6 +21,7 @@ DATES = ("date-obs", "date_obs", "date-beg", "date-avg", "date-end", "t_obs")
 """Keywords of the time of observation, in the order in which they are used."""
 DISTANCES = 1e10, 1e12
 """Range of distances from the Sun that are plausible, in metres."""
+RADII = ("rsun_obs", "solar_r", "radius")
 LARGEST_RADIUS = 20_000.0
 """Largest plausible apparent radius of the Sun, in arcsec."""
 
@@ -127,12 +128,16 @@ def exposure(header: Keywords) -> float | None:
 def distance(header: Keywords) -> float | None:
     """Return the distance of the observer from the Sun in metres."""
     value = number(header, "dsun_obs")
-    return value if value and DISTANCES[0] < value < DISTANCES[1] else None
+    return value if value and _is_distance(value) else None
+
+
+def _is_distance(metres: float) -> bool:
+    return DISTANCES[0] < metres < DISTANCES[1]
 
 
 def radius(header: Keywords) -> float | None:
     """Return the apparent radius of the Sun in arcsec."""
-    value = number(header, "rsun_obs", "solar_r", "radius")
+    value = number(header, *RADII)
     return value if value and 0 < value < LARGEST_RADIUS else None
 
 
@@ -162,8 +167,8 @@ def missing_geometry(header: Keywords) -> list[str]:
 
 def missing_observer(header: Keywords) -> list[str]:
     """Return the keywords without which the position of the observer is unknown."""
-    ecliptic = [number(header, f"hae{axis}_obs") for axis in "xyz"]
-    if None not in ecliptic and DISTANCES[0] < math.hypot(*map(float, ecliptic)) < DISTANCES[1]:  # type: ignore[arg-type]
+    ecliptic = [number(header, f"hae{axis}_obs") or math.nan for axis in "xyz"]
+    if text(header, "instrume").startswith("AIA") and _is_distance(math.hypot(*ecliptic)):
         return []
     missing = [] if distance(header) else ["DSUN_OBS"]
     pairs = (("hgln_obs", "hglt_obs"), ("crln_obs", "crlt_obs"))
@@ -175,10 +180,11 @@ def missing_observer(header: Keywords) -> list[str]:
 def for_sunpy(header: Keywords, time: datetime, wavelength: int) -> dict[str, Any]:
     """Return keywords that sunpy can read, with valid times and without impossible numbers."""
     scale_name = text(header, "timesys").lower() or "utc"
+    dropped = ("timesys", *(() if radius(header) else RADII))
     clean = {
         key: value
         for key, value in header.items()
-        if not (isinstance(value, float) and not math.isfinite(value))
+        if key not in dropped and not (isinstance(value, float) and not math.isfinite(value))
     }
     for key in DATES:
         if key in clean:
@@ -186,15 +192,6 @@ def for_sunpy(header: Keywords, time: datetime, wavelength: int) -> dict[str, An
                 clean[key] = parse_time(_with_time_of_day(header, key), scale_name).isoformat()
             except AstrodomeError:
                 del clean[key]
-    if missing_observer(header):
-        for key in ("dsun_obs", "hgln_obs", "hglt_obs", "haex_obs", "haey_obs", "haez_obs"):
-            clean.pop(key, None)
-    clean.pop("timesys", None)
-    if not distance(header):
-        clean.pop("dsun_obs", None)
-    if not radius(header):
-        for key in ("rsun_obs", "solar_r", "radius"):
-            clean.pop(key, None)
     if not number(header, "wavelnth"):
         clean |= {"wavelnth": wavelength, "waveunit": "angstrom"}
     return clean | {"date-obs": time.isoformat()}
