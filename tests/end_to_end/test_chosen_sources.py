@@ -1,4 +1,4 @@
-"""Each command that uses a source by kind, with a second source of that kind installed."""
+"""Commands that use a source, with two installed sources of the same kind."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from hek_events import sun
 from PIL import Image
 
 THIRD_PARTY = '''
-"""Sources of kinds flux, events, images and marshal beside those of this repository."""
+"""Additional sources of the kinds flux, events and images."""
 
 import numpy as np
 import pandas as pd
@@ -76,7 +76,7 @@ START = datetime(2012, 3, 1)
 
 @pytest.fixture
 def sdo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
-    """Run ``sdo`` with all solar plugins and the third party's, in an empty folder."""
+    """Run ``sdo`` with all solar plugins and the plugin above, in an empty folder."""
     (tmp_path / "third_party_sources.py").write_text(THIRD_PARTY)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.chdir(tmp_path)
@@ -99,7 +99,7 @@ def flux(tmp_path: Path) -> Store:
 
 @pytest.fixture
 def images(tmp_path: Path) -> Path:
-    """Six images, one on each day."""
+    """Create six images, one for each day."""
     folder = tmp_path / "images"
     folder.mkdir()
     shades = np.random.default_rng(1).integers(0, 255, (6, 64, 64)).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""Every command of both apps runs with its required arguments only, and with its defaults."""
+"""Every command of both apps runs with its required arguments only, and with explicit defaults."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def registries() -> dict[str, Registry]:
 
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
-    """Inputs by the names in the table, and settings with the addresses of fake servers."""
+    """Create inputs with the names in the table, and settings with addresses of fake servers."""
     monkeypatch.setenv("ASTRODOME_HOME", str(tmp_path / "home"))
     monkeypatch.delenv("DB_CONNECTION_STRING", raising=False)
     with ExitStack() as stack:
@@ -57,7 +57,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str,
 
 
 def files(folder: Path) -> dict[str, str]:
-    """Write small inputs of every kind that no command has to create."""
+    """Write small input files for the commands."""
     images, patches, disks = folder / "images", folder / "patches", folder / "disks"
     sun.write_image(images, sun.corona(512))
     sun.write_map(folder / "maps", np.pad(np.full((40, 40), 200, np.uint8), ((60, 156), (40, 176))))
@@ -107,7 +107,7 @@ def stars(folder: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("app", ("sdo", "scope"))
-def test_every_command_runs_with_its_required_arguments_and_with_every_default_spelled_out(
+def test_every_command_runs_with_its_required_arguments_and_with_explicit_defaults(
     app: str, world: dict[str, str], tmp_path: Path
 ) -> None:
     if app == "scope":
@@ -131,7 +131,7 @@ def search_path() -> list[str]:
     return list(filter(None, [os.environ.get("PYTHONPATH")]))
 
 
-def test_the_table_has_no_command_that_does_not_exist(
+def test_every_command_in_the_table_exists(
     registries: dict[str, Registry],
 ) -> None:
     known: set[str] = set()

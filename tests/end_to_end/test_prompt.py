@@ -1,4 +1,4 @@
-"""The command line as it meets a user, with all of our plugins installed."""
+"""Help and completion of the command line with all of our plugins."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_help_of_the_root_lists_every_domain() -> None:
     assert "\x1b" not in shown and "─" not in shown
 
 
-def test_help_on_a_terminal_comes_in_panels() -> None:
+def test_help_on_a_terminal_has_panels() -> None:
     ours, theirs = pty.openpty()
     with subprocess.Popen(
         [sys.executable, "-c", "from astrodome.app import main; main('sdo')", "--help"],
@@ -69,7 +69,7 @@ def read_all(terminal: int) -> bytes:
     try:
         while part := os.read(terminal, 65536):
             text += part
-    except OSError:  # how Linux says that nobody writes to the terminal any more
+    except OSError:  # Linux raises this after the last writer has closed the terminal.
         pass
     finally:
         os.close(terminal)
@@ -88,7 +88,7 @@ def read_all(terminal: int) -> bytes:
         ("fish", "sdo goes ", {"import", "get", "flares"}),
     ],
 )
-def test_completion_knows_commands_and_options(shell: str, typed: str, offered: set[str]) -> None:
+def test_completion_offers_commands_and_options(shell: str, typed: str, offered: set[str]) -> None:
     words = typed.split()
     environ = {"_SDO_COMPLETE": f"complete_{shell}"}
     if shell == "bash":
@@ -101,7 +101,7 @@ def test_completion_knows_commands_and_options(shell: str, typed: str, offered: 
     assert offered <= set(found) and ran.stderr == ""
 
 
-def test_names_may_be_typed_with_underscores_or_dashes(tmp_path: Path) -> None:
+def test_names_can_be_written_with_underscores_or_dashes(tmp_path: Path) -> None:
     for name in ("ce_vae", "ce-vae"):
         assert "\n  train " in sdo("sood", name, "--help").stdout
     for option in ("--data_dir", "--data-dir"):

@@ -1,4 +1,4 @@
-"""Each distribution asks for what it imports, so that it works without the others."""
+"""Each distribution requires the libraries that it imports, so it works without the others."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PARTS = [
     ROOT / "examples/plugin_template",
 ]
 WITH_ASTRODOME = {"typer", "pydantic"}
-"""The host's interface speaks in them, so a plugin need not ask for them again."""
+"""Libraries in the interface of the host, which plugins do not need to require."""
 VULNERABLE = {
     "aiohttp": ("3.14.2",),  # CVE-2026-69244
     "distributed": ("2026.1.0",),  # CVE-2026-23528
@@ -66,7 +66,7 @@ def test_no_pin_is_older_than_the_release_that_fixes_an_advisory() -> None:
 
 
 @pytest.mark.parametrize("part", PARTS, ids=lambda part: part.name)
-def test_a_distribution_asks_for_every_library_that_it_imports(part: Path) -> None:
+def test_a_distribution_requires_every_library_that_it_imports(part: Path) -> None:
     project = tomllib.loads((part / "pyproject.toml").read_text("utf-8"))["project"]
     extras = project.get("optional-dependencies", {}).values()
     asked = {name(line) for lines in (project["dependencies"], *extras) for line in lines}
@@ -92,14 +92,14 @@ def requirements(content: dict[str, Any]) -> Iterator[str]:
 
 
 def name(requirement: str) -> str:
-    """The normal name of the distribution in a requirement."""
+    """Return the normalized name of the distribution in a requirement."""
     found = re.match(r"[\w.-]+", requirement)
     assert found
     return re.sub(r"[-_.]+", "-", found[0]).lower()
 
 
 def imported(node: ast.AST) -> Iterator[str]:
-    """Packages that a module imports anywhere, except for the sake of type checkers."""
+    """Yield the packages that a module imports, except for type checking only."""
     if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
         return
     if isinstance(node, ast.Import):

@@ -1,4 +1,4 @@
-"""Plugins of others, good and bad, as wheels in a user's environment: what they can break."""
+"""Valid and faulty plugins of third parties in an environment: they do not affect the others."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from astrodome import CommandSpec, hookimpl
 
 @hookimpl
 def register_commands():
-    yield CommandSpec({name!r}, __name__ + ":look", help="Look as a stranger.")
+    yield CommandSpec({name!r}, __name__ + ":look", help="Look as a third party.")
 
 def look():
     """Look once."""
@@ -33,7 +33,7 @@ NEWER = "REQUIRES_API = (99, 0)\n"
 
 @pytest.fixture
 def site(goes_alone: Environment) -> Iterator[Environment]:
-    """An environment with one plugin of ours, left as it was found."""
+    """An environment with one of our plugins; other plugins are uninstalled after the test."""
     before = goes_alone.distributions()
     yield goes_alone
     if left := goes_alone.distributions() - before:
@@ -59,7 +59,7 @@ def test_no_plugin_is_loaded_when_the_environment_names_none(goes_alone: Environ
     assert "GOES soft X-ray" in commands(goes_alone, ASTRODOME_PLUGINS="goes,another")
 
 
-def test_a_disabled_plugin_stays_off_until_it_is_enabled(goes_alone: Environment) -> None:
+def test_a_disabled_plugin_is_not_loaded_until_it_is_enabled(goes_alone: Environment) -> None:
     goes_alone.run("sdo", "plugins", "disable", "goes")
     assert states(goes_alone)["goes"][0] == "disabled"
     refused = goes_alone.run("sdo", "goes", "flares", code=2)
@@ -70,14 +70,14 @@ def test_a_disabled_plugin_stays_off_until_it_is_enabled(goes_alone: Environment
     assert "flares" in goes_alone.run("sdo", "goes", "--help").out
 
 
-def test_a_wheel_is_installed_and_uninstalled_by_the_program(
+def test_a_wheel_is_installed_and_uninstalled_with_the_plugins_command(
     site: Environment, stranger: Build
 ) -> None:
     wheel = stranger("sdo-quote", GOOD.format(name="quote"))
     installed = site.run("sdo", "plugins", "install", wheel)
     assert "Installed: quote (sdo-quote 1.2.3)." in installed.err and installed.out == ""
     assert states(site)["quote"] == ("active", "")
-    assert "Look as a stranger." in commands(site)
+    assert "Look as a third party." in commands(site)
     assert site.run("sdo", "quote").out == "looked\n"
     site.run("sdo", "plugins", "uninstall", "quote")
     assert set(states(site)) == {"goes", "solar"}
@@ -91,7 +91,7 @@ def test_a_wheel_is_installed_and_uninstalled_by_the_program(
     ],
     ids=["broken", "newer"],
 )
-def test_a_bad_plugin_costs_one_line_and_can_be_removed(
+def test_a_faulty_plugin_causes_one_warning_and_can_be_removed(
     site: Environment, stranger: Build, code: str, status: str, reason: str
 ) -> None:
     site.pip("install", "-q", "--no-deps", "--no-index", stranger("sdo-bad", code))
@@ -114,7 +114,7 @@ def test_a_bad_plugin_costs_one_line_and_can_be_removed(
     assert set(states(site)) == {"goes", "solar"}
 
 
-def test_a_name_taken_twice_refuses_and_names_both_owners(
+def test_a_command_that_two_plugins_register_is_an_error_that_names_both(
     site: Environment, stranger: Build
 ) -> None:
     wheels = [

@@ -1,4 +1,4 @@
-"""The template that plugin authors copy is sound, and the program does not know it."""
+"""The template for plugin authors is valid, and the other distributions do not refer to it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 TEMPLATE = ROOT / "examples/plugin_template"
 
 
-def test_its_own_tests_pass_with_the_host_alone(tmp_path: Path) -> None:
+def test_the_tests_of_the_template_pass_with_the_host_alone(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
     ran = subprocess.run(
         [*command, f"--basetemp={tmp_path / 'runs'}"],
@@ -25,12 +25,12 @@ def test_its_own_tests_pass_with_the_host_alone(tmp_path: Path) -> None:
     assert "passed" in ran.stdout and "skipped" not in ran.stdout
 
 
-def test_nothing_in_the_host_or_our_plugins_names_it() -> None:
-    knowing = [
+def test_the_host_and_our_plugins_do_not_refer_to_the_template() -> None:
+    references = [
         path
         for folder in ("core", "plugins")
         for path in (ROOT / folder).rglob("*")
         if path.suffix in (".py", ".toml")
         and any(name in path.read_text("utf-8") for name in ("astrodome_template", "-template"))
     ]
-    assert not knowing
+    assert not references

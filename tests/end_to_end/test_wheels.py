@@ -1,4 +1,4 @@
-"""What users get who install built wheels: one domain alone, the other, everything."""
+"""Environments with built wheels: one domain only, another domain, all distributions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.wheels, pytest.mark.timeout(900)]
 FLARE = "2011-06-07T06:41:00"
 HEAVY = {"torch", "lightning", "tensorflow", "keras", "xgboost", "scikit-learn"}
 MAPS_ONLY = {"reproject", "glymur"}
-"""What sunpy[map] and sunpy[jpeg2000] bring, and the extras for time series do not."""
+"""Requirements of sunpy[map] and sunpy[jpeg2000], which time series do not need."""
 
 
 def test_goes_alone_works_on_a_real_day(goes_alone: Environment, tmp_path: Path) -> None:
@@ -29,7 +29,7 @@ def test_goes_alone_works_on_a_real_day(goes_alone: Environment, tmp_path: Path)
     assert "flares" in goes_alone.run("sdo", "goes", "--help").out
 
 
-def test_goes_alone_brings_no_library_of_another_domain(goes_alone: Environment) -> None:
+def test_goes_alone_requires_no_library_of_another_domain(goes_alone: Environment) -> None:
     installed = goes_alone.distributions()
     assert {name for name in installed if name.startswith("astrodome")} == {
         "astrodome",
@@ -56,13 +56,15 @@ def test_goes_alone_lists_only_itself(goes_alone: Environment) -> None:
         (("scope", "classes"), "astrodome-ztf-scope"),
     ],
 )
-def test_what_is_not_installed_says_what_to_install(
+def test_the_error_for_a_missing_distribution_names_it(
     goes_alone: Environment, command: tuple[str, ...], distribution: str
 ) -> None:
     assert f"Hint: pip install {distribution}" in goes_alone.run(*command, code=2).err
 
 
-def test_scope_alone_works_and_sdo_says_what_to_install(scope_alone: Environment) -> None:
+def test_scope_alone_works_and_sdo_names_the_missing_distributions(
+    scope_alone: Environment,
+) -> None:
     classes = scope_alone.run("scope", "classes", "--json").json
     assert {"vnv", "rrlyr"} <= {row["tag"] for row in classes}
     assert "pip install astrodome-sdo-data" in scope_alone.run("sdo", "--help").out
@@ -71,7 +73,7 @@ def test_scope_alone_works_and_sdo_says_what_to_install(scope_alone: Environment
     assert not {"sunpy", "astrodome-goes", "astrodome-sood"} & scope_alone.distributions()
 
 
-def test_everything_together_is_sound(everything: Environment) -> None:
+def test_doctor_finds_no_fault_with_all_distributions(everything: Environment) -> None:
     for app in ("sdo", "scope"):
         findings = everything.run(app, "plugins", "doctor", "--json").json
         assert {row["status"] for row in findings} <= {"ok", "slow"}
@@ -80,7 +82,7 @@ def test_everything_together_is_sound(everything: Environment) -> None:
     assert not everything.conflicts()
 
 
-def test_a_strangers_command_source_and_model_are_used_like_ours(
+def test_the_command_source_and_model_of_a_third_party_are_used_like_ours(
     everything: Environment, tmp_path: Path
 ) -> None:
     sources = everything.run("sdo", "data", "sources", "--json").json
