@@ -34,15 +34,15 @@ def fritz(place: Path, effort: Effort) -> Iterator[Figure]:
     sample = place / "sample.csv"
     rows = [f"{name},{number * 360 / count},10.0" for number, name in enumerate(names)]
     sample.write_text("\n".join(["obj_id,ra,dec", *rows]) + "\n")
-    with store.server() as twin:
-        twin.latency = LATENCY
-        os.environ |= {"ASTRODOME_FRITZ_URL": twin.url, "ASTRODOME_FRITZ_TOKEN": TOKEN}
+    with store.server() as server:
+        server.latency = LATENCY
+        os.environ |= {"ASTRODOME_FRITZ_URL": server.url, "ASTRODOME_FRITZ_TOKEN": TOKEN}
         os.environ["ASTRODOME_HOME"] = str(place / "state")
         with (
             worker(older.environment("scope") / "python", "older_fritz") as a,
             worker(sys.executable, "ours_fritz") as b,
         ):
-            host = twin.url.removeprefix("http://")
+            host = server.url.removeprefix("http://")
             few = effort.at_most(TURNS)
             one = in_turn(
                 lambda: a("download", path=sample, host=host, token=TOKEN),

@@ -10,8 +10,8 @@ from services.gsu import Archive
 
 
 def main(sun: str, latency: str) -> None:
-    with Archive(Image.open(sun), latency=float(latency)).server() as twin:
-        print(twin.root, flush=True)
+    with Archive(Image.open(sun), latency=float(latency)).server() as server:
+        print(server.root, flush=True)
         sys.stdin.read()
 
 

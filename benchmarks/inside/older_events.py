@@ -18,7 +18,7 @@ FIRST, YEARS = datetime(2010, 6, 1), 15
 QUESTIONS = 50
 
 
-class Answer:
+class FidoReplacement:
     """Replacement for Fido that returns a table."""
 
     def __init__(self, table: Any) -> None:
@@ -45,7 +45,7 @@ def upsert(database: str, records: str) -> float:
         record["refs"] = json.dumps(record["refs"])
         for name in ("event_starttime", "event_endtime"):
             record[name] = datetime.fromisoformat(record[name])
-    event_loader.Fido = Answer(Table(found))
+    event_loader.Fido = FidoReplacement(Table(found))
     started = time.perf_counter()
     own.load_and_store_events(FIRST, FIRST + timedelta(days=1), "AR")
     return time.perf_counter() - started

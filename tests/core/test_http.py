@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 import requests
 from astrodome import AstrodomeError, http
-from services.fake_server import Answer, FakeServer, Request
+from services.fake_server import FakeServer, Request, Response
 
 BODY = json.dumps({"stars": list(range(500))}).encode()
 
 
 @pytest.fixture
 def server() -> Iterator[FakeServer]:
-    def answer(request: Request) -> Answer:
-        return Answer(b"missing", 404) if request.path == "/nothing" else Answer(BODY)
+    def answer(request: Request) -> Response:
+        return Response(b"missing", 404) if request.path == "/nothing" else Response(BODY)
 
     with FakeServer(answer) as running:
         yield running
@@ -33,7 +33,7 @@ def client() -> requests.Session:
 def test_a_temporary_fault_is_retried(
     server: FakeServer, client: requests.Session, fault: str
 ) -> None:
-    server.misbehave(fault, fault)
+    server.add_faults(fault, fault)
     assert len(http.get(client, server.url, "The server").json()["stars"]) == 500
     assert len(server.requests) == 3
 
@@ -41,13 +41,13 @@ def test_a_temporary_fault_is_retried(
 def test_a_retry_is_not_logged_with_its_address(
     server: FakeServer, client: requests.Session, caplog: pytest.LogCaptureFixture
 ) -> None:
-    server.misbehave("500", "reset")
+    server.add_faults("500", "reset")
     http.get(client, f"{server.url}/?token=secret", "The server")
     assert not caplog.records
 
 
 def test_retry_after_delays_the_next_request(server: FakeServer, client: requests.Session) -> None:
-    server.misbehave("429 after 1")
+    server.add_faults("429 after 1")
     started = time.monotonic()
     http.get(client, server.url, "The server")
     assert time.monotonic() - started >= 1
@@ -61,7 +61,7 @@ def test_retry_after_delays_the_next_request(server: FakeServer, client: request
 def test_the_error_for_a_permanent_fault_names_the_service(
     server: FakeServer, client: requests.Session, fault: str, words: str
 ) -> None:
-    server.misbehave(*[fault] * 12)
+    server.add_faults(*[fault] * 12)
     with pytest.raises(AstrodomeError, match=words) as failure:
         http.get(client, server.url, "The server")
     assert failure.value.message.startswith("The server") and "\n" not in failure.value.message
@@ -73,7 +73,7 @@ def test_a_refused_connection_is_an_error(client: requests.Session) -> None:
 
 
 def test_a_post_is_never_repeated(server: FakeServer, client: requests.Session) -> None:
-    server.misbehave("503", "503")
+    server.add_faults("503", "503")
     assert client.post(server.url, json={"label": "RR Lyrae"}).status_code == 503
     assert len(server.requests) == 1
 
@@ -91,11 +91,11 @@ def test_secrets_are_sent_but_not_shown(server: FakeServer) -> None:
 def test_a_status_error_has_the_status_and_the_time_to_wait(server: FakeServer) -> None:
     once = http.session(retries=0, timeout=(1, 0.5))
     for fault, status, seconds in (("404", 404, None), ("503 after 7", 503, 7), ("429", 429, None)):
-        server.misbehave(fault)
+        server.add_faults(fault)
         with pytest.raises(http.StatusError) as refused:
             http.get(once, server.url, "The server")
         assert (refused.value.status, refused.value.retry_after) == (status, seconds)
-    server.misbehave("503 after Wed, 21 Oct 2015 07:28:00 GMT")
+    server.add_faults("503 after Wed, 21 Oct 2015 07:28:00 GMT")
     with pytest.raises(http.StatusError) as refused:
         http.get(once, server.url, "The server")
     assert refused.value.retry_after == 0
@@ -108,7 +108,7 @@ def test_an_incomplete_or_late_body_is_an_error(server: FakeServer, fault: str, 
     once = http.session(retries=0, timeout=(1, 0.5))
     answer = http.get(once, server.url, "The server", stream=True)
     assert http.content(answer, "The server", deadline=5) == BODY
-    server.misbehave(fault)
+    server.add_faults(fault)
     started = time.monotonic()
     with pytest.raises(AstrodomeError, match=words):
         http.content(http.get(once, server.url, "It", stream=True), "It", deadline=0.3)
@@ -128,7 +128,7 @@ REDIRECTS = (301, 302, 303, 307, 308)
 @pytest.fixture
 def other() -> Iterator[FakeServer]:
     """Another server, which can respond to the request."""
-    with FakeServer(lambda request: Answer(BODY)) as running:
+    with FakeServer(lambda request: Response(BODY)) as running:
         yield running
 
 
@@ -139,7 +139,7 @@ def test_a_request_that_changes_something_does_not_follow_a_redirect(
 ) -> None:
     for target in (f"{other.url}/x?token=s3cret", "/elsewhere", ""):
         server.requests.clear()
-        server.misbehave(f"{status} to {target}")
+        server.add_faults(f"{status} to {target}")
         with pytest.raises(http.RedirectError) as failure:
             client.request(method, f"{server.url}/made", json={"label": "RR Lyrae"})
         assert [request.path for request in server.requests] == ["/made"] and not other.requests
@@ -155,8 +155,8 @@ def test_a_request_redirected_to_another_server_contains_no_secret(
 ) -> None:
     client = http.session(token="s3cret", scheme="token", headers={"X-Api-Key": "s3cret"})
     client.cookies.set("session", "s3cret", domain="127.0.0.1")
-    server.misbehave(f"{status} to {other.url}/a")
-    other.misbehave(f"{status} to /again", f"{status} to {server.url}/back")
+    server.add_faults(f"{status} to {other.url}/a")
+    other.add_faults(f"{status} to /again", f"{status} to {server.url}/back")
     assert http.get(client, server.url, "The server", headers={"Range": "bytes=0-"}).content == BODY
     assert [request.path for request in server.requests] == ["/", "/back"]
     shown = [request.headers for request in other.requests]
@@ -167,7 +167,7 @@ def test_a_request_redirected_to_another_server_contains_no_secret(
 
 def test_a_request_redirected_on_the_same_server_keeps_its_token(server: FakeServer) -> None:
     client = http.session(token="s3cret", scheme="token", headers={"X-Api-Key": "s3cret"})
-    server.misbehave("302 to /moved", "308 to /moved/again")
+    server.add_faults("302 to /moved", "308 to /moved/again")
     http.get(client, server.url, "The server")
     assert [request.path for request in server.requests] == ["/", "/moved", "/moved/again"]
     for request in server.requests:
@@ -193,10 +193,10 @@ def test_a_netrc_file_does_not_replace_the_token(
 
 def test_a_request_is_repeated_exactly_the_given_number_of_times(server: FakeServer) -> None:
     client = http.session(retries=2, backoff=0.01, timeout=(1, 0.5))
-    server.misbehave("503", "503")
+    server.add_faults("503", "503")
     http.get(client, server.url, "The server")
     assert len(server.requests) == 3
-    server.misbehave("503", "503", "503")
+    server.add_faults("503", "503", "503")
     with pytest.raises(http.StatusError):
         http.get(client, server.url, "The server")
     assert len(server.requests) == 6
@@ -233,7 +233,7 @@ def test_a_future_date_in_retry_after_gives_the_time_to_wait() -> None:
 def test_a_token_is_mentioned_only_where_it_may_be_the_cause(
     server: FakeServer, client: requests.Session, status: str, hint: bool
 ) -> None:
-    server.misbehave(status)
+    server.add_faults(status)
     with pytest.raises(http.StatusError) as refused:
         http.get(client, server.url, "The server")
     assert ("token" in refused.value.hint) is hint
@@ -249,11 +249,11 @@ def test_a_secret_in_an_address_is_never_shown(name: str) -> None:
 def test_a_truncated_response_with_content_encoding_is_an_error(client: requests.Session) -> None:
     import gzip
 
-    def answer(request: Request) -> Answer:
-        return Answer(gzip.compress(BODY * 50), headers={"Content-Encoding": "gzip"})
+    def answer(request: Request) -> Response:
+        return Response(gzip.compress(BODY * 50), headers={"Content-Encoding": "gzip"})
 
     with FakeServer(answer) as server:
         assert http.get(client, server.url, "It").content == BODY * 50
-        server.misbehave("cut")
+        server.add_faults("cut")
         with pytest.raises(AstrodomeError):
             http.get(client, server.url, "It")

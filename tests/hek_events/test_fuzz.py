@@ -22,7 +22,7 @@ from astrodome_hek_events.store.queries import EventFilter
 from astrodome_hek_events.views import export
 from astropy.table import Table
 from services import hek
-from services.fake_server import Answer, FakeServer
+from services.fake_server import FakeServer, Response
 from shapely.geometry import shape
 
 VALUES: list[Any] = [
@@ -146,7 +146,7 @@ def test_a_mutated_response_is_stored_or_rejected(page, tmp_path, torture):
     store = EventStore(f"sqlite:///{tmp_path / 'events.sqlite'}")
     start, end = datetime(2023, 3, 29), datetime(2023, 3, 30)
     window = QueryWindow(HekQuery("AR"), start, end)
-    with FakeServer(lambda _: Answer(spoilt(rng, page))) as server:
+    with FakeServer(lambda _: Response(spoilt(rng, page))) as server:
         client = HekClient(HekSettings(url=server.url, retries=0, timeout=5))
         for _ in range(torture(100, 5_000)):
             try:

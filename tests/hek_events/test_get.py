@@ -92,7 +92,7 @@ def test_a_record_is_stored_with_the_same_fields_values_and_order(serve, get, da
     base = hek.Hek([hek.region(event_score="0.050", event_c1error=1, hpc_x=637.90)])
     with serve(base) as server:
         get(*DAY).succeeded()
-        page = base.answer(server.requests[-1]).body.decode()
+        page = base.respond(server.requests[-1]).body.decode()
     (record,) = EventStore(database).full_records(EventFilter())
     assert json.dumps([record]) == json.dumps(responses.parse(page).records)
 
@@ -237,7 +237,7 @@ def test_a_failed_request_is_repeated_and_no_event_is_lost(
     monkeypatch.setenv("ASTRODOME_HEK_TIMEOUT", "0.5")
     base = hek.Hek(many(60, 10))
     with serve(base) as server:
-        server.misbehave(*[fault] * 3)
+        server.add_faults(*[fault] * 3)
         get("--start", "2012-01-01", "--end", "2012-01-13T00:00", "--jobs", "2").succeeded()
     assert stored(database) == wanted(base)
 
@@ -247,7 +247,7 @@ def test_retry_after_is_honoured(serve, get, database, monkeypatch):
     base = hek.Hek(hek.day())
     with serve(base) as server:
         monkeypatch.setenv("ASTRODOME_HEK_RETRIES", "2")
-        server.misbehave("429 after 1")
+        server.add_faults("429 after 1")
         began = datetime.now()
         get(*DAY).succeeded()
         assert datetime.now() - began >= timedelta(seconds=1)

@@ -119,7 +119,7 @@ def test_with_any_fault_of_the_service_an_image_is_correct_or_its_failure_is_in_
 
 
 def test_retry_after_delays_all_connections(data: Data, gsu: FakeGsu, tmp_path: Path) -> None:
-    gsu.misbehave("503 after 1")
+    gsu.add_faults("503 after 1")
     started = time.monotonic()
     data("download", "--path", tmp_path, *asked(8), "--jobs=2").succeeded()
     assert time.monotonic() - started >= 1

@@ -110,10 +110,10 @@ def test_a_failed_transfer_is_reported_and_other_images_are_fetched(
     source = VsoSource()
     rows = source.search(START, START + timedelta(minutes=20), "10min", (171,), size="256")
     addresses = source.addresses(rows)
-    server.misbehave(fault)
+    server.add_faults(fault)
     (once,) = _fetch(source, rows.iloc[:1], addresses, tmp_path)
     assert once.status == "done"
-    server.misbehave(fault, fault)
+    server.add_faults(fault, fault)
     found = _fetch(source, rows.iloc[1:], addresses, tmp_path)
     assert [each.status for each in found] == ["failed", "done"]
     assert "The VSO's archive" in found[0].reason
@@ -144,10 +144,10 @@ def test_an_unreachable_vso_is_an_error(
     archive.error = ""
     source = VsoSource()
     rows = source.search(START, START, "10min", (171,))
-    server.misbehave("500")
+    server.add_faults("500")
     with pytest.raises(AstrodomeError, match="A query of the VSO failed"):
         source.search(START, START, "10min", (171,))
-    server.misbehave("500")
+    server.add_faults("500")
     (found,) = source.fetch(rows, tmp_path)
     assert found.status == "failed" and found.reason.startswith("The VSO sent no file addresses")
     monkeypatch.setenv("ASTRODOME_FIDO_URL", "http://127.0.0.1:9/vso.wsdl")

@@ -124,11 +124,11 @@ def test_temporary_faults_are_retried_and_permanent_faults_are_reported(
 ) -> None:
     source = HelioviewerSource()
     rows = source.search(START, START, "1h", (193,), size="256")
-    server.misbehave(fault, fault) if fault != "404" else None
+    server.add_faults(fault, fault) if fault != "404" else None
     (once,) = source.fetch(rows, tmp_path)
     assert once.status == "done" and [p.name for p in tmp_path.iterdir()] == [once.path.name]
     once.path.unlink()
-    server.misbehave(*[fault] * 3)
+    server.add_faults(*[fault] * 3)
     (found,) = source.fetch(rows, tmp_path)
     assert found.status == ("missing" if fault == "404" else "failed")
     assert found.reason.startswith("Helioviewer")

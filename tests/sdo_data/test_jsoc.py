@@ -93,11 +93,11 @@ def test_an_export_that_takes_too_long_is_reported(
 
 @pytest.mark.parametrize("fault", ["500", "html", "cut", "reset"])
 def test_an_unavailable_server_is_an_error(server: FakeServer, tmp_path: Path, fault: str) -> None:
-    server.misbehave(fault)
+    server.add_faults(fault)
     with pytest.raises(AstrodomeError, match="A query of JSOC failed"):
         JsocSource().search(START, START, "1h", (171,))
     source = JsocSource()
     rows = source.search(START, START, "1h", (171,))
-    server.misbehave(fault)
+    server.add_faults(fault)
     (found,) = source.fetch(rows, tmp_path)
     assert found.status == "failed" and found.reason.startswith("An export of JSOC failed")

@@ -1,4 +1,4 @@
-"""A loopback server that stands in for a remote service and misbehaves when told to."""
+"""A server on loopback that replaces a remote service and can simulate faults."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PAGE = b"<!DOCTYPE html><html><body>Service temporarily unavailable</body></html
 
 @dataclass
 class Request:
-    """What a client asked for."""
+    """A request of a client."""
 
     method: str
     path: str
@@ -29,8 +29,8 @@ class Request:
 
 
 @dataclass
-class Answer:
-    """What it gets."""
+class Response:
+    """A response of the server."""
 
     body: bytes = b""
     status: int = 200
@@ -39,7 +39,7 @@ class Answer:
 
 
 class FakeServer:
-    """Serve ``answer(request)`` on loopback; faults queued by :meth:`misbehave` come first.
+    """Send ``respond(request)`` for each request, or a fault that :meth:`add_faults` has queued.
 
     Faults: a status (``"500"``, ``"429"``, ``"429 after 1"``), a redirect (``"302 to ADDRESS"``),
     ``"reset"``, ``"never"``, ``"drip"``, ``"cut"``, ``"html"``, ``"loop"`` (redirects to itself),
@@ -50,13 +50,13 @@ class FakeServer:
     choose: Callable[[Request], str] = staticmethod(lambda request: "")
     latency = 0.0
 
-    def __init__(self, answer: Callable[[Request], Answer]) -> None:
-        self.answer = answer
+    def __init__(self, respond: Callable[[Request], Response]) -> None:
+        self.respond = respond
         self.requests: list[Request] = []
         self.faults: deque[str] = deque()
         self.stopping = threading.Event()
         self.open: dict[threading.Thread, socket.socket] = {}
-        twin = self
+        fake = self
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -64,10 +64,10 @@ class FakeServer:
 
             def setup(self) -> None:
                 super().setup()
-                twin.open[threading.current_thread()] = self.connection
+                fake.open[threading.current_thread()] = self.connection
 
             def finish(self) -> None:
-                twin.open.pop(threading.current_thread(), None)
+                fake.open.pop(threading.current_thread(), None)
                 super().finish()
 
             def handle_one_request(self) -> None:
@@ -77,7 +77,7 @@ class FakeServer:
                     self.close_connection = True
 
             def serve(self) -> None:
-                twin.serve(self)
+                fake.serve(self)
 
             do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = serve
 
@@ -96,22 +96,22 @@ class FakeServer:
         self.stopping.set()
         self.server.shutdown()
         self.server.server_close()
-        for thread, connection in list(self.open.items()):  # whose clients left them open
+        for thread, connection in list(self.open.items()):  # Clients did not close these.
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
             thread.join(5)
 
-    def misbehave(self, *faults: str) -> None:
-        """The next requests meet these faults, one each."""
+    def add_faults(self, *faults: str) -> None:
+        """Queue faults for the next requests, one per request."""
         self.faults.extend(faults)
 
     def fault(self, request: Request) -> str:
-        """What goes wrong with this request; ``""`` for nothing."""
+        """Return the fault for a request, or ``""``."""
         return self.faults.popleft() if self.faults else self.choose(request)
 
-    def spoil(self, answer: Answer, fault: str) -> Answer:
-        """The answer as a fault of a twin's own leaves it."""
-        return answer
+    def damage(self, response: Response, fault: str) -> Response:
+        """Return the response with a fault of a subclass."""
+        return response
 
     def serve(self, handler: BaseHTTPRequestHandler) -> None:
         parts = urlsplit(handler.path)
@@ -132,44 +132,44 @@ class FakeServer:
             handler.close_connection = True
         elif fault in ("reset", "lost"):
             if fault == "lost":
-                self.answer(request)
+                self.respond(request)
             linger = struct.pack("ii", 1, 0)
             handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
             handler.connection.close()
             handler.close_connection = True
         elif fault == "html":
-            self._send(handler, Answer(PAGE, 200, "text/html"))
+            self._send(handler, Response(PAGE, 200, "text/html"))
         elif fault == "loop":
-            self._send(handler, Answer(b"", 302, headers={"Location": handler.path}))
+            self._send(handler, Response(b"", 302, headers={"Location": handler.path}))
         elif " to " in fault:
             status, _, target = fault.partition(" to ")
-            self._send(handler, Answer(b"", int(status), headers={"Location": target}))
+            self._send(handler, Response(b"", int(status), headers={"Location": target}))
         elif fault and fault[0].isdigit():
             status, _, after = fault.partition(" after ")
             extra = {"Retry-After": after} if after else {}
-            self._send(handler, Answer(PAGE, int(status), "text/html", extra))
+            self._send(handler, Response(PAGE, int(status), "text/html", extra))
         else:
-            self._send(handler, self.spoil(self.answer(request), fault), fault)
+            self._send(handler, self.damage(self.respond(request), fault), fault)
 
-    def _send(self, handler: BaseHTTPRequestHandler, answer: Answer, fault: str = "") -> None:
-        handler.send_response(answer.status)
-        handler.send_header("Content-Type", answer.content_type)
-        if "Content-Length" not in answer.headers:
-            handler.send_header("Content-Length", str(len(answer.body)))
-        for name, value in answer.headers.items():
+    def _send(self, handler: BaseHTTPRequestHandler, response: Response, fault: str = "") -> None:
+        handler.send_response(response.status)
+        handler.send_header("Content-Type", response.content_type)
+        if "Content-Length" not in response.headers:
+            handler.send_header("Content-Length", str(len(response.body)))
+        for name, value in response.headers.items():
             handler.send_header(name, value)
         handler.end_headers()
         if handler.command == "HEAD":
             return
         if fault == "cut":
-            handler.wfile.write(answer.body[: len(answer.body) // 2])
+            handler.wfile.write(response.body[: len(response.body) // 2])
             handler.close_connection = True
         elif fault == "drip":
-            for byte in answer.body:
+            for byte in response.body:
                 if self.stopping.is_set():
                     return
                 handler.wfile.write(bytes([byte]))
                 handler.wfile.flush()
                 time.sleep(0.05)
         else:
-            handler.wfile.write(answer.body)
+            handler.wfile.write(response.body)

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote
 
-from .fake_server import Answer, FakeServer, Request
+from .fake_server import FakeServer, Request, Response
 
 SCHEMA = """
 CREATE TABLE sources (id TEXT PRIMARY KEY, ra REAL, dec REAL, origin TEXT, created_at TEXT);
@@ -89,7 +89,7 @@ class Fritz:
             self.base.execute("INSERT INTO taxonomies VALUES (?, ?, ?, ?, ?, ?)", values)
 
     def server(self) -> FakeServer:
-        return FakeServer(self.answer)
+        return FakeServer(self.respond)
 
     # Content of the database, for tests
 
@@ -105,7 +105,7 @@ class Fritz:
 
     # The service
 
-    def answer(self, request: Request) -> Answer:
+    def respond(self, request: Request) -> Response:
         shown = {name.lower(): value for name, value in request.headers.items()}
         scheme, _, token = shown.get("authorization", "").partition(" ")
         if scheme != "token" or token not in self.tokens:
@@ -118,7 +118,7 @@ class Fritz:
                 return self._call(name, request, parts)
         return _error("Invalid API endpoint", 404)
 
-    def _call(self, name: str, request: Request, parts: Mapping[str, str]) -> Answer:
+    def _call(self, name: str, request: Request, parts: Mapping[str, str]) -> Response:
         given: Any = {key: values[-1] for key, values in request.query.items()}
         if request.method != "GET":
             try:
@@ -423,14 +423,14 @@ def _now() -> str:
     return datetime.now(UTC).replace(tzinfo=None).isoformat()
 
 
-def _success(data: Any) -> Answer:
-    return Answer(
+def _success(data: Any) -> Response:
+    return Response(
         json.dumps(
             {"status": "success", "message": "", "data": {} if data is None else data}
         ).encode()
     )
 
 
-def _error(message: str, status: int) -> Answer:
+def _error(message: str, status: int) -> Response:
     document = {"status": "error", "message": message, "data": {}}
-    return Answer(json.dumps(document).encode(), status)
+    return Response(json.dumps(document).encode(), status)

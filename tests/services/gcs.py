@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
 
-from .fake_server import Answer, FakeServer, Request
+from .fake_server import FakeServer, Request, Response
 
 PAGE = 2
 """Objects per page of a listing; small, so that tests read several pages."""
@@ -26,9 +26,9 @@ class Bucket:
         self.name, self.objects, self.token = name, dict(objects), token
 
     def server(self) -> FakeServer:
-        return FakeServer(self.answer)
+        return FakeServer(self.respond)
 
-    def answer(self, request: Request) -> Answer:
+    def respond(self, request: Request) -> Response:
         shown = {name.lower(): value for name, value in request.headers.items()}
         if self.token and shown.get("authorization") != f"Bearer {self.token}":
             known = "authorization" in shown
@@ -46,7 +46,7 @@ class Bucket:
             return _content(self.objects[name], request)
         return _json(self._about(name))
 
-    def _list(self, request: Request) -> Answer:
+    def _list(self, request: Request) -> Response:
         prefix = request.query.get("prefix", [""])[0]
         delimiter = request.query.get("delimiter", [""])[0]
         start = int(request.query.get("pageToken", ["0"])[0])
@@ -79,21 +79,21 @@ class Bucket:
         }
 
 
-def _content(data: bytes, request: Request) -> Answer:
+def _content(data: bytes, request: Request) -> Response:
     wanted = request.headers.get("Range", "")
     if not wanted.startswith("bytes="):
-        return Answer(data, content_type="application/octet-stream")
+        return Response(data, content_type="application/octet-stream")
     first, _, last = wanted.removeprefix("bytes=").partition("-")
     begin, end = int(first), min(int(last or len(data) - 1), len(data) - 1)
     if begin > end:
-        return Answer(b"", 416)
+        return Response(b"", 416)
     span = {"Content-Range": f"bytes {begin}-{end}/{len(data)}"}
-    return Answer(data[begin : end + 1], 206, "application/octet-stream", span)
+    return Response(data[begin : end + 1], 206, "application/octet-stream", span)
 
 
-def _json(document: Any) -> Answer:
-    return Answer(json.dumps(document).encode())
+def _json(document: Any) -> Response:
+    return Response(json.dumps(document).encode())
 
 
-def _error(status: int, message: str) -> Answer:
-    return Answer(json.dumps({"error": {"code": status, "message": message}}).encode(), status)
+def _error(status: int, message: str) -> Response:
+    return Response(json.dumps({"error": {"code": status, "message": message}}).encode(), status)

@@ -19,7 +19,7 @@ import numpy as np
 from astropy.io import fits
 from sunpy.data.test import get_test_filepath
 
-from .fake_server import Answer, FakeServer, Request
+from .fake_server import FakeServer, Request, Response
 
 NASA = "/nasa/goes/fits"
 NOAA = "/noaa/data/goes-space-environment-monitor/access/science/xrs"
@@ -43,7 +43,7 @@ class Archives(FakeServer):
     """The server. ``faults_at`` sets faults for requests by path."""
 
     def __init__(self) -> None:
-        super().__init__(self._answer)
+        super().__init__(self._respond)
         self.files: dict[str, bytes] = {}
         self.at: dict[str, deque[str]] = defaultdict(deque)
 
@@ -79,11 +79,11 @@ class Archives(FakeServer):
                 return faults.popleft()
         return super().fault(request)
 
-    def _answer(self, request: Request) -> Answer:
+    def _respond(self, request: Request) -> Response:
         path = request.path
         if path in self.files:
             kind = "application/fits" if path.endswith(".fits") else "application/x-netcdf"
-            return Answer(self.files[path], content_type=kind, headers={"Accept-Ranges": "none"})
+            return Response(self.files[path], content_type=kind, headers={"Accept-Ranges": "none"})
         folder = path.rstrip("/") + "/"
         inside = {
             name.removeprefix(folder).partition("/")
@@ -91,8 +91,8 @@ class Archives(FakeServer):
             if name.startswith(folder)
         }
         if not inside:
-            return Answer(b"<html><body>Not Found</body></html>", 404, "text/html")
-        return Answer(
+            return Response(b"<html><body>Not Found</body></html>", 404, "text/html")
+        return Response(
             index_page(folder, {name + slash for name, slash, _ in inside}), 200, "text/html"
         )
 

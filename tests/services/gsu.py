@@ -2,7 +2,7 @@
 
 Each time and wavelength has a different image, which is derived from a real one, with a header
 and parameters, so that tests can compare downloaded data with the expected data. In addition to
-the faults of :mod:`.fake_server`, the server can send the damaged responses in :data:`SPOILED`.
+the faults of :mod:`.fake_server`, the server can send the damaged responses in :data:`DAMAGED`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageChops
 
-from .fake_server import PAGE, Answer, FakeServer, Request
+from .fake_server import PAGE, FakeServer, Request, Response
 
 WAVELENGTHS = (94, 131, 171, 193, 211, 304, 335, 1600, 1700)
 SIDES = {"2k": 2048, "512": 512, "256": 256}
@@ -29,7 +29,7 @@ FIRST = datetime(2011, 1, 1)
 CADENCE = timedelta(minutes=6)
 STATUSES = ("500", "502", "503", "429", "429 after 0", "429 after 1", "404")
 CONNECTION = ("reset", "never", "drip", "cut", "html", "loop")
-SPOILED = ("truncated", "longer", "short length", "small", "garbage", "empty", "noise")
+DAMAGED = ("truncated", "longer", "short length", "small", "garbage", "empty", "noise")
 """Kinds of damaged responses: a truncated image, a Content-Length that is too large or too small,
 an image of the wrong size, an invalid JSON document, an empty response, and random bytes."""
 
@@ -55,27 +55,27 @@ class Archive:
     def server(self) -> FakeGsu:
         return FakeGsu(self)
 
-    def answer(self, request: Request) -> Answer:
+    def respond(self, request: Request) -> Response:
         kind, when, wave, rest = self._parse(request)
         with self._lock:
             self.asked[kind] += 1
         if when is None:
-            return Answer(PAGE, 404, "text/html")
+            return Response(PAGE, 404, "text/html")
         if not (when >= FIRST and wave in WAVELENGTHS) or (when, wave) in self.missing:
-            return Answer(b"", 404)
+            return Response(b"", 404)
         if kind == "image":
-            return Answer(self.image(when, wave, SIDES[rest]), 200, "image/jpeg")
+            return Response(self.image(when, wave, SIDES[rest]), 200, "image/jpeg")
         if kind == "header":
             found = self.header(when, wave)
             if rest == "xml":
                 cells = "".join(f"<{key}>{value}</{key}>" for key, value in found.items())
-                return Answer(f"<header>{cells}</header>".encode(), 200, "text/xml")
-            return Answer(json.dumps(found).encode())
+                return Response(f"<header>{cells}</header>".encode(), 200, "text/xml")
+            return Response(json.dumps(found).encode())
         cube = self.cube(when, wave)
         if kind == "heat":
             number = int(request.query["param"][0]) - 1
-            return Answer(heat_map(cube[..., number], SIDES[rest]), 200, "image/jpeg")
-        return Answer(cube_xml(cube), 200, "text/xml")
+            return Response(heat_map(cube[..., number], SIDES[rest]), 200, "image/jpeg")
+        return Response(cube_xml(cube), 200, "text/xml")
 
     def _parse(self, request: Request) -> tuple[str, datetime | None, int, str]:
         parts = [part for part in request.path.split("/") if part]
@@ -133,40 +133,40 @@ class FakeGsu(FakeServer):
     def root(self) -> str:
         return f"{self.url}/dmlabapi"
 
-    def timely(self, request: Request) -> Answer:
+    def timely(self, request: Request) -> Response:
         """Return the response after the latency of the archive."""
         due = time.monotonic() + self.archive.latency
-        answer = self.archive.answer(request)
+        response = self.archive.respond(request)
         self.stopping.wait(max(0.0, due - time.monotonic()))
-        return answer
+        return response
 
     def fault(self, request: Request) -> str:
         fault = super().fault(request)
         return fault or self.archive.plan(request)
 
-    def spoil(self, answer: Answer, fault: str) -> Answer:
-        return spoiled(answer, fault) if fault in SPOILED and answer.status == 200 else answer
+    def damage(self, response: Response, fault: str) -> Response:
+        return damaged(response, fault) if fault in DAMAGED and response.status == 200 else response
 
 
-def spoiled(answer: Answer, fault: str) -> Answer:
-    """Return the response with one of the faults in :data:`SPOILED`."""
-    body = answer.body
+def damaged(response: Response, fault: str) -> Response:
+    """Return the response with one of the faults in :data:`DAMAGED`."""
+    body = response.body
     if fault == "truncated":
-        return Answer(body[: len(body) * 2 // 3], 200, answer.content_type)
+        return Response(body[: len(body) * 2 // 3], 200, response.content_type)
     if fault == "longer":
-        return Answer(body, 200, answer.content_type, {"Content-Length": str(len(body) + 999)})
+        return Response(body, 200, response.content_type, {"Content-Length": str(len(body) + 999)})
     if fault == "short length":
-        return Answer(body, 200, answer.content_type, {"Content-Length": str(len(body) - 99)})
-    if fault == "small" and answer.content_type == "image/jpeg":
+        return Response(body, 200, response.content_type, {"Content-Length": str(len(body) - 99)})
+    if fault == "small" and response.content_type == "image/jpeg":
         buffer = io.BytesIO()
         Image.open(io.BytesIO(body)).resize((100, 100)).save(buffer, "JPEG")
-        return Answer(buffer.getvalue(), 200, answer.content_type)
+        return Response(buffer.getvalue(), 200, response.content_type)
     if fault == "noise":
         noise = np.random.default_rng(len(body)).bytes(len(body))
-        return Answer(noise, 200, answer.content_type)
+        return Response(noise, 200, response.content_type)
     if fault == "empty":
-        return Answer(b"", 200, answer.content_type)
-    return Answer(b'{"QUALITY": 0, "X0": "left", ', 200, answer.content_type)
+        return Response(b"", 200, response.content_type)
+    return Response(b'{"QUALITY": 0, "X0": "left", ', 200, response.content_type)
 
 
 def parameters(jpeg: bytes, side: int = 64) -> np.ndarray:

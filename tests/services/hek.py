@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from .fake_server import Answer, FakeServer, Request
+from .fake_server import FakeServer, Request, Response
 
 LIMIT = 100
 """Default number of events per page."""
@@ -206,16 +206,16 @@ class Hek:
 
     def server(self) -> FakeServer:
         """Return the server; the address of the search is ``url + "/hek/her"``."""
-        return FakeServer(self.answer)
+        return FakeServer(self.respond)
 
-    def answer(self, request: Request) -> Answer:
+    def respond(self, request: Request) -> Response:
         given = {name: values[0] for name, values in request.query.items()}
         expected = {"cosec": "2", "cmd": "search", "type": "column"}
         if request.path != "/hek/her" or expected.items() - given.items():
-            return Answer(b"<html>SYNTAX ERROR in URL</html>", 200, "text/html")
+            return Response(b"<html>SYNTAX ERROR in URL</html>", 200, "text/html")
         start, end = (given["event_starttime"], given["event_endtime"])
         if datetime.fromisoformat(end) - datetime.fromisoformat(start) > self.longest:
-            return Answer(b"<html>Gateway Timeout</html>", 504, "text/html")
+            return Response(b"<html>Gateway Timeout</html>", 504, "text/html")
         with self.lock:
             found = [event for event in self.events.values() if _matches(event, given)]
         found.sort(key=lambda event: (event["event_starttime"], event["kb_archivid"]))
@@ -223,7 +223,7 @@ class Hek:
         first = (int(given.get("page", "1")) - 1) * limit
         page = found[first : first + limit]
         document = {"result": page, "overmax": first + limit < len(found)}
-        return Answer(json.dumps(document, ensure_ascii=False).encode())
+        return Response(json.dumps(document, ensure_ascii=False).encode())
 
 
 def _matches(event: Mapping[str, Any], given: Mapping[str, str]) -> bool:

@@ -18,7 +18,7 @@ from typing import Any
 
 from PIL import Image, ImageChops
 
-from .fake_server import Answer, FakeServer, Request
+from .fake_server import FakeServer, Request, Response
 
 IDS = {94: 8, 131: 9, 171: 10, 193: 11, 211: 12, 304: 13, 335: 14, 1600: 15, 1700: 16, 4500: 17}
 
@@ -38,13 +38,13 @@ class Archive:
         self.image = lru_cache(64)(self._image)
 
     def server(self) -> FakeServer:
-        return FakeServer(self.answer)
+        return FakeServer(self.respond)
 
-    def answer(self, request: Request) -> Answer:
+    def respond(self, request: Request) -> Response:
         call = request.path.strip("/").removeprefix("v2/")
         try:
             if call == "getDataSources":
-                return Answer(json.dumps(self.data_sources()).encode())
+                return Response(json.dumps(self.data_sources()).encode())
             if call not in ("getClosestImage", "getJP2Image"):
                 return _error(f"Unknown action {call}.", 26)
             number = int(request.query["sourceId"][0])
@@ -56,11 +56,11 @@ class Archive:
         nearest = self.nearest(number, date)
         if call == "getClosestImage":
             about = {"id": str(1000 + number), "date": f"{nearest:%Y-%m-%d %H:%M:%S}"}
-            return Answer(json.dumps(about).encode())
+            return Response(json.dumps(about).encode())
         name = f"{nearest:%Y_%m_%d__%H_%M_%S}_84__SDO_AIA_AIA_{_wavelength(number)}.jp2"
         disposition = f'attachment; filename="{name}"'
         headers = {"Content-Disposition": disposition, "Content-Encoding": "none"}
-        return Answer(self.image(number, nearest), 200, "image/jp2", headers)
+        return Response(self.image(number, nearest), 200, "image/jp2", headers)
 
     def nearest(self, number: int, date: datetime) -> datetime:
         times = self.times[number]
@@ -103,5 +103,5 @@ def _wavelength(number: int) -> int:
     return next(wavelength for wavelength, known in IDS.items() if known == number)
 
 
-def _error(text: str, number: int) -> Answer:
-    return Answer(json.dumps({"error": text, "errno": number}).encode(), 500)
+def _error(text: str, number: int) -> Response:
+    return Response(json.dumps({"error": text, "errno": number}).encode(), 500)

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from .fake_server import Answer, FakeServer, Request
+from .fake_server import FakeServer, Request, Response
 from .vso import Archive as Observations
 
 TIME = "%Y-%m-%dT%H:%M:%SZ"
@@ -33,9 +33,9 @@ class Archive:
         self.root = Path("/SUM7/D1234/S00000")
 
     def server(self) -> FakeServer:
-        return FakeServer(self.answer)
+        return FakeServer(self.respond)
 
-    def answer(self, request: Request) -> Answer:
+    def respond(self, request: Request) -> Response:
         said = {key: values[0] for key, values in request.query.items()}
         if request.path.endswith("/jsoc_info"):
             return _json(self._list(said["ds"]))
@@ -44,10 +44,10 @@ class Archive:
         number, _, name = request.path.removeprefix(f"{self.root}/").partition("/")
         found = re.fullmatch(r"aia\.(\d{14})\.(\d+)\.fits", name)
         if not number.isdigit() or not found:
-            return Answer(b"", 404)
+            return Response(b"", 404)
         t_obs = datetime.strptime(found[1], "%Y%m%d%H%M%S")
         content = self.observations.fits(t_obs, int(found[2]))
-        return Answer(content, 200, "application/octet-stream")
+        return Response(content, 200, "application/octet-stream")
 
     def _list(self, records: str) -> dict[str, Any]:
         times, _ = self._records(records)
@@ -99,5 +99,5 @@ class Archive:
         return about | {"status": 0, "dir": place_of, "count": len(data), "size": 1, "data": data}
 
 
-def _json(document: dict[str, Any]) -> Answer:
-    return Answer(json.dumps(document).encode())
+def _json(document: dict[str, Any]) -> Response:
+    return Response(json.dumps(document).encode())

@@ -16,7 +16,7 @@ from typing import Any
 
 from bson import json_util
 
-from .fake_server import Answer, FakeServer, Request
+from .fake_server import FakeServer, Request, Response
 
 RADIAN = {"arcsec": math.radians(1 / 3600), "arcmin": math.radians(1 / 60), "deg": math.radians(1)}
 RADIAN["rad"] = 1.0
@@ -40,7 +40,7 @@ class Kowalski:
         self.asked: list[dict[str, Any]] = []
 
     def server(self) -> FakeServer:
-        return FakeServer(self.answer)
+        return FakeServer(self.respond)
 
     def store(self, catalogue: str, documents: Iterable[Mapping[str, Any]]) -> None:
         """Store documents in random order, with the position that MongoDB indexes."""
@@ -56,7 +56,7 @@ class Kowalski:
         with self._lock, self._db:
             self._db.executemany("INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?)", rows)
 
-    def answer(self, request: Request) -> Answer:
+    def respond(self, request: Request) -> Response:
         if request.path == "/api/auth":
             given = json.loads(request.body)
             if (given["username"], given["password"]) != self.account or not self.account[0]:
@@ -145,8 +145,8 @@ class Kowalski:
         return answer
 
 
-def _json(document: Any, status: int = 200) -> Answer:
-    return Answer(json_util.dumps(document).encode(), status)
+def _json(document: Any, status: int = 200) -> Response:
+    return Response(json_util.dumps(document).encode(), status)
 
 
 def _angle(document: Mapping[str, Any], place: Any) -> float:

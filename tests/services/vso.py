@@ -18,7 +18,7 @@ from xml.sax.saxutils import escape
 import numpy as np
 from astropy.io import fits
 
-from .fake_server import Answer, FakeServer, Request
+from .fake_server import FakeServer, Request, Response
 
 SPACE = "http://virtualsolar.org/VSO/VSOi"
 STRINGS = "provider source instrument physobs level resolution detector filter sample quicklook"
@@ -80,21 +80,21 @@ class Archive:
         self.url = ""
 
     def server(self) -> FakeServer:
-        twin = FakeServer(self.answer)
-        self.url = twin.url
-        return twin
+        server = FakeServer(self.respond)
+        self.url = server.url
+        return server
 
     @property
     def wsdl(self) -> str:
         return f"{self.url}/vso.wsdl"
 
-    def answer(self, request: Request) -> Answer:
+    def respond(self, request: Request) -> Response:
         if request.path == "/vso.wsdl":
-            return Answer(_wsdl(f"{self.url}/soap").encode(), content_type="text/xml")
+            return Response(_wsdl(f"{self.url}/soap").encode(), content_type="text/xml")
         if request.path.startswith("/file/"):
             return self._file(request.path.removeprefix("/file/"))
         if request.method != "POST":
-            return Answer(
+            return Response(
                 b"", 411
             )  # The client checks with this request whether the server is reachable.
         body = ElementTree.fromstring(request.body).find("{*}Body")
@@ -102,7 +102,7 @@ class Archive:
         call = body[0]
         name = call.tag.rpartition("}")[2]
         inner = self._query(call) if name == "Query" else self._get_data(call)
-        return Answer(_envelope(f"{name}Response", inner).encode(), content_type="text/xml")
+        return Response(_envelope(f"{name}Response", inner).encode(), content_type="text/xml")
 
     def _query(self, call: ElementTree.Element) -> str:
         def said(path: str) -> str:
@@ -142,16 +142,16 @@ class Archive:
         item = f"{about}<getdataitem>{items}</getdataitem>"
         return f"<body><getdataresponseitem>{item}</getdataresponseitem></body>"
 
-    def _file(self, name: str) -> Answer:
+    def _file(self, name: str) -> Response:
         found = re.fullmatch(r"aia__lev1/(\d+)/(\d{14})", name)
         if not found:
-            return Answer(b"", 404)
+            return Response(b"", 404)
         t_obs = datetime.strptime(found[2], "%Y%m%d%H%M%S")
         if t_obs in self.lost:
-            return Answer(b"", 404)
+            return Response(b"", 404)
         headers = {"Content-Disposition": f'attachment; filename="aia.lev1.{found[2]}.fits"'}
         content = self.fits(t_obs, int(found[1]))
-        return Answer(content, 200, "application/octet-stream", headers)
+        return Response(content, 200, "application/octet-stream", headers)
 
     def brightness(self, t_obs: datetime) -> float:
         return 1.0 + (self.times.index(t_obs) % 10) / 10

@@ -193,7 +193,7 @@ def test_failed_requests_of_a_download_are_repeated(
     scope: Scope, marshal: FakeServer, fritz: Fritz, fault: str
 ) -> None:
     fill(fritz, 3).to_csv("sample.csv", index=False)
-    marshal.misbehave(fault, fault)
+    marshal.add_faults(fault, fault)
     about = scope(*by_manual("-file", "sample.csv"), "--jobs", "1", "--json").succeeded().json
     assert about["found"] == 3
 

@@ -109,7 +109,7 @@ def test_a_token_is_not_sent_to_the_address_of_a_file_that_was_found(
 def test_a_request_is_repeated_after_a_server_error(
     scope: Scope, service: FakeServer, fault: str
 ) -> None:
-    service.misbehave(fault)
+    service.add_faults(fault)
     assert scope("fetch-models", "--json").succeeded().json["done"] == 3
 
 

@@ -22,7 +22,7 @@ from astrodome_ztf_scope.marshal.errors import (
 from astrodome_ztf_scope.marshal.fritz import Fritz as Client
 from astrodome_ztf_scope.marshal.local import LocalMarshal
 from astrodome_ztf_scope.marshal.protocol import Marshal
-from services.fake_server import Answer, FakeServer
+from services.fake_server import FakeServer, Response
 from services.fritz import Fritz
 from ztf_scope.survey import TOKEN
 
@@ -191,7 +191,7 @@ def test_a_change_is_sent_once_and_the_error_states_its_outcome(
     monkeypatch.setenv("ASTRODOME_FRITZ_TIMEOUT", "0.3")
     client = Client(token=TOKEN)
     fritz.add_source("a", 1.0, 2.0, 200)
-    marshal.misbehave(fault)
+    marshal.add_faults(fault)
     with pytest.raises(known) as failure:
         client.comment("a", "x")
     assert len(marshal.requests) == 1 and TOKEN not in str(failure.value)
@@ -217,7 +217,7 @@ def test_a_failed_read_request_is_repeated(
     marshal: FakeServer, fritz: Fritz, client: Client, fault: str
 ) -> None:
     fritz.add_source("a", 1.0, 2.0, 200)
-    marshal.misbehave(fault, fault)
+    marshal.add_faults(fault, fault)
     assert client.source("a")["groups"] == [200] and len(marshal.requests) == 3
 
 
@@ -227,7 +227,7 @@ def test_the_pause_in_retry_after_is_observed(
     import time
 
     fritz.add_source("a", 1.0, 2.0, 200)
-    marshal.misbehave("429 after 1")
+    marshal.add_faults("429 after 1")
     begun = time.monotonic()
     assert client.source("a") and time.monotonic() - begun >= 1
 
@@ -251,7 +251,7 @@ def test_an_empty_response_means_that_the_source_does_not_exist(
         (400, '{"status": "error", "message": "Source not found: a", "data": {}}'),
         (404, '{"status": "error", "message": "Invalid source ID", "data": {}}'),
     ):
-        marshal.answer = lambda request, s=status, t=text: Answer(t.encode(), s)
+        marshal.answer = lambda request, s=status, t=text: Response(t.encode(), s)
         assert client.source("a") is None and client.comments("a") == []
 
 
@@ -300,7 +300,7 @@ def test_a_response_with_an_unexpected_structure_raises_astrodome_error(
                 else data.get("totalMatches")
             )
         body = json.dumps({"status": "success", "data": data}).encode()
-        marshal.answer = lambda request, body=body: Answer(body)
+        marshal.answer = lambda request, body=body: Response(body)
         for read in reads:
             with contextlib.suppress(AstrodomeError):
                 read()

@@ -104,7 +104,7 @@ def test_a_query_is_repeated_after_a_server_error(server: FakeServer, store: Kow
     store.store(SOURCES, [star(n, n, 5) for n in range(3)])
     client = Client()
     assert client.collections() == [SOURCES]
-    server.misbehave(fault)
+    server.add_faults(fault)
     if fault == "cut":  # what is no answer at all is not repeated by penquins
         with pytest.raises(AstrodomeError, match="failed"):
             list(client.find("sources", {}))
@@ -131,7 +131,7 @@ def test_errors_are_short_and_do_not_contain_the_token(
     monkeypatch.setenv("ASTRODOME_KOWALSKI_TIMEOUT", "0.3")
     client = Client()
     assert client.collections() == [SOURCES]
-    server.misbehave(*faults)
+    server.add_faults(*faults)
     with pytest.raises(AstrodomeError) as failed:
         list(client.find("sources", {}))
     assert told in str(failed.value) and TOKEN not in str(failed.value)

@@ -131,7 +131,7 @@ def test_no_request_to_kowalski_follows_a_redirect(
     with Kowalski(TOKEN, "astronomer", "open sesame").server() as other:
         for target in (f"{other.url}/api/queries", "/api/elsewhere"):
             kowalski.requests.clear()
-            kowalski.misbehave(f"{status} to {target}")
+            kowalski.add_faults(f"{status} to {target}")
             with pytest.raises(AstrodomeError, match="was redirected to") as failure:
                 list(Client().find("sources", {}))
             assert kowalski.url in failure.value.message and target in failure.value.message
@@ -139,7 +139,7 @@ def test_no_request_to_kowalski_follows_a_redirect(
             assert len(kowalski.requests) == 1
         client = Client()
         assert client.collections() == ["ZTF_sources_20240117"]
-        kowalski.misbehave(f"{status} to {other.url}/api/queries")
+        kowalski.add_faults(f"{status} to {other.url}/api/queries")
         with pytest.raises(AstrodomeError, match="was redirected to"):
             list(client.find("sources", {}))
         assert not other.requests
