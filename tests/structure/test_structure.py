@@ -39,7 +39,6 @@ LONGEST_COMMAND = 80
 HEAVY = {"astropy", "matplotlib", "numpy", "pandas", "requests", "sqlalchemy", "sunpy", "torch"}
 
 
-<<<<<<< HEAD
 UNFINISHED = ("plugins/hek_events/",)
 
 
