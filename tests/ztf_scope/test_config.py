@@ -1,4 +1,4 @@
-"""SCoPe's own configuration files are read as they are, and what is wrong in one is named."""
+"""SCoPe's configuration files are read unchanged, and errors contain the place."""
 
 from __future__ import annotations
 

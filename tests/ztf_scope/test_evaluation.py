@@ -1,4 +1,4 @@
-"""Metrics that are counted right, a saved model on a labelled file, the report about a group."""
+"""Metrics, the evaluation of saved models, and the report of a group."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``scope fetch-datasets`` and ``fetch-models``, from a loopback twin of the storage service."""
+"""``scope fetch-datasets`` and ``fetch-models`` with a fake storage service."""
 
 from __future__ import annotations
 

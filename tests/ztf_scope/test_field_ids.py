@@ -1,4 +1,4 @@
-"""``scope get-field-ids`` and ``scope sources``: every id once, in order, over any pages."""
+"""``scope get-field-ids`` and ``scope sources``: all ids once, in order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Kowalski: what is asked through penquins comes back whole, from one instance or several."""
+"""Queries of Kowalski through penquins return complete results from all instances."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``scope predict``: scores that depend on nothing but the source and the model, streamed."""
+"""``scope predict``: scores depend only on the source and the model."""
 
 from __future__ import annotations
 

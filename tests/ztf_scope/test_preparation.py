@@ -1,4 +1,4 @@
-"""Missing values and scales: learned from the training part, the same for a row ever after."""
+"""Imputation and scaling use the training part only and do not depend on other rows."""
 
 from __future__ import annotations
 

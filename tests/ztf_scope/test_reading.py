@@ -1,4 +1,4 @@
-"""Data sets in the formats that SCoPe has had are read alike, and broken ones are named."""
+"""Data sets in all formats of SCoPe give the same rows, and damaged files are errors."""
 
 from __future__ import annotations
 

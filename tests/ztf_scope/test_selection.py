@@ -1,4 +1,4 @@
-"""Which rows a class learns from: one threshold, no star on both sides, every draw seeded."""
+"""Data sets are split by label, source and seed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``scope train``: many runs in one command, what they leave, and that it goes on."""
+"""``scope train``: several runs in one command, their files, and interruptions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be relied on of boosted trees: what they learn, keep, and make of SCoPe's own files."""
+"""Boosted trees: training, early stopping, parameter search and files of SCoPe."""
 
 from __future__ import annotations
 

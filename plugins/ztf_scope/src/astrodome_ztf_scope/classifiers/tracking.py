@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,34 +16,31 @@ from ..config.services import WandbSettings
 from .trained_models import run_metrics
 
 Logger = Callable[[Path], None]
-logger = logging.getLogger(__name__)
 
 
 def loggers(
-    *, wandb: bool = False, tensorboard: Path | None = None, job_type: str = "train"
+    *,
+    wandb: bool = False,
+    tensorboard: Path | None = None,
+    job_type: str = "train",
+    on_error: Callable[[str], object],
 ) -> list[Logger]:
     """Return functions that log a run folder.
 
-    A function that fails logs a warning and does not stop the training. Raises AstrodomeError if
-    a library is missing.
+    If logging fails, ``on_error`` is called with a message. Raises AstrodomeError if a library is
+    missing.
     """
-    found: list[Logger] = []
-    if wandb:
-        found.append(_without_errors(_wandb(job_type)))
-    if tensorboard:
-        found.append(_without_errors(_tensorboard(tensorboard)))
-    return found
+    found = [_wandb(job_type)] if wandb else []
+    found += [_tensorboard(tensorboard)] if tensorboard else []
+    return [partial(_log, log, on_error) for log in found]
 
 
-def _without_errors(log: Logger) -> Logger:
-    def logged(folder: Path) -> None:
-        try:
-            log(folder)
-        except Exception as error:  # The libraries raise many types of exceptions.
-            message = " ".join(str(error).split())[:200]
-            logger.warning("Run %s was not logged: %s", folder, message)
-
-    return logged
+def _log(log: Logger, on_error: Callable[[str], object], folder: Path) -> None:
+    try:
+        log(folder)
+    except Exception as error:  # The libraries raise many types of exceptions.
+        message = " ".join(str(error).split())[:200]
+        on_error(f"Run {folder} was not logged: {message}")
 
 
 def _wandb(job_type: str) -> Logger:

@@ -210,7 +210,10 @@ def train(
         environment={"CUDA_VISIBLE_DEVICES": "-1" if gpu is None else str(gpu)},
     )
     loggers = tracking.loggers(
-        wandb=bool(results.wandb), tensorboard=results.tensorboard, job_type=results.job_type
+        wandb=bool(results.wandb),
+        tensorboard=results.tensorboard,
+        job_type=results.job_type,
+        on_error=console.warn,
     )
     rows: list[dict[str, Any]] = []
     outcome = compute.Outcome()
