@@ -185,7 +185,8 @@ class SdomlSource(ArchiveSource):
 
     def _pixels(self, array: FrameArray, frame: int) -> NDArray[np.float32]:
         length = array.array.chunks[0]
-        return self._block(array, frame // length)[frame % length]
+        pixels: NDArray[np.float32] = self._block(array, frame // length)[frame % length]
+        return pixels
 
     def _block(self, array: FrameArray, number: int) -> NDArray[np.float32]:
         """Return a decoded block of frames; one thread decodes it for all."""
