@@ -260,7 +260,7 @@ def test_classes_shows_the_trained_models(scope: Scope, stars: Path) -> None:
         (("--tag=e", "--scale-features=standardize"), 2, "'min_max' or 'median_std'"),
         (("--tag=e", "--batch-size=0"), 2, "the command line: 'batch_size'"),
         (("--tag=e", "--float-convert-types=64"), 2, "float_convert_types"),
-        (("--tag=e", "--feature-stats=mine"), 2, "--feature-stats takes 'config'"),
+        (("--tag=e", "--feature-stats=mine"), 2, "expected config"),
         (("--tag=e", "--optimizer=rmsprop"), 2, "'adam' or 'sgd'"),
         (("--tag=e", "--conv-branch=f", "--dense_branch=f"), 2, "One of the two branches"),
         (("--tag=e", "--group-by=star"), 1, "no column 'star'"),

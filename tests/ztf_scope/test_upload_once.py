@@ -60,7 +60,7 @@ def test_killed_uploads_with_lost_connections_are_completed_without_duplicates(
             assert code == 1, lives.said.read_text()[-2000:]
     once_each(fritz, rows)
     (book,) = (tmp_path / "state").rglob("journal/*.db")
-    assert {call["state"] for call in journal.Journal(book).calls()} <= {"done", "found"}
+    assert {call["state"] for call in journal.RequestJournal(book).calls()} <= {"done", "found"}
     points = fritz.rows("SELECT obj_id, COUNT(*) AS n FROM photometry GROUP BY 1")
     assert len(points) == rows and {row["n"] for row in points} == {6}
     assert killed >= 0.7 * kills, killed
@@ -179,7 +179,7 @@ def test_the_journal_contains_every_request_with_its_result(
         "lost" if "comments" in request.path and request.method == "POST" and next(lost, 0) else ""
     )
     scope(*manual, "--jobs", "1").succeeded()
-    calls = journal.Journal(journal.path_of(marshal.url)).calls()
+    calls = journal.RequestJournal(journal.path_of(marshal.url)).calls()
     assert len(calls) == 5 * 6
     assert [call["state"] for call in calls].count(journal.FOUND) == 1
     assert {call["state"] for call in calls} == {journal.DONE, journal.FOUND}

@@ -28,7 +28,7 @@ def journal(
     from astrodome import http, settings, sources
 
     from ..config import services
-    from ..marshal.journal import Journal, path_of
+    from ..marshal.journal import RequestJournal, path_of
 
     if sources.choose("marshal", service.marshal, default="fritz") == "fritz":  # requires no token
         address = http.shown(settings.section("fritz", services.FritzSettings).url)
@@ -37,7 +37,7 @@ def journal(
     path = path_of(address)
     calls = []
     if path.is_file():
-        opened = Journal(path)
+        opened = RequestJournal(path)
         calls = opened.calls(obj_id, state)
         opened.close()
     rows = (

@@ -79,7 +79,8 @@ class Fritz:
         return skyportal_json.source(found) if found else None
 
     def near(self, ra: float, dec: float, radius: float) -> list[dict[str, Any]]:
-        where = {"ra": repr(ra), "dec": repr(dec), "radius": repr(radius / 3600)}
+        degrees = {"ra": ra, "dec": dec, "radius": radius / 3600}
+        where = {name: repr(float(value)) for name, value in degrees.items()}
         listing = {**where, "numPerPage": PAGE_SIZE, "includeLabellers": "true"}
         near = skyportal_json.page(self._read("/api/sources", listing))["sources"]
         if near:

@@ -21,7 +21,7 @@ from .errors import (
     RateLimited,
     RequestRejected,
 )
-from .journal import Journal, WriteRequest
+from .journal import RequestJournal, WriteRequest
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ class IdempotentWriter:
     """
 
     address: str
-    journal: Journal | None
+    journal: RequestJournal | None
     settle: float = 3.0
     attempts: int = 10
     notify: Callable[[str], object] = logger.info
@@ -111,7 +111,7 @@ class IdempotentWriter:
 
     def _send(
         self,
-        journal: Journal,
+        journal: RequestJournal,
         request_key: str,
         request: WriteRequest,
         send: Callable[[], Any],

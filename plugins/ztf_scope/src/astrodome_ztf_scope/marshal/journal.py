@@ -52,7 +52,7 @@ def path_of(address: str) -> Path:
     return settings.home() / "scope" / "journal" / f"{words}-{key(address)[:8]}.db"
 
 
-class Journal:
+class RequestJournal:
     """The journal in the file ``path``. Every method writes to the disk before it returns."""
 
     def __init__(self, path: Path) -> None:
@@ -145,7 +145,7 @@ class Journal:
 
 
 @contextmanager
-def open_journal(address: str) -> Iterator[Journal]:
+def open_journal(address: str) -> Iterator[RequestJournal]:
     """Open the journal of a marshal and lock it.
 
     Raises
@@ -155,7 +155,7 @@ def open_journal(address: str) -> Iterator[Journal]:
     """
     path = path_of(address)
     with files.lock(path.with_suffix(".lock"), timeout=0):
-        journal = Journal(path)
+        journal = RequestJournal(path)
         try:
             yield journal
         finally:
