@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from ..classifiers.jobs import TrainingJob
-    from ..classifiers.training import Row
+    from ..classifiers.training_run import Row
 
 MAX_ROWS = 30
 TAIL_BYTES = 4096
