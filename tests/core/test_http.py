@@ -210,7 +210,7 @@ def test_a_body_of_exactly_the_limit_is_accepted(server: FakeServer) -> None:
         return http.content(answer, "The server", deadline=5, limit=limit)
 
     assert body(len(BODY)) == BODY
-    with pytest.raises(AstrodomeError, match=f"more than {len(BODY) - 1} bytes"):
+    with pytest.raises(AstrodomeError, match=f"larger than {len(BODY) - 1} bytes"):
         body(len(BODY) - 1)
 
 
