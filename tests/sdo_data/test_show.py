@@ -73,7 +73,7 @@ def test_a_label_contains_wavelength_and_time(days: Path) -> None:
     stamped = np.asarray(panels.draw_panel(panels.PanelStyle(256), first), int)
     rows, columns = np.nonzero(np.abs(plain - stamped).sum(axis=2))
     assert rows.min() > 230 and columns.min() < 8 and 120 < columns.max() < 200
-    other = selection.ImageFile(first.t_obs + timedelta(minutes=1), 171, first.path)
+    other = selection.SelectedImage(first.t_obs + timedelta(minutes=1), 171, first.path)
     assert (np.asarray(panels.draw_panel(panels.PanelStyle(256), other)) != stamped).any()
     small = (
         panels.draw_panel(panels.PanelStyle(48), first),
@@ -107,10 +107,10 @@ def test_selected_images_are_evenly_spaced(data: Data, days: Path) -> None:
     )
 
 
-def _images(**minutes: list[float]) -> list[selection.ImageFile]:
+def _images(**minutes: list[float]) -> list[selection.SelectedImage]:
     """Return images at minutes after the start, by wavelength: ``_images(w171=[0, 6])``."""
     return [
-        selection.ImageFile(
+        selection.SelectedImage(
             START + timedelta(minutes=at), int(name[1:]), Path(f"{at}__{name}.jpeg")
         )
         for name, times in minutes.items()

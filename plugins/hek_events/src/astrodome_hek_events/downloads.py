@@ -55,6 +55,10 @@ def search(
     ------
     AstrodomeError
         If HEK cannot be reached or does not respond, or if an argument is invalid.
+
+    Examples
+    --------
+    >>> flares = search("2011-06-07", "2011-06-08", ["FL"])  # doctest: +SKIP
     """
     windows = [
         QueryWindow(query, parse_time(start), parse_time(end))
@@ -106,6 +110,11 @@ def download(
     ------
     AstrodomeError
         If the database cannot be used or an argument is invalid.
+
+    Examples
+    --------
+    >>> store = EventStore("events.db")  # doctest: +SKIP
+    >>> download(store, "2011-06-07", "2011-06-08", ["AR", "FL"]).done  # doctest: +SKIP
     """
     queries = make_queries(event_types, frm, observatory)
     first, last = parse_time(start), parse_time(end)

@@ -164,6 +164,11 @@ def boxes_on_image(
     ------
     AstrodomeError
         If the image cannot be read or its geometry is unknown.
+
+    Examples
+    --------
+    >>> events = EventStore("events.db").query("2014-01-01", "2014-01-02")  # doctest: +SKIP
+    >>> boxes_on_image("aia_171.fits", events)[["x_min_px", "y_min_px"]]  # doctest: +SKIP
     """
     import pandas as pd
 

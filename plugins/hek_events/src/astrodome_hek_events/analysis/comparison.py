@@ -54,7 +54,7 @@ class ComparisonOptions:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class ImageComparison:
     """Shapes of one image in pixels, and the rows of the tables of results."""
 
     pair: ImagePair
@@ -71,7 +71,7 @@ Task = tuple[ImagePair, list[placement.Event]]
 
 def compare_images(
     pairs: Sequence[ImagePair], search: Search, options: ComparisonOptions, jobs: int = 0
-) -> Iterator[compute.ItemResult[Task, Comparison]]:
+) -> Iterator[compute.ItemResult[Task, ImageComparison]]:
     """Compare each image with its map, in parallel and in the order of the pairs.
 
     Yields the comparison or, if an image, its metadata or its map cannot be read, the error.
@@ -98,7 +98,7 @@ def _with_events(
             yield pair, [e for e in events if e.matches(pair.image.t_obs, *selection)]
 
 
-def compare(task: Task, options: ComparisonOptions) -> Comparison:
+def compare(task: Task, options: ComparisonOptions) -> ImageComparison:
     """Compare the events in one image with the regions of its map.
 
     Raises AstrodomeError if the image, its metadata or its map cannot be used.
@@ -132,7 +132,7 @@ def compare(task: Task, options: ComparisonOptions) -> Comparison:
     ]
     event_types = sorted({each.event.event_type for each in shown})
     type_rows = [_type_row(code, pair.name, shown, event_rows, cover) for code in event_types]
-    return Comparison(pair, size, placed, predicted, row, event_rows, type_rows)
+    return ImageComparison(pair, size, placed, predicted, row, event_rows, type_rows)
 
 
 def _predicted_regions(

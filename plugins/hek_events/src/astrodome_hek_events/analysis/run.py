@@ -14,7 +14,7 @@ import pandas as pd
 
 from . import results
 from .anomaly_maps import ImageFile
-from .comparison import Comparison, ComparisonOptions, Search, compare_images
+from .comparison import ComparisonOptions, ImageComparison, Search, compare_images
 from .pairing import Pairing, pair_folders
 from .summary import summarize
 
@@ -28,7 +28,7 @@ class AnalysisResult:
 
     Attributes
     ----------
-    comparisons : list of Comparison
+    comparisons : list of ImageComparison
         The compared images in order of time, with the shapes of events and regions in pixels.
     failed : list of (str, str)
         Name of each image that could not be compared, and the reason.
@@ -38,7 +38,7 @@ class AnalysisResult:
         The options of the comparison.
     """
 
-    comparisons: list[Comparison]
+    comparisons: list[ImageComparison]
     failed: list[tuple[str, str]]
     unused_maps: list[ImageFile]
     options: ComparisonOptions
@@ -168,6 +168,11 @@ def analyze(
     ------
     AstrodomeError
         If no maps, images or events are found.
+
+    Examples
+    --------
+    >>> result = analyze("images", "maps", EventStore("events.db"), ["AR"])  # doctest: +SKIP
+    >>> result.images["iou"].mean()  # doctest: +SKIP
     """
     pairing = pair_folders(
         Path(image_dir).expanduser(), Path(map_dir).expanduser(), wavelengths, tolerance

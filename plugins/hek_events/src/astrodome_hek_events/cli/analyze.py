@@ -162,10 +162,7 @@ def analyze(
     from ..views import page
 
     codes = parse_codes([*(event_type or ()), *(more_types or ())] or ["AR", "FL"])
-    if min_size > max_size:
-        raise AstrodomeError(
-            f"--min-size {min_size:g} is larger than --max-size {max_size:g}.", exit_code=2
-        )
+    _check_sizes(min_size, max_size)
     detection = RegionDetection(
         threshold=threshold,
         level=level,
@@ -181,12 +178,8 @@ def analyze(
     pairing = pair_folders(src_dir, sood_dir, wavelength or (), tolerance)
     with console.progress("Comparing", len(pairing.pairs), "images", resumes=False) as bar:
         result = compare_pairs(pairing, search, options, jobs, bar.advance)
-    provenance = {
-        "src_dir": str(src_dir.absolute()),
-        "sood_dir": str(sood_dir.absolute()),
-        "tolerance_s": tolerance,
-    }
-    folder = result.write(out_dir, provenance)
+    folders = {"src_dir": str(src_dir.absolute()), "sood_dir": str(sood_dir.absolute())}
+    folder = result.write(out_dir, folders | {"tolerance_s": tolerance})
     report = page.write(result, folder, count)
     failed = list(result.failed)
     if save_figures:
@@ -205,6 +198,13 @@ def analyze(
         console.show(_summary_rows(result.summary))
         console.note(f"Results written to {folder}.")
     console.finish(outcome, "compared", "images")
+
+
+def _check_sizes(smallest: float, largest: float) -> None:
+    if smallest > largest:
+        raise AstrodomeError(
+            f"--min-size {smallest:g} is larger than --max-size {largest:g}.", exit_code=2
+        )
 
 
 def _summary_rows(summary: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -93,6 +93,11 @@ def plot(
     ------
     AstrodomeError
         If the image cannot be read or its geometry is unknown.
+
+    Examples
+    --------
+    >>> events = EventStore("events.db").query("2014-01-01", "2014-01-02")  # doctest: +SKIP
+    >>> plot("aia_171.fits", events).savefig("events.png")  # doctest: +SKIP
     """
     upright = to_solar_image(image).north_up()
     parsed = parse_events(to_records(events), outlines)

@@ -14,7 +14,7 @@ from astrodome_solar.formats.reading import ImageReference, read
 from markupsafe import Markup
 
 from .. import event_types
-from ..analysis.comparison import Comparison
+from ..analysis.comparison import ImageComparison
 from ..analysis.results import MEASURES
 from ..analysis.run import AnalysisResult
 from ..placement import Event
@@ -85,7 +85,7 @@ def _charts(rows: Sequence[dict[str, Any]]) -> list[str]:
     return [*found, charts.iou_over_time(rows)] if len(rows) > 2 else found
 
 
-def _card(comparison: Comparison, meta: Path | None) -> dict[str, Any]:
+def _card(comparison: ImageComparison, meta: Path | None) -> dict[str, Any]:
     """Return the values for one image in the template; shapes are in pixels of the image."""
     try:
         image = read(ImageReference(comparison.pair.image.path), table=meta)
@@ -117,7 +117,7 @@ def _title(event: Event) -> str:
     return f"{name} {event.label}, {event.start:%Y-%m-%d %H:%M} to {event.end:%Y-%m-%d %H:%M}"
 
 
-def _write_figure(comparison: Comparison, folder: Path, meta: Path | None) -> None:
+def _write_figure(comparison: ImageComparison, folder: Path, meta: Path | None) -> None:
     image = read(ImageReference(comparison.pair.image.path), table=meta)
     stem = Path(comparison.pair.name).with_suffix("").as_posix().replace("/", "__")
     figure = image_plot.draw(image, comparison.placed, comparison.predicted)

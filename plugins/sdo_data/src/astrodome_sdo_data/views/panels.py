@@ -14,7 +14,7 @@ from astrodome_solar.formats import raster
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from .selection import ImageFile
+from .selection import SelectedImage
 
 WHITE, BLACK = (255, 255, 255), (0, 0, 0)
 GAP = 2
@@ -37,7 +37,7 @@ class PanelStyle:
     color: bool = True
 
 
-def draw_panel(style: PanelStyle, file: ImageFile) -> Image.Image:
+def draw_panel(style: PanelStyle, file: SelectedImage) -> Image.Image:
     """Return an image in the colours of its wavelength, with its label.
 
     Raises AstrodomeError if the file is not a valid image.
@@ -51,7 +51,7 @@ def draw_panel(style: PanelStyle, file: ImageFile) -> Image.Image:
 
 
 def draw_panels(
-    style: PanelStyle, files: Iterable[ImageFile], outcome: compute.Outcome, jobs: int = 0
+    style: PanelStyle, files: Iterable[SelectedImage], outcome: compute.Outcome, jobs: int = 0
 ) -> Iterator[Image.Image]:
     """Draw panels in parallel and yield them in order.
 
@@ -114,7 +114,7 @@ def color_swatch(wavelengths: Sequence[int], style: PanelStyle) -> Image.Image:
     return Image.fromarray(np.stack([color_table(w if style.color else 0) for w in wavelengths]))
 
 
-def _draw_label(image: Image.Image, file: ImageFile, remark: str = "") -> None:
+def _draw_label(image: Image.Image, file: SelectedImage, remark: str = "") -> None:
     """Write wavelength and time into the lower left corner, outside the solar disk."""
     if image.width < MIN_LABEL_WIDTH:
         return

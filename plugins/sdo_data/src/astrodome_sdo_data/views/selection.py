@@ -22,7 +22,7 @@ Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, order=True)
-class ImageFile:
+class SelectedImage:
     """An image of a folder: time (UTC), wavelength (angstrom) and path."""
 
     t_obs: datetime
@@ -30,7 +30,7 @@ class ImageFile:
     path: Path
 
 
-Cells = tuple[ImageFile | None, ...]
+Cells = tuple[SelectedImage | None, ...]
 """Images in the cells of a sheet or a film frame; None is an empty cell."""
 
 
@@ -41,7 +41,7 @@ def select_images(
     start: Any = None,
     end: Any = None,
     freq: str = "",
-) -> list[ImageFile]:
+) -> list[SelectedImage]:
     """Return the images of a folder from ``start`` to ``end`` (UTC, both included) by time.
 
     ``freq`` selects the first image of each wavelength in every interval of this duration. Raises
@@ -55,7 +55,7 @@ def select_images(
     for name in list_images(folder, wavelength):
         parsed = parse_file_name(name)
         if parsed and not parsed.part:  # Patches are parts of an image.
-            found.append(ImageFile(parsed.time, parsed.wavelength, folder / name))
+            found.append(SelectedImage(parsed.time, parsed.wavelength, folder / name))
     if not found:
         raise AstrodomeError(
             f"No image with a name such as 2012-03-07T000000__171.jpeg found in {folder}.",
@@ -75,8 +75,10 @@ def select_images(
     return selected
 
 
-def _first_of_each_interval(images: Sequence[ImageFile], freq: timedelta) -> list[ImageFile]:
-    first: dict[tuple[str, int], ImageFile] = {}
+def _first_of_each_interval(
+    images: Sequence[SelectedImage], freq: timedelta
+) -> list[SelectedImage]:
+    first: dict[tuple[str, int], SelectedImage] = {}
     for image in images:
         channel = image.path.stem.partition("__")[2]  # With the observable of HMI.
         first.setdefault((channel, (image.t_obs - images[0].t_obs) // freq), image)
@@ -92,7 +94,7 @@ def evenly_spaced(items: Sequence[Item], count: int) -> list[Item]:
     return [items[round(n * (len(items) - 1) / (count - 1))] for n in range(count)]
 
 
-def group_by_time(images: Sequence[ImageFile]) -> list[dict[int, ImageFile]]:
+def group_by_time(images: Sequence[SelectedImage]) -> list[dict[int, SelectedImage]]:
     """Group images that were taken at about the same time; each image is in one row.
 
     A row has at most one image of each wavelength. The images of a row are at most half a typical
@@ -100,7 +102,7 @@ def group_by_time(images: Sequence[ImageFile]) -> list[dict[int, ImageFile]]:
 
     Parameters
     ----------
-    images : sequence of ImageFile
+    images : sequence of SelectedImage
         Images of any wavelengths, in any order.
 
     Returns
@@ -108,7 +110,7 @@ def group_by_time(images: Sequence[ImageFile]) -> list[dict[int, ImageFile]]:
     list of dict
         Rows in the order of time, each a mapping from wavelength (angstrom) to image.
     """
-    tolerance, rows = _typical_step(images) / 2, list[dict[int, ImageFile]]()
+    tolerance, rows = _typical_step(images) / 2, list[dict[int, SelectedImage]]()
     begin = datetime.min
     for image in sorted(images):
         if not rows or image.wavelength in rows[-1] or image.t_obs - begin > tolerance:
@@ -118,22 +120,22 @@ def group_by_time(images: Sequence[ImageFile]) -> list[dict[int, ImageFile]]:
     return rows
 
 
-def _typical_step(images: Sequence[ImageFile]) -> timedelta:
+def _typical_step(images: Sequence[SelectedImage]) -> timedelta:
     """Return the shortest median step between images of one wavelength."""
     times = [sorted({image.t_obs for image in each}) for each in _by_wavelength(images).values()]
     steps = [sorted(after - before for before, after in pairwise(each)) for each in times]
     return min((each[len(each) // 2] for each in steps if each), default=timedelta.max)
 
 
-def _by_wavelength(images: Sequence[ImageFile]) -> dict[int, list[ImageFile]]:
+def _by_wavelength(images: Sequence[SelectedImage]) -> dict[int, list[SelectedImage]]:
     """Return the images of each wavelength, sorted by time."""
-    groups: dict[int, list[ImageFile]] = {}
+    groups: dict[int, list[SelectedImage]] = {}
     for image in sorted(images):
         groups.setdefault(image.wavelength, []).append(image)
     return dict(sorted(groups.items()))
 
 
-def film_frames(images: Sequence[ImageFile], count: int = 0) -> list[Cells]:
+def film_frames(images: Sequence[SelectedImage], count: int = 0) -> list[Cells]:
     """Return the frames of a film, at most ``count``; 0 means all.
 
     There is one frame for each row of :func:`group_by_time`. If a row has no image of a wavelength,
@@ -150,15 +152,17 @@ def film_frames(images: Sequence[ImageFile], count: int = 0) -> list[Cells]:
 
 
 def _nearest(
-    images: Sequence[ImageFile], t_obs: datetime, tolerance: timedelta
-) -> ImageFile | None:
+    images: Sequence[SelectedImage], t_obs: datetime, tolerance: timedelta
+) -> SelectedImage | None:
     index = bisect_left(images, t_obs, key=lambda image: image.t_obs)
     neighbours = images[max(0, index - 1) : index + 1]
     near = min(neighbours, key=lambda image: abs(image.t_obs - t_obs))
     return near if abs(near.t_obs - t_obs) <= tolerance else None
 
 
-def sheet_cells(images: Sequence[ImageFile], count: int = 0, columns: int = 0) -> tuple[Cells, int]:
+def sheet_cells(
+    images: Sequence[SelectedImage], count: int = 0, columns: int = 0
+) -> tuple[Cells, int]:
     """Return the cells of a contact sheet row by row, and the number of columns.
 
     For several wavelengths, each has one column, and each row of :func:`group_by_time` is a row of
@@ -167,7 +171,7 @@ def sheet_cells(images: Sequence[ImageFile], count: int = 0, columns: int = 0) -
 
     Parameters
     ----------
-    images : sequence of ImageFile
+    images : sequence of SelectedImage
     count : int
         Maximum number of images; 0 means all.
     columns : int
@@ -180,7 +184,9 @@ def sheet_cells(images: Sequence[ImageFile], count: int = 0, columns: int = 0) -
     return tuple(cells), min(columns or math.ceil(math.sqrt(len(cells))), len(cells))
 
 
-def _at_most(rows: Sequence[dict[int, ImageFile]], count: int) -> list[dict[int, ImageFile]]:
+def _at_most(
+    rows: Sequence[dict[int, SelectedImage]], count: int
+) -> list[dict[int, SelectedImage]]:
     """Return evenly spaced rows with at most ``count`` images in total; 0 means all rows."""
     most = min(len(rows), count or len(rows))  # Every row has at least one image.
     for number in range(most, 0, -1):

@@ -1,5 +1,6 @@
-"""Convolutional autoencoders: a plain one, and the variational one of Zimmerer et al. 2018
-(arXiv:1812.05941).
+"""Convolutional autoencoders: a plain one, and a variational one.
+
+The latter is the model of Zimmerer et al. 2018 (arXiv:1812.05941).
 """
 
 from __future__ import annotations
