@@ -173,31 +173,47 @@ def draw(count: int, seed: int, folders: list[str]) -> list[Mutant]:
 
 def cover(work: Path, folders: list[str]) -> None:
     """Run the tests of each folder and record which tests execute each line, and their times."""
-    from coverage import CoverageData
-
     work.mkdir(parents=True, exist_ok=True)
     for folder in folders:
-        data = work / f"coverage.{folder}"
-        data.unlink(missing_ok=True)
+        for old in work.glob(f"coverage.{folder}*"):
+            old.unlink()
+        settings = work / f"coverage.{folder}.ini"
+        settings.write_text(_coverage_settings(work / f"coverage.{folder}"))
         command = [sys.executable, "-m", "pytest", "-n0", "-W", "ignore", f"tests/{folder}"]
-        command += [f"--cov={home / 'src'}" for home in SOURCES]
+        command += [f"--cov={home / 'src'}" for home in SOURCES] + [f"--cov-config={settings}"]
         command += ["--cov-context=test", "--cov-report=", "--durations=0", "-vv"]
-        environment = os.environ | {"COVERAGE_FILE": str(data)}
+        environment = {k: v for k, v in os.environ.items() if k != "PYTEST_CURRENT_TEST"}
         ran = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
         print(folder, ran.stdout.strip().splitlines()[-1], flush=True)
         times: dict[str, float] = {}
         for took, test in re.findall(r"^([\d.]+)s \w+ +(\S.*)$", ran.stdout, re.MULTILINE):
             times[test.strip()] = times.get(test.strip(), 0.0) + float(took)
-        lines: dict[str, dict[int, list[str]]] = {}
-        coverage = CoverageData(str(data))
-        coverage.read()
-        for file in coverage.measured_files():
-            by_line = coverage.contexts_by_lineno(file)
-            lines[str(Path(file).relative_to(ROOT))] = {
-                line: sorted({test.rpartition("|")[0] for test in tests if test})
-                for line, tests in by_line.items()
-            }
-        (work / f"map.{folder}.json").write_text(json.dumps({"times": times, "lines": lines}))
+        found = {"times": times, "lines": _tests_by_line(work / f"coverage.{folder}")}
+        (work / f"map.{folder}.json").write_text(json.dumps(found))
+
+
+def _coverage_settings(data: Path) -> str:
+    """Return settings with which processes that a test starts are measured under its name."""
+    sources = "".join(f"\n    {home / 'src'}" for home in SOURCES)
+    return (
+        f"[run]\ndata_file = {data}\nparallel = true\npatch = subprocess, _exit, fork\n"
+        f"context = ${{PYTEST_CURRENT_TEST-}}\nsource ={sources}\n"
+    )
+
+
+def _tests_by_line(data: Path) -> dict[str, dict[int, list[str]]]:
+    """Return the names of the tests that execute each line, by file."""
+    from coverage import CoverageData
+
+    coverage = CoverageData(str(data))
+    coverage.read()
+    found: dict[str, dict[int, list[str]]] = {}
+    for file in coverage.measured_files():
+        found[str(Path(file).relative_to(ROOT))] = {
+            line: sorted({re.sub(r"(\|| \()\w+\)?$", "", test) for test in tests if test})
+            for line, tests in coverage.contexts_by_lineno(file).items()
+        }
+    return found
 
 
 @dataclass

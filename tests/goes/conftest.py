@@ -38,6 +38,9 @@ for line in sys.stdin:
         sys.stdin.close()
         args, environment, folder, output = request
         os.environ.update(environment)
+        if coverage := sys.modules.get("coverage"):  # the measurement for the mutation tests
+            if measurement := coverage.Coverage.current():
+                measurement.switch_context(environment["PYTEST_CURRENT_TEST"])
         os.chdir(folder)
         for number in (1, 2):
             name = f"{output}/{os.getpid()}.{number}"
@@ -75,7 +78,9 @@ class Starter:
 
     def start(self, *args: object) -> int:
         """Start ``sdo goes`` with these arguments; return the process id."""
-        ours = {k: v for k, v in os.environ.items() if k.startswith(("ASTRODOME_", "XDG_"))}
+        ours = {
+            k: v for k, v in os.environ.items() if k.startswith(("ASTRODOME_", "XDG_", "PYTEST_"))
+        }
         return self._request([["goes", *map(str, args)], ours, str(Path.cwd()), str(self.folder)])
 
     def wait(self, number: int) -> Result:
