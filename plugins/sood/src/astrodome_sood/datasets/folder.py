@@ -6,8 +6,8 @@ The pixels are kept as unsigned integers, so an epoch needs no decoding and no w
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +94,7 @@ class FileFormat:
     """Functions for the files of a data set, and the type of their pixels."""
 
     find: Callable[[Path], list[Path]] = find
-    decode: Callable[[Path, int], Pixels] = decode
+    decode: Callable[..., Pixels] = decode
     describe: Callable[[Path], Mapping[str, Any]] = describe
     geometry: Callable[[Path, int], ImageGeometry] = geometry
     dtype: type[np.unsignedinteger[Any]] = np.uint8
@@ -135,20 +135,13 @@ class FolderImages:
         pixels = allocate((len(paths), size, size), file_format.dtype)
         good: list[Path] = []
         failed: list[tuple[str, str]] = []
-
-        def try_to_decode(path: Path) -> Pixels | str:
-            try:
-                return file_format.decode(path, size)
-            except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-                return " ".join(str(error).split()) or type(error).__name__
-
-        with ThreadPoolExecutor(threads or compute.cores()) as pool:
-            for path, image in zip(paths, pool.map(try_to_decode, paths), strict=True):
-                if isinstance(image, str):
-                    failed.append((str(path.relative_to(folder)), image))
-                else:
-                    pixels[len(good)] = image
-                    good.append(path)
+        decode = partial(file_format.decode, size=size)
+        for done in compute.map(decode, paths, jobs=threads, threads=True, ordered=True):
+            if done.value is None:
+                failed.append((str(done.item.relative_to(folder)), done.error))
+            else:
+                pixels[len(good)] = done.value
+                good.append(done.item)
         if not good:
             raise AstrodomeError(
                 f"None of the {len(paths)} images in {folder} can be read.",

@@ -51,24 +51,6 @@ def mean_of_runs(runs: Sequence[Estimate], seed: int = 0) -> Estimate:
     return Estimate(float(np.mean([run.value for run in runs])), means)
 
 
-def auroc(labels: NDArray[Any], scores: Floats) -> float:
-    """Return the area under the ROC curve; NaN if there is only one class."""
-    from sklearn.metrics import roc_auc_score
-
-    return float(roc_auc_score(labels, scores)) if _has_both_classes(labels) else math.nan
-
-
-def average_precision(labels: NDArray[Any], scores: Floats) -> float:
-    """Return the average precision; NaN if there is only one class."""
-    from sklearn.metrics import average_precision_score
-
-    return float(average_precision_score(labels, scores)) if _has_both_classes(labels) else math.nan
-
-
-def _has_both_classes(labels: NDArray[Any]) -> bool:
-    return bool(len(labels)) and bool(labels.min() < labels.max())
-
-
 def auroc_of_counts(inside: Floats, outside: Floats) -> NDArray[np.float64]:
     """Return the AUROC of each row of counts by ascending score, (…, K); ties count half."""
     below = outside.cumsum(-1) - outside / 2
@@ -107,10 +89,11 @@ def image_metrics(
     inside, outside = np.zeros(shape), np.zeros(shape)
     np.add.at(inside, (groups, rank), labels == 1)
     np.add.at(outside, (groups, rank), labels == 0)
-    counts = weights @ inside, weights @ outside
+    total = inside.sum(0), outside.sum(0)
+    samples = weights @ inside, weights @ outside
     return {
-        "auroc": Estimate(auroc(labels, scores), auroc_of_counts(*counts)),
-        "ap": Estimate(average_precision(labels, scores), precision_of_counts(*counts)),
+        "auroc": Estimate(float(auroc_of_counts(*total)), auroc_of_counts(*samples)),
+        "ap": Estimate(float(precision_of_counts(*total)), precision_of_counts(*samples)),
     }
 
 

@@ -8,7 +8,6 @@ converted to the intensities that they represent.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -111,25 +110,21 @@ def _group(
 ) -> dict[tuple[str, str], list[Path]]:
     """Return the paths of the images by year and channel, sorted by time."""
 
-    def read(path: Path) -> tuple[datetime, str] | AstrodomeError:
-        try:
-            image = read_image(path, **options)
-            return image.time, image.channel.name
-        except AstrodomeError as error:
-            return error
+    def read(path: Path) -> tuple[datetime, str]:
+        image = read_image(path, **options)
+        return image.time, image.channel.name
 
     found: dict[tuple[str, str], dict[datetime, Path]] = {}
-    with ThreadPoolExecutor(compute.cores()) as pool:
-        for path, result in zip(paths, pool.map(read, paths), strict=True):
-            if isinstance(result, AstrodomeError):
-                failed.append((str(path), _reason(result, path)))
-                continue
-            time, channel = result
-            group = found.setdefault((str(time.year), channel), {})
-            if time in group:
-                failed.append((str(path), f"{group[time]} has the same channel and time."))
-            else:
-                group[time] = path
+    for done in compute.map(read, paths, threads=True, ordered=True):
+        if done.value is None:
+            failed.append((str(done.item), done.error.removeprefix(f"{done.item}: ")))
+            continue
+        time, channel = done.value
+        group = found.setdefault((str(time.year), channel), {})
+        if time in group:
+            failed.append((str(done.item), f"{group[time]} has the same channel and time."))
+        else:
+            group[time] = done.item
     return {key: [path for _, path in sorted(found[key].items())] for key in sorted(found)}
 
 
@@ -142,26 +137,15 @@ def _frames(
 ) -> Iterator[Frame]:
     """Yield the valid frames of a group with their attributes."""
 
-    def read(path: Path) -> Frame | AstrodomeError:
-        try:
-            return to_frame(read_image(path, **options), path, size)
-        except AstrodomeError as error:
-            return error
+    def read(path: Path) -> Frame:
+        return to_frame(read_image(path, **options), path, size)
 
-    cores = compute.cores()
-    with ThreadPoolExecutor(cores) as pool:
-        for start in range(0, len(group), 4 * cores):  # Limits the frames in memory.
-            some = group[start : start + 4 * cores]
-            for path, frame in zip(some, pool.map(read, some), strict=True):
-                task.advance()
-                if isinstance(frame, AstrodomeError):
-                    failed.append((str(path), _reason(frame, path)))
-                else:
-                    yield frame
-
-
-def _reason(error: AstrodomeError, path: Path) -> str:
-    return error.message.removeprefix(f"{path}: ")
+    for done in compute.map(read, group, threads=True, ordered=True):
+        task.advance()
+        if done.value is None:
+            failed.append((str(done.item), done.error.removeprefix(f"{done.item}: ")))
+        else:
+            yield done.value
 
 
 def to_frame(image: SolarImage, path: Path, size: int) -> Frame:

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
 import numpy as np
 import torch
-from astrodome import AstrodomeError
+from astrodome import AstrodomeError, compute
 from astrodome_solar.geometry import ImageGeometry
 from numpy.typing import NDArray
 from torch import Tensor
@@ -202,15 +201,16 @@ class StoreImages:
             for key in zip(arrays, rows, strict=True):
                 images.setdefault(key, []).append(image)
         failed = list(self.failed)
-        with (
-            progress.task("Checking frames", len(images), "frames", resumes=False) as task,
-            ThreadPoolExecutor(self._threads) as pool,
-        ):
-            for key, problems in pool.map(self._problems, self._rows):
-                for row, reason in problems.items():
-                    failed.append((f"{self.frames.arrays[key[0]].name}/{row}", reason))
-                    good[images[key[0], row]] = False
-                task.advance(len(self._rows[key]))
+        with progress.task("Checking frames", len(images), "frames", resumes=False) as task:
+            for done in compute.map(
+                self._invalid_rows, self._rows, jobs=self._threads, threads=True, ordered=True
+            ):
+                array, rows = done.item[0], self._rows[done.item]
+                for row in rows if done.value is None else done.value:
+                    name = f"{self.frames.arrays[array].name}/{row}"
+                    failed.append((name, done.error or NO_VALUE))
+                    good[images[array, row]] = False
+                task.advance(len(rows))
         if not good.any():
             raise AstrodomeError(
                 f"None of the {len(self)} frames can be used.", f"{failed[-1][0]}: {failed[-1][1]}"
@@ -219,11 +219,8 @@ class StoreImages:
         checked.failed, checked.warnings = failed, self.warnings
         return checked
 
-    def _problems(self, key: ChunkKey) -> tuple[ChunkKey, dict[int, str]]:
-        """Return the problems of the used rows of a chunk."""
+    def _invalid_rows(self, key: ChunkKey) -> list[int]:
+        """Return the rows of a chunk with invalid pixels, of those that are used."""
         rows = self._rows[key]
-        try:
-            bad = invalid(read_frames(self.frames.arrays[key[0]], key[1], rows))
-        except AstrodomeError as error:
-            return key, dict.fromkeys(rows, error.message)
-        return key, {rows[i]: NO_VALUE for i in bad.nonzero()[:, 0].tolist()}
+        bad = invalid(read_frames(self.frames.arrays[key[0]], key[1], rows))
+        return [rows[i] for i in bad.nonzero()[:, 0].tolist()]
