@@ -49,7 +49,8 @@ def test_scores_are_the_squared_error_of_the_reconstruction(
     plain: Path, patches: Path, sood: Callable[..., Result], tmp_path: Path, mode: str
 ):
     args = ("-m", mode, "-l", plain, "-d", patches, "-t", patches, "-p", tmp_path)
-    sood("ae", "predict", *args, "--logger", "file", "--n-epochs", 20).succeeded()
+    done = sood("ae", "predict", *args, "--logger", "file", "--n-epochs", 20).succeeded()
+    assert "The option --n-epochs has no effect on predict." in done.err
     backend = loaded(plain)
     name = "predictions" if mode == "sample" else "maps"
     for row in pq.read_table(tmp_path / f"{name}.parquet").to_pylist()[:5]:

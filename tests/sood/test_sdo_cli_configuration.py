@@ -125,6 +125,7 @@ def test_the_commands_in_the_manual_of_sdo_cli_work_with_its_files(
     predict = written(Path(BESIDE), "run-fhnw-full-2-256-predict", merged(TRAIN, usual))
     small, shape = ((), ()) if torture(0, 1) else (SMALL, SHAPE)
     done = sood("ce_vae", "train", f"--config-file={train}", *small).succeeded()
+    assert "The configuration key data.prefetch_factor has no effect." in done.err
     if not torch.cuda.is_available():
         assert "requests GPUs ([2]), but this machine has none" in " ".join(done.err.split())
     sood(
