@@ -123,10 +123,9 @@ def _default_address(name: str) -> dict[str, Any]:
 def _from_secrets(name: str, entry: Mapping[str, Any]) -> dict[str, Any]:
     """Return the account of an entry in secrets.json, with its address or the default address."""
     address = {key: entry[key] for key in ("protocol", "host", "port") if key in entry}
+    login: dict[str, Any] = {key: entry.get(key) for key in ("username", "password")}
     if entry.get("token"):
         login = {"token": str(entry["token"])}
-    else:
-        login = {key: entry.get(key) for key in ("username", "password")}
     return _checked(name, {**_default_address(name), **address, **login})
 
 

@@ -143,7 +143,7 @@ def source_numbers(data: DataSet, group_by: str) -> Rows | None:
     if group_by not in data.table:
         require_columns([group_by], list(data.table.columns), data.path)
     codes, values = pd.factorize(data.table[group_by])
-    numbers = codes.astype(np.intp)
+    numbers: Rows = codes.astype(np.intp)
     numbers[codes < 0] = len(values) + np.arange((codes < 0).sum())
     return numbers
 
