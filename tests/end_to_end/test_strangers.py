@@ -28,6 +28,7 @@ def look():
     print("looked")
 '''
 BROKEN = "raise RuntimeError('the dome is stuck')\n"
+OLDER = "REQUIRES_API = (1, 0)\n"
 NEWER = "REQUIRES_API = (99, 0)\n"
 
 
@@ -87,9 +88,10 @@ def test_a_wheel_is_installed_and_uninstalled_with_the_plugins_command(
     ("code", "status", "reason"),
     [
         (BROKEN, "failed", "RuntimeError: the dome is stuck"),
+        (OLDER, "incompatible", "it was written for version 1.0, but this astrodome provides"),
         (NEWER, "incompatible", "it needs version 99.0 of the plugin interface"),
     ],
-    ids=["broken", "newer"],
+    ids=["broken", "older", "newer"],
 )
 def test_a_faulty_plugin_causes_one_warning_and_can_be_removed(
     site: Environment, stranger: Build, code: str, status: str, reason: str
