@@ -1,4 +1,4 @@
-"""Environments with sdo-cli and SCoPe (``scope-ml``), the older tools.
+"""Environments with sdo-cli and SCoPe (``scope-ml``).
 
     python -m benchmarks.older [sdo] [scope]
 
@@ -38,7 +38,7 @@ def environment(tool: str) -> Path:
     wanted = "\n".join([pins.read_text("utf-8"), *BARE[tool]])
     ready = place / READY
     if not ready.is_file() or ready.read_text("utf-8") != wanted:
-        print(f"Installing the older tool for {tool} in {place}, some minutes …", file=sys.stderr)
+        print(f"Installing the environment '{tool}' in {place}, some minutes …", file=sys.stderr)
         venv.create(place, with_pip=True, clear=True)
         pip = [str(place / "bin" / "python"), "-m", "pip", "install", "-qq"]
         subprocess.run([*pip, "-r", str(pins)], check=True)

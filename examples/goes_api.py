@@ -16,7 +16,7 @@ store = goes.Store(folder / "goes")
 outcome = goes.import_files(get_test_filepath("go1520110607.fits"), store)
 print(f"{outcome.done} files imported, {len(outcome.failed)} failed")
 
-# %% The flux at some times (W/m²); NaN if there is no good sample within 60 s
+# %% The flux at some times (W/m²); NaN without a good sample within 60 s
 times = ["2011-06-07T06:41", "2011-06-07T12:00", "2011-06-09"]
 print(goes.flux_at(store, times))
 print(goes.samples_at(store, times)[["timestamp", "class", "xrsb_W_m2", "distance_s"]])

@@ -188,7 +188,7 @@ def _peak_and_end(flux: NDArray[np.float64]) -> tuple[int, int]:
         highest = np.maximum.accumulate(flux[:length])
         ended = flux[:length] <= (highest + flux[0]) / 2
         ended[:4] = False
-        end = int(np.argmax(ended))  # 0 if there is none
+        end = int(np.argmax(ended))  # 0 if the flux does not fall far enough
         if end or length >= len(flux):
             return int(np.argmax(flux[: end or length])), end
         length *= 4

@@ -39,8 +39,8 @@ def flux_at(
     Returns
     -------
     numpy.ndarray
-        Flux of the nearest good sample in W/m2, shape (N,). NaN if there is no good sample
-        within ``max_diff``.
+        Flux of the nearest good sample in W/m2, shape (N,). NaN for times without a
+        good sample within ``max_diff``.
 
     Raises
     ------
@@ -144,7 +144,7 @@ DESCRIPTION = ("time", "class", "xrsb_W_m2", "xrsa_W_m2", "quality", "satellite"
 
 
 def describe(sample: np.void) -> dict[str, Any]:
-    """Return a record as plain values by column name; values that are unknown are None."""
+    """Return a record as plain values by column name; unknown values are None."""
     from astrodome_solar.flare_classes import flare_class
 
     time, xrsa, xrsb, quality, satellite, product = sample.item()

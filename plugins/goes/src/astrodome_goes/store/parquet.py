@@ -102,13 +102,9 @@ def _values(array: pa.Array, dtype: np.dtype) -> NDArray[Any]:
 
 def write_month(path: Path, samples: pd.DataFrame, source_files: Iterable[str]) -> None:
     """Write a month, with the names of the files from which its samples come."""
-    columns = samples.astype({"product": str})
-    arrays = [
-        pa.array(
-            columns[field.name] if field.nullable else columns[field.name].to_numpy(), field.type
-        )
-        for field in SCHEMA
-    ]
+    # Arrays of NumPy keep NaN, which a Series would convert to null.
+    columns = {**samples, "xrsa": samples["xrsa"].to_numpy(), "xrsb": samples["xrsb"].to_numpy()}
+    arrays = [pa.array(columns[field.name]).cast(field.type) for field in SCHEMA]
     about = {
         "instrument": "GOES XRS",
         "files": sorted(source_files),

@@ -43,9 +43,9 @@ def good(samples: pd.DataFrame, channel: str = "xrsb") -> pd.Series:
 def merge(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
     """Return the samples of both tables to keep, sorted by time.
 
-    In each minute, only the samples of one satellite and product are kept: of the
-    highest-numbered satellite that has a good sample in this minute (or, if there is none, of the
-    highest-numbered one), and of its last product in the order of ``PRODUCTS``. Of two samples
+    In each minute, the samples of only one satellite and product are kept. The satellite is the
+    highest-numbered one with a good sample in this minute, or, if no sample is good, the
+    highest-numbered one. The product is its last one in the order of ``PRODUCTS``. Of two samples
     with the same time, the one in ``new`` is kept.
     """
     both = pd.concat([old, new], ignore_index=True).sort_values("timestamp", kind="stable")

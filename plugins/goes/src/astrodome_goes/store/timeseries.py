@@ -45,7 +45,7 @@ def samples(store: str | os.PathLike[str], start: Any = None, end: Any = None) -
     Raises
     ------
     AstrodomeError
-        If there is no sample in this range, or a time is invalid.
+        If the range contains no sample, or a time is invalid.
 
     Examples
     --------
@@ -78,7 +78,7 @@ def timeseries(store: str | os.PathLike[str], start: Any = None, end: Any = None
     Raises
     ------
     AstrodomeError
-        If there is no sample in this range, or a time is invalid.
+        If the range contains no sample, or a time is invalid.
 
     Examples
     --------

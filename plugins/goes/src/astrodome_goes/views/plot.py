@@ -136,7 +136,7 @@ def plot(
     Raises
     ------
     AstrodomeError
-        If there is no sample in this range, or a time or the class is invalid.
+        If the range contains no sample, or a time or the class is invalid.
 
     Examples
     --------
