@@ -8,28 +8,24 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.style import library
 from numpy.typing import NDArray
 from PIL import Image
 
 INK, FAINT, GRID = "#d7dce5", "#8b94a7", "#2a3140"
 SERIES = ("#ffb454", "#59c2ff", "#b8cc52", "#f07178", "#d2a6ff", "#95e6cb")
 STYLE: dict[Any, Any] = {
+    **library["dark_background"],
     "axes.axisbelow": True,
-    "axes.edgecolor": GRID,
     "axes.facecolor": "none",
     "axes.grid": True,
-    "axes.labelcolor": FAINT,
     "axes.spines.right": False,
     "axes.spines.top": False,
     "figure.facecolor": "none",
-    "font.size": 10,
     "grid.color": GRID,
-    "grid.linewidth": 0.6,
     "legend.frameon": False,
-    "legend.labelcolor": INK,
+    "savefig.facecolor": "none",
     "svg.fonttype": "none",
-    "xtick.color": FAINT,
-    "ytick.color": FAINT,
 }
 """Settings of matplotlib for plots on a dark page."""
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,6 +12,7 @@ import matplotlib as mpl
 import numpy as np
 from astrodome import files
 from astrodome_solar.colormaps import colormap
+from astrodome_solar.figures import FAINT, GRID, INK, to_data_url
 from astrodome_solar.formats.solar_image import SolarImage
 from astrodome_solar.geometry import ImageGeometry, Points
 from astropy.visualization.wcsaxes import WCSAxes
@@ -46,7 +45,6 @@ OTHER_COLORS = ("#f78fb3", "#63cdda", "#cf6a87", "#e77f67", "#b8e994", "#82ccdd"
 DISPLAYED_PERCENTILES = (1.0, 99.7)
 """Percentiles of the intensities that are displayed black and white."""
 PREDICTED_COLOR = "#39ff88"
-INK, FAINT, GRID = "#d7dce5", "#8b94a7", "#2a3140"
 HALO = (Stroke(linewidth=3, foreground="black", alpha=0.6), Normal())
 """Dark outline that keeps lines and text readable on bright regions."""
 MAX_LABELS = 40
@@ -166,10 +164,8 @@ def save(figure: Figure, path: Path) -> None:
 
 def data_url(image: SolarImage, size: int) -> str:
     """Return the image, at most ``size`` pixels wide, with its colormap as a data URL."""
-    rgb = colormap(image.wavelength, image.quantity)(np.asarray(_picture(image, size)))[..., :3]
-    content = io.BytesIO()
-    Image.fromarray(np.rint(rgb * 255).astype(np.uint8)).save(content, "JPEG", quality=85)
-    return "data:image/jpeg;base64," + base64.b64encode(content.getvalue()).decode()
+    rgb = colormap(image.wavelength, image.quantity)(np.asarray(_picture(image, size)))
+    return to_data_url(rgb, "JPEG")
 
 
 def svg_path(shape: BaseGeometry) -> str:

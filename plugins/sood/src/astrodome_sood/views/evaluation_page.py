@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 from astrodome import files
 from astrodome_solar.colormaps import colormap
+from astrodome_solar.figures import FAINT, INK, SERIES, STYLE, to_data_url, to_svg
 from markupsafe import Markup
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 from ..evaluation.compare import ALL, Comparison, EvaluationScores, count_pixels
 from ..evaluation.evaluate import Evaluation
 from ..evaluation.ground_truth import LabeledImage
-from .figures import FAINT, INK, SERIES, STYLE, png, score_map, svg
+from .figures import score_map
 from .pages import write_page
 
 METRICS = {
@@ -152,7 +153,7 @@ def _curves(scores: EvaluationScores) -> str:
                 right.plot(*_thinned(recall, precision), **_line_style(scores, label))
             right.set(xlabel="recall (pixels)", ylabel="precision (pixels)", ylim=(0, 1.02))
             right.legend()
-        return svg(figure)
+        return to_svg(figure)
 
 
 def _line_style(scores: EvaluationScores, label: str) -> dict[str, Any]:
@@ -190,7 +191,7 @@ def _metrics_by_kind(comparison: Comparison, names: Sequence[str]) -> str:
             axes.set_xticks(range(len(kinds)), kinds, color=INK)
             axes.set_ylabel(METRICS[name])
             axes.legend()
-        return svg(figure)
+        return to_svg(figure)
 
 
 def _examples(evaluation: Evaluation) -> list[tuple[str, list[dict[str, Any]]]]:
@@ -203,7 +204,9 @@ def _examples(evaluation: Evaluation) -> list[tuple[str, list[dict[str, Any]]]]:
             continue
         row = [("image", _colored(image))]
         if image.mask is not None:
-            row.append(("mask", png(_enlarge(np.repeat(image.mask[..., None], 3, 2) * 1.0))))
+            row.append(
+                ("mask", to_data_url(_enlarge(np.repeat(image.mask[..., None], 3, 2) * 1.0)))
+            )
         for label, maps in scores.maps.items():
             low, high = _limits(maps)
             row.append((label, score_map(_enlarge(np.asarray(maps[number])), low, high)))
@@ -230,7 +233,7 @@ def _limits(maps: NDArray[np.float32]) -> tuple[float, float]:
 
 def _colored(image: LabeledImage) -> str:
     grey = np.clip((image.image.mean(axis=0) + 1) / 2, 0, 1)
-    return png(colormap(image.wavelength)(_enlarge(grey)))
+    return to_data_url(colormap(image.wavelength)(_enlarge(grey)))
 
 
 def _enlarge(array: NDArray[Any]) -> NDArray[Any]:

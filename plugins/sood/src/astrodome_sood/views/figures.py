@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,38 +9,23 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 from astrodome_solar.colormaps import colormap
+from astrodome_solar.figures import FAINT, SERIES, STYLE, to_data_url, to_svg
 from matplotlib.figure import Figure
-from matplotlib.style import library
 from numpy.typing import NDArray
 from PIL import Image
 
-INK, FAINT, GRID = "#d7dce5", "#8b94a7", "#2a3140"
-SERIES = ("#ffb454", "#59c2ff", "#b8cc52", "#f07178", "#d2a6ff", "#95e6cb")
 MAP_COLORMAP = "inferno"
-STYLE: dict[Any, Any] = {
-    **library["dark_background"],
-    "axes.axisbelow": True,
-    "axes.facecolor": "none",
-    "axes.grid": True,
-    "axes.spines.right": False,
-    "axes.spines.top": False,
-    "figure.facecolor": "none",
-    "grid.color": GRID,
-    "legend.frameon": False,
-    "savefig.facecolor": "none",
-    "svg.fonttype": "none",
-}
 
 
 def image(path: Path, wavelength: int | None, side: int) -> str:
     """Return an image with at most ``side`` pixels in its colormap; empty if it cannot be read."""
     grey = _grey_image(path, side)
-    return png(colormap(wavelength)(np.asarray(grey))) if grey else ""
+    return to_data_url(colormap(wavelength)(np.asarray(grey))) if grey else ""
 
 
 def score_map(scores: NDArray[np.float32], low: float, high: float) -> str:
     """Return a map of pixel scores between two limits; colors follow the square root."""
-    return png(mpl.colormaps[MAP_COLORMAP](_relative_scores(scores, low, high)))
+    return to_data_url(mpl.colormaps[MAP_COLORMAP](_relative_scores(scores, low, high)))
 
 
 def overlay(path: Path, scores: NDArray[np.float32], low: float, high: float, side: int) -> str:
@@ -53,7 +36,7 @@ def overlay(path: Path, scores: NDArray[np.float32], low: float, high: float, si
     levels = Image.fromarray(_relative_scores(scores, low, high))
     weight = np.asarray(levels.resize(grey.size, Image.Resampling.BILINEAR))[..., None]
     hot = mpl.colormaps[MAP_COLORMAP](weight[..., 0])[..., :3]
-    return png(np.asarray(grey)[..., None] / 255 * 0.7 * (1 - weight) + hot * weight)
+    return to_data_url(np.asarray(grey)[..., None] / 255 * 0.7 * (1 - weight) + hot * weight)
 
 
 def color_bar() -> str:
@@ -87,7 +70,7 @@ def losses(metrics: Mapping[str, NDArray[np.float64]]) -> str:
         for axes in figure.axes:
             axes.set_xlabel("epoch")
             axes.legend()
-        return svg(figure)
+        return to_svg(figure)
 
 
 def histogram(scores: Sequence[float], groups: Sequence[Any], label: str) -> str:
@@ -109,7 +92,7 @@ def histogram(scores: Sequence[float], groups: Sequence[Any], label: str) -> str
         axes.set_xlabel(label)
         axes.set_ylabel("images")
         axes.legend()
-        return svg(figure)
+        return to_svg(figure)
 
 
 def _grey_image(path: Path, side: int) -> Image.Image | None:
@@ -127,18 +110,3 @@ def _relative_scores(scores: NDArray[np.float32], low: float, high: float) -> ND
     span = high - low if high > low else np.inf
     levels: NDArray[np.float32] = np.sqrt(np.clip((scores - low) / span, 0, 1), dtype=np.float32)
     return levels
-
-
-def svg(figure: Figure) -> str:
-    """Return a figure as an SVG element."""
-    text = io.StringIO()
-    figure.savefig(text, format="svg", metadata={"Date": None})
-    return text.getvalue()[text.getvalue().index("<svg") :]
-
-
-def png(colors: NDArray[np.floating[Any]]) -> str:
-    """Return RGB or RGBA values (H, W, 3 or 4) from 0 to 1 as a data URL."""
-    content = io.BytesIO()
-    levels = (np.asarray(colors)[..., :3] * 255).round().astype(np.uint8)
-    Image.fromarray(levels).save(content, "PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(content.getvalue()).decode()
