@@ -21,8 +21,8 @@ SCORES = pd.DataFrame(
     [
         (101, 0.99, 0.05),  # disagree
         (102, 0.02, 0.97),  # disagree
-        (103, 0.951, 0.1),  # disagree, at the limit
-        (104, 0.95, 0.1),  # not above it
+        (103, 0.951, 0.1),  # disagree, equal to the limit
+        (104, 0.95, 0.1),  # not above the limit
         (105, 0.99, 0.2),
         (106, 0.99, 0.99),
         (107, 0.05, 0.99),  # disagrees, but is in the training set

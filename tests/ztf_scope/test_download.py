@@ -67,7 +67,7 @@ def test_every_row_is_written_with_its_status(
     scope: Scope, marshal: FakeServer, fritz: Fritz
 ) -> None:
     table = fill(fritz, 3)
-    table.loc[1, "obj_id"] = "ZTFJ-missing"  # but something is at its position
+    table.loc[1, "obj_id"] = "ZTFJ-missing"  # found by position
     table.loc[2] = ["missing", 180.0, -20.0]
     table.loc[3] = [None, np.nan, np.nan]
     table.to_csv("sample.csv", index=False)
@@ -181,7 +181,7 @@ def test_a_column_of_the_file_is_never_overwritten(
     scope(*by_manual("-file", "sample.csv")).succeeded()
     found = pd.read_csv("sample_fritzDownload.csv")
     assert list(found["period_input"]) == [9.0, 8.0] and found.loc[0, "period"] == "0.25;0.5"
-    # What came from an earlier download is brought up to date.
+    # Columns of an earlier download are updated.
     line = by_manual("-file", "sample_fritzDownload.csv")
     about = scope(*line, "--json").succeeded().json
     again = pd.read_csv(about["file"])
@@ -215,9 +215,9 @@ def test_failed_rows_are_listed_and_requested_by_the_next_run(
     marshal.choose = lambda request: ""
     sent = len(marshal.requests)
     assert scope(*by_manual("-file", "sample.csv"), "--json").succeeded().json["found"] == 8
-    assert len(marshal.requests) == sent + 2  # only what was missing
+    assert len(marshal.requests) == sent + 2  # only the failed rows
     scope(*by_manual("-file", "sample.csv")).succeeded()
-    assert len(marshal.requests) == sent + 2 + 8  # a finished one begins anew
+    assert len(marshal.requests) == sent + 2 + 8  # a completed download starts again
 
 
 def test_a_download_with_an_expired_token_can_be_resumed(

@@ -132,7 +132,7 @@ def test_quadrants_are_written_to_separate_files(
 def test_a_hundred_thousand_ids_need_little_memory(
     server: FakeServer, store: Kowalski, tmp_path: Path
 ):
-    """In a process of its own, whose own peak Linux tells (getrusage's is that of the parent)."""
+    """The peak memory is read from /proc, because getrusage includes the parent process."""
     store.store(CATALOG, quadrant(100_000, 4, 3))
     script = (
         "import sys; from pathlib import Path; from astrodome import start;"

@@ -51,7 +51,7 @@ def fill(marshal: Any) -> None:
     points = {"obj_id": "ZTFJa", "instrument_id": 1, "magsys": "ab", "group_ids": [200]}
     lists = {"mjd": [58000.5, 58001.5], "mag": [17.0, 17.1], "magerr": [0.1, 0.1]}
     more = {"limiting_mag": [20.8, 20.8], "filter": ["ztfg", "ztfr"]}
-    for _ in range(2):  # again is no more
+    for _ in range(2):  # repeated points are not added
         marshal.add_photometry({**points, **lists, **more, "ra": [1.0, 1.0], "dec": [5.0, 5.0]})
 
 

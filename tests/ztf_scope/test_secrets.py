@@ -58,7 +58,7 @@ def test_output_logs_journal_and_process_list_do_not_contain_the_token(
         scope(f"state{fault}", *annotation.split(), f"-token={TOKEN}")
         scope(f"state{fault}", "journal")
     shown = [value for request in marshal.requests for value in request.headers.values()]
-    assert f"token {TOKEN}" in shown and b"urllib3" in said  # the log of every request is in it
+    assert f"token {TOKEN}" in shown and b"urllib3" in said  # the output contains the log
     assert TOKEN.encode() not in said
     assert TOKEN.encode() not in everything(tmp_path)
 

@@ -74,7 +74,7 @@ def test_the_same_command_again_changes_nothing(
     scope(*manual).succeeded()
     sent = len(marshal.requests)
     assert scope(*manual, "--json").succeeded().json["skipped"] == 6
-    assert len(marshal.requests) == sent  # the journal knows
+    assert len(marshal.requests) == sent  # completed in the journal
     result = scope(*manual, "--recheck", "--json").succeeded().json
     assert (result["done"], result["unchanged"]) == (0, 6)
     assert {row["status"] for row in result["rows"]} == {"unchanged"}
@@ -112,7 +112,7 @@ def test_photometry_contains_unflagged_epochs_with_geocentric_times(
     scope(*manual).succeeded()
     points = pd.DataFrame(fritz.rows("SELECT * FROM photometry"))
     curves = pd.read_parquet(survey.folder / "light_curves.parquet")
-    # Of twelve epochs one is flagged, one of no programme, and one exposure is there twice.
+    # Of 12 epochs, one is flagged, one belongs to no program, and one exposure is repeated.
     assert len(points) == len(curves) * 9
     assert set(points["filter"]) == {"ztfg", "ztfr"} and set(points["magsys"]) == {"ab"}
     assert (points["limiting_mag"] > points["mag"]).all() and set(points["instrument_id"]) == {3}
@@ -160,7 +160,7 @@ def test_an_existing_source_gets_only_the_missing_data(
     classes = fritz.rows("SELECT * FROM classifications ORDER BY id")
     assert [(c["classification"], json.loads(c["groups"])) for c in classes] == [
         ("variable", [500, 250]),
-        ("variable", [750]),  # posted for the group that lacked it, and for no other
+        ("variable", [750]),  # posted only for the group without this class
         ("flaring", list(GROUPS)),
     ]
     (period,) = fritz.rows("SELECT * FROM annotations")
@@ -180,7 +180,7 @@ def test_read_supports_both_formats_of_the_map(
     line += ["-classification", "Read", "--catalogue", survey.catalogue]
     scope(*line, "-taxonomy_map", "old.json", "-taxonomy_id", "7").succeeded()
     found = {row["classification"] for row in fritz.rows("SELECT * FROM classifications")}
-    assert found == {"variable"} and fritz.count("classifications") == 6  # 0 and None are not
+    assert found == {"variable"} and fritz.count("classifications") == 6  # 0 and None are not posted
     scope(*line, "-taxonomy_map", "new.json", "--p-threshold", "0.5").succeeded()
     likely = int((survey.table["variable"] >= 0.5).sum())
     assert fritz.count("classifications") == 6 + likely
@@ -221,7 +221,7 @@ def test_failed_rows_are_listed_and_the_other_rows_are_uploaded(
     scope: Scope, marshal: FakeServer, fritz: Fritz, survey: Survey, manual: list[str]
 ) -> None:
     table = survey.table.copy()
-    table.loc[1, "ra"] = 180.0  # nothing is there
+    table.loc[1, "ra"] = 180.0  # no light curve is at this position
     table.loc[2, "dec"] = np.nan
     table.to_csv("sample.csv", index=False)
     result = scope(*manual, "--json")
@@ -301,7 +301,7 @@ def test_a_local_file_can_be_used_as_marshal(scope: Scope, manual: list[str]) ->
     assert all([c["text"] for c in mine.comments(s["id"])] == ["vetted"] for s in found)
     assert all(len(mine.photometry(s["id"])) == 18 for s in found)
     for name in ("mine.db", "mine.db-wal", "mine.db-shm"):
-        Path(name).unlink(missing_ok=True)  # a new file is a new marshal: the journal knows
+        Path(name).unlink(missing_ok=True)  # a new file is a new marshal
     assert scope(*line, "--json").succeeded().json["done"] == 6
 
 

@@ -43,7 +43,7 @@ def test_killed_uploads_with_lost_connections_are_completed_without_duplicates(
     surveys.taxonomy_map(tmp_path / "map.json")
     line = [*MANUAL, "--catalogue", big.catalogue]
     marshal.choose = lambda request: "lost" if chance.random() < 0.1 else ""
-    calls = 6 * rows // kills  # of about nine a row: the last life has some left to do
+    calls = 6 * rows // kills  # of about nine per row, so that the last run still has work
     killed = 0
     with Lives(tmp_path, ASTRODOME_HOME=str(tmp_path / "state")) as lives:
         for _ in range(kills):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from astrodome.option_groups import OptionGroup, expand, option
 
 from .manual_syntax import ManualCommand
+
+if TYPE_CHECKING:
+    from ..marshal.protocol import Marshal
 
 
 def command(function: Any) -> Any:
@@ -58,7 +61,7 @@ class MarshalOptions(OptionGroup, panel=SERVICES):
         "it out of the shell history.",
     )
 
-    def open(self, jobs: int = 8, *, create: bool = False, dry_run: bool = False) -> Any:
+    def open(self, jobs: int = 8, *, create: bool = False, dry_run: bool = False) -> Marshal:
         """Open the marshal. A missing file is created if ``create``, but not in a dry run."""
         from ..marshal.registry import open_marshal
 

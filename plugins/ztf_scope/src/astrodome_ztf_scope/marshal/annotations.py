@@ -22,6 +22,7 @@ from ..tables import datasets, table_io
 from . import batches
 from . import journal as journals
 from .idempotent_writes import IdempotentWriter
+from .protocol import Marshal
 
 ACTIONS = ("post", "update", "delete")
 NUMERIC = re.compile(r"(period|pdot|significance|f1)(_.*)?|Plx|Mag_\w+", re.IGNORECASE)
@@ -158,7 +159,7 @@ def _column_values(table: pd.DataFrame, key: str, where: str) -> dict[str, Any]:
 
 
 def apply_requests(
-    marshal: Any,
+    marshal: Marshal,
     items: Sequence[AnnotationRequest],
     writer: IdempotentWriter,
     changes: dict[str, AnnotationChange],
@@ -190,14 +191,14 @@ def apply_requests(
     )
 
 
-def find_annotation(marshal: Any, obj_id: str, origin: str) -> dict[str, Any] | None:
+def find_annotation(marshal: Marshal, obj_id: str, origin: str) -> dict[str, Any] | None:
     """Return the annotation of a source with this origin, or None."""
     found: list[dict[str, Any]] = marshal.annotations(obj_id)
     return next((one for one in found if one["origin"] == origin), None)
 
 
 def write_annotation(
-    marshal: Any,
+    marshal: Marshal,
     writer: IdempotentWriter,
     obj_id: str,
     origin: str,
@@ -209,7 +210,7 @@ def write_annotation(
 
     def send() -> Any:
         if current is None:
-            return marshal.annotate(obj_id, origin, data, group_ids)
+            return marshal.annotate(obj_id, origin, data or {}, group_ids)
         if data is None:
             return marshal.delete_annotation(obj_id, current["id"])
         return marshal.change_annotation(obj_id, current["id"], origin, data)
@@ -265,7 +266,7 @@ def _required(item: AnnotationRequest) -> Any:
 
 
 def write_undo_file(path: Path, changes: Sequence[AnnotationChange]) -> Path:
-    """Write the annotations before the changes to a file for :func:`read_undo_file`."""
+    """Write the previous annotations to a file for :func:`read_undo_file`."""
     document = [
         {"obj_id": c.obj_id, "origin": c.origin, "data": c.before, "group_ids": list(c.group_ids)}
         for c in changes

@@ -20,12 +20,13 @@ from .classifications import upload as uploads
 from .classifications.download import download_groups
 from .classifications.source_lookup import find_sources
 from .idempotent_writes import open_writer
+from .protocol import Marshal
 
 Table: TypeAlias = pd.DataFrame | str | os.PathLike[str]
 
 
 def list_sources(
-    marshal: Any,
+    marshal: Marshal,
     *,
     group_ids: Sequence[int] | None = None,
     position: tuple[float, float] | None = None,
@@ -82,7 +83,7 @@ def list_sources(
 
 
 def download_classifications(
-    marshal: Any,
+    marshal: Marshal,
     table: Table | None = None,
     *,
     group_ids: Sequence[int] | None = None,
@@ -139,7 +140,7 @@ def download_classifications(
 
 
 def upload_classifications(
-    marshal: Any,
+    marshal: Marshal,
     table: Table,
     group_ids: Sequence[int],
     *,
@@ -239,7 +240,7 @@ def upload_classifications(
 
 
 def annotate(
-    marshal: Any,
+    marshal: Marshal,
     action: str,
     source: Table,
     *,

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from typing import Any
 
 from astrodome import AstrodomeError
 
 from . import taxonomies
+from .protocol import Marshal
 
 
-def check_groups(marshal: Any, group_ids: Iterable[int]) -> None:
+def check_groups(marshal: Marshal, group_ids: Iterable[int]) -> None:
     """Raise AstrodomeError if a group does not exist or is not accessible with the token."""
     missing = [str(number) for number in dict.fromkeys(group_ids) if marshal.group(number) is None]
     if missing:
@@ -24,7 +24,7 @@ def check_groups(marshal: Any, group_ids: Iterable[int]) -> None:
         )
 
 
-def check_classes(marshal: Any, classes: Iterable[tuple[str, int]]) -> bool:
+def check_classes(marshal: Marshal, classes: Iterable[tuple[str, int]]) -> bool:
     """Raise AstrodomeError if a class (name, taxonomy id) is not in its taxonomy.
 
     Returns False if nothing was checked because the marshal has no taxonomies, for example if it
@@ -57,7 +57,7 @@ def check_classes(marshal: Any, classes: Iterable[tuple[str, int]]) -> bool:
     return True
 
 
-def instrument_id(marshal: Any, name: str) -> int:
+def instrument_id(marshal: Marshal, name: str) -> int:
     """Return the id of an instrument; raise AstrodomeError if the marshal does not have it."""
     found = {one["name"]: int(one["id"]) for one in marshal.instruments()}
     if name not in found:

@@ -17,6 +17,7 @@ from . import batches
 from . import journal as journals
 from .annotations import find_annotation, write_annotation
 from .idempotent_writes import IdempotentWriter
+from .protocol import Marshal
 
 GAIA = {
     "Plx": "Gaia_EDR3__parallax",
@@ -127,7 +128,7 @@ def annotation(
 
 
 def upload(
-    marshal: Any,
+    marshal: Marshal,
     catalogue: Any,
     table: pd.DataFrame,
     options: DisagreementOptions,
@@ -173,7 +174,7 @@ def _groups(rows: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
 
 
 def _archive(
-    marshal: Any,
+    marshal: Marshal,
     catalogue: Any,
     row: dict[str, Any],
     options: DisagreementOptions,

@@ -22,6 +22,7 @@ from .errors import (
     RequestRejected,
 )
 from .journal import RequestJournal, WriteRequest
+from .protocol import Marshal
 
 logger = logging.getLogger(__name__)
 
@@ -159,7 +160,7 @@ class IdempotentWriter:
 
 @contextmanager
 def open_writer(
-    marshal: Any, *, dry_run: bool = False, notify: Callable[[str], object] = logger.info
+    marshal: Marshal, *, dry_run: bool = False, notify: Callable[[str], object] = logger.info
 ) -> Iterator[IdempotentWriter]:
     """Open the journal of a marshal and yield a writer for it.
 

@@ -22,6 +22,8 @@ class Marshal(Protocol):
     raises AstrodomeError, and the caller must look up whether the change was made.
     """
 
+    address: str
+
     def source(self, obj_id: str) -> dict[str, Any] | None:
         """Return a source, or None if it does not exist."""
         ...

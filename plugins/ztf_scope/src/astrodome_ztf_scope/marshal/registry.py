@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 from astrodome import sources
 
+from .protocol import Marshal
+
 
 def open_marshal(
     name: str | os.PathLike[str] = "",
@@ -14,7 +16,7 @@ def open_marshal(
     token: str = "",
     connections: int = 8,
     missing: Literal["error", "create", "empty"] = "error",
-) -> Any:
+) -> Marshal:
     """Open a marshal.
 
     Parameters
@@ -55,4 +57,5 @@ def open_marshal(
     options: dict[str, Any] = {"token": token, "connections": connections}
     if name.partition(":")[0] == "local":
         options["missing"] = missing
-    return sources.get("marshal", name, **options)
+    marshal: Marshal = sources.get("marshal", name, **options)
+    return marshal

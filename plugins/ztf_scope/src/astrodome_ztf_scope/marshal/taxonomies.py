@@ -10,6 +10,7 @@ from astrodome import AstrodomeError, settings
 
 from ..config.taxonomy import TaxonomyNode
 from .idempotent_writes import IdempotentWriter
+from .protocol import Marshal
 
 CONFIGURED = "config"
 
@@ -57,7 +58,7 @@ def class_paths(tree: Mapping[str, Any], above: tuple[str, ...] = ()) -> Iterato
 
 
 def post(
-    marshal: Any,
+    marshal: Marshal,
     writer: IdempotentWriter,
     tree: Mapping[str, Any],
     name: str,

@@ -13,6 +13,7 @@ from astrodome import AstrodomeError, files
 from astrodome.runs import provenance
 
 from ...tables import table_io
+from ..protocol import Marshal
 from . import result_tables
 from .source_lookup import NOT_FOUND, ResumeFile, find_sources
 
@@ -74,7 +75,7 @@ class DownloadResult:
 
 
 def download_rows(
-    marshal: Any,
+    marshal: Marshal,
     path: Path,
     *,
     start: int = 0,
@@ -119,7 +120,7 @@ def download_rows(
 
 
 def download_groups(
-    marshal: Any,
+    marshal: Marshal,
     group_ids: Sequence[int],
     *,
     start: int = 1,

@@ -19,6 +19,7 @@ from astrodome.errors import reason
 from ...catalogues import positions
 from .. import journal as journals
 from ..batches import CircuitBreaker
+from ..protocol import Marshal
 
 NOT_FOUND = "not found"
 MAX_AGE = 24 * 3600
@@ -72,7 +73,7 @@ class ResumeFile:
 
 
 def find_sources(
-    marshal: Any,
+    marshal: Marshal,
     table: pd.DataFrame,
     resume: ResumeFile | None = None,
     *,
@@ -125,7 +126,7 @@ def find_sources(
 
 
 def _find_source(
-    marshal: Any, obj_id: str, ra: float, dec: float, radius: float
+    marshal: Marshal, obj_id: str, ra: float, dec: float, radius: float
 ) -> tuple[dict[str, Any] | None, str]:
     if obj_id:
         source = marshal.source(obj_id)

@@ -23,6 +23,7 @@ from .. import batches, checks
 from .. import journal as journals
 from ..annotations import write_annotation
 from ..idempotent_writes import IdempotentWriter
+from ..protocol import Marshal
 from . import labels, photometry
 from .upload_rows import UploadOptions, UploadRow, number
 
@@ -34,7 +35,7 @@ NAME_PREFIX = "ZTFJ"
 
 
 def upload(
-    marshal: Any,
+    marshal: Marshal,
     catalogue: Any,
     rows: Sequence[UploadRow],
     options: UploadOptions,
@@ -76,7 +77,7 @@ def upload(
 
 
 def check(
-    marshal: Any, options: UploadOptions, notify: Callable[[str], object] = logger.info
+    marshal: Marshal, options: UploadOptions, notify: Callable[[str], object] = logger.info
 ) -> int:
     """Check that groups, classes and the instrument exist; return the id of the instrument."""
     checks.check_groups(marshal, options.group_ids)
@@ -105,7 +106,7 @@ def _groups(rows: Sequence[UploadRow], options: UploadOptions) -> list[list[Uplo
 class _RowUpload:
     """The upload of one row."""
 
-    marshal: Any
+    marshal: Marshal
     catalogue: Any
     options: UploadOptions
     instrument: int
