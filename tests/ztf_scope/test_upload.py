@@ -180,7 +180,7 @@ def test_read_supports_both_formats_of_the_map(
     line += ["-classification", "Read", "--catalogue", survey.catalogue]
     scope(*line, "-taxonomy_map", "old.json", "-taxonomy_id", "7").succeeded()
     found = {row["classification"] for row in fritz.rows("SELECT * FROM classifications")}
-    assert found == {"variable"} and fritz.count("classifications") == 6  # 0 and None are not posted
+    assert found == {"variable"} and fritz.count("classifications") == 6  # not 0 and None
     scope(*line, "-taxonomy_map", "new.json", "--p-threshold", "0.5").succeeded()
     likely = int((survey.table["variable"] >= 0.5).sum())
     assert fritz.count("classifications") == 6 + likely

@@ -121,7 +121,7 @@ def test_flagged_repeated_and_excluded_epochs_are_removed() -> None:
         2458203.5,
     ]
     bare = table().drop(columns=["catflags", "programid", "expid"])
-    assert len(photometry.select_epochs(bare, programs=(1,))) == 4  # criteria for missing columns are ignored
+    assert len(photometry.select_epochs(bare, programs=(1,))) == 4
 
 
 def test_the_limiting_magnitude_is_that_of_the_band_and_at_least_the_magnitude() -> None:
