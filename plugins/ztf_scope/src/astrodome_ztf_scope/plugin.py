@@ -20,62 +20,30 @@ COMMANDS = {
         ("classes", "configuration:classes", "Show the configured classes and trained models."),
     ),
     "Classifiers": (
-        ("train", "train:train_command", "Train classifiers, many classes in parallel."),
+        ("train", "train:train", "Train classifiers, many classes in parallel."),
         ("predict", "classifiers:predict", "Compute the scores of sources with trained models."),
         ("evaluate", "classifiers:evaluate", "Evaluate trained models on a labelled data set."),
         ("report", "classifiers:report", "Write an HTML report about a group of classifiers."),
     ),
     "Marshal": (
-        (
-            "upload-classification",
-            "upload:upload_command",
-            "Upload sources, periods, classes and comments.",
-        ),
-        (
-            "download-classification",
-            "download:download_command",
-            "Download classes, periods and votes.",
-        ),
+        ("upload-classification", "upload:upload", "Upload sources, periods, classes, comments."),
+        ("download-classification", "download:download", "Download classes, periods and votes."),
         (
             "upload-disagreements",
-            "disagreements:disagreements_command",
-            "Upload light curves for which two classifiers disagree.",
+            "disagreements:disagreements",
+            "Upload disagreements of classifiers.",
         ),
-        (
-            "manage-annotation",
-            "annotations:manage_command",
-            "Post, update or delete keys of annotations.",
-        ),
-        ("journal", "journal:journal_command", "Show all requests that changed a marshal."),
-        ("vet", "vet:vet_command", "Accept, reject or relabel sources on a local web page."),
+        ("manage-annotation", "annotations:manage", "Post, update or delete keys of annotations."),
+        ("journal", "journal:journal", "Show all requests that changed a marshal."),
+        ("vet", "vet:vet", "Accept, reject or relabel sources on a local web page."),
         ("taxonomy", "taxonomy:app", "Post taxonomies to a marshal, and show existing ones."),
     ),
     "Data": (
-        (
-            "get-field-ids",
-            "catalogues:field_ids_command",
-            "Get the ids of all light curves in quadrants of a ZTF field.",
-        ),
-        (
-            "get-quad-ids",
-            "catalogues:field_ids_command",
-            "Alias for get-field-ids, the name in SCoPe 0.9.5.",
-        ),
-        (
-            "sources",
-            "catalogues:find_sources_command",
-            "Show the sources near a position, or the sources of groups.",
-        ),
-        (
-            "fetch-datasets",
-            "cloud_storage:fetch_datasets",
-            "Download the data sets of SCoPe from Google Cloud Storage.",
-        ),
-        (
-            "fetch-models",
-            "cloud_storage:fetch_models",
-            "Download the trained models of SCoPe from Google Cloud Storage.",
-        ),
+        ("get-field-ids", "catalogues:field_ids", "Get the ids of light curves in a ZTF field."),
+        ("get-quad-ids", "catalogues:field_ids", "Alias for get-field-ids (SCoPe 0.9.5)."),
+        ("sources", "catalogues:find_sources", "Show the sources near a position or of groups."),
+        ("fetch-datasets", "cloud_storage:fetch_datasets", "Download the data sets of SCoPe."),
+        ("fetch-models", "cloud_storage:fetch_models", "Download the trained models of SCoPe."),
     ),
 }
 """Commands by panel: name, function in the package ``cli``, and help text."""

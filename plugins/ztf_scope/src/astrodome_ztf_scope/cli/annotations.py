@@ -25,6 +25,7 @@ MESSAGES = {
 }
 
 
+@command
 def manage(
     action: str = option("", "post, update or delete."),
     source: str = option("", "Name of a source, or CSV, Parquet or HDF5 file with obj_id."),
@@ -100,6 +101,3 @@ def _new_undo_file() -> Path:
     time = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
     names = (f"annotations-undo-{time}{f'-{n}' if n else ''}.json" for n in itertools.count())
     return next(path for path in map(Path, names) if not path.exists())
-
-
-manage_command = command(manage)

@@ -66,6 +66,7 @@ class QuadrantOptions(OptionGroup, panel=ROWS):
         )
 
 
+@command
 def field_ids(
     output: str = typer.Argument(
         "",
@@ -174,6 +175,7 @@ def _print(rows: Iterable[Mapping[str, Any]], as_json: bool, coordinates: bool) 
     return count
 
 
+@command
 def find_sources(
     position: tuple[float, float] | None = option(
         None, "RA and Dec, in degrees.", metavar="RA DEC", panel=ROWS
@@ -246,7 +248,3 @@ def _row(source: Mapping[str, Any]) -> dict[str, Any]:
     row = {key: value for key, value in row.items() if value is not None}
     groups = " ".join(map(str, source.get("groups") or ()))
     return row | {"classifications": "; ".join(classes), "groups": groups}
-
-
-field_ids_command = command(field_ids)
-find_sources_command = command(find_sources)

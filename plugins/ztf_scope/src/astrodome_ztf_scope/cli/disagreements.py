@@ -30,6 +30,7 @@ class LimitOptions(OptionGroup):
         return Limits(self.tag, self.score, self.high, self.low)
 
 
+@command
 def disagreements(
     file: Path = option(
         ..., "Training set (CSV, Parquet, HDF5); its light curves (ztf_id) are excluded."
@@ -118,6 +119,3 @@ def _requests(results: list[WriteResult[dict[str, Any]]]) -> list[dict[str, Any]
         for result in results
         for request in result.requests
     ]
-
-
-disagreements_command = command(disagreements)

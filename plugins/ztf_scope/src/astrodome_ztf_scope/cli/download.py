@@ -75,6 +75,7 @@ class FeatureOptions(OptionGroup, panel=FEATURES):
         return paths
 
 
+@command
 def download(
     file: str = option(
         "parse",
@@ -143,6 +144,3 @@ def download(
     if result.failed:
         console.note("Run the same command again to request the failed rows.")
         raise SystemExit(1)
-
-
-download_command = command(download)

@@ -12,6 +12,7 @@ from .options import JsonArray, MarshalOptions, command
 COLUMNS = ("begun", "obj_id", "call", "state", "attempts", "request", "said")
 
 
+@command
 def journal(
     obj_id: str = option("", "Show only requests for this source."),
     state: str = option("", "Show only requests in this state: done, found, refused or begun."),
@@ -54,6 +55,3 @@ def journal(
         as_json=as_json,
         optional=[("said",), ("request",), ("attempts",)],
     )
-
-
-journal_command = command(journal)

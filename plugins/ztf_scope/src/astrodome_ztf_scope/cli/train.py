@@ -162,6 +162,7 @@ class TrainingResultOptions(OptionGroup, panel=RESULT):
     tensorboard: Path | None = option(None, "Folder for TensorBoard logs.")
 
 
+@command
 def train(
     tag: list[str] | None = option(None, "Class to train; repeatable."),
     every: bool = option(False, "Train every configured class.", "--all"),
@@ -268,6 +269,3 @@ def _note_dropped_rows(rows: list[dict[str, Any]]) -> None:
             console.warn(f"{tags}: {text}", hint)
         else:
             console.note(f"{tags}: {text}")
-
-
-train_command = command(train)

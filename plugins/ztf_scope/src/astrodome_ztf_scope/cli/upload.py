@@ -154,6 +154,7 @@ class UploadResultOptions(OptionGroup, panel=RESULT):
         console.note(f"Wrote {table_io.write_table(self.result_dir / name, table)}.")
 
 
+@command
 def upload(
     file: Path = option(
         ..., "CSV, Parquet or HDF5 file with ra, dec (deg), period (d), probabilities."
@@ -302,6 +303,3 @@ def _show(
     outcome = batches.count(results, lambda row: row.name)
     verb = "would be uploaded" if dry_run else "uploaded"
     finish_batch(outcome, verb, "rows", {**document, "rows": rows}, as_json=as_json)
-
-
-upload_command = command(upload)

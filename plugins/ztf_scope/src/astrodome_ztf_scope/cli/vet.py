@@ -11,6 +11,7 @@ from astrodome.option_groups import option
 from .options import ROWS, SERVICES, JsonObject, command
 
 
+@command
 def vet(
     file: Path = option(
         ..., "CSV, Parquet or HDF5 file with sources, for example scores.", "--file"
@@ -56,6 +57,3 @@ def vet(
     counts = {action: made.count(action) for action in ACTIONS if action != UNDO}
     left = len(found.rows) - len(made)
     console.show_one({"file": str(out), **counts, "left": left}, as_json=as_json)
-
-
-vet_command = command(vet)
