@@ -55,9 +55,32 @@ def test_public_objects_have_complete_docstrings(name):
     assert inspect.getdoc(public)
 
 
-@pytest.mark.parametrize("module", ["analysis.iou", "store.event_store"])
-def test_examples_in_docstrings_are_correct(module, tmp_path, monkeypatch):
+@pytest.fixture
+def server(monkeypatch):
+    """Start a fake HEK server with the ten events of a day."""
+    with hek.Hek(hek.day()).server() as running:
+        monkeypatch.setenv("ASTRODOME_HEK_URL", f"{running.url}/hek/her")
+        monkeypatch.setenv("ASTRODOME_HEK_RETRIES", "0")
+        yield running
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "analysis.iou",
+        "analysis.run",
+        "downloads",
+        "placement",
+        "store.event_store",
+        "views.image_plot",
+    ],
+)
+def test_examples_in_docstrings_are_correct(module, server, make_event, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    sun.write_image(tmp_path / "images", sun.corona(128))
+    sun.write_map(tmp_path / "maps", np.eye(128) * 200)
+    if module != "store.event_store":
+        hek_events.EventStore("events.sqlite").add([make_event(**DURING)])
     result = doctest.testmod(importlib.import_module(f"astrodome_hek_events.{module}"))
     assert result.attempted and not result.failed
 
@@ -109,14 +132,6 @@ def test_a_store_is_a_path_or_an_address(kind, tmp_path, monkeypatch):
     hek_events.EventStore(path).add(hek.day())
     address = f"sqlite:///{tmp_path / 'events.sqlite'}"
     assert len(hek_events.EventStore(address).query()) == 10
-
-
-@pytest.fixture
-def server(monkeypatch):
-    with hek.Hek(hek.day()).server() as server:
-        monkeypatch.setenv("ASTRODOME_HEK_URL", f"{server.url}/hek/her")
-        monkeypatch.setenv("ASTRODOME_HEK_RETRIES", "0")
-        yield server
 
 
 def test_search_returns_the_events_of_hek_as_a_table(server, store):

@@ -58,7 +58,9 @@ def search(
 
     Examples
     --------
-    >>> flares = search("2011-06-07", "2011-06-08", ["FL"])  # doctest: +SKIP
+    >>> events = search("2023-03-29", "2023-03-30", ["FL"])
+    >>> sorted(events["fl_goescls"])
+    ['C5.6', 'C5.7']
     """
     windows = [
         QueryWindow(query, parse_time(start), parse_time(end))
@@ -113,8 +115,9 @@ def download(
 
     Examples
     --------
-    >>> store = EventStore("events.db")  # doctest: +SKIP
-    >>> download(store, "2011-06-07", "2011-06-08", ["AR", "FL"]).done  # doctest: +SKIP
+    >>> store = EventStore("march.sqlite")
+    >>> download(store, "2023-03-29", "2023-03-30", ["AR"]).done
+    8
     """
     queries = make_queries(event_types, frm, observatory)
     first, last = parse_time(start), parse_time(end)

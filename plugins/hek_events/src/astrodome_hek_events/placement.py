@@ -167,8 +167,16 @@ def boxes_on_image(
 
     Examples
     --------
-    >>> events = EventStore("events.db").query("2014-01-01", "2014-01-02")  # doctest: +SKIP
-    >>> boxes_on_image("aia_171.fits", events)[["x_min_px", "y_min_px"]]  # doctest: +SKIP
+    >>> event = {
+    ...     "kb_archivid": "ivo://example.org/AR_1",
+    ...     "event_type": "AR",
+    ...     "event_starttime": "2014-01-01T00:00:00",
+    ...     "event_endtime": "2014-01-01T02:00:00",
+    ...     "hpc_bbox": "POLYGON((-400 100,-250 100,-250 200,-400 200,-400 100))",
+    ... }
+    >>> boxes = boxes_on_image("images/2014-01-01T000011__171.jpeg", [event])
+    >>> boxes[["event_type", "is_visible"]].values.tolist()
+    [['AR', True]]
     """
     import pandas as pd
 

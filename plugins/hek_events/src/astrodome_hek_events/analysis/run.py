@@ -171,8 +171,10 @@ def analyze(
 
     Examples
     --------
-    >>> result = analyze("images", "maps", EventStore("events.db"), ["AR"])  # doctest: +SKIP
-    >>> result.images["iou"].mean()  # doctest: +SKIP
+    >>> from astrodome_hek_events import EventStore
+    >>> result = analyze("images", "maps", EventStore("events.sqlite"), ["AR"], jobs=1)
+    >>> result.images[["image", "n_hek_events"]].values.tolist()
+    [['2014-01-01T000011__171.jpeg', 1]]
     """
     pairing = pair_folders(
         Path(image_dir).expanduser(), Path(map_dir).expanduser(), wavelengths, tolerance

@@ -185,17 +185,23 @@ def analyze(
     if save_figures:
         with console.progress("Plotting", len(result.comparisons), "images", resumes=False) as bar:
             failed += page.write_figures(result, folder / "figures", jobs, bar.advance)
-    outcome = compute.Outcome(done=len(result.comparisons), failed=failed)
     if result.unused_maps:
         console.warn(
             f"{len(result.unused_maps)} maps have no image within {tolerance:g} s, "
             f"for example {result.unused_maps[0].path.name}."
         )
+    outcome = compute.Outcome(done=len(result.comparisons), failed=failed)
+    _show(result.summary, folder, report, outcome, as_json)
+
+
+def _show(
+    summary: dict[str, Any], folder: Path, report: Path, outcome: compute.Outcome, as_json: bool
+) -> None:
     if as_json:
-        document = {"folder": str(folder), "page": str(report), **result.summary}
+        document = {"folder": str(folder), "page": str(report), **summary}
         console.show_json(document | {"failed": outcome.as_dict()["failed"]})
     else:
-        console.show(_summary_rows(result.summary))
+        console.show(_summary_rows(summary))
         console.note(f"Results written to {folder}.")
     console.finish(outcome, "compared", "images")
 

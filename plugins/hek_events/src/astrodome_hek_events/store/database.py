@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -46,11 +47,6 @@ FAILURES = {
 }
 """Message and hint for each kind of failure, by the name of the result code of SQLite."""
 
-LZ4 = """
-SELECT set_config(name, 'lz4', false) FROM pg_settings
-WHERE name = 'default_toast_compression' AND 'lz4' = ANY(enumvals)
-"""
-
 
 class Database:
     """The event database at an address or path, by default that of the environment or of --home.
@@ -76,8 +72,8 @@ class Database:
         if self.is_sqlite:
             sa.event.listen(self.engine, "connect", _configure_sqlite)
             sa.event.listen(self.engine, "begin", _begin)
-        else:
-            sa.event.listen(self.engine, "connect", _configure_postgresql)
+        # Close the connections of a store that is no longer used.
+        weakref.finalize(self, self.engine.dispose)
         self._writer = self.engine.execution_options(begin="BEGIN IMMEDIATE")
         self._has_tables = False
 
@@ -197,12 +193,6 @@ def _configure_sqlite(connection: Any, _: Any) -> None:
     """Disable the implicit transactions of the driver, which start too late; see _begin."""
     connection.isolation_level = None
     connection.execute(CACHE)
-
-
-def _configure_postgresql(connection: Any, _: Any) -> None:
-    """Compress long texts with LZ4 if the server supports it, which is faster."""
-    connection.execute(LZ4)
-    connection.commit()
 
 
 def _begin(connection: sa.Connection) -> None:

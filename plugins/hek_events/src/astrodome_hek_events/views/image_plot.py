@@ -94,8 +94,10 @@ def plot(
 
     Examples
     --------
-    >>> events = EventStore("events.db").query("2014-01-01", "2014-01-02")  # doctest: +SKIP
-    >>> plot("aia_171.fits", events).savefig("events.png")  # doctest: +SKIP
+    >>> from astrodome_hek_events import EventStore
+    >>> events = EventStore("events.sqlite").query("2014-01-01", "2014-01-02", ["AR"])
+    >>> figure = plot("images/2014-01-01T000011__171.jpeg", events)
+    >>> figure.savefig("events.png")
     """
     upright = to_solar_image(image).north_up()
     parsed = parse_events(to_records(events), outlines)
