@@ -180,7 +180,9 @@ def _compare(
         & (record["mtime_ns"].fillna(-1).to_numpy(np.int64) == mtime)
     )
     need_header = request.metadata & ~(record["has_header"].eq(True).to_numpy() & exists)
-    need_parameters = request.parameters & _lacks_parameters(folder, names, record)
+    need_parameters = np.full(len(names), request.parameters)
+    if request.parameters:
+        need_parameters = _lacks_parameters(folder, names, record)
     action = np.where(unchanged & ~need_header & ~need_parameters, KEEP, FETCH).astype(object)
     action[exists & (~unchanged | verify)] = CHECK
     absent = record["status"].eq(manifest.MISSING).to_numpy() & ~exists & (not retry_missing)

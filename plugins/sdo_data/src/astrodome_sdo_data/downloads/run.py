@@ -102,8 +102,11 @@ class _Results:
     def __init__(self, plan: DownloadPlan) -> None:
         self.rows = plan.rows
         outcome = self.rows["action"].map({KEEP: "existing", SKIP: "skipped", ABSENT: "missing"})
-        initial = zip(outcome.fillna("not reached"), self.rows["reason"], repeat(0))
-        self.by_name = dict(zip(self.rows["file_name"], initial, strict=True))
+        # Iterating over columns of strings is ten times slower than over lists.
+        initial = zip(
+            outcome.fillna("not reached").tolist(), self.rows["reason"].tolist(), repeat(0)
+        )
+        self.by_name = dict(zip(self.rows["file_name"].tolist(), initial, strict=True))
         self.damaged: list[str] = []
 
     def add(self, result: FetchResult) -> None:
