@@ -52,7 +52,6 @@ def scope_dnn(place: Path, effort: Effort) -> Iterator[Figure]:
                 f"DNN epoch, batch of {BATCH}, {title}",
                 *both("epoch", effort, **given),
                 "s",
-                "≥ 1.5",
             )
             auc = both("auc", effort.at_most(1), epochs=EPOCHS, **given)
             yield Figure(

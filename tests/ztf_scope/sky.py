@@ -78,7 +78,7 @@ PERIOD_FAULTS = {
     "half period": (0.04, 0.5),
     "double period": (0.04, 2),
 }
-"""Share of the periodic stars whose period was found wrong, and by what factor."""
+"""Fraction of the periodic stars with a wrong period, and the factor of the error."""
 PERIODIC_FEATURES = ("period", "significance", "pdot")
 """With ``f1_*`` those that belong to a period search."""
 EPOCHS = 90
@@ -93,7 +93,7 @@ class Sky:
     dmdt: NDArray[np.float32]
 
     def write(self, path: Path, *, rows: slice = slice(None)) -> Path:
-        """As CSV (images as JSON), Parquet (nested lists) or HDF5 (pickled), by the ending."""
+        """Write CSV (images as JSON), Parquet (nested lists) or HDF5 (pickled images)."""
         table, images = self.table[rows], self.dmdt[rows]
         if path.suffix == ".h5":
             with pd.HDFStore(path, "w") as store, warnings.catch_warnings():
@@ -114,7 +114,7 @@ def _with(table: pd.DataFrame, images: list[object]) -> pd.DataFrame:
 
 
 def sky(rows: int = 600, seed: int = 1, period_suffix: str = "", distinct: int = 2000) -> Sky:
-    """So many light curves; those beyond ``distinct`` repeat others with 1 % of noise.
+    """Return ``rows`` light curves; those beyond ``distinct`` repeat others with 1 % of noise.
 
     Columns are features (periodic ones with the suffix), labels, obj_id, ztf_id, ra, dec, filter.
     """
@@ -167,7 +167,7 @@ def _stars(rows: int, random: np.random.Generator) -> pd.DataFrame:
 
 
 def epochs(random: np.random.Generator) -> Array:
-    """Times of a field in HJD: three seasons of eight months, moonlit weeks left out."""
+    """Return times in HJD: three seasons of eight months, without moonlit weeks."""
     nights = np.arange(58200.0, 59300.0)
     visible = (nights % 365.25 < 245) & (nights % 29.53 > 5)
     chosen = nights[visible & (random.random(len(nights)) < EPOCHS / visible.sum())]

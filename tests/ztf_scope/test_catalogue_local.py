@@ -192,4 +192,4 @@ def test_light_curves_without_a_filter_are_not_uploaded(tmp_path: Path) -> None:
     release().drop(columns="filterid").to_parquet(tmp_path / "light_curves.parquet")
     epochs = LocalCatalogue(tmp_path).light_curves([250101100000001])
     with pytest.raises(AstrodomeError, match="no column filter"):
-        photometry.usable(epochs)
+        photometry.select_epochs(epochs)

@@ -281,7 +281,7 @@ def test_the_report_shows_every_class_with_its_metrics_and_needs_no_other_file(
     assert by_tag["e"][6] == f"{np.mean([m['roc_auc'] for m in metrics]):.3f}"
     vnv = json.loads((group / "xgb" / "vnv" / "42" / "metrics.json").read_text())["test"]
     assert by_tag["vnv"][2:4] == [str(vnv["positive"]), f"{vnv['f1']:.3f}"]
-    assert by_tag["mean of the classes"][1] == f"{(mean + vnv['f1']) / 2:.3f}"
+    assert by_tag["mean over the classes"][1] == f"{(mean + vnv['f1']) / 2:.3f}"
     assert "1 run not finished" in text
     assert "agn" not in by_tag
     assert text.count("<svg") == 2
@@ -296,6 +296,6 @@ def test_a_report_without_runs_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(AstrodomeError, match="does not exist"):
         report.write(tmp_path / "none")
     (tmp_path / "group").mkdir()
-    with pytest.raises(AstrodomeError, match="no finished training"):
+    with pytest.raises(AstrodomeError, match="contains no finished run"):
         report.write(tmp_path / "group")
     assert not (tmp_path / "group" / "report.html").exists()

@@ -105,7 +105,7 @@ def test_a_query_is_repeated_after_a_server_error(server: FakeServer, store: Kow
     client = Client()
     assert client.collections() == [SOURCES]
     server.add_faults(fault)
-    if fault == "cut":  # what is no answer at all is not repeated by penquins
+    if fault == "cut":  # penquins does not repeat truncated responses
         with pytest.raises(AstrodomeError, match="failed"):
             list(client.find("sources", {}))
     assert len(list(client.find("sources", {}))) == 3

@@ -40,7 +40,7 @@ def models(dataset: Callable[..., Path], tmp_path_factory: pytest.TempPathFactor
 
 @pytest.fixture
 def sources(dataset: Callable[..., Path]) -> Path:
-    """Other stars than those of the training, in row groups that are no multiple of a batch."""
+    """Stars that were not used for training, in row groups that are not multiples of a batch."""
     return dataset(".parquet", 1000, 2)
 
 
@@ -252,7 +252,7 @@ def test_invalid_usage_is_one_short_error(scope: Scope, models: Path, sources: P
     for name in ("trees.json", "e.20230706_101010.json"):
         Path(name).write_text("{}")
     for args, words in (
-        ((sources, "--group=none"), "There is no folder models/none"),
+        ((sources, "--group=none"), "Directory models/none does not exist"),
         ((sources, "--models=e.20230706_101010.h5"), "File e.20230706_101010.h5 does not exist"),
         ((sources, "--models=e.20230706_10101.json"), "Did you mean e.20230706_101010.json?"),
         ((sources, "--models=trees.json"), "expected <tag>.<YYYYMMDD_HHMMSS>.h5, .json or .index"),
@@ -361,7 +361,7 @@ def test_a_checkpoint_of_2022_scores_as_the_same_network_of_0_9_5(
 def test_a_configuration_without_effect_is_reported(
     scope: Scope, models: Path, sources: Path
 ) -> None:
-    """Runs are scored with their own; a file that is there is read all the same."""
+    """Runs use their own configuration; the file is validated nevertheless."""
     Path("mine.yaml").write_text("training: {classes: {e: {label: eclipsing, features: bare}}}\n")
     command = ("predict", sources, "--models", models, "--tag=e", "--algorithm=xgb")
     wrong = scope(*command, "--config=mine.yaml")

@@ -130,7 +130,7 @@ def test_a_run_contains_parameters_rounds_and_importances(tmp_path: Path, parts:
     assert sum(importance.values()) == pytest.approx(1)
     with (run.path / "metrics.csv").open() as lines:
         rows = list(csv.DictReader(lines))
-    # The metric that is told is that of the validation part at the last round that was kept.
+    # The recorded metric is that of the validation part at the last round of the model.
     best = float(rows[told["rounds"] - 1]["val_auc"])
     held = parts["validation"]
     assert best == told["best_val_auc"]
@@ -342,7 +342,7 @@ def test_a_model_of_other_features_is_an_error(tmp_path: Path, parts: Parts) -> 
         load(run.path, config(names=[*names[:-1], "chi2red"]))
     with pytest.raises(AstrodomeError, match="7 features instead of 8"):
         load(run.path, config(names=[*names, "chi2red"]))
-    with pytest.raises(AstrodomeError, match="trained with 7 features, and there are 3"):
+    with pytest.raises(AstrodomeError, match="expected 7 per source, got 3"):
         load(run.path).predict(parts["test"].features[:, :3])
     with pytest.raises(AstrodomeError, match="does not exist"):
         load(tmp_path / "nothing.ubj")
