@@ -196,6 +196,7 @@ def test_dataset_build(files: dict[str, Path], tmp_path: Path) -> None:
     others = np.delete(frames, good.index("rate"), axis=0)
     assert np.array_equal(others, np.broadcast_to(others[0], others.shape))
     assert rate == pytest.approx(2 * others[0], rel=1e-6)
+    assert store["2012/171A"].attrs["DATE-OBS"] == ["2012-06-30T23:59:60.34"]
     frame = np.asarray(store["2012/171A"])[0]
     assert np.array_equal(frame, others[0])
 

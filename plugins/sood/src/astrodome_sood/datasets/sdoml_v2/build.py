@@ -158,6 +158,7 @@ def to_frame(image: SolarImage, path: Path, size: int) -> Frame:
     about: dict[str, Any] = {"T_OBS": t_obs, "WAVELNTH": image.wavelength}
     if image.header:
         about |= {"EXPTIME": image.exposure, "QUALITY": image.quality}
+        about["DATE-OBS"] = image.header.get("date-obs")  # Also a leap second is unchanged.
     upright = image.north_up(order=1)
     frame = upright.intensities()
     if not np.isfinite(frame).all():
