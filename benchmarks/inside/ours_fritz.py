@@ -8,12 +8,12 @@ from serve import serve
 
 
 def download(path: str, jobs: int) -> float:
-    from astrodome_ztf_scope.marshal.classifications import download
+    from astrodome_ztf_scope.marshal.classifications.download import download_rows
     from astrodome_ztf_scope.marshal.fritz import Fritz
 
     folder = Path(tempfile.mkdtemp())
     started = time.perf_counter()
-    got = download.fetch(Fritz(connections=jobs), Path(path), (360,), jobs=jobs)
+    got = download_rows(Fritz(connections=jobs), Path(path), jobs=jobs)
     got.write(folder, ".csv")
     seconds = time.perf_counter() - started
     asked = len(Path(path).read_text().splitlines()) - 1

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from astrodome import AstrodomeError, compute
+from astrodome import AstrodomeError, compute, workers
 
 
 def square(n: int) -> int:
@@ -223,3 +223,20 @@ def test_an_item_that_raises_a_timeout_is_a_failed_item(ordered: bool) -> None:
 
     ended = list(compute.map(late, range(3), threads=True, ordered=ordered))
     assert [done.error for done in ended] == ["TimeoutError"] * 3
+
+
+def test_running_items_have_some_seconds_to_finish_after_an_interrupt(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pool = workers.open_pool(1, True, "", "")
+    running = pool.submit(time.sleep, 0.3)
+    pool.interrupt([running])
+    assert running.done()
+
+    monkeypatch.setattr(workers, "GRACE", 0.1)
+    release = threading.Event()
+    endless = pool.submit(lambda _: release.wait(60), None)
+    pool.interrupt([endless])
+    assert not endless.done()
+    release.set()
+    pool.close()
