@@ -161,7 +161,7 @@ def test_an_invalid_image_is_reported_and_the_others_are_plotted(plot, image, ma
         unlisted: "has no row in",
         unnamed: "time and wavelength are unknown",
         headless: "has no row in",
-        table: "contains no image",
+        table: "Cannot read the FITS file",
         missing: "No such file",
         tmp_path: "Is a directory",
     }
