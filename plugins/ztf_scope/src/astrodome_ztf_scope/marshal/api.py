@@ -75,7 +75,7 @@ def list_sources(
     if position is not None:
         found = marshal.near(*position, radius)[:limit]
     else:
-        found = list(islice(marshal.in_groups(group_ids), limit))
+        found = list(islice(marshal.in_groups(group_ids or ()), limit))
     table = result_tables.source_table(found, "").drop(columns=result_tables.STATUS)
     if position is not None:
         table.insert(3, "separation", [one["separation"] for one in found])
