@@ -23,7 +23,8 @@ from astrodome.errors import from_os_error, reason, stops_everything
         (OSError(), "OSError"),
         (concurrent.futures.CancelledError(), "CancelledError"),
         (asyncio.CancelledError(), "CancelledError"),
-        (AstrodomeError("The dome is closed.", "Open it."), "The dome is closed."),
+        (AstrodomeError("The dome is closed.", "Open it."), "The dome is closed. Open it."),
+        (AstrodomeError("The dome is closed."), "The dome is closed."),
         (AstrodomeError(""), "AstrodomeError"),
         (OSError(errno.EISDIR, "Is a directory", "/data"), "Is a directory: /data"),
     ],
@@ -47,8 +48,9 @@ def test_a_reason_is_one_line_and_never_empty(error: BaseException, text: str) -
 def test_a_full_or_read_only_disk_stops_all_work(number: int, stops: bool, words: str) -> None:
     error = OSError(number, "failed", "/data/x")
     assert stops_everything(error) is stops
-    assert words in from_os_error(error).message
-    assert reason(error) == from_os_error(error).message
+    failure = from_os_error(error)
+    assert words in failure.message
+    assert reason(error) == f"{failure.message} {failure.hint}".rstrip()
 
 
 def test_the_error_names_the_second_path_of_a_failed_call() -> None:
