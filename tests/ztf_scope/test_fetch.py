@@ -153,4 +153,4 @@ def test_an_unreachable_service_is_one_short_error(
         pytest.skip("gcsfs gives up after half a minute")
     monkeypatch.setenv("ASTRODOME_GCS_URL", "http://127.0.0.1:9")
     silent = scope("fetch-datasets")
-    assert silent.code == 1 and "did not answer" in silent.err
+    assert silent.code == 1 and "Cannot connect" in silent.err

@@ -192,7 +192,7 @@ def test_a_killed_training_is_resumed_with_the_same_result(
     deadline = time.monotonic() + 60
     while True:  # until the last worker has noticed
         rows = scope("train", *command, "--group=killed", "--json")
-        if "Another process" not in rows.err or time.monotonic() > deadline:
+        if "another process" not in rows.err or time.monotonic() > deadline:
             break
     assert "before" in [row["trained"] for row in rows.succeeded().json]
     assert metrics(place) == metrics(Path("models/whole"))
@@ -262,7 +262,7 @@ def test_classes_shows_the_trained_models(scope: Scope, stars: Path) -> None:
         (("--tag=e", "--float-convert-types=64"), 2, "float_convert_types"),
         (("--tag=e", "--feature-stats=mine"), 2, "expected config"),
         (("--tag=e", "--optimizer=rmsprop"), 2, "'adam' or 'sgd'"),
-        (("--tag=e", "--conv-branch=f", "--dense_branch=f"), 2, "One of the two branches"),
+        (("--tag=e", "--conv-branch=f", "--dense_branch=f"), 2, "At least one branch"),
         (("--tag=e", "--group-by=star"), 1, "no column 'star'"),
         (("--tag=e", "--path_datset=x.csv"), 2, "No such option: --path"),
         (("--tag=e", "--run-sweeps"), 2, "Sweeps"),

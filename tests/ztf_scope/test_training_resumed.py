@@ -95,9 +95,9 @@ def test_a_run_that_another_process_trains_is_waited_for_and_has_not_failed(
         with subprocess.Popen([*COMMAND, *command], stderr=subprocess.PIPE, **pipes) as waiting:
             assert waiting.stderr and waiting.stdout
             for line in waiting.stderr:
-                if line.startswith("Another process is training"):
+                if line.startswith("Waiting for another process"):
                     break
-            assert line == "Another process is training e 42; waiting for it.\n"
+            assert line == "Waiting for another process that is training e 42.\n"
             assert (place.parent / "i/42/metrics.json").exists()  # The other runs do not wait.
             if finished:
                 shutil.copytree(RUN, place / "42")
