@@ -1,7 +1,7 @@
-"""Post, update and delete keys of annotations, with a record of the changes to undo them.
+"""Post, update and delete annotation keys, and record the changes so that they can be undone.
 
-An annotation has an origin and any number of keys. Updating a key and deleting a key do not change
-the other keys; the annotation is deleted with its last key.
+An annotation has an origin and any number of keys. Updating or deleting a key does not change the
+other keys. When the last key is deleted, the annotation is deleted too.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from .protocol import Marshal
 
 ACTIONS = ("post", "update", "delete")
 NUMERIC = re.compile(r"(period|pdot|significance|f1)(_.*)?|Plx|Mag_\w+", re.IGNORECASE)
-"""Keys that require numbers: the source page of Fritz and SCoPe calculate with the values."""
+"""Keys with numeric values, which SCoPe and the source page on Fritz use in calculations."""
 
 
 @dataclass(frozen=True)
 class AnnotationRequest:
-    """A change of ``key`` in the annotation of a source with this ``origin``.
+    """A request to change ``key`` in the annotation of a source with the given ``origin``.
 
-    ``whole`` deletes the annotation with all its keys. The action ``undo`` replaces the annotation
-    with ``data``, or deletes it if ``data`` is None.
+    If ``whole`` is True, the annotation is deleted with all its keys. The action ``undo`` replaces
+    the annotation with ``data``, or deletes it if ``data`` is None.
     """
 
     action: str
@@ -49,7 +49,10 @@ class AnnotationRequest:
 
 @dataclass(frozen=True)
 class AnnotationChange:
-    """The annotation of a source before and after a change; None if it does not exist."""
+    """The data of an annotation before and after a change.
+
+    ``before`` or ``after`` is None if the annotation does not exist at that time.
+    """
 
     obj_id: str
     origin: str
@@ -68,7 +71,7 @@ class AnnotationChange:
 
 
 def parse_value(text: str) -> Any:
-    """Return a finite number if the text is one, otherwise the text."""
+    """Convert text to an int or a finite float if possible, otherwise return it unchanged."""
     for kind in (int, float):
         with suppress(ValueError):
             number = kind(text)
@@ -78,10 +81,11 @@ def parse_value(text: str) -> Any:
 
 
 def check_value(key: str, value: Any, where: str = "") -> Any:
-    """Return ``value``; raise AstrodomeError if it is not a number and ``key`` requires one.
+    """Return ``value`` unchanged if it is valid for ``key``.
 
-    Infinite values are invalid for every key, because JSON does not support them. ``where`` is the
-    start of the message.
+    Raises AstrodomeError if the value is not a number although ``key`` requires one. NaN and
+    infinite values are invalid for every key, because JSON does not support them. ``where`` is
+    placed at the beginning of the error message.
     """
     number = _is_number(value)
     finite = number and math.isfinite(value)
@@ -104,10 +108,10 @@ def annotation_requests(
     *,
     whole: bool = False,
 ) -> list[AnnotationRequest]:
-    """Return the requests for a source, or for every source of a table.
+    """Return the annotation requests for one source, or for every source in a table.
 
     ``source`` is the name of a source, a file (CSV, Parquet, HDF5) or a DataFrame with the column
-    ``obj_id``. Without ``value``, the values are in the column of the table with the name ``key``.
+    ``obj_id``. If ``value`` is None, the values are read from the table column named ``key``.
     Raises AstrodomeError if an argument is invalid or missing.
     """
     action = action.lower()
@@ -141,14 +145,14 @@ def annotation_requests(
 
 
 def _column_values(table: pd.DataFrame, key: str, where: str) -> dict[str, Any]:
-    """Return the value of every source from the column ``key``."""
+    """Return the values in the column ``key``, keyed by ``obj_id``."""
     if key not in table:
         raise AstrodomeError(f"{where} has no column '{key}' with the values.", exit_code=2)
     values: dict[str, Any] = {}
     cells = zip(table["obj_id"], table[key], table[key].isna(), strict=True)
     for row, (obj_id, cell, missing) in enumerate(cells):
         value = None if missing else cell.item() if hasattr(cell, "item") else cell
-        if isinstance(value, str) and NUMERIC.fullmatch(key):  # The column contains other text.
+        if isinstance(value, str) and NUMERIC.fullmatch(key):  # Other cells contain text.
             value = parse_value(value)
         check_value(key, value, f"{where}, row {row} (counted from 0): ")
         if values.setdefault(str(obj_id), value) != value:
@@ -166,7 +170,10 @@ def apply_requests(
     *,
     jobs: int = 4,
 ) -> Iterator[batches.WriteResult[AnnotationRequest]]:
-    """Apply the requests and yield the results; add the changes to ``changes``, by ``obj_id``."""
+    """Apply the requests, yield their results, and add each change to ``changes``.
+
+    The keys of ``changes`` are the names of the sources (``obj_id``).
+    """
 
     def apply_one(item: AnnotationRequest, own: IdempotentWriter) -> str:
         current = find_annotation(marshal, item.obj_id, item.origin)
@@ -187,12 +194,12 @@ def apply_requests(
         key=lambda item: journals.key(writer.address, "annotation", str(item)),
         name=lambda item: item.obj_id,
         jobs=jobs,
-        recheck=True,  # Others also change annotations, so the journal alone is not sufficient.
+        recheck=True,  # Other users may have changed the annotations since the last run.
     )
 
 
 def find_annotation(marshal: Marshal, obj_id: str, origin: str) -> dict[str, Any] | None:
-    """Return the annotation of a source with this origin, or None."""
+    """Return the annotation of a source with this origin, or None if it does not exist."""
     found: list[dict[str, Any]] = marshal.annotations(obj_id)
     return next((one for one in found if one["origin"] == origin), None)
 
@@ -206,7 +213,11 @@ def write_annotation(
     group_ids: Sequence[int],
     current: Mapping[str, Any] | None,
 ) -> None:
-    """Replace the ``current`` annotation, which may be None, with ``data``; None deletes it."""
+    """Create, replace or delete an annotation.
+
+    ``current`` is the existing annotation, or None if there is none. If ``data`` is None, the
+    existing annotation is deleted.
+    """
 
     def send() -> Any:
         if current is None:
@@ -227,7 +238,10 @@ def write_annotation(
 
 
 def _changed(item: AnnotationRequest, before: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Return the annotation after the change; raise AstrodomeError if the change is invalid."""
+    """Return the annotation data after the change, or None if the annotation is deleted.
+
+    Raises AstrodomeError if the change is invalid.
+    """
     if item.action == "undo":
         return item.data
     if item.action == "post":
@@ -266,7 +280,7 @@ def _required(item: AnnotationRequest) -> Any:
 
 
 def write_undo_file(path: Path, changes: Sequence[AnnotationChange]) -> Path:
-    """Write the previous annotations to a file for :func:`read_undo_file`."""
+    """Write the annotations before the changes to a file for :func:`read_undo_file`."""
     document = [
         {"obj_id": c.obj_id, "origin": c.origin, "data": c.before, "group_ids": list(c.group_ids)}
         for c in changes
@@ -276,7 +290,7 @@ def write_undo_file(path: Path, changes: Sequence[AnnotationChange]) -> Path:
 
 
 def read_undo_file(path: Path) -> list[AnnotationRequest]:
-    """Return the requests that restore the annotations in an undo file."""
+    """Read an undo file and return the requests that restore its annotations."""
     try:
         return [
             AnnotationRequest(

@@ -1,4 +1,4 @@
-"""Public functions for marshals."""
+"""Public functions to read and change marshals."""
 
 from __future__ import annotations
 
@@ -33,27 +33,28 @@ def list_sources(
     radius: float = 2.0,
     limit: int | None = None,
 ) -> pd.DataFrame:
-    """List the sources of groups, or the sources near a position.
+    """List the sources in groups, or the sources near a position.
 
     Parameters
     ----------
     marshal : Marshal
-        Marshal from ``open_marshal``.
+        Marshal returned by ``open_marshal``.
     group_ids : sequence of int, optional
-        Ids of groups.
+        Ids of the groups whose sources are listed.
     position : (float, float), optional
-        RA and Dec in degrees, instead of ``group_ids``.
+        Right ascension and declination in degrees, instead of ``group_ids``.
     radius : float, optional
         Maximum distance from the position, in arcsec.
     limit : int, optional
-        Maximum number of sources.
+        Maximum number of sources. By default, all sources are listed.
 
     Returns
     -------
     pandas.DataFrame
-        One row per source: ``obj_id``, ``ra`` and ``dec`` (deg), ``classification``,
-        ``probability``, ``period`` (d) and further columns. Several values are joined by ``;``.
-        Sources near a position are sorted by their distance, ``separation`` (arcsec).
+        One row per source with the columns ``obj_id``, ``ra`` and ``dec`` (in degrees),
+        ``classification``, ``probability``, ``period`` (in days) and others. Multiple values in a
+        cell are joined by ``;``. If ``position`` is given, the rows are sorted by the additional
+        column ``separation``, the distance from the position in arcsec.
 
     Raises
     ------
@@ -95,27 +96,30 @@ def download_classifications(
     Parameters
     ----------
     marshal : Marshal
-        Marshal from ``open_marshal``.
+        Marshal returned by ``open_marshal``.
     table : pandas.DataFrame or path, optional
-        Table, or CSV, Parquet or HDF5 file, with ``obj_id``, or ``ra`` and ``dec`` (deg).
+        Table, or path of a CSV, Parquet or HDF5 file, with the column ``obj_id`` or the columns
+        ``ra`` and ``dec`` (in degrees).
     group_ids : sequence of int, optional
-        Groups whose sources are downloaded, instead of a table.
+        Ids of the groups whose sources are downloaded, instead of a table.
     radius : float, optional
-        Maximum separation between a row and its source, in arcsec.
+        Maximum separation between the position in a row and its source, in arcsec.
     jobs : int, optional
         Number of parallel requests.
 
     Returns
     -------
     pandas.DataFrame
-        Every row of the table with the columns ``classification``, ``probability``,
-        ``period_origin``, ``period`` (d), ``labellers`` and ``sum_votes``, in which several values
-        are joined by ``;``, and ``status``: ``found …``, ``not found`` or ``failed: …``.
+        All rows of the table with the additional columns ``classification``, ``probability``,
+        ``period_origin``, ``period`` (in days), ``labellers`` and ``sum_votes``. Multiple values in
+        a cell are joined by ``;``. The column ``status`` contains ``found …``, ``not found`` or
+        ``failed: …``.
 
     Raises
     ------
     astrodome.AstrodomeError
-        If the table has no names or positions, or if the listing of the groups fails.
+        If the table contains neither names nor positions, or if the sources in the groups cannot be
+        listed.
 
     Examples
     --------
@@ -156,56 +160,60 @@ def upload_classifications(
     dry_run: bool = False,
     jobs: int = 4,
 ) -> pd.DataFrame:
-    """Upload sources with periods, classifications and photometry to groups of a marshal.
+    """Upload sources with periods, classifications and photometry to groups on a marshal.
 
-    Everything that the marshal has already is skipped, so an interrupted upload can be repeated.
+    Everything that already exists on the marshal is skipped. To resume an interrupted upload, call
+    the function again with the same arguments.
 
     Parameters
     ----------
     marshal : Marshal
-        Marshal from ``open_marshal``.
+        Marshal returned by ``open_marshal``.
     table : pandas.DataFrame or path
-        Table, or CSV, Parquet or HDF5 file, with ``ra`` and ``dec`` (deg), ``period`` (d, optional)
-        and a column with the probability of each class.
+        Table, or path of a CSV, Parquet or HDF5 file, with the columns ``ra`` and ``dec`` (in
+        degrees), optionally ``period`` (in days), and one column of probabilities for each class.
     group_ids : sequence of int
-        Groups to which the sources are saved.
+        Ids of the groups to which the sources are saved.
     classes : sequence of str, optional
-        Names of the classes whose probabilities are in the last columns. By default, every label of
-        the taxonomy map that is a column is a class. An empty sequence uploads no classes.
+        Names of the classes. For n names, the last n columns contain the probabilities in the same
+        order. By default, every column whose name is a label in the taxonomy map is uploaded as a
+        class. If the sequence is empty, no classes are uploaded.
     taxonomy_map : str or path, optional
-        JSON file with the class of each label, or ``"golden"``, ``"tags"``, ``"DNN_AL_mapper"`` or
-        ``"XGB_AL_mapper"``.
+        Path of a JSON file that maps each label to a class, or the name of a built-in map:
+        ``"golden"``, ``"tags"``, ``"DNN_AL_mapper"`` or ``"XGB_AL_mapper"``.
     taxonomy_id : int, optional
-        Taxonomy of the classes on the marshal; by default that in the taxonomy map.
+        Id of the taxonomy on the marshal that contains the classes. By default, the taxonomy ids in
+        the taxonomy map are used.
     threshold : float, optional
-        Minimum probability.
+        Minimum probability of the classes that are uploaded.
     period_column : str, optional
-        Column with the periods (d); ``"none"`` for no periods.
+        Name of the column with the periods in days, or ``"none"`` to upload no periods. By default,
+        the column ``period`` is used.
     comment : str, optional
-        Comment for each source.
+        Comment that is posted on each source.
     radius : float, optional
-        Maximum separation between a row, its source and its light curves, in arcsec.
+        Maximum separation between the position in a row and its source or light curves, in arcsec.
     replace_classifications : bool, optional
-        Delete other classifications of the same groups.
+        Whether to delete other classifications of the sources in the same groups.
     catalogue : Catalogue, optional
-        Catalogue with light curves, for example
-        ``open_catalogue("local:FOLDER")``. By default, no photometry is
-        uploaded.
+        Catalogue with light curves, for example ``open_catalogue("local:FOLDER")``. By default, no
+        photometry is uploaded.
     dry_run : bool, optional
-        Send no request that changes the marshal.
+        Whether to skip all requests that change the marshal.
     jobs : int, optional
         Number of parallel uploads.
 
     Returns
     -------
     pandas.DataFrame
-        One row per row of the table: ``row``, ``obj_id``, ``status`` (``done``, ``unchanged``,
-        ``skipped`` or ``failed``), ``reason`` of a failure, and the number of ``requests``.
+        One row for each row of the table. The columns are ``row`` (row number, counted from 0),
+        ``obj_id``, ``status`` (``done``, ``unchanged``, ``skipped`` or ``failed``), ``reason`` (the
+        reason for a failure) and ``requests`` (number of requests that change the marshal).
 
     Raises
     ------
     astrodome.AstrodomeError
-        If a column, class, group or taxonomy is invalid; nothing is changed then.
+        If a column, class, group or taxonomy is invalid. In this case, nothing is changed.
 
     Examples
     --------
@@ -257,9 +265,9 @@ def annotate(
     Parameters
     ----------
     marshal : Marshal
-        Marshal from ``open_marshal``.
+        Marshal returned by ``open_marshal``.
     action : {"post", "update", "delete"}
-        What to do with the key.
+        Action to perform on the key.
     source : str, pandas.DataFrame or path
         Name of a source, or a table with the column ``obj_id``.
     origin : str
@@ -267,26 +275,27 @@ def annotate(
     key : str
         Key in the annotation.
     value : optional
-        Value to post; by default the column of the table with the name of the key.
+        Value to post. By default, the values in the table column with the name of the key are used.
     group_ids : sequence of int, optional
-        Groups that can see a new annotation.
+        Ids of the groups that can see a new annotation.
     whole : bool, optional
-        Delete the annotation with all its keys.
+        Whether to delete the annotation with all its keys.
     dry_run : bool, optional
-        Send no request that changes the marshal.
+        Whether to skip all requests that change the marshal.
     jobs : int, optional
         Number of parallel requests.
 
     Returns
     -------
     pandas.DataFrame
-        One row per source: ``obj_id``, ``origin``, ``key``, the values ``before`` and ``after``,
-        ``status`` and the ``reason`` of a failure.
+        One row per source with the columns ``obj_id``, ``origin``, ``key``, ``before`` and
+        ``after`` (the values before and after the change), ``status``, ``reason`` (the reason for a
+        failure) and ``requests`` (number of requests that change the marshal).
 
     Raises
     ------
     astrodome.AstrodomeError
-        If an argument or a group is invalid; nothing is changed then.
+        If an argument or a group is invalid. In this case, nothing is changed.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Process many items that change a marshal, in parallel and independently of each other."""
+"""Process a batch of items that change a marshal, in parallel and independently."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from .journal import WriteRequest
 Item = TypeVar("Item")
 
 MAX_UNAVAILABLE = 3
-"""Number of consecutive items without a response after which the rest is skipped."""
+"""Number of consecutive items without a response after which the remaining items fail."""
 
 
 @dataclass
 class CircuitBreaker:
-    """Stops a batch after an error that would also occur for every further item.
+    """A circuit breaker that stops a batch after an error that would affect all remaining items.
 
-    These errors are an invalid address or token, and a marshal that does not respond.
+    Such errors are an invalid URL, an invalid token, or a marshal that does not respond.
     """
 
     cause: str = ""
     unavailable: int = 0
 
     def check(self) -> None:
-        """Raise AstrodomeError if the batch is stopped."""
+        """Raise AstrodomeError if the batch has been stopped."""
         if self.cause:
             raise AstrodomeError(f"Not tried, because of an earlier error: {self.cause}")
 
@@ -43,10 +43,11 @@ class CircuitBreaker:
 
 @dataclass
 class WriteResult(Generic[Item]):
-    """Result of an item.
+    """The result of processing one item.
 
-    ``status`` is ``done``, ``unchanged`` (the marshal already had everything), ``skipped`` (an
-    earlier run completed the item) or ``failed``, with the ``reason``.
+    ``status`` is ``done``, ``unchanged`` (everything already existed on the marshal), ``skipped``
+    (the item was completed by an earlier run) or ``failed``. ``reason`` is the reason for a
+    failure.
     """
 
     item: Item
@@ -58,7 +59,10 @@ class WriteResult(Generic[Item]):
 
 @dataclass
 class BatchOutcome(compute.Outcome):
-    """Numbers of items by result; ``unchanged`` items were compared and needed no change."""
+    """The number of items with each status.
+
+    ``unchanged`` items were compared with the marshal and required no change.
+    """
 
     unchanged: int = 0
 
@@ -78,10 +82,10 @@ def process(
 ) -> Iterator[WriteResult[Item]]:
     """Call ``function`` for every item and yield the results.
 
-    ``function`` returns the ``obj_id`` of the source. The groups are processed in parallel, the
-    items of a group one after the other. Items that are completed in the journal are skipped
-    unless ``recheck`` is True. If the marshal does not respond or the token is invalid, the
-    remaining items fail without a request.
+    ``function`` receives an item and a writer, and returns the ``obj_id`` of the source. The groups
+    are processed in parallel; the items in a group are processed sequentially. Items that the
+    journal records as completed are skipped unless ``recheck`` is True. If the marshal does not
+    respond or the token is invalid, the remaining items fail without a request.
     """
     breaker = CircuitBreaker()
     journal = writer.journal
@@ -116,7 +120,7 @@ def process(
 
 
 def count(results: Iterable[WriteResult[Any]], name: Callable[[Any], str]) -> BatchOutcome:
-    """Count the results of the items by status."""
+    """Count the results by status, and collect the names and reasons of failed items."""
     outcome = BatchOutcome()
     for result in results:
         if result.status == "failed":

@@ -1,4 +1,4 @@
-"""Check before an upload that groups, classes and instruments exist on the marshal."""
+"""Checks before an upload: groups, classes and instruments must exist on the marshal."""
 
 from __future__ import annotations
 
@@ -25,10 +25,11 @@ def check_groups(marshal: Marshal, group_ids: Iterable[int]) -> None:
 
 
 def check_classes(marshal: Marshal, classes: Iterable[tuple[str, int]]) -> bool:
-    """Raise AstrodomeError if a class (name, taxonomy id) is not in its taxonomy.
+    """Check that each class, given as (name, taxonomy id), exists in its taxonomy.
 
-    Returns False if nothing was checked because the marshal has no taxonomies, for example if it
-    is a new file.
+    Returns True if the classes were checked, and False if they could not be checked because the
+    marshal has no taxonomies, for example in a new marshal file. Raises AstrodomeError if a class
+    or a taxonomy does not exist.
     """
     wanted = list(dict.fromkeys(classes))
     known = {one["id"]: one for one in marshal.taxonomies()} if wanted else {}
@@ -58,7 +59,10 @@ def check_classes(marshal: Marshal, classes: Iterable[tuple[str, int]]) -> bool:
 
 
 def instrument_id(marshal: Marshal, name: str) -> int:
-    """Return the id of an instrument; raise AstrodomeError if the marshal does not have it."""
+    """Return the id of an instrument.
+
+    Raises AstrodomeError if the instrument does not exist on the marshal.
+    """
     found = {one["name"]: int(one["id"]) for one in marshal.instruments()}
     if name not in found:
         raise AstrodomeError(

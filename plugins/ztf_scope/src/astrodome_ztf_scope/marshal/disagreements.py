@@ -1,4 +1,4 @@
-"""Upload light curves for which two classifiers disagree, so that people can inspect them."""
+"""Upload light curves whose scores from two classifiers disagree, for inspection by people."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ GAIA = {
     "Mag_Bp": "Gaia_EDR3__phot_bp_mean_mag",
     "Mag_Rp": "Gaia_EDR3__phot_rp_mean_mag",
 }
-"""Keys of the annotation for measurements of Gaia, and the columns of the features."""
+"""Annotation keys for Gaia measurements, and the corresponding columns of the feature table."""
 IDS_PER_QUERY = 1000
 SEPARATION = 2.0
 """Maximum separation between a light curve and its source, in arcsec."""
@@ -33,9 +33,10 @@ SEPARATION = 2.0
 
 @dataclass(frozen=True)
 class Limits:
-    """When two scores of a class disagree: one is above ``high``, the other at most ``low``.
+    """Limits that define when the scores of two classifiers for a class disagree.
 
-    Only light curves with at least one score above ``score`` are compared.
+    Two scores disagree if one is greater than ``high`` and the other is at most ``low``. Only light
+    curves with at least one score greater than ``score`` are compared.
     """
 
     tag: str = "vnv"
@@ -51,16 +52,17 @@ class Limits:
 
     @property
     def columns(self) -> tuple[str, str]:
-        """Columns with the scores of the neural network and of the boosted trees."""
+        """Names of the columns with the neural network scores and the boosted tree scores."""
         return f"{self.tag}_dnn", f"{self.tag}_xgb"
 
 
 @dataclass(frozen=True)
 class DisagreementOptions:
-    """Where the light curves are uploaded to, and what their annotations contain.
+    """Options for the upload of disagreeing light curves.
 
-    ``catalog`` is the catalogue from which the marshal takes the light curves, ``period`` the
-    column of the features with the period.
+    The light curves are uploaded to the group ``group_id``, with annotations of the given
+    ``origin``. ``catalog`` is the catalogue from which the marshal loads the light curves.
+    ``period`` is the column of the feature table that contains the period.
     """
 
     group_id: int
@@ -71,7 +73,7 @@ class DisagreementOptions:
 
 
 def find(catalogue: Any, limits: Limits) -> pd.DataFrame:
-    """Return the ``_id`` and the scores of the light curves that disagree, sorted by ``_id``."""
+    """Return the ``_id`` and scores of disagreeing light curves, in increasing ``_id`` order."""
     dnn, xgb = limits.columns
     either = {"$or": [{name: {"$gt": limits.score}} for name in (xgb, dnn)]}
     found = catalogue.find("classifications", either, (dnn, xgb))
@@ -82,7 +84,7 @@ def find(catalogue: Any, limits: Limits) -> pd.DataFrame:
 
 
 def add_features(catalogue: Any, scores: pd.DataFrame) -> pd.DataFrame:
-    """Return the scores with the features of the light curves, without those that have none."""
+    """Add the features to the scores, and drop light curves for which no features exist."""
     ids = scores["_id"].tolist()
     found: list[dict[str, Any]] = []
     for first in range(0, len(ids), IDS_PER_QUERY):
@@ -95,7 +97,10 @@ def add_features(catalogue: Any, scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def exclude_training_set(table: pd.DataFrame, training_set: Path) -> pd.DataFrame:
-    """Return the rows whose ``_id`` is not in the training set (column ``ztf_id`` or ``_id``)."""
+    """Return the rows whose ``_id`` is not in the training set.
+
+    The ids in the training set are in the column ``ztf_id`` or, if it does not exist, ``_id``.
+    """
     known = table_io.read_table(training_set)
     name = next((name for name in ("ztf_id", "_id") if name in known), None)
     if name is None:
@@ -110,11 +115,12 @@ def annotation(
     options: DisagreementOptions,
     before: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Return the annotation of a source with this light curve; unknown values are None.
+    """Return the annotation data of a source after adding a light curve.
 
-    The key ``light_curves`` contains the period and the scores of every disagreeing light curve by
-    its id. The other values are those of the first light curve, from the annotation ``before`` if
-    it exists.
+    ``row`` is the row of the light curve, and ``before`` is the existing annotation data, if any.
+    The key ``light_curves`` maps the id of each disagreeing light curve to its period and scores.
+    All other keys contain the values of the light curve that was added first. Unknown values are
+    None.
     """
     scores = {name: _rounded(row[name], 3) for name in options.limits.columns}
     period = _rounded(row.get(options.period))
@@ -136,11 +142,11 @@ def upload(
     *,
     jobs: int = 4,
 ) -> Iterator[batches.WriteResult[dict[str, Any]]]:
-    """Upload the rows of :func:`add_features` to the marshal and yield the result of each.
+    """Upload the rows returned by :func:`add_features` and yield the result for each row.
 
-    If the marshal can access the light curves, it creates the source from them; otherwise the
-    source gets the position of the row. Every light curve is archived to its source, and the
-    annotation of the source covers all of them.
+    If the marshal can access the light curve, it creates the source from this light curve.
+    Otherwise, the source is created at the position in the row. Every light curve is archived to
+    its source, and the annotation of the source contains all of its light curves.
     """
 
     def upload_one(row: dict[str, Any], own: IdempotentWriter) -> str:
@@ -180,7 +186,7 @@ def _archive(
     options: DisagreementOptions,
     writer: IdempotentWriter,
 ) -> str:
-    """Archive a light curve to its source in the group; create the source if it does not exist."""
+    """Archive a light curve to its source in the group, and create the source if necessary."""
     number = int(row["_id"])
     ra, dec = _position(catalogue, row)
     groups = [options.group_id]
@@ -195,14 +201,15 @@ def _archive(
 
     def send() -> Any:
         obj_id = marshal.archive(options.catalog, [number], groups, existing or "")
-        if obj_id is None and existing is None:  # The marshal has no catalogue.
+        if obj_id is None and existing is None:  # The marshal cannot access the light curves.
             marshal.save_source(name, ra, dec, groups)
         archived.append(obj_id or name)
         return obj_id or name
 
     parameters = {"catalog": options.catalog, "light_curve_ids": [number], "group_ids": groups}
     recorded = writer.is_recorded("archive", name, parameters)
-    # A marshal does not list the light curves of a source; archiving one twice changes nothing.
+    # A marshal cannot list the light curves of a source, so an archive request may be sent twice.
+    # The second request has no effect.
     writer.ensure(
         "archive",
         name,

@@ -1,4 +1,4 @@
-"""Errors of requests to a marshal, classified by whether something was changed."""
+"""Exceptions for requests to a marshal, classified by whether a change was made."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from astrodome import AstrodomeError
 
 
 class RequestRejected(AstrodomeError):
-    """The marshal rejected the request: nothing was changed, and a retry would be rejected too."""
+    """The marshal rejected the request. Nothing was changed; a retry would be rejected too."""
 
 
 class RateLimited(AstrodomeError):
-    """The marshal accepts the request only after ``retry_after`` seconds; nothing was changed."""
+    """The rate limit was exceeded: retry after ``retry_after`` seconds. Nothing was changed."""
 
     def __init__(self, message: str, retry_after: float) -> None:
         super().__init__(message, "Try again later, or set fritz.rate (requests per second).")
@@ -18,12 +18,12 @@ class RateLimited(AstrodomeError):
 
 
 class OutcomeUnknown(AstrodomeError):
-    """The response was lost, so it is unknown whether the change was made."""
+    """The response to a request was lost, so it is unknown whether the change was made."""
 
 
 class MarshalUnavailable(AstrodomeError):
-    """The marshal does not respond after several attempts; nothing was changed."""
+    """The marshal did not respond after several attempts. Nothing was changed."""
 
 
 class MarshalAccessError(AstrodomeError):
-    """The address or the token is invalid, so that every request fails; nothing was changed."""
+    """The URL or the token is invalid, so every request fails. Nothing was changed."""

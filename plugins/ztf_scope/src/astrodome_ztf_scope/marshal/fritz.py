@@ -1,7 +1,7 @@
-"""Fritz, or another SkyPortal, over HTTP.
+"""HTTP client for Fritz or another SkyPortal instance.
 
-Requests that only read are repeated if they fail. A request that changes something is sent once;
-the class of its exception states whether the change was made (see :mod:`.errors`).
+Read requests are retried if they fail. A request that changes the marshal is sent once. If it
+fails, the exception class indicates whether the change was made (see :mod:`.errors`).
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from .rate_limit import RateLimiter
 
 SERVICE = "Fritz"
 PAGE_SIZE = 500
-"""Sources per page of a listing, the maximum of SkyPortal."""
+"""Number of sources per page of a listing, which is the maximum that SkyPortal allows."""
 READ_ATTEMPTS = 3
-"""Number of attempts to read a page that is incomplete or not JSON."""
+"""Maximum number of attempts if a response is incomplete or not JSON."""
 MAX_RETRY_AFTER = 300.0
-"""Longest pause that a response may request, in seconds."""
+"""Maximum value of the response header ``Retry-After``, in seconds."""
 TOKEN_HINT = (
     "Specify --token, set ASTRODOME_FRITZ_TOKEN or fritz.token, or write secrets.json: "
     '{"fritz": {"token": "…"}}.'
@@ -42,12 +42,12 @@ TOKEN_HINT = (
 
 
 class Fritz:
-    """The marshal at the address ``fritz.url`` of the settings.
+    """The marshal at the URL in the setting ``fritz.url``.
 
     Parameters
     ----------
     token
-        API token; by default the one in the settings or in ``secrets.json``.
+        API token. By default, the token in the settings or in ``secrets.json`` is used.
     connections
         Maximum number of simultaneous requests.
     """
@@ -72,7 +72,7 @@ class Fritz:
             timeout=(min(10.0, section.timeout), section.timeout),
         )
 
-    # Reading
+    # Read requests
 
     def source(self, obj_id: str) -> dict[str, Any] | None:
         found = self._read(f"/api/sources/{_quoted(obj_id)}", {"includeLabellers": "true"})
@@ -100,7 +100,7 @@ class Fritz:
         rest = range(start + 1, -(-first["total"] // (first["size"] or PAGE_SIZE)) + 1)
         seen: set[str] = set()
         for found in itertools.chain([first], self._pages(read, rest)):
-            # A source that is saved meanwhile shifts the pages, so a page may repeat sources.
+            # A source that is saved during the listing shifts the pages, so a source may recur.
             new = {one["id"]: one for one in found["sources"] if one["id"] not in seen}
             if not new:
                 return
@@ -110,7 +110,7 @@ class Fritz:
     def _pages(
         self, read: Callable[[int], Mapping[str, Any]], numbers: range
     ) -> Iterator[Mapping[str, Any]]:
-        """Read pages in parallel and yield them in order."""
+        """Read pages in parallel and yield them in the order of their numbers."""
         for done in compute.map(read, numbers, jobs=self.connections, threads=True, ordered=True):
             if done.value is None:
                 raise AstrodomeError(f"Page {done.item} of the listing is missing: {done.error}")
@@ -144,7 +144,7 @@ class Fritz:
     def taxonomies(self) -> list[dict[str, Any]]:
         return self._list("/api/taxonomy", "id", "name", "version", "hierarchy")
 
-    # Changing
+    # Requests that change the marshal
 
     def save_source(self, obj_id: str, ra: float, dec: float, group_ids: Sequence[int]) -> Any:
         body = {"id": obj_id, "ra": ra, "dec": dec, "group_ids": list(group_ids), "origin": SERVICE}
@@ -172,7 +172,7 @@ class Fritz:
     def change_annotation(
         self, obj_id: str, annotation_id: int, origin: str, data: Mapping[str, Any]
     ) -> Any:
-        # SkyPortal names the annotation, not the source, by obj_id in this body.
+        # In the body of this request, SkyPortal expects the annotation id in the key obj_id.
         body = {"data": dict(data), "origin": origin, "obj_id": str(annotation_id)}
         path = f"/api/sources/{_quoted(obj_id)}/annotations/{annotation_id}"
         return self._write("PUT", path, body)
@@ -212,7 +212,7 @@ class Fritz:
     # HTTP requests
 
     def _read(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
-        """Return the data at a path, or None if it does not exist."""
+        """Return the data at a path, or None if the resource does not exist."""
         problem = ""
         for attempt in range(READ_ATTEMPTS):
             if attempt:
@@ -240,7 +240,7 @@ class Fritz:
         )
 
     def _list(self, path: str, *keys: str) -> list[dict[str, Any]]:
-        """Return the records at a path, each with at least these keys."""
+        """Return the records at a path, each of which must contain at least the given keys."""
         found = self._read(path) or []
         if isinstance(found, list) and all(
             isinstance(one, dict) and set(keys) <= one.keys() for one in found
@@ -252,7 +252,7 @@ class Fritz:
         )
 
     def _write(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
-        """Send a request once; the type of an exception states what is known of its outcome."""
+        """Send a request once. The exception class indicates whether the change was made."""
         self._rate_limiter.wait()
         try:
             response = self._session.request(method, self._url + path, json=body)
@@ -321,7 +321,7 @@ def _retry_after(response: requests.Response, default: float) -> float:
 
 
 def _cause(error: Exception) -> str:
-    """Describe a connection error without quoting the request, which contains the token."""
+    """Describe a connection error without quoting the request, because it contains the token."""
     if isinstance(error, requests.Timeout) or "Timeout" in repr(error):
         return "timeout"
     if isinstance(error, requests.exceptions.ChunkedEncodingError):

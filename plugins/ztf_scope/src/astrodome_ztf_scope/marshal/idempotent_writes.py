@@ -1,6 +1,6 @@
-"""Make every change to a marshal exactly once, although responses get lost and runs are killed.
+"""Make every change to a marshal exactly once, even if a response is lost or a run is killed.
 
-A request is recorded in a journal before it is sent, together with its result afterwards. If the
+Each request is recorded in a journal before it is sent, and its result is added afterwards. If the
 result of an earlier request is unknown, the marshal is queried before the request is sent again.
 """
 
@@ -27,27 +27,28 @@ from .protocol import Marshal
 logger = logging.getLogger(__name__)
 
 LOOKUP_DELAYS = (0.0, 1.0, 4.0)
-"""When the marshal is queried after a lost response, in units of ``settle``."""
+"""Delays between a request and the lookups after its lost response, in units of ``settle``."""
 MAX_LOST_RESPONSES = 3
-"""Number of lost responses after which a request is not repeated."""
+"""Number of lost responses after which a request is no longer retried."""
 
 
 @dataclass
 class IdempotentWriter:
-    """Sends the requests that change a marshal.
+    """A sender of the requests that change a marshal.
 
     Parameters
     ----------
     address
-        Address of the marshal, as in its journal.
+        Address that identifies the marshal in the journal.
     journal
-        Journal of the requests; None for a dry run, which only collects the ``requests``.
+        Journal of the requests. If it is None, this is a dry run, which only collects the requests
+        in the attribute ``requests``.
     settle
         Time for which a request whose response was lost may still be processed, in seconds.
     attempts
         Maximum number of attempts for one request.
     notify
-        Function that is called with a message before a long pause.
+        Function that is called with a message before a long wait.
     """
 
     address: str
@@ -63,11 +64,11 @@ class IdempotentWriter:
         return self.journal is None
 
     def for_item(self, item: str) -> IdempotentWriter:
-        """Return a writer for one item of a batch, with its own list of requests."""
+        """Return a writer for one item in a batch, with a separate list of requests."""
         return replace(self, requests=[], item=item)
 
     def is_recorded(self, operation: str, obj_id: str, parameters: Mapping[str, Any]) -> bool:
-        """Return whether the journal contains this change as completed."""
+        """Return whether the journal records this change as completed."""
         request_key = journals.key(self.address, operation, obj_id, parameters)
         completed = (journals.DONE, journals.FOUND)
         return self.journal is not None and self.journal.state(request_key) in completed
@@ -82,18 +83,18 @@ class IdempotentWriter:
         *,
         done: bool | None = None,
     ) -> None:
-        """Make a change unless the marshal already has it.
+        """Make a change unless it has already been made on the marshal.
 
         Parameters
         ----------
         operation, obj_id, parameters
-            Description of the request for the journal.
+            Description of the request, which is written to the journal.
         send
             Function that sends the request.
         is_done
-            Function that queries the marshal and returns whether it has the change.
+            Function that queries the marshal and returns whether the change has been made.
         done
-            Result of ``is_done`` if it is already known.
+            Result of ``is_done``, if it is already known.
 
         Raises
         ------
@@ -151,7 +152,10 @@ class IdempotentWriter:
         return False
 
     def wait_since(self, begun: float, delay: float = LOOKUP_DELAYS[-1]) -> None:
-        """Wait until ``delay`` (in units of ``settle``) has passed since a request was sent."""
+        """Wait until ``delay * settle`` seconds have passed since a request was sent.
+
+        ``begun`` is the time at which the request was sent, in seconds since the Unix epoch.
+        """
         pause = min(begun + delay * self.settle - time.time(), delay * self.settle)
         if pause > 1:
             self.notify(f"Waiting {pause:.0f} s for earlier requests to be processed.")
@@ -175,5 +179,5 @@ def open_writer(
         return
     with journals.open_journal(marshal.address) as journal:
         writer = IdempotentWriter(marshal.address, journal, settle, attempts, notify)
-        writer.wait_since(journal.unknown_since())  # requests that a killed run has sent
+        writer.wait_since(journal.unknown_since())  # A killed run may have sent requests.
         yield writer

@@ -1,7 +1,7 @@
-"""The journal of the requests that changed a marshal, in a SQLite file.
+"""A journal of the requests that change a marshal, in a SQLite file.
 
-Every request is written before it is sent and again with its result. A request that has begun and
-not ended has an unknown outcome: the process was killed, or the response was lost.
+Every request is recorded before it is sent, and its result is added afterwards. The outcome of a
+request without a recorded result is unknown: the process was killed, or the response was lost.
 """
 
 from __future__ import annotations
@@ -28,12 +28,16 @@ CREATE TABLE IF NOT EXISTS items (key TEXT PRIMARY KEY, name TEXT, obj_id TEXT, 
     ended REAL, said TEXT);
 """
 BEGUN, DONE, FOUND, REFUSED = "begun", "done", "found", "refused"
-"""States of a request; ``found``: its response was lost, but the marshal has the change."""
+"""States of a request.
+
+``begun``: the outcome is unknown. ``done``: the change was made. ``found``: the response was lost,
+but a lookup found the change on the marshal. ``refused``: no change was made.
+"""
 
 
 @dataclass
 class WriteRequest:
-    """A request that changes a marshal, or would change it in a dry run."""
+    """A request that changes a marshal. In a dry run, it is not sent."""
 
     operation: str
     obj_id: str
@@ -41,19 +45,22 @@ class WriteRequest:
 
 
 def key(*parts: Any) -> str:
-    """Return a hash of a request or an item."""
+    """Return a SHA-256 hash that identifies a request or an item."""
     text = json.dumps(parts, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def path_of(address: str) -> Path:
-    """Return the path of the journal of a marshal, in the state folder of the user."""
+    """Return the path of the journal file for a marshal, in the data folder of astrodome."""
     words = re.sub(r"[^A-Za-z0-9.]+", "-", address.split("//")[-1]).strip("-.")[-60:]
     return settings.home() / "scope" / "journal" / f"{words}-{key(address)[:8]}.db"
 
 
 class RequestJournal:
-    """The journal in the file ``path``. Every method writes to the disk before it returns."""
+    """A request journal in the SQLite file ``path``.
+
+    Every method that changes the journal writes to disk before it returns.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -87,41 +94,47 @@ class RequestJournal:
         )
 
     def end(self, request_key: str, state: str, message: str = "") -> None:
-        """Record the result of a request and the message of the marshal."""
+        """Record the result of a request and the message from the marshal."""
         self._write(
             "UPDATE calls SET state = ?, ended = ?, said = ? WHERE key = ?",
             (state, time.time(), message[:1000], request_key),
         )
 
     def state(self, request_key: str) -> str:
-        """Return the state of a request; empty if it was never sent."""
+        """Return the state of a request, or an empty string if it was never sent."""
         found = self._read("SELECT state FROM calls WHERE key = ?", (request_key,))
         return found[0]["state"] if found else ""
 
     def unknown_since(self) -> float:
-        """Return when the latest request with unknown outcome was sent (Unix time), or 0."""
+        """Return the time at which the latest request with an unknown outcome was sent.
+
+        The time is in seconds since the Unix epoch. It is 0 if there is no such request.
+        """
         found = self._read("SELECT MAX(begun) AS latest FROM calls WHERE state = 'begun'")
         return float(found[0]["latest"] or 0)
 
     def calls(self, obj_id: str = "", state: str = "") -> list[dict[str, Any]]:
-        """Return the requests in the order in which they were sent."""
+        """Return the recorded requests in chronological order.
+
+        If ``obj_id`` or ``state`` is given, only matching requests are returned.
+        """
         return self._read(
             "SELECT * FROM calls WHERE (? = '' OR obj_id = ?) AND (? = '' OR state = ?) "
             "ORDER BY begun, rowid",
             (obj_id, obj_id, state, state),
         )
 
-    # Items of a batch, each with several requests
+    # Items in a batch, each with several requests
 
     def completed_source(self, item: str) -> str | None:
-        """Return the ``obj_id`` of the source of a completed item, otherwise None."""
+        """Return the ``obj_id`` for a completed item, or None if the item is not completed."""
         found = self._read("SELECT obj_id FROM items WHERE key = ? AND state = 'done'", (item,))
         return found[0]["obj_id"] if found else None
 
     def end_item(self, item: str, name: str, obj_id: str, error: str = "") -> None:
-        """Record that an item is completed, or its error.
+        """Record that an item is completed or, if ``error`` is given, that it failed.
 
-        The requests of a completed item with unknown outcome are completed too.
+        When an item is completed, its requests with an unknown outcome are set to ``found``.
         """
         state, now = "failed" if error else "done", time.time()
         if not error:
@@ -146,7 +159,7 @@ class RequestJournal:
 
 @contextmanager
 def open_journal(address: str) -> Iterator[RequestJournal]:
-    """Open the journal of a marshal and lock it.
+    """Lock and open the journal of a marshal, and close it at the end.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""A marshal in a SQLite file, which requires no account: ``local:FILE.db``."""
+"""A marshal in a local SQLite file (``local:FILE.db``), which requires no account."""
 
 from __future__ import annotations
 
@@ -42,24 +42,24 @@ CREATE TABLE IF NOT EXISTS taxonomies (id INTEGER PRIMARY KEY, name TEXT, versio
 """
 PHOTOMETRY = ("mjd", "filter", "mag", "magerr", "limiting_mag", "magsys", "ra", "dec")
 PAGE_SIZE = 500
-"""Sources per page of a listing, as on Fritz."""
+"""Number of sources per page of a listing, the same as for Fritz."""
 LABELLER = 1
-"""Id of the only user of a file."""
+"""Id of the only user in a marshal file."""
 Missing = Literal["create", "error", "empty"]
 
 
 class LocalMarshal:
-    """A marshal in a SQLite file.
+    """A marshal that stores its sources in a SQLite file.
 
     Parameters
     ----------
     path
-        Path of the file.
+        Path of the SQLite file.
     missing
-        What to do if the file does not exist: ``create`` the file, raise an ``error``, or use an
-        ``empty`` marshal in memory (for a dry run).
+        Action if the file does not exist: ``create`` the file, raise an ``error``, or use an
+        ``empty`` marshal in memory, for example for a dry run.
     token, connections
-        Not used; for compatibility with :class:`.fritz.Fritz`.
+        Ignored; present for compatibility with :class:`.fritz.Fritz`.
     """
 
     settle, attempts = 0.0, 3
@@ -102,11 +102,11 @@ class LocalMarshal:
             connection.execute("INSERT OR IGNORE INTO instruments VALUES (1, 'ZTF')")
             if not connection.execute("SELECT 1 FROM about").fetchone():
                 connection.execute("INSERT INTO about VALUES (?)", (uuid.uuid4().hex,))
-        # The id distinguishes a new file from an earlier file with the same name.
+        # The random id distinguishes a new file from a deleted file with the same name.
         (about,) = self._rows("SELECT id FROM about")
         self.address = f"local:{self.path}#{about['id'][:8]}"
 
-    # Reading
+    # Methods that only read
 
     def source(self, obj_id: str) -> dict[str, Any] | None:
         found = self._rows("SELECT * FROM sources WHERE id = ?", obj_id)
@@ -159,7 +159,7 @@ class LocalMarshal:
         return self._rows("SELECT * FROM photometry WHERE obj_id = ? ORDER BY mjd", obj_id)
 
     def group(self, group_id: int) -> dict[str, Any] | None:
-        """Return the group; every group exists in a file."""
+        """Return the group with this id. In a marshal file, every group exists."""
         return {"id": int(group_id)}
 
     def instruments(self) -> list[dict[str, Any]]:
@@ -169,7 +169,7 @@ class LocalMarshal:
         rows = self._rows("SELECT * FROM taxonomies ORDER BY id")
         return [{**row, "hierarchy": json.loads(row["hierarchy"])} for row in rows]
 
-    # Changing
+    # Methods that change the marshal
 
     def save_source(self, obj_id: str, ra: float, dec: float, group_ids: Sequence[int]) -> Any:
         with self._transaction() as connection:
@@ -253,7 +253,7 @@ class LocalMarshal:
         group_ids: Sequence[int],
         obj_id: str = "",
     ) -> Any:
-        """Do nothing, because a file has no catalogue of light curves."""
+        """Do nothing and return None, because a marshal file contains no light curve catalogue."""
         return None
 
     def post_taxonomy(self, taxonomy: Mapping[str, Any]) -> Any:
@@ -269,10 +269,10 @@ class LocalMarshal:
                     f"The taxonomy {values[0]} {values[1]} already exists."
                 ) from None
 
-    # The database
+    # Database access
 
     def _complete(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        """Return a source with its groups, classifications, annotations and labellers."""
+        """Add the groups, classifications, annotations and labellers to a row of ``sources``."""
         obj_id = row["id"]
         labels = self._rows("SELECT labeller_id FROM labels WHERE obj_id = ?", obj_id)
         saved = self._rows("SELECT group_id FROM saved WHERE obj_id = ? ORDER BY 1", obj_id)
@@ -296,7 +296,10 @@ class LocalMarshal:
 
     @contextmanager
     def _transaction(self, *obj_ids: str) -> Iterator[sqlite3.Connection]:
-        """Run one transaction; raise RequestRejected if one of the sources does not exist."""
+        """Open a transaction and yield the connection.
+
+        Raises RequestRejected if one of the given sources does not exist.
+        """
         with self._lock, self._connection:
             for obj_id in obj_ids:
                 if not self._rows("SELECT 1 FROM sources WHERE id = ?", obj_id):

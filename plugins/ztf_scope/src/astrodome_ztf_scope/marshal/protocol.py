@@ -1,4 +1,4 @@
-"""Protocol of the kind ``marshal``."""
+"""Protocol that data sources of the kind ``marshal`` implement."""
 
 from __future__ import annotations
 
@@ -8,32 +8,42 @@ from typing import Any, Protocol, runtime_checkable
 
 @runtime_checkable
 class Marshal(Protocol):
-    """Sources with classifications and annotations by people and models.
+    """A service that stores sources with classifications and annotations by people and models.
 
-    A source is a mapping with ``id``, ``ra``, ``dec`` (deg), ``created_at``, ``groups`` (ids),
-    ``classifications``, ``annotations`` and ``labellers`` (ids). A classification has ``id``,
-    ``classification``, ``taxonomy_id``, ``probability``, ``origin``, ``ml``, ``groups`` and
-    ``votes`` (their sum). An annotation has ``id``, ``origin``, ``data`` and ``groups``.
+    A source is a mapping with the keys ``id``, ``ra`` and ``dec`` (in degrees), ``created_at``,
+    ``groups`` (a list of group ids), ``classifications``, ``annotations`` and ``labellers`` (a list
+    of user ids). A classification is a mapping with the keys ``id``, ``classification``,
+    ``taxonomy_id``, ``probability``, ``origin``, ``ml``, ``groups`` and ``votes`` (the sum of all
+    votes). An annotation is a mapping with the keys ``id``, ``origin``, ``data`` and ``groups``.
 
-    The class of a marshal is called with ``token`` and ``connections``, the maximum number of
-    simultaneous requests. Its attribute ``address`` identifies it in the journal of changes.
+    A class that implements this protocol is called with the arguments ``token`` and
+    ``connections``, the maximum number of simultaneous requests. The attribute ``address``
+    identifies the marshal in the request journal.
 
-    A request that changes something is sent only once. If the service does not respond, the method
-    raises AstrodomeError, and the caller must look up whether the change was made.
+    A method that changes the marshal sends its request only once. If the service does not respond,
+    the method raises AstrodomeError, and the caller must query the marshal to find out whether the
+    change was made.
     """
 
     address: str
 
     def source(self, obj_id: str) -> dict[str, Any] | None:
-        """Return a source, or None if it does not exist."""
+        """Return the source with this id, or None if it does not exist."""
         ...
 
     def near(self, ra: float, dec: float, radius: float) -> list[dict[str, Any]]:
-        """Return the sources within ``radius``, sorted by ``separation`` (both in arcsec)."""
+        """Return the sources within ``radius`` arcsec of a position in degrees.
+
+        Each source has the additional key ``separation``, its distance from the position in
+        arcsec. The sources are sorted by increasing separation.
+        """
         ...
 
     def in_groups(self, group_ids: Sequence[int], *, start: int = 1) -> Iterable[dict[str, Any]]:
-        """Yield each source in at least one of the groups, from page ``start`` (500 per page)."""
+        """Yield every source that belongs to at least one of the groups.
+
+        The listing begins with page ``start``; a page contains 500 sources.
+        """
         ...
 
     def classifications(self, obj_id: str) -> list[dict[str, Any]]:
@@ -45,38 +55,45 @@ class Marshal(Protocol):
         ...
 
     def comments(self, obj_id: str) -> list[dict[str, Any]]:
-        """Return all comments on a source, with ``id`` and ``text``."""
+        """Return all comments on a source as mappings with the keys ``id`` and ``text``."""
         ...
 
     def photometry(self, obj_id: str) -> list[dict[str, Any]]:
-        """Return the photometry of a source: ``mjd`` (d), ``filter``, ``mag``, ``magerr``."""
+        """Return the photometric points of a source.
+
+        Each point is a mapping with the keys ``mjd`` (in days), ``filter``, ``mag`` and ``magerr``.
+        """
         ...
 
     def group(self, group_id: int) -> dict[str, Any] | None:
-        """Return a group (``id``), or None if it does not exist or is not accessible."""
+        """Return a group with its ``id``, or None if it does not exist or is inaccessible."""
         ...
 
     def instruments(self) -> list[dict[str, Any]]:
-        """Return the instruments, with ``id`` and ``name``."""
+        """Return all instruments as mappings with the keys ``id`` and ``name``."""
         ...
 
     def taxonomies(self) -> list[dict[str, Any]]:
-        """Return taxonomies with ``id``, ``name``, ``version``, ``provenance``, ``hierarchy``."""
+        """Return all taxonomies.
+
+        Each taxonomy is a mapping with the keys ``id``, ``name``, ``version``, ``provenance`` and
+        ``hierarchy``.
+        """
         ...
 
     def save_source(self, obj_id: str, ra: float, dec: float, group_ids: Sequence[int]) -> Any:
-        """Create a source at a position (deg) and save it to groups."""
+        """Create a source at a position in degrees and save it to groups."""
         ...
 
     def add_to_groups(self, obj_id: str, group_ids: Sequence[int]) -> Any:
-        """Save an existing source to more groups."""
+        """Save an existing source to additional groups."""
         ...
 
     def classify(self, records: Sequence[Mapping[str, Any]]) -> Any:
         """Post classifications.
 
-        Each has ``obj_id``, ``classification``, ``taxonomy_id``, ``probability`` and ``group_ids``,
-        and optionally ``origin``, ``ml``, ``vote`` and ``label``.
+        Each record has the keys ``obj_id``, ``classification``, ``taxonomy_id``, ``probability``
+        and ``group_ids``, and optionally ``origin``, ``ml``, ``vote`` and ``label``.
         """
         ...
 
@@ -87,7 +104,7 @@ class Marshal(Protocol):
     def annotate(
         self, obj_id: str, origin: str, data: Mapping[str, Any], group_ids: Sequence[int]
     ) -> Any:
-        """Post an annotation; a source can have only one annotation per origin."""
+        """Post an annotation. A source can have only one annotation per origin."""
         ...
 
     def change_annotation(
@@ -101,13 +118,14 @@ class Marshal(Protocol):
         ...
 
     def comment(self, obj_id: str, text: str, attachment: tuple[str, bytes] | None = None) -> Any:
-        """Post a comment, optionally with a file (name and content)."""
+        """Post a comment, optionally with an attachment given as file name and content."""
         ...
 
     def add_photometry(self, points: Mapping[str, Any]) -> Any:
-        """Add photometry: ``obj_id``, ``instrument_id`` and lists by column.
+        """Add photometric points to a source.
 
-        Points that exist already are skipped.
+        ``points`` contains ``obj_id``, ``instrument_id`` and a list of values for each column.
+        Points that already exist are skipped.
         """
         ...
 
@@ -118,10 +136,10 @@ class Marshal(Protocol):
         group_ids: Sequence[int],
         obj_id: str = "",
     ) -> Any:
-        """Add light curves from a catalogue of the marshal to a source.
+        """Add light curves from a catalogue of the marshal to a source, and return its ``obj_id``.
 
-        If ``obj_id`` is empty, a new source is created. Returns the ``obj_id``. Adding a light
-        curve a second time has no effect.
+        If ``obj_id`` is empty, a new source is created. Adding a light curve a second time has no
+        effect.
         """
         ...
 

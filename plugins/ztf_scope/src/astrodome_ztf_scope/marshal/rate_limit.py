@@ -1,4 +1,4 @@
-"""Limit the rate of requests to a service."""
+"""Rate limiting for requests to a service."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import time
 
 
 class RateLimiter:
-    """A limit on the number of requests per second, shared by all threads.
+    """A limiter for the number of requests per second, shared by all threads.
 
     Parameters
     ----------
     rate
-        Maximum number of requests per second; None for no limit.
+        Maximum number of requests per second, or None for no limit.
     """
 
     def __init__(self, rate: float | None) -> None:
@@ -21,7 +21,7 @@ class RateLimiter:
         self._lock = threading.Lock()
 
     def wait(self) -> None:
-        """Wait until the next request may be sent."""
+        """Block until the next request may be sent."""
         if not self._interval:
             return
         with self._lock:

@@ -17,32 +17,33 @@ def open_marshal(
     connections: int = 8,
     missing: Literal["error", "create", "empty"] = "error",
 ) -> Marshal:
-    """Open a marshal.
+    """Open a marshal by its name.
 
     Parameters
     ----------
     name : str or path, optional
-        ``fritz`` for the service at ``fritz.url`` of the settings, or a local SQLite file:
-        ``local:mine.db`` or ``Path("mine.db")``. By default, the setting ``sources.marshal``,
-        otherwise ``fritz``.
+        ``fritz`` for the service at the URL in the setting ``fritz.url``, or a local SQLite file,
+        for example ``local:mine.db`` or ``Path("mine.db")``. The default is the setting
+        ``sources.marshal`` or, if it is not set, ``fritz``.
     token : str, optional
-        Token of the service. By default, the token in the settings, in the environment variable
-        ``ASTRODOME_FRITZ_TOKEN`` or in ``secrets.json``.
+        API token of the service. By default, the token is read from the settings, the environment
+        variable ``ASTRODOME_FRITZ_TOKEN`` or the file ``secrets.json``.
     connections : int, optional
         Maximum number of simultaneous requests.
     missing : {"error", "create", "empty"}, optional
-        What to do if a local file does not exist: raise an error, create the file, or use an empty
+        Action if a local file does not exist: raise an error, create the file, or use an empty
         marshal in memory.
 
     Returns
     -------
     Marshal
-        Object with the methods of ``astrodome_ztf_scope.marshal.protocol.Marshal``.
+        Object that implements the protocol ``astrodome_ztf_scope.marshal.protocol.Marshal``.
 
     Raises
     ------
     AstrodomeError
-        If the file does not exist, if the token is missing, or if the marshal is not installed.
+        If the file does not exist, if the token is missing, or if no installed plugin provides a
+        marshal with this name.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Convert JSON documents of SkyPortal, the software of Fritz, to the records of the protocol."""
+"""Convert JSON documents from SkyPortal, the software that Fritz runs, to protocol records."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Reader = Callable[[Any], dict[str, Any]]
 
 
 def _validated(read: Reader) -> Reader:
-    """Raise an AstrodomeError if a document does not have the expected structure."""
+    """Decorate a function to raise AstrodomeError if a document has an unexpected structure."""
 
     @wraps(read)
     def checked(document: Any) -> dict[str, Any]:
@@ -31,7 +31,11 @@ def _validated(read: Reader) -> Reader:
 
 @_validated
 def page(document: Any) -> dict[str, Any]:
-    """Return a page of a listing: ``sources``, ``total`` and ``size`` (0 if unknown)."""
+    """Return one page of a source listing.
+
+    ``sources`` is the list of sources on the page, ``total`` the number of sources on all pages,
+    and ``size`` the number of sources per page. The two numbers are 0 if they are unknown.
+    """
     document = document or {}
     return {
         "sources": [source(one) for one in document.get("sources") or ()],
@@ -42,7 +46,7 @@ def page(document: Any) -> dict[str, Any]:
 
 @_validated
 def source(document: Document) -> dict[str, Any]:
-    """Return a source with its classifications and annotations; missing lists are empty."""
+    """Return a source with its classifications and annotations. Missing lists are empty."""
     return {
         "id": str(document["id"]),
         "ra": _degrees(document.get("ra")),
@@ -57,7 +61,7 @@ def source(document: Document) -> dict[str, Any]:
 
 @_validated
 def classification(document: Document) -> dict[str, Any]:
-    """Return a classification; ``votes`` is the sum of its votes."""
+    """Return a classification, in which ``votes`` is the sum of all votes."""
     votes = document.get("votes") or ()
     return {
         "id": document["id"],
@@ -73,7 +77,7 @@ def classification(document: Document) -> dict[str, Any]:
 
 @_validated
 def annotation(document: Document) -> dict[str, Any]:
-    """Return an annotation."""
+    """Return an annotation with its ``id``, ``origin``, ``data`` and ``groups``."""
     return {
         "id": document["id"],
         "origin": document.get("origin") or "",
@@ -84,7 +88,7 @@ def annotation(document: Document) -> dict[str, Any]:
 
 @_validated
 def comment(document: Document) -> dict[str, Any]:
-    """Return a comment."""
+    """Return a comment with its ``id`` and ``text``."""
     return {"id": document["id"], "text": document.get("text") or ""}
 
 
@@ -97,7 +101,10 @@ def _ids(documents: Iterable[Any] | None) -> list[int]:
 
 
 def _labellers(documents: Iterable[Any] | None) -> list[int]:
-    """Return ids of users: a source contains users, a listing contains labels of users."""
+    """Return the ids of the users who labelled a source, without duplicates.
+
+    The response for one source contains users; a listing contains labels with a user id.
+    """
     found = []
     for entry in documents or ():
         if isinstance(entry, Mapping):

@@ -1,4 +1,4 @@
-"""Taxonomies of a marshal: trees of classes."""
+"""Read taxonomies (trees of classes) and post them to a marshal."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ CONFIGURED = "config"
 
 
 def read(source: str) -> dict[str, Any]:
-    """Return a tree of ``class`` and ``subclasses``.
+    """Read a taxonomy as nested mappings with the keys ``class`` and ``subclasses``.
 
-    ``source`` is a YAML file in the format of tdtax, or ``config`` for the configured taxonomy.
-    Raises AstrodomeError if the tree is invalid or contains a class twice.
+    ``source`` is the path of a YAML file in tdtax format, or ``config`` for the taxonomy in the
+    configuration. Raises AstrodomeError if the tree is invalid or contains a class twice.
     """
     if source == CONFIGURED:
         from ..config.loading import load_config
@@ -44,13 +44,13 @@ def read(source: str) -> dict[str, Any]:
 
 
 def _with_names(node: TaxonomyNode) -> dict[str, Any]:
-    """Return the configured tree with the names of the classes instead of their tags."""
+    """Convert the configured tree to nested mappings with class names instead of tags."""
     branches = [_with_names(branch) for branch in node.subclasses or ()]
     return {"class": node.name or node.tag, **({"subclasses": branches} if branches else {})}
 
 
 def class_paths(tree: Mapping[str, Any], above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """Yield every class of a tree as a tuple that starts at the root of the tree."""
+    """Yield the path of every class in a tree, as a tuple of class names from the root."""
     here = (*above, str(tree["class"]))
     yield here
     for branch in tree.get("subclasses") or ():
@@ -66,10 +66,10 @@ def post(
     provenance: str,
     group_ids: Sequence[int] = (),
 ) -> dict[str, Any] | None:
-    """Post a taxonomy unless the marshal has it, and return it as stored there.
+    """Post a taxonomy unless it already exists, and return the taxonomy stored on the marshal.
 
-    Returns None in a dry run. Raises AstrodomeError if the marshal has a different tree with the
-    same name and version.
+    In a dry run, None is returned if the taxonomy does not exist yet. Raises AstrodomeError if a
+    different tree with the same name and version exists on the marshal.
     """
 
     def find() -> dict[str, Any] | None:

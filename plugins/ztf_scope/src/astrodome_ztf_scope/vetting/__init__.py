@@ -1,1 +1,1 @@
-"""Vetting: accept, reject or relabel sources on a web page of this machine."""
+"""Vetting: accept, reject or relabel sources on a web page served on localhost."""

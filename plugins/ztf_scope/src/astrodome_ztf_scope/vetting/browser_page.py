@@ -1,4 +1,4 @@
-"""Open the page in a browser without showing its token in the list of processes."""
+"""Open the vetting page in a browser without exposing its token in the process list."""
 
 from __future__ import annotations
 
@@ -18,13 +18,15 @@ PAGE = """<!DOCTYPE html><html><head><meta charset="utf-8"><title>scope vet</tit
 
 @contextmanager
 def redirecting(url: str) -> Iterator[Path]:
-    """Write an HTML file that redirects to ``url`` and that only this user can read.
+    """Write an HTML file that redirects to ``url`` and is readable only by the current user.
 
-    The URL contains a token, and every user of the machine can see the command line of the
-    browser. Therefore the browser is started with the path of this file. The file is removed at
-    the end.
+    The URL contains a token, and every user on the same computer can see the command line of the
+    browser. Therefore, the browser is started with the path of this HTML file instead of the URL.
+    The file is removed when the context manager exits.
     """
-    folder = Path(tempfile.mkdtemp(prefix="scope-vet-"))  # The mode is 700.
+    folder = Path(
+        tempfile.mkdtemp(prefix="scope-vet-")
+    )  # mkdtemp creates the folder with mode 0o700.
     try:
         file = folder / "open.html"
         file.touch(mode=0o600, exist_ok=False)
@@ -35,10 +37,10 @@ def redirecting(url: str) -> Iterator[Path]:
 
 
 def remove(folder: Path) -> None:
-    """Remove the folder of the file."""
+    """Remove the temporary folder that contains the HTML file."""
     shutil.rmtree(folder, ignore_errors=True)
 
 
 def in_browser(file: Path) -> bool:
-    """Open the file in the browser of the user; return whether a browser was found."""
+    """Open the file in the default browser and return whether a browser was found."""
     return webbrowser.open(file.as_uri())

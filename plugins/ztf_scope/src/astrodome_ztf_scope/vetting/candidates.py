@@ -1,4 +1,4 @@
-"""Sources to vet: rows of a table with scores, features and light curves."""
+"""Sources to vet: table rows with scores, features and light curves."""
 
 from __future__ import annotations
 
@@ -27,7 +27,11 @@ KNOWN = frozenset(
 
 @dataclass(frozen=True)
 class Candidate:
-    """A source: name, position (deg), period (d), and the score of each label."""
+    """A source to vet.
+
+    ``ra`` and ``dec`` are in degrees, and ``period`` is in days. ``scores`` maps each label to its
+    score. ``number`` is the row number in the table, counted from 0.
+    """
 
     number: int
     name: str
@@ -41,7 +45,11 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Candidates:
-    """The sources in ``table``, the labels to choose from, and the catalogue of light curves."""
+    """The sources to vet, the available labels, and the catalogue that provides the light curves.
+
+    ``rows`` are the sources in ``table``. ``radius`` is the maximum separation between a source and
+    its light curves, in arcsec.
+    """
 
     rows: Sequence[Candidate]
     labels: Sequence[str]
@@ -50,12 +58,12 @@ class Candidates:
     radius: float = 2.0
 
     def page(self, number: int) -> dict[str, Any]:
-        """Return the data of a source for the page."""
+        """Return the data for a source that is shown on the vetting page."""
         row = self.rows[number]
         curves, problem = self._curves(row)
         longest = max(curves, key=lambda curve: len(curve["points"]), default=None)
         image = None
-        if longest:  # A single band, because magnitudes of different bands differ.
+        if longest:  # Use a single band, because magnitudes differ between bands.
             image = dmdt.dmdt_image(*zip(*(point[:2] for point in longest["points"]), strict=True))
         return {
             "number": number,
@@ -73,7 +81,11 @@ class Candidates:
         }
 
     def _curves(self, row: Candidate) -> tuple[list[dict[str, Any]], str]:
-        """Return the light curves by band, [HJD, magnitude, error], or why they are missing."""
+        """Return the light curves of a source and a problem description.
+
+        There is one light curve per band, with points of the form [HJD, magnitude, error]. The
+        problem description is an empty string if light curves are available.
+        """
         if self.catalogue is None:
             return [], "no catalogue specified"
         try:
@@ -109,12 +121,12 @@ class Candidates:
 def read(
     path: Path, labels: Sequence[str] = (), catalogue: Any = None, radius: float = 2.0
 ) -> Candidates:
-    """Read the sources of a table.
+    """Read the sources to vet from a table.
 
-    Scores are the columns ``<tag>_dnn`` and ``<tag>_xgb``, and the columns named in ``labels``. The
-    labels to choose from are ``labels``, or the tags of the scores. ``radius`` is the maximum
-    separation between a source and its light curves, in arcsec. Raises AstrodomeError if there are
-    neither labels nor scores.
+    The score columns are ``<tag>_dnn``, ``<tag>_xgb`` and the columns named in ``labels``. The
+    available labels are ``labels`` or, if it is empty, the tags of the score columns. ``radius`` is
+    the maximum separation between a source and its light curves, in arcsec. Raises AstrodomeError
+    if neither labels nor scores are available.
     """
     table = table_io.read_table(path)
     place = positions.coordinates(table, path)

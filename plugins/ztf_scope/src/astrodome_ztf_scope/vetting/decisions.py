@@ -1,7 +1,7 @@
-"""Decisions about sources, and the table of accepted sources for ``upload-classification``.
+"""Vetting decisions, and the table of accepted sources for ``scope upload-classification``.
 
-Every decision is appended to a journal next to the table, so that no decision is lost if the
-browser or the machine crashes. The last decision about a source is valid.
+Every decision is appended to a journal file next to the table, so no decision is lost if the
+browser or the computer crashes. If there are several decisions about a source, the last one counts.
 """
 
 from __future__ import annotations
@@ -25,7 +25,10 @@ IDENTITY = ("obj_id", "_id", "ztf_id", "ra", "dec", "period")
 
 
 class Decisions:
-    """The decisions about ``candidates``; the accepted sources are written to ``target``."""
+    """The decisions about ``candidates``.
+
+    The accepted sources are written to the CSV file ``target``.
+    """
 
     def __init__(self, target: Path, candidates: Candidates) -> None:
         self.target, self._candidates = target, candidates
@@ -36,7 +39,7 @@ class Decisions:
             self._take(line)
 
     def decide(self, number: int, action: str, labels: Sequence[str]) -> None:
-        """Save a decision. Raises AstrodomeError if it is invalid."""
+        """Save a decision, or raise AstrodomeError if it is invalid."""
         if action not in ACTIONS:
             raise AstrodomeError(f"Invalid action '{action}': expected {', '.join(ACTIONS)}.")
         if not 0 <= number < len(self._candidates.rows):
@@ -66,7 +69,7 @@ class Decisions:
             self._write()
 
     def _lines(self) -> list[dict[str, Any]]:
-        """Return the lines of the journal, without a line that is incomplete after a crash."""
+        """Return the decisions in the journal, and skip lines that are incomplete after a crash."""
         try:
             text = self._journal.read_text("utf-8")
         except FileNotFoundError:
@@ -94,7 +97,10 @@ class Decisions:
             self.made[number] = dict(line)
 
     def _write(self) -> None:
-        """Write the sources with labels; a column contains 1 if its label is chosen."""
+        """Write the sources that were not rejected to the table.
+
+        Each label has a column that contains 1 if the label was selected, otherwise 0.
+        """
         kept = [n for n, made in sorted(self.made.items()) if made["action"] != REJECT]
         source = self._candidates.table
         periods = [name for name in source if str(name).startswith("period_")]

@@ -1,7 +1,7 @@
-"""The web server of the page for vetting, which accepts requests only from this page.
+"""A web server for the vetting page that accepts only requests from this page.
 
-Every request must contain the token of the server and its address. Therefore pages of other sites
-in the same browser, and other users of the machine, have no access.
+Every request must contain the token and the address of the server. Therefore, pages from other
+websites in the same browser and other users on the same computer have no access.
 """
 
 from __future__ import annotations
@@ -27,14 +27,17 @@ MAX_BODY = 2**16
 
 
 class VettingServer:
-    """Serves the page for ``candidates`` and saves ``decisions``; ``url`` is for the browser."""
+    """A web server that serves the vetting page for ``candidates`` and saves ``decisions``.
+
+    The attribute ``url`` is the URL to open in a browser. It contains the token.
+    """
 
     def __init__(self, candidates: Candidates, decisions: Decisions, port: int = 0) -> None:
         self.candidates, self.decisions = candidates, decisions
         self.token = secrets.token_urlsafe(24)
         self.finished = threading.Event()
         self.on_open: Callable[[], object] = lambda: None
-        """Function that is called after the page was sent to a browser."""
+        """Function that is called after the page has been sent to a browser."""
         server = self
 
         class Handler(_Handler):
@@ -60,7 +63,7 @@ class VettingServer:
 
     @property
     def hosts(self) -> frozenset[str]:
-        """Valid values of the header ``Host``; other values come from other sites."""
+        """Valid values of the request header ``Host``. Requests with other values are rejected."""
         return frozenset({f"{ADDRESS}:{self.port}", f"localhost:{self.port}"})
 
     def overview(self) -> dict[str, Any]:
@@ -126,7 +129,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._json({"error": f"The decision cannot be saved: {error.strerror or error}."}, 500)
 
     def _allowed(self, in_address: str | None) -> bool:
-        """Return whether a request contains the address of this server and its token."""
+        """Return whether a request contains the address and the token of this server."""
         token = in_address if in_address is not None else self.headers.get(HEADER, "")
         origin = self.headers.get("Origin")
         same = origin is None or urlsplit(origin).netloc in self.vet.hosts
@@ -168,4 +171,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Write no log, because it would contain the token."""
+        """Write no log, because log messages would contain the token."""

@@ -1,1 +1,1 @@
-"""Classifications: download from a marshal to a table, and upload from a table to a marshal."""
+"""Download classifications from a marshal to a table, and upload them from a table."""

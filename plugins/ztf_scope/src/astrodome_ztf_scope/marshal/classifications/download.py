@@ -1,4 +1,4 @@
-"""Download classifications for the rows of a table or for all sources of groups."""
+"""Download classifications for the rows of a table or for all sources in groups."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ SUFFIX = "_fritzDownload"
 
 @dataclass
 class DownloadResult:
-    """The downloaded table, its sources, and the failed rows with the reasons.
+    """The result of a download: the table, its sources, and the failed rows with reasons.
 
-    ``origin`` is the input file, ``name`` the default name of the output file.
+    ``origin`` is the path of the input file, or None if groups were downloaded. ``address``
+    identifies the marshal, and ``name`` is the default name of the output file.
     """
 
     table: pd.DataFrame
@@ -36,7 +37,10 @@ class DownloadResult:
     resume: ResumeFile | None = None
 
     def write(self, folder: Path | None, extension: str, *, long: bool = False) -> dict[str, Any]:
-        """Write the table, and the long table if ``long`` is True; return the paths."""
+        """Write the table and return the paths of the written files.
+
+        If ``long`` is True, the table from :func:`.result_tables.long_table` is written too.
+        """
         about = {
             "marshal": self.address,
             "downloaded": datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="seconds"),
@@ -52,7 +56,10 @@ class DownloadResult:
         return {name: str(path) for name, path in paths.items()}
 
     def output_path(self, folder: Path | None, name: str, extension: str) -> Path:
-        """Return a path in the folder and format of the input file, unless specified."""
+        """Return the path of an output file.
+
+        By default, it has the folder and the format of the input file.
+        """
         for known in table_io.EXTENSIONS.values():
             name = name.removesuffix(known)
         own = self.origin.suffix.lower().lstrip(".") if self.origin else ""
@@ -64,7 +71,7 @@ class DownloadResult:
         return folder / f"{name}{extension}"
 
     def counts(self) -> dict[str, int]:
-        """Return the numbers of rows: all, found, not found and failed."""
+        """Return the total number of rows and the numbers of found, not found and failed rows."""
         status = self.table[result_tables.STATUS].astype(str)
         return {
             "rows": len(status),
@@ -84,7 +91,7 @@ def download_rows(
     fresh: bool = False,
     on_source: Callable[[], object] = lambda: None,
 ) -> DownloadResult:
-    """Download the sources of the rows of a file; see :func:`.source_lookup.find_sources`.
+    """Download the source for each row in a file; see :func:`.source_lookup.find_sources`.
 
     An interrupted download of the same file is resumed unless ``fresh`` is True.
     """
@@ -126,9 +133,10 @@ def download_groups(
     start: int = 1,
     on_source: Callable[[], object] = lambda: None,
 ) -> DownloadResult:
-    """Download all sources of the groups, from page ``start`` on.
+    """Download all sources in the groups, starting with page ``start`` of the listing.
 
-    If a page fails, the result contains the sources of the pages before it and the reason.
+    If a page cannot be downloaded, the result contains the sources from the previous pages and the
+    reason for the failure.
     """
     sources: list[dict[str, Any]] = []
     failed = []

@@ -1,4 +1,4 @@
-"""Columns of a table that contain the probabilities of classes."""
+"""Select the table columns that contain class probabilities."""
 
 from __future__ import annotations
 
@@ -14,13 +14,16 @@ from ...config import taxonomy_maps
 from ...config.taxonomy_maps import TaxonomyClass
 
 READ = "read"
-"""Value of ``-classification`` that selects all labels of the taxonomy map."""
+"""Value of the option ``-classification`` that selects all labels in the taxonomy map."""
 MAX_NAMES = 8
 
 
 @dataclass(frozen=True)
 class LabelColumn:
-    """A column with the probability of a class; 0 is uploaded only if ``include_zero``."""
+    """A column with the probabilities of a class.
+
+    Probabilities of 0 are uploaded only if ``include_zero`` is True.
+    """
 
     column: str
     target: TaxonomyClass
@@ -34,27 +37,28 @@ def select(
     taxonomy_id: int | None = None,
     by_name: bool | None = None,
 ) -> list[LabelColumn]:
-    """Return the columns with the probabilities of classes.
+    """Return the columns that contain class probabilities.
 
     Parameters
     ----------
     table
         Table of sources.
     names
-        Classes whose probabilities are in the last columns, in the same order; labels of the
-        taxonomy map if ``by_name``; or ``["read"]`` for every label of the map that is a column.
+        Names of the classes. For n names, the last n columns contain the probabilities in the same
+        order. If ``by_name`` is True, the names are labels in the taxonomy map. ``["read"]``
+        selects every column whose name is a label in the map.
     taxonomy_map
-        JSON file, or name of a built-in map.
+        Path of a JSON file, or the name of a built-in map.
     taxonomy_id
-        Taxonomy of the classes; by default that in the map.
+        Id of the taxonomy that contains the classes. By default, the ids in the map are used.
     by_name
-        Whether ``names`` are labels of the map. The default is True for a map with taxonomies, as
-        in SCoPe 0.9.5.
+        Whether ``names`` are labels in the map. The default is True if ``taxonomy_id`` is None and
+        the map contains taxonomy ids, as in SCoPe 0.9.5.
 
     Raises
     ------
     AstrodomeError
-        If a column or class is missing, or if a column contains other values than probabilities.
+        If a column or class is missing, or if a column contains values that are not probabilities.
     """
     if not names:
         return []
@@ -128,7 +132,10 @@ def _checked(labels: list[LabelColumn], table: pd.DataFrame) -> list[LabelColumn
 def of_row(
     row: Mapping[str, Any], labels: Sequence[LabelColumn], threshold: float = 0.0
 ) -> list[tuple[TaxonomyClass, float]]:
-    """Return the classes of a row with probabilities of at least ``threshold``."""
+    """Return the classes for a row whose probability is at least ``threshold``.
+
+    Each class is returned with its probability.
+    """
     found: dict[TaxonomyClass, float] = {}
     for label in labels:
         value = row[label.column]
@@ -143,7 +150,7 @@ def of_row(
 def summary(
     table: pd.DataFrame, labels: Sequence[LabelColumn], threshold: float = 0.0
 ) -> list[dict[str, Any]]:
-    """Return for each column its class and the number of rows to upload."""
+    """Return the class and the number of rows to upload for each column."""
     rows = []
     for label in labels:
         values = pd.to_numeric(table[label.column], errors="coerce")

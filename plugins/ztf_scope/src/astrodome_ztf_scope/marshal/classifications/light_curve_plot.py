@@ -1,4 +1,4 @@
-"""Plot light curves for the comments of a source."""
+"""Plot light curves that are attached to comments on a source."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ import pandas as pd
 COLORS = {"ztfg": "tab:green", "ztfr": "tab:red", "ztfi": "tab:orange"}
 MARKERS = {"ztfg": ".", "ztfr": "D", "ztfi": "s"}
 MJD_ZERO = 58_000.0
-"""Zero point of the time axis."""
+"""Zero point of the time axis, as modified Julian date."""
 
 
 def draw(
     points: pd.DataFrame, title: str, classes: Sequence[str] = (), period: float | None = None
 ) -> bytes:
-    """Return a PNG of AB magnitudes against time, or against phase for a ``period`` in days."""
+    """Plot AB magnitudes against time and return the plot as a PNG image.
+
+    If ``period`` (in days) is given, the magnitudes are plotted against the phase.
+    """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6, 4), dpi=150)

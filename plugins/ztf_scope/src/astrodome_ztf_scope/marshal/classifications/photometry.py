@@ -1,4 +1,4 @@
-"""Convert light curves of a catalogue to photometry of a source on a marshal."""
+"""Convert light curves from a catalogue to photometric points for a marshal."""
 
 from __future__ import annotations
 
@@ -13,11 +13,14 @@ from scipy.spatial import cKDTree
 
 FILTERS = {1: "ztfg", 2: "ztfr", 3: "ztfi"}
 LIMITING_MAGNITUDES = {"ztfg": 20.8, "ztfr": 20.6, "ztfi": 19.9}
-"""Median 5-sigma depth (AB mag) of the survey's 30 s exposures; Bellm et al. 2019, PASP 131."""
+"""Median 5-sigma depths of 30-second exposures in the survey, as AB magnitudes.
+
+Reference: Bellm et al. 2019, PASP 131.
+"""
 PROGRAMS = (1, 2, 3)
 POINTS_PER_REQUEST = 5000
 TIME_TOLERANCE = 1e-6
-"""Maximum difference between two times of the same exposure, in days."""
+"""Maximum time difference at which two points belong to the same exposure, in days."""
 
 
 def select_epochs(
@@ -26,10 +29,12 @@ def select_epochs(
     programs: Sequence[int] = PROGRAMS,
     max_hjd: float | None = None,
 ) -> pd.DataFrame:
-    """Return the epochs without flags, of the given programs, up to ``max_hjd`` (HJD, days).
+    """Return the epochs that can be uploaded as photometry.
 
-    Of several epochs of the same exposure and filter, only the first is returned. A criterion for
-    a column that the catalogue does not have is ignored.
+    These are the epochs without quality flags that belong to one of the given survey programs and
+    are not later than ``max_hjd``, a heliocentric Julian date. If several epochs have the same
+    exposure and filter, only the first is returned. A criterion is ignored if the catalogue does
+    not contain the corresponding column.
     """
     missing = [name for name in ("filter", "magerr") if name not in epochs]
     if missing:
@@ -52,11 +57,12 @@ def select_epochs(
 
 
 def mjd_from_hjd(hjd: NDArray[np.float64], ra: float, dec: float) -> NDArray[np.float64]:
-    """Convert heliocentric Julian dates (UTC, days) to geocentric modified Julian dates (UTC).
+    """Convert heliocentric Julian dates to geocentric modified Julian dates, both in UTC.
 
-    The difference is the light travel time between the Sun and the centre of the Earth in the
-    direction of the source (deg), up to 8.3 minutes. ``Time.light_travel_time`` of astropy gives
-    the same result only with a location, for which it downloads tables of the Earth's rotation.
+    The correction is the light travel time between the Sun and the centre of the Earth along the
+    direction to the source, at most 8.3 minutes. ``ra`` and ``dec`` are in degrees. The method
+    ``Time.light_travel_time`` in astropy is not used, because it requires a location on the Earth
+    and therefore downloads Earth rotation tables.
     """
     import astropy.units as u
     import erfa  # type: ignore[import-untyped]
@@ -77,10 +83,12 @@ def mjd_from_hjd(hjd: NDArray[np.float64], ra: float, dec: float) -> NDArray[np.
 def to_photometry(
     epochs: pd.DataFrame, ra: float, dec: float, limiting_mag: float | None = None
 ) -> pd.DataFrame:
-    """Convert epochs to points of photometry: ``mjd``, ``filter``, AB ``mag`` and further columns.
+    """Convert epochs to photometric points.
 
-    The default of ``limiting_mag`` (AB) is that of the survey. The limiting magnitude of a point
-    is at least its magnitude. Points without own position have the position ``ra``, ``dec`` (deg).
+    The result has the columns ``mjd``, ``filter``, ``mag`` (AB magnitude) and others. By default,
+    ``limiting_mag`` is the AB magnitude in :data:`LIMITING_MAGNITUDES` for the band. If a point is
+    fainter, its own magnitude is used as limiting magnitude. Points without a position get the
+    position ``ra``, ``dec`` in degrees.
     """
     band = epochs["filter"].map(FILTERS)
     limits = band.map(LIMITING_MAGNITUDES) if limiting_mag is None else limiting_mag
@@ -98,7 +106,7 @@ def to_photometry(
 
 
 def missing_points(points: pd.DataFrame, existing: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """Return the points that are not among the ``existing`` points of a source."""
+    """Return the points that are not among the ``existing`` points on the marshal."""
     missing = pd.Series(True, points.index)
     for band, times in points.groupby("filter")["mjd"]:
         known = [p["mjd"] for p in existing if p.get("filter") == band and p.get("mjd") is not None]
@@ -111,7 +119,7 @@ def missing_points(points: pd.DataFrame, existing: Sequence[Mapping[str, Any]]) 
 def payloads(
     points: pd.DataFrame, obj_id: str, instrument_id: int, group_ids: Sequence[int]
 ) -> Iterator[dict[str, Any]]:
-    """Yield the points as bodies of requests, each with at most :data:`POINTS_PER_REQUEST`."""
+    """Yield request bodies, each with at most :data:`POINTS_PER_REQUEST` points."""
     for first in range(0, len(points), POINTS_PER_REQUEST):
         part = points.iloc[first : first + POINTS_PER_REQUEST]
         yield {

@@ -1,4 +1,4 @@
-"""Tables of the classifications, periods and votes that were downloaded from a marshal."""
+"""Build tables from the classifications, periods and votes downloaded from a marshal."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from ...tables import identifiers
 from .source_lookup import SourceMatch
 
 JOINED = ("classification", "probability", "period_origin", "period", "labellers", "sum_votes")
-"""Columns that are added to a table; several values are joined by ``;``, in the same order."""
+"""Columns that are added to a table. Multiple values in a cell are joined by ``;``."""
 STATUS = "status"
 MARSHAL_NAME = "marshal_obj_id"
-"""Column for the name on the marshal, if the table has different values in ``obj_id``."""
+"""Column for source names on the marshal, if they differ from the column ``obj_id``."""
 
 
 def add_columns(table: pd.DataFrame, matches: Sequence[SourceMatch]) -> pd.DataFrame:
-    """Return every row of the table with the columns of :data:`JOINED` and ``status``.
+    """Add the columns in :data:`JOINED` and ``status`` to a table.
 
-    The column ``obj_id`` contains the name of the source on the marshal. If the table already has
-    this column, its values are kept; the names are in the column :data:`MARSHAL_NAME` if any of
-    them differs. A column of the table that has the name of a new column is renamed to
-    ``<name>_input``, unless it comes from an earlier download.
+    The column ``obj_id`` contains the name of each source on the marshal. If the table already has
+    a column ``obj_id``, its values are kept. In this case, the names on the marshal are written to
+    the column :data:`MARSHAL_NAME` if any of them differs. An existing column with the name of a
+    new column is renamed to ``<name>_input``, unless an earlier download added it.
     """
     names = [match.source["id"] if match.source else "" for match in matches]
     result = table.copy()
@@ -46,7 +46,11 @@ def add_columns(table: pd.DataFrame, matches: Sequence[SourceMatch]) -> pd.DataF
 
 
 def source_table(sources: Iterable[Mapping[str, Any]], status: str) -> pd.DataFrame:
-    """Return one row per source: ``obj_id``, ``ra``, ``dec`` (deg), :data:`JOINED`, status."""
+    """Return a table of sources.
+
+    Each row contains ``obj_id``, ``ra`` and ``dec`` (in degrees), the columns in :data:`JOINED` and
+    ``status``.
+    """
     rows = [
         {
             **{"obj_id": one["id"], "ra": one["ra"], "dec": one["dec"]},
@@ -59,7 +63,7 @@ def source_table(sources: Iterable[Mapping[str, Any]], status: str) -> pd.DataFr
 
 
 def joined(source: Mapping[str, Any]) -> dict[str, str]:
-    """Return the columns of :data:`JOINED` for a source, in the format of SCoPe."""
+    """Return the values of the columns in :data:`JOINED` for a source, in SCoPe format."""
     classes = source["classifications"]
     periods = [
         (one["origin"], one["data"]["period"])
@@ -78,9 +82,11 @@ def joined(source: Mapping[str, Any]) -> dict[str, str]:
 
 
 def long_table(sources: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
-    """Return one row per classification, period and labeller, with the ``kind`` of the row.
+    """Return a table with one row for each classification, period and labeller of each source.
 
-    ``name`` is the class and ``value`` its probability; for a period, ``value`` is in days.
+    The column ``kind`` distinguishes the three types of rows. For a classification, ``name`` is the
+    class and ``value`` is its probability. For a period, ``value`` is in days. For a labeller,
+    ``name`` is the user id.
     """
     rows: list[dict[str, Any]] = []
     for source in sources:

@@ -1,4 +1,4 @@
-"""Find the source of every row of a table on a marshal."""
+"""Find the source on a marshal for every row of a table."""
 
 from __future__ import annotations
 
@@ -23,12 +23,16 @@ from ..protocol import Marshal
 
 NOT_FOUND = "not found"
 MAX_AGE = 24 * 3600
-"""Time after which an interrupted download starts again, in seconds."""
+"""Age after which an interrupted download is restarted instead of resumed, in seconds."""
 
 
 @dataclass
 class SourceMatch:
-    """The source of a row, or None; ``status`` is ``found …``, ``not found`` or ``failed: …``."""
+    """The source for a row of a table.
+
+    ``source`` is None if no source was found. ``status`` is ``found …``, ``not found`` or
+    ``failed: …``.
+    """
 
     row: int
     source: dict[str, Any] | None
@@ -41,20 +45,23 @@ class SourceMatch:
 
 @dataclass
 class ResumeFile:
-    """The completed rows of a download, in a file with one JSON document per line."""
+    """The completed rows of a download, stored in a JSON Lines file."""
 
     path: Path
     matches: dict[int, SourceMatch] = field(default_factory=dict)
 
     @classmethod
     def open(cls, *key: Any) -> ResumeFile:
-        """Read the file of the download that is identified by ``key``, if it is recent."""
+        """Read the completed rows of the download identified by ``key``.
+
+        A file that is older than :data:`MAX_AGE` is deleted.
+        """
         resume = cls(settings.home() / "scope" / "downloads" / f"{journals.key(*key)[:24]}.jsonl")
         if resume.path.is_file() and time.time() - resume.path.stat().st_mtime > MAX_AGE:
             resume.delete()
         if resume.path.is_file():
             for line in resume.path.read_bytes().splitlines():
-                with suppress(ValueError, TypeError):  # an incomplete last line
+                with suppress(ValueError, TypeError):  # The last line may be incomplete.
                     match = SourceMatch(**json.loads(line))
                     resume.matches[match.row] = match
         return resume
@@ -83,11 +90,12 @@ def find_sources(
     jobs: int = 8,
     on_match: Callable[[], object] = lambda: None,
 ) -> list[SourceMatch]:
-    """Find the source of every row from ``start`` on.
+    """Find the source for every row, beginning with row ``start`` (counted from 0).
 
-    A source is found by its ``obj_id``, otherwise by its position, within ``radius`` (arcsec).
-    Rows in ``resume`` are not requested again. ``on_match`` is called after each row. Raises
-    AstrodomeError if the table has neither column.
+    Sources are looked up by ``obj_id``. If this fails, the nearest source within ``radius`` arcsec
+    of the position is used. Rows that ``resume`` contains are not requested again. ``on_match`` is
+    called after each row. Raises AstrodomeError if the table has neither the column ``obj_id`` nor
+    the columns ``ra`` and ``dec``.
     """
     coordinates = positions.coordinates(table, origin)
     if "obj_id" not in table and coordinates is None:

@@ -1,7 +1,7 @@
-"""Upload rows of a table: sources, photometry, periods, groups, classifications and comments.
+"""Upload table rows as sources with photometry, periods, classifications and comments.
 
-Only what the marshal does not have is sent, so that running the same upload again after an
-interruption sends the rest.
+Only data that does not exist on the marshal is sent. Therefore, an interrupted upload is resumed by
+running it again.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 
 PERIOD_ORIGIN = "uploadedperiod"
 NAME_PREFIX = "ZTFJ"
-"""Prefix of sources that are named after the position of a ZTF light curve."""
+"""Prefix of source names that are derived from the position of a ZTF light curve."""
 
 
 def upload(
@@ -45,11 +45,12 @@ def upload(
     recheck: bool = False,
     notify: Callable[[str], object] = logger.info,
 ) -> Iterator[batches.WriteResult[UploadRow]]:
-    """Upload the rows to the marshal and yield the result of each.
+    """Upload the rows to the marshal and yield the result for each row.
 
-    ``catalogue`` provides the light curves; with ``skip_phot`` it may be None. Rows of the same
-    source are uploaded one after the other. Groups, classes and the instrument are checked before
-    the first change; AstrodomeError is raised if the marshal does not have one of them.
+    ``catalogue`` provides the light curves. It may be None if the option ``skip_phot`` is True.
+    Rows that belong to the same source are uploaded sequentially. Groups, classes and the
+    instrument are checked before the first change. Raises AstrodomeError if one of them does not
+    exist on the marshal.
     """
     used = ["obj_id", "ra", "dec", "period", "survey_id", *(x.column for x in options.labels)]
 
@@ -79,7 +80,10 @@ def upload(
 def check(
     marshal: Marshal, options: UploadOptions, notify: Callable[[str], object] = logger.info
 ) -> int:
-    """Check that groups, classes and the instrument exist; return the id of the instrument."""
+    """Check that groups, classes and the instrument exist, and return the instrument id.
+
+    If no photometry is uploaded, the instrument is not checked and 0 is returned.
+    """
     checks.check_groups(marshal, options.group_ids)
     classes = ((x.target.name, x.target.taxonomy_id) for x in options.labels)
     if not checks.check_classes(marshal, classes):
@@ -93,7 +97,7 @@ def _groups(rows: Sequence[UploadRow], options: UploadOptions) -> list[list[Uplo
         np.array([number(row.values.get(name)) for row in rows], np.float64)
         for name in ("ra", "dec")
     )
-    # Each of two rows may be up to the radius away from the same source.
+    # Two rows that match the same source may be separated by twice the radius.
     clusters = positions.clusters(ra, dec, max(2 * options.radius, 1))
     groups: dict[Any, list[UploadRow]] = {}
     for row, cluster in zip(rows, clusters, strict=True):
@@ -115,7 +119,7 @@ class _RowUpload:
     is_new: bool = False
 
     def run(self) -> str:
-        """Send everything that the marshal does not have; return the name of the source."""
+        """Send all data that does not exist on the marshal, and return the source name."""
         source = self._find_source()
         if source is None:
             self.is_new = True
@@ -134,7 +138,7 @@ class _RowUpload:
 
     @cached_property
     def _curves(self) -> list[dict[str, Any]]:
-        """Light curves within the radius of the row."""
+        """Light curves within the matching radius around the position of the row."""
         if self.catalogue is None or (self.options.skip_phot and not self.is_new):
             return []
         found: list[dict[str, Any]]
@@ -143,7 +147,7 @@ class _RowUpload:
 
     @cached_property
     def _points(self) -> pd.DataFrame | None:
-        """Photometry of the light curves."""
+        """Photometric points from the light curves, or None if there are none."""
         if not self._curves:
             return None
         options = self.options
@@ -181,7 +185,10 @@ class _RowUpload:
         return next(named_by_position, near[0] if near else None)
 
     def _create_source(self) -> dict[str, Any]:
-        """Create a source at the mean position of the light curves."""
+        """Create a source at the mean position of the light curves.
+
+        Without a catalogue, the position of the row is used.
+        """
         ra, dec = self.row.position
         if self.catalogue is not None:
             if not self._curves:
@@ -210,7 +217,7 @@ class _RowUpload:
 
     @property
     def _is_planned(self) -> bool:
-        """Whether the source does not exist yet, because this is a dry run."""
+        """Whether the source would be created, but does not exist because this is a dry run."""
         return self.writer.dry_run and self.is_new
 
     def _add_photometry(self, source: Mapping[str, Any]) -> None:
@@ -240,7 +247,7 @@ class _RowUpload:
         return not len(photometry.missing_points(points, self.marshal.photometry(obj_id)))
 
     def _add_annotation(self, source: Mapping[str, Any], origin: str, key: str, value: Any) -> None:
-        """Add an annotation unless the row has no value or the source has this origin."""
+        """Add an annotation if the value is not None and no annotation has this origin."""
         if value is not None and not any(a["origin"] == origin for a in source["annotations"]):
             groups = self.options.group_ids
             write_annotation(
@@ -260,7 +267,7 @@ class _RowUpload:
         )
 
     def _delete_other_classifications(self, source: dict[str, Any]) -> None:
-        """Delete classifications of the groups that differ from those of the row."""
+        """Delete classifications in the selected groups that are not in the row."""
         wanted = {(target.name, probability) for target, probability in self._classes}
         obj_id, kept = source["id"], []
         for one in source["classifications"]:
@@ -282,7 +289,7 @@ class _RowUpload:
         return all(c["id"] != classification_id for c in self.marshal.classifications(obj_id))
 
     def _add_classifications(self, source: Mapping[str, Any]) -> None:
-        """Add the classes that some of the groups do not have, in one request."""
+        """Add the classifications that are missing in at least one group, in one request."""
         obj_id = source["id"]
         missing = self._missing_classifications(obj_id, source["classifications"])
 
@@ -351,7 +358,7 @@ class _RowUpload:
             )
 
     def _plots(self, obj_id: str, points: pd.DataFrame) -> dict[str, tuple[str, bytes] | None]:
-        """Return the plots of the light curves, by the text of the comment."""
+        """Return the light curve plots, keyed by the text of the comment."""
         from . import light_curve_plot
 
         names = [target.name for target, _ in self._classes]
@@ -370,7 +377,7 @@ class _RowUpload:
         return found
 
     def _add_survey_id(self, source: Mapping[str, Any]) -> None:
-        """Annotate the source with the id in the survey; ids of earlier uploads are kept."""
+        """Add the survey id to the annotation of the source, and keep ids from earlier uploads."""
         value = self.row.values.get("survey_id")
         if value is None or value != value:
             raise AstrodomeError("The row has no survey_id.")

@@ -1,4 +1,4 @@
-"""The rows of an upload, their options, and the validation before anything is sent."""
+"""Rows and options for an upload, and their validation before anything is sent."""
 
 from __future__ import annotations
 
@@ -16,19 +16,20 @@ from .labels import LabelColumn
 from .photometry import PROGRAMS
 
 MAX_WARNINGS = 3
-"""Maximum number of contradicting rows that are listed separately."""
+"""Maximum number of conflicting rows that are reported individually."""
 PERIOD = "period"
 NO_PERIOD = "none"
-"""Value of ``period_column`` for an upload without periods."""
+"""Value of ``period_column`` to upload no periods."""
 
 
 @dataclass(frozen=True)
 class UploadOptions:
-    """What is uploaded for each row.
+    """Options that determine what is uploaded for each row.
 
-    ``threshold`` is the minimum probability of a class, ``radius`` the maximum separation between
-    a row and its source in arcsec, ``max_hjd`` the last epoch (HJD, days), and ``limiting_mag`` an
-    AB magnitude. ``plots`` are ``time series`` and ``phase-folded``.
+    ``threshold`` is the minimum probability of the uploaded classes. ``radius`` is the maximum
+    separation between the position in a row and its source, in arcsec. ``max_hjd`` is the
+    heliocentric Julian date of the last uploaded epoch. ``limiting_mag`` is an AB magnitude.
+    ``plots`` can contain ``time series`` and ``phase-folded``.
     """
 
     group_ids: tuple[int, ...]
@@ -56,7 +57,7 @@ class UploadOptions:
 
 @dataclass(frozen=True)
 class UploadRow:
-    """A row of the table; ``number`` is counted from 0."""
+    """A row of the table. ``number`` is the row number, counted from 0."""
 
     number: int
     values: Mapping[str, Any] = field(hash=False)
@@ -67,7 +68,10 @@ class UploadRow:
 
     @property
     def position(self) -> tuple[float, float]:
-        """RA and Dec in degrees; raises AstrodomeError if the row has none."""
+        """Right ascension and declination in degrees.
+
+        Raises AstrodomeError if the row has no valid position.
+        """
         ra, dec = (number(self.values.get(key)) for key in ("ra", "dec"))
         if ra is None or dec is None or not (0 <= ra <= 360 and -90 <= dec <= 90):
             raise AstrodomeError("The row has no position: ra and dec (deg) are required.")
@@ -81,11 +85,12 @@ class UploadRow:
 
 
 def with_period(table: pd.DataFrame, column: str, origin: object) -> pd.DataFrame:
-    """Return the table with the periods (d) of ``column`` in the column ``period``.
+    """Copy the periods (in days) from ``column`` to the column ``period``.
 
-    The default is the column ``period``; for ``none``, no period is uploaded. Raises AstrodomeError
-    if the column does not exist, or if ``column`` is empty and the table only has periods of named
-    searches, for example ``period_ELS``.
+    If ``column`` is empty, the existing column ``period`` is used. If it is ``none``, no periods
+    are uploaded. Raises AstrodomeError if the column does not exist. AstrodomeError is also raised
+    if ``column`` is empty and the table contains only periods from specific period searches, for
+    example ``period_ELS``.
     """
     searches = [
         str(name)
@@ -115,9 +120,9 @@ def with_period(table: pd.DataFrame, column: str, origin: object) -> pd.DataFram
 def read_rows(
     table: pd.DataFrame, start: int = 0, stop: int | None = None, *, origin: object = "The table"
 ) -> list[UploadRow]:
-    """Return the rows of a table from ``start`` to ``stop``, both included.
+    """Return the rows from ``start`` to ``stop``, both included and counted from 0.
 
-    For an invalid coordinate or period, raises an AstrodomeError that names the file
+    Raises AstrodomeError if a coordinate or period is invalid. The message contains the file name
     ``origin``, the column and the row.
     """
     part = table.iloc[start : None if stop is None else stop + 1]
@@ -170,9 +175,10 @@ def check_conflicts(
     origin: object,
     notify: Callable[[str], object],
 ) -> None:
-    """Call ``notify`` for rows of the same source with different values.
+    """Report rows that belong to the same source but contain different values.
 
-    Raises AstrodomeError if such rows would replace the classifications of each other.
+    ``notify`` is called with a message for each such row. Raises AstrodomeError if these rows would
+    replace each other's classifications.
     """
     used = [PERIOD, *(label.column for label in options.labels)]
     first_rows: dict[Any, UploadRow] = {}
@@ -201,7 +207,7 @@ def check_conflicts(
 
 
 def number(value: Any) -> float | None:
-    """Return a finite number, or None."""
+    """Convert a value to a finite number, or return None if this is not possible."""
     try:
         found = float(value)
     except (TypeError, ValueError):
