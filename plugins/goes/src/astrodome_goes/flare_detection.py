@@ -1,4 +1,4 @@
-"""Flares in the 1-8 angstrom flux, as NOAA's Space Weather Prediction Center defines them.
+"""Flare detection in the 1-8 angstrom flux, with the definition used by NOAA SWPC.
 
 A flare starts with the first of four consecutive minutes in which the mean flux rises
 monotonically to at least 1.4 times the first value. It peaks in the minute with the
@@ -24,9 +24,9 @@ from .store.sample_table import good
 from .times import time_range
 
 RISE = 1.4
-"""Smallest ratio of the flux in the fourth minute of a flare to that in the first minute."""
+"""Minimum ratio between the flux in the fourth minute and the first minute of a flare."""
 LONGEST_GAP = np.timedelta64(10, "m")
-"""A flare whose decay is interrupted by a longer gap has no end time."""
+"""Longest data gap during a flare. If the gap is longer, the end of the flare is unknown."""
 DAY = np.timedelta64(1, "D")
 
 
@@ -40,24 +40,25 @@ def flares(
     store : Store, str or path-like
         The store, or its folder.
     start, end : str, datetime, numpy.datetime64, pandas.Timestamp or astropy Time, optional
-        Range of the peak times (UTC), both included; a date without a time as the end includes
-        the whole day. The default is all flares.
+        Earliest and latest peak time (UTC), both inclusive. If ``end`` is a date string without a
+        time, the whole day is included. By default, all flares are returned.
     min_class : str, optional
-        Smallest class, for example ``"C1.0"``. The default is all classes.
+        Minimum GOES class, for example ``"C1.0"``. The default is all classes.
 
     Returns
     -------
     pandas.DataFrame
-        One row for each flare, sorted by time: ``start``, ``peak`` and ``end`` (UTC; the end is
-        NaT if the data stop before it), ``class``, ``flux_W_m2`` at the peak, and the origin of
-        this flux: ``satellite`` (GOES number, missing if unknown), ``product``, and
-        ``operational_scaling``, which tells whether the flux contains the factors of the
-        operational data of GOES 8-15 (missing if unknown).
+        One row per flare, in chronological order. The columns ``start``, ``peak`` and ``end`` are
+        UTC times; ``end`` is NaT if the data end before the flare. ``class`` is the GOES class,
+        and ``flux_W_m2`` the peak flux. ``satellite`` (GOES number) and ``product`` describe the
+        origin of the peak flux. ``operational_scaling`` is True if the peak flux contains the
+        scaling factors of the operational GOES 8-15 data. Unknown values in ``satellite`` and
+        ``operational_scaling`` are missing.
 
     Raises
     ------
     AstrodomeError
-        If the store is empty, or a time or the class is invalid.
+        If the store is empty, or if a time or ``min_class`` is invalid.
 
     Examples
     --------
@@ -90,10 +91,10 @@ def flares(
 def minute_means(
     store: Store, start: np.datetime64 | None = None, end: np.datetime64 | None = None
 ) -> pd.DataFrame:
-    """Return the minutes with good samples between two times (UTC).
+    """Return the mean flux in each minute with good samples between two times (UTC).
 
-    The index contains the minutes (UTC); the columns are ``xrsb``, the mean 1-8 angstrom flux
-    (W/m2), and the ``satellite`` and ``product`` of all samples in the minute.
+    The index contains the start time of each minute (UTC). The column ``xrsb`` is the mean 1-8
+    angstrom flux in W/m2. ``satellite`` and ``product`` are the same for all samples in a minute.
     """
     means = []
     for samples in store.read(start, end):
@@ -106,25 +107,26 @@ def minute_means(
 
 
 def find_flares(minutes: NDArray[np.datetime64], flux: NDArray[np.float64]) -> pd.DataFrame:
-    """Find the flares in a series of minutes.
+    """Find the flares in a time series with one value per minute.
 
     Parameters
     ----------
     minutes : numpy.ndarray of datetime64, shape (N,)
-        Times of the minutes, sorted; minutes may be missing.
+        Start time of each minute (UTC), in ascending order. Minutes without data can be omitted.
     flux : numpy.ndarray, shape (N,)
-        Mean 1-8 angstrom flux of each minute, in W/m2.
+        Mean 1-8 angstrom flux in each minute, in W/m2.
 
     Returns
     -------
     pandas.DataFrame
-        One row for each flare, sorted by time: ``start``, ``peak``, ``end`` (NaT if the data stop
-        before it), ``class`` and ``flux_W_m2`` at the peak.
+        One row per flare, in chronological order. The columns ``start``, ``peak`` and ``end`` are
+        UTC times; ``end`` is NaT if the data end before the flare. ``class`` is the GOES class,
+        and ``flux_W_m2`` the peak flux.
 
     Raises
     ------
     ValueError
-        If the shapes differ.
+        If ``minutes`` and ``flux`` have different shapes.
 
     Examples
     --------
@@ -154,7 +156,7 @@ def find_flares(minutes: NDArray[np.datetime64], flux: NDArray[np.float64]) -> p
 def _find(
     minutes: NDArray[np.datetime64], flux: NDArray[np.float64]
 ) -> Iterator[tuple[int, int, int]]:
-    """Yield the indices of the start, peak and end of each flare; -1 for a missing end."""
+    """Yield the start, peak and end index of each flare. If the end is unknown, its index is -1."""
     rising = np.diff(flux) > 0
     steep = rising[:-2] & rising[1:-1] & rising[2:] & (flux[3:] >= RISE * flux[:-3])
     starts = np.flatnonzero(steep & (minutes[3:] - minutes[:-3] == np.timedelta64(3, "m")))
@@ -179,16 +181,16 @@ def _find(
 
 
 def _peak_and_end(flux: NDArray[np.float64]) -> tuple[int, int]:
-    """Return the indices of the peak and the end of a flare that starts at index 0.
+    """Return the peak and end index of a flare that starts at index 0.
 
-    The end is 0 if the flux does not fall far enough.
+    The end index is 0 if the flux does not fall halfway to its value at the start.
     """
     length = 64
     while True:
         highest = np.maximum.accumulate(flux[:length])
         ended = flux[:length] <= (highest + flux[0]) / 2
         ended[:4] = False
-        end = int(np.argmax(ended))  # 0 if the flux does not fall far enough
+        end = int(np.argmax(ended))  # 0 if no element of ended is True
         if end or length >= len(flux):
             return int(np.argmax(flux[: end or length])), end
         length *= 4

@@ -1,4 +1,4 @@
-"""Register the commands of ``sdo goes`` and the source of X-ray flux."""
+"""Register the commands of ``sdo goes``, and the X-ray flux source for other plugins."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The section ``goes`` of the settings: the folder of the store and the archives."""
+"""Settings in the section ``goes``: the folder of the store, and the URLs of the archives."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class GoesSettings(BaseModel):
-    """The settings; each key can also be set as ``ASTRODOME_GOES_<KEY>``."""
+    """Settings for GOES data.
+
+    Each setting can also be given in the environment variable ``ASTRODOME_GOES_<KEY>``.
+    """
 
     model_config = ConfigDict(extra="forbid")
 

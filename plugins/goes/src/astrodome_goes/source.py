@@ -1,4 +1,4 @@
-"""The source of kind ``flux`` for other plugins."""
+"""The data source of kind ``flux`` that other plugins can use."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class GoesFlux:
-    """The flux in the local GOES store, or in the store in ``folder``."""
+    """GOES X-ray flux from the store in ``folder``, or from the default store."""
 
     def __init__(
         self, folder: str | os.PathLike[str] | None = None, max_diff: float = MAX_DIFF
@@ -23,9 +23,9 @@ class GoesFlux:
         self.max_diff = max_diff
 
     def flux_at(self, times: Any) -> NDArray[np.float64]:
-        """Return the 1-8 angstrom flux (W/m2) at UTC times, shape (N,).
+        """Return the 1-8 angstrom flux at N UTC times as an array with shape (N,), in W/m2.
 
-        The result is NaN where no good sample is within ``max_diff`` seconds. Raises
+        Values are NaN at times without a good sample within ``max_diff`` seconds. Raises
         AstrodomeError if the store is empty.
         """
         return flux_at(self.store, times, self.max_diff)

@@ -1,4 +1,4 @@
-"""Start and end of a time range."""
+"""Parse the start and end of a time range."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ DATE = re.compile(r"\s*\d{4}-\d\d-\d\d\s*")
 
 
 def time_range(start: Any, end: Any) -> tuple[np.datetime64 | None, np.datetime64 | None]:
-    """Return the start and the end of a time range (datetime64[us], UTC), or None if not given.
+    """Return the start and end of a time range as UTC times with dtype ``datetime64[us]``.
 
-    An end without a time of day, such as ``"2011-06-07"``, includes the whole day. Raises
-    AstrodomeError if a time is invalid or the end is before the start.
+    A time that is not given is returned as None. If ``end`` is a date string without a time, such
+    as ``"2011-06-07"``, the whole day is included. Raises AstrodomeError if a time is invalid or
+    ``end`` is before ``start``.
     """
     first = None if start is None else to_datetime64(start)[0]
     last = None if end is None else to_datetime64(end)[0]

@@ -1,1 +1,1 @@
-"""Files of the archives of GOES XRS data: search, download, read, import."""
+"""Search, download, read and import files from the archives of GOES XRS data."""

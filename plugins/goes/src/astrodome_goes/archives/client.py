@@ -1,7 +1,7 @@
 """Search for files in the archives of GOES XRS data, and download them.
 
-Every archive lists its files in directory pages. NASA serves the data before March 2001, and NOAA
-the science products of all satellites since GOES 8.
+Every archive lists its files on HTML directory pages. The NASA archive contains the data before
+March 2001. The NOAA archives contain the science products of GOES 8 and all later satellites.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ from ..settings import GoesSettings
 
 SERVICE = "The archive of GOES data"
 RESOLUTIONS = ("1m", "1s")
-"""Minute averages, and all samples (1 s; 2 or 3 s up to GOES 15)."""
+"""One-minute averages, or all samples (every second; every 2 or 3 seconds up to GOES 15)."""
 SATELLITES = range(19, 7, -1)
-"""GOES numbers of the satellites with science products of NOAA, the highest first."""
+"""GOES numbers of the satellites with NOAA science products, in descending order."""
 MAX_DURATION = 600.0
-"""Maximum duration of a download, in seconds."""
+"""Maximum duration of the download of one file, in seconds."""
 NOAA_FROM = date(2001, 3, 1)
 GOES_15_UNTIL = date(2020, 3, 4)
 GOES_16_FROM = date(2017, 2, 7)
 NGDC_PATH = "platforms/solar-space-observing-satellites/goes"
 NOAA_PATH = "data/goes-space-environment-monitor/access/science/xrs"
 ANY_SATELLITE = 0
-"""Stands for the archive of NASA, whose folders contain the files of all satellites."""
+"""Satellite number for the NASA archive, where one folder contains files from all satellites."""
 
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file of an archive with the data of one day and one satellite (GOES number)."""
+    """A file in an archive, with the data from one satellite (GOES number) for one day."""
 
     day: date
     satellite: int
@@ -50,16 +50,16 @@ class RemoteFile:
 
 
 class ArchiveClient:
-    """Client for the three archives at the addresses in the settings."""
+    """Client for the three archives whose URLs are given in the settings."""
 
     def __init__(self, settings: GoesSettings) -> None:
         self.settings = settings
         self.session = http.session(retries=3, backoff=0.3, timeout=(10, settings.timeout))
 
     def satellites(self, first: date, last: date) -> list[int]:
-        """Return the GOES numbers of the satellites that may have data, the highest first.
+        """Return the GOES numbers of the satellites that may have data, in descending order.
 
-        For days before March 2001, the result contains only ``ANY_SATELLITE``.
+        If all days are before March 2001, the list contains only ``ANY_SATELLITE``.
         """
         if last < NOAA_FROM:
             return [ANY_SATELLITE]
@@ -70,9 +70,9 @@ class ArchiveClient:
         ]
 
     def find(self, month: date, satellite: int, resolution: str) -> list[RemoteFile]:
-        """Return the files of a month and a satellite, each in its latest version.
+        """Return the latest version of each file for a month and a satellite.
 
-        Raises AstrodomeError if the archive does not respond with a directory page.
+        Raises AstrodomeError if the archive does not return a directory page.
         """
         folder, pattern = self._location(month, satellite, resolution)
         latest: dict[tuple[date, int], RemoteFile] = {}
@@ -80,7 +80,7 @@ class ArchiveClient:
             match = re.fullmatch(pattern, url.rpartition("/")[2])
             if not match or int(match["month"]) != month.month:
                 continue
-            with suppress(ValueError):  # the name contains an invalid date
+            with suppress(ValueError):  # The date in the file name is invalid.
                 day = month.replace(day=int(match["day"]))
                 found = RemoteFile(day, int(match["satellite"]), url)
                 key = (day, found.satellite)
@@ -89,9 +89,9 @@ class ArchiveClient:
         return sorted(latest.values(), key=lambda found: (found.day, found.satellite))
 
     def fetch(self, wanted: Sequence[RemoteFile], folder: Path, jobs: int) -> dict[str, str]:
-        """Download files into a folder, ``jobs`` at a time; existing files are skipped.
+        """Download files to a folder with ``jobs`` threads, and skip existing files.
 
-        Returns the reason for each file that could not be downloaded, by name.
+        Returns a dictionary that maps the name of each failed file to the reason for the failure.
         """
         folder.mkdir(parents=True, exist_ok=True)
         missing = [file for file in wanted if not (folder / file.name).exists()]
@@ -104,7 +104,7 @@ class ArchiveClient:
         files.write_bytes(folder / file.name, content)
 
     def _location(self, month: date, satellite: int, resolution: str) -> tuple[str, str]:
-        """Return the address of a folder and the pattern of the file names in it."""
+        """Return the URL of a folder and a regular expression for the names of its files."""
         if satellite == ANY_SATELLITE:
             folder = f"{self.settings.url_nasa.rstrip('/')}/goes/fits/{month:%Y}/"
             year = f"(?:{month:%Y}|{month:%y})"
@@ -121,11 +121,11 @@ class ArchiveClient:
         return folder, name + r"(?P<day>\d\d)_.+\.nc"
 
     def _links(self, folder: str) -> Iterator[str]:
-        """Yield the addresses of the links in a directory page; none if it does not exist."""
+        """Yield the URLs of the links on a directory page, or nothing if the page is not found."""
         try:
             response = http.get(self.session, folder, SERVICE)
         except http.StatusError as error:
-            if error.status == 404:  # no data in this month
+            if error.status == 404:  # The archive has no data for the month.
                 return
             raise
         links = BeautifulSoup(response.content, "html.parser").find_all("a", href=True)

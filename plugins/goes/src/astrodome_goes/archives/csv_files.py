@@ -1,4 +1,4 @@
-"""The CSV files of sdo-cli, one for each month: ``goes_cache/2011/6/goes_ts.csv``."""
+"""Read and write sdo-cli CSV files, one per month, such as ``goes_cache/2011/6/goes_ts.csv``."""
 
 from __future__ import annotations
 
@@ -12,19 +12,20 @@ from ..store.parquet import read_month
 from ..store.sample_table import sample_table
 
 OTHER_NAMES = {"quality_xrsa": "xrsa_quality", "quality_xrsb": "xrsb_quality"}
-"""Column names in older files."""
+"""Column names in files from older versions of sdo-cli, and the current names."""
 LEAP_SECOND = r":60(?:\.\d*)?$"
 
 
 def read_csv(path: Path, satellite: int = 0) -> pd.DataFrame:
-    """Return the samples of one file.
+    """Return the samples in a CSV file.
 
-    ``satellite`` is the GOES number of rows without one, or 0 if it is unknown. Raises
-    AstrodomeError for an invalid file or value; the message contains the line.
+    ``satellite`` is the GOES number for rows that do not contain one, or 0 if it is unknown.
+    Raises AstrodomeError if the file or one of its values is invalid. For an invalid value, the
+    error message contains the line number.
     """
     try:
         frame = pd.read_csv(path, skipinitialspace=True, encoding_errors="replace")
-    except (ValueError, OverflowError) as error:  # the errors of pandas are ValueErrors
+    except (ValueError, OverflowError) as error:  # The exceptions in pandas are ValueErrors.
         why = " ".join(str(error).split()).rstrip(".")
         raise AstrodomeError(f"{path} is not a valid CSV file: {why}.") from error
     frame = frame.rename(columns=OTHER_NAMES)
@@ -45,10 +46,10 @@ def read_csv(path: Path, satellite: int = 0) -> pd.DataFrame:
 
 
 def write_csv(store: Store, first: str = "", last: str = "9999-99") -> None:
-    """Write the months of a store from ``first`` to ``last`` as CSV files in its folder.
+    """Write the months from ``first`` to ``last`` to CSV files in the folder of the store.
 
-    Times are whole seconds, as in sdo-cli; the satellite is an additional column. A file that is
-    newer than its month in the store is not changed.
+    As in sdo-cli, times are truncated to seconds. The files contain ``satellite`` as an additional
+    column. A CSV file that is newer than the Parquet file for the same month is not changed.
     """
     for month, stored in store.months().items():
         if not first <= month <= last:

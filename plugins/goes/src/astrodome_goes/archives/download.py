@@ -1,6 +1,6 @@
-"""Download data month by month: search, download, read, merge into the store.
+"""Download data month by month: find the files, download and read them, and store the samples.
 
-The store knows the names of the files that were merged; they are not downloaded again.
+The store records the names of the files that it contains. These files are not downloaded again.
 """
 
 from __future__ import annotations
@@ -26,16 +26,20 @@ from .client import RESOLUTIONS, ArchiveClient, RemoteFile
 from .importing import read_files
 
 ATTEMPTS = 3
-"""Number of times that a file is downloaded before it counts as failed."""
+"""Maximum number of attempts to download a file."""
 PAUSE = 0.5
-"""Seconds before the second attempt; doubled for each following attempt."""
+"""Delay before the second attempt, in seconds. The delay doubles with each further attempt."""
 MAX_FAILURES = 4
-"""Number of consecutive months without a response, after which the others are not tried."""
+"""Number of consecutive failed months after which the remaining months are not requested."""
 
 
 @dataclass
 class DownloadOutcome(compute.Outcome):
-    """Numbers of downloaded and skipped months, failed months, and days without a file."""
+    """Result of a download.
+
+    ``done`` and ``skipped`` are numbers of months, and ``failed`` contains each incomplete month
+    with the reason. ``missing`` contains the days for which the archives have no file.
+    """
 
     missing: list[date] = field(default_factory=list)
 
@@ -54,32 +58,35 @@ def download(
     jobs: int = 5,
     progress: Callable[[int], None] = lambda days: None,
 ) -> DownloadOutcome:
-    """Download data from the archives of NASA and NOAA into the store.
+    """Download data from the NASA and NOAA archives into the store.
 
-    Files that were downloaded before are skipped. Several processes may download into one store.
+    Files that the store already contains are skipped. Several processes may download into the
+    same store at the same time.
 
     Parameters
     ----------
     start, end : str, date, datetime, numpy.datetime64, pandas.Timestamp or astropy Time
         First and last day (UTC), both included.
     store : Store, str or path-like, optional
-        The store, or its folder. The default is that of :class:`Store`.
+        The store, or its folder. The default is the default folder of :class:`Store`.
     satellite : int
-        GOES number; 0 means the highest-numbered satellite of each day.
+        GOES number of the satellite. The default, 0, selects the highest-numbered satellite with
+        data on each day.
     resolution : {"1m", "1s"}
-        Minute averages, or all samples (1 s; 2 or 3 s up to GOES 15). Before March 2001, the
-        archive has samples every 3 s only.
+        ``"1m"`` selects one-minute averages. ``"1s"`` selects all samples: one every second, or
+        every 2 or 3 seconds up to GOES 15. Data before March 2001 are only available with one
+        sample every 3 seconds.
     jobs : int
         Number of simultaneous downloads.
     progress : callable
-        Function to call with the number of days of each completed month.
+        Function that is called after each month with the number of requested days in that month.
 
     Returns
     -------
     DownloadOutcome
-        ``done`` and ``skipped``: numbers of months that were downloaded, or were complete before;
-        ``failed``: month and reason for each month that is incomplete; ``missing``: days for
-        which the archives have no file.
+        ``done`` is the number of downloaded months, and ``skipped`` the number of months that
+        were already complete. ``failed`` contains each incomplete month with the reason.
+        ``missing`` contains the days for which the archives have no file.
 
     Raises
     ------
@@ -125,11 +132,11 @@ class _Task:
     outcome: DownloadOutcome = field(default_factory=DownloadOutcome)
 
     def folder(self, month: str) -> Path:
-        """Return the folder for the downloaded files of a month, which are deleted at its end."""
+        """Return the temporary folder for files of a month. It is deleted after the month."""
         return self.store.folder / ".files" / month
 
     def download_month(self, name: str, days: list[date]) -> bool:
-        """Download the days of one month; return whether the archives responded."""
+        """Download the given days of a month, and return whether the archives responded."""
         try:
             found = choose_files(self.client, days, self.satellite, self.resolution)
             stored = self.store.source_files(name)
@@ -156,10 +163,11 @@ class _Task:
     def _fetch(
         self, wanted: dict[str, RemoteFile], folder: Path
     ) -> tuple[dict[str, pd.DataFrame], dict[str, str]]:
-        """Return the samples of the files by name, and the reasons for the other files.
+        """Download and read files, and return the samples and the reasons for failures.
 
-        Valid files from an earlier, interrupted run are used. A file that cannot be read (for
-        example a web page instead of data) is deleted and downloaded again.
+        The keys of both dictionaries are file names. Valid files from an interrupted run are
+        reused. A file that cannot be read, for example a web page instead of data, is deleted
+        and downloaded again.
         """
         samples: dict[str, pd.DataFrame] = {}
         reasons: dict[str, str] = {}
@@ -167,7 +175,7 @@ class _Task:
             missing = [file for name, file in wanted.items() if name not in samples]
             if not missing:
                 break
-            if attempt:  # First, the files of an earlier run are read.
+            if attempt:  # The first iteration only reads files from an interrupted run.
                 time.sleep(PAUSE * 2 ** (attempt - 2) if attempt > 1 else 0)
                 reasons |= self.client.fetch(missing, folder, self.jobs)
             paths = [folder / file.name for file in missing]
@@ -185,10 +193,12 @@ class _Task:
 def choose_files(
     client: ArchiveClient, days: list[date], satellite: int, resolution: str
 ) -> list[RemoteFile]:
-    """Return the files of a satellite, or of the highest-numbered one of each day, sorted by day.
+    """Return one file for each day with data, in chronological order.
 
-    ``days`` belong to one month. The highest-numbered satellites are searched first, and only as
-    many as are needed for these days. Raises AstrodomeError if an archive does not respond.
+    All ``days`` must be in the same month. If ``satellite`` is 0, the file from the
+    highest-numbered satellite is selected for each day. Satellites are searched in descending
+    order until a file is found for every day. Raises AstrodomeError if an archive does not
+    respond.
     """
     chosen: dict[date, RemoteFile] = {}
     for number in client.satellites(days[0], days[-1]):

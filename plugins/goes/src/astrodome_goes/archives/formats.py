@@ -1,4 +1,4 @@
-"""Read the files of the archives of GOES XRS data, with sunpy, and the CSV files of sdo-cli."""
+"""Read GOES XRS files from the archives with sunpy, and CSV files written by sdo-cli."""
 
 from __future__ import annotations
 
@@ -30,26 +30,28 @@ PRODUCT_OF_TITLE = {
     "1 minute": "xrsf-l2-avg1m",
     "1-s ": "xrsf-l2-flx1s",
 }
-"""Product by a part of the title of a netCDF file."""
+"""Product names, keyed by a substring of the ``title`` attribute in netCDF files."""
 FLAG_VARIABLES = ("{}_flags", "xrs{}_flags", "xrs{}_flag")
-"""Names of the quality flags of a channel in the netCDF files of different years."""
+"""Names of the quality flag variable for a channel (``a`` or ``b``) in netCDF files.
+
+The name depends on the product and the processing version.
+"""
 SATELLITE = r"(?i)(?<![a-z])(?:g(?:oes)?[-_ ]?(\d{1,2})(?!\d)|go(\d\d)\d{6})"
-"""Pattern for GOES-15, GOES 15, g15, and the file name go1520110607."""
+"""Pattern that matches ``GOES-15``, ``GOES 15``, ``g15`` and the file name ``go1520110607``."""
 HDF5 = b"\x89HDF"
 ALL_FLAGS = 0xFFFF
 FIRST_LIGHT = "1974-07-01"
-"""The first of these X-ray sensors flew on SMS-1; earlier times are fill values."""
+"""Earliest valid time. SMS-1 carried the first of these X-ray sensors in 1974."""
 
 
 def read_file(path: Path, satellite: int = 0) -> pd.DataFrame:
-    """Return the samples of a FITS file of NASA, a netCDF file of NOAA or a CSV file of sdo-cli.
+    """Return the samples in a NASA FITS file, a NOAA netCDF file or an sdo-cli CSV file.
 
     ``satellite`` is the GOES number for files that do not specify it. The quality columns contain
-    only the flags that make a sample unusable, so that 0 means good for every product. For
-    example, NOAA also flags how the electron background was removed from minute averages, but
-    does not count these flags in its definition of good data.
+    only flags that make a sample unusable, so 0 means good data in every product. Other flags
+    are removed, for example the NOAA flags for the method of electron background removal.
 
-    Raises AstrodomeError if the file does not exist, is damaged or has another format.
+    Raises AstrodomeError if the file does not exist, is damaged or has an unsupported format.
     """
     if not path.is_file():
         raise AstrodomeError(f"File {path} does not exist.")
@@ -78,13 +80,13 @@ def _read_xrs_file(path: Path, is_netcdf: bool, satellite: int) -> pd.DataFrame:
             if is_netcdf:
                 _check_array_sizes(path)
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # Leap seconds are changed to 23:59:59.999.
+                warnings.simplefilter("ignore")  # sunpy warns about leap seconds.
                 series = _read_time_series(path)
             masks = _good_data_masks(path) if is_netcdf else dict.fromkeys("ab", ALL_FLAGS)
             return _samples(path, series, masks, satellite)
         except AstrodomeError:
             raise
-        except Exception as error:  # The libraries raise many types for damaged files.
+        except Exception as error:  # Damaged files cause many exception types.
             why = " ".join(str(error).split()).strip("\"'").removeprefix("Something went wrong: ")
             cause: BaseException | None = error
             while cause is not None:
@@ -96,9 +98,10 @@ def _read_xrs_file(path: Path, is_netcdf: bool, satellite: int) -> pd.DataFrame:
 
 
 def _check_array_sizes(path: Path) -> None:
-    """Raise AstrodomeError if the arrays that a netCDF file declares need too much memory.
+    """Raise AstrodomeError if the arrays in a netCDF file would need too much memory.
 
-    An array of any shape takes no space in the file until data is written to it.
+    The file size is not a sufficient check: HDF5 stores no data for the unwritten part of an
+    array, so a small file can declare arrays of any size.
     """
     limit, total = limits.max_bytes(), 0
 
@@ -115,7 +118,7 @@ def _check_array_sizes(path: Path) -> None:
 
 @contextmanager
 def _silent_destructors() -> Iterator[None]:
-    """Hide the traceback that h5netcdf prints when it discards a file that it could not open."""
+    """Suppress the traceback that h5netcdf prints after it failed to open a file."""
     before, sys.unraisablehook = sys.unraisablehook, lambda _: None
     try:
         yield
@@ -155,7 +158,10 @@ def _samples(path: Path, series: Any, masks: dict[str, int], satellite: int) -> 
 
 
 def _good_data_masks(path: Path) -> dict[str, int]:
-    """Return the mask of each channel's flags that are 0 in good data, as the file defines it."""
+    """Return a bit mask for each channel. A sample is good if none of the masked flags is set.
+
+    The masks are read from the flag definitions in the file.
+    """
     masks = dict.fromkeys("ab", ALL_FLAGS)
     with h5netcdf.File(path, "r") as content:
         for channel, name in itertools.product(masks, FLAG_VARIABLES):

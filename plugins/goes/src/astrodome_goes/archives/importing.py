@@ -18,9 +18,9 @@ from .formats import read_file
 ReadFile = compute.ItemResult[Path, pd.DataFrame]
 
 CPU_LIMIT = 20.0
-"""Maximum CPU time to read a file, in seconds; a day of all samples takes one or two."""
+"""Maximum CPU time to read a file, in seconds. One day of one-second data takes 1 to 2 seconds."""
 BATCH = 2_000_000
-"""Number of samples that are read before they are merged into the store."""
+"""Number of samples after which the samples in memory are merged into the store."""
 EXTENSIONS = (".csv", ".nc", ".fits", ".fits.gz", ".fit")
 
 
@@ -32,31 +32,31 @@ def import_files(
     jobs: int = 0,
     progress: Callable[[], None] = lambda: None,
 ) -> compute.Outcome:
-    """Import files of XRS data into the store.
+    """Import files with XRS data into the store.
 
     Parameters
     ----------
     paths : path or iterable of paths
-        FITS files of NASA, netCDF files of NOAA, CSV files of sdo-cli, or folders with such files.
+        NASA FITS files, NOAA netCDF files, sdo-cli CSV files, or folders that contain such files.
     store : Store, str or path-like, optional
-        The store, or its folder. The default is that of :class:`Store`.
+        The store, or its folder. The default is the default folder of :class:`Store`.
     satellite : int
-        GOES number, for files that do not specify it.
+        GOES number for files that do not specify the satellite.
     jobs : int
-        Number of processes; 0 means one per CPU.
+        Number of processes. The default, 0, uses one process per CPU.
     progress : callable
-        Function to call after each file.
+        Function that is called without arguments after each file.
 
     Returns
     -------
     astrodome.compute.Outcome
-        ``done``: number of imported files; ``failed``: path and reason for each file that cannot
-        be read. Such files do not prevent the import of the others.
+        ``done`` is the number of imported files. ``failed`` contains the path of each file that
+        cannot be read, and the reason; all other files are imported.
 
     Raises
     ------
     AstrodomeError
-        If a folder contains no file to import.
+        If a folder contains no XRS files.
 
     Examples
     --------
@@ -88,9 +88,9 @@ def import_files(
 
 
 def list_files(paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> list[Path]:
-    """Return the paths, with each folder replaced by the files with XRS data in it, sorted.
+    """Return the paths, with each folder replaced by the sorted paths of the XRS files in it.
 
-    Raises AstrodomeError for a folder without such files.
+    Raises AstrodomeError if a folder contains no XRS files.
     """
     given = [paths] if isinstance(paths, str | os.PathLike) else paths
     found: list[Path] = []
@@ -110,10 +110,11 @@ def list_files(paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]])
 def read_files(
     paths: Iterable[Path], satellite: int = 0, jobs: int = 0, cpu_limit: float = CPU_LIMIT
 ) -> Iterator[ReadFile]:
-    """Read files in worker processes; yield their samples, or the reason for a failure.
+    """Read files in worker processes, and yield the samples or the error for each file.
 
-    Some damaged files crash the HDF5 library, or make it loop forever. They are reported like
-    other files that cannot be read. ``cpu_limit`` is the maximum CPU time per file in seconds.
+    Some damaged files crash the HDF5 library or cause an infinite loop in it. These files are
+    reported in the same way as other invalid files. ``cpu_limit`` is the maximum CPU time per
+    file, in seconds.
     """
     left = dict.fromkeys(paths)
     read = partial(_read_in_worker, satellite=satellite, cpu_limit=cpu_limit)
@@ -123,7 +124,7 @@ def read_files(
             for result in compute.map(read, list(left), jobs=workers):
                 del left[result.item]
                 yield result
-        except AstrodomeError:  # A worker died while it read one of the next files.
+        except AstrodomeError:  # A worker process crashed while reading a file.
             for path in list(left)[: 5 * workers]:
                 yield _read_alone(read, path)
                 del left[path]
@@ -132,7 +133,7 @@ def read_files(
 def _read_in_worker(path: Path, satellite: int, cpu_limit: float) -> pd.DataFrame:
     faulthandler.disable()
     null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, 2)  # Libraries print messages before a crash.
+    os.dup2(null, 2)  # Suppress messages that libraries print before a crash.
     os.close(null)
     signal.signal(signal.SIGVTALRM, signal.SIG_DFL)  # This signal terminates the process.
     signal.setitimer(signal.ITIMER_VIRTUAL, cpu_limit)

@@ -1,1 +1,1 @@
-"""The local store of samples: Parquet files and lookups by time."""
+"""The local store for XRS samples: Parquet files, and functions to read them."""

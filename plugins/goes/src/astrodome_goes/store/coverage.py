@@ -1,4 +1,4 @@
-"""The contents of the store: time range, satellites and gaps."""
+"""Summary of the data in the store: time range, satellites and gaps."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from .flux_store import Store
 from .sample_table import good
 
 GAP = {"start": "datetime64[us]", "end": "datetime64[us]", "minutes": float}
-"""Columns and dtypes of the table of gaps."""
+"""Columns and dtypes of the table with gaps."""
 MIN_GAP = 10.0
-"""Default for the shortest gap, in minutes."""
+"""Default minimum duration of a gap, in minutes."""
 
 
 def coverage(
@@ -28,24 +28,30 @@ def coverage(
     store : Store, str or path-like
         The store, or its folder.
     start, end : str, datetime, numpy.datetime64, pandas.Timestamp or astropy Time, optional
-        Start and end time (UTC), both included; a date without a time as the end includes the
-        whole day. The default is all samples.
+        Start and end time (UTC), both inclusive. If ``end`` is a date string without a time, the
+        whole day is included. By default, all samples are included.
     min_gap : float
-        Shortest gap between good samples to report, in minutes. If ``start`` or ``end`` is given,
-        the time between it and the nearest good sample also counts.
+        Gaps between good samples are reported if they are longer than this duration, in minutes.
+        A gap between ``start`` and the first good sample, or between the last good sample and
+        ``end``, is also reported.
 
     Returns
     -------
     dict
-        ``store`` (the folder), ``megabytes``, ``months`` (number of files), ``first`` and
-        ``last`` (times of samples, or None), ``samples``, ``good`` (number of good samples),
-        and two tables: ``satellites``, with one row for each satellite and product, and
-        ``gaps``, with ``start``, ``end`` and ``minutes``.
+        Dictionary with these keys:
+
+        - ``store``: folder of the store
+        - ``megabytes``: size of the store in MB
+        - ``months``: number of months in the store
+        - ``first``, ``last``: times of the first and last sample, or None if there are none
+        - ``samples``, ``good``: number of samples, and number of good samples
+        - ``satellites``: DataFrame with one row for each combination of satellite and product
+        - ``gaps``: DataFrame with the columns ``start``, ``end`` and ``minutes``
 
     Raises
     ------
     AstrodomeError
-        If the store is empty, or a time is invalid.
+        If the store is empty, or if a time is invalid.
 
     Examples
     --------

@@ -1,9 +1,9 @@
-"""The local store: one Parquet file for each month, ``year=2011/month=06/xrs.parquet``.
+"""The local store: one Parquet file per month, for example ``year=2011/month=06/xrs.parquet``.
 
-The rows of a month are sorted by time, with one row for each time, and the rows of each minute
-come from one satellite and product.
+The rows in a file are sorted by time, and each time occurs only once. All rows within a minute
+come from the same satellite and product.
 
-pandas is imported only when it is needed, because its import takes longer than a lookup.
+pandas is imported only where it is needed, because importing it takes longer than a lookup.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ DIGIT = "[0-9]"
 
 
 def default_folder() -> Path:
-    """Return the folder in the setting ``goes.store``, or ``goes`` in the folder of ``--home``."""
+    """Return the folder in the setting ``goes.store``, or ``goes`` in the ``--home`` folder."""
     configured, _ = settings.current().values("goes").get("store", (None, ""))
     return Path(str(configured)).expanduser() if configured else settings.home() / "goes"
 
 
 class Store(os.PathLike[str]):
-    """A folder with samples of GOES XRS. Several processes may read and write it simultaneously.
+    """A folder with GOES XRS samples. Several processes can read and write it at the same time.
 
     Parameters
     ----------
     folder : str, path-like or Store, optional
-        Folder of the store; it does not need to exist. The default is the folder in the setting
-        ``goes.store``, or the folder ``goes`` in the folder of ``--home``.
+        Folder of the store, which does not have to exist. The default is the folder in the
+        setting ``goes.store`` or, if it is not set, ``goes`` in the ``--home`` folder.
 
     Examples
     --------
@@ -54,17 +54,17 @@ class Store(os.PathLike[str]):
         return f"Store({str(self.folder)!r})"
 
     def path(self, month: str) -> Path:
-        """Return the path of the file of a month, for example ``2011-06``."""
+        """Return the path of the Parquet file for a month, which is given as ``2011-06``."""
         year, number = month.split("-")
         return self.folder / f"year={year}" / f"month={number}" / "xrs.parquet"
 
     def months(self) -> dict[str, Path]:
-        """Return the existing files by month, the earliest first."""
+        """Return the paths of the existing files, keyed by month, in chronological order."""
         found = sorted(self.folder.glob(f"year={4 * DIGIT}/month={2 * DIGIT}/xrs.parquet"))
         return {f"{path.parts[-3][5:]}-{path.parts[-2][6:]}": path for path in found}
 
     def require_data(self) -> dict[str, Path]:
-        """Return :meth:`months`; raise AstrodomeError if the store is empty."""
+        """Return the same as :meth:`months`, but raise AstrodomeError if the store is empty."""
         if stored := self.months():
             return stored
         csv_files = self.folder / "goes_cache"
@@ -80,9 +80,9 @@ class Store(os.PathLike[str]):
     def read(
         self, start: np.datetime64 | None = None, end: np.datetime64 | None = None
     ) -> Iterator[pd.DataFrame]:
-        """Yield the samples in start <= timestamp <= end (UTC), month by month.
+        """Yield one table per month with the samples from ``start`` to ``end`` (UTC, inclusive).
 
-        Raises AstrodomeError if the store is empty or one of its files is damaged.
+        Raises AstrodomeError if the store is empty or a file is damaged.
         """
         from .parquet import read_month
 
@@ -98,9 +98,9 @@ class Store(os.PathLike[str]):
                     yield samples[first:last]
 
     def merge(self, samples: pd.DataFrame, source_files: Iterable[str]) -> None:
-        """Merge samples into the store. The file of each month is replaced atomically.
+        """Merge samples into the store. The file for each month is replaced atomically.
 
-        The names of the source files are stored in the metadata of each month.
+        The names of the source files are stored in the metadata of the file for each month.
         """
         from .parquet import read_month, read_source_files, write_month
         from .sample_table import merge
@@ -117,7 +117,7 @@ class Store(os.PathLike[str]):
                     write_month(path, merged, names.union(source_files))
 
     def source_files(self, month: str) -> frozenset[str]:
-        """Return the names of the files from which the samples of a month come."""
+        """Return the names of the source files that were merged into the given month."""
         from .parquet import read_source_files
 
         return read_source_files(self.path(month))

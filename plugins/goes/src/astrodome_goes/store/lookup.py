@@ -1,4 +1,4 @@
-"""The good sample nearest to a time."""
+"""Look up the nearest good sample for given times."""
 
 from __future__ import annotations
 
@@ -39,8 +39,9 @@ def flux_at(
     Returns
     -------
     numpy.ndarray
-        Flux of the nearest good sample in W/m2, shape (N,). NaN for times without a
-        good sample within ``max_diff``.
+        Array with shape (N,) that contains the flux of the nearest good sample in W/m2. A sample
+        is good if its flux is positive and no quality flag is set. Values are NaN at times
+        without a good sample within ``max_diff`` seconds.
 
     Raises
     ------
@@ -74,9 +75,11 @@ def samples_at(
     Returns
     -------
     pandas.DataFrame
-        One row for each time that has a good sample within ``max_diff``: ``timestamp`` (the
-        requested time), ``time`` of the sample, flare ``class``, ``xrsb_W_m2``, ``xrsa_W_m2``,
-        ``quality``, ``satellite``, ``product`` and ``distance_s``.
+        One row for each time with a good sample within ``max_diff`` seconds. A sample is good if
+        its flux is positive and no quality flag is set. ``timestamp`` is the requested time,
+        ``time`` the time of the sample, and ``distance_s`` their difference in seconds. ``class``
+        is the flare class that corresponds to the flux ``xrsb_W_m2``. The other columns are
+        ``xrsa_W_m2``, ``quality``, ``satellite`` and ``product``.
 
     Raises
     ------
@@ -104,10 +107,11 @@ def samples_at(
 def nearest(
     store: Store, times: NDArray[np.datetime64], max_diff: float
 ) -> tuple[NDArray[np.void], NDArray[np.float64]]:
-    """Return the good sample nearest to each of N times (UTC, datetime64[us]).
+    """Return the nearest good sample for each of N UTC times with dtype ``datetime64[us]``.
 
-    Returns N records (``RECORD``) and their time differences in seconds. If no good sample is
-    within ``max_diff`` seconds, the difference is infinite and the record has no meaning.
+    Returns an array of N samples with dtype ``RECORD``, and an array of N time differences in
+    seconds. If there is no good sample within ``max_diff`` seconds of a time, the difference is
+    infinite and the fields of the sample are 0.
     """
     if not 0 <= max_diff <= DAY:
         raise AstrodomeError(
@@ -144,7 +148,7 @@ DESCRIPTION = ("time", "class", "xrsb_W_m2", "xrsa_W_m2", "quality", "satellite"
 
 
 def describe(sample: np.void) -> dict[str, Any]:
-    """Return a record as plain values by column name; unknown values are None."""
+    """Convert a sample with dtype ``RECORD`` to a dictionary; unknown values are None."""
     from astrodome_solar.flare_classes import flare_class
 
     time, xrsa, xrsb, quality, satellite, product = sample.item()

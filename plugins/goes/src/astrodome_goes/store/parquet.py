@@ -1,4 +1,4 @@
-"""One month of the store as a Parquet file."""
+"""Read and write the Parquet file for one month."""
 
 from __future__ import annotations
 
@@ -41,17 +41,20 @@ RECORD = np.dtype(
         ("product", "u1"),  # index in PRODUCTS
     ]
 )
-"""A sample for lookups."""
+"""Structured dtype of a sample, used for lookups."""
 ENCODINGS = {
     "timestamp": "DELTA_BINARY_PACKED",
     "xrsa": "BYTE_STREAM_SPLIT",
     "xrsb": "BYTE_STREAM_SPLIT",
 }
-"""Encodings that halve the size of a month of minutes; the other columns use dictionaries."""
+"""Column encodings that halve the file size of one-minute averages.
+
+All other columns use dictionary encoding.
+"""
 
 
 def read_month(path: Path) -> pd.DataFrame:
-    """Return the samples in one file of the store.
+    """Return the samples in a Parquet file.
 
     Raises AstrodomeError if the file is damaged.
     """
@@ -65,10 +68,10 @@ def read_month(path: Path) -> pd.DataFrame:
 
 
 def read_good_records(path: Path) -> NDArray[np.void]:
-    """Return the samples with a positive ``xrsb`` and no quality flag, as ``RECORD``.
+    """Return the samples with positive ``xrsb`` and no quality flag, with dtype ``RECORD``.
 
-    The result is the same as that of :func:`.sample_table.good`. pandas is not used, because its
-    import takes longer than a lookup. Raises AstrodomeError if the file is damaged.
+    The selection is the same as in :func:`.sample_table.good`. pandas is not used, because
+    importing it takes longer than a lookup. Raises AstrodomeError if the file is damaged.
     """
     table = _read(path)
     records = np.empty(table.num_rows, RECORD)
@@ -86,13 +89,13 @@ def _read(path: Path) -> pa.Table:
             table = stored.read().select(SCHEMA.names).unify_dictionaries()
         return table if table.schema.equals(READ_SCHEMA) else table.cast(READ_SCHEMA)
     except (pa.ArrowException, OSError, KeyError, ValueError) as error:
-        if isinstance(error, OSError) and error.errno:  # raised by the system, not by pyarrow
+        if isinstance(error, OSError) and error.errno:  # raised by the operating system
             raise
         raise _damaged(path, error) from error
 
 
 def _values(array: pa.Array, dtype: np.dtype) -> NDArray[Any]:
-    """Return the values in the memory of an array, and -1 instead of nulls."""
+    """Return the values of a pyarrow array as a NumPy array, with nulls replaced by -1."""
     start = array.offset * dtype.itemsize
     values = np.frombuffer(array.buffers()[1], dtype, len(array), start)
     if not array.null_count:
@@ -101,8 +104,8 @@ def _values(array: pa.Array, dtype: np.dtype) -> NDArray[Any]:
 
 
 def write_month(path: Path, samples: pd.DataFrame, source_files: Iterable[str]) -> None:
-    """Write a month, with the names of the files from which its samples come."""
-    # Arrays of NumPy keep NaN, which a Series would convert to null.
+    """Write the samples of a month, and the names of their source files as metadata."""
+    # pyarrow keeps NaN in NumPy arrays, but converts it to null in a Series.
     columns = {**samples, "xrsa": samples["xrsa"].to_numpy(), "xrsb": samples["xrsb"].to_numpy()}
     arrays = [pa.array(columns[field.name]).cast(field.type) for field in SCHEMA]
     about = {
@@ -120,9 +123,9 @@ def write_month(path: Path, samples: pd.DataFrame, source_files: Iterable[str]) 
 
 
 def read_source_files(path: Path) -> frozenset[str]:
-    """Return the names of the files from which the samples of a month come.
+    """Return the names of the source files in the metadata of a Parquet file.
 
-    Raises AstrodomeError if the file of the month is damaged.
+    If the file does not exist, the result is empty. Raises AstrodomeError if the file is damaged.
     """
     try:
         about = pq.read_metadata(path).metadata or {}

@@ -1,23 +1,26 @@
-"""The products from which samples come, and the scaling of their fluxes."""
+"""The data products that samples can come from, and the scaling of their fluxes."""
 
 from __future__ import annotations
 
 PRODUCTS = ("csv", "fits", "netcdf", "gxrs-l2-irrad", "xrsf-l2-avg1m", "xrsf-l2-flx1s")
-"""Names of the products, the preferred one last.
+"""Names of the products, in ascending order of preference.
 
-``csv`` are files of sdo-cli, ``fits`` files of NASA (GOES 15 and older), and the others netCDF
-files of NOAA.
+``csv`` stands for sdo-cli files and ``fits`` for NASA files (up to GOES 15). All other products
+are NOAA netCDF files.
 """
 
 SCALED_SATELLITES = range(8, 16)
-"""GOES numbers whose operational fluxes contain the factors 0.85 (xrsa) and 0.7 (xrsb)."""
+"""GOES numbers of the satellites whose operational fluxes contain scaling factors.
+
+The factors are 0.85 for ``xrsa`` and 0.7 for ``xrsb``.
+"""
 
 
 def operational_scaling(satellite: int, product: str) -> bool | None:
-    """Return whether fluxes contain the operational factors (0.85 and 0.7); None if unknown.
+    """Return whether the fluxes contain the operational scaling factors, or None if unknown.
 
-    Only NASA's FITS files contain them. The CSV files of sdo-cli do not specify the product from
-    which they were derived.
+    Only the fluxes in NASA FITS files contain these factors. sdo-cli CSV files do not specify
+    the product from which they were derived.
     """
     if product == "csv" and (satellite in SCALED_SATELLITES or not satellite):
         return None

@@ -1,4 +1,4 @@
-"""Samples as a pandas table: its columns, which samples are good, and how tables are merged."""
+"""Tables of samples (pandas): columns, selection of good samples, and merging."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ DTYPES = {
     "timestamp": "datetime64[us]",  # UTC
     "xrsa": "float32",  # 0.5-4 angstrom, W/m2; NaN if missing
     "xrsb": "float32",  # 1-8 angstrom, W/m2; NaN if missing
-    "xrsa_quality": "Int32",  # 0 good; missing if the file has no flags
+    "xrsa_quality": "Int32",  # 0 if the sample is good; missing if the file has no flags
     "xrsb_quality": "Int32",
     "satellite": "uint8",  # GOES number; 0 if unknown
     "product": pd.CategoricalDtype(PRODUCTS, ordered=True),
@@ -20,13 +20,14 @@ DTYPES = {
 
 
 FILL_VALUE = 1.0
-"""Absolute fluxes (W/m2) from this value on are fill values, for example -99999."""
+"""Minimum absolute value of fill values in W/m2. Fill values are, for example, -99999."""
 
 
 def sample_table(**columns: Any) -> pd.DataFrame:
-    """Return a table with the columns and dtypes of ``DTYPES``, from arrays and single values.
+    """Return a table with the columns and dtypes in ``DTYPES``.
 
-    Fill values in the fluxes become NaN.
+    Each argument is an array, or a scalar that is used in all rows. Fill values in the fluxes are
+    replaced by NaN.
     """
     table = pd.DataFrame(columns)[list(DTYPES)].astype(DTYPES)
     flux = table[["xrsa", "xrsb"]]
@@ -35,22 +36,23 @@ def sample_table(**columns: Any) -> pd.DataFrame:
 
 
 def good(samples: pd.DataFrame, channel: str = "xrsb") -> pd.Series:
-    """Return which samples have a positive flux in this channel and no quality flag."""
+    """Return a boolean Series that is True where the flux is positive and no flag is set."""
     unflagged = samples[f"{channel}_quality"].fillna(0) == 0
     return (samples[channel] > 0) & unflagged.astype(bool)
 
 
 def merge(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
-    """Return the samples of both tables to keep, sorted by time.
+    """Merge two tables, and return the result sorted by time.
 
-    In each minute, the samples of only one satellite and product are kept. The satellite is the
-    highest-numbered one with a good sample in this minute, or, if no sample is good, the
-    highest-numbered one. The product is its last one in the order of ``PRODUCTS``. Of two samples
-    with the same time, the one in ``new`` is kept.
+    For each minute, only samples from one satellite and one product are kept. The
+    highest-numbered satellite with a good sample in the minute is selected. If the minute
+    contains no good sample, the highest-numbered satellite is selected. If the satellite has
+    several products, the last one in the order of ``PRODUCTS`` is selected. If two samples have
+    the same time, the sample in ``new`` replaces the sample in ``old``.
     """
     both = pd.concat([old, new], ignore_index=True).sort_values("timestamp", kind="stable")
     origin = both["satellite"].astype("int64") * len(PRODUCTS) + both["product"].cat.codes
-    any_origin = 256 * len(PRODUCTS)  # larger than every origin
+    any_origin = 256 * len(PRODUCTS)  # larger than all values of origin
     rank = origin + any_origin * good(both)
     best = rank.groupby(both["timestamp"].dt.floor("min")).transform("max") % any_origin
     return both[origin == best].drop_duplicates("timestamp", keep="last", ignore_index=True)

@@ -1,4 +1,4 @@
-"""The samples of a time range as a pandas table or as a sunpy TimeSeries."""
+"""Return the samples in a time range as a pandas DataFrame or a sunpy TimeSeries."""
 
 from __future__ import annotations
 
@@ -25,27 +25,29 @@ UNITS = {
 
 
 def samples(store: str | os.PathLike[str], start: Any = None, end: Any = None) -> pd.DataFrame:
-    """Return the samples of a time range.
+    """Return the samples in a time range.
 
     Parameters
     ----------
     store : Store, str or path-like
         The store, or its folder.
     start, end : str, datetime, numpy.datetime64, pandas.Timestamp or astropy Time, optional
-        Start and end time (UTC), both included; a date without a time as the end includes the
-        whole day. The default is all samples.
+        Start and end time (UTC), both inclusive. If ``end`` is a date string without a time, the
+        whole day is included. By default, all samples are returned.
 
     Returns
     -------
     pandas.DataFrame
-        Index ``timestamp`` (UTC) and the columns ``xrsa_W_m2`` (0.5-4 angstrom), ``xrsb_W_m2``
-        (1-8 angstrom), ``xrsa_quality`` and ``xrsb_quality`` (0 good, missing if the file has no
-        flags), ``satellite`` (GOES number, 0 if unknown) and ``product``.
+        One row per sample; the index ``timestamp`` contains UTC times. ``xrsa_W_m2`` is the
+        0.5-4 angstrom flux, and ``xrsb_W_m2`` the 1-8 angstrom flux. ``xrsa_quality`` and
+        ``xrsb_quality`` are 0 if the value is good, and missing if the source file has no quality
+        flags. ``satellite`` is the GOES number, or 0 if it is unknown. ``product`` is the name of
+        the data product.
 
     Raises
     ------
     AstrodomeError
-        If the range contains no sample, or a time is invalid.
+        If the store contains no samples in the time range, or if a time is invalid.
 
     Examples
     --------
@@ -59,26 +61,27 @@ def samples(store: str | os.PathLike[str], start: Any = None, end: Any = None) -
 
 
 def timeseries(store: str | os.PathLike[str], start: Any = None, end: Any = None) -> XRSTimeSeries:
-    """Return the samples of a time range as a sunpy time series.
+    """Return the samples in a time range as a sunpy time series.
 
     Parameters
     ----------
     store : Store, str or path-like
         The store, or its folder.
     start, end : str, datetime, numpy.datetime64, pandas.Timestamp or astropy Time, optional
-        Start and end time (UTC), both included; a date without a time as the end includes the
-        whole day. The default is all samples.
+        Start and end time (UTC), both inclusive. If ``end`` is a date string without a time, the
+        whole day is included. By default, all samples are returned.
 
     Returns
     -------
     sunpy.timeseries.sources.XRSTimeSeries
-        Columns ``xrsa`` and ``xrsb`` (W/m2), ``xrsa_quality`` and ``xrsb_quality`` (0 good, NaN
-        if the file has no flags).
+        Time series with the columns ``xrsa`` and ``xrsb`` (flux in W/m2), ``xrsa_quality`` and
+        ``xrsb_quality``. The quality is 0 if the value is good, and NaN if the source file has no
+        quality flags.
 
     Raises
     ------
     AstrodomeError
-        If the range contains no sample, or a time is invalid.
+        If the store contains no samples in the time range, or if a time is invalid.
 
     Examples
     --------

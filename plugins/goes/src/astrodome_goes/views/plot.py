@@ -1,4 +1,4 @@
-"""A plot of the X-ray flux: both channels, flare classes, flares and catalogued flares."""
+"""Plot the X-ray flux in both channels, with flare classes, flares and catalogued flares."""
 
 from __future__ import annotations
 
@@ -27,39 +27,42 @@ from ..times import time_range
 
 FORMATS = (".png", ".svg", ".pdf")
 MAX_POINTS = 3000
-"""Maximum number of points in a curve; of more samples, the highest of each interval is drawn."""
+"""Maximum number of points in a curve.
+
+If there are more samples, only the highest sample in each interval is plotted.
+"""
 MAX_LABELS = 12
-"""Maximum number of flares whose class is written in the plot; the largest are labelled."""
+"""Maximum number of flares that are labelled with their class. The largest are labelled."""
 COLORS = {"xrsb": "#b2182b", "xrsa": "#2166ac"}
 LABELS = {"xrsb": "1–8 Å (xrsb)", "xrsa": "0.5–4 Å (xrsa)"}
 BACKGROUNDS = ("#ffffff", "#f2f2f2")
 CATALOGUE_COLOR = "#4d9221"
 
 Catalogue = Callable[[datetime, datetime], Sequence[Mapping[str, Any]]]
-"""Returns the records of the flares between two UTC times, with the field names of HEK."""
+"""Function that returns flare records, with HEK field names, between two UTC times."""
 
 
 def search_catalogue(
     start: datetime, end: datetime, source: str = ""
 ) -> Sequence[Mapping[str, Any]]:
-    """Return the flares of the installed event catalogue between two times.
+    """Return the flares between two times from the installed event catalogue.
 
     Parameters
     ----------
     start, end : datetime
         Start and end time (UTC).
     source : str, optional
-        Name of the source of kind ``events``; needed only if several are installed.
+        Name of the event catalogue, which is required only if several catalogues are installed.
 
     Returns
     -------
     sequence of mappings
-        One record for each flare, with the field names of HEK.
+        One record per flare, with HEK field names.
 
     Raises
     ------
     AstrodomeError
-        If no event catalogue is installed, or if its store is empty.
+        If no event catalogue is installed, or if the event catalogue is empty.
 
     Examples
     --------
@@ -72,19 +75,19 @@ def search_catalogue(
 
 @dataclass
 class FluxPlot:
-    """A plot of the X-ray flux and the data that it shows."""
+    """A plot of the X-ray flux, with the plotted data."""
 
     figure: Figure
     start: datetime
     end: datetime
     samples: int
-    """Number of samples in the time range."""
+    """Number of samples in the plotted time range."""
     flares: pd.DataFrame
-    """The marked flares, as returned by :func:`astrodome_goes.flares`."""
+    """The plotted flares, in the format that :func:`astrodome_goes.flares` returns."""
     catalogue: list[dict[str, Any]] = field(default_factory=list)
-    """The drawn flares of the catalogue: ``start``, ``end``, ``class`` and ``id``."""
+    """The plotted catalogue flares, each with ``start``, ``end``, ``class`` and ``id``."""
     skipped: list[tuple[str, str]] = field(default_factory=list)
-    """The identifier of each catalogued flare that was not drawn, and the reason."""
+    """The identifier of each catalogue flare that was not plotted, and the reason."""
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the plot to a PNG, SVG or PDF file."""
@@ -95,7 +98,7 @@ class FluxPlot:
 
 
 def check_format(path: Path) -> None:
-    """Raise AstrodomeError if the extension of a file is not that of a supported format."""
+    """Raise AstrodomeError if the file extension is not supported."""
     if path.suffix.lower() not in FORMATS:
         raise AstrodomeError(
             f"Unsupported file extension in '{path.name}'.",
@@ -112,31 +115,32 @@ def plot(
     min_class: str = "C1.0",
     catalogue: Catalogue | None = None,
 ) -> FluxPlot:
-    """Plot the good samples of a time range, with flare classes and flares.
+    """Plot the good samples in a time range, with flare classes and flares.
 
     Parameters
     ----------
     store : Store, str or path-like
         The store, or its folder.
     start, end : str, datetime, numpy.datetime64, pandas.Timestamp or astropy Time, optional
-        Start and end time (UTC), both included; a date without a time as the end includes the
-        whole day. The default is all samples.
+        Start and end time (UTC), both inclusive. If ``end`` is a date string without a time, the
+        whole day is included. By default, all samples are plotted.
     min_class : str
-        Smallest class of the flares to mark.
+        Minimum GOES class of the plotted flares.
     catalogue : callable, optional
-        Function that returns the records of the flares between two times, with the field names
-        of HEK, for example :func:`astrodome_goes.search_catalogue`. They are drawn above the
-        curves.
+        Function that takes a start and an end time and returns records of flares with HEK field
+        names, for example :func:`astrodome_goes.search_catalogue`. These flares are plotted as
+        bars above the curves.
 
     Returns
     -------
     FluxPlot
-        The matplotlib ``figure``, and the data that it shows.
+        The matplotlib ``figure``, and the plotted data.
 
     Raises
     ------
     AstrodomeError
-        If the range contains no sample, or a time or the class is invalid.
+        If the store contains no samples in the time range, or if a time or ``min_class`` is
+        invalid.
 
     Examples
     --------
@@ -169,13 +173,13 @@ class _Curves:
     samples: int
     satellites: list[int]
     interval: pd.Timedelta | None
-    """Interval of which only the highest sample is drawn; None if all samples are drawn."""
+    """Interval in which only the highest sample is plotted, or None if all samples are plotted."""
 
 
 def _time_range(
     store: Store, start: np.datetime64 | None, end: np.datetime64 | None
 ) -> tuple[np.datetime64, np.datetime64]:
-    """Return the times to plot; a missing one is that of the first or last stored sample."""
+    """Return the plotted time range. Missing limits are set to the first or last stored sample."""
     if start is None:
         start = next(store.read())["timestamp"].iloc[0].to_datetime64()
     if end is None:
@@ -185,7 +189,10 @@ def _time_range(
 
 
 def _read_curves(store: Store, first: np.datetime64, last: np.datetime64) -> _Curves:
-    """Read the good samples month by month, reduced so that decades fit in memory and plot."""
+    """Read the good samples month by month.
+
+    Long time ranges are downsampled, so that decades of data fit in memory.
+    """
     step = pd.Timedelta(max((last - first) // MAX_POINTS, np.timedelta64(1, "us")))
     parts: dict[str, list[pd.Series]] = {"xrsa": [], "xrsb": []}
     count = usable = 0
@@ -208,7 +215,7 @@ def _read_curves(store: Store, first: np.datetime64, last: np.datetime64) -> _Cu
 
 
 def _interrupt(curve: pd.Series, longest: pd.Timedelta) -> pd.Series:
-    """Insert NaN after each gap longer than ``longest``, so that no line is drawn across it."""
+    """Insert NaN into each gap longer than ``longest``, so that no line is drawn across it."""
     after_gap = curve.index[curve.index.to_series().diff() > longest]
     breaks = pd.Series(np.nan, after_gap - pd.Timedelta("1us"), dtype=curve.dtype)
     return pd.concat([curve, breaks]).sort_index() if len(breaks) else curve
@@ -251,7 +258,7 @@ def _draw_flares(axes: Axes, found: pd.DataFrame) -> None:
 
 
 def _labelled(found: pd.DataFrame) -> pd.DataFrame:
-    """Return the largest flares, without those whose label would overlap that of a larger one."""
+    """Return the largest flares, except flares whose label would overlap a larger flare's label."""
     width = (found["peak"].iloc[-1] - found["peak"].iloc[0]) * 0.03
     chosen: list[Any] = []
     for label, peak in found.sort_values("flux_W_m2", ascending=False)["peak"].items():
@@ -261,7 +268,7 @@ def _labelled(found: pd.DataFrame) -> pd.DataFrame:
 
 
 def _draw_catalogue(axes: Axes, records: Sequence[Mapping[str, Any]], drawn: FluxPlot) -> None:
-    """Draw a bar from the start to the end of each record, with its class."""
+    """Draw a bar from the start to the end of each catalogue flare, and label it with its class."""
     height = axes.get_xaxis_transform()
     for record in records:
         name = str(record.get("kb_archivid") or record.get("SOL_standard") or "unnamed record")
