@@ -1,9 +1,10 @@
 """Detect anomalous images of the Sun, and anomalous regions in them.
 
-:func:`open_images` and :func:`build_dataset` open and build data sets. :func:`train` trains a
-model; :func:`score`, :func:`score_maps`, :func:`reconstruct` and :func:`generate` use it.
-:func:`evaluate` compares models with a ground truth. :func:`write_evaluation` and
-:func:`write_report` write HTML pages, and :func:`export_onnx` exports a model.
+:func:`open_images` opens a data set, and :func:`build_dataset` creates one. :func:`train` trains
+a model, and :func:`score`, :func:`score_maps`, :func:`reconstruct` and :func:`generate` apply a
+trained model. :func:`evaluate` compares the scores of models with a ground truth.
+:func:`write_evaluation` and :func:`write_report` write HTML pages, and :func:`export_onnx`
+exports a model.
 
 Examples
 --------

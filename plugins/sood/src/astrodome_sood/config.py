@@ -1,7 +1,7 @@
-"""Configuration of a run: the schema, and the layers that are merged.
+"""Configuration schema of a run, and functions that load and merge configurations.
 
-The keys are those of the YAML files of sdo-cli, including its form ``{value: …, desc: …}``. A file
-``defaults.yaml`` in the same folder supplies missing keys.
+The keys are the same as in sdo-cli configuration files, and values can also be written as
+``{value: …, desc: …}``. Missing keys are read from ``defaults.yaml`` in the same folder.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from pydantic import (
 
 COMMAND_LINE = "command line"
 RUN_SECTIONS = ("model", "data", "train", "seed", "devices")
-"""Keys that a prediction takes from the configuration of the run that trained the weights."""
+"""Keys that a prediction reads from the configuration of the training run."""
 MODEL_DEFAULTS: dict[str, dict[str, Any]] = {
     "ae": {"model": {"target_size": 128}, "train": {"n_epochs": 20}}
 }
-"""Defaults of single models, as in the options of sdo-cli."""
+"""Model-specific default values, the same as in sdo-cli."""
 NO_EFFECT = ("data.prefetch_factor", "data.sdo_ml_v2.reduce_memory", "debug")
-"""Keys of sdo-cli that are accepted and have no effect."""
+"""sdo-cli configuration keys that are accepted but have no effect."""
 
 SHORT_NAMES = {
     "dataset": "data.dataset",
@@ -60,9 +60,9 @@ SHORT_NAMES = {
     "precision": "devices.precision",
     "seed": "seed",
 }
-"""Keys of options of the commands and of keyword arguments of the Python API, by their names.
+"""Mapping from command options and Python keyword arguments to configuration keys.
 
-A later name overrides an earlier one with the same key."""
+If two names have the same key, the later name has priority."""
 
 
 class ConfigSection(BaseModel):
@@ -202,7 +202,7 @@ class DevicesSection(ConfigSection):
 
 
 class Config(ConfigSection):
-    """Complete configuration of a model and its data."""
+    """Complete configuration of a model, its data and its training."""
 
     model: ModelSection = ModelSection()
     data: DataSection = DataSection()
@@ -215,7 +215,7 @@ class Config(ConfigSection):
     debug: bool = False
 
     def plain(self) -> dict[str, Any]:
-        """Return nested mappings of YAML's types."""
+        """Return the configuration as nested dicts that contain only YAML types."""
         return self.model_dump(mode="json")
 
     def without_effect(self) -> list[str]:
@@ -231,19 +231,20 @@ def load(
     from_run: bool = False,
     model: str = "",
 ) -> Config:
-    """Merge the layers of a configuration and validate them.
+    """Merge all sources of configuration values, and validate the result.
 
     Parameters
     ----------
     file
-        YAML file. A ``defaults.yaml`` in its folder has lower priority.
+        YAML file. A ``defaults.yaml`` file in the same folder has lower priority.
     overrides
-        Values by dotted key (``"model.z_dim"``), with the highest priority.
+        Values with the highest priority, keyed by dotted configuration key, for example
+        ``"model.z_dim"``.
     from_run
-        Use the configuration of the run ``model.load_path`` below the other layers, or the shape
-        of the network if there are only weights.
+        If True, start from the configuration of the run at ``model.load_path``, which has lower
+        priority than the file. If only a weights file exists there, use its network shape.
     model
-        Name of the model whose defaults have the lowest priority.
+        Name of the model. Its default values have the lowest priority.
 
     Raises
     ------
@@ -281,7 +282,7 @@ def _with_defaults(file: Path | None) -> list[Path]:
 
 
 def assignments(texts: Sequence[str]) -> dict[str, Any]:
-    """Convert texts such as ``"model.z_dim=64"`` to overrides; the values are YAML."""
+    """Parse assignments such as ``"model.z_dim=64"``; the values are parsed as YAML."""
     import yaml
 
     found = {}
@@ -302,7 +303,7 @@ def assignments(texts: Sequence[str]) -> dict[str, Any]:
 
 
 def get_key(plain: Mapping[str, Any], key: str) -> Any:
-    """Return the value of a dotted key."""
+    """Return the value at a dotted key."""
     value: Any = plain
     for part in key.split("."):
         value = value[part]
@@ -310,7 +311,7 @@ def get_key(plain: Mapping[str, Any], key: str) -> Any:
 
 
 def flatten(plain: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield dotted keys and values of nested mappings."""
+    """Yield pairs of dotted key and value from nested mappings."""
     for key, value in plain.items():
         if isinstance(value, Mapping) and value:
             yield from flatten(value, f"{prefix}{key}.")
@@ -326,7 +327,7 @@ def _run_settings(saved: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _network_shape(path: Path) -> dict[str, Any]:
-    """Return the shape of a network whose weights have no configuration file."""
+    """Read the network shape from weights that have no configuration file."""
     from .models import weights
 
     path = weights.locate(path)

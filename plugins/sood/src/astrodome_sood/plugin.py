@@ -1,4 +1,4 @@
-"""Hooks of the distribution: the command, the task and the models of ``sood``."""
+"""Plugin hooks that register the command ``sood``, the task ``sood`` and its models."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Progress of long work, reported to the observer that the caller sets.
+"""Report the progress of long operations to an observer.
 
-Library functions report through :func:`task` and :func:`message`. By default nothing is shown;
-the commands set an observer that writes to the terminal.
+Library functions call :func:`task` and :func:`message`. By default, the reports are ignored. The
+commands set an observer that shows them in the terminal.
 """
 
 from __future__ import annotations
@@ -13,30 +13,33 @@ from typing import Protocol
 
 
 class Task(Protocol):
-    """Work in progress."""
+    """Long operation that reports its progress."""
 
     def advance(self, steps: int = 1, detail: str = "") -> None:
-        """Report completed steps and, optionally, a text about the current state."""
+        """Report completed steps and, optionally, a description of the current state."""
 
 
 class SilentTask:
-    """A task without an observer."""
+    """Task that ignores its progress."""
 
     def advance(self, steps: int = 1, detail: str = "") -> None:
         pass
 
 
 class Observer:
-    """Receives the progress of tasks. This base class ignores it."""
+    """Receiver of progress reports. The base class ignores all reports."""
 
     def task(
         self, label: str, total: int, unit: str, *, resumes: bool = True
     ) -> AbstractContextManager[Task]:
-        """Begin a task of ``total`` steps; ``resumes`` tells whether it can be continued later."""
+        """Return a context manager for a task with ``total`` steps.
+
+        ``resumes`` specifies whether the task can be resumed after an interruption.
+        """
         return nullcontext(SilentTask())
 
     def message(self, text: str) -> None:
-        """Receive a text for the log, for example the losses of an epoch."""
+        """Handle a log message, for example the losses of an epoch."""
 
 
 _observer: ContextVar[Observer] = ContextVar("observer", default=Observer())  # noqa: B039
@@ -45,18 +48,18 @@ _observer: ContextVar[Observer] = ContextVar("observer", default=Observer())  # 
 def task(
     label: str, total: int, unit: str = "images", *, resumes: bool = True
 ) -> AbstractContextManager[Task]:
-    """Begin a task and return a context manager for it."""
+    """Return a context manager for a task of the current observer."""
     return _observer.get().task(label, total, unit, resumes=resumes)
 
 
 def message(text: str) -> None:
-    """Report a text."""
+    """Send a log message to the current observer."""
     _observer.get().message(text)
 
 
 @contextmanager
 def observed_by(observer: Observer) -> Iterator[None]:
-    """Report the progress of the enclosed calls to an observer."""
+    """Send the progress reports inside the ``with`` block to an observer."""
     token = _observer.set(observer)
     try:
         yield

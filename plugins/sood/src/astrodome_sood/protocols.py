@@ -1,4 +1,4 @@
-"""Protocols of the task ``sood``: images, and models that score them."""
+"""Protocols for image data sets and anomaly detection models."""
 
 from __future__ import annotations
 
@@ -13,30 +13,34 @@ if TYPE_CHECKING:
 
 
 class ImageSet(Protocol):
-    """Sequence of images, float32 arrays (C, H, W) in [-1, 1] with row 0 in the north."""
+    """Sequence of images.
+
+    Each image is a float32 array with shape (C, H, W) and values in [-1, 1]. Row 0 is the
+    northernmost row.
+    """
 
     def __len__(self) -> int: ...
 
     def __getitem__(self, index: int) -> NDArray[np.float32]: ...
 
     def batch(self, indices: Sequence[int]) -> NDArray[np.float32]:
-        """Return several images as one array (N, C, H, W)."""
+        """Return images as an array with shape (N, C, H, W)."""
         ...
 
     def describe(self, index: int) -> Mapping[str, Any]:
         """Return the metadata of an image.
 
-        ``path``, ``t_obs`` (ISO 8601, UTC), ``wavelength`` (angstrom) and ``part`` (name of a
-        patch or observable); None where unknown.
+        The keys are ``path``, ``t_obs`` (ISO 8601, UTC), ``wavelength`` (in angstroms) and
+        ``part`` (name of a patch or observable). Unknown values are None.
         """
         ...
 
 
 class ImageDataset(ImageSet, Protocol):
-    """Images of a folder or store, which can be split into two parts.
+    """Images in a folder or store, which can be split for training and validation.
 
-    ``location`` is the absolute path or address. ``failed`` contains the name and the reason of
-    each image that could not be read, and ``warnings`` texts about the data set.
+    ``location`` is the absolute path or URL. ``failed`` contains the name of each image that could
+    not be read, and the reason for the failure. ``warnings`` contains warnings about the data set.
     """
 
     location: str
@@ -44,7 +48,10 @@ class ImageDataset(ImageSet, Protocol):
     warnings: list[str]
 
     def split(self, share: float, seed: int) -> tuple[ImageDataset, ImageDataset]:
-        """Return disjoint parts for training and validation; ``share`` is that of the second."""
+        """Split the images into a training set and a validation set.
+
+        ``share`` is the fraction of the images in the validation set.
+        """
         ...
 
     def digest(self) -> str:
@@ -54,40 +61,54 @@ class ImageDataset(ImageSet, Protocol):
 
 @runtime_checkable
 class AnomalyModel(Protocol):
-    """Model that learns from images of the Sun and scores how anomalous an image is.
+    """Model that learns from solar images and computes anomaly scores.
 
-    ``config`` is the validated configuration of the run as nested mappings, for example
-    ``config["model"]["z_dim"]``.
+    ``config`` is the validated configuration of the run as nested mappings; for example,
+    ``config["model"]["z_dim"]`` is the dimension of the latent space.
     """
 
     def train(
         self, train: ImageSet, validation: ImageSet, run: Run, config: Mapping[str, Any]
     ) -> None:
-        """Train, and write weights and metrics to the run folder; resume if it has a checkpoint."""
+        """Train the model, and write weights and metrics to the run folder.
+
+        If the run folder contains a checkpoint, resume training from it.
+        """
         ...
 
     def load(self, path: Path | None, config: Mapping[str, Any]) -> None:
-        """Load the weights of a run folder or weights file; models without weights get None."""
+        """Load the weights from a run folder or a weights file.
+
+        ``path`` is None for models without weights.
+        """
         ...
 
     def score(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return anomaly scores (N,) of images (N, C, H, W); larger is more anomalous."""
+        """Return an anomaly score for each image; larger scores are more anomalous.
+
+        Images have the shape (N, C, H, W), and the result has the shape (N,).
+        """
         ...
 
     def score_map(self, batch: NDArray[np.float32], mode: str = "") -> NDArray[np.float32]:
-        """Return pixel scores (N, H, W); those of an image must not depend on its batch."""
+        """Return an anomaly score for each pixel, as an array with shape (N, H, W).
+
+        The scores of an image must not depend on the other images in the batch.
+        """
         ...
 
     def reconstruct(self, batch: NDArray[np.float32]) -> Mapping[str, NDArray[np.float32]]:
-        """Return ``images`` (N, C, H, W) and arrays (N, Z) by name, including ``mean``.
+        """Return the reconstructed images and the latent vectors.
 
-        Only for models with the verb ``reconstruct``. ``generate`` takes the array ``mean``.
+        The key ``images`` has the shape (N, C, H, W). All other values have the shape (N, Z). The
+        key ``mean`` is required; it contains vectors that can be passed to ``generate``. This
+        method is required only for models that declare the verb ``reconstruct``.
         """
         ...
 
     def generate(self, latent: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the images (N, C, H, W) of latent vectors (N, ``z_dim``).
+        """Decode latent vectors with shape (N, ``z_dim``) to images with shape (N, C, H, W).
 
-        Only for models with the verb ``generate``.
+        This method is required only for models that declare the verb ``generate``.
         """
         ...

@@ -1,4 +1,4 @@
-"""Train a model on images and record the run."""
+"""Train a model, and record the run."""
 
 from __future__ import annotations
 
@@ -32,15 +32,17 @@ CHANGEABLE_KEYS = (
     "log_dir",
     "debug",
 )
-"""Keys that may change when a run is resumed. A digest tells whether the images are the same."""
+"""Configuration keys that may change when a run is resumed.
+
+The location of the images may change because a digest identifies the images."""
 
 
 @dataclass(frozen=True)
 class TrainingResult:
     """Result of :func:`train_run`.
 
-    ``trained`` is False if the run was finished before. ``is_primary`` is False in a process that
-    trains together with the process that writes the run folder.
+    ``trained`` is False if the run was already finished. In distributed training, ``is_primary`` is
+    True only in the process that writes to the run folder.
     """
 
     run: Run
@@ -48,7 +50,7 @@ class TrainingResult:
     is_primary: bool = True
 
     def summary(self) -> dict[str, Any]:
-        """Return the main facts about the run."""
+        """Return a summary of the run."""
         record = self.run.record
         keys = ["model", "parameters", "train_images", "validation_images", "epochs"]
         keys += ["stopped_early", "best_epoch", "best_val_loss", "seconds"]
@@ -56,11 +58,11 @@ class TrainingResult:
 
 
 def train_run(model: str, images: ImageDataset, config: Config) -> TrainingResult:
-    """Train a model, or resume its run.
+    """Train a model, or resume an interrupted training run.
 
-    The run folder is ``log_dir``, or ``runs/MODEL`` in the current folder. Raises AstrodomeError
-    if it contains a run of another model, configuration or images, or if another process trains
-    in it.
+    The run folder is ``log_dir``, or by default ``runs/MODEL`` in the current folder. Raise
+    AstrodomeError if it contains a run with a different model, configuration or images, or if
+    another process is using it.
     """
     backend = models.get(TASK, model)
     path = config.log_dir or Path("runs") / model
@@ -99,8 +101,8 @@ def train_run(model: str, images: ImageDataset, config: Config) -> TrainingResul
 
 
 def _is_primary() -> bool:
-    """Return whether this is the only, or the first, of the processes that train together."""
-    names = ("RANK", "SLURM_PROCID", "LOCAL_RANK")  # Set by torchrun, Slurm and Lightning.
+    """Return whether the current process writes to the run folder in distributed training."""
+    names = ("RANK", "SLURM_PROCID", "LOCAL_RANK")  # Set by torchrun, Slurm and Lightning
     return all(os.environ.get(name, "0") in ("", "0") for name in names)
 
 
@@ -109,7 +111,7 @@ def _split(images: ImageDataset, config: Config) -> tuple[ImageSet, ImageSet]:
 
 
 def _time_chunks(train: ImageSet, validation: ImageSet) -> dict[str, Any]:
-    """Return the time intervals of both parts if the images were split by time."""
+    """Return the time intervals of the training and validation sets if they were split by time."""
     chunks = {"train": train, "validation": validation}
     found = {name: getattr(part, "chunks", None) for name, part in chunks.items()}
     return {"split": found} if all(found.values()) else {}

@@ -1,1 +1,1 @@
-"""Python API: functions that accept paths, and return tables and arrays."""
+"""Functions of the public Python API, which accept paths and return tables and arrays."""

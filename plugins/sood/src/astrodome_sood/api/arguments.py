@@ -1,4 +1,4 @@
-"""Conversion of the arguments of the Python API to configurations."""
+"""Convert the arguments of Python API functions to configurations."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def to_text(path: Any) -> str:
 
 
 def overrides_of(config: Mapping[str, Any] | None, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return configuration values by dotted key from keyword arguments."""
+    """Convert keyword arguments to configuration values, keyed by dotted configuration key."""
     if unknown := sorted(set(options) - set(configuration.SHORT_NAMES)):
         raise AstrodomeError(
             f"Unknown option '{unknown[0]}'.",
@@ -45,7 +45,7 @@ def configure(
 def model_config(
     model: Model, config: Mapping[str, Any] | None, options: Mapping[str, Any]
 ) -> tuple[str, Config]:
-    """Return the name and the configuration of a run, of weights, or of a model without them."""
+    """Return the model name and the configuration for a run, a weights file or a model name."""
     name, weights = find_model(to_text(model.path if isinstance(model, Run) else model))
     overrides = overrides_of(config, options)
     if weights:

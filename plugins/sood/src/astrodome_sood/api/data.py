@@ -1,4 +1,4 @@
-"""Open and build data sets."""
+"""Open data sets, and build SDO ML v2 stores."""
 
 from __future__ import annotations
 
@@ -19,24 +19,27 @@ if TYPE_CHECKING:
 def open_images(
     location: StrPath, *, config: Mapping[str, Any] | None = None, **options: Any
 ) -> ImageDataset:
-    """Open a folder of images, or an SDO ML data set.
+    """Open a folder of images or an SDO ML data set.
 
     Parameters
     ----------
     location : str or path
-        Folder of JPEG or PNG images with subfolders, or folder or address of an SDO ML data set.
+        Folder with JPEG or PNG images, which may be in subfolders, or folder or URL of an SDO ML
+        data set.
     config : mapping, optional
-        Values of the configuration by dotted key, for example
+        Configuration values, keyed by dotted configuration key, for example
         ``{"data.sdo_ml_v2.train_year": 2012}``.
     **options
-        ``target_size`` is the side of the images in pixels (256). ``dataset`` is
-        ``SDOMLDatasetV1`` or ``SDOMLDatasetV2`` for SDO ML data, and ``channel`` its channel.
+        ``target_size`` is the width and height of the images in pixels (default: 256). For SDO ML
+        data, ``dataset`` is ``SDOMLDatasetV1`` or ``SDOMLDatasetV2``, and ``channel`` is the name
+        of the channel.
 
     Returns
     -------
     ImageDataset
-        Sequence of float32 arrays (C, H, W) in [-1, 1]. Its attribute ``failed`` contains the
-        names of invalid images and the reasons.
+        Sequence of images. Each image is a float32 array with shape (C, H, W) and values in
+        [-1, 1]. The attribute ``failed`` contains the names of invalid images and the reasons
+        why they are invalid.
 
     Raises
     ------
@@ -60,21 +63,23 @@ def build_dataset(
     Parameters
     ----------
     sources : path or sequence of paths
-        FITS or JPEG 2000 files, images with names such as ``2012-03-07T000200__171.jpeg``, or
-        folders of them.
+        FITS files, JPEG 2000 files, images with names such as ``2012-03-07T000200__171.jpeg``, or
+        folders that contain such files.
     out : str or path
-        Folder of the new store.
+        Folder in which the store is created.
     size : int
-        Side of the frames in pixels.
+        Width and height of the frames in pixels.
     **options
-        Values for files that lack them: ``date``, ``exposure`` (s), ``wavelength`` (angstrom)
-        and ``plane``, as in :func:`astrodome_solar.read_image`.
+        Values for files that do not contain them: ``date``, ``exposure`` (in seconds),
+        ``wavelength`` (in angstroms) and ``plane``. They have the same meaning as in
+        :func:`astrodome_solar.read_image`.
 
     Returns
     -------
     pandas.DataFrame
-        One row per year and channel: number of frames, first and last time (UTC), cadence and
-        longest gap (s). ``attrs["failed"]`` contains the files that could not be used.
+        One row per year and channel, with the number of frames, the first and last time (UTC),
+        and the cadence and longest gap in seconds. ``attrs["failed"]`` contains the files that
+        could not be used.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Evaluate models."""
+"""Evaluate models with a ground truth."""
 
 from __future__ import annotations
 
@@ -31,30 +31,32 @@ def evaluate(
     Parameters
     ----------
     models : Run, str, path, or a sequence of them
-        Runs, run folders, weights files, or names of models without weights (``threshold``).
-        Training runs of the same model are averaged.
+        Runs, run folders, weights files, or names of models without weights, such as
+        ``"threshold"``. The results of training runs of the same model are averaged.
     images : str, path or ImageDataset
-        Images, or the location of a data set.
+        Image data set, or the folder or URL of one.
     config : mapping, optional
-        Values of the configuration by dotted key.
+        Configuration values, keyed by dotted configuration key.
     against : str
-        Ground truth: ``synthetic`` anomalies, ``labels`` in a file, GOES ``flux``, or HEK
-        ``events``.
+        Type of ground truth: ``"synthetic"`` for synthetic anomalies, ``"labels"`` for labels in
+        a file, ``"flux"`` for the GOES flux, or ``"events"`` for HEK events.
     **options
-        ``labels`` (path), ``goes_class``, ``event_types``, ``kinds``, ``seeds``, ``wavelength``
-        (angstrom) and ``bootstraps``, as in ``sdo sood evaluate``. Other names are options of the
-        configuration, for example ``target_size``.
+        ``labels`` (a path), ``goes_class``, ``event_types``, ``kinds``, ``seeds``,
+        ``wavelength`` (in angstroms) and ``bootstraps`` have the same meaning as the options of
+        ``sdo sood evaluate``. Other keyword arguments set configuration values, for example
+        ``target_size``.
 
     Returns
     -------
     Evaluation
-        ``table`` contains AUROC, average precision and IoU with 95 % intervals, and
-        ``image_scores`` the scores of the images, both as pandas.DataFrame.
+        Result of the evaluation. ``table`` is a DataFrame with the AUROC, average precision and
+        IoU and their 95 % confidence intervals. ``image_scores`` is a DataFrame with the scores
+        of the images.
 
     Raises
     ------
     AstrodomeError
-        If the ground truth of the images is unknown.
+        If no ground truth is available for the images.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Train models, and compute scores, reconstructions and new images."""
+"""Train models, score and reconstruct images, and generate new images."""
 
 from __future__ import annotations
 
@@ -31,31 +31,34 @@ def train(
     config: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> Run:
-    """Train a model, or resume an interrupted training.
+    """Train a model, or resume an interrupted training run.
 
     Parameters
     ----------
     model : str
-        ``ce_vae``, ``ae``, or a model of another plugin.
+        ``"ce_vae"``, ``"ae"``, or the name of a model from another plugin.
     images : str, path or ImageDataset
-        Images, or the location of a data set, which is then recorded in the run.
+        Image data set, or the folder or URL of one. The location is recorded in the run.
     run : str or path
-        Run folder. It will contain ``config.yaml``, ``metrics.csv``, ``run.json`` and the weights.
+        Run folder. ``config.yaml``, ``metrics.csv``, ``run.json`` and the weights are written to
+        it.
     config : mapping, optional
-        Values of the configuration by dotted key, for example ``{"train.beta": 0.1}``.
+        Configuration values, keyed by dotted configuration key, for example
+        ``{"train.beta": 0.1}``.
     **options
-        ``epochs``, ``target_size`` (px), ``batch_size``, ``lr``, ``z_dim``, ``fmap_sizes``,
-        ``seed``, ``dataset``, ``channel``, and the other options of ``sdo sood MODEL train``.
+        Options of ``sdo sood MODEL train``, for example ``epochs``, ``target_size`` (in pixels),
+        ``batch_size``, ``lr``, ``z_dim``, ``fmap_sizes``, ``seed``, ``dataset`` and ``channel``.
 
     Returns
     -------
     Run
-        The run. ``run.path`` is its folder, and ``run.record`` the content of ``run.json``.
+        Training run. ``run.path`` is the run folder, and ``run.record`` is the content of
+        ``run.json``.
 
     Raises
     ------
     AstrodomeError
-        If the folder contains another run, or if the loss is not finite.
+        If the folder contains a different run, or if the loss becomes NaN or infinite.
 
     Examples
     --------
@@ -83,25 +86,27 @@ def score(
     config: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> pd.DataFrame:
-    """Score images; larger scores are more anomalous.
+    """Compute an anomaly score for each image. Larger scores are more anomalous.
 
     Parameters
     ----------
     model : Run, str or path
-        Run, run folder, weights file, or the name of a model without weights (``threshold``).
+        Run, run folder, weights file, or name of a model without weights, such as
+        ``"threshold"``.
     images : str, path or ImageSet
-        Images, or the location of a data set.
+        Image data set, or the folder or URL of one.
     config : mapping, optional
-        Values of the configuration by dotted key.
+        Configuration values, keyed by dotted configuration key.
     **options
-        ``sample_score="map"`` returns the mean of the pixel scores instead of the score of the
-        model. Further options of ``sdo sood MODEL predict``: ``batch_size``, ``devices``.
+        Options of ``sdo sood MODEL predict``, for example ``batch_size`` and ``devices``. With
+        ``sample_score="map"``, the score of an image is the mean of its pixel scores.
 
     Returns
     -------
     pandas.DataFrame
-        One row per image, the most anomalous first, indexed by the position of the image. Columns:
-        score, t_obs (UTC), wavelength (angstrom), part, path.
+        One row per image, in descending order of the score. The index is the position of the
+        image in the data set. The columns are ``score``, ``t_obs`` (UTC), ``wavelength`` (in
+        angstroms), ``part`` (patch or observable) and ``path``.
 
     Raises
     ------
@@ -131,24 +136,25 @@ def score_maps(
     config: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> NDArray[np.float32]:
-    """Score the pixels of images; larger scores are more anomalous.
+    """Compute an anomaly score for each pixel. Larger scores are more anomalous.
 
     Parameters
     ----------
     model : Run, str or path
-        Run, run folder, weights file, or the name of a model without weights (``threshold``).
+        Run, run folder, weights file, or name of a model without weights, such as
+        ``"threshold"``.
     images : str, path or ImageSet
-        Images, or the location of a data set.
+        Image data set, or the folder or URL of one.
     config : mapping, optional
-        Values of the configuration by dotted key.
+        Configuration values, keyed by dotted configuration key.
     **options
-        ``score_mode`` is the kind of pixel score: ``combi`` (default), ``rec``, ``kl_grad``,
-        ``rec_grad`` or ``elbo_grad``. Further options of ``sdo sood MODEL predict``.
+        Options of ``sdo sood MODEL predict``. ``score_mode`` is the type of pixel score:
+        ``"combi"`` (default), ``"rec"``, ``"kl_grad"``, ``"rec_grad"`` or ``"elbo_grad"``.
 
     Returns
     -------
     numpy.ndarray
-        Pixel scores, float32 (N, H, W), in the order of the images.
+        Pixel scores as a float32 array with shape (N, H, W), in the order of the images.
 
     Raises
     ------
@@ -183,16 +189,16 @@ def reconstruct(
     model : Run, str or path
         Run, run folder or weights file.
     images : str, path or ImageSet
-        Images, or the location of a data set.
+        Image data set, or the folder or URL of one.
     config : mapping, optional
-        Values of the configuration by dotted key.
+        Configuration values, keyed by dotted configuration key.
     **options
-        Options of ``sdo sood MODEL reconstruct``: ``batch_size``, ``devices``.
+        Options of ``sdo sood MODEL reconstruct``, for example ``batch_size`` and ``devices``.
 
     Returns
     -------
     numpy.ndarray
-        Reconstructed images, float32 (N, C, H, W) in the range of the images, -1 to 1.
+        Reconstructed images as a float32 array with shape (N, C, H, W) and values in [-1, 1].
 
     Raises
     ------
@@ -217,16 +223,16 @@ def generate(model: Model, count: int = 1, *, seed: int = 0) -> NDArray[np.float
     Parameters
     ----------
     model : Run, str or path
-        Run, run folder or weights file of a model with the verb ``generate`` (``ce_vae``).
+        Run, run folder or weights file of a model that can generate images, such as ``ce_vae``.
     count : int
         Number of images.
     seed : int
-        Seed of the random numbers.
+        Seed for the random number generator.
 
     Returns
     -------
     numpy.ndarray
-        Images, float32 (N, C, H, W), mostly in [-1, 1].
+        Generated images as a float32 array with shape (N, C, H, W). Most values are in [-1, 1].
 
     Raises
     ------
@@ -250,7 +256,7 @@ def _load(
     config: Mapping[str, Any] | None,
     options: dict[str, Any],
 ) -> tuple[Any, Config, ImageSet]:
-    """Return a loaded model, its configuration and the images."""
+    """Load a model, and open the images."""
     if isinstance(images, str | os.PathLike):
         name, settings = model_config(model, config, {**options, "data_dir": to_text(images)})
         return load_model(name, settings), settings, loading.open_images(settings, loading.TEST)
@@ -263,7 +269,7 @@ def _load(
 def _scored(
     backend: Any, settings: Config, images: ImageSet, output: str = ""
 ) -> Iterator[NDArray[np.float32]]:
-    """Yield the scores or maps of the images in batches."""
+    """Yield the image scores or pixel score maps, one batch at a time."""
     mode = pixel_mode(backend, type(backend).__name__, settings.predict.score_mode)
     for batch in _batches(images, settings.data.batch_size):
         yield score_images(backend, batch, mode, output or settings.predict.sample_score)

@@ -1,1 +1,1 @@
-"""Image sets: folders of images and SDO ML data sets."""
+"""Image data sets: folders of image files, and SDO ML data."""

@@ -1,4 +1,4 @@
-"""Allocate large arrays."""
+"""Allocate arrays that can be larger than the available memory."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 MAX_IN_MEMORY = 2**30
-"""Size in bytes above which an array is stored in a temporary file."""
+"""Maximum size in bytes of an array in memory; larger arrays are stored in temporary files."""
 
 
 def allocate(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
-    """Return an uninitialized array in memory or, if it is large, in a deleted temporary file."""
+    """Return an uninitialized array, which is memory-mapped to a temporary file if it is large."""
     size = math.prod(shape) * np.dtype(dtype).itemsize
     if size <= MAX_IN_MEMORY:
         return np.empty(shape, dtype)
     with tempfile.TemporaryFile(prefix="astrodome-") as file:
-        if hasattr(os, "posix_fallocate"):  # A full disk is an error here instead of a crash later.
+        if hasattr(os, "posix_fallocate"):  # Detect a full disk early.
             os.posix_fallocate(file.fileno(), 0, size)
         return np.memmap(file, dtype, "w+", shape=shape)

@@ -1,6 +1,7 @@
-"""Folders of image files, decoded once into memory (or a temporary file if they are large).
+"""Folders of image files.
 
-The pixels are kept as unsigned integers, so an epoch needs no decoding and no worker processes.
+All images are decoded once, into memory or, if they are large, into a temporary file. Therefore
+training needs no decoding and no worker processes. Pixels are stored as unsigned integers.
 """
 
 from __future__ import annotations
@@ -23,12 +24,12 @@ from .arrays import allocate
 
 EXTENSIONS = (".jpeg", ".jpg", ".png")
 MIN_OBSERVATIONS = 10
-"""Number of observations from which the images of one observation stay in one part of a split."""
+"""Minimum number of observations for which a split keeps all images of an observation together."""
 Pixels = NDArray[np.unsignedinteger[Any]]
 
 
 def find(folder: Path) -> list[Path]:
-    """Return the images in a folder and its subfolders, sorted by path.
+    """Return the paths of the images in a folder and its subfolders, in sorted order.
 
     Raises AstrodomeError if the folder does not exist or contains no images.
     """
@@ -48,10 +49,10 @@ def find(folder: Path) -> list[Path]:
 
 
 def describe(path: Path) -> dict[str, Any]:
-    """Return the metadata in a file name such as ``2012-03-07T000200__171__3.jpeg``.
+    """Parse the metadata in a file name such as ``2012-03-07T000200__171__3.jpeg``.
 
-    Keys: ``path`` (absolute), ``t_obs`` (ISO 8601, UTC), ``wavelength`` (angstrom), ``part``; None
-    where the name does not contain the value.
+    Return a dict with the keys ``path`` (absolute), ``t_obs`` (ISO 8601, UTC), ``wavelength`` (in
+    angstroms) and ``part`` (patch or observable). Values that the name does not contain are None.
     """
     name = parse_file_name(path)
     return {
@@ -63,9 +64,9 @@ def describe(path: Path) -> dict[str, Any]:
 
 
 def geometry(path: Path, size: int) -> ImageGeometry:
-    """Return the geometry of an image with ``size`` × ``size`` pixels from the metadata table.
+    """Read the geometry of an image with ``size`` × ``size`` pixels from the metadata table.
 
-    Raises AstrodomeError if the name contains no time or the table contains no geometry.
+    Raises AstrodomeError if the file name contains no time, or if the table contains no geometry.
     """
     name = parse_file_name(path)
     if name is None:
@@ -74,13 +75,13 @@ def geometry(path: Path, size: int) -> ImageGeometry:
 
 
 def decode(path: Path, size: int) -> NDArray[np.uint8]:
-    """Return an image as grey levels (size, size).
+    """Decode an image file to a grey-level array with shape (size, size).
 
     Raises ValueError or OSError if the file is damaged or is not an image.
     """
     with Image.open(path) as image:
-        image.draft("L", (2 * size, 2 * size))  # JPEG: decode at reduced resolution.
-        if image.mode.startswith("I"):  # 16 bits, which convert("L") would clip.
+        image.draft("L", (2 * size, 2 * size))  # Decode JPEG files at a reduced resolution.
+        if image.mode.startswith("I"):  # convert("L") would clip 16-bit values.
             grey = Image.fromarray((np.asarray(image) / 257).round().astype(np.uint8))
         else:
             grey = image.convert("L")
@@ -91,7 +92,7 @@ def decode(path: Path, size: int) -> NDArray[np.uint8]:
 
 @dataclass(frozen=True)
 class FileFormat:
-    """Functions for the files of a data set, and the type of their pixels."""
+    """Functions that read the files of a data set, and the data type of the pixels."""
 
     find: Callable[[Path], list[Path]] = find
     decode: Callable[..., Pixels] = decode
@@ -104,9 +105,10 @@ GREY_IMAGES = FileFormat()
 
 
 class FolderImages:
-    """Images of a folder: a sequence of float32 arrays (1, size, size) in [-1, 1].
+    """Sequence of the images in a folder.
 
-    ``failed`` contains the name and the reason of each image that could not be read.
+    Each image is a float32 array with shape (1, size, size) and values in [-1, 1]. ``failed``
+    contains the name of each image that could not be read, and the reason for the failure.
     """
 
     def __init__(
@@ -127,9 +129,9 @@ class FolderImages:
     def read(
         cls, folder: Path, size: int, threads: int = 0, file_format: FileFormat = GREY_IMAGES
     ) -> FolderImages:
-        """Decode every image of a folder to ``size`` pixels; invalid images are skipped.
+        """Decode all images in a folder to ``size`` × ``size`` pixels, and skip invalid images.
 
-        Raises AstrodomeError if no image is found, or if none can be read.
+        Raises AstrodomeError if the folder contains no images, or if none of them can be read.
         """
         paths = file_format.find(folder)
         pixels = allocate((len(paths), size, size), file_format.dtype)
@@ -153,7 +155,7 @@ class FolderImages:
         return images
 
     def digest(self) -> str:
-        """Return a SHA-256 digest of the names and contents of the files."""
+        """Return the SHA-256 digest of the file names and the file contents."""
         return files.digest(self.paths)
 
     def __len__(self) -> int:
@@ -164,28 +166,29 @@ class FolderImages:
         return image
 
     def batch(self, indices: Sequence[int]) -> NDArray[np.float32]:
-        """Return several images as one array, float32 (N, 1, size, size) in [-1, 1]."""
+        """Return images as a float32 array with shape (N, 1, size, size) and values in [-1, 1]."""
         pixels: NDArray[np.float32] = self._pixels[self._rows[indices], None].astype(np.float32)
         pixels *= np.float32(2 / np.iinfo(self._format.dtype).max)
         pixels -= np.float32(1)
         return pixels
 
     def describe(self, index: int) -> Mapping[str, Any]:
-        """Return the metadata in the name of a file: see :func:`describe`."""
+        """Return the metadata from the file name of an image; see :func:`describe`."""
         return self._format.describe(self.paths[index])
 
     def geometry(self, index: int) -> ImageGeometry:
         """Return the geometry of an image.
 
-        Raises AstrodomeError if it is unknown.
+        Raises AstrodomeError if the geometry is unknown.
         """
         return self._format.geometry(self.paths[index], self._pixels.shape[-1])
 
     def split(self, share: float, seed: int) -> tuple[FolderImages, FolderImages]:
-        """Return two disjoint parts, the second with about ``share`` of the images.
+        """Split the images into a training set and a validation set.
 
-        Random patches of one observation can overlap. Therefore they stay in one part if there
-        are at least ten observations.
+        About ``share`` of the images are in the validation set. Random patches of the same
+        observation can overlap. Therefore all patches of an observation are in the same set if
+        there are at least ten observations.
         """
         if len(self) < 2:
             raise AstrodomeError("Training needs at least two images: one is for validation.")

@@ -1,4 +1,4 @@
-"""Open the images that a configuration specifies."""
+"""Open the image data set that a configuration specifies."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ TRAIN, TEST = "train", "test"
 
 
 def open_images(config: Config, part: str = TRAIN) -> ImageDataset:
-    """Open the images for training or testing; invalid images are skipped and named.
+    """Open the training or test images; invalid images are skipped and listed in ``failed``.
 
-    A folder of image files is used for both. Raises AstrodomeError if no image is found.
+    A folder of image files contains both. Raises AstrodomeError if no images are found.
     """
     data, size = config.data, config.model.target_size
     if data.data_dir is None:
@@ -41,7 +41,7 @@ def open_images(config: Config, part: str = TRAIN) -> ImageDataset:
 
 
 def channel_names(data: DataSection) -> list[str]:
-    """Return the channels of SDO ML data in a configuration."""
+    """Return the names of the configured SDO ML channels."""
     names = data.channel
     if data.dataset == "SDOMLDatasetV2" and data.sdo_ml_v2.channel:
         names = data.sdo_ml_v2.channel

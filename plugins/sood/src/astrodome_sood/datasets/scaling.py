@@ -1,4 +1,4 @@
-"""Scale intensities of SDO ML data to the input of a network, and the geometry of its frames."""
+"""Convert SDO ML frames to network input, and compute the geometry of the frames."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from astrodome_solar.metadata import FRAME
 from torch import Tensor
 
 DISK_RADIUS = 976 / 0.6 / 4096
-"""Radius of the solar disk in SDO ML frames as a share of their side: 976 arcsec at 0.6 arcsec/px.
+"""Radius of the solar disk in SDO ML frames, as a fraction of the frame width.
 
-All frames are scaled to this radius."""
+It corresponds to 976 arcsec at 0.6 arcsec/px. The disk has this radius in all frames."""
 
 
 def scale(intensity: Tensor, channel: Channel) -> Tensor:
     """Scale intensities in place to [-1, 1].
 
-    They are clipped to the range of the channel; for AIA, the logarithm is scaled.
+    Intensities are clipped to the range of the channel. AIA intensities are scaled
+    logarithmically, HMI intensities linearly.
     """
     intensity.clamp_(channel.low, channel.high)
     if channel.logarithmic:
@@ -29,16 +30,17 @@ def scale(intensity: Tensor, channel: Channel) -> Tensor:
 
 
 def disk_mask(side: int, factor: float = 1.0) -> Tensor:
-    """Return the mask (side, side) of the pixels within ``factor`` solar radii."""
+    """Return a mask with shape (side, side) of the pixels within ``factor`` solar radii."""
     offset = torch.arange(side, dtype=torch.float32) - side // 2
     return offset[:, None] ** 2 + offset**2 <= (DISK_RADIUS * side * factor) ** 2
 
 
 def prepare(frames: Tensor, channel: Channel, size: int, mask: Tensor | None = None) -> Tensor:
-    """Convert intensities (N, H, W) to the input of a network, (N, size, size).
+    """Convert intensities with shape (N, H, W) to network input with shape (N, size, size).
 
-    Row 0 of a frame is in the south, and that of the result in the north. Pixels outside the mask
-    (H, W) are set to 0. Frames are resized with antialiasing before they are scaled.
+    Row 0 of a frame is the southernmost row, and row 0 of the result is the northernmost row.
+    Pixels outside the mask, which has the shape (H, W), are set to 0. Frames are resized with
+    antialiasing before they are scaled.
     """
     if mask is not None:
         frames = frames * mask
@@ -52,7 +54,7 @@ def prepare(frames: Tensor, channel: Channel, size: int, mask: Tensor | None = N
 
 
 def frame_geometry(size: int, time: datetime) -> ImageGeometry:
-    """Return the geometry of an SDO ML frame with ``size`` × ``size`` pixels at a time."""
+    """Return the geometry of an SDO ML frame with ``size`` × ``size`` pixels at a given time."""
     from sunpy.coordinates.sun import angular_radius
 
     radius = DISK_RADIUS * FRAME

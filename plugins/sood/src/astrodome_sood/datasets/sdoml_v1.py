@@ -1,7 +1,8 @@
-"""SDO ML v1: one ``.npz`` file per frame with the array ``x`` in DN/s (HMI: gauss).
+"""Read SDO ML v1 data, which has one ``.npz`` file per frame.
 
-Files have names such as ``AIA20100615_0800_0171.npz`` and ``HMI20100615_0800_bx.npz``. The folders
-``train`` and ``test`` contain the data for training and testing.
+Each file contains the array ``x``, in DN/s for AIA and in gauss for HMI. Files have names such as
+``AIA20100615_0800_0171.npz`` and ``HMI20100615_0800_bx.npz``. The folders ``train`` and ``test``
+contain the training data and the test data.
 """
 
 from __future__ import annotations
@@ -28,9 +29,9 @@ NAME = re.compile(r"(?:AIA|HMI)(?P<time>\d{8}_\d{4})_(?P<channel>\w+)")
 
 
 def read(folder: Path, part: str, channel: str, size: int, threads: int = 0) -> FolderImages:
-    """Read the frames of a channel in the subfolder ``part``, or in ``folder`` itself.
+    """Read the frames of a channel from the subfolder ``part``, or from ``folder`` itself.
 
-    Raises AstrodomeError if no frame is found, or if none can be read.
+    Raises AstrodomeError if no frames are found, or if none of them can be read.
     """
     found = find_channel(channel)
     file_format = FileFormat(
@@ -47,9 +48,9 @@ def read(folder: Path, part: str, channel: str, size: int, threads: int = 0) -> 
 
 
 def find(folder: Path, channel: Channel) -> list[Path]:
-    """Return the files of a channel in a folder and its subfolders, sorted by time.
+    """Return the paths of a channel's files in a folder and its subfolders, sorted by time.
 
-    Raises AstrodomeError if the folder does not exist or contains none.
+    Raises AstrodomeError if the folder does not exist or contains no files of the channel.
     """
     if not folder.is_dir():
         raise AstrodomeError(f"Folder not found: {folder}.", "Check the path of the data set.")
@@ -64,7 +65,11 @@ def find(folder: Path, channel: Channel) -> list[Path]:
 
 
 def decode(path: Path, size: int, channel: Channel) -> NDArray[np.uint16]:
-    """Return a frame, resized and scaled from [-1, 1] to 16 bits; ValueError if it is invalid."""
+    """Read a frame, resize it, and convert the scaled intensities to 16-bit integers.
+
+    The range [-1, 1] of scaled intensities is mapped to the range of 16-bit integers. Raise
+    ValueError if the frame is invalid.
+    """
     try:
         with np.load(path, allow_pickle=False) as file:
             frame = np.asarray(file[KEY], dtype=np.float32)
@@ -80,7 +85,7 @@ def decode(path: Path, size: int, channel: Channel) -> NDArray[np.uint16]:
 
 
 def describe(path: Path) -> Mapping[str, Any]:
-    """Return ``path``, ``t_obs`` (UTC), ``wavelength`` and ``part`` from a file name."""
+    """Parse a file name, and return ``path``, ``t_obs`` (UTC), ``wavelength`` and ``part``."""
     time, channel = _parse_name(path)
     return {
         "path": str(path.absolute()),
@@ -91,7 +96,7 @@ def describe(path: Path) -> Mapping[str, Any]:
 
 
 def _parse_name(path: Path) -> tuple[datetime, Channel | None]:
-    """Return the time and the channel in a file name; no channel if the name is invalid."""
+    """Return the time and the channel in a file name, or None as the channel if it is invalid."""
     match = NAME.fullmatch(path.stem)
     try:
         time = datetime.strptime(match["time"], "%Y%m%d_%H%M") if match else datetime.min

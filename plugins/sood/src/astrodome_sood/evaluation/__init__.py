@@ -1,1 +1,1 @@
-"""Evaluation of models: ground truth, metrics and comparison."""
+"""Compare models with a ground truth: labels, metrics and bootstrap intervals."""

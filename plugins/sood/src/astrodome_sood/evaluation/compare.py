@@ -19,17 +19,17 @@ from .metrics import Estimate, PixelCounts
 
 ALL = "all"
 MAX_SAMPLE = 2_000_000
-"""Approximate number of pixels from which the bins of the scores are determined."""
+"""Approximate number of pixel scores that are used to determine the histogram bins."""
 
 Metrics = dict[str, Estimate]
 
 
 @dataclass
 class EvaluatedModel:
-    """A model with its weights.
+    """Loaded model that takes part in an evaluation.
 
-    Training runs of the same model have a common ``group``. ``output`` is the score of an image:
-    ``own``, or ``map`` for the mean of its pixel scores.
+    Training runs of the same model have the same ``group``. ``output`` selects the image score:
+    ``own`` for the image score that the model defines, or ``map`` for the mean of the pixel scores.
     """
 
     label: str
@@ -43,7 +43,11 @@ class EvaluatedModel:
 
 @dataclass(frozen=True)
 class EvaluationScores:
-    """Labeled images without pixels, and the scores and maps of each model by label."""
+    """Image scores and pixel score maps of each model, keyed by model label.
+
+    ``images`` contains the evaluated images without their pixels, and ``groups`` maps each model
+    label to its group.
+    """
 
     images: list[LabeledImage]
     scores: dict[str, NDArray[np.float64]]
@@ -53,7 +57,7 @@ class EvaluationScores:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Metrics of each run, of each group of runs, and the differences between groups."""
+    """Metrics for each run, metrics for each model, and the differences between models."""
 
     runs: list[dict[str, Any]]
     models: list[dict[str, Any]]
@@ -61,7 +65,7 @@ class Comparison:
 
 
 def compute_scores(models: Sequence[EvaluatedModel], truth: GroundTruth) -> EvaluationScores:
-    """Score every image with every model; large maps are stored in temporary files."""
+    """Score all images with all models. Large maps are stored in temporary files."""
     images: list[LabeledImage] = []
     scores: dict[str, list[NDArray[np.float32]]] = {each.label: [] for each in models}
     maps: dict[str, NDArray[np.float32]] = {}
@@ -100,7 +104,7 @@ def _batches(truth: GroundTruth, size: int) -> Iterator[list[LabeledImage]]:
 
 
 def compare(scores: EvaluationScores, bootstraps: int, seed: int = 0) -> Comparison:
-    """Compute the metrics of each model for each kind of anomaly and for all kinds."""
+    """Compute the metrics of each model, for each type of anomaly and for all types together."""
     kinds = list(dict.fromkeys(image.kind for image in scores.images if image.kind))
     kinds = [ALL, *(kinds if len(kinds) > 1 else [])]
     found: dict[tuple[str, str], Metrics] = {}
@@ -130,7 +134,7 @@ def _row(values: Metrics, **about: Any) -> dict[str, Any]:
 def _metrics(
     label: str, kind: str, scores: EvaluationScores, bootstraps: int, seed: int
 ) -> tuple[Metrics, dict[str, Any]]:
-    """Return AUROC and average precision of images, average precision and IoU of pixels."""
+    """Return the image metrics (AUROC, average precision) and pixel metrics (same, and IoU)."""
     values: Metrics = {}
     about: dict[str, Any] = {}
     images = scores.images
@@ -152,7 +156,7 @@ def _metrics(
 
 
 def count_pixels(scores: EvaluationScores, label: str, chosen: Sequence[int]) -> PixelCounts:
-    """Count the pixels of the chosen images by the scores of a model."""
+    """Count the pixels of the selected images in bins of the scores of a model."""
     maps = scores.maps[label]
     each = max(1, MAX_SAMPLE // len(chosen))
     random = np.random.default_rng(0)
@@ -167,7 +171,7 @@ def count_pixels(scores: EvaluationScores, label: str, chosen: Sequence[int]) ->
 
 
 def _consecutive(indices: Sequence[int]) -> NDArray[np.int64]:
-    """Replace indices by consecutive numbers from 0."""
+    """Renumber indices consecutively from 0."""
     numbers: NDArray[np.int64] = np.unique(np.asarray(indices), return_inverse=True)[1]
     return numbers
 
@@ -175,7 +179,7 @@ def _consecutive(indices: Sequence[int]) -> NDArray[np.int64]:
 def _differences(
     means: dict[tuple[str, str], Metrics], kinds: Sequence[str]
 ) -> list[dict[str, Any]]:
-    """Return the difference of each model to each later one, for the same bootstrap samples."""
+    """Return the metric differences between all pairs of models, with paired bootstrap samples."""
     rows = []
     groups = list(dict.fromkeys(group for group, _ in means))
     for number, one in enumerate(groups):

@@ -29,12 +29,12 @@ from .ground_truth import GroundTruth, labels_from_file, labels_from_flux
 from .synthetic import SyntheticAnomalies
 
 EVALUATION_KEYS = ("predict.score_mode", "predict.sample_score", "data.batch_size")
-"""Keys that are never taken from the configuration of a run."""
+"""Configuration keys that are never read from the configuration of a training run."""
 
 
 @dataclass(frozen=True)
 class EvaluationOptions:
-    """Choice of the ground truth; see the options of ``sdo sood evaluate``."""
+    """Options that select the ground truth; they are those of ``sdo sood evaluate``."""
 
     against: str = "synthetic"
     kinds: Sequence[str] = ()
@@ -55,15 +55,15 @@ class Evaluation:
     Attributes
     ----------
     comparison : Comparison
-        Metrics of the training runs and of the models, and differences between models.
+        Metrics for each training run and for each model, and differences between models.
     scores : EvaluationScores
-        Scores and maps of all images.
+        Image scores and pixel score maps for all images.
     truth : GroundTruth
-        The images with their labels and masks.
+        Images with their labels and masks.
     about : dict
         Description of the models, the images and the ground truth.
     outcome : astrodome.compute.Outcome
-        Number of used images, and the images that could not be read.
+        Number of evaluated images, and the images that could not be read.
     warnings : list of str
         Warnings about the images.
     """
@@ -77,12 +77,12 @@ class Evaluation:
 
     @property
     def table(self) -> pd.DataFrame:
-        """Metrics and the limits of their intervals, one row per model and kind of anomaly."""
+        """Metrics and confidence intervals, with one row per model and type of anomaly."""
         return pd.DataFrame(self.comparison.models)
 
     @property
     def image_scores(self) -> pd.DataFrame:
-        """Name, kind and label of each image, and its scores by model."""
+        """Name, type of anomaly and label of each image, with one column of scores per model."""
         images = self.scores.images
         columns = {
             "image": [image.name for image in images],
@@ -92,7 +92,7 @@ class Evaluation:
         return pd.DataFrame({**columns, **self.scores.scores})
 
     def document(self) -> dict[str, Any]:
-        """Return all results as one JSON document."""
+        """Return all results as a JSON-serializable dict."""
         return {
             "about": self.about,
             "models": self.comparison.models,
@@ -108,12 +108,12 @@ def evaluate_models(
     explicit: set[str] | None = None,
     images: ImageDataset | None = None,
 ) -> Evaluation:
-    """Score images with every model, and compare the scores with the ground truth.
+    """Score images with each model, and compare the scores with the ground truth.
 
-    ``names`` are run folders, weights files or models without weights, optionally with a prefix
-    ``LABEL=``. Training runs of the same model, or with the same label, are averaged. ``explicit``
-    contains the keys of ``config`` that override the configuration of a run. By default, the
-    images are those that the configuration specifies for testing.
+    ``names`` are run folders, weights files or names of models without weights, optionally with
+    the prefix ``LABEL=``. The results of training runs of the same model, or with the same label,
+    are averaged. ``explicit`` contains the keys of ``config`` that override the configuration of a
+    training run. By default, ``images`` are the test images that the configuration specifies.
     """
     if not names:
         raise AstrodomeError("No models given.", "Pass run folders, or threshold.", exit_code=2)
@@ -141,7 +141,7 @@ def evaluate_models(
 
 
 def _overrides(config: Config, explicit: set[str]) -> dict[str, Any]:
-    """Return the values, by dotted key, that override the configuration of a run."""
+    """Return the values that override the configuration of a run, keyed by dotted key."""
     plain = config.plain()
     keys = {key for key in explicit if key != "devices"} | set(EVALUATION_KEYS)
     found = {key: configuration.get_key(plain, key) for key in sorted(keys)}
@@ -151,9 +151,9 @@ def _overrides(config: Config, explicit: set[str]) -> dict[str, Any]:
 def _load_models(
     names: Sequence[str], overrides: dict[str, Any]
 ) -> tuple[list[EvaluatedModel], dict[str, int]]:
-    """Return the models in the given order, and the image sizes of those with weights.
+    """Load the models, and return them in the given order with the image size of each network.
 
-    Models without weights use the image size of the others, so they are loaded last.
+    Models without weights use the image size of the networks, so they are loaded last.
     """
     found: list[tuple[str, str, str, Path | None]] = []
     for name in names:

@@ -1,8 +1,8 @@
-"""Regions of catalogued events as ground truth of pixels.
+"""Use the regions of HEK events as ground truth for pixels.
 
-The outline of an event (or its bounding box) is its place at the start of the event, as seen from
-the Earth. It is rotated with the Sun to the time of the image. The metadata table of the images
-supplies their geometry; frames of SDO ML data have a known geometry.
+The outline or bounding box of an event is its position at the start of the event, as seen from
+the Earth. It is rotated with the Sun to the time of the image. The geometry of image files is read
+from the metadata table in their folder. All SDO ML frames have the same, known geometry.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from ..protocols import ImageSet
 from .ground_truth import LabeledImage
 
 OUTLINES = ("hpc_boundcc", "hpc_bbox")
-"""Fields of HEK with WKT polygons in helioprojective arcsec; the first non-empty one is used."""
+"""HEK fields with WKT polygons in helioprojective arcseconds; the first non-empty one is used."""
 MAX_STEP = 20
-"""Maximum distance of the vertices of an outline, in arcsec."""
+"""Maximum distance between neighboring vertices of an outline, in arcseconds."""
 
 
 class EventRegions:
-    """Images with masks of the events that were observed at the same time.
+    """Ground truth whose masks are the regions of events observed at the time of each image.
 
-    ``types`` are event types of HEK, and ``source`` is the name of a registered source of kind
+    ``types`` are HEK event types, and ``source`` is the name of a registered source of the kind
     ``events``. Images without a time, a geometry or events are skipped.
     """
 
@@ -80,7 +80,7 @@ class EventRegions:
             yield LabeledImage(index, name, "events", image, None, mask, about.get("wavelength"))
 
     def about(self) -> dict[str, Any]:
-        """Return a description for the results."""
+        """Return a description of the ground truth for the evaluation results."""
         return {
             "reference": "events",
             "event_types": self._types,
@@ -90,7 +90,10 @@ class EventRegions:
 
 
 def region(event: dict[str, Any], geometry: ImageGeometry) -> NDArray[np.bool_]:
-    """Return the mask (H, W) of an event in an image; row 0 is in the north."""
+    """Return the mask of an event in an image.
+
+    The mask has the shape (H, W), and row 0 is the northernmost row.
+    """
     from shapely import wkt
     from shapely.errors import ShapelyError
     from skimage.draw import polygon2mask

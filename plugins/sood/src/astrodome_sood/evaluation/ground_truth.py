@@ -1,6 +1,6 @@
-"""Ground truth of an evaluation: labels of images from a file or from the GOES flux.
+"""Ground truth for an evaluation, and image labels from a file or from the GOES flux.
 
-A ground truth yields images with a label, with a mask of anomalous pixels, or with both.
+A ground truth yields images with a label, a mask of the anomalous pixels, or both.
 """
 
 from __future__ import annotations
@@ -22,10 +22,11 @@ from ..protocols import ImageSet
 class LabeledImage:
     """An image with its ground truth.
 
-    ``index`` is that of the real image in its set, and ``image`` a float32 array (C, H, W) in
-    [-1, 1]. ``kind`` is the kind of anomaly, empty for a normal image. ``label`` is 1 for an
-    anomalous image, 0 for a normal one and None if unknown. ``mask`` (H, W) marks the anomalous
-    pixels; None if unknown. ``wavelength`` is in angstrom.
+    ``index`` is the index of the original image in the data set. ``image`` is a float32 array with
+    shape (C, H, W) and values in [-1, 1]. ``kind`` is the type of anomaly, or an empty string for a
+    normal image. ``label`` is 1 for an anomalous image, 0 for a normal image, and None if the label
+    is unknown. ``mask`` has the shape (H, W) and is True for anomalous pixels; it is None if they
+    are unknown. ``wavelength`` is in angstroms.
     """
 
     index: int
@@ -38,19 +39,19 @@ class LabeledImage:
 
 
 class GroundTruth(Protocol):
-    """Images with known anomalies."""
+    """Iterable of images with known anomalies."""
 
     def __len__(self) -> int: ...
 
     def __iter__(self) -> Iterator[LabeledImage]: ...
 
     def about(self) -> dict[str, Any]:
-        """Return a description for the results."""
+        """Return a description of the ground truth for the evaluation results."""
         ...
 
 
 class ImageLabels:
-    """Images with the label 1 (anomalous) or 0 (normal), by index; others are skipped."""
+    """Images labeled 1 (anomalous) or 0 (normal). Images without a label are skipped."""
 
     def __init__(self, images: ImageSet, labels: dict[int, int], hint: str, **about: Any) -> None:
         self._images, self._labels, self._about = images, labels, about
@@ -79,16 +80,16 @@ class ImageLabels:
             )
 
     def about(self) -> dict[str, Any]:
-        """Return a description for the results."""
+        """Return a description of the ground truth for the evaluation results."""
         left_out = len(self._images) - len(self._labels)
         return {"reference": "labels", "left_out": left_out, **self._about}
 
 
 def labels_from_flux(images: ImageSet, goes_class: str, source: str = "") -> ImageLabels:
-    """Label images as anomalous if the GOES flux reached a flare class at their time.
+    """Label each image as anomalous if the GOES flux reached ``goes_class`` at the image time.
 
-    ``source`` is the name of a registered source of kind ``flux``. Images without a time and times
-    without a flux are skipped.
+    ``source`` is the name of a registered source of the kind ``flux``. Images without a time, and
+    images at times without a known flux, are skipped.
     """
     limit = flux_of_class(goes_class)
     times = [images.describe(index).get("t_obs") for index in range(len(images))]
@@ -109,14 +110,14 @@ def labels_from_flux(images: ImageSet, goes_class: str, source: str = "") -> Ima
 def labels_from_file(images: ImageSet, path: Path) -> ImageLabels:
     """Read labels from a CSV or Parquet file with the columns ``path`` (or ``name``) and ``label``.
 
-    Only the file names in ``path`` are compared, not the folders. Raises AstrodomeError if the
-    file or a label is invalid.
+    File names are compared without their folders. Raises AstrodomeError if the file or a label is
+    invalid.
     """
     import pandas as pd
 
     try:
         table = arrow.read_frame(path) if path.suffix == ".parquet" else pd.read_csv(path)
-    except (OSError, ValueError) as error:  # pandas and pyarrow derive their errors from these.
+    except (OSError, ValueError) as error:  # Base classes in pandas and pyarrow.
         raise AstrodomeError(f"Cannot read {path} as a table: {error}.") from error
     key = next((name for name in ("path", "name") if name in table.columns), "")
     if not key or "label" not in table.columns:

@@ -1,8 +1,9 @@
-"""Area under the ROC curve, average precision and intersection over union, with intervals.
+"""Compute the AUROC, average precision and IoU with bootstrap confidence intervals.
 
-Intervals are percentiles of a bootstrap over the real images: an image and everything that was
-derived from it are drawn together. Pixels are counted in bins of the quantiles of the scores. This
-is accurate to 0.001, and the required memory does not depend on the number of pixels.
+The bootstrap resamples the original images. An original image and the anomalies derived from it
+form a group and are always drawn together. The confidence intervals are percentiles of the
+bootstrap samples. Pixel metrics are computed from histograms of the scores with quantile bins. They
+are accurate to 0.001, and the required memory does not depend on the number of pixels.
 """
 
 from __future__ import annotations
@@ -17,20 +18,20 @@ from numpy.typing import NDArray
 
 BINS = 2048
 CONFIDENCE = 0.95
-"""Share of the bootstrap samples in an interval."""
+"""Confidence level of the intervals."""
 Floats = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A value and its bootstrap samples; NaN where it is undefined."""
+    """Value of a metric and its bootstrap samples. Undefined values are NaN."""
 
     value: float
     samples: NDArray[np.float64]
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Percentiles that enclose the share ``CONFIDENCE`` of the samples."""
+        """Lower and upper limit of the confidence interval."""
         kept = self.samples[np.isfinite(self.samples)]
         if not len(kept):
             return math.nan, math.nan
@@ -38,13 +39,13 @@ class Estimate:
         return float(low), float(high)
 
     def as_dict(self, name: str) -> dict[str, float]:
-        """Return the value and the interval as ``name``, ``name_low`` and ``name_high``."""
+        """Return a dict with the keys ``{name}``, ``{name}_low`` and ``{name}_high``."""
         low, high = self.interval
         return {name: self.value, f"{name}_low": low, f"{name}_high": high}
 
 
 def mean_of_runs(runs: Sequence[Estimate], seed: int = 0) -> Estimate:
-    """Return the mean over several training runs; the bootstrap draws runs and images."""
+    """Return the mean over several training runs; the bootstrap resamples both runs and images."""
     samples = np.stack([run.samples for run in runs])
     chosen = np.random.default_rng(seed).integers(len(runs), size=samples.shape)
     means = np.take_along_axis(samples, chosen, 0).mean(0)
@@ -52,14 +53,22 @@ def mean_of_runs(runs: Sequence[Estimate], seed: int = 0) -> Estimate:
 
 
 def auroc_of_counts(inside: Floats, outside: Floats) -> NDArray[np.float64]:
-    """Return the AUROC of each row of counts by ascending score, (…, K); ties count half."""
+    """Return the AUROC for each row of ``inside`` and ``outside``.
+
+    Both have the shape (…, K) and contain the number of anomalous and normal items in K bins in
+    ascending order of the score. Pairs of items in the same bin count as one half.
+    """
     below = outside.cumsum(-1) - outside / 2
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.asarray((inside * below).sum(-1) / (inside.sum(-1) * outside.sum(-1)))
 
 
 def precision_of_counts(inside: Floats, outside: Floats) -> NDArray[np.float64]:
-    """Return the average precision of each row of counts by ascending score, (…, K)."""
+    """Return the average precision for each row of ``inside`` and ``outside``.
+
+    Both have the shape (…, K) and contain the number of anomalous and normal items in K bins in
+    ascending order of the score.
+    """
     inside, outside = inside[..., ::-1], outside[..., ::-1]
     hits = inside.cumsum(-1)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -69,7 +78,10 @@ def precision_of_counts(inside: Floats, outside: Floats) -> NDArray[np.float64]:
 
 
 def bootstrap_weights(groups: NDArray[np.int64], count: int, seed: int) -> NDArray[np.float64]:
-    """Return how often each group is drawn in each bootstrap sample, (count, groups)."""
+    """Return how often each group is drawn in each bootstrap sample.
+
+    The result has the shape (count, number of groups).
+    """
     number = int(groups.max()) + 1
     random = np.random.default_rng(seed)
     return random.multinomial(number, np.full(number, 1 / number), count).astype(np.float64)
@@ -82,7 +94,10 @@ def image_metrics(
     bootstraps: int,
     seed: int = 0,
 ) -> dict[str, Estimate]:
-    """Return ``auroc`` and ``ap`` of image scores; ``groups`` are the indices of real images."""
+    """Return the AUROC (``auroc``) and the average precision (``ap``) of image scores.
+
+    ``groups`` contains the index of the original image for each score.
+    """
     _, rank = np.unique(scores, return_inverse=True)
     weights = bootstrap_weights(groups, bootstraps, seed)
     shape = (int(groups.max()) + 1, int(rank.max()) + 1)
@@ -99,9 +114,10 @@ def image_metrics(
 
 @dataclass
 class PixelCounts:
-    """Number of pixels per bin of scores for each image, inside and outside of its mask.
+    """Histograms of the pixel scores inside and outside the mask of each image.
 
-    ``edges`` are the inner edges of the bins, and ``totals`` the sums of the scores in them.
+    ``edges`` are the inner edges of the bins, and ``totals`` are the sums of the scores in each
+    bin.
     """
 
     edges: Floats
@@ -112,7 +128,7 @@ class PixelCounts:
 
     @classmethod
     def with_quantile_bins(cls, sample: Floats) -> PixelCounts:
-        """Create bins from the quantiles of a sample, with finer bins at both ends."""
+        """Create empty histograms with quantile bins, which are finer at both ends."""
         ends = np.geomspace(1e-5, 0.5, BINS // 4)
         shares = np.unique(np.concatenate([ends, 1 - ends, np.linspace(0, 1, BINS // 2)]))
         edges = np.unique(np.quantile(sample, shares))[1:-1]
@@ -120,7 +136,7 @@ class PixelCounts:
         return cls(edges, np.zeros(len(edges) + 1))
 
     def add(self, scores: Floats, mask: NDArray[np.bool_], group: int) -> None:
-        """Count the pixels of a map (H, W)."""
+        """Add the pixels of a map with shape (H, W) to the histograms of an image group."""
         bins = np.searchsorted(self.edges, scores.ravel(), "right")
         inside = mask.ravel()
         size = len(self.edges) + 1
@@ -137,9 +153,9 @@ class PixelCounts:
         return Estimate(value, precision_of_counts(weights @ inside, weights @ outside))
 
     def iou_at_otsu(self, bootstraps: int, seed: int = 0) -> tuple[Estimate, float]:
-        """Return the intersection over union at Otsu's threshold of all scores, and the threshold.
+        """Return the IoU for the mask above Otsu's threshold, and the threshold.
 
-        Otsu 1979, IEEE Trans. SMC 9, 62.
+        The threshold is computed from all scores (Otsu 1979, IEEE Trans. SMC 9, 62).
         """
         from skimage.filters import threshold_otsu
 

@@ -1,9 +1,9 @@
-"""Synthetic anomalies: real images in which one region is changed.
+"""Generate synthetic anomalies: real images in which one region is changed.
 
-Models can be compared without labels: each image occurs once unchanged, and once with each kind
-of anomaly. The region is a rotated ellipse with a soft edge that covers 2 to 12 % of the image. All
-random numbers for an image follow from the seed, the kind and the name of the image, so they do
-not depend on the other images.
+With synthetic anomalies, models can be compared without labels. Each image is used once unchanged
+and once with each type of anomaly. The changed region is a rotated ellipse with a soft edge that
+covers 2 to 12 % of the image. The random numbers for an image are determined by the seed, the type
+of anomaly and the name of the image. They do not depend on the other images.
 """
 
 from __future__ import annotations
@@ -23,19 +23,22 @@ from ..protocols import ImageSet
 from .ground_truth import LabeledImage
 
 MIN_AREA, MAX_AREA = 0.02, 0.12
-"""Area of the region as a share of the image."""
+"""Minimum and maximum area of the changed region, as a fraction of the image area."""
 EDGE_SIGMA = 1.0
-"""Standard deviation of the soft edge of the region, in pixels."""
+"""Standard deviation of the Gaussian that softens the edge of the region, in pixels."""
 MIN_CHANGE = 0.05
-"""Minimum mean change in the region, as a share of the grey scale."""
+"""Minimum mean change of the intensities in the region, as a fraction of the full range."""
 MAX_TRIES = 20
 CACHED_IMAGES = 64
-"""Number of images in memory: decoding an image of a store decodes its whole chunk."""
+"""Number of images in the cache. Reading one image from a store decodes a whole chunk."""
 Array = NDArray[np.float32]
 
 
 def random_region(shape: tuple[int, int], random: np.random.Generator) -> Array:
-    """Return the weights (H, W) from 0 to 1 of a rotated ellipse inside the image."""
+    """Return the mask of a random rotated ellipse inside the image.
+
+    The mask has the given shape (H, W) and values from 0 to 1.
+    """
     height, width = shape
     area = random.uniform(MIN_AREA, MAX_AREA) * height * width
     stretch = random.uniform(0.5, 2.0)
@@ -53,23 +56,29 @@ def random_region(shape: tuple[int, int], random: np.random.Generator) -> Array:
 
 
 def replace(image: Array, other: Array, random: np.random.Generator) -> Array:
-    """Return another image: a different place (paste) or wavelength (swap)."""
+    """Return ``other``, which is a different image (paste) or a different wavelength (swap)."""
     return other
 
 
 def brighten(image: Array, other: Array, random: np.random.Generator) -> Array:
-    """Move the intensities 30 to 70 % of the way to white, similar to a flare."""
+    """Brighten the image, similar to a flare.
+
+    The difference between each intensity and the maximum is reduced by 30 to 70 %.
+    """
     return image + np.float32(random.uniform(0.3, 0.7)) * (1 - image)
 
 
 def blur(image: Array, other: Array, random: np.random.Generator) -> Array:
-    """Blur with a Gaussian of 1/24 to 1/12 of the side, similar to condensation or lost focus."""
+    """Blur the image, similar to condensation or a defocused telescope.
+
+    The standard deviation of the Gaussian kernel is 1/24 to 1/12 of the image width.
+    """
     sigma = image.shape[-1] * random.uniform(1 / 24, 1 / 12)
     return np.asarray(gaussian_filter(image, (0, sigma, sigma)), np.float32)
 
 
 def occult(image: Array, other: Array, random: np.random.Generator) -> Array:
-    """Darken by 60 to 95 %, similar to an eclipse or a lost block of data."""
+    """Darken the image by 60 to 95 %, similar to an eclipse or missing data."""
     return image - np.float32(random.uniform(0.6, 0.95)) * (image + 1)
 
 
@@ -80,15 +89,16 @@ KINDS: dict[str, Callable[[Array, Array, np.random.Generator], Array]] = {
     "occult": occult,
     "swap": replace,
 }
-"""Changes of the region by the name of the kind."""
+"""Functions that change an image, keyed by the name of the type of anomaly."""
 
 
 class SyntheticAnomalies:
-    """Ground truth of images that occur unchanged, and with each kind of anomaly for each seed.
+    """Ground truth with each image unchanged, and with each type of anomaly for each seed.
 
-    ``base`` contains the indices of the images of the selected wavelength (by default the most
-    frequent one), which are changed. Pasting needs two of them. Swapping needs images of another
-    wavelength, and prefers those with the same part (patch).
+    ``base`` contains the indices of the images that are changed. They have the selected
+    wavelength, which is the most frequent wavelength by default. The type ``paste`` requires two
+    such images. The type ``swap`` requires images at another wavelength, and uses the same patch if
+    it exists.
     """
 
     def __init__(
@@ -134,7 +144,7 @@ class SyntheticAnomalies:
                     yield self.changed(index, kind, seed)
 
     def about(self) -> dict[str, Any]:
-        """Return a description for the results."""
+        """Return a description of the ground truth for the evaluation results."""
         return {
             "reference": "synthetic",
             "kinds": self.kinds,
@@ -144,7 +154,11 @@ class SyntheticAnomalies:
         }
 
     def changed(self, index: int, kind: str, seed: int) -> LabeledImage:
-        """Return an image with an anomaly: the first visible one, or the best of 20."""
+        """Return an image with an anomaly.
+
+        At most 20 random anomalies are generated, until the mean change is at least
+        ``MIN_CHANGE``. If none reaches it, the anomaly with the largest change is returned.
+        """
         image = self._image(index)
         name = str(self._about[index].get("path", index)).rsplit("/", 1)[-1]
         random = np.random.default_rng([seed, zlib.crc32(kind.encode()), zlib.crc32(name.encode())])

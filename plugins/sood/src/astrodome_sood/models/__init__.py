@@ -1,7 +1,8 @@
-"""Models of the task ``sood``: what they compute, without a word about files or commands."""
+"""Anomaly detection models: networks, losses, training, scores and weights files."""
 
 import os
 
-# Threads that wait for each other sleep instead of spin: where other processes use the same
-# cores, a training step is then several times faster. It must be set before torch is loaded.
+# With this setting, OpenMP threads sleep instead of spinning while they wait for each other.
+# Training is several times faster if other processes use the same CPU cores. The variable must be
+# set before torch is imported.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

@@ -1,4 +1,4 @@
-"""Model ``ae``: the plain convolutional autoencoder."""
+"""Model ``ae``: a plain convolutional autoencoder."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from .scores import squared_error
 
 
 class Ae(NetworkModel):
-    """Autoencoder whose anomaly score is the squared error of the reconstruction."""
+    """Autoencoder whose anomaly score is the squared reconstruction error."""
 
     name = "ae"
     modes = ("rec",)
 
     def score(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the mean squared error of each image, (N,)."""
+        """Return the mean squared error for each image, as an array with shape (N,)."""
         return self._errors(batch).mean(dim=(1, 2)).cpu().numpy()
 
     def score_map(self, batch: NDArray[np.float32], mode: str = "") -> NDArray[np.float32]:
-        """Return the squared error of each pixel, (N, H, W)."""
+        """Return the squared error for each pixel, as an array with shape (N, H, W)."""
         return self._errors(batch).cpu().numpy()
 
     @torch.inference_mode()

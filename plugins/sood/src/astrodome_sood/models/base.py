@@ -1,4 +1,4 @@
-"""Base class of the network models of the task ``sood``."""
+"""Base class for the models that are neural networks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .network import Autoencoder
 
 
 class NetworkModel:
-    """Model that trains a network in a run folder and scores images with its weights."""
+    """Base class for models that train a network and score images with the trained network."""
 
     name: ClassVar[str]
     modes: ClassVar[tuple[str, ...]]
@@ -35,8 +35,8 @@ class NetworkModel:
         run: Run,
         config: Mapping[str, Any],
     ) -> None:
-        """Train the network, starting from the weights ``model.load_path`` if given."""
-        from .fit import fit  # Lightning takes seconds to import, and only training needs it.
+        """Train the network. If ``model.load_path`` is set, start from those weights."""
+        from .fit import fit  # Importing Lightning takes seconds.
 
         if load_path := config["model"]["load_path"]:
             net = weights.load(self.name, Path(load_path), config)
@@ -47,7 +47,7 @@ class NetworkModel:
         fit(self.name, net, train, validation, run, config)
 
     def load(self, path: Path | None, config: Mapping[str, Any]) -> None:
-        """Load the weights of a run folder, a weights file or a checkpoint of sdo-cli."""
+        """Load the weights from a run folder, a weights file or an sdo-cli checkpoint."""
         from .devices import scoring_device, scoring_precision
 
         if path is None:
@@ -62,25 +62,31 @@ class NetworkModel:
 
     @property
     def net(self) -> Autoencoder:
-        """The network. Raises AstrodomeError before ``load``."""
+        """Loaded network.
+
+        Raises AstrodomeError if ``load`` has not been called.
+        """
         if self._net is None:
             raise AstrodomeError(f"{self.name} has no weights.", "Call load before scoring.")
         return self._net
 
     @property
     def z_dim(self) -> int:
-        """Dimension of the latent vectors that ``generate`` takes."""
+        """Dimension of the latent vectors that are passed to ``generate``."""
         return self.net.z_dim
 
     @torch.inference_mode()
     def reconstruct(self, batch: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-        """Return reconstructed ``images`` (N, C, H, W) and latent vectors ``mean`` (N, Z)."""
+        """Return the reconstructed images and the latent vectors.
+
+        The key ``images`` has the shape (N, C, H, W), and the key ``mean`` has the shape (N, Z).
+        """
         mean = self.net.latent(self._tensor(batch))
         return {"images": _array(self.net.decode(mean)), "mean": _array(mean)}
 
     @torch.inference_mode()
     def generate(self, latent: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Decode latent vectors (N, Z) to images (N, C, H, W)."""
+        """Decode latent vectors with shape (N, Z) to images with shape (N, C, H, W)."""
         z = torch.from_numpy(np.ascontiguousarray(latent, np.float32))
         return _array(self.net.decode(z.to(self._device)))
 
@@ -97,7 +103,7 @@ class NetworkModel:
         return images.contiguous(memory_format=torch.channels_last)
 
     def _autocast(self) -> AbstractContextManager[Any]:
-        """Return the context that computes in the configured precision."""
+        """Return a context manager that enables the configured precision."""
         if self._precision == "32":
             return nullcontext()
         dtype = torch.bfloat16 if self._precision == "bf16" else torch.float16

@@ -1,4 +1,4 @@
-"""Batches of images for training, in an order that follows from the seed and the epoch."""
+"""Load batches of images in an order that is determined by the seed and the epoch."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ from ..protocols import ImageSet
 
 
 def seeded_generator(seed: int, epoch: int = -1, rank: int = 0) -> torch.Generator:
-    """Return the random generator of a seed, an epoch (-1 before the first) and a process rank."""
+    """Return a random number generator for a seed, an epoch and a process rank.
+
+    The epoch is -1 for random numbers that are drawn before the first epoch.
+    """
     number = (seed << 24) + epoch + 1
     if rank or number >= 2**32:  # torch uses only the lowest 32 bits of a seed.
         number = int(np.random.SeedSequence([seed, epoch + 1, rank]).generate_state(1)[0])
@@ -23,7 +26,7 @@ def seeded_generator(seed: int, epoch: int = -1, rank: int = 0) -> torch.Generat
 
 
 class BatchDataset(Dataset[Tensor]):
-    """Dataset whose items are whole batches, given by lists of indices."""
+    """Dataset that returns a whole batch for each list of indices."""
 
     def __init__(self, images: ImageSet) -> None:
         self._images = images
@@ -36,12 +39,14 @@ class BatchDataset(Dataset[Tensor]):
 
 
 class BatchSampler(Sampler[list[int]]):
-    """Sampler of lists of indices, shuffled by seed and epoch unless the seed is None.
+    """Sampler that yields the list of image indices for each batch.
 
-    If the image set has a method ``order(generator)``, it determines the order. The order is
-    drawn with the first batch, because Lightning sets the epoch of a resumed run after it has
-    created the iterator. Each of ``world`` processes takes every ``world``-th batch. All processes
-    take the same number of batches, so some batches are used twice.
+    The indices are shuffled with a generator that depends on the seed and the epoch, or are not
+    shuffled if the seed is None. If the image set has a method ``order(generator)``, it returns the
+    order. The order is determined when the first batch is requested, because Lightning sets the
+    epoch of a resumed run after it creates the iterator. Each of ``world`` processes uses every
+    ``world``-th batch. All processes use the same number of batches, so some batches are used
+    twice.
     """
 
     def __init__(
@@ -57,7 +62,7 @@ class BatchSampler(Sampler[list[int]]):
         self._epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Set the epoch; called by Lightning."""
+        """Set the epoch. Lightning calls this method."""
         self._epoch = epoch
 
     def __len__(self) -> int:
@@ -82,9 +87,10 @@ def loader(
     rank: int = 0,
     world: int = 1,
 ) -> DataLoader[Tensor]:
-    """Return the data loader of an image set.
+    """Return a data loader for an image set.
 
-    It has no worker processes: an image set is in memory or reads ahead in threads.
+    The data loader has no worker processes, because the images are in memory or are prefetched in
+    threads.
     """
     section = config["data"]
     return DataLoader(

@@ -1,4 +1,4 @@
-"""Model ``ce_vae``: the context-encoding variational autoencoder."""
+"""Model ``ce_vae``: a context-encoding variational autoencoder."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .scores import PIXEL_SCORES, pixel_scores
 
 
 class CeVae(NetworkModel):
-    """Context-encoding variational autoencoder of Zimmerer et al. 2018 (arXiv:1812.05941)."""
+    """Context-encoding variational autoencoder (Zimmerer et al. 2018, arXiv:1812.05941)."""
 
     name = "ce_vae"
     modes = PIXEL_SCORES
@@ -28,14 +28,17 @@ class CeVae(NetworkModel):
 
     @torch.inference_mode()
     def score(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return beta · KL + theta · mean absolute error of each image, (N,)."""
+        """Return beta · KL + theta · mean absolute error for each image, with shape (N,)."""
         images = self._tensor(batch)
         with self._autocast():
             scores = negative_elbo(self._vae, images, self._beta)
         return scores.float().cpu().numpy()
 
     def score_map(self, batch: NDArray[np.float32], mode: str = "") -> NDArray[np.float32]:
-        """Return one of the ``modes`` (default ``combi``) for each pixel, (N, H, W)."""
+        """Return the pixel scores of type ``mode`` with shape (N, H, W).
+
+        ``mode`` is one of ``modes``; an empty string selects ``combi``.
+        """
         images = self._tensor(batch)
         with self._autocast():
             maps = pixel_scores(self._vae, images, mode or "combi", self._beta, self._seed)
@@ -43,7 +46,11 @@ class CeVae(NetworkModel):
 
     @torch.inference_mode()
     def reconstruct(self, batch: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-        """Return ``images`` and ``mean``, and the standard deviations ``std`` (N, Z)."""
+        """Return the reconstructed images and the latent distributions.
+
+        In addition to ``images`` and ``mean``, the result contains the standard deviations ``std``
+        with shape (N, Z).
+        """
         mean, log_std = self._vae.encode(self._tensor(batch))
         found = {"images": self._vae.decode(mean), "mean": mean, "std": log_std.exp()}
         return {key: np.ascontiguousarray(value.cpu().numpy()) for key, value in found.items()}

@@ -1,4 +1,4 @@
-"""Choose the devices and the precision for training and scoring from a configuration."""
+"""Select the configured devices and floating-point precision for training and scoring."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LIGHTNING_PRECISION = {"32": "32-true", "bf16": "bf16-mixed", "16": "16-mixed"}
 
 
 def trainer_devices(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the arguments of a Lightning trainer: accelerator, devices, nodes and strategy.
+    """Return the accelerator, devices, nodes and strategy as arguments for a Lightning trainer.
 
     Raises AstrodomeError if a requested GPU does not exist.
     """
@@ -36,12 +36,12 @@ def trainer_devices(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def any_gpu() -> bool:
-    """Return whether this machine has a GPU."""
+    """Return whether a GPU is available."""
     return torch.cuda.device_count() > 0
 
 
 def check_gpus(gpus: int | list[int] | None) -> None:
-    """Raise AstrodomeError if a requested GPU does not exist; -1 requests all GPUs."""
+    """Raise AstrodomeError if a requested GPU does not exist. -1 requests all GPUs."""
     if not gpus:
         return
     count = torch.cuda.device_count()
@@ -53,7 +53,11 @@ def check_gpus(gpus: int | list[int] | None) -> None:
 
 
 def scoring_device(config: Mapping[str, Any]) -> str:
-    """Return the device for scoring: the first requested GPU, any GPU, or the CPU."""
+    """Return the device for scoring.
+
+    It is the first requested GPU, or the first available GPU if no specific GPU is requested. It is
+    the CPU if no GPU is available or if the CPU is requested.
+    """
     gpus = config["devices"]["gpus"]
     check_gpus(gpus)
     if gpus == 0 or gpus == [] or not torch.cuda.is_available():
@@ -62,9 +66,10 @@ def scoring_device(config: Mapping[str, Any]) -> str:
 
 
 def training_precision(config: Mapping[str, Any], accelerator: str) -> str:
-    """Return ``32``, ``bf16`` or ``16``; ``auto`` means bf16 on hardware that supports it.
+    """Return the precision for training: ``32``, ``bf16`` or ``16``.
 
-    Raises AstrodomeError if the accelerator does not support the precision.
+    ``auto`` selects ``bf16`` on hardware with bfloat16 matrix units, and ``32`` otherwise. Raise
+    AstrodomeError if the accelerator does not support the precision.
     """
     precision = str(config["devices"]["precision"])
     if precision == "16" and accelerator == "cpu":
@@ -77,16 +82,19 @@ def training_precision(config: Mapping[str, Any], accelerator: str) -> str:
 
 
 def scoring_precision(config: Mapping[str, Any]) -> str:
-    """Return the precision for scoring; ``auto`` means 32 for equal scores everywhere."""
+    """Return the precision for scoring.
+
+    ``auto`` selects ``32``, so that scores do not depend on the hardware.
+    """
     if config["devices"]["precision"] == "auto":
         return "32"
     return training_precision(config, "cpu" if scoring_device(config) == "cpu" else "gpu")
 
 
 def bf16_is_faster(accelerator: str) -> bool:
-    """Return whether the hardware has matrix units for bfloat16 (tensor cores, AMX)."""
+    """Return whether the hardware has bfloat16 matrix units (tensor cores or AMX)."""
     if accelerator == "gpu":
         return torch.cuda.is_available() and torch.cuda.get_device_capability() >= (8, 0)
-    # Older versions of torch cannot report the capabilities of the CPU.
+    # Older versions of torch do not have this function.
     capabilities = getattr(torch.cpu, "get_capabilities", None)
     return bool(capabilities and capabilities().get("amx_bf16"))

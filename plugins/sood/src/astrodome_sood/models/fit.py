@@ -1,7 +1,8 @@
-"""Train a network with Lightning so that a killed run can be resumed without a difference.
+"""Train a network with Lightning. A resumed run has the same result as an uninterrupted run.
 
-All random numbers follow from the seed and the number of the epoch. The checkpoint is the last
-file that is written in an epoch: a resumed run repeats everything after it with equal results.
+All random numbers are determined by the seed and the epoch number. The checkpoint is the last file
+that is written in each epoch. A resumed run repeats all steps after the last checkpoint and obtains
+the same results.
 """
 
 from __future__ import annotations
@@ -45,10 +46,10 @@ def fit(
     run: Run,
     config: Mapping[str, Any],
 ) -> None:
-    """Train a network in a run folder, from the checkpoint in it if there is one.
+    """Train a network, and write the results to a run folder.
 
-    If several processes train together, each takes its share of the batches of an epoch, and the
-    first process writes the run folder.
+    If the run folder contains a checkpoint, training resumes from it. If several processes train
+    together, they share the batches of each epoch, and the first process writes to the run folder.
     """
     section = config["train"]
     recorder = RunRecorder(run.path, model, net)
@@ -68,11 +69,11 @@ def fit(
                 loader(validation, config, None, *process),
                 ckpt_path=checkpoint if checkpoint.is_file() else None,
             )
-        except SIGTERMException as stopped:  # Lightning would exit with status 0.
+        except SIGTERMException as stopped:  # Otherwise Lightning exits with status 0.
             raise AstrodomeError(
                 "Training was stopped by SIGTERM.", "Run the same command again to resume."
             ) from stopped
-        except SystemExit as left:  # Lightning raises it after Ctrl-C.
+        except SystemExit as left:  # Lightning raises SystemExit after Ctrl-C.
             if isinstance(left.__context__, KeyboardInterrupt):
                 raise KeyboardInterrupt from left
             raise
@@ -114,9 +115,10 @@ def _trainer(
 
 
 def loggers(model: str, run: Run, config: Mapping[str, Any]) -> list[Logger] | bool:
-    """Return the configured loggers; ``metrics.csv`` is written in any case.
+    """Return the configured loggers, or False if none are configured.
 
-    Raises AstrodomeError if the library of a logger is not installed.
+    ``metrics.csv`` is always written and needs no logger. Raises AstrodomeError if the library for
+    a logger is not installed.
     """
     section = config["train"]
     names = dict.fromkeys(section["logger"] + (["wandb"] if section["wandb_run_id"] else []))
@@ -150,7 +152,7 @@ def loggers(model: str, run: Run, config: Mapping[str, Any]) -> list[Logger] | b
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Write checkpoints atomically, and read them without running code from them."""
+    """Checkpoint plugin that writes atomically and never executes code from a checkpoint."""
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None
@@ -170,7 +172,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
 
 class RunRecorder(Callback):
-    """Write metrics, the best weights and a checkpoint to the run folder after each epoch."""
+    """Callback that writes metrics, the best weights and a checkpoint after each epoch."""
 
     def __init__(self, folder: Path, model: str, net: Autoencoder) -> None:
         self.best, self.best_epoch = math.inf, -1
@@ -221,7 +223,7 @@ def _column(term: str) -> str:
 
 
 class ProgressReporter(Callback):
-    """Report the progress and the losses of a training."""
+    """Callback that reports the training progress and the losses."""
 
     def __init__(self, task: progress.Task, every: int) -> None:
         self._task, self._every = task, every
@@ -253,7 +255,7 @@ class ProgressReporter(Callback):
 
 @contextmanager
 def _without_lightning_messages() -> Iterator[None]:
-    """Hide Lightning's hints about hardware and workers, which do not apply here."""
+    """Suppress the Lightning messages about unused GPUs and the number of data loader workers."""
     logger = logging.getLogger("lightning.pytorch")
     level = logger.level
     logger.setLevel(logging.ERROR)

@@ -1,4 +1,4 @@
-"""Lightning modules: the loss and the optimizer of a network."""
+"""Lightning modules that compute the loss and configure the optimizer."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from .network import Autoencoder, Vae
 
 
 class AutoencoderModule(pl.LightningModule):
-    """Train an autoencoder on batches (N, C, H, W) in [-1, 1].
+    """Lightning module that trains an autoencoder.
 
-    All random numbers follow from the seed and the number of the epoch.
+    Batches have the shape (N, C, H, W) and values in [-1, 1]. All random numbers are determined by
+    the seed and the epoch number.
     """
 
     def __init__(self, net: Autoencoder, config: Mapping[str, Any]) -> None:
@@ -28,15 +29,15 @@ class AutoencoderModule(pl.LightningModule):
         self.random = seeded_generator(self.seed)
 
     def loss(self, images: Tensor, random: torch.Generator) -> Loss:
-        """Return the loss of a batch."""
+        """Compute the loss for a batch of images."""
         return reconstruction_loss(self.net, images)
 
     def adapted(self) -> dict[str, float]:
-        """Return the values, other than weights, that training adapts."""
+        """Return the current values of adjustable parameters that are not weights."""
         return {}
 
     def epoch_losses(self) -> tuple[dict[str, float], dict[str, float]]:
-        """Return the mean training and validation losses of the epoch, over all processes."""
+        """Return the mean training and validation losses of the epoch over all processes."""
         found = [mean_losses(self.training_losses), mean_losses(self.validation_losses)]
         if self.trainer.world_size > 1:
             found = [{key: self._mean(value) for key, value in terms.items()} for terms in found]
@@ -57,7 +58,7 @@ class AutoencoderModule(pl.LightningModule):
         return loss.total
 
     def on_validation_epoch_start(self) -> None:
-        # The same random numbers in each epoch make the validation losses comparable.
+        # Use the same random numbers in all epochs, so that validation losses are comparable.
         self.validation_random = seeded_generator(self.seed)
         self.validation_losses.clear()
 
@@ -72,7 +73,10 @@ class AutoencoderModule(pl.LightningModule):
 
 
 class CeVaeModule(AutoencoderModule):
-    """Train a ceVAE; with ``train.use_geco``, adapt the weight of the reconstruction error."""
+    """Lightning module that trains a ceVAE.
+
+    If ``train.use_geco`` is True, it also adjusts the weight of the reconstruction error.
+    """
 
     net: Vae
     average_error: Tensor
@@ -99,12 +103,12 @@ class CeVaeModule(AutoencoderModule):
 
 
 def training_module(net: Autoencoder, config: Mapping[str, Any]) -> AutoencoderModule:
-    """Return the Lightning module of a network."""
+    """Return the Lightning module for a network."""
     return CeVaeModule(net, config) if isinstance(net, Vae) else AutoencoderModule(net, config)
 
 
 def mean_losses(losses: Sequence[tuple[int, Loss]]) -> dict[str, float]:
-    """Return the means of the losses of batches, weighted by the batch sizes."""
+    """Return the mean of each loss term over all batches, weighted by the batch size."""
     sizes = torch.tensor([size for size, _ in losses], dtype=torch.float64)
     terms = torch.stack([torch.stack(tuple(loss)) for _, loss in losses]).double().cpu()
     means = (sizes @ terms / sizes.sum()).tolist()

@@ -1,7 +1,7 @@
-"""Loss functions of the networks.
+"""Loss functions for training the networks.
 
-Every term is computed for each image separately, so it does not depend on the other images of a
-batch.
+Each loss term is computed separately for each image, so it does not depend on the other images in
+the batch.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from torch import Tensor
 from .network import Autoencoder, Vae
 
 MAX_SQUARES = 3
-"""Maximum number of squares that are masked in an image for the context encoder."""
+"""Maximum number of masked squares in an image that is passed to the context encoder."""
 GECO_GOAL = 0.1
-"""Mean absolute error to which GECO steers the reconstruction."""
+"""Target value of GECO for the mean absolute reconstruction error."""
 GECO_STEP, GECO_SPEED_UP, GECO_DECAY = 1e-4, 2.0, 0.9
 THETA_RANGE = (1e-10, 1e4)
 
 
 class CeVaeLoss(NamedTuple):
-    """Loss of the ceVAE and its terms, averaged over a batch."""
+    """Total loss of the ceVAE and its terms, averaged over a batch."""
 
     total: Tensor
     kl: Tensor
@@ -40,23 +40,29 @@ Loss = CeVaeLoss | ReconstructionLoss
 
 
 def reconstruction_loss(net: Autoencoder, x: Tensor) -> ReconstructionLoss:
-    """Return the mean squared error of the reconstruction."""
+    """Return the mean squared reconstruction error."""
     return ReconstructionLoss((net(x) - x).square().mean())
 
 
 def kl_divergence(mean: Tensor, log_std: Tensor) -> Tensor:
-    """Return KL(q ‖ N(0, 1)) of each image, averaged over the latent dimensions, (N,)."""
+    """Return the Kullback-Leibler divergence KL(q ‖ N(0, 1)) for each image, with shape (N,).
+
+    The divergence is averaged over the latent dimensions.
+    """
     each = 0.5 * (mean.square() + (2 * log_std).exp() - 1) - log_std
     return each.mean(dim=1)
 
 
 def absolute_error(x: Tensor, reconstruction: Tensor) -> Tensor:
-    """Return the mean absolute error of each image, (N,)."""
+    """Return the mean absolute error for each image, with shape (N,)."""
     return (reconstruction - x).abs().flatten(1).mean(dim=1)
 
 
 def negative_elbo(net: Vae, x: Tensor, beta: float) -> Tensor:
-    """Return beta · KL + theta · mean absolute error of each image, (N,), without sampling."""
+    """Return beta · KL + theta · mean absolute error for each image, with shape (N,).
+
+    The mean of the latent distribution is decoded instead of a random sample.
+    """
     mean, log_std = net.encode(x)
     return beta * kl_divergence(mean, log_std) + net.theta * absolute_error(x, net.decode(mean))
 
@@ -64,9 +70,10 @@ def negative_elbo(net: Vae, x: Tensor, beta: float) -> Tensor:
 def ce_vae_loss(
     net: Vae, x: Tensor, beta: float, ce_factor: float, random: torch.Generator
 ) -> CeVaeLoss:
-    """Return (1 - ce_factor) · VAE loss + ce_factor · loss of the context encoder.
+    """Return (1 - ce_factor) · VAE loss + ce_factor · context encoder loss.
 
-    Both parts pass through the network as one batch, so that its weights are read only once.
+    The unmasked and the masked images pass through the network in one batch, so that its weights
+    are read from memory only once.
     """
     count = len(x)
     mean, log_std = net.encode(torch.cat([x, mask_squares(x, random)]))
@@ -80,10 +87,10 @@ def ce_vae_loss(
 
 
 def mask_squares(x: Tensor, random: torch.Generator) -> Tensor:
-    """Return a copy of the images in which 0 to 3 squares are replaced by a constant value.
+    """Return a copy of the images in which up to ``MAX_SQUARES`` squares are masked.
 
-    Sides range from 0 to half of the image. The squares lie inside the image and may overlap.
-    Each value is drawn from the range of the image.
+    The side length of a square is between 0 and half of the image width. Squares lie inside the
+    image and may overlap. Each square is filled with a random value from the range of the image.
     """
     count, _, height, width = x.shape
     low, high = x.flatten(1).aminmax(dim=1)
@@ -104,11 +111,11 @@ def mask_squares(x: Tensor, random: torch.Generator) -> Tensor:
 
 @torch.no_grad()
 def geco_step(theta: Tensor, average: Tensor, rec: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the next weight of the reconstruction error and the next average of that error.
+    """Update the weight of the reconstruction error and the moving average of that error.
 
-    GECO (Rezende & Viola 2018, arXiv:1810.00597) increases the weight while the error exceeds
-    its goal, twice as fast as it decreases the weight below the goal. A NaN average is replaced
-    by ``rec``.
+    GECO (Rezende & Viola 2018, arXiv:1810.00597) increases the weight while the error is above
+    ``GECO_GOAL``, and decreases it at half that rate while the error is below. If the moving
+    average is NaN, it is set to ``rec``.
     """
     average = torch.where(average.isnan(), rec, GECO_DECAY * average + (1 - GECO_DECAY) * rec)
     excess = average - GECO_GOAL

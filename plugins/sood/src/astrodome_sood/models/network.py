@@ -1,6 +1,6 @@
-"""Convolutional autoencoders: a plain one, and a variational one.
+"""Networks: a plain convolutional autoencoder, and a variational autoencoder.
 
-The latter is the model of Zimmerer et al. 2018 (arXiv:1812.05941).
+The variational autoencoder has the architecture of Zimmerer et al. 2018 (arXiv:1812.05941).
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from torch.nn import functional
 
 
 class ToVector(nn.Conv2d):
-    """Convolution whose kernel covers the whole feature map, computed as a matrix product."""
+    """Convolution with a kernel as large as the feature map, computed as a matrix product."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map (N, C, k, k) to (N, out_channels)."""
+        """Convert a tensor with shape (N, C, k, k) to a tensor with shape (N, out_channels)."""
         return functional.linear(x.flatten(1), self.weight.flatten(1))
 
 
@@ -26,26 +26,29 @@ class FromVector(nn.ConvTranspose2d):
     """Transposed convolution of a 1×1 feature map, computed as a matrix product."""
 
     def forward(self, z: Tensor) -> Tensor:  # type: ignore[override]
-        """Map (N, in_channels) to (N, out_channels, k, k)."""
+        """Convert a tensor with shape (N, in_channels) to shape (N, out_channels, k, k)."""
         maps = (z @ self.weight.flatten(1)).view(-1, *self.weight.shape[1:])
         return maps.contiguous(memory_format=torch.channels_last)
 
 
 class Autoencoder(nn.Module):
-    """Encoder from images (N, channels, size, size) to latent vectors, and its mirror image.
+    """Convolutional autoencoder.
+
+    The encoder converts images with shape (N, channels, size, size) to latent vectors. The decoder
+    has the same layers in reverse order.
 
     Parameters
     ----------
     size
-        Side of the images in pixels, a multiple of ``2 ** len(fmap_sizes)``.
+        Width and height of the images in pixels, a multiple of ``2 ** len(fmap_sizes)``.
     channels
-        Number of channels of the images.
+        Number of image channels.
     z_dim
-        Dimension of the latent vectors that the decoder takes.
+        Dimension of the latent vectors that are passed to the decoder.
     fmap_sizes
-        Number of feature maps of each convolution of the encoder.
+        Number of feature maps of each convolutional layer in the encoder.
     outputs
-        Number of values that the encoder returns for each image; ``z_dim`` by default.
+        Number of values that the encoder returns for each image. The default is ``z_dim``.
     """
 
     def __init__(
@@ -70,20 +73,20 @@ class Autoencoder(nn.Module):
             up += [nn.LeakyReLU(), nn.ConvTranspose2d(before, after, 4, 2, padding=1, bias=False)]
         self.encoder = nn.Sequential(*down)
         self.decoder = nn.Sequential(*up)
-        for layer in self.modules():  # This layout makes convolutions on CPUs faster.
+        for layer in self.modules():  # This layout is faster on CPUs.
             if type(layer) in (nn.Conv2d, nn.ConvTranspose2d):
                 layer.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def latent(self, x: Tensor) -> Tensor:
-        """Return the latent vectors (N, z_dim) from which images are reconstructed."""
+        """Return the latent vectors from which images are decoded, with shape (N, z_dim)."""
         return self.encoder(x)  # type: ignore[no-any-return]
 
     def decode(self, z: Tensor) -> Tensor:
-        """Return the images of latent vectors (N, z_dim)."""
+        """Decode latent vectors with shape (N, z_dim) to images."""
         return self.decoder(z)  # type: ignore[no-any-return]
 
     def forward(self, x: Tensor) -> Tensor:
-        """Reconstruct images without sampling."""
+        """Reconstruct images without random sampling in the latent space."""
         return self.decode(self.latent(x))
 
 
@@ -91,7 +94,7 @@ class Vae(Autoencoder):
     """Autoencoder that encodes an image as a normal distribution in the latent space.
 
     The encoder returns the mean and the log standard deviation. ``theta`` is the weight of the
-    reconstruction error in the loss: 1, unless GECO adapts it during training.
+    reconstruction error in the loss. It is 1 unless GECO adjusts it during training.
     """
 
     theta: Tensor
@@ -101,10 +104,10 @@ class Vae(Autoencoder):
         self.register_buffer("theta", torch.ones(()))
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the mean and the log standard deviation, each (N, z_dim)."""
+        """Return the mean and the log standard deviation, each with shape (N, z_dim)."""
         mean, log_std = self.encoder(x).chunk(2, dim=1)
         return mean, log_std
 
     def latent(self, x: Tensor) -> Tensor:
-        """Return the means of the distributions, (N, z_dim)."""
+        """Return the means of the latent distributions, with shape (N, z_dim)."""
         return self.encode(x)[0]

@@ -1,7 +1,8 @@
-"""Anomaly scores of images and pixels by the ceVAE.
+"""Compute the pixel scores of the ceVAE.
 
-Gradients are those of a sum over the images and are scaled image by image, so the scores of an
-image do not depend on its batch. The noise is the same for every image and follows from a seed.
+The scores of an image do not depend on the other images in its batch: the differentiated term is a
+sum over the images, and gradients are scaled separately for each image. The noise is the same for
+all images and is determined by a seed.
 """
 
 from __future__ import annotations
@@ -17,22 +18,22 @@ from .network import Vae
 
 PIXEL_SCORES = ("rec", "kl_grad", "rec_grad", "elbo_grad", "combi")
 NOISY_COPIES, NOISE = 2, 0.1
-"""Number of noisy copies that a gradient is averaged over, and the noise's standard deviation."""
+"""Number of noisy image copies for an averaged gradient, and standard deviation of the noise."""
 KERNEL_SIDE, KERNEL_SIGMA = 7, 3.0
-"""Side and standard deviation in pixels of the Gaussian kernel that smooths a gradient."""
+"""Width and standard deviation, in pixels, of the Gaussian kernel that smooths gradients."""
 
 
 def squared_error(x: Tensor, reconstruction: Tensor) -> Tensor:
-    """Return the squared error of each pixel, averaged over the channels, (N, H, W)."""
+    """Return the squared error for each pixel, averaged over the channels, with shape (N, H, W)."""
     return (reconstruction - x).square().mean(dim=1)
 
 
 def pixel_scores(net: Vae, x: Tensor, mode: str, beta: float, seed: int = 0) -> Tensor:
-    """Return one of the ``PIXEL_SCORES`` of each pixel, (N, H, W).
+    """Return the pixel scores of type ``mode``, one of ``PIXEL_SCORES``, with shape (N, H, W).
 
-    ``rec`` is the squared error of the reconstruction. ``kl_grad``, ``rec_grad`` and
-    ``elbo_grad`` are the smoothed gradient of that term with respect to the image, scaled to
-    0 … 1 in each image. ``combi`` is ``kl_grad`` times ``rec``.
+    ``rec`` is the squared reconstruction error. ``kl_grad``, ``rec_grad`` and ``elbo_grad`` are the
+    smoothed absolute gradients of the KL divergence, the reconstruction error and the ELBO with
+    respect to the image, scaled to [0, 1] for each image. ``combi`` is ``kl_grad`` times ``rec``.
     """
     terms: dict[str, Callable[[Tensor], Tensor]] = {
         "kl_grad": lambda x: kl_divergence(*net.encode(x)),
@@ -47,10 +48,13 @@ def pixel_scores(net: Vae, x: Tensor, mode: str, beta: float, seed: int = 0) -> 
 
 
 def smoothed_gradient(term: Callable[[Tensor], Tensor], x: Tensor, seed: int) -> Tensor:
-    """Return the mean of |∂term/∂x| over noisy copies, scaled to 0 … 1 and smoothed, (N, H, W)."""
+    """Return the smoothed absolute gradient of a term, with shape (N, H, W).
+
+    |∂term/∂x| is averaged over noisy copies of ``x``, scaled to [0, 1] and smoothed.
+    """
     random = torch.Generator().manual_seed(seed)
     noise = NOISE * torch.randn(NOISY_COPIES, 1, *x.shape[1:], generator=random).to(x)
-    with torch.enable_grad():  # All copies in one pass, so that the weights are read once.
+    with torch.enable_grad():  # One batch of all copies is faster.
         noisy = (x + noise).flatten(0, 1).requires_grad_()
         gradient = torch.autograd.grad(term(noisy).sum(), noisy)[0]
     copies = gradient.detach().abs().view(NOISY_COPIES, *x.shape)
@@ -58,14 +62,14 @@ def smoothed_gradient(term: Callable[[Tensor], Tensor], x: Tensor, seed: int) ->
 
 
 def scaled(maps: Tensor) -> Tensor:
-    """Scale each map to 0 … 1; a constant map becomes 0."""
+    """Scale each map to [0, 1]. A constant map is set to 0."""
     low, high = maps.flatten(1).aminmax(dim=1)
     span = torch.where(high > low, high - low, torch.inf)
     return (maps - low[:, None, None]) / span[:, None, None]
 
 
 def smoothed(maps: Tensor) -> Tensor:
-    """Convolve each map with the Gaussian kernel; the border is mirrored."""
+    """Convolve each map with the Gaussian kernel, using reflection padding."""
     offsets = torch.arange(KERNEL_SIDE, device=maps.device) - KERNEL_SIDE // 2
     weights = (-0.5 * (offsets / KERNEL_SIGMA).square()).exp().to(maps.dtype)
     weights /= weights.sum()

@@ -1,4 +1,4 @@
-"""Model ``threshold``: the baseline without training."""
+"""Model ``threshold``: a baseline that needs no training."""
 
 from __future__ import annotations
 
@@ -17,10 +17,12 @@ SIGMAS = 2.0
 
 
 class Threshold:
-    """Intensity of the pixels above the mean + 2 standard deviations of their image.
+    """Model whose pixel score is the intensity of unusually bright pixels.
 
-    Intensities are scaled to 0 … 1. The score of an image is the mean of its map. With
-    ``model.options.score: mean``, it is the mean intensity, as in sdo-cli.
+    A pixel is bright if its intensity exceeds the mean of its image by more than 2 standard
+    deviations. Other pixels have the score 0. Intensities are scaled to [0, 1]. The image score is
+    the mean of the pixel scores. If ``model.options.score`` is ``mean``, it is the mean intensity,
+    as in sdo-cli.
     """
 
     def __init__(self) -> None:
@@ -45,12 +47,12 @@ class Threshold:
         self._mean = score == "mean"
 
     def score(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the mean of the map, or the mean intensity, of each image, (N,)."""
+        """Return the mean pixel score or the mean intensity for each image, with shape (N,)."""
         maps = _intensity(batch) if self._mean else self.score_map(batch)
         return maps.mean(axis=(1, 2))  # type: ignore[no-any-return]
 
     def score_map(self, batch: NDArray[np.float32], mode: str = "") -> NDArray[np.float32]:
-        """Return the intensity of bright pixels, and 0 for the others, (N, H, W)."""
+        """Return the intensity of bright pixels and 0 for other pixels, with shape (N, H, W)."""
         intensity = _intensity(batch)
         mean, std = (f(intensity, axis=(1, 2), keepdims=True) for f in (np.mean, np.std))
         return np.where(intensity > mean + SIGMAS * std, intensity, np.float32(0))

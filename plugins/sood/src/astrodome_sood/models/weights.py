@@ -1,7 +1,8 @@
-"""Weights files: safetensors, and the checkpoints of sdo-cli.
+"""Read and write weights files in safetensors format, and read sdo-cli checkpoints.
 
-Reading a file never runs code from it. Checkpoints of sdo-cli are read with ``weights_only``, and
-their other content (paths, the state of callbacks) is replaced by placeholders.
+Code in a file is never executed. sdo-cli checkpoints are read with ``weights_only=True``, and
+objects in them that are not tensors, such as paths and callback states, are replaced by
+placeholders.
 """
 
 from __future__ import annotations
@@ -23,17 +24,17 @@ from .network import Autoencoder, Vae
 WEIGHTS = "weights.safetensors"
 NETWORKS: dict[str, type[Autoencoder]] = {"ce_vae": Vae, "ae": Autoencoder}
 SHAPE = {"size": "target_size", "z_dim": "z_dim", "fmap_sizes": "fmap_sizes"}
-"""Attributes that determine the shape of a network, with their keys in the configuration."""
+"""Mapping from the attributes that define the shape of a network to configuration keys."""
 SDO_CLI_EXTENSIONS = (".ckpt", ".pth", ".pt")
 SDO_CLI_FILE = "ae_final.pth"
-"""Name of the weights file in a checkpoint folder of sdo-cli."""
+"""Name of the weights file in an sdo-cli checkpoint folder."""
 SDO_CLI_LAYER = re.compile(
     r"(?:model\.)?(enc|dec)\.(start|middle_blocks\.(\d+)|end)\.conv\.weight", re.ASCII
 )
 
 
 class _Placeholder:
-    """Stands for an object in a checkpoint that is not a tensor."""
+    """Replacement for an object in a checkpoint that is not a tensor."""
 
     def __new__(cls, *_: Any, **__: Any) -> _Placeholder:
         return super().__new__(cls)
@@ -46,7 +47,7 @@ class _Placeholder:
 
 
 def locate(path: Path) -> Path:
-    """Return the weights file of a run folder, or the path itself if it is not a folder."""
+    """Return the path of the weights file in a run folder, or ``path`` if it is not a folder."""
     if not path.is_dir():
         return path
     names = (WEIGHTS, SDO_CLI_FILE)
@@ -54,13 +55,13 @@ def locate(path: Path) -> Path:
 
 
 def new_network(model: str, config: Mapping[str, Any], channels: int) -> Autoencoder:
-    """Return a network with random weights and the configured shape."""
+    """Create a network with the configured shape and random weights."""
     shape = config["model"]
     return NETWORKS[model](shape["target_size"], channels, shape["z_dim"], shape["fmap_sizes"])
 
 
 def save(model: str, net: Autoencoder, path: Path) -> None:
-    """Write the weights, with the model and the shape of the network as metadata."""
+    """Write the weights, with the model name and the network shape as metadata."""
     metadata = {"model": model, "channels": net.channels}
     metadata |= {key: getattr(net, name) for name, key in SHAPE.items()}
     weights = {name: value.contiguous() for name, value in net.state_dict().items()}
@@ -68,7 +69,7 @@ def save(model: str, net: Autoencoder, path: Path) -> None:
 
 
 def load(model: str, path: Path, config: Mapping[str, Any]) -> Autoencoder:
-    """Return the network of a run folder or weights file.
+    """Load a network from a run folder or a weights file.
 
     Raises AstrodomeError if the file is not a valid weights file, belongs to another model, or
     does not match the shape in the configuration.
@@ -95,9 +96,9 @@ def load(model: str, path: Path, config: Mapping[str, Any]) -> Autoencoder:
 
 
 def read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Return the metadata and the tensors of a weights file.
+    """Return the metadata and the tensors in a weights file.
 
-    The metadata contain ``model``, ``channels`` and the configuration keys of ``SHAPE``. Raises
+    The metadata contains ``model``, ``channels`` and the configuration keys in ``SHAPE``. Raise
     AstrodomeError if the file cannot be read.
     """
     return _read_sdo_cli(path) if path.suffix in SDO_CLI_EXTENSIONS else _read_safetensors(path)
@@ -117,7 +118,7 @@ def _read_safetensors(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
 
 
 def _read_sdo_cli(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Read a Lightning checkpoint of a ceVAE, or the bare weights of an autoencoder."""
+    """Read an sdo-cli file: a Lightning checkpoint of a ceVAE, or the weights of an autoencoder."""
     try:
         unknown = torch.serialization.get_unsafe_globals_in_checkpoint(path)
         with torch.serialization.safe_globals([(_Placeholder, name) for name in unknown]):
@@ -128,7 +129,7 @@ def _read_sdo_cli(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         weights = {_layer_name(match, len(layers)): value for match, value in layers.items()}
         metadata = _shape(weights)
         if metadata["model"] == "ce_vae":
-            weights["theta"] = torch.ones(())  # sdo-cli does not save it.
+            weights["theta"] = torch.ones(())  # sdo-cli does not save theta.
         return metadata, weights
     except Exception as error:  # A damaged pickle can raise any exception.
         raise AstrodomeError(
@@ -138,7 +139,10 @@ def _read_sdo_cli(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
 
 
 def _layer_name(match: Any, layers: int) -> str:
-    """Convert ``model.enc.middle_blocks.3.conv.weight`` to ``encoder.4.weight``."""
+    """Convert an sdo-cli layer name.
+
+    For example, ``model.enc.middle_blocks.3.conv.weight`` is converted to ``encoder.4.weight``.
+    """
     part, place, block = match.groups()
     number = {"start": 0, "end": layers - 2}.get(place, int(block or 0) + 1)
     return f"{part}oder.{number}.weight"

@@ -1,1 +1,1 @@
-"""Scores of images and pixels, reconstructions, generated images, and the ONNX export."""
+"""Compute scores and reconstructions, generate images, and export models as ONNX."""

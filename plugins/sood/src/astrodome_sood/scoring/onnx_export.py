@@ -1,10 +1,15 @@
-"""Export the scorer of a network as ONNX, for programs without torch.
+"""Export a network and its anomaly scores as ONNX, for use without torch.
 
-The input ``images`` (N, C, H, W) contains grey levels, uint8 from 0 to 255, for a model of image
-files, and float32 in [-1, 1] for a model of SDO ML data. The outputs are ``score`` (N,), ``map``
-(N, H, W), which is the squared error of each pixel, and ``reconstruction`` in [-1, 1]. N may be
-any number. The metadata of the file (key ``astrodome``) describe the input and its preparation.
-Maps of gradients are not exported.
+The input ``images`` has the shape (N, C, H, W) with any N. For a model trained on image files, it
+contains uint8 grey levels from 0 to 255. For a model trained on SDO ML data, it contains float32
+values in [-1, 1]. The outputs are:
+
+- ``score``, the image scores with shape (N,)
+- ``map``, the squared error of each pixel with shape (N, H, W)
+- ``reconstruction``, the reconstructed images with the shape of the input and values in [-1, 1]
+
+The metadata key ``astrodome`` of the file describes the input and its preparation. Gradient-based
+pixel scores are not exported.
 """
 
 from __future__ import annotations
@@ -37,9 +42,9 @@ MAX_DIFFERENCE = 1e-4
 
 
 class ScoringModule(nn.Module):
-    """Module that returns the scores, maps of squared errors and reconstructions of a batch.
+    """Module that returns the scores, squared error maps and reconstructions for a batch.
 
-    If ``grey`` is True, images are grey levels from 0 to 255, which are scaled to [-1, 1].
+    If ``grey`` is True, images contain grey levels from 0 to 255, which are scaled to [-1, 1].
     """
 
     def __init__(self, net: Autoencoder, beta: float, *, grey: bool) -> None:
@@ -47,7 +52,7 @@ class ScoringModule(nn.Module):
         self.net, self.beta, self.grey = net, beta, grey
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Map (N, C, H, W) to (N,), (N, H, W) and (N, C, H, W)."""
+        """Return arrays with shapes (N,), (N, H, W) and (N, C, H, W) for images (N, C, H, W)."""
         if self.grey:
             images = images.float() * (2 / 255) - 1
         if isinstance(self.net, Vae):
@@ -61,7 +66,7 @@ class ScoringModule(nn.Module):
         return score, squared_error(images, rebuilt), rebuilt
 
     def random_images(self, count: int, random: torch.Generator) -> Tensor:
-        """Return random images in the format of the input."""
+        """Return random images with the shape and dtype of the input."""
         shape = (count, self.net.channels, self.net.size, self.net.size)
         if self.grey:
             return torch.randint(0, 256, shape, generator=random, dtype=torch.uint8)
@@ -73,16 +78,18 @@ def export_onnx(
     out: str | os.PathLike[str] | None = None,
     config: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Export the scorer of a run as ONNX, and compare its results with those of torch.
+    """Export a trained model as ONNX.
+
+    The results of onnxruntime are compared with the results of torch.
 
     Parameters
     ----------
     run : str or path
         Run folder or weights file of ``ce_vae`` or ``ae``.
     out : str or path, optional
-        The ONNX file; ``scorer.onnx`` in the run folder by default.
+        Path of the ONNX file. The default is ``scorer.onnx`` in the run folder.
     config : mapping, optional
-        Values of the configuration by dotted key.
+        Configuration values, keyed by dotted configuration key.
 
     Returns
     -------
@@ -92,7 +99,8 @@ def export_onnx(
     Raises
     ------
     AstrodomeError
-        If the weights cannot be read, a library is not installed, or the results differ.
+        If the weights cannot be read, a required library is not installed, or the results of
+        onnxruntime and torch differ.
 
     Examples
     --------
@@ -166,7 +174,7 @@ def _to_onnx(scorer: ScoringModule, random: torch.Generator) -> Any:
 
 
 def describe_input(scorer: ScoringModule, config: configuration.Config) -> dict[str, str]:
-    """Return the type, shape, values and preparation of the input of an exported scorer."""
+    """Return the dtype, shape, value range and preparation of the ONNX input."""
     side = scorer.net.size
     about = {"input": "images", "input_shape": f"(N, {scorer.net.channels}, {side}, {side})"}
     if scorer.grey:
@@ -200,7 +208,7 @@ def describe_input(scorer: ScoringModule, config: configuration.Config) -> dict[
 
 @contextmanager
 def _without_exporter_messages() -> Iterator[None]:
-    """Hide messages about libraries that these networks do not use."""
+    """Suppress exporter messages about optional libraries that are not needed."""
     logger = logging.getLogger("torch.onnx")
     level = logger.level
     logger.setLevel(logging.ERROR)
@@ -215,8 +223,11 @@ def _without_exporter_messages() -> Iterator[None]:
 def _largest_difference(
     runtime: Any, content: bytes, scorer: ScoringModule, random: torch.Generator
 ) -> float:
-    """Return the largest difference of an output relative to its largest value."""
-    images = scorer.random_images(3, random)  # Another batch size than that of the export.
+    """Return the largest difference between onnxruntime and torch over all outputs.
+
+    Each difference is relative to the largest value of the output.
+    """
+    images = scorer.random_images(3, random)  # The batch size differs from the export.
     session = runtime.InferenceSession(content, providers=["CPUExecutionProvider"])
     found = session.run(list(OUTPUTS), {"images": images.numpy()})
     with torch.inference_mode():

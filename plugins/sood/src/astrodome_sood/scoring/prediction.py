@@ -1,9 +1,10 @@
-"""Predict anomaly scores of images or pixels, and write them to files.
+"""Compute anomaly scores for images or pixels, and write them to files.
 
-The mode ``sample`` writes ``predictions.txt`` (columns of sdo-cli) and ``predictions.parquet``, the
-most anomalous image first. The mode ``pixel`` writes a map of each image as PNG, ``maps.npy`` with
-the pixel scores, float32 (N, H, W), and ``maps.parquet``, whose column ``row`` is the index into
-that array.
+The mode ``sample`` writes ``predictions.txt``, which has the same columns as in sdo-cli, and
+``predictions.parquet``. Both are in descending order of the score. The mode ``pixel`` writes one
+PNG file with the pixel score map of each image. It also writes ``maps.npy``, a float32 array of all
+pixel scores with shape (N, H, W), and ``maps.parquet``, a table of the images. The column ``row``
+in the table is the index into the array.
 """
 
 from __future__ import annotations
@@ -31,12 +32,14 @@ from .shards import ShardedScores
 
 COLUMNS = ("pixel_pred_path", "score", "t_obs", "wavelength")
 WHITE_PERCENTILE = 99.9
-"""Percentile of the scores of a map that is drawn white, so that single pixels do not darken it."""
+"""Percentile of the pixel scores that is drawn as white.
+
+With the maximum instead, a single pixel could make the rest of the map dark."""
 
 
 @dataclass(frozen=True)
 class ImagePredictions:
-    """Folder of a prediction, and one record per image in the order of the rank."""
+    """Prediction folder, and one record per image in the order of rank."""
 
     folder: Path
     mode: str
@@ -46,7 +49,7 @@ class ImagePredictions:
 
     @property
     def columns(self) -> list[str]:
-        """Names of the main columns."""
+        """Names of the columns to display."""
         scores = ["rank", "score"] if self.mode == "sample" else ["map", "mean", "max"]
         return [*scores, "t_obs", "wavelength", "path"]
 
@@ -58,12 +61,12 @@ def predict(
     jobs: int = 1,
     scheduler: str = "",
 ) -> ImagePredictions:
-    """Score images or their pixels, and write the files to the prediction folder.
+    """Score images or pixels, and write the results to the prediction folder.
 
-    By default, the images are those that the configuration specifies for testing. The work runs
-    in ``jobs`` processes, or on the Dask cluster at the address ``scheduler``. The same call
-    resumes an interrupted prediction. Raises AstrodomeError if the weights do not exist or do not
-    match the images.
+    By default, ``images`` are the test images that the configuration specifies. The scores are
+    computed in ``jobs`` processes, or on the Dask cluster at the address ``scheduler``. The same
+    call resumes an interrupted prediction. Raises AstrodomeError if the weights do not exist or do
+    not match the images.
     """
     backend = load_model(model, config)
     mode = pixel_mode(backend, model, config.predict.score_mode)
@@ -100,7 +103,11 @@ def predict(
 
 
 def prediction_folder(model: str, config: Config) -> Path:
-    """Return ``pred_dir``, or ``predictions`` in the run folder or in the current folder."""
+    """Return the prediction folder.
+
+    It is ``pred_dir`` if configured, otherwise the subfolder ``predictions`` in the run folder or,
+    for models without a run, in the current folder.
+    """
     if config.predict.pred_dir:
         return config.predict.pred_dir
     weights = config.model.load_path
@@ -110,9 +117,10 @@ def prediction_folder(model: str, config: Config) -> Path:
 
 
 def map_names(rows: Sequence[Mapping[str, Any]], location: str) -> list[str]:
-    """Return file names of maps: ``20120307-000200_171A__3.png``, or the name of the image.
+    """Return the file names for the maps, for example ``20120307-000200_171A__3.png``.
 
-    Images that would have the same name get their path relative to ``location`` instead.
+    If the time is unknown, the name of the image is used. If several maps would have the
+    same name, the image path relative to ``location`` is used.
     """
     names = []
     for row in rows:
@@ -138,7 +146,7 @@ def _write_scores(
         {"rank": rank, "score": float(scores[index]), **rows[index]}
         for rank, index in enumerate(np.argsort(-scores, kind="stable"), 1)
     ]
-    table = pd.DataFrame(ranked, dtype=object)  # Keeps integers next to missing values.
+    table = pd.DataFrame(ranked, dtype=object)  # Keep integers beside missing values.
     maps = [folder / row["map"] for row in ranked]
     paths = [m if m.is_file() else row["path"] for m, row in zip(maps, ranked, strict=True)]
     text = table.assign(pixel_pred_path=paths).to_csv(columns=COLUMNS, index=False)
@@ -189,13 +197,16 @@ def _statistics(scores: NDArray[np.float32]) -> dict[str, float]:
 
 
 def grey_levels(values: NDArray[np.float32], low: float, high: float) -> NDArray[np.uint8]:
-    """Scale values to grey levels, ``low`` to 0 and ``high`` to 255; all 0 if they are equal."""
+    """Scale values linearly to grey levels, from ``low`` at 0 to ``high`` at 255.
+
+    All grey levels are 0 if ``low`` and ``high`` are equal.
+    """
     span = high - low if high > low else np.inf
     levels: NDArray[np.uint8] = np.rint(np.clip((values - low) / span, 0, 1) * 255).astype(np.uint8)
     return levels
 
 
 def write_png(path: Path, levels: NDArray[np.uint8]) -> None:
-    """Write grey levels (H, W) or RGB values (H, W, 3)."""
+    """Write an array of grey levels (H, W) or RGB values (H, W, 3) as a PNG file."""
     with files.replacing(path, sync=False) as part:
         Image.fromarray(levels).save(part, "PNG")

@@ -1,9 +1,10 @@
-"""Reconstruct images with a model, and generate new ones.
+"""Reconstruct images with a model, and generate new images.
 
-:func:`reconstruct` writes ``…_src.png`` and ``…_rec.png`` with the same grey scale for each image,
-its latent vectors as safetensors (``mean``, and ``std`` if the model has it), and
-``reconstruction_loss.csv``. :func:`generate` writes PNG files, a contact sheet and ``latent.npy``
-with the latent vectors.
+For each image, :func:`reconstruct` writes the original (``…_src.png``) and the reconstruction
+(``…_rec.png``) with the same grey scale. It also writes the latent vectors in safetensors format,
+with the keys ``mean`` and, if the model returns it, ``std``. ``reconstruction_loss.csv`` contains
+the errors of all images. :func:`generate` writes PNG files, a contact sheet, and the latent vectors
+in ``latent.npy``.
 """
 
 from __future__ import annotations
@@ -29,14 +30,14 @@ from .scorer import load_model
 
 COLUMNS = ("pixel_pred_path", "ssim", "mse", "mae", "t_obs", "wavelength")
 SSIM = {"data_range": 1.0, "gaussian_weights": True, "use_sample_covariance": False}
-"""Parameters of Wang et al. 2004 (IEEE Trans. Image Process. 13, 600) for intensities in [0, 1]."""
+"""SSIM parameters as in Wang et al. 2004 (IEEE Trans. Image Process. 13, 600)."""
 GAP = 2
-"""Distance in pixels between the images of a contact sheet."""
+"""Space between the images on a contact sheet, in pixels."""
 
 
 @dataclass(frozen=True)
 class ReconstructionResult:
-    """Folder of the reconstructions, and one record per image with its errors."""
+    """Output folder, and one record per image with its reconstruction errors."""
 
     folder: Path
     rows: list[dict[str, Any]]
@@ -47,9 +48,9 @@ class ReconstructionResult:
 def reconstruct(
     model: str, config: Config, images: ImageDataset | None = None
 ) -> ReconstructionResult:
-    """Reconstruct images, and compute ``ssim``, ``mse`` and ``mae`` of images in [-1, 1].
+    """Reconstruct images, and compute the SSIM, mean squared error and mean absolute error.
 
-    By default, the images are those that the configuration specifies for testing. Raises
+    By default, ``images`` are the test images that the configuration specifies. Raise
     AstrodomeError if the weights do not exist or do not match the images.
     """
     backend = load_model(model, config)
@@ -83,7 +84,10 @@ def reconstruct(
 
 
 def errors(image: NDArray[np.float32], reconstruction: NDArray[np.float32]) -> dict[str, float]:
-    """Return the structural similarity, mean squared and mean absolute error of (C, H, W)."""
+    """Return the errors of a reconstruction as a dict with the keys ``ssim``, ``mse`` and ``mae``.
+
+    Both images have the shape (C, H, W).
+    """
     from skimage.metrics import structural_similarity
 
     window = {} if min(image.shape[1:]) >= 11 else {"win_size": 3, "gaussian_weights": False}
@@ -116,10 +120,11 @@ def generate(
     interpolate: tuple[Path, Path] | None = None,
     wavelength: int | None = None,
 ) -> tuple[Path, list[str]]:
-    """Generate images from random latent vectors, or between those of two images.
+    """Generate images from random latent vectors, or interpolate between two images.
 
-    ``wavelength`` selects the AIA colormap; images are grey without it. Returns the folder and the
-    file names. Raises AstrodomeError if the weights do not exist or an image cannot be read.
+    ``wavelength`` selects the AIA colormap; without it, images are grey. Return the output folder
+    and the file names. Raises AstrodomeError if the weights do not exist, or if an image cannot be
+    read.
     """
     from skimage.util import montage
 
@@ -145,12 +150,15 @@ def generate(
 
 
 def random_latent(backend: Any, count: int, seed: int) -> NDArray[np.float32]:
-    """Return random latent vectors (N, Z) from the standard normal distribution."""
+    """Draw latent vectors with shape (N, Z) from the standard normal distribution."""
     return np.random.default_rng(seed).standard_normal((count, backend.z_dim), np.float32)
 
 
 def decode_latent(backend: Any, latent: NDArray[np.float32], size: int) -> NDArray[np.float32]:
-    """Return the images (N, C, H, W) of latent vectors (N, Z), decoded in batches of ``size``."""
+    """Decode latent vectors with shape (N, Z) to images with shape (N, C, H, W).
+
+    ``size`` is the batch size.
+    """
     images = []
     for at in range(0, len(latent), size):
         batch = latent[at : at + size]
@@ -160,7 +168,11 @@ def decode_latent(backend: Any, latent: NDArray[np.float32], size: int) -> NDArr
 
 
 def reconstruct_batch(backend: Any, batch: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-    """Reconstruct images (N, C, H, W); check and return the results and latent vectors (N, Z)."""
+    """Reconstruct a batch of images, and validate the arrays that the model returns.
+
+    The reconstructed images have the shape (N, C, H, W), and the latent vectors have the shape
+    (N, Z).
+    """
     found = backend.reconstruct(batch)
     if not isinstance(found, Mapping) or not {"images", "mean"} <= set(found):
         kind = list(found) if isinstance(found, Mapping) else type(found).__name__
@@ -180,7 +192,7 @@ def _output_folder(config: Config, name: str) -> Path:
     if config.predict.pred_dir:
         return config.predict.pred_dir
     weights = config.model.load_path
-    assert weights  # Without weights, the model would not have been loaded.
+    assert weights  # Loading the model requires weights.
     return (weights if weights.is_dir() else weights.parent) / name
 
 

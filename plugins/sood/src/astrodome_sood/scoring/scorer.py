@@ -1,4 +1,4 @@
-"""Load models and compute scores of batches, with checks of what a model returns."""
+"""Load models, compute scores in batches, and validate the arrays that a model returns."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from ..protocols import ImageSet
 from ..training import TASK
 
 RUN_FILES = {"run.json", "config.yaml", "metrics.csv", "last.ckpt", "report.html"}
-"""Files of a run folder that are not weights."""
+"""Files in a run folder that are not weights."""
 
 
 def find_model(name: str) -> tuple[str, Path | None]:
-    """Return the model and the weights for a run folder, a weights file or the name of a model."""
+    """Return the model name and the weights path for a run folder, weights file or model name."""
     path = Path(name).expanduser()
     if path.is_dir() and (path / "run.json").exists():
         return str(Run.open(path, TASK).record["model"]), path
@@ -42,9 +42,9 @@ def find_model(name: str) -> tuple[str, Path | None]:
 
 
 def load_model(model: str, config: Config) -> Any:
-    """Return a model with the weights ``model.load_path``.
+    """Load a model with the weights at ``model.load_path``.
 
-    Raises AstrodomeError if the model or the weights do not exist, or do not fit together.
+    Raises AstrodomeError if the model or the weights do not exist or do not match.
     """
     backend = models.get(TASK, model)
     path = config.model.load_path
@@ -58,7 +58,7 @@ def load_model(model: str, config: Config) -> Any:
 
 
 def check_image_size(images: ImageSet, model: str, size: int) -> None:
-    """Raise AstrodomeError if the images do not have the size with which a model was trained."""
+    """Raise AstrodomeError if the images do not have the size on which the model was trained."""
     side = images[0].shape[-1]
     if side != size:
         raise AstrodomeError(
@@ -68,9 +68,10 @@ def check_image_size(images: ImageSet, model: str, size: int) -> None:
 
 
 def pixel_mode(backend: Any, model: str, mode: str) -> str:
-    """Return the pixel score to compute: the only one of the model, or ``mode``.
+    """Return the type of pixel score to compute.
 
-    Raises AstrodomeError if the model does not have it.
+    If the model has only one type, ``mode`` is ignored. Raises AstrodomeError if the model does not
+    support ``mode``.
     """
     modes: tuple[str, ...] = getattr(backend, "modes", ())
     if len(modes) == 1:
@@ -85,7 +86,7 @@ def pixel_mode(backend: Any, model: str, mode: str) -> str:
 
 
 def weight_files(path: Path) -> list[Path]:
-    """Return the weights in a run folder, or the file itself."""
+    """Return the paths of the weights in a run folder, or ``path`` if it is a file."""
     if path.is_file():
         return [path]
     return [
@@ -98,11 +99,12 @@ def weight_files(path: Path) -> list[Path]:
 def score_images(
     backend: Any, images: NDArray[np.float32], mode: str, output: str
 ) -> NDArray[np.float32]:
-    """Return scores (N,) or maps (N, H, W) of images (N, C, H, W).
+    """Score images with shape (N, C, H, W).
 
-    ``output`` is ``own`` for the image score of the model, ``map`` for the mean of the pixel
-    scores, or ``pixels`` for the pixel scores. Raises AstrodomeError if the model returns an array
-    of another shape, or values that are not finite.
+    ``output`` is ``own`` for the image scores that the model defines, ``map`` for the mean pixel
+    score of each image, or ``pixels`` for the pixel scores. Image scores have the shape (N,), and
+    pixel scores have the shape (N, H, W). Raises AstrodomeError if the model returns an array with
+    a different shape, or values that are NaN or infinite.
     """
     if output == "own":
         return checks.array(backend.score(images), "scores", (len(images),), backend)
@@ -116,10 +118,11 @@ def score_images(
 
 @dataclass(frozen=True)
 class ModelScorer:
-    """Everything that a process needs to compute scores: see :func:`score_images`.
+    """Picklable scorer that loads its model in a worker process; see :func:`score_images`.
 
-    ``backend`` is the class of the model, ``weights`` the path of its weights or empty, and
-    ``config`` a JSON document. ``threads`` limits the threads of torch; 0 does not.
+    ``backend`` is the model class. ``weights`` is the path of the weights, or an empty string for a
+    model without weights. ``config`` is the configuration as JSON. ``threads`` is the maximum
+    number of torch threads; 0 means no limit.
     """
 
     backend: type
@@ -134,7 +137,7 @@ class ModelScorer:
     def create(
         cls, backend: Any, config: Config, mode: str, output: str, jobs: int = 1
     ) -> ModelScorer:
-        """Return the scorer of a loaded model for ``jobs`` parallel processes."""
+        """Create a scorer from a loaded model for use in ``jobs`` parallel processes."""
         path = config.model.load_path
         return cls(
             type(backend),
@@ -147,7 +150,7 @@ class ModelScorer:
         )
 
     def score(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the scores or maps of images (N, C, H, W), computed in batches."""
+        """Score images with shape (N, C, H, W) in batches."""
         backend = _loaded_backend(self.backend, self.weights, self.config, self.threads)
         parts = [images[at : at + self.batch] for at in range(0, len(images), self.batch)]
         scores = [score_images(backend, part, self.mode, self.output) for part in parts]
@@ -156,7 +159,7 @@ class ModelScorer:
 
 @lru_cache(maxsize=2)
 def _loaded_backend(kind: type, weights: str, config: str, threads: int) -> Any:
-    """Return a model with its weights, loaded once per process."""
+    """Load a model with its weights. The result is cached in each process."""
     if threads:
         import torch
 

@@ -1,7 +1,7 @@
-"""Compute scores of many images in shards: in this process, in several, or on a Dask cluster.
+"""Compute scores in shards, in one or several processes or on a Dask cluster.
 
-A shard is a range of images. The scores of each shard are saved until all are computed, so a
-killed prediction can be resumed.
+A shard is a range of images. The scores of each shard are saved to a file until all shards are
+complete, so that an interrupted prediction can be resumed.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from .scorer import ModelScorer, weight_files
 
 FOLDER = ".shards"
 SHARD_BYTES = 8 * 2**20
-"""Approximate size of the images in a shard."""
+"""Approximate size in bytes of the images in a shard."""
 SHARDS_AHEAD = 64
-"""Maximum number of shards that are read before the workers need them."""
+"""Maximum number of shards whose images are prefetched."""
 
 Task = tuple[ModelScorer, int, NDArray[np.float32]]
 
@@ -35,7 +35,7 @@ def _score(task: Task) -> NDArray[np.float32]:
 
 
 class ShardedScores:
-    """Scores of an image set, computed shard by shard in a subfolder of the results."""
+    """Scores of an image set, which are computed and saved in shards."""
 
     def __init__(self, folder: Path, images: ImageSet, scorer: ModelScorer) -> None:
         self.folder = folder / FOLDER
@@ -44,9 +44,9 @@ class ShardedScores:
         self.count = -(-len(images) // self.size)
 
     def compute(self, jobs: int = 1, scheduler: str = "", label: str = "Scoring") -> None:
-        """Compute the scores that are missing.
+        """Compute the scores of all shards that have not been saved.
 
-        Raises AstrodomeError if a shard fails.
+        Raises AstrodomeError if the scores of a shard cannot be computed.
         """
         self._keep_only_matching()
         missing = [number for number in range(self.count) if not self._path(number).exists()]
@@ -58,12 +58,12 @@ class ShardedScores:
                 task.advance(len(scores))
 
     def results(self) -> Iterator[NDArray[np.float32]]:
-        """Yield the scores of the shards in the order of the images."""
+        """Yield the scores of each shard, in the order of the images."""
         for number in range(self.count):
             yield np.load(self._path(number))
 
     def delete(self) -> None:
-        """Delete the saved shards."""
+        """Delete all saved shards."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _scored(
@@ -85,7 +85,7 @@ class ShardedScores:
                 yield number, done.value
 
     def _keep_only_matching(self) -> None:
-        """Delete the shards of an earlier call with other images, weights or settings."""
+        """Delete saved shards that belong to different images, weights or settings."""
         path, identity = self.folder / "about.json", self._identity()
         if not path.exists() or path.read_text("utf-8") != identity:
             self.delete()
@@ -120,7 +120,7 @@ class ShardedScores:
 
 
 def _file_version(path: str) -> str:
-    """Return a text that changes if the file is replaced."""
+    """Return a string that changes when the file is replaced."""
     try:
         found = Path(path).stat()
     except OSError:

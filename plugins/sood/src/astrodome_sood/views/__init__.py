@@ -1,1 +1,1 @@
-"""HTML pages about runs and evaluations."""
+"""Write HTML pages about runs and evaluations."""

@@ -1,4 +1,4 @@
-"""Files and HTML page of an evaluation: tables, curves, and examples with the map of each model."""
+"""Write the results of an evaluation to data files and an HTML page."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ METRICS = {
     "iou": "IoU at Otsu, pixels",
 }
 EXAMPLES = 2
-"""Number of examples of each kind of anomaly."""
+"""Number of example images for each type of anomaly."""
 MIN_SIDE = 160
-"""Side in pixels to which smaller images are enlarged."""
+"""Minimum width of a displayed image in pixels; smaller images are enlarged."""
 MAX_POINTS = 400
-"""Approximate number of points in a curve."""
+"""Approximate maximum number of points in a plotted curve."""
 
 
 def write_evaluation(evaluation: Evaluation, out: str | os.PathLike[str]) -> Path:
@@ -44,15 +44,16 @@ def write_evaluation(evaluation: Evaluation, out: str | os.PathLike[str]) -> Pat
     Parameters
     ----------
     evaluation : Evaluation
-        The result of :func:`astrodome_sood.evaluate`.
+        Result of :func:`astrodome_sood.evaluate`.
     out : str or path
-        The folder. ``evaluation.json`` contains everything, ``evaluation.parquet`` the metrics,
-        ``scores.parquet`` the scores of the images, and ``evaluation.html`` is the page.
+        Output folder. ``evaluation.json`` contains all results, ``evaluation.parquet`` contains
+        the metrics, and ``scores.parquet`` contains the image scores. ``evaluation.html`` is the
+        HTML page.
 
     Returns
     -------
     pathlib.Path
-        The page.
+        Path of the HTML page.
 
     Examples
     --------
@@ -79,7 +80,7 @@ def write_evaluation(evaluation: Evaluation, out: str | os.PathLike[str]) -> Pat
 
 
 def _without_nan(value: Any) -> Any:
-    """Replace NaN by None, which JSON can represent."""
+    """Replace NaN by None, because JSON does not support NaN."""
     if isinstance(value, dict):
         return {key: _without_nan(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -104,7 +105,7 @@ def _write_page(path: Path, evaluation: Evaluation) -> None:
 
 
 def _tables(comparison: Comparison, names: Sequence[str]) -> list[tuple[str, list[dict[str, Any]]]]:
-    """Return the metrics by kind of anomaly, with the best value of each metric."""
+    """Return one table of metrics for each type of anomaly; the best values are marked."""
     tables = []
     for kind in dict.fromkeys(row["kind"] for row in comparison.models):
         rows = [row for row in comparison.models if row["kind"] == kind]
@@ -125,7 +126,7 @@ def _tables(comparison: Comparison, names: Sequence[str]) -> list[tuple[str, lis
 
 
 def _curves(scores: EvaluationScores) -> str:
-    """Plot the ROC curves of images and the precision-recall curves of pixels."""
+    """Plot the ROC curves for images and the precision-recall curves for pixels."""
     from sklearn.metrics import roc_curve
 
     labeled = [n for n, image in enumerate(scores.images) if image.label is not None]
@@ -157,7 +158,7 @@ def _curves(scores: EvaluationScores) -> str:
 
 
 def _line_style(scores: EvaluationScores, label: str) -> dict[str, Any]:
-    """Return the color and label of a line; the runs of a group share both."""
+    """Return the color and label of a line, which are the same for all runs in a group."""
     group = scores.groups[label]
     first = next(each for each, own in scores.groups.items() if own == group)
     number = list(dict.fromkeys(scores.groups.values())).index(group)
@@ -170,7 +171,7 @@ def _thinned(x: NDArray[Any], y: NDArray[Any]) -> tuple[NDArray[Any], NDArray[An
 
 
 def _metrics_by_kind(comparison: Comparison, names: Sequence[str]) -> str:
-    """Plot the metrics of each kind of anomaly; return an empty text if there is only one kind."""
+    """Plot the metrics for each type of anomaly, or return an empty string if there is only one."""
     kinds = [kind for kind in dict.fromkeys(r["kind"] for r in comparison.models) if kind != ALL]
     shown = [name for name in ("auroc", "pixel_ap") if name in names]
     if len(kinds) < 2 or not shown:
@@ -195,7 +196,7 @@ def _metrics_by_kind(comparison: Comparison, names: Sequence[str]) -> str:
 
 
 def _examples(evaluation: Evaluation) -> list[tuple[str, list[dict[str, Any]]]]:
-    """Return a few images of each kind with their mask and the map of each model."""
+    """Return example images for each type of anomaly, with the mask and the map of each model."""
     scores = evaluation.scores
     chosen = _choose_examples(scores)
     groups: dict[str, list[dict[str, Any]]] = {}
@@ -217,7 +218,7 @@ def _examples(evaluation: Evaluation) -> list[tuple[str, list[dict[str, Any]]]]:
 
 
 def _choose_examples(scores: EvaluationScores) -> set[int]:
-    """Return the indices of a few images of each kind, evenly spaced."""
+    """Return the indices of evenly spaced example images for each type of anomaly."""
     chosen: set[int] = set()
     for kind in dict.fromkeys(image.kind for image in scores.images):
         indices = [n for n, image in enumerate(scores.images) if image.kind == kind]
@@ -237,7 +238,7 @@ def _colored(image: LabeledImage) -> str:
 
 
 def _enlarge(array: NDArray[Any]) -> NDArray[Any]:
-    """Enlarge small images by a whole factor, so that their pixels stay visible."""
+    """Enlarge small images by an integer factor, so that single pixels remain visible."""
     factor = max(1, MIN_SIDE // array.shape[0])
     return array.repeat(factor, 0).repeat(factor, 1)
 

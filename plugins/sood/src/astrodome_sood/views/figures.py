@@ -1,4 +1,4 @@
-"""Figures for HTML pages: images as data URLs, and plots as SVG."""
+"""Create figures for HTML pages: images as data URLs, and plots as SVG."""
 
 from __future__ import annotations
 
@@ -18,18 +18,24 @@ MAP_COLORMAP = "inferno"
 
 
 def image(path: Path, wavelength: int | None, side: int) -> str:
-    """Return an image with at most ``side`` pixels in its colormap; empty if it cannot be read."""
+    """Return an image in its colormap, scaled down to at most ``side`` pixels.
+
+    Return an empty string if the image cannot be read.
+    """
     grey = _grey_image(path, side)
     return to_data_url(colormap(wavelength)(np.asarray(grey))) if grey else ""
 
 
 def score_map(scores: NDArray[np.float32], low: float, high: float) -> str:
-    """Return a map of pixel scores between two limits; colors follow the square root."""
+    """Return a pixel score map with a square-root color scale from ``low`` to ``high``."""
     return to_data_url(mpl.colormaps[MAP_COLORMAP](_relative_scores(scores, low, high)))
 
 
 def overlay(path: Path, scores: NDArray[np.float32], low: float, high: float, side: int) -> str:
-    """Return the grey image with its pixel scores on top, more opaque for higher scores."""
+    """Return the grey image with an overlay of its pixel scores.
+
+    Higher scores are more opaque.
+    """
     grey = _grey_image(path, side)
     if grey is None:
         return ""
@@ -40,7 +46,7 @@ def overlay(path: Path, scores: NDArray[np.float32], low: float, high: float, si
 
 
 def color_bar() -> str:
-    """Return the colors of the maps from the lowest to the highest score."""
+    """Return the color bar of the maps, from the lowest to the highest score."""
     return score_map(np.linspace(0, 1, 256, dtype=np.float32)[None], 0, 1)
 
 

@@ -11,7 +11,10 @@ from astrodome import files
 
 
 def write_page(path: Path, template: str, **variables: Any) -> None:
-    """Render a template with variables and the current time (``written``)."""
+    """Render a template to a file.
+
+    The variable ``written`` is set to the current time.
+    """
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("astrodome_sood.views"),
         autoescape=True,

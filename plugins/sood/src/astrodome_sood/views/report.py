@@ -1,4 +1,4 @@
-"""HTML page about a run: losses, the most and least anomalous images, and settings."""
+"""Write an HTML page about a run: losses, most and least anomalous images, and settings."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from . import figures
 from .pages import write_page
 
 MAX_LARGE = 3
-"""Number of images up to which they are shown large, with their maps as overlays."""
+"""Maximum number of images for which all images are shown large, with map overlays."""
 LARGE_SIDE, SMALL_SIDE = 640, 256
-"""Maximum side of a shown image in pixels."""
+"""Maximum width of large and small images, in pixels."""
 HIDDEN_SETTINGS = ("predict.", "data.sdo_ml_v2.", "debug")
 
 
 @dataclass(frozen=True)
 class SavedPredictions:
-    """Predictions in a folder: records by rank, and the pixel scores if there are any."""
+    """Predictions in a folder: records in the order of rank, and pixel scores if available."""
 
     folder: Path
     rows: list[dict[str, Any]]
@@ -41,7 +41,7 @@ class SavedPredictions:
 
     @property
     def limits(self) -> tuple[float, float]:
-        """Lowest and highest score on the scale of the maps."""
+        """Lowest and highest score of the color scale of the maps."""
         low, high = self.about.get("scale_range", (0.0, 1.0))
         return float(low), float(high)
 
@@ -57,18 +57,18 @@ def write_report(
     Parameters
     ----------
     run : str or path
-        Run folder, or a folder of predictions.
+        Run folder or prediction folder.
     out : str or path, optional
-        The page; ``report.html`` in the folder by default.
+        Path of the HTML page. The default is ``report.html`` in the folder.
     pred_dirs : sequence of paths, optional
-        Folders of predictions; all in the run folder by default.
+        Prediction folders. By default, all prediction folders in the run folder are used.
     count : int
-        Number of the most and of the least anomalous images.
+        Number of images to show from each end of the ranking.
 
     Returns
     -------
     pathlib.Path
-        The page.
+        Path of the HTML page.
 
     Raises
     ------
@@ -112,15 +112,15 @@ def write_report(
 
 
 def find_predictions(run: Path) -> list[Path]:
-    """Return the folders with predictions in a run folder."""
+    """Return the prediction folders in a run folder."""
     names = ("predictions.parquet", "maps.parquet")
     return sorted({path.parent for name in names for path in run.rglob(name)})
 
 
 def read_predictions(folder: Path) -> SavedPredictions:
-    """Read the predictions in a folder, ranked by image score or by the mean of the map.
+    """Read the predictions in a folder, ranked by image score or by mean pixel score.
 
-    Raises AstrodomeError if the folder contains none.
+    Raises AstrodomeError if the folder contains no predictions.
     """
     sample, pixel = folder / "predictions.parquet", folder / "maps.parquet"
     if not sample.exists() and not pixel.exists():
@@ -147,7 +147,7 @@ def _metadata(table: Any) -> dict[str, Any]:
 
 
 def _section(done: SavedPredictions, count: int) -> dict[str, Any]:
-    """Return the variables of the template for one folder of predictions."""
+    """Return the template variables for a prediction folder."""
     large = len(done.rows) <= MAX_LARGE
     ranks = range(len(done.rows))
     most = list(ranks[: MAX_LARGE if large else count])
@@ -176,7 +176,7 @@ def _section(done: SavedPredictions, count: int) -> dict[str, Any]:
 
 
 def _card(done: SavedPredictions, rank: int, large: bool) -> dict[str, Any]:
-    """Return one image with its map, and with an overlay if it is shown large."""
+    """Return the template variables for an image and its map; large images have an overlay."""
     row = done.rows[rank]
     path, side = Path(row["path"]), LARGE_SIDE if large else SMALL_SIDE
     pictures = [("image", figures.image(path, row["wavelength"], side))]
@@ -215,7 +215,7 @@ def _facts(record: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def read_metrics(path: Path) -> dict[str, NDArray[np.float64]]:
-    """Return the columns of ``metrics.csv``; empty if the file does not exist."""
+    """Return the columns of ``metrics.csv``, or an empty dict if the file does not exist."""
     if not path.exists():
         return {}
     with path.open(encoding="utf-8", newline="") as lines:

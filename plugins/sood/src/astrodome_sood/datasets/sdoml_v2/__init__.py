@@ -1,1 +1,1 @@
-"""SDO ML v2: frames of 512 × 512 pixels in zarr arrays, a group per year, an array per channel."""
+"""Build and read SDO ML v2 stores: zarr stores with a group per year and an array per channel."""

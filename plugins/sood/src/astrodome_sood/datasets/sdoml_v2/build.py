@@ -1,8 +1,8 @@
-"""Build a store in the layout of SDO ML v2 from FITS files and images.
+"""Build a zarr store with the layout of SDO ML v2 from FITS files and images.
 
 As in the published store, the solar disk has the same radius and position in all frames, row 0 is
-in the south, and intensities are those of one second of exposure. The grey levels of images are
-converted to the intensities that they represent.
+the southernmost row, and intensities are divided by the exposure time. Grey levels of JPEG and
+PNG images are converted to the intensities that they represent.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ EXTENSIONS = (*folder.EXTENSIONS, ".fits", ".fits.gz", ".fit", ".fts", ".jp2")
 
 @dataclass(frozen=True)
 class StoreLayout:
-    """Layout of a store.
+    """Frame size, chunk size and shard size of a store.
 
-    ``size`` is the side of the frames in pixels, ``chunk`` the number of frames in a chunk, and
-    ``shard`` the number of frames in a shard, or 0 for none.
+    ``size`` is the width and height of the frames in pixels. ``chunk`` is the number of frames in
+    a chunk, and ``shard`` is the number of frames in a shard, or 0 to write no shards.
     """
 
     size: int = 512
@@ -47,9 +47,10 @@ class StoreLayout:
 
 
 def find_sources(paths: Iterable[Path]) -> list[Path]:
-    """Return files, and the images and FITS files in folders and their subfolders, each once.
+    """Return the given files, and all images and FITS files in the given folders.
 
-    Raises AstrodomeError if a path does not exist or no such file is found.
+    Subfolders are included, and duplicates are removed. Raises AstrodomeError if a path does not
+    exist, or if no images or FITS files are found.
     """
     found: dict[Path, None] = {}
     for path in paths:
@@ -69,11 +70,11 @@ def find_sources(paths: Iterable[Path]) -> list[Path]:
 def build(
     sources: Iterable[Path], out: Path, layout: StoreLayout | None = None, **options: Any
 ) -> compute.Outcome:
-    """Write a store of all images by year and channel, sorted by time.
+    """Write all images to a store, grouped by year and channel and sorted by time.
 
-    ``out`` appears when the store is complete. ``options`` are passed to ``read_image`` of
-    astrodome-solar. Images that cannot be used are named in the outcome. Raises AstrodomeError if
-    ``out`` already exists or if no image can be used.
+    ``out`` is created only when the store is complete. ``options`` are passed to
+    :func:`astrodome_solar.read_image`. The returned outcome lists the images that cannot be used.
+    Raises AstrodomeError if ``out`` already exists, or if no image can be used.
     """
     layout = layout or StoreLayout()
     if layout.shard and (layout.zarr_format < 3 or layout.shard % layout.chunk):
@@ -108,7 +109,7 @@ def build(
 def _group(
     paths: Sequence[Path], options: dict[str, Any], failed: list[tuple[str, str]]
 ) -> dict[tuple[str, str], list[Path]]:
-    """Return the paths of the images by year and channel, sorted by time."""
+    """Return the image paths sorted by time, keyed by (year, channel)."""
 
     def read(path: Path) -> tuple[datetime, str]:
         image = read_image(path, **options)
@@ -135,7 +136,7 @@ def _frames(
     failed: list[tuple[str, str]],
     task: progress.Task,
 ) -> Iterator[Frame]:
-    """Yield the valid frames of a group with their attributes."""
+    """Yield each valid frame in a group of images, with its attributes."""
 
     def read(path: Path) -> Frame:
         return to_frame(read_image(path, **options), path, size)
@@ -149,16 +150,17 @@ def _frames(
 
 
 def to_frame(image: SolarImage, path: Path, size: int) -> Frame:
-    """Return an image as a frame, float32 (size, size) with row 0 in the south, and attributes.
+    """Convert an image to a frame and its attributes.
 
-    The disk is moved and scaled to that of SDO ML. An image file without a metadata table is
-    only resized. Raises AstrodomeError if the image or its geometry is invalid.
+    The frame is a float32 array with shape (size, size), whose row 0 is the southernmost row. The
+    disk is moved and scaled to the position and radius used in SDO ML. An image file without a
+    metadata table is only resized. Raises AstrodomeError if the image or its geometry is invalid.
     """
     t_obs = image.time.isoformat(timespec="milliseconds") + "Z"
     about: dict[str, Any] = {"T_OBS": t_obs, "WAVELNTH": image.wavelength}
     if image.header:
         about |= {"EXPTIME": image.exposure, "QUALITY": image.quality}
-        about["DATE-OBS"] = image.header.get("date-obs")  # Also a leap second is unchanged.
+        about["DATE-OBS"] = image.header.get("date-obs")  # Preserves leap seconds.
     upright = image.north_up(order=1)
     frame = upright.intensities()
     if not np.isfinite(frame).all():
@@ -177,7 +179,7 @@ def to_frame(image: SolarImage, path: Path, size: int) -> Frame:
 def _register(
     frame: NDArray[np.float32], radius: float, center: tuple[float, float], size: int
 ) -> NDArray[np.float32]:
-    """Cut out and resize the square in which the disk has the place and radius of SDO ML."""
+    """Crop and resize a frame so that the disk has the position and radius used in SDO ML."""
     side = round(radius / DISK_RADIUS)
     height, width = frame.shape
     left, below = round(center[0] - side / 2), round(center[1] - side / 2)
@@ -207,7 +209,7 @@ def _write(
     expected: int,
     layout: StoreLayout,
 ) -> int:
-    """Write the frames of a channel in whole chunks; return the number of frames."""
+    """Write the frames of a channel one chunk at a time, and return the number of frames."""
     block = layout.shard or layout.chunk
     options: dict[str, Any] = {"chunks": (layout.chunk, layout.size, layout.size)}
     if layout.zarr_format == 2:

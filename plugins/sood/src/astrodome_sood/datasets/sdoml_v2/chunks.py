@@ -1,4 +1,4 @@
-"""Read chunks of a store ahead of time in threads, and keep the prepared frames of a few."""
+"""Prefetch chunks of a store in threads, and cache their prepared frames."""
 
 from __future__ import annotations
 
@@ -16,12 +16,16 @@ from .frames import ChunkKey
 from .store import ChannelFrames
 
 MAX_BYTES_AHEAD = 128 * 2**20
-"""Maximum size of undecoded frames that are read ahead."""
+"""Maximum size in bytes of the decoded chunks that are prefetched."""
 M_MMAP_THRESHOLD = -3
 
 
 def read_frames(array: ChannelFrames, chunk: int, rows: Sequence[int]) -> Tensor:
-    """Return frames of one chunk in the units of the store, (n, H, W); ``rows`` ascend."""
+    """Read frames from one chunk.
+
+    ``rows`` must be in ascending order. The result has the shape (n, H, W) and the units of the
+    store.
+    """
     frames = array.read_chunk(chunk)
     if len(rows) < len(frames):
         frames = frames[[row - chunk * array.chunk for row in rows]]
@@ -29,12 +33,12 @@ def read_frames(array: ChannelFrames, chunk: int, rows: Sequence[int]) -> Tensor
 
 
 def invalid(frames: Tensor) -> Tensor:
-    """Return the mask (n,) of frames with pixels that are NaN or infinite."""
+    """Return a mask with shape (n,) of the frames that contain NaN or infinite pixels."""
     return ~torch.isfinite(frames).flatten(1).all(1)
 
 
 class ChunkCache:
-    """Cache of prepared chunks that reads the next chunks of an expected order in threads.
+    """Cache of prepared chunks, which prefetches the chunks that are expected next in threads.
 
     Parameters
     ----------
@@ -43,7 +47,7 @@ class ChunkCache:
     size
         Maximum number of chunks in the cache.
     ahead
-        Number of chunks to read ahead, and number of threads.
+        Number of chunks to prefetch, and number of threads.
     """
 
     def __init__(self, read: Callable[[ChunkKey], Tensor], size: int, ahead: int) -> None:
@@ -54,12 +58,12 @@ class ChunkCache:
         self._pool: ThreadPoolExecutor | None = None
 
     def expect(self, keys: Iterable[ChunkKey]) -> None:
-        """Set the order in which chunks will be used."""
+        """Set the order in which chunks will be requested."""
         self._order = list(keys)
         self._place = {key: place for place, key in enumerate(self._order)}
 
     def get(self, key: ChunkKey) -> Tensor:
-        """Return a chunk. Raises the exception that was raised while it was read."""
+        """Return a chunk, or raise the exception that occurred while it was read."""
         future = self._cached.get(key) or self._submit(key)
         self._cached.move_to_end(key)
         if (place := self._place.get(key)) is not None:
@@ -81,23 +85,24 @@ class ChunkCache:
         return future
 
     def __getstate__(self) -> dict[str, object]:
-        """Return the state for another process, without threads and cached chunks."""
+        """Return the state for pickling, without the threads and the cached chunks."""
         return {**self.__dict__, "_cached": OrderedDict(), "_pool": None}
 
 
 def release_memory_early() -> None:
-    """Make glibc return freed chunks to the system immediately.
+    """Make glibc return the memory of freed chunks to the operating system immediately.
 
-    By default, glibc keeps freed blocks of up to 32 MiB in a separate heap for each thread. Chunks
-    have this size, so the process would hold several times the memory that it uses.
+    By default, glibc keeps freed memory of up to 32 MiB in a separate heap for each thread. Chunks
+    have about this size, so the process would hold several times the memory that it uses.
     """
     if platform.libc_ver()[0] == "glibc":
         ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, 2**22)
 
 
 def reading_threads(chunk_bytes: int, workers: int = 0) -> int:
-    """Return the number of chunks to read at the same time: ``workers``, or one per CPU core.
+    """Return the number of chunks to read concurrently.
 
-    Fewer are returned if the chunks are large.
+    It is ``workers``, or the number of CPU cores if ``workers`` is 0, but smaller if the chunks
+    are large.
     """
     return max(1, min(workers or compute.cores(), MAX_BYTES_AHEAD // max(1, chunk_bytes)))

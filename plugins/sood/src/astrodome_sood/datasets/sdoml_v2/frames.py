@@ -1,4 +1,4 @@
-"""Index of the selected frames of a store, of one channel or of several channels paired by time."""
+"""Select the frames of one channel in a store, or of several channels matched by time."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ from .selection import FrameFilter, Rows, nearest, select
 from .store import ChannelFrames, FrameStore, Times
 
 PAIR_TOLERANCE = np.timedelta64(3, "m")
-"""Largest time difference of the frames of several channels in one image."""
+"""Maximum time difference between the frames of different channels in an image."""
 ChunkKey = tuple[int, int]
-"""Index of a frame array, and the index of a chunk in it."""
+"""Index of a frame array, and index of a chunk in that array."""
 
 
 @dataclass
 class FrameIndex:
-    """Images of a store: their times, and the (array, row) of each channel.
+    """Times of the images in a store, and the position of each channel's frame.
 
-    ``times`` (N,) are in UTC; ``array`` and ``row`` have the shape (N, C).
+    ``times`` are in UTC and have the shape (N,). ``array`` and ``row`` have the shape (N, C) and
+    contain the index of the frame array and the row in it for each image and channel.
     """
 
     arrays: list[ChannelFrames]
@@ -39,7 +40,7 @@ class FrameIndex:
         return len(self.times)
 
     def part(self, chosen: NDArray[Any]) -> FrameIndex:
-        """Return the images that an index or mask selects."""
+        """Return the subset of images that is selected by an index array or a mask."""
         return replace(
             self,
             times=self.times[chosen],
@@ -51,17 +52,20 @@ class FrameIndex:
 
     @cached_property
     def chunk(self) -> NDArray[np.int64]:
-        """Indices of the chunks that contain the frames, (N, C)."""
+        """Index of the chunk that contains each frame, as an array with shape (N, C)."""
         length = np.array([array.chunk for array in self.arrays])
         chunk: NDArray[np.int64] = self.row // length[self.array]
         return chunk
 
     def chunks(self, image: int) -> list[ChunkKey]:
-        """Return the chunks that contain the channels of an image."""
+        """Return the keys of the chunks that contain the frames of an image."""
         return list(zip(self.array[image].tolist(), self.chunk[image].tolist(), strict=True))
 
     def rows_by_chunk(self) -> dict[ChunkKey, list[int]]:
-        """Return the sorted rows of each chunk that are used, in the order of the images."""
+        """Return the selected rows in each chunk.
+
+        The rows of a chunk are in ascending order. The chunks are in the order of the images.
+        """
         columns = (self.array.ravel(), self.chunk.ravel(), self.row.ravel())
         found: dict[ChunkKey, set[int]] = {}
         for array, chunk, row in zip(*(column.tolist() for column in columns), strict=True):
@@ -70,9 +74,9 @@ class FrameIndex:
 
 
 def find_frames(store: FrameStore, names: Sequence[str], filters: FrameFilter) -> FrameIndex:
-    """Select frames of one channel, or of several channels at the same times.
+    """Select the frames of one channel, or the frames of several channels matched by time.
 
-    A year without valid times is skipped and named in ``failed``. Raises AstrodomeError if no
+    A year without valid times is skipped and added to ``failed``. Raises AstrodomeError if no
     frames are left.
     """
     empty = np.array([], np.int64)
@@ -95,7 +99,7 @@ def find_frames(store: FrameStore, names: Sequence[str], filters: FrameFilter) -
 def _select_channel(
     store: FrameStore, channel: Channel, filters: FrameFilter, index: FrameIndex
 ) -> tuple[list[ChannelFrames], list[Rows]]:
-    """Return the arrays of a channel and their selected rows; report problems to ``index``."""
+    """Return the arrays of a channel and their selected rows; add problems to ``index``."""
     arrays: list[ChannelFrames] = []
     rows: list[Rows] = []
     empty: AstrodomeError | None = None
@@ -129,7 +133,7 @@ def _select_channel(
 def _pair(
     times: list[Times], names: Sequence[str], store: FrameStore, index: FrameIndex
 ) -> tuple[Times, list[Rows]]:
-    """Return the times of the images with all channels, and the indices into each channel."""
+    """Return the times at which all channels have a frame, and the frame indices by channel."""
     kept = np.arange(len(times[0]))
     partners: list[Rows] = []
     for other in times[1:]:

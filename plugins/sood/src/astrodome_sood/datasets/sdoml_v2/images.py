@@ -1,7 +1,7 @@
-"""Frames of a store as an image set that is read chunk by chunk.
+"""Image data set of the frames in a store, which is read one chunk at a time.
 
-Random access would decode a whole chunk for each frame. Therefore the chunks are shuffled, and
-the frames of a few chunks are shuffled together.
+Random access to single frames would decode a whole chunk for each frame. Therefore the chunks are
+shuffled and divided into small groups, and the frames in each group are shuffled.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ from .selection import parse_duration
 SHUFFLED_CHUNKS = 6
 """Maximum number of chunks whose frames are shuffled together."""
 MAX_PREPARED_BYTES = 64 * 2**20
-"""Maximum size of the prepared frames in memory."""
+"""Maximum size in bytes of the prepared frames in memory."""
 NO_VALUE = "It has pixels without a value."
 
 
 @dataclass(frozen=True)
 class FramePreparation:
-    """How frames are prepared and split.
+    """Settings for the preparation and the split of frames.
 
-    ``mask_radius`` is the radius of the disk to keep in units of the solar radius, or None to
-    keep everything. ``threads`` is the number of reading threads, 0 for one per CPU core.
+    Pixels farther than ``mask_radius`` solar radii from the disk center are set to 0; None disables
+    the mask. ``threads`` is the number of threads that read chunks, or 0 for one per CPU core.
     """
 
     size: int
@@ -49,10 +49,11 @@ class FramePreparation:
 
 
 class StoreImages:
-    """Frames of an SDO ML v2 store: a sequence of float32 arrays (C, size, size) in [-1, 1].
+    """Sequence of the selected frames in an SDO ML v2 store.
 
-    ``failed`` contains the name and the reason of what could not be used. ``chunks`` contains the
-    time intervals of a part that was made by ``split``.
+    Each image is a float32 array with shape (C, size, size) and values in [-1, 1]. ``failed``
+    contains the name of each frame or array that could not be used, and the reason. In the result
+    of ``split``, ``chunks`` contains the time intervals of the subset.
     """
 
     def __init__(self, frames: FrameIndex, preparation: FramePreparation, location: str) -> None:
@@ -82,9 +83,10 @@ class StoreImages:
         return image
 
     def batch(self, indices: Sequence[int]) -> NDArray[np.float32]:
-        """Return several images as one array, float32 (N, C, size, size) in [-1, 1].
+        """Return images as a float32 array with shape (N, C, size, size) and values in [-1, 1].
 
-        Raises AstrodomeError if a chunk cannot be read or a frame has pixels without a value.
+        Raises AstrodomeError if a chunk cannot be read, or if a frame contains NaN or infinite
+        pixels.
         """
         images = [
             torch.stack(
@@ -111,12 +113,12 @@ class StoreImages:
         size, radius = self.preparation.size, self.preparation.mask_radius
         mask = scaling.disk_mask(frames.shape[-1], radius) if radius else None
         prepared = torch.empty((len(rows), size, size))
-        for frame, target in zip(frames, prepared, strict=True):  # One frame fits into the cache.
+        for frame, target in zip(frames, prepared, strict=True):  # Fits into the CPU cache.
             target[:] = scaling.prepare(frame[None], array.channel, size, mask)[0]
         return prepared
 
     def order(self, random: torch.Generator) -> list[int]:
-        """Return the indices in the order of an epoch: random chunks, shuffled in groups."""
+        """Return the image indices in random order for one epoch, shuffled in groups of chunks."""
         if not self.preparation.by_chunk:
             return list(torch.randperm(len(self), generator=random).tolist())
         images: dict[ChunkKey, list[int]] = {}
@@ -132,7 +134,7 @@ class StoreImages:
         return order
 
     def describe(self, index: int) -> Mapping[str, Any]:
-        """Return the metadata of an image; the path is that of its first channel's frame."""
+        """Return the metadata of an image; ``path`` refers to the frame of the first channel."""
         array = self.frames.arrays[self.frames.array[index, 0]]
         time = self.frames.times[index].astype("datetime64[s]")
         return {
@@ -148,7 +150,7 @@ class StoreImages:
         return scaling.frame_geometry(self.preparation.size, time)
 
     def digest(self) -> str:
-        """Return a SHA-256 digest of the names, times and preparation of the frames."""
+        """Return the SHA-256 digest of the frame names, frame times and preparation settings."""
         preparation = (self.preparation.size, self.preparation.mask_radius)
         digest = hashlib.sha256(repr(preparation).encode())
         for array in self.frames.arrays:
@@ -158,11 +160,11 @@ class StoreImages:
         return digest.hexdigest()
 
     def split(self, share: float, seed: int) -> tuple[StoreImages, StoreImages]:
-        """Return two parts without a common time interval.
+        """Split the images into a training set and a validation set by time interval.
 
-        Time is cut into intervals of ``preparation.time_chunk``. Random intervals, a share
-        ``preparation.train_share``, are for training; the argument ``share`` is ignored. Raises
-        AstrodomeError if all frames are in one interval.
+        Time is divided into intervals with the length ``preparation.time_chunk``. A random subset
+        of the intervals, with the fraction ``preparation.train_share``, is used for training. The
+        argument ``share`` is ignored. Raises AstrodomeError if all frames are in one interval.
         """
         preparation = self.preparation
         key = "data.sdo_ml_v2.train_val_split_temporal_chunk_size"
@@ -190,9 +192,9 @@ class StoreImages:
         return parts[0], parts[1]
 
     def without_invalid_frames(self) -> StoreImages:
-        """Read all frames, and return the images without those that are invalid.
+        """Read all frames, and return the images without invalid frames.
 
-        They are named in ``failed``. Raises AstrodomeError if no images are left.
+        Invalid frames are added to ``failed``. Raises AstrodomeError if no images are left.
         """
         good = np.ones(len(self), bool)
         images: dict[tuple[int, int], list[int]] = {}
@@ -220,7 +222,7 @@ class StoreImages:
         return checked
 
     def _invalid_rows(self, key: ChunkKey) -> list[int]:
-        """Return the rows of a chunk with invalid pixels, of those that are used."""
+        """Return the selected rows in a chunk that contain NaN or infinite pixels."""
         rows = self._rows[key]
         bad = invalid(read_frames(self.frames.arrays[key[0]], key[1], rows))
         return [rows[i] for i in bad.nonzero()[:, 0].tolist()]

@@ -1,6 +1,7 @@
 """Select the frames of a channel that match the filters of a configuration.
 
-Each filter is applied after the previous one, so an error names the filter that leaves no frames.
+The filters are applied one after the other, so that an error message can name the filter after
+which no frames are left.
 """
 
 from __future__ import annotations
@@ -22,20 +23,21 @@ from .store import Times
 
 Rows = NDArray[np.int64]
 UNITS = {"w": 604_800, "d": 86_400, "h": 3_600, "min": 60, "t": 60, "s": 1}
-"""Seconds of the units of time, with the names that pandas uses."""
+"""Length of each time unit in seconds, keyed by the abbreviation used in pandas."""
 DURATION = re.compile(
     rf"\s*(?P<number>\d+(\.\d*)?)\s*(?P<unit>{'|'.join(sorted(UNITS, key=len, reverse=True))})\s*",
     re.I,
 )
 GOES = "goes"
-"""Flux source that reads the folder ``goes_cache_dir``."""
+"""Name of the flux source that reads the folder ``goes_cache_dir``."""
 
 
 @dataclass(frozen=True)
 class FrameFilter:
-    """Filters for frames; None or empty values filter nothing.
+    """Filters for frames. A filter that is None or empty is not applied.
 
-    ``start`` and ``end`` are included. ``irradiance`` is the maximum 1-8 Å flux in W/m².
+    The time range includes ``start`` and ``end``. ``irradiance`` is the maximum GOES 1-8 Å flux
+    in W/m².
     """
 
     years: tuple[str, ...] = ()
@@ -58,9 +60,9 @@ class FrameFilter:
 
 
 def select(times: Times, channel: Channel, filters: FrameFilter, name: str = "") -> Rows:
-    """Return the rows of the frames that pass all filters, sorted by time.
+    """Return the row indices of the frames that pass all filters, sorted by time.
 
-    Raises AstrodomeError that names the filter after which no frames are left.
+    Raises AstrodomeError if no frames are left; the message names the filter.
     """
     rows = np.flatnonzero(~np.isnat(times))
     rows = rows[np.argsort(times[rows], kind="stable")]
@@ -86,15 +88,20 @@ def select(times: Times, channel: Channel, filters: FrameFilter, name: str = "")
 
 
 def parse_time(value: str | None, end: bool = False) -> np.datetime64 | None:
-    """Convert a date or time of a configuration to UTC; a date as an end includes its whole day.
+    """Parse a date or time in a configuration as UTC.
 
-    Raises AstrodomeError if the value is invalid.
+    If ``end`` is True, a date without a time is the end of that day. Raises AstrodomeError if the
+    value is invalid.
     """
     return None if value is None else np.datetime64((utc_end if end else utc)(value), "ms")
 
 
 def parse_duration(text: str, key: str) -> np.timedelta64:
-    """Convert a duration such as ``14d`` or ``12min``; ``key`` is named in the error."""
+    """Parse a duration such as ``14d`` or ``12min``.
+
+    Raises AstrodomeError if the value is invalid; the message contains the configuration key
+    ``key``.
+    """
     match = DURATION.fullmatch(text)
     if match is None or not float(match["number"]):
         raise AstrodomeError(
@@ -114,9 +121,9 @@ def _not_bad(rows: Rows, times: Times, channel: Channel, more: Path | None) -> R
 def bad_intervals(
     channel: Channel, more: Path | None = None
 ) -> list[tuple[np.datetime64, np.datetime64]]:
-    """Return intervals of bad frames (UTC, ends included) of a channel.
+    """Return the time intervals (UTC, both ends included) in which a channel has bad frames.
 
-    They are those of the published store and those in the file ``more``.
+    The intervals in the file ``more`` are added to the known intervals in the published store.
     """
     with resources.as_file(resources.files(__package__) / "bad_frames.yaml") as known:
         paths = [known, *([more] if more else [])]
@@ -146,12 +153,12 @@ def _between(rows: Rows, times: Times, filters: FrameFilter) -> Rows:
 
 
 def _every(rows: Rows, times: Times, filters: FrameFilter) -> Rows:
-    """Keep the frame nearest to each time step if it is within half a step."""
+    """Keep the frame nearest to each time step if it is at most half a step away."""
     if filters.freq is None or not len(rows):
         return rows
     step = parse_duration(filters.freq, "data.sdo_ml_v2.freq")
     start = filters.start
-    if start is None:  # The step below the first frame, counted from midnight.
+    if start is None:  # Start at the last step from midnight before the first frame.
         day = times[rows[0]].astype("datetime64[D]").astype("datetime64[ms]")
         start = day + (times[rows[0]] - day) // step * step
     steps = np.arange(start, times[rows[-1]] + step, step)
@@ -159,9 +166,11 @@ def _every(rows: Rows, times: Times, filters: FrameFilter) -> Rows:
 
 
 def nearest(times: Times, wanted: Times, tolerance: Any) -> tuple[Rows, Rows]:
-    """Return the indices of the times nearest to ``wanted``, and the indices into ``wanted``.
+    """Match each time in ``wanted`` with the nearest time in ``times``.
 
-    ``times`` must be sorted. Only pairs within the tolerance are returned, each time once.
+    ``times`` must be sorted. Return the indices into ``times`` and the indices into ``wanted`` of
+    the matched pairs. Pairs with a difference above the tolerance are omitted, and each time is
+    matched at most once.
     """
     after = np.searchsorted(times, wanted).clip(0, len(times) - 1)
     before = (after - 1).clip(0)
@@ -172,7 +181,7 @@ def nearest(times: Times, wanted: Times, tolerance: Any) -> tuple[Rows, Rows]:
 
 
 def _at(rows: Rows, times: Times, obs_times: Sequence[str]) -> Rows:
-    """Keep the frames at these times; a time without a fraction matches its whole second."""
+    """Keep the frames at ``obs_times``; a time without a fraction matches the whole second."""
     if not obs_times:
         return rows
     exact = np.array([parse_time(value) for value in obs_times if "." in value], "datetime64[ms]")
@@ -184,7 +193,7 @@ def _at(rows: Rows, times: Times, obs_times: Sequence[str]) -> Rows:
 
 
 def _quiet(rows: Rows, times: Times, filters: FrameFilter) -> Rows:
-    """Keep frames with a known flux that does not exceed the limit."""
+    """Keep the frames at times with a known flux that does not exceed the limit."""
     if filters.irradiance is None or not len(rows):
         return rows
     name, options = filters.flux_source, {}

@@ -1,6 +1,6 @@
-"""Stores of SDO ML v2: groups of years with one array per channel, and the times of the frames.
+"""Read SDO ML v2 stores, which have one group per year and one array per channel.
 
-Stores are in a folder or at an address that fsspec can read, in zarr format 2 or 3.
+A store in zarr format 2 or 3 can be in a folder or at a URL that fsspec can read.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ Times = NDArray[np.datetime64]
 
 @dataclass
 class ChannelFrames:
-    """Frames of one channel in one year, in the order of the store.
+    """Frames of one channel in one year, in the order in which they are stored.
 
-    ``array`` has the shape (N, H, W) in DN/s or gauss. ``dropped`` contains attributes whose
-    number of values is not N, with that number.
+    ``array`` has the shape (N, H, W) and contains intensities in DN/s (AIA) or gauss (HMI).
+    ``dropped`` maps the name of each attribute that does not have N values to its number of values.
     """
 
     year: str
@@ -42,26 +42,26 @@ class ChannelFrames:
 
     @property
     def chunk(self) -> int:
-        """Number of frames in a chunk."""
+        """Number of frames in each chunk."""
         return int(self.array.chunks[0])
 
     @property
     def chunk_bytes(self) -> int:
-        """Size of a decoded chunk."""
+        """Size of a decoded chunk in bytes."""
         return self.chunk * int(np.prod(self.array.shape[1:])) * self.array.dtype.itemsize
 
     @cached_property
     def attributes(self) -> dict[str, list[Any]]:
-        """Attributes with one value per frame."""
+        """Values of the attributes that have one value per frame, keyed by name."""
         lists = {k: v for k, v in dict(self.array.attrs).items() if isinstance(v, list)}
         self.dropped |= {k: len(v) for k, v in lists.items() if len(v) != len(self)}
         return {k: v for k, v in lists.items() if len(v) == len(self)}
 
     @cached_property
     def times(self) -> Times:
-        """Times of the frames in UTC, (N,); NaT where unknown.
+        """Frame times in UTC, as an array with shape (N,). Unknown times are NaT.
 
-        Raises AstrodomeError if the store has no valid times.
+        Raises AstrodomeError if no valid times are stored.
         """
         if T_OBS in self.attributes:
             return parse_times(self.attributes[T_OBS], self.name)
@@ -72,9 +72,9 @@ class ChannelFrames:
         raise AstrodomeError(f"{self.name} has no attribute {T_OBS} with the times of its frames.")
 
     def read_chunk(self, chunk: int) -> NDArray[np.float32]:
-        """Return the frames of a chunk, float32 (n, H, W).
+        """Read the frames in a chunk as a float32 array with shape (n, H, W).
 
-        Raises AstrodomeError if they cannot be read.
+        Raises AstrodomeError if the chunk cannot be read.
         """
         start, stop = chunk * self.chunk, min((chunk + 1) * self.chunk, len(self))
         try:
@@ -87,9 +87,11 @@ class ChannelFrames:
 
 
 def parse_times(values: Sequence[Any], name: str = "") -> Times:
-    """Convert T_OBS of AIA (ISO 8601, UTC) and of HMI (``2010.05.01_00:12:04_TAI``) to UTC.
+    """Convert values of the T_OBS attribute to UTC.
 
-    None and invalid values become NaT. Raises AstrodomeError if all values are invalid.
+    AIA times are in ISO 8601 format and UTC, and HMI times have the format
+    ``2010.05.01_00:12:04_TAI``. None and invalid values are converted to NaT. Raises AstrodomeError
+    if all values are invalid.
     """
     texts = pd.Series(["" if value is None else str(value).strip() for value in values], dtype=str)
     is_tai = texts.str.endswith("_TAI")
@@ -99,9 +101,9 @@ def parse_times(values: Sequence[Any], name: str = "") -> Times:
     tai = np.flatnonzero(is_tai & ~np.isnat(found))
     if len(tai):
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Dates after the last known leap second.
+            warnings.simplefilter("ignore")  # Dates after known leap seconds.
             utc = Time(found[tai].astype("datetime64[ns]"), format="datetime64", scale="tai").utc
-        # numpy has no leap seconds.
+        # numpy does not support leap seconds.
         isot = np.char.replace(np.asarray(utc.isot, dtype=str), ":60.", ":59.")
         found[tai] = isot.astype("datetime64[ms]")
     if len(found) and np.isnat(found).all():
@@ -110,10 +112,10 @@ def parse_times(values: Sequence[Any], name: str = "") -> Times:
 
 
 class FrameStore:
-    """An SDO ML v2 store that is open for reading."""
+    """SDO ML v2 store, opened for reading."""
 
     def __init__(self, location: str) -> None:
-        """Open a folder or an address (``gs://…``, ``s3://…``).
+        """Open the store in a folder or at a URL such as ``gs://…`` or ``s3://…``.
 
         Raises AstrodomeError if the store does not exist.
         """
@@ -122,15 +124,15 @@ class FrameStore:
 
     @cached_property
     def years(self) -> list[str]:
-        """Names of the groups."""
+        """Names of the groups, which are the years."""
         return sorted(name for name, _ in self._root.groups())
 
     def channel_names(self, year: str) -> list[str]:
-        """Return the names of the arrays of a year."""
+        """Return the names of the channels in a year."""
         return sorted(name for name, _ in self._root[year].arrays())  # type: ignore[union-attr]
 
     def frames(self, year: str, channel: Channel) -> ChannelFrames | None:
-        """Return the frames of a channel in a year, or None if the year lacks the channel."""
+        """Return the frames of a channel in a year, or None if the year does not contain it."""
         group: Any = self._root[year]
         if channel.name not in group:
             return None
@@ -141,7 +143,7 @@ class FrameStore:
         return ChannelFrames(year, channel, array, name)
 
     def all_frames(self, channel: Channel, years: Sequence[str] = ()) -> list[ChannelFrames]:
-        """Return the frames of a channel by year.
+        """Return the frames of a channel, with one item per year.
 
         Raises AstrodomeError if one of ``years`` does not exist, or if no frames are found.
         """
@@ -163,7 +165,7 @@ class FrameStore:
         return found
 
     def inventory(self) -> list[dict[str, Any]]:
-        """Return one record per array: frames, times, cadence, shape, and problems.
+        """Return the number of frames, times, cadence, shape and problems of each array.
 
         Raises AstrodomeError if the store contains no frames.
         """
