@@ -108,7 +108,7 @@ class RequestJournal:
     def unknown_since(self) -> float:
         """Return the time at which the latest request with an unknown outcome was sent.
 
-        The time is in seconds since the Unix epoch. It is 0 if the outcome of every request is known.
+        The time is in seconds since the Unix epoch, or 0 if the outcome of all requests is known.
         """
         found = self._read("SELECT MAX(begun) AS latest FROM calls WHERE state = 'begun'")
         return float(found[0]["latest"] or 0)

@@ -24,9 +24,8 @@ def redirecting(url: str) -> Iterator[Path]:
     browser. Therefore, the browser is started with the path of this HTML file instead of the URL.
     The file is removed when the context manager exits.
     """
-    folder = Path(
-        tempfile.mkdtemp(prefix="scope-vet-")
-    )  # mkdtemp creates the folder with mode 0o700.
+    # mkdtemp creates the folder with mode 0o700.
+    folder = Path(tempfile.mkdtemp(prefix="scope-vet-"))
     try:
         file = folder / "open.html"
         file.touch(mode=0o600, exist_ok=False)

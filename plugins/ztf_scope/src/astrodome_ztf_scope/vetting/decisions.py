@@ -1,7 +1,7 @@
 """Vetting decisions, and the table of accepted sources for ``scope upload-classification``.
 
 Every decision is appended to a journal file next to the table, so no decision is lost if the
-browser or the computer crashes. If there are several decisions about a source, the last one counts.
+browser or the computer crashes. The last decision about a source overrides earlier decisions.
 """
 
 from __future__ import annotations
