@@ -1,8 +1,8 @@
-"""Find the columns of tables of light curves or sources in any published layout.
+"""Find the columns of light-curve and source tables in all published layouts.
 
-Documents of Kowalski have ``_id``, ``field``, ``ccd``, ``quad``, ``filter`` and ``nobs``. ZTF's
-public data releases have ``objectid``, ``fieldid``, ``rcid``, ``filterid`` and ``nepochs`` with
-one row per light curve; IRSA's tables have ``oid``, ``ccdid`` and ``qid`` with one row per epoch.
+Kowalski documents contain ``_id``, ``field``, ``ccd``, ``quad``, ``filter`` and ``nobs``. ZTF
+public data releases contain ``objectid``, ``fieldid``, ``rcid``, ``filterid`` and ``nepochs``, with
+one row per light curve. IRSA tables contain ``oid``, ``ccdid`` and ``qid``, with one row per epoch.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "quad": ("qid",),
     "nobs": ("nepochs", "ngoodobsrel"),
 }
-"""Names of columns in the public releases, by the name in documents of Kowalski."""
+"""Alternative column names in the public data releases, keyed by the name in Kowalski."""
 TIMES = ("hjd", "hmjd", "mjd")
 NESTED = "lightcurve"
-"""ColumnExpression of HATS catalogues with the epochs as a struct of lists."""
+"""Column in HATS catalogues that contains the epochs as a struct of lists."""
 
 
 @dataclass(frozen=True)
 class ColumnExpression:
-    """The computation of a column from columns of a file."""
+    """An expression that computes a column from the columns in a file."""
 
     value: pc.Expression
     type: pa.DataType
 
 
 def columns(schema: pa.Schema, key: str) -> dict[str, ColumnExpression]:
-    """Return the available columns by name, including renamed and computed ones.
+    """Return an expression for each available column, including renamed and computed columns.
 
-    The readout channel ``rcid`` (0 to 63) is 4 (ccd - 1) + quad - 1.
+    The readout channel ``rcid`` (0 to 63) equals 4 (ccd - 1) + quad - 1.
     """
     found = {field.name: ColumnExpression(pc.field(field.name), field.type) for field in schema}
     found["_id"] = found[key]
@@ -72,16 +72,17 @@ def _list_of_times(schema: pa.Schema) -> pc.Expression | None:
 
 
 def has_row_per_epoch(schema: pa.Schema) -> bool:
-    """Return whether a file has one row per epoch instead of one per light curve."""
+    """Return whether a table has one row per epoch and not one row per light curve."""
     scalars = {field.name for field in schema if not pa.types.is_nested(field.type)}
     magnitude = {"mag", *ALIASES["mag"]}
     return bool(scalars.intersection(TIMES)) and bool(scalars & magnitude)
 
 
 def per_light_curve(epochs: pa.Table) -> pa.Table:
-    """Return one row per ``_id``, with the first value of each column and the number of rows.
+    """Group epochs by ``_id``, and return one row per light curve.
 
-    The number of rows is in the column ``nobs``, unless the file has this column.
+    Each row contains the first value in each column. The number of epochs is stored in the column
+    ``nobs``, unless the input already has this column.
     """
     names = [name for name in epochs.column_names if name != "_id"]
     counted: list[tuple[list[str], str]] = [] if "nobs" in names else [([], "count_all")]
@@ -92,7 +93,7 @@ def per_light_curve(epochs: pa.Table) -> pa.Table:
 
 
 def flat(table: pa.Table) -> pa.Table:
-    """Return the table with the lists of nested light curves as columns."""
+    """Convert nested light curves to columns of lists."""
     if NESTED not in table.column_names or not pa.types.is_struct(table.schema.field(NESTED).type):
         return table
     for field in table.schema.field(NESTED).type:

@@ -1,7 +1,8 @@
-"""Ids of the light curves in the quadrants of a ZTF field.
+"""Fetch and store the identifiers of the light curves in a ZTF field, by CCD quadrant.
 
-Files have SCoPe's layouts: one id per line in text and CSV files, and one data set of ids in HDF5
-files. ``meta.json`` in the same directory contains the query and the number of ids per quadrant.
+Files have the same layouts as in SCoPe. Text and CSV files contain one id per line, and HDF5 files
+contain one dataset with ids. The file ``meta.json`` in the same directory contains the query and
+the number of ids per quadrant.
 """
 
 from __future__ import annotations
@@ -24,29 +25,29 @@ PAGE = 10_000
 META = "meta.json"
 POSITION = "coordinates.radec_geojson.coordinates"
 FORMATS = {"txt": ".txt", "text": ".txt", **table_io.EXTENSIONS}
-"""File extensions by the name of the format."""
+"""File extensions by format name."""
 
 
 @dataclass(frozen=True)
 class FieldQuery:
-    """A query for light curves in quadrants of a ZTF field.
+    """A query for the light curves in CCD quadrants of a ZTF field.
 
     Attributes
     ----------
     catalog : str
         Name of the collection.
     field : int
-        ZTF field.
+        Number of the ZTF field.
     ccds, quads : tuple of int
-        CCDs (1 to 16) and quadrants (1 to 4).
+        CCD numbers (1 to 16) and quadrant numbers (1 to 4).
     minobs : int
         Minimum number of epochs.
     skip : int, optional
-        Number of ids to skip. If given, only ``limit`` ids are returned.
+        Number of ids to skip. If specified, at most ``limit`` ids are returned.
     limit : int
-        Number of ids per request; 0 for no limit.
+        Number of ids per request, or 0 for no limit.
     coordinates : bool
-        Whether to return positions as well.
+        Whether to return the positions of the light curves.
     """
 
     catalog: str
@@ -60,18 +61,19 @@ class FieldQuery:
 
     @property
     def quadrants(self) -> list[tuple[int, int]]:
-        """All pairs of CCD and quadrant."""
+        """All combinations of CCD and quadrant."""
         return [(ccd, quad) for ccd in self.ccds for quad in self.quads]
 
     @property
     def columns(self) -> list[str]:
-        """Columns of the result: ``_id``, and ``ra`` and ``dec`` in degrees."""
+        """Column names in the result: ``_id`` and, if requested, ``ra`` and ``dec`` in degrees."""
         return ["_id", "ra", "dec"] if self.coordinates else ["_id"]
 
     def conditions(self, ccd: int, quad: int) -> dict[str, Any]:
-        """Return the conditions for the documents of a quadrant.
+        """Return the query conditions for the light curves in a quadrant.
 
-        The number of epochs is ``n`` in collections of features, and ``nobs`` in others.
+        The column with the number of epochs is ``n`` in feature collections, and ``nobs`` in other
+        collections.
         """
         conditions: dict[str, Any] = {"field": self.field, "ccd": ccd, "quad": quad}
         if self.minobs > 0:
@@ -82,7 +84,7 @@ class FieldQuery:
 def light_curve_ids(
     catalogue: Any, query: FieldQuery, ccd: int, quad: int
 ) -> Iterator[dict[str, Any]]:
-    """Yield the columns of the query for each light curve in a quadrant, sorted by ``_id``."""
+    """Yield the requested columns for each light curve in a quadrant, sorted by ``_id``."""
     columns = ("ra", "dec", POSITION) if query.coordinates else ("field",)
     documents = catalogue.find(
         query.catalog,
@@ -114,9 +116,9 @@ def write_ids(
     extension: str,
     quadrant: tuple[int, int],
 ) -> int:
-    """Write the ids in one quadrant to a file; return their number.
+    """Write the ids in a quadrant to a file, and return the number of ids.
 
-    The file is replaced atomically. ``extension`` is one of the values of :data:`FORMATS`.
+    The file is replaced atomically. ``extension`` is one of the values in :data:`FORMATS`.
     """
     columns: dict[str, list[Any]] = {name: [] for name in query.columns}
     for row in rows:
@@ -131,19 +133,19 @@ def write_ids(
 
 
 def _write(table: pd.DataFrame, path: Path, extension: str, label: str) -> None:
-    """Write a table; ``label`` is the name of the data set in an HDF5 file."""
+    """Write a table; ``label`` is the name of the dataset in an HDF5 file."""
     with files.replacing(path) as part:
         if extension == ".parquet":
             pq.write_table(pa.Table.from_pandas(table, preserve_index=False), part)
         elif extension == ".h5":
             _write_hdf5(table, part, label)
-        else:  # Files with ids alone have no header.
+        else:  # Files that contain only ids have no header.
             header = len(table.columns) > 1
             table.to_csv(part, index=False, header=header, lineterminator="\n")
 
 
 def _write_hdf5(table: pd.DataFrame, path: Path, label: str) -> None:
-    """Write ids as a data set of integers or text, and positions (deg) as two more data sets."""
+    """Write the ids to one dataset and, if available, the positions in degrees to two others."""
     import h5py
     import numpy as np
 
@@ -165,31 +167,33 @@ def fetch_quadrants(
     whole: bool,
     advance: Callable[[int], object] = lambda count: None,
 ) -> tuple[list[dict[str, Any]], compute.Outcome]:
-    """Write one file of ids per quadrant and, if ``whole`` is True, one file of the field.
+    """Fetch the ids in each quadrant, and write one file per quadrant.
 
-    Quadrants that an earlier call with the same query wrote are not requested again.
+    If ``whole`` is True, a file with the ids in all quadrants is also written. Quadrants that were
+    written by an earlier call with the same query are not requested again.
 
     Parameters
     ----------
     catalogue : Catalogue
-        Source of the light curves.
+        Catalogue to query.
     query : FieldQuery
-        Field, quadrants and conditions.
+        Field, quadrants and query conditions.
     folder : pathlib.Path
-        Directory for the directory ``field_<number>`` of the field.
+        Directory in which the subdirectory ``field_<number>`` is created.
     extension : str
-        One of the values of :data:`FORMATS`.
+        One of the values in :data:`FORMATS`.
     whole : bool
-        Whether to write a file with the ids of all quadrants.
+        Whether to also write a file with the ids in all quadrants.
     advance : callable, optional
-        Function that is called with 1 after each quadrant.
+        Function that is called with the argument 1 after each quadrant.
 
     Returns
     -------
     records : list of dict
-        ``ccd``, ``quad``, ``ids`` (number), ``file`` and ``fetched`` of each quadrant.
+        One record per quadrant: ``ccd``, ``quad``, ``ids`` (number of ids), ``file``, and
+        ``fetched`` (whether this call requested the ids).
     outcome : astrodome.compute.Outcome
-        Number of quadrants, and the failed quadrants with a reason.
+        Number of quadrants, and the reason for each failed quadrant.
     """
     folder = folder / f"field_{query.field}"
     folder.mkdir(parents=True, exist_ok=True)
@@ -242,16 +246,16 @@ def _label(query: FieldQuery, ccd: int, quad: int) -> str:
 
 
 def _path(folder: Path, query: FieldQuery, extension: str, ccd: int, quad: int) -> Path:
-    """Return SCoPe's name of a file, which for HDF5 differs from the other formats."""
+    """Return the file name that SCoPe uses, which has a different pattern for HDF5 files."""
     if extension == ".h5":
         return folder / f"data_ccd_{ccd:02}_quad_{quad}.h5"
     return folder / f"data_ccd_{ccd}_quad_{quad}_field_{query.field}{extension}"
 
 
 def _state(folder: Path, query: FieldQuery, extension: str) -> dict[str, Any]:
-    """Return the content of ``meta.json``, including the quadrants of this query.
+    """Return the content of ``meta.json``, with the quadrants of this query added.
 
-    Raises AstrodomeError if the directory contains the results of another query.
+    Raises AstrodomeError if the directory contains the results of a different query.
     """
     about = asdict(query)
     options = {key: about[key] for key in ("catalog", "minobs", "field", "coordinates", "skip")}
@@ -280,7 +284,7 @@ def _state(folder: Path, query: FieldQuery, extension: str) -> dict[str, Any]:
 
 
 def _read(path: Path, extension: str, query: FieldQuery, quadrant: tuple[int, int]) -> pd.DataFrame:
-    """Read a file that :func:`write_ids` wrote."""
+    """Read a file that was written by :func:`write_ids`."""
     if extension == ".parquet":
         return identifiers.to_pandas(pq.read_table(path))
     if extension == ".h5":

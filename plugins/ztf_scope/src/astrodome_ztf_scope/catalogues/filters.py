@@ -1,4 +1,4 @@
-"""Convert the conditions of a query to an expression over the columns of a table."""
+"""Convert query conditions to filter expressions for the columns of a table."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ OPERATORS = {
 
 
 def expression(where: Mapping[str, Any], columns: Columns, path: Path) -> pc.Expression | None:
-    """Return the conditions as an expression, or None if there are none.
+    """Return the conditions as a single expression, or None if there are no conditions.
 
-    Raises AstrodomeError for an unknown operator, and for a column that the file does not have.
+    Raises AstrodomeError if an operator is unknown, or if a column does not exist in the file.
     """
     combined: pc.Expression | None = None
     for name, condition in where.items():
@@ -77,7 +77,7 @@ def _column(name: str, condition: Any, columns: Columns, path: Path) -> pc.Expre
 
 
 def _values(values: Iterable[Any], kind: pa.DataType) -> pa.Array:
-    """Return the values converted to the type of the column, without those that do not fit."""
+    """Convert values to the type of a column, and omit values that cannot be converted."""
     found = list(values)
     if identifiers.is_text(kind):
         found = [str(value) for value in found]

@@ -1,7 +1,7 @@
-"""Kowalski, the archive of ZTF's catalogues, through its client penquins.
+"""Kowalski, the archive of ZTF catalogues, accessed with its client penquins.
 
-The client connects to all instances when it is created, so it is created with the first query.
-Queries change nothing in the archive and can be repeated.
+The client connects to all instances when it is created. It is therefore not created until the first
+query. Queries do not modify the archive, so they can safely be retried.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from .positions import separations
 PAGE = 10_000
 """Default number of documents per response."""
 IDS = 1000
-"""Number of ids or positions per query."""
+"""Maximum number of ids or positions per query."""
 ROLES = ("sources", "features", "classifications", "gaia", "alerts")
 POSITION = "coordinates.radec_geojson.coordinates"
 LIGHT_CURVE_COLUMNS = ("_id", "ra", "dec", "filter", "data")
 
 
 class KowalskiCatalogue:
-    """The catalogues of all configured instances of Kowalski, or of the instance ``instance``."""
+    """Catalogues in all configured Kowalski instances, or only in ``instance``."""
 
     def __init__(self, instance: str = "", token: str = "", page: int = PAGE) -> None:
         self._instance, self._token, self._page = instance, token, page
@@ -45,11 +45,11 @@ class KowalskiCatalogue:
         return kowalski_client.connect(self._instance, self._token)
 
     def _connected(self) -> Any:
-        with self._lock:  # The client is created once, also if several threads need it.
+        with self._lock:  # Only one thread creates the client.
             return self._client
 
     def collections(self) -> list[str]:
-        """Return the names of the catalogues of all instances."""
+        """Return the names of the catalogues in all instances."""
         names: set[str] = set()
         for instance in self._connected().instances.values():
             names.update(instance.get("catalogs") or ())
@@ -64,10 +64,10 @@ class KowalskiCatalogue:
         skip: int = 0,
         limit: int = 0,
     ) -> Iterator[dict[str, Any]]:
-        """Yield the matching documents, sorted by ``_id``; see the protocol ``Catalogue``.
+        """Yield the matching documents, sorted by ``_id``. See the protocol ``Catalogue``.
 
-        Each page starts after the last ``_id`` of the previous page. Documents that are added to
-        the archive at the same time neither repeat nor hide others.
+        Each page begins after the last ``_id`` on the previous page. Therefore, no document is
+        returned twice or omitted if documents are added to the archive during the query.
         """
         name = self._name(collection)
         ids = where.get("_id")
@@ -92,7 +92,7 @@ class KowalskiCatalogue:
         radius: float,
         columns: Sequence[str] = (),
     ) -> list[list[dict[str, Any]]]:
-        """Return the documents within ``radius`` (arcsec) of each position (deg), nearest first."""
+        """Search around each position, and sort the documents by separation. See ``Catalogue``."""
         name = self._name(collection)
         a, d = (np.atleast_1d(np.asarray(x, np.float64)) for x in (ra, dec))
         projection = _projection([*columns, "ra", "dec", POSITION]) if columns else {}
@@ -115,7 +115,7 @@ class KowalskiCatalogue:
         return result
 
     def light_curves(self, ids: Sequence[Any]) -> pd.DataFrame:
-        """Return one row per epoch of these light curves; see the protocol ``Catalogue``."""
+        """Return light curves as a table with one row per epoch. See the protocol ``Catalogue``."""
         where = {"_id": {"$in": list(ids)}}
         return light_curves.from_documents(self.find("sources", where, LIGHT_CURVE_COLUMNS))
 
@@ -154,9 +154,9 @@ class KowalskiCatalogue:
         return collection
 
     def _query(self, query: Mapping[str, Any]) -> Any:
-        """Send a query and return the ``data`` of the response.
+        """Send a query, and return the ``data`` in the response.
 
-        Raises AstrodomeError, without the token in the message, if it fails.
+        Raises AstrodomeError if the query fails; the message does not contain the token.
         """
         client = self._connected()
         name = query["query"].get("catalog") or next(iter(query["query"]["catalogs"]))
@@ -165,17 +165,17 @@ class KowalskiCatalogue:
             response = client.query(query=dict(query), name=instance)
         except http.RedirectError as error:
             raise kowalski_client.redirected(error) from None
-        except Exception as error:  # Exceptions of requests, bson and penquins itself.
+        except Exception as error:  # From requests, bson or penquins.
             raise AstrodomeError(
                 f"The query of {name} at Kowalski ({instance}) failed: "
                 f"{kowalski_client.reason(error)}.",
                 "Try again. The setting kowalski.timeout is the maximum time for a response (s).",
-            ) from None  # The message of the exception may contain the token.
+            ) from None  # The message may contain the token.
         return kowalski_client.data(response, name)
 
 
 def _after(where: Mapping[str, Any], last: Any) -> dict[str, Any]:
-    """Return the conditions for the documents after the one with the id ``last``."""
+    """Add a condition that matches only documents with an id greater than ``last``."""
     given = where.get("_id")
     conditions = (
         given if isinstance(given, Mapping) else {"$eq": given} if given is not None else {}
@@ -188,7 +188,7 @@ def _projection(columns: Sequence[str]) -> dict[str, int]:
 
 
 def _flat(document: Mapping[str, Any], columns: Sequence[str]) -> dict[str, Any]:
-    """Return the requested columns of a document, including nested ones such as ``a.b``."""
+    """Return the requested columns in a document, including nested columns such as ``a.b``."""
     if not columns:
         return dict(document)
     return {"_id": document["_id"]} | {name: _value(document, name) for name in columns}
@@ -205,7 +205,7 @@ def _value(document: Any, name: str) -> Any:
 def _nearest_first(
     documents: Sequence[Mapping[str, Any]], ra: float, dec: float, columns: Sequence[str]
 ) -> list[dict[str, Any]]:
-    """Return documents with their position and separation (arcsec), the nearest first."""
+    """Add the position and separation to documents, and sort them by separation in arcseconds."""
     if not documents:
         return []
     positions = [_position(document) for document in documents]
@@ -219,7 +219,7 @@ def _nearest_first(
 
 
 def _position(document: Mapping[str, Any]) -> tuple[float, float]:
-    """Return the position (deg) of a document; the longitude in MongoDB's index is RA - 180."""
+    """Return the position in degrees. Longitudes in the MongoDB index are RA - 180."""
     if document.get("ra") is not None and document.get("dec") is not None:
         return float(document["ra"]), float(document["dec"])
     longitude, latitude = _value(document, POSITION) or (np.nan, np.nan)

@@ -1,8 +1,8 @@
-"""Connect to the configured instances of Kowalski, and check their responses.
+"""Connect to the configured Kowalski instances, and validate their responses.
 
-SCoPe configures one instance (``kowalski.host``, ``kowalski.token``) or several
-(``kowalski.hosts``, each at ``<name>.caltech.edu`` with its own token). A token is sent only to the
-address that it was configured for.
+SCoPe configures either a single instance (``kowalski.host``, ``kowalski.token``) or several
+instances (``kowalski.hosts``, each at ``<name>.caltech.edu`` with a separate token). A token is
+sent only to the host for which it was configured.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ DOMAIN = "caltech.edu"
 RETRIES, BACKOFF = 3, 0.5
 CATALOGUES = {"query_type": "info", "query": {"command": "catalog_names"}}
 VARIABLES = ("{}_INSTANCE_TOKEN", "{}_TOKEN")
-"""Environment variables of SCoPe with the token of an instance."""
+"""Environment variables in which SCoPe stores the token for an instance."""
 
 
 def connect(instance: str = "", token: str = "", connections: int = 8) -> Any:
-    """Return a client of penquins for all instances with a token, or for one instance.
+    """Return a penquins client for all instances that have a token, or for a single instance.
 
-    Raises AstrodomeError, without the token in the message, if there is no token or an instance
-    cannot be reached.
+    Raises AstrodomeError if no token is configured, or if the connection to an instance fails. The
+    message does not contain the token.
     """
     found = accounts(token)
     if instance:
@@ -52,7 +52,7 @@ def connect(instance: str = "", token: str = "", connections: int = 8) -> Any:
             backoff_factor=BACKOFF,
             pool_maxsize=connections,
         )
-    except Exception as error:  # penquins raises ValueError for any problem.
+    except Exception as error:  # penquins raises ValueError for all errors.
         if isinstance(error.__context__, http.RedirectError):
             raise redirected(error.__context__) from None
         names = ", ".join(f"{name} ({one['host']}:{one['port']})" for name, one in found.items())
@@ -61,18 +61,18 @@ def connect(instance: str = "", token: str = "", connections: int = 8) -> Any:
             "Check the address and the token.",
         ) from None
     for name, account in client.instances.items():
-        if not account.get("catalogs"):  # penquins ignores the status of the response.
+        if not account.get("catalogs"):  # penquins ignores the response status.
             data(client.single_query((CATALOGUES, name)), "the list of catalogues")
     return client
 
 
 def _client_class() -> Any:
-    """Return the client class of penquins with sessions that do not follow redirects of a POST.
+    """Return a subclass of the penquins client that does not follow redirects of POST requests.
 
-    Queries and logins are POST requests. requests would repeat a redirected query as a GET without
-    its content, or send the user name and password of a login to the other host.
+    Queries and logins are POST requests. If requests followed a redirect, it would send a query as
+    a GET request without the body, or send the user name and password to a different host.
     """
-    from penquins import Kowalski  # The import takes half a second.
+    from penquins import Kowalski  # Importing penquins takes half a second.
 
     class Client(Kowalski):  # type: ignore[misc]
         def authenticate(self, name: Any = None) -> Any:
@@ -87,7 +87,7 @@ def _client_class() -> Any:
 
 
 def redirected(error: http.RedirectError) -> AstrodomeError:
-    """Return the error for a query or login that was redirected."""
+    """Return an exception for a query or login request that was redirected."""
     message = error.message.removesuffix(": the change was not made.")
     return AstrodomeError(
         f"Kowalski: {message}.",
@@ -96,7 +96,7 @@ def redirected(error: http.RedirectError) -> AstrodomeError:
 
 
 def accounts(token: str = "") -> dict[str, dict[str, Any]]:
-    """Return the accounts by instance: protocol, host, port, and token or user name."""
+    """Return the account for each instance: protocol, host, port, and token or user name."""
     found: dict[str, dict[str, Any]] = {}
     secrets = services.secrets()
     main, credential = services.connection("kowalski", services.KowalskiSettings, token)
@@ -107,7 +107,8 @@ def accounts(token: str = "") -> dict[str, dict[str, Any]]:
     for name in services.kowalski().hosts:
         if name not in found and (account := _from_hosts(name)):
             found[name] = account
-    # secrets.json of 2022: {"gloria": {"token" or "username", ...}}, including the address.
+    # In 2022, secrets.json had the layout {"gloria": {"token" or "username": ..., ...}}, which also
+    # contained the host.
     for name, entry in secrets.items():
         if name in found or name in ("kowalski", "fritz", "wandb"):
             continue
@@ -121,7 +122,7 @@ def _default_address(name: str) -> dict[str, Any]:
 
 
 def _from_secrets(name: str, entry: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the account of an entry in secrets.json, with its address or the default address."""
+    """Return the account for an entry in secrets.json, with the default host if none is set."""
     address = {key: entry[key] for key in ("protocol", "host", "port") if key in entry}
     login: dict[str, Any] = {key: entry.get(key) for key in ("username", "password")}
     if entry.get("token"):
@@ -130,10 +131,10 @@ def _from_secrets(name: str, entry: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _from_hosts(name: str) -> dict[str, Any] | None:
-    """Return the account of an instance in ``kowalski.hosts``, or None if it has no token.
+    """Return the account for an instance in ``kowalski.hosts``, or None if it has no token.
 
-    Raises AstrodomeError if the token was not configured in the same file as the address, unless
-    the address is the default one.
+    Raises AstrodomeError if the host is not the default host, and the token was configured in a
+    different file than the host.
     """
     found = settings.current()
     default = _default_address(name)
@@ -183,9 +184,10 @@ def _address(url: str) -> dict[str, Any]:
 
 
 def instance_with(client: Any, catalogue: str) -> str:
-    """Return the name of the instance that has a catalogue.
+    """Return the name of the instance that contains a catalogue.
 
-    Raises AstrodomeError, with the names of similar catalogues, if there is none.
+    Raises AstrodomeError if no instance contains the catalogue. The message contains the names of
+    similar catalogues.
     """
     for name, instance in client.instances.items():
         if catalogue in (instance.get("catalogs") or ()):
@@ -199,7 +201,7 @@ def instance_with(client: Any, catalogue: str) -> str:
 
 
 def data(response: Any, subject: str) -> Any:
-    """Return the data in a response of penquins 2 (by instance) or 1.
+    """Return the data in a penquins response; penquins 2 groups responses by instance.
 
     Raises AstrodomeError if the status of the response is not ``success``.
     """
@@ -214,7 +216,7 @@ def data(response: Any, subject: str) -> Any:
 
 
 def reason(error: BaseException) -> str:
-    """Return the reason of a failed request in a few words, without the content of the request."""
+    """Return a short reason for a failed request, without the content of the request."""
     text = f"{type(error).__name__} {error}".lower()
     for words, description in (
         (("timed out", "timeout"), "the request timed out"),

@@ -1,4 +1,4 @@
-"""Convert light curves in different layouts to tables with one row per epoch."""
+"""Convert light curves from different layouts to tables with one row per epoch."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ ALIASES = {
     "dec": ("objdec",),
     "expid": ("uexpid",),
 }
-"""Names of the columns in Kowalski's documents and in ZTF's public data releases."""
+"""Column names in Kowalski documents and in ZTF public data releases."""
 BANDS = {"zg": 1, "zr": 2, "zi": 3, "ztfg": 1, "ztfr": 2, "ztfi": 3, "g": 1, "r": 2, "i": 3}
 MJD = 2_400_000.5
 """Difference between the Julian date and the modified Julian date, in days."""
 
 
 def from_documents(documents: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
-    """Return the epochs in documents of Kowalski, which have the list of epochs ``data``.
+    """Return the epochs in Kowalski documents, which contain a list of epochs in ``data``.
 
-    The position of an epoch takes precedence over the position of its document.
+    If an epoch has a position, it takes precedence over the position in the document.
     """
     rows: list[dict[str, Any]] = []
     for document in documents:
@@ -41,25 +41,25 @@ def from_documents(documents: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
 
 
 def epoch_table(table: pd.DataFrame, origin: str = "The table of light curves") -> pd.DataFrame:
-    """Return light curves as a table with one row per epoch.
+    """Convert light curves to a table with one row per epoch.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        Either one row per epoch, or one row per light curve with lists of values, as in ZTF's
-        public data releases. The time is ``hjd`` or ``hmjd``.
+        Table with either one row per epoch, or one row per light curve with lists of values, as in
+        the ZTF public data releases. The time column is ``hjd`` or ``hmjd``.
     origin : str
-        Name of the file for error messages.
+        File name to use in error messages.
 
     Returns
     -------
     pandas.DataFrame
-        The columns in :data:`COLUMNS` that exist.
+        The available columns from :data:`COLUMNS`.
 
     Raises
     ------
     AstrodomeError
-        If time, magnitude or id are missing.
+        If the column with the time, the magnitude or the identifier is missing.
     """
     if table.empty and not len(table.columns):
         return pd.DataFrame(columns=list(COLUMNS[:5]))

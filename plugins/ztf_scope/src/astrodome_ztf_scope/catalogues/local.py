@@ -1,7 +1,8 @@
-"""Catalogues in a directory of Parquet files; a collection is a file or a directory of files.
+"""Catalogues that are stored as Parquet files in a local directory.
 
-The files are ``sources.parquet``, ``features.parquet``, ``classifications.parquet`` and
-``light_curves.parquet``. They may also have the name of Kowalski's collection, for example
+Each collection is a Parquet file or a directory of Parquet files. The file names are
+``sources.parquet``, ``features.parquet``, ``classifications.parquet`` and ``light_curves.parquet``.
+A file may also be named after a Kowalski collection, for example
 ``ZTF_source_features_DR16.parquet``.
 """
 
@@ -32,13 +33,13 @@ WORDS = {
     "gaia": "Gaia",
     "sources": "ZTF_sources",
 }
-"""Part of the name of Kowalski's collection, by role."""
+"""Substring in the names of Kowalski collections, keyed by role."""
 LIGHT_CURVES = ("light_curves", "lightcurves")
 IDS = ("_id", "ztf_id", "objectid", "oid")
 
 
 class LocalCatalogue:
-    """A catalogue in a directory of Parquet files."""
+    """A catalogue that is stored as Parquet files in a directory."""
 
     def __init__(self, folder: str | Path = "") -> None:
         if not str(folder):
@@ -48,7 +49,7 @@ class LocalCatalogue:
             raise AstrodomeError(f"Directory {self.folder} does not exist.", exit_code=2)
 
     def collections(self) -> list[str]:
-        """Return the names of the Parquet files and of the directories of Parquet files."""
+        """Return the names of all Parquet files and of all directories with Parquet files."""
         return sorted(self._paths)
 
     def find(
@@ -60,7 +61,7 @@ class LocalCatalogue:
         skip: int = 0,
         limit: int = 0,
     ) -> Iterator[dict[str, Any]]:
-        """Yield the matching documents, sorted by ``_id``; see the protocol ``Catalogue``."""
+        """Yield the matching documents, sorted by ``_id``. See the protocol ``Catalogue``."""
         table = self._table(collection, where, columns)
         table = table.sort_by("_id").slice(skip, limit or None)
         for batch in table.to_batches(max_chunksize=4096):
@@ -74,7 +75,7 @@ class LocalCatalogue:
         radius: float,
         columns: Sequence[str] = (),
     ) -> list[list[dict[str, Any]]]:
-        """Return the documents within ``radius`` (arcsec) of each position (deg), nearest first."""
+        """Search around each position, and sort the documents by separation. See ``Catalogue``."""
         from astropy import units as u
         from astropy.coordinates import SkyCoord
 
@@ -92,10 +93,10 @@ class LocalCatalogue:
         return result
 
     def light_curves(self, ids: Sequence[Any]) -> pd.DataFrame:
-        """Return one row per epoch of these light curves; see the protocol ``Catalogue``.
+        """Return light curves as a table with one row per epoch. See the protocol ``Catalogue``.
 
-        The files may have any layout in :mod:`.column_layouts`. Any other layout raises
-        AstrodomeError.
+        The files may have any of the layouts in :mod:`.column_layouts`. Raises AstrodomeError for
+        any other layout.
         """
         name = next((name for name in LIGHT_CURVES if name in self._paths), None)
         if name is None:
@@ -118,7 +119,7 @@ class LocalCatalogue:
         return found
 
     def _path(self, collection: str) -> Path:
-        """Return the file of a collection, which is given by its name or by its role."""
+        """Return the path for a collection, which is specified by name or by role."""
         role = next((r for r, word in WORDS.items() if word in collection or r == collection), "")
         for name in (collection, role):
             if name in self._paths:
@@ -127,7 +128,7 @@ class LocalCatalogue:
         if len(candidates) == 1:
             return self._paths[candidates[0]]
         if role == "sources" and (curves := [n for n in LIGHT_CURVES if n in self._paths]):
-            return self._paths[curves[0]]  # Light curves have positions, too.
+            return self._paths[curves[0]]  # Light curves also contain positions.
         raise AstrodomeError(
             f"{self.folder} has no collection '{collection}': expected a file "
             f"{role or collection}.parquet.",
@@ -153,7 +154,7 @@ class LocalCatalogue:
                 {name: known[name].value for name in ("_id", *existing)},
                 filter=filters.expression(where, known, path),
             )
-        for name in names:  # Documents lack missing keys; a table needs the column.
+        for name in names:  # Documents may omit keys.
             if name not in found.column_names:
                 found = found.append_column(name, pa.nulls(len(found)))
         return identifiers.normalize(found.select(["_id", *names]), identifiers.ValueOrigin(path))
@@ -166,7 +167,7 @@ def _grouped_epochs(
     names: Sequence[str],
     path: Path,
 ) -> pa.Table:
-    """Return one row per matching light curve of a file with one row per epoch."""
+    """Return one row per matching light curve, for a file that has one row per epoch."""
     counted = {name: where[name] for name in where if name == "nobs" and name not in known}
     others = {name: value for name, value in where.items() if name not in counted}
     columns = {name: known[name].value for name in ("_id", *names)}
@@ -184,7 +185,7 @@ def _dataset(path: Path) -> ds.Dataset:
 
 @lru_cache(maxsize=16)
 def _opened(path: Path, modified: int) -> ds.Dataset:
-    """Return the files of a collection; ``modified`` is part of the key of the cache."""
+    """Open the files in a collection. ``modified`` is only part of the cache key."""
     try:
         return ds.dataset(path, format="parquet", exclude_invalid_files=False)
     except (pa.ArrowInvalid, OSError) as error:
@@ -193,7 +194,7 @@ def _opened(path: Path, modified: int) -> ds.Dataset:
 
 
 def _key(schema: pa.Schema, path: Path) -> str:
-    """Return the column with the identifiers."""
+    """Return the name of the identifier column."""
     for name in ("id", *IDS) if path.stem in LIGHT_CURVES else IDS:
         if name in schema.names:
             return name
@@ -202,7 +203,7 @@ def _key(schema: pa.Schema, path: Path) -> str:
 
 @lru_cache(maxsize=8)
 def _positions(catalogue: LocalCatalogue, path: Path, modified: int) -> tuple[SkyCoord, list[Any]]:
-    """Return the positions in a file and their ids; ``modified`` is part of the cache key."""
+    """Return the positions and ids in a file. ``modified`` is only part of the cache key."""
     from astropy.coordinates import SkyCoord
 
     source = _dataset(path)

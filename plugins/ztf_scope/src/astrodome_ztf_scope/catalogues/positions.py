@@ -1,4 +1,4 @@
-"""Positions on the sky: validation, separations, clusters, and names of sources."""
+"""Sky positions: validation, separations, clustering and source names."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LIMITS = {"ra": (0.0, 360.0), "dec": (-90.0, 90.0)}
-"""Valid coordinates (deg)."""
+"""Valid ranges of the coordinates, in degrees."""
 SLACK = 5.5e-10
-"""Maximum rounding error of a position, in degrees; :func:`mean` rounds to 1e-9."""
+"""Maximum rounding error of a coordinate, in degrees; :func:`mean` rounds to 1e-9 degrees."""
 
 
 def columns(names: Sequence[Any]) -> dict[str, str]:
-    """Return the names of the columns ``ra`` and ``dec``, which may have any case."""
+    """Map ``ra`` and ``dec`` to the column names in a table, which are not case-sensitive."""
     found: dict[str, str] = {}
     for coordinate in LIMITS:
         same = [str(name) for name in names if str(name).strip().lower() == coordinate]
@@ -32,11 +32,11 @@ def columns(names: Sequence[Any]) -> dict[str, str]:
 def coordinates(
     table: pd.DataFrame, origin: object
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
-    """Return RA and Dec (deg) of every row, with NaN for empty cells.
+    """Return the RA and Dec of all rows in degrees, with NaN for empty cells.
 
-    Returns None if the table has no such columns. Raises AstrodomeError for a value that is not
-    a valid coordinate in degrees; the message contains the file ``origin``, the column and the
-    first such row.
+    Returns None if the table does not have both columns. Raises AstrodomeError if a value is not a
+    valid coordinate in degrees. The message contains the file (``origin``), the column and the
+    first invalid row.
     """
     named = columns(list(table.columns))
     if len(named) < len(LIMITS):
@@ -76,7 +76,7 @@ def _degrees(cells: pd.Series[Any], coordinate: str, origin: object) -> NDArray[
 def separations(
     ra: float, dec: float, other_ra: ArrayLike, other_dec: ArrayLike
 ) -> NDArray[np.float64]:
-    """Return the angular distances (arcsec) of a position from others, all given in degrees."""
+    """Return the separations in arcseconds between a position and others, all in degrees."""
     from astropy.coordinates import angular_separation
 
     radians = (np.radians(np.asarray(x, np.float64)) for x in (ra, dec, other_ra, other_dec))
@@ -85,20 +85,22 @@ def separations(
 
 
 def mean(ra: ArrayLike, dec: ArrayLike) -> tuple[float, float]:
-    """Return the mean of positions (deg). It is correct across RA 0 and at the poles."""
+    """Return the mean position in degrees. The mean is correct near RA 0 and at the poles."""
     from astropy.coordinates import SkyCoord
 
     center = SkyCoord(SkyCoord(ra, dec, unit="deg").cartesian.mean())
-    # Rounding to 4 µas removes the rounding error of the mean, which a truncated name would show.
+    # Remove the rounding error of the mean by rounding to 4 µas. Otherwise, the error would be
+    # visible in a truncated name.
     mean_ra = round(float(center.ra.deg), 9)
     return mean_ra % 360, round(float(center.dec.deg), 9)
 
 
 def clusters(ra: ArrayLike, dec: ArrayLike, radius: float) -> NDArray[np.intp]:
-    """Return the number of the cluster of each position (deg).
+    """Return a cluster number for each position; the positions are in degrees.
 
-    Positions within ``radius`` (arcsec) of each other are in the same cluster, also indirectly
-    through other positions. A position that is not finite is a cluster of its own.
+    Two positions are in the same cluster if their separation is at most ``radius`` arcseconds, or
+    if they are connected by a chain of such positions. Each non-finite position is a separate
+    cluster.
     """
     from astropy import units as u
     from astropy.coordinates import SkyCoord
@@ -115,20 +117,20 @@ def clusters(ra: ArrayLike, dec: ArrayLike, radius: float) -> NDArray[np.intp]:
 
 
 def iau_name(ra: float, dec: float, prefix: str = "ZTFJ") -> str:
-    """Return the name ``ZTFJHHMMSS.ss±DDMMSS.s`` of a position (deg).
+    """Return the IAU name ``ZTFJHHMMSS.ss±DDMMSS.s`` for a position in degrees.
 
-    The coordinates are truncated, as the IAU recommends; astropy rounds them. A position at most
-    :data:`SLACK` below a multiple of 0.01 s of time or 0.1 arcsec counts as that multiple, because
-    most multiples are not exact numbers of degrees.
+    The coordinates are truncated, as recommended by the IAU, whereas astropy rounds them. If a
+    coordinate is at most :data:`SLACK` below a multiple of 0.01 s of time or 0.1 arcsec, that
+    multiple is used, because most of these multiples cannot be represented exactly in degrees.
 
-    Raises AstrodomeError for an invalid position.
+    Raises AstrodomeError if the position is invalid.
     """
     if not 0 <= ra < 360 or not -90 <= dec <= 90:
         raise AstrodomeError(
             f"Invalid position ({ra}, {dec}): expected RA in [0, 360) and Dec in [-90, 90] deg."
         )
-    hundredths = int((ra + SLACK) * 24_000) % 8_640_000  # of a second of time
-    tenths = int((abs(dec) + SLACK) * 36_000)  # of an arcsecond
+    hundredths = int((ra + SLACK) * 24_000) % 8_640_000  # in units of 0.01 s of time
+    tenths = int((abs(dec) + SLACK) * 36_000)  # in units of 0.1 arcsec
     hms = f"{hundredths // 360_000:02}{hundredths // 6_000 % 60:02}{hundredths % 6_000 / 100:05.2f}"
     dms = f"{tenths // 36_000:02}{tenths // 600 % 60:02}{tenths % 600 / 10:04.1f}"
     return f"{prefix}{hms}{'-' if dec < 0 else '+'}{dms}"

@@ -1,4 +1,4 @@
-"""Protocol of the kind ``catalogue``."""
+"""Protocol for plugins of the kind ``catalogue``."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ if TYPE_CHECKING:
 
 @runtime_checkable
 class Catalogue(Protocol):
-    """Documents about survey sources, found by a query or by position.
+    """A database of documents about survey sources, which can be searched by query or position.
 
     A collection is identified by its role (``sources``, ``features``, ``classifications``,
-    ``gaia``) or by its name in the service. ``where`` maps columns to a value or to conditions with
-    the operators ``$eq $ne $gt $gte $lt $lte $in``, for example
-    ``{"field": 296, "nobs": {"$gte": 20}}``. A document must satisfy all of them. With
-    ``{"$or": [where, ...]}`` it must satisfy at least one element of the list.
+    ``gaia``) or by its name in the service. ``where`` maps column names to values or to conditions
+    with the operators ``$eq``, ``$ne``, ``$gt``, ``$gte``, ``$lt``, ``$lte`` and ``$in``, for
+    example ``{"field": 296, "nobs": {"$gte": 20}}``. A document matches if it satisfies all
+    conditions. With ``{"$or": [where, ...]}``, a document matches if it satisfies at least one
+    element of the list.
     """
 
     def collections(self) -> list[str]:
@@ -34,10 +35,11 @@ class Catalogue(Protocol):
         skip: int = 0,
         limit: int = 0,
     ) -> Iterable[dict[str, Any]]:
-        """Yield the matching documents in the order of their ``_id``.
+        """Yield the matching documents, sorted by ``_id``.
 
-        Each document has ``_id`` and the ``columns``, or all columns if ``columns`` is empty. A
-        ``limit`` of 0 means no limit. The list of an ``$in`` can have any length.
+        Each document contains ``_id`` and the requested ``columns``, or all columns if ``columns``
+        is empty. The first ``skip`` documents are omitted. At most ``limit`` documents are
+        returned; 0 means no limit. The list for the operator ``$in`` can have any length.
         """
         ...
 
@@ -49,18 +51,20 @@ class Catalogue(Protocol):
         radius: float,
         columns: Sequence[str] = (),
     ) -> list[list[dict[str, Any]]]:
-        """Return, for each position (deg), the documents within ``radius`` (arcsec).
+        """Search for documents around each position, and return one list of documents per position.
 
-        The documents of a position are sorted by ``separation`` (arcsec). Each has ``_id``,
-        ``ra``, ``dec`` (deg), ``separation`` and the ``columns``.
+        The positions are in degrees, and ``radius`` is the maximum separation in arcseconds. Each
+        list is sorted by ``separation``. Each document contains ``_id``, ``ra`` and ``dec`` in
+        degrees, ``separation`` in arcseconds, and the requested ``columns``.
         """
         ...
 
     def light_curves(self, ids: Sequence[Any]) -> pd.DataFrame:
-        """Return light curves with one row per epoch.
+        """Return light curves as a table with one row per epoch.
 
-        The columns are ``id``, ``hjd`` (d), ``mag``, ``magerr`` and ``filter`` (1 g, 2 r, 3 i), and
-        if known ``ra``, ``dec`` (deg), ``catflags``, ``programid`` and ``expid``. All epochs are
-        returned: the caller applies limits and flags.
+        The columns are ``id``, ``hjd`` in days, ``mag``, ``magerr`` and ``filter`` (1: g, 2: r, 3:
+        i). The columns ``ra`` and ``dec`` in degrees, ``catflags``, ``programid`` and ``expid`` are
+        included if they are available. All epochs are returned. The caller is responsible for
+        filtering them by flag or time.
         """
         ...

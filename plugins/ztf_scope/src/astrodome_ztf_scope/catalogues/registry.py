@@ -13,24 +13,24 @@ def open_catalogue(name: str = "", *, token: str = "", page_size: int = 0) -> An
     Parameters
     ----------
     name : str, optional
-        ``kowalski``, or ``local:FOLDER`` for a directory of Parquet files. By default, the
-        setting ``sources.catalogue``, otherwise ``kowalski``.
+        ``kowalski``, or ``local:FOLDER`` for a directory of Parquet files. The default is the value
+        of the setting ``sources.catalogue``, or ``kowalski`` if it is not set.
     token : str, optional
-        Token for Kowalski. By default, the token in the settings.
+        Token for Kowalski. By default, the token from the settings is used.
     page_size : int, optional
-        Number of documents per request to Kowalski.
+        Number of documents per Kowalski request; 0 for the default number.
 
     Returns
     -------
     Catalogue
-        Object with the methods ``light_curves(ids)``, which returns a table with one row per
+        Catalogue with the methods ``light_curves(ids)``, which returns a table with one row per
         epoch, ``cone(collection, ra, dec, radius)``, ``find(collection, where)`` and
         ``collections()``.
 
     Raises
     ------
     AstrodomeError
-        If the directory does not exist, or the catalogue is not installed.
+        If the directory does not exist, or if no catalogue with this name is installed.
 
     Examples
     --------

@@ -1,1 +1,1 @@
-"""Configuration of SCoPe: classes, feature sets, taxonomy and services."""
+"""SCoPe configuration: classes, feature sets, taxonomy and services."""

@@ -15,7 +15,7 @@ Dtype = Literal[
 
 
 def _lower_case(value: Any) -> Any:
-    """Return a strategy in lower case; SCoPe writes ``None``, which YAML may read as null."""
+    """Return the strategy in lower case. SCoPe writes ``None``, which YAML may parse as null."""
     return "none" if value is None else value.lower() if isinstance(value, str) else value
 
 
@@ -25,10 +25,10 @@ Strategy = Annotated[
 
 
 class FeatureConfig(Section):
-    """One feature of a set.
+    """A feature in a feature set.
 
-    The columns of ``periodic`` features have the name of a period search as a suffix.
-    ``impute_strategy`` defines the replacement for missing values; with ``none``, rows in which
+    Columns with ``periodic`` features have a suffix that identifies the period-finding algorithm.
+    ``impute_strategy`` specifies how missing values are imputed. If it is ``none``, rows in which
     the feature is missing are dropped.
     """
 
@@ -39,7 +39,7 @@ class FeatureConfig(Section):
 
 
 class FeatureStats(Section):
-    """Statistics of a feature over the golden data sets, used for scaling."""
+    """Statistics of a feature in SCoPe's golden data sets, used for scaling."""
 
     min: FiniteFloat
     max: FiniteFloat
@@ -53,21 +53,21 @@ def _none_if_empty(value: Any) -> Any:
 
 
 class FeatureSettings(Section):
-    """Section ``features.info``: settings of all feature sets."""
+    """Section ``features.info``: settings that apply to all feature sets."""
 
     period_suffix: Annotated[str | None, BeforeValidator(_none_if_empty)] = None
 
 
 @dataclass(frozen=True)
 class FeatureSet:
-    """Features by name, in the order in which a classifier receives them."""
+    """A mapping of feature names to features, in the order that a classifier expects."""
 
     features: dict[str, FeatureConfig]
     period_suffix: str = ""
 
     @property
     def columns(self) -> dict[str, str]:
-        """Names of the included features, by the name of their column in a data set."""
+        """Mapping of data set columns to feature names, for all included features."""
         suffix = f"_{self.period_suffix}" if self.period_suffix else ""
         return {
             name + suffix * feature.periodic: name
@@ -77,7 +77,7 @@ class FeatureSet:
 
     @property
     def required(self) -> dict[str, str]:
-        """The part of :attr:`columns` in which missing values are not imputed."""
+        """Subset of :attr:`columns` whose missing values are not imputed."""
         return {
             column: name
             for column, name in self.columns.items()

@@ -1,8 +1,8 @@
-"""Read SCoPe's ``config.yaml``, in the layout of 2022 and in the current one.
+"""Read SCoPe's ``config.yaml``, in the 2022 layout or in the current layout.
 
-Each section is read from the layers of the settings (environment, ``--config``,
-``./config.yaml``, per-user file), with the built-in ``defaults.yaml`` as the last layer. A file
-that contains ``training.classes`` or a feature set replaces the whole mapping.
+Each section is read from the layers of the settings (environment, ``--config``, ``./config.yaml``,
+per-user file), with the built-in ``defaults.yaml`` as the last layer. If a file contains
+``training.classes`` or a feature set, it replaces the complete mapping.
 """
 
 from __future__ import annotations
@@ -51,17 +51,17 @@ class ScopeConfig:
     Attributes
     ----------
     training : TrainingSettings
-        Data set, classes, and the sections that all classes share.
+        Data set, classes, and parameters shared by all classes.
     feature_sets : dict of str to FeatureSet
         Feature sets by name.
     feature_stats : dict of str to FeatureStats
-        Statistics by the name of the feature, without the suffix of a period search.
+        Feature statistics by feature name, without the suffix for the period-finding algorithm.
     taxonomy : TaxonomyNode
         Root of the taxonomy.
     fields_to_exclude : tuple of int
         ZTF fields that are not processed.
     origin : str
-        The file in which the classes are defined.
+        File in which the classes are defined.
     """
 
     training: TrainingSettings
@@ -78,13 +78,13 @@ class ScopeConfig:
 
     @property
     def classes(self) -> dict[str, ClassConfig]:
-        """The configured classes by tag."""
+        """Configured classes by tag."""
         return self.training.classes
 
     def select(self, tags: Iterable[str] = ()) -> dict[str, ClassConfig]:
-        """Return the classes with these tags, or all classes if ``tags`` is empty.
+        """Return the classes with the given tags, or all classes if ``tags`` is empty.
 
-        Raises AstrodomeError for a tag that is not configured.
+        Raises AstrodomeError if a tag is not configured.
         """
         selected = dict.fromkeys(tags)
         for tag in selected:
@@ -135,7 +135,7 @@ def load_config(path: str | os.PathLike[str] | None = None) -> ScopeConfig:
 
 
 def from_settings(found: settings.Settings) -> ScopeConfig:
-    """Return the configuration in these layers of settings."""
+    """Build the configuration from the layers of the settings."""
     for origin, layer in found.layers:
         _reject_misspelled(layer, origin)
     training = found.section("training", TrainingSettings)
@@ -158,9 +158,10 @@ def from_settings(found: settings.Settings) -> ScopeConfig:
 
 
 def write_defaults(path: Path, *, replace: bool = False) -> Path:
-    """Write the commented defaults to a file, or to ``config.yaml`` in a directory.
+    """Write the default configuration, with comments, to a file.
 
-    Raises AstrodomeError if the file exists, unless ``replace`` is True.
+    If ``path`` is a directory, the file is named ``config.yaml``. Raises AstrodomeError if the file
+    exists, unless ``replace`` is True.
     """
     target = path / "config.yaml" if path.is_dir() else path
     if target.exists() and not replace:
@@ -172,9 +173,9 @@ def write_defaults(path: Path, *, replace: bool = False) -> Path:
 def class_records(config: ScopeConfig, tags: Sequence[str] = ()) -> list[dict[str, Any]]:
     """Return one record per class, in the order of the configuration.
 
-    ``parent`` is the closest configured parent class in the taxonomy, or None; ``feature_count``
-    is the number of included features. If ``tags`` is empty, all classes are returned. Raises
-    AstrodomeError for an unknown tag.
+    In each record, ``parent`` is the closest ancestor in the taxonomy that is also configured, or
+    None. ``feature_count`` is the number of included features. If ``tags`` is empty, all classes
+    are returned. Raises AstrodomeError if a tag is not configured.
     """
     parent_of = dict(parents(config.taxonomy, config.classes))
     return [
@@ -193,7 +194,7 @@ def class_records(config: ScopeConfig, tags: Sequence[str] = ()) -> list[dict[st
 def _check_features(
     training: TrainingSettings, sets: Mapping[str, FeatureSet], found: settings.Settings
 ) -> None:
-    """Check that each class has an existing feature set that is not empty."""
+    """Raise AstrodomeError if the feature set of a class does not exist or is empty."""
     for tag, entry in training.classes.items():
         if entry.features not in sets:
             raise AstrodomeError(
@@ -218,14 +219,15 @@ def _feature_sets(found: settings.Settings) -> dict[str, FeatureSet]:
 
 
 def _features(value: Any, origin: str, key: str) -> dict[str, FeatureConfig]:
-    """Return the features of a set, given as a mapping or as a list of names (layout of 2022)."""
+    """Return the features in a feature set, which is a mapping or, in the 2022 layout, a list."""
     if isinstance(value, list):
         for name in value:
             if not isinstance(name, str):
                 raise AstrodomeError(
                     f"{origin}: '{key}': invalid name of a feature {name!r}: expected text."
                 )
-        return {name: FeatureConfig(impute_strategy="zero") for name in value}  # as 2022 did
+        # In 2022, SCoPe replaced all missing values by 0.
+        return {name: FeatureConfig(impute_strategy="zero") for name in value}
     if not isinstance(value, Mapping):
         raise AstrodomeError(
             f"{origin}: '{key}' should be a list of names or a mapping of names to their "
@@ -244,7 +246,7 @@ def _feature_stats(found: settings.Settings) -> dict[str, FeatureStats]:
 
 
 def _entry(model: type[Entry], value: Any, origin: str, key: str) -> Entry:
-    """Validate an entry of a section in which the user defines the keys."""
+    """Validate an entry in a section whose keys are defined by the user."""
     if value is not None and not isinstance(value, Mapping):
         raise AstrodomeError(
             f"{origin}: '{key}' should be a mapping of keys to values, got {value!r}."
@@ -265,7 +267,7 @@ def _fields_to_exclude(found: settings.Settings) -> tuple[int, ...]:
 
 
 def _reject_misspelled(layer: Mapping[str, Any], origin: str) -> None:
-    """Raise AstrodomeError for a section whose name is similar to one of :data:`SECTIONS`.
+    """Raise AstrodomeError if a section name is similar to a name in :data:`SECTIONS`.
 
     Other unknown sections are allowed, because they may belong to other plugins.
     """

@@ -1,4 +1,4 @@
-"""Schema of the section ``training`` and of smaller sections of SCoPe's configuration."""
+"""Schema for the section ``training`` and for smaller sections of the SCoPe configuration."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 
 class Section(BaseModel):
-    """A part of the configuration. Unknown keys are an error."""
+    """Base class for sections of the configuration. Unknown keys are rejected."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 def _nonzero_is_true(value: Any) -> Any:
-    """Return a number as a bool: SCoPe's parameter searches write ``amsgrad`` as a number."""
+    """Convert a number to bool, because SCoPe's parameter search writes ``amsgrad`` as a number."""
     return value != 0 if isinstance(value, int | float) else value
 
 
@@ -25,11 +25,11 @@ Steps = tuple[int, int, int]
 
 
 class ClassConfig(Section):
-    """Training parameters of the binary classifier of one class; the defaults are SCoPe's.
+    """Training parameters for the binary classifier of one class, with SCoPe's default values.
 
-    ``label`` is a column of the data set, ``features`` the name of a feature set. Rows with a
-    label above ``threshold`` are positive. ``balance`` is the maximum ratio of the numbers of
-    training rows of the larger and the smaller of the two labels; None does not limit it.
+    ``label`` is a column in the data set, and ``features`` is the name of a feature set. Rows with
+    a label above ``threshold`` are positive examples. ``balance`` is the maximum ratio between the
+    number of training rows in the majority class and in the minority class, or None for no limit.
     """
 
     label: str
@@ -63,7 +63,7 @@ class ClassConfig(Section):
 
 
 class DnnSettings(Section):
-    """Section ``training.dnn``: architecture of the network, common to all classes."""
+    """Section ``training.dnn``: network architecture, which is the same for all classes."""
 
     dense_branch: bool = True
     conv_branch: bool = True
@@ -72,9 +72,9 @@ class DnnSettings(Section):
 
 
 class SearchGrid(Section):
-    """Grid of the parameter search for XGBoost.
+    """Parameter grid for the XGBoost parameter search.
 
-    ``subsample`` and ``colsample_bytree`` are in tenths.
+    The values of ``subsample`` and ``colsample_bytree`` are in units of 0.1.
     """
 
     max_depth: Steps = (3, 8, 2)
@@ -84,7 +84,7 @@ class SearchGrid(Section):
 
 
 class BoostingParameters(Section):
-    """Other parameters of XGBoost; ``eta`` lists the learning rates of the parameter search."""
+    """Further XGBoost parameters; ``eta`` lists the learning rates for the parameter search."""
 
     eta: tuple[float, ...] = (0.3, 0.2, 0.1, 0.05)
     seed: int = 42
@@ -97,7 +97,7 @@ class BoostingParameters(Section):
 
 
 class PlotSettings(Section):
-    """Content of the plots of an XGBoost run."""
+    """Settings for the plots of an XGBoost run."""
 
     cm_include_count: bool = False
     cm_include_percent: bool = True
@@ -105,7 +105,7 @@ class PlotSettings(Section):
 
 
 class XgboostSettings(Section):
-    """Section ``training.xgboost``, common to all classes."""
+    """Section ``training.xgboost``: XGBoost settings, which are the same for all classes."""
 
     gridsearch_params_start_stop_step: SearchGrid = SearchGrid()
     other_training_params: BoostingParameters = BoostingParameters()
@@ -113,7 +113,7 @@ class XgboostSettings(Section):
 
 
 class TrainingSettings(Section):
-    """Section ``training``: data set, classes by tag, and parameters common to all classes."""
+    """Section ``training``: data set, classes by tag, and parameters shared by all classes."""
 
     dataset: str | None = None
     classes: dict[str, ClassConfig]
@@ -122,16 +122,17 @@ class TrainingSettings(Section):
 
 
 class InferenceSettings(Section):
-    """Section ``inference``: fields to score, and the directory for the scores."""
+    """Section ``inference``: fields to score, and the output directory for the scores."""
 
     fields_to_run: list[int] | None = None
     path_to_preds: str | None = None
 
 
 class FeatureGenerationSettings(Section):
-    """Section ``feature_generation``: the computation of features from light curves.
+    """Section ``feature_generation``: settings for computing features from light curves.
 
-    ``dmdt_ints`` contains the bin edges of the dmdt image: ``dtints`` in days, ``dmints`` in mag.
+    ``dmdt_ints`` contains the bin edges of the dmdt image: ``dtints`` in days and ``dmints`` in
+    magnitudes.
     """
 
     path_to_features: str | None = None

@@ -1,4 +1,4 @@
-"""Settings of external services. Reading them makes no network request."""
+"""Settings for external services. Reading the settings does not send any request."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from .schema import Section
 
 Settings = TypeVar("Settings", bound="ServiceSettings")
 SECRETS = Path("secrets.json")
-"""SCoPe's file with tokens and passwords, in the current directory."""
+"""File in the current directory in which SCoPe stores tokens and passwords."""
 
 Protocol = Literal["https", "http"]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
 class ServiceSettings(Section):
-    """Address of a service, as ``url`` or as SCoPe's separate parts, and its token."""
+    """URL and token of a service. SCoPe specifies the URL as protocol, host and port."""
 
     protocol: Protocol = "https"
     host: str = ""
@@ -32,7 +32,7 @@ class ServiceSettings(Section):
     @field_validator("url")
     @classmethod
     def _from_parts(cls, url: str, info: ValidationInfo) -> str:
-        """Return the URL; if it is empty, build it from protocol, host and port."""
+        """Return the URL, or build it from the protocol, host and port if it is empty."""
         if url or not {"protocol", "host", "port"} <= info.data.keys():
             return url.rstrip("/")
         standard = {"https": 443, "http": 80}[info.data["protocol"]]
@@ -41,7 +41,7 @@ class ServiceSettings(Section):
 
 
 class KowalskiCollections(Section):
-    """Names of the collections in Kowalski."""
+    """Names of the Kowalski collections."""
 
     gaia: str = "Gaia_EDR3"
     sources: str = "ZTF_sources_20240117"
@@ -51,7 +51,7 @@ class KowalskiCollections(Section):
 
 
 class KowalskiInstance(Section):
-    """One of several Kowalski instances; missing keys are taken from the section ``kowalski``."""
+    """A Kowalski instance; missing keys are taken from the section ``kowalski``."""
 
     protocol: Protocol | None = None
     host: str | None = None
@@ -61,7 +61,7 @@ class KowalskiInstance(Section):
 
 
 class KowalskiSettings(ServiceSettings):
-    """Section ``kowalski``; ``timeout`` is in seconds, ``max_timestamp_hjd`` in days."""
+    """Section ``kowalski``; ``timeout`` is in seconds, ``max_timestamp_hjd`` in days (HJD)."""
 
     host: str = "kowalski.caltech.edu"
     hosts: dict[str, KowalskiInstance | None] = Field(default_factory=dict)
@@ -72,11 +72,11 @@ class KowalskiSettings(ServiceSettings):
 
 
 class FritzSettings(ServiceSettings):
-    """Section ``fritz``; ``rate`` is in requests per second, all other numbers in seconds.
+    """Section ``fritz``; ``rate`` is in requests per second, and all times are in seconds.
 
-    ``timeout`` is the maximum time for a response, ``sleep_time`` the maximum pause before a
-    request is repeated. ``settle`` is the maximum time that the server may still process a
-    request after the connection was lost.
+    ``timeout`` is the maximum time to wait for a response. ``sleep_time`` is the maximum delay
+    before a request is retried. ``settle`` is the maximum time for which the server may continue to
+    process a request after the connection is lost.
     """
 
     host: str = "fritz.science"
@@ -88,7 +88,7 @@ class FritzSettings(ServiceSettings):
 
 
 class WandbSettings(Section):
-    """Section ``wandb``: the project in Weights & Biases to which runs are logged."""
+    """Section ``wandb``: the Weights & Biases project to which runs are logged."""
 
     entity: str | None = None
     project: str = "scope"
@@ -97,11 +97,12 @@ class WandbSettings(Section):
 
 
 class GcsSettings(Section):
-    """Section ``gcs``: the ``bucket`` in Google Cloud Storage with SCoPe's data sets and models.
+    """Section ``gcs``: access to the Google Cloud Storage bucket with SCoPe data sets and models.
 
-    ``credentials`` is the path of a JSON file of a service account or of ``gcloud``, ``token`` an
-    access token. If both are missing, the credentials of ``gcloud auth application-default
-    login`` are used.
+    ``bucket`` is the name of the bucket. ``credentials`` is the path to a JSON file with
+    credentials, either for a service account or written by ``gcloud``. ``token`` is an access
+    token. If both are missing, the credentials from ``gcloud auth application-default login`` are
+    used.
     """
 
     url: str = "https://storage.googleapis.com"
@@ -112,11 +113,11 @@ class GcsSettings(Section):
 
 
 def connection(name: str, model: type[Settings], token: str = "") -> tuple[Settings, str]:
-    """Return the settings of a service, and its token.
+    """Return the settings for a service, and the token to use.
 
-    The token is ``token`` if it is not empty, otherwise the one from the settings, otherwise the
-    one from ``secrets.json``. Raises AstrodomeError if the token was configured for another
-    address.
+    The argument ``token`` takes precedence over the token in the settings, which takes precedence
+    over the token in ``secrets.json``. Raises AstrodomeError if the token was configured for
+    another URL.
     """
     found = settings.current()
     if not token and not found.section(name, model).token:
@@ -136,9 +137,10 @@ def connection(name: str, model: type[Settings], token: str = "") -> tuple[Setti
 
 
 def secrets(path: Path = SECRETS) -> dict[str, Any]:
-    """Return the entries of ``secrets.json`` by service; empty if the file does not exist.
+    """Return the entries in ``secrets.json``, keyed by service.
 
-    Raises AstrodomeError, without the content in the message, if it is not a JSON object.
+    The result is empty if the file does not exist. Raises AstrodomeError if the content is not a
+    JSON object; the message does not contain the content.
     """
     if not path.is_file():
         return {}
@@ -155,5 +157,5 @@ def secrets(path: Path = SECRETS) -> dict[str, Any]:
 
 
 def kowalski() -> KowalskiSettings:
-    """Return the section ``kowalski`` of the settings."""
+    """Return the settings in the section ``kowalski``."""
     return settings.section("kowalski", KowalskiSettings)

@@ -1,4 +1,4 @@
-"""The taxonomy: a tree of classes."""
+"""Taxonomy: a tree of classes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .schema import Section
 
 
 class TaxonomyNode(Section):
-    """A class of the taxonomy, with the keys of the tdtax schema."""
+    """A class in the taxonomy, with the keys of the tdtax schema."""
 
     tag: str = Field(alias="class")
     name: str = ""
@@ -25,9 +25,9 @@ class TaxonomyNode(Section):
 def parents(
     node: TaxonomyNode, tags: Container[str], parent: str | None = None
 ) -> Iterator[tuple[str, str]]:
-    """Yield (tag, tag of the closest parent) for the nodes below ``node``.
+    """Yield the tag of each descendant of ``node``, with the tag of its closest ancestor.
 
-    Nodes whose tag is not in ``tags`` are skipped.
+    Nodes whose tags are not in ``tags`` are skipped.
     """
     for child in node.subclasses or []:
         if parent and child.tag in tags:

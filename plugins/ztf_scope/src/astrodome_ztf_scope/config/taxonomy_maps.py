@@ -1,4 +1,4 @@
-"""Taxonomy maps: labels of a data set, and the corresponding classes on the marshal."""
+"""Read taxonomy maps, which map the labels of a data set to classes on the marshal."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ from astrodome import AstrodomeError
 
 BUILT_IN = Path(__file__).with_name("taxonomy_maps.json")
 SCORE_MAPS = {"DNN_AL_mapper": "dnn", "XGB_AL_mapper": "xgb"}
-"""Maps of SCoPe for columns of scores, ``<tag>_<algorithm>``, with the algorithm."""
+"""Algorithm for each SCoPe map whose labels are score columns (``<tag>_<algorithm>``)."""
 ALIASES = {"golden_dataset_mapper": "golden"}
-"""Names of maps in SCoPe, with the names in this package."""
+"""Name of the map in this package for each map that has another name in SCoPe."""
 NO_CLASS = "None"
-"""Class of a label without a class on the marshal."""
+"""Class name for labels that have no corresponding class on the marshal."""
 
 
 @dataclass(frozen=True)
 class TaxonomyClass:
-    """A class of a taxonomy on the marshal."""
+    """A class in a taxonomy on the marshal."""
 
     name: str
     taxonomy_id: int
 
 
 def read(source: str, taxonomy_id: int | None = None) -> dict[str, TaxonomyClass | None]:
-    """Return the map in a JSON file, or a built-in one.
+    """Read a taxonomy map from a JSON file, or return a built-in map.
 
-    The built-in maps are ``golden``, ``tags``, and ``DNN_AL_mapper`` and ``XGB_AL_mapper`` for the
-    columns that ``scope predict`` writes.
+    The built-in maps are ``golden`` and ``tags``, as well as ``DNN_AL_mapper`` and
+    ``XGB_AL_mapper`` for the columns that ``scope predict`` writes.
 
-    A file contains ``{"label": "class"}``, with one ``taxonomy_id`` for all labels, or ``{"label":
-    {"fritz_label": "class", "taxonomy_id": 1012}}``. The class is None for a label without a class
-    on the marshal. The argument ``taxonomy_id`` overrides those in the file. Raises an
-    AstrodomeError that names the file and the label.
+    A file contains either ``{"label": "class"}``, with the same ``taxonomy_id`` for all labels, or
+    ``{"label": {"fritz_label": "class", "taxonomy_id": 1012}}``. The result contains None for each
+    label that has no class on the marshal. The argument ``taxonomy_id`` overrides the ids in the
+    file. Raises AstrodomeError if the file is invalid; the message contains the file and the label.
     """
     document, origin = _document(source)
     found: dict[str, TaxonomyClass | None] = {}
@@ -60,7 +60,7 @@ def read(source: str, taxonomy_id: int | None = None) -> dict[str, TaxonomyClass
 
 
 def has_taxonomies(source: str) -> bool:
-    """Return whether the map specifies a taxonomy for each label, as in SCoPe 0.9.5."""
+    """Return whether the map specifies a taxonomy id for each label, as in SCoPe 0.9.5."""
     document, _ = _document(source)
     return all(isinstance(entry, Mapping) for entry in document.values())
 

@@ -1,1 +1,1 @@
-"""Features of light curves."""
+"""Light-curve features."""

@@ -1,7 +1,7 @@
-"""Compute the dmdt image of a light curve.
+"""Compute dmdt images of light curves.
 
-The image is a histogram of the differences in magnitude and time of all pairs of epochs (Mahabal
-et al. 2017, arXiv:1709.06257), with the bin edges of SCoPe.
+A dmdt image is a histogram of the magnitude and time differences between all pairs of epochs
+(Mahabal et al. 2017, arXiv:1709.06257). The bin edges are the same as in SCoPe.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ DT = (
     *(0, 0.02759, 0.04, 0.08, 0.12, 0.3, 0.75, 1, 1.5, 2.5, 3.5, 4.5, 5.5, 7, 10, 20, 30, 45),
     *(60, 90, 120, 180, 240, 360, 500, 650, 2000),
 )
-"""Bin edges in days."""
+"""Bin edges for time differences, in days."""
 DM = (
     *(-8, -4.5, -3, -2.5, -2, -1.5, -1.25, -0.75, -0.5, -0.3, -0.2, -0.1, -0.05, 0, 0.05, 0.1),
     *(0.2, 0.3, 0.5, 0.75, 1.25, 1.5, 2, 2.5, 3, 4.5, 8),
 )
-"""Bin edges in magnitudes."""
+"""Bin edges for magnitude differences, in magnitudes."""
 
 
 def dmdt_image(time: ArrayLike, mag: ArrayLike) -> NDArray[np.float32]:
@@ -29,14 +29,14 @@ def dmdt_image(time: ArrayLike, mag: ArrayLike) -> NDArray[np.float32]:
     time : array_like, shape (N,)
         Times in days, in any order.
     mag : array_like, shape (N,)
-        Magnitudes. Epochs without a finite time and magnitude are ignored.
+        Magnitudes. Epochs with a non-finite time or magnitude are ignored.
 
     Returns
     -------
     numpy.ndarray
-        Image of shape (26, 26), float32, with magnitude differences along the rows and time
-        differences along the columns. The L2 norm is 1; all pixels are 0 if no pair of epochs
-        is within the bin edges.
+        Image with shape (26, 26) and dtype float32. Rows correspond to magnitude differences, and
+        columns to time differences. The L2 norm is 1. If no pair of epochs is within the bin edges,
+        all pixels are 0.
 
     Examples
     --------

@@ -1,1 +1,1 @@
-"""Tables and data sets of sources in CSV, Parquet and HDF5 files."""
+"""Source tables and data sets in CSV, Parquet and HDF5 files."""

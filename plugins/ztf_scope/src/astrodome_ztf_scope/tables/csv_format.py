@@ -1,6 +1,7 @@
-"""Read text tables with a header, for any common separator, comment lines and line endings.
+"""Read text tables that have a header, with automatic detection of the layout.
 
-A file that is ambiguous is an error that contains the file, the row and a remedy.
+Common separators, comment lines and all line endings are supported. If the layout is ambiguous, an
+error is raised that contains the file, the row and a possible solution.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ from . import identifiers
 BLOCK = 1 << 25
 """Number of bytes that are parsed at once."""
 HEAD = 1 << 20
-"""Number of bytes at the start of a file from which its layout is determined."""
+"""Number of bytes at the start of a file that are used to detect its layout."""
 SAMPLE = 20
-"""Number of lines from which the separator is determined."""
+"""Number of lines that are used to detect the separator."""
 NO_VALUE = ["", *sorted(identifiers.NOT_A_VALUE)]
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*|\s*(nan|inf)?\s*", re.IGNORECASE)
@@ -36,8 +37,9 @@ DECIMAL_POINT = re.compile(r"\s*[+-]?\d+\.\d+\s*")
 class CsvLayout:
     """The layout of a text table.
 
-    ``size`` is the number of bytes before the first row. If ``padded`` is True, spaces follow the
-    separators. If ``carriage`` is True, lines end with a carriage return only.
+    ``size`` is the number of bytes before the first data row. ``padded`` is True if separators are
+    followed by spaces. ``carriage`` is True if lines end with a carriage return without a line
+    feed.
     """
 
     names: list[str]
@@ -49,13 +51,13 @@ class CsvLayout:
 
 
 def names(path: Path) -> list[str]:
-    """Return the names of the columns."""
+    """Return the column names in a file."""
     with pa.input_stream(str(path)) as stream:
         return layout(stream.read(HEAD), path).names
 
 
 def layout(head: bytes, path: Path) -> CsvLayout:
-    """Return the layout of a file from its first bytes."""
+    """Detect the layout of a file from its first bytes."""
     if head.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in head[:4096]:
         raise AstrodomeError(
             f"{path} is not UTF-8 text.",
@@ -81,7 +83,7 @@ def layout(head: bytes, path: Path) -> CsvLayout:
     if head[end - 1 : end] == b"\r":
         end += 1
     sample = _sample(head[end:])
-    if _is_row(header, [*sample, header]):  # The names may be in the comment line above.
+    if _is_row(header, [*sample, header]):  # Column names may be in a comment.
         sample, header, end = [header, *sample][:SAMPLE], comments, size
         separator = _separator([header, *sample], path) if comments else ""
         if not comments or len(_fields(header, separator)) != len(_fields(sample[0], separator)):
@@ -91,7 +93,7 @@ def layout(head: bytes, path: Path) -> CsvLayout:
             )
     separator = _separator([header, *sample], path)
     padded = any(name != name.strip() for name in _fields(header, separator))
-    if padded:  # A quotation mark may follow a space.
+    if padded:  # A quoted name may follow a space.
         header = re.sub(rf"\s*{re.escape(separator)}\s*", separator, header.strip())
     names = _fields(header, separator)
     decimal = _decimal(sample) if separator == ";" else "."
@@ -99,7 +101,7 @@ def layout(head: bytes, path: Path) -> CsvLayout:
 
 
 def _sample(rest: bytes) -> list[str]:
-    """Return the first complete rows."""
+    """Return the first complete lines of the data."""
     found = [
         line.rstrip("\r")
         for line in rest.decode("utf-8", "replace").split("\n")[: SAMPLE * 2]
@@ -116,7 +118,7 @@ def _fields(line: str, separator: str) -> list[str]:
 
 
 def _is_row(header: str, rows: Sequence[str]) -> bool:
-    """Return whether the line in place of the header contains only numbers."""
+    """Return whether the line at the position of the header contains only numbers."""
     separator = next((s for s in SEPARATORS if s in header), ",")
     fields = _fields(header, separator)
     return any(field.strip() for field in fields) and all(map(NUMBER.fullmatch, fields))
@@ -150,10 +152,10 @@ def blocks(
     start: int,
     origin: Callable[[int], identifiers.ValueOrigin],
 ) -> Iterator[tuple[pa.Table, int]]:
-    """Yield blocks of rows, starting at row ``start``, with the number of the first row of each.
+    """Yield chunks of rows, each with the number of its first row, starting at row ``start``.
 
-    The types of columns are inferred for each block. ``origin`` returns the origin of the values
-    for the number of the first row.
+    Column types are inferred separately for each chunk. ``origin`` is a function that takes the
+    number of the first row in a chunk and returns the origin of its values for error messages.
     """
     first = 0
     with pa.input_stream(str(path)) as stream:
@@ -226,7 +228,7 @@ def _read(
 def _converted(
     table: pa.Table, block: bytes, found: CsvLayout, origin: identifiers.ValueOrigin
 ) -> pa.Table:
-    """Return the rows with typed identifiers, and without the padding of text."""
+    """Convert identifiers to integers or text, and remove the padding around text."""
     for number, field in enumerate(table.schema):
         values = table[field.name]
         if not pa.types.is_string(field.type) or field.name == "dmdt":
@@ -248,7 +250,7 @@ def _has_words(values: pa.ChunkedArray) -> bool:
 
 
 def _unquoted_words_are_missing(block: bytes, found: CsvLayout, name: str) -> pa.ChunkedArray:
-    """Return a column in which ``nan`` is missing and ``"nan"`` is text."""
+    """Return a column in which unquoted ``nan`` is missing and quoted ``"nan"`` is text."""
     convert = csv.ConvertOptions(
         include_columns=[name],
         column_types={name: pa.string()},

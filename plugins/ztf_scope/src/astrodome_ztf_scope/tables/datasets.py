@@ -1,7 +1,7 @@
-"""Read data sets from CSV, Parquet and HDF5 files, completely or in blocks of rows.
+"""Read data sets from CSV, Parquet and HDF5 files, as a whole or in chunks of rows.
 
-A row of a data set is a light curve: features, labels, identifiers, and the ``dmdt`` image, which
-each format stores in a different layout.
+Each row in a data set describes a light curve: its features, labels, identifiers and ``dmdt``
+image. The layout of the image depends on the file format.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ from . import csv_format, dmdt_column, hdf5_format, identifiers
 from .identifiers import ValueOrigin
 
 IN_MEMORY = Path("the table")
-"""Path of data sets that were not read from a file, for error messages."""
+"""Placeholder path for data sets that were not read from a file, used in error messages."""
 
 
 @dataclass(frozen=True)
 class DataSet:
-    """Rows of a data set.
+    """A data set, with one row per light curve.
 
     Attributes
     ----------
     table : pandas.DataFrame
-        All columns except ``dmdt``. The index is the row number in the file, counted from 0.
-        Identifiers, and integers with missing values, are nullable integers (Int64) or text.
+        All columns except ``dmdt``. The index is the zero-based row number in the file. Identifiers
+        are nullable integers (Int64) or text. Integer columns with missing values are Int64.
     dmdt : numpy.ndarray or None
-        Images, float32 of shape (N, 26, 26), with zeros for rows without an image. None if the
-        images were not requested or do not exist.
+        Images with shape (N, 26, 26) and dtype float32. The image is zero for rows without an
+        image. None if the images were not requested or do not exist.
     path : pathlib.Path
-        The file.
+        File from which the data set was read.
     """
 
     table: pd.DataFrame
@@ -51,7 +51,7 @@ class DataSet:
         return len(self.table)
 
     def take(self, rows: NDArray[np.intp]) -> DataSet:
-        """Return the rows at these positions."""
+        """Select rows by position."""
         images = None if self.dmdt is None else self.dmdt[rows]
         return DataSet(self.table.iloc[rows], images, self.path)
 
@@ -67,7 +67,7 @@ def read_dataset(path: str | os.PathLike[str], columns: Sequence[str] | None = N
     path : path-like
         CSV, TSV, Parquet or HDF5 file.
     columns : sequence of str, optional
-        Columns to read, which may include ``dmdt``. All columns by default.
+        Columns to read, which may include ``dmdt``. By default, all columns are read.
 
     Returns
     -------
@@ -76,8 +76,8 @@ def read_dataset(path: str | os.PathLike[str], columns: Sequence[str] | None = N
     Raises
     ------
     AstrodomeError
-        If the file cannot be read, a column is missing, an identifier is a float that lost
-        digits, or the shape of an image is not (26, 26).
+        If the file cannot be read, a column is missing, an identifier was stored as a float and
+        lost digits, or an image does not have the shape (26, 26).
 
     Examples
     --------
@@ -92,9 +92,9 @@ def read_dataset(path: str | os.PathLike[str], columns: Sequence[str] | None = N
 
 
 def as_dataset(data: DataSet | pd.DataFrame | str | os.PathLike[str]) -> DataSet:
-    """Return a data set for a table or a file.
+    """Convert a table to a data set, or read a data set from a file.
 
-    The column ``dmdt`` of a table contains arrays of shape (26, 26), or None.
+    If a table has a column ``dmdt``, its cells must be arrays with shape (26, 26), or None.
     """
     if isinstance(data, DataSet):
         return data
@@ -114,12 +114,13 @@ def read_batches(
     start: int = 0,
     lost: dict[str, str] | None = None,
 ) -> Iterator[DataSet]:
-    """Yield a file in data sets of ``rows`` rows, starting at row ``start``.
+    """Read a file in chunks, and yield a data set with ``rows`` rows for each chunk.
 
-    The required memory depends on ``rows`` and not on the file, except for HDF5 files of SCoPe,
-    in which all images are pickled as one object. Rows are read as in :func:`read_dataset`. If
-    ``lost`` is given, identifiers that lost digits become missing values, and a message for each
-    of their columns is added to ``lost``. Otherwise they are an error.
+    Reading begins at row ``start``. Memory usage depends on ``rows`` and not on the file size,
+    except for SCoPe's HDF5 files, in which all images are pickled as a single object. Rows are read
+    as in :func:`read_dataset`. If ``lost`` is given, identifiers that lost digits are converted to
+    missing values, and a message for each affected column is added to ``lost``. Otherwise,
+    AstrodomeError is raised.
     """
     with _readable(path):
         blocks: list[Block] = []
@@ -140,18 +141,18 @@ def read_batches(
 
 
 def column_names(path: Path) -> list[str]:
-    """Return the names of the columns of a file, including ``dmdt`` if it has images."""
+    """Return the column names in a file, including ``dmdt`` if the file contains images."""
     with _readable(path):
         return _format(path)[0](path)
 
 
 def is_parquet(path: Path) -> bool:
-    """Return whether a file has an extension of Parquet files."""
+    """Return whether a path has a Parquet file extension."""
     return path.suffix.lower() in PARQUET
 
 
 def is_table(path: Path) -> bool:
-    """Return whether a file has an extension of a readable table."""
+    """Return whether a path has the file extension of a supported table format."""
     return _extension(path) in FORMATS
 
 
@@ -160,7 +161,7 @@ def _extension(path: Path) -> str:
 
 
 def require_file(path: Path) -> None:
-    """Raise AstrodomeError with exit code 2 unless the path is a file."""
+    """Raise AstrodomeError with exit code 2 if the path is not an existing file."""
     if path.is_dir():
         inside = sorted(f for f in path.iterdir() if f.suffix.lower() in FORMATS)
         raise AstrodomeError(
@@ -173,7 +174,7 @@ def require_file(path: Path) -> None:
 
 
 def require_columns(required: Iterable[str], names: Sequence[str], path: Path) -> None:
-    """Raise AstrodomeError for the first required column that a file does not have."""
+    """Raise AstrodomeError if a required column is missing in a file."""
     for name in required:
         if name not in names:
             close = difflib.get_close_matches(name, names, 1, 0.7)
@@ -223,7 +224,7 @@ def _parquet_names(path: Path) -> list[str]:
 def _parquet_blocks(
     path: Path, columns: list[str], rows: int, start: int, lost: Lost
 ) -> Iterator[Block]:
-    # These options limit how far Arrow reads ahead.
+    # Limit the amount of data that Arrow reads ahead.
     with pq.ParquetFile(path, pre_buffer=False, buffer_size=1 << 20) as file:
         sizes = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
         ends = np.cumsum(sizes)
@@ -274,12 +275,12 @@ def _format(path: Path) -> tuple[Names, Blocks]:
 
 
 DAMAGED_FILE_ERRORS = (RuntimeError, ValueError, LookupError, TypeError, AttributeError)
-"""Exceptions that h5py raises for damaged files, besides OSError."""
+"""Exceptions that h5py raises for damaged files, in addition to OSError."""
 
 
 @contextmanager
 def _readable(path: Path) -> Iterator[None]:
-    """Raise AstrodomeError in place of the exceptions of libraries that read the file."""
+    """Convert exceptions that are raised while a file is read to AstrodomeError."""
     try:
         yield
     except (pa.ArrowException, OSError, *DAMAGED_FILE_ERRORS) as error:
@@ -288,7 +289,7 @@ def _readable(path: Path) -> Iterator[None]:
 
 
 def _with_images(table: pa.Table, path: Path, first: int) -> Block:
-    """Return the table without the column ``dmdt``, and its images."""
+    """Separate the column ``dmdt`` from a table, and return the other columns and the images."""
     if "dmdt" not in table.column_names:
         return table, None
     images = dmdt_column.from_arrow(table["dmdt"], str(path), first)
@@ -314,7 +315,7 @@ def _join(path: Path, blocks: list[Block]) -> Block:
 
 
 def _partly_text(tables: list[pa.Table]) -> list[str]:
-    """Return the columns that are text in some tables and another type in others."""
+    """Return the columns that are text in some tables and have another type in others."""
     types = {
         name: {table.field(name).type for table in tables} - {pa.null()}
         for name in tables[0].column_names

@@ -1,4 +1,4 @@
-"""Convert the cells of a ``dmdt`` column to an array of images of 26 × 26 (dm, dt) pixels."""
+"""Convert the cells in a ``dmdt`` column to an array of images with 26 × 26 (dm, dt) pixels."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ SHAPE = (SIZE, SIZE)
 
 
 def from_arrow(cells: pa.ChunkedArray, where: str, first: int = 0) -> NDArray[np.float32]:
-    """Return the images (N, 26, 26) in a column of nested lists or JSON text.
+    """Convert a column of nested lists or JSON text to images with shape (N, 26, 26).
 
-    Cells without an array (missing, ``nan``) and values that are not finite become zeros.
-    ``where`` and ``first`` are the file and the number of its first row, for error messages.
+    Cells that do not contain an array (missing or ``nan``) and non-finite values are replaced by
+    zeros. ``where`` is the file, and ``first`` is the number of its first row. Both are used in
+    error messages.
     """
     parts = []
     for chunk in cells.chunks:
@@ -41,7 +42,7 @@ def _from_array(array: pa.Array, where: str, first: int) -> NDArray[np.float32]:
 def from_objects(
     cells: NDArray[np.object_] | list[object], where: str, first: int = 0
 ) -> NDArray[np.float32]:
-    """Return the images in cells that are Python lists or arrays."""
+    """Convert cells with Python lists or NumPy arrays to images with shape (N, 26, 26)."""
     images = np.zeros((len(cells), *SHAPE), np.float32)
     for row, cell in enumerate(cells):
         if not isinstance(cell, list | tuple | np.ndarray):
@@ -95,7 +96,7 @@ def _from_text(array: pa.Array, where: str, first: int) -> NDArray[np.float32]:
     images = _parsed(rows)
     if images is not None:
         return _finite(_scatter(images, present))
-    # Some cells have another layout, or an error: parse them one by one to find the row.
+    # Some cells have a different layout or are invalid. Parse the cells one by one to find the row.
     cells = [
         _json(cell, where, first + row) if present[row] else None
         for row, cell in enumerate(array.to_pylist())
@@ -104,10 +105,10 @@ def _from_text(array: pa.Array, where: str, first: int) -> NDArray[np.float32]:
 
 
 def _parsed(rows: pa.Array) -> NDArray[np.float32] | None:
-    """Return the images, or None if a text does not contain 26 × 26 numbers.
+    """Return the images, or None if a cell does not contain 26 × 26 numbers.
 
-    Arrow's CSV parser reads all texts at once as a table with 676 columns, which is much faster
-    than a JSON parser.
+    Arrow's CSV parser parses all cells as a single table with 676 columns, which is much faster
+    than parsing each cell as JSON.
     """
     wide = rows.type == pa.large_string()
     offsets = np.frombuffer(rows.buffers()[1], np.int64 if wide else np.int32)
@@ -149,7 +150,7 @@ def _scatter(images: NDArray[np.float32], present: NDArray[np.bool_]) -> NDArray
 
 
 def _finite(images: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Replace NaN by 0: SCoPe divides an empty histogram by its norm, which is 0."""
+    """Replace NaN by 0. SCoPe divides each histogram by its norm, which is 0 if it is empty."""
     if np.isfinite(images.sum()):
         return images
     return np.nan_to_num(images, posinf=0.0, neginf=0.0)

@@ -1,7 +1,7 @@
-"""Read HDF5 files that SCoPe wrote with pandas, without executing code from their pickles.
+"""Read HDF5 files that SCoPe wrote with pandas, without executing code from pickles.
 
-The keys are ``df`` (in the layout "fixed" or "table"), ``coordinates`` and ``dmdt``. pandas
-stores text and images as pickles.
+The keys in a file are ``df`` (in the pandas format "fixed" or "table"), ``coordinates`` and
+``dmdt``. pandas stores text and images as pickles.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from . import dmdt_column, identifiers, safe_pickle
 from .identifiers import ValueOrigin
 
 TYPES = "astrodome_types"
-"""Attribute of the group ``df``: JSON with the pandas types that HDF5 does not support."""
+"""Attribute of the group ``df`` with the pandas types that HDF5 does not support, as JSON."""
 
 
 @dataclass
 class StoredColumn:
-    """The location of one column in a file.
+    """The location of a column in an HDF5 file.
 
-    ``field`` is the name of a field in the layout "table", and empty in the layout "fixed".
-    ``items`` contains the rows of a pickled block of columns.
+    ``field`` is the name of the field in the pandas format "table", or an empty string in the
+    format "fixed". ``items`` contains the rows of a pickled block of columns.
     """
 
     data: h5py.Dataset
@@ -51,7 +51,7 @@ class StoredColumn:
 
 
 def names(path: Path) -> list[str]:
-    """Return the columns of ``df``, and ``dmdt`` if the file has images."""
+    """Return the column names in ``df``, followed by ``dmdt`` if the file contains images."""
     with h5py.File(path) as file:
         return [*_columns(file, path), *(["dmdt"] if "dmdt" in file else [])]
 
@@ -59,7 +59,7 @@ def names(path: Path) -> list[str]:
 def blocks(
     path: Path, names: list[str], rows: int, start: int
 ) -> Iterator[tuple[pa.Table, NDArray[np.float32] | None]]:
-    """Yield columns and images in blocks of ``rows`` rows, starting at row ``start``."""
+    """Yield the columns and dmdt images in chunks of ``rows`` rows, starting at row ``start``."""
     with h5py.File(path) as file:
         columns = _columns(file, path, set(names))
         images = _images(file, path) if "dmdt" in names else None
@@ -78,20 +78,20 @@ def blocks(
 
 
 def _types(file: h5py.File) -> dict[str, str] | None:
-    """Return the types of columns by name; None for a file that another program wrote."""
+    """Return the pandas types by column name, or None if another program wrote the file."""
     stored = file["df"].attrs.get(TYPES)
     return None if stored is None else dict(json.loads(stored))
 
 
 def _typed(table: pa.Table, types: dict[str, str] | None, path: Path, first: int) -> pa.Table:
-    """Return the table with integers restored that were written as text or floats."""
+    """Restore the integers that were written as text or as floats."""
     for number, field in enumerate(table.schema):
         values = table[field.name]
         if types and types.get(field.name) == "Int64":
             if identifiers.is_text(field.type):
                 values = identifiers.from_text(values, field.name, ValueOrigin(path, first))
             values = values.cast(pa.int64())
-        elif types is None and _is_text_identifier(field):  # pandas writes missing text as nan.
+        elif types is None and _is_text_identifier(field):  # pandas writes missing text as "nan".
             values = pc.if_else(pc.equal(values, "nan"), pa.scalar(None, field.type), values)
         table = table.set_column(number, field.name, values)
     return table
@@ -113,11 +113,14 @@ def _group(file: h5py.File, path: Path) -> h5py.Group:
 def _length(file: h5py.File, path: Path) -> int:
     group = _group(file, path)
     rows = group["table"] if "table" in group else group["axis1"]
-    return 0 if "value_type" in rows.attrs else len(rows)  # pandas sets it for empty arrays.
+    return 0 if "value_type" in rows.attrs else len(rows)  # pandas marks empty arrays.
 
 
 def _columns(file: h5py.File, path: Path, names: set[str] | None = None) -> dict[str, StoredColumn]:
-    """Return all columns by name; pickled blocks are read only if one of ``names`` is in them."""
+    """Return the location of each column, keyed by column name.
+
+    A pickled block is read only if it contains at least one of the columns in ``names``.
+    """
     group = _group(file, path)
     if "table" in group:
         return _of_table(group, path)
@@ -146,7 +149,7 @@ def _of_table(group: h5py.Group, path: Path) -> dict[str, StoredColumn]:
 
 
 def _images(file: h5py.File, path: Path) -> NDArray[np.float32]:
-    """Return all images, which are stored as one pickle or as one array."""
+    """Return all dmdt images, which are stored as a single pickle or as a single array."""
     stored = file["dmdt"]
     data = stored if isinstance(stored, h5py.Dataset) else stored["values"]
     if not _is_pickled(data):

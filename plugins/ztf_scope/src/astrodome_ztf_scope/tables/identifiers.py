@@ -1,8 +1,8 @@
-"""Recognise identifier columns and preserve all digits of identifiers.
+"""Detect identifier columns, and preserve all digits of identifiers.
 
-An identifier is a nullable integer (``Int64``) or text, never a float: a float64 is exact only for
-integers up to 2**53, and the identifiers of Gaia, AllWISE and Pan-STARRS have up to 19 digits.
-All readers and writers of this package use the functions of this module.
+Identifiers are stored as nullable integers (``Int64``) or as text, but never as floats. A float64
+represents only integers up to 2**53 exactly, and Gaia, AllWISE and Pan-STARRS identifiers have up
+to 19 digits. All functions in this package that read or write tables use this module.
 """
 
 from __future__ import annotations
@@ -25,32 +25,32 @@ NAME = re.compile(
     r"|(?:gaia|allwise|ps1|ztf|tic)id|fritz_name|designation|name",
     re.IGNORECASE,
 )
-"""Names of identifier columns: ``_id``, ``obj_id``, ``Gaia_EDR3___id``, ``objectid``, …"""
+"""Pattern for the names of identifier columns, such as ``_id`` or ``Gaia_EDR3___id``."""
 NOT_A_VALUE = frozenset(
     ["None", "none", "null", "NULL", "nan", "NaN", "NAN", "N/A", "NA", "#N/A", "<NA>"]
 )
-"""Words that mean a missing value in a text file if they are not in quotation marks."""
+"""Words that represent missing values in text files, unless they are quoted."""
 EXACT_FLOAT64 = 2**53
-"""The largest integer up to which a float64 represents every integer exactly."""
+"""Largest integer N for which float64 represents all integers from 0 to N exactly."""
 EXACT = {pa.float64(): EXACT_FLOAT64, pa.float32(): 2**24, pa.float16(): 2**11}
-"""The same limit for each type of floats."""
+"""The same limit as :data:`EXACT_FLOAT64`, for each Arrow floating-point type."""
 INTEGER = r"^-?(0|[1-9][0-9]{0,18})$"
 NUMBER = r"^[+-]?(0|[1-9][0-9]*)(\.[0-9]*)?([eE][+-]?[0-9]+)?$"
 REMEDY = "Write the column as integers or as text from the original catalogue, or remove it."
 
 
 def is_identifier(name: object) -> bool:
-    """Return whether a column with this name contains identifiers."""
+    """Return whether a column name is the name of an identifier column."""
     return isinstance(name, str) and NAME.fullmatch(name) is not None
 
 
 @dataclass(frozen=True)
 class ValueOrigin:
-    """The file and row from which values were read, for error messages.
+    """The file and the row number from which values were read, for error messages.
 
     ``row`` is the row number of the first value. If ``lost_is_missing`` is True, identifiers that
-    lost digits become missing values, and a message for each such column is added to ``lost``.
-    Otherwise they are an error.
+    lost digits are converted to missing values, and a message for each affected column is added to
+    ``lost``. Otherwise, AstrodomeError is raised.
     """
 
     path: Path | str
@@ -73,9 +73,9 @@ class ValueOrigin:
 
 
 def normalize(table: pa.Table, origin: ValueOrigin) -> pa.Table:
-    """Return the table with integers or text in all identifier columns.
+    """Convert all identifier columns to integers or text.
 
-    Raises AstrodomeError for floats that are not integers or are too large to be exact.
+    Raises AstrodomeError for floats that are not integers, or that are too large to be exact.
     """
     for number, field in enumerate(table.schema):
         if is_identifier(field.name):
@@ -115,11 +115,11 @@ def _from_floats(values: pa.ChunkedArray, column: str, origin: ValueOrigin) -> p
 
 
 def from_text(values: pa.ChunkedArray, column: str, origin: ValueOrigin) -> Any:
-    """Return the cells of a text file as int64 if all are integers, otherwise as text.
+    """Convert a column from a text file to int64 if all cells are integers; otherwise keep text.
 
-    Empty cells are missing. If all cells are numbers, cells such as ``1012.0`` are integers. If a
-    cell has a leading zero, the column is text. Raises AstrodomeError if a number in a column of
-    numbers has a fraction or has lost digits.
+    Empty cells are missing values. If all cells are numeric, cells such as ``1012.0`` are converted
+    to integers. If any cell has a leading zero, the column remains text. Raises AstrodomeError if a
+    numeric column contains a number that has a fractional part or has lost digits.
     """
     trimmed = pc.utf8_trim_whitespace(values)
     empty = pc.fill_null(pc.equal(trimmed, ""), True)
@@ -137,12 +137,12 @@ def from_text(values: pa.ChunkedArray, column: str, origin: ValueOrigin) -> Any:
         return pc.if_else(empty, nothing, values)
     try:
         return found.cast(pa.int64())
-    except pa.ArrowInvalid:  # more than 64 bits
+    except pa.ArrowInvalid:  # An integer has more than 64 bits.
         return found
 
 
 def _integer(cell: str, column: str, number: int, origin: ValueOrigin) -> str | None:
-    """Return the digits of an integer; None if digits were lost and this is allowed."""
+    """Return the digits of an integer, or None if lost digits are allowed and digits were lost."""
     value = Decimal(cell)
     mantissa, _, exponent = cell.lower().partition("e")
     if value != value.to_integral_value():
@@ -161,14 +161,17 @@ def _integer(cell: str, column: str, number: int, origin: ValueOrigin) -> str | 
 
 
 def is_text(kind: pa.DataType) -> bool:
-    """Return whether an Arrow type is a text type."""
+    """Return whether an Arrow type is a string type."""
     return bool(
         pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
     )
 
 
 def to_pandas(table: pa.Table) -> pd.DataFrame:
-    """Return a DataFrame with nullable types for integer identifiers and integers with gaps."""
+    """Convert a table to a DataFrame, with nullable integers where they are needed.
+
+    Integer identifiers, and integer columns with missing values, have the type ``Int64``.
+    """
     bare = table.replace_schema_metadata(None)
     frame = bare.to_pandas()
     for field in bare.schema:
@@ -186,9 +189,9 @@ NULLABLE = {
 
 
 def from_records(records: Iterable[Mapping[str, Any]], columns: Sequence[str] | None = None) -> Any:
-    """Return records as a DataFrame in which integers with missing values remain integers.
+    """Convert records to a DataFrame, and keep integer columns with missing values as integers.
 
-    The columns are ``columns``, or all keys in the order of their first occurrence.
+    If ``columns`` is not given, the columns are all keys in the order in which they first occur.
     """
     rows = list(records)
     names = list(dict.fromkeys(key for row in rows for key in row)) if columns is None else columns
@@ -204,7 +207,7 @@ def _column(name: str, values: list[Any]) -> Any:
     if known and integers and (is_identifier(name) or len(known) < len(values)):
         try:
             return pd.array([pd.NA if is_missing(v) else v for v in values], dtype="Int64")
-        except OverflowError:  # more than 64 bits
+        except OverflowError:  # An integer has more than 64 bits.
             return [None if is_missing(value) else str(value) for value in values]
     if is_identifier(name) and any(isinstance(value, float) for value in known):
         return _typed(
@@ -214,9 +217,9 @@ def _column(name: str, values: list[Any]) -> Any:
 
 
 def exact(table: pd.DataFrame, origin: ValueOrigin) -> pd.DataFrame:
-    """Return a table for writing, without floats in its identifier columns.
+    """Prepare a table for writing by converting floats in identifier columns to integers.
 
-    Raises AstrodomeError for a float that is not an integer or is too large to be exact.
+    Raises AstrodomeError for a float that is not an integer, or that is too large to be exact.
     """
     changed = {
         name: to_pandas(
@@ -234,19 +237,19 @@ def is_missing(value: Any) -> bool:
 
 
 def text(value: Any) -> str:
-    """Return an identifier as text; empty if it is missing."""
+    """Return an identifier as text, or an empty string if it is missing."""
     if is_missing(value):
         return ""
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def texts(values: Iterable[Any]) -> list[str]:
-    """Return identifiers as text; empty for missing ones."""
+    """Return identifiers as text, with an empty string for each missing identifier."""
     return [text(value) for value in values]
 
 
 def to_records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the rows of a table as dictionaries, with None for a missing integer or identifier."""
+    """Convert a table to dictionaries, with None for missing integers and missing identifiers."""
     rows: list[dict[str, Any]] = table.to_dict(orient="records")
     names = [name for name in table if table[name].hasnans and not _is_float(table[name])]
     for row in rows:
@@ -261,7 +264,7 @@ def _is_float(column: pd.Series) -> bool:
 
 
 def pandas_metadata(schema: pa.Schema) -> dict[bytes, bytes]:
-    """Return metadata for a Parquet file, with which pandas reads its integers as ``Int64``."""
+    """Return Parquet metadata that makes pandas read integer columns as ``Int64``."""
     table = schema.empty_table()
     empty = to_pandas(table)
     for field in schema:

@@ -1,8 +1,8 @@
-"""Check the sizes that a pickle declares before it is loaded.
+"""Check the sizes that are declared in a pickle before the pickle is loaded.
 
-A pickle of a few bytes can declare a string, an integer or a memo of many gigabytes, and the
-unpickler allocates that memory before it detects the end of the data. This module compares every
-declared size with the size of the following data.
+A pickle of a few bytes can declare a string, an integer or a memo with a size of many gigabytes.
+The unpickler allocates this memory before it detects that the data are truncated. This module
+therefore compares each declared size with the number of bytes that follow.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ LENGTHS = {
     pickletools.TAKEN_FROM_ARGUMENT4U: (4, False),
     pickletools.TAKEN_FROM_ARGUMENT8U: (8, False),
 }
-"""Size in bytes of the length field before an argument, and whether it is signed."""
+"""Size in bytes of the length field, and whether it is signed, by opcode."""
 OPCODES = {ord(opcode.code): opcode for opcode in pickletools.opcodes}
 PUT, LONG_BINPUT, FRAME, STOP = b"p"[0], b"r"[0], 0x95, b"."[0]
 LINES = {b"c"[0]: 2, b"i"[0]: 2}
-"""Number of lines of the argument, for opcodes with more than one line."""
+"""Number of lines in the argument, for opcodes whose argument has more than one line."""
 
 
 def _harmless() -> re.Pattern[bytes]:
-    """Return a pattern for a run of opcodes whose arguments have a fixed, small size."""
+    """Return a pattern that matches consecutive opcodes with small arguments of fixed size."""
     by_size: dict[int, list[bytes]] = {}
     for code, opcode in OPCODES.items():
         size = 0 if opcode.arg is None else opcode.arg.n
         if size >= 0 and code not in (LONG_BINPUT, FRAME, STOP):
             by_size.setdefault(size, []).append(b"\\x%02x" % code)
     kinds = [b"[%b].{%d}" % (b"".join(codes), size) for size, codes in sorted(by_size.items())]
-    small_memo = rb"r..\x00\x00"  # a memo of at most a megabyte
+    small_memo = rb"r..\x00\x00"  # memo index below 65,536
     return re.compile(b"(?s:G.{8}(?:G.{8})*+|%b|%b)*+" % (b"|".join(kinds), small_memo))
 
 
@@ -40,13 +40,13 @@ HARMLESS = _harmless()
 
 
 def check(data: bytes) -> None:
-    """Check all opcodes of a pickle up to its end.
+    """Check all opcodes in a pickle until its STOP opcode.
 
     Raises
     ------
     pickle.UnpicklingError
-        If an opcode declares more bytes than follow it, or a memo index that is larger than
-        the number of bytes before it. Invalid opcodes are reported by the unpickler.
+        If an opcode declares more bytes than follow it, or if a memo index is larger than the
+        number of preceding bytes. Invalid opcodes are not detected here but by the unpickler.
     """
     at = 0
     while True:
@@ -59,7 +59,7 @@ def check(data: bytes) -> None:
 
 
 def _after(data: bytes, at: int) -> int:
-    """Return the position after the opcode at ``at`` and its argument."""
+    """Return the position after the opcode at position ``at`` and its argument."""
     opcode, start = OPCODES[data[at]], at + 1
     size = 0 if opcode.arg is None else opcode.arg.n
     if size == pickletools.UP_TO_NEWLINE:
@@ -101,6 +101,6 @@ def _index(text: bytes, at: int) -> int:
 
 
 def _check_memo(index: int, at: int) -> None:
-    """Reject an index that a pickler cannot write, because it numbers objects consecutively."""
+    """Raise UnpicklingError if a memo index is too large. Valid indices are consecutive."""
     if index > at:
         raise pickle.UnpicklingError(f"the memo index {index} at byte {at} is too large")

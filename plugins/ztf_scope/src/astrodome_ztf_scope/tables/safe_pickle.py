@@ -1,9 +1,10 @@
 """Read pickles from untrusted files without executing code.
 
-A pickle contains names of functions to call. This reader supports numbers, text, lists,
-dictionaries and NumPy arrays. It does not call NumPy's functions, but checks their arguments and
-creates the arrays itself. Any other content is an error, and so is a pickle that is larger than
-the limit in :data:`LIMIT` or that declares more data than it contains.
+A pickle can contain the names of functions to call. This reader supports only numbers, text, lists,
+dictionaries and NumPy arrays. It does not call the NumPy functions that are named in a pickle.
+Instead, it validates their arguments and creates the arrays itself. An error is raised for any
+other content, for a pickle that exceeds the limit in :data:`LIMIT`, and for a pickle that declares
+more data than it contains.
 """
 
 from __future__ import annotations
@@ -19,13 +20,13 @@ import numpy as np
 from . import pickle_sizes
 
 LIMIT = "ASTRODOME_PICKLE_LIMIT"
-"""Environment variable with the maximum size of one pickle, in bytes."""
+"""Environment variable that sets the maximum size of a pickle, in bytes."""
 DEFAULT_LIMIT = 16 * 2**30
 _NUMPY = ("numpy.core.", "numpy._core.")
 
 
 class _Dtype:
-    """The description of a dtype in a pickle; only numbers and objects are supported."""
+    """A dtype as described in a pickle. Only numeric and object dtypes are supported."""
 
     def __init__(self, code: str, *_: Any) -> None:
         self.code, self.order = str(code), "="
@@ -41,7 +42,7 @@ class _Dtype:
 
 
 class _Array:
-    """The description of an array in a pickle."""
+    """An array as described in a pickle."""
 
     shape: tuple[int, ...] = ()
     items: list[Any] | None = None
@@ -93,9 +94,9 @@ class _Reader(pickle.Unpickler):
 
 
 def load(data: bytes) -> Any:
-    """Return the values and arrays in a pickle; arrays of objects become nested lists.
+    """Load the values and arrays in a pickle, with object arrays converted to nested lists.
 
-    Raises :class:`pickle.UnpicklingError` for any other content.
+    Raises :class:`pickle.UnpicklingError` if the pickle has unsupported content.
     """
     check_size(len(data))
     pickle_sizes.check(data)
@@ -103,12 +104,12 @@ def load(data: bytes) -> Any:
         return plain(_Reader(io.BytesIO(data), encoding="latin1").load(), {})
     except pickle.UnpicklingError:
         raise
-    except Exception as error:  # The exception for a damaged pickle depends on the opcode.
+    except Exception as error:  # The type depends on the opcode.
         raise pickle.UnpicklingError(f"it is damaged ({type(error).__name__})") from error
 
 
 def check_size(size: int) -> None:
-    """Raise :class:`pickle.UnpicklingError` for a pickle of more bytes than the limit."""
+    """Raise :class:`pickle.UnpicklingError` if the size in bytes exceeds the limit."""
     text = os.environ.get(LIMIT, "")
     limit = int(text) if text.isdecimal() else DEFAULT_LIMIT
     if size > limit:
@@ -119,10 +120,10 @@ def check_size(size: int) -> None:
 
 
 def plain(value: Any, done: dict[int, Any]) -> Any:
-    """Return a value with NumPy arrays in place of their descriptions in the pickle.
+    """Convert the array descriptions in an unpickled value to NumPy arrays.
 
-    ``done`` contains results by the id of the original object, so that an object with many
-    references is converted once.
+    ``done`` maps the id of each original object to its result, so that an object that is referenced
+    several times is converted only once.
     """
     if not isinstance(value, list | _Array):
         return value

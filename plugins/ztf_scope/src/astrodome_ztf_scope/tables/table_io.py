@@ -1,4 +1,4 @@
-"""Read and write tables of sources in CSV, Parquet and HDF5 files."""
+"""Read and write source tables in CSV, Parquet and HDF5 files."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ EXTENSIONS = {
     "h5": ".h5",
     "hdf5": ".h5",
 }
-"""File extensions by the name of the format, including the names in SCoPe."""
+"""File extensions by format name, including the format names in SCoPe."""
 
 
 def read_table(path: str | os.PathLike[str]) -> pd.DataFrame:
@@ -38,7 +38,7 @@ def read_table(path: str | os.PathLike[str]) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        All columns except ``dmdt``. Identifiers keep all digits: ``obj_id`` is text, other
+        All columns except ``dmdt``. Identifiers keep all digits: ``obj_id`` is text, and other
         identifiers are ``Int64`` or text.
 
     Raises
@@ -71,7 +71,7 @@ def read_table(path: str | os.PathLike[str]) -> pd.DataFrame:
 def write_table(
     path: str | os.PathLike[str], table: pd.DataFrame, metadata: Mapping[str, Any] | None = None
 ) -> Path:
-    """Write a table of sources in the format of the file extension.
+    """Write a table of sources in the format that the file extension specifies.
 
     An existing file is replaced atomically. Identifiers keep all digits in every format.
 
@@ -81,19 +81,19 @@ def write_table(
         File to write: ``.csv``, ``.parquet``, ``.parq``, ``.pq``, ``.h5`` or ``.hdf5``. HDF5
         requires PyTables.
     table : pandas.DataFrame
-        Table to write, without its index.
+        Table to write. Its index is not written.
     metadata : mapping, optional
-        Provenance, stored in the metadata of Parquet files.
+        Provenance to store in the metadata of a Parquet file. Not used for other formats.
 
     Returns
     -------
     pathlib.Path
-        The file.
+        Path of the written file.
 
     Raises
     ------
     AstrodomeError
-        If an identifier is a float that is not exact, or a library is missing.
+        If an identifier is a float that is not exact, or if a required library is not installed.
 
     Examples
     --------
@@ -119,7 +119,7 @@ def write_table(
 
 
 def write_csv(path: Path, table: pd.DataFrame) -> None:
-    """Write a CSV file that :func:`read_table` reads back exactly.
+    """Write a CSV file that :func:`read_table` reads back without changes.
 
     Text is quoted if it would otherwise be read as a missing identifier or as a comment.
     """
@@ -135,9 +135,9 @@ def write_csv(path: Path, table: pd.DataFrame) -> None:
 
 
 def file_extension(name: str, extensions: Mapping[str, str] = EXTENSIONS) -> str:
-    """Return the file extension of a format, for its name or one of its extensions.
+    """Return the file extension for a format, given as a format name or a file extension.
 
-    Raises AstrodomeError for a name that is not in ``extensions``.
+    Raises AstrodomeError if ``extensions`` does not contain the name.
     """
     found = extensions.get(name.lower().lstrip("."))
     if found is None:
@@ -148,9 +148,9 @@ def file_extension(name: str, extensions: Mapping[str, str] = EXTENSIONS) -> str
 
 
 def writable_extension(name: str) -> str:
-    """Return the file extension of an output format: ``.csv``, ``.parquet`` or ``.h5``.
+    """Return the file extension for an output format: ``.csv``, ``.parquet`` or ``.h5``.
 
-    Raises AstrodomeError for any other format, and if the library that writes it is missing.
+    Raises AstrodomeError if the format is not supported, or if a required library is not installed.
     """
     found = file_extension(name)
     require_writer(found)
@@ -158,7 +158,7 @@ def writable_extension(name: str) -> str:
 
 
 def require_writer(extension: str) -> None:
-    """Raise AstrodomeError if the library that writes files with this extension is missing."""
+    """Raise AstrodomeError if the library for writing this file type is not installed."""
     if extension in (".h5", ".hdf5"):
         try:
             import tables  # noqa: F401
@@ -170,11 +170,12 @@ def require_writer(extension: str) -> None:
 
 
 def _write_hdf5(part: Path, table: pd.DataFrame) -> None:
-    """Write the table with pandas under the key ``df``.
+    """Write a table with pandas, under the key ``df``.
 
-    The original types of columns that HDF5 does not support are stored in an attribute.
-    Identifiers with missing values become text, so that other readers keep all digits. Other
-    integers with missing values become floats with NaN if all of them are exact.
+    The original types of columns that HDF5 does not support are stored in an attribute. Identifier
+    columns with missing values are converted to text, so that other programs can read all digits.
+    Other integer columns with missing values are converted to floats with NaN if this is exact for
+    all values.
     """
     part.unlink()
     types: dict[str, str] = {}
@@ -185,9 +186,9 @@ def _write_hdf5(part: Path, table: pd.DataFrame) -> None:
             plain[name] = _integers(column, identifiers.is_identifier(name))
             types[str(name)] = "Int64"
     columns = table.assign(**plain)
-    text = columns.select_dtypes(["object", "string"])  # HDF5 requires one type per column.
+    text = columns.select_dtypes(["object", "string"])  # HDF5 columns have a single type.
     words = {name: identifiers.texts(text[name]) for name in text}
-    # The layout "table" does not write tables without rows.
+    # The pandas format "table" does not support tables without rows.
     layout: Literal["fixed", "table"] = "fixed" if table.empty else "table"
     with pd.HDFStore(part, mode="w") as store:
         store.put("df", columns.assign(**words), format=layout, nan_rep="", track_times=False)
