@@ -1,1 +1,1 @@
-"""Preprocessing, training, prediction and evaluation of classifiers."""
+"""Preprocessing of data sets, and training, prediction and evaluation of classifiers."""

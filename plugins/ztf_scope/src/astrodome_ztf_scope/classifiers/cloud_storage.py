@@ -1,6 +1,6 @@
-"""Download SCoPe's data sets and models from its bucket in Google Cloud Storage.
+"""Download SCoPe data sets and models from the SCoPe bucket in Google Cloud Storage.
 
-Existing files are not replaced. A new file is created only after its checksum was verified.
+Existing files are not replaced. New files are created only after their checksums are verified.
 """
 
 from __future__ import annotations
@@ -28,11 +28,12 @@ def fetch(
     jobs: int = 4,
     on_file: Callable[[str], object] = lambda name: None,
 ) -> compute.Outcome:
-    """Download the objects of the bucket that match a pattern to a directory.
+    """Download the objects in the bucket that match a pattern to a directory.
 
-    ``pattern`` has the syntax of ``gsutil``, for example ``datasets/*.csv`` or ``models/**``. The
-    directories after its first wildcard are created. ``on_file`` is called with the name of each
-    file. Raises AstrodomeError if the bucket cannot be listed, or no object matches.
+    ``pattern`` has the same syntax as in ``gsutil``, for example ``datasets/*.csv`` or
+    ``models/**``. The directory structure after the first wildcard is preserved. ``on_file`` is
+    called with the name of each file. Raises AstrodomeError if the objects in the bucket cannot be
+    listed, or if no object matches the pattern.
     """
     section = settings.section("gcs", GcsSettings)
     where = f"gs://{section.bucket}/{pattern}"
@@ -63,21 +64,21 @@ def fetch(
 
 def _store(section: GcsSettings) -> Any:
     try:
-        # gcsfs.GCSFileSystem sends a request to another service before this class is used.
+        # Import from gcsfs.core, because gcsfs.GCSFileSystem sends a request to another service.
         from gcsfs.core import GCSFileSystem
         from google.oauth2.credentials import Credentials
     except ImportError as error:
         raise AstrodomeError(
             f"{SERVICE} requires the package gcsfs.", "pip install 'astrodome-ztf-scope[gcs]'"
         ) from error
-    logging.getLogger("gcsfs").addHandler(logging.NullHandler())  # Its errors are raised, too.
+    logging.getLogger("gcsfs").addHandler(logging.NullHandler())  # Errors are raised anyway.
     token = settings.current().credential("gcs", GcsSettings)
     elsewhere = section.url != GcsSettings.model_fields["url"].default
     if section.credentials and not Path(section.credentials).is_file():
         raise AstrodomeError(
             f"File {section.credentials} (setting gcs.credentials) does not exist."
         )
-    # The credentials of gcloud are sent only to Google's address.
+    # The default gcloud credentials are sent only to the default URL.
     given = Credentials(token) if token else section.credentials or ("anon" if elsewhere else None)
     with _readable_errors(section.url):
         return GCSFileSystem(
@@ -119,7 +120,7 @@ def _check(part: Path, about: dict[str, Any]) -> None:
 
 @contextmanager
 def _readable_errors(where: str) -> Iterator[None]:
-    """Raise AstrodomeError in place of the exceptions of the libraries."""
+    """Convert exceptions that the libraries raise to AstrodomeError."""
     import aiohttp
     import google.auth.exceptions
     import requests
@@ -146,7 +147,7 @@ def _readable_errors(where: str) -> Iterator[None]:
                 "login, or set gcs.credentials to a JSON file.",
             ) from error
         if isinstance(error, OSError) and error.errno:
-            raise  # An error of the local disk.
+            raise  # A local file system error.
         text = " ".join(str(error).split())[:200]
         raise AstrodomeError(f"{SERVICE} failed at {where}: {text}.", "Try again later.") from error
     except aiohttp.ClientError as error:

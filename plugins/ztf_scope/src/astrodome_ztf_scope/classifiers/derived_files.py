@@ -1,7 +1,7 @@
-"""Write the files that are derived from finished runs: metrics, plots, layers and reports.
+"""Write files that are derived from finished runs: metrics, plots, layers and reports.
 
-They are written if they are missing or older than the files from which they are derived, so also
-after a training that was interrupted before it wrote them.
+A derived file is written if it does not exist or is older than its source files. Files that are
+missing after an interrupted training are therefore also written.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ SPLIT, METRICS, PLOT, LAYERS = "split.parquet", "metrics.json", "confusion.svg",
 
 
 def complete(job: TrainingJob) -> None:
-    """Write the missing derived files of a finished run."""
+    """Write the missing derived files for a finished run."""
     split = job.folder / SPLIT
     if stale(job.folder / METRICS, [split]):
         measured = evaluation.measure_split(arrow.read_frame(split))
@@ -34,7 +34,7 @@ def complete(job: TrainingJob) -> None:
 
 
 def report(group: Path) -> None:
-    """Write the report of a group, unless it is up to date or no run in the group is finished."""
+    """Write the report for a group, unless it is up to date or the group has no finished runs."""
     from . import report
 
     records = (
@@ -47,14 +47,17 @@ def report(group: Path) -> None:
 
 
 def stale(target: Path, sources: Iterable[Path]) -> bool:
-    """Return whether a file is missing or not newer than its existing sources, if there are any."""
+    """Return whether a file is missing or not newer than its newest source file.
+
+    Returns False if no source file exists.
+    """
     written = _time(target)
     newest = max(map(_time, sources), default=0)
     return newest > 0 and newest >= written
 
 
 def _time(path: Path) -> int:
-    """Return the time of a file in nanoseconds; 0 if it does not exist."""
+    """Return the modification time of a file in nanoseconds, or 0 if it does not exist."""
     try:
         return path.stat().st_mtime_ns
     except FileNotFoundError:
@@ -74,7 +77,7 @@ def _plots(folder: Path) -> None:
 
 
 def _layers(model: Path, target: Path) -> None:
-    """Write the layers of a Keras model with their shapes and parameters."""
+    """Write the layers of a Keras model to a text file, with their shapes and parameter counts."""
     import keras
 
     lines: list[str] = []

@@ -1,6 +1,6 @@
-"""Evaluate scores of labelled sources: metrics of a classifier, and of a saved model on a file.
+"""Compute classification metrics from scores, and evaluate saved models on labelled data sets.
 
-A source is predicted to be positive if its score is above a threshold, 0.5 by default.
+A source is classified as positive if its score is greater than a threshold, 0.5 by default.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .preprocessing.splitting import NON_VARIABLE, VARIABLE, labels
 
 THRESHOLD = 0.5
 PARTS = ("test", "dropped")
-"""Parts for which metrics are computed: the test part, and rows that were dropped by balancing."""
+"""Subsets with metrics: the test set, and the training rows that were removed by balancing."""
 METRICS = ("f1", "precision", "recall", "roc_auc", "average_precision", "brier")
 SMALLER_IS_BETTER = frozenset({"brier"})
 ROWS = 100_000
@@ -31,24 +31,24 @@ ROWS = 100_000
 def classification_metrics(
     target: ArrayLike, score: ArrayLike, threshold: float = THRESHOLD
 ) -> dict[str, float | None]:
-    """Compute the metrics of scores.
+    """Compute classification metrics from labels and scores.
 
     Parameters
     ----------
     target : array_like, shape (N,)
-        Labels, 0 or 1.
+        True labels, 0 or 1.
     score : array_like, shape (N,)
-        Scores from 0 to 1.
+        Scores between 0 and 1.
     threshold : float
-        Sources with a higher score are predicted to be positive.
+        Sources with a score greater than this value are classified as positive.
 
     Returns
     -------
     dict
-        Numbers of sources and of positive sources, the cells of the confusion matrix,
+        Number of sources and of positive sources, the entries of the confusion matrix,
         ``precision``, ``recall``, ``f1``, ``roc_auc`` (area under the ROC curve),
-        ``average_precision`` and ``brier`` (mean squared error of the score). Undefined metrics
-        are None, for example ``roc_auc`` if all labels are the same.
+        ``average_precision`` and ``brier`` (mean squared error of the scores). Undefined metrics
+        are None, for example ``roc_auc`` if all labels are equal.
 
     Examples
     --------
@@ -60,7 +60,7 @@ def classification_metrics(
     from sklearn.metrics import average_precision_score, roc_auc_score
 
     truth = np.asarray(target) > 0
-    predicted = np.asarray(score) > threshold  # Compared in the precision of the score.
+    predicted = np.asarray(score) > threshold  # Compare with the precision of the scores.
     scores = np.asarray(score, np.float64)
     true_positive = int((predicted & truth).sum())
     false_positive = int((predicted & ~truth).sum())
@@ -85,9 +85,9 @@ def classification_metrics(
 
 
 def measure_split(split: pd.DataFrame) -> dict[str, dict[str, float | None]]:
-    """Return the metrics of a run by part, as in ``metrics.json``, without empty parts.
+    """Return the metrics for each subset of a run that is not empty, as in ``metrics.json``.
 
-    ``split`` has the columns ``part``, ``target`` and ``score``.
+    ``split`` must have the columns ``part`` (name of the subset), ``target`` and ``score``.
     """
     parts = {name: split[split["part"] == name] for name in PARTS}
     return {
@@ -98,9 +98,9 @@ def measure_split(split: pd.DataFrame) -> dict[str, dict[str, float | None]]:
 
 
 def summarize(runs: list[Mapping[str, float | None]]) -> dict[str, tuple[float, float] | None]:
-    """Return mean and standard deviation of each metric over several runs.
+    """Return the mean and the standard deviation of each metric over several runs.
 
-    The value is None if the metric is not defined for any run.
+    The result contains None for each metric that is undefined in all runs.
     """
     summary: dict[str, tuple[float, float] | None] = {}
     for name in METRICS:
@@ -117,30 +117,29 @@ def evaluate(
 ) -> dict[str, Any]:
     """Compute the metrics of a trained classifier on a labelled data set.
 
-    Files are read in blocks of rows. The required memory increases with the number of rows only
-    by one score and one label per row.
+    Files are read in chunks of rows. Only one score and one label per row are kept in memory.
 
     Parameters
     ----------
     model : LoadedModel
         Trained classifier.
     data : DataSet, pandas.DataFrame or path-like
-        Labelled data set. A row is positive if its label is above the threshold of the class, as
-        in the training.
+        Labelled data set. A row is positive if its label is above the threshold of the class, as in
+        training.
     threshold : float
-        Sources with a higher score are predicted to be positive.
+        Sources with a score greater than this value are classified as positive.
 
     Returns
     -------
     dict
-        The result of :func:`classification_metrics`, the model and the data set, and
-        ``unusable``, the number of rows without a feature that is not imputed. These rows are
-        not evaluated.
+        Result of :func:`classification_metrics`, together with the model, the data set and
+        ``unusable``, the number of rows that were skipped because a feature that is not imputed is
+        missing.
 
     Raises
     ------
     AstrodomeError
-        If a column is missing.
+        If a required column is missing in the data set.
 
     Examples
     --------
@@ -188,7 +187,7 @@ def _batches(
 def _truth(
     data: datasets.DataSet, entry: ClassConfig
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Return which rows are positive, and which are evaluated; see ``split_dataset``."""
+    """Return two masks, for the positive rows and for the evaluated rows. See ``split_dataset``."""
 
     def above(column: str) -> NDArray[np.bool_]:
         return np.asarray(labels(data, column, "the model") > entry.threshold)

@@ -1,4 +1,4 @@
-"""The runs that a training consists of, and the options that determine their results."""
+"""Training jobs, and the options that determine their results."""
 
 from __future__ import annotations
 
@@ -20,37 +20,41 @@ from . import trained_models
 from .protocol import Classifier
 
 COMMAND_LINE = "the command line"
-"""Origin of the options in error messages."""
+"""Origin of command-line options in error messages."""
 
 
 @dataclass(frozen=True)
 class TrainingOptions:
-    """Options of a training, in addition to the configuration.
+    """Training options that are not part of the configuration.
 
     Attributes
     ----------
     algorithm : str
-        ``dnn``, ``xgb``, or a model of another plugin.
+        ``dnn``, ``xgb``, or the name of an algorithm from another plugin.
     root, group
-        Directory of the groups of runs, and name of the group.
+        Directory that contains the run groups, and name of the run group.
     random_states : tuple of int
-        Random states; those of the classes by default.
+        Random states. By default, the random state of each class is used.
     classes, dnn : mapping
-        Values that override the entries of the classes and the section ``training.dnn``.
+        Overrides for the configuration entries of the classes, and for the section
+        ``training.dnn``.
     group_by : str
-        Column, or ``position``: all rows of a source are put into the same part.
+        Column that identifies the source in each row, or ``position``. All rows of a source are
+        assigned to the same subset.
     configured_stats : bool
-        Whether to scale by ``feature_stats`` instead of statistics of the training part.
+        Whether to scale features with ``feature_stats`` instead of statistics from the training
+        set.
     search : bool
-        Whether to search for the parameters of XGBoost.
+        Whether to search for the best XGBoost parameters.
     save, plot : bool, optional
-        Whether to keep the runs and to write plots; the default is that of the class, or True.
+        Whether to keep the runs, and whether to write plots. By default, the setting for the class
+        is used, or True if it is not set.
     plot_model : bool
-        Whether to write the layers of the network as text.
+        Whether to write the layers of the network to a text file.
     jobs : int
-        Maximum number of processes; 0 for one per CPU.
+        Maximum number of processes, or 0 for one process per CPU.
     environment : mapping
-        Environment variables of the processes.
+        Environment variables for the training processes.
     """
 
     algorithm: str = "dnn"
@@ -70,18 +74,18 @@ class TrainingOptions:
 
     @property
     def processes(self) -> int:
-        """Maximum number of processes."""
+        """Maximum number of parallel processes."""
         return self.jobs or compute.cores()
 
 
 @dataclass(frozen=True)
 class TrainingJob:
-    """One run: a class, a random state, and all options that determine the result.
+    """A training run: a class, a random state, and all options that affect the result.
 
-    ``config`` is the configuration for the classifier. ``place`` is the folder of the run.
-    ``folder`` is the folder in which it is trained, a temporary folder if the run is not saved.
-    ``backend`` is the class of the classifier as ``module:class``, so that it is imported in the
-    environment of the run. ``about`` is added to ``run.json``.
+    ``config`` is the configuration for the classifier. ``place`` is the run folder. ``folder`` is
+    the folder in which the classifier is trained, which is temporary if the run is not saved.
+    ``backend`` is the classifier in the format ``module:class``, so that it can be imported in the
+    environment of the training process. ``about`` contains further entries for ``run.json``.
     """
 
     tag: str
@@ -102,18 +106,18 @@ class TrainingJob:
 
     @property
     def name(self) -> str:
-        """The class and the random state."""
+        """Tag of the class and random state."""
         return f"{self.tag} {self.random_state}"
 
     @property
     def classifier(self) -> type[Classifier]:
-        """The class of the classifier."""
+        """Python class that implements the classifier."""
         found: type[Classifier] = pkgutil.resolve_name(self.backend)
         return found
 
     @property
     def digest(self) -> str:
-        """Checksum of the data set and of all options that determine the result."""
+        """Checksum for the data set and all options that affect the result."""
         options = {
             "dataset": self.about["dataset_digest"],
             "config": {key: value for key, value in self.config.items() if key != "threads"},
@@ -140,7 +144,7 @@ class TrainingJob:
 
 
 def backend_name(algorithm: str) -> str:
-    """Return the registered name of an algorithm, which may be given with ``-`` or ``_``."""
+    """Return the registered name of an algorithm; ``-`` and ``_`` are equivalent."""
     names = {name.replace("_", "-"): name for name in models.specs(trained_models.TASK)}
     return names.get(algorithm.replace("_", "-"), algorithm)
 
@@ -153,10 +157,10 @@ def training_jobs(
     algorithm: str,
     scratch: Path,
 ) -> Iterator[TrainingJob]:
-    """Yield one job for each class and random state.
+    """Yield one job for each combination of class and random state.
 
-    Runs that are not saved are trained in the directory ``scratch``. Raises AstrodomeError for an
-    unknown class or an invalid option.
+    Runs that are not saved are trained in the directory ``scratch``. Raises AstrodomeError if a
+    class is unknown or an option is invalid.
     """
     shared = {
         "dnn": _override(DnnSettings, config.training.dnn, options.dnn).model_dump(),
@@ -202,17 +206,17 @@ def training_jobs(
 
 
 def _override(model: type[Any], entry: Any, values: Mapping[str, Any]) -> Any:
-    """Return a validated entry of the configuration with other values."""
+    """Override values in a configuration entry, and validate the result."""
     try:
         settings.validate(model, {**entry.model_dump(), **values}, COMMAND_LINE)
     except AstrodomeError as error:
         raise AstrodomeError(error.message, error.hint, exit_code=2) from None
-    # exclude_unset preserves the information which values are defaults.
+    # exclude_unset preserves which values were set explicitly.
     return model.model_validate({**entry.model_dump(exclude_unset=True), **values})
 
 
 def _enabled(option: bool | None, entry: ClassConfig, name: str) -> bool:
-    """Return the value of an option, otherwise that of the class if it is set, otherwise True."""
+    """Return the option if it is set, otherwise the setting for the class, and True by default."""
     if option is not None:
         return option
     return getattr(entry, name) if name in entry.model_fields_set else True

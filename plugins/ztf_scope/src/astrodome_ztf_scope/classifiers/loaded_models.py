@@ -1,7 +1,7 @@
-"""Load trained classifiers together with the preparation of their features.
+"""Load trained classifiers together with the imputation and scaling of their features.
 
-A run folder contains the weights and the preparation. A model file of SCoPe contains the weights
-only; the preparation is determined from the configuration.
+A run folder contains both the weights and the parameters for imputation and scaling. A SCoPe model
+file contains only the weights, and the other parameters are taken from the configuration.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ from .trained_models import run_metrics
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A trained classifier that is ready for predictions.
+    """A trained classifier that has been loaded for prediction.
 
     Attributes
     ----------
     path : pathlib.Path
-        Run folder or file.
+        Run folder or model file.
     algorithm : str
-        Algorithm of the classifier.
+        Name of the classification algorithm, for example ``xgb``.
     config : dict
-        Configuration with which it was trained.
+        Configuration that was used for training.
     preparation : Preparation
         Imputation and scaling of the features.
     backend : Classifier
-        The classifier.
+        Instance of the classifier.
     """
 
     path: Path
@@ -50,29 +50,36 @@ class LoadedModel:
 
     @property
     def tag(self) -> str:
-        """The class of the classifier."""
+        """Tag of the class that the model predicts."""
         return str(self.config["tag"])
 
     @property
     def column(self) -> str:
-        """Name of the column with the scores."""
+        """Name of the score column."""
         return f"{self.tag}_{self.algorithm}"
 
     @property
     def uses_dmdt(self) -> bool:
-        """Whether the model needs dmdt images: True if it was trained with them."""
+        """Whether the model needs dmdt images, which is True if it was trained with them."""
         needed = uses_dmdt(self.backend, self.config)
         return self.trained_with_dmdt if needed is None else needed
 
     @property
     def metrics(self) -> dict[str, dict[str, float | None]]:
-        """Metrics of the training run by part (``test``, ``dropped``); empty for a file."""
+        """Test metrics from the training run, keyed by subset (``test`` or ``dropped``).
+
+        The mapping is empty for a SCoPe model file.
+        """
         return run_metrics(self.path)
 
     def predict(
         self, features: NDArray[np.float32], dmdt: NDArray[np.float32] | None = None
     ) -> NDArray[np.float32]:
-        """Return the probabilities (N,) for prepared features (N, F) and images (N, 26, 26)."""
+        """Predict probabilities with shape (N,).
+
+        ``features`` are imputed and scaled features with shape (N, F), and ``dmdt`` are images with
+        shape (N, 26, 26).
+        """
         return probabilities(self.backend, features, dmdt)
 
 
@@ -84,12 +91,13 @@ def load_model(
     Parameters
     ----------
     path : path-like
-        Run folder, or a model file of SCoPe: ``.h5`` or ``.index`` (network), ``.json`` (trees).
+        Run folder or SCoPe model file. Model files are ``.h5`` or ``.index`` files (neural
+        network), or ``.json`` files (boosted trees).
     config : ScopeConfig, optional
-        For model files of SCoPe, the configuration with which the model was trained. By default,
-        the result of :func:`load_config`.
+        Configuration that was used to train a SCoPe model file. By default, the result of
+        :func:`load_config`. Not used for run folders.
     threads : int
-        Number of threads for predictions; 0 for one per CPU.
+        Number of threads for prediction, or 0 for one thread per CPU.
 
     Returns
     -------
@@ -98,7 +106,8 @@ def load_model(
     Raises
     ------
     AstrodomeError
-        If the path is not a trained model, or the model does not match the configuration.
+        If the path does not contain a trained model, or if the model does not match the
+        configuration.
 
     Examples
     --------
@@ -116,21 +125,22 @@ def load_model(
 def probabilities(
     backend: Any, features: NDArray[np.float32], dmdt: NDArray[np.float32] | None
 ) -> NDArray[np.float32]:
-    """Return the probabilities (N,) that a classifier predicts.
+    """Return the probabilities that a classifier predicts, with shape (N,).
 
-    Raises AstrodomeError if it returns another shape or values that are not from 0 to 1.
+    Raises AstrodomeError if the classifier returns an array with a different shape, or with values
+    outside the range from 0 to 1.
     """
     found = backend.predict(features, dmdt)
     return checks.array(found, "probabilities", (len(features),), backend, (0, 1))
 
 
 def uses_dmdt(backend: Any, config: Mapping[str, Any]) -> bool | None:
-    """Return whether a classifier needs dmdt images; None if it uses them when they exist."""
+    """Return whether a classifier needs dmdt images, or None if they are optional."""
     return bool(backend.uses_dmdt(config)) if hasattr(backend, "uses_dmdt") else None
 
 
 def load(model: trained_models.TrainedModel, threads: int = 0) -> LoadedModel:
-    """Load the classifier of a run folder, or of a file with a configuration."""
+    """Load the classifier from a run folder, or from a model file that has been configured."""
     if not model.path.is_file():
         return load_run(model.path, threads)
     if not model.configured:
@@ -143,9 +153,9 @@ def load(model: trained_models.TrainedModel, threads: int = 0) -> LoadedModel:
 
 
 def load_run(folder: Path, threads: int = 0) -> LoadedModel:
-    """Load the classifier of a run folder.
+    """Load the classifier from a run folder.
 
-    Raises AstrodomeError if the directory is not a run folder, or the run is not finished.
+    Raises AstrodomeError if the directory is not a run folder, or if the run is not finished.
     """
     run, config = trained_models.read(folder)
     found = _loaded(folder, run.record["model"], config, Preparation.load(folder), threads)
@@ -155,10 +165,10 @@ def load_run(folder: Path, threads: int = 0) -> LoadedModel:
 def configure(
     model: trained_models.TrainedModel, config: ScopeConfig
 ) -> trained_models.TrainedModel:
-    """Return a model file of SCoPe with the configuration of its class.
+    """Add the configuration for the class to a SCoPe model file.
 
-    Run folders are returned unchanged. Raises AstrodomeError if the class is not configured, or
-    an entry of ``feature_stats`` is missing.
+    Run folders are returned unchanged. Raises AstrodomeError if the class is not configured, or if
+    a required feature is missing in ``feature_stats``.
     """
     if not model.path.is_file():
         return model

@@ -1,7 +1,7 @@
-"""Write the scores of partitions of the input, and join them to one file.
+"""Score partitions of the input, and merge the results into a single file.
 
-Each partition is a file in the directory ``.<name>.parts`` beside the output. An interrupted
-prediction resumes with the first missing partition.
+The scores for each partition are stored as a file in the directory ``.<name>.parts``, in the same
+directory as the output file. An interrupted prediction resumes at the first missing partition.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from .scorer import LOST, MergeMethod, Scorer, copied_order, with_lost_identifie
 from .trained_models import TASK, TrainedModel
 
 ROW_GROUP = 1 << 17
-"""Approximate number of rows of a row group of the output."""
+"""Approximate number of rows in each row group of the output file."""
 
 
 @dataclass(frozen=True)
 class Partition:
-    """A number of rows of an input file, starting at ``start``; ``rows`` 0 means all other rows."""
+    """A range of rows in an input file, starting at ``start``; 0 ``rows`` means all that follow."""
 
     number: int
     file: Path
@@ -44,7 +44,7 @@ class Partition:
 
 @dataclass(frozen=True)
 class PredictionTask:
-    """Input files, models and options; tasks with the same digest have the same result."""
+    """Input files, models and options. Tasks with equal digests produce the same result."""
 
     files: tuple[Path, ...]
     models: tuple[TrainedModel, ...]
@@ -54,7 +54,7 @@ class PredictionTask:
 
     @property
     def digest(self) -> str:
-        """Checksum of the input files, the models and the options."""
+        """Checksum for the input files, models and options."""
         options = {
             "files": [
                 (str(f.resolve()), f.stat().st_size, f.stat().st_mtime_ns) for f in self.files
@@ -68,12 +68,12 @@ class PredictionTask:
 
     @property
     def columns(self) -> list[str]:
-        """Names of the columns with scores."""
+        """Names of the score columns."""
         return [model.column for model in self.models]
 
 
 def start(folder: Path, task: PredictionTask) -> None:
-    """Delete the partitions of another task."""
+    """Delete existing partitions that belong to a different task."""
     mark = folder / "plan"
     if not mark.exists() or mark.read_text("utf-8") != task.digest:
         for path in (*folder.glob("*.parquet"), *folder.glob("*.end")):
@@ -83,7 +83,7 @@ def start(folder: Path, task: PredictionTask) -> None:
 
 
 def score(task: PredictionTask, folder: Path, scorer: Scorer) -> Iterator[int]:
-    """Score the missing partitions in this process; yield numbers of finished rows."""
+    """Score the missing partitions in this process, and yield the numbers of scored rows."""
     for number, file in enumerate(task.files):
         first = _finished_rows(folder, number)
         yield first
@@ -102,7 +102,7 @@ def score(task: PredictionTask, folder: Path, scorer: Scorer) -> Iterator[int]:
 
 
 def _finished_rows(folder: Path, number: int) -> int:
-    """Return the number of rows at the start of an input file that have been scored."""
+    """Return the number of rows that have been scored, from the beginning of an input file."""
     rows = 0
     for path in sorted(folder.glob(f"{number:05d}-*.parquet")):
         if int(path.stem.partition("-")[2]) == rows:
@@ -111,7 +111,7 @@ def _finished_rows(folder: Path, number: int) -> int:
 
 
 def score_distributed(task: PredictionTask, folder: Path, scheduler: str) -> Iterator[int]:
-    """Score the missing partitions on a Dask cluster; yield numbers of finished rows."""
+    """Score the missing partitions on a Dask cluster, and yield the numbers of scored rows."""
     partitions = list(_partitions(task))
     todo = [part for part in partitions if not (folder / part.name).exists()]
     finished = (folder / part.name for part in partitions if part not in todo)
@@ -137,7 +137,7 @@ def _partitions(task: PredictionTask) -> Iterator[Partition]:
 
 
 class _PartitionScorer:
-    """A function that scores one partition on a worker of the cluster."""
+    """A callable that scores one partition on a Dask worker."""
 
     def __init__(self, task: PredictionTask) -> None:
         self.task = task
@@ -168,7 +168,7 @@ def _write(path: Path, table: pa.Table) -> None:
 
 
 def join(folder: Path, out: Path, task: PredictionTask) -> None:
-    """Write all partitions to one file, in order; columns that a file lacks are null."""
+    """Merge all partitions into a single file, with null for columns that a partition lacks."""
     parts = sorted(folder.glob("*.parquet"))
     if not parts:
         raise AstrodomeError("The input files contain no rows.")
@@ -204,7 +204,7 @@ def _cast(table: pa.Table, schema: pa.Schema) -> pa.Table:
 
 
 def _schema(parts: Sequence[Path], task: PredictionTask) -> pa.Schema:
-    """Return the schema with the columns of all partitions, in the order of the output."""
+    """Return the schema with the columns from all partitions, in the order of the output."""
     try:
         schemas = _text_if_mixed([pq.read_schema(part) for part in parts])
         schema = pa.unify_schemas(schemas, promote_options="permissive")
@@ -216,7 +216,7 @@ def _schema(parts: Sequence[Path], task: PredictionTask) -> pa.Schema:
 
 
 def _text_if_mixed(schemas: list[pa.Schema]) -> list[pa.Schema]:
-    """Return the schemas; identifiers that are text in any of them are text in all of them."""
+    """Convert an identifier field to text in all schemas if it is text in at least one schema."""
     for name in dict.fromkeys(name for schema in schemas for name in schema.names):
         kinds = [schema.field(name).type for schema in schemas if name in schema.names]
         if identifiers.is_identifier(name) and any(map(identifiers.is_text, kinds)):
@@ -226,7 +226,7 @@ def _text_if_mixed(schemas: list[pa.Schema]) -> list[pa.Schema]:
 
 
 def read_provenance(path: Path) -> dict[str, Any]:
-    """Return the provenance in the metadata of an output file; empty if there is none."""
+    """Return the provenance from the metadata of an output file, or an empty dictionary."""
     try:
         return dict(json.loads((pq.read_schema(path).metadata or {}).get(b"astrodome", b"{}")))
     except (pa.ArrowInvalid, OSError, ValueError):

@@ -1,4 +1,4 @@
-"""Plot the metrics of classifiers as SVG, for run folders and for the report."""
+"""Plot classification metrics as SVG, for run folders and for the report."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from .evaluation import classification_metrics
 SERIES = ("#ffb454", "#59c2ff", "#b8cc52", "#f07178", "#d2a6ff", "#95e6cb")
 ON_PAPER = ("#c26a00", "#0072b2", "#4f7a00", "#b3384a", "#7a4fb5", "#00806a")
 POINTS = 200
-"""Maximum number of points of a curve."""
+"""Maximum number of points in a curve."""
 BINS = 10
 FEATURES = 15
-"""Maximum number of features in the plot of importances."""
+"""Maximum number of features in the importance plot."""
 
 
 @dataclass(frozen=True)
 class ScoredSources:
-    """Targets (N,), 0 or 1, and scores (N,) of one run; ``colour`` is the number of its color."""
+    """Targets (0 or 1) and scores of a run, both with shape (N,); ``colour`` is a color index."""
 
     name: str
     target: NDArray[np.floating[Any]]
@@ -41,7 +41,7 @@ class ScoredSources:
 
 
 def style(*, dark: bool) -> dict[Any, Any]:
-    """Return the settings of Matplotlib for the dark report, or for files with white background."""
+    """Return the Matplotlib settings for the dark report, or for files with a white background."""
     ink, faint, grid = (
         ("#d7dce5", "#8b94a7", "#2a3140") if dark else ("#1d222b", "#5b6472", "#dde1e8")
     )
@@ -77,11 +77,11 @@ def write(
     metrics: pd.DataFrame | None = None,
     part: str = "test",
 ) -> list[Path]:
-    """Write the plots of a run, and return their files.
+    """Write the plots for a run, and return the paths of the plot files.
 
-    ``split`` has the columns ``part``, ``target`` and ``score``. ``importance`` contains the
-    importances of the features, and ``metrics`` the table in ``metrics.csv``. Plots that are not
-    defined, for example the ROC curve of a single label, are skipped.
+    ``split`` has the columns ``part``, ``target`` and ``score``. ``importance`` maps feature names
+    to importances, and ``metrics`` is the table from ``metrics.csv``. Undefined plots are skipped,
+    for example the ROC curve if all labels are equal.
     """
     rows = split[split["part"] == part]
     if rows.empty:
@@ -110,7 +110,7 @@ def write(
 
 
 def panels(runs: Sequence[ScoredSources], trained: Sequence[tuple[pd.DataFrame, int]]) -> str:
-    """Return the curves of all runs of a class side by side, as SVG for the report."""
+    """Plot the curves for all runs of a class side by side, and return the SVG for the report."""
     defined = [run for run in runs if _both(run)]
     draws: list[Callable[[Axes], None]] = [
         lambda axes: roc(axes, defined),
@@ -144,10 +144,10 @@ def roc(axes: Axes, runs: Sequence[ScoredSources]) -> None:
 
 
 def precision_recall(axes: Axes, runs: Sequence[ScoredSources]) -> None:
-    """Plot precision against recall."""
+    """Plot the precision-recall curves."""
     for run in runs:
         precision, recall, _ = precision_recall_curve(run.target, run.score)
-        # The points start at the lowest threshold, so that steps continue to the next recall.
+        # The points have ascending thresholds, so each step extends to the next recall value.
         axes.step(*_thin(recall, precision), color=_colour(run.colour), lw=1.2, where="post")
     axes.set(xlabel="recall", ylabel="precision", title="Precision and recall")
     axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
@@ -156,7 +156,7 @@ def precision_recall(axes: Axes, runs: Sequence[ScoredSources]) -> None:
 def calibration(axes: Axes, runs: Sequence[ScoredSources]) -> None:
     """Plot the fraction of positive sources by score, with 68 % confidence intervals.
 
-    The bars are the numbers of sources on a logarithmic scale. Runs of the same color are
+    The bars show the number of sources on a logarithmic scale. Runs with the same color are
     combined.
     """
     edges = np.linspace(0, 1, BINS + 1)
@@ -186,7 +186,7 @@ def calibration(axes: Axes, runs: Sequence[ScoredSources]) -> None:
 
 
 def training(axes: Axes, trained: Sequence[tuple[pd.DataFrame, int]]) -> None:
-    """Plot the loss by epoch or boosting round: validation (solid) and training (dotted)."""
+    """Plot the validation loss (solid) and training loss (dotted) by epoch or boosting round."""
     for metrics, colour in trained:
         steps = metrics.iloc[:, 0] + 1
         loss = next((c for c in metrics if c.startswith("val_") and "loss" in c), None)
@@ -201,7 +201,7 @@ def training(axes: Axes, trained: Sequence[tuple[pd.DataFrame, int]]) -> None:
 
 
 def confusion(axes: Axes, run: ScoredSources) -> None:
-    """Plot the confusion matrix, with colors for the fraction of each label."""
+    """Plot the confusion matrix, with colors that show the fraction of each true label."""
     found = classification_metrics(run.target, run.score)
     cells = [[found["true_negative"], found["false_positive"]],
              [found["false_negative"], found["true_positive"]]]  # fmt: skip
@@ -219,7 +219,7 @@ def confusion(axes: Axes, run: ScoredSources) -> None:
 
 
 def importances(axes: Axes, importance: Mapping[str, float]) -> None:
-    """Plot the most important features and their fraction of the gain of all splits."""
+    """Plot the most important features and their share of the total gain."""
     top = sorted(importance.items(), key=lambda item: item[1])[-FEATURES:]
     axes.barh([name for name, _ in top], [share for _, share in top])
     axes.grid(False, axis="y")
@@ -239,7 +239,7 @@ def _colour(number: int) -> str:
 def _thin(
     x: NDArray[np.float64], y: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return fewer points of a monotonic curve, at equal distances along it."""
+    """Reduce a monotonic curve to fewer points, which are equally spaced along the curve."""
     if len(x) <= POINTS:
         return x, y
     length = np.concatenate([[0], np.cumsum(np.abs(np.diff(x)) + np.abs(np.diff(y)))])

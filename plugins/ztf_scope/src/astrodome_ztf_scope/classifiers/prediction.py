@@ -1,4 +1,4 @@
-"""Predict the scores of sources with trained classifiers, for tables and for files."""
+"""Predict the scores of sources in tables and files with trained classifiers."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ from .scorer import MergeMethod, Scorer
 from .trained_models import TrainedModel
 
 ROWS = 8192
-"""Number of rows of a partition."""
+"""Default number of rows in a partition."""
 
 
 @dataclass(frozen=True)
 class PredictionResult:
-    """The result of a prediction for files.
+    """The result of predicting scores for files.
 
     Attributes
     ----------
     path : pathlib.Path
-        Output file.
+        Path of the output file.
     rows : int
-        Number of rows.
+        Number of rows in the output file.
     unusable : dict of str to int
-        Number of rows without a score, by column.
+        Number of rows with a missing score, keyed by score column.
     existing : bool
-        Whether the file already existed, with the result of the same prediction.
+        Whether the output file already existed with the result of the same prediction.
     lost : mapping of str to str
-        A message for each identifier column in the input that had lost digits.
+        A message for each identifier column that had lost digits in the input, keyed by column.
     """
 
     path: Path
@@ -54,29 +54,29 @@ def classify(
     *,
     merge: MergeMethod | None = None,
 ) -> pd.DataFrame:
-    """Score the sources in a table.
+    """Predict scores for the sources in a table.
 
     Parameters
     ----------
     data : DataSet, pandas.DataFrame or path-like
-        Features of sources, and dmdt images if a model needs them. For files that are larger
-        than the memory, use :func:`predict_files`.
+        Features of the sources, with dmdt images if a model needs them. If the data do not fit into
+        memory, use :func:`predict_files`.
     models : LoadedModel or sequence of LoadedModel
-        Trained classifiers.
+        One or more trained classifiers.
     merge : {"mean", "max"}, optional
-        Add one column per class with the mean or maximum of the scores of its models.
+        Whether to add a column for each class with the mean or maximum score of its models.
 
     Returns
     -------
     pandas.DataFrame
-        Identifiers, positions (deg) and period (d) of the sources if they exist, and a column
-        ``<tag>_<algorithm>`` for each model, with values from 0 to 1. The score is missing if a
-        feature that is not imputed is missing.
+        Identifiers, positions in degrees and periods in days, if they are available. In addition, a
+        column ``<tag>_<algorithm>`` for each model, with scores between 0 and 1. A score is missing
+        if a feature that is not imputed is missing.
 
     Raises
     ------
     AstrodomeError
-        If a column is missing.
+        If a required column is missing in the data.
 
     Examples
     --------
@@ -107,31 +107,30 @@ def predict_files(
     force: bool = False,
     advance: Callable[[int], object] = lambda rows: None,
 ) -> PredictionResult:
-    """Score the sources in files, and write the scores to one Parquet file.
+    """Predict scores for the sources in files, and write them to a single Parquet file.
 
-    The files are read in partitions, so that the required memory does not depend on their size.
-    An interrupted prediction is resumed if the function is called again. The rows keep their
-    order.
+    The files are read in partitions, so that memory usage does not depend on the file size. Calling
+    the function again resumes an interrupted prediction. The order of the rows is preserved.
 
     Parameters
     ----------
     input_files : sequence of path-like
-        CSV, Parquet or HDF5 files with features.
+        CSV, Parquet or HDF5 files that contain features.
     models : sequence of TrainedModel
-        Result of :func:`find_models`.
+        Models to use, as returned by :func:`find_models`.
     out : path-like
-        Parquet file to write. The columns are those of :func:`classify`.
+        Parquet file to write. It has the same columns as the result of :func:`classify`.
     rows : int
-        Number of rows of a partition.
+        Number of rows in each partition.
     merge : {"mean", "max"}, optional
-        Add one column per class with the mean or maximum of the scores of its models.
+        Whether to add a column for each class with the mean or maximum score of its models.
     scheduler : str
-        Address of a Dask cluster on which the files and models have the same paths. It scores
-        partitions of Parquet files, and other files as a whole.
+        Address of the scheduler of a Dask cluster. Files and models must have the same paths on the
+        cluster. Parquet files are scored in partitions, and other files as a whole.
     force : bool
-        Whether to replace an existing file.
+        Whether to replace an existing output file.
     advance : callable, optional
-        Function that is called with the number of finished rows.
+        Function that is called with the number of rows that have been scored since the last call.
 
     Returns
     -------
@@ -140,7 +139,8 @@ def predict_files(
     Raises
     ------
     AstrodomeError
-        If a file lacks a column, or ``out`` contains the result of another prediction.
+        If a required column is missing in a file, or if ``out`` contains the result of a different
+        prediction.
 
     Examples
     --------
@@ -167,7 +167,7 @@ def predict_files(
             )
     scorer = Scorer(task.models, compute.cores())
     for path in task.files:
-        scorer.columns(path)  # Missing columns are reported before anything is written.
+        scorer.columns(path)  # Check columns before writing.
     with files.lock(folder / "lock", timeout=0):
         partitions.start(folder, task)
         if scheduler:
@@ -182,7 +182,7 @@ def predict_files(
 
 
 def count_rows(input_files: Sequence[Path]) -> int | None:
-    """Return the number of rows of Parquet files; None if there are other files."""
+    """Return the total number of rows, or None if not all of the files are Parquet files."""
     known = [f for f in input_files if datasets.is_parquet(f) and f.is_file()]
     if len(known) < len(input_files):
         return None
@@ -195,7 +195,7 @@ def count_rows(input_files: Sequence[Path]) -> int | None:
 def _result(
     out: Path, task: partitions.PredictionTask, *, existing: bool = False
 ) -> PredictionResult:
-    """Return the numbers of rows and missing scores, from the statistics in the file."""
+    """Return the number of rows and missing scores, based on the statistics in the output file."""
     metadata = pq.read_metadata(out)
     unusable = dict.fromkeys(task.columns, 0)
     for number in range(metadata.num_row_groups):

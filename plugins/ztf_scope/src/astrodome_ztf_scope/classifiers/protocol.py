@@ -1,4 +1,4 @@
-"""Protocols of the task ``scope``: labelled examples, and the methods of a classifier."""
+"""Protocols for plugins with the task ``scope``: labelled examples and binary classifiers."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 class Examples(Protocol):
-    """Labelled sources with imputed and scaled features, as float32 arrays.
+    """Labelled sources with imputed and scaled features. All arrays have the dtype float32.
 
-    ``features`` has the shape (N, F), and ``dmdt`` the shape (N, 26, 26). ``dmdt`` is None if there
+    ``features`` has the shape (N, F), and ``dmdt`` has the shape (N, 26, 26) or is None if there
     are no dmdt images. ``target`` (0 or 1) and ``weight`` have the shape (N,).
     """
 
@@ -34,26 +34,27 @@ class Examples(Protocol):
 
 @runtime_checkable
 class Classifier(Protocol):
-    """A binary classifier, which separates the sources of one class from all others.
+    """A binary classifier that separates the sources in one class from all other sources.
 
-    ``config`` is the configuration of the run as nested mappings: ``tag``, ``features`` (the
-    names in the order of the columns), ``class`` (the entry of the class, overridden by options of
-    the command line), ``dnn`` and ``xgboost`` (the sections that are common to all classes).
+    ``config`` contains the run configuration as nested mappings. ``tag`` is the tag of the class,
+    and ``features`` lists the feature names in column order. ``class`` is the configuration entry
+    for the class, including command-line overrides. ``dnn`` and ``xgboost`` are the sections that
+    are shared by all classes.
 
-    An implementation may have a static method ``uses_dmdt(config) -> bool``, which returns
-    whether it needs dmdt images. Without this method, ``dmdt`` is an array if the data set has
-    images, and None otherwise. ``predict`` must return one finite probability from 0 to 1 for
-    each source.
+    A classifier may define a static method ``uses_dmdt(config) -> bool``, which returns whether it
+    needs dmdt images. Without this method, ``dmdt`` is an array if the data set contains images,
+    and None otherwise. ``predict`` must return a finite probability between 0 and 1 for each
+    source.
     """
 
     def train(
         self, train: Examples, validation: Examples, run: Run, config: Mapping[str, Any]
     ) -> None:
-        """Train the classifier, and write weights and ``metrics.csv`` to the run folder."""
+        """Train the classifier, and write the weights and ``metrics.csv`` to the run folder."""
         ...
 
     def load(self, path: Path, config: Mapping[str, Any]) -> None:
-        """Load the weights from a run folder or a file.
+        """Load the weights from a run folder or a model file.
 
         Raises AstrodomeError if the weights do not match the configuration.
         """
@@ -62,8 +63,8 @@ class Classifier(Protocol):
     def predict(
         self, features: NDArray[np.float32], dmdt: NDArray[np.float32] | None = None
     ) -> NDArray[np.float32]:
-        """Return probabilities, shape (N,).
+        """Return the predicted probabilities, with shape (N,).
 
-        The probability of a source must not depend on the others, except for rounding.
+        Apart from rounding, the probability for a source must not depend on the other sources.
         """
         ...

@@ -1,4 +1,4 @@
-"""Write an HTML report about a group of trained classifiers, with metrics and curves."""
+"""Write an HTML report with the metrics and curves for a group of training runs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .trained_models import TrainedModel, run_metrics
 FILE = "report.html"
 PART = "test"
 OPEN = 8
-"""Maximum number of classes whose curves are visible without a click."""
+"""Maximum number of classes whose curves are expanded by default."""
 HEADS = {
     "f1": "F1",
     "precision": "precision",
@@ -37,7 +37,7 @@ FEATURES = 8
 
 @dataclass(frozen=True)
 class RunResult:
-    """A finished run with its record, configuration and metrics."""
+    """A finished run with its run record, configuration and metrics."""
 
     run: TrainedModel
     record: dict[str, Any]
@@ -54,7 +54,7 @@ class RunResult:
 
     @cached_property
     def scored(self) -> pd.DataFrame:
-        """Targets and scores of the test part; empty if they were not saved."""
+        """Targets and scores for the test set, or an empty table if they were not saved."""
         file = self.run.path / "split.parquet"
         if not file.is_file():
             return pd.DataFrame({"target": [], "score": []})
@@ -63,15 +63,15 @@ class RunResult:
 
     @cached_property
     def training(self) -> pd.DataFrame:
-        """Metrics by epoch or boosting round; empty if they were not saved."""
+        """Metrics for each epoch or boosting round, or an empty table if they were not saved."""
         file = self.run.path / "metrics.csv"
         return pd.read_csv(file) if file.is_file() else pd.DataFrame()
 
 
 def collect(group: Path) -> tuple[list[RunResult], int]:
-    """Return the finished runs of a group, sorted, and the number of unfinished runs.
+    """Return the finished runs in a group in sorted order, and the number of unfinished runs.
 
-    Raises AstrodomeError if there is no finished run.
+    Raises AstrodomeError if the group contains no finished run.
     """
     if not group.is_dir():
         raise AstrodomeError(f"Directory {group} does not exist.", "Train a group: scope train.")
@@ -92,7 +92,7 @@ def collect(group: Path) -> tuple[list[RunResult], int]:
 
 
 def write(group: Path, out: Path | None = None) -> Path:
-    """Write the report of a group to ``out``, by default ``report.html`` in its directory."""
+    """Write the report for a group to ``out``, or to ``report.html`` in its directory."""
     results, unfinished = collect(group)
     algorithms = sorted({result.algorithm for result in results})
     tags = list(dict.fromkeys(result.run.tag for result in results))
@@ -124,7 +124,7 @@ def write(group: Path, out: Path | None = None) -> Path:
 
 
 def _class(results: Sequence[RunResult], algorithms: Sequence[str]) -> dict[str, Any]:
-    """Return the values for one class in the template: a row of the table, and its curves."""
+    """Return the template values for one class: its table row and its curves."""
     by_algorithm = {
         name: [result for result in results if result.algorithm == name] for name in algorithms
     }
@@ -177,7 +177,7 @@ def _summary(results: Sequence[RunResult]) -> dict[str, tuple[float, float] | No
 
 
 def _best(summaries: dict[str, dict[str, tuple[float, float] | None]]) -> dict[str, float]:
-    """Return the best rounded value of each metric, if the algorithms have different values."""
+    """Return the best value of each metric, rounded, unless all algorithms have the same value."""
     best = {}
     for metric in METRICS:
         values = [round(s[0], 3) for of in summaries.values() if (s := of[metric])]
@@ -187,7 +187,7 @@ def _best(summaries: dict[str, dict[str, tuple[float, float] | None]]) -> dict[s
 
 
 def _macro(classes: Sequence[dict[str, Any]], algorithm: str) -> dict[str, Any]:
-    """Return the unweighted means over the classes for which a metric is defined."""
+    """Return the unweighted mean of each metric over the classes for which it is defined."""
     of = [found["summary"][algorithm] for found in classes if algorithm in found["summary"]]
     means = {
         metric: (
@@ -199,14 +199,14 @@ def _macro(classes: Sequence[dict[str, Any]], algorithm: str) -> dict[str, Any]:
 
 
 def _confusion(results: Sequence[RunResult]) -> dict[str, int] | None:
-    """Return the cells of the confusion matrix, summed over all random states."""
+    """Return the entries of the confusion matrix, summed over all random states."""
     measured = [result.metrics[PART] for result in results if PART in result.metrics]
     cells = ("true_positive", "false_positive", "false_negative", "true_negative")
     return {cell: sum(int(m[cell] or 0) for m in measured) for cell in cells} if measured else None
 
 
 def _held_out(results: Sequence[RunResult], what: str) -> int | None:
-    """Return the number of sources, or of positive sources, in the test part of the first run."""
+    """Return the value of the test metric ``what``, a number of sources, for the first run."""
     return next((int(m[what] or 0) for result in results if (m := result.metrics.get(PART))), None)
 
 

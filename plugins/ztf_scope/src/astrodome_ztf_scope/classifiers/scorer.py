@@ -1,4 +1,4 @@
-"""Score the rows of data sets with several models at once."""
+"""Score the rows in data sets with several models at once."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ COPIED = (
     *("_id", "ztf_id", "obj_id", "fritz_name", "Gaia_EDR3___id", "AllWISE___id", "PS1_DR1___id"),
     *("ra", "dec", "period", "field", "ccd", "quad", "filter"),
 )
-"""Columns of a file that are copied to the output if they exist, in this order."""
+"""Input columns that are copied to the output if they exist, in output order."""
 LOST = b"lost_identifiers"
-"""Metadata key with JSON: a message for each identifier column that lost digits."""
+"""Metadata key for JSON with a message for each identifier column that lost digits."""
 MergeMethod = Literal["mean", "max"]
 Scores = NDArray[np.float32]
 
 
 class Scorer:
-    """Loaded models that score the same rows.
+    """A set of loaded models that score the same rows.
 
-    Models with the same preparation share it, and models of the algorithm ``dnn`` are evaluated
-    in one pass over the images.
+    Models with equal imputation and scaling share the prepared features. Models with the algorithm
+    ``dnn`` are evaluated together in a single pass over the images.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Scorer:
     def columns(self, file: Path) -> list[str]:
         """Return the columns to read from a file.
 
-        Raises AstrodomeError if the file lacks a feature or the images.
+        Raises AstrodomeError if a feature column or the dmdt images are missing.
         """
         available = datasets.column_names(file)
         names = list(self.copied(available, file))
@@ -71,10 +71,11 @@ class Scorer:
         return list(dict.fromkeys(names))
 
     def copied(self, available: Sequence[str], file: Path) -> dict[str, str]:
-        """Return the columns of a file that are copied, each with its name in the output.
+        """Map the columns that are copied from a file to their names in the output.
 
-        ``period`` is the period that the models use. If they use different periods, each keeps
-        its own name. If no model uses a period, the column ``period`` of the file is copied.
+        If all models use the same period column, it is copied as ``period``. If they use different
+        period columns, each column keeps its name. If no model uses a period, the column ``period``
+        in the file is copied.
         """
         position = {name: key for key, name in positions.columns(available).items()}
         names = {name: name for name in COPIED if name in available} | position
@@ -86,24 +87,24 @@ class Scorer:
         return dict(sorted(names.items(), key=lambda item: copied_order(item[1])))
 
     def _periods(self, available: list[str], file: Path) -> list[str]:
-        """Return the columns with the periods that the models use."""
+        """Return the period columns that the models use."""
         found = []
         for preparation in self.preparations:
             columns = preparation.columns_in(available, file)
             by_feature = dict(zip(preparation.features, columns, strict=True))
             if "period" in by_feature:
                 found.append(by_feature["period"])
-            else:  # The period of the search to which other periodic features belong.
+            else:  # Use the period with the same suffix as the other periodic features.
                 suffixes = {c.removeprefix(f) for f, c in by_feature.items() if c != f}
                 names = (f"period{suffix}" for suffix in sorted(suffixes))
                 found += [name for name in names if name in available]
         return list(dict.fromkeys(found))
 
     def score(self, data: datasets.DataSet, merge: MergeMethod | None = None) -> pa.Table:
-        """Return the copied columns and the scores of these rows.
+        """Return a table with the copied columns and the scores.
 
-        The score of a row is null if a feature that is not imputed is missing. With ``merge``, the
-        table has one more column per class with the mean or maximum of its models.
+        A score is null if a feature that is not imputed is missing. With ``merge``, the table also
+        contains one column per class with the mean or maximum score of its models.
         """
         scores = np.empty((len(data), len(self.models)), np.float32)
         prepared = {
@@ -128,7 +129,7 @@ class Scorer:
         return pa.table(columns)
 
     def _merged(self, scores: Scores, merge: MergeMethod) -> dict[str, pa.Array]:
-        """Return one score per class, from those algorithms that have a score."""
+        """Return one score per class, based on the algorithms that produced a score."""
         function = {"mean": pd.DataFrame.mean, "max": pd.DataFrame.max}[merge]
         found = {}
         for tag in dict.fromkeys(model.tag for model in self.models):
@@ -144,12 +145,15 @@ def copied_order(name: str) -> int:
 
 
 def with_lost_identifiers(table: pa.Table, lost: Mapping[str, str]) -> pa.Table:
-    """Return the table with the messages about identifiers in its metadata."""
+    """Return the table with messages about identifiers that lost digits added to its metadata."""
     return table.replace_schema_metadata({LOST: json.dumps(dict(lost))}) if lost else table
 
 
 def _scoring_function(backends: Sequence[Any]) -> Callable[[Sequence[Scores], Any], Scores]:
-    """Return a function that predicts the probabilities (N, C) of C models of one algorithm."""
+    """Return a function that computes the probabilities for C models with the same algorithm.
+
+    The probabilities have the shape (N, C).
+    """
     together = getattr(type(backends[0]), "together", None)
     if together:
         function: Callable[[Sequence[Scores], Any], Scores] = together(list(backends))

@@ -25,10 +25,10 @@ def loggers(
     job_type: str = "train",
     on_error: Callable[[str], object],
 ) -> list[Logger]:
-    """Return functions that log a run folder.
+    """Return the functions that log a run folder to the selected services.
 
-    If logging fails, ``on_error`` is called with a message. Raises AstrodomeError if a library is
-    missing.
+    If logging fails, ``on_error`` is called with a message. Raises AstrodomeError if a required
+    library is not installed.
     """
     found = [_wandb(job_type)] if wandb else []
     found += [_tensorboard(tensorboard)] if tensorboard else []
@@ -38,7 +38,7 @@ def loggers(
 def _log(log: Logger, on_error: Callable[[str], object], folder: Path) -> None:
     try:
         log(folder)
-    except Exception as error:  # The libraries raise many types of exceptions.
+    except Exception as error:  # The libraries raise various exceptions.
         message = " ".join(str(error).split())[:200]
         on_error(f"Run {folder} was not logged: {message}")
 
@@ -106,7 +106,7 @@ def _history(folder: Path) -> Iterator[tuple[int, dict[str, float]]]:
 
 
 def _final(folder: Path) -> Iterator[tuple[str, float]]:
-    """Yield the final metrics with the part in the name, for example ``test_f1``."""
+    """Yield the final metrics, with the subset as a prefix of the name, for example ``test_f1``."""
     for part, values in run_metrics(folder).items():
         for name, value in values.items():
             if value is not None:

@@ -1,10 +1,10 @@
-"""Find trained classifiers: run folders, and model files of SCoPe.
+"""Find trained classifiers in run folders and SCoPe model files.
 
-The run folders are ``models/<group>/<algorithm>/<tag>/<random_state>/``. A run that was replaced
-is kept in ``<tag>/replaced/<random_state>.<YYYYMMDD_HHMMSS>``. Model files of SCoPe are named
-``<tag>.<YYYYMMDD_HHMMSS>``. SCoPe 0.9.5 wrote networks as ``.h5``, and trees as ``.json`` with
-``.params``. In 2022, it wrote networks as TensorFlow checkpoints, which are identified by their
-``.index`` file.
+The path of a run folder is ``models/<group>/<algorithm>/<tag>/<random_state>/``. When a run is
+replaced, the old run is moved to ``<tag>/replaced/<random_state>.<YYYYMMDD_HHMMSS>``. SCoPe model
+files are named ``<tag>.<YYYYMMDD_HHMMSS>``. SCoPe 0.9.5 saved neural networks as ``.h5`` files, and
+boosted trees as ``.json`` files with a ``.params`` file. In 2022, SCoPe saved neural networks as
+TensorFlow checkpoints, which are identified by their ``.index`` file.
 """
 
 from __future__ import annotations
@@ -31,26 +31,26 @@ SCOPE_FILE = re.compile(
     r"(?P<tag>.+)\.(\d{4})(\d\d)(\d\d)_(\d\d)(\d\d)(\d\d)(?P<extension>\.(h5|json|index))"
 )
 ALGORITHMS = {".h5": "dnn", ".json": "xgb", ".index": "dnn"}
-"""Algorithms of SCoPe's model files by their file extension."""
+"""Algorithm for each file extension of SCoPe model files."""
 
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """A finished run, or a model file of SCoPe.
+    """A finished run or a SCoPe model file.
 
     Attributes
     ----------
     path : pathlib.Path
-        Run folder or file.
+        Run folder or model file.
     tag, algorithm : str
-        Class and algorithm.
+        Tag of the class, and name of the algorithm.
     random_state : int or None
-        Random state; None if it is unknown.
+        Random state of the run, or None if it is unknown.
     finished : str
-        Time at which the training was finished, ISO 8601.
+        Time at which the training finished, in ISO 8601 format.
     configured : str
-        For a file, the configuration and preparation that a run folder contains, as JSON; see
-        :func:`.loaded_models.configure`.
+        For a model file, the configuration and the feature preparation as JSON. A run folder
+        contains this information itself. See :func:`.loaded_models.configure`.
     """
 
     path: Path
@@ -62,7 +62,7 @@ class TrainedModel:
 
     @property
     def column(self) -> str:
-        """Name of the column with the scores of the model."""
+        """Name of the score column."""
         return f"{self.tag}_{self.algorithm}"
 
 
@@ -89,7 +89,7 @@ def finished_runs(place: Path) -> Iterator[TrainedModel]:
 def read(folder: Path) -> tuple[Run, dict[str, Any]]:
     """Return a finished run and its configuration.
 
-    Raises AstrodomeError if the directory is not a run folder, or the run is not finished.
+    Raises AstrodomeError if the directory is not a run folder, or if the run is not finished.
     """
     run = Run.open(folder, TASK)
     if run.record.get("status") != FINISHED:
@@ -100,9 +100,9 @@ def read(folder: Path) -> tuple[Run, dict[str, Any]]:
 
 
 def find_scope_files(place: Path) -> Iterator[TrainedModel]:
-    """Yield a model file of SCoPe, or those in a directory and its subdirectories.
+    """Yield the SCoPe model file at a path, or all model files in a directory tree.
 
-    Raises AstrodomeError for a file whose name does not contain the class and the time.
+    Raises AstrodomeError if a file name does not contain the class and the time.
     """
     for file in [place] if place.is_file() else sorted(place.rglob("*.*")):
         if match := SCOPE_FILE.fullmatch(file.name):
@@ -120,7 +120,7 @@ def find_scope_files(place: Path) -> Iterator[TrainedModel]:
 
 
 def _similar_name(place: Path) -> str:
-    """Return a hint with a model file or folder of a similar name; empty if none exists."""
+    """Return a hint that suggests a model with a similar name, or an empty string."""
     folder = place.parent
     names = [f.name for f in folder.iterdir()] if folder.is_dir() else []
     known = [n for n in names if SCOPE_FILE.fullmatch(n) or (folder / n).is_dir()]
@@ -129,7 +129,7 @@ def _similar_name(place: Path) -> str:
 
 
 def run_metrics(folder: Path) -> dict[str, dict[str, float | None]]:
-    """Return the metrics of a run by part; empty if it has none."""
+    """Return the metrics of a run by subset, or an empty dictionary if it has no metrics."""
     try:
         return dict(json.loads((folder / "metrics.json").read_text("utf-8")))
     except (FileNotFoundError, NotADirectoryError):
@@ -139,7 +139,7 @@ def run_metrics(folder: Path) -> dict[str, dict[str, float | None]]:
 
 
 def by_tag(root: Path) -> dict[str, list[TrainedModel]]:
-    """Return all finished runs in a directory of groups, by class."""
+    """Find all finished runs in a directory of run groups, and return them by class."""
     found: dict[str, list[TrainedModel]] = {}
     for run in finished_runs(root) if root.is_dir() else ():
         found.setdefault(run.tag, []).append(run)
@@ -147,7 +147,7 @@ def by_tag(root: Path) -> dict[str, list[TrainedModel]]:
 
 
 def counted(of_class: Sequence[TrainedModel], root: Path) -> list[str]:
-    """Return the numbers of runs of a class by group and algorithm: ``experiment/dnn (3)``."""
+    """Count the runs for a class by group and algorithm, for example ``experiment/dnn (3)``."""
     names = Counter("/".join(run.path.relative_to(root).parts[:-2]) for run in of_class)
     return [name if count == 1 else f"{name} ({count})" for name, count in names.items()]
 
@@ -158,29 +158,29 @@ def find_models(
     algorithm: str = "",
     random_state: int | None = None,
 ) -> list[TrainedModel]:
-    """Return the models to use for predictions, sorted by class and algorithm.
+    """Find the models to use for predictions, sorted by class and algorithm.
 
     Parameters
     ----------
     places : sequence of path-like
-        Directories with run folders or model files of SCoPe, and model files. TensorFlow
-        checkpoints may be given without ``.index``.
+        Model files, and directories that contain run folders or SCoPe model files. TensorFlow
+        checkpoints may be specified without the extension ``.index``.
     tags : iterable of str
-        Classes; all classes if it is empty.
+        Tags of the classes. If it is empty, all classes are included.
     algorithm : str
-        Algorithm; all algorithms if it is empty.
+        Name of the algorithm. If it is empty, all algorithms are included.
     random_state : int, optional
-        Random state. By default, the run that was finished last is used.
+        Random state of the runs. By default, the run that finished last is selected.
 
     Returns
     -------
     list of TrainedModel
-        One model for each class and algorithm.
+        One model for each combination of class and algorithm.
 
     Raises
     ------
     AstrodomeError
-        If a place does not exist, or there is no model for one of the classes.
+        If a path does not exist, or if no model is found for one of the classes.
 
     Examples
     --------

@@ -1,7 +1,7 @@
-"""Train classifiers: one run per class and random state, in parallel, on one data set.
+"""Train classifiers in parallel on a single data set, with one run per class and random state.
 
-Finished runs are not repeated unless the data set or an option changed. Interrupted runs are
-started again. A failed run does not stop the others.
+A finished run is not repeated unless the data set or an option has changed. Interrupted runs start
+from the beginning. A failed run does not affect the other runs.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ ENVIRONMENT = {
     "TF_CPP_MIN_LOG_LEVEL": "2",
     "TF_ENABLE_ONEDNN_OPTS": "0",
 }
-"""Default environment of the training processes.
+"""Default environment variables for the training processes.
 
-Idle threads do not use CPU time, which other runs need, and TensorFlow does not log its build
-options.
+They prevent idle threads from using CPU time that other runs need, and prevent TensorFlow from
+logging its build options.
 """
 BUSY: Row = {"trained": "busy"}
-"""Value in place of the row of a run that another process is training."""
+"""Result that replaces the table row for a run that another process is training."""
 
 
 def train_classifier(
@@ -54,32 +54,32 @@ def train_classifier(
     group_by: str = "",
     **options: Any,
 ) -> LoadedModel:
-    """Train a classifier for one class, in this process.
+    """Train a classifier for one class in the current process.
 
-    The run folder ``<models_dir>/<group>/<algorithm>/<tag>/<random_state>`` contains the model,
-    its metrics and plots. ``scope predict`` and :func:`load_model` read it.
+    The run folder ``<models_dir>/<group>/<algorithm>/<tag>/<random_state>`` contains the model, its
+    metrics and its plots. It can be used with ``scope predict`` and :func:`load_model`.
 
     Parameters
     ----------
     data : DataSet, pandas.DataFrame or path-like
         Labelled data set. The algorithm ``dnn`` requires dmdt images.
     tag : str
-        Class, for example ``vnv``.
+        Tag of the class, for example ``vnv``.
     config : ScopeConfig, optional
-        Configuration. By default, the result of :func:`load_config`.
+        Configuration to use. By default, the result of :func:`load_config`.
     algorithm : str
-        ``dnn`` (network) or ``xgb`` (boosted trees).
+        ``dnn`` (neural network) or ``xgb`` (boosted trees).
     models_dir : path-like
-        Directory of the groups of runs.
+        Directory that contains the run groups.
     group : str
-        Name of the group of runs.
+        Name of the run group.
     random_state : int, optional
-        Seed of all random numbers. By default, that of the class.
+        Seed for all random numbers. By default, the random state of the class.
     group_by : str
-        Column that identifies the source of a row, or ``position``. All rows of a source are put
-        into the same part.
+        Column that identifies the source in each row, or ``position``. All rows of a source are
+        assigned to the same subset.
     **options
-        Values that override the entry of the class, for example ``epochs=20``.
+        Overrides for the configuration entry for the class, for example ``epochs=20``.
 
     Returns
     -------
@@ -130,23 +130,23 @@ def train(
     on_start: Callable[[Sequence[TrainingJob]], None] = lambda jobs: None,
     on_wait: Callable[[Sequence[TrainingJob]], None] = lambda jobs: None,
 ) -> Iterator[compute.ItemResult[TrainingJob, Row]]:
-    """Train classes in parallel processes, and yield each run with its metrics when it is finished.
+    """Train classifiers in parallel processes, and yield the metrics of each run when it finishes.
 
     Parameters
     ----------
     config : ScopeConfig
-        Configuration.
+        Configuration to use.
     dataset : pathlib.Path
-        Labelled data set.
+        Path of the labelled data set.
     tags : sequence of str
-        Classes to train; all classes if it is empty.
+        Tags of the classes to train. If it is empty, all classes are trained.
     options : TrainingOptions
-        Algorithm, random states and output.
+        Algorithm, random states and output options.
     on_start : callable, optional
-        Function that is called with all runs before the first one starts.
+        Function that is called with all jobs before the first run starts.
     on_wait : callable, optional
-        Function that is called with the runs that another process is training. They are trained
-        here if that process ends before they are finished.
+        Function that is called with the jobs that another process is currently training. If that
+        process ends before they are finished, they are trained by this process.
 
     Raises
     ------
@@ -186,16 +186,16 @@ def train(
 
 
 def failed(job: TrainingJob, error: str) -> Row:
-    """Return the row of the closing table for a failed run."""
+    """Return the row of the results table for a failed run."""
     about = {"tag": job.tag, "algorithm": job.algorithm, "random_state": job.random_state}
     return {**about, "trained": "failed", "error": error}
 
 
 def required_columns(jobs: Sequence[TrainingJob], dataset: Path) -> list[str]:
-    """Return the columns of a data set that are read for these runs.
+    """Return the columns to read from a data set for the given jobs.
 
-    Missing features and labels are reported later, by the run that needs them. Raises
-    AstrodomeError if the images are required but missing.
+    Missing features and labels are reported later, by the job that needs them. Raises
+    AstrodomeError if dmdt images are required but missing.
     """
     names = set(IDS) | {VARIABLE, NON_VARIABLE}
     for job in jobs:
@@ -217,7 +217,7 @@ def required_columns(jobs: Sequence[TrainingJob], dataset: Path) -> list[str]:
 
 
 def _without_dmdt(job: TrainingJob) -> str:
-    """Return a hint for a data set without images, with an option that has an effect."""
+    """Return a hint for a data set without dmdt images, with an option that avoids the error."""
     dense_only: Mapping[str, Any] = {
         **job.config,
         "dnn": {**job.config["dnn"], "conv_branch": False},
@@ -228,7 +228,7 @@ def _without_dmdt(job: TrainingJob) -> str:
 
 
 def _shared(todo: list[TrainingJob], dataset: Path, scratch: Path) -> shared_dataset.SharedDataSet:
-    """Read the data set once, for all training processes."""
+    """Read the data set once, and share it with all training processes."""
     data = datasets.read_dataset(dataset, required_columns(todo, dataset))
     return shared_dataset.share(data, source_numbers(data, todo[0].group_by), scratch)
 
@@ -236,7 +236,10 @@ def _shared(todo: list[TrainingJob], dataset: Path, scratch: Path) -> shared_dat
 def _parallel(
     todo: list[TrainingJob], shared: shared_dataset.SharedDataSet, jobs: int, *, wait: bool
 ) -> Generator[compute.ItemResult[TrainingJob, Row], None, list[TrainingJob]]:
-    """Yield each finished run; return the runs that another process is training."""
+    """Yield the result of each run when it finishes, and return the jobs that are busy elsewhere.
+
+    A job is busy elsewhere if another process is training it.
+    """
     busy = []
     work = partial(_run, shared=shared, wait=wait)
     for done in compute.map(work, todo, jobs=jobs, fresh=True):
@@ -248,7 +251,7 @@ def _parallel(
 
 
 def _run(job: TrainingJob, shared: shared_dataset.SharedDataSet, wait: bool) -> Row:
-    """Train one classifier, unless another process is training it or has trained it."""
+    """Train a classifier, unless another process is training it or has already trained it."""
     threads = {"TF_NUM_INTRAOP_THREADS": str(job.config["threads"])}
     os.environ.update({**ENVIRONMENT, **threads, **os.environ, **job.environment})
     if not job.save:

@@ -1,4 +1,4 @@
-"""Train one classifier on a data set in memory, and write its run folder."""
+"""Train a classifier on a data set in memory, and write its run folder."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ from .preprocessing.examples import PreparedDataSet, prepare
 from .preprocessing.splitting import DataSplit, labels
 
 IDS = ("_id", "ztf_id", "obj_id", "fritz_name", "ra", "dec")
-"""Columns of the data set that are copied to ``split.parquet`` if they exist."""
+"""Columns that are copied from the data set to ``split.parquet`` if they exist."""
 Row = dict[str, Any]
 
 
 def run(job: TrainingJob, data: DataSet, groups: NDArray[np.intp] | None = None) -> Row:
-    """Train one classifier, and evaluate the saved model.
+    """Train a classifier, evaluate the saved model, and return a row for the results table.
 
-    ``groups`` (N,) are the numbers of the sources of the rows. Returns a row of the closing table.
+    ``groups`` contains the source number for each row, with shape (N,).
     """
     started = time.perf_counter()
     entry = ClassConfig.model_validate(job.config["class"])
@@ -64,7 +64,7 @@ def run(job: TrainingJob, data: DataSet, groups: NDArray[np.intp] | None = None)
     parts = prepared.parts
     job.classifier().train(parts["train"], parts["validation"], record, job.config)
 
-    saved = job.classifier()  # The saved model is evaluated, because predictions use it.
+    saved = job.classifier()  # Evaluate the model as saved.
     saved.load(job.folder, job.config)
     scores = [probabilities(saved, part.features, part.dmdt) for part in parts.values()]
     metrics = _write_scores(job.folder, data, prepared.split, np.concatenate(scores))
@@ -84,7 +84,7 @@ def run(job: TrainingJob, data: DataSet, groups: NDArray[np.intp] | None = None)
 def summary(
     job: TrainingJob, metrics: Mapping[str, Any] | None = None, trained: str = "now"
 ) -> Row:
-    """Return a row of the closing table: the metrics of the test part, and the run folder."""
+    """Return a row for the results table, with the metrics for the test set and the run folder."""
     if metrics is None:
         metrics = trained_models.run_metrics(job.folder)
     test = metrics.get("test", {})
@@ -104,7 +104,7 @@ def summary(
 def _row_counts(
     job: TrainingJob, data: DataSet, prepared: PreparedDataSet, entry: ClassConfig
 ) -> dict[str, Any]:
-    """Return the counts of the rows of the data set for ``run.json``."""
+    """Return the row counts of the data set for ``run.json``."""
     labelled = ~np.isnan(labels(data, entry.label, f"class '{job.tag}'"))
     return dropped_rows.count_rows(
         data, job.features, prepared.usable, prepared.split, entry.label, labelled
@@ -136,7 +136,7 @@ def _write_scores(
 
 
 def _move_away(job: TrainingJob) -> None:
-    """Rename the folder of an earlier finished run; delete that of an unfinished run."""
+    """Rename the folder of an earlier run if it is finished; otherwise, delete it."""
     earlier = Run(job.folder).record
     if earlier.get("status") == trained_models.FINISHED:
         digits = "".join(c for c in earlier["finished"][:19] if c.isdigit())

@@ -1,4 +1,4 @@
-"""Training sets from the classifications of a marshal and the features of a catalogue."""
+"""Build training sets from marshal classifications and catalogue features."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class MergeOptions:
-    """How sources are merged with features.
+    """Options for merging classified sources with features.
 
-    ``radius`` is the maximum separation between a source and its light curves, in arcsec. With
-    ``min_votes``, only classes with at least this number of net votes count, and sources that have
-    such a class.
+    ``radius`` is the maximum separation between a source and its light curves, in arcseconds. If
+    ``min_votes`` is set, classes with fewer net votes are ignored, and sources without any
+    remaining class are skipped.
     """
 
     taxonomy_map: str = "golden"
@@ -44,11 +44,12 @@ def merge(
     *,
     notify: Callable[[str], object] = logger.warning,
 ) -> pd.DataFrame:
-    """Return one row per light curve: its features, ``obj_id``, and the labels of the map.
+    """Merge classified sources with features, and return one row per light curve.
 
-    A label contains the probability of its class, 0 if the source does not have the class. A light
-    curve near several sources belongs to the nearest one. ``notify`` is called with a warning about
-    classes that are not in the taxonomy map.
+    Each row contains the features, ``obj_id``, and a column for each label in the taxonomy map. The
+    value of a label is the probability of its class, or 0 if the source does not have the class. A
+    light curve that is near several sources is matched to the nearest source. ``notify`` is called
+    with a warning if classes are missing in the taxonomy map.
     """
     labelled = source_labels(sources, options, notify=notify)
     if labelled.empty:
@@ -58,7 +59,7 @@ def merge(
         raise AstrodomeError("No source has a light curve with features in the catalogue.")
     features = identifiers.from_records(_features(catalogue, list(owners), options))
     features["obj_id"] = [owners[number] for number in features["_id"]]
-    # The position is that of the source, because its light curves have different positions.
+    # Use the position of the source, because its light curves have slightly different positions.
     features = features.drop(columns=[c for c in ("ra", "dec", "separation") if c in features])
     clash = {name: f"{name}_feature" for name in labelled if name in features and name != "obj_id"}
     merged = labelled.merge(features.rename(columns=clash), on="obj_id", how="inner")
@@ -72,7 +73,11 @@ def source_labels(
     *,
     notify: Callable[[str], object] = logger.warning,
 ) -> pd.DataFrame:
-    """Return one row per source: ``obj_id``, ``ra``, ``dec`` (deg), ``labellers``, labels."""
+    """Return a table with one row per source.
+
+    The columns are ``obj_id``, ``ra`` and ``dec`` in degrees, ``labellers``, and one column per
+    label.
+    """
     targets = taxonomy_maps.read(options.taxonomy_map)
     labels = {target.name: label for label, target in targets.items() if target}
     unknown: set[str] = set()
@@ -100,7 +105,7 @@ def source_labels(
 def _nearest_sources(
     labelled: pd.DataFrame, catalogue: Any, options: MergeOptions
 ) -> dict[int, str]:
-    """Return the nearest source of each light curve."""
+    """Match each light curve to its nearest source, and return ``obj_id`` by light curve id."""
     nearest: dict[int, tuple[float, str]] = {}
     for first in range(0, len(labelled), options.ids_per_query):
         part = labelled.iloc[first : first + options.ids_per_query]
@@ -124,7 +129,7 @@ def _features(catalogue: Any, ids: list[int], options: MergeOptions) -> Iterable
 
 
 def _imputed(merged: pd.DataFrame) -> pd.DataFrame:
-    """Impute features as configured, based on these rows."""
+    """Impute missing features as configured, based on the rows in this table."""
     from ..config.loading import load_config
     from .preprocessing.imputation import NeighbourImputer
 
@@ -148,10 +153,10 @@ def _imputed(merged: pd.DataFrame) -> pd.DataFrame:
 
 
 def update(merged: pd.DataFrame, training_set: str | Path | None, prefix: str) -> Path:
-    """Write a copy of the training set with the rows of :func:`merge`.
+    """Write a copy of the training set that includes the rows returned by :func:`merge`.
 
-    Rows with the same ``ztf_id`` are replaced, except ``obj_id`` and the dmdt image. The name of
-    the copy is the name of the training set with a prefix.
+    Existing rows with the same ``ztf_id`` are replaced, but their ``obj_id`` and dmdt image are
+    kept. The file name of the copy is the file name of the training set with a prefix.
     """
     if not training_set:
         raise AstrodomeError("The training set is missing.", "Set training.dataset.", exit_code=2)

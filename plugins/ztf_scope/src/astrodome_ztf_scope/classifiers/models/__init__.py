@@ -1,1 +1,1 @@
-"""Classifiers: a network with two branches, and boosted trees."""
+"""Classifiers: a two-branch neural network and boosted trees."""

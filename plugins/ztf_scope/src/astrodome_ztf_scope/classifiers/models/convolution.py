@@ -1,10 +1,11 @@
-"""The convolution branch of the network for predictions on CPUs, without Keras.
+"""Convolution branch of the neural network, for prediction on CPUs without Keras.
 
-The four separable convolutions of 3 x 3 pixels on images of 26 x 26 pixels are so small that
-general implementations spend most of the time on moving data. Here, one image at a time is
-processed in the CPU cache. Each channel is a flat array, and the rows keep the width of the input
-of a layer: a shift of the window is then a shift of the flat array, and the last columns of each
-row, in which a window would wrap around, are computed but not used.
+The network has four separable 3 x 3 convolutions on images with 26 x 26 pixels. For such small
+images, general-purpose implementations spend most of the time on copying data. This module
+therefore processes one image at a time in the CPU cache. Each channel is stored as a flat array
+whose row width equals the width of the layer input. Shifting the window is then equivalent to
+shifting the flat array. In the last columns of each row, the window would extend into the next row.
+These values are computed but not used.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float32]
 
 WIDTHS = (16, 16, 32, 32)
-"""Output channels of the four convolutions. The pooling is after the second one."""
+"""Number of output channels of each convolution. Max pooling follows the second convolution."""
 SHAPES = tuple(
     shape
     for before, after in zip((1, *WIDTHS), WIDTHS, strict=False)
@@ -26,7 +27,7 @@ SHAPES = tuple(
 )
 """Shapes of the depthwise kernel, the pointwise kernel and the bias of each convolution."""
 SIDE = 26
-"""Pixels of an image along each axis; then 24, 22, 11 (after the pooling), 9 and 7."""
+"""Input image width in pixels; the layer outputs are 24, 22, 11 (pooled), 9 and 7 pixels wide."""
 
 compiled = njit(
     nogil=True, cache=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz", "arcp"}
@@ -35,7 +36,10 @@ compiled = njit(
 
 @compiled
 def _depthwise(x, kernel, width, out):  # type: ignore[no-untyped-def]
-    """Convolve each channel of ``x`` (C, >= L + 2 width + 2) with its kernel to ``out`` (C, L)."""
+    """Convolve each channel in ``x`` with its kernel, and write the result to ``out``.
+
+    ``out`` has the shape (C, L), and ``x`` has the shape (C, M) with M >= L + 2 width + 2.
+    """
     for c in range(out.shape[0]):
         row, to = x[c], out[c]
         a, b, d = kernel[c, 0], kernel[c, 1], kernel[c, 2]
@@ -52,7 +56,7 @@ def _depthwise(x, kernel, width, out):  # type: ignore[no-untyped-def]
 
 @compiled
 def _relu(x, bias):  # type: ignore[no-untyped-def]
-    """Add the bias of each channel and apply the activation, in place."""
+    """Add the bias to each channel and apply the ReLU activation, in place."""
     for c in range(x.shape[0]):
         row, b = x[c], bias[c]
         for p in range(len(row)):
@@ -61,7 +65,7 @@ def _relu(x, bias):  # type: ignore[no-untyped-def]
 
 @compiled
 def _max_pool(x, out):  # type: ignore[no-untyped-def]
-    """Write the maximum of each block of 2 x 2 pixels of 22 x 22 to ``out`` (C, 121)."""
+    """Apply 2 x 2 max pooling to 22 x 22 pixels, and write it to ``out`` with shape (C, 121)."""
     for c in range(out.shape[0]):
         row, to = x[c], out[c]
         for i in range(11):
@@ -72,9 +76,10 @@ def _max_pool(x, out):  # type: ignore[no-untyped-def]
 
 @compiled
 def _forward(images, weights, out):  # type: ignore[no-untyped-def]
-    """Write the output of the branch for flat images (N, 676) to ``out`` (N, 32).
+    """Compute the branch output for flat images with shape (N, 676).
 
-    The length of a flat channel is (h - 1) x width of the input + w: 622, 568, 97 and 73.
+    The result is written to ``out`` with shape (N, 32). The length of a flat output channel with h
+    x w pixels is (h - 1) x (input width) + w: 622, 568, 97 and 73 for the four convolutions.
     """
     d1, p1, b1, d2, p2, b2, d3, p3, b3, d4, p4, b4 = weights
     s1, y1 = np.empty((1, 622), np.float32), np.empty((16, 622), np.float32)
@@ -103,10 +108,10 @@ def _forward(images, weights, out):  # type: ignore[no-untyped-def]
 
 
 def forward(images: Array, weights: Sequence[Array]) -> Array:
-    """Return the output (N, 32) of the branch for dmdt images (N, 26, 26).
+    """Return the branch output with shape (N, 32), for dmdt images with shape (N, 26, 26).
 
-    ``weights`` have the shapes of Keras, (3, 3, C, 1), (1, 1, C, D) and (D,), in the order of
-    :data:`SHAPES`.
+    ``weights`` contains arrays with the Keras shapes (3, 3, C, 1), (1, 1, C, D) and (D,) for each
+    convolution, in the order of :data:`SHAPES`.
     """
     flat = np.ascontiguousarray(images, np.float32).reshape(len(images), SIDE * SIDE)
     arranged = tuple(

@@ -1,4 +1,4 @@
-"""The network with two branches: Keras trains it, predictions work without Keras."""
+"""Two-branch neural network, which requires Keras for training but not for prediction."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ METRICS = {
     "recall": "Recall",
     "auc": "AUC",
 }
-"""Metrics in ``metrics.csv`` besides the loss, and their classes in Keras. Larger is better."""
+"""Keras class for each metric in ``metrics.csv`` except the loss. For all, larger is better."""
 
 
 class DnnClassifier:
-    """Two-branch network for features and dmdt images."""
+    """Two-branch neural network that uses features and dmdt images."""
 
     def __init__(self) -> None:
         self.weights: NetworkWeights | None = None
@@ -48,10 +48,13 @@ class DnnClassifier:
         run: Run,
         config: Mapping[str, Any],
     ) -> None:
-        """Train the network, and write ``model.keras``, ``metrics.csv`` and notes in ``run.json``.
+        """Train the network, and write the results to the run folder.
 
-        The same random state gives the same weights. Raises AstrodomeError if Keras is not
-        installed, an option is invalid, or the weights become infinite.
+        The files are ``model.keras`` and ``metrics.csv``. Further results are stored in
+        ``run.json``.
+
+        Training is reproducible for a given random state. Raises AstrodomeError if Keras is not
+        installed, an option is invalid, or the weights diverge.
         """
         from . import network
 
@@ -77,7 +80,7 @@ class DnnClassifier:
             raise AstrodomeError(
                 f"The network of '{config['tag']}' diverged.", "Lower the learning rate: --lr."
             )
-        # A new network is saved without the state of the optimizer.
+        # Save a new network, which does not contain the optimizer state.
         bare = network.network(train.features.shape[1], **branches)
         network.set_weights(bare, self.weights)
         with tempfile.TemporaryDirectory() as scratch:  # Keras requires the extension .keras.
@@ -95,23 +98,28 @@ class DnnClassifier:
         )
 
     def load(self, path: Path, config: Mapping[str, Any]) -> None:
-        """Load the weights of a run folder, or of a file of Keras or SCoPe, without Keras.
+        """Load the weights from a run folder, or from a Keras or SCoPe file, without Keras.
 
-        Raises AstrodomeError if the file does not exist, or the features or branches differ.
+        Raises AstrodomeError if the file does not exist, or if the features or branches do not
+        match.
         """
         self.weights, self.threads = _read(path, config), _threads(config)
 
     def predict(self, features: Array, dmdt: Array | None = None) -> Array:
-        """Return the probabilities (N,) for features (N, F) and images (N, 26, 26)."""
+        """Return probabilities with shape (N,).
+
+        ``features`` has the shape (N, F), and ``dmdt`` has the shape (N, 26, 26).
+        """
         return DnnClassifier.together([self])([features], dmdt)[:, 0]
 
     @classmethod
     def together(
         cls, classifiers: Sequence[DnnClassifier]
     ) -> Callable[[Sequence[Array], Array | None], Array]:
-        """Return a function that predicts the probabilities (N, C) of C classifiers.
+        """Return a function that predicts the probabilities for C classifiers, with shape (N, C).
 
-        Its arguments are the features (N, F) for each classifier, and the images (N, 26, 26).
+        The function takes a sequence with the features for each classifier, with shape (N, F), and
+        the dmdt images with shape (N, 26, 26).
         """
         networks = [one.weights for one in classifiers if one.weights is not None]
         if len(networks) < len(classifiers):
@@ -127,7 +135,7 @@ class DnnClassifier:
 
 
 def inputs(examples: Examples, config: Mapping[str, Any]) -> list[Array]:
-    """Return the inputs of the enabled branches."""
+    """Return the inputs for the enabled branches."""
     found: list[Array] = [examples.features] if config["dnn"]["dense_branch"] else []
     if config["dnn"]["conv_branch"]:
         if examples.dmdt is None:
@@ -140,7 +148,7 @@ def inputs(examples: Examples, config: Mapping[str, Any]) -> list[Array]:
 
 
 def compile_(model: keras.Model, config: Mapping[str, Any]) -> None:
-    """Compile the network with the loss, the metrics and the optimizer of the configuration."""
+    """Compile the network with the configured loss, metrics and optimizer."""
     import keras
 
     try:
@@ -156,7 +164,7 @@ def compile_(model: keras.Model, config: Mapping[str, Any]) -> None:
 
 
 def optimizer(config: Mapping[str, Any]) -> keras.Optimizer:
-    """Return the optimizer of the configuration; ``decay`` has the meaning of Keras 2."""
+    """Return the configured optimizer, in which ``decay`` has the same meaning as in Keras 2."""
     import keras
 
     entry = config["class"]
@@ -175,10 +183,10 @@ def optimizer(config: Mapping[str, Any]) -> keras.Optimizer:
 
 
 def callbacks(entry: Mapping[str, Any], folder: Path) -> list[keras.callbacks.Callback]:
-    """Return the callbacks of the class, and the one that writes ``metrics.csv``.
+    """Return the callbacks for training, including one that writes ``metrics.csv``.
 
-    The learning rate is reduced after half of the patience, so that this can have an effect
-    before the training stops. It is not reduced if ``decay`` already reduces it.
+    The learning rate is reduced after half of the patience, so that the reduction can take effect
+    before early stopping. It is not reduced if ``decay`` is set.
     """
     import keras
 
@@ -209,7 +217,7 @@ def _threads(config: Mapping[str, Any]) -> int:
 
 
 def _read(path: Path, config: Mapping[str, Any]) -> NetworkWeights:
-    """Return the weights in a run folder or file, and check them against the configuration."""
+    """Read the weights from a run folder or file, and validate them against the configuration."""
     file = path / WEIGHTS if path.is_dir() else path
     found = weights.read(file)
     if found.features != len(config["features"]) and found.dense:

@@ -1,8 +1,8 @@
-"""Predict the scores of sources with the weights of one or several networks, without Keras.
+"""Predict scores with the weights of one or more neural networks, without Keras.
 
-Sources are processed in blocks of a fixed size, the last of which is padded. So the score of a
-source does not depend on the number of sources. Some BLAS libraries sum in another order for
-another position in a block; scores are then equal up to rounding.
+Sources are processed in batches of a fixed size, and the last batch is padded. The score of a
+source therefore does not depend on the number of sources. Some BLAS libraries use a different order
+of summation for each position in a batch, so that scores may differ by rounding errors.
 """
 
 from __future__ import annotations
@@ -27,9 +27,10 @@ def predict(
     dmdt: Array | None,
     threads: int = 1,
 ) -> Array:
-    """Return the scores (N, C) of C networks.
+    """Return the scores that C networks predict, with shape (N, C).
 
-    ``features`` contains the features (N, F) for each network, ``dmdt`` the images (N, 26, 26).
+    ``features`` contains an array with shape (N, F) for each network. ``dmdt`` contains the images
+    with shape (N, 26, 26), or is None.
     """
     count = len(features[0])
     scores = np.empty((count, len(networks)), np.float32)
@@ -40,7 +41,7 @@ def predict(
         for k, weights in enumerate(networks):
             scores[rows, k] = _predict_block(weights, features[k][rows], images)
 
-    # The blocks use all threads; more threads for each matrix product would slow them down.
+    # Batches run in parallel, so additional threads within matrix products would slow them down.
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads) as pool:
         for _ in pool.map(predict_block, range(0, count, BLOCK)):
             pass

@@ -1,7 +1,8 @@
-"""The network with two branches in Keras: features and dmdt images to the probability of a class.
+"""Keras implementation of the two-branch network for features and dmdt images.
 
-The architecture is that of SCoPe (van Roestel et al. 2021, AJ 161, 267). The network consists of
-standard layers of Keras, so that Keras can load saved models.
+The output is the probability of a class. The architecture is the same as in SCoPe (van Roestel et
+al. 2021, AJ 161, 267). The network contains only standard Keras layers, so that Keras can load
+saved models.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ DROPOUT, JOIN_DROPOUT = 0.25, 0.4
 INSTALL = "pip install 'astrodome-ztf-scope[dnn]'"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 if "KERAS_BACKEND" not in os.environ and not find_spec("tensorflow"):
-    # Keras uses TensorFlow by default, also if it is not installed.
+    # Keras selects TensorFlow by default, even if TensorFlow is not installed.
     for name in ("torch", "jax"):
         if find_spec(name):
             os.environ.setdefault("KERAS_BACKEND", name)
@@ -35,9 +36,10 @@ layers = keras.layers
 
 
 def network(features: int, *, dense: bool = True, images: bool = True) -> keras.Model:
-    """Return the network for inputs (N, ``features``) and (N, 26, 26, 1), with output (N, 1).
+    """Build the network, with an output of shape (N, 1).
 
-    A branch that is disabled has no input. Raises AstrodomeError if both are disabled.
+    The inputs have the shapes (N, ``features``) and (N, 26, 26, 1). A disabled branch has no input.
+    Raises AstrodomeError if both branches are disabled.
     """
     if not dense and not images:
         raise AstrodomeError("At least one branch of the network must be enabled.", exit_code=2)
@@ -68,22 +70,22 @@ def _convolutions(x: Any) -> Any:
 
 
 def seed(state: int) -> None:
-    """Set the seed of all random numbers of Keras."""
+    """Set the seed for all random numbers in Keras."""
     keras.utils.set_random_seed(state)
 
 
 def versions() -> dict[str, str]:
-    """Return the version and the backend of Keras."""
+    """Return the Keras version and the name of the Keras backend."""
     return {"keras": keras.__version__, "backend": keras.backend.backend()}
 
 
 def get_weights(model: keras.Model) -> NetworkWeights:
-    """Return the weights of a network."""
+    """Return the weights of a Keras network."""
     return NetworkWeights.from_layers(layer.get_weights() for layer in model.layers)
 
 
 def set_weights(model: keras.Model, weights: NetworkWeights) -> None:
-    """Set the weights of a network."""
+    """Set the weights of a Keras network."""
     dense = iter((*weights.dense, *weights.join))
     convolution = iter(weights.convolution)
     for layer in model.layers:

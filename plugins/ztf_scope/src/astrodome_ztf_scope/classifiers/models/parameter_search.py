@@ -1,7 +1,8 @@
-"""Search for the parameters of boosted trees by cross-validation within the training part.
+"""Search for the best XGBoost parameters by cross-validation on the training set.
 
-This is the greedy search of SCoPe: first the shape of the trees, then the fractions of rows and
-columns, then the learning rate, then a finer grid around the best values of the first two.
+The search uses SCoPe's greedy algorithm. It first optimizes the shape of the trees, then the
+subsampling of rows and columns, and then the learning rate. Finally, it uses a finer grid around
+the best values of the first two steps.
 """
 
 from __future__ import annotations
@@ -14,12 +15,12 @@ import xgboost as xgb
 
 SHAPE = ("max_depth", "min_child_weight")
 SHARES = ("subsample", "colsample_bytree")
-"""Parameters that are configured in tenths."""
+"""Parameters that are configured in units of 0.1."""
 LARGER_IS_BETTER = frozenset({"auc", "aucpr"})
 
 
 def start(settings: Mapping[str, Any]) -> dict[str, float]:
-    """Return the parameters for a training without a search: the first value of each range."""
+    """Return the parameters for training without a search: the first value in each range."""
     grid = settings["gridsearch_params_start_stop_step"]
     first = {name: _value(name, grid[name][0]) for name in SHAPE + SHARES}
     return first | {"eta": settings["other_training_params"]["eta"][0]}
@@ -28,17 +29,17 @@ def start(settings: Mapping[str, Any]) -> dict[str, float]:
 def search(
     train: xgb.DMatrix, params: Mapping[str, Any], settings: Mapping[str, Any], seed: int
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Return the best parameters, and the score of all parameters that were evaluated.
+    """Return the best parameters, and a record with the score of each evaluated combination.
 
-    The folds are stratified and the same for all parameters. The score is the mean of the first
-    configured metric over the folds at the best round.
+    The folds are stratified, and all combinations use the same folds. The score is the first
+    configured metric at the best round, averaged over the folds.
     """
     grid = settings["gridsearch_params_start_stop_step"]
     trials = _Trials(train, params, settings["other_training_params"], seed)
     coarse = {name: list(range(*grid[name])) for name in SHAPE + SHARES}
     best = dict(params)
     for names in (SHAPE, SHARES):
-        # Large fractions first: the first of equal scores is selected.
+        # Try large fractions first, because the first of several equal scores is selected.
         steps = [sorted(coarse[name], reverse=name in SHARES) for name in names]
         best = trials.best(best, names, itertools.product(*steps))
     best = trials.best(best, ("eta",), ((eta,) for eta in settings["other_training_params"]["eta"]))
@@ -49,7 +50,7 @@ def search(
 
 
 class _Trials:
-    """The finished cross-validations; none is repeated."""
+    """Cached cross-validation results, so that no combination is evaluated twice."""
 
     def __init__(
         self,
@@ -65,7 +66,7 @@ class _Trials:
     def best(
         self, params: Mapping[str, Any], names: Sequence[str], grid: Iterable[tuple[float, ...]]
     ) -> dict[str, Any]:
-        """Return the best of ``params`` with each combination of the grid; the first of equals."""
+        """Return the best combination of parameters in the grid, or the first of equal results."""
         options = [
             {**params, **{n: _value(n, v) for n, v in zip(names, values, strict=True)}}
             for values in grid
@@ -89,14 +90,14 @@ class _Trials:
                 seed=self.seed,
                 as_pandas=False,
             )
-            # The last round is the best one.
+            # The last round is the best round.
             self._scores[key] = float(rounds[f"test-{metric}-mean"][-1])
             self.records.append({**varied, "score": self._scores[key]})
         return self._scores[key]
 
 
 def _around(best: float, steps: Sequence[int], name: str) -> list[int]:
-    """Return all values within one step of the best value and within the range of the grid."""
+    """Return the values within one step of the best value and within the configured range."""
     start, stop, step = steps
     middle = round(best * 10) if name in SHARES else int(best)
     return list(range(max(start, middle - step), min(stop - 1, middle + step) + 1))

@@ -1,4 +1,4 @@
-"""Read the weights of the network from files of Keras and SCoPe, without Keras."""
+"""Read the weights of a neural network from Keras and SCoPe files, without Keras."""
 
 from __future__ import annotations
 
@@ -17,27 +17,29 @@ from astrodome import AstrodomeError
 from .convolution import SHAPES, WIDTHS, Array
 
 DENSE = (256, 32)
-"""Units of the branch for the features."""
+"""Number of units in each layer of the dense branch, which processes the features."""
 JOIN = (16, 1)
-"""Units of the layers after the branches are joined."""
+"""Number of units in each layer after the concatenation of the branches."""
 CHECKPOINT = re.compile(r"layer_with_weights-(\d+)/(\w+)/\.ATTRIBUTES/VARIABLE_VALUE")
 ORDER = ("depthwise_kernel", "pointwise_kernel", "kernel", "bias")
 
 
 @dataclass(frozen=True)
 class NetworkWeights:
-    """Weights in the shapes and the order of Keras; those of a disabled branch are empty.
+    """Network weights, with the same array shapes and order as in Keras.
+
+    The tuple for a disabled branch is empty.
 
     Attributes
     ----------
     dense : tuple of numpy.ndarray
-        Kernel (F, 256), bias, kernel (256, 32), bias.
+        Kernel with shape (F, 256), its bias, kernel with shape (256, 32), and its bias.
     convolution : tuple of numpy.ndarray
-        Depthwise kernel (3, 3, C, 1), pointwise kernel (1, 1, C, D) and bias of each of the four
-        convolutions.
+        Depthwise kernel with shape (3, 3, C, 1), pointwise kernel with shape (1, 1, C, D), and bias
+        with shape (D,), for each of the four convolutions.
     join : tuple of numpy.ndarray
-        Kernel (32 or 64, 16), in which the outputs of the dense branch are first, bias, kernel
-        (16, 1), bias.
+        Kernel with shape (32 or 64, 16), its bias, kernel with shape (16, 1), and its bias. The
+        outputs of the dense branch precede those of the convolution branch in the input.
     """
 
     dense: tuple[Array, ...]
@@ -46,9 +48,9 @@ class NetworkWeights:
 
     @classmethod
     def from_layers(cls, layers: Iterable[Sequence[Any]]) -> NetworkWeights:
-        """Return the weights for the arrays of each layer, in order.
+        """Create the weights from the arrays for each layer, in order.
 
-        Raises ValueError if they are the weights of another network.
+        Raises ValueError if the arrays do not match the network architecture.
         """
         dense: list[Array] = []
         convolution: list[Array] = []
@@ -62,17 +64,17 @@ class NetworkWeights:
 
     @property
     def arrays(self) -> tuple[Array, ...]:
-        """All arrays."""
+        """All weight arrays."""
         return (*self.dense, *self.convolution, *self.join)
 
     @property
     def features(self) -> int:
-        """Number of features; 0 without the dense branch."""
+        """Number of features, or 0 if the dense branch is disabled."""
         return len(self.dense[0]) if self.dense else 0
 
     @property
     def parameters(self) -> int:
-        """Number of parameters."""
+        """Total number of parameters."""
         return sum(array.size for array in self.arrays)
 
     def _expected_shapes(self) -> list[tuple[int, ...]]:
@@ -98,8 +100,8 @@ def _chain(inputs: int, units: Sequence[int]) -> list[tuple[int, ...]]:
 def read(path: Path) -> NetworkWeights:
     """Read the weights from a Keras file (``.keras``, ``.h5``) or a TensorFlow checkpoint.
 
-    A checkpoint is given by its prefix or its ``.index`` file. Raises AstrodomeError if the file
-    does not exist, or contains another network.
+    A checkpoint is specified by its prefix or its ``.index`` file. Raises AstrodomeError if the
+    file does not exist, or if it contains a network with a different architecture.
     """
     try:
         if path.suffix == ".keras" and path.is_file():
@@ -124,7 +126,7 @@ def read(path: Path) -> NetworkWeights:
 
 
 def _keras(path: Path) -> list[list[Array]]:
-    """Return the arrays of each layer; Keras 3 numbers layers: dense, dense_1, …, dense_10."""
+    """Return the arrays for each layer, sorted by layer number (dense, dense_1, …, dense_10)."""
     with zipfile.ZipFile(path) as archive, archive.open("model.weights.h5") as stored:
         found: list[list[Array]] = []
         with h5py.File(io.BytesIO(stored.read()), "r") as file:

@@ -1,10 +1,11 @@
-"""Boosted trees as a classifier; they use features, but no dmdt images.
+"""Boosted-tree classifier, which uses features but not dmdt images.
 
-The training stops when, for several rounds, neither the metric of the validation part (by default
-the area under the ROC curve) nor its log loss has improved. The trees after the best round are
-removed. The log loss is used because the area can be 1 after the first tree, while all scores are
-still near 0.5. It must improve by a fraction of its value for constant scores; otherwise, trees
-would be added indefinitely that only change scores of 0.999 to 0.9999.
+Training stops when neither the validation metric (by default the area under the ROC curve, AUC) nor
+the validation log loss improves for several rounds. The trees after the best round are removed. The
+log loss is included because the AUC can reach 1 after the first tree, while all scores are still
+near 0.5. The minimum improvement of the log loss is a fraction of its value for constant scores.
+Without this limit, training could continue indefinitely while scores only change from 0.999 to
+0.9999.
 """
 
 from __future__ import annotations
@@ -29,12 +30,12 @@ WEIGHTS = "model.ubj"
 FORMATS = (".ubj", ".json")
 LOSS = "logloss"
 ENOUGH = 0.002
-"""Fraction of the entropy of the labels by which the log loss must improve."""
+"""Minimum improvement of the log loss, as a fraction of the entropy of the labels."""
 PROBABILITIES = ("binary:logistic", "reg:logistic")
 
 
 class XgbClassifier:
-    """Gradient-boosted trees (XGBoost) of the features."""
+    """Gradient-boosted tree classifier (XGBoost)."""
 
     def __init__(self) -> None:
         self.booster: xgb.Booster | None = None
@@ -42,7 +43,7 @@ class XgbClassifier:
 
     @staticmethod
     def uses_dmdt(config: Mapping[str, Any]) -> bool:
-        """Return False: the trees do not use images."""
+        """Return False, because this classifier does not use images."""
         return False
 
     def train(
@@ -52,10 +53,13 @@ class XgbClassifier:
         run: Run,
         config: Mapping[str, Any],
     ) -> None:
-        """Train the trees, and write ``model.ubj``, ``metrics.csv`` and notes in ``run.json``.
+        """Train the trees, and write the results to the run folder.
 
-        The entry ``importance`` of ``run.json`` is the fraction of each feature in the gain of all
-        splits. If the class has a ``pre_trained_model``, trees are added to it.
+        The files are ``model.ubj`` and ``metrics.csv``. Further results are stored in
+        ``run.json``.
+
+        The entry ``importance`` in ``run.json`` contains the share of each feature in the total
+        gain. If the class has a ``pre_trained_model``, training continues from that model.
         """
         _both_labels(train, "training")
         _both_labels(validation, "validation")
@@ -84,7 +88,7 @@ class XgbClassifier:
             params | {"eval_metric": [settings["eval_metric"], LOSS]},
             train_bins,
             settings["num_boost_round"],
-            # Without the training part: computing its AUC takes as long as adding a tree.
+            # Exclude the training set, because computing its AUC takes as long as adding a tree.
             evals=[(validation_bins, "validation")],
             callbacks=[stopping],
             verbose_eval=False,
@@ -100,9 +104,9 @@ class XgbClassifier:
         )
 
     def load(self, path: Path, config: Mapping[str, Any]) -> None:
-        """Load the trees of a run folder, or of a file of SCoPe (``.json`` with ``.params``).
+        """Load the trees from a run folder or a SCoPe model (a ``.json`` and a ``.params`` file).
 
-        Raises AstrodomeError if the file does not exist, or the features differ.
+        Raises AstrodomeError if the file does not exist, or if the features do not match.
         """
         file = path / WEIGHTS if path.is_dir() else path
         booster = read(file)
@@ -114,7 +118,10 @@ class XgbClassifier:
     def predict(
         self, features: NDArray[np.float32], dmdt: NDArray[np.float32] | None = None
     ) -> NDArray[np.float32]:
-        """Return the probabilities (N,) for features (N, F) in the order of the configuration."""
+        """Return probabilities with shape (N,).
+
+        ``features`` has the shape (N, F), with the features in the order of the configuration.
+        """
         if self.booster is None:
             raise AstrodomeError("The model has no trees.", "Train or load a model first.")
         if features.shape[1:] != (self.booster.num_features(),):
@@ -126,29 +133,29 @@ class XgbClassifier:
             return np.empty(0, np.float32)
         if self._columns is not None:
             features = features[:, self._columns]
-        # Without a copy to a DMatrix, which takes longer than the prediction.
+        # Avoid the copy to a DMatrix, which takes longer than the prediction.
         scores = self.booster.inplace_predict(features, validate_features=False)
         return np.asarray(scores, np.float32)
 
 
 class EarlyStopping(xgb.callback.TrainingCallback):
-    """Stop the training after several rounds without improvement, and determine the best round.
+    """Stop training after several rounds without improvement, and determine the best round.
 
-    The best round is the one with the smallest log loss among the rounds whose ``metric`` is
-    within one standard error of its best value.
+    Among the rounds whose ``metric`` is within one standard error of its best value, the best round
+    is the one with the smallest log loss.
 
     Parameters
     ----------
     metric : str
-        Metric of the validation part.
+        Name of the validation metric.
     rounds : int
-        Number of rounds without improvement after which the training stops.
+        Number of rounds without improvement after which training stops.
     positive : numpy.ndarray of bool, shape (N,)
-        Labels of the validation part.
+        Labels of the validation set.
     weight : float
-        Weight of a positive source.
+        Weight of positive sources.
     train_loss : callable
-        Function that returns the log loss of the training part.
+        Function that returns the log loss on the training set.
     """
 
     def __init__(
@@ -174,19 +181,19 @@ class EarlyStopping(xgb.callback.TrainingCallback):
 
     @property
     def best(self) -> int:
-        """The best round, counted from 0."""
+        """Zero-based index of the best round."""
         values, losses = self._values(self.metric), self._values(LOSS)
         error = 0.0
         if self.metric in LARGER_IS_BETTER:
-            # Upper bound of Birnbaum & Klose (1957) for the error of an area; an area of 1 is
-            # uncertain, too.
+            # Upper bound on the standard error of the AUC (Birnbaum & Klose 1957). An AUC of 1 also
+            # has an uncertainty.
             area = min(values.max(), 1 - 0.5 / self.rarer)
             error = np.sqrt(area * (1 - area) / self.rarer)
         good = np.flatnonzero(values >= values.max() - error)
         return int(good[np.argmax(losses[good])])
 
     def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
-        """Record the metrics of a round; return whether the training stops."""
+        """Record the metrics for a round, and return whether to stop training."""
         self.history[LOSS].append(self.train_loss(model))
         for name, values in evals_log["validation"].items():
             self.history[f"val_{name}"] = values
@@ -198,7 +205,7 @@ class EarlyStopping(xgb.callback.TrainingCallback):
         return latest - max(self._best_rounds.values()) >= self.rounds
 
     def metrics_at_best(self) -> dict[str, float]:
-        """Return the metrics of the validation part at the best round."""
+        """Return the metrics on the validation set at the best boosting round."""
         return {f"best_val_{n}": self.history[f"val_{n}"][self.best] for n in self._best_rounds}
 
     def table(self) -> str:
@@ -213,15 +220,16 @@ class EarlyStopping(xgb.callback.TrainingCallback):
         return text.getvalue()
 
     def _values(self, name: str) -> NDArray[np.float64]:
-        """Return a metric of the validation part by round, with the sign that larger is better."""
+        """Return a validation metric for each round, with the sign such that larger is better."""
         values = np.array(self.history[f"val_{name}"])
         return values if name in LARGER_IS_BETTER else -values
 
 
 def read(file: Path) -> xgb.Booster:
-    """Read the trees in a ``.ubj`` or ``.json`` file, and its ``.params`` file if it exists.
+    """Read trees from a ``.ubj`` or ``.json`` file, and the ``.params`` file if it exists.
 
-    Raises AstrodomeError if the file does not exist or is not an XGBoost model for probabilities.
+    Raises AstrodomeError if the file does not exist, or if it is not an XGBoost model that predicts
+    probabilities.
     """
     if not file.is_file():
         raise AstrodomeError(f"Model {file} does not exist.", "Train one: scope train.")
@@ -232,8 +240,8 @@ def read(file: Path) -> xgb.Booster:
     booster = xgb.Booster()
     parameters = file.with_suffix(".params")
     try:
-        # XGBoost warns about every configuration from an older version. It raises an error if
-        # it cannot read the model; otherwise the scores are the same.
+        # XGBoost logs a warning for each configuration from an older version. If it cannot read a
+        # model, it raises an error. Otherwise, the scores do not depend on the version.
         with xgb.config_context(verbosity=0):
             booster.load_model(file)
             if file.suffix == ".json" and parameters.is_file():
@@ -253,13 +261,13 @@ def read(file: Path) -> xgb.Booster:
 
 def save(booster: xgb.Booster, file: Path) -> None:
     """Write the trees in the format of the file extension, ``.json`` or ``.ubj``."""
-    # Booster.save_model reports a full disk with a stack trace.
+    # If the disk is full, Booster.save_model raises an error that contains a C++ stack trace.
     form = "json" if file.suffix == ".json" else "ubj"
     files.write_bytes(file, bytes(booster.save_raw(form)))
 
 
 def importance(booster: xgb.Booster, names: Sequence[str]) -> dict[str, float]:
-    """Return the fraction of each feature in the gain of all splits, the largest first."""
+    """Return the share of each feature in the total gain, in descending order."""
     gain = {
         name: float(np.sum(value))
         for name, value in booster.get_score(importance_type="total_gain").items()
@@ -296,10 +304,10 @@ def _binned(
     params: Mapping[str, Any],
     names: list[str],
 ) -> tuple[xgb.QuantileDMatrix, xgb.QuantileDMatrix]:
-    """Return both parts with the same bins."""
+    """Convert the training and validation sets to quantile matrices with the same bins."""
     common = {"feature_names": names, "nthread": params["nthread"] or None}
     train_bins = xgb.QuantileDMatrix(train.features, train.target, **common)
-    # With the weights of scale_pos_weight, the log loss is the one that the training minimizes.
+    # With weights from scale_pos_weight, the log loss equals the training objective.
     weight = np.where(validation.target > 0, params["scale_pos_weight"], 1.0)
     validation_bins = xgb.QuantileDMatrix(
         validation.features, validation.target, weight=weight, ref=train_bins, **common
@@ -308,7 +316,7 @@ def _binned(
 
 
 def _loss(margin: NDArray[np.float32], positive: NDArray[np.bool_], weight: float) -> float:
-    """Return the log loss of margins (N,), with the weight of a positive source."""
+    """Return the log loss for margins with shape (N,); positive sources have weight ``weight``."""
     losses = np.logaddexp(0, np.where(positive, -margin, margin))
     return float(np.average(losses, weights=np.where(positive, weight, 1.0)))
 
@@ -333,9 +341,9 @@ def _earlier(config: Mapping[str, Any]) -> xgb.Booster | None:
 
 
 def _order(booster: xgb.Booster, names: list[str], file: Path) -> NDArray[np.intp] | None:
-    """Return the positions of the model's features in ``names``; None if the order is the same.
+    """Return the position of each model feature in ``names``, or None if the order is equal.
 
-    Models of SCoPe contain the names of columns, with the suffix of a period search.
+    SCoPe models contain column names, which include the suffix for the period-finding algorithm.
     """
     if booster.feature_names is None:
         if booster.num_features() == len(names):
@@ -352,7 +360,7 @@ def _order(booster: xgb.Booster, names: list[str], file: Path) -> NDArray[np.int
 
 
 def _find(column: str, names: Sequence[str]) -> int:
-    """Return the position of the feature of a column; -1 if there is none."""
+    """Return the position of the feature in a column, or -1 if it is not found."""
     if column in names:
         return names.index(column)
     stems = [name for name in names if column.startswith(f"{name}_")]

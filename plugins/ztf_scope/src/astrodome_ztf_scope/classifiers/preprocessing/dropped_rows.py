@@ -1,4 +1,4 @@
-"""Count and explain the rows of a data set that are not used to train a class."""
+"""Count and explain the rows in a data set that are not used to train a class."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from .preparation import find, finite, raw_numbers
 from .splitting import VARIABLE, DataSplit
 
 MAX_COLUMNS = 3
-"""Maximum number of columns in a description."""
+"""Maximum number of columns that are listed in a description."""
 
 
 def reasons(data: DataSet, features: FeatureSet) -> list[dict[str, Any]]:
-    """Return the features because of which rows are dropped, the most frequent first.
+    """Return the features that cause rows to be dropped, in descending order of frequency.
 
-    Each record has ``column``, and the number of rows in which the feature is ``missing`` and
-    ``infinite`` (or too large for 32 bits). Imputed features are not counted, because infinite
-    values are imputed like missing ones.
+    Each record contains ``column``, and the numbers of rows in which the feature is ``missing`` or
+    ``infinite`` (including values too large for float32). Imputed features are not included,
+    because their infinite values are imputed in the same way as missing values.
     """
     columns = find(features.required, list(data.table.columns), data.path)
     values = raw_numbers(data.table, columns, data.path)
@@ -44,11 +44,12 @@ def count_rows(
     label: str,
     labelled: NDArray[np.bool_],
 ) -> dict[str, Any]:
-    """Return the entry ``rows`` of ``run.json``: counts of the rows of a data set.
+    """Return the row counts of a data set, for the entry ``rows`` in ``run.json``.
 
-    ``dropped`` rows lack a feature, for the ``reasons`` that :func:`reasons` returns.
-    ``undecided`` rows are neither variable nor non-variable. ``unlabelled`` rows are used with
-    the label 0.
+    ``dropped`` is the number of rows without a required feature, and ``reasons`` is the result of
+    :func:`reasons`. ``undecided`` is the number of rows that are neither
+    variable nor non-variable. ``unlabelled`` is the number of rows without a label, which are used
+    with the label 0.
     """
     used = sum(len(part) for part in split.parts.values())
     dropped = int((~usable).sum())
@@ -65,7 +66,7 @@ def many(rows: Mapping[str, Any]) -> bool:
 
 
 def describe(rows: Mapping[str, Any]) -> str:
-    """Return a sentence about the dropped rows; empty if no row was dropped."""
+    """Return a message about the dropped rows, or an empty string if no rows were dropped."""
     if not rows.get("dropped"):
         return ""
     causes = []

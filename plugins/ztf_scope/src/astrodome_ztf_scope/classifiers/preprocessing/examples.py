@@ -1,4 +1,4 @@
-"""Prepare the rows of a data set for the training and evaluation of one class."""
+"""Prepare data sets for training and evaluating a classifier for one class."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from .splitting import DataSplit, split_dataset
 
 @dataclass(frozen=True)
 class LabelledExamples:
-    """Rows of one part of a data set, as a classifier uses them.
+    """A subset of the rows in a data set, prepared for a classifier.
 
     Attributes
     ----------
     features : numpy.ndarray
-        Imputed and scaled features, float32 of shape (N, F).
+        Imputed and scaled features, with shape (N, F) and dtype float32.
     dmdt : numpy.ndarray or None
-        Images, float32 of shape (N, 26, 26).
+        Images with shape (N, 26, 26) and dtype float32, or None if there are no images.
     target : numpy.ndarray
-        Labels 0 and 1, float32 of shape (N,).
+        Labels, 0 or 1, with shape (N,) and dtype float32.
     weight : numpy.ndarray
-        Weights, float32 of shape (N,).
+        Sample weights, with shape (N,) and dtype float32.
     """
 
     features: NDArray[np.float32]
@@ -46,19 +46,20 @@ class LabelledExamples:
 
 @dataclass(frozen=True)
 class PreparedDataSet:
-    """A data set that is split and prepared for one class.
+    """A data set that has been split and prepared for one class.
 
     Attributes
     ----------
     parts : mapping of str to LabelledExamples
-        ``train``, ``validation``, ``test``, and ``dropped`` (rows of the training part that were
-        removed to balance the labels).
+        Examples by subset: ``train``, ``validation``, ``test`` and ``dropped``. The subset
+        ``dropped`` contains the training rows that were removed to balance the labels.
     split : DataSplit
-        Positions of the rows in each part.
+        Row positions of each subset.
     preparation : Preparation
-        Imputation and scaling, determined from the training part.
+        Imputation and scaling, with parameters from the training set.
     usable : numpy.ndarray of bool
-        Rows (N,) that have all features that are not imputed.
+        Mask with shape (N,) that is True for rows that can be used. A row can be used if it has all
+        features that are not imputed.
     """
 
     parts: Mapping[str, LabelledExamples]
@@ -82,14 +83,14 @@ def prepare_dataset(
     data : DataSet, pandas.DataFrame or path-like
         Labelled data set.
     tag : str
-        Class, for example ``vnv``.
+        Tag of the class, for example ``vnv``.
     config : ScopeConfig, optional
-        Configuration. By default, the result of :func:`load_config`.
+        Configuration to use. By default, the result of :func:`load_config`.
     random_state : int, optional
-        Seed of all random numbers. By default, that of the class.
+        Seed for all random numbers. By default, the random state of the class.
     group_by : str, optional
-        Column that identifies the source of a row, or ``position``. All rows of a source are put
-        into the same part.
+        Column that identifies the source in each row, or ``position``. All rows of a source are
+        assigned to the same subset.
 
     Returns
     -------
@@ -128,10 +129,10 @@ def prepare(
     groups: NDArray[np.intp] | None = None,
     threads: int = 1,
 ) -> PreparedDataSet:
-    """Split and prepare a data set for a class; see :func:`prepare_dataset`.
+    """Split and prepare a data set for one class. See :func:`prepare_dataset`.
 
-    ``stats`` are used for scaling instead of the statistics of the training part, and ``groups``
-    instead of ``group_by``.
+    If ``stats`` is given, it is used for scaling instead of the statistics of the training set. If
+    ``groups`` is given, it is used instead of ``group_by``.
     """
     usable = usable_rows(data, features)
     split = split_dataset(data, tag, entry, usable=usable, group_by=group_by, groups=groups)
@@ -151,9 +152,9 @@ def examples(
     preparation: Preparation,
     threads: int = 1,
 ) -> LabelledExamples:
-    """Return the rows at these positions; all of them must be usable.
+    """Return examples for the rows at the given positions, which must all be usable.
 
-    Raises AstrodomeError if a feature is too large for 32 bits after scaling.
+    Raises AstrodomeError if a scaled feature exceeds the range of float32.
     """
     part = data.take(rows)
     features, finite = preparation.apply(part, threads)

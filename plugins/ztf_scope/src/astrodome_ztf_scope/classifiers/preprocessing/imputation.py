@@ -1,9 +1,11 @@
-"""Impute missing values from the nearest neighbours, as defined by scikit-learn's KNNImputer.
+"""Impute missing values from the nearest neighbours, with the algorithm of KNNImputer.
 
-The distance of two rows is the Euclidean distance over the columns that both have, scaled to all
-columns. A missing value is the mean over the nearest reference rows that have it. KNNImputer
-computes the distances of all pairs of rows. Here, rows are grouped by their missing columns: the
-distances between two groups depend on the same columns, so that a k-d tree finds the neighbours.
+The distance between two rows is the Euclidean distance over the columns without missing values in
+either row, scaled to the total number of columns. A missing value is replaced by the mean over the
+nearest reference rows that have a value in the column. KNNImputer in scikit-learn computes the
+distances between all pairs of rows. This module groups rows with the same missing columns. All
+distances between two groups use the same columns, so that a k-d tree can find the nearest
+neighbours.
 """
 
 from __future__ import annotations
@@ -23,19 +25,19 @@ Mask = NDArray[np.bool_]
 REFERENCES = 20_000
 """Maximum number of reference rows that are stored with a model."""
 FEW = 512
-"""Minimum number of reference rows of a group for which a tree is used."""
+"""Minimum number of reference rows in a group for which a k-d tree is used."""
 TREES = 1 << 25
-"""Maximum size of the cached trees in bytes."""
+"""Maximum total size of the cached k-d trees, in bytes."""
 BLOCK = 4096
 """Number of rows that are imputed at once."""
 
 
 class NeighbourImputer:
-    """Imputation of missing values (NaN) with the mean of the ``k`` nearest reference rows.
+    """Imputer that replaces NaN by the mean over the ``k`` nearest reference rows.
 
-    ``references`` (R, C) may contain NaN, but not in a whole column. The result for a row does not
-    depend on the other rows. If no reference row has a column in common with a row, the mean of
-    the missing column is used.
+    ``references`` has the shape (R, C) and may contain NaN, but no column may contain only NaN. The
+    result for a row does not depend on the other rows. If a row has no columns in common with any
+    reference row, the mean of the missing column is used.
     """
 
     def __init__(self, references: NDArray[np.floating[Any]], k: int = 5) -> None:
@@ -48,13 +50,13 @@ class NeighbourImputer:
 
     @classmethod
     def fit(cls, rows: Floats, random: np.random.Generator, k: int = 5) -> NeighbourImputer:
-        """Return the imputation with these reference rows, or with a sample of them."""
+        """Create an imputer from reference rows, or from a random sample of the rows."""
         if len(rows) > REFERENCES:
             rows = rows[np.sort(random.choice(len(rows), REFERENCES, replace=False))]
         return cls(rows, k)
 
     def fill(self, rows: Floats, threads: int = 1) -> Floats:
-        """Return the rows without missing values."""
+        """Return the rows with missing values imputed."""
         filled = rows.copy()
         for has, alike in _patterns(~np.isnan(rows)):
             if not has.all():
@@ -66,7 +68,10 @@ class NeighbourImputer:
         return filled
 
     def _missing(self, rows: Floats, has: Mask, threads: int) -> Floats:
-        """Return the missing values (N, missing columns) of rows with the same columns ``has``."""
+        """Impute the missing columns of rows that all have the columns in the mask ``has``.
+
+        The result has the shape (N, number of missing columns).
+        """
         candidates = list(self._candidates(rows, has, threads))
         lacking = np.flatnonzero(~has)
         values = np.tile(self._means[lacking], (len(rows), 1))
@@ -82,7 +87,7 @@ class NeighbourImputer:
     def _candidates(
         self, rows: Floats, has: Mask, threads: int
     ) -> Iterator[tuple[Mask, Floats, NDArray[np.intp]]]:
-        """Yield the columns, distances and numbers of the nearest rows in each reference group."""
+        """Yield the columns, distances and indices of the nearest reference rows in each group."""
         for index, (given, members) in enumerate(self._groups):
             common = has & given
             if not common.any() or not (given & ~has).any():
@@ -110,7 +115,7 @@ class NeighbourImputer:
 
 
 def _smallest(far: Floats, who: NDArray[np.intp], k: int) -> tuple[Floats, NDArray[np.intp]]:
-    """Return the ``k`` smallest distances of each row and their numbers, not sorted."""
+    """Return the ``k`` smallest distances in each row and their indices, in arbitrary order."""
     if far.shape[1] <= k:
         return far, who
     nearest = np.argpartition(far, k - 1, axis=1)[:, :k]
@@ -118,7 +123,7 @@ def _smallest(far: Floats, who: NDArray[np.intp], k: int) -> tuple[Floats, NDArr
 
 
 def _patterns(has: Mask) -> list[tuple[Mask, NDArray[np.intp]]]:
-    """Return the groups of rows with the same columns: the columns, and the rows."""
+    """Group rows with the same missing columns; return a column mask and row indices per group."""
     packed = np.packbits(has, axis=1)
     _, first, inverse = np.unique(packed, axis=0, return_index=True, return_inverse=True)
     order = np.argsort(inverse.reshape(-1), kind="stable")

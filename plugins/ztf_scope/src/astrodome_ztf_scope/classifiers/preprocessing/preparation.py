@@ -1,7 +1,7 @@
-"""Impute and scale features before a classifier uses them.
+"""Impute and scale the features for a classifier.
 
-The parameters are determined from the training part only and are stored with the model. The
-result for a row does not depend on the other rows.
+The parameters are determined only from the training set, and are stored with the model. The result
+for a row does not depend on the other rows.
 """
 
 from __future__ import annotations
@@ -31,11 +31,12 @@ FILE, NEIGHBOURS = "preparation.json", "imputation.npz"
 
 @dataclass(frozen=True)
 class FeatureTransform:
-    """Imputation and scaling of one feature: ``(value - offset) / divisor``.
+    """Imputation and scaling of one feature, computed as ``(value - offset) / divisor``.
 
-    ``column`` is the name in the data set, ``feature`` the name without the suffix of a period
-    search. Missing values are replaced by ``fill`` before scaling. ``fill`` is None for the
-    strategies ``regress`` (imputed from neighbours) and ``none`` (the row is not usable).
+    ``column`` is the column name in the data set, and ``feature`` is the feature name without the
+    suffix for the period-finding algorithm. Missing values are replaced by ``fill`` before scaling.
+    ``fill`` is None for the imputation strategies ``regress`` (impute from the nearest neighbours)
+    and ``none`` (skip the row).
     """
 
     column: str
@@ -48,7 +49,7 @@ class FeatureTransform:
 
 @dataclass(frozen=True)
 class Preparation:
-    """Imputation and scaling of all features, in the order in which a classifier receives them."""
+    """Imputation and scaling of all features, in the order that a classifier expects."""
 
     columns: tuple[FeatureTransform, ...]
     scale: Scale = None
@@ -56,12 +57,12 @@ class Preparation:
 
     @property
     def names(self) -> list[str]:
-        """The required columns of a data set."""
+        """Names of the required columns in a data set."""
         return [column.column for column in self.columns]
 
     @property
     def features(self) -> list[str]:
-        """The names of the features, without the suffix of a period search."""
+        """Feature names, without the suffix for the period-finding algorithm."""
         return [column.feature for column in self.columns]
 
     @classmethod
@@ -73,26 +74,28 @@ class Preparation:
         stats: Mapping[str, FeatureStats] | None = None,
         random_state: int = 42,
     ) -> Preparation:
-        """Determine the imputation and scaling from the training part.
+        """Determine the imputation and scaling parameters from the training set.
 
         Parameters
         ----------
         data : DataSet
-            Training part of a data set.
+            Training set.
         features : FeatureSet
-            Features of the classifier.
+            Features that the classifier uses.
         scale : {"min_max", "median_std"} or None
-            Scaling method.
+            Scaling method, or None for no scaling.
         stats : mapping, optional
-            Statistics by feature that are used for scaling instead of those of the training part.
-            Features without an entry, and features with a constant value, are not scaled.
+            Feature statistics to use for scaling, instead of the statistics of the training set.
+            Features that are not in the mapping, and features with a constant value, are not
+            scaled.
         random_state : int
-            Seed for the sample of at most 20,000 reference rows of the strategy ``regress``.
+            Seed for sampling the reference rows for the strategy ``regress``. At most 20,000 rows
+            are used.
 
         Raises
         ------
         AstrodomeError
-            If a column is missing, contains text, or has no value.
+            If a column is missing, contains text, or contains only missing values.
         """
         columns = find(features.columns, list(data.table.columns), data.path)
         values = numbers(data.table, columns, data.path)
@@ -131,11 +134,11 @@ class Preparation:
     def configured(
         cls, features: FeatureSet, scale: Scale, stats: Mapping[str, FeatureStats]
     ) -> Preparation:
-        """Return the preparation for a model that was saved without one, from the configuration.
+        """Create the preparation from the configuration, for a model that was saved without one.
 
-        The strategies ``mean`` and ``median`` use ``stats``. ``regress``, which needs a training
-        set, is replaced by ``median``. Raises AstrodomeError if an imputed feature has no entry in
-        ``stats``.
+        The strategies ``mean`` and ``median`` use the values in ``stats``. The strategy ``regress``
+        requires a training set, and is therefore replaced by ``median``. Raises AstrodomeError if
+        ``stats`` does not contain an imputed feature.
         """
         transforms = []
         for name, feature in features.columns.items():
@@ -155,10 +158,12 @@ class Preparation:
     def apply(
         self, data: DataSet | pd.DataFrame, threads: int = 1
     ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-        """Return the prepared features (N, F) and the usable rows (N,).
+        """Return the prepared features and a mask of the usable rows.
 
-        A row is not usable if a feature that is not imputed is missing; its features are NaN.
-        Raises AstrodomeError if a column is missing or contains text.
+        The features have the shape (N, F), and the mask has the shape (N,).
+
+        A row is usable if it has all features that are not imputed. The features of all other rows
+        are NaN. Raises AstrodomeError if a column is missing or contains text.
         """
         if not isinstance(data, DataSet):
             data = DataSet(data, None)
@@ -173,7 +178,7 @@ class Preparation:
         return prepared, usable
 
     def columns_in(self, available: list[str], path: Path) -> list[str]:
-        """Return the names of the features' columns in a data set, in the same order."""
+        """Return the names of the feature columns in a data set, in the order of the features."""
         return find({c.column: c.feature for c in self.columns}, available, path)
 
     def save(self, folder: Path) -> None:
@@ -204,7 +209,7 @@ class Preparation:
             raise AstrodomeError(f"{folder / FILE} is damaged: {error}.") from error
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the parameters, without the reference rows, for JSON."""
+        """Return the parameters as a dictionary for JSON, without the reference rows."""
         return {
             "scale": self.scale,
             "neighbours": self.neighbours.k if self.neighbours else 0,
@@ -215,7 +220,7 @@ class Preparation:
     def from_dict(
         cls, saved: Mapping[str, Any], references: NDArray[np.float32] | None = None
     ) -> Preparation:
-        """Return the preparation for the result of :meth:`to_dict` and the reference rows."""
+        """Create the preparation from the result of :meth:`to_dict` and the reference rows."""
         neighbours = None
         if references is not None:
             neighbours = NeighbourImputer(references, saved["neighbours"])
@@ -234,9 +239,10 @@ class Preparation:
 
 
 def usable_rows(data: DataSet, features: FeatureSet) -> NDArray[np.bool_]:
-    """Return the rows (N,) that have all features that are not imputed.
+    """Return a mask with shape (N,) of the rows that have all features that are not imputed.
 
-    Raises AstrodomeError, with the column with the fewest values, if there is no such row.
+    Raises AstrodomeError if there is no such row. The message contains the column with the fewest
+    valid values.
     """
     columns = find(features.required, list(data.table.columns), data.path)
     values = numbers(data.table, columns, data.path)
@@ -252,27 +258,27 @@ def usable_rows(data: DataSet, features: FeatureSet) -> NDArray[np.bool_]:
 
 
 def finite(values: Floats) -> NDArray[np.bool_]:
-    """Return which values are finite in 32 bits, the precision of the classifiers."""
+    """Return a mask of the values that are finite in float32, the precision of the classifiers."""
     return np.asarray(np.abs(values) <= LARGEST)
 
 
 def find(columns: Mapping[str, str], available: list[str], path: Path) -> list[str]:
-    """Return the columns of a data set that contain these features.
+    """Find the columns in a data set that contain the given features.
 
     Parameters
     ----------
     columns : mapping of str to str
-        Features by the name of their column. If no column with the suffix of a period search
-        exists, the names of the features are used, as in the data sets of 2022.
+        Feature names by column name. If no column with the suffix for the period-finding algorithm
+        exists, columns with the feature names are used, as in data sets from 2022.
     available : list of str
-        Columns of the data set.
+        Column names in the data set.
     path : pathlib.Path
-        File, for error messages.
+        File name to use in error messages.
 
     Raises
     ------
     AstrodomeError
-        If a column is missing.
+        If a required column is missing.
     """
     missing = [column for column in columns if column not in available]
     suffixed = [column for column, feature in columns.items() if column != feature]
@@ -294,14 +300,14 @@ def find(columns: Mapping[str, str], available: list[str], path: Path) -> list[s
 
 
 def numbers(table: pd.DataFrame, columns: Sequence[str], path: Path) -> Floats:
-    """Return columns as float64 (N, F), with NaN for values that are not finite in 32 bits."""
+    """Return columns as float64 with shape (N, F), with NaN for values not finite in float32."""
     values = raw_numbers(table, columns, path)
     values[~finite(values)] = np.nan
     return values
 
 
 def raw_numbers(table: pd.DataFrame, columns: Sequence[str], path: Path) -> Floats:
-    """Return columns as float64 (N, F), including infinite values."""
+    """Return columns as float64 with shape (N, F), including infinite values."""
     try:
         values = table[list(columns)].to_numpy(np.float64, na_value=np.nan)
     except (TypeError, ValueError):
@@ -345,7 +351,7 @@ def _statistics(values: Floats) -> FeatureStats:
 
 
 def _scaled(column: FeatureTransform, scale: str, stats: FeatureStats | None) -> FeatureTransform:
-    """Return the column with its scaling, or unchanged if it cannot be scaled."""
+    """Return a copy of the transform with scaling, or the original if scaling is not possible."""
     if stats is None:
         return column
     if scale == "min_max":

@@ -1,4 +1,4 @@
-"""Share a data set between processes through memory-mapped files, without a copy for each."""
+"""Share a data set between processes with memory-mapped files, to avoid a copy per process."""
 
 from __future__ import annotations
 
@@ -19,14 +19,17 @@ TABLE, IMAGES, SOURCES = "table.arrow", "dmdt.npy", "sources.npy"
 
 @dataclass(frozen=True)
 class SharedDataSet:
-    """The directory with the memory-mapped files of a data set, and its original path."""
+    """A data set in memory-mapped files, with their directory and the original path."""
 
     folder: Path
     path: Path
 
 
 def share(data: DataSet, sources: NDArray[np.intp] | None, folder: Path) -> SharedDataSet:
-    """Write a data set, and the number of the source (N,) of each row, to ``folder``."""
+    """Write a data set to ``folder``, with the source number of each row.
+
+    ``sources`` has the shape (N,).
+    """
     feather.write_feather(pa.Table.from_pandas(data.table), folder / TABLE, "uncompressed")
     if data.dmdt is not None:
         np.save(folder / IMAGES, data.dmdt)
@@ -37,7 +40,7 @@ def share(data: DataSet, sources: NDArray[np.intp] | None, folder: Path) -> Shar
 
 @lru_cache(maxsize=1)
 def attach(shared: SharedDataSet) -> tuple[DataSet, NDArray[np.intp] | None]:
-    """Return the data set and the numbers of the sources; they are read once per process."""
+    """Return the data set and the source numbers, which are cached for each process."""
     table = feather.read_table(shared.folder / TABLE, memory_map=True)
     images = _mapped(shared.folder / IMAGES)
     data = DataSet(table.to_pandas(split_blocks=True), images, shared.path)

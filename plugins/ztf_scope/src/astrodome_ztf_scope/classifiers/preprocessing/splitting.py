@@ -1,4 +1,4 @@
-"""Split the rows of a data set into parts for training, validation and test."""
+"""Split the rows in a data set into training, validation and test sets."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ Rows = NDArray[np.intp]
 Mask = NDArray[np.bool_]
 
 POSITION = "position"
-"""Value of ``group_by`` for grouping by position instead of by a column."""
+"""Value of ``group_by`` for grouping rows by sky position instead of by a column."""
 RADIUS = 2.0
-"""Maximum separation of light curves of the same source, in arcsec."""
+"""Maximum separation between light curves from the same source, in arcseconds."""
 ROUNDING = 1e-6
-"""Tolerance for labels outside 0 to 1, which means of labels can have due to rounding."""
+"""Tolerance for labels outside the range 0 to 1; averaged labels can have rounding errors."""
 VARIABLE, NON_VARIABLE = "variable", "non-variable"
 
 
 @dataclass(frozen=True)
 class DataSplit:
-    """The positions of the rows in each part; no row is in more than one part.
+    """Row positions of each subset of a data set; the subsets are disjoint.
 
-    ``dropped`` are the rows of the training part that were removed to balance the labels; they
-    are scored separately. ``target`` (N,), 0 or 1, and ``weight`` (N,) are for all rows of the
+    ``dropped`` contains the training rows that were removed to balance the labels. They are scored
+    separately. ``target`` (0 or 1) and ``weight`` have the shape (N,) and cover all rows in the
     data set.
     """
 
@@ -45,7 +45,7 @@ class DataSplit:
 
     @property
     def parts(self) -> Mapping[str, Rows]:
-        """The positions of the rows by the name of the part."""
+        """Row positions by the name of the subset."""
         return {
             "train": self.train,
             "validation": self.validation,
@@ -65,37 +65,38 @@ def split_dataset(
     random_state: int | None = None,
     min_rows: int | None = None,
 ) -> DataSplit:
-    """Split the rows of a data set for the training of one class.
+    """Split the rows in a data set to train a classifier for one class.
 
-    A row is positive if its label is above the threshold of the class, and negative otherwise. A
-    missing label counts as 0. For the class ``variable``, the negative rows are those that are
-    ``non-variable``, and rows that are neither are not used. The parts are stratified. Only the
-    training part is balanced, so that the others keep the proportions of the data.
+    A row is positive if its label is above the threshold of the class, and negative otherwise.
+    Missing labels are treated as 0. For the class ``variable``, the negative rows are the rows with
+    the label ``non-variable``, and rows with neither label are not used. The subsets are
+    stratified. Only the training set is balanced, so that the validation and test sets preserve the
+    original class proportions.
 
     Parameters
     ----------
     data : DataSet
-        Rows with labels.
+        Labelled data set.
     tag : str
-        Tag of the class, for error messages.
+        Tag of the class, used in error messages.
     entry : ClassConfig
-        Configuration of the class.
+        Configuration entry for the class.
     usable : numpy.ndarray of bool, shape (N,), optional
-        Rows that can be used. All rows by default.
+        Mask of the rows that can be used. By default, all rows are used.
     group_by : str, optional
-        Column, or ``position``, that identifies the source of a row. All rows of a source are
-        put into the same part.
+        Column that identifies the source in each row, or ``position``. All rows of a source are
+        assigned to the same subset.
     groups : numpy.ndarray of int, shape (N,), optional
-        Result of :func:`source_numbers`, in place of ``group_by``.
+        Result of :func:`source_numbers`, which replaces ``group_by``.
     random_state : int, optional
-        Seed of all random numbers. That of the class by default.
+        Seed for all random numbers. By default, the random state of the class.
     min_rows : int, optional
-        Minimum number of training rows. The batch size by default.
+        Minimum number of training rows. By default, the batch size.
 
     Raises
     ------
     AstrodomeError
-        If all rows have the same label, or there are too few training rows.
+        If all rows have the same label, or if there are too few training rows.
     """
     seed = entry.random_state if random_state is None else random_state
     random = np.random.default_rng(seed)
@@ -127,9 +128,9 @@ def split_dataset(
 
 
 def source_numbers(data: DataSet, group_by: str) -> Rows | None:
-    """Return the number (N,) of the source of each row; None if rows are not grouped.
+    """Return the source number of each row with shape (N,), or None if rows are not grouped.
 
-    Rows without a value in the column, or without a position, are separate sources.
+    Each row without a value in the column, or without a position, is treated as a separate source.
     """
     if not group_by:
         return None
@@ -149,9 +150,10 @@ def source_numbers(data: DataSet, group_by: str) -> Rows | None:
 
 
 def labels(data: DataSet, column: str, subject: str) -> NDArray[np.float64]:
-    """Return the labels (N,) in a column, with NaN for missing ones.
+    """Return the labels in a column with shape (N,), with NaN for missing labels.
 
-    Raises AstrodomeError if the column is missing, or contains text or a label outside 0 to 1.
+    Raises AstrodomeError if the column is missing or contains text, or if a label is outside the
+    range 0 to 1.
     """
     if column not in data.table:
         raise AstrodomeError(
@@ -191,11 +193,12 @@ def _part(
     min_sources: int,
     random: np.random.Generator,
 ) -> tuple[Rows, Rows]:
-    """Return the rows outside and inside a part with about the fraction ``size`` of the rows.
+    """Draw a random subset with about the fraction ``size`` of the rows.
 
-    Sources with and without a positive row are drawn separately. If there are at least
-    ``min_sources`` of a kind, the part contains at least one of them. So three sources of a kind
-    are enough for training, validation and test.
+    Returns the rows outside the subset, and the rows in the subset. Sources with and without a
+    positive row are drawn separately. If there are at least ``min_sources`` sources of one type, at
+    least one of them is in the subset. Three sources of each type are therefore sufficient for
+    training, validation and test sets.
     """
     _, members = np.unique(rows if owners is None else owners[rows], return_inverse=True)
     count = np.bincount(members)
@@ -216,9 +219,10 @@ def _part(
 def _balance(
     rows: Rows, positive: Mask, balance: float | None, random: np.random.Generator
 ) -> tuple[Rows, Rows]:
-    """Return the kept and the dropped rows.
+    """Balance the labels, and return the kept rows and the dropped rows.
 
-    The kept rows have at most ``balance`` rows of the more frequent label per row of the other.
+    The ratio between the number of kept rows with the majority label and with the minority label is
+    at most ``balance``.
     """
     if balance is None:
         return rows, rows[:0]
@@ -229,10 +233,10 @@ def _balance(
 
 
 def _weight(target: NDArray[np.float32], train: Rows, entry: ClassConfig) -> NDArray[np.float32]:
-    """Return the weights of the rows.
+    """Return the weights of all rows.
 
-    With ``weight_per_class``, both labels have the same total weight and the weight of the rarer
-    label is 1. Otherwise, all weights are 1.
+    With ``weight_per_class``, both labels have the same total weight, and the minority label has a
+    weight of 1 per row. Otherwise, all weights are 1.
     """
     if not entry.weight_per_class:
         return np.ones_like(target)
