@@ -1,6 +1,6 @@
-"""The host of a plugin-based command line.
+"""Host application for a plugin-based command line.
 
-The names in ``__all__`` are the public interface for plugins; everything else may change without
+The names in ``__all__`` are the public interface for plugins. Everything else may change without
 notice. Submodules are imported on first use, so that ``import astrodome`` is fast.
 """
 
@@ -12,7 +12,7 @@ from typing import Any
 
 __version__ = "0.1.0"
 API_VERSION = (2, 0)
-"""Version of the interface for plugins: (incompatible changes, additions)."""
+"""Version of the plugin interface, as (major, minor)."""
 
 __all__ = [
     "API_VERSION",
@@ -51,7 +51,7 @@ _MODULES = {
     "SourceSpec": "hookspecs",
     "hookimpl": "hookspecs",
 }
-"""Modules of the public names that are not modules themselves."""
+"""Names of the modules that define public names, keyed by the public name."""
 
 
 def __getattr__(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""The command lines ``sdo`` and ``scope``, whose commands come from plugins."""
+"""Command lines ``sdo`` and ``scope``, built from the commands that plugins register."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ HOST = {
     "config": ("astrodome.commands:config_app", "Show the settings and their origin."),
 }
 CHANGES = ("install", "uninstall", "enable", "disable")
-"""Commands of ``plugins`` that run without importing any plugin."""
+"""Subcommands of ``plugins`` that run without importing any plugin."""
 
 
 def main(app: str, args: Sequence[str] | None = None, registered: Registry | None = None) -> None:
-    """Run a command line of an app and exit with its status."""
+    """Run an app with command-line arguments, and exit with the status of the command."""
     process.prepare_streams()
     try:
         _main(app, args, registered)
@@ -53,12 +53,12 @@ def _main(app: str, args: Sequence[str] | None, registered: Registry | None) -> 
             _fail(from_os_error(error))
         except (SystemExit, KeyboardInterrupt):
             raise
-        except BaseException as error:  # a plugin may raise anything
+        except BaseException as error:  # A plugin may raise any exception.
             _unexpected(app, registered, args, error)
 
 
 def _changes_plugins(args: Sequence[str]) -> bool:
-    """Return whether the command only changes plugins, and so must not import any of them."""
+    """Return whether the command is listed in :data:`CHANGES` and must not import any plugin."""
     words = iter(args)
     for word in words:
         if word in ("--home", "--config"):
@@ -95,7 +95,7 @@ def _interrupted() -> None:
 
 
 def _flushed(code: Any) -> Any:
-    """Flush standard output and return the exit status of the command."""
+    """Flush standard output, and return the exit status of the command."""
     try:
         sys.stdout.flush()
     except BrokenPipeError:
@@ -137,7 +137,7 @@ def _warn(registered: Registry) -> None:
 
 
 def build(app: str, registered: Registry) -> Any:
-    """Return the root command of an app with the commands in a registry."""
+    """Return the root command of an app, with the commands that a registry contains."""
 
     class Root(LazyGroup):
         def entries(self) -> Mapping[str, Entry]:
@@ -206,7 +206,7 @@ def _entries(registered: Registry) -> dict[str, Entry]:
 
 
 def _load_command(spec: CommandSpec, plugin: Plugin) -> Any:
-    """Import the target of a command; raise AstrodomeError if it is not a command."""
+    """Import a registered command; raise AstrodomeError if the imported object is not a command."""
     target = plugins.load_target(spec.target, plugin)
     if wrong := fault(target):
         raise reports.invalid(
@@ -220,7 +220,10 @@ def _raise(error: AstrodomeError) -> None:
 
 
 def _suggest_distribution(app: str, name: str, registered: Registry) -> None:
-    """Raise AstrodomeError if a known distribution provides a command that does not exist."""
+    """Raise AstrodomeError if a missing command can be provided by a known distribution.
+
+    The hint of the error is the command that installs the distribution or enables its plugin.
+    """
     known = suggestions.by_command(app)
     distribution = known.get(dashed(name))
     if not distribution and not _active(registered):

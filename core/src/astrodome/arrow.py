@@ -1,10 +1,10 @@
 """Input for pyarrow that is safe when the interpreter exits.
 
-A thread of pyarrow's pool may release its input shortly after the read has returned. If
-the input is a Python object (an open file, ``BytesIO``, ``bytes``), the thread needs the
-interpreter lock for this. When the interpreter is already shutting down, Python ends such
-a thread, and the process aborts with "terminate called without an active exception".
-Paths, and memory that pyarrow allocated, do not need the lock.
+A thread in pyarrow's thread pool may release its input shortly after the read has returned. If
+the input is a Python object (an open file, ``BytesIO``, ``bytes``), the thread must acquire the
+global interpreter lock (GIL) to do this. While the interpreter shuts down, Python ends such a
+thread, and the process aborts with "terminate called without an active exception".
+File paths, and memory allocated by pyarrow, do not require the lock.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def native_reader(data: bytes | memoryview) -> pa.BufferReader:
-    """Return a reader for a copy of ``data`` in memory that pyarrow owns."""
+    """Return a pyarrow reader for a copy of ``data`` in memory that is allocated by pyarrow."""
     import pyarrow as pa
 
     copy = pa.BufferOutputStream()

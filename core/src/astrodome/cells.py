@@ -1,10 +1,10 @@
-"""Text of the cells of a table: exact in a pipe, and with fewer digits on a terminal.
+"""Formatting of table cells, exact in a pipe and with fewer digits on a terminal.
 
 In a pipe, every number has enough digits to be read back exactly. On a terminal, the format
-depends on the name of the column: coordinates in degrees have five decimals (0.04 arcsec) and
-probabilities four. Times are shown to the millisecond, Julian dates to 1e-8 days. Other numbers
-have six significant digits, or more if two values of the column would look the same. Integers
-are never shortened.
+depends on the column name: coordinates in degrees have five decimals (0.04 arcsec), and
+probabilities have four. Times are rounded to milliseconds, and Julian dates to 1e-8 days. Other
+numbers have six significant digits, or more if different values in the column would otherwise
+look the same. Integers are never shortened.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 Format = str | Callable[[Any], str]
-"""A format specification such as ``".2f"``, or a function, for the cells of one column."""
+"""A format specification such as ``".2f"``, or a function that formats one cell."""
 
 DIGITS = 6
 """Minimum number of significant digits on a terminal."""
 LONGEST = 17
-"""Number of significant digits that distinguishes any two numbers of double precision."""
+"""Number of significant digits that distinguishes any two double-precision numbers."""
 BY_NAME: tuple[tuple[re.Pattern[str], str], ...] = (
     (
         re.compile(
@@ -35,12 +35,12 @@ BY_NAME: tuple[tuple[re.Pattern[str], str], ...] = (
 
 
 def exact(value: Any) -> str:
-    """Return text from which the value can be read back, without tabs and line breaks."""
+    """Format a value so that it can be read back exactly, without tabs or line breaks."""
     return _text(value, str)
 
 
 def column(name: str, values: Sequence[Any], form: Format | None = None) -> list[str]:
-    """Return the texts of one column for a terminal."""
+    """Format the values of one column for a terminal."""
     if callable(form):
         return [_text(value, form) for value in values]
     spec = form or next((spec for known, spec in BY_NAME if known.search(name)), "")
@@ -55,7 +55,7 @@ def _fixed(spec: str) -> Callable[[Any], str]:
 
 
 def _significant(numbers: Sequence[Any]) -> Callable[[Any], str]:
-    """Return a function that writes numbers with enough digits (at least 6) to distinguish them."""
+    """Return a function that formats numbers with enough digits to distinguish them, at least 6."""
     whole = [
         math.floor(math.log10(abs(v))) + 1 for v in map(float, numbers) if v and math.isfinite(v)
     ]
@@ -73,19 +73,19 @@ def _shortened(digits: int) -> Callable[[Any], str]:
 
 
 def _is_float(value: Any) -> bool:
-    """Return whether a value is a Python float or a NumPy scalar of a floating-point type."""
+    """Return whether a value is a Python float or a NumPy floating-point scalar."""
     kind = getattr(getattr(value, "dtype", None), "kind", "")
     return isinstance(value, float) or (kind == "f" and not value.ndim)
 
 
 def is_number(value: Any) -> bool:
-    """Return whether a value is a number of Python or NumPy."""
+    """Return whether a value is a Python number or a NumPy number."""
     kind = getattr(getattr(value, "dtype", None), "kind", "")
     return isinstance(value, int | float) or kind in tuple("iuf")
 
 
 def _rounded(value: Any, fine: bool) -> Any:
-    """Return a time rounded to the nearest millisecond; other values are not changed."""
+    """Round a time to the nearest millisecond, and return any other value unchanged."""
     if not (fine and isinstance(value, datetime)):
         return value
     try:
@@ -115,7 +115,7 @@ def _text(value: Any, number: Callable[[Any], str], fine: bool | None = None) ->
 
 
 def _visible(text: str) -> str:
-    """Replace control characters, which a terminal would execute, by escape sequences."""
+    """Replace control characters, which a terminal would interpret, with escape sequences."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -1,4 +1,4 @@
-"""Check the values that a model returns before they are written or ranked."""
+"""Validation of the values that models return."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 ROUNDING = 1e-6
-"""Tolerance outside the bounds; a value within it is set to the bound."""
+"""Tolerance for values outside the bounds. Values within this tolerance are clipped."""
 
 
 def array(
@@ -29,15 +29,15 @@ def array(
     Parameters
     ----------
     value : array_like
-        Value that the model returned.
+        Value returned by the model.
     what : str
-        Name of the value for error messages, in the plural: ``scores``, ``probabilities``.
+        Plural noun that names the value in error messages, for example ``scores``.
     shape : sequence of int or str
-        Expected shape. A string stands for a dimension of any size: ``(3, "Z")``.
+        Expected shape. A string stands for a dimension of any size, for example ``(3, "Z")``.
     backend : object
-        Model that returned the value; error messages name it and its distribution.
+        Model that returned the value. Error messages contain its name and distribution.
     bounds : tuple of float, optional
-        Smallest and largest valid value.
+        Smallest and largest valid values.
 
     Raises
     ------
@@ -77,7 +77,7 @@ def array(
 
 
 def owner(backend: Any) -> str:
-    """Return the name of a model with the distribution that registered it."""
+    """Return the name of a model, followed by the distribution that provides it."""
     kind = type(backend)
     package = kind.__module__.partition(".")[0]
     for plugin in plugins.current().plugins:
@@ -96,7 +96,7 @@ def _wrong(backend: Any, what: str, how: str) -> AstrodomeError:
 
 
 def _example(given: NDArray[Any], bad: NDArray[np.bool_]) -> str:
-    """Return the number of invalid values, and the first of them with its index."""
+    """Describe the number of invalid values, and the value and index of the first one."""
     import numpy as np
 
     first = tuple(int(i) for i in np.argwhere(bad)[0])

@@ -1,4 +1,4 @@
-"""The host's own commands: ``plugins`` and ``config``."""
+"""Commands of the host: ``plugins`` and ``config``."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def _finding(plugin: str, status: str, text: str) -> dict[str, str]:
 
 
 def _examine(plugin: Plugin) -> Iterator[dict[str, str]]:
-    """Yield the findings about one plugin."""
+    """Yield the findings of ``plugins doctor`` for one plugin."""
     if plugin.status != "active":
         wrong = plugin.status in ("failed", "incompatible")
         text = f"{plugin.status}: {plugin.error}".rstrip(": ")
@@ -217,7 +217,7 @@ def _short(value: Any) -> str:
 
 
 def _values() -> Iterator[dict[str, Any]]:
-    process.keep_home_unchanged(always=True)  # Settings of a plugin may import its libraries.
+    process.keep_home_unchanged(always=True)  # Settings models may import libraries.
     known = {
         sources.SECTION: sources.settings_model(),
         settings.DASK: settings.dask_settings(),

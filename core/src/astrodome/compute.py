@@ -1,4 +1,4 @@
-"""Parallel processing of many items, on all CPUs of this machine or on a Dask cluster."""
+"""Parallel processing of many items on the local CPUs or on a Dask cluster."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from . import workers
 from .errors import AstrodomeError, from_os_error, reason, stops_everything
 
 AHEAD_OF_CLUSTER = 1024
-"""Number of items that are submitted to a Dask cluster ahead of time.
+"""Number of items that are submitted to a Dask cluster in advance.
 
-A cluster that scales with its load starts more workers only if many items are waiting."""
+An adaptive cluster starts more workers only if many items are waiting."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -24,7 +24,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class ItemResult(Generic[Item, Result]):
-    """The result of one item: ``value``, or the reason of the failure in ``error``."""
+    """The result for one item: the return value, or the reason for the failure in ``error``."""
 
     item: Item
     value: Result | None = None
@@ -33,20 +33,20 @@ class ItemResult(Generic[Item, Result]):
 
 @dataclass
 class Outcome:
-    """The numbers of finished and skipped items, and (name, reason) of the failed ones."""
+    """The numbers of processed and skipped items, and the failed items as (name, reason)."""
 
     done: int = 0
     skipped: int = 0
     failed: list[tuple[str, str]] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the outcome as a mapping for JSON."""
+        """Return the outcome as a dictionary that can be converted to JSON."""
         failed = [{"name": name, "reason": why} for name, why in self.failed]
         return {"done": self.done, "skipped": self.skipped, "failed": failed}
 
 
 def cores() -> int:
-    """Return the number of CPUs that this process may use."""
+    """Return the number of CPUs that are available to the current process."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -63,33 +63,36 @@ def map(
 ) -> Iterator[ItemResult[Item, Result]]:
     """Apply a function to every item in parallel, by default in local processes.
 
-    After Ctrl-C, running items are interrupted, and terminated if they do not end within seconds.
+    After Ctrl-C, running calls are interrupted. Worker processes that do not stop within a few
+    seconds are terminated.
 
     Parameters
     ----------
     function
-        Function of one item. For processes and clusters, it must be picklable.
+        Function that is called with each item. It must be picklable unless ``threads`` is True.
     items
-        Items; they are read while the results are yielded.
+        Items to process. The iterable is consumed while results are yielded.
     jobs
         Number of workers; 0 means one per CPU.
     threads
-        Use threads. This is for functions that release the interpreter lock, such as codecs.
+        Whether to use threads instead of processes. Threads are suitable for functions that
+        release the global interpreter lock (GIL), such as image codecs.
     fresh
-        Start new processes instead of forks, for libraries that do not support a fork (TensorFlow,
-        OpenMP). The processes import only the module of ``function``, and have the environment of
-        the first such call.
+        Whether to start new processes instead of forking the current one. This is required for
+        libraries that do not support forking (TensorFlow, OpenMP). The processes import only the
+        module of ``function``, and have the environment variables at the time of the first call.
     scheduler
         Address of a Dask scheduler, for example ``tcp://HOST:8786``.
     ordered
-        Yield the results in the order of the items, not in the order of completion.
+        Whether to yield the results in the order of the items instead of the order of completion.
     stop
-        Function that is called if the work is stopped early, before running items are waited for.
+        Function that is called if processing stops early, before waiting for running calls.
 
     Yields
     ------
     ItemResult
-        The item with its value, or with the reason if the call raised an exception.
+        The item with the return value, or with the reason for the failure if the call raised an
+        exception.
 
     Raises
     ------
@@ -141,7 +144,7 @@ def map(
 def _next(
     pool: workers.Pool, first: Future[Result] | None, ended: SimpleQueue[Future[Result]]
 ) -> Future[Result]:
-    """Wait for the future ``first``, or without it for any future, and return the future."""
+    """Wait for ``first``, or for any future if ``first`` is None, and return the future."""
     while True:
         try:
             if first is None:
@@ -162,7 +165,7 @@ def _done(item: Item, future: Future[Result], pool: workers.Pool) -> ItemResult[
         return ItemResult(item, future.result())
     except BrokenExecutor as error:
         raise _died() from error
-    except CancelledError as error:  # cancelled by the cluster
+    except CancelledError as error:  # The cluster cancelled the call.
         if isinstance(pool, workers.Cluster):
             raise pool.lost() from error
         raise

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .compute import Outcome
 
 NARROWEST = 6
-"""Minimum width of a column that contains sentences."""
+"""Minimum width, in characters, of a column whose text can be wrapped."""
 
 
 def on_terminal(stream: Any = None) -> bool:
@@ -30,7 +30,7 @@ def on_terminal(stream: Any = None) -> bool:
 
 
 def rich_console(*, stderr: bool = False) -> Console:
-    """Return a console of Rich, which uses ``NO_COLOR`` and the width of the terminal."""
+    """Return a Rich console that respects ``NO_COLOR`` and the width of the terminal."""
     from rich.console import Console
 
     return Console(stderr=stderr, highlight=False)
@@ -46,26 +46,27 @@ def show(
     as_json: bool = False,
     optional: Sequence[tuple[str, ...]] = (),
 ) -> None:
-    """Print records: a table on a terminal, tab-separated text in a pipe, or one JSON array.
+    """Print records as a table on a terminal, tab-separated text in a pipe, or a JSON array.
 
     Parameters
     ----------
     rows
-        Records: mappings of column names to values.
+        Records, given as mappings of column names to values.
     title
         Title of the table on a terminal.
     columns
-        Names of the columns to print, in this order; the default is all columns.
+        Names of the columns to print, in this order. By default, all columns are printed.
     formats
-        Formats by column on a terminal, for example ``{"speed": ".2e"}``. By default, the number of
-        digits depends on the column; see :mod:`.cells`. Numbers in a pipe are exact.
+        Formats for a terminal, keyed by column name, for example ``{"speed": ".2e"}``. By default,
+        the number of digits depends on the column name; see :mod:`.cells`. Numbers in a pipe are
+        always exact.
     header
-        Print the names of the columns.
+        Whether to print the column names.
     as_json
-        Print one JSON array with all columns.
+        Whether to print a JSON array with all columns.
     optional
-        Groups of columns that are hidden if the terminal is too narrow for the whole table. Groups
-        without any value are hidden first, then the others in the given order.
+        Groups of columns that may be hidden if the terminal is too narrow for the whole table.
+        Groups that contain no values are hidden first, then the other groups in the given order.
 
     Examples
     --------
@@ -101,7 +102,7 @@ def show(
 
 
 def _too_wide(texts: Mapping[str, Sequence[str]], optional: Sequence[tuple[str, ...]]) -> list[str]:
-    """Return the optional columns to hide so that no cell is split, in the order of the table."""
+    """Return the optional columns to hide so that every cell fits on one line, in table order."""
     if not optional or not any(texts.values()):
         return []
     from rich.box import SIMPLE_HEAD
@@ -126,7 +127,7 @@ def _too_wide(texts: Mapping[str, Sequence[str]], optional: Sequence[tuple[str, 
 
 
 def show_one(record: Mapping[str, Any], *, title: str = "", as_json: bool = False) -> None:
-    """Print one record: a line per key, or a JSON object."""
+    """Print one record, as one line per key or as a JSON object."""
     if as_json:
         show_json(dict(record))
     elif not record:
@@ -174,9 +175,10 @@ def _print_table(
 
 
 def _unsplit(names: Sequence[str], columns: Sequence[Sequence[str]]) -> set[int]:
-    """Return the columns of single words, such as times and ids, if the terminal has room for them.
+    """Return the indices of columns that contain only single words, such as times and identifiers.
 
-    The columns of sentences then share the rest of the width.
+    These columns are not wrapped, and the other columns share the remaining width. Return an empty
+    set if the terminal is too narrow.
     """
     from rich.cells import cell_len
 
@@ -187,7 +189,7 @@ def _unsplit(names: Sequence[str], columns: Sequence[Sequence[str]]) -> set[int]
 
 
 def show_json(document: Any) -> None:
-    """Print a JSON document; times become ISO 8601, and NaN becomes null."""
+    """Print a JSON document. Times are converted to ISO 8601, and NaN and infinity to null."""
     text = json.dumps(_plain(document), indent=1, ensure_ascii=False)
     try:
         text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
@@ -203,7 +205,7 @@ def _plain(value: Any) -> Any:
         return [_plain(item) for item in value]
     if hasattr(value, "isoformat"):
         return value.isoformat()
-    if hasattr(value, "tolist"):  # numpy scalars and arrays
+    if hasattr(value, "tolist"):  # NumPy scalars and arrays
         return _plain(value.tolist())
     if isinstance(value, float) and not math.isfinite(value):
         return None
@@ -216,7 +218,7 @@ def note(text: str) -> None:
 
 
 def warn(text: str, hint: str = "") -> None:
-    """Print a warning and a hint to standard error."""
+    """Print a warning with an optional hint to standard error."""
     _say("Warning", text, hint)
 
 
@@ -237,9 +239,9 @@ def _say(kind: str, text: str, hint: str) -> None:
 def finish(
     outcome: Outcome, verb: str, noun: str, *, as_json: bool = False, more: str = ""
 ) -> None:
-    """Print the failed items and a summary of a run; exit with status 1 if any item failed.
+    """Print the failed items and a summary, and exit with status 1 if any item failed.
 
-    ``more`` is text to print after the counts.
+    ``more`` is additional text that is printed after the counts.
     """
     for name, why in outcome.failed:
         note(f"  failed  {name}: {why}")
@@ -255,7 +257,7 @@ def finish(
 
 
 class Progress:
-    """The progress of a long operation; see :func:`progress`."""
+    """The progress of a long operation, as returned by :func:`progress`."""
 
     def __init__(self, label: str, total: int | None, unit: str, *, resumes: bool = True) -> None:
         self.label, self.total, self.unit, self.resumes = label, total, unit, resumes
@@ -266,7 +268,7 @@ class Progress:
         self._task: Any = None
 
     def advance(self, steps: int = 1, detail: str = "") -> None:
-        """Count finished items; ``detail`` is shown after the numbers."""
+        """Increase the number of finished items. ``detail`` is shown after the numbers."""
         self.count += steps
         self.detail = detail or self.detail
         if self._bar:
@@ -285,7 +287,7 @@ _interrupted: Progress | None = None
 
 
 def interruption() -> str:
-    """Return a sentence about the interrupted work and whether the same command resumes it."""
+    """Return a message about the interrupted operation and whether the same command resumes it."""
     state = _interrupted
     if state is None:
         return "Interrupted. Files that were written are complete."
@@ -300,9 +302,9 @@ def interruption() -> str:
 def progress(
     label: str, total: int | None = None, unit: str = "items", *, resumes: bool = True
 ) -> Iterator[Progress]:
-    """Show progress on standard error: a bar on a terminal, otherwise one line every 30 s.
+    """Show progress on standard error, as a bar on a terminal or as one line every 30 seconds.
 
-    Pass ``resumes=False`` if the same command does all of the work again after an interruption.
+    Pass ``resumes=False`` if the same command starts from the beginning after an interruption.
     """
     state = Progress(label, total, unit, resumes=resumes)
     with interruptible(state), _shown(state):
@@ -311,7 +313,7 @@ def progress(
 
 @contextmanager
 def interruptible(state: Progress) -> Iterator[None]:
-    """If Ctrl-C ends the block, keep the state of its work for :func:`interruption`."""
+    """Store the progress for :func:`interruption` if Ctrl-C interrupts the block."""
     global _interrupted
     try:
         yield
@@ -336,7 +338,7 @@ def _shown(state: Progress) -> Iterator[Progress]:
         bars.TextColumn("{task.fields[detail]}"),
         console=rich_console(stderr=True),
         transient=True,
-        auto_refresh=False,  # no thread, so that workers can be forked
+        auto_refresh=False,  # Without a thread, workers can be forked.
     ) as bar:
         state._bar = bar
         state._task = bar.add_task(state.label, total=state.total, detail="")

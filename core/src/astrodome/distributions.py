@@ -17,12 +17,12 @@ _EXTRA = re.compile(r"""extra\s*==\s*["']([^"']+)["']|["']([^"']+)["']\s*==\s*ex
 
 
 def canonical_name(name: str) -> str:
-    """Return the normalised name of a distribution: ``My_Plugin`` is ``my-plugin``."""
+    """Return the normalized name of a distribution, for example ``my-plugin`` for ``My_Plugin``."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def name_of(dist: Distribution) -> str:
-    """Return the name in the metadata of a distribution; empty if the metadata is unreadable."""
+    """Return the name of a distribution, or an empty string if its metadata cannot be read."""
     try:
         return str(dist.metadata["Name"] or "")
     except Exception:  # a damaged METADATA file
@@ -30,7 +30,7 @@ def name_of(dist: Distribution) -> str:
 
 
 def version_of(dist: Distribution) -> str:
-    """Return the version in the metadata of a distribution; empty if it is unreadable."""
+    """Return the version of a distribution, or an empty string if its metadata cannot be read."""
     try:
         return str(dist.metadata["Version"] or "")
     except Exception:
@@ -38,18 +38,18 @@ def version_of(dist: Distribution) -> str:
 
 
 def installed() -> dict[str, Distribution]:
-    """Return all installed distributions by normalised name."""
+    """Return all installed distributions, keyed by normalized name."""
     found: dict[str, Distribution] = {}
     for dist in _distributions():
         if name := name_of(dist):
             found.setdefault(
                 canonical_name(name), dist
-            )  # the first on sys.path is the one imported
+            )  # Python imports the first one on sys.path.
     return found
 
 
 def find(name: str) -> Distribution | None:
-    """Return the installed distribution with this name, or None."""
+    """Return the installed distribution with this name, or None if it is not installed."""
     try:
         return distribution(name)
     except (PackageNotFoundError, ValueError):
@@ -65,7 +65,10 @@ def has_plugins(dist: Distribution) -> bool:
 
 
 def origin(dist: Distribution) -> Mapping[str, Any]:
-    """Return the content of ``direct_url.json``; empty for a distribution from an index."""
+    """Return the content of ``direct_url.json``, or an empty mapping if the file cannot be read.
+
+    Distributions that were installed from a package index do not have this file.
+    """
     try:
         return dict(json.loads(dist.read_text("direct_url.json") or "{}"))
     except (ValueError, OSError):
@@ -74,17 +77,17 @@ def origin(dist: Distribution) -> Mapping[str, Any]:
 
 @dataclass(frozen=True)
 class Requirement:
-    """One line of ``Requires-Dist``: name, requested extras, and the marker."""
+    """A requirement of a distribution, parsed from a ``Requires-Dist`` field."""
 
     text: str
     name: str
     extras: frozenset[str]
     only_for: str = ""
-    """The extra of the requiring distribution that this requirement belongs to."""
+    """Extra that contains this requirement, or an empty string if it is always required."""
 
 
 def requirement(line: str) -> Requirement | None:
-    """Parse the name and the extras of a requirement."""
+    """Parse a requirement, and return None if it does not start with a valid name."""
     found = _NAME.match(line)
     if not found:
         return None
@@ -95,7 +98,7 @@ def requirement(line: str) -> Requirement | None:
 
 
 def requirements(dist: Distribution, extras: Iterable[str] = ()) -> Iterator[Requirement]:
-    """Yield the requirements of a distribution, including those of the given extras."""
+    """Yield the requirements of a distribution, including those for the given extras."""
     chosen = {"", *extras}
     for line in dist.requires or ():
         wanted = requirement(line)
@@ -106,7 +109,11 @@ def requirements(dist: Distribution, extras: Iterable[str] = ()) -> Iterator[Req
 def closure(
     roots: Mapping[str, Iterable[str]], among: Mapping[str, Distribution]
 ) -> dict[str, set[str]]:
-    """Return all distributions that ``roots`` (extras by name) require, with their extras."""
+    """Return the direct and indirect requirements of distributions, including the roots.
+
+    ``roots`` maps the names of distributions to their extras, and so does the returned dictionary.
+    Only distributions in ``among`` are considered.
+    """
     found: dict[str, set[str]] = {}
     waiting = [(name, frozenset(extras)) for name, extras in roots.items()]
     while waiting:
@@ -121,7 +128,7 @@ def closure(
 
 
 def needed() -> Iterator[tuple[str, Requirement]]:
-    """Yield (owner, requirement) for the host, the plugins and all of their dependencies."""
+    """Yield (distribution, requirement) for the host, the plugins and all of their dependencies."""
     among = installed()
     roots = [name for name, dist in among.items() if name == HOST or has_plugins(dist)]
     for name, extras in sorted(closure(dict.fromkeys(roots, ()), among).items()):
@@ -130,10 +137,10 @@ def needed() -> Iterator[tuple[str, Requirement]]:
 
 
 def constraints() -> list[str]:
-    """Return requirement lines that keep the host and the installed plugins working.
+    """Return pip constraints that keep the host and the installed plugins working.
 
-    Requirements that are not satisfied before the installation are skipped, because the new
-    distribution did not cause that.
+    Requirements that are already unsatisfied before the installation are omitted, because the new
+    distribution did not cause the conflict.
     """
     host = find(HOST)
     lines = [f"{HOST}=={version_of(host)}"] if host else []
@@ -144,7 +151,7 @@ def constraints() -> list[str]:
 
 
 def unsatisfied() -> list[str]:
-    """Return a sentence for each requirement of the host and the plugins that is not satisfied."""
+    """Return a description of each unsatisfied requirement of the host and the plugins."""
     return sorted(
         f"{owner} requires {name}{specifier}, but {name} {version} is installed"
         for owner, name, specifier, version in _specifiers()
@@ -153,7 +160,10 @@ def unsatisfied() -> list[str]:
 
 
 def _specifiers() -> Iterator[tuple[str, str, Any, str]]:
-    """Yield (owner, name, specifier, installed version) for each requirement that applies here."""
+    """Yield (owner, name, specifier, installed version) for each applicable requirement.
+
+    Requirements with a URL, and requirements whose environment marker does not match, are skipped.
+    """
     from packaging.requirements import InvalidRequirement
     from packaging.requirements import Requirement as Parsed
     from packaging.version import InvalidVersion, Version

@@ -1,6 +1,6 @@
-"""Command lines with which the installer of this environment changes it.
+"""Command lines with which pip, uv or pipx changes this environment.
 
-Only the standard library is used: these commands are needed when the environment is damaged.
+Only the standard library is used, because these commands must also work in a damaged environment.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .errors import AstrodomeError
 
 @dataclass(frozen=True)
 class Step:
-    """One command line and the environment variables that it needs."""
+    """A command line, with the environment variables that it requires."""
 
     command: list[str]
     environ: dict[str, str] = field(default_factory=dict)
@@ -30,7 +30,11 @@ class Step:
 
 @dataclass(frozen=True)
 class PluginChange:
-    """A requested change: ``argument`` is passed to the installer, ``name`` is its distribution."""
+    """A request to install or uninstall a plugin.
+
+    ``argument`` is passed to the installer. ``name`` is the name of the distribution, or an empty
+    string if it is unknown.
+    """
 
     action: str
     argument: str
@@ -39,7 +43,7 @@ class PluginChange:
 
 
 def steps(change: PluginChange, folder: Path) -> list[Step]:
-    """Return the command lines for a change; files for them are written to ``folder``."""
+    """Return the command lines that apply a change; ``folder`` is used for temporary files."""
     prefix = Path(sys.prefix)
     if (prefix / receipts.FILE).exists():
         return _uv_tool(change, prefix, folder)
@@ -49,13 +53,13 @@ def steps(change: PluginChange, folder: Path) -> list[Step]:
 
 
 def records() -> list[Path]:
-    """Return the files in which the installer of this environment keeps its records."""
+    """Return the existing files in which uv or pipx records the installed requirements."""
     names = (receipts.FILE, "pipx_metadata.json")
     return [file for name in names if (file := Path(sys.prefix) / name).exists()]
 
 
 def repair(wanted: Iterable[str]) -> str:
-    """Return the command line that installs these requirements into this environment."""
+    """Return the command line that installs the given requirements into this environment."""
     quoted = [f"'{text}'" for text in wanted]
     if find_spec("pip"):
         return " ".join([sys.executable, "-m", "pip", "install", *quoted])
@@ -63,7 +67,7 @@ def repair(wanted: Iterable[str]) -> str:
 
 
 def _plain(change: PluginChange) -> list[Step]:
-    """Return the commands for a virtual environment: those of pip if it is installed, or of uv."""
+    """Return the commands for a virtual environment, using pip if installed and uv otherwise."""
     limits = ["-c", str(change.constraints)] if change.constraints else []
     if change.action == "uninstall":
         limits = []
@@ -90,24 +94,24 @@ def _pipx(change: PluginChange, prefix: Path) -> list[Step]:
                 f"{change.name} is the application of the pipx environment {prefix.name}.",
                 f"Uninstall the whole environment: pipx uninstall {prefix.name}",
             )
-        if change.name not in injected:  # Installed by other means and unknown to pipx.
+        if change.name not in injected:  # pipx did not install the distribution.
             return _plain(change)
     environ = {"PIPX_HOME": str(prefix.parent.parent)} if prefix.parent.name == "venvs" else {}
     pipx = _program("pipx", change)
     if change.action == "uninstall":
         line = [pipx, "uninject", "--leave-deps", prefix.name, change.name]
         return [Step(line, environ)]
-    if change.constraints:  # Not --pip-args, because pipx would record the temporary file.
+    if change.constraints:  # With --pip-args, pipx would record the temporary file.
         environ |= dict.fromkeys(("PIP_CONSTRAINT", "UV_CONSTRAINT"), str(change.constraints))
     force = ["--force"] if change.name in distributions.installed() else []
     return [Step([pipx, "inject", *force, prefix.name, change.argument], environ)]
 
 
 def _uv_tool(change: PluginChange, prefix: Path, folder: Path) -> list[Step]:
-    """Return ``uv tool install`` with all recorded requirements and those that were added since.
+    """Return ``uv tool install`` with all recorded requirements and the distributions added since.
 
-    ``uv tool install`` removes every distribution that its arguments do not name. It also
-    records constraints; so a dry run checks them first, and they are not passed to it.
+    ``uv tool install`` removes every distribution that is not one of its arguments. It also records
+    constraints permanently. Therefore, the constraints are checked only in a separate dry run.
     """
     uv = _program("uv", change)
     receipt = receipts.read(prefix / receipts.FILE)
@@ -148,15 +152,15 @@ def _program(name: str, change: PluginChange) -> str:
 
 
 def scratch() -> tempfile.TemporaryDirectory[str]:
-    """Return a temporary folder for constraints and options, for use in a with statement."""
+    """Return a temporary folder for constraints and options, for use as a context manager."""
     return tempfile.TemporaryDirectory(prefix="astrodome-")
 
 
 def argument(typed: str, short: dict[str, str]) -> tuple[str, str]:
-    """Return the argument for the installer, and the name of its distribution.
+    """Return the argument for the installer, and the name of the distribution.
 
-    A file or folder becomes an absolute path. A short name becomes the name of
-    its distribution. The name is empty if it is unknown before the installation.
+    The path of a file or folder is made absolute. A short name is replaced with the name of the
+    distribution. The returned name is an empty string if it is unknown before the installation.
     """
     path = Path(typed).expanduser()
     looks_like_path = "/" in typed.partition("@")[0] or typed.startswith((".", "~"))

@@ -1,4 +1,4 @@
-"""The exception for expected failures, and messages for errors of the operating system."""
+"""The exception for expected failures, and messages for operating system errors."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ class AstrodomeError(Exception):
     Parameters
     ----------
     message
-        What is wrong, with the value and the place.
+        Description of the problem, with the invalid value and its location.
     hint
-        What the user can do.
+        Suggestion for the user to solve the problem.
     exit_code
         Exit status of the command: 1 if the work failed, 2 if the command line is invalid.
     """
@@ -36,7 +36,7 @@ def _rebuild(message: str, hint: str, exit_code: int) -> AstrodomeError:
 
 
 def from_os_error(error: OSError) -> AstrodomeError:
-    """Return the error for a failed system call, with the path and a hint.
+    """Return an AstrodomeError for a failed system call, with the path and a hint.
 
     Examples
     --------
@@ -63,7 +63,7 @@ def stops_everything(error: BaseException) -> bool:
 
 
 def reason(error: BaseException) -> str:
-    """Return the message and the hint of a failure in one line.
+    """Return the message and the hint of an exception on one line.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Atomic replacement of files, locks between processes, and digests."""
+"""Atomic replacement of files, file locks between processes, and digests."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ __all__ = [
 
 @contextmanager
 def replacing(path: Path, *, sync: bool = True) -> Iterator[Path]:
-    """Yield a temporary path next to ``path``, which replaces ``path`` when the block succeeds.
+    """Yield a temporary path in the same folder, which replaces ``path`` if the block succeeds.
 
-    The temporary file has the extension ``.part``: pass the format explicitly to a library that
-    would derive it from the extension.
+    The temporary file has the extension ``.part``. Pass the format explicitly to a library that
+    would derive the format from the extension.
 
     Parameters
     ----------
     path
-        Path of the file; missing folders are created.
+        Path of the file. Missing folders are created.
     sync
-        Flush the file to the disk. Without this, writing thousands of files is faster. The result
-        is safe if the process is killed, but not if the power fails.
+        Whether to flush the file to disk. Without flushing, writing thousands of files is faster;
+        the file is safe if the process is killed, but not if the power fails.
 
     Examples
     --------
@@ -64,7 +64,7 @@ def replacing(path: Path, *, sync: bool = True) -> Iterator[Path]:
         part.replace(path)
     except BaseException as error:
         if isinstance(error, OSError) and not error.filename:
-            error.filename = str(path)  # The error of a failed write has no path.
+            error.filename = str(path)  # The exception for a failed write has no path.
         part.unlink(missing_ok=True)
         raise
 
@@ -76,9 +76,9 @@ def write_bytes(path: Path, data: bytes, *, sync: bool = True) -> None:
 
 
 def write_small(path: str | Path, data: bytes | memoryview) -> None:
-    """Write a file like :func:`write_bytes`, faster for thousands of small files.
+    """Write a file atomically with few system calls, without flushing it to disk.
 
-    It needs few system calls and does not flush to the disk. The folder must exist.
+    This is faster than :func:`write_bytes` for thousands of small files. The folder must exist.
     """
     try:
         try:
@@ -95,11 +95,14 @@ def write_small(path: str | Path, data: bytes | memoryview) -> None:
 
 
 _NO_UNNAMED = {errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOENT, errno.EXDEV}
-"""Errors of systems that have no unnamed temporary files, or no /proc."""
+"""Error codes on systems that do not support unnamed temporary files or /proc."""
 
 
 def _write_unnamed(path: str | Path, data: bytes | memoryview) -> None:
-    """Write a file without a name and link it when it is complete: one change to the folder."""
+    """Write an unnamed temporary file, and link it to ``path`` when it is complete.
+
+    The folder is modified only once.
+    """
     handle = os.open(os.path.dirname(path) or ".", os.O_WRONLY | os.O_TMPFILE, 0o666)  # noqa: PTH120
     try:
         _write_all(handle, data)
@@ -129,16 +132,16 @@ def _write_all(handle: int, data: bytes | memoryview) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file in UTF-8 atomically; see :func:`replacing`."""
+    """Write a UTF-8 text file atomically; see :func:`replacing`."""
     write_bytes(path, text.encode())
 
 
 @contextmanager
 def lock(path: Path, timeout: float = -1) -> Iterator[None]:
-    """Lock a file, so that only one process at a time runs the block.
+    """Hold a file lock for the duration of the block, so that only one process runs it at a time.
 
-    Raises AstrodomeError if another process holds the lock for longer than ``timeout`` seconds.
-    A negative ``timeout`` waits forever.
+    Raises AstrodomeError if another process holds the lock for longer than ``timeout`` seconds. If
+    ``timeout`` is negative, wait forever.
     """
     with held(path, timeout) as locked:
         if not locked:
@@ -151,7 +154,7 @@ def lock(path: Path, timeout: float = -1) -> Iterator[None]:
 
 @contextmanager
 def held(path: Path, timeout: float = -1) -> Iterator[bool]:
-    """Lock a file like :func:`lock`, and yield whether this process holds the lock."""
+    """Try to acquire a file lock like :func:`lock`, and yield whether it was acquired."""
     from filelock import FileLock, Timeout
 
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -170,9 +173,10 @@ def held(path: Path, timeout: float = -1) -> Iterator[bool]:
 def write_parquet(
     path: Path, table: pa.Table, provenance: Mapping[str, Any] | None = None, **options: Any
 ) -> None:
-    """Write a table to a Parquet file, with its provenance as JSON in the metadata ``astrodome``.
+    """Write a table to a Parquet file.
 
-    ``options`` are passed to ``pyarrow.parquet.write_table``.
+    The provenance is stored as JSON in the file metadata, with the key ``astrodome``. ``options``
+    are passed to ``pyarrow.parquet.write_table``.
     """
     import json
 
@@ -188,7 +192,7 @@ def write_parquet(
 
 
 def digest(paths: Iterable[Path]) -> str:
-    """Return the SHA-256 digest of the names and contents of files, in the order of the names."""
+    """Return the SHA-256 digest of the names and contents of files, which are sorted by path."""
     total = hashlib.sha256()
     for path in sorted(paths):
         with path.open("rb") as content:

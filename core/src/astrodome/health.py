@@ -1,4 +1,4 @@
-"""Check in a new process whether the apps start and which plugins are active."""
+"""Check whether the apps start and which plugins are active, in a new process."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 
 MARK = "astrodome-health:"
 TIMEOUT = 120.0
-"""Maximum duration of the check, in seconds; after that, the start counts as failed."""
+"""Timeout of the check in seconds, after which the apps are considered unable to start."""
 
 
 @dataclass(frozen=True)
 class Health:
-    """The state of an environment; ``error`` is empty if every app starts."""
+    """The state of an environment. ``error`` is an empty string if every app starts."""
 
     error: str = ""
     host: str = ""
@@ -25,7 +25,7 @@ class Health:
     unsatisfied: list[str] = field(default_factory=list)
 
     def active(self) -> set[tuple[str, str, str]]:
-        """Return (app, distribution, plugin) of the plugins that work."""
+        """Return the active plugins as (app, distribution, plugin)."""
         return {_key(plugin) for plugin in self.plugins if plugin["status"] == "active"}
 
 
@@ -34,7 +34,7 @@ def _key(plugin: dict[str, str]) -> tuple[str, str, str]:
 
 
 def check() -> Health:
-    """Start every app of this environment in a new process and load its plugins."""
+    """Start every app of this environment in a new process, and load its plugins."""
     environ = {key: value for key, value in os.environ.items() if key != "ASTRODOME_PLUGINS"}
     code = "from astrodome.startup_check import report; report()"
     try:
@@ -56,7 +56,10 @@ def check() -> Health:
 
 
 def faults(before: Health, after: Health, removed: Collection[str]) -> list[str]:
-    """Return sentences about what a change broke; ``removed`` are the distributions to remove."""
+    """Return descriptions of the problems that a change caused.
+
+    ``removed`` contains the distributions that the user asked to remove.
+    """
     if after.error:
         return [f"astrodome does not start any more: {after.error}"]
     found = []

@@ -1,4 +1,4 @@
-"""Formatting of help pages: panels on a terminal, plain text in a pipe."""
+"""Formatting of help pages, as panels on a terminal and as plain text in a pipe."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from .console import on_terminal
 
 
 def sections(command: Any, ctx: Any) -> dict[str, list[tuple[str, str]]]:
-    """Return (term, description) of arguments, options and commands by the title of the section."""
+    """Return the (term, description) pairs of a help page, keyed by section title."""
     found: dict[str, list[tuple[str, str]]] = {}
     for param in command.get_params(ctx):
         if not getattr(param, "envvar", None):
-            param.show_envvar = False  # Every option has a variable, for example SDO_….
+            param.show_envvar = False  # Do not list the variables (SDO_…) of all options.
         record = param.get_help_record(ctx)
         if record:
             panel = "Arguments" if param.param_type_name == "argument" else "Options"
@@ -26,7 +26,7 @@ def sections(command: Any, ctx: Any) -> dict[str, list[tuple[str, str]]]:
 
 
 def write(command: Any, ctx: Any, formatter: Any) -> None:
-    """Write the help of a command to a formatter."""
+    """Write the help page of a command to a Click formatter."""
     if on_terminal():
         formatter.write(_panels(command, ctx))
         return

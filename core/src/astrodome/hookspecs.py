@@ -1,4 +1,4 @@
-"""The hooks of a plugin and the frozen data that they return."""
+"""Hook specifications for plugins, and the frozen dataclasses that the hooks return."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ hookimpl = pluggy.HookimplMarker("astrodome")
 
 @dataclass(frozen=True, slots=True)
 class CommandSpec:
-    """A command of the app: ``target`` (``"package.module:name"``) is a Typer app or a function.
+    """A command of an app.
 
-    ``settings`` names a pydantic model that describes the configuration section
-    of the same name as the command, or maps names of sections to such models.
-    A ``hidden`` command, for example an alias, runs but is not listed.
+    ``target`` is the import string (``"package.module:name"``) of a Typer app or a function.
+    ``settings`` is the import string of a pydantic model for the settings section with the same
+    name as the command, or a mapping of section names to such import strings. A ``hidden`` command,
+    for example an alias, can be run but is not listed.
     """
 
     name: str
@@ -31,10 +32,11 @@ class CommandSpec:
 
 @dataclass(frozen=True, slots=True)
 class SourceSpec:
-    """A data source of a ``kind``: ``target`` is a class that is called without arguments.
+    """A data source of the given ``kind``.
 
-    ``extra`` names the extra of the distribution with the libraries that the target
-    imports. ``settings`` names a pydantic model of the section called ``name``.
+    ``target`` is the import string of a class that can be called without arguments. ``extra`` is
+    the extra of the distribution that contains the libraries which the target imports. ``settings``
+    is the import string of a pydantic model for the settings section with the name of the source.
     """
 
     kind: str
@@ -47,9 +49,11 @@ class SourceSpec:
 
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
-    """A model backend for a ``task``: ``target`` is a class that is called without arguments.
+    """A model backend for the given ``task``.
 
-    ``verbs`` are the names of the commands that the model supports.
+    ``target`` is the import string of a class that can be called without arguments. ``extra`` is
+    the extra of the distribution that contains the libraries which the target imports. ``verbs``
+    are the names of the commands that the model supports.
     """
 
     task: str
@@ -62,15 +66,15 @@ class ModelSpec:
 
 @dataclass(frozen=True, slots=True)
 class KindSpec:
-    """A kind of data source, or a task of models, declared by the plugin that defines it.
+    """A kind of data source or a model task, declared by the plugin that defines it.
 
     ``protocol`` is the import string of a class. Registered sources and models must have its
-    public methods, except those in ``optional``, which a model needs only if its ``verbs``
-    contain them. ``contract`` is the import string of a function for further checks: it is called
-    with the spec and the class of a source or model and returns sentences about problems.
+    public methods. A model needs the methods in ``optional`` only if they are also in its
+    ``verbs``. ``contract`` is the import string of a function for additional checks, which is
+    called with the spec and the class of a source or model, and returns problem descriptions.
     ``option`` is the name of the option with which commands choose a source; the default is
-    ``--NAME-source``. ``settings`` maps names of sections to pydantic models, for settings that
-    all objects of the kind have in common.
+    ``--NAME-source``. ``settings`` maps section names to pydantic models, for settings that are
+    shared by all sources or models of the kind.
     """
 
     name: str
@@ -87,8 +91,8 @@ class KindSpec:
 class CheckSpec:
     """A health check that ``plugins doctor`` runs.
 
-    ``target`` is a function without arguments that returns sentences about problems. An
-    exception counts as a problem, too.
+    ``target`` is the import string of a function without arguments that returns problem
+    descriptions. An exception is also reported as a problem.
     """
 
     name: str
@@ -99,7 +103,7 @@ class CheckSpec:
 
 @hookspec
 def register_commands() -> Iterable[CommandSpec]:  # type: ignore[empty-body]
-    """Return commands of the app in whose entry-point group the plugin is listed.
+    """Return the commands that the plugin adds to the app.
 
     >>> @hookimpl
     ... def register_commands():
@@ -109,7 +113,7 @@ def register_commands() -> Iterable[CommandSpec]:  # type: ignore[empty-body]
 
 @hookspec
 def register_sources() -> Iterable[SourceSpec]:  # type: ignore[empty-body]
-    """Return data sources, which other plugins find by kind.
+    """Return the data sources of the plugin, which other plugins look up by kind.
 
     >>> @hookimpl
     ... def register_sources():
@@ -119,7 +123,7 @@ def register_sources() -> Iterable[SourceSpec]:  # type: ignore[empty-body]
 
 @hookspec
 def register_models() -> Iterable[ModelSpec]:  # type: ignore[empty-body]
-    """Return model backends, which commands find by task.
+    """Return the model backends of the plugin, which commands look up by task.
 
     >>> @hookimpl
     ... def register_models():
@@ -129,7 +133,7 @@ def register_models() -> Iterable[ModelSpec]:  # type: ignore[empty-body]
 
 @hookspec
 def register_kinds() -> Iterable[KindSpec]:  # type: ignore[empty-body]
-    """Return kinds of data sources and tasks of models that this plugin defines.
+    """Return the kinds of data sources and the model tasks that the plugin defines.
 
     >>> @hookimpl
     ... def register_kinds():
@@ -139,7 +143,7 @@ def register_kinds() -> Iterable[KindSpec]:  # type: ignore[empty-body]
 
 @hookspec
 def register_checks() -> Iterable[CheckSpec]:  # type: ignore[empty-body]
-    """Return health checks, which ``plugins doctor`` runs.
+    """Return the health checks of the plugin, which ``plugins doctor`` runs.
 
     >>> @hookimpl
     ... def register_checks():

@@ -16,24 +16,27 @@ if TYPE_CHECKING:
     import requests
 
 TIMEOUT = (10.0, 60.0)
-"""Timeouts in seconds: for the connection, and between two packets of a response."""
+"""Connect timeout and read timeout, in seconds."""
 RETRIED = (429, 500, 502, 503, 504)
 READING = ("GET", "HEAD", "OPTIONS")
-"""Methods that change nothing: only these are retried and follow redirects."""
+"""Idempotent methods without side effects. Only these are retried and follow redirects."""
 HARMLESS = frozenset({"user-agent", "accept", "accept-encoding", "connection", "range"})
-"""Headers that are kept when a redirect leads to another server."""
+"""Headers that are kept if a redirect leads to another server."""
 SECRET_PARAMETER = re.compile(r"(?i)\b(token|password|api_?key|secret)=[^&\s]+")
 
 
 class StatusError(AstrodomeError):
-    """A service returned an error status; ``retry_after`` is in seconds, if the service sent it."""
+    """The response of a service has an error status.
+
+    ``retry_after`` is the waiting time in seconds, or None if the service did not specify it.
+    """
 
     status: int = 0
     retry_after: float | None = None
 
 
 class RedirectError(AstrodomeError):
-    """A request that may change something was redirected, and the redirect was not followed."""
+    """A request that may modify data was redirected, and the redirect was not followed."""
 
 
 def session(
@@ -46,32 +49,32 @@ def session(
     timeout: tuple[float, float] = TIMEOUT,
     headers: Mapping[str, str] | None = None,
 ) -> requests.Session:
-    """Return a session that reuses connections and repeats safe requests.
+    """Return a session that reuses connections and retries idempotent requests.
 
-    GET, HEAD and OPTIONS requests are repeated after a connection failure or one of the
-    statuses in ``RETRIED``, after growing random pauses or the time in ``Retry-After``. A POST
-    request is never repeated.
+    GET, HEAD and OPTIONS requests are retried with exponential backoff after a connection
+    failure or one of the status codes in ``RETRIED``. The ``Retry-After`` header is respected.
+    POST requests are never retried.
 
-    Only GET, HEAD and OPTIONS follow redirects; any other method raises :class:`RedirectError`.
-    If a redirect leads to another scheme, host or port, the token, cookies and all headers
+    Only GET, HEAD and OPTIONS follow redirects. Other methods raise :class:`RedirectError`.
+    If a redirect leads to another scheme, host or port, the token, the cookies and all headers
     except those in ``HARMLESS`` are removed.
 
     Parameters
     ----------
     token
-        Secret for the header ``Authorization``.
+        Token for the ``Authorization`` header.
     scheme
-        Scheme of the token, for example ``Bearer``; it may be empty.
+        Authentication scheme, for example ``Bearer``. It may be empty.
     retries
-        Maximum number of repeated requests.
+        Maximum number of retries for each request.
     backoff
-        Factor for the pauses between repeated requests, in seconds.
+        Backoff factor for the delay between retries, in seconds.
     connections
         Maximum number of connections per server.
     timeout
-        Timeouts in seconds: for the connection, and between two packets of a response.
+        Connect timeout and read timeout, in seconds.
     headers
-        Additional headers of all requests.
+        Additional headers sent with every request.
     """
     import logging
 
@@ -80,7 +83,7 @@ def session(
     from urllib3.util import Retry
 
     logger = logging.getLogger("urllib3.connectionpool")
-    if logger.level == logging.NOTSET:  # The log records contain addresses.
+    if logger.level == logging.NOTSET:  # The log records contain URLs.
         logger.setLevel(logging.ERROR)
 
     class Adapter(HTTPAdapter):
@@ -119,10 +122,11 @@ def session(
 
 
 def refuse_redirected_changes(client: requests.Session) -> None:
-    """Raise :class:`RedirectError` when a request other than GET, HEAD or OPTIONS is redirected.
+    """Configure a session to raise :class:`RedirectError` instead of redirecting changes.
 
-    Use this for sessions that a library creates; :func:`session` already does it. Otherwise
-    requests would repeat a redirected POST as a GET, or send its body to the other host.
+    The error is raised if a request other than GET, HEAD or OPTIONS is redirected. Use this for
+    sessions that a library creates; sessions from :func:`session` are already configured. By
+    default, requests resends a redirected POST request as GET, or sends its body to the other host.
     """
     if _refuse_redirect not in client.hooks["response"]:
         client.hooks["response"].append(_refuse_redirect)
@@ -143,7 +147,7 @@ def _refuse_redirect(response: requests.Response, **_: Any) -> None:
 
 
 def _keep_token(request: Any) -> Any:
-    """Keep the header with the token; without an ``auth`` function, requests would use ~/.netrc."""
+    """Return the request unchanged; without an ``auth`` function, requests would use ~/.netrc."""
     return request
 
 
@@ -159,18 +163,18 @@ def get(client: requests.Session, url: str, service: str, **options: Any) -> req
     Parameters
     ----------
     client
-        A session; see :func:`session`.
+        Session that sends the request; see :func:`session`.
     url
-        Address.
+        URL to request.
     service
-        Name of the service, for error messages.
+        Name of the service in error messages.
     **options
-        Arguments of ``requests.Session.get``, for example ``params``.
+        Keyword arguments for ``requests.Session.get``, for example ``params``.
 
     Raises
     ------
     StatusError
-        If the status of the response is 400 or larger.
+        If the status code of the response is 400 or higher.
     AstrodomeError
         If the service does not respond.
     """
@@ -199,11 +203,11 @@ def get(client: requests.Session, url: str, service: str, **options: Any) -> req
 def content(
     response: requests.Response, service: str, *, deadline: float, limit: int = 1 << 30
 ) -> bytes:
-    """Return the body of a response that was requested with ``stream=True``.
+    """Return the body of a response to a request with ``stream=True``.
 
-    Raises AstrodomeError if the body is not complete within ``deadline`` seconds, if it is
-    truncated, or if it is larger than ``limit`` bytes. The timeout of the session alone does not
-    end a response that arrives byte by byte.
+    Raises AstrodomeError if the body is truncated, is larger than ``limit`` bytes, or is not
+    complete within ``deadline`` seconds. The read timeout of the session alone does not limit the
+    total duration of a slow response.
     """
     from urllib3.exceptions import HTTPError
 
@@ -233,7 +237,7 @@ def content(
 
 
 def _retry_after(text: str) -> float | None:
-    """Return the seconds in a header ``Retry-After``, which contains a number or a date."""
+    """Convert a ``Retry-After`` header, which contains a number or a date, to seconds."""
     from email.utils import parsedate_to_datetime
 
     try:
@@ -248,7 +252,7 @@ def _retry_after(text: str) -> float | None:
 
 
 def shown(url: str) -> str:
-    """Return an address without user, password and tokens, for messages.
+    """Return a URL without user name, password and tokens, for use in messages.
 
     Examples
     --------
@@ -261,7 +265,7 @@ def shown(url: str) -> str:
 
 
 def _cause(error: Exception) -> str:
-    """Return the message of the innermost of several nested connection errors."""
+    """Return the message of the innermost exception in a chain of connection errors."""
     while isinstance(
         inner := getattr(error, "reason", None) or (error.args or [None])[0], Exception
     ):

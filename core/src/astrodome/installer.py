@@ -1,4 +1,4 @@
-"""Install and uninstall plugins, and undo the change if the result does not work."""
+"""Install and uninstall plugins, and roll back a change if the result does not work."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .snapshot import Snapshot
 
 @dataclass(frozen=True)
 class InstallResult:
-    """The result of an installation: added and removed distributions, and the state after it."""
+    """The distributions that were added and removed, and the state of the environment."""
 
     added: dict[str, str] = field(default_factory=dict)
     removed: list[str] = field(default_factory=list)
@@ -28,7 +28,7 @@ class InstallResult:
 
 
 def install(typed: str, short: dict[str, str]) -> InstallResult:
-    """Install a distribution; on failure restore the environment and raise AstrodomeError."""
+    """Install a distribution. If this fails, restore the environment and raise AstrodomeError."""
     argument, name = environments.argument(typed, short)
     with environments.scratch() as folder:
         limits = Path(folder) / "constraints.txt"
@@ -37,14 +37,14 @@ def install(typed: str, short: dict[str, str]) -> InstallResult:
 
 
 def uninstall(name: str) -> InstallResult:
-    """Uninstall a distribution; on failure restore the environment and raise AstrodomeError."""
+    """Uninstall a distribution. If this fails, restore the environment and raise AstrodomeError."""
     name = distributions.canonical_name(name)
     with environments.scratch() as folder:
         return _change(PluginChange("uninstall", name, name), Path(folder))
 
 
 def _change(change: PluginChange, folder: Path) -> InstallResult:
-    """Run the installer and check the result in a new process; undo a change that breaks it."""
+    """Run the installer, check the result in a new process, and roll back a change that fails."""
     gone = {change.name} if change.action == "uninstall" else set()
     with _alone():
         before = health.check()
@@ -90,7 +90,7 @@ def _still_there(name: str) -> str:
 
 
 def _restore(saved: Snapshot, before: health.Health) -> str:
-    """Undo all changes and return a sentence about the result."""
+    """Roll back all changes, and return a message about the result."""
     undone = saved.restore()
     invalidate_caches()
     if not undone:
@@ -118,7 +118,7 @@ def _run(step: environments.Step, change: PluginChange) -> None:
 
 @contextmanager
 def _alone() -> Iterator[None]:
-    """Prevent other processes from changing the plugins of this environment."""
+    """Prevent other processes from changing the plugins in this environment."""
     path = Path(sys.prefix) / ".astrodome.lock"
     try:
         handle = path.open("w")
@@ -136,7 +136,7 @@ def _alone() -> Iterator[None]:
 
 
 def plugins_by_distribution() -> dict[str, list[str]]:
-    """Return the names of all installed plugins by distribution."""
+    """Return the names of all installed plugins, keyed by distribution."""
     found: dict[str, list[str]] = {}
     for name, dist in distributions.installed().items():
         if distributions.has_plugins(dist):

@@ -1,4 +1,4 @@
-"""Detect and undo changes that the code of a plugin makes to this process."""
+"""Detect and undo changes that plugin code makes to the current process."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ from types import TracebackType
 from typing import Any
 
 LONGEST = 60
-"""Maximum length of captured text in a message."""
+"""Maximum number of characters of captured text in a message."""
 FINISH = 0.1
-"""Seconds to wait after the import for threads that are about to end."""
+"""Time to wait after the import for threads that are about to end, in seconds."""
 
 
 class Isolated:
-    """A context manager for code of a plugin; ``faults`` lists what the code did to the process.
+    """A context manager that runs plugin code and undoes its changes to the process.
 
-    Standard output is captured. The working directory, the locale and the signal handlers are
-    restored. New threads become daemons, so that they cannot prevent the process from ending.
-    Outside of the main thread nothing is done, because all threads share this state.
+    ``faults`` contains a description of each change. Standard output is captured. The working
+    directory, the locale and the signal handlers are restored. New threads become daemon threads,
+    so that they cannot prevent the process from ending. In other threads than the main thread,
+    nothing is done, because this state is shared by all threads.
     """
 
     def __init__(self) -> None:
@@ -60,7 +61,7 @@ class Isolated:
         self._find_text()
         self._find_state()
         for thread in self._threads:
-            thread.join(FINISH)  # For example, the timer of Matplotlib is cancelled by now.
+            thread.join(FINISH)  # Matplotlib's timer thread ends in this time.
             if thread.is_alive():
                 self.faults.append(f"it starts a thread that is not a daemon ({thread.name})")
                 break
@@ -120,7 +121,10 @@ def _handlers() -> dict[int, Any]:
 
 
 def _stdout_to_stderr() -> int | None:
-    """Redirect file descriptor 1 to standard error and return a copy of the descriptor."""
+    """Redirect file descriptor 1 to standard error, and return a duplicate of the original.
+
+    Return None if standard output is closed.
+    """
     try:
         with suppress(Exception):
             sys.stdout.flush()

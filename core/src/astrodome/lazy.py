@@ -1,4 +1,4 @@
-"""Commands that are imported only when they run, and the format of their help."""
+"""Commands that are imported only when they run, and the format of their help pages."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .specs import dashed
 
 @dataclass(frozen=True)
 class Entry:
-    """A command in the list of a group, and the function that imports it."""
+    """An entry in a list of commands: the help text, and the function that imports the command."""
 
     help: str
     load: Callable[[], Any]
@@ -24,7 +24,7 @@ class Entry:
 
 
 class _Help:
-    """Format help in panels on a terminal, and as plain text in a pipe."""
+    """A mixin that formats help pages as panels on a terminal and as plain text in a pipe."""
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         from .help import write
@@ -33,11 +33,11 @@ class _Help:
 
 
 class Command(_Help, TyperCommand):
-    """A command of the host."""
+    """A command with a help page in the format of the host."""
 
 
 class Group(_Help, TyperGroup):
-    """A group whose commands may be typed with ``_`` or ``-``."""
+    """A group of commands in whose names ``_`` and ``-`` are equivalent."""
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         spellings = {dashed(name): name for name in self.commands}
@@ -45,7 +45,7 @@ class Group(_Help, TyperGroup):
 
 
 class LazyGroup(Group):
-    """A group that imports a command only when it runs, not for listing it.
+    """A group that imports a command only when the command runs, not when it is listed.
 
     Subclass it, override :meth:`entries`, and pass the class to ``typer.Typer(cls=…)``.
     """
@@ -65,7 +65,7 @@ class LazyGroup(Group):
             )
 
     def entries(self) -> Mapping[str, Entry]:
-        """Return the commands by name."""
+        """Return the entries of the group, keyed by command name."""
         return {}
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
@@ -74,13 +74,13 @@ class LazyGroup(Group):
             try:
                 command = real(self._entries[command.name].load(), command)
             except Exception:
-                if not ctx.resilient_parsing:  # Completion shows no errors.
+                if not ctx.resilient_parsing:  # Shell completion must not show errors.
                     raise
         return name, command, rest
 
 
 def fault(target: Any) -> str:
-    """Return why a target cannot become a command; empty if it can."""
+    """Return why an object cannot be used as a command, or an empty string if it can."""
     if isinstance(target, TyperCommand | TyperGroup | typer.Typer):
         return ""
     if callable(target) and not isinstance(target, type):
@@ -91,7 +91,10 @@ def fault(target: Any) -> str:
 
 
 def real(target: Any, stub: Any) -> Any:
-    """Return the command for a stub from a Typer app, a function, or a Click command."""
+    """Return the command that replaces a stub.
+
+    ``target`` is a Typer app, a function or a Click command.
+    """
     if wrong := fault(target):
         raise AstrodomeError(f"Invalid command '{stub.name}': {wrong}.")
     if isinstance(target, TyperCommand | TyperGroup):
@@ -110,7 +113,7 @@ def real(target: Any, stub: Any) -> Any:
 
 
 def _dress(app: typer.Typer) -> None:
-    """Use the classes of the host for the commands and groups that have no custom class."""
+    """Use the host's classes for all commands and groups that do not have a custom class."""
     app.rich_markup_mode = None
     app._add_completion = False
     if not isinstance(app.info.cls, type) or app.info.cls is TyperGroup:

@@ -1,4 +1,4 @@
-"""Lookup of model backends by task and name."""
+"""Look up model backends by task and name."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .specs import dashed
 
 
 def specs(task: str) -> dict[str, ModelSpec]:
-    """Return the registered models of a task by name; none of them is imported."""
+    """Return the registered models for a task, keyed by name, without importing them."""
     return {owned[0][1].name: owned[0][1] for owned in plugins.current().models(task).values()}
 
 
@@ -21,9 +21,9 @@ def get(task: str, name: str) -> Any:
     Parameters
     ----------
     task
-        Task of the model.
+        Task that the model performs.
     name
-        Name of the model; ``_`` and ``-`` are equivalent.
+        Name of the model, in which ``_`` and ``-`` are equivalent.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Options of commands, alone or in groups that several commands share."""
+"""Command-line options, defined individually or in groups that several commands share."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ from typer.models import OptionInfo
 
 
 def option(default: Any, help: str, *names: str, panel: str = "", **more: Any) -> Any:
-    """Return an option with a default value and a help text.
+    """Return a Typer option with a default value and a help text.
 
-    ``more`` are further arguments of ``typer.Option``. The default ``...`` makes the option
-    required. Use it as the default of a parameter, or as an attribute of an :class:`OptionGroup`.
+    Use the result as the default of a function parameter or as a class attribute of an
+    :class:`OptionGroup`. The default ``...`` makes the option required. ``more`` contains further
+    keyword arguments for ``typer.Option``.
     """
     return typer.Option(default, *names, help=help, rich_help_panel=panel or None, **more)
 
 
 class OptionGroup:
-    """Options that belong together: each annotated class attribute is an option of the command.
+    """A group of options, in which each annotated class attribute is an option of the command.
 
-    An instance contains the values. ``panel`` is the title of the options in the help text.
+    An instance contains the option values. ``panel`` is the title of the group in the help page.
 
     Examples
     --------
@@ -43,14 +44,14 @@ class OptionGroup:
         vars(self).update(values)
 
     def given(self) -> dict[str, Any]:
-        """Return the options that are not None."""
+        """Return the options whose value is not None."""
         return {name: value for name, value in vars(self).items() if value is not None}
 
 
 def expand(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a function for Typer in which each :class:`OptionGroup` is replaced by its options.
+    """Return a function for Typer in which each :class:`OptionGroup` is replaced with its options.
 
-    A Boolean option without names and with the default False has no opposite ``--no-…``.
+    A Boolean option without explicit names and with the default False has no ``--no-…`` variant.
     """
     hints = get_type_hints(command, include_extras=True)
     groups: dict[str, dict[str, Any]] = {}

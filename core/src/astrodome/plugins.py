@@ -1,4 +1,7 @@
-"""Discovery of plugins: each one is loaded separately, and a broken one does not stop the rest."""
+"""Discovery and loading of plugins.
+
+Each plugin is loaded separately, so that a failure does not affect the other plugins.
+"""
 
 from __future__ import annotations
 
@@ -33,10 +36,11 @@ HOOKS: dict[str, type[AnySpec]] = {
 
 
 def load_target(target: str, plugin: Plugin | None = None, extra: str = "") -> Any:
-    """Import ``"package.module:name"``; raise AstrodomeError if a library or the name is missing.
+    """Import an object from an import string ``"package.module:name"``.
 
-    ``plugin`` registered the target, and ``extra`` is the extra of its distribution that contains
-    the libraries which the target imports.
+    ``plugin`` is the plugin that registered the object. ``extra`` is the extra of its distribution
+    that contains the libraries which the object requires. Raises AstrodomeError if a library or the
+    name is missing.
     """
     module, _, name = target.partition(":")
     owner = plugin.owner if plugin else module.partition(".")[0]
@@ -56,7 +60,7 @@ def load_target(target: str, plugin: Plugin | None = None, extra: str = "") -> A
                 f"Install the missing library: pip install '{required}'",
             ) from error
         if error.name != name or not isinstance(error.obj, ModuleType):
-            raise  # an error inside of the module
+            raise  # The error occurred inside the module.
         raise AstrodomeError(
             f"{owner} registers {target}, which does not exist.",
             f"{reports.hint(plugin)}." if plugin else "",
@@ -71,9 +75,9 @@ def load_target(target: str, plugin: Plugin | None = None, extra: str = "") -> A
 
 
 def load(app: str, found: Iterable[EntryPoint] | None = None, *, activate: bool = True) -> Registry:
-    """Load the plugins of an app; a plugin that fails is registered with the reason.
+    """Load the plugins of an app. The error of a plugin that fails is stored in its registry entry.
 
-    Without ``activate`` the plugins are only listed, and none of them is imported.
+    If ``activate`` is False, the plugins are only listed, and none of them is imported.
     """
     chosen = os.environ.get("ASTRODOME_PLUGINS")
     names = None if chosen is None else {dashed(n.strip()) for n in chosen.split(",")}
@@ -97,7 +101,7 @@ def load(app: str, found: Iterable[EntryPoint] | None = None, *, activate: bool 
 
 
 def of(app: str, **modules: Any) -> Registry:
-    """Return a registry of the given plugin modules; installed plugins are ignored."""
+    """Return a registry that contains only the given plugin modules, not the installed plugins."""
     registry = Registry(app)
     for name, module in modules.items():
         plugin = Plugin(name, app)
@@ -107,7 +111,7 @@ def of(app: str, **modules: Any) -> Registry:
 
 
 def _activate(plugin: Plugin, get_module: Callable[[], Any]) -> None:
-    """Import a plugin and call its hooks; an exception in it does not stop the program."""
+    """Import a plugin and call its hooks. An exception is stored in the plugin and not raised."""
     isolated = Isolated()
     try:
         with isolated:
@@ -127,7 +131,7 @@ def _activate(plugin: Plugin, get_module: Callable[[], Any]) -> None:
             )
     except KeyboardInterrupt:
         raise
-    except BaseException as error:  # a plugin may raise anything
+    except BaseException as error:  # A plugin may raise any exception.
         plugin.status, plugin.error = "failed", reason(error)
         if reports.uses_missing_name(error):
             plugin.status = "incompatible"
@@ -139,7 +143,7 @@ def _activate(plugin: Plugin, get_module: Callable[[], Any]) -> None:
 
 
 def _incompatibility(plugin: Plugin, module: Any) -> str:
-    """Return why the plugin needs another version of the interface; empty if it does not."""
+    """Return why a plugin needs another interface version, or an empty string if it does not."""
     required = tuple(getattr(module, "REQUIRES_API", API_VERSION))
     if required[0] == API_VERSION[0] and required <= API_VERSION:
         return ""
@@ -154,7 +158,7 @@ def _incompatibility(plugin: Plugin, module: Any) -> str:
 
 
 def _call(plugin: Plugin, hook: pluggy.HookCaller, spec_class: type[AnySpec]) -> Iterator[AnySpec]:
-    for implementation in hook.get_hookimpls():  # pluggy itself would ignore None.
+    for implementation in hook.get_hookimpls():  # pluggy would ignore None.
         returned: Any = implementation.function()
         if returned is None:
             plugin.faults.append(f"its hook {hook.name} returns None instead of a list of specs")
@@ -172,7 +176,7 @@ _current: ContextVar[Registry | None] = ContextVar("registry", default=None)
 
 @contextmanager
 def using(registry: Registry) -> Iterator[Registry]:
-    """Use a registry for all lookups of commands, sources and models in the block."""
+    """Use a registry for all lookups of commands, sources and models within the block."""
     token = _current.set(registry)
     try:
         yield registry
@@ -181,7 +185,10 @@ def using(registry: Registry) -> Iterator[Registry]:
 
 
 def current() -> Registry:
-    """Return the registry of the running app; in a notebook, the plugins of every app."""
+    """Return the registry of the running app.
+
+    Outside of an app, for example in a notebook, the registry contains the plugins of all apps.
+    """
     registry = _current.get()
     if registry is None:
         registry = load_all()
@@ -190,6 +197,6 @@ def current() -> Registry:
 
 
 def load_all() -> Registry:
-    """Load the plugins of every app."""
+    """Load the plugins of all apps."""
     apps = sorted(g.removeprefix(GROUP) for g in entry_points().groups if g.startswith(GROUP))
     return Registry(plugins=[plugin for app in apps for plugin in load(app).plugins])

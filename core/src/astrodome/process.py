@@ -1,4 +1,4 @@
-"""The process of a command: its streams, Ctrl-C, and the folders and messages of libraries."""
+"""Setup of the command process: standard streams, Ctrl-C, and folders and messages of libraries."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from pathlib import Path
 from typing import Any
 
 INTERRUPTED = 130
-"""Exit status of an interrupted command: 128 plus the number of SIGINT."""
+"""Exit status of an interrupted command (128 + SIGINT)."""
 BROKEN_PIPE = 141
-"""Exit status of a command whose output pipe was closed: 128 plus the number of SIGPIPE."""
+"""Exit status of a command whose output pipe was closed (128 + SIGPIPE)."""
 
 
 def use_utf8() -> None:
-    """Restart the process in UTF-8 mode if it can only handle ASCII file names.
+    """Restart the process in UTF-8 mode if the file system encoding is ASCII.
 
-    That is the case in the locale C with PYTHONUTF8=0, where other names cannot be written.
+    This is the case in the locale C with PYTHONUTF8=0, where files with non-ASCII names cannot be
+    created.
     """
     if sys.getfilesystemencoding() == "ascii" and not sys.flags.utf8_mode:
         environment = os.environ | {"PYTHONUTF8": "1"}
@@ -28,13 +29,13 @@ def use_utf8() -> None:
 
 
 def prepare_streams() -> None:
-    """Prepare standard streams that are closed or whose encoding does not have all characters.
+    """Prepare standard streams that are closed or that cannot encode all characters.
 
     Output to a closed stream is discarded. Characters that the encoding of a stream does not
-    have are written as escape sequences.
+    support are written as escape sequences.
     """
     if None in (sys.stdin, sys.stdout, sys.stderr):
-        # Occupies the descriptors 0 to 2, so that no data file gets one of them.
+        # Occupy the descriptors 0 to 2, so that they are not assigned to data files.
         while (handle := os.open(os.devnull, os.O_RDWR)) <= 2:
             pass
         os.close(handle)
@@ -56,10 +57,10 @@ def discard_output() -> None:
 
 
 def leave_interrupted(text: str) -> None:
-    """Print a message about the interruption and end the process with status 130."""
+    """Print a message about an interruption, and exit with status 130."""
     print(f"\n{text}", file=sys.stderr)
     busy = [t for t in threading.enumerate() if t is not threading.main_thread() and not t.daemon]
-    if busy:  # The interpreter would wait for them.
+    if busy:  # The interpreter would wait for these threads.
         for stream in (sys.stdout, sys.stderr):
             with suppress(OSError, ValueError):
                 stream.flush()
@@ -69,7 +70,7 @@ def leave_interrupted(text: str) -> None:
 
 @contextmanager
 def quiet_libraries(*, verbose: bool = False, debug: bool = False) -> Iterator[None]:
-    """Hide warnings and log records of libraries, or show them one per line if ``verbose``."""
+    """Hide library warnings and log records in the block, or show them if ``verbose`` is True."""
     import logging
     import warnings
 
@@ -83,7 +84,7 @@ def quiet_libraries(*, verbose: bool = False, debug: bool = False) -> Iterator[N
 
 
 def route_messages(verbose: bool = False, debug: bool = False) -> None:
-    """Apply :func:`quiet_libraries` until this process ends, for example in a worker."""
+    """Hide or show library messages like :func:`quiet_libraries`, until the process ends."""
     import logging
     import warnings
 
@@ -105,13 +106,13 @@ def _hide(*args: Any, **kwargs: Any) -> None:
 def _show(
     message: Any, category: type[Warning], filename: str, lineno: int, *_: Any, **__: Any
 ) -> None:
-    """Write a warning on one line, with the library that issued it."""
+    """Print a warning on one line, with the name of the library that issued it."""
     text = " ".join(str(message).split())
     print(f"{_library(filename)}: {category.__name__}: {text}", file=sys.stderr)
 
 
 def _library(filename: str) -> str:
-    """Return the top-level package or module that a file belongs to."""
+    """Return the name of the top-level package or module that contains a file."""
     parts = Path(filename).parts
     for folder in ("site-packages", "dist-packages"):
         if folder in parts[:-1]:
@@ -120,10 +121,10 @@ def _library(filename: str) -> str:
 
 
 def keep_home_unchanged(*, always: bool = False) -> None:
-    """Let libraries that need folders in the home directory use a temporary folder instead.
+    """Redirect library folders from the home directory to a temporary folder if necessary.
 
-    Some libraries create folders when they are imported. A folder is replaced if it is not
-    writable and, with ``always``, also if it does not exist yet. Environment variables that the
+    Some libraries create folders when they are imported. A folder is redirected if it is not
+    writable or, if ``always`` is True, also if it does not exist. Environment variables that the
     user has set are not changed.
     """
     try:
@@ -144,10 +145,10 @@ def keep_home_unchanged(*, always: bool = False) -> None:
 
 @cache
 def _libraries() -> dict[str, dict[str, Any]]:
-    """Return environment variables of libraries, each with the folders used if it is not set.
+    """Return the environment variables that set library folders, with the default folders.
 
-    If the first folder contains ``file``, the others are not used. ``text`` is the content of this
-    file in a temporary folder.
+    If the first folder contains ``file``, the other folders are not used. If a temporary folder is
+    used instead, ``file`` is created in it with the content ``text``.
     """
     import json
 
@@ -175,7 +176,7 @@ def _usable(folder: Path) -> bool:
 
 @cache
 def _scratch() -> Path:
-    """Return a temporary folder that is deleted when this process ends."""
+    """Return a temporary folder that is deleted when the process ends."""
     import atexit
     import shutil
     import tempfile

@@ -1,4 +1,4 @@
-"""Check that registered objects can be used: commands, sources, models, kinds and checks."""
+"""Check that the commands, sources, models, kinds and checks of a plugin can be used."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .specs import AnySpec
 
 
 def load(plugin: Plugin, spec: SourceSpec | ModelSpec) -> Any:
-    """Import the class of a source or model; raise AstrodomeError if it cannot be used."""
+    """Import the class of a source or model; raise AstrodomeError if it is not valid."""
     target = plugins.load_target(spec.target, plugin, spec.extra)
     if wrong := fault(spec, target):
         raise reports.invalid(plugin, f"registers '{spec.name}', but {wrong}")
@@ -22,20 +22,23 @@ def load(plugin: Plugin, spec: SourceSpec | ModelSpec) -> Any:
 
 
 def declaration(spec: SourceSpec | ModelSpec) -> tuple[Plugin, KindSpec] | None:
-    """Return the declared kind of a source, or task of a model, with the plugin that owns it."""
+    """Return the declared kind of a source or task of a model, and the plugin that declares it.
+
+    Return None if no plugin declares it.
+    """
     role, name = ("source", spec.kind) if isinstance(spec, SourceSpec) else ("model", spec.task)
     return next(iter(plugins.current().kinds(role).get(name, ())), None)
 
 
 def fault(spec: SourceSpec | ModelSpec, target: Any) -> str:
-    """Return why the class of a source or model cannot be used; empty if it can.
+    """Return why the class of a source or model is not valid, or an empty string if it is.
 
-    Only a declared kind has a protocol with methods that the class must have.
+    The methods of the class are checked only if a plugin declares the kind and its protocol.
     """
     if not callable(target):
         return f"{spec.target} is an object of type {type(target).__name__}, expected a class"
     declared = declaration(spec)
-    if declared is None or not isinstance(target, type):  # The result of a function is unknown.
+    if declared is None or not isinstance(target, type):  # The result of a factory is unknown.
         return ""
     plugin, kind = declared
     protocol = plugins.load_target(kind.protocol, plugin)
@@ -53,7 +56,7 @@ def fault(spec: SourceSpec | ModelSpec, target: Any) -> str:
 
 
 def undeclared(spec: AnySpec) -> str:
-    """Return a sentence if no plugin declares the kind or task of a spec; otherwise empty."""
+    """Return a message if no plugin declares the kind or task of a spec, or an empty string."""
     if not isinstance(spec, SourceSpec | ModelSpec) or declaration(spec):
         return ""
     what = f"kind '{spec.kind}'" if isinstance(spec, SourceSpec) else f"task '{spec.task}'"
@@ -63,7 +66,7 @@ def undeclared(spec: AnySpec) -> str:
 
 
 def all_faults(plugin: Plugin, spec: AnySpec, target: Any) -> Iterator[str]:
-    """Yield the faults of an imported target, with those that the contract of its kind finds."""
+    """Yield problem descriptions for an imported object, including contract violations."""
     if isinstance(spec, CommandSpec):
         from . import lazy
 
@@ -88,10 +91,10 @@ def all_faults(plugin: Plugin, spec: AnySpec, target: Any) -> Iterator[str]:
 
 
 def examine(plugin: Plugin, spec: AnySpec) -> Iterator[tuple[str, bool]]:
-    """Import everything that a spec names, and yield (fault, optional) for each import string.
+    """Import all objects that a spec refers to, and yield (problem, optional) for each of them.
 
-    An empty fault means that the object can be used. A fault is optional if the import failed and
-    the spec names an extra.
+    The problem description is empty if the object can be used. ``optional`` is True if the import
+    failed and the spec has an extra.
     """
     extra = getattr(spec, "extra", "")
     for field, target in {**specs.targets(spec), **specs.settings_models(spec)}.items():
@@ -110,7 +113,7 @@ def examine(plugin: Plugin, spec: AnySpec) -> Iterator[tuple[str, bool]]:
 
 
 def run_check(plugin: Plugin, spec: CheckSpec) -> list[str]:
-    """Run a health check of a plugin and return sentences about problems."""
+    """Run a health check of a plugin, and return problem descriptions."""
     try:
         return list(plugins.load_target(spec.target, plugin, spec.extra)())
     except KeyboardInterrupt:

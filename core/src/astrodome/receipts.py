@@ -1,4 +1,4 @@
-"""The receipt of a uv tool environment: the recorded arguments of ``uv tool install``."""
+"""The receipt of a uv tool environment, which records the arguments of ``uv tool install``."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _FIELDS = {"name", "text", "extras", "specifier", "marker", "subdirectory", *_PL
 
 
 def read(path: Path) -> Receipt:
-    """Read a receipt; raise AstrodomeError if it contains an unknown kind of entry."""
+    """Read a receipt; raise AstrodomeError if it is invalid or contains unsupported entries."""
     try:
         tool = tomllib.loads(path.read_text("utf-8"))["tool"]
         requirements = [_as_entry(item) for item in tool["requirements"]]
@@ -53,7 +53,7 @@ def read(path: Path) -> Receipt:
 
 
 def _as_entry(item: Any) -> dict[str, Any]:
-    """Return a requirement as a table; early versions of uv wrote plain strings."""
+    """Convert a requirement to a mapping. Early versions of uv recorded requirements as strings."""
     if isinstance(item, Mapping):
         return {**item, "name": str(item["name"])}
     wanted = distributions.requirement(str(item))
@@ -77,11 +77,11 @@ class Receipt:
 
     @property
     def main(self) -> str:
-        """Return the normalised name of the distribution that the environment was created for."""
+        """Normalized name of the distribution that the environment was created for."""
         return canonical_name(self.requirements[0]["name"])
 
     def arguments(self, folder: Path, without: str) -> list[str]:
-        """Return the arguments that repeat this receipt, except for one distribution."""
+        """Return the arguments that reproduce this receipt without the distribution ``without``."""
         first, *rest = self.requirements
         if "editable" in first:
             found = ["--editable", f"{_place(first)}{_extras(first)}"]
@@ -114,7 +114,7 @@ class Receipt:
                 yield entry
 
     def write_options(self, folder: Path) -> list[str]:
-        """Write the settings of uv from the receipt to a file; return the option for that file."""
+        """Write the uv settings in the receipt to a file, and return the option for this file."""
         options = self.tool.get("options")
         if not options:
             return []
@@ -124,7 +124,7 @@ class Receipt:
         return ["--config-file", str(file)]
 
     def environ(self, prefix: Path) -> dict[str, str]:
-        """Return the variables that make ``uv tool`` work on this environment."""
+        """Return the environment variables that make ``uv tool`` use this environment."""
         found = {"UV_TOOL_DIR": str(prefix.parent)}
         for entry in self._entry_points():
             if place := entry.get("install-path"):
@@ -132,7 +132,7 @@ class Receipt:
         return found
 
     def unrecorded(self) -> list[str]:
-        """Return distributions that are not in the receipt and that no other one requires."""
+        """Return distributions that are neither in the receipt nor required by another one."""
         among = distributions.installed()
         roots: dict[str, set[str]] = {}
         for entry in self.requirements:
@@ -152,7 +152,7 @@ class Receipt:
 
 
 def as_installed(name: str) -> list[str]:
-    """Return the argument that keeps an installed distribution in its current form."""
+    """Return the argument that installs a distribution from the same source as before."""
     dist = distributions.installed()[name]
     about = distributions.origin(dist)
     url = str(about.get("url") or "")
@@ -166,7 +166,7 @@ def as_installed(name: str) -> list[str]:
 
 
 def specifier(entry: Mapping[str, Any]) -> str:
-    """Return a requirement of a receipt as PEP 508 text."""
+    """Convert a requirement in a receipt to a PEP 508 string."""
     if "text" in entry:
         return str(entry["text"])
     text = entry["name"] + _extras(entry)
@@ -187,7 +187,7 @@ def _extras(entry: Mapping[str, Any]) -> str:
 
 
 def _place(entry: Mapping[str, Any]) -> str:
-    """Return the path or URL of a requirement; a path that does not exist is an error."""
+    """Return the path or URL of a requirement; raise AstrodomeError if the path does not exist."""
     place = next(str(entry[key]) for key in _PLACES if key in entry)
     if "://" not in place and not Path(place).exists():
         raise AstrodomeError(
@@ -199,7 +199,7 @@ def _place(entry: Mapping[str, Any]) -> str:
 
 
 def _git(address: str, subdirectory: str) -> str:
-    """Return ``git+URL@REVISION`` for uv's form, ``URL?rev=REVISION#COMMIT``."""
+    """Convert a Git URL from uv's form ``URL?rev=REVISION#COMMIT`` to ``git+URL@REVISION``."""
     parts = urlsplit(address)
     query = parse_qs(parts.query)
     revision = next((query[key][0] for key in ("rev", "tag", "branch") if key in query), "")
@@ -214,7 +214,7 @@ def _key(key: str) -> str:
 
 
 def _toml(value: Any) -> str:
-    """Return a value as TOML; JSON strings are valid TOML strings."""
+    """Format a value as TOML. JSON strings are valid TOML strings."""
     if isinstance(value, Mapping):
         return "{ " + ", ".join(f"{_key(k)} = {_toml(v)}" for k, v in value.items()) + " }"
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""Plugins, and lookup of the specs that they registered."""
+"""Registry of plugins, with lookup of the specs that they registered."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .specs import AnySpec, dashed
 
 Spec = TypeVar("Spec", CommandSpec, SourceSpec, ModelSpec, KindSpec, CheckSpec)
 Owned = dict[str, list[tuple["Plugin", Spec]]]
-"""Specs by name, each with the plugin that registered it."""
+"""Specs, each with the plugin that registered it, keyed by name."""
 
 STATES = {
     "failed": "failed to load",
@@ -22,12 +22,12 @@ STATES = {
     "disabled": "is disabled",
     "not loaded": "was not loaded",
 }
-"""Predicates of sentences about plugins that are not active."""
+"""Predicates of messages about plugins that are not active."""
 
 
 @dataclass
 class Plugin:
-    """An entry point: its state, and the specs that its hooks returned."""
+    """A plugin, with its entry point, its state, and the specs that its hooks returned."""
 
     name: str
     app: str
@@ -35,58 +35,58 @@ class Plugin:
     status: str = "active"
     error: str = ""
     faults: list[str] = field(default_factory=list)
-    """Effects on the process that the host undid; sentences about the plugin, with "it"."""
+    """Descriptions of changes to the process that the host reverted, as sentences about "it"."""
     seconds: float = 0.0
     specs: tuple[AnySpec, ...] = ()
 
     def registered(self, spec_class: type[Spec]) -> tuple[Spec, ...]:
-        """Return the specs of one class."""
+        """Return the registered specs that are instances of ``spec_class``."""
         return tuple(spec for spec in self.specs if isinstance(spec, spec_class))
 
     @property
     def distribution(self) -> str:
-        """The name of the distribution; this property reads the metadata of the distribution."""
+        """Name of the distribution, read from its metadata."""
         dist = self.entry_point.dist if self.entry_point else None
         return distributions.name_of(dist) if dist else ""
 
     @property
     def version(self) -> str:
-        """The version of the distribution; empty if it is unknown."""
+        """Version of the distribution, or an empty string if it is unknown."""
         dist = self.entry_point.dist if self.entry_point else None
         return distributions.version_of(dist) if dist else ""
 
     @property
     def owner(self) -> str:
-        """The name of the distribution, or that of the plugin if it has no distribution."""
+        """Name of the distribution, or of the plugin if it has no distribution."""
         return self.distribution or self.name
 
     @property
     def state(self) -> str:
-        """The state and its reason, as the predicate of a sentence about the plugin."""
+        """State of the plugin and the reason for it, as the predicate of a sentence."""
         return f"{STATES.get(self.status, 'is active')}: {self.error}".removesuffix(": ")
 
 
 @dataclass
 class Registry:
-    """Plugins in the order of their names, and their specs by name."""
+    """The plugins of an app, and lookup of their specs by name."""
 
     app: str = ""
     plugins: list[Plugin] = field(default_factory=list)
 
     def commands(self) -> Owned[CommandSpec]:
-        """Return the commands by name, with dashes."""
+        """Return the commands, keyed by name with ``-`` instead of ``_``."""
         return self._by(CommandSpec, lambda spec: dashed(spec.name))
 
     def sources(self, kind: str) -> Owned[SourceSpec]:
-        """Return the data sources of a kind by name."""
+        """Return the data sources of a kind, keyed by name."""
         return self._by(SourceSpec, lambda spec: spec.name if spec.kind == kind else None)
 
     def models(self, task: str) -> Owned[ModelSpec]:
-        """Return the models of a task by name, with dashes."""
+        """Return the models for a task, keyed by name with ``-`` instead of ``_``."""
         return self._by(ModelSpec, lambda spec: dashed(spec.name) if spec.task == task else None)
 
     def kinds(self, role: str) -> Owned[KindSpec]:
-        """Return the declared kinds of data sources, or tasks if ``role`` is ``model``."""
+        """Return the declared kinds of data sources, or model tasks if ``role`` is ``model``."""
         return self._by(KindSpec, lambda spec: spec.name if spec.role == role else None)
 
     def _by(self, spec_class: type[Spec], key: Callable[[Spec], str | None]) -> Owned[Spec]:
@@ -96,12 +96,12 @@ class Registry:
                 if (name := key(spec)) is None:
                     continue
                 owned = found.setdefault(name, [])
-                if all(spec != other for _, other in owned):  # one plugin may serve two apps
+                if all(spec != other for _, other in owned):  # A plugin may extend two apps.
                     owned.append((plugin, spec))
         return found
 
     def clashes(self) -> Iterator[str]:
-        """Yield a sentence for each name that more than one plugin registered."""
+        """Yield an error message for each name that is registered by several plugins."""
         registered: dict[str, Owned[Any]] = {
             "command": self.commands(),
             "kind of source": self.kinds("source"),
@@ -118,7 +118,7 @@ class Registry:
 
 
 def clash(what: str, name: str, owned: Iterable[tuple[Plugin, Any]]) -> AstrodomeError:
-    """Return the error for a name that several plugins registered."""
+    """Return the error for a name that is registered by several plugins."""
     found = sorted(owned, key=lambda pair: pair[0].owner)
     return AstrodomeError(
         f"The {what} '{name}' is registered by {' and by '.join(p.owner for p, _ in found)}, so it "
@@ -128,7 +128,7 @@ def clash(what: str, name: str, owned: Iterable[tuple[Plugin, Any]]) -> Astrodom
 
 
 def only(what: str, name: str, owned: list[tuple[Plugin, Spec]]) -> tuple[Plugin, Spec]:
-    """Return the only registration of a name; raise AstrodomeError if there are several."""
+    """Return the only plugin and spec for a name; raise AstrodomeError if there are several."""
     if len(owned) > 1:
         raise clash(what, name, owned)
     return owned[0]

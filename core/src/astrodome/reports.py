@@ -1,4 +1,4 @@
-"""Which plugin caused an error, and where its users can report it."""
+"""Find the plugin that caused an error, and the URL for reporting the problem."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ from .errors import AstrodomeError
 from .registry import Plugin, Registry
 
 TRACKERS = ("issue", "bug", "tracker", "source", "repository", "homepage", "home-page")
-"""Parts of the labels of project URLs; the best place for a report comes first."""
+"""Substrings of project URL labels, in order of preference for problem reports."""
 
 
 def culprit(registry: Registry, error: BaseException) -> Plugin | None:
-    """Return the plugin whose package raised an exception; the innermost if there are several."""
+    """Return the plugin whose package raised an exception, or None if no plugin did.
+
+    If the traceback contains several plugins, return the innermost one.
+    """
     packages = {
         plugin.entry_point.module.partition(".")[0]: plugin
         for plugin in registry.plugins
@@ -29,7 +32,7 @@ def culprit(registry: Registry, error: BaseException) -> Plugin | None:
 
 
 def hint(plugin: Plugin | None) -> str:
-    """Return where to report a fault: the URL in the metadata of the plugin, or its authors."""
+    """Return where to report a problem: a URL from the metadata of the plugin, or its authors."""
     dist = plugin.entry_point.dist if plugin and plugin.entry_point else None
     urls = (dist.metadata.get_all("Project-URL") or []) if dist else []
     named = [(label.lower(), url.strip()) for label, _, url in (u.partition(",") for u in urls)]
@@ -43,14 +46,14 @@ def hint(plugin: Plugin | None) -> str:
 
 
 def invalid(plugin: Plugin, text: str) -> AstrodomeError:
-    """Return the error for a fault of a plugin: ``text`` is the predicate of the sentence."""
+    """Return the error for an invalid plugin. ``text`` is the predicate of the message."""
     return AstrodomeError(
         f"{plugin.owner} {plugin.version}".rstrip() + f" {text}.", f"{hint(plugin)}."
     )
 
 
 def uses_missing_name(error: BaseException) -> bool:
-    """Return whether code of a plugin requested a name that this host does not have."""
+    """Return whether an error was caused by a name that does not exist in the host."""
     module = ""
     if isinstance(error, ImportError):
         module = error.name or ""
@@ -60,7 +63,10 @@ def uses_missing_name(error: BaseException) -> bool:
 
 
 def incompatible(owner: str, needs: str) -> str:
-    """Return the message about a plugin for an earlier version; ``needs`` is its first clause."""
+    """Return the message about a plugin that was written for an earlier interface version.
+
+    ``needs`` is the first clause of the message.
+    """
     offered = ".".join(map(str, API_VERSION))
     return (
         f"{needs}, but this astrodome provides version {offered} of the plugin interface: update "

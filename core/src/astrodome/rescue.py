@@ -1,7 +1,7 @@
-"""The command ``plugins`` for a damaged environment, with the standard library only.
+"""The command ``plugins`` for a damaged environment, which uses only the standard library.
 
-It is used if Typer or another library that the host requires cannot be imported, or has a version
-with which the host does not work.
+It is used if Typer or another library that the host requires cannot be imported or has an
+incompatible version.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ VERBS = ("list", "doctor", "enable", "disable", "uninstall")
 
 
 def is_damaged() -> bool:
-    """Return whether a requirement of the host itself is not satisfied."""
+    """Return whether any requirement of the host is unsatisfied."""
     return bool(missing())
 
 
 def missing() -> list[tuple[str, str]]:
-    """Return (requirement, sentence) for each requirement of the host that is not satisfied."""
+    """Return (requirement, problem description) for each unsatisfied requirement of the host."""
     host = distributions.find(distributions.HOST)
     found = []
     for wanted in distributions.requirements(host) if host else ():
@@ -43,12 +43,12 @@ def _satisfied(text: str, version: str) -> bool:
         from packaging.requirements import Requirement
 
         return Requirement(text).specifier.contains(version, prereleases=True)
-    except Exception:  # packaging itself is damaged, or the version is invalid
+    except Exception:  # packaging is damaged, or the version is invalid.
         return True
 
 
 def main(app: str, args: Sequence[str], failure: BaseException) -> int:
-    """Run one of the commands for plugins, or report why the app cannot start."""
+    """Run a subcommand of ``plugins`` or report the startup error, and return the exit status."""
     words = list(args)
     while words and words[0].startswith("-"):
         words.pop(0)

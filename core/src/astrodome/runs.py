@@ -1,4 +1,4 @@
-"""Run folders of models, and the versions that produced a result."""
+"""Run folders of models, and the software versions with which a result was produced."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Run:
 
     @property
     def record(self) -> dict[str, Any]:
-        """The content of ``run.json``; empty if the file does not exist."""
+        """Content of ``run.json``, or an empty dictionary if the file does not exist."""
         try:
             saved = json.loads((self.path / "run.json").read_text("utf-8"))
         except FileNotFoundError:
@@ -51,10 +51,10 @@ class Run:
     def start(
         cls, path: Path, task: str, model: str, config: Mapping[str, Any], **about: Any
     ) -> Run:
-        """Create the folder and write ``config.yaml`` and ``run.json``.
+        """Create a run folder, and write ``config.yaml`` and ``run.json``.
 
-        A run that was started before is resumed: its start time is kept. Raises AstrodomeError if
-        the folder contains a run of another task or model.
+        If the folder already contains a run, the run is resumed and keeps its start time. Raises
+        AstrodomeError if that run has another task or model.
         """
         run = cls(path)
         earlier = run.record
@@ -77,7 +77,7 @@ class Run:
 
     @classmethod
     def open(cls, path: Path, task: str = "", model: str = "") -> Run:
-        """Return an existing run; raise AstrodomeError if its task or model is another one."""
+        """Open an existing run; raise AstrodomeError if its task or model does not match."""
         run = cls(path)
         record = run.record
         if not record:
@@ -97,27 +97,29 @@ class Run:
         )
 
     def finish(self, **about: Any) -> None:
-        """Add entries to ``run.json``, and mark the run as finished."""
+        """Add entries to ``run.json`` and mark the run as finished."""
         self.note(status="finished", finished=_now(), **about)
 
 
 def provenance(
     distributions: Iterable[str] = (), task: str = "", models: Iterable[str] = ()
 ) -> dict[str, Any]:
-    """Return the versions of distributions and the commit of a source checkout.
+    """Return the versions of distributions and the Git commit of a source checkout.
 
     Parameters
     ----------
     distributions
-        Names of distributions, or import names of packages.
+        Names of distributions or import names of packages.
     task, models
-        Task and names of models whose plugins are included, with the libraries that these require.
+        Task and names of models. The distributions of their plugins and the libraries that these
+        require are included.
 
     Returns
     -------
     dict
-        ``versions``, which always include the host, and ``commit``. For the import name of a
-        package, the key is the name of its distribution, for example ``tensorflow-cpu``.
+        Dictionary with the keys ``versions`` and ``commit``. The versions always include the host.
+        For the import name of a package, the key is the name of the distribution that provides it,
+        for example ``tensorflow-cpu``.
     """
     versions: dict[str, str] = {}
     for name in dict.fromkeys(("astrodome", *distributions)):
@@ -129,7 +131,10 @@ def provenance(
 
 
 def _versions(name: str) -> dict[str, str]:
-    """Return the version of a distribution, or of the distributions that provide a package."""
+    """Return the version of a distribution, or of the distributions that provide a package.
+
+    The result is empty if neither is installed.
+    """
     dist = dists.find(name)
     if dist is not None:
         return {name: dists.version_of(dist)}
@@ -137,7 +142,7 @@ def _versions(name: str) -> dict[str, str]:
 
 
 def _plugin_versions(distribution: str, extra: str) -> dict[str, str]:
-    """Return the versions of a plugin's distribution and of its installed requirements."""
+    """Return the versions of a plugin's distribution and its installed requirements."""
     owner = dists.find(distribution) if distribution else None
     if owner is None:
         return {}

@@ -1,6 +1,6 @@
 """Settings from the environment, ``--config``, ``./config.yaml``, a per-user file, and defaults.
 
-The first of these that has a value wins.
+The first of these sources that contains a value takes precedence.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ ADDRESS = ("url", "host", "hosts", "port", "protocol")
 
 @dataclass
 class Options:
-    """The root options of the running command line."""
+    """The global options of the current command line."""
 
     home: Path | None = None
     config: Path | None = None
@@ -40,7 +40,7 @@ options = Options()
 
 
 def home() -> Path:
-    """Return the folder for stored data: ``--home``, ``ASTRODOME_HOME`` or the per-user folder."""
+    """Return the data folder: ``--home``, ``ASTRODOME_HOME``, or the default per-user folder."""
     if options.home:
         return options.home
     if given := os.environ.get("ASTRODOME_HOME"):
@@ -51,7 +51,7 @@ def home() -> Path:
 
 
 def config_files() -> list[Path]:
-    """Return the paths of the configuration files, highest priority first."""
+    """Return the paths of the configuration files, in order of decreasing priority."""
     from platformdirs import user_config_path
 
     given = [options.config] if options.config else []
@@ -64,7 +64,7 @@ DASK = "dask"
 
 @cache
 def dask_settings() -> Any:
-    """Return the pydantic model of the section ``dask``."""
+    """Return the pydantic model for the section ``dask``."""
     from pydantic import BaseModel, Field
 
     class DaskSettings(BaseModel):
@@ -85,13 +85,13 @@ def section(name: str, model: type[Model]) -> Model:
     name
         Name of the section.
     model
-        Class with the types and the defaults of the keys.
+        Pydantic model with the types and defaults of the keys.
 
     Raises
     ------
     AstrodomeError
-        If a key is unknown or a value is invalid. The message contains the origin, the key and the
-        expected type.
+        If a key is unknown or a value is invalid. The message contains the origin of the value, the
+        key and the expected type.
 
     Examples
     --------
@@ -114,7 +114,7 @@ def _read(files: tuple[tuple[Path, int], ...], environ: tuple[tuple[str, str], .
 
 
 def current() -> Settings:
-    """Return the settings in the files and the environment."""
+    """Return the settings from the configuration files and the environment."""
     if options.config and not options.config.is_file():
         raise AstrodomeError(f"Configuration file not found: {options.config}", exit_code=2)
     environ = tuple(sorted((k, v) for k, v in os.environ.items() if k.startswith("ASTRODOME_")))
@@ -124,21 +124,24 @@ def current() -> Settings:
 
 @dataclass
 class Settings:
-    """Values by section and key, each with its origin."""
+    """Setting values by section and key, each with its origin."""
 
     layers: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     environ: dict[str, str] = field(default_factory=dict)
 
     def add_file(self, path: Path) -> None:
-        """Add a file with a lower priority than the earlier ones."""
+        """Add a file with a lower priority than the files that were added before."""
         self.layers.append((str(path), read_yaml(path)))
 
     def sections(self) -> list[str]:
-        """Return the names of the sections in the files."""
+        """Return the names of the sections in the configuration files."""
         return list(dict.fromkeys(name for _, layer in self.layers for name in layer))
 
     def values(self, name: str) -> dict[str, tuple[Any, str]]:
-        """Return (value, origin) by key of a section, from the layer with the highest priority."""
+        """Return (value, origin) for the keys of a section.
+
+        Each value comes from the source with the highest priority.
+        """
         found: dict[str, tuple[Any, str]] = {}
         prefix = f"ASTRODOME_{name.upper()}_"
         for variable, text in self.environ.items():
@@ -153,7 +156,7 @@ class Settings:
         return found
 
     def section(self, name: str, model: type[Model]) -> Model:
-        """Return a validated section; errors contain the origin, the key and the expected type."""
+        """Return a validated section; see :func:`section`."""
         found = self.values(name)
         known = model.model_fields  # A variable of another section may have the same prefix.
         given = {
@@ -170,13 +173,13 @@ class Settings:
     def credential(
         self, name: str, model: type[Model], key: str = "token", *, given: str = ""
     ) -> str:
-        """Return a secret, which may be sent only to the address that it was set for.
+        """Return a secret if it may be sent to the configured address.
 
-        ``given`` is a secret from the command line. It may be sent to the default address, or to
-        an address in the environment or the file ``--config``.
+        ``given`` is a secret from the command line. It may be sent to the default address, or to an
+        address from the environment or the file passed with ``--config``.
 
-        Raises AstrodomeError if the address of the section and the secret have different origins,
-        or if the address is plain ``http`` to another machine.
+        Raises AstrodomeError if the secret and the address have different origins, or if the
+        address uses plain ``http`` and is not on the local host.
         """
         values = self.section(name, model)
         secret = given or getattr(values, key)
@@ -207,13 +210,13 @@ class Settings:
 
 
 def _usual(value: Any, model: type[Model], part: str) -> bool:
-    """Return whether a file only repeats the default value."""
+    """Return whether a configured value is the same as the default."""
     known = model.model_fields.get(part)
     return known is not None and str(value or "") == str(known.default or "")
 
 
 def safe_for_secrets(url: str) -> bool:
-    """Return whether a secret may be sent to an address: https, or plain http on loopback."""
+    """Return whether a secret may be sent to a URL. Plain HTTP requires the local host."""
     from urllib.parse import urlsplit
 
     parts = urlsplit(url)
@@ -274,10 +277,10 @@ def validate(
     where: Callable[[str], str] | str,
     prefix: str = "",
 ) -> Model:
-    """Validate ``given`` with a pydantic model; unknown keys are errors at any depth.
+    """Validate values with a pydantic model. Unknown keys are errors at all levels.
 
     ``where`` is the origin of all values, or a function that returns the origin of a top-level
-    key. Raises AstrodomeError with the origin, the key and the reason of each fault.
+    key. Raises AstrodomeError with the origin, the key and the reason for each invalid value.
     """
     from pydantic import ValidationError
 
@@ -299,7 +302,7 @@ def validate(
 
 
 def _names(annotation: Any, loc: tuple[str, ...]) -> list[str]:
-    """Return the keys of the model at a location in a model, mapping, list or union."""
+    """Return the valid keys at a location in nested models, mappings, lists and unions."""
     if isinstance(annotation, type) and hasattr(annotation, "model_fields"):
         fields = {info.alias or name: info for name, info in annotation.model_fields.items()}
         if not loc:
@@ -322,7 +325,7 @@ def _short(value: Any) -> str:
 
 
 def masked(key: str, value: Any) -> Any:
-    """Return a value for display: secrets, by name or type, become stars at any depth.
+    """Return a value for display, in which secrets are replaced with asterisks at all levels.
 
     Examples
     --------

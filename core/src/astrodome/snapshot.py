@@ -1,4 +1,4 @@
-"""A copy of the installed distributions, to undo what an installer did."""
+"""Backup of the installed distributions, to undo the changes made by an installer."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PREFIX = ".astrodome-backup-"
 
 @dataclass(frozen=True)
 class Saved:
-    """One distribution: its version, the text of its RECORD file, and its files in the copy."""
+    """Backup of a distribution. ``files`` maps the original paths to the paths of the backup."""
 
     name: str
     version: str
@@ -29,14 +29,14 @@ class Saved:
 
 
 class Snapshot:
-    """Hard links to the files of all distributions in this environment.
+    """Backup of all distributions in this environment, consisting of hard links.
 
-    Installers replace files instead of changing them. So a link keeps the old content without
-    using disk space. The files in ``extra`` are copied.
+    Installers replace files instead of modifying them. Therefore, a hard link preserves the old
+    content without using disk space. The files in ``extra`` are copied.
     """
 
     def __init__(self, extra: list[Path]) -> None:
-        for left in Path(sys.prefix).glob(f"{PREFIX}*"):  # Left behind by a killed process.
+        for left in Path(sys.prefix).glob(f"{PREFIX}*"):  # A killed process left it behind.
             shutil.rmtree(left, ignore_errors=True)
         self.folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=sys.prefix))
         self.places = _places()
@@ -61,7 +61,7 @@ class Snapshot:
         return saved
 
     def changed(self) -> tuple[set[str], dict[str, tuple[str, str]]]:
-        """Return the names of added distributions, and the versions of changed ones."""
+        """Return the names of added distributions, and the old and new versions of changed ones."""
         now = {canonical_name(name_of(dist)): dist for dist in _recorded(self.places)}
         added = set(now) - set(self.saved)
         different = {}
@@ -72,7 +72,7 @@ class Snapshot:
         return added, different
 
     def restore(self) -> list[str]:
-        """Restore the distributions; return descriptions of the changes that were undone."""
+        """Restore the distributions, and return descriptions of the changes that were undone."""
         added, different = self.changed()
         for dist in list(_recorded(self.places)):
             if canonical_name(name_of(dist)) in added | set(different):
@@ -92,12 +92,12 @@ class Snapshot:
         ]
 
     def discard(self) -> None:
-        """Delete the copy."""
+        """Delete the backup."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def _places() -> list[Path]:
-    """Return the folders for distributions in this environment."""
+    """Return the site-packages folders of this environment."""
     paths = sysconfig.get_paths()
     return [Path(path) for path in dict.fromkeys((paths["purelib"], paths["platlib"]))]
 
@@ -115,7 +115,7 @@ def _recorded(places: list[Path]) -> list[Distribution]:
 
 
 def _files(dist: Distribution) -> list[Path]:
-    """Return the existing files of a distribution inside of this environment."""
+    """Return the existing files of a distribution that are inside this environment."""
     root = Path(sys.prefix).resolve()
     found = []
     for file in dist.files or ():
@@ -150,7 +150,10 @@ def _delete(path: Path) -> None:
 
 
 def _link(path: Path, copy: Path) -> bool:
-    """Link a file, or copy it if links are not supported; return False if it is unreadable."""
+    """Create a hard link, or a copy if hard links are not supported.
+
+    Return False if the file cannot be read.
+    """
     try:
         os.link(path, copy)
     except OSError:

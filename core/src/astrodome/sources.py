@@ -1,4 +1,4 @@
-"""Lookup of data sources by kind: option, setting, or the only installed source."""
+"""Look up data sources by kind, using an option, a setting, or the only installed source."""
 
 from __future__ import annotations
 
@@ -14,34 +14,37 @@ if TYPE_CHECKING:
 
 
 def names(kind: str) -> dict[str, str]:
-    """Return the summaries of the registered sources of a kind by name; none is imported."""
+    """Return the summaries of the registered sources of a kind, keyed by source name.
+
+    The sources are not imported.
+    """
     return {n: owned[0][1].summary for n, owned in plugins.current().sources(kind).items()}
 
 
 def distributions(kind: str) -> dict[str, str]:
-    """Return the distributions of the registered sources of a kind by name of the source."""
+    """Return the distributions that provide the sources of a kind, keyed by source name."""
     found = plugins.current().sources(kind)
     return {name: ", ".join(plugin.owner for plugin, _ in owned) for name, owned in found.items()}
 
 
 SECTION = "sources"
-"""Name of the settings section with the default source of each kind."""
+"""Name of the settings section that contains the default source for each kind."""
 
 
 def option(kind: str, help: str = "", *names: str) -> Any:
-    """Return a Typer option to choose a source of a kind.
+    """Return a Typer option for choosing a source of the given kind.
 
-    Use it in the annotation of a parameter with the default ``""``, and pass the value to
+    Use the option in the annotation of a parameter with the default ``""``, and pass the value to
     :func:`get`.
 
     Parameters
     ----------
     kind
-        Kind of the source; the option is ``--KIND-source``.
+        Kind of the source. The name of the option is ``--KIND-source``.
     help
         Help text of the option.
     *names
-        Additional names of the option.
+        Additional names for the option.
     """
     import typer
 
@@ -54,10 +57,10 @@ def option(kind: str, help: str = "", *names: str) -> Any:
 
 
 def choose(kind: str, name: str = "", default: str = "") -> str:
-    """Return ``name``, or the source of a kind in the settings, or ``default``.
+    """Return ``name``, the source configured in the settings, or ``default``, in this order.
 
-    The result is empty if none of these is given. Raises AstrodomeError if the source in the
-    settings is not installed.
+    The result is an empty string if none of these is specified. Raises AstrodomeError if the
+    configured source is not installed.
     """
     if name:
         return name
@@ -74,7 +77,7 @@ def choose(kind: str, name: str = "", default: str = "") -> str:
 
 
 def _configured(kind: str) -> tuple[str, str]:
-    """Return the source of a kind in the settings, and its origin; both are empty if not set."""
+    """Return the configured source of a kind and its origin, or empty strings if it is not set."""
     current = settings.current()
     current.section(SECTION, settings_model())
     value, origin = current.values(SECTION).get(kind, ("", ""))
@@ -82,7 +85,7 @@ def _configured(kind: str) -> tuple[str, str]:
 
 
 def settings_model() -> type[BaseModel]:
-    """Return the pydantic model of the section ``sources``: one key for each kind."""
+    """Return the pydantic model for the section ``sources``, which has one key for each kind."""
     from pydantic import ConfigDict, Field, create_model
 
     current = plugins.current()
@@ -102,16 +105,16 @@ def get(kind: str, name: str = "", **options: Any) -> Any:
     kind
         Kind of the source.
     name
-        Name of the source, or ``NAME:ARGUMENT``, for example ``local:FOLDER``. The default is the
-        source in the settings, or the only installed one.
+        Name of the source, or ``NAME:ARGUMENT``, for example ``local:FOLDER``. By default, the
+        source configured in the settings or the only installed source is used.
     **options
-        Arguments for the class of the source, after the argument in ``name``.
+        Keyword arguments for the class of the source.
 
     Raises
     ------
     AstrodomeError
-        If no source of the kind is installed, if the name is unknown, or if several are installed
-        and none is chosen.
+        If no source of the kind is installed, if the name is unknown, or if several sources are
+        installed and none of them is chosen.
     """
     found = plugins.current().sources(kind)
     if not found:

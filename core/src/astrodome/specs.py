@@ -1,4 +1,4 @@
-"""Validation of the specs that the hooks of plugins return."""
+"""Validation of the specs that plugin hooks return."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .hookspecs import CheckSpec, CommandSpec, KindSpec, ModelSpec, SourceSpec
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 RESERVED = ("config", "plugins")
-"""Commands of the host, which no plugin can register."""
+"""Names of host commands, which plugins cannot register."""
 
 AnySpec = CommandSpec | SourceSpec | ModelSpec | KindSpec | CheckSpec
 
@@ -18,12 +18,12 @@ _TYPES: dict[str, tuple[type, str]] = {"str": (str, "a string"), "bool": (bool, 
 
 
 def dashed(name: str) -> str:
-    """Return the form in which names of commands are compared: ``ce_vae`` becomes ``ce-vae``."""
+    """Return the form of a name used for comparison, for example ``ce-vae`` for ``ce_vae``."""
     return name.replace("_", "-")
 
 
 def targets(spec: AnySpec) -> dict[str, str]:
-    """Return the import strings of a spec by the name of their field."""
+    """Return the import strings in a spec, keyed by field name."""
     if isinstance(spec, KindSpec):
         found = {"protocol": spec.protocol, "contract": spec.contract}
         return {field: target for field, target in found.items() if target}
@@ -31,7 +31,7 @@ def targets(spec: AnySpec) -> dict[str, str]:
 
 
 def settings_models(spec: AnySpec) -> dict[str, str]:
-    """Return the import strings of the pydantic models of a spec by the name of the section."""
+    """Return the import strings of the settings models in a spec, keyed by section name."""
     given = getattr(spec, "settings", "")
     if isinstance(given, str):
         return {spec.name: given} if given else {}
@@ -39,7 +39,7 @@ def settings_models(spec: AnySpec) -> dict[str, str]:
 
 
 def fault(spec: AnySpec) -> str:
-    """Return why a spec is invalid; empty if it is valid."""
+    """Return why a spec is invalid, or an empty string if it is valid."""
     kind = type(spec).__name__
     for field in fields(spec):
         value = getattr(spec, field.name)

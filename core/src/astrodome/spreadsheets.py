@@ -1,7 +1,7 @@
-"""Prevent spreadsheet programs from running text cells of CSV files as formulas.
+"""Prevent spreadsheet programs from interpreting text cells in CSV files as formulas.
 
-Spreadsheet programs run a cell that begins with ``=``, ``+``, ``-`` or ``@`` as a formula. An
-apostrophe in front of the text prevents this.
+Spreadsheet programs interpret a cell that starts with ``=``, ``+``, ``-`` or ``@`` as a formula.
+An apostrophe before the text prevents this.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FORMULA = re.compile(r"'*[=+\-@\t\r]")
-"""Start of a text that needs an apostrophe or already has some."""
+"""Start of a text that needs an apostrophe or already has one."""
 NUMBER = re.compile(r"[+-]([\d.:\s]+|[\d.]+[eE][+-]?\d+|inf|nan)")
-"""Signed numbers, also sexagesimal ones, which need no apostrophe."""
+"""Signed numbers, including sexagesimal numbers, which need no apostrophe."""
 
 
 def neutral(value: Any) -> Any:
-    """Return a cell for writing, with an apostrophe in front of text that may be a formula.
+    """Return a cell value for writing, with an apostrophe before text that may be a formula.
 
     Examples
     --------
@@ -32,7 +32,7 @@ def neutral(value: Any) -> Any:
 
 
 def original(value: Any) -> Any:
-    """Return the original cell for one that :func:`neutral` returned.
+    """Return the original value of a cell that was written with :func:`neutral`.
 
     Examples
     --------

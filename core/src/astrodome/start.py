@@ -1,4 +1,4 @@
-"""Entry point of ``sdo`` and ``scope``, which also works if a library of the host is damaged."""
+"""Entry point of the apps, which also works if a library that the host requires is damaged."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .process import use_utf8
 
 
 def run() -> None:
-    """Run the app with the name of the script: ``sdo``, ``scope``, or that of a third party."""
+    """Run the app that has the name of the executed script, for example ``sdo`` or ``scope``."""
     use_utf8()
     app = Path(sys.argv[0]).stem
     try:

@@ -1,4 +1,4 @@
-"""The part of :mod:`.health` that runs in the new process."""
+"""Startup check that :mod:`.health` runs in a new process."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .health import MARK
 
 
 def report() -> None:
-    """Start every app, and print the state of its plugins as JSON."""
+    """Start every app, and print the state of all plugins as JSON."""
     found: dict[str, Any] = {"host": __version__, "plugins": [], "clashes": []}
     apps = set(suggestions.apps()) | {
         group.removeprefix(plugins.GROUP)

@@ -1,4 +1,4 @@
-"""Disabled plugins, stored per environment in the configuration folder of the user."""
+"""Disabled plugins, stored separately for each environment in the user's configuration folder."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from typing import Any
 from .distributions import canonical_name
 
 Disabled = dict[str, list[str]]
-"""Names of disabled plugins by the normalised name of their distribution."""
+"""Names of disabled plugins, keyed by the normalized name of their distribution."""
 
 
 def path() -> Path:
-    """Return the file with the state of all environments of this user."""
+    """Return the path of the file that contains the disabled plugins of all environments."""
     try:
         from platformdirs import user_config_path
 
         return user_config_path("astrodome") / "plugins.json"
-    except Exception:  # The file must be found in a damaged environment, too.
+    except Exception:  # platformdirs may be missing in a damaged environment.
         home = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
         return Path(home) / "astrodome" / "plugins.json"
 
@@ -34,7 +34,11 @@ def disabled() -> Disabled:
 
 
 def is_disabled(found: Disabled, name: str, distribution: Callable[[], str]) -> bool:
-    """Return whether a plugin is disabled; ``distribution`` is called only if the name occurs."""
+    """Return whether a plugin is disabled.
+
+    ``distribution`` is a function that returns the name of the plugin's distribution. It is called
+    only if a disabled plugin has the same name.
+    """
     name = canonical_name(name)
     owners = [owner for owner, names in found.items() if name in names]
     return bool(owners) and canonical_name(distribution()) in owners
@@ -43,10 +47,10 @@ def is_disabled(found: Disabled, name: str, distribution: Callable[[], str]) -> 
 def switch(
     name: str, distribution: str, *, off: bool, installed: Mapping[str, Collection[str]]
 ) -> None:
-    """Disable or enable one plugin of a distribution in this environment.
+    """Disable or enable a plugin of a distribution in this environment.
 
-    ``installed`` contains the distributions in this environment with the names of their
-    plugins. Entries for other distributions are removed.
+    ``installed`` maps the distributions in this environment to the names of their plugins. Entries
+    for other distributions are removed.
     """
     with _changing(installed) as found:
         names = set(found.get(canonical_name(distribution), ()))
@@ -55,7 +59,7 @@ def switch(
 
 
 def prune(installed: Mapping[str, Collection[str]]) -> None:
-    """Remove the entries of distributions and environments that do not exist any more."""
+    """Remove the entries for distributions and environments that no longer exist."""
     if path().exists():
         with _changing(installed):
             pass
@@ -63,7 +67,7 @@ def prune(installed: Mapping[str, Collection[str]]) -> None:
 
 @contextmanager
 def _changing(installed: Mapping[str, Collection[str]]) -> Iterator[Disabled]:
-    """Yield the disabled plugins of this environment, and save what the block changes."""
+    """Yield the disabled plugins of this environment, and save the changes made in the block."""
     known = {
         canonical_name(owner): {canonical_name(n) for n in names}
         for owner, names in installed.items()

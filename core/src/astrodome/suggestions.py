@@ -1,6 +1,6 @@
 """Known apps, and the distributions that provide a missing command or data source.
 
-The data are in ``suggestions.json``, so that the code of the host names no distribution.
+The data are stored in ``suggestions.json``, so that the code contains no distribution names.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 EVERY = "*"
-"""Key of the distribution that provides all commands of an app."""
+"""Key for the distribution that provides all commands of an app."""
 
 
 @cache
@@ -26,22 +26,22 @@ def apps() -> list[str]:
 
 
 def summary(app: str) -> str:
-    """Return the first sentence of the help of an app; empty for an unknown app."""
+    """Return the first sentence of an app's help, or an empty string if the app is unknown."""
     return str(_data()["apps"].get(app, {}).get("summary", ""))
 
 
 def by_command(app: str) -> dict[str, str]:
-    """Return the distributions of an app by command."""
+    """Return the distributions that provide the commands of an app, keyed by command."""
     return dict(_data()["apps"].get(app, {}).get("commands", {}))
 
 
 def by_kind() -> dict[str, str]:
-    """Return distributions by the kind of data source that they provide."""
+    """Return the distributions that provide data sources, keyed by kind."""
     return dict(_data()["kinds"])
 
 
 def short_names() -> dict[str, str]:
-    """Return the short names of distributions that ``plugins install`` accepts."""
+    """Return names of distributions, keyed by the short names that ``plugins install`` accepts."""
     found: dict[str, str] = {}
     for app in apps():
         for command, distribution in by_command(app).items():

@@ -1,8 +1,8 @@
-"""Names of temporary files and folders, and removal of those that a killed process left behind.
+"""Creation of temporary files and folders, and removal of those left behind by killed processes.
 
-A temporary file is named ``.NAME.OWNER.TOKEN.part``. The extension is always ``.part``, so that
-no reader mistakes an incomplete file for data. The owner identifies the machine, the process
-and the time at which the process started.
+A temporary file is named ``.NAME.OWNER.TOKEN.part``. The extension ``.part`` prevents other
+programs from reading an incomplete file. OWNER identifies the machine, the process and the start
+time of the process.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from functools import lru_cache
 from pathlib import Path
 
 PART = ".part"
-"""Extension of a file that is being written."""
+"""Extension of temporary files."""
 FOREIGN = 86400.0
-"""Age in seconds after which a temporary file of another machine counts as abandoned."""
+"""Age in seconds after which a temporary file from another machine is considered abandoned."""
 
 _OWNED = re.compile(r"\.([0-9a-f]{8})-(\d+)-(\d+)\.[0-9a-f]{8}\.part$")
 _LONGEST = 60
-"""Maximum length of the final name in a temporary name; file systems limit the length of names."""
+"""Maximum length of NAME in a temporary file name, because file systems limit name lengths."""
 _swept: set[str] = set()
 
 
 def new(path: Path) -> tuple[int, Path]:
-    """Create a temporary file beside ``path``; return its open descriptor and its path.
+    """Create a temporary file next to ``path``, and return its open descriptor and its path.
 
-    Temporary files of ended processes in that folder are removed first, once per process.
+    On the first call for a folder, temporary files left behind by other processes are deleted.
     """
     part = _unused(path)
     return os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666), part
@@ -40,7 +40,7 @@ def new(path: Path) -> tuple[int, Path]:
 
 @contextmanager
 def folder(path: Path) -> Iterator[Path]:
-    """Create a temporary folder beside ``path`` and delete it afterwards, unless it was renamed."""
+    """Create a temporary folder next to ``path``, and delete it unless the block renamed it."""
     part = _unused(path)
     part.mkdir()
     try:
@@ -59,11 +59,10 @@ def _unused(path: Path) -> Path:
 
 
 def sweep(folder: Path, age: float = 0.0) -> None:
-    """Delete temporary files in ``folder`` that no process will complete.
+    """Delete abandoned temporary files in ``folder``.
 
-    Files of running processes are kept. Files of another machine are deleted when they are
-    older than a day, and files without an owner in their name when they are older than
-    ``age`` seconds.
+    Files of running processes are kept. Files from another machine are deleted if they are older
+    than one day, and files without an owner in their name if they are older than ``age`` seconds.
     """
     now = time.time()
     for part in folder.glob(f".*{PART}*"):
@@ -90,10 +89,10 @@ def _delete(part: Path) -> None:
 
 
 def _state(name: str) -> str:
-    """Return the state of the owner of a temporary file.
+    """Return the state of the process that created a temporary file.
 
-    The state is ``running``, ``orphan`` (the process has ended), ``foreign`` (a process of another
-    machine or container) or ``unknown`` (the name contains no owner).
+    The state is ``running``, ``orphan`` (the process has ended), ``foreign`` (the process belongs
+    to another machine or container) or ``unknown`` (the file name contains no owner).
     """
     found = _OWNED.search(name)
     if not found:
@@ -106,7 +105,7 @@ def _state(name: str) -> str:
 
 @lru_cache(1)
 def _machine() -> str:
-    """Return eight hexadecimal digits that identify this machine and its process namespace."""
+    """Return eight hexadecimal digits that identify the machine and the process namespace."""
     space = ""
     with suppress(OSError):
         space = str(Path("/proc/self/ns/pid").readlink())
@@ -123,7 +122,10 @@ UNREADABLE = -2
 
 
 def _started(pid: int) -> int:
-    """Return the start time of a process in clock ticks; 0 if the system does not provide it."""
+    """Return the start time of a process in clock ticks, or 0 if it is not available.
+
+    Return ``ENDED`` if the process does not run, and ``UNREADABLE`` if access is denied.
+    """
     try:
         content = Path(f"/proc/{pid}/stat").read_bytes()
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Parsing of times in ISO 8601; the results are in UTC and have no time zone."""
+"""Conversion of ISO 8601 times to UTC datetimes without a time zone."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ LEAP_SECOND = re.compile(r"(:\d\d):60(?:\.\d*)?")
 
 
 def naive(time: datetime) -> datetime:
-    """Return a time in UTC without a time zone.
+    """Convert a time to UTC and remove its time zone.
 
     Parameters
     ----------
     time
-        A time; without a time zone, it is UTC already.
+        Time to convert. A time without a time zone is assumed to be in UTC.
 
     Examples
     --------
@@ -28,23 +28,23 @@ def naive(time: datetime) -> datetime:
 
 
 def utc(text: str) -> datetime:
-    """Parse a time in ISO 8601; use it as the ``parser`` of an option.
+    """Parse an ISO 8601 time, for example as the ``parser`` of a Typer option.
 
     Parameters
     ----------
     text
-        Time in UTC, or with a time zone. A leap second (23:59:60) becomes the last microsecond
+        Time in UTC or with a time zone. A leap second (23:59:60) is converted to the microsecond
         before it.
 
     Returns
     -------
     datetime
-        The time in UTC, without a time zone.
+        The time in UTC without a time zone.
 
     Raises
     ------
     AstrodomeError
-        If the text is invalid.
+        If the text is not a valid time.
 
     Examples
     --------
@@ -61,13 +61,13 @@ def utc(text: str) -> datetime:
 
 
 def utc_end(text: str) -> datetime:
-    """Parse the end of a time range; use it as the ``parser`` of an option.
+    """Parse the end of a time range, for example as the ``parser`` of a Typer option.
 
     Parameters
     ----------
     text
-        Time in ISO 8601; see :func:`utc`. A date without a time of day means the last microsecond
-        of that day, so that the whole day is included.
+        ISO 8601 time; see :func:`utc`. A date without a time of day is converted to the last
+        microsecond of that day, so that the whole day is included.
 
     Examples
     --------
@@ -83,7 +83,7 @@ def utc_end(text: str) -> datetime:
 
 
 def check_order(start: datetime | None, end: datetime | None) -> None:
-    """Raise AstrodomeError if both times are given and the end is before the start."""
+    """Raise AstrodomeError if both times are given and ``end`` is before ``start``."""
     if start and end and naive(end) < naive(start):
         raise AstrodomeError(
             f"The end {naive(end).isoformat()} is before the start {naive(start).isoformat()}.",

@@ -1,4 +1,4 @@
-"""Pools of workers: threads, local processes, or a Dask cluster."""
+"""Worker pools of threads, local processes, or a Dask cluster."""
 
 from __future__ import annotations
 
@@ -16,40 +16,40 @@ from . import console, settings
 from .errors import AstrodomeError
 
 GRACE = 3.0
-"""Seconds to wait for running items after Ctrl-C."""
+"""Time to wait for running items after Ctrl-C, in seconds."""
 POLL = 2.0
-"""Seconds between two checks of a cluster that returns no result."""
+"""Interval between checks of a cluster that returns no results, in seconds."""
 
 
 class Pool:
-    """A pool of threads; also the base class of the other pools."""
+    """A thread pool, which is also the base class of the other pools."""
 
     poll: float | None = None
-    """Seconds to wait for a result before :meth:`check` is called; None means no limit."""
+    """Time to wait for a result before :meth:`check` is called, in seconds, or None to disable."""
 
     def __init__(self, executor: Executor) -> None:
         self.executor = executor
         self._wait = True
 
     def submit(self, function: Callable[[Any], Any], item: Any) -> Future[Any]:
-        """Submit a call of ``function`` with ``item``."""
+        """Submit the call ``function(item)``."""
         return self.executor.submit(function, item)
 
     def check(self) -> None:
-        """Raise AstrodomeError if no result can be expected."""
+        """Raise AstrodomeError if the pool can no longer return results."""
 
     def interrupt(self, running: Collection[Future[Any]]) -> None:
-        """After Ctrl-C, wait for running items for some seconds and discard the others."""
+        """After Ctrl-C, wait a few seconds for running items and abandon the others."""
         _wait_for(running, GRACE)
         self._wait = False
 
     def close(self) -> None:
-        """Wait for running items, unless :meth:`interrupt` was called, and end the pool."""
+        """Shut down the pool after the running items, or immediately after :meth:`interrupt`."""
         self.executor.shutdown(wait=self._wait, cancel_futures=True)
 
 
 class Processes(Pool):
-    """A pool of local processes, which end when this process is killed or interrupted."""
+    """A pool of local processes, which end when the parent process is killed or interrupted."""
 
     def __init__(self, jobs: int, fresh: str) -> None:
         from concurrent.futures import (
@@ -67,11 +67,11 @@ class Processes(Pool):
         super().__init__(ProcessPoolExecutor(jobs, context, _begin, options))
 
     def submit(self, function: Callable[[Any], Any], item: Any) -> Future[Any]:
-        with _without_interrupts():  # A new worker cannot handle them yet.
+        with _without_interrupts():  # A new worker cannot handle the signal yet.
             return self.executor.submit(_Call(function), item)
 
     def interrupt(self, running: Collection[Future[Any]]) -> None:
-        """Interrupt the running items, and terminate workers that do not react."""
+        """Interrupt the running items, and terminate workers that do not respond."""
         workers = [p for p in multiprocessing.active_children() if p not in self._others]
         for worker in workers:
             with suppress(OSError, TypeError):
@@ -83,7 +83,7 @@ class Processes(Pool):
 
 
 class Cluster(Pool):
-    """A Dask cluster, given by the address of its scheduler."""
+    """A pool of workers on a Dask cluster, specified by the address of its scheduler."""
 
     poll = POLL
 
@@ -112,7 +112,7 @@ class Cluster(Pool):
         super().__init__(self._client.get_executor(pure=False))
 
     def _size(self) -> tuple[int, int]:
-        """Return the number of workers and the number of their threads."""
+        """Return the number of workers and their total number of threads."""
         try:
             workers = self._client.scheduler_info()["workers"].values()
         except (OSError, TimeoutError, RuntimeError) as error:
@@ -157,12 +157,12 @@ class Cluster(Pool):
 
 
 def worker_timeout() -> float:
-    """Return the setting ``dask.worker_timeout``: seconds to wait for a worker."""
+    """Return the setting ``dask.worker_timeout``, the time to wait for a worker in seconds."""
     return float(settings.section(settings.DASK, settings.dask_settings()).worker_timeout)
 
 
 def open_pool(jobs: int, threads: bool, fresh: str, scheduler: str) -> Pool:
-    """Return a pool of threads, of local processes, or on a Dask cluster."""
+    """Return a pool of threads, local processes or Dask workers."""
     if scheduler:
         return Cluster(scheduler)
     if threads:
@@ -184,7 +184,7 @@ _busy = _stopped = False
 
 
 class _Call:
-    """A function that Ctrl-C interrupts, and that does not run again after that."""
+    """A function that Ctrl-C can interrupt and that raises KeyboardInterrupt in all later calls."""
 
     def __init__(self, function: Callable[[Any], Any]) -> None:
         self.function = function
@@ -201,7 +201,7 @@ class _Call:
 
 
 def _begin(verbose: bool, debug: bool) -> None:
-    """Prepare a worker: hide messages of libraries, handle Ctrl-C, and end with the parent."""
+    """Initialize a worker: hide library messages, handle Ctrl-C, and end with the parent."""
     from . import process
 
     process.route_messages(verbose, debug)
@@ -220,10 +220,10 @@ def _interrupted(*_: Any) -> None:
 
 @contextmanager
 def _without_interrupts() -> Iterator[None]:
-    """Delay Ctrl-C until after the block; processes started in it inherit the blocked signal.
+    """Delay Ctrl-C until the end of the block. New processes inherit the blocked signal.
 
-    Blocking alone is not enough: another thread may receive the signal, and Python then calls the
-    handler in the main thread.
+    Blocking the signal in the main thread is not enough, because another thread may receive it.
+    Python then calls the handler in the main thread.
     """
     came: list[int] = []
     main = threading.current_thread() is threading.main_thread()
@@ -251,7 +251,7 @@ def _blocked_interrupts() -> Iterator[None]:
 
 
 def _end_with_parent() -> None:
-    """End this worker when its parent is killed, instead of waiting for work forever."""
+    """End this worker when its parent process is killed, instead of waiting forever."""
     parent = multiprocessing.parent_process()
     if parent is None:
         return

@@ -1,4 +1,4 @@
-"""The conformance kit: tests for plugins.
+"""Conformance tests for plugins.
 
 Subclass :class:`PluginContract` in a test module::
 
@@ -7,7 +7,7 @@ Subclass :class:`PluginContract` in a test module::
     class TestConformance(PluginContract):
         plugin = "astrodome_moon.plugin"
 
-:func:`run` runs a command line in this process and returns its output.
+:func:`run` runs a command line in the current process and returns its output.
 """
 
 from .contract import PluginContract, problems

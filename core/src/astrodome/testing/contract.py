@@ -1,4 +1,4 @@
-"""Rules for plugins; each function returns sentences about what breaks its rule."""
+"""Rules for plugins. Each rule is a function that yields problem descriptions."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from ..specs import AnySpec, dashed
 
 MARK = "astrodome-kit:"
 FREE = {"astrodome", "lazy_loader", "pluggy"}
-"""Packages that plugin.py may import, in addition to the standard library and its own package."""
+"""Packages that plugin.py may import besides the standard library and the plugin's package."""
 START_UP = FREE | {"typer", "annotated_doc", "shellingham", "typing_extensions"}
-"""Packages that a module with commands may import at the top."""
+"""Packages that a module with commands may import at module level."""
 
 
 def problems(plugin: str) -> list[str]:
-    """Return sentences about everything that is wrong with a plugin.
+    """Return descriptions of all problems of a plugin.
 
     Parameters
     ----------
     plugin
-        Import name of the plugin's module, for example ``"astrodome_moon.plugin"``.
+        Import name of the plugin module, for example ``"astrodome_moon.plugin"``.
     """
     alone = _import_alone(plugin)
     early = list(_unwanted(plugin, alone, FREE))
@@ -55,18 +55,18 @@ def problems(plugin: str) -> list[str]:
 
 
 def _module(plugin: str) -> tuple[Any, list[str]]:
-    """Import a plugin; return the module, or None and the reason why it cannot be imported."""
+    """Import a plugin. Return (module, []), or None and the reason for the failure."""
     try:
-        with Isolated():  # Effects on the process were already reported from a new process.
+        with Isolated():  # The new process already reported all changes.
             return import_module(plugin), []
     except KeyboardInterrupt:
         raise
-    except BaseException as error:  # a plugin may raise anything
+    except BaseException as error:  # A plugin may raise any exception.
         return None, [f"{plugin} cannot be imported: {type(error).__name__}: {error}."]
 
 
 def _registry(module: Any) -> Registry:
-    """Return a registry with the plugin, and the kinds that the installed plugins declare."""
+    """Return a registry with the plugin and with the kinds that installed plugins declare."""
     registry = plugins.of("", plugin=module)
     for plugin in plugins.load_all().plugins:
         plugin.specs = plugin.registered(KindSpec)
@@ -75,7 +75,7 @@ def _registry(module: Any) -> Registry:
 
 
 def wrong_state(name: str, plugin: Plugin) -> Iterator[str]:
-    """Yield why a plugin does not load, and the effects of its hooks on the process."""
+    """Yield the reason why a plugin failed to load, and the effects of its hooks on the process."""
     if plugin.status != "active":
         yield f"{name} does not load: {plugin.error}."
     for fault in plugin.faults:
@@ -83,10 +83,10 @@ def wrong_state(name: str, plugin: Plugin) -> Iterator[str]:
 
 
 class PluginContract:
-    """Tests for a plugin: subclass it in a test module and set ``plugin``."""
+    """Conformance tests for a plugin. Subclass it in a test module, and set ``plugin``."""
 
     plugin: str
-    """Import name of the plugin's module."""
+    """Import name of the plugin module."""
 
     def _loaded(self) -> tuple[Registry, Plugin]:
         module, wrong = _module(self.plugin)
@@ -122,9 +122,9 @@ def _expect(found: Iterable[str]) -> None:
 
 
 def unwanted_imports(module: str, allowed: set[str] = FREE) -> Iterator[str]:
-    """Yield the heavy libraries that a module imports, and effects of its import on the process.
+    """Yield disallowed libraries that a module imports, and changes that it makes to the process.
 
-    The module is imported first in a new process, as at every start.
+    The module is imported in a new process, as at the start of the command line.
     """
     yield from _unwanted(module, _import_alone(module), allowed)
 
@@ -132,7 +132,8 @@ def unwanted_imports(module: str, allowed: set[str] = FREE) -> Iterator[str]:
 def _import_alone(module: str) -> tuple[list[str], list[str]] | str:
     """Import a module in a new process.
 
-    Return the modules that it imports and its effects on the process, or why it fails.
+    Return the imported packages and descriptions of changes to the process, or, as a string, the
+    reason for the failure.
     """
     code = (
         "import sys, importlib, json, astrodome.app\n"
@@ -184,7 +185,7 @@ def _environment() -> dict[str, str]:
 
 
 def wrong_hooks(module: Any) -> Iterator[str]:
-    """Yield hooks whose name the host does not call, and functions without the marker."""
+    """Yield messages about unknown hooks, and about hooks without the marker ``hookimpl``."""
     for name, function in inspect.getmembers(module, inspect.isroutine):
         marked = hasattr(function, "astrodome_impl")
         if marked and name not in plugins.HOOKS:
@@ -197,7 +198,7 @@ def wrong_hooks(module: Any) -> Iterator[str]:
 
 
 def wrong_target(plugin: Plugin, spec: AnySpec) -> Iterator[str]:
-    """Yield the faults of a target: import, protocol, contract, and missing help."""
+    """Yield problems with the target of a spec: imports, protocol, contract and missing help."""
     found = [f"{text.rstrip('.')}." for text, _ in protocols.examine(plugin, spec) if text]
     if text := protocols.undeclared(spec):
         found.append(f"{text}. Install the plugin that declares it, or use register_kinds.")
@@ -217,7 +218,7 @@ def wrong_target(plugin: Plugin, spec: AnySpec) -> Iterator[str]:
 
 
 def missing_help(command: Any, path: str) -> Iterator[str]:
-    """Yield commands and parameters without help, at any depth."""
+    """Yield messages about commands and parameters without help, including subcommands."""
     if not (command.help or "").strip():
         yield f"The command '{path}' has no help: give its function a docstring."
     for param in command.params:
@@ -231,14 +232,14 @@ def missing_help(command: Any, path: str) -> Iterator[str]:
 
 
 def wrong_names(plugin: Plugin) -> Iterator[str]:
-    """Yield names that cannot be typed easily."""
+    """Yield messages about names that are hard to type."""
     for spec in plugin.specs:
         if not dashed(spec.name).replace("-", "").isalnum() or spec.name != spec.name.lower():
             yield f"'{spec.name}' is hard to type: use lower-case letters, digits, - and _."
 
 
 def private_imports(plugin: str) -> Iterator[str]:
-    """Yield imports of private names of the host, which are not in ``astrodome.__all__``."""
+    """Yield messages about imports of host names that are not in ``astrodome.__all__``."""
     spec = find_spec(plugin)
     if spec is None or not spec.origin:
         return

@@ -1,4 +1,4 @@
-"""Run a command line in a test."""
+"""Run command lines in tests."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .. import plugins, settings
 
 @dataclass(frozen=True)
 class Result:
-    """Exit status, standard output and standard error of a command line."""
+    """The exit status, standard output and standard error of a command line."""
 
     code: int
     out: str
@@ -23,7 +23,7 @@ class Result:
 
     @property
     def json(self) -> Any:
-        """The JSON document on standard output."""
+        """JSON document that was printed to standard output."""
         return json.loads(self.out)
 
     def succeeded(self) -> Result:
@@ -33,16 +33,16 @@ class Result:
 
 
 def run(app: str, *args: object, plugin: str | tuple[str, ...] = ()) -> Result:
-    """Run an app with the given plugin modules; installed plugins are ignored.
+    """Run an app with the given plugin modules, without the installed plugins.
 
     Parameters
     ----------
     app
         Name of the app, for example ``"sdo"``.
     *args
-        Arguments of the command line; they are converted to strings.
+        Command-line arguments, which are converted to strings.
     plugin
-        Import names of plugin modules.
+        Import name of a plugin module, or a tuple of import names.
     """
     names = (plugin,) if isinstance(plugin, str) else plugin
     modules = {name.split(".")[0]: import_module(name) for name in names}
