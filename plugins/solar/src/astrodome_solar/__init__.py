@@ -1,8 +1,8 @@
-"""Images of the Sun and what is known about them: formats, geometry, times and channels.
+"""Reading of solar images, with their metadata, geometry, times and channels.
 
 Read an image with :func:`read_image`, and the metadata table of a folder with
-:func:`read_metadata`. :class:`ImageGeometry` converts between helioprojective positions and
-pixels; :func:`rotate_positions` follows the rotation of the Sun.
+:func:`read_metadata`. :class:`ImageGeometry` converts between helioprojective coordinates and
+pixels. :func:`rotate_positions` applies the differential rotation of the Sun.
 """
 
 import lazy_loader as lazy

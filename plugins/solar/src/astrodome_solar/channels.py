@@ -1,8 +1,9 @@
 """The channels of AIA and HMI, and the scaling of their intensities.
 
-Intensities are clipped to the range of the channel. Their logarithm (HMI: the intensity itself)
-is mapped linearly to [-1, 1], and that interval to 0-255 in images with eight bits per pixel.
-The ranges are those of the SDO ML data set, as in sdo-cli.
+Intensities are clipped to the intensity range of the channel. For AIA, the logarithm of the
+intensity is mapped linearly to [-1, 1]; for HMI, the intensity itself. In images with eight bits
+per pixel, this interval is mapped to 0-255. The ranges are those of the SDO ML data set, which
+sdo-cli also uses.
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ from astrodome import AstrodomeError
 from numpy.typing import NDArray
 
 HMI_WAVELENGTH = 6173
-"""Wavelength in angstrom of all observables of HMI."""
+"""Wavelength in angstrom of all HMI observables."""
 
 
 @dataclass(frozen=True)
 class Channel:
-    """A channel of AIA, or an observable of HMI.
+    """An AIA channel or an HMI observable.
 
     Attributes
     ----------
@@ -31,9 +32,9 @@ class Channel:
     wavelength : int
         Wavelength in angstrom.
     low, high : float
-        Range of the intensities, in DN/s; in gauss for magnetic fields.
+        Range of the intensities in DN/s, or in gauss for magnetic fields.
     logarithmic : bool
-        Whether the logarithm of the intensity is scaled.
+        Whether the logarithm of the intensity is scaled instead of the intensity.
     """
 
     name: str
@@ -44,18 +45,18 @@ class Channel:
 
     @property
     def is_hmi(self) -> bool:
-        """Whether the channel is an observable of HMI."""
+        """Whether the channel is an HMI observable."""
         return self.wavelength == HMI_WAVELENGTH
 
     @property
     def limits(self) -> tuple[float, float]:
-        """The range that is mapped to [-1, 1]: of logarithms, or of intensities."""
+        """Limits of the intensity, or of its logarithm, that are mapped to -1 and 1."""
         if self.logarithmic:
             return math.log10(self.low), math.log10(self.high)
         return self.low, self.high
 
     def to_bytes(self, intensity: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
-        """Scale intensities to 0-255; NaN counts as zero intensity.
+        """Scale intensities to 0-255. NaN is treated as zero intensity.
 
         Examples
         --------
@@ -70,7 +71,7 @@ class Channel:
         return levels
 
     def intensity(self, scaled: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the intensities for scaled values in [-1, 1]."""
+        """Convert scaled values in [-1, 1] to intensities."""
         low, high = self.limits
         values = (scaled + np.float32(1)) * np.float32((high - low) / 2) + np.float32(low)
         result: NDArray[np.float32] = np.float32(10) ** values if self.logarithmic else values
@@ -104,13 +105,13 @@ _BY_KEY = {_key(channel.name): channel for channel in CHANNELS}
 
 
 def find_channel(name: Any) -> Channel:
-    """Return the channel with a name.
+    """Return the channel with the given name.
 
     Parameters
     ----------
     name : str or int
-        Wavelength in angstrom, with or without leading zeros and ``A``, or an observable of HMI.
-        Upper and lower case are the same.
+        Wavelength in angstrom, with or without leading zeros and ``A``, or an HMI observable.
+        The name is not case-sensitive.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Colormaps for images of AIA and HMI."""
+"""Colormaps for AIA and HMI images."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from matplotlib.colors import Colormap
 
 
 def colormap(wavelength: int | None, quantity: str = "") -> Colormap:
-    """Return sunpy's colormap for a channel of AIA or HMI.
+    """Return the sunpy colormap for an AIA or HMI channel.
 
     Parameters
     ----------
     wavelength : int or None
         Wavelength in angstrom.
     quantity : str
-        Observable of HMI, for example ``magnetogram``.
+        HMI observable, for example ``magnetogram``.
 
     Returns
     -------
     matplotlib.colors.Colormap
-        The colormap; ``gray`` for channels without a colormap.
+        The colormap, or ``gray`` for channels without a colormap in sunpy.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Style of the plots in HTML pages, and their conversion to text."""
+"""Style of plots in HTML pages, and conversion of plots to SVG and data URLs."""
 
 from __future__ import annotations
 
@@ -27,18 +27,22 @@ STYLE: dict[Any, Any] = {
     "savefig.facecolor": "none",
     "svg.fonttype": "none",
 }
-"""Settings of matplotlib for plots on a dark page."""
+"""Matplotlib settings for plots on a page with a dark background."""
 
 
 def to_svg(figure: Figure) -> str:
-    """Return a figure as an SVG element."""
+    """Convert a figure to an SVG element."""
     text = io.StringIO()
     figure.savefig(text, format="svg", metadata={"Date": None})
     return text.getvalue()[text.getvalue().index("<svg") :]
 
 
 def to_data_url(colors: NDArray[np.floating[Any]], form: str = "PNG") -> str:
-    """Return colors from 0 to 1, shape (H, W, 3) or (H, W, 4), as a data URL of an image."""
+    """Convert RGB or RGBA colors to an image, and return it as a data URL.
+
+    ``colors`` contains values from 0 to 1 and has the shape (height, width, 3) or
+    (height, width, 4).
+    """
     content = io.BytesIO()
     levels = np.rint(np.asarray(colors)[..., :3] * 255).astype(np.uint8)
     Image.fromarray(levels).save(content, form, optimize=True, quality=85)

@@ -1,4 +1,4 @@
-"""File names of solar images, which contain their time and channel."""
+"""File names of solar images, which contain the observation time and the channel."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ EXTENSIONS = frozenset({".jpeg", ".jpg", ".png", ".jp2", ".parquet", ".fits", ".
 
 @dataclass(frozen=True)
 class ImageName:
-    """The content of a file name.
+    """The metadata that a file name contains.
 
     Attributes
     ----------
     time : datetime.datetime
-        Time of the observation in UTC, in whole seconds.
+        Observation time in UTC, in whole seconds.
     wavelength : int
         Wavelength in angstrom.
     quantity : str
-        Observable of HMI, for example ``magnetogram``; empty for intensities of AIA.
+        HMI observable, for example ``magnetogram``, or an empty string for AIA intensities.
     level : str
-        Processing level, for example ``1.5``; empty for level 1.
+        Processing level, for example ``1.5``, or an empty string for level 1.
     part : str
-        Number of a patch; empty for a whole image.
+        Number of the patch, or an empty string for a whole image.
     """
 
     time: datetime
@@ -45,7 +45,7 @@ class ImageName:
 
     @property
     def channel(self) -> str:
-        """The wavelength with the observable and the level, for example ``171_lev1.5``."""
+        """Wavelength with the observable and the level, for example ``171_lev1.5``."""
         return _channel(self.wavelength, self.quantity, self.level)
 
 
@@ -55,13 +55,13 @@ def file_name(time: Any, wavelength: int, quantity: str = "", level: str = "") -
     Parameters
     ----------
     time : str, datetime, numpy.datetime64, pandas.Timestamp or astropy.time.Time
-        Time of the observation in UTC. Fractions of a second are omitted.
+        Observation time in UTC. Fractions of a second are truncated.
     wavelength : int
         Wavelength in angstrom.
     quantity : str
-        Observable of HMI, for example ``magnetogram``; empty for intensities of AIA.
+        HMI observable, for example ``magnetogram``, or an empty string for AIA intensities.
     level : str
-        Processing level, for example ``1.5``; empty for level 1.
+        Processing level, for example ``1.5``, or an empty string for level 1.
 
     Returns
     -------
@@ -84,17 +84,17 @@ def _channel(wavelength: int, quantity: str, level: str) -> str:
 
 
 def parse_file_name(path: str | os.PathLike[str]) -> ImageName | None:
-    """Return the content of a file name.
+    """Parse the name of an image file.
 
     Parameters
     ----------
     path : str or path
-        The name, with or without folders and extension.
+        File name, with or without folders and extension.
 
     Returns
     -------
     ImageName or None
-        None if the name does not contain a time and a wavelength.
+        The metadata in the name, or None if it does not contain a time and a wavelength.
 
     Examples
     --------

@@ -8,14 +8,15 @@ import re
 from astrodome import AstrodomeError
 
 DECADES = {"A": 1e-8, "B": 1e-7, "C": 1e-6, "M": 1e-5, "X": 1e-4}
-"""Flux in W/m2 at which each class begins."""
+"""Lower limit of the flux in W/m2, keyed by class."""
 
 
 def flare_class(flux: float) -> str:
-    """Return the flare class of a flux.
+    """Return the flare class for a flux.
 
-    The multiple is truncated after one decimal, like in the flare lists of NOAA's Space Weather
-    Prediction Center. Class X has no upper limit (X28.0), and class A has no lower one.
+    The multiple is truncated to one decimal, like in the flare lists of NOAA's Space Weather
+    Prediction Center. Class X has no upper limit (for example X28.0), and class A has no lower
+    limit.
 
     Parameters
     ----------
@@ -25,7 +26,7 @@ def flare_class(flux: float) -> str:
     Returns
     -------
     str
-        The class; empty if the flux is NaN, infinite, zero or negative.
+        The class, or an empty string if the flux is NaN, infinite, zero or negative.
 
     Examples
     --------
@@ -40,12 +41,12 @@ def flare_class(flux: float) -> str:
 
 
 def flux_of_class(name: str) -> float:
-    """Return the flux at which a flare class begins.
+    """Return the lower limit of the flux in a flare class.
 
     Parameters
     ----------
     name : str
-        The class: a letter with an optional multiple, for example ``M2.5`` or ``C``.
+        Flare class, a letter with an optional multiple, for example ``M2.5`` or ``C``.
 
     Returns
     -------

@@ -1,8 +1,9 @@
-"""Helioprojective positions and pixels of an image, and the rotation of the Sun.
+"""Conversion between helioprojective coordinates and pixels, and rotation with the Sun.
 
-Positions are helioprojective (Tx to the west, Ty to the north, in arcsec), as seen by the observer
-of the image. Pixels are counted from the upper left corner of the image: the first pixel extends
-from 0 to 1. Positions are rotated by sunpy's model of the differential rotation.
+Helioprojective coordinates (Tx to the west, Ty to the north, in arcsec) are relative to the
+observer of the image. Pixel coordinates are measured from the upper left corner of the image, so
+that the first pixel extends from 0 to 1. Positions are rotated with the differential rotation
+model of sunpy.
 """
 
 from __future__ import annotations
@@ -37,27 +38,28 @@ from .metadata import FRAME
 from .times import parse_time, to_datetime64
 
 NEAR_EARTH = 0.02 * u.AU
-"""Twice the distance of the L1 point, where SOHO is, from the Earth."""
+"""Twice the distance between the Earth and the L1 point, which SOHO orbits."""
 REQUIRED = ("X0", "Y0", "CDELT")
 
 Points = NDArray[np.float64]
-"""Positions, shape (N, 2)."""
+"""Positions with shape (N, 2)."""
 
 
 @dataclass(frozen=True)
 class ImageGeometry:
-    """The relation between helioprojective positions and the pixels of an image.
+    """The relation between helioprojective coordinates and the pixels of an image.
 
     Attributes
     ----------
     wcs : astropy.wcs.WCS
-        World coordinates. Pixels are those of FITS, from the center of the lower left pixel.
+        World coordinate system, with pixel coordinates as in FITS: they are measured from the
+        center of the lower left pixel.
     width, height : int
         Size of the image in pixels.
     time : datetime.datetime
-        Time of the observation in UTC.
+        Observation time in UTC.
     limb_arcsec : float
-        Apparent radius of the Sun in arcsec.
+        Apparent solar radius in arcsec.
 
     Examples
     --------
@@ -81,10 +83,11 @@ class ImageGeometry:
         Parameters
         ----------
         row : mapping
-            X0 and Y0 are the center of the Sun in px from the lower left corner, R_SUN is its
-            radius in px and CDELT the scale in arcsec/px, all in the frame of 4096 x 4096 pixels.
-            DSUN is the distance of the observer from the Sun in m; if it is empty, the distance
-            of the Earth is used. The observer is in the direction of the Earth, like SDO.
+            Row with the following values. X0 and Y0 are the center of the Sun, measured from the
+            lower left corner, and R_SUN is the solar radius, all in pixels. CDELT is the scale in
+            arcsec per pixel. All four refer to an image of 4096 x 4096 pixels. DSUN is the distance
+            between the observer and the Sun in metres; by default, it is the distance of the Earth.
+            The observer is assumed to be in the direction of the Earth, as for SDO.
         width, height : int
             Size of the image in pixels.
         time : str, datetime, numpy.datetime64, pandas.Timestamp or astropy.time.Time
@@ -140,47 +143,48 @@ class ImageGeometry:
 
     @cached_property
     def frame(self) -> Helioprojective:
-        """The helioprojective frame of the image, with its observer."""
+        """Helioprojective coordinate frame of the image, which contains the observer."""
         return solar_wcs_frame_mapping(self.wcs)
 
     @cached_property
     def from_earth(self) -> bool:
-        """Whether the observer is near the Earth, like SDO."""
+        """Whether the observer is near the Earth, as for SDO."""
         observer, (earth, _) = self.frame.observer, _earth(self.time)
         return bool(observer.separation_3d(earth) < NEAR_EARTH)
 
     def to_pixel(self, arcsec: ArrayLike) -> Points:
-        """Convert helioprojective positions to pixels, both of shape (N, 2)."""
+        """Convert helioprojective coordinates to pixel coordinates, both with shape (N, 2)."""
         columns, rows = self.wcs.wcs_world2pix(*(np.asarray(arcsec, float).T / 3600), 0)
         return np.column_stack([columns + 0.5, self.height - 0.5 - rows])
 
     def to_arcsec(self, pixels: ArrayLike) -> Points:
-        """Convert pixels to helioprojective positions, both of shape (N, 2)."""
+        """Convert pixel coordinates to helioprojective coordinates, both with shape (N, 2)."""
         x, y = np.asarray(pixels, float).T
         degrees = np.column_stack(self.wcs.wcs_pix2world(x - 0.5, self.height - 0.5 - y, 0))
         return (degrees + 180) % 360 * 3600 - 180 * 3600
 
     def limb(self, count: int = 360) -> Points:
-        """Return the limb as a closed ring of pixels, shape (``count`` + 1, 2)."""
+        """Return the limb as a closed ring of pixel coordinates, with shape (``count`` + 1, 2)."""
         angle = np.linspace(0, 2 * np.pi, count + 1)
         return self.to_pixel(self.limb_arcsec * np.column_stack([np.cos(angle), np.sin(angle)]))
 
     def surface(
         self, longitude: NDArray[np.float64], latitude: NDArray[np.float64]
     ) -> tuple[Points, NDArray[np.bool_]]:
-        """Convert Stonyhurst coordinates of the surface to helioprojective positions.
+        """Convert Stonyhurst coordinates on the solar surface to helioprojective coordinates.
 
         Parameters
         ----------
         longitude, latitude : numpy.ndarray
-            Coordinates in degrees, shape (N,).
+            Coordinates in degrees, with shape (N,).
 
         Returns
         -------
         positions : numpy.ndarray
-            Positions in arcsec, shape (N, 2). Positions behind the limb are moved to the limb.
+            Helioprojective coordinates in arcsec, with shape (N, 2). Positions behind the limb
+            are moved to the limb.
         visible : numpy.ndarray
-            Whether each position is in front of the limb, shape (N,).
+            Boolean array with shape (N,) that is True for positions in front of the limb.
         """
         with _without_warnings():
             seen = SkyCoord(
@@ -200,30 +204,30 @@ class ImageGeometry:
 def rotate_positions(
     points: ArrayLike, since: Any, geometry: ImageGeometry, rotate: bool = True
 ) -> tuple[Points, NDArray[np.bool_]]:
-    """Rotate positions with the Sun to the time of an image.
+    """Rotate positions on the Sun to the observation time of an image.
 
-    The differential rotation is that of Howard et al. (1990, Solar Physics 130, 295), as
+    The differential rotation model is from Howard et al. (1990, Solar Physics 130, 295), as
     implemented in sunpy.
 
     Parameters
     ----------
     points : array_like
-        Helioprojective positions in arcsec as seen from the Earth, shape (N, 2).
+        Helioprojective coordinates in arcsec as seen from the Earth, with shape (N, 2).
     since : sequence of times
-        Time (UTC) at which each position was observed, shape (N,).
+        Observation time of each position in UTC, with shape (N,).
     geometry : ImageGeometry
-        The geometry of the image.
+        Geometry of the image.
     rotate : bool
-        If False, only the difference between the observers is applied.
+        Whether to apply the rotation. If False, only the position of the observer is changed.
 
     Returns
     -------
     positions : numpy.ndarray
-        Positions as seen by the observer of the image, shape (N, 2). A position that rotated
-        behind the limb is moved to the limb. A position outside of the disk is not changed; for
-        an observer far from the Earth it is treated as a position on the limb.
+        Helioprojective coordinates in arcsec as seen by the observer of the image, with shape
+        (N, 2). Positions that rotated behind the limb are moved to the limb. Positions outside the
+        solar disk are not changed, or are moved to the limb if the observer is not near the Earth.
     visible : numpy.ndarray
-        Whether each position is on the side of the Sun that faces the observer, shape (N,).
+        Boolean array with shape (N,) that is True for positions on the side facing the observer.
 
     Raises
     ------
@@ -263,10 +267,10 @@ def rotate_positions(
 
 @lru_cache(maxsize=8192)
 def _stonyhurst(points: bytes, time: datetime, to_limb: bool) -> tuple[Points, Points]:
-    """Return the longitudes and latitudes (deg) of positions; NaN outside of the disk.
+    """Return the Stonyhurst longitudes and latitudes of helioprojective positions, in degrees.
 
-    With ``to_limb``, positions outside of the disk are moved to the limb first. The result is
-    cached, because an event is drawn on many images.
+    Both are NaN for positions outside the solar disk. If ``to_limb`` is True, these positions are
+    first moved to the limb. Results are cached, because an event is drawn on many images.
     """
     observer, _ = _earth(time)
     arcsec = np.frombuffer(points).reshape(-1, 2)
@@ -284,7 +288,7 @@ def _stonyhurst(points: bytes, time: datetime, to_limb: bool) -> tuple[Points, P
 
 @lru_cache(maxsize=8192)
 def _earth(time: datetime) -> tuple[SkyCoord, float]:
-    """Return the position of the Earth, and its longitude (deg) in an inertial frame."""
+    """Return the position of the Earth, and its longitude in an inertial frame, in degrees."""
     with _without_warnings():
         earth = get_earth(time)
         inertial = earth.transform_to(HeliocentricInertial(obstime=earth.obstime))
@@ -293,14 +297,14 @@ def _earth(time: datetime) -> tuple[SkyCoord, float]:
 
 @contextmanager
 def _without_warnings() -> Iterator[None]:
-    """Suppress sunpy's warnings about positions outside of the disk."""
+    """Suppress sunpy warnings about positions outside the solar disk."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SunpyUserWarning)
         yield
 
 
 def _apparent_radius(distance: float) -> float:
-    """Return the apparent radius of the Sun in arcsec at a distance in m."""
+    """Return the apparent solar radius in arcsec for a distance in metres."""
     return float(np.degrees(np.arcsin(constants.radius.to_value(u.m) / distance)) * 3600)
 
 

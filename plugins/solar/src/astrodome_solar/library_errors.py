@@ -1,4 +1,4 @@
-"""Errors and warnings of sunpy and astropy."""
+"""Handling of errors and warnings from sunpy and astropy."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from threading import RLock
 from astrodome import AstrodomeError
 
 _LOCK = RLock()
-"""Warning filters belong to the process: only one thread at a time may change them."""
+"""Lock for the warning filters, which are shared by all threads of the process."""
 
 
 @contextmanager
 def converted_errors(failure: str, hint: str = "") -> Iterator[None]:
-    """Convert every error of a library to an AstrodomeError, and suppress warnings.
+    """Convert all library errors to AstrodomeError, and suppress library warnings.
 
-    Use it only for calls whose substituted defaults are not used as data. ``failure`` describes
-    what failed; the text of the original error is appended.
+    Suppressed warnings may report default values. Therefore, use this only for calls whose defaults
+    do not affect the data. ``failure`` describes the failed operation, and the message of the
+    original error is appended to it.
     """
     logger = logging.getLogger("sunpy")
     with _LOCK:
@@ -31,7 +32,7 @@ def converted_errors(failure: str, hint: str = "") -> Iterator[None]:
                 yield
         except AstrodomeError:
             raise
-        except Exception as error:  # sunpy and astropy raise many types of errors
+        except Exception as error:  # sunpy and astropy raise various exceptions.
             text = " ".join(str(error).split()) or type(error).__name__
             raise AstrodomeError(f"{failure}: {text}", hint) from error
         finally:

@@ -1,7 +1,8 @@
-"""Limits for the memory that is needed to read a file.
+"""Memory limits for reading files.
 
-A small compressed file, or a file whose header declares a huge array, can need more memory
-than the machine has. :func:`check_size` reads only headers and decompresses in small blocks.
+A small compressed file, or a file whose header declares a very large array, can require more
+memory than the machine has. :func:`check_size` reads only headers, and decompresses the file in
+small chunks.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ OPENERS: dict[bytes, Callable[[Path], Any]] = {
     b"BZh": bz2.open,
     b"\xfd7zXZ": lzma.open,
 }
-"""Functions that open compressed files, by the first bytes of the file."""
+"""Functions that open compressed files, keyed by the first bytes of the file."""
 
 
 class LimitSettings(BaseModel):
@@ -44,16 +45,16 @@ class LimitSettings(BaseModel):
 
 
 def max_bytes() -> int:
-    """Return the largest size in bytes that a file may have after decompression."""
+    """Return the maximum size of a file after decompression, in bytes."""
     return int(settings.section(SECTION, LimitSettings).max_file_mb * MB)
 
 
 def check_size(path: Path, limit: int | None = None) -> None:
-    """Raise AstrodomeError if the content of a file needs more than ``limit`` bytes.
+    """Raise AstrodomeError if reading a file would require more than ``limit`` bytes of memory.
 
-    For files compressed with gzip, bzip2, xz or zip this is the decompressed size, and for FITS
-    files also the size that the headers declare. Damaged files are not reported here. The
-    default limit is :func:`max_bytes`.
+    For files compressed with gzip, bzip2, xz or zip, the decompressed size is checked. For FITS
+    files, the array sizes declared in the headers are checked too. Damaged files do not cause an
+    error. The default limit is :func:`max_bytes`.
     """
     limit = max_bytes() if limit is None else limit
     with path.open("rb") as file:
@@ -70,7 +71,7 @@ def check_size(path: Path, limit: int | None = None) -> None:
 
 
 def too_large(path: Path, size: int, limit: int) -> AstrodomeError:
-    """Return the error for a file whose content needs ``size`` bytes or more."""
+    """Return the error for a file that requires at least ``size`` bytes of memory."""
     return AstrodomeError(
         f"{path} needs at least {size / MB:,.0f} MiB of memory, but the limit is "
         f"{limit / MB:,.0f} MiB (setting {SECTION}.max_file_mb).",
@@ -103,18 +104,16 @@ def _check_content(path: Path, content: IO[bytes], limit: int, *, compressed: bo
     if not compressed:
         return
     read = content.tell()
-    while read <= limit and (
-        part := content.read(STEP)
-    ):  # The rest after the units, or the whole file.
+    while read <= limit and (part := content.read(STEP)):  # Read the remaining content.
         read += len(part)
     if read > limit:
         raise too_large(path, read, limit)
 
 
 def _fits_units(content: IO[bytes]) -> Iterator[tuple[int, int]]:
-    """Yield the declared and the stored bytes of each unit of a FITS file.
+    """Yield (declared size, stored size) in bytes for each header and data unit of a FITS file.
 
-    The caller moves the file position past the stored bytes before it requests the next unit.
+    Before requesting the next unit, the caller must move the file position past the stored bytes.
     """
     first = True
     while True:
@@ -129,7 +128,10 @@ def _fits_units(content: IO[bytes]) -> Iterator[tuple[int, int]]:
 
 
 def _fits_header(content: IO[bytes], magic: bytes) -> dict[str, str] | None:
-    """Return the values of a header by keyword, or None if no header starts here."""
+    """Return the values in a FITS header, keyed by keyword, or None if no header is found.
+
+    The header must start at the current file position.
+    """
     header: dict[str, str] = {}
     while True:
         block = content.read(BLOCK)
@@ -144,7 +146,10 @@ def _fits_header(content: IO[bytes], magic: bytes) -> dict[str, str] | None:
 
 
 def _array_size(header: dict[str, str], prefix: str) -> int:
-    """Return the size in bytes of the declared array; ``prefix`` is Z for a compressed image."""
+    """Return the size in bytes of the array declared in a FITS header.
+
+    ``prefix`` is the prefix of the keywords, which is ``Z`` for a compressed image.
+    """
     count = min(_number(header, f"{prefix}NAXIS"), 999)
     axes = [_number(header, f"{prefix}NAXIS{number + 1}") for number in range(count)]
     if not axes:

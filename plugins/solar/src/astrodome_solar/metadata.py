@@ -1,9 +1,10 @@
-"""The metadata table of a folder of images: ``meta.csv`` and ``meta.parquet``.
+"""The metadata table for the images in a folder, stored in ``meta.csv`` and ``meta.parquet``.
 
-The table has one row per image, with its quality and geometry. The geometry is that of a frame of
-4096 x 4096 pixels, whatever the size of the image. In an image with a width of w pixels, the
-helioprojective position (Tx, Ty) in arcsec is at x = (Tx / CDELT + X0) w / 4096 and
-y = (4096 - Ty / CDELT - Y0) w / 4096, in pixels from the upper left corner.
+The table has one row per image, which contains the quality and geometry of the image. The geometry
+refers to a frame of 4096 x 4096 pixels, independent of the size of the image. In an image with a
+width of w pixels, the helioprojective position (Tx, Ty) in arcsec has the pixel coordinates
+x = (Tx / CDELT + X0) w / 4096 and y = (4096 - Ty / CDELT - Y0) w / 4096, measured from the upper
+left corner.
 """
 
 from __future__ import annotations
@@ -23,9 +24,10 @@ if TYPE_CHECKING:
 
 NAME, PARQUET = "meta.csv", "meta.parquet"
 COLUMNS = ("QUALITY", "DSUN", "X0", "R_SUN", "Y0", "CDELT", "FILE_NAME")
-"""Quality bits (0 is good), distance in m, three columns in px, arcsec/px, name of the file.
+"""Columns of the table.
 
-A cell is empty if the value is unknown."""
+QUALITY contains quality bits (0 means good), and DSUN is a distance in metres. X0, R_SUN and Y0
+are in pixels, and CDELT is in arcsec per pixel. The cells of unknown values are empty."""
 FRAME = 4096
 """Width in pixels of the frame to which the geometry refers."""
 
@@ -33,19 +35,19 @@ Row = Mapping[str, str]
 
 
 def read_metadata(path: str | os.PathLike[str]) -> pd.DataFrame:
-    """Read the metadata table of a folder of images.
+    """Read the metadata table for the images in a folder.
 
     Parameters
     ----------
     path : str or path
-        The folder, or the file ``meta.csv``.
+        Folder that contains ``meta.csv``, or path of the file.
 
     Returns
     -------
     pandas.DataFrame
-        One row per image, indexed by FILE_NAME, with the columns QUALITY (bits, Int64), DSUN (m),
-        X0, R_SUN and Y0 (pixels of the frame of 4096 x 4096), CDELT (arcsec/px), and further
-        columns of the table. Unknown values are missing.
+        Table with one row per image, indexed by FILE_NAME. The columns are QUALITY (bits, Int64),
+        DSUN (m), X0, R_SUN and Y0 (pixels in a frame of 4096 x 4096 pixels), CDELT (arcsec/pixel),
+        and additional columns in the file. Unknown values are missing values.
 
     Raises
     ------
@@ -70,20 +72,21 @@ def read_metadata(path: str | os.PathLike[str]) -> pd.DataFrame:
 
 
 def read_rows(folder: Path) -> dict[str, dict[str, str]]:
-    """Return the rows of the table of a folder by file name; empty without a table.
+    """Return the rows of the metadata table in a folder, keyed by file name.
 
-    Raises AstrodomeError with the line if the table is malformed.
+    Return an empty dictionary if the folder contains no table. Raises AstrodomeError with the line
+    number if the table is malformed.
     """
     path = folder / NAME
     return _parse(path) if path.exists() else {}
 
 
 def find_row(path: Path, table: Path | None = None) -> Row:
-    """Return the row of an image.
+    """Return the row for an image in a metadata table.
 
-    Without ``table``, the first table is used that contains the image: that in the folder of the
-    image, or in one of the folders above it. The name may have another extension. Raises
-    AstrodomeError if the row is missing.
+    If ``table`` is None, the tables in the folder of the image and its parent folders are searched,
+    in this order. File extensions are ignored if no row has the same file name. Raises
+    AstrodomeError if no table contains the image.
     """
     if table is not None and not table.is_file():
         raise AstrodomeError(f"The metadata table {table} does not exist.", exit_code=2)
@@ -102,10 +105,10 @@ def find_row(path: Path, table: Path | None = None) -> Row:
 
 
 def add_rows(folder: Path, rows: Iterable[Mapping[str, Any]], *, parquet: bool = False) -> None:
-    """Add rows to the table of a folder, or replace those with the same FILE_NAME.
+    """Add rows to the metadata table in a folder, replacing rows with the same FILE_NAME.
 
-    None and NaN are unknown values. ``meta.parquet`` is written too if it exists or ``parquet`` is
-    true. Nothing is written if the table contains all rows already.
+    None and NaN represent unknown values. The file ``meta.parquet`` is also written if it exists or
+    if ``parquet`` is True. Nothing is written if the table already contains all rows.
     """
     with files.lock(folder / f".{NAME}.lock"):
         known = read_rows(folder)
@@ -150,13 +153,16 @@ def _parse(path: Path) -> dict[str, dict[str, str]]:
 
 @lru_cache(maxsize=16)
 def _indexed(path: Path, modified: int) -> Mapping[str, Row]:
-    """Return the rows by file name and by stem; ``modified`` distinguishes versions of a file."""
+    """Return the rows, keyed both by file name and by file name without extension.
+
+    ``modified`` is the modification time of the file. It is part of the cache key.
+    """
     rows = _parse(path)
     return {Path(name).stem: row for name, row in rows.items()} | rows
 
 
 def _text(value: Any) -> str:
-    """Format a value like GSU's service: whole numbers without a decimal point."""
+    """Format a value like the GSU service, with whole numbers without a decimal point."""
     if isinstance(value, str):
         return value
     if value is None or value != value:
@@ -165,7 +171,7 @@ def _text(value: Any) -> str:
 
 
 def _numbers(whole: Mapping[str, Row]) -> dict[str, pd.Series]:
-    """Return the columns as numbers; ``meta.csv`` keeps the text of invalid cells."""
+    """Convert the columns to numbers. Invalid cells are converted to missing values."""
     import pandas as pd
 
     columns = {}

@@ -1,4 +1,4 @@
-"""Hooks of the solar library."""
+"""Plugin hooks of the solar library."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Protocols of the kinds ``images``, ``events`` and ``flux``."""
+"""Protocols for data sources of the kinds ``images``, ``events`` and ``flux``."""
 
 from __future__ import annotations
 
@@ -16,18 +16,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SourceInfo:
-    """The capabilities of a source of images, in its class attribute ``info``.
+    """The capabilities of an image source, stored in its class attribute ``info``.
 
-    ``connections`` is the maximum number of simultaneous calls of ``fetch``, ``batch`` the best
-    number of rows per call. ``wavelengths`` (angstrom), ``sizes``, ``endings`` (file extensions),
-    ``cadence`` (s) and ``span`` (start and end) describe the images. The first of ``sizes`` is the
-    default; users can choose another one if ``options`` contains ``size``. ``options`` are the
-    additional keywords of ``search`` (``size``, ``quality``, ``calibrate``).
+    ``connections`` is the maximum number of simultaneous calls to ``fetch``, and ``batch`` is the
+    recommended number of rows per call. ``wavelengths`` (in angstrom), ``sizes``, ``endings`` (file
+    extensions), ``cadence`` (in seconds) and ``span`` (start and end times) describe the available
+    images. The first element of ``sizes`` is the default size. Users can choose another size if
+    ``options`` contains ``size``. ``options`` are the names of additional keyword arguments of
+    ``search`` (``size``, ``quality``, ``calibrate``).
 
-    ``parts`` are the names of boolean columns that request a part of a row from ``fetch``; a
-    source that only has images needs no such column. ``size_bytes`` is the approximate file size
-    of an image, by size. ``checked`` is True if the source returns only complete images that can
-    be decoded.
+    ``parts`` are the names of the boolean columns that specify which data ``fetch`` downloads for a
+    row. These columns are not required if the source provides only images. ``size_bytes`` maps each
+    size to the approximate file size of an image. ``checked`` is True if the source returns only
+    complete images that can be decoded.
     """
 
     connections: int = 1
@@ -47,13 +48,14 @@ class SourceInfo:
 class FetchedImage:
     """The result of :meth:`ImageSource.fetch` for one row.
 
-    ``row`` is the label of the row in the index, and ``path`` the file. ``header`` contains
-    metadata with the column names of ``meta.csv``: QUALITY, DSUN (m), X0, Y0 and R_SUN (pixels of
-    the image of 4096 x 4096 pixels) and CDELT (arcsec/pixel of that image). ``parameters`` is a
-    float32 array of shape (64, 64, 10).
+    ``row`` is the index label of the row, and ``path`` is the downloaded file. ``header`` contains
+    metadata with the column names of ``meta.csv``: QUALITY, DSUN (m), X0, Y0 and R_SUN (pixels in a
+    frame of 4096 x 4096 pixels), and CDELT (arcsec/pixel in this frame). ``parameters`` is an
+    array with shape (64, 64, 10) and dtype float32.
 
-    ``status`` is ``done``, ``missing`` (the archive does not have the image), ``skipped`` (the
-    image does not match the request) or ``failed``; ``reason`` is a sentence about the last three.
+    ``status`` is ``done``, ``missing`` (the image is not in the archive), ``skipped`` (the image
+    does not match the request) or ``failed``. Unless it is ``done``, ``reason`` is a message that
+    explains the status.
     """
 
     row: Any
@@ -66,40 +68,40 @@ class FetchedImage:
 
 @runtime_checkable
 class ImageSource(Protocol):
-    """An archive of solar images; see :func:`source_info` for its capabilities."""
+    """An archive of solar images. :func:`source_info` returns its capabilities."""
 
     def search(
         self, start: datetime, end: datetime, freq: str, wavelength: Sequence[int]
     ) -> pd.DataFrame:
-        """Return a table with one row per image from ``start`` to ``end`` (both included).
+        """Return a table with one row per image from ``start`` to ``end``, both included.
 
-        The columns are ``t_obs`` (UTC), ``wavelength`` (angstrom), and those that ``fetch`` needs.
-        The name of an image is ``{t_obs:%Y-%m-%dT%H%M%S}__{wavelength}.jpeg``, or the value in
-        the optional column ``file_name``. Further keyword arguments are the ``options`` of
-        :class:`SourceInfo`.
+        The columns are ``t_obs`` (UTC), ``wavelength`` (angstrom), and additional columns that
+        ``fetch`` requires. The file name of an image is
+        ``{t_obs:%Y-%m-%dT%H%M%S}__{wavelength}.jpeg``, or the value in the optional column
+        ``file_name``. Additional keyword arguments are listed in ``SourceInfo.options``.
         """
         ...
 
     def fetch(self, rows: pd.DataFrame, target: Path) -> Iterable[FetchedImage | Path]:
-        """Download the images of these rows to the folder ``target``.
+        """Download the images in a table to the folder ``target``.
 
         Yields one result per row, in any order. A path means that the image with this file name
-        is complete. A source that yields paths raises an exception for the first row that fails.
+        is complete. A source that yields paths must raise an exception if a row fails.
 
-        Up to ``SourceInfo.connections`` threads call this method at the same time. If the source
-        has a method ``limit(connections)``, with which it limits its requests itself, some more
-        threads call it. An optional method ``stop()`` ends the calls in other threads soon.
+        This method is called from up to ``SourceInfo.connections`` threads at the same time. If
+        the source limits its requests itself with a method ``limit(connections)``, more threads
+        may call it. An optional method ``stop()`` interrupts the calls in other threads.
         """
         ...
 
 
 def source_info(source: ImageSource) -> SourceInfo:
-    """Return the capabilities of a source of images.
+    """Return the capabilities of an image source.
 
     Parameters
     ----------
     source
-        A source of the kind ``images``.
+        Data source of the kind ``images``.
 
     Returns
     -------
@@ -124,17 +126,17 @@ class EventSource(Protocol):
     def search(
         self, start: datetime, end: datetime, event_types: Sequence[str] = ()
     ) -> list[dict[str, Any]]:
-        """Return the events that overlap [start, end] (UTC), as unchanged catalogue records."""
+        """Return the unchanged catalogue records of events that overlap [start, end] (UTC)."""
         ...
 
 
 @runtime_checkable
 class FluxSource(Protocol):
-    """Measurements of the solar soft X-ray flux."""
+    """A data source for the solar soft X-ray flux."""
 
     def flux_at(self, times: ArrayLike) -> NDArray[np.float64]:
-        """Return the 1-8 angstrom flux (W/m2) at UTC times, shape (N,).
+        """Return the 1-8 angstrom flux in W/m2 at UTC times, with shape (N,).
 
-        The flux is NaN where no valid sample is near.
+        The flux is NaN if there is no valid sample near a time.
         """
         ...

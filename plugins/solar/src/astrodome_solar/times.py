@@ -17,7 +17,7 @@ from .library_errors import converted_errors
 UTC_SUFFIX = re.compile(r"\s*(?:UTC|Z)$", re.IGNORECASE)
 LEAP_SECOND = re.compile(r"T23:59:60")
 MORE_SECONDS = re.compile(r":\d\d:[6-9]")
-"""Seconds from 60, which only a leap second has."""
+"""Seconds of 60 or more, which are valid only for a leap second."""
 
 
 def parse_time(value: Any, scale: str = "utc") -> datetime:
@@ -26,16 +26,17 @@ def parse_time(value: Any, scale: str = "utc") -> datetime:
     Parameters
     ----------
     value : str, datetime, numpy.datetime64, pandas.Timestamp or astropy.time.Time
-        A text in ISO 8601, or in another unambiguous format that sunpy supports, for example
-        ``2012/03/04 00:00:34``, ``2012.03.04_00:00:34_TAI`` or ``4-Mar-2012 00:00:34.5``.
-        A text may end with ``Z`` or ``UTC``. A time without a time zone is in ``scale``.
+        Time to convert. A string must be in ISO 8601 format, or in another unambiguous format that
+        sunpy supports, for example ``2012/03/04 00:00:34``, ``2012.03.04_00:00:34_TAI`` or
+        ``4-Mar-2012 00:00:34.5``.
+        A string may end with ``Z`` or ``UTC``.
     scale : str
-        Time scale of a text without ``Z``, ``UTC`` or ``_TAI``, for example ``tai``.
+        Time scale of strings that do not end with ``Z``, ``UTC`` or ``_TAI``, for example ``tai``.
 
     Returns
     -------
     datetime.datetime
-        The time in UTC. A leap second becomes the first moment of the next day.
+        The time in UTC. A leap second is converted to the start of the next day.
 
     Raises
     ------
@@ -64,13 +65,13 @@ def to_datetime64(values: Any) -> NDArray[np.datetime64]:
     Parameters
     ----------
     values : time or sequence of times
-        Everything that :func:`parse_time` accepts, and arrays, pandas objects and astropy
-        ``Time`` objects with several times.
+        One or more times of any type that :func:`parse_time` accepts, including arrays, pandas
+        objects and astropy ``Time`` objects.
 
     Returns
     -------
     numpy.ndarray
-        The times, shape (N,).
+        The times, with shape (N,).
 
     Raises
     ------
@@ -89,7 +90,7 @@ def to_datetime64(values: Any) -> NDArray[np.datetime64]:
     if isinstance(dtype, np.dtype) and dtype.kind == "M":
         return np.atleast_1d(np.asarray(values, "datetime64[us]"))
     several = isinstance(values, Iterable) and not isinstance(values, str)
-    if several and getattr(values, "isscalar", False):  # one astropy Time
+    if several and getattr(values, "isscalar", False):  # a scalar astropy Time
         several = False
     each = list(values) if several else [values]
     return np.array([parse_time(value) for value in each], "datetime64[us]")

@@ -1,4 +1,4 @@
-"""Images in FITS files: plain or compressed, in one or several HDUs, alone or in cubes."""
+"""Read images from FITS files, including compressed files, several HDUs, and image cubes."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ SIGNATURE = b"SIMPLE  ="
 def read_fits(path: Path, plane: int | None = None) -> tuple[dict[str, Any], NDArray[np.float32]]:
     """Return the keywords and the pixels of an image in a FITS file.
 
-    Keywords are in lower case. ``plane`` is the number of the image, counted from 0 over all HDUs
-    and all planes of cubes; it is required if the file contains several images. Raises
-    AstrodomeError if the file is damaged, contains no image, or contains several of them.
+    The keywords are converted to lower case. ``plane`` is the index of the image, counted from 0
+    over all HDUs and all planes of cubes. It is required if the file contains several images.
+    Raises AstrodomeError if the file is damaged or contains no image, or if ``plane`` is invalid.
     """
     with converted_errors("Cannot read the FITS file"), fits.open(path, memmap=False) as hdus:
         images = [(hdu, number) for hdu in hdus for number in range(_planes(hdu))]
@@ -33,7 +33,11 @@ def read_fits(path: Path, plane: int | None = None) -> tuple[dict[str, Any], NDA
 
 
 def selected(plane: int | None, count: int) -> int:
-    """Return the number of an image; AstrodomeError if it is not in a file or not specified."""
+    """Return the index of the selected image.
+
+    Raises AstrodomeError if ``plane`` is out of range, or if it is missing and there are several
+    images.
+    """
     if 0 <= (plane or 0) < count and (count == 1 or plane is not None):
         return plane or 0
     if count == 1:

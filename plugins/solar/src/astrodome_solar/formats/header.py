@@ -1,6 +1,6 @@
-"""Validated values of the FITS keywords of a solar image.
+"""Validation of the FITS keywords of solar images.
 
-Missing and impossible values are None. Defaults of libraries are never used.
+Missing and impossible values are returned as None. Library defaults are never used.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from ..times import parse_time
 Keywords = Mapping[str, Any]
 """FITS keywords in lower case."""
 DATES = ("date-obs", "date_obs", "date-beg", "date-avg", "date-end", "t_obs")
-"""Keywords of the time of observation, in the order in which they are used."""
+"""Keywords for the observation time, in order of preference."""
 DISTANCES = 1e10, 1e12
-"""Range of distances from the Sun that are plausible, in metres."""
+"""Smallest and largest plausible distances from the Sun, in metres."""
 RADII = ("rsun_obs", "solar_r", "radius")
 LARGEST_RADIUS = 20_000.0
-"""Largest plausible apparent radius of the Sun, in arcsec."""
+"""Largest plausible apparent solar radius, in arcsec."""
 
 
 def number(header: Keywords, *keys: str) -> float | None:
-    """Return the first finite number among keywords."""
+    """Return the value of the first keyword that contains a finite number, or None."""
     for key in keys:
         try:
             value = float(header.get(key, math.nan))
@@ -39,17 +39,17 @@ def number(header: Keywords, *keys: str) -> float | None:
 
 
 def text(header: Keywords, *keys: str) -> str:
-    """Return the first text among keywords that is not empty."""
+    """Return the value of the first keyword that is not empty, or an empty string."""
     return next(
         (str(header[key]).strip() for key in keys if str(header.get(key) or "").strip()), ""
     )
 
 
 def time_of_observation(header: Keywords, date: Any = None) -> datetime:
-    """Return the time of observation in UTC.
+    """Return the observation time in UTC.
 
-    The first keyword with a valid time is used, otherwise ``date``. Raises AstrodomeError with
-    the invalid keyword if there is neither.
+    The first keyword with a valid time is used. If there is none, ``date`` is used. Raises
+    AstrodomeError if ``date`` is None too; the message contains the first invalid keyword.
     """
     scale = text(header, "timesys").lower() or "utc"
     invalid = ""
@@ -68,7 +68,7 @@ def time_of_observation(header: Keywords, date: Any = None) -> datetime:
 
 
 def _with_time_of_day(header: Keywords, key: str) -> str:
-    """Return a date with its time of day, which older headers have in a separate keyword."""
+    """Return a date with the time of day, which older headers contain in a separate keyword."""
     date = text(header, key)
     if date and ":" not in date:
         clock = text(header, key.replace("date", "time"), key.replace("date-", "time_"))
@@ -77,9 +77,9 @@ def _with_time_of_day(header: Keywords, key: str) -> str:
 
 
 def wavelength_angstrom(header: Keywords, given: int | None = None) -> int:
-    """Return the wavelength in angstrom; ``given`` is used if the header has none.
+    """Return the wavelength in angstrom, or ``given`` if the header contains no valid wavelength.
 
-    Without WAVEUNIT the wavelength is in angstrom, the convention of SDO, SOHO and STEREO.
+    If WAVEUNIT is missing, the unit is angstrom by convention (SDO, SOHO and STEREO).
     """
     value = number(header, "wavelnth")
     unit = text(header, "waveunit")
@@ -96,7 +96,7 @@ def wavelength_angstrom(header: Keywords, given: int | None = None) -> int:
 
 
 def quantity(header: Keywords) -> str:
-    """Return the observable of an HMI image, for example ``magnetogram``; otherwise empty."""
+    """Return the HMI observable, for example ``magnetogram``, or an empty string."""
     if not text(header, "instrume").startswith("HMI"):
         return ""
     words = text(header, "content").lower().split()
@@ -105,13 +105,13 @@ def quantity(header: Keywords) -> str:
 
 
 def level(header: Keywords) -> str:
-    """Return the processing level, for example ``1`` or ``1.5``; empty if it is unknown."""
+    """Return the processing level, for example ``1`` or ``1.5``, or an empty string."""
     value = number(header, "lvl_num")
     return "" if value is None else f"{value:g}"
 
 
 def quality(header: Keywords) -> int | None:
-    """Return the bits of the keyword QUALITY."""
+    """Return the bits of the QUALITY keyword as an integer, or None if they are unknown."""
     try:
         return int(text(header, "quality"), 0)
     except ValueError:
@@ -120,13 +120,13 @@ def quality(header: Keywords) -> int | None:
 
 
 def exposure(header: Keywords) -> float | None:
-    """Return the exposure time in seconds."""
+    """Return the exposure time in seconds, or None if it is unknown."""
     value = number(header, "xposure", "exptime")
     return value if value and value > 0 else None
 
 
 def distance(header: Keywords) -> float | None:
-    """Return the distance of the observer from the Sun in metres."""
+    """Return the distance between the observer and the Sun in metres, or None if it is unknown."""
     value = number(header, "dsun_obs")
     return value if value and _is_distance(value) else None
 
@@ -136,13 +136,13 @@ def _is_distance(metres: float) -> bool:
 
 
 def radius(header: Keywords) -> float | None:
-    """Return the apparent radius of the Sun in arcsec."""
+    """Return the apparent solar radius in arcsec, or None if it is unknown."""
     value = number(header, *RADII)
     return value if value and 0 < value < LARGEST_RADIUS else None
 
 
 def scale(header: Keywords) -> tuple[float, float] | None:
-    """Return the scale of both axes in arcsec per pixel."""
+    """Return the pixel scale of both axes in arcsec per pixel, or None if it is unknown."""
     found = []
     for axis in "12":
         step = number(header, f"cdelt{axis}")
@@ -157,7 +157,7 @@ def scale(header: Keywords) -> tuple[float, float] | None:
 
 
 def missing_geometry(header: Keywords) -> list[str]:
-    """Return the keywords without which the position of the Sun in the image is unknown."""
+    """Return the missing or invalid keywords that define the position of the Sun in the image."""
     missing = [key for key in ("ctype1", "ctype2") if not text(header, key)]
     missing += [key for key in ("crpix1", "crpix2") if number(header, key) is None]
     if scale(header) is None:
@@ -166,7 +166,7 @@ def missing_geometry(header: Keywords) -> list[str]:
 
 
 def missing_observer(header: Keywords) -> list[str]:
-    """Return the keywords without which the position of the observer is unknown."""
+    """Return the missing or invalid keywords that define the position of the observer."""
     ecliptic = [number(header, f"hae{axis}_obs") or math.nan for axis in "xyz"]
     if text(header, "instrume").startswith("AIA") and _is_distance(math.hypot(*ecliptic)):
         return []
@@ -178,7 +178,7 @@ def missing_observer(header: Keywords) -> list[str]:
 
 
 def for_sunpy(header: Keywords, time: datetime, wavelength: int) -> dict[str, Any]:
-    """Return keywords that sunpy can read, with valid times and without impossible numbers."""
+    """Return keywords for sunpy, with valid UTC times and without invalid numbers."""
     scale_name = text(header, "timesys").lower() or "utc"
     dropped = ("timesys", *(() if radius(header) else RADII))
     clean = {

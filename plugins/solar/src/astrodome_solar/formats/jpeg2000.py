@@ -1,8 +1,9 @@
-"""The boxes of JPEG 2000 files: codestreams, and the FITS headers that belong to them.
+"""Parser for JPEG 2000 files, which finds the codestreams and their FITS headers.
 
-A JP2 file contains one codestream, a JPX file any number. Files of Helioviewer and JHelioviewer
-contain a FITS header in XML for each. Boxes are described in ISO/IEC 15444-1, Annex I, and
-15444-2, Annex M; markers of codestreams in 15444-1, Annex A.
+A JP2 file contains one codestream, and a JPX file contains any number. Files from Helioviewer and
+JHelioviewer contain an XML version of the FITS header for each codestream. The file format is
+described in ISO/IEC 15444-1, Annex I, and ISO/IEC 15444-2, Annex M. The codestream markers are
+described in ISO/IEC 15444-1, Annex A.
 """
 
 from __future__ import annotations
@@ -23,12 +24,12 @@ _START_OF_TILE = 0xFF90
 _CODESTREAM_NUMBER = 0x01
 
 Buffer = bytes | mmap
-"""Content of a file, in memory or memory-mapped: a JPX file can contain a day of images."""
+"""File content. JPX files are memory-mapped, because they can contain thousands of images."""
 
 
 @dataclass(frozen=True)
 class Codestream:
-    """Location of one image in a file, and the keywords of its FITS header in lower case."""
+    """Start and end of one image in a file, and its FITS keywords in lower case."""
 
     start: int
     end: int
@@ -36,15 +37,15 @@ class Codestream:
 
 
 def is_jpeg2000(start: bytes) -> bool:
-    """Return whether a file that starts with these bytes is a JPEG 2000 file."""
+    """Return whether a file is a JPEG 2000 file, given its first bytes."""
     return start.startswith((SIGNATURE, CODESTREAM))
 
 
 def codestreams(data: Buffer) -> list[Codestream]:
-    """Return all codestreams of a file, in the order of the file.
+    """Return all codestreams in a file, in file order.
 
-    Raises ValueError if a box is truncated or the file contains no codestream (a JPX file may
-    refer to other files), and SyntaxError if a header is not valid XML.
+    Raises ValueError if a box is truncated, or if the file contains no codestream (a JPX file may
+    refer to other files instead). Raises SyntaxError if a header is not valid XML.
     """
     if data[:4] == CODESTREAM:
         return [Codestream(0, len(data))]
@@ -66,7 +67,7 @@ def codestreams(data: Buffer) -> list[Codestream]:
 
 
 def resolutions(codestream: bytes) -> int:
-    """Return how many times a decoder can halve the size of the image (decomposition levels)."""
+    """Return the number of decomposition levels, each of which halves the decoded image size."""
     at = 2
     while at + 10 <= len(codestream):
         marker, length = struct.unpack_from(">HH", codestream, at)
@@ -79,7 +80,7 @@ def resolutions(codestream: bytes) -> int:
 
 
 def _boxes(data: Buffer, at: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-    """Yield the kind of each box in ``data[at:end]``, and the start and end of its content."""
+    """Yield (box type, start, end) for the content of each box in ``data[at:end]``."""
     while at + 8 <= end:
         length, kind = struct.unpack_from(">I4s", data, at)
         content = at + 8
@@ -94,7 +95,7 @@ def _boxes(data: Buffer, at: int, end: int) -> Iterator[tuple[bytes, int, int]]:
 
 
 def _associated(data: Buffer, at: int, end: int) -> dict[int, dict[str, Any]]:
-    """Return the headers in nested association boxes, by the number of their codestream."""
+    """Return the headers in nested association boxes, keyed by codestream number."""
     numbers, header, found = [], {}, {}
     for kind, start, last in _boxes(data, at, end):
         if kind == b"asoc":

@@ -1,4 +1,4 @@
-"""JPEG, PNG and JPEG 2000 images with eight bits per pixel, read and written with Pillow."""
+"""Read and write JPEG, PNG and JPEG 2000 images with eight bits per pixel, using Pillow."""
 
 from __future__ import annotations
 
@@ -18,18 +18,21 @@ from .. import limits
 from . import jpeg2000
 
 FORMATS = {".jpeg": "JPEG", ".jpg": "JPEG", ".png": "PNG", ".jp2": "JPEG2000"}
-"""Formats by file extension."""
+"""Pillow formats, keyed by file extension."""
 QUALITY = 95
-"""JPEG quality of all images that are written. The error of an AIA image is about 1 of 255."""
+"""Quality of written JPEG files. The RMS error of an AIA image is about 1 of 255."""
 REDUCTION = {"JPEG": 2, "JPEG2000": 8}
-"""How many times larger than the result a codec may deliver an image before it is resampled.
+"""Minimum ratio between the size decoded by a codec and the size after resampling.
 
-The averages of JPEG are close to those of a filter; the wavelets of JPEG 2000 cause aliasing."""
+Downscaling in a JPEG decoder is close to a filter. The JPEG 2000 wavelets cause aliasing."""
 
 
 @contextmanager
 def reading(expected: str = "JPEG, PNG or JPEG 2000") -> Iterator[None]:
-    """Convert the errors of Pillow for damaged files; errors of the operating system pass."""
+    """Convert Pillow errors for damaged files to AstrodomeError.
+
+    Operating system errors are not converted.
+    """
     try:
         yield
     except UnidentifiedImageError as error:
@@ -46,14 +49,14 @@ def open_image(path: str | os.PathLike[str]) -> Image.Image:
 
 
 def from_bytes(content: bytes) -> Image.Image:
-    """Open an image in memory without decoding its pixels.
+    """Open an encoded image in memory without decoding its pixels.
 
-    Raises AstrodomeError if the pixels need more memory than the setting
+    Raises AstrodomeError if the decoded pixels would require more memory than the setting
     ``limits.max_file_mb`` allows.
     """
     halvings = 0
     if jpeg2000.is_jpeg2000(content):
-        # A palette only colors the intensities: the codestream itself is grey.
+        # A palette only colors the intensities. The codestream contains a grey-level image.
         first = jpeg2000.codestreams(content)[0]
         content = content[first.start : first.end]
         halvings = jpeg2000.resolutions(content)
@@ -66,10 +69,10 @@ def from_bytes(content: bytes) -> Image.Image:
 
 
 def check_jpeg(content: bytes, side: int = 0) -> None:
-    """Raise AstrodomeError unless ``content`` is a complete JPEG image.
+    """Raise AstrodomeError if ``content`` is not a complete JPEG image.
 
-    ``side`` is the expected width and height in pixels; it may differ by 2.5 %, because images
-    called 2k have 2,000 or 2,048 pixels. With 0, all sizes are valid.
+    ``side`` is the expected width and height in pixels, or 0 to allow all sizes. Differences of
+    2.5 % are allowed, because 2k images may have 2,000 or 2,048 pixels.
     """
     if content[:3] != b"\xff\xd8\xff":
         start = content.lstrip()[:15].lower()
@@ -90,7 +93,7 @@ def check_jpeg(content: bytes, side: int = 0) -> None:
 
 
 def decoded(image: Image.Image) -> Image.Image:
-    """Return the pixels with eight bits per band, in the mode ``L`` or ``RGB``."""
+    """Decode an image to eight bits per band, in the mode ``L`` or ``RGB``."""
     image.load()
     if image.mode in ("L", "RGB"):
         return image
@@ -100,10 +103,10 @@ def decoded(image: Image.Image) -> Image.Image:
 
 
 def resized(image: Image.Image, size: int, *, exact: bool = False) -> Image.Image:
-    """Return an opened image with ``size`` x ``size`` pixels, resampled by a Lanczos filter.
+    """Resize an opened image to ``size`` x ``size`` pixels with a Lanczos filter.
 
-    Unless ``exact`` is true, the codec omits details that the result cannot show: JPEG scales by
-    1/2, 1/4 or 1/8 within its transform, JPEG 2000 skips its finest resolutions.
+    If ``exact`` is False, the codec decodes a smaller version of the image where possible: JPEG is
+    scaled by 1/2, 1/4 or 1/8, and the finest resolution levels of JPEG 2000 are skipped.
     """
     frame: tuple[float, float, float, float] = (0, 0, *image.size)
     enough = 0 if exact else size * REDUCTION.get(image.format or "", 0)
@@ -118,7 +121,7 @@ def resized(image: Image.Image, size: int, *, exact: bool = False) -> Image.Imag
 
 
 def encoded(image: Image.Image, name: str, comment: str) -> memoryview:
-    """Return an image in the format of the extension of ``name``, with a comment in it."""
+    """Encode an image, including a comment, in the format given by the extension of ``name``."""
     form = FORMATS[os.path.splitext(name)[1].lower()]  # noqa: PTH122
     options: dict[str, Any] = {"comment": comment}
     if form == "JPEG":
@@ -133,7 +136,10 @@ def encoded(image: Image.Image, name: str, comment: str) -> memoryview:
 
 
 def is_up_to_date(path: str, comment: str, modified: int) -> bool:
-    """Return whether an image has this comment and is not older than ``modified`` (ns)."""
+    """Return whether an image file contains ``comment`` and is not older than ``modified``.
+
+    ``modified`` is a time in nanoseconds since the Unix epoch.
+    """
     try:
         if os.stat(path).st_mtime_ns < modified:  # noqa: PTH116
             return False
@@ -143,7 +149,10 @@ def is_up_to_date(path: str, comment: str, modified: int) -> bool:
 
 
 def comment_of(path: str) -> str:
-    """Return the comment in an image file; empty without a comment or for other files."""
+    """Return the comment in an image file.
+
+    Return an empty string if the file contains no comment or cannot be read as an image.
+    """
     try:
         with Image.open(path) as image:
             found = image.info.get("comment", b"")

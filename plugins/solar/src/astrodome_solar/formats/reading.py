@@ -1,4 +1,4 @@
-"""Read images of the Sun from FITS, JPEG 2000, JPX, JPEG and PNG files."""
+"""Read solar images from FITS, JPEG 2000, JPX, JPEG and PNG files."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ GZIP = b"\x1f\x8b"
 
 @dataclass(frozen=True)
 class ImageReference:
-    """An image in a file. ``plane`` is its number in a file with several images."""
+    """A reference to an image in a file. ``plane`` is the index if the file contains several."""
 
     path: Path
     plane: int | None = None
@@ -33,7 +33,7 @@ class ImageReference:
 
     @property
     def name(self) -> str:
-        """The name without folders."""
+        """File name without folders, with the image index if the file contains several images."""
         return str(ImageReference(Path(self.path.name), self.plane))
 
 
@@ -46,26 +46,26 @@ def read_image(
     plane: int | None = None,
     metadata: str | os.PathLike[str] | None = None,
 ) -> SolarImage:
-    """Read an image of the Sun.
+    """Read a solar image.
 
-    The options supply what the file lacks; nothing else is substituted.
+    The options replace metadata that are missing in the file. No other defaults are used.
 
     Parameters
     ----------
     path : str or path
-        A FITS file (also compressed), a JPEG 2000 or JPX file, or a JPEG or PNG file with a name
+        FITS file (may be compressed), JPEG 2000 or JPX file, or JPEG or PNG file with a name
         such as ``2012-03-07T000208__171.jpeg``.
     date : str, datetime, numpy.datetime64, pandas.Timestamp or astropy.time.Time, optional
-        Time of the observation in UTC.
+        Observation time in UTC.
     exposure : float, optional
         Exposure time in seconds.
     wavelength : int, optional
         Wavelength in angstrom.
     plane : int, optional
-        Number of the image, counted from 0. It is required if the file contains several images.
+        Index of the image, counted from 0. It is required if the file contains several images.
     metadata : str or path, optional
-        Metadata table with the geometry of a JPEG or PNG file. The default is ``meta.csv`` in the
-        folder of the file, or in a folder above it.
+        Metadata table with the geometry of a JPEG or PNG file. By default, ``meta.csv`` is searched
+        for in the folder of the file and its parent folders.
 
     Returns
     -------
@@ -75,7 +75,7 @@ def read_image(
     Raises
     ------
     AstrodomeError
-        If the file is not an image, or its time or wavelength is unknown.
+        If the file is not an image, or if its time or wavelength is unknown.
 
     Examples
     --------
@@ -103,10 +103,10 @@ def read_image(
 
 
 def find_images(path: Path) -> tuple[list[ImageReference], int]:
-    """Return the images of a file, and the number of overlays that are not images.
+    """Return references to all images in a file, and the number of overlays.
 
-    In a JPX file with headers, a codestream without a header is an overlay. A file that cannot be
-    read is returned as one image, so that reading it reports the error.
+    In a JPX file, codestreams without a FITS header are overlays if other codestreams have one. A
+    file that cannot be parsed is returned as one image, so that reading it reports the error.
     """
     try:
         with _mapped(path) as data:
@@ -121,10 +121,10 @@ def find_images(path: Path) -> tuple[list[ImageReference], int]:
 
 
 def read(reference: ImageReference, *, table: Path | None = None, **options: Any) -> SolarImage:
-    """Read an image; the messages of errors do not contain the path.
+    """Read an image. In contrast to :func:`read_image`, error messages do not contain the path.
 
-    The options are those of :func:`read_image`. Raises AstrodomeError if the file is not an
-    image, or its time or wavelength is unknown, and OSError if the file cannot be read.
+    The options are the same as for :func:`read_image`. Raises AstrodomeError if the file is not an
+    image or if its time or wavelength is unknown, and OSError if the file cannot be read.
     """
     path = reference.path
     with path.open("rb") as file:
@@ -142,9 +142,9 @@ def read(reference: ImageReference, *, table: Path | None = None, **options: Any
 
 
 def read_jpeg2000(content: bytes) -> SolarImage:
-    """Read a JPEG 2000 file in memory.
+    """Read an encoded JPEG 2000 image in memory.
 
-    Raises AstrodomeError if it is damaged, incomplete, or has no header.
+    Raises AstrodomeError if it is damaged or truncated, or if it has no FITS header.
     """
     with raster.reading("JPEG 2000"):
         if not jpeg2000.is_jpeg2000(content[:12]):
@@ -164,7 +164,7 @@ def _mapped(path: Path) -> Iterator[mmap]:
 
 
 def _codestream(reference: ImageReference) -> tuple[bytes, dict[str, Any]]:
-    """Return the bytes and the header of an image in a JPEG 2000 file."""
+    """Return the encoded bytes and the FITS header of an image in a JPEG 2000 file."""
     with raster.reading(), _mapped(reference.path) as data:
         found = jpeg2000.codestreams(data)
         chosen = found[fits.selected(reference.plane, len(found))]
@@ -187,7 +187,7 @@ def _from_codestream(
 
 
 def _rescaled(keywords: dict[str, Any], width: int, height: int) -> dict[str, Any]:
-    """Return the header of an image that was reduced after the header had been written."""
+    """Adapt a FITS header to an image that was downscaled after the header had been written."""
     rescaled = dict(keywords)
     for axis, pixels in (("1", width), ("2", height)):
         factor = keywords.get(f"naxis{axis}", pixels) / pixels
@@ -209,7 +209,10 @@ def _from_picture(
     exposure: float | None = None,
     wavelength: int | None = None,
 ) -> SolarImage:
-    """Read an image without a header; its time and channel are options or in its name."""
+    """Read an image without a FITS header.
+
+    The time and the channel are taken from the options or the file name.
+    """
     from ..times import parse_time
 
     with raster.reading("FITS, JPEG 2000, JPEG or PNG"):

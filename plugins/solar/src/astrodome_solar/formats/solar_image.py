@@ -1,4 +1,4 @@
-"""Images of the Sun with validated metadata, whatever the format of their file."""
+"""Solar images with validated metadata, independent of the file format."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from ..metadata import COLUMNS, FRAME, find_row
 from . import header
 
 TILT = 0.1
-"""Displacement in pixels at the edge below which an image is not rotated."""
+"""Largest displacement at the image edge, in pixels, for which an image is not rotated."""
 NOT_SOLAR = "sunpy cannot use the header as that of an image of the Sun"
 ROTATION = (
     "crota1",
@@ -39,24 +39,24 @@ Pixels = NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class SolarImage:
-    """An image of the Sun with validated metadata.
+    """A solar image with validated metadata.
 
-    Values that are missing in the file are empty or None. They are never replaced by defaults.
+    Metadata that are missing in the file are empty strings or None. No defaults are used.
 
     Attributes
     ----------
     name : str
-        Name of the file, with the number of the image if the file contains several.
+        File name, with the image index if the file contains several images.
     time : datetime.datetime
-        Time of the observation in UTC.
+        Observation time in UTC.
     wavelength : int
         Wavelength in angstrom.
     width, height : int
         Size in pixels.
     quantity : str
-        Observable of HMI, for example ``magnetogram``; empty for intensities.
+        HMI observable, for example ``magnetogram``, or an empty string for AIA intensities.
     observatory, instrument : str
-        For example ``SDO`` and ``AIA_3``.
+        Observatory and instrument, for example ``SDO`` and ``AIA_3``.
     level : str
         Processing level, for example ``1.5``.
     unit : str
@@ -64,11 +64,11 @@ class SolarImage:
     exposure : float or None
         Exposure time in seconds.
     quality : int or None
-        Bits of the keyword QUALITY.
+        Bits of the QUALITY keyword.
     eight_bit : bool
         Whether the data are scaled intensities (0-255), as in JPEG and JPEG 2000 files.
     header : mapping
-        Unchanged FITS keywords in lower case; empty for JPEG and PNG files.
+        Unchanged FITS keywords in lower case. The mapping is empty for JPEG and PNG files.
     """
 
     name: str
@@ -104,8 +104,8 @@ class SolarImage:
     ) -> SolarImage:
         """Create an image from FITS keywords in lower case.
 
-        ``date``, ``exposure`` (s) and ``wavelength`` (angstrom) are used where the header has no
-        valid value. Raises AstrodomeError if the time or the wavelength is unknown.
+        ``date``, ``exposure`` (in seconds) and ``wavelength`` (in angstrom) are used if the header
+        contains no valid value. Raises AstrodomeError if the time or the wavelength is unknown.
         """
         return cls(
             name,
@@ -138,36 +138,36 @@ class SolarImage:
 
     @cached_property
     def data(self) -> Pixels:
-        """The pixels, float32 of shape (height, width); row 0 is the lower edge, as in FITS."""
+        """Pixels as a float32 array with shape (height, width). As in FITS, row 0 is at the bottom."""
         return self.load()
 
     @property
     def scale(self) -> tuple[float, float] | None:
-        """Scale of both axes in arcsec per pixel."""
+        """Pixel scale of both axes in arcsec per pixel, or None if it is unknown."""
         return header.scale(self.header)
 
     @property
     def distance(self) -> float | None:
-        """Distance of the observer from the Sun in metres."""
+        """Distance between the observer and the Sun in metres, or None if it is unknown."""
         return header.distance(self.header)
 
     @property
     def radius(self) -> float | None:
-        """Apparent radius of the Sun in arcsec."""
+        """Apparent solar radius in arcsec, or None if it is unknown."""
         return header.radius(self.header)
 
     @property
     def file_name(self) -> str:
-        """The name of the image as a JPEG file.
+        """Name for the image as a JPEG file.
 
-        It contains the level of FITS files if it is not 1.
+        For FITS files, the name contains the processing level if it is not 1.
         """
         level = "" if self.eight_bit or self.level == "1" else self.level
         return filenames.file_name(self.time, self.wavelength, self.quantity, level)
 
     @property
     def channel(self) -> Channel:
-        """The channel, with its range of intensities; AstrodomeError if it is unknown."""
+        """Channel with its intensity range. Raises AstrodomeError if the range is unknown."""
         name = self.quantity or str(self.wavelength)
         try:
             if self.instrument.startswith(("AIA", "HMI")) or not self.header:
@@ -180,7 +180,7 @@ class SolarImage:
         )
 
     def to_map(self) -> GenericMap:
-        """Return the image as a sunpy map; AstrodomeError if sunpy rejects the header."""
+        """Convert the image to a sunpy map. Raises AstrodomeError if the header is not valid."""
         return self._map(self.data)
 
     def _map(self, data: NDArray[Any]) -> GenericMap:
@@ -189,9 +189,10 @@ class SolarImage:
 
     @cached_property
     def geometry(self) -> ImageGeometry:
-        """The relation between pixels and helioprojective positions.
+        """Relation between pixels and helioprojective coordinates.
 
-        For JPEG and PNG files it comes from the metadata table. AstrodomeError if it is unknown.
+        For JPEG and PNG files, the geometry is read from the metadata table. Raises AstrodomeError
+        if it is unknown.
         """
         if not self.header:
             row = find_row(self.path or Path(self.name), self.table)
@@ -206,23 +207,23 @@ class SolarImage:
             return ImageGeometry.from_map(solar)
 
     def north_up(self, order: int = 3) -> SolarImage:
-        """Return the image as a square with solar north up.
+        """Return a square image with solar north up.
 
         Parameters
         ----------
         order : int
-            Order of the interpolating splines, from 0 to 5.
+            Order of the spline interpolation, from 0 to 5.
 
         Returns
         -------
         SolarImage
-            The image, rotated around its center. Pixels without a value are 0. Images without
-            a header are returned unchanged.
+            The image, rotated around its center. NaN pixels and the border are set to 0. Images
+            without a header are returned unchanged.
 
         Raises
         ------
         AstrodomeError
-            If sunpy rejects the header.
+            If the header is not valid for sunpy.
         """
         if not self.header:
             return self
@@ -240,7 +241,7 @@ class SolarImage:
             reference = middle + matrix @ (reference - middle)
             with converted_errors("sunpy cannot rotate the image"):
                 inverse = np.linalg.inv(matrix)
-            # With a border, rounding errors do not move the pixels at the edge out of the image.
+            # The border prevents rounding errors from moving edge pixels out of the image.
             data = affine_transform(np.pad(data, 1), inverse, order=order, missing=0)[1:-1, 1:-1]
         upright = {key: self.header[key] for key in self.header if key not in ROTATION}
         if scale := self.scale:
@@ -255,10 +256,11 @@ class SolarImage:
         return replace(self, width=side, height=side, header=upright, load=lambda: data)
 
     def intensities(self) -> Pixels:
-        """Return the intensities in DN/s; in gauss for magnetic fields.
+        """Return the intensities in DN/s, or in gauss for magnetic fields.
 
-        Counts are divided by the exposure time; eight-bit data are converted by the range of the
-        channel. Raises AstrodomeError if the exposure time or the unit is unknown.
+        Counts are divided by the exposure time. Eight-bit data are converted using the intensity
+        range of the channel. Raises AstrodomeError if the exposure time, the unit or the intensity
+        range is unknown.
         """
         if self.eight_bit:
             return self.channel.intensity(self.data * np.float32(2 / 255) - np.float32(1))
@@ -276,18 +278,18 @@ class SolarImage:
         return self.data / np.float32(self.exposure)
 
     def levels(self) -> NDArray[np.uint8]:
-        """Return the image with eight bits per pixel, scaled by the range of the channel.
+        """Return the image with eight bits per pixel, scaled by the intensity range of the channel.
 
-        Raises AstrodomeError if the exposure time or the range of the channel is unknown.
+        Raises AstrodomeError if the exposure time, the unit or the intensity range is unknown.
         """
         if self.eight_bit:
-            return np.rint(np.clip(self.data, 0, 255)).astype(np.uint8)  # splines can overshoot
+            return np.rint(np.clip(self.data, 0, 255)).astype(np.uint8)  # Splines can overshoot.
         return self.channel.to_bytes(self.intensities())
 
     def to_picture(self, size: int = 0) -> Image.Image:
-        """Return the image as a grey Pillow image with ``size`` x ``size`` pixels.
+        """Convert the image to a grayscale Pillow image with ``size`` x ``size`` pixels.
 
-        With 0, the size is that of the data.
+        If ``size`` is 0, the image is not resized.
         """
         picture = Image.fromarray(np.ascontiguousarray(self.levels()[::-1]))
         if not size or picture.size == (size, size):
@@ -295,9 +297,9 @@ class SolarImage:
         return picture.resize((size, size), Image.Resampling.LANCZOS)
 
     def metadata_row(self) -> dict[str, Any]:
-        """Return the quality and geometry of a square image as columns of the metadata table.
+        """Return the quality and geometry as a row of the metadata table.
 
-        The image must have solar north up. Unknown values are empty.
+        The image must be square, with solar north up. Unknown values are empty strings.
         """
         row: dict[str, Any] = dict.fromkeys(COLUMNS[:-1], "")
         if self.quality is not None:
@@ -316,7 +318,7 @@ class SolarImage:
         return row
 
     def _center(self, scale: tuple[float, float]) -> tuple[float, float]:
-        """Return the pixel of the center of the Sun, counted from 0."""
+        """Return the pixel coordinates of the center of the Sun, counted from 0."""
         wcs = WCS(naxis=2)
         wcs.wcs.ctype = [self.header["ctype1"], self.header["ctype2"]]
         wcs.wcs.cunit = [self.header["cunit1"].lower(), self.header["cunit2"].lower()]
