@@ -92,7 +92,7 @@ class KowalskiCatalogue:
         radius: float,
         columns: Sequence[str] = (),
     ) -> list[list[dict[str, Any]]]:
-        """Search around each position, and sort the documents by separation. See ``Catalogue``."""
+        """Return the documents around each position, sorted by separation. See ``Catalogue``."""
         name = self._name(collection)
         a, d = (np.atleast_1d(np.asarray(x, np.float64)) for x in (ra, dec))
         projection = _projection([*columns, "ra", "dec", POSITION]) if columns else {}

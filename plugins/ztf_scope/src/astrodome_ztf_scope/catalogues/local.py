@@ -75,7 +75,7 @@ class LocalCatalogue:
         radius: float,
         columns: Sequence[str] = (),
     ) -> list[list[dict[str, Any]]]:
-        """Search around each position, and sort the documents by separation. See ``Catalogue``."""
+        """Return the documents around each position, sorted by separation. See ``Catalogue``."""
         from astropy import units as u
         from astropy.coordinates import SkyCoord
 

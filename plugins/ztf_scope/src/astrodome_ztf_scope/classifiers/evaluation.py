@@ -85,7 +85,7 @@ def classification_metrics(
 
 
 def measure_split(split: pd.DataFrame) -> dict[str, dict[str, float | None]]:
-    """Return the metrics for each subset of a run that is not empty, as in ``metrics.json``.
+    """Return the metrics for each non-empty subset of a run, as in ``metrics.json``.
 
     ``split`` must have the columns ``part`` (name of the subset), ``target`` and ``score``.
     """

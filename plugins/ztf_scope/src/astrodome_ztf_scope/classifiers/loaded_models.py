@@ -66,7 +66,7 @@ class LoadedModel:
 
     @property
     def metrics(self) -> dict[str, dict[str, float | None]]:
-        """Test metrics from the training run, keyed by subset (``test`` or ``dropped``).
+        """Metrics from the training run, keyed by subset (``test`` or ``dropped``).
 
         The mapping is empty for a SCoPe model file.
         """
@@ -75,7 +75,7 @@ class LoadedModel:
     def predict(
         self, features: NDArray[np.float32], dmdt: NDArray[np.float32] | None = None
     ) -> NDArray[np.float32]:
-        """Predict probabilities with shape (N,).
+        """Predict a probability for each source, and return them with shape (N,).
 
         ``features`` are imputed and scaled features with shape (N, F), and ``dmdt`` are images with
         shape (N, 26, 26).
@@ -125,7 +125,7 @@ def load_model(
 def probabilities(
     backend: Any, features: NDArray[np.float32], dmdt: NDArray[np.float32] | None
 ) -> NDArray[np.float32]:
-    """Return the probabilities that a classifier predicts, with shape (N,).
+    """Return the predicted probabilities, with shape (N,).
 
     Raises AstrodomeError if the classifier returns an array with a different shape, or with values
     outside the range from 0 to 1.

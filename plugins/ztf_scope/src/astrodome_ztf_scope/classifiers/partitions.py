@@ -29,7 +29,11 @@ ROW_GROUP = 1 << 17
 
 @dataclass(frozen=True)
 class Partition:
-    """A range of rows in an input file, starting at ``start``; 0 ``rows`` means all that follow."""
+    """A range of rows in an input file.
+
+    The range begins at row ``start`` and contains ``rows`` rows, or all remaining rows if ``rows``
+    is 0.
+    """
 
     number: int
     file: Path
@@ -83,7 +87,7 @@ def start(folder: Path, task: PredictionTask) -> None:
 
 
 def score(task: PredictionTask, folder: Path, scorer: Scorer) -> Iterator[int]:
-    """Score the missing partitions in this process, and yield the numbers of scored rows."""
+    """Score the missing partitions in this process, and yield the number of rows in each."""
     for number, file in enumerate(task.files):
         first = _finished_rows(folder, number)
         yield first
@@ -111,7 +115,7 @@ def _finished_rows(folder: Path, number: int) -> int:
 
 
 def score_distributed(task: PredictionTask, folder: Path, scheduler: str) -> Iterator[int]:
-    """Score the missing partitions on a Dask cluster, and yield the numbers of scored rows."""
+    """Score the missing partitions on a Dask cluster, and yield the number of rows in each."""
     partitions = list(_partitions(task))
     todo = [part for part in partitions if not (folder / part.name).exists()]
     finished = (folder / part.name for part in partitions if part not in todo)

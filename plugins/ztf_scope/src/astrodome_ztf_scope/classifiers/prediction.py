@@ -130,7 +130,7 @@ def predict_files(
     force : bool
         Whether to replace an existing output file.
     advance : callable, optional
-        Function that is called with the number of rows that have been scored since the last call.
+        Function that is called with the number of rows in each scored partition.
 
     Returns
     -------

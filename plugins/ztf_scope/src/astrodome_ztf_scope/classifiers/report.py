@@ -177,7 +177,7 @@ def _summary(results: Sequence[RunResult]) -> dict[str, tuple[float, float] | No
 
 
 def _best(summaries: dict[str, dict[str, tuple[float, float] | None]]) -> dict[str, float]:
-    """Return the best value of each metric, rounded, unless all algorithms have the same value."""
+    """Return the best rounded value of each metric for which the algorithms differ."""
     best = {}
     for metric in METRICS:
         values = [round(s[0], 3) for of in summaries.values() if (s := of[metric])]
@@ -206,7 +206,7 @@ def _confusion(results: Sequence[RunResult]) -> dict[str, int] | None:
 
 
 def _held_out(results: Sequence[RunResult], what: str) -> int | None:
-    """Return the value of the test metric ``what``, a number of sources, for the first run."""
+    """Return the count with the name ``what`` from the test metrics of the first run."""
     return next((int(m[what] or 0) for result in results if (m := result.metrics.get(PART))), None)
 
 

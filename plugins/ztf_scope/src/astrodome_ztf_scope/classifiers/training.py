@@ -39,7 +39,7 @@ They prevent idle threads from using CPU time that other runs need, and prevent 
 logging its build options.
 """
 BUSY: Row = {"trained": "busy"}
-"""Result that replaces the table row for a run that another process is training."""
+"""Placeholder for the result of a run that another process is training."""
 
 
 def train_classifier(
@@ -236,9 +236,9 @@ def _shared(todo: list[TrainingJob], dataset: Path, scratch: Path) -> shared_dat
 def _parallel(
     todo: list[TrainingJob], shared: shared_dataset.SharedDataSet, jobs: int, *, wait: bool
 ) -> Generator[compute.ItemResult[TrainingJob, Row], None, list[TrainingJob]]:
-    """Yield the result of each run when it finishes, and return the jobs that are busy elsewhere.
+    """Yield the result of each run when it finishes.
 
-    A job is busy elsewhere if another process is training it.
+    Returns the jobs that were skipped because another process is training them.
     """
     busy = []
     work = partial(_run, shared=shared, wait=wait)

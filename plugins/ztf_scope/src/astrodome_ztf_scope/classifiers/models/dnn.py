@@ -26,7 +26,7 @@ METRICS = {
     "recall": "Recall",
     "auc": "AUC",
 }
-"""Keras class for each metric in ``metrics.csv`` except the loss. For all, larger is better."""
+"""Keras class for each metric in ``metrics.csv`` except the loss; larger values are better."""
 
 
 class DnnClassifier:
@@ -80,7 +80,7 @@ class DnnClassifier:
             raise AstrodomeError(
                 f"The network of '{config['tag']}' diverged.", "Lower the learning rate: --lr."
             )
-        # Save a new network, which does not contain the optimizer state.
+        # Save a new network, because the trained one includes the optimizer state.
         bare = network.network(train.features.shape[1], **branches)
         network.set_weights(bare, self.weights)
         with tempfile.TemporaryDirectory() as scratch:  # Keras requires the extension .keras.

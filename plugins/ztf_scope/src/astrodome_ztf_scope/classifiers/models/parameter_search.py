@@ -90,7 +90,7 @@ class _Trials:
                 seed=self.seed,
                 as_pandas=False,
             )
-            # The last round is the best round.
+            # xgb.cv omits the rounds after the best round.
             self._scores[key] = float(rounds[f"test-{metric}-mean"][-1])
             self.records.append({**varied, "score": self._scores[key]})
         return self._scores[key]
