@@ -3,11 +3,11 @@
 Main functions
 --------------
 search
-    Search HEK, and return the events as a table.
+    Search HEK, and return the events as a DataFrame.
 download, EventStore
-    Download events into a database, and query it.
+    Download events into a database, and query the database.
 plot, boxes_on_image
-    Plot events on a solar image, or compute their boxes in pixels of the image.
+    Plot events on a solar image, or compute their bounding boxes in pixel coordinates.
 analyze, overlap
     Compare events with the regions in anomaly maps, or with other regions.
 """

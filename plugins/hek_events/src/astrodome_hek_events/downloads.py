@@ -1,4 +1,4 @@
-"""Download of events from HEK: into a store, or as a table."""
+"""Download events from HEK into a store, or return them as a DataFrame."""
 
 from __future__ import annotations
 
@@ -22,7 +22,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FRESH = timedelta(hours=1)
-"""Time for which a window counts as complete although HEK may still receive events for it."""
+"""Time for which a recent window counts as complete after its download.
+
+HEK can receive more events for a recent window. The window is therefore requested again if its
+download is older than ``FRESH``.
+"""
 
 
 def search(
@@ -38,9 +42,9 @@ def search(
     Parameters
     ----------
     start, end : str, datetime, numpy.datetime64, pandas.Timestamp or Time
-        Time range (UTC), both ends included.
+        Start and end time (UTC), both inclusive.
     event_types : sequence of str, optional
-        Codes of HEK such as ``AR`` or ``FL``. All types by default.
+        HEK event type codes, for example ``AR`` or ``FL``. The default is all event types.
     frm : str, optional
         Name of a feature recognition method, for example ``SPoCA``.
     observatory : str, optional
@@ -49,12 +53,13 @@ def search(
     Returns
     -------
     pandas.DataFrame
-        One row per event, in order of start; see :meth:`EventStore.query`.
+        One row per event, sorted by start time. The columns are the same as in the result of
+        :meth:`EventStore.query`.
 
     Raises
     ------
     AstrodomeError
-        If HEK cannot be reached or does not respond, or if an argument is invalid.
+        If HEK is unreachable or does not respond, or if an argument is invalid.
 
     Examples
     --------
@@ -89,29 +94,29 @@ def download(
     jobs: int = 4,
     overwrite: bool = False,
 ) -> compute.Outcome:
-    """Download the events of a time range from HEK into a store.
+    """Download the events in a time range from HEK into a store.
 
     Parameters
     ----------
     store : EventStore
         The store to which the events are added.
     start, end, event_types, frm, observatory
-        See :func:`search`; an empty sequence of event types stands for all types.
+        See :func:`search`. An empty sequence of event types selects all event types.
     jobs : int, optional
         Number of simultaneous requests.
     overwrite : bool, optional
-        Whether to request time windows again that the store has completely.
+        Whether to download time windows again if they are already complete in the store.
 
     Returns
     -------
     astrodome.compute.Outcome
-        ``done`` is the number of events, ``failed`` contains the name of each time window or
-        record that could not be downloaded or stored, and the reason.
+        ``done`` is the number of stored events. ``failed`` contains each time window that could
+        not be downloaded and each record that is invalid, with the reason.
 
     Raises
     ------
     AstrodomeError
-        If the database cannot be used or an argument is invalid.
+        If the database is not accessible, or if an argument is invalid.
 
     Examples
     --------
@@ -126,7 +131,7 @@ def download(
 
 
 def make_queries(event_types: Sequence[str], frm: str, observatory: str) -> list[HekQuery]:
-    """Return one query per event type, or one query for all types if the sequence is empty."""
+    """Return one query per event type, or one query for all types if ``event_types`` is empty."""
     parsed = codes.parse_codes(event_types) or [ALL_TYPES]
     return [HekQuery(code, frm, observatory) for code in parsed]
 
@@ -139,9 +144,9 @@ def missing_windows(
     *,
     overwrite: bool = False,
 ) -> list[QueryWindow]:
-    """Return the windows of a time range whose events the store does not have completely.
+    """Return the time windows between ``start`` and ``end`` that must be downloaded.
 
-    With ``overwrite``, all windows are returned.
+    Windows that are already complete in the store are omitted, unless ``overwrite`` is True.
     """
     whole = [QueryWindow(query, start, end) for query in queries]
     if overwrite:
@@ -156,10 +161,11 @@ def download_windows(
     jobs: int = 4,
     on_stored: Callable[[QueryWindow], None] = lambda window: None,
 ) -> compute.Outcome:
-    """Download the events of time windows into a store, and return the number of events.
+    """Download the events in time windows into a store, and return the number of stored events.
 
-    Each window is stored in one transaction with the note that it is complete, so that an
-    interrupted download can resume. ``on_stored`` is called after each stored window.
+    The events in a window are stored in one transaction, which also marks the window as complete.
+    An interrupted download can therefore be resumed. ``on_stored`` is called with each window
+    after it is stored.
     """
     ids: set[str] = set()
     failed: list[tuple[str, str]] = []

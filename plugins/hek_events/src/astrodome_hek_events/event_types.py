@@ -1,4 +1,4 @@
-"""Event types of HEK (https://www.lmsal.com/hek/VOEvent_Spec.html)."""
+"""HEK event types (https://www.lmsal.com/hek/VOEvent_Spec.html)."""
 
 from __future__ import annotations
 
@@ -43,9 +43,10 @@ ALL = "ALL"
 
 
 def parse_codes(values: Iterable[str]) -> list[str]:
-    """Return the event type codes in option values such as ``AR`` or ``AR,FL``.
+    """Parse event type codes from option values such as ``AR`` or ``AR,FL``.
 
-    The list is empty if one of the values is ``all``. Raises AstrodomeError for unknown codes.
+    If one of the values is ``all``, the result is an empty list. Raises AstrodomeError if a code
+    is unknown.
     """
     codes = [code.strip().upper() for text in values for code in text.split(",") if code.strip()]
     unknown = [code for code in codes if code not in NAMES and code != ALL]

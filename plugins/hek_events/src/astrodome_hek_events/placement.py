@@ -1,4 +1,4 @@
-"""HEK events as shapes, and their placement in images."""
+"""Convert HEK events to shapes, and place the shapes in images."""
 
 from __future__ import annotations
 
@@ -25,18 +25,22 @@ if TYPE_CHECKING:
     from sunpy.map import GenericMap
 
 NOT_ROTATING = frozenset({"CE"})
-"""Types of events that leave the Sun; their position is valid only as seen from the Earth."""
+"""Types of events that move away from the Sun, such as coronal mass ejections.
+
+These events are not rotated, and their position is only valid as seen from the Earth.
+"""
 ANY = "any"
 MAX_DISTANCE = 100_000
-"""Maximum distance of a shape from the centre of the Sun, in arcsec."""
+"""Maximum coordinate of a valid shape, relative to the center of the Sun, in arcsec."""
 
 
 @dataclass(frozen=True)
 class Event:
-    """An event: its time range (UTC), its shape in arcsec, and what observed it.
+    """An event with its time range (UTC), shape, observatory, instrument and wavelengths.
 
-    ``shape`` is a polygon, a point if HEK specifies no area, or None; ``shape_field`` is the field
-    of HEK that contains it. ``wavelengths`` are in angstrom.
+    ``shape`` is in helioprojective coordinates in arcsec. It is a polygon, a point if the HEK
+    record specifies no area, or None. ``shape_field`` is the field in the HEK record that contains
+    the shape. ``wavelengths`` are in angstrom.
     """
 
     identifier: str
@@ -53,9 +57,10 @@ class Event:
     def matches(
         self, time: datetime, observatory: str = ANY, instrument: str = ANY, wavelength: int = 0
     ) -> bool:
-        """Return whether the event was observed at a time, by these instruments.
+        """Return whether the event matches a time, observatory, instrument and wavelength.
 
-        Names are compared without regard to case; ``any`` and 0 match everything.
+        Names are case-insensitive. The name ``any`` matches all observatories or instruments, and
+        the wavelength 0 matches all wavelengths.
         """
         return (
             self.start - TIME_MARGIN <= time <= self.end + TIME_MARGIN
@@ -67,7 +72,10 @@ class Event:
 
 @dataclass(frozen=True)
 class PlacedEvent:
-    """An event in an image: its shape in pixels, and whether it is on the visible side."""
+    """An event in an image. ``shape`` is in pixel coordinates.
+
+    ``is_visible`` is False if the event is behind the limb.
+    """
 
     event: Event
     shape: BaseGeometry
@@ -79,11 +87,11 @@ class PlacedEvent:
 
 
 def parse_events(records: Iterable[Mapping[str, Any]], outlines: bool = False) -> list[Event]:
-    """Return the events in records of HEK.
+    """Return the events in HEK records.
 
-    The shape is the bounding box or, with ``outlines``, the outline if there is one. A box
-    without area is ignored: HEK writes such boxes for events with a known position only, and not
-    always at that position.
+    The shape of each event is its bounding box. If ``outlines`` is True, the outline is used
+    instead, if available. Bounding boxes without area are ignored: HEK uses them for events that
+    have only a position, and they are not always at that position.
     """
     rows = list(records)
     fields = ["hpc_boundcc", "hpc_bbox"] if outlines else ["hpc_bbox", "hpc_boundcc"]
@@ -100,11 +108,11 @@ def parse_events(records: Iterable[Mapping[str, Any]], outlines: bool = False) -
 def place_events(
     events: Sequence[Event], geometry: ImageGeometry, rotate: bool = True
 ) -> list[PlacedEvent]:
-    """Return the events that have a location, with their shapes in pixels of the geometry.
+    """Return the events that have a shape, with their shapes in pixel coordinates of the image.
 
-    The shapes are rotated with the Sun to the time of the image; without ``rotate`` they keep the
-    location at the start of the event. Shapes are clipped at the edge of the image, and are empty
-    if they are outside of it. Raises AstrodomeError if the geometry is invalid.
+    If ``rotate`` is True, the shapes are rotated with the Sun from the start of the event to the
+    time of the image. The shapes are then clipped to the image; shapes outside the image become
+    empty. Raises AstrodomeError if the geometry is invalid.
     """
     located = [event for event in events if event.shape is not None]
     shapes = np.array([event.shape for event in located], object)
@@ -139,26 +147,27 @@ def boxes_on_image(
     outlines: bool = False,
     rotate: bool = True,
 ) -> pd.DataFrame:
-    """Compute the boxes of events in pixels of an image.
+    """Compute the bounding boxes of events in pixel coordinates of an image.
 
     Parameters
     ----------
     image : SolarImage, sunpy.map.GenericMap, str or os.PathLike
-        The image, or a file that :func:`astrodome_solar.read_image` supports.
+        The image, or the path of an image file that :func:`astrodome_solar.read_image` supports.
     events : pandas.DataFrame or iterable of dict
-        Events from :meth:`EventStore.query` or :func:`search`, or records of HEK.
+        Events from :meth:`EventStore.query` or :func:`search`, or HEK records.
     outlines : bool, optional
-        Whether to use outlines instead of bounding boxes, if available.
+        Whether to use the outline of each event instead of its bounding box, if available.
     rotate : bool, optional
-        Whether to rotate the events with the Sun from their start to the time of the image.
+        Whether to rotate the events with the Sun from their start time to the time of the image.
 
     Returns
     -------
     pandas.DataFrame
-        One row per event that has a position: ``kb_archivid``, ``event_type``, ``is_visible``
-        (False behind the limb), ``x_min_px``, ``y_min_px``, ``x_max_px``, ``y_max_px`` and
-        ``shape`` (shapely geometry, clipped at the edge of the image). Pixels are counted from
-        the upper left corner. The box is NaN for events outside of the image.
+        One row for each event with a position. ``kb_archivid`` and ``event_type`` identify the
+        event. ``is_visible`` is False if the event is behind the limb. ``x_min_px``,
+        ``y_min_px``, ``x_max_px`` and ``y_max_px`` are the limits of the bounding box, or NaN if
+        the event is outside the image. ``shape`` is a shapely geometry that is clipped to the
+        image. The origin of the pixel coordinates is the upper left corner of the image.
 
     Raises
     ------
@@ -196,7 +205,7 @@ def boxes_on_image(
 
 
 def to_solar_image(image: SolarImage | GenericMap | str | os.PathLike[str]) -> SolarImage:
-    """Return the image of a file or of a sunpy map."""
+    """Convert a sunpy map to a SolarImage, or read the image from a file."""
     if isinstance(image, SolarImage):
         return image
     if isinstance(image, str | os.PathLike):
@@ -205,7 +214,7 @@ def to_solar_image(image: SolarImage | GenericMap | str | os.PathLike[str]) -> S
 
 
 def to_records(events: pd.DataFrame | Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Return the rows of a table, or records, with None for missing values."""
+    """Convert events to a list of records. Missing values in a DataFrame are replaced by None."""
     import pandas as pd
 
     if isinstance(events, pd.DataFrame):
@@ -239,7 +248,10 @@ def _is_usable(field: str, shape: Any) -> bool:
 
 
 def _wavelengths(row: Mapping[str, Any]) -> frozenset[int]:
-    """Return the wavelengths in ``171, 193`` or, if the channel contains none (EUV), searched."""
+    """Return the wavelengths in the channel, for example 171 and 193 for ``171, 193``.
+
+    If ``obs_channelid`` contains no wavelength (for example ``EUV``), ``search_channelid`` is used.
+    """
     for field in ("obs_channelid", "search_channelid"):
         if found := re.findall(r"\d+", str(row.get(field) or "")):
             return frozenset(map(int, found))
@@ -247,7 +259,7 @@ def _wavelengths(row: Mapping[str, Any]) -> frozenset[int]:
 
 
 def _label(row: Mapping[str, Any], event_type: str) -> str:
-    """Return the class of a flare, or the NOAA number of a region."""
+    """Return the GOES class of a flare or the NOAA number of an active region."""
     if event_type not in ("AR", "FL", "SS", "SG"):
         return ""
     return str(row.get("fl_goescls" if event_type == "FL" else "ar_noaanum") or "")

@@ -1,4 +1,4 @@
-"""Hook implementations for ``sdo``."""
+"""Register the commands of ``sdo events``, and the event source for other plugins."""
 
 from __future__ import annotations
 

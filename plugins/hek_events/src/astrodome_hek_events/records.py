@@ -1,8 +1,9 @@
-"""HEK records and the typed columns that are derived from them.
+"""Convert HEK records to rows with typed columns.
 
-HEK writes missing values as null, as an empty string or not at all, and numbers also as text. A
-column is null if its value is missing or invalid; the record itself is stored unchanged. The
-fields are documented in HEK's event specification (https://www.lmsal.com/hek/VOEvent_Spec.html).
+In HEK records, a missing value can be null, an empty string or a missing field, and a number can be
+a string. If a value is missing or invalid, the column is null. The record itself is stored
+unchanged. The fields are described in the HEK event specification
+(https://www.lmsal.com/hek/VOEvent_Spec.html).
 """
 
 from __future__ import annotations
@@ -34,32 +35,35 @@ NUMBER_COLUMNS = {
     "event_probability": "probability of the detection, 0 to 1",
 }
 CORNER_COLUMNS = ("hpc_x_min", "hpc_y_min", "hpc_x_max", "hpc_y_max")
-"""Corners of the bounding box of the polygon ``hpc_bbox``, in arcsec."""
+"""Columns with the limits of the axis-aligned bounding box of ``hpc_bbox``, in arcsec."""
 TIME_COLUMNS = ("event_starttime", "event_endtime")
 MAX_KEY_LENGTH = 500
-"""Maximum number of characters of ids, types and times; databases cannot index longer texts."""
+"""Maximum length of ids, event types and times. Databases cannot index longer strings."""
 MAX_TEXT_LENGTH = 100_000
-"""Maximum number of characters of other texts, which CSV readers can still read."""
+"""Maximum length of all other strings. CSV readers may not support longer strings."""
 
 DURATION_CLASSES = range(8, 25)
-"""An event of class k lasts at most 2^k seconds, except for the last class.
+"""Duration classes of events. Events in class k last at most 2^k seconds.
 
-Events of class k at a time have started within the 2^k seconds before it, which is a short range
-of an index over class and start.
+The last class contains all longer events. If an event in class k is in progress at a time t, it
+started at most 2^k seconds before t. An index on class and start time can therefore be used to
+find all events in progress.
 """
 
 
 def label(record: Any, number: int) -> str:
-    """Return the id of a record for messages or, if it has none, its number."""
+    """Return the id of a record for messages, or its number if it has no id."""
     identifier = record.get("kb_archivid") if isinstance(record, Mapping) else None
     text = str(identifier or "").strip().encode("unicode_escape").decode()
     return f"{text:.100}" if text else f"record {number}"
 
 
 def to_row(record: Any) -> dict[str, Any]:
-    """Return the columns of a record, except for the corners (see :func:`add_corners`).
+    """Convert a HEK record to a row of the table ``hek_records``.
 
-    Raises ValueError if the record is not a mapping or has no valid id, type, start or end.
+    The columns in ``CORNER_COLUMNS`` are not included; :func:`add_corners` adds them. Raises
+    ValueError if the record is not a mapping, or if its id, event type, start time or end time is
+    missing or invalid.
     """
     if not isinstance(record, Mapping):
         raise ValueError(f"expected a JSON object, got {type(record).__name__}")
@@ -85,14 +89,17 @@ def to_row(record: Any) -> dict[str, Any]:
 
 
 def duration_class(start: datetime, end: datetime) -> int:
-    """Return the class of an event in ``DURATION_CLASSES``."""
+    """Return the duration class of an event (see ``DURATION_CLASSES``)."""
     seconds = math.ceil((end - start).total_seconds())
     exponent = (seconds - 1).bit_length() if seconds > 0 else 0
     return min(max(DURATION_CLASSES[0], exponent), DURATION_CLASSES[-1])
 
 
 def add_corners(rows: Sequence[dict[str, Any]]) -> None:
-    """Add the columns ``CORNER_COLUMNS``, null where ``hpc_bbox`` is not a valid polygon."""
+    """Add the columns in ``CORNER_COLUMNS`` to each row.
+
+    The values are None if ``hpc_bbox`` is not a valid polygon.
+    """
     shapes = wkt.parse([row["hpc_bbox"] for row in rows])
     shapes[shapely.get_dimensions(shapes) < 2] = None
     for row, bounds in zip(rows, shapely.bounds(shapes).tolist(), strict=True):
@@ -101,9 +108,9 @@ def add_corners(rows: Sequence[dict[str, Any]]) -> None:
 
 
 def to_json(record: Any) -> str:
-    """Return a record as JSON, with null instead of NaN and infinity.
+    """Convert a record to a JSON string. NaN and infinity are replaced by null.
 
-    Raises TypeError if it contains an object that JSON cannot represent.
+    Raises TypeError if the record contains an object that is not JSON serializable.
     """
     try:
         return json.dumps(record, allow_nan=False)
@@ -132,7 +139,7 @@ def _text(record: Mapping[str, Any], field: str) -> str | None:
         text.encode()
     except UnicodeEncodeError:
         raise ValueError(f"invalid Unicode character in {field}") from None
-    if "\0" in text:  # PostgreSQL cannot store it.
+    if "\0" in text:  # PostgreSQL cannot store null characters.
         raise ValueError(f"invalid Unicode character in {field}")
     return text
 

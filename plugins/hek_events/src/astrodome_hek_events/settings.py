@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field
 
 
 class HekSettings(BaseModel):
-    """Settings for the access to HEK."""
+    """Settings for requests to HEK."""
 
     url: str = Field(
         "https://www.lmsal.com/hek/her", description="Address of the HEK search, or of a mirror."

@@ -1,4 +1,4 @@
-"""The source of kind ``events`` for other plugins."""
+"""The data source of kind ``events`` that other plugins can use."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .store.event_store import EventStore
 
 
 class HekEvents:
-    """Events in the store at ``url``, by default the local store."""
+    """HEK events from the database at ``url``, or from the default database."""
 
     def __init__(self, url: str = "") -> None:
         self.store = EventStore(url)
@@ -18,8 +18,9 @@ class HekEvents:
     def search(
         self, start: datetime, end: datetime, event_types: Sequence[str] = ()
     ) -> list[dict[str, Any]]:
-        """Return the events that overlap [start, end] (UTC) as unchanged records of HEK.
+        """Return the unmodified HEK records of all events that overlap a time range.
 
-        Raises AstrodomeError if the store is empty or the database cannot be used.
+        ``start`` and ``end`` are in UTC, and both are inclusive. Raises AstrodomeError if the
+        store is empty or the database is not accessible.
         """
         return self.store.records(start, end, event_types)

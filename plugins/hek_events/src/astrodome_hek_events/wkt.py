@@ -1,4 +1,4 @@
-"""Shapes in HEK records: polygons and points as WKT."""
+"""Parse the WKT shapes in HEK records, which are polygons and points."""
 
 from __future__ import annotations
 
@@ -11,15 +11,19 @@ import shapely
 from numpy.typing import NDArray
 
 SUPPORTED = re.compile(r"\s*(?:POINT|(?:MULTI)?POLYGON)\s*(?:Z|M|ZM)?\s*\(", re.IGNORECASE)
-"""Supported geometries. GEOS recurses into nested collections until its stack overflows."""
+"""Pattern for supported geometry types.
+
+Geometry collections are not supported, because nested collections can cause a stack overflow in
+GEOS.
+"""
 NOT_FINITE = re.compile("nan|inf", re.IGNORECASE)
 
 
 def parse(texts: Sequence[Any] | NDArray[np.object_]) -> NDArray[np.object_]:
-    """Return the polygons and points of WKT texts, as an array of the same shape.
+    """Parse an array of WKT strings, and return an array of shapely geometries with the same shape.
 
-    The result is None for texts that are missing or invalid, contain another geometry, or have
-    coordinates that are not finite.
+    An element is None if the string is missing or invalid, if its geometry type is not supported,
+    or if its coordinates are not finite.
     """
     array = np.array(texts, object)
     usable = np.array([_is_usable(text) for text in array.flat], bool).reshape(array.shape)

@@ -1,4 +1,7 @@
-"""Anomaly maps of ``sdo sood … predict --predict-mode pixel``, and the regions in them."""
+"""Read anomaly maps from ``sdo sood … predict --predict-mode pixel``, and detect regions in them.
+
+An anomaly map is a grayscale image with an anomaly score for each pixel.
+"""
 
 from __future__ import annotations
 
@@ -24,15 +27,18 @@ from skimage.measure import label, regionprops
 PREDICTION_NAME = re.compile(r"(\d{8}-\d{6})_(\d+)A?\.(?:png|jpe?g)", re.IGNORECASE)
 IMAGE_NAME = re.compile(r"(\d{4}-\d\d-\d\dT\d{6})__(\d+)\.(?:png|jpe?g)", re.IGNORECASE)
 NAME_FORMATS = ((PREDICTION_NAME, "%Y%m%d-%H%M%S"), (IMAGE_NAME, "%Y-%m-%dT%H%M%S"))
-"""File names of maps, and the formats of the time in them. Maps of patches do not match."""
+"""Patterns for the file names of maps, and the time formats in the file names.
+
+Maps with one score per image patch have other names, and do not match these patterns.
+"""
 SCORE_TABLE, SCORES = "maps.parquet", "maps.npy"
 DEFAULT_WIDTH = 256
-"""Width in pixels for which the default sizes of regions are chosen."""
+"""Default width of the resized map in pixels. The default region sizes depend on this width."""
 Scores = NDArray[np.float64]
 
 
 class RegionDetection(BaseModel):
-    """Parameters of :func:`detect_regions`. Sizes are in pixels of the resized map."""
+    """Parameters for :func:`detect_regions`. All sizes are in pixels of the resized map."""
 
     threshold: Literal["otsu", "binary", "simple"] = "otsu"
     level: float = Field(20, ge=0, lt=255)
@@ -44,7 +50,10 @@ class RegionDetection(BaseModel):
 
 @dataclass(frozen=True)
 class ImageFile:
-    """An image or anomaly map, and the time (UTC) and wavelength (angstrom) in its file name."""
+    """Path of an image or anomaly map, with the time and wavelength from its file name.
+
+    The time is in UTC, and the wavelength in angstrom.
+    """
 
     path: Path
     t_obs: datetime
@@ -53,7 +62,10 @@ class ImageFile:
 
 @dataclass(frozen=True)
 class AnomalyMap:
-    """Scores of shape (height, width), top row first, and the range of scores in the folder."""
+    """Anomaly scores, with the minimum and maximum score of all maps in the same folder.
+
+    ``scores`` has the shape (height, width), and the first row is the top of the image.
+    """
 
     scores: Scores
     low: float
@@ -61,7 +73,10 @@ class AnomalyMap:
 
 
 def parse_name(path: Path) -> ImageFile | None:
-    """Return the time and wavelength in the file name of a map; None for other file names."""
+    """Parse the time and wavelength in the file name of a map.
+
+    Returns None if the file name does not have a supported format.
+    """
     for pattern, time_format in NAME_FORMATS:
         if match := pattern.fullmatch(path.name):
             try:
@@ -73,12 +88,12 @@ def parse_name(path: Path) -> ImageFile | None:
 
 
 def find_maps(folder: Path) -> list[ImageFile]:
-    """Return the maps in a folder and its subfolders, in order of time.
+    """Return the maps in a folder and its subfolders, in chronological order.
 
     Raises AstrodomeError if no map is found.
     """
     named = [each for path in folder.rglob("*") if (each := parse_name(path)) and path.is_file()]
-    # If the folder also contains images, only predictions have distinct names.
+    # A folder may contain both images and maps. In that case, only PREDICTION_NAME identifies maps.
     found = [each for each in named if PREDICTION_NAME.fullmatch(each.path.name)] or named
     if not found:
         raise AstrodomeError(
@@ -89,7 +104,7 @@ def find_maps(folder: Path) -> list[ImageFile]:
 
 
 def read_map(file: ImageFile) -> AnomalyMap:
-    """Read the scores of a map from ``maps.npy`` or, if it does not contain them, the image.
+    """Read the scores of a map from ``maps.npy`` or, if they are missing there, from the image.
 
     Raises AstrodomeError if the image cannot be read.
     """
@@ -111,12 +126,18 @@ def read_map(file: ImageFile) -> AnomalyMap:
 def detect_regions(anomaly_map: AnomalyMap, detection: RegionDetection) -> list[Polygon]:
     """Return the bounding boxes of connected regions with high scores, in pixels of the map.
 
-    The map is first resized to ``map_width`` by averaging, so that maps of any size have the same
-    regions. Pixels are selected by the threshold method: ``otsu`` computes the threshold from the
-    map (Otsu 1979), ``simple`` uses ``level``/255 of the range between the lowest and the highest
-    score of the map, and ``binary`` the same fraction of the range of all maps in the folder.
-    Pixels that touch at a corner are connected. A box is returned if both of its sides are between
-    ``min_size`` and ``max_size``. A map with constant scores has no regions.
+    The map is first resized to the width ``map_width`` by averaging, so that the result does not
+    depend on the size of the map. Pixels with scores above a threshold are then selected. The
+    threshold depends on the method:
+
+    - ``otsu``: computed from the scores in the map (Otsu 1979)
+    - ``simple``: the fraction ``level`` / 255 of the range between the minimum and maximum score
+      in the map
+    - ``binary``: the same fraction of the score range of all maps in the folder
+
+    Selected pixels that share an edge or a corner belong to the same region. A bounding box is
+    returned if both side lengths are between ``min_size`` and ``max_size``. If all scores in the
+    map are equal, the result is empty.
     """
     scores = resize(anomaly_map.scores, detection.map_width)
     scale_y, scale_x = np.divide(anomaly_map.scores.shape, scores.shape).tolist()
@@ -141,10 +162,11 @@ def detect_regions(anomaly_map: AnomalyMap, detection: RegionDetection) -> list[
 
 
 def otsu_threshold(scores: Scores) -> float:
-    """Return Otsu's threshold of scores that are not constant.
+    """Return Otsu's threshold for scores that are not all equal.
 
-    The optimum of Otsu's criterion is the mean of the means of both classes. This does not depend
-    on the bins of the histogram in which the classes are found.
+    Otsu's criterion is optimal if the threshold is halfway between the mean scores of the two
+    classes. The threshold is computed in this way, so that it is independent of the histogram bins
+    that are used to find the classes.
     """
     half_bin = float(np.ptp(scores)) / 512
     above = scores > threshold_otsu(scores) + half_bin
@@ -152,7 +174,10 @@ def otsu_threshold(scores: Scores) -> float:
 
 
 def resize(scores: Scores, width: int) -> Scores:
-    """Return a map with another width, each pixel the average of the area that it covers."""
+    """Resize a map to the given width by averaging, and keep the aspect ratio.
+
+    If ``width`` is 0, the map is returned unchanged.
+    """
     rows, columns = scores.shape
     if width in (0, columns):
         return scores
@@ -175,7 +200,12 @@ def _score_table(folder: Path) -> _ScoreTable:
 
 @lru_cache(maxsize=8)
 def _read_score_table(table: tuple[Path, int], array: tuple[Path, int]) -> _ScoreTable:
-    """Read the scores of a folder, given its files with their modification times."""
+    """Read ``maps.parquet`` and ``maps.npy``.
+
+    The arguments are the path and modification time of each file. The modification time is part
+    of the cache key, and is 0 if the file does not exist. If one of the files is missing or
+    invalid, the result is empty.
+    """
     empty = _ScoreTable({}, None, None)
     if not table[1] or not array[1]:
         return empty
@@ -188,7 +218,7 @@ def _read_score_table(table: tuple[Path, int], array: tuple[Path, int]) -> _Scor
         scores = np.load(array[0], mmap_mode="r", allow_pickle=False)
         provenance = json.loads((content.schema.metadata or {}).get(b"astrodome", b"{}"))
     except (OSError, ValueError, KeyError, pa.ArrowException):
-        return empty  # The images are used instead.
+        return empty  # The scores are read from the images instead.
     limits = provenance.get("scale_range")
     valid = isinstance(limits, list) and len(limits) == 2 and all(map(math.isfinite, limits))
     return _ScoreTable(rows, scores if scores.ndim == 3 else None, tuple(limits) if valid else None)

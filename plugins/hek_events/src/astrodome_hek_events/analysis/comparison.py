@@ -1,7 +1,7 @@
-"""Comparison of the regions in anomaly maps with the events observed at the same time.
+"""Compare the predicted regions in anomaly maps with the events observed at the same time.
 
-Events and regions are compared in pixels of the image. An event is *found* if a predicted region
-overlaps it, and a region is *confirmed* if an event overlaps it.
+Events and regions are compared in pixel coordinates of the image. An event is *found* if a
+predicted region overlaps it. A predicted region is *confirmed* if an event overlaps it.
 """
 
 from __future__ import annotations
@@ -27,14 +27,15 @@ from .pairing import ImagePair
 from .results import MEASURES
 
 Search = Callable[[datetime, datetime, Sequence[str]], list[dict[str, Any]]]
-"""The method ``search`` of a source of events."""
+"""Function that returns the HEK records for a start time, an end time and event types."""
 
 
 @dataclass(frozen=True)
 class ComparisonOptions:
-    """Selection of events, and parameters for the shapes of events and regions.
+    """Options to select events, and to compute the shapes of events and predicted regions.
 
-    No event types stand for all types, and ``any`` stands for all observatories or instruments.
+    If ``event_types`` is empty, all event types are selected. The value ``any`` selects all
+    observatories or all instruments.
     """
 
     event_types: tuple[str, ...] = ("AR", "FL")
@@ -47,7 +48,7 @@ class ComparisonOptions:
     meta: Path | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the options as values for JSON."""
+        """Return the options as a dictionary that can be serialized to JSON."""
         values = asdict(self) | {"event_types": list(self.event_types)}
         del values["meta"], values["detection"]
         return values | self.detection.model_dump()
@@ -55,7 +56,7 @@ class ComparisonOptions:
 
 @dataclass(frozen=True)
 class ImageComparison:
-    """Shapes of one image in pixels, and the rows of the tables of results."""
+    """Result for one image: shapes in pixel coordinates, and the rows in the result tables."""
 
     pair: ImagePair
     size: tuple[int, int]
@@ -72,9 +73,10 @@ Task = tuple[ImagePair, list[placement.Event]]
 def compare_images(
     pairs: Sequence[ImagePair], search: Search, options: ComparisonOptions, jobs: int = 0
 ) -> Iterator[compute.ItemResult[Task, ImageComparison]]:
-    """Compare each image with its map, in parallel and in the order of the pairs.
+    """Compare the events in each image with its anomaly map, in parallel.
 
-    Yields the comparison or, if an image, its metadata or its map cannot be read, the error.
+    Yields one result per pair, in the order of ``pairs``. If an image, its metadata or its map
+    cannot be read, the result contains the error message.
     """
     tasks = _with_events(pairs, search, options)
     return compute.map(partial(compare, options=options), tasks, jobs=jobs, ordered=True)
@@ -83,7 +85,7 @@ def compare_images(
 def _with_events(
     pairs: Sequence[ImagePair], search: Search, options: ComparisonOptions
 ) -> Iterator[Task]:
-    """Yield each pair with the events at its time, searched once per day."""
+    """Yield each pair with the events at the same time. The events are queried once per day."""
     for _, group in groupby(pairs, key=lambda pair: pair.image.t_obs.date()):
         day = list(group)
         records = search(
@@ -99,9 +101,9 @@ def _with_events(
 
 
 def compare(task: Task, options: ComparisonOptions) -> ImageComparison:
-    """Compare the events in one image with the regions of its map.
+    """Compare the events in one image with the predicted regions in its anomaly map.
 
-    Raises AstrodomeError if the image, its metadata or its map cannot be used.
+    Raises AstrodomeError if the image, its metadata or its map is missing or invalid.
     """
     pair, events = task
     image = read(ImageReference(pair.image.path), table=options.meta)
@@ -138,7 +140,7 @@ def compare(task: Task, options: ComparisonOptions) -> ImageComparison:
 def _predicted_regions(
     pair: ImagePair, size: tuple[int, int], detection: RegionDetection
 ) -> list[BaseGeometry]:
-    """Return the regions of the map in pixels of the image."""
+    """Return the predicted regions in pixel coordinates of the image."""
     anomaly_map = read_map(pair.map)
     height, width = anomaly_map.scores.shape
     scale = (size[0] / width, size[1] / height)
@@ -177,7 +179,7 @@ def _type_row(
     event_rows: Sequence[Mapping[str, Any]],
     cover: BaseGeometry,
 ) -> dict[str, Any]:
-    """Return the row for the events of one type alone, compared with all predicted regions."""
+    """Return the table row that compares events with one type with all predicted regions."""
     shapes = [each.shape for each in shown if each.event.event_type == event_type]
     overlap = iou.overlap_of_unions(iou.union(shapes), cover)
     found = sum(row["found"] for row in event_rows if row["event_type"] == event_type)

@@ -1,4 +1,4 @@
-"""Overlap of two sets of shapes, by the area of their unions."""
+"""Compute the overlap between two sets of shapes from the areas of their unions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from shapely.geometry.base import BaseGeometry
 
 @dataclass(frozen=True)
 class Overlap:
-    """Areas of events, of predicted regions and of their intersection, in px²."""
+    """Areas of the events, the predicted regions, and their intersection, in square pixels."""
 
     events: float
     predicted: float
@@ -26,34 +26,35 @@ class Overlap:
 
     @property
     def precision(self) -> float | None:
-        """Fraction of the predicted area that is covered by events; None without regions."""
+        """Fraction of the predicted area that events cover, or None if there are no regions."""
         return self.shared / self.predicted if self.predicted > 0 else None
 
     @property
     def recall(self) -> float | None:
-        """Fraction of the area of events that is predicted; None without events."""
+        """Fraction of the event area that regions cover, or None if there are no events."""
         return self.shared / self.events if self.events > 0 else None
 
 
 def union(shapes: Sequence[BaseGeometry]) -> BaseGeometry:
-    """Return the union of shapes; empty for no shapes."""
+    """Return the union of the shapes, or an empty geometry if there are no shapes."""
     merged: BaseGeometry = shapely.union_all(np.array(shapes, object))
     return merged
 
 
 def overlap(events: Sequence[BaseGeometry], predicted: Sequence[BaseGeometry]) -> Overlap:
-    """Compute the overlap of two sets of shapes.
+    """Compute the overlap between two sets of shapes.
 
     Parameters
     ----------
     events, predicted : sequence of shapely geometries
-        Shapes in the same coordinates, for example the column ``shape`` of
-        :func:`boxes_on_image`. Shapes of a set may overlap each other.
+        Shapes in the same coordinate system, for example the column ``shape`` in the result of
+        :func:`boxes_on_image`. Shapes in the same set may overlap each other.
 
     Returns
     -------
     Overlap
-        The areas, and ``iou``, ``precision`` and ``recall``.
+        The areas of the two unions and their intersection, with the properties ``iou``,
+        ``precision`` and ``recall``.
 
     Examples
     --------
@@ -66,12 +67,12 @@ def overlap(events: Sequence[BaseGeometry], predicted: Sequence[BaseGeometry]) -
 
 
 def overlap_of_unions(events: BaseGeometry, predicted: BaseGeometry) -> Overlap:
-    """Return the overlap of two unions."""
+    """Compute the overlap between the union of events and the union of predicted regions."""
     return Overlap(events.area, predicted.area, shapely.intersection(events, predicted).area)
 
 
 def covered_fractions(shapes: Sequence[BaseGeometry], cover: BaseGeometry) -> list[float]:
-    """Return the fraction of the area of each shape that ``cover`` covers."""
+    """Return the covered fraction of the area for each shape, or 0 if the shape has no area."""
     array = np.array(shapes, object)
     areas = shapely.area(array)
     shared = shapely.area(shapely.intersection(array, cover))

@@ -1,4 +1,4 @@
-"""Pairs of images and anomaly maps of the same time and wavelength."""
+"""Pair images and anomaly maps that have the same time and wavelength."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ EXTENSIONS = frozenset({".jpeg", ".jpg", ".png"})
 
 @dataclass(frozen=True)
 class ImagePair:
-    """An image, its anomaly map, and the name of the image in the results."""
+    """An image, its anomaly map, and the image name that is used in the result tables."""
 
     image: ImageFile
     map: ImageFile
@@ -28,7 +28,10 @@ class ImagePair:
 
 @dataclass(frozen=True)
 class Pairing:
-    """Pairs in order of time, and images and maps without a counterpart within ``tolerance`` s."""
+    """Pairs in chronological order, and the images and maps that are not part of a pair.
+
+    ``tolerance`` is the maximum time difference within a pair, in seconds.
+    """
 
     tolerance: float
     pairs: list[ImagePair]
@@ -41,8 +44,9 @@ def pair_folders(
 ) -> Pairing:
     """Pair the images in a folder with the anomaly maps in another folder.
 
-    ``wavelengths`` (angstrom) are by default those of the maps; ``tolerance`` is the largest time
-    difference in seconds. Raises AstrodomeError if no maps or no images are found.
+    ``wavelengths`` are in angstrom. By default, the wavelengths of all maps are used.
+    ``tolerance`` is the maximum time difference in seconds. Raises AstrodomeError if no maps or no
+    images are found.
     """
     for folder in (image_dir, map_dir):
         if not folder.is_dir():
@@ -63,7 +67,11 @@ def pair_folders(
 
 
 def find_images(folder: Path, wavelengths: Collection[int] = ()) -> list[ImageFile]:
-    """Return the images ``{time}__{wavelength}.jpeg`` in a folder and its subfolders, by time."""
+    """Return the images in a folder and its subfolders, in chronological order.
+
+    Image files are named ``{time}__{wavelength}.jpeg``, or have another supported extension. If
+    ``wavelengths`` is empty, images at all wavelengths are returned.
+    """
     found = []
     for path in folder.rglob("*__*"):
         name = parse_file_name(path) if path.suffix.lower() in EXTENSIONS else None
@@ -78,10 +86,10 @@ def pair_images(
     tolerance: float,
     folder: Path = Path(),
 ) -> tuple[list[ImagePair], list[ImageFile]]:
-    """Pair each image with the nearest map in time of its wavelength.
+    """Pair each image with the map at the same wavelength that is nearest in time.
 
-    Returns the pairs, whose names are relative to ``folder``, and the images without a map within
-    ``tolerance`` seconds.
+    Returns the pairs, and the images for which there is no map within ``tolerance`` seconds. The
+    names in the pairs are relative to ``folder``.
     """
     by_wavelength: dict[int, list[ImageFile]] = defaultdict(list)
     for each in sorted(maps, key=lambda each: each.t_obs):

@@ -1,4 +1,4 @@
-"""Files with the results of an analysis."""
+"""Write the results of an analysis to files."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TYPE_COLUMNS = ("image", "event_type", *MEASURES, "events", "found")
 
 
 def create_folder(out_dir: Path) -> Path:
-    """Create a folder in ``out_dir`` that is named after the current time (UTC)."""
+    """Create a folder in ``out_dir`` with the current UTC time as its name, and return its path."""
     stem = datetime.now(UTC).strftime("%Y-%m-%dT%H%M%S")
     for number in range(1000):
         folder = out_dir / (f"{stem}-{number}" if number else stem)
@@ -44,7 +44,7 @@ def write_tables(
     provenance: Mapping[str, Any],
     summary: Mapping[str, Any],
 ) -> None:
-    """Write the tables of images, events and event types, and ``summary.json``."""
+    """Write the tables of images, events and event types to files, and write ``summary.json``."""
     times = images["t_obs"].dt.strftime("%Y-%m-%dT%H:%M:%S")
     files.write_text(folder / "iou.csv", images.assign(t_obs=times).to_csv(index=False))
     for name, frame in (("iou", images), ("events", events), ("types", types)):

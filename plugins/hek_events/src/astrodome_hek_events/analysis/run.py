@@ -1,4 +1,4 @@
-"""A complete analysis: find the images, compare them, and write the results."""
+"""Run a complete analysis: pair images and maps, compare them, and write the results."""
 
 from __future__ import annotations
 
@@ -29,13 +29,14 @@ class AnalysisResult:
     Attributes
     ----------
     comparisons : list of ImageComparison
-        The compared images in order of time, with the shapes of events and regions in pixels.
+        One comparison per image, in chronological order. Each contains the shapes of events and
+        predicted regions in pixel coordinates.
     failed : list of (str, str)
-        Name of each image that could not be compared, and the reason.
+        Path of each image that could not be compared, and the reason.
     unused_maps : list of ImageFile
-        Anomaly maps without an image.
+        Anomaly maps for which no matching image was found.
     options : ComparisonOptions
-        The options of the comparison.
+        The options that were used for the comparison.
     """
 
     comparisons: list[ImageComparison]
@@ -49,27 +50,34 @@ class AnalysisResult:
 
     @property
     def images(self) -> pd.DataFrame:
-        """One row per image: IoU, precision, recall, counts and areas (px²)."""
+        """Table with one row per image: IoU, precision, recall, counts and areas (px²)."""
         table = pd.DataFrame(self.rows, columns=results.IMAGE_COLUMNS)
         table["t_obs"] = pd.to_datetime(table["t_obs"], utc=True)
         return table.astype(dict.fromkeys(results.MEASURES, float))
 
     @property
     def events(self) -> pd.DataFrame:
-        """One row per event in each image: its area (px²) and the predicted fraction of it."""
+        """Table with one row per event in each image.
+
+        ``area_px2`` is the area of the event in square pixels, and ``covered`` the fraction of
+        this area that predicted regions cover.
+        """
         rows = [row for comparison in self.comparisons for row in comparison.event_rows]
         return pd.DataFrame(rows, columns=results.EVENT_COLUMNS)
 
     @property
     def types(self) -> pd.DataFrame:
-        """One row per event type in each image, compared with all predicted regions."""
+        """Table with one row per event type in each image.
+
+        Each row compares the events with one type with all predicted regions in the image.
+        """
         rows = [row for comparison in self.comparisons for row in comparison.type_rows]
         table = pd.DataFrame(rows, columns=results.TYPE_COLUMNS)
         return table.astype(dict.fromkeys(results.MEASURES, float))
 
     @cached_property
     def summary(self) -> dict[str, Any]:
-        """Statistics over all images, and for each event type and wavelength."""
+        """Statistics for all images, for each event type, and for each wavelength."""
         type_rows = [row for each in self.comparisons for row in each.type_rows]
         return summarize(self.rows, type_rows, self.options.event_types)
 
@@ -81,14 +89,14 @@ class AnalysisResult:
         Parameters
         ----------
         out_dir : str or os.PathLike
-            The folder in which a folder named after the current time (UTC) is created.
+            Parent folder of the new folder. The name of the new folder is the current UTC time.
         provenance : dict, optional
-            More values for ``summary.json`` and the metadata of the tables.
+            Additional values for ``summary.json`` and for the metadata of the Parquet files.
 
         Returns
         -------
         Path
-            The new folder.
+            Path of the new folder.
         """
         folder = results.create_folder(Path(out_dir).expanduser())
         failed = [{"name": name, "reason": reason} for name, reason in self.failed]
@@ -111,7 +119,10 @@ def compare_pairs(
     jobs: int = 0,
     on_image: Callable[[], None] = lambda: None,
 ) -> AnalysisResult:
-    """Compare paired images and maps; ``on_image`` is called after each image."""
+    """Compare the events in each image with its anomaly map.
+
+    ``on_image`` is called without arguments after each image.
+    """
     tolerance = f"{pairing.tolerance:g} s"
     failed = [
         (str(image.path), f"no anomaly map at {image.wavelength} Å within {tolerance}")
@@ -143,26 +154,28 @@ def analyze(
     Parameters
     ----------
     image_dir, map_dir : str or os.PathLike
-        Folder with images (``2012-01-01T000000__171.jpeg`` and ``meta.csv``), and folder with
-        the anomaly maps that ``sdo sood … predict --predict-mode pixel`` writes.
+        ``image_dir`` is a folder with images, such as ``2012-01-01T000000__171.jpeg``, and their
+        metadata in ``meta.csv``. ``map_dir`` is a folder with the anomaly maps that
+        ``sdo sood … predict --predict-mode pixel`` writes.
     store : EventStore
         The store with the events.
     event_types : sequence of str, optional
-        Codes of HEK; an empty sequence stands for all types.
+        HEK event type codes. An empty sequence selects all event types.
     wavelengths : collection of int, optional
-        Wavelengths in angstrom. By default those of the maps.
+        Wavelengths in angstrom. By default, the wavelengths of all maps are used.
     tolerance : float, optional
-        Largest time difference between image and map, in seconds.
+        Maximum time difference between an image and its map, in seconds.
     jobs : int, optional
-        Number of processes, 0 for one per core.
+        Number of processes. The default, 0, uses one process per CPU core.
     **options
         Fields of ComparisonOptions: ``observatory``, ``instrument``, ``any_channel``,
-        ``outlines``, ``rotate``, ``detection``, ``meta``.
+        ``outlines``, ``rotate``, ``detection`` and ``meta``.
 
     Returns
     -------
     AnalysisResult
-        Attribute ``images`` is a table with the IoU of each image, ``summary`` the statistics.
+        The attribute ``images`` is a table with the IoU for each image. ``summary`` contains the
+        statistics.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Statistics of a comparison over all images."""
+"""Compute summary statistics for a comparison."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ def summarize(
     type_rows: Sequence[Mapping[str, Any]],
     event_types: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Return statistics over all images, and for each event type and wavelength.
+    """Return statistics for all images, for each event type, and for each wavelength.
 
-    ``rows`` has one row per image, ``type_rows`` one per event type in each image. The types in
-    ``event_types`` are part of the result even without events. ``images_with_neither`` counts
-    images without events and regions, for which IoU is 1.
+    ``rows`` contains one row per image, and ``type_rows`` one row per event type in each image.
+    The result contains all types in ``event_types``, including types without events.
+    ``images_with_neither`` is the number of images that contain neither events nor predicted
+    regions. For these images, the IoU is 1.
     """
     by_type = {}
     for code in sorted({row["event_type"] for row in type_rows}.union(event_types)):
@@ -49,7 +50,10 @@ def summarize(
 
 
 def describe(values: Iterable[float | None]) -> dict[str, Any]:
-    """Return count, mean, median, standard deviation, minimum and maximum, without None."""
+    """Return the count, mean, median, standard deviation, minimum and maximum of the values.
+
+    None values are ignored. If all values are None, the count is 0 and the statistics are None.
+    """
     known = [value for value in values if value is not None]
     if not known:
         return {"n": 0, **dict.fromkeys(("mean", "median", "std", "min", "max"))}

@@ -1,1 +1,1 @@
-"""Client of the HEK web service: queries, time windows and JSON responses."""
+"""Client for the HEK web service: queries, time windows and JSON responses."""

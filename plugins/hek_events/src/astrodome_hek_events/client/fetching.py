@@ -1,4 +1,4 @@
-"""Download of long time ranges in windows of adaptive length, several at a time."""
+"""Download long time ranges in time windows with adaptive length, in parallel."""
 
 from __future__ import annotations
 
@@ -17,37 +17,48 @@ from .windows import QueryWindow
 FIRST_LENGTH = timedelta(days=1)
 SHORTEST, LONGEST = timedelta(hours=1), timedelta(days=64)
 MAX_SPLITS = 6
-"""Number of times that a failing window is split before it is reported as failed."""
+"""Maximum number of times that a window is split. If it fails again, it is reported as failed."""
 OUTAGE_FAILURES, OUTAGE_SPLITS = 8, 4
-"""Consecutive failures, the last of a window split this often, after which HEK counts as down."""
-FEW_PAGES, MANY_PAGES = 5, 20
-"""Limits on the pages of a response for longer and shorter windows.
+"""HEK is considered unavailable after this number of consecutive failures.
 
-Smaller limits would not help: events that last for days are in the response of every window.
+In addition, the window that failed last must have been split at least ``OUTAGE_SPLITS`` times.
+"""
+FEW_PAGES, MANY_PAGES = 5, 20
+"""Numbers of response pages that control the window length.
+
+Windows become longer after responses with at most ``FEW_PAGES`` pages, and shorter after responses
+with more than ``MANY_PAGES`` pages. Smaller values have no advantage, because events that last for
+several days are returned for every window.
 """
 SLOW = 20.0
-"""Duration of a response, in seconds, above which windows become shorter."""
+"""Response time in seconds above which windows become shorter."""
 
 
 @dataclass
 class WindowLength:
-    """Length of the next windows: longer while HEK responds fast with a few pages."""
+    """Adaptive length of time windows.
+
+    The length increases while HEK responds fast and with few pages. Otherwise, it decreases.
+    """
 
     length: timedelta = FIRST_LENGTH
 
     def update(self, response: HekResponse) -> None:
-        """Adapt the length to a response."""
+        """Update the length after a successful response."""
         if response.pages > MANY_PAGES or response.seconds > SLOW:
             self.length = max(self.length / 2, SHORTEST)
         elif response.pages <= FEW_PAGES and response.seconds < SLOW / 4:
             self.length = min(self.length * 2, LONGEST)
 
     def update_after_failure(self, window: QueryWindow) -> None:
-        """Adapt the length to a window that failed."""
+        """Reduce the length after the request for a window has failed."""
         self.length = max(min(self.length, (window.end - window.start) / 2), SHORTEST)
 
     def take_slices(self, queue: deque[QueryWindow]) -> Iterator[QueryWindow]:
-        """Remove windows from the queue and yield them in slices of the current length."""
+        """Remove windows from the queue, and yield them in slices with the current length.
+
+        Windows that were split after a failure are not sliced.
+        """
         while queue:
             window = queue.popleft()
             end = window.start + self.length
@@ -58,7 +69,7 @@ class WindowLength:
 
 
 class WindowResult(NamedTuple):
-    """The response for a window, or the error because of which its events are missing."""
+    """The response for a time window, or the error message if the request failed."""
 
     window: QueryWindow
     response: HekResponse | None = None
@@ -68,10 +79,11 @@ class WindowResult(NamedTuple):
 def fetch_windows(
     client: HekClient, windows: Sequence[QueryWindow], jobs: int = 4
 ) -> Generator[WindowResult]:
-    """Download the events of time windows, with ``jobs`` requests at a time.
+    """Download the events in time windows, with ``jobs`` simultaneous requests.
 
-    Long windows are downloaded in slices, and a slice that fails is split and requested again.
-    All requests end when HEK is unreachable; the remaining parts of the windows then fail.
+    Long windows are downloaded in slices. If the request for a slice fails, the slice is split and
+    requested again. If HEK is unreachable, no more requests are sent, and all parts of the windows
+    that have not been downloaded are reported as failed.
     """
     queue, length = deque(windows), WindowLength()
     finished: list[QueryWindow] = []
@@ -85,7 +97,7 @@ def fetch_windows(
 
     while queue:
         slices = length.take_slices(queue)
-        # A generator, which must be closed when it is left early, to end its threads.
+        # If the loop ends early, the generator must be closed to stop its threads.
         results: Any = compute.map(fetch, slices, jobs=jobs, threads=True)
         with closing(results):
             for result in results:

@@ -1,7 +1,7 @@
-"""Client of the HEK search service.
+"""Client for the HEK search service.
 
-:class:`sunpy.net.hek.HEKClient` searches the same service, but without a timeout or retries,
-and converts the records to columns, in which 1 becomes 1.0 and missing fields become null.
+:class:`sunpy.net.hek.HEKClient` uses the same service, but has no timeout and no retries. It also
+converts the records to table columns, which changes 1 to 1.0 and missing fields to null.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ if TYPE_CHECKING:
 
 SERVICE = "HEK"
 CONNECT_TIMEOUT = 10.0
-"""Maximum time to connect, in seconds."""
+"""Connection timeout in seconds."""
 FULL_DISK = {"event_coordsys": "helioprojective", "x1": -5000, "x2": 5000, "y1": -5000, "y2": 5000}
-"""Search region in arcsec; large enough for coronal mass ejections."""
+"""Request parameters for the search region, in arcsec. It includes coronal mass ejections."""
 MAX_PAGES = 1000
 
 
 class HekUnreachableError(AstrodomeError):
-    """No connection to HEK can be established, so smaller requests would fail too."""
+    """Raised if no connection to HEK can be established. Smaller requests would fail as well."""
 
 
 @dataclass(frozen=True)
 class HekResponse:
-    """All records of a time window, the number of pages, and the duration of the requests."""
+    """All records in a time window, the number of pages, and the total response time in seconds."""
 
     records: list[Any]
     pages: int
@@ -44,7 +44,7 @@ class HekResponse:
 
 
 class HekClient:
-    """A client of HEK, or of a mirror at ``settings.url``; several threads can use it."""
+    """Thread-safe client for HEK, or for the mirror at ``settings.url``."""
 
     def __init__(self, settings: HekSettings, connections: int = 4) -> None:
         self.url = settings.url.rstrip("?&")
@@ -54,15 +54,15 @@ class HekClient:
             timeout=(CONNECT_TIMEOUT, settings.timeout),
             connections=connections,
         )
-        # A request that times out is not repeated: the caller splits its time window instead.
+        # A request is not retried after a timeout. The caller splits the time window instead.
         for adapter in self.session.adapters.values():
             adapter.max_retries = adapter.max_retries.new(read=0)  # type: ignore[attr-defined]
 
     def fetch(self, window: QueryWindow) -> HekResponse:
-        """Download all events of a time window.
+        """Download all events in a time window.
 
-        Raises HekUnreachableError if no connection can be established, and AstrodomeError if
-        HEK does not respond in time or responds without events.
+        Raises HekUnreachableError if no connection can be established. Raises AstrodomeError if
+        the request times out, or if the response does not contain a list of events.
         """
         started = time.monotonic()
         records: list[Any] = []
@@ -89,7 +89,7 @@ class HekClient:
 
 
 def parameters(window: QueryWindow) -> dict[str, Any]:
-    """Return the request parameters for a time window, which HEK limits to whole seconds."""
+    """Return the request parameters for a time window. The end is rounded up to whole seconds."""
     query = window.query
     end = window.end + timedelta(seconds=bool(window.end.microsecond))
     given: dict[str, Any] = {
@@ -111,7 +111,7 @@ def _is_connection_failure(error: BaseException | None) -> bool:
 
 
 def _parse(response: requests.Response) -> responses.ResponsePage:
-    """Parse a response, with invalid bytes, which occur in descriptions, replaced."""
+    """Parse a response. Invalid UTF-8 bytes, which occur in event descriptions, are replaced."""
     try:
         return responses.parse(response.content.decode("utf-8", "replace"))
     except (ValueError, RecursionError) as error:

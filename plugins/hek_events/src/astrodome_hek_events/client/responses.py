@@ -1,4 +1,4 @@
-"""JSON documents with HEK records: responses of the service, and files."""
+"""Parse JSON documents with HEK records, which can be HTTP responses or files."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from astrodome import AstrodomeError
 
 
 class EventFileError(AstrodomeError):
-    """A file that is missing, unreadable or contains no HEK records."""
+    """Raised if a file is missing, cannot be read, or contains no HEK records."""
 
 
 class MissingRecordsError(ValueError):
-    """The JSON document contains no list of records."""
+    """Raised if a JSON document contains no list of records."""
 
 
 @dataclass(frozen=True)
 class ResponsePage:
-    """A page of a response; ``has_more`` is True if HEK has more pages."""
+    """One page of a HEK response. ``has_more`` is True if more pages are available."""
 
     records: list[Any]
     has_more: bool = False
 
 
 def parse(text: str) -> ResponsePage:
-    """Parse a response of HEK, or a list of records.
+    """Parse a HEK response or a list of records.
 
-    NaN and infinity, which are not valid JSON but occur in responses, become null. Raises
-    ValueError or RecursionError if the text is not JSON, and MissingRecordsError if it contains
-    no records.
+    HEK responses can contain NaN and infinity, which are not valid JSON. These values are
+    converted to None. Raises ValueError or RecursionError if the text is not valid JSON, and
+    MissingRecordsError if the document contains no list of records.
     """
     document = json.loads(text, parse_constant=lambda _: None)
     if isinstance(document, list):
@@ -43,9 +43,10 @@ def parse(text: str) -> ResponsePage:
 
 
 def read_file(path: Path) -> list[Any]:
-    """Read the records of a JSON file: a response ``{"result": [...]}``, or a list of records.
+    """Read the records in a JSON file.
 
-    Raises EventFileError if the file cannot be read or contains no records.
+    The file contains a HEK response (``{"result": [...]}``) or a list of records. Raises
+    EventFileError if the file cannot be read or contains no list of records.
     """
     try:
         return parse(path.read_bytes().decode("utf-8-sig")).records

@@ -1,4 +1,4 @@
-"""Queries to HEK and the time windows in which they are sent."""
+"""HEK queries, and the time windows for which they are sent."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 ALL_TYPES = "**"
-"""Event type in HEK's query language that matches events of every type."""
+"""Wildcard in the HEK query language that matches all event types."""
 
 
 @dataclass(frozen=True)
 class HekQuery:
-    """Search criteria besides the time; an empty string matches every value."""
+    """Search criteria other than the time range. An empty string matches all values."""
 
     event_type: str = ALL_TYPES
     frm_name: str = ""
@@ -25,7 +25,10 @@ class HekQuery:
 
 @dataclass(frozen=True)
 class QueryWindow:
-    """A query for a time window (UTC); ``splits`` counts how often it was split after a failure."""
+    """A query with a time window (UTC).
+
+    ``splits`` is the number of times that the original window was split after failed requests.
+    """
 
     query: HekQuery
     start: datetime
@@ -36,14 +39,17 @@ class QueryWindow:
         return f"{self.query} {self.start.isoformat()} to {self.end.isoformat()}"
 
     def split(self) -> tuple[QueryWindow, QueryWindow]:
-        """Return the two halves of the window, which meet at a whole second."""
+        """Split the window into two halves at a whole second."""
         middle = self.start + (self.end - self.start) // 2
         middle = max(middle.replace(microsecond=0), self.start)
         half = replace(self, splits=self.splits + 1)
         return replace(half, end=middle), replace(half, start=middle)
 
     def subtract(self, windows: Iterable[QueryWindow]) -> list[QueryWindow]:
-        """Return the parts of this window that no given window of the same query covers."""
+        """Return the parts of the window that are not covered by the given windows.
+
+        Given windows with a different query are ignored.
+        """
         parts, start = [], self.start
         for other_start, other_end in sorted(
             (w.start, w.end) for w in windows if w.query == self.query

@@ -1,4 +1,4 @@
-"""The time windows of each query that were downloaded from HEK completely."""
+"""Record which time windows were completely downloaded from HEK for each query."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .schema import completed_windows
 
 
 def add_window(connection: sa.Connection, window: QueryWindow) -> None:
-    """Add a completed window, in the transaction that stores its events."""
+    """Add a completed window. Call this function in the transaction that stores its events."""
     query = window.query
     row = {
         "event_type": query.event_type,
@@ -28,11 +28,12 @@ def add_window(connection: sa.Connection, window: QueryWindow) -> None:
 def missing_windows(
     connection: sa.Connection, window: QueryWindow, settle: timedelta, fresh_since: datetime
 ) -> list[QueryWindow]:
-    """Return the parts of a window that no completed window covers.
+    """Return the parts of a window that are not covered by completed windows.
 
-    HEK receives events for some time after they happened. A window therefore counts as completed
-    if it was downloaded ``settle`` after its end, or after ``fresh_since``. A window also covers
-    queries with more conditions than its own.
+    HEK continues to receive events for some time after they happened. A downloaded window
+    therefore only counts as completed if it was downloaded at least ``settle`` after its end, or
+    after ``fresh_since``. A completed window also covers queries that are more restrictive than
+    its own query.
     """
     query, columns = window.query, completed_windows.c
     found = connection.execute(

@@ -1,4 +1,4 @@
-"""The database connection: address, transactions and error messages."""
+"""The database connection: URL, transactions and error messages."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from . import schema
 
 ENVIRONMENT = "DB_CONNECTION_STRING"
 BUSY_TIMEOUT = 60
-"""Time to wait for another process that writes to the same SQLite file, in seconds."""
+"""Maximum time to wait for a lock on the SQLite file, in seconds."""
 CACHE = "PRAGMA cache_size=-65536"
-"""Cache of an SQLite file of 64 MiB, so that a large import does not write pages twice."""
+"""Set the SQLite page cache to 64 MiB, so that large imports do not write pages repeatedly."""
 
 OTHER_DATABASE = "Change the permissions, or choose another database with --db-connection-string."
 CHECK_SERVER = "Check that the server is running, and check the address, user and password."
@@ -45,14 +45,16 @@ FAILURES = {
         "Restore a backup, or store the events in a new file with --db-connection-string.",
     ),
 }
-"""Message and hint for each kind of failure, by the name of the result code of SQLite."""
+"""Error message and hint for each type of failure, keyed by the name of the SQLite result code."""
 
 
 class Database:
-    """The event database at an address or path, by default that of the environment or of --home.
+    """A connection to the event database.
 
-    Raises AstrodomeError, here and in every method, if the database cannot be used. Passwords
-    are never part of a message.
+    ``url_or_path`` is a database URL or the path of an SQLite file. The default is the value of
+    the environment variable ``DB_CONNECTION_STRING`` or, if it is not set, a file in the
+    ``--home`` folder. The constructor and all methods raise AstrodomeError if the database is not
+    accessible. Error messages never contain passwords.
     """
 
     def __init__(self, url_or_path: str | os.PathLike[str] = "") -> None:
@@ -62,7 +64,7 @@ class Database:
             self.engine = sa.create_engine(
                 self.url,
                 connect_args={"timeout": BUSY_TIMEOUT} if self.is_sqlite else {},
-                json_serializer=lambda text: text,  # The values are JSON already.
+                json_serializer=lambda text: text,  # All values are JSON strings.
             )
         except ImportError as error:
             raise AstrodomeError(
@@ -81,19 +83,22 @@ class Database:
         return self.url.render_as_string(hide_password=True)
 
     def file(self) -> Path | None:
-        """Return the SQLite file; None for a server, a database in memory or a URI (``file:…``)."""
+        """Return the path of the SQLite file.
+
+        Returns None for a PostgreSQL server, an in-memory database or a ``file:`` URI.
+        """
         name = self.url.database
         if not self.is_sqlite or not name or name == ":memory:" or name.startswith("file:"):
             return None
         return Path(name)
 
     def is_missing(self) -> bool:
-        """Return whether this is an SQLite file that does not exist; opening it would create it."""
+        """Return whether the SQLite file does not exist. Opening the database would create it."""
         file = self.file()
         return file is not None and not file.exists()
 
     def has_table(self, name: str) -> bool:
-        """Return whether a table exists."""
+        """Return whether the database contains a table with this name."""
         if self.is_missing():
             return False
         with self.connect() as connection:
@@ -101,7 +106,7 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection | None]:
-        """Open a connection to read events; None if the database has no table of events."""
+        """Open a connection to read events, or yield None if the event table does not exist."""
         if not self._has_tables:
             if not self.has_table(schema.events.name):
                 yield None
@@ -112,7 +117,7 @@ class Database:
 
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
-        """Open a transaction to write events; the tables are created if necessary."""
+        """Open a transaction to write events. Missing tables are created."""
         if not self._has_tables:
             self._create_folder()
             self._create_tables()
@@ -160,7 +165,7 @@ class Database:
             raise
 
     def failure(self, error: BaseException) -> AstrodomeError:
-        """Return the error for an exception of the database driver."""
+        """Convert an exception from the database driver to an AstrodomeError."""
         path = self.url.database or "" if self.is_sqlite else str(self)
         if number := _errno(error, Path(path).parent):
             return from_os_error(OSError(number, os.strerror(number), path))
@@ -178,7 +183,7 @@ class Database:
 
 
 def _errno(error: BaseException, folder: Path) -> int:
-    """Return the number of a system error that the driver has wrapped; 0 for other errors."""
+    """Return the errno that corresponds to a database driver error, or 0 if there is none."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code == sqlite3.SQLITE_FULL or getattr(error, "sqlstate", "") == "53100":
         return errno.ENOSPC
@@ -190,24 +195,26 @@ def _errno(error: BaseException, folder: Path) -> int:
 
 
 def _configure_sqlite(connection: Any, _: Any) -> None:
-    """Disable the implicit transactions of the driver, which start too late; see _begin."""
+    """Disable the implicit transactions of the driver, because they start too late (see _begin)."""
     connection.isolation_level = None
     connection.execute(CACHE)
 
 
 def _begin(connection: sa.Connection) -> None:
-    """Start a transaction, with the write lock if it writes.
+    """Start a transaction. Write transactions acquire the write lock immediately.
 
-    Two transactions that both read before they request the write lock would block each other.
+    Otherwise, two transactions that both read before they request the write lock would block each
+    other.
     """
     connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
 
 
 def parse_address(url_or_path: str | os.PathLike[str]) -> sa.URL:
-    """Return the database URL of an address or of the path of an SQLite file.
+    """Convert a database URL or the path of an SQLite file to a SQLAlchemy URL.
 
-    Raises AstrodomeError if the address is invalid. The message does not contain it, because of
-    the password in it.
+    If the argument is empty, the URL of the default SQLite file is returned. Raises AstrodomeError
+    if the URL is invalid. The error message does not contain the URL, because the URL can contain
+    a password.
     """
     if not url_or_path:
         return sa.URL.create("sqlite", database=str(settings.home() / "hek_events.sqlite"))

@@ -1,4 +1,4 @@
-"""The store of HEK events in an SQL database."""
+"""The event store: HEK events in an SQL database."""
 
 from __future__ import annotations
 
@@ -24,32 +24,37 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SDO_CLI_TABLE = "hek_events"
-"""Name of the table of sdo-cli."""
+"""Name of the event table in an sdo-cli database."""
 MAX_MATCHES = 5
-"""Maximum number of ids in the error message about an ambiguous id."""
+"""Maximum number of matching ids that are listed in the error message for an ambiguous id."""
 
 
 @dataclass
 class AddResult(compute.Outcome):
-    """Number and ids of the stored events, and the invalid records."""
+    """Result of adding records to a store.
+
+    ``done`` is the number of stored events, and ``ids`` contains their ids. ``failed`` contains
+    each invalid record with the reason.
+    """
 
     ids: list[str] = field(default_factory=list)
 
 
 class EventStore:
-    """A store of HEK events in SQLite or PostgreSQL.
+    """A store for HEK events in an SQLite or PostgreSQL database.
 
     Parameters
     ----------
     url_or_path : str or os.PathLike, optional
-        Address of the database (``sqlite:///FILE`` or ``postgresql://USER:PASSWORD@HOST/NAME``),
-        or path of an SQLite file. By default, the environment variable ``DB_CONNECTION_STRING``
-        or, if it is not set, a file in the folder of ``sdo --home``.
+        Database URL (``sqlite:///FILE`` or ``postgresql://USER:PASSWORD@HOST/NAME``) or path of
+        an SQLite file. The default is the value of the environment variable
+        ``DB_CONNECTION_STRING`` or, if it is not set, a file in the ``sdo --home`` folder.
 
     Raises
     ------
     AstrodomeError
-        If the address is invalid. All methods raise it if the database cannot be used.
+        If the URL is invalid. All methods also raise AstrodomeError if the database is not
+        accessible.
 
     Examples
     --------
@@ -78,22 +83,25 @@ class EventStore:
     def add(
         self, event_records: Iterable[Any], *, label: str = "", window: QueryWindow | None = None
     ) -> AddResult:
-        """Add records of HEK in one transaction, replacing those with the same ``kb_archivid``.
+        """Add HEK records in a single transaction.
+
+        Stored events with the same ``kb_archivid`` are replaced. Invalid records are skipped.
 
         Parameters
         ----------
         event_records : iterable of dict
-            Records with the fields of HEK, unchanged.
+            Unmodified HEK records.
         label : str, optional
-            Text before the names of invalid records in ``AddResult.failed``.
+            Prefix for the names of invalid records in ``AddResult.failed``.
         window : QueryWindow, optional
-            Time window that is complete with these records, unless one of them is invalid.
+            Time window whose events are ``event_records``. The window is marked as complete,
+            unless one of the records is invalid.
 
         Returns
         -------
         AddResult
-            The number and ids of the stored events; ``failed`` contains the name of each
-            invalid record and the reason. The other records are stored.
+            The number and ids of the stored events. ``failed`` contains the name of each invalid
+            record and the reason.
         """
         result, rows = AddResult(), {}
         for number, record in enumerate(event_records, start=1):
@@ -128,31 +136,31 @@ class EventStore:
         frm: str = "",
         limit: int | None = None,
     ) -> pd.DataFrame:
-        """Return the events that overlap a time range, in order of their start.
+        """Return the events that overlap a time range, sorted by start time.
 
         Parameters
         ----------
         start, end : str, datetime, numpy.datetime64, pandas.Timestamp or Time, optional
-            Time range (UTC), both ends included. No limit by default.
+            Start and end time (UTC), both inclusive. By default, the time range is not limited.
         event_types : sequence of str, optional
-            Codes of HEK such as ``AR`` or ``FL``. All types by default.
+            HEK event type codes, for example ``AR`` or ``FL``. The default is all event types.
         observatory, instrument, frm : str, optional
-            Observatory, instrument and feature recognition method, regardless of case.
+            Observatory, instrument and feature recognition method (case-insensitive).
         channel : str, optional
-            Text that the channel contains, for example ``171``.
+            Substring of the channel, for example ``171``.
         limit : int, optional
             Maximum number of events.
 
         Returns
         -------
         pandas.DataFrame
-            One row per event with the columns of the table ``hek_records``. Times are UTC;
-            positions (``hpc_x``, ``hpc_y``, …) are helioprojective, in arcsec.
+            One row per event, with columns from the table ``hek_records``. Times are in UTC.
+            Positions such as ``hpc_x`` and ``hpc_y`` are helioprojective coordinates in arcsec.
 
         Raises
         ------
         AstrodomeError
-            If the store contains no events, or a time is invalid.
+            If the store contains no events, or if a time is invalid.
         """
         condition = EventFilter(
             _time(start),
@@ -168,7 +176,9 @@ class EventStore:
     def counts(
         self, start: Any = None, end: Any = None, event_types: Sequence[str] = ()
     ) -> pd.DataFrame:
-        """Count events by month of their start and by type.
+        """Count the events for each month and event type.
+
+        An event is counted in the month of its start time.
 
         Parameters
         ----------
@@ -178,7 +188,8 @@ class EventStore:
         Returns
         -------
         pandas.DataFrame
-            Columns ``month`` (``2012-01``), ``event_type`` and ``events``.
+            Table with the columns ``month`` (for example ``2012-01``), ``event_type`` and
+            ``events`` (number of events).
         """
         import pandas as pd
 
@@ -188,7 +199,7 @@ class EventStore:
     def records(
         self, start: Any = None, end: Any = None, event_types: Sequence[str] = ()
     ) -> list[dict[str, Any]]:
-        """Return the unchanged records of the events that overlap a time range (UTC).
+        """Return the unmodified HEK records of all events that overlap a time range.
 
         Parameters
         ----------
@@ -198,30 +209,31 @@ class EventStore:
         Returns
         -------
         list of dict
-            The records in order of their start, with all fields of HEK.
+            HEK records with all fields, sorted by start time.
         """
         return self.full_records(EventFilter(_time(start), _time(end), event_types))
 
     def rows(self, condition: EventFilter, limit: int | None = None) -> list[dict[str, Any]]:
-        """Return the columns of the events that a filter matches, in order of start."""
+        """Return the table rows of all events that match a filter, sorted by start time."""
         return self._select(select_events(COLUMNS, condition, limit=limit))
 
     def full_records(
         self, condition: EventFilter, limit: int | None = None
     ) -> list[dict[str, Any]]:
-        """Return the records of the events that a filter matches, in order of start."""
+        """Return the HEK records of all events that match a filter, sorted by start time."""
         rows = self._select(select_events([RECORD], condition, limit=limit))
         return [json.loads(row["record"]) for row in rows]
 
     def count_rows(self, condition: EventFilter) -> list[dict[str, Any]]:
-        """Return ``month``, ``event_type`` and number of ``events`` that a filter matches."""
+        """Count the events that match a filter, for each month and event type."""
         groups = (MONTH, events.c.event_type)
         return self._select(select_events([*groups, COUNT], condition, group_by=groups))
 
     def find(self, name: str) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Return the columns and the record of the event with this id or unique part of an id.
+        """Find an event by its id or by a unique substring of its id.
 
-        Raises AstrodomeError if no event or several events match.
+        Returns the table row and the HEK record of the event. Raises AstrodomeError if no event
+        or more than one event matches.
         """
         key = events.c.kb_archivid
         for condition in (
@@ -249,9 +261,10 @@ class EventStore:
     def missing_windows(
         self, window: QueryWindow, settle: timedelta, fresh: timedelta
     ) -> list[QueryWindow]:
-        """Return the parts of a time window that were not downloaded completely.
+        """Return the parts of a time window that are not completely downloaded.
 
-        See :func:`.coverage.missing_windows`; ``fresh`` is a duration before the current time.
+        Windows that were downloaded within the duration ``fresh`` before the current time count
+        as complete. See :func:`.coverage.missing_windows` for ``settle``.
         """
         fresh_since = datetime.now(UTC).replace(tzinfo=None) - fresh
         with self.database.reading() as connection:
@@ -279,7 +292,7 @@ class EventStore:
 
 
 def to_frame(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
-    """Return rows of the table ``hek_records`` as a DataFrame with datetime columns."""
+    """Convert rows of the table ``hek_records`` to a DataFrame with typed columns."""
     import pandas as pd
 
     frame = pd.DataFrame(rows, columns=[column.name for column in COLUMNS])

@@ -1,4 +1,4 @@
-"""Filters of events, and the SQL queries for them."""
+"""Event filters, and the corresponding SQL queries."""
 
 from __future__ import annotations
 
@@ -18,17 +18,19 @@ RECORD = sa.cast(events.c.full_event, sa.Text).label("record")
 MONTH = sa.func.substr(sa.cast(events.c.event_starttime, sa.Text), 1, 7).label("month")
 COUNT = sa.func.count().label("events")
 SHORT_RANGE = timedelta(days=366)
-"""Maximum length of a time range for which the index over duration classes is used."""
+"""Maximum length of a time range for which the index on duration classes is used."""
 TIME_MARGIN = timedelta(seconds=30)
-"""Time before and after an image in which events count as simultaneous."""
+"""Maximum time difference between an image and an event that is observed at the same time."""
 
 
 @dataclass(frozen=True)
 class EventFilter:
-    """Conditions on events: they overlap [start, end] (UTC) and have the given names.
+    """Conditions that an event must meet.
 
-    Names are compared without regard to case; ``channel`` is contained in the channel of the
-    event (``171`` matches ``171_193``). ``frm`` is the feature recognition method.
+    The event must overlap the time range from ``start`` to ``end`` (UTC, inclusive), and match the
+    given event types and names. Names are case-insensitive. ``channel`` is a substring of the
+    event's channel; for example, ``171`` matches ``171_193``. ``frm`` is the name of the feature
+    recognition method. Empty values and None match all events.
     """
 
     start: datetime | None = None
@@ -40,10 +42,10 @@ class EventFilter:
     frm: str = ""
 
     def conditions(self) -> list[sa.ColumnElement[bool]]:
-        """Return the SQL conditions, all of which must hold."""
+        """Return the SQL conditions, which must be combined with AND."""
         columns, conditions = events.c, _overlap_conditions(self.start, self.end)
         if self.event_types:
-            # An expression instead of a column, so that only indexes over time are used.
+            # The expression prevents the database from using an index on the event type.
             code = columns.event_type + ""
             conditions.append(code.in_([name.upper() for name in self.event_types]))
         for column, name in (
@@ -61,7 +63,7 @@ class EventFilter:
 def _overlap_conditions(
     start: datetime | None, end: datetime | None
 ) -> list[sa.ColumnElement[bool]]:
-    """Return the conditions for events that overlap [start, end]."""
+    """Return the SQL conditions for events that overlap the time range."""
     columns, conditions = events.c, []
     start, end = start and times.naive(start), end and times.naive(end)
     if start:
@@ -79,7 +81,7 @@ def _overlap_conditions(
 
 
 def _earliest_start(time: datetime, duration_class: int) -> datetime:
-    """Return the earliest start of an event of this class that lasts until a time."""
+    """Return the earliest possible start of an event in a duration class that ends at ``time``."""
     longest = timedelta(seconds=2**duration_class)
     if duration_class == DURATION_CLASSES[-1] or time - datetime.min < longest:
         return datetime.min
@@ -93,9 +95,10 @@ def select_events(
     limit: int | None = None,
     group_by: Sequence[sa.ColumnElement[Any]] = (),
 ) -> sa.Select[Any]:
-    """Return a query for columns of the events that a filter matches, in order of start.
+    """Return an SQL query that selects columns of all events that match a filter.
 
-    With ``group_by``, events are grouped, and ordered by group.
+    The result is sorted by start time. If ``group_by`` is given, the events are grouped, and the
+    result is sorted by group instead.
     """
     order = group_by or (events.c.event_starttime, events.c.kb_archivid)
     query = sa.select(*columns).where(*condition.conditions()).group_by(*group_by)

@@ -1,4 +1,4 @@
-"""The tables of an event database, which are the same in SQLite and PostgreSQL."""
+"""The tables in an event database. SQLite and PostgreSQL databases have the same tables."""
 
 from __future__ import annotations
 
@@ -50,9 +50,9 @@ completed_windows = sa.Table(
 
 
 def missing_tables(connection: sa.Connection) -> set[str]:
-    """Return the names of the tables that do not exist yet.
+    """Return the names of the tables that do not exist.
 
-    Raises AstrodomeError if an existing table has no column for some of the data.
+    Raises AstrodomeError if a column is missing in an existing table.
     """
     inspector = sa.inspect(connection)
     missing = set(metadata.tables) - set(inspector.get_table_names())
@@ -68,7 +68,7 @@ def missing_tables(connection: sa.Connection) -> set[str]:
 
 
 def create_tables(connection: sa.Connection) -> None:
-    """Create the tables that do not exist yet."""
+    """Create all tables that do not exist."""
     if connection.dialect.name == "postgresql":
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(CREATION_LOCK)))
     if missing_tables(connection):

@@ -1,4 +1,4 @@
-"""Events in the database of sdo-cli, in its table ``hek_events``."""
+"""Read events from the table ``hek_events`` in an sdo-cli database."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ FIELDS = (
     "hpc_boundcc",
     "hpc_coord",
 )
-"""Columns that are also fields of the record in the column ``full_event``."""
+"""Columns that have the same name as a field of the HEK record in the column ``full_event``."""
 
 
 def read_batches(address: str) -> Iterator[list[dict[str, Any]]]:
-    """Yield the records at a database address in batches, in the order of their ids.
+    """Yield batches of HEK records from the database at the given URL, sorted by ``event_id``.
 
-    A field that the stored record lacks is taken from its column. Raises AstrodomeError if the
-    database cannot be read or does not contain the table.
+    If a field is missing in the stored record, the value is taken from the column with the same
+    name. Raises AstrodomeError if the database cannot be read or the table does not exist.
     """
     database = Database(address)
     if database.is_missing():

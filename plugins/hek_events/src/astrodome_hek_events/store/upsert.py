@@ -1,4 +1,4 @@
-"""Insertion of rows that replaces those with the same key."""
+"""Insert rows into a table, and replace existing rows with the same primary key."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 
 def upsert(connection: sa.Connection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
-    """Insert rows with unique keys; a row whose key exists replaces the stored one."""
+    """Insert rows, and replace existing rows with the same primary key.
+
+    Two elements of ``rows`` must not have the same key.
+    """
     dialect: Any = postgresql if connection.dialect.name == "postgresql" else sqlite
     insert = dialect.insert(table)
     keys = [column.name for column in table.primary_key]
     updated = {name: value for name, value in insert.excluded.items() if name not in keys}
-    # All writers use the same order; otherwise two of them could lock rows in a deadlock.
+    # All transactions insert rows in the same order. Otherwise, a deadlock could occur.
     ordered = sorted(rows, key=lambda row: tuple(row[key] for key in keys))
     connection.execute(insert.on_conflict_do_update(index_elements=keys, set_=updated), ordered)

@@ -1,1 +1,1 @@
-"""Images, HTML pages and files that show events."""
+"""Plots, HTML reports and export files with events."""

@@ -1,4 +1,4 @@
-"""Charts of the agreement between events and regions, as SVG."""
+"""SVG charts for the HTML report of an analysis."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 
 def histogram(values: Sequence[float], label: str) -> str:
-    """Return a histogram of values between 0 and 1 as SVG."""
+    """Return an SVG histogram of values between 0 and 1."""
     with mpl.rc_context(STYLE):
         figure = Figure((10, 2.6), layout="constrained")
         axes = figure.subplots()
@@ -26,7 +26,7 @@ def histogram(values: Sequence[float], label: str) -> str:
 
 
 def iou_over_time(rows: Sequence[dict[str, Any]]) -> str:
-    """Return a plot of the IoU of each image over time as SVG, one color per wavelength."""
+    """Return an SVG plot of the IoU of each image over time, with one color per wavelength."""
     wavelengths = sorted({row["wavelength"] for row in rows})
     with mpl.rc_context(STYLE):
         figure = Figure((10, 2.6), layout="constrained")

@@ -1,4 +1,4 @@
-"""Events as CSV, Parquet, ECSV, VOTable, GeoJSON, or JSON in the format of HEK."""
+"""Export events as CSV, Parquet, ECSV, VOTable, GeoJSON or HEK JSON."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 SOFTWARE = f"astrodome-hek-events {version('astrodome-hek-events')}"
 CONTROL_CHARACTERS = re.compile("[\0-\x1f\x7f\ufffe\uffff]+")
-"""Characters that are invalid in a VOTable."""
+"""Pattern for characters that are invalid in a VOTable."""
 Rows = Sequence[Mapping[str, Any]]
 NAMES = [column.name for column in COLUMNS]
 SHAPES = ("hpc_bbox", "hpc_boundcc", "hpc_coord")
@@ -32,10 +32,11 @@ ARCSEC = {"hpc_x", "hpc_y", *CORNER_COLUMNS}
 
 
 def write(rows: Rows, form: str, path: Path, origin: str) -> None:
-    """Write events to a file, which is replaced atomically.
+    """Write events to a file. An existing file is replaced atomically.
 
-    ``form`` is ``parquet`` or a format of :func:`to_text`. ``rows`` are rows of the store, or
-    records for the format ``hek``; ``origin`` is the name of the store.
+    ``form`` is ``parquet`` or one of the formats that :func:`to_text` supports. ``rows`` contains
+    HEK records if the format is ``hek``, and rows of the event table otherwise. ``origin`` is the
+    name of the store, which is written to the metadata of the file.
     """
     if form == "parquet":
         provenance = {"software": SOFTWARE, "source": f"HEK events of {origin}"}
@@ -45,7 +46,10 @@ def write(rows: Rows, form: str, path: Path, origin: str) -> None:
 
 
 def to_text(rows: Rows, form: str, origin: str) -> str:
-    """Return events as ``csv``, ``ecsv``, ``votable``, ``geojson`` or ``hek``."""
+    """Convert events to a string.
+
+    ``form`` is ``csv``, ``ecsv``, ``votable``, ``geojson`` or ``hek``.
+    """
     return TEXT_FORMATS[form](rows, origin)
 
 
@@ -68,7 +72,7 @@ def _to_arrow(rows: Rows) -> pa.Table:
 
 
 def _to_astropy(rows: Rows, origin: str) -> Table:
-    """Return a table with times as text, and masks for missing values."""
+    """Convert rows to an astropy table with times as ISO 8601 strings and masked missing values."""
     import numpy as np
     from astropy import units
     from astropy.table import MaskedColumn, Table
@@ -142,7 +146,10 @@ def _feature(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _geometry(row: Mapping[str, Any]) -> Any:
-    """Return the outline as GeoJSON, otherwise the bounding box or the center."""
+    """Return the GeoJSON geometry of the outline, the bounding box or the center.
+
+    The first of these shapes that is valid is used. If none is valid, the result is None.
+    """
     import numpy as np
     import shapely
 

@@ -1,4 +1,4 @@
-"""Plots of solar images with events."""
+"""Plot solar images with events."""
 
 from __future__ import annotations
 
@@ -43,16 +43,16 @@ COLORS = {
 }
 OTHER_COLORS = ("#f78fb3", "#63cdda", "#cf6a87", "#e77f67", "#b8e994", "#82ccdd")
 DISPLAYED_PERCENTILES = (1.0, 99.7)
-"""Percentiles of the intensities that are displayed black and white."""
+"""Percentiles of the intensity that are displayed as black and as white."""
 PREDICTED_COLOR = "#39ff88"
 HALO = (Stroke(linewidth=3, foreground="black", alpha=0.6), Normal())
-"""Dark outline that keeps lines and text readable on bright regions."""
+"""Dark outline that makes lines and text readable on bright regions."""
 MAX_LABELS = 40
-"""Maximum number of events in an image for which labels are drawn."""
+"""Maximum number of events in a plot with labels. If there are more events, none is labelled."""
 
 
 def event_color(event_type: str) -> str:
-    """Return the color of an event type."""
+    """Return the color in which events with a type are plotted."""
     return COLORS.get(event_type) or OTHER_COLORS[sum(event_type.encode()) % len(OTHER_COLORS)]
 
 
@@ -65,27 +65,28 @@ def plot(
     labels: bool = True,
     grid: bool = False,
 ) -> Figure:
-    """Plot an image of the Sun with events.
+    """Plot a solar image with events.
 
     Parameters
     ----------
     image : SolarImage, sunpy.map.GenericMap, str or os.PathLike
-        The image, or a file that :func:`astrodome_solar.read_image` supports.
+        The image, or the path of an image file that :func:`astrodome_solar.read_image` supports.
     events : pandas.DataFrame or iterable of dict
-        Events from :meth:`EventStore.query` or :func:`search`, or records of HEK.
+        Events from :meth:`EventStore.query` or :func:`search`, or HEK records.
     outlines : bool, optional
-        Whether to plot outlines instead of bounding boxes, if available.
+        Whether to plot the outline of each event instead of its bounding box, if available.
     rotate : bool, optional
-        Whether to rotate the events with the Sun from their start to the time of the image.
+        Whether to rotate the events with the Sun from their start time to the time of the image.
     labels : bool, optional
-        Whether to label events with region numbers and flare classes.
+        Whether to label events with their type and the NOAA region number or flare class.
     grid : bool, optional
         Whether to plot a heliographic grid with a spacing of 15 degrees.
 
     Returns
     -------
     matplotlib.figure.Figure
-        The figure, with solar north up. Its axes are helioprojective coordinates in arcsec.
+        The figure, with solar north at the top. The axes show helioprojective coordinates in
+        arcsec.
 
     Raises
     ------
@@ -114,9 +115,10 @@ def draw(
     grid: bool = False,
     width: int = 1200,
 ) -> Figure:
-    """Return a figure, ``width`` pixels wide, of an image with the limb, events and regions.
+    """Plot an image with the limb, events and predicted regions.
 
-    The axes are helioprojective coordinates in arcsec, from the header of the image.
+    ``width`` is the width of the figure in pixels. The axes show helioprojective coordinates in
+    arcsec, which are computed from the image header.
     """
     geometry = image.geometry
     picture = _picture(image, width)
@@ -155,7 +157,7 @@ def draw(
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a figure in the format of the file extension; an incomplete file is never left."""
+    """Write a figure to a file atomically. The file extension determines the format."""
     form = path.suffix.lower().removeprefix(".")
     metadata: dict[str, Any] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
     with files.replacing(path) as part, mpl.rc_context({"svg.fonttype": "none"}):
@@ -165,20 +167,23 @@ def save(figure: Figure, path: Path) -> None:
 
 
 def data_url(image: SolarImage, size: int) -> str:
-    """Return the image, at most ``size`` pixels wide, with its colormap as a data URL."""
+    """Convert an image to a data URL that contains a JPEG image with the instrument's colormap.
+
+    The width and height of the JPEG image are at most ``size`` pixels.
+    """
     rgb = colormap(image.wavelength, image.quantity)(np.asarray(_picture(image, size)))
     return to_data_url(rgb, "JPEG")
 
 
 def svg_path(shape: BaseGeometry) -> str:
-    """Return a shape in pixels as the attribute ``d`` of an SVG path."""
+    """Convert a shape in pixel coordinates to the ``d`` attribute of an SVG ``path`` element."""
     return " ".join(
         "M" + " L".join(f"{x:.1f} {y:.1f}" for x, y in ring) + " Z" for ring in rings(shape)
     )
 
 
 def rings(shape: BaseGeometry) -> list[Points]:
-    """Return the rings of all polygons of a shape, each of shape (N, 2)."""
+    """Return the rings of all polygons in a shape. Each ring is an array with shape (N, 2)."""
     parts = getattr(shape, "geoms", [shape])
     polygons = [each for each in parts if each.geom_type == "Polygon" and not each.is_empty]
     return [
@@ -189,13 +194,17 @@ def rings(shape: BaseGeometry) -> list[Points]:
 
 
 def _picture(image: SolarImage, size: int) -> Image.Image:
-    """Return the image with eight bits, at most ``size`` pixels wide, for the display only."""
+    """Convert an image to an 8-bit image for display.
+
+    The width and height of the result are at most ``size`` pixels.
+    """
     scaled = image.data / 255
     if not image.eight_bit:
         data = np.nan_to_num(image.data)
         low, high = np.percentile(data, DISPLAYED_PERCENTILES)
         scaled = np.clip((data - low) / (high - low if high > low else 1), 0, 1)
-        # The square root shows faint structures; magnetograms have negative values.
+        # The square root makes faint structures visible. It is not applied to magnetograms,
+        # which contain negative values.
         scaled = scaled if low < 0 else np.sqrt(scaled)
     levels = np.rint(np.clip(scaled, 0, 1) * 255).astype(np.uint8)
     picture = Image.fromarray(np.ascontiguousarray(levels[::-1]))
@@ -233,12 +242,15 @@ def _patch(shape: BaseGeometry, geometry: ImageGeometry, color: str, **style: An
 
 
 def _data(pixels: Points, geometry: ImageGeometry) -> Points:
-    """Convert pixels from the upper left corner to data coordinates of the axes."""
+    """Convert pixel coordinates to data coordinates of the axes.
+
+    The origin of the pixel coordinates is the upper left corner of the image.
+    """
     return np.column_stack([pixels[:, 0] - 0.5, geometry.height - 0.5 - pixels[:, 1]])
 
 
 def _draw_grid(axes: Any, geometry: ImageGeometry, step: int = 15) -> None:
-    """Draw Stonyhurst latitudes and longitudes with a spacing of ``step`` degrees."""
+    """Draw a Stonyhurst grid in which latitude and longitude lines are ``step`` degrees apart."""
     fine = np.linspace(-90, 90, 91)
     lines = [(np.full(91, degrees), fine) for degrees in range(-180, 180, step)]
     lines += [(2 * fine, np.full(91, degrees)) for degrees in range(-75, 90, step)]

@@ -1,4 +1,7 @@
-"""The HTML page of an analysis: charts, and the images with the highest and lowest IoU."""
+"""Write the HTML report of an analysis.
+
+The report contains charts, tables, and the images with the highest and lowest IoU.
+"""
 
 from __future__ import annotations
 
@@ -22,13 +25,17 @@ from . import charts, image_plot
 
 FILE_NAME = "report.html"
 MAX_IMAGE_SIZE = 560
-"""Maximum side length of an image on the page, in pixels."""
+"""Maximum width and height of an image in the report, in pixels."""
 MAX_ROWS = 500
-"""Maximum number of images in the table; ``iou.csv`` contains all of them."""
+"""Maximum number of rows in the table of images. The file ``iou.csv`` contains all images."""
 
 
 def write(result: AnalysisResult, folder: Path, count: int = 6) -> Path:
-    """Write the page into a folder, with the ``count`` best and worst images; return its path."""
+    """Write the report to a folder, and return the path of the HTML file.
+
+    The report shows the ``count`` images with the highest IoU, and the ``count`` images with the
+    lowest IoU.
+    """
     ranked = sorted(result.comparisons, key=lambda each: -each.row["iou"])
     candidates = [each for each in ranked if each.placed or each.predicted] or ranked
     best = candidates[:count]
@@ -66,10 +73,10 @@ def write_figures(
     jobs: int = 0,
     on_image: Callable[[], None] = lambda: None,
 ) -> list[tuple[str, str]]:
-    """Plot every image with its events and predicted regions as PNG into a folder.
+    """Write a PNG plot of each image, with its events and predicted regions, to a folder.
 
-    Returns the name of each image that could not be plotted, and the reason. ``on_image`` is
-    called after each image.
+    Returns the path of each image that could not be plotted, and the reason. ``on_image`` is
+    called without arguments after each image.
     """
     work = partial(_write_figure, folder=folder, meta=result.options.meta)
     failed = []
@@ -86,7 +93,7 @@ def _charts(rows: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def _card(comparison: ImageComparison, meta: Path | None) -> dict[str, Any]:
-    """Return the values for one image in the template; shapes are in pixels of the image."""
+    """Return the template variables for one image. Shapes are in pixel coordinates."""
     try:
         image = read(ImageReference(comparison.pair.image.path), table=meta)
         source = image_plot.data_url(image, MAX_IMAGE_SIZE)
