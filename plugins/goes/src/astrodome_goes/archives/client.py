@@ -26,7 +26,7 @@ RESOLUTIONS = ("1m", "1s")
 SATELLITES = range(19, 7, -1)
 """GOES numbers of the satellites with NOAA science products, in descending order."""
 MAX_DURATION = 600.0
-"""Maximum duration of the download of one file, in seconds."""
+"""Maximum time to download a single file, in seconds."""
 NOAA_FROM = date(2001, 3, 1)
 GOES_15_UNTIL = date(2020, 3, 4)
 GOES_16_FROM = date(2017, 2, 7)
