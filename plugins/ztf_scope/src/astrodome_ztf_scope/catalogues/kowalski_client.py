@@ -19,7 +19,7 @@ DOMAIN = "caltech.edu"
 RETRIES, BACKOFF = 3, 0.5
 CATALOGUES = {"query_type": "info", "query": {"command": "catalog_names"}}
 VARIABLES = ("{}_INSTANCE_TOKEN", "{}_TOKEN")
-"""Environment variables in which SCoPe stores the token for an instance."""
+"""Environment variables from which SCoPe reads the token for an instance."""
 
 
 def connect(instance: str = "", token: str = "", connections: int = 8) -> Any:

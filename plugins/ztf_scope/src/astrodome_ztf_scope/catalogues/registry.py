@@ -18,7 +18,7 @@ def open_catalogue(name: str = "", *, token: str = "", page_size: int = 0) -> An
     token : str, optional
         Token for Kowalski. By default, the token from the settings is used.
     page_size : int, optional
-        Number of documents per Kowalski request; 0 for the default number.
+        Number of documents per Kowalski request. If it is 0, the default of 10,000 is used.
 
     Returns
     -------

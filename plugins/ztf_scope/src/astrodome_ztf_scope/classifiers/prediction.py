@@ -125,7 +125,7 @@ def predict_files(
     merge : {"mean", "max"}, optional
         Whether to add a column for each class with the mean or maximum score of its models.
     scheduler : str
-        Address of the scheduler of a Dask cluster. Files and models must have the same paths on the
+        Address of the Dask scheduler. Files and models must have the same paths on the
         cluster. Parquet files are scored in partitions, and other files as a whole.
     force : bool
         Whether to replace an existing output file.

@@ -25,9 +25,10 @@ class TaxonomyNode(Section):
 def parents(
     node: TaxonomyNode, tags: Container[str], parent: str | None = None
 ) -> Iterator[tuple[str, str]]:
-    """Yield the tag of each descendant of ``node``, with the tag of its closest ancestor.
+    """Yield (tag, parent tag) for each descendant of ``node``.
 
-    Nodes whose tags are not in ``tags`` are skipped.
+    Nodes whose tags are not in ``tags`` are skipped. The parent of a node is its closest ancestor
+    in ``tags``, or ``parent`` if no ancestor is in ``tags``. Nodes without a parent are skipped.
     """
     for child in node.subclasses or []:
         if parent and child.tag in tags:

@@ -241,7 +241,7 @@ class Preparation:
 def usable_rows(data: DataSet, features: FeatureSet) -> NDArray[np.bool_]:
     """Return a mask with shape (N,) of the rows that have all features that are not imputed.
 
-    Raises AstrodomeError if there is no such row. The message contains the column with the fewest
+    Raises AstrodomeError if no row has all of them. The message contains the column with the fewest
     valid values.
     """
     columns = find(features.required, list(data.table.columns), data.path)
