@@ -29,7 +29,7 @@ IMAGE_NAME = re.compile(r"(\d{4}-\d\d-\d\dT\d{6})__(\d+)\.(?:png|jpe?g)", re.IGN
 NAME_FORMATS = ((PREDICTION_NAME, "%Y%m%d-%H%M%S"), (IMAGE_NAME, "%Y-%m-%dT%H%M%S"))
 """Patterns for the file names of maps, and the time formats in the file names.
 
-Maps with one score per image patch have other names, and do not match these patterns.
+Anomaly maps for image patches, which cover only a part of an image, do not match these patterns.
 """
 SCORE_TABLE, SCORES = "maps.parquet", "maps.npy"
 DEFAULT_WIDTH = 256
