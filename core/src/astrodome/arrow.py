@@ -28,7 +28,7 @@ def native_reader(data: bytes | memoryview) -> pa.BufferReader:
 
 
 def read_frame(path: str | Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
-    """Read a Parquet file like ``pandas.read_parquet``, but without a Python file object."""
+    """Read a Parquet file into a DataFrame without creating a Python file object."""
     import pyarrow.parquet as pq
 
     wanted = None if columns is None else list(columns)

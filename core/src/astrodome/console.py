@@ -1,4 +1,4 @@
-"""Output of commands: tables, JSON, progress, warnings and errors."""
+"""Command output: tables, JSON documents, progress, warnings and errors."""
 
 from __future__ import annotations
 
@@ -193,7 +193,7 @@ def show_json(document: Any) -> None:
     text = json.dumps(_plain(document), indent=1, ensure_ascii=False)
     try:
         text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
-    except UnicodeEncodeError:  # Use escapes of JSON instead of those of the stream.
+    except UnicodeEncodeError:  # Use JSON escapes instead of the stream's error handler.
         text = json.dumps(_plain(document), indent=1)
     print(text)
 

@@ -1,4 +1,4 @@
-"""Installed distributions and their requirements, read with the standard library only."""
+"""Information about installed distributions, read with the standard library only."""
 
 from __future__ import annotations
 

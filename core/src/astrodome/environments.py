@@ -177,7 +177,7 @@ def argument(typed: str, short: dict[str, str]) -> tuple[str, str]:
 
 
 def _name_in_file(path: Path) -> str:
-    """Return the name of the distribution in a wheel, a source archive or a project folder."""
+    """Return the distribution name in a wheel, a source archive or a project folder."""
     if path.suffix == ".whl":
         return canonical_name(path.name.partition("-")[0])
     if path.is_dir():

@@ -58,7 +58,7 @@ def from_os_error(error: OSError) -> AstrodomeError:
 
 
 def stops_everything(error: BaseException) -> bool:
-    """Return whether an error affects all items, for example a full or read-only disk."""
+    """Return whether an error, such as a full or read-only disk, prevents all further work."""
     return isinstance(error, OSError) and error.errno in _FULL | {errno.EROFS}
 
 

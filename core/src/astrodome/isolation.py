@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any
 
 LONGEST = 60
-"""Maximum number of characters of captured text in a message."""
+"""Maximum length of captured text in a message, in characters."""
 FINISH = 0.1
 """Time to wait after the import for threads that are about to end, in seconds."""
 

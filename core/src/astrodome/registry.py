@@ -22,7 +22,7 @@ STATES = {
     "disabled": "is disabled",
     "not loaded": "was not loaded",
 }
-"""Predicates of messages about plugins that are not active."""
+"""Texts that follow the name of an inactive plugin in messages, keyed by state."""
 
 
 @dataclass
@@ -35,7 +35,7 @@ class Plugin:
     status: str = "active"
     error: str = ""
     faults: list[str] = field(default_factory=list)
-    """Descriptions of changes to the process that the host reverted, as sentences about "it"."""
+    """Descriptions of changes that the plugin made to the process and that the host reverted."""
     seconds: float = 0.0
     specs: tuple[AnySpec, ...] = ()
 
@@ -62,7 +62,7 @@ class Plugin:
 
     @property
     def state(self) -> str:
-        """State of the plugin and the reason for it, as the predicate of a sentence."""
+        """State of the plugin and the reason for it, as text to follow the name of the plugin."""
         return f"{STATES.get(self.status, 'is active')}: {self.error}".removesuffix(": ")
 
 

@@ -46,7 +46,7 @@ def hint(plugin: Plugin | None) -> str:
 
 
 def invalid(plugin: Plugin, text: str) -> AstrodomeError:
-    """Return the error for an invalid plugin. ``text`` is the predicate of the message."""
+    """Return the error for an invalid plugin. ``text`` is the message after the plugin name."""
     return AstrodomeError(
         f"{plugin.owner} {plugin.version}".rstrip() + f" {text}.", f"{hint(plugin)}."
     )

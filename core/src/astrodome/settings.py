@@ -173,7 +173,7 @@ class Settings:
     def credential(
         self, name: str, model: type[Model], key: str = "token", *, given: str = ""
     ) -> str:
-        """Return a secret if it may be sent to the configured address.
+        """Return a secret if it may be sent to the address in the section ``name``.
 
         ``given`` is a secret from the command line. It may be sent to the default address, or to an
         address from the environment or the file passed with ``--config``.

@@ -126,7 +126,7 @@ def _files(dist: Distribution) -> list[Path]:
 
 
 def _remove(files: list[Path]) -> None:
-    """Delete files, their compiled versions, and folders that become empty."""
+    """Delete files, their bytecode files, and the folders that are empty afterwards."""
     folders = set()
     for path in files:
         path.unlink(missing_ok=True)

@@ -29,7 +29,7 @@ START_UP = FREE | {"typer", "annotated_doc", "shellingham", "typing_extensions"}
 
 
 def problems(plugin: str) -> list[str]:
-    """Return descriptions of all problems of a plugin.
+    """Return descriptions of all problems with a plugin.
 
     Parameters
     ----------

@@ -1,4 +1,7 @@
-"""GOES flare classes: a letter for the decade of the 1-8 angstrom flux, and a multiple of it."""
+"""Conversion between the GOES 1-8 angstrom flux and flare classes such as M2.5.
+
+The letter of a class specifies the decade of the flux, and the number is a multiple of it.
+"""
 
 from __future__ import annotations
 

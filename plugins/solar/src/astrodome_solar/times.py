@@ -1,4 +1,4 @@
-"""Strict conversion of times to UTC."""
+"""Conversion of times in various formats to UTC, with errors for ambiguous or invalid times."""
 
 from __future__ import annotations
 

@@ -138,7 +138,7 @@ class SolarImage:
 
     @cached_property
     def data(self) -> Pixels:
-        """Pixels as a float32 array with shape (height, width). As in FITS, row 0 is at the bottom."""
+        """Pixels as a float32 array with shape (height, width). Row 0 is the bottom row."""
         return self.load()
 
     @property
@@ -318,7 +318,7 @@ class SolarImage:
         return row
 
     def _center(self, scale: tuple[float, float]) -> tuple[float, float]:
-        """Return the pixel coordinates of the center of the Sun, counted from 0."""
+        """Return the pixel coordinates of the Sun's center, counted from 0."""
         wcs = WCS(naxis=2)
         wcs.wcs.ctype = [self.header["ctype1"], self.header["ctype2"]]
         wcs.wcs.cunit = [self.header["cunit1"].lower(), self.header["cunit2"].lower()]
