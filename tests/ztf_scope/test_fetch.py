@@ -116,20 +116,20 @@ def test_a_request_is_repeated_after_a_server_error(
 def test_a_damaged_download_is_repeated_by_the_next_call(
     scope: Scope, bucket: Bucket, service: FakeServer
 ) -> None:
-    whole = bucket.answer
+    whole = bucket.respond
 
     def flipped(request):
-        answer = whole(request)
+        response = whole(request)
         if request.query.get("alt") == ["media"] and "checkpoint" in request.path:
-            answer.body = b"TEXT"
-        return answer
+            response.body = b"TEXT"
+        return response
 
-    service.answer = flipped
+    service.respond = flipped
     result = scope("fetch-models")
     assert result.code == 1
     assert "models/ea/20210325_000000/checkpoint" in result.err and "checksum" in result.err
     assert sum(1 for _ in contents(Path("models"))) == 2
-    service.answer = whole
+    service.respond = whole
     assert scope("fetch-models", "--json").succeeded().json == {
         "done": 1,
         "skipped": 2,

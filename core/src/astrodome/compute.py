@@ -174,6 +174,7 @@ def _done(item: Item, future: Future[Result], pool: workers.Pool) -> ItemResult[
             raise from_os_error(error) from error
         return ItemResult(item, error=reason(error))
     except Exception as error:
+        pool.check()  # A cluster that shuts down raises various errors instead of the result.
         return ItemResult(item, error=reason(error))
 
 
