@@ -91,7 +91,7 @@ class ImageGeometry:
         width, height : int
             Size of the image in pixels.
         time : str, datetime, numpy.datetime64, pandas.Timestamp or astropy.time.Time
-            Time of the observation in UTC.
+            Observation time in UTC.
 
         Returns
         -------
