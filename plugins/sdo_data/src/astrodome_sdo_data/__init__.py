@@ -1,4 +1,4 @@
-"""Images of the Solar Dynamics Observatory: download, import, resize, cut patches, show.
+"""Download, import, resize and display images from the Solar Dynamics Observatory (SDO).
 
 Examples
 --------

@@ -1,4 +1,4 @@
-"""Tables of the images in a folder."""
+"""List the images in a folder as a table."""
 
 from __future__ import annotations
 
@@ -20,31 +20,33 @@ def read_folder(
     end: Any = None,
     freq: str = "",
 ) -> pd.DataFrame:
-    """Read the list of the images in a folder, with their metadata.
+    """List the images in a folder, with their metadata.
 
     Parameters
     ----------
     folder : path
-        Folder of images whose names contain time and wavelength, with its subfolders.
+        Folder with images whose names contain the time and wavelength. Subfolders are included.
     wavelength : int or str
-        Read only images of this wavelength (angstrom) or pattern.
+        Include only images with this wavelength in angstroms, or with a wavelength that matches
+        this pattern.
     start, end : time, optional
-        Read only images of this time range (UTC), both ends included.
+        Include only images in this time range (UTC, both ends included).
     freq : str
-        Read one image per interval and wavelength, for example ``1h``.
+        Include only one image per wavelength in each interval of this length, for example
+        ``"1h"``.
 
     Returns
     -------
     pandas.DataFrame
-        One row per image, sorted by time, with the columns ``t_obs`` (UTC), ``wavelength``
-        (angstrom) and ``path``, and the columns of ``meta.csv`` if it exists: QUALITY (bits), DSUN
-        (m), X0, Y0 and R_SUN (pixels of the image of 4096 x 4096 pixels) and CDELT (arcsec/pixel
-        of that image).
+        One row per image, sorted by time, with the columns ``t_obs`` (UTC), ``wavelength`` (in
+        angstroms) and ``path``. If ``meta.csv`` exists, its columns are included: ``QUALITY`` (bit
+        mask), ``DSUN`` (in meters), ``X0``, ``Y0`` and ``R_SUN`` (in pixels of the original image
+        with 4096 x 4096 pixels) and ``CDELT`` (in arcsec per pixel of the original image).
 
     Raises
     ------
     AstrodomeError
-        If the folder has no such image, or an invalid ``meta.csv``.
+        If the folder contains no matching images, or if ``meta.csv`` is invalid.
 
     Examples
     --------

@@ -1,10 +1,10 @@
-"""``manifest.parquet``: the state of every image that was planned for a folder.
+"""Read and write ``manifest.parquet``, which records the download status of each image.
 
-The table has one row per image: done, skipped, missing at the source, failed with the reason, or
-planned and not reached yet. During a download, each result is first appended to a journal, so that
-a killed process loses nothing. Journals are merged into the table when their process ends, or by
-the next process that finds a journal without an owner. Several processes may work on a folder,
-each with its own journal.
+The manifest has one row per image. The status is ``done``, ``skipped``, ``missing`` (at the
+source), ``failed`` or ``planned``. During a download, each result is first appended to a journal
+file, so that no results are lost if the process is killed. Each process has its own journal, so
+that several processes can download into the same folder. When a process ends, its journal is merged
+into the manifest. The journal of a killed process is merged by the next process.
 """
 
 from __future__ import annotations
@@ -27,8 +27,9 @@ from astrodome import AstrodomeError, files
 
 NAME = "manifest.parquet"
 HIDDEN = ".downloading"
-"""Folder of journals and unpublished files, which is removed when no download is running. They are
-in a separate folder because finding them among 100,000 images takes time."""
+"""Folder for journals and temporary files, which is removed when no download is running.
+
+A separate folder is used because searching for these files among 100,000 images is slow."""
 JOURNAL, STAGING = "journal-", "incoming-"
 DONE, SKIPPED, MISSING, FAILED, PLANNED = "done", "skipped", "missing", "failed", "planned"
 HEADER = ("QUALITY", "DSUN", "X0", "R_SUN", "Y0", "CDELT")
@@ -50,8 +51,10 @@ SCHEMA = pa.schema(
         ("parameters_bytes", pa.int64()),
     ]
 )
-"""``bytes``, ``sha256`` and ``mtime_ns`` describe the published file; ``mtime_ns`` is only
-valid for this copy of the folder. The header has the units of ``meta.csv``."""
+"""Columns of the manifest.
+
+``bytes``, ``sha256`` and ``mtime_ns`` describe the image file. ``mtime_ns`` is not valid after the
+folder is copied. The header columns have the same units as in ``meta.csv``."""
 COLUMNS = tuple(SCHEMA.names[1:])
 DTYPES = {
     "t_obs": "datetime64[s]",
@@ -65,9 +68,10 @@ DTYPES = {
 
 
 def read(folder: Path) -> pd.DataFrame:
-    """Return the manifest with ``file_name`` as index; no rows if the file does not exist.
+    """Read the manifest of a folder as a DataFrame with the index ``file_name``.
 
-    Raises AstrodomeError if the file is invalid.
+    The result is empty if the manifest does not exist. Raises AstrodomeError if the manifest is
+    invalid.
     """
     path = folder / NAME
     if not path.exists():
@@ -84,7 +88,7 @@ def read(folder: Path) -> pd.DataFrame:
 
 
 def current(folder: Path) -> pd.DataFrame:
-    """Return the manifest with the results in all journals; nothing is written."""
+    """Read the manifest, and add the results in all journals without writing any file."""
     table = read(folder)
     for path in sorted((folder / HIDDEN).glob(f"{JOURNAL}*")):
         with suppress(FileNotFoundError), path.open("rb") as journal:
@@ -93,9 +97,9 @@ def current(folder: Path) -> pd.DataFrame:
 
 
 class DownloadJournal:
-    """The journal of this process for the manifest of a folder; see :func:`open_journal`.
+    """Journal in which a process records its download results; see :func:`open_journal`.
 
-    ``staging`` is a folder for unpublished files.
+    ``staging`` is a folder for temporary files.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -106,14 +110,14 @@ class DownloadJournal:
         self.staging = self._hidden / f"{STAGING}{unique}"
         self._mutex = threading.Lock()
         self._lock = folder / f".{NAME}.lock"
-        with files.lock(self._lock):  # Otherwise the file would have no owner for a moment.
+        with files.lock(self._lock):  # Create and lock the file atomically.
             self._hidden.mkdir(exist_ok=True)
             self._handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
             fcntl.flock(self._handle, fcntl.LOCK_EX)
         self.staging.mkdir()
 
     def add(self, file_name: str, record: Mapping[str, Any]) -> None:
-        """Append the result for an image; several threads may call this."""
+        """Append the result for an image. This method is thread-safe."""
         line = f"\n{json.dumps({'file_name': file_name, **record})}\n".encode()
         with self._mutex:
             complete = os.write(self._handle, line) == len(line)
@@ -121,11 +125,12 @@ class DownloadJournal:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._path))
 
     def merge(self, planned: pd.DataFrame | None = None) -> pd.DataFrame:
-        """Write the results of this and of ended processes to the manifest and return it.
+        """Merge the results into the manifest, and return the manifest.
 
-        ``planned`` contains planned and skipped images, with ``file_name`` as index. Planned rows
-        are added if the manifest has no row or a skipped one; skipped rows are added unless the
-        image exists.
+        The journal of the current process and the journals of ended processes are merged.
+        ``planned`` contains planned and skipped images, with the index ``file_name``. A planned
+        image is added if the manifest does not contain it or if its status is ``skipped``. A
+        skipped image is added unless its status is ``done``.
         """
         with files.lock(self._lock), self._mutex:
             previous = table = read(self.folder)
@@ -149,12 +154,12 @@ class DownloadJournal:
         return table
 
     def merged(self) -> pd.DataFrame:
-        """Return :func:`current`, consistent while other processes write."""
+        """Return the result of :func:`current`, read while no other process can merge."""
         with files.lock(self._lock):
             return current(self.folder)
 
     def is_shared(self) -> bool:
-        """Return whether another process works on the folder."""
+        """Return whether another process is downloading into the folder."""
         for path in self._other_journals():
             with _without_owner(path) as handle:
                 if handle is None:
@@ -162,12 +167,12 @@ class DownloadJournal:
         return False
 
     def close(self) -> None:
-        """Close the journal; results that are not merged remain for the next process."""
+        """Close the journal. Unmerged results remain for the next process."""
         shutil.rmtree(self.staging, ignore_errors=True)
         if os.fstat(self._handle).st_size == 0:
             self._path.unlink(missing_ok=True)
         os.close(self._handle)
-        with files.lock(self._lock), suppress(OSError):  # Fails if other processes use it.
+        with files.lock(self._lock), suppress(OSError):  # Another process may be using the folder.
             self._hidden.rmdir()
 
     def _other_journals(self) -> list[Path]:
@@ -176,7 +181,7 @@ class DownloadJournal:
 
 @contextmanager
 def open_journal(folder: Path) -> Iterator[DownloadJournal]:
-    """Create the folder if needed and open a journal; the first merge includes old journals."""
+    """Create the folder if it does not exist, and open a journal in it."""
     folder.mkdir(parents=True, exist_ok=True)
     journal = DownloadJournal(folder)
     try:
@@ -186,7 +191,7 @@ def open_journal(folder: Path) -> Iterator[DownloadJournal]:
 
 
 def write(folder: Path, table: pd.DataFrame) -> None:
-    """Write a manifest, sorted by time and wavelength."""
+    """Write the manifest, sorted by time and wavelength."""
     rows = table.sort_values(["t_obs", "wavelength"], kind="stable")
     content = pa.Table.from_pandas(rows.reset_index(), SCHEMA, preserve_index=False)
     hidden = folder / HIDDEN
@@ -199,7 +204,7 @@ def write(folder: Path, table: pd.DataFrame) -> None:
 def _with_records(
     folder: Path, table: pd.DataFrame, records: Iterable[Mapping[str, Any]]
 ) -> pd.DataFrame:
-    """Add the results of a journal; a failure does not replace an existing image."""
+    """Add the results of a journal. A failure does not replace the row of an existing image."""
     done = set(table.index[table["status"].eq(DONE)].tolist())
     latest: dict[str, Mapping[str, Any]] = {}
     for record in records:
@@ -211,7 +216,7 @@ def _with_records(
         latest[name] = record
     if not latest:
         return table
-    # As objects, because integers beside missing values would become inexact floats.
+    # With dtype object, integers in columns with missing values are not converted to floats.
     columns = {
         name: pd.Series([record.get(name) for record in latest.values()], dtype=object)
         for name in COLUMNS
@@ -241,7 +246,7 @@ def _with_dtypes(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _records(handle: int) -> Iterator[dict[str, Any]]:
-    """Yield the records of a journal; incomplete lines of a killed process are ignored."""
+    """Yield the records in a journal, ignoring incomplete lines."""
     content = os.pread(handle, os.fstat(handle).st_size, 0)
     for line in content.splitlines():
         with suppress(ValueError):
@@ -250,7 +255,10 @@ def _records(handle: int) -> Iterator[dict[str, Any]]:
 
 @contextmanager
 def _without_owner(path: Path) -> Iterator[int | None]:
-    """Yield the handle of a journal whose process has ended, and None for any other journal."""
+    """Open and lock a journal whose process has ended, and yield its file descriptor.
+
+    Yield None if the process is still running.
+    """
     try:
         handle = os.open(path, os.O_RDWR)
     except FileNotFoundError:

@@ -1,7 +1,8 @@
-"""Image parameters: ten numbers for each of 64 x 64 cells of an image, as Parquet files.
+"""Read image parameters, and write them to Parquet files.
 
-The parameters are those of Ahmadzadeh et al. 2019 (ApJS 243, 18) for the image of 4096 x 4096
-pixels. A file has one row per cell, so that a folder of files can be read as one table.
+Image parameters are ten statistics for each cell in a grid of 64 x 64 cells, computed from the
+image with 4096 x 4096 pixels (Ahmadzadeh et al. 2019, ApJS 243, 18). A file has one row per cell,
+so that all files in a folder can be read as one table.
 """
 
 from __future__ import annotations
@@ -30,15 +31,15 @@ NAMES = (
     "tamura_directionality",
 )
 FOLDER = "parameters"
-"""Name of the folder with the parameters, inside the folder of the images."""
+"""Name of the subfolder for parameter files in an image folder."""
 
 
 def from_xml(document: bytes) -> NDArray[np.float32]:
-    """Return the parameters in an XML document of the GSU service.
+    """Parse an XML document from the GSU service.
 
-    Each element contains x, y and the ten values of a cell. The array has the shape (64, 64, 10)
-    and is indexed by x, y and parameter. Raises AstrodomeError unless each cell occurs once with
-    finite values.
+    Each element contains x, y and the ten parameters of a cell. The returned array has the shape
+    (64, 64, 10) and is indexed by x, y and parameter. Raises AstrodomeError if a cell is missing or
+    duplicated, or if a value is NaN or infinite.
     """
     try:
         cells = [[child.text for child in cell] for cell in ElementTree.fromstring(document)]
@@ -58,9 +59,10 @@ def from_xml(document: bytes) -> NDArray[np.float32]:
 
 
 def write(path: Path, cube: NDArray[Any], t_obs: datetime, wavelength: int) -> None:
-    """Write parameters of the shape (64, 64, 10) as 4,096 rows.
+    """Write an array of image parameters with shape (64, 64, 10) as 4,096 rows.
 
-    The columns are ``t_obs`` (UTC), ``wavelength`` (angstrom), ``x``, ``y`` and the ten parameters.
+    The columns are ``t_obs`` (UTC), ``wavelength`` (in angstroms), ``x``, ``y`` and the ten
+    parameters.
     """
     count = SIDE * SIDE
     x, y = np.indices((SIDE, SIDE), np.uint8)

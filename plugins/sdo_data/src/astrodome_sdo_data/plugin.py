@@ -1,4 +1,4 @@
-"""Hooks of the plugin: the commands ``sdo data`` and the sources of images."""
+"""Plugin hooks that register the command group ``sdo data`` and the image sources."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Start and end times of public functions."""
+"""Parse the start and end times that are passed to public functions."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from astrodome_solar.times import parse_time
 
 
 def parse_range(start: Any, end: Any) -> tuple[datetime, datetime]:
-    """Convert start and end to UTC; an end that is a date as text includes the whole day.
+    """Convert start and end times to UTC.
 
-    Raises AstrodomeError if a time is invalid or the end is before the start.
+    If ``end`` is a string with a date only, the whole day is included. Raises AstrodomeError if a
+    time is invalid, or if the end is before the start.
     """
     first, last = parse_time(start), parse_time(end)
     if isinstance(end, str):

@@ -1,7 +1,8 @@
-"""Downloads of images into a folder: plan, fetch, verify and publish, with a manifest of results.
+"""Download images into a folder, and record the results in a manifest.
 
-:mod:`.plan` compares the requested images with the folder, :mod:`.fetch` fetches and publishes
-single images, :mod:`.verify` checks files, :mod:`.run` fetches in parallel.
+:mod:`.plan` determines which requested images are missing in the folder. :mod:`.fetch` downloads
+single images and moves valid ones to the folder. :mod:`.verify` validates files, and :mod:`.run`
+executes a plan with parallel transfers.
 """
 
 from .plan import DownloadPlan, DownloadRequest, plan_download

@@ -1,4 +1,4 @@
-"""Functions to search and download images, for scripts and notebooks."""
+"""Search for images and download them."""
 
 from __future__ import annotations
 
@@ -27,40 +27,42 @@ def search(
     quality: int | None = None,
     **options: Any,
 ) -> pd.DataFrame:
-    """Search a source for images.
+    """Search an image source.
 
-    Sources without a list of their images, such as ``gsu`` and ``helioviewer``, return one row for
-    every requested time; a download shows which images exist.
+    Some sources, such as ``gsu`` and ``helioviewer``, cannot list the available images. For these
+    sources, the result has one row for each requested time, even if no image exists at that time.
 
     Parameters
     ----------
     source : str
-        Name of the source, for example ``gsu`` or ``helioviewer``; with an argument for some
-        sources, for example ``sdoml:FOLDER``. ``sdo data sources`` lists the installed ones.
+        Name of the source, for example ``"gsu"`` or ``"helioviewer"``. Some sources accept an
+        argument after a colon, for example ``"sdoml:FOLDER"``. The command ``sdo data sources``
+        lists the installed sources.
     start, end : time
-        First and last time, both included: a string, datetime, numpy.datetime64, pandas.Timestamp
-        or astropy Time in UTC. An end that is a date as a string includes the whole day.
+        Start and end of the time range in UTC, both included, as a string, datetime,
+        numpy.datetime64, pandas.Timestamp or astropy Time. If ``end`` is a string with a date
+        only, the whole day is included.
     freq : str
-        Time between images as a pandas offset alias.
+        Time between images as a pandas offset alias, for example ``"6min"``.
     wavelength : int or sequence of int
-        Wavelengths in angstrom.
+        Wavelengths in angstroms.
     size : str
-        Size of the images, for example ``512``; the default is the first one of the source.
+        Image size, for example ``"512"``. The default depends on the source.
     quality : int, optional
-        Bit mask of allowed quality bits; the default allows all.
+        Bit mask of allowed quality bits. By default, all bits are allowed.
     **options
-        Further options of the source, for example ``calibrate=True``.
+        Additional options for the source, for example ``calibrate=True``.
 
     Returns
     -------
     pandas.DataFrame
-        One row per image with the columns ``t_obs`` (UTC), ``wavelength`` (angstrom),
-        ``file_name`` and further columns of the source.
+        One row per image with the columns ``t_obs`` (UTC), ``wavelength`` (in angstroms) and
+        ``file_name``, and additional columns that depend on the source.
 
     Raises
     ------
     AstrodomeError
-        If the source is not installed, is not reachable or does not support the request.
+        If the source is not installed, cannot be reached or does not support the request.
 
     Examples
     --------
@@ -96,39 +98,41 @@ def download(
     on_result: ResultCallback | None = None,
     **options: Any,
 ) -> DownloadReport:
-    """Download images into a folder; existing images are kept.
+    """Download images into a folder. Images that already exist are not downloaded again.
 
     Parameters
     ----------
     source, start, end, freq, wavelength, size, quality, **options
-        As in :func:`search`.
+        See :func:`search`.
     folder : path
-        Folder for the images, their ``manifest.parquet`` and, with ``metadata``, ``meta.csv``.
+        Output folder for the images, ``manifest.parquet`` and, if ``metadata`` is True,
+        ``meta.csv``.
     metadata, parameters : bool
-        Also download headers, or image parameters.
+        Whether to download the image headers and the image parameters, respectively.
     min_flux, max_flux : float, optional
-        Download only images at times with a GOES flux (W/m2, 1-8 angstrom) inside these limits.
+        Minimum and maximum GOES 1-8 Å flux in W/m². Images at times with a flux outside these
+        limits are skipped.
     flux_source : str
-        Source of the flux; needed if several are installed.
+        Name of the flux source. It is required if several flux sources are installed.
     jobs : int
-        Maximum number of simultaneous transfers.
+        Maximum number of parallel transfers.
     retry_missing : bool
-        Request images again that the source did not have.
+        Whether to retry images that were previously missing at the source.
     verify : bool
-        Check the content of all existing images.
+        Whether to verify the content of all existing images.
     on_result : callable, optional
-        Called with the result of each image.
+        Function that is called with the result for each image.
 
     Returns
     -------
     DownloadReport
-        The outcome of every image in the DataFrame ``files``.
+        Report of the download. The DataFrame ``files`` contains the outcome for each image.
 
     Raises
     ------
     AstrodomeError
-        If the source does not support the request, or the folder cannot be written or contains
-        the images from another source or in another size.
+        If the source does not support the request, if the folder is not writable, or if the folder
+        contains images from a different source or with a different size.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Fetch the images of a plan, verify and publish them, and write the results to the journal."""
+"""Download single images, verify them, move them to the folder, and record the results."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .plan import CHECK, DownloadPlan
 from .verify import check_image, file_record, pixels_of_size, set_aside
 
 EXISTS = "exists"
-"""Status of an image that another process has published since the plan was made."""
+"""Status of an image that another process has downloaded since the plan was created."""
 MAX_FAILURES = 24
 """Number of consecutive failures after which the source is considered unavailable."""
 FATAL_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
@@ -26,11 +26,10 @@ FATAL_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 @dataclass(frozen=True)
 class FetchResult:
-    """Result for one image.
+    """Result of the download of one image.
 
-    ``bytes`` is the size of a fetched image, ``parts`` is True if its header or parameters were
-    fetched; otherwise the image was only checked. ``damaged`` is the new name of an invalid file
-    in its place.
+    ``bytes`` is the size of the downloaded image. ``parts`` is True if the header or the image
+    parameters were downloaded. ``damaged`` is the new name of an invalid file that was renamed.
     """
 
     file_name: str
@@ -43,7 +42,7 @@ class FetchResult:
 
 @dataclass
 class _Task:
-    """Missing parts of an image; ``record`` describes its file, if a valid one exists."""
+    """Parts of an image to download. ``record`` describes the existing file if it is valid."""
 
     position: int
     file_name: str
@@ -55,7 +54,7 @@ class _Task:
 
 
 class ImageFetcher:
-    """Fetches the rows of a plan; several threads share it."""
+    """Downloader for the images in a plan, which can be shared by several threads."""
 
     def __init__(self, plan: DownloadPlan, journal: manifest.DownloadJournal) -> None:
         self.plan, self.journal = plan, journal
@@ -69,16 +68,17 @@ class ImageFetcher:
         self._side = pixels_of_size(plan.request.size)
 
     def stop(self) -> None:
-        """Fetch no further rows, and end running transfers if the source supports it."""
+        """Start no further downloads, and cancel running transfers if the source supports it."""
         self.stopped = True
         if stop := getattr(self.plan.source, "stop", None):
             stop()
 
     def fetch(self, positions: Sequence[int]) -> list[FetchResult]:
-        """Fetch the rows at these positions and return their results, failures included.
+        """Download the images at the given row positions, and return all results with failures.
 
-        After many consecutive failures the fetcher stops, and rows are left without a result.
-        Raises an OSError that prevents all further work, for example a full disk.
+        After ``MAX_FAILURES`` consecutive failures, no further images are downloaded, and the
+        remaining rows have no result. Raises OSError if no further images can be written, for
+        example because the disk is full.
         """
         if self.stopped:
             return []
@@ -100,7 +100,7 @@ class ImageFetcher:
         return results
 
     def fail(self, positions: Sequence[int], reason: str) -> list[FetchResult]:
-        """Record that these rows failed."""
+        """Record that the download failed for the given row positions."""
         return [self._reject(self._task(position), reason) for position in positions]
 
     def _task(self, position: int) -> _Task:
@@ -109,7 +109,7 @@ class ImageFetcher:
         return _Task(position, columns["file_name"][position], *needs)
 
     def _updated_task(self, position: int) -> _Task | None:
-        """Return the parts that are still missing; None if the image exists since the plan."""
+        """Return the parts that are still missing, or None if another process downloaded them."""
         task = self._task(position)
         path = self.plan.folder / task.file_name
         if self._columns["action"][position] == CHECK:
@@ -123,7 +123,10 @@ class ImageFetcher:
         return task
 
     def _checked_file(self, path: Path, position: int) -> dict[str, Any] | None:
-        """Return the record of a file with the known checksum or a valid image, otherwise None."""
+        """Return the record of an existing file, or None if the file is invalid.
+
+        A file is valid if it has the checksum in the manifest or contains a valid image.
+        """
         try:
             content = path.read_bytes()
         except FileNotFoundError:
@@ -158,7 +161,7 @@ class ImageFetcher:
                         yield self._reject(task, error.message)
         except AstrodomeError as error:
             reason = error.message
-        except Exception as error:  # raised by the source of another plugin
+        except Exception as error:  # Sources can raise any exception.
             if isinstance(error, OSError) and error.errno in FATAL_ERRORS:
                 raise
             reason = f"{type(error).__name__}: {error}"
@@ -166,7 +169,7 @@ class ImageFetcher:
             yield self._reject(task, reason)
 
     def _publish(self, task: _Task, fetched: FetchedImage) -> FetchResult:
-        """Verify fetched parts, move them to the folder and record them."""
+        """Verify the downloaded parts, move them to the folder, and record the result."""
         if fetched.status != manifest.DONE:
             status = fetched.status if task.image else manifest.FAILED
             return self._reject(task, fetched.reason, status, fetched.header)
@@ -187,7 +190,7 @@ class ImageFetcher:
             size = self._publish_parameters(task, fetched.parameters)
             record = record | {"parameters_bytes": size}
         record = record | _header_record(fetched.header)
-        if task.header:  # Also if the source has no header, so that it is not requested again.
+        if task.header:  # Recorded even if empty.
             record["has_header"] = True
         self._write(task, manifest.DONE, "", record)
         size = record["bytes"] if task.image else 0
@@ -199,7 +202,7 @@ class ImageFetcher:
         return 0 if allowed is None or not header else int(header.get("QUALITY") or 0) & ~allowed
 
     def _publish_parameters(self, task: _Task, cube: Any) -> int:
-        """Write the image parameters of an image and return the size of the file."""
+        """Write the image parameters, and return the file size in bytes."""
         row = self.plan.rows.iloc[task.position]
         name = Path(task.file_name).with_suffix(".parquet").name
         staged = self.journal.staging / name
@@ -238,7 +241,7 @@ class ImageFetcher:
 
 
 def _header_record(header: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return the finite values of a header for the manifest."""
+    """Convert a header to manifest columns, without NaN and infinite values."""
     if header is None:
         return {}
     record: dict[str, Any] = {"has_header": True}

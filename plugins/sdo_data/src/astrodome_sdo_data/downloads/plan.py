@@ -1,4 +1,4 @@
-"""Plan of a download: the requested images compared with a folder and its manifest."""
+"""Plan a download by comparing the requested images with a folder and its manifest."""
 
 from __future__ import annotations
 
@@ -17,17 +17,21 @@ from astrodome_solar.protocols import ImageSource, SourceInfo, source_info
 from .. import manifest, parameters
 
 KEEP, FETCH, CHECK, SKIP, ABSENT = "keep", "fetch", "check", "skip", "absent"
-"""Actions for an image: keep the file, fetch what is missing, check the file first, skip it
-because of its quality or flux, do not request it again because the source does not have it."""
+"""Actions for an image.
+
+``keep``: the image exists. ``fetch``: download the missing parts. ``check``: verify the existing
+file first. ``skip``: the quality or flux does not meet the request. ``absent``: the image is known
+to be missing at the source."""
 
 
 @dataclass(frozen=True)
 class DownloadRequest:
-    """Images to download: start and end in UTC, both included, and wavelengths in angstrom.
+    """Time range, wavelengths and other criteria that select the images to download.
 
-    ``freq`` is a pandas offset alias. The limits of the flux are in W/m2 (GOES, 1-8 angstrom) and
-    apply to the flux of ``flux_source``. ``quality`` is the bit mask of allowed quality bits; None
-    allows all. ``options`` are passed to the ``search`` method of the source.
+    ``start`` and ``end`` are in UTC, and both are included. Wavelengths are in angstroms. ``freq``
+    is a pandas offset alias. The flux limits are in W/m² and apply to the GOES 1-8 Å flux from
+    ``flux_source``. ``quality`` is the bit mask of allowed quality bits, or None to allow all bits.
+    ``options`` are passed to the ``search`` method of the source.
     """
 
     start: datetime
@@ -46,11 +50,11 @@ class DownloadRequest:
 
     @property
     def variant(self) -> str:
-        """Size and calibration of the images, as in the column ``size`` of the manifest."""
+        """Image size and calibration, as stored in the manifest column ``size``."""
         return f"{self.size} calibrated".strip() if self.options.get("calibrate") else self.size
 
     def search(self, source: ImageSource, info: SourceInfo) -> tuple[DownloadRequest, pd.DataFrame]:
-        """Return the request with its default size, and one row per requested image.
+        """Return the request with the default size filled in, and one row per requested image.
 
         Raises AstrodomeError if the source does not support the request.
         """
@@ -78,11 +82,11 @@ class DownloadRequest:
 
 @dataclass
 class DownloadPlan:
-    """The actions for each image of a request in a folder.
+    """Actions for each requested image in a folder.
 
-    ``rows`` are the rows of the search with the columns ``file_name``, ``action``, ``reason`` of
-    skipped images, ``need_image``, ``need_header`` and ``need_parameters``. ``record`` contains
-    the manifest's entry for each row.
+    ``rows`` contains the search results with the additional columns ``file_name``, ``action``,
+    ``reason`` (for skipped images), ``need_image``, ``need_header`` and ``need_parameters``.
+    ``record`` contains the manifest row for each image.
     """
 
     request: DownloadRequest
@@ -93,16 +97,16 @@ class DownloadPlan:
     record: pd.DataFrame
 
     def pending(self) -> pd.DataFrame:
-        """Return the rows to fetch or check; images that failed before are the last ones.
+        """Return the rows to download or verify, with previously failed images last.
 
-        With this order, a range of unavailable images does not block all others.
+        With this order, many consecutive unavailable images do not prevent other downloads.
         """
         pending = self.rows["action"].isin([FETCH, CHECK])
         failed = self.record["status"].eq(manifest.FAILED)
         return pd.concat([self.rows[pending & ~failed], self.rows[pending & failed]])
 
     def bytes_to_fetch(self) -> int:
-        """Estimate the size of the images to fetch from that of existing or typical images."""
+        """Estimate the download size in bytes from the size of existing or typical images."""
         fetch = self.rows["need_image"] & self.rows["action"].eq(FETCH)
         wavelength = self.rows["wavelength"]
         mean = self.record["bytes"].astype(float).groupby(wavelength).mean()
@@ -110,7 +114,7 @@ class DownloadPlan:
         return int(wavelength[fetch].map(mean).fillna(typical).sum())
 
     def summary(self) -> dict[str, Any]:
-        """Return the number of images for each action, and the size of the download."""
+        """Return the number of images for each action, and the estimated download size."""
         count = self.rows["action"].value_counts().reindex([KEEP, CHECK, SKIP, ABSENT, FETCH])
         count = count.fillna(0).astype(int).to_dict()
         return {
@@ -129,7 +133,7 @@ class DownloadPlan:
         }
 
     def manifest_rows(self) -> pd.DataFrame:
-        """Return the planned and skipped images as rows of the manifest."""
+        """Return the planned and skipped images as manifest rows."""
         rows = self.rows[["file_name", "t_obs", "wavelength", "reason"]].assign(
             status=np.where(self.rows["action"].eq(SKIP), manifest.SKIPPED, manifest.PLANNED),
             source=self.request.source,
@@ -139,7 +143,7 @@ class DownloadPlan:
         return rows.set_index("file_name").reindex(columns=list(manifest.COLUMNS))
 
     def updated(self, file_names: Iterable[str], known: pd.DataFrame) -> DownloadPlan:
-        """Return the plan of some of the images for the current folder and manifest."""
+        """Return a new plan for some of the images, based on the current folder and manifest."""
         rows = self.rows[self.rows["file_name"].isin(file_names)].reset_index(drop=True)
         return _compare(replace(self, rows=rows), known)
 
@@ -151,12 +155,12 @@ def plan_download(
     retry_missing: bool = False,
     verify: bool = False,
 ) -> DownloadPlan:
-    """Search the source and compare the result with a folder; nothing is fetched or written.
+    """Search the source, and compare the result with a folder.
 
-    An image exists if its file has the size and the time stamp in the manifest. Files that differ
-    or that the manifest does not contain are checked, with ``verify`` all files. Raises
-    AstrodomeError if the folder contains the images from another source or in another size or
-    calibration.
+    Nothing is downloaded or written. An existing image is accepted if its file size and
+    modification time match the manifest. Other files, or all files if ``verify`` is True, are
+    verified during the download. Raises AstrodomeError if the folder contains images from a
+    different source, or with a different size or calibration.
     """
     source: ImageSource = sources.get("images", request.source)
     info = source_info(source)
@@ -201,7 +205,7 @@ def _compare(
 
 
 def _file_names(t_obs: pd.Series, wavelength: pd.Series) -> list[str]:
-    """Return ``filenames.file_name`` for many images."""
+    """Return the file name for each time and wavelength."""
     stamps = np.datetime_as_string(t_obs.to_numpy("datetime64[s]"))
     pairs = zip(stamps.tolist(), wavelength.tolist(), strict=True)
     return [f"{stamp.replace(':', '')}__{wave}.jpeg" for stamp, wave in pairs]
@@ -230,7 +234,7 @@ def _search_options(request: DownloadRequest, info: SourceInfo) -> dict[str, Any
     }
     if len(info.sizes) == 1 and "size" not in info.options:
         options.pop("size", None)
-    if "quality" not in info.options:  # The fetched header is checked instead.
+    if "quality" not in info.options:  # Checked in the header after the download.
         options.pop("quality", None)
     for name in options:
         if name not in info.options:
@@ -262,7 +266,10 @@ def _check_variant(request: DownloadRequest, folder: Path, record: pd.DataFrame)
 
 
 def _file_stats(folder: Path, names: pd.Series) -> tuple[np.ndarray, np.ndarray]:
-    """Return size (bytes) and modification time (ns) of each file; -1 if it does not exist."""
+    """Return the size in bytes and the modification time in nanoseconds of each file.
+
+    Both are -1 if the file does not exist.
+    """
     found: dict[str, tuple[int, int]] = {}
     wanted = names.tolist()
     unique = set(wanted)
@@ -292,7 +299,7 @@ def _skip_by_quality(
     action: np.ndarray,
     reason: np.ndarray,
 ) -> None:
-    """Skip images whose quality is known to have other bits than those allowed."""
+    """Skip images whose known quality contains bits that are not allowed."""
     if request.quality is None:
         return
     bits = record["QUALITY"].fillna(0).to_numpy(np.int64) & ~np.int64(request.quality)
@@ -308,7 +315,7 @@ def _skip_by_flux(
     action: np.ndarray,
     reason: np.ndarray,
 ) -> None:
-    """Skip images at times with a flux outside the limits, or without a known flux."""
+    """Skip images at times when the flux is unknown or outside the limits."""
     if request.min_flux is None and request.max_flux is None:
         return
     unique, inverse = np.unique(t_obs.to_numpy("datetime64[us]"), return_inverse=True)
@@ -321,7 +328,7 @@ def _skip_by_flux(
         (request.min_flux, np.less_equal, "not above"),
     ):
         if limit is not None:
-            beyond = is_beyond(flux, limit)  # False for NaN
+            beyond = is_beyond(flux, limit)  # NaN is never beyond the limit.
             outside |= beyond
             text[beyond] = [f"Flux {f:.3g} W/m2 is {relation} {limit:.3g}." for f in flux[beyond]]
     outside &= ~existing

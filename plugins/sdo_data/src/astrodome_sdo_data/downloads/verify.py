@@ -1,4 +1,4 @@
-"""Checks of downloaded files."""
+"""Validate downloaded files."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ from astrodome import AstrodomeError
 from astrodome_solar.formats import raster
 
 DAMAGED = ".damaged"
-"""Extension that is appended to the name of an invalid file in the place of an image."""
+"""Extension that is appended to the name of an invalid image file."""
 
 
 def pixels_of_size(size: str) -> int:
-    """Return the pixels per side of a size such as ``256`` or ``2k``; 0 for other names."""
+    """Return the image width in pixels for a size such as ``256`` or ``2k``, otherwise 0."""
     number = size.removesuffix("k")
     return int(number) * (1024 if size.endswith("k") else 1) if number.isdigit() else 0
 
 
 def check_image(content: bytes, path: Path, side: int = 0) -> None:
-    """Raise AstrodomeError unless ``content`` is a complete file of the format of ``path``.
+    """Raise AstrodomeError unless ``content`` is a complete image file.
 
-    A JPEG must have ``side`` pixels per side, unless it is 0.
+    The extension of ``path`` determines the expected format. A JPEG image must have a width and
+    height of ``side`` pixels, unless ``side`` is 0.
     """
     extension = path.suffix.lower()
     if extension in (".jpeg", ".jpg"):
@@ -38,13 +39,16 @@ def check_image(content: bytes, path: Path, side: int = 0) -> None:
 
 
 def file_record(content: bytes, path: Path) -> dict[str, Any]:
-    """Return size, checksum and time stamp of a file for the manifest."""
+    """Return the size, checksum and modification time of a file for the manifest."""
     digest = hashlib.sha256(content).hexdigest()
     return {"bytes": len(content), "sha256": digest, "mtime_ns": path.stat().st_mtime_ns}
 
 
 def set_aside(path: Path) -> str:
-    """Rename an invalid file and return its new name, or "" if the file does not exist."""
+    """Rename an invalid file, and return its new name.
+
+    Return an empty string if the file does not exist.
+    """
     if not path.exists():
         return ""
     target = path.with_name(path.name + DAMAGED)

@@ -1,4 +1,4 @@
-"""Client of sunpy's ``Fido`` for the images of Georgia State University (GSU).
+"""Client for images from Georgia State University (GSU) in ``sunpy.net.Fido``.
 
 Importing this package registers the client and the search attribute ``a.gsu.Size``.
 

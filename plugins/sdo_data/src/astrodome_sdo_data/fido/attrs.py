@@ -6,4 +6,4 @@ __all__ = ["Size"]
 
 
 class Size(SimpleAttr):  # type: ignore[misc]
-    """Size of an image in pixels per side: ``2k`` (2048), ``512`` or ``256``."""
+    """Image width and height in pixels: ``2k`` (2048), ``512`` or ``256``."""

@@ -1,4 +1,4 @@
-"""Client of sunpy's ``Fido`` for the image service of Georgia State University (GSU)."""
+"""Client for the image service of Georgia State University (GSU) in ``sunpy.net.Fido``."""
 
 from __future__ import annotations
 
@@ -25,19 +25,20 @@ from . import attrs
 
 
 class GSUResponse(QueryResponseTable):  # type: ignore[misc]
-    """Search results: one row per image with its time, wavelength, size and URL."""
+    """Search results, with one row per image and the columns time, wavelength, size and URL."""
 
     hide_keys = ["url"]  # noqa: RUF012
 
 
 class GSUClient(BaseClient):  # type: ignore[misc]
     """
-    AIA images every six minutes as JPEG, Georgia State University.
+    AIA JPEG images with a cadence of six minutes from Georgia State University.
 
-    The service has no list of its images: a search returns one row for each time of a grid, six
-    minutes apart unless ``a.Sample`` is given, and only a fetch shows which images exist. A search
-    includes this client if it contains ``a.Provider("GSU")`` or ``a.gsu.Size``. The URL and the
-    limits of requests are settings (``gsu.url``).
+    The service cannot list the available images. A search returns one row for each time step, even
+    if no image exists at that time; missing images are reported by ``fetch``. The time step is six
+    minutes unless ``a.Sample`` is given. A query is sent to this client if it contains
+    ``a.Provider("GSU")`` or ``a.gsu.Size``. The base URL and the limits for requests can be set
+    in the configuration, for example ``gsu.url``.
 
     References
     ----------
@@ -76,7 +77,7 @@ class GSUClient(BaseClient):  # type: ignore[misc]
     def search(self, *query: Any) -> GSUResponse:
         """Return one row for each time and wavelength.
 
-        Raises ValueError for an unknown size or a sample that is not a multiple of six minutes.
+        Raises ValueError if the size is unknown or the sample is not a multiple of six minutes.
         """
         by_type = _attrs_by_type(query)
         time_range, wave = by_type[a.Time], by_type.get(a.Wavelength)
@@ -121,10 +122,11 @@ class GSUClient(BaseClient):  # type: ignore[misc]
         downloader: Any = None,
         **kwargs: Any,
     ) -> Results:
-        """Fetch the images of a search; failures are in the ``errors`` of the result.
+        """Download the images in a search result.
 
-        ``path`` may contain column names, for example ``{wavelength}/{file}``. Existing files are
-        kept unless the downloader overwrites.
+        ``path`` can contain column names, for example ``{wavelength}/{file}``. Existing files are
+        kept unless the downloader is configured to overwrite files. Failures are listed in the
+        attribute ``errors`` of the result.
         """
         pattern = str(path or "{file}")
         pattern = pattern if "{file}" in pattern else str(Path(pattern, "{file}"))
@@ -160,7 +162,7 @@ def _is_within(wavelength: int, requested: a.Wavelength) -> bool:
 
 
 def _targets(rows: GSUResponse, pattern: str) -> Iterator[tuple[str, Path, int]]:
-    """Yield URL, file and pixels per side of each row."""
+    """Yield the URL, the file path and the image width in pixels for each row."""
     for row in rows:
         columns = row.response_block_map
         wavelength = round(columns["wavelength"].to_value(u.AA))

@@ -1,1 +1,1 @@
-"""Import observations, resize images, cut patches and calibrate level 1 data."""
+"""Import files, resize images, cut patches and calibrate AIA level 1 data."""

@@ -1,8 +1,8 @@
-"""Calibration of AIA level 1 images with aiapy: pointing and degradation of the instrument.
+"""Calibrate AIA level 1 images with aiapy: correct the pointing and the degradation.
 
-Both tables are fetched once from the network, or read from files: the master pointing table as in
-https://aia.lmsal.com/public/master_aia_pointing3h.csv, and the degradation as in SolarSoft's
-``aia_V*_response_table.txt``.
+The pointing table and the degradation table are downloaded once or read from files. The pointing
+file must have the format of https://aia.lmsal.com/public/master_aia_pointing3h.csv, and the
+degradation file the format of ``aia_V*_response_table.txt`` in SolarSoft.
 """
 
 from __future__ import annotations
@@ -23,22 +23,24 @@ from astropy.time import Time
 from sunpy.map import GenericMap
 
 COLUMN_UNITS = {"X0": u.pix, "Y0": u.pix, "IMSCALE": u.arcsec / u.pix, "INSTROT": u.deg}
-"""Units of the columns of the pointing table, by the last part of their names."""
+"""Units of the columns in the pointing table, keyed by the last part of the column name."""
 POINTING_SERVICES, DEGRADATION_SERVICES = ("lmsal", "jsoc"), ("ssw", "jsoc")
-"""Names of the services from which aiapy can fetch a table."""
+"""Services from which aiapy can download the tables."""
 _LOADING = threading.Lock()
 
 
 class Calibration:
-    """Correction of pointing and degradation; the exposure time is not changed.
+    """Calibration of AIA level 1 maps: correction of the pointing and the degradation.
+
+    Intensities are not divided by the exposure time.
 
     Parameters
     ----------
     pointing, degradation : str
-        File of the table, or a service of aiapy: ``lmsal`` or ``jsoc`` for the pointing, ``ssw``
-        or ``jsoc`` for the degradation.
+        Path of the table, or name of a service that aiapy supports: ``lmsal`` or ``jsoc`` for the
+        pointing table, ``ssw`` or ``jsoc`` for the degradation table.
     section : str
-        Section of the settings that contains these values, for messages.
+        Name of the settings section that contains these values, used in error messages.
     """
 
     def __init__(
@@ -47,7 +49,10 @@ class Calibration:
         self.pointing, self.degradation, self.section = pointing, degradation, section
 
     def prepare(self) -> None:
-        """Load the tables; raise AstrodomeError if they or aiapy are not available."""
+        """Load the tables.
+
+        Raises AstrodomeError if a table is not available or aiapy is not installed.
+        """
         if find_spec("aiapy") is None:
             raise AstrodomeError(
                 "The package aiapy, which is needed for calibration, is not installed.",
@@ -57,15 +62,16 @@ class Calibration:
             _ = self._pointing_table, self._degradation_table
 
     def apply(self, solar: GenericMap) -> GenericMap:
-        """Return an AIA level 1 map of 4096 x 4096 pixels with corrected pointing and intensity.
+        """Correct the pointing and the intensity of an AIA level 1 map with 4096 x 4096 pixels.
 
-        Raises AstrodomeError for other maps, and if the tables do not cover the time.
+        Raises AstrodomeError if the map has a different level or size, or if the tables do not
+        contain its time.
         """
         self.prepare()
         from aiapy.calibrate import correct_degradation, update_pointing
 
         with converted_errors("The calibration with aiapy failed"):
-            # The service of JSOC returns a table for the time of each image.
+            # JSOC returns a separate table for the time of each image.
             table = self._pointing_table
             pointing = _fetch_from_jsoc(solar) if table is None else table
             pointed = update_pointing(solar, pointing_table=pointing)
@@ -104,7 +110,7 @@ class Calibration:
 
 
 def read_pointing(path: Path) -> QTable:
-    """Return the master pointing table of a CSV file, with units."""
+    """Read the master pointing table from a CSV file, and add units."""
     table = QTable.read(path, format="ascii.csv")
     for name in ("T_START", "T_STOP"):
         table[name] = Time(table[name], scale="utc")

@@ -1,4 +1,4 @@
-"""Folders of images: find the images, prepare the target, process the images in parallel."""
+"""List the images in a folder, and process them in parallel."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from astrodome import AstrodomeError, compute, files
 from astrodome_solar.formats import raster
 
 MAX_AGE = 600.0
-"""Age (s) from which a temporary file is considered left over from a killed process."""
+"""Minimum age in seconds of temporary files that are deleted as remains of killed processes."""
 
 Advance = Callable[[], object]
 
@@ -19,32 +19,32 @@ Advance = Callable[[], object]
 def list_images(
     folder: str | os.PathLike[str], wavelength: int | str = "*", *, outside: Path | None = None
 ) -> list[Path]:
-    """Return the images ``*__{wavelength}`` in a folder and its subfolders.
+    """List the images named ``*__{wavelength}`` in a folder and its subfolders.
 
     Parameters
     ----------
     folder : path
         Folder to search. Hidden files are ignored.
     wavelength : int or str
-        Wavelength (angstrom), or a pattern of the shell such as ``*``.
+        Wavelength in angstroms, or a shell pattern such as ``*``.
     outside : path, optional
         Subfolder to ignore.
 
     Returns
     -------
     list of Path
-        Sorted paths relative to the folder.
+        Paths relative to the folder, in sorted order.
 
     Raises
     ------
     AstrodomeError
-        If the folder does not exist or has no such image.
+        If the folder does not exist or contains no matching images.
     """
     folder = Path(folder).expanduser()
     if not folder.is_dir():
         raise AstrodomeError(f"Folder {folder} does not exist.")
     ignored = outside.resolve() if outside else None
-    pattern = f"*__{wavelength}"  # A level or an observable may follow: 6173_magnetogram.
+    pattern = f"*__{wavelength}"  # May be followed by an observable.
     found = []
     for parent, folders, names in os.walk(folder):
         folders[:] = [f for f in folders if f[0] != "." and Path(parent, f).resolve() != ignored]
@@ -65,10 +65,10 @@ def list_images(
 
 
 def prepare_target(images: Sequence[Path], folder: Path, target: Path) -> bool:
-    """Create the folders of the target and return whether it contains files.
+    """Create the target folder and its subfolders, and return whether it contains files.
 
-    Temporary files of killed processes are deleted. Raises AstrodomeError if the target is the
-    folder itself.
+    Temporary files of killed processes are deleted. Raises AstrodomeError if ``target`` and
+    ``folder`` are the same folder.
     """
     if target.resolve() == folder.resolve():
         raise AstrodomeError(
@@ -91,7 +91,10 @@ def process(
     scheduler: str,
     advance: Advance | None,
 ) -> compute.Outcome:
-    """Apply a function that returns the numbers of written and existing files to all images."""
+    """Apply a function to all images in parallel.
+
+    The function returns the number of written files and the number of existing files.
+    """
     outcome = compute.Outcome()
     if not scheduler:
         jobs = min(jobs or compute.cores(), len(images))

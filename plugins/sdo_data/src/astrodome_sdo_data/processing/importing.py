@@ -1,4 +1,4 @@
-"""Import files of observations into a folder as named images with rows of ``meta.csv``."""
+"""Import image files into a folder, and add their metadata to ``meta.csv``."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from astrodome_solar.times import parse_time
 from .folders import MAX_AGE
 
 BATCH = 64
-"""Number of images between two updates of ``meta.csv``."""
+"""Number of imported images after which ``meta.csv`` is updated."""
 
 
 @dataclass(frozen=True)
 class _Imported:
-    """Name of an image, and unless the image exists already its content and metadata."""
+    """Name of an image, and its content and metadata unless the image already exists."""
 
     name: str
     content: bytes = b""
@@ -43,40 +43,41 @@ def import_files(
     jobs: int = 0,
     advance: Callable[[], object] | None = None,
 ) -> compute.Outcome:
-    """Import observations as grey JPEG images with north up.
+    """Import image files as grey JPEG images with north up.
 
-    The intensities of FITS files are divided by the exposure time and scaled to the range of their
-    channel; images with eight bits per pixel keep their values. An image is skipped if it was
-    imported from the same file before.
+    Intensities in FITS files are divided by the exposure time and scaled to the range of the
+    channel. The values of images with eight bits per pixel are not changed. An image is skipped if
+    it was already imported from the same file.
 
     Parameters
     ----------
     paths : path or iterable of paths
         FITS, JPEG 2000, JPX, JPEG or PNG files.
     folder : path
-        Folder for the images and their ``meta.csv``.
+        Output folder for the images and ``meta.csv``.
     wavelength : int, optional
-        Wavelength (angstrom) of files that do not contain it.
+        Wavelength in angstroms for files that do not contain it.
     date : time, optional
-        Time of observation (UTC) of files that do not contain it.
+        Observation time (UTC) for files that do not contain it.
     exposure : float, optional
-        Exposure time (s) of FITS files that do not contain it.
+        Exposure time in seconds for FITS files that do not contain it.
     plane : int, optional
-        Number of the image, from 0, in files with several images. The default imports all images
-        of a JPX file, and refuses a FITS file with several images.
+        Index of the image to import from files with several images, starting at 0. By default, all
+        images in a JPX file are imported, and FITS files with several images are rejected.
     size : int
-        Size of the images in pixels per side; 0 means that of the file.
+        Width and height of the imported images in pixels. 0 keeps the size of the input image.
     overwrite : bool
-        Overwrite existing images.
+        Whether to overwrite existing images.
     jobs : int
-        Number of images to import in parallel; 0 means one per CPU core.
+        Number of images to import in parallel. 0 means one per CPU core.
     advance : callable, optional
-        Called without arguments after each file.
+        Function that is called without arguments after each file.
 
     Returns
     -------
     astrodome.compute.Outcome
-        Numbers of imported and skipped images, and name and reason of each failure.
+        Number of imported images, number of skipped images, and the name and reason for each
+        failure.
 
     Examples
     --------
@@ -109,7 +110,7 @@ def import_files(
     function = partial(_import_image, folder, known, options, size, overwrite)
     try:
         jobs = min(jobs or compute.cores(), len(references) or 1)
-        # In order, so that the first of several images with one name is imported.
+        # Keep the order, so that the first of several images with the same name is imported.
         for result in compute.map(function, references, jobs=jobs, ordered=True):
             if result.value is None:
                 outcome.failed.append((str(result.item), result.error))

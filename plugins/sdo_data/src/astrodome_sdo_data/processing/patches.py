@@ -1,4 +1,4 @@
-"""Cut random patches out of the images of a folder."""
+"""Cut random patches out of the images in a folder."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from astrodome_solar.formats import raster
 from .folders import Advance, list_images, prepare_target, process
 
 BATCH = 64
-"""Number of patches that are encoded before they are written, which is a quarter faster."""
+"""Number of patches that are encoded before they are written to files.
+
+Writing in batches is about 25 % faster."""
 
 
 def cut_patches(
@@ -32,45 +34,49 @@ def cut_patches(
     scheduler: str = "",
     advance: Advance | None = None,
 ) -> compute.Outcome:
-    """Cut random patches out of all images of a folder.
+    """Cut random patches out of all images in a folder.
 
-    Positions are drawn without repetition and depend only on ``seed`` and the name of the image.
+    Positions are drawn without replacement. They depend only on ``seed`` and the name of the image.
 
     Parameters
     ----------
     folder, target : path
-        Folder of the images with its subfolders, and folder for the patches, which are named
-        ``{stem}__{number}.jpeg``.
+        Input folder, including its subfolders, and output folder for the patches. Patches are
+        named ``{stem}__{number}.jpeg``.
     size : int
-        Size of the patches in pixels per side.
+        Width and height of the patches in pixels.
     max_patches : int
         Maximum number of patches per image.
     wavelength : int or str
-        Use only images of this wavelength (angstrom) or pattern.
+        Use only images with this wavelength in angstroms, or with a wavelength that matches this
+        pattern.
     images : sequence of Path, optional
-        Images to use, relative to ``folder``; the default is :func:`list_images`.
+        Paths of the images to use, relative to ``folder``. By default, all matching images in the
+        folder are used.
     crop : int
-        Width (pixels) of a border of each image that patches do not contain.
+        Width in pixels of the image border that is excluded.
     seed : int
-        Seed of the random positions.
+        Seed for the random positions.
     overwrite : bool
-        Overwrite existing patches with the same source and settings.
+        Whether to overwrite existing patches with the same source and settings.
     jobs : int
-        Number of images to process in parallel; 0 means one per CPU core.
+        Number of images to process in parallel. 0 means one per CPU core.
     scheduler : str
-        Address of a Dask cluster that executes the work.
+        Address of the Dask scheduler to use instead of local processes.
     advance : callable, optional
-        Called without arguments after each image.
+        Function that is called without arguments after each image.
 
     Returns
     -------
     astrodome.compute.Outcome
-        Numbers of written and existing patches, and name and reason of each failed image.
+        Number of written patches, number of existing patches, and the name and reason for each
+        failed image.
 
     Raises
     ------
     AstrodomeError
-        If no image is found, or the target is the folder itself, full or read-only.
+        If no images are found, if ``target`` and ``folder`` are the same, or if the patches cannot
+        be written.
 
     Examples
     --------
@@ -103,9 +109,9 @@ def cut_patches(
 def positions(
     width: int, height: int, size: int, count: int, *, crop: int, seed: int, name: str
 ) -> list[tuple[int, int]]:
-    """Return the upper left corners (x, y) of at most ``count`` different patches of an image.
+    """Return the (x, y) positions of the upper left corners of at most ``count`` patches.
 
-    Raises AstrodomeError if the image is too small for a patch.
+    All positions are different. Raises AstrodomeError if the image is smaller than a patch.
     """
     columns, rows = width - 2 * crop - size + 1, height - 2 * crop - size + 1
     if columns < 1 or rows < 1:
@@ -155,11 +161,14 @@ class _Cutter:
 
 
 def _delete_surplus(stem: str, count: int, name: str) -> None:
-    """Delete patches of the image ``name`` that an earlier run with more patches has written."""
+    """Delete patches of the image ``name`` whose number is not less than ``count``.
+
+    They were written by an earlier run with a larger number of patches.
+    """
     end = count
     while os.path.exists(f"{stem}__{end}.jpeg"):  # noqa: PTH110
         end += 1
-    for number in reversed(range(count, end)):  # so that no gap hides files after a kill
+    for number in reversed(range(count, end)):  # Numbers stay contiguous if interrupted.
         patch = f"{stem}__{number}.jpeg"
         comment = raster.comment_of(patch)
         if comment.startswith("sdo data patch: ") and comment.endswith(f" of {name}"):

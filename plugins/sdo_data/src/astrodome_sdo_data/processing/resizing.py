@@ -1,7 +1,7 @@
-"""Resize the images of a folder.
+"""Resize the images in a folder.
 
-Only Pillow is imported, so that the first image is ready at once. Each resized image has a comment
-with its source and settings, by which a later run recognizes existing images.
+Only Pillow is imported, so that processing starts quickly. The source and the settings are stored
+as a comment in each resized image. A later run uses this comment to detect existing images.
 """
 
 from __future__ import annotations
@@ -30,40 +30,44 @@ def resize(
     scheduler: str = "",
     advance: Advance | None = None,
 ) -> compute.Outcome:
-    """Resize all images of a folder.
+    """Resize all images in a folder.
 
     Parameters
     ----------
     folder, target : path
-        Folder of the images with its subfolders, and folder for the resized images, which have
-        the same names.
+        Input folder, including its subfolders, and output folder for the resized images. Resized
+        images have the same names as the input images.
     size : int
-        Size of the resized images in pixels per side.
+        Width and height of the resized images in pixels.
     wavelength : int or str
-        Resize only images of this wavelength (angstrom) or pattern.
+        Resize only images with this wavelength in angstroms, or with a wavelength that matches
+        this pattern.
     images : sequence of Path, optional
-        Images to resize, relative to ``folder``; the default is :func:`list_images`.
+        Paths of the images to resize, relative to ``folder``. By default, all matching images in
+        the folder are resized.
     exact : bool
-        Decode all pixels before resampling with a Lanczos filter. The default lets the codec of
-        the image scale down as far as the difference is not visible, which is faster.
+        Whether to decode all pixels before resampling with a Lanczos filter. By default, images
+        are decoded at a reduced resolution, which is faster and causes no visible difference.
     overwrite : bool
-        Overwrite existing images with the same source and settings.
+        Whether to overwrite existing images with the same source and settings.
     jobs : int
-        Number of images to process in parallel; 0 means one per CPU core.
+        Number of images to process in parallel. 0 means one per CPU core.
     scheduler : str
-        Address of a Dask cluster that executes the work.
+        Address of the Dask scheduler to use instead of local processes.
     advance : callable, optional
-        Called without arguments after each image.
+        Function that is called without arguments after each image.
 
     Returns
     -------
     astrodome.compute.Outcome
-        Numbers of written and existing images, and name and reason of each failure.
+        Number of written images, number of existing images, and the name and reason for each
+        failure.
 
     Raises
     ------
     AstrodomeError
-        If no image is found, or the target is the folder itself, full or read-only.
+        If no images are found, if ``target`` and ``folder`` are the same, or if the images cannot
+        be written.
 
     Examples
     --------

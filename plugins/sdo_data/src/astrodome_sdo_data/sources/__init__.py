@@ -1,1 +1,1 @@
-"""Image sources, one module each."""
+"""Image sources, with one module per source."""

@@ -1,4 +1,4 @@
-"""Base class of the image sources of this package."""
+"""Base classes for the image sources."""
 
 from __future__ import annotations
 
@@ -21,29 +21,33 @@ if TYPE_CHECKING:
     from astrodome_solar.formats.solar_image import SolarImage
 
 AIA_WAVELENGTHS = (94, 131, 171, 193, 211, 304, 335, 1600, 1700, 4500)
-"""Channels of AIA (angstrom)."""
+"""Wavelengths of the AIA channels in angstroms."""
 SIZES = {"2k": 2048, "4k": 4096, "1k": 1024, "512": 512, "256": 256}
-"""Sizes of images that are scaled here, in pixels per side; the first is the default."""
+"""Image sizes for sources that resize images, with the width in pixels.
+
+The first size is the default."""
 
 
 class SkippedImageError(AstrodomeError):
-    """The image exists, but does not meet the request."""
+    """Raised if an image exists but does not meet the criteria of the request."""
 
     status = "skipped"
 
 
 class ArchiveSource(ABC):
-    """Kind ``images``: one image for each requested time and wavelength.
+    """Base class for sources that provide one image per requested time and wavelength.
 
-    Subclasses find the images in :meth:`locate` and fetch one of them in :meth:`fetch_row`.
+    Subclasses find the images in :meth:`locate`, and download a single image in :meth:`fetch_row`.
     """
 
     service: ClassVar[str]
-    """Name of the archive in messages."""
+    """Name of the archive, used in messages."""
     info: ClassVar[SourceInfo]
     sizes: ClassVar[Mapping[str, int]] = SIZES
     grid_cadence: ClassVar[float] = 0.0
-    """The interval must be a multiple of this cadence (s); 0 allows all intervals."""
+    """Cadence in seconds of which the requested interval must be a multiple.
+
+    0 allows all intervals."""
 
     def search(
         self,
@@ -61,24 +65,24 @@ class ArchiveSource(ABC):
         Parameters
         ----------
         start, end : datetime
-            First and last requested time (UTC), both included.
+            Start and end of the time range (UTC), both included.
         freq : str
             Time between images as a pandas offset alias.
         wavelength : sequence of int
-            Wavelengths (angstrom).
+            Wavelengths in angstroms.
         size : str
-            Key of :attr:`sizes`; the default is the first one.
+            One of the keys of :attr:`sizes`. The default is the first key.
         quality : int, optional
-            Bit mask of allowed quality bits: images with other bits are skipped. The default
-            allows all.
+            Bit mask of allowed quality bits. Images with other bits are skipped. By default, all
+            bits are allowed.
         **options
-            Options of :meth:`locate`.
+            Options that are passed to :meth:`locate`.
 
         Returns
         -------
         pandas.DataFrame
-            Columns ``t_obs`` (UTC), ``wavelength`` (angstrom), ``size``, ``quality`` if requested,
-            and the columns of :meth:`locate`.
+            Table with the columns ``t_obs`` (UTC), ``wavelength`` (in angstroms), ``size``,
+            ``quality`` if requested, and the columns added by :meth:`locate`.
         """
         size = size or next(iter(self.sizes))
         if size not in self.sizes:
@@ -92,14 +96,14 @@ class ArchiveSource(ABC):
         return rows if quality is None else rows.assign(quality=quality)
 
     def locate(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """Add the columns that :meth:`fetch_row` needs to the rows of a grid."""
+        """Add the columns that :meth:`fetch_row` requires to the requested rows."""
         return rows
 
     def fetch(self, rows: pd.DataFrame, target: Path) -> Iterator[FetchedImage]:
-        """Fetch rows of :meth:`search` into the folder ``target`` and yield one result for each.
+        """Download images into the folder ``target``, and yield one result per row.
 
-        The boolean columns ``image``, ``header`` and ``parameters`` select the parts to fetch; the
-        default is the image.
+        ``rows`` is a result of :meth:`search`. The optional boolean columns ``image``, ``header``
+        and ``parameters`` select the parts to download. By default, only the image is downloaded.
         """
         for label, row in rows.to_dict("index").items():
             result = FetchedImage(label)
@@ -112,9 +116,10 @@ class ArchiveSource(ABC):
 
     @abstractmethod
     def fetch_row(self, row: Mapping[Any, Any], target: Path, result: FetchedImage) -> None:
-        """Fetch the image of a row, and set the path and the header of the result.
+        """Download the image for a row, and set the path and header of ``result``.
 
-        Raises :class:`MissingImageError`, :class:`SkippedImageError` or AstrodomeError.
+        Raises :class:`MissingImageError` if the image does not exist, :class:`SkippedImageError` if
+        it does not meet the request, and AstrodomeError if the download fails.
         """
 
     def _check_wavelengths(self, wavelength: Sequence[int], available: Sequence[int]) -> None:
@@ -133,7 +138,7 @@ class ArchiveSource(ABC):
         comment: str,
         result: FetchedImage,
     ) -> None:
-        """Set the header of the result, and write the image with a comment if it is requested."""
+        """Set the header of the result and, if the image is requested, write it with a comment."""
         result.header = image.metadata_row()
         if row.get("image", True):
             picture = image.to_picture(self.sizes[row["size"]])
@@ -143,28 +148,31 @@ class ArchiveSource(ABC):
 
 
 class ServerSource(ArchiveSource):
-    """An image source whose requests all go to one server."""
+    """Base class for sources that send all requests to one server."""
 
     server: Server
 
     def limit(self, connections: int) -> None:
-        """Set the maximum number of connections, however many threads call ``fetch``."""
+        """Set the maximum number of connections for all threads that call ``fetch``."""
         self.server.limit(connections)
 
     def stop(self) -> None:
-        """End running calls of ``fetch`` in other threads soon."""
+        """Cancel running ``fetch`` calls in other threads."""
         self.server.stop()
 
 
 def check_quality(row: Mapping[Any, Any], bits: Any) -> None:
-    """Raise :class:`SkippedImageError` if an image has quality bits that its row does not allow."""
+    """Raise :class:`SkippedImageError` if ``bits`` contains quality bits that are not allowed."""
     allowed = row.get("quality")
     if allowed is not None and isinstance(bits, int) and (others := bits & ~int(allowed)):
         raise SkippedImageError(f"Quality bits {others:#x} are set.")
 
 
 def nearest(t_obs: pd.Series, candidates: pd.DataFrame, tolerance: float) -> pd.DataFrame:
-    """Return the candidate nearest to each of the sorted times; NaN beyond ``tolerance`` (s)."""
+    """Return the candidate nearest to each time.
+
+    The times must be sorted. If no candidate is within ``tolerance`` seconds, its columns are NaN.
+    """
     return pd.merge_asof(
         pd.DataFrame({"t_obs": t_obs.to_numpy("datetime64[us]")}),
         candidates.sort_values("t_obs"),

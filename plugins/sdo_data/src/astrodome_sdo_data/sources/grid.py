@@ -1,4 +1,4 @@
-"""Grids of requested times, and intervals of time in pandas' notation."""
+"""Create grids of requested times, and parse pandas offset aliases."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ import pandas as pd
 from astrodome import AstrodomeError, times
 
 OLD_ALIASES = {"T": "min", "H": "h", "S": "s"}
-"""Aliases of minutes, hours and seconds before pandas 3."""
+"""Mapping from the aliases for minutes, hours and seconds before pandas 3 to current aliases."""
 
 
 def time_grid(
     start: datetime, end: datetime, freq: str, wavelength: Sequence[int], cadence: float = 0.0
 ) -> pd.DataFrame:
-    """Return one row per time from ``start`` to ``end`` (both included) and wavelength.
+    """Return one row for each time from ``start`` to ``end`` (both included) and each wavelength.
 
     ``freq`` is a pandas offset alias, for example ``6min``, ``1h`` or ``1D``. Raises
-    AstrodomeError if it is invalid or not a multiple of ``cadence`` (s), and if ``end`` is before
-    ``start``.
+    AstrodomeError if ``freq`` is invalid or is not a multiple of ``cadence`` seconds, or if ``end``
+    is before ``start``.
     """
     start, end = times.naive(start), times.naive(end)
     times.check_order(start, end)
@@ -39,7 +39,10 @@ def time_grid(
 
 
 def offset(freq: str) -> pd.offsets.BaseOffset:
-    """Return the pandas offset of an alias; raise AstrodomeError if it is not positive."""
+    """Return the pandas offset for an alias.
+
+    Raises AstrodomeError if the alias is invalid or the offset is not positive.
+    """
     current = re.sub(r"[THS]$", lambda found: OLD_ALIASES[found[0]], freq.strip())
     try:
         step = pd.tseries.frequencies.to_offset(current)
@@ -55,7 +58,7 @@ def offset(freq: str) -> pd.offsets.BaseOffset:
 
 
 def interval(freq: str) -> timedelta:
-    """Return the duration of a fixed interval, for example ``6min``, ``1h`` or ``1D``."""
+    """Return the duration for the alias of a fixed interval, for example ``6min`` or ``1D``."""
     step = offset(freq)
     try:
         duration: timedelta = pd.Timedelta(step).to_pytimedelta()

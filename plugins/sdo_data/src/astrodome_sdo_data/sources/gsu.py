@@ -1,8 +1,8 @@
-"""Curated image parameter data set of Georgia State University (GSU).
+"""Image source ``gsu``: the curated image parameter data set of Georgia State University.
 
-AIA images of nine channels every six minutes since 2011 as JPEG, their headers and image
-parameters (Ahmadzadeh et al. 2019, ApJS 243, 18). For a requested time, the service returns the
-observation at that time or within about ten minutes.
+The data set contains AIA JPEG images in nine channels with a cadence of six minutes since 2011, and
+their headers and image parameters (Ahmadzadeh et al. 2019, ApJS 243, 18). For a requested time, the
+service returns an observation within about ten minutes.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ HEADER = ("QUALITY", "DSUN", "X0", "R_SUN", "Y0", "CDELT")
 
 
 class GsuSource(ServerSource):
-    """Kind ``images``: JPEGs of the GSU service."""
+    """Image source that downloads AIA JPEG images from the GSU service."""
 
     service: ClassVar[str] = "GSU"
     sizes: ClassVar[Mapping[str, int]] = {"2k": 2048, "512": 512, "256": 256}
@@ -52,7 +52,7 @@ class GsuSource(ServerSource):
         self.server = Server(self.service, settings.section("gsu", GsuSettings))
 
     def fetch_row(self, row: Mapping[Any, Any], target: Path, result: FetchedImage) -> None:
-        """Fetch the requested parts of an observation."""
+        """Download the requested parts of an observation."""
         query = _query(row["t_obs"], row["wavelength"])
         image = row.get("image", True)
         if row.get("header") or (image and row.get("quality") is not None):
@@ -72,7 +72,7 @@ class GsuSource(ServerSource):
 
 
 def image_path(t_obs: datetime, wavelength: int, size: str) -> str:
-    """Return the path of an image, relative to the base URL of the service."""
+    """Return the URL path of an image relative to the base URL of the service."""
     return f"/images/SDO/AIA/{size}/?{_query(t_obs, wavelength)}"
 
 
@@ -81,7 +81,7 @@ def _query(t_obs: datetime, wavelength: int) -> str:
 
 
 def parse_header(content: bytes) -> dict[str, float]:
-    """Return the header in a JSON document of the service, with the names of ``meta.csv``.
+    """Parse a header in JSON format, and return the values with the column names of ``meta.csv``.
 
     Raises AstrodomeError if a value is missing or invalid.
     """
@@ -97,6 +97,9 @@ def parse_header(content: bytes) -> dict[str, float]:
 
 
 def checked_jpeg(side: int, content: bytes) -> bytes:
-    """Return a JPEG if it is complete, can be decoded and has ``side`` pixels per side."""
+    """Return ``content`` if it is a valid JPEG image with a width and height of ``side`` pixels.
+
+    Raises AstrodomeError otherwise.
+    """
     raster.check_jpeg(content, side)
     return content

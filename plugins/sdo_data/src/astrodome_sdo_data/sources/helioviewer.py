@@ -1,8 +1,8 @@
-"""Helioviewer: JPEG 2000 images of SDO through its API v2.
+"""Image source ``helioviewer``: JPEG 2000 images from the Helioviewer API v2.
 
-AIA images about every 36 s, eight bits in the scaling of the observers, each with its FITS header;
-see https://api.helioviewer.org/docs/v2. The service has no list of its images: for a requested
-time, it returns the nearest image, however far away.
+The service provides AIA images with a cadence of about 36 s and eight bits per pixel, each with its
+FITS header; see https://api.helioviewer.org/docs/v2. It cannot list the available images. For a
+requested time, it returns the nearest image regardless of the time difference.
 """
 
 from __future__ import annotations
@@ -24,11 +24,13 @@ from .server import MissingImageError, Server
 from .settings import HelioviewerSettings
 
 FILE_BYTES = 1_000_000
-"""Approximate size of a file; the service sends 4096 x 4096 pixels for every requested size."""
+"""Approximate file size in bytes.
+
+The service always returns images with 4096 x 4096 pixels."""
 
 
 class HelioviewerSource(ServerSource):
-    """Kind ``images``: Helioviewer's image nearest to each time, as grey JPEG with north up."""
+    """Image source that downloads the Helioviewer image nearest to each requested time."""
 
     service: ClassVar[str] = "Helioviewer"
     info: ClassVar[SourceInfo] = SourceInfo(
@@ -50,20 +52,23 @@ class HelioviewerSource(ServerSource):
         self._lock = threading.Lock()
 
     def locate(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """Add the column ``source_id``, the data source of the service for the wavelength."""
+        """Add the column ``source_id``, which identifies the wavelength in the Helioviewer API."""
         ids = self.source_ids()
         self._check_wavelengths(rows["wavelength"].unique().tolist(), tuple(ids))
         return rows.assign(source_id=rows["wavelength"].map(ids))
 
     def source_ids(self) -> dict[int, int]:
-        """Return the ``sourceId`` of each AIA wavelength (angstrom)."""
+        """Return the Helioviewer ``sourceId`` for each AIA wavelength in angstroms."""
         with self._lock:
             if not self._ids:
                 self._ids = self.server.get("/getDataSources/", _parse_source_ids)
             return self._ids
 
     def fetch_row(self, row: Mapping[Any, Any], target: Path, result: FetchedImage) -> None:
-        """Fetch the nearest image; it is missing beyond ``helioviewer.tolerance``."""
+        """Download the nearest image.
+
+        The image counts as missing if the time difference exceeds ``helioviewer.tolerance``.
+        """
         requested = row["t_obs"].to_pydatetime()
         query = f"date={requested:%Y-%m-%dT%H:%M:%S}Z&sourceId={row['source_id']}"
         image = self.server.get(f"/getJP2Image/?{query}", read_jpeg2000)
@@ -88,7 +93,10 @@ def _parse_source_ids(content: bytes) -> dict[int, int]:
 
 
 def _leaves(tree: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield name and data source of every leaf; the lists of some servers have more levels."""
+    """Yield the name and the data source of each leaf in a nested list of data sources.
+
+    The nesting depth differs between servers.
+    """
     for name, branch in tree.items():
         if "sourceId" in branch:
             yield name, branch

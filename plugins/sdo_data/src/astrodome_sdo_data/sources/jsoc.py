@@ -1,9 +1,9 @@
-"""AIA level 1 FITS files of the Joint Science Operations Center (JSOC), through drms.
+"""Image source ``jsoc``: AIA level 1 FITS files from the Joint Science Operations Center (JSOC).
 
-JSOC prepares files on request, for registered e-mail addresses only
-(http://jsoc.stanford.edu/ajax/register_email.html): this module requests an export, waits for it
-and fetches its files on one connection. For series and record sets see
-http://jsoc.stanford.edu/jsocwiki/DataSeries.
+JSOC exports files on request for registered e-mail addresses
+(http://jsoc.stanford.edu/ajax/register_email.html). This module requests an export with drms, waits
+until it is complete, and downloads the files over one connection. Series and record sets are
+described at http://jsoc.stanford.edu/jsocwiki/DataSeries.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from .settings import JsocSettings
 
 EUV, UV, VISIBLE = "aia.lev1_euv_12s", "aia.lev1_uv_24s", "aia.lev1_vis_1h"
 SERIES = {1600: UV, 1700: UV, 4500: VISIBLE}
-"""Series of the wavelengths (angstrom) outside the extreme ultraviolet."""
+"""JSOC series for wavelengths (in angstroms) outside the extreme ultraviolet."""
 RECORD = re.compile(r"\[([^\]]+)\]\[(\d+)\]")
-"""Time and wavelength in the name of a record."""
+"""Pattern for the time and wavelength in a record name."""
 TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
 class JsocSource(Level1Source):
-    """Kind ``images``: AIA level 1 of JSOC."""
+    """Image source that downloads AIA level 1 FITS files from JSOC."""
 
     service: ClassVar[str] = "JSOC"
     info: ClassVar[SourceInfo] = SourceInfo(
@@ -47,7 +47,10 @@ class JsocSource(Level1Source):
 
     @cached_property
     def client(self) -> drms.Client:
-        """Client of drms; raises AstrodomeError if no e-mail address is set."""
+        """The drms client.
+
+        Raises AstrodomeError if no e-mail address is configured.
+        """
         if not self.settings.email:
             raise AstrodomeError(
                 "JSOC exports files for registered e-mail addresses only.",
@@ -68,7 +71,10 @@ class JsocSource(Level1Source):
     def records(
         self, wavelength: int, start: datetime, end: datetime, sample: float
     ) -> pd.DataFrame:
-        """Return the records of a time range, one every ``sample`` seconds; 0 means all."""
+        """Return the records in a time range.
+
+        At most one record per interval of ``sample`` seconds is returned; 0 returns all records.
+        """
         series = SERIES.get(wavelength, EUV)
         step = f"@{sample:.0f}s" if sample else ""
         query = f"{series}[{start:{TIME}}-{end:{TIME}}{step}][{wavelength}]"
@@ -86,7 +92,7 @@ class JsocSource(Level1Source):
         ).dropna()
 
     def addresses(self, rows: pd.DataFrame) -> dict[str, str]:
-        """Return the URLs of the files of these rows, with one export per wavelength."""
+        """Request one export per wavelength, and return the file URLs, keyed by ``fileid``."""
         urls: dict[str, str] = {}
         for (series, wavelength), each in rows.groupby(["provider", "wavelength"]):
             times = ",".join(fileid[1:].partition("]")[0] for fileid in each["fileid"])
@@ -94,7 +100,7 @@ class JsocSource(Level1Source):
         return urls
 
     def _export(self, records: str) -> dict[str, str]:
-        """Export records as files; return their URLs by time and wavelength."""
+        """Export records as files, and return the file URLs, keyed by time and wavelength."""
         client = self.client
         hint = "Check that jsoc.email is registered, or try again later."
         with self._lock, converted_errors("An export of JSOC failed", hint):

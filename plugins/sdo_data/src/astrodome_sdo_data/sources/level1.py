@@ -1,7 +1,7 @@
-"""AIA level 1 FITS files of archives with a searchable catalogue.
+"""Base class for sources that provide AIA level 1 FITS files from a searchable archive.
 
-A subclass searches the catalogue and looks up the addresses of files. This module fetches the
-files, calibrates them if requested, scales them to eight bits and rotates north up.
+Subclasses search the archive and determine the URLs of the files. The base class downloads the
+files, calibrates them if requested, scales them to eight bits and rotates them so that north is up.
 """
 
 from __future__ import annotations
@@ -28,15 +28,18 @@ from .server import MissingImageError, Server
 from .settings import Level1Settings
 
 FILE_BYTES = 9_000_000
-"""Approximate size of an image of 4096 x 4096 pixels in Rice compression."""
+"""Approximate size in bytes of a Rice-compressed image with 4096 x 4096 pixels."""
 MAX_QUERY = timedelta(days=5)
-"""Longest time range of one query, because catalogues truncate long results."""
+"""Maximum time range of one query. Archives truncate long results."""
 NO_FILE = ""
-"""Value of the column ``fileid`` if no file is near the time."""
+"""Value of the column ``fileid`` if no file is within the tolerance."""
 
 
 class Level1Source(ArchiveSource):
-    """Kind ``images``: AIA level 1 as grey JPEG with north up, optionally calibrated by aiapy."""
+    """Base class for sources that convert AIA level 1 files to grey JPEG images with north up.
+
+    Files are optionally calibrated with aiapy.
+    """
 
     info: ClassVar[SourceInfo] = SourceInfo(
         connections=4,
@@ -61,20 +64,21 @@ class Level1Source(ArchiveSource):
     def records(
         self, wavelength: int, start: datetime, end: datetime, sample: float
     ) -> pd.DataFrame:
-        """Return the records of a time range, one every ``sample`` seconds; 0 means all.
+        """Return the records in a time range.
 
-        Columns: ``t_obs`` (UTC), ``provider`` and ``fileid``.
+        At most one record is returned in each interval of ``sample`` seconds; 0 returns all
+        records. The columns are ``t_obs`` (UTC), ``provider`` and ``fileid``.
         """
 
     @abstractmethod
     def addresses(self, rows: pd.DataFrame) -> dict[str, str]:
-        """Return the URLs of the files of these rows by ``fileid``."""
+        """Return the file URLs for the given rows, keyed by ``fileid``."""
 
     def locate(self, rows: pd.DataFrame, *, calibrate: bool = False) -> pd.DataFrame:
-        """Add the nearest file to each row, sorted by wavelength.
+        """Find the file nearest to each requested time, and sort the rows by wavelength.
 
-        Columns: ``provider`` and ``fileid``, which are empty if no file is within the
-        tolerance, and ``calibrate``.
+        The columns ``provider``, ``fileid`` and ``calibrate`` are added. ``provider`` and
+        ``fileid`` are empty if no file is within the tolerance.
         """
         if calibrate:
             self.calibration.prepare()
@@ -86,7 +90,7 @@ class Level1Source(ArchiveSource):
     def _nearest(self, wavelength: int, t_obs: pd.Series) -> pd.DataFrame:
         tolerance = timedelta(seconds=self.settings.tolerance)
         records = [
-            # A sample starts at the first time, so that its records are near the other times.
+            # Sampling starts at the first requested time, so records are near all requested times.
             self.records(
                 wavelength, first if sample else first - tolerance, last + tolerance, sample
             )
@@ -97,7 +101,7 @@ class Level1Source(ArchiveSource):
         return found[["provider", "fileid"]].fillna(NO_FILE)
 
     def fetch(self, rows: pd.DataFrame, target: Path) -> Iterator[FetchedImage]:
-        """Look up all addresses in one request, then fetch the rows one after the other."""
+        """Request all URLs at once, then download the images one after the other."""
         try:
             addresses = self.addresses(rows[rows["fileid"] != NO_FILE])
         except AstrodomeError as error:
@@ -107,7 +111,7 @@ class Level1Source(ArchiveSource):
         yield from super().fetch(rows.assign(url=rows["fileid"].map(addresses).fillna("")), target)
 
     def stop(self) -> None:
-        """End running calls of ``fetch`` in other threads soon."""
+        """Cancel running ``fetch`` calls in other threads."""
         for server in list(self._servers.values()):
             server.stop()
 
@@ -119,7 +123,7 @@ class Level1Source(ArchiveSource):
             return self._servers[root]
 
     def fetch_row(self, row: Mapping[Any, Any], target: Path, result: FetchedImage) -> None:
-        """Fetch the file of a row, calibrate and scale it."""
+        """Download the file for a row, calibrate it if requested, and scale it to eight bits."""
         if not row["url"]:
             raise MissingImageError(f"{self.service} has no image near this time.")
         with tempfile.TemporaryDirectory() as folder:
@@ -148,9 +152,10 @@ class Level1Source(ArchiveSource):
 
 
 def _query_ranges(t_obs: pd.Series) -> Iterator[tuple[datetime, datetime, float]]:
-    """Yield first time, last time and step (s) of each query for sorted times.
+    """Yield the start time, end time and step in seconds of each query for sorted times.
 
-    Times with a constant step share queries; the step is 0 for a query of a single time.
+    Consecutive times with a constant step are combined into one query. The step is 0 if a query
+    contains a single time.
     """
     steps = t_obs.diff().dropna().unique()
     if len(steps) != 1 or pd.Timedelta(steps[0]) > MAX_QUERY:

@@ -1,9 +1,10 @@
-"""SDO ML v2: frames of 512 x 512 pixels every six minutes in a zarr store.
+"""Image source ``sdoml``: frames in an SDO ML v2 zarr store.
 
-AIA images corrected for exposure and degradation, with north up, in DN/s (Galvez et al. 2019, ApJS
-242, 7). Arrays ``{year}/{wavelength}A`` have the shape (N, 512, 512); their attributes are lists
-of N values. A store is a folder or a URL that fsspec can read (``gs://``, ``s3://``, ``https://``,
-``memory://``).
+The store contains AIA images with 512 x 512 pixels and a cadence of six minutes in DN/s. They are
+corrected for exposure time and degradation, and north is up (Galvez et al. 2019, ApJS 242, 7). The
+arrays ``{year}/{wavelength}A`` have the shape (N, 512, 512), and their attributes are lists with N
+values. A store can be in a folder or at a URL that fsspec can read (``gs://``, ``s3://``,
+``https://``, ``memory://``).
 """
 
 from __future__ import annotations
@@ -33,38 +34,40 @@ from .settings import SdomlSettings
 
 CADENCE = 360.0
 FIELD_OF_VIEW = 2457.6
-"""Width (arcsec) of an AIA image; shows which image size the pixel scale of a header belongs to."""
+"""Width of an AIA image in arcseconds.
+
+It is used to determine the image size to which the pixel scale in a header refers."""
 CACHED_BLOCKS = 4
-"""Number of decoded blocks that are kept in memory."""
+"""Number of decoded chunks in the cache."""
 NO_FRAME = -1
-"""Value of the column ``frame`` if the store has no frame near the time."""
+"""Value of the column ``frame`` if no frame is within the tolerance."""
 KEYWORDS = {"instrume": "AIA", "bunit": "DN/s", "ctype1": "HPLN-TAN", "ctype2": "HPLT-TAN"}
 KEYWORDS |= {"cunit1": "arcsec", "cunit2": "arcsec"}
-"""FITS keywords that apply to all frames."""
+"""FITS keywords that have the same value in all frames."""
 CORRUPT = {
     171: (("2020-02-24T01:48", "2020-02-24T02:54"),),
     193: (("2020-02-24T01:48", "2020-02-24T02:54"), ("2020-08-03T06:00", "2020-08-03T08:54")),
 }
-"""Times (UTC) of the first and last frame in known corrupt ranges of version 2."""
+"""Times (UTC) of the first and last frame in ranges of frames that are known to be corrupt."""
 
 
 @dataclass
 class FrameArray:
-    """The frames of one wavelength in one year."""
+    """Frames of one wavelength in one year."""
 
     name: str
     array: zarr.Array[Any]
 
     @cached_property
     def attributes(self) -> dict[str, list[Any]]:
-        """The attributes with one value per frame; lists of another length are ignored."""
+        """Values of the attributes that have one value per frame, keyed by name."""
         count = self.array.shape[0]
         attributes = dict(self.array.attrs).items()
         return {k.upper(): v for k, v in attributes if isinstance(v, list) and len(v) == count}
 
     @cached_property
     def times(self) -> NDArray[np.datetime64]:
-        """Observation times (UTC) of the frames, NaT where unknown."""
+        """Observation times of the frames in UTC. Unknown times are NaT."""
         if "T_OBS" not in self.attributes:
             raise AstrodomeError(
                 f"{self.name}: attribute T_OBS is missing or does not have one value for each of "
@@ -76,13 +79,13 @@ class FrameArray:
         return t_obs
 
     def image(self, frame: int, wavelength: int, load: Callable[[], Any]) -> SolarImage:
-        """Return a frame with its metadata; ``load`` returns its pixels."""
+        """Return a frame with its metadata. The function ``load`` returns the pixels."""
         keywords = {name.lower(): values[frame] for name, values in self.attributes.items()}
         keywords |= KEYWORDS
         width = self.array.shape[2]
         cdelt = number(keywords, "cdelt1") or 0
         if cdelt > 0:
-            # Some headers describe the original image of 4096 pixels.
+            # Some headers describe the original image with 4096 x 4096 pixels.
             side = min(width, FRAME, key=lambda side: abs(np.log(cdelt * side / FIELD_OF_VIEW)))
             factor = side / width
             keywords |= {"cdelt1": cdelt * factor, "cdelt2": cdelt * factor}
@@ -95,7 +98,7 @@ class FrameArray:
 
 
 class SdomlSource(ArchiveSource):
-    """Kind ``images``: frames of an SDO ML v2 store as grey JPEG with north up."""
+    """Image source that converts SDO ML v2 frames to grey JPEG images with north up."""
 
     service: ClassVar[str] = "SDO ML"
     sizes: ClassVar[Mapping[str, int]] = {"512": 512, "256": 256}
@@ -114,7 +117,10 @@ class SdomlSource(ArchiveSource):
     )
 
     def __init__(self, store: str = "") -> None:
-        """Use the store at a folder or URL; the default is that in the settings."""
+        """Create a source for the store in a folder or at a URL.
+
+        By default, the store in the settings is used.
+        """
         self.settings = settings.section("sdoml", SdomlSettings)
         if store:
             self.settings = self.settings.model_copy(update={"store": store})
@@ -124,15 +130,16 @@ class SdomlSource(ArchiveSource):
 
     @cached_property
     def root(self) -> zarr.Group:
-        """The opened store."""
+        """Root group of the zarr store."""
         return _open_store(self.settings)
 
     def locate(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """Add ``year`` and ``frame`` of the frame nearest to each time, sorted by wavelength.
+        """Find the frame nearest to each requested time, and sort the rows by wavelength and time.
 
-        ``frame`` is -1 if no frame is within ``sdoml.tolerance``.
+        The columns ``year`` and ``frame`` (index in the array) are added. ``frame`` is -1 if no
+        frame is within ``sdoml.tolerance``.
         """
-        # With this order, the frames of a block follow each other, and it is decoded only once.
+        # With this order, frames in the same chunk are consecutive, and it is decoded only once.
         rows = rows.sort_values(["wavelength", "t_obs"], ignore_index=True)
         found = [self._nearest(w, each["t_obs"]) for w, each in rows.groupby("wavelength")]
         frames = pd.concat(found, ignore_index=True)
@@ -141,7 +148,7 @@ class SdomlSource(ArchiveSource):
     def _nearest(self, wavelength: int, t_obs: pd.Series) -> pd.DataFrame:
         first, last = int(t_obs.iloc[0].year), int(t_obs.iloc[-1].year)
         tables = []
-        for year in range(first - 1, last + 2):  # near New Year, a frame may be of another year
+        for year in range(first - 1, last + 2):  # Includes adjacent years.
             if array := self._array(year, wavelength):
                 known = pd.Series(array.times)
                 table = pd.DataFrame({"t_obs": known, "year": year, "frame": known.index})
@@ -189,7 +196,7 @@ class SdomlSource(ArchiveSource):
         return pixels
 
     def _block(self, array: FrameArray, number: int) -> NDArray[np.float32]:
-        """Return a decoded block of frames; one thread decodes it for all."""
+        """Return a decoded chunk. Each chunk is decoded by only one thread."""
         key = array.name, number
         with self._lock:
             is_new = key not in self._blocks
@@ -202,7 +209,7 @@ class SdomlSource(ArchiveSource):
             try:
                 frames = array.array[number * length : (number + 1) * length]
                 block.set_result(np.asarray(frames))
-            except Exception as error:  # raised by the codec, the file system or the network
+            except Exception as error:  # Codecs can raise any exception.
                 text = " ".join(str(error).split()) or type(error).__name__
                 with self._lock:
                     self._blocks.pop(key, None)
@@ -213,7 +220,7 @@ class SdomlSource(ArchiveSource):
 
 
 def _is_corrupt(wavelength: int, t_obs: np.datetime64) -> bool:
-    # The published minutes differ from the times of these frames by some seconds.
+    # The published times are rounded to minutes, and the frame times differ by some seconds.
     minute = np.timedelta64(1, "m")
     return any(
         np.datetime64(first) - minute <= t_obs <= np.datetime64(last) + minute
@@ -229,7 +236,7 @@ def _open_store(settings: SdomlSettings) -> zarr.Group:
             f"{settings.store} needs a library that is not installed: {error}.",
             "pip install 'astrodome-sdo-data[sdoml]'",
         ) from error
-    except Exception as error:  # raised by zarr, the file system or the network
+    except Exception as error:  # zarr can raise any exception.
         text = " ".join(str(error).split()) or type(error).__name__
         raise AstrodomeError(
             f"No SDO ML store found at {settings.store}: {text}.",
@@ -243,7 +250,7 @@ def _zarr_store(settings: SdomlSettings) -> Any:
     if not scheme:
         return zarr.storage.LocalStore(Path(path).expanduser(), read_only=True)
     if scheme in ("gs", "gcs"):
-        # The default class of gcsfs first sends a request to another service.
+        # The default class of gcsfs sends an additional request to another service.
         from gcsfs.core import GCSFileSystem
 
         options |= {"token": "anon"} if settings.anonymous else {}

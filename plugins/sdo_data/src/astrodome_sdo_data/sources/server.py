@@ -1,7 +1,7 @@
-"""HTTP client of an image server: limited connections, retries with growing delays.
+"""HTTP client for image servers, with a connection limit and retries with exponential backoff.
 
-A transfer is retried if it breaks off, is too slow or returns invalid content. A request for
-something that the server does not have is not retried.
+A transfer is retried if it is interrupted, is too slow or returns invalid content. Requests for
+documents that the server reports as missing are not retried.
 """
 
 from __future__ import annotations
@@ -21,25 +21,25 @@ from .settings import ServerSettings
 T = TypeVar("T")
 
 NOT_FOUND = (204, 404, 410)
-"""Status codes of a server that does not have the requested document."""
+"""Status codes that mean that the requested document does not exist."""
 FINAL = (400, 401, 403, 405, 414)
-"""Status codes of errors that a retry cannot change."""
+"""Status codes of permanent errors, which are not retried."""
 MAX_DELAY = 30.0
-"""Longest delay (s) between two attempts, unless the server requests a longer one."""
+"""Maximum delay between two attempts in seconds, unless the server requests a longer delay."""
 MAX_BYTES = 1 << 28
-"""Maximum size of a document: several times that of an AIA image as FITS."""
+"""Maximum size of a document in bytes, which is several times the size of an AIA FITS file."""
 
 
 class MissingImageError(AstrodomeError):
-    """The archive does not have the image."""
+    """Raised if an image does not exist in the archive."""
 
     status = "missing"
 
 
 class Server:
-    """A server of images, which several threads may share.
+    """HTTP client for one image server, which can be shared by several threads.
 
-    A ``Retry-After`` of the server delays the requests of all threads.
+    A ``Retry-After`` header in a response delays the requests of all threads.
     """
 
     def __init__(self, service: str, settings: ServerSettings) -> None:
@@ -49,7 +49,7 @@ class Server:
             connections=settings.connections,
             timeout=(settings.connect_timeout, settings.read_timeout),
         )
-        # Looked up once, because a lookup for every request takes longer than the request.
+        # Determine the proxies only once. By default, requests determines them for every request.
         self._session.proxies = dict(get_environ_proxies(settings.url))
         self._session.verify = os.environ.get("REQUESTS_CA_BUNDLE", True)
         self._session.trust_env = False
@@ -58,11 +58,11 @@ class Server:
         self._not_before = 0.0
 
     def get(self, path: str, parse: Callable[[bytes], T]) -> T:
-        """Return the parsed document at ``path``, relative to the base URL.
+        """Download and parse the document at ``path``, which is relative to the base URL.
 
-        A document is requested again if ``parse`` raises AstrodomeError. Raises
-        :class:`MissingImageError` if the server does not have the document, and AstrodomeError
-        with the last cause if no attempt succeeds.
+        The request is retried if ``parse`` raises AstrodomeError. Raises
+        :class:`MissingImageError` if the document does not exist, and AstrodomeError with the
+        cause of the last failure if all attempts fail.
         """
         url = self.settings.url.rstrip("/") + path
         for attempt in range(self.settings.retries + 1):
@@ -90,11 +90,11 @@ class Server:
         raise AstrodomeError(f"{last.message.rstrip('.')}{attempts}.", last.hint) from last
 
     def limit(self, connections: int) -> None:
-        """Set the maximum number of connections; the settings remain an upper limit."""
+        """Set the maximum number of connections. It cannot exceed the limit in the settings."""
         self._slots = threading.BoundedSemaphore(min(connections, self.settings.connections))
 
     def stop(self) -> None:
-        """End the delays of all threads; their requests fail."""
+        """Stop waiting in all threads, so that their requests fail immediately."""
         self._stopped.set()
 
     def _request(self, url: str) -> bytes:
@@ -116,7 +116,7 @@ class Server:
         return content
 
     def _check_retry(self, error: http.StatusError) -> None:
-        """Raise an error if a retry is pointless; otherwise store the requested delay."""
+        """Raise an exception if the error is permanent; otherwise store the requested delay."""
         if error.status in FINAL:
             raise error
         if error.retry_after is None:

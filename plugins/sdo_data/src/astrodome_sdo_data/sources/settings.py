@@ -1,7 +1,7 @@
-"""Settings of the image sources, one section each.
+"""Settings for the image sources, with one section per source.
 
-Importing this module loads no library of an archive, so that ``sdo config show`` stays fast. Every
-key can also be set in the environment, for example ``ASTRODOME_GSU_URL``.
+This module does not import the archive libraries, so that ``sdo config show`` is fast. Each setting
+can also be set with an environment variable, for example ``ASTRODOME_GSU_URL``.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 
 class ServerSettings(BaseModel):
-    """How requests to a server are made."""
+    """Settings for requests to a server."""
 
     url: str = Field(description="Base URL of the service.")
     connections: int = Field(8, ge=1, le=64, description="Maximum number of connections.")
@@ -23,13 +23,13 @@ class ServerSettings(BaseModel):
 
 
 class GsuSettings(ServerSettings):
-    """Image service of Georgia State University."""
+    """Settings for the image service of Georgia State University."""
 
     url: str = Field("http://dmlab.cs.gsu.edu/dmlabapi", description="Base URL of the service.")
 
 
 class HelioviewerSettings(ServerSettings):
-    """Helioviewer API."""
+    """Settings for the Helioviewer API."""
 
     url: str = Field("https://api.helioviewer.org/v2", description="Base URL of the API, v2.")
     connections: int = Field(4, ge=1, le=8, description="Maximum number of connections.")
@@ -39,7 +39,7 @@ class HelioviewerSettings(ServerSettings):
 
 
 class SdomlSettings(BaseModel):
-    """SDO ML v2 store."""
+    """Settings for the SDO ML v2 store."""
 
     store: str = Field("gs://fdl-sdoml-v2/sdomlv2.zarr", description="Folder or URL of the store.")
     anonymous: bool = Field(True, description="Access the store without credentials.")
@@ -50,7 +50,7 @@ class SdomlSettings(BaseModel):
 
 
 class Level1Settings(ServerSettings):
-    """Archive of AIA level 1 files, and the calibration tables of aiapy."""
+    """Settings for archives with AIA level 1 files, and for the calibration tables."""
 
     connections: int = Field(4, ge=1, le=8, description="Maximum number of connections.")
     deadline: float = Field(900.0, gt=0, description="Maximum duration of one transfer (s).")
@@ -62,14 +62,14 @@ class Level1Settings(ServerSettings):
 
 
 class FidoSettings(Level1Settings):
-    """Virtual Solar Observatory."""
+    """Settings for the Virtual Solar Observatory."""
 
     url: str = Field("", description="WSDL of a VSO server; default: the first reachable one.")
     port: str = Field("sdacVSOi", description="Name of the port in the WSDL.")
 
 
 class JsocSettings(Level1Settings):
-    """Joint Science Operations Center."""
+    """Settings for the Joint Science Operations Center."""
 
     url: str = Field("http://jsoc.stanford.edu", description="Base URL of the server.")
     email: str = Field("", description="E-mail address that is registered with JSOC for exports.")

@@ -1,6 +1,6 @@
-"""AIA level 1 FITS files of the Virtual Solar Observatory (VSO), through sunpy.
+"""Image source ``fido``: AIA level 1 FITS files from the Virtual Solar Observatory (VSO).
 
-The catalogue of the VSO has an image of each wavelength every 12 or 24 s since 2010.
+The VSO is accessed with sunpy. It provides an image at each wavelength every 12 or 24 s since 2010.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from .settings import FidoSettings
 
 
 class VsoSource(Level1Source):
-    """Kind ``images``: AIA level 1 of the VSO."""
+    """Image source that downloads AIA level 1 FITS files from the VSO."""
 
     service: ClassVar[str] = "The VSO"
     settings: FidoSettings
@@ -33,7 +33,10 @@ class VsoSource(Level1Source):
 
     @cached_property
     def client(self) -> VSOClient:
-        """Client of sunpy; raises AstrodomeError if no server is reachable."""
+        """The VSO client of sunpy.
+
+        Raises AstrodomeError if no server can be reached.
+        """
         url = self.settings.url
         hint = "Try again later, or check the setting fido.url."
         with converted_errors(f"Cannot connect to the VSO{url and ' at '}{url}", hint):
@@ -42,7 +45,10 @@ class VsoSource(Level1Source):
     def records(
         self, wavelength: int, start: datetime, end: datetime, sample: float
     ) -> pd.DataFrame:
-        """Return the records of a time range, one every ``sample`` seconds; 0 means all."""
+        """Return the records in a time range.
+
+        At most one record per interval of ``sample`` seconds is returned; 0 returns all records.
+        """
         query = [a.Time(start, end), a.Instrument("AIA")]
         query += [a.Wavelength(wavelength * u.AA, wavelength * u.AA)]
         query += [a.Sample(sample * u.s)] if sample else []
@@ -52,9 +58,9 @@ class VsoSource(Level1Source):
         with self._lock, converted_errors(failure), recording as caught:
             warnings.simplefilter("always", SunpyUserWarning)
             found = client.search(*query)
-        # sunpy reports some errors of providers as warnings only.
+        # sunpy reports some provider errors only as warnings.
         problems = [warning.message for warning in caught] + list(found.errors)
-        found.errors.clear()  # sunpy would repeat them in all later responses
+        found.errors.clear()  # sunpy adds them to later responses, too.
         if problems:
             text = " ".join(str(problems[0]).split())
             raise AstrodomeError(f"{failure}: {text}.", "Try again later.")
@@ -68,7 +74,7 @@ class VsoSource(Level1Source):
         )
 
     def addresses(self, rows: pd.DataFrame) -> dict[str, str]:
-        """Return the URLs of the files of these rows, looked up in one request."""
+        """Return the file URLs for the given rows, keyed by ``fileid``, with one request."""
         if rows.empty:
             return {}
         by_provider = {name: list(each["fileid"]) for name, each in rows.groupby("provider")}

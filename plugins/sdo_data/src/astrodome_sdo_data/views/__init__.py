@@ -1,1 +1,1 @@
-"""Contact sheets, films and summaries of folders of images."""
+"""Create contact sheets, movies and summaries of image folders."""

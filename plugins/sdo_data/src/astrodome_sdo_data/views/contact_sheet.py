@@ -1,4 +1,4 @@
-"""Contact sheets: the images of a folder on one page."""
+"""Create contact sheets, which show all images in a folder on one page."""
 
 from __future__ import annotations
 
@@ -32,40 +32,42 @@ def make_contact_sheet(
     label: bool = True,
     color: bool = True,
 ) -> Image.Image:
-    """Create a contact sheet of the images of a folder.
+    """Create a contact sheet of the images in a folder.
 
     Parameters
     ----------
     folder : path
-        Folder of images whose names contain time and wavelength.
+        Folder with images whose names contain the time and wavelength.
     output : path, optional
-        PNG or JPEG file to write.
+        Path of the PNG or JPEG file to write. By default, no file is written.
     wavelength : int or str
-        Use only images of this wavelength (angstrom) or pattern.
+        Use only images with this wavelength in angstroms, or with a wavelength that matches this
+        pattern.
     start, end : time, optional
-        Use only images of this time range (UTC), both ends included.
+        Use only images in this time range (UTC, both ends included).
     freq : str
-        Use one image per interval and wavelength, for example ``1h``.
+        Use only one image per wavelength in each interval of this length, for example ``"1h"``.
     max_images : int
-        Maximum number of images, evenly spaced; 0 means all.
+        Maximum number of images, which are evenly spaced. 0 means no limit.
     columns : int
-        Number of columns; 0 means one per wavelength, or a square for a single wavelength.
+        Number of columns. 0 means one column per wavelength, or a square layout if there is only
+        one wavelength.
     size : int
-        Size of each image in pixels per side.
+        Width and height of each image in pixels.
     label : bool
-        Write wavelength and time on each image.
+        Whether to draw the wavelength and time on each image.
     color : bool
-        Use the colours of the AIA channels instead of grey.
+        Whether to use the AIA colormaps instead of grey.
 
     Returns
     -------
     PIL.Image.Image
-        The sheet. Images that cannot be read are black and are logged as warnings.
+        Contact sheet. Images that cannot be read are drawn in black, and a warning is logged.
 
     Raises
     ------
     AstrodomeError
-        If the folder has no such image.
+        If the folder contains no matching images.
 
     Examples
     --------
@@ -90,9 +92,9 @@ def draw_sheet(
     jobs: int = 0,
     advance: Advance | None = None,
 ) -> tuple[Image.Image, compute.Outcome]:
-    """Return a page with a panel in each cell, and the number of images and failures.
+    """Draw a contact sheet, and return it with the number of drawn images and the failures.
 
-    The panel of an invalid image is black, with its label. ``advance`` is called after each panel.
+    Invalid images are drawn as a black panel with a label. ``advance`` is called after each panel.
     """
     page, outcome = Page(len(cells), columns, style), compute.Outcome()
     occupied = {number: file for number, file in enumerate(cells) if file}
@@ -105,6 +107,6 @@ def draw_sheet(
 
 
 def write_sheet(sheet: Image.Image, path: Path) -> None:
-    """Write a page in the format of the file extension."""
+    """Write a contact sheet to a file; the file extension determines the format."""
     with files.replacing(path) as part:
         sheet.save(part, Image.registered_extensions()[path.suffix.lower()], quality=95)

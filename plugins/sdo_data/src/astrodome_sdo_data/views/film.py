@@ -1,4 +1,4 @@
-"""Films of the images of a folder: GIF and MP4."""
+"""Create GIF and MP4 movies of the images in a folder."""
 
 from __future__ import annotations
 
@@ -40,32 +40,32 @@ def make_film(
     color: bool = True,
     jobs: int = 0,
 ) -> Path:
-    """Create a film of the images of a folder.
+    """Create a movie of the images in a folder.
 
     Parameters
     ----------
     folder : path
-        Folder of images whose names contain time and wavelength.
+        Folder with images whose names contain the time and wavelength.
     output : path
-        GIF or MP4 file to write; MP4 needs ffmpeg.
+        Path of the GIF or MP4 file to write. MP4 requires ffmpeg.
     wavelength, start, end, freq, size, label, color
-        As in :func:`make_contact_sheet`.
+        See :func:`make_contact_sheet`.
     max_frames : int
-        Maximum number of frames, evenly spaced; 0 means all.
+        Maximum number of frames, which are evenly spaced. 0 means no limit.
     fps : float
         Frames per second.
     jobs : int
-        Number of images to draw in parallel; 0 means one per CPU core.
+        Number of images to draw in parallel. 0 means one per CPU core.
 
     Returns
     -------
     pathlib.Path
-        The written file. Images that cannot be read are black and are logged as warnings.
+        Path of the movie. Images that cannot be read are drawn in black, and a warning is logged.
 
     Raises
     ------
     AstrodomeError
-        If the folder has no such image, or ffmpeg is not found or fails.
+        If the folder contains no matching images, or if ffmpeg is not found or fails.
 
     Examples
     --------
@@ -89,7 +89,10 @@ def draw_frames(
     jobs: int = 0,
     advance: Advance | None = None,
 ) -> Iterator[Image.Image]:
-    """Yield the frames of a film; ``outcome`` counts the images and names invalid ones."""
+    """Yield the frames of a movie.
+
+    The number of images and the failures are added to ``outcome``.
+    """
     cells = len(frames[0])
     page = Page(cells, math.ceil(math.sqrt(cells)), style)
     changes = [
@@ -115,9 +118,10 @@ def write_film(
     jobs: int = 0,
     advance: Advance | None = None,
 ) -> compute.Outcome:
-    """Write a film with ``fps`` frames per second, as GIF or MP4 (H.264) by the file extension.
+    """Write a movie with ``fps`` frames per second.
 
-    MP4 needs ffmpeg. Raises AstrodomeError if it is not found or fails.
+    The file extension determines the format, GIF or MP4 (H.264). MP4 requires ffmpeg. Raises
+    AstrodomeError if ffmpeg is not found or fails.
     """
     outcome = compute.Outcome()
     drawn = draw_frames(frames, style, outcome, jobs=jobs, advance=advance)
@@ -132,8 +136,8 @@ def write_film(
 
 def _write_gif(frames: Iterator[Image.Image], swatch: Image.Image, path: Path, fps: float) -> None:
     first = next(frames)
-    # One palette for all frames avoids flickering and allows storing only the changes. It is made
-    # from all colours of the channels, and from the first frame with its label and own colours.
+    # A single palette for all frames avoids flickering, and only the changes between frames are
+    # stored. The palette contains the colors of the channel colormaps and of the first frame.
     colors = Image.new("RGB", (first.width, 2 * first.height))
     colors.paste(first)
     colors.paste(swatch.resize(first.size, Image.Resampling.NEAREST), (0, first.height))
@@ -142,7 +146,7 @@ def _write_gif(frames: Iterator[Image.Image], swatch: Image.Image, path: Path, f
         frame.quantize(palette=palette, dither=Image.Dither.NONE)
         for frame in chain([first], frames)
     )
-    # GIF stores hundredths of a second, and viewers slow down films of more than 50 frames/s.
+    # GIF durations are in units of 10 ms, and viewers slow down movies with more than 50 frames/s.
     duration = max(20, round(100 / fps) * 10)
     next(indexed).save(
         path, "GIF", save_all=True, append_images=indexed, duration=duration, loop=0, optimize=False
@@ -150,9 +154,9 @@ def _write_gif(frames: Iterator[Image.Image], swatch: Image.Image, path: Path, f
 
 
 def find_ffmpeg() -> str:
-    """Return the path of ffmpeg, from PATH or from the package imageio-ffmpeg.
+    """Find ffmpeg on PATH or in the package imageio-ffmpeg, and return its path.
 
-    Raises AstrodomeError if it is not found.
+    Raises AstrodomeError if ffmpeg is not found.
     """
     if found := which("ffmpeg"):
         return found
@@ -172,14 +176,14 @@ def _write_mp4(frames: Iterator[Image.Image], path: Path, fps: float) -> None:
     first = _even_sides(next(frames))
     command = [program, "-loglevel", "error", "-y", "-f", "rawvideo", "-pix_fmt", "rgb24"]
     command += ["-s", f"{first.width}x{first.height}", "-r", str(fps), "-i", "-"]
-    # Browsers need yuv420p and an index at the start of the file.
+    # Browsers require the pixel format yuv420p and an index at the start of the file.
     command += ["-an", "-c:v", "libx264", "-crf", "18", "-pix_fmt", "yuv420p"]
     command += ["-movflags", "+faststart", "-f", "mp4", str(path)]
     with tempfile.TemporaryFile() as log:
         encoder = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=log)
         assert encoder.stdin
         try:
-            with suppress(BrokenPipeError):  # The cause is in the log.
+            with suppress(BrokenPipeError):  # ffmpeg writes the cause to its log.
                 for frame in chain([first], map(_even_sides, frames)):
                     encoder.stdin.write(frame.tobytes())
         except BaseException:
@@ -196,5 +200,5 @@ def _write_mp4(frames: Iterator[Image.Image], path: Path, fps: float) -> None:
 
 
 def _even_sides(frame: Image.Image) -> Image.Image:
-    """Pad a frame to even sides, which H.264 requires."""
+    """Pad a frame to an even width and height, which H.264 requires."""
     return ImageOps.expand(frame, (0, 0, frame.width % 2, frame.height % 2))

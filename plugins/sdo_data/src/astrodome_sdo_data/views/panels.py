@@ -1,4 +1,4 @@
-"""Draw single images in the colours of their channels, and arrange them on a page."""
+"""Draw images with the colormaps of their channels, and arrange them on a page."""
 
 from __future__ import annotations
 
@@ -18,19 +18,20 @@ from .selection import SelectedImage
 
 WHITE, BLACK = (255, 255, 255), (0, 0, 0)
 GAP = 2
-"""Gap between panels in pixels."""
+"""Space between panels in pixels."""
 COLOR_THRESHOLD = 4.0
-"""Mean difference (levels of 255) between red, green and blue above which an image is a colour
-image, which is not changed."""
+"""Mean difference between the RGB channels (0-255) above which an image is a color image.
+
+Color images are drawn without a colormap."""
 MIN_LABEL_WIDTH = 64
-"""Width (pixels) below which panels have no label."""
+"""Minimum width in pixels of panels with a label."""
 
 Advance = Callable[[], object]
 
 
 @dataclass(frozen=True)
 class PanelStyle:
-    """Appearance of panels: pixels per side, with a label or without, in colour or grey."""
+    """Appearance of panels: width in pixels, and whether to draw labels and use colors."""
 
     size: int = 256
     label: bool = True
@@ -38,7 +39,7 @@ class PanelStyle:
 
 
 def draw_panel(style: PanelStyle, file: SelectedImage) -> Image.Image:
-    """Return an image in the colours of its wavelength, with its label.
+    """Draw an image with the colormap for its wavelength and a label.
 
     Raises AstrodomeError if the file is not a valid image.
     """
@@ -53,9 +54,10 @@ def draw_panel(style: PanelStyle, file: SelectedImage) -> Image.Image:
 def draw_panels(
     style: PanelStyle, files: Iterable[SelectedImage], outcome: compute.Outcome, jobs: int = 0
 ) -> Iterator[Image.Image]:
-    """Draw panels in parallel and yield them in order.
+    """Draw panels in parallel, and yield them in the order of ``files``.
 
-    ``outcome`` counts the panels and names invalid images, which are black.
+    Invalid images are drawn in black. The number of panels and the failures are added to
+    ``outcome``.
     """
     draw = partial(draw_panel, style)
     for result in compute.map(draw, files, jobs=jobs, threads=True, ordered=True):
@@ -76,7 +78,7 @@ def empty_panel(style: PanelStyle) -> Image.Image:
 
 
 class Page:
-    """A page of panels in rows and columns."""
+    """Page with panels in rows and columns."""
 
     def __init__(self, cells: int, columns: int, style: PanelStyle) -> None:
         self.columns, self.step = columns, style.size + GAP
@@ -85,13 +87,16 @@ class Page:
         self.image = Image.new("RGB", size, BLACK)
 
     def paste(self, panel: Image.Image, cell: int) -> None:
-        """Place a panel in a cell, counted row by row."""
+        """Paste a panel into a cell. Cells are numbered row by row."""
         row, column = divmod(cell, self.columns)
         self.image.paste(panel, (column * self.step, row * self.step))
 
 
 def colorized(image: Image.Image, wavelength: int) -> Image.Image:
-    """Return a grey image in the AIA colours of ``wavelength``; a colour image is not changed."""
+    """Apply the AIA colormap for ``wavelength`` to a grey image.
+
+    Color images are returned unchanged.
+    """
     if image.mode == "RGB":
         pixels = np.asarray(image, dtype=np.int16)
         if np.abs(np.diff(pixels, axis=2)).mean() > COLOR_THRESHOLD:
@@ -101,7 +106,10 @@ def colorized(image: Image.Image, wavelength: int) -> Image.Image:
 
 @cache
 def color_table(wavelength: int) -> NDArray[np.uint8]:
-    """Return sunpy's 256 colours of an AIA channel, shape (256, 3); grey for other channels."""
+    """Return the sunpy colormap for an AIA channel as an array with shape (256, 3).
+
+    For other channels, the colormap is grey.
+    """
     from astrodome_solar.colormaps import colormap
 
     colors = colormap(wavelength)(np.arange(256))[:, :3]
@@ -110,12 +118,12 @@ def color_table(wavelength: int) -> NDArray[np.uint8]:
 
 
 def color_swatch(wavelengths: Sequence[int], style: PanelStyle) -> Image.Image:
-    """Return all colours of panels, 256 pixels wide with one line per wavelength."""
+    """Return an image with the colormap of each wavelength in one row of 256 pixels."""
     return Image.fromarray(np.stack([color_table(w if style.color else 0) for w in wavelengths]))
 
 
 def _draw_label(image: Image.Image, file: SelectedImage, remark: str = "") -> None:
-    """Write wavelength and time into the lower left corner, outside the solar disk."""
+    """Draw the wavelength and time in the lower left corner, outside the solar disk."""
     if image.width < MIN_LABEL_WIDTH:
         return
     text = f"{file.wavelength} Å  {file.t_obs:%Y-%m-%d %H:%M:%S}{remark}"

@@ -1,4 +1,4 @@
-"""Select images of a folder, and arrange them in rows of about the same time."""
+"""Select images in a folder, and group images that were taken at about the same time."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True, order=True)
 class SelectedImage:
-    """An image of a folder: time (UTC), wavelength (angstrom) and path."""
+    """Image file with its observation time (UTC), wavelength in angstroms and path."""
 
     t_obs: datetime
     wavelength: int
@@ -31,7 +31,7 @@ class SelectedImage:
 
 
 Cells = tuple[SelectedImage | None, ...]
-"""Images in the cells of a sheet or a film frame; None is an empty cell."""
+"""Images in the cells of a contact sheet or a movie frame. None is an empty cell."""
 
 
 def select_images(
@@ -42,10 +42,10 @@ def select_images(
     end: Any = None,
     freq: str = "",
 ) -> list[SelectedImage]:
-    """Return the images of a folder from ``start`` to ``end`` (UTC, both included) by time.
+    """Return the images in a folder from ``start`` to ``end`` (UTC, both included), sorted by time.
 
-    ``freq`` selects the first image of each wavelength in every interval of this duration. Raises
-    AstrodomeError if no such image is found.
+    With ``freq``, only the first image of each wavelength in each interval of this length is
+    returned. Raises AstrodomeError if no matching images are found.
     """
     folder = Path(folder).expanduser()
     first, last = parse_range(
@@ -54,7 +54,7 @@ def select_images(
     found = []
     for name in list_images(folder, wavelength):
         parsed = parse_file_name(name)
-        if parsed and not parsed.part:  # Patches are parts of an image.
+        if parsed and not parsed.part:  # Exclude patches.
             found.append(SelectedImage(parsed.time, parsed.wavelength, folder / name))
     if not found:
         raise AstrodomeError(
@@ -80,13 +80,16 @@ def _first_of_each_interval(
 ) -> list[SelectedImage]:
     first: dict[tuple[str, int], SelectedImage] = {}
     for image in images:
-        channel = image.path.stem.partition("__")[2]  # With the observable of HMI.
+        channel = image.path.stem.partition("__")[2]  # Includes the HMI observable.
         first.setdefault((channel, (image.t_obs - images[0].t_obs) // freq), image)
     return sorted(first.values())
 
 
 def evenly_spaced(items: Sequence[Item], count: int) -> list[Item]:
-    """Return at most ``count`` evenly spaced items with the first and the last; 0 means all."""
+    """Return at most ``count`` evenly spaced items, including the first and the last item.
+
+    If ``count`` is 0, all items are returned.
+    """
     if not count or len(items) <= count:
         return list(items)
     if count == 1:
@@ -95,20 +98,21 @@ def evenly_spaced(items: Sequence[Item], count: int) -> list[Item]:
 
 
 def group_by_time(images: Sequence[SelectedImage]) -> list[dict[int, SelectedImage]]:
-    """Group images that were taken at about the same time; each image is in one row.
+    """Group images that were taken at about the same time into rows.
 
-    A row has at most one image of each wavelength. The images of a row are at most half a typical
-    step later than its first image; the typical step is that between images of one wavelength.
+    Each image is in exactly one row, and a row has at most one image of each wavelength. All images
+    in a row are at most half a typical step later than the first image in the row. The typical step
+    is the shortest median time between consecutive images of the same wavelength.
 
     Parameters
     ----------
     images : sequence of SelectedImage
-        Images of any wavelengths, in any order.
+        Images of any wavelength, in any order.
 
     Returns
     -------
     list of dict
-        Rows in the order of time, each a mapping from wavelength (angstrom) to image.
+        Rows in chronological order. Each row maps wavelengths in angstroms to images.
     """
     tolerance, rows = _typical_step(images) / 2, list[dict[int, SelectedImage]]()
     begin = datetime.min
@@ -121,14 +125,14 @@ def group_by_time(images: Sequence[SelectedImage]) -> list[dict[int, SelectedIma
 
 
 def _typical_step(images: Sequence[SelectedImage]) -> timedelta:
-    """Return the shortest median step between images of one wavelength."""
+    """Return the shortest median time between consecutive images of the same wavelength."""
     times = [sorted({image.t_obs for image in each}) for each in _by_wavelength(images).values()]
     steps = [sorted(after - before for before, after in pairwise(each)) for each in times]
     return min((each[len(each) // 2] for each in steps if each), default=timedelta.max)
 
 
 def _by_wavelength(images: Sequence[SelectedImage]) -> dict[int, list[SelectedImage]]:
-    """Return the images of each wavelength, sorted by time."""
+    """Return the images sorted by time, keyed by wavelength."""
     groups: dict[int, list[SelectedImage]] = {}
     for image in sorted(images):
         groups.setdefault(image.wavelength, []).append(image)
@@ -136,10 +140,10 @@ def _by_wavelength(images: Sequence[SelectedImage]) -> dict[int, list[SelectedIm
 
 
 def film_frames(images: Sequence[SelectedImage], count: int = 0) -> list[Cells]:
-    """Return the frames of a film, at most ``count``; 0 means all.
+    """Return at most ``count`` frames of a movie, or all frames if ``count`` is 0.
 
-    There is one frame for each row of :func:`group_by_time`. If a row has no image of a wavelength,
-    the nearest image in time is repeated, if it is within the typical step between images.
+    Each row of :func:`group_by_time` is one frame. If a row has no image of a wavelength, the image
+    nearest in time is repeated, provided that it is within one typical step.
     """
     groups, tolerance = _by_wavelength(images), _typical_step(images)
     return [
@@ -163,19 +167,20 @@ def _nearest(
 def sheet_cells(
     images: Sequence[SelectedImage], count: int = 0, columns: int = 0
 ) -> tuple[Cells, int]:
-    """Return the cells of a contact sheet row by row, and the number of columns.
+    """Return the cells of a contact sheet, row by row, and the number of columns.
 
-    For several wavelengths, each has one column, and each row of :func:`group_by_time` is a row of
-    the sheet. With ``columns``, and for a single wavelength, the cells are filled one after the
-    other. No image is shown twice.
+    For several wavelengths, the sheet has one column per wavelength and one row per row of
+    :func:`group_by_time`. If ``columns`` is given, or if there is only one wavelength, the cells
+    are filled consecutively. Each image is shown at most once.
 
     Parameters
     ----------
     images : sequence of SelectedImage
     count : int
-        Maximum number of images; 0 means all.
+        Maximum number of images. 0 means no limit.
     columns : int
-        Number of columns; 0 means one per wavelength, or a square for a single wavelength.
+        Number of columns. 0 means one column per wavelength, or a square layout if there is only
+        one wavelength.
     """
     wavelengths = list(_by_wavelength(images))
     if len(wavelengths) > 1 and not columns and (rows := _at_most(group_by_time(images), count)):
@@ -187,7 +192,10 @@ def sheet_cells(
 def _at_most(
     rows: Sequence[dict[int, SelectedImage]], count: int
 ) -> list[dict[int, SelectedImage]]:
-    """Return evenly spaced rows with at most ``count`` images in total; 0 means all rows."""
+    """Return evenly spaced rows that contain at most ``count`` images in total.
+
+    If ``count`` is 0, all rows are returned.
+    """
     most = min(len(rows), count or len(rows))  # Every row has at least one image.
     for number in range(most, 0, -1):
         kept = evenly_spaced(rows, number)

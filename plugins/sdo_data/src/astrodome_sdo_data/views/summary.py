@@ -1,4 +1,4 @@
-"""Summary of a folder of images: counts, sizes, gaps in time, and damaged files."""
+"""Summarize an image folder: number of images, sizes, time gaps and damaged files."""
 
 from __future__ import annotations
 
@@ -19,17 +19,19 @@ from astrodome_solar.formats import jpeg2000, raster
 from PIL import Image
 
 BATCH = 256
-"""Number of files that are checked in one call."""
+"""Number of files that are checked together in a worker."""
 GAP_FACTOR = 1.5
-"""Number of typical steps above which a step is a gap, because observation times vary."""
+"""Minimum length of a gap as a multiple of the typical step between images."""
 END, PNG_END = b"\xff\xd9", b"IEND\xaeB`\x82"
-"""The last marker of JPEG and JPEG 2000, and that of PNG."""
+"""End markers of JPEG and JPEG 2000 files, and of PNG files."""
 TAIL = 64
-"""Number of bytes at the end of a file that contain its last marker, with padding after it."""
+"""Number of bytes at the end of a file in which the end marker is searched.
+
+The marker can be followed by padding."""
 
 
 class _FileInfo(NamedTuple):
-    """Name relative to the folder, size in bytes and pixels, and problem of a file."""
+    """Relative path, size in bytes, size in pixels and problem description of a file."""
 
     name: str
     bytes: int
@@ -39,7 +41,10 @@ class _FileInfo(NamedTuple):
 
 @dataclass(frozen=True)
 class Gap:
-    """A gap between the times of two images (UTC), in which ``missing`` images are expected."""
+    """Time gap between two consecutive images (UTC).
+
+    ``missing`` is the number of images that are missing in the gap.
+    """
 
     after: datetime
     before: datetime
@@ -48,10 +53,11 @@ class Gap:
 
 @dataclass
 class WavelengthSummary:
-    """The images of one wavelength (angstrom), observable and level.
+    """Summary of the images with the same wavelength, observable and level.
 
-    ``channel`` distinguishes them, for example ``171`` or ``6173_magnetogram``. ``cadence`` is the
-    typical step in seconds, or 0 for a single image. ``bytes`` and ``pixels`` include ``patches``.
+    ``wavelength`` is in angstroms. ``channel`` also contains the observable and level, for example
+    ``171`` or ``6173_magnetogram``. ``cadence`` is the typical time between images in seconds, or 0
+    if there is only one image. ``bytes`` and ``pixels`` include patches.
     """
 
     wavelength: int
@@ -65,7 +71,7 @@ class WavelengthSummary:
     gaps: list[Gap]
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the summary for a JSON document."""
+        """Return the summary as a JSON-serializable dict."""
         return {
             "wavelength": self.wavelength,
             "channel": self.channel,
@@ -84,10 +90,10 @@ class WavelengthSummary:
 
 @dataclass
 class FolderSummary:
-    """The images of a folder.
+    """Summary of the images in a folder.
 
-    ``bad`` contains name and reason of each damaged file, ``unnamed`` is the number of images
-    whose name does not contain time and wavelength.
+    ``bad`` contains the name of each damaged file and the problem description. ``unnamed`` is the
+    number of images whose names do not contain a time and wavelength.
     """
 
     folder: Path
@@ -96,7 +102,7 @@ class FolderSummary:
     unnamed: int
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the summary for a JSON document."""
+        """Return the summary as a JSON-serializable dict."""
         return {
             "folder": str(self.folder),
             "images": sum(len(each.times) for each in self.wavelengths),
@@ -115,25 +121,27 @@ def summarize(
     jobs: int = 0,
     advance: Callable[[int], object] | None = None,
 ) -> FolderSummary:
-    """Summarize the images of a folder and its subfolders.
+    """Summarize the images in a folder and its subfolders.
 
     Parameters
     ----------
     folder : path
-        Folder of the images.
+        Folder with images.
     cadence : float
-        Expected time between images in seconds; 0 means the median step of each wavelength.
+        Expected time between images in seconds. 0 means the median time between images of each
+        wavelength.
     decode : bool
-        Decode every image. The default only checks the start and the end of each file.
+        Whether to decode all images. By default, only the start and the end of each file are
+        checked.
     jobs : int
-        Number of files to check in parallel; 0 means one per CPU core.
+        Number of files to check in parallel. 0 means one per CPU core.
     advance : callable, optional
-        Called with the number of checked files.
+        Function that is called with the number of newly checked files.
 
     Returns
     -------
     FolderSummary
-        Counts, sizes and gaps by wavelength, and damaged files.
+        Number of images, sizes and time gaps for each wavelength, and damaged files.
 
     Raises
     ------
@@ -181,7 +189,10 @@ def _summary(
 
 
 def find_gaps(times: Sequence[datetime], cadence: float = 0.0) -> tuple[float, list[Gap]]:
-    """Return the cadence (s) and the gaps of sorted times; by default it is the median step."""
+    """Return the cadence in seconds and the gaps in sorted times.
+
+    If ``cadence`` is 0, the median time step is used.
+    """
     steps = [(after - before).total_seconds() for before, after in pairwise(times)]
     if not steps:
         return cadence, []
@@ -212,7 +223,7 @@ def _check_files(
 
 
 def _image_files(folder: Path) -> Iterator[tuple[str, int]]:
-    """Yield relative name and size of each image below a folder, except hidden files."""
+    """Yield the relative path and the size in bytes of each image file that is not hidden."""
     pending = [folder]
     while pending:
         with os.scandir(pending.pop()) as entries:
@@ -237,7 +248,10 @@ def _file_info(folder: Path, name: str, size: int, decode: bool) -> _FileInfo:
 
 
 def _checked_size(path: Path, size: int, decode: bool) -> tuple[int, int]:
-    """Return width and height of a complete image; raise AstrodomeError if it is invalid."""
+    """Return the width and height of an image.
+
+    Raises AstrodomeError if the image is incomplete or invalid.
+    """
     if size == 0:
         raise AstrodomeError("The file is empty.")
     with path.open("rb") as file, raster.reading():
@@ -251,7 +265,7 @@ def _checked_size(path: Path, size: int, decode: bool) -> tuple[int, int]:
 
 
 def _is_complete(file: BinaryIO, form: str) -> bool:
-    """Return whether the file ends with the last marker of its format."""
+    """Return whether the file ends with the end marker of its format."""
     if form == "JPEG2000":
         with mmap(file.fileno(), 0, access=ACCESS_READ) as data:
             return all(data[c.end - 2 : c.end] == END for c in jpeg2000.codestreams(data))
