@@ -26,7 +26,7 @@ FATAL_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 @dataclass(frozen=True)
 class FetchResult:
-    """Result of the download of one image.
+    """Download result for one image.
 
     ``bytes`` is the size of the downloaded image. ``parts`` is True if the header or the image
     parameters were downloaded. ``damaged`` is the new name of an invalid file that was renamed.

@@ -156,7 +156,7 @@ def _metrics(
 
 
 def count_pixels(scores: EvaluationScores, label: str, chosen: Sequence[int]) -> PixelCounts:
-    """Count the pixels of the selected images in bins of the scores of a model."""
+    """Count the pixels of the selected images in bins of the model scores."""
     maps = scores.maps[label]
     each = max(1, MAX_SAMPLE // len(chosen))
     random = np.random.default_rng(0)

@@ -89,7 +89,7 @@ KINDS: dict[str, Callable[[Array, Array, np.random.Generator], Array]] = {
     "occult": occult,
     "swap": replace,
 }
-"""Functions that change an image, keyed by the name of the type of anomaly."""
+"""Functions that change an image, keyed by anomaly type."""
 
 
 class SyntheticAnomalies:
