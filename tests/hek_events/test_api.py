@@ -106,6 +106,22 @@ def test_queries_accept_times_of_every_type(store, time):
     assert len(found) == 2 and set(found["event_type"]) == {"FL"}
 
 
+def test_one_event_type_may_be_a_string_and_an_unknown_one_is_an_error(store):
+    expected = store.query(event_types=["FL"])
+    assert len(expected) and len(store.query(event_types="FL")) == len(expected)
+    assert len(store.records(event_types="fl,AR")) == len(store.records(event_types=["FL", "AR"]))
+    for method in (store.query, store.records, store.counts):
+        with pytest.raises(AstrodomeError, match="Unknown HEK event type: XX"):
+            method(event_types=["XX"])
+
+
+def test_an_end_without_a_time_of_day_includes_the_day(store):
+    day = str(store.query()["event_starttime"].iloc[0].date())
+    assert len(store.query(day, day)) == len(store.query(f"{day}T00:00", f"{day}T23:59:59.999999"))
+    with pytest.raises(AstrodomeError, match="is before the start"):
+        store.query("2023-03-30", "2023-03-29")
+
+
 def test_tables_have_typed_columns(store):
     found = store.query()
     assert len(found) == 10

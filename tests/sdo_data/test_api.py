@@ -115,6 +115,23 @@ def test_an_end_that_is_a_date_includes_the_day(gsu: FakeGsu) -> None:
         sdo_data.search("gsu", "yesterday", "2012-03-07")
 
 
+def test_a_table_of_a_folder_has_only_documented_columns(gsu: FakeGsu, tmp_path: Path) -> None:
+    hour = {"start": "2012-03-07T00:00", "end": "2012-03-07T00:12", "freq": "6min", "size": "256"}
+    sdo_data.download("gsu", folder=tmp_path, metadata=True, **hour)
+    metadata = ["QUALITY", "DSUN", "X0", "Y0", "R_SUN", "CDELT"]
+    assert {"t_obs", "wavelength", "path", *metadata} <= {*sdo_data.read_folder(tmp_path)}
+    assert "key_0" not in sdo_data.read_folder(tmp_path)
+
+
+def test_an_unsupported_extension_is_an_error_before_images_are_drawn(
+    images: Path, tmp_path: Path
+) -> None:
+    for make in (sdo_data.make_contact_sheet, sdo_data.make_film):
+        with pytest.raises(AstrodomeError, match=r"Unsupported file extension of .*sun\.xyz"):
+            make(images, tmp_path / "sun.xyz")
+    assert not (tmp_path / "sun.xyz").exists()
+
+
 def test_the_complete_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     found = runpy.run_path(str(EXAMPLE))

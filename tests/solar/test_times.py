@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
 
 import numpy as np
 import pandas as pd
 import pytest
 from astrodome import AstrodomeError
-from astrodome_solar import parse_time, to_datetime64
+from astrodome_solar import parse_range, parse_time, to_datetime64
 from astropy.time import Time
 
 NOON = datetime(2013, 3, 1, 12, 0, 11, 340_000)
@@ -107,3 +107,24 @@ def test_several_times_become_an_array(values: object) -> None:
 @pytest.mark.parametrize("value", ["2013-03-01T12:00:11.34", NOON, Time(NOON), pd.Timestamp(NOON)])
 def test_one_time_becomes_an_array_with_one_element(value: object) -> None:
     assert to_datetime64(value).tolist() == [NOON]
+
+
+@pytest.mark.parametrize("end", ["2011-06-07", " 20110607 ", date(2011, 6, 7)])
+def test_an_end_without_a_time_of_day_includes_the_day(end: object) -> None:
+    last = datetime(2011, 6, 7, 23, 59, 59, 999999)
+    assert parse_range("2011-06-01", end) == (datetime(2011, 6, 1), last)
+    assert parse_range(date(2011, 6, 7), end) == (datetime(2011, 6, 7), last)
+    with pytest.raises(AstrodomeError, match="is before the start"):
+        parse_range("2011-06-08", end)
+
+
+def test_an_end_with_a_time_of_day_is_exact() -> None:
+    for end in ("2011-06-07T00:00", datetime(2011, 6, 7), np.datetime64("2011-06-07T00:00")):
+        assert parse_range("2011-06-07", end) == (datetime(2011, 6, 7), datetime(2011, 6, 7))
+
+
+def test_only_an_optional_limit_can_be_omitted() -> None:
+    assert parse_range(None, None, optional=True) == (None, None)
+    assert parse_range("2011-06-07", None, optional=True) == (datetime(2011, 6, 7), None)
+    with pytest.raises(AstrodomeError, match="Invalid time None"):
+        parse_range("2011-06-07", None)

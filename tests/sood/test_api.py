@@ -81,6 +81,9 @@ def test_invalid_arguments_are_explained(folder: Path) -> None:
         sood.train("ae", "patches", "new", epoch=1)
     with pytest.raises(AstrodomeError, match="16 pixels, but ce_vae was trained with 32"):
         sood.score("run", sood.open_images("patches", target_size=16))
+    for images in (np.zeros((3, 1, 32, 32), np.float32), [np.zeros((1, 32, 32), np.float32)]):
+        with pytest.raises(AstrodomeError, match="expected a folder or an ImageSet, got"):
+            sood.score("run", images)
     with pytest.raises(AstrodomeError, match="'nothing' is not a run folder"):
         sood.score("nothing", "patches")
 

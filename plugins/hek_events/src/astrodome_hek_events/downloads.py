@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from astrodome import AstrodomeError, compute, settings
-from astrodome_solar.times import parse_time
+from astrodome_solar.times import parse_range
 
 from . import event_types as codes
 from . import records
@@ -32,7 +32,7 @@ download is older than ``FRESH``.
 def search(
     start: Any,
     end: Any,
-    event_types: Sequence[str] = (),
+    event_types: str | Sequence[str] = (),
     *,
     frm: str = "",
     observatory: str = "",
@@ -42,8 +42,9 @@ def search(
     Parameters
     ----------
     start, end : str, datetime, numpy.datetime64, pandas.Timestamp or Time
-        Start and end time (UTC), both inclusive.
-    event_types : sequence of str, optional
+        Start and end time (UTC), both inclusive. An end without a time of day includes the whole
+        day.
+    event_types : str or sequence of str, optional
         HEK event type codes, for example ``AR`` or ``FL``. The default is all event types.
     frm : str, optional
         Name of a feature recognition method, for example ``SPoCA``.
@@ -67,9 +68,9 @@ def search(
     >>> sorted(events["fl_goescls"])
     ['C5.6', 'C5.7']
     """
+    first, last = parse_range(start, end)
     windows = [
-        QueryWindow(query, parse_time(start), parse_time(end))
-        for query in make_queries(event_types, frm, observatory)
+        QueryWindow(query, first, last) for query in make_queries(event_types, frm, observatory)
     ]
     rows: dict[str, dict[str, Any]] = {}
     with closing(fetch_windows(_client(), windows)) as results:
@@ -87,7 +88,7 @@ def download(
     store: EventStore,
     start: Any,
     end: Any,
-    event_types: Sequence[str] = ("AR",),
+    event_types: str | Sequence[str] = ("AR",),
     *,
     frm: str = "",
     observatory: str = "",
@@ -125,12 +126,12 @@ def download(
     8
     """
     queries = make_queries(event_types, frm, observatory)
-    first, last = parse_time(start), parse_time(end)
+    first, last = parse_range(start, end)
     windows = missing_windows(store, queries, first, last, overwrite=overwrite)
     return download_windows(store, windows, jobs)
 
 
-def make_queries(event_types: Sequence[str], frm: str, observatory: str) -> list[HekQuery]:
+def make_queries(event_types: str | Sequence[str], frm: str, observatory: str) -> list[HekQuery]:
     """Return one query per event type, or one query for all types if ``event_types`` is empty."""
     parsed = codes.parse_codes(event_types) or [ALL_TYPES]
     return [HekQuery(code, frm, observatory) for code in parsed]

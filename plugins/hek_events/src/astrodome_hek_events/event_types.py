@@ -42,12 +42,13 @@ NAMES = {
 ALL = "ALL"
 
 
-def parse_codes(values: Iterable[str]) -> list[str]:
-    """Parse event type codes from option values such as ``AR`` or ``AR,FL``.
+def parse_codes(values: str | Iterable[str]) -> list[str]:
+    """Parse event type codes from one or more strings such as ``AR`` or ``AR,FL``.
 
     If one of the values is ``all``, the result is an empty list. Raises AstrodomeError if a code
     is unknown.
     """
+    values = [values] if isinstance(values, str) else values
     codes = [code.strip().upper() for text in values for code in text.split(",") if code.strip()]
     unknown = [code for code in codes if code not in NAMES and code != ALL]
     if unknown:

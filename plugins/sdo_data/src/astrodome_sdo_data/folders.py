@@ -58,5 +58,5 @@ def read_folder(
     table = pd.DataFrame([vars(file) for file in files])
     if not (path / metadata.NAME).exists():
         return table
-    names = table["path"].map(lambda image: image.name)
-    return table.join(metadata.read_metadata(path), on=names)
+    rows = metadata.read_metadata(path).reindex([image.name for image in table["path"]])
+    return table.join(rows.reset_index(drop=True))

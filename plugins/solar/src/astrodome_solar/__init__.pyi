@@ -18,6 +18,7 @@ from .protocols import FluxSource as FluxSource
 from .protocols import ImageSource as ImageSource
 from .protocols import SourceInfo as SourceInfo
 from .protocols import source_info as source_info
+from .times import parse_range as parse_range
 from .times import parse_time as parse_time
 from .times import to_datetime64 as to_datetime64
 
@@ -40,6 +41,7 @@ __all__ = [
     "flare_class",
     "flux_of_class",
     "parse_file_name",
+    "parse_range",
     "parse_time",
     "read_image",
     "read_metadata",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import date, datetime, timedelta
+from typing import Any, Literal, overload
 
 import numpy as np
 from astrodome import AstrodomeError, times
@@ -25,11 +25,10 @@ def parse_time(value: Any, scale: str = "utc") -> datetime:
 
     Parameters
     ----------
-    value : str, datetime, numpy.datetime64, pandas.Timestamp or astropy.time.Time
-        Time to convert. A string must be in ISO 8601 format, or in another unambiguous format that
-        sunpy supports, for example ``2012/03/04 00:00:34``, ``2012.03.04_00:00:34_TAI`` or
-        ``4-Mar-2012 00:00:34.5``.
-        A string may end with ``Z`` or ``UTC``.
+    value : str, date, datetime, numpy.datetime64, pandas.Timestamp or astropy.time.Time
+        Time to convert. A date is the start of the day. A string must be in ISO 8601 format, or
+        in another unambiguous format that sunpy supports, for example ``2012/03/04 00:00:34``,
+        ``2012.03.04_00:00:34_TAI`` or ``4-Mar-2012 00:00:34.5``. It may end with ``Z`` or ``UTC``.
     scale : str
         Time scale of strings that do not end with ``Z``, ``UTC`` or ``_TAI``, for example ``tai``.
 
@@ -57,6 +56,52 @@ def parse_time(value: Any, scale: str = "utc") -> datetime:
             f"Invalid time {value!r}: expected ISO 8601, for example 2011-06-07T06:41:00.",
             exit_code=2,
         ) from error
+
+
+@overload
+def parse_range(start: Any, end: Any) -> tuple[datetime, datetime]: ...
+
+
+@overload
+def parse_range(
+    start: Any, end: Any, *, optional: Literal[True]
+) -> tuple[datetime | None, datetime | None]: ...
+
+
+def parse_range(
+    start: Any, end: Any, *, optional: bool = False
+) -> tuple[datetime | None, datetime | None]:
+    """Convert the start and the end of a time range to UTC.
+
+    Parameters
+    ----------
+    start, end : time
+        Times of any type that :func:`parse_time` accepts. An end without a time of day, such as
+        ``"2011-06-07"``, includes the whole day.
+    optional : bool
+        Whether ``start`` and ``end`` can be None, which is returned unchanged.
+
+    Returns
+    -------
+    tuple of datetime.datetime
+        The first and the last time of the range, both inclusive.
+
+    Raises
+    ------
+    AstrodomeError
+        If a time is invalid, or if the end is before the start.
+
+    Examples
+    --------
+    >>> parse_range("2011-06-07", "2011-06-07")[1]
+    datetime.datetime(2011, 6, 7, 23, 59, 59, 999999)
+    """
+    first = None if optional and start is None else parse_time(start)
+    last = None if optional and end is None else parse_time(end)
+    if last is not None and _is_date(end):
+        last += times.DAY - timedelta.resolution
+    times.check_order(first, last)
+    return first, last
 
 
 def to_datetime64(values: Any) -> NDArray[np.datetime64]:
@@ -102,6 +147,8 @@ def _converted(value: Any, scale: str) -> datetime:
         return _from_astropy(value)
     if isinstance(value, np.datetime64):
         value = value.astype("datetime64[us]").item()
+    if type(value) is date:
+        return datetime(value.year, value.month, value.day)
     if isinstance(value, datetime) and value == value:  # pandas.NaT is not equal to itself
         return times.naive(datetime.combine(value.date(), value.timetz()))
     if not isinstance(value, str) or not value.strip()[:1].isdigit():
@@ -121,6 +168,17 @@ def _converted(value: Any, scale: str) -> datetime:
     if MORE_SECONDS.search(text) and not LEAP_SECOND.search(_utc_text(time)):
         raise ValueError
     return _from_astropy(time)
+
+
+def _is_date(value: Any) -> bool:
+    """Return whether a time has no time of day."""
+    if isinstance(value, str):
+        try:
+            date.fromisoformat(value.strip())
+        except ValueError:
+            return False
+        return True
+    return type(value) is date
 
 
 def _from_astropy(time: Any) -> datetime:

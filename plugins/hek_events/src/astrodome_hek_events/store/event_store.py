@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from astrodome import AstrodomeError, compute
-from astrodome_solar.times import parse_time
+from astrodome_solar.times import parse_range
 
 from .. import records
 from ..client.windows import QueryWindow
+from ..event_types import parse_codes
 from . import coverage, upsert
 from .database import Database
 from .queries import COLUMNS, COUNT, MONTH, RECORD, EventFilter, select_events
@@ -128,7 +129,7 @@ class EventStore:
         self,
         start: Any = None,
         end: Any = None,
-        event_types: Sequence[str] = (),
+        event_types: str | Sequence[str] = (),
         *,
         observatory: str = "",
         instrument: str = "",
@@ -141,8 +142,9 @@ class EventStore:
         Parameters
         ----------
         start, end : str, datetime, numpy.datetime64, pandas.Timestamp or Time, optional
-            Start and end time (UTC), both inclusive. By default, the time range is not limited.
-        event_types : sequence of str, optional
+            Start and end time (UTC), both inclusive. An end without a time of day includes the
+            whole day. By default, the time range is not limited.
+        event_types : str or sequence of str, optional
             HEK event type codes, for example ``AR`` or ``FL``. The default is all event types.
         observatory, instrument, frm : str, optional
             Observatory, instrument and feature recognition method (case-insensitive).
@@ -160,12 +162,12 @@ class EventStore:
         Raises
         ------
         AstrodomeError
-            If the store contains no events, or if a time is invalid.
+            If the store contains no events, if a time or an event type is invalid, or if the end
+            is before the start.
         """
         condition = EventFilter(
-            _time(start),
-            _time(end),
-            event_types,
+            *parse_range(start, end, optional=True),
+            parse_codes(event_types),
             observatory,
             instrument,
             channel,
@@ -174,7 +176,7 @@ class EventStore:
         return to_frame(self.rows(condition, limit))
 
     def counts(
-        self, start: Any = None, end: Any = None, event_types: Sequence[str] = ()
+        self, start: Any = None, end: Any = None, event_types: str | Sequence[str] = ()
     ) -> pd.DataFrame:
         """Count the events for each month and event type.
 
@@ -193,11 +195,13 @@ class EventStore:
         """
         import pandas as pd
 
-        rows = self.count_rows(EventFilter(_time(start), _time(end), event_types))
+        rows = self.count_rows(
+            EventFilter(*parse_range(start, end, optional=True), parse_codes(event_types))
+        )
         return pd.DataFrame(rows, columns=["month", "event_type", "events"])
 
     def records(
-        self, start: Any = None, end: Any = None, event_types: Sequence[str] = ()
+        self, start: Any = None, end: Any = None, event_types: str | Sequence[str] = ()
     ) -> list[dict[str, Any]]:
         """Return the unmodified HEK records of all events that overlap a time range.
 
@@ -211,7 +215,9 @@ class EventStore:
         list of dict
             HEK records with all fields, sorted by start time.
         """
-        return self.full_records(EventFilter(_time(start), _time(end), event_types))
+        return self.full_records(
+            EventFilter(*parse_range(start, end, optional=True), parse_codes(event_types))
+        )
 
     def rows(self, condition: EventFilter, limit: int | None = None) -> list[dict[str, Any]]:
         """Return the table rows of all events that match a filter, sorted by start time."""
@@ -304,7 +310,3 @@ def to_frame(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
         elif isinstance(column.type, sa.Float):
             frame[column.name] = frame[column.name].astype(float)
     return frame
-
-
-def _time(value: Any) -> datetime | None:
-    return None if value is None else parse_time(value)

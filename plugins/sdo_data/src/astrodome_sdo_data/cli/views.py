@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from astrodome import AstrodomeError, console
+from astrodome import console
 
 from .options import End, Folder, FolderOption, Jobs, Json, Start, Wavelength, one_folder
 
@@ -60,16 +60,11 @@ def show(
 ) -> None:
     """Create a contact sheet or a film of a folder of images."""
     from ..views import contact_sheet, film, selection
-    from ..views.panels import PanelStyle
+    from ..views.panels import PanelStyle, check_extension
 
     known = contact_sheet.EXTENSIONS + film.EXTENSIONS
     extension = output.suffix.lower()
-    if extension not in known:
-        raise AstrodomeError(
-            f"Unsupported file extension of {output}.",
-            f"Supported: {', '.join(known)}.",
-            exit_code=2,
-        )
+    check_extension(output, known)
     style = PanelStyle(size, label=stamps, color=colour)
     images = selection.select_images(
         one_folder(folder, path), wavelength, start=start, end=end, freq=freq

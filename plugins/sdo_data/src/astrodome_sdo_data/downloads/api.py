@@ -10,8 +10,8 @@ from typing import Any
 import pandas as pd
 from astrodome import sources
 from astrodome_solar.protocols import source_info
+from astrodome_solar.times import parse_range
 
-from ..time_range import parse_range
 from .plan import DownloadRequest, plan_download
 from .run import DownloadReport, ResultCallback, run_download
 

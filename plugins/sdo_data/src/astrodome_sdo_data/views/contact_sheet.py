@@ -10,7 +10,7 @@ from typing import Any
 from astrodome import compute, files
 from PIL import Image
 
-from .panels import Advance, Page, PanelStyle, draw_panels
+from .panels import Advance, Page, PanelStyle, check_extension, draw_panels
 from .selection import Cells, select_images, sheet_cells
 
 EXTENSIONS = (".png", ".jpeg", ".jpg")
@@ -67,20 +67,24 @@ def make_contact_sheet(
     Raises
     ------
     AstrodomeError
-        If the folder contains no matching images.
+        If the folder contains no matching images, or if the file extension of ``output`` is not
+        supported.
 
     Examples
     --------
     >>> make_contact_sheet(images, columns=3, size=64).size
     (196, 64)
     """
+    path = None if output is None else Path(output).expanduser()
+    if path:
+        check_extension(path, EXTENSIONS)
     selected = select_images(folder, wavelength, start=start, end=end, freq=freq)
     cells, columns = sheet_cells(selected, max_images, columns)
     sheet, outcome = draw_sheet(cells, columns, PanelStyle(size, label, color))
     for name, reason in outcome.failed:
         logger.warning("%s: %s", name, reason)
-    if output is not None:
-        write_sheet(sheet, Path(output).expanduser())
+    if path:
+        write_sheet(sheet, path)
     return sheet
 
 
@@ -108,5 +112,6 @@ def draw_sheet(
 
 def write_sheet(sheet: Image.Image, path: Path) -> None:
     """Write a contact sheet to a file; the file extension determines the format."""
+    check_extension(path, EXTENSIONS)
     with files.replacing(path) as part:
         sheet.save(part, Image.registered_extensions()[path.suffix.lower()], quality=95)

@@ -17,7 +17,15 @@ from typing import Any
 from astrodome import AstrodomeError, compute, files
 from PIL import Image, ImageOps
 
-from .panels import Advance, Page, PanelStyle, color_swatch, draw_panels, empty_panel
+from .panels import (
+    Advance,
+    Page,
+    PanelStyle,
+    check_extension,
+    color_swatch,
+    draw_panels,
+    empty_panel,
+)
 from .selection import Cells, film_frames, select_images
 
 EXTENSIONS = (".gif", ".mp4")
@@ -121,8 +129,9 @@ def write_film(
     """Write a movie with ``fps`` frames per second.
 
     The file extension determines the format, GIF or MP4 (H.264). MP4 requires ffmpeg. Raises
-    AstrodomeError if ffmpeg is not found or fails.
+    AstrodomeError if the extension is not supported, or if ffmpeg is not found or fails.
     """
+    check_extension(path, EXTENSIONS)
     outcome = compute.Outcome()
     drawn = draw_frames(frames, style, outcome, jobs=jobs, advance=advance)
     with files.replacing(path) as part:

@@ -14,9 +14,9 @@ from typing import Any, TypeVar
 
 from astrodome import AstrodomeError
 from astrodome_solar.filenames import parse_file_name
+from astrodome_solar.times import parse_range
 
 from ..processing.folders import list_images
-from ..time_range import parse_range
 
 Item = TypeVar("Item")
 

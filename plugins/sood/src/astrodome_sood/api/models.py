@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from astrodome import AstrodomeError
 from astrodome.runs import Run
 from numpy.typing import NDArray
 
@@ -260,6 +261,12 @@ def _load(
     if isinstance(images, str | os.PathLike):
         name, settings = model_config(model, config, {**options, "data_dir": to_text(images)})
         return load_model(name, settings), settings, loading.open_images(settings, loading.TEST)
+    if not hasattr(images, "batch"):
+        raise AstrodomeError(
+            f"Invalid images: expected a folder or an ImageSet, got {type(images).__name__}.",
+            "Open a folder or a store with open_images.",
+            exit_code=2,
+        )
     name, settings = model_config(model, config, options)
     if settings.model.load_path:
         check_image_size(images, name, settings.model.target_size)
