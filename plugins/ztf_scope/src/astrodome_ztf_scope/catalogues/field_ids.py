@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from ..tables import identifiers, table_io
 
 CCDS, QUADS = range(1, 17), range(1, 5)
 PAGE = 10_000
+BATCH = 10_000
+"""Number of rows that are converted to arrays at once."""
 META = "meta.json"
 POSITION = "coordinates.radec_geojson.coordinates"
 FORMATS = {"txt": ".txt", "text": ".txt", **table_io.EXTENSIONS}
@@ -120,16 +123,18 @@ def write_ids(
 
     The file is replaced atomically. ``extension`` is one of the values in :data:`FORMATS`.
     """
-    columns: dict[str, list[Any]] = {name: [] for name in query.columns}
-    for row in rows:
-        for name, values in columns.items():
-            values.append(row[name])
-    ids = columns.pop("_id")
-    text = bool(ids) and isinstance(ids[0], str)
-    arrays = {"_id": pa.array(ids, pa.string() if text else pa.int64())}
-    arrays |= {name: pa.array(values, pa.float64()) for name, values in columns.items()}
-    _write(identifiers.to_pandas(pa.table(arrays)), path, extension, _label(query, *quadrant))
-    return len(ids)
+    rows = iter(rows)
+    first = next(rows, None)
+    text = first is not None and isinstance(first["_id"], str)
+    types = {"_id": pa.string() if text else pa.int64()}
+    schema = pa.schema({name: types.get(name, pa.float64()) for name in query.columns})
+    batches = []
+    rest = chain([] if first is None else [first], rows)
+    while batch := list(islice(rest, BATCH)):  # Arrays need much less memory than dictionaries.
+        batches.append(pa.RecordBatch.from_pylist(batch, schema))
+    table = pa.Table.from_batches(batches, schema)
+    _write(identifiers.to_pandas(table), path, extension, _label(query, *quadrant))
+    return table.num_rows
 
 
 def _write(table: pd.DataFrame, path: Path, extension: str, label: str) -> None:

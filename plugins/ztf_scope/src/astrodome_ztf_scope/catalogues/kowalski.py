@@ -78,11 +78,13 @@ class KowalskiCatalogue:
         while True:
             size = min(self._page, left) if limit else self._page
             documents = self._documents(name, where, columns, size, skip)
+            count, last = len(documents), documents[-1]["_id"] if documents else None
             yield from documents
-            left -= len(documents)
-            if len(documents) < size or (limit and left <= 0):
+            del documents  # This memory is needed for the next page.
+            left -= count
+            if count < size or (limit and left <= 0):
                 return
-            skip, where = 0, _after(where, documents[-1]["_id"])
+            skip, where = 0, _after(where, last)
 
     def cone(
         self,
