@@ -1,10 +1,10 @@
-# %% [markdown]
-# # Solar events in Python
-#
-# Store HEK events in a database, query them, plot them on an image and compare them with
-# predicted regions. This example runs without a network: it creates an image and three events.
-# With a network, `hek.search("2014-01-01", "2014-01-02", ["AR"])` returns events from HEK, and
-# `hek.download(store, ...)` adds them to a store.
+"""Use HEK events from Python: store, query and plot them, and compare them with regions.
+
+Run it with ``python examples/hek_events_api.py``. It needs no network: it creates an image and
+three events. With a network, ``hek.search("2014-01-01", "2014-01-02", ["AR"])`` returns events from
+HEK, and ``hek.download(store, ...)`` adds them to a store. The cells (``# %%``) can be run one by
+one in an editor or a notebook.
+"""
 
 # %%
 from pathlib import Path

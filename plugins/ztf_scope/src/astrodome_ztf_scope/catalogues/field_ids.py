@@ -134,7 +134,7 @@ def write_ids(
         batches.append(pa.RecordBatch.from_pylist(batch, schema))
     table = pa.Table.from_batches(batches, schema)
     _write(identifiers.to_pandas(table), path, extension, _label(query, *quadrant))
-    return table.num_rows
+    return int(table.num_rows)
 
 
 def _write(table: pd.DataFrame, path: Path, extension: str, label: str) -> None:
