@@ -105,7 +105,7 @@ def test_all_help_pages_on_a_terminal_have_panels(observatory: Any, words: list[
     os.close(ours)
     assert ran.returncode == 0
     page = re.sub(r"\x1b\[[\d;]*m", "", shown.decode())
-    assert page.startswith(f"\r\n Usage: {' '.join(['observatory', *words])} ")
+    assert page.lstrip().startswith(f"Usage: {' '.join(['observatory', *words])} ")
     assert "╭─ Options" in page
 
 

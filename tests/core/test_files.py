@@ -49,20 +49,10 @@ def test_a_killed_writer_leaves_a_complete_file(
     assert list(tmp_path.iterdir()) == [target]
 
 
-def test_a_small_file_is_created_or_replaced_completely(tmp_path: Path) -> None:
-    target = tmp_path / "patch.jpeg"
-    for content in (b"first", b"second, longer"):
-        files.write_small(target, content)
-        assert target.read_bytes() == content and list(tmp_path.iterdir()) == [target]
-    with pytest.raises(FileNotFoundError) as failure:
-        files.write_small(tmp_path / "none" / "x", b"")
-    assert failure.value.filename == str(tmp_path / "none" / "x")
-
-
 def test_permissions_follow_the_umask(tmp_path: Path) -> None:
     files.write_text(tmp_path / "a", "x")
     (tmp_path / "b").write_text("x")
-    files.write_small(tmp_path / "c", b"x")
+    files.write_bytes(tmp_path / "c", b"x", sync=False)
     assert len({path.stat().st_mode for path in tmp_path.iterdir()}) == 1
 
 

@@ -8,7 +8,12 @@ from __future__ import annotations
 
 import importlib
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from .errors import AstrodomeError
+
+if TYPE_CHECKING:
+    from .hookspecs import CheckSpec, CommandSpec, KindSpec, ModelSpec, SourceSpec, hookimpl
 
 __version__ = "0.1.0"
 API_VERSION = (2, 0)
@@ -42,25 +47,14 @@ __all__ = [
     "times",
 ]
 
-_MODULES = {
-    "AstrodomeError": "errors",
-    "CheckSpec": "hookspecs",
-    "CommandSpec": "hookspecs",
-    "KindSpec": "hookspecs",
-    "ModelSpec": "hookspecs",
-    "SourceSpec": "hookspecs",
-    "hookimpl": "hookspecs",
-}
-"""Names of the modules that define public names, keyed by the public name."""
-
 
 def __getattr__(name: str) -> Any:
-    if name in _MODULES:
-        return getattr(importlib.import_module(f".{_MODULES[name]}", __name__), name)
-    if name in __all__:
-        return importlib.import_module(f".{name}", __name__)
-    text = f"module {__name__!r} has no attribute {name!r}"
-    raise AttributeError(text, name=name, obj=sys.modules[__name__])
+    if name not in __all__:
+        text = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(text, name=name, obj=sys.modules[__name__])
+    if name == "hookimpl" or name.endswith("Spec"):
+        return getattr(importlib.import_module(".hookspecs", __name__), name)
+    return importlib.import_module(f".{name}", __name__)
 
 
 def __dir__() -> list[str]:

@@ -22,16 +22,13 @@ DIGITS = 6
 """Minimum number of significant digits on a terminal."""
 LONGEST = 17
 """Number of significant digits that distinguishes any two double-precision numbers."""
-BY_NAME: tuple[tuple[re.Pattern[str], str], ...] = (
-    (
-        re.compile(
-            r"(?i)(^|[^a-z])(ra|dec|lon|lat|longitude|latitude|glon|glat|deg|degrees)($|[^a-z])"
-        ),
-        ".5f",
-    ),
-    (re.compile(r"(?i)(^|[^a-z])([bhm]?jd)($|[^a-z])"), ".8f"),
-    (re.compile(r"(?i)(^|[^a-z])(prob|probability|probabilities)($|[^a-z])"), ".4f"),
-)
+BY_WORD = {
+    **dict.fromkeys(("ra", "dec", "lon", "lat", "longitude", "latitude", "glon", "glat"), ".5f"),
+    **dict.fromkeys(("deg", "degrees"), ".5f"),
+    **dict.fromkeys(("jd", "bjd", "hjd", "mjd"), ".8f"),
+    **dict.fromkeys(("prob", "probability", "probabilities"), ".4f"),
+}
+"""Format specifications, keyed by a word in the name of a column."""
 
 
 def exact(value: Any) -> str:
@@ -43,33 +40,29 @@ def column(name: str, values: Sequence[Any], form: Format | None = None) -> list
     """Format the values of one column for a terminal."""
     if callable(form):
         return [_text(value, form) for value in values]
-    spec = form or next((spec for known, spec in BY_NAME if known.search(name)), "")
+    words = re.split(r"[^a-z]+", name.lower())
+    spec = form or next((BY_WORD[word] for word in words if word in BY_WORD), "")
     numbers = [v for v in values if _is_float(v)]
-    write = _fixed(spec) if spec else _significant(numbers)
+    write = _formatter(spec) if spec else _significant(numbers)
     fine = any(isinstance(v, datetime) and v.microsecond for v in values)
     return [_visible(_text(_rounded(v, fine), write, fine)) for v in values]
 
 
-def _fixed(spec: str) -> Callable[[Any], str]:
+def _formatter(spec: str) -> Callable[[Any], str]:
     return lambda value: format(float(value), spec)
 
 
 def _significant(numbers: Sequence[Any]) -> Callable[[Any], str]:
     """Return a function that formats numbers with enough digits to distinguish them, at least 6."""
-    whole = [
-        math.floor(math.log10(abs(v))) + 1 for v in map(float, numbers) if v and math.isfinite(v)
-    ]
-    least = max(DIGITS, *whole, 0) if max(whole, default=0) <= LONGEST else DIGITS
+    finite = [abs(v) for v in map(float, numbers) if v and math.isfinite(v)]
+    whole = math.floor(math.log10(max(finite, default=1))) + 1
+    least = max(DIGITS, whole) if whole <= LONGEST else DIGITS
     different = len({float(v) for v in numbers if not math.isnan(v)})
     for digits in range(least, LONGEST):
-        write = _shortened(digits)
+        write = _formatter(f".{digits}g")
         if len({write(v) for v in numbers if not math.isnan(v)}) >= different:
             return write
     return str
-
-
-def _shortened(digits: int) -> Callable[[Any], str]:
-    return lambda value: format(float(value), f".{digits}g")
 
 
 def _is_float(value: Any) -> bool:

@@ -9,6 +9,7 @@ import typer
 
 from . import (
     console,
+    installer,
     plugins,
     process,
     protocols,
@@ -21,7 +22,6 @@ from . import (
 from .errors import AstrodomeError
 from .hookspecs import CheckSpec, CommandSpec, KindSpec, ModelSpec, SourceSpec
 from .registry import Plugin
-from .specs import dashed
 
 plugin_app = typer.Typer(help="List, check, install and disable plugins.", no_args_is_help=True)
 config_app = typer.Typer(help="Show the settings and their origin.", no_args_is_help=True)
@@ -131,13 +131,11 @@ def install(
     The requirements of astrodome and of the installed plugins stay satisfied. If the result does
     not work, the previous versions are restored.
     """
-    from . import installer
-
     done = installer.install(name, suggestions.short_names())
     owners = installer.plugins_by_distribution()
     new = [
         f"{plugin} ({dist} {version})"
-        for dist, version in sorted(done.added.items())
+        for dist, version in done.added.items()
         for plugin in dict.fromkeys(owners.get(dist, ()))
     ]
     if new:
@@ -149,8 +147,6 @@ def install(
 @plugin_app.command()
 def uninstall(name: Name) -> None:
     """Uninstall the distribution of a plugin."""
-    from . import installer
-
     plugin = _find(name)
     what = f"{plugin.distribution} {plugin.version}"
     installer.uninstall(plugin.distribution)
@@ -160,32 +156,17 @@ def uninstall(name: Name) -> None:
 @plugin_app.command()
 def enable(name: Name) -> None:
     """Enable a disabled plugin."""
-    _switch(name, disabled=False)
+    console.note(installer.switch(_find(name), disabled=False))
 
 
 @plugin_app.command()
 def disable(name: Name) -> None:
     """Disable a plugin: it is not loaded any more, but stays installed."""
-    _switch(name, disabled=True)
-
-
-def _switch(name: str, *, disabled: bool) -> None:
-    from . import installer
-
-    plugin = _find(name)
-    owners = installer.plugins_by_distribution()
-    state.switch(plugin.name, plugin.distribution, off=disabled, installed=owners)
-    console.note(f"{plugin.name} is {'disabled' if disabled else 'enabled'}.")
+    console.note(installer.switch(_find(name), disabled=True))
 
 
 def _find(name: str) -> Plugin:
-    wanted = dashed(name)
-    found = plugins.current().plugins
-    for plugin in found:
-        if wanted in (dashed(plugin.name), dashed(plugin.distribution)):
-            return plugin
-    known = ", ".join(plugin.name for plugin in found) or "none"
-    raise AstrodomeError(f"Plugin not found: '{name}'.", f"Installed plugins: {known}.")
+    return installer.find(name, plugins.current().plugins)
 
 
 @config_app.command()

@@ -7,7 +7,7 @@ import math
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -90,9 +90,9 @@ def show(
         for name, values in by_name.items()
     }
     hidden = _too_wide(texts, optional)
-    shown = [name for name in names if name not in hidden]
-    numeric = [any(map(cells.is_number, by_name[name])) for name in shown]
-    _print_table(shown, [texts[name] for name in shown], numeric, title, header)
+    numeric = [name for name in names if any(map(cells.is_number, by_name[name]))]
+    shown = {name: column for name, column in texts.items() if name not in hidden}
+    _print_table(shown, numeric, title, header)
     if hidden:
         note(
             f"Columns hidden because the terminal is too narrow: {', '.join(hidden)}. "
@@ -103,27 +103,26 @@ def show(
 
 def _too_wide(texts: Mapping[str, Sequence[str]], optional: Sequence[tuple[str, ...]]) -> list[str]:
     """Return the optional columns to hide so that every cell fits on one line, in table order."""
-    if not optional or not any(texts.values()):
-        return []
-    from rich.box import SIMPLE_HEAD
-    from rich.cells import cell_len
-    from rich.measure import Measurement
-    from rich.table import Table
-
-    console = rich_console()
-    widest = {name: max([name, *column], key=cell_len) for name, column in texts.items()}
+    widths = _widths(texts)
     empty = {name for name, column in texts.items() if not any(column)}
     hidden: set[str] = set()
     for group in sorted(optional, key=lambda group: not empty.issuperset(group)):
-        table = Table(box=SIMPLE_HEAD)
-        for name in texts:
-            if name not in hidden:
-                table.add_column(widest[name], no_wrap=True)
-        unbounded = console.options.update(max_width=sum(map(len, widest.values())) * 4 + 100)
-        if Measurement.get(console, unbounded, table).maximum <= console.width:
+        if not any(texts.values()) or _fits([widths[n] for n in texts if n not in hidden]):
             break
         hidden.update(group)
     return [name for name in texts if name in hidden]
+
+
+def _widths(texts: Mapping[str, Sequence[str]]) -> dict[str, int]:
+    """Return the width of each column in characters, including its name."""
+    from rich.cells import cell_len
+
+    return {name: max(map(cell_len, [name, *column])) for name, column in texts.items()}
+
+
+def _fits(widths: Sequence[int]) -> bool:
+    """Return whether a table fits on the terminal. It has three characters between columns."""
+    return sum(widths) + 3 * len(widths) + 1 <= rich_console().width
 
 
 def show_one(record: Mapping[str, Any], *, title: str = "", as_json: bool = False) -> None:
@@ -136,8 +135,8 @@ def show_one(record: Mapping[str, Any], *, title: str = "", as_json: bool = Fals
         _print_lines([], [list(record), list(record.values())])
     else:
         values = [cells.column(name, [value])[0] for name, value in record.items()]
-        numeric = [False, any(map(cells.is_number, record.values()))]
-        _print_table(["key", "value"], [list(record), values], numeric, title, False)
+        numeric = ["value"] if any(map(cells.is_number, record.values())) else []
+        _print_table({"key": list(record), "value": values}, numeric, title, header=False)
 
 
 def _print_lines(names: Sequence[str], columns: Sequence[Sequence[Any]]) -> None:
@@ -149,43 +148,36 @@ def _print_lines(names: Sequence[str], columns: Sequence[Sequence[Any]]) -> None
 
 
 def _print_table(
-    names: Sequence[str],
-    columns: Sequence[Sequence[str]],
-    numeric: Sequence[bool],
-    title: str,
-    header: bool,
+    texts: Mapping[str, Sequence[str]], numeric: Collection[str], title: str, header: bool
 ) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
 
     table = Table(title=title or None, title_justify="left", box=SIMPLE_HEAD, show_header=header)
-    whole = _unsplit(names, columns)
-    for number, name in enumerate(names):
+    unwrapped = _unwrapped(texts)
+    for number, name in enumerate(texts):
         table.add_column(
             name,
-            justify="right" if numeric[number] else "left",
+            justify="right" if name in numeric else "left",
             style="bold" if number == 0 else "",
             overflow="fold",
-            no_wrap=number in whole,
+            no_wrap=name in unwrapped,
         )
-    for row in zip(*columns, strict=True):
+    for row in zip(*texts.values(), strict=True):
         table.add_row(*map(Text, row))
     rich_console().print(table)
 
 
-def _unsplit(names: Sequence[str], columns: Sequence[Sequence[str]]) -> set[int]:
-    """Return the indices of columns that contain only single words, such as times and identifiers.
+def _unwrapped(texts: Mapping[str, Sequence[str]]) -> set[str]:
+    """Return the columns that contain only single words, such as times and identifiers.
 
     These columns are not wrapped, and the other columns share the remaining width. Return an empty
     set if the terminal is too narrow.
     """
-    from rich.cells import cell_len
-
-    widths = [max(map(cell_len, [name, *c])) for name, c in zip(names, columns, strict=True)]
-    words = {n for n, column in enumerate(columns) if not any(" " in cell for cell in column)}
-    needed = sum(w if n in words else min(w, NARROWEST) for n, w in enumerate(widths))
-    return words if needed + 3 * len(widths) + 1 <= rich_console().width else set()
+    words = {name for name, column in texts.items() if not any(" " in cell for cell in column)}
+    needed = [w if n in words else min(w, NARROWEST) for n, w in _widths(texts).items()]
+    return words if _fits(needed) else set()
 
 
 def show_json(document: Any) -> None:
@@ -299,19 +291,6 @@ def interruption() -> str:
 
 
 @contextmanager
-def progress(
-    label: str, total: int | None = None, unit: str = "items", *, resumes: bool = True
-) -> Iterator[Progress]:
-    """Show progress on standard error, as a bar on a terminal or as one line every 30 seconds.
-
-    Pass ``resumes=False`` if the same command starts from the beginning after an interruption.
-    """
-    state = Progress(label, total, unit, resumes=resumes)
-    with interruptible(state), _shown(state):
-        yield state
-
-
-@contextmanager
 def interruptible(state: Progress) -> Iterator[None]:
     """Store the progress for :func:`interruption` if Ctrl-C interrupts the block."""
     global _interrupted
@@ -323,23 +302,31 @@ def interruptible(state: Progress) -> Iterator[None]:
 
 
 @contextmanager
-def _shown(state: Progress) -> Iterator[Progress]:
-    if not on_terminal(sys.stderr):
-        yield state
-        return
-    from rich import progress as bars
+def progress(
+    label: str, total: int | None = None, unit: str = "items", *, resumes: bool = True
+) -> Iterator[Progress]:
+    """Show progress on standard error, as a bar on a terminal or as one line every 30 seconds.
 
-    with bars.Progress(
-        bars.TextColumn("{task.description}"),
-        bars.BarColumn(),
-        bars.MofNCompleteColumn(),
-        bars.TaskProgressColumn(show_speed=True),
-        bars.TimeRemainingColumn(),
-        bars.TextColumn("{task.fields[detail]}"),
-        console=rich_console(stderr=True),
-        transient=True,
-        auto_refresh=False,  # Without a thread, workers can be forked.
-    ) as bar:
-        state._bar = bar
-        state._task = bar.add_task(state.label, total=state.total, detail="")
-        yield state
+    Pass ``resumes=False`` if the same command starts from the beginning after an interruption.
+    """
+    state = Progress(label, total, unit, resumes=resumes)
+    with interruptible(state):
+        if not on_terminal(sys.stderr):
+            yield state
+            return
+        from rich import progress as bars
+
+        with bars.Progress(
+            bars.TextColumn("{task.description}"),
+            bars.BarColumn(),
+            bars.MofNCompleteColumn(),
+            bars.TaskProgressColumn(show_speed=True),
+            bars.TimeRemainingColumn(),
+            bars.TextColumn("{task.fields[detail]}"),
+            console=rich_console(stderr=True),
+            transient=True,
+            auto_refresh=False,  # Without a thread, workers can be forked.
+        ) as bar:
+            state._bar = bar
+            state._task = bar.add_task(label, total=total, detail="")
+            yield state

@@ -48,6 +48,11 @@ def installed() -> dict[str, Distribution]:
     return found
 
 
+def versions() -> dict[str, str]:
+    """Return the versions of all installed distributions, keyed by normalized name."""
+    return {name: version_of(dist) for name, dist in installed().items()}
+
+
 def find(name: str) -> Distribution | None:
     """Return the installed distribution with this name, or None if it is not installed."""
     try:
@@ -62,6 +67,11 @@ def has_plugins(dist: Distribution) -> bool:
         return any(entry.group.startswith(GROUP) for entry in dist.entry_points)
     except Exception:  # a damaged entry_points.txt
         return False
+
+
+def with_plugins() -> list[Distribution]:
+    """Return the installed distributions that contain plugins, sorted by normalized name."""
+    return [dist for _, dist in sorted(installed().items()) if has_plugins(dist)]
 
 
 def origin(dist: Distribution) -> Mapping[str, Any]:
@@ -168,7 +178,7 @@ def _specifiers() -> Iterator[tuple[str, str, Any, str]]:
     from packaging.requirements import Requirement as Parsed
     from packaging.version import InvalidVersion, Version
 
-    versions = {name: version_of(dist) for name, dist in installed().items()}
+    present = versions()
     for owner, wanted in needed():
         try:
             parsed = Parsed(wanted.text)
@@ -176,7 +186,7 @@ def _specifiers() -> Iterator[tuple[str, str, Any, str]]:
                 parsed.marker and not parsed.marker.evaluate({"extra": wanted.only_for})
             ):
                 continue
-            if version := versions.get(wanted.name):
+            if version := present.get(wanted.name):
                 Version(version)
                 yield owner, wanted.name, parsed.specifier, version
         except (InvalidRequirement, InvalidVersion):

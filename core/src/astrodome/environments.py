@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -149,11 +148,6 @@ def _program(name: str, change: PluginChange) -> str:
         f"{sys.prefix}, was not found.",
         f"Add the folder that contains {name} to PATH.",
     )
-
-
-def scratch() -> tempfile.TemporaryDirectory[str]:
-    """Return a temporary folder for constraints and options, for use as a context manager."""
-    return tempfile.TemporaryDirectory(prefix="astrodome-")
 
 
 def argument(typed: str, short: dict[str, str]) -> tuple[str, str]:

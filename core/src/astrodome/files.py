@@ -2,32 +2,20 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import temporary
 from .errors import AstrodomeError
-from .temporary import PART, sweep
+from .temporary import PART as PART
+from .temporary import sweep as sweep
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-__all__ = [
-    "PART",
-    "digest",
-    "lock",
-    "replacing",
-    "sweep",
-    "write_bytes",
-    "write_parquet",
-    "write_small",
-    "write_text",
-]
 
 
 @contextmanager
@@ -69,66 +57,10 @@ def replacing(path: Path, *, sync: bool = True) -> Iterator[Path]:
         raise
 
 
-def write_bytes(path: Path, data: bytes, *, sync: bool = True) -> None:
+def write_bytes(path: Path, data: bytes | memoryview, *, sync: bool = True) -> None:
     """Write a file atomically; see :func:`replacing`."""
     with replacing(path, sync=sync) as part:
         part.write_bytes(data)
-
-
-def write_small(path: str | Path, data: bytes | memoryview) -> None:
-    """Write a file atomically with few system calls, without flushing it to disk.
-
-    This is faster than :func:`write_bytes` for thousands of small files. The folder must exist.
-    """
-    try:
-        try:
-            _write_unnamed(path, data)
-        except (FileExistsError, AttributeError, NotImplementedError):
-            _write_beside(path, data)
-        except OSError as error:
-            if error.errno not in _NO_UNNAMED:
-                raise
-            _write_beside(path, data)
-    except OSError as error:
-        error.filename = str(path)
-        raise
-
-
-_NO_UNNAMED = {errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOENT, errno.EXDEV}
-"""Error codes on systems that do not support unnamed temporary files or /proc."""
-
-
-def _write_unnamed(path: str | Path, data: bytes | memoryview) -> None:
-    """Write an unnamed temporary file, and link it to ``path`` when it is complete.
-
-    The folder is modified only once.
-    """
-    handle = os.open(os.path.dirname(path) or ".", os.O_WRONLY | os.O_TMPFILE, 0o666)  # noqa: PTH120
-    try:
-        _write_all(handle, data)
-        os.link(f"/proc/self/fd/{handle}", path, src_dir_fd=handle)
-    finally:
-        os.close(handle)
-
-
-def _write_beside(path: str | Path, data: bytes | memoryview) -> None:
-    handle, part = temporary.new(Path(path))
-    try:
-        try:
-            _write_all(handle, data)
-        finally:
-            os.close(handle)
-        os.replace(part, path)  # noqa: PTH105
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(part)  # noqa: PTH108
-        raise
-
-
-def _write_all(handle: int, data: bytes | memoryview) -> None:
-    rest = memoryview(data)
-    while rest:
-        rest = rest[os.write(handle, rest) :]
 
 
 def write_text(path: Path, text: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from io import StringIO
 from typing import Any
 
 from .console import on_terminal
@@ -12,8 +11,7 @@ def sections(command: Any, ctx: Any) -> dict[str, list[tuple[str, str]]]:
     """Return the (term, description) pairs of a help page, keyed by section title."""
     found: dict[str, list[tuple[str, str]]] = {}
     for param in command.get_params(ctx):
-        if not getattr(param, "envvar", None):
-            param.show_envvar = False  # Do not list the variables (SDO_…) of all options.
+        _hide_variable(param)
         record = param.get_help_record(ctx)
         if record:
             panel = "Arguments" if param.param_type_name == "argument" else "Options"
@@ -28,7 +26,11 @@ def sections(command: Any, ctx: Any) -> dict[str, list[tuple[str, str]]]:
 def write(command: Any, ctx: Any, formatter: Any) -> None:
     """Write the help page of a command to a Click formatter."""
     if on_terminal():
-        formatter.write(_panels(command, ctx))
+        from typer.rich_utils import rich_format_help
+
+        for param in command.get_params(ctx):
+            _hide_variable(param)
+        rich_format_help(obj=command, ctx=ctx, markup_mode="markdown")
         return
     command.format_usage(ctx, formatter)
     command.format_help_text(ctx, formatter)
@@ -38,30 +40,7 @@ def write(command: Any, ctx: Any, formatter: Any) -> None:
     command.format_epilog(ctx, formatter)
 
 
-def _panels(command: Any, ctx: Any) -> str:
-    from rich.console import Console
-    from rich.panel import Panel
-    from rich.table import Table
-    from rich.text import Text
-
-    text = StringIO()
-    page = Console(file=text, force_terminal=True, highlight=False)
-    usage = " ".join([ctx.command_path, *command.collect_usage_pieces(ctx)])
-    page.print(Text.assemble("\n Usage: ", (usage, "bold")))
-    if command.help:
-        page.print(
-            Text("\n" + command.help.partition("\f")[0].replace("\b\n", "").strip()),
-            style="",
-            no_wrap=False,
-        )
-    page.print()
-    for title, rows in sections(command, ctx).items():
-        table = Table.grid(padding=(0, 2), pad_edge=False)
-        table.add_column(style="bold cyan", overflow="fold", max_width=36)
-        table.add_column(overflow="fold")
-        for term, description in rows:
-            table.add_row(Text(term), Text(description))
-        page.print(Panel(table, title=title, title_align="left", border_style="dim"))
-    if command.epilog:
-        page.print(Text(command.epilog))
-    return text.getvalue()
+def _hide_variable(param: Any) -> None:
+    """Do not list the environment variable (SDO_…) that every option has automatically."""
+    if not getattr(param, "envvar", None):
+        param.show_envvar = False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 import time
 from collections.abc import Mapping
@@ -104,7 +103,7 @@ def session(
     class Session(requests.Session):
         def rebuild_auth(self, prepared_request: Any, response: Any) -> None:
             first = (response.history or [response])[0].url
-            if _origin(first) != _origin(prepared_request.url):
+            if self.should_strip_auth(first, prepared_request.url):  # type: ignore[no-untyped-call]
                 for name in [n for n in prepared_request.headers if n.lower() not in HARMLESS]:
                     del prepared_request.headers[name]
             super().rebuild_auth(prepared_request, response)  # type: ignore[no-untyped-call]
@@ -149,12 +148,6 @@ def _refuse_redirect(response: requests.Response, **_: Any) -> None:
 def _keep_token(request: Any) -> Any:
     """Return the request unchanged; without an ``auth`` function, requests would use ~/.netrc."""
     return request
-
-
-def _origin(url: str) -> tuple[str, str, int | None]:
-    parts = urlsplit(url)
-    standard = {"http": 80, "https": 443}.get(parts.scheme)
-    return parts.scheme, parts.hostname or "", parts.port or standard
 
 
 def get(client: requests.Session, url: str, service: str, **options: Any) -> requests.Response:
@@ -238,16 +231,12 @@ def content(
 
 def _retry_after(text: str) -> float | None:
     """Convert a ``Retry-After`` header, which contains a number or a date, to seconds."""
-    from email.utils import parsedate_to_datetime
+    from urllib3.exceptions import InvalidHeader
+    from urllib3.util import Retry
 
     try:
-        seconds = float(text)
-        return max(0.0, seconds) if math.isfinite(seconds) else None
-    except ValueError:
-        pass
-    try:
-        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
-    except ValueError:
+        return Retry().parse_retry_after(text)
+    except InvalidHeader:
         return None
 
 

@@ -6,11 +6,13 @@ import fcntl
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import invalidate_caches
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Protocol, TypeVar
 
 from . import distributions, environments, health, state
 from .environments import PluginChange
@@ -20,17 +22,48 @@ from .snapshot import Snapshot
 
 @dataclass(frozen=True)
 class InstallResult:
-    """The distributions that were added and removed, and the state of the environment."""
+    """The added distributions with their versions, and the state of the environment."""
 
     added: dict[str, str] = field(default_factory=dict)
-    removed: list[str] = field(default_factory=list)
     health: health.Health = field(default_factory=health.Health)
+
+
+class InstalledPlugin(Protocol):
+    """A plugin with its distribution, whether or not it can be loaded."""
+
+    @property
+    def name(self) -> str:
+        """Name of the plugin."""
+
+    @property
+    def distribution(self) -> str:
+        """Name of the distribution."""
+
+
+Named = TypeVar("Named", bound=InstalledPlugin)
+
+
+def find(name: str, installed: Sequence[Named]) -> Named:
+    """Return the plugin that has a name, or whose distribution has it."""
+    for plugin in installed:
+        names = map(distributions.canonical_name, (plugin.name, plugin.distribution))
+        if distributions.canonical_name(name) in names:
+            return plugin
+    known = ", ".join(plugin.name for plugin in installed) or "none"
+    raise AstrodomeError(f"Plugin not found: '{name}'.", f"Installed plugins: {known}.")
+
+
+def switch(plugin: InstalledPlugin, *, disabled: bool) -> str:
+    """Disable or enable a plugin in this environment, and return a message about it."""
+    owners = plugins_by_distribution()
+    state.switch(plugin.name, plugin.distribution, off=disabled, installed=owners)
+    return f"{plugin.name} is {'disabled' if disabled else 'enabled'}."
 
 
 def install(typed: str, short: dict[str, str]) -> InstallResult:
     """Install a distribution. If this fails, restore the environment and raise AstrodomeError."""
     argument, name = environments.argument(typed, short)
-    with environments.scratch() as folder:
+    with TemporaryDirectory(prefix="astrodome-") as folder:
         limits = Path(folder) / "constraints.txt"
         limits.write_text("\n".join(distributions.constraints()) + "\n", "utf-8")
         return _change(PluginChange("install", argument, name, limits), Path(folder))
@@ -39,7 +72,7 @@ def install(typed: str, short: dict[str, str]) -> InstallResult:
 def uninstall(name: str) -> InstallResult:
     """Uninstall a distribution. If this fails, restore the environment and raise AstrodomeError."""
     name = distributions.canonical_name(name)
-    with environments.scratch() as folder:
+    with TemporaryDirectory(prefix="astrodome-") as folder:
         return _change(PluginChange("uninstall", name, name), Path(folder))
 
 
@@ -74,12 +107,8 @@ def _change(change: PluginChange, folder: Path) -> InstallResult:
         finally:
             saved.discard()
         state.prune(plugins_by_distribution())
-        now = distributions.installed()
-        return InstallResult(
-            {name: distributions.version_of(now[name]) for name in saved.changed()[0]},
-            sorted(set(saved.saved) - set(now)),
-            after,
-        )
+        now = distributions.versions()
+        return InstallResult({n: now[n] for n in sorted(set(now) - set(saved.versions))}, after)
 
 
 def _still_there(name: str) -> str:
@@ -137,12 +166,9 @@ def _alone() -> Iterator[None]:
 
 def plugins_by_distribution() -> dict[str, list[str]]:
     """Return the names of all installed plugins, keyed by distribution."""
-    found: dict[str, list[str]] = {}
-    for name, dist in distributions.installed().items():
-        if distributions.has_plugins(dist):
-            found[name] = [
-                entry.name
-                for entry in dist.entry_points
-                if entry.group.startswith(distributions.GROUP)
-            ]
-    return found
+    return {
+        distributions.canonical_name(distributions.name_of(dist)): [
+            entry.name for entry in dist.entry_points if entry.group.startswith(distributions.GROUP)
+        ]
+        for dist in distributions.with_plugins()
+    }

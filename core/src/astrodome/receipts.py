@@ -4,42 +4,33 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from . import distributions
-from .distributions import HOST, canonical_name
+from .distributions import canonical_name
 from .errors import AstrodomeError
 
 FILE = "uv-receipt.toml"
-_KNOWN = {
-    "requirements",
-    "constraints",
-    "overrides",
-    "excludes",
-    "build-constraints",
-    "python",
-    "entrypoints",
-    "options",
-}
 _LISTS = {
     "constraints": "--constraints",
     "overrides": "--overrides",
     "excludes": "--excludes",
     "build-constraints": "--build-constraints",
 }
+_KNOWN = {"requirements", "python", "entrypoints", "options", *_LISTS}
 _PLACES = ("path", "directory", "editable", "url", "git")
-_FIELDS = {"name", "text", "extras", "specifier", "marker", "subdirectory", *_PLACES}
+_FIELDS = {"name", "extras", "specifier", "marker", "subdirectory", *_PLACES}
 
 
 def read(path: Path) -> Receipt:
     """Read a receipt; raise AstrodomeError if it is invalid or contains unsupported entries."""
     try:
         tool = tomllib.loads(path.read_text("utf-8"))["tool"]
-        requirements = [_as_entry(item) for item in tool["requirements"]]
+        requirements = [{**entry, "name": str(entry["name"])} for entry in tool["requirements"]]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise AstrodomeError(f"Cannot read {path}: {type(error).__name__}: {error}.") from error
     if unknown := sorted(set(tool) - _KNOWN):
@@ -50,14 +41,6 @@ def read(path: Path) -> Receipt:
         if odd := set(entry) - _FIELDS:
             raise _unsupported(path, f"the key '{min(odd)}' of {entry['name']}")
     return Receipt(path, tool, requirements)
-
-
-def _as_entry(item: Any) -> dict[str, Any]:
-    """Convert a requirement to a mapping. Early versions of uv recorded requirements as strings."""
-    if isinstance(item, Mapping):
-        return {**item, "name": str(item["name"])}
-    wanted = distributions.requirement(str(item))
-    return {"name": wanted.name if wanted else str(item), "text": str(item)}
 
 
 def _unsupported(path: Path, what: str) -> AstrodomeError:
@@ -80,6 +63,11 @@ class Receipt:
         """Normalized name of the distribution that the environment was created for."""
         return canonical_name(self.requirements[0]["name"])
 
+    @property
+    def entry_points(self) -> list[Mapping[str, Any]]:
+        """Scripts that uv installed for this environment."""
+        return list(self.tool.get("entrypoints", ()))
+
     def arguments(self, folder: Path, without: str) -> list[str]:
         """Return the arguments that reproduce this receipt without the distribution ``without``."""
         first, *rest = self.requirements
@@ -99,19 +87,14 @@ class Receipt:
         for key, option in _LISTS.items():
             if entries := self.tool.get(key):
                 file = folder / f"{key}.txt"
-                lines = [specifier(_as_entry(entry)) for entry in entries]
+                lines = [specifier(entry) for entry in entries]
                 file.write_text("\n".join(lines) + "\n", "utf-8")
                 found.append(f"{option}={file}")
-        owners = {canonical_name(str(e.get("from") or self.main)) for e in self._entry_points()}
+        owners = {canonical_name(str(e.get("from") or self.main)) for e in self.entry_points}
         found += [
             f"--with-executables-from={owner}" for owner in sorted(owners - {self.main, without})
         ]
         return found
-
-    def _entry_points(self) -> Iterator[Mapping[str, Any]]:
-        for entry in self.tool.get("entrypoints") or ():
-            if isinstance(entry, Mapping):
-                yield entry
 
     def write_options(self, folder: Path) -> list[str]:
         """Write the uv settings in the receipt to a file, and return the option for this file."""
@@ -119,14 +102,14 @@ class Receipt:
         if not options:
             return []
         file = folder / "uv.toml"
-        lines = [f"{_key(key)} = {_toml(value)}" for key, value in options.items()]
+        lines = [f"{_toml(key)} = {_toml(value)}" for key, value in options.items()]
         file.write_text("\n".join(lines) + "\n", "utf-8")
         return ["--config-file", str(file)]
 
     def environ(self, prefix: Path) -> dict[str, str]:
         """Return the environment variables that make ``uv tool`` use this environment."""
         found = {"UV_TOOL_DIR": str(prefix.parent)}
-        for entry in self._entry_points():
+        for entry in self.entry_points:
             if place := entry.get("install-path"):
                 found["UV_TOOL_BIN_DIR"] = str(Path(str(place)).parent)
         return found
@@ -138,17 +121,11 @@ class Receipt:
         for entry in self.requirements:
             extras = {canonical_name(str(extra)) for extra in entry.get("extras") or ()}
             roots.setdefault(canonical_name(entry["name"]), set()).update(extras)
-        recorded = distributions.closure(roots, among)
-        strangers = sorted(set(among) - set(recorded))
-        below = {
-            name
-            for root in strangers
-            for name in distributions.closure({root: ()}, among)
-            if name != root
+        strangers = sorted(set(among) - set(distributions.closure(roots, among)))
+        required = {
+            wanted.name for name in strangers for wanted in distributions.requirements(among[name])
         }
-        found = [name for name in strangers if name not in below]
-        covered = distributions.closure(dict.fromkeys(found, ()), among)
-        return found + [name for name in strangers if name not in covered]
+        return [name for name in strangers if name not in required]
 
 
 def as_installed(name: str) -> list[str]:
@@ -167,8 +144,6 @@ def as_installed(name: str) -> list[str]:
 
 def specifier(entry: Mapping[str, Any]) -> str:
     """Convert a requirement in a receipt to a PEP 508 string."""
-    if "text" in entry:
-        return str(entry["text"])
     text = entry["name"] + _extras(entry)
     if "git" in entry:
         text += f" @ {_git(str(entry['git']), str(entry.get('subdirectory') or ''))}"
@@ -187,38 +162,24 @@ def _extras(entry: Mapping[str, Any]) -> str:
 
 
 def _place(entry: Mapping[str, Any]) -> str:
-    """Return the path or URL of a requirement; raise AstrodomeError if the path does not exist."""
-    place = next(str(entry[key]) for key in _PLACES if key in entry)
-    if "://" not in place and not Path(place).exists():
-        raise AstrodomeError(
-            f"{place}, from which {entry['name']} was installed, does not exist any more.",
-            f"Restore the path, or uninstall {entry['name']}"
-            + ("." if canonical_name(entry["name"]) == HOST else " with 'plugins uninstall'."),
-        )
-    return place
+    """Return the path or URL of a requirement."""
+    return next(str(entry[key]) for key in _PLACES if key in entry)
 
 
 def _git(address: str, subdirectory: str) -> str:
     """Convert a Git URL from uv's form ``URL?rev=REVISION#COMMIT`` to ``git+URL@REVISION``."""
     parts = urlsplit(address)
-    query = parse_qs(parts.query)
-    revision = next((query[key][0] for key in ("rev", "tag", "branch") if key in query), "")
-    inside = subdirectory or next(iter(query.get("subdirectory", ())), "")
-    text = "git+" + urlunsplit((parts.scheme, parts.netloc, parts.path, "", ""))
+    query = dict(parse_qsl(parts.query))
+    revision = query.get("rev") or query.get("tag") or query.get("branch")
+    text = f"git+{parts.scheme}://{parts.netloc}{parts.path}"
     text += f"@{revision}" if revision else ""
-    return text + (f"#subdirectory={inside}" if inside else "")
-
-
-def _key(key: str) -> str:
-    return json.dumps(key, ensure_ascii=False)
+    return text + (f"#subdirectory={subdirectory}" if subdirectory else "")
 
 
 def _toml(value: Any) -> str:
-    """Format a value as TOML. JSON strings are valid TOML strings."""
+    """Format a value as TOML. JSON strings, numbers and Booleans are also valid in TOML."""
     if isinstance(value, Mapping):
-        return "{ " + ", ".join(f"{_key(k)} = {_toml(v)}" for k, v in value.items()) + " }"
+        return "{ " + ", ".join(f"{_toml(k)} = {_toml(v)}" for k, v in value.items()) + " }"
     if isinstance(value, list):
         return "[" + ", ".join(map(_toml, value)) + "]"
-    if isinstance(value, bool | int | float):
-        return str(value).lower()
-    return value.isoformat() if hasattr(value, "isoformat") else _key(str(value))
+    return json.dumps(value, ensure_ascii=False, default=str)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from . import distributions, environments, installer, state
@@ -54,21 +55,16 @@ def main(app: str, args: Sequence[str], failure: BaseException) -> int:
         words.pop(0)
     try:
         if words[:1] == ["plugins"]:
-            return _plugins(app, words[1:], failure)
+            return _run(app, words[1:], failure)
         print(f"Error: {_reason(app, failure)}", file=sys.stderr)
         print(f"Hint: {_hint(app)}", file=sys.stderr)
         return 1
-    except AstrodomeError as error:
-        return _fail(error)
-    except OSError as error:
-        return _fail(from_os_error(error))
-
-
-def _fail(error: AstrodomeError) -> int:
-    print(f"Error: {error.message}", file=sys.stderr)
-    if error.hint:
-        print(f"Hint: {error.hint}", file=sys.stderr)
-    return error.exit_code
+    except (AstrodomeError, OSError) as failed:
+        error = failed if isinstance(failed, AstrodomeError) else from_os_error(failed)
+        print(f"Error: {error.message}", file=sys.stderr)
+        if error.hint:
+            print(f"Hint: {error.hint}", file=sys.stderr)
+        return error.exit_code
 
 
 def _reason(app: str, failure: BaseException) -> str:
@@ -83,7 +79,7 @@ def _hint(app: str) -> str:
     return f"{repair} (or remove a plugin: see {app} plugins list, {app} plugins uninstall NAME)"
 
 
-def _plugins(app: str, args: list[str], failure: BaseException) -> int:
+def _run(app: str, args: list[str], failure: BaseException) -> int:
     parser = argparse.ArgumentParser(
         prog=f"{app} plugins", description="List and remove plugins in a damaged environment."
     )
@@ -96,81 +92,60 @@ def _plugins(app: str, args: list[str], failure: BaseException) -> int:
             command.add_argument("name", help="Name of the plugin, or of its distribution.")
     chosen = parser.parse_args(args)
     print(f"Warning: {_reason(app, failure)}", file=sys.stderr)
-    actions: dict[str, Callable[[], int]] = {
-        "list": lambda: _list(app, chosen.json),
-        "doctor": lambda: _doctor(app, chosen.json, failure),
-        "enable": lambda: _switch(app, chosen.name, off=False),
-        "disable": lambda: _switch(app, chosen.name, off=True),
-        "uninstall": lambda: _uninstall(app, chosen.name),
-    }
-    return actions[chosen.verb]()
-
-
-def _rows(app: str) -> Iterator[dict[str, Any]]:
-    disabled = state.disabled()
-    for name, dist in sorted(distributions.installed().items()):
-        if not distributions.has_plugins(dist):
-            continue
-        for entry in dist.entry_points:
-            if entry.group == distributions.GROUP + app:
-                off = state.is_disabled(disabled, entry.name, lambda name=name: name)  # type: ignore[misc]
-                yield {
-                    "name": entry.name,
-                    "distribution": distributions.name_of(dist),
-                    "version": distributions.version_of(dist),
-                    "status": "disabled" if off else "not loaded",
-                    "brings": [],
-                    "error": "" if off else f"{app} cannot start",
-                }
-
-
-def _list(app: str, as_json: bool) -> int:
-    _show(list(_rows(app)), as_json)
+    if chosen.verb == "list":
+        _show([asdict(plugin) for plugin in _plugins(app)], chosen.json)
+    elif chosen.verb == "doctor":
+        found = [text for _, text in missing()] or [f"{type(failure).__name__}: {failure}"]
+        _show([{"plugin": "", "status": "wrong", "finding": text} for text in found], chosen.json)
+        print(f"Hint: {_hint(app)}", file=sys.stderr)
+        return 1
+    elif chosen.verb == "uninstall":
+        _uninstall(app, installer.find(chosen.name, _plugins(app)))
+    else:
+        plugin = installer.find(chosen.name, _plugins(app))
+        print(installer.switch(plugin, disabled=chosen.verb == "disable"), file=sys.stderr)
     return 0
 
 
-def _doctor(app: str, as_json: bool, failure: BaseException) -> int:
-    found = [sentence for _, sentence in missing()] or [f"{type(failure).__name__}: {failure}"]
-    _show([{"plugin": "", "status": "wrong", "finding": text} for text in found], as_json)
-    print(f"Hint: {_hint(app)}", file=sys.stderr)
-    return 1
+@dataclass(frozen=True)
+class UnloadedPlugin:
+    """A row of ``plugins list``."""
+
+    name: str
+    distribution: str
+    version: str
+    status: str
+    brings: tuple[str, ...] = ()
+    error: str = ""
+
+
+def _plugins(app: str) -> list[UnloadedPlugin]:
+    found, disabled = [], state.disabled()
+    for dist in distributions.with_plugins():
+        owner, version = distributions.name_of(dist), distributions.version_of(dist)
+        for entry in dist.entry_points.select(group=distributions.GROUP + app):
+            if state.is_disabled(disabled, entry.name, lambda owner=owner: owner):  # type: ignore[misc]
+                plugin = UnloadedPlugin(entry.name, owner, version, "disabled")
+            else:
+                error = f"{app} cannot start"
+                plugin = UnloadedPlugin(entry.name, owner, version, "not loaded", error=error)
+            found.append(plugin)
+    return found
 
 
 def _show(rows: list[dict[str, Any]], as_json: bool) -> None:
     if as_json:
         print(json.dumps(rows, indent=1, ensure_ascii=False))
         return
-    for number, row in enumerate(rows):
-        if not number:
-            print("\t".join(row))
-        print("\t".join(", ".join(v) if isinstance(v, list) else v for v in row.values()))
-
-
-def _find(app: str, name: str) -> dict[str, Any]:
-    rows = list(_rows(app))
+    if rows:
+        print("\t".join(rows[0]))
     for row in rows:
-        if distributions.canonical_name(name) in map(
-            distributions.canonical_name, (row["name"], row["distribution"])
-        ):
-            return row
-    known = ", ".join(row["name"] for row in rows) or "none"
-    raise AstrodomeError(f"Plugin not found: '{name}'.", f"Installed plugins: {known}.")
+        print("\t".join(", ".join(v) if isinstance(v, tuple) else v for v in row.values()))
 
 
-def _switch(app: str, name: str, *, off: bool) -> int:
-    row = _find(app, name)
-    state.switch(
-        row["name"], row["distribution"], off=off, installed=installer.plugins_by_distribution()
-    )
-    print(f"{row['name']} is {'disabled' if off else 'enabled'}.", file=sys.stderr)
-    return 0
-
-
-def _uninstall(app: str, name: str) -> int:
-    row = _find(app, name)
-    done = installer.uninstall(row["distribution"])
-    print(f"Uninstalled: {row['distribution']} {row['version']}.", file=sys.stderr)
+def _uninstall(app: str, plugin: UnloadedPlugin) -> None:
+    done = installer.uninstall(plugin.distribution)
+    print(f"Uninstalled: {plugin.distribution} {plugin.version}.", file=sys.stderr)
     if done.health.error:
         print(f"Warning: {app} still cannot start.", file=sys.stderr)
         print(f"Hint: {environments.repair([text for text, _ in missing()])}", file=sys.stderr)
-    return 0

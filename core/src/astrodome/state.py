@@ -9,8 +9,8 @@ import sys
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
+from . import files
 from .distributions import canonical_name
 
 Disabled = dict[str, list[str]]
@@ -30,7 +30,7 @@ def path() -> Path:
 
 def disabled() -> Disabled:
     """Return the disabled plugins of this environment."""
-    return _disabled(_read())
+    return _read().get(sys.prefix, {})
 
 
 def is_disabled(found: Disabled, name: str, distribution: Callable[[], str]) -> bool:
@@ -76,56 +76,31 @@ def _changing(installed: Mapping[str, Collection[str]]) -> Iterator[Disabled]:
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.with_name(".plugins.lock").open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
-        saved = _read()
-        found = _disabled(saved)
+        saved = {prefix: names for prefix, names in _read().items() if Path(prefix).is_dir()}
+        found = saved.pop(sys.prefix, {})
         yield found
         kept = {
             owner: present
             for owner, names in found.items()
             if (present := [name for name in names if name in known.get(owner, ())])
         }
-        environments = {
-            prefix: entry
-            for prefix, entry in _mapping(saved.get("environments")).items()
-            if Path(prefix).is_dir()
-        }
-        environments.pop(sys.prefix, None)
         if kept:
-            environments[sys.prefix] = {"disabled": kept}
-        _write(file, json.dumps({"environments": environments}, indent=1) + "\n")
+            saved[sys.prefix] = kept
+        environments = {prefix: {"disabled": names} for prefix, names in saved.items()}
+        files.write_text(file, json.dumps({"environments": environments}, indent=1) + "\n")
 
 
-def _disabled(saved: Mapping[str, Any]) -> Disabled:
-    own = _mapping(_mapping(saved.get("environments")).get(sys.prefix))
-    return {
-        canonical_name(owner): [canonical_name(str(n)) for n in names]
-        for owner, names in _mapping(own.get("disabled")).items()
-        if isinstance(names, list)
-    }
-
-
-def _mapping(value: Any) -> dict[str, Any]:
-    return dict(value) if isinstance(value, Mapping) else {}
-
-
-def _read() -> dict[str, Any]:
+def _read() -> dict[str, Disabled]:
+    """Return the disabled plugins of all environments, keyed by ``sys.prefix``."""
     file = path()
     try:
-        return dict(json.loads(file.read_text("utf-8")))
+        saved = json.loads(file.read_text("utf-8"))
+        return {
+            prefix: {owner: list(map(str, names)) for owner, names in entry["disabled"].items()}
+            for prefix, entry in saved["environments"].items()
+        }
     except (FileNotFoundError, NotADirectoryError):
         return {}
-    except (OSError, ValueError, TypeError) as error:
-        print(
-            f"Warning: cannot read {file} ({error}); no plugin is disabled.",
-            file=sys.stderr,
-        )
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        print(f"Warning: cannot read {file} ({error}); no plugin is disabled.", file=sys.stderr)
         return {}
-
-
-def _write(file: Path, text: str) -> None:
-    part = file.with_name(f".{file.name}.{os.getpid()}.part")
-    try:
-        part.write_text(text, "utf-8")
-        part.replace(file)
-    finally:
-        part.unlink(missing_ok=True)

@@ -100,7 +100,7 @@ def _state(name: str) -> str:
     machine, pid, started = found[1], int(found[2]), int(found[3])
     if machine != _machine():
         return "foreign"
-    return "running" if _started(pid) in (started, UNREADABLE) else "orphan"
+    return "running" if _started(pid) in (started, UNKNOWN) else "orphan"
 
 
 @lru_cache(1)
@@ -114,39 +114,27 @@ def _machine() -> str:
 
 @lru_cache(4)
 def _owner(pid: int) -> str:
-    return f"{_machine()}-{pid}-{max(_started(pid), 0)}"
+    return f"{_machine()}-{pid}-{_started(pid)}"
 
 
+UNKNOWN = 0
 ENDED = -1
-UNREADABLE = -2
 
 
 def _started(pid: int) -> int:
-    """Return the start time of a process in clock ticks, or 0 if it is not available.
-
-    Return ``ENDED`` if the process does not run, and ``UNREADABLE`` if access is denied.
-    """
+    """Return the start time of a process in clock ticks, ``UNKNOWN`` or ``ENDED``."""
     try:
         content = Path(f"/proc/{pid}/stat").read_bytes()
-    except FileNotFoundError:
-        if Path("/proc/self/stat").exists():
-            return ENDED
-    except ProcessLookupError:
-        return ENDED
-    except OSError:
-        return UNREADABLE
-    else:
-        # The name of the program, in parentheses, may contain spaces and parentheses.
-        fields = content.rpartition(b")")[2].split()
-        return ENDED if fields[0] in (b"Z", b"X") else int(fields[19])
-    return 0 if _exists(pid) else ENDED
+    except OSError:  # The process has ended, is hidden, or the system has no /proc.
+        return UNKNOWN if _exists(pid) else ENDED
+    # The name of the program, in parentheses, may contain spaces and parentheses.
+    fields = content.rpartition(b")")[2].split()
+    return ENDED if fields[0] in (b"Z", b"X") else int(fields[19])
 
 
 def _exists(pid: int) -> bool:
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
+    except OSError as error:
+        return not isinstance(error, ProcessLookupError)
     return True

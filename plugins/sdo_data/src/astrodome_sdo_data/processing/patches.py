@@ -155,7 +155,7 @@ class _Cutter:
                 for patch, comment, box in missing[start : start + BATCH]
             ]
             for patch, content in encoded:
-                files.write_small(patch, content)
+                files.write_bytes(Path(patch), content, sync=False)
         _delete_surplus(stem, len(corners), name.name)
         return len(missing), len(corners) - len(missing)
 

@@ -100,5 +100,5 @@ class _Resizer:
         with raster.reading():
             image = raster.resized(raster.open_image(source), self.size, exact=self.exact)
             content = raster.encoded(image, resized, comment)
-        files.write_small(resized, content)
+        files.write_bytes(Path(resized), content, sync=False)
         return 1, 0

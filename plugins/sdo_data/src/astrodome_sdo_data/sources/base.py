@@ -143,7 +143,7 @@ class ArchiveSource(ABC):
         if row.get("image", True):
             picture = image.to_picture(self.sizes[row["size"]])
             path = target / file_name(row["t_obs"], row["wavelength"])
-            files.write_small(path, raster.encoded(picture, path.name, comment))
+            files.write_bytes(path, raster.encoded(picture, path.name, comment), sync=False)
             result.path = path
 
 

@@ -63,7 +63,7 @@ class GsuSource(ServerSource):
             path = target / file_name(row["t_obs"], row["wavelength"])
             url = image_path(row["t_obs"], row["wavelength"], row["size"])
             content = self.server.get(url, partial(checked_jpeg, self.sizes[row["size"]]))
-            files.write_small(path, content)
+            files.write_bytes(path, content, sync=False)
             result.path = path
         if row.get("parameters"):
             result.parameters = self.server.get(
