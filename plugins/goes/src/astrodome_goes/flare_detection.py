@@ -11,23 +11,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from astrodome_solar.flare_classes import flare_class, flux_of_class
+from astrodome_solar.times import parse_range
 from numpy.typing import NDArray
 
 from .store.flux_store import Store
 from .store.products import operational_scaling
 from .store.sample_table import good
-from .times import time_range
 
 RISE = 1.4
 """Minimum ratio between the flux in the fourth minute and the first minute of a flare."""
 LONGEST_GAP = np.timedelta64(10, "m")
 """Longest data gap during a flare. If the gap is longer, the end of the flare is unknown."""
-DAY = np.timedelta64(1, "D")
+DAY = timedelta(days=1)
 
 
 def flares(
@@ -67,29 +68,21 @@ def flares(
                      peak class
     0 2011-06-07 06:41:00  M2.5
     """
-    first, last = time_range(start, end)
-    minutes = minute_means(
-        Store(store),
-        None if first is None else first - DAY,
-        None if last is None else last + DAY,
-    )
+    first, last = parse_range(start, end, optional=True)
+    minutes = minute_means(Store(store), first and first - DAY, last and last + DAY)
     found = find_flares(minutes.index.to_numpy(), minutes["xrsb"].to_numpy())
     found = found.join(minutes[["satellite", "product"]], on="peak")
     origins = zip(found["satellite"], found["product"], strict=True)
-    found["operational_scaling"] = pd.array(
-        [operational_scaling(*origin) for origin in origins], "boolean"
-    )
+    scaled = [operational_scaling(*origin) for origin in origins]
+    found["operational_scaling"] = pd.array(scaled, "boolean")
     found["satellite"] = found["satellite"].astype("Int64").replace(0, pd.NA)
     wanted = found["flux_W_m2"] >= (flux_of_class(min_class) if min_class else 0)
-    if first is not None:
-        wanted &= found["peak"] >= first
-    if last is not None:
-        wanted &= found["peak"] <= last
+    wanted &= found["peak"].between(first or datetime.min, last or datetime.max)
     return found[wanted].reset_index(drop=True)
 
 
 def minute_means(
-    store: Store, start: np.datetime64 | None = None, end: np.datetime64 | None = None
+    store: Store, start: datetime | None = None, end: datetime | None = None
 ) -> pd.DataFrame:
     """Return the mean flux in each minute with good samples between two times (UTC).
 

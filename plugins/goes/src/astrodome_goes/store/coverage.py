@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from astrodome_solar.times import parse_range
 
-from ..times import time_range
 from .flux_store import Store
 from .sample_table import good
 
@@ -61,20 +61,19 @@ def coverage(
     0         15    fits    42177
     """
     store = Store(store)
-    first, last = time_range(start, end)
+    first, last = parse_range(start, end, optional=True)
     paths = store.require_data().values()
     parts: list[pd.DataFrame] = []
     gaps: list[dict[str, Any]] = []
-    latest = first
+    latest = np.array([first] if first else [], "M8[us]")
     for samples in store.read(first, last):
         usable = good(samples)
         parts.append(_by_origin(samples.assign(good=usable)))
-        times = samples["timestamp"][usable].to_numpy()
-        if len(times):
-            gaps += _gaps(times if latest is None else np.r_[latest, times], min_gap)
-            latest = times[-1]
-    if last is not None:
-        gaps += _gaps(np.array([last if latest is None else latest, last]), min_gap)
+        times = np.r_[latest, samples["timestamp"][usable]]
+        gaps += _gaps(times, min_gap)
+        latest = times[-1:]
+    if last:
+        gaps += _gaps(np.r_[latest, np.datetime64(last, "us")], min_gap)
     satellites = _total(parts)
     return {
         "store": str(store.folder),
@@ -101,10 +100,9 @@ def _by_origin(samples: pd.DataFrame) -> pd.DataFrame:
 
 
 def _total(parts: list[pd.DataFrame]) -> pd.DataFrame:
-    names = ["satellite", "product", "first", "last", "days", "samples", "good"]
-    if not parts:
-        return pd.DataFrame(columns=names)
     functions = {"first": "min", "last": "max", "days": "sum", "samples": "sum", "good": "sum"}
+    if not parts:
+        return pd.DataFrame(columns=["satellite", "product", *functions])
     by_origin = pd.concat(parts).groupby(["satellite", "product"], observed=True, as_index=False)
     total = by_origin.agg(functions)
     return total.assign(satellite=total["satellite"].astype("Int64").replace(0, pd.NA))

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 from astrodome import AstrodomeError, files, settings
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class Store(os.PathLike[str]):
         )
 
     def read(
-        self, start: np.datetime64 | None = None, end: np.datetime64 | None = None
+        self, start: datetime | None = None, end: datetime | None = None
     ) -> Iterator[pd.DataFrame]:
         """Yield one table per month with the samples from ``start`` to ``end`` (UTC, inclusive).
 
@@ -86,14 +86,13 @@ class Store(os.PathLike[str]):
         """
         from .parquet import read_month
 
-        for month, path in self.require_data().items():
-            if (start is None or month >= str(start)[:7]) and (
-                end is None or month <= str(end)[:7]
-            ):
-                samples = read_month(path)
+        months = self.require_data()
+        for month in months:
+            if str(start or "")[:7] <= month <= str(end or datetime.max)[:7]:
+                samples = read_month(months[month])
                 times = samples["timestamp"]
-                first = 0 if start is None else times.searchsorted(start)
-                last = len(times) if end is None else times.searchsorted(end, "right")
+                first = times.searchsorted(start or datetime.min)
+                last = times.searchsorted(end or datetime.max, "right")
                 if first < last:
                     yield samples[first:last]
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import astropy.units as u
 import pandas as pd
 from astrodome import AstrodomeError
+from astrodome_solar.times import parse_range
 from sunpy.timeseries import TimeSeries
 
-from ..times import time_range
 from .flux_store import Store
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def samples(store: str | os.PathLike[str], start: Any = None, end: Any = None) -
     >>> day["xrsb_W_m2"].astype(float).resample("6h").max().round(7).to_list()
     [3e-07, 2.56e-05, 3e-07, 2e-07]
     """
-    table = _read(Store(store), *time_range(start, end))
+    table = _read(Store(store), *parse_range(start, end, optional=True))
     return table.rename(columns={"xrsa": "xrsa_W_m2", "xrsb": "xrsb_W_m2"}).set_index("timestamp")
 
 
@@ -90,7 +90,7 @@ def timeseries(store: str | os.PathLike[str], start: Any = None, end: Any = None
     >>> day.observatory, day.units["xrsb"]
     ('GOES-15', Unit("W / m2"))
     """
-    table = _read(Store(store), *time_range(start, end))
+    table = _read(Store(store), *parse_range(start, end, optional=True))
     satellites = table["satellite"].value_counts()
     header = {
         "TELESCOP": f"GOES {satellites.index[0]:02d}",
