@@ -103,10 +103,14 @@ def test_a_satellite_can_be_given_for_files_that_do_not_specify_it(xrs, tmp_path
     [
         ("page.nc", b"<!DOCTYPE html><html>Too many requests</html>", "is a web page, not data"),
         ("nothing.fits", b"", "is empty"),
-        ("noise.nc", bytes(range(256)) * 8, "is not a valid GOES XRS file"),
-        ("cut.nc", "sci_xrsf-l2-avg1m_g16_d20210101_truncated.nc", "is not a valid GOES XRS file"),
-        ("cut.fits", "go1520110607.fits", "is not a valid GOES XRS file"),
-        ("image.fits", "aia_171_level1.fits", "is not a valid GOES XRS file"),
+        ("noise.nc", bytes(range(256)) * 8, "is damaged or is not a GOES XRS file"),
+        (
+            "cut.nc",
+            "sci_xrsf-l2-avg1m_g16_d20210101_truncated.nc",
+            "is damaged or is not a GOES XRS file",
+        ),
+        ("cut.fits", "go1520110607.fits", "is damaged or is not a GOES XRS file"),
+        ("image.fits", "aia_171_level1.fits", "is not a GOES XRS file: expected a NASA FITS file"),
     ],
 )
 def test_an_invalid_file_is_named_and_the_others_are_imported(

@@ -81,7 +81,7 @@ def test_random_changes_of_a_file_affect_only_the_changed_lines(torture, tmp_pat
             )
         path.write_bytes(content)
         if content.startswith(b"timestamp,"):
-            read = {line.text for line in read_times(path) if line.time is not None}
+            read = {text for _, text, time in read_times(path) if time is not None}
             unchanged = set(content.decode(errors="replace").splitlines(keepends=True))
             assert {line.partition(",")[0] for line in lines if line in unchanged} <= read
         try:

@@ -33,7 +33,7 @@ def converted_errors(failure: str, hint: str = "") -> Iterator[None]:
         except AstrodomeError:
             raise
         except Exception as error:  # sunpy and astropy raise various exceptions.
-            text = " ".join(str(error).split()) or type(error).__name__
-            raise AstrodomeError(f"{failure}: {text}", hint) from error
+            text = " ".join(str(error).split()).strip("\"'").removeprefix("Something went wrong: ")
+            raise AstrodomeError(f"{failure}: {text or type(error).__name__}", hint) from error
         finally:
             logger.setLevel(level)

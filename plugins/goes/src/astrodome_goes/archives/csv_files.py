@@ -45,15 +45,13 @@ def read_csv(path: Path, satellite: int = 0) -> pd.DataFrame:
     )
 
 
-def write_csv(store: Store, first: str = "", last: str = "9999-99") -> None:
-    """Write the months from ``first`` to ``last`` to CSV files in the folder of the store.
+def write_csv(store: Store) -> None:
+    """Write each month to a CSV file in the folder of the store.
 
     As in sdo-cli, times are truncated to seconds. The files contain ``satellite`` as an additional
     column. A CSV file that is newer than the Parquet file for the same month is not changed.
     """
     for month, stored in store.months().items():
-        if not first <= month <= last:
-            continue
         year, number = map(int, month.split("-"))
         path = store.folder / "goes_cache" / str(year) / str(number) / "goes_ts.csv"
         if path.exists() and path.stat().st_mtime_ns > stored.stat().st_mtime_ns:

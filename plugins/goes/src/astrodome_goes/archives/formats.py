@@ -4,12 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-import sys
 import tempfile
-import traceback
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +13,7 @@ import h5py
 import pandas as pd
 from astrodome import AstrodomeError
 from astrodome_solar import limits
+from astrodome_solar.library_errors import converted_errors
 from astropy.io import fits
 from sunpy.timeseries import TimeSeries
 
@@ -75,26 +71,12 @@ def read_file(path: Path, satellite: int = 0) -> pd.DataFrame:
 
 
 def _read_xrs_file(path: Path, is_netcdf: bool, satellite: int) -> pd.DataFrame:
-    with _silent_destructors():
-        try:
-            if is_netcdf:
-                _check_array_sizes(path)
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # sunpy warns about leap seconds.
-                series = _read_time_series(path)
-            masks = _good_data_masks(path) if is_netcdf else dict.fromkeys("ab", ALL_FLAGS)
-            return _samples(path, series, masks, satellite)
-        except AstrodomeError:
-            raise
-        except Exception as error:  # Damaged files cause many exception types.
-            why = " ".join(str(error).split()).strip("\"'").removeprefix("Something went wrong: ")
-            cause: BaseException | None = error
-            while cause is not None:
-                traceback.clear_frames(cause.__traceback__)
-                cause = cause.__cause__ or cause.__context__
-            raise AstrodomeError(
-                f"{path} is not a valid GOES XRS file: {why.rstrip('.')}.", "Download it again."
-            ) from error
+    with converted_errors(f"{path} is damaged or is not a GOES XRS file", "Download it again."):
+        if is_netcdf:
+            _check_array_sizes(path)
+        series = _read_time_series(path)
+        masks = _good_data_masks(path) if is_netcdf else dict.fromkeys("ab", ALL_FLAGS)
+        return _samples(path, series, masks, satellite)
 
 
 def _check_array_sizes(path: Path) -> None:
@@ -116,19 +98,14 @@ def _check_array_sizes(path: Path) -> None:
         raise limits.too_large(path, total, limit)
 
 
-@contextmanager
-def _silent_destructors() -> Iterator[None]:
-    """Suppress the traceback that h5netcdf prints after it failed to open a file."""
-    before, sys.unraisablehook = sys.unraisablehook, lambda _: None
-    try:
-        yield
-    finally:
-        sys.unraisablehook = before
-
-
 def _read_time_series(path: Path) -> Any:
     try:
         return TimeSeries(path, source="XRS")
+    except KeyError as error:
+        raise AstrodomeError(
+            f"{path} is not a GOES XRS file: expected a NASA FITS file, a NOAA netCDF file, or "
+            "an sdo-cli CSV file with the extension .csv."
+        ) from error
     except ValueError as error:
         if "Seconds out of range" not in str(error):
             raise

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from astrodome import times
 
-STORE = "Folder of the GOES store [setting goes.store, or goes in the folder of --home]."
+STORE = "Folder of the GOES store [setting goes.store, or goes in the --home folder]."
 
 
 def time_option(help: str) -> Any:
@@ -17,16 +17,21 @@ def time_option(help: str) -> Any:
 
 
 def end_option(help: str) -> Any:
-    help = f"{help} (UTC, ISO 8601). A date without a time includes the whole day."
+    help = f"{help} (UTC, ISO 8601). A date without a time of day includes the whole day."
     return typer.Option(parser=times.utc_end, metavar="TIME", help=help)
 
 
 Start = Annotated[datetime | None, time_option("Start time")]
 End = Annotated[datetime | None, end_option("End time")]
+MinClass = Annotated[str, typer.Option(help="Minimum GOES class of the flares.")]
 StoreFolder = Annotated[Path | None, typer.Option("--store", "--cache-dir", help=STORE)]
 Output = Annotated[Path | None, typer.Option("--output", "--store", "--cache-dir", help=STORE)]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Csv = Annotated[
     bool,
-    typer.Option("--csv", help="Also write CSV files as sdo-cli does: goes_cache/2011/6/…."),
+    typer.Option(
+        "--csv",
+        help="Also write each month to a CSV file in the sdo-cli format, for example "
+        "goes_cache/2011/6/goes_ts.csv in the folder of the store.",
+    ),
 ]

@@ -4,60 +4,49 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from astrodome import AstrodomeError, times
 
 COLUMNS = ("timestamp", "time", "t_obs", "date_obs", "date-obs", "datetime", "date", "t_rec")
-"""Default names of the column, the preferred one first."""
+"""Default names of the column, in order of preference."""
 DELIMITERS = ",;\t|"
 
 
-@dataclass(frozen=True)
-class TimeEntry:
-    """A time in a file: the line number, the text, and the UTC time, or None if it is invalid."""
+def read_times(path: Path, column: str = "") -> Iterator[tuple[int, str, datetime | None]]:
+    """Yield the line number, the text and the UTC time (None if invalid) of each time in a file.
 
-    line: int
-    text: str
-    time: datetime | None
-
-
-def read_times(path: Path, column: str = "") -> Iterator[TimeEntry]:
-    """Yield the times in a file; empty lines and lines that start with # are skipped.
-
-    The times are in ``column``, or in the first of ``COLUMNS`` that exists, or, in a file without
-    a header, in the first column. Raises AstrodomeError if the file or the column does not exist.
+    The times are in ``column``, or in the first of ``COLUMNS`` that exists, or in the first column
+    of a file without a header. Empty lines and lines that start with # are skipped. Raises
+    AstrodomeError if the file or the column does not exist.
     """
     try:
-        content = path.read_text("utf-8-sig", errors="replace")
+        content = path.read_text("utf-8-sig", errors="replace").splitlines()
     except FileNotFoundError as error:
         raise AstrodomeError(f"File {path} does not exist.", exit_code=2) from error
-    lines = [
-        (number, line)
-        for number, line in enumerate(content.splitlines(), 1)
-        if line.strip() and not line.lstrip().startswith("#")
-    ]
+    lines = [(n, line) for n, line in enumerate(content, 1) if line.partition("#")[0].strip()]
     if not lines:
         raise AstrodomeError(f"{path} contains no times.", exit_code=2)
-    first = lines[0][1]
-    delimiter = next((mark for mark in DELIMITERS if mark in first), ",")
-    header = [cell.strip().lower() for cell in _split(first, delimiter)]
+    delimiter = next((mark for mark in DELIMITERS if mark in lines[0][1]), ",")
+    # Each line is parsed separately, so that an unbalanced quote affects only one line.
+    rows = [(number, _cells(line, delimiter)) for number, line in lines]
+    header = [cell.lower() for cell in rows[0][1]]
     if column and column.lower() not in header:
-        hint = f"Columns: {', '.join(header)[:200]}"
+        hint = f"Existing columns: {', '.join(header)[:200]}"
         raise AstrodomeError(f"{path} has no column '{column}'.", hint, exit_code=2)
     names = [column.lower()] if column else COLUMNS
-    index = next((header.index(name) for name in names if name in header), None)
-    for number, line in lines if index is None else lines[1:]:
-        text = dict(enumerate(_split(line, delimiter))).get(index or 0, "").strip()
-        yield TimeEntry(number, text, _parse(text))
+    name = next((name for name in names if name in header), "")
+    index = header.index(name) if name else 0
+    for number, cells in rows[1:] if name else rows:
+        text = cells[index] if index < len(cells) else ""
+        yield number, text, _parse(text)
 
 
-def _split(line: str, delimiter: str) -> list[str]:
-    # Each line is parsed separately, so that an unbalanced quote affects only one line.
+def _cells(line: str, delimiter: str) -> list[str]:
     try:
-        return next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [""])
+        cells = next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])
+        return [cell.strip() for cell in cells]
     except csv.Error:  # a cell is too long
         return [line[:80]]
 
