@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from astrodome import compute, console, files
-from rich.table import Table
 
 from . import (
     cevae,
@@ -81,10 +80,9 @@ def main() -> int:
     print(f"Medians of {effort.repeat} alternating runs of each side; {about}")
     if effort.small:
         print("Small inputs: these figures only show that the benchmarks run.")
-    _show(figures)
-    if "startup" in chosen:
-        found["imports"] = startup.imports()
-        _show_imports(found["imports"])
+    console.show(
+        map(dataclasses.asdict, figures), formats=dict.fromkeys(("older", "ours", "ratio"), number)
+    )
     if options.json:
         files.write_text(options.json, json.dumps(found, indent=1, ensure_ascii=False) + "\n")
     return int(bool(found["failed"]))
@@ -113,29 +111,6 @@ def machine() -> dict[str, Any]:
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
     }
-
-
-def _show(figures: list[Figure]) -> None:
-    table = Table()
-    for name in ("subject", "older", "ours", "unit", "times better", "goal"):
-        numeric = name in {"older", "ours", "times better"}
-        table.add_column(name, justify="right" if numeric else "left")
-    for figure in figures:
-        older, ours, ratio = map(number, (figure.older, figure.ours, figure.ratio))
-        subject = figure.subject.replace("`", "")
-        table.add_row(subject, older, ours, figure.unit, ratio, figure.goal)
-    screen = console.rich_console()
-    screen.width = max(screen.width, 110)
-    screen.print(table)
-
-
-def _show_imports(found: dict[str, Any]) -> None:
-    heavy = ", ".join(found["heavy"]) or "none"
-    print(
-        f"\nsdo --help in a pipe imports {found['modules']} modules; heavy ones: {heavy}; slowest:"
-    )
-    for line in found["slowest"]:
-        print(f"  {line['own_ms']:6.2f} ms  {line['module']}")
 
 
 if __name__ == "__main__":

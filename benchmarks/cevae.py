@@ -3,15 +3,14 @@ the same number of steps."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from astrodome import compute
 
-from . import older, suns
-from .measure import Effort, Figure, cost, in_turn, rate, worker
+from . import suns
+from .measure import Effort, Figure, cost, in_turn, rate, workers
 
 BATCH, SIZE = 8, 128
 NETWORK = {"z_dim": 128, "fmap_sizes": [16, 64, 256, 1024]}
@@ -23,10 +22,7 @@ def cevae(place: Path, effort: Effort) -> Iterator[Figure]:
     """Measure both sides in warm processes, with one thread per CPU and the same images."""
     given: dict[str, Any] = {**NETWORK, "threads": compute.cores()}
     given["images"] = suns.batch(place / "batch.npy", BATCH, SIZE)
-    with (
-        worker(older.environment("sdo") / "python", "older") as a,
-        worker(sys.executable, "ours") as b,
-    ):
+    with workers("sdo", "sdo") as (a, b):
 
         def seconds(work: str, times: int) -> tuple[list[float], list[float]]:
             call = {"work": work, "times": times, **given}

@@ -10,12 +10,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from astrodome_sdo_data import manifest
 from astrodome_solar import filenames
 
-from . import older, suns
+from . import suns
 from .measure import (
     INSIDE,
     Effort,
@@ -26,8 +27,10 @@ from .measure import (
     per_second,
     process,
     rate,
+    repeated,
     script,
     worker,
+    workers,
 )
 
 LATENCY = 0.02
@@ -65,12 +68,10 @@ def _server(place: Path) -> Iterator[str]:
 def _transfer(place: Path, effort: Effort) -> Iterator[Figure]:
     """Download images of 256 x 256 pixels over one connection, and with the default numbers."""
     targets = (place / f"images{number}" for number in itertools.count())
-    python = older.environment("sdo") / "python"
     count, many = effort.size(IMAGES, 8), effort.size(ALONE, 16)
     with (
         _server(place) as url,
-        worker(python, "older_download") as a,
-        worker(sys.executable, "ours_download") as b,
+        workers("sdo", "download") as (a, b),
     ):
         given = {"url": url, "size": SMALL}
 
@@ -79,9 +80,8 @@ def _transfer(place: Path, effort: Effort) -> Iterator[Figure]:
             return taken
 
         one = in_turn(lambda: run(a, count), lambda: run(b, count, jobs=1), effort)
-        runs = range(effort.repeat + 1)
-        eight = [run(b, count, jobs=CONNECTIONS) for _ in runs][1:]
-        more = [run(b, many, jobs=CONNECTIONS) for _ in runs][1:]
+        eight = repeated(lambda: run(b, count, jobs=CONNECTIONS), effort)
+        more = repeated(lambda: run(b, many, jobs=CONNECTIONS), effort)
     subject = f"`sdo data download`, {count:,} images, 20 ms per response"
     yield rate(f"{subject}, 1 connection", *one, count, "images")
     defaults = f"{subject}, defaults: {CONNECTIONS} connections against 1"
@@ -95,19 +95,18 @@ def _many(place: Path, effort: Effort) -> Iterator[Figure]:
     """Plan a download of more than a year of images, and check it when all images exist."""
     count = effort.size(MANY, 200)
     with worker(sys.executable, "ours_download") as b:
-        runs = range(effort.repeat + 1)
-        seconds = [b("plan", target=place / "empty", count=count) for _ in runs][1:]
+        seconds = repeated(lambda: b("plan", target=place / "empty", count=count), effort)
     yield alone(f"{count:,} images planned, library call", seconds, "s", "≤ 2 s")
     end = START + (count - 1) * timedelta(minutes=6)
     when = [f"--start={START:%Y-%m-%dT%H:%M:%S}", f"--end={end:%Y-%m-%dT%H:%M:%S}", "--freq=6min"]
     command = [script("sdo"), "data", "download", *when]
     plan = [*command, "--path", str(place / "empty"), "--dry-run"]
-    planned = [process(plan, place) for _ in range(effort.repeat)]
+    planned = repeated(lambda: process(plan, place), effort)
     subject = f"{count:,} images planned, `sdo data download --dry-run`"
     yield alone(subject, [x.wall for x in planned], "s", "≤ 2 s")
     yield alone(f"{subject}, memory", [x.memory for x in planned], "MB peak", "≤ 500 MB")
     whole = _complete(place / "whole", count)
-    checked = [process([*command, "--path", str(whole)], place) for _ in runs][1:]
+    checked = repeated(lambda: process([*command, "--path", str(whole)], place), effort)
     subject = f"a complete download of {count:,} images checked, `sdo data download`"
     yield alone(subject, [x.wall for x in checked], "s", "≤ 5 s")
     yield alone(f"{subject}, memory", [x.memory for x in checked], "MB peak", "≤ 500 MB")
@@ -135,21 +134,15 @@ def _resize(place: Path, effort: Effort) -> Iterator[Figure]:
     count = effort.size(20, 1)
     source = suns.folder(place / "full", count, 4096, "L")
     targets = (place / f"small{number}" for number in itertools.count())
-    python = older.environment("sdo") / "python"
-    with worker(python, "older_download") as a, worker(sys.executable, "ours_download") as b:
+    with workers("sdo", "sdo") as (a, b):
 
-        def run(side: Worker, **more: bool) -> float:
+        def run(side: Worker, **more: Any) -> float:
             taken: float = side("resize", source=source, target=next(targets), size=256, **more)
             return taken
 
-        scaled = in_turn(lambda: run(a), lambda: run(b), effort)
-        exact = in_turn(lambda: run(a), lambda: run(b, exact=True), effort)
+        scaled = in_turn(lambda: run(a), lambda: run(b, jobs=1), effort)
+        exact = in_turn(lambda: run(a), lambda: run(b, jobs=1, exact=True), effort)
     subject = f"`resize` as a library call, {count} images of 4096² to 256², 1 CPU"
-    yield rate(
-        f"{subject}, defaults (ours: scaled JPEG decoding)",
-        *scaled,
-        count,
-        "images",
-        "≥ 20 images/s",
-    )
+    defaults = f"{subject}, defaults (ours: scaled JPEG decoding)"
+    yield rate(defaults, *scaled, count, "images", "≥ 20 images/s")
     yield rate(f"{subject}, all pixels decoded (`--exact`)", *exact, count, "images")

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from tests.services import hek, postgresql
 
 from . import older
-from .measure import Effort, Figure, Worker, alone, cost, in_turn, per_second, rate, worker
+from .measure import (
+    Effort,
+    Figure,
+    Worker,
+    alone,
+    cost,
+    in_turn,
+    per_second,
+    rate,
+    repeated,
+    workers,
+)
 
 RECORDS = 2_000
 FEW, MANY = 100_000, 1_000_000
@@ -26,11 +36,9 @@ def events(place: Path, effort: Effort) -> Iterator[Figure]:
     count = effort.size(RECORDS, 50)
     records = place / "records.json"
     records.write_text(json.dumps([full(number) for number in range(count)]))
-    python = older.environment("sdo") / "python"
     with (
         postgresql.server() as server,
-        worker(python, "older_events", paths=[older.beside("sdo", ORM)]) as a,
-        worker(sys.executable, "ours_events") as b,
+        workers("sdo", "events", [older.beside("sdo", ORM)]) as (a, b),
     ):
         postgres, sqlite = f"{server}postgres", f"sqlite:///{place / 'events.sqlite'}"
         on_postgres = in_turn(
@@ -40,8 +48,7 @@ def events(place: Path, effort: Effort) -> Iterator[Figure]:
         )
         subject = f"{count:,} stored HEK events updated, 186 fields"
         yield rate(f"{subject}, PostgreSQL", *on_postgres, count, "events", "≥ 10")
-        runs = range(effort.repeat + 1)
-        on_sqlite = [b("upsert", database=sqlite, records=records) for _ in runs][1:]
+        on_sqlite = repeated(lambda: b("upsert", database=sqlite, records=records), effort)
         yield alone(f"{subject}, SQLite", per_second(on_sqlite, count), "events/s", "≥ 8,000/s")
         yield from _at(a, b, postgres, sqlite, effort)
 
@@ -62,7 +69,7 @@ def _at(a: Worker, b: Worker, postgres: str, sqlite: str, effort: Effort) -> Ite
         )
         subject = f"HEK events at one time among {count:,}"
         yield cost(f"{subject}, PostgreSQL", theirs, ours, "ms", goal)
-        file = [1e3 * b("at", database=sqlite) for _ in range(effort.repeat)]
+        file = repeated(lambda: 1e3 * b("at", database=sqlite), effort)
         yield alone(f"{subject}, SQLite", file, "ms", goal)
 
 

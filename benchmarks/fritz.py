@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from tests.services.fritz import Fritz
 
-from . import older
-from .measure import Effort, Figure, in_turn, rate, worker
+from .measure import Effort, Figure, in_turn, rate, repeated, workers
 
 COUNT, FEWEST = 400, 8
 CONNECTIONS = 8
@@ -38,10 +36,7 @@ def fritz(place: Path, effort: Effort) -> Iterator[Figure]:
         server.latency = LATENCY
         os.environ |= {"ASTRODOME_FRITZ_URL": server.url, "ASTRODOME_FRITZ_TOKEN": TOKEN}
         os.environ["ASTRODOME_HOME"] = str(place / "state")
-        with (
-            worker(older.environment("scope") / "python", "older_fritz") as a,
-            worker(sys.executable, "ours_fritz") as b,
-        ):
+        with workers("scope", "fritz") as (a, b):
             host = server.url.removeprefix("http://")
             few = effort.at_most(TURNS)
             one = in_turn(
@@ -49,7 +44,7 @@ def fritz(place: Path, effort: Effort) -> Iterator[Figure]:
                 lambda: b("download", path=sample, jobs=1),
                 few,
             )
-            many = [b("download", path=sample, jobs=CONNECTIONS) for _ in range(few.repeat + 1)][1:]
+            many = repeated(lambda: b("download", path=sample, jobs=CONNECTIONS), few)
     subject = f"`scope download-classification`, {count:,} sources, 50 ms per response"
     yield rate(f"{subject}, 1 connection", *one, count, "sources")
     eight = f"{subject}, defaults: {CONNECTIONS} connections against 1"

@@ -6,8 +6,6 @@ Both sides read the CSV files that sdo-cli downloads, one for each month.
 from __future__ import annotations
 
 import itertools
-import random
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,7 +18,7 @@ from pyarrow import csv
 from sunpy.data.test import get_test_filepath
 
 from . import older
-from .measure import Effort, Figure, alone, cost, in_turn, process, script, worker
+from .measure import Effort, Figure, alone, cost, in_turn, process, repeated, script, workers
 
 YEARS = np.datetime64("2010-01-01", "D"), np.datetime64("2020-12-31", "D")
 MONTH = np.datetime64("2015-06-01", "D"), np.datetime64("2015-06-30", "D")
@@ -46,10 +44,7 @@ def goes(place: Path, effort: Effort) -> Iterator[Figure]:
         taken = process([program, "goes", "import", tree, "--store", kept[-1]], place)
         return taken.wall
 
-    with (
-        worker(older.environment("sdo") / "python", "older_goes") as a,
-        worker(sys.executable, "ours_goes") as b,
-    ):
+    with workers("sdo", "goes") as (a, b):
         seconds = in_turn(
             lambda: a("convert", folder=tree, first=days[0], last=days[1]),
             store,
@@ -93,8 +88,7 @@ def goes(place: Path, effort: Effort) -> Iterator[Figure]:
             effort,
         )
         yield cost("GOES flux at one time, library call", one, two, "µs", "")
-        runs = range(effort.repeat + 1)
-        together = [b("flux", folder=kept[-1], times=times) * 1e3 for _ in runs][1:]
+        together = repeated(lambda: b("flux", folder=kept[-1], times=times) * 1e3, effort)
         subject = f"GOES flux at {len(times):,} times, one library call"
         yield alone(subject, together, "ms")
 
@@ -137,9 +131,9 @@ def _minutes(name: str) -> np.ndarray:
 
 
 def _times(count: int, first: np.datetime64, last: np.datetime64) -> list[str]:
-    chance = random.Random(0)
-    span = int((last - first) / np.timedelta64(1, "s"))
-    return [str(first + np.timedelta64(chance.randrange(span), "s")) for _ in range(count)]
+    span = (last - first).astype("m8[s]").astype(int)
+    seconds = np.random.default_rng(0).integers(0, span, count)
+    return (first + seconds.astype("m8[s]")).astype(str).tolist()
 
 
 def _megabytes(folder: Path) -> float:

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from .older import environment
+
 INSIDE = Path(__file__).resolve().parent / "inside"
 
 Measured = TypeVar("Measured")
@@ -94,11 +96,27 @@ def per_second(seconds: Sequence[float], items: int) -> list[float]:
     return [items / each for each in seconds]
 
 
+def usage(
+    subject: str, older: Sequence[Cost], ours: Sequence[Cost], unit: str = "s"
+) -> Iterator[Figure]:
+    """Yield the CPU time of a command in s or ms, and its peak memory."""
+    scale = {"s": 1, "ms": 1e3}[unit]
+    cpu = [[scale * x.cpu for x in side] for side in (older, ours)]
+    yield cost(f"{subject}, CPU time", *cpu, f"{unit} CPU")
+    memory = [[x.memory for x in side] for side in (older, ours)]
+    yield cost(f"{subject}, memory", *memory, "MB peak")
+
+
+def repeated(run: Callable[[], Measured], effort: Effort) -> list[Measured]:
+    """Run a task several times; ignore the first run."""
+    return [run() for _ in range(effort.repeat + 1)][1:]
+
+
 def in_turn(
     older: Callable[[], Measured], ours: Callable[[], Measured], effort: Effort
 ) -> tuple[list[Measured], list[Measured]]:
     """Run both sides alternately, so that other load affects both; ignore the first run."""
-    turns = [(older(), ours()) for _ in range(effort.repeat + 1)][1:]
+    turns = repeated(lambda: (older(), ours()), effort)
     return [a for a, _ in turns], [b for _, b in turns]
 
 
@@ -158,3 +176,16 @@ def worker(python: str | Path, side: str, paths: Sequence[Path] = ()) -> Iterato
             return json.loads(response)
 
         yield run
+
+
+@contextmanager
+def workers(tool: str, name: str, paths: Sequence[Path] = ()) -> Iterator[tuple[Worker, Worker]]:
+    """Start a worker for each side, with ``older_NAME.py`` and ``ours_NAME.py``.
+
+    ``tool`` is the environment of the first one, ``sdo`` or ``scope``.
+    """
+    with (
+        worker(environment(tool) / "python", f"older_{name}", paths) as a,
+        worker(sys.executable, f"ours_{name}") as b,
+    ):
+        yield a, b

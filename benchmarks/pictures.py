@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from . import older, suns
-from .measure import Cost, Effort, Figure, Worker, cost, in_turn, process, rate, script, worker
+from .measure import Cost, Effort, Figure, Worker, in_turn, process, rate, script, usage, workers
 
 IMAGES, PATCHES = 40, 64
 
@@ -96,9 +95,7 @@ def _commands(task: Task, effort: Effort) -> Iterator[Figure]:
         subject = f"`{name}`, {task.title}" + ("" if more else f", {task.defaults}")
         walls = [x.wall for x in a], [x.wall for x in b]
         yield rate(subject, *walls, task.made, task.unit, goal)
-        yield cost(f"{subject}, CPU time", [x.cpu for x in a], [x.cpu for x in b], "s CPU")
-        memory = [x.memory for x in a], [x.memory for x in b]
-        yield cost(f"{subject}, memory", *memory, "MB peak")
+        yield from usage(subject, a, b)
 
 
 def _calls(task: Task, effort: Effort) -> Iterator[Figure]:
@@ -110,10 +107,7 @@ def _calls(task: Task, effort: Effort) -> Iterator[Figure]:
         _check(target, task.made)
         return taken
 
-    with (
-        worker(older.environment("sdo") / "python", "older") as a,
-        worker(sys.executable, "ours") as b,
-    ):
+    with workers("sdo", "sdo") as (a, b):
         for more, goal in (({}, task.goals[1]), (task.alike_given, "")):
             seconds = in_turn(lambda: run(a), lambda more=more: run(b, **more), effort)
             form = f"like `{' '.join(task.alike)}`" if more else task.defaults

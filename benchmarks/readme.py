@@ -105,22 +105,9 @@ def long(results: Mapping[str, Any]) -> str:
         )
         for figure in results["figures"]
     ]
-    names = (
-        "benchmark",
-        "subject",
-        "sdo-cli or SCoPe",
-        "astrodome",
-        "unit",
-        "times better",
-        "goal",
-    )
-    text = f"{conditions(results)}\n\n{table(names, rows, names[2:4] + names[5:6])}"
-    if about := results.get("imports"):
-        heavy = ", ".join(about["heavy"]) or "none"
-        text += (
-            f"\n\n`sdo --help` in a pipe imports {about['modules']} modules; heavy ones: {heavy}."
-        )
-    return text
+    names = ("benchmark", "subject", "sdo-cli or SCoPe", "astrodome")
+    names += ("unit", "times better", "goal")
+    return f"{conditions(results)}\n\n{table(names, rows, names[2:4] + names[5:6])}"
 
 
 def with_section(page: str, section: str) -> str:

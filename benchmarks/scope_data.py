@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from tests.ztf_scope import sky
 
-from . import older
-from .measure import Effort, Figure, cost, in_turn, worker
+from .measure import Effort, Figure, cost, in_turn, workers
 
 ROWS = 20_000
 SUFFIX = "ELS_ECE_EAOV"
@@ -26,10 +24,7 @@ def scope_data(place: Path, effort: Effort) -> Iterator[Figure]:
     made.table.to_parquet(gaps)
     whole = sky.Sky(made.table.fillna(made.table.median(numeric_only=True)), made.dmdt)
     text = whole.write(place / "dataset.csv")
-    with (
-        worker(older.environment("scope") / "python", "older_scope_data") as a,
-        worker(sys.executable, "ours_scope_data") as b,
-    ):
+    with workers("scope", "scope_data") as (a, b):
 
         def seconds(task: str, path: Path, turns: Effort) -> tuple[list[float], list[float]]:
             return in_turn(lambda: a(task, path=path), lambda: b(task, path=path), turns)

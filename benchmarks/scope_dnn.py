@@ -3,7 +3,6 @@ SCoPe."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,7 @@ from astrodome import compute
 
 from tests.ztf_scope import sky
 
-from . import older
-from .measure import Effort, Figure, cost, in_turn, rate, worker
+from .measure import Effort, Figure, cost, in_turn, rate, workers
 from .scope_xgb import FEWEST, LABEL, ROWS, SETS, write
 
 BATCH = 64
@@ -32,10 +30,7 @@ def scope_dnn(place: Path, effort: Effort) -> Iterator[Figure]:
     target, images = place / "target.npy", place / "dmdt.npy"
     np.save(target, (made.table[LABEL] > 0.7).to_numpy(np.float32))
     np.save(images, made.dmdt)
-    with (
-        worker(older.environment("scope") / "python", "older_scope_dnn") as a,
-        worker(sys.executable, "ours_scope_dnn") as b,
-    ):
+    with workers("scope", "scope_dnn") as (a, b):
 
         def both(task: str, turns: Effort, **given: Any) -> tuple[list[float], list[float]]:
             given = {"dmdt": images, "threads": compute.cores(), **given}

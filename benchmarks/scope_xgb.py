@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,7 @@ from astrodome_ztf_scope.config.loading import load_config
 
 from tests.ztf_scope import sky
 
-from . import older
-from .measure import Effort, Figure, cost, in_turn, rate, worker
+from .measure import Effort, Figure, cost, in_turn, rate, workers
 
 ROWS, FEWEST = 20_000, 1_000
 SETS = ("phenomenological", "ontological")
@@ -30,10 +28,7 @@ def scope_xgb(place: Path, effort: Effort) -> Iterator[Figure]:
     Both score with the trees that SCoPe trained, from a pandas table and from a NumPy array.
     Training ends according to the rule of each side.
     """
-    with (
-        worker(older.environment("scope") / "python", "older_scope_xgb") as a,
-        worker(sys.executable, "ours_scope_xgb") as b,
-    ):
+    with workers("scope", "scope_xgb") as (a, b):
         rows = effort.size(ROWS, FEWEST)
         made = sky.sky(rows, 1).table
         target = place / "target.npy"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -10,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from . import older, suns
-from .measure import Effort, Figure, cost, in_turn, rate, worker
+from . import suns
+from .measure import Effort, Figure, cost, in_turn, rate, workers
 
 CHANNEL = "131A"
 """A channel without known bad frames; sdo-cli always filters these, which is slow."""
@@ -29,10 +28,7 @@ def sdoml(place: Path, effort: Effort) -> Iterator[Figure]:
     """
     frames = effort.size(FRAMES, FEWEST)
     given = {"store": store(place / "sdomlv2.zarr", frames), "size": SIZE, "count": frames}
-    with (
-        worker(older.environment("sdo") / "python", "older_sdoml") as a,
-        worker(sys.executable, "ours_sdoml") as b,
-    ):
+    with workers("sdo", "sdoml") as (a, b):
         times = {"start": at(0), "end": at(frames)}
         for what, filters, turns, goals in (
             ("with a time range", times, effort.at_most(TURNS), ("", "≥ 30")),

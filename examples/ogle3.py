@@ -40,20 +40,11 @@ TYPES = {
     "RCB": ("rcb", "R CrB"),
 }
 """Tag and label by type in the catalogue; those of SCoPe if it has the class."""
+MAGNITUDES = ("mean_i", "mean_v", "v_i", "wesenheit", "wesenheit_cepheid", "wesenheit_type2")
+FOURIER_TERMS = ("r21", "phi21", "r31", "phi31", "rise")
 FEATURES = {
-    "log_period": "regress",
-    "amplitude": "regress",
-    "mean_i": "regress",
-    "mean_v": "regress",
-    "v_i": "regress",
-    "wesenheit": "regress",
-    "wesenheit_cepheid": "regress",
-    "wesenheit_type2": "regress",
-    "r21": "zero",
-    "phi21": "zero",
-    "r31": "zero",
-    "phi31": "zero",
-    "rise": "zero",
+    **dict.fromkeys(("log_period", "amplitude", *MAGNITUDES), "regress"),
+    **dict.fromkeys(FOURIER_TERMS, "zero"),
 }
 """Imputation strategy for missing values by feature."""
 EXTINCTION = 1.55

@@ -1,55 +1,28 @@
 """Import, resize and show AIA images from Python, without the command line and the network.
 
-The files are created here: two AIA channels every 12 minutes with a bright region that rotates
-with the Sun. To fetch real images instead, use ``download("gsu", start, end, folder)``. Run this
-file cell by cell in a notebook, or as a script in an empty folder.
+The files are created here from an AIA image in sunpy's test data: two channels, every 12 minutes.
+To download images instead, use ``download("gsu", start, end, folder)``. Run this file cell by cell
+in a notebook, or as a script in an empty folder.
 """
 
-# %% Create FITS files, as an archive would deliver them.
+# %% Create FITS files with different times and channels.
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import astrodome_sdo_data as sdo_data
-import numpy as np
 from astropy.io import fits
+from sunpy.data.test import get_test_filepath
 
-SIDE, SCALE = 256, 9.6  # pixels, arcsec per pixel
 START = datetime(2012, 3, 7)
 
 
 def write_observation(path: Path, time: datetime, wavelength: int) -> Path:
-    """Write a disk with a bright region as an AIA level 1 file."""
-    y, x = (np.indices((SIDE, SIDE)) - SIDE / 2 + 0.5) * SCALE
-    disk = 200.0 * (np.hypot(x, y) < 960)
-    position = 100 + 20 * (time - START) / timedelta(hours=1)
-    counts = disk + 3000 * np.exp(-((x - position) ** 2 + (y - 300) ** 2) / 2e4)
-    header = {
-        "TELESCOP": "SDO/AIA",
-        "INSTRUME": "AIA_3",
-        "DATE-OBS": time.isoformat(),
-        "WAVELNTH": wavelength,
-        "WAVEUNIT": "angstrom",
-        "EXPTIME": 2.0,
-        "LVL_NUM": 1.0,
-        "BUNIT": "DN",
-        "QUALITY": 0,
-        "CTYPE1": "HPLN-TAN",
-        "CTYPE2": "HPLT-TAN",
-        "CUNIT1": "arcsec",
-        "CUNIT2": "arcsec",
-        "CRVAL1": 0.0,
-        "CRVAL2": 0.0,
-        "CDELT1": SCALE,
-        "CDELT2": SCALE,
-        "CRPIX1": SIDE / 2 + 0.5,
-        "CRPIX2": SIDE / 2 + 0.5,
-        "CROTA2": 0.0,
-        "DSUN_OBS": 1.484e11,
-        "RSUN_OBS": 967.0,
-        "HGLN_OBS": 0.0,
-        "HGLT_OBS": -7.2,
-    }
-    fits.PrimaryHDU(counts.astype("f4"), fits.Header(header.items())).writeto(path)
+    """Write the image of the test data with another time and wavelength (angstrom)."""
+    with fits.open(get_test_filepath("aia_171_level1.fits")) as image:
+        changes = {"T_OBS": time.isoformat(), "DATE-OBS": time.isoformat()}
+        image[0].header.remove("BLANK")  # invalid for floating-point data
+        image[0].header.update({**changes, "WAVELNTH": wavelength})
+        image.writeto(path)
     return path
 
 

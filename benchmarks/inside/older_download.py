@@ -1,4 +1,4 @@
-"""Downloads and resizing with sdo-cli; run with the Python of its environment."""
+"""Downloads with sdo-cli; run with the Python of its environment."""
 
 import time
 from datetime import datetime, timedelta
@@ -28,12 +28,4 @@ def download(url: str, target: str, count: int, size: str) -> float:
     return time.perf_counter() - started
 
 
-def resize(source: str, target: str, size: int) -> float:
-    from sdo.cmd.data.cmd_resize import image_resize
-
-    started = time.perf_counter()
-    image_resize(Log(), source, target, "*", size)
-    return time.perf_counter() - started
-
-
-serve({"download": download, "resize": resize})
+serve({"download": download})

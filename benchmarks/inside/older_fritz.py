@@ -1,20 +1,14 @@
 """Downloads with scope-ml, one source after the other; run with the Python of its environment."""
 
-import os
 import shutil
-import tempfile
 import time
-from importlib.metadata import files
 from pathlib import Path
 
-from serve import serve
+from serve import enter_scope_folder, serve
 
 
 def download(path: str, host: str, token: str) -> float:
-    """Import a module of scope-ml, which reads a configuration in the current folder."""
-    os.chdir(tempfile.mkdtemp())
-    default = next(f for f in files("scope-ml") or [] if f.name == "config.defaults.yaml")
-    shutil.copy(default.locate(), "config.yaml")
+    enter_scope_folder()
     from scope import fritz
     from tools import scope_download_classification as tool
 

@@ -1,22 +1,15 @@
 """Reading and imputation with scope-ml; run with the Python of its environment."""
 
-import os
-import shutil
-import tempfile
 import time
 from functools import cache
-from importlib.metadata import files
 from types import ModuleType
 
-from serve import serve
+from serve import enter_scope_folder, serve
 
 
 @cache
 def scope() -> ModuleType:
-    """Import a module of scope-ml, which reads a configuration in the current folder."""
-    os.chdir(tempfile.mkdtemp())
-    default = next(f for f in files("scope-ml") or [] if f.name == "config.defaults.yaml")
-    shutil.copy(default.locate(), "config.yaml")
+    enter_scope_folder()
     from scope import utils
 
     return utils

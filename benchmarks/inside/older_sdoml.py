@@ -1,10 +1,8 @@
 """An epoch over a store with sdo-cli; run with the Python of its environment."""
 
-import resource
 import time
-from pathlib import Path
 
-from serve import serve
+from serve import peak, serve
 
 CACHE = 1024 * 1024 * 2014  # its own default
 
@@ -39,14 +37,6 @@ def epoch(
     read = sum(len(batch) for batch, _ in loader)
     assert read == count, read
     return [opened - began, time.perf_counter() - opened]
-
-
-def peak() -> float:
-    """Return the peak memory in MB; on Linux, getrusage would include the peak of the parent."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        return int(status.read_text().split("VmHWM:")[1].split()[0]) * 1024 / 1e6
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
 
 
 serve({"epoch": epoch, "peak": peak})

@@ -33,12 +33,4 @@ def plan(target: str, count: int) -> float:
     return time.perf_counter() - started
 
 
-def resize(source: str, target: str, size: int, exact: bool = False) -> float:
-    from astrodome_sdo_data.processing import resizing
-
-    started = time.perf_counter()
-    resizing.resize(Path(source), Path(target), size, exact=exact, jobs=1)
-    return time.perf_counter() - started
-
-
-serve({"download": download, "plan": plan, "resize": resize})
+serve({"download": download, "plan": plan})

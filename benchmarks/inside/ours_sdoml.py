@@ -1,11 +1,9 @@
 """The task of ``older_sdoml.py`` with the library of ``sdo sood``."""
 
-import resource
 import time
-from pathlib import Path
 from typing import Any
 
-from serve import serve
+from serve import peak, serve
 
 
 def epoch(
@@ -42,14 +40,6 @@ def epoch(
         shape, read = batch.shape[1:], read + len(batch)
     assert (read, *shape) == (count, 1, size, size), (read, shape)
     return [opened - began, time.perf_counter() - opened]
-
-
-def peak() -> float:
-    """Return the peak memory in MB; on Linux, getrusage would include the peak of the parent."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        return int(status.read_text().split("VmHWM:")[1].split()[0]) * 1024 / 1e6
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
 
 
 serve({"epoch": epoch, "peak": peak})

@@ -235,16 +235,7 @@ def _as_written(found: settings.Settings, name: str) -> Iterator[dict[str, Any]]
 @config_app.command()
 def path(as_json: Json = False) -> None:
     """Show the paths of settings and stored data, highest priority first."""
-    rows = [
-        {"what": "settings", "path": str(file), "exists": file.is_file()}
-        for file in settings.config_files()
-    ]
-    rows += [
-        {"what": "home", "path": str(settings.home()), "exists": settings.home().is_dir()},
-        {
-            "what": "plugins",
-            "path": str(state.path()),
-            "exists": state.path().is_file(),
-        },
-    ]
+    paths = [("settings", file) for file in settings.config_files()]
+    paths += [("home", settings.home()), ("plugins", state.path())]
+    rows = [{"what": what, "path": str(path), "exists": path.exists()} for what, path in paths]
     console.show(rows, as_json=as_json)

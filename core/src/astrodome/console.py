@@ -182,12 +182,9 @@ def _unwrapped(texts: Mapping[str, Sequence[str]]) -> set[str]:
 
 def show_json(document: Any) -> None:
     """Print a JSON document. Times are converted to ISO 8601, and NaN and infinity to null."""
-    text = json.dumps(_plain(document), indent=1, ensure_ascii=False)
-    try:
-        text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
-    except UnicodeEncodeError:  # Use JSON escapes instead of the stream's error handler.
-        text = json.dumps(_plain(document), indent=1)
-    print(text)
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    escaped = not encoding.lower().startswith("utf")
+    print(json.dumps(_plain(document), indent=1, ensure_ascii=escaped))
 
 
 def _plain(value: Any) -> Any:

@@ -42,9 +42,8 @@ def installed() -> dict[str, Distribution]:
     found: dict[str, Distribution] = {}
     for dist in _distributions():
         if name := name_of(dist):
-            found.setdefault(
-                canonical_name(name), dist
-            )  # Python imports the first one on sys.path.
+            # Python imports the first one on sys.path.
+            found.setdefault(canonical_name(name), dist)
     return found
 
 

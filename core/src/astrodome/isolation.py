@@ -7,6 +7,7 @@ import locale
 import os
 import signal
 import sys
+import textwrap
 import threading
 from contextlib import suppress
 from types import TracebackType
@@ -68,7 +69,7 @@ class Isolated:
 
     def _find_text(self) -> None:
         if text := " ".join(self._captured.getvalue().split()):
-            shown = text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
+            shown = textwrap.shorten(text, LONGEST, placeholder="...")
             self.faults.append(f"it prints {shown!r} when it is imported")
 
     def _find_state(self) -> None:
@@ -82,10 +83,8 @@ class Isolated:
         now = _handlers()
         changed = [number for number, handler in self._signals.items() if now[number] != handler]
         for number in changed:
-            if (
-                handler := self._signals[number]
-            ) is not None:  # None: the handler was not set from Python.
-                signal.signal(number, handler)
+            if self._signals[number] is not None:  # None: the handler was not set from Python.
+                signal.signal(number, self._signals[number])
         if changed:
             names = ", ".join(signal.Signals(number).name for number in changed)
             self.faults.append(f"it changes the handler of {names}")
@@ -125,15 +124,11 @@ def _stdout_to_stderr() -> int | None:
 
     Return None if standard output is closed.
     """
+    with suppress(Exception):
+        sys.stdout.flush()
     try:
-        with suppress(Exception):
-            sys.stdout.flush()
         kept = os.dup(1)
     except OSError:  # standard output is closed
         return None
-    try:
-        os.dup2(2, 1)
-    except OSError:
-        os.close(kept)
-        return None
+    os.dup2(2, 1)
     return kept

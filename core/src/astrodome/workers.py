@@ -52,14 +52,11 @@ class Processes(Pool):
     """A pool of local processes, which end when the parent process is killed or interrupted."""
 
     def __init__(self, jobs: int, fresh: str) -> None:
-        from concurrent.futures import (
-            ProcessPoolExecutor,
-        )  # The import takes 20 ms and is seldom needed.
+        from concurrent.futures import ProcessPoolExecutor  # This takes 20 ms.
 
         # A fork is fast and safe while this process has a single thread.
-        quick = "forkserver" if fresh else "fork" if threading.active_count() == 1 else ""
-        known = multiprocessing.get_all_start_methods()
-        context: Any = multiprocessing.get_context(quick if quick in known else "spawn")
+        method = "forkserver" if fresh else "fork" if threading.active_count() == 1 else "spawn"
+        context: Any = multiprocessing.get_context(method)
         if fresh:
             context.set_forkserver_preload([fresh])
         self._others = set(multiprocessing.active_children())
@@ -207,8 +204,7 @@ def _begin(verbose: bool, debug: bool) -> None:
     process.route_messages(verbose, debug)
     _end_with_parent()
     signal.signal(signal.SIGINT, _interrupted)
-    if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 def _interrupted(*_: Any) -> None:
@@ -228,26 +224,15 @@ def _without_interrupts() -> Iterator[None]:
     came: list[int] = []
     main = threading.current_thread() is threading.main_thread()
     handler = signal.signal(signal.SIGINT, lambda *_: came.append(1)) if main else None
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        with _blocked_interrupts():
-            yield
+        yield
     finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
         if main:
             signal.signal(signal.SIGINT, signal.SIG_DFL if handler is None else handler)
     if came:
         signal.raise_signal(signal.SIGINT)
-
-
-@contextmanager
-def _blocked_interrupts() -> Iterator[None]:
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _end_with_parent() -> None:
