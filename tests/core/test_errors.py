@@ -9,7 +9,7 @@ import pickle
 
 import pytest
 from astrodome import AstrodomeError
-from astrodome.errors import from_os_error, reason, stops_everything
+from astrodome.errors import from_os_error, not_found, reason, stops_everything
 
 
 @pytest.mark.parametrize(
@@ -62,3 +62,11 @@ def test_an_error_keeps_its_hint_and_status_between_processes() -> None:
     error = pickle.loads(pickle.dumps(AstrodomeError("wrong", "mend it", exit_code=2)))
     assert (error.message, error.hint, error.exit_code) == ("wrong", "mend it", 2)
     assert AstrodomeError("wrong").exit_code == 1
+
+
+def test_every_missing_path_has_the_same_wording() -> None:
+    error = not_found("/data/x", "Correct it.", kind="Folder", exit_code=2)
+    assert (error.message, error.hint) == ("Folder not found: /data/x", "Correct it.")
+    assert error.exit_code == 2
+    missing = OSError(errno.ENOENT, "No such file or directory", "/data/x")
+    assert from_os_error(missing).message == "File or folder not found: /data/x"

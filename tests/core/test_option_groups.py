@@ -55,3 +55,7 @@ def test_the_help_text_has_the_panel_of_the_group(app: typer.Typer) -> None:
 def test_the_signature_lists_every_option_once() -> None:
     names = list(inspect.signature(expand(select)).parameters)
     assert names == ["unit", "quiet", "minimum", "names", "strict", "path"]
+
+
+def test_the_representation_of_a_group_contains_its_values() -> None:
+    assert repr(Cut(minimum=1.0, strict=True)) == "Cut(minimum=1.0, strict=True)"

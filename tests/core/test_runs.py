@@ -70,3 +70,11 @@ def test_provenance_includes_the_plugin_of_a_model_and_what_it_requires(
         found = provenance(["pluggy"], "sood", ["gauss"])["versions"]
     assert found["sdo-gauss"] == "1.5"
     assert set(found) == {"astrodome", "pluggy", "sdo-gauss", "pyyaml", "platformdirs"}
+
+
+def test_the_representation_of_a_run_is_short_and_never_fails(tmp_path: Path) -> None:
+    run = Run.start(tmp_path / "r", "sood", "ae", {"model": {"z_dim": 8}})
+    path = str(tmp_path / "r")
+    assert repr(run) == f"Run({path!r}, task='sood', model='ae', status='running')"
+    (run.path / "run.json").write_text("{")
+    assert repr(run) == f"Run({path!r})"

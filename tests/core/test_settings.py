@@ -269,3 +269,18 @@ def test_an_empty_token_is_not_an_error(here: Path, monkeypatch: pytest.MonkeyPa
 )  # fmt: skip
 def test_secrets_are_masked_at_any_depth(key: str, value: Any, shown: Any) -> None:
     assert settings.masked(key, value) == shown
+
+
+def test_the_representation_of_the_settings_contains_no_values(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (here / "config.yaml").write_text("fritz: {token: s3cret}")
+    monkeypatch.setenv("ASTRODOME_FRITZ_TOKEN", "s3cret")
+    assert repr(settings.current()) == "Settings(sections=['fritz'])"
+
+
+def test_an_error_in_an_argument_does_not_mention_a_command_line() -> None:
+    with pytest.raises(AstrodomeError, match=r"^Invalid argument 'rate': Input should be a valid"):
+        settings.validate(Fritz, {"rate": "fast"}, "")
+    with pytest.raises(AstrodomeError, match=r"^Invalid argument 'rat': .*did you mean 'rate'\?"):
+        settings.validate(Fritz, {"rat": 1}, "")

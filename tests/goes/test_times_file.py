@@ -58,7 +58,7 @@ def test_a_missing_time_a_missing_file_and_an_empty_file_exit_with_status_2(
 ):
     for args, words in (
         ((), "Missing time"),
-        (("--from-file", tmp_path / "absent.csv"), "absent.csv does not exist"),
+        (("--from-file", tmp_path / "absent.csv"), f"File not found: {tmp_path / 'absent.csv'}"),
         (("--from-file", times("\n# nothing\n")), "contains no times"),
     ):
         result = goes("get", *args, "--store", day_store)

@@ -121,4 +121,4 @@ def test_damaged_files_are_listed_with_a_reason_and_the_exit_code_is_1(
 def test_an_empty_or_missing_folder_is_reported(data: Data, tmp_path: Path) -> None:
     assert f"No images found in {tmp_path}." in data("info", tmp_path).succeeded().err
     absent = data("info", tmp_path / "absent")
-    assert absent.code == 1 and f"Folder {tmp_path / 'absent'} does not exist." in absent.err
+    assert absent.code == 1 and f"Folder not found: {tmp_path / 'absent'}" in absent.err

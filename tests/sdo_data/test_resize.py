@@ -164,7 +164,7 @@ def test_a_folder_without_images_is_an_error(
     data: Data, archive: Path, tmp_path: Path, command: str
 ) -> None:
     absent = data(command, "--path", tmp_path / "absent", "--targetpath", tmp_path / "out")
-    assert absent.code == 1 and f"Folder {tmp_path / 'absent'} does not exist" in absent.err
+    assert absent.code == 1 and f"Folder not found: {tmp_path / 'absent'}" in absent.err
     other = data(command, "--path", archive, "--targetpath", tmp_path / "out", "--wavelength", 94)
     assert other.code == 1 and "No image *__94" in other.err
     assert not (tmp_path / "out").exists()

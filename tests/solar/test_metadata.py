@@ -67,10 +67,10 @@ def test_a_missing_row_table_or_file_is_an_error(tmp_path: Path) -> None:
     metadata.add_rows(tmp_path, [{"FILE_NAME": "other.jpeg"}])
     with pytest.raises(AstrodomeError, match=f"{NAME} has no row in {tmp_path}"):
         metadata.find_row(tmp_path / NAME)
-    with pytest.raises(AstrodomeError, match="does not exist") as failed:
+    with pytest.raises(AstrodomeError, match="Metadata table not found") as failed:
         metadata.find_row(tmp_path / NAME, tmp_path / "no.csv")
     assert failed.value.exit_code == 2
-    with pytest.raises(AstrodomeError, match="does not exist"):
+    with pytest.raises(AstrodomeError, match="Metadata table not found"):
         read_metadata(tmp_path / "no")
 
 

@@ -226,7 +226,7 @@ def test_a_table_with_one_value_that_is_not_a_number_changes_nothing(
 
 @pytest.mark.parametrize("ending", ["csv", "CSV", "csv.gz", "parquet", "parq", "pq", "h5", "hdf5"])
 def test_files_of_every_table_format_are_read_as_tables(ending: str) -> None:
-    with pytest.raises(AstrodomeError, match=rf"File stars\.{ending} does not exist"):
+    with pytest.raises(AstrodomeError, match=rf"File not found: stars\.{ending}"):
         annotations.annotation_requests("post", f"stars.{ending}", "mine", "period", None)
 
 

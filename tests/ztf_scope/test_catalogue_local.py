@@ -93,7 +93,7 @@ def test_light_curves_in_the_public_layout_are_returned_as_epochs(folder: Path) 
 
 
 def test_a_missing_or_damaged_directory_is_one_short_error(folder: Path) -> None:
-    with pytest.raises(AstrodomeError, match="does not exist"):
+    with pytest.raises(AstrodomeError, match="not found"):
         LocalCatalogue(folder / "other")
     with pytest.raises(AstrodomeError, match="local:FOLDER"):
         LocalCatalogue()

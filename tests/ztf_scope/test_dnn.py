@@ -293,7 +293,7 @@ def test_a_model_that_does_not_fit_is_an_error_with_the_reason(tmp_path: Path) -
         made.load(path, config(FEATURES[:3]))
     with pytest.raises(AstrodomeError, match="with conv_branch: true"):
         made.load(path, config(conv_branch=False))
-    with pytest.raises(AstrodomeError, match="does not exist"):
+    with pytest.raises(AstrodomeError, match="not found"):
         made.load(tmp_path / "none.keras", config())
     (tmp_path / "broken.h5").write_bytes(b"no model")
     with pytest.raises(AstrodomeError, match="cannot be read as a DNN model") as refused:

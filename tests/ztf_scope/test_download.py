@@ -301,7 +301,7 @@ def test_missing_or_invalid_input_is_an_error(scope: Scope, marshal: FakeServer)
     nothing = scope(*by_manual())
     assert nothing.code == 2 and "-group_ids" in nothing.err
     missing = scope(*by_manual("-file", "nowhere.csv"))
-    assert missing.code == 2 and "File nowhere.csv does not exist" in missing.err
+    assert missing.code == 2 and "File not found: nowhere.csv" in missing.err
     Path("bad.csv").write_text("x,y\n1,2\n")
     neither = scope(*by_manual("-file", "bad.csv"))
     assert neither.code == 2 and "bad.csv has no column 'obj_id'" in neither.err

@@ -92,7 +92,7 @@ def test_annotations_of_a_table_are_posted_and_failures_are_rows(
 
 
 def test_invalid_arguments_are_errors_and_change_nothing(tmp_path: Path) -> None:
-    with pytest.raises(AstrodomeError, match="does not exist"):
+    with pytest.raises(AstrodomeError, match="not found"):
         scope.open_marshal(tmp_path / "typo.db")
     marshal = scope.open_marshal(tmp_path / "mine.db", missing="create")
     with pytest.raises(AstrodomeError, match="either group_ids or position"):

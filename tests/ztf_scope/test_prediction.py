@@ -252,14 +252,14 @@ def test_invalid_usage_is_one_short_error(scope: Scope, models: Path, sources: P
     for name in ("trees.json", "e.20230706_101010.json"):
         Path(name).write_text("{}")
     for args, words in (
-        ((sources, "--group=none"), "Directory models/none does not exist"),
-        ((sources, "--models=e.20230706_101010.h5"), "File e.20230706_101010.h5 does not exist"),
+        ((sources, "--group=none"), "Folder not found: models/none"),
+        ((sources, "--models=e.20230706_101010.h5"), "File not found: e.20230706_101010.h5"),
         ((sources, "--models=e.20230706_10101.json"), "Did you mean e.20230706_101010.json?"),
         ((sources, "--models=trees.json"), "expected <tag>.<YYYYMMDD_HHMMSS>.h5, .json or .index"),
         ((sources, "--models=e.20230706_101010.json"), "cannot be read as an XGBoost model"),
         ((sources, f"--models={sources}"), "is not named like a model file of SCoPe"),
         ((sources, "--models", models, "--tag=ew"), "No trained model of 'ew' found"),
-        (("none.parquet", "--models", models), "File none.parquet does not exist"),
+        (("none.parquet", "--models", models), "File not found: none.parquet"),
         (("broken.h5", "--models", models), "broken.h5 cannot be read"),
         ((sources, "--models", models, "--merge=min"), "expected mean or max"),
     ):

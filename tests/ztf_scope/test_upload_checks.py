@@ -229,5 +229,5 @@ def test_a_mistyped_marshal_file_is_an_error_and_is_not_created(
 ) -> None:
     survey.csv(Path("sample.csv"))
     refused = scope(*line.split(), "--marshal", "local:typo.db")
-    assert refused.code == 2 and "typo.db does not exist" in refused.err
+    assert refused.code == 2 and "Marshal file not found: " in refused.err
     assert not list(Path().glob("typo.db*"))

@@ -16,7 +16,7 @@ from typing import Any
 
 from . import distributions, receipts
 from .distributions import canonical_name
-from .errors import AstrodomeError
+from .errors import AstrodomeError, not_found
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,7 @@ def argument(typed: str, short: dict[str, str]) -> tuple[str, str]:
         if "://" in typed:
             return typed, _name_in_file(Path(typed.partition("#")[0]))
         if not path.exists():
-            raise AstrodomeError(f"File or folder not found: {typed}", exit_code=2)
+            raise not_found(typed, kind="File or folder", exit_code=2)
         path = path.resolve()
         return str(path), _name_in_file(path)
     typed = short.get(canonical_name(typed), typed)

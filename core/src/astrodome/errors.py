@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from os import PathLike
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _FORBIDDEN = {errno.EROFS, errno.EACCES, errno.EPERM}
@@ -35,6 +36,19 @@ def _rebuild(message: str, hint: str, exit_code: int) -> AstrodomeError:
     return AstrodomeError(message, hint, exit_code=exit_code)
 
 
+def not_found(
+    path: str | PathLike[str], hint: str = "", *, kind: str = "File", exit_code: int = 1
+) -> AstrodomeError:
+    """Return the error for a missing file or folder, whose ``kind`` is named in the message.
+
+    Examples
+    --------
+    >>> not_found("/data/2012", kind="Folder").message
+    'Folder not found: /data/2012'
+    """
+    return AstrodomeError(f"{kind} not found: {path}", hint, exit_code=exit_code)
+
+
 def from_os_error(error: OSError) -> AstrodomeError:
     """Return an AstrodomeError for a failed system call, with the path and a hint.
 
@@ -44,6 +58,8 @@ def from_os_error(error: OSError) -> AstrodomeError:
     'Cannot read or write /data: Permission denied.'
     """
     where = error.filename2 or error.filename or "the target"
+    if error.errno == errno.ENOENT:
+        return not_found(error.filename or where, kind="File or folder")
     if error.errno in _FULL:
         return AstrodomeError(
             f"No space left on the disk while writing {where}.",

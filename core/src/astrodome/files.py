@@ -41,26 +41,36 @@ def replacing(path: Path, *, sync: bool = True) -> Iterator[Path]:
     >>> target.read_text()
     'Vega'
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, part = temporary.new(path)
-    os.close(handle)
-    try:
+    with _replacement(path) as (handle, part):
+        os.close(handle)
         yield part
         if sync:
             with part.open("rb+") as written:
                 os.fsync(written.fileno())
+
+
+def write_bytes(path: Path, data: bytes | memoryview, *, sync: bool = True) -> None:
+    """Write a file atomically; see :func:`replacing`."""
+    with _replacement(path) as (handle, _), os.fdopen(handle, "wb") as part:
+        part.write(data)
+        if sync:
+            part.flush()
+            os.fsync(handle)
+
+
+@contextmanager
+def _replacement(path: Path) -> Iterator[tuple[int, Path]]:
+    """Yield the descriptor and the path of a temporary file, as for :func:`replacing`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, part = temporary.new(path)
+    try:
+        yield handle, part
         part.replace(path)
     except BaseException as error:
         if isinstance(error, OSError) and not error.filename:
             error.filename = str(path)  # The exception for a failed write has no path.
         part.unlink(missing_ok=True)
         raise
-
-
-def write_bytes(path: Path, data: bytes | memoryview, *, sync: bool = True) -> None:
-    """Write a file atomically; see :func:`replacing`."""
-    with replacing(path, sync=sync) as part:
-        part.write_bytes(data)
 
 
 def write_text(path: Path, text: str) -> None:

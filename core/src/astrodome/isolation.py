@@ -23,7 +23,8 @@ class Isolated:
     """A context manager that runs plugin code and undoes its changes to the process.
 
     ``faults`` contains a description of each change. Standard output is captured. The working
-    directory, the locale and the signal handlers are restored. New threads become daemon threads,
+    directory, the locale and the signal handlers are restored. ``os._exit`` raises SystemExit. New
+    threads become daemon threads,
     so that they cannot prevent the process from ending. In other threads than the main thread,
     nothing is done, because this state is shared by all threads.
     """
@@ -42,6 +43,8 @@ class Isolated:
         self._descriptor = _stdout_to_stderr()
         self._start = threading.Thread.start
         self._threads: list[threading.Thread] = []
+        self._exit = os._exit
+        os._exit = self._refuse_exit()  # type: ignore[assignment]
         threading.Thread.start = self._start_as_daemon()  # type: ignore[method-assign]
         sys.stdout = self._captured
         return self
@@ -55,6 +58,7 @@ class Isolated:
         if not self.main:
             return
         sys.stdout = self._stdout
+        os._exit = self._exit
         if self._descriptor is not None:
             os.dup2(self._descriptor, 1)
             os.close(self._descriptor)
@@ -88,6 +92,16 @@ class Isolated:
         if changed:
             names = ", ".join(signal.Signals(number).name for number in changed)
             self.faults.append(f"it changes the handler of {names}")
+
+    def _refuse_exit(self) -> Any:
+        process, leave = os.getpid(), self._exit
+
+        def refuse_exit(status: int) -> None:
+            if os.getpid() != process:  # a forked process
+                leave(status)
+            raise SystemExit(f"it calls os._exit({status}) when it is imported")
+
+        return refuse_exit
 
     def _start_as_daemon(self) -> Any:
         threads, start = self._threads, self._start

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator
 from copy import copy
+from types import SimpleNamespace
 from typing import Any, ClassVar, get_type_hints
 
 import typer
@@ -21,7 +22,7 @@ def option(default: Any, help: str, *names: str, panel: str = "", **more: Any) -
     return typer.Option(default, *names, help=help, rich_help_panel=panel or None, **more)
 
 
-class OptionGroup:
+class OptionGroup(SimpleNamespace):
     """A group of options, in which each annotated class attribute is an option of the command.
 
     An instance contains the option values. ``panel`` is the title of the group in the help page.
@@ -39,9 +40,6 @@ class OptionGroup:
 
     def __init_subclass__(cls, panel: str = "") -> None:
         cls.panel = panel
-
-    def __init__(self, **values: Any) -> None:
-        vars(self).update(values)
 
     def given(self) -> dict[str, Any]:
         """Return the options whose value is not None."""

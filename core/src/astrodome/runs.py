@@ -16,6 +16,9 @@ from . import files, plugins
 from .errors import AstrodomeError
 from .specs import dashed
 
+SHOWN = ("task", "model", "status")
+"""Keys of ``run.json`` that the representation of a run contains."""
+
 
 class Run:
     """A folder with the results of a training run or a prediction.
@@ -35,6 +38,14 @@ class Run:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+
+    def __repr__(self) -> str:
+        try:
+            record = self.record
+        except (AstrodomeError, OSError):
+            record = {}
+        about = "".join(f", {key}={record[key]!r}" for key in SHOWN if key in record)
+        return f"Run({str(self.path)!r}{about})"
 
     @property
     def record(self) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
 
-from .errors import AstrodomeError
+from .errors import AstrodomeError, not_found
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -116,18 +116,21 @@ def _read(files: tuple[tuple[Path, int], ...], environ: tuple[tuple[str, str], .
 def current() -> Settings:
     """Return the settings from the configuration files and the environment."""
     if options.config and not options.config.is_file():
-        raise AstrodomeError(f"Configuration file not found: {options.config}", exit_code=2)
+        raise not_found(options.config, kind="Configuration file", exit_code=2)
     environ = tuple(sorted((k, v) for k, v in os.environ.items() if k.startswith("ASTRODOME_")))
     files = tuple((path, path.stat().st_mtime_ns) for path in config_files() if path.is_file())
     return _read(files, environ)
 
 
-@dataclass
+@dataclass(repr=False)
 class Settings:
     """Setting values by section and key, each with its origin."""
 
     layers: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     environ: dict[str, str] = field(default_factory=dict)
+
+    def __repr__(self) -> str:  # without values, which may be secrets
+        return f"Settings(sections={self.sections()})"
 
     def add_file(self, path: Path) -> None:
         """Add a file with a lower priority than the files that were added before."""
@@ -175,7 +178,7 @@ class Settings:
     ) -> str:
         """Return a secret if it may be sent to the address in the section ``name``.
 
-        ``given`` is a secret from the command line. It may be sent to the default address, or to an
+        ``given`` is a secret passed as an argument or option. It may be sent to the default address, or to an
         address from the environment or the file passed with ``--config``.
 
         Raises AstrodomeError if the secret and the address have different origins, or if the
@@ -189,7 +192,7 @@ class Settings:
         if not text:
             return ""
         found = self.values(name)
-        origin = "the command line" if given else found[key][1] if key in found else DEFAULT
+        origin = "an argument" if given else found[key][1] if key in found else DEFAULT
         own = {ENVIRONMENT, str(options.config)} if given else {_layer(origin)}
         for part in ADDRESS:
             place = found[part][1] if part in found else DEFAULT
@@ -280,7 +283,7 @@ def validate(
     """Validate values with a pydantic model. Unknown keys are errors at all levels.
 
     ``where`` is the origin of all values, or a function that returns the origin of a top-level
-    key. Raises AstrodomeError with the origin, the key and the reason for each invalid value.
+    key. An empty string means that the values were passed as arguments or options. Raises AstrodomeError with the origin, the key and the reason for each invalid value.
     """
     from pydantic import ValidationError
 
@@ -296,7 +299,8 @@ def validate(
         else:
             text = f"{fault['msg']}, got {_short(masked('.'.join(loc), fault['input']))}"
         place = where if isinstance(where, str) else where(loc[0] if loc else "")
-        lines.append(f"{place}: '{'.'.join(filter(None, [prefix, *loc]))}': {text}")
+        key = ".".join(filter(None, [prefix, *loc]))
+        lines.append(f"{place}: '{key}': {text}" if place else f"Invalid argument '{key}': {text}")
     text = "\n       ".join(dict.fromkeys(lines))
     raise AstrodomeError(text if text.endswith("?") else f"{text}.")
 

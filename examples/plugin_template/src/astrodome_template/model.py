@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from astrodome import AstrodomeError, files
+from astrodome import AstrodomeError, errors, files
 from astrodome.runs import Run
 from numpy.typing import NDArray
 
@@ -60,7 +60,7 @@ class PixelGaussian:
             with np.load(path, allow_pickle=False) as weights:
                 self.mean, self.std = weights["mean"], weights["std"]
         except FileNotFoundError as error:
-            raise AstrodomeError(f"Weights not found: {path}", "Train the model first.") from error
+            raise errors.not_found(path, "Train the model first.", kind="Weights") from error
         except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise AstrodomeError(f"{path} does not contain weights of pixel_gaussian.") from error
 

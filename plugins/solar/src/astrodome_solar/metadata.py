@@ -17,7 +17,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from astrodome import AstrodomeError, files
+from astrodome import AstrodomeError, errors, files
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,7 +65,7 @@ def read_metadata(path: str | os.PathLike[str]) -> pd.DataFrame:
     place = Path(path).expanduser()
     place = place / NAME if place.is_dir() else place
     if not place.is_file():
-        raise AstrodomeError(f"The metadata table {place} does not exist.")
+        raise errors.not_found(place, kind="Metadata table")
     rows = _parse(place)
     table = pd.DataFrame(rows.values(), index=pd.Index(rows, name="FILE_NAME"))
     return table.drop(columns="FILE_NAME").assign(**_numbers(rows))
@@ -89,7 +89,7 @@ def find_row(path: Path, table: Path | None = None) -> Row:
     AstrodomeError if no table contains the image.
     """
     if table is not None and not table.is_file():
-        raise AstrodomeError(f"The metadata table {table} does not exist.", exit_code=2)
+        raise errors.not_found(table, kind="Metadata table", exit_code=2)
     places = [table] if table else [folder / NAME for folder in path.absolute().parents]
     found = [place for place in places if place.is_file()]
     for place in found:

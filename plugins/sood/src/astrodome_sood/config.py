@@ -23,7 +23,6 @@ from pydantic import (
     PositiveInt,
 )
 
-COMMAND_LINE = "command line"
 RUN_SECTIONS = ("model", "data", "train", "seed", "devices")
 """Keys that a prediction reads from the configuration of the training run."""
 MODEL_DEFAULTS: dict[str, dict[str, Any]] = {
@@ -260,12 +259,12 @@ def load(
     for key, value in (overrides or {}).items():
         given = _merge(given, _nest(key, value))
     try:
-        settings.validate(Config, given, COMMAND_LINE)
+        settings.validate(Config, given, "")
     except AstrodomeError as error:
         raise AstrodomeError(error.message, error.hint, exit_code=2) from error
     layers = _merge(layers, given)
     defaults = MODEL_DEFAULTS.get(model, {})
-    config = settings.validate(Config, _merge(defaults, layers), COMMAND_LINE)
+    config = settings.validate(Config, _merge(defaults, layers), "")
     weights = config.model.load_path
     if not from_run or weights is None:
         return config

@@ -11,7 +11,7 @@ from typing import Any
 import h5netcdf
 import h5py
 import pandas as pd
-from astrodome import AstrodomeError
+from astrodome import AstrodomeError, errors
 from astrodome_solar import limits
 from astrodome_solar.library_errors import converted_errors
 from astropy.io import fits
@@ -50,7 +50,7 @@ def read_file(path: Path, satellite: int = 0) -> pd.DataFrame:
     Raises AstrodomeError if the file does not exist, is damaged or has an unsupported format.
     """
     if not path.is_file():
-        raise AstrodomeError(f"File {path} does not exist.")
+        raise errors.not_found(path)
     with path.open("rb") as content:
         start = content.read(512)
     if not start:

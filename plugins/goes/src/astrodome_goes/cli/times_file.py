@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
-from astrodome import AstrodomeError, times
+from astrodome import AstrodomeError, errors, times
 
 COLUMNS = ("timestamp", "time", "t_obs", "date_obs", "date-obs", "datetime", "date", "t_rec")
 """Default names of the column, in order of preference."""
@@ -24,7 +24,7 @@ def read_times(path: Path, column: str = "") -> Iterator[tuple[int, str, datetim
     try:
         content = path.read_text("utf-8-sig", errors="replace").splitlines()
     except FileNotFoundError as error:
-        raise AstrodomeError(f"File {path} does not exist.", exit_code=2) from error
+        raise errors.not_found(path, exit_code=2) from error
     lines = [(n, line) for n, line in enumerate(content, 1) if line.partition("#")[0].strip()]
     if not lines:
         raise AstrodomeError(f"{path} contains no times.", exit_code=2)

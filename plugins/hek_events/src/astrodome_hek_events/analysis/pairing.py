@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from astrodome import AstrodomeError
+from astrodome import AstrodomeError, errors
 from astrodome_solar.filenames import parse_file_name
 
 from .anomaly_maps import ImageFile, find_maps
@@ -50,7 +50,7 @@ def pair_folders(
     """
     for folder in (image_dir, map_dir):
         if not folder.is_dir():
-            raise AstrodomeError(f"Folder not found: {folder}", exit_code=2)
+            raise errors.not_found(folder, kind="Folder", exit_code=2)
     maps = find_maps(map_dir)
     selected = set(wavelengths) or {each.wavelength for each in maps}
     map_paths = {each.path for each in maps} if image_dir.resolve() != map_dir.resolve() else set()

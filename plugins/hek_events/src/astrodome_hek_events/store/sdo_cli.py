@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import sqlalchemy as sa
-from astrodome import AstrodomeError
+from astrodome import AstrodomeError, errors
 
 from .database import Database
 from .event_store import SDO_CLI_TABLE
@@ -36,7 +36,7 @@ def read_batches(address: str) -> Iterator[list[dict[str, Any]]]:
     """
     database = Database(address)
     if database.is_missing():
-        raise AstrodomeError(f"File not found: {database.file()}")
+        raise errors.not_found(str(database.file()))
     if not database.has_table(SDO_CLI_TABLE):
         raise AstrodomeError(
             f"Table {SDO_CLI_TABLE} of sdo-cli not found in {database}.",

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from astrodome import AstrodomeError, compute, files
+from astrodome import AstrodomeError, compute, errors, files
 from astrodome_solar.formats import raster
 
 MAX_AGE = 600.0
@@ -42,7 +42,7 @@ def list_images(
     """
     folder = Path(folder).expanduser()
     if not folder.is_dir():
-        raise AstrodomeError(f"Folder {folder} does not exist.")
+        raise errors.not_found(folder, kind="Folder")
     ignored = outside.resolve() if outside else None
     pattern = f"*__{wavelength}"  # May be followed by an observable.
     found = []

@@ -13,7 +13,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, BinaryIO, NamedTuple
 
-from astrodome import AstrodomeError, compute
+from astrodome import AstrodomeError, compute, errors
 from astrodome_solar.filenames import ImageName, parse_file_name
 from astrodome_solar.formats import jpeg2000, raster
 from PIL import Image
@@ -156,7 +156,7 @@ def summarize(
     """
     folder = Path(folder).expanduser()
     if not folder.is_dir():
-        raise AstrodomeError(f"Folder {folder} does not exist.")
+        raise errors.not_found(folder, kind="Folder")
     bad: list[tuple[str, str]] = []
     unnamed = 0
     by_channel: dict[tuple[int, str], list[tuple[ImageName, _FileInfo]]] = {}

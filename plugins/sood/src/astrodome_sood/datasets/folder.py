@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from astrodome import AstrodomeError, compute, files
+from astrodome import AstrodomeError, compute, errors, files
 from astrodome_solar.filenames import parse_file_name
 from astrodome_solar.geometry import ImageGeometry
 from astrodome_solar.metadata import find_row
@@ -34,7 +34,7 @@ def find(folder: Path) -> list[Path]:
     Raises AstrodomeError if the folder does not exist or contains no images.
     """
     if not folder.is_dir():
-        raise AstrodomeError(f"Folder not found: {folder}.", "Check the path of the images.")
+        raise errors.not_found(folder, "Check the path of the images.", kind="Folder")
     found = sorted(
         path
         for path in folder.rglob("*")

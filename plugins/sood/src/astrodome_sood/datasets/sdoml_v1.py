@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from astrodome import AstrodomeError
+from astrodome import AstrodomeError, errors
 from astrodome_solar.channels import Channel, find_channel
 from numpy.typing import NDArray
 
@@ -53,7 +53,7 @@ def find(folder: Path, channel: Channel) -> list[Path]:
     Raises AstrodomeError if the folder does not exist or contains no files of the channel.
     """
     if not folder.is_dir():
-        raise AstrodomeError(f"Folder not found: {folder}.", "Check the path of the data set.")
+        raise errors.not_found(folder, "Check the path of the data set.", kind="Folder")
     paths = [path for path in folder.rglob("*.npz") if not path.name.startswith(".")]
     found = sorted((p for p in paths if _parse_name(p)[1] == channel), key=lambda p: p.name)
     if not found:

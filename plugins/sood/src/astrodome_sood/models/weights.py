@@ -16,7 +16,7 @@ from typing import Any
 import safetensors
 import safetensors.torch
 import torch
-from astrodome import AstrodomeError, files
+from astrodome import AstrodomeError, errors, files
 from torch import Tensor
 
 from .network import Autoencoder, Vae
@@ -76,7 +76,7 @@ def load(model: str, path: Path, config: Mapping[str, Any]) -> Autoencoder:
     """
     path = locate(path)
     if not path.is_file():
-        raise AstrodomeError(f"Weights not found: {path}.", "Train the model first.")
+        raise errors.not_found(path, "Train the model first.", kind="Weights")
     metadata, weights = read(path)
     if metadata.get("model") != model:
         raise AstrodomeError(

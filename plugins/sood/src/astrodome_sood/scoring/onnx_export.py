@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from astrodome import AstrodomeError, files
+from astrodome import AstrodomeError, errors, files
 from astrodome_solar.channels import find_channel
 from torch import Tensor, nn
 
@@ -119,7 +119,7 @@ def export_onnx(
         ) from error
     path = weights.locate(run)
     if not path.is_file():
-        raise AstrodomeError(f"Weights not found: {path}.", "Train the model first.")
+        raise errors.not_found(path, "Train the model first.", kind="Weights")
     about, _ = weights.read(path)
     model = str(about.get("model"))
     if model not in weights.NETWORKS:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
-from astrodome import AstrodomeError, settings
+from astrodome import AstrodomeError, errors, settings
 from astrodome.runs import Run
 from markupsafe import Markup
 from numpy.typing import NDArray
@@ -83,7 +83,7 @@ def write_report(
     run = Path(run).expanduser()
     out = Path(out).expanduser() if out else run / "report.html"
     if not run.is_dir():
-        raise AstrodomeError(f"Run folder not found: {run}.")
+        raise errors.not_found(run, kind="Run folder")
     record = Run.open(run, TASK).record if (run / "run.json").exists() else {}
     folders = [Path(each).expanduser() for each in pred_dirs] or find_predictions(run)
     if not record and not folders:

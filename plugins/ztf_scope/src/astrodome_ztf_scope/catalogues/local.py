@@ -18,7 +18,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
-from astrodome import AstrodomeError
+from astrodome import AstrodomeError, errors
 from numpy.typing import ArrayLike
 
 from ..tables import datasets, identifiers
@@ -46,7 +46,7 @@ class LocalCatalogue:
             raise AstrodomeError("Missing directory: expected local:FOLDER.", exit_code=2)
         self.folder = Path(folder).expanduser()
         if not self.folder.is_dir():
-            raise AstrodomeError(f"Directory {self.folder} does not exist.", exit_code=2)
+            raise errors.not_found(self.folder, kind="Folder", exit_code=2)
 
     def collections(self) -> list[str]:
         """Return the names of all Parquet files and of all directories with Parquet files."""

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from astrodome import AstrodomeError, compute, files, settings
+from astrodome import AstrodomeError, compute, errors, files, settings
 
 from ..config.services import GcsSettings
 
@@ -75,9 +75,7 @@ def _store(section: GcsSettings) -> Any:
     token = settings.current().credential("gcs", GcsSettings)
     elsewhere = section.url != GcsSettings.model_fields["url"].default
     if section.credentials and not Path(section.credentials).is_file():
-        raise AstrodomeError(
-            f"File {section.credentials} (setting gcs.credentials) does not exist."
-        )
+        raise errors.not_found(section.credentials, "Correct the setting gcs.credentials.")
     # The default gcloud credentials are sent only to the default URL.
     given = Credentials(token) if token else section.credentials or ("anon" if elsewhere else None)
     with _readable_errors(section.url):
@@ -129,7 +127,7 @@ def _readable_errors(where: str) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
-        raise AstrodomeError(f"{where} does not exist.") from error
+        raise errors.not_found(where, kind="File or bucket") from error
     except (HttpError, OSError, ValueError, google.auth.exceptions.GoogleAuthError) as error:
         code = str(getattr(error, "code", ""))
         if isinstance(

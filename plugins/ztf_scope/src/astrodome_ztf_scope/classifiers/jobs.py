@@ -19,9 +19,6 @@ from ..config.schema import ClassConfig, DnnSettings
 from . import trained_models
 from .protocol import Classifier
 
-COMMAND_LINE = "the command line"
-"""Origin of command-line options in error messages."""
-
 
 @dataclass(frozen=True)
 class TrainingOptions:
@@ -208,7 +205,7 @@ def training_jobs(
 def _override(model: type[Any], entry: Any, values: Mapping[str, Any]) -> Any:
     """Override values in a configuration entry, and validate the result."""
     try:
-        settings.validate(model, {**entry.model_dump(), **values}, COMMAND_LINE)
+        settings.validate(model, {**entry.model_dump(), **values}, "")
     except AstrodomeError as error:
         raise AstrodomeError(error.message, error.hint, exit_code=2) from None
     # exclude_unset preserves which values were set explicitly.

@@ -12,7 +12,7 @@ from typing import Any
 import jinja2
 import numpy as np
 import pandas as pd
-from astrodome import AstrodomeError, arrow, files
+from astrodome import AstrodomeError, arrow, errors, files
 from markupsafe import Markup
 
 from . import plots, trained_models
@@ -74,7 +74,7 @@ def collect(group: Path) -> tuple[list[RunResult], int]:
     Raises AstrodomeError if the group contains no finished run.
     """
     if not group.is_dir():
-        raise AstrodomeError(f"Directory {group} does not exist.", "Train a group: scope train.")
+        raise errors.not_found(group, "Train a group: scope train.", kind="Folder")
     found = []
     for trained in trained_models.finished_runs(group):
         run, config = trained_models.read(trained.path)

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from astrodome import AstrodomeError, settings
+from astrodome import AstrodomeError, errors, settings
 from astrodome.runs import Run
 
 ROOT = Path("models")
@@ -194,9 +194,9 @@ def find_models(
         if not place.exists() and (index := Path(f"{place}.index")).is_file():
             place = index
         if not place.exists():
-            kind = "File" if place.suffix in ALGORITHMS else "Directory"
+            kind = "File" if place.suffix in ALGORITHMS else "Folder"
             hint = _similar_name(place) or "Train a model first: scope train."
-            raise AstrodomeError(f"{kind} {place} does not exist.", hint, exit_code=2)
+            raise errors.not_found(place, hint, kind=kind, exit_code=2)
         candidates = [*finished_runs(place), *find_scope_files(place)]
         for model in sorted(candidates, key=lambda model: model.finished):
             if (

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from astrodome import AstrodomeError, files, settings
+from astrodome import AstrodomeError, errors, files, settings
 
 from .feature_sets import FeatureConfig, FeatureSet, FeatureSettings, FeatureStats
 from .schema import (
@@ -129,7 +129,7 @@ def load_config(path: str | os.PathLike[str] | None = None) -> ScopeConfig:
     if path:
         file = Path(path).expanduser()
         if not file.is_file():
-            raise AstrodomeError(f"Configuration file {file} does not exist.", exit_code=2)
+            raise errors.not_found(file, kind="Configuration file", exit_code=2)
         layers.insert(0, (str(file), settings.read_yaml(file)))
     return from_settings(settings.Settings(layers, found.environ))
 

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from astrodome import AstrodomeError
+from astrodome import AstrodomeError, errors
 
 from ..catalogues.positions import separations
 from .errors import RequestRejected
@@ -80,11 +80,8 @@ class LocalMarshal:
         database = str(self.path)
         if not self.path.exists():
             if missing == "error":
-                raise AstrodomeError(
-                    f"Marshal file {self.path} does not exist.",
-                    "Correct local:FILE.db; only commands that upload create a new file.",
-                    exit_code=2,
-                )
+                hint = "Correct local:FILE.db; only commands that upload create a new file."
+                raise errors.not_found(self.path, hint, kind="Marshal file", exit_code=2)
             if missing == "empty":
                 database = ":memory:"
             else:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from astrodome import AstrodomeError, settings
+from astrodome import AstrodomeError, errors, settings
 
 from ..config.taxonomy import TaxonomyNode
 from .idempotent_writes import IdempotentWriter
@@ -28,11 +28,8 @@ def read(source: str) -> dict[str, Any]:
     else:
         path = Path(source)
         if not path.is_file():
-            raise AstrodomeError(
-                f"Taxonomy file {path} does not exist.",
-                "Specify a YAML file, or 'config' for the configured taxonomy.",
-                exit_code=2,
-            )
+            hint = "Specify a YAML file, or 'config' for the configured taxonomy."
+            raise errors.not_found(path, hint, kind="Taxonomy file", exit_code=2)
         tree = settings.read_yaml(path)
     settings.validate(TaxonomyNode, tree, source)
     seen: set[str] = set()

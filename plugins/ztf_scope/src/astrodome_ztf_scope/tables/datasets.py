@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from astrodome import AstrodomeError
+from astrodome import AstrodomeError, errors
 from numpy.typing import NDArray
 
 from . import csv_format, dmdt_column, hdf5_format, identifiers
@@ -170,7 +170,7 @@ def require_file(path: Path) -> None:
             exit_code=2,
         )
     if not path.is_file():
-        raise AstrodomeError(f"File {path} does not exist.", exit_code=2)
+        raise errors.not_found(path, exit_code=2)
 
 
 def require_columns(required: Iterable[str], names: Sequence[str], path: Path) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 import zarr
-from astrodome import AstrodomeError, compute, temporary
+from astrodome import AstrodomeError, compute, errors, temporary
 from astrodome_solar.formats.reading import read_image
 from astrodome_solar.formats.solar_image import SolarImage
 from astrodome_solar.metadata import NAME, find_row
@@ -55,7 +55,7 @@ def find_sources(paths: Iterable[Path]) -> list[Path]:
     found: dict[Path, None] = {}
     for path in paths:
         if not path.exists():
-            raise AstrodomeError(f"Path not found: {path}.")
+            raise errors.not_found(path, kind="File or folder")
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
             is_image = file.name.lower().endswith(EXTENSIONS) and not file.name.startswith(".")
             if file == path or is_image:

@@ -12,7 +12,7 @@ from typing import Any
 
 import h5py
 import numpy as np
-from astrodome import AstrodomeError
+from astrodome import AstrodomeError, errors
 
 from .convolution import SHAPES, WIDTHS, Array
 
@@ -115,7 +115,7 @@ def read(path: Path) -> NetworkWeights:
         elif path.exists():
             raise ValueError("unsupported file extension")
         else:
-            raise AstrodomeError(f"Model {path} does not exist.", "Train one: scope train.")
+            raise errors.not_found(path, "Train one: scope train.", kind="Model")
         return NetworkWeights.from_layers(layers)
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise AstrodomeError(

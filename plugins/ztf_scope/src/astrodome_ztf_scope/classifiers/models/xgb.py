@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 import xgboost as xgb
-from astrodome import AstrodomeError, files
+from astrodome import AstrodomeError, errors, files
 from astrodome.runs import Run
 from numpy.typing import NDArray
 
@@ -232,7 +232,7 @@ def read(file: Path) -> xgb.Booster:
     probabilities.
     """
     if not file.is_file():
-        raise AstrodomeError(f"Model {file} does not exist.", "Train one: scope train.")
+        raise errors.not_found(file, "Train one: scope train.", kind="Model")
     if file.suffix not in FORMATS:
         raise AstrodomeError(
             f"Unsupported file extension of {file}: expected {' or '.join(FORMATS)}."
