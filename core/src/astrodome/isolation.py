@@ -44,7 +44,7 @@ class Isolated:
         self._start = threading.Thread.start
         self._threads: list[threading.Thread] = []
         self._exit = os._exit
-        os._exit = self._refuse_exit()  # type: ignore[assignment]
+        os._exit = self._refuse_exit()
         threading.Thread.start = self._start_as_daemon()  # type: ignore[method-assign]
         sys.stdout = self._captured
         return self

@@ -178,8 +178,8 @@ class Settings:
     ) -> str:
         """Return a secret if it may be sent to the address in the section ``name``.
 
-        ``given`` is a secret passed as an argument or option. It may be sent to the default address, or to an
-        address from the environment or the file passed with ``--config``.
+        ``given`` is a secret passed as an argument or option. It may be sent to the default
+        address, or to an address from the environment or the file passed with ``--config``.
 
         Raises AstrodomeError if the secret and the address have different origins, or if the
         address uses plain ``http`` and is not on the local host.
@@ -283,7 +283,8 @@ def validate(
     """Validate values with a pydantic model. Unknown keys are errors at all levels.
 
     ``where`` is the origin of all values, or a function that returns the origin of a top-level
-    key. An empty string means that the values were passed as arguments or options. Raises AstrodomeError with the origin, the key and the reason for each invalid value.
+    key. An empty string means that the values were passed as arguments or options. Raises
+    AstrodomeError with the origin, the key and the reason for each invalid value.
     """
     from pydantic import ValidationError
 
