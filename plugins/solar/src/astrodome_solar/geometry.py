@@ -20,6 +20,7 @@ import numpy as np
 from astrodome import AstrodomeError
 from astropy import units as u
 from astropy.coordinates import SkyCoord
+from astropy.time import Time
 from astropy.wcs import WCS
 from numpy.typing import ArrayLike, NDArray
 from sunpy.coordinates import (
@@ -113,7 +114,7 @@ class ImageGeometry:
             )
         x0, y0, cdelt = (float(values[key] or 0) for key in REQUIRED)
         across, up = width / FRAME, height / FRAME
-        earth, _ = _earth(time)
+        earth = _earth(time)
         distance = values["DSUN"] or 0
         if not 1e10 < distance < 1e12:
             distance = float(earth.radius.to_value(u.m))
@@ -130,7 +131,7 @@ class ImageGeometry:
         wcs.wcs.aux.hglt_obs = float(earth.lat.to_value(u.deg))
         wcs.wcs.set()
         wcs.array_shape = (height, width)
-        radius = (values["R_SUN"] or 0) * cdelt or _apparent_radius(distance)
+        radius = (values["R_SUN"] or 0) * cdelt or float(_apparent_radius(distance))
         return cls(wcs, width, height, time, radius)
 
     @classmethod
@@ -149,8 +150,7 @@ class ImageGeometry:
     @cached_property
     def from_earth(self) -> bool:
         """Whether the observer is near the Earth, as for SDO."""
-        observer, (earth, _) = self.frame.observer, _earth(self.time)
-        return bool(observer.separation_3d(earth) < NEAR_EARTH)
+        return bool(self.frame.observer.separation_3d(_earth(self.time)) < NEAR_EARTH)
 
     def to_pixel(self, arcsec: ArrayLike) -> Points:
         """Convert helioprojective coordinates to pixel coordinates, both with shape (N, 2)."""
@@ -241,58 +241,42 @@ def rotate_positions(
     >>> positions.round().tolist(), visible.tolist()
     ([[219.0, 296.0]], [True])
     """
-    if not (isinstance(since, np.ndarray) and since.dtype == object):
-        since = np.array(to_datetime64(since).tolist(), object)
     placed = np.array(points, float)
     visible = np.ones(len(placed), bool)
     if not len(placed) or (geometry.from_earth and not rotate):
         return placed, visible
-    now = _earth(geometry.time)[1]
-    longitude, latitude = np.full((2, len(placed)), np.nan)
-    for moment in set(since):
-        chosen = since == moment
-        content = np.ascontiguousarray(placed[chosen]).tobytes()
-        lon, lat = _stonyhurst(content, moment, not geometry.from_earth)
+    times, index = np.unique(to_datetime64(since), return_inverse=True)
+    with _without_warnings():
+        earth = get_earth(Time(times))[index]
+        if not geometry.from_earth:
+            edge = 0.9999 * _apparent_radius(earth.radius.to_value(u.m))
+            placed *= np.minimum(edge / np.maximum(np.hypot(*placed.T), 1e-9), 1)[:, None]
+        frame = Helioprojective(observer=earth, obstime=earth.obstime)
+        found = SkyCoord(*(placed.T * u.arcsec), frame=frame).transform_to(
+            HeliographicStonyhurst(obstime=earth.obstime)
+        )
+        longitude = found.lon.to_value(u.deg)
         if rotate:
-            days = (geometry.time - moment).total_seconds() / 86400
-            with np.errstate(invalid="ignore"):
-                moved = differential_rotation(days * u.day, lat * u.deg)
-            lon = lon + moved.to_value(u.deg) - (now - _earth(moment)[1])
-        longitude[chosen], latitude[chosen] = lon, lat
+            now = geometry.time
+            duration = (np.datetime64(now, "us") - times[index]) / np.timedelta64(1, "D") * u.day
+            moved = differential_rotation(duration, found.lat).to_value(u.deg)
+            longitude += moved - (_inertial_longitude(_earth(now)) - _inertial_longitude(earth))
     on_disk = np.isfinite(longitude)
     if on_disk.any():
+        latitude = found.lat.to_value(u.deg)
         placed[on_disk], visible[on_disk] = geometry.surface(longitude[on_disk], latitude[on_disk])
     return placed, visible
 
 
-@lru_cache(maxsize=8192)
-def _stonyhurst(points: bytes, time: datetime, to_limb: bool) -> tuple[Points, Points]:
-    """Return the Stonyhurst longitudes and latitudes of helioprojective positions, in degrees.
-
-    Both are NaN for positions outside the solar disk. If ``to_limb`` is True, these positions are
-    first moved to the limb. Results are cached, because an event is drawn on many images.
-    """
-    observer, _ = _earth(time)
-    arcsec = np.frombuffer(points).reshape(-1, 2)
-    if to_limb:
-        edge = 0.9999 * _apparent_radius(observer.radius.to_value(u.m))
-        length = np.maximum(np.hypot(*arcsec.T), 1e-9)
-        arcsec = arcsec * np.minimum(edge / length, 1)[:, None]
-    with _without_warnings():
-        frame = Helioprojective(observer=observer, obstime=observer.obstime)
-        found = SkyCoord(*(arcsec.T * u.arcsec), frame=frame).transform_to(
-            HeliographicStonyhurst(obstime=observer.obstime)
-        )
-    return found.lon.wrap_at(180 * u.deg).to_value(u.deg), found.lat.to_value(u.deg)
+def _inertial_longitude(earth: SkyCoord) -> Any:
+    """Return the longitude of the Earth in an inertial frame, in degrees."""
+    return earth.transform_to(HeliocentricInertial(obstime=earth.obstime)).lon.to_value(u.deg)
 
 
 @lru_cache(maxsize=8192)
-def _earth(time: datetime) -> tuple[SkyCoord, float]:
-    """Return the position of the Earth, and its longitude in an inertial frame, in degrees."""
+def _earth(time: datetime) -> SkyCoord:
     with _without_warnings():
-        earth = get_earth(time)
-        inertial = earth.transform_to(HeliocentricInertial(obstime=earth.obstime))
-    return earth, float(inertial.lon.to_value(u.deg))
+        return get_earth(time)
 
 
 @contextmanager
@@ -303,9 +287,9 @@ def _without_warnings() -> Iterator[None]:
         yield
 
 
-def _apparent_radius(distance: float) -> float:
-    """Return the apparent solar radius in arcsec for a distance in metres."""
-    return float(np.degrees(np.arcsin(constants.radius.to_value(u.m) / distance)) * 3600)
+def _apparent_radius(distance: Any) -> Any:
+    """Return the apparent solar radius in arcsec for one or more distances in metres."""
+    return np.degrees(np.arcsin(constants.radius.to_value(u.m) / distance)) * 3600
 
 
 def _number(value: Any) -> float | None:

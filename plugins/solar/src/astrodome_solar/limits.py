@@ -12,8 +12,7 @@ import gzip
 import lzma
 import math
 import zipfile
-import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -22,10 +21,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 SECTION = "limits"
 MB = 1 << 20
+ZIP = b"PK\x03\x04"
 BLOCK = 2880
 """Size of a FITS block in bytes."""
 CARD = 80
-STEP = 1 << 20
+STARTS = b"SIMPLE  =", b"XTENSION="
 OPENERS: dict[bytes, Callable[[Path], Any]] = {
     b"\x1f\x8b": gzip.open,
     b"BZh": bz2.open,
@@ -57,17 +57,13 @@ def check_size(path: Path, limit: int | None = None) -> None:
     error. The default limit is :func:`max_bytes`.
     """
     limit = max_bytes() if limit is None else limit
-    with path.open("rb") as file:
-        start = file.read(6)
-    if start.startswith(b"PK\x03\x04"):
-        _check_zip(path, limit)
-        return
-    opener = next((opener for magic, opener in OPENERS.items() if start.startswith(magic)), None)
-    try:
-        with opener(path) if opener else path.open("rb") as content:
-            _check_content(path, content, limit, compressed=bool(opener))
-    except (EOFError, OSError, lzma.LZMAError, zlib.error):
-        return  # The reader of the format reports the error.
+    for measure in (_decompressed_size, _declared_size):
+        try:
+            size = measure(path, limit)
+        except Exception:  # The reader of the format reports that the file is damaged.
+            continue
+        if size > limit:
+            raise too_large(path, size, limit)
 
 
 def too_large(path: Path, size: int, limit: int) -> AstrodomeError:
@@ -80,89 +76,63 @@ def too_large(path: Path, size: int, limit: int) -> AstrodomeError:
     )
 
 
-def _check_zip(path: Path, limit: int) -> None:
-    try:
+def _decompressed_size(path: Path, limit: int) -> int:
+    """Return the size of a compressed file in bytes, counted up to the first value above ``limit``.
+
+    For other files, the result is 0.
+    """
+    with path.open("rb") as file:
+        start = file.read(len(ZIP))
+    if start == ZIP:
         with zipfile.ZipFile(path) as archive:
-            size = sum(member.file_size for member in archive.infolist())
-    except (OSError, zipfile.BadZipFile):
-        return
-    if size > limit:
-        raise too_large(path, size, limit)
+            return sum(member.file_size for member in archive.infolist())
+    size = 0
+    if (opener := _opener(path)) is not open:
+        with opener(path, "rb") as content:
+            while size <= limit and (chunk := content.read(MB)):
+                size += len(chunk)
+    return size
 
 
-def _check_content(path: Path, content: IO[bytes], limit: int, *, compressed: bool) -> None:
-    declared = 0
-    for size, stored in _fits_units(content):
-        declared += size
-        if declared > limit:
-            raise too_large(path, declared, limit)
-        if not compressed:
-            content.seek(stored, 1)
-            continue
-        while stored > 0 and (part := content.read(min(STEP, stored))):
-            stored -= len(part)
-    if not compressed:
-        return
-    read = content.tell()
-    while read <= limit and (part := content.read(STEP)):  # Read the remaining content.
-        read += len(part)
-    if read > limit:
-        raise too_large(path, read, limit)
+def _opener(path: Path) -> Callable[..., Any]:
+    with path.open("rb") as file:
+        start = file.read(6)
+    return next((opener for magic, opener in OPENERS.items() if start.startswith(magic)), open)
 
 
-def _fits_units(content: IO[bytes]) -> Iterator[tuple[int, int]]:
-    """Yield (declared size, stored size) in bytes for each header and data unit of a FITS file.
+def _declared_size(path: Path, limit: int) -> int:
+    """Return the size in bytes of the arrays declared in the headers of a FITS file.
 
-    Before requesting the next unit, the caller must move the file position past the stored bytes.
+    The sizes are added up to the first value above ``limit``.
     """
-    first = True
-    while True:
-        header = _fits_header(content, b"SIMPLE  =" if first else b"XTENSION=")
-        if header is None:
-            return
-        first = False
-        stored = _array_size(header, "")
-        padded = -(-stored // BLOCK) * BLOCK
-        compressed = header.get("ZIMAGE") == "T" or header.get("ZTABLE") == "T"
-        yield max(stored, _array_size(header, "Z") if compressed else 0), padded
+    total = 0
+    with _opener(path)(path, "rb") as content:
+        while total <= limit and (header := _next_header(content)):
+            stored = _array_size(header)
+            total += max(stored, _array_size(header, "Z"))
+            content.seek(-(-stored // BLOCK) * BLOCK, 1)
+    return total
 
 
-def _fits_header(content: IO[bytes], magic: bytes) -> dict[str, str] | None:
-    """Return the values in a FITS header, keyed by keyword, or None if no header is found.
+def _next_header(content: IO[bytes]) -> Mapping[str, Any] | None:
+    """Return the FITS header at the current file position, or None if there is no header."""
+    from astropy.io import fits
 
-    The header must start at the current file position.
-    """
-    header: dict[str, str] = {}
-    while True:
-        block = content.read(BLOCK)
-        if len(block) < BLOCK or (not header and not block.startswith(magic)):
-            return None
-        for start in range(0, BLOCK, CARD):
-            card = block[start : start + CARD].decode("ascii", "replace")
-            if card.startswith("END "):
-                return header
-            if card[8:10] == "= ":
-                header[card[:8].strip()] = card[10:].partition("/")[0].strip()
+    header = b""
+    while (block := content.read(BLOCK)) and (header or block.startswith(STARTS)):
+        header += block
+        if any(block[card : card + CARD].rstrip() == b"END" for card in range(0, BLOCK, CARD)):
+            return dict(fits.Header.fromstring(header))
+    return None
 
 
-def _array_size(header: dict[str, str], prefix: str) -> int:
-    """Return the size in bytes of the array declared in a FITS header.
+def _array_size(header: Mapping[str, Any], prefix: str = "") -> int:
+    """Return the size in bytes of a declared array.
 
     ``prefix`` is the prefix of the keywords, which is ``Z`` for a compressed image.
     """
-    count = min(_number(header, f"{prefix}NAXIS"), 999)
-    axes = [_number(header, f"{prefix}NAXIS{number + 1}") for number in range(count)]
-    if not axes:
-        return 0
-    if header.get("GROUPS") == "T" and axes[0] == 0:  # random groups
-        axes = axes[1:]
-    values = math.prod(axes) + (0 if prefix else _number(header, "PCOUNT"))
-    bits = abs(_number(header, f"{prefix}BITPIX")) or 8
-    return values * bits // 8 * max(1, 0 if prefix else _number(header, "GCOUNT"))
-
-
-def _number(header: dict[str, str], keyword: str) -> int:
-    try:
-        return min(abs(int(header.get(keyword, "0"))), 10**15)
-    except ValueError:
-        return 0
+    count = header.get(f"{prefix}NAXIS", 0)
+    axes = [header[f"{prefix}NAXIS{number + 1}"] for number in range(count)]
+    values = (math.prod(axes) if axes else 0) + header.get(f"{prefix}PCOUNT", 0)
+    bits = abs(header.get(f"{prefix}BITPIX", 8)) * header.get(f"{prefix}GCOUNT", 1)
+    return int(values * bits // 8)

@@ -319,12 +319,9 @@ class SolarImage:
 
     def _center(self, scale: tuple[float, float]) -> tuple[float, float]:
         """Return the pixel coordinates of the Sun's center, counted from 0."""
-        wcs = WCS(naxis=2)
-        wcs.wcs.ctype = [self.header["ctype1"], self.header["ctype2"]]
-        wcs.wcs.cunit = [self.header["cunit1"].lower(), self.header["cunit2"].lower()]
-        wcs.wcs.crpix = [self.header["crpix1"], self.header["crpix2"]]
-        wcs.wcs.cdelt = [self.header["cdelt1"], self.header["cdelt2"]]
-        wcs.wcs.crval = [header.number(self.header, f"crval{i}") or 0 for i in "12"]
+        keys = ("ctype", "cunit", "crpix", "cdelt", "crval")
+        upright = {f"{key}{i}": self.header.get(f"{key}{i}") for key in keys for i in "12"}
         with converted_errors(NOT_SOLAR):
+            wcs = WCS({key.upper(): value for key, value in upright.items() if value is not None})
             x, y = wcs.wcs_world2pix(0, 0, 0)
         return float(x), float(y)
