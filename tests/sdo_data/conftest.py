@@ -5,16 +5,17 @@ from __future__ import annotations
 import csv
 import shutil
 from collections.abc import Callable, Iterator
-from importlib.resources import files
 from pathlib import Path
 
 import pytest
 from astrodome.testing import Result, run
 from PIL import Image
 from services.gsu import Archive, FakeGsu
+from services.sample_images import aia171, aia193, heliov, hmi
 from sunpy.data.test import get_test_filepath
 
 PLUGIN = "astrodome_sdo_data.plugin"
+__all__ = ["aia171", "aia193", "heliov", "hmi"]
 
 
 @pytest.fixture
@@ -41,33 +42,9 @@ def meta() -> Callable[[Path], dict[str, dict[str, str]]]:
 
 
 @pytest.fixture(scope="session")
-def aia171() -> Path:
-    """AIA 171, FITS, 128 x 128, 2011-02-15."""
-    return Path(get_test_filepath("aia_171_level1.fits"))
-
-
-@pytest.fixture(scope="session")
-def aia193() -> Path:
-    """AIA 193, JPEG 2000 of Helioviewer, 410 x 410 with a header for 4096 x 4096, 2013-06-24."""
-    return Path(get_test_filepath("2013_06_24__17_31_30_84__SDO_AIA_AIA_193.jp2"))
-
-
-@pytest.fixture(scope="session")
-def hmi() -> Path:
-    """HMI continuum, FITS, 100 x 100, rotated by 180 degrees, 2014-03-01."""
-    return Path(get_test_filepath("resampled_hmi.fits"))
-
-
-@pytest.fixture(scope="session")
 def fsi174() -> Path:
     """Solar Orbiter EUI/FSI, JPEG 2000, 3040 x 3072, rolled by 4 degrees, 2022-04-01."""
     return Path(get_test_filepath("2022_04_01__00_00_45__SOLO-EUI-FSI_EUI_FSI_174.jp2"))
-
-
-@pytest.fixture(scope="session")
-def heliov() -> Path:
-    """JPX with three codestreams: SWAP 174, an overlay, AIA 171 with 4096 x 4096."""
-    return Path(str(files("glymur.data") / "heliov.jpx"))
 
 
 @pytest.fixture(scope="session")

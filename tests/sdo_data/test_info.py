@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -66,6 +67,11 @@ def test_tables_show_the_same_numbers_as_json(data: Data, season: Path) -> None:
     assert "171\t44\t0\t2012-12-31T00:00:00\t2013-01-01T23:00:02" in said.out
     assert "month\t171 Å\t304 Å\n2012-12\t20\t0\n2013-01\t24\t0\n2013-02\t0\t3\n" in said.out
     assert "171\t2012-12-31T19:00:01\t2012-12-31T23:00:02\t3" in said.out
+    names = "6173_continuum", "6173_magnetogram"
+    for name in names:
+        shutil.copy(next(season.glob("*.jpeg")), season / f"2013-01-01T000000__{name}.jpeg")
+    said = data("info", season).succeeded()
+    assert "\t6173 Å continuum\t6173 Å magnetogram\n" in said.out
     assert "The names of 1 images do not contain time and wavelength." in said.err
 
 

@@ -18,6 +18,7 @@ from astrodome_solar import (
     flux_of_class,
     parse_file_name,
 )
+from astrodome_solar.filenames import channel_label
 
 TIME = datetime(2012, 3, 7, 0, 2, 8)
 
@@ -127,7 +128,7 @@ def test_a_class_begins_at_a_flux(name: str, flux: float) -> None:
 
 @pytest.mark.parametrize("name", ["M-3", "M-1", "", "D1", "M 2", "2.5", "M0", "Mx", "M1e3", "X+1"])
 def test_an_invalid_class_is_an_error(name: str) -> None:
-    with pytest.raises(AstrodomeError, match="Invalid flare class"):
+    with pytest.raises(AstrodomeError, match=r"Invalid flare class"):
         flux_of_class(name)
 
 
@@ -135,3 +136,29 @@ def test_colormaps_are_those_of_sunpy() -> None:
     assert colormap(171).name == "sdoaia171" and colormap(304)(0.5) != colormap(171)(0.5)
     assert colormap(6173, "magnetogram").name == "hmimag"
     assert colormap(6173, "continuum").name == colormap(None).name == "gray"
+
+
+def test_classes_and_fluxes_may_be_arrays() -> None:
+    flux = np.array([[2.57e-5, 1.5e-4], [np.nan, 0]])
+    assert flare_class(flux).tolist() == [["M2.5", "X1.5"], ["", ""]]
+    assert flux_of_class(np.array(["M2.5", "X"])).tolist() == pytest.approx([2.5e-5, 1e-4])
+    assert flux_of_class([]).shape == flare_class([]).shape == (0,)
+
+
+@pytest.mark.parametrize("name", [None, 2.5, ["M1", None], "M1 X1"])
+def test_a_value_that_is_not_a_flare_class_is_an_error(name: object) -> None:
+    with pytest.raises(AstrodomeError, match=r"Invalid flare class '.*': expected A, B, C, M or X"):
+        flux_of_class(name)
+
+
+@pytest.mark.parametrize(
+    ("channel", "label"),
+    [
+        ("171", "171 Å"),
+        ("171_lev1.5", "171 Å level 1.5"),
+        ("6173_magnetogram", "6173 Å magnetogram"),
+        ("6173_continuum_lev2", "6173 Å continuum level 2"),
+    ],
+)
+def test_a_channel_has_a_readable_label(channel: str, label: str) -> None:
+    assert channel_label(channel) == label

@@ -79,6 +79,18 @@ def file_name(time: Any, wavelength: int, quantity: str = "", level: str = "") -
     return f"{parse_time(time).strftime(TIME_FORMAT)}__{channel}.jpeg"
 
 
+def channel_label(channel: str) -> str:
+    """Return a label for plots and tables for the channel in a file name.
+
+    Examples
+    --------
+    >>> channel_label("171_lev1.5"), channel_label("6173_magnetogram")
+    ('171 Å level 1.5', '6173 Å magnetogram')
+    """
+    wavelength, *rest = channel.split("_")
+    return " ".join([wavelength, "Å", *rest]).replace(" lev", " level ")
+
+
 def _channel(wavelength: int, quantity: str, level: str) -> str:
     return "_".join(filter(None, (str(wavelength), quantity, level and f"lev{level}")))
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property, lru_cache
 from typing import Any
@@ -69,7 +69,7 @@ class ImageGeometry:
     [[32.0, 32.0], [42.0, 32.0]]
     """
 
-    wcs: WCS
+    wcs: WCS = field(repr=False)
     width: int
     height: int
     time: datetime

@@ -66,25 +66,25 @@ def import_files(
     Outcome(done=1, skipped=0, failed=[])
     """
     outcome = compute.Outcome()
-    target = Store(store)
     waiting: dict[Path, pd.DataFrame] = {}
-
-    def merge_waiting() -> None:
-        if waiting:
-            target.merge(pd.concat(waiting.values()), {path.name for path in waiting})
-        outcome.done += len(waiting)
-        waiting.clear()
-
     for result in read_files(list_files(paths), satellite, jobs):
         if result.value is None:
             outcome.failed.append((str(result.item), result.error))
         else:
             waiting[result.item] = result.value
-            if sum(map(len, waiting.values())) >= BATCH:
-                merge_waiting()
+        if sum(map(len, waiting.values())) >= BATCH:
+            _merge(Store(store), waiting, outcome)
         progress()
-    merge_waiting()
+    _merge(Store(store), waiting, outcome)
     return outcome
+
+
+def _merge(store: Store, waiting: dict[Path, pd.DataFrame], outcome: compute.Outcome) -> None:
+    """Merge the samples in memory into the store, and remove them from ``waiting``."""
+    if waiting:
+        store.merge(pd.concat(waiting.values()), {path.name for path in waiting})
+    outcome.done += len(waiting)
+    waiting.clear()
 
 
 def list_files(paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> list[Path]:

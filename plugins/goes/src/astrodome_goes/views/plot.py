@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -74,12 +74,12 @@ def search_catalogue(
 class FluxPlot:
     """A plot of the X-ray flux, with the plotted data."""
 
-    figure: Figure
+    figure: Figure = field(repr=False)
     start: datetime
     end: datetime
     samples: int
     """Number of samples in the plotted time range."""
-    flares: pd.DataFrame
+    flares: pd.DataFrame = field(repr=False)
     """The plotted flares, in the format that :func:`astrodome_goes.flares` returns."""
     catalogue: list[dict[str, Any]]
     """The plotted catalogue flares, each with ``start``, ``end``, ``class`` and ``id``."""

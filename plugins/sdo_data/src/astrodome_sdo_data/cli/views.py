@@ -123,18 +123,16 @@ def info(
 
 
 def _show_summary(summary: FolderSummary) -> None:
+    from astrodome_solar.filenames import channel_label
+
     document = summary.as_dict()
     wavelengths = summary.wavelengths
     months = sorted({month for each in wavelengths for month in each.months})
     title = f"{summary.folder}: {document['images']} images, {readable_size(document['bytes'])}"
     console.show(map(_row, wavelengths), title=title)
-    console.show(
-        (
-            {"month": month, **{f"{each.channel} Å": each.months[month] for each in wavelengths}}
-            for month in months
-        ),
-        title="Images by month",
-    )
+    counts = {channel_label(each.channel): each.months for each in wavelengths}
+    rows = ({"month": m, **{label: counts[label][m] for label in counts}} for m in months)
+    console.show(rows, title="Images by month")
     gaps = [
         {"wavelength": each.channel, **vars(gap)}
         for each in wavelengths

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 from astrodome import AstrodomeError, compute
+from astrodome_solar.filenames import channel_label
 from astrodome_solar.formats import raster
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
@@ -133,10 +134,11 @@ def color_swatch(wavelengths: Sequence[int], style: PanelStyle) -> Image.Image:
 
 
 def _draw_label(image: Image.Image, file: SelectedImage, remark: str = "") -> None:
-    """Draw the wavelength and time in the lower left corner, outside the solar disk."""
+    """Draw the channel and time in the lower left corner, outside the solar disk."""
     if image.width < MIN_LABEL_WIDTH:
         return
-    text = f"{file.wavelength} Å  {file.t_obs:%Y-%m-%d %H:%M:%S}{remark}"
+    channel = channel_label(file.path.stem.split("__")[1])
+    text = f"{channel}  {file.t_obs:%Y-%m-%d %H:%M:%S}{remark}"
     font = _font(max(7, image.width // 24))
     margin = max(2, image.width // 64)
     position = margin, image.height - margin
