@@ -4,7 +4,7 @@ The marshal is a local file, so the example requires no account. With
 ``scope.open_marshal("fritz", token="…")``, the same functions use Fritz.
 """
 
-# %% Open a marshal
+# %% Open a marshal, and create a group and a taxonomy
 import tempfile
 from pathlib import Path
 
@@ -12,7 +12,9 @@ import astrodome_ztf_scope as scope
 import pandas as pd
 
 folder = Path(tempfile.mkdtemp())
-marshal = scope.open_marshal(folder / "marshal.db", missing="create")
+marshal = scope.open_marshal(folder / "marshal.db", missing="create", create_groups=[500])
+classes = {"class": "star", "subclasses": [{"class": "variable"}, {"class": "flaring"}]}
+taxonomy = marshal.post_taxonomy({"name": "example", "version": "1.0", "hierarchy": classes})
 
 # %% Upload two stars; the last columns are the probabilities of the classes
 stars = pd.DataFrame(
@@ -25,12 +27,12 @@ stars = pd.DataFrame(
     }
 )
 result = scope.upload_classifications(
-    marshal, stars, group_ids=[500], classes=["variable", "flaring"], taxonomy_id=7
+    marshal, stars, group_ids=500, classes=["variable", "flaring"], taxonomy_id=taxonomy
 )
 print(result)
 
 # %% List the sources of the group, and the sources near a position
-print(scope.list_sources(marshal, group_ids=[500]))
+print(scope.list_sources(marshal, group_ids=500))
 print(scope.list_sources(marshal, position=(10.68, 41.27), radius=2.0))
 
 # %% Annotate one source

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from astrodome_ztf_scope.marshal.local import LocalMarshal
 
 TOKEN = "0f3c9b1e-token-that-nobody-may-see"
 GROUPS = (500, 250, 750)
@@ -67,6 +69,14 @@ def make(folder: Path, count: int = 6, epochs: int = 12, seed: int = 1) -> Surve
     table["variable"] = np.round(random.uniform(0.1, 1, count), 2)
     table["flaring"] = np.round(random.uniform(0.1, 1, count), 2)
     return Survey(folder, table)
+
+
+def local_marshal(path: str, *groups: int, classes: Sequence[str] = ("variable", "flaring")) -> str:
+    """Create a marshal file with groups and the taxonomy 7, and return its name."""
+    marshal = LocalMarshal(path, create_groups=groups)
+    tree = {"class": "All", "subclasses": [{"class": name} for name in classes]}
+    marshal.post_taxonomy({"id": 7, "name": "own", "version": "1", "hierarchy": tree})
+    return f"local:{path}"
 
 
 def taxonomy_map(path: Path) -> Path:

@@ -181,9 +181,9 @@ def test_a_missing_option_is_named_in_the_error(scope: Scope, sources: FakeServe
         (["-action", "post"], "-source"),
         (["-source", "a"], "-action"),
         (["-action", "burn", "-source", "a"], "post, update or delete"),
-        (["-action", "post", "-source", "a"], "-origin"),
-        (["-action", "post", "-source", "a", "-origin", "o"], "-key"),
-        (["-action", "post", "-source", "a", "-origin", "o", "-key", "k"], "-value"),
+        (["-action", "post", "-source", "a"], "The origin is missing"),
+        (["-action", "post", "-source", "a", "-origin", "o"], "The key is missing"),
+        (["-action", "post", "-source", "a", "-origin", "o", "-key", "k"], "The value is missing"),
         (["-action", "post", "-source", "no.csv", "-origin", "o", "-key", "k"], "no.csv"),
     ):
         refused = scope("manage-annotation", *words, "-token", TOKEN)

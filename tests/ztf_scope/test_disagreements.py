@@ -130,6 +130,9 @@ def test_a_light_curve_that_is_not_on_the_marshal_is_listed_as_failed(
 def test_a_local_file_gets_sources_at_their_positions(scope: Scope, catalogue: str) -> None:
     line = ["upload-disagreements", "-file", "dataset.d15.csv", "-id", "360"]
     line += ["--catalogue", catalogue, "--marshal", "local:mine.db"]
+    refused = scope(*line)
+    assert refused.code == 2 and "Existing groups: none" in refused.err
+    line.append("--create-groups")
     assert scope(*line, "--json").succeeded().json["done"] == 3
     from astrodome_ztf_scope.marshal.local import LocalMarshal
 

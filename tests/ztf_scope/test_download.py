@@ -11,7 +11,7 @@ import pytest
 from astrodome.testing import Result
 from services.fake_server import FakeServer, Request
 from services.fritz import Fritz
-from ztf_scope.survey import TOKEN, Survey
+from ztf_scope.survey import TOKEN, Survey, local_marshal
 
 Scope = Callable[..., Result]
 
@@ -287,7 +287,7 @@ def test_a_download_from_a_local_file_has_the_same_columns(
     survey.csv(Path("sample.csv"))
     line = "upload-classification -file sample.csv -group_ids 5 -taxonomy_id 7 -classification"
     up = [*line.split(), "variable", "flaring", "--catalogue", survey.catalogue]
-    scope(*up, "--marshal", "local:mine.db").succeeded()
+    scope(*up, "--marshal", local_marshal("mine.db", 5)).succeeded()
     down = ["download-classification", "-file", "sample.csv", "--marshal", "local:mine.db"]
     scope(*down).succeeded()
     found = pd.read_csv("sample_fritzDownload.csv")

@@ -55,6 +55,14 @@ def fill(marshal: Any) -> None:
         marshal.add_photometry({**points, **lists, **more, "ra": [1.0, 1.0], "dec": [5.0, 5.0]})
 
 
+def local_marshal() -> LocalMarshal:
+    """Return a new marshal file with groups and a taxonomy."""
+    marshal = LocalMarshal("mine.db", create_groups=[200, 300, 400])
+    tree = {"class": "All", "subclasses": [{"class": "variable"}, {"class": "flaring"}]}
+    marshal.post_taxonomy({"id": 7, "name": "own", "version": "1", "hierarchy": tree})
+    return marshal
+
+
 @pytest.fixture
 def client(marshal: FakeServer) -> Client:
     return Client(token=TOKEN)
@@ -63,7 +71,7 @@ def client(marshal: FakeServer) -> Client:
 @pytest.fixture(params=["fritz", "local"])
 def either(request: pytest.FixtureRequest) -> Iterator[Any]:
     if request.param == "local":
-        yield LocalMarshal("mine.db")
+        yield local_marshal()
     else:
         yield request.getfixturevalue("client")
 
@@ -121,6 +129,8 @@ def test_both_marshals_implement_the_protocol_with_the_same_results(either: Any)
         lambda: either.delete_annotation("ZTFJa", 999),
         lambda: either.classify([{"obj_id": "missing", "classification": "x", "taxonomy_id": 7}]),
         lambda: either.comment("missing", "x"),
+        lambda: either.add_to_groups("ZTFJa", [999]),
+        lambda: either.save_source("ZTFJc", 1.0, 2.0, [999]),
     ):
         with pytest.raises(RequestRejected):
             wrong()
@@ -208,7 +218,7 @@ def test_errors_without_a_change_have_their_own_classes(
         client.comment("missing", "x")
     monkeypatch.setenv("ASTRODOME_FRITZ_URL", "http://127.0.0.1:9")
     gone = Client(token=TOKEN)
-    with pytest.raises(MarshalUnavailable, match="connection refused"):
+    with pytest.raises(MarshalUnavailable, match="Connection refused"):
         gone.comment("a", "x")
 
 

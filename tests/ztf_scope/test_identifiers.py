@@ -107,7 +107,9 @@ def test_any_identifier_reaches_the_rows_of_an_upload_and_the_result(
     table = table_io.read_table(
         table_io.write_table(folder / f"a{ending}", table_of(values, variable=0.5))
     )
-    found = [row.values["survey_id"] for row in upload_rows.read_rows(table)]
+    options = upload_rows.UploadOptions(group_ids=(1,))
+    rows = upload_rows.prepare(table.assign(ra=1.0, dec=2.0), options)
+    found = [row.values["survey_id"] for row in rows]
     assert [identifiers.text(value) for value in found] == texts(values)
     assert all(isinstance(value, int | str) or value is None for value in found)
     assert len(labels.select(table, ["variable"], taxonomy_id=1)) == 1
@@ -367,6 +369,7 @@ def test_an_upload_requires_a_choice_of_several_periods(scope: Scope, survey: Su
     table = survey.table.rename(columns={"period": "period_ELS"})
     table.assign(period_ECE=2 * table["period_ELS"]).to_csv("mine.csv", index=False)
     args = ("-file", "mine.csv", "-group_ids", 1, "--marshal", "local:new.db", "--dry-run")
+    args = (*args, "--create-groups")
     args = (*args, "--catalogue", survey.catalogue, "--json")
     refused = scope("upload-classification", *args)
     assert (
@@ -393,6 +396,7 @@ def test_an_upload_writes_ids_with_gaps_to_every_format(
     ids = [GAIA + n if n % 2 else None for n in range(len(survey.table))]
     survey.csv(Path("mine.csv"), survey_id=pd.array(ids, dtype="Int64"))
     args = ("-file", "mine.csv", "-group_ids", 1, "--marshal", "local:new.db", "--skip-phot")
+    args = (*args, "--create-groups")
     args = (*args, "--catalogue", survey.catalogue, "--write-obj-id", "--result-format", ending)
     scope("upload-classification", *args).succeeded()
     (written,) = Path("fritzUpload").iterdir()
@@ -407,6 +411,7 @@ def test_an_upload_without_the_library_for_its_result_changes_nothing(
     monkeypatch.setitem(sys.modules, "tables", None)  # as if PyTables was not installed
     survey.csv(Path("mine.csv"))
     args = ("-file", "mine.csv", "-group_ids", 1, "--marshal", "local:new.db", "--skip-phot")
+    args = (*args, "--create-groups")
     args = (*args, "--catalogue", survey.catalogue, "--write-obj-id", "--result-format", "h5")
     failed = scope("upload-classification", *args)
     assert failed.code == 1 and "PyTables" in failed.err

@@ -14,7 +14,7 @@ from astrodome import AstrodomeError
 from astrodome_ztf_scope.marshal import api, registry
 from services.fake_server import FakeServer
 from services.fritz import Fritz
-from ztf_scope.survey import TOKEN, Survey
+from ztf_scope.survey import TOKEN, Survey, local_marshal
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "ztf_scope_marshal_api.py"
 NAMES = (
@@ -94,7 +94,7 @@ def test_annotations_of_a_table_are_posted_and_failures_are_rows(
 def test_invalid_arguments_are_errors_and_change_nothing(tmp_path: Path) -> None:
     with pytest.raises(AstrodomeError, match="not found"):
         scope.open_marshal(tmp_path / "typo.db")
-    marshal = scope.open_marshal(tmp_path / "mine.db", missing="create")
+    marshal = scope.open_marshal(tmp_path / "mine.db", missing="create", create_groups=[5])
     with pytest.raises(AstrodomeError, match="either group_ids or position"):
         scope.list_sources(marshal)
     with pytest.raises(AstrodomeError, match="either a table or group_ids"):
@@ -107,3 +107,62 @@ def test_invalid_arguments_are_errors_and_change_nothing(tmp_path: Path) -> None
     with pytest.raises(AstrodomeError, match="finite number"):
         scope.annotate(marshal, "post", "ZTFJ1", origin="o", key="period", value=np.inf)
     assert scope.list_sources(marshal, group_ids=[5]).empty
+
+
+STARS = pd.DataFrame({"ra": [10.0], "dec": [0.5], "period": [0.5], "variable": [0.9]})
+
+
+@pytest.mark.parametrize(
+    ("changes", "options", "words"),
+    [
+        ({"period": [-1.0]}, {}, r"invalid period '-1\.0'.*greater than 0"),
+        ({"period": [0.0]}, {}, r"invalid period '0\.0'.*greater than 0"),
+        ({"period": [np.inf]}, {}, "invalid period 'inf'"),
+        ({}, {"group_ids": 6}, "Group 6: not found"),
+        ({}, {"group_ids": [5, "six"]}, "expected an integer or a sequence of integers"),
+        ({}, {"taxonomy_id": 8}, "Taxonomy 8 not found"),
+        ({}, {"classes": "Variable"}, "Class 'Variable' not found"),
+    ],
+)
+def test_invalid_uploads_are_errors_and_change_nothing(
+    changes: dict[str, object], options: dict[str, object], words: str
+) -> None:
+    marshal = scope.open_marshal(local_marshal("mine.db", 5))
+    arguments = {"group_ids": 5, "classes": "variable", "taxonomy_id": 7, **options}
+    with pytest.raises(AstrodomeError, match=words) as refused:
+        scope.upload_classifications(marshal, STARS.assign(**changes), **arguments)
+    assert "--" not in str(refused.value) + refused.value.hint
+    assert scope.list_sources(marshal, group_ids=5).empty
+
+
+def test_one_group_one_class_and_names_of_sources_are_accepted() -> None:
+    marshal = scope.open_marshal(local_marshal("mine.db", 5))
+    marshal.save_source("mine", 200.0, 1.0, [5])
+    stars = STARS.assign(period=np.nan)
+    stars.insert(0, "obj_id", "mine")
+    result = scope.upload_classifications(marshal, stars, 5, classes="variable", taxonomy_id=7)
+    assert list(result["obj_id"]) == ["mine"] and marshal.annotations("mine") == []
+    (found,) = scope.list_sources(marshal, group_ids=5).to_dict("records")
+    assert (found["obj_id"], found["classification"]) == ("mine", "variable")
+    by_position = scope.upload_classifications(
+        marshal, stars, 5, classes="variable", taxonomy_id=7, use_existing_obj_id=False
+    )
+    assert by_position["obj_id"][0].startswith("ZTFJ")
+
+
+def test_errors_of_a_marshal_file_contain_the_existing_names() -> None:
+    marshal = scope.open_marshal(local_marshal("mine.db", 5, 6))
+    assert isinstance(marshal, scope.Marshal)
+    assert repr(marshal) == f"<LocalMarshal {Path('mine.db').resolve()}>"
+    with pytest.raises(AstrodomeError, match="Group 7") as unknown:
+        scope.list_sources(marshal, group_ids=7)
+    assert unknown.value.hint.startswith("Existing groups: 5, 6.")
+    with pytest.raises(AstrodomeError, match="Group 7 not found: expected one of 5, 6"):
+        marshal.save_source("a", 1.0, 2.0, [7])
+    marshal.save_source("a", 1.0, 2.0, [5])
+    with pytest.raises(AstrodomeError, match="Taxonomy 8 not found: expected one of 7"):
+        marshal.classify([{"obj_id": "a", "classification": "x", "taxonomy_id": 8}])
+    with pytest.raises(AstrodomeError, match="Invalid position"):
+        scope.list_sources(marshal, position=(10.0, 95.0))
+    with pytest.raises(AstrodomeError, match="only possible in a local file"):
+        scope.open_marshal("fritz", create_groups=[5])

@@ -13,7 +13,7 @@ from astrodome.testing import Result
 from services.fake_server import FakeServer
 from services.fritz import Fritz
 from services.kowalski import Kowalski
-from ztf_scope.survey import GROUPS, TOKEN, Survey, taxonomy_map
+from ztf_scope.survey import GROUPS, TOKEN, Survey, local_marshal, taxonomy_map
 
 Scope = Callable[..., Result]
 
@@ -289,7 +289,7 @@ def test_votes_labels_and_survey_ids_can_be_posted(
 
 def test_a_local_file_can_be_used_as_marshal(scope: Scope, manual: list[str]) -> None:
     line = [part for part in manual if part not in ("-token", TOKEN)]
-    line += ["--marshal", "local:mine.db"]
+    line += ["--marshal", local_marshal("mine.db", *GROUPS)]
     assert scope(*line, "--json").succeeded().json["done"] == 6
     assert scope(*line, "--json").succeeded().json["skipped"] == 6
     assert scope(*line, "--recheck", "--json").succeeded().json["unchanged"] == 6
@@ -302,6 +302,7 @@ def test_a_local_file_can_be_used_as_marshal(scope: Scope, manual: list[str]) ->
     assert all(len(mine.photometry(s["id"])) == 18 for s in found)
     for name in ("mine.db", "mine.db-wal", "mine.db-shm"):
         Path(name).unlink(missing_ok=True)  # a new file is a new marshal
+    local_marshal("mine.db", *GROUPS)
     assert scope(*line, "--json").succeeded().json["done"] == 6
 
 

@@ -11,7 +11,7 @@ from astrodome.testing import Result
 from astrodome_ztf_scope.marshal.local import LocalMarshal
 from services.fake_server import FakeServer
 from services.fritz import Fritz
-from ztf_scope.survey import TOKEN, Survey, taxonomy_map
+from ztf_scope.survey import TOKEN, Survey, local_marshal, taxonomy_map
 from ztf_scope.test_disagreements import MANUAL as DISAGREEMENTS
 from ztf_scope.test_upload import MANUAL
 
@@ -23,7 +23,7 @@ TYPOS = {
     "groups": (["-group_ids", "998", "500", "999"], "Groups 998, 999"),
     "taxonomy": (["-taxonomy_id", "8"], "Taxonomy 8 not found"),
     "class": (["-classification", "Variable", "flaring"], "Did you mean 'variable'?"),
-    "instrument": (["--instrument-name", "ZTFF"], "Instruments: SEDM, ZTF"),
+    "instrument": (["--instrument-name", "ZTFF"], "Existing instruments: SEDM, ZTF"),
     "column": (["--post-survey-id"], "has no column 'survey_id'"),
     "obj_id": (["--use-existing-obj-id"], "has no column 'obj_id'"),
 }
@@ -63,26 +63,41 @@ def test_a_typo_changes_nothing_on_the_marshal(
     assert fritz.count("sources") == 6
 
 
+@pytest.fixture
+def without_token(manual: list[str]) -> list[str]:
+    return [part for part in manual if part not in ("-token", TOKEN)]
+
+
 @pytest.mark.parametrize("dry", [False, True])
-def test_classes_are_checked_in_a_file_that_has_taxonomies(
-    scope: Scope, manual: list[str], dry: bool
+def test_a_marshal_file_accepts_only_its_groups_and_classes(
+    scope: Scope, without_token: list[str], dry: bool
 ) -> None:
-    mine = LocalMarshal("mine.db")
-    tree = {"class": "All", "subclasses": [{"class": "variable"}, {"class": "flare star"}]}
-    number = mine.post_taxonomy({"name": "own", "version": "1", "hierarchy": tree})
-    line = [part for part in manual if part not in ("-token", TOKEN)]
-    line = [*with_typo(line, ["-taxonomy_id", str(number)]), "--marshal", "local:mine.db"]
-    refused = scope(*line, *(["--dry-run"] if dry else []))
-    assert refused.code == 2 and "Class 'flaring' not found in taxonomy 1" in refused.err
-    wrong = scope(*line, "--instrument-name", "ATLAS", *(["--dry-run"] if dry else []))
-    assert wrong.code == 2
-    assert not list(mine.in_groups([500])) and mine.source("x") is None
+    marshal = local_marshal("mine.db", 500, 250, 750)
+    line = [*without_token, "--marshal", marshal, *(["--dry-run"] if dry else [])]
+    for typo, words in (
+        (["-classification", "Variable", "flaring"], "Did you mean 'variable'?"),
+        (["-taxonomy_id", "8"], "Existing taxonomies: 7 (own)"),
+        (["-group_ids", "500", "999"], "Existing groups: 250, 500, 750"),
+        (["--instrument-name", "ATLAS"], "Existing instruments: ZTF"),
+    ):
+        refused = scope(*with_typo(line, typo))
+        assert refused.code == 2 and words in refused.err
+    assert not list(LocalMarshal("mine.db").in_groups([500]))
+
+
+def test_groups_of_a_marshal_file_can_be_created(scope: Scope, without_token: list[str]) -> None:
+    marshal = local_marshal("mine.db", 500)
+    line = [*without_token, "--marshal", marshal]
+    assert "Groups 250, 750" in scope(*line).err
+    assert scope(*line, "--create-groups", "--json").succeeded().json["done"] == 6
+    remote = scope(*without_token, "-token", TOKEN, "--create-groups")
+    assert remote.code == 2 and "only possible in a local file" in remote.err
 
 
 def test_a_dry_run_with_a_new_file_creates_no_file(scope: Scope, manual: list[str]) -> None:
-    line = [part for part in manual if part not in ("-token", TOKEN)]
-    shown = scope(*line, "--marshal", "local:new.db", "--dry-run", "--json").succeeded()
-    assert shown.json["done"] == 6 and "not checked" in shown.err
+    Path("tree.yaml").write_text("class: All\n")
+    line = ["taxonomy", "post", "--taxonomy", "tree.yaml", "-group_ids", "1", "--create-groups"]
+    scope(*line, "--marshal", "local:new.db", "--dry-run", "--json").succeeded()
     assert not Path("new.db").exists()
 
 
@@ -99,6 +114,8 @@ def test_a_dry_run_with_a_new_file_creates_no_file(scope: Scope, manual: list[st
         ("dec", "12h30m", "sexagesimal"),
         ("ra", "north", "degrees from 0 to 360"),
         ("period", "0,149", "decimal point"),
+        ("period", -1.0, "greater than 0"),
+        ("period", 0.0, "greater than 0"),
         ("period", float("inf"), "finite"),
     ],
 )
@@ -204,11 +221,14 @@ def test_other_commands_check_their_group_before_the_first_change(
 
 
 @pytest.mark.parametrize(
-    "typo", [("--instrument-name", "ZTFF"), ("--catalogue", "local:nowhere"), ("-file", "no.csv")]
+    "typo",
+    [("--catalogue", "local:nowhere"), ("-file", "no.csv"), ("-taxonomy_id", "8")],
 )
-def test_a_typo_leaves_no_new_file(scope: Scope, manual: list[str], typo: tuple[str, str]) -> None:
-    line = [part for part in manual if part not in ("-token", TOKEN)]
-    refused = scope(*line, "--marshal", "local:new.db", *typo)
+def test_a_typo_leaves_no_new_file(
+    scope: Scope, without_token: list[str], typo: tuple[str, str]
+) -> None:
+    line = [*without_token, "--marshal", "local:new.db", "--create-groups"]
+    refused = scope(*with_typo(line, list(typo)))
     assert refused.code == 2, refused.err
     assert not list(Path().glob("new.db*"))
 

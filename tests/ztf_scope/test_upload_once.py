@@ -141,7 +141,7 @@ def test_an_unreachable_marshal_is_one_error(
     monkeypatch.setenv("ASTRODOME_FRITZ_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("ASTRODOME_FRITZ_SLEEP_TIME", "0")
     gone = scope(*manual, "--jobs", "1")
-    assert gone.code == 1 and gone.err.count("connection refused") == 1
+    assert gone.code == 1 and gone.err.count("Connection refused") == 1
     assert "Traceback" not in gone.err
 
 

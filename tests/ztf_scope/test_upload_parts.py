@@ -79,7 +79,7 @@ def test_a_position_at_exact_hundredths_and_tenths_is_named_by_them(
 
 
 def test_an_invalid_position_is_an_error() -> None:
-    for ra, dec in ((360.0, 0.0), (-1.0, 0.0), (0.0, 91.0), (float("nan"), 0.0)):
+    for ra, dec in ((360.1, 0.0), (-1.0, 0.0), (0.0, 91.0), (float("nan"), 0.0)):
         with pytest.raises(AstrodomeError, match="Invalid position"):
             positions.iau_name(ra, dec)
 

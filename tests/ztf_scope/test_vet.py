@@ -161,7 +161,11 @@ def test_the_vetted_table_can_be_uploaded(
     ask(server, "/api/decide", json={"number": 0, "action": "accept", "labels": ["e"]})
     (tmp_path / "map.json").write_text(json.dumps({"rrlyr": "RR Lyrae", "e": "eclipsing"}))
     line = "-file vetted.csv -group_ids 500 -taxonomy_id 7 -classification read"
-    args = [*line.split(), "-taxonomy_map", "map.json", "--marshal", "local:marshal.db"]
+    args = [*line.split(), "-taxonomy_map", "map.json"]
+    args += [
+        "--marshal",
+        surveys.local_marshal("marshal.db", 500, classes=["eclipsing", "RR Lyrae"]),
+    ]
     scope("upload-classification", *args, "--catalogue", survey.catalogue).succeeded()
     kept = scope("sources", "--group-ids", 500, "--marshal", "local:marshal.db", "--json")
     assert [row["classifications"] for row in kept.succeeded().json] == ["eclipsing 1"]
@@ -175,7 +179,7 @@ def test_decisions_are_resumed_also_after_an_incomplete_line(
     first.decide(0, "accept", ["e"])
     first.decide(4, "reject", [])
     journal = target.with_name(".vetted.csv.decisions.jsonl")
-    journal.write_text(journal.read_text() + '{"number": 5, "na')
+    journal.write_text(journal.read_text() + '\n{"number": 5, "na')
     again = Decisions(target, found)
     assert {n: made["action"] for n, made in again.made.items()} == {0: "accept", 4: "reject"}
     again.decide(5, "accept", ["rrlyr"])

@@ -10,7 +10,7 @@ import importlib
 import sys
 from typing import TYPE_CHECKING, Any
 
-from .errors import AstrodomeError
+from .errors import AstrodomeError, InvalidInputError
 
 if TYPE_CHECKING:
     from .hookspecs import CheckSpec, CommandSpec, KindSpec, ModelSpec, SourceSpec, hookimpl
@@ -24,6 +24,7 @@ __all__ = [
     "AstrodomeError",
     "CheckSpec",
     "CommandSpec",
+    "InvalidInputError",
     "KindSpec",
     "ModelSpec",
     "SourceSpec",

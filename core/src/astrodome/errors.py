@@ -32,6 +32,13 @@ class AstrodomeError(Exception):
         return _rebuild, (self.message, self.hint, self.exit_code)
 
 
+class InvalidInputError(AstrodomeError):
+    """An invalid argument, option or input file, for which a command exits with status 2."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message, hint, exit_code=2)
+
+
 def _rebuild(message: str, hint: str, exit_code: int) -> AstrodomeError:
     return AstrodomeError(message, hint, exit_code=exit_code)
 

@@ -177,7 +177,7 @@ def get(client: requests.Session, url: str, service: str, **options: Any) -> req
         response = client.get(url, **options)
     except requests.RequestException as error:
         raise AstrodomeError(
-            f"{service} did not respond at {shown(url)}: {_cause(error)}.",
+            f"{service} did not respond at {shown(url)}: {cause(error)}.",
             "Try again later, or check the address in the settings.",
         ) from error
     if response.status_code >= 400:
@@ -187,7 +187,7 @@ def get(client: requests.Session, url: str, service: str, **options: Any) -> req
             "The token may be missing or expired." if response.status_code in (401, 403) else "",
         )
         refused.status = response.status_code
-        refused.retry_after = _retry_after(response.headers.get("Retry-After", ""))
+        refused.retry_after = retry_after(response.headers.get("Retry-After", ""))
         response.close()
         raise refused
     return response
@@ -224,12 +224,12 @@ def content(
                 )
     except (HTTPError, OSError) as error:
         raise AstrodomeError(
-            f"{service} closed the connection while sending {shown(response.url)}: {_cause(error)}."
+            f"{service} closed the connection while sending {shown(response.url)}: {cause(error)}."
         ) from error
     return b"".join(blocks)
 
 
-def _retry_after(text: str) -> float | None:
+def retry_after(text: str) -> float | None:
     """Convert a ``Retry-After`` header, which contains a number or a date, to seconds."""
     from urllib3.exceptions import InvalidHeader
     from urllib3.util import Retry
@@ -253,7 +253,7 @@ def shown(url: str) -> str:
     return SECRET_PARAMETER.sub(r"\1=***", urlunsplit(parts._replace(netloc=host)))
 
 
-def _cause(error: Exception) -> str:
+def cause(error: Exception) -> str:
     """Return the message of the innermost exception in a chain of connection errors."""
     while isinstance(
         inner := getattr(error, "reason", None) or (error.args or [None])[0], Exception

@@ -18,6 +18,7 @@ from .marshal.api import annotate as annotate
 from .marshal.api import download_classifications as download_classifications
 from .marshal.api import list_sources as list_sources
 from .marshal.api import upload_classifications as upload_classifications
+from .marshal.protocol import Marshal as Marshal
 from .marshal.registry import open_marshal as open_marshal
 from .tables.datasets import DataSet as DataSet
 from .tables.datasets import read_dataset as read_dataset
@@ -27,6 +28,7 @@ from .tables.table_io import write_table as write_table
 __all__ = [
     "DataSet",
     "LoadedModel",
+    "Marshal",
     "PredictionResult",
     "PreparedDataSet",
     "ScopeConfig",

@@ -20,13 +20,13 @@ import pyarrow.parquet as pq
 from astrodome import AstrodomeError, compute, files
 
 from ..tables import identifiers, table_io
+from . import positions
 
 CCDS, QUADS = range(1, 17), range(1, 5)
 PAGE = 10_000
 BATCH = 10_000
 """Number of rows that are converted to arrays at once."""
 META = "meta.json"
-POSITION = "coordinates.radec_geojson.coordinates"
 FORMATS = {"txt": ".txt", "text": ".txt", **table_io.EXTENSIONS}
 """File extensions by format name."""
 
@@ -88,7 +88,7 @@ def light_curve_ids(
     catalogue: Any, query: FieldQuery, ccd: int, quad: int
 ) -> Iterator[dict[str, Any]]:
     """Yield the requested columns for each light curve in a quadrant, sorted by ``_id``."""
-    columns = ("ra", "dec", POSITION) if query.coordinates else ("field",)
+    columns = positions.DOCUMENT_COLUMNS if query.coordinates else ("field",)
     documents = catalogue.find(
         query.catalog,
         query.conditions(ccd, quad),
@@ -99,17 +99,8 @@ def light_curve_ids(
     for document in documents:
         row = {"_id": document["_id"]}
         if query.coordinates:
-            row["ra"], row["dec"] = _position(document)
+            row["ra"], row["dec"] = positions.of_document(document)
         yield row
-
-
-def _position(document: Mapping[str, Any]) -> tuple[float | None, float | None]:
-    if document.get("ra") is not None:
-        return document["ra"], document["dec"]
-    longitude_latitude = document.get(POSITION)
-    if longitude_latitude is None:
-        return None, None
-    return (longitude_latitude[0] + 180) % 360, longitude_latitude[1]
 
 
 def write_ids(
@@ -299,8 +290,8 @@ def _read(path: Path, extension: str, query: FieldQuery, quadrant: tuple[int, in
         with h5py.File(path) as file:
             ids = file[label]
             values = {"_id": ids.asstr()[:] if h5py.check_string_dtype(ids.dtype) else ids[:]}
-            positions = {name: file[f"{label}_{name}"][:] for name in query.columns[1:]}
-        return pd.DataFrame(values | positions)
+            values |= {name: file[f"{label}_{name}"][:] for name in query.columns[1:]}
+        return pd.DataFrame(values)
     header = 0 if query.coordinates else None
     return pd.read_csv(
         path, header=header, names=query.columns, dtype="string[pyarrow]", keep_default_na=False

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import operator
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -16,64 +18,44 @@ from .column_layouts import NAMES, ColumnExpression
 
 Columns = Mapping[str, ColumnExpression]
 OPERATORS = {
-    "$eq": lambda column, value: column == value,
-    "$ne": lambda column, value: column != value,
-    "$gt": lambda column, value: column > value,
-    "$gte": lambda column, value: column >= value,
-    "$lt": lambda column, value: column < value,
-    "$lte": lambda column, value: column <= value,
+    **{f"${name}": getattr(operator, name) for name in ("eq", "ne", "gt", "lt")},
+    **{"$gte": operator.ge, "$lte": operator.le},
 }
 
 
-def expression(where: Mapping[str, Any], columns: Columns, path: Path) -> pc.Expression | None:
-    """Return the conditions as a single expression, or None if there are no conditions.
+def expression(where: Mapping[str, Any], columns: Columns, path: Path) -> pc.Expression:
+    """Return the conditions as a single expression.
 
     Raises AstrodomeError if an operator is unknown, or if a column does not exist in the file.
     """
-    combined: pc.Expression | None = None
+    return reduce(operator.and_, _terms(where, columns, path), pc.scalar(True))
+
+
+def _terms(where: Mapping[str, Any], columns: Columns, path: Path) -> Iterator[pc.Expression]:
     for name, condition in where.items():
         if name == "$or":
-            one = _any_of(condition, columns, path)
-        else:
-            one = _column(name, condition, columns, path)
-        combined = one if combined is None else combined & one
-    return combined
-
-
-def _any_of(
-    alternatives: Iterable[Mapping[str, Any]], columns: Columns, path: Path
-) -> pc.Expression:
-    combined = pc.scalar(False)
-    for alternative in alternatives:
-        one = expression(alternative, columns, path)
-        combined = combined | (pc.scalar(True) if one is None else one)
-    return combined
-
-
-def _column(name: str, condition: Any, columns: Columns, path: Path) -> pc.Expression:
-    conditions = condition if isinstance(condition, Mapping) else {"$eq": condition}
-    known = [*OPERATORS, "$in"]
-    for operator in conditions:
-        if operator not in known:
+            alternatives = (expression(one, columns, path) for one in condition)
+            yield reduce(operator.or_, alternatives, pc.scalar(False))
+            continue
+        if name not in columns:
+            aliases = (*NAMES.get(name, ()), *(("rcid",) if name in ("ccd", "quad") else ()))
+            also = f" (or {', '.join(aliases)})" if aliases else ""
             raise AstrodomeError(
-                f"Invalid operator '{operator}' for column '{name}': expected one of "
-                f"{', '.join(known)}."
+                f"{path} has no column '{name}'{also}, which is needed to select rows.",
+                f"Existing columns: {', '.join(columns)}.",
             )
-    if name not in columns:
-        aliases = (*NAMES.get(name, ()), *(("rcid",) if name in ("ccd", "quad") else ()))
-        also = f" (or {', '.join(aliases)})" if aliases else ""
-        raise AstrodomeError(
-            f"{path} has no column '{name}'{also}, which is needed to select rows.",
-            f"Existing columns: {', '.join(columns)}.",
-        )
-    column = columns[name].value
-    combined = pc.scalar(True)
-    for operator, value in conditions.items():
-        if operator == "$in":
-            combined = combined & column.isin(_values(value, columns[name].type))
-        else:
-            combined = combined & OPERATORS[operator](column, value)
-    return combined
+        column = columns[name]
+        conditions = condition if isinstance(condition, Mapping) else {"$eq": condition}
+        for symbol, value in conditions.items():
+            if symbol == "$in":
+                yield column.value.isin(_values(value, column.type))
+            elif symbol in OPERATORS:
+                yield OPERATORS[symbol](column.value, value)
+            else:
+                known = ", ".join([*OPERATORS, "$in"])
+                raise AstrodomeError(
+                    f"Invalid operator '{symbol}' for column '{name}': expected one of {known}."
+                )
 
 
 def _values(values: Iterable[Any], kind: pa.DataType) -> pa.Array:

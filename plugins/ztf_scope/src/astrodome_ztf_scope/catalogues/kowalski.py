@@ -6,6 +6,7 @@ query. Queries do not modify the archive, so they can safely be retried.
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
@@ -17,15 +18,13 @@ from astrodome import AstrodomeError, http
 from numpy.typing import ArrayLike
 
 from ..config import services
-from . import kowalski_client, light_curves
-from .positions import separations
+from . import kowalski_client, light_curves, positions
 
 PAGE = 10_000
 """Default number of documents per response."""
 IDS = 1000
 """Maximum number of ids or positions per query."""
 ROLES = ("sources", "features", "classifications", "gaia", "alerts")
-POSITION = "coordinates.radec_geojson.coordinates"
 LIGHT_CURVE_COLUMNS = ("_id", "ra", "dec", "filter", "data")
 
 
@@ -35,10 +34,6 @@ class KowalskiCatalogue:
     def __init__(self, instance: str = "", token: str = "", page: int = PAGE) -> None:
         self._instance, self._token, self._page = instance, token, page
         self._lock = threading.Lock()
-
-    @cached_property
-    def _settings(self) -> services.KowalskiSettings:
-        return services.kowalski()
 
     @cached_property
     def _client(self) -> Any:
@@ -97,7 +92,7 @@ class KowalskiCatalogue:
         """Return the documents around each position, sorted by separation. See ``Catalogue``."""
         name = self._name(collection)
         a, d = (np.atleast_1d(np.asarray(x, np.float64)) for x in (ra, dec))
-        projection = _projection([*columns, "ra", "dec", POSITION]) if columns else {}
+        projection = _projection([*columns, *positions.DOCUMENT_COLUMNS]) if columns else {}
         result: list[list[dict[str, Any]]] = []
         for first in range(0, len(a), IDS):
             part = range(first, min(first + IDS, len(a)))
@@ -130,15 +125,11 @@ class KowalskiCatalogue:
         limit: int,
     ) -> Iterator[dict[str, Any]]:
         ids = sorted(set(where["_id"]["$in"]))
-        count = 0
-        for first in range(0, len(ids), IDS):
-            part = {**where, "_id": {**where["_id"], "$in": ids[first : first + IDS]}}
-            for document in self._documents(name, part, columns, IDS, 0):
-                count += 1
-                if count > skip:
-                    yield document
-                if limit and count - skip >= limit:
-                    return
+        parts = (ids[first : first + IDS] for first in range(0, len(ids), IDS))
+        queries = ({**where, "_id": {**where["_id"], "$in": part}} for part in parts)
+        pages = (self._documents(name, query, columns, IDS, 0) for query in queries)
+        documents = itertools.chain.from_iterable(pages)
+        yield from itertools.islice(documents, skip, skip + limit if limit else None)
 
     def _documents(
         self, name: str, where: Mapping[str, Any], columns: Sequence[str], size: int, skip: int
@@ -152,7 +143,7 @@ class KowalskiCatalogue:
 
     def _name(self, collection: str) -> str:
         if collection in ROLES:
-            return str(getattr(self._settings.collections, collection))
+            return str(getattr(services.kowalski().collections, collection))
         return collection
 
     def _query(self, query: Mapping[str, Any]) -> Any:
@@ -170,7 +161,7 @@ class KowalskiCatalogue:
         except Exception as error:  # From requests, bson or penquins.
             raise AstrodomeError(
                 f"The query of {name} at Kowalski ({instance}) failed: "
-                f"{kowalski_client.reason(error)}.",
+                f"{kowalski_client.reason(error, [client.instances[instance]['token']])}.",
                 "Try again. The setting kowalski.timeout is the maximum time for a response (s).",
             ) from None  # The message may contain the token.
         return kowalski_client.data(response, name)
@@ -193,15 +184,9 @@ def _flat(document: Mapping[str, Any], columns: Sequence[str]) -> dict[str, Any]
     """Return the requested columns in a document, including nested columns such as ``a.b``."""
     if not columns:
         return dict(document)
-    return {"_id": document["_id"]} | {name: _value(document, name) for name in columns}
-
-
-def _value(document: Any, name: str) -> Any:
-    if isinstance(document, Mapping) and name in document:
-        return document[name]
-    for part in name.split("."):
-        document = document.get(part) if isinstance(document, Mapping) else None
-    return document
+    return {"_id": document["_id"]} | {
+        name: positions.nested_value(document, name) for name in columns
+    }
 
 
 def _nearest_first(
@@ -210,19 +195,11 @@ def _nearest_first(
     """Add the position and separation to documents, and sort them by separation in arcseconds."""
     if not documents:
         return []
-    positions = [_position(document) for document in documents]
-    distances = separations(ra, dec, *zip(*positions, strict=True))
+    places = [positions.of_document(document) for document in documents]
+    distances = positions.separations(ra, dec, *zip(*places, strict=True))
     found = []
     for row in np.argsort(distances, kind="stable"):
         document = _flat(documents[row], columns)
-        place = dict(zip(("ra", "dec"), positions[row], strict=True))
+        place = {"ra": places[row][0], "dec": places[row][1]}
         found.append({**document, **place, "separation": float(distances[row])})
     return found
-
-
-def _position(document: Mapping[str, Any]) -> tuple[float, float]:
-    """Return the position in degrees. Longitudes in the MongoDB index are RA - 180."""
-    if document.get("ra") is not None and document.get("dec") is not None:
-        return float(document["ra"]), float(document["dec"])
-    longitude, latitude = _value(document, POSITION) or (np.nan, np.nan)
-    return (float(longitude) + 180) % 360, float(latitude)

@@ -7,7 +7,7 @@ sent only to the host for which it was configured.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -56,8 +56,10 @@ def connect(instance: str = "", token: str = "", connections: int = 8) -> Any:
         if isinstance(error.__context__, http.RedirectError):
             raise redirected(error.__context__) from None
         names = ", ".join(f"{name} ({one['host']}:{one['port']})" for name, one in found.items())
+        secrets = (one.get(key) for one in found.values() for key in ("token", "password"))
+        inner = error.__context__ if isinstance(error.__context__, Exception) else error
         raise AstrodomeError(
-            f"Cannot connect to Kowalski at {names}: {reason(error)}.",
+            f"Cannot connect to Kowalski at {names}: {reason(inner, secrets)}.",
             "Check the address and the token.",
         ) from None
     for name, account in client.instances.items():
@@ -137,13 +139,18 @@ def _from_hosts(name: str) -> dict[str, Any] | None:
     different file than the host.
     """
     found = settings.current()
+    entries: list[tuple[str, Mapping[str, Any]]] = [
+        (origin, ((layer.get("kowalski") or {}).get("hosts") or {}).get(name) or {})
+        for origin, layer in found.layers
+    ]
+    variables = (pattern.format(name.upper()) for pattern in VARIABLES)
+    entries += [("the environment", {"token": found.environ.get(name)}) for name in variables]
     default = _default_address(name)
     address: dict[str, Any] = {}
-    for origin, layer in found.layers:
-        entry = ((layer.get("kowalski") or {}).get("hosts") or {}).get(name) or {}
+    for origin, entry in entries:
         own = {key: entry[key] for key in default if entry.get(key) is not None}
         if entry.get("token"):
-            if _differs(address, default) and address != own:
+            if default | address != default and address != own:
                 raise AstrodomeError(
                     f"The token of the Kowalski instance {name} is configured in {origin}, but "
                     "its address is not. The token was not sent.",
@@ -151,20 +158,7 @@ def _from_hosts(name: str) -> dict[str, Any] | None:
                 )
             return _checked(name, default | own | {"token": str(entry["token"])})
         address = {**own, **address}
-    for pattern in VARIABLES:
-        if token := found.environ.get(pattern.format(name.upper())):
-            if _differs(address, default):
-                raise AstrodomeError(
-                    f"The token of the Kowalski instance {name} is configured in the environment, "
-                    "but its address is not. The token was not sent.",
-                    "Set both in the same file.",
-                )
-            return {**default, "token": token}
     return None
-
-
-def _differs(address: Mapping[str, Any], default: Mapping[str, Any]) -> bool:
-    return any(value != default[key] for key, value in address.items())
 
 
 def _checked(name: str, account: dict[str, Any]) -> dict[str, Any]:
@@ -215,18 +209,9 @@ def data(response: Any, subject: str) -> Any:
     return response.get("data")
 
 
-def reason(error: BaseException) -> str:
-    """Return a short reason for a failed request, without the content of the request."""
-    text = f"{type(error).__name__} {error}".lower()
-    for words, description in (
-        (("timed out", "timeout"), "the request timed out"),
-        (("too many 429",), "too many requests (429)"),
-        (("too many 5", "too many 405"), "the server reported an error"),
-        (("refused", "resolve", "unreachable"), "the connection failed"),
-        (("401", "unauthorized", "token", "auth"), "the token was rejected"),
-        (("json", "expecting value"), "the response is not valid JSON"),
-        (("aborted", "reset", "incomplete", "disconnected"), "the connection was lost"),
-    ):
-        if any(word in text for word in words):
-            return description
-    return type(error).__name__
+def reason(error: Exception, secrets: Iterable[Any]) -> str:
+    """Return a short reason for a failed request that does not contain any of the secrets."""
+    text = http.cause(error)
+    for secret in filter(None, secrets):
+        text = text.replace(str(secret), "***")
+    return text[:200]

@@ -18,7 +18,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
-from astrodome import AstrodomeError, errors
+from astrodome import AstrodomeError, InvalidInputError, errors
 from numpy.typing import ArrayLike
 
 from ..tables import datasets, identifiers
@@ -43,7 +43,7 @@ class LocalCatalogue:
 
     def __init__(self, folder: str | Path = "") -> None:
         if not str(folder):
-            raise AstrodomeError("Missing directory: expected local:FOLDER.", exit_code=2)
+            raise InvalidInputError("Missing directory: expected local:FOLDER.")
         self.folder = Path(folder).expanduser()
         if not self.folder.is_dir():
             raise errors.not_found(self.folder, kind="Folder", exit_code=2)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from astrodome import AstrodomeError
+from astrodome import InvalidInputError
 from numpy.typing import ArrayLike, NDArray
 
 if TYPE_CHECKING:
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 LIMITS = {"ra": (0.0, 360.0), "dec": (-90.0, 90.0)}
 """Valid ranges of the coordinates, in degrees."""
+GEOJSON = "coordinates.radec_geojson.coordinates"
+DOCUMENT_COLUMNS = ("ra", "dec", GEOJSON)
+"""Columns in Kowalski documents from which :func:`of_document` reads the position."""
 SLACK = 5.5e-10
 """Maximum rounding error of a coordinate, in degrees; :func:`mean` rounds to 1e-9 degrees."""
 
@@ -66,11 +69,40 @@ def _degrees(cells: pd.Series[Any], coordinate: str, origin: object) -> NDArray[
             "Convert sexagesimal values to decimal degrees, for example with "
             "astropy.coordinates.SkyCoord(ra, dec, unit=('hourangle', 'deg'))."
         )
-    raise AstrodomeError(
+    raise InvalidInputError(
         f"{origin}: invalid coordinate '{text}' in column '{cells.name}', row {row}{others}.",
         f"{hint} Rows are counted from 0.",
-        exit_code=2,
     )
+
+
+def of_document(document: Mapping[str, Any]) -> tuple[float, float]:
+    """Return the position of a Kowalski document in degrees, or NaN if it has no position.
+
+    Longitudes in the MongoDB index are RA - 180.
+    """
+    if document.get("ra") is not None and document.get("dec") is not None:
+        return float(document["ra"]), float(document["dec"])
+    longitude, latitude = nested_value(document, GEOJSON) or (np.nan, np.nan)
+    return (float(longitude) + 180) % 360, float(latitude)
+
+
+def nested_value(document: Any, name: str) -> Any:
+    """Return the value of a column, or of a nested column such as ``a.b``, or None."""
+    if isinstance(document, Mapping) and name in document:
+        return document[name]
+    for part in name.split("."):
+        document = document.get(part) if isinstance(document, Mapping) else None
+    return document
+
+
+def validated(ra: float, dec: float) -> tuple[float, float]:
+    """Return a position in degrees, with 0 instead of an RA of 360; raise AstrodomeError."""
+    if not (0 <= ra <= 360 and -90 <= dec <= 90):
+        raise InvalidInputError(
+            f"Invalid position ({ra:g}, {dec:g}): expected RA from 0 to 360 and Dec from -90 to "
+            "90 deg.",
+        )
+    return ra % 360, dec
 
 
 def separations(
@@ -125,10 +157,7 @@ def iau_name(ra: float, dec: float, prefix: str = "ZTFJ") -> str:
 
     Raises AstrodomeError if the position is invalid.
     """
-    if not 0 <= ra < 360 or not -90 <= dec <= 90:
-        raise AstrodomeError(
-            f"Invalid position ({ra}, {dec}): expected RA in [0, 360) and Dec in [-90, 90] deg."
-        )
+    ra, dec = validated(ra, dec)
     hundredths = int((ra + SLACK) * 24_000) % 8_640_000  # in units of 0.01 s of time
     tenths = int((abs(dec) + SLACK) * 36_000)  # in units of 0.1 arcsec
     hms = f"{hundredths // 360_000:02}{hundredths // 6_000 % 60:02}{hundredths % 6_000 / 100:05.2f}"

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from astrodome import AstrodomeError, console
+from astrodome import InvalidInputError, console
 from astrodome.option_groups import option
 
 from .batches import finish_batch, run_batch
@@ -50,7 +50,6 @@ def manage(
     of an annotation. The previous annotations are written to a file for --undo.
     """
     from ..marshal import annotations, checks
-    from ..marshal.batches import count
 
     if undo:
         requests = annotations.read_undo_file(undo)
@@ -59,10 +58,9 @@ def manage(
             action, source, origin, key, value, group_ids or (), whole=whole
         )
     else:
-        raise AstrodomeError(
+        raise InvalidInputError(
             f"Specify {'-source' if action else '-action'}.",
             "scope manage-annotation -action post|update|delete -source NAME|FILE …",
-            exit_code=2,
         )
     marshal = service.open(jobs)
     checks.check_groups(marshal, {number for item in requests for number in item.group_ids})
@@ -91,10 +89,9 @@ def manage(
             console.note(MESSAGES["undo" if undo else action.lower()].format(**row))
         if kept:
             console.note(f"To undo the changes: scope manage-annotation --undo {kept}")
-    outcome = count(results, lambda item: item.obj_id)
     document = {"dry_run": dry_run, "changes": rows, "undo": kept}
     verb = "checked" if dry_run else "done"
-    finish_batch(outcome, verb, "sources", document, as_json=as_json)
+    finish_batch(results, lambda item: item.obj_id, verb, "sources", document, as_json=as_json)
 
 
 def _new_undo_file() -> Path:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from astrodome import console
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from ..marshal.batches import BatchOutcome, WriteResult
+    from ..marshal.batches import WriteResult
     from ..marshal.idempotent_writes import IdempotentWriter
 
 
@@ -49,8 +49,23 @@ def describe(parameters: Mapping[str, Any]) -> str:
     return "; ".join(parts)
 
 
+def request_rows(
+    results: Iterable[WriteResult[Any]], name: str, identify: Callable[[Any], Any]
+) -> Iterator[dict[str, Any]]:
+    """Yield a row for each request; the column ``name`` contains the result of ``identify``."""
+    for result in results:
+        for request in result.requests:
+            yield {
+                name: identify(result.item),
+                "source": request.obj_id,
+                "call": request.operation,
+                "what": describe(request.parameters),
+            }
+
+
 def finish_batch(
-    outcome: BatchOutcome,
+    results: Iterable[WriteResult[Any]],
+    name: Callable[[Any], str],
     verb: str,
     noun: str,
     document: Mapping[str, Any],
@@ -61,6 +76,9 @@ def finish_batch(
 
     With ``as_json``, print one JSON object with ``document`` instead.
     """
+    from ..marshal import batches
+
+    outcome = batches.count(results, name)
     if not as_json:
         unchanged = f"; {outcome.unchanged} checked, nothing to change" if outcome.unchanged else ""
         console.finish(outcome, verb, noun, more=unchanged)

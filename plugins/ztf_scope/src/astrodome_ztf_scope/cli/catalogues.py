@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
-from astrodome import AstrodomeError, console
+from astrodome import InvalidInputError, console
 from astrodome.option_groups import OptionGroup, option
 
 from .options import ROWS, SERVICES, CatalogueName, GroupIds, JsonArray, MarshalOptions, command
@@ -54,11 +54,13 @@ class QuadrantOptions(OptionGroup, panel=ROWS):
 
         ccds = _numbers("ccd", self.ccd, self.ccd_range, field_ids.CCDS, DEFAULT_CCD)
         quads = _numbers("quad", self.quad, self.quad_range, field_ids.QUADS, DEFAULT_QUAD)
+        if self.whole_field:
+            ccds, quads = tuple(field_ids.CCDS), tuple(field_ids.QUADS)
         return field_ids.FieldQuery(
             self.catalog or catalog or services.kowalski().collections.sources,
             self.field,
-            tuple(field_ids.CCDS) if self.whole_field else ccds,
-            tuple(field_ids.QUADS) if self.whole_field else quads,
+            ccds,
+            quads,
             self.minobs,
             self.skip,
             self.limit,
@@ -104,10 +106,9 @@ def field_ids(
     many = len(query.quadrants) > 1 or multi_quads or output_dir is not None
     if many or (path and not path.suffix):
         if path and path.suffix:
-            raise AstrodomeError(
+            raise InvalidInputError(
                 f"Cannot write {len(query.quadrants)} quadrants to the file {path}.",
                 "Specify a folder. --whole-field also writes one file with all ids.",
-                exit_code=2,
             )
         extension = file_extension(output_format or "csv", field_ids.FORMATS)
         with console.progress("Querying", len(query.quadrants), "quadrants") as progress:
@@ -152,10 +153,9 @@ def _numbers(
         match = re.fullmatch(r"(\d+)(?:-(\d+))?", text)
         first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, -1)
         if first not in known or last not in known or last < first:
-            raise AstrodomeError(
+            raise InvalidInputError(
                 f"Invalid --{name} '{text}': expected numbers from {known[0]} to {known[-1]}, or "
                 f"ranges such as {known[0]}-{known[-1]}.",
-                exit_code=2,
             )
         found.update(range(first, last + 1))
     return tuple(sorted(found)) or (default,)
@@ -196,23 +196,22 @@ def find_sources(
     service: MarshalOptions,
 ) -> None:
     """Show the sources near a position, sorted by distance, or the sources of groups."""
+    from ..catalogues import positions
+
     if (position is None) == (not group_ids) or (catalogue and group_ids):
-        raise AstrodomeError(
-            "Specify either --position RA DEC, or --group-ids on a marshal.", exit_code=2
-        )
+        raise InvalidInputError("Specify either --position RA DEC, or --group-ids on a marshal.")
     found: Iterable[Mapping[str, Any]]
     if position is None:
         found = service.open().in_groups(group_ids or [])
     else:
-        ra, dec = _validated(*position)
+        ra, dec = positions.validated(*position)
         if catalogue:
             found = _in_catalogue(catalogue, collection, ra, dec, radius_arcsec)
         else:
             found = service.open().near(ra, dec, radius_arcsec)
     rows = list(islice(found if catalogue else map(_row, found), limit or None))
-    console.show(
-        rows, as_json=as_json, optional=[("groups",), ("classifications",), ("separation",)]
-    )
+    optional = [("groups",), ("classifications",), ("separation",)]
+    console.show(rows, as_json=as_json, optional=optional)
     if not rows:
         console.note("No source found.")
 
@@ -227,24 +226,17 @@ def _in_catalogue(
         yield {key: value for key, value in one.items() if value is not None}
 
 
-def _validated(ra: float, dec: float) -> tuple[float, float]:
-    if not -90 <= dec <= 90 or not 0 <= ra <= 360:
-        raise AstrodomeError(
-            f"Invalid position ({ra:g}, {dec:g}): expected RA from 0 to 360 and Dec from -90 to "
-            "90 deg.",
-            exit_code=2,
-        )
-    return ra % 360, dec
-
-
 def _row(source: Mapping[str, Any]) -> dict[str, Any]:
     """Return a source of a marshal as a row of the output."""
     classes = [
-        one["classification"]
-        + (f" {one['probability']:g}" if one.get("probability") is not None else "")
-        for one in source.get("classifications") or ()
+        f"{one['classification']} {one['probability']:g}"
+        if one["probability"] is not None
+        else one["classification"]
+        for one in source["classifications"]
     ]
-    row = {key: source.get(key) for key in ("id", "ra", "dec", "separation")}
-    row = {key: value for key, value in row.items() if value is not None}
-    groups = " ".join(map(str, source.get("groups") or ()))
-    return row | {"classifications": "; ".join(classes), "groups": groups}
+    keys = ("id", "ra", "dec", "separation")
+    return {
+        **{key: source[key] for key in keys if source.get(key) is not None},
+        "classifications": "; ".join(classes),
+        "groups": " ".join(map(str, source["groups"])),
+    }

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from astrodome import console
 from astrodome.option_groups import OptionGroup, option
 
-from .batches import describe, finish_batch, run_batch
-from .options import CatalogueName, DryRun, Jobs, JsonObject, MarshalOptions, command
-
-if TYPE_CHECKING:
-    from ..marshal.batches import WriteResult
-    from ..marshal.disagreements import Limits
+from .batches import finish_batch, request_rows, run_batch
+from .options import CatalogueName, DryRun, Jobs, JsonObject, NewMarshalOptions, command
 
 
 class LimitOptions(OptionGroup):
@@ -23,11 +19,6 @@ class LimitOptions(OptionGroup):
     score: float = option(0.9, "At least one score must be higher than this value.", min=0, max=1)
     high: float = option(0.95, "One score must be higher than this value.", min=0, max=1)
     low: float = option(0.1, "The other score must not be higher than this value.", min=0, max=1)
-
-    def limits(self) -> Limits:
-        from ..marshal.disagreements import Limits
-
-        return Limits(self.tag, self.score, self.high, self.low)
 
 
 @command
@@ -51,7 +42,7 @@ def disagreements(
     dry_run: DryRun = False,
     as_json: JsonObject = False,
     *,
-    service: MarshalOptions,
+    service: NewMarshalOptions,
     limits: LimitOptions,
 ) -> None:
     """Upload light curves for which the neural network and the boosted trees disagree.
@@ -61,14 +52,14 @@ def disagreements(
     """
     from ..catalogues.registry import open_catalogue
     from ..config import services
-    from ..marshal import batches, checks
+    from ..marshal import checks
     from ..marshal import disagreements as library
     from ..tables import table_io
 
     source = open_catalogue(catalogue)
-    options = library.DisagreementOptions(
-        id, catalog or services.kowalski().collections.sources, origin, limits.limits(), period
-    )
+    catalog = catalog or services.kowalski().collections.sources
+    chosen = library.Limits(**vars(limits))
+    options = library.DisagreementOptions(id, catalog, origin, chosen, period)
     scores = library.find(source, options.limits)
     table = library.add_features(source, scores)
     sample = library.exclude_training_set(table, file)
@@ -79,7 +70,7 @@ def disagreements(
         "with features": len(table),
         "not in the training set": len(sample),
     }
-    marshal = service.open(jobs, create=True, dry_run=dry_run)
+    marshal = service.create([id], jobs, dry_run=dry_run)
     checks.check_groups(marshal, [id])
     results = run_batch(
         marshal,
@@ -101,21 +92,11 @@ def disagreements(
         "light_curves": rows,
     }
     if not as_json:
-        console.show(_requests(results) if dry_run else rows)
+        requests = request_rows(results, "ztf_id", lambda row: row["_id"])
+        console.show(requests if dry_run else rows)
         for name, number in counts.items():
             console.note(f"{number} {name}")
-    outcome = batches.count(results, lambda row: str(row["_id"]))
     verb = "would be uploaded" if dry_run else "uploaded"
-    finish_batch(outcome, verb, "light curves", document, as_json=as_json)
-
-
-def _requests(results: list[WriteResult[dict[str, Any]]]) -> list[dict[str, Any]]:
-    return [
-        {
-            "ztf_id": result.item["_id"],
-            "call": request.operation,
-            "what": describe(request.parameters),
-        }
-        for result in results
-        for request in result.requests
-    ]
+    finish_batch(
+        results, lambda row: str(row["_id"]), verb, "light curves", document, as_json=as_json
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from astrodome import AstrodomeError, console
+from astrodome import InvalidInputError, console
 from astrodome.option_groups import OptionGroup, option
 
 from .options import FEATURES, ROWS, GroupIds, Jobs, JsonObject, MarshalOptions, command
@@ -114,10 +114,9 @@ def download(
 
     by_group = file.lower() == "parse"
     if by_group and not group_ids:
-        raise AstrodomeError(
+        raise InvalidInputError(
             "The sources are missing.",
             "Specify -file FILE, or -group_ids for the sources of groups.",
-            exit_code=2,
         )
     extension = table_io.writable_extension(output_format) if output_format else ""
     marshal = service.open(jobs)

@@ -11,6 +11,8 @@ from astrodome.option_groups import OptionGroup, expand, option
 from .manual_syntax import ManualCommand
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ..marshal.protocol import Marshal
 
 
@@ -61,16 +63,22 @@ class MarshalOptions(OptionGroup, panel=SERVICES):
         "it out of the shell history.",
     )
 
-    def open(self, jobs: int = 8, *, create: bool = False, dry_run: bool = False) -> Marshal:
-        """Open the marshal. A missing file is created if ``create``, but not in a dry run."""
+    def open(self, jobs: int = 8, **more: Any) -> Marshal:
+        """Open an existing marshal, or a new marshal file if ``more`` specifies this."""
         from ..marshal.registry import open_marshal
 
-        return open_marshal(
-            self.marshal,
-            token=self.token,
-            connections=jobs,
-            missing="error" if not create else "empty" if dry_run else "create",
-        )
+        return open_marshal(self.marshal, token=self.token, connections=jobs, **more)
+
+
+class NewMarshalOptions(MarshalOptions, panel=SERVICES):
+    """A marshal that may be a new file."""
+
+    create_groups: bool = option(False, "Create missing groups; only for local:FILE.db.")
+
+    def create(self, group_ids: Iterable[int], jobs: int = 8, *, dry_run: bool = False) -> Marshal:
+        """Open the marshal, and create a missing file, but not in a dry run."""
+        groups = group_ids if self.create_groups else ()
+        return self.open(jobs, missing="empty" if dry_run else "create", create_groups=groups)
 
     def is_new_file(self) -> bool:
         """Return whether the marshal is a file that does not exist yet."""

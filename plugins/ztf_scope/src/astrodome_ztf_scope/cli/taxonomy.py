@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import typer
-from astrodome import AstrodomeError, console
+from astrodome import InvalidInputError, console
 from astrodome.option_groups import expand, option
 
 from .manual_syntax import ManualCommand
-from .options import DryRun, GroupIds, JsonArray, JsonObject, MarshalOptions
+from .options import DryRun, GroupIds, JsonArray, JsonObject, MarshalOptions, NewMarshalOptions
 
 app = typer.Typer(
     help="Post taxonomies to a marshal, and show existing ones.",
@@ -29,14 +29,14 @@ def post_taxonomy(
     dry_run: DryRun = False,
     as_json: JsonObject = False,
     *,
-    service: MarshalOptions,
+    service: NewMarshalOptions,
 ) -> None:
     """Post a taxonomy to a marshal, unless its name and version already exist."""
     from ..marshal import checks, taxonomies
     from ..marshal.idempotent_writes import open_writer
 
     tree = taxonomies.read(taxonomy)
-    marshal = service.open(create=True, dry_run=dry_run)
+    marshal = service.create(group_ids or (), dry_run=dry_run)
     checks.check_groups(marshal, group_ids or ())
     with open_writer(marshal, dry_run=dry_run, notify=console.note) as writer:
         posted = taxonomies.post(marshal, writer, tree, name, version, provenance, group_ids or ())
@@ -77,8 +77,8 @@ def show_taxonomies(
         return
     chosen = next((one for one in found if one["id"] == number), None)
     if chosen is None:
-        raise AstrodomeError(
-            f"Taxonomy {number} not found.", "To list them: scope taxonomy show", exit_code=2
+        raise InvalidInputError(
+            f"Taxonomy {number} not found.", "To list them: scope taxonomy show"
         )
     if as_json:
         console.show_json(chosen)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from astrodome import AstrodomeError, console
+from astrodome import InvalidInputError, console
 from astrodome.option_groups import OptionGroup, option
 
-from .batches import describe, finish_batch, run_batch
+from .batches import finish_batch, request_rows, run_batch
 from .options import (
     CLASSIFICATIONS,
     LIGHT_CURVES,
@@ -20,7 +21,7 @@ from .options import (
     GroupIds,
     Jobs,
     JsonObject,
-    MarshalOptions,
+    NewMarshalOptions,
     command,
 )
 
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ..marshal.batches import WriteResult
-    from ..marshal.classifications.labels import LabelColumn
     from ..marshal.classifications.upload_rows import UploadOptions, UploadRow
 
 
@@ -45,9 +45,10 @@ class RowOptions(OptionGroup, panel=ROWS):
     stop: int | None = option(None, "Last row.", min=0)
     use_existing_obj_id: bool = option(False, "Use the sources in obj_id.")
     match_ids: bool = option(False, "Find sources by survey_id first.")
-    radius_arcsec: float = option(
+    radius: float = option(
         2.0,
         "Maximum separation between a row, its source and its light curves, in arcsec.",
+        "--radius-arcsec",
         min=0.01,
     )
 
@@ -66,31 +67,16 @@ class UploadClassOptions(OptionGroup, panel=CLASSIFICATIONS):
         None,
         "Whether -classification contains labels of the map, not names of the last columns.",
     )
-    p_threshold: float = option(0.0, "Minimum probability.", min=0, max=1)
-    classification_origin: str = option("SCoPe", "Origin of the classifications.")
-    no_ml: bool = option(
-        False,
-        "The classifications are not from machine learning.",
-    )
-    post_upvote: bool = option(False, "Vote for each new classification.")
+    threshold: float = option(0.0, "Minimum probability.", "--p-threshold", min=0, max=1)
+    origin: str = option("SCoPe", "Origin of the classifications.", "--classification-origin")
+    no_ml: bool = option(False, "The classifications are not from machine learning.")
+    upvote: bool = option(False, "Vote for each new classification.", "--post-upvote")
     check_labelled_box: bool = option(False, "Mark the sources as labelled.")
     replace_classifications: bool = option(
-        False,
-        "Delete other classifications of the same groups.",
+        False, "Delete other classifications of the same groups."
     )
     post_survey_id: bool = option(False, "Annotate the sources with survey_id.")
     survey_id_origin: str = option("SCoPe_xmatch", "Origin of the annotation with survey_id.")
-
-    def columns(self, table: pd.DataFrame) -> list[LabelColumn]:
-        from ..marshal.classifications import labels
-
-        return labels.select(
-            table,
-            self.classification or [],
-            self.taxonomy_map,
-            self.taxonomy_id,
-            self.by_name,
-        )
 
 
 class PhotometryOptions(OptionGroup, panel=LIGHT_CURVES):
@@ -107,22 +93,15 @@ class PhotometryOptions(OptionGroup, panel=LIGHT_CURVES):
         None, "Limiting magnitude (AB) [depth of the survey in the band]."
     )
     programs: list[int] | None = option(None, "ZTF programs to post [1 2 3].")
-    max_timestamp_hjd: float | None = option(
-        None, "Last epoch to post (HJD, d) [kowalski.max_timestamp_hjd]."
+    max_hjd: float | None = option(
+        None,
+        "Last epoch to post (HJD, d) [kowalski.max_timestamp_hjd].",
+        "--max-timestamp-hjd",
     )
-    post_phot_as_comment: bool = option(
-        False,
-        "Post a plot of the light curve as a comment.",
-    )
+    post_phot_as_comment: bool = option(False, "Post a plot of the light curve as a comment.")
     post_phasefolded_phot: bool = option(False, "Post a phase-folded plot, too.")
-    phot_dirname: str = option("", "Folder for copies of the plots [none].")
-    instrument_name: str = option("ZTF", "Instrument on the marshal.")
-
-    @property
-    def plots(self) -> tuple[str, ...]:
-        if not self.post_phot_as_comment:
-            return ()
-        return ("time series", "phase-folded")[: 1 + self.post_phasefolded_phot]
+    plot_folder: str = option("", "Folder for copies of the plots [none].", "--phot-dirname")
+    instrument: str = option("ZTF", "Instrument on the marshal.", "--instrument-name")
 
     def open_catalogue(self) -> Any:
         """Open the catalogue, or return None if neither photometry nor a catalogue is used."""
@@ -168,7 +147,7 @@ def upload(
     dry_run: DryRun = False,
     recheck: bool = option(False, "Compare completed rows with the marshal, too."),
     *,
-    service: MarshalOptions,
+    service: NewMarshalOptions,
     rows: RowOptions,
     classes: UploadClassOptions,
     light_curves: PhotometryOptions,
@@ -180,37 +159,33 @@ def upload(
     Only what the marshal does not have is sent, also if the command is repeated. All requests are
     recorded in a journal. If the upload is interrupted, the same command resumes it.
     """
-    from ..marshal import checks
     from ..marshal.classifications import labels, upload_rows
     from ..marshal.classifications import upload as uploads
     from ..tables import table_io
 
     if not group_ids:
-        raise AstrodomeError("The groups are missing.", "Specify -group_ids.", exit_code=2)
+        raise InvalidInputError("The groups are missing.", "Specify -group_ids.")
     table_io.writable_extension(result.result_format)
     table = table_io.read_table(file)
-    options = _options(group_ids, comment, table, rows, classes, light_curves)
-    prepared = upload_rows.with_period(table, period_column, file)
-    items = upload_rows.read_rows(prepared, rows.resume, rows.stop, origin=file)
-    upload_rows.check_columns(prepared, options, file)
-    upload_rows.check_conflicts(items, options, file, console.warn)
+    options = _options(table, group_ids, comment, rows, classes, light_curves)
     columns = labels.summary(table, options.labels, options.threshold)
-    _show_columns(columns, upload_rows.PERIOD in prepared or period_column == upload_rows.NO_PERIOD)
+    for line in columns:
+        zero = f", {line['of them zero']} with probability 0" if line["of them zero"] else ""
+        console.note(
+            f"Column '{line['column']}': class '{line['class']}' of taxonomy {line['taxonomy']}, "
+            f"{line['rows']} rows{zero}."
+        )
+    items = upload_rows.prepare(
+        table, options, period_column, rows.resume, rows.stop, origin=file, warn=console.warn
+    )
     catalogue = light_curves.open_catalogue()
-    if service.is_new_file() and not options.skip_phot:  # before the file is created
-        checks.instrument_id(service.open(create=True, dry_run=True), options.instrument)
-    marshal = service.open(jobs, create=True, dry_run=dry_run)
+    if service.is_new_file():  # An invalid upload must not create the file.
+        uploads.check(service.create(group_ids, dry_run=True), options)
+    marshal = service.create(group_ids, jobs, dry_run=dry_run)
     results = run_batch(
         marshal,
         lambda writer: uploads.upload(
-            marshal,
-            catalogue,
-            items,
-            options,
-            writer,
-            jobs=jobs,
-            recheck=recheck,
-            notify=console.note,
+            marshal, catalogue, items, options, writer, jobs=jobs, recheck=recheck
         ),
         "Uploading",
         len(items),
@@ -220,86 +195,50 @@ def upload(
     results.sort(key=lambda result: result.item.number)
     if result.write_obj_id and not dry_run:
         result.write(file, table, results)
-    _show(results, {"dry_run": dry_run, "columns": columns}, dry_run, as_json)
+    if not as_json:
+        console.show(request_rows(results, "row", lambda row: row.number))
+    document = {
+        "dry_run": dry_run,
+        "columns": columns,
+        "rows": [
+            {
+                "row": result.item.number,
+                "status": result.status,
+                "obj_id": result.obj_id,
+                "why": result.reason,
+                "changes": [{"verb": r.operation, **r.parameters} for r in result.requests],
+            }
+            for result in results
+        ],
+    }
+    verb = "would be uploaded" if dry_run else "uploaded"
+    finish_batch(results, lambda row: row.name, verb, "rows", document, as_json=as_json)
 
 
 def _options(
-    group_ids: list[int],
-    comment: str,
-    table: pd.DataFrame,
-    rows: RowOptions,
-    classes: UploadClassOptions,
-    light_curves: PhotometryOptions,
+    table: pd.DataFrame, group_ids: list[int], comment: str, *groups: OptionGroup
 ) -> UploadOptions:
+    """Return the options for the library, most of which have the name of an option."""
     from ..config import services
-    from ..marshal.classifications import upload_rows
+    from ..marshal.classifications import labels
+    from ..marshal.classifications.upload_rows import UploadOptions
 
-    max_hjd = light_curves.max_timestamp_hjd
-    return upload_rows.UploadOptions(
-        group_ids=tuple(dict.fromkeys(group_ids)),
-        labels=tuple(classes.columns(table)),
-        comment=comment,
-        threshold=classes.p_threshold,
-        origin=classes.classification_origin,
-        ml=not classes.no_ml,
-        upvote=classes.post_upvote,
-        check_labelled_box=classes.check_labelled_box,
-        replace_classifications=classes.replace_classifications,
-        radius=rows.radius_arcsec,
-        skip_phot=light_curves.skip_phot,
-        use_existing_obj_id=rows.use_existing_obj_id,
-        match_ids=rows.match_ids,
-        post_survey_id=classes.post_survey_id,
-        survey_id_origin=classes.survey_id_origin,
-        plots=light_curves.plots,
-        plot_folder=light_curves.phot_dirname,
-        programs=tuple(light_curves.programs or (1, 2, 3)),
-        max_hjd=services.kowalski().max_timestamp_hjd if max_hjd is None else max_hjd,
-        limiting_mag=light_curves.limiting_mag,
-        instrument=light_curves.instrument_name,
+    given = {name: value for group in groups for name, value in group.given().items()}
+    columns = labels.select(
+        table,
+        given.get("classification", []),
+        given["taxonomy_map"],
+        given.get("taxonomy_id"),
+        given.get("by_name"),
     )
-
-
-def _show_columns(columns: Sequence[Mapping[str, Any]], has_periods: bool) -> None:
-    for line in columns:
-        zero = f", {line['of them zero']} with probability 0" if line["of them zero"] else ""
-        console.note(
-            f"Column '{line['column']}': class '{line['class']}' of taxonomy {line['taxonomy']}, "
-            f"{line['rows']} rows{zero}."
-        )
-    if not has_periods:
-        console.note("No periods are uploaded: the table has no column period.")
-
-
-def _show(
-    results: Sequence[WriteResult[UploadRow]],
-    document: Mapping[str, Any],
-    dry_run: bool,
-    as_json: bool,
-) -> None:
-    from ..marshal import batches
-
-    rows = [
-        {
-            "row": result.item.number,
-            "status": result.status,
-            "obj_id": result.obj_id,
-            "why": result.reason,
-            "changes": [{"verb": r.operation, **r.parameters} for r in result.requests],
-        }
-        for result in results
-    ]
-    if not as_json:
-        console.show(
-            {
-                "row": result.item.number,
-                "source": request.obj_id,
-                "call": request.operation,
-                "what": describe(request.parameters),
-            }
-            for result in results
-            for request in result.requests
-        )
-    outcome = batches.count(results, lambda row: row.name)
-    verb = "would be uploaded" if dry_run else "uploaded"
-    finish_batch(outcome, verb, "rows", {**document, "rows": rows}, as_json=as_json)
+    plots = ("time series", "phase-folded")[: 1 + given["post_phasefolded_phot"]]
+    options = UploadOptions(
+        tuple(dict.fromkeys(group_ids)),
+        tuple(columns),
+        comment,
+        ml=not given["no_ml"],
+        plots=plots if given["post_phot_as_comment"] else (),
+        max_hjd=services.kowalski().max_timestamp_hjd,
+    )
+    names = {field.name for field in fields(UploadOptions)}
+    return replace(options, **{name: given[name] for name in names & given.keys()})

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from astrodome import AstrodomeError, files
+from astrodome import AstrodomeError, InvalidInputError, files
 
 from ..tables import datasets, table_io
 from . import batches
@@ -49,25 +49,25 @@ class AnnotationRequest:
 
 @dataclass(frozen=True)
 class AnnotationChange:
-    """The data of an annotation before and after a change.
+    """The data of an annotation before and after a request.
 
     ``before`` or ``after`` is None if the annotation does not exist at that time.
     """
 
-    obj_id: str
-    origin: str
-    key: str
+    request: AnnotationRequest
     before: dict[str, Any] | None
     after: dict[str, Any] | None
-    group_ids: tuple[int, ...] = ()
+    group_ids: tuple[int, ...]
 
     @property
     def row(self) -> dict[str, Any]:
-        def value(data: dict[str, Any] | None) -> Any:
-            return data.get(self.key) if data is not None and self.key else data
-
-        about = {"obj_id": self.obj_id, "origin": self.origin, "key": self.key}
-        return {**about, "before": value(self.before), "after": value(self.after)}
+        request = self.request
+        before, after = (
+            data.get(request.key) if data is not None and request.key else data
+            for data in (self.before, self.after)
+        )
+        about = {"obj_id": request.obj_id, "origin": request.origin, "key": request.key}
+        return {**about, "before": before, "after": after}
 
 
 def parse_value(text: str) -> Any:
@@ -91,10 +91,9 @@ def check_value(key: str, value: Any, where: str = "") -> Any:
     finite = number and math.isfinite(value)
     if finite or value is None or not (number or NUMERIC.fullmatch(key)):
         return value
-    raise AstrodomeError(
+    raise InvalidInputError(
         f"{where}Invalid value '{value}' for the key '{key}': expected a finite number.",
         "Write the number with a decimal point, for example 0.149. Nothing was sent.",
-        exit_code=2,
     )
 
 
@@ -116,12 +115,12 @@ def annotation_requests(
     """
     action = action.lower()
     if action not in ACTIONS:
-        raise AstrodomeError(
-            f"Invalid action '{action}': expected post, update or delete.", exit_code=2
-        )
+        raise InvalidInputError(f"Invalid action '{action}': expected post, update or delete.")
     for name, text in (("origin", origin), ("key", key)):
         if not text and not (name == "key" and whole):
-            raise AstrodomeError(f"Specify -{name} to {action}.", exit_code=2)
+            raise InvalidInputError(
+                f"The {name} is missing: it is required to {action} an annotation."
+            )
     value = None if action == "delete" else value
     value = check_value(key, parse_value(value) if isinstance(value, str) else value)
     where = "The table"
@@ -129,17 +128,18 @@ def annotation_requests(
         where, source = source, table_io.read_table(Path(source))
     if isinstance(source, str):
         if value is None and action != "delete":
-            raise AstrodomeError(f"Specify -value to {action}.", exit_code=2)
+            raise InvalidInputError(
+                f"The value is missing: it is required to {action} an annotation."
+            )
         values = {source: value}
     else:
         if "obj_id" not in source:
-            raise AstrodomeError(f"{where} has no column 'obj_id'.", exit_code=2)
+            raise InvalidInputError(f"{where} has no column 'obj_id'.")
         values = dict.fromkeys(source["obj_id"].astype(str), value)
         if value is None and action != "delete":
             values = _column_values(source, key, where)
-    more: dict[str, Any] = {"group_ids": tuple(group_ids), "whole": whole}
     return [
-        AnnotationRequest(action, obj_id, origin, key, one, **more)
+        AnnotationRequest(action, obj_id, origin, key, one, tuple(group_ids), whole)
         for obj_id, one in values.items()
     ]
 
@@ -147,7 +147,7 @@ def annotation_requests(
 def _column_values(table: pd.DataFrame, key: str, where: str) -> dict[str, Any]:
     """Return the values in the column ``key``, keyed by ``obj_id``."""
     if key not in table:
-        raise AstrodomeError(f"{where} has no column '{key}' with the values.", exit_code=2)
+        raise InvalidInputError(f"{where} has no column '{key}' with the values.")
     values: dict[str, Any] = {}
     cells = zip(table["obj_id"], table[key], table[key].isna(), strict=True)
     for row, (obj_id, cell, missing) in enumerate(cells):
@@ -182,9 +182,7 @@ def apply_requests(
         if after != before:
             write_annotation(marshal, own, item.obj_id, item.origin, after, item.group_ids, current)
             groups = tuple(current["groups"]) if current else item.group_ids
-            changes[item.obj_id] = AnnotationChange(
-                item.obj_id, item.origin, item.key, before, after, groups
-            )
+            changes[item.obj_id] = AnnotationChange(item, before, after, groups)
         return item.obj_id
 
     return batches.process(
@@ -251,10 +249,9 @@ def _changed(item: AnnotationRequest, before: dict[str, Any] | None) -> dict[str
             return before
         raise AstrodomeError(
             f"The source already has an annotation with the origin {item.origin}.",
-            "Use -action update to change it.",
+            "Use the action update to change it.",
         )
-    new_key = item.action == "update" and before is not None and item.key not in before
-    if before is None or (item.key not in before and not item.whole and not new_key):
+    if before is None or (item.action == "delete" and not (item.whole or item.key in before)):
         which = f"({item.origin}, {item.key})" if item.key else item.origin
         raise AstrodomeError(f"The source has no annotation with origin and key {which}.")
     if item.action == "update":
@@ -282,8 +279,13 @@ def _required(item: AnnotationRequest) -> Any:
 def write_undo_file(path: Path, changes: Sequence[AnnotationChange]) -> Path:
     """Write the annotations before the changes to a file for :func:`read_undo_file`."""
     document = [
-        {"obj_id": c.obj_id, "origin": c.origin, "data": c.before, "group_ids": list(c.group_ids)}
-        for c in changes
+        {
+            "obj_id": change.request.obj_id,
+            "origin": change.request.origin,
+            "data": change.before,
+            "group_ids": change.group_ids,
+        }
+        for change in changes
     ]
     files.write_text(path, json.dumps({"annotations": document}, indent=1) + "\n")
     return path
@@ -293,16 +295,8 @@ def read_undo_file(path: Path) -> list[AnnotationRequest]:
     """Read an undo file and return the requests that restore its annotations."""
     try:
         return [
-            AnnotationRequest(
-                "undo",
-                entry["obj_id"],
-                entry["origin"],
-                group_ids=tuple(entry["group_ids"]),
-                data=entry["data"],
-            )
+            AnnotationRequest("undo", **{**entry, "group_ids": tuple(entry["group_ids"])})
             for entry in json.loads(path.read_text("utf-8"))["annotations"]
         ]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise AstrodomeError(
-            f"{path} is not a valid undo file of manage-annotation.", exit_code=2
-        ) from error
+        raise InvalidInputError(f"{path} is not a valid undo file of manage-annotation.") from error

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import operator
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import pandas as pd
-from astrodome import AstrodomeError
+from astrodome import AstrodomeError, InvalidInputError
 
+from ..catalogues import positions
 from ..tables import identifiers, table_io
 from . import checks
 from .annotations import AnnotationChange, annotation_requests, apply_requests
@@ -28,7 +30,7 @@ Table: TypeAlias = pd.DataFrame | str | os.PathLike[str]
 def list_sources(
     marshal: Marshal,
     *,
-    group_ids: Sequence[int] | None = None,
+    group_ids: int | Sequence[int] | None = None,
     position: tuple[float, float] | None = None,
     radius: float = 2.0,
     limit: int | None = None,
@@ -39,7 +41,7 @@ def list_sources(
     ----------
     marshal : Marshal
         Marshal returned by ``open_marshal``.
-    group_ids : sequence of int, optional
+    group_ids : int or sequence of int, optional
         Ids of the groups whose sources are listed.
     position : (float, float), optional
         Right ascension and declination in degrees, instead of ``group_ids``.
@@ -59,24 +61,24 @@ def list_sources(
     Raises
     ------
     astrodome.AstrodomeError
-        If the marshal cannot be read, or if not exactly one of ``group_ids`` and ``position`` is
-        given.
+        If the marshal cannot be read, if a group does not exist, if the position is invalid, or if
+        not exactly one of ``group_ids`` and ``position`` is given.
 
     Examples
     --------
     >>> import astrodome_ztf_scope as scope
-    >>> marshal = scope.open_marshal("local:mine.db", missing="create")
+    >>> marshal = scope.open_marshal("local:mine.db", missing="create", create_groups=[500])
     >>> _ = marshal.save_source("ZTFJ1", 10.0, -0.5, [500])
     >>> scope.list_sources(marshal, group_ids=[500])[["obj_id", "ra", "dec"]]
       obj_id    ra  dec
     0  ZTFJ1  10.0 -0.5
     """
     if (group_ids is None) == (position is None):
-        raise AstrodomeError("Specify either group_ids or position.", exit_code=2)
+        raise InvalidInputError("Specify either group_ids or position.")
     if position is not None:
-        found = marshal.near(*position, radius)[:limit]
+        found = marshal.near(*positions.validated(*position), radius)[:limit]
     else:
-        found = list(islice(marshal.in_groups(group_ids or ()), limit))
+        found = list(islice(marshal.in_groups(_existing_groups(marshal, group_ids)), limit))
     table = result_tables.source_table(found, "").drop(columns=result_tables.STATUS)
     if position is not None:
         table.insert(3, "separation", [one["separation"] for one in found])
@@ -87,7 +89,7 @@ def download_classifications(
     marshal: Marshal,
     table: Table | None = None,
     *,
-    group_ids: Sequence[int] | None = None,
+    group_ids: int | Sequence[int] | None = None,
     radius: float = 2.0,
     jobs: int = 8,
 ) -> pd.DataFrame:
@@ -100,7 +102,7 @@ def download_classifications(
     table : pandas.DataFrame or path, optional
         Table, or path of a CSV, Parquet or HDF5 file, with the column ``obj_id`` or the columns
         ``ra`` and ``dec`` (in degrees).
-    group_ids : sequence of int, optional
+    group_ids : int or sequence of int, optional
         Ids of the groups whose sources are downloaded, instead of a table.
     radius : float, optional
         Maximum separation between the position in a row and its source, in arcsec.
@@ -118,23 +120,23 @@ def download_classifications(
     Raises
     ------
     astrodome.AstrodomeError
-        If the table contains neither names nor positions, or if the sources in the groups cannot be
-        listed.
+        If the table contains neither names nor positions, if a group does not exist, or if the
+        sources in the groups cannot be listed.
 
     Examples
     --------
     >>> import pandas as pd
     >>> import astrodome_ztf_scope as scope
-    >>> marshal = scope.open_marshal("local:mine.db", missing="create")
+    >>> marshal = scope.open_marshal("local:mine.db", missing="create", create_groups=[500])
     >>> _ = marshal.save_source("ZTFJ1", 10.0, -0.5, [500])
     >>> stars = pd.DataFrame({"ra": [10.0, 20.0], "dec": [-0.5, 0.0]})
     >>> scope.download_classifications(marshal, stars)["status"].tolist()
     ['found by position, 0.00 arcsec', 'not found']
     """
     if (table is None) == (group_ids is None):
-        raise AstrodomeError("Specify either a table or group_ids.", exit_code=2)
+        raise InvalidInputError("Specify either a table or group_ids.")
     if table is None:
-        result = download_groups(marshal, group_ids or ())
+        result = download_groups(marshal, _existing_groups(marshal, group_ids))
         if result.failed:
             raise AstrodomeError(result.failed[0][1])
         return result.table
@@ -146,15 +148,16 @@ def download_classifications(
 def upload_classifications(
     marshal: Marshal,
     table: Table,
-    group_ids: Sequence[int],
+    group_ids: int | Sequence[int],
     *,
-    classes: Sequence[str] = (labels.READ,),
+    classes: str | Sequence[str] = (labels.READ,),
     taxonomy_map: str | os.PathLike[str] = "",
     taxonomy_id: int | None = None,
     threshold: float = 0.0,
     period_column: str = "",
     comment: str = "",
     radius: float = 2.0,
+    use_existing_obj_id: bool = True,
     replace_classifications: bool = False,
     catalogue: Any = None,
     dry_run: bool = False,
@@ -171,10 +174,11 @@ def upload_classifications(
         Marshal returned by ``open_marshal``.
     table : pandas.DataFrame or path
         Table, or path of a CSV, Parquet or HDF5 file, with the columns ``ra`` and ``dec`` (in
-        degrees), optionally ``period`` (in days), and one column of probabilities for each class.
-    group_ids : sequence of int
+        degrees), optionally ``obj_id`` and ``period`` (in days), and one column of probabilities
+        for each class. A period must be greater than 0, or NaN if it is unknown.
+    group_ids : int or sequence of int
         Ids of the groups to which the sources are saved.
-    classes : sequence of str, optional
+    classes : str or sequence of str, optional
         Names of the classes. For n names, the last n columns contain the probabilities in the same
         order. By default, every column whose name is a label in the taxonomy map is uploaded as a
         class. If the sequence is empty, no classes are uploaded.
@@ -193,6 +197,9 @@ def upload_classifications(
         Comment that is posted on each source.
     radius : float, optional
         Maximum separation between the position in a row and its source or light curves, in arcsec.
+    use_existing_obj_id : bool, optional
+        Whether to use the source with the name in the column ``obj_id``, if the table has this
+        column and the source exists. Otherwise, sources are found by position.
     replace_classifications : bool, optional
         Whether to delete other classifications of the sources in the same groups.
     catalogue : Catalogue, optional
@@ -213,34 +220,37 @@ def upload_classifications(
     Raises
     ------
     astrodome.AstrodomeError
-        If a column, class, group or taxonomy is invalid. In this case, nothing is changed.
+        If a column, value, class, group or taxonomy is invalid. In this case, nothing is changed.
 
     Examples
     --------
     >>> import pandas as pd
     >>> import astrodome_ztf_scope as scope
-    >>> marshal = scope.open_marshal("local:mine.db", missing="create")
+    >>> marshal = scope.open_marshal("local:mine.db", missing="create", create_groups=[500])
+    >>> classes = {"class": "star", "subclasses": [{"class": "variable"}]}
+    >>> taxonomy = marshal.post_taxonomy({"name": "mine", "version": "1", "hierarchy": classes})
     >>> stars = pd.DataFrame({"ra": [10.0], "dec": [-0.5], "period": [0.7], "variable": [0.9]})
     >>> result = scope.upload_classifications(
-    ...     marshal, stars, [500], classes=["variable"], taxonomy_id=7
+    ...     marshal, stars, 500, classes="variable", taxonomy_id=taxonomy
     ... )
     >>> result[["obj_id", "status"]]
                        obj_id status
     0  ZTFJ004000.00-003000.0   done
     """
-    rows = upload_rows.with_period(_read(table), period_column, "The table")
-    columns = labels.select(rows, list(classes), os.fspath(taxonomy_map), taxonomy_id)
+    rows = _read(table)
+    names = [classes] if isinstance(classes, str) else list(classes)
+    columns = labels.select(rows, names, os.fspath(taxonomy_map), taxonomy_id)
     options = upload_rows.UploadOptions(
-        group_ids=tuple(group_ids),
+        group_ids=_group_ids(group_ids),
         labels=tuple(columns),
         comment=comment,
         threshold=threshold,
         radius=radius,
+        use_existing_obj_id=use_existing_obj_id and "obj_id" in rows,
         replace_classifications=replace_classifications,
         skip_phot=catalogue is None,
     )
-    upload_rows.check_columns(rows, options, "The table")
-    items = upload_rows.read_rows(rows)
+    items = upload_rows.prepare(rows, options, period_column)
     with open_writer(marshal, dry_run=dry_run) as writer:
         results = list(uploads.upload(marshal, catalogue, items, options, writer, jobs=jobs))
     results.sort(key=lambda result: result.item.number)
@@ -255,7 +265,7 @@ def annotate(
     origin: str,
     key: str = "",
     value: Any = None,
-    group_ids: Sequence[int] = (),
+    group_ids: int | Sequence[int] = (),
     whole: bool = False,
     dry_run: bool = False,
     jobs: int = 4,
@@ -276,7 +286,7 @@ def annotate(
         Key in the annotation.
     value : optional
         Value to post. By default, the values in the table column with the name of the key are used.
-    group_ids : sequence of int, optional
+    group_ids : int or sequence of int, optional
         Ids of the groups that can see a new annotation.
     whole : bool, optional
         Whether to delete the annotation with all its keys.
@@ -300,7 +310,7 @@ def annotate(
     Examples
     --------
     >>> import astrodome_ztf_scope as scope
-    >>> marshal = scope.open_marshal("local:mine.db", missing="create")
+    >>> marshal = scope.open_marshal("local:mine.db", missing="create", create_groups=[500])
     >>> _ = marshal.save_source("ZTFJ1", 10.0, -0.5, [500])
     >>> scope.annotate(marshal, "post", "ZTFJ1", origin="mine", key="period", value=0.75)[
     ...     ["obj_id", "after", "status"]
@@ -309,8 +319,8 @@ def annotate(
     0  ZTFJ1   0.75   done
     """
     source = os.fspath(source) if isinstance(source, os.PathLike) else source
-    items = annotation_requests(action, source, origin, key, value, group_ids, whole=whole)
-    checks.check_groups(marshal, group_ids)
+    groups = _existing_groups(marshal, group_ids)
+    items = annotation_requests(action, source, origin, key, value, groups, whole=whole)
     changes: dict[str, AnnotationChange] = {}
     with open_writer(marshal, dry_run=dry_run) as writer:
         results = list(apply_requests(marshal, items, writer, changes, jobs=jobs))
@@ -322,6 +332,23 @@ def annotate(
         changes[name].row if name in changes else {"obj_id": name, **unchanged} for name in names
     ]
     return _result_table(results, about)
+
+
+def _group_ids(group_ids: int | Sequence[int] | None) -> tuple[int, ...]:
+    numbers: Iterable[Any] = group_ids if isinstance(group_ids, Iterable) else [group_ids]
+    try:
+        return tuple(dict.fromkeys(operator.index(number) for number in numbers))
+    except TypeError:
+        raise InvalidInputError(
+            f"Invalid group_ids {group_ids!r}: expected an integer or a sequence of integers."
+        ) from None
+
+
+def _existing_groups(marshal: Marshal, group_ids: int | Sequence[int] | None) -> tuple[int, ...]:
+    """Return the group ids, or raise AstrodomeError if a group does not exist."""
+    found = _group_ids(group_ids)
+    checks.check_groups(marshal, found)
+    return found
 
 
 def _read(table: Table) -> pd.DataFrame:

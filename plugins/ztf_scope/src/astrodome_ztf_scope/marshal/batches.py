@@ -70,6 +70,14 @@ class BatchOutcome(compute.Outcome):
         return {**super().as_dict(), "unchanged": self.unchanged}
 
 
+def grouped(items: Iterable[Item], keys: Iterable[Any]) -> list[list[Item]]:
+    """Group items that have the same key."""
+    groups: dict[Any, list[Item]] = {}
+    for item, key in zip(items, keys, strict=True):
+        groups.setdefault(key, []).append(item)
+    return list(groups.values())
+
+
 def process(
     writer: IdempotentWriter,
     groups: Iterable[Sequence[Item]],

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from astrodome import AstrodomeError
+from astrodome import AstrodomeError, InvalidInputError
 
 from ..catalogues import positions
 from ..tables import identifiers, table_io
@@ -46,8 +46,8 @@ class Limits:
 
     def __post_init__(self) -> None:
         if not 0 <= self.low < self.high <= 1 or not 0 <= self.score <= 1:
-            raise AstrodomeError(
-                "Invalid limits: expected 0 ≤ low < high ≤ 1 and 0 ≤ score ≤ 1.", exit_code=2
+            raise InvalidInputError(
+                "Invalid limits: expected 0 ≤ low < high ≤ 1 and 0 ≤ score ≤ 1."
             )
 
     @property
@@ -104,7 +104,7 @@ def exclude_training_set(table: pd.DataFrame, training_set: Path) -> pd.DataFram
     known = table_io.read_table(training_set)
     name = next((name for name in ("ztf_id", "_id") if name in known), None)
     if name is None:
-        raise AstrodomeError(f"{training_set} has no column 'ztf_id'.", exit_code=2)
+        raise InvalidInputError(f"{training_set} has no column 'ztf_id'.")
     ids = set(identifiers.texts(known[name]))
     new = [one not in ids for one in identifiers.texts(table["_id"])]
     return table[new].reset_index(drop=True)
@@ -158,25 +158,16 @@ def upload(
             write_annotation(marshal, own, obj_id, options.origin, data, groups, current)
         return obj_id
 
+    rows = identifiers.to_records(table)
+    places = table.reindex(columns=["ra", "dec"]).astype(np.float64)
     return batches.process(
         writer,
-        _groups(identifiers.to_records(table)),
+        batches.grouped(rows, positions.clusters(places["ra"], places["dec"], 2 * SEPARATION)),
         upload_one,
         key=lambda row: journals.key(writer.address, "disagreement", asdict(options), row["_id"]),
         name=lambda row: str(row["_id"]),
         jobs=jobs,
     )
-
-
-def _groups(rows: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
-    """Group light curves that may belong to the same source."""
-    if not rows or not {"ra", "dec"} <= rows[0].keys():
-        return [[row] for row in rows]
-    ra, dec = ([row[name] for row in rows] for name in ("ra", "dec"))
-    groups: dict[int, list[dict[str, Any]]] = {}
-    for row, cluster in zip(rows, positions.clusters(ra, dec, 2 * SEPARATION), strict=True):
-        groups.setdefault(int(cluster), []).append(row)
-    return list(groups.values())
 
 
 def _archive(

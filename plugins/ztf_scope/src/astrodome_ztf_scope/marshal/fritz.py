@@ -9,16 +9,15 @@ from __future__ import annotations
 import base64
 import itertools
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
 import requests
-from astrodome import AstrodomeError, compute, http
+from astrodome import AstrodomeError, InvalidInputError, compute, http
 
 from ..catalogues.positions import separations
 from ..config import services
-from . import skyportal_json
 from .errors import (
     MarshalAccessError,
     MarshalUnavailable,
@@ -27,6 +26,7 @@ from .errors import (
     RequestRejected,
 )
 from .rate_limit import RateLimiter
+from .skyportal_json import Annotation, Classification, Comment, Source, SourcePage, read
 
 SERVICE = "Fritz"
 PAGE_SIZE = 500
@@ -55,9 +55,7 @@ class Fritz:
     def __init__(self, *, token: str = "", connections: int = 8) -> None:
         section, secret = services.connection("fritz", services.FritzSettings, token)
         if not secret:
-            raise AstrodomeError(
-                f"No token for {SERVICE} at {section.url}.", TOKEN_HINT, exit_code=2
-            )
+            raise InvalidInputError(f"No token for {SERVICE} at {section.url}.", TOKEN_HINT)
         self.address = http.shown(section.url)
         self.settle, self.attempts = section.settle, section.max_attempts
         self.connections = connections
@@ -76,13 +74,13 @@ class Fritz:
 
     def source(self, obj_id: str) -> dict[str, Any] | None:
         found = self._read(f"/api/sources/{_quoted(obj_id)}", {"includeLabellers": "true"})
-        return skyportal_json.source(found) if found else None
+        return read(Source, found) if found else None
 
     def near(self, ra: float, dec: float, radius: float) -> list[dict[str, Any]]:
         degrees = {"ra": ra, "dec": dec, "radius": radius / 3600}
         where = {name: repr(float(value)) for name, value in degrees.items()}
         listing = {**where, "numPerPage": PAGE_SIZE, "includeLabellers": "true"}
-        near = skyportal_json.page(self._read("/api/sources", listing))["sources"]
+        near = read(SourcePage, self._read("/api/sources", listing) or {})["sources"]
         if near:
             found = separations(ra, dec, [s["ra"] for s in near], [s["dec"] for s in near])
             for one, separation in zip(near, found, strict=True):
@@ -92,38 +90,32 @@ class Fritz:
     def in_groups(self, group_ids: Sequence[int], *, start: int = 1) -> Iterator[dict[str, Any]]:
         listing = {"group_ids": ",".join(map(str, group_ids)), "numPerPage": PAGE_SIZE}
 
-        def read(number: int) -> Mapping[str, Any]:
+        def read_page(number: int) -> Mapping[str, Any]:
             more = {"pageNumber": number, "includeLabellers": "true"}
-            return skyportal_json.page(self._read("/api/sources", {**listing, **more}))
+            return read(SourcePage, self._read("/api/sources", {**listing, **more}) or {})
 
-        first = read(start)
-        rest = range(start + 1, -(-first["total"] // (first["size"] or PAGE_SIZE)) + 1)
+        first = read_page(start)
+        numbers = range(start + 1, -(-first["total"] // (first["size"] or PAGE_SIZE)) + 1)
+        rest = compute.map(read_page, numbers, jobs=self.connections, threads=True, ordered=True)
         seen: set[str] = set()
-        for found in itertools.chain([first], self._pages(read, rest)):
+        for done in itertools.chain([compute.ItemResult(start, first)], rest):
+            if done.value is None:
+                raise AstrodomeError(f"Page {done.item} of the listing is missing: {done.error}")
             # A source that is saved during the listing shifts the pages, so a source may recur.
-            new = {one["id"]: one for one in found["sources"] if one["id"] not in seen}
+            new = {one["id"]: one for one in done.value["sources"] if one["id"] not in seen}
             if not new:
                 return
             seen |= new.keys()
             yield from new.values()
 
-    def _pages(
-        self, read: Callable[[int], Mapping[str, Any]], numbers: range
-    ) -> Iterator[Mapping[str, Any]]:
-        """Read pages in parallel and yield them in the order of their numbers."""
-        for done in compute.map(read, numbers, jobs=self.connections, threads=True, ordered=True):
-            if done.value is None:
-                raise AstrodomeError(f"Page {done.item} of the listing is missing: {done.error}")
-            yield done.value
-
     def classifications(self, obj_id: str) -> list[dict[str, Any]]:
-        return [skyportal_json.classification(c) for c in self._list_of(obj_id, "classifications")]
+        return [read(Classification, one) for one in self._list_of(obj_id, "classifications")]
 
     def annotations(self, obj_id: str) -> list[dict[str, Any]]:
-        return [skyportal_json.annotation(a) for a in self._list_of(obj_id, "annotations")]
+        return [read(Annotation, one) for one in self._list_of(obj_id, "annotations")]
 
     def comments(self, obj_id: str) -> list[dict[str, Any]]:
-        return [skyportal_json.comment(c) for c in self._list_of(obj_id, "comments")]
+        return [read(Comment, one) for one in self._list_of(obj_id, "comments")]
 
     def photometry(self, obj_id: str) -> list[dict[str, Any]]:
         return self._list_of(obj_id, "photometry", "mjd")
@@ -221,11 +213,11 @@ class Fritz:
             try:
                 response = self._session.get(self._url + path, params=params)
             except requests.exceptions.ChunkedEncodingError as error:
-                problem = _cause(error)
+                problem = http.cause(error)
                 continue
             except requests.RequestException as error:
                 raise MarshalUnavailable(
-                    f"{SERVICE} does not respond at {self.address}{path}: {_cause(error)}.",
+                    f"{SERVICE} does not respond at {self.address}{path}: {http.cause(error)}.",
                     "Try again later, or check fritz.url in the settings.",
                 ) from None
             document = _json(response)
@@ -264,15 +256,16 @@ class Fritz:
         except requests.RequestException as error:
             if isinstance(error, requests.ConnectTimeout) or "NewConnectionError" in repr(error):
                 raise MarshalUnavailable(
-                    f"Cannot connect to {SERVICE} at {self.address}: {_cause(error)}."
+                    f"Cannot connect to {SERVICE} at {self.address}: {http.cause(error)}."
                 ) from None
             raise OutcomeUnknown(
-                f"No response of {SERVICE} to {method} {path}: {_cause(error)}."
+                f"No response of {SERVICE} to {method} {path}: {http.cause(error)}."
             ) from None
         document = _json(response)
         status = response.status_code
         if status == 429:
-            pause = _retry_after(response, self._longest_pause)
+            pause = http.retry_after(response.headers.get("Retry-After", ""))
+            pause = self._longest_pause if pause is None else min(pause, MAX_RETRY_AFTER)
             raise RateLimited(f"{SERVICE} limits the rate of requests.", pause)
         if status >= 500 or (document is None and status < 400):
             raise OutcomeUnknown(
@@ -311,28 +304,6 @@ def _json(response: requests.Response) -> dict[str, Any] | None:
     except ValueError:
         return None
     return document if isinstance(document, dict) else None
-
-
-def _retry_after(response: requests.Response, default: float) -> float:
-    try:
-        return min(float(response.headers.get("Retry-After", "")), MAX_RETRY_AFTER)
-    except ValueError:
-        return default
-
-
-def _cause(error: Exception) -> str:
-    """Describe a connection error without quoting the request, because it contains the token."""
-    if isinstance(error, requests.Timeout) or "Timeout" in repr(error):
-        return "timeout"
-    if isinstance(error, requests.exceptions.ChunkedEncodingError):
-        return "incomplete response"
-    if "NewConnectionError" in repr(error):
-        return "connection refused"
-    if isinstance(error, requests.exceptions.RetryError):
-        return "too many errors"
-    if isinstance(error, requests.ConnectionError):
-        return "connection lost"
-    return type(error).__name__
 
 
 def _quoted(name: str) -> str:

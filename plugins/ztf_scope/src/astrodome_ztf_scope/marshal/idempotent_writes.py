@@ -81,7 +81,7 @@ class IdempotentWriter:
         send: Callable[[], Any],
         is_done: Callable[[], bool],
         *,
-        done: bool | None = None,
+        done: bool = False,
     ) -> None:
         """Make a change unless it has already been made on the marshal.
 
@@ -94,7 +94,7 @@ class IdempotentWriter:
         is_done
             Function that queries the marshal and returns whether the change has been made.
         done
-            Result of ``is_done``, if it is already known.
+            Whether the change is already known to have been made.
 
         Raises
         ------
@@ -102,7 +102,7 @@ class IdempotentWriter:
             If the marshal rejects the request, or if the outcome remains unknown.
         """
         request_key = journals.key(self.address, operation, obj_id, parameters)
-        if is_done() if done is None else done:
+        if done:
             if self.journal and self.journal.state(request_key) == journals.BEGUN:
                 self.journal.end(request_key, journals.FOUND)
             return

@@ -10,7 +10,6 @@ import hashlib
 import json
 import re
 import sqlite3
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -20,13 +19,8 @@ from typing import Any
 
 from astrodome import AstrodomeError, files, settings
 
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS calls (key TEXT PRIMARY KEY, verb TEXT, obj_id TEXT, request TEXT,
-    state TEXT, attempts INTEGER, begun REAL, ended REAL, said TEXT, item TEXT);
-CREATE INDEX IF NOT EXISTS calls_of ON calls (item);
-CREATE TABLE IF NOT EXISTS items (key TEXT PRIMARY KEY, name TEXT, obj_id TEXT, state TEXT,
-    ended REAL, said TEXT);
-"""
+from .sqlite_file import SqliteFile
+
 BEGUN, DONE, FOUND, REFUSED = "begun", "done", "found", "refused"
 """States of a request.
 
@@ -65,21 +59,14 @@ class RequestJournal:
     def __init__(self, path: Path) -> None:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._lock = threading.Lock()
         try:
-            self._connection = sqlite3.connect(path, timeout=60, check_same_thread=False)
-            self._connection.row_factory = sqlite3.Row
-            self._connection.executescript(
-                f"PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;{SCHEMA}"
-            )
+            self._database = SqliteFile(path, "journal.sql")
         except sqlite3.Error as error:
             raise AstrodomeError(
                 f"Invalid journal {path}: {error}.",
                 "Move the file away. The marshal is then queried for existing changes.",
             ) from error
-
-    def close(self) -> None:
-        self._connection.close()
+        self._read, self.close = self._database.rows, self._database.close
 
     # Requests
 
@@ -102,7 +89,7 @@ class RequestJournal:
 
     def state(self, request_key: str) -> str:
         """Return the state of a request, or an empty string if it was never sent."""
-        found = self._read("SELECT state FROM calls WHERE key = ?", (request_key,))
+        found = self._read("SELECT state FROM calls WHERE key = ?", request_key)
         return found[0]["state"] if found else ""
 
     def unknown_since(self) -> float:
@@ -119,16 +106,17 @@ class RequestJournal:
         If ``obj_id`` or ``state`` is given, only matching requests are returned.
         """
         return self._read(
-            "SELECT * FROM calls WHERE (? = '' OR obj_id = ?) AND (? = '' OR state = ?) "
+            "SELECT * FROM calls WHERE ?1 IN ('', obj_id) AND ?2 IN ('', state) "
             "ORDER BY begun, rowid",
-            (obj_id, obj_id, state, state),
+            obj_id,
+            state,
         )
 
     # Items in a batch, each with several requests
 
     def completed_source(self, item: str) -> str | None:
         """Return the ``obj_id`` for a completed item, or None if the item is not completed."""
-        found = self._read("SELECT obj_id FROM items WHERE key = ? AND state = 'done'", (item,))
+        found = self._read("SELECT obj_id FROM items WHERE key = ? AND state = 'done'", item)
         return found[0]["obj_id"] if found else None
 
     def end_item(self, item: str, name: str, obj_id: str, error: str = "") -> None:
@@ -147,14 +135,10 @@ class RequestJournal:
 
     def _write(self, query: str, values: tuple[Any, ...]) -> None:
         try:
-            with self._lock, self._connection:
-                self._connection.execute(query, values)
+            with self._database.transaction() as connection:
+                connection.execute(query, values)
         except sqlite3.Error as error:
             raise OSError(f"Cannot write the journal {self.path}: {error}") from error
-
-    def _read(self, query: str, values: tuple[Any, ...] = ()) -> list[dict[str, Any]]:
-        with self._lock:
-            return [dict(row) for row in self._connection.execute(query, values)]
 
 
 @contextmanager

@@ -5,42 +5,31 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-import threading
-import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from astrodome import AstrodomeError, errors
+import pandas as pd
+from astrodome import AstrodomeError, InvalidInputError, errors
 
 from ..catalogues.positions import separations
 from .errors import RequestRejected
+from .sqlite_file import SqliteFile
 
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS about (id TEXT PRIMARY KEY);
-CREATE TABLE IF NOT EXISTS sources (id TEXT PRIMARY KEY, ra REAL, dec REAL, created_at TEXT);
-CREATE INDEX IF NOT EXISTS sources_dec ON sources (dec);
-CREATE TABLE IF NOT EXISTS saved (obj_id TEXT, group_id INTEGER, PRIMARY KEY (obj_id, group_id));
-CREATE TABLE IF NOT EXISTS classifications (id INTEGER PRIMARY KEY, obj_id TEXT,
-    classification TEXT, taxonomy_id INTEGER, probability REAL, origin TEXT, ml INTEGER,
-    groups TEXT, vote INTEGER, created_at TEXT);
-CREATE INDEX IF NOT EXISTS classifications_of ON classifications (obj_id);
-CREATE TABLE IF NOT EXISTS annotations (id INTEGER PRIMARY KEY, obj_id TEXT, origin TEXT,
-    data TEXT, groups TEXT, created_at TEXT, UNIQUE (obj_id, origin));
-CREATE TABLE IF NOT EXISTS comments (id INTEGER PRIMARY KEY, obj_id TEXT, text TEXT,
-    attachment_name TEXT, attachment BLOB, created_at TEXT);
-CREATE INDEX IF NOT EXISTS comments_on ON comments (obj_id);
-CREATE TABLE IF NOT EXISTS photometry (obj_id TEXT, instrument_id INTEGER, mjd REAL, filter TEXT,
-    mag REAL, magerr REAL, limiting_mag REAL, magsys TEXT, ra REAL, dec REAL,
-    UNIQUE (obj_id, instrument_id, mjd, filter));
-CREATE TABLE IF NOT EXISTS labels (obj_id TEXT, labeller_id INTEGER, UNIQUE (obj_id, labeller_id));
-CREATE TABLE IF NOT EXISTS instruments (id INTEGER PRIMARY KEY, name TEXT UNIQUE);
-CREATE TABLE IF NOT EXISTS taxonomies (id INTEGER PRIMARY KEY, name TEXT, version TEXT,
-    provenance TEXT, hierarchy TEXT, UNIQUE (name, version));
-"""
-PHOTOMETRY = ("mjd", "filter", "mag", "magerr", "limiting_mag", "magsys", "ra", "dec")
+CLASSIFICATION = "id, classification, taxonomy_id, probability, origin, ml, groups, votes"
+PHOTOMETRY = (
+    "obj_id",
+    "instrument_id",
+    "mjd",
+    "filter",
+    "mag",
+    "magerr",
+    "limiting_mag",
+    "magsys",
+    "ra",
+    "dec",
+)
 PAGE_SIZE = 500
 """Number of sources per page of a listing, the same as for Fritz."""
 LABELLER = 1
@@ -51,6 +40,9 @@ Missing = Literal["create", "error", "empty"]
 class LocalMarshal:
     """A marshal that stores its sources in a SQLite file.
 
+    A new file contains the instrument ZTF, but no groups and no taxonomies. As on Fritz, a request
+    is rejected if its group or taxonomy does not exist.
+
     Parameters
     ----------
     path
@@ -58,6 +50,9 @@ class LocalMarshal:
     missing
         Action if the file does not exist: ``create`` the file, raise an ``error``, or use an
         ``empty`` marshal in memory, for example for a dry run.
+    create_groups
+        Ids of the groups to create if they do not exist. To create a taxonomy, use
+        :meth:`post_taxonomy`.
     token, connections
         Ignored; present for compatibility with :class:`.fritz.Fritz`.
     """
@@ -71,37 +66,35 @@ class LocalMarshal:
         token: str = "",
         connections: int = 1,
         missing: Missing = "create",
+        create_groups: Iterable[int] = (),
     ) -> None:
         if not str(path):
-            raise AstrodomeError(
-                "The path of the marshal file is missing: expected local:FILE.db.", exit_code=2
+            raise InvalidInputError(
+                "The path of the marshal file is missing: expected local:FILE.db."
             )
         self.path = Path(path).expanduser().resolve()
-        database = str(self.path)
-        if not self.path.exists():
-            if missing == "error":
-                hint = "Correct local:FILE.db; only commands that upload create a new file."
-                raise errors.not_found(self.path, hint, kind="Marshal file", exit_code=2)
-            if missing == "empty":
-                database = ":memory:"
+        is_new = not self.path.exists()
+        if is_new and missing == "error":
+            hint = "Correct local:FILE.db; only commands that upload create a new file."
+            raise errors.not_found(self.path, hint, kind="Marshal file", exit_code=2)
+        try:
+            if is_new and missing == "empty":
+                self._database = SqliteFile(":memory:", "local.sql")
             else:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._lock = threading.RLock()
-        try:
-            self._connection = sqlite3.connect(database, timeout=60, check_same_thread=False)
-            self._connection.row_factory = sqlite3.Row
-            self._connection.executescript(
-                f"PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;{SCHEMA}"
-            )
+                self._database = SqliteFile(self.path, "local.sql")
         except sqlite3.Error as error:
             raise AstrodomeError(f"{self.path} is not a valid marshal file: {error}.") from error
+        self._rows = self._database.rows
         with self._transaction() as connection:
-            connection.execute("INSERT OR IGNORE INTO instruments VALUES (1, 'ZTF')")
-            if not connection.execute("SELECT 1 FROM about").fetchone():
-                connection.execute("INSERT INTO about VALUES (?)", (uuid.uuid4().hex,))
+            groups = [(int(number),) for number in create_groups]
+            connection.executemany("INSERT OR IGNORE INTO user_groups VALUES (?)", groups)
         # The random id distinguishes a new file from a deleted file with the same name.
         (about,) = self._rows("SELECT id FROM about")
         self.address = f"local:{self.path}#{about['id'][:8]}"
+
+    def __repr__(self) -> str:
+        return f"<LocalMarshal {self.path}>"
 
     # Methods that only read
 
@@ -130,24 +123,12 @@ class LocalMarshal:
         yield from map(self._complete, rows[(start - 1) * PAGE_SIZE :])
 
     def classifications(self, obj_id: str) -> list[dict[str, Any]]:
-        rows = self._rows("SELECT * FROM classifications WHERE obj_id = ? ORDER BY id", obj_id)
-        return [
-            {
-                **{key: row[key] for key in ("id", "classification", "taxonomy_id", "probability")},
-                "origin": row["origin"] or "",
-                "ml": None if row["ml"] is None else bool(row["ml"]),
-                "groups": json.loads(row["groups"]),
-                "votes": row["vote"] or 0,
-            }
-            for row in rows
-        ]
+        query = f"SELECT {CLASSIFICATION} FROM classifications WHERE obj_id = ? ORDER BY id"
+        return self._rows(query, obj_id)
 
     def annotations(self, obj_id: str) -> list[dict[str, Any]]:
         query = "SELECT id, origin, data, groups FROM annotations WHERE obj_id = ? ORDER BY id"
-        return [
-            {**row, "data": json.loads(row["data"]), "groups": json.loads(row["groups"])}
-            for row in self._rows(query, obj_id)
-        ]
+        return self._rows(query, obj_id)
 
     def comments(self, obj_id: str) -> list[dict[str, Any]]:
         return self._rows("SELECT id, text FROM comments WHERE obj_id = ? ORDER BY id", obj_id)
@@ -155,23 +136,27 @@ class LocalMarshal:
     def photometry(self, obj_id: str) -> list[dict[str, Any]]:
         return self._rows("SELECT * FROM photometry WHERE obj_id = ? ORDER BY mjd", obj_id)
 
+    def groups(self) -> list[dict[str, Any]]:
+        """Return all groups as mappings with the key ``id``."""
+        return self._rows("SELECT id FROM user_groups ORDER BY id")
+
     def group(self, group_id: int) -> dict[str, Any] | None:
-        """Return the group with this id. In a marshal file, every group exists."""
-        return {"id": int(group_id)}
+        return next((one for one in self.groups() if one["id"] == group_id), None)
 
     def instruments(self) -> list[dict[str, Any]]:
         return self._rows("SELECT * FROM instruments ORDER BY id")
 
     def taxonomies(self) -> list[dict[str, Any]]:
-        rows = self._rows("SELECT * FROM taxonomies ORDER BY id")
-        return [{**row, "hierarchy": json.loads(row["hierarchy"])} for row in rows]
+        return self._rows("SELECT * FROM taxonomies ORDER BY id")
 
     # Methods that change the marshal
 
     def save_source(self, obj_id: str, ra: float, dec: float, group_ids: Sequence[int]) -> Any:
         with self._transaction() as connection:
-            values = (obj_id, ra, dec, _now())
-            connection.execute("INSERT OR IGNORE INTO sources VALUES (?, ?, ?, ?)", values)
+            values = (obj_id, ra, dec)
+            connection.execute(
+                "INSERT OR IGNORE INTO sources (id, ra, dec) VALUES (?, ?, ?)", values
+            )
             self._save(connection, obj_id, group_ids)
         return {"id": obj_id}
 
@@ -183,15 +168,12 @@ class LocalMarshal:
         ids = []
         with self._transaction(*(record["obj_id"] for record in records)) as connection:
             for record in records:
-                ml = record.get("ml")
-                values = (
-                    *(record[key] for key in ("obj_id", "classification", "taxonomy_id")),
-                    *(record.get(key) for key in ("probability", "origin")),
-                    None if ml is None else int(ml),
-                    json.dumps(list(record.get("group_ids") or ())),
-                    int(bool(record.get("vote"))),
-                    _now(),
-                )
+                self._require("Taxonomy", [record["taxonomy_id"]], self.taxonomies())
+                columns = ("obj_id", "classification", "taxonomy_id", "probability", "ml")
+                values = {name: record.get(name) for name in columns}
+                values["origin"] = record.get("origin") or ""
+                values["groups"] = self._group_list(record.get("group_ids") or ())
+                values["votes"] = int(bool(record.get("vote")))
                 ids.append(_insert(connection, "classifications", values))
                 if record.get("label"):
                     label = (record["obj_id"], LABELLER)
@@ -204,14 +186,11 @@ class LocalMarshal:
     def annotate(
         self, obj_id: str, origin: str, data: Mapping[str, Any], group_ids: Sequence[int]
     ) -> Any:
-        values = (obj_id, origin, json.dumps(dict(data)), json.dumps(list(group_ids)), _now())
-        with self._transaction(obj_id) as connection:
-            try:
-                return {"annotation_id": _insert(connection, "annotations", values)}
-            except sqlite3.IntegrityError:
-                raise RequestRejected(
-                    f"{obj_id} already has an annotation with the origin '{origin}'."
-                ) from None
+        values = {"obj_id": obj_id, "origin": origin, "data": json.dumps(dict(data))}
+        values["groups"] = self._group_list(group_ids)
+        taken = f"{obj_id} already has an annotation with the origin '{origin}'."
+        with self._transaction(obj_id, unique=taken) as connection:
+            return {"annotation_id": _insert(connection, "annotations", values)}
 
     def change_annotation(
         self, obj_id: str, annotation_id: int, origin: str, data: Mapping[str, Any]
@@ -228,20 +207,19 @@ class LocalMarshal:
         self._delete("annotation", obj_id, annotation_id)
 
     def comment(self, obj_id: str, text: str, attachment: tuple[str, bytes] | None = None) -> Any:
+        name, content = attachment or (None, None)
+        values = {"obj_id": obj_id, "text": text, "attachment_name": name, "attachment": content}
         with self._transaction(obj_id) as connection:
-            values = (obj_id, text, *(attachment or (None, None)), _now())
             return {"comment_id": _insert(connection, "comments", values)}
 
     def add_photometry(self, points: Mapping[str, Any]) -> Any:
-        obj_id, count = points["obj_id"], len(points["mjd"])
-        columns = [
-            points[name] if isinstance(points.get(name), list) else [points.get(name)] * count
-            for name in PHOTOMETRY
-        ]
-        marks = ", ".join("?" * (len(PHOTOMETRY) + 2))
-        rows = [(obj_id, points["instrument_id"], *row) for row in zip(*columns, strict=True)]
-        with self._transaction(obj_id) as connection:
-            connection.executemany(f"INSERT OR IGNORE INTO photometry VALUES ({marks})", rows)
+        rows = pd.DataFrame({name: points.get(name) for name in PHOTOMETRY})
+        marks = ", ".join("?" * len(PHOTOMETRY))
+        with self._transaction(points["obj_id"]) as connection:
+            connection.executemany(
+                f"INSERT OR IGNORE INTO photometry VALUES ({marks})",
+                rows.itertuples(index=False, name=None),
+            )
 
     def archive(
         self,
@@ -254,17 +232,12 @@ class LocalMarshal:
         return None
 
     def post_taxonomy(self, taxonomy: Mapping[str, Any]) -> Any:
-        values = (
-            *(taxonomy.get(key) for key in ("name", "version", "provenance")),
-            json.dumps(taxonomy.get("hierarchy")),
-        )
-        with self._transaction() as connection:
-            try:
-                return _insert(connection, "taxonomies", values)
-            except sqlite3.IntegrityError:
-                raise RequestRejected(
-                    f"The taxonomy {values[0]} {values[1]} already exists."
-                ) from None
+        """Create a taxonomy and return its id, which is ``taxonomy["id"]`` if it is given."""
+        values = {name: taxonomy.get(name) for name in ("id", "name", "version", "provenance")}
+        values["hierarchy"] = json.dumps(taxonomy.get("hierarchy"))
+        taken = f"The taxonomy {values['name']} {values['version']} already exists."
+        with self._transaction(unique=taken) as connection:
+            return _insert(connection, "taxonomies", values)
 
     # Database access
 
@@ -282,8 +255,23 @@ class LocalMarshal:
         }
 
     def _save(self, connection: sqlite3.Connection, obj_id: str, group_ids: Sequence[int]) -> None:
+        self._require("Group", group_ids, self.groups())
         rows = [(obj_id, group) for group in group_ids]
         connection.executemany("INSERT OR IGNORE INTO saved VALUES (?, ?)", rows)
+
+    def _group_list(self, group_ids: Sequence[int]) -> str:
+        self._require("Group", group_ids, self.groups())
+        return json.dumps(list(group_ids))
+
+    def _require(
+        self, kind: str, numbers: Iterable[int], existing: Sequence[Mapping[str, Any]]
+    ) -> None:
+        """Raise RequestRejected if one of the numbers is not the id of an existing record."""
+        known = [one["id"] for one in existing]
+        for number in numbers:
+            if number not in known:
+                listed = ", ".join(map(str, known)) or "none"
+                raise RequestRejected(f"{kind} {number} not found: expected one of {listed}.")
 
     def _delete(self, kind: str, obj_id: str, number: int) -> None:
         with self._transaction(obj_id) as connection:
@@ -292,27 +280,22 @@ class LocalMarshal:
                 raise RequestRejected(f"{obj_id} has no {kind} {number}.")
 
     @contextmanager
-    def _transaction(self, *obj_ids: str) -> Iterator[sqlite3.Connection]:
+    def _transaction(self, *obj_ids: str, unique: str = "") -> Iterator[sqlite3.Connection]:
         """Open a transaction and yield the connection.
 
-        Raises RequestRejected if one of the given sources does not exist.
+        Raises RequestRejected if one of the given sources does not exist, or, with the message
+        ``unique``, if a record already exists.
         """
-        with self._lock, self._connection:
+        with self._database.transaction() as connection:
             for obj_id in obj_ids:
                 if not self._rows("SELECT 1 FROM sources WHERE id = ?", obj_id):
                     raise RequestRejected(f"Source {obj_id} not found.")
-            yield self._connection
-
-    def _rows(self, query: str, *values: Any) -> list[dict[str, Any]]:
-        with self._lock:
-            return [dict(row) for row in self._connection.execute(query, values)]
-
-
-def _insert(connection: sqlite3.Connection, table: str, values: Sequence[Any]) -> int:
-    marks = ", ".join("?" * len(values))
-    query = f"INSERT INTO {table} VALUES (NULL, {marks})"
-    return int(connection.execute(query, values).lastrowid or 0)
+            try:
+                yield connection
+            except sqlite3.IntegrityError:
+                raise RequestRejected(unique) from None
 
 
-def _now() -> str:
-    return datetime.now(UTC).replace(tzinfo=None).isoformat()
+def _insert(connection: sqlite3.Connection, table: str, values: Mapping[str, Any]) -> int:
+    query = f"INSERT INTO {table} ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})"
+    return int(connection.execute(query, tuple(values.values())).lastrowid or 0)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from typing import Any, Literal
 
-from astrodome import sources
+from astrodome import InvalidInputError, sources
 
 from .protocol import Marshal
 
@@ -16,6 +17,7 @@ def open_marshal(
     token: str = "",
     connections: int = 8,
     missing: Literal["error", "create", "empty"] = "error",
+    create_groups: Iterable[int] = (),
 ) -> Marshal:
     """Open a marshal by its name.
 
@@ -33,17 +35,20 @@ def open_marshal(
     missing : {"error", "create", "empty"}, optional
         Action if a local file does not exist: raise an error, create the file, or use an empty
         marshal in memory.
+    create_groups : iterable of int, optional
+        Ids of the groups to create in a local file if they do not exist. A new file contains no
+        groups and no taxonomies. To create a taxonomy, use ``marshal.post_taxonomy``.
 
     Returns
     -------
     Marshal
-        Object that implements the protocol ``astrodome_ztf_scope.marshal.protocol.Marshal``.
+        Object that implements the protocol ``astrodome_ztf_scope.Marshal``.
 
     Raises
     ------
     AstrodomeError
-        If the file does not exist, if the token is missing, or if no installed plugin provides a
-        marshal with this name.
+        If the file does not exist, if the token is missing, if no installed plugin provides a
+        marshal with this name, or if groups cannot be created on this marshal.
 
     Examples
     --------
@@ -57,6 +62,11 @@ def open_marshal(
     name = sources.choose("marshal", name, default="fritz")
     options: dict[str, Any] = {"token": token, "connections": connections}
     if name.partition(":")[0] == "local":
-        options["missing"] = missing
+        options |= {"missing": missing, "create_groups": create_groups}
+    elif create_groups:
+        raise InvalidInputError(
+            f"Groups cannot be created on the marshal '{name}': this is only possible in a local "
+            "file.",
+        )
     marshal: Marshal = sources.get("marshal", name, **options)
     return marshal

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +39,8 @@ class Candidate:
     dec: float | None
     period: float | None
     scores: Mapping[str, float]
-    features: Mapping[str, float] = field(default_factory=dict)
-    identifiers: Mapping[str, str] = field(default_factory=dict)
+    features: Mapping[str, float]
+    identifiers: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -66,14 +66,7 @@ class Candidates:
         if longest:  # Use a single band, because magnitudes differ between bands.
             image = dmdt.dmdt_image(*zip(*(point[:2] for point in longest["points"]), strict=True))
         return {
-            "number": number,
-            "name": row.name,
-            "ra": row.ra,
-            "dec": row.dec,
-            "period": row.period,
-            "scores": dict(row.scores),
-            "features": dict(row.features),
-            "identifiers": dict(row.identifiers),
+            **asdict(row),
             "curves": curves,
             "dmdt": image.round(4).tolist() if image is not None else None,
             "dmdt_band": longest["band"] if longest else None,
@@ -95,17 +88,13 @@ class Candidates:
             return [], error.message
         if table.empty:
             return [], "not found in the catalogue"
-        if "catflags" in table:
-            table = table[table["catflags"].fillna(0) == 0]
-        table = table.dropna(subset=["hjd", "mag"]).sort_values("hjd")
-        errors = table["magerr"] if "magerr" in table else pd.Series(0.0, table.index)
-        bands = table["filter"] if "filter" in table else pd.Series(0, table.index)
+        table = table.reindex(columns=["hjd", "mag", "magerr", "filter", "catflags"])
+        table = table.fillna({"magerr": 0, "filter": 0, "catflags": 0})
+        table = table[table["catflags"] == 0].dropna(subset=["hjd", "mag"]).sort_values("hjd")
         found = []
-        for band in sorted(bands.unique()):
-            own = bands == band
-            columns = [table["hjd"][own], table["mag"][own], errors[own].fillna(0)]
-            values = np.stack([column.to_numpy(float) for column in columns], axis=1)
-            step = max(1, math.ceil(len(values) / MAX_POINTS))
+        for band, points in table.groupby("filter"):
+            values = points[["hjd", "mag", "magerr"]].to_numpy(np.float64)
+            step = math.ceil(len(values) / MAX_POINTS)
             found.append({"band": int(band), "points": values[::step].round(6).tolist()})
         return found, ""
 
@@ -148,38 +137,19 @@ def read(
     used = {column for columns in scores.values() for column in columns} | KNOWN
     ids = [str(name) for name in table if identifiers.is_identifier(name)]
     features = [str(name) for name in numeric if name not in used and name not in ids]
-    rows = [
-        _candidate(number, values, scores, features, ids)
-        for number, values in enumerate(identifiers.to_records(table))
-    ]
+    rows = []
+    for number, values in enumerate(identifiers.to_records(table)):
+        known = {name: text for name in ids if (text := identifiers.text(values[name]))}
+        names = (known[key] for key in ("obj_id", "name", "_id", "ztf_id") if key in known)
+        ra, dec, period = (_number(values.get(key)) for key in ("ra", "dec", "period"))
+        own_scores = {
+            tag: max(_number(values[column]) or 0.0 for column in columns)
+            for tag, columns in scores.items()
+        }
+        own_features = {n: v for n in features if (v := _number(values[n])) is not None}
+        name = next(names, f"row {number}")
+        rows.append(Candidate(number, name, ra, dec, period, own_scores, own_features, known))
     return Candidates(rows, chosen, table, catalogue, radius)
-
-
-def _candidate(
-    number: int,
-    values: Mapping[Any, Any],
-    scores: Mapping[str, list[str]],
-    features: list[str],
-    ids: list[str],
-) -> Candidate:
-    known = {name: text for name in ids if (text := identifiers.text(values[name]))}
-    name = next((known[k] for k in ("obj_id", "name", "_id", "ztf_id") if k in known), "")
-    found = {
-        tag: value
-        for tag, columns in scores.items()
-        if (value := max((_number(values[c]) or 0.0 for c in columns), default=None)) is not None
-    }
-    ra, dec, period = (_number(values.get(key)) for key in ("ra", "dec", "period"))
-    return Candidate(
-        number,
-        name or f"row {number}",
-        ra,
-        dec,
-        period,
-        scores=found,
-        features={n: v for n in features if (v := _number(values[n])) is not None},
-        identifiers=known,
-    )
 
 
 def _number(value: Any) -> float | None:

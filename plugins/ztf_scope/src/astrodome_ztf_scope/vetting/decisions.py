@@ -10,6 +10,7 @@ import json
 import os
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -35,8 +36,10 @@ class Decisions:
         self._journal = target.with_name(f".{target.name}.decisions.jsonl")
         self._lock = threading.Lock()
         self.made: dict[int, dict[str, Any]] = {}
-        for line in self._lines():
-            self._take(line)
+        if self._journal.is_file():
+            for line in self._journal.read_text("utf-8").splitlines():
+                with suppress(ValueError):  # A line may be incomplete after a crash.
+                    self._take(json.loads(line))
 
     def decide(self, number: int, action: str, labels: Sequence[str]) -> None:
         """Save a decision, or raise AstrodomeError if it is invalid."""
@@ -59,28 +62,13 @@ class Decisions:
         }
         with self._lock:
             self.target.parent.mkdir(parents=True, exist_ok=True)
-            with self._journal.open("ab+") as journal:
-                journal.seek(max(0, journal.seek(0, os.SEEK_END) - 1))
-                cut_off = journal.read() not in (b"", b"\n")
-                journal.write(f"{chr(10) if cut_off else ''}{json.dumps(line)}\n".encode())
+            with self._journal.open("a", encoding="utf-8") as journal:
+                # The line break at the beginning ends a line that is incomplete after a crash.
+                journal.write(f"\n{json.dumps(line)}")
                 journal.flush()
                 os.fsync(journal.fileno())
             self._take(line)
             self._write()
-
-    def _lines(self) -> list[dict[str, Any]]:
-        """Return the decisions in the journal, and skip lines that are incomplete after a crash."""
-        try:
-            text = self._journal.read_text("utf-8")
-        except FileNotFoundError:
-            return []
-        found = []
-        for line in text.split("\n"):
-            try:
-                found.append(json.loads(line))
-            except ValueError:
-                continue
-        return found
 
     def _take(self, line: Mapping[str, Any]) -> None:
         number = line["number"]

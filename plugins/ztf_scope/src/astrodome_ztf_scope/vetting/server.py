@@ -102,15 +102,12 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         if not self._allowed(None):
             return
-        try:
-            size = int(self.headers.get("Content-Length") or 0)
-        except ValueError:
-            size = MAX_BODY + 1
-        if not 0 <= size <= MAX_BODY:
+        length = self.headers.get("Content-Length") or "0"
+        if not length.isdigit() or int(length) > MAX_BODY:
             self.close_connection = True
             self._json({"error": "The request is too large."}, 413)
             return
-        body = self.rfile.read(size)
+        body = self.rfile.read(int(length))
         if self.path == "/api/finish":
             self._json({"finished": True})
             self.vet.finished.set()

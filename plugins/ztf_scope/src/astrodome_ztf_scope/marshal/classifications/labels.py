@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from astrodome import AstrodomeError
+from astrodome import InvalidInputError
 
 from ...config import taxonomy_maps
 from ...config.taxonomy_maps import TaxonomyClass
@@ -28,6 +28,10 @@ class LabelColumn:
     column: str
     target: TaxonomyClass
     include_zero: bool
+
+    def is_uploaded(self, probability: Any, threshold: float) -> Any:
+        """Return whether a probability is uploaded; the argument may also be a column."""
+        return (probability >= threshold) & ((probability > 0) | self.include_zero)
 
 
 def select(
@@ -64,46 +68,52 @@ def select(
         return []
     read = len(names) == 1 and names[0].lower() == READ
     if (read or by_name) and not taxonomy_map:
-        raise AstrodomeError(
-            "The taxonomy map is missing.", "Specify -taxonomy_map FILE.", exit_code=2
-        )
+        raise InvalidInputError("The taxonomy map is missing.", "Specify taxonomy_map.")
     if by_name is None:
         has_map = bool(taxonomy_map) and taxonomy_id is None
         by_name = has_map and taxonomy_maps.has_taxonomies(taxonomy_map)
-    if not (read or by_name):
-        return _checked(_last_columns(table, names, taxonomy_id), table)
+    if read or by_name:
+        found = _mapped_columns(table, () if read else names, taxonomy_map, taxonomy_id)
+    else:
+        found = _last_columns(table, names, taxonomy_id)
+    for label in found:
+        _check_probabilities(table[label.column], label.target.name)
+    return found
+
+
+def _mapped_columns(
+    table: pd.DataFrame, names: Sequence[str], taxonomy_map: str, taxonomy_id: int | None
+) -> list[LabelColumn]:
+    """Return the columns for the labels ``names``, or for all labels in the map."""
     targets = taxonomy_maps.read(taxonomy_map, taxonomy_id)
-    if not read:
-        for name in names:
-            if name not in targets or name not in table:
-                where = "file" if name in targets else "taxonomy map"
-                raise AstrodomeError(f"Label '{name}' not found in the {where}.", exit_code=2)
-        targets = {name: targets[name] for name in names}
+    for name in names:
+        if name not in targets or name not in table:
+            where, known = ("table", table) if name in targets else ("taxonomy map", targets)
+            raise InvalidInputError(
+                f"Label '{name}' not found in the {where}: expected one of "
+                f"{_shortened(list(known))}.",
+            )
     columns = [
-        LabelColumn(column, target, include_zero=False)
-        for column, target in targets.items()
-        if target and column in table
+        LabelColumn(name, target, include_zero=False)
+        for name in names or targets
+        if (target := targets[name]) and name in table
     ]
     if not columns:
-        raise AstrodomeError(
-            "No label of the taxonomy map is a column of the file.",
+        raise InvalidInputError(
+            "No label of the taxonomy map is a column of the table.",
             f"Labels: {_shortened(list(targets))}. Columns: {_shortened(list(table.columns))}.",
-            exit_code=2,
         )
-    return _checked(columns, table)
+    return columns
 
 
 def _last_columns(
     table: pd.DataFrame, names: Sequence[str], taxonomy_id: int | None
 ) -> list[LabelColumn]:
     if taxonomy_id is None:
-        raise AstrodomeError(
-            "The taxonomy of the classes is missing.", "Specify -taxonomy_id.", exit_code=2
-        )
+        raise InvalidInputError("The taxonomy of the classes is missing.", "Specify taxonomy_id.")
     if len(names) > len(table.columns):
-        raise AstrodomeError(
+        raise InvalidInputError(
             f"Expected {len(names)} columns with probabilities, got {len(table.columns)}.",
-            exit_code=2,
         )
     columns = list(table.columns)[-len(names) :]
     return [
@@ -112,21 +122,16 @@ def _last_columns(
     ]
 
 
-def _checked(labels: list[LabelColumn], table: pd.DataFrame) -> list[LabelColumn]:
-    for label in labels:
-        values = pd.to_numeric(table[label.column], errors="coerce")
-        text = values.isna() & table[label.column].notna()
-        wrong = text | (values < 0) | (values > 1)
-        if wrong.any():
-            row = int(np.flatnonzero(wrong)[0])
-            raise AstrodomeError(
-                f"Column '{label.column}' is not a probability of '{label.target.name}': "
-                f"expected 0 to 1, got {table[label.column].iloc[row]!r} in row {row}.",
-                "For n classes, the last n columns are their probabilities, unless --by-name is "
-                "used.",
-                exit_code=2,
-            )
-    return labels
+def _check_probabilities(cells: pd.Series[Any], name: str) -> None:
+    values = pd.to_numeric(cells, errors="coerce")
+    wrong = cells.notna() & ~values.between(0, 1)
+    if wrong.any():
+        row = int(np.flatnonzero(wrong)[0])
+        raise InvalidInputError(
+            f"Column '{cells.name}' is not a probability of '{name}': expected 0 to 1, got "
+            f"{cells.iloc[row]!r} in row {row}.",
+            "If n classes are specified by name, the last n columns contain their probabilities.",
+        )
 
 
 def of_row(
@@ -140,9 +145,7 @@ def of_row(
     for label in labels:
         value = row[label.column]
         probability = float("nan") if value is None or value is pd.NA else float(value)
-        if probability >= threshold and (
-            probability > 0 or (label.include_zero and threshold <= 0)
-        ):
+        if label.is_uploaded(probability, threshold):
             found.setdefault(label.target, probability)
     return list(found.items())
 
@@ -154,9 +157,7 @@ def summary(
     rows = []
     for label in labels:
         values = pd.to_numeric(table[label.column], errors="coerce")
-        kept = values >= threshold
-        if threshold > 0 or not label.include_zero:
-            kept &= values > 0
+        kept = label.is_uploaded(values, threshold)
         rows.append(
             {
                 "column": label.column,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from astrodome import AstrodomeError, compute, settings
+from astrodome import AstrodomeError, InvalidInputError, compute, settings
 from astrodome.errors import reason
 
 from ...catalogues import positions
@@ -68,11 +67,8 @@ class ResumeFile:
 
     def add(self, match: SourceMatch) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        try:
-            os.write(handle, b"\n" + json.dumps(asdict(match)).encode())
-        finally:
-            os.close(handle)
+        with self.path.open("ab") as file:
+            file.write(b"\n" + json.dumps(asdict(match)).encode())
 
     def delete(self) -> None:
         self.path.unlink(missing_ok=True)
@@ -99,8 +95,8 @@ def find_sources(
     """
     coordinates = positions.coordinates(table, origin)
     if "obj_id" not in table and coordinates is None:
-        raise AstrodomeError(
-            f"{origin} has no column 'obj_id', and no columns 'ra' and 'dec' (deg).", exit_code=2
+        raise InvalidInputError(
+            f"{origin} has no column 'obj_id', and no columns 'ra' and 'dec' (deg)."
         )
     names = table["obj_id"] if "obj_id" in table else [""] * len(table)
     ra, dec = coordinates if coordinates is not None else ([math.nan] * len(table),) * 2

@@ -6,8 +6,7 @@ running it again.
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -27,8 +26,6 @@ from ..protocol import Marshal
 from . import labels, photometry
 from .upload_rows import UploadOptions, UploadRow, number
 
-logger = logging.getLogger(__name__)
-
 PERIOD_ORIGIN = "uploadedperiod"
 NAME_PREFIX = "ZTFJ"
 """Prefix of source names that are derived from the position of a ZTF light curve."""
@@ -43,7 +40,6 @@ def upload(
     *,
     jobs: int = 4,
     recheck: bool = False,
-    notify: Callable[[str], object] = logger.info,
 ) -> Iterator[batches.WriteResult[UploadRow]]:
     """Upload the rows to the marshal and yield the result for each row.
 
@@ -61,7 +57,7 @@ def upload(
     completed = writer.journal.completed_source if writer.journal and not recheck else None
     instrument = 0
     if completed is None or any(completed(key(row)) is None for row in rows):
-        instrument = check(marshal, options, notify)
+        instrument = check(marshal, options)
 
     def upload_row(row: UploadRow, own: IdempotentWriter) -> str:
         return _RowUpload(marshal, catalogue, options, instrument, row, own).run()
@@ -77,17 +73,13 @@ def upload(
     )
 
 
-def check(
-    marshal: Marshal, options: UploadOptions, notify: Callable[[str], object] = logger.info
-) -> int:
+def check(marshal: Marshal, options: UploadOptions) -> int:
     """Check that groups, classes and the instrument exist, and return the instrument id.
 
     If no photometry is uploaded, the instrument is not checked and 0 is returned.
     """
     checks.check_groups(marshal, options.group_ids)
-    classes = ((x.target.name, x.target.taxonomy_id) for x in options.labels)
-    if not checks.check_classes(marshal, classes):
-        notify("The names of classes are not checked, because the marshal has no taxonomies.")
+    checks.check_classes(marshal, ((x.target.name, x.target.taxonomy_id) for x in options.labels))
     return 0 if options.skip_phot else checks.instrument_id(marshal, options.instrument)
 
 
@@ -99,11 +91,8 @@ def _groups(rows: Sequence[UploadRow], options: UploadOptions) -> list[list[Uplo
     )
     # Two rows that match the same source may be separated by twice the radius.
     clusters = positions.clusters(ra, dec, max(2 * options.radius, 1))
-    groups: dict[Any, list[UploadRow]] = {}
-    for row, cluster in zip(rows, clusters, strict=True):
-        named = options.use_existing_obj_id and row.values.get("obj_id")
-        groups.setdefault(named or int(cluster), []).append(row)
-    return list(groups.values())
+    named = [options.use_existing_obj_id and row.values.get("obj_id") for row in rows]
+    return batches.grouped(rows, (n or c for n, c in zip(named, clusters, strict=True)))
 
 
 @dataclass
@@ -116,30 +105,30 @@ class _RowUpload:
     instrument: int
     row: UploadRow
     writer: IdempotentWriter
-    is_new: bool = False
+    is_planned: bool = False
+    """Whether the source would be created, but does not exist because this is a dry run."""
 
     def run(self) -> str:
         """Send all data that does not exist on the marshal, and return the source name."""
-        source = self._find_source()
-        if source is None:
-            self.is_new = True
-            source = self._create_source()
-        if not self.options.skip_phot:
-            self._add_photometry(source)
-        self._add_annotation(source, PERIOD_ORIGIN, "period", self.row.period)
+        options = self.options
+        source = self._find_source() or self._create_source()
+        if not options.skip_phot:
+            self._add_photometry(source["id"])
+        if self.row.period is not None:
+            self._annotate(source, PERIOD_ORIGIN, {"period": self.row.period})
         self._add_groups(source)
-        if self.options.replace_classifications:
+        if options.replace_classifications:
             self._delete_other_classifications(source)
         self._add_classifications(source)
-        self._add_comments(source)
-        if self.options.post_survey_id:
+        self._add_comments(source["id"])
+        if options.post_survey_id:
             self._add_survey_id(source)
         return str(source["id"])
 
     @cached_property
     def _curves(self) -> list[dict[str, Any]]:
         """Light curves within the matching radius around the position of the row."""
-        if self.catalogue is None or (self.options.skip_phot and not self.is_new):
+        if self.catalogue is None:
             return []
         found: list[dict[str, Any]]
         (found,) = self.catalogue.cone("sources", *self.row.position, self.options.radius)
@@ -168,19 +157,18 @@ class _RowUpload:
         options, values = self.options, self.row.values
         if options.use_existing_obj_id and values.get("obj_id"):
             obj_id = str(values["obj_id"])
-            named: dict[str, Any] | None = self.marshal.source(obj_id)
+            named = self.marshal.source(obj_id)
             if named is not None:
                 return named
             if number(values.get("ra")) is None:
                 raise AstrodomeError(f"Source {obj_id} not found, and the row has no position.")
-        near: list[dict[str, Any]] = self.marshal.near(*self.row.position, options.radius)
+        near = self.marshal.near(*self.row.position, options.radius)
         survey_id = values.get("survey_id")
         if options.match_ids and survey_id is not None:
             for source in near:
-                for one in source["annotations"]:
-                    known = map(str, one["data"].values())
-                    if one["origin"] == options.survey_id_origin and str(survey_id) in known:
-                        return source
+                known = _annotation(source, options.survey_id_origin) or {"data": {}}
+                if str(survey_id) in map(str, known["data"].values()):
+                    return source
         named_by_position = (s for s in near if s["id"].startswith(NAME_PREFIX))
         return next(named_by_position, near[0] if near else None)
 
@@ -190,48 +178,35 @@ class _RowUpload:
         Without a catalogue, the position of the row is used.
         """
         ra, dec = self.row.position
-        if self.catalogue is not None:
-            if not self._curves:
-                radius = f"{self.options.radius:g} arcsec"
-                raise AstrodomeError(
-                    f"No light curve found within {radius} of ({ra:.5f}, {dec:.5f})."
-                )
+        if self._curves:
             coordinates = ([curve[name] for curve in self._curves] for name in ("ra", "dec"))
             ra, dec = positions.mean(*coordinates)
-        obj_id = positions.iau_name(ra, dec)
-        existing: dict[str, Any] | None = self.marshal.source(obj_id)
+        elif self.catalogue is not None:
+            radius = f"{self.options.radius:g} arcsec"
+            raise AstrodomeError(f"No light curve found within {radius} of ({ra:.5f}, {dec:.5f}).")
+        obj_id, groups = positions.iau_name(ra, dec), self.options.group_ids
+        existing = self.marshal.source(obj_id)
         if existing is not None:
-            self.is_new = False
             return existing
-        groups = self.options.group_ids
         self.writer.ensure(
             "save source",
             obj_id,
             {"ra": ra, "dec": dec, "group_ids": groups},
             send=lambda: self.marshal.save_source(obj_id, ra, dec, groups),
             is_done=lambda: self.marshal.source(obj_id) is not None,
-            done=False,
         )
-        empty: dict[str, Any] = {key: [] for key in ("classifications", "annotations", "labellers")}
-        return {"id": obj_id, "ra": ra, "dec": dec, "groups": list(groups), **empty}
+        self.is_planned = self.writer.dry_run
+        return {"id": obj_id, "groups": list(groups), "classifications": [], "annotations": []}
 
-    @property
-    def _is_planned(self) -> bool:
-        """Whether the source would be created, but does not exist because this is a dry run."""
-        return self.writer.dry_run and self.is_new
-
-    def _add_photometry(self, source: Mapping[str, Any]) -> None:
+    def _add_photometry(self, obj_id: str) -> None:
         if self._points is None:
             return
-        obj_id = source["id"]
-        existing = [] if self._is_planned else self.marshal.photometry(obj_id)
+        existing = [] if self.is_planned else self.marshal.photometry(obj_id)
         new = photometry.missing_points(self._points, existing)
-        groups = self.options.group_ids
-        for body in photometry.payloads(new, obj_id, self.instrument, groups):
-            sent = pd.DataFrame({name: body[name] for name in ("mjd", "filter")})
+        for body in photometry.payloads(new, obj_id, self.instrument, self.options.group_ids):
             parameters = {
-                "points": len(sent),
-                "mjd": [float(sent["mjd"].min()), float(sent["mjd"].max())],
+                "points": len(body["mjd"]),
+                "mjd": [min(body["mjd"]), max(body["mjd"])],
                 "digest": journals.key(body)[:16],
             }
             self.writer.ensure(
@@ -239,20 +214,18 @@ class _RowUpload:
                 obj_id,
                 parameters,
                 send=partial(self.marshal.add_photometry, body),
-                is_done=partial(self._has_points, obj_id, sent),
-                done=False,
+                is_done=partial(self._has_points, obj_id, body),
             )
 
-    def _has_points(self, obj_id: str, points: pd.DataFrame) -> bool:
+    def _has_points(self, obj_id: str, body: Mapping[str, Any]) -> bool:
+        points = pd.DataFrame({name: body[name] for name in ("mjd", "filter")})
         return not len(photometry.missing_points(points, self.marshal.photometry(obj_id)))
 
-    def _add_annotation(self, source: Mapping[str, Any], origin: str, key: str, value: Any) -> None:
-        """Add an annotation if the value is not None and no annotation has this origin."""
-        if value is not None and not any(a["origin"] == origin for a in source["annotations"]):
+    def _annotate(self, source: Mapping[str, Any], origin: str, data: Mapping[str, Any]) -> None:
+        """Add an annotation, unless an annotation with this origin exists."""
+        if _annotation(source, origin) is None:
             groups = self.options.group_ids
-            write_annotation(
-                self.marshal, self.writer, source["id"], origin, {key: value}, groups, None
-            )
+            write_annotation(self.marshal, self.writer, source["id"], origin, data, groups, None)
 
     def _add_groups(self, source: Mapping[str, Any]) -> None:
         obj_id = source["id"]
@@ -270,6 +243,10 @@ class _RowUpload:
         """Delete classifications in the selected groups that are not in the row."""
         wanted = {(target.name, probability) for target, probability in self._classes}
         obj_id, kept = source["id"], []
+
+        def is_deleted(number: int) -> bool:
+            return all(one["id"] != number for one in self.marshal.classifications(obj_id))
+
         for one in source["classifications"]:
             same = (one["classification"], one["probability"]) in wanted
             if same or not set(one["groups"]) & set(self.options.group_ids):
@@ -280,13 +257,9 @@ class _RowUpload:
                 obj_id,
                 {"id": one["id"], "classification": one["classification"]},
                 send=partial(self.marshal.delete_classification, obj_id, one["id"]),
-                is_done=partial(self._is_deleted, obj_id, one["id"]),
-                done=False,
+                is_done=partial(is_deleted, one["id"]),
             )
         source["classifications"] = kept
-
-    def _is_deleted(self, obj_id: str, classification_id: int) -> bool:
-        return all(c["id"] != classification_id for c in self.marshal.classifications(obj_id))
 
     def _add_classifications(self, source: Mapping[str, Any]) -> None:
         """Add the classifications that are missing in at least one group, in one request."""
@@ -312,48 +285,41 @@ class _RowUpload:
         self, obj_id: str, existing: Sequence[Mapping[str, Any]]
     ) -> list[dict[str, Any]]:
         options = self.options
+        flags = {"vote": options.upvote, "label": options.check_labelled_box, "ml": options.ml}
         records = []
         for target, probability in self._classes:
             same = [c for c in existing if c["classification"] == target.name]
             have = {group for one in same for group in one["groups"]}
-            groups = [group for group in options.group_ids if group not in have]
-            if groups:
-                records.append(
-                    {
-                        "obj_id": obj_id,
-                        "classification": target.name,
-                        "origin": options.origin,
-                        "taxonomy_id": target.taxonomy_id,
-                        "probability": probability,
-                        "group_ids": groups,
-                        "vote": options.upvote,
-                        "label": options.check_labelled_box,
-                        "ml": options.ml,
-                    }
-                )
-        return records
+            record = {
+                "obj_id": obj_id,
+                "classification": target.name,
+                "origin": options.origin,
+                "taxonomy_id": target.taxonomy_id,
+                "probability": probability,
+                "group_ids": [group for group in options.group_ids if group not in have],
+            }
+            records.append({**record, **flags})
+        return [record for record in records if record["group_ids"]]
 
-    def _add_comments(self, source: Mapping[str, Any]) -> None:
+    def _add_comments(self, obj_id: str) -> None:
         comments: dict[str, tuple[str, bytes] | None] = {}
         if self.options.comment:
             comments[self.options.comment] = None
         if self.options.plots and self._points is not None:
-            comments |= self._plots(source["id"], self._points)
-        if not comments:
-            return
-        obj_id = source["id"]
+            comments |= self._plots(obj_id, self._points)
 
-        def texts() -> set[str]:
-            return {comment["text"] for comment in self.marshal.comments(obj_id)}
+        def is_posted(text: str) -> bool:
+            return any(comment["text"] == text for comment in self.marshal.comments(obj_id))
 
-        existing = set() if self._is_planned else texts()
+        posted = self.marshal.comments(obj_id) if comments and not self.is_planned else []
+        existing = {comment["text"] for comment in posted}
         for text, attachment in comments.items():
             self.writer.ensure(
                 "comment",
                 obj_id,
                 {"text": text, "attachment": attachment[0] if attachment else None},
                 send=partial(self.marshal.comment, obj_id, text, attachment),
-                is_done=lambda text=text: text in texts(),  # type: ignore[misc]
+                is_done=partial(is_posted, text),
                 done=text in existing,
             )
 
@@ -382,10 +348,14 @@ class _RowUpload:
         if value is None or value != value:
             raise AstrodomeError("The row has no survey_id.")
         origin, value = self.options.survey_id_origin, str(value)
-        before = next((a for a in source["annotations"] if a["origin"] == origin), None)
+        before = _annotation(source, origin)
         if before is None:
-            self._add_annotation(source, origin, "survey_id", value)
+            self._annotate(source, origin, {"survey_id": value})
         elif value not in map(str, before["data"].values()):
             data = {**before["data"], f"survey_id_{len(before['data']) + 1}": value}
             groups = self.options.group_ids
             write_annotation(self.marshal, self.writer, source["id"], origin, data, groups, before)
+
+
+def _annotation(source: Mapping[str, Any], origin: str) -> dict[str, Any] | None:
+    return next((one for one in source["annotations"] if one["origin"] == origin), None)

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import logging
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from astrodome import AstrodomeError
+from astrodome import AstrodomeError, InvalidInputError
 
 from ...catalogues import positions
 from ...tables import identifiers
 from .labels import LabelColumn
 from .photometry import PROGRAMS
+
+logger = logging.getLogger(__name__)
 
 MAX_WARNINGS = 3
 """Maximum number of conflicting rows that are reported individually."""
@@ -79,52 +83,32 @@ class UploadRow:
 
     @property
     def period(self) -> float | None:
-        """The period in days, or None if it is missing or not positive."""
-        value = number(self.values.get(PERIOD))
-        return value if value and value > 0 else None
+        """The period in days, or None if it is missing."""
+        return number(self.values.get(PERIOD))
 
 
-def with_period(table: pd.DataFrame, column: str, origin: object) -> pd.DataFrame:
-    """Copy the periods (in days) from ``column`` to the column ``period``.
-
-    If ``column`` is empty, the existing column ``period`` is used. If it is ``none``, no periods
-    are uploaded. Raises AstrodomeError if the column does not exist. AstrodomeError is also raised
-    if ``column`` is empty and the table contains only periods from specific period searches, for
-    example ``period_ELS``.
-    """
-    searches = [
-        str(name)
-        for name in table
-        if str(name).startswith(f"{PERIOD}_") and pd.api.types.is_numeric_dtype(table[name])
-    ]
-    if column == NO_PERIOD:
-        return table.drop(columns=PERIOD, errors="ignore")
-    if column and column not in table:
-        known = [*([PERIOD] if PERIOD in table else []), *searches]
-        raise AstrodomeError(
-            f"{origin} has no column '{column}'.",
-            f"Columns with periods: {', '.join(known) or 'none'}.",
-            exit_code=2,
-        )
-    if column:
-        return table.assign(**{PERIOD: table[column]})
-    if PERIOD not in table and searches:
-        raise AstrodomeError(
-            f"{origin} has no column 'period', but the columns {', '.join(searches)}.",
-            f"Choose one: --period-column {searches[0]}, or --period-column none.",
-            exit_code=2,
-        )
-    return table
-
-
-def read_rows(
-    table: pd.DataFrame, start: int = 0, stop: int | None = None, *, origin: object = "The table"
+def prepare(
+    table: pd.DataFrame,
+    options: UploadOptions,
+    period_column: str = "",
+    start: int = 0,
+    stop: int | None = None,
+    *,
+    origin: object = "The table",
+    warn: Callable[[str], object] = logger.warning,
 ) -> list[UploadRow]:
     """Return the rows from ``start`` to ``stop``, both included and counted from 0.
 
-    Raises AstrodomeError if a coordinate or period is invalid. The message contains the file name
-    ``origin``, the column and the row.
+    The periods (in days) are read from ``period_column`` or, if it is empty, from the column
+    ``period``. If it is ``none``, no periods are uploaded. ``warn`` is called with a message for
+    each row that contradicts an earlier row of the same source. Raises AstrodomeError if a column
+    is missing or contains invalid values. The message contains the file name (``origin``), the
+    column and the first invalid row.
     """
+    _check_columns(table, options, origin)
+    table = _with_period(table, period_column, origin)
+    if PERIOD not in table and period_column != NO_PERIOD:
+        warn("No periods are uploaded: the table has no column period.")
     part = table.iloc[start : None if stop is None else stop + 1]
     coordinates = positions.coordinates(table, origin)
     if coordinates is not None:
@@ -132,53 +116,78 @@ def read_rows(
         part = part.assign(ra=ra, dec=dec)
     if PERIOD in part:
         _check_period(table[PERIOD], origin)
-    return [UploadRow(start + n, values) for n, values in enumerate(identifiers.to_records(part))]
+    rows = [UploadRow(start + n, values) for n, values in enumerate(identifiers.to_records(part))]
+    _check_conflicts(rows, options, origin, warn)
+    return rows
+
+
+def _check_columns(table: pd.DataFrame, options: UploadOptions, origin: object) -> None:
+    named = options.use_existing_obj_id and "obj_id" in table
+    if not named and len(positions.columns(list(table.columns))) < 2:
+        raise InvalidInputError(
+            f"{origin} has no columns 'ra' and 'dec' (deg).",
+            "Rename the columns of the coordinates, or add the column obj_id and specify "
+            "use_existing_obj_id.",
+        )
+    for column, names in (
+        ("obj_id", ("use_existing_obj_id",)),
+        ("survey_id", ("match_ids", "post_survey_id")),
+    ):
+        for name in names:
+            if getattr(options, name) and column not in table:
+                raise InvalidInputError(
+                    f"{origin} has no column '{column}', which {name} requires."
+                )
+
+
+def _with_period(table: pd.DataFrame, column: str, origin: object) -> pd.DataFrame:
+    """Copy the periods from ``column`` to the column ``period``.
+
+    Raises AstrodomeError if the column does not exist, or if ``column`` is empty and the table
+    contains only periods from specific period searches, for example ``period_ELS``.
+    """
+    if column == NO_PERIOD:
+        return table.drop(columns=PERIOD, errors="ignore")
+    numeric = table.select_dtypes("number")
+    known = [str(name) for name in numeric if re.match(rf"{PERIOD}(_|$)", str(name))]
+    if column and column not in table:
+        raise InvalidInputError(
+            f"{origin} has no column '{column}'.",
+            f"Columns with periods: {', '.join(known) or 'none'}.",
+        )
+    if column:
+        return table.assign(**{PERIOD: table[column]})
+    if PERIOD not in table and known:
+        raise InvalidInputError(
+            f"{origin} has no column 'period', but the columns {', '.join(known)}.",
+            "Specify one of these columns as period_column, or 'none' to upload no periods.",
+        )
+    return table
 
 
 def _check_period(cells: pd.Series[Any], origin: object) -> None:
     given = cells.notna() & (cells.astype(str).str.strip() != "")
-    wrong = given & ~np.isfinite(pd.to_numeric(cells, errors="coerce").astype(np.float64))
+    values = pd.to_numeric(cells, errors="coerce").astype(np.float64)
+    wrong = given & ~((values > 0) & np.isfinite(values))
     if wrong.any():
         row = int(np.flatnonzero(wrong)[0])
-        raise AstrodomeError(
-            f"{origin}: invalid period '{cells.iloc[row]}' in column 'period', row {row}.",
-            "Write periods in days as finite numbers with a decimal point. Rows are counted from "
-            "0.",
-            exit_code=2,
+        raise InvalidInputError(
+            f"{origin}: invalid period '{cells.iloc[row]}' in column 'period', row {row}: expected "
+            "a finite number greater than 0.",
+            "Write periods in days, with a decimal point. Leave the cell empty if the period is "
+            "unknown. Rows are counted from 0.",
         )
 
 
-def check_columns(table: pd.DataFrame, options: UploadOptions, origin: object) -> None:
-    """Raise AstrodomeError if a column that the options require is missing."""
-    named = options.use_existing_obj_id and "obj_id" in table
-    if not named and len(positions.columns(list(table.columns))) < 2:
-        raise AstrodomeError(
-            f"{origin} has no columns 'ra' and 'dec' (deg).",
-            "Rename the columns of the coordinates, or add a column obj_id and use "
-            "--use-existing-obj-id.",
-            exit_code=2,
-        )
-    for used, column, option in (
-        (options.use_existing_obj_id, "obj_id", "--use-existing-obj-id"),
-        (options.match_ids, "survey_id", "--match-ids"),
-        (options.post_survey_id, "survey_id", "--post-survey-id"),
-    ):
-        if used and column not in table:
-            raise AstrodomeError(
-                f"{origin} has no column '{column}', which {option} requires.", exit_code=2
-            )
-
-
-def check_conflicts(
+def _check_conflicts(
     rows: Sequence[UploadRow],
     options: UploadOptions,
     origin: object,
-    notify: Callable[[str], object],
+    warn: Callable[[str], object],
 ) -> None:
-    """Report rows that belong to the same source but contain different values.
+    """Warn about rows that belong to the same source but contain different values.
 
-    ``notify`` is called with a message for each such row. Raises AstrodomeError if these rows would
-    replace each other's classifications.
+    Raises AstrodomeError if these rows would replace each other's classifications.
     """
     used = [PERIOD, *(label.column for label in options.labels)]
     first_rows: dict[Any, UploadRow] = {}
@@ -195,15 +204,14 @@ def check_conflicts(
                 f"different values in column '{differ[0]}'"
             )
     if conflicts and options.replace_classifications:
-        raise AstrodomeError(
-            f"{conflicts[0]}; --replace-classifications cannot apply both.",
+        raise InvalidInputError(
+            f"{conflicts[0]}; replace_classifications cannot apply both.",
             "Keep one row for each source. Rows are counted from 0.",
-            exit_code=2,
         )
     for conflict in conflicts[:MAX_WARNINGS]:
-        notify(f"{conflict}; the value that is uploaded first is kept.")
+        warn(f"{conflict}; the value that is uploaded first is kept.")
     if len(conflicts) > MAX_WARNINGS:
-        notify(f"{origin}: {len(conflicts) - MAX_WARNINGS} more rows contradict an earlier row.")
+        warn(f"{origin}: {len(conflicts) - MAX_WARNINGS} more rows contradict an earlier row.")
 
 
 def number(value: Any) -> float | None:
