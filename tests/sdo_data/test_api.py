@@ -126,7 +126,7 @@ def test_a_table_of_a_folder_has_only_documented_columns(gsu: FakeGsu, tmp_path:
 def test_an_unsupported_extension_is_an_error_before_images_are_drawn(
     images: Path, tmp_path: Path
 ) -> None:
-    for make in (sdo_data.make_contact_sheet, sdo_data.make_film):
+    for make in (sdo_data.make_contact_sheet, sdo_data.make_movie):
         with pytest.raises(AstrodomeError, match=r"Unsupported file extension of .*sun\.xyz"):
             make(images, tmp_path / "sun.xyz")
     assert not (tmp_path / "sun.xyz").exists()

@@ -1,4 +1,4 @@
-"""``sdo data show``: contact sheets and films."""
+"""``sdo data show``: contact sheets and movies."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from astrodome import AstrodomeError
 from astrodome.testing import Result
-from astrodome_sdo_data.views import film, panels, selection
+from astrodome_sdo_data.views import movie, panels, selection
 from PIL import Image
 from sunpy.visualization.colormaps import cmlist
 
@@ -134,9 +134,9 @@ def test_a_sheet_of_a_sparse_folder_shows_every_image_once() -> None:
 
 def test_a_film_of_a_sparse_folder_shows_every_image() -> None:
     chosen = _images(**SPARSE)
-    frames = selection.film_frames(chosen)
+    frames = selection.movie_frames(chosen)
     assert {image for frame in frames for image in frame if image} == set(chosen)
-    assert len(selection.film_frames(chosen, 3)) == 3
+    assert len(selection.movie_frames(chosen, 3)) == 3
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -197,14 +197,14 @@ def test_a_film_of_two_wavelengths_shows_them_side_by_side_and_gaps_are_black(
     assert len(drawn) == 12 and drawn[0].shape == (64, 130, 3)
     with Image.open(out) as moving:
         assert (moving.info["duration"], moving.info["loop"]) == (100, 0)
-    plan = selection.film_frames(selection.select_images(days))
+    plan = selection.movie_frames(selection.select_images(days))
     assert [frame[1] is None for frame in plan] == [False] * 12  # the nearest image is repeated
     early = [
         s
         for s in selection.select_images(days)
         if s.wavelength == 171 or s.t_obs < plan[4][0].t_obs
     ]
-    assert [frame[1] is None for frame in selection.film_frames(early)] == [False] * 5 + [True] * 7
+    assert [frame[1] is None for frame in selection.movie_frames(early)] == [False] * 5 + [True] * 7
 
 
 def test_an_unreadable_image_is_reported_and_black(data: Data, days: Path, tmp_path: Path) -> None:
@@ -249,8 +249,10 @@ def test_mp4_without_ffmpeg_is_an_error_with_instructions(
     monkeypatch.setenv("PATH", "")
     monkeypatch.setitem(__import__("sys").modules, "imageio_ffmpeg", None)
     result = data("show", days, "-o", tmp_path / "sun.mp4")
-    assert result.code == 1 and "ffmpeg, which is needed for MP4 films, was not found" in result.err
-    assert "astrodome-sdo-data[film]" in result.err
+    assert (
+        result.code == 1 and "ffmpeg, which is needed for MP4 movies, was not found" in result.err
+    )
+    assert "astrodome-sdo-data[movie]" in result.err
     assert not (tmp_path / "sun.mp4").exists()
 
 
@@ -265,19 +267,19 @@ def test_the_error_of_ffmpeg_is_shown_and_the_old_film_is_kept(
     out = tmp_path / "sun.mp4"
     out.write_bytes(b"old")
     with pytest.raises(AstrodomeError, match="ffmpeg failed: Unknown encoder libx264"):
-        film.write_film(
-            selection.film_frames(selection.select_images(days)), panels.PanelStyle(32), out
+        movie.write_movie(
+            selection.movie_frames(selection.select_images(days)), panels.PanelStyle(32), out
         )
     assert out.read_bytes() == b"old"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bin", "days", "sun.mp4"]
 
 
 def _frames(path: Path, folder: Path) -> list[np.ndarray]:
-    """Return the frames of a film, read with ffmpeg or Pillow."""
+    """Return the frames of a movie, read with ffmpeg or Pillow."""
     if path.suffix == ".mp4":
         places = folder / "frames"
         places.mkdir()
-        command = [film.find_ffmpeg(), "-loglevel", "error", "-i", path, places / "%03d.png"]
+        command = [movie.find_ffmpeg(), "-loglevel", "error", "-i", path, places / "%03d.png"]
         subprocess.run(command, check=True)
         drawn = []
         for name in sorted(places.iterdir()):

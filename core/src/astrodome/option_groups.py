@@ -11,6 +11,8 @@ from typing import Any, ClassVar, get_type_hints
 import typer
 from typer.models import OptionInfo
 
+from . import times
+
 
 def option(default: Any, help: str, *names: str, panel: str = "", **more: Any) -> Any:
     """Return a Typer option with a default value and a help text.
@@ -20,6 +22,17 @@ def option(default: Any, help: str, *names: str, panel: str = "", **more: Any) -
     keyword arguments for ``typer.Option``.
     """
     return typer.Option(default, *names, help=help, rich_help_panel=panel or None, **more)
+
+
+def time_option(default: Any, help: str) -> Any:
+    """Return an option for a time. The command receives it in UTC, without a time zone."""
+    return option(default, f"{help} (UTC, ISO 8601).", parser=times.utc, metavar="TIME")
+
+
+def end_option(default: Any, help: str) -> Any:
+    """Return an option for the end of a time range. A date is converted to the end of the day."""
+    help += " (UTC, ISO 8601). A date without a time includes the whole day."
+    return option(default, help, parser=times.utc_end, metavar="TIME")
 
 
 class OptionGroup(SimpleNamespace):

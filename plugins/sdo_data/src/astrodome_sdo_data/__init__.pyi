@@ -6,7 +6,7 @@ from .processing.importing import import_files as import_files
 from .processing.patches import cut_patches as cut_patches
 from .processing.resizing import resize as resize
 from .views.contact_sheet import make_contact_sheet as make_contact_sheet
-from .views.film import make_film as make_film
+from .views.movie import make_movie as make_movie
 from .views.summary import FolderSummary as FolderSummary
 from .views.summary import summarize as summarize
 
@@ -19,7 +19,7 @@ __all__ = [
     "download",
     "import_files",
     "make_contact_sheet",
-    "make_film",
+    "make_movie",
     "read_folder",
     "resize",
     "search",

@@ -4,106 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import typer
 from astrodome import AstrodomeError, compute, console, lazy
+from astrodome.option_groups import OptionGroup, option
 
-from .options import (
-    Database,
-    EventsSource,
-    Json,
-    Metadata,
-    Outlines,
-    Rotate,
-    choose_search,
-)
+from .options import EventOptions, Json
 
 DEFAULT_SIGMA = 1.1
 """Standard deviation in pixels for ``--gaussian`` without a value."""
 
-ImageDir = Annotated[
-    Path,
-    typer.Option(
-        "--src-dir",
-        help="Folder with images {time}__{wavelength}.jpeg and meta.csv, including subfolders.",
-    ),
-]
-MapDir = Annotated[
-    Path,
-    typer.Option(
-        "--sood-dir",
-        help="Folder with anomaly maps of sdo sood … predict --predict-mode pixel.",
-    ),
-]
-MoreTypes = Annotated[
-    list[str] | None,
-    typer.Argument(metavar="[TYPE]...", help="More event types, as in --event-type AR FL."),
-]
-OutDir = Annotated[
-    Path, typer.Option(help="Folder in which a folder named after the current time is created.")
-]
-EventTypes = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--event-type", help="Event type: a code of HEK, or all. Can be repeated [AR and FL]."
-    ),
-]
-Wavelengths = Annotated[
-    list[int] | None,
-    typer.Option(
-        min=1,
-        help="Wavelength of the images, in angstrom. Can be repeated [wavelengths of the maps].",
-    ),
-]
-Threshold = Annotated[
-    Literal["otsu", "binary", "simple"],
-    typer.Option(
-        help="Threshold method: otsu computes the threshold from the map. binary and simple use "
-        "--level on the range of scores of all maps, or of the map itself."
-    ),
-]
-Level = Annotated[
-    float, typer.Option(min=0, max=254, help="Threshold of binary and simple (0-254).")
-]
-Gaussian = Annotated[
-    float,
-    typer.Option(
+
+class RegionOptions(OptionGroup):
+    """Detection of regions in the maps, with the same names as in RegionDetection."""
+
+    threshold: Literal["otsu", "binary", "simple"] = option(
+        "otsu",
+        "Threshold method. otsu computes the threshold from the scores in the map. binary and "
+        "simple apply --level to the score range of all maps or of the map itself.",
+    )
+    level: float = option(20, "Threshold for binary and simple (0-254).", min=0, max=254)
+    gaussian: float = option(
+        0,
+        "Standard deviation of the Gaussian filter that smooths the resized maps, in pixels "
+        f"[{DEFAULT_SIGMA} if no value is given].",
         min=0,
         metavar="[SIGMA]",
-        help="Standard deviation of a Gaussian filter for the maps, in pixels after resizing "
-        f"[{DEFAULT_SIGMA} if no value is given].",
-    ),
-]
-MinSize = Annotated[
-    float, typer.Option(min=0, help="Minimum side length of a region, in pixels after resizing.")
-]
-MaxSize = Annotated[
-    float, typer.Option(min=0, help="Maximum side length of a region, in pixels after resizing.")
-]
-MapWidth = Annotated[
-    int,
-    typer.Option(
-        min=0, max=8192, help="Width to which maps are resized, in pixels; 0 to keep their size."
-    ),
-]
-Observatory = Annotated[
-    str, typer.Option(help="Observatory that observed the events; any for all.")
-]
-Instrument = Annotated[str, typer.Option(help="Instrument that observed the events; any for all.")]
-AnyChannel = Annotated[
-    bool,
-    typer.Option("--any-channel", help="Include events that were observed in other wavelengths."),
-]
-Tolerance = Annotated[
-    float,
-    typer.Option(min=0, help="Maximum time difference between image and map, in seconds."),
-]
-Count = Annotated[
-    int, typer.Option(min=1, max=50, help="Number of best and of worst images on the page.")
-]
-Figures = Annotated[bool, typer.Option("--figures", help="Also plot every image as a PNG file.")]
-Jobs = Annotated[int, typer.Option(min=0, help="Number of processes; 0 for one per core.")]
+    )
+    min_size: float = option(2, "Minimum side length of a region, in pixels after resizing.", min=0)
+    max_size: float = option(
+        48, "Maximum side length of a region, in pixels after resizing.", min=0
+    )
+    map_width: int = option(
+        256, "Width to which maps are resized, in pixels; 0 to keep their size.", min=0, max=8192
+    )
 
 
 class OptionalGaussian(lazy.Command):
@@ -122,37 +57,45 @@ def _with_default_sigma(args: Sequence[str]) -> Iterator[str]:
 
 def analyze(
     ctx: typer.Context,
-    src_dir: ImageDir,
-    sood_dir: MapDir,
-    more_types: MoreTypes = None,
-    out_dir: OutDir = Path("output/analytics"),
-    event_type: EventTypes = None,
-    wavelength: Wavelengths = None,
-    threshold: Threshold = "otsu",
-    level: Level = 20,
-    gaussian: Gaussian = 0,
-    min_size: MinSize = 2,
-    max_size: MaxSize = 48,
-    map_width: MapWidth = 256,
-    observatory: Observatory = "SDO",
-    instrument: Instrument = "AIA",
-    any_channel: AnyChannel = False,
-    outlines: Outlines = False,
-    rotate: Rotate = True,
-    tolerance: Tolerance = 180,
-    count: Count = 6,
-    save_figures: Figures = False,
-    meta: Metadata = None,
-    jobs: Jobs = 0,
-    db_connection_string: Database = "",
-    events_source: EventsSource = "",
+    src_dir: Path = option(
+        ..., "Folder with images {time}__{wavelength}.jpeg and meta.csv, including subfolders."
+    ),
+    sood_dir: Path = option(
+        ..., "Folder with anomaly maps from sdo sood … predict --predict-mode pixel."
+    ),
+    more_types: list[str] | None = typer.Argument(
+        None, metavar="[TYPE]...", help="More event types, as in --event-type AR FL."
+    ),
+    out_dir: Path = option(
+        Path("output/analytics"), "Folder in which a folder with the results is created."
+    ),
+    event_type: list[str] | None = option(
+        None, "HEK event type code, or all. Repeatable [AR and FL]."
+    ),
+    wavelength: list[int] | None = option(
+        None, "Wavelength of the images, in angstrom. Repeatable [wavelengths of the maps].", min=1
+    ),
+    observatory: str = option("SDO", "Observatory that observed the events; any for all."),
+    instrument: str = option("AIA", "Instrument that observed the events; any for all."),
+    any_channel: bool = option(False, "Include events that were observed in other wavelengths."),
+    tolerance: float = option(
+        180, "Maximum time difference between an image and its map, in seconds.", min=0
+    ),
+    count: int = option(
+        6, "Number of images with the highest and with the lowest IoU in the report.", min=1, max=50
+    ),
+    save_figures: bool = option(False, "Also plot every image to a PNG file.", "--figures"),
+    jobs: int = option(0, "Number of processes; 0 for one per CPU.", min=0),
     as_json: Json = False,
+    *,
+    regions: RegionOptions,
+    shapes: EventOptions,
 ) -> None:
     """Compare anomaly maps with HEK events: IoU, precision and recall for each image.
 
-    Writes iou.csv, Parquet tables with more details, summary.json and the page report.html. An
-    event is found if a predicted region overlaps it. IoU is 1 without events and regions;
-    precision is empty without regions, and recall without events.
+    Write iou.csv, Parquet tables with more details, summary.json and the report report.html. An
+    event is found if a predicted region overlaps it. Without events and regions, the IoU is 1.
+    Without regions, there is no precision, and without events, there is no recall.
     """
     from ..analysis.anomaly_maps import RegionDetection
     from ..analysis.comparison import ComparisonOptions
@@ -162,19 +105,22 @@ def analyze(
     from ..views import page
 
     codes = parse_codes([*(event_type or ()), *(more_types or ())] or ["AR", "FL"])
-    _check_sizes(min_size, max_size)
-    detection = RegionDetection(
-        threshold=threshold,
-        level=level,
-        gaussian=gaussian,
-        min_size=min_size,
-        max_size=max_size,
-        map_width=map_width,
-    )
+    if regions.min_size > regions.max_size:
+        raise AstrodomeError(
+            f"--min-size {regions.min_size:g} is larger than --max-size {regions.max_size:g}.",
+            exit_code=2,
+        )
     options = ComparisonOptions(
-        tuple(codes), observatory, instrument, any_channel, outlines, rotate, detection, meta
+        event_types=tuple(codes),
+        observatory=observatory,
+        instrument=instrument,
+        any_channel=any_channel,
+        outlines=shapes.outlines,
+        rotate=shapes.rotate,
+        detection=RegionDetection(**vars(regions)),
+        meta=shapes.meta,
     )
-    search = choose_search(ctx, db_connection_string, events_source)
+    search = shapes.search(ctx)
     pairing = pair_folders(src_dir, sood_dir, wavelength or (), tolerance)
     with console.progress("Comparing", len(pairing.pairs), "images", resumes=False) as bar:
         result = compare_pairs(pairing, search, options, jobs, bar.advance)
@@ -187,7 +133,7 @@ def analyze(
             failed += page.write_figures(result, folder / "figures", jobs, bar.advance)
     if result.unused_maps:
         console.warn(
-            f"{len(result.unused_maps)} maps have no image within {tolerance:g} s, "
+            f"No image found within {tolerance:g} s of {len(result.unused_maps)} maps, "
             f"for example {result.unused_maps[0].path.name}."
         )
     outcome = compute.Outcome(done=len(result.comparisons), failed=failed)
@@ -206,13 +152,6 @@ def _show(
     console.finish(outcome, "compared", "images")
 
 
-def _check_sizes(smallest: float, largest: float) -> None:
-    if smallest > largest:
-        raise AstrodomeError(
-            f"--min-size {smallest:g} is larger than --max-size {largest:g}.", exit_code=2
-        )
-
-
 def _summary_rows(summary: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield one row for all events, and one for each event type."""
     total = summary | {"events": summary["hek_events"], "found": summary["hek_found"]}
@@ -221,8 +160,3 @@ def _summary_rows(summary: dict[str, Any]) -> Iterator[dict[str, Any]]:
         means = {f"{key}_mean": values[key]["mean"] for key in ("iou", "precision", "recall")}
         spread = {f"iou_{key}": values["iou"][key] for key in ("median", "std")}
         yield {"type": name, **counts, **means, **spread}
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add the command to the group ``sdo events``."""
-    app.command("analyze", cls=OptionalGaussian)(analyze)

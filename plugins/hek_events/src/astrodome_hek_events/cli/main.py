@@ -5,24 +5,22 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from astrodome import AstrodomeError, compute, console, times
+from astrodome.option_groups import end_option, expand, option, time_option
 
 from . import analyze, plot
 from .options import (
     END_HELP,
     START_HELP,
     Database,
-    End,
     EventTypes,
+    FilterOptions,
     Frm,
     Json,
     Observatory,
-    Start,
-    end_option,
-    time_option,
 )
 
 if TYPE_CHECKING:
@@ -76,18 +74,15 @@ class Format(StrEnum):
 
 @app.command()
 def get(
-    start: Annotated[datetime, time_option(START_HELP)] = cast("datetime", "2012-12-01T01:00:00"),
-    end: Annotated[datetime, end_option(END_HELP)] = cast("datetime", "2012-12-03T00:00:00"),
+    start: datetime = time_option("2012-12-01T01:00:00", START_HELP),
+    end: datetime = end_option("2012-12-03T00:00:00", END_HELP),
     event_type: EventTypes = None,
     frm: Frm = "",
     observatory: Observatory = "",
-    jobs: Annotated[int, typer.Option(min=1, help="Number of simultaneous requests to HEK.")] = 4,
-    again: Annotated[
-        bool,
-        typer.Option(
-            "--again", help="Also request time ranges that are complete; HEK may have changed."
-        ),
-    ] = False,
+    jobs: int = option(4, "Number of simultaneous requests to HEK.", min=1),
+    again: bool = option(
+        False, "Download events again for time ranges that are already complete.", "--again"
+    ),
     db_connection_string: Database = "",
     as_json: Json = False,
 ) -> None:
@@ -123,21 +118,16 @@ def get(
 
 @app.command("import")
 def import_files(
-    paths: Annotated[
-        list[Path] | None,
-        typer.Argument(metavar="[FILE...]", help="JSON files in the format of HEK."),
-    ] = None,
-    from_older: Annotated[
-        str,
-        typer.Option(
-            metavar="ADDRESS",
-            help="Address of a database of sdo-cli, from which the table hek_events is imported.",
-        ),
-    ] = "",
+    paths: list[Path] | None = typer.Argument(
+        None, metavar="[FILE...]", help="JSON files with HEK records."
+    ),
+    from_older: str = option(
+        "", "URL of an sdo-cli database whose table hek_events is imported.", metavar="ADDRESS"
+    ),
     db_connection_string: Database = "",
     as_json: Json = False,
 ) -> None:
-    """Import JSON files: responses of HEK with a list 'result', or lists of events."""
+    """Import events from JSON files, which contain HEK responses or lists of HEK records."""
     from ..client import responses
     from ..store import sdo_cli
     from ..store.event_store import SDO_CLI_TABLE, EventStore
@@ -166,56 +156,36 @@ def import_files(
 
 
 @app.command("list")
+@expand
 def list_events(
-    start: Start = None,
-    end: End = None,
-    at: Annotated[datetime | None, time_option("Events within 30 s of this time")] = None,
-    event_type: EventTypes = None,
-    observatory: Observatory = "",
-    instrument: Annotated[str, typer.Option(help="Instrument, for example AIA.")] = "",
-    channel: Annotated[
-        str, typer.Option(help="Text that the channel contains, for example 171.")
-    ] = "",
-    frm: Frm = "",
-    limit: Annotated[int | None, typer.Option(min=1, help="Maximum number of events.")] = None,
-    format: Annotated[
-        Format | None,
-        typer.Option(
-            help="Format of the output. hek is the JSON format of HEK, with all fields. "
-            "Positions are helioprojective, in arcsec."
-        ),
-    ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            help="Output file [standard output]. Its extension is the default for --format."
-        ),
-    ] = None,
+    selection: FilterOptions,
+    at: datetime | None = time_option(None, "Time; events within 30 s of this time are included"),
+    instrument: str = option("", "Instrument, for example AIA."),
+    channel: str = option("", "Text that the channel contains, for example 171."),
+    limit: int | None = option(None, "Maximum number of events.", min=1),
+    format: Format | None = option(
+        None, "Output format. hek writes the complete HEK records as JSON."
+    ),
+    out: Path | None = option(
+        None, "Output file [standard output]. Its extension determines the default of --format."
+    ),
     db_connection_string: Database = "",
     as_json: Json = False,
 ) -> None:
-    """List the stored events in order of start time (UTC).
+    """List the stored events, sorted by start time (UTC).
 
     The columns hpc_x and hpc_y are helioprojective coordinates in arcsec.
     """
-    from ..event_types import parse_codes
     from ..store.event_store import EventStore
-    from ..store.queries import TIME_MARGIN, EventFilter
+    from ..store.queries import TIME_MARGIN
 
-    if at and (start or end):
+    if at and (selection.start or selection.end):
         raise AstrodomeError("--at cannot be used with --start or --end.", exit_code=2)
     if as_json and format and not out:
         raise AstrodomeError("--json and --format both write to standard output.", exit_code=2)
-    times.check_order(start, end)
-    condition = EventFilter(
-        at - TIME_MARGIN if at else start,
-        at + TIME_MARGIN if at else end,
-        parse_codes(event_type or ()),
-        observatory,
-        instrument,
-        channel,
-        frm,
-    )
+    if at:
+        selection.start, selection.end = at - TIME_MARGIN, at + TIME_MARGIN
+    condition = selection.condition(instrument, channel)
     store = EventStore(db_connection_string)
     if format or out:
         _export(store, condition, limit, format or _format_of(out), out, as_json)
@@ -266,45 +236,34 @@ def _export(
 
 
 @app.command()
+@expand
 def stats(
-    start: Start = None,
-    end: End = None,
-    event_type: EventTypes = None,
-    observatory: Observatory = "",
-    frm: Frm = "",
-    db_connection_string: Database = "",
-    as_json: Json = False,
+    selection: FilterOptions, db_connection_string: Database = "", as_json: Json = False
 ) -> None:
-    """Count the stored events by type and by month of their start (UTC)."""
-    from ..event_types import parse_codes
+    """Count the stored events for each event type and month of the start time (UTC)."""
     from ..store.event_store import EventStore
-    from ..store.queries import EventFilter
 
-    times.check_order(start, end)
-    condition = EventFilter(start, end, parse_codes(event_type or ()), observatory, frm=frm)
-    counts = EventStore(db_connection_string).count_rows(condition)
+    counts = EventStore(db_connection_string).count_rows(selection.condition())
     if as_json:
         console.show_json(counts)
         return
-    event_types = sorted({row["event_type"] for row in counts})
+    empty = dict.fromkeys(sorted({row["event_type"] for row in counts}), 0) | {"total": 0}
     months: dict[str, dict[str, Any]] = {}
-    for row in [*counts, *({**row, "month": "total"} for row in counts)]:
-        line = months.setdefault(
-            row["month"], {"month": row["month"], **dict.fromkeys(event_types, 0), "total": 0}
-        )
-        line[row["event_type"]] += row["events"]
-        line["total"] += row["events"]
-    total = months.pop("total", None)
-    console.show([*months.values(), *([total] if total else [])])
+    for row in counts:
+        for month in (row["month"], "total"):
+            line = months.setdefault(month, {"month": month, **empty})
+            line[row["event_type"]] += row["events"]
+            line["total"] += row["events"]
+    console.show(sorted(months.values(), key=lambda line: line["month"]))  # The total is last.
 
 
 @app.command()
 def show(
-    id: Annotated[str, typer.Argument(help="kb_archivid of the event, or a unique part of it.")],
+    id: Annotated[str, typer.Argument(help="kb_archivid of the event, or a unique substring.")],
     db_connection_string: Database = "",
     as_json: Json = False,
 ) -> None:
-    """Show the fields of one event; --json prints the complete record of HEK."""
+    """Show the fields of one event. With --json, print the complete HEK record."""
     from ..store.event_store import EventStore
 
     row, record = EventStore(db_connection_string).find(id)
@@ -316,5 +275,5 @@ def show(
     console.show_one({**columns, **fields}, title=row["kb_archivid"])
 
 
-plot.add_to(app)
-analyze.add_to(app)
+app.command("plot")(expand(plot.plot))
+app.command("analyze", cls=analyze.OptionalGaussian)(expand(analyze.analyze))

@@ -8,97 +8,60 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
-from astrodome import AstrodomeError, compute, console, times
+from astrodome import AstrodomeError, compute, console
 from astrodome.errors import reason, stops_everything
+from astrodome.option_groups import option, time_option
 
-from .options import (
-    Database,
-    EventsSource,
-    EventTypes,
-    Json,
-    Metadata,
-    Outlines,
-    Rotate,
-    choose_search,
-)
+from .options import EventOptions, EventTypes, Json
 
 if TYPE_CHECKING:
     from astrodome_solar import SolarImage
 
     from ..placement import Event, PlacedEvent
 
-Images = Annotated[
-    list[Path],
-    typer.Argument(
-        metavar="IMAGE...",
-        help="Images: FITS, JPEG 2000, or 2012-01-01T000000__171.jpeg with a row in meta.csv.",
-    ),
-]
-Out = Annotated[
-    Path, typer.Option("--out", "-o", help="Output folder or, for a single image, output file.")
-]
-Observatory = Annotated[
-    str, typer.Option(help="Observatory that observed the events, for example SDO; any for all.")
-]
-Instrument = Annotated[
-    str, typer.Option(help="Instrument that observed the events, for example AIA; any for all.")
-]
-OwnChannel = Annotated[
-    bool,
-    typer.Option("--own-channel", help="Only events observed in the wavelength of the image."),
-]
-Labels = Annotated[bool, typer.Option(help="Label events with region numbers and flare classes.")]
-Grid = Annotated[
-    bool, typer.Option("--grid", help="Plot a heliographic grid with a spacing of 15 degrees.")
-]
-Size = Annotated[int, typer.Option(min=200, max=8192, help="Width of the plots, in pixels.")]
-Date = Annotated[
-    datetime | None,
-    typer.Option(
-        parser=times.utc,
-        metavar="TIME",
-        help="Time of the observation if the image does not contain it (UTC, ISO 8601).",
-    ),
-]
-Wavelength = Annotated[
-    int | None,
-    typer.Option(min=1, help="Wavelength if the image does not contain it, in angstrom."),
-]
-Plane = Annotated[
-    int | None,
-    typer.Option(min=0, help="Number of the image in a file with several images, from 0."),
-]
-Form = Annotated[
-    Literal["png", "svg", "pdf", "jpg"], typer.Option("--format", help="Format of the plots.")
-]
-
 
 def plot(
     ctx: typer.Context,
-    images: Images,
-    out: Out = Path(),
-    form: Form = "png",
+    images: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="IMAGE...",
+            help="FITS or JPEG 2000 files, or files such as 2012-01-01T000000__171.jpeg with a row "
+            "in meta.csv.",
+        ),
+    ],
+    out: Path = option(Path(), "Output folder or, for a single image, output file.", "--out", "-o"),
+    form: Literal["png", "svg", "pdf", "jpg"] = option("png", "File format.", "--format"),
     event_type: EventTypes = None,
-    observatory: Observatory = "any",
-    instrument: Instrument = "any",
-    own_channel: OwnChannel = False,
-    outlines: Outlines = False,
-    rotate: Rotate = True,
-    labels: Labels = True,
-    grid: Grid = False,
-    size: Size = 1200,
-    meta: Metadata = None,
-    date: Date = None,
-    wavelength: Wavelength = None,
-    plane: Plane = None,
-    db_connection_string: Database = "",
-    events_source: EventsSource = "",
+    observatory: str = option(
+        "any", "Observatory that observed the events, for example SDO; any for all."
+    ),
+    instrument: str = option(
+        "any", "Instrument that observed the events, for example AIA; any for all."
+    ),
+    own_channel: bool = option(
+        False, "Plot only events that were observed in the wavelength of the image."
+    ),
+    labels: bool = option(
+        True, "Label events with region numbers and flare classes.", "--labels/--no-labels"
+    ),
+    grid: bool = option(False, "Plot a heliographic grid with a spacing of 15 degrees."),
+    size: int = option(1200, "Width of the plots, in pixels.", min=200, max=8192),
+    date: datetime | None = time_option(None, "Observation time for images that do not contain it"),
+    wavelength: int | None = option(
+        None, "Wavelength for images that do not contain it, in angstrom.", min=1
+    ),
+    plane: int | None = option(
+        None, "Index of the image in files with several images, starting at 0.", min=0
+    ),
     as_json: Json = False,
+    *,
+    shapes: EventOptions,
 ) -> None:
     """Plot images of the Sun with the events that were observed at the same time.
 
-    Events are rotated with the Sun to the time of the image and placed by the header of the image.
-    Events behind the limb are omitted. Times are UTC, coordinates helioprojective in arcsec.
+    Events are rotated with the Sun to the time of the image, and positioned with the geometry in
+    the header of the image. Events behind the limb are omitted.
     """
     from astrodome_solar.formats.reading import ImageReference, read
 
@@ -108,21 +71,21 @@ def plot(
     from ..views import image_plot
 
     codes = parse_codes(event_type or ())
-    search = choose_search(ctx, db_connection_string, events_source)
+    search = shapes.search(ctx)
     targets = _target_files(images, out, form, image_plot.FORMATS)
 
     def plot_image(path: Path, target: Path) -> dict[str, Any]:
         image = read(
-            ImageReference(path, plane), date=date, wavelength=wavelength, table=meta
+            ImageReference(path, plane), date=date, wavelength=wavelength, table=shapes.meta
         ).north_up()
         records = search(image.time - TIME_MARGIN, image.time + TIME_MARGIN, codes)
         channel = image.wavelength if own_channel else 0
         events = [
             event
-            for event in placement.parse_events(records, outlines)
+            for event in placement.parse_events(records, shapes.outlines)
             if event.matches(image.time, observatory, instrument, channel)
         ]
-        placed = placement.place_events(events, image.geometry, rotate)
+        placed = placement.place_events(events, image.geometry, shapes.rotate)
         figure = image_plot.draw(image, placed, labels=labels, grid=grid, width=size)
         image_plot.save(figure, target)
         return _report(path, image, target, events, placed)
@@ -195,8 +158,3 @@ def _report(
             for each in shown
         ],
     }
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add the command to the group ``sdo events``."""
-    app.command("plot")(plot)

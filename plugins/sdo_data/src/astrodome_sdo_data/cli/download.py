@@ -7,117 +7,82 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from astrodome import console, sources, times
+from astrodome import console, sources
+from astrodome.option_groups import OptionGroup, end_option, option, time_option
 
-from .options import Json, bit_mask, end_option, time_option
+from .options import Json, bit_mask
 from .views import readable_size
 
 if TYPE_CHECKING:
-    from ..downloads import DownloadPlan, DownloadReport
+    from ..downloads import DownloadPlan, DownloadReport, DownloadRequest
 
 SHOWN_PROBLEMS = 100
-"""Number of problems in the table; the manifest contains all."""
+"""Maximum number of problems in the table. The manifest contains all problems."""
 
-Metadata = Annotated[
-    bool,
-    typer.Option("--metadata", help="Also write meta.csv and meta.parquet: quality, geometry."),
-]
-Wavelengths = Annotated[
-    list[int] | None, typer.Option(help="Wavelength (angstrom), repeatable [171].")
-]
-MaxFlux = Annotated[
-    float | None,
-    typer.Option(
-        help="Skip images at times with a GOES 1-8 angstrom flux of at least this value (W/m2)."
-    ),
-]
-MinFlux = Annotated[
-    float | None,
-    typer.Option(
-        help="Skip images at times with a GOES 1-8 angstrom flux of at most this value (W/m2)."
-    ),
-]
-Source = Annotated[
-    str,
-    typer.Option(
+
+class SearchOptions(OptionGroup):
+    """Options that select the images, with the same names as in DownloadRequest."""
+
+    start: datetime = time_option("2012-12-01T00:00:00", "Time of the first image")
+    end: datetime = end_option("2012-12-31T23:59:00", "Time of the last image")
+    freq: str = option("60min", "Time between images, for example 6min, 1h or 1D.")
+    metadata: bool = option(
+        False, "Also download the image headers, and write meta.csv and meta.parquet."
+    )
+    wavelength: list[int] | None = option(None, "Wavelength, in angstroms. Repeatable [171].")
+    max_flux: float | None = option(
+        None, "Skip images at times with a GOES flux (1-8 angstrom) of this value or more, in W/m2."
+    )
+    min_flux: float | None = option(
+        None, "Skip images at times with a GOES flux (1-8 angstrom) of this value or less, in W/m2."
+    )
+    flux_source: Annotated[str, sources.option("flux", "Source of the GOES flux")] = ""
+    source: str = option(
+        "",
+        "Source of the images; see 'sdo data sources' [setting sources.images, or gsu].",
         "--source",
         "--images-source",
-        help="Source of the images, see 'sdo data sources' [setting sources.images, or gsu].",
-    ),
-]
-Quality = Annotated[
-    int | None,
-    typer.Option(
+    )
+    size: str = option("", "Image size: 2k, 512 or 256 for gsu [default of the source].")
+    quality: int | None = option(
+        None,
+        "Bit mask of allowed bits in QUALITY, for example 0 for good images only. Images with "
+        "other bits are skipped.",
         parser=bit_mask,
         metavar="MASK",
-        help="Allowed bits of QUALITY; images with other bits are skipped. 0: only good images.",
-    ),
-]
-Parameters = Annotated[
-    bool, typer.Option("--parameters", help="Also write the 64 x 64 x 10 image parameters.")
-]
-Calibrate = Annotated[
-    bool, typer.Option("--calibrate", help="Correct pointing and degradation (fido, jsoc).")
-]
-RetryFailed = Annotated[
-    bool, typer.Option("--retry-failed", help="Request images again that the source did not have.")
-]
+    )
+    parameters: bool = option(False, "Also download the image parameters (64 x 64 x 10 values).")
+    calibrate: bool = option(
+        False, "Correct the pointing and the degradation (sources fido and jsoc)."
+    )
+
+    def request(self) -> DownloadRequest:
+        """Return the download request."""
+        from ..downloads import DownloadRequest
+
+        values = vars(self) | {
+            "source": sources.choose("images", self.source, default="gsu"),
+            "wavelength": self.wavelength or [171],
+        }
+        return DownloadRequest(options={"calibrate": values.pop("calibrate")}, **values)
 
 
 def download(
-    path: Annotated[Path, typer.Option(help="Folder for the images.")] = Path("data"),
-    start: Annotated[datetime, time_option("Time of the first image")] = "2012-12-01T00:00:00",  # type: ignore[assignment]
-    end: Annotated[
-        datetime, end_option("Time of the last image, included")
-    ] = "2012-12-31T23:59:00",  # type: ignore[assignment]
-    freq: Annotated[
-        str, typer.Option(help="Time between images, for example 6min, 1h or 1D.")
-    ] = "60min",
-    metadata: Metadata = False,
-    wavelength: Wavelengths = None,
-    max_flux: MaxFlux = None,
-    min_flux: MinFlux = None,
-    flux_source: Annotated[str, sources.option("flux", "Source of the GOES flux")] = "",
-    source: Source = "",
-    size: Annotated[
-        str,
-        typer.Option(help="Size of the images: 2k, 512 or 256 for gsu [default of the source]."),
-    ] = "",
-    quality: Quality = None,
-    parameters: Parameters = False,
-    calibrate: Calibrate = False,
-    jobs: Annotated[
-        int, typer.Option(min=1, help="Number of simultaneous transfers, limited by the source.")
-    ] = 8,
-    retry_failed: RetryFailed = False,
-    verify: Annotated[
-        bool, typer.Option("--verify", help="Check the content of all existing images.")
-    ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only print what would be downloaded.")
-    ] = False,
+    path: Path = option(Path("data"), "Output folder for the images."),
+    jobs: int = option(
+        8, "Maximum number of simultaneous transfers. The source may set a lower limit.", min=1
+    ),
+    retry_failed: bool = option(False, "Retry images that were missing at the source before."),
+    verify: bool = option(False, "Verify the content of all existing images."),
+    dry_run: bool = option(False, "Show what would be downloaded, without downloading it."),
     as_json: Json = False,
+    *,
+    search: SearchOptions,
 ) -> None:
     """Download images of the Sun. The same command again downloads only missing images."""
-    from ..downloads import DownloadRequest, plan_download, run_download
+    from ..downloads import plan_download, run_download
 
-    times.check_order(start, end)
-    request = DownloadRequest(
-        start,
-        end,
-        freq,
-        tuple(wavelength or (171,)),
-        sources.choose("images", source, default="gsu"),
-        size,
-        metadata=metadata,
-        parameters=parameters,
-        quality=quality,
-        min_flux=min_flux,
-        max_flux=max_flux,
-        flux_source=flux_source,
-        options={"calibrate": calibrate},
-    )
-    plan = plan_download(request, path, retry_missing=retry_failed, verify=verify)
+    plan = plan_download(search.request(), path, retry_missing=retry_failed, verify=verify)
     _warn_of_unknown_flux(plan)
     if dry_run:
         console.show_one(plan.summary(), as_json=as_json)
@@ -129,8 +94,7 @@ def download(
     else:
         _show_report(report)
     if not report.is_complete:
-        manifest = plan.folder / "manifest.parquet"
-        console.note(f"The status of every image is in {manifest}.")
+        console.note(f"The status of every image is in {path / 'manifest.parquet'}.")
         raise typer.Exit(1)
 
 
@@ -138,8 +102,8 @@ def _warn_of_unknown_flux(plan: DownloadPlan) -> None:
     unknown = int(plan.rows["reason"].str.startswith("No flux").sum())
     if unknown:
         console.warn(
-            f"No flux is known for {unknown} images; they are skipped.",
-            "Download the flux of that time: sdo goes download --start … --end …",
+            f"The flux is unknown at the times of {unknown} images, which are skipped.",
+            "Download the flux for these times: sdo goes download --start … --end …",
         )
 
 

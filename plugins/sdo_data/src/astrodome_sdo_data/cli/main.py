@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import typer
+from astrodome.option_groups import expand
 
 from . import download, processing, sources, views
 
 app = typer.Typer(
     help="Download, import, resize, patch and show images of the Sun.", no_args_is_help=True
 )
-app.command()(download.download)
+app.command()(expand(download.download))
 app.command("import")(processing.import_)
-app.command()(processing.resize)
-app.command()(processing.patch)
-app.command()(views.show)
-app.command()(views.info)
+app.command()(expand(processing.resize))
+app.command()(expand(processing.patch))
+app.command()(expand(views.show))
+app.command()(expand(views.info))
 app.command()(sources.sources)

@@ -2,47 +2,52 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from astrodome import AstrodomeError, times
-
-END = "A date without a time includes the whole day."
+from astrodome import AstrodomeError
+from astrodome.option_groups import OptionGroup, option
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Jobs = Annotated[
-    int, typer.Option(min=0, help="Number of images to process in parallel; 0: one per CPU core.")
+    int, typer.Option(min=0, help="Number of images to process in parallel; 0 for one per CPU.")
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Overwrite existing images.")]
 Wavelength = Annotated[
-    str, typer.Option(help="Only images of this wavelength (angstrom), or pattern.")
+    str, typer.Option(help="Wavelength of the images to use, in angstroms, or a pattern.")
 ]
 ImageFolder = Annotated[
-    Path, typer.Option("--path", help="Folder of the images, with its subfolders.")
-]
-Scheduler = Annotated[
-    str, typer.Option(help="Address of a Dask cluster for the work, for example tcp://HOST:8786.")
-]
-Folder = Annotated[Path | None, typer.Argument(help="Folder of the images.")]
-FolderOption = Annotated[
-    Path | None, typer.Option("--path", help="Folder of the images, instead of the argument.")
+    Path, typer.Option("--path", help="Folder with the images, including its subfolders.")
 ]
 
 
-def time_option(help: str) -> Any:
-    """Return an option for a start time in UTC."""
-    return typer.Option(parser=times.utc, metavar="TIME", help=f"{help} (UTC).")
+class ProcessingOptions(OptionGroup):
+    """Options of the commands that process all images in a folder."""
+
+    wavelength: Wavelength = "*"
+    overwrite: Overwrite = False
+    jobs: Jobs = 0
+    scheduler: str = option(
+        "", "Address of the Dask cluster that processes the images, for example tcp://HOST:8786."
+    )
 
 
-def end_option(help: str) -> Any:
-    """Return an option for an end time in UTC, which may be a date."""
-    return typer.Option(parser=times.utc_end, metavar="TIME", help=f"{help} (UTC). {END}")
+class FolderOptions(OptionGroup):
+    """The folder of a command, as an argument or as an option."""
 
+    folder: Path | None = typer.Argument(None, help="Folder with the images.")
+    path: Path | None = option(None, "Folder with the images, instead of the argument.")
 
-Start = Annotated[datetime | None, time_option("Start time")]
-End = Annotated[datetime | None, end_option("End time")]
+    def get(self) -> Path:
+        """Return the folder that was passed as an argument or as an option."""
+        if (self.folder is None) == (self.path is None):
+            raise AstrodomeError(
+                "Pass exactly one folder, as an argument or with --path.",
+                "For example: sdo data info ./data/aia",
+                exit_code=2,
+            )
+        return self.folder or self.path or Path()
 
 
 def bit_mask(text: str) -> int:
@@ -53,19 +58,8 @@ def bit_mask(text: str) -> int:
         mask = -1
     if not 0 <= mask < 1 << 32:
         raise AstrodomeError(
-            f"Invalid bit mask '{text}': expected an integer of 32 bits.",
+            f"Invalid bit mask '{text}': expected an integer with up to 32 bits.",
             "For example: 0 or 0x40000.",
             exit_code=2,
         )
     return mask
-
-
-def one_folder(folder: Path | None, path: Path | None) -> Path:
-    """Return the folder that was passed as argument or as option."""
-    if (folder is None) == (path is None):
-        raise AstrodomeError(
-            "Specify exactly one folder of images.",
-            "For example: sdo data info ./data/aia",
-            exit_code=2,
-        )
-    return folder or path or Path()

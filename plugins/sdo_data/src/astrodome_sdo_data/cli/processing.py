@@ -8,39 +8,34 @@ from typing import Annotated
 
 import typer
 from astrodome import console
+from astrodome.option_groups import option, time_option
 
-from .options import ImageFolder, Jobs, Json, Overwrite, Scheduler, Wavelength, time_option
+from .options import ImageFolder, Jobs, Json, Overwrite, ProcessingOptions
 
 
 def import_(
     files: Annotated[
         list[Path], typer.Argument(metavar="FILE...", help="FITS, JPEG 2000, JPX, JPEG or PNG.")
     ],
-    path: Annotated[Path, typer.Option(help="Folder for the images and their meta.csv.")],
-    wavelength: Annotated[
-        int, typer.Option(min=0, help="Wavelength (angstrom) of files that do not contain it.")
-    ] = 0,
-    date: Annotated[
-        datetime | None, time_option("Time of observation of files that do not contain it")
-    ] = None,
-    exposure: Annotated[
-        float | None,
-        typer.Option(min=0.000001, help="Exposure time (s) of files without a valid EXPTIME."),
-    ] = None,
-    plane: Annotated[
-        int | None,
-        typer.Option(
-            min=0, help="Number of the image to import from a file with several, counted from 0."
-        ),
-    ] = None,
-    size: Annotated[
-        int, typer.Option(min=0, help="Size of the images in pixels per side; 0: unchanged.")
-    ] = 0,
+    path: Path = option(..., "Output folder for the images and meta.csv."),
+    wavelength: int = option(
+        0, "Wavelength for files that do not contain it, in angstroms.", min=0
+    ),
+    date: datetime | None = time_option(None, "Observation time for files that do not contain it"),
+    exposure: float | None = option(
+        None, "Exposure time for files without a valid EXPTIME, in seconds.", min=0.000001
+    ),
+    plane: int | None = option(
+        None, "Index of the image in files with several images, starting at 0.", min=0
+    ),
+    size: int = option(
+        0, "Width and height of the imported images, in pixels; 0 to keep the size.", min=0
+    ),
     overwrite: Overwrite = False,
     jobs: Jobs = 0,
     as_json: Json = False,
 ) -> None:
-    """Import observations as named grey images with north up, and add them to meta.csv."""
+    """Import images of the Sun as grey JPEG images with north up, and add them to meta.csv."""
     from ..processing.importing import import_files
 
     with console.progress("Importing", len(files), "files") as bar:
@@ -61,26 +56,22 @@ def import_(
 
 def resize(
     path: ImageFolder,
-    targetpath: Annotated[Path, typer.Option(help="Folder for the resized images.")] = Path(
-        "data_resized/train/aia"
+    targetpath: Path = option(
+        Path("data_resized/train/aia"), "Output folder for the resized images."
     ),
-    wavelength: Wavelength = "*",
-    size: Annotated[
-        int, typer.Option(min=1, help="Size of the resized images in pixels per side.")
-    ] = 32,
-    exact: Annotated[
-        bool, typer.Option("--exact", help="Decode all pixels first; slower, see the README.")
-    ] = False,
-    overwrite: Overwrite = False,
-    jobs: Jobs = 0,
-    scheduler: Scheduler = "",
+    size: int = option(32, "Width and height of the resized images, in pixels.", min=1),
+    exact: bool = option(
+        False, "Decode all pixels before resizing. This is slower; see the README."
+    ),
     as_json: Json = False,
+    *,
+    processing: ProcessingOptions,
 ) -> None:
-    """Resize all images of a folder and keep their names."""
+    """Resize all images in a folder, and keep their names."""
     from ..processing import resizing
     from ..processing.folders import list_images
 
-    images = list_images(path, wavelength, outside=targetpath)
+    images = list_images(path, processing.wavelength, outside=targetpath)
     with console.progress("Resizing", len(images), "images") as bar:
         outcome = resizing.resize(
             path,
@@ -88,38 +79,28 @@ def resize(
             size,
             images=images,
             exact=exact,
-            overwrite=overwrite,
-            jobs=jobs,
-            scheduler=scheduler,
             advance=bar.advance,
+            **vars(processing),
         )
     console.finish(outcome, "resized", "images", as_json=as_json)
 
 
 def patch(
     path: ImageFolder,
-    targetpath: Annotated[Path, typer.Option(help="Folder for the patches.")] = Path(
-        "data_patches/train/aia"
-    ),
-    wavelength: Wavelength = "*",
-    size: Annotated[int, typer.Option(min=1, help="Size of the patches in pixels per side.")] = 256,
-    max_patches: Annotated[
-        int, typer.Option(min=1, help="Maximum number of patches per image.")
-    ] = 64,
-    crop_size: Annotated[
-        int, typer.Option(min=0, help="Width of the border that patches exclude, in pixels.")
-    ] = 0,
-    seed: Annotated[int, typer.Option(help="Seed of the random positions.")] = 0,
-    overwrite: Overwrite = False,
-    jobs: Jobs = 0,
-    scheduler: Scheduler = "",
+    targetpath: Path = option(Path("data_patches/train/aia"), "Output folder for the patches."),
+    size: int = option(256, "Width and height of the patches, in pixels.", min=1),
+    max_patches: int = option(64, "Maximum number of patches per image.", min=1),
+    crop_size: int = option(0, "Width of the excluded border of each image, in pixels.", min=0),
+    seed: int = option(0, "Seed for the random positions."),
     as_json: Json = False,
+    *,
+    processing: ProcessingOptions,
 ) -> None:
-    """Cut random patches out of all images of a folder."""
+    """Cut random patches out of all images in a folder."""
     from ..processing import patches
     from ..processing.folders import list_images
 
-    images = list_images(path, wavelength, outside=targetpath)
+    images = list_images(path, processing.wavelength, outside=targetpath)
     with console.progress("Cutting", len(images), "images") as bar:
         outcome = patches.cut_patches(
             path,
@@ -129,9 +110,7 @@ def patch(
             images=images,
             crop=crop_size,
             seed=seed,
-            overwrite=overwrite,
-            jobs=jobs,
-            scheduler=scheduler,
             advance=bar.advance,
+            **vars(processing),
         )
     console.finish(outcome, "written", "patches", as_json=as_json)

@@ -11,16 +11,11 @@ from .options import Json
 
 
 def sources(as_json: Json = False) -> None:
-    """List the installed sources of images, and their options."""
+    """List the installed image sources and their options."""
     distributions = registered.distributions("images")
     found = [
-        {
-            "name": name,
-            "distribution": distributions[name],
-            "summary": summary,
-            **_capabilities(name),
-        }
-        for name, summary in registered.names("images").items()
+        {"name": name, "distribution": distributions[name], "summary": text} | _capabilities(name)
+        for name, text in registered.names("images").items()
     ]
     if as_json:
         console.show_json(found)
@@ -43,7 +38,7 @@ def sources(as_json: Json = False) -> None:
         if each["problem"]:
             console.warn(f"{each['name']} cannot be used. {each['problem']}", each["hint"])
     if not found:
-        console.note("No installed plugin provides a source of images.")
+        console.note("No installed plugin provides an image source.")
 
 
 def _capabilities(name: str) -> dict[str, Any]:

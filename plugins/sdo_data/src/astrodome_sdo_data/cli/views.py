@@ -2,77 +2,65 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from astrodome import console
+from astrodome.option_groups import end_option, option, time_option
 
-from .options import End, Folder, FolderOption, Jobs, Json, Start, Wavelength, one_folder
+from .options import FolderOptions, Jobs, Json, Wavelength
 
 if TYPE_CHECKING:
     from ..views.summary import FolderSummary, WavelengthSummary
 
 SHEET_IMAGES = 100
 """Default maximum number of images on a contact sheet."""
-FILM_FRAMES = 500
-"""Default maximum number of frames of a film."""
+MOVIE_FRAMES = 500
+"""Default maximum number of frames in a movie."""
 SHOWN_GAPS = 10
-"""Number of gaps per wavelength in the table; JSON contains all."""
+"""Maximum number of gaps per wavelength in the table. The JSON document contains all gaps."""
 
 
 def show(
-    folder: Folder = None,
-    path: FolderOption = None,
-    output: Annotated[
-        Path,
-        typer.Option("--output", "-o", help="Contact sheet (.png, .jpeg) or film (.gif, .mp4)."),
-    ] = Path("sun.png"),
+    folder: FolderOptions,
+    output: Path = option(
+        Path("sun.png"), "Contact sheet (.png, .jpeg) or movie (.gif, .mp4).", "--output", "-o"
+    ),
     wavelength: Wavelength = "*",
-    start: Start = None,
-    end: End = None,
-    freq: Annotated[
-        str, typer.Option(help="Use one image per interval and wavelength, for example 6min or 1D.")
-    ] = "",
-    max_images: Annotated[
-        int | None,
-        typer.Option(
-            min=0,
-            help=f"Maximum number of images ({SHEET_IMAGES}) or frames ({FILM_FRAMES}), evenly "
-            "spaced; 0: all.",
-        ),
-    ] = None,
-    size: Annotated[
-        int, typer.Option(min=16, max=4096, help="Size of each image in pixels per side.")
-    ] = 256,
-    columns: Annotated[
-        int, typer.Option(min=0, help="Number of columns; 0: one per wavelength.")
-    ] = 0,
-    fps: Annotated[float, typer.Option(min=0.1, max=100, help="Frames per second of a film.")] = 10,
-    stamps: Annotated[
-        bool, typer.Option("--stamps/--no-stamps", help="Label images with wavelength and time.")
-    ] = True,
-    colour: Annotated[
-        bool, typer.Option("--colour/--grey", help="Use the colours of the AIA channels.")
-    ] = True,
+    start: datetime | None = time_option(None, "Start time"),
+    end: datetime | None = end_option(None, "End time"),
+    freq: str = option(
+        "", "Length of the intervals from which one image per wavelength is used, such as 1h."
+    ),
+    max_images: int | None = option(
+        None,
+        f"Maximum number of images ({SHEET_IMAGES}) or frames ({MOVIE_FRAMES}), evenly spaced in "
+        "time; 0 for all.",
+        min=0,
+    ),
+    size: int = option(256, "Width and height of each image, in pixels.", min=16, max=4096),
+    columns: int = option(0, "Number of columns; 0 for one per wavelength.", min=0),
+    fps: float = option(10, "Frame rate of the movie, in frames per second.", min=0.1, max=100),
+    stamps: bool = option(
+        True, "Label the images with wavelength and time.", "--stamps/--no-stamps"
+    ),
+    colour: bool = option(True, "Use the colormaps of the AIA channels.", "--colour/--grey"),
     jobs: Jobs = 0,
     as_json: Json = False,
 ) -> None:
-    """Create a contact sheet or a film of a folder of images."""
-    from ..views import contact_sheet, film, selection
+    """Create a contact sheet or a movie of the images in a folder."""
+    from ..views import contact_sheet, movie, selection
     from ..views.panels import PanelStyle, check_extension
 
-    known = contact_sheet.EXTENSIONS + film.EXTENSIONS
-    extension = output.suffix.lower()
-    check_extension(output, known)
+    check_extension(output, contact_sheet.EXTENSIONS + movie.EXTENSIONS)
     style = PanelStyle(size, label=stamps, color=colour)
-    images = selection.select_images(
-        one_folder(folder, path), wavelength, start=start, end=end, freq=freq
-    )
-    if extension in film.EXTENSIONS:
-        frames = selection.film_frames(images, FILM_FRAMES if max_images is None else max_images)
-        with console.progress("Filming", len(frames), "frames", resumes=False) as bar:
-            outcome = film.write_film(frames, style, output, fps, jobs=jobs, advance=bar.advance)
+    images = selection.select_images(folder.get(), wavelength, start=start, end=end, freq=freq)
+    if output.suffix.lower() in movie.EXTENSIONS:
+        frames = selection.movie_frames(images, MOVIE_FRAMES if max_images is None else max_images)
+        with console.progress("Drawing", len(frames), "frames", resumes=False) as bar:
+            outcome = movie.write_movie(frames, style, output, fps, jobs=jobs, advance=bar.advance)
     else:
         most = SHEET_IMAGES if max_images is None else max_images
         cells, columns = selection.sheet_cells(images, most, columns)
@@ -90,30 +78,20 @@ def show(
 
 
 def info(
-    folder: Folder = None,
-    path: FolderOption = None,
-    freq: Annotated[
-        str, typer.Option(help="Expected time between images, for example 6min [median step].")
-    ] = "",
-    decode: Annotated[
-        bool, typer.Option("--decode", help="Decode every image to find damage inside the files.")
-    ] = False,
+    folder: FolderOptions,
+    freq: str = option("", "Expected time between images, for example 6min [median step]."),
+    decode: bool = option(False, "Decode every image to find damage inside the files."),
     jobs: Jobs = 0,
     as_json: Json = False,
 ) -> None:
-    """Count the images of a folder by wavelength and month; find gaps and damaged files."""
+    """Count the images in a folder by wavelength and month, and find gaps and damaged files."""
     from ..sources.grid import interval
     from ..views.summary import summarize
 
     cadence = interval(freq).total_seconds() if freq else 0.0
+    path = folder.get()
     with console.progress("Checking", None, "files", resumes=False) as bar:
-        summary = summarize(
-            one_folder(folder, path),
-            cadence=cadence,
-            decode=decode,
-            jobs=jobs,
-            advance=bar.advance,
-        )
+        summary = summarize(path, cadence=cadence, decode=decode, jobs=jobs, advance=bar.advance)
     if as_json:
         console.show_json(summary.as_dict())
     else:

@@ -139,7 +139,7 @@ def _by_wavelength(images: Sequence[SelectedImage]) -> dict[int, list[SelectedIm
     return dict(sorted(groups.items()))
 
 
-def film_frames(images: Sequence[SelectedImage], count: int = 0) -> list[Cells]:
+def movie_frames(images: Sequence[SelectedImage], count: int = 0) -> list[Cells]:
     """Return at most ``count`` frames of a movie, or all frames if ``count`` is 0.
 
     Each row of :func:`group_by_time` is one frame. If a row has no image of a wavelength, the image

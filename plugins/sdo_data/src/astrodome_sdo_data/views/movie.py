@@ -26,14 +26,14 @@ from .panels import (
     draw_panels,
     empty_panel,
 )
-from .selection import Cells, film_frames, select_images
+from .selection import Cells, movie_frames, select_images
 
 EXTENSIONS = (".gif", ".mp4")
 
 logger = logging.getLogger(__name__)
 
 
-def make_film(
+def make_movie(
     folder: str | os.PathLike[str],
     output: str | os.PathLike[str],
     *,
@@ -77,13 +77,13 @@ def make_film(
 
     Examples
     --------
-    >>> make_film(images, "sun.gif", size=64).name
+    >>> make_movie(images, "sun.gif", size=64).name
     'sun.gif'
     """
     path = Path(output).expanduser()
     selected = select_images(folder, wavelength, start=start, end=end, freq=freq)
     style = PanelStyle(size, label, color)
-    outcome = write_film(film_frames(selected, max_frames), style, path, fps, jobs=jobs)
+    outcome = write_movie(movie_frames(selected, max_frames), style, path, fps, jobs=jobs)
     for name, reason in outcome.failed:
         logger.warning("%s: %s", name, reason)
     return path
@@ -117,7 +117,7 @@ def draw_frames(
             advance()
 
 
-def write_film(
+def write_movie(
     frames: Sequence[Cells],
     style: PanelStyle,
     path: Path,
@@ -175,8 +175,8 @@ def find_ffmpeg() -> str:
         return str(imageio_ffmpeg.get_ffmpeg_exe())
     except (ImportError, RuntimeError) as error:
         raise AstrodomeError(
-            "ffmpeg, which is needed for MP4 films, was not found.",
-            "pip install 'astrodome-sdo-data[film]', or use the file extension .gif.",
+            "ffmpeg, which is needed for MP4 movies, was not found.",
+            "pip install 'astrodome-sdo-data[movie]', or use the file extension .gif.",
         ) from error
 
 
