@@ -117,7 +117,7 @@ class DownloadJournal:
         self.staging.mkdir()
 
     def add(self, file_name: str, record: Mapping[str, Any]) -> None:
-        """Append the result for an image. This method is thread-safe."""
+        """Append the new values in the row of an image. This method is thread-safe."""
         line = f"\n{json.dumps({'file_name': file_name, **record})}\n".encode()
         with self._mutex:
             complete = os.write(self._handle, line) == len(line)
@@ -204,7 +204,10 @@ def write(folder: Path, table: pd.DataFrame) -> None:
 def _with_records(
     folder: Path, table: pd.DataFrame, records: Iterable[Mapping[str, Any]]
 ) -> pd.DataFrame:
-    """Add the results of a journal. A failure does not replace the row of an existing image."""
+    """Update the rows of images with the results in a journal.
+
+    A failure does not change the row of an existing image.
+    """
     done = set(table.index[table["status"].eq(DONE)].tolist())
     latest: dict[str, Mapping[str, Any]] = {}
     for record in records:
@@ -216,12 +219,10 @@ def _with_records(
         latest[name] = record
     if not latest:
         return table
+    known = table[table.index.isin(latest)].astype(object).to_dict("index")
+    columns = {name: known.get(name, {}) | record for name, record in latest.items()}
     # With dtype object, integers in columns with missing values are not converted to floats.
-    columns = {
-        name: pd.Series([record.get(name) for record in latest.values()], dtype=object)
-        for name in COLUMNS
-    }
-    rows = pd.DataFrame(columns).set_index(pd.Index(list(latest), name="file_name"))
+    rows = pd.DataFrame(columns, index=COLUMNS, dtype=object).T.rename_axis("file_name")
     return _replaced(table, _with_dtypes(rows))
 
 

@@ -99,8 +99,9 @@ def download(
 
 
 def _warn_of_unknown_flux(plan: DownloadPlan) -> None:
-    unknown = int(plan.rows["reason"].str.startswith("No flux").sum())
-    if unknown:
+    from ..downloads.plan import UNKNOWN_FLUX
+
+    if unknown := int(plan.rows["reason"].eq(UNKNOWN_FLUX).sum()):
         console.warn(
             f"The flux is unknown at the times of {unknown} images, which are skipped.",
             "Download the flux for these times: sdo goes download --start … --end …",

@@ -10,7 +10,6 @@ from typing import Any
 import pandas as pd
 from astrodome import sources
 from astrodome_solar.protocols import source_info
-from astrodome_solar.times import parse_range
 
 from .plan import DownloadRequest, plan_download
 from .run import DownloadReport, ResultCallback, run_download
@@ -23,7 +22,7 @@ def search(
     *,
     freq: str = "60min",
     wavelength: int | Sequence[int] = 171,
-    size: str = "",
+    size: str | int = "",
     quality: int | None = None,
     **options: Any,
 ) -> pd.DataFrame:
@@ -46,8 +45,8 @@ def search(
         Time between images as a pandas offset alias, for example ``"6min"``.
     wavelength : int or sequence of int
         Wavelengths in angstroms.
-    size : str
-        Image size, for example ``"512"``. The default depends on the source.
+    size : str or int
+        Image size, for example ``512`` or ``"2k"``. The default depends on the source.
     quality : int, optional
         Bit mask of allowed quality bits. By default, all bits are allowed.
     **options
@@ -70,8 +69,8 @@ def search(
     >>> rows["file_name"].tolist()[:2]
     ['2012-03-07T000000__171.jpeg', '2012-03-07T060000__171.jpeg']
     """
-    request = _request(
-        source, start, end, freq, wavelength, size=size, quality=quality, options=options
+    request = DownloadRequest(
+        start, end, freq, wavelength, source, size, quality=quality, options=options
     )
     found = sources.get("images", source)
     return request.search(found, source_info(found))[1]
@@ -85,7 +84,7 @@ def download(
     *,
     freq: str = "60min",
     wavelength: int | Sequence[int] = 171,
-    size: str = "",
+    size: str | int = "",
     metadata: bool = False,
     parameters: bool = False,
     quality: int | None = None,
@@ -139,34 +138,21 @@ def download(
     >>> report = download("gsu", "2012-03-07", "2012-03-08", "aia", freq="6min")  # doctest: +SKIP
     >>> report.files["outcome"].value_counts()  # doctest: +SKIP
     """
-    request = _request(
-        source,
+    request = DownloadRequest(
         start,
         end,
         freq,
         wavelength,
-        size=size,
-        metadata=metadata,
-        parameters=parameters,
-        quality=quality,
-        min_flux=min_flux,
-        max_flux=max_flux,
-        flux_source=flux_source,
-        options=options,
+        source,
+        size,
+        metadata,
+        parameters,
+        quality,
+        min_flux,
+        max_flux,
+        flux_source,
+        options,
     )
     path = Path(folder).expanduser()
     plan = plan_download(request, path, retry_missing=retry_missing, verify=verify)
     return run_download(plan, jobs=jobs, on_result=on_result)
-
-
-def _request(
-    source: str,
-    start: Any,
-    end: Any,
-    freq: str,
-    wavelength: int | Sequence[int],
-    **arguments: Any,
-) -> DownloadRequest:
-    first, last = parse_range(start, end)
-    wavelengths = (wavelength,) if isinstance(wavelength, int) else tuple(wavelength)
-    return DownloadRequest(first, last, freq, wavelengths, source, **arguments)

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from astrodome import AstrodomeError
 from astrodome_solar.protocols import FetchedImage
 
@@ -17,8 +16,10 @@ from .. import manifest, parameters
 from .plan import CHECK, DownloadPlan
 from .verify import check_image, file_record, pixels_of_size, set_aside
 
+DOWNLOADED, COMPLETED, CHECKED = "downloaded", "completed", "checked"
 EXISTS = "exists"
-"""Status of an image that another process has downloaded since the plan was created."""
+"""Outcome for an image that another process has downloaded since the plan was created."""
+PARTS = ("image", "header", "parameters")
 MAX_FAILURES = 24
 """Number of consecutive failures after which the source is considered unavailable."""
 FATAL_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
@@ -28,29 +29,34 @@ FATAL_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 class FetchResult:
     """Download result for one image.
 
-    ``bytes`` is the size of the downloaded image. ``parts`` is True if the header or the image
-    parameters were downloaded. ``damaged`` is the new name of an invalid file that was renamed.
+    The outcomes are described in DownloadReport. ``bytes`` is the size of the downloaded image.
+    ``damaged`` is the new name of an invalid file that was renamed.
     """
 
     file_name: str
-    status: str
+    outcome: str
     reason: str = ""
     bytes: int = 0
-    parts: bool = False
     damaged: str = ""
 
 
 @dataclass
 class _Task:
-    """Parts of an image to download. ``record`` describes the existing file if it is valid."""
+    """Row of an image in the plan, and the parts of the image that are still missing.
 
-    position: int
-    file_name: str
+    ``record`` describes the existing file if it is valid.
+    """
+
+    row: Mapping[str, Any]
     image: bool
     header: bool
     parameters: bool
-    record: dict[str, Any] | None = None
+    record: Mapping[str, Any] | None = None
     damaged: str = ""
+
+    @property
+    def file_name(self) -> str:
+        return str(self.row["file_name"])
 
 
 class ImageFetcher:
@@ -60,11 +66,7 @@ class ImageFetcher:
         self.plan, self.journal = plan, journal
         self.stopped = False
         self._failures = 0
-        self._known = plan.record["status"].notna().tolist()
-        names = ("file_name", "action", "need_image", "need_header", "need_parameters")
-        self._columns = {name: plan.rows[name].tolist() for name in (*names, "wavelength")}
-        seconds = plan.rows["t_obs"].to_numpy("datetime64[s]")
-        self._columns["t_obs"] = np.datetime_as_string(seconds).tolist()
+        self._rows = plan.pending().to_dict("index")
         self._side = pixels_of_size(plan.request.size)
 
     def stop(self) -> None:
@@ -84,16 +86,16 @@ class ImageFetcher:
             return []
         results, tasks = [], {}
         for position in positions:
-            task = self._updated_task(position)
-            if task is None:
-                results.append(FetchResult(self._columns["file_name"][position], EXISTS))
+            task = self._task(position)
+            if self._is_downloaded_elsewhere(task):
+                results.append(FetchResult(task.file_name, EXISTS))
             elif task.image or task.header or task.parameters:
                 tasks[position] = task
             else:
                 results.append(self._publish(task, FetchedImage(position)))
         for result in self._fetch_tasks(tasks):
             results.append(result)
-            self._failures = self._failures + 1 if result.status == manifest.FAILED else 0
+            self._failures = self._failures + 1 if result.outcome == manifest.FAILED else 0
             if self._failures >= MAX_FAILURES:
                 self.stop()
                 break
@@ -104,25 +106,23 @@ class ImageFetcher:
         return [self._reject(self._task(position), reason) for position in positions]
 
     def _task(self, position: int) -> _Task:
-        columns = self._columns
-        needs = (columns[f"need_{part}"][position] for part in ("image", "header", "parameters"))
-        return _Task(position, columns["file_name"][position], *needs)
+        row = self._rows[position]
+        return _Task(row, *(row[f"need_{part}"] for part in PARTS))
 
-    def _updated_task(self, position: int) -> _Task | None:
-        """Return the parts that are still missing, or None if another process downloaded them."""
-        task = self._task(position)
+    def _is_downloaded_elsewhere(self, task: _Task) -> bool:
+        """Return whether another process downloaded the image; otherwise, check existing files."""
         path = self.plan.folder / task.file_name
-        if self._columns["action"][position] == CHECK:
-            task.record = self._checked_file(path, position)
+        if task.row["action"] == CHECK:
+            task.record = self._checked_file(path, task.row["sha256"])
             task.image = task.record is None
-            if task.record is None:
+            if task.image:
                 task.damaged = set_aside(path)
         elif task.image and path.exists():
-            return None
+            return True
         task.header |= task.image and self.plan.request.quality is not None
-        return task
+        return False
 
-    def _checked_file(self, path: Path, position: int) -> dict[str, Any] | None:
+    def _checked_file(self, path: Path, checksum: Any) -> dict[str, Any] | None:
         """Return the record of an existing file, or None if the file is invalid.
 
         A file is valid if it has the checksum in the manifest or contains a valid image.
@@ -132,9 +132,8 @@ class ImageFetcher:
         except FileNotFoundError:
             return None
         record = file_record(content, path)
-        known = self.plan.record["sha256"].iloc[position] if self._known[position] else None
-        if isinstance(known, str):
-            return record if known == record["sha256"] else None
+        if isinstance(checksum, str):
+            return record if checksum == record["sha256"] else None
         try:
             check_image(content, path, self._side)
         except AstrodomeError:
@@ -144,10 +143,10 @@ class ImageFetcher:
     def _fetch_tasks(self, tasks: dict[int, _Task]) -> Iterator[FetchResult]:
         if not tasks:
             return
-        rows = self.plan.rows.iloc[list(tasks)]
+        rows = self.plan.rows.loc[list(tasks)]
         if len(self.plan.info.parts) > 1:
-            for part in ("image", "header", "parameters"):
-                rows = rows.assign(**{part: [getattr(task, part) for task in tasks.values()]})
+            for part in PARTS:
+                rows[part] = [getattr(task, part) for task in tasks.values()]
         labels = {task.file_name: position for position, task in tasks.items()}
         reason = "The source returned no result for this image."
         try:
@@ -173,7 +172,7 @@ class ImageFetcher:
         if fetched.status != manifest.DONE:
             status = fetched.status if task.image else manifest.FAILED
             return self._reject(task, fetched.reason, status, fetched.header)
-        record = task.record or {}
+        record = dict(task.record or {})
         if task.image:
             if fetched.path is None:
                 raise AstrodomeError("The source returned no file.")
@@ -187,15 +186,16 @@ class ImageFetcher:
             record = file_record(content, fetched.path)
             fetched.path.replace(self.plan.folder / task.file_name)
         if fetched.parameters is not None:
-            size = self._publish_parameters(task, fetched.parameters)
-            record = record | {"parameters_bytes": size}
-        record = record | _header_record(fetched.header)
+            record["parameters_bytes"] = self._publish_parameters(task, fetched.parameters)
+        record |= _header_record(fetched.header)
         if task.header:  # Recorded even if empty.
             record["has_header"] = True
         self._write(task, manifest.DONE, "", record)
+        outcome = COMPLETED if task.header or task.parameters else CHECKED
+        if task.image:
+            outcome = DOWNLOADED
         size = record["bytes"] if task.image else 0
-        parts = task.header or task.parameters
-        return FetchResult(task.file_name, manifest.DONE, "", size, parts, task.damaged)
+        return FetchResult(task.file_name, outcome, "", size, task.damaged)
 
     def _rejected_bits(self, header: Mapping[str, Any] | None) -> int:
         allowed = self.plan.request.quality
@@ -203,14 +203,12 @@ class ImageFetcher:
 
     def _publish_parameters(self, task: _Task, cube: Any) -> int:
         """Write the image parameters, and return the file size in bytes."""
-        row = self.plan.rows.iloc[task.position]
         name = Path(task.file_name).with_suffix(".parquet").name
         staged = self.journal.staging / name
-        parameters.write(staged, cube, row["t_obs"], int(row["wavelength"]))
+        parameters.write(staged, cube, task.row["t_obs"], int(task.row["wavelength"]))
         target = self.plan.folder / parameters.FOLDER
         target.mkdir(exist_ok=True)
-        staged.replace(target / name)
-        return (target / name).stat().st_size
+        return staged.replace(target / name).stat().st_size
 
     def _reject(
         self,
@@ -219,19 +217,13 @@ class ImageFetcher:
         status: str = manifest.FAILED,
         header: Mapping[str, Any] | None = None,
     ) -> FetchResult:
-        self._write(task, status, reason, (task.record or {}) | _header_record(header))
+        self._write(task, status, reason, {**(task.record or {}), **_header_record(header)})
         return FetchResult(task.file_name, status, reason, damaged=task.damaged)
 
     def _write(self, task: _Task, status: str, reason: str, changes: Mapping[str, Any]) -> None:
-        record: dict[str, Any] = {"has_header": False}
-        if self._known[task.position]:
-            known = self.plan.record.iloc[task.position].dropna().to_dict()
-            record |= {
-                key: getattr(value, "item", lambda v=value: v)() for key, value in known.items()
-            }
-        record |= {
-            "t_obs": self._columns["t_obs"][task.position],
-            "wavelength": int(self._columns["wavelength"][task.position]),
+        record = {
+            "t_obs": f"{task.row['t_obs']:%Y-%m-%dT%H:%M:%S}",
+            "wavelength": int(task.row["wavelength"]),
             "status": status,
             "reason": reason,
             "source": self.plan.request.source,

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from astrodome import AstrodomeError, sources, times
+from astrodome import AstrodomeError, sources
 from astrodome_solar.protocols import ImageSource, SourceInfo, source_info
+from astrodome_solar.times import parse_range
 
 from .. import manifest, parameters
+from ..sources.grid import check_wavelengths
 
 KEEP, FETCH, CHECK, SKIP, ABSENT = "keep", "fetch", "check", "skip", "absent"
 """Actions for an image.
@@ -22,24 +23,26 @@ KEEP, FETCH, CHECK, SKIP, ABSENT = "keep", "fetch", "check", "skip", "absent"
 ``keep``: the image exists. ``fetch``: download the missing parts. ``check``: verify the existing
 file first. ``skip``: the quality or flux does not meet the request. ``absent``: the image is known
 to be missing at the source."""
+UNKNOWN_FLUX = "No flux is known at this time."
 
 
-@dataclass(frozen=True)
+@dataclass
 class DownloadRequest:
     """Time range, wavelengths and other criteria that select the images to download.
 
-    ``start`` and ``end`` are in UTC, and both are included. Wavelengths are in angstroms. ``freq``
-    is a pandas offset alias. The flux limits are in W/m² and apply to the GOES 1-8 Å flux from
-    ``flux_source``. ``quality`` is the bit mask of allowed quality bits, or None to allow all bits.
-    ``options`` are passed to the ``search`` method of the source.
+    ``start`` and ``end`` are times of any type, in UTC, and both are included. ``freq`` is a pandas
+    offset alias. ``wavelength`` is one or more wavelengths in angstroms. ``size`` is a string or an
+    integer. The flux limits are in W/m² and apply to the GOES 1-8 Å flux from ``flux_source``.
+    ``quality`` is the bit mask of allowed quality bits, or None to allow all bits. ``options`` are
+    passed to the ``search`` method of the source.
     """
 
-    start: datetime
-    end: datetime
+    start: Any
+    end: Any
     freq: str = "60min"
-    wavelength: Sequence[int] = (171,)
+    wavelength: Any = 171
     source: str = "gsu"
-    size: str = ""
+    size: Any = ""
     metadata: bool = False
     parameters: bool = False
     quality: int | None = None
@@ -48,10 +51,17 @@ class DownloadRequest:
     flux_source: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        self.start, self.end = parse_range(self.start, self.end)
+        self.wavelength = np.atleast_1d(self.wavelength).tolist()
+        self.size = str(self.size)
+
     @property
     def variant(self) -> str:
         """Image size and calibration, as stored in the manifest column ``size``."""
-        return f"{self.size} calibrated".strip() if self.options.get("calibrate") else self.size
+        return (
+            f"{self.size} calibrated".strip() if self.options.get("calibrate") else f"{self.size}"
+        )
 
     def search(self, source: ImageSource, info: SourceInfo) -> tuple[DownloadRequest, pd.DataFrame]:
         """Return the request with the default size filled in, and one row per requested image.
@@ -62,15 +72,9 @@ class DownloadRequest:
         size = self.size or (info.sizes[0] if info.sizes and selectable else "")
         request = replace(self, size=size)
         options = _search_options(request, info)
-        unknown = [w for w in self.wavelength if info.wavelengths and w not in info.wavelengths]
-        if unknown:
-            raise AstrodomeError(
-                f"The source {self.source} has no images at {_joined(unknown)} angstrom.",
-                f"Available: {_joined(info.wavelengths)}.",
-                exit_code=2,
-            )
-        start, end = times.naive(self.start), times.naive(self.end)
-        rows = source.search(start, end, self.freq, self.wavelength, **options)
+        if info.wavelengths:
+            check_wavelengths(self.source, self.wavelength, info.wavelengths)
+        rows = source.search(self.start, self.end, self.freq, self.wavelength, **options)
         t_obs = rows["t_obs"]
         if t_obs.dt.tz is not None:
             t_obs = t_obs.dt.tz_convert("UTC").dt.tz_localize(None)
@@ -85,7 +89,8 @@ class DownloadPlan:
     """Actions for each requested image in a folder.
 
     ``rows`` contains the search results with the additional columns ``file_name``, ``action``,
-    ``reason`` (for skipped images), ``need_image``, ``need_header`` and ``need_parameters``.
+    ``reason`` (for skipped images), ``sha256``, ``need_image``, ``need_header`` and
+    ``need_parameters``.
     ``record`` contains the manifest row for each image.
     """
 
@@ -192,14 +197,20 @@ def _compare(
     absent = record["status"].eq(manifest.MISSING).to_numpy() & ~exists & (not retry_missing)
     action[absent] = ABSENT
     reason = np.where(absent, record["reason"], "").astype(object)
-    _skip_by_quality(request, record, exists, action, reason)
-    _skip_by_flux(request, plan.rows["t_obs"], unchanged, action, reason)
+    for text, is_kept in (
+        (_quality_reasons(request, record), exists),
+        (_flux_reasons(request, plan.rows["t_obs"]), unchanged),
+    ):
+        skipped = (text != "") & ~is_kept
+        action[skipped] = SKIP
+        reason[skipped] = text[skipped]
     rows = plan.rows.assign(
         need_image=~unchanged,
         need_header=need_header,
         need_parameters=need_parameters,
         action=action,
         reason=reason,
+        sha256=record["sha256"],
     )
     return replace(plan, rows=rows, record=record)
 
@@ -222,16 +233,12 @@ def _isoformat(time: Any) -> str:
 def _search_options(request: DownloadRequest, info: SourceInfo) -> dict[str, Any]:
     if request.size and info.sizes and request.size not in info.sizes:
         raise AstrodomeError(
-            f"Size '{request.size}' not found: the source {request.source} has "
-            f"{_joined(info.sizes)}.",
+            f"Invalid size '{request.size}': expected one of {_joined(info.sizes)} for the source "
+            f"{request.source}.",
             exit_code=2,
         )
     options = {"size": request.size, "quality": request.quality, **request.options}
-    options = {
-        name: value
-        for name, value in options.items()
-        if value is not None and value is not False and value != ""
-    }
+    options = {k: v for k, v in options.items() if v is not None and v is not False and v != ""}
     if len(info.sizes) == 1 and "size" not in info.options:
         options.pop("size", None)
     if "quality" not in info.options:  # Checked in the header after the download.
@@ -239,14 +246,14 @@ def _search_options(request: DownloadRequest, info: SourceInfo) -> dict[str, Any
     for name in options:
         if name not in info.options:
             raise AstrodomeError(
-                f"The source {request.source} does not support the option --{name}.",
-                "List the options of all sources with 'sdo data sources'.",
+                f"The source {request.source} does not support the option '{name}'.",
+                f"Supported options: {_joined(info.options) or 'none'}.",
                 exit_code=2,
             )
     if request.parameters and "parameters" not in info.parts:
         raise AstrodomeError(
             f"The source {request.source} has no image parameters.",
-            "Use --source gsu.",
+            "Use the source gsu.",
             exit_code=2,
         )
     return options
@@ -260,7 +267,7 @@ def _check_variant(request: DownloadRequest, folder: Path, record: pd.DataFrame)
         raise AstrodomeError(
             f"{folder} already has {len(other)} of these images, but as {existing} instead of "
             f"{request.variant} from {request.source}.",
-            "Use another folder (--path).",
+            "Use another folder.",
             exit_code=2,
         )
 
@@ -292,45 +299,29 @@ def _lacks_parameters(folder: Path, names: pd.Series, record: pd.DataFrame) -> n
     return differs
 
 
-def _skip_by_quality(
-    request: DownloadRequest,
-    record: pd.DataFrame,
-    exists: np.ndarray,
-    action: np.ndarray,
-    reason: np.ndarray,
-) -> None:
-    """Skip images whose known quality contains bits that are not allowed."""
-    if request.quality is None:
-        return
-    bits = record["QUALITY"].fillna(0).to_numpy(np.int64) & ~np.int64(request.quality)
-    skipped = (bits != 0) & ~exists
-    action[skipped] = SKIP
-    reason[skipped] = [f"Quality bits {each:#x} are set." for each in bits[skipped]]
+def _quality_reasons(request: DownloadRequest, record: pd.DataFrame) -> np.ndarray:
+    """Return why each image is skipped because of its known quality, or an empty string."""
+    text = np.full(len(record), "", object)
+    if request.quality is not None:
+        bits = record["QUALITY"].fillna(0).to_numpy(np.int64) & ~np.int64(request.quality)
+        text[bits != 0] = [f"Quality bits {each:#x} are set." for each in bits[bits != 0]]
+    return text
 
 
-def _skip_by_flux(
-    request: DownloadRequest,
-    t_obs: pd.Series,
-    existing: np.ndarray,
-    action: np.ndarray,
-    reason: np.ndarray,
-) -> None:
-    """Skip images at times when the flux is unknown or outside the limits."""
+def _flux_reasons(request: DownloadRequest, t_obs: pd.Series) -> np.ndarray:
+    """Return why each image is skipped because of the flux at its time, or an empty string."""
+    text = np.full(len(t_obs), "", object)
     if request.min_flux is None and request.max_flux is None:
-        return
+        return text
     unique, inverse = np.unique(t_obs.to_numpy("datetime64[us]"), return_inverse=True)
     source = sources.get("flux", request.flux_source)
     flux = np.asarray(source.flux_at(unique), np.float64)[inverse]
-    outside = np.isnan(flux)
-    text = np.full(len(flux), "No flux is known at this time.", object)
+    text[np.isnan(flux)] = UNKNOWN_FLUX
     for limit, is_beyond, relation in (
         (request.max_flux, np.greater_equal, "not below"),
         (request.min_flux, np.less_equal, "not above"),
     ):
         if limit is not None:
             beyond = is_beyond(flux, limit)  # NaN is never beyond the limit.
-            outside |= beyond
             text[beyond] = [f"Flux {f:.3g} W/m2 is {relation} {limit:.3g}." for f in flux[beyond]]
-    outside &= ~existing
-    action[outside] = SKIP
-    reason[outside] = text[outside]
+    return text

@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import repeat
 from typing import Any
 
 import pandas as pd
@@ -99,31 +98,19 @@ def _kind_of_reason(reason: str) -> str:
     return " ".join(words[:2]) if words[:1] == ["no"] else words[0]
 
 
-class _Results:
-    """Outcome, reason and size in bytes of each image, keyed by file name."""
-
-    def __init__(self, plan: DownloadPlan) -> None:
-        self.rows = plan.rows
-        outcome = self.rows["action"].map({KEEP: "existing", SKIP: "skipped", ABSENT: "missing"})
-        # Iterating over lists is ten times faster than over string columns.
-        initial = zip(
-            outcome.fillna("not reached").tolist(), self.rows["reason"].tolist(), repeat(0)
-        )
-        self.by_name = dict(zip(self.rows["file_name"].tolist(), initial, strict=True))
-        self.damaged: list[str] = []
-
-    def add(self, result: FetchResult) -> None:
-        outcome = result.status
-        if outcome == manifest.DONE:
-            outcome = "downloaded" if result.bytes else "completed" if result.parts else "checked"
-        self.by_name[result.file_name] = outcome, result.reason, result.bytes
-        if result.damaged:
-            self.damaged.append(result.damaged)
-
-    def report(self) -> DownloadReport:
-        results = pd.DataFrame(self.by_name.values(), columns=["outcome", "reason", "bytes"])
-        files = self.rows[["file_name", "t_obs", "wavelength"]].join(results)
-        return DownloadReport(files, self.damaged)
+def _report(plan: DownloadPlan, results: Sequence[FetchResult]) -> DownloadReport:
+    """Return the report for the images in a plan, from all results in chronological order."""
+    outcome = plan.rows["action"].map({KEEP: "existing", SKIP: "skipped", ABSENT: "missing"})
+    files = plan.rows[["file_name", "t_obs", "wavelength"]].assign(
+        outcome=outcome.fillna("not reached"), reason=plan.rows["reason"], bytes=0
+    )
+    latest = {result.file_name: result for result in results}
+    for name in ("outcome", "reason", "bytes"):
+        new = {key: getattr(result, name) for key, result in latest.items()}
+        files[name] = [
+            new.get(key, old) for key, old in zip(files["file_name"], files[name], strict=True)
+        ]
+    return DownloadReport(files, [result.damaged for result in results if result.damaged])
 
 
 def run_download(
@@ -135,7 +122,7 @@ def run_download(
     requested, ``meta.csv`` are written even if the download is interrupted. Raises AstrodomeError
     if the target is not a folder or is not writable, or if the disk is full.
     """
-    results = _Results(plan)
+    results: list[FetchResult] = []
     with manifest.open_journal(plan.folder) as journal:
         journal.merge(plan.manifest_rows())
         try:
@@ -146,21 +133,21 @@ def run_download(
                     break
                 current = plan.updated(existing, journal.merged())
                 kept = current.rows.loc[current.rows["action"].eq(KEEP), "file_name"]
-                results.by_name |= dict.fromkeys(kept, ("existing", "", 0))
+                results += [FetchResult(name, "existing") for name in kept]
                 current.rows["action"] = current.rows["action"].replace(ABSENT, FETCH)
         except BaseException:
             with suppress(OSError, AstrodomeError):  # If the disk is full, keep the journal.
                 _merge(plan, journal)
             raise
         _merge(plan, journal)
-    return results.report()
+    return _report(plan, results)
 
 
 def _execute(
     plan: DownloadPlan,
     journal: manifest.DownloadJournal,
     jobs: int,
-    results: _Results,
+    results: list[FetchResult],
     on_result: ResultCallback | None,
 ) -> list[str]:
     """Download all pending images.
@@ -191,10 +178,10 @@ def _execute(
         if time.monotonic() - merged > MERGE_INTERVAL:
             _merge(plan, journal)
             merged = time.monotonic()
-        if result.status == EXISTS:
+        if result.outcome == EXISTS:
             existing.append(result.file_name)
         else:
-            results.add(result)
+            results.append(result)
         if on_result:
             on_result(result)
     return existing

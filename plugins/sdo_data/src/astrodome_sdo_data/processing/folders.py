@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -41,27 +41,35 @@ def list_images(
         If the folder does not exist or contains no matching images.
     """
     folder = Path(folder).expanduser()
+    pattern = f"*__{wavelength}"
+    patterns = (pattern, f"{pattern}_[A-Za-z]*")  # The wavelength may be followed by an observable.
+    found = [
+        path.relative_to(folder)
+        for path in image_files(folder, outside)
+        if any(fnmatchcase(path.stem, each) for each in patterns)
+    ]
+    if not found:
+        raise AstrodomeError(
+            f"No image with a name such as {pattern}.jpeg found in {folder}.",
+            f"Check the folder and the wavelength. Supported: {', '.join(raster.FORMATS)}.",
+        )
+    return sorted(found)
+
+
+def image_files(folder: Path, outside: Path | None = None) -> Iterator[Path]:
+    """Yield the image files in a folder and its subfolders.
+
+    Hidden files and the subfolder ``outside`` are ignored. Raises AstrodomeError if the folder does
+    not exist.
+    """
     if not folder.is_dir():
         raise errors.not_found(folder, kind="Folder")
     ignored = outside.resolve() if outside else None
-    pattern = f"*__{wavelength}"  # May be followed by an observable.
-    found = []
     for parent, folders, names in os.walk(folder):
         folders[:] = [f for f in folders if f[0] != "." and Path(parent, f).resolve() != ignored]
-        for name in names:
-            stem, suffix = os.path.splitext(name)  # noqa: PTH122
-            if (
-                suffix.lower() in raster.FORMATS
-                and name[0] != "."
-                and (fnmatchcase(stem, pattern) or fnmatchcase(stem, f"{pattern}_[A-Za-z]*"))
-            ):
-                found.append(Path(parent, name).relative_to(folder))
-    if not found:
-        raise AstrodomeError(
-            f"No image {pattern} ({', '.join(raster.FORMATS)}) found in {folder}.",
-            "Check --path and --wavelength.",
-        )
-    return sorted(found)
+        for path in (Path(parent, name) for name in names if name[0] != "."):
+            if path.suffix.lower() in raster.FORMATS:
+                yield path
 
 
 def prepare_target(images: Sequence[Path], folder: Path, target: Path) -> bool:
@@ -72,8 +80,8 @@ def prepare_target(images: Sequence[Path], folder: Path, target: Path) -> bool:
     """
     if target.resolve() == folder.resolve():
         raise AstrodomeError(
-            f"The target {target} is the folder of the original images.",
-            "Use another --targetpath.",
+            f"The output folder {target} contains the original images.",
+            "Choose another output folder.",
             exit_code=2,
         )
     for parent in {target / image.parent for image in images}:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from astrodome import compute, files
@@ -79,26 +79,19 @@ def resize(
     if images is None:
         images = list_images(folder, wavelength, outside=target)
     keep = prepare_target(images, folder, target) and not overwrite
-    resizer = _Resizer(folder.absolute(), target.absolute(), size, exact, keep)
-    return process(resizer, images, threads=True, jobs=jobs, scheduler=scheduler, advance=advance)
+    function = partial(_resize, folder.absolute(), target.absolute(), size, exact, keep)
+    return process(function, images, threads=True, jobs=jobs, scheduler=scheduler, advance=advance)
 
 
-@dataclass(frozen=True)
-class _Resizer:
-    folder: Path
-    target: Path
-    size: int
-    exact: bool
-    keep: bool
-
-    def __call__(self, name: Path) -> tuple[int, int]:
-        source, resized = self.folder / name, str(self.target / name)
-        exact = ", exact" if self.exact else ""
-        comment = f"sdo data resize: {self.size} px{exact}, of {name.name}"
-        if self.keep and raster.is_up_to_date(resized, comment, source.stat().st_mtime_ns):
-            return 0, 1
-        with raster.reading():
-            image = raster.resized(raster.open_image(source), self.size, exact=self.exact)
-            content = raster.encoded(image, resized, comment)
-        files.write_bytes(Path(resized), content, sync=False)
-        return 1, 0
+def _resize(
+    folder: Path, target: Path, size: int, exact: bool, keep: bool, name: Path
+) -> tuple[int, int]:
+    source, resized = folder / name, str(target / name)
+    comment = f"sdo data resize: {size} px{', exact' if exact else ''}, of {name.name}"
+    if keep and raster.is_up_to_date(resized, comment, source.stat().st_mtime_ns):
+        return 0, 1
+    with raster.reading():
+        image = raster.resized(raster.open_image(source), size, exact=exact)
+        content = raster.encoded(image, resized, comment)
+    files.write_bytes(target / name, content, sync=False)
+    return 1, 0

@@ -85,12 +85,6 @@ class ArchiveSource(ABC):
             ``quality`` if requested, and the columns added by :meth:`locate`.
         """
         size = size or next(iter(self.sizes))
-        if size not in self.sizes:
-            raise AstrodomeError(
-                f"Size '{size}' not found: {self.service} has {', '.join(self.sizes)}.",
-                exit_code=2,
-            )
-        self._check_wavelengths(wavelength, self.info.wavelengths)
         rows = time_grid(start, end, freq, wavelength, self.grid_cadence)
         rows = self.locate(rows, **options).assign(size=size)
         return rows if quality is None else rows.assign(quality=quality)
@@ -121,14 +115,6 @@ class ArchiveSource(ABC):
         Raises :class:`MissingImageError` if the image does not exist, :class:`SkippedImageError` if
         it does not meet the request, and AstrodomeError if the download fails.
         """
-
-    def _check_wavelengths(self, wavelength: Sequence[int], available: Sequence[int]) -> None:
-        if unknown := sorted(set(wavelength) - set(available)):
-            raise AstrodomeError(
-                f"{self.service} has no images at {', '.join(map(str, unknown))} angstrom.",
-                f"Available: {', '.join(map(str, sorted(available)))}.",
-                exit_code=2,
-            )
 
     def _save_image(
         self,

@@ -38,6 +38,16 @@ def time_grid(
     return index.to_frame(index=False)
 
 
+def check_wavelengths(source: str, requested: Sequence[int], available: Sequence[int]) -> None:
+    """Raise AstrodomeError if a requested wavelength is not available. ``source`` is its name."""
+    if unknown := sorted(set(requested) - set(available)):
+        raise AstrodomeError(
+            f"{source} has no images at {', '.join(map(str, unknown))} angstrom.",
+            f"Available: {', '.join(map(str, sorted(available)))}.",
+            exit_code=2,
+        )
+
+
 def offset(freq: str) -> pd.offsets.BaseOffset:
     """Return the pandas offset for an alias.
 

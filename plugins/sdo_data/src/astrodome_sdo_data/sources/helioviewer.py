@@ -20,6 +20,7 @@ from astrodome_solar.formats.reading import read_jpeg2000
 from astrodome_solar.protocols import FetchedImage, SourceInfo
 
 from .base import AIA_WAVELENGTHS, SIZES, ServerSource, check_quality
+from .grid import check_wavelengths
 from .server import MissingImageError, Server
 from .settings import HelioviewerSettings
 
@@ -54,7 +55,7 @@ class HelioviewerSource(ServerSource):
     def locate(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Add the column ``source_id``, which identifies the wavelength in the Helioviewer API."""
         ids = self.source_ids()
-        self._check_wavelengths(rows["wavelength"].unique().tolist(), tuple(ids))
+        check_wavelengths(self.service, rows["wavelength"].tolist(), tuple(ids))
         return rows.assign(source_id=rows["wavelength"].map(ids))
 
     def source_ids(self) -> dict[int, int]:

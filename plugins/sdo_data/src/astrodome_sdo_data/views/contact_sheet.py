@@ -10,7 +10,8 @@ from typing import Any
 from astrodome import compute, files
 from PIL import Image
 
-from .panels import Advance, Page, PanelStyle, check_extension, draw_panels
+from ..processing.folders import Advance
+from .panels import Page, PanelStyle, check_extension, draw_panels
 from .selection import Cells, select_images, sheet_cells
 
 EXTENSIONS = (".png", ".jpeg", ".jpg")

@@ -17,8 +17,8 @@ from typing import Any
 from astrodome import AstrodomeError, compute, files
 from PIL import Image, ImageOps
 
+from ..processing.folders import Advance
 from .panels import (
-    Advance,
     Page,
     PanelStyle,
     check_extension,

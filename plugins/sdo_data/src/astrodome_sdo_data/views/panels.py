@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -26,8 +26,6 @@ COLOR_THRESHOLD = 4.0
 Color images are drawn without a colormap."""
 MIN_LABEL_WIDTH = 64
 """Minimum width in pixels of panels with a label."""
-
-Advance = Callable[[], object]
 
 
 def check_extension(path: Path, supported: Sequence[str]) -> None:

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import islice, pairwise
+from functools import partial
+from itertools import pairwise
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from statistics import median
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO
 
-from astrodome import AstrodomeError, compute, errors
+from astrodome import AstrodomeError, compute
 from astrodome_solar.filenames import ImageName, parse_file_name
 from astrodome_solar.formats import jpeg2000, raster
 from PIL import Image
 
-BATCH = 256
-"""Number of files that are checked together in a worker."""
+from ..processing.folders import Advance, image_files
+
 GAP_FACTOR = 1.5
 """Minimum length of a gap as a multiple of the typical step between images."""
 END, PNG_END = b"\xff\xd9", b"IEND\xaeB`\x82"
@@ -28,15 +29,6 @@ TAIL = 64
 """Number of bytes at the end of a file in which the end marker is searched.
 
 The marker can be followed by padding."""
-
-
-class _FileInfo(NamedTuple):
-    """Relative path, size in bytes, size in pixels and problem description of a file."""
-
-    name: str
-    bytes: int
-    pixels: str = ""
-    problem: str = ""
 
 
 @dataclass(frozen=True)
@@ -64,11 +56,15 @@ class WavelengthSummary:
     channel: str
     times: list[datetime]
     bytes: int
-    months: Counter[str]
     pixels: Counter[str]
     patches: int
     cadence: float
     gaps: list[Gap]
+
+    @property
+    def months(self) -> Counter[str]:
+        """Number of images in each month, for example ``2012-01``."""
+        return Counter(f"{time:%Y-%m}" for time in self.times)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the summary as a JSON-serializable dict."""
@@ -119,7 +115,7 @@ def summarize(
     cadence: float = 0.0,
     decode: bool = False,
     jobs: int = 0,
-    advance: Callable[[int], object] | None = None,
+    advance: Advance | None = None,
 ) -> FolderSummary:
     """Summarize the images in a folder and its subfolders.
 
@@ -136,7 +132,7 @@ def summarize(
     jobs : int
         Number of files to check in parallel. 0 means one per CPU core.
     advance : callable, optional
-        Function that is called with the number of newly checked files.
+        Function that is called without arguments after each file.
 
     Returns
     -------
@@ -155,36 +151,34 @@ def summarize(
     [(171, 3, 360.0)]
     """
     folder = Path(folder).expanduser()
-    if not folder.is_dir():
-        raise errors.not_found(folder, kind="Folder")
     bad: list[tuple[str, str]] = []
     unnamed = 0
-    by_channel: dict[tuple[int, str], list[tuple[ImageName, _FileInfo]]] = {}
-    for file in _check_files(folder, decode, jobs, advance):
-        name = parse_file_name(file.name)
-        if file.problem:
-            bad.append((file.name, file.problem))
+    by_channel: dict[tuple[int, str], list[tuple[ImageName, int, str]]] = {}
+    check = partial(_check_file, decode)
+    for result in compute.map(check, image_files(folder), jobs=jobs, threads=True):
+        name = parse_file_name(result.item)
+        if result.value is None:
+            bad.append((str(result.item.relative_to(folder)), result.error))
         elif name is None:
             unnamed += 1
         else:
-            by_channel.setdefault((name.wavelength, name.channel), []).append((name, file))
+            images = by_channel.setdefault((name.wavelength, name.channel), [])
+            images.append((name, *result.value))
+        if advance:
+            advance()
     summaries = [_summary(*key, by_channel[key], cadence) for key in sorted(by_channel)]
     return FolderSummary(folder, summaries, sorted(bad), unnamed)
 
 
 def _summary(
-    wavelength: int, channel: str, images: Sequence[tuple[ImageName, _FileInfo]], cadence: float
+    wavelength: int, channel: str, images: Sequence[tuple[ImageName, int, str]], cadence: float
 ) -> WavelengthSummary:
-    times = sorted({name.time for name, _ in images if not name.part})
+    names, sizes, pixels = zip(*images, strict=True)
+    times = sorted({name.time for name in names if not name.part})
+    patches = sum(bool(name.part) for name in names)
+    gaps = find_gaps(times, cadence)
     return WavelengthSummary(
-        wavelength,
-        channel,
-        times,
-        sum(file.bytes for _, file in images),
-        Counter(f"{time:%Y-%m}" for time in times),
-        Counter(file.pixels for _, file in images),
-        sum(bool(name.part) for name, _ in images),
-        *find_gaps(times, cadence),
+        wavelength, channel, times, sum(sizes), Counter(pixels), patches, *gaps
     )
 
 
@@ -205,63 +199,24 @@ def find_gaps(times: Sequence[datetime], cadence: float = 0.0) -> tuple[float, l
     ]
 
 
-def _check_files(
-    folder: Path, decode: bool, jobs: int, advance: Callable[[int], object] | None
-) -> Iterator[_FileInfo]:
-    def check(batch: list[tuple[str, int]]) -> list[_FileInfo]:
-        return [_file_info(folder, name, size, decode) for name, size in batch]
+def _check_file(decode: bool, path: Path) -> tuple[int, str]:
+    """Return the size of an image file in bytes, and its width and height, such as ``512x512``.
 
-    files = _image_files(folder)
-    size = 4 if decode else BATCH
-    batches = iter(lambda: list(islice(files, size)), [])
-    for result in compute.map(check, batches, jobs=jobs, threads=True):
-        if result.value is None:
-            raise AstrodomeError(result.error)
-        yield from result.value
-        if advance:
-            advance(len(result.value))
-
-
-def _image_files(folder: Path) -> Iterator[tuple[str, int]]:
-    """Yield the relative path and the size in bytes of each image file that is not hidden."""
-    pending = [folder]
-    while pending:
-        with os.scandir(pending.pop()) as entries:
-            for entry in entries:
-                if entry.name[0] == ".":
-                    continue
-                if entry.is_dir(follow_symlinks=False):
-                    pending.append(Path(entry.path))
-                elif os.path.splitext(entry.name)[1].lower() in raster.FORMATS:  # noqa: PTH122
-                    size = entry.stat().st_size if entry.is_file() else -1
-                    yield os.path.relpath(entry.path, folder), size
-
-
-def _file_info(folder: Path, name: str, size: int, decode: bool) -> _FileInfo:
-    try:
-        width, height = _checked_size(folder / name, size, decode)
-    except AstrodomeError as error:
-        return _FileInfo(name, size, problem=error.message)
-    except OSError as error:
-        return _FileInfo(name, size, problem=f"Cannot read the file: {error.strerror or error}.")
-    return _FileInfo(name, size, f"{width}x{height}")
-
-
-def _checked_size(path: Path, size: int, decode: bool) -> tuple[int, int]:
-    """Return the width and height of an image.
-
-    Raises AstrodomeError if the image is incomplete or invalid.
+    Raises AstrodomeError if the file is incomplete or invalid, or cannot be read.
     """
-    if size == 0:
-        raise AstrodomeError("The file is empty.")
-    with path.open("rb") as file, raster.reading():
-        image = Image.open(file, formats=tuple(set(raster.FORMATS.values())))
-        width_and_height = image.size
-        if not _is_complete(file, image.format or ""):
-            raise AstrodomeError("The image is truncated: its last bytes are missing.")
-        if decode:
-            raster.decoded(raster.open_image(path))
-    return width_and_height
+    try:
+        size = path.stat().st_size
+        if size == 0:
+            raise AstrodomeError("The file is empty.")
+        with path.open("rb") as file, raster.reading():
+            image = Image.open(file, formats=tuple(set(raster.FORMATS.values())))
+            if not _is_complete(file, image.format or ""):
+                raise AstrodomeError("The image is truncated: its last bytes are missing.")
+            if decode:
+                raster.decoded(raster.open_image(path))
+    except OSError as error:
+        raise AstrodomeError(f"Cannot read the file: {error.strerror or error}.") from error
+    return size, f"{image.width}x{image.height}"
 
 
 def _is_complete(file: BinaryIO, form: str) -> bool:
