@@ -17,7 +17,8 @@ import pytest
 import shapely
 from astrodome import files
 from astrodome.testing import run
-from astrodome_hek_events.analysis import anomaly_maps, iou, pairing, results, summary
+from astrodome_hek_events.analysis import anomaly_maps, iou, pairing, summary
+from astrodome_hek_events.analysis.run import create_folder
 from astrodome_solar import geometry
 from hek_events import sun
 from PIL import Image
@@ -228,7 +229,9 @@ def test_maps_are_found_by_time_and_wavelength(case, make_event, tmp_path):
     failed = {Path(each["name"]).name: each["reason"] for each in result.json["failed"]}
     assert failed.keys() == {"2014-01-01T010000__171.jpeg", "2014-01-01T000000__193.jpeg"}
     assert "no anomaly map at 193 Å within 180 s" in failed["2014-01-01T000000__193.jpeg"]
-    assert "1 maps have no image within 180 s, for example 20140101-000250_171A.png" in result.err
+    assert (
+        "No image found within 180 s of 1 maps, for example 20140101-000250_171A.png" in result.err
+    )
     near = case([event], "--wavelength", 171, "--tolerance", 60)
     assert near.code == 1 and near.json["images"] == 0
     assert set(rows(case([event], "--wavelength", 171, "--tolerance", 3600))) == {
@@ -495,7 +498,7 @@ def test_the_page_contains_the_best_and_worst_images_and_loads_no_other_files(
 
 
 def test_each_run_creates_a_new_folder(tmp_path):
-    folders = {results.create_folder(tmp_path) for _ in range(5)}
+    folders = {create_folder(tmp_path) for _ in range(5)}
     assert len(folders) == 5
 
 

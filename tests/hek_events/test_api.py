@@ -185,7 +185,7 @@ def image(tmp_path) -> Path:
 def test_events_are_placed_and_plotted_on_an_image(image, make_event, tmp_path):
     local = hek_events.EventStore(tmp_path / "events.sqlite")
     away = make_event(kb_archivid="away", hpc_bbox=sun.wkt(5e3, 0, 6e3, 9), **DURING)
-    nowhere = make_event(kb_archivid="nowhere", hpc_bbox="", hpc_coord="", **DURING)
+    nowhere = make_event(kb_archivid="nowhere", hpc_bbox="", hpc_coord="", hpc_x=None, **DURING)
     local.add([make_event(kb_archivid="box", **DURING), away, nowhere])
     events = local.query("2014-01-01", "2014-01-01T01:00")
     boxes = hek_events.boxes_on_image(image, events).set_index("kb_archivid")
@@ -198,6 +198,47 @@ def test_events_are_placed_and_plotted_on_an_image(image, make_event, tmp_path):
     )
     assert isinstance(hek_events.plot(image, events, labels=False), Figure)
     assert hek_events.overlap(boxes["shape"], [boxes.loc["box", "shape"]]).iou == 1
+
+
+def test_an_event_without_a_shape_is_placed_at_hpc_x_and_hpc_y(image, make_event):
+    event = make_event(hpc_bbox="", hpc_coord="", hpc_x="0", hpc_y=100.0, **DURING)
+    boxes = hek_events.boxes_on_image(image, event, rotate=False)
+    expected = make_event(hpc_bbox="", hpc_coord="POINT(0 100)", **DURING)
+    assert boxes["shape"][0].geom_type == "Point"
+    assert boxes.equals(hek_events.boxes_on_image(image, [expected], rotate=False))
+
+
+@pytest.mark.parametrize(
+    ("events", "message"),
+    [
+        (5, "Invalid events: expected HEK records or a DataFrame, got int"),
+        ("AR", "Invalid events: expected HEK records or a DataFrame, got str"),
+        (["AR"], "Invalid event record 1: expected a dict, got str"),
+        ({"kb_archivid": "AR_1"}, "Invalid event AR_1: missing event_starttime"),
+        (pd.DataFrame({"hpc_x": [1.0]}), "Invalid event record 1: missing event_starttime"),
+    ],
+)
+def test_invalid_events_are_errors(image, events, message):
+    for function in (hek_events.boxes_on_image, hek_events.plot):
+        with pytest.raises(AstrodomeError, match=message):
+            function(image, events)
+
+
+def test_a_record_or_a_table_can_be_added(make_event, tmp_path):
+    local = hek_events.EventStore(tmp_path / "events.sqlite")
+    assert local.add(make_event()).done == 1
+    other = hek_events.EventStore(tmp_path / "other.sqlite")
+    assert other.add(local.query()).done == 1
+    pd.testing.assert_frame_equal(other.query(), local.query())
+    with pytest.raises(AstrodomeError, match="Invalid events"):
+        local.add(5)
+
+
+def test_the_representation_of_a_store_and_of_a_result_is_short(store, image, tmp_path):
+    assert repr(store).startswith("EventStore('") and "scott" not in repr(store)
+    sun.write_map(tmp_path / "maps", np.eye(256) * 200)
+    result = hek_events.analyze(image.parent, tmp_path / "maps", store, ["AR"], jobs=1)
+    assert repr(result) == "AnalysisResult(1 images, 0 failed)"
 
 
 def test_images_can_be_maps_of_sunpy(make_event):

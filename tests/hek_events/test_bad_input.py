@@ -15,12 +15,12 @@ from astrodome_hek_events.store.queries import EventFilter
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (None, "File not found"),
-        (b"", "Invalid JSON"),
-        (b"<!DOCTYPE html><html>Service Unavailable</html>", "Invalid JSON"),
-        (b'{"result": [{"kb_archivid": "ivo://a", ', "Invalid JSON"),
-        (b'{"result": "\xff"}', "Invalid JSON"),
-        (b"[" * 100_000, "Invalid JSON"),
+        (None, "No such file"),
+        (b"", "contains no events"),
+        (b"<!DOCTYPE html><html>Service Unavailable</html>", "contains no events"),
+        (b'{"result": [{"kb_archivid": "ivo://a", ', "contains no events"),
+        (b'{"result": "\xff"}', "contains no events"),
+        (b"[" * 100_000, "contains no events"),
         (b'{"error": "no such event type"}', "contains no events"),
         (b"42", "contains no events"),
     ],
@@ -56,10 +56,10 @@ def test_a_file_without_events_creates_no_database(events, tmp_path, monkeypatch
         (("--at", "2012-01-01", "--end", "2012-01-02"), "--at cannot be used with"),
         (("--start", "2012-01-02", "--end", "2012-01-01"), "is before the start"),
         (("--db-connection-string", "mysql://scott:tiger@host/db"), "Unsupported database mysql"),
-        (("--db-connection-string", "scott:tiger"), "Invalid database address"),
+        (("--db-connection-string", "scott:tiger"), "Invalid database URL"),
         (
             ("--db-connection-string", "postgresql://scott:tiger@host:port/db"),
-            "Invalid database address",
+            "Invalid database URL",
         ),
         (("--limit", "0"), "--limit"),
     ],
@@ -84,7 +84,7 @@ def test_a_file_that_is_not_a_database_is_an_error(events, answer, tmp_path):
     path = tmp_path / "notes.sqlite"
     path.write_text("Dear diary, today the Sun was quiet. " * 100)
     result = events("import", answer(), "--db-connection-string", f"sqlite:///{path}")
-    assert result.code == 1 and f"The file {path} is not an SQLite database" in result.err
+    assert result.code == 1 and f"{path} failed: file is not a database" in result.err
     assert path.read_text().startswith("Dear diary")
 
 
@@ -133,7 +133,10 @@ def test_writing_to_a_read_only_database_is_an_error_and_reading_is_not(make_eve
 @pytest.mark.parametrize(
     ("path", "told"),
     [
-        ("/proc/events.sqlite", "Cannot open the event database /proc/events.sqlite: unable to"),
+        (
+            "/proc/events.sqlite",
+            "the event database /proc/events.sqlite failed: unable to",
+        ),
         ("/proc/a/b/events.sqlite", "Cannot create the folder /proc/a/b of the event database: "),
         ("/dev/null/events.sqlite", "Cannot create the folder /dev/null of the event database: "),
     ],
@@ -141,7 +144,7 @@ def test_writing_to_a_read_only_database_is_an_error_and_reading_is_not(make_eve
 def test_an_error_about_a_folder_contains_its_path(events, answer, path, told):
     result = events("import", answer(), "--db-connection-string", f"sqlite:///{path}")
     assert result.code == 1 and told in result.err, result.err
-    assert "Hint: Change the permissions, or choose another database" in result.err
+    assert "Hint: Check the permissions of the file and its folder" in result.err
     assert "Unexpected" not in result.err and result.err.count("\n") == 2
 
 
@@ -160,7 +163,7 @@ def test_a_locked_database_is_an_error_after_the_timeout(make_event, tmp_path, m
     first.add([make_event()])
     with first.database.writing(), pytest.raises(AstrodomeError) as failed:
         EventStore(url).add([make_event(kb_archivid="ivo://x/2")])
-    assert "has been locked by another process for 0.1 seconds" in failed.value.message
+    assert "events.sqlite failed: database is locked" in failed.value.message
 
 
 def test_a_damaged_database_is_an_error(make_event, tmp_path):
@@ -169,5 +172,8 @@ def test_a_damaged_database_is_an_error(make_event, tmp_path):
     content = bytearray(path.read_bytes())
     content[4096:] = b"\xff" * (len(content) - 4096)
     path.write_bytes(content)
-    with pytest.raises(AstrodomeError, match=r"events\.sqlite is damaged|not an SQLite database"):
+    with pytest.raises(
+        AstrodomeError,
+        match=r"events\.sqlite failed: (database disk|file is not)",
+    ):
         EventStore(f"sqlite:///{path}").rows(EventFilter())

@@ -77,7 +77,7 @@ def test_plotted_and_omitted_events_are_reported(plot, image, make_event, tmp_pa
     found = [
         make_event(kb_archivid="box", **DURING),
         make_event(kb_archivid="point", event_type="FL", hpc_bbox="", **DURING),
-        make_event(kb_archivid="nowhere", hpc_bbox="", hpc_coord="", **DURING),
+        make_event(kb_archivid="nowhere", hpc_bbox="", hpc_coord="", hpc_x=None, **DURING),
         make_event(
             kb_archivid="outside", event_type="CE", hpc_bbox=sun.wkt(5e3, 0, 6e3, 9), **DURING
         ),

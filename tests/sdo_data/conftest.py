@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import sunpy.map  # noqa: F401  # Otherwise, every worker process imports it.
 from astrodome.testing import Result, run
 from PIL import Image
 from services.gsu import Archive, FakeGsu

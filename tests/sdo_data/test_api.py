@@ -96,12 +96,15 @@ def test_paths_may_be_strings_with_a_home_folder(
 
 def test_a_download_returns_the_outcome_of_every_image(gsu: FakeGsu, tmp_path: Path) -> None:
     gsu.archive.missing = {(datetime(2012, 3, 7, 0, 6), 171)}
-    hour = {"start": "2012-03-07T00:00", "end": "2012-03-07T00:12", "freq": "6min", "size": "256"}
+    hour = {"start": "2012-03-07T00:00", "end": "2012-03-07T00:12", "freq": "6min", "size": 256}
     report = sdo_data.download("gsu", folder=str(tmp_path), metadata=True, **hour)
     assert report.files["outcome"].tolist() == ["downloaded", "missing", "downloaded"]
+    assert repr(report) == "DownloadReport({'downloaded': 2, 'missing': 1})"
     assert not report.is_complete and report.bytes == report.files["bytes"].sum() > 0
     table = sdo_data.read_folder(tmp_path)
     assert table["QUALITY"].tolist() == [0, 0] and table["CDELT"].between(0.59, 0.61).all()
+    summary = repr(sdo_data.summarize(tmp_path))
+    assert summary == f"FolderSummary('{tmp_path}', images={{'171': 2}}, 0 damaged)"
     again = sdo_data.download("gsu", folder=tmp_path, **hour)
     assert again.files["outcome"].tolist() == ["existing", "missing", "existing"]
 

@@ -82,7 +82,7 @@ def test_a_patch_of_the_size_of_the_image_fits_exactly_once() -> None:
     places = {"count": 9, "crop": 0, "seed": 1, "name": "a.jpeg"}
     assert patches.positions(32, 32, 32, **places) == [(0, 0)]
     assert sorted(patches.positions(33, 32, 32, **places)) == [(0, 0), (1, 0)]
-    with pytest.raises(AstrodomeError, match="32x31 pixels is too small for patches of 32"):
+    with pytest.raises(AstrodomeError, match="32 x 31 pixels is too small for patches with 32"):
         patches.positions(32, 31, 32, **places)
 
 
@@ -91,7 +91,7 @@ def test_no_patch_contains_the_border() -> None:
     found = patches.positions(20, 18, 4, **every)
     assert sorted(found) == [(x, y) for x in range(3, 14) for y in range(3, 12)]
     assert patches.positions(10, 10, 4, **every) == [(3, 3)]
-    with pytest.raises(AstrodomeError, match="10x9 pixels with a border of 3 is too small"):
+    with pytest.raises(AstrodomeError, match="10 x 9 pixels and a border of 3 pixels is too small"):
         patches.positions(10, 9, 4, **every)
 
 

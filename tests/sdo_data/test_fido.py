@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
 
+import astrodome_sdo_data as sdo_data
 import numpy as np
 import pytest
 from astrodome import AstrodomeError
@@ -156,10 +157,10 @@ def test_an_unreachable_vso_is_an_error(
 
 
 def test_an_unknown_wavelength_or_size_is_an_error(server: FakeServer) -> None:
-    with pytest.raises(AstrodomeError, match="The VSO has no images at 172 angstrom"):
-        VsoSource().search(START, START, "1h", (172,))
-    with pytest.raises(AstrodomeError, match="Size '3k' not found"):
-        VsoSource().search(START, START, "1h", (171,), size="3k")
+    with pytest.raises(AstrodomeError, match="fido has no images at 172 angstrom"):
+        sdo_data.search("fido", START, START, wavelength=172)
+    with pytest.raises(AstrodomeError, match="Invalid size '3k': expected one of 2k, 4k"):
+        sdo_data.search("fido", START, START, size="3k")
 
 
 # Calibration with the tables of aiapy as files.
@@ -223,13 +224,13 @@ def test_an_invalid_or_missing_calibration_table_is_an_error(
 ) -> None:
     tables.write_text("no table")
     with pytest.raises(
-        AstrodomeError, match=r"pointing.csv is not a valid table of AIA's pointing"
+        AstrodomeError, match=r"Cannot load the AIA pointing table from .*pointing.csv"
     ):
         fetch_images(tmp_path / "out", 0, calibrate=True)
     tables.write_text(POINTING)
     monkeypatch.setenv("ASTRODOME_FIDO_DEGRADATION", str(tmp_path / "absent.txt"))
     with pytest.raises(
-        AstrodomeError, match=r"absent.txt is not a valid table of AIA's degradation"
+        AstrodomeError, match=r"Cannot load the AIA degradation table from .*absent.txt"
     ):
         fetch_images(tmp_path / "out", 0, calibrate=True)
 
@@ -256,5 +257,5 @@ def test_a_source_without_calibration_refuses_the_option(
     refused = data("download", "--source=gsu", f"--path={path}", *span, "--calibrate")
     assert (
         refused.code == 2
-        and "The source gsu does not support the option --calibrate." in refused.err
+        and "The source gsu does not support the option 'calibrate'." in refused.err
     )

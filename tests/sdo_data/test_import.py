@@ -175,7 +175,7 @@ def test_invalid_files_are_reported_with_a_reason_and_the_valid_one_is_imported(
         rewritten(aia171, tmp_path / "odd.fits", WAVELNTH=172): "No range of intensities is known",
         Path(get_test_filepath("go1520110607.fits")): "The FITS file contains no image",
         tmp_path / "absent.fits": "No such file",
-        tmp_path: "This is a folder",
+        tmp_path: "Expected a file, got a folder",
         text: "The file is not a FITS, JPEG 2000, JPEG or PNG image",
         cut: "Cannot read the FITS file",
         cut_jp2: "damaged",
@@ -261,7 +261,7 @@ def test_two_files_with_the_same_time_and_wavelength_do_not_overwrite_each_other
     )
     assert result.code == 1
     assert (
-        f"{tmp_path / 'b.png'}: {tmp_path / 'a.png'}, which is imported already, has the same"
+        f"{tmp_path / 'b.png'}: {tmp_path / 'a.png'} with the same time and channel was already"
         in (result.err)
     )
 

@@ -103,8 +103,8 @@ def test_an_image_that_is_smaller_than_a_patch_is_reported(
     assert result.code == 1
     assert "24 patches written, 1 failed." in result.err
     assert (
-        "failed  2013-06-24T180000__171.jpeg: "
-        "Image of 410x410 pixels with a border of 60 is too small for patches of 300." in result.err
+        "failed  2013-06-24T180000__171.jpeg: An image with "
+        "410 x 410 pixels and a border of 60 pixels is too small for patches with" in result.err
     )
 
 
@@ -115,7 +115,10 @@ def test_images_with_the_same_stem_do_not_overwrite_patches(
     options = ("--wavelength", 171, "--size", 32, "--max-patches", 4)
     result = data("patch", "--path", archive, "--targetpath", tmp_path / "out", *options)
     assert result.code == 1
-    assert "2013-06-24T180000__171.png: Its patches would have the same names" in result.err
+    assert (
+        "2013-06-24T180000__171.png: The patches of 2013-06-24T180000__171.jpeg have the same"
+        in result.err
+    )
     assert set(corners(tmp_path / "out")) == {"2013-06-24T180000__171.jpeg"}
 
 

@@ -230,7 +230,7 @@ def test_an_unreadable_image_is_reported_and_black(data: Data, days: Path, tmp_p
         ),
         (("--freq", "often"), "Invalid interval 'often'"),
         (("--freq", "0min"), "Invalid interval '0min'"),
-        (("--wavelength", "94"), "No image *__94"),
+        (("--wavelength", "94"), "No image with a name such as *__94.jpeg"),
     ],
 )
 def test_invalid_options_are_errors_and_nothing_is_written(
@@ -240,7 +240,7 @@ def test_invalid_options_are_errors_and_nothing_is_written(
     result = data("show", days, *options)
     assert result.code in (1, 2) and says in result.err
     assert [path.name for path in days.parent.iterdir()] == ["days"]
-    assert "Specify exactly one folder" in data("show").err
+    assert "Pass exactly one folder" in data("show").err
 
 
 def test_mp4_without_ffmpeg_is_an_error_with_instructions(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from astrodome import AstrodomeError, compute, settings
@@ -68,10 +68,8 @@ def search(
     >>> sorted(events["fl_goescls"])
     ['C5.6', 'C5.7']
     """
-    first, last = parse_range(start, end)
-    windows = [
-        QueryWindow(query, first, last) for query in make_queries(event_types, frm, observatory)
-    ]
+    queries = make_queries(event_types, frm, observatory)
+    windows = [QueryWindow(query, *parse_range(start, end)) for query in queries]
     rows: dict[str, dict[str, Any]] = {}
     with closing(fetch_windows(_client(), windows)) as results:
         for window, response, error in results:
@@ -126,8 +124,7 @@ def download(
     8
     """
     queries = make_queries(event_types, frm, observatory)
-    first, last = parse_range(start, end)
-    windows = missing_windows(store, queries, first, last, overwrite=overwrite)
+    windows = missing_windows(store, queries, start, end, overwrite=overwrite)
     return download_windows(store, windows, jobs)
 
 
@@ -140,8 +137,8 @@ def make_queries(event_types: str | Sequence[str], frm: str, observatory: str) -
 def missing_windows(
     store: EventStore,
     queries: Sequence[HekQuery],
-    start: datetime,
-    end: datetime,
+    start: Any,
+    end: Any,
     *,
     overwrite: bool = False,
 ) -> list[QueryWindow]:
@@ -149,7 +146,7 @@ def missing_windows(
 
     Windows that are already complete in the store are omitted, unless ``overwrite`` is True.
     """
-    whole = [QueryWindow(query, start, end) for query in queries]
+    whole = [QueryWindow(query, *parse_range(start, end)) for query in queries]
     if overwrite:
         return whole
     settle = timedelta(days=_settings().settle_days)

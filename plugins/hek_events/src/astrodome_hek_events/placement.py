@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import shapely
-from astrodome import AstrodomeError, times
+from astrodome import AstrodomeError
 from astrodome_solar.formats.reading import read_image
 from astrodome_solar.formats.solar_image import SolarImage
 from astrodome_solar.geometry import ImageGeometry, rotate_positions
 from shapely.geometry.base import BaseGeometry
 
-from . import wkt
+from . import records, wkt
 from .store.queries import TIME_MARGIN
 
 if TYPE_CHECKING:
@@ -86,23 +86,28 @@ class PlacedEvent:
         return self.shape.area > 0
 
 
-def parse_events(records: Iterable[Mapping[str, Any]], outlines: bool = False) -> list[Event]:
+def parse_events(
+    events: pd.DataFrame | Mapping[str, Any] | Iterable[Mapping[str, Any]], outlines: bool = False
+) -> list[Event]:
     """Return the events in HEK records.
 
     The shape of each event is its bounding box. If ``outlines`` is True, the outline is used
     instead, if available. Bounding boxes without area are ignored: HEK uses them for events that
-    have only a position, and they are not always at that position.
+    have only a position, and they are not always at that position. Raises AstrodomeError if a
+    record has no valid start time and end time.
     """
-    rows = list(records)
+    rows = records.to_list(events)
     fields = ["hpc_boundcc", "hpc_bbox"] if outlines else ["hpc_bbox", "hpc_boundcc"]
     fields.append("hpc_coord")
-    values = [row.get(field) for row in rows for field in fields]
-    texts = [value if isinstance(value, str) else None for value in values]
+    texts = [row.get(name) if isinstance(row, Mapping) else None for row in rows for name in fields]
     shapes = wkt.parse(texts).reshape(-1, len(fields))
-    return [
-        _event(row, dict(zip(fields, found, strict=True)))
-        for row, found in zip(rows, shapes, strict=True)
-    ]
+    parsed = []
+    for number, (row, found) in enumerate(zip(rows, shapes, strict=True), start=1):
+        try:
+            parsed.append(_event(row, dict(zip(fields, found, strict=True))))
+        except ValueError as error:
+            raise AstrodomeError(f"Invalid event {records.label(row, number)}: {error}.") from error
+    return parsed
 
 
 def place_events(
@@ -142,7 +147,7 @@ def place_events(
 
 def boxes_on_image(
     image: SolarImage | GenericMap | str | os.PathLike[str],
-    events: pd.DataFrame | Iterable[Mapping[str, Any]],
+    events: pd.DataFrame | Mapping[str, Any] | Iterable[Mapping[str, Any]],
     *,
     outlines: bool = False,
     rotate: bool = True,
@@ -153,7 +158,7 @@ def boxes_on_image(
     ----------
     image : SolarImage, sunpy.map.GenericMap, str or os.PathLike
         The image, or the path of an image file that :func:`astrodome_solar.read_image` supports.
-    events : pandas.DataFrame or iterable of dict
+    events : pandas.DataFrame, dict or iterable of dict
         Events from :meth:`EventStore.query` or :func:`search`, or HEK records.
     outlines : bool, optional
         Whether to use the outline of each event instead of its bounding box, if available.
@@ -172,7 +177,7 @@ def boxes_on_image(
     Raises
     ------
     AstrodomeError
-        If the image cannot be read or its geometry is unknown.
+        If the image cannot be read, if its geometry is unknown, or if an event is invalid.
 
     Examples
     --------
@@ -189,8 +194,7 @@ def boxes_on_image(
     """
     import pandas as pd
 
-    parsed = parse_events(to_records(events), outlines)
-    placed = place_events(parsed, to_solar_image(image).geometry, rotate)
+    placed = place_events(parse_events(events, outlines), to_solar_image(image).geometry, rotate)
     shapes = [each.shape for each in placed]
     bounds = np.reshape(shapely.bounds(np.array(shapes, object)), (-1, 4)).T
     return pd.DataFrame(
@@ -213,25 +217,20 @@ def to_solar_image(image: SolarImage | GenericMap | str | os.PathLike[str]) -> S
     return SolarImage.from_map(image)
 
 
-def to_records(events: pd.DataFrame | Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Convert events to a list of records. Missing values in a DataFrame are replaced by None."""
-    import pandas as pd
-
-    if isinstance(events, pd.DataFrame):
-        frame = events.astype(object)
-        return list(frame.where(frame.notna(), None).to_dict("records"))
-    return list(events)
-
-
-def _event(row: Mapping[str, Any], shapes: Mapping[str, Any]) -> Event:
+def _event(row: Any, shapes: dict[str, Any]) -> Event:
+    if not isinstance(row, Mapping):
+        raise ValueError(f"expected a dict, got {type(row).__name__}")
     event_type = str(row.get("event_type") or "").upper()
+    x, y = (records.parse_number(row.get(name)) for name in ("hpc_x", "hpc_y"))
+    if x is not None and y is not None:
+        shapes["hpc_x, hpc_y"] = shapely.Point(x, y)
     field = next((name for name, shape in shapes.items() if _is_usable(name, shape)), "")
     shape = shapes.get(field)
     return Event(
         str(row.get("kb_archivid") or ""),
         event_type,
-        _time(row, "event_starttime"),
-        _time(row, "event_endtime"),
+        records.parse_time(row, "event_starttime"),
+        records.parse_time(row, "event_endtime"),
         shape.centroid if shape is not None and field == "hpc_coord" else shape,
         field,
         _label(row, event_type),
@@ -244,7 +243,7 @@ def _event(row: Mapping[str, Any], shapes: Mapping[str, Any]) -> Event:
 def _is_usable(field: str, shape: Any) -> bool:
     if shape is None or max(map(abs, shape.bounds), default=MAX_DISTANCE) >= MAX_DISTANCE:
         return False
-    return field == "hpc_coord" or shape.area > 0
+    return shape.area > 0 or field not in ("hpc_bbox", "hpc_boundcc")
 
 
 def _wavelengths(row: Mapping[str, Any]) -> frozenset[int]:
@@ -263,8 +262,3 @@ def _label(row: Mapping[str, Any], event_type: str) -> str:
     if event_type not in ("AR", "FL", "SS", "SG"):
         return ""
     return str(row.get("fl_goescls" if event_type == "FL" else "ar_noaanum") or "")
-
-
-def _time(row: Mapping[str, Any], field: str) -> datetime:
-    value = row.get(field)
-    return times.naive(value if isinstance(value, datetime) else datetime.fromisoformat(str(value)))

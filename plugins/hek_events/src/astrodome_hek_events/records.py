@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import shapely
-from astrodome import times
+from astrodome import AstrodomeError, times
 
 from . import wkt
 
@@ -58,6 +58,29 @@ def label(record: Any, number: int) -> str:
     return f"{text:.100}" if text else f"record {number}"
 
 
+def to_list(events: Any) -> list[Any]:
+    """Convert events to a list of records.
+
+    ``events`` is a DataFrame, a single record or an iterable of records. In a DataFrame, missing
+    values are converted to None, and times to strings. Raises AstrodomeError if ``events`` has a
+    different type.
+    """
+    if isinstance(events, Mapping):
+        return [events]
+    if hasattr(events, "to_dict"):  # a DataFrame
+        frame = events.astype(object)
+        rows = frame.where(frame.notna(), None).to_dict("records")
+        return [
+            {k: v.isoformat() if isinstance(v, datetime) else v for k, v in row.items()}
+            for row in rows
+        ]
+    if isinstance(events, str) or not isinstance(events, Iterable):
+        raise AstrodomeError(
+            f"Invalid events: expected HEK records or a DataFrame, got {type(events).__name__}."
+        )
+    return list(events)
+
+
 def to_row(record: Any) -> dict[str, Any]:
     """Convert a HEK record to a row of the table ``hek_records``.
 
@@ -72,16 +95,16 @@ def to_row(record: Any) -> dict[str, Any]:
         "event_type": _required(record, "event_type").upper(),
     }
     for field in TIME_COLUMNS:
-        row[field] = _time(_required(record, field), field)
+        row[field] = parse_time(record, field)
     for field in TEXT_COLUMNS:
         text = _text(record, field)
         row[field] = text if text is None or len(text) <= MAX_TEXT_LENGTH else None
     for field in NUMBER_COLUMNS:
-        row[field] = _number(record.get(field))
-    noaa = _number(record.get("ar_noaanum"))
+        row[field] = parse_number(record.get(field))
+    noaa = parse_number(record.get("ar_noaanum"))
     row["ar_noaanum"] = int(noaa) if noaa and 0 < noaa < 1_000_000 else None
     try:
-        row["event_peaktime"] = _time(record.get("event_peaktime"), "event_peaktime")
+        row["event_peaktime"] = parse_time(record, "event_peaktime")
     except ValueError:
         row["event_peaktime"] = None
     row["duration_class"] = duration_class(row["event_starttime"], row["event_endtime"])
@@ -144,7 +167,8 @@ def _text(record: Mapping[str, Any], field: str) -> str | None:
     return text
 
 
-def _number(value: Any) -> float | None:
+def parse_number(value: Any) -> float | None:
+    """Convert a value to a number, or return None if it is not a finite number."""
     try:
         number = float(value)
     except (TypeError, ValueError, OverflowError):
@@ -152,8 +176,10 @@ def _number(value: Any) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _time(value: Any, field: str) -> datetime:
+def parse_time(record: Mapping[str, Any], field: str) -> datetime:
+    """Return the time in a field, in UTC. Raises ValueError if it is missing or invalid."""
+    text = _required(record, field)
     try:
-        return times.naive(datetime.fromisoformat(value))
-    except (TypeError, ValueError, OverflowError) as error:
-        raise ValueError(f"invalid {field}: {value!r:.40}") from error
+        return times.naive(datetime.fromisoformat(text))
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"invalid {field}: {text!r:.40}") from error

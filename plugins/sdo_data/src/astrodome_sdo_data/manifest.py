@@ -56,15 +56,8 @@ SCHEMA = pa.schema(
 ``bytes``, ``sha256`` and ``mtime_ns`` describe the image file. ``mtime_ns`` is not valid after the
 folder is copied. The header columns have the same units as in ``meta.csv``."""
 COLUMNS = tuple(SCHEMA.names[1:])
-DTYPES = {
-    "t_obs": "datetime64[s]",
-    "wavelength": "int32",
-    "bytes": "Int64",
-    "mtime_ns": "Int64",
-    "has_header": "bool",
-    "QUALITY": "Int64",
-    "parameters_bytes": "Int64",
-} | dict.fromkeys(HEADER[1:], "float64")
+EMPTY = SCHEMA.empty_table().to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
+DTYPES = EMPTY.dtypes[list(COLUMNS)].to_dict()
 
 
 def read(folder: Path) -> pd.DataFrame:
@@ -75,7 +68,7 @@ def read(folder: Path) -> pd.DataFrame:
     """
     path = folder / NAME
     if not path.exists():
-        return _with_dtypes(pd.DataFrame(columns=["file_name", *COLUMNS]).set_index("file_name"))
+        return EMPTY.set_index("file_name")
     try:
         table = pq.read_table(path)
         rows = table.select(SCHEMA.names).to_pandas(integer_object_nulls=True)

@@ -17,41 +17,21 @@ def register_commands() -> Iterable[CommandSpec]:
     )
 
 
+SOURCES = (
+    ("gsu", "gsu:GsuSource", "AIA JPEG images every 6 min, from Georgia State University", ""),
+    ("helioviewer", "helioviewer:HelioviewerSource", "AIA images every 36 s, from Helioviewer", ""),
+    ("sdoml", "sdoml:SdomlSource", "AIA frames every 6 min, from an SDO ML v2 store", "sdoml"),
+    ("fido", "vso:VsoSource", "AIA level 1 FITS files every 12 s, from the VSO", "fido"),
+    ("jsoc", "jsoc:JsocSource", "AIA level 1 FITS files every 12 s, from JSOC", "fido"),
+)
+"""Name, class, summary and required extra of each image source."""
+
+
 @hookimpl
 def register_sources() -> Iterable[SourceSpec]:
-    yield _source("gsu", "gsu:GsuSource", "AIA JPEGs every 6 minutes, Georgia State University")
-    yield _source(
-        "helioviewer",
-        "helioviewer:HelioviewerSource",
-        "AIA images every 36 s from JPEG 2000, Helioviewer",
-    )
-    yield _source(
-        "sdoml",
-        "sdoml:SdomlSource",
-        "AIA frames of 512 px every 6 minutes from an SDO ML v2 store",
-        extra="sdoml",
-    )
-    yield _source(
-        "fido",
-        "vso:VsoSource",
-        "AIA level 1 FITS every 12 s from the VSO through sunpy, calibrated by aiapy",
-        extra="fido",
-    )
-    yield _source(
-        "jsoc",
-        "jsoc:JsocSource",
-        "AIA level 1 FITS every 12 s from JSOC, for registered e-mail addresses",
-        extra="fido",
-    )
-
-
-def _source(name: str, target: str, summary: str, extra: str = "") -> SourceSpec:
     package = f"{__package__}.sources"
-    return SourceSpec(
-        "images",
-        name,
-        f"{package}.{target}",
-        summary=summary,
-        extra=extra,
-        settings=f"{package}.settings:{name.capitalize()}Settings",
-    )
+    for name, target, summary, extra in SOURCES:
+        settings = f"{package}.settings:{name.capitalize()}Settings"
+        yield SourceSpec(
+            "images", name, f"{package}.{target}", summary=summary, extra=extra, settings=settings
+        )

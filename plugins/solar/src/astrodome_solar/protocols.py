@@ -88,9 +88,8 @@ class ImageSource(Protocol):
         Yields one result per row, in any order. A path means that the image with this file name
         is complete. A source that yields paths must raise an exception if a row fails.
 
-        This method is called from up to ``SourceInfo.connections`` threads at the same time. If
-        the source limits its requests itself with a method ``limit(connections)``, more threads
-        may call it. An optional method ``stop()`` interrupts the calls in other threads.
+        This method is called from up to ``SourceInfo.connections`` threads at the same time. An
+        optional method ``stop()`` interrupts the calls in other threads.
         """
         ...
 

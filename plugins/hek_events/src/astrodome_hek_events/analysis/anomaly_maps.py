@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from astrodome import AstrodomeError
+from astrodome_solar.filenames import parse_file_name
 from numpy.typing import NDArray
 from PIL import Image
 from pydantic import BaseModel, Field
@@ -25,12 +26,8 @@ from skimage.filters import gaussian, threshold_otsu
 from skimage.measure import label, regionprops
 
 PREDICTION_NAME = re.compile(r"(\d{8}-\d{6})_(\d+)A?\.(?:png|jpe?g)", re.IGNORECASE)
-IMAGE_NAME = re.compile(r"(\d{4}-\d\d-\d\dT\d{6})__(\d+)\.(?:png|jpe?g)", re.IGNORECASE)
-NAME_FORMATS = ((PREDICTION_NAME, "%Y%m%d-%H%M%S"), (IMAGE_NAME, "%Y-%m-%dT%H%M%S"))
-"""Patterns for the file names of maps, and the time formats in the file names.
-
-Anomaly maps for image patches, which cover only a part of an image, do not match these patterns.
-"""
+"""Pattern for the file names of anomaly maps for whole images."""
+EXTENSIONS = frozenset({".jpeg", ".jpg", ".png"})
 SCORE_TABLE, SCORES = "maps.parquet", "maps.npy"
 DEFAULT_WIDTH = 256
 """Default width of the resized map in pixels. The default region sizes depend on this width."""
@@ -73,18 +70,18 @@ class AnomalyMap:
 
 
 def parse_name(path: Path) -> ImageFile | None:
-    """Parse the time and wavelength in the file name of a map.
+    """Parse the time and wavelength in the file name of an anomaly map or image.
 
-    Returns None if the file name does not have a supported format.
+    Returns None if the file name does not have a supported format. Patches of images and their
+    maps are not supported.
     """
-    for pattern, time_format in NAME_FORMATS:
-        if match := pattern.fullmatch(path.name):
-            try:
-                t_obs = datetime.strptime(match[1], time_format)
-            except ValueError:
-                return None
-            return ImageFile(path, t_obs, int(match[2]))
-    return None
+    if match := PREDICTION_NAME.fullmatch(path.name):
+        try:
+            return ImageFile(path, datetime.strptime(match[1], "%Y%m%d-%H%M%S"), int(match[2]))
+        except ValueError:
+            return None
+    name = parse_file_name(path) if path.suffix.lower() in EXTENSIONS else None
+    return ImageFile(path, name.time, name.wavelength) if name and not name.part else None
 
 
 def find_maps(folder: Path) -> list[ImageFile]:
@@ -98,7 +95,8 @@ def find_maps(folder: Path) -> list[ImageFile]:
     if not found:
         raise AstrodomeError(
             f"No anomaly maps found in {folder}.",
-            "sdo sood MODEL predict --predict-mode pixel writes them, as 20120101-000000_171A.png.",
+            "Maps have names such as 20120101-000000_171A.png. The prediction mode 'pixel' of "
+            "'sdo sood MODEL predict' writes them.",
         )
     return sorted(found, key=lambda each: (each.t_obs, each.wavelength, str(each.path)))
 
@@ -108,11 +106,12 @@ def read_map(file: ImageFile) -> AnomalyMap:
 
     Raises AstrodomeError if the image cannot be read.
     """
-    table = _score_table(file.path.parent)
-    row = table.rows.get(file.path.name)
-    if row is not None and table.scores is not None and row < len(table.scores):
-        scores = np.asarray(table.scores[row], float)
-        low, high = table.value_range or (float(np.nanmin(scores)), float(np.nanmax(scores)))
+    paths = (file.path.parent / name for name in (SCORE_TABLE, SCORES))
+    stored = _read_scores(*((path, path.stat().st_mtime_ns) for path in paths if path.exists()))
+    row = stored.rows.get(file.path.name, len(stored.scores))
+    if row < len(stored.scores):
+        scores = np.asarray(stored.scores[row], float)
+        low, high = stored.value_range or (float(np.nanmin(scores)), float(np.nanmax(scores)))
     else:
         try:
             with Image.open(file.path) as image:
@@ -186,39 +185,33 @@ def resize(scores: Scores, width: int) -> Scores:
     return np.asarray(resized, float)
 
 
-@dataclass(frozen=True)
-class _ScoreTable:
-    rows: Mapping[str, int]
-    scores: Any
-    value_range: tuple[float, float] | None
+class _StoredScores(NamedTuple):
+    """Row of each map in the array ``scores``, and the score range of all maps."""
 
-
-def _score_table(folder: Path) -> _ScoreTable:
-    paths = (folder / SCORE_TABLE, folder / SCORES)
-    return _read_score_table(*((p, p.stat().st_mtime_ns if p.exists() else 0) for p in paths))
+    rows: Mapping[str, int] = {}
+    scores: Any = ()
+    value_range: tuple[float, float] | None = None
 
 
 @lru_cache(maxsize=8)
-def _read_score_table(table: tuple[Path, int], array: tuple[Path, int]) -> _ScoreTable:
+def _read_scores(*files: tuple[Path, int]) -> _StoredScores:
     """Read ``maps.parquet`` and ``maps.npy``.
 
-    The arguments are the path and modification time of each file. The modification time is part
-    of the cache key, and is 0 if the file does not exist. If one of the files is missing or
-    invalid, the result is empty.
+    The arguments are the path and the modification time of each existing file. The modification
+    time is part of the cache key. If one of the files is missing or invalid, the result is empty.
     """
-    empty = _ScoreTable({}, None, None)
-    if not table[1] or not array[1]:
-        return empty
+    if len(files) < 2:
+        return _StoredScores()
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        content = pq.read_table(table[0])
+        content = pq.read_table(files[0][0])
         rows = dict(zip(*(content[name].to_pylist() for name in ("map", "row")), strict=True))
-        scores = np.load(array[0], mmap_mode="r", allow_pickle=False)
+        scores = np.load(files[1][0], mmap_mode="r", allow_pickle=False)
         provenance = json.loads((content.schema.metadata or {}).get(b"astrodome", b"{}"))
     except (OSError, ValueError, KeyError, pa.ArrowException):
-        return empty  # The scores are read from the images instead.
+        return _StoredScores()  # The scores are read from the images instead.
     limits = provenance.get("scale_range")
     valid = isinstance(limits, list) and len(limits) == 2 and all(map(math.isfinite, limits))
-    return _ScoreTable(rows, scores if scores.ndim == 3 else None, tuple(limits) if valid else None)
+    return _StoredScores(rows, scores if scores.ndim == 3 else (), tuple(limits) if valid else None)

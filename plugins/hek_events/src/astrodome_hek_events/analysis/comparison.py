@@ -9,13 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import shapely
-from astrodome import compute
 from astrodome_solar.formats.reading import ImageReference, read
 from shapely.geometry.base import BaseGeometry
 
@@ -24,7 +22,6 @@ from ..store.queries import TIME_MARGIN
 from . import iou
 from .anomaly_maps import RegionDetection, detect_regions, read_map
 from .pairing import ImagePair
-from .results import MEASURES
 
 Search = Callable[[datetime, datetime, Sequence[str]], list[dict[str, Any]]]
 """Function that returns the HEK records for a start time, an end time and event types."""
@@ -70,19 +67,7 @@ class ImageComparison:
 Task = tuple[ImagePair, list[placement.Event]]
 
 
-def compare_images(
-    pairs: Sequence[ImagePair], search: Search, options: ComparisonOptions, jobs: int = 0
-) -> Iterator[compute.ItemResult[Task, ImageComparison]]:
-    """Compare the events in each image with its anomaly map, in parallel.
-
-    Yields one result per pair, in the order of ``pairs``. If an image, its metadata or its map
-    cannot be read, the result contains the error message.
-    """
-    tasks = _with_events(pairs, search, options)
-    return compute.map(partial(compare, options=options), tasks, jobs=jobs, ordered=True)
-
-
-def _with_events(
+def with_events(
     pairs: Sequence[ImagePair], search: Search, options: ComparisonOptions
 ) -> Iterator[Task]:
     """Yield each pair with the events at the same time. The events are queried once per day."""
@@ -112,14 +97,8 @@ def compare(task: Task, options: ComparisonOptions) -> ImageComparison:
     predicted = _predicted_regions(pair, size, options.detection)
     cover = iou.union(predicted)
     shown = [each for each in placed if each.is_visible and each.has_area]
-    fractions = iou.covered_fractions([each.shape for each in shown], cover)
-    hidden = sum(not each.is_visible for each in placed)
-    row = _image_row(pair, shown, predicted, cover) | {
-        "n_hek_found": sum(fraction > 0 for fraction in fractions),
-        "n_hek_without_area": len(events) - len(shown) - hidden,
-        "n_hek_behind_limb": hidden,
-        "width_px": size[0],
-    }
+    shapes = [each.shape for each in shown]
+    truth = iou.union(shapes)
     event_rows = [
         {
             "image": pair.name,
@@ -130,8 +109,28 @@ def compare(task: Task, options: ComparisonOptions) -> ImageComparison:
             "covered": fraction,
             "found": fraction > 0,
         }
-        for each, fraction in zip(shown, fractions, strict=True)
+        for each, fraction in zip(shown, iou.covered_fractions(shapes, cover), strict=True)
     ]
+    hidden = sum(not each.is_visible for each in placed)
+    overlap = iou.overlap_of_unions(truth, cover)
+    row = {
+        "image": pair.name,
+        **overlap.measures(),
+        "n_hek_events": len(shown),
+        "n_predicted_events": len(predicted),
+        "n_predicted_confirmed": sum(f > 0 for f in iou.covered_fractions(predicted, truth)),
+        "n_hek_found": sum(bool(row["found"]) for row in event_rows),
+        "n_hek_without_area": len(events) - len(shown) - hidden,
+        "n_hek_behind_limb": hidden,
+        "hek_area_px2": overlap.events,
+        "predicted_area_px2": overlap.predicted,
+        "shared_area_px2": overlap.shared,
+        "t_obs": pair.image.t_obs.replace(tzinfo=UTC),
+        "wavelength": pair.image.wavelength,
+        "width_px": image.width,
+        "map": str(pair.map.path),
+        "map_offset_s": (pair.map.t_obs - pair.image.t_obs).total_seconds(),
+    }
     event_types = sorted({each.event.event_type for each in shown})
     type_rows = [_type_row(code, pair.name, shown, event_rows, cover) for code in event_types]
     return ImageComparison(pair, size, placed, predicted, row, event_rows, type_rows)
@@ -148,30 +147,6 @@ def _predicted_regions(
     return [shapely.transform(box, lambda points: points * scale) for box in boxes]
 
 
-def _image_row(
-    pair: ImagePair,
-    shown: Sequence[placement.PlacedEvent],
-    predicted: Sequence[BaseGeometry],
-    cover: BaseGeometry,
-) -> dict[str, Any]:
-    truth = iou.union([each.shape for each in shown])
-    overlap = iou.overlap_of_unions(truth, cover)
-    return {
-        "image": pair.name,
-        **{name: getattr(overlap, name) for name in MEASURES},
-        "n_hek_events": len(shown),
-        "n_predicted_events": len(predicted),
-        "n_predicted_confirmed": sum(f > 0 for f in iou.covered_fractions(predicted, truth)),
-        "hek_area_px2": overlap.events,
-        "predicted_area_px2": overlap.predicted,
-        "shared_area_px2": overlap.shared,
-        "t_obs": pair.image.t_obs.replace(tzinfo=UTC),
-        "wavelength": pair.image.wavelength,
-        "map": str(pair.map.path),
-        "map_offset_s": (pair.map.t_obs - pair.image.t_obs).total_seconds(),
-    }
-
-
 def _type_row(
     event_type: str,
     name: str,
@@ -179,10 +154,9 @@ def _type_row(
     event_rows: Sequence[Mapping[str, Any]],
     cover: BaseGeometry,
 ) -> dict[str, Any]:
-    """Return the table row that compares events with one type with all predicted regions."""
+    """Return the table row that compares the events of one type with all predicted regions."""
     shapes = [each.shape for each in shown if each.event.event_type == event_type]
     overlap = iou.overlap_of_unions(iou.union(shapes), cover)
     found = sum(row["found"] for row in event_rows if row["event_type"] == event_type)
-    measures = {measure: getattr(overlap, measure) for measure in MEASURES}
     counts = {"events": len(shapes), "found": found}
-    return {"image": name, "event_type": event_type, **measures, **counts}
+    return {"image": name, "event_type": event_type, **overlap.measures(), **counts}

@@ -34,6 +34,10 @@ class Overlap:
         """Fraction of the event area that regions cover, or None if there are no events."""
         return self.shared / self.events if self.events > 0 else None
 
+    def measures(self) -> dict[str, float | None]:
+        """Return the IoU, the precision and the recall, keyed by name."""
+        return {"iou": self.iou, "precision": self.precision, "recall": self.recall}
+
 
 def union(shapes: Sequence[BaseGeometry]) -> BaseGeometry:
     """Return the union of the shapes, or an empty geometry if there are no shapes."""

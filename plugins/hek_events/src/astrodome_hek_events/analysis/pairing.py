@@ -10,11 +10,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from astrodome import AstrodomeError, errors
-from astrodome_solar.filenames import parse_file_name
 
-from .anomaly_maps import ImageFile, find_maps
-
-EXTENSIONS = frozenset({".jpeg", ".jpg", ".png"})
+from .anomaly_maps import ImageFile, find_maps, parse_name
 
 
 @dataclass(frozen=True)
@@ -72,11 +69,8 @@ def find_images(folder: Path, wavelengths: Collection[int] = ()) -> list[ImageFi
     Image files are named ``{time}__{wavelength}.jpeg``, or have another supported extension. If
     ``wavelengths`` is empty, images at all wavelengths are returned.
     """
-    found = []
-    for path in folder.rglob("*__*"):
-        name = parse_file_name(path) if path.suffix.lower() in EXTENSIONS else None
-        if name and not name.part and (not wavelengths or name.wavelength in wavelengths):
-            found.append(ImageFile(path, name.time, name.wavelength))
+    named = [each for path in folder.rglob("*__*") if (each := parse_name(path))]
+    found = [each for each in named if not wavelengths or each.wavelength in wavelengths]
     return sorted(found, key=lambda each: (each.t_obs, each.wavelength, str(each.path)))
 
 

@@ -2,27 +2,39 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+import pyarrow as pa
+from astrodome import AstrodomeError, compute, files
 
-from . import results
 from .anomaly_maps import ImageFile
-from .comparison import ComparisonOptions, ImageComparison, Search, compare_images
+from .comparison import ComparisonOptions, ImageComparison, Search, compare, with_events
 from .pairing import Pairing, pair_folders
-from .summary import summarize
+from .summary import MEASURES, summarize
 
 if TYPE_CHECKING:
     from ..store.event_store import EventStore
 
 
-@dataclass(frozen=True)
+IMAGE_COLUMNS = (
+    *("image", "iou", "n_hek_events", "n_predicted_events", "precision", "recall", "n_hek_found"),
+    *("n_predicted_confirmed", "n_hek_without_area", "n_hek_behind_limb", "hek_area_px2"),
+    *("predicted_area_px2", "shared_area_px2", "t_obs", "wavelength", "width_px", "map"),
+    "map_offset_s",
+)
+EVENT_COLUMNS = ("image", "kb_archivid", "event_type", "label", "area_px2", "covered", "found")
+TYPE_COLUMNS = ("image", "event_type", *MEASURES, "events", "found")
+
+
+@dataclass(frozen=True, repr=False)
 class AnalysisResult:
     """Result of :func:`analyze`.
 
@@ -44,6 +56,9 @@ class AnalysisResult:
     unused_maps: list[ImageFile]
     options: ComparisonOptions
 
+    def __repr__(self) -> str:
+        return f"AnalysisResult({len(self.comparisons)} images, {len(self.failed)} failed)"
+
     @property
     def rows(self) -> list[dict[str, Any]]:
         return [comparison.row for comparison in self.comparisons]
@@ -51,9 +66,9 @@ class AnalysisResult:
     @property
     def images(self) -> pd.DataFrame:
         """Table with one row per image: IoU, precision, recall, counts and areas (px²)."""
-        table = pd.DataFrame(self.rows, columns=results.IMAGE_COLUMNS)
+        table = pd.DataFrame(self.rows, columns=IMAGE_COLUMNS)
         table["t_obs"] = pd.to_datetime(table["t_obs"], utc=True)
-        return table.astype(dict.fromkeys(results.MEASURES, float))
+        return table.astype(dict.fromkeys(MEASURES, float))
 
     @property
     def events(self) -> pd.DataFrame:
@@ -63,7 +78,7 @@ class AnalysisResult:
         this area that predicted regions cover.
         """
         rows = [row for comparison in self.comparisons for row in comparison.event_rows]
-        return pd.DataFrame(rows, columns=results.EVENT_COLUMNS)
+        return pd.DataFrame(rows, columns=EVENT_COLUMNS)
 
     @property
     def types(self) -> pd.DataFrame:
@@ -72,8 +87,8 @@ class AnalysisResult:
         Each row compares the events with one type with all predicted regions in the image.
         """
         rows = [row for comparison in self.comparisons for row in comparison.type_rows]
-        table = pd.DataFrame(rows, columns=results.TYPE_COLUMNS)
-        return table.astype(dict.fromkeys(results.MEASURES, float))
+        table = pd.DataFrame(rows, columns=TYPE_COLUMNS)
+        return table.astype(dict.fromkeys(MEASURES, float))
 
     @cached_property
     def summary(self) -> dict[str, Any]:
@@ -98,18 +113,32 @@ class AnalysisResult:
         Path
             Path of the new folder.
         """
-        folder = results.create_folder(Path(out_dir).expanduser())
-        failed = [{"name": name, "reason": reason} for name, reason in self.failed]
+        folder = create_folder(Path(out_dir).expanduser())
         written = datetime.now(UTC).isoformat(timespec="seconds")
-        results.write_tables(
-            folder,
-            self.images,
-            self.events,
-            self.types,
-            {**(provenance or {}), "question": self.options.as_dict(), "written": written},
-            {**self.summary, "failed": failed},
-        )
+        about = {**(provenance or {}), "question": self.options.as_dict(), "written": written}
+        failed = [{"name": name, "reason": reason} for name, reason in self.failed]
+        document = {**about, **self.summary, "failed": failed}
+        text = json.dumps(document, indent=1, default=str)
+        files.write_text(folder / "summary.json", text + "\n")
+        times = self.images["t_obs"].dt.strftime("%Y-%m-%dT%H:%M:%S")
+        files.write_text(folder / "iou.csv", self.images.assign(t_obs=times).to_csv(index=False))
+        for name, frame in (("iou", self.images), ("events", self.events), ("types", self.types)):
+            table = pa.Table.from_pandas(frame, preserve_index=False)
+            files.write_parquet(folder / f"{name}.parquet", table, about)
         return folder
+
+
+def create_folder(out_dir: Path) -> Path:
+    """Create a folder in ``out_dir`` with the current UTC time as its name, and return its path."""
+    stem = datetime.now(UTC).strftime("%Y-%m-%dT%H%M%S")
+    for number in range(1000):
+        folder = out_dir / (f"{stem}-{number}" if number else stem)
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        return folder
+    raise AstrodomeError(f"Cannot create a new folder in {out_dir}.")
 
 
 def compare_pairs(
@@ -119,8 +148,9 @@ def compare_pairs(
     jobs: int = 0,
     on_image: Callable[[], None] = lambda: None,
 ) -> AnalysisResult:
-    """Compare the events in each image with its anomaly map.
+    """Compare the events in each image with its anomaly map, in parallel.
 
+    If an image, its metadata or its map cannot be read, the result contains the error message.
     ``on_image`` is called without arguments after each image.
     """
     tolerance = f"{pairing.tolerance:g} s"
@@ -129,7 +159,9 @@ def compare_pairs(
         for image in pairing.unmatched_images
     ]
     comparisons = []
-    for done in compare_images(pairing.pairs, search, options, jobs):
+    work = partial(compare, options=options)
+    tasks = with_events(pairing.pairs, search, options)
+    for done in compute.map(work, tasks, jobs=jobs, ordered=True):
         on_image()
         if done.value is None:
             failed.append((str(done.item[0].image.path), done.error))

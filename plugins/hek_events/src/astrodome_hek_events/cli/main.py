@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from astrodome import AstrodomeError, compute, console, times
+from astrodome import AstrodomeError, compute, console
 from astrodome.option_groups import end_option, expand, option, time_option
 
 from . import analyze, plot
@@ -45,7 +45,7 @@ LISTED_COLUMNS = (
     "hpc_y",
     "kb_archivid",
 )
-"""Columns of the table; ``--json`` prints all columns."""
+"""Columns of the table. ``--json`` prints all columns."""
 OPTIONAL_COLUMNS = (
     ("kb_archivid",),
     ("obs_channelid",),
@@ -93,7 +93,6 @@ def get(
     from .. import downloads
     from ..store.event_store import EventStore
 
-    times.check_order(start, end)
     queries = downloads.make_queries(event_type or ["AR"], frm, observatory)
     store = EventStore(db_connection_string)
     windows = downloads.missing_windows(store, queries, start, end, overwrite=again)

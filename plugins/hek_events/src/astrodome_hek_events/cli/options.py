@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from astrodome import AstrodomeError, sources, times
+from astrodome import AstrodomeError, sources
 from astrodome.option_groups import OptionGroup, end_option, option, time_option
 
 if TYPE_CHECKING:
@@ -51,13 +51,11 @@ class FilterOptions(OptionGroup):
 
     def condition(self, instrument: str = "", channel: str = "") -> EventFilter:
         """Return the filter for the event store."""
-        from ..event_types import parse_codes
         from ..store.queries import EventFilter
 
-        times.check_order(self.start, self.end)
-        codes = parse_codes(self.event_type or ())
+        types = self.event_type or ()
         return EventFilter(
-            self.start, self.end, codes, self.observatory, instrument, channel, self.frm
+            self.start, self.end, types, self.observatory, instrument, channel, self.frm
         )
 
 

@@ -114,10 +114,9 @@ def _parse(response: requests.Response) -> responses.ResponsePage:
     """Parse a response. Invalid UTF-8 bytes, which occur in event descriptions, are replaced."""
     try:
         return responses.parse(response.content.decode("utf-8", "replace"))
-    except (ValueError, RecursionError) as error:
-        message = f"{response.headers.get('Content-Type', 'no content type')} instead of JSON"
-        if isinstance(error, responses.MissingRecordsError):
-            message = "a document without events"
+    except ValueError as error:
+        kind = response.headers.get("Content-Type", "unknown type")
         raise AstrodomeError(
-            f"{SERVICE} returned {message} for {http.shown(response.url)}.", "Try again later."
+            f"Invalid response of {SERVICE} ({kind}) for {http.shown(response.url)}: {error}.",
+            "Try again later.",
         ) from error

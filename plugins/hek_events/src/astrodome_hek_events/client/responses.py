@@ -14,10 +14,6 @@ class EventFileError(AstrodomeError):
     """Raised if a file is missing, cannot be read, or contains no HEK records."""
 
 
-class MissingRecordsError(ValueError):
-    """Raised if a JSON document contains no list of records."""
-
-
 @dataclass(frozen=True)
 class ResponsePage:
     """One page of a HEK response. ``has_more`` is True if more pages are available."""
@@ -30,15 +26,18 @@ def parse(text: str) -> ResponsePage:
     """Parse a HEK response or a list of records.
 
     HEK responses can contain NaN and infinity, which are not valid JSON. These values are
-    converted to None. Raises ValueError or RecursionError if the text is not valid JSON, and
-    MissingRecordsError if the document contains no list of records.
+    converted to None. Raises ValueError if the text is not valid JSON, or if it contains no list of
+    records.
     """
-    document = json.loads(text, parse_constant=lambda _: None)
+    try:
+        document = json.loads(text, parse_constant=lambda _: None)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"invalid JSON ({error})") from error
     if isinstance(document, list):
         return ResponsePage(document)
     records = document.get("result") if isinstance(document, dict) else None
     if not isinstance(records, list):
-        raise MissingRecordsError("no list 'result' found")
+        raise ValueError("expected a list of events with the name 'result'")
     return ResponsePage(records, document.get("overmax") in (True, 1, "true", "True", "1"))
 
 
@@ -50,15 +49,9 @@ def read_file(path: Path) -> list[Any]:
     """
     try:
         return parse(path.read_bytes().decode("utf-8-sig")).records
-    except FileNotFoundError as error:
-        raise EventFileError(f"File not found: {path}") from error
     except OSError as error:
         raise EventFileError(f"Cannot read {path}: {error.strerror}.") from error
-    except MissingRecordsError as error:
+    except ValueError as error:
         raise EventFileError(
-            f"{path} contains no events: expected a list named 'result'."
-        ) from error
-    except (ValueError, RecursionError) as error:
-        raise EventFileError(
-            f"Invalid JSON in {path}: {error}.", "The file may be truncated or a web page."
+            f"{path} contains no events: {error}.", "The file may be truncated or a web page."
         ) from error

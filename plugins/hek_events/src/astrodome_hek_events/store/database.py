@@ -24,28 +24,11 @@ BUSY_TIMEOUT = 60
 CACHE = "PRAGMA cache_size=-65536"
 """Set the SQLite page cache to 64 MiB, so that large imports do not write pages repeatedly."""
 
-OTHER_DATABASE = "Change the permissions, or choose another database with --db-connection-string."
+CHECK_FILE = (
+    "Check the permissions of the file and its folder, and whether another process is using the "
+    "file, or choose another database."
+)
 CHECK_SERVER = "Check that the server is running, and check the address, user and password."
-FAILURES = {
-    "CANTOPEN": ("Cannot open the event database {name}: {why}.", OTHER_DATABASE),
-    "IOERR": (
-        "Reading or writing the event database {name} failed: {why}.",
-        "Check the disk, and that the file system has free space and supports locks.",
-    ),
-    "BUSY": (
-        "The event database {name} has been locked by another process for {seconds} seconds.",
-        "Run the same command again when the other process has ended.",
-    ),
-    "NOTADB": (
-        "The file {name} is not an SQLite database.",
-        "Choose another file with --db-connection-string.",
-    ),
-    "CORRUPT": (
-        "The event database {name} is damaged: {why}.",
-        "Restore a backup, or store the events in a new file with --db-connection-string.",
-    ),
-}
-"""Error message and hint for each type of failure, keyed by the name of the SQLite result code."""
 
 
 class Database:
@@ -78,6 +61,7 @@ class Database:
         weakref.finalize(self, self.engine.dispose)
         self._writer = self.engine.execution_options(begin="BEGIN IMMEDIATE")
         self._has_tables = False
+        self._existing: set[str] = set()
 
     def __str__(self) -> str:
         return self.url.render_as_string(hide_password=True)
@@ -105,22 +89,24 @@ class Database:
             return sa.inspect(connection).has_table(name)
 
     @contextmanager
-    def reading(self) -> Iterator[sa.Connection | None]:
-        """Open a connection to read events, or yield None if the event table does not exist."""
-        if not self._has_tables:
-            if not self.has_table(schema.events.name):
-                yield None
-                return
-            self._create_tables()
+    def reading(self, table: sa.Table) -> Iterator[sa.Connection | None]:
+        """Open a connection to read a table, or yield None if the table does not exist."""
+        if self.is_missing():
+            yield None
+            return
         with self.connect() as connection:
-            yield connection
+            if table.name not in self._existing and schema.table_exists(connection, table):
+                self._existing.add(table.name)
+            yield connection if table.name in self._existing else None
 
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
         """Open a transaction to write events. Missing tables are created."""
         if not self._has_tables:
             self._create_folder()
-            self._create_tables()
+            with self._transaction(self._writer) as connection:
+                schema.create_tables(connection)
+            self._has_tables = True
         with self._transaction(self._writer) as connection:
             yield connection
 
@@ -139,18 +125,8 @@ class Database:
         except OSError as error:
             raise AstrodomeError(
                 f"Cannot create the folder {file.parent} of the event database: {error.strerror}.",
-                OTHER_DATABASE,
+                CHECK_FILE,
             ) from error
-
-    def _create_tables(self) -> None:
-        missing = True
-        if not self.is_missing():
-            with self.connect() as connection:
-                missing = bool(schema.missing_tables(connection))
-        if missing:
-            with self._transaction(self._writer) as connection:
-                schema.create_tables(connection)
-        self._has_tables = True
 
     @contextmanager
     def _transaction(self, engine: sa.Engine) -> Iterator[sa.Connection]:
@@ -167,30 +143,22 @@ class Database:
     def failure(self, error: BaseException) -> AstrodomeError:
         """Convert an exception from the database driver to an AstrodomeError."""
         path = self.url.database or "" if self.is_sqlite else str(self)
-        if number := _errno(error, Path(path).parent):
+        if number := _errno(error):
             return from_os_error(OSError(number, os.strerror(number), path))
         why = str(error).strip().partition("\n")[0].rstrip(".")
-        code = str(getattr(error, "sqlite_errorname", "") or "").removeprefix("SQLITE_")
-        message, hint = FAILURES.get(
-            code.partition("_")[0],
-            (
-                "Accessing the event database {name} failed: {why}.",
-                "" if self.is_sqlite else CHECK_SERVER,
-            ),
+        return AstrodomeError(
+            f"Accessing the event database {self.file() or self} failed: {why}.",
+            CHECK_FILE if self.is_sqlite else CHECK_SERVER,
         )
-        name = self.file() or self
-        return AstrodomeError(message.format(name=name, why=why, seconds=BUSY_TIMEOUT), hint)
 
 
-def _errno(error: BaseException, folder: Path) -> int:
+def _errno(error: BaseException) -> int:
     """Return the errno that corresponds to a database driver error, or 0 if there is none."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code == sqlite3.SQLITE_FULL or getattr(error, "sqlstate", "") == "53100":
         return errno.ENOSPC
     if code == sqlite3.SQLITE_READONLY:
         return errno.EROFS
-    if code == sqlite3.SQLITE_CANTOPEN and folder.is_dir() and not os.access(folder, os.W_OK):
-        return errno.EACCES
     return 0
 
 
@@ -225,14 +193,14 @@ def parse_address(url_or_path: str | os.PathLike[str]) -> sa.URL:
         url = sa.make_url(text)
     except (exc.ArgumentError, ValueError) as error:
         raise AstrodomeError(
-            "Invalid database address.",
-            "Use sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE",
+            "Invalid database URL.",
+            "Expected sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE.",
             exit_code=2,
         ) from error
     if url.drivername in ("postgresql", "postgres", "postgresql+psycopg2"):
         return url.set(drivername="postgresql+psycopg")
     if url.drivername not in ("sqlite", "postgresql+psycopg"):
         raise AstrodomeError(
-            f"Unsupported database {url.drivername}: use SQLite or PostgreSQL.", exit_code=2
+            f"Unsupported database {url.drivername}: expected SQLite or PostgreSQL.", exit_code=2
         )
     return url

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from astrodome import AstrodomeError, compute
-from astrodome_solar.times import parse_range
 
 from .. import records
 from ..client.windows import QueryWindow
-from ..event_types import parse_codes
 from . import coverage, upsert
 from .database import Database
 from .queries import COLUMNS, COUNT, MONTH, RECORD, EventFilter, select_events
-from .schema import events
+from .schema import completed_windows, events
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,8 +79,15 @@ class EventStore:
     def __str__(self) -> str:
         return str(self.database)
 
+    def __repr__(self) -> str:
+        return f"EventStore('{self}')"
+
     def add(
-        self, event_records: Iterable[Any], *, label: str = "", window: QueryWindow | None = None
+        self,
+        event_records: pd.DataFrame | Mapping[str, Any] | Iterable[Any],
+        *,
+        label: str = "",
+        window: QueryWindow | None = None,
     ) -> AddResult:
         """Add HEK records in a single transaction.
 
@@ -90,8 +95,8 @@ class EventStore:
 
         Parameters
         ----------
-        event_records : iterable of dict
-            Unmodified HEK records.
+        event_records : dict, iterable of dict or pandas.DataFrame
+            One or more HEK records, or a table with the fields of HEK records as columns.
         label : str, optional
             Prefix for the names of invalid records in ``AddResult.failed``.
         window : QueryWindow, optional
@@ -105,7 +110,7 @@ class EventStore:
             record and the reason.
         """
         result, rows = AddResult(), {}
-        for number, record in enumerate(event_records, start=1):
+        for number, record in enumerate(records.to_list(event_records), start=1):
             try:
                 row = records.to_row(record)
                 row["full_event"] = records.to_json(record)
@@ -165,14 +170,7 @@ class EventStore:
             If the store contains no events, if a time or an event type is invalid, or if the end
             is before the start.
         """
-        condition = EventFilter(
-            *parse_range(start, end, optional=True),
-            parse_codes(event_types),
-            observatory,
-            instrument,
-            channel,
-            frm,
-        )
+        condition = EventFilter(start, end, event_types, observatory, instrument, channel, frm)
         return to_frame(self.rows(condition, limit))
 
     def counts(
@@ -195,9 +193,7 @@ class EventStore:
         """
         import pandas as pd
 
-        rows = self.count_rows(
-            EventFilter(*parse_range(start, end, optional=True), parse_codes(event_types))
-        )
+        rows = self.count_rows(EventFilter(start, end, event_types))
         return pd.DataFrame(rows, columns=["month", "event_type", "events"])
 
     def records(
@@ -215,9 +211,7 @@ class EventStore:
         list of dict
             HEK records with all fields, sorted by start time.
         """
-        return self.full_records(
-            EventFilter(*parse_range(start, end, optional=True), parse_codes(event_types))
-        )
+        return self.full_records(EventFilter(start, end, event_types))
 
     def rows(self, condition: EventFilter, limit: int | None = None) -> list[dict[str, Any]]:
         """Return the table rows of all events that match a filter, sorted by start time."""
@@ -257,11 +251,11 @@ class EventStore:
                 ids = "\n      ".join(row["kb_archivid"] for row in found[:MAX_MATCHES])
                 count = len(found) if len(found) <= MAX_MATCHES else f"More than {MAX_MATCHES}"
                 raise AstrodomeError(
-                    f"{count} events have '{name}' in their id:\n      {ids}",
-                    "Pass a longer part of the id.",
+                    f"{count} events have ids that contain '{name}':\n      {ids}",
+                    "Specify a longer part of the id.",
                 )
         raise AstrodomeError(
-            f"Event '{name}' not found in {self}.", "List the ids: sdo events list --json"
+            f"Event '{name}' not found in {self}.", "The command 'sdo events list' lists the ids."
         )
 
     def missing_windows(
@@ -273,13 +267,13 @@ class EventStore:
         as complete. See :func:`.coverage.missing_windows` for ``settle``.
         """
         fresh_since = datetime.now(UTC).replace(tzinfo=None) - fresh
-        with self.database.reading() as connection:
+        with self.database.reading(completed_windows) as connection:
             if connection is None:
                 return [window]
             return coverage.missing_windows(connection, window, settle, fresh_since)
 
     def _select(self, query: sa.Select[Any]) -> list[dict[str, Any]]:
-        with self.database.reading() as connection:
+        with self.database.reading(events) as connection:
             if connection is not None:
                 found = [dict(row) for row in connection.execute(query).mappings()]
                 if found or connection.execute(sa.select(events.c.kb_archivid).limit(1)).first():
@@ -292,8 +286,8 @@ class EventStore:
             )
         raise AstrodomeError(
             message,
-            "Download events: sdo events get --start TIME --end TIME, or import files: "
-            "sdo events import FILE",
+            "Download events with 'sdo events get' or astrodome_hek_events.download, or import "
+            "files with 'sdo events import'.",
         )
 
 

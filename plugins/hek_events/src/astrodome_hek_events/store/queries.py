@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from astrodome import times
+from astrodome_solar.times import parse_range
 
+from ..event_types import parse_codes
 from ..records import DURATION_CLASSES
 from .schema import events
 
@@ -28,26 +29,30 @@ class EventFilter:
     """Conditions that an event must meet.
 
     The event must overlap the time range from ``start`` to ``end`` (UTC, inclusive), and match the
-    given event types and names. Names are case-insensitive. ``channel`` is a substring of the
-    event's channel; for example, ``171`` matches ``171_193``. ``frm`` is the name of the feature
-    recognition method. Empty values and None match all events.
+    given event types and names. ``start`` and ``end`` are times of any type. Names are
+    case-insensitive. ``channel`` is a substring of the event's channel; for example, ``171``
+    matches ``171_193``. ``frm`` is the name of the feature recognition method. Empty values and
+    None match all events.
     """
 
-    start: datetime | None = None
-    end: datetime | None = None
-    event_types: Sequence[str] = ()
+    start: Any = None
+    end: Any = None
+    event_types: str | Sequence[str] = ()
     observatory: str = ""
     instrument: str = ""
     channel: str = ""
     frm: str = ""
 
     def conditions(self) -> list[sa.ColumnElement[bool]]:
-        """Return the SQL conditions, which must be combined with AND."""
-        columns, conditions = events.c, _overlap_conditions(self.start, self.end)
-        if self.event_types:
+        """Return the SQL conditions, which must be combined with AND.
+
+        Raises AstrodomeError if a time or an event type is invalid.
+        """
+        columns = events.c
+        conditions = _overlap_conditions(*parse_range(self.start, self.end, optional=True))
+        if codes := parse_codes(self.event_types):
             # The expression prevents the database from using an index on the event type.
-            code = columns.event_type + ""
-            conditions.append(code.in_([name.upper() for name in self.event_types]))
+            conditions.append((columns.event_type + "").in_(codes))
         for column, name in (
             (columns.obs_observatory, self.observatory),
             (columns.obs_instrument, self.instrument),
@@ -65,7 +70,6 @@ def _overlap_conditions(
 ) -> list[sa.ColumnElement[bool]]:
     """Return the SQL conditions for events that overlap the time range."""
     columns, conditions = events.c, []
-    start, end = start and times.naive(start), end and times.naive(end)
     if start:
         conditions.append(columns.event_endtime >= start)
     if start and end and end - start <= SHORT_RANGE:

@@ -49,27 +49,26 @@ completed_windows = sa.Table(
 )
 
 
-def missing_tables(connection: sa.Connection) -> set[str]:
-    """Return the names of the tables that do not exist.
+def table_exists(connection: sa.Connection, table: sa.Table) -> bool:
+    """Return whether a table exists.
 
-    Raises AstrodomeError if a column is missing in an existing table.
+    Raises AstrodomeError if a column is missing in the existing table.
     """
     inspector = sa.inspect(connection)
-    missing = set(metadata.tables) - set(inspector.get_table_names())
-    for name in set(metadata.tables) - missing:
-        columns = {column["name"] for column in inspector.get_columns(name)}
-        absent = [column.name for column in metadata.tables[name].c if column.name not in columns]
-        if absent:
-            raise AstrodomeError(
-                f"Unsupported schema: table {name} has no column {', '.join(absent)}.",
-                "Choose another database with --db-connection-string.",
-            )
-    return missing
+    if not inspector.has_table(table.name):
+        return False
+    columns = {column["name"] for column in inspector.get_columns(table.name)}
+    if absent := [column.name for column in table.c if column.name not in columns]:
+        raise AstrodomeError(
+            f"Unsupported schema: table {table.name} has no column {', '.join(absent)}.",
+            "Use another database.",
+        )
+    return True
 
 
 def create_tables(connection: sa.Connection) -> None:
     """Create all tables that do not exist."""
     if connection.dialect.name == "postgresql":
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(CREATION_LOCK)))
-    if missing_tables(connection):
-        metadata.create_all(connection)
+    missing = [table for table in metadata.sorted_tables if not table_exists(connection, table)]
+    metadata.create_all(connection, missing)

@@ -1,4 +1,4 @@
-"""SVG charts for the HTML report of an analysis."""
+"""Charts in the HTML report of an analysis."""
 
 from __future__ import annotations
 
@@ -7,41 +7,23 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
-from astrodome_solar.figures import INK, SERIES, STYLE, to_svg
+from astrodome_solar.figures import SERIES, STYLE, to_svg
 from matplotlib.figure import Figure
 
 
-def histogram(values: Sequence[float], label: str) -> str:
-    """Return an SVG histogram of values between 0 and 1."""
+def iou_chart(rows: Sequence[dict[str, Any]]) -> str:
+    """Return an SVG chart of the IoU of each image over time, and a histogram of the IoU."""
     with mpl.rc_context(STYLE):
-        figure = Figure((10, 2.6), layout="constrained")
-        axes = figure.subplots()
-        axes.hist(values, bins=np.linspace(0, 1, 41).tolist(), color=SERIES[0])
-        axes.axvline(float(np.median(values)), color=INK, ls=":", lw=1.2, label="median")
-        axes.set_xlim(0, 1)
-        axes.set_xlabel(label)
-        axes.set_ylabel("images")
-        axes.legend()
-        return to_svg(figure)
-
-
-def iou_over_time(rows: Sequence[dict[str, Any]]) -> str:
-    """Return an SVG plot of the IoU of each image over time, with one color per wavelength."""
-    wavelengths = sorted({row["wavelength"] for row in rows})
-    with mpl.rc_context(STYLE):
-        figure = Figure((10, 2.6), layout="constrained")
-        axes = figure.subplots()
-        for number, wavelength in enumerate(wavelengths):
+        figure = Figure((10, 2.8), layout="constrained")
+        over_time, histogram = figure.subplots(1, 2, sharey=True, width_ratios=(3, 1))
+        for number, wavelength in enumerate(sorted({row["wavelength"] for row in rows})):
             chosen = [row for row in rows if row["wavelength"] == wavelength]
-            axes.plot(
-                [row["t_obs"] for row in chosen],
-                [row["iou"] for row in chosen],
-                ".",
-                ms=5,
-                color=SERIES[number % len(SERIES)],
-                label=f"{wavelength} Å",
-            )
-        axes.set_ylim(-0.02, 1.02)
-        axes.set_ylabel("IoU")
-        axes.legend()
+            times, iou = zip(*((row["t_obs"], row["iou"]) for row in chosen), strict=True)
+            color = SERIES[number % len(SERIES)]
+            over_time.plot(times, iou, ".", ms=5, color=color, label=f"{wavelength} Å")
+        over_time.set(ylabel="IoU", ylim=(-0.02, 1.02))
+        over_time.legend()
+        values, bins = [row["iou"] for row in rows], np.linspace(0, 1, 41).tolist()
+        histogram.hist(values, bins, color=SERIES[0], orientation="horizontal")
+        histogram.set_xlabel("images")
         return to_svg(figure)

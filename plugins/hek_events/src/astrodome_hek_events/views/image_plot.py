@@ -15,6 +15,7 @@ from astrodome_solar.colormaps import colormap
 from astrodome_solar.figures import FAINT, GRID, INK, to_data_url
 from astrodome_solar.formats.solar_image import SolarImage
 from astrodome_solar.geometry import ImageGeometry, Points
+from astropy import units as u
 from astropy.visualization.wcsaxes import WCSAxes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -23,9 +24,10 @@ from matplotlib.path import Path as MplPath
 from matplotlib.patheffects import Normal, Stroke
 from PIL import Image
 from shapely.geometry.base import BaseGeometry
+from sunpy.visualization.wcsaxes_compat import wcsaxes_heliographic_overlay
 
 from .. import event_types
-from ..placement import PlacedEvent, parse_events, place_events, to_records, to_solar_image
+from ..placement import PlacedEvent, parse_events, place_events, to_solar_image
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,7 +60,7 @@ def event_color(event_type: str) -> str:
 
 def plot(
     image: SolarImage | GenericMap | str | os.PathLike[str],
-    events: pd.DataFrame | Iterable[Mapping[str, Any]],
+    events: pd.DataFrame | Mapping[str, Any] | Iterable[Mapping[str, Any]],
     *,
     outlines: bool = False,
     rotate: bool = True,
@@ -71,7 +73,7 @@ def plot(
     ----------
     image : SolarImage, sunpy.map.GenericMap, str or os.PathLike
         The image, or the path of an image file that :func:`astrodome_solar.read_image` supports.
-    events : pandas.DataFrame or iterable of dict
+    events : pandas.DataFrame, dict or iterable of dict
         Events from :meth:`EventStore.query` or :func:`search`, or HEK records.
     outlines : bool, optional
         Whether to plot the outline of each event instead of its bounding box, if available.
@@ -91,7 +93,7 @@ def plot(
     Raises
     ------
     AstrodomeError
-        If the image cannot be read or its geometry is unknown.
+        If the image cannot be read, if its geometry is unknown, or if an event is invalid.
 
     Examples
     --------
@@ -101,8 +103,7 @@ def plot(
     >>> figure.savefig("events.png")
     """
     upright = to_solar_image(image).north_up()
-    parsed = parse_events(to_records(events), outlines)
-    placed = place_events(parsed, upright.geometry, rotate)
+    placed = place_events(parse_events(events, outlines), upright.geometry, rotate)
     return draw(upright, placed, labels=labels, grid=grid)
 
 
@@ -144,7 +145,9 @@ def draw(
     axes.coords.frame.set_color(FAINT)
     axes.plot(*_data(geometry.limb(), geometry).T, color="white", lw=0.8, alpha=0.7, gid="limb")
     if grid:
-        _draw_grid(axes, geometry)
+        wcsaxes_heliographic_overlay(
+            axes, 15 * u.deg, annotate=False, color="white", linewidth=0.4, alpha=0.35
+        )
     for shape in predicted:
         axes.add_patch(_patch(shape, geometry, PREDICTED_COLOR, linestyle="--", linewidth=1.4))
     shown = [each for each in placed if each.is_visible and not each.shape.is_empty]
@@ -247,18 +250,6 @@ def _data(pixels: Points, geometry: ImageGeometry) -> Points:
     The origin of the pixel coordinates is the upper left corner of the image.
     """
     return np.column_stack([pixels[:, 0] - 0.5, geometry.height - 0.5 - pixels[:, 1]])
-
-
-def _draw_grid(axes: Any, geometry: ImageGeometry, step: int = 15) -> None:
-    """Draw a Stonyhurst grid in which latitude and longitude lines are ``step`` degrees apart."""
-    fine = np.linspace(-90, 90, 91)
-    lines = [(np.full(91, degrees), fine) for degrees in range(-180, 180, step)]
-    lines += [(2 * fine, np.full(91, degrees)) for degrees in range(-75, 90, step)]
-    for longitude, latitude in lines:
-        arcsec, visible = geometry.surface(longitude, latitude)
-        pixels = _data(geometry.to_pixel(arcsec), geometry)
-        pixels[~visible] = np.nan
-        axes.plot(*pixels.T, color="white", lw=0.4, alpha=0.35)
 
 
 def _draw_legend(axes: Any, shown: Sequence[PlacedEvent], predicted: int) -> None:

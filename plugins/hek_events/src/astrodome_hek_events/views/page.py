@@ -1,11 +1,11 @@
 """Write the HTML report of an analysis.
 
-The report contains charts, tables, and the images with the highest and lowest IoU.
+The report contains a chart, tables, and the images with the highest and lowest IoU.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -18,10 +18,11 @@ from markupsafe import Markup
 
 from .. import event_types
 from ..analysis.comparison import ImageComparison
-from ..analysis.results import MEASURES
 from ..analysis.run import AnalysisResult
+from ..analysis.summary import MEASURES
 from ..placement import Event
-from . import charts, image_plot
+from . import image_plot
+from .charts import iou_chart
 
 FILE_NAME = "report.html"
 MAX_IMAGE_SIZE = 560
@@ -50,7 +51,7 @@ def write(result: AnalysisResult, folder: Path, count: int = 6) -> Path:
         summary=result.summary,
         measures=MEASURES,
         types={code: (event_types.NAMES.get(code, code), row) for code, row in by_type.items()},
-        charts=[Markup(chart) for chart in _charts(result.rows)],
+        chart=Markup(iou_chart(result.rows)) if result.rows else "",
         groups=[
             (title, [_card(each, result.options.meta) for each in chosen])
             for title, chosen in (("Highest IoU", best), ("Lowest IoU", worst))
@@ -85,11 +86,6 @@ def write_figures(
         if done.error:
             failed.append((str(done.item.pair.image.path), done.error))
     return failed
-
-
-def _charts(rows: Sequence[dict[str, Any]]) -> list[str]:
-    found = [charts.histogram([row["iou"] for row in rows], "IoU")] if rows else []
-    return [*found, charts.iou_over_time(rows)] if len(rows) > 2 else found
 
 
 def _card(comparison: ImageComparison, meta: Path | None) -> dict[str, Any]:

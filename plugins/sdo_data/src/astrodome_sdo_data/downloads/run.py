@@ -29,7 +29,7 @@ MAX_ROUNDS = 3
 ResultCallback = Callable[[FetchResult], object]
 
 
-@dataclass
+@dataclass(repr=False)
 class DownloadReport:
     """Result of a download.
 
@@ -47,6 +47,9 @@ class DownloadReport:
 
     files: pd.DataFrame
     damaged: list[str] = field(default_factory=list)
+
+    def __repr__(self) -> str:
+        return f"DownloadReport({self.files['outcome'].value_counts().to_dict()})"
 
     def count(self, outcome: str) -> int:
         """Return the number of images with the given outcome."""
@@ -168,10 +171,6 @@ def _execute(
     jobs = min(jobs, plan.info.connections, len(pending))
     size = min(size, -(-len(pending) // jobs))
     batches = [pending[start : start + size] for start in range(0, len(pending), size)]
-    if limit := getattr(plan.source, "limit", None):
-        limit(jobs)
-        # Additional threads verify images while other threads wait for responses.
-        jobs += jobs // 2
     done = compute.map(fetcher.fetch, batches, jobs=jobs, threads=True, stop=fetcher.stop)
     merged = time.monotonic()
     for result in _flattened(fetcher, done):

@@ -8,7 +8,7 @@ degradation file the format of ``aia_V*_response_table.txt`` in SolarSoft.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,8 +24,6 @@ from sunpy.map import GenericMap
 
 COLUMN_UNITS = {"X0": u.pix, "Y0": u.pix, "IMSCALE": u.arcsec / u.pix, "INSTROT": u.deg}
 """Units of the columns in the pointing table, keyed by the last part of the column name."""
-POINTING_SERVICES, DEGRADATION_SERVICES = ("lmsal", "jsoc"), ("ssw", "jsoc")
-"""Services from which aiapy can download the tables."""
 _LOADING = threading.Lock()
 
 
@@ -55,7 +53,7 @@ class Calibration:
         """
         if find_spec("aiapy") is None:
             raise AstrodomeError(
-                "The package aiapy, which is needed for calibration, is not installed.",
+                "Calibration requires the package aiapy, which is not installed.",
                 "pip install 'astrodome-sdo-data[calibrate]'",
             )
         with _LOADING:
@@ -79,34 +77,30 @@ class Calibration:
 
     @cached_property
     def _pointing_table(self) -> Any:
+        """The pointing table, or None if it is requested from JSOC for each image."""
         from aiapy.calibrate.util import get_pointing_table
 
-        service = self.pointing.lower()
-        if service == "jsoc":
+        if self.pointing.lower() == "jsoc":
             return None
-        if service in POINTING_SERVICES:
-            return self._load("pointing", service, lambda: get_pointing_table(service))
-        path = Path(self.pointing).expanduser()
-        return self._load("pointing", str(path), lambda: read_pointing(path))
+        with self._errors("pointing", self.pointing):
+            if self.pointing.lower() == "lmsal":
+                return get_pointing_table("lmsal")
+            return read_pointing(Path(self.pointing).expanduser())
 
     @cached_property
     def _degradation_table(self) -> Any:
         from aiapy.calibrate.util import get_correction_table
 
-        origin = self.degradation.lower()
-        if origin not in DEGRADATION_SERVICES:
-            origin = str(Path(self.degradation).expanduser())
-        return self._load("degradation", origin, lambda: get_correction_table(origin))
+        service = self.degradation.lower()
+        path = str(Path(self.degradation).expanduser())
+        with self._errors("degradation", self.degradation):
+            return get_correction_table(service if service in ("ssw", "jsoc") else path)
 
-    def _load(self, table: str, origin: str, load: Callable[[], Any]) -> Any:
-        if origin in POINTING_SERVICES + DEGRADATION_SERVICES:
-            failure = f"Cannot fetch AIA's {table} table from {origin}"
-            hint = f"Set {self.section}.{table} to a file of the table, or try again later."
-        else:
-            failure = f"{origin} is not a valid table of AIA's {table}"
-            hint = f"Correct the setting {self.section}.{table}."
-        with converted_errors(failure, hint):
-            return load()
+    def _errors(self, table: str, origin: str) -> AbstractContextManager[None]:
+        return converted_errors(
+            f"Cannot load the AIA {table} table from {origin}",
+            f"Change the setting {self.section}.{table}, or try again later.",
+        )
 
 
 def read_pointing(path: Path) -> QTable:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,15 +18,6 @@ from .folders import MAX_AGE
 
 BATCH = 64
 """Number of imported images after which ``meta.csv`` is updated."""
-
-
-@dataclass(frozen=True)
-class _Imported:
-    """Name of an image, and its content and metadata unless the image already exists."""
-
-    name: str
-    content: bytes = b""
-    row: dict[str, Any] | None = None
 
 
 def import_files(
@@ -114,12 +104,18 @@ def import_files(
         for result in compute.map(function, references, jobs=jobs, ordered=True):
             if result.value is None:
                 outcome.failed.append((str(result.item), result.error))
-            elif first := origins.get(result.value.name):
-                reason = f"{first}, which is imported already, has the same time and channel."
+            elif first := origins.get(result.value[0]):
+                reason = f"{first} with the same time and channel was already imported."
                 outcome.failed.append((str(result.item), reason))
             else:
-                origins[result.value.name] = result.item
-                _publish(folder, result.value, rows, outcome)
+                name, content, row = result.value
+                origins[name] = result.item
+                if row is None:
+                    outcome.skipped += 1
+                else:
+                    files.write_bytes(folder / name, content)
+                    rows.append(row)
+                    outcome.done += 1
             if advance and result.item in last_of_file:
                 advance()
             if len(rows) >= BATCH:
@@ -132,17 +128,6 @@ def import_files(
     return outcome
 
 
-def _publish(
-    folder: Path, imported: _Imported, rows: list[dict[str, Any]], outcome: compute.Outcome
-) -> None:
-    if imported.row is None:
-        outcome.skipped += 1
-        return
-    files.write_bytes(folder / imported.name, imported.content)
-    rows.append(imported.row)
-    outcome.done += 1
-
-
 def _import_image(
     folder: Path,
     known: frozenset[str],
@@ -150,23 +135,27 @@ def _import_image(
     size: int,
     overwrite: bool,
     reference: ImageReference,
-) -> _Imported:
+) -> tuple[str, bytes, dict[str, Any] | None]:
+    """Return the name, the content and the metadata of an image.
+
+    If the image already exists, the content is empty, and the metadata are None.
+    """
     if reference.path.is_dir():
-        raise AstrodomeError("This is a folder: specify the files in it.")
+        raise AstrodomeError("Expected a file, got a folder. Specify the files in the folder.")
     image = reading.read(reference, **options)
     name, path = image.file_name, str(folder / image.file_name)
     origin = f" px, of {reference.name}"
     comment = f"sdo data import: {size or 'all'}{origin}"
     if name in known and raster.is_up_to_date(path, comment, reference.path.stat().st_mtime_ns):
-        return _Imported(name)
+        return name, b"", None
     existing = raster.comment_of(path)
     if existing.startswith("sdo data import: ") and not existing.endswith(origin) and not overwrite:
         other = existing.partition(" px, of ")[2]
         raise AstrodomeError(
-            f"{name} was imported from {other} already. Use --overwrite to replace it."
+            f"{name} was already imported from {other}. To replace it, overwrite existing images."
         )
     upright = image.north_up()
     row = upright.metadata_row() | {"FILE_NAME": name}
     if stamp := image.header.get("date-obs"):
         row["DATE_OBS"] = str(stamp)
-    return _Imported(name, bytes(raster.encoded(upright.to_picture(size), name, comment)), row)
+    return name, bytes(raster.encoded(upright.to_picture(size), name, comment)), row

@@ -138,10 +138,6 @@ class ServerSource(ArchiveSource):
 
     server: Server
 
-    def limit(self, connections: int) -> None:
-        """Set the maximum number of connections for all threads that call ``fetch``."""
-        self.server.limit(connections)
-
     def stop(self) -> None:
         """Cancel running ``fetch`` calls in other threads."""
         self.server.stop()

@@ -7,23 +7,21 @@ requested time, it returns the nearest image regardless of the time difference.
 
 from __future__ import annotations
 
-import json
-import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 
-import pandas as pd
 from astrodome import AstrodomeError, settings
 from astrodome_solar.formats.reading import read_jpeg2000
 from astrodome_solar.protocols import FetchedImage, SourceInfo
 
 from .base import AIA_WAVELENGTHS, SIZES, ServerSource, check_quality
-from .grid import check_wavelengths
 from .server import MissingImageError, Server
 from .settings import HelioviewerSettings
 
+SOURCE_IDS = dict(zip(AIA_WAVELENGTHS, range(8, 18), strict=True))
+"""Identifiers of the AIA wavelengths in the Helioviewer API."""
 FILE_BYTES = 1_000_000
 """Approximate file size in bytes.
 
@@ -49,21 +47,6 @@ class HelioviewerSource(ServerSource):
     def __init__(self) -> None:
         self.settings = settings.section("helioviewer", HelioviewerSettings)
         self.server = Server(self.service, self.settings)
-        self._ids: dict[int, int] = {}
-        self._lock = threading.Lock()
-
-    def locate(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """Add the column ``source_id``, which identifies the wavelength in the Helioviewer API."""
-        ids = self.source_ids()
-        check_wavelengths(self.service, rows["wavelength"].tolist(), tuple(ids))
-        return rows.assign(source_id=rows["wavelength"].map(ids))
-
-    def source_ids(self) -> dict[int, int]:
-        """Return the Helioviewer ``sourceId`` for each AIA wavelength in angstroms."""
-        with self._lock:
-            if not self._ids:
-                self._ids = self.server.get("/getDataSources/", _parse_source_ids)
-            return self._ids
 
     def fetch_row(self, row: Mapping[Any, Any], target: Path, result: FetchedImage) -> None:
         """Download the nearest image.
@@ -71,7 +54,7 @@ class HelioviewerSource(ServerSource):
         The image counts as missing if the time difference exceeds ``helioviewer.tolerance``.
         """
         requested = row["t_obs"].to_pydatetime()
-        query = f"date={requested:%Y-%m-%dT%H:%M:%S}Z&sourceId={row['source_id']}"
+        query = f"date={requested:%Y-%m-%dT%H:%M:%S}Z&sourceId={SOURCE_IDS[row['wavelength']]}"
         image = self.server.get(f"/getJP2Image/?{query}", read_jpeg2000)
         if abs(image.time - requested) > timedelta(seconds=self.settings.tolerance):
             raise MissingImageError(f"The nearest image is from {image.time:%Y-%m-%dT%H:%M:%S}.")
@@ -80,26 +63,3 @@ class HelioviewerSource(ServerSource):
         check_quality(row, image.quality)
         comment = f"Helioviewer: {row['size']}, of {image.time:%Y-%m-%dT%H:%M:%S.%f}"
         self._save_image(image.north_up(), row, target, comment, result)
-
-
-def _parse_source_ids(content: bytes) -> dict[int, int]:
-    try:
-        tree = json.loads(content)["SDO"]["AIA"]
-        ids = {int(name): int(leaf["sourceId"]) for name, leaf in _leaves(tree) if name.isdigit()}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise AstrodomeError("Invalid list of data sources.") from error
-    if not ids:
-        raise AstrodomeError("No data sources of AIA.")
-    return ids
-
-
-def _leaves(tree: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield the name and the data source of each leaf in a nested list of data sources.
-
-    The nesting depth differs between servers.
-    """
-    for name, branch in tree.items():
-        if "sourceId" in branch:
-            yield name, branch
-        else:
-            yield from _leaves(branch)

@@ -9,6 +9,7 @@ described at http://jsoc.stanford.edu/jsocwiki/DataSeries.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 from typing import ClassVar
@@ -36,10 +37,7 @@ class JsocSource(Level1Source):
     """Image source that downloads AIA level 1 FITS files from JSOC."""
 
     service: ClassVar[str] = "JSOC"
-    info: ClassVar[SourceInfo] = SourceInfo(
-        **{name: getattr(Level1Source.info, name) for name in SourceInfo.__slots__}
-        | {"connections": 1, "batch": 100}
-    )
+    info: ClassVar[SourceInfo] = replace(Level1Source.info, connections=1, batch=100)
     settings: JsocSettings
 
     def __init__(self) -> None:

@@ -157,7 +157,7 @@ class SdomlSource(ArchiveSource):
             years = f"{first}" if first == last else f"{first} to {last}"
             raise AstrodomeError(
                 f"{self.settings.store} has no frames at {wavelength} angstrom in {years}.",
-                "Check --start, --end and --wavelength, or set sdoml.store.",
+                "Choose another time range, or change the setting sdoml.store.",
             )
         found = nearest(t_obs, pd.concat(tables), self.settings.tolerance)
         return found[["year", "frame"]].fillna(NO_FRAME).astype(int)

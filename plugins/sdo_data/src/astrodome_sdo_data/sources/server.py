@@ -22,6 +22,7 @@ T = TypeVar("T")
 
 NOT_FOUND = (204, 404, 410)
 """Status codes that mean that the requested document does not exist."""
+DOES_NOT_EXIST = "has no such image."
 FINAL = (400, 401, 403, 405, 414)
 """Status codes of permanent errors, which are not retried."""
 MAX_DELAY = 30.0
@@ -89,10 +90,6 @@ class Server:
         attempts = f" (attempt {attempt + 1})" if attempt else ""
         raise AstrodomeError(f"{last.message.rstrip('.')}{attempts}.", last.hint) from last
 
-    def limit(self, connections: int) -> None:
-        """Set the maximum number of connections. It cannot exceed the limit in the settings."""
-        self._slots = threading.BoundedSemaphore(min(connections, self.settings.connections))
-
     def stop(self) -> None:
         """Stop waiting in all threads, so that their requests fail immediately."""
         self._stopped.set()
@@ -106,13 +103,13 @@ class Server:
             )
         except http.StatusError as error:
             if error.status in NOT_FOUND:
-                raise MissingImageError(f"{self.service} does not have this image.") from error
+                raise MissingImageError(f"{self.service} {DOES_NOT_EXIST}") from error
             raise
         finally:
             if response is not None:
                 response.close()
         if response.status_code in NOT_FOUND:
-            raise MissingImageError(f"{self.service} does not have this image.")
+            raise MissingImageError(f"{self.service} {DOES_NOT_EXIST}")
         return content
 
     def _check_retry(self, error: http.StatusError) -> None:

@@ -65,8 +65,9 @@ def select_images(
     if not selected:
         earliest, latest = min(found).t_obs, max(found).t_obs
         raise AstrodomeError(
-            f"No image of this time found in {folder}: its images are from {earliest} to {latest}.",
-            "Check --start and --end.",
+            f"No image in the time range found in {folder}: its images are from {earliest} to "
+            f"{latest}.",
+            "Choose another time range.",
         )
     if freq:
         from ..sources.grid import interval
@@ -183,22 +184,11 @@ def sheet_cells(
         one wavelength.
     """
     wavelengths = list(_by_wavelength(images))
-    if len(wavelengths) > 1 and not columns and (rows := _at_most(group_by_time(images), count)):
-        return tuple(row.get(w) for row in rows for w in wavelengths), len(wavelengths)
+    if len(wavelengths) > 1 and not columns:
+        rows = group_by_time(images)
+        most = count // len(wavelengths)
+        if not count or len(images) <= count or most:
+            rows = evenly_spaced(rows, most if len(images) > count else 0)
+            return tuple(row.get(w) for row in rows for w in wavelengths), len(wavelengths)
     cells = evenly_spaced(images, count)
     return tuple(cells), min(columns or math.ceil(math.sqrt(len(cells))), len(cells))
-
-
-def _at_most(
-    rows: Sequence[dict[int, SelectedImage]], count: int
-) -> list[dict[int, SelectedImage]]:
-    """Return evenly spaced rows that contain at most ``count`` images in total.
-
-    If ``count`` is 0, all rows are returned.
-    """
-    most = min(len(rows), count or len(rows))  # Every row has at least one image.
-    for number in range(most, 0, -1):
-        kept = evenly_spaced(rows, number)
-        if not count or sum(map(len, kept)) <= count:
-            return kept
-    return []

@@ -84,7 +84,7 @@ class WavelengthSummary:
         }
 
 
-@dataclass
+@dataclass(repr=False)
 class FolderSummary:
     """Summary of the images in a folder.
 
@@ -96,6 +96,10 @@ class FolderSummary:
     wavelengths: list[WavelengthSummary]
     bad: list[tuple[str, str]]
     unnamed: int
+
+    def __repr__(self) -> str:
+        counts = {each.channel: len(each.times) for each in self.wavelengths}
+        return f"FolderSummary('{self.folder}', images={counts}, {len(self.bad)} damaged)"
 
     def as_dict(self) -> dict[str, Any]:
         """Return the summary as a JSON-serializable dict."""
