@@ -16,6 +16,14 @@ DEFAULT_SIGMA = 1.1
 """Standard deviation in pixels for ``--gaussian`` without a value."""
 
 
+class SelectionOptions(OptionGroup):
+    """Selection of the events, with the same names as in ComparisonOptions."""
+
+    observatory: str = option("SDO", "Observatory that observed the events; any for all.")
+    instrument: str = option("AIA", "Instrument that observed the events; any for all.")
+    any_channel: bool = option(False, "Include events that were observed in other wavelengths.")
+
+
 class RegionOptions(OptionGroup):
     """Detection of regions in the maps, with the same names as in RegionDetection."""
 
@@ -75,9 +83,6 @@ def analyze(
     wavelength: list[int] | None = option(
         None, "Wavelength of the images, in angstrom. Repeatable [wavelengths of the maps].", min=1
     ),
-    observatory: str = option("SDO", "Observatory that observed the events; any for all."),
-    instrument: str = option("AIA", "Instrument that observed the events; any for all."),
-    any_channel: bool = option(False, "Include events that were observed in other wavelengths."),
     tolerance: float = option(
         180, "Maximum time difference between an image and its map, in seconds.", min=0
     ),
@@ -88,6 +93,7 @@ def analyze(
     jobs: int = option(0, "Number of processes; 0 for one per CPU.", min=0),
     as_json: Json = False,
     *,
+    selection: SelectionOptions,
     regions: RegionOptions,
     shapes: EventOptions,
 ) -> None:
@@ -112,13 +118,11 @@ def analyze(
         )
     options = ComparisonOptions(
         event_types=tuple(codes),
-        observatory=observatory,
-        instrument=instrument,
-        any_channel=any_channel,
         outlines=shapes.outlines,
         rotate=shapes.rotate,
         detection=RegionDetection(**vars(regions)),
         meta=shapes.meta,
+        **vars(selection),
     )
     search = shapes.search(ctx)
     pairing = pair_folders(src_dir, sood_dir, wavelength or (), tolerance)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from astrodome import AstrodomeError, compute, console
 from astrodome.errors import reason, stops_everything
-from astrodome.option_groups import option, time_option
+from astrodome.option_groups import OptionGroup, option, time_option
 
 from .options import EventOptions, EventTypes, Json
 
@@ -18,6 +18,26 @@ if TYPE_CHECKING:
     from astrodome_solar import SolarImage
 
     from ..placement import Event, PlacedEvent
+
+
+class ReadingOptions(OptionGroup):
+    """Values for images that do not contain them."""
+
+    date: datetime | None = time_option(None, "Observation time for images that do not contain it")
+    wavelength: int | None = option(
+        None, "Wavelength for images that do not contain it, in angstrom.", min=1
+    )
+    plane: int | None = option(
+        None, "Index of the image in files with several images, starting at 0.", min=0
+    )
+
+    def read(self, path: Path, table: Path | None) -> SolarImage:
+        """Read an image with north up."""
+        from astrodome_solar.formats.reading import ImageReference, read
+
+        reference = ImageReference(path, self.plane)
+        image = read(reference, date=self.date, wavelength=self.wavelength, table=table)
+        return image.north_up()
 
 
 def plot(
@@ -47,15 +67,9 @@ def plot(
     ),
     grid: bool = option(False, "Plot a heliographic grid with a spacing of 15 degrees."),
     size: int = option(1200, "Width of the plots, in pixels.", min=200, max=8192),
-    date: datetime | None = time_option(None, "Observation time for images that do not contain it"),
-    wavelength: int | None = option(
-        None, "Wavelength for images that do not contain it, in angstrom.", min=1
-    ),
-    plane: int | None = option(
-        None, "Index of the image in files with several images, starting at 0.", min=0
-    ),
     as_json: Json = False,
     *,
+    reading: ReadingOptions,
     shapes: EventOptions,
 ) -> None:
     """Plot images of the Sun with the events that were observed at the same time.
@@ -63,8 +77,6 @@ def plot(
     Events are rotated with the Sun to the time of the image, and positioned with the geometry in
     the header of the image. Events behind the limb are omitted.
     """
-    from astrodome_solar.formats.reading import ImageReference, read
-
     from .. import placement
     from ..event_types import parse_codes
     from ..store.queries import TIME_MARGIN
@@ -75,9 +87,7 @@ def plot(
     targets = _target_files(images, out, form, image_plot.FORMATS)
 
     def plot_image(path: Path, target: Path) -> dict[str, Any]:
-        image = read(
-            ImageReference(path, plane), date=date, wavelength=wavelength, table=shapes.meta
-        ).north_up()
+        image = reading.read(path, shapes.meta)
         records = search(image.time - TIME_MARGIN, image.time + TIME_MARGIN, codes)
         channel = image.wavelength if own_channel else 0
         events = [

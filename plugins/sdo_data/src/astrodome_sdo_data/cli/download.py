@@ -20,7 +20,7 @@ SHOWN_PROBLEMS = 100
 """Maximum number of problems in the table. The manifest contains all problems."""
 
 
-class SearchOptions(OptionGroup):
+class DownloadOptions(OptionGroup):
     """Options that select the images, with the same names as in DownloadRequest."""
 
     start: datetime = time_option("2012-12-01T00:00:00", "Time of the first image")
@@ -77,7 +77,7 @@ def download(
     dry_run: bool = option(False, "Show what would be downloaded, without downloading it."),
     as_json: Json = False,
     *,
-    search: SearchOptions,
+    search: DownloadOptions,
 ) -> None:
     """Download images of the Sun. The same command again downloads only missing images."""
     from ..downloads import plan_download, run_download
