@@ -198,10 +198,18 @@ def fetch_quadrants(
         state = _state(folder, query, extension)
         records, failed = [], []
         for ccd, quad in query.quadrants:
+            path = _path(folder, query, extension, ccd, quad)
+            counts = state["counts"].setdefault(f"ccd_{ccd}", {})
+            record = {"ccd": ccd, "quad": quad, "ids": counts.get(f"quad_{quad}")}
+            record |= {"file": str(path), "fetched": record["ids"] is None or not path.is_file()}
             try:
-                records.append(
-                    _fetch_quadrant(catalogue, query, folder, extension, state, ccd, quad)
-                )
+                if record["fetched"]:
+                    rows = light_curve_ids(catalogue, query, ccd, quad)
+                    record["ids"] = write_ids(rows, query, path, extension, (ccd, quad))
+                    counts[f"quad_{quad}"] = record["ids"]
+                    state["total"] = sum(sum(one.values()) for one in state["counts"].values())
+                    files.write_text(folder / META, json.dumps(state, indent=1) + "\n")
+                records.append(record)
             except AstrodomeError as error:
                 failed.append((f"ccd {ccd} quad {quad}", error.message))
             advance(1)
@@ -213,28 +221,6 @@ def fetch_quadrants(
             path = folder / f"field_{query.field}{extension}"
             _write(pd.concat(tables), path, extension, f"dataset_field_{query.field}")
     return records, compute.Outcome(done=len(records), failed=failed)
-
-
-def _fetch_quadrant(
-    catalogue: Any,
-    query: FieldQuery,
-    folder: Path,
-    extension: str,
-    state: dict[str, Any],
-    ccd: int,
-    quad: int,
-) -> dict[str, Any]:
-    path = _path(folder, query, extension, ccd, quad)
-    counts = state["counts"].setdefault(f"ccd_{ccd}", {})
-    count = counts.get(f"quad_{quad}")
-    exists = count is not None and path.is_file()
-    if not exists:
-        rows = light_curve_ids(catalogue, query, ccd, quad)
-        count = write_ids(rows, query, path, extension, (ccd, quad))
-        counts[f"quad_{quad}"] = count
-        state["total"] = sum(n for quads in state["counts"].values() for n in quads.values())
-        files.write_text(folder / META, json.dumps(state, indent=1) + "\n")
-    return {"ccd": ccd, "quad": quad, "ids": count, "file": str(path), "fetched": not exists}
 
 
 def _label(query: FieldQuery, ccd: int, quad: int) -> str:

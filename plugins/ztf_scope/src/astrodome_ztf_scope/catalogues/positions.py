@@ -100,7 +100,7 @@ def validated(ra: float, dec: float) -> tuple[float, float]:
     if not (0 <= ra <= 360 and -90 <= dec <= 90):
         raise InvalidInputError(
             f"Invalid position ({ra:g}, {dec:g}): expected RA from 0 to 360 and Dec from -90 to "
-            "90 deg.",
+            "90 deg."
         )
     return ra % 360, dec
 

@@ -155,7 +155,7 @@ def _numbers(
         if first not in known or last not in known or last < first:
             raise InvalidInputError(
                 f"Invalid --{name} '{text}': expected numbers from {known[0]} to {known[-1]}, or "
-                f"ranges such as {known[0]}-{known[-1]}.",
+                f"ranges such as {known[0]}-{known[-1]}."
             )
         found.update(range(first, last + 1))
     return tuple(sorted(found)) or (default,)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -358,14 +358,13 @@ def _read(table: Table) -> pd.DataFrame:
 
 
 def _result_table(results: Sequence[WriteResult[Any]], about: list[dict[str, Any]]) -> pd.DataFrame:
-    def rows() -> Iterator[dict[str, Any]]:
-        for result, columns in zip(results, about, strict=True):
-            yield {
-                **columns,
-                "obj_id": result.obj_id or columns.get("obj_id", ""),
-                "status": result.status,
-                "reason": result.reason,
-                "requests": len(result.requests),
-            }
-
-    return identifiers.from_records(rows())
+    return identifiers.from_records(
+        {
+            **columns,
+            "obj_id": result.obj_id or columns.get("obj_id", ""),
+            "status": result.status,
+            "reason": result.reason,
+            "requests": len(result.requests),
+        }
+        for result, columns in zip(results, about, strict=True)
+    )

@@ -66,7 +66,7 @@ def open_marshal(
     elif create_groups:
         raise InvalidInputError(
             f"Groups cannot be created on the marshal '{name}': this is only possible in a local "
-            "file.",
+            "file."
         )
     marshal: Marshal = sources.get("marshal", name, **options)
     return marshal

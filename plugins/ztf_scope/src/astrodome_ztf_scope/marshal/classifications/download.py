@@ -96,7 +96,7 @@ def download_rows(
     An interrupted download of the same file is resumed unless ``fresh`` is True.
     """
     table = table_io.read_table(path)
-    resume = ResumeFile.open(marshal.address, files.digest([path]), start, radius)
+    resume = ResumeFile(marshal.address, files.digest([path]), start, radius)
     if fresh:
         resume.delete()
     matches = find_sources(

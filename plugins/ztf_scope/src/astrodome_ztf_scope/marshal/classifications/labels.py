@@ -91,7 +91,7 @@ def _mapped_columns(
             where, known = ("table", table) if name in targets else ("taxonomy map", targets)
             raise InvalidInputError(
                 f"Label '{name}' not found in the {where}: expected one of "
-                f"{_shortened(list(known))}.",
+                f"{_shortened(list(known))}."
             )
     columns = [
         LabelColumn(name, target, include_zero=False)
@@ -113,7 +113,7 @@ def _last_columns(
         raise InvalidInputError("The taxonomy of the classes is missing.", "Specify taxonomy_id.")
     if len(names) > len(table.columns):
         raise InvalidInputError(
-            f"Expected {len(names)} columns with probabilities, got {len(table.columns)}.",
+            f"Expected {len(names)} columns with probabilities, got {len(table.columns)}."
         )
     columns = list(table.columns)[-len(names) :]
     return [

@@ -42,17 +42,15 @@ def select_epochs(
             f"The light curves have no column {', '.join(missing)}.",
             "To upload a light curve, the filter and the error of each magnitude are required.",
         )
+    optional = epochs.reindex(columns=["catflags", "programid", "expid"])
     keep = np.isfinite(epochs[["hjd", "mag", "magerr"]]).all(axis=1)
     keep &= epochs["filter"].isin(list(FILTERS))
-    if "catflags" in epochs:
-        keep &= epochs["catflags"].fillna(0) == 0
-    if "programid" in epochs:
-        keep &= epochs["programid"].isna() | epochs["programid"].isin(list(programs))
+    keep &= optional["catflags"].fillna(0) == 0
+    keep &= optional["programid"].isna() | optional["programid"].isin(list(programs))
     if max_hjd is not None:
         keep &= epochs["hjd"] <= max_hjd
-    found = epochs[keep].sort_values("hjd", kind="stable")
-    if "expid" in found:
-        found = found[found["expid"].isna() | ~found.duplicated(["filter", "expid"])]
+    found = epochs.assign(expid=optional["expid"])[keep].sort_values("hjd", kind="stable")
+    found = found[found["expid"].isna() | ~found.duplicated(["filter", "expid"])]
     return found[~found.duplicated(["filter", "hjd"])]
 
 

@@ -7,8 +7,7 @@ import math
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import pandas as pd
@@ -42,28 +41,24 @@ class SourceMatch:
         return self.status.startswith("failed")
 
 
-@dataclass
 class ResumeFile:
-    """The completed rows of a download, stored in a JSON Lines file."""
+    """The completed rows of the download identified by ``key``, stored in a JSON Lines file.
 
-    path: Path
-    matches: dict[int, SourceMatch] = field(default_factory=dict)
+    A file that is older than :data:`MAX_AGE` is deleted.
+    """
 
-    @classmethod
-    def open(cls, *key: Any) -> ResumeFile:
-        """Read the completed rows of the download identified by ``key``.
-
-        A file that is older than :data:`MAX_AGE` is deleted.
-        """
-        resume = cls(settings.home() / "scope" / "downloads" / f"{journals.key(*key)[:24]}.jsonl")
-        if resume.path.is_file() and time.time() - resume.path.stat().st_mtime > MAX_AGE:
-            resume.delete()
-        if resume.path.is_file():
-            for line in resume.path.read_bytes().splitlines():
-                with suppress(ValueError, TypeError):  # The last line may be incomplete.
-                    match = SourceMatch(**json.loads(line))
-                    resume.matches[match.row] = match
-        return resume
+    def __init__(self, *key: Any) -> None:
+        self.path = settings.home() / "scope" / "downloads" / f"{journals.key(*key)[:24]}.jsonl"
+        self.matches: dict[int, SourceMatch] = {}
+        if not self.path.is_file():
+            return
+        if time.time() - self.path.stat().st_mtime > MAX_AGE:
+            self.delete()
+            return
+        for line in self.path.read_bytes().splitlines():
+            with suppress(ValueError, TypeError):  # The last line may be incomplete.
+                match = SourceMatch(**json.loads(line))
+                self.matches[match.row] = match
 
     def add(self, match: SourceMatch) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
