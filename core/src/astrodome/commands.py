@@ -21,12 +21,12 @@ from . import (
 )
 from .errors import AstrodomeError
 from .hookspecs import CheckSpec, CommandSpec, KindSpec, ModelSpec, SourceSpec
+from .option_groups import Json
 from .registry import Plugin
 
 plugin_app = typer.Typer(help="List, check, install and disable plugins.", no_args_is_help=True)
 config_app = typer.Typer(help="Show the settings and their origin.", no_args_is_help=True)
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Name = Annotated[str, typer.Argument(help="Name of the plugin, or of its distribution.")]
 
 SLOW = 0.1

@@ -6,12 +6,15 @@ import inspect
 from collections.abc import Callable, Iterator
 from copy import copy
 from types import SimpleNamespace
-from typing import Any, ClassVar, get_type_hints
+from typing import Annotated, Any, ClassVar, get_type_hints
 
 import typer
 from typer.models import OptionInfo
 
 from . import times
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+"""Type of the parameter ``as_json`` of a command."""
 
 
 def option(default: Any, help: str, *names: str, panel: str = "", **more: Any) -> Any:

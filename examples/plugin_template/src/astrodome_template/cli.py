@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 from astrodome import compute, console
+from astrodome.option_groups import Json
 
 app = typer.Typer(help="Fit the limb darkening of solar disks.", no_args_is_help=True)
 
@@ -16,7 +17,7 @@ def limb(
     images: Annotated[
         list[Path], typer.Argument(help="Images of the whole disk (JPEG, PNG, TIFF).")
     ],
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Fit the centre, the radius (pixels) and the linear limb-darkening coefficient of images.
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 from astrodome import times
+from astrodome.option_groups import Json as Json
 
 STORE = "Folder of the GOES store [setting goes.store, or goes in the --home folder]."
 
@@ -26,7 +27,6 @@ End = Annotated[datetime | None, end_option("End time")]
 MinClass = Annotated[str, typer.Option(help="Minimum GOES class of the flares.")]
 StoreFolder = Annotated[Path | None, typer.Option("--store", "--cache-dir", help=STORE)]
 Output = Annotated[Path | None, typer.Option("--output", "--store", "--cache-dir", help=STORE)]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Csv = Annotated[
     bool,
     typer.Option(

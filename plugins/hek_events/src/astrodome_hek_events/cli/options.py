@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from astrodome import AstrodomeError, sources
+from astrodome.option_groups import Json as Json
 from astrodome.option_groups import OptionGroup, end_option, option, time_option
 
 if TYPE_CHECKING:
@@ -37,7 +38,6 @@ Database = Annotated[
         "[a file in the folder of --home].",
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
 class FilterOptions(OptionGroup):

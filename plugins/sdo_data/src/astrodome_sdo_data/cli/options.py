@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 from astrodome import AstrodomeError
+from astrodome.option_groups import Json as Json
 from astrodome.option_groups import OptionGroup, option
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Jobs = Annotated[
     int, typer.Option(min=0, help="Number of images to process in parallel; 0 for one per CPU.")
 ]

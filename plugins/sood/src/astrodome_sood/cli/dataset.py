@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from astrodome import console
 
-from .options import AsJson, show_progress
+from .options import Json, show_progress
 
 dataset = typer.Typer(no_args_is_help=True, help="Show or build a store of SDO ML v2 frames.")
 
@@ -18,7 +18,7 @@ def info(
     store: Annotated[
         str, typer.Argument(metavar="DIR|URL", help="Folder or address (gs://…) of the store.")
     ],
-    as_json: AsJson = False,
+    as_json: Json = False,
 ) -> None:
     """Show the frames, times and gaps (in seconds) of a store by year and channel."""
     from ..datasets.sdoml_v2.store import FrameStore
@@ -51,7 +51,7 @@ def build(
         int | None,
         typer.Option(help="Number of the image in files with several images, from 0."),
     ] = None,
-    as_json: AsJson = False,
+    as_json: Json = False,
 ) -> None:
     """Build a store in the layout of SDO ML v2, with the disk in the same place in all frames."""
     from ..datasets.sdoml_v2.build import StoreLayout

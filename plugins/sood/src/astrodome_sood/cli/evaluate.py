@@ -9,11 +9,11 @@ import typer
 from astrodome import AstrodomeError, console, sources
 
 from .options import (
-    AsJson,
     BatchSize,
     ConfigFile,
     DataDir,
     Devices,
+    Json,
     SampleScore,
     ScoreMode,
     Set,
@@ -76,7 +76,7 @@ def evaluate(
     devices: Devices = None,
     config_file: ConfigFile = None,
     assignment: Set = None,
-    as_json: AsJson = False,
+    as_json: Json = False,
 ) -> None:
     """Compare models on the same images: AUROC, average precision and IoU, with intervals."""
     from ..evaluation.evaluate import EvaluationOptions, evaluate_models
@@ -131,7 +131,7 @@ def export(
     run: Annotated[Path, typer.Argument(help="Run folder or weights of ce_vae or ae.")],
     out: Annotated[Path | None, typer.Option(help="The ONNX file [RUN/scorer.onnx].")] = None,
     assignment: Set = None,
-    as_json: AsJson = False,
+    as_json: Json = False,
 ) -> None:
     """Export the scorer as ONNX: scores, squared errors and reconstructions of images."""
     from ..config import assignments
@@ -150,7 +150,7 @@ def report(
     count: Annotated[
         int, typer.Option(min=1, help="Number of the most and of the least anomalous images.")
     ] = 6,
-    as_json: AsJson = False,
+    as_json: Json = False,
 ) -> None:
     """Write a self-contained HTML page: losses, scores, and images beside their maps."""
     from ..views.report import write_report

@@ -13,12 +13,12 @@ import typer
 from astrodome import ModelSpec, compute, console
 
 from .options import (
-    AsJson,
     BatchSize,
     ConfigFile,
     DataDir,
     Devices,
     FmapSizes,
+    Json,
     LoadPath,
     NoEffect,
     Precision,
@@ -97,7 +97,7 @@ def _train(model: str) -> Callable[..., None]:
             int | None, typer.Option(min=1, help="Number of steps between two reported losses.")
         ] = None,
         assignment: Set = None,
-        as_json: AsJson = False,
+        as_json: Json = False,
     ) -> None:
         """Train on images. The same command resumes an interrupted training."""
         from ..datasets.loading import open_images
@@ -175,7 +175,7 @@ def _predict(model: str) -> Callable[..., None]:
         top: Annotated[
             int, typer.Option(min=0, help="Number of the most anomalous images to show; 0: all.")
         ] = 10,
-        as_json: AsJson = False,
+        as_json: Json = False,
     ) -> None:
         """Score images or their pixels. The most anomalous images come first."""
         from ..scoring.prediction import predict as run_prediction
@@ -209,7 +209,7 @@ def _reconstruct(model: str) -> Callable[..., None]:
         top: Annotated[
             int, typer.Option(min=0, help="Number of the worst images to show; 0: all.")
         ] = 10,
-        as_json: AsJson = False,
+        as_json: Json = False,
     ) -> None:
         """Reconstruct images, and write their latent vectors and errors."""
         from ..scoring.reconstruction import COLUMNS
@@ -249,7 +249,7 @@ def _generate(model: str) -> Callable[..., None]:
         ] = None,
         devices: Devices = None,
         assignment: Set = None,
-        as_json: AsJson = False,
+        as_json: Json = False,
     ) -> None:
         """Generate random images, or images between two given images."""
         from ..scoring.reconstruction import generate as run_generation

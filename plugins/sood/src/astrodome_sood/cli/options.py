@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from astrodome import AstrodomeError, console
+from astrodome.option_groups import Json as Json
 
 from .. import progress
 
 if TYPE_CHECKING:
     from ..config import Config
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 ConfigFile = Annotated[
     Path | None,
     typer.Option(

@@ -11,7 +11,7 @@ from astrodome import InvalidInputError, console
 from astrodome.option_groups import option
 
 from .batches import finish_batch, run_batch
-from .options import DryRun, GroupIds, Jobs, JsonObject, MarshalOptions, command
+from .options import DryRun, GroupIds, Jobs, Json, MarshalOptions, command
 
 if TYPE_CHECKING:
     from ..marshal.annotations import AnnotationChange
@@ -40,7 +40,7 @@ def manage(
     undo: Path | None = option(None, "Restore the annotations in an undo file.", exists=True),
     jobs: Jobs = 4,
     dry_run: DryRun = False,
-    as_json: JsonObject = False,
+    as_json: Json = False,
     *,
     service: MarshalOptions,
 ) -> None:

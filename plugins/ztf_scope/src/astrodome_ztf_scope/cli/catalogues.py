@@ -14,7 +14,7 @@ import typer
 from astrodome import InvalidInputError, console
 from astrodome.option_groups import OptionGroup, option
 
-from .options import ROWS, SERVICES, CatalogueName, GroupIds, JsonArray, MarshalOptions, command
+from .options import ROWS, SERVICES, CatalogueName, GroupIds, Json, MarshalOptions, command
 
 if TYPE_CHECKING:
     from ..catalogues.field_ids import FieldQuery
@@ -90,7 +90,7 @@ def field_ids(
         panel=SERVICES,
     ),
     verbose: str = option("", "For scope-ml; has no effect.", hidden=True),
-    as_json: JsonArray = False,
+    as_json: Json = False,
     *,
     quadrants: QuadrantOptions,
 ) -> None:
@@ -191,7 +191,7 @@ def find_sources(
         "sources", "Collection of the catalogue: sources, features, gaia, ….", panel=SERVICES
     ),
     limit: int = option(100, "Maximum number of sources; 0: no limit.", min=0),
-    as_json: JsonArray = False,
+    as_json: Json = False,
     *,
     service: MarshalOptions,
 ) -> None:

@@ -10,7 +10,7 @@ from astrodome import AstrodomeError, compute, console
 from astrodome.errors import reason
 from astrodome.option_groups import OptionGroup, expand, option
 
-from .options import Config, JsonArray, JsonObject
+from .options import Config, Json
 
 if TYPE_CHECKING:
     from ..classifiers.trained_models import TrainedModel
@@ -77,7 +77,7 @@ def predict(
     ),
     scheduler: str = option("", "Address of a Dask cluster."),
     force: bool = option(False, "Overwrite an existing file."),
-    as_json: JsonObject = False,
+    as_json: Json = False,
     *,
     selection: ModelOptions,
 ) -> None:
@@ -125,7 +125,7 @@ def evaluate(
     score_threshold: float = option(
         0.5, "Sources with a higher score count as predicted.", min=0, max=1
     ),
-    as_json: JsonArray = False,
+    as_json: Json = False,
     *,
     selection: ModelOptions,
 ) -> None:
@@ -150,7 +150,7 @@ def report(
     group: str = typer.Argument("experiment", help="Name of the group."),
     path_models: ModelsFolder = Path("models"),
     out: Path | None = option(None, "HTML file to write [report.html in the folder of the group]."),
-    as_json: JsonObject = False,
+    as_json: Json = False,
 ) -> None:
     """Write a self-contained HTML report about a group of trained classifiers."""
     from ..classifiers import report as reports

@@ -8,14 +8,14 @@ from typing import Annotated
 import typer
 from astrodome import console
 
-from .options import JsonObject
+from .options import Json
 
 Folder = Annotated[Path, typer.Argument(help="Folder for the files.")]
 Downloads = Annotated[int, typer.Option(help="Maximum number of parallel downloads.", min=1)]
 
 
 def fetch_datasets(
-    path: Folder = Path("data/training"), jobs: Downloads = 4, as_json: JsonObject = False
+    path: Folder = Path("data/training"), jobs: Downloads = 4, as_json: Json = False
 ) -> None:
     """Download the data sets of SCoPe from Google Cloud Storage; existing files are kept.
 
@@ -24,9 +24,7 @@ def fetch_datasets(
     _fetch("datasets/*.csv", path, jobs, as_json)
 
 
-def fetch_models(
-    path: Folder = Path("models"), jobs: Downloads = 4, as_json: JsonObject = False
-) -> None:
+def fetch_models(path: Folder = Path("models"), jobs: Downloads = 4, as_json: Json = False) -> None:
     """Download the trained models of SCoPe from Google Cloud Storage; existing files are kept.
 
     Settings: gcs.bucket, gcs.credentials (a JSON file) or gcs.token (an access token), gcs.url.

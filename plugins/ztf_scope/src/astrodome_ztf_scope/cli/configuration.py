@@ -8,7 +8,7 @@ import typer
 from astrodome import console
 from astrodome.option_groups import option
 
-from .options import Config, JsonArray
+from .options import Config, Json
 
 COLUMNS = (
     *("tag", "label", "parent", "features", "threshold", "balance", "weight_per_class"),
@@ -33,7 +33,7 @@ def classes(
     ),
     config: Config = None,
     path_models: Path = option(Path("models"), "Folder with the groups of models."),
-    as_json: JsonArray = False,
+    as_json: Json = False,
 ) -> None:
     """Show the configured classes, their training parameters and the trained models.
 

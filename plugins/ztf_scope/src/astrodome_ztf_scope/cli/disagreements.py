@@ -9,7 +9,7 @@ from astrodome import console
 from astrodome.option_groups import OptionGroup, option
 
 from .batches import finish_batch, request_rows, run_batch
-from .options import CatalogueName, DryRun, Jobs, JsonObject, NewMarshalOptions, command
+from .options import CatalogueName, DryRun, Jobs, Json, NewMarshalOptions, command
 
 
 class LimitOptions(OptionGroup):
@@ -40,7 +40,7 @@ def disagreements(
     ),
     jobs: Jobs = 4,
     dry_run: DryRun = False,
-    as_json: JsonObject = False,
+    as_json: Json = False,
     *,
     service: NewMarshalOptions,
     limits: LimitOptions,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from astrodome import InvalidInputError, console
 from astrodome.option_groups import OptionGroup, option
 
-from .options import FEATURES, ROWS, GroupIds, Jobs, JsonObject, MarshalOptions, command
+from .options import FEATURES, ROWS, GroupIds, Jobs, Json, MarshalOptions, command
 
 if TYPE_CHECKING:
     from ..marshal.classifications.download import DownloadResult
@@ -98,7 +98,7 @@ def download(
         "Write a second table with one row per classification, period and labeller.",
     ),
     fresh: bool = option(False, "Do not resume an interrupted download."),
-    as_json: JsonObject = False,
+    as_json: Json = False,
     *,
     service: MarshalOptions,
     features: FeatureOptions,

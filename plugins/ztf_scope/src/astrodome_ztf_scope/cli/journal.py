@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from astrodome import console
 from astrodome.option_groups import option
 
-from .options import JsonArray, MarshalOptions, command
+from .options import Json, MarshalOptions, command
 
 COLUMNS = ("begun", "obj_id", "call", "state", "attempts", "request", "said")
 
@@ -16,7 +16,7 @@ COLUMNS = ("begun", "obj_id", "call", "state", "attempts", "request", "said")
 def journal(
     obj_id: str = option("", "Show only requests for this source."),
     state: str = option("", "Show only requests in this state: done, found, refused or begun."),
-    as_json: JsonArray = False,
+    as_json: Json = False,
     *,
     service: MarshalOptions,
 ) -> None:

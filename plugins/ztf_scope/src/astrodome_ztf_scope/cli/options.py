@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from astrodome.option_groups import Json as Json
 from astrodome.option_groups import OptionGroup, expand, option
 
 from .manual_syntax import ManualCommand
@@ -30,8 +31,6 @@ Config = Annotated[
     Path | None,
     typer.Option(help="Configuration file with priority over ./config.yaml.", dir_okay=False),
 ]
-JsonObject = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-JsonArray = Annotated[bool, typer.Option("--json", help="Print one JSON array.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the requests without sending them.")]
 GroupIds = Annotated[
     list[int] | None, typer.Option(help="Ids of groups on the marshal; one or more.")

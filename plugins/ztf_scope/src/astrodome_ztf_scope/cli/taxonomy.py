@@ -7,7 +7,7 @@ from astrodome import InvalidInputError, console
 from astrodome.option_groups import expand, option
 
 from .manual_syntax import ManualCommand
-from .options import DryRun, GroupIds, JsonArray, JsonObject, MarshalOptions, NewMarshalOptions
+from .options import DryRun, GroupIds, Json, MarshalOptions, NewMarshalOptions
 
 app = typer.Typer(
     help="Post taxonomies to a marshal, and show existing ones.",
@@ -27,7 +27,7 @@ def post_taxonomy(
     version: str = option("1.0.0", "Version of the taxonomy."),
     provenance: str = option("github", "URL of the origin of the taxonomy."),
     dry_run: DryRun = False,
-    as_json: JsonObject = False,
+    as_json: Json = False,
     *,
     service: NewMarshalOptions,
 ) -> None:
@@ -56,7 +56,7 @@ def show_taxonomies(
     number: int | None = typer.Argument(
         None, metavar="[ID]", help="Show the classes of this taxonomy."
     ),
-    as_json: JsonArray = False,
+    as_json: Json = False,
     *,
     service: MarshalOptions,
 ) -> None:

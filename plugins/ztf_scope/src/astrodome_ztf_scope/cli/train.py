@@ -180,7 +180,7 @@ def train(
     network: NetworkOptions,
     search: SearchOptions,
     results: TrainingResultOptions,
-    as_json: bool = option(False, "Print one JSON array.", "--json", panel=RESULT),
+    as_json: bool = option(False, "Print one JSON document.", "--json", panel=RESULT),
 ) -> None:
     """Train classifiers for classes and random states in parallel.
 

@@ -20,7 +20,7 @@ from .options import (
     DryRun,
     GroupIds,
     Jobs,
-    JsonObject,
+    Json,
     NewMarshalOptions,
     command,
 )
@@ -152,7 +152,7 @@ def upload(
     classes: UploadClassOptions,
     light_curves: PhotometryOptions,
     result: UploadResultOptions,
-    as_json: JsonObject = False,
+    as_json: Json = False,
 ) -> None:
     """Upload sources with photometry, period, classes and comment to groups of a marshal.
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from astrodome import console
 from astrodome.option_groups import option
 
-from .options import ROWS, SERVICES, JsonObject, command
+from .options import ROWS, SERVICES, Json, command
 
 
 @command
@@ -28,7 +28,7 @@ def vet(
     ),
     port: int = option(0, "Port on this machine; 0: any free port.", min=0, max=65535),
     browser: bool = option(True, "Open the page.", "--browser/--no-browser"),
-    as_json: JsonObject = False,
+    as_json: Json = False,
 ) -> None:
     """Accept, reject or relabel sources on a web page that is served only to this machine.
 
