@@ -22,7 +22,6 @@ from ..isolation import Isolated
 from ..registry import Plugin, Registry
 from ..specs import AnySpec, dashed
 
-MARK = "astrodome-kit:"
 FREE = {"astrodome", "lazy_loader", "pluggy"}
 """Packages that plugin.py may import besides the standard library and the plugin's package."""
 START_UP = FREE | {"typer", "annotated_doc", "shellingham", "typing_extensions"}
@@ -37,14 +36,13 @@ def problems(plugin: str) -> list[str]:
     plugin
         Import name of the plugin module, for example ``"astrodome_moon.plugin"``.
     """
-    alone = _import_alone(plugin)
-    early = list(_unwanted(plugin, alone, FREE))
-    if isinstance(alone, str):
-        return early
-    module, found = _module(plugin)
-    if module is None:
-        return [*early, *found]
-    found += wrong_hooks(module)
+    try:
+        early = unwanted_imports(plugin)
+        with Isolated():  # The new process already reported all changes.
+            module = import_module(plugin)
+    except ImportError as error:
+        return [str(error)]
+    found = list(wrong_hooks(module))
     with plugins.using(_registry(module)) as registry:
         loaded = registry.plugins[0]
         if not found:
@@ -53,17 +51,6 @@ def problems(plugin: str) -> list[str]:
             found += wrong_target(loaded, spec)
     found = [*early, *found, *wrong_names(loaded), *private_imports(plugin)]
     return list(dict.fromkeys(found))
-
-
-def _module(plugin: str) -> tuple[Any, list[str]]:
-    """Import a plugin. Return (module, []), or None and the reason for the failure."""
-    try:
-        with Isolated():  # The new process already reported all changes.
-            return import_module(plugin), []
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # A plugin may raise any exception.
-        return None, [f"{plugin} cannot be imported: {type(error).__name__}: {error}."]
 
 
 def _registry(module: Any) -> Registry:
@@ -94,19 +81,11 @@ class PluginContract:
         assert not found, "\n".join(found)
 
 
-def unwanted_imports(module: str, allowed: set[str] = FREE) -> Iterator[str]:
-    """Yield disallowed libraries that a module imports, and changes that it makes to the process.
+def unwanted_imports(module: str, allowed: set[str] = FREE) -> list[str]:
+    """Return messages about disallowed imports of a module, and about its changes to the process.
 
-    The module is imported in a new process, as at the start of the command line.
-    """
-    yield from _unwanted(module, _import_alone(module), allowed)
-
-
-def _import_alone(module: str) -> tuple[list[str], list[str]] | str:
-    """Import a module in a new process.
-
-    Return the imported packages and descriptions of changes to the process, or, as a string, the
-    reason for the failure.
+    The module is imported in a new process, as at the start of the command line. Raises ImportError
+    if this fails.
     """
     code = (
         "import sys, importlib, json, astrodome.app\n"
@@ -114,7 +93,7 @@ def _import_alone(module: str) -> tuple[list[str], list[str]] | str:
         "before = set(sys.modules)\n"
         f"with Isolated() as isolated: importlib.import_module({module!r})\n"
         "names = sorted({name.split('.')[0] for name in set(sys.modules) - before})\n"
-        f"print('\\n{MARK}' + json.dumps([names, isolated.faults]))"
+        "print('\\n' + json.dumps([names, isolated.faults]))"
     )
     ran = subprocess.run(
         [sys.executable, "-c", code],
@@ -125,30 +104,15 @@ def _import_alone(module: str) -> tuple[list[str], list[str]] | str:
     )
     if ran.returncode:
         last = (ran.stderr.strip().splitlines() or ["no message"])[-1]
-        return f"{module} cannot be imported: {last}."
-    lines = [line for line in ran.stdout.splitlines() if line.startswith(MARK)]
-    if not lines:
-        return f"{module} ends the process while it is imported."
-    names, faults = json.loads(lines[-1].removeprefix(MARK))
-    return names, faults
-
-
-def _unwanted(
-    module: str, alone: tuple[list[str], list[str]] | str, allowed: set[str]
-) -> Iterator[str]:
-    if isinstance(alone, str):
-        yield alone
-        return
-    names, faults = alone
-    for fault in faults:
-        yield f"{module}: {fault}."
-    own = module.split(".")[0]
-    for name in names:
-        if name not in allowed | {own} | sys.stdlib_module_names and not name.startswith("_"):
-            yield (
-                f"{module} imports {name}, but it is imported at every start of the command line: "
-                f"import {name} in the function or module that uses it."
-            )
+        raise ImportError(f"{module} cannot be imported: {last}.")
+    names, faults = json.loads(ran.stdout.splitlines()[-1])
+    known = allowed | {module.split(".")[0]} | sys.stdlib_module_names
+    return [f"{module}: {fault}." for fault in faults] + [
+        f"{module} imports {name}, but it is imported at every start of the command line: "
+        f"import {name} in the function or module that uses it."
+        for name in names
+        if name not in known and not name.startswith("_")
+    ]
 
 
 def wrong_hooks(module: Any) -> Iterator[str]:
@@ -174,10 +138,10 @@ def wrong_target(plugin: Plugin, spec: AnySpec) -> Iterator[str]:
         if not spec.summary.strip():
             yield f"'{spec.name}' has no summary: describe it in a few words."
         return
-    yield from unwanted_imports(spec.target.partition(":")[0], START_UP)
     if not spec.help.strip():
         yield f"The command '{spec.name}' has no help: add help=… to its CommandSpec."
     if not found:
+        yield from unwanted_imports(spec.target.partition(":")[0], START_UP)
         target = plugins.load_target(spec.target, plugin)
         yield from missing_help(
             lazy.real(target, lazy.Command(spec.name, help=spec.help)), spec.name
