@@ -328,7 +328,9 @@ def test_images_of_different_sizes_are_not_mixed_in_a_folder(
 ) -> None:
     data("download", "--path", tmp_path, *SMALL).succeeded()
     result = data("download", "--path", tmp_path, *README, "--size=512")
-    assert result.code == 2 and "already has 7 of these images, but as 256 from gsu" in result.err
+    assert (
+        result.code == 2 and "contains 7 of the requested images, but as 256 from gsu" in result.err
+    )
 
 
 def test_the_source_limits_the_number_of_connections(

@@ -242,7 +242,7 @@ def test_a_damaged_block_fails_only_its_frames(
     failed = [each for each in found.values() if each.status == "failed"]
     assert len(failed) == 8 and len(list((tmp_path / "out").iterdir())) == 10
     assert all(
-        "Cannot read block 1 of memory://hurt/sdomlv2.zarr/2011/171A" in each.reason
+        "Cannot read chunk 1 of memory://hurt/sdomlv2.zarr/2011/171A" in each.reason
         for each in failed
     )
 

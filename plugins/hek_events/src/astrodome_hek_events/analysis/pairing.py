@@ -55,7 +55,7 @@ def pair_folders(
     if not files:
         raise AstrodomeError(
             f"No images at {', '.join(map(str, sorted(selected)))} Å found in {image_dir}.",
-            "Images need names such as 2012-01-01T000000__171.jpeg.",
+            "Expected file names such as 2012-01-01T000000__171.jpeg.",
         )
     pairs, unmatched = pair_images(files, maps, tolerance, image_dir)
     used = {pair.map.path for pair in pairs}

@@ -199,7 +199,7 @@ def _format_of(out: Path | None) -> Format:
     name = synonyms.get(extension, extension)
     if name not in set(Format):
         raise AstrodomeError(
-            f"Unknown file extension of {out}.", f"Use --format {'|'.join(Format)}", exit_code=2
+            f"Unsupported file extension of {out}.", f"Use --format {'|'.join(Format)}", exit_code=2
         )
     return Format(name)
 

@@ -133,8 +133,8 @@ def _target_files(
     targets = [out / f"{path.stem}__events.{form}" for path in images]
     if len(set(targets)) < len(targets):
         raise AstrodomeError(
-            "Two images have the same file name, so their plots would too.",
-            "Plot them into different folders.",
+            "Two images have the same file name, so their plots would overwrite each other.",
+            "Plot the images to different folders.",
             exit_code=2,
         )
     return targets

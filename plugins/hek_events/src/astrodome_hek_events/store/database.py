@@ -51,7 +51,7 @@ class Database:
             )
         except ImportError as error:
             raise AstrodomeError(
-                f"Driver for {self.url.get_backend_name()} databases not installed: {error}.",
+                f"Driver for {self.url.get_backend_name()} databases is not installed: {error}.",
                 "pip install 'astrodome-hek-events[postgresql]'",
             ) from error
         if self.is_sqlite:

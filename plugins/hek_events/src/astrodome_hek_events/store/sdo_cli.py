@@ -40,7 +40,7 @@ def read_batches(address: str) -> Iterator[list[dict[str, Any]]]:
     if not database.has_table(SDO_CLI_TABLE):
         raise AstrodomeError(
             f"Table {SDO_CLI_TABLE} of sdo-cli not found in {database}.",
-            "Pass the value that DB_CONNECTION_STRING had for sdo-cli.",
+            "Pass the database URL that sdo-cli used in DB_CONNECTION_STRING.",
         )
     last_id = None
     while True:

@@ -265,8 +265,8 @@ def _check_variant(request: DownloadRequest, folder: Path, record: pd.DataFrame)
     if len(other):
         existing = f"{other['size'].iloc[0]} from {other['source'].iloc[0]}".removeprefix(" from ")
         raise AstrodomeError(
-            f"{folder} already has {len(other)} of these images, but as {existing} instead of "
-            f"{request.variant} from {request.source}.",
+            f"{folder} already contains {len(other)} of the requested images, but as {existing} "
+            f"instead of {request.variant} from {request.source}.",
             "Use another folder.",
             exit_code=2,
         )

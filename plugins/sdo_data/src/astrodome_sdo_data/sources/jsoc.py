@@ -51,7 +51,7 @@ class JsocSource(Level1Source):
         """
         if not self.settings.email:
             raise AstrodomeError(
-                "JSOC exports files for registered e-mail addresses only.",
+                "Missing setting jsoc.email: JSOC requires a registered e-mail address.",
                 f"Register one at {self.settings.url}/ajax/register_email.html and set jsoc.email.",
                 exit_code=2,
             )
@@ -113,7 +113,8 @@ class JsocSource(Level1Source):
             urls = request.urls if ready else None
         if urls is None:
             raise AstrodomeError(
-                f"The JSOC export {request.id} was not finished in time.",
+                f"The JSOC export {request.id} was not complete after "
+                f"{self.settings.export_deadline:g} s.",
                 "Run the same command again later, or increase jsoc.export_deadline.",
             )
         found = {}

@@ -214,7 +214,7 @@ class SdomlSource(ArchiveSource):
                 with self._lock:
                     self._blocks.pop(key, None)
                 block.set_exception(
-                    AstrodomeError(f"Cannot read block {number} of {array.name}: {text}.")
+                    AstrodomeError(f"Cannot read chunk {number} of {array.name}: {text}.")
                 )
         return block.result()
 
@@ -233,14 +233,14 @@ def _open_store(settings: SdomlSettings) -> zarr.Group:
         return zarr.open_group(_zarr_store(settings), mode="r")
     except ImportError as error:
         raise AstrodomeError(
-            f"{settings.store} needs a library that is not installed: {error}.",
+            f"Reading {settings.store} requires a library that is not installed: {error}.",
             "pip install 'astrodome-sdo-data[sdoml]'",
         ) from error
     except Exception as error:  # zarr can raise any exception.
         text = " ".join(str(error).split()) or type(error).__name__
         raise AstrodomeError(
             f"No SDO ML store found at {settings.store}: {text}.",
-            "Set sdoml.store to the folder or URL of a zarr group of years (2010/171A, ...).",
+            "Set sdoml.store to the folder or URL of a zarr group with arrays such as 2010/171A.",
         ) from error
 
 

@@ -14,12 +14,24 @@ class ServerSettings(BaseModel):
 
     url: str = Field(description="Base URL of the service.")
     connections: int = Field(8, ge=1, le=64, description="Maximum number of connections.")
-    connect_timeout: float = Field(10.0, gt=0, description="Timeout for connecting (s).")
-    read_timeout: float = Field(60.0, gt=0, description="Maximum time between two packets (s).")
-    deadline: float = Field(300.0, gt=0, description="Maximum duration of one transfer (s).")
-    retries: int = Field(4, ge=0, description="Number of retries after a failed transfer.")
-    backoff: float = Field(0.5, ge=0, description="Delay before the first retry (s); doubles.")
-    patience: float = Field(300.0, ge=0, description="Longest accepted Retry-After (s).")
+    connect_timeout: float = Field(10.0, gt=0, description="Timeout for connecting, in seconds.")
+    read_timeout: float = Field(
+        60.0, gt=0, description="Maximum time between two packets, in seconds."
+    )
+    deadline: float = Field(
+        300.0, gt=0, description="Maximum duration of one transfer, in seconds."
+    )
+    retries: int = Field(4, ge=0, description="Maximum number of retries of a failed transfer.")
+    backoff: float = Field(
+        0.5,
+        ge=0,
+        description="Delay before the first retry, in seconds; doubled for each retry.",
+    )
+    patience: float = Field(
+        300.0,
+        ge=0,
+        description="Maximum accepted delay in a Retry-After header, in seconds.",
+    )
 
 
 class GsuSettings(ServerSettings):
@@ -31,21 +43,31 @@ class GsuSettings(ServerSettings):
 class HelioviewerSettings(ServerSettings):
     """Settings for the Helioviewer API."""
 
-    url: str = Field("https://api.helioviewer.org/v2", description="Base URL of the API, v2.")
+    url: str = Field(
+        "https://api.helioviewer.org/v2", description="Base URL of version 2 of the API."
+    )
     connections: int = Field(4, ge=1, le=8, description="Maximum number of connections.")
     tolerance: float = Field(
-        360.0, ge=0, description="Maximum difference between requested and observed time (s)."
+        360.0,
+        ge=0,
+        description="Maximum difference between requested and observed time, in seconds.",
     )
 
 
 class SdomlSettings(BaseModel):
     """Settings for the SDO ML v2 store."""
 
-    store: str = Field("gs://fdl-sdoml-v2/sdomlv2.zarr", description="Folder or URL of the store.")
+    store: str = Field(
+        "gs://fdl-sdoml-v2/sdomlv2.zarr", description="Folder or URL of the zarr store."
+    )
     anonymous: bool = Field(True, description="Access the store without credentials.")
-    endpoint: str = Field("", description="URL of another server with the gs:// or s3:// API.")
+    endpoint: str = Field(
+        "", description="URL of the server for gs:// and s3:// stores [the public server]."
+    )
     tolerance: float = Field(
-        180.0, ge=0, description="Maximum difference between requested and observed time (s)."
+        180.0,
+        ge=0,
+        description="Maximum difference between requested and observed time, in seconds.",
     )
 
 
@@ -53,19 +75,27 @@ class Level1Settings(ServerSettings):
     """Settings for archives with AIA level 1 files, and for the calibration tables."""
 
     connections: int = Field(4, ge=1, le=8, description="Maximum number of connections.")
-    deadline: float = Field(900.0, gt=0, description="Maximum duration of one transfer (s).")
-    tolerance: float = Field(
-        60.0, ge=0, description="Maximum difference between requested and observed time (s)."
+    deadline: float = Field(
+        900.0, gt=0, description="Maximum duration of one transfer, in seconds."
     )
-    pointing: str = Field("lmsal", description="Pointing table: lmsal, jsoc or a CSV file.")
-    degradation: str = Field("ssw", description="Degradation table: ssw, jsoc or a file.")
+    tolerance: float = Field(
+        60.0,
+        ge=0,
+        description="Maximum difference between requested and observed time, in seconds.",
+    )
+    pointing: str = Field(
+        "lmsal", description="Pointing table: lmsal, jsoc, or path of a CSV file."
+    )
+    degradation: str = Field("ssw", description="Degradation table: ssw, jsoc, or path of a file.")
 
 
 class FidoSettings(Level1Settings):
     """Settings for the Virtual Solar Observatory."""
 
-    url: str = Field("", description="WSDL of a VSO server; default: the first reachable one.")
-    port: str = Field("sdacVSOi", description="Name of the port in the WSDL.")
+    url: str = Field(
+        "", description="URL of the WSDL of a VSO server [the first reachable server]."
+    )
+    port: str = Field("sdacVSOi", description="Name of the VSO port in the WSDL.")
 
 
 class JsocSettings(Level1Settings):
@@ -74,5 +104,9 @@ class JsocSettings(Level1Settings):
     url: str = Field("http://jsoc.stanford.edu", description="Base URL of the server.")
     email: str = Field("", description="E-mail address that is registered with JSOC for exports.")
     connections: int = Field(1, ge=1, le=2, description="Maximum number of connections.")
-    poll: float = Field(5.0, gt=0, description="Time between two status requests (s).")
-    export_deadline: float = Field(3600.0, gt=0, description="Maximum duration of an export (s).")
+    poll: float = Field(
+        5.0, gt=0, description="Time between two status requests for an export, in seconds."
+    )
+    export_deadline: float = Field(
+        3600.0, gt=0, description="Maximum duration of an export, in seconds."
+    )
