@@ -1,10 +1,11 @@
-"""Use GOES X-ray flux from Python: import a file, look up times, find flares, plot.
+"""Use the GOES X-ray flux from Python: import a file, look up times, find flares, plot the flux.
 
-Run it with ``python examples/goes_api.py``. It needs no network: the file is part of sunpy's test
-data. The cells (``# %%``) can be run one by one in an editor or a notebook.
+Run the script with ``python examples/goes_api.py``. It does not need a network connection, because
+the imported file is part of the test data of sunpy. The cells (``# %%``) can also be run separately
+in an editor or a notebook.
 """
 
-# %% Import files into a store. goes.download("2011-06-07", "2011-06-07", store) downloads them.
+# %% Import a file into a store. To download data, use goes.download(start, end, store).
 import tempfile
 from pathlib import Path
 
@@ -16,21 +17,21 @@ store = goes.Store(folder / "goes")
 outcome = goes.import_files(get_test_filepath("go1520110607.fits"), store)
 print(f"{outcome.done} files imported, {len(outcome.failed)} failed")
 
-# %% The flux at some times (W/m²); NaN without a good sample within 60 s
+# %% Look up the flux (W/m²) at given times. It is NaN if there is no good sample within 60 s.
 times = ["2011-06-07T06:41", "2011-06-07T12:00", "2011-06-09"]
 print(goes.flux_at(store, times))
 print(goes.samples_at(store, times)[["timestamp", "class", "xrsb_W_m2", "distance_s"]])
 
-# %% Flares of a time range
+# %% Find the flares in a time range.
 flares = goes.flares(store, "2011-06-07", "2011-06-07", min_class="B5.0")
 print(flares[["start", "peak", "end", "class"]])
 
-# %% All samples of a time range, as a pandas table and as a sunpy time series
+# %% Read all samples in a time range as a pandas DataFrame and as a sunpy TimeSeries.
 samples = goes.samples(store, "2011-06-07T06:00", "2011-06-07T08:00")
 print(samples["xrsb_W_m2"].resample("30min").max())
 print(goes.timeseries(store, "2011-06-07", "2011-06-07").to_dataframe().describe())
 
-# %% Gaps, and a plot
+# %% Find gaps in the data, and plot the flux.
 print(goes.coverage(store, "2011-06-07", "2011-06-07")["gaps"])
 goes.plot(store, "2011-06-07", "2011-06-07").save(folder / "day.png")
 print(f"Plot: {folder / 'day.png'}")

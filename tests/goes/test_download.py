@@ -203,7 +203,7 @@ def test_temporary_faults_do_not_change_the_result(goes, archives, stored, tmp_p
 PERMANENT_FAULTS = {
     "429 after 0": "returned 429",
     "500": "returned 500",
-    "html": "is a web page, not data",
+    "html": "is a web page instead of a data file",
     "cut": "closed the connection while sending",
     "never": "did not respond at",
 }
@@ -244,7 +244,7 @@ def test_a_month_fails_without_its_directory_page(goes, archives, tmp_path):
     result = goes(*span("2015-03-01", "2015-06-01", tmp_path), "--json")
     assert result.code == 1 and result.json["done"] == 1
     assert [failed["name"] for failed in result.json["failed"]] == list(faults)
-    assert all("The archive of GOES data" in f["reason"] for f in result.json["failed"])
+    assert all("The GOES archive" in f["reason"] for f in result.json["failed"])
     archives.at.clear()
     again = goes(*span("2015-03-01", "2015-06-01", tmp_path), "--json").succeeded()
     assert (again.json["done"], again.json["skipped"]) == (3, 1)
@@ -257,12 +257,14 @@ def test_the_download_stops_after_some_months_without_a_response(goes, tmp_path,
     reasons = [failed["reason"] for failed in result.json["failed"]]
     assert result.code == 1 and len(reasons) == 6
     assert all("did not respond at http://127.0.0.1:1/goes/fits" in why for why in reasons[:4])
-    assert set(reasons[4:]) == {"not tried after 4 failures in a row"}
+    assert set(reasons[4:]) == {"skipped because the previous 4 months failed"}
 
 
 def test_a_month_without_files_is_named(goes, archives, week, tmp_path):
     result = goes(*span("2014-02-01", "2014-02-02", tmp_path))
-    assert result.code == 1 and "2014-02: the archives have no file of this month" in result.err
+    assert (
+        result.code == 1 and "2014-02: no files found in the archives for this month" in result.err
+    )
 
 
 def test_incomplete_files_of_a_killed_run_are_downloaded_again(

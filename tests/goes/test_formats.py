@@ -101,7 +101,11 @@ def test_a_satellite_can_be_given_for_files_that_do_not_specify_it(xrs, tmp_path
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("page.nc", b"<!DOCTYPE html><html>Too many requests</html>", "is a web page, not data"),
+        (
+            "page.nc",
+            b"<!DOCTYPE html><html>Too many requests</html>",
+            "is a web page instead",
+        ),
         ("nothing.fits", b"", "is empty"),
         ("noise.nc", bytes(range(256)) * 8, "is damaged or is not a GOES XRS file"),
         (

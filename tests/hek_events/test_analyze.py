@@ -311,7 +311,7 @@ def test_invalid_images_and_maps_are_reported_and_the_others_compared(case, make
     reasons = {each["name"]: each["reason"] for each in result.json["failed"]}
     expected = {
         unlisted: "has no row in",
-        headless: "has no valid CDELT",
+        headless: "Missing or invalid CDELT",
         broken: "The file is not a FITS, JPEG 2000, JPEG or PNG image",
         unmapped: "no anomaly map at 171 Å",
         badly_mapped: "Cannot read the anomaly map",

@@ -194,5 +194,5 @@ def test_the_metadata_table_can_be_in_another_folder(plot, image, make_event, tm
     meta = image.parent / "meta.csv"
     away = shutil.move(meta, tmp_path / "geometry.csv")
     event = make_event(**DURING)
-    assert "there is no meta.csv in its folder" in plot([event], image, "--out", tmp_path).err
+    assert "meta.csv not found in its folder" in plot([event], image, "--out", tmp_path).err
     plot([event], image, "--meta", away, "--out", tmp_path).succeeded()

@@ -172,10 +172,10 @@ def test_invalid_files_are_reported_with_a_reason_and_the_valid_one_is_imported(
     cut_jp2.write_bytes(aia193.read_bytes()[:30_000])
     reasons = {
         rewritten(aia171, tmp_path / "dateless.fits", DATE_OBS=None, T_OBS=None): "--date",
-        rewritten(aia171, tmp_path / "odd.fits", WAVELNTH=172): "No range of intensities is known",
+        rewritten(aia171, tmp_path / "odd.fits", WAVELNTH=172): "AIA_3 172 is unknown",
         Path(get_test_filepath("go1520110607.fits")): "The FITS file contains no image",
-        tmp_path / "absent.fits": "No such file",
         tmp_path: "Expected a file, got a folder",
+        tmp_path / "absent.fits": "not found",
         text: "The file is not a FITS, JPEG 2000, JPEG or PNG image",
         cut: "Cannot read the FITS file",
         cut_jp2: "damaged",

@@ -62,7 +62,7 @@ def test_a_changed_table_is_read_again(tmp_path: Path) -> None:
 
 
 def test_a_missing_row_table_or_file_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(AstrodomeError, match=r"there is no meta\.csv in its folder"):
+    with pytest.raises(AstrodomeError, match=r"meta\.csv not found in its folder"):
         metadata.find_row(tmp_path / NAME)
     metadata.add_rows(tmp_path, [{"FILE_NAME": "other.jpeg"}])
     with pytest.raises(AstrodomeError, match=f"{NAME} has no row in {tmp_path}"):

@@ -107,11 +107,11 @@ def test_several_images_in_a_file_are_an_error_unless_one_is_selected(
     assert np.array_equal(read_image(path, plane=0).data, first)
     assert np.array_equal(read_image(path, plane=1).data, second)
     assert read_image(path, plane=1).name == "several.fits[1]"
-    with pytest.raises(AstrodomeError, match="contains 2 images, but no number 2"):
+    with pytest.raises(AstrodomeError, match="Invalid --plane 2: expected 0 to 1"):
         read_image(path, plane=2)
     single = inputs.write(tmp_path / "single.fits")
     assert read_image(single, plane=0).width == 64
-    with pytest.raises(AstrodomeError, match="only one image: --plane 1 is invalid"):
+    with pytest.raises(AstrodomeError, match="Invalid --plane 1: expected 0 to 0"):
         read_image(single, plane=1)
 
 
@@ -183,7 +183,7 @@ def test_rates_need_no_exposure_time(unit: str, tmp_path: Path) -> None:
 
 def test_an_unknown_unit_is_an_error(tmp_path: Path) -> None:
     image = read_image(inputs.write(tmp_path / "a.fits", BUNIT="DN/sec"))
-    with pytest.raises(AstrodomeError, match="BUNIT is not a known unit: 'DN/sec'"):
+    with pytest.raises(AstrodomeError, match="Invalid BUNIT 'DN/sec': expected a unit"):
         image.intensities()
 
 
@@ -239,8 +239,8 @@ def test_the_wavelength_is_that_of_the_header_or_the_given_one(
     ("changes", "reason"),
     [
         ({"WAVELNTH": None}, "WAVELNTH is missing"),
-        ({"WAVEUNIT": "Angst"}, "WAVEUNIT is not a unit of length: 'Angst'"),
-        ({"WAVEUNIT": "kg"}, "WAVEUNIT is not a unit of length: 'kg'"),
+        ({"WAVEUNIT": "Angst"}, "Invalid WAVEUNIT 'Angst'"),
+        ({"WAVEUNIT": "kg"}, "Invalid WAVEUNIT 'kg'"),
     ],
 )
 def test_an_unknown_wavelength_is_an_error(
@@ -409,7 +409,7 @@ def test_a_jpeg_has_the_time_and_channel_of_its_name(tmp_path: Path) -> None:
     assert image.header == {} and image.eight_bit and image.north_up() is image
     assert image.levels()[0].mean() > 250 > 5 > image.levels()[-1].mean()  # row 0 is the lower edge
     assert image.intensities().min() == pytest.approx(-250, abs=3)
-    with pytest.raises(AstrodomeError, match=r"there is no meta\.csv"):
+    with pytest.raises(AstrodomeError, match=r"meta\.csv not found"):
         _ = image.geometry
     metadata.add_rows(
         tmp_path, [{"FILE_NAME": path.name, "X0": 2048, "Y0": 2000, "CDELT": 0.5, "R_SUN": 1900}]

@@ -281,7 +281,7 @@ def test_regions_of_events_are_placed_by_the_metadata_of_the_images(
     args = ("-d", images, "--target-size", 128, "--out", tmp_path / "out", "--bootstrap", 20)
     args += ("--against", "events", "--event-types", "AR", "--json")
     unknown = observatory("evaluate", "threshold", *args)
-    assert unknown.code == 1 and "there is no meta.csv in its folder" in unknown.err
+    assert unknown.code == 1 and "meta.csv not found in its folder" in unknown.err
     add_rows(images, rows)
     shown = observatory("evaluate", "threshold", *args).succeeded().json
     row = shown["models"][0]

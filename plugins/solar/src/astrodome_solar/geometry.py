@@ -109,8 +109,8 @@ class ImageGeometry:
         invalid = [key for key in REQUIRED if values[key] is None]
         if invalid or (values["CDELT"] or 0) <= 0:
             raise AstrodomeError(
-                f"The row of meta.csv has no valid {', '.join(invalid) or 'CDELT'}.",
-                "sdo data download --metadata and sdo data import write the geometry.",
+                f"Missing or invalid {', '.join(invalid) or 'CDELT'} in the row of meta.csv.",
+                "Use 'sdo data download --metadata' or 'sdo data import' to write the geometry.",
             )
         x0, y0, cdelt = (float(values[key] or 0) for key in REQUIRED)
         across, up = width / FRAME, height / FRAME

@@ -89,7 +89,7 @@ def _decompressed_size(path: Path, limit: int) -> int:
     size = 0
     if (opener := _opener(path)) is not open:
         with opener(path, "rb") as content:
-            while size <= limit and (chunk := content.read(MB)):
+            while size <= limit and (chunk := content.read(min(MB, limit + 1 - size))):
                 size += len(chunk)
     return size
 

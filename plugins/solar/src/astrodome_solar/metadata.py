@@ -99,8 +99,9 @@ def find_row(path: Path, table: Path | None = None) -> Row:
     raise AstrodomeError(
         f"{path.name} has no row in {found[0]}."
         if found
-        else f"The geometry of {path.name} is unknown: there is no {NAME} in its folder.",
-        "sdo data download --metadata and sdo data import write it.",
+        else f"The geometry of {path.name} is unknown: {NAME} not found in its folder or the "
+        "parent folders.",
+        f"Use 'sdo data download --metadata' or 'sdo data import' to write {NAME}.",
     )
 
 

@@ -20,7 +20,7 @@ from bs4 import BeautifulSoup
 
 from ..settings import GoesSettings
 
-SERVICE = "The archive of GOES data"
+SERVICE = "The GOES archive"
 RESOLUTIONS = ("1m", "1s")
 """One-minute averages, or all samples (every second; every 2 or 3 seconds up to GOES 15)."""
 SATELLITES = range(19, 7, -1)
@@ -131,8 +131,9 @@ class ArchiveClient:
         links = BeautifulSoup(response.content, "html.parser").find_all("a", href=True)
         if not links:
             raise AstrodomeError(
-                f"{SERVICE} responded to {http.shown(folder)} with a page that is not a directory.",
-                "Archives do this when they limit the rate; run the same command again later.",
+                f"{SERVICE} returned a web page without links for {http.shown(folder)}: expected a "
+                "directory page.",
+                "The archive may limit the request rate. Run the same command again later.",
             )
         for link in links:
             yield urljoin(folder, str(link["href"]))

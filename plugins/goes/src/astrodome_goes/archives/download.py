@@ -113,7 +113,7 @@ def download(
     for name, group in itertools.groupby(days, lambda day: f"{day:%Y-%m}"):
         month = list(group)
         if failures >= MAX_FAILURES:
-            reason = f"not tried after {MAX_FAILURES} failures in a row"
+            reason = f"skipped because the previous {MAX_FAILURES} months failed"
             task.outcome.failed.append((name, reason))
             continue
         with files.lock(task.folder(name).with_suffix(".lock")):
@@ -153,7 +153,7 @@ class _Task:
             summary = f"{len(reasons)} of {len(found)} files could not be downloaded"
             self.outcome.failed.append((name, f"{summary}: {each}"))
         elif not found:
-            self.outcome.failed.append((name, "the archives have no file of this month"))
+            self.outcome.failed.append((name, "no files found in the archives for this month"))
         else:
             self.outcome.missing += sorted(set(days) - {file.day for file in found})
             self.outcome.done += bool(wanted)

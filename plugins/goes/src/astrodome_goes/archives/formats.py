@@ -57,7 +57,8 @@ def read_file(path: Path, satellite: int = 0) -> pd.DataFrame:
         raise AstrodomeError(f"{path} is empty.", "Download it again.")
     if start.lstrip().lower().startswith((b"<!doctype", b"<html", b"<?xml")):
         raise AstrodomeError(
-            f"{path} is a web page, not data; archives send such pages when they limit the rate.",
+            f"{path} is a web page instead of a data file. Archives return web pages when they "
+            "limit the request rate.",
             "Download it again later.",
         )
     limits.check_size(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -68,7 +69,7 @@ def download(
     if outcome.missing:
         days = ", ".join(map(str, outcome.missing[:5]))
         more = f" and {len(outcome.missing) - 5} more days" if len(outcome.missing) > 5 else ""
-        console.note(f"The archives have no file for {days}{more}.")
+        console.note(f"No files found in the archives for {days}{more}.")
     if csv:
         _write_csv(output)
     console.finish(outcome, "downloaded", "months", as_json=as_json)
@@ -253,14 +254,12 @@ def plot(
 
 
 def _satellite_number(text: str) -> int:
-    number = text.strip().lower().removeprefix("goes").strip("- ")
-    if number == "primary":
-        return 0
-    if not number.isascii() or not number.isdigit() or not 1 <= int(number) <= 99:
+    number = re.fullmatch(r"(?i)primary|(?:goes[- ]*)?([1-9][0-9]?)", text.strip())
+    if not number:
         raise AstrodomeError(
             f"Invalid satellite '{text}': expected primary, or a number such as 16.", exit_code=2
         )
-    return int(number)
+    return int(number[1] or 0)
 
 
 def _write_csv(store: Path | None) -> None:

@@ -68,13 +68,11 @@ class Store(os.PathLike[str]):
         if stored := self.months():
             return stored
         csv_files = self.folder / "goes_cache"
-        hint = (
-            f"Import the files of sdo-cli: sdo goes import {csv_files}"
-            if csv_files.is_dir()
-            else "Add data with sdo goes download, or with sdo goes import FILE"
-        )
+        source = csv_files if csv_files.is_dir() else "FILE"
         raise AstrodomeError(
-            f"The GOES store {self.folder} contains no data.", f"{hint} --store {self.folder}"
+            f"The GOES store {self.folder} contains no data.",
+            f"Use 'sdo goes download --store {self.folder}' or "
+            f"'sdo goes import {source} --store {self.folder}' to add data.",
         )
 
     def read(

@@ -19,15 +19,26 @@ from .products import PRODUCTS
 if TYPE_CHECKING:
     import pandas as pd
 
+QUALITY = {"description": "0 if good, null if the source file has no flags"}
 SCHEMA = pa.schema(
     [
         pa.field("timestamp", pa.timestamp("us", "UTC"), False, {"description": "UTC"}),
         pa.field("xrsa", pa.float32(), False, {"unit": "W m-2", "description": "0.5-4 angstrom"}),
         pa.field("xrsb", pa.float32(), False, {"unit": "W m-2", "description": "1-8 angstrom"}),
-        pa.field("xrsa_quality", pa.int32(), True, {"description": "0 good, null not given"}),
-        pa.field("xrsb_quality", pa.int32(), True, {"description": "0 good, null not given"}),
-        pa.field("satellite", pa.uint8(), False, {"description": "GOES number, 0 not known"}),
-        pa.field("product", pa.string(), False, {"description": "product of the archive"}),
+        pa.field(
+            "xrsa_quality",
+            pa.int32(),
+            True,
+            QUALITY,
+        ),
+        pa.field(
+            "xrsb_quality",
+            pa.int32(),
+            True,
+            QUALITY,
+        ),
+        pa.field("satellite", pa.uint8(), False, {"description": "GOES number, 0 if unknown"}),
+        pa.field("product", pa.string(), False, {"description": "name of the data product"}),
     ]
 )
 READ_SCHEMA = SCHEMA.set(6, pa.field("product", pa.dictionary(pa.int32(), pa.string()), False))
@@ -138,6 +149,6 @@ def read_source_files(path: Path) -> frozenset[str]:
 
 def _damaged(path: Path, error: Exception) -> AstrodomeError:
     return AstrodomeError(
-        f"{path} is not a valid file of the GOES store: {error}.",
-        "Delete it and import or download its month again.",
+        f"{path} is damaged or is not a file of a GOES store: {error}.",
+        "Delete it, and import or download the data for this month again.",
     )

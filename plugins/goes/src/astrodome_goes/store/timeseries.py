@@ -113,5 +113,5 @@ def no_samples(store: Store) -> AstrodomeError:
     """Return the error for a time range without samples."""
     return AstrodomeError(
         f"The GOES store {store.folder} contains no data in this time range.",
-        "sdo goes info shows the times of the stored data.",
+        "Use 'sdo goes info' to show the time range of the stored data.",
     )

@@ -98,8 +98,7 @@ def check_format(path: Path) -> None:
     """Raise AstrodomeError if the file extension is not supported."""
     if path.suffix.lower() not in FORMATS:
         raise AstrodomeError(
-            f"Unsupported file extension in '{path.name}'.",
-            f"Use one of {', '.join(FORMATS)}.",
+            f"Unsupported file extension in '{path.name}': expected {', '.join(FORMATS)}.",
             exit_code=2,
         )
 

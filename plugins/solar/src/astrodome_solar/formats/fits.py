@@ -40,12 +40,12 @@ def selected(plane: int | None, count: int) -> int:
     """
     if 0 <= (plane or 0) < count and (count == 1 or plane is not None):
         return plane or 0
-    if count == 1:
-        raise AstrodomeError(f"The file contains only one image: --plane {plane} is invalid.")
-    problem = "" if plane is None else f", but no number {plane}"
+    if plane is not None:
+        raise AstrodomeError(
+            f"Invalid --plane {plane}: expected 0 to {count - 1}, the image indices in the file."
+        )
     raise AstrodomeError(
-        f"The file contains {count} images{problem}: "
-        f"select one with --plane, from 0 to {count - 1}."
+        f"The file contains {count} images: select one with --plane, from 0 to {count - 1}."
     )
 
 

@@ -92,7 +92,9 @@ def wavelength_angstrom(header: Keywords, given: int | None = None) -> int:
     try:
         return round(float((value * u.Unit(unit)).to_value(u.AA, u.spectral())))
     except (ValueError, u.UnitConversionError) as error:
-        raise AstrodomeError(f"WAVEUNIT is not a unit of length: {unit!r}.") from error
+        raise AstrodomeError(
+            f"Invalid WAVEUNIT {unit!r}: expected a unit of length, for example angstrom."
+        ) from error
 
 
 def quantity(header: Keywords) -> str:

@@ -221,8 +221,9 @@ def _from_picture(
     named = parse_file_name(reference.path)
     if (date is None or not wavelength) and named is None:
         raise AstrodomeError(
-            "The time and wavelength are unknown: the image has no header, and its name is not "
-            "like 2012-03-07T000208__171.jpeg. Specify them with --date and --wavelength."
+            "The time and wavelength are unknown: the file has no FITS header, and its name does "
+            "not have the form 2012-03-07T000208__171.jpeg. Specify them with --date and "
+            "--wavelength."
         )
     return SolarImage(
         reference.name,

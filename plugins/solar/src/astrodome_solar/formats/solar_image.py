@@ -19,7 +19,7 @@ from sunpy.image.transform import affine_transform
 from sunpy.map import GenericMap, Map
 
 from .. import filenames
-from ..channels import Channel, find_channel
+from ..channels import CHANNELS, Channel, find_channel
 from ..geometry import ImageGeometry
 from ..library_errors import converted_errors
 from ..metadata import COLUMNS, FRAME, find_row
@@ -27,7 +27,7 @@ from . import header
 
 TILT = 0.1
 """Largest displacement at the image edge, in pixels, for which an image is not rotated."""
-NOT_SOLAR = "sunpy cannot use the header as that of an image of the Sun"
+NOT_SOLAR = "sunpy does not accept the header of the image"
 ROTATION = (
     "crota1",
     "crota2",
@@ -175,8 +175,9 @@ class SolarImage:
         except AstrodomeError:
             pass
         raise AstrodomeError(
-            f"No range of intensities is known for {self.instrument or 'the channel'} {name}: "
-            "only the channels of AIA and the observables of HMI are supported."
+            f"The intensity range of {self.instrument or 'the channel'} {name} is unknown: "
+            "expected an AIA channel or HMI observable "
+            f"({', '.join(each.name for each in CHANNELS)})."
         )
 
     def to_map(self) -> GenericMap:
@@ -268,7 +269,9 @@ class SolarImage:
             return self.data
         unit = u.Unit(self.unit, parse_strict="silent")
         if isinstance(unit, u.UnrecognizedUnit):
-            raise AstrodomeError(f"BUNIT is not a known unit: {self.unit!r}.")
+            raise AstrodomeError(
+                f"Invalid BUNIT {self.unit!r}: expected a unit, for example DN, DN/s or Gauss."
+            )
         if u.s in unit.bases:
             return self.data
         if not self.exposure:
