@@ -236,7 +236,7 @@ def test_the_command_serves_until_it_is_finished(table: Path, tmp_path: Path):
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the command lines in /proc")
 def test_no_command_line_contains_the_token_when_a_browser_is_started(table: Path, tmp_path: Path):
     browser = tmp_path / "browser"
-    browser.write_text(f'#!/bin/sh\necho "$1" > {tmp_path}/started\nsleep 30\n')
+    browser.write_text(f'#!/bin/sh\necho "$1" > {tmp_path}/started\nsleep 30 > /dev/null 2>&1\n')
     browser.chmod(0o755)
     script = Path(sys.executable).with_name("scope")
     args = [script, "vet", "--file", table, "--out", "done.csv", "--json"]
