@@ -236,10 +236,17 @@ class Map:
         return made
 
     def tests(self, mutant: Mutant, limit: float) -> list[str]:
-        """Return the tests for a mutant, the fastest first, up to a total of ``limit`` seconds."""
+        """Return the tests for a mutant, the fastest first, up to a total of ``limit`` seconds.
+
+        A line that is executed when the module is imported, such as the default of a parameter,
+        is recorded only for the first test. All tests of the function or module are used instead.
+        """
         known = self.lines.get(mutant.path, {})
         tests = set(known.get(str(mutant.line), []))
-        if not tests:  # Executed at import or in another process: use the tests of the module.
+        body = _body(ROOT / mutant.path, mutant.number)
+        if body is not None:
+            tests = {test for line in body for test in known.get(str(line), [])}
+        if not tests:
             tests = {test for found in known.values() for test in found}
         own = _folder(mutant.path)
         ordered = sorted(tests, key=lambda t: (not t.startswith(own), self.times.get(t, 0.0)))
@@ -250,6 +257,21 @@ class Map:
                 break
             chosen.append(test)
         return chosen or [own]
+
+
+def _body(path: Path, number: int) -> range | None:
+    """Return the lines whose tests use a node that is executed at import, or None for others."""
+    tree = ast.parse(path.read_text("utf-8"))
+    target = list(ast.walk(tree))[number]
+    functions = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.Lambda)]
+    for function in functions:
+        inside = function.body if isinstance(function.body, list) else [function.body]
+        if any(target in ast.walk(statement) for statement in inside):
+            return None
+    for function in functions:
+        if isinstance(function, ast.FunctionDef) and target in ast.walk(function):
+            return range(function.body[0].lineno, (function.end_lineno or 0) + 1)
+    return range(0)
 
 
 def _folder(path: str) -> str:
@@ -329,12 +351,18 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--limit", type=float, default=90, help="Test time per mutant, in seconds.")
     parser.add_argument("--out", type=Path, default=None)
+    parser.add_argument(
+        "--survivors", action="store_true", help="Test only the mutants that survived before."
+    )
     given = parser.parse_args()
     if given.action == "cover":
         cover(given.work, given.folder)
     else:
         out = given.out or given.work / "mutants.json"
         mutants = draw(given.count, given.seed, given.folder)
+        if given.survivors:
+            mutants = [Mutant(**m) for m in json.loads(out.read_text()) if m["status"] != "killed"]
+            out = out.with_suffix(".again.json")
         run(given.work, out, mutants, given.jobs, given.limit)
 
 
