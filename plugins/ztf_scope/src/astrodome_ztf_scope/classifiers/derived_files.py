@@ -29,7 +29,7 @@ def complete(job: TrainingJob) -> None:
     if job.plot and stale(job.folder / "plots" / PLOT, [split]):
         _plots(job.folder)
     model = job.folder / "model.keras"
-    if job.plot_model and stale(job.folder / "plots" / LAYERS, [model]):
+    if job.options.plot_model and stale(job.folder / "plots" / LAYERS, [model]):
         _layers(model, job.folder / "plots" / LAYERS)
 
 
@@ -37,11 +37,7 @@ def report(group: Path) -> None:
     """Write the report for a group, unless it is up to date or the group has no finished runs."""
     from . import report
 
-    records = (
-        record
-        for record in group.rglob("run.json")
-        if trained_models.REPLACED not in record.relative_to(group).parts
-    )
+    records = trained_models.records(group)
     if stale(group / report.FILE, records) and any(trained_models.finished_runs(group)):
         report.write(group)
 

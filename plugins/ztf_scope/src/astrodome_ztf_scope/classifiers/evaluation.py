@@ -6,7 +6,7 @@ A source is classified as positive if its score is greater than a threshold, 0.5
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,6 @@ THRESHOLD = 0.5
 PARTS = ("test", "dropped")
 """Subsets with metrics: the test set, and the training rows that were removed by balancing."""
 METRICS = ("f1", "precision", "recall", "roc_auc", "average_precision", "brier")
-SMALLER_IS_BETTER = frozenset({"brier"})
 ROWS = 100_000
 """Number of rows that are read at once."""
 
@@ -95,18 +94,6 @@ def measure_split(split: pd.DataFrame) -> dict[str, dict[str, float | None]]:
         for name, rows in parts.items()
         if len(rows)
     }
-
-
-def summarize(runs: list[Mapping[str, float | None]]) -> dict[str, tuple[float, float] | None]:
-    """Return the mean and the standard deviation of each metric over several runs.
-
-    The result contains None for each metric that is undefined in all runs.
-    """
-    summary: dict[str, tuple[float, float] | None] = {}
-    for name in METRICS:
-        values = [value for run in runs if (value := run.get(name)) is not None]
-        summary[name] = (float(np.mean(values)), float(np.std(values))) if values else None
-    return summary
 
 
 def evaluate(

@@ -5,67 +5,41 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import jinja2
-import numpy as np
 import pandas as pd
 from astrodome import AstrodomeError, arrow, errors, files
 from markupsafe import Markup
 
 from . import plots, trained_models
-from .evaluation import METRICS, SMALLER_IS_BETTER, summarize
+from .evaluation import METRICS
 from .preprocessing.dropped_rows import describe
-from .trained_models import TrainedModel, run_metrics
 
 FILE = "report.html"
 PART = "test"
 OPEN = 8
 """Maximum number of classes whose curves are expanded by default."""
-HEADS = {
-    "f1": "F1",
-    "precision": "precision",
-    "recall": "recall",
-    "roc_auc": "ROC AUC",
-    "average_precision": "avg. precision",
-    "brier": "Brier",
-}
-FEATURES = 8
+HEADS = dict(
+    zip(METRICS, ("F1", "precision", "recall", "ROC AUC", "avg. precision", "Brier"), strict=True)
+)
+CELLS = ("true_positive", "false_positive", "false_negative", "true_negative")
 
 
 @dataclass(frozen=True)
 class RunResult:
-    """A finished run with its run record, configuration and metrics."""
+    """A finished run with its run record, configuration, and metrics for the test set."""
 
-    run: TrainedModel
+    folder: Path
     record: dict[str, Any]
     config: dict[str, Any]
-    metrics: dict[str, dict[str, float | None]]
+    metrics: dict[str, float | None]
 
     @property
-    def algorithm(self) -> str:
-        return self.run.algorithm
-
-    @property
-    def label(self) -> str:
-        return str(self.config["class"]["label"])
-
-    @cached_property
-    def scored(self) -> pd.DataFrame:
-        """Targets and scores for the test set, or an empty table if they were not saved."""
-        file = self.run.path / "split.parquet"
-        if not file.is_file():
-            return pd.DataFrame({"target": [], "score": []})
-        split = arrow.read_frame(file, columns=["part", "target", "score"])
-        return split[split["part"] == PART]
-
-    @cached_property
-    def training(self) -> pd.DataFrame:
-        """Metrics for each epoch or boosting round, or an empty table if they were not saved."""
-        file = self.run.path / "metrics.csv"
-        return pd.read_csv(file) if file.is_file() else pd.DataFrame()
+    def order(self) -> tuple[str, str, int]:
+        """Tag, algorithm and random state."""
+        return self.record["tag"], self.record["model"], self.record["random_state"]
 
 
 def collect(group: Path) -> tuple[list[RunResult], int]:
@@ -78,25 +52,23 @@ def collect(group: Path) -> tuple[list[RunResult], int]:
     found = []
     for trained in trained_models.finished_runs(group):
         run, config = trained_models.read(trained.path)
-        found.append(RunResult(trained, run.record, config, run_metrics(trained.path)))
+        metrics = trained_models.run_metrics(trained.path).get(PART, {})
+        found.append(RunResult(trained.path, run.record, config, metrics))
     if not found:
         raise AstrodomeError(
             f"{group} contains no finished run.", "Repeat the command that trains it."
         )
-    begun = sum(
-        trained_models.REPLACED not in record.relative_to(group).parts
-        for record in group.rglob("run.json")
-    )
-    order = sorted(found, key=lambda r: (r.run.tag, r.run.algorithm, r.run.random_state))
-    return order, begun - len(found)
+    begun = sum(1 for _ in trained_models.records(group))
+    return sorted(found, key=lambda result: result.order), begun - len(found)
 
 
 def write(group: Path, out: Path | None = None) -> Path:
     """Write the report for a group to ``out``, or to ``report.html`` in its directory."""
     results, unfinished = collect(group)
-    algorithms = sorted({result.algorithm for result in results})
-    tags = list(dict.fromkeys(result.run.tag for result in results))
-    classes = [_class([r for r in results if r.run.tag == tag], algorithms) for tag in tags]
+    algorithms = sorted({result.record["model"] for result in results})
+    tags = list(dict.fromkeys(result.record["tag"] for result in results))
+    classes = [_class([r for r in results if r.record["tag"] == tag], algorithms) for tag in tags]
+    colours = plots.report_colours()
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("astrodome_ztf_scope.classifiers"),
         autoescape=True,
@@ -104,18 +76,22 @@ def write(group: Path, out: Path | None = None) -> Path:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    versions: dict[str, str] = {}
+    for result in results:
+        versions |= result.record.get("versions", {})
     page = environment.get_template(FILE).render(
         name=group.resolve().name,
         algorithms=algorithms,
-        colours={name: plots.SERIES[i % len(plots.SERIES)] for i, name in enumerate(algorithms)},
+        colours={name: colours[i % len(colours)] for i, name in enumerate(algorithms)},
         heads=HEADS,
         classes=classes,
         macro={name: _macro(classes, name) for name in algorithms},
-        runs=results,
+        runs=len(results),
+        repeated=any(len(s["states"]) > 1 for of in classes for s in of["algorithms"].values()),
         unfinished=unfinished,
         opened=len(tags) <= OPEN,
         datasets=sorted({str(r.record["dataset"]) for r in results if r.record.get("dataset")}),
-        versions=_versions(results),
+        versions=dict(sorted(versions.items())),
         written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     )
     target = out or group / FILE
@@ -125,93 +101,52 @@ def write(group: Path, out: Path | None = None) -> Path:
 
 def _class(results: Sequence[RunResult], algorithms: Sequence[str]) -> dict[str, Any]:
     """Return the template values for one class: its table row and its curves."""
-    by_algorithm = {
-        name: [result for result in results if result.algorithm == name] for name in algorithms
-    }
-    scored = [
-        plots.ScoredSources(
-            result.algorithm,
-            result.scored["target"].to_numpy(float),
-            result.scored["score"].to_numpy(float),
-            algorithms.index(result.algorithm),
-        )
-        for result in results
-        if len(result.scored)
-    ]
-    trained = [
-        (result.training, algorithms.index(result.algorithm))
-        for result in results
-        if len(result.training)
-    ]
-    summaries = {name: _summary(of) for name, of in by_algorithm.items() if of}
+    found: dict[str, Any] = {}
+    scored, trained = [], []
+    for number, name in enumerate(algorithms):
+        of = [result for result in results if result.record["model"] == name]
+        if of:
+            found[name] = _summary(of)
+        for result in of:
+            if (file := result.folder / "split.parquet").is_file():
+                rows = arrow.read_frame(file, columns=["part", "target", "score"])
+                rows = rows[rows["part"] == PART].astype({"target": float, "score": float})
+                target, score = rows["target"].to_numpy(), rows["score"].to_numpy()
+                scored += [plots.ScoredSources(target, score, number)] if len(rows) else []
+            if (file := result.folder / "metrics.csv").is_file():
+                trained.append((pd.read_csv(file), number))
+    dropped = (describe(result.record.get("rows", {})) for result in results)
     return {
-        "tag": results[0].run.tag,
-        "label": results[0].label,
-        "positive": _held_out(results, "positive"),
-        "sources": _held_out(results, "sources"),
-        "states": {
-            name: [result.run.random_state for result in of]
-            for name, of in by_algorithm.items()
-            if of
-        },
-        "summary": summaries,
-        "best": _best(summaries),
-        "confusion": {
-            name: matrix for name, of in by_algorithm.items() if (matrix := _confusion(of))
-        },
-        "dropped": list(
-            dict.fromkeys(text for r in results if (text := describe(r.record.get("rows", {}))))
-        ),
-        "importance": {
-            name: of[-1].record["importance"]
-            for name, of in by_algorithm.items()
-            if of and of[-1].record.get("importance")
-        },
-        "features": FEATURES,
+        "tag": results[0].record["tag"],
+        "label": results[0].config["class"]["label"],
+        "positive": results[0].metrics.get("positive"),
+        "sources": results[0].metrics.get("sources"),
+        "algorithms": found,
+        "dropped": list(dict.fromkeys(filter(None, dropped))),
         "curves": Markup(plots.panels(scored, trained)) if scored else "",
     }
 
 
-def _summary(results: Sequence[RunResult]) -> dict[str, tuple[float, float] | None]:
-    return summarize([result.metrics.get(PART, {}) for result in results])
-
-
-def _best(summaries: dict[str, dict[str, tuple[float, float] | None]]) -> dict[str, float]:
-    """Return the best rounded value of each metric for which the algorithms differ."""
-    best = {}
-    for metric in METRICS:
-        values = [round(s[0], 3) for of in summaries.values() if (s := of[metric])]
-        if len(set(values)) > 1:
-            best[metric] = min(values) if metric in SMALLER_IS_BETTER else max(values)
-    return best
+def _summary(results: Sequence[RunResult]) -> dict[str, Any]:
+    """Return the template values for a class and an algorithm, over all random states."""
+    measured = pd.DataFrame([result.metrics for result in results])
+    measured = measured.reindex(columns=[*METRICS, *CELLS]).astype(float)
+    return {
+        "states": [result.record["random_state"] for result in results],
+        "mean": _defined(measured[list(METRICS)].mean()),
+        "spread": measured["f1"].std(ddof=0),
+        "confusion": measured[list(CELLS)].sum().astype(int).to_dict(),
+        "importance": results[-1].record.get("importance", {}),
+    }
 
 
 def _macro(classes: Sequence[dict[str, Any]], algorithm: str) -> dict[str, Any]:
     """Return the unweighted mean of each metric over the classes for which it is defined."""
-    of = [found["summary"][algorithm] for found in classes if algorithm in found["summary"]]
-    means = {
-        metric: (
-            float(np.mean(given)) if (given := [s[metric][0] for s in of if s[metric]]) else None
-        )
-        for metric in METRICS
-    }
-    return {"classes": len(of), **means}
+    summaries = [of["algorithms"][algorithm] for of in classes if algorithm in of["algorithms"]]
+    means = pd.DataFrame([summary["mean"] for summary in summaries]).astype(float).mean()
+    return {"classes": len(summaries), **_defined(means)}
 
 
-def _confusion(results: Sequence[RunResult]) -> dict[str, int] | None:
-    """Return the entries of the confusion matrix, summed over all random states."""
-    measured = [result.metrics[PART] for result in results if PART in result.metrics]
-    cells = ("true_positive", "false_positive", "false_negative", "true_negative")
-    return {cell: sum(int(m[cell] or 0) for m in measured) for cell in cells} if measured else None
-
-
-def _held_out(results: Sequence[RunResult], what: str) -> int | None:
-    """Return the count with the name ``what`` from the test metrics of the first run."""
-    return next((int(m[what] or 0) for result in results if (m := result.metrics.get(PART))), None)
-
-
-def _versions(results: Sequence[RunResult]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for result in results:
-        found |= result.record.get("versions", {})
-    return dict(sorted(found.items()))
+def _defined(values: pd.Series) -> dict[str, float | None]:
+    """Return the values by name, with None instead of NaN."""
+    return {str(name): None if pd.isna(value) else value for name, value in values.items()}

@@ -71,12 +71,18 @@ def folder(root: Path, group: str, algorithm: str, tag: str, random_state: int) 
     return root / group / algorithm / tag / str(random_state)
 
 
+def records(place: Path) -> Iterator[Path]:
+    """Yield the paths of the ``run.json`` files in a directory tree, except for replaced runs."""
+    for path in sorted(place.rglob("run.json")):
+        if REPLACED not in path.relative_to(place).parts:
+            yield path
+
+
 def finished_runs(place: Path) -> Iterator[TrainedModel]:
     """Yield the finished runs in a directory and its subdirectories, except replaced runs."""
-    for record in sorted(place.rglob("run.json")):
+    for record in records(place):
         about = Run(record.parent).record
-        replaced = REPLACED in record.parent.relative_to(place).parts
-        if about.get("task") == TASK and about.get("status") == FINISHED and not replaced:
+        if about.get("task") == TASK and about.get("status") == FINISHED:
             yield TrainedModel(
                 record.parent,
                 about["tag"],
