@@ -105,7 +105,7 @@ def test_predictions_without_keras_are_those_of_keras() -> None:
     features, dmdt = np.random.default_rng(2).random((300, 5), np.float32), images(300)
     expected = standard.predict([features, dmdt[..., None]], verbose=0)
     for threads in (1, 2):
-        scores = inference.predict([learned], [features], dmdt, threads)
+        scores = inference.predict(learned, features, dmdt, threads)
         np.testing.assert_allclose(scores, expected, atol=1e-6)
 
 
@@ -166,16 +166,6 @@ def test_the_saved_model_is_plain_keras_and_a_score_does_not_depend_on_others(
         # Some BLAS libraries sum in another order for another position in a block.
         alone = made.predict(held.features[rows], held.dmdt[rows])
         assert np.allclose(alone, scores[rows], rtol=1e-5, atol=1e-7)
-
-
-def test_classes_have_the_same_scores_together_and_alone(
-    trained: Callable[..., DnnClassifier], stars: tuple[LabelledExamples, LabelledExamples]
-) -> None:
-    held = stars[1]
-    both, features_only = trained("both"), trained("features", epochs=1, conv_branch=False)
-    scores = DnnClassifier.together([both, features_only])([held.features] * 2, held.dmdt)
-    assert (scores[:, 0] == both.predict(held.features, held.dmdt)).all()
-    assert (scores[:, 1] == features_only.predict(held.features)).all()
 
 
 def test_the_optimizer_has_the_parameters_of_the_class() -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from astrodome import checks
 from numpy.typing import NDArray
 
 from ..catalogues import positions
@@ -32,8 +31,7 @@ Scores = NDArray[np.float32]
 class Scorer:
     """A set of loaded models that score the same rows.
 
-    Models with equal imputation and scaling share the prepared features. Models with the algorithm
-    ``dnn`` are evaluated together in a single pass over the images.
+    Models with equal imputation and scaling share the prepared features.
     """
 
     def __init__(
@@ -48,13 +46,6 @@ class Scorer:
         self.uses_dmdt = any(model.uses_dmdt for model in self.models)
         # Index of the first model with the same preparation.
         self._shared = [self.preparations.index(each) for each in self.preparations]
-        by_algorithm: dict[str, list[int]] = {}
-        for number, model in enumerate(self.models):
-            by_algorithm.setdefault(model.algorithm, []).append(number)
-        self._groups = [
-            (numbers, _scoring_function([self.models[number].backend for number in numbers]))
-            for numbers in by_algorithm.values()
-        ]
 
     def columns(self, file: Path) -> list[str]:
         """Return the columns to read from a file.
@@ -111,13 +102,10 @@ class Scorer:
             number: self.preparations[number].apply(data, self.threads)
             for number in set(self._shared)
         }
-        for numbers, predict in self._groups:
-            features = [np.nan_to_num(prepared[self._shared[n]][0], copy=False) for n in numbers]
-            shape, first = (len(data), len(numbers)), self.models[numbers[0]].backend
-            found = predict(features, data.dmdt)
-            scores[:, numbers] = checks.array(found, "probabilities", shape, first, (0, 1))
-        for number, shared in enumerate(self._shared):
-            scores[~prepared[shared][1], number] = np.nan
+        for number, model in enumerate(self.models):
+            features, usable = prepared[self._shared[number]]
+            scores[:, number] = model.predict(np.nan_to_num(features, copy=False), data.dmdt)
+            scores[~usable, number] = np.nan
         columns = {
             name: pa.Array.from_pandas(data.table[source])
             for source, name in self.copied(list(data.table.columns), data.path).items()
@@ -147,21 +135,3 @@ def copied_order(name: str) -> int:
 def with_lost_identifiers(table: pa.Table, lost: Mapping[str, str]) -> pa.Table:
     """Return the table with messages about identifiers that lost digits added to its metadata."""
     return table.replace_schema_metadata({LOST: json.dumps(dict(lost))}) if lost else table
-
-
-def _scoring_function(backends: Sequence[Any]) -> Callable[[Sequence[Scores], Any], Scores]:
-    """Return a function that computes the probabilities for C models with the same algorithm.
-
-    The probabilities have the shape (N, C).
-    """
-    together = getattr(type(backends[0]), "together", None)
-    if together:
-        function: Callable[[Sequence[Scores], Any], Scores] = together(list(backends))
-        return function
-
-    def predict(features: Sequence[Scores], dmdt: Scores | None) -> Scores:
-        pairs = zip(backends, features, strict=True)
-        found = [loaded_models.probabilities(backend, given, dmdt) for backend, given in pairs]
-        return np.stack(found, axis=1)
-
-    return predict

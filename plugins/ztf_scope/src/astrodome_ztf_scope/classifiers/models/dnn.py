@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -110,28 +110,10 @@ class DnnClassifier:
 
         ``features`` has the shape (N, F), and ``dmdt`` has the shape (N, 26, 26).
         """
-        return DnnClassifier.together([self])([features], dmdt)[:, 0]
-
-    @classmethod
-    def together(
-        cls, classifiers: Sequence[DnnClassifier]
-    ) -> Callable[[Sequence[Array], Array | None], Array]:
-        """Return a function that predicts the probabilities for C classifiers, with shape (N, C).
-
-        The function takes a sequence with the features for each classifier, with shape (N, F), and
-        the dmdt images with shape (N, 26, 26).
-        """
-        networks = [one.weights for one in classifiers if one.weights is not None]
-        if len(networks) < len(classifiers):
+        if self.weights is None:
             raise AstrodomeError("The network has no weights.", "Train or load a model first.")
-        threads = max((one.threads for one in classifiers), default=1)
-
-        def predict(features: Sequence[Array], dmdt: Array | None = None) -> Array:
-            for one, given in zip(networks, features, strict=True):
-                _check(one, given, dmdt)
-            return inference.predict(networks, features, dmdt, threads)
-
-        return predict
+        _check(self.weights, features, dmdt)
+        return inference.predict(self.weights, features, dmdt, self.threads)
 
 
 def inputs(examples: Examples, config: Mapping[str, Any]) -> list[Array]:

@@ -1,4 +1,4 @@
-"""Predict scores with the weights of one or more neural networks, without Keras.
+"""Predict scores with the weights of a neural network, without Keras.
 
 Sources are processed in batches of a fixed size, and the last batch is padded. The score of a
 source therefore does not depend on the number of sources. Some BLAS libraries use a different order
@@ -7,7 +7,6 @@ of summation for each position in a batch, so that scores may differ by rounding
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -22,24 +21,19 @@ BLOCK = 256
 
 
 def predict(
-    networks: Sequence[NetworkWeights],
-    features: Sequence[Array],
-    dmdt: Array | None,
-    threads: int = 1,
+    weights: NetworkWeights, features: Array, dmdt: Array | None, threads: int = 1
 ) -> Array:
-    """Return the scores that C networks predict, with shape (N, C).
+    """Return the scores that a network predicts, with shape (N,).
 
-    ``features`` contains an array with shape (N, F) for each network. ``dmdt`` contains the images
-    with shape (N, 26, 26), or is None.
+    ``features`` has the shape (N, F). ``dmdt`` has the shape (N, 26, 26), or is None.
     """
-    count = len(features[0])
-    scores = np.empty((count, len(networks)), np.float32)
+    count = len(features)
+    scores = np.empty(count, np.float32)
 
     def predict_block(start: int) -> None:
         rows = slice(start, min(start + BLOCK, count))
         images = dmdt[rows] if dmdt is not None else None
-        for k, weights in enumerate(networks):
-            scores[rows, k] = _predict_block(weights, features[k][rows], images)
+        scores[rows] = _predict_block(weights, features[rows], images)
 
     # Batches run in parallel, so additional threads within matrix products would slow them down.
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads) as pool:
