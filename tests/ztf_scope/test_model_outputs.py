@@ -100,11 +100,10 @@ def test_a_model_without_uses_dmdt_gets_images_if_the_data_set_has_them(
     assert result.code == 1 and "dmdt" in result.err
 
 
-def test_the_hint_for_a_data_set_without_images_names_an_option_that_has_an_effect(
+def test_the_error_for_a_data_set_without_images_names_the_algorithm(
     without_images: Path, tmp_path: Path
 ) -> None:
-    result = train("images", without_images, tmp_path)
-    assert "which the model images needs" in " ".join(result.err.split())
-    assert "--conv-branch" not in result.err and "--algorithm xgb" in result.err
-    result = train("dnn", without_images, tmp_path)
-    assert "--conv-branch=false" in result.err
+    for algorithm in ("images", "dnn"):
+        result = train(algorithm, without_images, tmp_path)
+        assert f"which the algorithm {algorithm} needs" in " ".join(result.err.split())
+        assert "xgb, or dnn with conv_branch: false" in result.err

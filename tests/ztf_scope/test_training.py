@@ -297,7 +297,7 @@ def test_the_network_requires_images_only_with_the_convolution_branch(
 ) -> None:
     pd.read_parquet(stars).drop(columns="dmdt").to_parquet("mine.parquet")
     result = scope("train", "--tag=e", "--path-dataset=mine.parquet")
-    assert result.code == 1 and "--conv-branch=false" in result.err
+    assert result.code == 1 and "conv_branch: false" in result.err
 
 
 def test_the_commands_in_the_manual_run(

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from astrodome import AstrodomeError, compute, models, settings
-from astrodome.runs import Run
+from astrodome import AstrodomeError, compute, files, models, settings
+from astrodome.runs import Run, provenance
 
 from ..config.feature_sets import FeatureSet, FeatureStats
 from ..config.loading import ScopeConfig
@@ -79,27 +79,45 @@ class TrainingOptions:
 class TrainingJob:
     """A training run: a class, a random state, and all options that affect the result.
 
-    ``config`` is the configuration for the classifier. ``place`` is the run folder. ``folder`` is
-    the folder in which the classifier is trained, which is temporary if the run is not saved.
-    ``backend`` is the classifier in the format ``module:class``, so that it can be imported in the
-    environment of the training process. ``about`` contains further entries for ``run.json``.
+    Attributes
+    ----------
+    tag : str
+        Tag of the class.
+    random_state : int
+        Seed for all random numbers.
+    options : TrainingOptions
+        Options that are shared by all jobs.
+    algorithm : str
+        Registered name of the algorithm.
+    backend : str
+        Classifier in the format ``module:class``, so that it can be imported in the environment of
+        the training process.
+    config : dict
+        Configuration for the classifier.
+    features : FeatureSet
+        Features that the classifier uses.
+    stats : dict, optional
+        Feature statistics for scaling. By default, the statistics of the training set.
+    folder : pathlib.Path
+        Directory in which the classifier is trained, which is temporary if the run is not saved.
+    save, plot : bool
+        Whether to keep the run, and whether to write plots.
+    about : dict
+        Further entries for ``run.json``.
     """
 
     tag: str
     random_state: int
-    place: Path
-    folder: Path
-    backend: str
+    options: TrainingOptions
     algorithm: str
+    backend: str
     config: dict[str, Any]
     features: FeatureSet
     stats: dict[str, FeatureStats] | None
-    group_by: str
+    folder: Path
     save: bool
     plot: bool
-    plot_model: bool
-    environment: Mapping[str, str]
-    about: dict[str, Any] = field(default_factory=dict)
+    about: dict[str, Any]
 
     @property
     def name(self) -> str:
@@ -127,7 +145,7 @@ class TrainingJob:
             "stats": None
             if self.stats is None
             else {name: dict(known) for name, known in self.stats.items()},
-            "group_by": self.group_by,
+            "group_by": self.options.group_by,
         }
         text = json.dumps(options, sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()
@@ -140,25 +158,26 @@ class TrainingJob:
         )
 
 
-def backend_name(algorithm: str) -> str:
-    """Return the registered name of an algorithm; ``-`` and ``_`` are equivalent."""
-    names = {name.replace("_", "-"): name for name in models.specs(trained_models.TASK)}
-    return names.get(algorithm.replace("_", "-"), algorithm)
-
-
 def training_jobs(
     config: ScopeConfig,
     tags: Sequence[str],
     options: TrainingOptions,
-    backend: type[Classifier],
-    algorithm: str,
-    scratch: Path,
+    dataset: Path,
+    scratch: Path = Path(),
 ) -> Iterator[TrainingJob]:
     """Yield one job for each combination of class and random state.
 
-    Runs that are not saved are trained in the directory ``scratch``. Raises AstrodomeError if a
-    class is unknown or an option is invalid.
+    Runs that are not saved are trained in the directory ``scratch``. Raises AstrodomeError if the
+    algorithm or a class is unknown, or if an option is invalid.
     """
+    backend = type(models.get(trained_models.TASK, options.algorithm))
+    names = {name.replace("_", "-"): name for name in models.specs(trained_models.TASK)}
+    algorithm = names.get(options.algorithm.replace("_", "-"), options.algorithm)
+    about = {
+        "dataset": str(dataset),
+        "dataset_digest": files.digest([dataset]) if dataset.is_file() else "",
+        **provenance(["astrodome-ztf-scope", "xgboost"], trained_models.TASK, [algorithm]),
+    }
     shared = {
         "dnn": _override(DnnSettings, config.training.dnn, options.dnn).model_dump(),
         "xgboost": config.training.xgboost.model_dump(),
@@ -180,10 +199,9 @@ def training_jobs(
             yield TrainingJob(
                 tag=tag,
                 random_state=state,
-                place=place,
-                folder=place if save else scratch / tag / str(state),
-                backend=f"{backend.__module__}:{backend.__qualname__}",
+                options=options,
                 algorithm=algorithm,
+                backend=f"{backend.__module__}:{backend.__qualname__}",
                 config={
                     "tag": tag,
                     "features": list(features.columns.values()),
@@ -194,11 +212,10 @@ def training_jobs(
                 },
                 features=features,
                 stats=config.feature_stats if options.configured_stats else None,
-                group_by=options.group_by,
+                folder=place if save else scratch / tag / str(state),
                 save=save,
                 plot=_enabled(options.plot, current, "plot") and save,
-                plot_model=options.plot_model,
-                environment=options.environment,
+                about=about,
             )
 
 

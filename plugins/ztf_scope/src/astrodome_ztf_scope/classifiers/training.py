@@ -8,23 +8,23 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from dataclasses import replace
-from functools import partial
+from collections.abc import Callable, Generator, Iterator, Sequence
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
+import joblib
+import numpy as np
 import pandas as pd
-from astrodome import AstrodomeError, compute, files, models
-from astrodome.runs import provenance
+from astrodome import AstrodomeError, compute, files
+from numpy.typing import NDArray
 
 from ..catalogues import positions
 from ..config.loading import ScopeConfig, load_config
 from ..tables import datasets
 from . import derived_files, trained_models
-from .jobs import TrainingJob, TrainingOptions, backend_name, training_jobs
+from .jobs import TrainingJob, TrainingOptions, training_jobs
 from .loaded_models import LoadedModel, load_model, uses_dmdt
-from .preprocessing import shared_dataset
 from .preprocessing.splitting import NON_VARIABLE, POSITION, VARIABLE, source_numbers
 from .training_run import IDS, Row, run, summary
 
@@ -38,6 +38,10 @@ ENVIRONMENT = {
 They prevent idle threads from using CPU time that other runs need, and prevent TensorFlow from
 logging its build options.
 """
+WITHOUT_IMAGES = (
+    "Use a data set with dmdt images, or an algorithm that does not need them: xgb, or dnn with "
+    "conv_branch: false."
+)
 BUSY: Row = {"trained": "busy"}
 """Placeholder for the result of a run that another process is training."""
 
@@ -98,27 +102,18 @@ def train_classifier(
     >>> model.metrics["test"]["roc_auc"] > 0.8
     True
     """
-    config = config or load_config()
     dataset = datasets.as_dataset(data)
-    states = () if random_state is None else (random_state,)
     training = TrainingOptions(
         algorithm=algorithm,
         root=Path(models_dir).expanduser(),
         group=group,
-        random_states=states,
+        random_states=() if random_state is None else (random_state,),
         classes=options,
         group_by=group_by,
         save=True,
     )
-    name = backend_name(algorithm)
-    backend = type(models.get(trained_models.TASK, algorithm))
-    (job,) = training_jobs(config, [tag], training, backend, name, Path())
-    about = {
-        "dataset": str(dataset.path),
-        "dataset_digest": files.digest([dataset.path]) if dataset.path.is_file() else "",
-        **provenance(["astrodome-ztf-scope", "xgboost"], trained_models.TASK, [name]),
-    }
-    run(replace(job, about=about), dataset, source_numbers(dataset, group_by))
+    (job,) = training_jobs(config or load_config(), [tag], training, dataset.path)
+    run(job, dataset, source_numbers(dataset, group_by))
     return load_model(job.folder)
 
 
@@ -127,7 +122,6 @@ def train(
     dataset: Path,
     tags: Sequence[str],
     options: TrainingOptions,
-    on_start: Callable[[Sequence[TrainingJob]], None] = lambda jobs: None,
     on_wait: Callable[[Sequence[TrainingJob]], None] = lambda jobs: None,
 ) -> Iterator[compute.ItemResult[TrainingJob, Row]]:
     """Train classifiers in parallel processes, and yield the metrics of each run when it finishes.
@@ -142,8 +136,6 @@ def train(
         Tags of the classes to train. If it is empty, all classes are trained.
     options : TrainingOptions
         Algorithm, random states and output options.
-    on_start : callable, optional
-        Function that is called with all jobs before the first run starts.
     on_wait : callable, optional
         Function that is called with the jobs that another process is currently training. If that
         process ends before they are finished, they are trained by this process.
@@ -153,29 +145,18 @@ def train(
     AstrodomeError
         If a class is unknown, the data set cannot be read, or an option is invalid.
     """
-    backend = type(models.get(trained_models.TASK, options.algorithm))
-    algorithm = backend_name(options.algorithm)
     datasets.require_file(dataset)
     with tempfile.TemporaryDirectory(prefix="scope-") as scratch:
-        about = {
-            "dataset": str(dataset),
-            "dataset_digest": files.digest([dataset]),
-            **provenance(["astrodome-ztf-scope", "xgboost"], trained_models.TASK, [algorithm]),
-        }
-        jobs = [
-            replace(job, about=about)
-            for job in training_jobs(config, tags, options, backend, algorithm, Path(scratch))
-        ]
-        on_start(jobs)
+        jobs = list(training_jobs(config, tags, options, dataset, Path(scratch)))
         todo = []
         for job in jobs:
             if job.finished():
                 derived_files.complete(job)
-                yield compute.ItemResult(job, summary(job, trained="before"))
+                yield compute.ItemResult(job, summary(job, "before"))
             else:
                 todo.append(job)
         if todo:
-            shared = _shared(todo, dataset, Path(scratch))
+            shared = _share(todo, dataset, Path(scratch))
             processes = min(options.processes, len(jobs))
             busy = yield from _parallel(todo, shared, processes, wait=False)
             if busy:
@@ -201,40 +182,41 @@ def required_columns(jobs: Sequence[TrainingJob], dataset: Path) -> list[str]:
     for job in jobs:
         names |= {*job.features.columns, *job.features.columns.values()}
         names.add(job.config["class"]["label"])
-    if jobs[0].group_by and jobs[0].group_by != POSITION:
-        names.add(jobs[0].group_by)
+    if jobs[0].options.group_by and jobs[0].options.group_by != POSITION:
+        names.add(jobs[0].options.group_by)
     available = datasets.column_names(dataset)
     names |= {*positions.columns(available).values()}
     needed = uses_dmdt(jobs[0].classifier, jobs[0].config)
     if needed and "dmdt" not in available:
         raise AstrodomeError(
-            f"{dataset} has no column 'dmdt', which the model {jobs[0].algorithm} needs.",
-            _without_dmdt(jobs[0]),
+            f"{dataset} has no column 'dmdt', which the algorithm {jobs[0].algorithm} needs.",
+            WITHOUT_IMAGES,
         )
     if needed is not False:
         names.add("dmdt")
     return [name for name in available if name in names]
 
 
-def _without_dmdt(job: TrainingJob) -> str:
-    """Return a hint for a data set without dmdt images, with an option that avoids the error."""
-    dense_only: Mapping[str, Any] = {
-        **job.config,
-        "dnn": {**job.config["dnn"], "conv_branch": False},
-    }
-    if uses_dmdt(job.classifier, dense_only) is False:
-        return "Train on features alone: --conv-branch=false"
-    return "Use a data set with dmdt images, or a model that needs none: --algorithm xgb"
+def _share(todo: list[TrainingJob], dataset: Path, scratch: Path) -> Path:
+    """Read the data set once, and write it to a file that all training processes map to memory.
 
-
-def _shared(todo: list[TrainingJob], dataset: Path, scratch: Path) -> shared_dataset.SharedDataSet:
-    """Read the data set once, and share it with all training processes."""
+    The file also contains the source number of each row.
+    """
     data = datasets.read_dataset(dataset, required_columns(todo, dataset))
-    return shared_dataset.share(data, source_numbers(data, todo[0].group_by), scratch)
+    path = scratch / "dataset.joblib"
+    joblib.dump((data, source_numbers(data, todo[0].options.group_by)), path)
+    return path
+
+
+@lru_cache(maxsize=1)
+def _shared(path: Path) -> tuple[datasets.DataSet, NDArray[np.intp] | None]:
+    """Return the data set and the source numbers, which are cached for each process."""
+    shared: tuple[datasets.DataSet, NDArray[np.intp] | None] = joblib.load(path, mmap_mode="r")
+    return shared
 
 
 def _parallel(
-    todo: list[TrainingJob], shared: shared_dataset.SharedDataSet, jobs: int, *, wait: bool
+    todo: list[TrainingJob], shared: Path, jobs: int, *, wait: bool
 ) -> Generator[compute.ItemResult[TrainingJob, Row], None, list[TrainingJob]]:
     """Yield the result of each run when it finishes.
 
@@ -250,15 +232,15 @@ def _parallel(
     return busy
 
 
-def _run(job: TrainingJob, shared: shared_dataset.SharedDataSet, wait: bool) -> Row:
+def _run(job: TrainingJob, shared: Path, wait: bool) -> Row:
     """Train a classifier, unless another process is training it or has already trained it."""
     threads = {"TF_NUM_INTRAOP_THREADS": str(job.config["threads"])}
-    os.environ.update({**ENVIRONMENT, **threads, **os.environ, **job.environment})
+    os.environ.update({**ENVIRONMENT, **threads, **os.environ, **job.options.environment})
     if not job.save:
-        return run(job, *shared_dataset.attach(shared))
-    with files.held(job.place.parent / f".{job.random_state}.lock", -1 if wait else 0) as acquired:
+        return run(job, *_shared(shared))
+    with files.held(job.folder.parent / f".{job.random_state}.lock", -1 if wait else 0) as acquired:
         if not acquired:
             return BUSY
         if job.finished():
-            return summary(job, trained="by another process")
-        return run(job, *shared_dataset.attach(shared))
+            return summary(job, "by another process")
+        return run(job, *_shared(shared))

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,8 +22,8 @@ from . import derived_files, evaluation, trained_models
 from .jobs import TrainingJob
 from .loaded_models import probabilities, uses_dmdt
 from .preprocessing import dropped_rows
-from .preprocessing.examples import PreparedDataSet, prepare
-from .preprocessing.splitting import DataSplit, labels
+from .preprocessing.examples import prepare
+from .preprocessing.splitting import DataSplit
 
 IDS = ("_id", "ztf_id", "obj_id", "fritz_name", "ra", "dec")
 """Columns that are copied from the data set to ``split.parquet`` if they exist."""
@@ -47,7 +45,7 @@ def run(job: TrainingJob, data: DataSet, groups: NDArray[np.intp] | None = None)
         entry,
         job.tag,
         stats=job.stats,
-        group_by=job.group_by,
+        group_by=job.options.group_by,
         groups=groups,
         threads=job.config["threads"],
     )
@@ -67,27 +65,23 @@ def run(job: TrainingJob, data: DataSet, groups: NDArray[np.intp] | None = None)
     saved = job.classifier()  # Evaluate the model as saved.
     saved.load(job.folder, job.config)
     scores = [probabilities(saved, part.features, part.dmdt) for part in parts.values()]
-    metrics = _write_scores(job.folder, data, prepared.split, np.concatenate(scores))
+    _write_scores(job.folder, data, prepared.split, np.concatenate(scores))
     seconds = time.perf_counter() - started
     record.finish(
         digest=job.digest,
-        group_by=job.group_by,
+        group_by=job.options.group_by,
         dmdt=data.dmdt is not None,
-        rows=_row_counts(job, data, prepared, entry),
+        rows=dropped_rows.count_rows(data, job.features, prepared, entry.label),
         seconds=round(seconds, 1),
         **job.about,
     )
     derived_files.complete(job)
-    return summary(job, metrics)
+    return summary(job)
 
 
-def summary(
-    job: TrainingJob, metrics: Mapping[str, Any] | None = None, trained: str = "now"
-) -> Row:
+def summary(job: TrainingJob, trained: str = "now") -> Row:
     """Return a row for the results table, with the metrics for the test set and the run folder."""
-    if metrics is None:
-        metrics = trained_models.run_metrics(job.folder)
-    test = metrics.get("test", {})
+    test = trained_models.run_metrics(job.folder).get("test", {})
     return {
         "tag": job.tag,
         "algorithm": job.algorithm,
@@ -101,38 +95,25 @@ def summary(
     }
 
 
-def _row_counts(
-    job: TrainingJob, data: DataSet, prepared: PreparedDataSet, entry: ClassConfig
-) -> dict[str, Any]:
-    """Return the row counts of the data set for ``run.json``."""
-    labelled = ~np.isnan(labels(data, entry.label, f"class '{job.tag}'"))
-    return dropped_rows.count_rows(
-        data, job.features, prepared.usable, prepared.split, entry.label, labelled
-    )
-
-
 def _write_scores(
     folder: Path, data: DataSet, split: DataSplit, scores: NDArray[np.float32]
-) -> dict[str, Any]:
-    """Write ``split.parquet`` and ``metrics.json``, and return the metrics."""
+) -> None:
+    """Write the subset, the target and the score of each row to ``split.parquet``."""
     rows = np.concatenate(list(split.parts.values()))
-    table = data.table.iloc[rows]
+    used = data.table.iloc[rows]
     parts = np.repeat(list(split.parts), [len(part) for part in split.parts.values()])
-    columns = {str(name): name for name in table} | positions.columns(list(table))
+    columns = {str(name): name for name in used} | positions.columns(list(used))
     result = pd.DataFrame(
         {
-            "row": table.index.to_numpy(),
-            **{name: table[columns[name]].array for name in IDS if name in columns},
+            "row": used.index.to_numpy(),
+            **{name: used[columns[name]].array for name in IDS if name in columns},
             "part": parts,
             "target": split.target[rows],
             "score": scores,
         }
     )
-    path = folder / derived_files.SPLIT
-    files.write_parquet(path, pa.Table.from_pandas(result, preserve_index=False))
-    metrics = evaluation.measure_split(result)
-    files.write_text(folder / derived_files.METRICS, json.dumps(metrics, indent=1) + "\n")
-    return metrics
+    table = pa.Table.from_pandas(result, preserve_index=False)
+    files.write_parquet(folder / derived_files.SPLIT, table)
 
 
 def _move_away(job: TrainingJob) -> None:

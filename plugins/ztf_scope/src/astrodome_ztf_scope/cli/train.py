@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -191,7 +192,6 @@ def train(
     from ..classifiers import tracking, training
     from ..classifiers.jobs import TrainingOptions
     from ..config.loading import load_config
-    from . import training_progress
 
     scope = data.with_suffix(load_config(config))
     options = TrainingOptions(
@@ -218,10 +218,12 @@ def train(
     )
     rows: list[dict[str, Any]] = []
     outcome = compute.Outcome()
-    dataset, tags = data.dataset(scope), _tags(tag, every)
-    with training_progress.show(verbose) as progress:
-        for done in training.train(scope, dataset, tags, options, progress.start, _note_waiting):
-            progress.finish(done)
+    dataset, tags = data.dataset(scope), list(scope.select(_tags(tag, every)))
+    total = len(tags) * max(1, len(options.random_states))
+    with console.progress("Training", total, "runs") if verbose else nullcontext() as bar:
+        for done in training.train(scope, dataset, tags, options, _note_waiting):
+            if bar:
+                bar.advance(1, done.item.name)
             rows.append(done.value or training.failed(done.item, done.error))
             if done.value is None:
                 outcome.failed.append((done.item.name, done.error))
@@ -230,8 +232,10 @@ def train(
             outcome.done += done.value["trained"] == "now"
             for log in loggers:
                 log(done.item.folder)
-    order = {job.name: number for number, job in enumerate(progress.jobs)}
-    rows.sort(key=lambda row: order[f"{row['tag']} {row['random_state']}"])
+    states = options.random_states
+    rows.sort(
+        key=lambda row: (tags.index(row["tag"]), states and states.index(row["random_state"]))
+    )
     console.show(rows, columns=COLUMNS, as_json=as_json)
     _note_dropped_rows(rows)
     if any(row.get("run") for row in rows):

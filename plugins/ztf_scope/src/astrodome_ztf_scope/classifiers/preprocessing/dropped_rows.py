@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...config.feature_sets import FeatureSet
 from ...tables.datasets import DataSet
+from .examples import PreparedDataSet
 from .preparation import find, finite, raw_numbers
-from .splitting import VARIABLE, DataSplit
+from .splitting import VARIABLE, labels
 
 MAX_COLUMNS = 3
 """Maximum number of columns that are listed in a description."""
@@ -37,26 +37,21 @@ def reasons(data: DataSet, features: FeatureSet) -> list[dict[str, Any]]:
 
 
 def count_rows(
-    data: DataSet,
-    features: FeatureSet,
-    usable: NDArray[np.bool_],
-    split: DataSplit,
-    label: str,
-    labelled: NDArray[np.bool_],
+    data: DataSet, features: FeatureSet, prepared: PreparedDataSet, label: str
 ) -> dict[str, Any]:
     """Return the row counts of a data set, for the entry ``rows`` in ``run.json``.
 
     ``dropped`` is the number of rows without a required feature, and ``reasons`` is the result of
-    :func:`reasons`. ``undecided`` is the number of rows that are neither
-    variable nor non-variable. ``unlabelled`` is the number of rows without a label, which are used
-    with the label 0.
+    :func:`reasons`. ``undecided`` is the number of rows that are neither variable nor non-variable.
+    ``unlabelled`` is the number of rows without a label, which are used with the label 0.
     """
-    used = sum(len(part) for part in split.parts.values())
-    dropped = int((~usable).sum())
+    used = sum(len(part) for part in prepared.split.parts.values())
+    dropped = int((~prepared.usable).sum())
     counts: dict[str, Any] = {"in_data_set": len(data), "used": used, "dropped": dropped}
     if label == VARIABLE:
         counts["undecided"] = len(data) - dropped - used
-    counts["unlabelled"] = int((usable & ~labelled).sum())
+    unlabelled = np.isnan(labels(data, label, "the class"))
+    counts["unlabelled"] = int((prepared.usable & unlabelled).sum())
     return counts | {"reasons": reasons(data, features) if dropped else []}
 
 
