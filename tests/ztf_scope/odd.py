@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from astrodome import ModelSpec, files, hookimpl
 from astrodome.runs import Run
-from astrodome_ztf_scope.classifiers.protocol import Examples
+from astrodome_ztf_scope.classifiers.preprocessing.examples import LabelledExamples
 from numpy.typing import NDArray
 
 WRONG = "ODD_PROBABILITIES"
@@ -22,8 +22,8 @@ class Optional:
 
     def train(
         self,
-        train: Examples,
-        validation: Examples,
+        train: LabelledExamples,
+        validation: LabelledExamples,
         run: Run,
         config: Mapping[str, Any],
     ) -> None:

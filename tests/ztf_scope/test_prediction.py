@@ -176,7 +176,7 @@ def test_an_existing_result_is_kept_and_replaced_only_with_force(
     assert "already exists" in scope(*command).succeeded().err
     assert Path("scores.parquet").stat().st_mtime_ns == written
     refused = scope("predict", sources, "--models", models)
-    assert refused.code == 2 and "--force" in refused.err
+    assert refused.code == 2 and "use the option force" in refused.err
     assert Path("scores.parquet").stat().st_mtime_ns == written
     scope("predict", sources, "--models", models, "--force").succeeded()
     assert "vnv_xgb" in pq.read_schema("scores.parquet").names
@@ -384,7 +384,7 @@ def test_another_configuration_gives_another_prediction(
         " scale_features: median_std}}}"
     )
     refused = scope(*command)
-    assert refused.code == 2 and "--force" in refused.err
+    assert refused.code == 2 and "use the option force" in refused.err
 
 
 def test_a_model_of_scope_without_configuration_is_one_short_error(
@@ -402,7 +402,7 @@ def test_a_model_of_scope_without_configuration_is_one_short_error(
     for name in ("none.20230706_101010.json", "model.h5"):
         Path(name).write_bytes(trees.read_bytes())
     for args, words in (
-        (("none.20230706_101010.json",), ("a model of the class 'none'", "--config FILE")),
+        (("none.20230706_101010.json",), ("a model of the class 'none'", "Use the configuration")),
         (("model.h5",), ("model.h5 is not named like a model", "<tag>.<YYYY")),
         ((network, "--config=few.yaml"), ("has 35 features: expected", "Use the feature set")),
         ((trees, "--config=few.yaml"), ("The features of", "configuration")),

@@ -82,7 +82,7 @@ def test_no_star_is_in_two_parts(frame: DataSet, group_by: str) -> None:
     star = frame.table["obj_id"].to_numpy()
     assert len(set(star)) < 0.7 * len(star)
     for seed in range(5):
-        split = split_dataset(frame, "rrlyr", entry(), group_by=group_by, random_state=seed)
+        split = split_dataset(frame, "rrlyr", entry(random_state=seed), group_by=group_by)
         train, validation, test = (set(star[part]) for part in list(split.parts.values())[:3])
         assert not train & test and not train & validation and not validation & test
         assert abs(len(split.test) - 90) <= 4
@@ -120,7 +120,7 @@ def test_rows_without_a_name_are_separate_sources() -> None:
 def test_the_random_state_determines_all_random_numbers(frame: DataSet) -> None:
     def drawn(seed: int) -> list[list[int]]:
         split = split_dataset(
-            frame, "rrlyr", entry(balance=1.0), group_by="obj_id", random_state=seed
+            frame, "rrlyr", entry(balance=1.0, random_state=seed), group_by="obj_id"
         )
         return [part.tolist() for part in split.parts.values()]
 
@@ -148,7 +148,7 @@ def test_negatives_of_variable_are_the_non_variable(frame: DataSet) -> None:
     assert len(unsure)
     split = split_dataset(of(table), "vnv", entry(label="variable"))
     assert rows(split) == np.flatnonzero(variable | steady).tolist()
-    with pytest.raises(AstrodomeError, match="no column 'non-variable', which class 'vnv'"):
+    with pytest.raises(AstrodomeError, match="no column 'non-variable' with labels"):
         split_dataset(of(table.drop(columns="non-variable")), "vnv", entry(label="variable"))
 
 
@@ -198,7 +198,7 @@ def test_a_data_set_that_cannot_be_split_is_one_short_error(frame: DataSet) -> N
     )
     assert "in all 0 usable rows" in message(usable=np.zeros(900, bool))
     assert "only 40 training rows, fewer than the batch size 64" in message(table=frame.table[:50])
-    assert "no column 'RR Lyr', which class 'rrlyr' needs" in message(label="RR Lyr")
+    assert "no column 'RR Lyr' with labels" in message(label="RR Lyr")
     assert "no column 'obj'" in message(group_by="obj")
     assert "no column 'ra'" in message(table=frame.table.drop(columns="ra"), group_by="position")
     text = frame.table.astype({"RR Lyrae": object})

@@ -165,7 +165,7 @@ def test_a_failed_class_is_reported_and_the_others_are_trained(
     assert result.code == 1
     failed = {row["tag"]: row["error"] for row in result.json if row["trained"] == "failed"}
     assert set(failed) == {"nobody", "nothing"}
-    assert "mine.parquet has no column 'unheard of', which class 'nobody' needs" in result.err
+    assert "mine.parquet has no column 'unheard of' with labels" in result.err
     assert "Class 'nothing' cannot be trained" in result.err
     assert record(Path("models/experiment/xgb/e/42"))["status"] == "finished"
     assert not Path("models/experiment/xgb/nobody/42").exists()

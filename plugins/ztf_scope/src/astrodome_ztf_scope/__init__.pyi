@@ -1,3 +1,4 @@
+from .catalogues.protocol import Catalogue as Catalogue
 from .catalogues.registry import open_catalogue as open_catalogue
 from .classifiers.evaluation import classification_metrics as classification_metrics
 from .classifiers.evaluation import evaluate as evaluate
@@ -8,6 +9,7 @@ from .classifiers.prediction import classify as classify
 from .classifiers.prediction import predict_files as predict_files
 from .classifiers.preprocessing.examples import PreparedDataSet as PreparedDataSet
 from .classifiers.preprocessing.examples import prepare_dataset as prepare_dataset
+from .classifiers.protocol import Classifier as Classifier
 from .classifiers.trained_models import TrainedModel as TrainedModel
 from .classifiers.trained_models import find_models as find_models
 from .classifiers.training import train_classifier as train_classifier
@@ -26,6 +28,8 @@ from .tables.table_io import read_table as read_table
 from .tables.table_io import write_table as write_table
 
 __all__ = [
+    "Catalogue",
+    "Classifier",
     "DataSet",
     "LoadedModel",
     "Marshal",

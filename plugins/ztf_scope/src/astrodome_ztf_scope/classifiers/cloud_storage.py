@@ -128,11 +128,12 @@ def _readable_errors(where: str) -> Iterator[None]:
         yield
     except FileNotFoundError as error:
         raise errors.not_found(where, kind="File or bucket") from error
-    except (HttpError, OSError, ValueError, google.auth.exceptions.GoogleAuthError) as error:
+    except (
+        *(HttpError, OSError, ValueError),
+        *(aiohttp.ClientError, google.auth.exceptions.GoogleAuthError),
+    ) as error:
         code = str(getattr(error, "code", ""))
-        if isinstance(
-            error, aiohttp.ClientConnectionError | requests.ConnectionError | TimeoutError
-        ):
+        if isinstance(error, aiohttp.ClientError | requests.ConnectionError | TimeoutError):
             raise AstrodomeError(
                 f"Cannot connect to {SERVICE} for {where}.",
                 "Try again later, or check gcs.url in the settings.",
@@ -148,8 +149,3 @@ def _readable_errors(where: str) -> Iterator[None]:
             raise  # A local file system error.
         text = " ".join(str(error).split())[:200]
         raise AstrodomeError(f"{SERVICE} failed at {where}: {text}.", "Try again later.") from error
-    except aiohttp.ClientError as error:
-        raise AstrodomeError(
-            f"The connection to {SERVICE} was lost during the download of {where}.",
-            "Try again later.",
-        ) from error

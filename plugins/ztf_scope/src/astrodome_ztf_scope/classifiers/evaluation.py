@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..config.schema import ClassConfig
 from ..tables import datasets
-from .loaded_models import LoadedModel
+from .loaded_models import AnyModel, LoadedModel, loaded
 from .preprocessing.splitting import NON_VARIABLE, VARIABLE, labels
 
 THRESHOLD = 0.5
@@ -97,7 +97,7 @@ def measure_split(split: pd.DataFrame) -> dict[str, dict[str, float | None]]:
 
 
 def evaluate(
-    model: LoadedModel,
+    model: AnyModel,
     data: datasets.DataSet | pd.DataFrame | str | os.PathLike[str],
     *,
     threshold: float = THRESHOLD,
@@ -108,11 +108,11 @@ def evaluate(
 
     Parameters
     ----------
-    model : LoadedModel
-        Trained classifier.
+    model : LoadedModel, TrainedModel or path-like
+        Trained classifier. A path is a run folder or a SCoPe model file.
     data : DataSet, pandas.DataFrame or path-like
-        Labelled data set. A row is positive if its label is above the threshold of the class, as in
-        training.
+        Labelled data set with the same columns as in :func:`train_classifier`. A row is positive if
+        its label is above the threshold of the class, as in training.
     threshold : float
         Sources with a score greater than this value are classified as positive.
 
@@ -135,6 +135,7 @@ def evaluate(
     >>> scope.evaluate(model, "dataset.parquet")["f1"] > 0.8
     True
     """
+    model = loaded(model)
     entry = ClassConfig.model_validate(model.config["class"])
     unusable, scores, targets = 0, [], []
     for batch in _batches(model, data, entry):
@@ -177,7 +178,7 @@ def _truth(
     """Return two masks, for the positive rows and for the evaluated rows. See ``split_dataset``."""
 
     def above(column: str) -> NDArray[np.bool_]:
-        return np.asarray(labels(data, column, "the model") > entry.threshold)
+        return np.asarray(labels(data, column) > entry.threshold)
 
     positive = above(entry.label)
     if entry.label == VARIABLE:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,10 +43,10 @@ class LoadedModel:
 
     path: Path
     algorithm: str
-    config: dict[str, Any]
-    preparation: Preparation
-    backend: Any
-    trained_with_dmdt: bool = True
+    config: dict[str, Any] = field(repr=False)
+    preparation: Preparation = field(repr=False)
+    backend: Any = field(repr=False)
+    trained_with_dmdt: bool = field(default=True, repr=False)
 
     @property
     def tag(self) -> str:
@@ -118,8 +118,21 @@ def load_model(
     place = Path(path).expanduser()
     if place.is_file() or Path(f"{place}.index").is_file():
         (model,) = trained_models.find_models([place])
-        return load(configure(model, config or load_config()), threads)
+        return load(configure(model, config), threads)
     return load_run(place, threads)
+
+
+def loaded(model: AnyModel, threads: int = 0) -> LoadedModel:
+    """Return a model that is ready for prediction, and load it if necessary."""
+    if isinstance(model, LoadedModel):
+        return model
+    if isinstance(model, trained_models.TrainedModel):
+        return load(model, threads)
+    return load_model(model, threads=threads)
+
+
+AnyModel = LoadedModel | trained_models.TrainedModel | str | os.PathLike[str]
+"""A loaded model, a trained model, or the path of one."""
 
 
 def probabilities(
@@ -140,14 +153,10 @@ def uses_dmdt(backend: Any, config: Mapping[str, Any]) -> bool | None:
 
 
 def load(model: trained_models.TrainedModel, threads: int = 0) -> LoadedModel:
-    """Load the classifier from a run folder, or from a model file that has been configured."""
+    """Load the classifier from a run folder or a model file."""
     if not model.path.is_file():
         return load_run(model.path, threads)
-    if not model.configured:
-        raise AstrodomeError(
-            f"{model.path} contains only weights.", "Add its configuration with configure()."
-        )
-    given = json.loads(model.configured)
+    given = json.loads(configure(model).configured)
     preparation = Preparation.from_dict(given["preparation"])
     return _loaded(model.path, model.algorithm, given["config"], preparation, threads)
 
@@ -163,20 +172,22 @@ def load_run(folder: Path, threads: int = 0) -> LoadedModel:
 
 
 def configure(
-    model: trained_models.TrainedModel, config: ScopeConfig
+    model: trained_models.TrainedModel, config: ScopeConfig | None = None
 ) -> trained_models.TrainedModel:
     """Add the configuration for the class to a SCoPe model file.
 
-    Run folders are returned unchanged. Raises AstrodomeError if the class is not configured, or if
-    a required feature is missing in ``feature_stats``.
+    By default, the configuration is the result of :func:`load_config`. Run folders, and model files
+    that already have a configuration, are returned unchanged. Raises AstrodomeError if the class is
+    not configured, or if a required feature is missing in ``feature_stats``.
     """
-    if not model.path.is_file():
+    if model.configured or not model.path.is_file():
         return model
+    config = config or load_config()
     if model.tag not in config.classes:
         raise AstrodomeError(
             f"{model.path} is a model of the class '{model.tag}', which does not exist in "
             f"{config.origin}.",
-            "Specify the configuration with which it was trained: --config FILE.",
+            "Use the configuration with which it was trained.",
             exit_code=2,
         )
     entry = config.classes[model.tag]

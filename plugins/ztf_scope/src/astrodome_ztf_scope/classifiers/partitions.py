@@ -80,7 +80,7 @@ def start(folder: Path, task: PredictionTask) -> None:
     """Delete existing partitions that belong to a different task."""
     mark = folder / "plan"
     if not mark.exists() or mark.read_text("utf-8") != task.digest:
-        for path in (*folder.glob("*.parquet"), *folder.glob("*.end")):
+        for path in folder.glob("*.parquet"):
             path.unlink()
         files.write_text(mark, task.digest)
     files.sweep(folder)
@@ -91,9 +91,6 @@ def score(task: PredictionTask, folder: Path, scorer: Scorer) -> Iterator[int]:
     for number, file in enumerate(task.files):
         first = _finished_rows(folder, number)
         yield first
-        end = folder / f"{number:05d}.end"
-        if end.exists():
-            continue
         lost: dict[str, str] = {}
         columns = scorer.columns(file)
         for data in datasets.read_batches(file, columns, task.rows, first, lost):
@@ -102,7 +99,6 @@ def score(task: PredictionTask, folder: Path, scorer: Scorer) -> Iterator[int]:
             _write(folder / partition.name, table)
             first += len(data)
             yield len(data)
-        files.write_text(end, str(first))
 
 
 def _finished_rows(folder: Path, number: int) -> int:
@@ -124,7 +120,7 @@ def score_distributed(task: PredictionTask, folder: Path, scheduler: str) -> Ite
         if done.value is None:
             raise AstrodomeError(
                 f"{done.item.file}, row {done.item.start}: {done.error}",
-                "Repeat the command to resume with the rows that have no score yet.",
+                "Repeat the prediction to resume with the rows that do not have a score yet.",
             )
         _write(folder / done.item.name, done.value)
         yield done.value.num_rows
@@ -148,17 +144,18 @@ class _PartitionScorer:
 
     def __call__(self, partition: Partition) -> pa.Table:
         scorer = _scorer(self.task.models)
-        tables, left = [], partition.rows
+        tables, scored = [], 0
         lost: dict[str, str] = {}
         columns = scorer.columns(partition.file)
         for data in datasets.read_batches(
             partition.file, columns, self.task.rows, partition.start, lost
         ):
             tables.append(scorer.score(data, self.task.merge))
-            left -= len(data)
-            if partition.rows and left <= 0:
+            scored += len(data)
+            if partition.rows and scored >= partition.rows:
                 break
-        return with_lost_identifiers(pa.concat_tables(tables), lost)
+        table = pa.concat_tables(tables)
+        return with_lost_identifiers(table.slice(0, partition.rows or len(table)), lost)
 
 
 @lru_cache(maxsize=1)
@@ -210,23 +207,12 @@ def _cast(table: pa.Table, schema: pa.Schema) -> pa.Table:
 def _schema(parts: Sequence[Path], task: PredictionTask) -> pa.Schema:
     """Return the schema with the columns from all partitions, in the order of the output."""
     try:
-        schemas = _text_if_mixed([pq.read_schema(part) for part in parts])
-        schema = pa.unify_schemas(schemas, promote_options="permissive")
+        schema = identifiers.unify_schemas([pq.read_schema(part) for part in parts])
     except pa.ArrowTypeError as error:
         raise AstrodomeError(f"The type of a column differs between the files: {error}.") from error
     scores = [*task.columns, *dict.fromkeys(model.tag for model in task.models)]
     copied = sorted((n for n in schema.names if n not in scores), key=copied_order)
     return pa.schema([schema.field(n) for n in (*copied, *scores) if n in schema.names])
-
-
-def _text_if_mixed(schemas: list[pa.Schema]) -> list[pa.Schema]:
-    """Convert an identifier field to text in all schemas if it is text in at least one schema."""
-    for name in dict.fromkeys(name for schema in schemas for name in schema.names):
-        kinds = [schema.field(name).type for schema in schemas if name in schema.names]
-        if identifiers.is_identifier(name) and any(map(identifiers.is_text, kinds)):
-            text = pa.field(name, pa.large_string())
-            schemas = [s.set(s.names.index(name), text) if name in s.names else s for s in schemas]
-    return schemas
 
 
 def read_provenance(path: Path) -> dict[str, Any]:

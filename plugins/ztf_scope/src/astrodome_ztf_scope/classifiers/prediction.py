@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from astrodome import AstrodomeError, compute, files
 
 from ..tables import datasets, identifiers
 from . import partitions
-from .loaded_models import LoadedModel
+from .loaded_models import AnyModel, LoadedModel, configure
 from .scorer import MergeMethod, Scorer
 from .trained_models import TrainedModel
 
@@ -50,7 +50,7 @@ class PredictionResult:
 
 def classify(
     data: datasets.DataSet | pd.DataFrame | str | os.PathLike[str],
-    models: LoadedModel | Sequence[LoadedModel],
+    models: AnyModel | Iterable[AnyModel],
     *,
     merge: MergeMethod | None = None,
 ) -> pd.DataFrame:
@@ -59,10 +59,11 @@ def classify(
     Parameters
     ----------
     data : DataSet, pandas.DataFrame or path-like
-        Features of the sources, with dmdt images if a model needs them. If the data do not fit into
-        memory, use :func:`predict_files`.
-    models : LoadedModel or sequence of LoadedModel
-        One or more trained classifiers.
+        Features of the sources: all columns of the feature sets with which the models were trained,
+        and the column ``dmdt`` if a model needs images. If the data do not fit into memory, use
+        :func:`predict_files`.
+    models : LoadedModel, TrainedModel or path-like, or an iterable of these
+        One or more trained classifiers. A path is a run folder or a SCoPe model file.
     merge : {"mean", "max"}, optional
         Whether to add a column for each class with the mean or maximum score of its models.
 
@@ -87,9 +88,10 @@ def classify(
     >>> bool(scores["vnv_xgb"].between(0, 1).all()), len(scores) == len(table)
     (True, True)
     """
-    loaded = [models] if isinstance(models, LoadedModel) else list(models)
+    if isinstance(models, LoadedModel | TrainedModel | str | os.PathLike):
+        models = [models]
     dataset = datasets.as_dataset(data)
-    scorer = Scorer(loaded, compute.cores())
+    scorer = Scorer(models, compute.cores())
     if scorer.uses_dmdt and dataset.dmdt is None:
         datasets.require_columns(["dmdt"], list(dataset.table.columns), dataset.path)
     scores = identifiers.to_pandas(scorer.score(dataset, merge))
@@ -153,7 +155,8 @@ def predict_files(
     target = Path(out).expanduser()
     for path in paths:
         datasets.require_file(path)
-    task = partitions.PredictionTask(tuple(paths), tuple(models), rows, merge, bool(scheduler))
+    configured = tuple(configure(model) for model in models)
+    task = partitions.PredictionTask(tuple(paths), configured, rows, merge, bool(scheduler))
     folder = target.parent / f".{target.name}.parts"
     if target.exists():
         if partitions.read_provenance(target).get("digest") == task.digest:
@@ -162,7 +165,7 @@ def predict_files(
         if not force:
             raise AstrodomeError(
                 f"{target} already exists, and contains the result of another prediction.",
-                "Choose another name, or replace it with --force.",
+                "Choose another file name, or use the option force to replace the file.",
                 exit_code=2,
             )
     scorer = Scorer(task.models, compute.cores())

@@ -1,4 +1,4 @@
-"""Protocols for plugins with the task ``scope``: labelled examples and binary classifiers."""
+"""Protocol for plugins with the task ``scope``: binary classifiers."""
 
 from __future__ import annotations
 
@@ -11,25 +11,7 @@ if TYPE_CHECKING:
     from astrodome.runs import Run
     from numpy.typing import NDArray
 
-
-class Examples(Protocol):
-    """Labelled sources with imputed and scaled features. All arrays have the dtype float32.
-
-    ``features`` has the shape (N, F), and ``dmdt`` has the shape (N, 26, 26) or is None if there
-    are no dmdt images. ``target`` (0 or 1) and ``weight`` have the shape (N,).
-    """
-
-    @property
-    def features(self) -> NDArray[np.float32]: ...
-
-    @property
-    def dmdt(self) -> NDArray[np.float32] | None: ...
-
-    @property
-    def target(self) -> NDArray[np.float32]: ...
-
-    @property
-    def weight(self) -> NDArray[np.float32]: ...
+    from .preprocessing.examples import LabelledExamples
 
 
 @runtime_checkable
@@ -48,7 +30,11 @@ class Classifier(Protocol):
     """
 
     def train(
-        self, train: Examples, validation: Examples, run: Run, config: Mapping[str, Any]
+        self,
+        train: LabelledExamples,
+        validation: LabelledExamples,
+        run: Run,
+        config: Mapping[str, Any],
     ) -> None:
         """Train the classifier, and write the weights and ``metrics.csv`` to the run folder."""
         ...

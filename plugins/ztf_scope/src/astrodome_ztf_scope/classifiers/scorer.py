@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from ..catalogues import positions
 from ..tables import datasets
 from . import loaded_models
-from .trained_models import TrainedModel
 
 COPIED = (
     *("_id", "ztf_id", "obj_id", "fritz_name", "Gaia_EDR3___id", "AllWISE___id", "PS1_DR1___id"),
@@ -34,13 +33,8 @@ class Scorer:
     Models with equal imputation and scaling share the prepared features.
     """
 
-    def __init__(
-        self, models: Sequence[TrainedModel | loaded_models.LoadedModel], threads: int = 1
-    ) -> None:
-        self.models = [
-            loaded_models.load(model, threads) if isinstance(model, TrainedModel) else model
-            for model in models
-        ]
+    def __init__(self, models: Iterable[loaded_models.AnyModel], threads: int = 1) -> None:
+        self.models = [loaded_models.loaded(model, threads) for model in models]
         self.threads = threads
         self.preparations = [model.preparation for model in self.models]
         self.uses_dmdt = any(model.uses_dmdt for model in self.models)

@@ -15,7 +15,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +58,7 @@ class TrainedModel:
     algorithm: str
     random_state: int | None
     finished: str
-    configured: str = ""
+    configured: str = field(default="", repr=False)
 
     @property
     def column(self) -> str:
@@ -100,7 +100,7 @@ def read(folder: Path) -> tuple[Run, dict[str, Any]]:
     run = Run.open(folder, TASK)
     if run.record.get("status") != FINISHED:
         raise AstrodomeError(
-            f"The run in {folder} is not finished.", "Repeat the command that started it."
+            f"The run in {folder} is not finished.", "Repeat the training to finish it."
         )
     return run, dict(settings.read_yaml(folder / "config.yaml"))
 
@@ -194,28 +194,33 @@ def find_models(
     >>> [model.column for model in scope.find_models(["models/experiment"])]
     ['vnv_xgb']
     """
-    found: dict[tuple[str, str], TrainedModel] = {}
     selected = list(dict.fromkeys(tags))
-    for place in (Path(place).expanduser() for place in places):
-        if not place.exists() and (index := Path(f"{place}.index")).is_file():
-            place = index
-        if not place.exists():
-            kind = "File" if place.suffix in ALGORITHMS else "Folder"
-            hint = _similar_name(place) or "Train a model first: scope train."
-            raise errors.not_found(place, hint, kind=kind, exit_code=2)
-        candidates = [*finished_runs(place), *find_scope_files(place)]
-        for model in sorted(candidates, key=lambda model: model.finished):
-            if (
-                (not selected or model.tag in selected)
-                and algorithm in ("", model.algorithm)
-                and random_state in (None, model.random_state)
-            ):
-                found[model.tag, model.algorithm] = model
+    candidates = [model for place in places for model in _candidates(Path(place).expanduser())]
+    found: dict[tuple[str, str], TrainedModel] = {}
+    for model in candidates:
+        if (
+            (not selected or model.tag in selected)
+            and algorithm in ("", model.algorithm)
+            and random_state in (None, model.random_state)
+        ):
+            found[model.tag, model.algorithm] = model
     where = ", ".join(map(str, places))
+    known = ", ".join(sorted({model.column for model in candidates}))
+    hint = f"Available models: {known}." if known else "Train a model first."
     if missing := [tag for tag in selected if all(tag != known for known, _ in found)]:
-        raise AstrodomeError(
-            f"No trained model of '{missing[0]}' found in {where}.", "Train it: scope train."
-        )
+        raise AstrodomeError(f"No trained model of '{missing[0]}' found in {where}.", hint)
     if not found:
-        raise AstrodomeError(f"No trained model found in {where}.", "Train one: scope train.")
+        raise AstrodomeError(f"No trained model found in {where}.", hint)
     return [found[key] for key in sorted(found)]
+
+
+def _candidates(place: Path) -> list[TrainedModel]:
+    """Return all models at a path, in the order in which their training finished."""
+    if not place.exists() and (index := Path(f"{place}.index")).is_file():
+        place = index
+    if not place.exists():
+        kind = "File" if place.suffix in ALGORITHMS else "Folder"
+        hint = _similar_name(place) or "Train a model first."
+        raise errors.not_found(place, hint, kind=kind, exit_code=2)
+    found = [*finished_runs(place), *find_scope_files(place)]
+    return sorted(found, key=lambda model: model.finished)

@@ -61,18 +61,23 @@ def train_classifier(
     """Train a classifier for one class in the current process.
 
     The run folder ``<models_dir>/<group>/<algorithm>/<tag>/<random_state>`` contains the model, its
-    metrics and its plots. It can be used with ``scope predict`` and :func:`load_model`.
+    metrics and its plots. :func:`load_model` loads the model from this folder.
 
     Parameters
     ----------
     data : DataSet, pandas.DataFrame or path-like
-        Labelled data set. The algorithm ``dnn`` requires dmdt images.
+        Labelled data set. It needs the columns of the feature set, which are the keys of
+        ``config.feature_sets[config.classes[tag].features].columns``, and a column with labels,
+        ``config.classes[tag].label``. Labels are numbers from 0 to 1. For the label ``variable``,
+        the column ``non-variable`` is also needed; it contains the labels of the negative examples.
+        The algorithm ``dnn`` also needs a column ``dmdt`` with images of 26 x 26 pixels, see
+        :func:`dmdt_image`.
     tag : str
         Tag of the class, for example ``vnv``.
     config : ScopeConfig, optional
         Configuration to use. By default, the result of :func:`load_config`.
     algorithm : str
-        ``dnn`` (neural network) or ``xgb`` (boosted trees).
+        ``dnn`` (neural network), ``xgb`` (boosted trees), or the algorithm of another plugin.
     models_dir : path-like
         Directory that contains the run groups.
     group : str

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from astrodome import AstrodomeError
 
@@ -131,24 +130,17 @@ def _features(catalogue: Any, ids: list[int], options: MergeOptions) -> Iterable
 def _imputed(merged: pd.DataFrame) -> pd.DataFrame:
     """Impute missing features as configured, based on the rows in this table."""
     from ..config.loading import load_config
-    from .preprocessing.imputation import NeighbourImputer
+    from .preprocessing.preparation import Preparation
 
-    features = load_config().feature_sets["ontological"]
-    regress = []
-    for column, name in features.columns.items():
-        if column not in merged:
-            continue
-        strategy = features.features[name].impute_strategy
-        if strategy in ("zero", "mean", "median"):
-            values = pd.to_numeric(merged[column], errors="coerce")
-            fill = 0.0 if strategy == "zero" else getattr(values, strategy)()
-            merged[column] = values.fillna(fill)
-        elif strategy == "regress" and merged[column].notna().any():
-            regress.append(column)
-    if regress:
-        values = merged[regress].to_numpy(np.float64, na_value=np.nan)
-        imputer = NeighbourImputer.fit(values, np.random.default_rng(42))
-        merged[regress] = imputer.fill(values)
+    configured = load_config().feature_sets["ontological"]
+    columns = [name for name in configured.columns if name in merged and merged[name].notna().any()]
+    known = {configured.columns[name] for name in columns}
+    features = {name: f for name, f in configured.features.items() if name in known}
+    data = datasets.DataSet(merged, None)
+    preparation = Preparation.fit(data, replace(configured, features=features), None)
+    for name, values in zip(columns, preparation.impute(data).T, strict=True):
+        if merged[name].hasnans:
+            merged[name] = values
     return merged
 
 

@@ -76,6 +76,9 @@ class ScopeConfig:
     fields_to_exclude: tuple[int, ...]
     origin: str = field(compare=False)
 
+    def __repr__(self) -> str:
+        return f"ScopeConfig({len(self.classes)} classes from {self.origin})"
+
     @property
     def classes(self) -> dict[str, ClassConfig]:
         """Configured classes by tag."""
@@ -92,7 +95,8 @@ class ScopeConfig:
                 close = difflib.get_close_matches(tag, self.classes, 1, 0.5)
                 raise AstrodomeError(
                     f"Class '{tag}' not found in {self.origin}.",
-                    f"Did you mean '{close[0]}'?" if close else "List the classes: scope classes",
+                    (f"Did you mean '{close[0]}'? " if close else "")
+                    + f"Configured classes: {', '.join(self.classes)}.",
                     exit_code=2,
                 )
         return {tag: self.classes[tag] for tag in selected or self.classes}

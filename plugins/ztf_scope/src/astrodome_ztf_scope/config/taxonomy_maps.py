@@ -52,7 +52,7 @@ def read(source: str, taxonomy_id: int | None = None) -> dict[str, TaxonomyClass
         if not isinstance(number, int) or not isinstance(name, str):
             raise AstrodomeError(
                 f"{origin}: missing taxonomy of the label '{label}'.",
-                "Specify -taxonomy_id, or write fritz_label and taxonomy_id for each label.",
+                "Specify taxonomy_id, or write fritz_label and taxonomy_id for each label.",
                 exit_code=2,
             )
         found[label] = TaxonomyClass(name, number)

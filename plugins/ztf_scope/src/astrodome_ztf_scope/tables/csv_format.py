@@ -6,10 +6,12 @@ error is raised that contains the file, the row and a possible solution.
 
 from __future__ import annotations
 
+import codecs
 import csv as lines
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -63,51 +65,40 @@ def layout(head: bytes, path: Path) -> CsvLayout:
             f"{path} is not UTF-8 text.",
             f"Convert it: iconv -f UTF-16 -t UTF-8 {path.name} > converted.csv",
         )
-    carriage = b"\r" in head and b"\n" not in head
-    if carriage:
-        head = head.replace(b"\r", b"\n")
-    comments, size, header = "", 0, None
-    for raw in head.split(b"\n"):
-        line = raw.decode("utf-8-sig" if size == 0 else "utf-8").rstrip("\r")
-        if line.startswith("#"):
-            comments = line.lstrip("# ")
-        elif line.strip():
-            header = line
-            break
-        size += len(raw) + 1
-    if header is None:
+    text = head.removeprefix(codecs.BOM_UTF8)
+    rows = text.splitlines(keepends=True)
+    if len(head) == HEAD:
+        rows = rows[:-1] or rows  # The last line may be incomplete.
+    number = next((i for i, row in enumerate(rows) if not _is_skipped(row)), None)
+    if number is None:
         raise AstrodomeError(f"{path} is empty.")
-    end = size + len(header.encode()) + 1
-    if size == 0 and head.startswith(b"\xef\xbb\xbf"):
-        end += 3
-    if head[end - 1 : end] == b"\r":
-        end += 1
-    sample = _sample(head[end:])
+    header = rows[number].decode().rstrip("\r\n")
+    size = len(head) - len(text) + sum(map(len, rows[: number + 1]))
+    data = (row for row in rows[number + 1 :] if not _is_skipped(row))
+    sample = [row.decode("utf-8", "replace").rstrip("\r\n") for row in islice(data, SAMPLE)]
     if _is_row(header, [*sample, header]):  # Column names may be in a comment.
-        sample, header, end = [header, *sample][:SAMPLE], comments, size
-        separator = _separator([header, *sample], path) if comments else ""
-        if not comments or len(_fields(header, separator)) != len(_fields(sample[0], separator)):
+        comments = [row.decode().strip("# \r\n") for row in rows[:number] if row.strip()]
+        names_row = comments[-1] if comments else ""
+        separator = _separator([names_row, header, *sample], path) if names_row else ""
+        if not names_row or len(_fields(names_row, separator)) != len(_fields(header, separator)):
             raise AstrodomeError(
                 f"{path} has no header: its first line contains only numbers.",
                 "Add a line with the names of the columns, for example ra,dec,period.",
             )
+        size -= len(rows[number])
+        sample, header = [header, *sample], names_row
     separator = _separator([header, *sample], path)
     padded = any(name != name.strip() for name in _fields(header, separator))
     if padded:  # A quoted name may follow a space.
         header = re.sub(rf"\s*{re.escape(separator)}\s*", separator, header.strip())
     names = _fields(header, separator)
     decimal = _decimal(sample) if separator == ";" else "."
-    return CsvLayout([n.strip() for n in names], separator, end, padded, carriage, decimal)
+    carriage = b"\r" in head and b"\n" not in head
+    return CsvLayout([n.strip() for n in names], separator, size, padded, carriage, decimal)
 
 
-def _sample(rest: bytes) -> list[str]:
-    """Return the first complete lines of the data."""
-    found = [
-        line.rstrip("\r")
-        for line in rest.decode("utf-8", "replace").split("\n")[: SAMPLE * 2]
-        if line.strip() and not line.startswith("#")
-    ]
-    return found[:SAMPLE] if len(found) <= SAMPLE or len(rest) < HEAD // 2 else found[: SAMPLE - 1]
+def _is_skipped(row: bytes) -> bool:
+    return not row.strip() or row.startswith(b"#")
 
 
 def _fields(line: str, separator: str) -> list[str]:

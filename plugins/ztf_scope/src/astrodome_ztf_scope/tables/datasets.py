@@ -50,6 +50,10 @@ class DataSet:
     def __len__(self) -> int:
         return len(self.table)
 
+    def __repr__(self) -> str:
+        images = "without images" if self.dmdt is None else "with images"
+        return f"DataSet({len(self)} rows, {self.table.shape[1]} columns, {images})"
+
     def take(self, rows: NDArray[np.intp]) -> DataSet:
         """Select rows by position."""
         images = None if self.dmdt is None else self.dmdt[rows]
@@ -114,7 +118,7 @@ def read_batches(
     start: int = 0,
     lost: dict[str, str] | None = None,
 ) -> Iterator[DataSet]:
-    """Read a file in chunks, and yield a data set with ``rows`` rows for each chunk.
+    """Read a file in chunks, and yield a data set with at most ``rows`` rows for each chunk.
 
     Reading begins at row ``start``. Memory usage depends on ``rows`` and not on the file size,
     except for SCoPe's HDF5 files, in which all images are pickled as a single object. Rows are read
@@ -123,21 +127,10 @@ def read_batches(
     AstrodomeError is raised.
     """
     with _readable(path):
-        blocks: list[Block] = []
-        count = 0
-        for block in _blocks(path, columns, rows, start, lost):
-            blocks.append(block)
-            count += block[0].num_rows
-            if count >= rows:
-                table, images = _join(path, blocks)
-                for first in range(0, count - rows + 1, rows):
-                    yield _dataset(path, *_cut(table, images, first, first + rows), start)
-                    start += rows
-                rest = count - count % rows
-                blocks = [_cut(table, images, rest, count)] if rest < count else []
-                count -= rest
-        if blocks:
-            yield _dataset(path, *_join(path, blocks), start)
+        for table, images in _blocks(path, columns, rows, start, lost):
+            for first in range(0, table.num_rows, rows):
+                yield _dataset(path, *_cut(table, images, first, first + rows), start + first)
+            start += table.num_rows
 
 
 def column_names(path: Path) -> list[str]:
@@ -301,28 +294,10 @@ def _join(path: Path, blocks: list[Block]) -> Block:
         raise AstrodomeError(f"{path} has no rows.")
     if len(blocks) == 1:
         return blocks[0]
-    tables = [table for table, _ in blocks]
-    for name in _partly_text(tables):
-        text = pa.large_string()
-        tables = [
-            table.set_column(number, name, table[number].cast(text))
-            for table in tables
-            for number in [table.column_names.index(name)]
-        ]
-    table = pa.concat_tables(tables, promote_options="permissive")
+    schema = identifiers.unify_schemas([table.schema for table, _ in blocks])
     images = [images for _, images in blocks if images is not None]
+    table = pa.concat_tables([table.cast(schema) for table, _ in blocks])
     return table, np.concatenate(images) if images else None
-
-
-def _partly_text(tables: list[pa.Table]) -> list[str]:
-    """Return the columns that are text in some tables and have another type in others."""
-    types = {
-        name: {table.field(name).type for table in tables} - {pa.null()}
-        for name in tables[0].column_names
-    }
-    return [
-        n for n, kinds in types.items() if len(kinds) > 1 and any(map(identifiers.is_text, kinds))
-    ]
 
 
 def _cut(table: pa.Table, images: NDArray[np.float32] | None, first: int, end: int) -> Block:

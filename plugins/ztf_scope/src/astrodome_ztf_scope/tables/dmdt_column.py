@@ -7,12 +7,13 @@ import json
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from astrodome import AstrodomeError, arrow
+from astrodome import AstrodomeError
 from numpy.typing import NDArray
-from pyarrow import csv
+from pyarrow import json as json_reader
 
 SIZE = 26
 SHAPE = (SIZE, SIZE)
+SCHEMA = pa.schema({"dmdt": pa.list_(pa.list_(pa.float32()))})
 
 
 def from_arrow(cells: pa.ChunkedArray, where: str, first: int = 0) -> NDArray[np.float32]:
@@ -88,50 +89,24 @@ def _check_lengths(
 
 
 def _from_text(array: pa.Array, where: str, first: int) -> NDArray[np.float32]:
-    array = array.fill_null("")
-    present = np.asarray(pc.starts_with(pc.ascii_ltrim_whitespace(array), "["))
-    rows = array if present.all() else array.filter(pa.array(present))
-    if not len(rows):
-        return np.zeros((len(array), *SHAPE), np.float32)
-    images = _parsed(rows)
-    if images is not None:
-        return _finite(_scatter(images, present))
-    # Some cells have a different layout or are invalid. Parse the cells one by one to find the row.
-    cells = [
-        _json(cell, where, first + row) if present[row] else None
-        for row, cell in enumerate(array.to_pylist())
-    ]
-    return from_objects(cells, where, first)
-
-
-def _parsed(rows: pa.Array) -> NDArray[np.float32] | None:
-    """Return the images, or None if a cell does not contain 26 × 26 numbers.
-
-    Arrow's CSV parser parses all cells as a single table with 676 columns, which is much faster
-    than parsing each cell as JSON.
-    """
-    wide = rows.type == pa.large_string()
-    offsets = np.frombuffer(rows.buffers()[1], np.int64 if wide else np.int32)
-    start, end = offsets[rows.offset], offsets[rows.offset + len(rows)]
-    text = rows.buffers()[2].slice(int(start), int(end - start)).to_pybytes()
-    if text.count(b"[") != len(rows) * (SIZE + 1):
-        return None
-    text = text.translate(None, b"[ \t\r\n").replace(b"]]", b"\n").translate(None, b"]")
-    names = [str(i) for i in range(SIZE * SIZE)]
+    if not len(array):
+        return np.zeros((0, *SHAPE), np.float32)
+    text = pa.large_string()
+    array = array.cast(text).fill_null("")
+    present = pc.starts_with(pc.ascii_ltrim_whitespace(array), "[")
+    cells = pc.if_else(present, array, pa.scalar("null", text))
+    before, after, separator = (pa.scalar(part, text) for part in ('{"dmdt":', "}\n", ""))
+    lines = pc.binary_join_element_wise(before, cells, after, separator)
     try:
-        table = csv.read_csv(
-            arrow.native_reader(text),
-            csv.ReadOptions(column_names=names, block_size=1 << 22),
-            convert_options=csv.ConvertOptions(column_types=dict.fromkeys(names, pa.float32())),
+        table = json_reader.read_json(
+            pa.BufferReader(lines.buffers()[2]),
+            json_reader.ReadOptions(block_size=1 << 22),
+            json_reader.ParseOptions(explicit_schema=SCHEMA),
         )
-    except pa.ArrowInvalid:
-        return None
-    if table.num_rows != len(rows):
-        return None
-    images = np.empty((len(rows), SIZE * SIZE), np.float32)
-    for i, column in enumerate(table.columns):
-        images[:, i] = column.to_numpy()
-    return images.reshape(-1, *SHAPE)
+    except pa.ArrowInvalid:  # Parse the cells one by one to find the row.
+        objects = [_json(cell, where, first + row) for row, cell in enumerate(cells.to_pylist())]
+        return from_objects(objects, where, first)
+    return _from_lists(table["dmdt"].combine_chunks(), where, first)
 
 
 def _json(cell: str, where: str, row: int) -> object:

@@ -167,6 +167,18 @@ def is_text(kind: pa.DataType) -> bool:
     )
 
 
+def unify_schemas(schemas: Sequence[pa.Schema]) -> pa.Schema:
+    """Return a common schema, in which a column is text if it is text in at least one schema."""
+    text = {field.name for schema in schemas for field in schema if is_text(field.type)}
+    return pa.unify_schemas(
+        [
+            pa.schema([f.with_type(pa.large_string()) if f.name in text else f for f in schema])
+            for schema in schemas
+        ],
+        promote_options="permissive",
+    )
+
+
 def to_pandas(table: pa.Table) -> pd.DataFrame:
     """Convert a table to a DataFrame, with nullable integers where they are needed.
 
@@ -265,10 +277,5 @@ def _is_float(column: pd.Series) -> bool:
 
 def pandas_metadata(schema: pa.Schema) -> dict[bytes, bytes]:
     """Return Parquet metadata that makes pandas read integer columns as ``Int64``."""
-    table = schema.empty_table()
-    empty = to_pandas(table)
-    for field in schema:
-        if pa.types.is_integer(field.type):
-            empty[field.name] = empty[field.name].astype(NULLABLE[field.type])
-    metadata = pa.Schema.from_pandas(empty, preserve_index=False).metadata
-    return {b"pandas": metadata[b"pandas"]}
+    empty = schema.remove_metadata().empty_table().to_pandas(types_mapper=NULLABLE.get)
+    return {b"pandas": pa.Schema.from_pandas(empty, preserve_index=False).metadata[b"pandas"]}

@@ -101,7 +101,7 @@ def load(data: bytes) -> Any:
     check_size(len(data))
     pickle_sizes.check(data)
     try:
-        return plain(_Reader(io.BytesIO(data), encoding="latin1").load(), {})
+        return _resolved(_Reader(io.BytesIO(data), encoding="latin1").load(), set())
     except pickle.UnpicklingError:
         raise
     except Exception as error:  # The type depends on the opcode.
@@ -119,32 +119,21 @@ def check_size(size: int) -> None:
         )
 
 
-def plain(value: Any, done: dict[int, Any]) -> Any:
-    """Convert the array descriptions in an unpickled value to NumPy arrays.
+def _resolved(value: Any, seen: set[int]) -> Any:
+    """Replace the array descriptions in an unpickled value, in place, by NumPy arrays or lists.
 
-    ``done`` maps the id of each original object to its result, so that an object that is referenced
-    several times is converted only once.
+    ``seen`` contains the id of each list that has been processed, because a list may be referenced
+    several times.
     """
-    if not isinstance(value, list | _Array):
-        return value
-    if id(value) in done:
-        if done[id(value)] is _IN_PROGRESS:
-            raise pickle.UnpicklingError("a list contains itself")
-        return done[id(value)]
-    done[id(value)] = _IN_PROGRESS
-    done[id(value)] = result = _converted(value, done)
-    return result
-
-
-_IN_PROGRESS = object()
-
-
-def _converted(value: list[Any] | _Array, done: dict[int, Any]) -> Any:
-    if isinstance(value, list):
-        return value if value and isinstance(value[0], float) else [plain(v, done) for v in value]
-    if value.items is None:
-        return value.values
-    items = [plain(item, done) for item in value.items]
-    for size in reversed(value.shape[1:]):
-        items = [items[first : first + size] for first in range(0, len(items), size)]
-    return items
+    if isinstance(value, _Array):
+        if value.items is None:
+            return value.values
+        items = _resolved(value.items, seen)
+        for size in reversed(value.shape[1:]):
+            items = [items[first : first + size] for first in range(0, len(items), size)]
+        return items
+    if isinstance(value, list) and id(value) not in seen:
+        seen.add(id(value))
+        if value and not isinstance(value[0], float):
+            value[:] = [_resolved(item, seen) for item in value]
+    return value

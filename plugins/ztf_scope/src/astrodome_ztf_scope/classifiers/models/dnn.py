@@ -11,7 +11,7 @@ import numpy as np
 from astrodome import AstrodomeError, compute, files
 from astrodome.runs import Run
 
-from ..protocol import Examples
+from ..preprocessing.examples import LabelledExamples
 from . import inference, weights
 from .convolution import SIDE, Array
 from .weights import NetworkWeights
@@ -43,8 +43,8 @@ class DnnClassifier:
 
     def train(
         self,
-        train: Examples,
-        validation: Examples,
+        train: LabelledExamples,
+        validation: LabelledExamples,
         run: Run,
         config: Mapping[str, Any],
     ) -> None:
@@ -78,7 +78,7 @@ class DnnClassifier:
         self.weights, self.threads = network.get_weights(model), _threads(config)
         if not all(np.isfinite(array).all() for array in self.weights.arrays):
             raise AstrodomeError(
-                f"The network of '{config['tag']}' diverged.", "Lower the learning rate: --lr."
+                f"The network of '{config['tag']}' diverged.", "Reduce the learning rate (lr)."
             )
         # Save a new network, because the trained one includes the optimizer state.
         bare = network.network(train.features.shape[1], **branches)
@@ -116,14 +116,14 @@ class DnnClassifier:
         return inference.predict(self.weights, features, dmdt, self.threads)
 
 
-def inputs(examples: Examples, config: Mapping[str, Any]) -> list[Array]:
+def inputs(examples: LabelledExamples, config: Mapping[str, Any]) -> list[Array]:
     """Return the inputs for the enabled branches."""
     found: list[Array] = [examples.features] if config["dnn"]["dense_branch"] else []
     if config["dnn"]["conv_branch"]:
         if examples.dmdt is None:
             raise AstrodomeError(
                 "The data set has no dmdt images, which the convolution branch needs.",
-                "Train on features alone: --conv-branch=false",
+                "Add the images, or disable the branch (conv_branch: false).",
             )
         found.append(examples.dmdt[..., None])
     return found

@@ -115,7 +115,7 @@ def read(path: Path) -> NetworkWeights:
         elif path.exists():
             raise ValueError("unsupported file extension")
         else:
-            raise errors.not_found(path, "Train one: scope train.", kind="Model")
+            raise errors.not_found(path, "Train a model first.", kind="Model")
         return NetworkWeights.from_layers(layers)
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise AstrodomeError(

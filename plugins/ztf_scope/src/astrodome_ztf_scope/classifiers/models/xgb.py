@@ -10,20 +10,19 @@ Without this limit, training could continue indefinitely while scores only chang
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import xgboost as xgb
 from astrodome import AstrodomeError, errors, files
 from astrodome.runs import Run
 from numpy.typing import NDArray
 
-from ..protocol import Examples
+from ..preprocessing.examples import LabelledExamples
 from .parameter_search import LARGER_IS_BETTER, search, start
 
 WEIGHTS = "model.ubj"
@@ -48,8 +47,8 @@ class XgbClassifier:
 
     def train(
         self,
-        train: Examples,
-        validation: Examples,
+        train: LabelledExamples,
+        validation: LabelledExamples,
         run: Run,
         config: Mapping[str, Any],
     ) -> None:
@@ -210,14 +209,7 @@ class EarlyStopping(xgb.callback.TrainingCallback):
 
     def table(self) -> str:
         """Return the content of ``metrics.csv``."""
-        text = io.StringIO()
-        lines = csv.writer(text, lineterminator="\n")
-        lines.writerow(["round", *self.history])
-        lines.writerows(
-            [number, *values]
-            for number, values in enumerate(zip(*self.history.values(), strict=True))
-        )
-        return text.getvalue()
+        return str(pd.DataFrame(self.history).to_csv(index_label="round"))
 
     def _values(self, name: str) -> NDArray[np.float64]:
         """Return a validation metric for each round, with the sign such that larger is better."""
@@ -232,7 +224,7 @@ def read(file: Path) -> xgb.Booster:
     probabilities.
     """
     if not file.is_file():
-        raise errors.not_found(file, "Train one: scope train.", kind="Model")
+        raise errors.not_found(file, "Train a model first.", kind="Model")
     if file.suffix not in FORMATS:
         raise AstrodomeError(
             f"Unsupported file extension of {file}: expected {' or '.join(FORMATS)}."
@@ -278,7 +270,7 @@ def importance(booster: xgb.Booster, names: Sequence[str]) -> dict[str, float]:
 
 
 def _params(
-    train: Examples, settings: Mapping[str, Any], seed: int, threads: int
+    train: LabelledExamples, settings: Mapping[str, Any], seed: int, threads: int
 ) -> dict[str, Any]:
     if settings["objective"] not in PROBABILITIES:
         raise AstrodomeError(
@@ -299,8 +291,8 @@ def _params(
 
 
 def _binned(
-    train: Examples,
-    validation: Examples,
+    train: LabelledExamples,
+    validation: LabelledExamples,
     params: Mapping[str, Any],
     names: list[str],
 ) -> tuple[xgb.QuantileDMatrix, xgb.QuantileDMatrix]:
@@ -321,7 +313,7 @@ def _loss(margin: NDArray[np.float32], positive: NDArray[np.bool_], weight: floa
     return float(np.average(losses, weights=np.where(positive, weight, 1.0)))
 
 
-def _both_labels(examples: Examples, part: str) -> None:
+def _both_labels(examples: LabelledExamples, part: str) -> None:
     if len(np.unique(examples.target)) < 2:
         raise AstrodomeError(
             f"All {len(examples.target)} sources of the {part} part have the same label.",
@@ -351,9 +343,15 @@ def _order(booster: xgb.Booster, names: list[str], file: Path) -> NDArray[np.int
         found: list[int] = []
     else:
         found = [_find(name, names) for name in booster.feature_names]
-    if len(found) != len(names) or len(set(found)) != len(names) or -1 in found:
+    if sorted(found) != list(range(len(names))):
+        missing = [n for n, at in zip(booster.feature_names or (), found, strict=True) if at < 0]
+        difference = (
+            f"it needs {', '.join(missing[:3])}"
+            if missing
+            else f"{booster.num_features()} features instead of {len(names)}"
+        )
         raise AstrodomeError(
-            f"The features of {file} differ from the configuration: {_difference(booster, names)}.",
+            f"The features of {file} differ from the configuration: {difference}.",
             "Use the configuration with which the model was trained.",
         )
     return None if found == list(range(len(names))) else np.array(found)
@@ -365,14 +363,3 @@ def _find(column: str, names: Sequence[str]) -> int:
         return names.index(column)
     stems = [name for name in names if column.startswith(f"{name}_")]
     return names.index(max(stems, key=len)) if stems else -1
-
-
-def _difference(booster: xgb.Booster, names: Sequence[str]) -> str:
-    theirs = booster.feature_names
-    if theirs is None:
-        return f"{booster.num_features()} features instead of {len(names)}"
-    missing = [name for name in theirs if _find(name, names) < 0]
-    if missing:
-        rest = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
-        return f"it needs {', '.join(missing[:3])}{rest}"
-    return f"{len(theirs)} features instead of {len(names)}"

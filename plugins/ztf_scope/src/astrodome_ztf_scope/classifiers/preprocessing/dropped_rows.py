@@ -50,7 +50,7 @@ def count_rows(
     counts: dict[str, Any] = {"in_data_set": len(data), "used": used, "dropped": dropped}
     if label == VARIABLE:
         counts["undecided"] = len(data) - dropped - used
-    unlabelled = np.isnan(labels(data, label, "the class"))
+    unlabelled = np.isnan(labels(data, label))
     counts["unlabelled"] = int((prepared.usable & unlabelled).sum())
     return counts | {"reasons": reasons(data, features) if dropped else []}
 

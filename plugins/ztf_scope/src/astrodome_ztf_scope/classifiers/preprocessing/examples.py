@@ -67,6 +67,10 @@ class PreparedDataSet:
     preparation: Preparation
     usable: NDArray[np.bool_]
 
+    def __repr__(self) -> str:
+        rows = ", ".join(f"{name}: {len(part)}" for name, part in self.parts.items())
+        return f"PreparedDataSet(rows by subset: {rows})"
+
 
 def prepare_dataset(
     data: DataSet | pd.DataFrame | str | os.PathLike[str],
@@ -81,7 +85,7 @@ def prepare_dataset(
     Parameters
     ----------
     data : DataSet, pandas.DataFrame or path-like
-        Labelled data set.
+        Labelled data set with the same columns as in :func:`train_classifier`.
     tag : str
         Tag of the class, for example ``vnv``.
     config : ScopeConfig, optional

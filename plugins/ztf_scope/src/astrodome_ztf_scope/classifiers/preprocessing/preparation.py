@@ -56,11 +56,6 @@ class Preparation:
     neighbours: NeighbourImputer | None = None
 
     @property
-    def names(self) -> list[str]:
-        """Names of the required columns in a data set."""
-        return [column.column for column in self.columns]
-
-    @property
     def features(self) -> list[str]:
         """Feature names, without the suffix for the period-finding algorithm."""
         return [column.feature for column in self.columns]
@@ -106,11 +101,11 @@ class Preparation:
                 "training part.",
                 "Exclude the feature from the set: include: false.",
             )
+        names = list(features.columns.values())
+        measured = _statistics(names, values)
         transforms = [
-            _transform(name, feature, features.features[feature].impute_strategy, values[:, i])
-            for i, (name, feature) in enumerate(
-                zip(columns, features.columns.values(), strict=True)
-            )
+            _transform(column, name, features.features[name].impute_strategy, measured.get(name))
+            for column, name in zip(columns, names, strict=True)
         ]
         regressed = [i for i, column in enumerate(transforms) if column.strategy == "regress"]
         random = np.random.default_rng(random_state)
@@ -119,15 +114,8 @@ class Preparation:
         if scale is None:
             return unscaled
         if stats is None:
-            values = unscaled._imputed(values)
-        scaled = [
-            _scaled(
-                column,
-                scale,
-                _statistics(values[:, i]) if stats is None else stats.get(column.feature),
-            )
-            for i, column in enumerate(transforms)
-        ]
+            stats = _statistics(names, unscaled._imputed(values))
+        scaled = (_scaled(column, scale, stats.get(column.feature)) for column in transforms)
         return cls(tuple(scaled), scale, neighbours)
 
     @classmethod
@@ -150,8 +138,7 @@ class Preparation:
                     "impute missing values.",
                     "Add the entry to the configuration.",
                 )
-            fill = 0.0 if strategy == "zero" else getattr(known, strategy, None)
-            column = FeatureTransform(name, feature, strategy, fill)
+            column = _transform(name, feature, strategy, known)
             transforms.append(_scaled(column, scale, known) if scale else column)
         return cls(tuple(transforms), scale)
 
@@ -165,10 +152,7 @@ class Preparation:
         A row is usable if it has all features that are not imputed. The features of all other rows
         are NaN. Raises AstrodomeError if a column is missing or contains text.
         """
-        if not isinstance(data, DataSet):
-            data = DataSet(data, None)
-        columns = self.columns_in(list(data.table.columns), data.path)
-        values = self._imputed(numbers(data.table, columns, data.path), threads)
+        values = self.impute(data if isinstance(data, DataSet) else DataSet(data, None), threads)
         values -= [column.offset for column in self.columns]
         values /= [column.divisor for column in self.columns]
         with np.errstate(over="ignore"):
@@ -176,6 +160,11 @@ class Preparation:
         usable = np.asarray(np.isfinite(prepared).all(axis=1))
         prepared[~usable] = np.nan
         return prepared, usable
+
+    def impute(self, data: DataSet, threads: int = 1) -> Floats:
+        """Return the imputed features before scaling, with shape (N, F)."""
+        columns = self.columns_in(list(data.table.columns), data.path)
+        return self._imputed(numbers(data.table, columns, data.path), threads)
 
     def columns_in(self, available: list[str], path: Path) -> list[str]:
         """Return the names of the feature columns in a data set, in the order of the features."""
@@ -327,27 +316,25 @@ def _not_a_number(table: pd.DataFrame, columns: Sequence[str], path: Path) -> As
     return AstrodomeError(f"{path}: the feature columns contain values that are not numbers.")
 
 
-def _transform(name: str, feature: str, strategy: str, values: Floats) -> FeatureTransform:
-    match strategy:
-        case "zero":
-            fill: float | None = 0.0
-        case "mean":
-            fill = float(np.nanmean(values))
-        case "median":
-            fill = float(np.nanmedian(values))
-        case _:
-            fill = None
+def _transform(
+    name: str, feature: str, strategy: str, stats: FeatureStats | None
+) -> FeatureTransform:
+    fill = 0.0 if strategy == "zero" else getattr(stats, strategy, None)
     return FeatureTransform(name, feature, strategy, fill)
 
 
-def _statistics(values: Floats) -> FeatureStats:
-    return FeatureStats.model_construct(
-        min=float(np.nanmin(values)),
-        max=float(np.nanmax(values)),
-        median=float(np.nanmedian(values)),
-        mean=float(np.nanmean(values)),
-        std=float(np.nanstd(values)),
-    )
+def _statistics(names: Sequence[str], values: Floats) -> dict[str, FeatureStats]:
+    """Return the statistics of each feature. ``values`` has the shape (N, F)."""
+    return {
+        name: FeatureStats(
+            min=np.nanmin(column),
+            max=np.nanmax(column),
+            median=np.nanmedian(column),
+            mean=np.nanmean(column),
+            std=np.nanstd(column),
+        )
+        for name, column in zip(names, values.T, strict=True)
+    }
 
 
 def _scaled(column: FeatureTransform, scale: str, stats: FeatureStats | None) -> FeatureTransform:

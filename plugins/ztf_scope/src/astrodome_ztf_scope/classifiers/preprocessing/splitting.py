@@ -62,8 +62,6 @@ def split_dataset(
     usable: Mask | None = None,
     group_by: str = "",
     groups: Rows | None = None,
-    random_state: int | None = None,
-    min_rows: int | None = None,
 ) -> DataSplit:
     """Split the rows in a data set to train a classifier for one class.
 
@@ -88,24 +86,19 @@ def split_dataset(
         assigned to the same subset.
     groups : numpy.ndarray of int, shape (N,), optional
         Result of :func:`source_numbers`, which replaces ``group_by``.
-    random_state : int, optional
-        Seed for all random numbers. By default, the random state of the class.
-    min_rows : int, optional
-        Minimum number of training rows. By default, the batch size.
 
     Raises
     ------
     AstrodomeError
         If all rows have the same label, or if there are too few training rows.
     """
-    seed = entry.random_state if random_state is None else random_state
-    random = np.random.default_rng(seed)
-    label = np.nan_to_num(labels(data, entry.label, f"class '{tag}'"))
+    random = np.random.default_rng(entry.random_state)
+    label = np.nan_to_num(labels(data, entry.label))
     positive = label > entry.threshold
     considered = np.ones(len(data), bool) if usable is None else usable.copy()
     subject = "usable rows"
     if entry.label == VARIABLE:
-        steady = np.nan_to_num(labels(data, NON_VARIABLE, f"class '{tag}' for its negatives"))
+        steady = np.nan_to_num(labels(data, NON_VARIABLE))
         considered &= positive | (steady > entry.threshold)
         subject += f" that are '{VARIABLE}' or '{NON_VARIABLE}'"
     rows = np.flatnonzero(considered)
@@ -116,12 +109,11 @@ def split_dataset(
     train, validation = _part(rest, positive, owners, entry.val_size, 2, random)
     train, dropped = _balance(train, positive, entry.balance, random)
     _require_both_labels(positive[train], tag, entry, data, "training rows")
-    required = entry.batch_size if min_rows is None else min_rows
-    if len(train) < required:
+    if len(train) < entry.batch_size:
         raise AstrodomeError(
             f"Class '{tag}': only {len(train)} training rows, fewer than the batch size "
-            f"{required}.",
-            "Use a smaller batch size: --batch-size.",
+            f"{entry.batch_size}.",
+            "Reduce the batch size (batch_size).",
         )
     target = positive.astype(np.float32)
     return DataSplit(train, validation, test, dropped, target, _weight(target, train, entry))
@@ -149,7 +141,7 @@ def source_numbers(data: DataSet, group_by: str) -> Rows | None:
     return numbers
 
 
-def labels(data: DataSet, column: str, subject: str) -> NDArray[np.float64]:
+def labels(data: DataSet, column: str) -> NDArray[np.float64]:
     """Return the labels in a column with shape (N,), with NaN for missing labels.
 
     Raises AstrodomeError if the column is missing or contains text, or if a label is outside the
@@ -157,8 +149,10 @@ def labels(data: DataSet, column: str, subject: str) -> NDArray[np.float64]:
     """
     if column not in data.table:
         raise AstrodomeError(
-            f"{data.path} has no column '{column}', which {subject} needs.",
-            "Labels are columns with values from 0 to 1.",
+            f"{data.path} has no column '{column}' with labels.",
+            "Labels are numbers from 0 to 1."
+            + f" Negative examples of '{VARIABLE}' have the label '{NON_VARIABLE}'."
+            * (column == NON_VARIABLE),
         )
     values = raw_numbers(data.table, [column], data.path)[:, 0]
     outside = np.flatnonzero((values < -ROUNDING) | (values > 1 + ROUNDING))
