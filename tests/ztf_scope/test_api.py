@@ -103,3 +103,30 @@ def test_training_on_a_table_leaves_a_run_folder(here: Path) -> None:
     assert model.config["class"]["test_size"] == 0.3
     with pytest.raises(AstrodomeError, match="Class 'vvv' not found"):
         scope.train_classifier(table, "vvv", algorithm="xgb")
+
+
+def test_a_model_may_be_loaded_found_or_a_path(here: Path) -> None:
+    folder = here / "models/experiment/xgb/vnv/42"
+    (found,) = scope.find_models([folder])
+    expected = scope.classify("dataset.parquet", scope.load_model(folder))
+    for model in (found, folder, str(folder)):
+        pd.testing.assert_frame_equal(scope.classify("dataset.parquet", model), expected)
+        assert scope.evaluate(model, "dataset.parquet")["tag"] == "vnv"
+
+
+def test_objects_have_a_short_representation(here: Path) -> None:
+    folder = Path("models/experiment/xgb/vnv/42")
+    data = scope.read_dataset("dataset.parquet", ["ztf_id", "variable"])
+    assert repr(data) == "DataSet(600 rows, 2 columns, without images)"
+    assert repr(scope.load_model(folder)) == f"LoadedModel(path={folder!r}, algorithm='xgb')"
+    assert repr(scope.load_config()) == "ScopeConfig(52 classes from the built-in defaults)"
+    assert "train: " in repr(scope.prepare_dataset("dataset.parquet", "vnv"))
+
+
+def test_errors_name_what_exists_and_no_command(here: Path) -> None:
+    with pytest.raises(AstrodomeError) as unknown:
+        scope.train_classifier("dataset.parquet", "xyz", algorithm="xgb")
+    assert "Configured classes: " in unknown.value.hint and "vnv" in unknown.value.hint
+    with pytest.raises(AstrodomeError) as missing:
+        scope.find_models(["models"], tags=["e"])
+    assert missing.value.hint == "Available models: vnv_xgb."
