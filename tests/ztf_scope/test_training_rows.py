@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,6 @@ from astrodome import AstrodomeError
 from astrodome.testing import Result
 from astrodome_ztf_scope.classifiers import training_run
 from astrodome_ztf_scope.classifiers.jobs import TrainingOptions, training_jobs
-from astrodome_ztf_scope.classifiers.models.xgb import XgbClassifier
 from astrodome_ztf_scope.classifiers.preprocessing import dropped_rows
 from astrodome_ztf_scope.config.loading import load_config
 from astrodome_ztf_scope.tables.datasets import DataSet
@@ -62,9 +60,9 @@ def learn(write: Callable[[str], Path], tmp_path: Path) -> Callable[..., dict[st
 
     def call(table: pd.DataFrame, tag: str = "e") -> dict[str, Any]:
         options = TrainingOptions(algorithm="xgb", root=tmp_path / "models", plot=False)
-        (job,) = training_jobs(config, [tag], options, XgbClassifier, "xgb", tmp_path)
-        job = replace(job, about={"dataset_digest": ""})
-        return dict(training_run.run(job, DataSet(table, None, Path("mine.parquet")))["rows"])
+        data = DataSet(table, None, Path("mine.parquet"))
+        (job,) = training_jobs(config, [tag], options, data.path, tmp_path)
+        return dict(training_run.run(job, data)["rows"])
 
     return call
 

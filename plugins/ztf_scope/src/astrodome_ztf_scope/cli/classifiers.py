@@ -71,9 +71,13 @@ def predict(
         ..., metavar="FILE...", help="Files with features: Parquet, CSV or HDF5."
     ),
     out: Path = option(Path("scores.parquet"), "Parquet file to write."),
-    merge: str = option("", "Add the mean or maximum score of all algorithms.", metavar="mean|max"),
+    merge: str = option(
+        "",
+        "Add a column for each class with the mean or maximum score of all algorithms.",
+        metavar="mean|max",
+    ),
     batch_size: int = option(
-        8192, "Rows per batch; an interrupted run resumes with the next batch.", min=1
+        8192, "Number of rows in a batch. An interrupted run resumes with the next batch.", min=1
     ),
     scheduler: str = option("", "Address of a Dask cluster."),
     force: bool = option(False, "Overwrite an existing file."),
@@ -123,7 +127,7 @@ def predict(
 def evaluate(
     data: Path = typer.Argument(..., metavar="FILE", help="Labelled data set."),
     score_threshold: float = option(
-        0.5, "Sources with a higher score count as predicted.", min=0, max=1
+        0.5, "Score above which a source is classified as positive.", min=0, max=1
     ),
     as_json: Json = False,
     *,

@@ -41,13 +41,15 @@ class DataOptions(OptionGroup, panel=DATA):
     path_dataset: Path | None = option(None, "CSV, Parquet or HDF5 file [training.dataset].")
     group_by: str = option(
         "",
-        "Keep the rows of a source in the same part, by a column or by position (2 arcsec).",
+        "Column that identifies the source, or position (within 2 arcsec). All rows of a source "
+        "are assigned to the same subset.",
     )
     period_suffix: Text = option(
-        None, "Period search of the periodic features; None: names without suffix."
+        None, "Suffix of the columns with periodic features, or None if they have no suffix."
     )
     feature_stats: Text = option(
-        None, "config: scale with feature_stats of the configuration [training part]."
+        None,
+        "config: scale with feature_stats of the configuration [statistics of the training set].",
     )
 
     def dataset(self, scope: ScopeConfig) -> Path:
@@ -83,16 +85,18 @@ class TrainingClassOptions(OptionGroup, panel=LEARNING):
     threshold: Number = option(None, "Labels above this value are positive.", panel=CLASS)
     balance: Number = option(
         None,
-        "Maximum ratio of the larger class (positive or negative) to the smaller.",
+        "Maximum ratio between the numbers of rows with the more and the less frequent label.",
         panel=CLASS,
     )
     weight_per_class: Switch = option(
         None, "Weight positive and negative examples equally.", panel=CLASS
     )
-    scale_features: Text = option(None, "min_max or median_std.", panel=CLASS)
-    test_size: Number = option(None, "Fraction of the test part.", panel=CLASS)
-    val_size: Number = option(None, "Fraction of the validation part in the rest.", panel=CLASS)
-    batch_size: Count = option(None, "Sources per step.")
+    scale_features: Text = option(None, "Scaling method: min_max or median_std.", panel=CLASS)
+    test_size: Number = option(None, "Fraction of the rows in the test set.", panel=CLASS)
+    val_size: Number = option(
+        None, "Fraction of the remaining rows in the validation set.", panel=CLASS
+    )
+    batch_size: Count = option(None, "Number of sources in a batch.")
     epochs: Count = option(None, "Maximum number of epochs.")
     patience: Count = option(None, "Number of epochs without improvement before training stops.")
     lr: Number = option(None, "Learning rate.", "--lr", "--learning-rate")
@@ -103,7 +107,9 @@ class TrainingClassOptions(OptionGroup, panel=LEARNING):
     momentum: Number = option(None, "Momentum of SGD.")
     decay: Number = option(None, "Decay of the learning rate per step.")
     monitor: Text = option(None, "Metric that the callbacks monitor, for example val_loss.")
-    callbacks: Text = option(None, "reduce_lr_on_plateau,early_stopping or one of them.")
+    callbacks: Text = option(
+        None, "Callbacks: reduce_lr_on_plateau, early_stopping, or both, separated by a comma."
+    )
     shuffle_buffer_size: Count = option(None, "No effect: all rows are shuffled.")
     float_convert_types: Text = option(None, "No effect: training always uses 32-bit floats.")
     run_eagerly: Switch = option(None, "Do not compile the network.")
@@ -127,7 +133,7 @@ class TrainingClassOptions(OptionGroup, panel=LEARNING):
 class NetworkOptions(OptionGroup, panel=LEARNING):
     """Options that override the section ``training.dnn``, with the same names."""
 
-    optimizer: Text = option(None, "adam or sgd.")
+    optimizer: Text = option(None, "Optimizer: adam or sgd.")
     loss: Text = option(None, "Loss function of the network.")
     dense_branch: Switch = option(None, "Use the branch for the features.")
     conv_branch: Switch = option(None, "Use the branch for the dmdt images.")
@@ -136,7 +142,7 @@ class NetworkOptions(OptionGroup, panel=LEARNING):
 class SearchOptions(OptionGroup, panel=LEARNING):
     """The parameter search of boosted trees."""
 
-    search: Switch = option(None, "xgb: search the parameters by cross-validation.")
+    search: Switch = option(None, "Search for the best parameters of xgb by cross-validation.")
     skip_cv: Switch = option(None, "Do not search the parameters (default).")
     run_sweeps: Switch = option(None, "Not supported: sweeps of Weights & Biases.", hidden=True)
 
@@ -155,7 +161,7 @@ class TrainingResultOptions(OptionGroup, panel=RESULT):
 
     path_models: Path = option(Path("models"), "Folder with the groups of models.")
     group: str = option("experiment", "Name of the group of runs.")
-    save: Switch = option(None, "Save the runs; otherwise only show the metrics [save].")
+    save: Switch = option(None, "Save the runs instead of only showing their metrics [save].")
     plot: Switch = option(None, "Write plots of each run [plot].")
     plot_model: Switch = option(None, "Write the layers of each network as text.")
     wandb: Switch = option(None, "Log the runs to Weights & Biases.")
@@ -167,14 +173,14 @@ class TrainingResultOptions(OptionGroup, panel=RESULT):
 def train(
     tag: list[str] | None = option(None, "Class to train; repeatable."),
     every: bool = option(False, "Train every configured class.", "--all"),
-    algorithm: str = option("dnn", "dnn, xgb, or a model of a plugin."),
+    algorithm: str = option("dnn", "Algorithm: dnn, xgb, or an algorithm of another plugin."),
     random_state: list[int] | None = option(
-        None, "Seed of all random numbers; one run per seed; repeatable [seed of the class]."
+        None, "Seed for all random numbers; repeatable, with one run per seed [seed of the class]."
     ),
     config: Config = None,
-    jobs: int = option(0, "Number of parallel runs; 0: one per core.", min=0),
+    jobs: int = option(0, "Number of parallel runs, or 0 for one run per CPU core.", min=0),
     gpu: Count = option(None, "Index of the GPU to use [none]."),
-    verbose: int = option(1, "0: show nothing before the end.", min=0),
+    verbose: int = option(1, "Level of detail; 0 hides the progress.", min=0),
     *,
     data: DataOptions,
     classes: TrainingClassOptions,
