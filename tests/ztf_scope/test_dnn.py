@@ -103,7 +103,7 @@ def test_predictions_without_keras_are_those_of_keras() -> None:
     learned = weights.NetworkWeights(learned.dense, tuple(biased), learned.join)
     network.set_weights(standard, learned)
     features, dmdt = np.random.default_rng(2).random((300, 5), np.float32), images(300)
-    expected = standard.predict([features, dmdt[..., None]], verbose=0)
+    expected = standard.predict([features, dmdt[..., None]], verbose=0)[:, 0]
     for threads in (1, 2):
         scores = inference.predict(learned, features, dmdt, threads)
         np.testing.assert_allclose(scores, expected, atol=1e-6)
