@@ -75,7 +75,7 @@ def test_the_commands_in_the_manual_of_sdo_cli_work_unchanged(
     times = (f"--start={first}T00:00:00", f"--end={last}T23:59:59")
     loaded = goes("download", *times, "--output=./tmp/goes").succeeded()
     assert f"{132 if every else 3} months downloaded." in loaded.err
-    assert ("no file for 2015-05-02" in loaded.err) == (not every)
+    assert ("archives for 2015-05-02" in loaded.err) == (not every)
     found = goes("get", "--timestamp=2015-06-01T02:20:00", "--cache-dir=./tmp/goes").succeeded()
     assert "B1.7" in found.out
     days = days_in(stored(Path("tmp/goes")))

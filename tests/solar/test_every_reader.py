@@ -227,7 +227,7 @@ def test_observables_and_levels_of_the_same_time_are_kept_apart(tmp_path: Path) 
     # Another file with the same channel, level and time is refused instead of replacing the first.
     other = inputs.write(tmp_path / "other.fits", inputs.sun() * 3)
     refused = data("import", other, "--path", out)
-    assert refused.code == 1 and "was imported from lev1.0.fits already" in refused.err
+    assert refused.code == 1 and "already imported from lev1.0.fits" in refused.err
     data("import", other, "--path", out, "--overwrite").succeeded()
     # Every command distinguishes them.
     found = data("info", out, "--json").succeeded().json

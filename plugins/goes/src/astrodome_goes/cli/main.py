@@ -111,9 +111,7 @@ def import_(
 
 @app.command()
 def get(
-    timestamp: Annotated[
-        list[datetime] | None, time_option("Time to look up. Can be given several times")
-    ] = None,
+    timestamp: Annotated[list[datetime] | None, time_option("Time to look up; repeatable")] = None,
     from_file: Annotated[
         Path | None,
         typer.Option(
@@ -124,8 +122,8 @@ def get(
     column: Annotated[
         str,
         typer.Option(
-            help="Name of the column with the times in the CSV file [timestamp, time, t_obs, "
-            "date_obs, date-obs, datetime, date or t_rec]."
+            help="Column of the CSV file that contains the times [the first existing column of "
+            "timestamp, time, t_obs, date_obs, date-obs, datetime, date and t_rec]."
         ),
     ] = "",
     store: StoreFolder = None,
@@ -134,7 +132,10 @@ def get(
     ] = 60.0,
     as_json: Json = False,
 ) -> None:
-    """Show the good sample nearest to each time: flux (W/m2), class, quality and satellite."""
+    """Show the good sample nearest to each time: flux (W/m2), class, quality and satellite.
+
+    A sample is good if its flux is positive and no quality flag is set.
+    """
     if not timestamp and from_file is None:
         raise AstrodomeError(
             "Missing time.", "Add --timestamp TIME or --from-file FILE.", exit_code=2
@@ -174,7 +175,7 @@ def flares(
     store: StoreFolder = None,
     as_json: Json = False,
 ) -> None:
-    """List flares, using the NOAA definition: start, peak, end (UTC), class, peak flux (W/m2).
+    """List flares (NOAA definition) with start, peak, end (UTC), class and peak flux (W/m2).
 
     The columns satellite and product describe the origin of the peak flux. The column
     operational_scaling is true if the peak flux contains the scaling factors of operational
