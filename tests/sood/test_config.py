@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from astrodome import AstrodomeError
 from astrodome_sood import config
+from astrodome_sood.cli import options
 
 SDO_CLI = """
 model:
@@ -36,7 +37,7 @@ def test_files_of_sdo_cli_are_read_and_defaults_supply_missing_keys(tmp_path: Pa
 def test_options_override_the_file(tmp_path: Path):
     run = tmp_path / "run.yaml"
     run.write_text("model: {z_dim: 4, target_size: 64}\n")
-    overrides = config.assignments(["model.z_dim=8", "model.fmap_sizes=[4, 8]"])
+    overrides = options.assignments(["model.z_dim=8", "model.fmap_sizes=[4, 8]"])
     read = config.load(run, overrides)
     assert (read.model.z_dim, read.model.target_size) == (8, 64)
     assert read.model.fmap_sizes == [4, 8]
@@ -76,7 +77,7 @@ def test_an_invalid_default_is_reported_with_the_file_of_the_defaults(tmp_path: 
 @pytest.mark.parametrize("wrong", [["model.zdim=3"], ["model.z_dim"], ["seed=[1"]])
 def test_an_invalid_assignment_is_a_usage_error(wrong: list[str]):
     with pytest.raises(AstrodomeError) as failure:
-        config.load(None, config.assignments(wrong))
+        config.load(None, options.assignments(wrong))
     assert failure.value.exit_code == 2
 
 

@@ -6,8 +6,10 @@ The keys are the same as in sdo-cli configuration files, and values can also be 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import date
+from functools import reduce
+from operator import getitem
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -23,6 +25,8 @@ from pydantic import (
     PositiveInt,
 )
 
+OPTIONS = "options"
+"""Origin of invalid values in error messages if they do not come from a file."""
 RUN_SECTIONS = ("model", "data", "train", "seed", "devices")
 """Keys that a prediction reads from the configuration of the training run."""
 MODEL_DEFAULTS: dict[str, dict[str, Any]] = {
@@ -31,37 +35,6 @@ MODEL_DEFAULTS: dict[str, dict[str, Any]] = {
 """Model-specific default values, the same as in sdo-cli."""
 NO_EFFECT = ("data.prefetch_factor", "data.sdo_ml_v2.reduce_memory", "debug")
 """sdo-cli configuration keys that are accepted but have no effect."""
-
-SHORT_NAMES = {
-    "dataset": "data.dataset",
-    "channel": "data.channel",
-    "data_dir": "data.data_dir",
-    "test_dir": "data.data_dir",
-    "batch_size": "data.batch_size",
-    "log_dir": "log_dir",
-    "epochs": "train.n_epochs",
-    "lr": "train.lr",
-    "logger": "train.logger",
-    "profile": "train.profile",
-    "print_every_iter": "train.print_every_iter",
-    "target_size": "model.target_size",
-    "z_dim": "model.z_dim",
-    "fmap_sizes": "model.fmap_sizes",
-    "load_path": "model.load_path",
-    "predict_mode": "predict.mode",
-    "pred_dir": "predict.pred_dir",
-    "score_mode": "predict.score_mode",
-    "sample_score": "predict.sample_score",
-    "scale": "predict.scale",
-    "devices": "devices",
-    "strategy": "devices.strategy",
-    "nodes": "devices.nodes",
-    "precision": "devices.precision",
-    "seed": "seed",
-}
-"""Mapping from command options and Python keyword arguments to configuration keys.
-
-If two names have the same key, the later name has priority."""
 
 
 class ConfigSection(BaseModel):
@@ -223,6 +196,24 @@ class Config(ConfigSection):
         return [key for key in NO_EFFECT if get_key(changed, key) != get_key(default, key)]
 
 
+SHORT_NAMES = {
+    name: f"{section}.{name}"
+    for section, info in Config.model_fields.items()
+    for name in getattr(info.annotation, "model_fields", ())
+} | {
+    "log_dir": "log_dir",
+    "seed": "seed",
+    "devices": "devices",
+    "test_dir": "data.data_dir",
+    "epochs": "train.n_epochs",
+    "predict_mode": "predict.mode",
+}
+"""Mapping from the names of command options and Python keyword arguments to configuration keys.
+
+The name of a key in a section is also its short name; the other names follow. If two names have the
+same key, the later name has priority."""
+
+
 def load(
     file: Path | None = None,
     overrides: Mapping[str, Any] | None = None,
@@ -250,27 +241,23 @@ def load(
     AstrodomeError
         If a value is invalid; the message names the file, the key and the expected type.
     """
-    layers: dict[str, Any] = {}
-    for path in _with_defaults(file):
-        layer = settings.read_yaml(path)
-        settings.validate(Config, layer, str(path))
-        layers = _merge(layers, layer)
-    given: dict[str, Any] = {}
-    for key, value in (overrides or {}).items():
-        given = _merge(given, _nest(key, value))
-    try:
-        settings.validate(Config, given, "")
-    except AstrodomeError as error:
-        raise AstrodomeError(error.message, error.hint, exit_code=2) from error
-    layers = _merge(layers, given)
+    layers = [(str(path), settings.read_yaml(path)) for path in _with_defaults(file)]
+    layers += [(OPTIONS, _nested(key, value)) for key, value in (overrides or {}).items()]
+    for origin, layer in layers:
+        try:
+            settings.validate(Config, layer, origin)
+        except AstrodomeError as error:
+            code = 2 if origin == OPTIONS else error.exit_code
+            raise AstrodomeError(error.message, error.hint, exit_code=code) from error
     defaults = MODEL_DEFAULTS.get(model, {})
-    config = settings.validate(Config, _merge(defaults, layers), "")
+    given: dict[str, Any] = reduce(_merge, [layer for _, layer in layers], {})
+    config = settings.validate(Config, _merge(defaults, given), OPTIONS)
     weights = config.model.load_path
     if not from_run or weights is None:
         return config
     saved = (weights if weights.is_dir() else weights.parent) / "config.yaml"
     run = _run_settings(settings.read_yaml(saved)) if saved.is_file() else _network_shape(weights)
-    return settings.validate(Config, _merge(_merge(defaults, run), layers), str(saved))
+    return settings.validate(Config, reduce(_merge, [defaults, run, given]), str(saved))
 
 
 def _with_defaults(file: Path | None) -> list[Path]:
@@ -280,33 +267,9 @@ def _with_defaults(file: Path | None) -> list[Path]:
     return [defaults, file] if defaults.is_file() and defaults != file else [file]
 
 
-def assignments(texts: Sequence[str]) -> dict[str, Any]:
-    """Parse assignments such as ``"model.z_dim=64"``; the values are parsed as YAML."""
-    import yaml
-
-    found = {}
-    for text in texts:
-        key, equals, value = text.partition("=")
-        if not equals or not key.strip():
-            raise AstrodomeError(
-                f"Invalid --set '{text}': expected KEY=VALUE, for example model.z_dim=64.",
-                exit_code=2,
-            )
-        try:
-            found[key.strip()] = yaml.safe_load(value)
-        except yaml.YAMLError as error:
-            raise AstrodomeError(
-                f"Invalid --set {key}: '{value}' is not valid YAML.", exit_code=2
-            ) from error
-    return found
-
-
 def get_key(plain: Mapping[str, Any], key: str) -> Any:
     """Return the value at a dotted key."""
-    value: Any = plain
-    for part in key.split("."):
-        value = value[part]
-    return value
+    return reduce(getitem, key.split("."), plain)
 
 
 def flatten(plain: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -337,10 +300,10 @@ def _network_shape(path: Path) -> dict[str, Any]:
     return {"model": {key: metadata[key] for key in weights.SHAPE.values() if key in metadata}}
 
 
-def _nest(dotted: str, value: Any) -> dict[str, Any]:
-    for key in reversed(dotted.split(".")):
-        value = {key: value}
-    return dict(value)
+def _nested(dotted: str, value: Any) -> dict[str, Any]:
+    """Return nested mappings with a value at a dotted key."""
+    key, dot, rest = dotted.partition(".")
+    return {key: _nested(rest, value) if dot else value}
 
 
 def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

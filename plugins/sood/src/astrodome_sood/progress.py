@@ -1,12 +1,12 @@
-"""Report the progress of long operations to an observer.
+"""Report the progress of long operations.
 
-Library functions call :func:`task` and :func:`message`. By default, the reports are ignored. The
-commands set an observer that shows them in the terminal.
+Library functions call :func:`task`. By default, the reports are ignored. The commands call
+:func:`shown_with` to show them in the terminal.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import Protocol
@@ -26,42 +26,27 @@ class SilentTask:
         pass
 
 
-class Observer:
-    """Receiver of progress reports. The base class ignores all reports."""
-
-    def task(
-        self, label: str, total: int, unit: str, *, resumes: bool = True
-    ) -> AbstractContextManager[Task]:
-        """Return a context manager for a task with ``total`` steps.
-
-        ``resumes`` specifies whether the task can be resumed after an interruption.
-        """
-        return nullcontext(SilentTask())
-
-    def message(self, text: str) -> None:
-        """Handle a log message, for example the losses of an epoch."""
-
-
-_observer: ContextVar[Observer] = ContextVar("observer", default=Observer())  # noqa: B039
+Start = Callable[..., AbstractContextManager[Task]]
+"""Function that starts a task. It has the same arguments as :func:`task`."""
+_start: ContextVar[Start | None] = ContextVar("start", default=None)
 
 
 def task(
     label: str, total: int, unit: str = "images", *, resumes: bool = True
 ) -> AbstractContextManager[Task]:
-    """Return a context manager for a task of the current observer."""
-    return _observer.get().task(label, total, unit, resumes=resumes)
+    """Return a context manager for a task with ``total`` steps.
 
-
-def message(text: str) -> None:
-    """Send a log message to the current observer."""
-    _observer.get().message(text)
+    ``resumes`` specifies whether the task can be resumed after an interruption.
+    """
+    start = _start.get()
+    return start(label, total, unit, resumes=resumes) if start else nullcontext(SilentTask())
 
 
 @contextmanager
-def observed_by(observer: Observer) -> Iterator[None]:
-    """Send the progress reports inside the ``with`` block to an observer."""
-    token = _observer.set(observer)
+def shown_with(start: Start) -> Iterator[None]:
+    """Call ``start`` for each task that begins inside the ``with`` block."""
+    token = _start.set(start)
     try:
         yield
     finally:
-        _observer.reset(token)
+        _start.reset(token)

@@ -6,96 +6,86 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from astrodome import AstrodomeError, console, sources
+from astrodome import console, sources
+from astrodome.option_groups import OptionGroup, expand, option
 
 from .options import (
-    BatchSize,
-    ConfigFile,
-    DataDir,
-    Devices,
-    Json,
-    SampleScore,
-    ScoreMode,
-    Set,
-    TargetSize,
+    AsJson,
+    Assignments,
+    ConfigOptions,
+    ImageOptions,
+    ScoreOptions,
+    assignments,
     given_keys,
+    integers,
     load_config,
     print_warnings,
     show_progress,
 )
 
 
+class GroundTruthOptions(OptionGroup):
+    """Options that select the ground truth."""
+
+    against: str = option(
+        "synthetic",
+        "Ground truth: synthetic anomalies, labels in a file, GOES flux, or HEK events.",
+        metavar="synthetic|labels|flux|events",
+    )
+    kinds: str = option(
+        "",
+        "Types of synthetic anomalies: paste, brighten, blur, occult, swap, separated by commas "
+        "(default: all).",
+    )
+    seeds: str = option("0", "Seeds of the synthetic anomalies, for example 0,1,2.")
+    wavelength: int = option(
+        0,
+        "Wavelength of the images in which synthetic anomalies are inserted, in angstroms. The "
+        "default is the most frequent wavelength.",
+    )
+    labels: Path | None = option(
+        None, "CSV or Parquet file with the columns path and label (1 or 0)."
+    )
+    goes_class: str = option("M1.0", "Minimum GOES class at the time of an anomalous image.")
+    event_types: str = option("AR,FL", "Types of the HEK events whose regions are anomalous.")
+    flux_source: Annotated[str, sources.option("flux", "Source of the flux")] = ""
+    events_source: Annotated[str, sources.option("events", "Source of the events")] = ""
+    bootstrap: int = option(1000, "Number of bootstrap samples.", min=1)
+
+
+@expand
 def evaluate(
-    ctx: typer.Context,
     models: Annotated[
         list[str],
         typer.Argument(
             metavar="[LABEL=]RUN|MODEL…",
-            help="Run folders, weights files, or models without weights (threshold).",
+            help="Run folders, weights files, or names of models without weights (threshold).",
         ),
     ],
-    data_dir: DataDir = None,
-    against: Annotated[
-        str,
-        typer.Option(
-            metavar="synthetic|labels|flux|events",
-            help="Ground truth: synthetic anomalies, labels in a file, GOES flux, or HEK events.",
-        ),
-    ] = "synthetic",
-    kinds: Annotated[
-        str,
-        typer.Option(help="Kinds of synthetic anomalies: paste,brighten,blur,occult,swap [all]."),
-    ] = "",
-    seeds: Annotated[str, typer.Option(help="Seeds of the synthetic anomalies: 0,1,2.")] = "0",
-    wavelength: Annotated[
-        int,
-        typer.Option(
-            help="Wavelength of the images that are changed, in angstrom; 0: the most frequent."
-        ),
-    ] = 0,
-    labels: Annotated[
-        Path | None,
-        typer.Option(help="CSV or Parquet file with the columns path and label (1 or 0)."),
-    ] = None,
-    goes_class: Annotated[
-        str, typer.Option(help="Minimum GOES class of the flux at anomalous images.")
-    ] = "M1.0",
-    event_types: Annotated[
-        str, typer.Option(help="HEK event types whose regions are anomalous.")
-    ] = "AR,FL",
-    flux_source: Annotated[str, sources.option("flux", "Source of the flux")] = "",
-    events_source: Annotated[str, sources.option("events", "Source of the events")] = "",
-    score_mode: ScoreMode = None,
-    sample_score: SampleScore = None,
-    bootstrap: Annotated[int, typer.Option(min=1, help="Number of bootstrap samples.")] = 1000,
-    out: Annotated[Path, typer.Option(help="Folder for the tables and the page.")] = Path(
+    images: ImageOptions,
+    truth: GroundTruthOptions,
+    scores: ScoreOptions,
+    settings: ConfigOptions,
+    out: Annotated[Path, typer.Option(help="Folder for the tables and the HTML page.")] = Path(
         "evaluation"
     ),
-    target_size: TargetSize = None,
-    batch_size: BatchSize = None,
-    devices: Devices = None,
-    config_file: ConfigFile = None,
-    assignment: Set = None,
-    as_json: Json = False,
+    as_json: AsJson = False,
 ) -> None:
     """Compare models on the same images: AUROC, average precision and IoU, with intervals."""
     from ..evaluation.evaluate import EvaluationOptions, evaluate_models
     from ..views.evaluation_page import write_evaluation
 
-    options = EvaluationOptions(
-        against=against,
-        kinds=[kind for kind in kinds.split(",") if kind],
-        seeds=_seeds(seeds),
-        wavelength=wavelength,
-        labels=labels,
-        goes_class=goes_class,
-        event_types=[kind for kind in event_types.split(",") if kind],
-        bootstraps=bootstrap,
-        flux_source=flux_source,
-        events_source=events_source,
-    )
+    chosen = vars(truth) | {
+        "kinds": [kind for kind in truth.kinds.split(",") if kind],
+        "seeds": integers("--seeds", truth.seeds),
+        "event_types": [kind for kind in truth.event_types.split(",") if kind],
+    }
+    options = EvaluationOptions(bootstraps=chosen.pop("bootstrap"), **chosen)
+    groups = (images, scores, settings)
+    config = load_config(*groups)
+    overrides = given_keys(*groups) | {"devices.gpus": config.devices.gpus}
     with show_progress():
-        evaluation = evaluate_models(models, load_config(ctx), options, set(given_keys(ctx)))
+        evaluation = evaluate_models(models, overrides, options, settings.config_file)
     print_warnings(evaluation.warnings)
     page = write_evaluation(evaluation, out)
     if as_json:
@@ -115,26 +105,13 @@ def _with_intervals(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _seeds(text: str) -> list[int]:
-    try:
-        found = [int(part) for part in text.split(",") if part.strip()]
-    except ValueError:
-        found = []
-    if not found or min(found) < 0:
-        raise AstrodomeError(
-            f"Invalid --seeds '{text}': expected integers such as 0,1,2.", exit_code=2
-        )
-    return found
-
-
 def export(
     run: Annotated[Path, typer.Argument(help="Run folder or weights of ce_vae or ae.")],
     out: Annotated[Path | None, typer.Option(help="The ONNX file [RUN/scorer.onnx].")] = None,
-    assignment: Set = None,
-    as_json: Json = False,
+    assignment: Assignments = None,
+    as_json: AsJson = False,
 ) -> None:
     """Export the scorer as ONNX: scores, squared errors and reconstructions of images."""
-    from ..config import assignments
     from ..scoring.onnx_export import export_onnx
 
     console.show_one(export_onnx(run, out, assignments(assignment or [])), as_json=as_json)

@@ -1,39 +1,75 @@
-"""``sdo sood MODEL train|predict|reconstruct|generate`` for every registered model.
-
-The values of the options are read by the names of the parameters: see :func:`.options.load_config`.
-"""
+"""``sdo sood MODEL train|predict|reconstruct|generate`` for every registered model."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
 
 import typer
 from astrodome import ModelSpec, compute, console
+from astrodome.option_groups import OptionGroup, expand, option
 
 from .options import (
-    BatchSize,
-    ConfigFile,
-    DataDir,
-    Devices,
-    FmapSizes,
-    Json,
-    LoadPath,
-    NoEffect,
-    Precision,
-    PredDir,
-    SampleScore,
-    ScoreMode,
-    Seed,
-    Set,
-    TargetSize,
-    ZDim,
+    AsJson,
+    AutoencoderOptions,
+    ConfigOptions,
+    ImageOptions,
+    ScoreOptions,
+    WeightsOptions,
     load_config,
     print_warnings,
     show_progress,
-    warn_about_unused,
 )
+
+
+class TrainOptions(OptionGroup):
+    """Options of ``train``."""
+
+    log_dir: Path | None = option(None, "Run folder (default: runs/MODEL).", "-o", "--log-dir")
+    epochs: int | None = option(None, "Total number of epochs.", "--epochs", "--n-epochs")
+    lr: float | None = option(None, "Learning rate.")
+    load_path: Path | None = option(None, "File with the initial weights.", "-l", "--load-path")
+    strategy: str | None = option(None, "Lightning strategy for several devices.")
+    nodes: int | None = option(None, "Number of machines that train together.", min=1)
+    logger: list[str] | None = option(
+        None, "Logger in addition to metrics.csv; repeatable.", metavar="tensorboard|wandb"
+    )
+    profile: bool | None = option(
+        None, "Write a profile of the training to the run folder.", "--profile"
+    )
+    print_every_iter: int | None = option(None, "Number of steps between reported losses.", min=1)
+
+
+class PredictOptions(OptionGroup):
+    """Options of ``predict``."""
+
+    predict_mode: str | None = option(
+        None,
+        "Whether to score whole images (sample, the default) or pixels (pixel).",
+        "-m",
+        "--predict-mode",
+        "--precit-mode",
+        "--mode",
+        metavar="sample|pixel",
+    )
+    test_dir: Path | None = option(
+        None, "Folder with the images to score; overrides --data-dir.", "-t", "--test-dir"
+    )
+    scale: str | None = option(
+        None,
+        "Grey scale of the maps: common to all maps (run, the default), or separate (image).",
+        metavar="run|image",
+    )
+    log_dir: Path | None = option(None, "Parent folder.", "-o", "--log-dir", hidden=True)
+
+
+class UnusedOptions(OptionGroup):
+    """Options of ``sdo-cli sood MODEL predict`` that are accepted but have no effect."""
+
+    n_epochs: str | None = option(None, "Without effect.", hidden=True)
+    lr: str | None = option(None, "Without effect.", hidden=True)
+    print_every_iter: str | None = option(None, "Without effect.", hidden=True)
+    logger: str | None = option(None, "Without effect.", hidden=True)
 
 
 def model_commands(spec: ModelSpec) -> typer.Typer:
@@ -47,73 +83,34 @@ def model_commands(spec: ModelSpec) -> typer.Typer:
     group = typer.Typer(no_args_is_help=True, help=spec.summary)
     for verb in spec.verbs:
         if verb in known:
-            group.command(verb)(known[verb](spec.name))
+            group.command(verb)(expand(known[verb](spec.name)))
     return group
 
 
 def _train(model: str) -> Callable[..., None]:
     def train(
-        ctx: typer.Context,
-        config_file: ConfigFile = None,
-        data_dir: DataDir = None,
-        log_dir: Annotated[
-            Path | None,
-            typer.Option("-o", "--log-dir", help="Run folder, new or to be resumed [runs/MODEL]."),
-        ] = None,
-        epochs: Annotated[
-            int | None,
-            typer.Option("--epochs", "--n-epochs", help="Total number of epochs of the run."),
-        ] = None,
-        target_size: TargetSize = None,
-        batch_size: BatchSize = None,
-        lr: Annotated[float | None, typer.Option(help="Learning rate.")] = None,
-        z_dim: ZDim = None,
-        fmap_sizes: FmapSizes = None,
-        load_path: Annotated[
-            Path | None,
-            typer.Option("-l", "--load-path", help="Weights from which the training starts."),
-        ] = None,
-        seed: Seed = None,
-        devices: Devices = None,
-        strategy: Annotated[
-            str | None, typer.Option(help="Strategy of Lightning for several devices [ddp].")
-        ] = None,
-        nodes: Annotated[
-            int | None, typer.Option(min=1, help="Number of machines that train together.")
-        ] = None,
-        precision: Precision = None,
-        logger: Annotated[
-            list[str] | None,
-            typer.Option(
-                metavar="tensorboard|wandb",
-                help="Logger in addition to metrics.csv; repeatable.",
-            ),
-        ] = None,
-        profile: Annotated[
-            bool | None,
-            typer.Option("--profile", help="Write a profile of the training to the run folder."),
-        ] = None,
-        print_every_iter: Annotated[
-            int | None, typer.Option(min=1, help="Number of steps between two reported losses.")
-        ] = None,
-        assignment: Set = None,
-        as_json: Json = False,
+        *,
+        settings: ConfigOptions,
+        images: ImageOptions,
+        training: TrainOptions,
+        network: AutoencoderOptions,
+        as_json: AsJson = False,
     ) -> None:
-        """Train on images. The same command resumes an interrupted training."""
+        """Train a model on images. The same command resumes an interrupted training run."""
         from ..datasets.loading import open_images
         from ..training import train_run
 
-        config = load_config(ctx, model=model)
+        config = load_config(settings, images, training, network, model=model)
         with show_progress():
-            images = open_images(config)
-            result = train_run(model, images, config)
+            opened = open_images(config)
+            result = train_run(model, opened, config)
         if not result.is_primary:
             return
-        print_warnings(images.warnings)
+        print_warnings(opened.warnings)
         if not result.trained:
             console.note(f"{result.run.path} is already finished. Increase --epochs to continue.")
         console.show_one(result.summary(), as_json=as_json)
-        outcome = compute.Outcome(done=len(images), failed=images.failed)
+        outcome = compute.Outcome(done=len(opened), failed=opened.failed)
         console.finish(outcome, "used", "images")
 
     return train
@@ -121,70 +118,28 @@ def _train(model: str) -> Callable[..., None]:
 
 def _predict(model: str) -> Callable[..., None]:
     def predict(
-        ctx: typer.Context,
-        config_file: ConfigFile = None,
-        predict_mode: Annotated[
-            str | None,
-            typer.Option(
-                "-m",
-                "--predict-mode",
-                "--precit-mode",
-                "--mode",
-                metavar="sample|pixel",
-                help="Score whole images (sample) or pixels (pixel) [sample].",
-            ),
-        ] = None,
-        load_path: LoadPath = None,
-        data_dir: DataDir = None,
-        test_dir: Annotated[
-            Path | None,
-            typer.Option(
-                "-t", "--test-dir", help="Folder of the images to score; overrides --data-dir."
-            ),
-        ] = None,
-        pred_dir: PredDir = None,
-        score_mode: ScoreMode = None,
-        sample_score: SampleScore = None,
-        scale: Annotated[
-            str | None,
-            typer.Option(
-                metavar="run|image",
-                help="Grey scale of the maps: common (run), or one per image (image) [run].",
-            ),
-        ] = None,
-        target_size: TargetSize = None,
-        batch_size: BatchSize = None,
-        z_dim: ZDim = None,
-        fmap_sizes: FmapSizes = None,
-        seed: Seed = None,
-        devices: Devices = None,
-        precision: Precision = None,
-        jobs: Annotated[int, typer.Option(min=1, help="Number of scoring processes.")] = 1,
-        scheduler: Annotated[str, typer.Option(help="Address of a Dask cluster.")] = "",
-        assignment: Set = None,
-        log_dir: Annotated[
-            Path | None,
-            typer.Option("-o", "--log-dir", hidden=True, help="Parent folder of the results."),
-        ] = None,
-        n_epochs: NoEffect = None,
-        lr_unused: Annotated[str | None, typer.Option("--lr", hidden=True)] = None,
-        print_every_unused: Annotated[
-            str | None, typer.Option("--print-every-iter", hidden=True)
-        ] = None,
-        logger_unused: Annotated[str | None, typer.Option("--logger", hidden=True)] = None,
-        top: Annotated[
-            int, typer.Option(min=0, help="Number of the most anomalous images to show; 0: all.")
-        ] = 10,
-        as_json: Json = False,
+        *,
+        settings: ConfigOptions,
+        weights: WeightsOptions,
+        images: ImageOptions,
+        prediction: PredictOptions,
+        scores: ScoreOptions,
+        network: AutoencoderOptions,
+        unused: UnusedOptions,
+        jobs: int = option(1, "Number of processes that compute scores.", min=1),
+        scheduler: str = option("", "Address of a Dask scheduler."),
+        top: int = option(10, "Number of most anomalous images to show, or 0 for all.", min=0),
+        as_json: AsJson = False,
     ) -> None:
-        """Score images or their pixels. The most anomalous images come first."""
+        """Score images or their pixels, and list the most anomalous images first."""
         from ..scoring.prediction import predict as run_prediction
 
-        unused = {"n_epochs": "--n-epochs", "lr_unused": "--lr", "logger_unused": "--logger"}
-        warn_about_unused(ctx, unused | {"print_every_unused": "--print-every-iter"})
-        config = load_config(ctx, from_run=True, model=model)
-        if log_dir and not pred_dir:
-            config.predict.pred_dir = log_dir / "predictions"
+        for name in unused.given():
+            console.warn(f"The option --{name.replace('_', '-')} has no effect on predict.")
+        groups = (settings, weights, images, prediction, scores, network)
+        config = load_config(*groups, from_run=True, model=model)
+        if prediction.log_dir and not weights.pred_dir:
+            config.predict.pred_dir = prediction.log_dir / "predictions"
         with show_progress():
             result = run_prediction(model, config, jobs=jobs, scheduler=scheduler)
         print_warnings(result.warnings)
@@ -197,65 +152,56 @@ def _predict(model: str) -> Callable[..., None]:
 
 def _reconstruct(model: str) -> Callable[..., None]:
     def reconstruct(
-        ctx: typer.Context,
-        config_file: ConfigFile = None,
-        load_path: LoadPath = None,
-        data_dir: DataDir = None,
-        pred_dir: PredDir = None,
-        target_size: TargetSize = None,
-        batch_size: BatchSize = None,
-        devices: Devices = None,
-        assignment: Set = None,
-        top: Annotated[
-            int, typer.Option(min=0, help="Number of the worst images to show; 0: all.")
-        ] = 10,
-        as_json: Json = False,
+        *,
+        settings: ConfigOptions,
+        weights: WeightsOptions,
+        images: ImageOptions,
+        top: int = option(10, "Number of least accurate images to show, or 0 for all.", min=0),
+        as_json: AsJson = False,
     ) -> None:
-        """Reconstruct images, and write their latent vectors and errors."""
-        from ..scoring.reconstruction import COLUMNS
+        """Reconstruct images, and write their latent vectors and reconstruction errors."""
         from ..scoring.reconstruction import reconstruct as run_reconstruction
 
-        config = load_config(ctx, from_run=True, model=model)
+        config = load_config(settings, weights, images, from_run=True, model=model)
         with show_progress():
             result = run_reconstruction(model, config)
         print_warnings(result.warnings)
         worst = sorted(result.rows, key=lambda row: -row["mae"])
-        console.show(worst[: top or None], columns=COLUMNS, as_json=as_json)
+        console.show(worst[: top or None], columns=result.columns, as_json=as_json)
         console.note(f"Results written to {result.folder}.")
         console.finish(result.outcome, "reconstructed", "images")
 
     return reconstruct
 
 
+class GenerateOptions(OptionGroup):
+    """Options of ``generate``."""
+
+    count: int = option(128, "Number of images to generate.", "-n", "--n", min=1)
+    seed: int | None = option(None, "Seed for all random numbers.")
+    interpolate: tuple[Path, Path] | None = option(
+        None,
+        "Two images. The generated images are interpolated between them instead of random.",
+        metavar="A B",
+    )
+    wavelength: int | None = option(None, "Wavelength of the AIA colormap, in angstroms.")
+
+
 def _generate(model: str) -> Callable[..., None]:
     def generate(
-        ctx: typer.Context,
-        config_file: ConfigFile = None,
-        load_path: LoadPath = None,
-        pred_dir: PredDir = None,
-        count: Annotated[
-            int, typer.Option("-n", "--n", min=1, help="Number of images to generate.")
-        ] = 128,
-        seed: Seed = None,
-        interpolate: Annotated[
-            tuple[Path, Path] | None,
-            typer.Option(
-                metavar="A B", help="Interpolate between two images instead of random images."
-            ),
-        ] = None,
-        wavelength: Annotated[
-            int | None,
-            typer.Option(help="Use the AIA colormap of this wavelength, in angstrom."),
-        ] = None,
-        devices: Devices = None,
-        assignment: Set = None,
-        as_json: Json = False,
+        *,
+        settings: ConfigOptions,
+        weights: WeightsOptions,
+        images: GenerateOptions,
+        as_json: AsJson = False,
     ) -> None:
-        """Generate random images, or images between two given images."""
+        """Generate random images, or images that are interpolated between two given images."""
         from ..scoring.reconstruction import generate as run_generation
 
-        config = load_config(ctx, from_run=True, model=model)
-        folder, names = run_generation(model, config, count, interpolate, wavelength)
+        config = load_config(settings, weights, images, from_run=True, model=model)
+        folder, names = run_generation(
+            model, config, images.count, images.interpolate, images.wavelength
+        )
         if as_json:
             console.show_json({"folder": str(folder), "images": names})
         else:

@@ -1,140 +1,141 @@
-"""Options that the commands share, and the configuration that follows from them."""
+"""Options that several commands share, and the configuration that follows from them."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Mapping
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from astrodome import AstrodomeError, console
-from astrodome.option_groups import Json as Json
+from astrodome.option_groups import OptionGroup, option
 
 from .. import progress
 
 if TYPE_CHECKING:
     from ..config import Config
 
-ConfigFile = Annotated[
-    Path | None,
-    typer.Option(
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Assignments = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Value of a configuration key; repeatable."),
+]
+
+
+class ConfigOptions(OptionGroup):
+    """Options that every command with a configuration has."""
+
+    config_file: Path | None = option(
+        None,
+        "YAML configuration file. Missing keys are read from defaults.yaml in the same folder.",
         "-c",
         "--config-file",
-        help="YAML configuration file. A defaults.yaml in its folder supplies missing keys.",
-    ),
-]
-DataDir = Annotated[
-    str | None,
-    typer.Option(
+    )
+    assignment: Assignments = None
+    devices: str | None = option(
+        None,
+        "Number of GPUs, indices of GPUs, or cpu with the number of processes.",
+        metavar="N|0,2|cpu|cpu:N",
+    )
+
+
+class ImageOptions(OptionGroup):
+    """Options that select and prepare images."""
+
+    data_dir: str | None = option(
+        None,
+        "Folder with JPEG or PNG images, also in subfolders, or SDO ML data set.",
         "-d",
         "--data-dir",
         metavar="DIR|URL",
-        help="Folder of JPEG or PNG images with subfolders, or an SDO ML data set.",
-    ),
-]
-Set = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Any configuration key; repeatable."),
-]
-LoadPath = Annotated[
-    Path | None,
-    typer.Option("-l", "--load-path", help="Run folder, weights, or a checkpoint of sdo-cli."),
-]
-PredDir = Annotated[
-    Path | None,
-    typer.Option(
-        "-p",
-        "--pred-dir",
-        help="Folder for the results. Default: a subfolder of the run folder.",
-    ),
-]
-TargetSize = Annotated[
-    int | None, typer.Option(help="Side to which the images are resized, in pixels.")
-]
-BatchSize = Annotated[int | None, typer.Option(help="Number of images in a batch.")]
-Seed = Annotated[int | None, typer.Option(help="Seed of all random numbers.")]
-ZDim = Annotated[int | None, typer.Option(help="Dimension of the latent space.")]
-FmapSizes = Annotated[
-    list[str] | None,
-    typer.Option(
+    )
+    target_size: int | None = option(None, "Width and height of the resized images, in pixels.")
+    batch_size: int | None = option(None, "Number of images in a batch.")
+
+
+class AutoencoderOptions(OptionGroup):
+    """Options of the network and its computation."""
+
+    z_dim: int | None = option(None, "Dimension of the latent space.")
+    fmap_sizes: list[str] | None = option(
+        None,
+        "Number of feature maps in each layer of the encoder; repeatable, or a list: 16,64,256.",
         "-fm",
         "--fmap-sizes",
         metavar="N",
-        help="Number of feature maps of each layer of the encoder; repeatable, or 16,64,256.",
-    ),
-]
-Devices = Annotated[
-    str | None,
-    typer.Option(
-        metavar="N|0,2|cpu|cpu:N",
-        help="Number of GPUs, list of GPUs, or cpu with a number of processes.",
-    ),
-]
-Precision = Annotated[
-    str | None,
-    typer.Option(
+    )
+    seed: int | None = option(None, "Seed for all random numbers.")
+    precision: str | None = option(
+        None,
+        "Floating-point precision. With auto, training uses bf16 on hardware that supports it.",
         metavar="auto|32|bf16|16",
-        help="Floating-point precision. auto trains in bf16 on hardware that supports it.",
-    ),
-]
-ScoreMode = Annotated[
-    str | None,
-    typer.Option(
-        metavar="combi|rec|kl_grad|rec_grad|elbo_grad", help="Kind of pixel score [combi]."
-    ),
-]
-SampleScore = Annotated[
-    str | None,
-    typer.Option(
+    )
+
+
+class WeightsOptions(OptionGroup):
+    """Options with the location of the weights and of the results."""
+
+    load_path: Path | None = option(
+        None, "Run folder, weights file, or sdo-cli checkpoint.", "-l", "--load-path"
+    )
+    pred_dir: Path | None = option(
+        None, "Output folder (default: a subfolder of the run folder).", "-p", "--pred-dir"
+    )
+
+
+class ScoreOptions(OptionGroup):
+    """Options that select the type of score."""
+
+    score_mode: str | None = option(
+        None,
+        "Type of pixel score (default: combi).",
+        metavar="combi|rec|kl_grad|rec_grad|elbo_grad",
+    )
+    sample_score: str | None = option(
+        None,
+        "Image score: score of the model (own, the default), or mean of the pixel scores (map).",
         metavar="own|map",
-        help="Image score: of the model (own), or mean of the pixel scores (map) [own].",
-    ),
-]
-NoEffect = Annotated[
-    str | None, typer.Option(hidden=True, help="Accepted for sdo-cli; it has no effect.")
-]
+    )
 
 
-def given_keys(ctx: typer.Context) -> dict[str, Any]:
-    """Return the configuration values of a command line, by dotted key.
+def given_keys(*groups: OptionGroup) -> dict[str, Any]:
+    """Return the configuration values that the options contain, keyed by dotted key.
 
-    Values of ``--set`` have a lower priority than options.
+    Values of ``--set`` have a lower priority than the other options.
     """
     from .. import config
 
-    found = config.assignments(ctx.params.get("assignment") or [])
+    given = {key: value for group in groups for key, value in group.given().items()}
+    found = assignments(given.get("assignment") or [])
     for name, key in config.SHORT_NAMES.items():
-        value = ctx.params.get(name)
+        value = given.get(name)
         if value in (None, [], ()):
             continue
         if name == "devices":
             found |= _devices(value)
-        elif name == "fmap_sizes":
-            found[key] = _numbers(value)
         else:
-            found[key] = list(value) if isinstance(value, tuple) else value
+            found[key] = integers("--fmap-sizes", *value) if name == "fmap_sizes" else value
     return found
 
 
-def load_config(ctx: typer.Context, *, from_run: bool = False, model: str = "") -> Config:
-    """Return the configuration of a command.
+def load_config(*groups: OptionGroup, from_run: bool = False, model: str = "") -> Config:
+    """Return the configuration that the options specify.
 
-    A warning is printed if a configuration file requests GPUs and this machine has none.
+    A warning is printed if a configuration file requests GPUs and no GPU is available.
     """
     from .. import config
 
-    given = given_keys(ctx)
-    file = ctx.params.get("config_file")
-    found = config.load(Path(file) if file else None, given, from_run=from_run, model=model)
+    given = given_keys(*groups)
+    file = next(group.config_file for group in groups if isinstance(group, ConfigOptions))
+    found = config.load(file, given, from_run=from_run, model=model)
     if found.devices.gpus and "devices.gpus" not in given:
         from ..models.devices import any_gpu
 
         if not any_gpu():
             console.warn(
-                f"The configuration requests GPUs ({found.devices.gpus}), but this machine has "
-                "none. The CPU is used."
+                f"The configuration requests GPUs ({found.devices.gpus}), but no GPU is available. "
+                "The CPU is used."
             )
             found.devices.gpus = 0
     for key in found.without_effect():
@@ -142,47 +143,47 @@ def load_config(ctx: typer.Context, *, from_run: bool = False, model: str = "") 
     return found
 
 
-def warn_about_unused(ctx: typer.Context, names: Mapping[str, str]) -> None:
-    """Warn about options of sdo-cli that are accepted but have no effect.
+def assignments(texts: Sequence[str]) -> dict[str, Any]:
+    """Parse assignments such as ``"model.z_dim=64"``; the values are parsed as YAML."""
+    import yaml
 
-    ``names`` maps parameters to options.
-    """
-    for parameter, option in names.items():
-        if ctx.params.get(parameter) is not None:
-            console.warn(f"The option {option} has no effect on {ctx.info_name}.")
+    found = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals or not key.strip():
+            raise AstrodomeError(
+                f"Invalid --set '{text}': expected KEY=VALUE, for example model.z_dim=64.",
+                exit_code=2,
+            )
+        try:
+            found[key.strip()] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise AstrodomeError(
+                f"Invalid --set {key}: '{value}' is not valid YAML.", exit_code=2
+            ) from error
+    return found
 
 
 def print_warnings(warnings: list[str]) -> None:
-    """Print the warnings of an image set."""
+    """Print the warnings about an image set."""
     for text in warnings:
         console.warn(text)
 
 
-class ConsoleObserver(progress.Observer):
-    """Shows progress on standard error."""
-
-    def task(
-        self, label: str, total: int, unit: str, *, resumes: bool = True
-    ) -> AbstractContextManager[progress.Task]:
-        return console.progress(label, total, unit, resumes=resumes)
-
-    def message(self, text: str) -> None:
-        if not console.on_terminal(sys.stderr):
-            console.note(text)
-
-
 def show_progress() -> AbstractContextManager[None]:
-    """Show the progress of the enclosed calls."""
-    return progress.observed_by(ConsoleObserver())
+    """Show progress while the ``with`` block runs."""
+    return progress.shown_with(console.progress)
 
 
-def _numbers(texts: list[str]) -> list[int]:
-    try:
-        return [int(part) for text in texts for part in text.replace(",", " ").split()]
-    except ValueError as error:
+def integers(option: str, *texts: str) -> list[int]:
+    """Parse the non-negative integers in the value of an option, for example ``"16,64"``."""
+    words = " ".join(texts).replace(",", " ").split()
+    if not words or not all(word.isdecimal() for word in words):
         raise AstrodomeError(
-            f"Invalid --fmap-sizes '{' '.join(texts)}': expected integers.", exit_code=2
-        ) from error
+            f"Invalid {option} '{' '.join(texts)}': expected integers, for example 16,64,256.",
+            exit_code=2,
+        )
+    return [int(word) for word in words]
 
 
 def _devices(text: str) -> dict[str, Any]:
