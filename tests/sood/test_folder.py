@@ -32,7 +32,7 @@ def test_grey_color_and_16_bit_images_of_one_scene_are_equal(sun: Image.Image, t
 def test_pixels_span_minus_one_to_one(tmp_path: Path):
     ramp = np.tile(np.linspace(0, 255, 16).astype(np.uint8), (16, 1))
     Image.fromarray(ramp).save(tmp_path / "ramp.png")
-    images = FolderImages.read(tmp_path, 16)
+    images = FolderImages(tmp_path, 16)
     assert images[0].shape == (1, 16, 16) and images[0].dtype == np.float32
     np.testing.assert_allclose(images[0][0], ramp / 127.5 - 1, atol=1e-6)
     np.testing.assert_array_equal(images.batch([0, 0])[1], images[0])
@@ -54,7 +54,7 @@ def test_invalid_images_are_named_and_skipped(patches: Path, tmp_path: Path):
     (tmp_path / "good.jpeg").write_bytes(good)
     (tmp_path / "cut.jpeg").write_bytes(good[: len(good) // 2])
     (tmp_path / "text.png").write_text("not an image")
-    images = FolderImages.read(tmp_path, 32)
+    images = FolderImages(tmp_path, 32)
     assert [p.name for p in images.paths] == ["good.jpeg"]
     assert [name for name, _ in images.failed] == ["cut.jpeg", "text.png"]
     assert all(why for _, why in images.failed)
@@ -62,16 +62,16 @@ def test_invalid_images_are_named_and_skipped(patches: Path, tmp_path: Path):
 
 def test_a_folder_without_a_readable_image_is_an_error(tmp_path: Path):
     with pytest.raises(AstrodomeError, match="Folder not found"):
-        FolderImages.read(tmp_path / "none", 32)
+        FolderImages(tmp_path / "none", 32)
     with pytest.raises(AstrodomeError, match="No images found"):
-        FolderImages.read(tmp_path, 32)
+        FolderImages(tmp_path, 32)
     (tmp_path / "a.png").touch()
     with pytest.raises(AstrodomeError, match="None of the 1 images"):
-        FolderImages.read(tmp_path, 32)
+        FolderImages(tmp_path, 32)
 
 
 def test_the_split_is_disjoint_complete_and_follows_the_seed(patches: Path):
-    images = FolderImages.read(patches, 32)
+    images = FolderImages(patches, 32)
     train, validation = images.split(0.25, seed=4)
     assert len(validation) == 12
     assert sorted(train.paths + validation.paths) == images.paths
@@ -85,7 +85,7 @@ def test_patches_of_one_observation_stay_together(patches: Path, tmp_path: Path)
     for number, path in enumerate(sorted(patches.iterdir())):
         name = f"2013-06-{1 + number % 12:02d}T000000__193__{number}.jpeg"
         (tmp_path / name).write_bytes(path.read_bytes())
-    train, validation = FolderImages.read(tmp_path, 32).split(0.25, seed=0)
+    train, validation = FolderImages(tmp_path, 32).split(0.25, seed=0)
     days = [{path.name[:10] for path in part.paths} for part in (train, validation)]
     assert not days[0] & days[1] and len(days[1]) == 3
 
@@ -93,7 +93,7 @@ def test_patches_of_one_observation_stay_together(patches: Path, tmp_path: Path)
 def test_large_image_sets_are_stored_in_a_temporary_file(
     patches: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    in_memory = FolderImages.read(patches, 32)
+    in_memory = FolderImages(patches, 32)
     monkeypatch.setattr("astrodome_sood.datasets.arrays.MAX_IN_MEMORY", 1000)
-    on_disk = FolderImages.read(patches, 32)
+    on_disk = FolderImages(patches, 32)
     np.testing.assert_array_equal(on_disk.batch(range(48)), in_memory.batch(range(48)))

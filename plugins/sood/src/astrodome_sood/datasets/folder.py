@@ -6,11 +6,11 @@ training needs no decoding and no worker processes. Pixels are stored as unsigne
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from copy import copy
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from astrodome import AstrodomeError, compute, errors, files
@@ -23,9 +23,9 @@ from PIL import Image
 from .arrays import allocate
 
 EXTENSIONS = (".jpeg", ".jpg", ".png")
+Pixels = NDArray[np.unsignedinteger[Any]]
 MIN_OBSERVATIONS = 10
 """Minimum number of observations for which a split keeps all images of an observation together."""
-Pixels = NDArray[np.unsignedinteger[Any]]
 
 
 def find(folder: Path) -> list[Path]:
@@ -74,7 +74,7 @@ def geometry(path: Path, size: int) -> ImageGeometry:
     return ImageGeometry.from_metadata(find_row(path), size, size, name.time)
 
 
-def decode(path: Path, size: int) -> NDArray[np.uint8]:
+def decode(path: Path, size: int) -> Pixels:
     """Decode an image file to a grey-level array with shape (size, size).
 
     Raises ValueError or OSError if the file is damaged or is not an image.
@@ -90,69 +90,47 @@ def decode(path: Path, size: int) -> NDArray[np.uint8]:
         return np.asarray(grey)
 
 
-@dataclass(frozen=True)
-class FileFormat:
-    """Functions that read the files of a data set, and the data type of the pixels."""
-
-    find: Callable[[Path], list[Path]] = find
-    decode: Callable[..., Pixels] = decode
-    describe: Callable[[Path], Mapping[str, Any]] = describe
-    geometry: Callable[[Path, int], ImageGeometry] = geometry
-    dtype: type[np.unsignedinteger[Any]] = np.uint8
-
-
-GREY_IMAGES = FileFormat()
-
-
 class FolderImages:
     """Sequence of the images in a folder.
 
     Each image is a float32 array with shape (1, size, size) and values in [-1, 1]. ``failed``
     contains the name of each image that could not be read, and the reason for the failure.
+    Subclasses replace the functions that read the files.
     """
 
-    def __init__(
-        self,
-        pixels: Pixels,
-        paths: Sequence[Path],
-        rows: NDArray[np.int64],
-        location: str,
-        file_format: FileFormat = GREY_IMAGES,
-    ) -> None:
-        self.paths = list(paths)
-        self.location = location
-        self.failed: list[tuple[str, str]] = []
-        self.warnings: list[str] = []
-        self._pixels, self._rows, self._format = pixels, rows, file_format
+    find = staticmethod(find)
+    decode = staticmethod(decode)
+    describe_file = staticmethod(describe)
+    file_geometry = staticmethod(geometry)
+    dtype: ClassVar[type[np.unsignedinteger[Any]]] = np.uint8
 
-    @classmethod
-    def read(
-        cls, folder: Path, size: int, threads: int = 0, file_format: FileFormat = GREY_IMAGES
-    ) -> FolderImages:
+    def __init__(self, folder: Path, size: int, threads: int = 0) -> None:
         """Decode all images in a folder to ``size`` × ``size`` pixels, and skip invalid images.
 
         Raises AstrodomeError if the folder contains no images, or if none of them can be read.
         """
-        paths = file_format.find(folder)
-        pixels = allocate((len(paths), size, size), file_format.dtype)
-        good: list[Path] = []
-        failed: list[tuple[str, str]] = []
-        decode = partial(file_format.decode, size=size)
+        paths = self.find(folder)
+        self.paths: list[Path] = []
+        self.location = str(folder.absolute())
+        self.failed: list[tuple[str, str]] = []
+        self.warnings: list[str] = []
+        self._pixels = allocate((len(paths), size, size), self.dtype)
+        decode = partial(self.decode, size=size)
         for done in compute.map(decode, paths, jobs=threads, threads=True, ordered=True):
             if done.value is None:
-                failed.append((str(done.item.relative_to(folder)), done.error))
+                self.failed.append((str(done.item.relative_to(folder)), done.error))
             else:
-                pixels[len(good)] = done.value
-                good.append(done.item)
-        if not good:
+                self._pixels[len(self.paths)] = done.value
+                self.paths.append(done.item)
+        if not self.paths:
             raise AstrodomeError(
                 f"None of the {len(paths)} images in {folder} can be read.",
-                f"The first one, {failed[0][0]}: {failed[0][1]}",
+                f"The first one, {self.failed[0][0]}: {self.failed[0][1]}",
             )
-        location = str(folder.absolute())
-        images = cls(pixels, good, np.arange(len(good)), location, file_format)
-        images.failed = failed
-        return images
+        self._rows = np.arange(len(self.paths))
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.location}: {len(self)} images>"
 
     def digest(self) -> str:
         """Return the SHA-256 digest of the file names and the file contents."""
@@ -168,20 +146,20 @@ class FolderImages:
     def batch(self, indices: Sequence[int]) -> NDArray[np.float32]:
         """Return images as a float32 array with shape (N, 1, size, size) and values in [-1, 1]."""
         pixels: NDArray[np.float32] = self._pixels[self._rows[indices], None].astype(np.float32)
-        pixels *= np.float32(2 / np.iinfo(self._format.dtype).max)
+        pixels *= np.float32(2 / np.iinfo(self.dtype).max)
         pixels -= np.float32(1)
         return pixels
 
     def describe(self, index: int) -> Mapping[str, Any]:
         """Return the metadata from the file name of an image; see :func:`describe`."""
-        return self._format.describe(self.paths[index])
+        return self.describe_file(self.paths[index])
 
     def geometry(self, index: int) -> ImageGeometry:
         """Return the geometry of an image.
 
         Raises AstrodomeError if the geometry is unknown.
         """
-        return self._format.geometry(self.paths[index], self._pixels.shape[-1])
+        return self.file_geometry(self.paths[index], self._pixels.shape[-1])
 
     def split(self, share: float, seed: int) -> tuple[FolderImages, FolderImages]:
         """Split the images into a training set and a validation set.
@@ -202,6 +180,7 @@ class FolderImages:
         return self._part(~validation), self._part(validation)
 
     def _part(self, chosen: NDArray[np.bool_]) -> FolderImages:
-        indices = np.flatnonzero(chosen)
-        paths = [self.paths[i] for i in indices]
-        return FolderImages(self._pixels, paths, self._rows[indices], self.location, self._format)
+        part = copy(self)
+        part.paths = [self.paths[index] for index in np.flatnonzero(chosen)]
+        part._rows = self._rows[chosen]
+        return part

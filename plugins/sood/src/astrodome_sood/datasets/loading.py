@@ -11,6 +11,8 @@ from ..protocols import ImageDataset
 from .folder import FolderImages
 
 TRAIN, TEST = "train", "test"
+SAME_FILTERS = {"freq", "obs_times", "irradiance", "flux_source", "goes_cache_dir", "bad_frames"}
+"""Configuration keys with the same names as fields of :class:`.sdoml_v2.selection.FrameFilter`."""
 
 
 def open_images(config: Config, part: str = TRAIN) -> ImageDataset:
@@ -21,13 +23,13 @@ def open_images(config: Config, part: str = TRAIN) -> ImageDataset:
     data, size = config.data, config.model.target_size
     if data.data_dir is None:
         raise AstrodomeError(
-            "No folder of images given.", "Use --data-dir or data.data_dir.", exit_code=2
+            "No images specified.", "Set data.data_dir to a folder or URL.", exit_code=2
         )
     if data.dataset == "SDOMLDatasetV2":
         return _open_store(data, size, part)
     folder = Path(data.data_dir).expanduser()
     if data.dataset == "SDOMLDatasetV1":
-        from . import sdoml_v1
+        from .sdoml_v1 import SdoMlV1Images
 
         names = channel_names(data)
         if len(names) != 1:
@@ -36,8 +38,8 @@ def open_images(config: Config, part: str = TRAIN) -> ImageDataset:
                 "Set data.channel to one channel.",
                 exit_code=2,
             )
-        return sdoml_v1.read(folder, part, names[0], size, data.num_data_loader_workers)
-    return FolderImages.read(folder, size, data.num_data_loader_workers)
+        return SdoMlV1Images(folder, part, names[0], size, data.num_data_loader_workers)
+    return FolderImages(folder, size, data.num_data_loader_workers)
 
 
 def channel_names(data: DataSection) -> list[str]:
@@ -50,7 +52,7 @@ def channel_names(data: DataSection) -> list[str]:
 
 def _open_store(data: DataSection, size: int, part: str) -> ImageDataset:
     from .sdoml_v2.frames import find_frames
-    from .sdoml_v2.images import FramePreparation, StoreImages
+    from .sdoml_v2.images import StoreImages
     from .sdoml_v2.selection import FrameFilter, parse_time
     from .sdoml_v2.store import FrameStore
 
@@ -58,30 +60,16 @@ def _open_store(data: DataSection, size: int, part: str) -> ImageDataset:
     if "://" not in location:
         is_gcs = section.storage_driver == "gcs"
         location = f"gs://{location}" if is_gcs else str(Path(location).expanduser().absolute())
-    training = part == TRAIN
     filters = FrameFilter(
-        years=tuple(map(str, (section.train_year if training else section.test_year) or ())),
-        start=parse_time(section.train_start_date if training else section.test_start_date),
-        end=parse_time(section.train_end_date if training else section.test_end_date, end=True),
-        freq=section.freq,
-        obs_times=tuple(section.obs_times or ()),
-        irradiance=section.irradiance,
-        flux_source=section.flux_source,
-        goes_cache_dir=section.goes_cache_dir,
-        bad_frames=section.bad_frames,
+        years=tuple(map(str, getattr(section, f"{part}_year") or ())),
+        start=parse_time(getattr(section, f"{part}_start_date")),
+        end=parse_time(getattr(section, f"{part}_end_date"), end=True),
+        **section.model_dump(include=SAME_FILTERS),
     )
     names = channel_names(data)
     if not names:
         raise AstrodomeError(
-            "No channel given.", "Set data.sdo_ml_v2.channel, for example 171A.", exit_code=2
+            "No channel specified.", "Set data.channel, for example to 171A.", exit_code=2
         )
-    preparation = FramePreparation(
-        size,
-        section.mask_limb_radius_scale_factor if section.mask_limb else None,
-        section.train_val_split_ratio,
-        section.train_val_split_temporal_chunk_size,
-        section.sampling_strategy == "chunk",
-        data.num_data_loader_workers,
-    )
-    images = StoreImages(find_frames(FrameStore(location), names, filters), preparation, location)
+    images = StoreImages(find_frames(FrameStore(location), names, filters), location, size, data)
     return images.without_invalid_frames() if section.check_frames else images

@@ -9,6 +9,7 @@ from astrodome_solar.channels import Channel
 from astrodome_solar.geometry import ImageGeometry
 from astrodome_solar.metadata import FRAME
 from torch import Tensor
+from torch.nn import functional
 
 DISK_RADIUS = 976 / 0.6 / 4096
 """Radius of the solar disk in SDO ML frames, as a fraction of the frame width.
@@ -44,13 +45,15 @@ def prepare(frames: Tensor, channel: Channel, size: int, mask: Tensor | None = N
     """
     if mask is not None:
         frames = frames * mask
-    if frames.shape[-2:] != (size, size):
-        frames = torch.nn.functional.interpolate(
-            frames[:, None], (size, size), mode="bilinear", antialias=True
-        )[:, 0]
-    elif mask is None:
-        frames = frames.clone()
-    return scale(frames, channel).flip(-2)
+    return scale(resize(frames, size), channel).flip(-2)
+
+
+def resize(frames: Tensor, size: int) -> Tensor:
+    """Return frames with shape (N, H, W) as a new tensor with shape (N, size, size)."""
+    if frames.shape[-2:] == (size, size):
+        return frames.clone()
+    shape = (size, size)
+    return functional.interpolate(frames[:, None], shape, mode="bilinear", antialias=True)[:, 0]
 
 
 def frame_geometry(size: int, time: datetime) -> ImageGeometry:

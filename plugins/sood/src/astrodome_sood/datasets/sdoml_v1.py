@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import re
 import zipfile
-from collections.abc import Mapping
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,80 +17,80 @@ import numpy as np
 import torch
 from astrodome import AstrodomeError, errors
 from astrodome_solar.channels import Channel, find_channel
+from astrodome_solar.geometry import ImageGeometry
 from numpy.typing import NDArray
 
 from . import scaling
-from .folder import FileFormat, FolderImages
+from .folder import FolderImages
 
 KEY = "x"
 NAME = re.compile(r"(?:AIA|HMI)(?P<time>\d{8}_\d{4})_(?P<channel>\w+)")
 
 
-def read(folder: Path, part: str, channel: str, size: int, threads: int = 0) -> FolderImages:
-    """Read the frames of a channel from the subfolder ``part``, or from ``folder`` itself.
+class SdoMlV1Images(FolderImages):
+    """Sequence of the frames of a channel, in the subfolder ``part`` or in ``folder`` itself.
 
     Raises AstrodomeError if no frames are found, or if none of them can be read.
     """
-    found = find_channel(channel)
-    file_format = FileFormat(
-        find=partial(find, channel=found),
-        decode=partial(decode, channel=found),
-        describe=describe,
-        geometry=lambda path, size: scaling.frame_geometry(size, _parse_name(path)[0]),
-        dtype=np.uint16,
-    )
-    subfolder = folder / part
-    return FolderImages.read(
-        subfolder if subfolder.is_dir() else folder, size, threads, file_format
-    )
 
+    dtype = np.uint16
 
-def find(folder: Path, channel: Channel) -> list[Path]:
-    """Return the paths of a channel's files in a folder and its subfolders, sorted by time.
+    def __init__(self, folder: Path, part: str, channel: str, size: int, threads: int = 0) -> None:
+        self.channel = find_channel(channel)
+        subfolder = folder / part
+        super().__init__(subfolder if subfolder.is_dir() else folder, size, threads)
 
-    Raises AstrodomeError if the folder does not exist or contains no files of the channel.
-    """
-    if not folder.is_dir():
-        raise errors.not_found(folder, "Check the path of the data set.", kind="Folder")
-    paths = [path for path in folder.rglob("*.npz") if not path.name.startswith(".")]
-    found = sorted((p for p in paths if _parse_name(p)[1] == channel), key=lambda p: p.name)
-    if not found:
-        raise AstrodomeError(
-            f"No frames of {channel.name} found in {folder} ({len(paths)} other .npz files).",
-            "Expected names of SDO ML v1, for example AIA20100615_0800_0171.npz.",
-        )
-    return found
+    def find(self, folder: Path) -> list[Path]:
+        """Return the paths of the channel's files in a folder and its subfolders, sorted by time.
 
+        Raises AstrodomeError if the folder does not exist or contains no files of the channel.
+        """
+        if not folder.is_dir():
+            raise AstrodomeError(f"Folder not found: {folder}.", "Check the path of the data set.")
+        paths = [path for path in folder.rglob("*.npz") if not path.name.startswith(".")]
+        found = [path for path in paths if _parse_name(path)[1] == self.channel]
+        if not found:
+            raise AstrodomeError(
+                f"No frames of {self.channel.name} found in {folder} ({len(paths)} other .npz "
+                "files).",
+                "Expected names of SDO ML v1, for example AIA20100615_0800_0171.npz.",
+            )
+        return sorted(found, key=lambda path: path.name)
 
-def decode(path: Path, size: int, channel: Channel) -> NDArray[np.uint16]:
-    """Read a frame, resize it, and convert the scaled intensities to 16-bit integers.
+    def decode(self, path: Path, size: int) -> NDArray[np.uint16]:
+        """Read a frame, resize it, and convert the scaled intensities to 16-bit integers.
 
-    The range [-1, 1] of scaled intensities is mapped to the range of 16-bit integers. Raise
-    ValueError if the frame is invalid.
-    """
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            frame = np.asarray(file[KEY], dtype=np.float32)
-    except (KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(f"Cannot read the array '{KEY}': {error}.") from error
-    if frame.ndim != 2 or not frame.size:
-        raise ValueError(f"The array '{KEY}' has the shape {frame.shape}, not (height, width).")
-    if not np.isfinite(frame).all():
-        raise ValueError("It has pixels without a value.")
-    scaled = scaling.prepare(torch.from_numpy(frame)[None], channel, size)[0].numpy()
-    levels: NDArray[np.uint16] = np.rint((scaled + 1) * (65535 / 2)).astype(np.uint16)
-    return levels
+        The range [-1, 1] of scaled intensities is mapped to the range of 16-bit integers. Raise
+        ValueError if the frame is invalid.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                frame = np.asarray(file[KEY], dtype=np.float32)
+        except (KeyError, EOFError, zipfile.BadZipFile) as error:
+            raise ValueError(f"Cannot read the array '{KEY}': {error}.") from error
+        if frame.ndim != 2 or not frame.size:
+            raise ValueError(
+                f"Invalid shape {frame.shape} of the array '{KEY}': expected (height, width)."
+            )
+        if not np.isfinite(frame).all():
+            raise ValueError("The frame contains NaN or infinite pixels.")
+        scaled = scaling.prepare(torch.from_numpy(frame)[None], self.channel, size)[0].numpy()
+        levels: NDArray[np.uint16] = np.rint((scaled + 1) * (65535 / 2)).astype(np.uint16)
+        return levels
 
+    def describe_file(self, path: Path) -> dict[str, Any]:
+        """Parse a file name, and return ``path``, ``t_obs`` (UTC), ``wavelength`` and ``part``."""
+        time, _ = _parse_name(path)
+        return {
+            "path": str(path.absolute()),
+            "t_obs": f"{time.isoformat()}Z",
+            "wavelength": self.channel.wavelength,
+            "part": self.channel.name if self.channel.is_hmi else None,
+        }
 
-def describe(path: Path) -> Mapping[str, Any]:
-    """Parse a file name, and return ``path``, ``t_obs`` (UTC), ``wavelength`` and ``part``."""
-    time, channel = _parse_name(path)
-    return {
-        "path": str(path.absolute()),
-        "t_obs": f"{time.isoformat()}Z",
-        "wavelength": channel and channel.wavelength,
-        "part": channel.name if channel and channel.is_hmi else None,
-    }
+    def file_geometry(self, path: Path, size: int) -> ImageGeometry:
+        """Return the geometry of a frame with ``size`` × ``size`` pixels."""
+        return scaling.frame_geometry(size, _parse_name(path)[0])
 
 
 def _parse_name(path: Path) -> tuple[datetime, Channel | None]:

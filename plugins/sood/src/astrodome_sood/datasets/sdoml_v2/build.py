@@ -7,7 +7,7 @@ PNG images are converted to the intensities that they represent.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -25,10 +25,11 @@ from numpy.typing import NDArray
 
 from ... import progress
 from .. import folder
-from ..scaling import DISK_RADIUS
-from .images import NO_VALUE
+from ..scaling import DISK_RADIUS, resize
+from .images import NOT_FINITE
 
-Frame = tuple[NDArray[np.float32], dict[str, Any]]
+Row = tuple[int, dict[str, Any]]
+"""Index of a frame, and attributes of the frame."""
 EXTENSIONS = (*folder.EXTENSIONS, ".fits", ".fits.gz", ".fit", ".fts", ".jp2")
 
 
@@ -79,77 +80,68 @@ def build(
     layout = layout or StoreLayout()
     if layout.shard and (layout.zarr_format < 3 or layout.shard % layout.chunk):
         raise AstrodomeError(
-            "Shards need zarr format 3 and a whole number of chunks.",
-            "For example: --zarr-format 3 --chunk 12 --shard 120",
+            f"Invalid shard {layout.shard}: shards need zarr_format 3 and a multiple of chunk "
+            f"({layout.chunk}).",
+            "For example: zarr_format 3, chunk 12, shard 120",
             exit_code=2,
         )
     if out.exists():
-        raise AstrodomeError(f"{out} already exists.", "Choose another --out, or remove it.")
-    failed: list[tuple[str, str]] = []
-    groups = _group(find_sources(sources), options, failed)
+        raise AstrodomeError(f"{out} already exists.", "Choose another folder, or delete it.")
+    paths = find_sources(sources)
     out.parent.mkdir(parents=True, exist_ok=True)
-    done = 0
     with temporary.folder(out) as target:
         root = zarr.open_group(str(target), mode="w", zarr_format=layout.zarr_format)  # type: ignore[arg-type]
-        total = sum(len(group) for group in groups.values())
-        with progress.task("Building", total, resumes=False) as task:
-            for (year, channel), group in groups.items():
-                frames = _frames(group, layout.size, options, failed, task)
-                done += _write(root.require_group(year), channel, frames, len(group), layout)
-        if not done:
+        unsorted = target / ".frames.npy"  # The time and the channel are known only after reading.
+        shape = (len(paths), layout.size, layout.size)
+        frames = np.lib.format.open_memmap(unsorted, "w+", np.float32, shape)
+        groups, failed = _read_frames(paths, frames, options)
+        if not groups:
             raise AstrodomeError(
                 f"None of the {len(failed)} images can be used.", f"{failed[0][0]}: {failed[0][1]}"
             )
+        for (year, channel), found in sorted(groups.items()):
+            rows = [found[time] for time in sorted(found)]
+            _write(root.require_group(year), channel, frames, rows, layout)
+        unsorted.unlink()
         if layout.zarr_format == 2:
             zarr.consolidate_metadata(str(target), zarr_format=2)
         target.rename(out)
-    return compute.Outcome(done=done, failed=failed)
+    return compute.Outcome(done=sum(map(len, groups.values())), failed=failed)
 
 
-def _group(
-    paths: Sequence[Path], options: dict[str, Any], failed: list[tuple[str, str]]
-) -> dict[tuple[str, str], list[Path]]:
-    """Return the image paths sorted by time, keyed by (year, channel)."""
+def _read_frames(
+    paths: Sequence[Path], frames: NDArray[np.float32], options: Mapping[str, Any]
+) -> tuple[dict[tuple[str, str], dict[datetime, Row]], list[tuple[str, str]]]:
+    """Read each image once, and write its frame to ``frames``.
 
-    def read(path: Path) -> tuple[datetime, str]:
+    Return the rows of the frames by (year, channel) and time, and the images that cannot be used.
+    """
+
+    def read(path: Path) -> tuple[datetime, str, NDArray[np.float32], dict[str, Any]]:
         image = read_image(path, **options)
-        return image.time, image.channel.name
+        return image.time, image.channel.name, *to_frame(image, path, frames.shape[1])
 
-    found: dict[tuple[str, str], dict[datetime, Path]] = {}
-    for done in compute.map(read, paths, threads=True, ordered=True):
-        if done.value is None:
-            failed.append((str(done.item), done.error.removeprefix(f"{done.item}: ")))
-            continue
-        time, channel = done.value
-        group = found.setdefault((str(time.year), channel), {})
-        if time in group:
-            failed.append((str(done.item), f"{group[time]} has the same channel and time."))
-        else:
-            group[time] = done.item
-    return {key: [path for _, path in sorted(found[key].items())] for key in sorted(found)}
-
-
-def _frames(
-    group: Sequence[Path],
-    size: int,
-    options: dict[str, Any],
-    failed: list[tuple[str, str]],
-    task: progress.Task,
-) -> Iterator[Frame]:
-    """Yield each valid frame in a group of images, with its attributes."""
-
-    def read(path: Path) -> Frame:
-        return to_frame(read_image(path, **options), path, size)
-
-    for done in compute.map(read, group, threads=True, ordered=True):
-        task.advance()
-        if done.value is None:
-            failed.append((str(done.item), done.error.removeprefix(f"{done.item}: ")))
-        else:
-            yield done.value
+    groups: dict[tuple[str, str], dict[datetime, Row]] = {}
+    failed: list[tuple[str, str]] = []
+    with progress.task("Building", len(paths), resumes=False) as task:
+        for row, done in enumerate(compute.map(read, paths, threads=True, ordered=True)):
+            task.advance()
+            if done.value is None:
+                failed.append((str(done.item), done.error.removeprefix(f"{done.item}: ")))
+                continue
+            time, channel, frames[row], about = done.value
+            group = groups.setdefault((str(time.year), channel), {})
+            if time in group:
+                other = paths[group[time][0]]
+                failed.append((str(done.item), f"{other} has the same channel and time."))
+            else:
+                group[time] = row, about
+    return groups, failed
 
 
-def to_frame(image: SolarImage, path: Path, size: int) -> Frame:
+def to_frame(
+    image: SolarImage, path: Path, size: int
+) -> tuple[NDArray[np.float32], dict[str, Any]]:
     """Convert an image to a frame and its attributes.
 
     The frame is a float32 array with shape (size, size), whose row 0 is the southernmost row. The
@@ -164,7 +156,7 @@ def to_frame(image: SolarImage, path: Path, size: int) -> Frame:
     upright = image.north_up(order=1)
     frame = upright.intensities()
     if not np.isfinite(frame).all():
-        raise AstrodomeError(NO_VALUE)
+        raise AstrodomeError(NOT_FINITE)
     if not image.header:
         if not any((parent / NAME).is_file() for parent in path.absolute().parents):
             return _resize(frame, size), about
@@ -181,58 +173,38 @@ def _register(
 ) -> NDArray[np.float32]:
     """Crop and resize a frame so that the disk has the position and radius used in SDO ML."""
     side = round(radius / DISK_RADIUS)
-    height, width = frame.shape
-    left, below = round(center[0] - side / 2), round(center[1] - side / 2)
-    square = np.full((side, side), frame.min(), np.float32)
-    from_y, to_y = max(0, below), min(height, below + side)
-    from_x, to_x = max(0, left), min(width, left + side)
-    if from_y < to_y and from_x < to_x:
-        square[from_y - below : to_y - below, from_x - left : to_x - left] = frame[
-            from_y:to_y, from_x:to_x
-        ]
-    return _resize(square, size)
+    starts = [round(center[axis] - side / 2) for axis in (1, 0)]
+    missing = [
+        (max(0, -start), max(0, start + side - length))
+        for start, length in zip(starts, frame.shape, strict=True)
+    ]
+    padded = np.pad(frame, missing, constant_values=frame.min())
+    below, left = (max(0, start) for start in starts)
+    return _resize(padded[below : below + side, left : left + side], size)
 
 
 def _resize(frame: NDArray[np.float32], size: int) -> NDArray[np.float32]:
-    if frame.shape == (size, size):
-        return np.ascontiguousarray(frame)
-    image = torch.from_numpy(np.ascontiguousarray(frame))[None, None]
-    resized = torch.nn.functional.interpolate(image, (size, size), mode="bilinear", antialias=True)
-    result: NDArray[np.float32] = resized[0, 0].numpy()
-    return result
+    return resize(torch.from_numpy(np.ascontiguousarray(frame))[None], size)[0].numpy()
 
 
 def _write(
     group: zarr.Group,
     channel: str,
-    frames: Iterable[Frame],
-    expected: int,
+    frames: NDArray[np.float32],
+    rows: Sequence[Row],
     layout: StoreLayout,
-) -> int:
-    """Write the frames of a channel one chunk at a time, and return the number of frames."""
-    block = layout.shard or layout.chunk
+) -> None:
+    """Write the frames of a channel, one chunk or shard at a time."""
     options: dict[str, Any] = {"chunks": (layout.chunk, layout.size, layout.size)}
     if layout.zarr_format == 2:
         options["compressors"] = Blosc(cname="lz4", clevel=5, shuffle=Blosc.SHUFFLE)
     if layout.shard:
         options["shards"] = (layout.shard, layout.size, layout.size)
-    shape = (expected, layout.size, layout.size)
+    shape = (len(rows), layout.size, layout.size)
     array = group.create_array(channel, shape=shape, dtype="float32", **options)
-    attributes: list[dict[str, Any]] = []
-    held: list[NDArray[np.float32]] = []
-    for frame, about in frames:
-        held.append(frame)
-        attributes.append(about)
-        if len(held) == block:
-            array[len(attributes) - block : len(attributes)] = np.stack(held)
-            held = []
-    if held:
-        array[len(attributes) - len(held) : len(attributes)] = np.stack(held)
-    if not attributes:
-        del group[channel]
-        return 0
-    if len(attributes) < expected:
-        array.resize((len(attributes), *shape[1:]))
-    names = sorted(set().union(*attributes))
-    array.attrs.update({name: [about.get(name) for about in attributes] for name in names})
-    return len(attributes)
+    block = layout.shard or layout.chunk
+    for start in range(0, len(rows), block):
+        stop = start + block
+        array[start:stop] = frames[[row for row, _ in rows[start:stop]]]
+    names = sorted(set().union(*(about for _, about in rows)))
+    array.attrs.update({name: [about.get(name) for _, about in rows] for name in names})

@@ -81,27 +81,23 @@ def find_frames(store: FrameStore, names: Sequence[str], filters: FrameFilter) -
     """
     empty = np.array([], np.int64)
     index = FrameIndex([], empty.astype("datetime64[ms]"), empty, empty)
-    found: list[tuple[Times, Rows, Rows]] = []
-    for name in names:
-        arrays, selected = _select_channel(store, find_channel(name), filters, index)
-        numbers = [np.full(len(part), len(index.arrays) + n) for n, part in enumerate(selected)]
-        kept = [array.times[part] for array, part in zip(arrays, selected, strict=True)]
-        times: Times = np.concatenate(kept)
-        found.append((times, np.concatenate(numbers), np.concatenate(selected)))
-        index.arrays += arrays
-    index.times, pairs = _pair([times for times, _, _ in found], names, store, index)
+    found = [_select_channel(store, find_channel(name), filters, index) for name in names]
+    pairs = _pair([times for times, _, _ in found], names, store, index)
     chosen = list(zip(found, pairs, strict=True))
-    index.array = np.stack([numbers[own] for (_, numbers, _), own in chosen], axis=1)
+    index.times = found[0][0][pairs[0]]
+    index.array = np.stack([arrays[own] for (_, arrays, _), own in chosen], axis=1)
     index.row = np.stack([rows[own] for (_, _, rows), own in chosen], axis=1)
     return index
 
 
 def _select_channel(
     store: FrameStore, channel: Channel, filters: FrameFilter, index: FrameIndex
-) -> tuple[list[ChannelFrames], list[Rows]]:
-    """Return the arrays of a channel and their selected rows; add problems to ``index``."""
-    arrays: list[ChannelFrames] = []
-    rows: list[Rows] = []
+) -> tuple[Times, Rows, Rows]:
+    """Return the times, array indices and rows of the selected frames of a channel.
+
+    The arrays and the problems that occur are added to ``index``.
+    """
+    found: list[tuple[Times, Rows, Rows]] = []
     empty: AstrodomeError | None = None
     for array in store.all_frames(channel, filters.years):
         try:
@@ -111,29 +107,28 @@ def _select_channel(
             continue
         if unknown := int(np.isnat(times).sum()):
             index.failed.append((array.name, f"{unknown} frames have no valid time."))
-        if array.dropped:
-            short = ", ".join(f"{key} ({count})" for key, count in array.dropped.items())
-            index.warnings.append(
-                f"{array.name}: ignored attributes that do not have {len(array)} values: {short}."
-            )
         try:
-            rows.append(select(times, channel, filters, array.name))
-            arrays.append(array)
+            rows = select(times, channel, filters, array.name)
         except AstrodomeError as error:
             if len(filters.years) == 1 or error.exit_code == 2:
                 raise
             empty = error
-    if not arrays:
+            continue
+        found.append((times[rows], np.full(len(rows), len(index.arrays)), rows))
+        index.arrays.append(array)
+    if not found:
         raise empty or AstrodomeError(
-            index.failed[-1][1], "Run 'sdo sood dataset info' to list the content of the store."
+            index.failed[-1][1],
+            "The store must contain the times of the frames in the attribute T_OBS.",
         )
-    return arrays, rows
+    times, arrays, selected = (np.concatenate(column) for column in zip(*found, strict=True))
+    return times, arrays, selected
 
 
 def _pair(
     times: list[Times], names: Sequence[str], store: FrameStore, index: FrameIndex
-) -> tuple[Times, list[Rows]]:
-    """Return the times at which all channels have a frame, and the frame indices by channel."""
+) -> list[Rows]:
+    """Return the frame indices by channel for the times at which all channels have a frame."""
     kept = np.arange(len(times[0]))
     partners: list[Rows] = []
     for other in times[1:]:
@@ -145,10 +140,11 @@ def _pair(
         kept = kept[partner[kept] >= 0]
     if not len(kept):
         raise AstrodomeError(
-            f"{store.location} has no frames of {', '.join(names)} within 3 minutes of each other."
+            f"No frames of {', '.join(names)} within 3 minutes of each other found in "
+            f"{store.location}."
         )
     if lost := len(times[0]) - len(kept):
         index.warnings.append(
             f"Skipped {lost} of {len(times[0])} frames without frames of the other channels."
         )
-    return times[0][kept], [kept, *(partner[kept] for partner in partners)]
+    return [kept, *(partner[kept] for partner in partners)]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ... import progress
+from ...config import DataSection
 from .. import scaling
 from .chunks import ChunkCache, invalid, read_frames, reading_threads, release_memory_early
 from .frames import ChunkKey, FrameIndex
@@ -29,23 +29,7 @@ SHUFFLED_CHUNKS = 6
 """Maximum number of chunks whose frames are shuffled together."""
 MAX_PREPARED_BYTES = 64 * 2**20
 """Maximum size in bytes of the prepared frames in memory."""
-NO_VALUE = "It has pixels without a value."
-
-
-@dataclass(frozen=True)
-class FramePreparation:
-    """Settings for the preparation and the split of frames.
-
-    Pixels farther than ``mask_radius`` solar radii from the disk center are set to 0; None disables
-    the mask. ``threads`` is the number of threads that read chunks, or 0 for one per CPU core.
-    """
-
-    size: int
-    mask_radius: float | None = None
-    train_share: float = 0.7
-    time_chunk: str = "14d"
-    by_chunk: bool = True
-    threads: int = 0
+NOT_FINITE = "The image contains NaN or infinite pixels."
 
 
 class StoreImages:
@@ -56,8 +40,10 @@ class StoreImages:
     of ``split``, ``chunks`` contains the time intervals of the subset.
     """
 
-    def __init__(self, frames: FrameIndex, preparation: FramePreparation, location: str) -> None:
-        self.frames, self.preparation, self.location = frames, preparation, location
+    def __init__(self, frames: FrameIndex, location: str, size: int, data: DataSection) -> None:
+        self.frames, self.location, self.size, self._data = frames, location, size, data
+        section = data.sdo_ml_v2
+        self._mask_radius = section.mask_limb_radius_scale_factor if section.mask_limb else None
         self.failed, self.warnings = frames.failed, frames.warnings
         self.chunks: dict[str, Any] = {}
         self._rows = frames.rows_by_chunk()
@@ -65,18 +51,21 @@ class StoreImages:
             key: {row: slot for slot, row in enumerate(rows)} for key, rows in self._rows.items()
         }
         most_rows = max(map(len, self._rows.values()), default=1)
-        fitting = MAX_PREPARED_BYTES // (4 * preparation.size**2 * most_rows)
+        fitting = MAX_PREPARED_BYTES // (4 * size**2 * most_rows)
         per_image = frames.row.shape[1] if len(frames) else 1
         self._together = max(1, min(SHUFFLED_CHUNKS, fitting // (2 * per_image)))
         largest = max((array.chunk_bytes for array in frames.arrays), default=1)
-        self._threads = reading_threads(largest, preparation.threads)
+        self._threads = reading_threads(largest, data.num_data_loader_workers)
         release_memory_early()
-        size = 2 * self._together * per_image + self._threads
-        self._cache = ChunkCache(self._prepare_chunk, size, self._threads)
+        cached = 2 * self._together * per_image + self._threads
+        self._cache = ChunkCache(self._prepare_chunk, cached, self._threads)
         self._cache.expect(self._rows)
 
     def __len__(self) -> int:
         return len(self.frames)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.location}: {len(self)} images>"
 
     def __getitem__(self, index: int) -> NDArray[np.float32]:
         image: NDArray[np.float32] = self.batch([index])[0]
@@ -88,18 +77,13 @@ class StoreImages:
         Raises AstrodomeError if a chunk cannot be read, or if a frame contains NaN or infinite
         pixels.
         """
-        images = [
-            torch.stack(
-                [
-                    self._cache.get(key)[self._slots[key][int(row)]]
-                    for key, row in zip(
-                        self.frames.chunks(image), self.frames.row[image], strict=True
-                    )
-                ]
-            )
+        frames = [
+            self._cache.get(key)[self._slots[key][int(row)]]
             for image in indices
+            for key, row in zip(self.frames.chunks(image), self.frames.row[image], strict=True)
         ]
-        result: NDArray[np.float32] = torch.stack(images).numpy()
+        channels = self.frames.row.shape[1]
+        result: NDArray[np.float32] = torch.stack(frames).unflatten(0, (-1, channels)).numpy()
         return result
 
     def _prepare_chunk(self, key: ChunkKey) -> Tensor:
@@ -107,19 +91,17 @@ class StoreImages:
         frames = read_frames(array, key[1], rows)
         if (bad := invalid(frames)).any():
             raise AstrodomeError(
-                f"Frame {rows[int(bad.nonzero()[0])]} of {array.name} has pixels without a value.",
-                "Set data.sdo_ml_v2.check_frames to skip such frames.",
+                f"Frame {rows[int(bad.nonzero()[0])]} of {array.name} contains NaN or infinite "
+                "pixels.",
+                "Set data.sdo_ml_v2.check_frames to true to skip invalid frames.",
             )
-        size, radius = self.preparation.size, self.preparation.mask_radius
+        radius = self._mask_radius
         mask = scaling.disk_mask(frames.shape[-1], radius) if radius else None
-        prepared = torch.empty((len(rows), size, size))
-        for frame, target in zip(frames, prepared, strict=True):  # Fits into the CPU cache.
-            target[:] = scaling.prepare(frame[None], array.channel, size, mask)[0]
-        return prepared
+        return scaling.prepare(frames, array.channel, self.size, mask)
 
     def order(self, random: torch.Generator) -> list[int]:
         """Return the image indices in random order for one epoch, shuffled in groups of chunks."""
-        if not self.preparation.by_chunk:
+        if self._data.sdo_ml_v2.sampling_strategy != "chunk":
             return list(torch.randperm(len(self), generator=random).tolist())
         images: dict[ChunkKey, list[int]] = {}
         for image in range(len(self)):
@@ -147,12 +129,11 @@ class StoreImages:
     def geometry(self, index: int) -> ImageGeometry:
         """Return the geometry of an image."""
         time = self.frames.times[index].astype("datetime64[us]").item()
-        return scaling.frame_geometry(self.preparation.size, time)
+        return scaling.frame_geometry(self.size, time)
 
     def digest(self) -> str:
         """Return the SHA-256 digest of the frame names, frame times and preparation settings."""
-        preparation = (self.preparation.size, self.preparation.mask_radius)
-        digest = hashlib.sha256(repr(preparation).encode())
+        digest = hashlib.sha256(repr((self.size, self._mask_radius)).encode())
         for array in self.frames.arrays:
             digest.update(f"{array.year}/{array.channel.name}{array.array.shape}".encode())
         for values in (self.frames.times.astype("int64"), self.frames.array, self.frames.row):
@@ -162,34 +143,40 @@ class StoreImages:
     def split(self, share: float, seed: int) -> tuple[StoreImages, StoreImages]:
         """Split the images into a training set and a validation set by time interval.
 
-        Time is divided into intervals with the length ``preparation.time_chunk``. A random subset
-        of the intervals, with the fraction ``preparation.train_share``, is used for training. The
-        argument ``share`` is ignored. Raises AstrodomeError if all frames are in one interval.
+        Time is divided into intervals with the configured length
+        ``train_val_split_temporal_chunk_size``. A random subset of the intervals, with the fraction
+        ``train_val_split_ratio``, is used for training. The argument ``share`` is ignored. Raises
+        AstrodomeError if all frames are in one interval.
         """
-        preparation = self.preparation
+        section = self._data.sdo_ml_v2
         key = "data.sdo_ml_v2.train_val_split_temporal_chunk_size"
-        length = parse_duration(preparation.time_chunk, key)
+        text = section.train_val_split_temporal_chunk_size
+        length = parse_duration(text, key)
         origin = self.frames.times.min().astype("datetime64[D]").astype("datetime64[ms]")
         intervals, interval = np.unique((self.frames.times - origin) // length, return_inverse=True)
         if len(intervals) < 2:
             raise AstrodomeError(
-                f"All {len(self)} frames are within {preparation.time_chunk}, so training and "
-                "validation cannot have different times.",
+                f"All {len(self)} frames are within {text}, so training and validation cannot "
+                "have different times.",
                 f"Set {key} to a shorter duration.",
             )
         shuffled = np.random.default_rng(seed).permutation(len(intervals))
-        count = min(max(1, round(preparation.train_share * len(intervals))), len(intervals) - 1)
+        share = section.train_val_split_ratio
+        count = min(max(1, round(share * len(intervals))), len(intervals) - 1)
         training = np.isin(interval, shuffled[:count])
         parts = []
         for chosen in (training, ~training):
-            part = StoreImages(self.frames.part(chosen), preparation, self.location)
+            part = self._part(chosen)
             starts = origin + intervals[np.unique(interval[chosen])] * length
             part.chunks = {
-                "length": preparation.time_chunk,
+                "length": text,
                 "starts": [f"{start.astype('datetime64[s]')}Z" for start in starts],
             }
             parts.append(part)
         return parts[0], parts[1]
+
+    def _part(self, chosen: NDArray[np.bool_]) -> StoreImages:
+        return StoreImages(self.frames.part(chosen), self.location, self.size, self._data)
 
     def without_invalid_frames(self) -> StoreImages:
         """Read all frames, and return the images without invalid frames.
@@ -197,27 +184,23 @@ class StoreImages:
         Invalid frames are added to ``failed``. Raises AstrodomeError if no images are left.
         """
         good = np.ones(len(self), bool)
-        images: dict[tuple[int, int], list[int]] = {}
-        frames = zip(self.frames.array.tolist(), self.frames.row.tolist(), strict=True)
-        for image, (arrays, rows) in enumerate(frames):
-            for key in zip(arrays, rows, strict=True):
-                images.setdefault(key, []).append(image)
         failed = list(self.failed)
-        with progress.task("Checking frames", len(images), "frames", resumes=False) as task:
+        count = sum(map(len, self._rows.values()))
+        with progress.task("Checking frames", count, "frames", resumes=False) as task:
             for done in compute.map(
                 self._invalid_rows, self._rows, jobs=self._threads, threads=True, ordered=True
             ):
                 array, rows = done.item[0], self._rows[done.item]
                 for row in rows if done.value is None else done.value:
                     name = f"{self.frames.arrays[array].name}/{row}"
-                    failed.append((name, done.error or NO_VALUE))
-                    good[images[array, row]] = False
+                    failed.append((name, done.error or NOT_FINITE))
+                    good &= ~((self.frames.array == array) & (self.frames.row == row)).any(axis=1)
                 task.advance(len(rows))
         if not good.any():
             raise AstrodomeError(
                 f"None of the {len(self)} frames can be used.", f"{failed[-1][0]}: {failed[-1][1]}"
             )
-        checked = StoreImages(self.frames.part(good), self.preparation, self.location)
+        checked = self._part(good)
         checked.failed, checked.warnings = failed, self.warnings
         return checked
 

@@ -6,14 +6,13 @@ which no frames are left.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from astrodome import AstrodomeError, settings, sources
 from astrodome.times import utc, utc_end
 from astrodome_solar.channels import Channel
@@ -22,12 +21,8 @@ from numpy.typing import NDArray
 from .store import Times
 
 Rows = NDArray[np.int64]
-UNITS = {"w": 604_800, "d": 86_400, "h": 3_600, "min": 60, "t": 60, "s": 1}
-"""Length of each time unit in seconds, keyed by the abbreviation used in pandas."""
-DURATION = re.compile(
-    rf"\s*(?P<number>\d+(\.\d*)?)\s*(?P<unit>{'|'.join(sorted(UNITS, key=len, reverse=True))})\s*",
-    re.I,
-)
+UNIT_ALIASES = {"d": "D", "w": "W", "t": "min", "T": "min", "H": "h", "S": "s"}
+"""Abbreviations of time units that new versions of pandas do not support, as used in sdo-cli."""
 GOES = "goes"
 """Name of the flux source that reads the folder ``goes_cache_dir``."""
 
@@ -44,7 +39,7 @@ class FrameFilter:
     start: np.datetime64 | None = None
     end: np.datetime64 | None = None
     freq: str | None = None
-    obs_times: tuple[str, ...] = ()
+    obs_times: Sequence[str] | None = None
     irradiance: float | None = None
     flux_source: str = ""
     goes_cache_dir: Path | None = None
@@ -82,7 +77,8 @@ def select(times: Times, channel: Channel, filters: FrameFilter, name: str = "")
                 raise AstrodomeError(f"{message}.")
             first, last = (f(times).astype("datetime64[s]") for f in (np.nanmin, np.nanmax))
             raise AstrodomeError(
-                f"{message} ({before} before it).", f"The store has frames from {first} to {last}."
+                f"{message} (frames before this filter: {before}).",
+                f"The store has frames from {first} to {last}.",
             )
     return rows
 
@@ -102,13 +98,16 @@ def parse_duration(text: str, key: str) -> np.timedelta64:
     Raises AstrodomeError if the value is invalid; the message contains the configuration key
     ``key``.
     """
-    match = DURATION.fullmatch(text)
-    if match is None or not float(match["number"]):
+    try:
+        number, unit = text.strip()[:-1], text.strip()[-1:]
+        duration = pd.Timedelta(number + UNIT_ALIASES.get(unit, unit))
+    except ValueError:
+        duration = pd.Timedelta(0)
+    if duration < pd.Timedelta(1, "ms"):
         raise AstrodomeError(
             f"Invalid {key}: '{text}' is not a duration.", "Examples: 14d, 6h, 12min."
         )
-    unit = UNITS[match["unit"].lower()]
-    return np.timedelta64(round(float(match["number"]) * unit * 1000), "ms")
+    return np.timedelta64(duration.to_timedelta64(), "ms")
 
 
 def _not_bad(rows: Rows, times: Times, channel: Channel, more: Path | None) -> Rows:
@@ -125,12 +124,9 @@ def bad_intervals(
 
     The intervals in the file ``more`` are added to the known intervals in the published store.
     """
-    with resources.as_file(resources.files(__package__) / "bad_frames.yaml") as known:
-        paths = [known, *([more] if more else [])]
-        layers = [(path, settings.read_yaml(path)) for path in paths]
     found: list[tuple[Any, Any]] = []
-    for path, layer in layers:
-        for pair in layer.get(channel.name) or []:
+    for path in filter(None, (Path(__file__).with_name("bad_frames.yaml"), more)):
+        for pair in settings.read_yaml(path).get(channel.name) or []:
             try:
                 first, last = pair
                 start, end = parse_time(str(first)), parse_time(str(last), end=True)
@@ -180,7 +176,7 @@ def nearest(times: Times, wanted: Times, tolerance: Any) -> tuple[Rows, Rows]:
     return chosen, close[first]
 
 
-def _at(rows: Rows, times: Times, obs_times: Sequence[str]) -> Rows:
+def _at(rows: Rows, times: Times, obs_times: Sequence[str] | None) -> Rows:
     """Keep the frames at ``obs_times``; a time without a fraction matches the whole second."""
     if not obs_times:
         return rows

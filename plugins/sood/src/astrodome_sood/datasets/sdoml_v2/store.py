@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -28,14 +28,12 @@ class ChannelFrames:
     """Frames of one channel in one year, in the order in which they are stored.
 
     ``array`` has the shape (N, H, W) and contains intensities in DN/s (AIA) or gauss (HMI).
-    ``dropped`` maps the name of each attribute that does not have N values to its number of values.
     """
 
     year: str
     channel: Channel
     array: zarr.Array[Any]
     name: str
-    dropped: dict[str, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return int(self.array.shape[0])
@@ -52,10 +50,8 @@ class ChannelFrames:
 
     @cached_property
     def attributes(self) -> dict[str, list[Any]]:
-        """Values of the attributes that have one value per frame, keyed by name."""
-        lists = {k: v for k, v in dict(self.array.attrs).items() if isinstance(v, list)}
-        self.dropped |= {k: len(v) for k, v in lists.items() if len(v) != len(self)}
-        return {k: v for k, v in lists.items() if len(v) == len(self)}
+        """Values of the attributes that are lists, which should have one value per frame."""
+        return {k: v for k, v in dict(self.array.attrs).items() if isinstance(v, list)}
 
     @cached_property
     def times(self) -> Times:
@@ -63,13 +59,14 @@ class ChannelFrames:
 
         Raises AstrodomeError if no valid times are stored.
         """
-        if T_OBS in self.attributes:
-            return parse_times(self.attributes[T_OBS], self.name)
-        if T_OBS in self.dropped:
+        if T_OBS not in self.attributes:
+            raise AstrodomeError(f"{self.name} has no attribute {T_OBS} with the frame times.")
+        values = self.attributes[T_OBS]
+        if len(values) != len(self):
             raise AstrodomeError(
-                f"{self.name} has {len(self)} frames but {self.dropped[T_OBS]} values of {T_OBS}."
+                f"{self.name} has {len(self)} frames but {len(values)} values of {T_OBS}."
             )
-        raise AstrodomeError(f"{self.name} has no attribute {T_OBS} with the times of its frames.")
+        return parse_times(values, self.name)
 
     def read_chunk(self, chunk: int) -> NDArray[np.float32]:
         """Read the frames in a chunk as a float32 array with shape (n, H, W).
@@ -198,8 +195,11 @@ def _summary(frames: ChannelFrames) -> dict[str, Any]:
         "chunk": frames.chunk,
         "attributes": len(frames.attributes),
     }
+    lengths = {key: len(values) for key, values in frames.attributes.items()}
     problems = [
-        f"{key} has {count} of {len(frames)} values" for key, count in frames.dropped.items()
+        f"{key} has {count} values for {len(frames)} frames"
+        for key, count in lengths.items()
+        if count != len(frames)
     ]
     try:
         times = frames.times
