@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..protocols import ImageSet
 from . import weights
-from .network import Autoencoder
+from .network import Autoencoder, Vae
 
 
 class NetworkModel:
@@ -52,8 +51,8 @@ class NetworkModel:
 
         if path is None:
             raise AstrodomeError(
-                f"{self.name} needs trained weights.",
-                f"Pass the run folder of 'sdo sood {self.name} train': --load-path RUN",
+                f"The model {self.name} needs trained weights.",
+                "Set model.load_path to a run folder or a weights file.",
                 exit_code=2,
             )
         net = weights.load(self.name, path, config).requires_grad_(False)
@@ -67,7 +66,9 @@ class NetworkModel:
         Raises AstrodomeError if ``load`` has not been called.
         """
         if self._net is None:
-            raise AstrodomeError(f"{self.name} has no weights.", "Call load before scoring.")
+            raise AstrodomeError(
+                f"The weights of the model {self.name} are not loaded.", "Call load first."
+            )
         return self._net
 
     @property
@@ -80,9 +81,17 @@ class NetworkModel:
         """Return the reconstructed images and the latent vectors.
 
         The key ``images`` has the shape (N, C, H, W), and the key ``mean`` has the shape (N, Z).
+        For a variational autoencoder, the key ``std`` contains the standard deviations of the
+        latent distributions with shape (N, Z).
         """
-        mean = self.net.latent(self._tensor(batch))
-        return {"images": _array(self.net.decode(mean)), "mean": _array(mean)}
+        net, images = self.net, self._tensor(batch)
+        if isinstance(net, Vae):
+            mean, log_std = net.encode(images)
+            found = {"images": net.decode(mean), "mean": mean, "std": log_std.exp()}
+        else:
+            mean = net.latent(images)
+            found = {"images": net.decode(mean), "mean": mean}
+        return {key: _array(value) for key, value in found.items()}
 
     @torch.inference_mode()
     def generate(self, latent: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -102,12 +111,10 @@ class NetworkModel:
         images = torch.from_numpy(batch).to(self._device, non_blocking=True)
         return images.contiguous(memory_format=torch.channels_last)
 
-    def _autocast(self) -> AbstractContextManager[Any]:
+    def _autocast(self) -> torch.autocast:
         """Return a context manager that enables the configured precision."""
-        if self._precision == "32":
-            return nullcontext()
-        dtype = torch.bfloat16 if self._precision == "bf16" else torch.float16
-        return torch.autocast(self._device.type, dtype)
+        dtype = torch.float16 if self._precision == "16" else torch.bfloat16
+        return torch.autocast(self._device.type, dtype, enabled=self._precision != "32")
 
 
 def _array(tensor: torch.Tensor) -> NDArray[np.float32]:

@@ -44,17 +44,6 @@ class CeVae(NetworkModel):
             maps = pixel_scores(self._vae, images, mode or "combi", self._beta, self._seed)
         return maps.float().cpu().numpy()
 
-    @torch.inference_mode()
-    def reconstruct(self, batch: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-        """Return the reconstructed images and the latent distributions.
-
-        In addition to ``images`` and ``mean``, the result contains the standard deviations ``std``
-        with shape (N, Z).
-        """
-        mean, log_std = self._vae.encode(self._tensor(batch))
-        found = {"images": self._vae.decode(mean), "mean": mean, "std": log_std.exp()}
-        return {key: np.ascontiguousarray(value.cpu().numpy()) for key, value in found.items()}
-
     @property
     def _vae(self) -> Vae:
         net = self.net

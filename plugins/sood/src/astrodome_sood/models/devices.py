@@ -14,30 +14,25 @@ LIGHTNING_PRECISION = {"32": "32-true", "bf16": "bf16-mixed", "16": "16-mixed"}
 def trainer_devices(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return the accelerator, devices, nodes and strategy as arguments for a Lightning trainer.
 
-    Raises AstrodomeError if a requested GPU does not exist.
+    By default, one GPU is used if it is available. Raises AstrodomeError if a requested GPU does
+    not exist.
     """
     section = config["devices"]
-    gpus, processes, nodes = section["gpus"], section["processes"], section["nodes"]
+    gpus = section["gpus"]
     check_gpus(gpus)
-    devices: int | list[int]
-    if gpus is None and torch.cuda.is_available() and processes == 1:
-        accelerator, devices = "gpu", 1
-    elif not gpus:
-        accelerator, devices = "cpu", processes
-    else:
-        accelerator, devices = "gpu", gpus
-    several = nodes > 1 or (len(devices) if isinstance(devices, list) else devices) not in (0, 1)
+    if gpus is None and any_gpu() and section["processes"] == 1:
+        gpus = 1
     return {
-        "accelerator": accelerator,
-        "devices": devices,
-        "num_nodes": nodes,
-        "strategy": "ddp" if several and section["strategy"] == "auto" else section["strategy"],
+        "accelerator": "gpu" if gpus else "cpu",
+        "devices": gpus or section["processes"],
+        "num_nodes": section["nodes"],
+        "strategy": section["strategy"],
     }
 
 
 def any_gpu() -> bool:
     """Return whether a GPU is available."""
-    return torch.cuda.device_count() > 0
+    return torch.cuda.is_available()
 
 
 def check_gpus(gpus: int | list[int] | None) -> None:
@@ -47,8 +42,9 @@ def check_gpus(gpus: int | list[int] | None) -> None:
     count = torch.cuda.device_count()
     if (max(gpus) + 1 if isinstance(gpus, list) else max(gpus, 1)) > count:
         raise AstrodomeError(
-            f"'devices.gpus' is {gpus}, but this machine has {count} GPUs.",
-            "Use --devices cpu to run on the CPU.",
+            f"GPU not found: 'devices.gpus' is {gpus}, but the number of available GPUs is "
+            f"{count}.",
+            "Set devices.gpus to 0 to use the CPU.",
         )
 
 
@@ -60,7 +56,7 @@ def scoring_device(config: Mapping[str, Any]) -> str:
     """
     gpus = config["devices"]["gpus"]
     check_gpus(gpus)
-    if gpus == 0 or gpus == [] or not torch.cuda.is_available():
+    if gpus == 0 or gpus == [] or not any_gpu():
         return "cpu"
     return f"cuda:{gpus[0]}" if isinstance(gpus, list) else "cuda:0"
 
@@ -74,7 +70,7 @@ def training_precision(config: Mapping[str, Any], accelerator: str) -> str:
     precision = str(config["devices"]["precision"])
     if precision == "16" and accelerator == "cpu":
         raise AstrodomeError(
-            "The precision 16 is not supported on CPUs.", "Use --precision bf16 or 32."
+            "The precision 16 is not supported on CPUs.", "Set devices.precision to bf16 or 32."
         )
     if precision != "auto":
         return precision
@@ -94,7 +90,7 @@ def scoring_precision(config: Mapping[str, Any]) -> str:
 def bf16_is_faster(accelerator: str) -> bool:
     """Return whether the hardware has bfloat16 matrix units (tensor cores or AMX)."""
     if accelerator == "gpu":
-        return torch.cuda.is_available() and torch.cuda.get_device_capability() >= (8, 0)
+        return any_gpu() and torch.cuda.get_device_capability() >= (8, 0)
     # Older versions of torch do not have this function.
     capabilities = getattr(torch.cpu, "get_capabilities", None)
     return bool(capabilities and capabilities().get("amx_bf16"))

@@ -8,30 +8,29 @@ the same results.
 from __future__ import annotations
 
 import io
-import logging
 import math
 import time
-import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
+import pandas as pd
 import torch
 from astrodome import AstrodomeError, files
 from astrodome.runs import Run
 from lightning.pytorch.callbacks import Callback, EarlyStopping
-from lightning.pytorch.loggers import Logger
+from lightning.pytorch.loggers import Logger, TensorBoardLogger, WandbLogger
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 from lightning.pytorch.profilers import SimpleProfiler
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from .. import progress
+from ..library_warnings import without_warnings
 from ..protocols import ImageSet
 from . import devices, weights
 from .batches import loader
-from .lightning_module import AutoencoderModule, mean_losses, training_module
+from .lightning_module import AutoencoderModule, training_module
 from .network import Autoencoder
 
 CHECKPOINT = "last.ckpt"
@@ -52,14 +51,17 @@ def fit(
     together, they share the batches of each epoch, and the first process writes to the run folder.
     """
     section = config["train"]
-    recorder = RunRecorder(run.path, model, net)
     stopping = EarlyStopping("val_loss", patience=section["patience"], check_finite=False)
     steps = section["n_epochs"] * -(-len(train) // config["data"]["batch_size"])
     checkpoint = run.path / CHECKPOINT
-    with progress.task("Training", steps, "steps") as task, _without_lightning_messages():
-        callbacks: list[Callback] = [recorder, ProgressReporter(task, section["print_every_iter"])]
-        if section["early_stopping"]:
-            callbacks.insert(0, stopping)
+    with (
+        progress.task("Training", steps, "steps") as task,
+        without_warnings("lightning", "lightning.pytorch"),  # Unused GPUs and worker processes.
+    ):
+        recorder = RunRecorder(run.path, model, net, task, section["print_every_iter"])
+        callbacks: list[Callback] = (
+            [stopping, recorder] if section["early_stopping"] else [recorder]
+        )
         trainer = _trainer(model, run, config, callbacks)
         process = (trainer.global_rank, trainer.world_size)
         try:
@@ -121,28 +123,22 @@ def loggers(model: str, run: Run, config: Mapping[str, Any]) -> list[Logger] | b
     a logger is not installed.
     """
     section = config["train"]
-    names = dict.fromkeys(section["logger"] + (["wandb"] if section["wandb_run_id"] else []))
-    found: list[Logger] = []
-    for name in names:
+
+    def create(name: str) -> Logger:
+        if name == "tensorboard":
+            return TensorBoardLogger(run.path, name=None, version="tensorboard")
+        return WandbLogger(
+            run.path.resolve().name,
+            save_dir=run.path,
+            id=section["wandb_run_id"],
+            project="sdo-sood",
+            config={"model": model, **config},
+        )
+
+    found = []
+    for name in dict.fromkeys(section["logger"] + ["wandb"] * bool(section["wandb_run_id"])):
         try:
-            if name == "tensorboard":
-                import tensorboard  # noqa: F401
-                from lightning.pytorch.loggers import TensorBoardLogger
-
-                found.append(TensorBoardLogger(run.path, name=None, version="tensorboard"))
-            else:
-                import wandb  # noqa: F401
-                from lightning.pytorch.loggers import WandbLogger
-
-                found.append(
-                    WandbLogger(
-                        run.path.resolve().name,
-                        save_dir=run.path,
-                        id=section["wandb_run_id"],
-                        project="sdo-sood",
-                        config={"model": model, **config},
-                    )
-                )
+            found.append(create(name))
         except ImportError as error:
             raise AstrodomeError(
                 f"The logger '{name}' needs a library that is not installed: {error}.",
@@ -172,11 +168,17 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
 
 class RunRecorder(Callback):
-    """Callback that writes metrics, the best weights and a checkpoint after each epoch."""
+    """Callback that writes metrics, the best weights and a checkpoint after each epoch.
 
-    def __init__(self, folder: Path, model: str, net: Autoencoder) -> None:
+    It also reports the progress, and the training loss after every ``every`` steps.
+    """
+
+    def __init__(
+        self, folder: Path, model: str, net: Autoencoder, task: progress.Task, every: int
+    ) -> None:
         self.best, self.best_epoch = math.inf, -1
         self._folder, self._model, self._net = folder, model, net
+        self._task, self._every = task, every
         self._rows: list[dict[str, Any]] = []
 
     def state_dict(self) -> dict[str, Any]:
@@ -186,50 +188,11 @@ class RunRecorder(Callback):
         self.best, self.best_epoch = state_dict["best"], state_dict["best_epoch"]
         self._rows = state_dict["rows"]
 
-    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._started = time.monotonic()
-
-    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        assert isinstance(pl_module, AutoencoderModule)
-        train, validation = pl_module.epoch_losses()
-        epoch = trainer.current_epoch
-        if not math.isfinite(train["total"] + validation["total"]):
-            raise AstrodomeError(
-                f"The loss is not finite in epoch {epoch}.",
-                "Use a smaller learning rate (train.lr) in another run folder.",
-            )
-        row = (
-            {"epoch": epoch, "step": trainer.global_step}
-            | {_column(term): value for term, value in train.items()}
-            | {"val_" + _column(term): value for term, value in validation.items()}
-            | pl_module.adapted()
-            | {"seconds": round(time.monotonic() - self._started, 3)}
-        )
-        self._rows.append(row)
-        if validation["total"] < self.best:
-            self.best, self.best_epoch = validation["total"], epoch
-            if trainer.is_global_zero:
-                weights.save(self._model, self._net, self._folder / weights.WEIGHTS)
-        if trainer.is_global_zero:
-            lines = [",".join(row), *(",".join(map(str, each.values())) for each in self._rows)]
-            files.write_text(self._folder / METRICS, "\n".join(lines) + "\n")
-            for logger in trainer.loggers:
-                logger.log_metrics(row, step=trainer.global_step)
-        trainer.save_checkpoint(self._folder / CHECKPOINT)
-
-
-def _column(term: str) -> str:
-    return "loss" if term == "total" else term
-
-
-class ProgressReporter(Callback):
-    """Callback that reports the training progress and the losses."""
-
-    def __init__(self, task: progress.Task, every: int) -> None:
-        self._task, self._every = task, every
-
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._task.advance(trainer.global_step)
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._started = time.monotonic()
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, *_: Any
@@ -239,29 +202,36 @@ class ProgressReporter(Callback):
             return
         loss = outputs["loss"].item()
         self._task.advance(1, f"loss {loss:.4f}")
-        if trainer.is_global_zero:
-            for logger in trainer.loggers:
-                logger.log_metrics({"step_loss": loss}, step=trainer.global_step)
+        self._log(trainer, {"step_loss": loss})
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         assert isinstance(pl_module, AutoencoderModule)
+        train, validation = pl_module.epoch_losses()
+        loss, val_loss, epoch = train["loss"], validation["loss"], trainer.current_epoch
+        if not math.isfinite(loss + val_loss):
+            raise AstrodomeError(
+                f"The loss is not finite in epoch {epoch}.",
+                "Use a smaller learning rate (train.lr) in another run folder.",
+            )
+        row = (
+            {"epoch": epoch, "step": trainer.global_step}
+            | train
+            | {f"val_{term}": value for term, value in validation.items()}
+            | pl_module.adapted()
+            | {"seconds": round(time.monotonic() - self._started, 3)}
+        )
+        self._rows.append(row)
+        is_best = val_loss < self.best
+        if is_best:
+            self.best, self.best_epoch = val_loss, epoch
         if trainer.is_global_zero:
-            losses = (pl_module.training_losses, pl_module.validation_losses)
-            loss, val_loss = (mean_losses(each)["total"] for each in losses)
-            text = f"loss {loss:.4f}, val_loss {val_loss:.4f}"
-            self._task.advance(0, text)
-            progress.message(f"Epoch {trainer.current_epoch + 1} of {trainer.max_epochs}: {text}")
+            if is_best:
+                weights.save(self._model, self._net, self._folder / weights.WEIGHTS)
+            files.write_text(self._folder / METRICS, pd.DataFrame(self._rows).to_csv(index=False))
+        self._log(trainer, row)
+        self._task.advance(0, f"loss {loss:.4f}, val_loss {val_loss:.4f}")
+        trainer.save_checkpoint(self._folder / CHECKPOINT)
 
-
-@contextmanager
-def _without_lightning_messages() -> Iterator[None]:
-    """Suppress the Lightning messages about unused GPUs and the number of data loader workers."""
-    logger = logging.getLogger("lightning.pytorch")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", module="lightning")
-            yield
-    finally:
-        logger.setLevel(level)
+    def _log(self, trainer: pl.Trainer, values: dict[str, Any]) -> None:
+        for logger in trainer.loggers if trainer.is_global_zero else []:
+            logger.log_metrics(values, step=trainer.global_step)

@@ -38,15 +38,15 @@ class AutoencoderModule(pl.LightningModule):
 
     def epoch_losses(self) -> tuple[dict[str, float], dict[str, float]]:
         """Return the mean training and validation losses of the epoch over all processes."""
-        found = [mean_losses(self.training_losses), mean_losses(self.validation_losses)]
-        if self.trainer.world_size > 1:
-            found = [{key: self._mean(value) for key, value in terms.items()} for terms in found]
-        return found[0], found[1]
+        train, validation = (
+            {key: self._over_processes(value) for key, value in mean_losses(losses).items()}
+            for losses in (self.training_losses, self.validation_losses)
+        )
+        return train, validation
 
-    def _mean(self, value: float) -> float:
-        found = self.all_gather(torch.tensor(value, device=self.device))
-        assert isinstance(found, Tensor)
-        return float(found.mean())
+    def _over_processes(self, value: float) -> float:
+        tensor = torch.tensor(value, dtype=torch.float64, device=self.device)
+        return float(self.trainer.strategy.reduce(tensor, reduce_op="mean"))
 
     def on_train_epoch_start(self) -> None:
         self.random = seeded_generator(self.seed, self.current_epoch, self.global_rank)
@@ -66,7 +66,7 @@ class AutoencoderModule(pl.LightningModule):
         self.validation_losses.append((len(images), self.loss(images, self.validation_random)))
 
     def on_validation_epoch_end(self) -> None:
-        self.log("val_loss", mean_losses(self.validation_losses)["total"], sync_dist=True)
+        self.log("val_loss", mean_losses(self.validation_losses)["loss"], sync_dist=True)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         return torch.optim.Adam(self.net.parameters(), self.settings["lr"], fused=True)
@@ -108,8 +108,9 @@ def training_module(net: Autoencoder, config: Mapping[str, Any]) -> AutoencoderM
 
 
 def mean_losses(losses: Sequence[tuple[int, Loss]]) -> dict[str, float]:
-    """Return the mean of each loss term over all batches, weighted by the batch size."""
+    """Return the mean loss and the mean of each of its terms, weighted by the batch size."""
     sizes = torch.tensor([size for size, _ in losses], dtype=torch.float64)
     terms = torch.stack([torch.stack(tuple(loss)) for _, loss in losses]).double().cpu()
     means = (sizes @ terms / sizes.sum()).tolist()
-    return dict(zip(type(losses[0][1])._fields, means, strict=True))
+    terms_of_loss = type(losses[0][1])._fields[1:]
+    return dict(zip(("loss", *terms_of_loss), means, strict=True))

@@ -35,13 +35,15 @@ class Threshold:
         run: Run,
         config: Mapping[str, Any],
     ) -> None:
-        raise AstrodomeError("The model threshold has no training.", "Use predict.", exit_code=2)
+        raise AstrodomeError(
+            "The model threshold cannot be trained.", "It scores images directly.", exit_code=2
+        )
 
     def load(self, path: Path | None, config: Mapping[str, Any]) -> None:
         score = config["model"]["options"].get("score", "map")
         if score not in ("map", "mean"):
             raise AstrodomeError(
-                f"Invalid 'model.options.score' for threshold: '{score}' is not map or mean.",
+                f"Invalid 'model.options.score': expected map or mean, got '{score}'.",
                 exit_code=2,
             )
         self._mean = score == "mean"

@@ -80,8 +80,8 @@ def load(model: str, path: Path, config: Mapping[str, Any]) -> Autoencoder:
     metadata, weights = read(path)
     if metadata.get("model") != model:
         raise AstrodomeError(
-            f"{path} contains weights of {metadata.get('model', 'an unknown model')}, "
-            f"not of {model}."
+            f"Invalid weights {path}: expected weights of {model}, got weights of "
+            f"{metadata.get('model', 'an unknown model')}."
         )
     for key in SHAPE.values():
         if metadata[key] != config["model"][key]:
