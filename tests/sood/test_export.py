@@ -38,7 +38,7 @@ def test_onnxruntime_gives_the_scores_maps_and_reconstructions_of_the_run(
     backend.load(
         trained, config.load(None, {"model.load_path": str(trained)}, from_run=True).plain()
     )
-    images = FolderImages.read(patches, 32)
+    images = FolderImages(patches, 32)
     for count in (1, 5, 48):
         batch = images.batch(range(count))
         levels = np.rint((batch + 1) * 127.5).astype(np.uint8)

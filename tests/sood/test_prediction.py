@@ -128,7 +128,7 @@ def test_a_truncated_image_is_named_and_the_others_are_scored(
         (
             ("--load-path", "RUN", "--score-mode", "recc"),
             2,
-            "The pixel score 'recc' does not exist",
+            "Unknown type of pixel score 'recc'",
         ),
         (("--load-path", "RUN", "-m", "pixels"), 2, "'sample' or 'pixel'"),
         (("--load-path", "RUN", "--data-dir", "nowhere"), 1, "Folder not found: nowhere"),

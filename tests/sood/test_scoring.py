@@ -34,12 +34,24 @@ def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("astrodome_sood.scoring.shards.SHARD_BYTES", 5 * 32 * 32 * 4)
 
 
+def pixel_arguments(run: Path, out: Path) -> list[str]:
+    return ["-l", str(run), "-m", "pixel", "-p", str(out)]
+
+
 def small_shards_command(run: Path, out: Path) -> list[str]:
     """Return a command that computes maps in a separate process, in shards of one image."""
     code = "import astrodome_sood.scoring.shards as s; s.SHARD_BYTES = 4096; "
     code += "from astrodome.app import main; main('sdo')"
     command = [sys.executable, "-c", code, "sood", "ce_vae", "predict"]
-    return [*command, "-l", str(run), "-m", "pixel", "-p", str(out)]
+    return [*command, *pixel_arguments(run, out)]
+
+
+def computed(out: Path) -> int:
+    """Return the number of images whose scores an interrupted prediction has saved."""
+    if not (out / ".scores.json").exists():
+        return 0
+    scores = np.load(out / ".scores.npy", mmap_mode="r")
+    return int(np.isfinite(scores).all(axis=(1, 2)).sum())
 
 
 def same_maps(one: Path, other: Path) -> bool:
@@ -52,7 +64,7 @@ def test_several_processes_compute_the_same_maps_as_one(
 ):
     sood("ce_vae", "predict", "-l", trained, "-m", "pixel", "-p", tmp_path, "--jobs", 2).succeeded()
     assert same_maps(tmp_path, whole)
-    assert not (tmp_path / ".shards").exists()
+    assert not list(tmp_path.glob(".scores*"))
 
 
 @pytest.fixture
@@ -80,52 +92,60 @@ def test_a_dask_cluster_computes_the_same_maps_as_one_process(
 
 
 def test_a_resumed_prediction_computes_only_missing_shards(
-    trained: Path, whole: Path, tmp_path: Path
+    trained: Path,
+    whole: Path,
+    sood: Callable[..., Result],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ):
-    """The saved shard is replaced by other values, which the result must contain."""
+    """The saved scores are replaced by other values, which the result must contain."""
     command = small_shards_command(trained, tmp_path)
-    first = tmp_path / ".shards/000000.npy"
     process = subprocess.Popen(command, env=ONE_THREAD, stderr=subprocess.DEVNULL)
-    while process.poll() is None and not first.exists():
+    while process.poll() is None and not computed(tmp_path):
         time.sleep(0.005)
     process.kill()
     process.wait()
-    count = len(np.load(first))
+    count = computed(tmp_path)
     assert 0 < count < 48
-    np.save(first, np.full((count, 32, 32), 7, np.float32))
-    subprocess.run(command, env=ONE_THREAD, check=True, capture_output=True)
+    saved = np.lib.format.open_memmap(tmp_path / ".scores.npy", "r+")
+    saved[:count] = 7
+    saved.flush()
+    monkeypatch.setattr("astrodome_sood.scoring.shards.SHARD_BYTES", 4096)
+    sood("ce_vae", "predict", *pixel_arguments(trained, tmp_path)).succeeded()
     maps, expected = np.load(tmp_path / "maps.npy"), np.load(whole / "maps.npy")
     assert (maps[:count] == 7).all()
     np.testing.assert_allclose(maps[count:], expected[count:], rtol=1e-3, atol=1e-8)
 
 
-def test_shards_of_another_prediction_are_not_used(
+def test_scores_of_another_prediction_are_not_used(
     trained: Path, whole: Path, small_shards: None, sood: Callable[..., Result], tmp_path: Path
 ):
-    shards = tmp_path / ".shards"
-    shards.mkdir()
-    (shards / "about.json").write_text('{"backend": "another"}')
-    np.save(shards / "000000.npy", np.zeros((5, 32, 32), np.float32))
+    (tmp_path / ".scores.json").write_text('{"backend": "another"}')
+    np.save(tmp_path / ".scores.npy", np.zeros((48, 32, 32), np.float32))
     sood("ce_vae", "predict", "-l", trained, "-m", "pixel", "-p", tmp_path).succeeded()
     assert same_maps(tmp_path, whole)
 
 
 def test_a_killed_prediction_has_the_same_result_after_it_is_resumed(
-    trained: Path, whole: Path, tmp_path: Path, torture: Callable[[int, int], int]
+    trained: Path,
+    whole: Path,
+    sood: Callable[..., Result],
+    tmp_path: Path,
+    torture: Callable[[int, int], int],
 ):
     command = small_shards_command(trained, tmp_path)
     moments = random.Random(3)
     for _ in range(torture(1, 20)):
         process = subprocess.Popen(command, env=ONE_THREAD, stderr=subprocess.DEVNULL)
-        before = set((tmp_path / ".shards").glob("*.npy"))
-        while process.poll() is None and set((tmp_path / ".shards").glob("*.npy")) == before:
+        before = computed(tmp_path)
+        while process.poll() is None and computed(tmp_path) == before:
             time.sleep(0.005)
         time.sleep(moments.random() * 0.1)
         process.kill()
         process.wait()
-    subprocess.run(command, env=ONE_THREAD, check=True, capture_output=True)
+    sood("ce_vae", "predict", *pixel_arguments(trained, tmp_path)).succeeded()
     assert same_maps(tmp_path, whole)
-    assert not (tmp_path / ".shards").exists() and not list(tmp_path.glob(".*.part*"))
+    assert not list(tmp_path.glob(".scores*")) and not list(tmp_path.glob(".*.part*"))
 
 
 def test_an_unreachable_cluster_is_an_error(

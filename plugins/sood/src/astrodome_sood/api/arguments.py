@@ -16,6 +16,8 @@ from ..scoring.scorer import find_model
 
 StrPath = str | os.PathLike[str]
 Model = StrPath | Run
+Keys = Mapping[str, Any] | None
+"""Configuration values, keyed by dotted configuration key."""
 
 
 def to_text(path: Any) -> str:
@@ -23,7 +25,7 @@ def to_text(path: Any) -> str:
     return text if "://" in text else str(Path(text).expanduser())
 
 
-def overrides_of(config: Mapping[str, Any] | None, options: Mapping[str, Any]) -> dict[str, Any]:
+def overrides_of(config: Keys, options: Mapping[str, Any]) -> dict[str, Any]:
     """Convert keyword arguments to configuration values, keyed by dotted configuration key."""
     if unknown := sorted(set(options) - set(configuration.SHORT_NAMES)):
         raise AstrodomeError(
@@ -36,15 +38,11 @@ def overrides_of(config: Mapping[str, Any] | None, options: Mapping[str, Any]) -
     return {**(config or {}), **given}
 
 
-def configure(
-    config: Mapping[str, Any] | None, options: Mapping[str, Any], model: str = ""
-) -> Config:
+def configure(config: Keys, options: Mapping[str, Any], model: str = "") -> Config:
     return configuration.load(None, overrides_of(config, options), model=model)
 
 
-def model_config(
-    model: Model, config: Mapping[str, Any] | None, options: Mapping[str, Any]
-) -> tuple[str, Config]:
+def model_config(model: Model, config: Keys, options: Mapping[str, Any]) -> tuple[str, Config]:
     """Return the model name and the configuration for a run, a weights file or a model name."""
     name, weights = find_model(to_text(model.path if isinstance(model, Run) else model))
     overrides = overrides_of(config, options)

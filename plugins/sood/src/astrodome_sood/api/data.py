@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from ..datasets import loading
-from .arguments import StrPath, configure, to_text
+from .arguments import Keys, StrPath, configure, to_text
 
 if TYPE_CHECKING:
     from ..protocols import ImageDataset
 
 
-def open_images(
-    location: StrPath, *, config: Mapping[str, Any] | None = None, **options: Any
-) -> ImageDataset:
+def open_images(location: StrPath, *, config: Keys = None, **options: Any) -> ImageDataset:
     """Open a folder of images or an SDO ML data set.
 
     Parameters

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from astrodome.runs import Run
 
-from .. import config as configuration
-from .arguments import Model, StrPath, overrides_of, to_text
+from .arguments import Keys, Model, StrPath, overrides_of, to_text
 
 if TYPE_CHECKING:
     from ..evaluation.evaluate import Evaluation
@@ -22,7 +21,7 @@ def evaluate(
     models: Sequence[Model] | Model,
     images: StrPath | ImageDataset,
     *,
-    config: Mapping[str, Any] | None = None,
+    config: Keys = None,
     against: str = "synthetic",
     **options: Any,
 ) -> Evaluation:
@@ -79,8 +78,7 @@ def evaluate(
         overrides["data.data_dir"] = to_text(images)
     return evaluate_models(
         [to_text(each.path if isinstance(each, Run) else each) for each in several],
-        configuration.load(None, overrides),
+        overrides,
         EvaluationOptions(against=against, **chosen),
-        set(overrides),
-        opened,
+        images=opened,
     )

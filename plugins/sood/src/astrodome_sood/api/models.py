@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,8 +17,8 @@ from ..datasets import loading
 from ..datasets.arrays import allocate
 from ..protocols import ImageSet
 from ..scoring import reconstruction
-from ..scoring.scorer import check_image_size, load_model, pixel_mode, score_images
-from .arguments import Model, StrPath, configure, model_config, to_text
+from ..scoring.scorer import batches, check_image_size, load_model, pixel_mode, score_images
+from .arguments import Keys, Model, StrPath, configure, model_config, to_text
 
 if TYPE_CHECKING:
     from ..protocols import ImageDataset
@@ -29,7 +29,7 @@ def train(
     images: StrPath | ImageDataset,
     run: StrPath,
     *,
-    config: Mapping[str, Any] | None = None,
+    config: Keys = None,
     **options: Any,
 ) -> Run:
     """Train a model, or resume an interrupted training run.
@@ -47,8 +47,9 @@ def train(
         Configuration values, keyed by dotted configuration key, for example
         ``{"train.beta": 0.1}``.
     **options
-        Options of ``sdo sood MODEL train``, for example ``epochs``, ``target_size`` (in pixels),
-        ``batch_size``, ``lr``, ``z_dim``, ``fmap_sizes``, ``seed``, ``dataset`` and ``channel``.
+        Configuration keys without their section, for example ``target_size`` (in pixels),
+        ``batch_size``, ``lr``, ``beta``, ``z_dim``, ``fmap_sizes``, ``dataset`` and ``channel``.
+        ``epochs`` is the total number of epochs, and ``seed`` the seed for all random numbers.
 
     Returns
     -------
@@ -81,11 +82,7 @@ def train(
 
 
 def score(
-    model: Model,
-    images: StrPath | ImageSet,
-    *,
-    config: Mapping[str, Any] | None = None,
-    **options: Any,
+    model: Model, images: StrPath | ImageSet, *, config: Keys = None, **options: Any
 ) -> pd.DataFrame:
     """Compute an anomaly score for each image. Larger scores are more anomalous.
 
@@ -99,7 +96,8 @@ def score(
     config : mapping, optional
         Configuration values, keyed by dotted configuration key.
     **options
-        Options of ``sdo sood MODEL predict``, for example ``batch_size`` and ``devices``. With
+        Configuration keys without their section, for example ``batch_size``. ``devices`` is the
+        number of GPUs, a list of GPU indices, or ``"cpu"``. With
         ``sample_score="map"``, the score of an image is the mean of its pixel scores.
 
     Returns
@@ -131,25 +129,16 @@ def score(
 
 
 def score_maps(
-    model: Model,
-    images: StrPath | ImageSet,
-    *,
-    config: Mapping[str, Any] | None = None,
-    **options: Any,
+    model: Model, images: StrPath | ImageSet, *, config: Keys = None, **options: Any
 ) -> NDArray[np.float32]:
     """Compute an anomaly score for each pixel. Larger scores are more anomalous.
 
     Parameters
     ----------
-    model : Run, str or path
-        Run, run folder, weights file, or name of a model without weights, such as
-        ``"threshold"``.
-    images : str, path or ImageSet
-        Image data set, or the folder or URL of one.
-    config : mapping, optional
-        Configuration values, keyed by dotted configuration key.
+    model, images, config
+        Model, images and configuration values, as for :func:`score`.
     **options
-        Options of ``sdo sood MODEL predict``. ``score_mode`` is the type of pixel score:
+        Options as for :func:`score`. ``score_mode`` is the type of pixel score:
         ``"combi"`` (default), ``"rec"``, ``"kl_grad"``, ``"rec_grad"`` or ``"elbo_grad"``.
 
     Returns
@@ -177,24 +166,16 @@ def score_maps(
 
 
 def reconstruct(
-    model: Model,
-    images: StrPath | ImageSet,
-    *,
-    config: Mapping[str, Any] | None = None,
-    **options: Any,
+    model: Model, images: StrPath | ImageSet, *, config: Keys = None, **options: Any
 ) -> NDArray[np.float32]:
     """Reconstruct images with a trained model.
 
     Parameters
     ----------
-    model : Run, str or path
-        Run, run folder or weights file.
-    images : str, path or ImageSet
-        Image data set, or the folder or URL of one.
-    config : mapping, optional
-        Configuration values, keyed by dotted configuration key.
+    model, images, config
+        Model, images and configuration values, as for :func:`score`.
     **options
-        Options of ``sdo sood MODEL reconstruct``, for example ``batch_size`` and ``devices``.
+        Configuration keys without their section, for example ``batch_size``.
 
     Returns
     -------
@@ -212,9 +193,11 @@ def reconstruct(
     (48, 1, 32, 32)
     """
     backend, settings, found = _load(model, images, config, options)
-    batches = _batches(found, settings.data.batch_size)
     return np.concatenate(
-        [reconstruction.reconstruct_batch(backend, batch)["images"] for batch in batches]
+        [
+            reconstruction.reconstruct_batch(backend, batch)["images"]
+            for batch in batches(found, settings.data.batch_size)
+        ]
     )
 
 
@@ -252,10 +235,7 @@ def generate(model: Model, count: int = 1, *, seed: int = 0) -> NDArray[np.float
 
 
 def _load(
-    model: Model,
-    images: StrPath | ImageSet,
-    config: Mapping[str, Any] | None,
-    options: dict[str, Any],
+    model: Model, images: StrPath | ImageSet, config: Keys, options: dict[str, Any]
 ) -> tuple[Any, Config, ImageSet]:
     """Load a model, and open the images."""
     if isinstance(images, str | os.PathLike):
@@ -278,10 +258,5 @@ def _scored(
 ) -> Iterator[NDArray[np.float32]]:
     """Yield the image scores or pixel score maps, one batch at a time."""
     mode = pixel_mode(backend, type(backend).__name__, settings.predict.score_mode)
-    for batch in _batches(images, settings.data.batch_size):
+    for batch in batches(images, settings.data.batch_size):
         yield score_images(backend, batch, mode, output or settings.predict.sample_score)
-
-
-def _batches(images: ImageSet, size: int) -> Iterator[NDArray[np.float32]]:
-    for start in range(0, len(images), size):
-        yield images.batch(range(start, min(start + size, len(images))))

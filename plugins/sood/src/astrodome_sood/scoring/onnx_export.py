@@ -15,11 +15,8 @@ pixel scores are not exported.
 from __future__ import annotations
 
 import json
-import logging
 import os
-import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +28,7 @@ from torch import Tensor, nn
 
 from .. import config as configuration
 from ..datasets.loading import channel_names
+from ..library_warnings import without_warnings
 from ..models import weights
 from ..models.losses import absolute_error, kl_divergence
 from ..models.network import Autoencoder, Vae
@@ -107,41 +105,29 @@ def export_onnx(
     >>> export_onnx("run", "scorer.onnx")["outputs"]
     ['score', 'map', 'reconstruction']
     """
-    run, out = Path(run).expanduser(), Path(out).expanduser() if out else None
     try:
         import onnx
-        import onnxruntime
+        import onnxruntime  # noqa: F401
         import onnxscript  # noqa: F401  (used by torch.onnx.export)
     except ImportError as error:
         raise AstrodomeError(
             f"Export needs a library that is not installed: {error.name}.",
             "pip install 'astrodome-sood[onnx]'",
         ) from error
-    path = weights.locate(run)
-    if not path.is_file():
-        raise errors.not_found(path, "Train the model first.", kind="Weights")
-    about, _ = weights.read(path)
-    model = str(about.get("model"))
-    if model not in weights.NETWORKS:
-        raise AstrodomeError(
-            f"{path} contains weights of {model}.", f"Expected {' or '.join(weights.NETWORKS)}."
-        )
-    given = {"model.load_path": str(run), **(config or {})}
-    settings = configuration.load(None, given, from_run=True, model=model)
-    net = weights.load(model, run, settings.plain()).requires_grad_(False)
-    net.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-    grey = not settings.data.dataset.startswith("SDOML")
-    scorer = ScoringModule(net, settings.train.beta, grey=grey).eval()
-    input_about = describe_input(scorer, settings)
-    target = out or (run if run.is_dir() else run.parent) / "scorer.onnx"
+    run = Path(run).expanduser()
+    target = (
+        Path(out).expanduser() if out else (run if run.is_dir() else run.parent) / "scorer.onnx"
+    )
+    about, scorer, settings = _load_scorer(run, config or {})
+    described = describe_input(scorer, settings)
     random = torch.Generator().manual_seed(0)
     proto = _to_onnx(scorer, random)
     for value in proto.graph.input:
-        value.doc_string = f"{input_about['input_values']}; {input_about['preparation']}"
-    properties = {**about, "beta": settings.train.beta, **input_about}
+        value.doc_string = f"{described['input_values']}; {described['preparation']}"
+    properties = {**about, "beta": scorer.beta, **described}
     onnx.helper.set_model_props(proto, {"astrodome": json.dumps(properties)})
     content = proto.SerializeToString()
-    difference = _largest_difference(onnxruntime, content, scorer, random)
+    difference = _largest_difference(content, scorer, random)
     if difference > MAX_DIFFERENCE:
         raise AstrodomeError(
             f"{target} was not written: the results of onnxruntime and torch differ by "
@@ -149,17 +135,34 @@ def export_onnx(
             "Try other versions of onnxruntime and torch.",
         )
     files.write_bytes(target, content)
-    return {
-        "file": str(target),
-        "model": model,
-        **input_about,
-        "outputs": list(OUTPUTS),
-        "largest_relative_difference": difference,
-    }
+    outputs = {"outputs": list(OUTPUTS), "largest_relative_difference": difference}
+    return {"file": str(target), "model": about["model"], **described, **outputs}
+
+
+def _load_scorer(
+    run: Path, config: Mapping[str, Any]
+) -> tuple[dict[str, Any], ScoringModule, configuration.Config]:
+    """Return the metadata of the weights, the module to export, and the configuration."""
+    path = weights.locate(run)
+    if not path.is_file():
+        raise AstrodomeError(f"Weights not found: {path}.", "Train the model first.")
+    about, _ = weights.read(path)
+    model = str(about.get("model"))
+    if model not in weights.NETWORKS:
+        raise AstrodomeError(
+            f"Cannot export {path}: it contains weights of {model}, expected "
+            f"{' or '.join(weights.NETWORKS)}."
+        )
+    given = {"model.load_path": str(run), **config}
+    settings = configuration.load(None, given, from_run=True, model=model)
+    net = weights.load(model, run, settings.plain()).requires_grad_(False)
+    net.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    grey = not settings.data.dataset.startswith("SDOML")
+    return about, ScoringModule(net, settings.train.beta, grey=grey).eval(), settings
 
 
 def _to_onnx(scorer: ScoringModule, random: torch.Generator) -> Any:
-    with _without_exporter_messages():
+    with without_warnings("", "torch.onnx"):  # Optional libraries that are not needed.
         program = torch.onnx.export(
             scorer,
             (scorer.random_images(2, random),),
@@ -206,29 +209,15 @@ def describe_input(scorer: ScoringModule, config: configuration.Config) -> dict[
     }
 
 
-@contextmanager
-def _without_exporter_messages() -> Iterator[None]:
-    """Suppress exporter messages about optional libraries that are not needed."""
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(level)
-
-
-def _largest_difference(
-    runtime: Any, content: bytes, scorer: ScoringModule, random: torch.Generator
-) -> float:
+def _largest_difference(content: bytes, scorer: ScoringModule, random: torch.Generator) -> float:
     """Return the largest difference between onnxruntime and torch over all outputs.
 
     Each difference is relative to the largest value of the output.
     """
+    import onnxruntime
+
     images = scorer.random_images(3, random)  # The batch size differs from the export.
-    session = runtime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
     found = session.run(list(OUTPUTS), {"images": images.numpy()})
     with torch.inference_mode():
         expected = [value.numpy() for value in scorer(images)]

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,31 +26,26 @@ from ..config import Config
 from ..datasets.loading import TEST, open_images
 from ..protocols import ImageDataset
 from ..training import DISTRIBUTIONS, TASK
-from .scorer import ModelScorer, load_model, pixel_mode, weight_files
-from .shards import ShardedScores
+from .scorer import (
+    ImageResults,
+    ModelScorer,
+    load_model,
+    output_folder,
+    pixel_mode,
+    weight_files,
+)
+from .shards import ResumableScores
 
 COLUMNS = ("pixel_pred_path", "score", "t_obs", "wavelength")
+SHOWN = {
+    "sample": ("rank", "score", "t_obs", "wavelength", "path"),
+    "pixel": ("map", "mean", "max", "t_obs", "wavelength", "path"),
+}
+"""Names of the columns to display, keyed by mode."""
 WHITE_PERCENTILE = 99.9
 """Percentile of the pixel scores that is drawn as white.
 
 With the maximum instead, a single pixel could make the rest of the map dark."""
-
-
-@dataclass(frozen=True)
-class ImagePredictions:
-    """Prediction folder, and one record per image in the order of rank."""
-
-    folder: Path
-    mode: str
-    rows: list[dict[str, Any]]
-    outcome: compute.Outcome
-    warnings: list[str]
-
-    @property
-    def columns(self) -> list[str]:
-        """Names of the columns to display."""
-        scores = ["rank", "score"] if self.mode == "sample" else ["map", "mean", "max"]
-        return [*scores, "t_obs", "wavelength", "path"]
 
 
 def predict(
@@ -60,7 +54,7 @@ def predict(
     images: ImageDataset | None = None,
     jobs: int = 1,
     scheduler: str = "",
-) -> ImagePredictions:
+) -> ImageResults:
     """Score images or pixels, and write the results to the prediction folder.
 
     By default, ``images`` are the test images that the configuration specifies. The scores are
@@ -72,7 +66,7 @@ def predict(
     mode = pixel_mode(backend, model, config.predict.score_mode)
     images = images or open_images(config, TEST)
     weights = config.model.load_path
-    folder = prediction_folder(model, config)
+    folder = output_folder(model, config, "predictions")
     about = {
         "model": model,
         "mode": config.predict.mode,
@@ -90,30 +84,17 @@ def predict(
     scorer = ModelScorer.create(backend, config, mode, output, jobs)
     with files.lock(folder / ".lock"):
         files.sweep(folder)
-        shards = ShardedScores(folder, images, scorer)
-        shards.compute(jobs, scheduler, "Scoring pixels" if pixel else "Scoring images")
+        saved = ResumableScores(folder, images, scorer)
+        scores = saved.compute(jobs, scheduler, "Scoring pixels" if pixel else "Scoring images")
         if pixel:
             about |= {"score_mode": mode, "scale": config.predict.scale}
-            rows = _write_maps(shards, images, rows, folder, config, about)
+            rows = _write_maps(scores, images, rows, folder, config, about)
+            saved.path.replace(folder / "maps.npy")
         else:
-            rows = _write_scores(shards, rows, folder, about)
-        shards.delete()
+            rows = _write_scores(scores, rows, folder, about)
+        saved.delete()
     outcome = compute.Outcome(done=len(rows), failed=images.failed)
-    return ImagePredictions(folder, config.predict.mode, rows, outcome, images.warnings)
-
-
-def prediction_folder(model: str, config: Config) -> Path:
-    """Return the prediction folder.
-
-    It is ``pred_dir`` if configured, otherwise the subfolder ``predictions`` in the run folder or,
-    for models without a run, in the current folder.
-    """
-    if config.predict.pred_dir:
-        return config.predict.pred_dir
-    weights = config.model.load_path
-    if weights is None:
-        return Path("predictions") / model
-    return (weights if weights.is_dir() else weights.parent) / "predictions"
+    return ImageResults(folder, rows, SHOWN[config.predict.mode], outcome, images.warnings)
 
 
 def map_names(rows: Sequence[Mapping[str, Any]], location: str) -> list[str]:
@@ -139,9 +120,11 @@ def map_names(rows: Sequence[Mapping[str, Any]], location: str) -> list[str]:
 
 
 def _write_scores(
-    shards: ShardedScores, rows: list[dict[str, Any]], folder: Path, about: Mapping[str, Any]
+    scores: NDArray[np.float32],
+    rows: list[dict[str, Any]],
+    folder: Path,
+    about: Mapping[str, Any],
 ) -> list[dict[str, Any]]:
-    scores = np.concatenate(list(shards.results()))
     ranked = [
         {"rank": rank, "score": float(scores[index]), **rows[index]}
         for rank, index in enumerate(np.argsort(-scores, kind="stable"), 1)
@@ -156,44 +139,33 @@ def _write_scores(
 
 
 def _write_maps(
-    shards: ShardedScores,
+    maps: NDArray[np.float32],
     images: ImageDataset,
     rows: list[dict[str, Any]],
     folder: Path,
     config: Config,
     about: dict[str, Any],
 ) -> list[dict[str, Any]]:
-    with files.replacing(folder / "maps.npy") as part:
-        shape = (len(images), *images[0].shape[1:])
-        maps = np.lib.format.open_memmap(part, "w+", "<f4", shape)
-        index = 0
-        for shard in shards.results():
-            maps[index : index + len(shard)] = shard
-            for scores in shard:
-                rows[index] |= {"row": index} | _statistics(scores)
-                index += 1
-        low, high = min(row["min"] for row in rows), max(row["p99_9"] for row in rows)
-        about["scale_range"] = (low, high)
-        for row, scores in zip(rows, maps, strict=True):
-            if config.predict.scale == "image":
-                low, high = row["min"], row["max"]
-            write_png(folder / row["map"], grey_levels(scores, low, high))
-    if config.predict.save_src_img:
-        for index, row in enumerate(rows):
+    for index, (row, scores) in enumerate(zip(rows, maps, strict=True)):
+        row |= {
+            "row": index,
+            "mean": float(scores.mean(dtype=np.float64)),
+            "min": float(scores.min()),
+            "max": float(scores.max()),
+            "p99_9": float(np.percentile(scores, WHITE_PERCENTILE)),
+        }
+    low, high = min(row["min"] for row in rows), max(row["p99_9"] for row in rows)
+    about["scale_range"] = (low, high)
+    for index, (row, scores) in enumerate(zip(rows, maps, strict=True)):
+        if config.predict.scale == "image":
+            low, high = row["min"], row["max"]
+        write_png(folder / row["map"], grey_levels(scores, low, high))
+        if config.predict.save_src_img:
             source = grey_levels(images[index].mean(axis=0), -1, 1)
             write_png(folder / f"{Path(row['map']).stem}__src.png", source)
     rows = sorted(rows, key=lambda row: -row["mean"])
     files.write_parquet(folder / "maps.parquet", pa.Table.from_pylist(rows), about)
     return rows
-
-
-def _statistics(scores: NDArray[np.float32]) -> dict[str, float]:
-    return {
-        "mean": float(scores.mean(dtype=np.float64)),
-        "min": float(scores.min()),
-        "max": float(scores.max()),
-        "p99_9": float(np.percentile(scores, WHITE_PERCENTILE)),
-    }
 
 
 def grey_levels(values: NDArray[np.float32], low: float, high: float) -> NDArray[np.uint8]:

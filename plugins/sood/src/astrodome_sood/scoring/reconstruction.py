@@ -10,7 +10,6 @@ in ``latent.npy``.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,7 @@ from ..datasets.folder import decode
 from ..datasets.loading import TEST, open_images
 from ..protocols import ImageDataset
 from .prediction import grey_levels, map_names, write_png
-from .scorer import load_model
+from .scorer import ImageResults, batches, load_model, output_folder
 
 COLUMNS = ("pixel_pred_path", "ssim", "mse", "mae", "t_obs", "wavelength")
 SSIM = {"data_range": 1.0, "gaussian_weights": True, "use_sample_covariance": False}
@@ -35,19 +34,7 @@ GAP = 2
 """Space between the images on a contact sheet, in pixels."""
 
 
-@dataclass(frozen=True)
-class ReconstructionResult:
-    """Output folder, and one record per image with its reconstruction errors."""
-
-    folder: Path
-    rows: list[dict[str, Any]]
-    outcome: compute.Outcome
-    warnings: list[str]
-
-
-def reconstruct(
-    model: str, config: Config, images: ImageDataset | None = None
-) -> ReconstructionResult:
+def reconstruct(model: str, config: Config, images: ImageDataset | None = None) -> ImageResults:
     """Reconstruct images, and compute the SSIM, mean squared error and mean absolute error.
 
     By default, ``images`` are the test images that the configuration specifies. Raise
@@ -55,32 +42,27 @@ def reconstruct(
     """
     backend = load_model(model, config)
     images = images or open_images(config, TEST)
-    folder = _output_folder(config, "reconstructions")
+    folder = output_folder(model, config, "reconstructions")
     about = [dict(images.describe(index)) for index in range(len(images))]
     stems = [Path(name).stem for name in map_names(about, images.location)]
     rows: list[dict[str, Any]] = []
-    size = config.data.batch_size
     with (
         files.lock(folder / ".lock"),
         progress.task("Reconstructing", len(images), resumes=False) as task,
     ):
         files.sweep(folder)
-        for first in range(0, len(images), size):
-            batch = images.batch(range(first, min(first + size, len(images))))
+        for batch in batches(images, config.data.batch_size):
             found = reconstruct_batch(backend, batch)
             for number, image in enumerate(batch):
-                index = first + number
+                stem, row = stems[len(rows)], about[len(rows)]
                 own = {key: value[number] for key, value in found.items()}
-                _write_pair(folder, stems[index], image, own)
-                rows.append(
-                    {"pixel_pred_path": stems[index], **errors(image, own["images"])}
-                    | {key: about[index][key] for key in ("t_obs", "wavelength", "path")}
-                )
+                _write_pair(folder, stem, image, own)
+                rows.append(row | {"pixel_pred_path": stem} | errors(image, own["images"]))
             task.advance(len(batch))
         table = pd.DataFrame(rows, dtype=object).to_csv(columns=COLUMNS, index=False)
         files.write_text(folder / "reconstruction_loss.csv", table)
     outcome = compute.Outcome(done=len(rows), failed=images.failed)
-    return ReconstructionResult(folder, rows, outcome, images.warnings)
+    return ImageResults(folder, rows, COLUMNS, outcome, images.warnings)
 
 
 def errors(image: NDArray[np.float32], reconstruction: NDArray[np.float32]) -> dict[str, float]:
@@ -129,7 +111,7 @@ def generate(
     from skimage.util import montage
 
     backend = load_model(model, config)
-    folder = _output_folder(config, "generated")
+    folder = output_folder(model, config, "generated")
     if interpolate:
         start, end = _latent_vectors(backend, interpolate, config.model.target_size)
         share = np.linspace(0, 1, count, dtype=np.float32)[:, None]
@@ -188,14 +170,6 @@ def reconstruct_batch(backend: Any, batch: NDArray[np.float32]) -> dict[str, NDA
     }
 
 
-def _output_folder(config: Config, name: str) -> Path:
-    if config.predict.pred_dir:
-        return config.predict.pred_dir
-    weights = config.model.load_path
-    assert weights  # Loading the model requires weights.
-    return (weights if weights.is_dir() else weights.parent) / name
-
-
 def _latent_vectors(backend: Any, paths: tuple[Path, Path], size: int) -> NDArray[np.float32]:
     images = []
     for path in paths:
@@ -204,7 +178,7 @@ def _latent_vectors(backend: Any, paths: tuple[Path, Path], size: int) -> NDArra
         except (OSError, ValueError, SyntaxError) as error:
             raise AstrodomeError(
                 f"Cannot read the image {path}: {error}.",
-                "--interpolate needs two JPEG or PNG files.",
+                "Interpolation needs two JPEG or PNG files.",
             ) from error
     return reconstruct_batch(backend, np.stack(images)[:, None])["mean"]
 

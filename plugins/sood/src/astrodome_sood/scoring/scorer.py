@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -35,8 +35,8 @@ def find_model(name: str) -> tuple[str, Path | None]:
     if name in models.specs(TASK):
         return name, None
     raise AstrodomeError(
-        f"'{name}' is not a run folder, a weights file or a model.",
-        f"Models: {', '.join(models.specs(TASK))}.",
+        f"Not found: '{name}' is not a run folder, a weights file or the name of a model.",
+        f"Installed models: {', '.join(models.specs(TASK))}.",
         exit_code=2,
     )
 
@@ -50,7 +50,7 @@ def load_model(model: str, config: Config) -> Any:
     path = config.model.load_path
     if path is not None:
         if not path.exists():
-            raise errors.not_found(path, "Check --load-path.", kind="Run or weights")
+            raise AstrodomeError(f"Run or weights not found: {path}.", "Check model.load_path.")
         if path.is_dir() and ((path / "run.json").exists() or not any(path.glob("*.pth"))):
             Run.open(path, TASK, model)
     backend.load(path, config.plain())
@@ -62,8 +62,9 @@ def check_image_size(images: ImageSet, model: str, size: int) -> None:
     side = images[0].shape[-1]
     if side != size:
         raise AstrodomeError(
-            f"The images have {side} pixels, but {model} was trained with {size}.",
-            f"Open them with target_size={size}.",
+            f"Invalid image size {side} x {side}: {model} was trained with images of {size} x "
+            f"{size} pixels.",
+            f"Set model.target_size to {size}.",
         )
 
 
@@ -78,8 +79,8 @@ def pixel_mode(backend: Any, model: str, mode: str) -> str:
         return str(modes[0])
     if modes and mode not in modes:
         raise AstrodomeError(
-            f"The pixel score '{mode}' does not exist for {model}.",
-            f"Pixel scores: {', '.join(modes)}.",
+            f"Unknown type of pixel score '{mode}'.",
+            f"Pixel scores of {model}: {', '.join(modes)}.",
             exit_code=2,
         )
     return mode if modes else ""
@@ -117,20 +118,51 @@ def score_images(
 
 
 @dataclass(frozen=True)
+class ImageResults:
+    """Output folder of a command, and one record with the results of each image.
+
+    ``columns`` are the names of the values to display.
+    """
+
+    folder: Path
+    rows: list[dict[str, Any]]
+    columns: Sequence[str]
+    outcome: compute.Outcome
+    warnings: list[str]
+
+
+def output_folder(model: str, config: Config, name: str) -> Path:
+    """Return the output folder.
+
+    It is ``pred_dir`` if configured, otherwise the subfolder ``name`` in the run folder or, for
+    models without a run, the folder ``name/MODEL`` in the current folder.
+    """
+    weights = config.model.load_path
+    if config.predict.pred_dir:
+        return config.predict.pred_dir
+    if weights is None:
+        return Path(name) / model
+    return (weights if weights.is_dir() else weights.parent) / name
+
+
+def batches(images: ImageSet, size: int) -> Iterator[NDArray[np.float32]]:
+    """Yield the images in batches with at most ``size`` images."""
+    for start in range(0, len(images), size):
+        yield images.batch(range(start, min(start + size, len(images))))
+
+
+@dataclass(frozen=True)
 class ModelScorer:
     """Picklable scorer that loads its model in a worker process; see :func:`score_images`.
 
-    ``backend`` is the model class. ``weights`` is the path of the weights, or an empty string for a
-    model without weights. ``config`` is the configuration as JSON. ``threads`` is the maximum
-    number of torch threads; 0 means no limit.
+    ``backend`` is the model class, and ``config`` is the configuration as JSON. ``threads`` is the
+    maximum number of torch threads; 0 means no limit.
     """
 
     backend: type
-    weights: str
     config: str
     mode: str
     output: str
-    batch: int
     threads: int = 0
 
     @classmethod
@@ -138,33 +170,28 @@ class ModelScorer:
         cls, backend: Any, config: Config, mode: str, output: str, jobs: int = 1
     ) -> ModelScorer:
         """Create a scorer from a loaded model for use in ``jobs`` parallel processes."""
-        path = config.model.load_path
-        return cls(
-            type(backend),
-            str(path.absolute()) if path else "",
-            json.dumps(config.plain()),
-            mode,
-            output,
-            config.data.batch_size,
-            max(1, compute.cores() // jobs) if jobs > 1 else 0,
-        )
+        plain = config.plain()
+        if path := config.model.load_path:
+            plain["model"]["load_path"] = str(path.absolute())
+        threads = max(1, compute.cores() // jobs) if jobs > 1 else 0
+        return cls(type(backend), json.dumps(plain), mode, output, threads)
 
     def score(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
         """Score images with shape (N, C, H, W) in batches."""
-        backend = _loaded_backend(self.backend, self.weights, self.config, self.threads)
-        parts = [images[at : at + self.batch] for at in range(0, len(images), self.batch)]
+        backend, size = _loaded_backend(self.backend, self.config, self.threads)
+        parts = [images[at : at + size] for at in range(0, len(images), size)]
         scores = [score_images(backend, part, self.mode, self.output) for part in parts]
         return np.ascontiguousarray(np.concatenate(scores), np.float32)
 
 
 @lru_cache(maxsize=2)
-def _loaded_backend(kind: type, weights: str, config: str, threads: int) -> Any:
-    """Load a model with its weights. The result is cached in each process."""
+def _loaded_backend(kind: type, config: str, threads: int) -> tuple[Any, int]:
+    """Load a model, and return it with the batch size. The result is cached in each process."""
     if threads:
         import torch
 
         torch.set_num_threads(threads)
-    backend = kind()
     settings: Mapping[str, Any] = json.loads(config)
-    backend.load(Path(weights) if weights else None, settings)
-    return backend
+    backend, path = kind(), settings["model"]["load_path"]
+    backend.load(Path(path) if path else None, settings)
+    return backend, settings["data"]["batch_size"]

@@ -1,16 +1,16 @@
-"""Compute scores in shards, in one or several processes or on a Dask cluster.
+"""Compute scores in one or several processes or on a Dask cluster.
 
-A shard is a range of images. The scores of each shard are saved to a file until all shards are
-complete, so that an interrupted prediction can be resumed.
+The images are divided into shards. The scores are written to a file in the output folder, in which
+scores that have not been computed are NaN. Therefore an interrupted prediction can be resumed.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from astrodome import AstrodomeError, compute, files
@@ -20,103 +20,103 @@ from .. import progress
 from ..protocols import ImageSet
 from .scorer import ModelScorer, weight_files
 
-FOLDER = ".shards"
 SHARD_BYTES = 8 * 2**20
 """Approximate size in bytes of the images in a shard."""
 SHARDS_AHEAD = 64
 """Maximum number of shards whose images are prefetched."""
 
-Task = tuple[ModelScorer, int, NDArray[np.float32]]
+Shard = tuple[ModelScorer, slice, NDArray[np.float32]]
 
 
-def _score(task: Task) -> NDArray[np.float32]:
-    scorer, _, images = task
+def _score(shard: Shard) -> NDArray[np.float32]:
+    scorer, _, images = shard
     return scorer.score(images)
 
 
-class ShardedScores:
-    """Scores of an image set, which are computed and saved in shards."""
+class ResumableScores:
+    """Scores of an image set in the file ``path``; ``about`` is a file that identifies them."""
 
     def __init__(self, folder: Path, images: ImageSet, scorer: ModelScorer) -> None:
-        self.folder = folder / FOLDER
+        self.path, self.about = folder / ".scores.npy", folder / ".scores.json"
         self._images, self._scorer = images, scorer
-        self.size = max(1, SHARD_BYTES // images[0].nbytes)
-        self.count = -(-len(images) // self.size)
 
-    def compute(self, jobs: int = 1, scheduler: str = "", label: str = "Scoring") -> None:
-        """Compute the scores of all shards that have not been saved.
+    def compute(
+        self, jobs: int = 1, scheduler: str = "", label: str = "Scoring"
+    ) -> NDArray[np.float32]:
+        """Compute the missing scores, and return all scores as a memory-mapped array.
 
         Raises AstrodomeError if the scores of a shard cannot be computed.
         """
-        self._keep_only_matching()
-        missing = [number for number in range(self.count) if not self._path(number).exists()]
-        with progress.task(label, len(self._images)) as task:
-            task.advance(len(self._images) - sum(len(self._range(n)) for n in missing))
-            for number, scores in self._scored(missing, jobs, scheduler):
-                with files.replacing(self._path(number), sync=False) as part, part.open("wb") as f:
-                    np.save(f, scores)
-                task.advance(len(scores))
-
-    def results(self) -> Iterator[NDArray[np.float32]]:
-        """Yield the scores of each shard, in the order of the images."""
-        for number in range(self.count):
-            yield np.load(self._path(number))
+        scores, count = self._open(), len(self._images)
+        size = max(1, SHARD_BYTES // self._images[0].nbytes)
+        shards = [slice(start, min(start + size, count)) for start in range(0, count, size)]
+        missing = [shard for shard in shards if np.isnan(scores[shard]).any()]
+        with progress.task(label, count) as task:
+            task.advance(count - sum(shard.stop - shard.start for shard in missing))
+            for shard, found in self._scored(missing, jobs, scheduler):
+                scores[shard] = found
+                task.advance(len(found))
+        return scores
 
     def delete(self) -> None:
-        """Delete all saved shards."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """Delete the files."""
+        self.about.unlink()
+        self.path.unlink(missing_ok=True)
+
+    def _open(self) -> NDArray[np.float32]:
+        """Open the scores of an interrupted prediction, or create an array of NaN.
+
+        Scores of other images, weights or settings are deleted.
+        """
+        identity = self._identity()
+        if self.about.exists() and self.about.read_text("utf-8") == identity:
+            return np.lib.format.open_memmap(self.path, "r+")
+        self.about.unlink(missing_ok=True)
+        shape = (len(self._images), *self._images[0].shape[1:])
+        if self._scorer.output != "pixels":
+            shape = shape[:1]
+        scores = np.lib.format.open_memmap(self.path, "w+", "<f4", shape)
+        scores[:] = np.nan
+        files.write_text(self.about, identity)
+        return scores
 
     def _scored(
-        self, missing: list[int], jobs: int, scheduler: str
-    ) -> Iterator[tuple[int, NDArray[np.float32]]]:
+        self, missing: Sequence[slice], jobs: int, scheduler: str
+    ) -> Iterator[tuple[slice, NDArray[np.float32]]]:
         if jobs == 1 and not scheduler:
-            for number in missing:
-                yield number, _score(self._task(number))
+            for shard in missing:
+                yield shard, _score(self._task(shard))
             return
         for first in range(0, len(missing), SHARDS_AHEAD):
             tasks = map(self._task, missing[first : first + SHARDS_AHEAD])
             for done in compute.map(_score, tasks, jobs=jobs, fresh=True, scheduler=scheduler):
-                number = done.item[1]
+                shard = done.item[1]
                 if done.value is None:
                     raise AstrodomeError(
-                        f"Shard {number} of {self.count} failed: {done.error}",
-                        "Run the same command again to compute the missing shards.",
+                        f"Scoring the images {shard.start} to {shard.stop - 1} failed: "
+                        f"{done.error}",
+                        "Run the same command again to compute the missing scores.",
                     )
-                yield number, done.value
+                yield shard, done.value
 
-    def _keep_only_matching(self) -> None:
-        """Delete saved shards that belong to different images, weights or settings."""
-        path, identity = self.folder / "about.json", self._identity()
-        if not path.exists() or path.read_text("utf-8") != identity:
-            self.delete()
-            self.folder.mkdir(parents=True)
-            files.write_text(path, identity)
+    def _task(self, shard: slice) -> Shard:
+        return self._scorer, shard, self._images.batch(range(shard.start, shard.stop))
 
     def _identity(self) -> str:
         scorer = self._scorer
+        config = json.loads(scorer.config)
+        weights = config["model"]["load_path"]
         digest = hashlib.sha256()
         for index in range(len(self._images)):
             digest.update(_file_version(self._images.describe(index)["path"]).encode())
-        weights = files.digest(weight_files(Path(scorer.weights))) if scorer.weights else None
-        return json.dumps(
-            {
-                "backend": f"{scorer.backend.__module__}:{scorer.backend.__name__}",
-                "weights": weights,
-                "config": json.loads(scorer.config),
-                "mode": [scorer.mode, scorer.output],
-                "images": digest.hexdigest(),
-                "shard": self.size,
-            }
-        )
-
-    def _path(self, number: int) -> Path:
-        return self.folder / f"{number:06d}.npy"
-
-    def _range(self, number: int) -> range:
-        return range(number * self.size, min((number + 1) * self.size, len(self._images)))
-
-    def _task(self, number: int) -> Task:
-        return self._scorer, number, self._images.batch(self._range(number))
+        about: dict[str, Any] = {
+            "backend": f"{scorer.backend.__module__}:{scorer.backend.__name__}",
+            "weights": files.digest(weight_files(Path(weights))) if weights else None,
+            "config": config,
+            "mode": [scorer.mode, scorer.output],
+            "images": digest.hexdigest(),
+        }
+        return json.dumps(about)
 
 
 def _file_version(path: str) -> str:
