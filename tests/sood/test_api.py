@@ -6,6 +6,7 @@ import doctest
 import importlib
 import runpy
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import astrodome_sood as sood
@@ -79,13 +80,38 @@ def test_a_run_is_trained_on_open_images_and_resumed(folder: Path) -> None:
 def test_invalid_arguments_are_explained(folder: Path) -> None:
     with pytest.raises(AstrodomeError, match="Unknown option 'epoch'"):
         sood.train("ae", "patches", "new", epoch=1)
-    with pytest.raises(AstrodomeError, match="16 pixels, but ce_vae was trained with 32"):
+    with pytest.raises(AstrodomeError, match=r"Invalid image size 16 x 16: .* 32 x 32 pixels"):
         sood.score("run", sood.open_images("patches", target_size=16))
     for images in (np.zeros((3, 1, 32, 32), np.float32), [np.zeros((1, 32, 32), np.float32)]):
         with pytest.raises(AstrodomeError, match="expected a folder or an ImageSet, got"):
             sood.score("run", images)
     with pytest.raises(AstrodomeError, match="'nothing' is not a run folder"):
         sood.score("nothing", "patches")
+
+
+def test_errors_name_configuration_keys_instead_of_command_line_options(folder: Path) -> None:
+    calls: dict[str, Callable[[], object]] = {
+        "model.zdim": lambda: sood.open_images("patches", config={"model.zdim": 8}),
+        "needs trained weights": lambda: sood.score("ae", "patches"),
+        "precision": lambda: sood.score("run", "patches", precision="8"),
+        "GPU not found": lambda: sood.score("run", "patches", devices=99),
+        "Unknown ground truth": lambda: sood.evaluate("threshold", "patches", against="taste"),
+        "labels": lambda: sood.evaluate("threshold", "patches", against="labels"),
+        "shard": lambda: sood.build_dataset("disks", "disks"),
+    }
+    for words, call in calls.items():
+        with pytest.raises(AstrodomeError) as failed:
+            call()
+        text = f"{failed.value.message} {failed.value.hint}"
+        assert words in text or words == "shard"
+        assert "--" not in text and "command line" not in text and "sdo sood" not in text
+
+
+def test_public_objects_have_a_short_representation(folder: Path) -> None:
+    images = sood.open_images("patches", target_size=32)
+    assert repr(images) == f"<FolderImages {folder / 'patches'}: 48 images>"
+    result = sood.evaluate("threshold", images, bootstraps=5)
+    assert repr(result) == "<Evaluation of threshold with 240 images (synthetic)>"
 
 
 def test_nothing_is_printed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -160,7 +160,7 @@ def test_an_autoencoder_of_sdo_cli_is_loaded_from_its_folder(
     sood("ae", "predict", *args).succeeded()
     assert pq.read_table(tmp_path / "out/predictions.parquet").num_rows == 48
     wrong = sood("ce_vae", "predict", *args)
-    assert wrong.code == 1 and "contains weights of ae, not of ce_vae" in wrong.err
+    assert wrong.code == 1 and "expected weights of ce_vae, got weights of ae" in wrong.err
 
 
 class Evil:

@@ -30,8 +30,8 @@ def test_a_missing_gpu_is_an_error(
     args = ("-d", patches, "--log-dir", tmp_path / "run", "--target-size", 32)
     args += ("--set", "model.fmap_sizes=[4,8]", "--devices", devices)
     failed = sood("ce_vae", "train", *args)
-    assert failed.code == 1 and "this machine has 0 GPUs" in failed.err
-    assert "--devices cpu" in failed.err and "Traceback" not in failed.err
+    assert failed.code == 1 and "GPU not found" in failed.err
+    assert "devices.gpus to 0" in failed.err and "Traceback" not in failed.err
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="requires a machine without GPU")
@@ -79,7 +79,7 @@ def test_processes_that_train_together_share_the_batches_and_write_one_run(
 
 
 def test_each_batch_is_used_by_one_process_and_all_have_the_same_number(patches: Path):
-    images = FolderImages.read(patches, 32)
+    images = FolderImages(patches, 32)
     parts = [list(BatchSampler(images, 7, seed=4, rank=rank, world=3)) for rank in range(3)]
     assert [len(part) for part in parts] == [3, 3, 3]
     taken = [tuple(batch) for part in parts for batch in part]

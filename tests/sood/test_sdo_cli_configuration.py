@@ -127,7 +127,7 @@ def test_the_commands_in_the_manual_of_sdo_cli_work_with_its_files(
     done = sood("ce_vae", "train", f"--config-file={train}", *small).succeeded()
     assert "The configuration key data.prefetch_factor has no effect." in done.err
     if not torch.cuda.is_available():
-        assert "requests GPUs ([2]), but this machine has none" in " ".join(done.err.split())
+        assert "requests GPUs ([2]), but no GPU is available" in " ".join(done.err.split())
     sood(
         "ce_vae", "predict", f"--config-file={predict}", "--precit-mode=sample", *shape
     ).succeeded()
@@ -161,7 +161,7 @@ def test_gpus_on_the_command_line_must_exist(place: Path, sood: Callable[..., Re
     file = written(Path(BESIDE), "run", TRAIN)
     gpus = torch.cuda.device_count()
     failed = sood("ce_vae", "train", f"--config-file={file}", *SMALL, "--devices", f"0,{gpus + 1}")
-    assert failed.code == 1 and f"this machine has {gpus} GPUs" in failed.err
+    assert failed.code == 1 and f"available GPUs is {gpus}" in failed.err
 
 
 def test_fast_dev_run_is_a_boolean_or_a_number_of_batches() -> None:

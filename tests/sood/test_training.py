@@ -176,7 +176,7 @@ def test_a_killed_run_has_no_damaged_files_and_resumes_without_a_difference(
         process.kill()
         process.wait()
         intact(run)
-    subprocess.run(command, env=environment, check=True, capture_output=True)
+    sood("ce_vae", "train", *common, "--log-dir", run).succeeded()
     assert json.loads((run / "run.json").read_text())["epochs"] == epochs
     assert not list(run.glob(".*.part*"))
     sood("ce_vae", "train", *common, "--log-dir", straight).succeeded()
@@ -192,13 +192,22 @@ def test_a_killed_run_has_no_damaged_files_and_resumes_without_a_difference(
     ],
 )
 def test_a_run_that_is_stopped_by_sigterm_or_ctrl_c_resumes(
-    patches: Path, small: tuple, tmp_path: Path, number: int, code: int, words: str
+    patches: Path,
+    sood: Callable[..., Result],
+    small: tuple,
+    tmp_path: Path,
+    number: int,
+    code: int,
+    words: str,
 ):
     run = tmp_path / "run"
-    command = [*COMMAND, *map(str, small), "--data-dir", str(patches), "--log-dir", str(run)]
+    common = [*map(str, small), "--data-dir", str(patches), "--log-dir", str(run)]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(
-        [*command, "--epochs", "5000"], env=environment, stderr=subprocess.PIPE, text=True
+        [*COMMAND, *common, "--epochs", "5000"],
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     while process.poll() is None and not (run / "last.ckpt").exists():
         time.sleep(0.01)
@@ -206,6 +215,6 @@ def test_a_run_that_is_stopped_by_sigterm_or_ctrl_c_resumes(
     _, errors = process.communicate()
     assert process.returncode == code and words in errors and "Traceback" not in errors, errors
     assert json.loads((run / "run.json").read_text())["status"] == "running"
-    epochs = str(len(losses(run)) + 1)
-    subprocess.run([*command, "--epochs", epochs], env=environment, check=True, capture_output=True)
-    assert json.loads((run / "run.json").read_text())["epochs"] == int(epochs)
+    epochs = len(losses(run)) + 1
+    sood("ce_vae", "train", *common, "--epochs", epochs).succeeded()
+    assert json.loads((run / "run.json").read_text())["epochs"] == epochs

@@ -7,6 +7,7 @@ import io
 from typing import Any
 
 import numpy as np
+from matplotlib import cycler
 from matplotlib.figure import Figure
 from matplotlib.style import library
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ STYLE: dict[Any, Any] = {
     "axes.axisbelow": True,
     "axes.facecolor": "none",
     "axes.grid": True,
+    "axes.prop_cycle": cycler(color=SERIES),
     "axes.spines.right": False,
     "axes.spines.top": False,
     "figure.facecolor": "none",

@@ -122,12 +122,12 @@ def _check_same_run(path: Path, model: str, config: Config, digest: str) -> None
         return
     if Run.open(path, TASK, model).record.get("data_digest") != digest:
         raise AstrodomeError(
-            f"{path} already contains a run with other images.", "Choose another --log-dir."
+            f"{path} already contains a run with other images.", "Choose another run folder."
         )
     saved = dict(flatten(settings.read_yaml(path / "config.yaml")))
     for key, value in flatten(config.plain()):
         if saved.get(key) != value and not key.startswith(CHANGEABLE_KEYS):
             raise AstrodomeError(
                 f"{path} already contains a run with {key} {saved.get(key)}, not {value}.",
-                "Choose another --log-dir, or use the same configuration to resume the run.",
+                "Choose another run folder, or use the same configuration to resume the run.",
             )

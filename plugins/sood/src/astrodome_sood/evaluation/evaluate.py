@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,9 +28,6 @@ from .compare import Comparison, EvaluatedModel, EvaluationScores, compare, comp
 from .ground_truth import GroundTruth, labels_from_file, labels_from_flux
 from .synthetic import SyntheticAnomalies
 
-EVALUATION_KEYS = ("predict.score_mode", "predict.sample_score", "data.batch_size")
-"""Configuration keys that are never read from the configuration of a training run."""
-
 
 @dataclass(frozen=True)
 class EvaluationOptions:
@@ -48,7 +45,7 @@ class EvaluationOptions:
     events_source: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Evaluation:
     """Result of an evaluation.
 
@@ -74,6 +71,10 @@ class Evaluation:
     about: dict[str, Any]
     outcome: compute.Outcome
     warnings: list[str] = field(default_factory=list)
+
+    def __repr__(self) -> str:
+        models, count = ", ".join(self.scores.scores), len(self.scores.images)
+        return f"<Evaluation of {models} with {count} images ({self.about['reference']})>"
 
     @property
     def table(self) -> pd.DataFrame:
@@ -103,21 +104,26 @@ class Evaluation:
 
 def evaluate_models(
     names: Sequence[str],
-    config: Config,
+    overrides: Mapping[str, Any],
     options: EvaluationOptions,
-    explicit: set[str] | None = None,
+    file: Path | None = None,
     images: ImageDataset | None = None,
 ) -> Evaluation:
     """Score images with each model, and compare the scores with the ground truth.
 
     ``names`` are run folders, weights files or names of models without weights, optionally with
     the prefix ``LABEL=``. The results of training runs of the same model, or with the same label,
-    are averaged. ``explicit`` contains the keys of ``config`` that override the configuration of a
-    training run. By default, ``images`` are the test images that the configuration specifies.
+    are averaged. The configuration file ``file`` and the values in ``overrides``, keyed by dotted
+    configuration key, override the configuration of a training run. By default, ``images`` are the
+    test images that the configuration specifies.
     """
     if not names:
-        raise AstrodomeError("No models given.", "Pass run folders, or threshold.", exit_code=2)
-    evaluated, sizes = _load_models(names, _overrides(config, explicit or set()))
+        raise AstrodomeError(
+            "No models specified.", "Pass run folders, or the model threshold.", exit_code=2
+        )
+    config = configuration.load(file, overrides)
+    devices = {f"devices.{key}": value for key, value in config.plain()["devices"].items()}
+    evaluated, sizes = _load_models(names, file, {**devices, **overrides})
     size = _common_size(sizes, config)
     section = config.model.model_copy(update={"target_size": size})
     if images is None:
@@ -140,16 +146,8 @@ def evaluate_models(
     return Evaluation(comparison, scores, truth, about, outcome, images.warnings)
 
 
-def _overrides(config: Config, explicit: set[str]) -> dict[str, Any]:
-    """Return the values that override the configuration of a run, keyed by dotted key."""
-    plain = config.plain()
-    keys = {key for key in explicit if key != "devices"} | set(EVALUATION_KEYS)
-    found = {key: configuration.get_key(plain, key) for key in sorted(keys)}
-    return found | {f"devices.{key}": value for key, value in plain["devices"].items()}
-
-
 def _load_models(
-    names: Sequence[str], overrides: dict[str, Any]
+    names: Sequence[str], file: Path | None, overrides: dict[str, Any]
 ) -> tuple[list[EvaluatedModel], dict[str, int]]:
     """Load the models, and return them in the given order with the image size of each network.
 
@@ -168,7 +166,7 @@ def _load_models(
             given["model.load_path"] = str(weights)
         elif sizes:
             given.setdefault("model.target_size", next(iter(sizes.values())))
-        config = configuration.load(None, given, from_run=True, model=model)
+        config = configuration.load(file, given, from_run=True, model=model)
         place = weights.name if weights else model
         candidates = (label, place, f"{group} {place}", *(f"{group} {n}" for n in range(2, 999)))
         label = next(each for each in candidates if each and each not in loaded)
@@ -200,14 +198,18 @@ def _ground_truth(images: ImageDataset, options: EvaluationOptions) -> GroundTru
         return labels_from_flux(images, options.goes_class, options.flux_source)
     if options.against == "labels":
         if options.labels is None:
-            raise AstrodomeError("No file of labels given.", "Use --labels.", exit_code=2)
+            raise AstrodomeError(
+                "No file with labels specified.",
+                "Set labels to a CSV or Parquet file with the columns path and label.",
+                exit_code=2,
+            )
         return labels_from_file(images, options.labels)
     if options.against == "events":
         from .events import EventRegions
 
         return EventRegions(images, options.event_types, options.events_source)
     raise AstrodomeError(
-        f"Invalid --against '{options.against}': expected synthetic, labels, flux or events.",
+        f"Unknown ground truth '{options.against}': expected synthetic, labels, flux or events.",
         exit_code=2,
     )
 

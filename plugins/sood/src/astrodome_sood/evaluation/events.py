@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,7 @@ from astrodome_solar.times import parse_time
 from numpy.typing import NDArray
 
 from ..protocols import ImageSet
-from .ground_truth import LabeledImage
+from .ground_truth import LabeledImage, labeled_image
 
 OUTLINES = ("hpc_boundcc", "hpc_bbox")
 """HEK fields with WKT polygons in helioprojective arcseconds; the first non-empty one is used."""
@@ -39,7 +38,7 @@ class EventRegions:
             import shapely  # noqa: F401
         except ImportError as error:
             raise AstrodomeError(
-                "The option --against events needs shapely, which is not installed.",
+                "Events as ground truth need shapely, which is not installed.",
                 "pip install 'astrodome-sood[events]'",
             ) from error
         self._images, self._types = images, list(types)
@@ -62,8 +61,8 @@ class EventRegions:
         if not self._found:
             raise AstrodomeError(
                 f"No images with regions of events found. {problem}",
-                "Get events with 'sdo events get', and the geometry of images with "
-                "'sdo data download --metadata'.",
+                "The events source must contain events at the times of the images, and meta.csv "
+                "must contain the geometry of the images.",
             )
 
     def __len__(self) -> int:
@@ -71,13 +70,8 @@ class EventRegions:
 
     def __iter__(self) -> Iterator[LabeledImage]:
         for index, (geometry, events) in self._found.items():
-            about = self._images.describe(index)
-            image = self._images[index]
-            mask = np.zeros(image.shape[1:], bool)
-            for event in events:
-                mask |= region(event, geometry)
-            name = Path(str(about.get("path"))).name
-            yield LabeledImage(index, name, "events", image, None, mask, about.get("wavelength"))
+            mask = np.any([region(event, geometry) for event in events], axis=0)
+            yield labeled_image(self._images, index, "events", mask=mask)
 
     def about(self) -> dict[str, Any]:
         """Return a description of the ground truth for the evaluation results."""

@@ -38,6 +38,21 @@ class LabeledImage:
     wavelength: int | None = None
 
 
+def labeled_image(
+    images: ImageSet,
+    index: int,
+    kind: str,
+    pixels: NDArray[np.float32] | None = None,
+    label: int | None = None,
+    mask: NDArray[np.bool_] | None = None,
+) -> LabeledImage:
+    """Return an image of a data set with its ground truth. ``pixels`` replace its own pixels."""
+    about = images.describe(index)
+    name = Path(str(about.get("path"))).name
+    pixels = images[index] if pixels is None else pixels
+    return LabeledImage(index, name, kind, pixels, label, mask, about.get("wavelength"))
+
+
 class GroundTruth(Protocol):
     """Iterable of images with known anomalies."""
 
@@ -56,12 +71,13 @@ class ImageLabels:
     def __init__(self, images: ImageSet, labels: dict[int, int], hint: str, **about: Any) -> None:
         self._images, self._labels, self._about = images, labels, about
         if not labels:
-            raise AstrodomeError("None of the images has a label.", hint)
+            raise AstrodomeError("No label found for any of the images.", hint)
         if len(set(labels.values())) < 2:
             only = "anomalous" if 1 in labels.values() else "normal"
             raise AstrodomeError(
-                f"All {len(labels)} labeled images are {only}, so there is nothing to evaluate.",
-                "Choose another limit, or more images.",
+                f"Both anomalous and normal images are needed, but all {len(labels)} labeled "
+                f"images are {only}.",
+                "Use another limit, or add images.",
             )
 
     def __len__(self) -> int:
@@ -69,15 +85,7 @@ class ImageLabels:
 
     def __iter__(self) -> Iterator[LabeledImage]:
         for index, label in self._labels.items():
-            about = self._images.describe(index)
-            yield LabeledImage(
-                index,
-                Path(str(about.get("path"))).name,
-                "anomalous" if label else "",
-                self._images[index],
-                label,
-                wavelength=about.get("wavelength"),
-            )
+            yield labeled_image(self._images, index, "anomalous" if label else "", label=label)
 
     def about(self) -> dict[str, Any]:
         """Return a description of the ground truth for the evaluation results."""
@@ -92,18 +100,18 @@ def labels_from_flux(images: ImageSet, goes_class: str, source: str = "") -> Ima
     images at times without a known flux, are skipped.
     """
     limit = flux_of_class(goes_class)
-    times = [images.describe(index).get("t_obs") for index in range(len(images))]
-    known = [index for index, time in enumerate(times) if time]
+    found = [images.describe(index).get("t_obs") for index in range(len(images))]
+    times = {index: str(time).removesuffix("Z") for index, time in enumerate(found) if time}
     labels = {}
-    if known:
-        moments = [str(times[index]).removesuffix("Z") for index in known]
-        flux = sources.get("flux", source).flux_at(np.array(moments, "datetime64[us]"))
-        labels = {
-            index: int(value >= limit)
-            for index, value in zip(known, flux.tolist(), strict=True)
-            if np.isfinite(value)
-        }
-    hint = "The names of the images need a time, and 'sdo goes download' gets the flux."
+    if times:
+        moments = np.array(list(times.values()), "datetime64[us]")
+        flux = sources.get("flux", source).flux_at(moments).tolist()
+        known = zip(times, flux, strict=True)
+        labels = {index: int(value >= limit) for index, value in known if np.isfinite(value)}
+    hint = (
+        "File names must contain the time, and the store of the flux source must contain the flux "
+        "at these times."
+    )
     return ImageLabels(images, labels, hint, reference="flux", goes_class=goes_class, flux=limit)
 
 
@@ -128,9 +136,11 @@ def labels_from_file(images: ImageSet, path: Path) -> ImageLabels:
     given: dict[str, int] = {}
     for row, (name, label) in enumerate(zip(table[key], table["label"], strict=True), 2):
         if label not in (0, 1):
-            raise AstrodomeError(f"{path}, line {row}: the label must be 0 or 1, not {label}.")
+            raise AstrodomeError(
+                f"Invalid label in {path}, line {row}: expected 0 or 1, got {label}."
+            )
         given[Path(str(name)).name] = int(label)
     names = [Path(str(images.describe(index).get("path"))).name for index in range(len(images))]
     labels = {index: given[name] for index, name in enumerate(names) if name in given}
-    hint = f"{path} contains other file names."
+    hint = f"The file names in {path} must be those of the images."
     return ImageLabels(images, labels, hint, reference="labels", file=str(path))

@@ -11,7 +11,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
-from pathlib import Path
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from ..protocols import ImageSet
-from .ground_truth import LabeledImage
+from .ground_truth import LabeledImage, labeled_image
 
 MIN_AREA, MAX_AREA = 0.02, 0.12
 """Minimum and maximum area of the changed region, as a fraction of the image area."""
@@ -110,8 +110,8 @@ class SyntheticAnomalies:
     ) -> None:
         if unknown := sorted(set(kinds) - set(KINDS)):
             raise AstrodomeError(
-                f"The kind of anomaly '{unknown[0]}' does not exist.",
-                f"Kinds: {', '.join(KINDS)}.",
+                f"Unknown type of anomaly '{unknown[0]}'.",
+                f"Types of anomalies: {', '.join(KINDS)}.",
                 exit_code=2,
             )
         self.images, self.seeds = images, list(seeds)
@@ -139,7 +139,8 @@ class SyntheticAnomalies:
             for index in self.base:
                 if number == 0:
                     image = self._image(index)
-                    yield self._labeled(index, "", image, np.zeros(image.shape[1:], bool))
+                    mask = np.zeros(image.shape[1:], bool)
+                    yield labeled_image(self.images, index, "", image, 0, mask)
                 for kind in self.kinds:
                     yield self.changed(index, kind, seed)
 
@@ -162,7 +163,7 @@ class SyntheticAnomalies:
         image = self._image(index)
         name = str(self._about[index].get("path", index)).rsplit("/", 1)[-1]
         random = np.random.default_rng([seed, zlib.crc32(kind.encode()), zlib.crc32(name.encode())])
-        best: tuple[float, Any, Any] = (-1.0, None, None)
+        tries: list[tuple[float, Any, Any]] = []
         for _ in range(MAX_TRIES):
             weight = random_region((image.shape[1], image.shape[2]), random)
             other = self._other_image(index, kind, random)
@@ -170,18 +171,11 @@ class SyntheticAnomalies:
             mixed = np.clip(image + weight * (change - image), -1, 1).astype(np.float32)
             mask = weight > 0.5
             size = float(np.abs(mixed - image)[:, mask].mean()) / 2 if mask.any() else 0.0
-            if size > best[0]:
-                best = (size, mixed, mask)
+            tries.append((size, mixed, mask))
             if size >= MIN_CHANGE:
                 break
-        return self._labeled(index, kind, best[1], best[2])
-
-    def _labeled(self, index: int, kind: str, image: Array, mask: Any) -> LabeledImage:
-        about = self._about[index]
-        name = Path(str(about.get("path"))).name
-        return LabeledImage(
-            index, name, kind, image, int(bool(kind)), mask, about.get("wavelength")
-        )
+        _, mixed, mask = max(tries, key=itemgetter(0))
+        return labeled_image(self.images, index, kind, mixed, 1, mask)
 
     def _other_image(self, index: int, kind: str, random: np.random.Generator) -> Array:
         if kind not in ("paste", "swap"):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +12,13 @@ import numpy as np
 import pyarrow as pa
 from astrodome import files
 from astrodome_solar.colormaps import colormap
-from astrodome_solar.figures import FAINT, INK, SERIES, STYLE, to_data_url, to_svg
+from astrodome_solar.figures import FAINT, SERIES, STYLE, to_data_url, to_svg
 from markupsafe import Markup
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
+from sklearn.metrics import roc_curve
 
-from ..evaluation.compare import ALL, Comparison, EvaluationScores, count_pixels
+from ..evaluation.compare import ALL, EvaluationScores, count_pixels
 from ..evaluation.evaluate import Evaluation
-from ..evaluation.ground_truth import LabeledImage
 from .figures import score_map
 from .pages import write_page
 
@@ -32,10 +30,6 @@ METRICS = {
 }
 EXAMPLES = 2
 """Number of example images for each type of anomaly."""
-MIN_SIDE = 160
-"""Minimum width of a displayed image in pixels; smaller images are enlarged."""
-MAX_POINTS = 400
-"""Approximate maximum number of points in a plotted curve."""
 
 
 def write_evaluation(evaluation: Evaluation, out: str | os.PathLike[str]) -> Path:
@@ -90,45 +84,21 @@ def _without_nan(value: Any) -> Any:
 
 def _write_page(path: Path, evaluation: Evaluation) -> None:
     comparison = evaluation.comparison
-    names = [name for name in METRICS if any(name in row for row in comparison.models)]
+    kinds = dict.fromkeys(row["kind"] for row in comparison.models)
     write_page(
         path,
         "evaluation.html",
         about=evaluation.about,
-        names=[(name, METRICS[name]) for name in names],
-        tables=_tables(comparison, names),
+        names={k: v for k, v in METRICS.items() if any(k in row for row in comparison.models)},
+        tables={kind: [r for r in comparison.models if r["kind"] == kind] for kind in kinds},
         differences=[row for row in comparison.differences if row["kind"] == ALL],
         curves=Markup(_curves(evaluation.scores)),
-        kinds=Markup(_metrics_by_kind(comparison, names)),
         examples=_examples(evaluation),
     )
 
 
-def _tables(comparison: Comparison, names: Sequence[str]) -> list[tuple[str, list[dict[str, Any]]]]:
-    """Return one table of metrics for each type of anomaly; the best values are marked."""
-    tables = []
-    for kind in dict.fromkeys(row["kind"] for row in comparison.models):
-        rows = [row for row in comparison.models if row["kind"] == kind]
-        best = {name: max(row.get(name, -1) for row in rows) for name in names}
-        shown = [
-            {
-                "model": row["model"],
-                "runs": row["runs"],
-                "values": [
-                    (*(row.get(f"{name}{suffix}") for suffix in ("", "_low", "_high")), best[name])
-                    for name in names
-                ],
-            }
-            for row in rows
-        ]
-        tables.append(("All anomalies" if kind == ALL else kind, shown))
-    return tables
-
-
 def _curves(scores: EvaluationScores) -> str:
     """Plot the ROC curves for images and the precision-recall curves for pixels."""
-    from sklearn.metrics import roc_curve
-
     labeled = [n for n, image in enumerate(scores.images) if image.label is not None]
     masked = [n for n, image in enumerate(scores.images) if image.mask is not None]
     with mpl.rc_context(STYLE):
@@ -139,7 +109,7 @@ def _curves(scores: EvaluationScores) -> str:
             labels = [scores.images[n].label for n in labeled]
             for label, values in scores.scores.items():
                 false, true, _ = roc_curve(labels, values[labeled])
-                left.plot(*_thinned(false, true), **_line_style(scores, label))
+                left.plot(false, true, **_line_style(scores, label))
             left.plot([0, 1], [0, 1], color=FAINT, ls=":", lw=1)
             left.set(xlabel="false positive rate (images)", ylabel="true positive rate (images)")
             left.legend()
@@ -151,7 +121,7 @@ def _curves(scores: EvaluationScores) -> str:
                 outside = np.stack(counts.outside).sum(0)[::-1].cumsum()
                 recall = inside / max(inside[-1], 1)
                 precision = inside / np.maximum(inside + outside, 1)
-                right.plot(*_thinned(recall, precision), **_line_style(scores, label))
+                right.plot(recall, precision, **_line_style(scores, label))
             right.set(xlabel="recall (pixels)", ylabel="precision (pixels)", ylim=(0, 1.02))
             right.legend()
         return to_svg(figure)
@@ -159,40 +129,11 @@ def _curves(scores: EvaluationScores) -> str:
 
 def _line_style(scores: EvaluationScores, label: str) -> dict[str, Any]:
     """Return the color and label of a line, which are the same for all runs in a group."""
+    groups = list(dict.fromkeys(scores.groups.values()))
     group = scores.groups[label]
     first = next(each for each, own in scores.groups.items() if own == group)
-    number = list(dict.fromkeys(scores.groups.values())).index(group)
-    return {"color": _color(number), "label": group if label == first else None, "lw": 1.2}
-
-
-def _thinned(x: NDArray[Any], y: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-    chosen = np.unique(np.append(np.arange(0, len(x), max(1, len(x) // MAX_POINTS)), len(x) - 1))
-    return x[chosen], y[chosen]
-
-
-def _metrics_by_kind(comparison: Comparison, names: Sequence[str]) -> str:
-    """Plot the metrics for each type of anomaly, or return an empty string if there is only one."""
-    kinds = [kind for kind in dict.fromkeys(r["kind"] for r in comparison.models) if kind != ALL]
-    shown = [name for name in ("auroc", "pixel_ap") if name in names]
-    if len(kinds) < 2 or not shown:
-        return ""
-    groups = list(dict.fromkeys(row["model"] for row in comparison.models))
-    with mpl.rc_context(STYLE):
-        figure = Figure((10, 3.2), layout="constrained")
-        for axes, name in zip(figure.subplots(1, len(shown), squeeze=False)[0], shown, strict=True):
-            for number, group in enumerate(groups):
-                rows = {r["kind"]: r for r in comparison.models if r["model"] == group}
-                x = np.arange(len(kinds)) + (number - (len(groups) - 1) / 2) * 0.16
-                value, low, high = (
-                    np.array([rows[kind][f"{name}{suffix}"] for kind in kinds], float)
-                    for suffix in ("", "_low", "_high")
-                )
-                error = np.abs(np.stack([value - low, high - value]))
-                axes.errorbar(x, value, error, fmt="o", ms=5, color=_color(number), label=group)
-            axes.set_xticks(range(len(kinds)), kinds, color=INK)
-            axes.set_ylabel(METRICS[name])
-            axes.legend()
-        return to_svg(figure)
+    color = SERIES[groups.index(group) % len(SERIES)]
+    return {"color": color, "label": group if label == first else None, "lw": 1.2}
 
 
 def _examples(evaluation: Evaluation) -> list[tuple[str, list[dict[str, Any]]]]:
@@ -203,14 +144,14 @@ def _examples(evaluation: Evaluation) -> list[tuple[str, list[dict[str, Any]]]]:
     for number, image in enumerate(evaluation.truth):
         if number not in chosen:
             continue
-        row = [("image", _colored(image))]
+        grey = np.clip((image.image.mean(axis=0) + 1) / 2, 0, 1)
+        row = [("image", to_data_url(colormap(image.wavelength)(grey)))]
         if image.mask is not None:
-            row.append(
-                ("mask", to_data_url(_enlarge(np.repeat(image.mask[..., None], 3, 2) * 1.0)))
-            )
+            row.append(("mask", to_data_url(np.repeat(image.mask[..., None], 3, 2) * 1.0)))
         for label, maps in scores.maps.items():
-            low, high = _limits(maps)
-            row.append((label, score_map(_enlarge(np.asarray(maps[number])), low, high)))
+            some = maps[:: max(1, len(maps) // 64)]
+            low, high = float(some.min()), float(np.quantile(some, 0.999))
+            row.append((label, score_map(maps[number], low, high)))
         values = {label: float(each[number]) for label, each in scores.scores.items()}
         title = image.kind or "unchanged"
         groups.setdefault(title, []).append({"name": image.name, "row": row, "scores": values})
@@ -225,23 +166,3 @@ def _choose_examples(scores: EvaluationScores) -> set[int]:
         step = max(1, len(indices) // (EXAMPLES + 1))
         chosen |= set(indices[step::step][:EXAMPLES] or indices[:EXAMPLES])
     return chosen
-
-
-def _limits(maps: NDArray[np.float32]) -> tuple[float, float]:
-    some = maps[:: max(1, len(maps) // 64)]
-    return float(some.min()), float(np.quantile(some, 0.999))
-
-
-def _colored(image: LabeledImage) -> str:
-    grey = np.clip((image.image.mean(axis=0) + 1) / 2, 0, 1)
-    return to_data_url(colormap(image.wavelength)(_enlarge(grey)))
-
-
-def _enlarge(array: NDArray[Any]) -> NDArray[Any]:
-    """Enlarge small images by an integer factor, so that single pixels remain visible."""
-    factor = max(1, MIN_SIDE // array.shape[0])
-    return array.repeat(factor, 0).repeat(factor, 1)
-
-
-def _color(number: int) -> str:
-    return SERIES[number % len(SERIES)]

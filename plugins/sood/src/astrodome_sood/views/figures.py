@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 from astrodome_solar.colormaps import colormap
-from astrodome_solar.figures import FAINT, SERIES, STYLE, to_data_url, to_svg
+from astrodome_solar.figures import STYLE, to_data_url, to_svg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
@@ -50,53 +49,36 @@ def color_bar() -> str:
     return score_map(np.linspace(0, 1, 256, dtype=np.float32)[None], 0, 1)
 
 
-def losses(metrics: Mapping[str, NDArray[np.float64]]) -> str:
+def losses(metrics: pd.DataFrame) -> str:
     """Plot the training and validation losses by epoch, and the terms of the validation loss."""
     terms = [name for name in metrics if name.startswith("val_") and name != "val_loss"]
+    panels = {"loss": [name for name in ("loss", "val_loss") if name in metrics]}
+    panels |= {"term (validation)": terms} if terms else {}
+    epochs = metrics["epoch"] + 1
     with mpl.rc_context(STYLE):
         figure = Figure((10, 3.3), layout="constrained")
-        left, right = figure.subplots(1, 2)
-        epochs = metrics["epoch"] + 1
-        marker = "o" if len(epochs) < 3 else ""
-        curves = {"loss": ("training", SERIES[0]), "val_loss": ("validation", SERIES[1])}
-        for name, (label, color) in curves.items():
-            if name in metrics:
-                left.plot(epochs, metrics[name], color=color, label=label, marker=marker)
-        if "val_loss" in metrics:
-            best = epochs[np.argmin(metrics["val_loss"])]
-            left.axvline(best, color=FAINT, ls=":", lw=1, label="best weights")
-        for name, color in zip(terms, SERIES[1:], strict=False):
-            label = name.removeprefix("val_")
-            right.plot(epochs, metrics[name], color=color, label=label, marker=marker)
-        right.set_yscale("log")
-        left.set_ylabel("loss")
-        right.set_ylabel("term (validation)")
-        if not terms:
-            right.remove()
-        for axes in figure.axes:
-            axes.set_xlabel("epoch")
+        for axes, (label, names) in zip(
+            figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True
+        ):
+            axes.plot(epochs, metrics[names], label=names, marker="o" if len(epochs) < 3 else "")
+            axes.set(xlabel="epoch", ylabel=label, yscale="linear" if label == "loss" else "log")
             axes.legend()
         return to_svg(figure)
 
 
-def histogram(scores: Sequence[float], groups: Sequence[Any], label: str) -> str:
-    """Plot a histogram of the scores by wavelength."""
-    names = sorted({group for group in groups if group is not None}) + [None] * (None in groups)
-    values = [[s for s, g in zip(scores, groups, strict=True) if g == name] for name in names]
-    titles = [f"{name} Å" if name else "unknown wavelength" for name in names]
+def histogram(predictions: pd.DataFrame, label: str) -> str:
+    """Plot a histogram of the column ``score``, stacked by the column ``wavelength``."""
+    groups = predictions.groupby("wavelength", dropna=False)["score"]
     with mpl.rc_context(STYLE):
         figure = Figure((10, 2.4), layout="constrained")
         axes = figure.subplots()
-        shades = [SERIES[i % len(SERIES)] for i in range(len(names))]
         axes.hist(
-            values,
-            bins=min(60, max(10, len(scores) // 8)),
+            [scores for _, scores in groups],
+            bins=min(60, max(10, len(predictions) // 8)),
             stacked=True,
-            color=shades,
-            label=titles,
+            label=[f"{wave:.0f} Å" if wave == wave else "unknown wavelength" for wave, _ in groups],
         )
-        axes.set_xlabel(label)
-        axes.set_ylabel("images")
+        axes.set(xlabel=label, ylabel="images")
         axes.legend()
         return to_svg(figure)
 
