@@ -25,8 +25,8 @@ from pydantic import (
     PositiveInt,
 )
 
-OPTIONS = "options"
-"""Origin of invalid values in error messages if they do not come from a file."""
+OPTIONS = ""
+"""Origin of values in error messages if they do not come from a file."""
 RUN_SECTIONS = ("model", "data", "train", "seed", "devices")
 """Keys that a prediction reads from the configuration of the training run."""
 MODEL_DEFAULTS: dict[str, dict[str, Any]] = {

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 from astrodome import console
-from astrodome.option_groups import OptionGroup, expand, option
+from astrodome.option_groups import Json, OptionGroup, expand, option
 
-from .options import Json, show_progress
+from .options import show_progress
 
 dataset = typer.Typer(no_args_is_help=True, help="Show or build an SDO ML v2 store.")
 
@@ -58,7 +58,7 @@ def build(
     out: Annotated[Path, typer.Option(help="Folder in which the store is created.")],
     layout: LayoutOptions,
     metadata: MetadataOptions,
-    as_json: AsJson = False,
+    as_json: Json = False,
 ) -> None:
     """Build an SDO ML v2 store, in which the disk has the same position in all frames."""
     from ..datasets.sdoml_v2.build import StoreLayout

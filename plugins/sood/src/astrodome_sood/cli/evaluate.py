@@ -7,10 +7,9 @@ from typing import Annotated, Any
 
 import typer
 from astrodome import console, sources
-from astrodome.option_groups import OptionGroup, expand, option
+from astrodome.option_groups import Json, OptionGroup, expand, option
 
 from .options import (
-    AsJson,
     Assignments,
     ConfigOptions,
     ImageOptions,
@@ -69,7 +68,7 @@ def evaluate(
     out: Annotated[Path, typer.Option(help="Folder for the tables and the HTML page.")] = Path(
         "evaluation"
     ),
-    as_json: AsJson = False,
+    as_json: Json = False,
 ) -> None:
     """Compare models on the same images: AUROC, average precision and IoU, with intervals."""
     from ..evaluation.evaluate import EvaluationOptions, evaluate_models
@@ -109,7 +108,7 @@ def export(
     run: Annotated[Path, typer.Argument(help="Run folder or weights of ce_vae or ae.")],
     out: Annotated[Path | None, typer.Option(help="The ONNX file [RUN/scorer.onnx].")] = None,
     assignment: Assignments = None,
-    as_json: AsJson = False,
+    as_json: Json = False,
 ) -> None:
     """Export the scorer as ONNX: scores, squared errors and reconstructions of images."""
     from ..scoring.onnx_export import export_onnx

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import typer
 from astrodome import ModelSpec, compute, console
-from astrodome.option_groups import OptionGroup, expand, option
+from astrodome.option_groups import Json, OptionGroup, expand, option
 
 from .options import (
-    AsJson,
     AutoencoderOptions,
     ConfigOptions,
     ImageOptions,
@@ -94,7 +93,7 @@ def _train(model: str) -> Callable[..., None]:
         images: ImageOptions,
         training: TrainOptions,
         network: AutoencoderOptions,
-        as_json: AsJson = False,
+        as_json: Json = False,
     ) -> None:
         """Train a model on images. The same command resumes an interrupted training run."""
         from ..datasets.loading import open_images
@@ -129,7 +128,7 @@ def _predict(model: str) -> Callable[..., None]:
         jobs: int = option(1, "Number of processes that compute scores.", min=1),
         scheduler: str = option("", "Address of a Dask scheduler."),
         top: int = option(10, "Number of most anomalous images to show, or 0 for all.", min=0),
-        as_json: AsJson = False,
+        as_json: Json = False,
     ) -> None:
         """Score images or their pixels, and list the most anomalous images first."""
         from ..scoring.prediction import predict as run_prediction
@@ -157,7 +156,7 @@ def _reconstruct(model: str) -> Callable[..., None]:
         weights: WeightsOptions,
         images: ImageOptions,
         top: int = option(10, "Number of least accurate images to show, or 0 for all.", min=0),
-        as_json: AsJson = False,
+        as_json: Json = False,
     ) -> None:
         """Reconstruct images, and write their latent vectors and reconstruction errors."""
         from ..scoring.reconstruction import reconstruct as run_reconstruction
@@ -193,7 +192,7 @@ def _generate(model: str) -> Callable[..., None]:
         settings: ConfigOptions,
         weights: WeightsOptions,
         images: GenerateOptions,
-        as_json: AsJson = False,
+        as_json: Json = False,
     ) -> None:
         """Generate random images, or images that are interpolated between two given images."""
         from ..scoring.reconstruction import generate as run_generation

@@ -16,7 +16,6 @@ from .. import progress
 if TYPE_CHECKING:
     from ..config import Config
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Assignments = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Value of a configuration key; repeatable."),

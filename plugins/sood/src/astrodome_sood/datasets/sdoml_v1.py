@@ -46,7 +46,7 @@ class SdoMlV1Images(FolderImages):
         Raises AstrodomeError if the folder does not exist or contains no files of the channel.
         """
         if not folder.is_dir():
-            raise AstrodomeError(f"Folder not found: {folder}.", "Check the path of the data set.")
+            raise errors.not_found(folder, "Check the path of the data set.", kind="Folder")
         paths = [path for path in folder.rglob("*.npz") if not path.name.startswith(".")]
         found = [path for path in paths if _parse_name(path)[1] == self.channel]
         if not found:

@@ -145,7 +145,7 @@ def _load_scorer(
     """Return the metadata of the weights, the module to export, and the configuration."""
     path = weights.locate(run)
     if not path.is_file():
-        raise AstrodomeError(f"Weights not found: {path}.", "Train the model first.")
+        raise errors.not_found(path, "Train the model first.", kind="Weights")
     about, _ = weights.read(path)
     model = str(about.get("model"))
     if model not in weights.NETWORKS:

@@ -50,7 +50,7 @@ def load_model(model: str, config: Config) -> Any:
     path = config.model.load_path
     if path is not None:
         if not path.exists():
-            raise AstrodomeError(f"Run or weights not found: {path}.", "Check model.load_path.")
+            raise errors.not_found(path, "Check model.load_path.", kind="Run or weights")
         if path.is_dir() and ((path / "run.json").exists() or not any(path.glob("*.pth"))):
             Run.open(path, TASK, model)
     backend.load(path, config.plain())
