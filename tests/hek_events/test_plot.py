@@ -162,7 +162,7 @@ def test_an_invalid_image_is_reported_and_the_others_are_plotted(plot, image, ma
         unnamed: "time and wavelength are unknown",
         headless: "has no row in",
         table: "Cannot read the FITS file",
-        missing: "No such file",
+        missing: "not found",
         tmp_path: "Is a directory",
     }
     result = plot([make_event(**DURING)], image, *bad, "--out", tmp_path / "out")

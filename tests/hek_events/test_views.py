@@ -159,7 +159,7 @@ def test_show_lists_the_ids_that_match_an_ambiguous_part(stored):
     result = stored("show", "AR_NOAA")
     assert result.code == 1
     assert "More than 5 events" in result.err and result.err.count("ivo://") == 5
-    assert "2 events have 'FL_'" in stored("show", "FL_").err
+    assert "2 events have ids that contain 'FL_'" in stored("show", "FL_").err
     nothing = stored("show", "100%_")
     assert nothing.code == 1 and "Event '100%_' not found" in nothing.err
 

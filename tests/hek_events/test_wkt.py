@@ -64,7 +64,7 @@ def test_an_event_with_an_invalid_box_has_its_center_as_shape(make_event, text):
     (event,) = placement.parse_events([make_event(hpc_bbox=text, hpc_boundcc=text)])
     assert event.shape_field == "hpc_coord" and event.shape.wkt == "POINT (-311.5 402.25)"
     (nowhere,) = placement.parse_events(
-        [make_event(hpc_bbox=text, hpc_boundcc=text, hpc_coord=text)]
+        [make_event(hpc_bbox=text, hpc_boundcc=text, hpc_coord=text, hpc_x=None)]
     )
     assert nowhere.shape is None
 

@@ -202,7 +202,7 @@ def test_an_image_that_needs_too_much_memory_is_reported_and_the_others_are_impo
             out.write(bytes(1 << 24))
     out_folder = tmp_path / "out"
     result = data("import", bomb, aia171, "--path", out_folder)
-    assert result.code == 1 and "needs at least 70 MiB of memory" in result.err
+    assert result.code == 1 and "needs at least" in result.err
     assert str(bomb) in result.err and "MAX_FILE_MB" not in result.out
     assert len(list(out_folder.glob("*.jpeg"))) == 1
 

@@ -76,7 +76,7 @@ def test_an_unregistered_address_is_an_error_with_instructions(
         "An export of JSOC failed: User astronomer@example.org has not been"
     )
     monkeypatch.setenv("ASTRODOME_JSOC_EMAIL", "")
-    with pytest.raises(AstrodomeError, match="Missing setting jsoc.email") as raised:
+    with pytest.raises(AstrodomeError, match=r"Missing setting jsoc\.email") as raised:
         JsocSource().search(START, START, "1h", (171,))
     assert "register_email.html" in raised.value.hint
 

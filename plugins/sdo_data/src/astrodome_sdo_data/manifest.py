@@ -23,7 +23,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from astrodome import AstrodomeError, files
+from astrodome import AstrodomeError, arrow, files
 
 NAME = "manifest.parquet"
 HIDDEN = ".downloading"
@@ -70,7 +70,8 @@ def read(folder: Path) -> pd.DataFrame:
     if not path.exists():
         return EMPTY.set_index("file_name")
     try:
-        table = pq.read_table(path)
+        # Another process may replace the file between two calls that open it.
+        table = pq.read_table(arrow.native_reader(path.read_bytes()))
         rows = table.select(SCHEMA.names).to_pandas(integer_object_nulls=True)
         return _with_dtypes(rows.set_index("file_name"))
     except (pa.ArrowException, KeyError, ValueError) as error:

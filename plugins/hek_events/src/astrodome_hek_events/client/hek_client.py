@@ -117,6 +117,7 @@ def _parse(response: requests.Response) -> responses.ResponsePage:
     except ValueError as error:
         kind = response.headers.get("Content-Type", "unknown type")
         raise AstrodomeError(
-            f"Invalid response of {SERVICE} ({kind}) for {http.shown(response.url)}: {error}.",
+            f"{SERVICE} returned an invalid response ({kind}) for {http.shown(response.url)}: "
+            f"{error}.",
             "Try again later.",
         ) from error
