@@ -41,7 +41,7 @@ def connect(instance: str = "", token: str = "", connections: int = 8) -> Any:
         raise AstrodomeError(
             "No token found for Kowalski.",
             "Set ASTRODOME_KOWALSKI_TOKEN, or kowalski.token in the settings, or use "
-            "secrets.json. --catalogue local:FOLDER needs no token.",
+            "secrets.json. The catalogue local:FOLDER requires no token.",
         )
     Client = _client_class()
     try:

@@ -27,7 +27,7 @@ MESSAGES = {
 
 @command
 def manage(
-    action: str = option("", "post, update or delete."),
+    action: str = option("", "Action: post, update or delete."),
     source: str = option("", "Name of a source, or CSV, Parquet or HDF5 file with obj_id."),
     group_ids: GroupIds = None,
     origin: str = option("", "Origin of the annotation."),

@@ -38,10 +38,12 @@ class QuadrantOptions(OptionGroup, panel=ROWS):
     )
     ccd_range: list[int] | None = option(None, "First and last CCD.", "--ccd-range")
     quad_range: list[int] | None = option(None, "First and last quadrant.", "--quad-range")
-    whole_field: bool = option(False, "All 64 quadrants, and an additional file with all ids.")
+    whole_field: bool = option(
+        False, "Query all 64 quadrants, and also write one file with all ids."
+    )
     minobs: int = option(20, "Minimum number of epochs of a light curve.", min=0)
     limit: int = option(
-        10_000, "Ids per request; with --skip, maximum number of ids; 0: no limit.", min=0
+        10_000, "Number of ids per request, or in total with --skip; 0 means no limit.", min=0
     )
     skip: int | None = option(
         None, "Number of ids to skip; then only --limit ids are returned.", min=0
@@ -56,16 +58,10 @@ class QuadrantOptions(OptionGroup, panel=ROWS):
         quads = _numbers("quad", self.quad, self.quad_range, field_ids.QUADS, DEFAULT_QUAD)
         if self.whole_field:
             ccds, quads = tuple(field_ids.CCDS), tuple(field_ids.QUADS)
-        return field_ids.FieldQuery(
-            self.catalog or catalog or services.kowalski().collections.sources,
-            self.field,
-            ccds,
-            quads,
-            self.minobs,
-            self.skip,
-            self.limit,
-            self.coordinates,
-        )
+        catalog = self.catalog or catalog or services.kowalski().collections.sources
+        names = ("field", "minobs", "skip", "limit", "coordinates")
+        same = {name: getattr(self, name) for name in names}
+        return field_ids.FieldQuery(catalog, ccds=ccds, quads=quads, **same)
 
 
 @command
@@ -185,12 +181,12 @@ def find_sources(
     ),
     group_ids: GroupIds = None,
     catalogue: str = option(
-        "", "Search a catalogue instead: kowalski, or local:FOLDER.", panel=SERVICES
+        "", "Catalogue to search instead of a marshal: kowalski, or local:FOLDER.", panel=SERVICES
     ),
     collection: str = option(
         "sources", "Collection of the catalogue: sources, features, gaia, ….", panel=SERVICES
     ),
-    limit: int = option(100, "Maximum number of sources; 0: no limit.", min=0),
+    limit: int = option(100, "Maximum number of sources; 0 means no limit.", min=0),
     as_json: Json = False,
     *,
     service: MarshalOptions,

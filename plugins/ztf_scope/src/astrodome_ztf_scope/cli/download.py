@@ -26,13 +26,15 @@ class FeatureOptions(OptionGroup, panel=FEATURES):
     features_catalog: str = option(
         "features", "Collection of the features [kowalski.collections.features]."
     )
-    features_limit: int = option(1000, "Light curves per request for features.", min=1)
-    taxonomy_map: str = option("golden", "Classes of the labels: golden, tags, or a JSON file.")
+    features_limit: int = option(1000, "Number of light curves per request for features.", min=1)
+    taxonomy_map: str = option("golden", "Taxonomy map: golden, tags, or a JSON file.")
     output_filename: str = option(
-        "merged_classifications_features", "Name of the table with features."
+        "merged_classifications_features", "Name of the output file with features."
     )
-    get_ztf_filters: bool = option(False, "Add the filter of each light curve.")
-    impute_missing_features: bool = option(False, "Impute as configured.")
+    get_ztf_filters: bool = option(False, "Add a column with the filter of each light curve.")
+    impute_missing_features: bool = option(
+        False, "Impute missing features as specified in the configuration."
+    )
     update_training_set: bool = option(
         False,
         "Add the sources with enough votes to training.dataset.",
@@ -41,7 +43,7 @@ class FeatureOptions(OptionGroup, panel=FEATURES):
         "updated_AL", "Prefix of the file name of the updated training set."
     )
     min_vote_diff: int = option(
-        1, "Minimum difference of up and down votes for --update-training-set."
+        1, "Minimum difference between upvotes and downvotes for --update-training-set."
     )
 
     def merge(
@@ -79,11 +81,14 @@ class FeatureOptions(OptionGroup, panel=FEATURES):
 def download(
     file: str = option(
         "parse",
-        "CSV, Parquet or HDF5 file with obj_id, or ra and dec (deg); parse: sources of groups.",
+        "CSV, Parquet or HDF5 file with obj_id, or ra and dec (deg); parse for sources in groups.",
     ),
     group_ids: GroupIds = None,
     start: int = option(
-        0, "First row, counted from 0; with parse, first page, counted from 1.", min=0, panel=ROWS
+        0,
+        "Number of the first row, counted from 0; with parse, of the first page, counted from 1.",
+        min=0,
+        panel=ROWS,
     ),
     radius_arcsec: float = option(
         2.0, "Maximum separation between a row and its source, in arcsec.", min=0, panel=ROWS
@@ -95,7 +100,7 @@ def download(
     output_format: str = option("", "csv, parquet or h5 [format of the file]."),
     long: bool = option(
         False,
-        "Write a second table with one row per classification, period and labeller.",
+        "Also write a table with one row per classification, period and labeller.",
     ),
     fresh: bool = option(False, "Do not resume an interrupted download."),
     as_json: Json = False,
@@ -106,8 +111,8 @@ def download(
     """Download classifications, periods and votes of sources from a marshal.
 
     Every row of the file is written with the columns classification, probability, period_origin,
-    period (d), labellers and sum_votes (several values joined by ;) and a status. If the download
-    is interrupted, the same command resumes it.
+    period (d), labellers, sum_votes and status. Multiple values in a cell are joined by ;. To
+    resume an interrupted download, run the same command again.
     """
     from ..marshal.classifications.download import download_groups, download_rows
     from ..tables import table_io

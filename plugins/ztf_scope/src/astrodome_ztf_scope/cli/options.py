@@ -33,7 +33,7 @@ Config = Annotated[
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the requests without sending them.")]
 GroupIds = Annotated[
-    list[int] | None, typer.Option(help="Ids of groups on the marshal; one or more.")
+    list[int] | None, typer.Option(help="Ids of one or more groups on the marshal.")
 ]
 Jobs = Annotated[
     int,
@@ -72,7 +72,9 @@ class MarshalOptions(OptionGroup, panel=SERVICES):
 class NewMarshalOptions(MarshalOptions, panel=SERVICES):
     """A marshal that may be a new file."""
 
-    create_groups: bool = option(False, "Create missing groups; only for local:FILE.db.")
+    create_groups: bool = option(
+        False, "Create the groups if they do not exist; only for local:FILE.db."
+    )
 
     def create(self, group_ids: Iterable[int], jobs: int = 8, *, dry_run: bool = False) -> Marshal:
         """Open the marshal, and create a missing file, but not in a dry run."""

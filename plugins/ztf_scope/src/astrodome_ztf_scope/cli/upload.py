@@ -37,14 +37,14 @@ class RowOptions(OptionGroup, panel=ROWS):
 
     resume: int = option(
         0,
-        "First row, counted from 0; not required after an interruption.",
+        "Number of the first row, counted from 0. Not required to resume an upload.",
         "--resume",
         "--start",
         min=0,
     )
-    stop: int | None = option(None, "Last row.", min=0)
-    use_existing_obj_id: bool = option(False, "Use the sources in obj_id.")
-    match_ids: bool = option(False, "Find sources by survey_id first.")
+    stop: int | None = option(None, "Number of the last row.", min=0)
+    use_existing_obj_id: bool = option(False, "Use the existing sources named in obj_id.")
+    match_ids: bool = option(False, "Search for sources by survey_id first, then by position.")
     radius: float = option(
         2.0,
         "Maximum separation between a row, its source and its light curves, in arcsec.",
@@ -58,24 +58,27 @@ class UploadClassOptions(OptionGroup, panel=CLASSIFICATIONS):
 
     taxonomy_id: int | None = option(None, "Id of the taxonomy on the marshal.")
     classification: list[str] | None = option(
-        None, "Classes whose probabilities are in the last columns; read: all labels of the map."
+        None,
+        "Classes whose probabilities are in the last columns; read for all labels in the map.",
     )
     taxonomy_map: str = option(
-        "", "Classes of the labels: JSON file, golden, tags, DNN_AL_mapper, XGB_AL_mapper."
+        "", "Taxonomy map: JSON file, golden, tags, DNN_AL_mapper or XGB_AL_mapper."
     )
     by_name: bool | None = option(
         None,
-        "Whether -classification contains labels of the map, not names of the last columns.",
+        "Whether -classification contains labels in the taxonomy map instead of class names.",
     )
-    threshold: float = option(0.0, "Minimum probability.", "--p-threshold", min=0, max=1)
+    threshold: float = option(
+        0.0, "Minimum probability of an uploaded class.", "--p-threshold", min=0, max=1
+    )
     origin: str = option("SCoPe", "Origin of the classifications.", "--classification-origin")
-    no_ml: bool = option(False, "The classifications are not from machine learning.")
-    upvote: bool = option(False, "Vote for each new classification.", "--post-upvote")
+    no_ml: bool = option(False, "Mark the classifications as not made by machine learning.")
+    upvote: bool = option(False, "Upvote each new classification.", "--post-upvote")
     check_labelled_box: bool = option(False, "Mark the sources as labelled.")
     replace_classifications: bool = option(
-        False, "Delete other classifications of the same groups."
+        False, "Delete other classifications of the sources in these groups."
     )
-    post_survey_id: bool = option(False, "Annotate the sources with survey_id.")
+    post_survey_id: bool = option(False, "Post survey_id as an annotation of the source.")
     survey_id_origin: str = option("SCoPe_xmatch", "Origin of the annotation with survey_id.")
 
 
@@ -88,20 +91,20 @@ class PhotometryOptions(OptionGroup, panel=LIGHT_CURVES):
         "[setting sources.catalogue, or kowalski].",
         panel=SERVICES,
     )
-    skip_phot: bool = option(False, "Post no photometry.")
+    skip_phot: bool = option(False, "Do not post photometry.")
     limiting_mag: float | None = option(
-        None, "Limiting magnitude (AB) [depth of the survey in the band]."
+        None, "Limiting magnitude of the photometry (AB) [survey depth in each band]."
     )
-    programs: list[int] | None = option(None, "ZTF programs to post [1 2 3].")
+    programs: list[int] | None = option(None, "ZTF programs whose epochs are posted [1 2 3].")
     max_hjd: float | None = option(
         None,
-        "Last epoch to post (HJD, d) [kowalski.max_timestamp_hjd].",
+        "Time of the last posted epoch (HJD, in days) [kowalski.max_timestamp_hjd].",
         "--max-timestamp-hjd",
     )
     post_phot_as_comment: bool = option(False, "Post a plot of the light curve as a comment.")
-    post_phasefolded_phot: bool = option(False, "Post a phase-folded plot, too.")
+    post_phasefolded_phot: bool = option(False, "Also post a phase-folded plot.")
     plot_folder: str = option("", "Folder for copies of the plots [none].", "--phot-dirname")
-    instrument: str = option("ZTF", "Instrument on the marshal.", "--instrument-name")
+    instrument: str = option("ZTF", "Name of the instrument on the marshal.", "--instrument-name")
 
     def open_catalogue(self) -> Any:
         """Open the catalogue, or return None if neither photometry nor a catalogue is used."""
@@ -115,7 +118,7 @@ class PhotometryOptions(OptionGroup, panel=LIGHT_CURVES):
 class UploadResultOptions(OptionGroup, panel=RESULT):
     """The copy of the table with the names of the sources."""
 
-    write_obj_id: bool = option(False, "Write a copy of the file with obj_id.")
+    write_obj_id: bool = option(False, "Write a copy of the input file with the column obj_id.")
     result_dir: Path = option(Path("fritzUpload"), "Folder for the copy.")
     result_filetag: str = option("fritzUpload", "Suffix of the name of the copy.")
     result_format: str = option("parquet", "Format of the copy: csv, parquet or h5.")
@@ -136,16 +139,16 @@ class UploadResultOptions(OptionGroup, panel=RESULT):
 @command
 def upload(
     file: Path = option(
-        ..., "CSV, Parquet or HDF5 file with ra, dec (deg), period (d), probabilities."
+        ..., "CSV, Parquet or HDF5 file with ra, dec (deg), period (d) and class probabilities."
     ),
     group_ids: GroupIds = None,
-    comment: str = option("", "Comment for each source."),
+    comment: str = option("", "Comment to post on each source."),
     period_column: str = option(
-        "", "Column with the periods (d); none: upload no periods [period]."
+        "", "Column with the periods in days, or none to upload no periods [period]."
     ),
     jobs: Jobs = 4,
     dry_run: DryRun = False,
-    recheck: bool = option(False, "Compare completed rows with the marshal, too."),
+    recheck: bool = option(False, "Also compare completed rows with the marshal."),
     *,
     service: NewMarshalOptions,
     rows: RowOptions,
@@ -156,8 +159,8 @@ def upload(
 ) -> None:
     """Upload sources with photometry, period, classes and comment to groups of a marshal.
 
-    Only what the marshal does not have is sent, also if the command is repeated. All requests are
-    recorded in a journal. If the upload is interrupted, the same command resumes it.
+    Only data that does not exist on the marshal is sent. All requests are recorded in a journal.
+    To resume an interrupted upload, run the same command again.
     """
     from ..marshal.classifications import labels, upload_rows
     from ..marshal.classifications import upload as uploads

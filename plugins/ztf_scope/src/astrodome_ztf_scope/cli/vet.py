@@ -18,7 +18,7 @@ def vet(
     ),
     out: Path = option(Path("vetted.csv"), "CSV file to write, for upload-classification."),
     label: list[str] | None = option(
-        None, "Label to choose from; repeatable [tags of the scores].", panel=ROWS
+        None, "Label that can be chosen; repeatable [tags of the score columns].", panel=ROWS
     ),
     catalogue: str = option(
         "", "Catalogue with light curves: kowalski, or local:FOLDER [none].", panel=SERVICES
@@ -26,13 +26,13 @@ def vet(
     radius_arcsec: float = option(
         2.0, "Maximum separation between a source and its light curves, in arcsec.", panel=SERVICES
     ),
-    port: int = option(0, "Port on this machine; 0: any free port.", min=0, max=65535),
-    browser: bool = option(True, "Open the page.", "--browser/--no-browser"),
+    port: int = option(0, "Local port of the web server; 0 means any free port.", min=0, max=65535),
+    browser: bool = option(True, "Open the page in a browser.", "--browser/--no-browser"),
     as_json: Json = False,
 ) -> None:
-    """Accept, reject or relabel sources on a web page that is served only to this machine.
+    """Accept, reject or relabel sources on a web page that only this computer can open.
 
-    Every decision is saved immediately. If vetting is interrupted, the same command resumes it.
+    Every decision is saved immediately. To resume vetting, run the same command again.
     """
     from ..catalogues.registry import open_catalogue
     from ..vetting import browser_page, candidates

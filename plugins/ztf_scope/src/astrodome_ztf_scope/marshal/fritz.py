@@ -36,7 +36,7 @@ READ_ATTEMPTS = 3
 MAX_RETRY_AFTER = 300.0
 """Maximum value of the response header ``Retry-After``, in seconds."""
 TOKEN_HINT = (
-    "Specify --token, set ASTRODOME_FRITZ_TOKEN or fritz.token, or write secrets.json: "
+    "Specify a token, set ASTRODOME_FRITZ_TOKEN or fritz.token, or write secrets.json: "
     '{"fritz": {"token": "…"}}.'
 )
 

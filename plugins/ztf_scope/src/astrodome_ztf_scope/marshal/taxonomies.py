@@ -77,7 +77,7 @@ def post(
     if existing is not None and existing.get("hierarchy") != tree:
         raise AstrodomeError(
             f"Another taxonomy '{name}' {version} already exists (id {existing['id']}).",
-            "Specify another --version.",
+            "Specify another version.",
         )
     body: dict[str, Any] = {
         "name": name,

@@ -147,7 +147,7 @@ def download_groups(
     except AstrodomeError as error:
         if not sources:
             raise
-        failed.append(("listing", f"{error.message} Use --start PAGE to continue."))
+        failed.append(("listing", f"{error.message} Specify start to continue with a later page."))
     name = f"parse{SUFFIX}" + (f"_continued_page_{start}" if start > 1 else "")
     table = result_tables.source_table(sources, "found by group")
     return DownloadResult(table, sources, None, marshal.address, name, failed)
