@@ -275,4 +275,7 @@ def test_a_second_change_at_the_same_time_is_an_error(tmp_path: Path) -> None:
         assert first.stdout and first.stdout.readline() == "held\n"
         second = subprocess.run(line, capture_output=True, text=True, check=False)
         first.kill()
-    assert second.returncode == 1 and "Another process is changing the plugins" in second.stderr
+    assert (
+        second.returncode == 1
+        and "Another process is installing or uninstalling plugins" in second.stderr
+    )

@@ -35,7 +35,7 @@ def test_the_command_of_an_installed_plugin_can_be_run(observatory: Any) -> None
         ("import no_such_library", "failed", "No module named 'no_such_library'"),
         ("raise SystemExit('sorry')", "failed", "sorry"),
         ("def f(:", "failed", "SyntaxError"),
-        ("REQUIRES_API = (99, 0)", "incompatible", "needs version 99.0"),
+        ("REQUIRES_API = (99, 0)", "incompatible", "requires version 99.0"),
         ("REQUIRES_API = (2, 99)", "incompatible", "update astrodome"),
         (
             "from astrodome import hookimpl\n@hookimpl\ndef register_comands(): return []",

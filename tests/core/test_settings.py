@@ -106,7 +106,7 @@ def test_token_and_address_can_both_be_in_the_environment(
     monkeypatch.setenv("ASTRODOME_FRITZ_URL", "http://127.0.0.1:8000")
     assert secret() == "abc"
     monkeypatch.setenv("ASTRODOME_FRITZ_URL", "http://fritz.example")
-    with pytest.raises(AstrodomeError, match="plain http"):
+    with pytest.raises(AstrodomeError, match="unencrypted HTTP"):
         secret()
 
 

@@ -88,8 +88,12 @@ def test_a_wheel_is_installed_and_uninstalled_with_the_plugins_command(
     ("code", "status", "reason"),
     [
         (BROKEN, "failed", "RuntimeError: the dome is stuck"),
-        (OLDER, "incompatible", "it was written for version 1.0, but this astrodome provides"),
-        (NEWER, "incompatible", "it needs version 99.0 of the plugin interface"),
+        (
+            OLDER,
+            "incompatible",
+            "it was written for version 1.0, but the installed astrodome provides",
+        ),
+        (NEWER, "incompatible", "it requires version 99.0 of the plugin interface"),
     ],
     ids=["broken", "older", "newer"],
 )

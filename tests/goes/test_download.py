@@ -204,7 +204,7 @@ PERMANENT_FAULTS = {
     "429 after 0": "returned 429",
     "500": "returned 500",
     "html": "is a web page instead of a data file",
-    "cut": "closed the connection while sending",
+    "cut": "failed during the transfer of",
     "never": "did not respond at",
 }
 

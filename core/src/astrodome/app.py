@@ -77,7 +77,11 @@ def _unexpected(app: str, registered: Registry, args: Sequence[str], error: Base
     culprit = reports.culprit(registered, error)
     if culprit and reports.uses_missing_name(error):
         owner = culprit.owner
-        _fail(AstrodomeError(f"{reports.incompatible(owner, f'{owner} needs: {error}')}."))
+        _fail(
+            AstrodomeError(
+                f"{reports.incompatible(owner, f'{owner} requires a missing name ({error})')}."
+            )
+        )
     where = f" in {culprit.owner} {culprit.version}".rstrip() if culprit else ""
     _fail(
         AstrodomeError(

@@ -91,7 +91,7 @@ def owner(backend: Any) -> str:
 def _wrong(backend: Any, what: str, how: str) -> AstrodomeError:
     return AstrodomeError(
         f"The model {owner(backend)} returned {what} {how}.",
-        "This is a fault in the model: report it to its authors.",
+        "This is a bug in the model. Report it to its authors.",
     )
 
 

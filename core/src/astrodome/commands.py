@@ -27,7 +27,7 @@ from .registry import Plugin
 plugin_app = typer.Typer(help="List, check, install and disable plugins.", no_args_is_help=True)
 config_app = typer.Typer(help="Show the settings and their origin.", no_args_is_help=True)
 
-Name = Annotated[str, typer.Argument(help="Name of the plugin, or of its distribution.")]
+Name = Annotated[str, typer.Argument(help="Name of the plugin or its distribution.")]
 
 SLOW = 0.1
 """Loading time in seconds above which ``doctor`` reports a plugin as slow."""
@@ -123,7 +123,7 @@ def _examine(plugin: Plugin) -> Iterator[dict[str, str]]:
 @plugin_app.command()
 def install(
     name: Annotated[
-        str, typer.Argument(help="Distribution, path, or short name of a distribution.")
+        str, typer.Argument(help="Name, short name or path of the distribution to install.")
     ],
 ) -> None:
     """Install a plugin with the installer of this environment.

@@ -180,6 +180,6 @@ def _done(item: Item, future: Future[Result], pool: workers.Pool) -> ItemResult[
 
 def _died() -> AstrodomeError:
     return AstrodomeError(
-        "A worker process was killed, probably because of too little memory.",
-        "Use fewer --jobs.",
+        "A worker process was killed, probably because it used too much memory.",
+        "Reduce the number of jobs.",
     )

@@ -220,11 +220,13 @@ def content(
             if time.monotonic() > last:
                 response.raw.close()
                 raise AstrodomeError(
-                    f"{service} did not send all of {shown(response.url)} within {deadline:g} s."
+                    f"{service} did not send the whole response for {shown(response.url)} within "
+                    f"{deadline:g} s."
                 )
     except (HTTPError, OSError) as error:
         raise AstrodomeError(
-            f"{service} closed the connection while sending {shown(response.url)}: {cause(error)}."
+            f"The connection to {service} failed during the transfer of {shown(response.url)}: "
+            f"{cause(error)}."
         ) from error
     return b"".join(blocks)
 

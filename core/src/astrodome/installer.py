@@ -158,7 +158,7 @@ def _alone() -> Iterator[None]:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise AstrodomeError(
-                f"Another process is changing the plugins of {sys.prefix}.",
+                f"Another process is installing or uninstalling plugins in {sys.prefix}.",
                 "Wait until it has finished.",
             ) from error
         yield

@@ -50,9 +50,8 @@ def load_target(target: str, plugin: Plugin | None = None, extra: str = "") -> A
             return getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError) as error:
         if reports.uses_missing_name(error):
-            raise AstrodomeError(
-                f"Cannot load {target}: {reports.incompatible(owner, f'{owner} needs: {error}')}."
-            ) from error
+            why = reports.incompatible(owner, f"{owner} requires a missing name ({error})")
+            raise AstrodomeError(f"Cannot load {target}: {why}.") from error
         if isinstance(error, ImportError):
             required = f"{owner}[{extra}]" if extra else owner
             raise AstrodomeError(
@@ -135,7 +134,9 @@ def _activate(plugin: Plugin, get_module: Callable[[], Any]) -> None:
         plugin.status, plugin.error = "failed", reason(error)
         if reports.uses_missing_name(error):
             plugin.status = "incompatible"
-            plugin.error = reports.incompatible(plugin.owner, f"it needs: {error}")
+            plugin.error = reports.incompatible(
+                plugin.owner, f"it requires a missing name ({error})"
+            )
     finally:
         plugin.faults += isolated.faults
         if plugin.faults and plugin.status == "active":
@@ -152,8 +153,8 @@ def _incompatibility(plugin: Plugin, module: Any) -> str:
         return reports.incompatible(plugin.owner, f"it was written for version {version}")
     offered = ".".join(map(str, API_VERSION))
     return (
-        f"it needs version {version} of the plugin interface, but this astrodome provides version "
-        f"{offered}: update astrodome"
+        f"it requires version {version} of the plugin interface, but the installed astrodome "
+        f"provides version {offered}: update astrodome"
     )
 
 

@@ -69,6 +69,6 @@ def incompatible(owner: str, needs: str) -> str:
     """
     offered = ".".join(map(str, API_VERSION))
     return (
-        f"{needs}, but this astrodome provides version {offered} of the plugin interface: update "
-        f"{owner}, or ask its authors for a version for interface {API_VERSION[0]}"
+        f"{needs}, but the installed astrodome provides version {offered} of the plugin "
+        f"interface: update {owner}, or ask its authors for a version for interface {API_VERSION[0]}"
     )

@@ -89,7 +89,7 @@ def _run(app: str, args: list[str], failure: BaseException) -> int:
         if verb in ("list", "doctor"):
             command.add_argument("--json", action="store_true", help="Print one JSON document.")
         else:
-            command.add_argument("name", help="Name of the plugin, or of its distribution.")
+            command.add_argument("name", help="Name of the plugin or its distribution.")
     chosen = parser.parse_args(args)
     print(f"Warning: {_reason(app, failure)}", file=sys.stderr)
     if chosen.verb == "list":

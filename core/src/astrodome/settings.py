@@ -199,14 +199,14 @@ class Settings:
             if place == DEFAULT or _layer(place) in own or _usual(found[part][0], model, part):
                 continue
             raise AstrodomeError(
-                f"The {key} was not sent, because it comes from "
-                f"{'the defaults' if origin == DEFAULT else origin}, but the address {name}.{part} "
-                f"from {place}.",
+                f"The {key} was not sent, because its origin "
+                f"({'the defaults' if origin == DEFAULT else origin}) differs from the origin of "
+                f"{name}.{part} ({place}).",
                 "Set both in the same file, or both in the environment.",
             )
         if not safe_for_secrets(str(getattr(values, "url", "") or "")):
             raise AstrodomeError(
-                f"The {key} of {name} was not sent over plain http.",
+                f"The {key} of {name} was not sent, because {name}.url uses unencrypted HTTP.",
                 f"Use https in {name}.url.",
             )
         return text
@@ -261,7 +261,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
         if document is None:
             return {}
         raise AstrodomeError(
-            f"{path} must contain keys and values, not a {type(document).__name__}."
+            f"Invalid YAML file {path}: expected a mapping of keys to values, got a "
+            f"{type(document).__name__}."
         )
     return {str(key): _plain(value) for key, value in document.items()}
 

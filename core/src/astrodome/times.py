@@ -87,6 +87,6 @@ def check_order(start: datetime | None, end: datetime | None) -> None:
     if start and end and naive(end) < naive(start):
         raise AstrodomeError(
             f"The end {naive(end).isoformat()} is before the start {naive(start).isoformat()}.",
-            "Swap --start and --end, or pass both: an omitted option has its default value.",
+            "Exchange the two times, or specify both: an omitted time has its default value.",
             exit_code=2,
         )

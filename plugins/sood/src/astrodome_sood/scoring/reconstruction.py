@@ -161,7 +161,7 @@ def reconstruct_batch(backend: Any, batch: NDArray[np.float32]) -> dict[str, NDA
         raise AstrodomeError(
             f"The model {checks.owner(backend)} returned {kind} from reconstruct: expected a "
             "mapping with 'images' and 'mean'.",
-            "This is a fault in the model: report it to its authors.",
+            "This is a bug in the model. Report it to its authors.",
         )
     shapes = {name: (len(batch), "Z") for name in found} | {"images": batch.shape}
     return {
