@@ -213,13 +213,13 @@ def test_a_body_of_exactly_the_limit_is_accepted(server: FakeServer) -> None:
     [("0", 0), ("3", 3), ("-3", None), ("nan", None), ("inf", None), ("soon", None), ("", None)],
 )
 def test_only_a_number_or_a_date_in_retry_after_is_used(text: str, seconds: float | None) -> None:
-    assert http._retry_after(text) == seconds
+    assert http.retry_after(text) == seconds
 
 
 def test_a_future_date_in_retry_after_gives_the_time_to_wait() -> None:
     from email.utils import formatdate
 
-    wait = http._retry_after(formatdate(time.time() + 100, usegmt=True))
+    wait = http.retry_after(formatdate(time.time() + 100, usegmt=True))
     assert wait is not None and 97 < wait <= 100
 
 

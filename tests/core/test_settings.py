@@ -60,7 +60,7 @@ def test_each_key_is_taken_from_the_layer_with_the_highest_priority(
         ("fritz: {retry: {tmeout: 1}}", ["'fritz.retry.tmeout'", "did you mean 'timeout'"]),
         ("fritz: 3", ["config.yaml", "'fritz'", "mapping"]),
         ("fritz: [", ["config.yaml", "not valid YAML"]),
-        ("- a", ["config.yaml", "not a list"]),
+        ("- a", ["config.yaml", "got a list"]),
     ],
 )
 def test_the_error_for_a_setting_contains_file_key_and_type(

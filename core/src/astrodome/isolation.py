@@ -23,7 +23,7 @@ class Isolated:
     """A context manager that runs plugin code and undoes its changes to the process.
 
     ``faults`` contains a description of each change. Standard output is captured. The working
-    directory, the locale and the signal handlers are restored. ``os._exit`` raises SystemExit. New
+    directory, the locale and the signal handlers are restored. ``os._exit`` raises RuntimeError. New
     threads become daemon threads,
     so that they cannot prevent the process from ending. In other threads than the main thread,
     nothing is done, because this state is shared by all threads.
@@ -99,7 +99,7 @@ class Isolated:
         def refuse_exit(status: int) -> None:
             if os.getpid() != process:  # a forked process
                 leave(status)
-            raise SystemExit(f"it calls os._exit({status}) when it is imported")
+            raise RuntimeError(f"it calls os._exit({status}) when it is imported")
 
         return refuse_exit
 
