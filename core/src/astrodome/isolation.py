@@ -23,10 +23,9 @@ class Isolated:
     """A context manager that runs plugin code and undoes its changes to the process.
 
     ``faults`` contains a description of each change. Standard output is captured. The working
-    directory, the locale and the signal handlers are restored. ``os._exit`` raises RuntimeError. New
-    threads become daemon threads,
-    so that they cannot prevent the process from ending. In other threads than the main thread,
-    nothing is done, because this state is shared by all threads.
+    directory, the locale and the signal handlers are restored. ``os._exit`` raises RuntimeError.
+    New threads become daemon threads, so that they cannot prevent the process from ending. In other
+    threads than the main thread, nothing is done, because this state is shared by all threads.
     """
 
     def __init__(self) -> None:
