@@ -150,7 +150,7 @@ def test_goes_plot_uses_the_events_source_of_the_option_or_the_setting(
     command = ("goes", "plot", "--events", "--json")
     refused(sdo(*command), "events", "hek, other")
     empty = sdo(*command, "--events-source=hek")
-    assert empty.code == 1 and "No events in" in empty.err
+    assert empty.code == 1 and "No events found in" in empty.err
     drawn = sdo(*command, "--events-source=other").succeeded().json
     assert [event["class"] for event in drawn["catalogue"]] == ["X9.9"]
     (tmp_path / "config.yaml").write_text("sources:\n  events: other\n")
@@ -180,7 +180,7 @@ def test_sood_evaluate_uses_the_events_source_of_the_option_or_the_setting(
     command = ("sood", "evaluate", "threshold", "--against=events", *args)
     refused(sdo(*command), "events", "hek, other")
     empty = sdo(*command, "--events-source=hek")
-    assert empty.code == 1 and "No events in" in empty.err
+    assert empty.code == 1 and "No events found in" in empty.err
     assert sdo(*command, "--events-source=other").succeeded().json["about"]["events"] == 6
     (tmp_path / "config.yaml").write_text("sources:\n  events: other\n")
     assert sdo(*command).succeeded().json["about"]["events"] == 6
@@ -214,7 +214,7 @@ def test_events_plot_uses_the_own_store_unless_another_source_is_chosen(
     image = sun.write_image(tmp_path / "sun", sun.corona(256))
     command = ("events", "plot", image, "--out", tmp_path / "out.png", "--size=300", "--json")
     own = sdo(*command)
-    assert own.code == 1 and "No events in" in json.loads(own.out)["failed"][0]["reason"]
+    assert own.code == 1 and "No events found in" in json.loads(own.out)["failed"][0]["reason"]
     drawn = sdo(*command, "--events-source=other").succeeded().json["pictures"]
     assert [event["kb_archivid"] for event in drawn[0]["events"]] == ["ivo://third-party/1"]
     monkeypatch.setenv("ASTRODOME_SOURCES_EVENTS", "other")
@@ -238,7 +238,7 @@ def test_events_analyze_uses_the_own_store_unless_another_source_is_chosen(
     folders = ("--src-dir", tmp_path / "sun", "--sood-dir", tmp_path / "maps")
     command = ("events", "analyze", *folders, "--out-dir", tmp_path / "out", "--jobs=1", "--json")
     own = sdo(*command)
-    assert own.code == 1 and "No events in" in own.err
+    assert own.code == 1 and "No events found in" in own.err
     assert sdo(*command, "--events-source=other").succeeded().json["hek_events"] == 1
     monkeypatch.setenv("ASTRODOME_SOURCES_EVENTS", "other")
     assert sdo(*command).succeeded().json["hek_events"] == 1

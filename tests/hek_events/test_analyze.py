@@ -357,7 +357,7 @@ def test_an_empty_store_is_an_error(events, tmp_path):
     folders = ("--src-dir", tmp_path / "images", "--sood-dir", tmp_path / "maps")
     url = f"sqlite:///{tmp_path / 'none.sqlite'}"
     result = events("analyze", *folders, "--out-dir", tmp_path, "--db-connection-string", url)
-    assert result.code == 1 and "No events in" in result.err
+    assert result.code == 1 and "No events found in" in result.err
 
 
 def score_map(scores: np.ndarray, low: float = 0, high: float = 255) -> anomaly_maps.AnomalyMap:

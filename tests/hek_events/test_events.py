@@ -175,6 +175,6 @@ def test_concurrent_writers_lose_no_events(make_event, database):
 def test_the_error_about_an_empty_store_suggests_commands(events, database):
     result = events("list", "--db-connection-string", database)
     assert result.code == 1
-    assert "No events in" in result.err and "sdo events import" in result.err
+    assert "No events found in" in result.err and "sdo events import" in result.err
     with pytest.raises(AstrodomeError, match="No events"):
         HekEvents(database).search(*DAY)

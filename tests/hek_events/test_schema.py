@@ -127,7 +127,7 @@ def test_events_of_sdo_cli_are_imported(database, events):
     del records[0]["refs"]
     sdo_cli_table(database, records)
     hint = events("list", "--db-connection-string", database)
-    assert hint.code == 1 and "contains events of sdo-cli" in hint.err
+    assert hint.code == 1 and "contains events from sdo-cli" in hint.err
     into = ("--db-connection-string", database)
     result = events("import", "--from-older", database, *into, "--json").succeeded()
     assert result.json["done"] == 10
@@ -140,7 +140,7 @@ def test_events_of_sdo_cli_are_imported(database, events):
 def test_a_database_without_the_table_of_sdo_cli_is_an_error(database, events, tmp_path):
     EventStore(database).add(hek.day())
     result = events("import", "--from-older", database, "--db-connection-string", database)
-    assert result.code == 1 and "Table hek_events of sdo-cli not found" in result.err
+    assert result.code == 1 and "sdo-cli table hek_events not found" in result.err
     nowhere = f"sqlite:///{tmp_path / 'nowhere.sqlite'}"
     result = events("import", "--from-older", nowhere, "--db-connection-string", database)
     assert result.code == 1 and "File not found" in result.err

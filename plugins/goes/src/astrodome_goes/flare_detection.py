@@ -131,7 +131,9 @@ def find_flares(minutes: NDArray[np.datetime64], flux: NDArray[np.float64]) -> p
     ['C5.0']
     """
     if minutes.shape != flux.shape:
-        raise ValueError(f"minutes has the shape {minutes.shape}, but flux {flux.shape}.")
+        raise ValueError(
+            f"minutes has the shape {minutes.shape}, but flux has the shape {flux.shape}."
+        )
     minutes = minutes.astype("datetime64[us]")
     indices = np.array(list(_find(minutes, flux)), int).reshape(-1, 3)
     start, peak, end = indices.T

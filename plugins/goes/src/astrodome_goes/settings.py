@@ -16,18 +16,19 @@ class GoesSettings(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     store: Path | None = Field(
-        None, description="Folder of the store. The default is goes in the --home folder."
+        None,
+        description="Folder of the store. The default is goes in the --home folder.",
     )
     url_nasa: str = Field(
         "https://umbra.nascom.nasa.gov",
         description="URL of the NASA archive with data before March 2001.",
     )
     url_noaa: str = Field(
-        "https://www.ncei.noaa.gov", description="URL of the NOAA archive with data of GOES 8-15."
+        "https://www.ncei.noaa.gov", description="URL of the NOAA archive with data from GOES 8-15."
     )
     url_ngdc: str = Field(
         "https://data.ngdc.noaa.gov",
-        description="URL of the NOAA archive with data since GOES 16.",
+        description="URL of the NOAA archive with data from GOES 16 and later satellites.",
     )
     timeout: float = Field(
         60.0, gt=0, description="Maximum time without data from an archive, in seconds."

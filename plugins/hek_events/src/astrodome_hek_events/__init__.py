@@ -1,4 +1,4 @@
-"""Solar events of the Heliophysics Event Knowledgebase (HEK).
+"""Solar events from the Heliophysics Event Knowledgebase (HEK).
 
 Main functions
 --------------

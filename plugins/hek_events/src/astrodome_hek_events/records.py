@@ -25,14 +25,14 @@ TEXT_COLUMNS = {
     "obs_channelid": "channel",
     "frm_name": "feature recognition method",
     "fl_goescls": "GOES class of a flare",
-    "hpc_coord": "center as WKT, helioprojective arcsec",
-    "hpc_bbox": "bounding box as WKT, helioprojective arcsec",
-    "hpc_boundcc": "outline as WKT, helioprojective arcsec",
+    "hpc_coord": "center as WKT, in helioprojective arcsec",
+    "hpc_bbox": "bounding box as WKT, in helioprojective arcsec",
+    "hpc_boundcc": "outline as WKT, in helioprojective arcsec",
 }
 NUMBER_COLUMNS = {
-    "hpc_x": "center, helioprojective longitude in arcsec",
-    "hpc_y": "center, helioprojective latitude in arcsec",
-    "event_probability": "probability of the detection, 0 to 1",
+    "hpc_x": "helioprojective longitude of the center, in arcsec",
+    "hpc_y": "helioprojective latitude of the center, in arcsec",
+    "event_probability": "probability of the detection (0 to 1)",
 }
 CORNER_COLUMNS = ("hpc_x_min", "hpc_y_min", "hpc_x_max", "hpc_y_max")
 """Columns with the limits of the axis-aligned bounding box of ``hpc_bbox``, in arcsec."""

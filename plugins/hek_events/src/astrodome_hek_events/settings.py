@@ -12,20 +12,18 @@ class HekSettings(BaseModel):
         "https://www.lmsal.com/hek/her",
         description="URL of the HEK search service, or of a mirror.",
     )
-    timeout: float = Field(
-        60, gt=0, description="Maximum time between two packets of a response, in seconds."
-    )
+    timeout: float = Field(60, gt=0, description="Maximum time without data from HEK, in seconds.")
     retries: int = Field(
         2,
         ge=0,
-        description="Number of retries of a failed request, before its time range is split.",
+        description="Maximum number of retries before the window of a failed request is split.",
     )
     page_size: int = Field(
-        500, ge=1, le=10_000, description="Maximum number of events per page of a response."
+        500, ge=1, le=10_000, description="Maximum number of events per response page."
     )
     settle_days: float = Field(
         14,
         ge=0,
-        description="Age at which a time range in HEK is complete, in days. Later time ranges are "
-        "downloaded again.",
+        description="Number of days after which the events in a time window are assumed to be "
+        "complete in HEK. More recent time windows are downloaded again.",
     )

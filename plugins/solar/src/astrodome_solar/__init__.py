@@ -1,4 +1,4 @@
-"""Reading of solar images, with their metadata, geometry, times and channels.
+"""Read solar images with their metadata, and convert coordinates, times and intensities.
 
 Read an image with :func:`read_image`, and the metadata table of a folder with
 :func:`read_metadata`. :class:`ImageGeometry` converts between helioprojective coordinates and

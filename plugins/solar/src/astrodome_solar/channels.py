@@ -1,9 +1,9 @@
-"""The channels of AIA and HMI, and the scaling of their intensities.
+"""AIA and HMI channels, and the scaling of their intensities.
 
-Intensities are clipped to the intensity range of the channel. For AIA, the logarithm of the
-intensity is mapped linearly to [-1, 1]; for HMI, the intensity itself. In images with eight bits
-per pixel, this interval is mapped to 0-255. The ranges are those of the SDO ML data set, which
-sdo-cli also uses.
+Intensities are clipped to the intensity range of the channel. The logarithm of AIA intensities is
+mapped linearly to [-1, 1]. HMI values are mapped linearly without the logarithm. In images with
+eight bits per pixel, the interval [-1, 1] is mapped to 0-255. The ranges are those of the SDO ML
+data set, which sdo-cli also uses.
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ Points = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class ImageGeometry:
-    """The relation between helioprojective coordinates and the pixels of an image.
+    """Conversion between helioprojective coordinates and the pixels of an image.
 
     Attributes
     ----------

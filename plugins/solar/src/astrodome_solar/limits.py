@@ -1,7 +1,7 @@
 """Memory limits for reading files.
 
 A small compressed file, or a file whose header declares a very large array, can require more
-memory than the machine has. :func:`check_size` reads only headers, and decompresses the file in
+memory than the computer has. :func:`check_size` reads only headers, and decompresses the file in
 small chunks.
 """
 
@@ -77,9 +77,9 @@ def too_large(path: Path, size: int, limit: int) -> AstrodomeError:
 
 
 def _decompressed_size(path: Path, limit: int) -> int:
-    """Return the size of a compressed file in bytes, counted up to the first value above ``limit``.
+    """Return the decompressed size of a compressed file in bytes, or 0 for other files.
 
-    For other files, the result is 0.
+    Decompression stops when the size exceeds ``limit``.
     """
     with path.open("rb") as file:
         start = file.read(len(ZIP))
@@ -103,7 +103,7 @@ def _opener(path: Path) -> Callable[..., Any]:
 def _declared_size(path: Path, limit: int) -> int:
     """Return the size in bytes of the arrays declared in the headers of a FITS file.
 
-    The sizes are added up to the first value above ``limit``.
+    Reading stops when the total size exceeds ``limit``.
     """
     total = 0
     with _opener(path)(path, "rb") as content:

@@ -47,7 +47,7 @@ def read_metadata(path: str | os.PathLike[str]) -> pd.DataFrame:
     pandas.DataFrame
         Table with one row per image, indexed by FILE_NAME. The columns are QUALITY (bits, Int64),
         DSUN (m), X0, R_SUN and Y0 (pixels in a frame of 4096 x 4096 pixels), CDELT (arcsec/pixel),
-        and additional columns in the file. Unknown values are missing values.
+        and any additional columns in the file. Unknown values are missing values.
 
     Raises
     ------
@@ -163,7 +163,7 @@ def _indexed(path: Path, modified: int) -> Mapping[str, Row]:
 
 
 def _text(value: Any) -> str:
-    """Format a value like the GSU service, with whole numbers without a decimal point."""
+    """Format a value like the GSU service, which writes whole numbers without a decimal point."""
     if isinstance(value, str):
         return value
     if value is None or value != value:

@@ -19,5 +19,7 @@ def register_kinds() -> Iterable[KindSpec]:
         "events", "astrodome_solar.protocols:EventSource", summary="Catalogues of solar events."
     )
     yield KindSpec(
-        "flux", "astrodome_solar.protocols:FluxSource", summary="Solar soft X-ray flux by time."
+        "flux",
+        "astrodome_solar.protocols:FluxSource",
+        summary="Solar soft X-ray flux at given times.",
     )

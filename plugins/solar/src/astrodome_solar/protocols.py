@@ -134,7 +134,7 @@ class FluxSource(Protocol):
     """A data source for the solar soft X-ray flux."""
 
     def flux_at(self, times: ArrayLike) -> NDArray[np.float64]:
-        """Return the 1-8 angstrom flux in W/m2 at UTC times, with shape (N,).
+        """Return the 1-8 angstrom flux at N UTC times as an array with shape (N,), in W/m2.
 
         The flux is NaN if there is no valid sample near a time.
         """

@@ -1,4 +1,4 @@
-"""Search for files in the archives of GOES XRS data, and download them.
+"""Search the archives of GOES XRS data for files, and download the files.
 
 Every archive lists its files on HTML directory pages. The NASA archive contains the data before
 March 2001. The NOAA archives contain the science products of GOES 8 and all later satellites.
@@ -22,7 +22,10 @@ from ..settings import GoesSettings
 
 SERVICE = "The GOES archive"
 RESOLUTIONS = ("1m", "1s")
-"""One-minute averages, or all samples (every second; every 2 or 3 seconds up to GOES 15)."""
+"""Resolutions: one-minute averages, or all samples.
+
+The time between samples is 1 second, or 2 to 3 seconds for GOES 15 and earlier satellites.
+"""
 SATELLITES = range(19, 7, -1)
 """GOES numbers of the satellites with NOAA science products, in descending order."""
 MAX_DURATION = 600.0
@@ -33,7 +36,10 @@ GOES_16_FROM = date(2017, 2, 7)
 NGDC_PATH = "platforms/solar-space-observing-satellites/goes"
 NOAA_PATH = "data/goes-space-environment-monitor/access/science/xrs"
 ANY_SATELLITE = 0
-"""Satellite number for the NASA archive, where one folder contains files from all satellites."""
+"""Placeholder for the satellite number in the NASA archive.
+
+A folder in this archive contains the files from all satellites.
+"""
 
 
 @dataclass(frozen=True)
@@ -104,7 +110,7 @@ class ArchiveClient:
         files.write_bytes(folder / file.name, content)
 
     def _location(self, month: date, satellite: int, resolution: str) -> tuple[str, str]:
-        """Return the URL of a folder and a regular expression for the names of its files."""
+        """Return the URL of a folder, and a regular expression for the names of the files in it."""
         if satellite == ANY_SATELLITE:
             folder = f"{self.settings.url_nasa.rstrip('/')}/goes/fits/{month:%Y}/"
             year = f"(?:{month:%Y}|{month:%y})"

@@ -25,7 +25,7 @@ def read_csv(path: Path, satellite: int = 0) -> pd.DataFrame:
     """
     try:
         frame = pd.read_csv(path, skipinitialspace=True, encoding_errors="replace")
-    except (ValueError, OverflowError) as error:  # The exceptions in pandas are ValueErrors.
+    except (ValueError, OverflowError) as error:  # pandas exceptions are ValueErrors.
         why = " ".join(str(error).split()).rstrip(".")
         raise AstrodomeError(f"{path} is not a valid CSV file: {why}.") from error
     frame = frame.rename(columns=OTHER_NAMES)

@@ -37,8 +37,9 @@ MAX_FAILURES = 4
 class DownloadOutcome(compute.Outcome):
     """Result of a download.
 
-    ``done`` and ``skipped`` are numbers of months, and ``failed`` contains each incomplete month
-    with the reason. ``missing`` contains the days for which the archives have no file.
+    ``done`` and ``skipped`` are the numbers of downloaded and skipped months. ``failed`` contains
+    each incomplete month with the reason. ``missing`` contains the days for which the archives have
+    no file.
     """
 
     missing: list[date] = field(default_factory=list)
@@ -74,8 +75,8 @@ def download(
         data on each day.
     resolution : {"1m", "1s"}
         ``"1m"`` selects one-minute averages. ``"1s"`` selects all samples: one every second, or
-        every 2 or 3 seconds up to GOES 15. Data before March 2001 are only available with one
-        sample every 3 seconds.
+        every 2 or 3 seconds for GOES 15 and earlier satellites. Data before March 2001 are only
+        available with one sample every 3 seconds.
     jobs : int
         Number of simultaneous downloads.
     progress : callable
@@ -132,7 +133,10 @@ class _Task:
     outcome: DownloadOutcome = field(default_factory=DownloadOutcome)
 
     def folder(self, month: str) -> Path:
-        """Return the temporary folder for files of a month. It is deleted after the month."""
+        """Return the temporary folder for the files of a month.
+
+        The folder is deleted when the month has been downloaded.
+        """
         return self.store.folder / ".files" / month
 
     def download_month(self, name: str, days: list[date]) -> bool:

@@ -91,7 +91,7 @@ def import_(
     ] = 0,
     jobs: Annotated[
         int,
-        typer.Option(min=0, help="Number of processes that read files, or 0 for one per CPU."),
+        typer.Option(min=0, help="Number of processes that read files; 0 means one per CPU."),
     ] = 0,
     csv: Csv = False,
     as_json: Json = False,
@@ -111,7 +111,7 @@ def import_(
 
 @app.command()
 def get(
-    timestamp: Annotated[list[datetime] | None, time_option("Time to look up; repeatable")] = None,
+    timestamp: Annotated[list[datetime] | None, time_option("Time to look up, repeatable")] = None,
     from_file: Annotated[
         Path | None,
         typer.Option(
@@ -122,8 +122,8 @@ def get(
     column: Annotated[
         str,
         typer.Option(
-            help="Column of the CSV file that contains the times [the first existing column of "
-            "timestamp, time, t_obs, date_obs, date-obs, datetime, date and t_rec]."
+            help="Column of the CSV file that contains the times (default: the first existing "
+            "column of timestamp, time, t_obs, date_obs, date-obs, datetime, date and t_rec)."
         ),
     ] = "",
     store: StoreFolder = None,
@@ -197,7 +197,9 @@ def info(
     ] = 10.0,
     limit: Annotated[
         int,
-        typer.Option(min=0, help="Show only the N longest gaps; --json shows all.", metavar="N"),
+        typer.Option(
+            min=0, help="Show only the N longest gaps; --json shows all gaps.", metavar="N"
+        ),
     ] = 10,
     store: StoreFolder = None,
     as_json: Json = False,

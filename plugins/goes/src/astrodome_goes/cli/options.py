@@ -10,7 +10,10 @@ import typer
 from astrodome import times
 from astrodome.option_groups import Json as Json
 
-STORE = "Folder of the GOES store [setting goes.store, or goes in the --home folder]."
+STORE = (
+    "Folder of the GOES store (default: the setting goes.store, or the folder goes in the --home "
+    "folder)."
+)
 
 
 def time_option(help: str) -> Any:

@@ -17,9 +17,9 @@ DELIMITERS = ",;\t|"
 def read_times(path: Path, column: str = "") -> Iterator[tuple[int, str, datetime | None]]:
     """Yield the line number, the text and the UTC time (None if invalid) of each time in a file.
 
-    The times are in ``column``, or in the first of ``COLUMNS`` that exists, or in the first column
-    of a file without a header. Empty lines and lines that start with # are skipped. Raises
-    AstrodomeError if the file or the column does not exist.
+    The times are read from ``column``. By default, they are read from the first existing column in
+    ``COLUMNS`` or, if the file has no header, from the first column. Empty lines and lines that
+    start with # are skipped. Raises AstrodomeError if the file or the column does not exist.
     """
     try:
         content = path.read_text("utf-8-sig", errors="replace").splitlines()

@@ -64,7 +64,7 @@ class Store(os.PathLike[str]):
         return {f"{path.parts[-3][5:]}-{path.parts[-2][6:]}": path for path in found}
 
     def require_data(self) -> dict[str, Path]:
-        """Return the same as :meth:`months`, but raise AstrodomeError if the store is empty."""
+        """Return the result of :meth:`months`. Raises AstrodomeError if the store is empty."""
         if stored := self.months():
             return stored
         csv_files = self.folder / "goes_cache"

@@ -1,4 +1,4 @@
-"""The data products that samples can come from, and the scaling of their fluxes."""
+"""The data products from which the samples were read, and the scaling of their fluxes."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ LABELS = {"xrsb": "1–8 Å (xrsb)", "xrsa": "0.5–4 Å (xrsa)"}
 CATALOGUE_COLOR = "#4d9221"
 
 Catalogue = Callable[[datetime, datetime], Sequence[Mapping[str, Any]]]
-"""Function that returns flare records, with HEK field names, between two UTC times."""
+"""Function that takes two UTC times, and returns flare records with HEK field names."""
 
 
 def search_catalogue(

@@ -39,10 +39,16 @@ class RegionDetection(BaseModel):
 
     threshold: Literal["otsu", "binary", "simple"] = "otsu"
     level: float = Field(20, ge=0, lt=255)
-    gaussian: float = Field(0, ge=0, description="Standard deviation of the smoothing; 0 for none.")
+    gaussian: float = Field(
+        0, ge=0, description="Standard deviation of the Gaussian filter; 0 disables smoothing."
+    )
     min_size: float = Field(2, ge=0)
     max_size: float = Field(48, ge=0)
-    map_width: int = Field(DEFAULT_WIDTH, ge=0, description="Width of the resized map; 0 to keep.")
+    map_width: int = Field(
+        DEFAULT_WIDTH,
+        ge=0,
+        description="Width of the resized map; 0 means that the map is not resized.",
+    )
 
 
 @dataclass(frozen=True)
@@ -102,8 +108,9 @@ def find_maps(folder: Path) -> list[ImageFile]:
 
 
 def read_map(file: ImageFile) -> AnomalyMap:
-    """Read the scores of a map from ``maps.npy`` or, if they are missing there, from the image.
+    """Read the scores in a map.
 
+    The scores are read from ``maps.npy`` or, if this file does not contain the map, from the image.
     Raises AstrodomeError if the image cannot be read.
     """
     paths = (file.path.parent / name for name in (SCORE_TABLE, SCORES))

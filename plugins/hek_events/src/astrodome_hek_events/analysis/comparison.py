@@ -53,7 +53,7 @@ class ComparisonOptions:
 
 @dataclass(frozen=True)
 class ImageComparison:
-    """Result for one image: shapes in pixel coordinates, and the rows in the result tables."""
+    """Result for one image: shapes in pixel coordinates, and the rows for the result tables."""
 
     pair: ImagePair
     size: tuple[int, int]
@@ -70,7 +70,7 @@ Task = tuple[ImagePair, list[placement.Event]]
 def with_events(
     pairs: Sequence[ImagePair], search: Search, options: ComparisonOptions
 ) -> Iterator[Task]:
-    """Yield each pair with the events at the same time. The events are queried once per day."""
+    """Yield each pair with the events at the same time, which are queried once per day."""
     for _, group in groupby(pairs, key=lambda pair: pair.image.t_obs.date()):
         day = list(group)
         records = search(

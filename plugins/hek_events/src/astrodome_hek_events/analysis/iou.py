@@ -20,7 +20,7 @@ class Overlap:
 
     @property
     def iou(self) -> float:
-        """Intersection over union; 1 if there are neither events nor regions."""
+        """Intersection over union, which is 1 if there are neither events nor regions."""
         union = self.events + self.predicted - self.shared
         return self.shared / union if union > 0 else 1.0
 

@@ -84,7 +84,7 @@ class AnalysisResult:
     def types(self) -> pd.DataFrame:
         """Table with one row per event type in each image.
 
-        Each row compares the events with one type with all predicted regions in the image.
+        In each row, the events of one type are compared with all predicted regions in the image.
         """
         rows = [row for comparison in self.comparisons for row in comparison.type_rows]
         table = pd.DataFrame(rows, columns=TYPE_COLUMNS)

@@ -13,14 +13,14 @@ from astrodome.option_groups import OptionGroup, option
 from .options import EventOptions, Json
 
 DEFAULT_SIGMA = 1.1
-"""Standard deviation in pixels for ``--gaussian`` without a value."""
+"""Standard deviation in pixels if ``--gaussian`` is used without a value."""
 
 
 class SelectionOptions(OptionGroup):
     """Selection of the events, with the same names as in ComparisonOptions."""
 
-    observatory: str = option("SDO", "Observatory that observed the events; any for all.")
-    instrument: str = option("AIA", "Instrument that observed the events; any for all.")
+    observatory: str = option("SDO", "Observatory that observed the events; any means all.")
+    instrument: str = option("AIA", "Instrument that observed the events; any means all.")
     any_channel: bool = option(False, "Include events that were observed in other wavelengths.")
 
 
@@ -29,14 +29,16 @@ class RegionOptions(OptionGroup):
 
     threshold: Literal["otsu", "binary", "simple"] = option(
         "otsu",
-        "Threshold method. otsu computes the threshold from the scores in the map. binary and "
-        "simple apply --level to the score range of all maps or of the map itself.",
+        "Threshold method. otsu computes the threshold from the scores in each map. simple applies "
+        "--level to the score range of each map, and binary to the score range of all maps.",
     )
-    level: float = option(20, "Threshold for binary and simple (0-254).", min=0, max=254)
+    level: float = option(
+        20, "Threshold for the methods binary and simple (0-254).", min=0, max=254
+    )
     gaussian: float = option(
         0,
         "Standard deviation of the Gaussian filter that smooths the resized maps, in pixels "
-        f"[{DEFAULT_SIGMA} if no value is given].",
+        f"(without a value: {DEFAULT_SIGMA}).",
         min=0,
         metavar="[SIGMA]",
     )
@@ -45,7 +47,7 @@ class RegionOptions(OptionGroup):
         48, "Maximum side length of a region, in pixels after resizing.", min=0
     )
     map_width: int = option(
-        256, "Width to which maps are resized, in pixels; 0 to keep their size.", min=0, max=8192
+        256, "Width to which maps are resized, in pixels; 0 disables resizing.", min=0, max=8192
     )
 
 
@@ -66,31 +68,40 @@ def _with_default_sigma(args: Sequence[str]) -> Iterator[str]:
 def analyze(
     ctx: typer.Context,
     src_dir: Path = option(
-        ..., "Folder with images {time}__{wavelength}.jpeg and meta.csv, including subfolders."
+        ..., "Folder with meta.csv and images named {time}__{wavelength}.jpeg; includes subfolders."
     ),
     sood_dir: Path = option(
         ..., "Folder with anomaly maps from sdo sood … predict --predict-mode pixel."
     ),
     more_types: list[str] | None = typer.Argument(
-        None, metavar="[TYPE]...", help="More event types, as in --event-type AR FL."
+        None,
+        metavar="[TYPE]...",
+        help="Additional event types, for example FL in --event-type AR FL.",
     ),
     out_dir: Path = option(
-        Path("output/analytics"), "Folder in which a folder with the results is created."
+        Path("output/analytics"), "Output folder. The results are written to a new subfolder."
     ),
     event_type: list[str] | None = option(
-        None, "HEK event type code, or all. Repeatable [AR and FL]."
+        None, "HEK event type code, or all. Repeatable (default: AR and FL)."
     ),
     wavelength: list[int] | None = option(
-        None, "Wavelength of the images, in angstrom. Repeatable [wavelengths of the maps].", min=1
+        None,
+        "Wavelength of the images, in angstrom. Repeatable (default: all wavelengths of the maps).",
+        min=1,
     ),
     tolerance: float = option(
         180, "Maximum time difference between an image and its map, in seconds.", min=0
     ),
     count: int = option(
-        6, "Number of images with the highest and with the lowest IoU in the report.", min=1, max=50
+        6,
+        "Number of images with the highest IoU, and with the lowest IoU, in the report.",
+        min=1,
+        max=50,
     ),
-    save_figures: bool = option(False, "Also plot every image to a PNG file.", "--figures"),
-    jobs: int = option(0, "Number of processes; 0 for one per CPU.", min=0),
+    save_figures: bool = option(
+        False, "Also write a plot of each image to a PNG file.", "--figures"
+    ),
+    jobs: int = option(0, "Number of processes; 0 means one per CPU.", min=0),
     as_json: Json = False,
     *,
     selection: SelectionOptions,
@@ -100,8 +111,9 @@ def analyze(
     """Compare anomaly maps with HEK events: IoU, precision and recall for each image.
 
     Write iou.csv, Parquet tables with more details, summary.json and the report report.html. An
-    event is found if a predicted region overlaps it. Without events and regions, the IoU is 1.
-    Without regions, there is no precision, and without events, there is no recall.
+    event is found if a predicted region overlaps it. The IoU is 1 if an image has neither events
+    nor regions. The precision is empty if it has no regions, and the recall is empty if it has no
+    events.
     """
     from ..analysis.anomaly_maps import RegionDetection
     from ..analysis.comparison import ComparisonOptions

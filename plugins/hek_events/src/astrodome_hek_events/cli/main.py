@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ..store.queries import EventFilter
 
 app = typer.Typer(
-    help="Solar events of the Heliophysics Event Knowledgebase.", no_args_is_help=True
+    help="Solar events from the Heliophysics Event Knowledgebase (HEK).", no_args_is_help=True
 )
 LISTED_COLUMNS = (
     "event_type",
@@ -86,7 +86,7 @@ def get(
     db_connection_string: Database = "",
     as_json: Json = False,
 ) -> None:
-    """Download events from HEK into the store, by default active regions (AR).
+    """Download events from HEK into the store. The default event type is AR (active regions).
 
     Run the same command again to resume after an interruption or a failure.
     """
@@ -99,7 +99,7 @@ def get(
     for query in queries:
         if not any(window.query == query for window in windows):
             console.note(
-                f"Events of {query} are complete for this time range. "
+                f"Events ({query}) are complete for this time range. "
                 "Use --again to download them again."
             )
     days = sum((w.end - w.start).total_seconds() for w in windows) / DAY
@@ -121,7 +121,7 @@ def import_files(
         None, metavar="[FILE...]", help="JSON files with HEK records."
     ),
     from_older: str = option(
-        "", "URL of an sdo-cli database whose table hek_events is imported.", metavar="ADDRESS"
+        "", "URL of an sdo-cli database whose table hek_events is imported.", metavar="URL"
     ),
     db_connection_string: Database = "",
     as_json: Json = False,
@@ -158,15 +158,15 @@ def import_files(
 @expand
 def list_events(
     selection: FilterOptions,
-    at: datetime | None = time_option(None, "Time; events within 30 s of this time are included"),
+    at: datetime | None = time_option(None, "Show only events within 30 s of this time"),
     instrument: str = option("", "Instrument, for example AIA."),
-    channel: str = option("", "Text that the channel contains, for example 171."),
+    channel: str = option("", "Substring of the channel, for example 171."),
     limit: int | None = option(None, "Maximum number of events.", min=1),
     format: Format | None = option(
         None, "Output format. hek writes the complete HEK records as JSON."
     ),
     out: Path | None = option(
-        None, "Output file [standard output]. Its extension determines the default of --format."
+        None, "Output file (default: standard output). The extension determines the default format."
     ),
     db_connection_string: Database = "",
     as_json: Json = False,
@@ -181,7 +181,7 @@ def list_events(
     if at and (selection.start or selection.end):
         raise AstrodomeError("--at cannot be used with --start or --end.", exit_code=2)
     if as_json and format and not out:
-        raise AstrodomeError("--json and --format both write to standard output.", exit_code=2)
+        raise AstrodomeError("--json and --format cannot be combined without --out.", exit_code=2)
     if at:
         selection.start, selection.end = at - TIME_MARGIN, at + TIME_MARGIN
     condition = selection.condition(instrument, channel)
@@ -199,7 +199,9 @@ def _format_of(out: Path | None) -> Format:
     name = synonyms.get(extension, extension)
     if name not in set(Format):
         raise AstrodomeError(
-            f"Unsupported file extension of {out}.", f"Use --format {'|'.join(Format)}", exit_code=2
+            f"Unsupported file extension in '{out}'.",
+            f"Add --format {'|'.join(Format)}.",
+            exit_code=2,
         )
     return Format(name)
 
@@ -216,7 +218,7 @@ def _export(
 
     if format is Format.parquet and not out:
         raise AstrodomeError(
-            "Parquet cannot be written to standard output.", "Use --out FILE", exit_code=2
+            "Parquet cannot be written to standard output.", "Add --out FILE.", exit_code=2
         )
     if format is Format.hek:
         rows = store.full_records(condition, limit)
@@ -253,12 +255,15 @@ def stats(
             line = months.setdefault(month, {"month": month, **empty})
             line[row["event_type"]] += row["events"]
             line["total"] += row["events"]
-    console.show(sorted(months.values(), key=lambda line: line["month"]))  # The total is last.
+    console.show(sorted(months.values(), key=lambda line: line["month"]))  # "total" is last.
 
 
 @app.command()
 def show(
-    id: Annotated[str, typer.Argument(help="kb_archivid of the event, or a unique substring.")],
+    id: Annotated[
+        str,
+        typer.Argument(help="Identifier (kb_archivid) of the event, or a unique substring of it."),
+    ],
     db_connection_string: Database = "",
     as_json: Json = False,
 ) -> None:

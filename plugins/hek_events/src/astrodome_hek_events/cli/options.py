@@ -34,8 +34,8 @@ Database = Annotated[
     typer.Option(
         "--db-connection-string",
         envvar="DB_CONNECTION_STRING",
-        help="Database URL, sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME "
-        "[a file in the folder of --home].",
+        help="Database URL: sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME "
+        "(default: a file in the --home folder).",
     ),
 ]
 
@@ -71,18 +71,18 @@ class EventOptions(OptionGroup):
     meta: Path | None = option(
         None,
         "Table with the geometry of the images "
-        "[meta.csv in the folder of each image or in a parent folder].",
+        "(default: meta.csv in the folder of each image or in a parent folder).",
         exists=True,
         dir_okay=False,
         metavar="FILE",
     )
     db_connection_string: Database = ""
     events_source: Annotated[
-        str, sources.option("events", "Source of the events; hek is the local store", "--source")
+        str, sources.option("events", "Source of the events; hek means the local store", "--source")
     ] = ""
 
     def search(self, ctx: typer.Context) -> Search:
-        """Return the search function of the chosen event source; the default is the local store.
+        """Return the search function of the selected event source. The default is the local store.
 
         A database on the command line selects the local store, regardless of the settings.
         """

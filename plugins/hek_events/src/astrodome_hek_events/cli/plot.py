@@ -50,14 +50,16 @@ def plot(
             "in meta.csv.",
         ),
     ],
-    out: Path = option(Path(), "Output folder or, for a single image, output file.", "--out", "-o"),
+    out: Path = option(
+        Path(), "Output folder, or output file if there is only one image.", "--out", "-o"
+    ),
     form: Literal["png", "svg", "pdf", "jpg"] = option("png", "File format.", "--format"),
     event_type: EventTypes = None,
     observatory: str = option(
-        "any", "Observatory that observed the events, for example SDO; any for all."
+        "any", "Observatory that observed the events, for example SDO; any means all."
     ),
     instrument: str = option(
-        "any", "Instrument that observed the events, for example AIA; any for all."
+        "any", "Instrument that observed the events, for example AIA; any means all."
     ),
     own_channel: bool = option(
         False, "Plot only events that were observed in the wavelength of the image."
@@ -74,8 +76,8 @@ def plot(
 ) -> None:
     """Plot images of the Sun with the events that were observed at the same time.
 
-    Events are rotated with the Sun to the time of the image, and positioned with the geometry in
-    the header of the image. Events behind the limb are omitted.
+    Events are rotated with the Sun to the time of the image. Their positions are computed from the
+    image header, or from meta.csv for JPEG images. Events behind the limb are omitted.
     """
     from .. import placement
     from ..event_types import parse_codes
@@ -147,7 +149,7 @@ def _report(
     events: Sequence[Event],
     placed: Sequence[PlacedEvent],
 ) -> dict[str, Any]:
-    """Return the result for one image; shapes are in pixels from the upper left corner."""
+    """Return the result for one image, with shapes in pixels from the upper left corner."""
     shown = [each for each in placed if each.is_visible and not each.shape.is_empty]
     return {
         "image": str(path),

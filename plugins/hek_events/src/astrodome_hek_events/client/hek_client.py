@@ -1,7 +1,8 @@
 """Client for the HEK search service.
 
 :class:`sunpy.net.hek.HEKClient` uses the same service, but has no timeout and no retries. It also
-converts the records to table columns, which changes 1 to 1.0 and missing fields to null.
+converts the records to table columns, which changes integers such as 1 to 1.0, and missing fields
+to null.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ SERVICE = "HEK"
 CONNECT_TIMEOUT = 10.0
 """Connection timeout in seconds."""
 FULL_DISK = {"event_coordsys": "helioprojective", "x1": -5000, "x2": 5000, "y1": -5000, "y2": 5000}
-"""Request parameters for the search region, in arcsec. It includes coronal mass ejections."""
+"""Request parameters for the search region in arcsec, which includes coronal mass ejections."""
 MAX_PAGES = 1000
 
 

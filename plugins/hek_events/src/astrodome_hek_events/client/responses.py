@@ -37,7 +37,7 @@ def parse(text: str) -> ResponsePage:
         return ResponsePage(document)
     records = document.get("result") if isinstance(document, dict) else None
     if not isinstance(records, list):
-        raise ValueError("expected a list of events with the name 'result'")
+        raise ValueError("expected the key 'result' with a list of events")
     return ResponsePage(records, document.get("overmax") in (True, 1, "true", "True", "1"))
 
 

@@ -28,7 +28,7 @@ CHECK_FILE = (
     "Check the permissions of the file and its folder, and whether another process is using the "
     "file, or choose another database."
 )
-CHECK_SERVER = "Check that the server is running, and check the address, user and password."
+CHECK_SERVER = "Check that the server is running, and check the host name, user name and password."
 
 
 class Database:
@@ -147,7 +147,7 @@ class Database:
             return from_os_error(OSError(number, os.strerror(number), path))
         why = str(error).strip().partition("\n")[0].rstrip(".")
         return AstrodomeError(
-            f"Accessing the event database {self.file() or self} failed: {why}.",
+            f"Cannot access the event database {self.file() or self}: {why}.",
             CHECK_FILE if self.is_sqlite else CHECK_SERVER,
         )
 

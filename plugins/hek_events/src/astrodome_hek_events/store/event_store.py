@@ -278,11 +278,11 @@ class EventStore:
                 found = [dict(row) for row in connection.execute(query).mappings()]
                 if found or connection.execute(sa.select(events.c.kb_archivid).limit(1)).first():
                     return found
-        message = f"No events in {self}."
+        message = f"No events found in {self}."
         if self.database.has_table(SDO_CLI_TABLE):
             raise AstrodomeError(
-                f"{message} The database contains events of sdo-cli.",
-                f"Import them: sdo events import --from-older {self}",
+                f"{message} The database contains events from sdo-cli.",
+                f"Import these events with 'sdo events import --from-older {self}'.",
             )
         raise AstrodomeError(
             message,

@@ -14,20 +14,25 @@ metadata = sa.MetaData()
 events = sa.Table(
     "hek_records",
     metadata,
-    sa.Column("kb_archivid", sa.Text, primary_key=True, comment="identifier of HEK"),
-    sa.Column("event_type", sa.Text, nullable=False, comment="event type, as code of HEK"),
-    sa.Column("event_starttime", sa.DateTime, nullable=False, comment="start time, UTC"),
-    sa.Column("event_endtime", sa.DateTime, nullable=False, comment="end time, UTC"),
-    sa.Column("event_peaktime", sa.DateTime, comment="peak time, UTC"),
+    sa.Column("kb_archivid", sa.Text, primary_key=True, comment="HEK identifier of the event"),
+    sa.Column("event_type", sa.Text, nullable=False, comment="HEK event type code"),
+    sa.Column("event_starttime", sa.DateTime, nullable=False, comment="start time in UTC"),
+    sa.Column("event_endtime", sa.DateTime, nullable=False, comment="end time in UTC"),
+    sa.Column("event_peaktime", sa.DateTime, comment="peak time in UTC"),
     *(sa.Column(name, sa.Text, comment=text) for name, text in records.TEXT_COLUMNS.items()),
     sa.Column("ar_noaanum", sa.Integer, comment="NOAA number of the active region"),
     *(sa.Column(name, sa.Float(53), comment=text) for name, text in records.NUMBER_COLUMNS.items()),
     *(
-        sa.Column(name, sa.Float(53), comment="corner of the bounding box of hpc_bbox, arcsec")
+        sa.Column(name, sa.Float(53), comment="limit of the bounding box of hpc_bbox, in arcsec")
         for name in records.CORNER_COLUMNS
     ),
-    sa.Column("full_event", sa.JSON, nullable=False, comment="record of HEK"),
-    sa.Column("duration_class", sa.SmallInteger, nullable=False, comment="log2 of the duration"),
+    sa.Column("full_event", sa.JSON, nullable=False, comment="complete HEK record"),
+    sa.Column(
+        "duration_class",
+        sa.SmallInteger,
+        nullable=False,
+        comment="exponent of the power of two that limits the duration",
+    ),
 )
 sa.Index("hek_records_time", events.c.event_starttime, events.c.event_endtime)
 sa.Index(
@@ -40,9 +45,9 @@ sa.Index(
 completed_windows = sa.Table(
     "hek_windows",
     metadata,
-    sa.Column("event_type", sa.Text, primary_key=True, comment="** for all types"),
-    sa.Column("frm_name", sa.Text, primary_key=True, comment="empty for all methods"),
-    sa.Column("observatory", sa.Text, primary_key=True, comment="empty for all observatories"),
+    sa.Column("event_type", sa.Text, primary_key=True, comment="** means all types"),
+    sa.Column("frm_name", sa.Text, primary_key=True, comment="empty means all methods"),
+    sa.Column("observatory", sa.Text, primary_key=True, comment="empty means all observatories"),
     sa.Column("window_start", sa.DateTime, primary_key=True, comment="UTC"),
     sa.Column("window_end", sa.DateTime, primary_key=True, comment="UTC"),
     sa.Column("fetched", sa.DateTime, nullable=False, comment="UTC"),

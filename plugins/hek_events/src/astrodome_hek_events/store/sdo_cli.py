@@ -39,7 +39,7 @@ def read_batches(address: str) -> Iterator[list[dict[str, Any]]]:
         raise errors.not_found(str(database.file()))
     if not database.has_table(SDO_CLI_TABLE):
         raise AstrodomeError(
-            f"Table {SDO_CLI_TABLE} of sdo-cli not found in {database}.",
+            f"sdo-cli table {SDO_CLI_TABLE} not found in {database}.",
             "Pass the database URL that sdo-cli used in DB_CONNECTION_STRING.",
         )
     last_id = None

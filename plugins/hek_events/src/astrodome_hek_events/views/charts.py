@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 
 def iou_chart(rows: Sequence[dict[str, Any]]) -> str:
-    """Return an SVG chart of the IoU of each image over time, and a histogram of the IoU."""
+    """Return an SVG figure with the IoU of all images over time, and a histogram of the IoU."""
     with mpl.rc_context(STYLE):
         figure = Figure((10, 2.8), layout="constrained")
         over_time, histogram = figure.subplots(1, 2, sharey=True, width_ratios=(3, 1))

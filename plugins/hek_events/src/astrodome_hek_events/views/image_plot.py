@@ -54,7 +54,7 @@ MAX_LABELS = 40
 
 
 def event_color(event_type: str) -> str:
-    """Return the color in which events with a type are plotted."""
+    """Return the plot color for events of the given type."""
     return COLORS.get(event_type) or OTHER_COLORS[sum(event_type.encode()) % len(OTHER_COLORS)]
 
 

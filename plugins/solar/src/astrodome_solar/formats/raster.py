@@ -20,11 +20,12 @@ from . import jpeg2000
 FORMATS = {".jpeg": "JPEG", ".jpg": "JPEG", ".png": "PNG", ".jp2": "JPEG2000"}
 """Pillow formats, keyed by file extension."""
 QUALITY = 95
-"""Quality of written JPEG files. The RMS error of an AIA image is about 1 of 255."""
+"""Quality of written JPEG files. The RMS error of an AIA image is about 1 grey level."""
 REDUCTION = {"JPEG": 2, "JPEG2000": 8}
 """Minimum ratio between the size decoded by a codec and the size after resampling.
 
-Downscaling in a JPEG decoder is close to a filter. The JPEG 2000 wavelets cause aliasing."""
+Downscaling in a JPEG decoder is similar to filtering, but the wavelets of JPEG 2000 cause aliasing.
+"""
 
 
 @contextmanager

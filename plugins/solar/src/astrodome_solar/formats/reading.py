@@ -23,7 +23,10 @@ GZIP = b"\x1f\x8b"
 
 @dataclass(frozen=True)
 class ImageReference:
-    """A reference to an image in a file. ``plane`` is the index if the file contains several."""
+    """A reference to an image in a file.
+
+    ``plane`` is the index of the image if the file contains several images.
+    """
 
     path: Path
     plane: int | None = None

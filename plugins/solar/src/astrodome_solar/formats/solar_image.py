@@ -190,7 +190,7 @@ class SolarImage:
 
     @cached_property
     def geometry(self) -> ImageGeometry:
-        """Relation between pixels and helioprojective coordinates.
+        """Conversion between pixels and helioprojective coordinates.
 
         For JPEG and PNG files, the geometry is read from the metadata table. Raises AstrodomeError
         if it is unknown.
