@@ -29,3 +29,13 @@ def test_the_examples_of_a_public_module_run(
 def test_the_public_names_are_listed_and_exist() -> None:
     assert set(astrodome.__all__) <= set(dir(astrodome))
     assert all(hasattr(astrodome, name) for name in astrodome.__all__)
+
+
+def test_public_modules_are_imported_when_they_are_first_used(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in MODULES:
+        monkeypatch.delattr(astrodome, name, raising=False)
+        assert getattr(astrodome, name) is import_module(f"astrodome.{name}")
+    with pytest.raises(AttributeError, match="module 'astrodome' has no attribute 'dome'"):
+        astrodome.dome  # noqa: B018

@@ -6,6 +6,7 @@ import errno
 import os
 import threading
 import time
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -43,12 +44,19 @@ def test_a_failed_item_is_reported_and_the_others_are_processed(threads: bool, j
     assert [(d.item, d.error) for d in ended if d.error] == [(3, "three is broken")]
 
 
-def test_items_are_processed_on_a_dask_cluster() -> None:
+def write(folder: Path) -> None:
+    (folder / uuid.uuid4().hex).touch()
+
+
+def test_items_are_processed_on_a_dask_cluster(tmp_path: Path) -> None:
     distributed = pytest.importorskip("distributed")
     with distributed.LocalCluster(
         n_workers=1, threads_per_worker=2, processes=False, dashboard_address=":0"
     ) as cluster:
         ended = list(compute.map(square, range(10), scheduler=cluster.scheduler_address))
+        equal = [tmp_path] * 4
+        assert len(list(compute.map(write, equal, scheduler=cluster.scheduler_address))) == 4
+    assert len(list(tmp_path.iterdir())) == 4, "each of several equal items is processed"
     assert sorted(d.item for d in ended) == list(range(10))
     assert [d.error for d in ended if d.item == 3] == ["three is broken"]
 

@@ -7,6 +7,7 @@ import io
 import json
 import re
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -59,6 +60,30 @@ def test_progress_prints_nothing_if_no_stream_is_a_terminal(
         bar.advance(3)
     assert capsys.readouterr() == ("", "")
     assert bar.count == 3
+
+
+@pytest.mark.parametrize(("total", "of"), [(90, " of 90"), (None, "")])
+def test_progress_outside_a_terminal_prints_a_line_after_more_than_30_seconds(
+    total: int | None,
+    of: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    now = 100.0
+    monkeypatch.setattr(console, "time", SimpleNamespace(monotonic=lambda: now))
+    with console.progress("Looking", total, "stars") as bar:
+        now = 130.0
+        bar.advance(10)
+        assert capsys.readouterr().err == ""
+        now = 140.0
+        bar.advance(10, "Vega")
+        assert capsys.readouterr().err == f"Looking: 20{of} stars, 0.5/s Vega\n"
+        now = 170.0
+        bar.advance()
+        assert capsys.readouterr().err == ""
+        now = 200.0
+        bar.advance(9)
+    assert capsys.readouterr().err == f"Looking: 30{of} stars, 0.3/s Vega\n"
 
 
 class Terminal(io.StringIO):

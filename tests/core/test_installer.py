@@ -10,7 +10,7 @@ import venv
 from pathlib import Path
 
 import pytest
-from astrodome import AstrodomeError, distributions, environments, health, snapshot
+from astrodome import AstrodomeError, distributions, environments, health, installer, snapshot
 from astrodome.environments import PluginChange
 
 RECEIPT = """
@@ -223,6 +223,43 @@ def test_a_snapshot_of_an_unchanged_environment_restores_nothing(site: Path) -> 
     saved = snapshot.Snapshot([])
     assert saved.restore() == []
     saved.discard()
+
+
+def test_a_change_that_fails_is_undone_and_reports_it(
+    site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(site, "lens", "2.0", lens="")
+    before = content(site)
+    monkeypatch.setattr(health, "check", health.Health)
+    step = environments.Step(["pip", "uninstall", "lens"])
+    monkeypatch.setattr(environments, "steps", lambda *_: [step])
+
+    def unchanged(*_: object, **__: object) -> subprocess.CompletedProcess[str]:
+        return subprocess.CompletedProcess([], 3)
+
+    def removed(*_: object, **__: object) -> subprocess.CompletedProcess[str]:
+        shutil.rmtree(site / "lens-2.0.dist-info")
+        return subprocess.CompletedProcess([], 3)
+
+    def interrupted(*_: object, **__: object) -> subprocess.CompletedProcess[str]:
+        shutil.rmtree(site / "lens-2.0.dist-info")
+        raise KeyboardInterrupt
+
+    failed = "Cannot uninstall lens: pip uninstall lens failed with exit code 3."
+    for run, undone in (
+        (unchanged, "Nothing was changed."),
+        (removed, "The environment was restored (lens 2.0 restored)."),
+    ):
+        monkeypatch.setattr(subprocess, "run", run)
+        with pytest.raises(AstrodomeError) as failure:
+            installer.uninstall("lens")
+        assert failure.value.message == f"{failed} {undone}"
+        assert failure.value.hint == "See the message of the installer above."
+        assert content(site) == before
+    monkeypatch.setattr(subprocess, "run", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        installer.uninstall("lens")
+    assert content(site) == before
 
 
 ROW = {"app": "sdo", "name": "goes", "distribution": "astrodome-goes", "state": "is active"}

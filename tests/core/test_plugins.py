@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
+from importlib import invalidate_caches
 from typing import Any
 
 import pytest
+from astrodome import settings
+from astrodome.app import main
 from astrodome.registry import STATES
 
 
@@ -96,6 +100,34 @@ def test_a_disabled_plugin_is_not_imported_until_enabled(observatory: Any) -> No
     assert listed(observatory)["loud"]["status"] == "disabled"
     assert observatory.run("plugins", "enable", "loud").returncode == 0
     assert "imported" in observatory.run("--help").stderr
+
+
+def test_a_command_that_changes_plugins_imports_none(
+    observatory: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    observatory.add("quasar")
+    monkeypatch.setattr(sys, "path", [str(observatory.folder), *sys.path])
+    monkeypatch.setattr(settings, "options", settings.options)
+    invalidate_caches()
+
+    def modules(*args: str) -> set[str]:
+        """Run a command, and return the modules of the plugin that it imports."""
+        with pytest.raises(SystemExit) as left:
+            main("observatory", args)
+        assert left.value.code == 0, capsys.readouterr().err
+        imported = {name for name in sys.modules if name.startswith("obs_quasar")}
+        for name in imported:
+            del sys.modules[name]
+        return imported
+
+    assert modules("--home", "plugins", "plugins", "disable", "quasar") == set()
+    assert modules("plugins", "enable", "quasar") == set()
+    capsys.readouterr()
+    assert modules("plugins", "list") == {"obs_quasar", "obs_quasar.plugin"}
+    assert "\tactive\t" in capsys.readouterr().out
+    assert modules("plugins", "doctor") == {"obs_quasar", "obs_quasar.plugin", "obs_quasar.cli"}
+    header, row = capsys.readouterr().out.splitlines()
+    assert header == "plugin\tstatus\tfinding" and row.startswith("quasar\tok\t")
 
 
 @pytest.mark.parametrize(("chosen", "active"), [("", set()), ("mirror", {"mirror"})])
