@@ -147,6 +147,23 @@ def test_one_satellite_can_be_selected_in_every_archive(goes, archives, stored, 
     assert set(stored(tmp_path / "new")["satellite"].tolist()) == {16}
 
 
+@pytest.mark.parametrize(
+    ("day", "earlier", "later"),
+    [
+        ("2017-02-06", True, False),
+        ("2017-02-07", True, True),
+        ("2020-03-04", True, True),
+        ("2020-03-05", False, True),
+    ],
+)
+def test_only_satellites_that_observed_on_the_day_are_requested(
+    day, earlier, later, goes, archives, tmp_path
+):
+    goes(*span(day, day, tmp_path))
+    assert bool(requested(archives, "/goes15/")) == earlier
+    assert bool(requested(archives, "/goes16/")) == later
+
+
 def test_data_before_march_2001_come_from_the_archive_of_nasa(goes, archives, stored, tmp_path):
     archives.add(date(1986, 1, 1), 6, "fits")
     archives.add(date(2001, 2, 28), 8, "fits")

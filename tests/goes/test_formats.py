@@ -107,6 +107,7 @@ def test_a_satellite_can_be_given_for_files_that_do_not_specify_it(xrs, tmp_path
             "is a web page instead",
         ),
         ("nothing.fits", b"", "is empty"),
+        ("header.csv", b"timestamp,xrsa,xrsb\n", "header.csv contains no samples"),
         ("noise.nc", bytes(range(256)) * 8, "is damaged or is not a GOES XRS file"),
         (
             "cut.nc",

@@ -43,12 +43,14 @@ def test_info_shows_coverage_satellites_and_gaps(goes, gappy):
     assert [s["satellite"] for s in found["satellites"]] == [14, 15]
     (gap,) = found["gaps"]
     assert gap["start"][:10] == "2011-06-07" and gap["minutes"] == pytest.approx(1440, abs=1)
+    assert gap["end"][:16] == "2011-06-08T23:59"
 
 
 def test_info_counts_gaps_at_both_ends_of_a_time_range(goes, gappy):
     args = ("--start", "2011-06-05", "--end", "2011-06-10T12:00", "--json")
     gaps = goes("info", "--store", gappy, *args).succeeded().json["gaps"]
     assert [round(gap["minutes"] / 1440, 2) for gap in gaps] == [2.0, 1.0, 0.5]
+    assert gaps[0]["start"] == "2011-06-05T00:00:00" and gaps[2]["end"] == "2011-06-10T12:00:00"
     nothing = goes(
         "info", "--store", gappy, "--start", "2011-07-01", "--end", "2011-07-02T00:00", "--json"
     )
@@ -69,6 +71,7 @@ def test_a_plot_shows_the_flare_and_the_flare_classes(goes, day_store, tmp_path)
     text = out.read_text()
     ElementTree.fromstring(text)
     assert all(f"<!-- {name} -->" in text for name in ("M2.5", "X", "M", "C", "B", "A"))
+    assert all(f"<!-- {label} -->" in text for label in ("Time (UTC)", "Flux (W m⁻²)"))
 
 
 @pytest.mark.parametrize("extension", ["png", "svg", "pdf"])
@@ -128,7 +131,8 @@ def test_the_samples_of_a_time_range_are_a_sunpy_time_series(xrs, day_store):
     ours = timeseries(day_store, *DAY)
     theirs = TimeSeries(xrs("go1520110607.fits"), source="XRS").truncate(*DAY)
     assert isinstance(ours, XRSTimeSeries) and ours.observatory == "GOES-15"
-    assert ours.units["xrsb"] == u.W / u.m**2
+    assert ours.units["xrsa"] == ours.units["xrsb"] == u.W / u.m**2
+    assert ours.units["xrsa_quality"] == ours.units["xrsb_quality"] == u.dimensionless_unscaled
     np.testing.assert_allclose(
         ours.quantity("xrsb").value, theirs.quantity("xrsb").value, rtol=1e-6
     )

@@ -119,6 +119,18 @@ def test_events_behind_the_limb_are_invisible_and_events_outside_the_disk_do_not
     assert placed[1].shape.equals(fixed.shape)
 
 
+def test_positions_behind_the_limb_are_moved_to_the_limb():
+    seen = view(1024)
+    north = get_earth(sun.TIME).lat.to_value("deg")
+    longitude = np.array([0, 0.0002, 0.02, 60]) + 180
+    arcsec, visible = seen.surface(longitude, np.full(4, -north))
+    assert not visible.any()
+    distance = np.hypot(*arcsec.T)[1:]
+    np.testing.assert_allclose(distance, distance[-1], rtol=1e-6)
+    assert distance[-1] == pytest.approx(seen.limb_arcsec, rel=1e-3)
+    assert np.isfinite(arcsec).all()
+
+
 def test_coronal_mass_ejections_are_not_rotated(make_event):
     start = (sun.TIME - timedelta(hours=10)).isoformat()
     ejection = make_event(event_type="CE", event_starttime=start, hpc_bbox=sun.wkt(0, 0, 900, 900))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from astrodome import workers
 from astrodome.testing import Result
 from astrodome_sdo_data.processing import importing
 from astropy.io import fits
@@ -264,6 +265,25 @@ def test_two_files_with_the_same_time_and_wavelength_do_not_overwrite_each_other
         f"{tmp_path / 'b.png'}: {tmp_path / 'a.png'} with the same time and channel was already"
         in (result.err)
     )
+
+
+@pytest.mark.parametrize(("jobs", "used"), [(1, 1), (2, 2), (9, 2)])
+def test_at_most_one_process_is_used_for_each_image(
+    jobs: int, used: int, corona: Image.Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = [tmp_path / f"2013-06-24T17310{number}__193.png" for number in range(2)]
+    for path in paths:
+        corona.save(path)
+    opened: list[int] = []
+    open_pool = workers.open_pool
+
+    def count(jobs: int, *_: object) -> workers.Pool:
+        opened.append(jobs)
+        return open_pool(1, True, "", "")
+
+    monkeypatch.setattr(workers, "open_pool", count)
+    assert importing.import_files(paths, tmp_path / "out", jobs=jobs).done == 2
+    assert opened == [used]
 
 
 def ingest_one_by_one(paths: list[Path], out: Path) -> None:

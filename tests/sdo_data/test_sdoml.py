@@ -126,6 +126,28 @@ def test_the_header_is_that_of_the_full_frame(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("attributes", "expected"),
+    [
+        ({"CDELT1": [0.6], "CRPIX1": [2048.5], "CRPIX2": [2040.5]}, (0.6, 2048.0, 2040.0)),
+        ({"CDELT1": [4.8], "CRPIX1": [256.5], "CRPIX2": [255.5]}, (0.6, 2048.0, 2040.0)),
+    ],
+    ids=["original image", "frame"],
+)
+def test_a_header_may_describe_the_original_image_or_the_frame(
+    attributes: dict[str, object],
+    expected: tuple[float, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    other = zarr.open_group(tmp_path / "other.zarr", mode="w", zarr_format=2)
+    array = other.create_array("2011/171A", shape=(1, 512, 512), chunks=(1, 512, 512), dtype="f4")
+    array.attrs.update(T_OBS=[stamp(START)], **attributes)
+    monkeypatch.setenv("ASTRODOME_SDOML_STORE", str(tmp_path / "other.zarr"))
+    header = fetch_images(tmp_path / "out", 0, 171)["12-31T2200__171"].header or {}
+    assert tuple(header[key] for key in ("CDELT", "X0", "Y0")) == pytest.approx(expected)
+
+
 def test_missing_attributes_leave_empty_metadata(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

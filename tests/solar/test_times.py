@@ -58,6 +58,8 @@ def test_other_texts_are_errors_that_contain_the_value(text: str) -> None:
         pd.Timestamp("2013-03-01T14:00:11.34", tz="Europe/Helsinki"),
         Time("2013-03-01T12:00:11.34"),
         Time("2013-03-01T12:00:46.34", scale="tai"),
+        Time("2013-03-01T12:00:11.3399996"),
+        Time("2013-03-01T12:00:11.3400004"),
     ],
 )
 def test_objects_of_all_libraries_are_converted(value: object) -> None:
