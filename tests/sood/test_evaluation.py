@@ -51,6 +51,19 @@ def test_a_region_covers_two_to_twelve_percent_of_the_image():
         assert weight.min() >= 0 and weight.max() <= 1 + 1e-6
 
 
+def test_regions_have_all_orientations():
+    random = np.random.default_rng(3)
+    y, x = np.mgrid[:64, :64]
+    angles = []
+    for _ in range(200):
+        inside = random_region((64, 64), random) > 0.5
+        (xx, xy), (_, yy) = np.cov(x[inside], y[inside])
+        if max(xx, yy, abs(xy)) and np.hypot(xx - yy, 2 * xy) > 0.2 * (xx + yy):
+            angles.append(np.arctan2(2 * xy, xx - yy) / 2 % np.pi)  # of the major axis
+    counts, _ = np.histogram(angles, bins=6, range=(0, np.pi))
+    assert len(angles) > 100 and counts.min() > len(angles) / 12
+
+
 def test_every_image_occurs_unchanged_and_once_with_each_kind(two_waves: Path):
     images = FolderImages(two_waves, 32)
     protocol = SyntheticAnomalies(images, [1], wavelength=193)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -112,12 +113,15 @@ def test_a_scorer_of_sdo_ml_data_takes_prepared_intensities_and_names_their_rang
     trained: Path, sood: Callable[..., Result], tmp_path: Path
 ):
     file = tmp_path / "scorer.onnx"
-    options = ("--set", "data.dataset=SDOMLDatasetV2", "--set", "data.sdo_ml_v2.channel=171A")
+    section = {"channel": "171A", "mask_limb": "true", "mask_limb_radius_scale_factor": 0.9}
+    options = ["--set=data.dataset=SDOMLDatasetV2"]
+    options += [f"--set=data.sdo_ml_v2.{key}={value}" for key, value in section.items()]
     shown = sood("export", trained, "--out", file, *options, "--json").succeeded().json
     session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
     assert session.get_inputs()[0].type == "tensor(float)" and shown["input_type"] == "float32"
     assert shown["input_values"] == "from -1 to 1"
     assert "171A: 5 to 3500, log10" in shown["preparation"]
+    assert "SDO ML data, set to 0 outside 0.9 disk radii, resized" in shown["preparation"]
 
 
 @pytest.mark.parametrize(
@@ -130,3 +134,18 @@ def test_missing_or_invalid_weights_are_an_error(
     (tmp_path / "text").write_text("not weights")
     failed = sood("export", tmp_path / place)
     assert failed.code == 1 and expected in failed.err and len(failed.err.splitlines()) <= 2
+
+
+@pytest.mark.parametrize("library", ["onnx", "onnxruntime", "onnxscript"])
+def test_a_missing_library_is_an_error_with_the_command_that_installs_it(
+    trained: Path,
+    sood: Callable[..., Result],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    library: str,
+):
+    monkeypatch.setitem(sys.modules, library, None)
+    failed = sood("export", trained, "--out", tmp_path / "scorer.onnx")
+    assert failed.code == 1 and not (tmp_path / "scorer.onnx").exists()
+    assert f"Export needs a library that is not installed: {library}." in failed.err
+    assert "pip install 'astrodome-sood[onnx]'" in failed.err

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astrodome.testing import Result
+from astrodome_sood.scoring.reconstruction import errors
 from PIL import Image
 from safetensors.numpy import load_file
 from skimage.metrics import structural_similarity
@@ -48,6 +49,15 @@ def test_reconstruct_writes_images_latent_vectors_and_errors(
         assert code["mean"].shape == code["std"].shape == (8,) and (code["std"] > 0).all()
 
 
+def test_the_ssim_of_intensities_equals_that_of_8_bit_images():
+    random = np.random.default_rng(5)
+    levels = random.integers(100, 110, (2, 1, 32, 32)).astype(np.float32)  # low contrast
+    found = errors(*(levels / 127.5 - 1))
+    settings = {"gaussian_weights": True, "use_sample_covariance": False, "channel_axis": 0}
+    expected = structural_similarity(*levels, data_range=255, **settings)
+    assert found["ssim"] == pytest.approx(expected, abs=1e-4)
+
+
 def test_generated_images_depend_on_the_seed_and_can_have_a_colormap(
     trained: Path, sood: Callable[..., Result], tmp_path: Path
 ):
@@ -72,10 +82,18 @@ def test_an_interpolation_starts_and_ends_with_the_reconstructions_of_its_images
     args = ("-l", trained, "-p", tmp_path / "made", "--n", 4, "--interpolate", *ends)
     sood("ce_vae", "generate", *args).succeeded()
     sood("ce_vae", "reconstruct", "-l", trained, "-d", patches, "-p", tmp_path / "rec").succeeded()
+    means = []
     for number, part in ((0, 3), (3, 30)):
         made = grey(tmp_path / f"made/generated_{number:05d}.png")
-        rebuilt = grey(tmp_path / f"rec/20130624-173130_193A__{part}_rec.png")
-        assert np.abs(made - rebuilt).max() <= 1
+        stem = f"rec/20130624-173130_193A__{part}"
+        rebuilt = grey(tmp_path / f"{stem}_rec.png")
+        assert made.shape == rebuilt.shape and np.abs(made - rebuilt).max() <= 1
+        means.append(load_file(tmp_path / f"{stem}_code.safetensors")["mean"])
+    assert grey(tmp_path / "made/sheet.png").shape == (70, 70), "2 x 2 images with gaps of 2 px"
+    first, last = means
+    expected = [first, (2 * first + last) / 3, (first + 2 * last) / 3, last]
+    latent = np.load(tmp_path / "made/latent.npy")
+    np.testing.assert_allclose(latent, expected, rtol=1e-4, atol=1e-4 * np.ptp(expected))
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from astrodome_solar.channels import find_channel
 from astrodome_sood.config import load
 from astrodome_sood.datasets import scaling
 from astrodome_sood.datasets.loading import TEST, open_images
+from astrodome_sood.datasets.sdoml_v2 import images as store_images
 from astrodome_sood.datasets.sdoml_v2 import selection
 from astrodome_sood.datasets.sdoml_v2.build import StoreLayout, build
 from astrodome_sood.datasets.sdoml_v2.images import StoreImages
@@ -223,6 +224,18 @@ def test_an_epoch_decodes_each_chunk_once_and_uses_each_frame_once(
     assert len(read) == len(set(read)) == -(-COUNT // 6)
 
 
+@pytest.mark.parametrize(("frames", "together"), [(1, 1), (17, 1), (24, 2), (10_000, 6)])
+def test_the_frames_of_the_chunks_that_are_shuffled_together_fit_in_memory(
+    store: Path, monkeypatch: pytest.MonkeyPatch, frames: int, together: int
+):
+    monkeypatch.setattr(store_images, "MAX_PREPARED_BYTES", frames * 4 * 32**2)
+    order = opened(store).order(torch.Generator().manual_seed(1))
+    chunks = np.array(order) // 6  # The last chunk has 4 frames.
+    uses = [np.flatnonzero(chunks == chunk) for chunk in range(7)]
+    in_use = [sum(use[0] <= n <= use[-1] for use in uses) for n in range(COUNT)]
+    assert max(in_use) == together  # Twice as many are in the cache.
+
+
 def test_the_order_depends_on_the_seed_and_frames_do_not(store: Path):
     images = opened(store)
     orders = [images.order(torch.Generator().manual_seed(seed)) for seed in (5, 5, 6)]
@@ -273,6 +286,13 @@ def test_invalid_frames_and_unreadable_chunks_are_named_and_skipped(
     unchecked = opened(own_store, check_frames=False)
     with pytest.raises(AstrodomeError, match=r"Frame 3 of .* contains NaN or infinite pixels"):
         unchecked.batch([3])
+
+
+def test_a_store_without_valid_frames_is_an_error(own_store: Path):
+    zarr.open_group(str(own_store), mode="r+")["2013/193A"][:] = np.nan
+    with pytest.raises(AstrodomeError, match=f"None of the {COUNT} frames can be used") as failed:
+        opened(own_store)
+    assert failed.value.hint and "2013/193A/39: The image contains NaN" in failed.value.hint
 
 
 def test_attributes_of_another_length_are_ignored_but_times_are_required(own_store: Path):
