@@ -105,6 +105,37 @@ def test_the_limits_are_options(
     assert wrong.code == 2 and "low < high" in wrong.err
 
 
+@pytest.mark.parametrize(
+    ("limits", "expected"),
+    [
+        ("", KEPT),
+        ("--score=0", KEPT),
+        ("--score=0.97", [101]),
+        ("--score=1", []),
+        ("--high=1", []),
+        ("--high=0.5 --score=0.95", KEPT),
+        ("--high=0.5", [*KEPT, 104]),  # The other limits keep their defaults.
+        ("--low=0", []),
+    ],
+)
+def test_limits_can_be_equal_to_0_and_1(
+    scope: Scope, marshal: FakeServer, catalogue: str, limits: str, expected: list[int]
+) -> None:
+    more = (*limits.split(), "--catalogue", catalogue, "--dry-run", "--json")
+    shown = scope(*MANUAL, *more).succeeded().json
+    assert [row["ztf_id"] for row in shown["light_curves"]] == expected
+
+
+@pytest.mark.parametrize("option", ["score", "high", "low"])
+@pytest.mark.parametrize("value", ["-0.01", "1.01"])
+def test_a_limit_outside_0_to_1_is_an_error(
+    scope: Scope, marshal: FakeServer, catalogue: str, option: str, value: str
+) -> None:
+    wrong = scope(*MANUAL, "--catalogue", catalogue, f"--{option}={value}")
+    assert wrong.code == 2 and f"{value} is not in the range 0<=x<=1" in wrong.err
+    assert f"--{option}" in wrong.err
+
+
 @pytest.mark.parametrize("fault", ["lost", "reset", "502", "html"])
 def test_a_lost_response_does_not_create_a_second_source(
     scope: Scope, marshal: FakeServer, fritz: Fritz, catalogue: str, fault: str

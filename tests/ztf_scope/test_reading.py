@@ -242,6 +242,12 @@ def test_a_whole_pickle_passes_the_check_of_its_opcodes(protocol: int) -> None:
     assert safe_pickle.load(pickle.dumps(value, protocol)) == value
 
 
+def test_the_error_for_a_truncated_or_invalid_pickle_contains_its_cause() -> None:
+    for data, cause in ((pickle.dumps([1.5], 2)[:-1], "EOFError"), (b"Ix\n.", "ValueError")):
+        with pytest.raises(pickle.UnpicklingError, match=rf"it is damaged \({cause}\)"):
+            safe_pickle.load(data)
+
+
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 def test_a_damaged_pickle_is_an_error(protocol: int, torture: Callable[[int, int], int]) -> None:
     images = np.random.default_rng(2).random((2, 26, 26))

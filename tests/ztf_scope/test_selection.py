@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -185,7 +186,8 @@ def test_a_missing_label_counts_as_negative() -> None:
 def test_a_data_set_that_cannot_be_split_is_one_short_error(frame: DataSet) -> None:
     def message(**arguments: object) -> str:
         table = arguments.pop("table", frame.table)
-        changes = {k: arguments.pop(k) for k in ("label", "threshold") if k in arguments}
+        names = ("label", "threshold", "balance", "test_size")
+        changes = {k: arguments.pop(k) for k in names if k in arguments}
         with pytest.raises(AstrodomeError) as error:
             split_dataset(of(table), "rrlyr", entry(**changes), **arguments)
         return error.value.message
@@ -197,6 +199,12 @@ def test_a_data_set_that_cannot_be_split_is_one_short_error(frame: DataSet) -> N
         table=frame.table.assign(**{"RR Lyrae": 1.0})
     )
     assert "in all 0 usable rows" in message(usable=np.zeros(900, bool))
+    few = frame.table.assign(**{"RR Lyrae": (np.arange(900) < 2).astype(float)})
+    assert "'RR Lyrae' is above 0.7 in all 1 training rows" in message(table=few, balance=0.5)
+    assert re.search(
+        "'RR Lyrae' is not above 0.7 in all [0-9]+ training rows",
+        message(table=few, test_size=0.9),
+    )
     assert "only 40 training rows, fewer than the batch size 64" in message(table=frame.table[:50])
     assert "no column 'RR Lyr' with labels" in message(label="RR Lyr")
     assert "no column 'obj'" in message(group_by="obj")

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,9 @@ import pandas as pd
 import pytest
 import yaml
 from astrodome.testing import Result, run
+from astrodome_ztf_scope.classifiers.jobs import TrainingOptions, training_jobs
+from astrodome_ztf_scope.classifiers.training import required_columns
+from astrodome_ztf_scope.config.loading import load_config
 from ztf_scope import checkpoints
 
 Scope = Callable[..., Result]
@@ -298,6 +302,16 @@ def test_the_network_requires_images_only_with_the_convolution_branch(
     pd.read_parquet(stars).drop(columns="dmdt").to_parquet("mine.parquet")
     result = scope("train", "--tag=e", "--path-dataset=mine.parquet")
     assert result.code == 1 and "conv_branch: false" in result.err
+
+
+def test_images_are_read_only_for_models_that_may_use_them(stars: Path) -> None:
+    def read(algorithm: str, backend: str = "", **dnn: bool) -> bool:
+        options = TrainingOptions(algorithm=algorithm, dnn=dnn)
+        (job,) = training_jobs(load_config(), ["e"], options, stars)
+        return "dmdt" in required_columns([replace(job, backend=backend or job.backend)], stars)
+
+    assert read("dnn") and not read("dnn", conv_branch=False) and not read("xgb")
+    assert read("xgb", "builtins:object"), "a model that does not define uses_dmdt"
 
 
 def test_the_commands_in_the_manual_run(
