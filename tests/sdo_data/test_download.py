@@ -145,7 +145,7 @@ def test_missing_images_are_listed_and_only_requested_again_with_retry_failed(
     gsu.archive.missing = {(gone, 171)}
     result = data("download", "--path", tmp_path, *SMALL)
     assert result.code == 1
-    assert "2012-03-07T001400__171.jpeg\tmissing\tGSU has no such image." in result.out
+    assert "2012-03-07T001400__171.jpeg\tmissing\tGSU does not provide this image." in result.out
     assert "6 images downloaded" in result.err and "1 missing at the source" in result.err
     assert statuses(tmp_path) == {"done": 6, "missing": 1}
     gsu.archive.missing.clear()
@@ -328,9 +328,7 @@ def test_images_of_different_sizes_are_not_mixed_in_a_folder(
 ) -> None:
     data("download", "--path", tmp_path, *SMALL).succeeded()
     result = data("download", "--path", tmp_path, *README, "--size=512")
-    assert (
-        result.code == 2 and "contains 7 of the requested images, but as 256 from gsu" in result.err
-    )
+    assert result.code == 2 and "contains 7 of the requested images (256 from gsu)" in result.err
 
 
 def test_the_source_limits_the_number_of_connections(
@@ -468,7 +466,7 @@ def test_images_from_a_third_party_source_are_verified(
         f"2012-03-07T00{minute}00__171.jpeg" for minute in ("00", "10", "40")
     ]
     refused = run("sdo", *command, "--parameters", plugin=both)
-    assert refused.code == 2 and "has no image parameters" in refused.err
+    assert refused.code == 2 and "does not provide image parameters" in refused.err
     twice = run("sdo", *command[:-1], "--freq=20min", "--metadata", "--json", plugin=both)
     assert twice.json["completed"] == 2, "that the source has no headers is known then"
     again = run("sdo", *command[:-1], "--freq=20min", "--metadata", "--json", plugin=both)

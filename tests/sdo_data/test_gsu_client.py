@@ -125,6 +125,6 @@ def test_missing_and_damaged_images_are_errors_in_the_results(
     assert len(fetched) == 6 == len(list(tmp_path.iterdir()))
     assert len(fetched.errors) == 5
     said = {Path(e.filepath_partial).name[11:17]: str(e.exception) for e in fetched.errors}
-    assert said["000000"] == "GSU has no such image."
+    assert said["000000"] == "GSU does not provide this image."
     assert "HTML" in said["001200"] and "500" in said["002400"]
     assert all(error.url.startswith(gsu.root) for error in fetched.errors)

@@ -57,7 +57,7 @@ def test_a_download_requests_one_export_per_wavelength(
     assert result.json["downloaded"] == len(list(tmp_path.glob("*.jpeg"))) == 10
     table = manifest.read(tmp_path)
     reasons = table.loc[table["status"].eq("missing"), "reason"]
-    assert list(reasons) == ["JSOC has no image near this time."] * 2
+    assert list(reasons) == ["JSOC does not provide an image near this time."] * 2
     assert len(archive.exports) == 2 and min(archive.looked.values()) == archive.polls + 1
     assert archive.exports[0].startswith(
         "aia.lev1_euv_12s[2012-01-01T00:00:02Z,2012-01-01T00:10:02Z"
@@ -73,7 +73,7 @@ def test_an_unregistered_address_is_an_error_with_instructions(
     (found,) = source.fetch(rows, tmp_path)
     assert found.status == "failed"
     assert found.reason.startswith(
-        "An export of JSOC failed: User astronomer@example.org has not been"
+        "The JSOC export failed: User astronomer@example.org has not been"
     )
     monkeypatch.setenv("ASTRODOME_JSOC_EMAIL", "")
     with pytest.raises(AstrodomeError, match=r"Missing setting jsoc\.email") as raised:
@@ -94,10 +94,10 @@ def test_an_export_that_takes_too_long_is_reported(
 @pytest.mark.parametrize("fault", ["500", "html", "cut", "reset"])
 def test_an_unavailable_server_is_an_error(server: FakeServer, tmp_path: Path, fault: str) -> None:
     server.add_faults(fault)
-    with pytest.raises(AstrodomeError, match="A query of JSOC failed"):
+    with pytest.raises(AstrodomeError, match="The JSOC query failed"):
         JsocSource().search(START, START, "1h", (171,))
     source = JsocSource()
     rows = source.search(START, START, "1h", (171,))
     server.add_faults(fault)
     (found,) = source.fetch(rows, tmp_path)
-    assert found.status == "failed" and found.reason.startswith("An export of JSOC failed")
+    assert found.status == "failed" and found.reason.startswith("The JSOC export failed")

@@ -29,25 +29,29 @@ class DownloadOptions(OptionGroup):
     metadata: bool = option(
         False, "Also download the image headers, and write meta.csv and meta.parquet."
     )
-    wavelength: list[int] | None = option(None, "Wavelength, in angstroms. Repeatable [171].")
+    wavelength: list[int] | None = option(
+        None, "Wavelength, in angstroms. Repeatable (default: 171)."
+    )
     max_flux: float | None = option(
-        None, "Skip images at times with a GOES flux (1-8 angstrom) of this value or more, in W/m2."
+        None, "Skip images if the GOES flux (1-8 angstrom) is at least this value, in W/m2."
     )
     min_flux: float | None = option(
-        None, "Skip images at times with a GOES flux (1-8 angstrom) of this value or less, in W/m2."
+        None, "Skip images if the GOES flux (1-8 angstrom) is at most this value, in W/m2."
     )
     flux_source: Annotated[str, sources.option("flux", "Source of the GOES flux")] = ""
     source: str = option(
         "",
-        "Source of the images; see 'sdo data sources' [setting sources.images, or gsu].",
+        "Source of the images, see 'sdo data sources' (default: setting sources.images, or gsu).",
         "--source",
         "--images-source",
     )
-    size: str = option("", "Image size: 2k, 512 or 256 for gsu [default of the source].")
+    size: str = option(
+        "", "Image size, for example 2k, 512 or 256 (default: depends on the source)."
+    )
     quality: int | None = option(
         None,
-        "Bit mask of allowed bits in QUALITY, for example 0 for good images only. Images with "
-        "other bits are skipped.",
+        "Bit mask of the allowed bits in QUALITY. Images with other bits are skipped; 0 skips all "
+        "images with quality bits.",
         parser=bit_mask,
         metavar="MASK",
     )
@@ -72,14 +76,19 @@ def download(
     jobs: int = option(
         8, "Maximum number of simultaneous transfers. The source may set a lower limit.", min=1
     ),
-    retry_failed: bool = option(False, "Retry images that were missing at the source before."),
+    retry_failed: bool = option(
+        False, "Retry images that were missing at the source in an earlier run."
+    ),
     verify: bool = option(False, "Verify the content of all existing images."),
     dry_run: bool = option(False, "Show what would be downloaded, without downloading it."),
     as_json: Json = False,
     *,
     search: DownloadOptions,
 ) -> None:
-    """Download images of the Sun. The same command again downloads only missing images."""
+    """Download images of the Sun.
+
+    Run the same command again to download only the missing images.
+    """
     from ..downloads import plan_download, run_download
 
     plan = plan_download(search.request(), path, retry_missing=retry_failed, verify=verify)

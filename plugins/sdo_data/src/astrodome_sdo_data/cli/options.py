@@ -11,11 +11,11 @@ from astrodome.option_groups import Json as Json
 from astrodome.option_groups import OptionGroup, option
 
 Jobs = Annotated[
-    int, typer.Option(min=0, help="Number of images to process in parallel; 0 for one per CPU.")
+    int, typer.Option(min=0, help="Number of images to process in parallel; 0 means one per CPU.")
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Overwrite existing images.")]
 Wavelength = Annotated[
-    str, typer.Option(help="Wavelength of the images to use, in angstroms, or a pattern.")
+    str, typer.Option(help="Wavelength of the images in angstroms, or a pattern such as *.")
 ]
 ImageFolder = Annotated[
     Path, typer.Option("--path", help="Folder with the images, including its subfolders.")
@@ -29,7 +29,8 @@ class ProcessingOptions(OptionGroup):
     overwrite: Overwrite = False
     jobs: Jobs = 0
     scheduler: str = option(
-        "", "Address of the Dask cluster that processes the images, for example tcp://HOST:8786."
+        "",
+        "Address of the Dask scheduler that distributes the images, for example tcp://HOST:8786.",
     )
 
 
@@ -37,7 +38,7 @@ class FolderOptions(OptionGroup):
     """The folder of a command, as an argument or as an option."""
 
     folder: Path | None = typer.Argument(None, help="Folder with the images.")
-    path: Path | None = option(None, "Folder with the images, instead of the argument.")
+    path: Path | None = option(None, "Folder with the images. Replaces the argument FOLDER.")
 
     def get(self) -> Path:
         """Return the folder that was passed as an argument or as an option."""

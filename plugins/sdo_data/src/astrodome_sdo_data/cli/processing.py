@@ -15,7 +15,8 @@ from .options import ImageFolder, Jobs, Json, Overwrite, ProcessingOptions
 
 def import_(
     files: Annotated[
-        list[Path], typer.Argument(metavar="FILE...", help="FITS, JPEG 2000, JPX, JPEG or PNG.")
+        list[Path],
+        typer.Argument(metavar="FILE...", help="FITS, JPEG 2000, JPX, JPEG or PNG files."),
     ],
     path: Path = option(..., "Output folder for the images and meta.csv."),
     wavelength: int = option(
@@ -29,7 +30,7 @@ def import_(
         None, "Index of the image in files with several images, starting at 0.", min=0
     ),
     size: int = option(
-        0, "Width and height of the imported images, in pixels; 0 to keep the size.", min=0
+        0, "Width and height of the imported images, in pixels; 0 keeps the size.", min=0
     ),
     overwrite: Overwrite = False,
     jobs: Jobs = 0,
@@ -61,13 +62,13 @@ def resize(
     ),
     size: int = option(32, "Width and height of the resized images, in pixels.", min=1),
     exact: bool = option(
-        False, "Decode all pixels before resizing. This is slower; see the README."
+        False, "Decode all pixels before resizing. This is more accurate, but slower."
     ),
     as_json: Json = False,
     *,
     processing: ProcessingOptions,
 ) -> None:
-    """Resize all images in a folder, and keep their names."""
+    """Resize all images in a folder, and keep their file names."""
     from ..processing import resizing
     from ..processing.folders import list_images
 
@@ -90,8 +91,8 @@ def patch(
     targetpath: Path = option(Path("data_patches/train/aia"), "Output folder for the patches."),
     size: int = option(256, "Width and height of the patches, in pixels.", min=1),
     max_patches: int = option(64, "Maximum number of patches per image.", min=1),
-    crop_size: int = option(0, "Width of the excluded border of each image, in pixels.", min=0),
-    seed: int = option(0, "Seed for the random positions."),
+    crop_size: int = option(0, "Width of the image border that is excluded, in pixels.", min=0),
+    seed: int = option(0, "Seed for the random patch positions."),
     as_json: Json = False,
     *,
     processing: ProcessingOptions,

@@ -32,16 +32,16 @@ def show(
     start: datetime | None = time_option(None, "Start time"),
     end: datetime | None = end_option(None, "End time"),
     freq: str = option(
-        "", "Length of the intervals from which one image per wavelength is used, such as 1h."
+        "", "Use only one image per wavelength in each interval of this length, for example 1h."
     ),
     max_images: int | None = option(
         None,
         f"Maximum number of images ({SHEET_IMAGES}) or frames ({MOVIE_FRAMES}), evenly spaced in "
-        "time; 0 for all.",
+        "time; 0 means all.",
         min=0,
     ),
     size: int = option(256, "Width and height of each image, in pixels.", min=16, max=4096),
-    columns: int = option(0, "Number of columns; 0 for one per wavelength.", min=0),
+    columns: int = option(0, "Number of columns; 0 means one per wavelength.", min=0),
     fps: float = option(10, "Frame rate of the movie, in frames per second.", min=0.1, max=100),
     stamps: bool = option(
         True, "Label the images with wavelength and time.", "--stamps/--no-stamps"
@@ -50,7 +50,7 @@ def show(
     jobs: Jobs = 0,
     as_json: Json = False,
 ) -> None:
-    """Create a contact sheet or a movie of the images in a folder."""
+    """Create a contact sheet or a movie from the images in a folder."""
     from ..views import contact_sheet, movie, selection
     from ..views.panels import PanelStyle, check_extension
 
@@ -79,8 +79,8 @@ def show(
 
 def info(
     folder: FolderOptions,
-    freq: str = option("", "Expected time between images, for example 6min [median step]."),
-    decode: bool = option(False, "Decode every image to find damage inside the files."),
+    freq: str = option("", "Expected time between images, for example 6min (default: median)."),
+    decode: bool = option(False, "Decode all images to find files with damaged pixel data."),
     jobs: Jobs = 0,
     as_json: Json = False,
 ) -> None:

@@ -42,7 +42,7 @@ class FetchResult:
 
 @dataclass
 class _Task:
-    """Row of an image in the plan, and the parts of the image that are still missing.
+    """Row of an image in the plan, and the missing parts: image, header or parameters.
 
     ``record`` describes the existing file if it is valid.
     """
@@ -76,11 +76,11 @@ class ImageFetcher:
             stop()
 
     def fetch(self, positions: Sequence[int]) -> list[FetchResult]:
-        """Download the images at the given row positions, and return all results with failures.
+        """Download the images at the given row positions, and return one result per image.
 
-        After ``MAX_FAILURES`` consecutive failures, no further images are downloaded, and the
-        remaining rows have no result. Raises OSError if no further images can be written, for
-        example because the disk is full.
+        Failed downloads also have a result. After ``MAX_FAILURES`` consecutive failures, no further
+        images are downloaded, and the remaining rows have no result. Raises OSError if no further
+        images can be written, for example because the disk is full.
         """
         if self.stopped:
             return []

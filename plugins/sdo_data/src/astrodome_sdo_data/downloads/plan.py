@@ -86,7 +86,7 @@ class DownloadRequest:
 
 @dataclass
 class DownloadPlan:
-    """Actions for each requested image in a folder.
+    """The action for each requested image in a folder.
 
     ``rows`` contains the search results with the additional columns ``file_name``, ``action``,
     ``reason`` (for skipped images), ``sha256``, ``need_image``, ``need_header`` and
@@ -252,7 +252,7 @@ def _search_options(request: DownloadRequest, info: SourceInfo) -> dict[str, Any
             )
     if request.parameters and "parameters" not in info.parts:
         raise AstrodomeError(
-            f"The source {request.source} has no image parameters.",
+            f"The source {request.source} does not provide image parameters.",
             "Use the source gsu.",
             exit_code=2,
         )
@@ -265,9 +265,9 @@ def _check_variant(request: DownloadRequest, folder: Path, record: pd.DataFrame)
     if len(other):
         existing = f"{other['size'].iloc[0]} from {other['source'].iloc[0]}".removeprefix(" from ")
         raise AstrodomeError(
-            f"{folder} already contains {len(other)} of the requested images, but as {existing} "
-            f"instead of {request.variant} from {request.source}.",
-            "Use another folder.",
+            f"{folder} already contains {len(other)} of the requested images "
+            f"({existing}): expected {request.variant} from {request.source}.",
+            "Choose another output folder.",
             exit_code=2,
         )
 
@@ -300,7 +300,7 @@ def _lacks_parameters(folder: Path, names: pd.Series, record: pd.DataFrame) -> n
 
 
 def _quality_reasons(request: DownloadRequest, record: pd.DataFrame) -> np.ndarray:
-    """Return why each image is skipped because of its known quality, or an empty string."""
+    """Return the reason if an image is skipped because of its quality, or an empty string."""
     text = np.full(len(record), "", object)
     if request.quality is not None:
         bits = record["QUALITY"].fillna(0).to_numpy(np.int64) & ~np.int64(request.quality)
@@ -309,7 +309,7 @@ def _quality_reasons(request: DownloadRequest, record: pd.DataFrame) -> np.ndarr
 
 
 def _flux_reasons(request: DownloadRequest, t_obs: pd.Series) -> np.ndarray:
-    """Return why each image is skipped because of the flux at its time, or an empty string."""
+    """Return the reason if an image is skipped because of the flux, or an empty string."""
     text = np.full(len(t_obs), "", object)
     if request.min_flux is None and request.max_flux is None:
         return text

@@ -25,7 +25,7 @@ from . import attrs
 
 
 class GSUResponse(QueryResponseTable):  # type: ignore[misc]
-    """Search results, with one row per image and the columns time, wavelength, size and URL."""
+    """Search results: one row per image, with the columns time, wavelength, size and URL."""
 
     hide_keys = ["url"]  # noqa: RUF012
 
@@ -85,13 +85,15 @@ class GSUClient(BaseClient):  # type: ignore[misc]
         sizes = GsuSource.sizes
         size = str(by_type[attrs.Size].value) if attrs.Size in by_type else next(iter(sizes))
         if size not in sizes:
-            raise ValueError(f"Size '{size}' not found: GSU has {', '.join(sizes)}.")
+            raise ValueError(f"Invalid size '{size}': expected {', '.join(sizes)}.")
         selected = [w for w in GsuSource.info.wavelengths if wave is None or _is_within(w, wave)]
         start, end = (each.utc.to_datetime() for each in (time_range.start, time_range.end))
         try:
             rows = time_grid(start, end, f"{round(step * 1e3)}ms", selected, CADENCE)
         except AstrodomeError as error:
-            raise ValueError(f"{error.message} Use a.Sample in multiples of 6 minutes.") from error
+            raise ValueError(
+                f"{error.message} Specify a.Sample as a multiple of 6 minutes."
+            ) from error
         if rows.empty:
             return GSUResponse(client=self)
         root = settings.section("gsu", GsuSettings).url.rstrip("/")
@@ -151,7 +153,7 @@ class GSUClient(BaseClient):  # type: ignore[misc]
 def _attrs_by_type(query: Any) -> dict[type, Any]:
     combined = and_(*query)
     if isinstance(combined, AttrOr):
-        raise ValueError("The GSU client does not support alternatives with |.")
+        raise ValueError("The GSU client does not support queries combined with |.")
     attributes = combined.attrs if isinstance(combined, AttrAnd) else [combined]
     return {type(attr): attr for attr in attributes}
 

@@ -80,7 +80,7 @@ def prepare_target(images: Sequence[Path], folder: Path, target: Path) -> bool:
     """
     if target.resolve() == folder.resolve():
         raise AstrodomeError(
-            f"The output folder {target} contains the original images.",
+            f"The output folder {target} must not be the input folder.",
             "Choose another output folder.",
             exit_code=2,
         )

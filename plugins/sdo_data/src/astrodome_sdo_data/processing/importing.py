@@ -105,7 +105,7 @@ def import_files(
             if result.value is None:
                 outcome.failed.append((str(result.item), result.error))
             elif first := origins.get(result.value[0]):
-                reason = f"{first} with the same time and channel was already imported."
+                reason = f"{first}, which has the same time and channel, was already imported."
                 outcome.failed.append((str(result.item), reason))
             else:
                 name, content, row = result.value

@@ -45,9 +45,9 @@ class ArchiveSource(ABC):
     info: ClassVar[SourceInfo]
     sizes: ClassVar[Mapping[str, int]] = SIZES
     grid_cadence: ClassVar[float] = 0.0
-    """Cadence in seconds of which the requested interval must be a multiple.
+    """Cadence in seconds. The requested interval must be a multiple of it.
 
-    0 allows all intervals."""
+    The value 0 allows all intervals."""
 
     def search(
         self,
@@ -90,7 +90,7 @@ class ArchiveSource(ABC):
         return rows if quality is None else rows.assign(quality=quality)
 
     def locate(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """Add the columns that :meth:`fetch_row` requires to the requested rows."""
+        """Return the requested rows with the additional columns that :meth:`fetch_row` requires."""
         return rows
 
     def fetch(self, rows: pd.DataFrame, target: Path) -> Iterator[FetchedImage]:

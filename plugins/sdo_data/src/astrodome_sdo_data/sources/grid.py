@@ -42,7 +42,7 @@ def check_wavelengths(source: str, requested: Sequence[int], available: Sequence
     """Raise AstrodomeError if a requested wavelength is not available. ``source`` is its name."""
     if unknown := sorted(set(requested) - set(available)):
         raise AstrodomeError(
-            f"{source} has no images at {', '.join(map(str, unknown))} angstrom.",
+            f"{source} does not provide images at {', '.join(map(str, unknown))} angstrom.",
             f"Available: {', '.join(map(str, sorted(available)))}.",
             exit_code=2,
         )

@@ -59,7 +59,9 @@ class HelioviewerSource(ServerSource):
         if abs(image.time - requested) > timedelta(seconds=self.settings.tolerance):
             raise MissingImageError(f"The nearest image is from {image.time:%Y-%m-%dT%H:%M:%S}.")
         if image.wavelength != row["wavelength"]:
-            raise AstrodomeError(f"Helioviewer sent an image at {image.wavelength} angstrom.")
+            raise AstrodomeError(
+                f"Helioviewer returned the wrong wavelength: {image.wavelength} angstrom."
+            )
         check_quality(row, image.quality)
         comment = f"Helioviewer: {row['size']}, of {image.time:%Y-%m-%dT%H:%M:%S.%f}"
         self._save_image(image.north_up(), row, target, comment, result)

@@ -77,7 +77,7 @@ class JsocSource(Level1Source):
         step = f"@{sample:.0f}s" if sample else ""
         query = f"{series}[{start:{TIME}}-{end:{TIME}}{step}][{wavelength}]"
         client = self.client
-        with self._lock, converted_errors("A query of JSOC failed", "Try again later."):
+        with self._lock, converted_errors("The JSOC query failed", "Try again later."):
             found = client.query(query, key="T_REC", convert_numeric=False)
         stamps = found["T_REC"].astype(str) if len(found) else pd.Series([], dtype=str)
         t_obs = pd.to_datetime(stamps, format="ISO8601", utc=True, errors="coerce")
@@ -101,7 +101,7 @@ class JsocSource(Level1Source):
         """Export records as files, and return the file URLs, keyed by time and wavelength."""
         client = self.client
         hint = "Check that jsoc.email is registered, or try again later."
-        with self._lock, converted_errors("An export of JSOC failed", hint):
+        with self._lock, converted_errors("The JSOC export failed", hint):
             request = client.export(
                 records,
                 method="url",

@@ -125,12 +125,12 @@ class Level1Source(ArchiveSource):
     def fetch_row(self, row: Mapping[Any, Any], target: Path, result: FetchedImage) -> None:
         """Download the file for a row, calibrate it if requested, and scale it to eight bits."""
         if not row["url"]:
-            raise MissingImageError(f"{self.service} has no image near this time.")
+            raise MissingImageError(f"{self.service} does not provide an image near this time.")
         with tempfile.TemporaryDirectory() as folder:
             image = self._download(row["url"], Path(folder, "aia.fits"))
         check_quality(row, image.quality)
         if image.wavelength != row["wavelength"]:
-            raise AstrodomeError(f"The file has the wavelength {image.wavelength} angstrom.")
+            raise AstrodomeError(f"Wrong wavelength in the file: {image.wavelength} angstrom.")
         calibrated = ""
         if row["calibrate"]:
             image = SolarImage.from_map(self.calibration.apply(image.to_map()))
@@ -142,7 +142,7 @@ class Level1Source(ArchiveSource):
     def _download(self, url: str, path: Path) -> SolarImage:
         def parse(content: bytes) -> SolarImage:
             if not content.startswith(fits.SIGNATURE):
-                raise AstrodomeError("Not a FITS file.")
+                raise AstrodomeError("The file is not a FITS file.")
             path.write_bytes(content)
             return read(ImageReference(path))
 

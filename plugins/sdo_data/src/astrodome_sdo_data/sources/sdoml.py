@@ -156,7 +156,7 @@ class SdomlSource(ArchiveSource):
         if not tables:
             years = f"{first}" if first == last else f"{first} to {last}"
             raise AstrodomeError(
-                f"{self.settings.store} has no frames at {wavelength} angstrom in {years}.",
+                f"{self.settings.store} contains no frames at {wavelength} angstrom in {years}.",
                 "Choose another time range, or change the setting sdoml.store.",
             )
         found = nearest(t_obs, pd.concat(tables), self.settings.tolerance)
@@ -182,7 +182,7 @@ class SdomlSource(ArchiveSource):
         wavelength, frame = row["wavelength"], row["frame"]
         array = None if frame == NO_FRAME else self._array(row["year"], wavelength)
         if array is None:
-            raise MissingImageError("The store has no frame near this time.")
+            raise MissingImageError("No frame found near this time.")
         image = array.image(frame, wavelength, lambda: self._pixels(array, frame))
         if _is_corrupt(wavelength, array.times[frame]):
             raise SkippedImageError("Frame is known to be corrupt.")

@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 NOT_FOUND = (204, 404, 410)
 """Status codes that mean that the requested document does not exist."""
-DOES_NOT_EXIST = "has no such image."
+DOES_NOT_EXIST = "does not provide this image."
 FINAL = (400, 401, 403, 405, 414)
 """Status codes of permanent errors, which are not retried."""
 MAX_DELAY = 30.0
@@ -78,7 +78,7 @@ class Server:
                     return parse(content)
                 except AstrodomeError as error:
                     raise AstrodomeError(
-                        f"{self.service} sent an invalid response. {error.message}"
+                        f"{self.service} returned an invalid response. {error.message}"
                     ) from error
             except MissingImageError:
                 raise

@@ -16,16 +16,16 @@ class ServerSettings(BaseModel):
     connections: int = Field(8, ge=1, le=64, description="Maximum number of connections.")
     connect_timeout: float = Field(10.0, gt=0, description="Timeout for connecting, in seconds.")
     read_timeout: float = Field(
-        60.0, gt=0, description="Maximum time between two packets, in seconds."
+        60.0, gt=0, description="Maximum time without data from the server, in seconds."
     )
     deadline: float = Field(
         300.0, gt=0, description="Maximum duration of one transfer, in seconds."
     )
-    retries: int = Field(4, ge=0, description="Maximum number of retries of a failed transfer.")
+    retries: int = Field(4, ge=0, description="Maximum number of retries after a failed transfer.")
     backoff: float = Field(
         0.5,
         ge=0,
-        description="Delay before the first retry, in seconds; doubled for each retry.",
+        description="Delay before the first retry, in seconds. It doubles with each retry.",
     )
     patience: float = Field(
         300.0,

@@ -53,7 +53,7 @@ class VsoSource(Level1Source):
         query += [a.Wavelength(wavelength * u.AA, wavelength * u.AA)]
         query += [a.Sample(sample * u.s)] if sample else []
         client = self.client
-        failure = "A query of the VSO failed"
+        failure = "The VSO query failed"
         recording = warnings.catch_warnings(record=True)
         with self._lock, converted_errors(failure), recording as caught:
             warnings.simplefilter("always", SunpyUserWarning)
@@ -80,7 +80,7 @@ class VsoSource(Level1Source):
         by_provider = {name: list(each["fileid"]) for name, each in rows.groupby("provider")}
         client = self.client
         methods = [*client.method_order, "URL"]
-        with self._lock, converted_errors("The VSO sent no file addresses"):
+        with self._lock, converted_errors("The VSO returned no file URLs"):
             request = client.create_getdatarequest(by_provider, methods, {})
             response = client.api.service.GetData(request)
         urls: dict[str, str] = {}

@@ -33,7 +33,7 @@ def make_contact_sheet(
     label: bool = True,
     color: bool = True,
 ) -> Image.Image:
-    """Create a contact sheet of the images in a folder.
+    """Create a contact sheet from the images in a folder.
 
     Parameters
     ----------

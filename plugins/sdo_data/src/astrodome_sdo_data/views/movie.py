@@ -1,4 +1,4 @@
-"""Create GIF and MP4 movies of the images in a folder."""
+"""Create GIF and MP4 movies from the images in a folder."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def make_movie(
     color: bool = True,
     jobs: int = 0,
 ) -> Path:
-    """Create a movie of the images in a folder.
+    """Create a movie from the images in a folder.
 
     Parameters
     ----------

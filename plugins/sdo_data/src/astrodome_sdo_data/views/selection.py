@@ -101,7 +101,7 @@ def evenly_spaced(items: Sequence[Item], count: int) -> list[Item]:
 def group_by_time(images: Sequence[SelectedImage]) -> list[dict[int, SelectedImage]]:
     """Group images that were taken at about the same time into rows.
 
-    Each image is in exactly one row, and a row has at most one image of each wavelength. All images
+    Each image is in exactly one row, and a row has at most one image at each wavelength. All images
     in a row are at most half a typical step later than the first image in the row. The typical step
     is the shortest median time between consecutive images of the same wavelength.
 
@@ -143,7 +143,7 @@ def _by_wavelength(images: Sequence[SelectedImage]) -> dict[int, list[SelectedIm
 def movie_frames(images: Sequence[SelectedImage], count: int = 0) -> list[Cells]:
     """Return at most ``count`` frames of a movie, or all frames if ``count`` is 0.
 
-    Each row of :func:`group_by_time` is one frame. If a row has no image of a wavelength, the image
+    Each row of :func:`group_by_time` is one frame. If a row has no image at a wavelength, the image
     nearest in time is repeated, provided that it is within one typical step.
     """
     groups, tolerance = _by_wavelength(images), _typical_step(images)
