@@ -80,7 +80,7 @@ def test_wavelength_sample_and_size_select_images(gsu: FakeGsu) -> None:
     assert [len(table) for table in either] == [2, 2]
     none = Fido.search(HOUR, a.Wavelength(6173 * u.AA), size)
     assert len(none["gsu"]) == 0
-    with pytest.raises(ValueError, match="multiples of 6 minutes"):
+    with pytest.raises(ValueError, match="multiple of 6 minutes"):
         Fido.search(HOUR, A171, a.Sample(5 * u.min), size)
     with pytest.raises(ValueError, match="Size '4k' not found"):
         Fido.search(HOUR, A171, a.gsu.Size("4k"))

@@ -108,7 +108,7 @@ def test_each_time_has_its_frame_scaled_with_north_up(sun: np.ndarray, tmp_path:
         if number in GAP:
             assert (each.status, each.reason) == (
                 "missing",
-                "The store has no frame near this time.",
+                "No frame found near this time.",
             )
             continue
         assert each.path
@@ -299,7 +299,7 @@ def test_a_download_reports_missing_frames(data: Callable[..., Result], tmp_path
     result = data(*command, *span, "--wavelength=304")
     assert result.code == 1
     assert len(list(tmp_path.glob("*.jpeg"))) == len(metadata.read_rows(tmp_path)) == 36
-    assert result.err.count("The store has no frame near this time.") == 4 or result.out
+    assert result.err.count("No frame found near this time.") == 4 or result.out
     table = manifest.read(tmp_path)["status"].value_counts()
     assert dict(table) == {"done": 36, "missing": 4}
 
