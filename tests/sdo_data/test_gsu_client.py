@@ -82,7 +82,7 @@ def test_wavelength_sample_and_size_select_images(gsu: FakeGsu) -> None:
     assert len(none["gsu"]) == 0
     with pytest.raises(ValueError, match="multiple of 6 minutes"):
         Fido.search(HOUR, A171, a.Sample(5 * u.min), size)
-    with pytest.raises(ValueError, match="Size '4k' not found"):
+    with pytest.raises(ValueError, match="Invalid size '4k'"):
         Fido.search(HOUR, A171, a.gsu.Size("4k"))
     assert gsu.requests == []  # a search sends no request
 

@@ -262,7 +262,7 @@ def test_two_files_with_the_same_time_and_wavelength_do_not_overwrite_each_other
     )
     assert result.code == 1
     assert (
-        f"{tmp_path / 'b.png'}: {tmp_path / 'a.png'} with the same time and channel was already"
+        f"{tmp_path / 'b.png'}: {tmp_path / 'a.png'}, which has the same time and channel, was"
         in (result.err)
     )
 

@@ -43,7 +43,7 @@ def coverage(
         - ``store``: folder of the store
         - ``megabytes``: size of the store in MB
         - ``months``: number of months in the store
-        - ``first``, ``last``: times of the first and last sample, or None if the time range is empty
+        - ``first``, ``last``: times of the first and last sample, or None without samples
         - ``samples``, ``good``: number of samples, and number of good samples
         - ``satellites``: DataFrame with one row for each combination of satellite and product
         - ``gaps``: DataFrame with the columns ``start``, ``end`` and ``minutes``
