@@ -164,7 +164,7 @@ def test_sood_evaluate_uses_the_flux_source_of_the_option_or_the_setting(
     command = ("sood", "evaluate", "threshold", "--against=flux", *args)
     refused(sdo(*command), "flux", "goes, other")
     one_class = sdo(*command, "--flux-source=goes")
-    assert one_class.code == 1 and "All 6 labeled images are anomalous" in one_class.err
+    assert one_class.code == 1 and "all 6 labeled images are anomalous" in one_class.err
     shown = sdo(*command, "--flux-source=other").succeeded().json
     assert shown["runs"][0]["anomalous"] == 3
     (tmp_path / "config.yaml").write_text("sources:\n  flux: other\n")
@@ -225,7 +225,7 @@ def test_events_plot_uses_the_own_store_unless_another_source_is_chosen(
         "a database on the command line selects the local store"
     )
     both = sdo(*command, *database, "--source=other")
-    assert both.code == 2 and "cannot be used with the events source 'other'" in both.err
+    assert both.code == 2 and "cannot be used with the event source 'other'" in both.err
     monkeypatch.setenv("DB_CONNECTION_STRING", database[1])
     assert sdo(*command).succeeded().json["pictures"] == drawn
 

@@ -7,8 +7,8 @@ import io
 from typing import Any
 
 import numpy as np
-from matplotlib import cycler
 from matplotlib.figure import Figure
+from matplotlib.rcsetup import cycler
 from matplotlib.style import library
 from numpy.typing import NDArray
 from PIL import Image

@@ -51,6 +51,23 @@ class RegionOptions(OptionGroup):
     )
 
 
+class ResultOptions(OptionGroup):
+    """Results to write."""
+
+    out_dir: Path = option(
+        Path("output/analytics"), "Output folder. The results are written to a new subfolder."
+    )
+    count: int = option(
+        6,
+        "Number of images with the highest IoU, and with the lowest IoU, in the report.",
+        min=1,
+        max=50,
+    )
+    save_figures: bool = option(
+        False, "Also write a plot of each image to a PNG file.", "--figures"
+    )
+
+
 class OptionalGaussian(lazy.Command):
     """A command whose option ``--gaussian`` has an optional value."""
 
@@ -78,9 +95,6 @@ def analyze(
         metavar="[TYPE]...",
         help="Additional event types, for example FL in --event-type AR FL.",
     ),
-    out_dir: Path = option(
-        Path("output/analytics"), "Output folder. The results are written to a new subfolder."
-    ),
     event_type: list[str] | None = option(
         None, "HEK event type code, or all. Repeatable (default: AR and FL)."
     ),
@@ -92,18 +106,10 @@ def analyze(
     tolerance: float = option(
         180, "Maximum time difference between an image and its map, in seconds.", min=0
     ),
-    count: int = option(
-        6,
-        "Number of images with the highest IoU, and with the lowest IoU, in the report.",
-        min=1,
-        max=50,
-    ),
-    save_figures: bool = option(
-        False, "Also write a plot of each image to a PNG file.", "--figures"
-    ),
     jobs: int = option(0, "Number of processes; 0 means one per CPU.", min=0),
     as_json: Json = False,
     *,
+    results: ResultOptions,
     selection: SelectionOptions,
     regions: RegionOptions,
     shapes: EventOptions,
@@ -141,10 +147,10 @@ def analyze(
     with console.progress("Comparing", len(pairing.pairs), "images", resumes=False) as bar:
         result = compare_pairs(pairing, search, options, jobs, bar.advance)
     folders = {"src_dir": str(src_dir.absolute()), "sood_dir": str(sood_dir.absolute())}
-    folder = result.write(out_dir, folders | {"tolerance_s": tolerance})
-    report = page.write(result, folder, count)
+    folder = result.write(results.out_dir, folders | {"tolerance_s": tolerance})
+    report = page.write(result, folder, results.count)
     failed = list(result.failed)
-    if save_figures:
+    if results.save_figures:
         with console.progress("Plotting", len(result.comparisons), "images", resumes=False) as bar:
             failed += page.write_figures(result, folder / "figures", jobs, bar.advance)
     if result.unused_maps:
