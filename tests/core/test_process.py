@@ -254,7 +254,8 @@ print(os.environ.get("SUNPY_CONFIGDIR"), os.environ.get("MPLCONFIGDIR"))
 @pytest.mark.parametrize("home", ["/dev/null/home", "", "empty"])
 def test_libraries_do_not_need_a_home_directory(tmp_path: Path, home: str) -> None:
     pytest.importorskip("sunpy")
-    env = {k: v for k, v in os.environ.items() if not k.startswith("XDG_")} | {
+    own = ("XDG_", "SUNPY_CONFIGDIR", "MPLCONFIGDIR")
+    env = {k: v for k, v in os.environ.items() if not k.startswith(own)} | {
         "HOME": home or "/dev/null", "TMPDIR": str(tmp_path)
     }  # fmt: skip
     if home == "empty":

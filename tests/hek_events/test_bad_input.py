@@ -84,7 +84,7 @@ def test_a_file_that_is_not_a_database_is_an_error(events, answer, tmp_path):
     path = tmp_path / "notes.sqlite"
     path.write_text("Dear diary, today the Sun was quiet. " * 100)
     result = events("import", answer(), "--db-connection-string", f"sqlite:///{path}")
-    assert result.code == 1 and f"{path} failed: file is not a database" in result.err
+    assert result.code == 1 and f"{path}: file is not a database" in result.err
     assert path.read_text().startswith("Dear diary")
 
 
@@ -135,7 +135,7 @@ def test_writing_to_a_read_only_database_is_an_error_and_reading_is_not(make_eve
     [
         (
             "/proc/events.sqlite",
-            "the event database /proc/events.sqlite failed: unable to",
+            "the event database /proc/events.sqlite: unable to",
         ),
         ("/proc/a/b/events.sqlite", "Cannot create the folder /proc/a/b of the event database: "),
         ("/dev/null/events.sqlite", "Cannot create the folder /dev/null of the event database: "),
@@ -163,7 +163,7 @@ def test_a_locked_database_is_an_error_after_the_timeout(make_event, tmp_path, m
     first.add([make_event()])
     with first.database.writing(), pytest.raises(AstrodomeError) as failed:
         EventStore(url).add([make_event(kb_archivid="ivo://x/2")])
-    assert "events.sqlite failed: database is locked" in failed.value.message
+    assert "events.sqlite: database is locked" in failed.value.message
 
 
 def test_a_damaged_database_is_an_error(make_event, tmp_path):
@@ -174,6 +174,6 @@ def test_a_damaged_database_is_an_error(make_event, tmp_path):
     path.write_bytes(content)
     with pytest.raises(
         AstrodomeError,
-        match=r"events\.sqlite failed: (database disk|file is not)",
+        match=r"events\.sqlite: (database disk|file is not)",
     ):
         EventStore(f"sqlite:///{path}").rows(EventFilter())

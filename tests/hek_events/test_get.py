@@ -343,7 +343,7 @@ def test_the_error_about_a_read_only_folder_contains_the_path_of_the_database(
     path = disk("size=64k,ro") / "events.sqlite"
     with serve(hek.Hek(many(2))):
         result = events("get", *DAY, "--db-connection-string", f"sqlite:///{path}")
-    assert result.code == 1 and f"the event database {path} failed: unable to open" in result.err
+    assert result.code == 1 and f"the event database {path}: unable to open" in result.err
 
 
 def test_the_error_about_a_full_or_read_only_sqlite_file_contains_its_path(tmp_path) -> None:

@@ -305,7 +305,7 @@ def test_flux_limits_without_a_flux_source_name_the_plugin_to_install(
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (("--wavelength=999",), "no images at 999 angstrom"),
+        (("--wavelength=999",), "images at 999 angstrom"),
         (("--freq=5min",), "the images have a cadence of 6 min"),
         (("--freq=often",), "Invalid interval 'often'"),
         (("--end=2012-01-01",), "is before the start"),
