@@ -102,7 +102,8 @@ def test_a_status_error_has_the_status_and_the_time_to_wait(server: FakeServer) 
 
 
 @pytest.mark.parametrize(
-    ("fault", "words"), [("drip", "did not send the whole"), ("cut", "failed during the transfer")]
+    ("fault", "words"),
+    [("drip", "did not send the complete"), ("cut", "failed during the transfer")],
 )
 def test_an_incomplete_or_late_body_is_an_error(server: FakeServer, fault: str, words: str) -> None:
     once = http.session(retries=0, timeout=(1, 0.5))

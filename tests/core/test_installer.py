@@ -254,7 +254,7 @@ def test_a_change_that_fails_is_undone_and_reports_it(
         with pytest.raises(AstrodomeError) as failure:
             installer.uninstall("lens")
         assert failure.value.message == f"{failed} {undone}"
-        assert failure.value.hint == "See the message of the installer above."
+        assert failure.value.hint == "See the output of the installer above."
         assert content(site) == before
     monkeypatch.setattr(subprocess, "run", interrupted)
     with pytest.raises(KeyboardInterrupt):
@@ -269,7 +269,7 @@ FAILED = {"status": "failed", "state": "failed to load: x"}
 @pytest.mark.parametrize(
     ("after", "fault"),
     [
-        ({"error": "no typer"}, "astrodome does not start any more: no typer"),
+        ({"error": "no typer"}, "astrodome no longer starts: no typer"),
         ({"host": "0.2"}, "astrodome 0.1 was replaced by 0.2"),
         ({"plugins": []}, "the plugin goes (astrodome-goes) was removed"),
         ({"plugins": [ROW | FAILED]}, "astrodome-goes) failed to load: x"),

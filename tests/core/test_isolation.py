@@ -37,7 +37,7 @@ CONTAINED = {
     ),
     "signal": (
         "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)",
-        "it changes the handler of SIGINT",
+        "it changes the signal handler for SIGINT",
     ),
     "thread": (
         "import threading, time; threading.Thread(target=time.sleep, args=(60,)).start()",

@@ -131,11 +131,11 @@ def register_commands():
         ("REQUIRES_API = (1, 0)", "it was written for version 1.0"),
         (
             "from astrodome.models import Run",
-            "it requires a missing name (cannot import name 'Run'",
+            "it uses a missing name (cannot import name 'Run'",
         ),
         (
             "from astrodome.sources import Images",
-            "it requires a missing name (cannot import name 'Images'",
+            "it uses a missing name (cannot import name 'Images'",
         ),
     ],
 )
@@ -147,7 +147,7 @@ def test_a_plugin_for_interface_1_gets_one_message(observatory: Any, line: str, 
     (warning,) = ran.stderr.splitlines()
     assert warning.startswith(f"Warning: the plugin old is incompatible: {needs}")
     assert "the installed astrodome provides version 2.0 of the plugin interface" in warning
-    assert "update obs-old, or ask its authors for a version for interface 2" in warning
+    assert "update obs-old, or ask its authors for a version that supports interface 2" in warning
 
 
 @pytest.mark.parametrize(

@@ -95,7 +95,7 @@ def test_a_setting_may_have_an_argument(installed: Callable[..., None], here: Pa
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("sources:\n  flux: three\n", "'three' of kind 'flux' is not installed: setting sources.f"),
+        ("sources:\n  flux: three\n", "'three' of kind 'flux' is not installed (setting sources.f"),
         ("sources:\n  flx: one\n", "'sources.flx': unknown key; did you mean 'flux'?"),
         ("sources:\n  flux: [one]\n", "'sources.flux'"),
         ("sources: one\n", "'sources' must be a mapping"),

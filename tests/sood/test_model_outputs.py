@@ -12,20 +12,32 @@ PLUGINS = ("astrodome_sood.plugin", "sood.invalid_model")
 SCORES, MAPS = ("predict",), ("predict", "--predict-mode", "pixel")
 REBUILT, MADE = ("reconstruct",), ("generate", "--n", "3")
 MISTAKES = {
-    "score:nan": (SCORES, "scores with 1 of 16 values like nan at index 1"),
-    "score:inf": (SCORES, "scores with 1 of 16 values like inf at index 1"),
-    "score:short": (SCORES, "scores of shape (15,): expected (16,)"),
-    "score:extra": (SCORES, "scores of shape (16, 1): expected (16,)"),
+    "score:nan": (SCORES, "scores in which 1 of 16 values are invalid, for example nan at index 1"),
+    "score:inf": (SCORES, "scores in which 1 of 16 values are invalid, for example inf at index 1"),
+    "score:short": (SCORES, "scores with shape (15,): expected (16,)"),
+    "score:extra": (SCORES, "scores with shape (16, 1): expected (16,)"),
     "score:none": (SCORES, "scores of NoneType: expected real numbers"),
-    "score_map:nan": (MAPS, "pixel scores with 1 of 16384 values like nan at index (0, 0, 1)"),
-    "score_map:extra": (MAPS, "pixel scores of shape (16, 32, 32, 1): expected (16, 32, 32)"),
-    "images:inf": (REBUILT, "images of reconstruct with 1 of 16384 values like inf"),
-    "images:short": (REBUILT, "images of reconstruct of shape (15, 1, 32, 32)"),
-    "mean:extra": (REBUILT, "mean of reconstruct of shape (16, 2, 1): expected (16, Z)"),
+    "score_map:nan": (
+        MAPS,
+        "pixel scores in which 1 of 16384 values are invalid, for example nan at index (0, 0, 1)",
+    ),
+    "score_map:extra": (MAPS, "pixel scores with shape (16, 32, 32, 1): expected (16, 32, 32)"),
+    "images:inf": (
+        REBUILT,
+        "images from reconstruct in which 1 of 16384 values are invalid, for example inf",
+    ),
+    "images:short": (REBUILT, "images from reconstruct with shape (15, 1, 32, 32)"),
+    "mean:extra": (REBUILT, "mean from reconstruct with shape (16, 2, 1): expected (16, Z)"),
     "reconstruct:lacks": (REBUILT, "returned ['images'] from reconstruct: expected a mapping"),
     "reconstruct:list": (REBUILT, "returned list from reconstruct: expected a mapping"),
-    "generate:nan": (MADE, "images of generate with 1 of 3072 values like nan"),
-    "generate:short": (MADE, "images of generate of shape (2, 1, 32, 32): expected (3, C, H, W)"),
+    "generate:nan": (
+        MADE,
+        "images from generate in which 1 of 3072 values are invalid, for example nan",
+    ),
+    "generate:short": (
+        MADE,
+        "images from generate with shape (2, 1, 32, 32): expected (3, C, H, W)",
+    ),
 }
 
 

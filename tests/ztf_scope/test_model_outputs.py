@@ -37,11 +37,11 @@ def predict(data: Path, root: Path, out: Path) -> Result:
 
 
 MISTAKES = {
-    "nan": "1 of 300 values like nan at index 2: expected finite numbers",
-    "large": "1 of 300 values like 1.7 at index 2: expected 0 to 1",
-    "negative": "1 of 300 values like -0.25 at index 2: expected 0 to 1",
-    "column": r"of shape (300, 1): expected (300,)",
-    "short": r"of shape (299,): expected (300,)",
+    "nan": "1 of 300 values are invalid, for example nan at index 2: expected finite numbers",
+    "large": "1 of 300 values are invalid, for example 1.7 at index 2: expected 0 to 1",
+    "negative": "1 of 300 values are invalid, for example -0.25 at index 2: expected 0 to 1",
+    "column": r"with shape (300, 1): expected (300,)",
+    "short": r"with shape (299,): expected (300,)",
     "none": "of NoneType: expected real numbers",
     "text": "expected real numbers",
     "complex": "of data type complex64: expected real numbers",

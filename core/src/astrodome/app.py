@@ -79,15 +79,15 @@ def _unexpected(app: str, registered: Registry, args: Sequence[str], error: Base
         owner = culprit.owner
         _fail(
             AstrodomeError(
-                f"{reports.incompatible(owner, f'{owner} requires a missing name ({error})')}."
+                f"{reports.incompatible(owner, f'{owner} uses a missing name ({error})')}."
             )
         )
     where = f" in {culprit.owner} {culprit.version}".rstrip() if culprit else ""
     _fail(
         AstrodomeError(
             f"Unexpected {type(error).__name__}{where}: {error}",
-            f"{reports.hint(culprit)}, with the traceback that "
-            f"{app} --debug {' '.join(args[:2])} … shows.",
+            f"{reports.hint(culprit)}, and include the traceback shown by "
+            f"{app} --debug {' '.join(args[:2])} ….",
         )
     )
 
@@ -258,16 +258,20 @@ def _version(wanted: bool) -> None:
 def _options(
     home: Annotated[
         Path | None,
-        typer.Option(file_okay=False, help="Folder for stored data [per-user data folder]."),
+        typer.Option(
+            file_okay=False, help="Folder for stored data (default: the user's data folder)."
+        ),
     ] = None,
     config: Annotated[
         Path | None,
-        typer.Option(dir_okay=False, help="Settings file that overrides the other files."),
+        typer.Option(dir_okay=False, help="Configuration file with priority over the other files."),
     ] = None,
     verbose: Annotated[
         bool,
         typer.Option(
-            "-v", "--verbose", help="Show warnings and log records of libraries on standard error."
+            "-v",
+            "--verbose",
+            help="Show warnings and log records from libraries on standard error.",
         ),
     ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,

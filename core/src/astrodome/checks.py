@@ -59,18 +59,18 @@ def array(
         isinstance(size, int) and size != found
         for size, found in zip(shape, given.shape, strict=True)
     ):
-        raise _wrong(backend, what, f"of shape {given.shape}: expected ({wanted})")
+        raise _wrong(backend, what, f"with shape {given.shape}: expected ({wanted})")
     with np.errstate(over="ignore"):
         found = given.astype(np.float32, copy=False)
     bad = ~np.isfinite(found)
     if bad.any():
-        raise _wrong(backend, what, f"with {_example(given, bad)}: expected finite numbers")
+        raise _wrong(backend, what, f"in which {_example(given, bad)}: expected finite numbers")
     if bounds:
         low, high = bounds
         bad = (found < low - ROUNDING) | (found > high + ROUNDING)
         if bad.any():
             raise _wrong(
-                backend, what, f"with {_example(given, bad)}: expected {low:g} to {high:g}"
+                backend, what, f"in which {_example(given, bad)}: expected {low:g} to {high:g}"
             )
         found = np.clip(found, low, high)
     return found
@@ -101,4 +101,7 @@ def _example(given: NDArray[Any], bad: NDArray[np.bool_]) -> str:
 
     first = tuple(int(i) for i in np.argwhere(bad)[0])
     place = first[0] if len(first) == 1 else first
-    return f"{int(bad.sum())} of {bad.size} values like {given[first]:g} at index {place}"
+    return (
+        f"{int(bad.sum())} of {bad.size} values are invalid, for example {given[first]:g} at index "
+        f"{place}"
+    )

@@ -25,7 +25,7 @@ from .option_groups import Json
 from .registry import Plugin
 
 plugin_app = typer.Typer(help="List, check, install and disable plugins.", no_args_is_help=True)
-config_app = typer.Typer(help="Show the settings and their origin.", no_args_is_help=True)
+config_app = typer.Typer(help="Show the settings and their origins.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(help="Name of the plugin or its distribution.")]
 
@@ -60,7 +60,7 @@ def _summary(plugin: Plugin) -> dict[str, Any]:
 
 @plugin_app.command()
 def info(name: Name, as_json: Json = False) -> None:
-    """Show the specs that a plugin registers and its entry point."""
+    """Show the entry point of a plugin and the objects that it registers."""
     plugin = _find(name)
     about = _summary(plugin) | {
         "target": plugin.entry_point.value if plugin.entry_point else "",
@@ -76,7 +76,7 @@ def info(name: Name, as_json: Json = False) -> None:
 def doctor(as_json: Json = False) -> None:
     """Import everything that the plugins register, and run their health checks.
 
-    The exit status is 1 if anything is wrong.
+    The exit status is 1 if there are problems.
     """
     process.keep_home_unchanged(always=True)
     registered = plugins.current()
@@ -128,8 +128,8 @@ def install(
 ) -> None:
     """Install a plugin with the installer of this environment.
 
-    The requirements of astrodome and of the installed plugins stay satisfied. If the result does
-    not work, the previous versions are restored.
+    The requirements of astrodome and of the installed plugins remain satisfied. If the installation
+    breaks the environment, the previous versions are restored.
     """
     done = installer.install(name, suggestions.short_names())
     owners = installer.plugins_by_distribution()
@@ -141,7 +141,7 @@ def install(
     if new:
         console.note(f"Installed: {', '.join(new)}.")
     else:
-        console.warn(f"{name} contains no plugin that was not installed before.")
+        console.warn(f"{name} contains no new plugin.")
 
 
 @plugin_app.command()
@@ -161,7 +161,7 @@ def enable(name: Name) -> None:
 
 @plugin_app.command()
 def disable(name: Name) -> None:
-    """Disable a plugin: it is not loaded any more, but stays installed."""
+    """Disable a plugin without uninstalling it."""
     console.note(installer.switch(_find(name), disabled=True))
 
 
@@ -171,7 +171,7 @@ def _find(name: str) -> Plugin:
 
 @config_app.command()
 def show(
-    section: Annotated[str, typer.Argument(help="Name of a section [all sections].")] = "",
+    section: Annotated[str, typer.Argument(help="Name of a section (default: all sections).")] = "",
     origin: Annotated[
         bool, typer.Option("--origin", help="Show the origin of each value.")
     ] = False,
@@ -234,7 +234,7 @@ def _as_written(found: settings.Settings, name: str) -> Iterator[dict[str, Any]]
 
 @config_app.command()
 def path(as_json: Json = False) -> None:
-    """Show the paths of settings and stored data, highest priority first."""
+    """Show the paths of the configuration files, in order of priority, and of stored data."""
     paths = [("settings", file) for file in settings.config_files()]
     paths += [("home", settings.home()), ("plugins", state.path())]
     rows = [{"what": what, "path": str(path), "exists": path.exists()} for what, path in paths]

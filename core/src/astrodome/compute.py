@@ -24,7 +24,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class ItemResult(Generic[Item, Result]):
-    """The result for one item: the return value, or the reason for the failure in ``error``."""
+    """The result for one item: the return value, or the reason for a failure in ``error``."""
 
     item: Item
     value: Result | None = None

@@ -90,7 +90,7 @@ def _pipx(change: PluginChange, prefix: Path) -> list[Step]:
     if change.action == "uninstall":
         if change.name == main:
             raise AstrodomeError(
-                f"{change.name} is the application of the pipx environment {prefix.name}.",
+                f"{change.name} is the main application of the pipx environment {prefix.name}.",
                 f"Uninstall the whole environment: pipx uninstall {prefix.name}",
             )
         if change.name not in injected:  # pipx did not install the distribution.
@@ -116,7 +116,7 @@ def _uv_tool(change: PluginChange, prefix: Path, folder: Path) -> list[Step]:
     receipt = receipts.read(prefix / receipts.FILE)
     if change.action == "uninstall" and change.name == receipt.main:
         raise AstrodomeError(
-            f"{change.name} is the application of the uv tool environment {prefix.name}.",
+            f"{change.name} is the main application of the uv tool environment {prefix.name}.",
             f"Uninstall the whole environment: uv tool uninstall {prefix.name}",
         )
     options = receipt.write_options(folder)

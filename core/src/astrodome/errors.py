@@ -46,7 +46,7 @@ def _rebuild(message: str, hint: str, exit_code: int) -> AstrodomeError:
 def not_found(
     path: str | PathLike[str], hint: str = "", *, kind: str = "File", exit_code: int = 1
 ) -> AstrodomeError:
-    """Return the error for a missing file or folder, whose ``kind`` is named in the message.
+    """Return the error for a missing file or folder. The message starts with ``kind``.
 
     Examples
     --------

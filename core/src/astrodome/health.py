@@ -61,7 +61,7 @@ def faults(before: Health, after: Health, removed: Collection[str]) -> list[str]
     ``removed`` contains the distributions that the user asked to remove.
     """
     if after.error:
-        return [f"astrodome does not start any more: {after.error}"]
+        return [f"astrodome no longer starts: {after.error}"]
     found = []
     if before.host and after.host != before.host:
         found.append(f"astrodome {before.host} was replaced by {after.host}")

@@ -25,7 +25,7 @@ SECRET_PARAMETER = re.compile(r"(?i)\b(token|password|api_?key|secret)=[^&\s]+")
 
 
 class StatusError(AstrodomeError):
-    """The response of a service has an error status.
+    """Raised if a service responds with an error status.
 
     ``retry_after`` is the waiting time in seconds, or None if the service did not specify it.
     """
@@ -35,7 +35,7 @@ class StatusError(AstrodomeError):
 
 
 class RedirectError(AstrodomeError):
-    """A request that may modify data was redirected, and the redirect was not followed."""
+    """Raised if a request that may modify data is redirected. The redirect is not followed."""
 
 
 def session(
@@ -82,7 +82,7 @@ def session(
     from urllib3.util import Retry
 
     logger = logging.getLogger("urllib3.connectionpool")
-    if logger.level == logging.NOTSET:  # The log records contain URLs.
+    if logger.level == logging.NOTSET:  # URLs in its log records can contain tokens.
         logger.setLevel(logging.ERROR)
 
     class Adapter(HTTPAdapter):
@@ -141,7 +141,7 @@ def _refuse_redirect(response: requests.Response, **_: Any) -> None:
     raise RedirectError(
         f"{method} {source} was redirected to {shown(target)} (status {response.status_code}), and "
         "the redirect was not followed: the change was not made.",
-        "Check the address of the service in the settings.",
+        "Check the URL of the service in the settings.",
     )
 
 
@@ -178,7 +178,7 @@ def get(client: requests.Session, url: str, service: str, **options: Any) -> req
     except requests.RequestException as error:
         raise AstrodomeError(
             f"{service} did not respond at {shown(url)}: {cause(error)}.",
-            "Try again later, or check the address in the settings.",
+            "Try again later, or check the URL of the service in the settings.",
         ) from error
     if response.status_code >= 400:
         refused = StatusError(
@@ -214,14 +214,14 @@ def content(
             if size > limit:
                 response.raw.close()
                 raise AstrodomeError(
-                    f"The response of {service} for {shown(response.url)} is larger than {limit} "
+                    f"The {service} response for {shown(response.url)} is larger than {limit} "
                     "bytes."
                 )
             if time.monotonic() > last:
                 response.raw.close()
                 raise AstrodomeError(
-                    f"{service} did not send the whole response for {shown(response.url)} within "
-                    f"{deadline:g} s."
+                    f"{service} did not send the complete response for {shown(response.url)} "
+                    f"within {deadline:g} s."
                 )
     except (HTTPError, OSError) as error:
         raise AstrodomeError(

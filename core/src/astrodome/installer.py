@@ -44,7 +44,7 @@ Named = TypeVar("Named", bound=InstalledPlugin)
 
 
 def find(name: str, installed: Sequence[Named]) -> Named:
-    """Return the plugin that has a name, or whose distribution has it."""
+    """Return the plugin with a given name, or the plugin in the distribution with this name."""
     for plugin in installed:
         names = map(distributions.canonical_name, (plugin.name, plugin.distribution))
         if distributions.canonical_name(name) in names:
@@ -141,7 +141,7 @@ def _run(step: environments.Step, change: PluginChange) -> None:
         raise AstrodomeError(
             f"Cannot {change.action} {change.name or change.argument}: "
             f"{' '.join(step.command)} failed with exit code {code}.",
-            "See the message of the installer above.",
+            "See the output of the installer above.",
         )
 
 

@@ -90,7 +90,7 @@ class Isolated:
                 signal.signal(number, self._signals[number])
         if changed:
             names = ", ".join(signal.Signals(number).name for number in changed)
-            self.faults.append(f"it changes the handler of {names}")
+            self.faults.append(f"it changes the signal handler for {names}")
 
     def _refuse_exit(self) -> Any:
         process, leave = os.getpid(), self._exit

@@ -35,7 +35,7 @@ def get(task: str, name: str) -> Any:
     if dashed(name) not in found:
         known = ", ".join(owned[0][1].name for owned in found.values()) or "none"
         raise AstrodomeError(
-            f"Model not found: '{name}' of the task '{task}'.", f"Installed models: {known}."
+            f"Model not found: '{name}' for the task '{task}'.", f"Installed models: {known}."
         )
     plugin, spec = registry.only(f"{task} model", name, found[dashed(name)])
     return protocols.load(plugin, spec)()

@@ -50,7 +50,7 @@ def load_target(target: str, plugin: Plugin | None = None, extra: str = "") -> A
             return getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError) as error:
         if reports.uses_missing_name(error):
-            why = reports.incompatible(owner, f"{owner} requires a missing name ({error})")
+            why = reports.incompatible(owner, f"{owner} uses a missing name ({error})")
             raise AstrodomeError(f"Cannot load {target}: {why}.") from error
         if isinstance(error, ImportError):
             required = f"{owner}[{extra}]" if extra else owner
@@ -134,9 +134,7 @@ def _activate(plugin: Plugin, get_module: Callable[[], Any]) -> None:
         plugin.status, plugin.error = "failed", reason(error)
         if reports.uses_missing_name(error):
             plugin.status = "incompatible"
-            plugin.error = reports.incompatible(
-                plugin.owner, f"it requires a missing name ({error})"
-            )
+            plugin.error = reports.incompatible(plugin.owner, f"it uses a missing name ({error})")
     finally:
         plugin.faults += isolated.faults
         if plugin.faults and plugin.status == "active":

@@ -129,7 +129,7 @@ def keep_home_unchanged(*, always: bool = False) -> None:
     """
     try:
         Path.home()
-    except RuntimeError:  # no variable HOME and no entry in the user database
+    except RuntimeError:  # HOME is not set, and the user is not in the user database.
         os.environ["HOME"] = str(_scratch())
     for name, library in _libraries().items():
         folders = _folders(library)
@@ -185,7 +185,7 @@ def _scratch() -> Path:
     owner = os.getpid()
 
     def remove() -> None:
-        if os.getpid() == owner:  # not in a forked worker
+        if os.getpid() == owner:  # Not in a forked worker.
             shutil.rmtree(made, ignore_errors=True)
 
     atexit.register(remove)

@@ -107,7 +107,7 @@ def examine(plugin: Plugin, spec: AnySpec) -> Iterator[tuple[str, bool]]:
             faults, optional = [f"{error.message} {error.hint}".strip()], bool(extra)
         except KeyboardInterrupt:
             raise
-        except BaseException as error:  # a plugin may raise anything
+        except BaseException as error:  # A plugin may raise any exception.
             faults = [f"{target} cannot be imported: {reason(error)}"]
         yield from ((text, optional) for text in faults or [""])
 
@@ -118,5 +118,5 @@ def run_check(plugin: Plugin, spec: CheckSpec) -> list[str]:
         return list(plugins.load_target(spec.target, plugin, spec.extra)())
     except KeyboardInterrupt:
         raise
-    except BaseException as error:  # a plugin may raise anything
+    except BaseException as error:  # A plugin may raise any exception.
         return [reason(error)]

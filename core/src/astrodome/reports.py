@@ -70,6 +70,6 @@ def incompatible(owner: str, needs: str) -> str:
     offered = ".".join(map(str, API_VERSION))
     return (
         f"{needs}, but the installed astrodome provides version {offered} of the plugin "
-        f"interface: update {owner}, or ask its authors for a version for interface "
+        f"interface: update {owner}, or ask its authors for a version that supports interface "
         f"{API_VERSION[0]}"
     )

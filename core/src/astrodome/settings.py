@@ -322,7 +322,7 @@ def _names(annotation: Any, loc: tuple[str, ...]) -> list[str]:
 def _unknown(key: str, names: list[str]) -> str:
     if close := difflib.get_close_matches(key, names, 1):
         return f"unknown key; did you mean '{close[0]}'?"
-    return f"unknown key; known keys are {', '.join(names)}" if names else "unknown key"
+    return f"unknown key; valid keys are {', '.join(names)}" if names else "unknown key"
 
 
 def _short(value: Any) -> str:

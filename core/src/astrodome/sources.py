@@ -52,7 +52,7 @@ def option(kind: str, help: str = "", *names: str) -> Any:
         f"--{kind}-source",
         *names,
         metavar="NAME",
-        help=f"{help or f'Source of kind {kind}'} [setting {SECTION}.{kind}].",
+        help=f"{help or f'Source of kind {kind}'} (setting: {SECTION}.{kind}).",
     )
 
 
@@ -68,8 +68,8 @@ def choose(kind: str, name: str = "", default: str = "") -> str:
     found = plugins.current().sources(kind)
     if configured and configured.partition(":")[0] not in found:
         raise AstrodomeError(
-            f"Source '{configured}' of kind '{kind}' is not installed: "
-            f"setting {SECTION}.{kind} from {origin}.",
+            f"Source '{configured}' of kind '{kind}' is not installed "
+            f"(setting {SECTION}.{kind} from {origin}).",
             _known(found) or _missing_provider(kind),
             exit_code=2,
         )

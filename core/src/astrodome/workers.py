@@ -52,7 +52,7 @@ class Processes(Pool):
     """A pool of local processes, which end when the parent process is killed or interrupted."""
 
     def __init__(self, jobs: int, fresh: str) -> None:
-        from concurrent.futures import ProcessPoolExecutor  # This takes 20 ms.
+        from concurrent.futures import ProcessPoolExecutor  # The import takes 20 ms.
 
         # A fork is fast and safe while this process has a single thread.
         method = "forkserver" if fresh else "fork" if threading.active_count() == 1 else "spawn"
@@ -89,14 +89,15 @@ class Cluster(Pool):
             from distributed import Client
         except ImportError as error:
             raise AstrodomeError(
-                "A Dask cluster needs the package distributed.", "pip install 'astrodome[dask]'"
+                "A Dask cluster requires the package distributed, which is not installed.",
+                "pip install 'astrodome[dask]'",
             ) from error
         try:
             self._client: Any = Client(address, timeout=10, set_as_default=False)
         except (OSError, ValueError, TimeoutError) as error:
             raise AstrodomeError(
                 f"Cannot connect to a Dask scheduler at {address}.",
-                "Check the address (tcp://HOST:8786).",
+                "Check the address of the scheduler, for example tcp://HOST:8786.",
             ) from error
         self.address = address
         self._limit = worker_timeout()

@@ -136,7 +136,7 @@ def wrong_target(plugin: Plugin, spec: AnySpec) -> Iterator[str]:
     yield from found
     if not isinstance(spec, CommandSpec):
         if not spec.summary.strip():
-            yield f"'{spec.name}' has no summary: describe it in a few words."
+            yield f"'{spec.name}' has no summary: add a short summary to its spec."
         return
     if not spec.help.strip():
         yield f"The command '{spec.name}' has no help: add help=… to its CommandSpec."

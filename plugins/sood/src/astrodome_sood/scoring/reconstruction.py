@@ -145,7 +145,7 @@ def decode_latent(backend: Any, latent: NDArray[np.float32], size: int) -> NDArr
     for at in range(0, len(latent), size):
         batch = latent[at : at + size]
         shape = (len(batch), "C", "H", "W")
-        images.append(checks.array(backend.generate(batch), "images of generate", shape, backend))
+        images.append(checks.array(backend.generate(batch), "images from generate", shape, backend))
     return np.concatenate(images)
 
 
@@ -165,7 +165,7 @@ def reconstruct_batch(backend: Any, batch: NDArray[np.float32]) -> dict[str, NDA
         )
     shapes = {name: (len(batch), "Z") for name in found} | {"images": batch.shape}
     return {
-        str(name): checks.array(value, f"{name} of reconstruct", shapes[name], backend)
+        str(name): checks.array(value, f"{name} from reconstruct", shapes[name], backend)
         for name, value in found.items()
     }
 
@@ -178,7 +178,7 @@ def _latent_vectors(backend: Any, paths: tuple[Path, Path], size: int) -> NDArra
         except (OSError, ValueError, SyntaxError) as error:
             raise AstrodomeError(
                 f"Cannot read the image {path}: {error}.",
-                "Interpolation needs two JPEG or PNG files.",
+                "Interpolation requires two JPEG or PNG files.",
             ) from error
     return reconstruct_batch(backend, np.stack(images)[:, None])["mean"]
 
