@@ -50,7 +50,7 @@ def test_scores_are_the_squared_error_of_the_reconstruction(
 ):
     args = ("-m", mode, "-l", plain, "-d", patches, "-t", patches, "-p", tmp_path)
     done = sood("ae", "predict", *args, "--logger", "file", "--n-epochs", 20).succeeded()
-    assert "The option --n-epochs has no effect on predict." in done.err
+    assert "The option --n-epochs has no effect in predict." in done.err
     backend = loaded(plain)
     name = "predictions" if mode == "sample" else "maps"
     for row in pq.read_table(tmp_path / f"{name}.parquet").to_pylist()[:5]:
@@ -174,7 +174,7 @@ def test_reading_a_checkpoint_runs_no_code_and_a_damaged_one_is_an_error(
     path = tmp_path / "evil.ckpt"
     torch.save({"state_dict": {}, "hyper_parameters": Evil()}, path)
     failed = sood("ce_vae", "predict", "-l", path, "-d", patches, "-p", tmp_path / "out")
-    assert failed.code == 1 and "is not a valid checkpoint of sdo-cli" in failed.err
+    assert failed.code == 1 and "is not a valid sdo-cli checkpoint" in failed.err
     assert "ran" not in failed.out + capfd.readouterr().out
     good = checkpoint(tmp_path / "good.ckpt", Vae(32, 1, 8, (4, 8, 16)))
     good.write_bytes(good.read_bytes()[:1000])

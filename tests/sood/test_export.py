@@ -147,5 +147,5 @@ def test_a_missing_library_is_an_error_with_the_command_that_installs_it(
     monkeypatch.setitem(sys.modules, library, None)
     failed = sood("export", trained, "--out", tmp_path / "scorer.onnx")
     assert failed.code == 1 and not (tmp_path / "scorer.onnx").exists()
-    assert f"Export needs a library that is not installed: {library}." in failed.err
+    assert f"The export requires a library that is not installed: {library}." in failed.err
     assert "pip install 'astrodome-sood[onnx]'" in failed.err

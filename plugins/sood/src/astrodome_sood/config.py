@@ -26,7 +26,7 @@ from pydantic import (
 )
 
 OPTIONS = ""
-"""Origin of values in error messages if they do not come from a file."""
+"""Origin of configuration values that are passed as options or arguments, not in a file."""
 RUN_SECTIONS = ("model", "data", "train", "seed", "devices")
 """Keys that a prediction reads from the configuration of the training run."""
 MODEL_DEFAULTS: dict[str, dict[str, Any]] = {
@@ -63,17 +63,17 @@ Precision = Annotated[Literal["auto", "32", "bf16", "16"], BeforeValidator(str)]
 
 class ModelSection(ConfigSection):
     target_size: PositiveInt = 256
-    """Side of the images, in pixels."""
+    """Width and height of the images, in pixels."""
     z_dim: PositiveInt = 128
     """Dimension of the latent space."""
     fmap_sizes: list[PositiveInt] = Field([16, 64, 256, 1024], min_length=1)
-    """Number of feature maps of each layer of the encoder."""
+    """Number of feature maps in each encoder layer."""
     ce_factor: float = Field(0.5, ge=0, le=1)
-    """Weight of the context encoder in the loss."""
+    """Weight of the context encoder loss, from 0 to 1."""
     load_path: Path | None = None
     """Run folder or weights file."""
     options: dict[str, Any] = {}
-    """Options of a single model."""
+    """Options that only one model supports."""
 
 
 class SdoMlV2Section(ConfigSection):
@@ -88,7 +88,7 @@ class SdoMlV2Section(ConfigSection):
     irradiance: PositiveFloat | None = None
     """Maximum GOES 1-8 Å flux, in W/m²."""
     flux_source: str = ""
-    """Source of the GOES flux; if empty, that of the setting sources.flux."""
+    """Name of the source of the GOES flux. If empty, the setting sources.flux is used."""
     goes_cache_dir: Path | None = None
     freq: str | None = None
     train_val_split_ratio: Share = 0.7
@@ -99,9 +99,9 @@ class SdoMlV2Section(ConfigSection):
     reduce_memory: bool = False
     obs_times: list[str] | None = None
     bad_frames: Path | None = None
-    """YAML file with time intervals of bad frames by channel."""
+    """YAML file with the time intervals of bad frames, keyed by channel."""
     check_frames: bool = True
-    """Read all frames first, and skip those that are invalid."""
+    """Read all frames when the store is opened, and skip invalid frames."""
 
 
 class DataSection(ConfigSection):
@@ -109,12 +109,12 @@ class DataSection(ConfigSection):
         "CuratedImageParameterDataset"
     )
     data_dir: Location = None
-    """Folder of images, or folder or address of an SDO ML data set."""
+    """Folder with images, or folder or URL of an SDO ML data set."""
     batch_size: PositiveInt = 16
     validation_share: Share = 0.2
-    """Share of the images for validation."""
+    """Fraction of the images that is used for validation."""
     channel: str | list[str] | None = "171A"
-    """Channel, or channels, of SDO ML data."""
+    """Name of the SDO ML channel, or a list of names."""
     num_data_loader_workers: NonNegativeInt = 0
     """Number of threads that read images; 0 means one per CPU core."""
     prefetch_factor: PositiveInt | None = 4
@@ -126,15 +126,15 @@ class PredictSection(ConfigSection):
     mode: Literal["sample", "pixel"] = "sample"
     """Score whole images (sample) or pixels (pixel)."""
     pred_dir: Path | None = None
-    """Folder for the results."""
+    """Output folder."""
     score_mode: str = "combi"
-    """Kind of pixel score."""
+    """Type of pixel score."""
     sample_score: Literal["own", "map"] = "own"
-    """Image score: of the model (own), or mean of the pixel scores (map)."""
+    """Image score: the score that the model defines (own), or the mean pixel score (map)."""
     scale: Literal["run", "image"] = "run"
-    """Grey scale of the maps: common to all (run), or one per image (image)."""
+    """Grey scale: the same for all maps (run), or separate for each map (image)."""
     save_src_img: bool = False
-    """Also save the scored image beside its map."""
+    """Save each scored image in the same folder as its map."""
 
 
 class TrainSection(ConfigSection):
@@ -146,31 +146,34 @@ class TrainSection(ConfigSection):
     beta: NonNegativeFloat = 0.01
     """Weight of the Kullback-Leibler term."""
     print_every_iter: PositiveInt = 100
-    """Number of steps between two reported losses."""
+    """Number of training steps between two reported losses."""
     early_stopping: bool = True
     patience: PositiveInt = 10
     """Number of epochs without a lower validation loss before training stops."""
     fast_dev_run: NonNegativeInt = 0
-    """Train one epoch with at most this number of batches, as a test; 0 is off."""
+    """Maximum number of batches in a test run with one epoch. 0 disables the test run."""
     profile: bool = False
     """Write a profile of the training to the run folder."""
     logger: Loggers = []
     """Loggers in addition to metrics.csv."""
     wandb_run_id: str | None = None
-    """Run of Weights & Biases to resume; enables that logger."""
+    """ID of the Weights & Biases run to resume. If set, the logger wandb is used."""
 
 
 class DevicesSection(ConfigSection):
     gpus: int | list[int] | None = None
-    """Number or list of GPUs; 0: none, -1: all, null: one if available."""
+    """Number of GPUs, or list of GPU indices.
+
+    0 selects the CPU, -1 selects all GPUs, and null selects one GPU if it is available.
+    """
     processes: PositiveInt = 1
     """Number of training processes on the CPU."""
     nodes: PositiveInt = 1
-    """Number of machines that train together."""
+    """Number of machines for distributed training."""
     strategy: str = "auto"
-    """Strategy of Lightning for several devices, for example ddp."""
+    """Lightning strategy for training on several devices, for example ddp."""
     precision: Precision = "auto"
-    """Floating-point precision; auto trains in bf16 on hardware that supports it."""
+    """Floating-point precision. With auto, training uses bf16 on hardware that supports it."""
 
 
 class Config(ConfigSection):
@@ -232,7 +235,7 @@ def load(
         ``"model.z_dim"``.
     from_run
         If True, start from the configuration of the run at ``model.load_path``, which has lower
-        priority than the file. If only a weights file exists there, use its network shape.
+        priority than the file. If the run contains only weights, use their network shape.
     model
         Name of the model. Its default values have the lowest priority.
 
@@ -289,7 +292,7 @@ def _run_settings(saved: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _network_shape(path: Path) -> dict[str, Any]:
-    """Read the network shape from weights that have no configuration file."""
+    """Read the network shape from a weights file."""
     from .models import weights
 
     path = weights.locate(path)

@@ -37,7 +37,7 @@ class ImageSet(Protocol):
 
 
 class ImageDataset(ImageSet, Protocol):
-    """Images in a folder or store, which can be split for training and validation.
+    """Images in a folder or store, which can be split into training and validation sets.
 
     ``location`` is the absolute path or URL. ``failed`` contains the name of each image that could
     not be read, and the reason for the failure. ``warnings`` contains warnings about the data set.

@@ -15,21 +15,29 @@ dataset = typer.Typer(no_args_is_help=True, help="Show or build an SDO ML v2 sto
 
 
 class LayoutOptions(OptionGroup):
-    """Layout of a store: the arguments of :class:`..datasets.sdoml_v2.build.StoreLayout`."""
+    """Layout options; see :class:`..datasets.sdoml_v2.build.StoreLayout`."""
 
     size: int = option(512, "Width and height of the frames, in pixels.", min=16)
     chunk: int = option(12, "Number of frames in a chunk.", min=1)
     zarr_format: int = option(2, "Version of the zarr format.", min=2, max=3)
-    shard: int = option(0, "Number of frames in a shard (zarr format 3), or 0 for none.", min=0)
+    shard: int = option(
+        0, "Number of frames in a shard (only zarr format 3). 0 means no shards.", min=0
+    )
 
 
 class MetadataOptions(OptionGroup):
-    """Metadata that files do not contain: arguments of :func:`astrodome_solar.read_image`."""
+    """Options for missing metadata; see :func:`astrodome_solar.read_image`."""
 
-    exposure: float | None = option(None, "Exposure time of files without one, in seconds.")
-    date: str | None = option(None, "Observation time of files without a time, in UTC.")
-    wavelength: int | None = option(None, "Wavelength of files without a wavelength, in angstroms.")
-    plane: int | None = option(None, "Index of the image in files with several, counted from 0.")
+    exposure: float | None = option(
+        None, "Exposure time for files that do not contain one, in seconds."
+    )
+    date: str | None = option(None, "Observation time (UTC) for files that do not contain one.")
+    wavelength: int | None = option(
+        None, "Wavelength for files that do not contain one, in angstroms."
+    )
+    plane: int | None = option(
+        None, "Index of the image in files with several images, starting at 0."
+    )
 
 
 @dataset.command()
@@ -39,7 +47,7 @@ def info(
     ],
     as_json: Json = False,
 ) -> None:
-    """Show the frames, times and gaps (in seconds) of a store, by year and channel."""
+    """Show the frames, times and gaps (in seconds) in a store, by year and channel."""
     from ..datasets.sdoml_v2.store import FrameStore
 
     console.show(FrameStore(store).inventory(), as_json=as_json)

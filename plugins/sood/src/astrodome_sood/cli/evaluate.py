@@ -33,10 +33,10 @@ class GroundTruthOptions(OptionGroup):
     )
     kinds: str = option(
         "",
-        "Types of synthetic anomalies: paste, brighten, blur, occult, swap, separated by commas "
-        "(default: all).",
+        "Types of synthetic anomalies, separated by commas: paste, brighten, blur, occult or swap "
+        "(default: all types).",
     )
-    seeds: str = option("0", "Seeds of the synthetic anomalies, for example 0,1,2.")
+    seeds: str = option("0", "Seeds for the synthetic anomalies, for example 0,1,2.")
     wavelength: int = option(
         0,
         "Wavelength of the images in which synthetic anomalies are inserted, in angstroms. The "
@@ -45,10 +45,10 @@ class GroundTruthOptions(OptionGroup):
     labels: Path | None = option(
         None, "CSV or Parquet file with the columns path and label (1 or 0)."
     )
-    goes_class: str = option("M1.0", "Minimum GOES class at the time of an anomalous image.")
-    event_types: str = option("AR,FL", "Types of the HEK events whose regions are anomalous.")
-    flux_source: Annotated[str, sources.option("flux", "Source of the flux")] = ""
-    events_source: Annotated[str, sources.option("events", "Source of the events")] = ""
+    goes_class: str = option("M1.0", "Minimum GOES flare class at the time of an anomalous image.")
+    event_types: str = option("AR,FL", "HEK event types whose regions are anomalous.")
+    flux_source: Annotated[str, sources.option("flux", "Source of the GOES flux")] = ""
+    events_source: Annotated[str, sources.option("events", "Source of the HEK events")] = ""
     bootstrap: int = option(1000, "Number of bootstrap samples.", min=1)
 
 
@@ -65,12 +65,12 @@ def evaluate(
     truth: GroundTruthOptions,
     scores: ScoreOptions,
     settings: ConfigOptions,
-    out: Annotated[Path, typer.Option(help="Folder for the tables and the HTML page.")] = Path(
-        "evaluation"
-    ),
+    out: Annotated[
+        Path, typer.Option(help="Output folder for the tables and the HTML page.")
+    ] = Path("evaluation"),
     as_json: Json = False,
 ) -> None:
-    """Compare models on the same images: AUROC, average precision and IoU, with intervals."""
+    """Compare the AUROC, average precision and IoU of models on the same images."""
     from ..evaluation.evaluate import EvaluationOptions, evaluate_models
     from ..views.evaluation_page import write_evaluation
 
@@ -91,12 +91,12 @@ def evaluate(
         console.show_json(evaluation.document())
     else:
         console.show([_with_intervals(row) for row in evaluation.comparison.models])
-    console.note(f"Results written to {out}. The page is {page}.")
+    console.note(f"Results written to {out}. HTML page: {page}")
     console.finish(evaluation.outcome, "used", "images")
 
 
 def _with_intervals(row: dict[str, Any]) -> dict[str, Any]:
-    """Return a row of the table, with the metrics and their intervals as text."""
+    """Return a table row in which metrics and confidence intervals are formatted as text."""
     return {key: row[key] for key in ("model", "runs", "kind")} | {
         name: f"{row[name]:.3f} ({row[f'{name}_low']:.3f}-{row[f'{name}_high']:.3f})"
         for name in ("auroc", "ap", "pixel_ap", "iou")
@@ -105,30 +105,37 @@ def _with_intervals(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def export(
-    run: Annotated[Path, typer.Argument(help="Run folder or weights of ce_vae or ae.")],
-    out: Annotated[Path | None, typer.Option(help="The ONNX file [RUN/scorer.onnx].")] = None,
+    run: Annotated[Path, typer.Argument(help="Run folder or weights file of ce_vae or ae.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Path of the ONNX file (default: RUN/scorer.onnx).")
+    ] = None,
     assignment: Assignments = None,
     as_json: Json = False,
 ) -> None:
-    """Export the scorer as ONNX: scores, squared errors and reconstructions of images."""
+    """Export a model as ONNX, with scores, squared errors and reconstructions as outputs."""
     from ..scoring.onnx_export import export_onnx
 
     console.show_one(export_onnx(run, out, assignments(assignment or [])), as_json=as_json)
 
 
 def report(
-    run: Annotated[Path, typer.Argument(help="Run folder, or a folder of predictions.")],
+    run: Annotated[Path, typer.Argument(help="Run folder or prediction folder.")],
     pred_dir: Annotated[
         list[Path] | None,
-        typer.Option(help="Folder of predictions; repeatable [those in the run folder]."),
+        typer.Option(
+            help="Prediction folder (default: all prediction folders in the run folder). This "
+            "option can be repeated."
+        ),
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="The page [RUN/report.html].")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Path of the HTML page (default: RUN/report.html).")
+    ] = None,
     count: Annotated[
-        int, typer.Option(min=1, help="Number of the most and of the least anomalous images.")
+        int, typer.Option(min=1, help="Number of images to show from each end of the ranking.")
     ] = 6,
     as_json: Json = False,
 ) -> None:
-    """Write a self-contained HTML page: losses, scores, and images beside their maps."""
+    """Write a self-contained HTML page with losses, scores, images and anomaly maps."""
     from ..views.report import write_report
 
     page = write_report(run, out, pred_dir or [], count)

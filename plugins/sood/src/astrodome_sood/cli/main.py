@@ -14,11 +14,11 @@ TASK = "sood"
 COMMANDS: dict[str, tuple[str, str]] = {
     "evaluate": (
         "evaluate",
-        "Compare models with labels, flares, events or synthetic anomalies.",
+        "Evaluate models with labels, flares, events or synthetic anomalies.",
     ),
-    "dataset": ("dataset", "Show or build a store of SDO ML v2 frames."),
-    "export": ("evaluate", "Export the scorer of a run as ONNX."),
-    "report": ("evaluate", "Write a page about a run: losses, scores, images and maps."),
+    "dataset": ("dataset", "Show or build an SDO ML v2 store."),
+    "export": ("evaluate", "Export a trained model as ONNX."),
+    "report": ("evaluate", "Write an HTML page about a run."),
 }
 """Modules and summaries of the commands for all models."""
 

@@ -28,10 +28,12 @@ class TrainOptions(OptionGroup):
     epochs: int | None = option(None, "Total number of epochs.", "--epochs", "--n-epochs")
     lr: float | None = option(None, "Learning rate.")
     load_path: Path | None = option(None, "File with the initial weights.", "-l", "--load-path")
-    strategy: str | None = option(None, "Lightning strategy for several devices.")
-    nodes: int | None = option(None, "Number of machines that train together.", min=1)
+    strategy: str | None = option(None, "Lightning strategy for training on several devices.")
+    nodes: int | None = option(None, "Number of machines for distributed training.", min=1)
     logger: list[str] | None = option(
-        None, "Logger in addition to metrics.csv; repeatable.", metavar="tensorboard|wandb"
+        None,
+        "Logger in addition to metrics.csv. This option can be repeated.",
+        metavar="tensorboard|wandb",
     )
     profile: bool | None = option(
         None, "Write a profile of the training to the run folder.", "--profile"
@@ -56,7 +58,7 @@ class PredictOptions(OptionGroup):
     )
     scale: str | None = option(
         None,
-        "Grey scale of the maps: common to all maps (run, the default), or separate (image).",
+        "Grey scale: the same for all maps (run, the default), or separate for each map (image).",
         metavar="run|image",
     )
     log_dir: Path | None = option(None, "Parent folder.", "-o", "--log-dir", hidden=True)
@@ -95,7 +97,7 @@ def _train(model: str) -> Callable[..., None]:
         network: AutoencoderOptions,
         as_json: Json = False,
     ) -> None:
-        """Train a model on images. The same command resumes an interrupted training run."""
+        """Train a model. Run the same command again to resume an interrupted training run."""
         from ..datasets.loading import open_images
         from ..training import train_run
 
@@ -107,7 +109,9 @@ def _train(model: str) -> Callable[..., None]:
             return
         print_warnings(opened.warnings)
         if not result.trained:
-            console.note(f"{result.run.path} is already finished. Increase --epochs to continue.")
+            console.note(
+                f"The run {result.run.path} is already finished. Increase --epochs to continue."
+            )
         console.show_one(result.summary(), as_json=as_json)
         outcome = compute.Outcome(done=len(opened), failed=opened.failed)
         console.finish(outcome, "used", "images")
@@ -126,7 +130,7 @@ def _predict(model: str) -> Callable[..., None]:
         network: AutoencoderOptions,
         unused: UnusedOptions,
         jobs: int = option(1, "Number of processes that compute scores.", min=1),
-        scheduler: str = option("", "Address of a Dask scheduler."),
+        scheduler: str = option("", "Address of a Dask scheduler, for example tcp://HOST:8786."),
         top: int = option(10, "Number of most anomalous images to show, or 0 for all.", min=0),
         as_json: Json = False,
     ) -> None:
@@ -134,7 +138,7 @@ def _predict(model: str) -> Callable[..., None]:
         from ..scoring.prediction import predict as run_prediction
 
         for name in unused.given():
-            console.warn(f"The option --{name.replace('_', '-')} has no effect on predict.")
+            console.warn(f"The option --{name.replace('_', '-')} has no effect in predict.")
         groups = (settings, weights, images, prediction, scores, network)
         config = load_config(*groups, from_run=True, model=model)
         if prediction.log_dir and not weights.pred_dir:
@@ -155,7 +159,9 @@ def _reconstruct(model: str) -> Callable[..., None]:
         settings: ConfigOptions,
         weights: WeightsOptions,
         images: ImageOptions,
-        top: int = option(10, "Number of least accurate images to show, or 0 for all.", min=0),
+        top: int = option(
+            10, "Number of images with the largest errors to show, or 0 for all.", min=0
+        ),
         as_json: Json = False,
     ) -> None:
         """Reconstruct images, and write their latent vectors and reconstruction errors."""
@@ -180,7 +186,7 @@ class GenerateOptions(OptionGroup):
     seed: int | None = option(None, "Seed for all random numbers.")
     interpolate: tuple[Path, Path] | None = option(
         None,
-        "Two images. The generated images are interpolated between them instead of random.",
+        "Paths of two images. The generated images are interpolated between these images.",
         metavar="A B",
     )
     wavelength: int | None = option(None, "Wavelength of the AIA colormap, in angstroms.")
@@ -194,7 +200,7 @@ def _generate(model: str) -> Callable[..., None]:
         images: GenerateOptions,
         as_json: Json = False,
     ) -> None:
-        """Generate random images, or images that are interpolated between two given images."""
+        """Generate random images, or interpolate between two images."""
         from ..scoring.reconstruction import generate as run_generation
 
         config = load_config(settings, weights, images, from_run=True, model=model)

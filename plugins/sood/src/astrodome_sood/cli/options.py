@@ -18,12 +18,16 @@ if TYPE_CHECKING:
 
 Assignments = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Value of a configuration key; repeatable."),
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Value of a configuration key. This option can be repeated.",
+    ),
 ]
 
 
 class ConfigOptions(OptionGroup):
-    """Options that every command with a configuration has."""
+    """Options of all commands that use a configuration."""
 
     config_file: Path | None = option(
         None,
@@ -34,7 +38,7 @@ class ConfigOptions(OptionGroup):
     assignment: Assignments = None
     devices: str | None = option(
         None,
-        "Number of GPUs, indices of GPUs, or cpu with the number of processes.",
+        "Number of GPUs, list of GPU indices, or cpu:N for N processes on the CPU.",
         metavar="N|0,2|cpu|cpu:N",
     )
 
@@ -44,7 +48,8 @@ class ImageOptions(OptionGroup):
 
     data_dir: str | None = option(
         None,
-        "Folder with JPEG or PNG images, also in subfolders, or SDO ML data set.",
+        "Folder with JPEG or PNG images, including its subfolders, or folder or URL of an SDO ML "
+        "data set.",
         "-d",
         "--data-dir",
         metavar="DIR|URL",
@@ -54,12 +59,13 @@ class ImageOptions(OptionGroup):
 
 
 class AutoencoderOptions(OptionGroup):
-    """Options of the network and its computation."""
+    """Options for the network, the random seed and the precision."""
 
     z_dim: int | None = option(None, "Dimension of the latent space.")
     fmap_sizes: list[str] | None = option(
         None,
-        "Number of feature maps in each layer of the encoder; repeatable, or a list: 16,64,256.",
+        "Number of feature maps in each encoder layer, for example 16,64,256. This option can be "
+        "repeated.",
         "-fm",
         "--fmap-sizes",
         metavar="N",
@@ -73,7 +79,7 @@ class AutoencoderOptions(OptionGroup):
 
 
 class WeightsOptions(OptionGroup):
-    """Options with the location of the weights and of the results."""
+    """Options for the paths of the weights and the results."""
 
     load_path: Path | None = option(
         None, "Run folder, weights file, or sdo-cli checkpoint.", "-l", "--load-path"
@@ -93,13 +99,14 @@ class ScoreOptions(OptionGroup):
     )
     sample_score: str | None = option(
         None,
-        "Image score: score of the model (own, the default), or mean of the pixel scores (map).",
+        "Image score: the score that the model defines (own, the default), or the mean pixel score "
+        "(map).",
         metavar="own|map",
     )
 
 
 def given_keys(*groups: OptionGroup) -> dict[str, Any]:
-    """Return the configuration values that the options contain, keyed by dotted key.
+    """Return the configuration values set with options, keyed by dotted configuration key.
 
     Values of ``--set`` have a lower priority than the other options.
     """
@@ -164,7 +171,7 @@ def assignments(texts: Sequence[str]) -> dict[str, Any]:
 
 
 def print_warnings(warnings: list[str]) -> None:
-    """Print the warnings about an image set."""
+    """Print the warnings about an image data set."""
     for text in warnings:
         console.warn(text)
 
@@ -195,8 +202,9 @@ def _devices(text: str) -> dict[str, Any]:
         numbers = [int(part) for part in text.split(",")]
     except ValueError as error:
         raise AstrodomeError(
-            f"Invalid --devices '{text}': expected GPUs, cpu or cpu:N.",
-            "For example: --devices 2 (number), --devices 0,2 (list), --devices cpu:4",
+            f"Invalid --devices '{text}': expected a number of GPUs, GPU indices, cpu or cpu:N.",
+            "Examples: --devices 2 (two GPUs), --devices 0,2 (GPUs 0 and 2), --devices cpu:4 (four "
+            "processes).",
             exit_code=2,
         ) from error
     return {"devices.gpus": numbers if "," in text else numbers[0]}

@@ -125,7 +125,7 @@ class FolderImages:
         if not self.paths:
             raise AstrodomeError(
                 f"None of the {len(paths)} images in {folder} can be read.",
-                f"The first one, {self.failed[0][0]}: {self.failed[0][1]}",
+                f"First error: {self.failed[0][0]}: {self.failed[0][1]}",
             )
         self._rows = np.arange(len(self.paths))
 
@@ -169,7 +169,9 @@ class FolderImages:
         there are at least ten observations.
         """
         if len(self) < 2:
-            raise AstrodomeError("Training needs at least two images: one is for validation.")
+            raise AstrodomeError(
+                "Training requires at least two images, because one of them is used for validation."
+            )
         names = ["__".join(path.stem.split("__")[:2]) for path in self.paths]
         groups = np.unique(names, return_inverse=True)[1]
         if groups.max() + 1 < MIN_OBSERVATIONS:

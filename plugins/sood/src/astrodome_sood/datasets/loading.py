@@ -23,7 +23,9 @@ def open_images(config: Config, part: str = TRAIN) -> ImageDataset:
     data, size = config.data, config.model.target_size
     if data.data_dir is None:
         raise AstrodomeError(
-            "No images specified.", "Set data.data_dir to a folder or URL.", exit_code=2
+            "No images specified.",
+            "Set data.data_dir to a folder or URL, or use --data-dir.",
+            exit_code=2,
         )
     if data.dataset == "SDOMLDatasetV2":
         return _open_store(data, size, part)

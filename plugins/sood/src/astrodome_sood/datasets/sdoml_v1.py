@@ -28,7 +28,9 @@ NAME = re.compile(r"(?:AIA|HMI)(?P<time>\d{8}_\d{4})_(?P<channel>\w+)")
 
 
 class SdoMlV1Images(FolderImages):
-    """Sequence of the frames of a channel, in the subfolder ``part`` or in ``folder`` itself.
+    """Sequence of the frames of a channel.
+
+    The frames are in the subfolder ``part`` if it exists, and in ``folder`` itself otherwise.
 
     Raises AstrodomeError if no frames are found, or if none of them can be read.
     """
@@ -43,7 +45,7 @@ class SdoMlV1Images(FolderImages):
     def find(self, folder: Path) -> list[Path]:
         """Return the paths of the channel's files in a folder and its subfolders, sorted by time.
 
-        Raises AstrodomeError if the folder does not exist or contains no files of the channel.
+        Raises AstrodomeError if the folder does not exist or contains no files for the channel.
         """
         if not folder.is_dir():
             raise errors.not_found(folder, "Check the path of the data set.", kind="Folder")
@@ -51,8 +53,8 @@ class SdoMlV1Images(FolderImages):
         found = [path for path in paths if _parse_name(path)[1] == self.channel]
         if not found:
             raise AstrodomeError(
-                f"No frames of {self.channel.name} found in {folder} ({len(paths)} other .npz "
-                "files).",
+                f"No frames of {self.channel.name} found in {folder}, which contains {len(paths)} "
+                "other .npz files.",
                 "Expected names of SDO ML v1, for example AIA20100615_0800_0171.npz.",
             )
         return sorted(found, key=lambda path: path.name)
@@ -94,7 +96,7 @@ class SdoMlV1Images(FolderImages):
 
 
 def _parse_name(path: Path) -> tuple[datetime, Channel | None]:
-    """Return the time and the channel in a file name, or None as the channel if it is invalid."""
+    """Return the time and the channel in a file name. For invalid names, the channel is None."""
     match = NAME.fullmatch(path.stem)
     try:
         time = datetime.strptime(match["time"], "%Y%m%d_%H%M") if match else datetime.min

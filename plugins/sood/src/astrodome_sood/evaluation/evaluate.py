@@ -31,7 +31,7 @@ from .synthetic import SyntheticAnomalies
 
 @dataclass(frozen=True)
 class EvaluationOptions:
-    """Options that select the ground truth; they are those of ``sdo sood evaluate``."""
+    """Options that select the ground truth, as in ``sdo sood evaluate``."""
 
     against: str = "synthetic"
     kinds: Sequence[str] = ()
@@ -119,7 +119,9 @@ def evaluate_models(
     """
     if not names:
         raise AstrodomeError(
-            "No models specified.", "Pass run folders, or the model threshold.", exit_code=2
+            "No models specified.",
+            "Pass run folders, weights files, or the model name threshold.",
+            exit_code=2,
         )
     config = configuration.load(file, overrides)
     devices = {f"devices.{key}": value for key, value in config.plain()["devices"].items()}
@@ -186,7 +188,7 @@ def _common_size(sizes: dict[str, int], config: Config) -> int:
         each = ", ".join(f"{label} {size} px" for label, size in sizes.items())
         raise AstrodomeError(
             f"The models were trained with different image sizes: {each}.",
-            "Evaluate models of different sizes separately.",
+            "Evaluate models with different image sizes separately.",
         )
     return next(iter(sizes.values()), config.model.target_size)
 

@@ -38,7 +38,7 @@ class EventRegions:
             import shapely  # noqa: F401
         except ImportError as error:
             raise AstrodomeError(
-                "Events as ground truth need shapely, which is not installed.",
+                "The ground truth events requires shapely, which is not installed.",
                 "pip install 'astrodome-sood[events]'",
             ) from error
         self._images, self._types = images, list(types)
@@ -52,7 +52,7 @@ class EventRegions:
             events = catalogue.search(time, time, self._types)
             events = [event for event in events if any(event.get(key) for key in OUTLINES)]
             if not events:
-                problem = f"No events with the types {', '.join(types)} at the times of the images."
+                problem = f"No events with the types {', '.join(types)} found at the image times."
                 continue
             try:
                 self._found[index] = images.geometry(index), events  # type: ignore[attr-defined]
@@ -60,8 +60,8 @@ class EventRegions:
                 problem = error.message
         if not self._found:
             raise AstrodomeError(
-                f"No images with regions of events found. {problem}",
-                "The events source must contain events at the times of the images, and meta.csv "
+                f"No event regions found in the images. {problem}",
+                "The events source must contain events at the image times, and meta.csv "
                 "must contain the geometry of the images.",
             )
 

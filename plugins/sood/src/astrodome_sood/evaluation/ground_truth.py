@@ -46,7 +46,10 @@ def labeled_image(
     label: int | None = None,
     mask: NDArray[np.bool_] | None = None,
 ) -> LabeledImage:
-    """Return an image of a data set with its ground truth. ``pixels`` replace its own pixels."""
+    """Return an image in a data set with its ground truth.
+
+    If ``pixels`` is passed, it replaces the pixels of the image.
+    """
     about = images.describe(index)
     name = Path(str(about.get("path"))).name
     pixels = images[index] if pixels is None else pixels
@@ -77,7 +80,7 @@ class ImageLabels:
             raise AstrodomeError(
                 f"Both anomalous and normal images are needed, but all {len(labels)} labeled "
                 f"images are {only}.",
-                "Use another limit, or add images.",
+                "Use other labels or another GOES class, or add images.",
             )
 
     def __len__(self) -> int:
@@ -125,13 +128,13 @@ def labels_from_file(images: ImageSet, path: Path) -> ImageLabels:
 
     try:
         table = arrow.read_frame(path) if path.suffix == ".parquet" else pd.read_csv(path)
-    except (OSError, ValueError) as error:  # Base classes in pandas and pyarrow.
+    except (OSError, ValueError) as error:  # Base classes of their exceptions.
         raise AstrodomeError(f"Cannot read {path} as a table: {error}.") from error
     key = next((name for name in ("path", "name") if name in table.columns), "")
     if not key or "label" not in table.columns:
         raise AstrodomeError(
             f"Expected the columns 'path' (or 'name') and 'label' in {path}.",
-            f"It has the columns {', '.join(map(str, table.columns))}.",
+            f"The file contains the columns {', '.join(map(str, table.columns))}.",
         )
     given: dict[str, int] = {}
     for row, (name, label) in enumerate(zip(table[key], table["label"], strict=True), 2):
@@ -142,5 +145,5 @@ def labels_from_file(images: ImageSet, path: Path) -> ImageLabels:
         given[Path(str(name)).name] = int(label)
     names = [Path(str(images.describe(index).get("path"))).name for index in range(len(images))]
     labels = {index: given[name] for index, name in enumerate(names) if name in given}
-    hint = f"The file names in {path} must be those of the images."
+    hint = f"The file names in {path} must be the names of the images."
     return ImageLabels(images, labels, hint, reference="labels", file=str(path))

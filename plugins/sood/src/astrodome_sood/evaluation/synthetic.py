@@ -56,7 +56,7 @@ def random_region(shape: tuple[int, int], random: np.random.Generator) -> Array:
 
 
 def replace(image: Array, other: Array, random: np.random.Generator) -> Array:
-    """Return ``other``, which is a different image (paste) or a different wavelength (swap)."""
+    """Return ``other``: another image (paste), or an image at another wavelength (swap)."""
     return other
 
 
@@ -128,7 +128,7 @@ class SyntheticAnomalies:
         if not self.base:
             raise AstrodomeError(
                 f"No images found with the wavelength {self.wavelength} Å.",
-                f"Wavelengths: {', '.join(sorted({str(wave) for wave in waves}))}.",
+                f"Available wavelengths: {', '.join(sorted({str(wave) for wave in waves}))}.",
             )
 
     def __len__(self) -> int:

@@ -56,7 +56,7 @@ def fit(
     checkpoint = run.path / CHECKPOINT
     with (
         progress.task("Training", steps, "steps") as task,
-        without_warnings("lightning", "lightning.pytorch"),  # Unused GPUs and worker processes.
+        without_warnings("lightning", "lightning.pytorch"),  # About unused GPUs and workers.
     ):
         recorder = RunRecorder(run.path, model, net, task, section["print_every_iter"])
         callbacks: list[Callback] = (
@@ -141,7 +141,7 @@ def loggers(model: str, run: Run, config: Mapping[str, Any]) -> list[Logger] | b
             found.append(create(name))
         except ImportError as error:
             raise AstrodomeError(
-                f"The logger '{name}' needs a library that is not installed: {error}.",
+                f"The logger '{name}' requires a library that is not installed: {error}.",
                 f"pip install 'astrodome-sood[{name}]'",
             ) from error
     return found or False
@@ -163,7 +163,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         except Exception as error:
             raise AstrodomeError(
                 f"Cannot read the checkpoint {path}: {type(error).__name__}.",
-                "Delete it to train from the start.",
+                "Delete the checkpoint to restart the training.",
             ) from error
 
 
@@ -210,7 +210,7 @@ class RunRecorder(Callback):
         loss, val_loss, epoch = train["loss"], validation["loss"], trainer.current_epoch
         if not math.isfinite(loss + val_loss):
             raise AstrodomeError(
-                f"The loss is not finite in epoch {epoch}.",
+                f"The loss is NaN or infinite in epoch {epoch}.",
                 "Use a smaller learning rate (train.lr) in another run folder.",
             )
         row = (

@@ -108,7 +108,7 @@ def training_module(net: Autoencoder, config: Mapping[str, Any]) -> AutoencoderM
 
 
 def mean_losses(losses: Sequence[tuple[int, Loss]]) -> dict[str, float]:
-    """Return the mean loss and the mean of each of its terms, weighted by the batch size."""
+    """Return the mean loss and the mean of each loss term, weighted by the batch size."""
     sizes = torch.tensor([size for size, _ in losses], dtype=torch.float64)
     terms = torch.stack([torch.stack(tuple(loss)) for _, loss in losses]).double().cpu()
     means = (sizes @ terms / sizes.sum()).tolist()

@@ -59,7 +59,7 @@ class Autoencoder(nn.Module):
         if rest or not bottom:
             raise AstrodomeError(
                 f"Invalid model.target_size {size}: each of the {len(fmap_sizes)} layers in "
-                "model.fmap_sizes halves the images.",
+                "model.fmap_sizes halves the image size.",
                 f"Choose a multiple of {2 ** len(fmap_sizes)} for model.target_size.",
             )
         self.size, self.channels, self.z_dim = size, channels, z_dim

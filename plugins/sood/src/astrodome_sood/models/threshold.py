@@ -36,7 +36,9 @@ class Threshold:
         config: Mapping[str, Any],
     ) -> None:
         raise AstrodomeError(
-            "The model threshold cannot be trained.", "It scores images directly.", exit_code=2
+            "The model threshold cannot be trained.",
+            "It requires no training: use the command predict.",
+            exit_code=2,
         )
 
     def load(self, path: Path | None, config: Mapping[str, Any]) -> None:

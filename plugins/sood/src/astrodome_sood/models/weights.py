@@ -112,7 +112,7 @@ def _read_safetensors(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     except (safetensors.SafetensorError, ValueError) as error:
         raise AstrodomeError(
             f"{path} is not a valid weights file: {error}.",
-            "Expected .safetensors, or a file of sdo-cli with one of the extensions "
+            "Expected a .safetensors file, or an sdo-cli file with one of the extensions "
             f"{', '.join(SDO_CLI_EXTENSIONS)}.",
         ) from error
 
@@ -133,8 +133,8 @@ def _read_sdo_cli(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         return metadata, weights
     except Exception as error:  # A damaged pickle can raise any exception.
         raise AstrodomeError(
-            f"{path} is not a valid checkpoint of sdo-cli: {type(error).__name__}.",
-            "Expected a .ckpt file of its ce_vae, or the ae_final.pth of its ae.",
+            f"{path} is not a valid sdo-cli checkpoint: {type(error).__name__}.",
+            "Expected a .ckpt file of the model ce_vae, or a file ae_final.pth of the model ae.",
         ) from error
 
 

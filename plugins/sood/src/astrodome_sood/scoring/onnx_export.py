@@ -111,7 +111,7 @@ def export_onnx(
         import onnxscript  # noqa: F401  (used by torch.onnx.export)
     except ImportError as error:
         raise AstrodomeError(
-            f"Export needs a library that is not installed: {error.name}.",
+            f"The export requires a library that is not installed: {error.name}.",
             "pip install 'astrodome-sood[onnx]'",
         ) from error
     run = Path(run).expanduser()

@@ -80,7 +80,7 @@ def pixel_mode(backend: Any, model: str, mode: str) -> str:
     if modes and mode not in modes:
         raise AstrodomeError(
             f"Unknown type of pixel score '{mode}'.",
-            f"Pixel scores of {model}: {', '.join(modes)}.",
+            f"Supported by {model}: {', '.join(modes)}.",
             exit_code=2,
         )
     return mode if modes else ""
@@ -119,7 +119,7 @@ def score_images(
 
 @dataclass(frozen=True)
 class ImageResults:
-    """Output folder of a command, and one record with the results of each image.
+    """Output folder of a command, and one record with the results for each image.
 
     ``columns`` are the names of the values to display.
     """

@@ -34,7 +34,11 @@ def _score(shard: Shard) -> NDArray[np.float32]:
 
 
 class ResumableScores:
-    """Scores of an image set in the file ``path``; ``about`` is a file that identifies them."""
+    """Scores of an image set that are saved while they are computed.
+
+    The file ``path`` contains the scores. The file ``about`` identifies the images, the weights and
+    the settings with which they are computed.
+    """
 
     def __init__(self, folder: Path, images: ImageSet, scorer: ModelScorer) -> None:
         self.path, self.about = folder / ".scores.npy", folder / ".scores.json"
@@ -59,14 +63,14 @@ class ResumableScores:
         return scores
 
     def delete(self) -> None:
-        """Delete the files."""
+        """Delete the saved scores."""
         self.about.unlink()
         self.path.unlink(missing_ok=True)
 
     def _open(self) -> NDArray[np.float32]:
         """Open the scores of an interrupted prediction, or create an array of NaN.
 
-        Scores of other images, weights or settings are deleted.
+        Saved scores for other images, weights or settings are deleted.
         """
         identity = self._identity()
         if self.about.exists() and self.about.read_text("utf-8") == identity:

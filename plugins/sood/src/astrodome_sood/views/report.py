@@ -33,7 +33,7 @@ HIDDEN_SETTINGS = ("predict.", "data.sdo_ml_v2.", "debug")
 
 @dataclass(frozen=True)
 class SavedPredictions:
-    """Predictions in a folder: records in the order of rank, and pixel scores if available."""
+    """Predictions in a folder: one record per image in order of rank, and any pixel scores."""
 
     folder: Path
     rows: list[dict[str, Any]]
@@ -130,9 +130,7 @@ def read_predictions(folder: Path) -> SavedPredictions:
             for row in table.to_pylist():
                 rows.setdefault(row["path"], {}).update({"score": row.get("mean")} | row)
     if not rows:
-        raise AstrodomeError(
-            f"No predictions found in {folder}.", "Write predictions with the command predict."
-        )
+        raise AstrodomeError(f"No predictions found in {folder}.", "Run the command predict first.")
     maps = np.load(folder / "maps.npy", mmap_mode="r") if (folder / "maps.npy").exists() else None
     ranked = sorted(rows.values(), key=lambda row: -row["score"])
     return SavedPredictions(folder, ranked, about, maps, label)

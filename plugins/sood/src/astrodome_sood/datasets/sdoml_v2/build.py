@@ -80,9 +80,9 @@ def build(
     layout = layout or StoreLayout()
     if layout.shard and (layout.zarr_format < 3 or layout.shard % layout.chunk):
         raise AstrodomeError(
-            f"Invalid shard {layout.shard}: shards need zarr_format 3 and a multiple of chunk "
-            f"({layout.chunk}).",
-            "For example: zarr_format 3, chunk 12, shard 120",
+            f"Invalid shard size {layout.shard}: expected a multiple of the chunk size "
+            f"({layout.chunk}), and zarr_format 3.",
+            "Example: zarr_format 3, chunk 12, shard 120.",
             exit_code=2,
         )
     if out.exists():
@@ -133,7 +133,7 @@ def _read_frames(
             group = groups.setdefault((str(time.year), channel), {})
             if time in group:
                 other = paths[group[time][0]]
-                failed.append((str(done.item), f"{other} has the same channel and time."))
+                failed.append((str(done.item), f"The image {other} has the same channel and time."))
             else:
                 group[time] = row, about
     return groups, failed

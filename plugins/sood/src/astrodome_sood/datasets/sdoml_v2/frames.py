@@ -140,11 +140,11 @@ def _pair(
         kept = kept[partner[kept] >= 0]
     if not len(kept):
         raise AstrodomeError(
-            f"No frames of {', '.join(names)} within 3 minutes of each other found in "
+            f"No frames of {', '.join(names)} with time differences of at most 3 minutes found in "
             f"{store.location}."
         )
     if lost := len(times[0]) - len(kept):
         index.warnings.append(
-            f"Skipped {lost} of {len(times[0])} frames without frames of the other channels."
+            f"Skipped {lost} of {len(times[0])} frames for which another channel has no frame."
         )
     return [kept, *(partner[kept] for partner in partners)]

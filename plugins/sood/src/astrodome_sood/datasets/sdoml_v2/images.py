@@ -156,8 +156,8 @@ class StoreImages:
         intervals, interval = np.unique((self.frames.times - origin) // length, return_inverse=True)
         if len(intervals) < 2:
             raise AstrodomeError(
-                f"All {len(self)} frames are within {text}, so training and validation cannot "
-                "have different times.",
+                f"Cannot split {len(self)} frames into training and validation sets by time: all "
+                f"of them are in one interval of {text}.",
                 f"Set {key} to a shorter duration.",
             )
         shuffled = np.random.default_rng(seed).permutation(len(intervals))

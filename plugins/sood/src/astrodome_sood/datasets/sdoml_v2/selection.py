@@ -78,7 +78,7 @@ def select(times: Times, channel: Channel, filters: FrameFilter, name: str = "")
             first, last = (f(times).astype("datetime64[s]") for f in (np.nanmin, np.nanmax))
             raise AstrodomeError(
                 f"{message} (frames before this filter: {before}).",
-                f"The store has frames from {first} to {last}.",
+                f"The store contains frames from {first} to {last}.",
             )
     return rows
 
@@ -105,7 +105,7 @@ def parse_duration(text: str, key: str) -> np.timedelta64:
         duration = pd.Timedelta(0)
     if duration < pd.Timedelta(1, "ms"):
         raise AstrodomeError(
-            f"Invalid {key}: '{text}' is not a duration.", "Examples: 14d, 6h, 12min."
+            f"Invalid {key} '{text}': expected a duration.", "Examples: 14d, 6h, 12min."
         )
     return np.timedelta64(duration.to_timedelta64(), "ms")
 
@@ -132,10 +132,13 @@ def bad_intervals(
                 start, end = parse_time(str(first)), parse_time(str(last), end=True)
             except (AstrodomeError, TypeError, ValueError) as error:
                 raise AstrodomeError(
-                    f"{path}: {channel.name}: expected [from, to] in UTC, got {pair}."
+                    f"Invalid interval for {channel.name} in {path}: expected [start, end] in UTC, "
+                    f"got {pair}."
                 ) from error
             if end < start:  # type: ignore[operator]
-                raise AstrodomeError(f"{path}: {channel.name}: {first} is after {last}.")
+                raise AstrodomeError(
+                    f"Invalid interval for {channel.name} in {path}: {first} is after {last}."
+                )
             found.append((start, end))
     return found
 

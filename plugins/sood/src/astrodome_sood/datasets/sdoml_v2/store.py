@@ -136,7 +136,7 @@ class FrameStore:
         name = f"{self.location}/{year}/{channel.name}"
         array = group[channel.name]
         if array.ndim != 3:
-            raise AstrodomeError(f"{name} is not an array of frames: expected 3 dimensions.")
+            raise AstrodomeError(f"Invalid array {name}: expected 3 dimensions (N, H, W).")
         return ChannelFrames(year, channel, array, name)
 
     def all_frames(self, channel: Channel, years: Sequence[str] = ()) -> list[ChannelFrames]:
@@ -148,21 +148,21 @@ class FrameStore:
             if year not in self.years:
                 raise AstrodomeError(
                     f"The year {year} does not exist in {self.location}.",
-                    f"Years: {', '.join(self.years) or 'none'}.",
+                    f"Available years: {', '.join(self.years) or 'none'}.",
                 )
         chosen = list(years or self.years)
         found = [each for year in chosen if (each := self.frames(year, channel))]
         if not found:
             known = sorted({name for year in chosen for name in self.channel_names(year)})
             raise AstrodomeError(
-                f"The channel {channel.name} does not exist in {self.location}, "
-                f"{', '.join(chosen) or 'any year'}.",
-                f"Channels: {', '.join(known) or 'none'}.",
+                f"The channel {channel.name} does not exist in {self.location} "
+                f"(years: {', '.join(chosen) or 'none'}).",
+                f"Available channels: {', '.join(known) or 'none'}.",
             )
         return found
 
     def inventory(self) -> list[dict[str, Any]]:
-        """Return the number of frames, times, cadence, shape and problems of each array.
+        """Return a record for each array with its frames, times, cadence, shape and problems.
 
         Raises AstrodomeError if the store contains no frames.
         """
@@ -172,7 +172,7 @@ class FrameStore:
         if not rows:
             raise AstrodomeError(
                 f"{self.location} contains no frames.",
-                "Expected groups of years with one array per channel.",
+                "Expected one group per year with one array per channel.",
             )
         return rows
 
@@ -225,12 +225,12 @@ def _open_group(location: str) -> zarr.Group:
         return zarr.open_group(store, mode="r")
     except ImportError as error:
         raise AstrodomeError(
-            f"{location} needs a library that is not installed: {error}.",
+            f"Cannot open {location}: a required library is not installed ({error}).",
             "pip install 'astrodome-sood[gcs]'" if location.startswith("gs:") else "",
         ) from error
     except Exception as error:  # zarr, file systems and networks raise exceptions of many types.
         why = " ".join(str(error).split()) or type(error).__name__
         raise AstrodomeError(
             f"SDO ML v2 store not found at {location}: {why}",
-            "Pass the folder or address of a zarr group with one group per year (2010/171A, …).",
+            "Pass the folder or URL of a zarr store with one group per year (2010/171A, …).",
         ) from error
