@@ -19,28 +19,37 @@ MEASURED = (
     *("tag", "algorithm", "random_state", "sources", "positive", "unusable", "f1", "precision"),
     *("recall", "roc_auc", "average_precision", "brier"),
 )
-ModelsFolder = Annotated[Path, typer.Option(help="Folder with the groups of models.")]
+ModelsFolder = Annotated[Path, typer.Option(help="Folder that contains the groups of runs.")]
 
 
 class ModelOptions(OptionGroup):
-    """Selection of trained models."""
+    """Options that select trained models."""
 
-    group: list[str] | None = option(None, "Group of models; repeatable [experiment].")
+    group: list[str] | None = option(
+        None, "Name of a group of runs. Can be repeated (default: experiment)."
+    )
     models: list[Path] | None = option(
-        None, "Folder with one or more models, or file of scope-ml; repeatable [--group]."
+        None,
+        "Folder that contains run folders or SCoPe model files, or one model file. Can be repeated "
+        "(default: the folder of the group).",
     )
     path_models: ModelsFolder = Path("models")
-    tag: list[str] | None = option(None, "Only this class; repeatable [all].")
-    algorithm: str = option("", "Only models of this algorithm: dnn, xgb, … [all].")
+    tag: list[str] | None = option(
+        None, "Tag of a class to include. Can be repeated (default: all classes)."
+    )
+    algorithm: str = option(
+        "", "Algorithm to include, for example dnn or xgb (default: all algorithms)."
+    )
     random_state: int | None = option(
-        None, "Only models with this random state [the most recent model]."
+        None, "Random state of the runs (default: the most recent run for each class)."
     )
     config: Config = None
 
     def select(self) -> list[TrainedModel]:
         """Return the selected models.
 
-        Files of scope-ml contain only weights, so they are completed from the configuration.
+        SCoPe model files contain only weights. The other parameters are added from the
+        configuration.
         """
         from ..classifiers import trained_models
 
@@ -58,9 +67,10 @@ class ModelOptions(OptionGroup):
         scope = load_config(self.config)
         if not only_weights:
             console.warn(
-                f"{self.config} has no effect, because these models contain the configuration "
-                "that they were trained with.",
-                "It is used only for files of scope-ml, which contain only weights.",
+                f"The configuration file {self.config} has no effect, because the selected runs "
+                "contain their own configuration.",
+                "A configuration file is used only for SCoPe model files, which contain only "
+                "weights.",
             )
         return [configure(model, scope) for model in models]
 
@@ -68,28 +78,30 @@ class ModelOptions(OptionGroup):
 @expand
 def predict(
     data: list[Path] = typer.Argument(
-        ..., metavar="FILE...", help="Files with features: Parquet, CSV or HDF5."
+        ..., metavar="FILE...", help="CSV, Parquet or HDF5 files that contain features."
     ),
     out: Path = option(Path("scores.parquet"), "Parquet file to write."),
     merge: str = option(
         "",
-        "Add a column for each class with the mean or maximum score of all algorithms.",
+        "Add a column for each class with the mean or maximum score over the algorithms.",
         metavar="mean|max",
     ),
     batch_size: int = option(
-        8192, "Number of rows in a batch. An interrupted run resumes with the next batch.", min=1
+        8192,
+        "Number of rows per partition. An interrupted run resumes at the first missing partition.",
+        min=1,
     ),
-    scheduler: str = option("", "Address of a Dask cluster."),
-    force: bool = option(False, "Overwrite an existing file."),
+    scheduler: str = option("", "Address of a Dask scheduler (default: score in this process)."),
+    force: bool = option(False, "Overwrite an existing output file."),
     as_json: Json = False,
     *,
     selection: ModelOptions,
 ) -> None:
-    """Compute the scores of sources with trained models, in one pass over the files.
+    """Predict the scores of sources with all selected models, in one pass over the files.
 
-    The output contains identifiers, position, period and field of each source, and a column
-    <tag>_<algorithm> for each model. A source without a required feature has no score. If the
-    run is interrupted, the same command resumes it.
+    The output file contains the identifiers, position, period and field of each source, and a
+    column <tag>_<algorithm> for each model. A score is null if a required feature is missing. To
+    resume an interrupted prediction, run the same command again.
     """
     from ..classifiers import prediction
     from ..tables import identifiers
@@ -118,16 +130,20 @@ def predict(
     }
     console.show_one(about, as_json=as_json)
     for message in done.lost.values():
-        console.warn(f"{message}. Such identifiers are missing in {done.path}.", identifiers.REMEDY)
+        console.warn(
+            f"{message}. These identifiers are missing values in {done.path}.", identifiers.REMEDY
+        )
     if done.existing:
-        console.note("The file already exists, with the scores of these files and models.")
+        console.note(f"{done.path} already contains the scores for these files and models.")
 
 
 @expand
 def evaluate(
-    data: Path = typer.Argument(..., metavar="FILE", help="Labelled data set."),
+    data: Path = typer.Argument(
+        ..., metavar="FILE", help="Labelled data set: a CSV, Parquet or HDF5 file."
+    ),
     score_threshold: float = option(
-        0.5, "Score above which a source is classified as positive.", min=0, max=1
+        0.5, "Sources with a score above this value are classified as positive.", min=0, max=1
     ),
     as_json: Json = False,
     *,
@@ -151,12 +167,14 @@ def evaluate(
 
 
 def report(
-    group: str = typer.Argument("experiment", help="Name of the group."),
+    group: str = typer.Argument("experiment", help="Name of the group of runs."),
     path_models: ModelsFolder = Path("models"),
-    out: Path | None = option(None, "HTML file to write [report.html in the folder of the group]."),
+    out: Path | None = option(
+        None, "HTML file to write (default: report.html in the folder of the group)."
+    ),
     as_json: Json = False,
 ) -> None:
-    """Write a self-contained HTML report about a group of trained classifiers."""
+    """Write a self-contained HTML report about a group of runs."""
     from ..classifiers import report as reports
 
     console.show_one({"report": str(reports.write(path_models / group, out))}, as_json=as_json)

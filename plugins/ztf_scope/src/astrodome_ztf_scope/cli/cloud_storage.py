@@ -1,4 +1,4 @@
-"""Commands that download the data sets and models of SCoPe from Google Cloud Storage."""
+"""Commands that download SCoPe data sets and models from Google Cloud Storage."""
 
 from __future__ import annotations
 
@@ -10,24 +10,26 @@ from astrodome import console
 
 from .options import Json
 
-Folder = Annotated[Path, typer.Argument(help="Folder for the files.")]
+Folder = Annotated[Path, typer.Argument(help="Folder to which the files are downloaded.")]
 Downloads = Annotated[int, typer.Option(help="Maximum number of parallel downloads.", min=1)]
 
 
 def fetch_datasets(
     path: Folder = Path("data/training"), jobs: Downloads = 4, as_json: Json = False
 ) -> None:
-    """Download the data sets of SCoPe from Google Cloud Storage; existing files are kept.
+    """Download the SCoPe data sets from Google Cloud Storage. Existing files are not replaced.
 
-    Settings: gcs.bucket, gcs.credentials (a JSON file) or gcs.token (an access token), gcs.url.
+    The settings gcs.bucket and gcs.url select the bucket. For access, set gcs.credentials (path of
+    a JSON file) or gcs.token (access token).
     """
     _fetch("datasets/*.csv", path, jobs, as_json)
 
 
 def fetch_models(path: Folder = Path("models"), jobs: Downloads = 4, as_json: Json = False) -> None:
-    """Download the trained models of SCoPe from Google Cloud Storage; existing files are kept.
+    """Download the trained SCoPe models from Google Cloud Storage. Existing files are not replaced.
 
-    Settings: gcs.bucket, gcs.credentials (a JSON file) or gcs.token (an access token), gcs.url.
+    The settings gcs.bucket and gcs.url select the bucket. For access, set gcs.credentials (path of
+    a JSON file) or gcs.token (access token).
     """
     _fetch("models/**", path, jobs, as_json)
 

@@ -17,10 +17,12 @@ COLUMNS = (
 
 
 def init(
-    path: Path = typer.Argument(Path("config.yaml"), help="File to write, or its folder."),
+    path: Path = typer.Argument(
+        Path("config.yaml"), help="File to write, or a folder in which config.yaml is written."
+    ),
     force: bool = option(False, "Overwrite an existing file.", "--force"),
 ) -> None:
-    """Write a commented configuration with all classes."""
+    """Write the default configuration, with comments, to a file."""
     from ..config.loading import write_defaults
 
     written = write_defaults(path, replace=force)
@@ -29,16 +31,17 @@ def init(
 
 def classes(
     tags: list[str] | None = typer.Argument(
-        None, metavar="[TAG]...", help="Show only these classes."
+        None, metavar="[TAG]...", help="Tags of the classes to show (default: all classes)."
     ),
     config: Config = None,
-    path_models: Path = option(Path("models"), "Folder with the groups of models."),
+    path_models: Path = option(Path("models"), "Folder that contains the groups of runs."),
     as_json: Json = False,
 ) -> None:
     """Show the configured classes, their training parameters and the trained models.
 
-    Trained models are counted by group and algorithm. With --json, the output also contains the
-    runs, the number of features and all training parameters of each class.
+    The column trained lists the number of trained models by group and algorithm. With --json, the
+    output also contains the run folders, the number of features and all training parameters of each
+    class.
     """
     from ..classifiers import trained_models
     from ..config.loading import class_records, load_config

@@ -1,4 +1,4 @@
-"""Options as in the manual of SCoPe, for example ``-group_ids 360 361`` and ``--save true``."""
+"""Option syntax from SCoPe's manual, for example ``-group_ids 360 361`` and ``--save true``."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from astrodome import lazy
 TRUE = frozenset({"t", "true", "1", "y", "yes", "on"})
 FALSE = frozenset({"f", "false", "0", "n", "no", "off"})
 VALUES_WITHOUT_ARGUMENT = {"--verbose": "1"}
-"""Options with an optional integer, and the value without it."""
+"""Value for each option whose integer argument is optional, if the argument is missing."""
 NUMBER = re.compile(r"-\.?\d")
 
 
 class ManualCommand(lazy.Command):
-    """A command that also accepts options in the syntax of SCoPe.
+    """A command that also accepts options in SCoPe's syntax.
 
-    Long options may have a single dash, and ``_`` for ``-``. A repeatable option takes all values
-    up to the next option. A switch may have a value: ``--save``, ``--save=true``, ``--save t``.
+    Long options may begin with a single dash, and may contain ``_`` instead of ``-``. An option
+    that can be repeated takes all values up to the next option. A switch may have a value, as in
+    ``--save=true`` or ``--save t``.
     """
 
     def parse_args(self, ctx: Any, args: list[str]) -> Any:
@@ -67,7 +68,7 @@ class ManualCommand(lazy.Command):
 
 
 def _switch(option: Any, name: str, equals: str, value: str) -> Iterator[str]:
-    """Yield a switch without its value. For a false value, yield the opposite switch, if any."""
+    """Yield a switch without its value, or the opposite switch (if it exists) for a false value."""
     if value.lower() in FALSE:
         yield from option.secondary_opts[:1]
     else:

@@ -1,6 +1,6 @@
-"""Names of the commands of scope-ml: aliases, and commands that have a replacement.
+"""Aliases and replacements for the commands of scope-ml, the command line of SCoPe.
 
-The names are in ``scope_ml.json``.
+The command names are listed in ``scope_ml.json``.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from astrodome import AstrodomeError, lazy
 
 _data = json.loads(Path(__file__).with_suffix(".json").read_text("utf-8"))
 ALIASES: dict[str, str] = _data["aliases"]
-"""Commands of scope-ml with the same options as a command of ``scope``."""
+"""Name of the ``scope`` command for each scope-ml command that has the same options."""
 REPLACED: dict[str, tuple[str, str]] = {
     name: (entry["command"], entry["difference"])
     for entry in _data["replaced"]
     for name in entry["names"]
 }
-"""By name of a command of scope-ml: the command that replaces it, and the difference."""
+"""Replacement command and its difference, for each scope-ml command without an alias."""
 
 
 class ReplacedCommand(lazy.Command):
-    """A command that accepts any arguments, even --help, and names the command to use instead."""
+    """A command that raises an error with the replacement for any arguments, including --help."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> Any:
         if ctx.resilient_parsing:
@@ -38,7 +38,7 @@ class ReplacedCommand(lazy.Command):
 
 
 def _replaced() -> None:
-    """Show the command that replaces this command of scope-ml."""
+    """Show the command that replaces this scope-ml command."""
 
 
 _app = typer.Typer(rich_markup_mode=None, add_completion=False)

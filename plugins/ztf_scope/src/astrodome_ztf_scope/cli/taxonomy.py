@@ -10,7 +10,7 @@ from .manual_syntax import ManualCommand
 from .options import DryRun, GroupIds, Json, MarshalOptions, NewMarshalOptions
 
 app = typer.Typer(
-    help="Post taxonomies to a marshal, and show existing ones.",
+    help="Post a taxonomy to a marshal, or show the existing taxonomies.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -20,18 +20,18 @@ app = typer.Typer(
 @expand
 def post_taxonomy(
     taxonomy: str = option(
-        "config", "YAML file in the format of tdtax; config: the configured taxonomy."
+        "config", "YAML file in the tdtax format, or config for the taxonomy in the configuration."
     ),
     group_ids: GroupIds = None,
     name: str = option("Scope Phenomenological Taxonomy", "Name of the taxonomy."),
     version: str = option("1.0.0", "Version of the taxonomy."),
-    provenance: str = option("github", "URL of the origin of the taxonomy."),
+    provenance: str = option("github", "Provenance of the taxonomy, for example its URL."),
     dry_run: DryRun = False,
     as_json: Json = False,
     *,
     service: NewMarshalOptions,
 ) -> None:
-    """Post a taxonomy to a marshal, unless its name and version already exist."""
+    """Post a taxonomy to a marshal, unless one with the same name and version already exists."""
     from ..marshal import checks, taxonomies
     from ..marshal.idempotent_writes import open_writer
 
@@ -54,13 +54,13 @@ def post_taxonomy(
 @expand
 def show_taxonomies(
     number: int | None = typer.Argument(
-        None, metavar="[ID]", help="Show the classes of this taxonomy."
+        None, metavar="[ID]", help="Id of a taxonomy whose classes are shown (default: list all)."
     ),
     as_json: Json = False,
     *,
     service: MarshalOptions,
 ) -> None:
-    """List the taxonomies of a marshal, or the classes of one taxonomy."""
+    """List the taxonomies on a marshal, or the classes in one taxonomy."""
     from ..marshal.taxonomies import class_paths
 
     found = service.open().taxonomies()
@@ -78,7 +78,7 @@ def show_taxonomies(
     chosen = next((one for one in found if one["id"] == number), None)
     if chosen is None:
         raise InvalidInputError(
-            f"Taxonomy {number} not found.", "To list them: scope taxonomy show"
+            f"Taxonomy {number} not found.", "To list all taxonomies: scope taxonomy show"
         )
     if as_json:
         console.show_json(chosen)

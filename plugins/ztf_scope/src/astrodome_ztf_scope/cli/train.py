@@ -25,9 +25,9 @@ COLUMNS = (
 NO_EFFECT = {
     "shuffle_buffer_size": "all rows are shuffled",
     "float_convert_types": "training always uses 32-bit floats",
-    "weights_only": "the state of the optimizer is never loaded",
+    "weights_only": "the optimizer state is never loaded",
 }
-"""Options of scope-ml that have no effect, with the reason."""
+"""Reason for each scope-ml option that is accepted but has no effect."""
 DATA, CLASS, LEARNING = "Data", "Class entry", "Learning"
 Text = str | None
 Number = float | None
@@ -36,20 +36,23 @@ Switch = bool | None
 
 
 class DataOptions(OptionGroup, panel=DATA):
-    """The data set."""
+    """Options that select and interpret the data set."""
 
-    path_dataset: Path | None = option(None, "CSV, Parquet or HDF5 file [training.dataset].")
+    path_dataset: Path | None = option(
+        None, "Labelled CSV, Parquet or HDF5 file (default: training.dataset)."
+    )
     group_by: str = option(
         "",
-        "Column that identifies the source, or position (within 2 arcsec). All rows of a source "
-        "are assigned to the same subset.",
+        "Column that identifies the source, or position to group rows within 2 arcsec. All rows "
+        "of a source are assigned to the same subset.",
     )
     period_suffix: Text = option(
-        None, "Suffix of the columns with periodic features, or None if they have no suffix."
+        None, "Suffix of the columns with periodic features; None means that they have no suffix."
     )
     feature_stats: Text = option(
         None,
-        "config: scale with feature_stats of the configuration [statistics of the training set].",
+        "Statistics for scaling. The only value is config, which selects feature_stats in the "
+        "configuration (default: statistics of the training set).",
     )
 
     def dataset(self, scope: ScopeConfig) -> Path:
@@ -62,7 +65,7 @@ class DataOptions(OptionGroup, panel=DATA):
         )
 
     def with_suffix(self, scope: ScopeConfig) -> ScopeConfig:
-        """Return the configuration with the names of the periodic features."""
+        """Return the configuration with ``--period-suffix`` applied to all feature sets."""
         if self.period_suffix is None:
             return scope
         suffix = "" if self.period_suffix.lower() == "none" else self.period_suffix
@@ -73,51 +76,69 @@ class DataOptions(OptionGroup, panel=DATA):
         if self.feature_stats not in (None, "config"):
             raise AstrodomeError(
                 f"Invalid --feature-stats '{self.feature_stats}': expected config.",
-                "The statistics are in the section feature_stats of the configuration.",
+                "With config, the statistics are read from feature_stats in the configuration.",
                 exit_code=2,
             )
         return self.feature_stats == "config"
 
 
 class TrainingClassOptions(OptionGroup, panel=LEARNING):
-    """Options that override the entry of a class, with the same names."""
+    """Options that override the values with the same names in the entry for each class."""
 
-    threshold: Number = option(None, "Labels above this value are positive.", panel=CLASS)
+    threshold: Number = option(
+        None, "Rows with a label above this value are positive examples.", panel=CLASS
+    )
     balance: Number = option(
         None,
-        "Maximum ratio between the numbers of rows with the more and the less frequent label.",
+        "Maximum ratio between the number of training rows in the majority class and in the "
+        "minority class.",
         panel=CLASS,
     )
     weight_per_class: Switch = option(
-        None, "Weight positive and negative examples equally.", panel=CLASS
+        None, "Give positive and negative examples the same total weight.", panel=CLASS
     )
     scale_features: Text = option(None, "Scaling method: min_max or median_std.", panel=CLASS)
-    test_size: Number = option(None, "Fraction of the rows in the test set.", panel=CLASS)
-    val_size: Number = option(
-        None, "Fraction of the remaining rows in the validation set.", panel=CLASS
+    test_size: Number = option(
+        None, "Fraction of the rows that are used as the test set.", panel=CLASS
     )
-    batch_size: Count = option(None, "Number of sources in a batch.")
+    val_size: Number = option(
+        None,
+        "Fraction of the rows outside the test set that are used as the validation set.",
+        panel=CLASS,
+    )
+    batch_size: Count = option(None, "Number of rows per training batch.")
     epochs: Count = option(None, "Maximum number of epochs.")
     patience: Count = option(None, "Number of epochs without improvement before training stops.")
     lr: Number = option(None, "Learning rate.", "--lr", "--learning-rate")
-    beta_1: Number = option(None, "Parameter beta_1 of Adam.")
-    beta_2: Number = option(None, "Parameter beta_2 of Adam.")
-    epsilon: Number = option(None, "Parameter epsilon of Adam.")
+    beta_1: Number = option(None, "Decay rate for the first moment in Adam.")
+    beta_2: Number = option(None, "Decay rate for the second moment in Adam.")
+    epsilon: Number = option(None, "Constant for numerical stability in Adam.")
     amsgrad: Switch = option(None, "Use the AMSGrad variant of Adam.")
-    momentum: Number = option(None, "Momentum of SGD.")
-    decay: Number = option(None, "Decay of the learning rate per step.")
+    momentum: Number = option(None, "Momentum for the optimizer sgd.")
+    decay: Number = option(
+        None, "Decay rate d for the learning rate, which is divided by 1 + d * step."
+    )
     monitor: Text = option(None, "Metric that the callbacks monitor, for example val_loss.")
     callbacks: Text = option(
-        None, "Callbacks: reduce_lr_on_plateau, early_stopping, or both, separated by a comma."
+        None,
+        "Keras callbacks, separated by commas: reduce_lr_on_plateau, early_stopping, tensorboard.",
     )
-    shuffle_buffer_size: Count = option(None, "No effect: all rows are shuffled.")
-    float_convert_types: Text = option(None, "No effect: training always uses 32-bit floats.")
-    run_eagerly: Switch = option(None, "Do not compile the network.")
-    pre_trained_model: Text = option(None, "Run folder or file with the initial weights.")
-    weights_only: Switch = option(None, "No effect: the state of the optimizer is never loaded.")
+    shuffle_buffer_size: Count = option(
+        None, "Accepted for compatibility, but has no effect: all rows are shuffled."
+    )
+    float_convert_types: Text = option(
+        None, "Accepted for compatibility, but has no effect: training always uses 32-bit floats."
+    )
+    run_eagerly: Switch = option(None, "Run the network eagerly, without compiling a graph.")
+    pre_trained_model: Text = option(
+        None, "Run folder or model file from which the initial weights are loaded."
+    )
+    weights_only: Switch = option(
+        None, "Accepted for compatibility, but has no effect: the optimizer state is never loaded."
+    )
 
     def overrides(self) -> dict[str, Any]:
-        """Return the given options as values of the entry."""
+        """Return the options that were specified, as values for the entries of the classes."""
         given = self.given()
         for name, why in NO_EFFECT.items():
             if name in given:
@@ -131,56 +152,70 @@ class TrainingClassOptions(OptionGroup, panel=LEARNING):
 
 
 class NetworkOptions(OptionGroup, panel=LEARNING):
-    """Options that override the section ``training.dnn``, with the same names."""
+    """Options that override the values with the same names in the section ``training.dnn``."""
 
-    optimizer: Text = option(None, "Optimizer: adam or sgd.")
-    loss: Text = option(None, "Loss function of the network.")
-    dense_branch: Switch = option(None, "Use the branch for the features.")
-    conv_branch: Switch = option(None, "Use the branch for the dmdt images.")
+    optimizer: Text = option(None, "Optimizer for the network: adam or sgd.")
+    loss: Text = option(
+        None, "Keras loss function for the network, for example binary_crossentropy."
+    )
+    dense_branch: Switch = option(None, "Enable the dense branch, which processes the features.")
+    conv_branch: Switch = option(
+        None, "Enable the convolution branch, which processes the dmdt images."
+    )
 
 
 class SearchOptions(OptionGroup, panel=LEARNING):
-    """The parameter search of boosted trees."""
+    """Options for the parameter search of the boosted trees."""
 
-    search: Switch = option(None, "Search for the best parameters of xgb by cross-validation.")
-    skip_cv: Switch = option(None, "Do not search the parameters (default).")
-    run_sweeps: Switch = option(None, "Not supported: sweeps of Weights & Biases.", hidden=True)
+    search: Switch = option(
+        None, "Search for the best xgb parameters by cross-validation before training."
+    )
+    skip_cv: Switch = option(None, "Skip the parameter search, even if --search is given.")
+    run_sweeps: Switch = option(None, "Not supported: run a Weights & Biases sweep.", hidden=True)
 
     def enabled(self) -> bool:
         if self.run_sweeps:
             raise AstrodomeError(
-                "Sweeps of Weights & Biases are not supported.",
-                "Use --search for the parameters of xgb.",
+                "Weights & Biases sweeps (--run-sweeps) are not supported.",
+                "Use --search to search for the best xgb parameters.",
                 exit_code=2,
             )
         return bool(self.search) and not self.skip_cv
 
 
 class TrainingResultOptions(OptionGroup, panel=RESULT):
-    """Files and logs of the runs."""
+    """Options for the files and logs that are written for each run."""
 
-    path_models: Path = option(Path("models"), "Folder with the groups of models.")
-    group: str = option("experiment", "Name of the group of runs.")
-    save: Switch = option(None, "Save the runs instead of only showing their metrics [save].")
-    plot: Switch = option(None, "Write plots of each run [plot].")
-    plot_model: Switch = option(None, "Write the layers of each network as text.")
+    path_models: Path = option(Path("models"), "Folder that contains the groups of runs.")
+    group: str = option("experiment", "Name of the group to which the runs are added.")
+    save: Switch = option(
+        None,
+        "Save the runs. If they are not saved, only their metrics are shown (default: save in the "
+        "class entry, or true).",
+    )
+    plot: Switch = option(
+        None, "Write plots for each saved run (default: plot in the class entry, or true)."
+    )
+    plot_model: Switch = option(None, "Write the layers of each network to a text file.")
     wandb: Switch = option(None, "Log the runs to Weights & Biases.")
-    job_type: str = option("train", "Job type for Weights & Biases.")
-    tensorboard: Path | None = option(None, "Folder for TensorBoard logs.")
+    job_type: str = option("train", "Job type of the runs in Weights & Biases.")
+    tensorboard: Path | None = option(None, "Folder to which TensorBoard logs are written.")
 
 
 @command
 def train(
-    tag: list[str] | None = option(None, "Class to train; repeatable."),
-    every: bool = option(False, "Train every configured class.", "--all"),
-    algorithm: str = option("dnn", "Algorithm: dnn, xgb, or an algorithm of another plugin."),
+    tag: list[str] | None = option(None, "Tag of a class to train. Can be repeated."),
+    every: bool = option(False, "Train all configured classes.", "--all"),
+    algorithm: str = option("dnn", "Algorithm: dnn, xgb, or an algorithm from another plugin."),
     random_state: list[int] | None = option(
-        None, "Seed for all random numbers; repeatable, with one run per seed [seed of the class]."
+        None,
+        "Seed for all random numbers. Can be repeated to train one run per seed (default: "
+        "random_state in the class entry).",
     ),
     config: Config = None,
-    jobs: int = option(0, "Number of parallel runs, or 0 for one run per CPU core.", min=0),
-    gpu: Count = option(None, "Index of the GPU to use [none]."),
-    verbose: int = option(1, "Level of detail; 0 hides the progress.", min=0),
+    jobs: int = option(0, "Maximum number of parallel runs; 0 means one run per CPU core.", min=0),
+    gpu: Count = option(None, "Index of the GPU to use (default: no GPU)."),
+    verbose: int = option(1, "Verbosity level; 0 hides the progress bar.", min=0),
     *,
     data: DataOptions,
     classes: TrainingClassOptions,
@@ -189,11 +224,11 @@ def train(
     results: TrainingResultOptions,
     as_json: bool = option(False, "Print one JSON document.", "--json", panel=RESULT),
 ) -> None:
-    """Train classifiers for classes and random states in parallel.
+    """Train one classifier per class and random state, in parallel.
 
-    If training is interrupted, the same command resumes it. Finished runs are repeated only if the
-    data set or an option has changed; replaced runs are kept. An option has priority over the
-    entry of the class in the configuration. A switch may have a value: --save=t.
+    To resume interrupted training, run the same command again. A finished run is trained again only
+    if the data set or a relevant option has changed; the replaced run is kept. Options override the
+    class entries in the configuration. Switches accept a value, for example --save=t.
     """
     from ..classifiers import tracking, training
     from ..classifiers.jobs import TrainingOptions
@@ -245,15 +280,15 @@ def train(
     console.show(rows, columns=COLUMNS, as_json=as_json)
     _note_dropped_rows(rows)
     if any(row.get("run") for row in rows):
-        console.note(f"Runs and their report.html are in {results.path_models / results.group}.")
+        console.note(f"The runs and report.html are in {results.path_models / results.group}.")
     console.finish(outcome, "trained", "classifiers")
 
 
 def _tags(tags: list[str] | None, every: bool) -> list[str]:
     if every == bool(tags):
         raise AstrodomeError(
-            "Specify the classes to train: --tag TAG (repeatable), or --all.",
-            "To list them: scope classes",
+            "Specify either the classes to train (--tag TAG, which can be repeated) or --all.",
+            "To list the configured classes: scope classes",
             exit_code=2,
         )
     return list(dict.fromkeys(tags or ()))
@@ -265,7 +300,7 @@ def _note_waiting(jobs: Sequence[TrainingJob]) -> None:
 
 
 def _note_dropped_rows(rows: list[dict[str, Any]]) -> None:
-    """Print the number of dropped rows and the reasons, once for classes with the same numbers."""
+    """Print the number of dropped rows and the reasons, once for all classes with equal counts."""
     from ..classifiers.preprocessing import dropped_rows
 
     by_text: dict[str, list[dict[str, Any]]] = {}
@@ -275,7 +310,7 @@ def _note_dropped_rows(rows: list[dict[str, Any]]) -> None:
     for text, same in by_text.items():
         tags = ", ".join(dict.fromkeys(row["tag"] for row in same))
         if dropped_rows.many(same[0]["rows"]):
-            hint = "Impute the feature (impute_strategy) or exclude it (include: false)."
+            hint = "Impute these features (impute_strategy) or exclude them (include: false)."
             console.warn(f"{tags}: {text}", hint)
         else:
             console.note(f"{tags}: {text}")
