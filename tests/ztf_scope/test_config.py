@@ -157,15 +157,15 @@ CLASS = "training: {classes: {vnv: {label: variable, features: phenomenological,
         (
             "features: {phenomenological: {ad: {include: false}}}",
             "features.phenomenological",
-            "the feature set of the class 'vnv', does not include",
+            "must include at least one feature",
         ),
         ("trainning: {dataset: x.csv}", "trainning", "did you mean 'training'?"),
         ("training: [vnv]", "training", "mapping"),
-        ("features: {phenomenological: 7}", "features.phenomenological", "list of names"),
+        ("features: {phenomenological: 7}", "features.phenomenological", "list of feature names"),
         (
             "features: {phenomenological: [ad, 7]}",
             "features.phenomenological",
-            "invalid name of a feature",
+            "invalid feature name",
         ),
         (
             "features: {ontological: {ad: {inclde: true}}}",

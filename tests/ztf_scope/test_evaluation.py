@@ -287,6 +287,6 @@ def test_a_report_without_runs_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(AstrodomeError, match="not found"):
         report.write(tmp_path / "none")
     (tmp_path / "group").mkdir()
-    with pytest.raises(AstrodomeError, match="contains no finished run"):
+    with pytest.raises(AstrodomeError, match="No finished run found"):
         report.write(tmp_path / "group")
     assert not (tmp_path / "group" / "report.html").exists()

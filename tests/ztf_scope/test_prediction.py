@@ -173,10 +173,10 @@ def test_an_existing_result_is_kept_and_replaced_only_with_force(
     command = ("predict", sources, "--models", models, "--tag=e")
     scope(*command).succeeded()
     written = Path("scores.parquet").stat().st_mtime_ns
-    assert "already exists" in scope(*command).succeeded().err
+    assert "already contains the scores" in scope(*command).succeeded().err
     assert Path("scores.parquet").stat().st_mtime_ns == written
     refused = scope("predict", sources, "--models", models)
-    assert refused.code == 2 and "use the option force" in refused.err
+    assert refused.code == 2 and "--force" in refused.err
     assert Path("scores.parquet").stat().st_mtime_ns == written
     scope("predict", sources, "--models", models, "--force").succeeded()
     assert "vnv_xgb" in pq.read_schema("scores.parquet").names
@@ -232,7 +232,10 @@ def test_memory_does_not_grow_with_the_number_of_rows(
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
-        (lambda t: t.drop(columns="wstd"), "mine.parquet lacks 1 of the 35 feature columns: wstd"),
+        (
+            lambda t: t.drop(columns="wstd"),
+            "1 of 35 feature columns are missing in mine.parquet: wstd",
+        ),
         (lambda t: t.drop(columns="dmdt"), "mine.parquet has no column 'dmdt'"),
         (lambda t: t.assign(wstd="bright"), "expected a number"),
         (lambda t: t.assign(dmdt=[np.zeros((3, 3)).tolist()] * len(t)), "26 x 26"),
@@ -255,10 +258,10 @@ def test_invalid_usage_is_one_short_error(scope: Scope, models: Path, sources: P
         ((sources, "--group=none"), "Folder not found: models/none"),
         ((sources, "--models=e.20230706_101010.h5"), "File not found: e.20230706_101010.h5"),
         ((sources, "--models=e.20230706_10101.json"), "Did you mean e.20230706_101010.json?"),
-        ((sources, "--models=trees.json"), "expected <tag>.<YYYYMMDD_HHMMSS>.h5, .json or .index"),
+        ((sources, "--models=trees.json"), "expected <tag>.<YYYYMMDD_HHMMSS> with the extension"),
         ((sources, "--models=e.20230706_101010.json"), "cannot be read as an XGBoost model"),
-        ((sources, f"--models={sources}"), "is not named like a model file of SCoPe"),
-        ((sources, "--models", models, "--tag=ew"), "No trained model of 'ew' found"),
+        ((sources, f"--models={sources}"), "for a SCoPe model file"),
+        ((sources, "--models", models, "--tag=ew"), "No trained model for the class 'ew' found"),
         (("none.parquet", "--models", models), "File not found: none.parquet"),
         (("broken.h5", "--models", models), "broken.h5 cannot be read"),
         ((sources, "--models", models, "--merge=min"), "expected mean or max"),
@@ -378,13 +381,13 @@ def test_another_configuration_gives_another_prediction(
 ) -> None:
     command = ("predict", sources, "--models", of_scope, "--tag=e", "--algorithm=xgb")
     scope(*command).succeeded()
-    assert "already exists" in scope(*command).succeeded().err
+    assert "already contains the scores" in scope(*command).succeeded().err
     Path("config.yaml").write_text(
         "training: {classes: {e: {label: eclipsing, features: phenomenological,"
         " scale_features: median_std}}}"
     )
     refused = scope(*command)
-    assert refused.code == 2 and "use the option force" in refused.err
+    assert refused.code == 2 and "--force" in refused.err
 
 
 def test_a_model_of_scope_without_configuration_is_one_short_error(
@@ -402,11 +405,11 @@ def test_a_model_of_scope_without_configuration_is_one_short_error(
     for name in ("none.20230706_101010.json", "model.h5"):
         Path(name).write_bytes(trees.read_bytes())
     for args, words in (
-        (("none.20230706_101010.json",), ("a model of the class 'none'", "Use the configuration")),
-        (("model.h5",), ("model.h5 is not named like a model", "<tag>.<YYYY")),
-        ((network, "--config=few.yaml"), ("has 35 features: expected", "Use the feature set")),
-        ((trees, "--config=few.yaml"), ("The features of", "configuration")),
-        ((trees, "--config=bare.yaml"), ("no entry 'mine'", "Add the entry")),
+        (("none.20230706_101010.json",), ("a model for the class 'none'", "Use the configuration")),
+        (("model.h5",), ("Invalid file name model.h5", "<tag>.<YYYY")),
+        ((network, "--config=few.yaml"), ("with 35 features, but", "Use the feature set")),
+        ((trees, "--config=few.yaml"), ("The features of the model", "configuration")),
+        ((trees, "--config=bare.yaml"), ("The entry 'mine' is missing", "Add the entry")),
     ):
         for command in ("predict", "evaluate"):
             result = scope(command, sources, "--models", *args)

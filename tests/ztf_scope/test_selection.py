@@ -149,7 +149,7 @@ def test_negatives_of_variable_are_the_non_variable(frame: DataSet) -> None:
     assert len(unsure)
     split = split_dataset(of(table), "vnv", entry(label="variable"))
     assert rows(split) == np.flatnonzero(variable | steady).tolist()
-    with pytest.raises(AstrodomeError, match="no column 'non-variable' with labels"):
+    with pytest.raises(AstrodomeError, match="label column 'non-variable' is missing"):
         split_dataset(of(table.drop(columns="non-variable")), "vnv", entry(label="variable"))
 
 
@@ -192,21 +192,23 @@ def test_a_data_set_that_cannot_be_split_is_one_short_error(frame: DataSet) -> N
             split_dataset(of(table), "rrlyr", entry(**changes), **arguments)
         return error.value.message
 
-    assert "'RR Lyrae' is not above 0.7 in all 900" in message(
+    assert "'RR Lyrae' is not above the threshold 0.7 in all 900" in message(
         table=frame.table.assign(**{"RR Lyrae": 0.5})
     )
-    assert "'RR Lyrae' is above 0.7 in all 900" in message(
+    assert "'RR Lyrae' is above the threshold 0.7 in all 900" in message(
         table=frame.table.assign(**{"RR Lyrae": 1.0})
     )
     assert "in all 0 usable rows" in message(usable=np.zeros(900, bool))
     few = frame.table.assign(**{"RR Lyrae": (np.arange(900) < 2).astype(float)})
-    assert "'RR Lyrae' is above 0.7 in all 1 training rows" in message(table=few, balance=0.5)
+    assert "'RR Lyrae' is above the threshold 0.7 in all 1 training rows" in message(
+        table=few, balance=0.5
+    )
     assert re.search(
-        "'RR Lyrae' is not above 0.7 in all [0-9]+ training rows",
+        "'RR Lyrae' is not above the threshold 0.7 in all [0-9]+ training rows",
         message(table=few, test_size=0.9),
     )
-    assert "only 40 training rows, fewer than the batch size 64" in message(table=frame.table[:50])
-    assert "no column 'RR Lyr' with labels" in message(label="RR Lyr")
+    assert "has 40 rows: expected at least 64, the batch size" in message(table=frame.table[:50])
+    assert "label column 'RR Lyr' is missing" in message(label="RR Lyr")
     assert "no column 'obj'" in message(group_by="obj")
     assert "no column 'ra'" in message(table=frame.table.drop(columns="ra"), group_by="position")
     text = frame.table.astype({"RR Lyrae": object})

@@ -169,7 +169,7 @@ def test_a_failed_class_is_reported_and_the_others_are_trained(
     assert result.code == 1
     failed = {row["tag"]: row["error"] for row in result.json if row["trained"] == "failed"}
     assert set(failed) == {"nobody", "nothing"}
-    assert "mine.parquet has no column 'unheard of' with labels" in result.err
+    assert "The label column 'unheard of' is missing in mine.parquet" in result.err
     assert "Class 'nothing' cannot be trained" in result.err
     assert record(Path("models/experiment/xgb/e/42"))["status"] == "finished"
     assert not Path("models/experiment/xgb/nobody/42").exists()
@@ -269,7 +269,7 @@ def test_classes_shows_the_trained_models(scope: Scope, stars: Path) -> None:
         (("--tag=e", "--conv-branch=f", "--dense_branch=f"), 2, "At least one branch"),
         (("--tag=e", "--group-by=star"), 1, "no column 'star'"),
         (("--tag=e", "--path_datset=x.csv"), 2, "No such option: --path"),
-        (("--tag=e", "--run-sweeps"), 2, "Sweeps"),
+        (("--tag=e", "--run-sweeps"), 2, "sweeps (--run-sweeps)"),
     ],
 )
 def test_invalid_usage_is_one_short_error_and_writes_nothing(
@@ -285,8 +285,8 @@ def test_invalid_usage_is_one_short_error_and_writes_nothing(
 def test_errors_in_a_data_set_are_reported_for_each_class(scope: Scope, stars: Path) -> None:
     whole = pd.read_parquet(stars)
     spoilt = {
-        "lacks 1 of the 35 feature columns: wstd": whole.drop(columns="wstd"),
-        "The column with the fewest values is 'wstd'": whole.assign(wstd=np.nan),
+        "1 of 35 feature columns are missing in mine.parquet: wstd": whole.drop(columns="wstd"),
+        "The column with the most missing values is 'wstd'": whole.assign(wstd=np.nan),
         "expected a number": whole.assign(eclipsing=whole["eclipsing"].astype(str) + "?"),
     }
     for words, table in spoilt.items():

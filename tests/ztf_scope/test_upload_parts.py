@@ -175,13 +175,13 @@ def test_an_invalid_map_is_one_error(tmp_path: Path) -> None:
     for text, words in (
         ("{", "not valid JSON"),
         ("[]", "is not a valid taxonomy map"),
-        ('{"a": "b"}', "missing taxonomy of the label 'a'"),
-        ('{"a": {"fritz_label": "b"}}', "missing taxonomy of the label 'a'"),
+        ('{"a": "b"}', "the label 'a' has no valid taxonomy_id"),
+        ('{"a": {"fritz_label": "b"}}', "the label 'a' has no valid taxonomy_id"),
     ):
         path.write_text(text)
         with pytest.raises(AstrodomeError, match=words):
             taxonomy_maps.read(str(path))
-    with pytest.raises(AstrodomeError, match="Taxonomy map nowhere not found"):
+    with pytest.raises(AstrodomeError, match="Taxonomy map 'nowhere' not found"):
         taxonomy_maps.read("nowhere")
 
 

@@ -338,9 +338,11 @@ def test_sources_with_one_label_are_one_short_error(
 def test_a_model_of_other_features_is_an_error(tmp_path: Path, parts: Parts) -> None:
     _, run = train(tmp_path / "run", parts)
     names = list(FEATURES.columns)
-    with pytest.raises(AstrodomeError, match="differ from the configuration: it needs ad"):
+    with pytest.raises(
+        AstrodomeError, match="differ from the configuration: the model requires ad"
+    ):
         load(run.path, config(names=[*names[:-1], "chi2red"]))
-    with pytest.raises(AstrodomeError, match="7 features instead of 8"):
+    with pytest.raises(AstrodomeError, match="has 7 features, the configuration 8"):
         load(run.path, config(names=[*names, "chi2red"]))
     with pytest.raises(AstrodomeError, match="expected 7 per source, got 3"):
         load(run.path).predict(parts["test"].features[:, :3])
@@ -350,7 +352,7 @@ def test_a_model_of_other_features_is_an_error(tmp_path: Path, parts: Parts) -> 
         (tmp_path / name).write_bytes(content)
         with pytest.raises(AstrodomeError, match="cannot be read as an XGBoost model") as refused:
             load(tmp_path / name)
-        assert "Expected a file from Booster.save_model" in refused.value.hint
+        assert "Expected a file written by xgboost.Booster.save_model" in refused.value.hint
     (tmp_path / "model.pkl").write_bytes(b"\x80\x04.")
     with pytest.raises(AstrodomeError, match=r"expected \.ubj or \.json"):
         load(tmp_path / "model.pkl")

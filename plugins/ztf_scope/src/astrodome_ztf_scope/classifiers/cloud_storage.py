@@ -28,12 +28,13 @@ def fetch(
     jobs: int = 4,
     on_file: Callable[[str], object] = lambda name: None,
 ) -> compute.Outcome:
-    """Download the objects in the bucket that match a pattern to a directory.
+    """Download all objects in the bucket that match a pattern to a directory.
 
     ``pattern`` has the same syntax as in ``gsutil``, for example ``datasets/*.csv`` or
-    ``models/**``. The directory structure after the first wildcard is preserved. ``on_file`` is
-    called with the name of each file. Raises AstrodomeError if the objects in the bucket cannot be
-    listed, or if no object matches the pattern.
+    ``models/**``. The directory structure after the first wildcard is preserved. At most ``jobs``
+    objects are downloaded in parallel. ``on_file`` is called with the name of each downloaded file.
+    Raises AstrodomeError if the objects in the bucket cannot be listed, or if no object matches the
+    pattern.
     """
     section = settings.section("gcs", GcsSettings)
     where = f"gs://{section.bucket}/{pattern}"
@@ -93,7 +94,9 @@ def _store(section: GcsSettings) -> Any:
 def _target(folder: Path, name: PurePosixPath, before: PurePosixPath) -> Path:
     inside = name.relative_to(before)
     if ".." in inside.parts or inside.is_absolute():
-        raise AstrodomeError(f"Invalid object name gs://{name}: it is outside of {folder}.")
+        raise AstrodomeError(
+            f"Invalid object name gs://{name}: the file would be written outside of {folder}."
+        )
     return folder / inside
 
 
@@ -108,12 +111,17 @@ def _download(store: Any, item: tuple[dict[str, Any], Path]) -> Path:
 def _check(part: Path, about: dict[str, Any]) -> None:
     size = part.stat().st_size
     if size != int(about["size"]):
-        raise AstrodomeError(f"Incomplete download: {size} of {about['size']} bytes.", "Try again.")
+        raise AstrodomeError(
+            f"Incomplete download: received {size} of {about['size']} bytes.", "Try again."
+        )
     if wanted := about.get("md5Hash"):
         with part.open("rb") as file:
             found = hashlib.file_digest(file, "md5").digest()
         if base64.b64decode(wanted) != found:
-            raise AstrodomeError("The checksum of the download is wrong.", "Try again.")
+            raise AstrodomeError(
+                "The MD5 checksum of the downloaded file differs from the checksum in the bucket.",
+                "Try again.",
+            )
 
 
 @contextmanager
@@ -135,17 +143,19 @@ def _readable_errors(where: str) -> Iterator[None]:
         code = str(getattr(error, "code", ""))
         if isinstance(error, aiohttp.ClientError | requests.ConnectionError | TimeoutError):
             raise AstrodomeError(
-                f"Cannot connect to {SERVICE} for {where}.",
+                f"Cannot connect to {SERVICE} to read {where}.",
                 "Try again later, or check gcs.url in the settings.",
             ) from error
         signed_in = isinstance(error, google.auth.exceptions.GoogleAuthError)
         if code in ("401", "403") or str(error).startswith("Forbidden") or signed_in:
             raise AstrodomeError(
                 f"No permission to read {where}.",
-                "Ask the owner of the bucket for access. Then run: gcloud auth application-default "
-                "login, or set gcs.credentials to a JSON file.",
+                "Ask the owner of the bucket for access. Then set gcs.credentials to a JSON file, "
+                "or run: gcloud auth application-default login.",
             ) from error
         if isinstance(error, OSError) and error.errno:
             raise  # A local file system error.
         text = " ".join(str(error).split())[:200]
-        raise AstrodomeError(f"{SERVICE} failed at {where}: {text}.", "Try again later.") from error
+        raise AstrodomeError(
+            f"{SERVICE} request for {where} failed: {text}.", "Try again later."
+        ) from error

@@ -1,7 +1,7 @@
-"""Write files that are derived from finished runs: metrics, plots, layers and reports.
+"""Write files that are derived from finished runs: metrics, plots, network layers and reports.
 
-A derived file is written if it does not exist or is older than its source files. Files that are
-missing after an interrupted training are therefore also written.
+A derived file is written if it does not exist or is not newer than its source files. Files that are
+missing because training was interrupted are therefore also written.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def complete(job: TrainingJob) -> None:
 
 
 def report(group: Path) -> None:
-    """Write the report for a group, unless it is up to date or the group has no finished runs."""
+    """Write the report for a run group if it is outdated and the group has finished runs."""
     from . import report
 
     records = trained_models.records(group)

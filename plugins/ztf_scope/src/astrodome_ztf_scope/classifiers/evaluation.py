@@ -21,7 +21,7 @@ from .preprocessing.splitting import NON_VARIABLE, VARIABLE, labels
 
 THRESHOLD = 0.5
 PARTS = ("test", "dropped")
-"""Subsets with metrics: the test set, and the training rows that were removed by balancing."""
+"""Subsets that are evaluated: the test set and the training rows removed by balancing."""
 METRICS = ("f1", "precision", "recall", "roc_auc", "average_precision", "brier")
 ROWS = 100_000
 """Number of rows that are read at once."""
@@ -44,10 +44,11 @@ def classification_metrics(
     Returns
     -------
     dict
-        Number of sources and of positive sources, the entries of the confusion matrix,
-        ``precision``, ``recall``, ``f1``, ``roc_auc`` (area under the ROC curve),
-        ``average_precision`` and ``brier`` (mean squared error of the scores). Undefined metrics
-        are None, for example ``roc_auc`` if all labels are equal.
+        Number of sources (``sources``) and of positive sources (``positive``), the entries of the
+        confusion matrix (for example ``true_positive``), ``precision``, ``recall``, ``f1``,
+        ``roc_auc`` (area under the ROC curve), ``average_precision``, ``brier`` (mean squared error
+        of the scores) and ``threshold``. Undefined metrics are None, for example ``roc_auc`` if all
+        labels are equal.
 
     Examples
     --------
@@ -119,9 +120,9 @@ def evaluate(
     Returns
     -------
     dict
-        Result of :func:`classification_metrics`, together with the model, the data set and
-        ``unusable``, the number of rows that were skipped because a feature that is not imputed is
-        missing.
+        Result of :func:`classification_metrics`, with additional entries for the model (``tag``,
+        ``algorithm`` and ``run``), the data set (``dataset``) and ``unusable``. The last is the
+        number of rows that were skipped because a feature that is not imputed is missing.
 
     Raises
     ------
@@ -175,7 +176,7 @@ def _batches(
 def _truth(
     data: datasets.DataSet, entry: ClassConfig
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Return two masks, for the positive rows and for the evaluated rows. See ``split_dataset``."""
+    """Return a mask of the positive rows and a mask of the rows to evaluate, as in training."""
 
     def above(column: str) -> NDArray[np.bool_]:
         return np.asarray(labels(data, column) > entry.threshold)

@@ -28,10 +28,12 @@ class TrainingOptions:
     ----------
     algorithm : str
         ``dnn``, ``xgb``, or the name of an algorithm from another plugin.
-    root, group
-        Directory that contains the run groups, and name of the run group.
+    root : pathlib.Path
+        Directory that contains the run groups.
+    group : str
+        Name of the run group.
     random_states : tuple of int
-        Random states. By default, the random state of each class is used.
+        Random states to train. If it is empty, the random state of each class is used.
     classes, dnn : mapping
         Overrides for the configuration entries of the classes, and for the section
         ``training.dnn``.
@@ -103,7 +105,7 @@ class TrainingJob:
     save, plot : bool
         Whether to keep the run, and whether to write plots.
     about : dict
-        Further entries for ``run.json``.
+        Additional entries for ``run.json``, such as the data set and the versions.
     """
 
     tag: str
@@ -121,7 +123,7 @@ class TrainingJob:
 
     @property
     def name(self) -> str:
-        """Tag of the class and random state."""
+        """Tag of the class and random state, separated by a space."""
         return f"{self.tag} {self.random_state}"
 
     @property
@@ -132,7 +134,7 @@ class TrainingJob:
 
     @property
     def digest(self) -> str:
-        """Checksum for the data set and all options that affect the result."""
+        """SHA-256 checksum of the data set and all options that affect the result."""
         options = {
             "dataset": self.about["dataset_digest"],
             "config": {key: value for key, value in self.config.items() if key != "threads"},

@@ -1,7 +1,7 @@
 """Load trained classifiers together with the imputation and scaling of their features.
 
 A run folder contains both the weights and the parameters for imputation and scaling. A SCoPe model
-file contains only the weights, and the other parameters are taken from the configuration.
+file contains only the weights, so the other parameters are read from the configuration.
 """
 
 from __future__ import annotations
@@ -38,7 +38,9 @@ class LoadedModel:
     preparation : Preparation
         Imputation and scaling of the features.
     backend : Classifier
-        Instance of the classifier.
+        Classifier that has loaded the weights.
+    trained_with_dmdt : bool
+        Whether the data set for training contained dmdt images.
     """
 
     path: Path
@@ -60,7 +62,10 @@ class LoadedModel:
 
     @property
     def uses_dmdt(self) -> bool:
-        """Whether the model needs dmdt images, which is True if it was trained with them."""
+        """Whether the model needs dmdt images.
+
+        If images are optional for the classifier, they are needed if it was trained with images.
+        """
         needed = uses_dmdt(self.backend, self.config)
         return self.trained_with_dmdt if needed is None else needed
 
@@ -75,10 +80,10 @@ class LoadedModel:
     def predict(
         self, features: NDArray[np.float32], dmdt: NDArray[np.float32] | None = None
     ) -> NDArray[np.float32]:
-        """Predict a probability for each source, and return them with shape (N,).
+        """Return the predicted probability for each source, with shape (N,).
 
-        ``features`` are imputed and scaled features with shape (N, F), and ``dmdt`` are images with
-        shape (N, 26, 26).
+        ``features`` contains imputed and scaled features with shape (N, F), and ``dmdt`` contains
+        images with shape (N, 26, 26).
         """
         return probabilities(self.backend, features, dmdt)
 
@@ -97,7 +102,7 @@ def load_model(
         Configuration that was used to train a SCoPe model file. By default, the result of
         :func:`load_config`. Not used for run folders.
     threads : int
-        Number of threads for prediction, or 0 for one thread per CPU.
+        Number of threads for prediction; 0 means one thread per CPU.
 
     Returns
     -------
@@ -123,7 +128,7 @@ def load_model(
 
 
 def loaded(model: AnyModel, threads: int = 0) -> LoadedModel:
-    """Return a model that is ready for prediction, and load it if necessary."""
+    """Return the model if it is already loaded; otherwise, load it."""
     if isinstance(model, LoadedModel):
         return model
     if isinstance(model, trained_models.TrainedModel):
@@ -132,7 +137,7 @@ def loaded(model: AnyModel, threads: int = 0) -> LoadedModel:
 
 
 AnyModel = LoadedModel | trained_models.TrainedModel | str | os.PathLike[str]
-"""A loaded model, a trained model, or the path of one."""
+"""A loaded model, a trained model, or the path of a run folder or model file."""
 
 
 def probabilities(
@@ -185,9 +190,9 @@ def configure(
     config = config or load_config()
     if model.tag not in config.classes:
         raise AstrodomeError(
-            f"{model.path} is a model of the class '{model.tag}', which does not exist in "
+            f"{model.path} is a model for the class '{model.tag}', which is not configured in "
             f"{config.origin}.",
-            "Use the configuration with which it was trained.",
+            "Use the configuration with which the model was trained.",
             exit_code=2,
         )
     entry = config.classes[model.tag]

@@ -31,8 +31,8 @@ ROW_GROUP = 1 << 17
 class Partition:
     """A range of rows in an input file.
 
-    The range begins at row ``start`` and contains ``rows`` rows, or all remaining rows if ``rows``
-    is 0.
+    The range begins at row ``start`` and contains ``rows`` rows; 0 means all remaining rows.
+    ``number`` is the index of the input file.
     """
 
     number: int
@@ -42,7 +42,7 @@ class Partition:
 
     @property
     def name(self) -> str:
-        """Name of the file with the scores."""
+        """Name of the file that contains the scores for the partition."""
         return f"{self.number:05d}-{self.start:012d}.parquet"
 
 
@@ -58,7 +58,7 @@ class PredictionTask:
 
     @property
     def digest(self) -> str:
-        """Checksum for the input files, models and options."""
+        """SHA-256 checksum of the models, the options, and the paths, sizes and times of files."""
         options = {
             "files": [
                 (str(f.resolve()), f.stat().st_size, f.stat().st_mtime_ns) for f in self.files
@@ -77,7 +77,7 @@ class PredictionTask:
 
 
 def start(folder: Path, task: PredictionTask) -> None:
-    """Delete existing partitions that belong to a different task."""
+    """Prepare a directory for the partitions, and delete partitions of a different task."""
     mark = folder / "plan"
     if not mark.exists() or mark.read_text("utf-8") != task.digest:
         for path in folder.glob("*.parquet"):
@@ -119,8 +119,9 @@ def score_distributed(task: PredictionTask, folder: Path, scheduler: str) -> Ite
     for done in compute.map(_PartitionScorer(task), todo, scheduler=scheduler):
         if done.value is None:
             raise AstrodomeError(
-                f"{done.item.file}, row {done.item.start}: {done.error}",
-                "Repeat the prediction to resume with the rows that do not have a score yet.",
+                f"{done.item.file}: the partition that starts at row {done.item.start} failed: "
+                f"{done.error}",
+                "Run the same prediction again to resume with the missing partitions.",
             )
         _write(folder / done.item.name, done.value)
         yield done.value.num_rows
@@ -169,10 +170,13 @@ def _write(path: Path, table: pa.Table) -> None:
 
 
 def join(folder: Path, out: Path, task: PredictionTask) -> None:
-    """Merge all partitions into a single file, with null for columns that a partition lacks."""
+    """Merge all partitions into a single file.
+
+    If a partition does not have a column, its rows contain null in this column.
+    """
     parts = sorted(folder.glob("*.parquet"))
     if not parts:
-        raise AstrodomeError("The input files contain no rows.")
+        raise AstrodomeError("The input files have no rows: expected at least one.")
     about = {
         "digest": task.digest,
         "files": [str(file) for file in task.files],
@@ -209,7 +213,10 @@ def _schema(parts: Sequence[Path], task: PredictionTask) -> pa.Schema:
     try:
         schema = identifiers.unify_schemas([pq.read_schema(part) for part in parts])
     except pa.ArrowTypeError as error:
-        raise AstrodomeError(f"The type of a column differs between the files: {error}.") from error
+        raise AstrodomeError(
+            f"The input files have columns with incompatible types: {error}.",
+            "Convert the column to the same type in all files.",
+        ) from error
     scores = [*task.columns, *dict.fromkeys(model.tag for model in task.models)]
     copied = sorted((n for n in schema.names if n not in scores), key=copied_order)
     return pa.schema([schema.field(n) for n in (*copied, *scores) if n in schema.names])

@@ -26,13 +26,17 @@ STYLES = Path(__file__).with_name("styles")
 LIGHT, DARK = STYLES / "light.mplstyle", STYLES / "dark.mplstyle"
 """Matplotlib styles for files with a white background, and for the dark report."""
 BINS = 10
+"""Number of score bins in the calibration plot."""
 FEATURES = 15
 """Maximum number of features in the importance plot."""
 
 
 @dataclass(frozen=True)
 class ScoredSources:
-    """Targets (0 or 1) and scores of a run, both with shape (N,); ``colour`` is a color index."""
+    """Targets (0 or 1) and scores of the sources in a run, both with shape (N,).
+
+    ``colour`` is the index of the curve color in the Matplotlib style.
+    """
 
     target: NDArray[np.floating[Any]]
     score: NDArray[np.floating[Any]]
@@ -89,7 +93,10 @@ def write(
 
 
 def panels(runs: Sequence[ScoredSources], trained: Sequence[tuple[pd.DataFrame, int]]) -> str:
-    """Plot the curves for all runs of a class side by side, and return the SVG for the report."""
+    """Plot the curves for all runs of a class, and return an SVG image with four panels.
+
+    ``trained`` contains the metrics per epoch or round and the color index for each run.
+    """
     defined = [run for run in runs if run.both_labels]
     with mpl.style.context(DARK):
         figure = Figure((13, 3), layout="constrained")
@@ -125,7 +132,7 @@ def precision_recall(axes: Axes, runs: Sequence[ScoredSources]) -> None:
 
 
 def calibration(axes: Axes, runs: Sequence[ScoredSources]) -> None:
-    """Plot the fraction of positive sources by score."""
+    """Plot the fraction of positive sources as a function of the score."""
     for run in runs:
         fraction, score = calibration_curve(run.target > 0, run.score, n_bins=BINS)
         axes.plot(score, fraction, "o-", color=f"C{run.colour}", ms=3.5, lw=1)
@@ -135,7 +142,7 @@ def calibration(axes: Axes, runs: Sequence[ScoredSources]) -> None:
 
 
 def training(axes: Axes, trained: Sequence[tuple[pd.DataFrame, int]]) -> None:
-    """Plot the validation loss (solid) and training loss (dotted) by epoch or boosting round."""
+    """Plot the validation loss (solid) and training loss (dotted) per epoch or boosting round."""
     for metrics, colour in trained:
         steps = metrics.iloc[:, 0] + 1
         loss = next((c for c in metrics if c.startswith("val_") and "loss" in c), None)

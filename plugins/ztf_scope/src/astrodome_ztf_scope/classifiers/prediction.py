@@ -38,7 +38,7 @@ class PredictionResult:
     existing : bool
         Whether the output file already existed with the result of the same prediction.
     lost : mapping of str to str
-        A message for each identifier column that had lost digits in the input, keyed by column.
+        Message for each identifier column in which digits were lost, keyed by column name.
     """
 
     path: Path
@@ -123,12 +123,13 @@ def predict_files(
     out : path-like
         Parquet file to write. It has the same columns as the result of :func:`classify`.
     rows : int
-        Number of rows in each partition.
+        Maximum number of rows in each partition.
     merge : {"mean", "max"}, optional
         Whether to add a column for each class with the mean or maximum score of its models.
     scheduler : str
-        Address of the Dask scheduler. Files and models must have the same paths on the
-        cluster. Parquet files are scored in partitions, and other files as a whole.
+        Address of a Dask scheduler. If it is empty, the files are scored in this process. Files and
+        models must have the same paths on the cluster. Parquet files are scored in partitions, and
+        other files as a whole.
     force : bool
         Whether to replace an existing output file.
     advance : callable, optional
@@ -164,8 +165,9 @@ def predict_files(
             return _result(target, task, existing=True)
         if not force:
             raise AstrodomeError(
-                f"{target} already exists, and contains the result of another prediction.",
-                "Choose another file name, or use the option force to replace the file.",
+                f"{target} already exists and contains the result of a different prediction.",
+                "Specify a different output file, or overwrite the file with --force "
+                "(in Python: force=True).",
                 exit_code=2,
             )
     scorer = Scorer(task.models, compute.cores())

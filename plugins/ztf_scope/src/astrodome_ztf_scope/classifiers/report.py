@@ -38,13 +38,14 @@ class RunResult:
 
     @property
     def order(self) -> tuple[str, str, int]:
-        """Tag, algorithm and random state."""
+        """Sort key: tag, algorithm and random state."""
         return self.record["tag"], self.record["model"], self.record["random_state"]
 
 
 def collect(group: Path) -> tuple[list[RunResult], int]:
-    """Return the finished runs in a group in sorted order, and the number of unfinished runs.
+    """Return the finished runs in a group, and the number of unfinished runs.
 
+    The runs are sorted by tag, algorithm and random state.
     Raises AstrodomeError if the group contains no finished run.
     """
     if not group.is_dir():
@@ -56,7 +57,7 @@ def collect(group: Path) -> tuple[list[RunResult], int]:
         found.append(RunResult(trained.path, run.record, config, metrics))
     if not found:
         raise AstrodomeError(
-            f"{group} contains no finished run.", "Repeat the command that trains it."
+            f"No finished run found in {group}.", "Run scope train again to finish the runs."
         )
     begun = sum(1 for _ in trained_models.records(group))
     return sorted(found, key=lambda result: result.order), begun - len(found)

@@ -1,4 +1,4 @@
-"""Score the rows in data sets with several models at once."""
+"""Score the rows of a data set with several models in one pass."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ COPIED = (
 )
 """Input columns that are copied to the output if they exist, in output order."""
 LOST = b"lost_identifiers"
-"""Metadata key for JSON with a message for each identifier column that lost digits."""
+"""Metadata key for a JSON object with a message for each identifier column that lost digits."""
 MergeMethod = Literal["mean", "max"]
 Scores = NDArray[np.float32]
 
@@ -122,7 +122,7 @@ class Scorer:
 
 
 def copied_order(name: str) -> int:
-    """Return the position of a copied column in the output."""
+    """Return the sort key of a copied column, which is its position in the output."""
     return COPIED.index(name if name in COPIED else "period")
 
 

@@ -25,10 +25,10 @@ def loggers(
     job_type: str = "train",
     on_error: Callable[[str], object],
 ) -> list[Logger]:
-    """Return the functions that log a run folder to the selected services.
+    """Return one function for each selected service, which logs the run in a run folder.
 
-    If logging fails, ``on_error`` is called with a message. Raises AstrodomeError if a required
-    library is not installed.
+    ``tensorboard`` is the directory for TensorBoard logs. If logging fails, ``on_error`` is called
+    with a message. Raises AstrodomeError if a required library is not installed.
     """
     found = [_wandb(job_type)] if wandb else []
     found += [_tensorboard(tensorboard)] if tensorboard else []
@@ -40,7 +40,7 @@ def _log(log: Logger, on_error: Callable[[str], object], folder: Path) -> None:
         log(folder)
     except Exception as error:  # The libraries raise various exceptions.
         message = " ".join(str(error).split())[:200]
-        on_error(f"Run {folder} was not logged: {message}")
+        on_error(f"The run in {folder} could not be logged: {message}")
 
 
 def _wandb(job_type: str) -> Logger:

@@ -42,8 +42,10 @@ class TrainedModel:
     ----------
     path : pathlib.Path
         Run folder or model file.
-    tag, algorithm : str
-        Tag of the class, and name of the algorithm.
+    tag : str
+        Tag of the class.
+    algorithm : str
+        Name of the algorithm.
     random_state : int or None
         Random state of the run, or None if it is unknown.
     finished : str
@@ -100,7 +102,7 @@ def read(folder: Path) -> tuple[Run, dict[str, Any]]:
     run = Run.open(folder, TASK)
     if run.record.get("status") != FINISHED:
         raise AstrodomeError(
-            f"The run in {folder} is not finished.", "Repeat the training to finish it."
+            f"The run in {folder} is not finished.", "Run scope train again to finish the run."
         )
     return run, dict(settings.read_yaml(folder / "config.yaml"))
 
@@ -117,10 +119,9 @@ def find_scope_files(place: Path) -> Iterator[TrainedModel]:
             yield TrainedModel(file, match["tag"], algorithm, None, finished)
         elif file == place:
             raise AstrodomeError(
-                f"{file} is not named like a model file of SCoPe: expected "
-                "<tag>.<YYYYMMDD_HHMMSS>.h5, .json or .index.",
-                _similar_name(file)
-                or "Rename the file (the name contains the class), or specify a run folder.",
+                f"Invalid file name {file} for a SCoPe model file: expected "
+                "<tag>.<YYYYMMDD_HHMMSS> with the extension .h5, .json or .index.",
+                _similar_name(file) or "Rename the file, or specify a run folder.",
                 exit_code=2,
             )
 
@@ -145,7 +146,7 @@ def run_metrics(folder: Path) -> dict[str, dict[str, float | None]]:
 
 
 def by_tag(root: Path) -> dict[str, list[TrainedModel]]:
-    """Find all finished runs in a directory of run groups, and return them by class."""
+    """Find all finished runs in a directory of run groups, and return them keyed by class tag."""
     found: dict[str, list[TrainedModel]] = {}
     for run in finished_runs(root) if root.is_dir() else ():
         found.setdefault(run.tag, []).append(run)
@@ -208,7 +209,9 @@ def find_models(
     known = ", ".join(sorted({model.column for model in candidates}))
     hint = f"Available models: {known}." if known else "Train a model first."
     if missing := [tag for tag in selected if all(tag != known for known, _ in found)]:
-        raise AstrodomeError(f"No trained model of '{missing[0]}' found in {where}.", hint)
+        raise AstrodomeError(
+            f"No trained model for the class '{missing[0]}' found in {where}.", hint
+        )
     if not found:
         raise AstrodomeError(f"No trained model found in {where}.", hint)
     return [found[key] for key in sorted(found)]

@@ -1,7 +1,7 @@
 """Train classifiers in parallel on a single data set, with one run per class and random state.
 
-A finished run is not repeated unless the data set or an option has changed. Interrupted runs start
-from the beginning. A failed run does not affect the other runs.
+A finished run is trained again only if the data set or an option has changed. An interrupted run is
+trained again from the beginning. A failed run does not affect the other runs.
 """
 
 from __future__ import annotations
@@ -70,8 +70,8 @@ def train_classifier(
         ``config.feature_sets[config.classes[tag].features].columns``, and a column with labels,
         ``config.classes[tag].label``. Labels are numbers from 0 to 1. For the label ``variable``,
         the column ``non-variable`` is also needed; it contains the labels of the negative examples.
-        The algorithm ``dnn`` also needs a column ``dmdt`` with images of 26 x 26 pixels, see
-        :func:`dmdt_image`.
+        The algorithm ``dnn`` also needs a column ``dmdt``, which contains images with shape
+        (26, 26). See :func:`dmdt_image`.
     tag : str
         Tag of the class, for example ``vnv``.
     config : ScopeConfig, optional
@@ -194,7 +194,7 @@ def required_columns(jobs: Sequence[TrainingJob], dataset: Path) -> list[str]:
     needed = uses_dmdt(jobs[0].classifier, jobs[0].config)
     if needed and "dmdt" not in available:
         raise AstrodomeError(
-            f"{dataset} has no column 'dmdt', which the algorithm {jobs[0].algorithm} needs.",
+            f"{dataset} has no column 'dmdt', which the algorithm '{jobs[0].algorithm}' requires.",
             WITHOUT_IMAGES,
         )
     if needed is not False:

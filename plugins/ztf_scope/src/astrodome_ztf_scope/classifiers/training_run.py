@@ -117,7 +117,7 @@ def _write_scores(
 
 
 def _move_away(job: TrainingJob) -> None:
-    """Rename the folder of an earlier run if it is finished; otherwise, delete it."""
+    """Move an earlier run to the folder ``replaced`` if it is finished; otherwise, delete it."""
     earlier = Run(job.folder).record
     if earlier.get("status") == trained_models.FINISHED:
         digits = "".join(c for c in earlier["finished"][:19] if c.isdigit())

@@ -22,9 +22,11 @@ logger = logging.getLogger(__name__)
 class MergeOptions:
     """Options for merging classified sources with features.
 
-    ``radius`` is the maximum separation between a source and its light curves, in arcseconds. If
-    ``min_votes`` is set, classes with fewer net votes are ignored, and sources without any
-    remaining class are skipped.
+    ``taxonomy_map`` and ``collection`` are the names of the taxonomy map and of the feature
+    collection in the catalogue. ``radius`` is the maximum separation between a source and its light
+    curves, in arcseconds. ``filters`` is True to keep the filter of each light curve, and
+    ``impute`` is True to impute missing features. If ``min_votes`` is set, classes with fewer net
+    votes (upvotes minus downvotes) are ignored, and sources without remaining classes are skipped.
     """
 
     taxonomy_map: str = "golden"
@@ -52,10 +54,17 @@ def merge(
     """
     labelled = source_labels(sources, options, notify=notify)
     if labelled.empty:
-        raise AstrodomeError("No source has a valid class of the taxonomy map.")
+        raise AstrodomeError(
+            f"No source has a valid class in the taxonomy map '{options.taxonomy_map}'.",
+            "Choose another taxonomy map, or reduce the minimum number of votes.",
+        )
     owners = _nearest_sources(labelled, catalogue, options)
     if not owners:
-        raise AstrodomeError("No source has a light curve with features in the catalogue.")
+        raise AstrodomeError(
+            f"No light curve found in the collection '{options.collection}' within "
+            f"{options.radius:g} arcsec of a source.",
+            "Increase the radius, or choose another collection.",
+        )
     features = identifiers.from_records(_features(catalogue, list(owners), options))
     features["obj_id"] = [owners[number] for number in features["_id"]]
     # Use the position of the source, because its light curves have slightly different positions.
@@ -97,14 +106,14 @@ def source_labels(
             rows.append({**about, **row, "labellers": ";".join(map(str, source["labellers"]))})
     if unknown:
         names = ", ".join(sorted(unknown))
-        notify(f"Classes that are not in the taxonomy map are ignored: {names}.")
+        notify(f"Ignored classes that are not in the taxonomy map: {names}.")
     return identifiers.from_records(rows)
 
 
 def _nearest_sources(
     labelled: pd.DataFrame, catalogue: Any, options: MergeOptions
 ) -> dict[int, str]:
-    """Match each light curve to its nearest source, and return ``obj_id`` by light curve id."""
+    """Return the ``obj_id`` of the nearest source for each light curve, keyed by its id."""
     nearest: dict[int, tuple[float, str]] = {}
     for first in range(0, len(labelled), options.ids_per_query):
         part = labelled.iloc[first : first + options.ids_per_query]
@@ -151,7 +160,11 @@ def update(merged: pd.DataFrame, training_set: str | Path | None, prefix: str) -
     kept. The file name of the copy is the file name of the training set with a prefix.
     """
     if not training_set:
-        raise AstrodomeError("The training set is missing.", "Set training.dataset.", exit_code=2)
+        raise AstrodomeError(
+            "No training set is configured.",
+            "Set training.dataset in the configuration to the path of the training set.",
+            exit_code=2,
+        )
     path = Path(training_set)
     dataset = datasets.read_dataset(path)
     before = dataset.table

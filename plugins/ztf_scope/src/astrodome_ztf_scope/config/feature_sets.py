@@ -27,7 +27,7 @@ Strategy = Annotated[
 class FeatureConfig(Section):
     """A feature in a feature set.
 
-    Columns with ``periodic`` features have a suffix that identifies the period-finding algorithm.
+    If ``periodic`` is True, the column name has a suffix for the period-finding algorithm.
     ``impute_strategy`` specifies how missing values are imputed. If it is ``none``, rows in which
     the feature is missing are dropped.
     """
@@ -53,7 +53,10 @@ def _none_if_empty(value: Any) -> Any:
 
 
 class FeatureSettings(Section):
-    """Section ``features.info``: settings that apply to all feature sets."""
+    """Section ``features.info``: settings that apply to all feature sets.
+
+    ``period_suffix`` is the suffix for the period-finding algorithm in the column names.
+    """
 
     period_suffix: Annotated[str | None, BeforeValidator(_none_if_empty)] = None
 

@@ -1,8 +1,9 @@
 """Read SCoPe's ``config.yaml``, in the 2022 layout or in the current layout.
 
-Each section is read from the layers of the settings (environment, ``--config``, ``./config.yaml``,
-per-user file), with the built-in ``defaults.yaml`` as the last layer. If a file contains
-``training.classes`` or a feature set, it replaces the complete mapping.
+Each section combines settings from several sources. In descending order of priority, these are
+the environment, the file given by ``--config``, ``./config.yaml``, the per-user file and the
+built-in ``defaults.yaml``. If a file contains ``training.classes`` or a feature set, it replaces
+the complete mapping.
 """
 
 from __future__ import annotations
@@ -57,9 +58,9 @@ class ScopeConfig:
     feature_stats : dict of str to FeatureStats
         Feature statistics by feature name, without the suffix for the period-finding algorithm.
     taxonomy : TaxonomyNode
-        Root of the taxonomy.
+        Root node of the taxonomy.
     fields_to_exclude : tuple of int
-        ZTF fields that are not processed.
+        Numbers of the ZTF fields that are not processed.
     origin : str
         File in which the classes are defined.
     """
@@ -169,7 +170,7 @@ def write_defaults(path: Path, *, replace: bool = False) -> Path:
     """
     target = path / "config.yaml" if path.is_dir() else path
     if target.exists() and not replace:
-        raise AstrodomeError(f"{target} already exists.", "Replace it with --force.", exit_code=2)
+        raise AstrodomeError(f"{target} already exists.", "Overwrite it with --force.", exit_code=2)
     files.write_bytes(target, DEFAULTS.read_bytes())
     return target
 
@@ -203,12 +204,12 @@ def _check_features(
         if entry.features not in sets:
             raise AstrodomeError(
                 f"{found.values('training')['classes'][1]}: 'training.classes.{tag}.features': "
-                f"unknown feature set '{entry.features}': expected one of {', '.join(sets)}."
+                f"unknown feature set '{entry.features}', expected one of {', '.join(sets)}."
             )
         if not sets[entry.features]:
             raise AstrodomeError(
-                f"{found.values('features')[entry.features][1]}: 'features.{entry.features}', the "
-                f"feature set of the class '{tag}', does not include any feature."
+                f"{found.values('features')[entry.features][1]}: 'features.{entry.features}': "
+                f"the feature set of the class '{tag}' must include at least one feature."
             )
 
 
@@ -228,13 +229,13 @@ def _features(value: Any, origin: str, key: str) -> dict[str, FeatureConfig]:
         for name in value:
             if not isinstance(name, str):
                 raise AstrodomeError(
-                    f"{origin}: '{key}': invalid name of a feature {name!r}: expected text."
+                    f"{origin}: '{key}': invalid feature name {name!r}: expected text."
                 )
         # In 2022, SCoPe replaced all missing values by 0.
         return {name: FeatureConfig(impute_strategy="zero") for name in value}
     if not isinstance(value, Mapping):
         raise AstrodomeError(
-            f"{origin}: '{key}' should be a list of names or a mapping of names to their "
+            f"{origin}: '{key}' must be a list of feature names or a mapping of feature names to "
             f"properties, got {value!r}."
         )
     return {
@@ -253,7 +254,7 @@ def _entry(model: type[Entry], value: Any, origin: str, key: str) -> Entry:
     """Validate an entry in a section whose keys are defined by the user."""
     if value is not None and not isinstance(value, Mapping):
         raise AstrodomeError(
-            f"{origin}: '{key}' should be a mapping of keys to values, got {value!r}."
+            f"{origin}: '{key}' must be a mapping of keys to values, got {value!r}."
         )
     return settings.validate(model, value or {}, origin, key)
 

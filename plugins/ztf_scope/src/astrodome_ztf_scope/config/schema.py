@@ -1,4 +1,4 @@
-"""Schema for the section ``training`` and for smaller sections of the SCoPe configuration."""
+"""Schemas for the sections ``training``, ``inference`` and ``feature_generation``."""
 
 from __future__ import annotations
 
@@ -84,7 +84,11 @@ class SearchGrid(Section):
 
 
 class BoostingParameters(Section):
-    """Further XGBoost parameters; ``eta`` lists the learning rates for the parameter search."""
+    """XGBoost training parameters that are not in the parameter grid.
+
+    ``eta`` lists the learning rates for the parameter search. Without a search, the first one is
+    used.
+    """
 
     eta: tuple[float, ...] = (0.3, 0.2, 0.1, 0.05)
     seed: int = 42

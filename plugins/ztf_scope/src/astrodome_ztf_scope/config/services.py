@@ -51,7 +51,7 @@ class KowalskiCollections(Section):
 
 
 class KowalskiInstance(Section):
-    """A Kowalski instance; missing keys are taken from the section ``kowalski``."""
+    """A Kowalski instance. The values in the section ``kowalski`` are used for missing keys."""
 
     protocol: Protocol | None = None
     host: str | None = None
@@ -61,7 +61,10 @@ class KowalskiInstance(Section):
 
 
 class KowalskiSettings(ServiceSettings):
-    """Section ``kowalski``; ``timeout`` is in seconds, ``max_timestamp_hjd`` in days (HJD)."""
+    """Section ``kowalski``: connection to the catalogue service Kowalski.
+
+    ``timeout`` is in seconds. ``max_timestamp_hjd`` is a heliocentric Julian date in days.
+    """
 
     host: str = "kowalski.caltech.edu"
     hosts: dict[str, KowalskiInstance | None] = Field(default_factory=dict)
@@ -72,11 +75,12 @@ class KowalskiSettings(ServiceSettings):
 
 
 class FritzSettings(ServiceSettings):
-    """Section ``fritz``; ``rate`` is in requests per second, and all times are in seconds.
+    """Section ``fritz``: connection to the marshal Fritz.
 
-    ``timeout`` is the maximum time to wait for a response. ``sleep_time`` is the maximum delay
-    before a request is retried. ``settle`` is the maximum time for which the server may continue to
-    process a request after the connection is lost.
+    ``rate`` is the maximum number of requests per second. ``timeout`` is the maximum time to wait
+    for a response. ``sleep_time`` is the maximum delay before a request is retried. ``settle`` is
+    the maximum time for which the server may continue to process a request after the connection is
+    lost. All times are in seconds.
     """
 
     host: str = "fritz.science"

@@ -12,9 +12,9 @@ from astrodome import AstrodomeError
 
 BUILT_IN = Path(__file__).with_name("taxonomy_maps.json")
 SCORE_MAPS = {"DNN_AL_mapper": "dnn", "XGB_AL_mapper": "xgb"}
-"""Algorithm for each SCoPe map whose labels are score columns (``<tag>_<algorithm>``)."""
+"""Name of the algorithm for each SCoPe map whose labels are ``<tag>_<algorithm>`` columns."""
 ALIASES = {"golden_dataset_mapper": "golden"}
-"""Name of the map in this package for each map that has another name in SCoPe."""
+"""Name of the built-in map for each SCoPe map that has a different name in this package."""
 NO_CLASS = "None"
 """Class name for labels that have no corresponding class on the marshal."""
 
@@ -51,8 +51,9 @@ def read(source: str, taxonomy_id: int | None = None) -> dict[str, TaxonomyClass
         number = taxonomy_id if taxonomy_id is not None else number
         if not isinstance(number, int) or not isinstance(name, str):
             raise AstrodomeError(
-                f"{origin}: missing taxonomy of the label '{label}'.",
-                "Specify taxonomy_id, or write fritz_label and taxonomy_id for each label.",
+                f"{origin}: the label '{label}' has no valid taxonomy_id or fritz_label.",
+                "Specify taxonomy_id for all labels, or add fritz_label (text) and taxonomy_id (an "
+                "integer) to each label in the map.",
                 exit_code=2,
             )
         found[label] = TaxonomyClass(name, number)
@@ -72,10 +73,10 @@ def _document(source: str) -> tuple[dict[str, Any], str]:
     built_in = _built_in()
     if not path.is_file():
         if name in built_in:
-            return built_in[name], f"Map '{name}'"
+            return built_in[name], f"Taxonomy map '{name}'"
         raise AstrodomeError(
-            f"Taxonomy map {source} not found.",
-            f"Specify a JSON file or one of {', '.join(built_in)}.",
+            f"Taxonomy map '{source}' not found.",
+            f"Specify a JSON file or a built-in map: {', '.join(built_in)}.",
             exit_code=2,
         )
     try:

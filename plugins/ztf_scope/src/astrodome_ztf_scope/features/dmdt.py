@@ -27,7 +27,7 @@ def dmdt_image(time: ArrayLike, mag: ArrayLike) -> NDArray[np.float32]:
     Parameters
     ----------
     time : array_like, shape (N,)
-        Times in days, in any order.
+        Times in days. They do not have to be sorted.
     mag : array_like, shape (N,)
         Magnitudes. Epochs with a non-finite time or magnitude are ignored.
 

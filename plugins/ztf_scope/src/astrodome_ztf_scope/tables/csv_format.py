@@ -1,7 +1,8 @@
 """Read text tables that have a header, with automatic detection of the layout.
 
-Common separators, comment lines and all line endings are supported. If the layout is ambiguous, an
-error is raised that contains the file, the row and a possible solution.
+Columns can be separated by commas, semicolons, tabs or vertical bars. Comment lines and all line
+endings are supported. If the layout cannot be detected, an error is raised that contains the file
+and a possible solution.
 """
 
 from __future__ import annotations
@@ -39,9 +40,9 @@ DECIMAL_POINT = re.compile(r"\s*[+-]?\d+\.\d+\s*")
 class CsvLayout:
     """The layout of a text table.
 
-    ``size`` is the number of bytes before the first data row. ``padded`` is True if separators are
-    followed by spaces. ``carriage`` is True if lines end with a carriage return without a line
-    feed.
+    ``names`` lists the column names. ``size`` is the number of bytes before the first data row.
+    ``padded`` is True if fields are padded with spaces. ``carriage`` is True if lines end with a
+    carriage return without a line feed. ``decimal`` is the decimal separator.
     """
 
     names: list[str]
@@ -53,17 +54,21 @@ class CsvLayout:
 
 
 def names(path: Path) -> list[str]:
-    """Return the column names in a file."""
+    """Return the column names in the header of a file."""
     with pa.input_stream(str(path)) as stream:
         return layout(stream.read(HEAD), path).names
 
 
 def layout(head: bytes, path: Path) -> CsvLayout:
-    """Detect the layout of a file from its first bytes."""
+    """Detect the layout of a file from its first bytes.
+
+    Raises AstrodomeError if the file is empty, has no header, is not UTF-8 text, or has columns
+    that are separated by spaces.
+    """
     if head.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in head[:4096]:
         raise AstrodomeError(
             f"{path} is not UTF-8 text.",
-            f"Convert it: iconv -f UTF-16 -t UTF-8 {path.name} > converted.csv",
+            f"Convert it, for example: iconv -f UTF-16 -t UTF-8 {path.name} > converted.csv",
         )
     text = head.removeprefix(codecs.BOM_UTF8)
     rows = text.splitlines(keepends=True)
@@ -125,8 +130,8 @@ def _separator(rows: list[str], path: Path) -> str:
     spaced = {len(row.split()) for row in rows}
     if len(rows) > 1 and len(spaced) == 1 and spaced != {1}:
         raise AstrodomeError(
-            f"{path}: the columns are separated by spaces: {rows[0][:60]!r}.",
-            f"Separate them by {', '.join(list(SEPARATORS.values())[:2])} or tabs.",
+            f"{path}: columns separated by spaces are not supported: {rows[0][:60]!r}.",
+            f"Separate the columns by {', '.join(list(SEPARATORS.values())[:2])} or tabs.",
         )
     return ","
 
@@ -143,7 +148,7 @@ def blocks(
     start: int,
     origin: Callable[[int], identifiers.ValueOrigin],
 ) -> Iterator[tuple[pa.Table, int]]:
-    """Yield chunks of rows, each with the number of its first row, starting at row ``start``.
+    """Yield each chunk of rows with the number of its first row, starting at row ``start``.
 
     Column types are inferred separately for each chunk. ``origin`` is a function that takes the
     number of the first row in a chunk and returns the origin of its values for error messages.

@@ -37,8 +37,8 @@ class DataSet:
         All columns except ``dmdt``. The index is the zero-based row number in the file. Identifiers
         are nullable integers (Int64) or text. Integer columns with missing values are Int64.
     dmdt : numpy.ndarray or None
-        Images with shape (N, 26, 26) and dtype float32. The image is zero for rows without an
-        image. None if the images were not requested or do not exist.
+        Images with shape (N, 26, 26) and dtype float32, or None if the images were not requested or
+        do not exist. For a row without an image, all pixels are 0.
     path : pathlib.Path
         File from which the data set was read.
     """
@@ -55,7 +55,7 @@ class DataSet:
         return f"DataSet({len(self)} rows, {self.table.shape[1]} columns, {images})"
 
     def take(self, rows: NDArray[np.intp]) -> DataSet:
-        """Select rows by position."""
+        """Return a data set that contains only the rows at the given positions."""
         images = None if self.dmdt is None else self.dmdt[rows]
         return DataSet(self.table.iloc[rows], images, self.path)
 
@@ -145,7 +145,7 @@ def is_parquet(path: Path) -> bool:
 
 
 def is_table(path: Path) -> bool:
-    """Return whether a path has the file extension of a supported table format."""
+    """Return whether a path has a supported table file extension, optionally followed by .gz."""
     return _extension(path) in FORMATS
 
 
@@ -159,7 +159,9 @@ def require_file(path: Path) -> None:
         inside = sorted(f for f in path.iterdir() if f.suffix.lower() in FORMATS)
         raise AstrodomeError(
             f"{path} is a directory: expected a file ({', '.join(FORMATS)}).",
-            f"It contains {inside[0].name}{' and others' if inside[1:] else ''}." if inside else "",
+            f"The directory contains {inside[0].name}{' and other files' if inside[1:] else ''}."
+            if inside
+            else "",
             exit_code=2,
         )
     if not path.is_file():
@@ -167,16 +169,16 @@ def require_file(path: Path) -> None:
 
 
 def require_columns(required: Iterable[str], names: Sequence[str], path: Path) -> None:
-    """Raise AstrodomeError if a required column is missing in a file."""
+    """Raise AstrodomeError if a required column is missing in a file or occurs more than once."""
     for name in required:
         if name not in names:
             close = difflib.get_close_matches(name, names, 1, 0.7)
             raise AstrodomeError(
                 f"{path} has no column '{name}'.",
-                f"Did you mean '{close[0]}'?" if close else f"It has {len(names)} columns.",
+                f"Did you mean '{close[0]}'?" if close else f"The file has {len(names)} columns.",
             )
         if names.count(name) > 1:
-            raise AstrodomeError(f"{path} has more than one column '{name}'.")
+            raise AstrodomeError(f"{path} has more than one column with the name '{name}'.")
 
 
 def _blocks(

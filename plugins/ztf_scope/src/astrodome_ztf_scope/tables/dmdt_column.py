@@ -1,4 +1,7 @@
-"""Convert the cells in a ``dmdt`` column to an array of images with 26 × 26 (dm, dt) pixels."""
+"""Convert the cells in a ``dmdt`` column to an array of images with 26 x 26 pixels.
+
+The first image axis is the magnitude difference (dm), and the second is the time difference (dt).
+"""
 
 from __future__ import annotations
 
@@ -20,8 +23,8 @@ def from_arrow(cells: pa.ChunkedArray, where: str, first: int = 0) -> NDArray[np
     """Convert a column of nested lists or JSON text to images with shape (N, 26, 26).
 
     Cells that do not contain an array (missing or ``nan``) and non-finite values are replaced by
-    zeros. ``where`` is the file, and ``first`` is the number of its first row. Both are used in
-    error messages.
+    zeros. ``where`` is the name of the file, and ``first`` is the row number of the first cell.
+    Both are used in error messages.
     """
     parts = []
     for chunk in cells.chunks:
@@ -43,7 +46,10 @@ def _from_array(array: pa.Array, where: str, first: int) -> NDArray[np.float32]:
 def from_objects(
     cells: NDArray[np.object_] | list[object], where: str, first: int = 0
 ) -> NDArray[np.float32]:
-    """Convert cells with Python lists or NumPy arrays to images with shape (N, 26, 26)."""
+    """Convert cells with Python lists or NumPy arrays to images with shape (N, 26, 26).
+
+    ``where`` and ``first`` have the same meaning as in :func:`from_arrow`.
+    """
     images = np.zeros((len(cells), *SHAPE), np.float32)
     for row, cell in enumerate(cells):
         if not isinstance(cell, list | tuple | np.ndarray):
@@ -133,7 +139,8 @@ def _finite(images: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _wrong_type(where: str, kind: pa.DataType) -> AstrodomeError:
     return AstrodomeError(
-        f"{where}: invalid type {kind} of the column 'dmdt': expected arrays of 26 x 26 numbers."
+        f"{where}: the column 'dmdt' has the unsupported type {kind}: expected arrays of 26 x 26 "
+        "numbers."
     )
 
 

@@ -32,8 +32,10 @@ TYPES = "astrodome_types"
 class StoredColumn:
     """The location of a column in an HDF5 file.
 
-    ``field`` is the name of the field in the pandas format "table", or an empty string in the
-    format "fixed". ``items`` contains the rows of a pickled block of columns.
+    ``data`` is the HDF5 data set that contains the column. ``field`` is the name of the field in
+    the pandas format "table", or an empty string in the format "fixed". ``position`` is the index
+    of the column in the field or block. ``items`` contains the rows of a pickled block of columns,
+    or is None for other blocks.
     """
 
     data: h5py.Dataset
@@ -66,7 +68,10 @@ def blocks(
         total = _length(file, path)
         types = _types(file)
         if images is not None and len(images) != total:
-            raise AstrodomeError(f"{path} has {total} rows and {len(images)} dmdt images.")
+            raise AstrodomeError(
+                f"{path} has {total} rows, but {len(images)} dmdt images: expected one image per "
+                "row."
+            )
         for first in range(start, total, rows):
             end = min(first + rows, total)
             table = {name: columns[name].values(first, end) for name in names if name != "dmdt"}
@@ -104,8 +109,8 @@ def _is_text_identifier(field: pa.Field) -> bool:
 def _group(file: h5py.File, path: Path) -> h5py.Group:
     if not isinstance(file.get("df"), h5py.Group):
         raise AstrodomeError(
-            f"{path} has no table 'df', which data sets of SCoPe have.",
-            "Write it with pandas under the key 'df', or as Parquet.",
+            f"{path} is not a SCoPe data set: the key 'df' is missing.",
+            "Write the table with pandas under the key 'df', or write it to a Parquet file.",
         )
     return file["df"]
 
@@ -155,7 +160,7 @@ def _images(file: h5py.File, path: Path) -> NDArray[np.float32]:
     if not _is_pickled(data):
         if data.shape[1:] not in (dmdt_column.SHAPE, (*dmdt_column.SHAPE, 1)):
             raise AstrodomeError(
-                f"{path}: the dmdt images have {' x '.join(map(str, data.shape[1:]))} pixels: "
+                f"{path}: the dmdt images have {' x '.join(map(str, data.shape[1:]))} pixels, "
                 "expected 26 x 26."
             )
         images: NDArray[np.float32] = data[:].astype(np.float32).reshape(-1, *dmdt_column.SHAPE)
@@ -176,8 +181,9 @@ def _load(data: bytes, path: Path) -> Any:
         return safe_pickle.load(data)
     except pickle.UnpicklingError as error:
         raise AstrodomeError(
-            f"{path} contains a pickle that is not safe to load: {error}.",
-            "If you trust its origin, convert it to Parquet: pandas.read_hdf(…).to_parquet(…).",
+            f"{path} contains a pickle that cannot be loaded safely: {error}.",
+            "If you trust the origin of the file, convert it to Parquet: "
+            "pandas.read_hdf(…).to_parquet(…).",
         ) from None
 
 

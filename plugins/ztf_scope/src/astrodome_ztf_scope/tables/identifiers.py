@@ -33,10 +33,10 @@ NOT_A_VALUE = frozenset(
 EXACT_FLOAT64 = 2**53
 """Largest integer N for which float64 represents all integers from 0 to N exactly."""
 EXACT = {pa.float64(): EXACT_FLOAT64, pa.float32(): 2**24, pa.float16(): 2**11}
-"""The same limit as :data:`EXACT_FLOAT64`, for each Arrow floating-point type."""
+"""Largest integer N up to which all integers are exact, for each Arrow floating-point type."""
 INTEGER = r"^-?(0|[1-9][0-9]{0,18})$"
 NUMBER = r"^[+-]?(0|[1-9][0-9]*)(\.[0-9]*)?([eE][+-]?[0-9]+)?$"
-REMEDY = "Write the column as integers or as text from the original catalogue, or remove it."
+REMEDY = "Write the column again as integers or text from the original catalogue, or remove it."
 
 
 def is_identifier(name: object) -> bool:
@@ -142,7 +142,7 @@ def from_text(values: pa.ChunkedArray, column: str, origin: ValueOrigin) -> Any:
 
 
 def _integer(cell: str, column: str, number: int, origin: ValueOrigin) -> str | None:
-    """Return the digits of an integer, or None if lost digits are allowed and digits were lost."""
+    """Return the digits of an integer, or None if it lost digits and ``origin`` allows this."""
     value = Decimal(cell)
     mantissa, _, exponent = cell.lower().partition("e")
     if value != value.to_integral_value():

@@ -67,13 +67,13 @@ def _after(data: bytes, at: int) -> int:
         for _ in range(LINES.get(data[at], 1)):
             end = data.find(b"\n", end) + 1
             if not end:
-                raise pickle.UnpicklingError(f"{opcode.name} at byte {at} is truncated")
+                raise pickle.UnpicklingError(f"the opcode {opcode.name} at byte {at} is truncated")
         if data[at] == PUT:
             _check_memo(_index(data[start : end - 1], at), at)
         return end
     if size >= 0:
         if start + size > len(data):
-            raise pickle.UnpicklingError(f"{opcode.name} at byte {at} is truncated")
+            raise pickle.UnpicklingError(f"the opcode {opcode.name} at byte {at} is truncated")
         value = int.from_bytes(data[start : start + size], "little")
         if data[at] == LONG_BINPUT:
             _check_memo(value, at)
@@ -89,14 +89,14 @@ def _after(data: bytes, at: int) -> int:
 def _check_size(name: str, length: int, at: int, start: int, data: bytes) -> None:
     if not 0 <= length <= len(data) - start:
         raise pickle.UnpicklingError(
-            f"{name} at byte {at} declares {length} bytes, but only {max(0, len(data) - start)} "
-            "follow"
+            f"the opcode {name} at byte {at} declares {length} bytes, but only "
+            f"{max(0, len(data) - start)} bytes follow"
         )
 
 
 def _index(text: bytes, at: int) -> int:
     if len(text) > 20 or not text.isdigit():
-        raise pickle.UnpicklingError(f"PUT at byte {at} has no valid memo index")
+        raise pickle.UnpicklingError(f"the opcode PUT at byte {at} has an invalid memo index")
     return int(text)
 
 

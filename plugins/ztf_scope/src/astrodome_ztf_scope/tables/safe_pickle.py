@@ -89,7 +89,7 @@ class _Reader(pickle.Unpickler):
             ("pandas._libs.missing", "NA"): None,
         }
         if (module, name) not in known:
-            raise pickle.UnpicklingError(f"it calls {module}.{name}")
+            raise pickle.UnpicklingError(f"the pickle calls {module}.{name}")
         return known[module, name]
 
 
@@ -105,7 +105,7 @@ def load(data: bytes) -> Any:
     except pickle.UnpicklingError:
         raise
     except Exception as error:  # The type depends on the opcode.
-        raise pickle.UnpicklingError(f"it is damaged ({type(error).__name__})") from error
+        raise pickle.UnpicklingError(f"the pickle is damaged ({type(error).__name__})") from error
 
 
 def check_size(size: int) -> None:
@@ -114,8 +114,8 @@ def check_size(size: int) -> None:
     limit = int(text) if text.isdecimal() else DEFAULT_LIMIT
     if size > limit:
         raise pickle.UnpicklingError(
-            f"it has {size} bytes, but the limit is {limit} (set by the environment variable "
-            f"{LIMIT})"
+            f"the pickle has {size} bytes, but the limit is {limit} bytes (set by the environment "
+            f"variable {LIMIT})"
         )
 
 

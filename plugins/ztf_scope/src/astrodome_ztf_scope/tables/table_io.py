@@ -165,14 +165,14 @@ def require_writer(extension: str) -> None:
         except ImportError as error:
             raise AstrodomeError(
                 "Writing HDF5 files requires PyTables.",
-                "pip install 'astrodome-ztf-scope[hdf5]', or choose the format parquet.",
+                "Run: pip install 'astrodome-ztf-scope[hdf5]', or choose the format parquet.",
             ) from error
 
 
 def _write_hdf5(part: Path, table: pd.DataFrame) -> None:
     """Write a table with pandas, under the key ``df``.
 
-    The original types of columns that HDF5 does not support are stored in an attribute. Identifier
+    If HDF5 does not support the type of a column, the type is stored in an attribute. Identifier
     columns with missing values are converted to text, so that other programs can read all digits.
     Other integer columns with missing values are converted to floats with NaN if this is exact for
     all values.

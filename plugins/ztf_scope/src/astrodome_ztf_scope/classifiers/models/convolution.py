@@ -65,7 +65,10 @@ def _relu(x, bias):  # type: ignore[no-untyped-def]
 
 @compiled
 def _max_pool(x, out):  # type: ignore[no-untyped-def]
-    """Apply 2 x 2 max pooling to 22 x 22 pixels, and write it to ``out`` with shape (C, 121)."""
+    """Apply 2 x 2 max pooling to 22 x 22 pixels, and write the result to ``out``.
+
+    ``x`` has the row width 26, and ``out`` has the shape (C, 121).
+    """
     for c in range(out.shape[0]):
         row, to = x[c], out[c]
         for i in range(11):
@@ -76,10 +79,11 @@ def _max_pool(x, out):  # type: ignore[no-untyped-def]
 
 @compiled
 def _forward(images, weights, out):  # type: ignore[no-untyped-def]
-    """Compute the branch output for flat images with shape (N, 676).
+    """Compute the output of the convolution branch for flattened images with shape (N, 676).
 
-    The result is written to ``out`` with shape (N, 32). The length of a flat output channel with h
-    x w pixels is (h - 1) x (input width) + w: 622, 568, 97 and 73 for the four convolutions.
+    The result is written to ``out`` with shape (N, 32). If an output channel has h x w pixels, the
+    length of its flat array is (h - 1) x (input width) + w. For the four convolutions, the lengths
+    are 622, 568, 97 and 73.
     """
     d1, p1, b1, d2, p2, b2, d3, p3, b3, d4, p4, b4 = weights
     s1, y1 = np.empty((1, 622), np.float32), np.empty((16, 622), np.float32)
@@ -108,10 +112,10 @@ def _forward(images, weights, out):  # type: ignore[no-untyped-def]
 
 
 def forward(images: Array, weights: Sequence[Array]) -> Array:
-    """Return the branch output with shape (N, 32), for dmdt images with shape (N, 26, 26).
+    """Return the output of the convolution branch, with shape (N, 32).
 
-    ``weights`` contains arrays with the Keras shapes (3, 3, C, 1), (1, 1, C, D) and (D,) for each
-    convolution, in the order of :data:`SHAPES`.
+    ``images`` contains dmdt images with shape (N, 26, 26). ``weights`` contains three arrays with
+    the Keras shapes (3, 3, C, 1), (1, 1, C, D) and (D,) for each convolution.
     """
     flat = np.ascontiguousarray(images, np.float32).reshape(len(images), SIDE * SIDE)
     arranged = tuple(

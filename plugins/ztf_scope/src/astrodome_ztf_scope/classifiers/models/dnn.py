@@ -26,7 +26,7 @@ METRICS = {
     "recall": "Recall",
     "auc": "AUC",
 }
-"""Keras class for each metric in ``metrics.csv`` except the loss; larger values are better."""
+"""Keras class for each metric in ``metrics.csv`` except the loss. Larger values are better."""
 
 
 class DnnClassifier:
@@ -50,8 +50,8 @@ class DnnClassifier:
     ) -> None:
         """Train the network, and write the results to the run folder.
 
-        The files are ``model.keras`` and ``metrics.csv``. Further results are stored in
-        ``run.json``.
+        The weights are written to ``model.keras``, and the metrics per epoch to ``metrics.csv``.
+        The best metrics and the library versions are added to ``run.json``.
 
         Training is reproducible for a given random state. Raises AstrodomeError if Keras is not
         installed, an option is invalid, or the weights diverge.
@@ -78,7 +78,9 @@ class DnnClassifier:
         self.weights, self.threads = network.get_weights(model), _threads(config)
         if not all(np.isfinite(array).all() for array in self.weights.arrays):
             raise AstrodomeError(
-                f"The network of '{config['tag']}' diverged.", "Reduce the learning rate (lr)."
+                f"The training of the network for the class '{config['tag']}' diverged: the "
+                "weights are not finite.",
+                "Reduce the learning rate (lr).",
             )
         # Save a new network, because the trained one includes the optimizer state.
         bare = network.network(train.features.shape[1], **branches)
@@ -111,19 +113,21 @@ class DnnClassifier:
         ``features`` has the shape (N, F), and ``dmdt`` has the shape (N, 26, 26).
         """
         if self.weights is None:
-            raise AstrodomeError("The network has no weights.", "Train or load a model first.")
+            raise AstrodomeError(
+                "The network has not been trained or loaded.", "Call train or load first."
+            )
         _check(self.weights, features, dmdt)
         return inference.predict(self.weights, features, dmdt, self.threads)
 
 
 def inputs(examples: LabelledExamples, config: Mapping[str, Any]) -> list[Array]:
-    """Return the inputs for the enabled branches."""
+    """Return the Keras input arrays for the enabled branches."""
     found: list[Array] = [examples.features] if config["dnn"]["dense_branch"] else []
     if config["dnn"]["conv_branch"]:
         if examples.dmdt is None:
             raise AstrodomeError(
-                "The data set has no dmdt images, which the convolution branch needs.",
-                "Add the images, or disable the branch (conv_branch: false).",
+                "The data set has no dmdt images, which the convolution branch requires.",
+                "Add the column dmdt to the data set, or disable the branch (conv_branch: false).",
             )
         found.append(examples.dmdt[..., None])
     return found
@@ -142,11 +146,14 @@ def compile_(model: keras.Model, config: Mapping[str, Any]) -> None:
             jit_compile=False,
         )
     except ValueError as error:
-        raise AstrodomeError(f"Keras rejected the configuration of the network: {error}") from error
+        raise AstrodomeError(
+            f"Invalid network configuration in training.dnn: {error}",
+            "Check the loss function and the optimizer.",
+        ) from error
 
 
 def optimizer(config: Mapping[str, Any]) -> keras.Optimizer:
-    """Return the configured optimizer, in which ``decay`` has the same meaning as in Keras 2."""
+    """Return the configured optimizer. ``decay`` has the same meaning as in Keras 2."""
     import keras
 
     entry = config["class"]
@@ -204,15 +211,15 @@ def _read(path: Path, config: Mapping[str, Any]) -> NetworkWeights:
     found = weights.read(file)
     if found.features != len(config["features"]) and found.dense:
         raise AstrodomeError(
-            f"{file} has {found.features} features: expected {len(config['features'])}, as in the "
-            "configuration.",
+            f"{file} was trained with {found.features} features, but the feature set in the "
+            f"configuration has {len(config['features'])}.",
             "Use the feature set with which the model was trained.",
         )
     for name, branch in (("dense_branch", found.dense), ("conv_branch", found.convolution)):
         enabled = str(bool(branch)).lower()
         if bool(branch) != bool(config["dnn"][name]):
             raise AstrodomeError(
-                f"{file} was trained with {name}: {enabled}, unlike the configuration.",
+                f"{file} was trained with {name}: {enabled}, which differs from the configuration.",
                 f"Set training.dnn.{name} to {enabled}.",
             )
     return found
@@ -221,10 +228,11 @@ def _read(path: Path, config: Mapping[str, Any]) -> NetworkWeights:
 def _check(one: NetworkWeights, features: Array, dmdt: Array | None) -> None:
     if one.dense and features.shape[1:] != (one.features,):
         raise AstrodomeError(
-            f"Invalid features: expected {one.features} per source, got {features.shape[1]}."
+            f"Invalid number of features: expected {one.features} per source, got "
+            f"{features.shape[1]}."
         )
     if one.convolution and (dmdt is None or dmdt.shape != (len(features), SIDE, SIDE)):
         raise AstrodomeError(
-            f"Invalid dmdt images: expected the shape ({len(features)}, {SIDE}, {SIDE}), got "
+            f"Invalid shape of dmdt images: expected ({len(features)}, {SIDE}, {SIDE}), got "
             f"{None if dmdt is None else dmdt.shape}."
         )

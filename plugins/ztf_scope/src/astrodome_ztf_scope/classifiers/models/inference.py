@@ -25,7 +25,8 @@ def predict(
 ) -> Array:
     """Return the scores that a network predicts, with shape (N,).
 
-    ``features`` has the shape (N, F). ``dmdt`` has the shape (N, 26, 26), or is None.
+    ``features`` has the shape (N, F). ``dmdt`` has the shape (N, 26, 26), or is None if the
+    convolution branch is disabled.
     """
     count = len(features)
     scores = np.empty(count, np.float32)

@@ -29,7 +29,8 @@ try:
     import keras
 except ImportError as error:
     raise AstrodomeError(
-        "The DNN requires Keras and its backend (KERAS_BACKEND), which are not installed.",
+        "The algorithm dnn requires Keras and a Keras backend (TensorFlow, PyTorch or JAX), but at "
+        "least one of them is not installed.",
         INSTALL,
     ) from error
 layers = keras.layers
@@ -38,7 +39,8 @@ layers = keras.layers
 def network(features: int, *, dense: bool = True, images: bool = True) -> keras.Model:
     """Build the network, with an output of shape (N, 1).
 
-    The inputs have the shapes (N, ``features``) and (N, 26, 26, 1). A disabled branch has no input.
+    The inputs have the shapes (N, ``features``) for the dense branch and (N, 26, 26, 1) for the
+    convolution branch. A disabled branch has no input.
     Raises AstrodomeError if both branches are disabled.
     """
     if not dense and not images:
@@ -70,7 +72,7 @@ def _convolutions(x: Any) -> Any:
 
 
 def seed(state: int) -> None:
-    """Set the seed for all random numbers in Keras."""
+    """Set the seed for the random numbers in Keras, its backend, NumPy and Python."""
     keras.utils.set_random_seed(state)
 
 

@@ -20,7 +20,7 @@ LARGER_IS_BETTER = frozenset({"auc", "aucpr"})
 
 
 def start(settings: Mapping[str, Any]) -> dict[str, float]:
-    """Return the parameters for training without a search: the first value in each range."""
+    """Return the first configured value of each parameter, for training without a search."""
     grid = settings["gridsearch_params_start_stop_step"]
     first = {name: _value(name, grid[name][0]) for name in SHAPE + SHARES}
     return first | {"eta": settings["other_training_params"]["eta"][0]}
@@ -66,7 +66,7 @@ class _Trials:
     def best(
         self, params: Mapping[str, Any], names: Sequence[str], grid: Iterable[tuple[float, ...]]
     ) -> dict[str, Any]:
-        """Return the best combination of parameters in the grid, or the first of equal results."""
+        """Return the parameters with the best score in the grid, or the first of equal results."""
         options = [
             {**params, **{n: _value(n, v) for n, v in zip(names, values, strict=True)}}
             for values in grid

@@ -1,4 +1,4 @@
-"""Read the weights of a neural network from Keras and SCoPe files, without Keras."""
+"""Read the weights of a neural network from Keras or SCoPe model files, without Keras."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class NetworkWeights:
             (convolution if arrays and arrays[0].ndim == 4 else dense).extend(arrays)
         weights = cls(tuple(dense[:-4]), tuple(convolution), tuple(dense[-4:]))
         if [array.shape for array in weights.arrays] != weights._expected_shapes():
-            raise ValueError("the shapes of the weights differ from those of SCoPe's network")
+            raise ValueError("the shapes of the weights do not match the SCoPe network")
         return weights
 
     @property
@@ -120,8 +120,8 @@ def read(path: Path) -> NetworkWeights:
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise AstrodomeError(
             f"{path} cannot be read as a DNN model: {error}.",
-            "Expected weights of SCoPe's network in a file of Keras (.keras, .h5) or TensorFlow "
-            "(.index). Copy the file again, or train the model.",
+            "Expected a Keras file (.keras, .h5) or a TensorFlow checkpoint (.index) with the "
+            "weights of the SCoPe network. Copy the file again, or train the model.",
         ) from error
 
 

@@ -54,8 +54,8 @@ class XgbClassifier:
     ) -> None:
         """Train the trees, and write the results to the run folder.
 
-        The files are ``model.ubj`` and ``metrics.csv``. Further results are stored in
-        ``run.json``.
+        The trees are written to ``model.ubj``, and the metrics per boosting round to
+        ``metrics.csv``. The parameters and the best metrics are added to ``run.json``.
 
         The entry ``importance`` in ``run.json`` contains the share of each feature in the total
         gain. If the class has a ``pre_trained_model``, training continues from that model.
@@ -122,11 +122,13 @@ class XgbClassifier:
         ``features`` has the shape (N, F), with the features in the order of the configuration.
         """
         if self.booster is None:
-            raise AstrodomeError("The model has no trees.", "Train or load a model first.")
+            raise AstrodomeError(
+                "The model has not been trained or loaded.", "Call train or load first."
+            )
         if features.shape[1:] != (self.booster.num_features(),):
             raise AstrodomeError(
-                f"Invalid features: expected {self.booster.num_features()} per source, got "
-                f"{features.shape[1]}."
+                f"Invalid number of features: expected {self.booster.num_features()} per source, "
+                f"got {features.shape[1]}."
             )
         if not len(features):
             return np.empty(0, np.float32)
@@ -227,7 +229,7 @@ def read(file: Path) -> xgb.Booster:
         raise errors.not_found(file, "Train a model first.", kind="Model")
     if file.suffix not in FORMATS:
         raise AstrodomeError(
-            f"Unsupported file extension of {file}: expected {' or '.join(FORMATS)}."
+            f"Unsupported file extension of the model {file}: expected {' or '.join(FORMATS)}."
         )
     booster = xgb.Booster()
     parameters = file.with_suffix(".params")
@@ -242,11 +244,13 @@ def read(file: Path) -> xgb.Booster:
     except (xgb.core.XGBoostError, ValueError, UnicodeDecodeError) as error:
         raise AstrodomeError(
             f"{file} cannot be read as an XGBoost model.",
-            "Expected a file from Booster.save_model of XGBoost. Copy it again or train the model.",
+            "Expected a file written by xgboost.Booster.save_model. Copy the file again, or train "
+            "the model.",
         ) from error
     if objective not in PROBABILITIES:
         raise AstrodomeError(
-            f"{file} was trained with the objective '{objective}', which is not a probability."
+            f"Unsupported objective '{objective}' of the model {file}: expected "
+            f"{' or '.join(PROBABILITIES)}, which predict probabilities."
         )
     return booster
 
@@ -276,7 +280,7 @@ def _params(
         raise AstrodomeError(
             f"Invalid value '{settings['objective']}' of "
             f"'training.xgboost.other_training_params.objective': expected "
-            f"{' or '.join(PROBABILITIES)}, which are probabilities.",
+            f"{' or '.join(PROBABILITIES)}, which predict probabilities.",
         )
     positive = train.target > 0
     weight = float(train.weight[positive].mean() / train.weight[~positive].mean())
@@ -308,7 +312,7 @@ def _binned(
 
 
 def _loss(margin: NDArray[np.float32], positive: NDArray[np.bool_], weight: float) -> float:
-    """Return the log loss for margins with shape (N,); positive sources have weight ``weight``."""
+    """Return the log loss for margins with shape (N,), with ``weight`` for positive sources."""
     losses = np.logaddexp(0, np.where(positive, -margin, margin))
     return float(np.average(losses, weights=np.where(positive, weight, 1.0)))
 
@@ -316,8 +320,9 @@ def _loss(margin: NDArray[np.float32], positive: NDArray[np.bool_], weight: floa
 def _both_labels(examples: LabelledExamples, part: str) -> None:
     if len(np.unique(examples.target)) < 2:
         raise AstrodomeError(
-            f"All {len(examples.target)} sources of the {part} part have the same label.",
-            "A classifier needs positive and negative sources: lower the threshold or add sources.",
+            f"All {len(examples.target)} sources in the {part} set have the same label: expected "
+            "positive and negative sources.",
+            "Change the threshold, or add sources to the data set.",
         )
 
 
@@ -328,7 +333,10 @@ def _earlier(config: Mapping[str, Any]) -> xgb.Booster | None:
     file = Path(path) / WEIGHTS if Path(path).is_dir() else Path(path)
     booster = read(file)
     if _order(booster, list(config["features"]), file) is not None:
-        raise AstrodomeError(f"The order of the features in {file} differs from the configuration.")
+        raise AstrodomeError(
+            f"The order of the features in {file} differs from the configuration.",
+            "Use a feature set with the same order, or train without pre_trained_model.",
+        )
     return booster
 
 
@@ -346,12 +354,12 @@ def _order(booster: xgb.Booster, names: list[str], file: Path) -> NDArray[np.int
     if sorted(found) != list(range(len(names))):
         missing = [n for n, at in zip(booster.feature_names or (), found, strict=True) if at < 0]
         difference = (
-            f"it needs {', '.join(missing[:3])}"
+            f"the model requires {', '.join(missing[:3])}"
             if missing
-            else f"{booster.num_features()} features instead of {len(names)}"
+            else f"the model has {booster.num_features()} features, the configuration {len(names)}"
         )
         raise AstrodomeError(
-            f"The features of {file} differ from the configuration: {difference}.",
+            f"The features of the model {file} differ from the configuration: {difference}.",
             "Use the configuration with which the model was trained.",
         )
     return None if found == list(range(len(names))) else np.array(found)

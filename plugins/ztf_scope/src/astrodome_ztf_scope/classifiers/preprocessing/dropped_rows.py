@@ -14,15 +14,15 @@ from .preparation import find, finite, raw_numbers
 from .splitting import VARIABLE, labels
 
 MAX_COLUMNS = 3
-"""Maximum number of columns that are listed in a description."""
+"""Maximum number of columns that are listed in a message about dropped rows."""
 
 
 def reasons(data: DataSet, features: FeatureSet) -> list[dict[str, Any]]:
     """Return the features that cause rows to be dropped, in descending order of frequency.
 
-    Each record contains ``column``, and the numbers of rows in which the feature is ``missing`` or
-    ``infinite`` (including values too large for float32). Imputed features are not included,
-    because their infinite values are imputed in the same way as missing values.
+    Each record contains the column name (``column``) and the numbers of rows in which the feature
+    is missing (``missing``) or infinite (``infinite``). Values too large for float32 are counted as
+    infinite. Imputed features are not included, because missing and infinite values are imputed.
     """
     columns = find(features.required, list(data.table.columns), data.path)
     values = raw_numbers(data.table, columns, data.path)
@@ -39,11 +39,13 @@ def reasons(data: DataSet, features: FeatureSet) -> list[dict[str, Any]]:
 def count_rows(
     data: DataSet, features: FeatureSet, prepared: PreparedDataSet, label: str
 ) -> dict[str, Any]:
-    """Return the row counts of a data set, for the entry ``rows`` in ``run.json``.
+    """Return row counts for a data set, which are stored as the entry ``rows`` in ``run.json``.
 
-    ``dropped`` is the number of rows without a required feature, and ``reasons`` is the result of
-    :func:`reasons`. ``undecided`` is the number of rows that are neither variable nor non-variable.
-    ``unlabelled`` is the number of rows without a label, which are used with the label 0.
+    ``in_data_set`` is the total number of rows, and ``used`` is the number of rows in all subsets.
+    ``dropped`` is the number of rows in which a required feature is missing, and ``reasons`` is the
+    result of :func:`reasons`. ``undecided`` is the number of rows that are neither variable nor
+    non-variable. ``unlabelled`` is the number of rows without a label, which are used with the
+    label 0.
     """
     used = sum(len(part) for part in prepared.split.parts.values())
     dropped = int((~prepared.usable).sum())
@@ -69,5 +71,5 @@ def describe(rows: Mapping[str, Any]) -> str:
         counts = [f"{kind} in {reason[kind]:,}" for kind in ("missing", "infinite") if reason[kind]]
         causes.append(f"{reason['column']} is {' and '.join(counts)}")
     more = len(rows["reasons"]) - MAX_COLUMNS
-    causes += [f"{more} more features lack values"] if more > 0 else []
+    causes += [f"{more} more features have missing or infinite values"] if more > 0 else []
     return f"{rows['dropped']:,} of {rows['in_data_set']:,} rows were dropped: {'; '.join(causes)}."

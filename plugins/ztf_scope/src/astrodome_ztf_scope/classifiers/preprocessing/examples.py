@@ -164,8 +164,8 @@ def examples(
     features, finite = preparation.apply(part, threads)
     if not finite.all():
         raise AstrodomeError(
-            f"{int((~finite).sum()):,} of {len(finite):,} rows have a feature that is too large "
-            "for 32 bits after scaling.",
-            "Check the values, and feature_stats in the configuration.",
+            f"{int((~finite).sum()):,} of {len(finite):,} rows have a feature value that exceeds "
+            "the range of float32 after scaling.",
+            "Check the values in the data set, and feature_stats in the configuration.",
         )
     return LabelledExamples(features, part.dmdt, split.target[rows], split.weight[rows])

@@ -1,4 +1,4 @@
-"""Impute missing values from the nearest neighbours, with the algorithm of KNNImputer.
+"""Impute missing values from the nearest neighbours, with the same algorithm as KNNImputer.
 
 The distance between two rows is the Euclidean distance over the columns without missing values in
 either row, scaled to the total number of columns. A missing value is replaced by the mean over the
@@ -50,7 +50,10 @@ class NeighbourImputer:
 
     @classmethod
     def fit(cls, rows: Floats, random: np.random.Generator, k: int = 5) -> NeighbourImputer:
-        """Create an imputer from reference rows, or from a random sample of the rows."""
+        """Create an imputer with the given rows, or a random sample of them, as reference rows.
+
+        At most :data:`REFERENCES` reference rows are used.
+        """
         if len(rows) > REFERENCES:
             rows = rows[np.sort(random.choice(len(rows), REFERENCES, replace=False))]
         return cls(rows, k)
@@ -87,7 +90,10 @@ class NeighbourImputer:
     def _candidates(
         self, rows: Floats, has: Mask, threads: int
     ) -> Iterator[tuple[Mask, Floats, NDArray[np.intp]]]:
-        """Yield the columns, distances and indices of the nearest reference rows in each group."""
+        """Yield the column mask of each group, and its nearest reference rows.
+
+        The reference rows are returned as distances and row indices.
+        """
         for index, (given, members) in enumerate(self._groups):
             common = has & given
             if not common.any() or not (given & ~has).any():
@@ -123,7 +129,10 @@ def _smallest(far: Floats, who: NDArray[np.intp], k: int) -> tuple[Floats, NDArr
 
 
 def _patterns(has: Mask) -> list[tuple[Mask, NDArray[np.intp]]]:
-    """Group rows with the same missing columns; return a column mask and row indices per group."""
+    """Group rows with the same missing columns.
+
+    Returns a mask of the existing columns and the row indices for each group.
+    """
     packed = np.packbits(has, axis=1)
     _, first, inverse = np.unique(packed, axis=0, return_index=True, return_inverse=True)
     order = np.argsort(inverse.reshape(-1), kind="stable")

@@ -97,9 +97,9 @@ class Preparation:
         empty = np.isnan(values).all(axis=0)
         if empty.any():
             raise AstrodomeError(
-                f"{data.path}: the column '{columns[int(np.argmax(empty))]}' has no value in the "
-                "training part.",
-                "Exclude the feature from the set: include: false.",
+                f"{data.path}: the column '{columns[int(np.argmax(empty))]}' contains only missing "
+                "values in the training set.",
+                "Exclude the feature in the configuration (include: false).",
             )
         names = list(features.columns.values())
         measured = _statistics(names, values)
@@ -134,9 +134,9 @@ class Preparation:
             strategy = "median" if strategy == "regress" else strategy
             if strategy in ("mean", "median") and known is None:
                 raise AstrodomeError(
-                    f"'feature_stats' has no entry '{feature}': its {strategy} is required to "
-                    "impute missing values.",
-                    "Add the entry to the configuration.",
+                    f"The entry '{feature}' is missing in 'feature_stats': the {strategy} of the "
+                    "feature is required to impute missing values.",
+                    "Add the entry to feature_stats in the configuration.",
                 )
             column = _transform(name, feature, strategy, known)
             transforms.append(_scaled(column, scale, known) if scale else column)
@@ -192,7 +192,7 @@ class Preparation:
             return cls.from_dict(saved, references)
         except FileNotFoundError as error:
             raise AstrodomeError(
-                f"{folder} is not a trained model: {error.filename} is missing."
+                f"{folder} is not a valid run folder: {error.filename} not found."
             ) from None
         except (ValueError, KeyError, TypeError, OSError, BadZipFile) as error:
             raise AstrodomeError(f"{folder / FILE} is damaged: {error}.") from error
@@ -239,15 +239,15 @@ def usable_rows(data: DataSet, features: FeatureSet) -> NDArray[np.bool_]:
     if not usable.any():
         emptiest = columns[int(np.isnan(values).sum(axis=0).argmax())]
         raise AstrodomeError(
-            f"{data.path}: no row has values for all features that are not imputed. The column "
-            f"with the fewest values is '{emptiest}'.",
-            "Impute the feature (impute_strategy) or exclude it (include: false).",
+            f"{data.path}: every row lacks at least one feature that is not imputed. The column "
+            f"with the most missing values is '{emptiest}'.",
+            "Impute this feature (impute_strategy) or exclude it (include: false).",
         )
     return usable
 
 
 def finite(values: Floats) -> NDArray[np.bool_]:
-    """Return a mask of the values that are finite in float32, the precision of the classifiers."""
+    """Return a mask of the values that are finite when they are converted to float32."""
     return np.asarray(np.abs(values) <= LARGEST)
 
 
@@ -280,8 +280,9 @@ def find(columns: Mapping[str, str], available: list[str], path: Path) -> list[s
         stem = columns[missing[0]] + "_"
         close = next((name for name in available if name.startswith(stem)), "")
         raise AstrodomeError(
-            f"{path} lacks {len(missing)} of the {len(columns)} feature columns: {names}",
-            f"It has '{close}': set features.info.period_suffix to the suffix of the columns."
+            f"{len(missing)} of {len(columns)} feature columns are missing in {path}: {names}",
+            f"The file has a column '{close}'. Set features.info.period_suffix to the suffix of "
+            "the columns in the file."
             if close
             else "",
         )
@@ -289,14 +290,20 @@ def find(columns: Mapping[str, str], available: list[str], path: Path) -> list[s
 
 
 def numbers(table: pd.DataFrame, columns: Sequence[str], path: Path) -> Floats:
-    """Return columns as float64 with shape (N, F), with NaN for values not finite in float32."""
+    """Return columns as float64 with shape (N, F).
+
+    Values that are not finite in float32 are replaced by NaN. ``path`` is used in error messages.
+    """
     values = raw_numbers(table, columns, path)
     values[~finite(values)] = np.nan
     return values
 
 
 def raw_numbers(table: pd.DataFrame, columns: Sequence[str], path: Path) -> Floats:
-    """Return columns as float64 with shape (N, F), including infinite values."""
+    """Return columns as float64 with shape (N, F), including infinite values.
+
+    Raises AstrodomeError if a column contains text.
+    """
     try:
         values = table[list(columns)].to_numpy(np.float64, na_value=np.nan)
     except (TypeError, ValueError):
@@ -313,7 +320,7 @@ def _not_a_number(table: pd.DataFrame, columns: Sequence[str], path: Path) -> As
                 f"{text.index[0]}: expected a number.",
                 "Rows are counted from 0.",
             )
-    return AstrodomeError(f"{path}: the feature columns contain values that are not numbers.")
+    return AstrodomeError(f"{path}: invalid values in the feature columns: expected numbers.")
 
 
 def _transform(

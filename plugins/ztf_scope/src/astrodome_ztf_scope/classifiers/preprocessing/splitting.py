@@ -23,17 +23,17 @@ POSITION = "position"
 RADIUS = 2.0
 """Maximum separation between light curves from the same source, in arcseconds."""
 ROUNDING = 1e-6
-"""Tolerance for labels outside the range 0 to 1; averaged labels can have rounding errors."""
+"""Tolerance for labels outside the range 0 to 1, because averaged labels have rounding errors."""
 VARIABLE, NON_VARIABLE = "variable", "non-variable"
 
 
 @dataclass(frozen=True)
 class DataSplit:
-    """Row positions of each subset of a data set; the subsets are disjoint.
+    """Row positions of the disjoint subsets into which a data set is split.
 
     ``dropped`` contains the training rows that were removed to balance the labels. They are scored
-    separately. ``target`` (0 or 1) and ``weight`` have the shape (N,) and cover all rows in the
-    data set.
+    separately. ``target`` contains the label (0 or 1) of each row in the data set, and ``weight``
+    contains its sample weight. Both have the shape (N,).
     """
 
     train: Rows
@@ -111,16 +111,16 @@ def split_dataset(
     _require_both_labels(positive[train], tag, entry, data, "training rows")
     if len(train) < entry.batch_size:
         raise AstrodomeError(
-            f"Class '{tag}': only {len(train)} training rows, fewer than the batch size "
-            f"{entry.batch_size}.",
-            "Reduce the batch size (batch_size).",
+            f"Class '{tag}': the training set has {len(train)} rows: expected at least "
+            f"{entry.batch_size}, the batch size.",
+            "Reduce the batch size (batch_size), or use a larger data set.",
         )
     target = positive.astype(np.float32)
     return DataSplit(train, validation, test, dropped, target, _weight(target, train, entry))
 
 
 def source_numbers(data: DataSet, group_by: str) -> Rows | None:
-    """Return the source number of each row with shape (N,), or None if rows are not grouped.
+    """Return the source number of each row, with shape (N,), or None if rows are not grouped.
 
     Each row without a value in the column, or without a position, is treated as a separate source.
     """
@@ -149,7 +149,7 @@ def labels(data: DataSet, column: str) -> NDArray[np.float64]:
     """
     if column not in data.table:
         raise AstrodomeError(
-            f"{data.path} has no column '{column}' with labels.",
+            f"The label column '{column}' is missing in {data.path}.",
             "Labels are numbers from 0 to 1."
             + f" Negative examples of '{VARIABLE}' have the label '{NON_VARIABLE}'."
             * (column == NON_VARIABLE),
@@ -160,9 +160,9 @@ def labels(data: DataSet, column: str) -> NDArray[np.float64]:
         row = outside[0]
         raise AstrodomeError(
             f"{data.path}: invalid label {values[row]:g} in column '{column}', row "
-            f"{data.table.index[row]}: {len(outside):,} of {len(values):,} labels are outside "
-            "0 to 1.",
-            "Labels must be from 0 to 1; divide percentages by 100. Rows are counted from 0.",
+            f"{data.table.index[row]}: expected a number from 0 to 1. In total, "
+            f"{len(outside):,} of {len(values):,} labels are outside this range.",
+            "If the labels are percentages, divide them by 100. Rows are counted from 0.",
         )
     return values
 
@@ -173,9 +173,9 @@ def _require_both_labels(
     if not positive.any() or positive.all():
         relation = "above" if len(positive) and positive.any() else "not above"
         raise AstrodomeError(
-            f"Class '{tag}' cannot be trained with {data.path}: '{entry.label}' is {relation} "
-            f"{entry.threshold:g} in all {len(positive)} {subject}.",
-            "Use another threshold, or a data set with positive and negative rows.",
+            f"Class '{tag}' cannot be trained with {data.path}: the label '{entry.label}' is "
+            f"{relation} the threshold {entry.threshold:g} in all {len(positive)} {subject}.",
+            "Change the threshold, or use a data set with positive and negative rows.",
         )
 
 
@@ -215,8 +215,8 @@ def _balance(
 ) -> tuple[Rows, Rows]:
     """Balance the labels, and return the kept rows and the dropped rows.
 
-    The ratio between the number of kept rows with the majority label and with the minority label is
-    at most ``balance``.
+    Rows with the majority label are drawn at random, so that their number is at most ``balance``
+    times the number of rows with the minority label.
     """
     if balance is None:
         return rows, rows[:0]
