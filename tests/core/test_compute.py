@@ -206,7 +206,8 @@ def test_a_scheduler_that_stops_is_one_error(ordered: bool) -> None:
 
     with cluster(1) as stopping:
         found = compute.map(wait, range(24), scheduler=stopping.scheduler_address, ordered=ordered)
-        assert next(found).value == 0
+        first = next(found).value
+        assert first == 0 if ordered else first in range(24)
         threading.Thread(target=stopping.close).start()
         with pytest.raises(AstrodomeError, match=r"connection to the Dask .* was lost"):
             for done in found:

@@ -122,7 +122,7 @@ def test_a_duration_is_a_number_and_a_unit(text: str, seconds: int) -> None:
 
 @pytest.mark.parametrize("text", ["0min", "min", "-1h", "1", "1 year"])
 def test_an_invalid_duration_is_an_error(text: str) -> None:
-    with pytest.raises(AstrodomeError, match="freq: "):
+    with pytest.raises(AstrodomeError, match="Invalid freq "):
         selection.parse_duration(text, "freq")
 
 

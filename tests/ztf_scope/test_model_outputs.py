@@ -105,5 +105,5 @@ def test_the_error_for_a_data_set_without_images_names_the_algorithm(
 ) -> None:
     for algorithm in ("images", "dnn"):
         result = train(algorithm, without_images, tmp_path)
-        assert f"which the algorithm {algorithm} needs" in " ".join(result.err.split())
+        assert f"which the algorithm '{algorithm}' requires" in " ".join(result.err.split())
         assert "xgb, or dnn with conv_branch: false" in result.err
