@@ -3,20 +3,18 @@ images, and ``data resize`` of full-size images on one CPU."""
 
 from __future__ import annotations
 
-import itertools
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 from astrodome_sdo_data import manifest
 from astrodome_solar import filenames
 
-from . import suns
+from . import pictures, suns
 from .measure import (
     INSIDE,
     Effort,
@@ -24,7 +22,6 @@ from .measure import (
     Worker,
     alone,
     in_turn,
-    per_second,
     process,
     rate,
     repeated,
@@ -67,7 +64,7 @@ def _server(place: Path) -> Iterator[str]:
 
 def _transfer(place: Path, effort: Effort) -> Iterator[Figure]:
     """Download images of 256 x 256 pixels over one connection, and with the default numbers."""
-    targets = (place / f"images{number}" for number in itertools.count())
+    targets = pictures.new_folders(place / "images")
     count, many = effort.size(IMAGES, 8), effort.size(ALONE, 16)
     with (
         _server(place) as url,
@@ -86,7 +83,7 @@ def _transfer(place: Path, effort: Effort) -> Iterator[Figure]:
     yield rate(f"{subject}, 1 connection", *one, count, "images")
     defaults = f"{subject}, defaults: {CONNECTIONS} connections against 1"
     yield rate(defaults, one[0], eight, count, "images", "≥ 6")
-    share = [100 * each * LATENCY / CONNECTIONS for each in per_second(more, many)]
+    share = [100 * many / seconds * LATENCY / CONNECTIONS for seconds in more]
     subject = f"`sdo data download` of {many:,} images: share of {CONNECTIONS} / latency"
     yield alone(subject, share, "%", "≥ 80 %")
 
@@ -133,15 +130,11 @@ def _resize(place: Path, effort: Effort) -> Iterator[Figure]:
     """Resize JPEG images of 4096 x 4096 pixels to 256 x 256 on one CPU."""
     count = effort.size(20, 1)
     source = suns.folder(place / "full", count, 4096, "L")
-    targets = (place / f"small{number}" for number in itertools.count())
-    with workers("sdo", "sdo") as (a, b):
-
-        def run(side: Worker, **more: Any) -> float:
-            taken: float = side("resize", source=source, target=next(targets), size=256, **more)
-            return taken
-
-        scaled = in_turn(lambda: run(a), lambda: run(b, jobs=1), effort)
-        exact = in_turn(lambda: run(a), lambda: run(b, jobs=1, exact=True), effort)
+    with workers("sdo", "sdo") as sides:
+        scaled, exact = (
+            pictures.library_calls(sides, "resize", source, count, effort, more, size=256)
+            for more in ({"jobs": 1}, {"jobs": 1, "exact": True})
+        )
     subject = f"`resize` as a library call, {count} images of 4096² to 256², 1 CPU"
     defaults = f"{subject}, defaults (ours: scaled JPEG decoding)"
     yield rate(defaults, *scaled, count, "images", "≥ 20 images/s")

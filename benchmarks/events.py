@@ -9,18 +9,7 @@ from pathlib import Path
 from tests.services import hek, postgresql
 
 from . import older
-from .measure import (
-    Effort,
-    Figure,
-    Worker,
-    alone,
-    cost,
-    in_turn,
-    per_second,
-    rate,
-    repeated,
-    workers,
-)
+from .measure import Effort, Figure, Workers, alone, cost, rate, repeated, workers
 
 RECORDS = 2_000
 FEW, MANY = 100_000, 1_000_000
@@ -38,39 +27,31 @@ def events(place: Path, effort: Effort) -> Iterator[Figure]:
     records.write_text(json.dumps([full(number) for number in range(count)]))
     with (
         postgresql.server() as server,
-        workers("sdo", "events", [older.beside("sdo", ORM)]) as (a, b),
+        workers("sdo", "events", [older.beside("sdo", ORM)]) as sides,
     ):
         postgres, sqlite = f"{server}postgres", f"sqlite:///{place / 'events.sqlite'}"
-        on_postgres = in_turn(
-            lambda: a("upsert", database=postgres, records=records),
-            lambda: b("upsert", database=postgres, records=records),
-            effort.at_most(TURNS),
-        )
+        given = {"database": postgres, "records": records}
+        on_postgres = sides.compare(effort.at_most(TURNS), "upsert", **given)
         subject = f"{count:,} stored HEK events updated, 186 fields"
         yield rate(f"{subject}, PostgreSQL", *on_postgres, count, "events", "≥ 10")
-        on_sqlite = repeated(lambda: b("upsert", database=sqlite, records=records), effort)
-        yield alone(f"{subject}, SQLite", per_second(on_sqlite, count), "events/s", "≥ 8,000/s")
-        yield from _at(a, b, postgres, sqlite, effort)
+        given["database"] = sqlite
+        on_sqlite = [count / x for x in repeated(lambda: sides.ours("upsert", **given), effort)]
+        yield alone(f"{subject}, SQLite", on_sqlite, "events/s", "≥ 8,000/s")
+        yield from _at(sides, postgres, sqlite, effort)
 
 
-def _at(a: Worker, b: Worker, postgres: str, sqlite: str, effort: Effort) -> Iterator[Figure]:
+def _at(sides: Workers, postgres: str, sqlite: str, effort: Effort) -> Iterator[Figure]:
     """Query the active regions of SDO/AIA at the same times on both sides."""
-    for count, goal in (
-        (effort.size(FEW, 20_000), "≤ 5 ms"),
-        (effort.size(MANY, 30_000), "≤ 5 ms"),
-    ):
-        b("fill", database=postgres, count=count)
-        b("fill", database=sqlite, count=count)
-        a("copy", database=postgres, count=count)
-        theirs, ours = in_turn(
-            lambda: 1e3 * a("at", database=postgres),
-            lambda: 1e3 * b("at", database=postgres),
-            effort,
-        )
+    for count in (effort.size(FEW, 20_000), effort.size(MANY, 30_000)):
+        for database in (postgres, sqlite):
+            sides.ours("fill", database=database, count=count)
+        sides.older("copy", database=postgres, count=count)
+        seconds = sides.compare(effort, "at", database=postgres)
+        milliseconds = ([1e3 * x for x in side] for side in seconds)
         subject = f"HEK events at one time among {count:,}"
-        yield cost(f"{subject}, PostgreSQL", theirs, ours, "ms", goal)
-        file = repeated(lambda: 1e3 * b("at", database=sqlite), effort)
-        yield alone(f"{subject}, SQLite", file, "ms", goal)
+        yield cost(f"{subject}, PostgreSQL", *milliseconds, "ms", "≤ 5 ms")
+        file = repeated(lambda: 1e3 * sides.ours("at", database=sqlite), effort)
+        yield alone(f"{subject}, SQLite", file, "ms", "≤ 5 ms")
 
 
 def full(number: int) -> dict[str, object]:

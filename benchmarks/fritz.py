@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.services.fritz import Fritz
 
-from .measure import Effort, Figure, in_turn, rate, repeated, workers
+from .measure import Effort, Figure, rate, repeated, workers
 
 COUNT, FEWEST = 400, 8
 CONNECTIONS = 8
@@ -36,15 +36,10 @@ def fritz(place: Path, effort: Effort) -> Iterator[Figure]:
         server.latency = LATENCY
         os.environ |= {"ASTRODOME_FRITZ_URL": server.url, "ASTRODOME_FRITZ_TOKEN": TOKEN}
         os.environ["ASTRODOME_HOME"] = str(place / "state")
-        with workers("scope", "fritz") as (a, b):
-            host = server.url.removeprefix("http://")
-            few = effort.at_most(TURNS)
-            one = in_turn(
-                lambda: a("download", path=sample, host=host, token=TOKEN),
-                lambda: b("download", path=sample, jobs=1),
-                few,
-            )
-            many = repeated(lambda: b("download", path=sample, jobs=CONNECTIONS), few)
+        few, call = effort.at_most(TURNS), {"path": sample}
+        with workers("scope", "fritz") as sides:
+            one = sides.compare(few, "download", {"jobs": 1}, **call)
+            many = repeated(lambda: sides.ours("download", **call, jobs=CONNECTIONS), few)
     subject = f"`scope download-classification`, {count:,} sources, 50 ms per response"
     yield rate(f"{subject}, 1 connection", *one, count, "sources")
     eight = f"{subject}, defaults: {CONNECTIONS} connections against 1"

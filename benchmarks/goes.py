@@ -50,45 +50,32 @@ def goes(place: Path, effort: Effort) -> Iterator[Figure]:
             store,
             effort.at_most(STORES),
         )
-        yield cost(
-            f"`sdo goes import` of {rows:,} minutes (sdo-cli: a library call)",
-            *seconds,
-            "s",
-            "≤ 60 s",
-        )
-        sizes = (tree / "goes_cache" / "goes_ts.parquet", kept[-1])
-        yield cost(
-            "size of that GOES store", *([_megabytes(path)] for path in sizes), "MB", "≤ 150 MB"
-        )
+        subject = f"`sdo goes import` of {rows:,} minutes (sdo-cli: a library call)"
+        yield cost(subject, *seconds, "s", "≤ 60 s")
+        sizes = ([_megabytes(x)] for x in (tree / "goes_cache" / "goes_ts.parquet", kept[-1]))
+        yield cost("size of that GOES store", *sizes, "MB", "≤ 150 MB")
 
         get = ["goes", "get", f"--timestamp={WHEN}", "--cache-dir"]
         their = [older.environment("sdo") / "sdo-cli", *get, tree]
-        one, two = in_turn(
+        costs = in_turn(
             lambda: process(their, place), lambda: process([program, *get, kept[-1]], place), effort
         )
-        yield cost(
-            "`sdo goes get`, 11 years stored",
-            [x.wall for x in one],
-            [x.wall for x in two],
-            "s",
-            "≤ 0.25 s",
+        walls, peaks = (
+            [[getattr(x, name) for x in side] for side in costs] for name in ("wall", "memory")
         )
-        yield cost(
-            "`sdo goes get`, memory",
-            [x.memory for x in one],
-            [x.memory for x in two],
-            "MB peak",
-            "≤ 100 MB",
-        )
+        yield cost("`sdo goes get`, 11 years stored", *walls, "s", "≤ 0.25 s")
+        yield cost("`sdo goes get`, memory", *peaks, "MB peak", "≤ 100 MB")
         times = _times(effort.size(MANY, ONE_BY_ONE), *days)
         few = times[:ONE_BY_ONE]
-        one, two = in_turn(
+        seconds = in_turn(
             lambda: a("flux", folder=tree, times=few) / len(few) * 1e6,
-            lambda: b("flux_one_by_one", folder=kept[-1], times=few) / len(few) * 1e6,
+            lambda: b("flux", folder=kept[-1], times=few) / len(few) * 1e6,
             effort,
         )
-        yield cost("GOES flux at one time, library call", one, two, "µs", "")
-        together = repeated(lambda: b("flux", folder=kept[-1], times=times) * 1e3, effort)
+        yield cost("GOES flux at one time, library call", *seconds, "µs")
+        together = repeated(
+            lambda: b("flux_in_one_call", folder=kept[-1], times=times) * 1e3, effort
+        )
         subject = f"GOES flux at {len(times):,} times, one library call"
         yield alone(subject, together, "ms")
 

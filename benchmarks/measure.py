@@ -8,11 +8,11 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from .older import environment
 
@@ -89,11 +89,6 @@ def rate(
 def alone(subject: str, ours: Sequence[float], unit: str, goal: str = "") -> Figure:
     """Return a figure without a counterpart in sdo-cli or SCoPe."""
     return Figure(subject, None, statistics.median(ours), unit, None, goal)
-
-
-def per_second(seconds: Sequence[float], items: int) -> list[float]:
-    """Return the rate of each run."""
-    return [items / each for each in seconds]
 
 
 def usage(
@@ -178,8 +173,26 @@ def worker(python: str | Path, side: str, paths: Sequence[Path] = ()) -> Iterato
         yield run
 
 
+Seconds = tuple[list[float], list[float]]
+"""The results of all runs of sdo-cli or SCoPe, and of astrodome."""
+
+
+class Workers(NamedTuple):
+    """A worker for each side."""
+
+    older: Worker
+    ours: Worker
+
+    def compare(
+        self, effort: Effort, task: str, ours: Mapping[str, Any] | None = None, **given: Any
+    ) -> tuple[list[Any], list[Any]]:
+        """Run a task alternately on both sides. ``ours`` has additional arguments for astrodome."""
+        more = {**given, **(ours or {})}
+        return in_turn(lambda: self.older(task, **given), lambda: self.ours(task, **more), effort)
+
+
 @contextmanager
-def workers(tool: str, name: str, paths: Sequence[Path] = ()) -> Iterator[tuple[Worker, Worker]]:
+def workers(tool: str, name: str, paths: Sequence[Path] = ()) -> Iterator[Workers]:
     """Start a worker for each side, with ``older_NAME.py`` and ``ours_NAME.py``.
 
     ``tool`` is the environment of the first one, ``sdo`` or ``scope``.
@@ -188,4 +201,4 @@ def workers(tool: str, name: str, paths: Sequence[Path] = ()) -> Iterator[tuple[
         worker(environment(tool) / "python", f"older_{name}", paths) as a,
         worker(sys.executable, f"ours_{name}") as b,
     ):
-        yield a, b
+        yield Workers(a, b)

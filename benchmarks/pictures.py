@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from . import older, suns
-from .measure import Cost, Effort, Figure, Worker, in_turn, process, rate, script, usage, workers
+from .measure import (
+    Cost,
+    Effort,
+    Figure,
+    Seconds,
+    Worker,
+    Workers,
+    in_turn,
+    process,
+    rate,
+    script,
+    usage,
+    workers,
+)
 
 IMAGES, PATCHES = 40, 64
 
@@ -18,10 +31,10 @@ IMAGES, PATCHES = 40, 64
 class Task:
     """A command with its inputs.
 
-    ``options`` and ``given`` are the arguments of both sides, as a command and as a library call.
-    ``defaults`` describes how astrodome works differently by default. ``alike`` and
-    ``alike_given`` are additional arguments, with which it does the same work as sdo-cli: on one
-    CPU, and without scaling inside the JPEG codec.
+    ``given`` are the arguments of both sides, as a command and as a library call. ``defaults``
+    describes how astrodome works differently by default. ``alike`` are additional arguments,
+    with which it does the same work as sdo-cli: on one CPU, and without scaling inside the JPEG
+    codec.
     """
 
     name: str
@@ -29,11 +42,9 @@ class Task:
     source: Path
     made: int
     unit: str
-    options: list[str]
-    given: dict[str, Any]
+    given: Mapping[str, Any]
     defaults: str
-    alike: list[str]
-    alike_given: dict[str, Any]
+    alike: Mapping[str, Any]
     goals: tuple[str, str]
 
 
@@ -46,15 +57,12 @@ def resize(place: Path, effort: Effort) -> Iterator[Figure]:
         source=suns.folder(place / "suns", count, 2048, "L"),
         made=count,
         unit="images",
-        options=["--size", "256"],
         given={"size": 256},
         defaults="defaults (ours: all CPUs, scaled JPEG decoding)",
-        alike=["--exact", "--jobs", "1"],
-        alike_given={"exact": True, "jobs": 1},
+        alike={"exact": True, "jobs": 1},
         goals=("≥ 5", "≥ 3"),
     )
-    yield from _commands(task, effort)
-    yield from _calls(task, effort)
+    yield from _figures(task, effort)
 
 
 def patch(place: Path, effort: Effort) -> Iterator[Figure]:
@@ -66,58 +74,77 @@ def patch(place: Path, effort: Effort) -> Iterator[Figure]:
         source=suns.folder(place / "suns", count, 256, "RGB"),
         made=count * PATCHES,
         unit="patches",
-        options=["--size", "32", "--max-patches", str(PATCHES)],
-        given={"size": 32, "count": PATCHES},
+        given={"size": 32, "max_patches": PATCHES},
         defaults="defaults (ours: all CPUs)",
-        alike=["--jobs", "1"],
-        alike_given={"jobs": 1},
+        alike={"jobs": 1},
         goals=("≥ 4", "≥ 1.5"),
     )
-    yield from _commands(task, effort)
-    yield from _calls(task, effort)
+    yield from _figures(task, effort)
 
 
-def _commands(task: Task, effort: Effort) -> Iterator[Figure]:
-    targets = _targets(task.source.with_name("process"))
+def _figures(task: Task, effort: Effort) -> Iterator[Figure]:
+    targets = new_folders(task.source.with_name("process"))
 
-    def run(program: Path, *more: str) -> Cost:
+    def run(program: Path, more: Mapping[str, Any]) -> Cost:
         target = next(targets)
-        paths = ["--path", str(task.source), "--targetpath", str(target)]
-        command = [program, "data", task.name, *paths, *task.options, *more]
-        taken = process(command, task.source.parent)
+        given = _options({"path": task.source, "targetpath": target, **task.given, **more})
+        taken = process([program, "data", task.name, *given], task.source.parent)
         _check(target, task.made)
         return taken
 
     older_one, our_one = older.environment("sdo") / "sdo-cli", script("sdo")
-    for more, goal in (((), task.goals[0]), (task.alike, "")):
-        a, b = in_turn(lambda: run(older_one), lambda more=more: run(our_one, *more), effort)
-        name = " ".join(["sdo data", task.name, *more])
+    for more, goal in (({}, task.goals[0]), (task.alike, "")):
+        a, b = in_turn(lambda: run(older_one, {}), lambda more=more: run(our_one, more), effort)
+        name = " ".join(["sdo data", task.name, *_options(more)])
         subject = f"`{name}`, {task.title}" + ("" if more else f", {task.defaults}")
         walls = [x.wall for x in a], [x.wall for x in b]
         yield rate(subject, *walls, task.made, task.unit, goal)
         yield from usage(subject, a, b)
-
-
-def _calls(task: Task, effort: Effort) -> Iterator[Figure]:
-    targets = _targets(task.source.with_name("inside"))
-
-    def run(side: Worker, **more: Any) -> float:
-        target = next(targets)
-        taken: float = side(task.name, source=task.source, target=target, **task.given, **more)
-        _check(target, task.made)
-        return taken
-
-    with workers("sdo", "sdo") as (a, b):
-        for more, goal in (({}, task.goals[1]), (task.alike_given, "")):
-            seconds = in_turn(lambda: run(a), lambda more=more: run(b, **more), effort)
-            form = f"like `{' '.join(task.alike)}`" if more else task.defaults
+    with workers("sdo", "sdo") as sides:
+        for more, goal in (({}, task.goals[1]), (task.alike, "")):
+            seconds = library_calls(
+                sides, task.name, task.source, task.made, effort, more, **task.given
+            )
+            form = f"like `{' '.join(_options(more))}`" if more else task.defaults
             subject = f"`{task.name}` as a library call, {form}"
             yield rate(subject, *seconds, task.made, task.unit, goal)
 
 
-def _targets(place: Path) -> Iterator[Path]:
-    """Return a new folder; deleting thousands of files would slow down the next run."""
-    return (place / str(number) for number in itertools.count())
+def library_calls(
+    sides: Workers,
+    name: str,
+    source: Path,
+    made: int,
+    effort: Effort,
+    more: Mapping[str, Any],
+    **given: Any,
+) -> Seconds:
+    """Measure a library call of both sides; ``more`` are additional arguments for astrodome."""
+    targets = new_folders(source.with_name("inside"))
+
+    def run(side: Worker, **given: Any) -> float:
+        target = next(targets)
+        taken: float = side(name, source=source, target=target, **given)
+        _check(target, made)
+        return taken
+
+    return in_turn(
+        lambda: run(sides.older, **given), lambda: run(sides.ours, **given, **more), effort
+    )
+
+
+def new_folders(place: Path) -> Iterator[Path]:
+    """Yield paths of new folders; deleting thousands of files would slow down the next run."""
+    return (place / str(number) for number in itertools.count(len(list(place.glob("*")))))
+
+
+def _options(given: Mapping[str, Any]) -> list[str]:
+    """Convert keyword arguments to command-line options."""
+    words: list[str] = []
+    for name, value in given.items():
+        words.append(f"--{name.replace('_', '-')}")
+        words += [] if value is True else [str(value)]
+    return words
 
 
 def _check(target: Path, made: int) -> None:

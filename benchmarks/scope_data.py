@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.ztf_scope import sky
 
-from .measure import Effort, Figure, cost, in_turn, workers
+from .measure import Effort, Figure, cost, workers
 
 ROWS = 20_000
 SUFFIX = "ELS_ECE_EAOV"
@@ -24,12 +24,8 @@ def scope_data(place: Path, effort: Effort) -> Iterator[Figure]:
     made.table.to_parquet(gaps)
     whole = sky.Sky(made.table.fillna(made.table.median(numeric_only=True)), made.dmdt)
     text = whole.write(place / "dataset.csv")
-    with workers("scope", "scope_data") as (a, b):
-
-        def seconds(task: str, path: Path, turns: Effort) -> tuple[list[float], list[float]]:
-            return in_turn(lambda: a(task, path=path), lambda: b(task, path=path), turns)
-
-        subject = f"a data set of {rows:,} rows × 61 + dmdt read from CSV"
-        yield cost(subject, *seconds("read", text, effort), "s")
-        subject = f"imputation of {rows:,} rows × 61"
-        yield cost(subject, *seconds("impute", gaps, effort.at_most(TURNS)), "s", GOAL)
+    with workers("scope", "scope_data") as sides:
+        seconds = sides.compare(effort, "read", path=text)
+        yield cost(f"a data set of {rows:,} rows × 61 + dmdt read from CSV", *seconds, "s")
+        seconds = sides.compare(effort.at_most(TURNS), "impute", path=gaps)
+        yield cost(f"imputation of {rows:,} rows × 61", *seconds, "s", GOAL)

@@ -13,7 +13,7 @@ from astrodome_ztf_scope.config.loading import load_config
 
 from tests.ztf_scope import sky
 
-from .measure import Effort, Figure, cost, in_turn, rate, workers
+from .measure import Effort, Figure, cost, rate, workers
 
 ROWS, FEWEST = 20_000, 1_000
 SETS = ("phenomenological", "ontological")
@@ -28,31 +28,20 @@ def scope_xgb(place: Path, effort: Effort) -> Iterator[Figure]:
     Both score with the trees that SCoPe trained, from a pandas table and from a NumPy array.
     Training ends according to the rule of each side.
     """
-    with workers("scope", "scope_xgb") as (a, b):
+    with workers("scope", "scope_xgb") as sides:
         rows = effort.size(ROWS, FEWEST)
         made = sky.sky(rows, 1).table
         target = place / "target.npy"
         np.save(target, (made[LABEL] > 0.7).to_numpy(np.float32))
         for name in SETS:
             features = write(made, name, place)
-            model = place / f"{name}.json"
             given: dict[str, Any] = {"features": features, "threads": compute.cores()}
+            given["model"] = place / f"{name}.json"
             title = f"{rows:,} rows × {np.load(features).shape[1]}"
-            seconds = in_turn(
-                lambda given=given, model=model: a(
-                    "xgb_train", target=target, model=model, **given
-                ),
-                lambda given=given: b("xgb_train", target=target, **given),
-                effort.at_most(TURNS),
-            )
+            seconds = sides.compare(effort.at_most(TURNS), "xgb_train", target=target, **given)
             yield cost(f"XGB training, {title}", *seconds, "s")
             for form in ("pandas table", "NumPy array"):
-                call = {"model": model, "form": form, **given}
-                seconds = in_turn(
-                    lambda call=call: a("xgb_score", **call),
-                    lambda call=call: b("xgb_score", **call),
-                    effort,
-                )
+                seconds = sides.compare(effort, "xgb_score", form=form, **given)
                 yield rate(f"XGB scores from a {form}, {title}", *seconds, rows, "rows", "≥ 2")
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from . import suns
-from .measure import Effort, Figure, cost, in_turn, rate, workers
+from .measure import Effort, Figure, cost, rate, workers
 
 CHANNEL = "131A"
 """A channel without known bad frames; sdo-cli always filters these, which is slow."""
@@ -28,38 +28,24 @@ def sdoml(place: Path, effort: Effort) -> Iterator[Figure]:
     """
     frames = effort.size(FRAMES, FEWEST)
     given = {"store": store(place / "sdomlv2.zarr", frames), "size": SIZE, "count": frames}
-    with workers("sdo", "sdoml") as (a, b):
+    with workers("sdo", "sdoml") as sides:
         times = {"start": at(0), "end": at(frames)}
-        for what, filters, turns, goals in (
-            ("with a time range", times, effort.at_most(TURNS), ("", "≥ 30")),
-            ("without a time range", {}, effort, ("", "≥ 3")),
+        for what, filters, turns, goal in (
+            ("with a time range", times, effort.at_most(TURNS), "≥ 30"),
+            ("without a time range", {}, effort, "≥ 3"),
         ):
-            call = {**given, **filters}
-            opened, epochs = _halves(
-                in_turn(
-                    lambda call=call: a("epoch", **call),
-                    lambda call=call: b("epoch", **call),
-                    turns,
-                )
-            )
+            runs = sides.compare(turns, "epoch", **given, **filters)
+            opened = [[sum(run) for run in side] for side in runs]
+            epochs = ([epoch for _, epoch in side] for side in runs)
             title = f"{frames} frames of SDO ML v2 {what}"
             first = f"{title}, opened and read once, defaults (ours checks each frame)"
-            yield rate(first, *opened, frames, "images", goals[0])
-            yield rate(f"{title}, each further epoch", *epochs, frames, "images", goals[1])
-        unchecked = [sum(b("epoch", **given, check=False)) for _ in range(effort.repeat)]
+            yield rate(first, *opened, frames, "images")
+            yield rate(f"{title}, each further epoch", *epochs, frames, "images", goal)
+        unchecked = [sum(sides.ours("epoch", **given, check=False)) for _ in range(effort.repeat)]
         subject = f"{title}, opened and read once, `check_frames: false`"
         yield rate(subject, opened[0], unchecked, frames, "images")
-        yield cost("SDO ML v2, memory", [a("peak")], [b("peak")], "MB peak", "≤ 500 MB")
-
-
-Seconds = tuple[list[float], list[float]]
-
-
-def _halves(turns: tuple[list[list[float]], list[list[float]]]) -> tuple[Seconds, Seconds]:
-    """Return the seconds of both sides for opening plus one epoch, and for an epoch only."""
-    older_turns, ours_turns = turns
-    whole = [sum(turn) for turn in older_turns], [sum(turn) for turn in ours_turns]
-    return whole, ([turn[1] for turn in older_turns], [turn[1] for turn in ours_turns])
+        peaks = ([side("peak")] for side in sides)
+        yield cost("SDO ML v2, memory", *peaks, "MB peak", "≤ 500 MB")
 
 
 def at(number: int) -> str:

@@ -6,16 +6,15 @@ Only the response of HEK is simulated.
 import json
 import random
 import statistics
-import time
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from serve import serve
+from serve import seconds, serve
 
 FIRST, YEARS = datetime(2010, 6, 1), 15
-QUESTIONS = 50
+QUERIES = 50
 
 
 class FidoReplacement:
@@ -35,52 +34,42 @@ def manager(database: str) -> Any:
     return HEKEventManager(database)
 
 
-def upsert(database: str, records: str) -> float:
+def upsert(database: str, records: str) -> Any:
     from astropy.table import Table
     from sdo.events import event_loader
 
-    own = manager(database)
     found = json.loads(Path(records).read_text())
     for record in found:
         record["refs"] = json.dumps(record["refs"])
         for name in ("event_starttime", "event_endtime"):
             record[name] = datetime.fromisoformat(record[name])
     event_loader.Fido = FidoReplacement(Table(found))
-    started = time.perf_counter()
-    own.load_and_store_events(FIRST, FIRST + timedelta(days=1), "AR")
-    return time.perf_counter() - started
-
-
-def copy(database: str, count: int) -> float:
-    """Copy ``count`` events from the table of astrodome in the same database."""
     own = manager(database)
+    return lambda: own.load_and_store_events(FIRST, FIRST + timedelta(days=1), "AR")
+
+
+def copy(database: str, count: int) -> None:
+    """Copy ``count`` events from the table of astrodome in the same database."""
     columns = (
         "event_type, event_starttime, event_endtime, obs_observatory, obs_instrument, "
         "obs_channelid, kb_archivid, hpc_bbox, hpc_boundcc, hpc_coord"
     )
-    started = time.perf_counter()
-    with own.db.begin() as connection:
+    with manager(database).db.begin() as connection:
         connection.exec_driver_sql("DELETE FROM hek_events")
         connection.exec_driver_sql(
             f"INSERT INTO hek_events (event_id, {columns}, full_event) "
             f"SELECT nextval('event_id_seq'), {columns}, full_event::jsonb "
             f"FROM hek_records LIMIT {int(count)}"
         )
-    return time.perf_counter() - started
 
 
 def at(database: str) -> float:
     """Return the median duration of a query by time, in seconds."""
     rng = random.Random(1)
-    minutes = [rng.randrange(YEARS * 365 * 1440) for _ in range(QUESTIONS)]
-    own = manager(database)
-    own.find_events_at(FIRST)
-    took = []
-    for minute in minutes:
-        started = time.perf_counter()
-        own.find_events_at(FIRST + timedelta(minutes=minute), ["AR"], "SDO", "AIA")
-        took.append(time.perf_counter() - started)
-    return statistics.median(took)
+    times = [FIRST + timedelta(minutes=rng.randrange(YEARS * 365 * 1440)) for _ in range(QUERIES)]
+    find = manager(database).find_events_at
+    find(FIRST)
+    return statistics.median(seconds(partial(find, t, ["AR"], "SDO", "AIA")) for t in times)
 
 
 serve({"upsert": upsert, "copy": copy, "at": at})

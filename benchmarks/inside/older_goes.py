@@ -1,7 +1,6 @@
 """The tasks with the GOES cache of sdo-cli; run with the Python of its environment."""
 
 import shutil
-import time
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -17,21 +16,16 @@ def opened(folder: str) -> Any:
     return GOESCache(folder)
 
 
-def convert(folder: str, first: str, last: str) -> float:
+def convert(folder: str, first: str, last: str) -> Any:
     """Convert its CSV files to Parquet, the last step of its download."""
-    made = opened(folder)
+    fetch = opened(folder).fetch_goes_metadata
     shutil.rmtree(Path(folder) / "goes_cache" / "goes_ts.parquet", ignore_errors=True)
-    started = time.perf_counter()
-    made.fetch_goes_metadata(datetime.fromisoformat(first), datetime.fromisoformat(last), folder)
-    return time.perf_counter() - started
+    return lambda: fetch(datetime.fromisoformat(first), datetime.fromisoformat(last), folder)
 
 
-def flux(folder: str, times: list[str]) -> float:
-    made = opened(folder)
-    started = time.perf_counter()
-    for text in times:
-        made.get_goes_at(text)["xrsb"]
-    return time.perf_counter() - started
+def flux(folder: str, times: list[str]) -> Any:
+    cached = opened(folder)
+    return lambda: [cached.get_goes_at(text)["xrsb"] for text in times]
 
 
 serve({"convert": convert, "flux": flux})

@@ -1,34 +1,22 @@
 """The tasks with sdo-cli; run with the Python of its environment."""
 
-import time
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from serve import serve
+from serve import Log, serve
 
 
-class Log:
-    """The attributes of a command that the functions of sdo-cli need."""
-
-    def log(self, *_: object) -> None:
-        pass
-
-
-def resize(source: str, target: str, size: int) -> float:
+def resize(source: str, target: str, size: int) -> Any:
     from sdo.cmd.data.cmd_resize import image_resize
 
-    started = time.perf_counter()
-    image_resize(Log(), source, target, "*", size)
-    return time.perf_counter() - started
+    return lambda: image_resize(Log(), source, target, "*", size)
 
 
-def patch(source: str, target: str, size: int, count: int) -> float:
+def patch(source: str, target: str, size: int, max_patches: int) -> Any:
     from sdo.cmd.data.cmd_patch import image_patches
 
-    started = time.perf_counter()
-    image_patches(Log(), source, target, size, count, "*")
-    return time.perf_counter() - started
+    return lambda: image_patches(Log(), source, target, size, max_patches, "*")
 
 
 @cache
@@ -55,26 +43,27 @@ def model(shape: tuple[int, ...], z_dim: int, fmap_sizes: tuple[int, ...], threa
     return made, made.configure_optimizers()
 
 
+def step(made: Any, optimizer: Any, x: Any) -> None:
+    optimizer.zero_grad()
+    made.training_step((x, None), 1)["loss"].backward()
+    optimizer.step()
+
+
 def cevae(
     work: str, images: str, z_dim: int, fmap_sizes: list[int], threads: int, times: int
-) -> float:
+) -> Any:
     import numpy as np
     import torch
 
     x = torch.from_numpy(np.load(images))
     made, optimizer = model(tuple(x.shape), z_dim, tuple(fmap_sizes), threads)
-    started = time.perf_counter()
-    for _ in range(times):
-        if work == "train":
-            optimizer.zero_grad()
-            made.training_step((x, None), 1)["loss"].backward()
-            optimizer.step()
-        elif work == "sample":
-            with torch.inference_mode():  # as its Trainer.predict does
-                made.score_sample((x, None))
-        else:
-            made.score_pixels((x, None))
-    return (time.perf_counter() - started) / times
+    tasks = {
+        "train": lambda: step(made, optimizer, x),
+        # Its Trainer.predict computes scores per image in inference mode.
+        "sample": torch.inference_mode()(lambda: made.score_sample((x, None))),
+        "combi": lambda: made.score_pixels((x, None)),
+    }
+    return lambda: [tasks[work]() for _ in range(times)]
 
 
 def cevae_loss(images: str, z_dim: int, fmap_sizes: list[int], threads: int, steps: int) -> float:
@@ -86,9 +75,7 @@ def cevae_loss(images: str, z_dim: int, fmap_sizes: list[int], threads: int, ste
     made, optimizer = model(tuple(x.shape), z_dim, tuple(fmap_sizes), threads)
     np.random.seed(0)
     for _ in range(steps):
-        optimizer.zero_grad()
-        made.training_step((x, None), 1)["loss"].backward()
-        optimizer.step()
+        step(made, optimizer, x)
     with torch.inference_mode():
         return float(np.mean(made.score_sample((x, None))))
 

@@ -3,20 +3,21 @@
 import json
 import random
 import statistics
-import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from astrodome_hek_events import EventStore
 from astrodome_hek_events.store.queries import TIME_MARGIN, EventFilter
-from serve import serve
+from serve import seconds, serve
 
 FIRST, YEARS = datetime(2010, 6, 1), 15
 QUERIES = 50
 MINUTES = (5, 12, 30, 60, 240, 720, 1440)
+BATCH = 50_000
 
 
 @cache
@@ -24,11 +25,9 @@ def store(database: str) -> EventStore:
     return EventStore(database)
 
 
-def upsert(database: str, records: str) -> float:
+def upsert(database: str, records: str) -> Any:
     found = json.loads(Path(records).read_text())
-    started = time.perf_counter()
-    store(database).add(found)
-    return time.perf_counter() - started
+    return lambda: store(database).add(found)
 
 
 def some(count: int) -> Iterator[dict[str, Any]]:
@@ -50,21 +49,13 @@ def some(count: int) -> Iterator[dict[str, Any]]:
         }
 
 
-def fill(database: str, count: int) -> float:
+def fill(database: str, count: int) -> None:
     """Add events until the store contains ``count`` events."""
-    started = time.perf_counter()
     kept = store(database)
-    have = sum(row["events"] for row in kept.count_rows(EventFilter()))
-    batch: list[dict[str, Any]] = []
-    for record in some(count):
-        batch.append(record)
-        if len(batch) == 50_000:
-            have += kept.add(batch).done
-            batch = []
-        if have + len(batch) >= count:
-            break
-    kept.add(batch)
-    return time.perf_counter() - started
+    stored = sum(row["events"] for row in kept.count_rows(EventFilter()))
+    missing = islice(some(count), count - stored)
+    while batch := list(islice(missing, BATCH)):
+        kept.add(batch)
 
 
 def at_time(time: datetime) -> EventFilter:
@@ -74,15 +65,10 @@ def at_time(time: datetime) -> EventFilter:
 def at(database: str) -> float:
     """Return the median duration of a query for the events at a time, in seconds."""
     rng = random.Random(1)
-    minutes = [rng.randrange(YEARS * 365 * 1440) for _ in range(QUERIES)]
-    kept, found, took = store(database), 0, []
-    kept.rows(at_time(FIRST))
-    for minute in minutes:
-        started = time.perf_counter()
-        found += len(kept.rows(at_time(FIRST + timedelta(minutes=minute))))
-        took.append(time.perf_counter() - started)
-    assert found
-    return statistics.median(took)
+    times = [FIRST + timedelta(minutes=rng.randrange(YEARS * 365 * 1440)) for _ in range(QUERIES)]
+    kept = store(database)
+    assert any(kept.rows(at_time(time)) for time in times)
+    return statistics.median(seconds(partial(lambda t: kept.rows(at_time(t)), t)) for t in times)
 
 
 serve({"upsert": upsert, "fill": fill, "at": at})

@@ -1,7 +1,6 @@
-"""The tasks of ``older.py`` with the libraries of astrodome."""
+"""The tasks of ``older_sdo.py`` with the libraries of astrodome."""
 
 import tempfile
-import time
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -9,20 +8,16 @@ from typing import Any
 from serve import serve
 
 
-def resize(source: str, target: str, size: int, **options: Any) -> float:
+def resize(source: str, target: str, size: int, **options: Any) -> Any:
     from astrodome_sdo_data.processing import resizing
 
-    started = time.perf_counter()
-    resizing.resize(Path(source), Path(target), size, **options)
-    return time.perf_counter() - started
+    return lambda: resizing.resize(source, target, size, **options)
 
 
-def patch(source: str, target: str, size: int, count: int, **options: Any) -> float:
+def patch(source: str, target: str, size: int, max_patches: int, **options: Any) -> Any:
     from astrodome_sdo_data.processing import patches
 
-    started = time.perf_counter()
-    patches.cut_patches(Path(source), Path(target), size, count, **options)
-    return time.perf_counter() - started
+    return lambda: patches.cut_patches(source, target, size, max_patches, **options)
 
 
 @cache
@@ -46,9 +41,15 @@ def models(size: int, z_dim: int, fmap_sizes: tuple[int, ...], threads: int) -> 
     return objective, objective.configure_optimizers(), scorer
 
 
+def step(objective: Any, optimizer: Any, x: Any) -> None:
+    optimizer.zero_grad()
+    objective.training_step(x, 1).backward()
+    optimizer.step()
+
+
 def cevae(
     work: str, images: str, z_dim: int, fmap_sizes: list[int], threads: int, times: int
-) -> float:
+) -> Any:
     import numpy as np
     import torch
 
@@ -56,17 +57,12 @@ def cevae(
     x = torch.from_numpy(batch)
     objective, optimizer, scorer = models(x.shape[-1], z_dim, tuple(fmap_sizes), threads)
     objective.training_losses.clear()
-    started = time.perf_counter()
-    for _ in range(times):
-        if work == "train":
-            optimizer.zero_grad()
-            objective.training_step(x, 1).backward()
-            optimizer.step()
-        elif work == "sample":
-            scorer.score(batch)
-        else:
-            scorer.score_map(batch, "combi")
-    return (time.perf_counter() - started) / times
+    tasks = {
+        "train": lambda: step(objective, optimizer, x),
+        "sample": lambda: scorer.score(batch),
+        "combi": lambda: scorer.score_map(batch, "combi"),
+    }
+    return lambda: [tasks[work]() for _ in range(times)]
 
 
 def cevae_loss(images: str, z_dim: int, fmap_sizes: list[int], threads: int, steps: int) -> float:
@@ -79,9 +75,7 @@ def cevae_loss(images: str, z_dim: int, fmap_sizes: list[int], threads: int, ste
     models.cache_clear()
     objective, optimizer, _ = models(x.shape[-1], z_dim, tuple(fmap_sizes), threads)
     for _ in range(steps):
-        optimizer.zero_grad()
-        objective.training_step(x, 1).backward()
-        optimizer.step()
+        step(objective, optimizer, x)
     with torch.no_grad():
         return float(negative_elbo(objective.net, x, objective.settings["beta"]).mean())
 

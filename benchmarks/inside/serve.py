@@ -9,18 +9,52 @@ import resource
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Callable
+from functools import cache
 from importlib.metadata import files
 from pathlib import Path
+from typing import Any
 
 
-def serve(tasks: dict[str, Callable[..., float | list[float]]]) -> None:
-    """Respond to requests ``[task, {argument: value}]``, one per line, until the input ends."""
-    answers = os.fdopen(os.dup(1), "w", buffering=1)
+def serve(tasks: dict[str, Callable[..., Any]]) -> None:
+    """Respond to requests ``[task, {argument: value}]``, one per line, until the input ends.
+
+    A task prepares its input and returns a function without arguments. The response is the
+    duration of this function in seconds. Any other value that a task returns is the response.
+    """
+    responses = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # Output of libraries is not a response.
     for line in sys.stdin:
         name, given = json.loads(line)
-        print(json.dumps(tasks[name](**given)), file=answers)
+        result = tasks[name](**given)
+        print(json.dumps(seconds(result) if callable(result) else result), file=responses)
+
+
+def seconds(function: Callable[[], Any]) -> float:
+    """Call a function, and return its duration in seconds."""
+    started = time.perf_counter()
+    function()
+    return time.perf_counter() - started
+
+
+class Log:
+    """The attributes of a command that the functions of sdo-cli need."""
+
+    def log(self, *_: object) -> None:
+        pass
+
+    vlog = log
+
+
+@cache
+def table(features: str) -> Any:
+    """Return an array of features in a file as a pandas table, like SCoPe."""
+    import numpy as np
+    import pandas as pd
+
+    values = np.load(features)
+    return pd.DataFrame(values, columns=[f"f{i}" for i in range(values.shape[1])])
 
 
 def peak() -> float:
