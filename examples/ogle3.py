@@ -18,35 +18,28 @@ if they are missing, the features are those of a light curve without harmonics.
 from __future__ import annotations
 
 import importlib.util
+import shutil
 import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import yaml
 from astrodome import AstrodomeError, files
 from numpy.typing import NDArray
 
 PER_TYPE = 3000
 SEED = 42
 TYPES = {
-    "Cep": ("ceph", "Cepheid"),
-    "RRLyr": ("rrlyr", "RR Lyrae"),
-    "DSCT": ("dscu", "Delta Scu"),
-    "LPV": ("lpv", "LPV"),
-    "T2Cep": ("ceph2", "Cepheid type-II"),
-    "DPV": ("dpv", "DPV"),
-    "aCep": ("acep", "Anomalous Cepheid"),
-    "RCB": ("rcb", "R CrB"),
+    "Cep": "Cepheid",
+    "RRLyr": "RR Lyrae",
+    "DSCT": "Delta Scu",
+    "LPV": "LPV",
+    "T2Cep": "Cepheid type-II",
+    "DPV": "DPV",
+    "aCep": "Anomalous Cepheid",
+    "RCB": "R CrB",
 }
-"""Tag and label by type in the catalogue; those of SCoPe if it has the class."""
-MAGNITUDES = ("mean_i", "mean_v", "v_i", "wesenheit", "wesenheit_cepheid", "wesenheit_type2")
-FOURIER_TERMS = ("r21", "phi21", "r31", "phi31", "rise")
-FEATURES = {
-    **dict.fromkeys(("log_period", "amplitude", *MAGNITUDES), "regress"),
-    **dict.fromkeys(FOURIER_TERMS, "zero"),
-}
-"""Imputation strategy for missing values by feature."""
+"""Labels, keyed by type in the catalogue."""
 EXTINCTION = 1.55
 """A(I) / E(V−I) in the Wesenheit index of OGLE."""
 SLOPES = {"wesenheit_cepheid": 3.314, "wesenheit_type2": 2.521}
@@ -104,7 +97,7 @@ def dataset(stars: pd.DataFrame) -> pd.DataFrame:
             "rise": rise(r21, phi21, r31, phi31),
         }
     )
-    labels = {label: (stars["Type"] == name) * 1.0 for name, (_, label) in TYPES.items()}
+    labels = {label: (stars["Type"] == name) * 1.0 for name, label in TYPES.items()}
     about = {"obj_id": stars["# ID"], "ra": 15 * stars["RA"], "dec": stars["DECL"]}
     return pd.DataFrame({**about, "period": stars["P_1"], **features, **labels})
 
@@ -122,46 +115,13 @@ def rise(r21: pd.Series, phi21: pd.Series, r31: pd.Series, phi31: pd.Series) -> 
     return share
 
 
-def configuration() -> dict[str, object]:
-    """Return classes and features in the format of SCoPe's ``config.yaml``."""
-    feature = {"include": True, "dtype": "float", "periodic": False}
-    entry = {
-        "features": "ogle3",
-        "threshold": 0.5,
-        "test_size": 0.2,
-        "scale_features": "median_std",
-    }
-    network = {"batch_size": 128, "epochs": 60, "patience": 10, "lr": 2e-3}
-    return {
-        "features": {
-            "ogle3": {n: {**feature, "impute_strategy": s} for n, s in FEATURES.items()},
-        },
-        "training": {
-            "dataset": "ogle3.parquet",
-            "dnn": {"dense_branch": True, "conv_branch": False},
-            "xgboost": {
-                "gridsearch_params_start_stop_step": {
-                    "max_depth": [6, 9, 2],
-                    "min_child_weight": [1, 6, 2],
-                    "subsample": [7, 11, 2],
-                    "colsample_bytree": [5, 11, 2],
-                },
-                "other_training_params": {"eta": [0.05], "early_stopping_rounds": 50},
-            },
-            "classes": {tag: {"label": label, **entry, **network} for tag, label in TYPES.values()},
-        },
-    }
-
-
 def write(folder: Path) -> Path:
     """Write the data set and its configuration to a folder; return the path of the data set."""
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / "ogle3.parquet"
     with files.replacing(target) as part:
         dataset(draw(catalogue())).to_parquet(part, index=False)
-    files.write_text(
-        folder / "config.yaml", yaml.safe_dump(configuration(), sort_keys=False, width=100)
-    )
+    shutil.copy(Path(__file__).with_suffix(".yaml"), folder / "config.yaml")
     return target
 
 
