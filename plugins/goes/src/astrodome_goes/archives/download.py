@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from astrodome import AstrodomeError, compute, files, settings, times
+from astrodome import AstrodomeError, InvalidInputError, compute, files, settings, times
 from astrodome_solar.times import to_datetime64
 
 from ..settings import GoesSettings
@@ -102,8 +102,8 @@ def download(
     (1, [])
     """
     if resolution not in RESOLUTIONS:
-        raise AstrodomeError(
-            f"Invalid resolution '{resolution}': expected {' or '.join(RESOLUTIONS)}.", exit_code=2
+        raise InvalidInputError(
+            f"Invalid resolution '{resolution}': expected {' or '.join(RESOLUTIONS)}."
         )
     first, last = (to_datetime64(time)[0] for time in (start, end))
     times.check_order(first.item(), last.item())

@@ -6,14 +6,13 @@ import re
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from astrodome import AstrodomeError, compute, console, sources
+from astrodome import InvalidInputError, compute, console, sources
+from astrodome.option_groups import Json, end_option, option, time_option
 
 import astrodome_goes as goes
-
-from .options import Csv, End, Json, MinClass, Output, Start, StoreFolder, end_option, time_option
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,32 +23,43 @@ OPTIONAL = (
 )
 """Columns that are hidden on a narrow terminal, the least important first."""
 
+STORE_HELP = (
+    "Folder of the GOES store (default: the setting goes.store, or the folder goes in the --home "
+    "folder)."
+)
+STORE = option(None, STORE_HELP, "--store", "--cache-dir")
+START = time_option(None, "Start time")
+END = end_option(None, "End time")
+MIN_CLASS = option("C1.0", "Minimum GOES class of the flares.")
+CSV = option(
+    False,
+    "Also write each month to a CSV file in the sdo-cli format, for example "
+    "goes_cache/2011/6/goes_ts.csv in the folder of the store.",
+    "--csv",
+)
+
 app = typer.Typer(help="GOES soft X-ray flux and flares.", no_args_is_help=True)
 
 
 @app.command()
 def download(
-    start: Annotated[datetime, time_option("First day")] = cast("datetime", "2012-12-01T00:00:00"),
-    end: Annotated[datetime, end_option("Last day")] = cast("datetime", "2012-12-31T23:59:00"),
-    output: Output = None,
-    satellite: Annotated[
-        str,
-        typer.Option(
-            metavar="primary|NUMBER",
-            help="GOES number, or primary for the highest-numbered satellite on each day.",
-        ),
-    ] = "primary",
-    resolution: Annotated[
-        str,
-        typer.Option(
-            metavar="1m|1s",
-            help="1m for one-minute averages, or 1s for all samples (one every second; every 2 "
-            "or 3 seconds for GOES 15 and earlier satellites). Data before March 2001 are only "
-            "available with one sample every 3 seconds.",
-        ),
-    ] = "1m",
-    jobs: Annotated[int, typer.Option(min=1, max=32, help="Number of simultaneous downloads.")] = 5,
-    csv: Csv = False,
+    start: datetime = time_option("2012-12-01T00:00:00", "First day"),
+    end: datetime = end_option("2012-12-31T23:59:00", "Last day"),
+    output: Path | None = option(None, STORE_HELP, "--output", "--store", "--cache-dir"),
+    satellite: str = option(
+        "primary",
+        "GOES number, or primary for the highest-numbered satellite on each day.",
+        metavar="primary|NUMBER",
+    ),
+    resolution: str = option(
+        "1m",
+        "1m for one-minute averages, or 1s for all samples (one every second; every 2 or 3 seconds "
+        "for GOES 15 and earlier satellites). Data before March 2001 are only available with one "
+        "sample every 3 seconds.",
+        metavar="1m|1s",
+    ),
+    jobs: int = option(5, "Number of simultaneous downloads.", min=1, max=32),
+    csv: bool = CSV,
     as_json: Json = False,
 ) -> None:
     """Download data from the NASA and NOAA archives into the store, month by month.
@@ -85,15 +95,10 @@ def import_(
             "such files.",
         ),
     ],
-    store: StoreFolder = None,
-    satellite: Annotated[
-        int, typer.Option(min=0, max=99, help="GOES number for files that do not specify it.")
-    ] = 0,
-    jobs: Annotated[
-        int,
-        typer.Option(min=0, help="Number of processes that read files; 0 means one per CPU."),
-    ] = 0,
-    csv: Csv = False,
+    store: Path | None = STORE,
+    satellite: int = option(0, "GOES number for files that do not specify it.", min=0, max=99),
+    jobs: int = option(0, "Number of processes that read files; 0 means one per CPU.", min=0),
+    csv: bool = CSV,
     as_json: Json = False,
 ) -> None:
     """Import NASA FITS files, NOAA netCDF files or sdo-cli CSV files into the store."""
@@ -111,25 +116,17 @@ def import_(
 
 @app.command()
 def get(
-    timestamp: Annotated[list[datetime] | None, time_option("Time to look up, repeatable")] = None,
-    from_file: Annotated[
-        Path | None,
-        typer.Option(
-            help="File with times (UTC, ISO 8601), either one per line or in a column of a CSV "
-            "file."
-        ),
-    ] = None,
-    column: Annotated[
-        str,
-        typer.Option(
-            help="Column of the CSV file that contains the times (default: the first existing "
-            "column of timestamp, time, t_obs, date_obs, date-obs, datetime, date and t_rec)."
-        ),
-    ] = "",
-    store: StoreFolder = None,
-    max_diff: Annotated[
-        float, typer.Option(help="Maximum difference between a time and its sample, in seconds.")
-    ] = 60.0,
+    timestamp: list[datetime] | None = time_option(None, "Time to look up, repeatable"),
+    from_file: Path | None = option(
+        None, "File with times (UTC, ISO 8601), either one per line or in a column of a CSV file."
+    ),
+    column: str = option(
+        "",
+        "Column of the CSV file that contains the times (default: the first existing column of "
+        "timestamp, time, t_obs, date_obs, date-obs, datetime, date and t_rec).",
+    ),
+    store: Path | None = STORE,
+    max_diff: float = option(60.0, "Maximum difference between a time and its sample, in seconds."),
     as_json: Json = False,
 ) -> None:
     """Show the good sample nearest to each time: flux (W/m2), class, quality and satellite.
@@ -137,9 +134,7 @@ def get(
     A sample is good if its flux is positive and no quality flag is set.
     """
     if not timestamp and from_file is None:
-        raise AstrodomeError(
-            "Missing time.", "Add --timestamp TIME or --from-file FILE.", exit_code=2
-        )
+        raise InvalidInputError("Missing time.", "Add --timestamp TIME or --from-file FILE.")
     from astrodome_solar.times import to_datetime64
 
     from ..store.lookup import describe, nearest
@@ -166,13 +161,11 @@ def get(
 
 @app.command()
 def flares(
-    start: Annotated[datetime | None, time_option("Earliest peak time")] = None,
-    end: Annotated[datetime | None, end_option("Latest peak time")] = None,
-    limit: Annotated[
-        int | None, typer.Option(min=1, help="Show only the N largest flares.", metavar="N")
-    ] = None,
-    min_class: MinClass = "C1.0",
-    store: StoreFolder = None,
+    start: datetime | None = time_option(None, "Earliest peak time"),
+    end: datetime | None = end_option(None, "Latest peak time"),
+    limit: int | None = option(None, "Show only the N largest flares.", min=1, metavar="N"),
+    min_class: str = MIN_CLASS,
+    store: Path | None = STORE,
     as_json: Json = False,
 ) -> None:
     """List flares (NOAA definition) with start, peak, end (UTC), class and peak flux (W/m2).
@@ -189,19 +182,15 @@ def flares(
 
 @app.command()
 def info(
-    start: Start = None,
-    end: End = None,
-    min_gap: Annotated[
-        float,
-        typer.Option(min=0, help="Minimum duration of the gaps between good samples, in minutes."),
-    ] = 10.0,
-    limit: Annotated[
-        int,
-        typer.Option(
-            min=0, help="Show only the N longest gaps; --json shows all gaps.", metavar="N"
-        ),
-    ] = 10,
-    store: StoreFolder = None,
+    start: datetime | None = START,
+    end: datetime | None = END,
+    min_gap: float = option(
+        10.0, "Minimum duration of the gaps between good samples, in minutes.", min=0
+    ),
+    limit: int = option(
+        10, "Show only the N longest gaps; --json shows all gaps.", min=0, metavar="N"
+    ),
+    store: Path | None = STORE,
     as_json: Json = False,
 ) -> None:
     """Show the contents of the store: time range (UTC), samples, satellites and gaps."""
@@ -218,17 +207,15 @@ def info(
 
 @app.command()
 def plot(
-    start: Start = None,
-    end: End = None,
-    out: Annotated[
-        Path, typer.Option("--out", "-o", help="Output file with the extension png, svg or pdf.")
-    ] = Path("goes.png"),
-    min_class: MinClass = "C1.0",
-    events: Annotated[
-        bool, typer.Option("--events", help="Also plot the flares in the event catalogue.")
-    ] = False,
+    start: datetime | None = START,
+    end: datetime | None = END,
+    out: Path = option(
+        "goes.png", "Output file with the extension png, svg or pdf.", "--out", "-o"
+    ),
+    min_class: str = MIN_CLASS,
+    events: bool = option(False, "Also plot the flares in the event catalogue.", "--events"),
     events_source: Annotated[str, sources.option("events", "Event catalogue for --events")] = "",
-    store: StoreFolder = None,
+    store: Path | None = STORE,
     as_json: Json = False,
 ) -> None:
     """Plot the flux in both channels (W/m2), flare classes and flares."""
@@ -259,8 +246,8 @@ def plot(
 def _satellite_number(text: str) -> int:
     number = re.fullmatch(r"(?i)primary|(?:goes[- ]*)?([1-9][0-9]?)", text.strip())
     if not number:
-        raise AstrodomeError(
-            f"Invalid satellite '{text}': expected primary, or a number such as 16.", exit_code=2
+        raise InvalidInputError(
+            f"Invalid satellite '{text}': expected primary, or a number such as 16."
         )
     return int(number[1] or 0)
 

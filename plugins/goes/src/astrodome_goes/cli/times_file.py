@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
-from astrodome import AstrodomeError, errors, times
+from astrodome import AstrodomeError, InvalidInputError, errors, times
 
 COLUMNS = ("timestamp", "time", "t_obs", "date_obs", "date-obs", "datetime", "date", "t_rec")
 """Default names of the column, in order of preference."""
@@ -27,14 +27,14 @@ def read_times(path: Path, column: str = "") -> Iterator[tuple[int, str, datetim
         raise errors.not_found(path, exit_code=2) from error
     lines = [(n, line) for n, line in enumerate(content, 1) if line.partition("#")[0].strip()]
     if not lines:
-        raise AstrodomeError(f"{path} contains no times.", exit_code=2)
+        raise InvalidInputError(f"{path} contains no times.")
     delimiter = next((mark for mark in DELIMITERS if mark in lines[0][1]), ",")
     # Each line is parsed separately, so that an unbalanced quote affects only one line.
     rows = [(number, _cells(line, delimiter)) for number, line in lines]
     header = [cell.lower() for cell in rows[0][1]]
     if column and column.lower() not in header:
         hint = f"Existing columns: {', '.join(header)[:200]}"
-        raise AstrodomeError(f"{path} has no column '{column}'.", hint, exit_code=2)
+        raise InvalidInputError(f"{path} has no column '{column}'.", hint)
     names = [column.lower()] if column else COLUMNS
     name = next((name for name in names if name in header), "")
     index = header.index(name) if name else 0

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from astrodome import AstrodomeError
+from astrodome import InvalidInputError
 from astrodome_solar.times import to_datetime64
 from numpy.typing import NDArray
 
@@ -114,9 +114,8 @@ def nearest(
     infinite and the fields of the sample are 0.
     """
     if not 0 <= max_diff <= DAY:
-        raise AstrodomeError(
-            f"Invalid maximum time difference {max_diff:g}: expected 0 to {DAY:g} seconds.",
-            exit_code=2,
+        raise InvalidInputError(
+            f"Invalid maximum time difference {max_diff:g}: expected 0 to {DAY:g} seconds."
         )
     reach = np.timedelta64(round(max_diff * 1e6), "us")
     found = np.zeros(len(times), RECORD)

@@ -25,18 +25,8 @@ SCHEMA = pa.schema(
         pa.field("timestamp", pa.timestamp("us", "UTC"), False, {"description": "UTC"}),
         pa.field("xrsa", pa.float32(), False, {"unit": "W m-2", "description": "0.5-4 angstrom"}),
         pa.field("xrsb", pa.float32(), False, {"unit": "W m-2", "description": "1-8 angstrom"}),
-        pa.field(
-            "xrsa_quality",
-            pa.int32(),
-            True,
-            QUALITY,
-        ),
-        pa.field(
-            "xrsb_quality",
-            pa.int32(),
-            True,
-            QUALITY,
-        ),
+        pa.field("xrsa_quality", pa.int32(), True, QUALITY),
+        pa.field("xrsb_quality", pa.int32(), True, QUALITY),
         pa.field("satellite", pa.uint8(), False, {"description": "GOES number, 0 if unknown"}),
         pa.field("product", pa.string(), False, {"description": "name of the data product"}),
     ]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from astrodome import AstrodomeError, files, sources
+from astrodome import AstrodomeError, InvalidInputError, files, sources
 from astrodome_solar.flare_classes import DECADES
 from astrodome_solar.times import parse_range, parse_time
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
@@ -97,9 +97,8 @@ class FluxPlot:
 def check_format(path: Path) -> None:
     """Raise AstrodomeError if the file extension is not supported."""
     if path.suffix.lower() not in FORMATS:
-        raise AstrodomeError(
-            f"Unsupported file extension in '{path.name}': expected {', '.join(FORMATS)}.",
-            exit_code=2,
+        raise InvalidInputError(
+            f"Unsupported file extension in '{path.name}': expected {', '.join(FORMATS)}."
         )
 
 
