@@ -227,7 +227,8 @@ def test_the_wavelength_of_a_fits_file_may_come_from_an_option(
     result = data("import", without, "--path", tmp_path)
     assert (
         result.code == 1
-        and "WAVELNTH is missing. Specify the wavelength with --wavelength." in result.err
+        and "WAVELNTH is missing. Specify the wavelength with the parameter 'wavelength'."
+        in result.err
     )
     data("import", without, "--path", tmp_path, "--wavelength", 6173).succeeded()
     assert (tmp_path / "2014-03-01T000027__6173_continuum.jpeg").is_file()
@@ -241,7 +242,10 @@ def test_time_and_wavelength_of_a_png_come_from_options_or_its_name(
     corona.save(named)
     out = tmp_path / "out"
     result = data("import", nameless, named, "--path", out)
-    assert result.code == 1 and "Specify them with --date and --wavelength" in result.err
+    assert (
+        result.code == 1
+        and "Specify them with the parameters 'date' and 'wavelength'" in result.err
+    )
     options = ("--date", "2013-06-24T17:31:30", "--wavelength", 193)
     data("import", nameless, "--path", out, *options).succeeded()
     assert list(meta(out)) == ["2013-06-24T173130__193.jpeg", "2013-06-24T173200__193.jpeg"]
@@ -348,5 +352,6 @@ def test_an_aia_file_without_a_wavelength_can_be_imported_with_the_option(
     refused = data("import", silent, "--path", tmp_path / "none")
     assert refused.code == 1
     assert (
-        f"{silent}: WAVELNTH is missing. Specify the wavelength with --wavelength." in refused.err
+        f"{silent}: WAVELNTH is missing. Specify the wavelength with the parameter 'wavelength'."
+        in refused.err
     )

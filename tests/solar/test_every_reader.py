@@ -28,9 +28,9 @@ class Case(NamedTuple):
     building: str = ""
 
 
-EXPTIME = "EXPTIME is missing. Specify the exposure time with --exposure"
-CUBE = "contains 2 images: select one with --plane"
-UNKNOWN = "DATE-OBS is not a valid time: 'UNKNOWN'. Specify the time with --date"
+EXPTIME = "EXPTIME is missing. Specify the exposure time in seconds with the parameter 'exposure'"
+CUBE = "contains 2 images. Select one with the parameter 'plane'"
+UNKNOWN = "DATE-OBS is not a valid time: 'UNKNOWN'. Specify the time with the parameter 'date'"
 GEOMETRY = "geometry of the image is unknown: missing or invalid "
 CASES = {
     "good": Case({}),

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from . import __version__, plugins, process, registry, reports, settings, suggestions
-from .errors import AstrodomeError, from_os_error
+from .errors import AstrodomeError, InvalidInputError, from_os_error
 from .hookspecs import CommandSpec
 from .lazy import Entry, LazyGroup, fault
 from .registry import Plugin, Registry
@@ -237,15 +237,12 @@ def _suggest_distribution(app: str, name: str, registered: Registry) -> None:
     for plugin in registered.plugins:
         if plugin.status != "active" and dashed(plugin.name) in distribution:
             enable = plugin.status == "disabled"
-            raise AstrodomeError(
+            raise InvalidInputError(
                 f"'{app} {name}' is not available: the plugin {plugin.name} {plugin.state}.",
                 f"{app} plugins {f'enable {plugin.name}' if enable else 'doctor'}",
-                exit_code=2,
             )
-    raise AstrodomeError(
-        f"'{app} {name}' requires the distribution {distribution}.",
-        f"pip install {distribution}",
-        exit_code=2,
+    raise InvalidInputError(
+        f"'{app} {name}' requires the distribution {distribution}.", f"pip install {distribution}"
     )
 
 

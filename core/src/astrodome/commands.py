@@ -19,7 +19,7 @@ from . import (
     state,
     suggestions,
 )
-from .errors import AstrodomeError
+from .errors import InvalidInputError
 from .hookspecs import CheckSpec, CommandSpec, KindSpec, ModelSpec, SourceSpec
 from .option_groups import Json
 from .registry import Plugin
@@ -180,10 +180,8 @@ def show(
     """Show the values of the settings. Secrets are masked."""
     rows = [row for row in _values() if not section or str(row["key"]).partition(".")[0] == section]
     if section and not rows:
-        raise AstrodomeError(
-            f"Section not found: '{section}'.",
-            "Show all sections: config show",
-            exit_code=2,
+        raise InvalidInputError(
+            f"Section not found: '{section}'.", "Show all sections: config show"
         )
     columns = ("key", "value", "origin") if origin else ("key", "value")
     if as_json:

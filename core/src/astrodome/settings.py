@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
 
-from .errors import AstrodomeError, not_found
+from .errors import AstrodomeError, from_os_error, not_found
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -252,7 +252,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     try:
         document = yaml.load(path.read_bytes(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except OSError as error:
-        raise AstrodomeError(f"Cannot read {path}: {error.strerror}.") from error
+        raise from_os_error(error) from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise AstrodomeError(
             f"{path} is not valid YAML: {' '.join(str(error).split())}."

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from . import plugins, protocols, registry, settings, suggestions
-from .errors import AstrodomeError
+from .errors import AstrodomeError, InvalidInputError
 from .hookspecs import SourceSpec
 
 if TYPE_CHECKING:
@@ -67,11 +67,10 @@ def choose(kind: str, name: str = "", default: str = "") -> str:
     configured, origin = _configured(kind)
     found = plugins.current().sources(kind)
     if configured and configured.partition(":")[0] not in found:
-        raise AstrodomeError(
+        raise InvalidInputError(
             f"Source '{configured}' of kind '{kind}' is not installed "
             f"(setting {SECTION}.{kind} from {origin}).",
             _known(found) or _missing_provider(kind),
-            exit_code=2,
         )
     return configured or default
 
@@ -126,16 +125,13 @@ def get(kind: str, name: str = "", **options: Any) -> Any:
     if not name and len(found) > 1:
         declared = plugins.current().kinds("source").get(kind)
         given = (declared and declared[0][1].option) or f"--{kind}-source"
-        raise AstrodomeError(
+        raise InvalidInputError(
             f"Several sources of kind '{kind}' are installed: {', '.join(found)}.",
             f"Choose one with {given} NAME, or set {SECTION}.{kind} in config.yaml.",
-            exit_code=2,
         )
     name = name or next(iter(found))
     if name not in found:
-        raise AstrodomeError(
-            f"Source '{name}' of kind '{kind}' not found.", _known(found), exit_code=2
-        )
+        raise InvalidInputError(f"Source '{name}' of kind '{kind}' not found.", _known(found))
     target = protocols.load(*registry.only(f"{kind} source", name, found[name]))
     return target(argument, **options) if colon else target(**options)
 

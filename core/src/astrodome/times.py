@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, date, datetime, timedelta
 
-from .errors import AstrodomeError
+from .errors import InvalidInputError
 
 DAY = timedelta(days=1)
 LEAP_SECOND = re.compile(r"(:\d\d):60(?:\.\d*)?")
@@ -54,9 +54,8 @@ def utc(text: str) -> datetime:
     try:
         return naive(datetime.fromisoformat(LEAP_SECOND.sub(r"\1:59.999999", text.strip())))
     except (ValueError, OverflowError) as error:  # OverflowError: a time zone in the year 9999
-        raise AstrodomeError(
-            f"Invalid time '{text}': expected ISO 8601, for example 2011-06-07T06:41:00.",
-            exit_code=2,
+        raise InvalidInputError(
+            f"Invalid time '{text}': expected ISO 8601, for example 2011-06-07T06:41:00."
         ) from error
 
 
@@ -85,8 +84,7 @@ def utc_end(text: str) -> datetime:
 def check_order(start: datetime | None, end: datetime | None) -> None:
     """Raise AstrodomeError if both times are given and ``end`` is before ``start``."""
     if start and end and naive(end) < naive(start):
-        raise AstrodomeError(
+        raise InvalidInputError(
             f"The end {naive(end).isoformat()} is before the start {naive(start).isoformat()}.",
             "Exchange the two times, or specify both: an omitted time has its default value.",
-            exit_code=2,
         )

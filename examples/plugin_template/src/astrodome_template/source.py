@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from astrodome import AstrodomeError, files, settings
+from astrodome import InvalidInputError, files, settings
 from PIL import Image
 
 from . import disk
@@ -34,8 +34,8 @@ class SyntheticDisks:
         try:
             times = pd.date_range(start, end, freq=freq)
         except ValueError as error:
-            raise AstrodomeError(
-                f"Invalid interval '{freq}': expected for example 60min or 1D.", exit_code=2
+            raise InvalidInputError(
+                f"Invalid interval '{freq}': expected for example 60min or 1D."
             ) from error
         rows = pd.MultiIndex.from_product([times, wavelength], names=["t_obs", "wavelength"])
         return rows.to_frame(index=False).assign(radius=RADIUS * chosen.size, **chosen.model_dump())

@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 import numpy as np
-from astrodome import AstrodomeError
+from astrodome import InvalidInputError
 
 DECADES = {"A": 1e-8, "B": 1e-7, "C": 1e-6, "M": 1e-5, "X": 1e-4}
 """Lower limit of the flux in W/m2, keyed by class."""
@@ -83,9 +83,8 @@ def flux_of_class(name: Any) -> Any:
         return np.array([flux_of_class(value) for value in names.flat]).reshape(names.shape)
     match = re.fullmatch(r"([ABCMX])(\d+(?:\.\d*)?)?", str(name).strip().upper())
     if not match or not float(match[2] or 1):
-        raise AstrodomeError(
+        raise InvalidInputError(
             f"Invalid flare class '{name}': expected A, B, C, M or X and a number, "
-            "for example M2.5.",
-            exit_code=2,
+            "for example M2.5."
         )
     return DECADES[match[1]] * float(match[2] or 1)

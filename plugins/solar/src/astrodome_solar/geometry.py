@@ -35,6 +35,7 @@ from sunpy.sun import constants
 from sunpy.sun.models import differential_rotation
 from sunpy.util import SunpyUserWarning
 
+from .formats import header
 from .metadata import FRAME
 from .times import parse_time, to_datetime64
 
@@ -105,7 +106,7 @@ class ImageGeometry:
             If X0, Y0 or CDELT is missing or invalid.
         """
         time = parse_time(time)
-        values = {key: _number(row.get(key)) for key in (*REQUIRED, "R_SUN", "DSUN")}
+        values = {key: header.number(row, key) for key in (*REQUIRED, "R_SUN", "DSUN")}
         invalid = [key for key in REQUIRED if values[key] is None]
         if invalid or (values["CDELT"] or 0) <= 0:
             raise AstrodomeError(
@@ -116,7 +117,7 @@ class ImageGeometry:
         across, up = width / FRAME, height / FRAME
         earth = _earth(time)
         distance = values["DSUN"] or 0
-        if not 1e10 < distance < 1e12:
+        if not header.is_distance(distance):
             distance = float(earth.radius.to_value(u.m))
         wcs = WCS(naxis=2)
         wcs.wcs.ctype = ["HPLN-TAN", "HPLT-TAN"]
@@ -290,11 +291,3 @@ def _without_warnings() -> Iterator[None]:
 def _apparent_radius(distance: Any) -> Any:
     """Return the apparent solar radius in arcsec for one or more distances in metres."""
     return np.degrees(np.arcsin(constants.radius.to_value(u.m) / distance)) * 3600
-
-
-def _number(value: Any) -> float | None:
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        return None
-    return number if np.isfinite(number) else None

@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, Literal, overload
 
 import numpy as np
-from astrodome import AstrodomeError, times
+from astrodome import AstrodomeError, InvalidInputError, times
 from numpy.typing import NDArray
 
 from .library_errors import converted_errors
@@ -52,9 +52,8 @@ def parse_time(value: Any, scale: str = "utc") -> datetime:
     try:
         return _converted(value, scale)
     except (ValueError, TypeError, OverflowError, AstrodomeError) as error:
-        raise AstrodomeError(
-            f"Invalid time {value!r}: expected ISO 8601, for example 2011-06-07T06:41:00.",
-            exit_code=2,
+        raise InvalidInputError(
+            f"Invalid time {value!r}: expected ISO 8601, for example 2011-06-07T06:41:00."
         ) from error
 
 

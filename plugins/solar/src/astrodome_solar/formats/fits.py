@@ -42,10 +42,11 @@ def selected(plane: int | None, count: int) -> int:
         return plane or 0
     if plane is not None:
         raise AstrodomeError(
-            f"Invalid --plane {plane}: expected 0 to {count - 1}, the image indices in the file."
+            f"Invalid plane {plane}: expected an image index in the file, from 0 to {count - 1}."
         )
     raise AstrodomeError(
-        f"The file contains {count} images: select one with --plane, from 0 to {count - 1}."
+        f"The file contains {count} images. Select one with the parameter 'plane', from 0 to "
+        f"{count - 1}."
     )
 
 

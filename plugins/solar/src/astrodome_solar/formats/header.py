@@ -63,7 +63,8 @@ def time_of_observation(header: Keywords, date: Any = None) -> datetime:
     if date is not None:
         return parse_time(date)
     raise AstrodomeError(
-        f"{invalid or 'DATE-OBS and T_OBS are missing'}. Specify the time with --date."
+        f"{invalid or 'DATE-OBS and T_OBS are missing'}. "
+        "Specify the time with the parameter 'date'."
     )
 
 
@@ -86,7 +87,9 @@ def wavelength_angstrom(header: Keywords, given: int | None = None) -> int:
     if not value or value < 0:
         if given:
             return given
-        raise AstrodomeError("WAVELNTH is missing. Specify the wavelength with --wavelength.")
+        raise AstrodomeError(
+            "WAVELNTH is missing. Specify the wavelength with the parameter 'wavelength'."
+        )
     if not unit:
         return round(value)
     try:
@@ -130,10 +133,11 @@ def exposure(header: Keywords) -> float | None:
 def distance(header: Keywords) -> float | None:
     """Return the distance between the observer and the Sun in metres, or None if it is unknown."""
     value = number(header, "dsun_obs")
-    return value if value and _is_distance(value) else None
+    return value if value and is_distance(value) else None
 
 
-def _is_distance(metres: float) -> bool:
+def is_distance(metres: float) -> bool:
+    """Return whether a number is a plausible distance from the Sun in metres."""
     return DISTANCES[0] < metres < DISTANCES[1]
 
 
@@ -170,7 +174,7 @@ def missing_geometry(header: Keywords) -> list[str]:
 def missing_observer(header: Keywords) -> list[str]:
     """Return the missing or invalid keywords that define the position of the observer."""
     ecliptic = [number(header, f"hae{axis}_obs") or math.nan for axis in "xyz"]
-    if text(header, "instrume").startswith("AIA") and _is_distance(math.hypot(*ecliptic)):
+    if text(header, "instrume").startswith("AIA") and is_distance(math.hypot(*ecliptic)):
         return []
     missing = [] if distance(header) else ["DSUN_OBS"]
     pairs = (("hgln_obs", "hglt_obs"), ("crln_obs", "crlt_obs"))

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from astrodome import AstrodomeError
+from astrodome import AstrodomeError, errors
 
 from .. import limits
 from ..filenames import parse_file_name
@@ -98,7 +98,8 @@ def read_image(
             table=Path(metadata).expanduser() if metadata else None,
         )
     except OSError as error:
-        raise AstrodomeError(f"Cannot read {path}: {error.strerror or error}.") from error
+        error.filename = error.filename or str(path)
+        raise errors.from_os_error(error) from error
     except AstrodomeError as error:
         raise AstrodomeError(
             f"{path}: {error.message}", error.hint, exit_code=error.exit_code
@@ -225,8 +226,8 @@ def _from_picture(
     if (date is None or not wavelength) and named is None:
         raise AstrodomeError(
             "The time and wavelength are unknown: the file has no FITS header, and its name does "
-            "not have the form 2012-03-07T000208__171.jpeg. Specify them with --date and "
-            "--wavelength."
+            "not have the form 2012-03-07T000208__171.jpeg. Specify them with the parameters "
+            "'date' and 'wavelength'."
         )
     return SolarImage(
         reference.name,

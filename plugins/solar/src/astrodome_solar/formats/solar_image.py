@@ -277,7 +277,9 @@ class SolarImage:
         if not self.exposure:
             found = self.header.get("exptime")
             what = "EXPTIME is missing" if found is None else f"EXPTIME is invalid: {found!r}"
-            raise AstrodomeError(f"{what}. Specify the exposure time with --exposure, in seconds.")
+            raise AstrodomeError(
+                f"{what}. Specify the exposure time in seconds with the parameter 'exposure'."
+            )
         return self.data / np.float32(self.exposure)
 
     def levels(self) -> NDArray[np.uint8]:
