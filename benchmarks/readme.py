@@ -20,6 +20,8 @@ RESULTS = HERE / "results.json"
 SHORT, LONG = HERE.parent / "README.md", HERE / "README.md"
 BEGIN, END = "<!-- benchmarks.readme: begin -->", "<!-- benchmarks.readme: end -->"
 TIMES = ("s", "ms", "µs")
+NUMERIC = ("sdo-cli or SCoPe", "astrodome", "times better")
+"""Columns that are aligned to the right."""
 
 
 def number(value: float | None) -> str:
@@ -69,45 +71,43 @@ def conditions(results: Mapping[str, Any]) -> str:
     return lines + (f" {results['note']}" if "note" in results else "")
 
 
-def table(names: Sequence[str], rows: Sequence[Sequence[str]], numeric: Sequence[str]) -> str:
-    """Return a Markdown table."""
-    rule = ["---:" if name in numeric else "---" for name in names]
-    lines = [f"| {' | '.join(names)} |", f"|{'|'.join(rule)}|"]
-    return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])
+def table(results: Mapping[str, Any], rows: Sequence[Mapping[str, str]]) -> str:
+    """Return the conditions of a run, and a Markdown table with the keys of the rows as columns."""
+    rule = ["---:" if name in NUMERIC else "---" for name in rows[0]]
+    lines = [f"| {' | '.join(rows[0])} |", f"|{'|'.join(rule)}|"]
+    lines += [f"| {' | '.join(row.values())} |" for row in rows]
+    return "\n".join([conditions(results), "", *lines])
 
 
 def short(results: Mapping[str, Any]) -> str:
     """Return the section of the main README."""
     rows = [
-        (
-            figure["subject"],
-            f"{number(figure['older'])} {figure['unit']}",
-            number(figure["ours"]),
-            ratio(figure["ratio"]),
-        )
+        {
+            "what": figure["subject"],
+            "sdo-cli or SCoPe": f"{number(figure['older'])} {figure['unit']}",
+            "astrodome": number(figure["ours"]),
+            "times better": ratio(figure["ratio"]),
+        }
         for figure in compared(results)
     ]
-    names = ("what", "sdo-cli or SCoPe", "astrodome", "times better")
-    return f"{conditions(results)}\n\n{table(names, rows, names[1:])}"
+    return table(results, rows)
 
 
 def long(results: Mapping[str, Any]) -> str:
     """Return the section of the README in this folder."""
     rows = [
-        (
-            figure["benchmark"],
-            figure["subject"],
-            number(figure["older"]),
-            number(figure["ours"]),
-            figure["unit"],
-            ratio(figure["ratio"]),
-            figure["goal"],
-        )
+        {
+            "benchmark": figure["benchmark"],
+            "subject": figure["subject"],
+            "sdo-cli or SCoPe": number(figure["older"]),
+            "astrodome": number(figure["ours"]),
+            "unit": figure["unit"],
+            "times better": ratio(figure["ratio"]),
+            "goal": figure["goal"],
+        }
         for figure in results["figures"]
     ]
-    names = ("benchmark", "subject", "sdo-cli or SCoPe", "astrodome")
-    names += ("unit", "times better", "goal")
-    return f"{conditions(results)}\n\n{table(names, rows, names[2:4] + names[5:6])}"
+    return table(results, rows)
 
 
 def with_section(page: str, section: str) -> str:

@@ -13,16 +13,12 @@ import shutil
 import statistics
 import subprocess
 import sys
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 
 DEMO = Path("demo")
 PROGRAMS = Path(sys.executable).parent
-
-
-def sdo(*args: object, quiet: bool = False) -> str:
-    """Print and run one command of ``sdo``."""
-    return command("sdo", *args, quiet=quiet)
 
 
 def command(program: str, *args: object, quiet: bool = False) -> str:
@@ -38,6 +34,9 @@ def command(program: str, *args: object, quiet: bool = False) -> str:
     if ran.returncode:
         sys.exit(ran.returncode)
     return ran.stdout or ""
+
+
+sdo = partial(command, "sdo")
 
 
 def solar_images() -> None:

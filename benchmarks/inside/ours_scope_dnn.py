@@ -46,10 +46,9 @@ def auc(features: str, dmdt: str, target: str, batch: int, threads: int, epochs:
 
 
 def score(features: str, dmdt: str, classes: int, rows: int, threads: int) -> Any:
-    """Score all classes in one pass over the images."""
     x, images = (array[:rows] for array in data(features, dmdt))
-    together = DnnClassifier.together([classifier(x.shape[1], threads)] * classes)
-    return lambda: together([x] * classes, images)
+    scorer = classifier(x.shape[1], threads)
+    return lambda: [scorer.predict(x, images) for _ in range(classes)]
 
 
 serve({"epoch": epoch, "auc": auc, "score": score})

@@ -130,7 +130,7 @@ def test_an_unsupported_extension_is_an_error_before_images_are_drawn(
     images: Path, tmp_path: Path
 ) -> None:
     for make in (sdo_data.make_contact_sheet, sdo_data.make_movie):
-        with pytest.raises(AstrodomeError, match=r"Unsupported file extension of .*sun\.xyz"):
+        with pytest.raises(AstrodomeError, match=r"Unsupported file extension in .*sun\.xyz"):
             make(images, tmp_path / "sun.xyz")
     assert not (tmp_path / "sun.xyz").exists()
 

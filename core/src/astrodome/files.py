@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import temporary
-from .errors import AstrodomeError
+from .errors import AstrodomeError, InvalidInputError
 from .temporary import PART as PART
 from .temporary import sweep as sweep
 
@@ -131,6 +131,14 @@ def write_parquet(
         )
     with replacing(path) as part:
         pq.write_table(table, part, **{"compression": "zstd", **options})
+
+
+def check_extension(path: Path, supported: Sequence[str]) -> None:
+    """Raise InvalidInputError if the extension of a file name is not in ``supported``."""
+    if path.suffix.lower() not in supported:
+        raise InvalidInputError(
+            f"Unsupported file extension in '{path}': expected {', '.join(supported)}."
+        )
 
 
 def digest(paths: Iterable[Path]) -> str:

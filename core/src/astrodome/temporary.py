@@ -8,6 +8,7 @@ time of the process.
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import platform
 import re
@@ -53,7 +54,8 @@ def _unused(path: Path) -> Path:
     parent = os.fspath(path.parent)
     if parent not in _swept:
         _swept.add(parent)
-        _remove_orphans(parent)
+        with suppress(OSError):  # the folder is not readable
+            sweep(path.parent, math.inf)
     token = os.urandom(4).hex()
     return path.with_name(f".{path.name[:_LONGEST]}.{_owner(os.getpid())}.{token}{PART}")
 
@@ -68,24 +70,13 @@ def sweep(folder: Path, age: float = 0.0) -> None:
     for part in folder.glob(f".*{PART}*"):
         state = _state(part.name)
         limit = {"orphan": 0.0, "foreign": max(age, FOREIGN), "unknown": age}.get(state)
-        with suppress(FileNotFoundError):  # Another process may delete it at the same time.
-            if limit is not None and part.stat().st_mtime <= now - limit:
-                _delete(part)
-
-
-def _remove_orphans(parent: str) -> None:
-    with suppress(OSError), os.scandir(parent) as entries:
-        for entry in entries:
-            if entry.name.endswith(PART) and _state(entry.name) == "orphan":
-                with suppress(OSError):
-                    _delete(Path(entry.path))
-
-
-def _delete(part: Path) -> None:
-    if part.is_dir():
-        shutil.rmtree(part, ignore_errors=True)
-    else:
-        part.unlink()
+        with suppress(OSError):  # Another process may delete it at the same time.
+            if limit is None or part.stat().st_mtime > now - limit:
+                continue
+            if part.is_dir():
+                shutil.rmtree(part, ignore_errors=True)
+            else:
+                part.unlink()
 
 
 def _state(name: str) -> str:

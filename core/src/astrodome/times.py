@@ -74,11 +74,16 @@ def utc_end(text: str) -> datetime:
     datetime.datetime(2011, 6, 7, 23, 59, 59, 999999)
     """
     time = utc(text)
+    return time + (DAY - timedelta.resolution) if is_date(text) else time
+
+
+def is_date(text: str) -> bool:
+    """Return whether a text is an ISO 8601 date without a time of day."""
     try:
         date.fromisoformat(text.strip())
     except ValueError:
-        return time
-    return time + (DAY - timedelta.resolution)
+        return False
+    return True
 
 
 def check_order(start: datetime | None, end: datetime | None) -> None:

@@ -171,13 +171,7 @@ def _converted(value: Any, scale: str) -> datetime:
 
 def _is_date(value: Any) -> bool:
     """Return whether a time has no time of day."""
-    if isinstance(value, str):
-        try:
-            date.fromisoformat(value.strip())
-        except ValueError:
-            return False
-        return True
-    return type(value) is date
+    return type(value) is date or (isinstance(value, str) and times.is_date(value))
 
 
 def _from_astropy(time: Any) -> datetime:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from astrodome import InvalidInputError, compute, console, sources
+from astrodome import InvalidInputError, compute, console, files, sources
 from astrodome.option_groups import Json, end_option, option, time_option
 
 import astrodome_goes as goes
@@ -219,9 +219,9 @@ def plot(
     as_json: Json = False,
 ) -> None:
     """Plot the flux in both channels (W/m2), flare classes and flares."""
-    from ..views.plot import check_format
+    from ..views.plot import EXTENSIONS
 
-    check_format(out)
+    files.check_extension(out, EXTENSIONS)
     catalogue = partial(goes.search_catalogue, source=events_source) if events else None
     drawn = goes.plot(goes.Store(store), start, end, min_class=min_class, catalogue=catalogue)
     drawn.save(out)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from astrodome import AstrodomeError, InvalidInputError, files, sources
+from astrodome import AstrodomeError, files, sources
 from astrodome_solar.flare_classes import DECADES
 from astrodome_solar.times import parse_range, parse_time
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
@@ -22,7 +22,7 @@ from ..store.flux_store import Store
 from ..store.sample_table import good
 from ..store.timeseries import no_samples
 
-FORMATS = (".png", ".svg", ".pdf")
+EXTENSIONS = (".png", ".svg", ".pdf")
 MAX_POINTS = 3000
 """Maximum number of points in a curve for time ranges longer than 3000 minutes.
 
@@ -89,17 +89,9 @@ class FluxPlot:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the plot to a PNG, SVG or PDF file."""
         path = Path(path).expanduser()
-        check_format(path)
+        files.check_extension(path, EXTENSIONS)
         with files.replacing(path) as part:
             self.figure.savefig(part, dpi=120, format=path.suffix[1:].lower())
-
-
-def check_format(path: Path) -> None:
-    """Raise AstrodomeError if the file extension is not supported."""
-    if path.suffix.lower() not in FORMATS:
-        raise InvalidInputError(
-            f"Unsupported file extension in '{path.name}': expected {', '.join(FORMATS)}."
-        )
 
 
 def plot(

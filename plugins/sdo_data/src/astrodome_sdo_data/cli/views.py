@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
-from astrodome import console
+from astrodome import console, files
 from astrodome.option_groups import end_option, option, time_option
 
 from .options import FolderOptions, Jobs, Json, Wavelength
@@ -52,9 +52,9 @@ def show(
 ) -> None:
     """Create a contact sheet or a movie from the images in a folder."""
     from ..views import contact_sheet, movie, selection
-    from ..views.panels import PanelStyle, check_extension
+    from ..views.panels import PanelStyle
 
-    check_extension(output, contact_sheet.EXTENSIONS + movie.EXTENSIONS)
+    files.check_extension(output, contact_sheet.EXTENSIONS + movie.EXTENSIONS)
     style = PanelStyle(size, label=stamps, color=colour)
     images = selection.select_images(folder.get(), wavelength, start=start, end=end, freq=freq)
     if output.suffix.lower() in movie.EXTENSIONS:

@@ -11,7 +11,7 @@ from astrodome import compute, files
 from PIL import Image
 
 from ..processing.folders import Advance
-from .panels import Page, PanelStyle, check_extension, draw_panels
+from .panels import Page, PanelStyle, draw_panels
 from .selection import Cells, select_images, sheet_cells
 
 EXTENSIONS = (".png", ".jpeg", ".jpg")
@@ -78,7 +78,7 @@ def make_contact_sheet(
     """
     path = None if output is None else Path(output).expanduser()
     if path:
-        check_extension(path, EXTENSIONS)
+        files.check_extension(path, EXTENSIONS)
     selected = select_images(folder, wavelength, start=start, end=end, freq=freq)
     cells, columns = sheet_cells(selected, max_images, columns)
     sheet, outcome = draw_sheet(cells, columns, PanelStyle(size, label, color))
@@ -113,6 +113,6 @@ def draw_sheet(
 
 def write_sheet(sheet: Image.Image, path: Path) -> None:
     """Write a contact sheet to a file; the file extension determines the format."""
-    check_extension(path, EXTENSIONS)
+    files.check_extension(path, EXTENSIONS)
     with files.replacing(path) as part:
         sheet.save(part, Image.registered_extensions()[path.suffix.lower()], quality=95)

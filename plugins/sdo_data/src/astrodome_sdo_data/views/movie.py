@@ -21,7 +21,6 @@ from ..processing.folders import Advance
 from .panels import (
     Page,
     PanelStyle,
-    check_extension,
     color_swatch,
     draw_panels,
     empty_panel,
@@ -131,7 +130,7 @@ def write_movie(
     The file extension determines the format, GIF or MP4 (H.264). MP4 requires ffmpeg. Raises
     AstrodomeError if the extension is not supported, or if ffmpeg is not found or fails.
     """
-    check_extension(path, EXTENSIONS)
+    files.check_extension(path, EXTENSIONS)
     outcome = compute.Outcome()
     drawn = draw_frames(frames, style, outcome, jobs=jobs, advance=advance)
     with files.replacing(path) as part:

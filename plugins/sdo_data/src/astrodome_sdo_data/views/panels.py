@@ -9,7 +9,7 @@ from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
-from astrodome import AstrodomeError, compute
+from astrodome import compute
 from astrodome_solar.filenames import channel_label
 from astrodome_solar.formats import raster
 from numpy.typing import NDArray
@@ -26,16 +26,6 @@ COLOR_THRESHOLD = 4.0
 Color images are drawn without a colormap."""
 MIN_LABEL_WIDTH = 64
 """Minimum width in pixels of panels with a label."""
-
-
-def check_extension(path: Path, supported: Sequence[str]) -> None:
-    """Raise AstrodomeError if the file extension is not in ``supported``."""
-    if path.suffix.lower() not in supported:
-        raise AstrodomeError(
-            f"Unsupported file extension of {path}.",
-            f"Supported: {', '.join(supported)}.",
-            exit_code=2,
-        )
 
 
 @dataclass(frozen=True)
