@@ -10,43 +10,31 @@ import platform
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from astrodome import compute, console, files
 
-from . import (
-    cevae,
-    download,
-    events,
-    fritz,
-    goes,
-    pictures,
-    scope_data,
-    scope_dnn,
-    scope_xgb,
-    sdoml,
-    startup,
-)
-from .measure import Effort, Figure
+from .measure import Effort
 from .readme import number
 
-SUBJECTS: dict[str, Callable[[Path, Effort], Iterator[Figure]]] = {
-    "startup": startup.startup,
-    "resize": pictures.resize,
-    "patch": pictures.patch,
-    "download": download.download,
-    "cevae": cevae.cevae,
-    "sdoml": sdoml.sdoml,
-    "events": events.events,
-    "goes": goes.goes,
-    "fritz": fritz.fritz,
-    "scope_xgb": scope_xgb.scope_xgb,
-    "scope_data": scope_data.scope_data,
-    "scope_dnn": scope_dnn.scope_dnn,
+SUBJECTS = {
+    "startup": "startup",
+    "resize": "pictures",
+    "patch": "pictures",
+    "download": "download",
+    "cevae": "cevae",
+    "sdoml": "sdoml",
+    "events": "events",
+    "goes": "goes",
+    "fritz": "fritz",
+    "scope_xgb": "scope_xgb",
+    "scope_data": "scope_data",
+    "scope_dnn": "scope_dnn",
 }
+"""Modules that contain a generator function for each subject, keyed by its name."""
 BUSY = 0.7
 """Load average above which other processes affect the figures."""
 
@@ -65,13 +53,12 @@ def main() -> int:
     }
     if found["machine"]["load"] > BUSY:
         console.warn(f"The machine is busy, load {found['machine']['load']}: figures will vary.")
-    figures: list[Figure] = []
     for subject in chosen:
         console.note(f"Measuring {subject} …")
         with tempfile.TemporaryDirectory(prefix="astrodome-bench-") as place:
             try:
-                for figure in SUBJECTS[subject](Path(place), effort):
-                    figures.append(figure)
+                measure = getattr(import_module(f".{SUBJECTS[subject]}", __package__), subject)
+                for figure in measure(Path(place), effort):
                     found["figures"].append({"benchmark": subject, **dataclasses.asdict(figure)})
             except (RuntimeError, OSError, subprocess.CalledProcessError) as error:
                 console.warn(f"{subject} could not be measured: {error}")
@@ -80,9 +67,7 @@ def main() -> int:
     print(f"Medians of {effort.repeat} alternating runs of each side; {about}")
     if effort.small:
         print("Small inputs: these figures only show that the benchmarks run.")
-    console.show(
-        map(dataclasses.asdict, figures), formats=dict.fromkeys(("older", "ours", "ratio"), number)
-    )
+    console.show(found["figures"], formats=dict.fromkeys(("older", "ours", "ratio"), number))
     if options.json:
         files.write_text(options.json, json.dumps(found, indent=1, ensure_ascii=False) + "\n")
     return int(bool(found["failed"]))

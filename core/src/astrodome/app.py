@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
@@ -15,6 +15,7 @@ from . import __version__, plugins, process, registry, reports, settings, sugges
 from .errors import AstrodomeError, InvalidInputError, from_os_error
 from .hookspecs import CommandSpec
 from .lazy import Entry, LazyGroup, fault
+from .option_groups import option
 from .registry import Plugin, Registry
 from .specs import RESERVED, dashed
 
@@ -253,29 +254,19 @@ def _version(wanted: bool) -> None:
 
 
 def _options(
-    home: Annotated[
-        Path | None,
-        typer.Option(
-            file_okay=False, help="Folder for stored data (default: the user's data folder)."
-        ),
-    ] = None,
-    config: Annotated[
-        Path | None,
-        typer.Option(dir_okay=False, help="Configuration file with priority over the other files."),
-    ] = None,
-    verbose: Annotated[
-        bool,
-        typer.Option(
-            "-v",
-            "--verbose",
-            help="Show warnings and log records from libraries on standard error.",
-        ),
-    ] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
-    version: Annotated[
-        bool,
-        typer.Option("--version", callback=_version, is_eager=True, help="Show the version."),
-    ] = False,
+    home: Path | None = option(
+        None, "Folder for stored data (default: the user's data folder).", file_okay=False
+    ),
+    config: Path | None = option(
+        None, "Configuration file with priority over the other files.", dir_okay=False
+    ),
+    verbose: bool = option(
+        False, "Show warnings and log records from libraries on standard error.", "-v", "--verbose"
+    ),
+    debug: bool = option(False, "Show tracebacks.", "--debug"),
+    version: bool = option(
+        False, "Show the version.", "--version", callback=_version, is_eager=True
+    ),
 ) -> None:
     settings.options = settings.Options(
         home.expanduser().resolve() if home else None, config, verbose or debug, debug

@@ -21,7 +21,7 @@ from . import (
 )
 from .errors import InvalidInputError
 from .hookspecs import CheckSpec, CommandSpec, KindSpec, ModelSpec, SourceSpec
-from .option_groups import Json
+from .option_groups import Json, option
 from .registry import Plugin
 
 plugin_app = typer.Typer(help="List, check, install and disable plugins.", no_args_is_help=True)
@@ -172,9 +172,7 @@ def _find(name: str) -> Plugin:
 @config_app.command()
 def show(
     section: Annotated[str, typer.Argument(help="Name of a section (default: all sections).")] = "",
-    origin: Annotated[
-        bool, typer.Option("--origin", help="Show the origin of each value.")
-    ] = False,
+    origin: bool = option(False, "Show the origin of each value.", "--origin"),
     as_json: Json = False,
 ) -> None:
     """Show the values of the settings. Secrets are masked."""

@@ -87,14 +87,11 @@ def download(
 
 @app.command("import")
 def import_(
-    paths: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="FILE...",
-            help="NASA FITS files, NOAA netCDF files, sdo-cli CSV files, or folders that contain "
-            "such files.",
-        ),
-    ],
+    paths: list[Path] = typer.Argument(
+        metavar="FILE...",
+        help="NASA FITS files, NOAA netCDF files, sdo-cli CSV files, or folders that contain such "
+        "files.",
+    ),
     store: Path | None = STORE,
     satellite: int = option(0, "GOES number for files that do not specify it.", min=0, max=99),
     jobs: int = option(0, "Number of processes that read files; 0 means one per CPU.", min=0),
