@@ -3,10 +3,8 @@ images, and ``data resize`` of full-size images on one CPU."""
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -14,9 +12,10 @@ import pandas as pd
 from astrodome_sdo_data import manifest
 from astrodome_solar import filenames
 
+from tests.services.gsu import Archive
+
 from . import pictures, suns
 from .measure import (
-    INSIDE,
     Effort,
     Figure,
     Worker,
@@ -48,29 +47,13 @@ def download(place: Path, effort: Effort) -> Iterator[Figure]:
     yield from _resize(place, effort)
 
 
-@contextmanager
-def _server(place: Path) -> Iterator[str]:
-    """Start a fake server that takes 20 ms for each response; yield its address."""
-    image = place / "sun.png"
-    suns.sun().reduce(4).save(image)
-    command = [sys.executable, str(INSIDE / "gsu_server.py"), str(image), str(LATENCY)]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdin and process.stdout
-        yield process.stdout.readline().strip()
-        process.stdin.close()
-
-
 def _transfer(place: Path, effort: Effort) -> Iterator[Figure]:
     """Download images of 256 x 256 pixels over one connection, and with the default numbers."""
     targets = pictures.new_folders(place / "images")
     count, many = effort.size(IMAGES, 8), effort.size(ALONE, 16)
-    with (
-        _server(place) as url,
-        workers("sdo", "download") as (a, b),
-    ):
-        given = {"url": url, "size": SMALL}
+    archive = Archive(suns.sun().reduce(4), latency=LATENCY)
+    with archive.server() as server, workers("sdo", "download") as (a, b):
+        given = {"url": server.root, "size": SMALL}
 
         def run(side: Worker, images: int, **more: int) -> float:
             taken: float = side("download", target=next(targets), count=images, **given, **more)
