@@ -91,7 +91,9 @@ def test_both_channels_are_drawn_in_their_colors(day_store, tmp_path):
 
 def test_unsupported_extensions_and_times_without_data_are_errors(goes, day_store, tmp_path):
     result = goes("plot", "--store", day_store, "-o", tmp_path / "day.txt")
-    assert result.code == 2 and "Unsupported file extension in 'day.txt'" in result.err
+    assert (
+        result.code == 2 and f"Unsupported file extension in '{tmp_path / 'day.txt'}'" in result.err
+    )
     result = goes("plot", "--store", day_store, "--start", "2012-01-01", "-o", tmp_path / "a.png")
     assert result.code == 1 and "contains no data in this time range" in result.err
     assert not [*tmp_path.iterdir()]

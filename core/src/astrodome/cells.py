@@ -38,6 +38,7 @@ def exact(value: Any) -> str:
 
 def column(name: str, values: Sequence[Any], form: Format | None = None) -> list[str]:
     """Format the values of one column for a terminal."""
+    values = [None if is_missing(value) else value for value in values]
     if callable(form):
         return [_text(value, form) for value in values]
     words = re.split(r"[^a-z]+", name.lower())
@@ -71,6 +72,11 @@ def _is_float(value: Any) -> bool:
     return isinstance(value, float) or (kind == "f" and not value.ndim)
 
 
+def is_missing(value: Any) -> bool:
+    """Return whether a value is None, or a missing value in pandas other than NaN."""
+    return value is None or type(value).__name__ in ("NAType", "NaTType")
+
+
 def is_number(value: Any) -> bool:
     """Return whether a value is a Python number or a NumPy number."""
     kind = getattr(getattr(value, "dtype", None), "kind", "")
@@ -89,7 +95,7 @@ def _rounded(value: Any, fine: bool) -> Any:
 
 
 def _text(value: Any, number: Callable[[Any], str], fine: bool | None = None) -> str:
-    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+    if is_missing(value):
         return ""
     if _is_float(value):
         return number(value)

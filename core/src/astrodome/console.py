@@ -188,6 +188,8 @@ def show_json(document: Any) -> None:
 
 
 def _plain(value: Any) -> Any:
+    if cells.is_missing(value):
+        return None
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set):
@@ -198,7 +200,7 @@ def _plain(value: Any) -> Any:
         return _plain(value.tolist())
     if isinstance(value, float) and not math.isfinite(value):
         return None
-    return value if value is None or isinstance(value, str | int | float) else str(value)
+    return value if isinstance(value, str | int | float) else str(value)
 
 
 def note(text: str) -> None:

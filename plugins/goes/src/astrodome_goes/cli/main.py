@@ -6,16 +6,13 @@ import re
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 from astrodome import InvalidInputError, compute, console, files, sources
 from astrodome.option_groups import Json, end_option, option, time_option
 
 import astrodome_goes as goes
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 OPTIONAL = (
     *(("product",), ("satellite",), ("operational_scaling",), ("quality",), ("xrsa_W_m2",)),
@@ -174,7 +171,7 @@ def flares(
     found = goes.flares(goes.Store(store), start, end, min_class)
     if limit:
         found = found.nlargest(limit, "flux_W_m2")
-    console.show(_records(found), columns=list(found), optional=OPTIONAL, as_json=as_json)
+    console.show(found.to_dict("records"), columns=list(found), optional=OPTIONAL, as_json=as_json)
 
 
 @app.command()
@@ -192,13 +189,13 @@ def info(
 ) -> None:
     """Show the contents of the store: time range (UTC), samples, satellites and gaps."""
     found = goes.coverage(goes.Store(store), start, end, min_gap)
-    gaps, satellites = found.pop("gaps"), _records(found.pop("satellites"))
+    gaps, satellites = found.pop("gaps"), found.pop("satellites").to_dict("records")
     if as_json:
-        console.show_json({**found, "satellites": satellites, "gaps": _records(gaps)})
+        console.show_json({**found, "satellites": satellites, "gaps": gaps.to_dict("records")})
         return
     console.show_one({**found, "gaps": len(gaps)}, title="GOES store")
     console.show(satellites, title="Satellites", optional=(("samples",), ("days",)))
-    longest = _records(gaps.nlargest(limit, "minutes"))
+    longest = gaps.nlargest(limit, "minutes").to_dict("records")
     console.show(longest, title=f"The {len(longest)} longest of {len(gaps)} gaps")
 
 
@@ -229,7 +226,7 @@ def plot(
                 "start": drawn.start,
                 "end": drawn.end,
                 "samples": drawn.samples,
-                "flares": _records(drawn.flares[["peak", "class"]]),
+                "flares": drawn.flares[["peak", "class"]].to_dict("records"),
                 "catalogue": drawn.catalogue,
                 "left_out": drawn.skipped,
             }
@@ -253,10 +250,3 @@ def _write_csv(store: Path | None) -> None:
     from ..archives.csv_files import write_csv
 
     write_csv(goes.Store(store))
-
-
-def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the rows of a table as dictionaries, with None for missing values."""
-    records: list[dict[str, Any]]
-    records = table.astype(object).where(table.notna(), None).to_dict("records")
-    return records
