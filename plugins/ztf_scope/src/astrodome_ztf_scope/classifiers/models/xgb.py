@@ -1,17 +1,17 @@
 """Boosted-tree classifier, which uses features but not dmdt images.
 
-Training stops when neither the validation metric (by default the area under the ROC curve, AUC) nor
-the validation log loss improves for several rounds. The trees after the best round are removed. The
-log loss is included because the AUC can reach 1 after the first tree, while all scores are still
-near 0.5. The minimum improvement of the log loss is a fraction of its value for constant scores.
+Training stops when the log loss on the validation set no longer improves, and the trees after the
+best round are removed. The minimum improvement is a fraction of the log loss for constant scores.
 Without this limit, training could continue indefinitely while scores only change from 0.999 to
-0.9999.
+0.9999. The area under the ROC curve (AUC) is not suitable as a stopping criterion, because it can
+reach 1 after the first tree, while all scores are still near 0.5.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +21,16 @@ import xgboost as xgb
 from astrodome import AstrodomeError, errors, files
 from astrodome.runs import Run
 from numpy.typing import NDArray
+from scipy.special import entr
 
 from ..preprocessing.examples import LabelledExamples
-from .parameter_search import LARGER_IS_BETTER, search, start
+from .parameter_search import search, start
 
 WEIGHTS = "model.ubj"
 FORMATS = (".ubj", ".json")
 LOSS = "logloss"
-ENOUGH = 0.002
-"""Minimum improvement of the log loss, as a fraction of the entropy of the labels."""
+MIN_IMPROVEMENT = 0.001
+"""Minimum improvement of the log loss, as a fraction of the log loss for constant scores."""
 PROBABILITIES = ("binary:logistic", "reg:logistic")
 
 
@@ -64,43 +65,44 @@ class XgbClassifier:
         _both_labels(validation, "validation")
         settings = config["xgboost"]["other_training_params"]
         seed, names = config["class"]["random_state"], list(config["features"])
-        params = _params(train, settings, seed, config.get("threads", 0))
-        params |= start(config["xgboost"])
+        positive = train.target > 0
+        balance = float(train.weight[positive].mean() / train.weight[~positive].mean())
+        weight, val_weight = _weight(train, balance), _weight(validation, balance)
+        params = _params(settings, seed, config.get("threads", 0)) | start(config["xgboost"])
         searched: list[dict[str, Any]] = []
         if config.get("search"):
-            matrix = xgb.DMatrix(train.features, train.target, feature_names=names)
+            matrix = xgb.DMatrix(train.features, train.target, weight=weight, feature_names=names)
             params, searched = search(matrix, params, config["xgboost"], seed)
-        train_bins, validation_bins = _binned(train, validation, params, names)
-        earlier = _earlier(config)
-        stopping = EarlyStopping(
-            settings["eval_metric"],
-            settings["early_stopping_rounds"],
-            validation.target > 0,
-            params["scale_pos_weight"],
-            lambda model: _loss(
-                model.predict(train_bins, output_margin=True),
-                train.target > 0,
-                params["scale_pos_weight"],
-            ),
+        bins = partial(xgb.QuantileDMatrix, feature_names=names, nthread=params["nthread"] or None)
+        train_bins = bins(train.features, train.target, weight=weight)
+        validation_bins = bins(
+            validation.features, validation.target, weight=val_weight, ref=train_bins
         )
-        trained = xgb.train(
-            params | {"eval_metric": [settings["eval_metric"], LOSS]},
+        metric = settings["eval_metric"]
+        share = float(np.average(validation.target, weights=val_weight))
+        metrics: dict[str, dict[str, list[float]]] = {}
+        earlier = _earlier(config)
+        booster = xgb.train(
+            params | {"eval_metric": [metric, LOSS] if metric != LOSS else metric},
             train_bins,
             settings["num_boost_round"],
-            # Exclude the training set, because computing its AUC takes as long as adding a tree.
-            evals=[(validation_bins, "validation")],
-            callbacks=[stopping],
+            evals=[(train_bins, "train"), (validation_bins, "validation")],
+            evals_result=metrics,
+            callbacks=[_early_stopping(settings, share)],
             verbose_eval=False,
             xgb_model=earlier,
         )
-        rounds = stopping.best + 1 + (earlier.num_boosted_rounds() if earlier else 0)
-        self.booster, self._columns = trained[:rounds], None
-        save(self.booster, run.path / WEIGHTS)
-        files.write_text(run.path / "metrics.csv", stopping.table())
-        run.note(
-            xgboost={**params, "rounds": rounds, **stopping.metrics_at_best(), "search": searched},
-            importance=importance(self.booster, names),
+        self.booster, self._columns = booster, None
+        save(booster, run.path / WEIGHTS)
+        table = pd.DataFrame(metrics["train"]).join(
+            pd.DataFrame(metrics["validation"]).add_prefix("val_")
         )
+        files.write_text(run.path / "metrics.csv", table.to_csv(index_label="round"))
+        best = booster.best_iteration - (earlier.num_boosted_rounds() if earlier else 0)
+        at_best = table.filter(like="val_").add_prefix("best_").iloc[best].to_dict()
+        rounds = booster.num_boosted_rounds()
+        about = {"scale_pos_weight": balance, "rounds": rounds, **at_best, "search": searched}
+        run.note(xgboost=params | about, importance=importance(booster, names))
 
     def load(self, path: Path, config: Mapping[str, Any]) -> None:
         """Load the trees from a run folder or a SCoPe model (a ``.json`` and a ``.params`` file).
@@ -137,86 +139,6 @@ class XgbClassifier:
         # Avoid the copy to a DMatrix, which takes longer than the prediction.
         scores = self.booster.inplace_predict(features, validate_features=False)
         return np.asarray(scores, np.float32)
-
-
-class EarlyStopping(xgb.callback.TrainingCallback):
-    """Stop training after several rounds without improvement, and determine the best round.
-
-    Among the rounds whose ``metric`` is within one standard error of its best value, the best round
-    is the one with the smallest log loss.
-
-    Parameters
-    ----------
-    metric : str
-        Name of the validation metric.
-    rounds : int
-        Number of rounds without improvement after which training stops.
-    positive : numpy.ndarray of bool, shape (N,)
-        Labels of the validation set.
-    weight : float
-        Weight of positive sources.
-    train_loss : callable
-        Function that returns the log loss on the training set.
-    """
-
-    def __init__(
-        self,
-        metric: str,
-        rounds: int,
-        positive: NDArray[np.bool_],
-        weight: float,
-        train_loss: Callable[[xgb.Booster], float],
-    ) -> None:
-        super().__init__()
-        self.metric, self.rounds, self.train_loss = metric, rounds, train_loss
-        count = int(positive.sum())
-        self.rarer = min(count, len(positive) - count)
-        share = weight * count / (weight * count + len(positive) - count)
-        entropy = -share * np.log(share) - (1 - share) * np.log(1 - share)
-        self.history: dict[str, list[float]] = {LOSS: []}
-        # If the log loss is the only metric, any improvement counts.
-        self._min_improvement = (
-            {metric: 0.0} if metric == LOSS else {metric: 0.0, LOSS: ENOUGH * entropy}
-        )
-        self._best_rounds = dict.fromkeys(self._min_improvement, 0)
-
-    @property
-    def best(self) -> int:
-        """Zero-based index of the best round."""
-        values, losses = self._values(self.metric), self._values(LOSS)
-        error = 0.0
-        if self.metric in LARGER_IS_BETTER:
-            # Upper bound on the standard error of the AUC (Birnbaum & Klose 1957). An AUC of 1 also
-            # has an uncertainty.
-            area = min(values.max(), 1 - 0.5 / self.rarer)
-            error = np.sqrt(area * (1 - area) / self.rarer)
-        good = np.flatnonzero(values >= values.max() - error)
-        return int(good[np.argmax(losses[good])])
-
-    def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
-        """Record the metrics for a round, and return whether to stop training."""
-        self.history[LOSS].append(self.train_loss(model))
-        for name, values in evals_log["validation"].items():
-            self.history[f"val_{name}"] = values
-        latest = len(self.history[LOSS]) - 1
-        for name, best in self._best_rounds.items():
-            values = self._values(name)
-            if values[-1] > values[best] + self._min_improvement[name]:
-                self._best_rounds[name] = latest
-        return latest - max(self._best_rounds.values()) >= self.rounds
-
-    def metrics_at_best(self) -> dict[str, float]:
-        """Return the metrics on the validation set at the best boosting round."""
-        return {f"best_val_{n}": self.history[f"val_{n}"][self.best] for n in self._best_rounds}
-
-    def table(self) -> str:
-        """Return the content of ``metrics.csv``."""
-        return str(pd.DataFrame(self.history).to_csv(index_label="round"))
-
-    def _values(self, name: str) -> NDArray[np.float64]:
-        """Return a validation metric for each round, with the sign such that larger is better."""
-        values = np.array(self.history[f"val_{name}"])
-        return values if name in LARGER_IS_BETTER else -values
 
 
 def read(file: Path) -> xgb.Booster:
@@ -273,48 +195,38 @@ def importance(booster: xgb.Booster, names: Sequence[str]) -> dict[str, float]:
     return dict(sorted(shares.items(), key=lambda item: -item[1]))
 
 
-def _params(
-    train: LabelledExamples, settings: Mapping[str, Any], seed: int, threads: int
-) -> dict[str, Any]:
+def _params(settings: Mapping[str, Any], seed: int, threads: int) -> dict[str, Any]:
     if settings["objective"] not in PROBABILITIES:
         raise AstrodomeError(
             f"Invalid value '{settings['objective']}' of "
             f"'training.xgboost.other_training_params.objective': expected "
             f"{' or '.join(PROBABILITIES)}, which predict probabilities.",
         )
-    positive = train.target > 0
-    weight = float(train.weight[positive].mean() / train.weight[~positive].mean())
     return {
         "objective": settings["objective"],
         "eval_metric": settings["eval_metric"],
-        "scale_pos_weight": weight,
         "tree_method": "hist",
         "seed": seed,
         "nthread": threads,
     }
 
 
-def _binned(
-    train: LabelledExamples,
-    validation: LabelledExamples,
-    params: Mapping[str, Any],
-    names: list[str],
-) -> tuple[xgb.QuantileDMatrix, xgb.QuantileDMatrix]:
-    """Convert the training and validation sets to quantile matrices with the same bins."""
-    common = {"feature_names": names, "nthread": params["nthread"] or None}
-    train_bins = xgb.QuantileDMatrix(train.features, train.target, **common)
-    # With weights from scale_pos_weight, the log loss equals the training objective.
-    weight = np.where(validation.target > 0, params["scale_pos_weight"], 1.0)
-    validation_bins = xgb.QuantileDMatrix(
-        validation.features, validation.target, weight=weight, ref=train_bins, **common
+def _early_stopping(settings: Mapping[str, Any], share: float) -> xgb.callback.EarlyStopping:
+    """Return the callback that stops training. ``share`` is the fraction of positive sources."""
+    # If the log loss is the configured metric, any improvement counts.
+    least = 0.0 if settings["eval_metric"] == LOSS else MIN_IMPROVEMENT
+    return xgb.callback.EarlyStopping(
+        rounds=settings["early_stopping_rounds"],
+        metric_name=LOSS,
+        data_name="validation",
+        save_best=True,
+        min_delta=least * entr([share, 1 - share]).sum(),
     )
-    return train_bins, validation_bins
 
 
-def _loss(margin: NDArray[np.float32], positive: NDArray[np.bool_], weight: float) -> float:
-    """Return the log loss for margins with shape (N,), with ``weight`` for positive sources."""
-    losses = np.logaddexp(0, np.where(positive, -margin, margin))
-    return float(np.average(losses, weights=np.where(positive, weight, 1.0)))
+def _weight(examples: LabelledExamples, balance: float) -> NDArray[np.float64]:
+    """Return the weights of the sources, in which each positive source has the weight balance."""
+    return np.where(examples.target > 0, balance, 1.0)
 
 
 def _both_labels(examples: LabelledExamples, part: str) -> None:
