@@ -80,9 +80,6 @@ def test_a_file_since_2023_is_read_with_all_its_sections(since_2023: Path) -> No
     assert config.classes["agn"].batch_size == 4
     token = config.kowalski.hosts["gloria"].token
     assert token.get_secret_value() == "a-token" and "a-token" not in repr(config)
-    assert config.fields_to_exclude == (296, 423)
-    assert config.inference.fields_to_run == [296]
-    assert config.feature_generation.dmdt_ints["dtints"] == [0, 1, 2000]
     assert config.training.xgboost.other_training_params.eta == (0.3, 0.1)
 
 
@@ -188,8 +185,6 @@ CLASS = "training: {classes: {vnv: {label: variable, features: phenomenological,
         ("kowalski: {protocol: ftp}", "kowalski.protocol", "'https' or 'http'"),
         ("kowalski: {hosts: {gloria: {tokn: x}}}", "kowalski.hosts.gloria.tokn", "'token'?"),
         ("taxonomy: {subclasses: [{clas: vnv}]}", "taxonomy.subclasses.0.clas", "'class'?"),
-        ("inference: {fields_to_run: [a]}", "inference.fields_to_run.0", "valid integer"),
-        ("fields_to_exclude: [a]", "fields_to_exclude.0", "valid integer"),
     ],
 )
 def test_an_error_contains_file_key_and_expectation(

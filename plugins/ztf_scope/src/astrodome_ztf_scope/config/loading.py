@@ -18,13 +18,7 @@ from typing import Any, TypeVar
 from astrodome import AstrodomeError, errors, files, settings
 
 from .feature_sets import FeatureConfig, FeatureSet, FeatureSettings, FeatureStats
-from .schema import (
-    ClassConfig,
-    FeatureGenerationSettings,
-    InferenceSettings,
-    Section,
-    TrainingSettings,
-)
+from .schema import ClassConfig, Section, TrainingSettings
 from .services import FritzSettings, KowalskiSettings, WandbSettings
 from .taxonomy import TaxonomyNode, parents
 
@@ -59,8 +53,6 @@ class ScopeConfig:
         Feature statistics by feature name, without the suffix for the period-finding algorithm.
     taxonomy : TaxonomyNode
         Root node of the taxonomy.
-    fields_to_exclude : tuple of int
-        Numbers of the ZTF fields that are not processed.
     origin : str
         File in which the classes are defined.
     """
@@ -72,9 +64,6 @@ class ScopeConfig:
     kowalski: KowalskiSettings
     fritz: FritzSettings
     wandb: WandbSettings
-    feature_generation: FeatureGenerationSettings
-    inference: InferenceSettings
-    fields_to_exclude: tuple[int, ...]
     origin: str = field(compare=False)
 
     def __repr__(self) -> str:
@@ -155,9 +144,6 @@ def from_settings(found: settings.Settings) -> ScopeConfig:
         kowalski=found.section("kowalski", KowalskiSettings),
         fritz=found.section("fritz", FritzSettings),
         wandb=found.section("wandb", WandbSettings),
-        feature_generation=found.section("feature_generation", FeatureGenerationSettings),
-        inference=found.section("inference", InferenceSettings),
-        fields_to_exclude=_fields_to_exclude(found),
         origin="the built-in defaults" if origin == settings.DEFAULT else origin,
     )
 
@@ -257,18 +243,6 @@ def _entry(model: type[Entry], value: Any, origin: str, key: str) -> Entry:
             f"{origin}: '{key}' must be a mapping of keys to values, got {value!r}."
         )
     return settings.validate(model, value or {}, origin, key)
-
-
-class _Fields(Section):
-    fields_to_exclude: tuple[int, ...] | None = None
-
-
-def _fields_to_exclude(found: settings.Settings) -> tuple[int, ...]:
-    for origin, layer in found.layers:
-        if "fields_to_exclude" in layer:
-            value = {"fields_to_exclude": layer["fields_to_exclude"]}
-            return settings.validate(_Fields, value, origin).fields_to_exclude or ()
-    return ()
 
 
 def _reject_misspelled(layer: Mapping[str, Any], origin: str) -> None:

@@ -1,4 +1,4 @@
-"""Schemas for the sections ``training``, ``inference`` and ``feature_generation``."""
+"""Schema for the section ``training``."""
 
 from __future__ import annotations
 
@@ -123,28 +123,3 @@ class TrainingSettings(Section):
     classes: dict[str, ClassConfig]
     dnn: DnnSettings = DnnSettings()
     xgboost: XgboostSettings = XgboostSettings()
-
-
-class InferenceSettings(Section):
-    """Section ``inference``: fields to score, and the output directory for the scores."""
-
-    fields_to_run: list[int] | None = None
-    path_to_preds: str | None = None
-
-
-class FeatureGenerationSettings(Section):
-    """Section ``feature_generation``: settings for computing features from light curves.
-
-    ``dmdt_ints`` contains the bin edges of the dmdt image: ``dtints`` in days and ``dmints`` in
-    magnitudes.
-    """
-
-    path_to_features: str | None = None
-    dataset: str | None = None
-    ids_skipGaia: str | None = None
-    period_search: dict[str, Any] = Field(default_factory=dict)
-    period_algorithms: dict[str, list[str]] = Field(default_factory=dict)
-    fields_to_run: list[int] | None = None
-    cesium_features: list[str] | None = None
-    external_catalog_features: dict[str, dict[str, Any]] = Field(default_factory=dict)
-    dmdt_ints: dict[Literal["dmints", "dtints"], list[float]] = Field(default_factory=dict)
