@@ -6,25 +6,22 @@ A source is classified as positive if its score is greater than a threshold, 0.5
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from ..config.schema import ClassConfig
 from ..tables import datasets
 from .loaded_models import AnyModel, LoadedModel, loaded
-from .preprocessing.splitting import NON_VARIABLE, VARIABLE, labels
+from .preprocessing.splitting import NON_VARIABLE, VARIABLE, labelled_rows
 
 THRESHOLD = 0.5
 PARTS = ("test", "dropped")
 """Subsets that are evaluated: the test set and the training rows removed by balancing."""
 METRICS = ("f1", "precision", "recall", "roc_auc", "average_precision", "brier")
-ROWS = 100_000
-"""Number of rows that are read at once."""
 
 
 def classification_metrics(
@@ -105,8 +102,6 @@ def evaluate(
 ) -> dict[str, Any]:
     """Compute the metrics of a trained classifier on a labelled data set.
 
-    Files are read in chunks of rows. Only one score and one label per row are kept in memory.
-
     Parameters
     ----------
     model : LoadedModel, TrainedModel or path-like
@@ -138,53 +133,34 @@ def evaluate(
     """
     model = loaded(model)
     entry = ClassConfig.model_validate(model.config["class"])
-    unusable, scores, targets = 0, [], []
-    for batch in _batches(model, data, entry):
-        truth, considered = _truth(batch, entry)
-        features, usable = model.preparation.apply(batch)
-        unusable += int((considered & ~usable).sum())
-        rows = np.flatnonzero(considered & usable)
-        images = None if batch.dmdt is None else batch.dmdt[rows]
-        scores.append(model.predict(features[rows], images))
-        targets.append(truth[rows])
-    name = str(batch.path)
+    dataset = _read(model, data, entry)
+    positive, considered = labelled_rows(dataset, entry)
+    features, usable = model.preparation.apply(dataset)
+    rows = np.flatnonzero(considered & usable)
+    images = None if dataset.dmdt is None else dataset.dmdt[rows]
+    scores = model.predict(features[rows], images)
     return {
         "tag": model.config["tag"],
         "algorithm": model.algorithm,
         "run": str(model.path),
-        "dataset": name,
-        **classification_metrics(np.concatenate(targets), np.concatenate(scores), threshold),
-        "unusable": unusable,
+        "dataset": str(dataset.path),
+        **classification_metrics(positive[rows], scores, threshold),
+        "unusable": int((considered & ~usable).sum()),
     }
 
 
-def _batches(
+def _read(
     model: LoadedModel,
     data: datasets.DataSet | pd.DataFrame | str | os.PathLike[str],
     entry: ClassConfig,
-) -> Iterator[datasets.DataSet]:
+) -> datasets.DataSet:
+    """Return the data set. Only the required columns are read from a file."""
     if isinstance(data, datasets.DataSet | pd.DataFrame):
-        yield datasets.as_dataset(data)
-        return
+        return datasets.as_dataset(data)
     path = Path(data).expanduser()
+    features = model.preparation.columns_in(datasets.column_names(path), path)
     labels = [entry.label] + [NON_VARIABLE] * (entry.label == VARIABLE)
-    columns = [*model.preparation.columns_in(datasets.column_names(path), path), *labels]
-    columns += ["dmdt"] * model.uses_dmdt
-    yield from datasets.read_batches(path, list(dict.fromkeys(columns)), ROWS)
-
-
-def _truth(
-    data: datasets.DataSet, entry: ClassConfig
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Return a mask of the positive rows and a mask of the rows to evaluate, as in training."""
-
-    def above(column: str) -> NDArray[np.bool_]:
-        return np.asarray(labels(data, column) > entry.threshold)
-
-    positive = above(entry.label)
-    if entry.label == VARIABLE:
-        return positive, positive | above(NON_VARIABLE)
-    return positive, np.ones(len(data), bool)
+    return datasets.read_dataset(path, [*features, *labels, *["dmdt"] * model.uses_dmdt])
 
 
 def _ratio(part: int, whole: int) -> float | None:

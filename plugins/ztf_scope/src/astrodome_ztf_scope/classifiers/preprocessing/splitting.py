@@ -93,15 +93,11 @@ def split_dataset(
         If all rows have the same label, or if there are too few training rows.
     """
     random = np.random.default_rng(entry.random_state)
-    label = np.nan_to_num(labels(data, entry.label))
-    positive = label > entry.threshold
-    considered = np.ones(len(data), bool) if usable is None else usable.copy()
+    positive, considered = labelled_rows(data, entry)
+    rows = np.flatnonzero(considered if usable is None else considered & usable)
     subject = "usable rows"
     if entry.label == VARIABLE:
-        steady = np.nan_to_num(labels(data, NON_VARIABLE))
-        considered &= positive | (steady > entry.threshold)
         subject += f" that are '{VARIABLE}' or '{NON_VARIABLE}'"
-    rows = np.flatnonzero(considered)
     _require_both_labels(positive[rows], tag, entry, data, subject)
 
     owners = source_numbers(data, group_by) if groups is None else groups
@@ -139,6 +135,18 @@ def source_numbers(data: DataSet, group_by: str) -> Rows | None:
     numbers: Rows = codes.astype(np.intp)
     numbers[codes < 0] = len(values) + np.arange((codes < 0).sum())
     return numbers
+
+
+def labelled_rows(data: DataSet, entry: ClassConfig) -> tuple[Mask, Mask]:
+    """Return a mask of the positive rows and a mask of the rows to use, both with shape (N,).
+
+    All rows are used, except for the class ``variable``: its rows must be either variable or
+    non-variable.
+    """
+    positive: Mask = labels(data, entry.label) > entry.threshold
+    if entry.label == VARIABLE:
+        return positive, positive | (labels(data, NON_VARIABLE) > entry.threshold)
+    return positive, np.ones(len(data), bool)
 
 
 def labels(data: DataSet, column: str) -> NDArray[np.float64]:
