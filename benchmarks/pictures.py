@@ -49,7 +49,7 @@ class Task:
 
 
 def resize(place: Path, effort: Effort) -> Iterator[Figure]:
-    """Grey JPEG of 2048 x 2048 pixels to 256 x 256."""
+    """Gray JPEG of 2048 x 2048 pixels to 256 x 256."""
     count = effort.size(IMAGES, 2)
     task = Task(
         name="resize",
@@ -66,7 +66,7 @@ def resize(place: Path, effort: Effort) -> Iterator[Figure]:
 
 
 def patch(place: Path, effort: Effort) -> Iterator[Figure]:
-    """Patches of 32 x 32 pixels from JPEG of 256 x 256; sdo-cli fails on grey images."""
+    """Patches of 32 x 32 pixels from JPEG of 256 x 256; sdo-cli fails on gray images."""
     count = effort.size(IMAGES, 2)
     task = Task(
         name="patch",

@@ -59,8 +59,8 @@ def store(path: Path, frames: int) -> Path:
     from numcodecs import Blosc
 
     channel = find_channel(CHANNEL)
-    grey = np.asarray(suns.sun().resize((SIDE, SIDE)), np.float32)[::-1] / 127.5 - 1
-    frame, random = channel.intensity(grey), np.random.default_rng(0)
+    gray = np.asarray(suns.sun().resize((SIDE, SIDE)), np.float32)[::-1] / 127.5 - 1
+    frame, random = channel.intensity(gray), np.random.default_rng(0)
     options: dict[str, Any] = {"chunks": (CHUNK, SIDE, SIDE), "dtype": "float32"}
     options["compressors"] = Blosc(cname="lz4", clevel=5, shuffle=Blosc.SHUFFLE)
     group = zarr.open_group(str(path), mode="w", zarr_format=2).create_group("2012")

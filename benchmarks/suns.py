@@ -16,7 +16,7 @@ QUALITY = 95
 
 @cache
 def sun() -> Image.Image:
-    """Return the grey image with 2048 x 2048 pixels, from the largest codestream in the file."""
+    """Return the gray image with 2048 x 2048 pixels, from the largest codestream in the file."""
     path = Path(glymur.data.jpxfile())
     box = max(
         (box for box in glymur.Jp2k(path).box if box.box_id == "jp2c"), key=lambda box: box.length

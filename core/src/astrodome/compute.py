@@ -165,7 +165,7 @@ def _done(item: Item, future: Future[Result], pool: workers.Pool) -> ItemResult[
         return ItemResult(item, future.result())
     except BrokenExecutor as error:
         raise _died() from error
-    except CancelledError as error:  # The cluster cancelled the call.
+    except CancelledError as error:  # The cluster canceled the call.
         if isinstance(pool, workers.Cluster):
             raise pool.lost() from error
         raise

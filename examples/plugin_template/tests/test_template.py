@@ -123,8 +123,8 @@ def test_a_new_spot_has_the_highest_scores(tmp_path: Path, monkeypatch: pytest.M
     scores, maps = model.score(batch), model.score_map(batch)
     assert scores.shape == (4,) and scores.argmax() == 3
     row, column = np.unravel_index(maps[3].argmax(), maps[3].shape)
-    centre = 31.5 + 0.3 * 0.4 * 64, 31.5 - 0.3 * 0.4 * 64
-    assert np.hypot(column - centre[0], row - centre[1]) < 0.3 * 0.4 * 64
+    center = 31.5 + 0.3 * 0.4 * 64, 31.5 - 0.3 * 0.4 * 64
+    assert np.hypot(column - center[0], row - center[1]) < 0.3 * 0.4 * 64
     np.testing.assert_array_equal(model.score_map(batch[3:])[0], maps[3])
 
 

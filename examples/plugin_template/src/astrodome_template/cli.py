@@ -19,7 +19,7 @@ def limb(
     ],
     as_json: Json = False,
 ) -> None:
-    """Fit the centre, the radius (pixels) and the linear limb-darkening coefficient of images.
+    """Fit the center, the radius (pixels) and the linear limb-darkening coefficient of images.
 
     Use images of the continuum, for example at 1700 or 4500 angstrom, in which the limb is dark.
     """

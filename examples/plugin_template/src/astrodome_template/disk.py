@@ -15,8 +15,8 @@ from astrodome import AstrodomeError
 from numpy.typing import NDArray
 from PIL import Image
 
-CENTRE = 230.0
-"""Grey level (0 to 255) of the disk centre in a simulated image."""
+CENTER = 230.0
+"""Gray level (0 to 255) of the disk center in a simulated image."""
 EDGE = 0.1
 """Threshold for pixels of the disk, as a fraction of the brightest level."""
 LEAST = 200
@@ -25,7 +25,7 @@ LEAST = 200
 
 @dataclass(frozen=True)
 class Spot:
-    """A dark spot: offset from the disk centre and size (Gaussian sigma), in solar radii."""
+    """A dark spot: offset from the disk center and size (Gaussian sigma), in solar radii."""
 
     x: float
     y: float
@@ -35,7 +35,7 @@ class Spot:
 
 @dataclass(frozen=True)
 class Disk:
-    """A fitted disk: centre and radius in pixels, coefficient u, and residual of the fit.
+    """A fitted disk: center and radius in pixels, coefficient u, and residual of the fit.
 
     ``residual`` is the root mean square deviation of the profile from the law, relative to I(1).
     """
@@ -50,7 +50,7 @@ class Disk:
 def draw(
     size: int, radius: float, limb_darkening: float, spots: Iterable[Spot] = ()
 ) -> NDArray[np.uint8]:
-    """Return an image of shape (size, size) with a disk of ``radius`` pixels in its centre."""
+    """Return an image of shape (size, size) with a disk of ``radius`` pixels in its center."""
     offset = (np.arange(size) - (size - 1) / 2) / radius
     x, y = offset[np.newaxis, :], offset[:, np.newaxis]
     mu = np.sqrt(np.clip(1 - x**2 - y**2, 0, None))
@@ -58,7 +58,7 @@ def draw(
     for spot in spots:
         distance = ((x - spot.x) ** 2 + (y - spot.y) ** 2) / spot.sigma**2
         light *= 1 - spot.depth * np.exp(-distance / 2)
-    return np.rint(CENTRE * light).astype(np.uint8)
+    return np.rint(CENTER * light).astype(np.uint8)
 
 
 def fit_file(path: Path) -> Disk:
@@ -68,7 +68,7 @@ def fit_file(path: Path) -> Disk:
 
 
 def fit(image: NDArray[np.floating]) -> Disk:
-    """Fit the disk in a grey-scale image of shape (H, W); small spots do not change the result.
+    """Fit the disk in a gray-scale image of shape (H, W); small spots do not change the result.
 
     Raises AstrodomeError if the image does not contain a complete disk.
     """
@@ -82,9 +82,9 @@ def fit(image: NDArray[np.floating]) -> Disk:
     bins = np.digitize(darkness, np.linspace(0, 1, 33))
     at = np.array([darkness[bins == n].mean() for n in np.unique(bins)])
     level = np.array([np.median(brightness[bins == n]) for n in np.unique(bins)])
-    slope, centre = np.polyfit(at, level, 1)
-    residual = np.sqrt(np.mean((level - centre - slope * at) ** 2)) / centre
-    return Disk(float(x), float(y), float(radius), float(-slope / centre), float(residual))
+    slope, center = np.polyfit(at, level, 1)
+    residual = np.sqrt(np.mean((level - center - slope * at) ** 2)) / center
+    return Disk(float(x), float(y), float(radius), float(-slope / center), float(residual))
 
 
 def _expect_disk(

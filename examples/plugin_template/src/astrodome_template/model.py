@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 WEIGHTS = "weights.npz"
 FLOOR = 2 / 255
-"""Minimum standard deviation of a pixel: one grey level of images in [-1, 1]."""
+"""Minimum standard deviation of a pixel: one gray level of images in [-1, 1]."""
 
 
 class PixelGaussian:

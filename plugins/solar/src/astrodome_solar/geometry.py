@@ -88,7 +88,7 @@ class ImageGeometry:
             Row with the following values. X0 and Y0 are the center of the Sun, measured from the
             lower left corner, and R_SUN is the solar radius, all in pixels. CDELT is the scale in
             arcsec per pixel. All four refer to an image of 4096 x 4096 pixels. DSUN is the distance
-            between the observer and the Sun in metres; by default, it is the distance of the Earth.
+            between the observer and the Sun in meters; by default, it is the distance of the Earth.
             The observer is assumed to be in the direction of the Earth, as for SDO.
         width, height : int
             Size of the image in pixels.
@@ -289,5 +289,5 @@ def _without_warnings() -> Iterator[None]:
 
 
 def _apparent_radius(distance: Any) -> Any:
-    """Return the apparent solar radius in arcsec for one or more distances in metres."""
+    """Return the apparent solar radius in arcsec for one or more distances in meters."""
     return np.degrees(np.arcsin(constants.radius.to_value(u.m) / distance)) * 3600

@@ -26,7 +26,7 @@ NAME, PARQUET = "meta.csv", "meta.parquet"
 COLUMNS = ("QUALITY", "DSUN", "X0", "R_SUN", "Y0", "CDELT", "FILE_NAME")
 """Columns of the table.
 
-QUALITY contains quality bits (0 means good), and DSUN is a distance in metres. X0, R_SUN and Y0
+QUALITY contains quality bits (0 means good), and DSUN is a distance in meters. X0, R_SUN and Y0
 are in pixels, and CDELT is in arcsec per pixel. The cells of unknown values are empty."""
 FRAME = 4096
 """Width in pixels of the frame to which the geometry refers."""

@@ -28,7 +28,7 @@ MAX_POINTS = 3000
 
 Each point is the highest sample in an interval."""
 MAX_LABELS = 12
-"""Maximum number of flares that are labelled with their class. The largest are labelled."""
+"""Maximum number of flares that are labeled with their class. The largest are labeled."""
 LONGEST_GAP = pd.Timedelta("5min")
 """Longest data gap across which a line is drawn."""
 COLORS = {"xrsb": "#b2182b", "xrsa": "#2166ac"}

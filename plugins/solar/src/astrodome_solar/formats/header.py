@@ -20,7 +20,7 @@ Keywords = Mapping[str, Any]
 DATES = ("date-obs", "date_obs", "date-beg", "date-avg", "date-end", "t_obs")
 """Keywords for the observation time, in order of preference."""
 DISTANCES = 1e10, 1e12
-"""Smallest and largest plausible distances from the Sun, in metres."""
+"""Smallest and largest plausible distances from the Sun, in meters."""
 RADII = ("rsun_obs", "solar_r", "radius")
 LARGEST_RADIUS = 20_000.0
 """Largest plausible apparent solar radius, in arcsec."""
@@ -131,14 +131,14 @@ def exposure(header: Keywords) -> float | None:
 
 
 def distance(header: Keywords) -> float | None:
-    """Return the distance between the observer and the Sun in metres, or None if it is unknown."""
+    """Return the distance between the observer and the Sun in meters, or None if it is unknown."""
     value = number(header, "dsun_obs")
     return value if value and is_distance(value) else None
 
 
-def is_distance(metres: float) -> bool:
-    """Return whether a number is a plausible distance from the Sun in metres."""
-    return DISTANCES[0] < metres < DISTANCES[1]
+def is_distance(meters: float) -> bool:
+    """Return whether a number is a plausible distance from the Sun in meters."""
+    return DISTANCES[0] < meters < DISTANCES[1]
 
 
 def radius(header: Keywords) -> float | None:

@@ -20,7 +20,7 @@ from . import jpeg2000
 FORMATS = {".jpeg": "JPEG", ".jpg": "JPEG", ".png": "PNG", ".jp2": "JPEG2000"}
 """Pillow formats, keyed by file extension."""
 QUALITY = 95
-"""Quality of written JPEG files. The RMS error of an AIA image is about 1 grey level."""
+"""Quality of written JPEG files. The RMS error of an AIA image is about 1 gray level."""
 REDUCTION = {"JPEG": 2, "JPEG2000": 8}
 """Minimum ratio between the size decoded by a codec and the size after resampling.
 
@@ -57,7 +57,7 @@ def from_bytes(content: bytes) -> Image.Image:
     """
     halvings = 0
     if jpeg2000.is_jpeg2000(content):
-        # A palette only colors the intensities. The codestream contains a grey-level image.
+        # A palette only colors the intensities. The codestream contains a gray-level image.
         first = jpeg2000.codestreams(content)[0]
         content = content[first.start : first.end]
         halvings = jpeg2000.resolutions(content)

@@ -247,5 +247,5 @@ def _from_picture(
 
 def _pixels(content: bytes) -> Pixels:
     with raster.reading():
-        grey = raster.decoded(raster.from_bytes(content)).convert("L")
-    return np.asarray(grey, np.float32)[::-1]
+        gray = raster.decoded(raster.from_bytes(content)).convert("L")
+    return np.asarray(gray, np.float32)[::-1]

@@ -148,7 +148,7 @@ class SolarImage:
 
     @property
     def distance(self) -> float | None:
-        """Distance between the observer and the Sun in metres, or None if it is unknown."""
+        """Distance between the observer and the Sun in meters, or None if it is unknown."""
         return header.distance(self.header)
 
     @property
