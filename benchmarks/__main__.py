@@ -1,4 +1,4 @@
-"""Run the benchmarks and print the results; see the README in this folder."""
+"""Run the benchmarks and print the results. The README in this folder describes the benchmarks."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ SUBJECTS = {
     "scope_data": "scope_data",
     "scope_dnn": "scope_dnn",
 }
-"""Modules that contain a generator function for each subject, keyed by its name."""
+"""Names of the modules, keyed by subject. Each contains a function with the name of the subject."""
 BUSY = 0.7
-"""Load average above which other processes affect the figures."""
+"""Load average above which a warning is shown, because other processes affect the results."""
 
 
 def main() -> int:
-    """Measure the selected subjects; return 1 if one of them could not be measured."""
+    """Measure the selected subjects, and return 1 if one of them could not be measured."""
     options = _options()
     chosen = options.subjects or list(SUBJECTS)
     effort = Effort(options.repeat, options.small)
@@ -52,7 +52,9 @@ def main() -> int:
         "failed": {},
     }
     if found["machine"]["load"] > BUSY:
-        console.warn(f"The machine is busy, load {found['machine']['load']}: figures will vary.")
+        console.warn(
+            f"The load average is {found['machine']['load']}. Other processes affect the results."
+        )
     for subject in chosen:
         console.note(f"Measuring {subject} …")
         with tempfile.TemporaryDirectory(prefix="astrodome-bench-") as place:
@@ -64,9 +66,9 @@ def main() -> int:
                 console.warn(f"{subject} could not be measured: {error}")
                 found["failed"][subject] = str(error)
     about = ", ".join(f"{name} {value}" for name, value in found["machine"].items())
-    print(f"Medians of {effort.repeat} alternating runs of each side; {about}")
+    print(f"Medians of {effort.repeat} alternating runs of each side ({about})")
     if effort.small:
-        print("Small inputs: these figures only show that the benchmarks run.")
+        print("Small inputs were used, so the results are not meaningful.")
     console.show(found["figures"], formats=dict.fromkeys(("older", "ours", "ratio"), number))
     if options.json:
         files.write_text(options.json, json.dumps(found, indent=1, ensure_ascii=False) + "\n")
@@ -75,15 +77,21 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser("python -m benchmarks", description=__doc__)
-    parser.add_argument("subjects", nargs="*", metavar="|".join(SUBJECTS), help="default: all")
-    parser.add_argument("--repeat", type=int, default=5, help="runs of each side (default: 5)")
     parser.add_argument(
-        "--small", action="store_true", help="small inputs, to check that all benchmarks run"
+        "subjects", nargs="*", metavar="|".join(SUBJECTS), help="subjects to measure (default: all)"
     )
-    parser.add_argument("--json", type=Path, help="file for the results")
+    parser.add_argument(
+        "--repeat", type=int, default=5, help="number of runs of each side (default: 5)"
+    )
+    parser.add_argument(
+        "--small", action="store_true", help="use small inputs, to check that all benchmarks run"
+    )
+    parser.add_argument("--json", type=Path, help="JSON file to which the results are written")
     options = parser.parse_args()
     if unknown := set(options.subjects) - set(SUBJECTS):
-        parser.error(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(SUBJECTS)}")
+        parser.error(
+            f"unknown subject {', '.join(sorted(unknown))}: expected {', '.join(SUBJECTS)}"
+        )
     return options
 
 

@@ -1,5 +1,5 @@
-"""The ceVAE compared with sdo-cli: a training step, both kinds of scores, and the loss after
-the same number of steps."""
+"""Compare the ceVAE with sdo-cli: a training step, scores per image and per pixel, and the loss
+after the same number of training steps."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from .measure import Effort, Figure, cost, rate, workers
 BATCH, SIZE = 8, 128
 NETWORK = {"z_dim": 128, "fmap_sizes": [16, 64, 256, 1024]}
 STEPS = 20
-"""Number of training steps after which both sides should have the same loss."""
+"""Number of training steps after which the losses are compared."""
 
 
 def cevae(place: Path, effort: Effort) -> Iterator[Figure]:
-    """Measure both sides in warm processes, with one thread per CPU and the same images."""
+    """Measure both sides in processes that are already running, with the same images."""
     given: dict[str, Any] = {**NETWORK, "threads": compute.cores()}
     given["images"] = suns.batch(place / "batch.npy", BATCH, SIZE)
     with workers("sdo", "sdo") as sides:

@@ -1,5 +1,7 @@
-"""``data download`` from a fake server of the image service, planning and checking of 100,000
-images, and ``data resize`` of full-size images on one CPU."""
+"""Compare downloads from a fake server and the resizing of full-size images with sdo-cli.
+
+Planning and checking a download of 100,000 images is measured only for astrodome.
+"""
 
 from __future__ import annotations
 
@@ -30,11 +32,11 @@ from .measure import (
 )
 
 LATENCY = 0.02
-"""Seconds that each response takes."""
+"""Duration of each response of the fake server, in seconds."""
 CONNECTIONS = 8
 """Default number of connections of ``sdo data download``; sdo-cli always uses one."""
 IMAGES, ALONE = 400, 1600
-"""Number of images for the comparison, and for the share of the maximum rate."""
+"""Number of images for the comparison, and for the measurement relative to the maximum rate."""
 MANY = 100_000
 SMALL = "256"
 START = datetime(2012, 1, 1)
@@ -48,7 +50,7 @@ def download(place: Path, effort: Effort) -> Iterator[Figure]:
 
 
 def _transfer(place: Path, effort: Effort) -> Iterator[Figure]:
-    """Download images of 256 x 256 pixels over one connection, and with the default numbers."""
+    """Download images of 256 x 256 pixels over one connection, and over the default number."""
     targets = pictures.new_folders(place / "images")
     count, many = effort.size(IMAGES, 8), effort.size(ALONE, 16)
     archive = Archive(suns.sun().reduce(4), latency=LATENCY)
@@ -64,15 +66,15 @@ def _transfer(place: Path, effort: Effort) -> Iterator[Figure]:
         more = repeated(lambda: run(b, many, jobs=CONNECTIONS), effort)
     subject = f"`sdo data download`, {count:,} images, 20 ms per response"
     yield rate(f"{subject}, 1 connection", *one, count, "images")
-    defaults = f"{subject}, defaults: {CONNECTIONS} connections against 1"
+    defaults = f"{subject}, defaults (ours: {CONNECTIONS} connections)"
     yield rate(defaults, one[0], eight, count, "images", "≥ 6")
     share = [100 * many / seconds * LATENCY / CONNECTIONS for seconds in more]
-    subject = f"`sdo data download` of {many:,} images: share of {CONNECTIONS} / latency"
+    subject = f"`sdo data download`, {many:,} images, percentage of the maximum rate"
     yield alone(subject, share, "%", "≥ 80 %")
 
 
 def _many(place: Path, effort: Effort) -> Iterator[Figure]:
-    """Plan a download of more than a year of images, and check it when all images exist."""
+    """Plan a download of 100,000 images, and check a download that is already complete."""
     count = effort.size(MANY, 200)
     with worker(sys.executable, "ours_download") as b:
         seconds = repeated(lambda: b("plan", target=place / "empty", count=count), effort)
@@ -93,7 +95,7 @@ def _many(place: Path, effort: Effort) -> Iterator[Figure]:
 
 
 def _complete(folder: Path, count: int) -> Path:
-    """Create a folder with ``count`` files and their manifest."""
+    """Create a folder with ``count`` image files and a manifest that lists them."""
     folder.mkdir()
     rows = []
     for number in range(count):

@@ -1,4 +1,4 @@
-"""Storing and querying HEK events, compared with sdo-cli on the same PostgreSQL server."""
+"""Compare the storage and queries of HEK events with sdo-cli on the same PostgreSQL server."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from .measure import Effort, Figure, Workers, alone, cost, rate, repeated, worke
 
 RECORDS = 2_000
 FEW, MANY = 100_000, 1_000_000
-"""Numbers of events in the stores for queries by time."""
+"""Numbers of stored events for the queries by time."""
 TURNS = 2
-"""Maximum number of runs; each takes sdo-cli some seconds."""
+"""Maximum number of runs, because each run of sdo-cli takes several seconds."""
 ORM = "sqlalchemy==1.4.54"
-"""The last version that works with the events commands of sdo-cli; other commands accept newer."""
+"""The last version of SQLAlchemy with which the events commands of sdo-cli work."""
 
 
 def events(place: Path, effort: Effort) -> Iterator[Figure]:
-    """Update stored records with all 186 fields, and query events by time in large stores."""
+    """Update stored records with all 186 fields, and query large numbers of events by time."""
     count = effort.size(RECORDS, 50)
     records = place / "records.json"
     records.write_text(json.dumps([full(number) for number in range(count)]))
@@ -55,6 +55,6 @@ def _at(sides: Workers, postgres: str, sqlite: str, effort: Effort) -> Iterator[
 
 
 def full(number: int) -> dict[str, object]:
-    """Return the record of an active region that also has the fields of flares."""
+    """Return the record of an active region, in which the fields for flares are empty."""
     flare = dict.fromkeys(hek.FLARE.split())
     return flare | dict(hek.region(number, kb_archivid=f"ivo://bench/{number:08}"))

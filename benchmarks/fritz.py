@@ -1,4 +1,4 @@
-"""Download classifications from a slow fake marshal, compared with scope-ml."""
+"""Compare downloads of classifications from a fake marshal with scope-ml."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ COUNT, FEWEST = 400, 8
 CONNECTIONS = 8
 """Default number of connections of ``scope download-classification``; scope-ml always uses one."""
 LATENCY = 0.05
-"""Seconds that each response takes."""
+"""Duration of each response of the fake marshal, in seconds."""
 TOKEN = "a-token"
 GOAL = "≥ 6"
 TURNS = 2
 
 
 def fritz(place: Path, effort: Effort) -> Iterator[Figure]:
-    """Download classes, periods and votes of sources by name from a server on loopback."""
+    """Download the classes, periods and votes of sources from a fake marshal on localhost."""
     store, count = Fritz(token=TOKEN), effort.size(COUNT, FEWEST)
     names = [f"ZTFJ{number:06}" for number in range(count)]
     for number, name in enumerate(names):
@@ -42,5 +42,5 @@ def fritz(place: Path, effort: Effort) -> Iterator[Figure]:
             many = repeated(lambda: sides.ours("download", **call, jobs=CONNECTIONS), few)
     subject = f"`scope download-classification`, {count:,} sources, 50 ms per response"
     yield rate(f"{subject}, 1 connection", *one, count, "sources")
-    eight = f"{subject}, defaults: {CONNECTIONS} connections against 1"
+    eight = f"{subject}, defaults (ours: {CONNECTIONS} connections)"
     yield rate(eight, one[0], many, count, "sources", GOAL)

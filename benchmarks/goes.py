@@ -1,6 +1,6 @@
-"""``sdo goes`` and sdo-cli: store eleven years of minutes, and look up times.
+"""Compare ``sdo goes`` with sdo-cli: store eleven years of one-minute data, and look up times.
 
-Both sides read the CSV files that sdo-cli downloads, one for each month.
+Both sides read CSV files in the format of sdo-cli, with one file per month.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from .measure import Effort, Figure, alone, cost, in_turn, process, repeated, sc
 
 YEARS = np.datetime64("2010-01-01", "D"), np.datetime64("2020-12-31", "D")
 MONTH = np.datetime64("2015-06-01", "D"), np.datetime64("2015-06-30", "D")
-"""First and last day of the data; ``MONTH`` is for a run with small inputs."""
+"""First and last day of the data. ``MONTH`` is used for runs with small inputs."""
 WHEN = "2015-06-01T02:20:00"
 MANY, ONE_BY_ONE = 100_000, 100
-"""Numbers of times: in one call (without a counterpart), and with one call for each time."""
+"""Numbers of times that are looked up in a single call, and with one call for each time."""
 STORES = 2
-"""Number of repetitions of the import, which takes sdo-cli long."""
+"""Maximum number of imports, because an import with sdo-cli takes half a minute."""
 
 
 def goes(place: Path, effort: Effort) -> Iterator[Figure]:
-    """Store 11 years of minutes; look up one time with a command and many times in a process."""
+    """Store 11 years of data, and look up times with a command and with library calls."""
     tree = place / "downloaded"
     days = MONTH if effort.small else YEARS
     rows = _minutes_as_csv(tree / "goes_cache", *days)
@@ -53,7 +53,7 @@ def goes(place: Path, effort: Effort) -> Iterator[Figure]:
         subject = f"`sdo goes import` of {rows:,} minutes (sdo-cli: a library call)"
         yield cost(subject, *seconds, "s", "≤ 60 s")
         sizes = ([_megabytes(x)] for x in (tree / "goes_cache" / "goes_ts.parquet", kept[-1]))
-        yield cost("size of that GOES store", *sizes, "MB", "≤ 150 MB")
+        yield cost("size of the GOES store", *sizes, "MB", "≤ 150 MB")
 
         get = ["goes", "get", f"--timestamp={WHEN}", "--cache-dir"]
         their = [older.environment("sdo") / "sdo-cli", *get, tree]
@@ -81,9 +81,9 @@ def goes(place: Path, effort: Effort) -> Iterator[Figure]:
 
 
 def _minutes_as_csv(folder: Path, first: np.datetime64, last: np.datetime64) -> int:
-    """Write whole months as the CSV tree of sdo-cli; return the number of rows.
+    """Write months of data to CSV files in the format of sdo-cli, and return the number of rows.
 
-    The minutes are those of two real days, each day with a random brightness.
+    The data consist of two real days, which are repeated with random scaling factors.
     """
     minutes = np.concatenate(
         [_minutes(name) for name in ("go1520110607.fits", "go1520120601.fits.gz")]
@@ -109,7 +109,7 @@ def _minutes_as_csv(folder: Path, first: np.datetime64, last: np.datetime64) -> 
 
 
 def _minutes(name: str) -> np.ndarray:
-    """Return the mean fluxes of the 1,440 minutes of a real day, shape (1, 1440, 2)."""
+    """Return the mean fluxes in each minute of a real day, with shape (1, 1440, 2)."""
     samples = read_file(Path(get_test_filepath(name)))
     minute = samples["timestamp"].dt.floor("min")
     means = samples.groupby(minute)[["xrsa", "xrsb"]].mean()

@@ -1,4 +1,4 @@
-"""Measure both sides in alternating runs; compute medians and ratios."""
+"""Run astrodome and sdo-cli or SCoPe alternately, and compute medians and ratios."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Figure:
 class Effort:
     """The number of runs of each side, and whether small inputs are used.
 
-    Small inputs only show that a benchmark runs; the figures have no meaning.
+    With small inputs, the results are not meaningful. They only show that a benchmark works.
     """
 
     repeat: int
@@ -52,13 +52,13 @@ class Effort:
         return small if self.small else full
 
     def at_most(self, turns: int) -> Effort:
-        """Return the same effort with at most ``turns`` runs, for slow tasks."""
+        """Return an object with at most ``turns`` runs, for slow tasks."""
         return Effort(min(self.repeat, turns), self.small)
 
 
 @dataclass(frozen=True)
 class Cost:
-    """The resources that a process used: wall time and CPU time in seconds, peak memory in MB."""
+    """The wall time and the CPU time of a process in seconds, and its peak memory in MB."""
 
     wall: float
     cpu: float
@@ -68,7 +68,7 @@ class Cost:
 def cost(
     subject: str, older: Sequence[float], ours: Sequence[float], unit: str, goal: str = ""
 ) -> Figure:
-    """Return a figure for which less is better."""
+    """Return a figure for which smaller values are better."""
     a, b = statistics.median(older), statistics.median(ours)
     return Figure(subject, a, b, unit, a / b, goal)
 
@@ -81,7 +81,7 @@ def rate(
     unit: str,
     goal: str = "",
 ) -> Figure:
-    """Return a rate, for which more is better: ``items`` divided by the median of the seconds."""
+    """Return the number of items per second, computed from the median of the durations."""
     a, b = items / statistics.median(older), items / statistics.median(ours)
     return Figure(subject, a, b, f"{unit}/s", b / a, goal)
 
@@ -94,7 +94,7 @@ def alone(subject: str, ours: Sequence[float], unit: str, goal: str = "") -> Fig
 def usage(
     subject: str, older: Sequence[Cost], ours: Sequence[Cost], unit: str = "s"
 ) -> Iterator[Figure]:
-    """Yield the CPU time of a command in s or ms, and its peak memory."""
+    """Yield the CPU time of a command, in seconds or milliseconds, and its peak memory."""
     scale = {"s": 1, "ms": 1e3}[unit]
     cpu = [[scale * x.cpu for x in side] for side in (older, ours)]
     yield cost(f"{subject}, CPU time", *cpu, f"{unit} CPU")
@@ -103,14 +103,17 @@ def usage(
 
 
 def repeated(run: Callable[[], Measured], effort: Effort) -> list[Measured]:
-    """Run a task several times; ignore the first run."""
+    """Run a task several times, and return all results except the first."""
     return [run() for _ in range(effort.repeat + 1)][1:]
 
 
 def in_turn(
     older: Callable[[], Measured], ours: Callable[[], Measured], effort: Effort
 ) -> tuple[list[Measured], list[Measured]]:
-    """Run both sides alternately, so that other load affects both; ignore the first run."""
+    """Run both sides alternately, so that other processes affect both in the same way.
+
+    The results of the first run are omitted.
+    """
     turns = repeated(lambda: (older(), ours()), effort)
     return [a for a, _ in turns], [b for _, b in turns]
 
@@ -128,14 +131,14 @@ def process(command: Sequence[str | Path], folder: Path) -> Cost:
 
 
 def script(name: str) -> Path:
-    """Return the path of a script in the environment of the benchmarks."""
+    """Return the path of a script in the environment that runs the benchmarks."""
     return Path(sys.executable).with_name(name)
 
 
 Worker = Callable[..., Any]
-"""Function that runs a task, ``worker(task, **arguments)``, and returns its duration in seconds.
+"""Function ``worker(task, **arguments)`` that runs a task and returns its duration in seconds.
 
-A task with several parts returns a list of durations."""
+For some tasks, it returns another number or a list of numbers."""
 
 
 @contextmanager
@@ -144,8 +147,8 @@ def worker(python: str | Path, side: str, paths: Sequence[Path] = ()) -> Iterato
 
     Modules in the folders ``paths`` take precedence over those in the environment.
 
-    The process measures the time of a task itself, without imports and the creation of models.
-    If a task fails, the worker raises RuntimeError with the end of the error output.
+    The durations do not include imports and the creation of models. If a task fails, the worker
+    raises RuntimeError with the end of the error output.
     """
     with (
         tempfile.TemporaryFile() as errors,
@@ -174,11 +177,11 @@ def worker(python: str | Path, side: str, paths: Sequence[Path] = ()) -> Iterato
 
 
 Seconds = tuple[list[float], list[float]]
-"""The results of all runs of sdo-cli or SCoPe, and of astrodome."""
+"""Durations of all runs of sdo-cli or SCoPe, and of all runs of astrodome."""
 
 
 class Workers(NamedTuple):
-    """A worker for each side."""
+    """A worker for sdo-cli or SCoPe, and a worker for astrodome."""
 
     older: Worker
     ours: Worker
@@ -186,16 +189,16 @@ class Workers(NamedTuple):
     def compare(
         self, effort: Effort, task: str, ours: Mapping[str, Any] | None = None, **given: Any
     ) -> tuple[list[Any], list[Any]]:
-        """Run a task alternately on both sides. ``ours`` has additional arguments for astrodome."""
+        """Run a task alternately on both sides. ``ours`` are additional arguments for astrodome."""
         more = {**given, **(ours or {})}
         return in_turn(lambda: self.older(task, **given), lambda: self.ours(task, **more), effort)
 
 
 @contextmanager
 def workers(tool: str, name: str, paths: Sequence[Path] = ()) -> Iterator[Workers]:
-    """Start a worker for each side, with ``older_NAME.py`` and ``ours_NAME.py``.
+    """Start workers for the modules ``older_NAME.py`` and ``ours_NAME.py``.
 
-    ``tool`` is the environment of the first one, ``sdo`` or ``scope``.
+    ``tool`` is the environment for ``older_NAME.py``: ``sdo`` or ``scope``.
     """
     with (
         worker(environment(tool) / "python", f"older_{name}", paths) as a,

@@ -1,10 +1,11 @@
-"""Environments with sdo-cli and SCoPe (``scope-ml``).
+"""Create environments that contain sdo-cli and SCoPe (``scope-ml``).
 
     python -m benchmarks.older [sdo] [scope]
 
-creates them ahead of time; otherwise, the first benchmark that needs one creates it. They take
-about 2 and 4 GB in ``.venvs/older-sdo`` and ``.venvs/older-scope``, or in the folders in the
-environment variables ``ASTRODOME_OLDER_SDO`` and ``ASTRODOME_OLDER_SCOPE``.
+creates the environments before the first run. Otherwise, a benchmark creates the environment that
+it needs. The environments require about 2 and 4 GB in ``.venvs/older-sdo`` and
+``.venvs/older-scope``. The environment variables ``ASTRODOME_OLDER_SDO`` and
+``ASTRODOME_OLDER_SCOPE`` specify other folders.
 """
 
 from __future__ import annotations
@@ -18,19 +19,19 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 BARE = {"sdo": ("sdo-cli==0.0.21", "torchvision==0.15.2"), "scope": ()}
-"""Distributions to install without their requirements, which contradict each other."""
+"""Distributions that are installed without their requirements, which conflict."""
 READY = "astrodome-benchmark-pins.txt"
 
 
 def folder(tool: str) -> Path:
-    """Return the folder of the environment for ``sdo`` or ``scope``; it may not exist."""
+    """Return the folder of the environment for ``sdo`` or ``scope``, which may not exist."""
     default = HERE.parent / ".venvs" / f"older-{tool}"
     return Path(os.environ.get(f"ASTRODOME_OLDER_{tool.upper()}", default)).absolute()
 
 
 @cache
 def environment(tool: str) -> Path:
-    """Return the ``bin`` folder of an environment, which is created again if its pins changed.
+    """Return the ``bin`` folder of an environment. If its pinned versions changed, recreate it.
 
     Raises CalledProcessError if pip fails.
     """
@@ -38,7 +39,10 @@ def environment(tool: str) -> Path:
     wanted = "\n".join([pins.read_text("utf-8"), *BARE[tool]])
     ready = place / READY
     if not ready.is_file() or ready.read_text("utf-8") != wanted:
-        print(f"Installing the environment '{tool}' in {place}, some minutes …", file=sys.stderr)
+        print(
+            f"Installing the environment '{tool}' in {place}, which takes some minutes …",
+            file=sys.stderr,
+        )
         venv.create(place, with_pip=True, clear=True)
         pip = [str(place / "bin" / "python"), "-m", "pip", "install", "-qq"]
         subprocess.run([*pip, "-r", str(pins)], check=True)
@@ -50,9 +54,9 @@ def environment(tool: str) -> Path:
 
 @cache
 def beside(tool: str, pin: str) -> Path:
-    """Return a folder with another version of a distribution, to be put first in the import path.
+    """Return a folder that contains another version of a distribution.
 
-    It is for a part of a tool that needs another version than the other parts.
+    Put the folder at the start of the import path for commands that require this version.
     """
     python = environment(tool) / "python"
     place = folder(tool) / pin

@@ -1,4 +1,4 @@
-"""``data resize`` and ``data patch`` compared with sdo-cli: as commands and as library calls."""
+"""Compare ``data resize`` and ``data patch`` with sdo-cli, as commands and as library calls."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ IMAGES, PATCHES = 40, 64
 class Task:
     """A command with its inputs.
 
-    ``given`` are the arguments of both sides, as a command and as a library call. ``defaults``
-    describes how astrodome works differently by default. ``alike`` are additional arguments,
-    with which it does the same work as sdo-cli: on one CPU, and without scaling inside the JPEG
-    codec.
+    ``given`` are the arguments for both sides, for the command and for the library call.
+    ``defaults`` describes the difference between the defaults of astrodome and sdo-cli. With the
+    additional arguments ``alike``, astrodome does the same work as sdo-cli: it uses one CPU, and
+    does not scale images in the JPEG codec.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Task:
 
 
 def resize(place: Path, effort: Effort) -> Iterator[Figure]:
-    """Gray JPEG of 2048 x 2048 pixels to 256 x 256."""
+    """Resize grayscale JPEG images from 2048 x 2048 to 256 x 256 pixels."""
     count = effort.size(IMAGES, 2)
     task = Task(
         name="resize",
@@ -66,7 +66,7 @@ def resize(place: Path, effort: Effort) -> Iterator[Figure]:
 
 
 def patch(place: Path, effort: Effort) -> Iterator[Figure]:
-    """Patches of 32 x 32 pixels from JPEG of 256 x 256; sdo-cli fails on gray images."""
+    """Cut patches with 32 x 32 pixels from RGB images, because sdo-cli fails on gray images."""
     count = effort.size(IMAGES, 2)
     task = Task(
         name="patch",
@@ -119,7 +119,7 @@ def library_calls(
     more: Mapping[str, Any],
     **given: Any,
 ) -> Seconds:
-    """Measure a library call of both sides; ``more`` are additional arguments for astrodome."""
+    """Measure library calls of both sides. ``more`` are additional arguments for astrodome."""
     targets = new_folders(source.with_name("inside"))
 
     def run(side: Worker, **given: Any) -> float:
@@ -134,7 +134,7 @@ def library_calls(
 
 
 def new_folders(place: Path) -> Iterator[Path]:
-    """Yield paths of new folders; deleting thousands of files would slow down the next run."""
+    """Yield paths of new folders, because deleting thousands of files affects the next run."""
     return (place / str(number) for number in itertools.count(len(list(place.glob("*")))))
 
 

@@ -1,9 +1,9 @@
-"""Write the tables of both READMEs from the results of one run.
+"""Write the tables in both READMEs from the results of a run.
 
     python -m benchmarks.readme [RESULTS.json]
 
-The main README contains every figure that has a time or a rate on both sides; the README in this
-folder contains all figures.
+The table in the main README contains every time and rate that was measured for both sides. The
+table in the README in this folder contains all figures.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def number(value: float | None) -> str:
 
 
 def ratio(value: float | None) -> str:
-    """Format a ratio with two significant digits, also below 1."""
+    """Format a ratio with two significant digits, or more for large ratios."""
     if value is None:
         return ""
     return f"{value:,.0f}" if value >= 9.95 else f"{value:.1f}" if value >= 1 else f"{value:.2g}"

@@ -1,4 +1,4 @@
-"""Reading and imputation of a data set as large as that of SCoPe, compared with scope-ml."""
+"""Compare the reading and the imputation of a data set with scope-ml."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ ROWS = 20_000
 SUFFIX = "ELS_ECE_EAOV"
 GOAL = "≥ 10"
 TURNS = 2
-"""Maximum number of runs; each takes scikit-learn half a minute."""
+"""Maximum number of runs, because the imputation in scope-ml takes half a minute."""
 
 
 def scope_data(place: Path, effort: Effort) -> Iterator[Figure]:
-    """Read 61 features and dmdt from a CSV file, and impute the features."""
+    """Read 61 features and dmdt images from a CSV file, and impute the features."""
     rows = effort.size(ROWS, 500)
     made = sky.sky(rows, 1, SUFFIX)
     gaps = place / "gaps.parquet"

@@ -1,5 +1,4 @@
-"""The network with two branches: an epoch, the AUC after training, and scores, compared with
-SCoPe."""
+"""Compare the neural network with SCoPe: an epoch, the AUC after training, and scores."""
 
 from __future__ import annotations
 
@@ -16,14 +15,14 @@ from .scope_xgb import FEWEST, LABEL, ROWS, SETS, write
 
 BATCH = 64
 CLASSES = 22
-"""Number of classes in the example of the manual."""
+"""Number of classes in the example in the SCoPe documentation."""
 FEWER = 5_000
-"""Number of rows for the scores of all classes."""
+"""Number of rows that are scored for all classes."""
 EPOCHS = 5
 
 
 def scope_dnn(place: Path, effort: Effort) -> Iterator[Figure]:
-    """Measure both sides in warm processes, with the same rows and one thread per CPU."""
+    """Measure both sides in running processes, with the same rows and one thread per CPU."""
     rows, fewer = effort.size(ROWS, FEWEST), effort.size(FEWER, 200)
     made = sky.sky(rows, 1)
     target, images = place / "target.npy", place / "dmdt.npy"

@@ -1,4 +1,4 @@
-"""Boosted trees: training of one class and scores, compared with SCoPe on the same rows."""
+"""Compare the training and the scores of boosted trees with SCoPe on the same rows."""
 
 from __future__ import annotations
 
@@ -20,13 +20,14 @@ SETS = ("phenomenological", "ontological")
 """The feature sets of SCoPe, with 35 and 61 features."""
 LABEL = "periodic"
 TURNS = 2
-"""Maximum number of runs; training takes long enough for stable figures."""
+"""Maximum number of training runs, because the duration varies little."""
 
 
 def scope_xgb(place: Path, effort: Effort) -> Iterator[Figure]:
-    """Measure both sides in warm processes, with one thread per CPU.
-    Both score with the trees that SCoPe trained, from a pandas table and from a NumPy array.
-    Training ends according to the rule of each side.
+    """Measure both sides in running processes, with one thread per CPU.
+
+    Each side stops training according to its own rule. Both sides compute scores with the trees
+    that SCoPe trained, from a pandas table and from a NumPy array.
     """
     with workers("scope", "scope_xgb") as sides:
         rows = effort.size(ROWS, FEWEST)
@@ -46,7 +47,7 @@ def scope_xgb(place: Path, effort: Effort) -> Iterator[Figure]:
 
 
 def write(table: pd.DataFrame, features: str, place: Path) -> Path:
-    """Write the features of a set, shape (N, F); missing values are replaced by the median."""
+    """Write an array of features with shape (N, F), with medians instead of missing values."""
     values = table[list(load_config().feature_sets[features].columns.values())]
     path = place / f"{features}.npy"
     np.save(path, values.fillna(values.median()).to_numpy(np.float32))

@@ -1,4 +1,4 @@
-"""An epoch over an SDO ML v2 store, shuffled and transformed, compared with sdo-cli."""
+"""Compare the reading of a shuffled and transformed SDO ML v2 store with sdo-cli."""
 
 from __future__ import annotations
 
@@ -13,18 +13,19 @@ from . import suns
 from .measure import Effort, Figure, cost, rate, workers
 
 CHANNEL = "131A"
-"""A channel without known bad frames; sdo-cli always filters these, which is slow."""
+"""A channel without known bad frames, because filtering these is slow in sdo-cli."""
 FRAMES, SIDE, CHUNK, SIZE = 300, 512, 10, 256
 FEWEST = 130
-"""Number of frames for small inputs; the sampler of sdo-cli needs more than 120."""
+"""Number of frames for small inputs. The sampler of sdo-cli requires more than 120."""
 TURNS = 2
-"""Maximum number of runs: with a time range, an epoch of sdo-cli takes half a minute."""
+"""Maximum number of runs with a time range, with which an epoch of sdo-cli takes half a minute."""
 
 
 def sdoml(place: Path, effort: Effort) -> Iterator[Figure]:
-    """Measure warm processes that use all CPUs: float32 (1, 256, 256) in batches of 16.
-    By default, astrodome checks all frames when it opens the store; sdo-cli does not. So the
-    first row of each pair is the rate of opening the store and reading it once.
+    """Measure running processes that use all CPUs and read images in batches of 16.
+
+    By default, astrodome checks all frames when it opens the store, and sdo-cli does not.
+    Therefore, the first row of each pair includes the time to open the store.
     """
     frames = effort.size(FRAMES, FEWEST)
     given = {"store": store(place / "sdomlv2.zarr", frames), "size": SIZE, "count": frames}
@@ -53,7 +54,7 @@ def at(number: int) -> str:
 
 
 def store(path: Path, frames: int) -> Path:
-    """Write frames derived from the real image with noise, in LZ4 chunks of ten (zarr format 2)."""
+    """Write frames derived from a real image to a zarr store with chunks of ten frames."""
     import zarr
     from astrodome_solar.channels import find_channel
     from numcodecs import Blosc

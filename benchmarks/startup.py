@@ -1,4 +1,4 @@
-"""Time and memory to show the help of a command."""
+"""Measure the time and the memory that the help of a command requires."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from .measure import Effort, Figure, alone, cost, in_turn, process, repeated, sc
 
 SDO = (("--help",), ("data", "--help"), ("goes", "get", "--help"))
 SCOPE = {"scope-train": "train", "get-quad-ids": "get-quad-ids", "run-inference": "predict"}
-"""The scripts of scope-ml, and the commands of ``scope`` for the same task."""
+"""Commands of ``scope``, keyed by the script of scope-ml for the same task."""
 
 
 def startup(place: Path, effort: Effort) -> Iterator[Figure]:
-    """Compare the help of commands for the same task in sdo-cli or SCoPe."""
+    """Compare the help of commands with that of commands in sdo-cli and SCoPe."""
     for command in SDO:
         goal = "≤ 150 ms" if command == SDO[0] else ""
         line = " ".join(command)

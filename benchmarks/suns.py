@@ -1,4 +1,7 @@
-"""Inputs derived from one real image: AIA 171 Å, 2014-01-01, 4096 x 4096 pixels, from glymur."""
+"""Create input images from a real image, which is part of the package glymur.
+
+It is an AIA 171 Å image from 2014-01-01 with 4096 x 4096 pixels.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ QUALITY = 95
 
 @cache
 def sun() -> Image.Image:
-    """Return the gray image with 2048 x 2048 pixels, from the largest codestream in the file."""
+    """Return the largest image in the file, reduced to 2048 x 2048 pixels."""
     path = Path(glymur.data.jpxfile())
     box = max(
         (box for box in glymur.Jp2k(path).box if box.box_id == "jp2c"), key=lambda box: box.length
@@ -28,7 +31,7 @@ def sun() -> Image.Image:
 
 
 def folder(place: Path, count: int, size: int, mode: str) -> Path:
-    """Create a folder with ``count`` different JPEG images, each shifted by some pixels."""
+    """Create a folder with ``count`` JPEG images, each shifted by a different number of pixels."""
     place.mkdir()
     whole = sun().resize((size, size), Image.Resampling.LANCZOS).convert(mode)
     first = datetime(2014, 1, 1)
@@ -40,7 +43,10 @@ def folder(place: Path, count: int, size: int, mode: str) -> Path:
 
 
 def batch(path: Path, count: int, size: int) -> Path:
-    """Write regions of the disk as ``.npy``: (count, 1, size, size), float32 in [-1, 1]."""
+    """Write regions of the disk to a ``.npy`` file.
+
+    The array has the shape (count, 1, size, size), the dtype float32 and values in [-1, 1].
+    """
     whole = np.asarray(sun().reduce(2), np.float32) / 127.5 - 1
     edge = (whole.shape[0] - size) // 2
     regions = [

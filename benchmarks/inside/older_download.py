@@ -1,4 +1,4 @@
-"""Downloads with sdo-cli; run with the Python of its environment."""
+"""Download images with sdo-cli. This module runs in the environment of sdo-cli."""
 
 from datetime import datetime, timedelta
 from functools import partial

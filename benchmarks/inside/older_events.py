@@ -1,6 +1,6 @@
-"""Storing and querying events with sdo-cli; run with the Python of its environment.
+"""Store and query events with sdo-cli. This module runs in the environment of sdo-cli.
 
-Only the response of HEK is simulated.
+The response of HEK is simulated.
 """
 
 import json
@@ -49,7 +49,7 @@ def upsert(database: str, records: str) -> Any:
 
 
 def copy(database: str, count: int) -> None:
-    """Copy ``count`` events from the table of astrodome in the same database."""
+    """Copy ``count`` events from the table that astrodome wrote to the same database."""
     columns = (
         "event_type, event_starttime, event_endtime, obs_observatory, obs_instrument, "
         "obs_channelid, kb_archivid, hpc_bbox, hpc_boundcc, hpc_coord"

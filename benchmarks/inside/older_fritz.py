@@ -1,4 +1,4 @@
-"""Downloads with scope-ml, one source after the other; run with the Python of its environment."""
+"""Download classifications with scope-ml. This module runs in the environment of scope-ml."""
 
 import os
 import shutil

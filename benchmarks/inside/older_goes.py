@@ -1,4 +1,4 @@
-"""The tasks with the GOES cache of sdo-cli; run with the Python of its environment."""
+"""Use the GOES cache of sdo-cli. This module runs in the environment of sdo-cli."""
 
 import shutil
 from datetime import datetime
@@ -17,7 +17,7 @@ def opened(folder: str) -> Any:
 
 
 def convert(folder: str, first: str, last: str) -> Any:
-    """Convert its CSV files to Parquet, the last step of its download."""
+    """Convert CSV files to Parquet, which is the last step of a download with sdo-cli."""
     fetch = opened(folder).fetch_goes_metadata
     shutil.rmtree(Path(folder) / "goes_cache" / "goes_ts.parquet", ignore_errors=True)
     return lambda: fetch(datetime.fromisoformat(first), datetime.fromisoformat(last), folder)

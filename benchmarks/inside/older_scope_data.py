@@ -1,4 +1,4 @@
-"""Reading and imputation with scope-ml; run with the Python of its environment."""
+"""Read and impute data sets with scope-ml. This module runs in the environment of scope-ml."""
 
 from typing import Any
 

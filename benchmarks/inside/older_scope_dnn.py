@@ -1,4 +1,4 @@
-"""The tasks with SCoPe 0.9.5; run with the Python of its environment."""
+"""Train and score the neural network of SCoPe. This module runs in the environment of SCoPe."""
 
 from functools import cache
 from typing import Any
@@ -32,7 +32,7 @@ network_of = cache(network)
 
 
 def pipeline(features: str, dmdt: str, target: str, batch: int, rows: slice) -> Any:
-    """Return batches like its class ``Dataset``: shuffled in a buffer of 512 rows."""
+    """Return batches like the class ``Dataset`` in SCoPe, shuffled in a buffer of 512 rows."""
     import tensorflow as tf
 
     x, images = data(features, dmdt)
@@ -61,7 +61,7 @@ def auc(features: str, dmdt: str, target: str, batch: int, threads: int, epochs:
 
 
 def score(features: str, dmdt: str, classes: int, rows: int, threads: int) -> Any:
-    """Score one class after the other, like its inference."""
+    """Score one class after the other, like the inference script of SCoPe."""
     x, images = (array[:rows] for array in data(features, dmdt))
     model = network_of(x.shape[1])
     return lambda: [model([x, images], training=False).numpy() for _ in range(classes)]

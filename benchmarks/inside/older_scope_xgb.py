@@ -1,4 +1,4 @@
-"""The tasks with SCoPe 0.9.5; run with the Python of its environment."""
+"""Train and score the boosted trees of SCoPe. This module runs in the environment of SCoPe."""
 
 from functools import cache
 from typing import Any
@@ -31,7 +31,7 @@ def xgb_train(features: str, target: str, model: str, threads: int) -> Any:
 
 
 def xgb_score(features: str, model: str, threads: int, form: str) -> Any:
-    """Score a table like SCoPe; an array is passed to the trees without pandas."""
+    """Score a pandas table like SCoPe, or pass a NumPy array to XGBoost directly."""
     x, made = table(features), trees(model)
     made.model.set_param({"nthread": threads})
     if form == "pandas table":

@@ -1,4 +1,4 @@
-"""The tasks with sdo-cli; run with the Python of its environment."""
+"""Process and score images with sdo-cli. This module runs in the environment of sdo-cli."""
 
 from functools import cache
 from pathlib import Path

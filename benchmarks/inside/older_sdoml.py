@@ -1,4 +1,4 @@
-"""An epoch over a store with sdo-cli; run with the Python of its environment."""
+"""Read an SDO ML v2 store with sdo-cli. This module runs in the environment of sdo-cli."""
 
 import time
 
@@ -10,7 +10,7 @@ CACHE = 1024 * 1024 * 2014  # its own default
 def epoch(
     store: str, size: int, count: int, start: str | None = None, end: str | None = None
 ) -> list[float]:
-    """Return the seconds for opening the store and for an epoch."""
+    """Return the durations of opening the store and of reading it once, in seconds."""
     from sdo.sood.data.chunk_sampler import SequenceInChunkSampler
     from sdo.sood.data.sdo_ml_v2_dataset import SDOMLv2NumpyDataset, get_default_transforms
     from torch.utils.data import DataLoader

@@ -1,4 +1,4 @@
-"""The tasks of ``older_download.py`` with the libraries of astrodome."""
+"""Run the tasks in ``older_download.py`` with ``astrodome_sdo_data``."""
 
 import os
 from datetime import datetime, timedelta

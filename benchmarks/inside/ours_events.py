@@ -1,4 +1,4 @@
-"""Storage and queries of events with astrodome; the counterpart of ``older_events.py``."""
+"""Run the tasks in ``older_events.py`` with ``astrodome_hek_events``."""
 
 import json
 import random
@@ -31,7 +31,7 @@ def upsert(database: str, records: str) -> Any:
 
 
 def some(count: int) -> Iterator[dict[str, Any]]:
-    """Yield events with durations from minutes to a day."""
+    """Yield ``count`` event records with durations from five minutes to a day."""
     rng = random.Random(count)
     for number in range(count):
         start = FIRST + timedelta(minutes=rng.randrange(YEARS * 365 * 1440))

@@ -1,4 +1,4 @@
-"""The task of ``older_fritz.py`` with the library of ``scope``."""
+"""Run the tasks in ``older_fritz.py`` with ``astrodome_ztf_scope``."""
 
 import tempfile
 from pathlib import Path

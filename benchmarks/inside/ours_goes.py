@@ -1,4 +1,4 @@
-"""The tasks of ``older_goes.py`` with the library of ``sdo goes``."""
+"""Run the tasks in ``older_goes.py`` with ``astrodome_goes``."""
 
 from typing import Any
 

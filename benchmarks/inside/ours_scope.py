@@ -1,4 +1,4 @@
-"""Training of a classifier with the library of ``scope``."""
+"""Train a classifier with ``astrodome_ztf_scope``."""
 
 import tempfile
 from pathlib import Path
@@ -22,7 +22,7 @@ def config(features: int, threads: int, **given: Any) -> dict[str, Any]:
 
 
 def train(made: Any, x: Any, images: Any, y: Any, settings: dict[str, Any]) -> LabelledExamples:
-    """Train a classifier on nine tenths of the rows, and return the others for validation."""
+    """Train a classifier on nine tenths of the rows, and return the other rows."""
     split = len(x) * 9 // 10
     training, validation = (
         LabelledExamples(

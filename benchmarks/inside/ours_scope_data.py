@@ -1,4 +1,4 @@
-"""The tasks of ``older_scope_data.py`` with the library of ``scope``."""
+"""Run the tasks in ``older_scope_data.py`` with ``astrodome_ztf_scope``."""
 
 from pathlib import Path
 from typing import Any

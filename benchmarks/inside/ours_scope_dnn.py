@@ -1,4 +1,4 @@
-"""The tasks of ``older_scope_dnn.py`` with the library of ``scope``."""
+"""Run the tasks in ``older_scope_dnn.py`` with ``astrodome_ztf_scope``."""
 
 from functools import cache
 from typing import Any

@@ -1,4 +1,4 @@
-"""The tasks of ``older_scope_xgb.py`` with the library of ``scope``."""
+"""Run the tasks in ``older_scope_xgb.py`` with ``astrodome_ztf_scope``."""
 
 import os
 from functools import cache

@@ -1,4 +1,4 @@
-"""The tasks of ``older_sdo.py`` with the libraries of astrodome."""
+"""Run the tasks in ``older_sdo.py`` with ``astrodome_sdo_data`` and ``astrodome_sood``."""
 
 import tempfile
 from functools import cache
@@ -22,7 +22,7 @@ def patch(source: str, target: str, size: int, max_patches: int, **options: Any)
 
 @cache
 def models(size: int, z_dim: int, fmap_sizes: tuple[int, ...], threads: int) -> Any:
-    """Return the objective with its optimizer, and the scoring model with the same weights."""
+    """Return a training module, its optimizer, and a model for scores with the same weights."""
     import torch
     from astrodome_sood import config
     from astrodome_sood.models import ce_vae, lightning_module, weights
@@ -66,7 +66,7 @@ def cevae(
 
 
 def cevae_loss(images: str, z_dim: int, fmap_sizes: list[int], threads: int, steps: int) -> float:
-    """Return the mean score of the batch after some training steps from the same weights."""
+    """Return the mean score of the images after ``steps`` training steps."""
     import numpy as np
     import torch
     from astrodome_sood.models.losses import negative_elbo

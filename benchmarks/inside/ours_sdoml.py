@@ -1,4 +1,4 @@
-"""The task of ``older_sdoml.py`` with the library of ``sdo sood``."""
+"""Run the tasks in ``older_sdoml.py`` with ``astrodome_sood``."""
 
 import time
 from typing import Any
@@ -14,7 +14,7 @@ def epoch(
     end: str | None = None,
     check: bool = True,
 ) -> list[float]:
-    """Return the seconds for opening the store and for an epoch."""
+    """Return the durations of opening the store and of reading it once, in seconds."""
     import torch
     from astrodome_sood import config
     from astrodome_sood.datasets.loading import open_images

@@ -1,7 +1,7 @@
 """Run a command and print ``[wall time in s, CPU time in s, peak memory in MB]``.
 
-This is a separate small process, because the system reports for a child process at least the
-peak memory of its parent.
+This script runs in a separate process, because the peak memory that the system reports for a
+child process is at least the memory of its parent process.
 """
 
 import json

@@ -1,6 +1,6 @@
-"""A process that runs named tasks on request and returns the duration of each in seconds.
+"""Run tasks on request, and return their durations in seconds.
 
-It runs with the Python of all environments, so it uses only the standard library.
+This module is imported in several environments, so it requires only the standard library.
 """
 
 import json
@@ -39,7 +39,7 @@ def seconds(function: Callable[[], Any]) -> float:
 
 
 class Log:
-    """The attributes of a command that the functions of sdo-cli need."""
+    """Replacement for the command object that is passed to the functions of sdo-cli."""
 
     def log(self, *_: object) -> None:
         pass
@@ -49,7 +49,7 @@ class Log:
 
 @cache
 def table(features: str) -> Any:
-    """Return an array of features in a file as a pandas table, like SCoPe."""
+    """Read an array of features from a file, and return it as a pandas table."""
     import numpy as np
     import pandas as pd
 
@@ -58,7 +58,10 @@ def table(features: str) -> Any:
 
 
 def peak() -> float:
-    """Return the peak memory in MB; on Linux, getrusage would include the peak of the parent."""
+    """Return the peak memory of this process in MB.
+
+    On Linux, ``getrusage`` is not used, because it includes the peak memory of the parent process.
+    """
     status = Path("/proc/self/status")
     if status.exists():
         return int(status.read_text().split("VmHWM:")[1].split()[0]) * 1024 / 1e6
@@ -66,7 +69,7 @@ def peak() -> float:
 
 
 def enter_scope_folder() -> None:
-    """Enter a folder with a ``config.yaml``, which modules of scope-ml read when imported."""
+    """Change to a folder that contains the ``config.yaml`` that scope-ml reads when imported."""
     os.chdir(tempfile.mkdtemp())
     default = next(f for f in files("scope-ml") or [] if f.name == "config.defaults.yaml")
     shutil.copy(default.locate(), "config.yaml")
