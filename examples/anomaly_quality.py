@@ -1,16 +1,17 @@
-"""Measure how well the models of ``sdo sood`` detect synthetic anomalies on an image of the Sun.
+"""Measure how well the models of ``sdo sood`` detect synthetic anomalies in a solar image.
 
     python examples/anomaly_quality.py [FOLDER] [--seeds 3] [--epochs 40] [--z-dims 4 8 16 32 128]
 
-The image AIA 171 Å of 2014-01-01 (4096 x 4096 px, part of glymur) is cut into patches. Those of the
-eastern half of the disk train the ceVAE and the autoencoder, once for each seed. Those of the
-western half are the base of the synthetic anomalies, which both networks and the threshold score.
-The image AIA 193 Å of 2013-06-24 (part of sunpy) is the other wavelength. Tables and pages are
-written to FOLDER.
+An AIA 171 Å image from 2014-01-01, which is part of the package glymur, is cut into patches. The
+ceVAE and the autoencoder are trained with patches from the eastern half of the disk, once for each
+seed. Synthetic anomalies are inserted into patches from the western half, which are scored by both
+networks and by the threshold. An AIA 193 Å image from 2013-06-24, which is part of sunpy, is used
+for anomalies from another wavelength. Tables and HTML pages are written to FOLDER.
 
-The dimension of the latent space is chosen before, for each network separately: networks are
-trained on the outer part of the eastern half and tested on its inner part. The best dimension has
-the largest sum of the AUROC of images and the average precision of pixels.
+Before, the dimension of the latent space is selected separately for each network. Networks with
+each dimension are trained on the outer part of the eastern half and tested on the inner part. The
+dimension with the largest sum of the AUROC for images and the average precision for pixels is
+selected.
 """
 
 from __future__ import annotations
@@ -25,17 +26,18 @@ from importlib.resources import files
 from pathlib import Path
 
 SIDE = 2048
-"""Side of the image in pixels."""
+"""Width and height of the image in pixels."""
 PATCH, GAP, TRAINING = 64, 16, 1500
-"""Side of a patch and half the distance of the halves in pixels; number of training patches."""
+"""Size of a patch and half the distance between the halves, both in pixels, and number of
+training patches."""
 RADIUS = 976 / 0.6 / 4096 * SIDE
 INNER = 3 * SIDE // 8
-"""First column of the inner part of the eastern half."""
+"""First pixel column of the inner part of the eastern half."""
 NETWORK = ["--target-size", "32", "-fm", "16,32,64", "--lr", "0.001", "--batch-size", "32"]
 
 
 def sdo(*words: object) -> None:
-    """Print and run a command of ``sdo``; exit if it fails."""
+    """Print and run an ``sdo`` command, and exit if it fails."""
     texts = [str(word) for word in words]
     print(f"\n$ sdo {shlex.join(texts)}", flush=True)
     done = subprocess.run([Path(sys.executable).parent / "sdo", *texts], check=False)
@@ -44,7 +46,7 @@ def sdo(*words: object) -> None:
 
 
 def patches(folder: Path) -> None:
-    """Cut random patches of the eastern half, and a grid of patches of the western half."""
+    """Cut random patches from the eastern half, and a grid of patches from the western half."""
     from PIL import Image
     from sunpy.data.test import get_test_filepath
 
@@ -77,7 +79,7 @@ def patches(folder: Path) -> None:
 
 
 def grid(left: int, right: int) -> list[tuple[int, int]]:
-    """Return the corners of adjacent patches on the disk between two columns."""
+    """Return the upper left corners of adjacent patches on the disk between two pixel columns."""
     return [
         (x, y)
         for y in range(0, SIDE - PATCH, PATCH)
@@ -96,10 +98,14 @@ def on_disk(x: int, y: int) -> bool:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("folder", nargs="?", type=Path, default=Path("demo/anomaly_quality"))
-    parser.add_argument("--seeds", type=int, default=3, help="training runs of each network")
-    parser.add_argument("--epochs", type=int, default=40, help="epochs of each training run")
+    parser.add_argument(
+        "--seeds", type=int, default=3, help="number of training runs for each network"
+    )
+    parser.add_argument(
+        "--epochs", type=int, default=40, help="number of epochs in each training run"
+    )
     parser.add_argument("--z-dims", type=int, nargs="+", default=[4, 8, 16, 32, 128],
-                        help="dimensions of the latent space to choose from")  # fmt: skip
+                        help="dimensions of the latent space to compare")  # fmt: skip
     options = parser.parse_args()
     folder: Path = options.folder
     patches(folder)
@@ -125,7 +131,7 @@ def evaluate(runs: list[str], images: Path, out: Path, score: str) -> None:
 
 
 def choose_z_dim(folder: Path, model: str, z_dims: list[int], epochs: int) -> int:
-    """Return the dimension of the latent space with the best result on the inner part."""
+    """Return the dimension of the latent space with the best result for the inner part."""
     if len(z_dims) == 1:
         return z_dims[0]
     place = folder / "z_dims"

@@ -1,8 +1,6 @@
-"""Run the main commands on real data: images of the Sun, a solar flare, and classifiers of
-variable stars.
+"""Run the main commands on real data: solar images, a solar flare, and variable stars.
 
-This script finds the input files, which are part of dependencies, and prints each command before
-it runs.
+The input files are part of the dependencies. Each command is printed before it runs.
 """
 
 from __future__ import annotations
@@ -22,7 +20,7 @@ PROGRAMS = Path(sys.executable).parent
 
 
 def command(program: str, *args: object, quiet: bool = False) -> str:
-    """Print and run one command; exit if it fails."""
+    """Print and run a command, and exit if it fails."""
     words = [str(arg) for arg in args]
     print(f"\n$ {program} {shlex.join(words)}", flush=True)
     ran = subprocess.run(
@@ -40,7 +38,7 @@ sdo = partial(command, "sdo")
 
 
 def solar_images() -> None:
-    """Import real images, train on patches, score patches and whole disks, write a report."""
+    """Import images, train a model on patches, score patches and whole disks, write a report."""
     from sunpy.data.test import get_test_filepath
 
     aia_171 = files("glymur") / "data" / "heliov.jpx"  # 4096 x 4096 px, 2014-01-01
@@ -63,7 +61,7 @@ def solar_images() -> None:
 
 
 def solar_flare() -> None:
-    """Import a day of GOES data and find its largest flare."""
+    """Import GOES data for one day, and find the largest flare."""
     from sunpy.data.test import get_test_filepath
 
     store = DEMO / "goes"

@@ -1,9 +1,9 @@
 """Use HEK events from Python: store, query and plot them, and compare them with regions.
 
-Run it with ``python examples/hek_events_api.py``. It needs no network: it creates an image and
-three events. With a network, ``hek.search("2014-01-01", "2014-01-02", ["AR"])`` returns events from
-HEK, and ``hek.download(store, ...)`` adds them to a store. The cells (``# %%``) can be run one by
-one in an editor or a notebook.
+Run the script with ``python examples/hek_events_api.py``. It does not need a network connection,
+because it creates an image and three events. To get events from HEK, use
+``hek.search("2014-01-01", "2014-01-02", ["AR"])``, or ``hek.download(store, ...)`` to add them to a
+store. The cells (``# %%``) can also be run separately in an editor or a notebook.
 """
 
 # %%
@@ -19,7 +19,7 @@ folder = Path(mkdtemp())
 
 
 def make_event(identifier: str, event_type: str, left: float, bottom: float) -> dict[str, str]:
-    """Return a record with the most important fields of HEK; positions are in arcsec."""
+    """Return an event record with the most important HEK fields. Positions are in arcsec."""
     right, top = left + 150, bottom + 100
     corners = f"{left} {bottom},{right} {bottom},{right} {top},{left} {top},{left} {bottom}"
     return {

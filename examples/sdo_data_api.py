@@ -1,8 +1,9 @@
-"""Import, resize and show AIA images from Python, without the command line and the network.
+"""Import, resize and show AIA images from Python.
 
-The files are created here from an AIA image in sunpy's test data: two channels, every 12 minutes.
-To download images instead, use ``download("gsu", start, end, folder)``. Run this file cell by cell
-in a notebook, or as a script in an empty folder.
+Run the script with Python in an empty folder. It does not need a network connection, because it
+creates images for two channels from an AIA image in the test data of sunpy. To download images,
+use ``download("gsu", start, end, folder)``. The cells (``# %%``) can also be run separately in an
+editor or a notebook.
 """
 
 # %% Create FITS files with different times and channels.
@@ -17,7 +18,7 @@ START = datetime(2012, 3, 7)
 
 
 def write_observation(path: Path, time: datetime, wavelength: int) -> Path:
-    """Write the image of the test data with another time and wavelength (angstrom)."""
+    """Write the image in the test data with another time and wavelength (in angstrom)."""
     with fits.open(get_test_filepath("aia_171_level1.fits")) as image:
         changes = {"T_OBS": time.isoformat(), "DATE-OBS": time.isoformat()}
         image[0].header.remove("BLANK")  # invalid for floating-point data
@@ -46,7 +47,7 @@ print(images[["t_obs", "wavelength", "QUALITY", "CDELT"]])
 sdo_data.resize("aia", "aia_64", size=64)
 sdo_data.cut_patches("aia", "patches", size=32, max_patches=8, seed=1)
 
-# %% Look at them.
+# %% Create a contact sheet, and list the times of the images.
 sheet = sdo_data.make_contact_sheet("aia", "sheet.png", size=128)
 for each in sdo_data.summarize("aia").wavelengths:
     print(f"{each.wavelength} Å: {len(each.times)} images every {each.cadence:g} s")

@@ -1,9 +1,10 @@
-"""Find anomalous patches of an image of the Sun, from Python.
+"""Find anomalous patches in a solar image from Python.
 
-The image (AIA 193 Å) is part of sunpy. Run the cells in a notebook, or the whole file with Python.
+Run the script with ``python examples/sood_api.py``. The AIA 193 Å image is part of sunpy. The cells
+(``# %%``) can also be run separately in an editor or a notebook.
 """
 
-# %% Cut patches out of the image
+# %% Cut patches from the image
 from pathlib import Path
 
 import astrodome_sood as sood

@@ -1,10 +1,11 @@
 """Classify variable sources from Python: light curves, dmdt images, training and scores.
 
-Run it with ``python examples/ztf_scope_api.py``. It needs no network: it generates a small data
-set. The cells (``# %%``) can be run one by one in an editor or a notebook.
+Run the script with ``python examples/ztf_scope_api.py``. It does not need a network connection,
+because it generates a small data set. The cells (``# %%``) can also be run separately in an editor
+or a notebook.
 """
 
-# %% Generate features of 400 sources, of which a fourth are eclipsing binaries
+# %% Generate features for 400 sources, a quarter of which are eclipsing binaries
 import tempfile
 from pathlib import Path
 
@@ -35,12 +36,12 @@ scores = scope.classify(table, model)
 print(scores.sort_values("e_xgb", ascending=False).head())
 print(scope.classification_metrics(table["eclipsing"], scores["e_xgb"]))
 
-# %% Score files that are larger than the memory
+# %% Score files that are too large to fit into memory
 models = scope.find_models([folder / "models"], tags=["e"])
 result = scope.predict_files([dataset], models, folder / "scores.parquet")
 print(f"{result.rows} sources scored in {result.path.name}")
 
-# %% Light curves of a catalogue (open_catalogue("kowalski") needs a token), and a dmdt image
+# %% Read light curves from a catalogue, and compute a dmdt image. Kowalski requires a token.
 curve = {"id": 1, "hjd": 2_458_000.5 + np.arange(50) / 3, "mag": 15 + random.random(50)}
 (folder / "survey").mkdir()
 scope.write_table(folder / "survey/light_curves.parquet", pd.DataFrame(curve))

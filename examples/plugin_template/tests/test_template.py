@@ -150,5 +150,5 @@ def test_a_file_without_weights_is_an_error(tmp_path: Path, content: bytes | Non
 def test_images_of_another_size_are_an_error(tmp_path: Path) -> None:
     model = PixelGaussian()
     model.mean = model.std = np.ones((1, 8, 8), np.float32)
-    with pytest.raises(AstrodomeError, match=r"1 x 4 x 4 .* trained on 1 x 8 x 8"):
+    with pytest.raises(AstrodomeError, match=r"\(1, 4, 4\), but .* \(1, 8, 8\)"):
         model.score(np.zeros((2, 1, 4, 4), np.float32))

@@ -1,1 +1,1 @@
-"""Limb darkening of solar disks: a fit, a source of synthetic images, and an anomaly model."""
+"""Fit the limb darkening of solar disks, generate synthetic images, and detect anomalies."""

@@ -1,4 +1,4 @@
-"""The command ``sdo template``: it parses arguments, calls the library and shows the result."""
+"""The command ``sdo template``, which parses arguments, calls the library and shows results."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def limb(
     ],
     as_json: Json = False,
 ) -> None:
-    """Fit the center, the radius (pixels) and the linear limb-darkening coefficient of images.
+    """Fit the center and the radius (in pixels) and the limb-darkening coefficient of solar disks.
 
     Use images of the continuum, for example at 1700 or 4500 angstrom, in which the limb is dark.
     """

@@ -1,6 +1,6 @@
-"""Images of the solar disk in the continuum: simulation with given parameters, and a fit.
+"""Simulate and fit images of the solar disk in the continuum.
 
-Both use the linear law of limb darkening, I(mu) = I(1) (1 - u (1 - mu)), where mu is the
+Both functions use the linear law of limb darkening, I(mu) = I(1) (1 - u (1 - mu)), where mu is the
 cosine of the angle between the line of sight and the vertical (Milne 1921, MNRAS 81, 361).
 """
 
@@ -18,14 +18,18 @@ from PIL import Image
 CENTER = 230.0
 """Gray level (0 to 255) of the disk center in a simulated image."""
 EDGE = 0.1
-"""Threshold for pixels of the disk, as a fraction of the brightest level."""
+"""Threshold for pixels on the disk, as a fraction of the maximum brightness."""
 LEAST = 200
 """Minimum area of a disk, in pixels."""
 
 
 @dataclass(frozen=True)
 class Spot:
-    """A dark spot: offset from the disk center and size (Gaussian sigma), in solar radii."""
+    """A dark spot with a Gaussian profile.
+
+    ``x``, ``y`` (offset from the disk center) and ``sigma`` are in solar radii. ``depth`` is the
+    relative decrease of the brightness in the center of the spot.
+    """
 
     x: float
     y: float
@@ -35,9 +39,10 @@ class Spot:
 
 @dataclass(frozen=True)
 class Disk:
-    """A fitted disk: center and radius in pixels, coefficient u, and residual of the fit.
+    """The result of a fit.
 
-    ``residual`` is the root mean square deviation of the profile from the law, relative to I(1).
+    ``x``, ``y`` (center) and ``radius`` are in pixels, and ``limb_darkening`` is the coefficient u.
+    ``residual`` is the root mean square deviation from the linear law, relative to I(1).
     """
 
     x: float
@@ -50,7 +55,7 @@ class Disk:
 def draw(
     size: int, radius: float, limb_darkening: float, spots: Iterable[Spot] = ()
 ) -> NDArray[np.uint8]:
-    """Return an image of shape (size, size) with a disk of ``radius`` pixels in its center."""
+    """Return an image with shape (size, size), with a disk of ``radius`` pixels in its center."""
     offset = (np.arange(size) - (size - 1) / 2) / radius
     x, y = offset[np.newaxis, :], offset[:, np.newaxis]
     mu = np.sqrt(np.clip(1 - x**2 - y**2, 0, None))
@@ -62,15 +67,16 @@ def draw(
 
 
 def fit_file(path: Path) -> Disk:
-    """Fit the disk in an image file; raise OSError if the file cannot be decoded."""
+    """Fit the disk in an image file. Raises OSError if the file cannot be decoded."""
     with Image.open(path) as image:
         return fit(np.asarray(image.convert("F")))
 
 
 def fit(image: NDArray[np.floating]) -> Disk:
-    """Fit the disk in a gray-scale image of shape (H, W); small spots do not change the result.
+    """Fit the disk in a grayscale image with shape (height, width).
 
-    Raises AstrodomeError if the image does not contain a complete disk.
+    Small spots do not affect the result. Raises AstrodomeError if the image does not contain a
+    complete disk.
     """
     inside = image > EDGE * np.percentile(image, 99.5)
     rows, columns = np.nonzero(inside)
@@ -93,7 +99,9 @@ def _expect_disk(
     """Raise AstrodomeError if the disk touches the border or is not circular."""
     border = np.concatenate([inside[0], inside[-1], inside[:, 0], inside[:, -1]])
     if border.any() or rows.size < LEAST:
-        raise AstrodomeError(f"No complete solar disk of at least {LEAST} pixels found.")
+        raise AstrodomeError(
+            f"No complete solar disk with an area of at least {LEAST} pixels found."
+        )
     height, width = int(np.ptp(rows)) + 1, int(np.ptp(columns)) + 1
     fills = rows.size / (height * width)
     if abs(height / width - 1) > 0.05 or abs(fills - np.pi / 4) > 0.05:
@@ -101,7 +109,7 @@ def _expect_disk(
 
 
 def check_fit() -> Iterator[str]:
-    """Yield a sentence if the fit does not find the coefficient of a simulated disk."""
+    """Yield a problem description if the fit of a simulated disk returns a wrong coefficient."""
     found = fit(draw(256, 100, 0.56)).limb_darkening
     if abs(found - 0.56) > 0.02:
-        yield f"the fit found the coefficient {found:.3f} instead of 0.560"
+        yield f"the fit of a simulated disk returned the coefficient {found:.3f} instead of 0.560"

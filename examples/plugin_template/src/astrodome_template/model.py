@@ -1,4 +1,4 @@
-"""A model for the task ``sood``: mean and standard deviation of each pixel."""
+"""A model for the task ``sood``, which consists of the mean and the deviation of each pixel."""
 
 from __future__ import annotations
 
@@ -17,11 +17,14 @@ if TYPE_CHECKING:
 
 WEIGHTS = "weights.npz"
 FLOOR = 2 / 255
-"""Minimum standard deviation of a pixel: one gray level of images in [-1, 1]."""
+"""Minimum standard deviation of a pixel, which is one gray level in images scaled to [-1, 1]."""
 
 
 class PixelGaussian:
-    """Deviation of pixels from their mean in the training images, in standard deviations."""
+    """A model that measures the deviation of each pixel from its mean in the training images.
+
+    Deviations are measured in standard deviations.
+    """
 
     mean: NDArray[np.float32]
     std: NDArray[np.float32]
@@ -33,7 +36,7 @@ class PixelGaussian:
         run: Run,
         config: Mapping[str, Any],
     ) -> None:
-        """Compute mean and standard deviation in one pass (Welford 1962, Technometrics 4, 419)."""
+        """Compute the mean and the standard deviation (Welford 1962, Technometrics 4, 419)."""
         mean = np.zeros_like(train[0], dtype=np.float64)
         squares = np.zeros_like(mean)
         for count, image in enumerate(_each(train), 1):
@@ -52,9 +55,9 @@ class PixelGaussian:
         return float(np.mean([self.score(image[np.newaxis]) for image in _each(images)]))
 
     def load(self, path: Path | None, config: Mapping[str, Any]) -> None:
-        """Load mean and standard deviation from a run folder or a weights file."""
+        """Load the weights from a run folder or from a weights file."""
         if path is None:
-            raise AstrodomeError("No weights for pixel_gaussian.", "Train the model first.")
+            raise AstrodomeError("Missing weights for pixel_gaussian.", "Train the model first.")
         path = path / WEIGHTS if path.is_dir() else path
         try:
             with np.load(path, allow_pickle=False) as weights:
@@ -62,19 +65,21 @@ class PixelGaussian:
         except FileNotFoundError as error:
             raise errors.not_found(path, "Train the model first.", kind="Weights") from error
         except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            raise AstrodomeError(f"{path} does not contain weights of pixel_gaussian.") from error
+            raise AstrodomeError(
+                f"{path} does not contain valid weights for pixel_gaussian."
+            ) from error
 
     def score(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the mean squared deviation of the pixels of each image, shape (N,)."""
+        """Return the mean squared deviation of the pixels in each image, with shape (N,)."""
         scores: NDArray[np.float32] = self.score_map(batch).mean(axis=(1, 2))
         return scores
 
     def score_map(self, batch: NDArray[np.float32], mode: str = "") -> NDArray[np.float32]:
-        """Return the squared deviation of each pixel, shape (N, H, W); ``mode`` is ignored."""
+        """Return the squared deviation of each pixel, with shape (N, height, width)."""
         if batch.shape[1:] != self.mean.shape:
             raise AstrodomeError(
-                f"The images are {_shape(batch.shape[1:])}, but the model was trained on "
-                f"{_shape(self.mean.shape)}."
+                f"The images have the shape {batch.shape[1:]}, but the model was trained on images "
+                f"with the shape {self.mean.shape} (channels, height, width)."
             )
         squared: NDArray[np.float32] = (((batch - self.mean) / self.std) ** 2).mean(axis=1)
         return squared
@@ -82,7 +87,3 @@ class PixelGaussian:
 
 def _each(images: ImageSet) -> Iterator[NDArray[np.float32]]:
     return (images[index] for index in range(len(images)))
-
-
-def _shape(shape: tuple[int, ...]) -> str:
-    return " x ".join(map(str, shape)) + " (channels, height, width)"

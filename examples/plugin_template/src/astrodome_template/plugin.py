@@ -1,4 +1,4 @@
-"""Hooks of this plugin; imported at every start, so it imports only astrodome."""
+"""The hooks of the plugin. This module is imported at every start, so it imports only astrodome."""
 
 from __future__ import annotations
 

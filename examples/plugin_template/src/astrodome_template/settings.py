@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field
 
 
 class SyntheticSettings(BaseModel):
-    """Synthetic disks; each key can also be set as ``ASTRODOME_SYNTHETIC_<KEY>``."""
+    """Settings for synthetic disks, also read from ``ASTRODOME_SYNTHETIC_<KEY>``."""
 
     size: int = Field(256, ge=32, le=4096, description="Width and height in pixels.")
     limb_darkening: float = Field(0.56, ge=0, le=1, description="Coefficient u of the linear law.")

@@ -1,4 +1,4 @@
-"""A source of synthetic images, which needs no network."""
+"""A source of synthetic images, which does not need a network connection."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from . import disk
 from .settings import SyntheticSettings
 
 RADIUS = 0.4
-"""Radius of a disk, relative to the width of its image."""
+"""Radius of a disk, relative to the width of the image."""
 
 
 class SyntheticDisks:
-    """Synthetic disks; they depend only on time, wavelength and settings."""
+    """A source of synthetic disks, which depend only on time, wavelength and settings."""
 
     def search(
         self, start: datetime, end: datetime, freq: str, wavelength: Sequence[int]
@@ -35,13 +35,13 @@ class SyntheticDisks:
             times = pd.date_range(start, end, freq=freq)
         except ValueError as error:
             raise InvalidInputError(
-                f"Invalid interval '{freq}': expected for example 60min or 1D."
+                f"Invalid interval '{freq}': expected a pandas frequency, for example 60min or 1D."
             ) from error
         rows = pd.MultiIndex.from_product([times, wavelength], names=["t_obs", "wavelength"])
         return rows.to_frame(index=False).assign(radius=RADIUS * chosen.size, **chosen.model_dump())
 
     def fetch(self, rows: pd.DataFrame, target: Path) -> Iterator[Path]:
-        """Write the images of these rows to ``target``; existing files are kept."""
+        """Write the images in a table to the folder ``target``, and keep existing files."""
         for row in rows.itertuples(index=False):
             path = target / f"{row.t_obs:%Y-%m-%dT%H%M%S}__{row.wavelength}.jpeg"
             if not path.exists():
