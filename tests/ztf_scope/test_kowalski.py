@@ -228,9 +228,6 @@ def test_the_token_of_an_instance_is_not_sent_to_another_address(
     monkeypatch.setattr(settings, "current", lambda: found)
     with pytest.raises(AstrodomeError, match="was not sent"):
         kowalski_client.accounts()
-    found = settings.Settings(found.layers[:1], {"GLORIA_INSTANCE_TOKEN": TOKEN})
-    with pytest.raises(AstrodomeError, match="was not sent"):
-        kowalski_client.accounts()
 
 
 def test_without_a_token_no_request_is_sent_and_the_setting_is_named():

@@ -85,11 +85,13 @@ def per_light_curve(epochs: pa.Table) -> pa.Table:
     ``nobs``, unless the input already has this column.
     """
     names = [name for name in epochs.column_names if name != "_id"]
-    counted: list[tuple[list[str], str]] = [] if "nobs" in names else [([], "count_all")]
-    grouped = epochs.group_by("_id", use_threads=False)
-    found = grouped.aggregate([*((name, "first") for name in names), *counted])
-    given = {"_id": "_id", "count_all": "nobs", **{f"{name}_first": name for name in names}}
-    return found.rename_columns([given[name] for name in found.column_names])
+    found = epochs.group_by("_id", use_threads=False).aggregate(
+        [*((name, "first") for name in names), ([], "count_all")]
+    )
+    found = found.rename_columns([name.removesuffix("_first") for name in found.column_names])
+    if "nobs" in names:
+        return found.drop_columns("count_all")
+    return found.rename_columns({"count_all": "nobs"})
 
 
 def flat(table: pa.Table) -> pa.Table:

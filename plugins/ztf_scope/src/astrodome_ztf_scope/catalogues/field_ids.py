@@ -8,9 +8,9 @@ the number of ids per quadrant.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from itertools import chain, islice
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,8 @@ PAGE = 10_000
 BATCH = 10_000
 """Number of rows that are converted to arrays at once."""
 META = "meta.json"
+NAMES = ("catalog", "minobs", "field", "coordinates", "skip")
+"""Parts of a query that must be the same for all quadrants in a directory."""
 FORMATS = {"txt": ".txt", "text": ".txt", **table_io.EXTENSIONS}
 """File extensions by format name."""
 
@@ -72,6 +74,10 @@ class FieldQuery:
         """Column names in the result: ``_id`` and, if requested, ``ra`` and ``dec`` in degrees."""
         return ["_id", "ra", "dec"] if self.coordinates else ["_id"]
 
+    def label(self, ccd: int, quad: int) -> str:
+        """Return the name of the HDF5 dataset with the ids in a quadrant."""
+        return f"dataset_ccd_{ccd}_quad_{quad}_field_{self.field}"
+
     def conditions(self, ccd: int, quad: int) -> dict[str, Any]:
         """Return the query conditions for the light curves in a quadrant.
 
@@ -115,16 +121,14 @@ def write_ids(
     The file is replaced atomically. ``extension`` is one of the values in :data:`FORMATS`.
     """
     rows = iter(rows)
-    first = next(rows, None)
-    text = first is not None and isinstance(first["_id"], str)
-    types = {"_id": pa.string() if text else pa.int64()}
-    schema = pa.schema({name: types.get(name, pa.float64()) for name in query.columns})
     batches = []
-    rest = chain([] if first is None else [first], rows)
-    while batch := list(islice(rest, BATCH)):  # Arrays need much less memory than dictionaries.
-        batches.append(pa.RecordBatch.from_pylist(batch, schema))
-    table = pa.Table.from_batches(batches, schema)
-    _write(identifiers.to_pandas(table), path, extension, _label(query, *quadrant))
+    while batch := list(islice(rows, BATCH)):  # Arrays need much less memory than dictionaries.
+        batches.append(pa.RecordBatch.from_pylist(batch))
+    if batches:
+        table = pa.Table.from_batches(batches)
+    else:
+        table = pa.table({name: pa.array([], pa.int64()) for name in query.columns})
+    _write(identifiers.to_pandas(table), path, extension, query.label(*quadrant))
     return int(table.num_rows)
 
 
@@ -132,7 +136,7 @@ def _write(table: pd.DataFrame, path: Path, extension: str, label: str) -> None:
     """Write a table; ``label`` is the name of the dataset in an HDF5 file."""
     with files.replacing(path) as part:
         if extension == ".parquet":
-            pq.write_table(pa.Table.from_pandas(table, preserve_index=False), part)
+            table.to_parquet(part, index=False)
         elif extension == ".h5":
             _write_hdf5(table, part, label)
         else:  # Files that contain only ids have no header.
@@ -223,10 +227,6 @@ def fetch_quadrants(
     return records, compute.Outcome(done=len(records), failed=failed)
 
 
-def _label(query: FieldQuery, ccd: int, quad: int) -> str:
-    return f"dataset_ccd_{ccd}_quad_{quad}_field_{query.field}"
-
-
 def _path(folder: Path, query: FieldQuery, extension: str, ccd: int, quad: int) -> Path:
     """Return the file name that SCoPe uses, which has a different pattern for HDF5 files."""
     if extension == ".h5":
@@ -239,30 +239,27 @@ def _state(folder: Path, query: FieldQuery, extension: str) -> dict[str, Any]:
 
     Raises AstrodomeError if the directory contains the results of a different query.
     """
-    about = asdict(query)
-    options = {key: about[key] for key in ("catalog", "minobs", "field", "coordinates", "skip")}
+    options = {key: getattr(query, key) for key in NAMES}
     limit = None if query.skip is None else query.limit
     options |= {"format": extension.lstrip("."), "limit": limit}
-    ranges: dict[str, Sequence[int]] = {"ccd_range": query.ccds, "quad_range": query.quads}
     path = folder / META
-    if not path.is_file():
-        return {**options, **ranges, "counts": {}, "total": 0}
-    try:
-        state = json.loads(path.read_text("utf-8"))
-        changed = next((key for key in options if state[key] != options[key]), "")
-        counts = state["counts"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise AstrodomeError(
-            f"{path} is damaged: {error}.", "Move the file away to start again."
-        ) from error
-    if changed:
-        raise AstrodomeError(
-            f"{folder} contains ids for {changed} {state[changed]}, not {options[changed]}.",
-            "Choose another directory.",
-        )
-    for key, values in ranges.items():
-        ranges[key] = sorted({*state.get(key, ()), *values})
-    return {**options, **ranges, "counts": counts, "total": state.get("total", 0)}
+    state = {**options, "counts": {}, "total": 0}
+    if path.is_file():
+        try:
+            state = {"counts": {}, "total": 0, **json.loads(path.read_text("utf-8"))}
+            changed = next((key for key in options if state[key] != options[key]), "")
+        except (ValueError, KeyError, TypeError) as error:
+            raise AstrodomeError(
+                f"{path} is damaged: {error}.", "Move the file away to start again."
+            ) from error
+        if changed:
+            raise AstrodomeError(
+                f"{folder} contains ids for {changed} {state[changed]}, not {options[changed]}.",
+                "Choose another directory.",
+            )
+    for key, values in (("ccd_range", query.ccds), ("quad_range", query.quads)):
+        state[key] = sorted({*state.get(key, ()), *values})
+    return state
 
 
 def _read(path: Path, extension: str, query: FieldQuery, quadrant: tuple[int, int]) -> pd.DataFrame:
@@ -272,7 +269,7 @@ def _read(path: Path, extension: str, query: FieldQuery, quadrant: tuple[int, in
     if extension == ".h5":
         import h5py
 
-        label = _label(query, *quadrant)
+        label = query.label(*quadrant)
         with h5py.File(path) as file:
             ids = file[label]
             values = {"_id": ids.asstr()[:] if h5py.check_string_dtype(ids.dtype) else ids[:]}

@@ -17,9 +17,11 @@ from ..config import services
 
 DOMAIN = "caltech.edu"
 RETRIES, BACKOFF = 3, 0.5
+TOKEN_HINT = (
+    "Set ASTRODOME_KOWALSKI_TOKEN or kowalski.token, or write secrets.json: "
+    '{"kowalski": {"token": "…"}}. The catalogue local:FOLDER requires no token.'
+)
 CATALOGUES = {"query_type": "info", "query": {"command": "catalog_names"}}
-VARIABLES = ("{}_INSTANCE_TOKEN", "{}_TOKEN")
-"""Environment variables from which SCoPe reads the token for an instance."""
 
 
 def connect(instance: str = "", token: str = "", connections: int = 8) -> Any:
@@ -38,11 +40,7 @@ def connect(instance: str = "", token: str = "", connections: int = 8) -> Any:
             )
         found = {instance: found[instance]}
     if not found:
-        raise AstrodomeError(
-            "No token found for Kowalski.",
-            "Set ASTRODOME_KOWALSKI_TOKEN, or kowalski.token in the settings, or use "
-            "secrets.json. The catalogue local:FOLDER requires no token.",
-        )
+        raise AstrodomeError("No token found for Kowalski.", TOKEN_HINT)
     Client = _client_class()
     try:
         client = Client(
@@ -112,9 +110,8 @@ def accounts(token: str = "") -> dict[str, dict[str, Any]]:
     # In 2022, secrets.json had the layout {"gloria": {"token" or "username": ..., ...}}, which also
     # contained the host.
     for name, entry in secrets.items():
-        if name in found or name in ("kowalski", "fritz", "wandb"):
-            continue
-        if isinstance(entry, Mapping) and {"token", "username"} & entry.keys():
+        other = name not in found and name not in ("kowalski", "fritz", "wandb")
+        if other and isinstance(entry, Mapping) and {"token", "username"} & entry.keys():
             found[name] = _from_secrets(name, entry)
     return found
 
@@ -126,39 +123,27 @@ def _default_address(name: str) -> dict[str, Any]:
 def _from_secrets(name: str, entry: Mapping[str, Any]) -> dict[str, Any]:
     """Return the account for an entry in secrets.json, with the default host if none is set."""
     address = {key: entry[key] for key in ("protocol", "host", "port") if key in entry}
-    login: dict[str, Any] = {key: entry.get(key) for key in ("username", "password")}
-    if entry.get("token"):
-        login = {"token": str(entry["token"])}
+    names = ("token",) if entry.get("token") else ("username", "password")
+    login = {key: entry.get(key) for key in names}
     return _checked(name, {**_default_address(name), **address, **login})
 
 
 def _from_hosts(name: str) -> dict[str, Any] | None:
     """Return the account for an instance in ``kowalski.hosts``, or None if it has no token.
 
-    Raises AstrodomeError if the host is not the default host, and the token was configured in a
-    different file than the host.
+    Raises AstrodomeError if the token and the address were configured in different files.
     """
-    found = settings.current()
-    entries: list[tuple[str, Mapping[str, Any]]] = [
-        (origin, ((layer.get("kowalski") or {}).get("hosts") or {}).get(name) or {})
-        for origin, layer in found.layers
-    ]
-    variables = (pattern.format(name.upper()) for pattern in VARIABLES)
-    entries += [("the environment", {"token": found.environ.get(name)}) for name in variables]
-    default = _default_address(name)
-    address: dict[str, Any] = {}
-    for origin, entry in entries:
-        own = {key: entry[key] for key in default if entry.get(key) is not None}
-        if entry.get("token"):
-            if default | address != default and address != own:
-                raise AstrodomeError(
-                    f"The token of the Kowalski instance {name} is configured in {origin}, but "
-                    "its address is not. The token was not sent.",
-                    "Set both in the same file.",
-                )
-            return _checked(name, default | own | {"token": str(entry["token"])})
-        address = {**own, **address}
-    return None
+    layers: list[tuple[str, dict[str, Any]]] = []
+    for origin, layer in settings.current().layers:
+        entry = ((layer.get("kowalski") or {}).get("hosts") or {}).get(name) or {}
+        layers.append((origin, {name: {k: v for k, v in entry.items() if v is not None}}))
+    found = settings.Settings(layers)
+    token = found.credential(name, services.KowalskiInstance)
+    if not token:
+        return None
+    section = found.section(name, services.KowalskiInstance)
+    address = section.model_dump(include={"protocol", "host", "port"}, exclude_none=True)
+    return _checked(name, {**_default_address(name), **address, "token": token})
 
 
 def _checked(name: str, account: dict[str, Any]) -> dict[str, Any]:

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.dataset as ds
 from astrodome import AstrodomeError, InvalidInputError, errors
 from numpy.typing import ArrayLike
 
 from ..tables import datasets, identifiers
 from . import column_layouts, filters, light_curves
+from .column_layouts import ColumnExpression
 
 if TYPE_CHECKING:
     from astropy.coordinates import SkyCoord
@@ -80,7 +80,7 @@ class LocalCatalogue:
         from astropy.coordinates import SkyCoord
 
         path = self._path(collection)
-        sky, ids = _positions(self, path, path.stat().st_mtime_ns)
+        sky, ids = _positions(path, path.stat().st_mtime_ns)
         centers = SkyCoord(np.atleast_1d(ra), np.atleast_1d(dec), unit="deg")
         near, rows, distances, _ = sky.search_around_sky(centers, radius * u.arcsec)
         selected = [ids[row] for row in np.unique(rows)]
@@ -102,7 +102,7 @@ class LocalCatalogue:
         if name is None:
             raise AstrodomeError(f"{self.folder} has no light_curves.parquet.")
         path = self._paths[name]
-        source = _dataset(path)
+        source = _dataset(path, path.stat().st_mtime_ns)
         known = column_layouts.columns(source.schema, _key(source.schema, path))
         selected = filters.expression({"_id": {"$in": list(ids)}}, known, path)
         table = column_layouts.flat(source.to_table(filter=selected))
@@ -143,54 +143,38 @@ class LocalCatalogue:
         required: Sequence[str] = (),
     ) -> pa.Table:
         path = self._path(collection)
-        source = _dataset(path)
-        known = column_layouts.columns(source.schema, _key(source.schema, path))
+        source, known = _documents(path, path.stat().st_mtime_ns)
         names = [n for n in dict.fromkeys([*required, *(columns or known)]) if n != "_id"]
-        existing = [name for name in names if name in known]
-        if column_layouts.has_row_per_epoch(source.schema):
-            found = _grouped_epochs(source, known, where, existing, path)
-        else:
-            found = source.to_table(
-                {name: known[name].value for name in ("_id", *existing)},
-                filter=filters.expression(where, known, path),
-            )
+        found = source.to_table(
+            {name: known[name].value for name in ("_id", *names) if name in known},
+            filter=filters.expression(where, known, path),
+        )
         for name in names:  # Documents may omit keys.
             if name not in found.column_names:
                 found = found.append_column(name, pa.nulls(len(found)))
         return identifiers.normalize(found.select(["_id", *names]), identifiers.ValueOrigin(path))
 
 
-def _grouped_epochs(
-    source: ds.Dataset,
-    known: Mapping[str, column_layouts.ColumnExpression],
-    where: Mapping[str, Any],
-    names: Sequence[str],
-    path: Path,
-) -> pa.Table:
-    """Return one row per matching light curve, for a file that has one row per epoch."""
-    counted = {name: where[name] for name in where if name == "nobs" and name not in known}
-    others = {name: value for name, value in where.items() if name not in counted}
-    columns = {name: known[name].value for name in ("_id", *names)}
-    rows = source.to_table(columns, filter=filters.expression(others, known, path))
-    found = column_layouts.per_light_curve(rows)
-    if counted:
-        number = {"nobs": column_layouts.ColumnExpression(pc.field("nobs"), pa.int64())}
-        found = found.filter(filters.expression(counted, number, path))
-    return found
-
-
-def _dataset(path: Path) -> ds.Dataset:
-    return _opened(path, path.stat().st_mtime_ns)
-
-
 @lru_cache(maxsize=16)
-def _opened(path: Path, modified: int) -> ds.Dataset:
+def _dataset(path: Path, modified: int) -> ds.Dataset:
     """Open the files in a collection. ``modified`` is only part of the cache key."""
     try:
         return ds.dataset(path, format="parquet", exclude_invalid_files=False)
     except (pa.ArrowInvalid, OSError) as error:
         reason = str(error).splitlines()[0]
         raise AstrodomeError(f"{path} is not a valid Parquet file: {reason}") from error
+
+
+@lru_cache(maxsize=16)
+def _documents(path: Path, modified: int) -> tuple[ds.Dataset, dict[str, ColumnExpression]]:
+    """Return a dataset with one row per document, and the expressions for its columns."""
+    source = _dataset(path, modified)
+    known = column_layouts.columns(source.schema, _key(source.schema, path))
+    if column_layouts.has_row_per_epoch(source.schema):
+        epochs = source.to_table({name: column.value for name, column in known.items()})
+        source = ds.dataset(column_layouts.per_light_curve(epochs))
+        known = column_layouts.columns(source.schema, "_id")
+    return source, known
 
 
 def _key(schema: pa.Schema, path: Path) -> str:
@@ -202,17 +186,14 @@ def _key(schema: pa.Schema, path: Path) -> str:
 
 
 @lru_cache(maxsize=8)
-def _positions(catalogue: LocalCatalogue, path: Path, modified: int) -> tuple[SkyCoord, list[Any]]:
+def _positions(path: Path, modified: int) -> tuple[SkyCoord, list[Any]]:
     """Return the positions and ids in a file. ``modified`` is only part of the cache key."""
     from astropy.coordinates import SkyCoord
 
-    source = _dataset(path)
-    known = column_layouts.columns(source.schema, _key(source.schema, path))
+    source, known = _documents(path, modified)
     if "ra" not in known or "dec" not in known:
         raise AstrodomeError(f"{path} has no columns ra and dec with positions in degrees.")
-    columns = {name: known[name].value for name in ("_id", "ra", "dec")}
-    found = identifiers.normalize(
-        source.to_table(columns), identifiers.ValueOrigin(path)
-    ).drop_null()
+    found = source.to_table({name: known[name].value for name in ("_id", "ra", "dec")})
+    found = identifiers.normalize(found, identifiers.ValueOrigin(path)).drop_null()
     table = identifiers.to_pandas(found).drop_duplicates("_id")
     return SkyCoord(table["ra"], table["dec"], unit="deg"), table["_id"].tolist()

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from ..catalogues.field_ids import FieldQuery
 
 CATALOG = re.compile(r"ZTF_\w+")
-DEFAULT_CCD, DEFAULT_QUAD = 4, 3
 
 
 class QuadrantOptions(OptionGroup, panel=ROWS):
@@ -30,14 +29,12 @@ class QuadrantOptions(OptionGroup, panel=ROWS):
         "", "Name of the catalogue [kowalski.collections.sources].", panel=SERVICES
     )
     field: int = option(301, "ZTF field.", min=0)
-    ccd: list[str] | None = option(
-        None, "CCDs from 1 to 16: numbers, or ranges such as 1-4 [4].", "--ccd"
-    )
+    ccd: list[str] | None = option(None, "CCDs from 1 to 16: numbers, or ranges such as 1-4 [4].")
     quad: list[str] | None = option(
-        None, "Quadrants from 1 to 4: numbers, or ranges such as 1-4 [3].", "--quad"
+        None, "Quadrants from 1 to 4: numbers, or ranges such as 1-4 [3]."
     )
-    ccd_range: list[int] | None = option(None, "First and last CCD.", "--ccd-range")
-    quad_range: list[int] | None = option(None, "First and last quadrant.", "--quad-range")
+    ccd_range: list[int] | None = option(None, "First and last CCD.")
+    quad_range: list[int] | None = option(None, "First and last quadrant.")
     whole_field: bool = option(
         False, "Query all 64 quadrants, and also write one file with all ids."
     )
@@ -54,14 +51,13 @@ class QuadrantOptions(OptionGroup, panel=ROWS):
         from ..catalogues import field_ids
         from ..config import services
 
-        ccds = _numbers("ccd", self.ccd, self.ccd_range, field_ids.CCDS, DEFAULT_CCD)
-        quads = _numbers("quad", self.quad, self.quad_range, field_ids.QUADS, DEFAULT_QUAD)
+        ccds = _numbers("ccd", self.ccd, self.ccd_range, field_ids.CCDS, "4")
+        quads = _numbers("quad", self.quad, self.quad_range, field_ids.QUADS, "3")
         if self.whole_field:
             ccds, quads = tuple(field_ids.CCDS), tuple(field_ids.QUADS)
         catalog = self.catalog or catalog or services.kowalski().collections.sources
-        names = ("field", "minobs", "skip", "limit", "coordinates")
-        same = {name: getattr(self, name) for name in names}
-        return field_ids.FieldQuery(catalog, ccds=ccds, quads=quads, **same)
+        rest = (self.minobs, self.skip, self.limit, self.coordinates)
+        return field_ids.FieldQuery(catalog, self.field, ccds, quads, *rest)
 
 
 @command
@@ -122,11 +118,9 @@ def field_ids(
     ccd, quad = query.quadrants[0]
     ids = field_ids.light_curve_ids(source, query, ccd, quad)
     if path is None and not output_format:
-        count = _print(ids, as_json, query.coordinates)
+        count = _print(ids, as_json)
     else:
-        extension = file_extension(
-            output_format or (path.suffix if path else ""), field_ids.FORMATS
-        )
+        extension = file_extension(output_format or (path or Path()).suffix, field_ids.FORMATS)
         target = path or Path(f"field_{query.field}_ccd_{ccd}_quad_{quad}{extension}")
         count = field_ids.write_ids(ids, query, target, extension, (ccd, quad))
         console.show_one({"file": str(target), "ids": count}, as_json=as_json)
@@ -138,14 +132,12 @@ def field_ids(
 
 
 def _numbers(
-    name: str, given: list[str] | None, limits: list[int] | None, known: range, default: int
+    name: str, given: list[str] | None, limits: list[int] | None, known: range, default: str
 ) -> tuple[int, ...]:
     """Return CCDs or quadrants from texts such as ``1`` and ``1-4``, and from a first and last."""
-    texts = list(given or ())
-    if limits:
-        texts.append(f"{limits[0]}-{limits[-1]}")
+    texts = [*(given or ()), *([f"{limits[0]}-{limits[-1]}"] if limits else ())]
     found: set[int] = set()
-    for text in texts:
+    for text in texts or [default]:
         match = re.fullmatch(r"(\d+)(?:-(\d+))?", text)
         first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, -1)
         if first not in known or last not in known or last < first:
@@ -154,11 +146,11 @@ def _numbers(
                 f"ranges such as {known[0]}-{known[-1]}."
             )
         found.update(range(first, last + 1))
-    return tuple(sorted(found)) or (default,)
+    return tuple(sorted(found))
 
 
-def _print(rows: Iterable[Mapping[str, Any]], as_json: bool, coordinates: bool) -> int:
-    """Print ids, one per line, as they arrive; return their number."""
+def _print(rows: Iterable[Mapping[str, Any]], as_json: bool) -> int:
+    """Print rows as they arrive, without column names; return their number."""
     if as_json:
         found = list(rows)
         console.show(found, as_json=True)
@@ -166,7 +158,7 @@ def _print(rows: Iterable[Mapping[str, Any]], as_json: bool, coordinates: bool) 
     table = csv.writer(sys.stdout, lineterminator="\n")
     count = 0
     for row in rows:
-        table.writerow(row.values() if coordinates else [row["_id"]])
+        table.writerow(row.values())
         count += 1
     return count
 
