@@ -58,9 +58,8 @@ def disagreements(
 
     source = open_catalogue(catalogue)
     catalog = catalog or services.kowalski().collections.sources
-    chosen = library.Limits(**vars(limits))
-    options = library.DisagreementOptions(id, catalog, origin, chosen, period)
-    scores = library.find(source, options.limits)
+    options = library.DisagreementOptions(id, catalog, origin, period, **vars(limits))
+    scores = library.find(source, options)
     table = library.add_features(source, scores)
     sample = library.exclude_training_set(table, file)
     if not dry_run:
@@ -74,7 +73,7 @@ def disagreements(
     checks.check_groups(marshal, [id])
     results = run_batch(
         marshal,
-        lambda writer: library.upload(marshal, source, sample, options, writer, jobs=jobs),
+        lambda writer: library.upload(marshal, sample, options, writer, jobs=jobs),
         "Uploading",
         len(sample),
         "light curves",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -29,16 +30,22 @@ class CircuitBreaker:
     cause: str = ""
     unavailable: int = 0
 
-    def check(self) -> None:
-        """Raise AstrodomeError if the batch has been stopped."""
+    @contextmanager
+    def item(self) -> Iterator[None]:
+        """Process one item in the ``with`` block.
+
+        Raises AstrodomeError if the batch has been stopped.
+        """
         if self.cause:
             raise AstrodomeError(f"Not tried, because of an earlier error: {self.cause}")
-
-    def record(self, error: AstrodomeError | None) -> None:
-        """Record the error of an item, or None if it succeeded."""
-        self.unavailable = self.unavailable + 1 if isinstance(error, MarshalUnavailable) else 0
-        if isinstance(error, MarshalAccessError) or self.unavailable >= MAX_UNAVAILABLE:
-            self.cause = str(error)
+        try:
+            yield
+        except AstrodomeError as error:
+            self.unavailable = self.unavailable + 1 if isinstance(error, MarshalUnavailable) else 0
+            if isinstance(error, MarshalAccessError) or self.unavailable >= MAX_UNAVAILABLE:
+                self.cause = str(error)
+            raise
+        self.unavailable = 0
 
 
 @dataclass
@@ -104,14 +111,12 @@ def process(
             return WriteResult(item, "skipped", completed)
         own = writer.for_item(key(item))
         try:
-            breaker.check()
-            obj_id = function(item, own)
+            with breaker.item():
+                obj_id = function(item, own)
         except AstrodomeError as error:
-            breaker.record(error)
             if journal:
                 journal.end_item(key(item), name(item), "", error.message)
             return WriteResult(item, "failed", reason=reason(error), requests=own.requests)
-        breaker.record(None)
         if journal:
             journal.end_item(key(item), name(item), obj_id)
         status = "done" if own.requests else "unchanged"

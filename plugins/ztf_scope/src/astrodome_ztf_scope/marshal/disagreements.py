@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from astrodome import AstrodomeError, InvalidInputError
+from astrodome import InvalidInputError
 
 from ..catalogues import positions
 from ..tables import identifiers, table_io
@@ -26,19 +26,26 @@ GAIA = {
     "Mag_Rp": "Gaia_EDR3__phot_rp_mean_mag",
 }
 """Annotation keys for Gaia measurements, and the corresponding columns of the feature table."""
-IDS_PER_QUERY = 1000
 SEPARATION = 2.0
 """Maximum separation between a light curve and its source, in arcsec."""
 
 
 @dataclass(frozen=True)
-class Limits:
-    """Limits that define when the scores of two classifiers for a class disagree.
+class DisagreementOptions:
+    """Options for the upload of light curves whose scores from two classifiers disagree.
 
-    Two scores disagree if one is greater than ``high`` and the other is at most ``low``. Only light
-    curves with at least one score greater than ``score`` are compared.
+    Two scores of the class ``tag`` disagree if one is greater than ``high`` and the other is at
+    most ``low``. Only light curves with at least one score greater than ``score`` are compared.
+
+    The light curves are uploaded to the group ``group_id``, with annotations of the given
+    ``origin``. ``catalog`` is the catalogue from which the marshal loads the light curves.
+    ``period`` is the column of the feature table that contains the period.
     """
 
+    group_id: int
+    catalog: str
+    origin: str = "ML_DR5_d15_v1"
+    period: str = "period"
     tag: str = "vnv"
     score: float = 0.9
     high: float = 0.95
@@ -56,39 +63,22 @@ class Limits:
         return f"{self.tag}_dnn", f"{self.tag}_xgb"
 
 
-@dataclass(frozen=True)
-class DisagreementOptions:
-    """Options for the upload of disagreeing light curves.
-
-    The light curves are uploaded to the group ``group_id``, with annotations of the given
-    ``origin``. ``catalog`` is the catalogue from which the marshal loads the light curves.
-    ``period`` is the column of the feature table that contains the period.
-    """
-
-    group_id: int
-    catalog: str
-    origin: str = "ML_DR5_d15_v1"
-    limits: Limits = Limits()
-    period: str = "period"
-
-
-def find(catalogue: Any, limits: Limits) -> pd.DataFrame:
+def find(catalogue: Any, options: DisagreementOptions) -> pd.DataFrame:
     """Return the ``_id`` and scores of disagreeing light curves, in increasing ``_id`` order."""
-    dnn, xgb = limits.columns
-    either = {"$or": [{name: {"$gt": limits.score}} for name in (xgb, dnn)]}
+    dnn, xgb = options.columns
+    either = {"$or": [{name: {"$gt": options.score}} for name in (xgb, dnn)]}
     found = catalogue.find("classifications", either, (dnn, xgb))
     scores = identifiers.from_records(found, ["_id", dnn, xgb])
     a, b = (scores[name].astype(np.float64) for name in (dnn, xgb))
-    disagree = ((a > limits.high) & (b <= limits.low)) | ((a <= limits.low) & (b > limits.high))
+    high, low = options.high, options.low
+    disagree = ((a > high) & (b <= low)) | ((a <= low) & (b > high))
     return scores[disagree].reset_index(drop=True)
 
 
 def add_features(catalogue: Any, scores: pd.DataFrame) -> pd.DataFrame:
     """Add the features to the scores, and drop light curves for which no features exist."""
     ids = scores["_id"].tolist()
-    found: list[dict[str, Any]] = []
-    for first in range(0, len(ids), IDS_PER_QUERY):
-        found += catalogue.find("features", {"_id": {"$in": ids[first : first + IDS_PER_QUERY]}})
+    found = list(catalogue.find("features", {"_id": {"$in": ids}}))
     if not found:
         return scores.iloc[:0].copy()
     features = identifiers.from_records(found)
@@ -122,10 +112,10 @@ def annotation(
     All other keys contain the values of the light curve that was added first. Unknown values are
     None.
     """
-    scores = {name: _rounded(row[name], 3) for name in options.limits.columns}
+    scores = {name: _rounded(row[name], 3) for name in options.columns}
     period = _rounded(row.get(options.period))
     gaia = {name: _rounded(row.get(column)) for name, column in GAIA.items()}
-    data: dict[str, Any] = {"period": period, options.limits.tag: scores, "Gaia": gaia}
+    data: dict[str, Any] = {"period": period, options.tag: scores, "Gaia": gaia}
     data |= dict(before or {})
     curves = dict(data.get("light_curves") or {})
     number = str(int(row["_id"]))
@@ -135,7 +125,6 @@ def annotation(
 
 def upload(
     marshal: Marshal,
-    catalogue: Any,
     table: pd.DataFrame,
     options: DisagreementOptions,
     writer: IdempotentWriter,
@@ -150,8 +139,8 @@ def upload(
     """
 
     def upload_one(row: dict[str, Any], own: IdempotentWriter) -> str:
-        obj_id = _archive(marshal, catalogue, row, options, own)
-        current = find_annotation(marshal, obj_id, options.origin)
+        obj_id = _archive(marshal, row, options, own)
+        current = find_annotation(marshal.annotations(obj_id), options.origin)
         data = annotation(row, options, current["data"] if current else None)
         if current is None or current["data"] != data:
             groups = [options.group_id]
@@ -171,15 +160,11 @@ def upload(
 
 
 def _archive(
-    marshal: Marshal,
-    catalogue: Any,
-    row: dict[str, Any],
-    options: DisagreementOptions,
-    writer: IdempotentWriter,
+    marshal: Marshal, row: dict[str, Any], options: DisagreementOptions, writer: IdempotentWriter
 ) -> str:
     """Archive a light curve to its source in the group, and create the source if necessary."""
     number = int(row["_id"])
-    ra, dec = _position(catalogue, row)
+    ra, dec = positions.validated(*positions.of_document(row))
     groups = [options.group_id]
     archived: list[str] = []
 
@@ -214,16 +199,6 @@ def _archive(
     return archived[-1] if archived else find_source() or name
 
 
-def _position(catalogue: Any, row: dict[str, Any]) -> tuple[float, float]:
-    if row.get("ra") is not None and row.get("dec") is not None:
-        return float(row["ra"]), float(row["dec"])
-    found = list(catalogue.find("sources", {"_id": row["_id"]}, ("ra", "dec")))
-    if not found:
-        raise AstrodomeError("The position of the light curve is unknown.")
-    return float(found[0]["ra"]), float(found[0]["dec"])
-
-
 def _rounded(value: Any, digits: int | None = None) -> float | None:
-    if value is None or value is pd.NA or not np.isfinite(float(value)):
-        return None
-    return float(value) if digits is None else round(float(value), digits)
+    found = identifiers.number(value)
+    return found if found is None or digits is None else round(found, digits)

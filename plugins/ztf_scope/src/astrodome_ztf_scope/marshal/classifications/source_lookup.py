@@ -100,13 +100,10 @@ def find_sources(
     def match_row(item: tuple[int, tuple[str, float, float]]) -> SourceMatch:
         number, row = item
         try:
-            breaker.check()
-            match = SourceMatch(number, *_find_source(marshal, *row, radius))
+            with breaker.item():
+                return SourceMatch(number, *_find_source(marshal, *row, radius))
         except AstrodomeError as error:
-            breaker.record(error)
             return SourceMatch(number, None, f"failed: {reason(error)}")
-        breaker.record(None)
-        return match
 
     matches = dict(resume.matches) if resume else {}
     todo = [
@@ -127,13 +124,10 @@ def find_sources(
 def _find_source(
     marshal: Marshal, obj_id: str, ra: float, dec: float, radius: float
 ) -> tuple[dict[str, Any] | None, str]:
-    if obj_id:
-        source = marshal.source(obj_id)
-        if source is not None:
-            return source, "found by obj_id"
-    if math.isnan(ra) or math.isnan(dec):
-        return None, NOT_FOUND
-    near = marshal.near(float(ra) % 360, float(dec), radius)
+    if obj_id and (source := marshal.source(obj_id)) is not None:
+        return source, "found by obj_id"
+    known = math.isfinite(ra) and math.isfinite(dec)
+    near = marshal.near(float(ra) % 360, float(dec), radius) if known else []
     if not near:
         return None, NOT_FOUND
     return near[0], f"found by position, {near[0]['separation']:.2f} arcsec"
