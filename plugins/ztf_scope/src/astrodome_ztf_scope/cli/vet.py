@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import webbrowser
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -47,8 +49,8 @@ def vet(
         with ExitStack() as stack:
             if browser:
                 page = stack.enter_context(browser_page.redirecting(server.url))
-                server.on_open = lambda: browser_page.remove(page.parent)
-                browser_page.in_browser(page)
+                server.on_open = lambda: shutil.rmtree(page.parent, ignore_errors=True)
+                webbrowser.open(page.as_uri())
             try:
                 server.finished.wait()
             except KeyboardInterrupt:

@@ -7,6 +7,7 @@ to 19 digits. All functions in this package that read or write tables use this m
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -246,6 +247,15 @@ def exact(table: pd.DataFrame, origin: ValueOrigin) -> pd.DataFrame:
 def is_missing(value: Any) -> bool:
     """Return whether a scalar is None, NaN, NaT or ``pandas.NA``."""
     return value is None or value is pd.NA or bool(np.isscalar(value) and value != value)
+
+
+def number(value: Any) -> float | None:
+    """Convert a value to a finite float, or return None if this is not possible."""
+    try:
+        found = float(value)
+    except (TypeError, ValueError):
+        return None
+    return found if math.isfinite(found) else None
 
 
 def text(value: Any) -> str:

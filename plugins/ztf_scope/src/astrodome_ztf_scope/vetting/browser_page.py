@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import html
-import shutil
 import tempfile
-import webbrowser
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,22 +22,9 @@ def redirecting(url: str) -> Iterator[Path]:
     browser. Therefore, the browser is started with the path of this HTML file instead of the URL.
     The file is removed when the context manager exits.
     """
-    # mkdtemp creates the folder with mode 0o700.
-    folder = Path(tempfile.mkdtemp(prefix="scope-vet-"))
-    try:
-        file = folder / "open.html"
+    # The folder has mode 0o700.
+    with tempfile.TemporaryDirectory(prefix="scope-vet-", ignore_cleanup_errors=True) as folder:
+        file = Path(folder, "open.html")
         file.touch(mode=0o600, exist_ok=False)
         file.write_text(PAGE.format(url=html.escape(url, quote=True)), "utf-8")
         yield file
-    finally:
-        remove(folder)
-
-
-def remove(folder: Path) -> None:
-    """Remove the temporary folder that contains the HTML file."""
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-def in_browser(file: Path) -> bool:
-    """Open the file in the default browser and return whether a browser was found."""
-    return webbrowser.open(file.as_uri())

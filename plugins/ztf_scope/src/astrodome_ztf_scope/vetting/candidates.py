@@ -20,9 +20,8 @@ from ..tables import identifiers, table_io
 SCORE = re.compile(r"(?P<tag>.+)_(?:dnn|xgb)")
 MAX_POINTS = 2000
 """Maximum number of epochs per band in a plot."""
-KNOWN = frozenset(
-    {"_id", "obj_id", "ra", "dec", "period", "field", "ccd", "quad", "filter", "name", "ztf_id"}
-)
+KNOWN = {"ra", "dec", "period", "field", "ccd", "quad", "filter"}
+"""Numeric columns that are neither features nor scores."""
 
 
 @dataclass(frozen=True)
@@ -89,8 +88,8 @@ class Candidates:
         if table.empty:
             return [], "not found in the catalogue"
         table = table.reindex(columns=["hjd", "mag", "magerr", "filter", "catflags"])
-        table = table.fillna({"magerr": 0, "filter": 0, "catflags": 0})
-        table = table[table["catflags"] == 0].dropna(subset=["hjd", "mag"]).sort_values("hjd")
+        table = table.dropna(subset=["hjd", "mag"]).fillna(0)
+        table = table[table["catflags"] == 0].sort_values("hjd")
         found = []
         for band, points in table.groupby("filter"):
             values = points[["hjd", "mag", "magerr"]].to_numpy(np.float64)
@@ -132,7 +131,7 @@ def read(
     if not chosen:
         raise AstrodomeError(
             f"{path} has no scores: expected columns such as vnv_xgb.",
-            "Specify the labels to choose from: --label 'RR Lyrae' --label bogus.",
+            "Specify labels, for example 'RR Lyrae' and 'bogus'.",
         )
     used = {column for columns in scores.values() for column in columns} | KNOWN
     ids = [str(name) for name in table if identifiers.is_identifier(name)]
@@ -141,20 +140,10 @@ def read(
     for number, values in enumerate(identifiers.to_records(table)):
         known = {name: text for name in ids if (text := identifiers.text(values[name]))}
         names = (known[key] for key in ("obj_id", "name", "_id", "ztf_id") if key in known)
-        ra, dec, period = (_number(values.get(key)) for key in ("ra", "dec", "period"))
-        own_scores = {
-            tag: max(_number(values[column]) or 0.0 for column in columns)
-            for tag, columns in scores.items()
-        }
-        own_features = {n: v for n in features if (v := _number(values[n])) is not None}
+        numbers = {name: identifiers.number(value) for name, value in values.items()}
+        ra, dec, period = (numbers.get(key) for key in ("ra", "dec", "period"))
+        own = {tag: max(numbers[c] or 0.0 for c in columns) for tag, columns in scores.items()}
+        others = {name: value for name in features if (value := numbers[name]) is not None}
         name = next(names, f"row {number}")
-        rows.append(Candidate(number, name, ra, dec, period, own_scores, own_features, known))
+        rows.append(Candidate(number, name, ra, dec, period, own, others, known))
     return Candidates(rows, chosen, table, catalogue, radius)
-
-
-def _number(value: Any) -> float | None:
-    try:
-        found = float(value)
-    except (TypeError, ValueError):
-        return None
-    return found if math.isfinite(found) else None

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import resources
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from astrodome import AstrodomeError
 
@@ -22,6 +22,12 @@ from .decisions import Decisions
 
 ADDRESS = "127.0.0.1"
 HEADER = "X-Vet-Token"
+SECURITY = {
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+"""Headers that are sent with every response."""
 MAX_BODY = 2**16
 """Maximum size of a request body, in bytes."""
 
@@ -83,19 +89,17 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         parts = urlsplit(self.path)
-        query = parse_qs(parts.query)
-        if not self._allowed(query.get("token", [""])[0] if parts.path == "/" else None):
+        query = dict(parse_qsl(parts.query))
+        number = query.get("number", "")
+        candidates = self.vet.candidates
+        if not self._allowed(query.get("token", "") if parts.path == "/" else None):
             return
         if parts.path == "/":
             self._page()
         elif parts.path == "/api/overview":
             self._json(self.vet.overview())
-        elif parts.path == "/api/source":
-            try:
-                number = int(query.get("number", [""])[0])
-                self._json(self.vet.candidates.page(number))
-            except (ValueError, IndexError):
-                self._json({"error": "Row not found."}, 404)
+        elif number.isdecimal() and int(number) < len(candidates.rows):
+            self._json(candidates.page(int(number)))
         else:
             self._json({"error": "Not found."}, 404)
 
@@ -155,14 +159,8 @@ class _Handler(BaseHTTPRequestHandler):
         self, status: int, kind: str, body: bytes, headers: dict[str, str] | None = None
     ) -> None:
         self.send_response(status)
-        always = {
-            "Content-Type": kind,
-            "Content-Length": str(len(body)),
-            "Cache-Control": "no-store",
-            "Referrer-Policy": "no-referrer",
-            "X-Content-Type-Options": "nosniff",
-        }
-        for name, value in {**always, **(headers or {})}.items():
+        about = {"Content-Type": kind, "Content-Length": str(len(body))}
+        for name, value in {**about, **SECURITY, **(headers or {})}.items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)
