@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import typer
-from astrodome import AstrodomeError, lazy
+from astrodome import InvalidInputError, lazy
 
 _data = json.loads(Path(__file__).with_suffix(".json").read_text("utf-8"))
 ALIASES: dict[str, str] = _data["aliases"]
@@ -30,10 +30,9 @@ class ReplacedCommand(lazy.Command):
         if ctx.resilient_parsing:
             return super().parse_args(ctx, args)
         replacement, difference = REPLACED[str(self.name)]
-        raise AstrodomeError(
+        raise InvalidInputError(
             f"Unknown command 'scope {self.name}': it is a command of scope-ml. {difference}.",
             replacement,
-            exit_code=2,
         )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import Any
 import pandas as pd
 from astrodome import AstrodomeError, InvalidInputError, files
 
-from ..tables import datasets, table_io
+from ..tables import datasets, identifiers, table_io
 from . import batches
 from . import journal as journals
 from .idempotent_writes import IdempotentWriter
@@ -149,9 +149,9 @@ def _column_values(table: pd.DataFrame, key: str, where: str) -> dict[str, Any]:
     if key not in table:
         raise InvalidInputError(f"{where} has no column '{key}' with the values.")
     values: dict[str, Any] = {}
-    cells = zip(table["obj_id"], table[key], table[key].isna(), strict=True)
-    for row, (obj_id, cell, missing) in enumerate(cells):
-        value = None if missing else cell.item() if hasattr(cell, "item") else cell
+    for row, record in enumerate(identifiers.to_records(table[["obj_id", key]])):
+        obj_id, value = record["obj_id"], record[key]
+        value = None if identifiers.is_missing(value) else value
         if isinstance(value, str) and NUMERIC.fullmatch(key):  # Other cells contain text.
             value = parse_value(value)
         check_value(key, value, f"{where}, row {row} (counted from 0): ")
@@ -176,7 +176,7 @@ def apply_requests(
     """
 
     def apply_one(item: AnnotationRequest, own: IdempotentWriter) -> str:
-        current = find_annotation(marshal, item.obj_id, item.origin)
+        current = find_annotation(marshal.annotations(item.obj_id), item.origin)
         before = dict(current["data"]) if current else None
         after = _changed(item, before)
         if after != before:
@@ -196,10 +196,11 @@ def apply_requests(
     )
 
 
-def find_annotation(marshal: Marshal, obj_id: str, origin: str) -> dict[str, Any] | None:
-    """Return the annotation of a source with this origin, or None if it does not exist."""
-    found: list[dict[str, Any]] = marshal.annotations(obj_id)
-    return next((one for one in found if one["origin"] == origin), None)
+def find_annotation(
+    annotations: Iterable[Mapping[str, Any]], origin: str
+) -> Mapping[str, Any] | None:
+    """Return the annotation with this origin, or None if it does not exist."""
+    return next((one for one in annotations if one["origin"] == origin), None)
 
 
 def write_annotation(
@@ -225,7 +226,7 @@ def write_annotation(
         return marshal.change_annotation(obj_id, current["id"], origin, data)
 
     def is_done() -> bool:
-        found = find_annotation(marshal, obj_id, origin)
+        found = find_annotation(marshal.annotations(obj_id), origin)
         return (found["data"] if found else None) == data
 
     prefix = "" if current is None else "delete " if data is None else "change "
@@ -242,10 +243,12 @@ def _changed(item: AnnotationRequest, before: dict[str, Any] | None) -> dict[str
     """
     if item.action == "undo":
         return item.data
+    if item.value is None and item.action != "delete":
+        raise AstrodomeError(f"The row has no value of '{item.key}'.")
     if item.action == "post":
         if before is None:
-            return {item.key: _required(item)}
-        if item.key in before and before[item.key] == item.value:
+            return {item.key: item.value}
+        if before.get(item.key) == item.value:
             return before
         raise AstrodomeError(
             f"The source already has an annotation with the origin {item.origin}.",
@@ -255,13 +258,12 @@ def _changed(item: AnnotationRequest, before: dict[str, Any] | None) -> dict[str
         which = f"({item.origin}, {item.key})" if item.key else item.origin
         raise AstrodomeError(f"The source has no annotation with origin and key {which}.")
     if item.action == "update":
-        value = _required(item)
-        if _is_number(before.get(item.key)) and not _is_number(value):
+        if _is_number(before.get(item.key)) and not _is_number(item.value):
             raise AstrodomeError(
                 f"Cannot replace the number {before[item.key]} in '{item.key}': "
-                f"'{value}' is not a number."
+                f"'{item.value}' is not a number."
             )
-        return {**before, item.key: value}
+        return {**before, item.key: item.value}
     rest = {} if item.whole else {key: v for key, v in before.items() if key != item.key}
     return rest or None
 
@@ -270,23 +272,12 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _required(item: AnnotationRequest) -> Any:
-    if item.value is None:
-        raise AstrodomeError(f"The row has no value of '{item.key}'.")
-    return item.value
-
-
 def write_undo_file(path: Path, changes: Sequence[AnnotationChange]) -> Path:
     """Write the annotations before the changes to a file for :func:`read_undo_file`."""
-    document = [
-        {
-            "obj_id": change.request.obj_id,
-            "origin": change.request.origin,
-            "data": change.before,
-            "group_ids": change.group_ids,
-        }
-        for change in changes
-    ]
+    document = []
+    for change in changes:
+        about = {"obj_id": change.request.obj_id, "origin": change.request.origin}
+        document.append({**about, "data": change.before, "group_ids": change.group_ids})
     files.write_text(path, json.dumps({"annotations": document}, indent=1) + "\n")
     return path
 

@@ -81,10 +81,9 @@ class Fritz:
         where = {name: repr(float(value)) for name, value in degrees.items()}
         listing = {**where, "numPerPage": PAGE_SIZE, "includeLabellers": "true"}
         near = read(SourcePage, self._read("/api/sources", listing) or {})["sources"]
-        if near:
-            found = separations(ra, dec, [s["ra"] for s in near], [s["dec"] for s in near])
-            for one, separation in zip(near, found, strict=True):
-                one["separation"] = float(separation)
+        found = separations(ra, dec, [s["ra"] for s in near], [s["dec"] for s in near])
+        for one, separation in zip(near, found, strict=True):
+            one["separation"] = float(separation)
         return sorted(near, key=lambda one: (one["separation"], one["id"]))
 
     def in_groups(self, group_ids: Sequence[int], *, start: int = 1) -> Iterator[dict[str, Any]]:
@@ -189,11 +188,8 @@ class Fritz:
         group_ids: Sequence[int],
         obj_id: str = "",
     ) -> Any:
-        body: dict[str, Any] = {
-            "catalog": catalog,
-            "light_curve_ids": [int(one) for one in light_curve_ids],
-            "group_ids": list(group_ids),
-        }
+        ids = [int(one) for one in light_curve_ids]
+        body = {"catalog": catalog, "light_curve_ids": ids, "group_ids": list(group_ids)}
         if obj_id:
             body["obj_id"] = obj_id
         return _value(self._write("POST", "/api/archive", body), "obj_id")

@@ -18,18 +18,6 @@ from .errors import RequestRejected
 from .sqlite_file import SqliteFile
 
 CLASSIFICATION = "id, classification, taxonomy_id, probability, origin, ml, groups, votes"
-PHOTOMETRY = (
-    "obj_id",
-    "instrument_id",
-    "mjd",
-    "filter",
-    "mag",
-    "magerr",
-    "limiting_mag",
-    "magsys",
-    "ra",
-    "dec",
-)
 PAGE_SIZE = 500
 """Number of sources per page of a listing, the same as for Fritz."""
 LABELLER = 1
@@ -77,12 +65,11 @@ class LocalMarshal:
         if is_new and missing == "error":
             hint = "Correct local:FILE.db; only commands that upload create a new file."
             raise errors.not_found(self.path, hint, kind="Marshal file", exit_code=2)
+        in_memory = is_new and missing == "empty"
+        if not in_memory:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            if is_new and missing == "empty":
-                self._database = SqliteFile(":memory:", "local.sql")
-            else:
-                self.path.parent.mkdir(parents=True, exist_ok=True)
-                self._database = SqliteFile(self.path, "local.sql")
+            self._database = SqliteFile(":memory:" if in_memory else self.path, "local.sql")
         except sqlite3.Error as error:
             raise AstrodomeError(f"{self.path} is not a valid marshal file: {error}.") from error
         self._rows = self._database.rows
@@ -106,8 +93,6 @@ class LocalMarshal:
         margin = radius / 3600
         query = "SELECT * FROM sources WHERE dec BETWEEN ? AND ?"
         rows = self._rows(query, dec - margin, dec + margin)
-        if not rows:
-            return []
         distances = separations(ra, dec, [row["ra"] for row in rows], [row["dec"] for row in rows])
         found = [
             {**self._complete(row), "separation": float(distance)}
@@ -213,8 +198,9 @@ class LocalMarshal:
             return {"comment_id": _insert(connection, "comments", values)}
 
     def add_photometry(self, points: Mapping[str, Any]) -> Any:
-        rows = pd.DataFrame({name: points.get(name) for name in PHOTOMETRY})
-        marks = ", ".join("?" * len(PHOTOMETRY))
+        columns = [column["name"] for column in self._rows("PRAGMA table_info (photometry)")]
+        rows = pd.DataFrame({name: points.get(name) for name in columns})
+        marks = ", ".join("?" * len(columns))
         with self._transaction(points["obj_id"]) as connection:
             connection.executemany(
                 f"INSERT OR IGNORE INTO photometry VALUES ({marks})",

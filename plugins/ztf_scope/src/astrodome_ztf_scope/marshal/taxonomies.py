@@ -79,13 +79,8 @@ def post(
             f"Another taxonomy '{name}' {version} already exists (id {existing['id']}).",
             "Specify another version.",
         )
-    body: dict[str, Any] = {
-        "name": name,
-        "version": version,
-        "provenance": provenance,
-        "hierarchy": dict(tree),
-        **({"group_ids": list(group_ids)} if group_ids else {}),
-    }
+    body: dict[str, Any] = {"name": name, "version": version, "provenance": provenance}
+    body |= {"hierarchy": dict(tree), **({"group_ids": list(group_ids)} if group_ids else {})}
     writer.ensure(
         "taxonomy",
         "",
@@ -94,4 +89,4 @@ def post(
         is_done=lambda: find() is not None,
         done=existing is not None,
     )
-    return existing or (None if writer.dry_run else find())
+    return existing or find()

@@ -63,9 +63,7 @@ class DownloadResult:
         for known in table_io.EXTENSIONS.values():
             name = name.removesuffix(known)
         own = self.origin.suffix.lower().lstrip(".") if self.origin else ""
-        extension = extension or (
-            table_io.writable_extension(own) if own in table_io.EXTENSIONS else ".csv"
-        )
+        extension = extension or table_io.EXTENSIONS.get(own, ".csv")
         if folder is None:
             folder = self.origin.parent if self.origin else Path()
         return folder / f"{name}{extension}"

@@ -12,6 +12,7 @@ from astrodome import InvalidInputError
 
 from ...config import taxonomy_maps
 from ...config.taxonomy_maps import TaxonomyClass
+from ...tables import identifiers
 
 READ = "read"
 """Value of the option ``-classification`` that selects all labels in the taxonomy map."""
@@ -143,9 +144,8 @@ def of_row(
     """
     found: dict[TaxonomyClass, float] = {}
     for label in labels:
-        value = row[label.column]
-        probability = float("nan") if value is None or value is pd.NA else float(value)
-        if label.is_uploaded(probability, threshold):
+        probability = identifiers.number(row[label.column])
+        if probability is not None and label.is_uploaded(probability, threshold):
             found.setdefault(label.target, probability)
     return list(found.items())
 
@@ -158,15 +158,9 @@ def summary(
     for label in labels:
         values = pd.to_numeric(table[label.column], errors="coerce")
         kept = label.is_uploaded(values, threshold)
-        rows.append(
-            {
-                "column": label.column,
-                "class": label.target.name,
-                "taxonomy": label.target.taxonomy_id,
-                "rows": int(kept.sum()),
-                "of them zero": int((kept & (values == 0)).sum()),
-            }
-        )
+        about = {"class": label.target.name, "taxonomy": label.target.taxonomy_id}
+        counts = {"rows": int(kept.sum()), "of them zero": int((kept & (values == 0)).sum())}
+        rows.append({"column": label.column, **about, **counts})
     return rows
 
 

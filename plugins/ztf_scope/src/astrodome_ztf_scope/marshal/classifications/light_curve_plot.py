@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from io import BytesIO
+from typing import Any
 
 import pandas as pd
 
-COLORS = {"ztfg": "tab:green", "ztfr": "tab:red", "ztfi": "tab:orange"}
-MARKERS = {"ztfg": ".", "ztfr": "D", "ztfi": "s"}
+STYLES = {
+    "ztfg": {"color": "tab:green", "marker": "."},
+    "ztfr": {"color": "tab:red", "marker": "D"},
+    "ztfi": {"color": "tab:orange", "marker": "s"},
+}
 MJD_ZERO = 58_000.0
 """Zero point of the time axis, as modified Julian date."""
 
@@ -27,16 +31,8 @@ def draw(
     for band, group in points.groupby("filter"):
         days = group["mjd"] - MJD_ZERO
         across = days if period is None else (days / period) % 1
-        axes.errorbar(
-            across,
-            group["mag"],
-            group["magerr"],
-            fmt=MARKERS.get(str(band), "."),
-            color=COLORS.get(str(band)),
-            markersize=3,
-            elinewidth=0.5,
-            label=str(band),
-        )
+        style: dict[str, Any] = {"markersize": 3, "elinewidth": 0.5, **STYLES[str(band)]}
+        axes.errorbar(across, group["mag"], group["magerr"], ls="", label=str(band), **style)
     axes.invert_yaxis()
     axes.set_ylabel("AB magnitude")
     axes.set_xlabel(f"MJD − {MJD_ZERO:.0f}" if period is None else f"phase (period {period:.6g} d)")

@@ -39,8 +39,10 @@ def add_columns(table: pd.DataFrame, matches: Sequence[SourceMatch]) -> pd.DataF
     result = result.rename(columns=clash)
     if name_column:
         result[name_column] = names
-    for name in JOINED:
-        result[name] = [joined(match.source)[name] if match.source else "" for match in matches]
+    columns = [
+        joined(match.source) if match.source else dict.fromkeys(JOINED, "") for match in matches
+    ]
+    result[list(JOINED)] = pd.DataFrame(columns, result.index, JOINED)
     result[STATUS] = [match.status for match in matches]
     return result
 
@@ -51,14 +53,10 @@ def source_table(sources: Iterable[Mapping[str, Any]], status: str) -> pd.DataFr
     Each row contains ``obj_id``, ``ra`` and ``dec`` (in degrees), the columns in :data:`JOINED` and
     ``status``.
     """
-    rows = [
-        {
-            **{"obj_id": one["id"], "ra": one["ra"], "dec": one["dec"]},
-            **joined(one),
-            STATUS: status,
-        }
-        for one in sources
-    ]
+    rows = []
+    for one in sources:
+        about = {"obj_id": one["id"], "ra": one["ra"], "dec": one["dec"]}
+        rows.append({**about, **joined(one), STATUS: status})
     return identifiers.from_records(rows, ["obj_id", "ra", "dec", *JOINED, STATUS])
 
 

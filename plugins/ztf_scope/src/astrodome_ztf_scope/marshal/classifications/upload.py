@@ -18,13 +18,14 @@ from astrodome import AstrodomeError, files
 
 from ...catalogues import positions
 from ...config.taxonomy_maps import TaxonomyClass
+from ...tables import identifiers
 from .. import batches, checks
 from .. import journal as journals
-from ..annotations import write_annotation
+from ..annotations import find_annotation, write_annotation
 from ..idempotent_writes import IdempotentWriter
 from ..protocol import Marshal
 from . import labels, photometry
-from .upload_rows import UploadOptions, UploadRow, number
+from .upload_rows import UploadOptions, UploadRow
 
 PERIOD_ORIGIN = "uploadedperiod"
 NAME_PREFIX = "ZTFJ"
@@ -86,7 +87,7 @@ def check(marshal: Marshal, options: UploadOptions) -> int:
 def _groups(rows: Sequence[UploadRow], options: UploadOptions) -> list[list[UploadRow]]:
     """Group rows that may belong to the same source."""
     ra, dec = (
-        np.array([number(row.values.get(name)) for row in rows], np.float64)
+        np.array([identifiers.number(row.values.get(name)) for row in rows], np.float64)
         for name in ("ra", "dec")
     )
     # Two rows that match the same source may be separated by twice the radius.
@@ -114,8 +115,9 @@ class _RowUpload:
         source = self._find_source() or self._create_source()
         if not options.skip_phot:
             self._add_photometry(source["id"])
-        if self.row.period is not None:
-            self._annotate(source, PERIOD_ORIGIN, {"period": self.row.period})
+        period = self.row.period
+        if period is not None and not find_annotation(source["annotations"], PERIOD_ORIGIN):
+            self._annotate(source, PERIOD_ORIGIN, {"period": period})
         self._add_groups(source)
         if options.replace_classifications:
             self._delete_other_classifications(source)
@@ -126,13 +128,13 @@ class _RowUpload:
         return str(source["id"])
 
     @cached_property
-    def _curves(self) -> list[dict[str, Any]]:
+    def _curves(self) -> Sequence[dict[str, Any]]:
         """Light curves within the matching radius around the position of the row."""
         if self.catalogue is None:
-            return []
-        found: list[dict[str, Any]]
-        (found,) = self.catalogue.cone("sources", *self.row.position, self.options.radius)
-        return found
+            return ()
+        found: list[list[dict[str, Any]]]
+        found = self.catalogue.cone("sources", *self.row.position, self.options.radius)
+        return found[0]
 
     @cached_property
     def _points(self) -> pd.DataFrame | None:
@@ -160,14 +162,14 @@ class _RowUpload:
             named = self.marshal.source(obj_id)
             if named is not None:
                 return named
-            if number(values.get("ra")) is None:
+            if identifiers.number(values.get("ra")) is None:
                 raise AstrodomeError(f"Source {obj_id} not found, and the row has no position.")
         near = self.marshal.near(*self.row.position, options.radius)
         survey_id = values.get("survey_id")
         if options.match_ids and survey_id is not None:
             for source in near:
-                known = _annotation(source, options.survey_id_origin) or {"data": {}}
-                if str(survey_id) in map(str, known["data"].values()):
+                known = find_annotation(source["annotations"], options.survey_id_origin)
+                if known and str(survey_id) in map(str, known["data"].values()):
                     return source
         named_by_position = (s for s in near if s["id"].startswith(NAME_PREFIX))
         return next(named_by_position, near[0] if near else None)
@@ -182,8 +184,8 @@ class _RowUpload:
             coordinates = ([curve[name] for curve in self._curves] for name in ("ra", "dec"))
             ra, dec = positions.mean(*coordinates)
         elif self.catalogue is not None:
-            radius = f"{self.options.radius:g} arcsec"
-            raise AstrodomeError(f"No light curve found within {radius} of ({ra:.5f}, {dec:.5f}).")
+            place = f"{self.options.radius:g} arcsec of ({ra:.5f}, {dec:.5f})"
+            raise AstrodomeError(f"No light curve found within {place}.")
         obj_id, groups = positions.iau_name(ra, dec), self.options.group_ids
         existing = self.marshal.source(obj_id)
         if existing is not None:
@@ -204,11 +206,9 @@ class _RowUpload:
         existing = [] if self.is_planned else self.marshal.photometry(obj_id)
         new = photometry.missing_points(self._points, existing)
         for body in photometry.payloads(new, obj_id, self.instrument, self.options.group_ids):
-            parameters = {
-                "points": len(body["mjd"]),
-                "mjd": [min(body["mjd"]), max(body["mjd"])],
-                "digest": journals.key(body)[:16],
-            }
+            times = body["mjd"]
+            parameters = {"points": len(times), "mjd": [min(times), max(times)]}
+            parameters["digest"] = journals.key(body)[:16]
             self.writer.ensure(
                 "photometry",
                 obj_id,
@@ -222,10 +222,10 @@ class _RowUpload:
         return not len(photometry.missing_points(points, self.marshal.photometry(obj_id)))
 
     def _annotate(self, source: Mapping[str, Any], origin: str, data: Mapping[str, Any]) -> None:
-        """Add an annotation, unless an annotation with this origin exists."""
-        if _annotation(source, origin) is None:
-            groups = self.options.group_ids
-            write_annotation(self.marshal, self.writer, source["id"], origin, data, groups, None)
+        """Create the annotation with this origin, or replace its data."""
+        before = find_annotation(source["annotations"], origin)
+        groups = self.options.group_ids
+        write_annotation(self.marshal, self.writer, source["id"], origin, data, groups, before)
 
     def _add_groups(self, source: Mapping[str, Any]) -> None:
         obj_id = source["id"]
@@ -285,21 +285,17 @@ class _RowUpload:
         self, obj_id: str, existing: Sequence[Mapping[str, Any]]
     ) -> list[dict[str, Any]]:
         options = self.options
-        flags = {"vote": options.upvote, "label": options.check_labelled_box, "ml": options.ml}
+        flags = {"origin": options.origin, "ml": options.ml}
+        flags |= {"vote": options.upvote, "label": options.check_labelled_box}
         records = []
         for target, probability in self._classes:
-            same = [c for c in existing if c["classification"] == target.name]
+            same = (one for one in existing if one["classification"] == target.name)
             have = {group for one in same for group in one["groups"]}
-            record = {
-                "obj_id": obj_id,
-                "classification": target.name,
-                "origin": options.origin,
-                "taxonomy_id": target.taxonomy_id,
-                "probability": probability,
-                "group_ids": [group for group in options.group_ids if group not in have],
-            }
-            records.append({**record, **flags})
-        return [record for record in records if record["group_ids"]]
+            record = {"obj_id": obj_id, "classification": target.name, "probability": probability}
+            record |= {"taxonomy_id": target.taxonomy_id, **flags}
+            if groups := [group for group in options.group_ids if group not in have]:
+                records.append({**record, "group_ids": groups})
+        return records
 
     def _add_comments(self, obj_id: str) -> None:
         comments: dict[str, tuple[str, bytes] | None] = {}
@@ -312,7 +308,6 @@ class _RowUpload:
             return any(comment["text"] == text for comment in self.marshal.comments(obj_id))
 
         posted = self.marshal.comments(obj_id) if comments and not self.is_planned else []
-        existing = {comment["text"] for comment in posted}
         for text, attachment in comments.items():
             self.writer.ensure(
                 "comment",
@@ -320,15 +315,16 @@ class _RowUpload:
                 {"text": text, "attachment": attachment[0] if attachment else None},
                 send=partial(self.marshal.comment, obj_id, text, attachment),
                 is_done=partial(is_posted, text),
-                done=text in existing,
+                done=any(comment["text"] == text for comment in posted),
             )
 
-    def _plots(self, obj_id: str, points: pd.DataFrame) -> dict[str, tuple[str, bytes] | None]:
-        """Return the light curve plots, keyed by the text of the comment."""
+    def _plots(
+        self, obj_id: str, points: pd.DataFrame
+    ) -> Iterator[tuple[str, tuple[str, bytes] | None]]:
+        """Yield the text of the comment and the attachment for each light curve plot."""
         from . import light_curve_plot
 
         names = [target.name for target, _ in self._classes]
-        found: dict[str, tuple[str, bytes] | None] = {}
         for kind in self.options.plots:
             period = self.row.period if kind == "phase-folded" else None
             if kind == "phase-folded" and period is None:
@@ -336,26 +332,18 @@ class _RowUpload:
             file_name = f"{obj_id}_{kind}.png"
             png = light_curve_plot.draw(points, obj_id, names, period)
             if self.options.plot_folder:
-                path = Path(self.options.plot_folder) / file_name
-                files.write_bytes(path, png, sync=False)
+                files.write_bytes(Path(self.options.plot_folder, file_name), png, sync=False)
             text = f"ZTF source within {self.options.radius:.1f} arcsec of {obj_id}: {kind}"
-            found[text] = (file_name, png)
-        return found
+            yield text, (file_name, png)
 
     def _add_survey_id(self, source: Mapping[str, Any]) -> None:
         """Add the survey id to the annotation of the source, and keep ids from earlier uploads."""
-        value = self.row.values.get("survey_id")
-        if value is None or value != value:
+        survey_id = identifiers.text(self.row.values.get("survey_id"))
+        if not survey_id:
             raise AstrodomeError("The row has no survey_id.")
-        origin, value = self.options.survey_id_origin, str(value)
-        before = _annotation(source, origin)
-        if before is None:
-            self._annotate(source, origin, {"survey_id": value})
-        elif value not in map(str, before["data"].values()):
-            data = {**before["data"], f"survey_id_{len(before['data']) + 1}": value}
-            groups = self.options.group_ids
-            write_annotation(self.marshal, self.writer, source["id"], origin, data, groups, before)
-
-
-def _annotation(source: Mapping[str, Any], origin: str) -> dict[str, Any] | None:
-    return next((one for one in source["annotations"] if one["origin"] == origin), None)
+        origin = self.options.survey_id_origin
+        before = find_annotation(source["annotations"], origin)
+        data = dict(before["data"]) if before else {}
+        if survey_id not in map(str, data.values()):
+            data[f"survey_id_{len(data) + 1}" if data else "survey_id"] = survey_id
+            self._annotate(source, origin, data)

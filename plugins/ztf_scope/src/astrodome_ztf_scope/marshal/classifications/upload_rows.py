@@ -76,15 +76,15 @@ class UploadRow:
 
         Raises AstrodomeError if the row has no valid position.
         """
-        ra, dec = (number(self.values.get(key)) for key in ("ra", "dec"))
-        if ra is None or dec is None or not (0 <= ra <= 360 and -90 <= dec <= 90):
+        ra, dec = (identifiers.number(self.values.get(key)) for key in ("ra", "dec"))
+        if ra is None or dec is None:
             raise AstrodomeError("The row has no position: ra and dec (deg) are required.")
         return ra % 360, dec
 
     @property
     def period(self) -> float | None:
         """The period in days, or None if it is missing."""
-        return number(self.values.get(PERIOD))
+        return identifiers.number(self.values.get(PERIOD))
 
 
 def prepare(
@@ -129,15 +129,11 @@ def _check_columns(table: pd.DataFrame, options: UploadOptions, origin: object) 
             "Rename the columns of the coordinates, or add the column obj_id and specify "
             "use_existing_obj_id.",
         )
-    for column, names in (
-        ("obj_id", ("use_existing_obj_id",)),
-        ("survey_id", ("match_ids", "post_survey_id")),
-    ):
-        for name in names:
-            if getattr(options, name) and column not in table:
-                raise InvalidInputError(
-                    f"{origin} has no column '{column}', which {name} requires."
-                )
+    columns = {"use_existing_obj_id": "obj_id", "match_ids": "survey_id"}
+    columns["post_survey_id"] = "survey_id"
+    for name, column in columns.items():
+        if getattr(options, name) and column not in table:
+            raise InvalidInputError(f"{origin} has no column '{column}', which {name} requires.")
 
 
 def _with_period(table: pd.DataFrame, column: str, origin: object) -> pd.DataFrame:
@@ -168,7 +164,7 @@ def _with_period(table: pd.DataFrame, column: str, origin: object) -> pd.DataFra
 def _check_period(cells: pd.Series[Any], origin: object) -> None:
     given = cells.notna() & (cells.astype(str).str.strip() != "")
     values = pd.to_numeric(cells, errors="coerce").astype(np.float64)
-    wrong = given & ~((values > 0) & np.isfinite(values))
+    wrong = given & ~values.between(0, np.inf, inclusive="neither")
     if wrong.any():
         row = int(np.flatnonzero(wrong)[0])
         raise InvalidInputError(
@@ -190,18 +186,18 @@ def _check_conflicts(
     Raises AstrodomeError if these rows would replace each other's classifications.
     """
     used = [PERIOD, *(label.column for label in options.labels)]
-    first_rows: dict[Any, UploadRow] = {}
+    seen: dict[Any, tuple[int, dict[str, float | None]]] = {}
     conflicts = []
     for row in rows:
-        values = row.values
-        identity = values.get("obj_id") if options.use_existing_obj_id else None
-        identity = identity or (number(values.get("ra")), number(values.get("dec")))
-        first = first_rows.setdefault(identity, row)
-        differ = [c for c in used if number(values.get(c)) != number(first.values.get(c))]
+        values = {n: identifiers.number(row.values.get(n)) for n in ("ra", "dec", *used)}
+        identity = options.use_existing_obj_id and row.values.get("obj_id")
+        identity = identity or (values["ra"], values["dec"])
+        first, known = seen.setdefault(identity, (row.number, values))
+        differ = [column for column in used if values[column] != known[column]]
         if differ and identity != (None, None):
             conflicts.append(
-                f"{origin}: rows {first.number} and {row.number} are the same source with "
-                f"different values in column '{differ[0]}'"
+                f"{origin}: rows {first} and {row.number} are the same source with different "
+                f"values in column '{differ[0]}'"
             )
     if conflicts and options.replace_classifications:
         raise InvalidInputError(
@@ -212,12 +208,3 @@ def _check_conflicts(
         warn(f"{conflict}; the value that is uploaded first is kept.")
     if len(conflicts) > MAX_WARNINGS:
         warn(f"{origin}: {len(conflicts) - MAX_WARNINGS} more rows contradict an earlier row.")
-
-
-def number(value: Any) -> float | None:
-    """Convert a value to a finite number, or return None if this is not possible."""
-    try:
-        found = float(value)
-    except (TypeError, ValueError):
-        return None
-    return found if np.isfinite(found) else None
