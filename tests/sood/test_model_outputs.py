@@ -16,7 +16,7 @@ MISTAKES = {
     "score:inf": (SCORES, "scores in which 1 of 16 values are invalid, for example inf at index 1"),
     "score:short": (SCORES, "scores with shape (15,): expected (16,)"),
     "score:extra": (SCORES, "scores with shape (16, 1): expected (16,)"),
-    "score:none": (SCORES, "scores of NoneType: expected real numbers"),
+    "score:none": (SCORES, "scores of type NoneType: expected real numbers"),
     "score_map:nan": (
         MAPS,
         "pixel scores in which 1 of 16384 values are invalid, for example nan at index (0, 0, 1)",

@@ -42,9 +42,9 @@ MISTAKES = {
     "negative": "1 of 300 values are invalid, for example -0.25 at index 2: expected 0 to 1",
     "column": r"with shape (300, 1): expected (300,)",
     "short": r"with shape (299,): expected (300,)",
-    "none": "of NoneType: expected real numbers",
+    "none": "of type NoneType: expected real numbers",
     "text": "expected real numbers",
-    "complex": "of data type complex64: expected real numbers",
+    "complex": "of type complex64: expected real numbers",
 }
 
 

@@ -52,8 +52,8 @@ def array(
     except (TypeError, ValueError) as error:
         raise _wrong(backend, what, f"that are not an array: {error}") from error
     if given.dtype.kind not in "fiub":
-        kind = type(value).__name__ if given.dtype.kind == "O" else f"data type {given.dtype}"
-        raise _wrong(backend, what, f"of {kind}: expected real numbers")
+        kind = type(value).__name__ if given.dtype.kind == "O" else given.dtype
+        raise _wrong(backend, what, f"of type {kind}: expected real numbers")
     wanted = ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "")
     if given.ndim != len(shape) or any(
         isinstance(size, int) and size != found

@@ -33,7 +33,7 @@ class ItemResult(Generic[Item, Result]):
 
 @dataclass
 class Outcome:
-    """The numbers of processed and skipped items, and the failed items as (name, reason)."""
+    """The numbers of processed and skipped items, and (name, reason) for each failed item."""
 
     done: int = 0
     skipped: int = 0
@@ -80,7 +80,8 @@ def map(
     fresh
         Whether to start new processes instead of forking the current one. This is required for
         libraries that do not support forking (TensorFlow, OpenMP). The processes import only the
-        module of ``function``, and have the environment variables at the time of the first call.
+        module of ``function``, and inherit the environment variables that are set at the time of
+        the first call.
     scheduler
         Address of a Dask scheduler, for example ``tcp://HOST:8786``.
     ordered

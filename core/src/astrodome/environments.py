@@ -107,10 +107,11 @@ def _pipx(change: PluginChange, prefix: Path) -> list[Step]:
 
 
 def _uv_tool(change: PluginChange, prefix: Path, folder: Path) -> list[Step]:
-    """Return ``uv tool install`` with all recorded requirements and the distributions added since.
+    """Return the command line of ``uv tool install`` that applies a change.
 
-    ``uv tool install`` removes every distribution that is not one of its arguments. It also records
-    constraints permanently. Therefore, the constraints are checked only in a separate dry run.
+    ``uv tool install`` removes every distribution that is not one of its arguments. Therefore, the
+    arguments contain all recorded requirements, and all distributions that were installed later.
+    It also records constraints permanently, so the constraints are checked in a separate dry run.
     """
     uv = _program("uv", change)
     receipt = receipts.read(prefix / receipts.FILE)

@@ -24,8 +24,8 @@ class Isolated:
 
     ``faults`` contains a description of each change. Standard output is captured. The working
     directory, the locale and the signal handlers are restored. ``os._exit`` raises RuntimeError.
-    New threads become daemon threads, so that they cannot prevent the process from ending. In other
-    threads than the main thread, nothing is done, because this state is shared by all threads.
+    New threads become daemon threads, so that they cannot prevent the process from ending. In
+    threads other than the main thread, nothing is done, because all threads share this state.
     """
 
     def __init__(self) -> None:

@@ -22,9 +22,9 @@ from ..settings import GoesSettings
 
 SERVICE = "The GOES archive"
 RESOLUTIONS = ("1m", "1s")
-"""Resolutions: one-minute averages, or all samples.
+"""Supported resolutions: one-minute averages (``1m``), or all samples (``1s``).
 
-The time between samples is 1 second, or 2 to 3 seconds for GOES 15 and earlier satellites.
+The time between two samples is 1 second, or 2 to 3 seconds for GOES 15 and earlier satellites.
 """
 SATELLITES = range(19, 7, -1)
 """GOES numbers of the satellites with NOAA science products, in descending order."""

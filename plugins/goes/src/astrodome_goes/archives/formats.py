@@ -163,4 +163,7 @@ def _satellite(path: Path, series: Any) -> int:
         text = text.decode(errors="replace") if isinstance(text, bytes) else str(text or "")
         if match := re.search(SATELLITE, text):
             return int(match[1] or match[2])
-    raise AstrodomeError(f"{path} does not specify the satellite.", "Add --satellite NUMBER.")
+    raise AstrodomeError(
+        f"{path} does not specify the satellite.",
+        "Specify the GOES number with the parameter 'satellite'.",
+    )

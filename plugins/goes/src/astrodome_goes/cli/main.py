@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from astrodome import InvalidInputError, compute, console, files, sources
+from astrodome import InvalidInputError, compute, console, files, sources, times
 from astrodome.option_groups import Json, end_option, option, time_option
 
 import astrodome_goes as goes
@@ -110,7 +110,12 @@ def import_(
 
 @app.command()
 def get(
-    timestamp: list[datetime] | None = time_option(None, "Time to look up, repeatable"),
+    timestamp: list[datetime] | None = option(
+        None,
+        "Time to look up (UTC, ISO 8601). This option can be specified several times.",
+        parser=times.utc,
+        metavar="TIME",
+    ),
     from_file: Path | None = option(
         None, "File with times (UTC, ISO 8601), either one per line or in a column of a CSV file."
     ),
@@ -123,7 +128,7 @@ def get(
     max_diff: float = option(60.0, "Maximum difference between a time and its sample, in seconds."),
     as_json: Json = False,
 ) -> None:
-    """Show the good sample nearest to each time: flux (W/m2), class, quality and satellite.
+    """Show the flux (W/m2), class, quality and satellite of the good sample nearest to each time.
 
     A sample is good if its flux is positive and no quality flag is set.
     """
@@ -162,7 +167,9 @@ def flares(
     store: Path | None = STORE,
     as_json: Json = False,
 ) -> None:
-    """List flares (NOAA definition) with start, peak, end (UTC), class and peak flux (W/m2).
+    """List flares with their start, peak and end (UTC), class and peak flux (W/m2).
+
+    Flares are detected according to the NOAA definition.
 
     The columns satellite and product describe the origin of the peak flux. The column
     operational_scaling is true if the peak flux contains the scaling factors of operational
@@ -187,7 +194,7 @@ def info(
     store: Path | None = STORE,
     as_json: Json = False,
 ) -> None:
-    """Show the contents of the store: time range (UTC), samples, satellites and gaps."""
+    """Show the time range (UTC), number of samples, satellites and gaps in the store."""
     found = goes.coverage(goes.Store(store), start, end, min_gap)
     gaps, satellites = found.pop("gaps"), found.pop("satellites").to_dict("records")
     if as_json:
