@@ -66,7 +66,7 @@ def _transfer(place: Path, effort: Effort) -> Iterator[Figure]:
         more = repeated(lambda: run(b, many, jobs=CONNECTIONS), effort)
     subject = f"`sdo data download`, {count:,} images, 20 ms per response"
     yield rate(f"{subject}, 1 connection", *one, count, "images")
-    defaults = f"{subject}, defaults (ours: {CONNECTIONS} connections)"
+    defaults = f"{subject}, defaults (astrodome: {CONNECTIONS} connections)"
     yield rate(defaults, one[0], eight, count, "images", "≥ 6")
     share = [100 * many / seconds * LATENCY / CONNECTIONS for seconds in more]
     subject = f"`sdo data download`, {many:,} images, percentage of the maximum rate"
@@ -78,18 +78,18 @@ def _many(place: Path, effort: Effort) -> Iterator[Figure]:
     count = effort.size(MANY, 200)
     with worker(sys.executable, "ours_download") as b:
         seconds = repeated(lambda: b("plan", target=place / "empty", count=count), effort)
-    yield alone(f"{count:,} images planned, library call", seconds, "s", "≤ 2 s")
+    yield alone(f"planning of {count:,} images, library call", seconds, "s", "≤ 2 s")
     end = START + (count - 1) * timedelta(minutes=6)
     when = [f"--start={START:%Y-%m-%dT%H:%M:%S}", f"--end={end:%Y-%m-%dT%H:%M:%S}", "--freq=6min"]
     command = [script("sdo"), "data", "download", *when]
     plan = [*command, "--path", str(place / "empty"), "--dry-run"]
     planned = repeated(lambda: process(plan, place), effort)
-    subject = f"{count:,} images planned, `sdo data download --dry-run`"
+    subject = f"planning of {count:,} images, `sdo data download --dry-run`"
     yield alone(subject, [x.wall for x in planned], "s", "≤ 2 s")
     yield alone(f"{subject}, memory", [x.memory for x in planned], "MB peak", "≤ 500 MB")
     whole = _complete(place / "whole", count)
     checked = repeated(lambda: process([*command, "--path", str(whole)], place), effort)
-    subject = f"a complete download of {count:,} images checked, `sdo data download`"
+    subject = f"check of a complete download of {count:,} images, `sdo data download`"
     yield alone(subject, [x.wall for x in checked], "s", "≤ 5 s")
     yield alone(f"{subject}, memory", [x.memory for x in checked], "MB peak", "≤ 500 MB")
 
@@ -121,6 +121,6 @@ def _resize(place: Path, effort: Effort) -> Iterator[Figure]:
             for more in ({"jobs": 1}, {"jobs": 1, "exact": True})
         )
     subject = f"`resize` as a library call, {count} images of 4096² to 256², 1 CPU"
-    defaults = f"{subject}, defaults (ours: scaled JPEG decoding)"
+    defaults = f"{subject}, defaults (astrodome: scaled JPEG decoding)"
     yield rate(defaults, *scaled, count, "images", "≥ 20 images/s")
     yield rate(f"{subject}, all pixels decoded (`--exact`)", *exact, count, "images")

@@ -32,7 +32,7 @@ def events(place: Path, effort: Effort) -> Iterator[Figure]:
         postgres, sqlite = f"{server}postgres", f"sqlite:///{place / 'events.sqlite'}"
         given = {"database": postgres, "records": records}
         on_postgres = sides.compare(effort.at_most(TURNS), "upsert", **given)
-        subject = f"{count:,} stored HEK events updated, 186 fields"
+        subject = f"updating {count:,} stored HEK events with 186 fields"
         yield rate(f"{subject}, PostgreSQL", *on_postgres, count, "events", "≥ 10")
         given["database"] = sqlite
         on_sqlite = [count / x for x in repeated(lambda: sides.ours("upsert", **given), effort)]
@@ -48,7 +48,7 @@ def _at(sides: Workers, postgres: str, sqlite: str, effort: Effort) -> Iterator[
         sides.older("copy", database=postgres, count=count)
         seconds = sides.compare(effort, "at", database=postgres)
         milliseconds = ([1e3 * x for x in side] for side in seconds)
-        subject = f"HEK events at one time among {count:,}"
+        subject = f"query of HEK events at one time among {count:,} events"
         yield cost(f"{subject}, PostgreSQL", *milliseconds, "ms", "≤ 5 ms")
         file = repeated(lambda: 1e3 * sides.ours("at", database=sqlite), effort)
         yield alone(f"{subject}, SQLite", file, "ms", "≤ 5 ms")

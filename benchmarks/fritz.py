@@ -42,5 +42,5 @@ def fritz(place: Path, effort: Effort) -> Iterator[Figure]:
             many = repeated(lambda: sides.ours("download", **call, jobs=CONNECTIONS), few)
     subject = f"`scope download-classification`, {count:,} sources, 50 ms per response"
     yield rate(f"{subject}, 1 connection", *one, count, "sources")
-    eight = f"{subject}, defaults (ours: {CONNECTIONS} connections)"
+    eight = f"{subject}, defaults (astrodome: {CONNECTIONS} connections)"
     yield rate(eight, one[0], many, count, "sources", GOAL)

@@ -58,7 +58,7 @@ def resize(place: Path, effort: Effort) -> Iterator[Figure]:
         made=count,
         unit="images",
         given={"size": 256},
-        defaults="defaults (ours: all CPUs, scaled JPEG decoding)",
+        defaults="defaults (astrodome: all CPUs, scaled JPEG decoding)",
         alike={"exact": True, "jobs": 1},
         goals=("≥ 5", "≥ 3"),
     )
@@ -75,7 +75,7 @@ def patch(place: Path, effort: Effort) -> Iterator[Figure]:
         made=count * PATCHES,
         unit="patches",
         given={"size": 32, "max_patches": PATCHES},
-        defaults="defaults (ours: all CPUs)",
+        defaults="defaults (astrodome: all CPUs)",
         alike={"jobs": 1},
         goals=("≥ 4", "≥ 1.5"),
     )

@@ -62,12 +62,12 @@ def conditions(results: Mapping[str, Any]) -> str:
     """Return sentences about the conditions of a run."""
     machine = results["machine"]
     lines = (
-        f"Medians of {results['repeat']} alternating runs of each side, all in one run of the "
-        f"benchmarks: {machine['cpus']} CPUs, {machine['system']}, Python {machine['python']}, "
-        f"{machine['date'][:10]}, load at the start {machine['load']}."
+        f"The figures are medians of {results['repeat']} alternating runs of each side, measured "
+        f"on {machine['date'][:10]} with {machine['cpus']} CPUs, {machine['system']} and Python "
+        f"{machine['python']}. The load average at the start was {machine['load']}."
     )
     failed = ", ".join(f"`{name}`" for name in results["failed"])
-    lines += f" Not measured, because of an error: {failed}." if failed else ""
+    lines += f" These benchmarks failed: {failed}." if failed else ""
     return lines + (f" {results['note']}" if "note" in results else "")
 
 

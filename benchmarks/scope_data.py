@@ -26,6 +26,6 @@ def scope_data(place: Path, effort: Effort) -> Iterator[Figure]:
     text = whole.write(place / "dataset.csv")
     with workers("scope", "scope_data") as sides:
         seconds = sides.compare(effort, "read", path=text)
-        yield cost(f"a data set of {rows:,} rows × 61 + dmdt read from CSV", *seconds, "s")
+        yield cost(f"reading {rows:,} rows × 61 features + dmdt from a CSV file", *seconds, "s")
         seconds = sides.compare(effort.at_most(TURNS), "impute", path=gaps)
-        yield cost(f"imputation of {rows:,} rows × 61", *seconds, "s", GOAL)
+        yield cost(f"imputation of {rows:,} rows × 61 features", *seconds, "s", GOAL)

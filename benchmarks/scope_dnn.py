@@ -37,14 +37,15 @@ def scope_dnn(place: Path, effort: Effort) -> Iterator[Figure]:
             np.save(features, (values - values.mean(0)) / np.where(spread > 0, spread, 1))
             given = {**common, "features": features}
             training = {**given, "target": target, "batch": BATCH}
-            title = f"{rows:,} rows × {values.shape[1]} + dmdt"
+            title = f"{rows:,} rows × {values.shape[1]} features + dmdt"
             seconds = sides.compare(effort, "epoch", **training)
             yield cost(f"DNN epoch, batch of {BATCH}, {title}", *seconds, "s")
             (older,), (ours,) = sides.compare(effort.at_most(1), "auc", epochs=EPOCHS, **training)
             title_auc = f"DNN validation AUC after {EPOCHS} epochs, {values.shape[1]} features"
             yield Figure(title_auc, older, ours, "", ours / older, "equal")
             seconds = sides.compare(effort, "score", classes=1, rows=rows, **given)
-            yield rate(f"DNN scores of a class, {title}", *seconds, rows, "rows", "≥ 2.5")
+            yield rate(f"DNN scores for one class, {title}", *seconds, rows, "rows", "≥ 2.5")
         seconds = sides.compare(effort, "score", classes=CLASSES, rows=fewer, **given)
-        subject = f"DNN scores of {CLASSES} classes, {fewer:,} rows × {values.shape[1]} + dmdt"
+        shape = f"{fewer:,} rows × {values.shape[1]} features + dmdt"
+        subject = f"DNN scores for {CLASSES} classes, {shape}"
         yield rate(subject, *seconds, fewer, "rows", "≥ 4")

@@ -38,7 +38,7 @@ def scope_xgb(place: Path, effort: Effort) -> Iterator[Figure]:
             features = write(made, name, place)
             given: dict[str, Any] = {"features": features, "threads": compute.cores()}
             given["model"] = place / f"{name}.json"
-            title = f"{rows:,} rows × {np.load(features).shape[1]}"
+            title = f"{rows:,} rows × {np.load(features).shape[1]} features"
             seconds = sides.compare(effort.at_most(TURNS), "xgb_train", target=target, **given)
             yield cost(f"XGB training, {title}", *seconds, "s")
             for form in ("pandas table", "NumPy array"):

@@ -39,7 +39,7 @@ def sdoml(place: Path, effort: Effort) -> Iterator[Figure]:
             opened = [[sum(run) for run in side] for side in runs]
             epochs = ([epoch for _, epoch in side] for side in runs)
             title = f"{frames} frames of SDO ML v2 {what}"
-            first = f"{title}, opened and read once, defaults (ours checks each frame)"
+            first = f"{title}, opened and read once, defaults (astrodome checks each frame)"
             yield rate(first, *opened, frames, "images")
             yield rate(f"{title}, each further epoch", *epochs, frames, "images", goal)
         unchecked = [sum(sides.ours("epoch", **given, check=False)) for _ in range(effort.repeat)]

@@ -28,13 +28,16 @@ def option(default: Any, help: str, *names: str, panel: str = "", **more: Any) -
 
 
 def time_option(default: Any, help: str) -> Any:
-    """Return an option for a time. The command receives it in UTC, without a time zone."""
+    """Return a Typer option for a time, which is converted to UTC without a time zone."""
     return option(default, f"{help} (UTC, ISO 8601).", parser=times.utc, metavar="TIME")
 
 
 def end_option(default: Any, help: str) -> Any:
-    """Return an option for the end of a time range. A date is converted to the end of the day."""
-    help += " (UTC, ISO 8601). A date without a time includes the whole day."
+    """Return a Typer option for the end of a time range.
+
+    A date without a time of day is converted to the end of the day.
+    """
+    help += " (UTC, ISO 8601). A date without a time of day includes the whole day."
     return option(default, help, parser=times.utc_end, metavar="TIME")
 
 

@@ -1,4 +1,4 @@
-"""Conversion between helioprojective coordinates and pixels, and rotation with the Sun.
+"""Convert between helioprojective coordinates and pixels, and rotate positions with the Sun.
 
 Helioprojective coordinates (Tx to the west, Ty to the north, in arcsec) are relative to the
 observer of the image. Pixel coordinates are measured from the upper left corner of the image, so

@@ -1,6 +1,6 @@
-"""Validation of the FITS keywords of solar images.
+"""Read and validate the FITS keywords of solar images.
 
-Missing and impossible values are returned as None. Library defaults are never used.
+Missing and impossible values are returned as None. Defaults of libraries are never used.
 """
 
 from __future__ import annotations
