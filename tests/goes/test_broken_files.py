@@ -74,7 +74,7 @@ def test_a_damaged_file_is_read_or_named_and_affects_no_other_file(torture, tmp_
     kinds = dict(originals())
     fine = tmp_path / "fine.fits"
     fine.write_bytes(kinds["go1520110607.fits"])
-    total, batch = torture(240, 5_000), 80
+    total, batch = torture(80, 5_000), 40
     valid = refused = 0
     for start in range(0, total, batch):
         paths = [fine]

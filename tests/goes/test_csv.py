@@ -92,7 +92,7 @@ def test_a_file_with_an_invalid_value_is_named_and_skipped(
     assert "1 files imported, 1 failed" in result.err
 
 
-@pytest.mark.parametrize("fill", ["-9999", "-1.0", "1", "1e30"])
+@pytest.mark.parametrize("fill", ["-9999", "-1.0", "1", "1e30", "1e300"])
 def test_any_value_of_1_or_more_is_a_fill_value(fill, goes, tree, tmp_path):
     path = next(tree.rglob("*.csv"))
     path.write_text(SDO_CLI.replace("2.2e-07", fill).replace("1.1e-09", fill))

@@ -200,7 +200,7 @@ def test_memory_does_not_grow_with_the_number_of_rows(
     models: Path, dataset: Callable[..., Path], torture: Callable[[int, int], int], tmp_path: Path
 ) -> None:
     """Peak memory of the process, over that for a quarter of the rows; and under 1 GB."""
-    rows = torture(80_000, 1_000_000)
+    rows = torture(40_000, 1_000_000)
     piece = pq.ParquetFile(dataset(".parquet", 4000, 4)).read()
     peaks = []
     for count in (rows // 4, rows):

@@ -335,8 +335,8 @@ def test_the_commands_in_the_manual_run(
         "--verbose=1 --gpu=1 --conv_branch=true --save"
     )
     if not torture(0, 1):
-        first = first.replace("--epochs=100", "--epochs=3")
-        loop = loop.replace("--epochs=300", "--epochs=3")
+        first = first.replace("--epochs=100", "--epochs=2")
+        loop = loop.replace("--epochs=300", "--epochs=2")
     for command in (first, loop):
         done = subprocess.run(
             [*COMMAND, *command.split()], capture_output=True, text=True, env=os.environ

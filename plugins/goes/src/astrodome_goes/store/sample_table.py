@@ -29,10 +29,10 @@ def sample_table(**columns: Any) -> pd.DataFrame:
     Each argument is an array, or a scalar that is used in all rows. Fill values in the fluxes are
     replaced by NaN.
     """
-    table = pd.DataFrame(columns)[list(DTYPES)].astype(DTYPES)
+    table = pd.DataFrame(columns)[list(DTYPES)]
     flux = table[["xrsa", "xrsb"]]
     table[["xrsa", "xrsb"]] = flux.where(flux.abs() < FILL_VALUE)
-    return table
+    return table.astype(DTYPES)  # After the fill values, which can be too large for float32.
 
 
 def good(samples: pd.DataFrame, channel: str = "xrsb") -> pd.Series:
