@@ -24,6 +24,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from astrodome import AstrodomeError, arrow, files
+from astrodome_solar import metadata
 
 NAME = "manifest.parquet"
 HIDDEN = ".downloading"
@@ -32,7 +33,7 @@ HIDDEN = ".downloading"
 A separate folder is used because searching for these files among 100,000 images is slow."""
 JOURNAL, STAGING = "journal-", "incoming-"
 DONE, SKIPPED, MISSING, FAILED, PLANNED = "done", "skipped", "missing", "failed", "planned"
-HEADER = ("QUALITY", "DSUN", "X0", "R_SUN", "Y0", "CDELT")
+HEADER = metadata.COLUMNS[:-1]
 SCHEMA = pa.schema(
     [
         ("file_name", pa.string()),
@@ -146,11 +147,6 @@ class DownloadJournal:
                 shutil.rmtree(staging, ignore_errors=True)
                 path.unlink(missing_ok=True)
         return table
-
-    def merged(self) -> pd.DataFrame:
-        """Return the result of :func:`current`, read while no other process can merge."""
-        with files.lock(self._lock):
-            return current(self.folder)
 
     def is_shared(self) -> bool:
         """Return whether another process is downloading into the folder."""

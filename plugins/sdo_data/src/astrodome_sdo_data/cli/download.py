@@ -11,7 +11,6 @@ from astrodome import console, sources
 from astrodome.option_groups import OptionGroup, end_option, option, time_option
 
 from .options import Json, bit_mask
-from .views import readable_size
 
 if TYPE_CHECKING:
     from ..downloads import DownloadPlan, DownloadReport, DownloadRequest
@@ -68,7 +67,7 @@ class DownloadOptions(OptionGroup):
             "source": sources.choose("images", self.source, default="gsu"),
             "wavelength": self.wavelength or [171],
         }
-        return DownloadRequest(options={"calibrate": values.pop("calibrate")}, **values)
+        return DownloadRequest.create(**values)
 
 
 def download(
@@ -118,12 +117,14 @@ def _warn_of_unknown_flux(plan: DownloadPlan) -> None:
 
 
 def _show_report(report: DownloadReport) -> None:
+    from rich.filesize import decimal
+
     problems = report.problems()
     if problems:
         console.show(problems[:SHOWN_PROBLEMS], title="Missing and failed images")
     if len(problems) > SHOWN_PROBLEMS:
         console.note(f"… and {len(problems) - SHOWN_PROBLEMS} more.")
-    parts = [f"{report.count('downloaded')} images downloaded ({readable_size(report.bytes)})"]
+    parts = [f"{report.count('downloaded')} images downloaded ({decimal(report.bytes)})"]
     labels = {
         "completed": "completed",
         "checked": "checked",

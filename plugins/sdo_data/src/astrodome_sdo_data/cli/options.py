@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from astrodome import AstrodomeError
+from astrodome import InvalidInputError
 from astrodome.option_groups import Json as Json
 from astrodome.option_groups import OptionGroup, option
 
@@ -43,10 +43,9 @@ class FolderOptions(OptionGroup):
     def get(self) -> Path:
         """Return the folder that was passed as an argument or as an option."""
         if (self.folder is None) == (self.path is None):
-            raise AstrodomeError(
+            raise InvalidInputError(
                 "Pass exactly one folder, as an argument or with --path.",
                 "For example: sdo data info ./data/aia",
-                exit_code=2,
             )
         return self.folder or self.path or Path()
 
@@ -58,9 +57,8 @@ def bit_mask(text: str) -> int:
     except ValueError:
         mask = -1
     if not 0 <= mask < 1 << 32:
-        raise AstrodomeError(
+        raise InvalidInputError(
             f"Invalid bit mask '{text}': expected an integer with up to 32 bits.",
             "For example: 0 or 0x40000.",
-            exit_code=2,
         )
     return mask

@@ -9,6 +9,9 @@ from astrodome import sources as registered
 
 from .options import Json
 
+SHOWN = ("name", "summary", "wavelengths", "sizes", "cadence_s", "since", "options", "distribution")
+"""Columns of the table. ``--json`` prints all columns."""
+
 
 def sources(as_json: Json = False) -> None:
     """List the installed image sources and their options."""
@@ -17,28 +20,10 @@ def sources(as_json: Json = False) -> None:
         {"name": name, "distribution": distributions[name], "summary": text} | _capabilities(name)
         for name, text in registered.names("images").items()
     ]
-    if as_json:
-        console.show_json(found)
-        return
-    console.show(
-        {
-            "name": each["name"],
-            "what": each["summary"],
-            "angstrom": each["wavelengths"],
-            "size": each["sizes"],
-            "every (s)": each["cadence_s"],
-            "since": each["since"],
-            "at a time": each["connections"],
-            "options": [f"--{option}" for option in each["options"]],
-            "distribution": each["distribution"],
-        }
-        for each in found
-    )
+    console.show(found, columns=SHOWN, as_json=as_json)
     for each in found:
-        if each["problem"]:
+        if each["problem"] and not as_json:
             console.warn(f"{each['name']} cannot be used. {each['problem']}", each["hint"])
-    if not found:
-        console.note("No installed plugin provides an image source.")
 
 
 def _capabilities(name: str) -> dict[str, Any]:

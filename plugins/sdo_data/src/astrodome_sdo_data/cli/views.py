@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 from astrodome import console, files
@@ -13,12 +13,17 @@ from astrodome.option_groups import end_option, option, time_option
 from .options import FolderOptions, Jobs, Json, Wavelength
 
 if TYPE_CHECKING:
-    from ..views.summary import FolderSummary, WavelengthSummary
+    from ..views.summary import FolderSummary
 
 SHEET_IMAGES = 100
 """Default maximum number of images on a contact sheet."""
 MOVIE_FRAMES = 500
 """Default maximum number of frames in a movie."""
+SUMMARY_COLUMNS = (
+    *("channel", "images", "patches", "first", "last", "cadence_s", "gaps", "missing", "bytes"),
+    "pixels",
+)
+"""Columns of the table of wavelengths. ``--json`` prints all columns."""
 SHOWN_GAPS = 10
 """Maximum number of gaps per wavelength in the table. The JSON document contains all gaps."""
 
@@ -102,15 +107,20 @@ def info(
 
 def _show_summary(summary: FolderSummary) -> None:
     from astrodome_solar.filenames import channel_label
+    from rich.filesize import decimal
 
     document = summary.as_dict()
     wavelengths = summary.wavelengths
     months = sorted({month for each in wavelengths for month in each.months})
-    title = f"{summary.folder}: {document['images']} images, {readable_size(document['bytes'])}"
-    console.show(map(_row, wavelengths), title=title)
+    title = f"{summary.folder}: {document['images']} images, {decimal(document['bytes'])}"
+    rows = [
+        each.as_dict() | {"bytes": decimal(each.bytes), "gaps": len(each.gaps)}
+        for each in wavelengths
+    ]
+    console.show(rows, title=title, columns=SUMMARY_COLUMNS)
     counts = {channel_label(each.channel): each.months for each in wavelengths}
-    rows = ({"month": m, **{label: counts[label][m] for label in counts}} for m in months)
-    console.show(rows, title="Images by month")
+    by_month = ({"month": m, **{label: counts[label][m] for label in counts}} for m in months)
+    console.show(by_month, title="Images by month")
     gaps = [
         {"wavelength": each.channel, **vars(gap)}
         for each in wavelengths
@@ -123,25 +133,3 @@ def _show_summary(summary: FolderSummary) -> None:
         console.note(f"The names of {summary.unnamed} images do not contain time and wavelength.")
     if not wavelengths and not summary.bad and not summary.unnamed:
         console.note(f"No images found in {summary.folder}.")
-
-
-def _row(summary: WavelengthSummary) -> dict[str, Any]:
-    document = summary.as_dict()
-    return {
-        "wavelength": summary.channel,
-        **{name: document[name] for name in ("images", "patches", "first", "last")},
-        "cadence (s)": document["cadence_s"],
-        "gaps": len(summary.gaps),
-        "missing": document["missing"],
-        "bytes": readable_size(summary.bytes),
-        "pixels": [f"{size}: {count}" for size, count in summary.pixels.most_common(3)],
-    }
-
-
-def readable_size(count: float) -> str:
-    """Return a number of bytes with a decimal prefix."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000:
-            return f"{count:.3g} {unit}"
-        count /= 1000
-    return f"{count:.3g} TB"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +14,7 @@ from .plan import DownloadRequest, plan_download
 from .run import DownloadReport, ResultCallback, run_download
 
 
-def search(
-    source: str,
-    start: Any,
-    end: Any,
-    *,
-    freq: str = "60min",
-    wavelength: int | Sequence[int] = 171,
-    size: str | int = "",
-    quality: int | None = None,
-    **options: Any,
-) -> pd.DataFrame:
+def search(source: str, start: Any, end: Any, **request: Any) -> pd.DataFrame:
     """Search an image source.
 
     Some sources, such as ``gsu`` and ``helioviewer``, cannot list the available images. For these
@@ -41,16 +30,15 @@ def search(
         Start and end of the time range in UTC, both included, as a string, datetime,
         numpy.datetime64, pandas.Timestamp or astropy Time. If ``end`` is a string with a date
         only, the whole day is included.
-    freq : str
-        Time between images as a pandas offset alias, for example ``"6min"``.
-    wavelength : int or sequence of int
-        Wavelengths in angstroms.
-    size : str or int
-        Image size, for example ``512`` or ``"2k"``. The default depends on the source.
-    quality : int, optional
-        Bit mask of allowed quality bits. By default, all bits are allowed.
-    **options
-        Additional options for the source, for example ``calibrate=True``.
+    **request
+        Fields of DownloadRequest:
+
+        - ``freq``: time between images as a pandas offset alias (default: ``"60min"``)
+        - ``wavelength``: one or more wavelengths in angstroms (default: 171)
+        - ``size``: image size, for example ``512`` or ``"2k"`` (the default depends on the source)
+        - ``quality``: bit mask of allowed quality bits (by default, all bits are allowed)
+
+        Other keyword arguments are options for the source, for example ``calibrate=True``.
 
     Returns
     -------
@@ -69,11 +57,9 @@ def search(
     >>> rows["file_name"].tolist()[:2]
     ['2012-03-07T000000__171.jpeg', '2012-03-07T060000__171.jpeg']
     """
-    request = DownloadRequest(
-        start, end, freq, wavelength, source, size, quality=quality, options=options
-    )
+    chosen = DownloadRequest.create(source, start, end, **request)
     found = sources.get("images", source)
-    return request.search(found, source_info(found))[1]
+    return chosen.search(found, source_info(found))[1]
 
 
 def download(
@@ -82,37 +68,21 @@ def download(
     end: Any,
     folder: str | os.PathLike[str],
     *,
-    freq: str = "60min",
-    wavelength: int | Sequence[int] = 171,
-    size: str | int = "",
-    metadata: bool = False,
-    parameters: bool = False,
-    quality: int | None = None,
-    min_flux: float | None = None,
-    max_flux: float | None = None,
-    flux_source: str = "",
     jobs: int = 8,
     retry_missing: bool = False,
     verify: bool = False,
     on_result: ResultCallback | None = None,
-    **options: Any,
+    **request: Any,
 ) -> DownloadReport:
     """Download images into a folder. Images that already exist are not downloaded again.
 
     Parameters
     ----------
-    source, start, end, freq, wavelength, size, quality, **options
+    source, start, end
         See :func:`search`.
     folder : path
         Output folder for the images, ``manifest.parquet`` and, if ``metadata`` is True,
         ``meta.csv``.
-    metadata, parameters : bool
-        Whether to download the image headers and the image parameters, respectively.
-    min_flux, max_flux : float, optional
-        Minimum and maximum GOES 1-8 Å flux in W/m². Images at times with a flux outside these
-        limits are skipped.
-    flux_source : str
-        Name of the flux source. It is required if several flux sources are installed.
     jobs : int
         Maximum number of parallel transfers.
     retry_missing : bool
@@ -121,6 +91,15 @@ def download(
         Whether to verify the content of all existing images.
     on_result : callable, optional
         Function that is called with the result for each image.
+    **request
+        The keyword arguments of :func:`search`, and the following:
+
+        - ``metadata``, ``parameters``: whether to download the image headers and the image
+          parameters, respectively (default: False)
+        - ``min_flux``, ``max_flux``: minimum and maximum GOES 1-8 Å flux in W/m². Images at times
+          with a flux outside these limits are skipped.
+        - ``flux_source``: name of the flux source, which is required if several flux sources are
+          installed
 
     Returns
     -------
@@ -138,21 +117,10 @@ def download(
     >>> report = download("gsu", "2012-03-07", "2012-03-08", "aia", freq="6min")  # doctest: +SKIP
     >>> report.files["outcome"].value_counts()  # doctest: +SKIP
     """
-    request = DownloadRequest(
-        start,
-        end,
-        freq,
-        wavelength,
-        source,
-        size,
-        metadata,
-        parameters,
-        quality,
-        min_flux,
-        max_flux,
-        flux_source,
-        options,
+    plan = plan_download(
+        DownloadRequest.create(source, start, end, **request),
+        Path(folder).expanduser(),
+        retry_missing=retry_missing,
+        verify=verify,
     )
-    path = Path(folder).expanduser()
-    plan = plan_download(request, path, retry_missing=retry_missing, verify=verify)
     return run_download(plan, jobs=jobs, on_result=on_result)

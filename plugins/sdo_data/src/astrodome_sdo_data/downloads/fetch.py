@@ -17,8 +17,6 @@ from .plan import CHECK, DownloadPlan
 from .verify import check_image, file_record, pixels_of_size, set_aside
 
 DOWNLOADED, COMPLETED, CHECKED = "downloaded", "completed", "checked"
-EXISTS = "exists"
-"""Outcome for an image that another process has downloaded since the plan was created."""
 PARTS = ("image", "header", "parameters")
 MAX_FAILURES = 24
 """Number of consecutive failures after which the source is considered unavailable."""
@@ -87,9 +85,8 @@ class ImageFetcher:
         results, tasks = [], {}
         for position in positions:
             task = self._task(position)
-            if self._is_downloaded_elsewhere(task):
-                results.append(FetchResult(task.file_name, EXISTS))
-            elif task.image or task.header or task.parameters:
+            self._check_existing(task)
+            if task.image or task.header or task.parameters:
                 tasks[position] = task
             else:
                 results.append(self._publish(task, FetchedImage(position)))
@@ -109,18 +106,16 @@ class ImageFetcher:
         row = self._rows[position]
         return _Task(row, *(row[f"need_{part}"] for part in PARTS))
 
-    def _is_downloaded_elsewhere(self, task: _Task) -> bool:
-        """Return whether another process downloaded the image; otherwise, check existing files."""
+    def _check_existing(self, task: _Task) -> None:
+        """Verify an existing file, which another process may have downloaded meanwhile."""
         path = self.plan.folder / task.file_name
-        if task.row["action"] == CHECK:
-            task.record = self._checked_file(path, task.row["sha256"])
+        is_planned = task.row["action"] == CHECK
+        if is_planned or (task.image and path.exists()):
+            task.record = self._checked_file(path, task.row["sha256"] if is_planned else None)
             task.image = task.record is None
             if task.image:
                 task.damaged = set_aside(path)
-        elif task.image and path.exists():
-            return True
         task.header |= task.image and self.plan.request.quality is not None
-        return False
 
     def _checked_file(self, path: Path, checksum: Any) -> dict[str, Any] | None:
         """Return the record of an existing file, or None if the file is invalid.

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from astrodome import AstrodomeError, sources
+from astrodome import InvalidInputError, sources
 from astrodome_solar.protocols import ImageSource, SourceInfo, source_info
 from astrodome_solar.times import parse_range
 
@@ -50,6 +50,13 @@ class DownloadRequest:
     max_flux: float | None = None
     flux_source: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def create(cls, source: str, start: Any, end: Any, **values: Any) -> DownloadRequest:
+        """Create a request from its fields. All other values become ``options``."""
+        names = {field.name for field in fields(cls)} & values.keys()
+        known = {name: values.pop(name) for name in names}
+        return cls(start, end, source=source, options=values, **known)
 
     def __post_init__(self) -> None:
         self.start, self.end = parse_range(self.start, self.end)
@@ -147,11 +154,6 @@ class DownloadPlan:
         )
         return rows.set_index("file_name").reindex(columns=list(manifest.COLUMNS))
 
-    def updated(self, file_names: Iterable[str], known: pd.DataFrame) -> DownloadPlan:
-        """Return a new plan for some of the images, based on the current folder and manifest."""
-        rows = self.rows[self.rows["file_name"].isin(file_names)].reset_index(drop=True)
-        return _compare(replace(self, rows=rows), known)
-
 
 def plan_download(
     request: DownloadRequest,
@@ -170,15 +172,8 @@ def plan_download(
     source: ImageSource = sources.get("images", request.source)
     info = source_info(source)
     request, rows = request.search(source, info)
-    plan = DownloadPlan(request, folder, source, info, rows, pd.DataFrame())
-    return _compare(plan, manifest.current(folder), retry_missing=retry_missing, verify=verify)
-
-
-def _compare(
-    plan: DownloadPlan, known: pd.DataFrame, *, retry_missing: bool = False, verify: bool = False
-) -> DownloadPlan:
-    request, folder, names = plan.request, plan.folder, plan.rows["file_name"]
-    record = known.reindex(names).reset_index(drop=True)
+    names = rows["file_name"]
+    record = manifest.current(folder).reindex(names).reset_index(drop=True)
     _check_variant(request, folder, record)
     size, mtime = _file_stats(folder, names)
     exists = size >= 0
@@ -199,12 +194,12 @@ def _compare(
     reason = np.where(absent, record["reason"], "").astype(object)
     for text, is_kept in (
         (_quality_reasons(request, record), exists),
-        (_flux_reasons(request, plan.rows["t_obs"]), unchanged),
+        (_flux_reasons(request, rows["t_obs"]), unchanged),
     ):
         skipped = (text != "") & ~is_kept
         action[skipped] = SKIP
         reason[skipped] = text[skipped]
-    rows = plan.rows.assign(
+    rows = rows.assign(
         need_image=~unchanged,
         need_header=need_header,
         need_parameters=need_parameters,
@@ -212,7 +207,7 @@ def _compare(
         reason=reason,
         sha256=record["sha256"],
     )
-    return replace(plan, rows=rows, record=record)
+    return DownloadPlan(request, folder, source, info, rows, record)
 
 
 def _file_names(t_obs: pd.Series, wavelength: pd.Series) -> list[str]:
@@ -232,10 +227,9 @@ def _isoformat(time: Any) -> str:
 
 def _search_options(request: DownloadRequest, info: SourceInfo) -> dict[str, Any]:
     if request.size and info.sizes and request.size not in info.sizes:
-        raise AstrodomeError(
+        raise InvalidInputError(
             f"Invalid size '{request.size}': expected one of {_joined(info.sizes)} for the source "
-            f"{request.source}.",
-            exit_code=2,
+            f"{request.source}."
         )
     options = {"size": request.size, "quality": request.quality, **request.options}
     options = {k: v for k, v in options.items() if v is not None and v is not False and v != ""}
@@ -245,16 +239,13 @@ def _search_options(request: DownloadRequest, info: SourceInfo) -> dict[str, Any
         options.pop("quality", None)
     for name in options:
         if name not in info.options:
-            raise AstrodomeError(
+            raise InvalidInputError(
                 f"The source {request.source} does not support the option '{name}'.",
                 f"Supported options: {_joined(info.options) or 'none'}.",
-                exit_code=2,
             )
     if request.parameters and "parameters" not in info.parts:
-        raise AstrodomeError(
-            f"The source {request.source} does not provide image parameters.",
-            "Use the source gsu.",
-            exit_code=2,
+        raise InvalidInputError(
+            f"The source {request.source} does not provide image parameters.", "Use the source gsu."
         )
     return options
 
@@ -264,11 +255,10 @@ def _check_variant(request: DownloadRequest, folder: Path, record: pd.DataFrame)
     other = done[done["source"].ne(request.source) | done["size"].fillna("").ne(request.variant)]
     if len(other):
         existing = f"{other['size'].iloc[0]} from {other['source'].iloc[0]}".removeprefix(" from ")
-        raise AstrodomeError(
+        raise InvalidInputError(
             f"{folder} already contains {len(other)} of the requested images "
             f"({existing}): expected {request.variant} from {request.source}.",
             "Choose another output folder.",
-            exit_code=2,
         )
 
 
@@ -277,19 +267,12 @@ def _file_stats(folder: Path, names: pd.Series) -> tuple[np.ndarray, np.ndarray]
 
     Both are -1 if the file does not exist.
     """
-    found: dict[str, tuple[int, int]] = {}
-    wanted = names.tolist()
-    unique = set(wanted)
-    try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if entry.name in unique:
-                    stat = entry.stat()
-                    found[entry.name] = stat.st_size, stat.st_mtime_ns
-    except FileNotFoundError:
-        pass
-    pairs = np.array([found.get(name, (-1, -1)) for name in wanted], np.int64).reshape(-1, 2)
-    return pairs[:, 0], pairs[:, 1]
+    wanted = set(names)
+    entries = os.scandir(folder) if folder.is_dir() else ()
+    stats = {entry.name: entry.stat() for entry in entries if entry.name in wanted}
+    sizes = [stats[name].st_size if name in stats else -1 for name in names]
+    mtimes = [stats[name].st_mtime_ns if name in stats else -1 for name in names]
+    return np.array(sizes, np.int64), np.array(mtimes, np.int64)
 
 
 def _lacks_parameters(folder: Path, names: pd.Series, record: pd.DataFrame) -> np.ndarray:

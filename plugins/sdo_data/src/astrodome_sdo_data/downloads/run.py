@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,13 +18,11 @@ from astrodome import AstrodomeError, compute
 from astrodome_solar import metadata
 
 from .. import manifest
-from .fetch import EXISTS, FetchResult, ImageFetcher
-from .plan import ABSENT, FETCH, KEEP, SKIP, DownloadPlan
+from .fetch import FetchResult, ImageFetcher
+from .plan import ABSENT, KEEP, SKIP, DownloadPlan
 
 MERGE_INTERVAL = 60.0
 """Time between two updates of the manifest during a download, in seconds."""
-MAX_ROUNDS = 3
-"""Maximum number of times that the plan is updated for images downloaded by other processes."""
 
 ResultCallback = Callable[[FetchResult], object]
 
@@ -125,19 +123,10 @@ def run_download(
     requested, ``meta.csv`` are written even if the download is interrupted. Raises AstrodomeError
     if the target is not a folder or is not writable, or if the disk is full.
     """
-    results: list[FetchResult] = []
     with manifest.open_journal(plan.folder) as journal:
         journal.merge(plan.manifest_rows())
         try:
-            current = plan
-            for _ in range(MAX_ROUNDS):
-                existing = _execute(current, journal, jobs, results, on_result)
-                if not existing:
-                    break
-                current = plan.updated(existing, journal.merged())
-                kept = current.rows.loc[current.rows["action"].eq(KEEP), "file_name"]
-                results += [FetchResult(name, "existing") for name in kept]
-                current.rows["action"] = current.rows["action"].replace(ABSENT, FETCH)
+            results = _execute(plan, journal, jobs, on_result)
         except BaseException:
             with suppress(OSError, AstrodomeError):  # If the disk is full, keep the journal.
                 _merge(plan, journal)
@@ -150,13 +139,9 @@ def _execute(
     plan: DownloadPlan,
     journal: manifest.DownloadJournal,
     jobs: int,
-    results: list[FetchResult],
     on_result: ResultCallback | None,
-) -> list[str]:
-    """Download all pending images.
-
-    Return the names of the images that another process has downloaded meanwhile.
-    """
+) -> list[FetchResult]:
+    """Download all pending images, and return one result per image."""
     pending = plan.pending().index.tolist()
     if not pending:
         return []
@@ -167,33 +152,22 @@ def _execute(
         pending = pending[start:] + pending[:start]
         size = 1
     fetcher = ImageFetcher(plan, journal)
-    existing = []
     jobs = min(jobs, plan.info.connections, len(pending))
     size = min(size, -(-len(pending) // jobs))
     batches = [pending[start : start + size] for start in range(0, len(pending), size)]
     done = compute.map(fetcher.fetch, batches, jobs=jobs, threads=True, stop=fetcher.stop)
     merged = time.monotonic()
-    for result in _flattened(fetcher, done):
-        if time.monotonic() - merged > MERGE_INTERVAL:
-            _merge(plan, journal)
-            merged = time.monotonic()
-        if result.outcome == EXISTS:
-            existing.append(result.file_name)
-        else:
-            results.append(result)
-        if on_result:
-            on_result(result)
-    return existing
-
-
-def _flattened(
-    fetcher: ImageFetcher, done: Iterator[compute.ItemResult[Sequence[int], list[FetchResult]]]
-) -> Iterator[FetchResult]:
+    results: list[FetchResult] = []
     for each in done:
-        if each.value is None:
-            yield from fetcher.fail(each.item, each.error)
-        else:
-            yield from each.value
+        batch = fetcher.fail(each.item, each.error) if each.value is None else each.value
+        for result in batch:
+            if time.monotonic() - merged > MERGE_INTERVAL:
+                _merge(plan, journal)
+                merged = time.monotonic()
+            results.append(result)
+            if on_result:
+                on_result(result)
+    return results
 
 
 def _merge(plan: DownloadPlan, journal: manifest.DownloadJournal) -> None:

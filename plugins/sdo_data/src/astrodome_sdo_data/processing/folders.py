@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from astrodome import AstrodomeError, compute, errors, files
+from astrodome import AstrodomeError, InvalidInputError, compute, errors, files
 from astrodome_solar.formats import raster
 
 MAX_AGE = 600.0
@@ -79,10 +79,9 @@ def prepare_target(images: Sequence[Path], folder: Path, target: Path) -> bool:
     ``folder`` are the same folder.
     """
     if target.resolve() == folder.resolve():
-        raise AstrodomeError(
+        raise InvalidInputError(
             f"The output folder {target} must not be the input folder.",
             "Choose another output folder.",
-            exit_code=2,
         )
     for parent in {target / image.parent for image in images}:
         parent.mkdir(parents=True, exist_ok=True)

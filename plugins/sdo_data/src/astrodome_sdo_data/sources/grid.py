@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import pandas as pd
-from astrodome import AstrodomeError, times
+from astrodome import InvalidInputError, times
 
 OLD_ALIASES = {"T": "min", "H": "h", "S": "s"}
 """Mapping from the aliases for minutes, hours and seconds before pandas 3 to current aliases."""
@@ -27,10 +27,9 @@ def time_grid(
     step = offset(freq)
     seconds = step.nanos / 1e9 if isinstance(step, pd.offsets.Tick) else 0
     if cadence and seconds % cadence:
-        raise AstrodomeError(
+        raise InvalidInputError(
             f"Invalid interval '{freq}': the images have a cadence of {cadence / 60:g} min.",
             f"Use a multiple of it, for example {cadence / 60:g}min, 60min or 1D.",
-            exit_code=2,
         )
     t_obs = pd.date_range(start, end, freq=step, unit="us")
     unique = list(dict.fromkeys(wavelength))
@@ -41,10 +40,9 @@ def time_grid(
 def check_wavelengths(source: str, requested: Sequence[int], available: Sequence[int]) -> None:
     """Raise AstrodomeError if a requested wavelength is not available. ``source`` is its name."""
     if unknown := sorted(set(requested) - set(available)):
-        raise AstrodomeError(
+        raise InvalidInputError(
             f"{source} does not provide images at {', '.join(map(str, unknown))} angstrom.",
             f"Available: {', '.join(map(str, sorted(available)))}.",
-            exit_code=2,
         )
 
 
@@ -59,10 +57,9 @@ def offset(freq: str) -> pd.offsets.BaseOffset:
     except ValueError:
         step = None
     if step is None or step.n <= 0:
-        raise AstrodomeError(
+        raise InvalidInputError(
             f"Invalid interval '{freq}': expected a pandas offset alias.",
             "For example: 6min, 1h or 1D.",
-            exit_code=2,
         )
     return step
 
@@ -73,9 +70,8 @@ def interval(freq: str) -> timedelta:
     try:
         duration: timedelta = pd.Timedelta(step).to_pytimedelta()
     except ValueError:
-        raise AstrodomeError(
+        raise InvalidInputError(
             f"Invalid interval '{freq}': its duration is not fixed.",
             "Use minutes, hours or days, for example 6min, 1h or 30D.",
-            exit_code=2,
         ) from None
     return duration

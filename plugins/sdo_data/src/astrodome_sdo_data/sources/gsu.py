@@ -21,12 +21,12 @@ from astrodome_solar.formats import raster
 from astrodome_solar.protocols import FetchedImage, SourceInfo
 
 from .. import parameters
+from ..manifest import HEADER
 from .base import AIA_WAVELENGTHS, ServerSource, check_quality
 from .server import Server
 from .settings import GsuSettings
 
 CADENCE = 360.0
-HEADER = ("QUALITY", "DSUN", "X0", "R_SUN", "Y0", "CDELT")
 
 
 class GsuSource(ServerSource):

@@ -17,7 +17,7 @@ from typing import ClassVar
 import drms
 import numpy as np
 import pandas as pd
-from astrodome import AstrodomeError, settings
+from astrodome import AstrodomeError, InvalidInputError, settings
 from astrodome_solar.library_errors import converted_errors
 from astrodome_solar.protocols import SourceInfo
 from drms.config import ServerConfig
@@ -50,10 +50,9 @@ class JsocSource(Level1Source):
         Raises AstrodomeError if no e-mail address is configured.
         """
         if not self.settings.email:
-            raise AstrodomeError(
+            raise InvalidInputError(
                 "Missing setting jsoc.email: JSOC requires a registered e-mail address.",
                 f"Register one at {self.settings.url}/ajax/register_email.html and set jsoc.email.",
-                exit_code=2,
             )
         root = self.settings.url.rstrip("/")
         server = ServerConfig(

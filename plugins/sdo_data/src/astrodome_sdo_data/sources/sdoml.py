@@ -10,11 +10,9 @@ values. A store can be in a folder or at a URL that fsspec can read (``gs://``, 
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -37,7 +35,7 @@ FIELD_OF_VIEW = 2457.6
 """Width of an AIA image in arcseconds.
 
 It is used to determine the image size to which the pixel scale in a header refers."""
-CACHED_BLOCKS = 4
+CACHED_CHUNKS = 4
 """Number of decoded chunks in the cache."""
 NO_FRAME = -1
 """Value of the column ``frame`` if no frame is within the tolerance."""
@@ -51,7 +49,7 @@ CORRUPT = {
 """Times (UTC) of the first and last frame in ranges of frames that are known to be corrupt."""
 
 
-@dataclass
+@dataclass(eq=False)
 class FrameArray:
     """Frames of one wavelength in one year."""
 
@@ -125,8 +123,8 @@ class SdomlSource(ArchiveSource):
         if store:
             self.settings = self.settings.model_copy(update={"store": store})
         self._arrays: dict[tuple[int, int], FrameArray | None] = {}
-        self._blocks: OrderedDict[tuple[str, int], Future[NDArray[np.float32]]] = OrderedDict()
         self._lock = threading.RLock()
+        self._chunk = lru_cache(maxsize=CACHED_CHUNKS)(_read_chunk)
 
     @cached_property
     def root(self) -> zarr.Group:
@@ -192,31 +190,18 @@ class SdomlSource(ArchiveSource):
 
     def _pixels(self, array: FrameArray, frame: int) -> NDArray[np.float32]:
         length = array.array.chunks[0]
-        pixels: NDArray[np.float32] = self._block(array, frame // length)[frame % length]
+        with self._lock:  # Otherwise, several threads could decode the same chunk.
+            pixels: NDArray[np.float32] = self._chunk(array, frame // length)[frame % length]
         return pixels
 
-    def _block(self, array: FrameArray, number: int) -> NDArray[np.float32]:
-        """Return a decoded chunk. Each chunk is decoded by only one thread."""
-        key = array.name, number
-        with self._lock:
-            is_new = key not in self._blocks
-            block = self._blocks.setdefault(key, Future())
-            self._blocks.move_to_end(key)
-            while len(self._blocks) > CACHED_BLOCKS:
-                self._blocks.popitem(last=False)
-        if is_new:
-            length = array.array.chunks[0]
-            try:
-                frames = array.array[number * length : (number + 1) * length]
-                block.set_result(np.asarray(frames))
-            except Exception as error:  # Codecs can raise any exception.
-                text = " ".join(str(error).split()) or type(error).__name__
-                with self._lock:
-                    self._blocks.pop(key, None)
-                block.set_exception(
-                    AstrodomeError(f"Cannot read chunk {number} of {array.name}: {text}.")
-                )
-        return block.result()
+
+def _read_chunk(array: FrameArray, number: int) -> NDArray[np.float32]:
+    length = array.array.chunks[0]
+    try:
+        return np.asarray(array.array[number * length : (number + 1) * length])
+    except Exception as error:  # Codecs can raise any exception.
+        text = " ".join(str(error).split()) or type(error).__name__
+        raise AstrodomeError(f"Cannot read chunk {number} of {array.name}: {text}.") from error
 
 
 def _is_corrupt(wavelength: int, t_obs: np.datetime64) -> bool:

@@ -6,7 +6,6 @@ documents that the server reports as missing are not retried.
 
 from __future__ import annotations
 
-import os
 import random
 import threading
 import time
@@ -14,7 +13,6 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from astrodome import AstrodomeError, http
-from requests.utils import get_environ_proxies
 
 from .settings import ServerSettings
 
@@ -50,10 +48,6 @@ class Server:
             connections=settings.connections,
             timeout=(settings.connect_timeout, settings.read_timeout),
         )
-        # Determine the proxies only once. By default, requests determines them for every request.
-        self._session.proxies = dict(get_environ_proxies(settings.url))
-        self._session.verify = os.environ.get("REQUESTS_CA_BUNDLE", True)
-        self._session.trust_env = False
         self._slots = threading.BoundedSemaphore(settings.connections)
         self._stopped = threading.Event()
         self._not_before = 0.0

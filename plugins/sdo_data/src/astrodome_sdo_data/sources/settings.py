@@ -6,7 +6,17 @@ can also be set with an environment variable, for example ``ASTRODOME_GSU_URL``.
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import BaseModel, Field
+
+Deadline = Annotated[
+    float, Field(gt=0, description="Maximum duration of one transfer, in seconds.")
+]
+Tolerance = Annotated[
+    float,
+    Field(ge=0, description="Maximum difference between requested and observed time, in seconds."),
+]
 
 
 class ServerSettings(BaseModel):
@@ -18,9 +28,7 @@ class ServerSettings(BaseModel):
     read_timeout: float = Field(
         60.0, gt=0, description="Maximum time without data from the server, in seconds."
     )
-    deadline: float = Field(
-        300.0, gt=0, description="Maximum duration of one transfer, in seconds."
-    )
+    deadline: Deadline = 300.0
     retries: int = Field(4, ge=0, description="Maximum number of retries after a failed transfer.")
     backoff: float = Field(
         0.5,
@@ -47,11 +55,7 @@ class HelioviewerSettings(ServerSettings):
         "https://api.helioviewer.org/v2", description="Base URL of version 2 of the API."
     )
     connections: int = Field(4, ge=1, le=8, description="Maximum number of connections.")
-    tolerance: float = Field(
-        360.0,
-        ge=0,
-        description="Maximum difference between requested and observed time, in seconds.",
-    )
+    tolerance: Tolerance = 360.0
 
 
 class SdomlSettings(BaseModel):
@@ -64,25 +68,15 @@ class SdomlSettings(BaseModel):
     endpoint: str = Field(
         "", description="URL of the server for gs:// and s3:// stores [the public server]."
     )
-    tolerance: float = Field(
-        180.0,
-        ge=0,
-        description="Maximum difference between requested and observed time, in seconds.",
-    )
+    tolerance: Tolerance = 180.0
 
 
 class Level1Settings(ServerSettings):
     """Settings for archives with AIA level 1 files, and for the calibration tables."""
 
     connections: int = Field(4, ge=1, le=8, description="Maximum number of connections.")
-    deadline: float = Field(
-        900.0, gt=0, description="Maximum duration of one transfer, in seconds."
-    )
-    tolerance: float = Field(
-        60.0,
-        ge=0,
-        description="Maximum difference between requested and observed time, in seconds.",
-    )
+    deadline: Deadline = 900.0
+    tolerance: Tolerance = 60.0
     pointing: str = Field(
         "lmsal", description="Pointing table: lmsal, jsoc, or path of a CSV file."
     )

@@ -23,15 +23,12 @@ def make_contact_sheet(
     folder: str | os.PathLike[str],
     output: str | os.PathLike[str] | None = None,
     *,
-    wavelength: int | str = "*",
-    start: Any = None,
-    end: Any = None,
-    freq: str = "",
     max_images: int = 100,
     columns: int = 0,
     size: int = 256,
     label: bool = True,
     color: bool = True,
+    **selection: Any,
 ) -> Image.Image:
     """Create a contact sheet from the images in a folder.
 
@@ -41,13 +38,6 @@ def make_contact_sheet(
         Folder with images whose names contain the time and wavelength.
     output : path, optional
         Path of the PNG or JPEG file to write. By default, no file is written.
-    wavelength : int or str
-        Use only images with this wavelength in angstroms, or with a wavelength that matches this
-        pattern.
-    start, end : time, optional
-        Use only images in this time range (UTC, both ends included).
-    freq : str
-        Use only one image per wavelength in each interval of this length, for example ``"1h"``.
     max_images : int
         Maximum number of images, which are evenly spaced. 0 means no limit.
     columns : int
@@ -59,6 +49,9 @@ def make_contact_sheet(
         Whether to draw the wavelength and time on each image.
     color : bool
         Whether to use the AIA colormaps instead of grey.
+    **selection
+        Keyword arguments of :func:`read_folder` that select the images: ``wavelength``, ``start``,
+        ``end`` and ``freq``.
 
     Returns
     -------
@@ -79,8 +72,7 @@ def make_contact_sheet(
     path = None if output is None else Path(output).expanduser()
     if path:
         files.check_extension(path, EXTENSIONS)
-    selected = select_images(folder, wavelength, start=start, end=end, freq=freq)
-    cells, columns = sheet_cells(selected, max_images, columns)
+    cells, columns = sheet_cells(select_images(folder, **selection), max_images, columns)
     sheet, outcome = draw_sheet(cells, columns, PanelStyle(size, label, color))
     for name, reason in outcome.failed:
         logger.warning("%s: %s", name, reason)

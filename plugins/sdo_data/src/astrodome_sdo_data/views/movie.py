@@ -36,16 +36,13 @@ def make_movie(
     folder: str | os.PathLike[str],
     output: str | os.PathLike[str],
     *,
-    wavelength: int | str = "*",
-    start: Any = None,
-    end: Any = None,
-    freq: str = "",
     max_frames: int = 500,
     fps: float = 10.0,
     size: int = 256,
     label: bool = True,
     color: bool = True,
     jobs: int = 0,
+    **selection: Any,
 ) -> Path:
     """Create a movie from the images in a folder.
 
@@ -55,14 +52,14 @@ def make_movie(
         Folder with images whose names contain the time and wavelength.
     output : path
         Path of the GIF or MP4 file to write. MP4 requires ffmpeg.
-    wavelength, start, end, freq, size, label, color
-        See :func:`make_contact_sheet`.
     max_frames : int
         Maximum number of frames, which are evenly spaced. 0 means no limit.
     fps : float
         Frames per second.
     jobs : int
         Number of images to draw in parallel. 0 means one per CPU core.
+    size, label, color, **selection
+        See :func:`make_contact_sheet`.
 
     Returns
     -------
@@ -80,9 +77,8 @@ def make_movie(
     'sun.gif'
     """
     path = Path(output).expanduser()
-    selected = select_images(folder, wavelength, start=start, end=end, freq=freq)
-    style = PanelStyle(size, label, color)
-    outcome = write_movie(movie_frames(selected, max_frames), style, path, fps, jobs=jobs)
+    frames = movie_frames(select_images(folder, **selection), max_frames)
+    outcome = write_movie(frames, PanelStyle(size, label, color), path, fps, jobs=jobs)
     for name, reason in outcome.failed:
         logger.warning("%s: %s", name, reason)
     return path
