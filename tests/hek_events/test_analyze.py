@@ -11,6 +11,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -18,7 +19,8 @@ import shapely
 from astrodome import files
 from astrodome.testing import run
 from astrodome_hek_events.analysis import anomaly_maps, iou, pairing, summary
-from astrodome_hek_events.analysis.run import create_folder
+from astrodome_hek_events.analysis.comparison import ComparisonOptions
+from astrodome_hek_events.analysis.run import AnalysisResult
 from astrodome_solar import geometry
 from hek_events import sun
 from PIL import Image
@@ -110,7 +112,7 @@ def test_empty_sides_have_a_defined_result():
     assert (unpredicted.iou, unpredicted.precision, unpredicted.recall) == (0, None, 0)
     unfounded = iou.overlap_of_unions(nothing, something)
     assert (unfounded.iou, unfounded.precision, unfounded.recall) == (0, 0, None)
-    assert summary.describe([None, None])["mean"] is None
+    assert summary.describe(pd.Series([None, None]))["mean"] is None
 
 
 def test_analyze_writes_the_iou_of_each_image(case, make_event, database, tmp_path):
@@ -126,7 +128,7 @@ def test_analyze_writes_the_iou_of_each_image(case, make_event, database, tmp_pa
     ).succeeded()
     folder = Path(result.json["folder"])
     assert folder.parent == tmp_path / "out"
-    assert datetime.strptime(folder.name, "%Y-%m-%dT%H%M%S")
+    assert datetime.strptime(folder.name, "%Y-%m-%dT%H%M%S.%f")
     header = (folder / "iou.csv").read_text().splitlines()[0]
     assert header.startswith("image,iou,n_hek_events,n_predicted_events,precision,recall,")
     row = rows(result)[NAME]
@@ -496,7 +498,8 @@ def test_the_page_contains_the_best_and_worst_images_and_loads_no_other_files(
 
 
 def test_each_run_creates_a_new_folder(tmp_path):
-    folders = {create_folder(tmp_path) for _ in range(5)}
+    result = AnalysisResult([], [], [], ComparisonOptions())
+    folders = {result.write(tmp_path) for _ in range(5)}
     assert len(folders) == 5
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import deque
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -14,8 +13,7 @@ import pytest
 import sqlalchemy as sa
 from astrodome_hek_events import records
 from astrodome_hek_events.analysis import anomaly_maps, pairing
-from astrodome_hek_events.client.fetching import LONGEST, SHORTEST, WindowLength
-from astrodome_hek_events.client.hek_client import HekClient, HekResponse
+from astrodome_hek_events.client.hek_client import HekClient
 from astrodome_hek_events.client.windows import HekQuery, QueryWindow
 from astrodome_hek_events.settings import HekSettings
 from astrodome_hek_events.store import coverage, schema, upsert
@@ -75,7 +73,8 @@ def test_a_failed_window_is_reported_with_status_1_and_the_others_are_stored(eve
     name, start, _, end = failure["name"].split()
     assert name == "AR" and start <= broken < end
     length = datetime.fromisoformat(end) - datetime.fromisoformat(start)
-    assert length == timedelta(days=1) / 64, "the window was cut in two six times"
+    whole = timedelta(days=5)
+    assert abs(length - whole / 256) < SECOND, "the window was cut in two eight times"
     assert f"  failed  {failure['name']}: " in result.err
     assert result.json["done"] == 16 == len(EventStore(url).rows(EventFilter()))
     before = len(server.requests)
@@ -201,40 +200,12 @@ def test_an_end_with_microseconds_includes_the_event_of_that_second(events, serv
     assert events("get", "--start=2023-03-29T11:00", *until).succeeded().json["done"] == 1
 
 
-@pytest.mark.parametrize(
-    ("pages", "seconds", "factor"),
-    [
-        *((5, 4.99, 2), (6, 4.99, 1), (5, 5.0, 1), (0, 0.0, 2)),
-        *((20, 20.0, 1), (21, 0.0, 0.5), (1, 20.01, 0.5)),
-    ],
-)
-def test_the_length_of_the_next_window_depends_on_pages_and_seconds_of_the_last(
-    pages, seconds, factor
-):
-    length = WindowLength(timedelta(days=4))
-    length.update(HekResponse([], pages, seconds))
-    assert length.length == factor * timedelta(days=4)
-
-
-def test_the_length_of_windows_is_between_an_hour_and_64_days():
-    length = WindowLength(timedelta(days=40))
-    length.update(HekResponse([], 1, 0))
-    assert length.length == LONGEST == timedelta(days=64)
-    length.update_after_failure(QueryWindow(HekQuery("AR"), DAY, DAY + timedelta(hours=1)))
-    assert length.length == SHORTEST == timedelta(hours=1)
-    length.update(HekResponse([], 99, 0))
-    assert length.length == SHORTEST
-
-
-def test_only_windows_that_never_failed_are_divided_into_slices():
-    days = QueryWindow(HekQuery("AR"), DAY, DAY + timedelta(days=3))
-    todo = deque([days])
-    length = WindowLength(timedelta(days=1))
-    assert [slice.end - slice.start for slice in length.take_slices(todo)] == [
-        timedelta(days=1)
-    ] * 3
-    cut = QueryWindow(HekQuery("AR"), DAY, DAY + timedelta(days=3), splits=1)
-    assert list(length.take_slices(deque([cut]))) == [cut]
+def test_a_window_is_divided_into_windows_of_at_most_the_given_length():
+    window = QueryWindow(HekQuery("AR"), DAY, DAY + timedelta(days=3))
+    parts = list(window.divide(timedelta(days=2)))
+    assert [part.end - part.start for part in parts] == [timedelta(days=2), timedelta(days=1)]
+    assert parts[0].end == parts[1].start and window.subtract(parts) == []
+    assert list(window.divide(timedelta(days=3))) == [window]
 
 
 # Records and queries

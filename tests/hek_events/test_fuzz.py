@@ -150,9 +150,9 @@ def test_a_mutated_response_is_stored_or_rejected(page, tmp_path, torture):
         client = HekClient(HekSettings(url=server.url, retries=0, timeout=5))
         for _ in range(torture(100, 5_000)):
             try:
-                answer = client.fetch(window)
+                found = client.fetch(window)
             except AstrodomeError as error:
                 assert error.message.startswith("HEK ")
             else:
-                outcome = store.add(answer.records, label="answer", window=window)
-                assert outcome.done <= len(answer.records) <= 4000
+                outcome = store.add(found, label="response", window=window)
+                assert outcome.done <= len(found) <= 4000

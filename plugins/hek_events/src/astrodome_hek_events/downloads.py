@@ -72,11 +72,10 @@ def search(
     windows = [QueryWindow(query, *parse_range(start, end)) for query in queries]
     rows: dict[str, dict[str, Any]] = {}
     with closing(fetch_windows(_client(), windows)) as results:
-        for window, response, error in results:
-            if response is None:
+        for window, found, error in results:
+            if found is None:
                 raise AstrodomeError(f"Cannot download {window}: {error}")
-            found = map(records.to_row, response.records)
-            rows |= {row["kb_archivid"]: row for row in found}
+            rows |= {row["kb_archivid"]: row for row in map(records.to_row, found)}
     ordered = sorted(rows.values(), key=lambda row: (row["event_starttime"], row["kb_archivid"]))
     records.add_corners(ordered)
     return to_frame(ordered)
@@ -168,11 +167,11 @@ def download_windows(
     ids: set[str] = set()
     failed: list[tuple[str, str]] = []
     with closing(fetch_windows(_client(jobs), windows, jobs)) as results:
-        for window, response, error in results:
-            if response is None:
+        for window, found, error in results:
+            if found is None:
                 failed.append((str(window), error))
                 continue
-            added = store.add(response.records, label=f"{window.query}:", window=window)
+            added = store.add(found, label=f"{window.query}:", window=window)
             ids.update(added.ids)
             failed += added.failed
             on_stored(window)

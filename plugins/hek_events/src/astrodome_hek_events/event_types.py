@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from importlib.resources import files
 
-from astrodome import AstrodomeError
+from astrodome import InvalidInputError
 
 NAMES: dict[str, str] = json.loads((files(__package__) / "event_types.json").read_text("utf-8"))
 """Names of the event types, keyed by code."""
@@ -24,9 +24,7 @@ def parse_codes(values: str | Iterable[str]) -> list[str]:
     unknown = [code for code in codes if code not in NAMES and code != ALL]
     if unknown:
         known = ", ".join(f"{code} ({name})" for code, name in NAMES.items())
-        raise AstrodomeError(
-            f"Unknown HEK event type: {', '.join(unknown)}.",
-            f"Known event types: all, {known}.",
-            exit_code=2,
+        raise InvalidInputError(
+            f"Unknown HEK event type: {', '.join(unknown)}.", f"Known event types: all, {known}."
         )
     return [] if ALL in codes else list(dict.fromkeys(codes))

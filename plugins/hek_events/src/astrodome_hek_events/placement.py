@@ -30,8 +30,6 @@ NOT_ROTATING = frozenset({"CE"})
 These events are not rotated, and their position is only valid as seen from the Earth.
 """
 ANY = "any"
-MAX_DISTANCE = 100_000
-"""Maximum coordinate of a valid shape, relative to the center of the Sun, in arcsec."""
 
 
 @dataclass(frozen=True)
@@ -241,9 +239,8 @@ def _event(row: Any, shapes: dict[str, Any]) -> Event:
 
 
 def _is_usable(field: str, shape: Any) -> bool:
-    if shape is None or max(map(abs, shape.bounds), default=MAX_DISTANCE) >= MAX_DISTANCE:
-        return False
-    return shape.area > 0 or field not in ("hpc_bbox", "hpc_boundcc")
+    has_area = field in ("hpc_bbox", "hpc_boundcc")
+    return shape is not None and (shape.area > 0 or not has_area)
 
 
 def _wavelengths(row: Mapping[str, Any]) -> frozenset[int]:

@@ -102,7 +102,7 @@ def to_row(record: Any) -> dict[str, Any]:
     for field in NUMBER_COLUMNS:
         row[field] = parse_number(record.get(field))
     noaa = parse_number(record.get("ar_noaanum"))
-    row["ar_noaanum"] = int(noaa) if noaa and 0 < noaa < 1_000_000 else None
+    row["ar_noaanum"] = int(noaa) if noaa and noaa > 0 else None
     try:
         row["event_peaktime"] = parse_time(record, "event_peaktime")
     except ValueError:
@@ -168,12 +168,15 @@ def _text(record: Mapping[str, Any], field: str) -> str | None:
 
 
 def parse_number(value: Any) -> float | None:
-    """Convert a value to a number, or return None if it is not a finite number."""
+    """Convert a value to a number, or return None if it is not a valid coordinate.
+
+    Probabilities and NOAA region numbers are below the limit for coordinates, too.
+    """
     try:
         number = float(value)
     except (TypeError, ValueError, OverflowError):
         return None
-    return number if math.isfinite(number) else None
+    return number if abs(number) < wkt.MAX_COORDINATE else None
 
 
 def parse_time(record: Mapping[str, Any], field: str) -> datetime:

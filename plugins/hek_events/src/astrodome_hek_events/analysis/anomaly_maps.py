@@ -20,7 +20,7 @@ from astrodome import AstrodomeError
 from astrodome_solar.filenames import parse_file_name
 from numpy.typing import NDArray
 from PIL import Image
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, NonNegativeFloat, NonNegativeInt
 from shapely import Polygon, box
 from skimage.filters import gaussian, threshold_otsu
 from skimage.measure import label, regionprops
@@ -29,26 +29,23 @@ PREDICTION_NAME = re.compile(r"(\d{8}-\d{6})_(\d+)A?\.(?:png|jpe?g)", re.IGNOREC
 """Pattern for the file names of anomaly maps for whole images."""
 EXTENSIONS = frozenset({".jpeg", ".jpg", ".png"})
 SCORE_TABLE, SCORES = "maps.parquet", "maps.npy"
-DEFAULT_WIDTH = 256
-"""Default width of the resized map in pixels. The default region sizes depend on this width."""
 Scores = NDArray[np.float64]
 
 
 class RegionDetection(BaseModel):
-    """Parameters for :func:`detect_regions`. All sizes are in pixels of the resized map."""
+    """Parameters for :func:`detect_regions`. All sizes are in pixels of the resized map.
+
+    ``gaussian`` is the standard deviation of the Gaussian filter; 0 disables smoothing.
+    ``map_width`` is the width of the resized map, for which the default sizes were chosen; 0 means
+    that the map is not resized.
+    """
 
     threshold: Literal["otsu", "binary", "simple"] = "otsu"
     level: float = Field(20, ge=0, lt=255)
-    gaussian: float = Field(
-        0, ge=0, description="Standard deviation of the Gaussian filter; 0 disables smoothing."
-    )
-    min_size: float = Field(2, ge=0)
-    max_size: float = Field(48, ge=0)
-    map_width: int = Field(
-        DEFAULT_WIDTH,
-        ge=0,
-        description="Width of the resized map; 0 means that the map is not resized.",
-    )
+    gaussian: NonNegativeFloat = 0
+    min_size: NonNegativeFloat = 2
+    max_size: NonNegativeFloat = 48
+    map_width: NonNegativeInt = 256
 
 
 @dataclass(frozen=True)

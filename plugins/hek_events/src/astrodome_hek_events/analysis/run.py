@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pyarrow as pa
-from astrodome import AstrodomeError, compute, files
+from astrodome import compute, files
 
 from .anomaly_maps import ImageFile
 from .comparison import ComparisonOptions, ImageComparison, Search, compare, with_events
@@ -60,13 +60,10 @@ class AnalysisResult:
         return f"AnalysisResult({len(self.comparisons)} images, {len(self.failed)} failed)"
 
     @property
-    def rows(self) -> list[dict[str, Any]]:
-        return [comparison.row for comparison in self.comparisons]
-
-    @property
     def images(self) -> pd.DataFrame:
         """Table with one row per image: IoU, precision, recall, counts and areas (px²)."""
-        table = pd.DataFrame(self.rows, columns=IMAGE_COLUMNS)
+        rows = [comparison.row for comparison in self.comparisons]
+        table = pd.DataFrame(rows, columns=IMAGE_COLUMNS)
         table["t_obs"] = pd.to_datetime(table["t_obs"], utc=True)
         return table.astype(dict.fromkeys(MEASURES, float))
 
@@ -93,8 +90,7 @@ class AnalysisResult:
     @cached_property
     def summary(self) -> dict[str, Any]:
         """Statistics for all images, for each event type, and for each wavelength."""
-        type_rows = [row for each in self.comparisons for row in each.type_rows]
-        return summarize(self.rows, type_rows, self.options.event_types)
+        return summarize(self.images, self.types, self.options.event_types)
 
     def write(
         self, out_dir: str | os.PathLike[str], provenance: dict[str, Any] | None = None
@@ -113,8 +109,10 @@ class AnalysisResult:
         Path
             Path of the new folder.
         """
-        folder = create_folder(Path(out_dir).expanduser())
-        written = datetime.now(UTC).isoformat(timespec="seconds")
+        now = datetime.now(UTC)
+        folder = Path(out_dir).expanduser() / f"{now:%Y-%m-%dT%H%M%S.%f}"
+        folder.mkdir(parents=True)
+        written = now.isoformat(timespec="seconds")
         about = {**(provenance or {}), "question": self.options.as_dict(), "written": written}
         failed = [{"name": name, "reason": reason} for name, reason in self.failed]
         document = {**about, **self.summary, "failed": failed}
@@ -126,19 +124,6 @@ class AnalysisResult:
             table = pa.Table.from_pandas(frame, preserve_index=False)
             files.write_parquet(folder / f"{name}.parquet", table, about)
         return folder
-
-
-def create_folder(out_dir: Path) -> Path:
-    """Create a folder in ``out_dir`` with the current UTC time as its name, and return its path."""
-    stem = datetime.now(UTC).strftime("%Y-%m-%dT%H%M%S")
-    for number in range(1000):
-        folder = out_dir / (f"{stem}-{number}" if number else stem)
-        try:
-            folder.mkdir(parents=True)
-        except FileExistsError:
-            continue
-        return folder
-    raise AstrodomeError(f"Cannot create a new folder in {out_dir}.")
 
 
 def compare_pairs(

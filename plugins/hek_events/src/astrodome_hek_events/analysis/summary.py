@@ -2,70 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from statistics import fmean, median, pstdev
+from collections.abc import Sequence
 from typing import Any
+
+import pandas as pd
 
 MEASURES = ("iou", "precision", "recall")
 
 
 def summarize(
-    rows: Sequence[Mapping[str, Any]],
-    type_rows: Sequence[Mapping[str, Any]],
-    event_types: Sequence[str] = (),
+    images: pd.DataFrame, types: pd.DataFrame, event_types: Sequence[str] = ()
 ) -> dict[str, Any]:
     """Return statistics for all images, for each event type, and for each wavelength.
 
-    ``rows`` contains one row per image, and ``type_rows`` one row per event type in each image.
-    The result contains all types in ``event_types``, including types without events.
+    ``images`` has one row per image, and ``types`` one row per event type in each image. The
+    result contains all types in ``event_types``, including types without events.
     ``images_with_neither`` is the number of images that contain neither events nor predicted
     regions. For these images, the IoU is 1.
     """
     by_type = {}
-    for code in sorted({row["event_type"] for row in type_rows}.union(event_types)):
-        chosen = [row for row in type_rows if row["event_type"] == code]
-        events = sum(row["events"] for row in chosen)
-        found = sum(row["found"] for row in chosen)
+    for code in sorted({*types["event_type"], *event_types}):
+        rows = types[types["event_type"] == code]
+        events, found = int(rows["events"].sum()), int(rows["found"].sum())
         share = found / events if events else None
-        counts = {"images": len(chosen), "events": events, "found": found, "found_share": share}
-        by_type[code] = counts | _measures(chosen)
-    with_events = [row for row in rows if row["n_hek_events"]]
-    neither = [row for row in rows if not row["n_hek_events"] and not row["n_predicted_events"]]
+        counts = {"images": len(rows), "events": events, "found": found, "found_share": share}
+        by_type[code] = counts | _measures(rows)
+    has_events, has_regions = images["n_hek_events"] > 0, images["n_predicted_events"] > 0
     return {
-        "images": len(rows),
-        "images_with_events": len(with_events),
-        "images_with_neither": len(neither),
-        "hek_events": sum(row["n_hek_events"] for row in rows),
-        "hek_found": sum(row["n_hek_found"] for row in rows),
-        "predicted_events": sum(row["n_predicted_events"] for row in rows),
-        "predicted_confirmed": sum(row["n_predicted_confirmed"] for row in rows),
-        **_measures(rows),
-        "iou_with_events": describe(row["iou"] for row in with_events),
+        "images": len(images),
+        "images_with_events": int(has_events.sum()),
+        "images_with_neither": int((~has_events & ~has_regions).sum()),
+        "hek_events": int(images["n_hek_events"].sum()),
+        "hek_found": int(images["n_hek_found"].sum()),
+        "predicted_events": int(images["n_predicted_events"].sum()),
+        "predicted_confirmed": int(images["n_predicted_confirmed"].sum()),
+        **_measures(images),
+        "iou_with_events": describe(images.loc[has_events, "iou"]),
         "by_event_type": by_type,
-        "by_wavelength": {
-            str(wavelength): _measures([r for r in rows if r["wavelength"] == wavelength])
-            for wavelength in sorted({row["wavelength"] for row in rows})
-        },
+        "by_wavelength": {str(key): _measures(rows) for key, rows in images.groupby("wavelength")},
     }
 
 
-def describe(values: Iterable[float | None]) -> dict[str, Any]:
+def describe(values: pd.Series) -> dict[str, Any]:
     """Return the count, mean, median, standard deviation, minimum and maximum of the values.
 
-    None values are ignored. If all values are None, the count is 0 and the statistics are None.
+    Missing values are ignored. If all values are missing, the count is 0 and the statistics are
+    None.
     """
-    known = [value for value in values if value is not None]
-    if not known:
-        return {"n": 0, **dict.fromkeys(("mean", "median", "std", "min", "max"))}
-    return {
-        "n": len(known),
-        "mean": fmean(known),
-        "median": median(known),
-        "std": pstdev(known),
-        "min": min(known),
-        "max": max(known),
-    }
+    known = values.dropna()
+    names = ["mean", "median", "min", "max"]
+    if known.empty:
+        return {"n": 0, **dict.fromkeys([*names, "std"])}
+    return {"n": len(known), **known.agg(names).to_dict(), "std": float(known.std(ddof=0))}
 
 
-def _measures(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    return {name: describe(row[name] for row in rows) for name in MEASURES}
+def _measures(rows: pd.DataFrame) -> dict[str, Any]:
+    return {name: describe(rows[name]) for name in MEASURES}

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import typer
-from astrodome import AstrodomeError, compute, console, lazy
+from astrodome import InvalidInputError, compute, console, lazy
 from astrodome.option_groups import OptionGroup, option
 
 from .options import EventOptions, Json
@@ -130,9 +130,8 @@ def analyze(
 
     codes = parse_codes([*(event_type or ()), *(more_types or ())] or ["AR", "FL"])
     if regions.min_size > regions.max_size:
-        raise AstrodomeError(
-            f"--min-size {regions.min_size:g} is larger than --max-size {regions.max_size:g}.",
-            exit_code=2,
+        raise InvalidInputError(
+            f"--min-size {regions.min_size:g} is larger than --max-size {regions.max_size:g}."
         )
     options = ComparisonOptions(
         event_types=tuple(codes),

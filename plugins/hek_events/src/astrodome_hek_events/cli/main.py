@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from astrodome import AstrodomeError, compute, console
+from astrodome import InvalidInputError, compute, console
 from astrodome.option_groups import end_option, expand, option, time_option
 
 from . import analyze, plot
@@ -132,7 +132,7 @@ def import_files(
     from ..store.event_store import SDO_CLI_TABLE, EventStore
 
     if not paths and not from_older:
-        raise AstrodomeError("Missing argument FILE.", exit_code=2)
+        raise InvalidInputError("Missing argument FILE.")
     store = EventStore(db_connection_string)
     total = compute.Outcome()
 
@@ -176,15 +176,15 @@ def list_events(
     The columns hpc_x and hpc_y are helioprojective coordinates in arcsec.
     """
     from ..store.event_store import EventStore
-    from ..store.queries import TIME_MARGIN
+    from ..store.queries import TIME_MARGIN, EventFilter
 
     if at and (selection.start or selection.end):
-        raise AstrodomeError("--at cannot be used with --start or --end.", exit_code=2)
+        raise InvalidInputError("--at cannot be used with --start or --end.")
     if as_json and format and not out:
-        raise AstrodomeError("--json and --format cannot be combined without --out.", exit_code=2)
+        raise InvalidInputError("--json and --format cannot be combined without --out.")
     if at:
         selection.start, selection.end = at - TIME_MARGIN, at + TIME_MARGIN
-    condition = selection.condition(instrument, channel)
+    condition = EventFilter(**vars(selection), instrument=instrument, channel=channel)
     store = EventStore(db_connection_string)
     if format or out:
         _export(store, condition, limit, format or _format_of(out), out, as_json)
@@ -198,10 +198,8 @@ def _format_of(out: Path | None) -> Format:
     synonyms = {"vot": "votable", "xml": "votable", "pq": "parquet", "json": "hek"}
     name = synonyms.get(extension, extension)
     if name not in set(Format):
-        raise AstrodomeError(
-            f"Unsupported file extension in '{out}'.",
-            f"Add --format {'|'.join(Format)}.",
-            exit_code=2,
+        raise InvalidInputError(
+            f"Unsupported file extension in '{out}'.", f"Add --format {'|'.join(Format)}."
         )
     return Format(name)
 
@@ -217,9 +215,7 @@ def _export(
     from ..views import export
 
     if format is Format.parquet and not out:
-        raise AstrodomeError(
-            "Parquet cannot be written to standard output.", "Add --out FILE.", exit_code=2
-        )
+        raise InvalidInputError("Parquet cannot be written to standard output.", "Add --out FILE.")
     if format is Format.hek:
         rows = store.full_records(condition, limit)
     else:
@@ -243,8 +239,9 @@ def stats(
 ) -> None:
     """Count the stored events for each event type and month of the start time (UTC)."""
     from ..store.event_store import EventStore
+    from ..store.queries import EventFilter
 
-    counts = EventStore(db_connection_string).count_rows(selection.condition())
+    counts = EventStore(db_connection_string).count_rows(EventFilter(**vars(selection)))
     if as_json:
         console.show_json(counts)
         return

@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from astrodome import AstrodomeError, sources
+from astrodome import InvalidInputError, sources
 from astrodome.option_groups import Json as Json
 from astrodome.option_groups import OptionGroup, end_option, option, time_option
 
 if TYPE_CHECKING:
     from ..analysis.comparison import Search
-    from ..store.queries import EventFilter
 
 LOCAL_STORE = "hek"
 """Name of the event source that reads the local store."""
@@ -41,22 +40,13 @@ Database = Annotated[
 
 
 class FilterOptions(OptionGroup):
-    """Conditions that stored events must meet."""
+    """Conditions that stored events must meet, with the same names as in EventFilter."""
 
     start: datetime | None = time_option(None, START_HELP)
     end: datetime | None = end_option(None, END_HELP)
-    event_type: EventTypes = None
+    event_types: EventTypes = None
     observatory: Observatory = ""
     frm: Frm = ""
-
-    def condition(self, instrument: str = "", channel: str = "") -> EventFilter:
-        """Return the filter for the event store."""
-        from ..store.queries import EventFilter
-
-        types = self.event_type or ()
-        return EventFilter(
-            self.start, self.end, types, self.observatory, instrument, channel, self.frm
-        )
 
 
 class EventOptions(OptionGroup):
@@ -94,10 +84,9 @@ class EventOptions(OptionGroup):
         if name not in ("", LOCAL_STORE):
             chosen = sources.get("events", name)
             if has_database:
-                raise AstrodomeError(
+                raise InvalidInputError(
                     f"--db-connection-string cannot be used with the event source '{name}'.",
                     "Remove one of the two options.",
-                    exit_code=2,
                 )
             return chosen.search  # type: ignore[no-any-return]
         from ..source import HekEvents

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
-from astrodome import AstrodomeError, compute, console
+from astrodome import AstrodomeError, InvalidInputError, compute, console
 from astrodome.errors import reason, stops_everything
 from astrodome.option_groups import OptionGroup, option, time_option
 
@@ -126,18 +126,15 @@ def _target_files(
     """Return the output file of each image."""
     if out.suffix.lower().removeprefix(".") in formats and not out.is_dir():
         if len(images) > 1:
-            raise AstrodomeError(
-                f"--out {out} is a file, but there are {len(images)} images.",
-                "Use a folder.",
-                exit_code=2,
+            raise InvalidInputError(
+                f"--out {out} is a file, but there are {len(images)} images.", "Use a folder."
             )
         return [out]
     targets = [out / f"{path.stem}__events.{form}" for path in images]
     if len(set(targets)) < len(targets):
-        raise AstrodomeError(
+        raise InvalidInputError(
             "Two images have the same file name, so their plots would overwrite each other.",
             "Plot the images to different folders.",
-            exit_code=2,
         )
     return targets
 

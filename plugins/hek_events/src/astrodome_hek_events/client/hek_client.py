@@ -7,11 +7,9 @@ to null.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from astrodome import AstrodomeError, http
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
@@ -19,9 +17,6 @@ from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 from ..settings import HekSettings
 from . import responses
 from .windows import QueryWindow
-
-if TYPE_CHECKING:
-    import requests
 
 SERVICE = "HEK"
 CONNECT_TIMEOUT = 10.0
@@ -33,15 +28,6 @@ MAX_PAGES = 1000
 
 class HekUnreachableError(AstrodomeError):
     """Raised if no connection to HEK can be established. Smaller requests would fail as well."""
-
-
-@dataclass(frozen=True)
-class HekResponse:
-    """All records in a time window, the number of pages, and the total response time in seconds."""
-
-    records: list[Any]
-    pages: int
-    seconds: float
 
 
 class HekClient:
@@ -59,34 +45,37 @@ class HekClient:
         for adapter in self.session.adapters.values():
             adapter.max_retries = adapter.max_retries.new(read=0)  # type: ignore[attr-defined]
 
-    def fetch(self, window: QueryWindow) -> HekResponse:
-        """Download all events in a time window.
+    def fetch(self, window: QueryWindow) -> list[Any]:
+        """Download the records of all events in a time window.
 
         Raises HekUnreachableError if no connection can be established. Raises AstrodomeError if
         the request times out, or if the response does not contain a list of events.
         """
-        started = time.monotonic()
         records: list[Any] = []
-        pages = 0
-        for page in self._pages(parameters(window)):
-            records += page.records
-            pages += 1
-        return HekResponse(records, pages, time.monotonic() - started)
-
-    def _pages(self, query: Mapping[str, Any]) -> Iterator[responses.ResponsePage]:
         for number in range(1, MAX_PAGES + 1):
-            params = {**query, "result_limit": self.page_size, "page": number}
-            try:
-                response = http.get(self.session, self.url, SERVICE, params=params)
-            except AstrodomeError as error:
-                if _is_connection_failure(error.__cause__):
-                    raise HekUnreachableError(error.message, error.hint) from error
-                raise
-            page = _parse(response)
-            yield page
+            page = self._page({**parameters(window), "page": number})
+            records += page.records
             if not page.has_more or not page.records:
-                return
+                return records
         raise AstrodomeError(f"{SERVICE} returned more than {MAX_PAGES} pages of events.")
+
+    def _page(self, query: Mapping[str, Any]) -> responses.ResponsePage:
+        params = {**query, "result_limit": self.page_size}
+        try:
+            response = http.get(self.session, self.url, SERVICE, params=params)
+        except AstrodomeError as error:
+            if _is_connection_failure(error.__cause__):
+                raise HekUnreachableError(error.message, error.hint) from error
+            raise
+        try:  # Invalid UTF-8 bytes, which occur in event descriptions, are replaced.
+            return responses.parse(response.content.decode("utf-8", "replace"))
+        except ValueError as error:
+            kind = response.headers.get("Content-Type", "unknown type")
+            raise AstrodomeError(
+                f"{SERVICE} returned an invalid response ({kind}) for {http.shown(response.url)}: "
+                f"{error}.",
+                "Try again later.",
+            ) from error
 
 
 def parameters(window: QueryWindow) -> dict[str, Any]:
@@ -109,16 +98,3 @@ def parameters(window: QueryWindow) -> dict[str, Any]:
 def _is_connection_failure(error: BaseException | None) -> bool:
     reason = getattr(error.args[0], "reason", None) if error and error.args else None
     return isinstance(reason, NewConnectionError | ConnectTimeoutError)
-
-
-def _parse(response: requests.Response) -> responses.ResponsePage:
-    """Parse a response. Invalid UTF-8 bytes, which occur in event descriptions, are replaced."""
-    try:
-        return responses.parse(response.content.decode("utf-8", "replace"))
-    except ValueError as error:
-        kind = response.headers.get("Content-Type", "unknown type")
-        raise AstrodomeError(
-            f"{SERVICE} returned an invalid response ({kind}) for {http.shown(response.url)}: "
-            f"{error}.",
-            "Try again later.",
-        ) from error

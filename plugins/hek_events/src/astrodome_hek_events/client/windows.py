@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 ALL_TYPES = "**"
 """Wildcard in the HEK query language that matches all event types."""
@@ -37,6 +37,14 @@ class QueryWindow:
 
     def __str__(self) -> str:
         return f"{self.query} {self.start.isoformat()} to {self.end.isoformat()}"
+
+    def divide(self, length: timedelta) -> Iterator[QueryWindow]:
+        """Divide the window into consecutive windows with at most the given length."""
+        start = self.start
+        while self.end - start > length:
+            yield replace(self, start=start, end=start + length)
+            start += length
+        yield replace(self, start=start)
 
     def split(self) -> tuple[QueryWindow, QueryWindow]:
         """Split the window into two halves at a whole second."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from astrodome import AstrodomeError, settings
+from astrodome import AstrodomeError, InvalidInputError, settings
 from astrodome.errors import from_os_error
 from sqlalchemy import exc
 
@@ -192,15 +192,14 @@ def parse_address(url_or_path: str | os.PathLike[str]) -> sa.URL:
     try:
         url = sa.make_url(text)
     except (exc.ArgumentError, ValueError) as error:
-        raise AstrodomeError(
+        raise InvalidInputError(
             "Invalid database URL.",
             "Expected sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE.",
-            exit_code=2,
         ) from error
     if url.drivername in ("postgresql", "postgres", "postgresql+psycopg2"):
         return url.set(drivername="postgresql+psycopg")
     if url.drivername not in ("sqlite", "postgresql+psycopg"):
-        raise AstrodomeError(
-            f"Unsupported database {url.drivername}: expected SQLite or PostgreSQL.", exit_code=2
+        raise InvalidInputError(
+            f"Unsupported database {url.drivername}: expected SQLite or PostgreSQL."
         )
     return url

@@ -37,7 +37,7 @@ class EventFilter:
 
     start: Any = None
     end: Any = None
-    event_types: str | Sequence[str] = ()
+    event_types: str | Sequence[str] | None = None
     observatory: str = ""
     instrument: str = ""
     channel: str = ""
@@ -50,7 +50,7 @@ class EventFilter:
         """
         columns = events.c
         conditions = _overlap_conditions(*parse_range(self.start, self.end, optional=True))
-        if codes := parse_codes(self.event_types):
+        if codes := parse_codes(self.event_types or ()):
             # The expression prevents the database from using an index on the event type.
             conditions.append((columns.event_type + "").in_(codes))
         for column, name in (

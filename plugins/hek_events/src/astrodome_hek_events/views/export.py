@@ -150,15 +150,13 @@ def _geometry(row: Mapping[str, Any]) -> Any:
 
     The first of these shapes that is valid is used. If none is valid, the result is None.
     """
-    import numpy as np
     import shapely
 
     from .. import wkt
 
     for shape in wkt.parse([row["hpc_boundcc"], row["hpc_bbox"]]):
-        with np.errstate(over="ignore", invalid="ignore"):
-            if shape is not None and 0 < shape.area < np.inf:
-                return shapely.geometry.mapping(shape)
+        if shape is not None and shape.area > 0:
+            return shapely.geometry.mapping(shape)
     if row["hpc_x"] is not None and row["hpc_y"] is not None:
         return {"type": "Point", "coordinates": [row["hpc_x"], row["hpc_y"]]}
     return None

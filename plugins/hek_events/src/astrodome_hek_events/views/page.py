@@ -51,7 +51,7 @@ def write(result: AnalysisResult, folder: Path, count: int = 6) -> Path:
         summary=result.summary,
         measures=MEASURES,
         types={code: (event_types.NAMES.get(code, code), row) for code, row in by_type.items()},
-        chart=Markup(iou_chart(result.rows)) if result.rows else "",
+        chart=Markup(iou_chart(result.images)) if ranked else "",
         groups=[
             (title, [_card(each, result.options.meta) for each in chosen])
             for title, chosen in (("Highest IoU", best), ("Lowest IoU", worst))
