@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from astrodome import AstrodomeError, compute, files, models, settings
+from astrodome import AstrodomeError, InvalidInputError, compute, files, models, settings
 from astrodome.runs import Run, provenance
 
 from ..config.feature_sets import FeatureSet, FeatureStats
@@ -185,7 +185,7 @@ def training_jobs(
         "xgboost": config.training.xgboost.model_dump(),
     }
     if not shared["dnn"]["dense_branch"] and not shared["dnn"]["conv_branch"]:
-        raise AstrodomeError("At least one branch of the network must be enabled.", exit_code=2)
+        raise InvalidInputError("At least one branch of the network must be enabled.")
     entries = {
         tag: _override(ClassConfig, entry, options.classes)
         for tag, entry in config.select(tags).items()
@@ -226,7 +226,7 @@ def _override(model: type[Any], entry: Any, values: Mapping[str, Any]) -> Any:
     try:
         settings.validate(model, {**entry.model_dump(), **values}, "")
     except AstrodomeError as error:
-        raise AstrodomeError(error.message, error.hint, exit_code=2) from None
+        raise InvalidInputError(error.message, error.hint) from None
     # exclude_unset preserves which values were set explicitly.
     return model.model_validate({**entry.model_dump(exclude_unset=True), **values})
 

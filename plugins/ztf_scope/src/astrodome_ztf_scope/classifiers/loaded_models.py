@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from astrodome import AstrodomeError, checks, files, models
+from astrodome import InvalidInputError, checks, files, models
 from numpy.typing import NDArray
 
 from ..config.loading import ScopeConfig, load_config
@@ -189,11 +189,10 @@ def configure(
         return model
     config = config or load_config()
     if model.tag not in config.classes:
-        raise AstrodomeError(
+        raise InvalidInputError(
             f"{model.path} is a model for the class '{model.tag}', which is not configured in "
             f"{config.origin}.",
             "Use the configuration with which the model was trained.",
-            exit_code=2,
         )
     entry = config.classes[model.tag]
     features = config.feature_sets[entry.features]

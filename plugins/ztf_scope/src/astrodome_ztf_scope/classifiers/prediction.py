@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from astrodome import AstrodomeError, compute, files
+from astrodome import InvalidInputError, compute, files
 
 from ..tables import datasets, identifiers
 from . import partitions
@@ -164,11 +164,10 @@ def predict_files(
             shutil.rmtree(folder, ignore_errors=True)
             return _result(target, task, existing=True)
         if not force:
-            raise AstrodomeError(
+            raise InvalidInputError(
                 f"{target} already exists and contains the result of a different prediction.",
                 "Specify a different output file, or overwrite the file with --force "
                 "(in Python: force=True).",
-                exit_code=2,
             )
     scorer = Scorer(task.models, compute.cores())
     for path in task.files:

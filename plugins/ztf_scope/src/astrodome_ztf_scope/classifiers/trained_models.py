@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from astrodome import AstrodomeError, errors, settings
+from astrodome import AstrodomeError, InvalidInputError, errors, settings
 from astrodome.runs import Run
 
 ROOT = Path("models")
@@ -118,11 +118,10 @@ def find_scope_files(place: Path) -> Iterator[TrainedModel]:
             algorithm = ALGORITHMS[match["extension"]]
             yield TrainedModel(file, match["tag"], algorithm, None, finished)
         elif file == place:
-            raise AstrodomeError(
+            raise InvalidInputError(
                 f"Invalid file name {file} for a SCoPe model file: expected "
                 "<tag>.<YYYYMMDD_HHMMSS> with the extension .h5, .json or .index.",
                 _similar_name(file) or "Rename the file, or specify a run folder.",
-                exit_code=2,
             )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from astrodome import AstrodomeError
+from astrodome import AstrodomeError, InvalidInputError
 
 from ..config import taxonomy_maps
 from ..tables import datasets, identifiers, table_io
@@ -160,10 +160,9 @@ def update(merged: pd.DataFrame, training_set: str | Path | None, prefix: str) -
     kept. The file name of the copy is the file name of the training set with a prefix.
     """
     if not training_set:
-        raise AstrodomeError(
+        raise InvalidInputError(
             "No training set is configured.",
             "Set training.dataset in the configuration to the path of the training set.",
-            exit_code=2,
         )
     path = Path(training_set)
     dataset = datasets.read_dataset(path)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
-from astrodome import AstrodomeError, compute, console
+from astrodome import AstrodomeError, InvalidInputError, compute, console
 from astrodome.errors import reason
 from astrodome.option_groups import OptionGroup, expand, option
 
@@ -107,7 +107,7 @@ def predict(
     from ..tables import identifiers
 
     if merge not in ("", "mean", "max"):
-        raise AstrodomeError(f"Invalid --merge '{merge}': expected mean or max.", exit_code=2)
+        raise InvalidInputError(f"Invalid --merge '{merge}': expected mean or max.")
     how: Literal["mean", "max"] | None = merge or None  # type: ignore[assignment]
     models = selection.select()
     with console.progress("Scoring", prediction.count_rows(data), "sources") as bar:

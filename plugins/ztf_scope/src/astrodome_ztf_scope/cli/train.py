@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from astrodome import AstrodomeError, compute, console
+from astrodome import InvalidInputError, compute, console
 from astrodome.option_groups import OptionGroup, option
 
 from .options import RESULT, Config, command
@@ -58,10 +58,9 @@ class DataOptions(OptionGroup, panel=DATA):
     def dataset(self, scope: ScopeConfig) -> Path:
         if self.path_dataset or scope.training.dataset:
             return self.path_dataset or Path(str(scope.training.dataset))
-        raise AstrodomeError(
+        raise InvalidInputError(
             "The data set is missing.",
             "Specify --path-dataset FILE, or training.dataset in the configuration.",
-            exit_code=2,
         )
 
     def with_suffix(self, scope: ScopeConfig) -> ScopeConfig:
@@ -74,10 +73,9 @@ class DataOptions(OptionGroup, panel=DATA):
 
     def uses_configured_stats(self) -> bool:
         if self.feature_stats not in (None, "config"):
-            raise AstrodomeError(
+            raise InvalidInputError(
                 f"Invalid --feature-stats '{self.feature_stats}': expected config.",
                 "With config, the statistics are read from feature_stats in the configuration.",
-                exit_code=2,
             )
         return self.feature_stats == "config"
 
@@ -175,10 +173,9 @@ class SearchOptions(OptionGroup, panel=LEARNING):
 
     def enabled(self) -> bool:
         if self.run_sweeps:
-            raise AstrodomeError(
+            raise InvalidInputError(
                 "Weights & Biases sweeps (--run-sweeps) are not supported.",
                 "Use --search to search for the best xgb parameters.",
-                exit_code=2,
             )
         return bool(self.search) and not self.skip_cv
 
@@ -286,10 +283,9 @@ def train(
 
 def _tags(tags: list[str] | None, every: bool) -> list[str]:
     if every == bool(tags):
-        raise AstrodomeError(
+        raise InvalidInputError(
             "Specify either the classes to train (--tag TAG, which can be repeated) or --all.",
             "To list the configured classes: scope classes",
-            exit_code=2,
         )
     return list(dict.fromkeys(tags or ()))
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from astrodome import AstrodomeError, errors, files, settings
+from astrodome import AstrodomeError, InvalidInputError, errors, files, settings
 
 from .feature_sets import FeatureConfig, FeatureSet, FeatureSettings, FeatureStats
 from .schema import ClassConfig, Section, TrainingSettings
@@ -83,11 +83,10 @@ class ScopeConfig:
         for tag in selected:
             if tag not in self.classes:
                 close = difflib.get_close_matches(tag, self.classes, 1, 0.5)
-                raise AstrodomeError(
+                raise InvalidInputError(
                     f"Class '{tag}' not found in {self.origin}.",
                     (f"Did you mean '{close[0]}'? " if close else "")
                     + f"Configured classes: {', '.join(self.classes)}.",
-                    exit_code=2,
                 )
         return {tag: self.classes[tag] for tag in selected or self.classes}
 
@@ -156,7 +155,7 @@ def write_defaults(path: Path, *, replace: bool = False) -> Path:
     """
     target = path / "config.yaml" if path.is_dir() else path
     if target.exists() and not replace:
-        raise AstrodomeError(f"{target} already exists.", "Overwrite it with --force.", exit_code=2)
+        raise InvalidInputError(f"{target} already exists.", "Overwrite it with --force.")
     files.write_bytes(target, DEFAULTS.read_bytes())
     return target
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from astrodome import AstrodomeError, settings
+from astrodome import AstrodomeError, InvalidInputError, settings
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from .schema import Section
@@ -132,10 +132,9 @@ def connection(name: str, model: type[Settings], token: str = "") -> tuple[Setti
             found = settings.Settings(layers, found.environ)
     secret = found.credential(name, model, given=token).strip()
     if not secret.isascii() or not secret.isprintable() or " " in secret:
-        raise AstrodomeError(
+        raise InvalidInputError(
             f"Invalid token for {name}: it contains spaces, control or non-ASCII characters.",
             "Copy the token again.",
-            exit_code=2,
         )
     return found.section(name, model), secret
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from astrodome import AstrodomeError
+from astrodome import AstrodomeError, InvalidInputError
 
 BUILT_IN = Path(__file__).with_name("taxonomy_maps.json")
 SCORE_MAPS = {"DNN_AL_mapper": "dnn", "XGB_AL_mapper": "xgb"}
@@ -50,11 +50,10 @@ def read(source: str, taxonomy_id: int | None = None) -> dict[str, TaxonomyClass
             continue
         number = taxonomy_id if taxonomy_id is not None else number
         if not isinstance(number, int) or not isinstance(name, str):
-            raise AstrodomeError(
+            raise InvalidInputError(
                 f"{origin}: the label '{label}' has no valid taxonomy_id or fritz_label.",
                 "Specify taxonomy_id for all labels, or add fritz_label (text) and taxonomy_id (an "
                 "integer) to each label in the map.",
-                exit_code=2,
             )
         found[label] = TaxonomyClass(name, number)
     return found
@@ -74,10 +73,9 @@ def _document(source: str) -> tuple[dict[str, Any], str]:
     if not path.is_file():
         if name in built_in:
             return built_in[name], f"Taxonomy map '{name}'"
-        raise AstrodomeError(
+        raise InvalidInputError(
             f"Taxonomy map '{source}' not found.",
             f"Specify a JSON file or a built-in map: {', '.join(built_in)}.",
-            exit_code=2,
         )
     try:
         document = json.loads(path.read_text("utf-8"))

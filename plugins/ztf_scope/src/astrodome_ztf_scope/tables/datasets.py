@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from astrodome import AstrodomeError, errors
+from astrodome import AstrodomeError, InvalidInputError, errors
 from numpy.typing import NDArray
 
 from . import csv_format, dmdt_column, hdf5_format, identifiers
@@ -157,12 +157,11 @@ def require_file(path: Path) -> None:
     """Raise AstrodomeError with exit code 2 if the path is not an existing file."""
     if path.is_dir():
         inside = sorted(f for f in path.iterdir() if f.suffix.lower() in FORMATS)
-        raise AstrodomeError(
+        raise InvalidInputError(
             f"{path} is a directory: expected a file ({', '.join(FORMATS)}).",
             f"The directory contains {inside[0].name}{' and other files' if inside[1:] else ''}."
             if inside
             else "",
-            exit_code=2,
         )
     if not path.is_file():
         raise errors.not_found(path, exit_code=2)

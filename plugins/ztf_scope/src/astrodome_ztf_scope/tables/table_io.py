@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-from astrodome import AstrodomeError, files, spreadsheets
+from astrodome import AstrodomeError, InvalidInputError, files, spreadsheets
 
 from . import datasets, hdf5_format, identifiers
 
@@ -141,9 +141,7 @@ def file_extension(name: str, extensions: Mapping[str, str] = EXTENSIONS) -> str
     """
     found = extensions.get(name.lower().lstrip("."))
     if found is None:
-        raise AstrodomeError(
-            f"Unsupported format '{name}': expected {', '.join(extensions)}.", exit_code=2
-        )
+        raise InvalidInputError(f"Unsupported format '{name}': expected {', '.join(extensions)}.")
     return found
 
 

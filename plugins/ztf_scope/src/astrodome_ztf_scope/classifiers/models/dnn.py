@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from astrodome import AstrodomeError, compute, files
+from astrodome import AstrodomeError, InvalidInputError, compute, files
 from astrodome.runs import Run
 
 from ..preprocessing.examples import LabelledExamples
@@ -193,9 +193,7 @@ def callbacks(entry: Mapping[str, Any], folder: Path) -> list[keras.callbacks.Ca
     found = [keras.callbacks.CSVLogger(str(folder / "metrics.csv"))]
     for name in entry["callbacks"]:
         if name not in available:
-            raise AstrodomeError(
-                f"Unknown callback '{name}': expected {', '.join(available)}.", exit_code=2
-            )
+            raise InvalidInputError(f"Unknown callback '{name}': expected {', '.join(available)}.")
         if name != "reduce_lr_on_plateau" or not entry["decay"]:
             found.append(available[name]())
     return found

@@ -11,7 +11,7 @@ import os
 from importlib.util import find_spec
 from typing import Any
 
-from astrodome import AstrodomeError
+from astrodome import AstrodomeError, InvalidInputError
 
 from .convolution import SIDE, WIDTHS
 from .weights import DENSE, JOIN, NetworkWeights
@@ -44,7 +44,7 @@ def network(features: int, *, dense: bool = True, images: bool = True) -> keras.
     Raises AstrodomeError if both branches are disabled.
     """
     if not dense and not images:
-        raise AstrodomeError("At least one branch of the network must be enabled.", exit_code=2)
+        raise InvalidInputError("At least one branch of the network must be enabled.")
     inputs, branches = [], []
     if dense:
         inputs.append(layers.Input((features,), name="features"))
