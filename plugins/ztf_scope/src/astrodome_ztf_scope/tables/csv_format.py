@@ -10,7 +10,7 @@ from __future__ import annotations
 import codecs
 import csv as lines
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -41,15 +41,13 @@ class CsvLayout:
     """The layout of a text table.
 
     ``names`` lists the column names. ``size`` is the number of bytes before the first data row.
-    ``padded`` is True if fields are padded with spaces. ``carriage`` is True if lines end with a
-    carriage return without a line feed. ``decimal`` is the decimal separator.
+    ``padded`` is True if fields are padded with spaces. ``decimal`` is the decimal separator.
     """
 
     names: list[str]
     separator: str
     size: int
     padded: bool = False
-    carriage: bool = False
     decimal: str = "."
 
 
@@ -98,8 +96,7 @@ def layout(head: bytes, path: Path) -> CsvLayout:
         header = re.sub(rf"\s*{re.escape(separator)}\s*", separator, header.strip())
     names = _fields(header, separator)
     decimal = _decimal(sample) if separator == ";" else "."
-    carriage = b"\r" in head and b"\n" not in head
-    return CsvLayout([n.strip() for n in names], separator, size, padded, carriage, decimal)
+    return CsvLayout([n.strip() for n in names], separator, size, padded, decimal)
 
 
 def _is_skipped(row: bytes) -> bool:
@@ -143,23 +140,20 @@ def _decimal(rows: list[str]) -> str:
 
 
 def blocks(
-    path: Path,
-    columns: list[str],
-    start: int,
-    origin: Callable[[int], identifiers.ValueOrigin],
+    path: Path, columns: list[str], start: int, lost: dict[str, str] | None
 ) -> Iterator[tuple[pa.Table, int]]:
     """Yield each chunk of rows with the number of its first row, starting at row ``start``.
 
-    Column types are inferred separately for each chunk. ``origin`` is a function that takes the
-    number of the first row in a chunk and returns the origin of its values for error messages.
+    Column types are inferred separately for each chunk. ``lost`` has the same meaning as in
+    :class:`.ValueOrigin`.
     """
     first = 0
     with pa.input_stream(str(path)) as stream:
         block = stream.read(BLOCK)
         found = layout(block[:HEAD], path)
-        block = _lines(block, found)[found.size :]
+        block = _lines(block)[found.size :]
         while block:
-            more = _lines(stream.read(BLOCK), found)
+            more = _lines(stream.read(BLOCK))
             end = block.rfind(b"\n") + 1 if more else len(block)
             whole, block = _without_comments(block[:end]), block[end:] + more
             if not whole.strip():
@@ -167,13 +161,15 @@ def blocks(
             table = _parse(whole, found, columns, path, first)
             skip = min(max(start - first, 0), table.num_rows)
             if skip < table.num_rows:
-                whole_table = _converted(table, whole, found, origin(first))
+                origin = identifiers.ValueOrigin(path, first, lost)
+                whole_table = _converted(table, whole, found, origin)
                 yield whole_table.slice(skip), first + skip
             first += table.num_rows
 
 
-def _lines(block: bytes, found: CsvLayout) -> bytes:
-    return block.replace(b"\r", b"\n") if found.carriage else block
+def _lines(block: bytes) -> bytes:
+    """Return the chunk with line feeds if its lines end with carriage returns."""
+    return block if b"\n" in block else block.replace(b"\r", b"\n")
 
 
 def _without_comments(block: bytes) -> bytes:

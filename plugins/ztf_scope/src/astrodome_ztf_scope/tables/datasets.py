@@ -197,17 +197,10 @@ def _blocks(
 Lost = dict[str, str] | None
 
 
-def _origin(path: Path, first: int, lost: Lost) -> ValueOrigin:
-    return ValueOrigin(path, first, lost is not None, lost)
-
-
 def _csv_blocks(
     path: Path, columns: list[str], rows: int, start: int, lost: Lost
 ) -> Iterator[Block]:
-    def origin(first: int) -> ValueOrigin:
-        return _origin(path, first, lost)
-
-    for table, first in csv_format.blocks(path, columns, start, origin):
+    for table, first in csv_format.blocks(path, columns, start, lost):
         yield _with_images(table, path, first)
 
 
@@ -231,7 +224,7 @@ def _parquet_blocks(
             first += table.num_rows
             if skip < table.num_rows:
                 number = first - table.num_rows + skip
-                part = identifiers.normalize(table.slice(skip), _origin(path, number, lost))
+                part = identifiers.normalize(table.slice(skip), ValueOrigin(path, number, lost))
                 yield _with_images(part, path, number)
 
 
@@ -239,7 +232,7 @@ def _hdf5_blocks(
     path: Path, columns: list[str], rows: int, start: int, lost: Lost
 ) -> Iterator[Block]:
     for table, images in hdf5_format.blocks(path, columns, rows, start):
-        part = identifiers.normalize(table, _origin(path, start, lost))
+        part = identifiers.normalize(table, ValueOrigin(path, start, lost))
         start += part.num_rows
         yield part, images
 

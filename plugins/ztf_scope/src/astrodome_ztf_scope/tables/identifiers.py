@@ -49,14 +49,13 @@ def is_identifier(name: object) -> bool:
 class ValueOrigin:
     """The file and the row number from which values were read, for error messages.
 
-    ``row`` is the row number of the first value. If ``lost_is_missing`` is True, identifiers that
-    lost digits are converted to missing values, and a message for each affected column is added to
-    ``lost``. Otherwise, AstrodomeError is raised.
+    ``row`` is the row number of the first value. If ``lost`` is given, identifiers that lost digits
+    are converted to missing values, and a message for each affected column is added to ``lost``.
+    Otherwise, AstrodomeError is raised.
     """
 
     path: Path | str
     row: int = 0
-    lost_is_missing: bool = False
     lost: dict[str, str] | None = None
 
     def invalid(self, column: str, number: int, value: object) -> AstrodomeError:
@@ -66,11 +65,15 @@ class ValueOrigin:
             REMEDY,
         )
 
-    def digits_lost(self, column: str, number: int, value: object) -> str:
-        return (
+    def report_lost(self, column: str, number: int, value: object) -> None:
+        """Add a message about an identifier that lost digits to ``lost``, or raise it as error."""
+        message = (
             f"{self.path}: row {self.row + number}, column '{column}': the identifier {value} was "
             "stored as a floating-point number, so its last digits are lost"
         )
+        if self.lost is None:
+            raise AstrodomeError(f"{message}.", REMEDY)
+        self.lost.setdefault(column, message)
 
 
 def normalize(table: pa.Table, origin: ValueOrigin) -> pa.Table:
@@ -106,11 +109,7 @@ def _from_floats(values: pa.ChunkedArray, column: str, origin: ValueOrigin) -> p
     lost = ~missing & (np.abs(floats) > limit)
     if lost.any():
         row = int(lost.argmax())
-        text = origin.digits_lost(column, row, f"{floats[row]:.0f}")
-        if not origin.lost_is_missing:
-            raise AstrodomeError(f"{text}.", REMEDY)
-        if origin.lost is not None:
-            origin.lost.setdefault(column, text)
+        origin.report_lost(column, row, f"{floats[row]:.0f}")
     unknown = missing | lost
     return pa.array(np.where(unknown, 0, floats).astype(np.int64), mask=unknown)
 
@@ -152,11 +151,7 @@ def _integer(cell: str, column: str, number: int, origin: ValueOrigin) -> str | 
     written = bool(exponent) or "." in cell
     rounded = abs(value) > EXACT_FLOAT64 and Decimal(float(value)) == value
     if int(exponent or 0) > digits or (written and rounded):
-        text = origin.digits_lost(column, number, cell)
-        if not origin.lost_is_missing:
-            raise AstrodomeError(f"{text}.", REMEDY)
-        if origin.lost is not None:
-            origin.lost.setdefault(column, text)
+        origin.report_lost(column, number, cell)
         return None
     return str(int(value))
 
