@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import xgboost as xgb
@@ -16,6 +17,7 @@ import xgboost as xgb
 SHAPE = ("max_depth", "min_child_weight")
 SHARES = ("subsample", "colsample_bytree")
 """Parameters that are configured in units of 0.1."""
+VARIED = (*SHAPE, *SHARES, "eta")
 LARGER_IS_BETTER = frozenset({"auc", "aucpr"})
 
 
@@ -34,66 +36,47 @@ def search(
     The folds are stratified, and all combinations use the same folds. The score is the first
     configured metric at the best round, averaged over the folds.
     """
-    grid = settings["gridsearch_params_start_stop_step"]
-    trials = _Trials(train, params, settings["other_training_params"], seed)
-    coarse = {name: list(range(*grid[name])) for name in SHAPE + SHARES}
+    grid, other = settings["gridsearch_params_start_stop_step"], settings["other_training_params"]
+    metric = other["metrics"][0]
+    sign = 1 if metric in LARGER_IS_BETTER else -1
+    common = {name: value for name, value in params.items() if name != "eval_metric"}
+    records: list[dict[str, Any]] = []
+
+    @cache
+    def score(*values: float) -> float:
+        varied = dict(zip(VARIED, values, strict=True))
+        rounds: Any = xgb.cv(
+            common | varied,
+            train,
+            other["num_boost_round"],
+            nfold=other["nfold"],
+            stratified=True,
+            metrics=[metric],
+            early_stopping_rounds=other["early_stopping_rounds"],
+            seed=seed,
+            as_pandas=False,
+        )
+        # xgb.cv omits the rounds after the best round.
+        found = float(rounds[f"test-{metric}-mean"][-1])
+        records.append({**varied, "score": found})
+        return sign * found
+
+    def best_of(names: Sequence[str], steps: Iterable[Iterable[float]]) -> dict[str, Any]:
+        """Return the parameters with the best score in a grid, or the first of equal results."""
+        options = [
+            best | {n: _value(n, v) for n, v in zip(names, values, strict=True)}
+            for values in itertools.product(*steps)
+        ]
+        return max(options, key=lambda option: score(*(option[name] for name in VARIED)))
+
     best = dict(params)
     for names in (SHAPE, SHARES):
         # Try large fractions first, because the first of several equal scores is selected.
-        steps = [sorted(coarse[name], reverse=name in SHARES) for name in names]
-        best = trials.best(best, names, itertools.product(*steps))
-    best = trials.best(best, ("eta",), ((eta,) for eta in settings["other_training_params"]["eta"]))
+        best = best_of(names, [sorted(range(*grid[n]), reverse=n in SHARES) for n in names])
+    best = best_of(("eta",), [other["eta"]])
     for names in (SHAPE, SHARES):
-        around = [_around(best[name], grid[name], name) for name in names]
-        best = trials.best(best, names, itertools.product(*around))
-    return best, trials.records
-
-
-class _Trials:
-    """Cached cross-validation results, so that no combination is evaluated twice."""
-
-    def __init__(
-        self,
-        train: xgb.DMatrix,
-        params: Mapping[str, Any],
-        settings: Mapping[str, Any],
-        seed: int,
-    ) -> None:
-        self.train, self.settings, self.seed = train, settings, seed
-        self.records: list[dict[str, Any]] = []
-        self._scores: dict[tuple[float, ...], float] = {}
-
-    def best(
-        self, params: Mapping[str, Any], names: Sequence[str], grid: Iterable[tuple[float, ...]]
-    ) -> dict[str, Any]:
-        """Return the parameters with the best score in the grid, or the first of equal results."""
-        options = [
-            {**params, **{n: _value(n, v) for n, v in zip(names, values, strict=True)}}
-            for values in grid
-        ]
-        sign = 1 if self.settings["metrics"][0] in LARGER_IS_BETTER else -1
-        return max(options, key=lambda option: sign * self._score(option))
-
-    def _score(self, params: Mapping[str, Any]) -> float:
-        varied = {name: params[name] for name in (*SHAPE, *SHARES, "eta")}
-        key = tuple(varied.values())
-        if key not in self._scores:
-            metric = self.settings["metrics"][0]
-            rounds: Any = xgb.cv(
-                {name: value for name, value in params.items() if name != "eval_metric"},
-                self.train,
-                self.settings["num_boost_round"],
-                nfold=self.settings["nfold"],
-                stratified=True,
-                metrics=[metric],
-                early_stopping_rounds=self.settings["early_stopping_rounds"],
-                seed=self.seed,
-                as_pandas=False,
-            )
-            # xgb.cv omits the rounds after the best round.
-            self._scores[key] = float(rounds[f"test-{metric}-mean"][-1])
-            self.records.append({**varied, "score": self._scores[key]})
-        return self._scores[key]
+        best = best_of(names, [_around(best[name], grid[name], name) for name in names])
+    return best, records
 
 
 def _around(best: float, steps: Sequence[int], name: str) -> list[int]:
