@@ -82,8 +82,9 @@ def test_a_rare_class_is_in_every_part() -> None:
 def test_no_star_is_in_two_parts(frame: DataSet, group_by: str) -> None:
     star = frame.table["obj_id"].to_numpy()
     assert len(set(star)) < 0.7 * len(star)
+    groups = source_numbers(frame, group_by)
     for seed in range(5):
-        split = split_dataset(frame, "rrlyr", entry(random_state=seed), group_by=group_by)
+        split = split_dataset(frame, "rrlyr", entry(random_state=seed), groups=groups)
         train, validation, test = (set(star[part]) for part in list(split.parts.values())[:3])
         assert not train & test and not train & validation and not validation & test
         assert abs(len(split.test) - 90) <= 4
@@ -119,16 +120,16 @@ def test_rows_without_a_name_are_separate_sources() -> None:
 
 
 def test_the_random_state_determines_all_random_numbers(frame: DataSet) -> None:
+    groups = source_numbers(frame, "obj_id")
+
     def drawn(seed: int) -> list[list[int]]:
-        split = split_dataset(
-            frame, "rrlyr", entry(balance=1.0, random_state=seed), group_by="obj_id"
-        )
+        split = split_dataset(frame, "rrlyr", entry(balance=1.0, random_state=seed), groups=groups)
         return [part.tolist() for part in split.parts.values()]
 
     assert drawn(1) == drawn(1)
     for part, other in zip(drawn(1), drawn(2), strict=True):
         assert part != other
-    by_class = split_dataset(frame, "rrlyr", entry(balance=1.0, random_state=2), group_by="obj_id")
+    by_class = split_dataset(frame, "rrlyr", entry(balance=1.0, random_state=2), groups=groups)
     assert by_class.train.tolist() == drawn(2)[0]
 
 
@@ -189,7 +190,8 @@ def test_a_data_set_that_cannot_be_split_is_one_short_error(frame: DataSet) -> N
         names = ("label", "threshold", "balance", "test_size")
         changes = {k: arguments.pop(k) for k in names if k in arguments}
         with pytest.raises(AstrodomeError) as error:
-            split_dataset(of(table), "rrlyr", entry(**changes), **arguments)
+            groups = source_numbers(of(table), arguments.pop("group_by", ""))
+            split_dataset(of(table), "rrlyr", entry(**changes), groups=groups, **arguments)
         return error.value.message
 
     assert "'RR Lyrae' is not above the threshold 0.7 in all 900" in message(

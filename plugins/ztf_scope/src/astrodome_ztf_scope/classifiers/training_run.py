@@ -45,7 +45,6 @@ def run(job: TrainingJob, data: DataSet, groups: NDArray[np.intp] | None = None)
         entry,
         job.tag,
         stats=job.stats,
-        group_by=job.options.group_by,
         groups=groups,
         threads=job.config["threads"],
     )

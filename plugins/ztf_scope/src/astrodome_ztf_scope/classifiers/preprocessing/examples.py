@@ -16,7 +16,7 @@ from ...config.loading import ScopeConfig, load_config
 from ...config.schema import ClassConfig
 from ...tables.datasets import DataSet, as_dataset
 from .preparation import Preparation, usable_rows
-from .splitting import DataSplit, split_dataset
+from .splitting import DataSplit, source_numbers, split_dataset
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,8 @@ def prepare_dataset(
     if random_state is not None:
         entry = entry.model_copy(update={"random_state": random_state})
     features = config.feature_sets[entry.features]
-    return prepare(as_dataset(data), features, entry, tag, group_by=group_by)
+    dataset = as_dataset(data)
+    return prepare(dataset, features, entry, tag, groups=source_numbers(dataset, group_by))
 
 
 def prepare(
@@ -129,17 +130,16 @@ def prepare(
     tag: str,
     *,
     stats: Mapping[str, FeatureStats] | None = None,
-    group_by: str = "",
     groups: NDArray[np.intp] | None = None,
     threads: int = 1,
 ) -> PreparedDataSet:
     """Split and prepare a data set for one class. See :func:`prepare_dataset`.
 
-    If ``stats`` is given, it is used for scaling instead of the statistics of the training set. If
-    ``groups`` is given, it is used instead of ``group_by``.
+    If ``stats`` is given, it is used for scaling instead of the statistics of the training set.
+    ``groups`` is the result of :func:`.source_numbers`.
     """
     usable = usable_rows(data, features)
-    split = split_dataset(data, tag, entry, usable=usable, group_by=group_by, groups=groups)
+    split = split_dataset(data, tag, entry, usable=usable, groups=groups)
     train = data.take(split.train)
     preparation = Preparation.fit(train, features, entry.scale_features, stats, entry.random_state)
     parts = {

@@ -60,7 +60,6 @@ def split_dataset(
     entry: ClassConfig,
     *,
     usable: Mask | None = None,
-    group_by: str = "",
     groups: Rows | None = None,
 ) -> DataSplit:
     """Split the rows in a data set to train a classifier for one class.
@@ -81,11 +80,9 @@ def split_dataset(
         Configuration entry for the class.
     usable : numpy.ndarray of bool, shape (N,), optional
         Mask of the rows that can be used. By default, all rows are used.
-    group_by : str, optional
-        Column that identifies the source in each row, or ``position``. All rows of a source are
-        assigned to the same subset.
     groups : numpy.ndarray of int, shape (N,), optional
-        Result of :func:`source_numbers`, which replaces ``group_by``.
+        Source number of each row, as returned by :func:`source_numbers`. All rows of a source are
+        assigned to the same subset.
 
     Raises
     ------
@@ -100,9 +97,8 @@ def split_dataset(
         subject += f" that are '{VARIABLE}' or '{NON_VARIABLE}'"
     _require_both_labels(positive[rows], tag, entry, data, subject)
 
-    owners = source_numbers(data, group_by) if groups is None else groups
-    rest, test = _part(rows, positive, owners, entry.test_size, 3, random)
-    train, validation = _part(rest, positive, owners, entry.val_size, 2, random)
+    rest, test = _part(rows, positive, groups, entry.test_size, 3, random)
+    train, validation = _part(rest, positive, groups, entry.val_size, 2, random)
     train, dropped = _balance(train, positive, entry.balance, random)
     _require_both_labels(positive[train], tag, entry, data, "training rows")
     if len(train) < entry.batch_size:
