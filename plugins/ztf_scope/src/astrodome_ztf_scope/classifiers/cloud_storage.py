@@ -129,7 +129,6 @@ def _readable_errors(where: str) -> Iterator[None]:
     """Convert exceptions that the libraries raise to AstrodomeError."""
     import aiohttp
     import google.auth.exceptions
-    import requests
     from gcsfs.retry import HttpError
 
     try:
@@ -140,22 +139,22 @@ def _readable_errors(where: str) -> Iterator[None]:
         *(HttpError, OSError, ValueError),
         *(aiohttp.ClientError, google.auth.exceptions.GoogleAuthError),
     ) as error:
-        code = str(getattr(error, "code", ""))
-        if isinstance(error, aiohttp.ClientError | requests.ConnectionError | TimeoutError):
-            raise AstrodomeError(
-                f"Cannot connect to {SERVICE} to read {where}.",
-                "Try again later, or check gcs.url in the settings.",
-            ) from error
+        if (
+            isinstance(error, OSError)
+            and error.errno
+            and not isinstance(error, aiohttp.ClientError)
+        ):
+            raise  # A local file system error.
         signed_in = isinstance(error, google.auth.exceptions.GoogleAuthError)
+        code = str(getattr(error, "code", ""))
         if code in ("401", "403") or str(error).startswith("Forbidden") or signed_in:
             raise AstrodomeError(
                 f"No permission to read {where}.",
                 "Ask the owner of the bucket for access. Then set gcs.credentials to a JSON file, "
                 "or run: gcloud auth application-default login.",
             ) from error
-        if isinstance(error, OSError) and error.errno:
-            raise  # A local file system error.
         text = " ".join(str(error).split())[:200]
         raise AstrodomeError(
-            f"{SERVICE} request for {where} failed: {text}.", "Try again later."
+            f"{SERVICE} request for {where} failed: {text}.",
+            "Try again later, or check gcs.url in the settings.",
         ) from error

@@ -100,20 +100,12 @@ class BoostingParameters(Section):
     num_boost_round: Count = 999
 
 
-class PlotSettings(Section):
-    """Settings for the plots of an XGBoost run."""
-
-    cm_include_count: bool = False
-    cm_include_percent: bool = True
-    annotate_scores: bool = False
-
-
 class XgboostSettings(Section):
     """Section ``training.xgboost``: XGBoost settings, which are the same for all classes."""
 
     gridsearch_params_start_stop_step: SearchGrid = SearchGrid()
     other_training_params: BoostingParameters = BoostingParameters()
-    plot_params: PlotSettings = PlotSettings()
+    plot_params: dict[str, Any] = Field(default_factory=dict)
 
 
 class TrainingSettings(Section):
