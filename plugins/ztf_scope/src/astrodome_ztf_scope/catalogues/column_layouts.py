@@ -96,14 +96,9 @@ def per_light_curve(epochs: pa.Table) -> pa.Table:
 
 def flat(table: pa.Table) -> pa.Table:
     """Convert nested light curves to columns of lists."""
-    if NESTED not in table.column_names or not pa.types.is_struct(table.schema.field(NESTED).type):
-        return table
-    for field in table.schema.field(NESTED).type:
-        table = table.append_column(field.name, pc.struct_field(table[NESTED], field.name))
-    return table.drop_columns(NESTED)
+    names = (name.removeprefix(f"{NESTED}.") for name in table.flatten().column_names)
+    return table.flatten().rename_columns(list(names))
 
 
 def _is_list(kind: pa.DataType) -> bool:
-    return bool(
-        pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
-    )
+    return bool(pa.types.is_nested(kind) and not pa.types.is_struct(kind))

@@ -140,8 +140,7 @@ def _write(table: pd.DataFrame, path: Path, extension: str, label: str) -> None:
         elif extension == ".h5":
             _write_hdf5(table, part, label)
         else:  # Files that contain only ids have no header.
-            header = len(table.columns) > 1
-            table.to_csv(part, index=False, header=header, lineterminator="\n")
+            table.to_csv(part, index=False, header=len(table.columns) > 1, lineterminator="\n")
 
 
 def _write_hdf5(table: pd.DataFrame, path: Path, label: str) -> None:

@@ -67,7 +67,12 @@ class KowalskiCatalogue:
         name = self._name(collection)
         ids = where.get("_id")
         if isinstance(ids, Mapping) and len(ids.get("$in") or ()) > IDS:
-            yield from self._by_ids(name, where, columns, skip, limit)
+            wanted = sorted(set(ids["$in"]))
+            parts = (wanted[first : first + IDS] for first in range(0, len(wanted), IDS))
+            queries = ({**where, "_id": {**ids, "$in": part}} for part in parts)
+            pages = (self._documents(name, query, columns, IDS, 0) for query in queries)
+            found = itertools.chain.from_iterable(pages)
+            yield from itertools.islice(found, skip, skip + limit if limit else None)
             return
         left = limit
         while True:
@@ -115,21 +120,6 @@ class KowalskiCatalogue:
         """Return light curves as a table with one row per epoch. See the protocol ``Catalogue``."""
         where = {"_id": {"$in": list(ids)}}
         return light_curves.from_documents(self.find("sources", where, LIGHT_CURVE_COLUMNS))
-
-    def _by_ids(
-        self,
-        name: str,
-        where: Mapping[str, Any],
-        columns: Sequence[str],
-        skip: int,
-        limit: int,
-    ) -> Iterator[dict[str, Any]]:
-        ids = sorted(set(where["_id"]["$in"]))
-        parts = (ids[first : first + IDS] for first in range(0, len(ids), IDS))
-        queries = ({**where, "_id": {**where["_id"], "$in": part}} for part in parts)
-        pages = (self._documents(name, query, columns, IDS, 0) for query in queries)
-        documents = itertools.chain.from_iterable(pages)
-        yield from itertools.islice(documents, skip, skip + limit if limit else None)
 
     def _documents(
         self, name: str, where: Mapping[str, Any], columns: Sequence[str], size: int, skip: int

@@ -98,19 +98,16 @@ def redirected(error: http.RedirectError) -> AstrodomeError:
 def accounts(token: str = "") -> dict[str, dict[str, Any]]:
     """Return the account for each instance: protocol, host, port, and token or user name."""
     found: dict[str, dict[str, Any]] = {}
-    secrets = services.secrets()
     main, credential = services.connection("kowalski", services.KowalskiSettings, token)
     if credential:
         found["kowalski"] = {**_address(main.url), "token": credential}
-    elif isinstance(secrets.get("kowalski"), Mapping) and "username" in secrets["kowalski"]:
-        found["kowalski"] = _from_secrets("kowalski", secrets["kowalski"])
     for name in services.kowalski().hosts:
         if name not in found and (account := _from_hosts(name)):
             found[name] = account
     # In 2022, secrets.json had the layout {"gloria": {"token" or "username": ..., ...}}, which also
     # contained the host.
-    for name, entry in secrets.items():
-        other = name not in found and name not in ("kowalski", "fritz", "wandb")
+    for name, entry in services.secrets().items():
+        other = name not in found and name not in ("fritz", "wandb")
         if other and isinstance(entry, Mapping) and {"token", "username"} & entry.keys():
             found[name] = _from_secrets(name, entry)
     return found
@@ -150,8 +147,7 @@ def _checked(name: str, account: dict[str, Any]) -> dict[str, Any]:
     url = f"{account['protocol']}://{account['host']}:{account['port']}"
     if not settings.safe_for_secrets(url):
         raise AstrodomeError(
-            f"The token of the Kowalski instance {name} is not sent over plain http.",
-            "Use https.",
+            f"The token of the Kowalski instance {name} is not sent over plain http.", "Use https."
         )
     return account
 

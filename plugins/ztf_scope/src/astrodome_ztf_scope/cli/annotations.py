@@ -5,16 +5,12 @@ from __future__ import annotations
 import itertools
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from astrodome import InvalidInputError, console
 from astrodome.option_groups import option
 
 from .batches import finish_batch, run_batch
 from .options import DryRun, GroupIds, Jobs, Json, MarshalOptions, command
-
-if TYPE_CHECKING:
-    from ..marshal.annotations import AnnotationChange
 
 COLUMNS = ("obj_id", "origin", "key", "before", "after")
 MESSAGES = {
@@ -64,25 +60,21 @@ def manage(
         )
     marshal = service.open(jobs)
     checks.check_groups(marshal, {number for item in requests for number in item.group_ids})
-    changes: dict[str, AnnotationChange] = {}
     kept = None
     try:
         results = run_batch(
             marshal,
-            lambda writer: annotations.apply_requests(
-                marshal, requests, writer, changes, jobs=jobs
-            ),
+            lambda writer: annotations.apply_requests(marshal, requests, writer, jobs=jobs),
             "Annotating",
             len(requests),
             "sources",
             dry_run=dry_run,
         )
     finally:  # also after an interruption
-        sorted_changes = [changes[name] for name in sorted(changes)]
-        if changes and not dry_run:
-            path = undo_file or _new_undo_file()
-            kept = str(annotations.write_undo_file(path, sorted_changes))
-    rows = [change.row for change in sorted_changes]
+        changed = sorted((one for one in requests if one.changed), key=lambda one: one.obj_id)
+        if changed and not dry_run:
+            kept = str(annotations.write_undo_file(undo_file or _new_undo_file(), changed))
+    rows = [one.row for one in changed]
     if not as_json:
         console.show(rows, columns=COLUMNS)
         for row in rows if not dry_run else ():

@@ -216,12 +216,10 @@ def _in_catalogue(
 
 def _row(source: Mapping[str, Any]) -> dict[str, Any]:
     """Return a source of a marshal as a row of the output."""
-    classes = [
-        f"{one['classification']} {one['probability']:g}"
-        if one["probability"] is not None
-        else one["classification"]
-        for one in source["classifications"]
-    ]
+    classes = []
+    for one in source["classifications"]:
+        probability = "" if one["probability"] is None else f" {one['probability']:g}"
+        classes.append(one["classification"] + probability)
     keys = ("id", "ra", "dec", "separation")
     return {
         **{key: source[key] for key in keys if source.get(key) is not None},

@@ -36,8 +36,7 @@ class FeatureOptions(OptionGroup, panel=FEATURES):
         False, "Impute missing features as specified in the configuration."
     )
     update_training_set: bool = option(
-        False,
-        "Add the sources with enough votes to training.dataset.",
+        False, "Add the sources with enough votes to training.dataset."
     )
     updated_training_set_prefix: str = option(
         "updated_AL", "Prefix of the file name of the updated training set."
@@ -99,8 +98,7 @@ def download(
     ),
     output_format: str = option("", "csv, parquet or h5 [format of the file]."),
     long: bool = option(
-        False,
-        "Also write a table with one row per classification, period and labeller.",
+        False, "Also write a table with one row per classification, period and labeller."
     ),
     fresh: bool = option(False, "Do not resume an interrupted download."),
     as_json: Json = False,

@@ -50,8 +50,5 @@ def journal(
         for call in calls
     )
     console.show(
-        rows,
-        columns=COLUMNS,
-        as_json=as_json,
-        optional=[("said",), ("request",), ("attempts",)],
+        rows, columns=COLUMNS, as_json=as_json, optional=[("said",), ("request",), ("attempts",)]
     )

@@ -58,15 +58,13 @@ class UploadClassOptions(OptionGroup, panel=CLASSIFICATIONS):
 
     taxonomy_id: int | None = option(None, "Id of the taxonomy on the marshal.")
     classification: list[str] | None = option(
-        None,
-        "Classes whose probabilities are in the last columns; read for all labels in the map.",
+        None, "Classes whose probabilities are in the last columns; read for all labels in the map."
     )
     taxonomy_map: str = option(
         "", "Taxonomy map: JSON file, golden, tags, DNN_AL_mapper or XGB_AL_mapper."
     )
     by_name: bool | None = option(
-        None,
-        "Whether -classification contains labels in the taxonomy map instead of class names.",
+        None, "Whether -classification contains labels in the taxonomy map instead of class names."
     )
     threshold: float = option(
         0.0, "Minimum probability of an uploaded class.", "--p-threshold", min=0, max=1

@@ -11,7 +11,7 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +29,16 @@ NUMERIC = re.compile(r"(period|pdot|significance|f1)(_.*)?|Plx|Mag_\w+", re.IGNO
 """Keys with numeric values, which SCoPe and the source page on Fritz use in calculations."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class AnnotationRequest:
     """A request to change ``key`` in the annotation of a source with the given ``origin``.
 
     If ``whole`` is True, the annotation is deleted with all its keys. The action ``undo`` replaces
     the annotation with ``data``, or deletes it if ``data`` is None.
+
+    If the request has changed the annotation, ``changed`` is True, and ``before`` and ``after``
+    contain the data before and after the change. A value of None means that there is no annotation.
+    ``groups`` contains the ids of the groups that can see the annotation.
     """
 
     action: str
@@ -45,28 +49,19 @@ class AnnotationRequest:
     group_ids: tuple[int, ...] = ()
     whole: bool = False
     data: dict[str, Any] | None = None
-
-
-@dataclass(frozen=True)
-class AnnotationChange:
-    """The data of an annotation before and after a request.
-
-    ``before`` or ``after`` is None if the annotation does not exist at that time.
-    """
-
-    request: AnnotationRequest
-    before: dict[str, Any] | None
-    after: dict[str, Any] | None
-    group_ids: tuple[int, ...]
+    changed: bool = field(default=False, repr=False)
+    before: dict[str, Any] | None = field(default=None, repr=False)
+    after: dict[str, Any] | None = field(default=None, repr=False)
+    groups: tuple[int, ...] = field(default=(), repr=False)
 
     @property
     def row(self) -> dict[str, Any]:
-        request = self.request
+        """The values of the key before and after the change, with the source and the origin."""
         before, after = (
-            data.get(request.key) if data is not None and request.key else data
+            data.get(self.key) if data is not None and self.key else data
             for data in (self.before, self.after)
         )
-        about = {"obj_id": request.obj_id, "origin": request.origin, "key": request.key}
+        about = {"obj_id": self.obj_id, "origin": self.origin, "key": self.key}
         return {**about, "before": before, "after": after}
 
 
@@ -163,17 +158,9 @@ def _column_values(table: pd.DataFrame, key: str, where: str) -> dict[str, Any]:
 
 
 def apply_requests(
-    marshal: Marshal,
-    items: Sequence[AnnotationRequest],
-    writer: IdempotentWriter,
-    changes: dict[str, AnnotationChange],
-    *,
-    jobs: int = 4,
+    marshal: Marshal, items: Sequence[AnnotationRequest], writer: IdempotentWriter, *, jobs: int = 4
 ) -> Iterator[batches.WriteResult[AnnotationRequest]]:
-    """Apply the requests, yield their results, and add each change to ``changes``.
-
-    The keys of ``changes`` are the names of the sources (``obj_id``).
-    """
+    """Apply the requests and yield their results; the requests contain the changes."""
 
     def apply_one(item: AnnotationRequest, own: IdempotentWriter) -> str:
         current = find_annotation(marshal.annotations(item.obj_id), item.origin)
@@ -181,8 +168,8 @@ def apply_requests(
         after = _changed(item, before)
         if after != before:
             write_annotation(marshal, own, item.obj_id, item.origin, after, item.group_ids, current)
-            groups = tuple(current["groups"]) if current else item.group_ids
-            changes[item.obj_id] = AnnotationChange(item, before, after, groups)
+            item.groups = tuple(current["groups"]) if current else item.group_ids
+            item.changed, item.before, item.after = True, before, after
         return item.obj_id
 
     return batches.process(
@@ -272,12 +259,12 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def write_undo_file(path: Path, changes: Sequence[AnnotationChange]) -> Path:
+def write_undo_file(path: Path, changed: Sequence[AnnotationRequest]) -> Path:
     """Write the annotations before the changes to a file for :func:`read_undo_file`."""
     document = []
-    for change in changes:
-        about = {"obj_id": change.request.obj_id, "origin": change.request.origin}
-        document.append({**about, "data": change.before, "group_ids": change.group_ids})
+    for item in changed:
+        about = {"obj_id": item.obj_id, "origin": item.origin}
+        document.append({**about, "data": item.before, "group_ids": item.groups})
     files.write_text(path, json.dumps({"annotations": document}, indent=1) + "\n")
     return path
 

@@ -15,7 +15,7 @@ from astrodome import AstrodomeError, InvalidInputError
 from ..catalogues import positions
 from ..tables import identifiers, table_io
 from . import checks
-from .annotations import AnnotationChange, annotation_requests, apply_requests
+from .annotations import annotation_requests, apply_requests
 from .batches import WriteResult
 from .classifications import labels, result_tables, upload_rows
 from .classifications import upload as uploads
@@ -321,17 +321,11 @@ def annotate(
     source = os.fspath(source) if isinstance(source, os.PathLike) else source
     groups = _existing_groups(marshal, group_ids)
     items = annotation_requests(action, source, origin, key, value, groups, whole=whole)
-    changes: dict[str, AnnotationChange] = {}
     with open_writer(marshal, dry_run=dry_run) as writer:
-        results = list(apply_requests(marshal, items, writer, changes, jobs=jobs))
+        results = list(apply_requests(marshal, items, writer, jobs=jobs))
     order = {item.obj_id: number for number, item in enumerate(items)}
     results.sort(key=lambda result: order[result.item.obj_id])
-    unchanged = {"origin": origin, "key": key}
-    names = (result.item.obj_id for result in results)
-    about = [
-        changes[name].row if name in changes else {"obj_id": name, **unchanged} for name in names
-    ]
-    return _result_table(results, about)
+    return _result_table(results, [result.item.row for result in results])
 
 
 def _group_ids(group_ids: int | Sequence[int] | None) -> tuple[int, ...]:

@@ -101,9 +101,7 @@ def exclude_training_set(table: pd.DataFrame, training_set: Path) -> pd.DataFram
 
 
 def annotation(
-    row: Mapping[str, Any],
-    options: DisagreementOptions,
-    before: Mapping[str, Any] | None = None,
+    row: Mapping[str, Any], options: DisagreementOptions, before: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
     """Return the annotation data of a source after adding a light curve.
 

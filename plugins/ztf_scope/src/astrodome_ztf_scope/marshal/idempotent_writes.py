@@ -174,10 +174,11 @@ def open_writer(
         If another process is changing the same marshal.
     """
     settle, attempts = getattr(marshal, "settle", 3.0), getattr(marshal, "attempts", 10)
+    writer = IdempotentWriter(marshal.address, None, settle, attempts, notify)
     if dry_run:
-        yield IdempotentWriter(marshal.address, None, settle, attempts, notify)
+        yield writer
         return
     with journals.open_journal(marshal.address) as journal:
-        writer = IdempotentWriter(marshal.address, journal, settle, attempts, notify)
+        writer.journal = journal
         writer.wait_since(journal.unknown_since())  # A killed run may have sent requests.
         yield writer

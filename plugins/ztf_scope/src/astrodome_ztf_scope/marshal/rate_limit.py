@@ -22,8 +22,6 @@ class RateLimiter:
 
     def wait(self) -> None:
         """Block until the next request may be sent."""
-        if not self._interval:
-            return
         with self._lock:
             now = time.monotonic()
             start = max(self._next, now)

@@ -32,11 +32,9 @@ def read(source: str) -> dict[str, Any]:
             raise errors.not_found(path, hint, kind="Taxonomy file", exit_code=2)
         tree = settings.read_yaml(path)
     settings.validate(TaxonomyNode, tree, source)
-    seen: set[str] = set()
-    for path_to_class in class_paths(tree):
-        if path_to_class[-1] in seen:
-            raise AstrodomeError(f"{source} contains the class '{path_to_class[-1]}' twice.")
-        seen.add(path_to_class[-1])
+    names = [path_to_class[-1] for path_to_class in class_paths(tree)]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise AstrodomeError(f"{source} contains the class '{twice}' twice.")
     return tree
 
 

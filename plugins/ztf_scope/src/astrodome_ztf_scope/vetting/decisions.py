@@ -52,14 +52,8 @@ class Decisions:
             raise AstrodomeError(f"Unknown label '{unknown[0]}'.")
         if action in (ACCEPT, RELABEL) and not labels:
             raise AstrodomeError("Choose a label, or reject the source.")
-        row = self._candidates.rows[number]
-        line = {
-            "number": number,
-            "name": row.name,
-            "action": action,
-            "labels": list(labels),
-            "time": datetime.now(UTC).isoformat(timespec="seconds"),
-        }
+        line = {"number": number, "name": self._candidates.rows[number].name, "action": action}
+        line |= {"labels": list(labels), "time": datetime.now(UTC).isoformat(timespec="seconds")}
         with self._lock:
             self.target.parent.mkdir(parents=True, exist_ok=True)
             with self._journal.open("a", encoding="utf-8") as journal:

@@ -24,10 +24,7 @@ TIME_TOLERANCE = 1e-6
 
 
 def select_epochs(
-    epochs: pd.DataFrame,
-    *,
-    programs: Sequence[int] = PROGRAMS,
-    max_hjd: float | None = None,
+    epochs: pd.DataFrame, *, programs: Sequence[int] = PROGRAMS, max_hjd: float | None = None
 ) -> pd.DataFrame:
     """Return the epochs that can be uploaded as photometry.
 
@@ -99,7 +96,7 @@ def to_photometry(
             "filter": band,
             "ra": epochs["ra"].fillna(ra) if "ra" in epochs else ra,
             "dec": epochs["dec"].fillna(dec) if "dec" in epochs else dec,
-        },
+        }
     ).reset_index(drop=True)
 
 

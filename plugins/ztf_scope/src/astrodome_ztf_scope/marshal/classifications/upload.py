@@ -203,6 +203,11 @@ class _RowUpload:
     def _add_photometry(self, obj_id: str) -> None:
         if self._points is None:
             return
+
+        def has_points(body: Mapping[str, Any]) -> bool:
+            points = pd.DataFrame({name: body[name] for name in ("mjd", "filter")})
+            return not len(photometry.missing_points(points, self.marshal.photometry(obj_id)))
+
         existing = [] if self.is_planned else self.marshal.photometry(obj_id)
         new = photometry.missing_points(self._points, existing)
         for body in photometry.payloads(new, obj_id, self.instrument, self.options.group_ids):
@@ -214,12 +219,8 @@ class _RowUpload:
                 obj_id,
                 parameters,
                 send=partial(self.marshal.add_photometry, body),
-                is_done=partial(self._has_points, obj_id, body),
+                is_done=partial(has_points, body),
             )
-
-    def _has_points(self, obj_id: str, body: Mapping[str, Any]) -> bool:
-        points = pd.DataFrame({name: body[name] for name in ("mjd", "filter")})
-        return not len(photometry.missing_points(points, self.marshal.photometry(obj_id)))
 
     def _annotate(self, source: Mapping[str, Any], origin: str, data: Mapping[str, Any]) -> None:
         """Create the annotation with this origin, or replace its data."""

@@ -176,10 +176,7 @@ def _check_period(cells: pd.Series[Any], origin: object) -> None:
 
 
 def _check_conflicts(
-    rows: Sequence[UploadRow],
-    options: UploadOptions,
-    origin: object,
-    warn: Callable[[str], object],
+    rows: Sequence[UploadRow], options: UploadOptions, origin: object, warn: Callable[[str], object]
 ) -> None:
     """Warn about rows that belong to the same source but contain different values.
 
