@@ -195,10 +195,7 @@ def _short(value: Any) -> str:
 
 def _values() -> Iterator[dict[str, Any]]:
     process.keep_home_unchanged(always=True)  # Settings models may import libraries.
-    known = {
-        sources.SECTION: sources.settings_model(),
-        settings.DASK: settings.dask_settings(),
-    }
+    known = {sources.SECTION: sources.settings_model(), settings.DASK: settings.dask_settings()}
     for plugin in plugins.current().plugins:
         for spec in plugin.specs:
             for name, target in specs.settings_models(spec).items():

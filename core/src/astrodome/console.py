@@ -290,17 +290,6 @@ def interruption() -> str:
 
 
 @contextmanager
-def interruptible(state: Progress) -> Iterator[None]:
-    """Store the progress for :func:`interruption` if Ctrl-C interrupts the block."""
-    global _interrupted
-    try:
-        yield
-    except KeyboardInterrupt:
-        _interrupted = state
-        raise
-
-
-@contextmanager
 def progress(
     label: str, total: int | None = None, unit: str = "items", *, resumes: bool = True
 ) -> Iterator[Progress]:
@@ -308,8 +297,9 @@ def progress(
 
     Pass ``resumes=False`` if the same command starts from the beginning after an interruption.
     """
+    global _interrupted
     state = Progress(label, total, unit, resumes=resumes)
-    with interruptible(state):
+    try:
         if not on_terminal(sys.stderr):
             yield state
             return
@@ -329,3 +319,6 @@ def progress(
             state._bar = bar
             state._task = bar.add_task(label, total=total, detail="")
             yield state
+    except KeyboardInterrupt:
+        _interrupted = state
+        raise

@@ -23,17 +23,18 @@ def canonical_name(name: str) -> str:
 
 def name_of(dist: Distribution) -> str:
     """Return the name of a distribution, or an empty string if its metadata cannot be read."""
-    try:
-        return str(dist.metadata["Name"] or "")
-    except Exception:  # a damaged METADATA file
-        return ""
+    return _metadata(dist, "Name")
 
 
 def version_of(dist: Distribution) -> str:
     """Return the version of a distribution, or an empty string if its metadata cannot be read."""
+    return _metadata(dist, "Version")
+
+
+def _metadata(dist: Distribution, field: str) -> str:
     try:
-        return str(dist.metadata["Version"] or "")
-    except Exception:
+        return str(dist.metadata[field] or "")
+    except Exception:  # a damaged METADATA file
         return ""
 
 

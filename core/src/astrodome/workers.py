@@ -100,7 +100,8 @@ class Cluster(Pool):
                 "Check the address of the scheduler, for example tcp://HOST:8786.",
             ) from error
         self.address = address
-        self._limit = worker_timeout()
+        cluster = settings.section(settings.DASK, settings.dask_settings())
+        self._limit: float = cluster.worker_timeout
         self._alone_since: float | None = None
         workers, threads = self._size()
         text = f"Dask cluster at {address}: {workers} workers with {threads} threads"
@@ -152,11 +153,6 @@ class Cluster(Pool):
         except (OSError, TimeoutError, RuntimeError):  # The scheduler has stopped.
             if self._wait:
                 raise
-
-
-def worker_timeout() -> float:
-    """Return the setting ``dask.worker_timeout``, the time to wait for a worker in seconds."""
-    return float(settings.section(settings.DASK, settings.dask_settings()).worker_timeout)
 
 
 def open_pool(jobs: int, threads: bool, fresh: str, scheduler: str) -> Pool:

@@ -79,9 +79,7 @@ def test_an_invalid_image_is_reported_and_the_others_are_fitted(tmp_path: Path) 
     assert "2 images fitted, 2 failed" in result.err
 
 
-def test_the_source_writes_the_same_images_again_and_keeps_existing_files(
-    tmp_path: Path,
-) -> None:
+def test_the_source_writes_the_same_images_again_and_keeps_existing_files(tmp_path: Path) -> None:
     _, first = fetched(tmp_path / "a")
     _, second = fetched(tmp_path / "b")
     assert [path.name for path in first] == [

@@ -30,11 +30,7 @@ class PixelGaussian:
     std: NDArray[np.float32]
 
     def train(
-        self,
-        train: ImageSet,
-        validation: ImageSet,
-        run: Run,
-        config: Mapping[str, Any],
+        self, train: ImageSet, validation: ImageSet, run: Run, config: Mapping[str, Any]
     ) -> None:
         """Compute the mean and the standard deviation (Welford 1962, Technometrics 4, 419)."""
         mean = np.zeros_like(train[0], dtype=np.float64)

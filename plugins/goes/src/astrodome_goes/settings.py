@@ -16,8 +16,7 @@ class GoesSettings(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     store: Path | None = Field(
-        None,
-        description="Folder of the store. The default is goes in the --home folder.",
+        None, description="Folder of the store. The default is goes in the --home folder."
     )
     url_nasa: str = Field(
         "https://umbra.nascom.nasa.gov",
