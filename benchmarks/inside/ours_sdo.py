@@ -43,7 +43,7 @@ def models(size: int, z_dim: int, fmap_sizes: tuple[int, ...], threads: int) -> 
 
 def step(objective: Any, optimizer: Any, x: Any) -> None:
     optimizer.zero_grad()
-    objective.training_step(x, 1).backward()
+    objective.training_step(x, 1)["loss"].backward()
     optimizer.step()
 
 
@@ -56,7 +56,6 @@ def cevae(
     batch = np.load(images)
     x = torch.from_numpy(batch)
     objective, optimizer, scorer = models(x.shape[-1], z_dim, tuple(fmap_sizes), threads)
-    objective.training_losses.clear()
     tasks = {
         "train": lambda: step(objective, optimizer, x),
         "sample": lambda: scorer.score(batch),

@@ -115,8 +115,8 @@ def test_the_loss_is_the_weighted_sum_of_its_two_parts(net, images, ce_factor):
         context.append(np.abs(decode(net, encode(net, holes)[0]) - x).mean())
     expected = (1 - ce_factor) * np.mean(vae) + ce_factor * np.mean(context)
     random = torch.Generator().manual_seed(5)
-    loss = losses.ce_vae_loss(net, images, BETA, ce_factor, random)
-    assert loss.total.item() == pytest.approx(expected, rel=1e-9)
+    loss = losses.ce_vae_losses(net, images, BETA, ce_factor, random)
+    assert loss["loss"].item() == pytest.approx(expected, rel=1e-9)
 
 
 def finite_differences(term, net: Vae, x: NDArray) -> NDArray:

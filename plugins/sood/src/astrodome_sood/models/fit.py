@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ from ..library_warnings import without_warnings
 from ..protocols import ImageSet
 from . import devices, weights
 from .batches import loader
-from .lightning_module import AutoencoderModule, training_module
+from .lightning_module import training_module
 from .network import Autoencoder
 
 CHECKPOINT = "last.ckpt"
@@ -58,10 +58,8 @@ def fit(
         progress.task("Training", steps, "steps") as task,
         without_warnings("lightning", "lightning.pytorch"),  # About unused GPUs and workers.
     ):
-        recorder = RunRecorder(run.path, model, net, task, section["print_every_iter"])
-        callbacks: list[Callback] = (
-            [stopping, recorder] if section["early_stopping"] else [recorder]
-        )
+        recorder = RunRecorder(run.path, model, net, task)
+        callbacks = [stopping, recorder] if section["early_stopping"] else [recorder]
         trainer = _trainer(model, run, config, callbacks)
         process = (trainer.global_rank, trainer.world_size)
         try:
@@ -92,7 +90,7 @@ def fit(
 
 
 def _trainer(
-    model: str, run: Run, config: Mapping[str, Any], callbacks: list[Callback]
+    model: str, run: Run, config: Mapping[str, Any], callbacks: Sequence[Callback]
 ) -> pl.Trainer:
     section = config["train"]
     hardware = devices.trainer_devices(config)
@@ -104,7 +102,8 @@ def _trainer(
         max_epochs=1 if section["fast_dev_run"] else section["n_epochs"],
         limit_train_batches=batches,
         limit_val_batches=batches,
-        callbacks=callbacks,
+        callbacks=list(callbacks),
+        log_every_n_steps=section["print_every_iter"],
         plugins=[AtomicCheckpointIO()],
         profiler=SimpleProfiler(run.path, "profile") if section["profile"] else None,
         num_sanity_val_steps=0,
@@ -123,22 +122,21 @@ def loggers(model: str, run: Run, config: Mapping[str, Any]) -> list[Logger] | b
     a logger is not installed.
     """
     section = config["train"]
-
-    def create(name: str) -> Logger:
-        if name == "tensorboard":
-            return TensorBoardLogger(run.path, name=None, version="tensorboard")
-        return WandbLogger(
-            run.path.resolve().name,
-            save_dir=run.path,
-            id=section["wandb_run_id"],
-            project="sdo-sood",
-            config={"model": model, **config},
-        )
-
-    found = []
+    found: list[Logger] = []
     for name in dict.fromkeys(section["logger"] + ["wandb"] * bool(section["wandb_run_id"])):
         try:
-            found.append(create(name))
+            if name == "tensorboard":
+                found.append(TensorBoardLogger(run.path, name=None, version="tensorboard"))
+            else:
+                found.append(
+                    WandbLogger(
+                        run.path.resolve().name,
+                        save_dir=run.path,
+                        id=section["wandb_run_id"],
+                        project="sdo-sood",
+                        config={"model": model, **config},
+                    )
+                )
         except ImportError as error:
             raise AstrodomeError(
                 f"The logger '{name}' requires a library that is not installed: {error}.",
@@ -170,15 +168,13 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 class RunRecorder(Callback):
     """Callback that writes metrics, the best weights and a checkpoint after each epoch.
 
-    It also reports the progress, and the training loss after every ``every`` steps.
+    It also reports the progress, and the training loss after every ``print_every_iter`` steps.
     """
 
-    def __init__(
-        self, folder: Path, model: str, net: Autoencoder, task: progress.Task, every: int
-    ) -> None:
+    def __init__(self, folder: Path, model: str, net: Autoencoder, task: progress.Task) -> None:
         self.best, self.best_epoch = math.inf, -1
         self._folder, self._model, self._net = folder, model, net
-        self._task, self._every = task, every
+        self._task = task
         self._rows: list[dict[str, Any]] = []
 
     def state_dict(self) -> dict[str, Any]:
@@ -197,30 +193,21 @@ class RunRecorder(Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, *_: Any
     ) -> None:
-        if trainer.global_step % self._every:
-            self._task.advance()
-            return
-        loss = outputs["loss"].item()
-        self._task.advance(1, f"loss {loss:.4f}")
-        self._log(trainer, {"step_loss": loss})
+        is_reported = trainer.global_step % trainer.log_every_n_steps == 0
+        self._task.advance(1, f"loss {outputs['loss'].item():.4f}" if is_reported else "")
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        assert isinstance(pl_module, AutoencoderModule)
-        train, validation = pl_module.epoch_losses()
-        loss, val_loss, epoch = train["loss"], validation["loss"], trainer.current_epoch
+        means = {name: value.item() for name, value in trainer.callback_metrics.items()}
+        means.pop("step_loss", None)
+        loss, val_loss, epoch = means["loss"], means["val_loss"], trainer.current_epoch
         if not math.isfinite(loss + val_loss):
             raise AstrodomeError(
                 f"The loss is NaN or infinite in epoch {epoch}.",
                 "Use a smaller learning rate (train.lr) in another run folder.",
             )
-        row = (
-            {"epoch": epoch, "step": trainer.global_step}
-            | train
-            | {f"val_{term}": value for term, value in validation.items()}
-            | pl_module.adapted()
-            | {"seconds": round(time.monotonic() - self._started, 3)}
-        )
-        self._rows.append(row)
+        seconds = round(time.monotonic() - self._started, 3)
+        step = trainer.global_step
+        self._rows.append({"epoch": epoch, "step": step, **means, "seconds": seconds})
         is_best = val_loss < self.best
         if is_best:
             self.best, self.best_epoch = val_loss, epoch
@@ -228,10 +215,5 @@ class RunRecorder(Callback):
             if is_best:
                 weights.save(self._model, self._net, self._folder / weights.WEIGHTS)
             files.write_text(self._folder / METRICS, pd.DataFrame(self._rows).to_csv(index=False))
-        self._log(trainer, row)
         self._task.advance(0, f"loss {loss:.4f}, val_loss {val_loss:.4f}")
         trainer.save_checkpoint(self._folder / CHECKPOINT)
-
-    def _log(self, trainer: pl.Trainer, values: dict[str, Any]) -> None:
-        for logger in trainer.loggers if trainer.is_global_zero else []:
-            logger.log_metrics(values, step=trainer.global_step)

@@ -6,8 +6,6 @@ the batch.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import torch
 from torch import Tensor
 
@@ -21,27 +19,9 @@ GECO_STEP, GECO_SPEED_UP, GECO_DECAY = 1e-4, 2.0, 0.9
 THETA_RANGE = (1e-10, 1e4)
 
 
-class CeVaeLoss(NamedTuple):
-    """Total loss of the ceVAE and its terms, averaged over a batch."""
-
-    total: Tensor
-    kl: Tensor
-    rec: Tensor
-    context: Tensor
-
-
-class ReconstructionLoss(NamedTuple):
-    """Loss of the plain autoencoder, averaged over a batch."""
-
-    total: Tensor
-
-
-Loss = CeVaeLoss | ReconstructionLoss
-
-
-def reconstruction_loss(net: Autoencoder, x: Tensor) -> ReconstructionLoss:
+def reconstruction_loss(net: Autoencoder, x: Tensor) -> Tensor:
     """Return the mean squared reconstruction error."""
-    return ReconstructionLoss((net(x) - x).square().mean())
+    return (net(x) - x).square().mean()
 
 
 def kl_divergence(mean: Tensor, log_std: Tensor) -> Tensor:
@@ -67,10 +47,13 @@ def negative_elbo(net: Vae, x: Tensor, beta: float) -> Tensor:
     return beta * kl_divergence(mean, log_std) + net.theta * absolute_error(x, net.decode(mean))
 
 
-def ce_vae_loss(
+def ce_vae_losses(
     net: Vae, x: Tensor, beta: float, ce_factor: float, random: torch.Generator
-) -> CeVaeLoss:
-    """Return (1 - ce_factor) · VAE loss + ce_factor · context encoder loss.
+) -> dict[str, Tensor]:
+    """Return the total loss of the ceVAE and its terms, averaged over a batch.
+
+    ``loss`` is (1 - ce_factor) · VAE loss + ce_factor · context encoder loss. The VAE loss is
+    beta · ``kl`` + theta · ``rec``, and ``context`` is the context encoder loss.
 
     The unmasked and the masked images pass through the network in one batch, so that its weights
     are read from memory only once.
@@ -82,8 +65,8 @@ def ce_vae_loss(
     errors = absolute_error(torch.cat([x, x]), net.decode(z))
     kl = kl_divergence(mean[:count], log_std[:count]).mean()
     rec, context = errors[:count].mean(), errors[count:].mean()
-    vae = beta * kl + net.theta * rec
-    return CeVaeLoss((1 - ce_factor) * vae + ce_factor * context, kl, rec, context)
+    loss = (1 - ce_factor) * (beta * kl + net.theta * rec) + ce_factor * context
+    return {"loss": loss, "kl": kl, "rec": rec, "context": context}
 
 
 def mask_squares(x: Tensor, random: torch.Generator) -> Tensor:
