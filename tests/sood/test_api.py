@@ -95,7 +95,7 @@ def test_errors_name_configuration_keys_instead_of_command_line_options(folder: 
         "needs trained weights": lambda: sood.score("ae", "patches"),
         "precision": lambda: sood.score("run", "patches", precision="8"),
         "GPU not found": lambda: sood.score("run", "patches", devices=99),
-        "Unknown ground truth": lambda: sood.evaluate("threshold", "patches", against="taste"),
+        "'against'": lambda: sood.evaluate("threshold", "patches", against="taste"),
         "labels": lambda: sood.evaluate("threshold", "patches", against="labels"),
         "shard": lambda: sood.build_dataset("disks", "disks"),
     }

@@ -306,7 +306,7 @@ def test_regions_of_events_are_placed_by_the_metadata_of_the_images(
     ("args", "code", "expected"),
     [
         (("nothing",), 2, "is not a run folder, a weights file or the name of a model"),
-        (("threshold", "--against", "taste"), 2, "Unknown ground truth 'taste'"),
+        (("threshold", "--against", "taste"), 2, "'against': Input should be 'synthetic'"),
         (("threshold", "--against", "labels"), 2, "No file with labels specified"),
         (
             ("threshold", "--against", "labels", "--labels", "WRONG"),
@@ -316,7 +316,7 @@ def test_regions_of_events_are_placed_by_the_metadata_of_the_images(
         (("threshold", "--against", "flux", "--goes-class", "Q1"), 2, "Invalid flare class 'Q1'"),
         (("threshold", "--against", "flux"), 1, "kind 'flux'"),
         (("threshold", "--kinds", "melt"), 2, "Unknown type of anomaly 'melt'"),
-        (("threshold", "--seeds", "a"), 2, "Invalid --seeds 'a'"),
+        (("threshold", "--seeds", "a"), 2, "Invalid argument 'seeds.0'"),
         (
             ("RUN", "--target-size", "64"),
             1,

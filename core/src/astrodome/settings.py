@@ -304,7 +304,7 @@ def validate(
         key = ".".join(filter(None, [prefix, *loc]))
         lines.append(f"{place}: '{key}': {text}" if place else f"Invalid argument '{key}': {text}")
     text = "\n       ".join(dict.fromkeys(lines))
-    raise AstrodomeError(text if text.endswith("?") else f"{text}.")
+    raise AstrodomeError(text if text.endswith("?") else f"{text}.", exit_code=1 if where else 2)
 
 
 def _names(annotation: Any, loc: tuple[str, ...]) -> list[str]:

@@ -13,7 +13,7 @@ from operator import getitem
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from astrodome import AstrodomeError, settings
+from astrodome import InvalidInputError, settings
 from pydantic import (
     BaseModel,
     BeforeValidator,
@@ -45,6 +45,13 @@ def _as_list(value: Any) -> Any:
     return value if value is None or isinstance(value, list) else [value]
 
 
+def _as_items(value: Any) -> Any:
+    """Split a string such as ``"16,64"``, or the strings in a list, at commas and spaces."""
+    if isinstance(value, list | tuple):
+        return [item for text in value for item in str(text).replace(",", " ").split()]
+    return value.replace(",", " ").split() if isinstance(value, str) else value
+
+
 def _as_time(value: Any) -> Any:
     return value.isoformat() if isinstance(value, date) else value
 
@@ -53,6 +60,7 @@ def _as_text(value: Any) -> Any:
     return str(value) if isinstance(value, Path) else value
 
 
+AsItems = BeforeValidator(_as_items)
 Years = Annotated[list[int] | None, BeforeValidator(_as_list)]
 TimeText = Annotated[str | None, BeforeValidator(_as_time)]
 Location = Annotated[str | None, BeforeValidator(_as_text)]
@@ -66,7 +74,7 @@ class ModelSection(ConfigSection):
     """Width and height of the images, in pixels."""
     z_dim: PositiveInt = 128
     """Dimension of the latent space."""
-    fmap_sizes: list[PositiveInt] = Field([16, 64, 256, 1024], min_length=1)
+    fmap_sizes: Annotated[list[PositiveInt], AsItems] = Field([16, 64, 256, 1024], min_length=1)
     """Number of feature maps in each encoder layer."""
     ce_factor: float = Field(0.5, ge=0, le=1)
     """Weight of the context encoder loss, from 0 to 1."""
@@ -217,6 +225,31 @@ The name of a key in a section is also its short name; the other names follow. I
 same key, the later name has priority."""
 
 
+def by_key(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Convert options with short names to configuration values, keyed by dotted key."""
+    given = {key: options[name] for name, key in SHORT_NAMES.items() if name in options}
+    if (devices := given.pop("devices", None)) is not None:
+        given |= _devices(devices) if isinstance(devices, str) else {"devices.gpus": devices}
+    return given
+
+
+def _devices(text: str) -> dict[str, Any]:
+    """Parse the devices ``auto``, ``cpu``, ``cpu:N`` (processes), ``N`` (GPUs) or ``N,M``."""
+    kind, _, count = text.partition(":")
+    try:
+        if kind == "cpu":
+            return {"devices.gpus": 0, "devices.processes": int(count or 1)}
+        if text == "auto":
+            return {"devices.gpus": None}
+        numbers = [int(part) for part in text.split(",")]
+    except ValueError as error:
+        raise InvalidInputError(
+            f"Invalid devices '{text}': expected a number of GPUs, GPU indices, cpu or cpu:N.",
+            "Examples: 2 (two GPUs), 0,2 (the GPUs 0 and 2), cpu:4 (four processes on the CPU).",
+        ) from error
+    return {"devices.gpus": numbers if "," in text else numbers[0]}
+
+
 def load(
     file: Path | None = None,
     overrides: Mapping[str, Any] | None = None,
@@ -247,11 +280,7 @@ def load(
     layers = [(str(path), settings.read_yaml(path)) for path in _with_defaults(file)]
     layers += [(OPTIONS, _nested(key, value)) for key, value in (overrides or {}).items()]
     for origin, layer in layers:
-        try:
-            settings.validate(Config, layer, origin)
-        except AstrodomeError as error:
-            code = 2 if origin == OPTIONS else error.exit_code
-            raise AstrodomeError(error.message, error.hint, exit_code=code) from error
+        settings.validate(Config, layer, origin)
     defaults = MODEL_DEFAULTS.get(model, {})
     given: dict[str, Any] = reduce(_merge, [layer for _, layer in layers], {})
     config = settings.validate(Config, _merge(defaults, given), OPTIONS)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from astrodome import AstrodomeError, files, models, settings
+from astrodome import AstrodomeError, InvalidInputError, files, models, settings
 from astrodome.runs import Run, provenance
 
 from .config import Config, flatten
@@ -65,6 +65,8 @@ def train_run(model: str, images: ImageDataset, config: Config) -> TrainingResul
     another process is using it.
     """
     backend = models.get(TASK, model)
+    if not hasattr(backend, "train"):
+        raise InvalidInputError(f"The model {model} cannot be trained.")
     path = config.log_dir or Path("runs") / model
     if not _is_primary():
         run = Run(path)
@@ -86,7 +88,6 @@ def train_run(model: str, images: ImageDataset, config: Config) -> TrainingResul
             data_dir=images.location,
             n_epochs=config.train.n_epochs,
             images=len(images),
-            **_time_chunks(*parts),
             train_images=len(parts[0]),
             validation_images=len(parts[1]),
             unreadable_images=[name for name, _ in images.failed],
@@ -108,13 +109,6 @@ def _is_primary() -> bool:
 
 def _split(images: ImageDataset, config: Config) -> tuple[ImageSet, ImageSet]:
     return images.split(config.data.validation_share, config.seed)
-
-
-def _time_chunks(train: ImageSet, validation: ImageSet) -> dict[str, Any]:
-    """Return the time intervals of the training and validation sets if they were split by time."""
-    chunks = {"train": train, "validation": validation}
-    found = {name: getattr(part, "chunks", None) for name, part in chunks.items()}
-    return {"split": found} if all(found.values()) else {}
 
 
 def _check_same_run(path: Path, model: str, config: Config, digest: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from astrodome import AstrodomeError
+from astrodome import InvalidInputError
 from astrodome.runs import Run
 
 from .. import config as configuration
@@ -28,14 +28,11 @@ def to_text(path: Any) -> str:
 def overrides_of(config: Keys, options: Mapping[str, Any]) -> dict[str, Any]:
     """Convert keyword arguments to configuration values, keyed by dotted configuration key."""
     if unknown := sorted(set(options) - set(configuration.SHORT_NAMES)):
-        raise AstrodomeError(
+        raise InvalidInputError(
             f"Unknown option '{unknown[0]}'.",
             f"Options: {', '.join(configuration.SHORT_NAMES)}. Use config for other keys.",
         )
-    given = {configuration.SHORT_NAMES[name]: value for name, value in options.items()}
-    if (devices := given.pop("devices", None)) is not None:
-        given["devices.gpus"] = 0 if devices == "cpu" else devices
-    return {**(config or {}), **given}
+    return {**(config or {}), **configuration.by_key(options)}
 
 
 def configure(config: Keys, options: Mapping[str, Any], model: str = "") -> Config:

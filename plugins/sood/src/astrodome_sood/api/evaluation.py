@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from astrodome import settings
 from astrodome.runs import Run
 
 from .arguments import Keys, Model, StrPath, overrides_of, to_text
@@ -67,8 +67,8 @@ def evaluate(
     """
     from ..evaluation.evaluate import EvaluationOptions, evaluate_models
 
-    names = {each.name for each in fields(EvaluationOptions)}
-    chosen = {name: options.pop(name) for name in names & set(options)}
+    names = set(EvaluationOptions.model_fields) & set(options)
+    chosen = {"against": against} | {name: options.pop(name) for name in names}
     if "labels" in chosen:
         chosen["labels"] = Path(chosen["labels"]).expanduser()
     several = [models] if isinstance(models, str | os.PathLike | Run) else models
@@ -79,6 +79,6 @@ def evaluate(
     return evaluate_models(
         [to_text(each.path if isinstance(each, Run) else each) for each in several],
         overrides,
-        EvaluationOptions(against=against, **chosen),
+        settings.validate(EvaluationOptions, chosen, ""),
         images=opened,
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from astrodome import AstrodomeError
+from astrodome import InvalidInputError
 from astrodome.runs import Run
 from numpy.typing import NDArray
 
@@ -242,10 +242,9 @@ def _load(
         name, settings = model_config(model, config, {**options, "data_dir": to_text(images)})
         return load_model(name, settings), settings, loading.open_images(settings, loading.TEST)
     if not hasattr(images, "batch"):
-        raise AstrodomeError(
+        raise InvalidInputError(
             f"Invalid images: expected a folder or an ImageSet, got {type(images).__name__}.",
             "Open a folder or a store with open_images.",
-            exit_code=2,
         )
     name, settings = model_config(model, config, options)
     if settings.model.load_path:

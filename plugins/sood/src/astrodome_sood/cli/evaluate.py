@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from astrodome import console, sources
+from astrodome import console, settings, sources
 from astrodome.option_groups import Json, OptionGroup, expand, option
 
 from .options import (
@@ -16,7 +16,6 @@ from .options import (
     ScoreOptions,
     assignments,
     given_keys,
-    integers,
     load_config,
     print_warnings,
     show_progress,
@@ -49,7 +48,7 @@ class GroundTruthOptions(OptionGroup):
     event_types: str = option("AR,FL", "HEK event types whose regions are anomalous.")
     flux_source: Annotated[str, sources.option("flux", "Source of the GOES flux")] = ""
     events_source: Annotated[str, sources.option("events", "Source of the HEK events")] = ""
-    bootstrap: int = option(1000, "Number of bootstrap samples.", min=1)
+    bootstraps: int = option(1000, "Number of bootstrap samples.", "--bootstrap", min=1)
 
 
 @expand
@@ -64,7 +63,7 @@ def evaluate(
     images: ImageOptions,
     truth: GroundTruthOptions,
     scores: ScoreOptions,
-    settings: ConfigOptions,
+    configuration: ConfigOptions,
     out: Annotated[
         Path, typer.Option(help="Output folder for the tables and the HTML page.")
     ] = Path("evaluation"),
@@ -74,17 +73,12 @@ def evaluate(
     from ..evaluation.evaluate import EvaluationOptions, evaluate_models
     from ..views.evaluation_page import write_evaluation
 
-    chosen = vars(truth) | {
-        "kinds": [kind for kind in truth.kinds.split(",") if kind],
-        "seeds": integers("--seeds", truth.seeds),
-        "event_types": [kind for kind in truth.event_types.split(",") if kind],
-    }
-    options = EvaluationOptions(bootstraps=chosen.pop("bootstrap"), **chosen)
-    groups = (images, scores, settings)
+    options = settings.validate(EvaluationOptions, vars(truth), "")
+    groups = (images, scores, configuration)
     config = load_config(*groups)
     overrides = given_keys(*groups) | {"devices.gpus": config.devices.gpus}
     with show_progress():
-        evaluation = evaluate_models(models, overrides, options, settings.config_file)
+        evaluation = evaluate_models(models, overrides, options, configuration.config_file)
     print_warnings(evaluation.warnings)
     page = write_evaluation(evaluation, out)
     if as_json:

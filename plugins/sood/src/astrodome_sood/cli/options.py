@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from astrodome import AstrodomeError, console
+from astrodome import InvalidInputError, console
 from astrodome.option_groups import OptionGroup, option
 
 from .. import progress
@@ -114,15 +114,7 @@ def given_keys(*groups: OptionGroup) -> dict[str, Any]:
 
     given = {key: value for group in groups for key, value in group.given().items()}
     found = assignments(given.get("assignment") or [])
-    for name, key in config.SHORT_NAMES.items():
-        value = given.get(name)
-        if value in (None, [], ()):
-            continue
-        if name == "devices":
-            found |= _devices(value)
-        else:
-            found[key] = integers("--fmap-sizes", *value) if name == "fmap_sizes" else value
-    return found
+    return found | config.by_key({k: v for k, v in given.items() if v not in ([], ())})
 
 
 def load_config(*groups: OptionGroup, from_run: bool = False, model: str = "") -> Config:
@@ -136,9 +128,9 @@ def load_config(*groups: OptionGroup, from_run: bool = False, model: str = "") -
     file = next(group.config_file for group in groups if isinstance(group, ConfigOptions))
     found = config.load(file, given, from_run=from_run, model=model)
     if found.devices.gpus and "devices.gpus" not in given:
-        from ..models.devices import any_gpu
+        import torch
 
-        if not any_gpu():
+        if not torch.cuda.is_available():
             console.warn(
                 f"The configuration requests GPUs ({found.devices.gpus}), but no GPU is available. "
                 "The CPU is used."
@@ -157,16 +149,13 @@ def assignments(texts: Sequence[str]) -> dict[str, Any]:
     for text in texts:
         key, equals, value = text.partition("=")
         if not equals or not key.strip():
-            raise AstrodomeError(
-                f"Invalid --set '{text}': expected KEY=VALUE, for example model.z_dim=64.",
-                exit_code=2,
+            raise InvalidInputError(
+                f"Invalid --set '{text}': expected KEY=VALUE, for example model.z_dim=64."
             )
         try:
             found[key.strip()] = yaml.safe_load(value)
         except yaml.YAMLError as error:
-            raise AstrodomeError(
-                f"Invalid --set {key}: '{value}' is not valid YAML.", exit_code=2
-            ) from error
+            raise InvalidInputError(f"Invalid --set {key}: '{value}' is not valid YAML.") from error
     return found
 
 
@@ -179,32 +168,3 @@ def print_warnings(warnings: list[str]) -> None:
 def show_progress() -> AbstractContextManager[None]:
     """Show progress while the ``with`` block runs."""
     return progress.shown_with(console.progress)
-
-
-def integers(option: str, *texts: str) -> list[int]:
-    """Parse the non-negative integers in the value of an option, for example ``"16,64"``."""
-    words = " ".join(texts).replace(",", " ").split()
-    if not words or not all(word.isdecimal() for word in words):
-        raise AstrodomeError(
-            f"Invalid {option} '{' '.join(texts)}': expected integers, for example 16,64,256.",
-            exit_code=2,
-        )
-    return [int(word) for word in words]
-
-
-def _devices(text: str) -> dict[str, Any]:
-    kind, _, count = text.partition(":")
-    try:
-        if kind == "cpu":
-            return {"devices.gpus": 0, "devices.processes": int(count or 1)}
-        if text == "auto":
-            return {"devices.gpus": None}
-        numbers = [int(part) for part in text.split(",")]
-    except ValueError as error:
-        raise AstrodomeError(
-            f"Invalid --devices '{text}': expected a number of GPUs, GPU indices, cpu or cpu:N.",
-            "Examples: --devices 2 (two GPUs), --devices 0,2 (GPUs 0 and 2), --devices cpu:4 (four "
-            "processes).",
-            exit_code=2,
-        ) from error
-    return {"devices.gpus": numbers if "," in text else numbers[0]}

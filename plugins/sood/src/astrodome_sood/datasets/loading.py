@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from astrodome import AstrodomeError
+from astrodome import InvalidInputError
 
 from ..config import Config, DataSection
 from ..protocols import ImageDataset
@@ -22,10 +22,8 @@ def open_images(config: Config, part: str = TRAIN) -> ImageDataset:
     """
     data, size = config.data, config.model.target_size
     if data.data_dir is None:
-        raise AstrodomeError(
-            "No images specified.",
-            "Set data.data_dir to a folder or URL, or use --data-dir.",
-            exit_code=2,
+        raise InvalidInputError(
+            "No images specified.", "Set data.data_dir to a folder or URL, or use --data-dir."
         )
     if data.dataset == "SDOMLDatasetV2":
         return _open_store(data, size, part)
@@ -35,10 +33,9 @@ def open_images(config: Config, part: str = TRAIN) -> ImageDataset:
 
         names = channel_names(data)
         if len(names) != 1:
-            raise AstrodomeError(
+            raise InvalidInputError(
                 f"Expected one channel for {data.dataset}, got {len(names)}.",
                 "Set data.channel to one channel.",
-                exit_code=2,
             )
         return SdoMlV1Images(folder, part, names[0], size, data.num_data_loader_workers)
     return FolderImages(folder, size, data.num_data_loader_workers)
@@ -70,8 +67,6 @@ def _open_store(data: DataSection, size: int, part: str) -> ImageDataset:
     )
     names = channel_names(data)
     if not names:
-        raise AstrodomeError(
-            "No channel specified.", "Set data.channel, for example to 171A.", exit_code=2
-        )
+        raise InvalidInputError("No channel specified.", "Set data.channel, for example to 171A.")
     images = StoreImages(find_frames(FrameStore(location), names, filters), location, size, data)
     return images.without_invalid_frames() if section.check_frames else images

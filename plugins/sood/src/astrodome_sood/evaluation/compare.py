@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,8 @@ def compute_scores(models: Sequence[EvaluatedModel], truth: GroundTruth) -> Eval
     maps: dict[str, NDArray[np.float32]] = {}
     total = len(truth)
     with progress.task("Scoring", total, resumes=False) as task:
-        for batch in _batches(truth, max(each.batch for each in models)):
+        remaining, size = iter(truth), max(each.batch for each in models)
+        while batch := list(islice(remaining, size)):
             pixels = np.stack([each.image for each in batch])
             has_masks = any(each.mask is not None for each in batch)
             for model in models:
@@ -87,20 +89,9 @@ def compute_scores(models: Sequence[EvaluatedModel], truth: GroundTruth) -> Eval
     return EvaluationScores(
         images,
         {label: np.concatenate(parts).astype(np.float64) for label, parts in scores.items()},
-        {label: each[: len(images)] for label, each in maps.items()},
+        maps,
         {each.label: each.group for each in models},
     )
-
-
-def _batches(truth: GroundTruth, size: int) -> Iterator[list[LabeledImage]]:
-    batch: list[LabeledImage] = []
-    for image in truth:
-        batch.append(image)
-        if len(batch) == size:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
 
 
 def compare(scores: EvaluationScores, bootstraps: int, seed: int = 0) -> Comparison:
@@ -141,11 +132,10 @@ def _metrics(
     chosen = [n for n, image in enumerate(images) if kind == ALL or image.kind in ("", kind)]
     if labeled := [n for n in chosen if images[n].label is not None]:
         labels = np.array([images[n].label for n in labeled])
-        groups = _consecutive([images[n].index for n in labeled])
         about |= {"images": len(labeled), "anomalous": int(labels.sum())}
-        values |= metrics.image_metrics(
-            labels, scores.scores[label][labeled], groups, bootstraps, seed
-        )
+        groups = [images[n].index for n in labeled]
+        found = scores.scores[label][labeled]
+        values |= metrics.image_metrics(labels, found, groups, bootstraps, seed)
     masked = [n for n in chosen if images[n].mask is not None]
     if masked and label in scores.maps:
         counts = count_pixels(scores, label, masked)
@@ -162,18 +152,11 @@ def count_pixels(scores: EvaluationScores, label: str, chosen: Sequence[int]) ->
     random = np.random.default_rng(0)
     sample = [random.choice(maps[n].ravel(), min(each, maps[n].size), False) for n in chosen]
     counts = PixelCounts.with_quantile_bins(np.concatenate(sample))
-    groups = _consecutive([scores.images[n].index for n in chosen])
-    for n, group in zip(chosen, groups, strict=True):
-        mask = scores.images[n].mask
-        assert mask is not None
-        counts.add(maps[n], mask, int(group))
+    for n in chosen:
+        image = scores.images[n]
+        assert image.mask is not None
+        counts.add(maps[n], image.mask, image.index)
     return counts
-
-
-def _consecutive(indices: Sequence[int]) -> NDArray[np.int64]:
-    """Renumber indices consecutively from 0."""
-    numbers: NDArray[np.int64] = np.unique(np.asarray(indices), return_inverse=True)[1]
-    return numbers
 
 
 def _differences(

@@ -5,22 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import pandas as pd
-from astrodome import AstrodomeError, compute, files, models
+from astrodome import InvalidInputError, compute, models
 from astrodome.runs import provenance
+from pydantic import BaseModel, NonNegativeInt, PositiveInt
 
 from .. import config as configuration
-from ..config import Config
+from ..config import AsItems
 from ..datasets.loading import TEST, open_images
 from ..protocols import ImageDataset
 from ..scoring.scorer import (
     check_image_size,
+    describe_weights,
     find_model,
     load_model,
     pixel_mode,
-    weight_files,
 )
 from ..training import DISTRIBUTIONS, TASK
 from . import metrics
@@ -29,18 +30,17 @@ from .ground_truth import GroundTruth, labels_from_file, labels_from_flux
 from .synthetic import SyntheticAnomalies
 
 
-@dataclass(frozen=True)
-class EvaluationOptions:
+class EvaluationOptions(BaseModel):
     """Options that select the ground truth, as in ``sdo sood evaluate``."""
 
-    against: str = "synthetic"
-    kinds: Sequence[str] = ()
-    seeds: Sequence[int] = (0,)
+    against: Literal["synthetic", "labels", "flux", "events"] = "synthetic"
+    kinds: Annotated[list[str], AsItems] = []
+    seeds: Annotated[list[NonNegativeInt], AsItems] = [0]
     wavelength: int = 0
     labels: Path | None = None
     goes_class: str = "M1.0"
-    event_types: Sequence[str] = ("AR", "FL")
-    bootstraps: int = 1000
+    event_types: Annotated[list[str], AsItems] = ["AR", "FL"]
+    bootstraps: PositiveInt = 1000
     flux_source: str = ""
     events_source: str = ""
 
@@ -118,15 +118,13 @@ def evaluate_models(
     test images that the configuration specifies.
     """
     if not names:
-        raise AstrodomeError(
-            "No models specified.",
-            "Pass run folders, weights files, or the model name threshold.",
-            exit_code=2,
+        raise InvalidInputError(
+            "No models specified.", "Pass run folders, weights files, or the model name threshold."
         )
     config = configuration.load(file, overrides)
     devices = {f"devices.{key}": value for key, value in config.plain()["devices"].items()}
     evaluated, sizes = _load_models(names, file, {**devices, **overrides})
-    size = _common_size(sizes, config)
+    size = next(iter(sizes.values()), config.model.target_size)
     section = config.model.model_copy(update={"target_size": size})
     if images is None:
         images = open_images(config.model_copy(update={"model": section}), TEST)
@@ -183,16 +181,6 @@ def _load_models(
     return sorted(loaded.values(), key=lambda each: order[each.group]), sizes
 
 
-def _common_size(sizes: dict[str, int], config: Config) -> int:
-    if len(set(sizes.values())) > 1:
-        each = ", ".join(f"{label} {size} px" for label, size in sizes.items())
-        raise AstrodomeError(
-            f"The models were trained with different image sizes: {each}.",
-            "Evaluate models with different image sizes separately.",
-        )
-    return next(iter(sizes.values()), config.model.target_size)
-
-
 def _ground_truth(images: ImageDataset, options: EvaluationOptions) -> GroundTruth:
     if options.against == "synthetic":
         return SyntheticAnomalies(images, options.seeds, options.kinds, options.wavelength)
@@ -200,29 +188,21 @@ def _ground_truth(images: ImageDataset, options: EvaluationOptions) -> GroundTru
         return labels_from_flux(images, options.goes_class, options.flux_source)
     if options.against == "labels":
         if options.labels is None:
-            raise AstrodomeError(
+            raise InvalidInputError(
                 "No file with labels specified.",
                 "Set labels to a CSV or Parquet file with the columns path and label.",
-                exit_code=2,
             )
         return labels_from_file(images, options.labels)
-    if options.against == "events":
-        from .events import EventRegions
+    from .events import EventRegions
 
-        return EventRegions(images, options.event_types, options.events_source)
-    raise AstrodomeError(
-        f"Unknown ground truth '{options.against}': expected synthetic, labels, flux or events.",
-        exit_code=2,
-    )
+    return EventRegions(images, options.event_types, options.events_source)
 
 
 def _describe(model: EvaluatedModel) -> dict[str, Any]:
-    weights = model.weights
     return {
         "label": model.label,
         "model": model.group,
         "score_mode": model.mode,
         "sample_score": model.output,
-        "weights": str(weights.absolute()) if weights else None,
-        "weights_digest": files.digest(weight_files(weights)) if weights else None,
+        **describe_weights(model.weights),
     }

@@ -90,7 +90,7 @@ def bootstrap_weights(groups: NDArray[np.int64], count: int, seed: int) -> NDArr
 def image_metrics(
     labels: NDArray[Any],
     scores: Floats,
-    groups: NDArray[np.int64],
+    groups: Sequence[int] | NDArray[np.int64],
     bootstraps: int,
     seed: int = 0,
 ) -> dict[str, Estimate]:
@@ -99,11 +99,12 @@ def image_metrics(
     ``groups`` contains the index of the original image for each score.
     """
     _, rank = np.unique(scores, return_inverse=True)
-    weights = bootstrap_weights(groups, bootstraps, seed)
-    shape = (int(groups.max()) + 1, int(rank.max()) + 1)
+    _, group = np.unique(groups, return_inverse=True)
+    weights = bootstrap_weights(group, bootstraps, seed)
+    shape = (int(group.max()) + 1, int(rank.max()) + 1)
     inside, outside = np.zeros(shape), np.zeros(shape)
-    np.add.at(inside, (groups, rank), labels == 1)
-    np.add.at(outside, (groups, rank), labels == 0)
+    np.add.at(inside, (group, rank), labels == 1)
+    np.add.at(outside, (group, rank), labels == 0)
     total = inside.sum(0), outside.sum(0)
     samples = weights @ inside, weights @ outside
     return {
@@ -175,5 +176,5 @@ class PixelCounts:
         return Estimate(float(iou[0]), iou[1:]), threshold
 
     def _weights(self, bootstraps: int, seed: int) -> NDArray[np.float64]:
-        groups = np.asarray(self.groups)
-        return bootstrap_weights(groups, bootstraps, seed)[:, groups]
+        _, group = np.unique(self.groups, return_inverse=True)
+        return bootstrap_weights(group, bootstraps, seed)[:, group]

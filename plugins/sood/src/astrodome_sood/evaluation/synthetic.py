@@ -15,7 +15,7 @@ from operator import itemgetter
 from typing import Any
 
 import numpy as np
-from astrodome import AstrodomeError
+from astrodome import AstrodomeError, InvalidInputError
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
@@ -109,10 +109,9 @@ class SyntheticAnomalies:
         wavelength: int = 0,
     ) -> None:
         if unknown := sorted(set(kinds) - set(KINDS)):
-            raise AstrodomeError(
+            raise InvalidInputError(
                 f"Unknown type of anomaly '{unknown[0]}'.",
                 f"Types of anomalies: {', '.join(KINDS)}.",
-                exit_code=2,
             )
         self.images, self.seeds = images, list(seeds)
         self._image = lru_cache(CACHED_IMAGES)(images.__getitem__)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from astrodome import AstrodomeError
+from astrodome import AstrodomeError, InvalidInputError
 from astrodome.runs import Run
 from numpy.typing import NDArray
 
@@ -22,10 +22,8 @@ class NetworkModel:
 
     name: ClassVar[str]
     modes: ClassVar[tuple[str, ...]]
-
-    def __init__(self) -> None:
-        self._net: Autoencoder | None = None
-        self._precision = "32"
+    net: Autoencoder
+    """Network that was loaded with :meth:`load`."""
 
     def train(
         self,
@@ -50,26 +48,13 @@ class NetworkModel:
         from .devices import scoring_device, scoring_precision
 
         if path is None:
-            raise AstrodomeError(
+            raise InvalidInputError(
                 f"The model {self.name} needs trained weights.",
                 "Set model.load_path to a run folder or a weights file.",
-                exit_code=2,
             )
         net = weights.load(self.name, path, config).requires_grad_(False)
-        self._net = net.to(scoring_device(config))
+        self.net = net.to(scoring_device(config))
         self._precision = scoring_precision(config)
-
-    @property
-    def net(self) -> Autoencoder:
-        """Loaded network.
-
-        Raises AstrodomeError if ``load`` has not been called.
-        """
-        if self._net is None:
-            raise AstrodomeError(
-                f"The weights of the model {self.name} are not loaded.", "Call load first."
-            )
-        return self._net
 
     @property
     def z_dim(self) -> int:
@@ -85,12 +70,11 @@ class NetworkModel:
         latent distributions with shape (N, Z).
         """
         net, images = self.net, self._tensor(batch)
+        found = {"mean": net.latent(images)}
         if isinstance(net, Vae):
-            mean, log_std = net.encode(images)
-            found = {"images": net.decode(mean), "mean": mean, "std": log_std.exp()}
-        else:
-            mean = net.latent(images)
-            found = {"images": net.decode(mean), "mean": mean}
+            found["mean"], log_std = net.encode(images)
+            found["std"] = log_std.exp()
+        found["images"] = net.decode(found["mean"])
         return {key: _array(value) for key, value in found.items()}
 
     @torch.inference_mode()

@@ -20,7 +20,7 @@ def trainer_devices(config: Mapping[str, Any]) -> dict[str, Any]:
     section = config["devices"]
     gpus = section["gpus"]
     check_gpus(gpus)
-    if gpus is None and any_gpu() and section["processes"] == 1:
+    if gpus is None and torch.cuda.is_available() and section["processes"] == 1:
         gpus = 1
     return {
         "accelerator": "gpu" if gpus else "cpu",
@@ -28,11 +28,6 @@ def trainer_devices(config: Mapping[str, Any]) -> dict[str, Any]:
         "num_nodes": section["nodes"],
         "strategy": section["strategy"],
     }
-
-
-def any_gpu() -> bool:
-    """Return whether a GPU is available."""
-    return torch.cuda.is_available()
 
 
 def check_gpus(gpus: int | list[int] | None) -> None:
@@ -56,7 +51,7 @@ def scoring_device(config: Mapping[str, Any]) -> str:
     """
     gpus = config["devices"]["gpus"]
     check_gpus(gpus)
-    if gpus == 0 or gpus == [] or not any_gpu():
+    if gpus == 0 or gpus == [] or not torch.cuda.is_available():
         return "cpu"
     return f"cuda:{gpus[0]}" if isinstance(gpus, list) else "cuda:0"
 
@@ -90,7 +85,5 @@ def scoring_precision(config: Mapping[str, Any]) -> str:
 def bf16_is_faster(accelerator: str) -> bool:
     """Return whether the hardware has bfloat16 matrix units (tensor cores or AMX)."""
     if accelerator == "gpu":
-        return any_gpu() and torch.cuda.get_device_capability() >= (8, 0)
-    # Older versions of torch do not have this function.
-    capabilities = getattr(torch.cpu, "get_capabilities", None)
-    return bool(capabilities and capabilities().get("amx_bf16"))
+        return torch.cuda.is_available() and torch.cuda.get_device_capability() >= (8, 0)
+    return bool(torch.cpu.get_capabilities().get("amx_bf16"))

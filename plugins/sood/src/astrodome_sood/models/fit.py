@@ -58,7 +58,7 @@ def fit(
         progress.task("Training", steps, "steps") as task,
         without_warnings("lightning", "lightning.pytorch"),  # About unused GPUs and workers.
     ):
-        recorder = RunRecorder(run.path, model, net, task)
+        recorder = RunRecorder(run.path, model, net, task, section["print_every_iter"])
         callbacks = [stopping, recorder] if section["early_stopping"] else [recorder]
         trainer = _trainer(model, run, config, callbacks)
         process = (trainer.global_rank, trainer.world_size)
@@ -168,13 +168,15 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 class RunRecorder(Callback):
     """Callback that writes metrics, the best weights and a checkpoint after each epoch.
 
-    It also reports the progress, and the training loss after every ``print_every_iter`` steps.
+    It also reports the progress, and the training loss after every ``every`` steps.
     """
 
-    def __init__(self, folder: Path, model: str, net: Autoencoder, task: progress.Task) -> None:
+    def __init__(
+        self, folder: Path, model: str, net: Autoencoder, task: progress.Task, every: int
+    ) -> None:
         self.best, self.best_epoch = math.inf, -1
         self._folder, self._model, self._net = folder, model, net
-        self._task = task
+        self._task, self._every = task, every
         self._rows: list[dict[str, Any]] = []
 
     def state_dict(self) -> dict[str, Any]:
@@ -193,7 +195,7 @@ class RunRecorder(Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, *_: Any
     ) -> None:
-        is_reported = trainer.global_step % trainer.log_every_n_steps == 0
+        is_reported = trainer.global_step % self._every == 0
         self._task.advance(1, f"loss {outputs['loss'].item():.4f}" if is_reported else "")
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

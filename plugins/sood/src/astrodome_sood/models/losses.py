@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from .network import Autoencoder, Vae
 
@@ -21,7 +22,7 @@ THETA_RANGE = (1e-10, 1e4)
 
 def reconstruction_loss(net: Autoencoder, x: Tensor) -> Tensor:
     """Return the mean squared reconstruction error."""
-    return (net(x) - x).square().mean()
+    return functional.mse_loss(net(x), x)
 
 
 def kl_divergence(mean: Tensor, log_std: Tensor) -> Tensor:

@@ -7,11 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from astrodome import AstrodomeError
-from astrodome.runs import Run
+from astrodome import InvalidInputError
 from numpy.typing import NDArray
-
-from ..protocols import ImageSet
 
 SIGMAS = 2.0
 
@@ -28,25 +25,11 @@ class Threshold:
     def __init__(self) -> None:
         self._mean = False
 
-    def train(
-        self,
-        train: ImageSet,
-        validation: ImageSet,
-        run: Run,
-        config: Mapping[str, Any],
-    ) -> None:
-        raise AstrodomeError(
-            "The model threshold cannot be trained.",
-            "It requires no training: use the command predict.",
-            exit_code=2,
-        )
-
     def load(self, path: Path | None, config: Mapping[str, Any]) -> None:
         score = config["model"]["options"].get("score", "map")
         if score not in ("map", "mean"):
-            raise AstrodomeError(
-                f"Invalid 'model.options.score': expected map or mean, got '{score}'.",
-                exit_code=2,
+            raise InvalidInputError(
+                f"Invalid 'model.options.score': expected map or mean, got '{score}'."
             )
         self._mean = score == "mean"
 

@@ -30,7 +30,7 @@ from .. import config as configuration
 from ..datasets.loading import channel_names
 from ..library_warnings import without_warnings
 from ..models import weights
-from ..models.losses import absolute_error, kl_divergence
+from ..models.losses import negative_elbo
 from ..models.network import Autoencoder, Vae
 from ..models.scores import squared_error
 
@@ -53,15 +53,11 @@ class ScoringModule(nn.Module):
         """Return arrays with shapes (N,), (N, H, W) and (N, C, H, W) for images (N, C, H, W)."""
         if self.grey:
             images = images.float() * (2 / 255) - 1
-        if isinstance(self.net, Vae):
-            mean, log_std = self.net.encode(images)
-            rebuilt = self.net.decode(mean)
-            kl, error = kl_divergence(mean, log_std), absolute_error(images, rebuilt)
-            score = self.beta * kl + self.net.theta * error
-        else:
-            rebuilt = self.net(images)
-            score = squared_error(images, rebuilt).mean(dim=(1, 2))
-        return score, squared_error(images, rebuilt), rebuilt
+        rebuilt = self.net(images)
+        errors = squared_error(images, rebuilt)
+        if isinstance(self.net, Vae):  # onnxruntime merges the repeated network layers.
+            return negative_elbo(self.net, images, self.beta), errors, rebuilt
+        return errors.mean(dim=(1, 2)), errors, rebuilt
 
     def random_images(self, count: int, random: torch.Generator) -> Tensor:
         """Return random images with the shape and dtype of the input."""

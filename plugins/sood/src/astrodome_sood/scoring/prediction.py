@@ -29,10 +29,10 @@ from ..training import DISTRIBUTIONS, TASK
 from .scorer import (
     ImageResults,
     ModelScorer,
+    describe_weights,
     load_model,
     output_folder,
     pixel_mode,
-    weight_files,
 )
 from .shards import ResumableScores
 
@@ -65,16 +65,13 @@ def predict(
     backend = load_model(model, config)
     mode = pixel_mode(backend, model, config.predict.score_mode)
     images = images or open_images(config, TEST)
-    weights = config.model.load_path
     folder = output_folder(model, config, "predictions")
     about = {
         "model": model,
         "mode": config.predict.mode,
-        "weights": str(weights.absolute()) if weights else None,
-        "weights_digest": files.digest(weight_files(weights)) if weights else None,
+        **describe_weights(config.model.load_path),
         "data_dir": images.location,
         "config": config.plain(),
-        **provenance(DISTRIBUTIONS, TASK, [model]),
     }
     rows = [dict(images.describe(index)) for index in range(len(images))]
     for row, name in zip(rows, map_names(rows, images.location), strict=True):
@@ -84,7 +81,9 @@ def predict(
     scorer = ModelScorer.create(backend, config, mode, output, jobs)
     with files.lock(folder / ".lock"):
         files.sweep(folder)
-        saved = ResumableScores(folder, images, scorer)
+        identity = about | {"images": images.digest(), "outputs": [mode, output]}
+        saved = ResumableScores(folder, images, scorer, identity)
+        about |= provenance(DISTRIBUTIONS, TASK, [model])
         scores = saved.compute(jobs, scheduler, "Scoring pixels" if pixel else "Scoring images")
         if pixel:
             about |= {"score_mode": mode, "scale": config.predict.scale}

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from astrodome import AstrodomeError, checks, compute, errors, models
+from astrodome import AstrodomeError, InvalidInputError, checks, compute, errors, files, models
 from astrodome.runs import Run
 from numpy.typing import NDArray
 
@@ -34,10 +34,9 @@ def find_model(name: str) -> tuple[str, Path | None]:
         return str(metadata.get("model")), path
     if name in models.specs(TASK):
         return name, None
-    raise AstrodomeError(
+    raise InvalidInputError(
         f"Not found: '{name}' is not a run folder, a weights file or the name of a model.",
         f"Installed models: {', '.join(models.specs(TASK))}.",
-        exit_code=2,
     )
 
 
@@ -64,7 +63,7 @@ def check_image_size(images: ImageSet, model: str, size: int) -> None:
         raise AstrodomeError(
             f"Invalid image size {side} x {side}: {model} was trained with images of {size} x "
             f"{size} pixels.",
-            f"Set model.target_size to {size}.",
+            f"Use images of {size} x {size} pixels.",
         )
 
 
@@ -78,15 +77,13 @@ def pixel_mode(backend: Any, model: str, mode: str) -> str:
     if len(modes) == 1:
         return str(modes[0])
     if modes and mode not in modes:
-        raise AstrodomeError(
-            f"Unknown type of pixel score '{mode}'.",
-            f"Supported by {model}: {', '.join(modes)}.",
-            exit_code=2,
+        raise InvalidInputError(
+            f"Unknown type of pixel score '{mode}'.", f"Supported by {model}: {', '.join(modes)}."
         )
     return mode if modes else ""
 
 
-def weight_files(path: Path) -> list[Path]:
+def _weight_files(path: Path) -> list[Path]:
     """Return the paths of the weights in a run folder, or ``path`` if it is a file."""
     if path.is_file():
         return [path]
@@ -95,6 +92,14 @@ def weight_files(path: Path) -> list[Path]:
         for p in path.iterdir()
         if p.is_file() and p.name not in RUN_FILES and not p.name.startswith(".")
     ]
+
+
+def describe_weights(path: Path | None) -> dict[str, str | None]:
+    """Return the absolute path of the weights, and the digest of their content."""
+    return {
+        "weights": str(path.absolute()) if path else None,
+        "weights_digest": files.digest(_weight_files(path)) if path else None,
+    }
 
 
 def score_images(

@@ -6,9 +6,8 @@ scores that have not been computed are NaN. Therefore an interrupted prediction 
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 
 from .. import progress
 from ..protocols import ImageSet
-from .scorer import ModelScorer, weight_files
+from .scorer import ModelScorer
 
 SHARD_BYTES = 8 * 2**20
 """Approximate size in bytes of the images in a shard."""
@@ -36,13 +35,15 @@ def _score(shard: Shard) -> NDArray[np.float32]:
 class ResumableScores:
     """Scores of an image set that are saved while they are computed.
 
-    The file ``path`` contains the scores. The file ``about`` identifies the images, the weights and
-    the settings with which they are computed.
+    The file ``path`` contains the scores. The file ``about`` contains ``identity``, a description
+    of the images, the weights and the settings. Saved scores with another identity are not used.
     """
 
-    def __init__(self, folder: Path, images: ImageSet, scorer: ModelScorer) -> None:
+    def __init__(
+        self, folder: Path, images: ImageSet, scorer: ModelScorer, identity: Mapping[str, Any]
+    ) -> None:
         self.path, self.about = folder / ".scores.npy", folder / ".scores.json"
-        self._images, self._scorer = images, scorer
+        self._images, self._scorer, self._identity = images, scorer, json.dumps(identity)
 
     def compute(
         self, jobs: int = 1, scheduler: str = "", label: str = "Scoring"
@@ -72,8 +73,7 @@ class ResumableScores:
 
         Saved scores for other images, weights or settings are deleted.
         """
-        identity = self._identity()
-        if self.about.exists() and self.about.read_text("utf-8") == identity:
+        if self.about.exists() and self.about.read_text("utf-8") == self._identity:
             return np.lib.format.open_memmap(self.path, "r+")
         self.about.unlink(missing_ok=True)
         shape = (len(self._images), *self._images[0].shape[1:])
@@ -81,7 +81,7 @@ class ResumableScores:
             shape = shape[:1]
         scores = np.lib.format.open_memmap(self.path, "w+", "<f4", shape)
         scores[:] = np.nan
-        files.write_text(self.about, identity)
+        files.write_text(self.about, self._identity)
         return scores
 
     def _scored(
@@ -105,28 +105,3 @@ class ResumableScores:
 
     def _task(self, shard: slice) -> Shard:
         return self._scorer, shard, self._images.batch(range(shard.start, shard.stop))
-
-    def _identity(self) -> str:
-        scorer = self._scorer
-        config = json.loads(scorer.config)
-        weights = config["model"]["load_path"]
-        digest = hashlib.sha256()
-        for index in range(len(self._images)):
-            digest.update(_file_version(self._images.describe(index)["path"]).encode())
-        about: dict[str, Any] = {
-            "backend": f"{scorer.backend.__module__}:{scorer.backend.__name__}",
-            "weights": files.digest(weight_files(Path(weights))) if weights else None,
-            "config": config,
-            "mode": [scorer.mode, scorer.output],
-            "images": digest.hexdigest(),
-        }
-        return json.dumps(about)
-
-
-def _file_version(path: str) -> str:
-    """Return a string that changes when the file is replaced."""
-    try:
-        found = Path(path).stat()
-    except OSError:
-        return path
-    return f"{path}\0{found.st_size}\0{found.st_mtime_ns}"

@@ -21,27 +21,21 @@ def image(path: Path, wavelength: int | None, side: int) -> str:
 
     Return an empty string if the image cannot be read.
     """
-    grey = _grey_image(path, side)
-    return to_data_url(colormap(wavelength)(np.asarray(grey))) if grey else ""
+    try:
+        with Image.open(path) as source:
+            source.draft("L", (side, side))
+            grey = source.convert("L")
+    except OSError:
+        return ""
+    grey.thumbnail((side, side))
+    return to_data_url(colormap(wavelength)(np.asarray(grey)))
 
 
 def score_map(scores: NDArray[np.float32], low: float, high: float) -> str:
     """Return a pixel score map with a square-root color scale from ``low`` to ``high``."""
-    return to_data_url(mpl.colormaps[MAP_COLORMAP](_relative_scores(scores, low, high)))
-
-
-def overlay(path: Path, scores: NDArray[np.float32], low: float, high: float, side: int) -> str:
-    """Return the grey image with an overlay of its pixel scores.
-
-    Higher scores are more opaque.
-    """
-    grey = _grey_image(path, side)
-    if grey is None:
-        return ""
-    levels = Image.fromarray(_relative_scores(scores, low, high))
-    weight = np.asarray(levels.resize(grey.size, Image.Resampling.BILINEAR))[..., None]
-    hot = mpl.colormaps[MAP_COLORMAP](weight[..., 0])[..., :3]
-    return to_data_url(np.asarray(grey)[..., None] / 255 * 0.7 * (1 - weight) + hot * weight)
+    span = high - low if high > low else np.inf
+    levels = np.sqrt(np.clip((scores - low) / span, 0, 1))
+    return to_data_url(mpl.colormaps[MAP_COLORMAP](levels))
 
 
 def color_bar() -> str:
@@ -67,34 +61,10 @@ def losses(metrics: pd.DataFrame) -> str:
 
 
 def histogram(predictions: pd.DataFrame, label: str) -> str:
-    """Plot a histogram of the column ``score``, stacked by the column ``wavelength``."""
-    groups = predictions.groupby("wavelength", dropna=False)["score"]
+    """Plot a histogram of the column ``score``."""
     with mpl.rc_context(STYLE):
         figure = Figure((10, 2.4), layout="constrained")
         axes = figure.subplots()
-        axes.hist(
-            [scores for _, scores in groups],
-            bins=min(60, max(10, len(predictions) // 8)),
-            stacked=True,
-            label=[f"{wave:.0f} Å" if wave == wave else "unknown wavelength" for wave, _ in groups],
-        )
+        axes.hist(predictions["score"], bins=min(60, max(10, len(predictions) // 8)))
         axes.set(xlabel=label, ylabel="images")
-        axes.legend()
         return to_svg(figure)
-
-
-def _grey_image(path: Path, side: int) -> Image.Image | None:
-    try:
-        with Image.open(path) as source:
-            source.draft("L", (side, side))
-            grey = source.convert("L")
-    except OSError:
-        return None
-    grey.thumbnail((side, side))
-    return grey
-
-
-def _relative_scores(scores: NDArray[np.float32], low: float, high: float) -> NDArray[np.float32]:
-    span = high - low if high > low else np.inf
-    levels: NDArray[np.float32] = np.sqrt(np.clip((scores - low) / span, 0, 1), dtype=np.float32)
-    return levels

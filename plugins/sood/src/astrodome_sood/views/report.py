@@ -22,10 +22,8 @@ from ..training import TASK
 from . import figures
 from .pages import write_page
 
-MAX_LARGE = 3
-"""Maximum number of images for which all images are shown large, with map overlays."""
-LARGE_SIDE, SMALL_SIDE = 640, 256
-"""Maximum width of large and small images, in pixels."""
+SIDE = 256
+"""Maximum width of the images on the page, in pixels."""
 TABLES = {"maps.parquet": "mean pixel score", "predictions.parquet": "anomaly score"}
 """Tables with predictions, and labels of the scores by which their images are ranked."""
 HIDDEN_SETTINGS = ("predict.", "data.sdo_ml_v2.", "debug")
@@ -138,33 +136,29 @@ def read_predictions(folder: Path) -> SavedPredictions:
 
 def _section(done: SavedPredictions, count: int) -> dict[str, Any]:
     """Return the template variables for a prediction folder."""
-    large = len(done.rows) <= MAX_LARGE
     ranks = range(len(done.rows))
-    most = list(ranks[: MAX_LARGE if large else count])
-    least = [] if large else [rank for rank in ranks[-count:] if rank not in most]
+    most = ranks[:count]
+    least = ranks[max(count, len(ranks) - count) :]
     table = pd.DataFrame(done.rows)
     return {
         "done": done,
         "title": Path(done.about.get("data_dir", done.folder)).name.replace("_", " "),
         "times": sorted(table["t_obs"].dropna()),
         "waves": sorted(table["wavelength"].dropna().astype(int).unique()),
-        "large": large,
         "groups": {
-            "Most anomalous": [_card(done, rank, large) for rank in most],
-            "Least anomalous": [_card(done, rank, large) for rank in least],
+            "Most anomalous": [_card(done, rank) for rank in most],
+            "Least anomalous": [_card(done, rank) for rank in least],
         },
-        "histogram": "" if large else Markup(figures.histogram(table, done.label)),
+        "histogram": Markup(figures.histogram(table, done.label)),
     }
 
 
-def _card(done: SavedPredictions, rank: int, large: bool) -> dict[str, Any]:
-    """Return the template variables for an image and its map; large images have an overlay."""
+def _card(done: SavedPredictions, rank: int) -> dict[str, Any]:
+    """Return the template variables for an image and its map."""
     row = done.rows[rank]
-    path, side = Path(row["path"]), LARGE_SIDE if large else SMALL_SIDE
-    pictures = {"image": figures.image(path, row["wavelength"], side)}
+    path = Path(row["path"])
+    pictures = {"image": figures.image(path, row["wavelength"], SIDE)}
     if done.maps is not None and row.get("row") is not None:
         scores = done.maps[row["row"]]
         pictures["map"] = figures.score_map(scores, *done.limits)
-        if large:
-            pictures["overlay"] = figures.overlay(path, scores, *done.limits, side)
     return row | {"rank": rank + 1, "name": path.stem, "pictures": pictures}

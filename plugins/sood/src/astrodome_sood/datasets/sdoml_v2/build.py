@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 import zarr
-from astrodome import AstrodomeError, compute, errors, temporary
+from astrodome import AstrodomeError, InvalidInputError, compute, errors, temporary
 from astrodome_solar.formats.reading import read_image
 from astrodome_solar.formats.solar_image import SolarImage
 from astrodome_solar.metadata import NAME, find_row
@@ -79,11 +79,10 @@ def build(
     """
     layout = layout or StoreLayout()
     if layout.shard and (layout.zarr_format < 3 or layout.shard % layout.chunk):
-        raise AstrodomeError(
+        raise InvalidInputError(
             f"Invalid shard size {layout.shard}: expected a multiple of the chunk size "
             f"({layout.chunk}), and zarr_format 3.",
             "Example: zarr_format 3, chunk 12, shard 120.",
-            exit_code=2,
         )
     if out.exists():
         raise AstrodomeError(f"{out} already exists.", "Choose another folder, or delete it.")

@@ -36,8 +36,7 @@ class StoreImages:
     """Sequence of the selected frames in an SDO ML v2 store.
 
     Each image is a float32 array with shape (C, size, size) and values in [-1, 1]. ``failed``
-    contains the name of each frame or array that could not be used, and the reason. In the result
-    of ``split``, ``chunks`` contains the time intervals of the subset.
+    contains the name of each frame or array that could not be used, and the reason.
     """
 
     def __init__(self, frames: FrameIndex, location: str, size: int, data: DataSection) -> None:
@@ -45,11 +44,7 @@ class StoreImages:
         section = data.sdo_ml_v2
         self._mask_radius = section.mask_limb_radius_scale_factor if section.mask_limb else None
         self.failed, self.warnings = frames.failed, frames.warnings
-        self.chunks: dict[str, Any] = {}
         self._rows = frames.rows_by_chunk()
-        self._slots = {
-            key: {row: slot for slot, row in enumerate(rows)} for key, rows in self._rows.items()
-        }
         most_rows = max(map(len, self._rows.values()), default=1)
         fitting = MAX_PREPARED_BYTES // (4 * size**2 * most_rows)
         per_image = frames.row.shape[1] if len(frames) else 1
@@ -78,7 +73,7 @@ class StoreImages:
         pixels.
         """
         frames = [
-            self._cache.get(key)[self._slots[key][int(row)]]
+            self._cache.get(key)[self._rows[key].index(row)]
             for image in indices
             for key, row in zip(self.frames.chunks(image), self.frames.row[image], strict=True)
         ]
@@ -164,16 +159,7 @@ class StoreImages:
         share = section.train_val_split_ratio
         count = min(max(1, round(share * len(intervals))), len(intervals) - 1)
         training = np.isin(interval, shuffled[:count])
-        parts = []
-        for chosen in (training, ~training):
-            part = self._part(chosen)
-            starts = origin + intervals[np.unique(interval[chosen])] * length
-            part.chunks = {
-                "length": text,
-                "starts": [f"{start.astype('datetime64[s]')}Z" for start in starts],
-            }
-            parts.append(part)
-        return parts[0], parts[1]
+        return self._part(training), self._part(~training)
 
     def _part(self, chosen: NDArray[np.bool_]) -> StoreImages:
         return StoreImages(self.frames.part(chosen), self.location, self.size, self._data)

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from astrodome import AstrodomeError, settings, sources
-from astrodome.times import utc, utc_end
+from astrodome import AstrodomeError, InvalidInputError, settings, sources
+from astrodome.times import check_order, utc, utc_end
 from astrodome_solar.channels import Channel
 from numpy.typing import NDArray
 
@@ -47,10 +47,9 @@ class FrameFilter:
 
     def __post_init__(self) -> None:
         if self.start is not None and self.end is not None and self.end < self.start:
-            raise AstrodomeError(
+            raise InvalidInputError(
                 f"The end date {self.end} is before the start date {self.start}.",
                 "Correct data.sdo_ml_v2 in the configuration.",
-                exit_code=2,
             )
 
 
@@ -124,22 +123,19 @@ def bad_intervals(
 
     The intervals in the file ``more`` are added to the known intervals in the published store.
     """
-    found: list[tuple[Any, Any]] = []
+    found: list[tuple[np.datetime64, np.datetime64]] = []
     for path in filter(None, (Path(__file__).with_name("bad_frames.yaml"), more)):
         for pair in settings.read_yaml(path).get(channel.name) or []:
             try:
                 first, last = pair
-                start, end = parse_time(str(first)), parse_time(str(last), end=True)
+                start, end = utc(str(first)), utc_end(str(last))
+                check_order(start, end)
             except (AstrodomeError, TypeError, ValueError) as error:
                 raise AstrodomeError(
                     f"Invalid interval for {channel.name} in {path}: expected [start, end] in UTC, "
                     f"got {pair}."
                 ) from error
-            if end < start:  # type: ignore[operator]
-                raise AstrodomeError(
-                    f"Invalid interval for {channel.name} in {path}: {first} is after {last}."
-                )
-            found.append((start, end))
+            found.append((np.datetime64(start, "ms"), np.datetime64(end, "ms")))
     return found
 
 
@@ -200,10 +196,9 @@ def _quiet(rows: Rows, times: Times, filters: FrameFilter) -> Rows:
         name = name or GOES
         options = {"folder": filters.goes_cache_dir}
         if name != GOES:
-            raise AstrodomeError(
+            raise InvalidInputError(
                 f"The setting goes_cache_dir cannot be used with the flux source '{name}'.",
                 f"Remove goes_cache_dir, or set flux_source to {GOES}.",
-                exit_code=2,
             )
     flux: NDArray[np.float64] = sources.get("flux", name, **options).flux_at(times[rows])
     return rows[flux <= filters.irradiance]

@@ -49,19 +49,14 @@ class ChannelFrames:
         return self.chunk * int(np.prod(self.array.shape[1:])) * self.array.dtype.itemsize
 
     @cached_property
-    def attributes(self) -> dict[str, list[Any]]:
-        """Values of the attributes that are lists, which should have one value per frame."""
-        return {k: v for k, v in dict(self.array.attrs).items() if isinstance(v, list)}
-
-    @cached_property
     def times(self) -> Times:
         """Frame times in UTC, as an array with shape (N,). Unknown times are NaT.
 
         Raises AstrodomeError if no valid times are stored.
         """
-        if T_OBS not in self.attributes:
+        values = self.array.attrs.get(T_OBS)
+        if not isinstance(values, list):
             raise AstrodomeError(f"{self.name} has no attribute {T_OBS} with the frame times.")
-        values = self.attributes[T_OBS]
         if len(values) != len(self):
             raise AstrodomeError(
                 f"{self.name} has {len(self)} frames but {len(values)} values of {T_OBS}."
@@ -177,43 +172,31 @@ class FrameStore:
         return rows
 
     def _record(self, year: str, name: str) -> dict[str, Any]:
-        keys = ("frames", "first", "last", "cadence", "longest_gap", "side", "chunk", "attributes")
+        keys = ("frames", "first", "last", "cadence", "longest_gap", "side", "chunk")
         row = {"year": year, "channel": name} | dict.fromkeys(keys) | {"problem": ""}
         try:
             frames = self.frames(year, find_channel(name))
             if frames is None:
                 return row | {"problem": f"'{name}' is not the exact name of a channel."}
-            return row | _summary(frames)
+            size = {"side": int(frames.array.shape[1]), "chunk": frames.chunk}
+            row |= {"frames": len(frames), **size}
+            return row | _time_summary(frames.times)
         except AstrodomeError as error:
             return row | {"problem": error.message}
 
 
-def _summary(frames: ChannelFrames) -> dict[str, Any]:
-    row: dict[str, Any] = {
-        "frames": len(frames),
-        "side": int(frames.array.shape[1]),
-        "chunk": frames.chunk,
-        "attributes": len(frames.attributes),
-    }
-    lengths = {key: len(values) for key, values in frames.attributes.items()}
-    problems = [
-        f"{key} has {count} values for {len(frames)} frames"
-        for key, count in lengths.items()
-        if count != len(frames)
-    ]
-    try:
-        times = frames.times
-    except AstrodomeError as error:
-        return row | {"problem": error.message}
+def _time_summary(times: Times) -> dict[str, Any]:
+    """Return the first and last time, and the cadence and longest gap in seconds."""
     known = np.sort(times[~np.isnat(times)]).astype("datetime64[s]")
-    if len(known) < len(times):
-        problems.append(f"{len(times) - len(known)} frames without a time")
-    if len(known):
-        row |= {"first": f"{known[0]}Z", "last": f"{known[-1]}Z"}
+    if not len(known):
+        return {}
+    row: dict[str, Any] = {"first": f"{known[0]}Z", "last": f"{known[-1]}Z"}
+    if missing := len(times) - len(known):
+        row["problem"] = f"{missing} frames without a time"
     steps = np.diff(known).astype("int64")
     if len(steps):
         row |= {"cadence": float(np.median(steps)), "longest_gap": int(steps.max())}
-    return row | {"problem": "; ".join(problems)}
+    return row
 
 
 def _open_group(location: str) -> zarr.Group:
