@@ -158,7 +158,7 @@ def test_failed_rows_are_listed_and_the_others_are_processed(
     assert result.code == 1 and result.json["done"] == 1
     reasons = {one["name"]: one["reason"] for one in result.json["failed"]}
     assert "Source not found" in reasons["missing"]
-    assert "no value of 'period'" in reasons["ZTF202"]
+    assert "no value for the key 'period'" in reasons["ZTF202"]
     assert stored(fritz) == {"mine": {"period": 0.5}}
 
 

@@ -5,9 +5,9 @@
 curves, from which :func:`dmdt_image` computes images. :func:`prepare_dataset` splits and scales a
 data set, :func:`train_classifier` trains a model, :func:`load_model` and :func:`find_models` find
 trained ones, :func:`classify` and :func:`predict_files` score sources, and :func:`evaluate` and
-:func:`classification_metrics` compare scores with labels. :func:`open_marshal` connects to Fritz,
-to or from which :func:`upload_classifications` and :func:`download_classifications` transfer
-classifications.
+:func:`classification_metrics` compare scores with labels. :func:`open_marshal` opens a marshal such
+as Fritz. :func:`upload_classifications` and :func:`download_classifications` transfer
+classifications to and from a marshal.
 
 The names in ``__all__`` are the public interface; everything else may change without notice.
 """

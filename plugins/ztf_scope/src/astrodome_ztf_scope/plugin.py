@@ -26,14 +26,14 @@ COMMANDS = {
         ("report", "classifiers:report", "Write an HTML report about a group of classifiers."),
     ),
     "Marshal": (
-        ("upload-classification", "upload:upload", "Upload sources, periods, classes, comments."),
+        ("upload-classification", "upload:upload", "Upload sources with their classes."),
         ("download-classification", "download:download", "Download classes, periods and votes."),
         (
             "upload-disagreements",
             "disagreements:disagreements",
-            "Upload disagreements of classifiers.",
+            "Upload light curves on which two classifiers disagree.",
         ),
-        ("manage-annotation", "annotations:manage", "Post, update or delete keys of annotations."),
+        ("manage-annotation", "annotations:manage", "Post, update or delete annotation keys."),
         ("journal", "journal:journal", "Show all requests that changed a marshal."),
         ("vet", "vet:vet", "Accept, reject or relabel sources on a local web page."),
         ("taxonomy", "taxonomy:app", "Post taxonomies to a marshal, and show existing ones."),
@@ -41,7 +41,7 @@ COMMANDS = {
     "Data": (
         ("get-field-ids", "catalogues:field_ids", "Get the ids of light curves in a ZTF field."),
         ("get-quad-ids", "catalogues:field_ids", "Alias for get-field-ids (SCoPe 0.9.5)."),
-        ("sources", "catalogues:find_sources", "Show the sources near a position or of groups."),
+        ("sources", "catalogues:find_sources", "Show the sources near a position or in groups."),
         ("fetch-datasets", "cloud_storage:fetch_datasets", "Download the data sets of SCoPe."),
         ("fetch-models", "cloud_storage:fetch_models", "Download the trained models of SCoPe."),
     ),
@@ -70,13 +70,13 @@ def register_kinds() -> Iterator[KindSpec]:
     yield KindSpec(
         "catalogue",
         "astrodome_ztf_scope.catalogues.protocol:Catalogue",
-        summary="Documents about survey sources, found by a query or by position.",
+        summary="Database of survey sources, searchable by query or position.",
         option="--catalogue",
     )
     yield KindSpec(
         "marshal",
         "astrodome_ztf_scope.marshal.protocol:Marshal",
-        summary="Sources with classifications and annotations.",
+        summary="Service that stores sources with classifications.",
         option="--marshal",
     )
     yield KindSpec(
@@ -100,19 +100,19 @@ def register_sources() -> Iterator[SourceSpec]:
         "catalogue",
         "local",
         "astrodome_ztf_scope.catalogues.local:LocalCatalogue",
-        summary="Folder with Parquet files: local:FOLDER.",
+        summary="Local folder with Parquet files (local:FOLDER).",
     )
     yield SourceSpec(
         "marshal",
         "fritz",
         "astrodome_ztf_scope.marshal.fritz:Fritz",
-        summary="Fritz, or another SkyPortal.",
+        summary="Fritz or another SkyPortal instance.",
     )
     yield SourceSpec(
         "marshal",
         "local",
         "astrodome_ztf_scope.marshal.local:LocalMarshal",
-        summary="SQLite file: local:FILE.db.",
+        summary="Local SQLite file (local:FILE.db).",
     )
 
 

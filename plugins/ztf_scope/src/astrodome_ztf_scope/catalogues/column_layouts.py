@@ -95,7 +95,7 @@ def per_light_curve(epochs: pa.Table) -> pa.Table:
 
 
 def flat(table: pa.Table) -> pa.Table:
-    """Convert nested light curves to columns of lists."""
+    """Replace a column of nested light curves with one column of lists per quantity."""
     names = (name.removeprefix(f"{NESTED}.") for name in table.flatten().column_names)
     return table.flatten().rename_columns(list(names))
 

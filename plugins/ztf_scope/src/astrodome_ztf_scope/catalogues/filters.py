@@ -41,7 +41,7 @@ def _terms(where: Mapping[str, Any], columns: Columns, path: Path) -> Iterator[p
             aliases = (*NAMES.get(name, ()), *(("rcid",) if name in ("ccd", "quad") else ()))
             also = f" (or {', '.join(aliases)})" if aliases else ""
             raise AstrodomeError(
-                f"{path} has no column '{name}'{also}, which is needed to select rows.",
+                f"{path} has no column '{name}'{also}, which is required to select rows.",
                 f"Existing columns: {', '.join(columns)}.",
             )
         column = columns[name]

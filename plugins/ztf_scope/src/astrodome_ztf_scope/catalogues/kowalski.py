@@ -128,7 +128,7 @@ class KowalskiCatalogue:
         paging = {"sort": [["_id", 1]], "limit": size, **({"skip": skip} if skip else {})}
         found = self._query({"query_type": "find", "query": query, "kwargs": paging})
         if not isinstance(found, list):
-            raise AstrodomeError(f"Invalid response of Kowalski for {name}: expected a list.")
+            raise AstrodomeError(f"Invalid response from Kowalski for {name}: expected a list.")
         return [_flat(document, columns) for document in found]
 
     def _name(self, collection: str) -> str:
@@ -150,9 +150,9 @@ class KowalskiCatalogue:
             raise kowalski_client.redirected(error) from None
         except Exception as error:  # From requests, bson or penquins.
             raise AstrodomeError(
-                f"The query of {name} at Kowalski ({instance}) failed: "
+                f"The query for {name} in the Kowalski instance {instance} failed: "
                 f"{kowalski_client.reason(error, [client.instances[instance]['token']])}.",
-                "Try again. The setting kowalski.timeout is the maximum time for a response (s).",
+                "Try again, or increase the setting kowalski.timeout (seconds).",
             ) from None  # The message may contain the token.
         return kowalski_client.data(response, name)
 

@@ -58,7 +58,7 @@ def connect(instance: str = "", token: str = "", connections: int = 8) -> Any:
         inner = error.__context__ if isinstance(error.__context__, Exception) else error
         raise AstrodomeError(
             f"Cannot connect to Kowalski at {names}: {reason(inner, secrets)}.",
-            "Check the address and the token.",
+            "Check the settings kowalski.url and kowalski.token.",
         ) from None
     for name, account in client.instances.items():
         if not account.get("catalogs"):  # penquins ignores the response status.
@@ -91,7 +91,7 @@ def redirected(error: http.RedirectError) -> AstrodomeError:
     message = error.message.removesuffix(": the change was not made.")
     return AstrodomeError(
         f"Kowalski: {message}.",
-        "Check kowalski.url in the settings: it must be the address of Kowalski itself.",
+        "Set kowalski.url to the final URL of Kowalski, without redirects.",
     )
 
 
@@ -147,7 +147,7 @@ def _checked(name: str, account: dict[str, Any]) -> dict[str, Any]:
     url = f"{account['protocol']}://{account['host']}:{account['port']}"
     if not settings.safe_for_secrets(url):
         raise AstrodomeError(
-            f"The token of the Kowalski instance {name} is not sent over plain http.", "Use https."
+            f"Kowalski instance {name}: the token was not sent over plain HTTP.", "Use https."
         )
     return account
 
@@ -183,7 +183,7 @@ def data(response: Any, subject: str) -> Any:
     if isinstance(response, Mapping) and "status" not in response and len(response) == 1:
         (response,) = response.values()
     if not isinstance(response, Mapping):
-        raise AstrodomeError(f"Invalid response of Kowalski for {subject}: expected an object.")
+        raise AstrodomeError(f"Invalid response from Kowalski for {subject}: expected JSON.")
     if response.get("status") != "success":
         message = " ".join(str(response.get("message") or "no reason given").split())[:200]
         raise AstrodomeError(f"Kowalski failed to return {subject}: {message}.")

@@ -43,7 +43,7 @@ class LocalCatalogue:
 
     def __init__(self, folder: str | Path = "") -> None:
         if not str(folder):
-            raise InvalidInputError("Missing directory: expected local:FOLDER.")
+            raise InvalidInputError("The catalogue folder is missing: expected local:FOLDER.")
         self.folder = Path(folder).expanduser()
         if not self.folder.is_dir():
             raise errors.not_found(self.folder, kind="Folder", exit_code=2)
@@ -100,7 +100,7 @@ class LocalCatalogue:
         """
         name = next((name for name in LIGHT_CURVES if name in self._paths), None)
         if name is None:
-            raise AstrodomeError(f"{self.folder} has no light_curves.parquet.")
+            raise AstrodomeError(f"{self.folder} contains no file light_curves.parquet.")
         path = self._paths[name]
         source = _dataset(path, path.stat().st_mtime_ns)
         known = column_layouts.columns(source.schema, _key(source.schema, path))

@@ -96,7 +96,10 @@ def nested_value(document: Any, name: str) -> Any:
 
 
 def validated(ra: float, dec: float) -> tuple[float, float]:
-    """Return a position in degrees, with 0 instead of an RA of 360; raise AstrodomeError."""
+    """Return a position in degrees, in which an RA of 360 is replaced with 0.
+
+    Raises AstrodomeError if the position is invalid.
+    """
     if not (0 <= ra <= 360 and -90 <= dec <= 90):
         raise InvalidInputError(
             f"Invalid position ({ra:g}, {dec:g}): expected RA from 0 to 360 and Dec from -90 to "

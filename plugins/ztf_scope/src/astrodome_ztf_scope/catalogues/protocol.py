@@ -62,9 +62,9 @@ class Catalogue(Protocol):
     def light_curves(self, ids: Sequence[Any]) -> pd.DataFrame:
         """Return light curves as a table with one row per epoch.
 
-        The columns are ``id``, ``hjd`` in days, ``mag``, ``magerr`` and ``filter`` (1: g, 2: r, 3:
-        i). The columns ``ra`` and ``dec`` in degrees, ``catflags``, ``programid`` and ``expid`` are
-        included if they are available. All epochs are returned. The caller is responsible for
-        filtering them by flag or time.
+        The columns are ``id``, ``hjd`` in days, ``mag``, ``magerr`` and ``filter`` (1 for g, 2 for
+        r, 3 for i). The columns ``ra`` and ``dec`` in degrees, ``catflags``, ``programid`` and
+        ``expid`` are included if they are available. All epochs are returned. The caller is
+        responsible for filtering them by flag or time.
         """
         ...

@@ -24,26 +24,29 @@ MESSAGES = {
 @command
 def manage(
     action: str = option("", "Action: post, update or delete."),
-    source: str = option("", "Name of a source, or CSV, Parquet or HDF5 file with obj_id."),
+    source: str = option("", "Source name, or CSV, Parquet or HDF5 file with a column obj_id."),
     group_ids: GroupIds = None,
     origin: str = option("", "Origin of the annotation."),
     key: str = option("", "Key in the annotation."),
-    value: str | None = option(None, "Value to post or update [column with the name of the key]."),
+    value: str | None = option(
+        None, "Value to post or update (default: table column named after the key)."
+    ),
     whole: bool = option(False, "Delete the annotation with all its keys."),
     undo_file: Path | None = option(
-        None, "File for the previous annotations [annotations-undo-<time>.json]."
+        None, "File for the previous annotations (default: annotations-undo-TIME.json)."
     ),
-    undo: Path | None = option(None, "Restore the annotations in an undo file.", exists=True),
+    undo: Path | None = option(None, "Undo file with the annotations to restore.", exists=True),
     jobs: Jobs = 4,
     dry_run: DryRun = False,
     as_json: Json = False,
     *,
     service: MarshalOptions,
 ) -> None:
-    """Post, update or delete a key in annotations of sources.
+    """Post, update or delete a key in the annotations of sources.
 
     Origin and key are matched exactly. Updating or deleting a key does not change the other keys
-    of an annotation. The previous annotations are written to a file for --undo.
+    of an annotation. The previous annotations are written to a file, from which --undo can restore
+    them.
     """
     from ..marshal import annotations, checks
 

@@ -22,7 +22,7 @@ def run_batch(
     *,
     dry_run: bool,
 ) -> list[WriteResult[Any]]:
-    """Return the results of ``process``, which is called with a writer; show the progress."""
+    """Call ``process`` with a writer, show the progress, and return the results."""
     from ..marshal.idempotent_writes import open_writer
 
     results = []
@@ -52,7 +52,7 @@ def describe(parameters: Mapping[str, Any]) -> str:
 def request_rows(
     results: Iterable[WriteResult[Any]], name: str, identify: Callable[[Any], Any]
 ) -> Iterator[dict[str, Any]]:
-    """Yield a row for each request; the column ``name`` contains the result of ``identify``."""
+    """Yield a row for each request. The column ``name`` contains the result of ``identify``."""
     for result in results:
         for request in result.requests:
             yield {

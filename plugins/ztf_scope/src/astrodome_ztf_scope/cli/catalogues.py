@@ -1,4 +1,4 @@
-"""Commands that query catalogues: ids of light curves in a field, and sources at a position."""
+"""The commands ``scope get-field-ids`` and ``scope sources``."""
 
 from __future__ import annotations
 
@@ -23,27 +23,29 @@ CATALOG = re.compile(r"ZTF_\w+")
 
 
 class QuadrantOptions(OptionGroup, panel=ROWS):
-    """Selection of light curves in a field."""
+    """Options that select light curves in a field."""
 
     catalog: str = option(
-        "", "Name of the catalogue [kowalski.collections.sources].", panel=SERVICES
+        "", "Name of the catalogue (default: setting kowalski.collections.sources).", panel=SERVICES
     )
-    field: int = option(301, "ZTF field.", min=0)
-    ccd: list[str] | None = option(None, "CCDs from 1 to 16: numbers, or ranges such as 1-4 [4].")
+    field: int = option(301, "Number of the ZTF field.", min=0)
+    ccd: list[str] | None = option(
+        None, "CCD numbers from 1 to 16, or ranges such as 1-4 (default: 4)."
+    )
     quad: list[str] | None = option(
-        None, "Quadrants from 1 to 4: numbers, or ranges such as 1-4 [3]."
+        None, "Quadrant numbers from 1 to 4, or ranges such as 1-4 (default: 3)."
     )
-    ccd_range: list[int] | None = option(None, "First and last CCD.")
-    quad_range: list[int] | None = option(None, "First and last quadrant.")
+    ccd_range: list[int] | None = option(None, "First and last CCD number.")
+    quad_range: list[int] | None = option(None, "First and last quadrant number.")
     whole_field: bool = option(
         False, "Query all 64 quadrants, and also write one file with all ids."
     )
-    minobs: int = option(20, "Minimum number of epochs of a light curve.", min=0)
+    minobs: int = option(20, "Minimum number of epochs per light curve.", min=0)
     limit: int = option(
         10_000, "Number of ids per request, or in total with --skip; 0 means no limit.", min=0
     )
     skip: int | None = option(
-        None, "Number of ids to skip; then only --limit ids are returned.", min=0
+        None, "Number of ids to skip. If specified, at most --limit ids are returned.", min=0
     )
     coordinates: bool = option(False, "Also return the positions, in degrees.")
 
@@ -65,20 +67,20 @@ def field_ids(
     output: str = typer.Argument(
         "",
         metavar="[OUTPUT|CATALOG]",
-        help="File or folder to write, or name of the catalogue [standard output].",
+        help="File or folder to write, or name of the catalogue. By default, the ids are printed.",
     ),
-    multi_quads: bool = option(False, "Write one file per quadrant, even for one quadrant."),
+    multi_quads: bool = option(False, "Write one file per quadrant, even for a single quadrant."),
     output_dir: Path | None = option(
-        None, "Folder for the files of several quadrants [ids].", file_okay=False
+        None, "Folder in which one file per quadrant is written (default: ids).", file_okay=False
     ),
     output_format: str = option(
-        "", "txt, csv, parquet or h5 [extension of OUTPUT, or csv].", "--format"
+        "", "Format: txt, csv, parquet or h5 (default: extension of OUTPUT or csv).", "--format"
     ),
     catalogue: CatalogueName = "",
     token: str = option(
         "",
-        "Token of Kowalski. The variable ASTRODOME_KOWALSKI_TOKEN or the file secrets.json "
-        "keep it out of the shell history.",
+        "Kowalski token. To keep it out of the shell history, use the environment variable "
+        "ASTRODOME_KOWALSKI_TOKEN or the file secrets.json.",
         panel=SERVICES,
     ),
     verbose: str = option("", "For scope-ml; has no effect.", hidden=True),
@@ -134,7 +136,7 @@ def field_ids(
 def _numbers(
     name: str, given: list[str] | None, limits: list[int] | None, known: range, default: str
 ) -> tuple[int, ...]:
-    """Return CCDs or quadrants from texts such as ``1`` and ``1-4``, and from a first and last."""
+    """Convert texts such as ``1`` and ``1-4``, and a first and last number, to sorted numbers."""
     texts = [*(given or ()), *([f"{limits[0]}-{limits[-1]}"] if limits else ())]
     found: set[int] = set()
     for text in texts or [default]:
@@ -176,14 +178,14 @@ def find_sources(
         "", "Catalogue to search instead of a marshal: kowalski, or local:FOLDER.", panel=SERVICES
     ),
     collection: str = option(
-        "sources", "Collection of the catalogue: sources, features, gaia, ….", panel=SERVICES
+        "sources", "Collection in the catalogue, for example sources or gaia.", panel=SERVICES
     ),
     limit: int = option(100, "Maximum number of sources; 0 means no limit.", min=0),
     as_json: Json = False,
     *,
     service: MarshalOptions,
 ) -> None:
-    """Show the sources near a position, sorted by distance, or the sources of groups."""
+    """Show the sources near a position, sorted by distance, or the sources in groups."""
     from ..catalogues import positions
 
     if (position is None) == (not group_ids) or (catalogue and group_ids):
@@ -215,7 +217,7 @@ def _in_catalogue(
 
 
 def _row(source: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a source of a marshal as a row of the output."""
+    """Convert a source on a marshal to an output row."""
     classes = []
     for one in source["classifications"]:
         probability = "" if one["probability"] is None else f" {one['probability']:g}"

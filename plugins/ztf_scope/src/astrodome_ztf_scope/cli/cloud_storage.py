@@ -19,8 +19,8 @@ def fetch_datasets(
 ) -> None:
     """Download the SCoPe data sets from Google Cloud Storage. Existing files are not replaced.
 
-    The settings gcs.bucket and gcs.url select the bucket. For access, set gcs.credentials (path of
-    a JSON file) or gcs.token (access token).
+    The settings gcs.bucket and gcs.url select the bucket. To authenticate, set gcs.credentials
+    (path of a JSON file) or gcs.token (access token).
     """
     _fetch("datasets/*.csv", path, jobs, as_json)
 
@@ -28,8 +28,8 @@ def fetch_datasets(
 def fetch_models(path: Folder = Path("models"), jobs: Downloads = 4, as_json: Json = False) -> None:
     """Download the trained SCoPe models from Google Cloud Storage. Existing files are not replaced.
 
-    The settings gcs.bucket and gcs.url select the bucket. For access, set gcs.credentials (path of
-    a JSON file) or gcs.token (access token).
+    The settings gcs.bucket and gcs.url select the bucket. To authenticate, set gcs.credentials
+    (path of a JSON file) or gcs.token (access token).
     """
     _fetch("models/**", path, jobs, as_json)
 

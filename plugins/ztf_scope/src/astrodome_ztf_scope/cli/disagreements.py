@@ -13,7 +13,7 @@ from .options import CatalogueName, DryRun, Jobs, Json, NewMarshalOptions, comma
 
 
 class LimitOptions(OptionGroup):
-    """When two scores of a class disagree."""
+    """Options that define when two scores for a class disagree."""
 
     tag: str = option("vnv", "Tag of the class whose scores are compared.")
     score: float = option(0.9, "At least one score must be higher than this value.", min=0, max=1)
@@ -24,18 +24,18 @@ class LimitOptions(OptionGroup):
 @command
 def disagreements(
     file: Path = option(
-        ..., "Training set (CSV, Parquet or HDF5), whose light curves (ztf_id) are excluded."
+        ..., "Training set (CSV, Parquet or HDF5 file). Its light curves (ztf_id) are excluded."
     ),
     id: int = option(1, "Id of the group on the marshal.", "--id", "--group-id"),
     catalogue: CatalogueName = "",
     origin: str = option("ML_DR5_d15_v1", "Origin of the annotation."),
     catalog: str = option(
-        "", "Catalogue from which the marshal loads light curves [kowalski.collections.sources]."
+        "", "Light curve catalogue of the marshal (setting: kowalski.collections.sources)."
     ),
     period: str = option("period", "Feature column that contains the period, in days."),
     statistics: Path = option(
         Path("disagreements.parquet"),
-        "File for the scores and features of the disagreements.",
+        "File for the scores and features of the disagreeing light curves.",
         dir_okay=False,
     ),
     jobs: Jobs = 4,
@@ -47,7 +47,7 @@ def disagreements(
 ) -> None:
     """Upload light curves for which the neural network and the boosted trees disagree.
 
-    Light curves of the training set are excluded. Each source gets an annotation with the period,
+    Light curves in the training set are excluded. Each source gets an annotation with the period,
     both scores and Gaia measurements. The scores and features are also written to a file.
     """
     from ..catalogues.registry import open_catalogue

@@ -15,16 +15,16 @@ if TYPE_CHECKING:
 
 
 class FeatureOptions(OptionGroup, panel=FEATURES):
-    """How the labels are merged with features."""
+    """Options for merging the labels with features."""
 
     merge_features: bool = option(False, "Merge the labels with features by position.")
     catalogue: str = option(
         "",
-        "Catalogue with the features: kowalski, or local:FOLDER "
-        "[setting sources.catalogue, or kowalski].",
+        "Catalogue with the features: kowalski or local:FOLDER "
+        "(setting: sources.catalogue; default: kowalski).",
     )
     features_catalog: str = option(
-        "features", "Collection of the features [kowalski.collections.features]."
+        "features", "Collection with the features (setting: kowalski.collections.features)."
     )
     features_limit: int = option(1000, "Number of light curves per request for features.", min=1)
     taxonomy_map: str = option("golden", "Taxonomy map: golden, tags, or a JSON file.")
@@ -80,12 +80,12 @@ class FeatureOptions(OptionGroup, panel=FEATURES):
 def download(
     file: str = option(
         "parse",
-        "CSV, Parquet or HDF5 file with obj_id, or ra and dec (deg); parse for sources in groups.",
+        "CSV, Parquet or HDF5 file with obj_id or ra, dec (deg), or 'parse' to use --group-ids.",
     ),
     group_ids: GroupIds = None,
     start: int = option(
         0,
-        "Number of the first row, counted from 0; with parse, of the first page, counted from 1.",
+        "First row, counted from 0. For groups, first page of the listing, counted from 1.",
         min=0,
         panel=ROWS,
     ),
@@ -94,9 +94,9 @@ def download(
     ),
     jobs: Jobs = 8,
     output_dir: Path | None = option(
-        None, "Folder for the result [folder of the file].", file_okay=False
+        None, "Folder for the output files (default: folder of the input file).", file_okay=False
     ),
-    output_format: str = option("", "csv, parquet or h5 [format of the file]."),
+    output_format: str = option("", "Format: csv, parquet or h5 (default: input format)."),
     long: bool = option(
         False, "Also write a table with one row per classification, period and labeller."
     ),
@@ -109,8 +109,8 @@ def download(
     """Download classifications, periods and votes of sources from a marshal.
 
     Every row of the file is written with the columns classification, probability, period_origin,
-    period (d), labellers, sum_votes and status. Multiple values in a cell are joined by ;. To
-    resume an interrupted download, run the same command again.
+    period (d), labellers, sum_votes and status. Multiple values in a cell are separated by
+    semicolons. To resume an interrupted download, run the same command again.
     """
     from ..marshal.classifications.download import download_groups, download_rows
     from ..tables import table_io
@@ -118,8 +118,8 @@ def download(
     by_group = file.lower() == "parse"
     if by_group and not group_ids:
         raise InvalidInputError(
-            "The sources are missing.",
-            "Specify -file FILE, or -group_ids for the sources of groups.",
+            "No sources specified.",
+            "Specify -file FILE, or -group_ids to download the sources in groups.",
         )
     extension = table_io.writable_extension(output_format) if output_format else ""
     marshal = service.open(jobs)
@@ -144,5 +144,5 @@ def download(
         console.note(f"  failed  {name}: {why}")
     console.show_one({**paths, **result.counts()}, as_json=as_json)
     if result.failed:
-        console.note("Run the same command again to request the failed rows.")
+        console.note("Run the same command again to retry the failed rows.")
         raise SystemExit(1)

@@ -22,9 +22,9 @@ def journal(
 ) -> None:
     """Show all requests that were sent to change a marshal, with their results.
 
-    The outcome of a request in the state begun is unknown. The command that sent it looks up the
-    outcome when it is run again. A request in the state found was completed although its response
-    was lost.
+    A request in the state 'begun' has an unknown outcome. The command that sent it determines the
+    outcome when it is run again. A request in the state 'found' was completed, although its
+    response was lost.
     """
     from astrodome import http, settings, sources
 

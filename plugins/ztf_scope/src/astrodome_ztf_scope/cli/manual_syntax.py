@@ -12,7 +12,7 @@ from astrodome import lazy
 TRUE = frozenset({"t", "true", "1", "y", "yes", "on"})
 FALSE = frozenset({"f", "false", "0", "n", "no", "off"})
 VALUES_WITHOUT_ARGUMENT = {"--verbose": "1"}
-"""Value for each option whose integer argument is optional, if the argument is missing."""
+"""Values of options with an optional integer argument if the argument is missing."""
 NUMBER = re.compile(r"-\.?\d")
 
 

@@ -44,40 +44,40 @@ Jobs = Annotated[
 CatalogueName = Annotated[
     str,
     typer.Option(
-        help="Catalogue: kowalski, or local:FOLDER [setting sources.catalogue, or kowalski].",
+        help="Catalogue: kowalski or local:FOLDER (setting: sources.catalogue; default: kowalski).",
         rich_help_panel=SERVICES,
     ),
 ]
 
 
 class MarshalOptions(OptionGroup, panel=SERVICES):
-    """The marshal and its token."""
+    """Options that select a marshal and its token."""
 
     marshal: str = option(
-        "", "Marshal: fritz, or local:FILE.db [setting sources.marshal, or fritz]."
+        "", "Marshal: fritz or local:FILE.db (setting: sources.marshal; default: fritz)."
     )
     token: str = option(
         "",
-        "Token of the marshal. The variable ASTRODOME_FRITZ_TOKEN or the file secrets.json keep "
-        "it out of the shell history.",
+        "Token of the marshal. To keep it out of the shell history, use the environment variable "
+        "ASTRODOME_FRITZ_TOKEN or the file secrets.json.",
     )
 
     def open(self, jobs: int = 8, **more: Any) -> Marshal:
-        """Open an existing marshal, or a new marshal file if ``more`` specifies this."""
+        """Open the marshal with the additional arguments ``more``; see :func:`open_marshal`."""
         from ..marshal.registry import open_marshal
 
         return open_marshal(self.marshal, token=self.token, connections=jobs, **more)
 
 
 class NewMarshalOptions(MarshalOptions, panel=SERVICES):
-    """A marshal that may be a new file."""
+    """Options that select a marshal, which may be created as a new file."""
 
     create_groups: bool = option(
         False, "Create the groups if they do not exist; only for local:FILE.db."
     )
 
     def create(self, group_ids: Iterable[int], jobs: int = 8, *, dry_run: bool = False) -> Marshal:
-        """Open the marshal, and create a missing file, but not in a dry run."""
+        """Open the marshal. A missing file is created, except in a dry run."""
         groups = group_ids if self.create_groups else ()
         return self.open(jobs, missing="empty" if dry_run else "create", create_groups=groups)
 

@@ -20,11 +20,11 @@ REPLACED: dict[str, tuple[str, str]] = {
     for entry in _data["replaced"]
     for name in entry["names"]
 }
-"""Replacement command and its difference, for each scope-ml command without an alias."""
+"""Replacement and description of the difference for each scope-ml command without an alias."""
 
 
 class ReplacedCommand(lazy.Command):
-    """A command that raises an error with the replacement for any arguments, including --help."""
+    """A command that always raises an error that contains its replacement, even with --help."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> Any:
         if ctx.resilient_parsing:

@@ -33,17 +33,17 @@ if TYPE_CHECKING:
 
 
 class RowOptions(OptionGroup, panel=ROWS):
-    """Selection of rows, and of the source of each row."""
+    """Options that select the rows and the source for each row."""
 
     resume: int = option(
         0,
-        "Number of the first row, counted from 0. Not required to resume an upload.",
+        "First row to upload, counted from 0. Not required to resume an interrupted upload.",
         "--resume",
         "--start",
         min=0,
     )
-    stop: int | None = option(None, "Number of the last row.", min=0)
-    use_existing_obj_id: bool = option(False, "Use the existing sources named in obj_id.")
+    stop: int | None = option(None, "Last row to upload, counted from 0.", min=0)
+    use_existing_obj_id: bool = option(False, "Use existing sources named in the column obj_id.")
     match_ids: bool = option(False, "Search for sources by survey_id first, then by position.")
     radius: float = option(
         2.0,
@@ -54,14 +54,14 @@ class RowOptions(OptionGroup, panel=ROWS):
 
 
 class UploadClassOptions(OptionGroup, panel=CLASSIFICATIONS):
-    """The classes of each row, and how they are posted."""
+    """Options for the classifications that are posted."""
 
     taxonomy_id: int | None = option(None, "Id of the taxonomy on the marshal.")
     classification: list[str] | None = option(
-        None, "Classes whose probabilities are in the last columns; read for all labels in the map."
+        None, "Classes in the last columns, or 'read' to use all labels in the taxonomy map."
     )
     taxonomy_map: str = option(
-        "", "Taxonomy map: JSON file, golden, tags, DNN_AL_mapper or XGB_AL_mapper."
+        "", "Taxonomy map: a JSON file, golden, tags, DNN_AL_mapper or XGB_AL_mapper."
     )
     by_name: bool | None = option(
         None, "Whether -classification contains labels in the taxonomy map instead of class names."
@@ -72,36 +72,36 @@ class UploadClassOptions(OptionGroup, panel=CLASSIFICATIONS):
     origin: str = option("SCoPe", "Origin of the classifications.", "--classification-origin")
     no_ml: bool = option(False, "Mark the classifications as not made by machine learning.")
     upvote: bool = option(False, "Upvote each new classification.", "--post-upvote")
-    check_labelled_box: bool = option(False, "Mark the sources as labelled.")
+    check_labelled_box: bool = option(False, "Mark the sources as labeled.")
     replace_classifications: bool = option(
-        False, "Delete other classifications of the sources in these groups."
+        False, "Delete all other classifications of the sources in these groups."
     )
     post_survey_id: bool = option(False, "Post survey_id as an annotation of the source.")
     survey_id_origin: str = option("SCoPe_xmatch", "Origin of the annotation with survey_id.")
 
 
 class PhotometryOptions(OptionGroup, panel=LIGHT_CURVES):
-    """Which photometry and plots are posted."""
+    """Options for the photometry and plots that are posted."""
 
     catalogue: str = option(
         "",
-        "Catalogue with the light curves: kowalski, or local:FOLDER "
-        "[setting sources.catalogue, or kowalski].",
+        "Catalogue with the light curves: kowalski or local:FOLDER "
+        "(setting: sources.catalogue; default: kowalski).",
         panel=SERVICES,
     )
     skip_phot: bool = option(False, "Do not post photometry.")
     limiting_mag: float | None = option(
-        None, "Limiting magnitude of the photometry (AB) [survey depth in each band]."
+        None, "AB limiting magnitude of the photometry (default: survey depth in each band)."
     )
-    programs: list[int] | None = option(None, "ZTF programs whose epochs are posted [1 2 3].")
+    programs: list[int] | None = option(None, "ZTF programs to include (default: 1 2 3).")
     max_hjd: float | None = option(
         None,
-        "Time of the last posted epoch (HJD, in days) [kowalski.max_timestamp_hjd].",
+        "HJD of the last posted epoch, in days (setting: kowalski.max_timestamp_hjd).",
         "--max-timestamp-hjd",
     )
     post_phot_as_comment: bool = option(False, "Post a plot of the light curve as a comment.")
     post_phasefolded_phot: bool = option(False, "Also post a phase-folded plot.")
-    plot_folder: str = option("", "Folder for copies of the plots [none].", "--phot-dirname")
+    plot_folder: str = option("", "Folder for copies of the plots (optional).", "--phot-dirname")
     instrument: str = option("ZTF", "Name of the instrument on the marshal.", "--instrument-name")
 
     def open_catalogue(self) -> Any:
@@ -114,7 +114,7 @@ class PhotometryOptions(OptionGroup, panel=LIGHT_CURVES):
 
 
 class UploadResultOptions(OptionGroup, panel=RESULT):
-    """The copy of the table with the names of the sources."""
+    """Options for the copy of the table with the names of the sources."""
 
     write_obj_id: bool = option(False, "Write a copy of the input file with the column obj_id.")
     result_dir: Path = option(Path("fritzUpload"), "Folder for the copy.")
@@ -142,7 +142,7 @@ def upload(
     group_ids: GroupIds = None,
     comment: str = option("", "Comment to post on each source."),
     period_column: str = option(
-        "", "Column with the periods in days, or none to upload no periods [period]."
+        "", "Column with the periods in days, or 'none' to upload no periods (default: period)."
     ),
     jobs: Jobs = 4,
     dry_run: DryRun = False,
@@ -155,7 +155,7 @@ def upload(
     result: UploadResultOptions,
     as_json: Json = False,
 ) -> None:
-    """Upload sources with photometry, period, classes and comment to groups of a marshal.
+    """Upload sources with photometry, period, classes and comment to groups on a marshal.
 
     Only data that does not exist on the marshal is sent. All requests are recorded in a journal.
     To resume an interrupted upload, run the same command again.
@@ -165,7 +165,7 @@ def upload(
     from ..tables import table_io
 
     if not group_ids:
-        raise InvalidInputError("The groups are missing.", "Specify -group_ids.")
+        raise InvalidInputError("No groups specified.", "Specify -group_ids.")
     table_io.writable_extension(result.result_format)
     table = table_io.read_table(file)
     options = _options(table, group_ids, comment, rows, classes, light_curves)
@@ -173,7 +173,7 @@ def upload(
     for line in columns:
         zero = f", {line['of them zero']} with probability 0" if line["of them zero"] else ""
         console.note(
-            f"Column '{line['column']}': class '{line['class']}' of taxonomy {line['taxonomy']}, "
+            f"Column '{line['column']}': class '{line['class']}' in taxonomy {line['taxonomy']}, "
             f"{line['rows']} rows{zero}."
         )
     items = upload_rows.prepare(
@@ -219,7 +219,7 @@ def upload(
 def _options(
     table: pd.DataFrame, group_ids: list[int], comment: str, *groups: OptionGroup
 ) -> UploadOptions:
-    """Return the options for the library, most of which have the name of an option."""
+    """Convert the command-line options to options for the library."""
     from ..config import services
     from ..marshal.classifications import labels
     from ..marshal.classifications.upload_rows import UploadOptions

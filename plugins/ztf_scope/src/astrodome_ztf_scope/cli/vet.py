@@ -18,12 +18,12 @@ def vet(
     file: Path = option(
         ..., "CSV, Parquet or HDF5 file with sources, for example scores.", "--file"
     ),
-    out: Path = option(Path("vetted.csv"), "CSV file to write, for upload-classification."),
+    out: Path = option(Path("vetted.csv"), "CSV file for the accepted sources."),
     label: list[str] | None = option(
-        None, "Label that can be chosen; repeatable [tags of the score columns].", panel=ROWS
+        None, "Label to choose from; can be repeated (default: tags with scores).", panel=ROWS
     ),
     catalogue: str = option(
-        "", "Catalogue with light curves: kowalski, or local:FOLDER [none].", panel=SERVICES
+        "", "Catalogue with light curves: kowalski or local:FOLDER (optional).", panel=SERVICES
     ),
     radius_arcsec: float = option(
         2.0, "Maximum separation between a source and its light curves, in arcsec.", panel=SERVICES

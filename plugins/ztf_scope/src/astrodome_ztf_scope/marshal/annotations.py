@@ -142,7 +142,7 @@ def annotation_requests(
 def _column_values(table: pd.DataFrame, key: str, where: str) -> dict[str, Any]:
     """Return the values in the column ``key``, keyed by ``obj_id``."""
     if key not in table:
-        raise InvalidInputError(f"{where} has no column '{key}' with the values.")
+        raise InvalidInputError(f"{where} has no column '{key}', which must contain the values.")
     values: dict[str, Any] = {}
     for row, record in enumerate(identifiers.to_records(table[["obj_id", key]])):
         obj_id, value = record["obj_id"], record[key]
@@ -152,7 +152,7 @@ def _column_values(table: pd.DataFrame, key: str, where: str) -> dict[str, Any]:
         check_value(key, value, f"{where}, row {row} (counted from 0): ")
         if values.setdefault(str(obj_id), value) != value:
             raise AstrodomeError(
-                f"{where} contains {obj_id} twice, with different values of '{key}'."
+                f"{where} contains source {obj_id} twice, with different values in column '{key}'."
             )
     return values
 
@@ -231,7 +231,7 @@ def _changed(item: AnnotationRequest, before: dict[str, Any] | None) -> dict[str
     if item.action == "undo":
         return item.data
     if item.value is None and item.action != "delete":
-        raise AstrodomeError(f"The row has no value of '{item.key}'.")
+        raise AstrodomeError(f"The row has no value for the key '{item.key}'.")
     if item.action == "post":
         if before is None:
             return {item.key: item.value}
@@ -260,7 +260,7 @@ def _is_number(value: Any) -> bool:
 
 
 def write_undo_file(path: Path, changed: Sequence[AnnotationRequest]) -> Path:
-    """Write the annotations before the changes to a file for :func:`read_undo_file`."""
+    """Write the previous annotations to a file that :func:`read_undo_file` can read."""
     document = []
     for item in changed:
         about = {"obj_id": item.obj_id, "origin": item.origin}
@@ -277,4 +277,4 @@ def read_undo_file(path: Path) -> list[AnnotationRequest]:
             for entry in json.loads(path.read_text("utf-8"))["annotations"]
         ]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InvalidInputError(f"{path} is not a valid undo file of manage-annotation.") from error
+        raise InvalidInputError(f"{path} is not an undo file from manage-annotation.") from error

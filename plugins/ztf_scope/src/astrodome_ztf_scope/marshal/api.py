@@ -55,7 +55,7 @@ def list_sources(
     pandas.DataFrame
         One row per source with the columns ``obj_id``, ``ra`` and ``dec`` (in degrees),
         ``classification``, ``probability``, ``period`` (in days) and others. Multiple values in a
-        cell are joined by ``;``. If ``position`` is given, the rows are sorted by the additional
+        cell are separated by ``;``. If ``position`` is given, the rows are sorted by the additional
         column ``separation``, the distance from the position in arcsec.
 
     Raises
@@ -114,7 +114,7 @@ def download_classifications(
     pandas.DataFrame
         All rows of the table with the additional columns ``classification``, ``probability``,
         ``period_origin``, ``period`` (in days), ``labellers`` and ``sum_votes``. Multiple values in
-        a cell are joined by ``;``. The column ``status`` contains ``found …``, ``not found`` or
+        a cell are separated by ``;``. The column ``status`` contains ``found …``, ``not found`` or
         ``failed: …``.
 
     Raises

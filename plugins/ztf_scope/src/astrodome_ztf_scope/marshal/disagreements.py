@@ -1,4 +1,4 @@
-"""Upload light curves whose scores from two classifiers disagree, for inspection by people."""
+"""Upload light curves whose scores from two classifiers disagree, for visual inspection."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class DisagreementOptions:
 
     The light curves are uploaded to the group ``group_id``, with annotations of the given
     ``origin``. ``catalog`` is the catalogue from which the marshal loads the light curves.
-    ``period`` is the column of the feature table that contains the period.
+    ``period`` is the name of the feature column that contains the period.
     """
 
     group_id: int
@@ -64,7 +64,7 @@ class DisagreementOptions:
 
 
 def find(catalogue: Any, options: DisagreementOptions) -> pd.DataFrame:
-    """Return the ``_id`` and scores of disagreeing light curves, in increasing ``_id`` order."""
+    """Return the ``_id`` and scores of disagreeing light curves, sorted by ``_id``."""
     dnn, xgb = options.columns
     either = {"$or": [{name: {"$gt": options.score}} for name in (xgb, dnn)]}
     found = catalogue.find("classifications", either, (dnn, xgb))
@@ -94,7 +94,7 @@ def exclude_training_set(table: pd.DataFrame, training_set: Path) -> pd.DataFram
     known = table_io.read_table(training_set)
     name = next((name for name in ("ztf_id", "_id") if name in known), None)
     if name is None:
-        raise InvalidInputError(f"{training_set} has no column 'ztf_id'.")
+        raise InvalidInputError(f"{training_set} has no column 'ztf_id' or '_id'.")
     ids = set(identifiers.texts(known[name]))
     new = [one not in ids for one in identifiers.texts(table["_id"])]
     return table[new].reset_index(drop=True)

@@ -13,7 +13,7 @@ class RateLimited(AstrodomeError):
     """The rate limit was exceeded: retry after ``retry_after`` seconds. Nothing was changed."""
 
     def __init__(self, message: str, retry_after: float) -> None:
-        super().__init__(message, "Try again later, or set fritz.rate (requests per second).")
+        super().__init__(message, "Try again later, or limit the rate with the setting fritz.rate.")
         self.retry_after = retry_after
 
 

@@ -30,13 +30,13 @@ from .skyportal_json import Annotation, Classification, Comment, Source, SourceP
 
 SERVICE = "Fritz"
 PAGE_SIZE = 500
-"""Number of sources per page of a listing, which is the maximum that SkyPortal allows."""
+"""Number of sources per page in a listing, which is the maximum that SkyPortal allows."""
 READ_ATTEMPTS = 3
 """Maximum number of attempts if a response is incomplete or not JSON."""
 MAX_RETRY_AFTER = 300.0
 """Maximum value of the response header ``Retry-After``, in seconds."""
 TOKEN_HINT = (
-    "Specify a token, set ASTRODOME_FRITZ_TOKEN or fritz.token, or write secrets.json: "
+    "Specify a token, set ASTRODOME_FRITZ_TOKEN or fritz.token, or write a file secrets.json: "
     '{"fritz": {"token": "…"}}.'
 )
 
@@ -55,7 +55,7 @@ class Fritz:
     def __init__(self, *, token: str = "", connections: int = 8) -> None:
         section, secret = services.connection("fritz", services.FritzSettings, token)
         if not secret:
-            raise InvalidInputError(f"No token for {SERVICE} at {section.url}.", TOKEN_HINT)
+            raise InvalidInputError(f"No token found for {SERVICE} at {section.url}.", TOKEN_HINT)
         self.address = http.shown(section.url)
         self.settle, self.attempts = section.settle, section.max_attempts
         self.connections = connections
@@ -99,8 +99,8 @@ class Fritz:
         seen: set[str] = set()
         for done in itertools.chain([compute.ItemResult(start, first)], rest):
             if done.value is None:
-                raise AstrodomeError(f"Page {done.item} of the listing is missing: {done.error}")
-            # A source that is saved during the listing shifts the pages, so a source may recur.
+                raise AstrodomeError(f"Cannot read page {done.item} of the listing: {done.error}")
+            # Saving a source during the listing shifts the pages, so a source may occur twice.
             new = {one["id"]: one for one in done.value["sources"] if one["id"] not in seen}
             if not new:
                 return
@@ -236,7 +236,7 @@ class Fritz:
             return found
         expected = f"with {', '.join(keys)}" if keys else ""
         raise AstrodomeError(
-            f"Invalid response of {SERVICE} for {path}: expected a list of records {expected}."
+            f"Invalid response from {SERVICE} for {path}: expected a list of records {expected}."
         )
 
     def _write(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
@@ -247,7 +247,7 @@ class Fritz:
         except http.RedirectError as error:
             raise MarshalAccessError(
                 f"{SERVICE}: {self._masked(error.message)}",
-                "Check fritz.url in the settings: it must be the final address of the marshal.",
+                "Set fritz.url to the final URL of the marshal, without redirects.",
             ) from None
         except requests.RequestException as error:
             if isinstance(error, requests.ConnectTimeout) or "NewConnectionError" in repr(error):
@@ -255,17 +255,17 @@ class Fritz:
                     f"Cannot connect to {SERVICE} at {self.address}: {http.cause(error)}."
                 ) from None
             raise OutcomeUnknown(
-                f"No response of {SERVICE} to {method} {path}: {http.cause(error)}."
+                f"No response from {SERVICE} to {method} {path}: {http.cause(error)}."
             ) from None
         document = _json(response)
         status = response.status_code
         if status == 429:
             pause = http.retry_after(response.headers.get("Retry-After", ""))
             pause = self._longest_pause if pause is None else min(pause, MAX_RETRY_AFTER)
-            raise RateLimited(f"{SERVICE} limits the rate of requests.", pause)
+            raise RateLimited(f"{SERVICE} rejected the request: rate limit exceeded.", pause)
         if status >= 500 or (document is None and status < 400):
             raise OutcomeUnknown(
-                f"Unexpected response of {SERVICE} to {method} {path}: status {status}."
+                f"Unexpected response from {SERVICE} to {method} {path}: status {status}."
             )
         return self._data(response, document, path)
 
@@ -280,7 +280,7 @@ class Fritz:
             return None
         if reading and (status == 429 or status >= 500):
             raise MarshalUnavailable(
-                f"{SERVICE} still responds to {path} with status {status}.", "Try again later."
+                f"{SERVICE} responded to {path} with status {status}.", "Try again later."
             )
         if status >= 400 or document.get("status") == "error":
             raise RequestRejected(f"{SERVICE} rejected {path} (status {status}): {message}")

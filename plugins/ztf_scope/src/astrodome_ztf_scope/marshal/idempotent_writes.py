@@ -34,7 +34,7 @@ MAX_LOST_RESPONSES = 3
 
 @dataclass
 class IdempotentWriter:
-    """A sender of the requests that change a marshal.
+    """A writer that sends requests to change a marshal, and records them in the journal.
 
     Parameters
     ----------
@@ -158,7 +158,7 @@ class IdempotentWriter:
         """
         pause = min(begun + delay * self.settle - time.time(), delay * self.settle)
         if pause > 1:
-            self.notify(f"Waiting {pause:.0f} s for earlier requests to be processed.")
+            self.notify(f"Waiting {pause:.0f} s until the marshal has processed earlier requests.")
         time.sleep(max(0.0, pause))
 
 

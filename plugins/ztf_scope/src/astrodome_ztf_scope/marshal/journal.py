@@ -1,4 +1,4 @@
-"""A journal of the requests that change a marshal, in a SQLite file.
+"""A journal of all requests that change a marshal, stored in a SQLite file.
 
 Every request is recorded before it is sent, and its result is added afterwards. The outcome of a
 request without a recorded result is unknown: the process was killed, or the response was lost.
@@ -24,8 +24,9 @@ from .sqlite_file import SqliteFile
 BEGUN, DONE, FOUND, REFUSED = "begun", "done", "found", "refused"
 """States of a request.
 
-``begun``: the outcome is unknown. ``done``: the change was made. ``found``: the response was lost,
-but a lookup found the change on the marshal. ``refused``: no change was made.
+In the state ``begun``, the outcome is unknown. In the state ``done``, the change was made. In the
+state ``found``, the response was lost, but the change was found on the marshal. In the state
+``refused``, no change was made.
 """
 
 
@@ -64,7 +65,7 @@ class RequestJournal:
         except sqlite3.Error as error:
             raise AstrodomeError(
                 f"Invalid journal {path}: {error}.",
-                "Move the file away. The marshal is then queried for existing changes.",
+                "Rename the file to create a new journal. Existing changes are not repeated.",
             ) from error
         self._read, self.close = self._database.rows, self._database.close
 
@@ -143,7 +144,7 @@ class RequestJournal:
 
 @contextmanager
 def open_journal(address: str) -> Iterator[RequestJournal]:
-    """Lock and open the journal of a marshal, and close it at the end.
+    """Lock and open the journal of a marshal, and close it when the context manager exits.
 
     Raises
     ------

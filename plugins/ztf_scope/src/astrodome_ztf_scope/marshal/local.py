@@ -19,7 +19,7 @@ from .sqlite_file import SqliteFile
 
 CLASSIFICATION = "id, classification, taxonomy_id, probability, origin, ml, groups, votes"
 PAGE_SIZE = 500
-"""Number of sources per page of a listing, the same as for Fritz."""
+"""Number of sources per page in a listing, as for Fritz."""
 LABELLER = 1
 """Id of the only user in a marshal file."""
 Missing = Literal["create", "error", "empty"]
@@ -63,7 +63,7 @@ class LocalMarshal:
         self.path = Path(path).expanduser().resolve()
         is_new = not self.path.exists()
         if is_new and missing == "error":
-            hint = "Correct local:FILE.db; only commands that upload create a new file."
+            hint = "Correct the path in local:FILE.db. Only upload commands create a new file."
             raise errors.not_found(self.path, hint, kind="Marshal file", exit_code=2)
         in_memory = is_new and missing == "empty"
         if not in_memory:

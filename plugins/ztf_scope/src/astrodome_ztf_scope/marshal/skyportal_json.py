@@ -1,4 +1,4 @@
-"""Convert JSON documents from SkyPortal, the software that Fritz runs, to protocol records."""
+"""Convert JSON documents from SkyPortal, the software of Fritz, to marshal records."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _id(record: Any) -> Any:
 
 
 def _labeller(record: Any) -> Any:
-    """Return the id of a user; a listing of sources contains labels with a user id instead."""
+    """Return the id of a user, or the user id in a label, which source listings contain."""
     return record.get("labeller_id") or _id(record) if isinstance(record, Mapping) else record
 
 
@@ -81,7 +81,7 @@ class Comment(Record):
 
 
 class Source(Record):
-    """A source. ``labellers`` are the ids of the users who labelled it."""
+    """A source. ``labellers`` are the ids of the users who labeled it."""
 
     id: str
     ra: float = math.nan
@@ -115,6 +115,6 @@ def read(model: type[Record], document: Any) -> dict[str, Any]:
     except (ValidationError, KeyError, TypeError, AttributeError) as error:
         problem = error.errors()[0] if isinstance(error, ValidationError) else error
         raise AstrodomeError(
-            f"Invalid {model.__name__.lower()} in the response of the marshal: {problem}.",
+            f"Invalid {model.__name__.lower()} in the response from the marshal: {problem}.",
             "The API of the marshal may have changed, or fritz.url may be wrong.",
         ) from error

@@ -1,4 +1,4 @@
-"""A SQLite file that several threads of a process use."""
+"""A SQLite file that can be used by several threads of a process."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ sqlite3.register_converter("BOOLEAN", lambda value: value == b"1")
 
 
 class SqliteFile:
-    """The database at ``path``, with the tables defined in ``schema``, a file in this package.
+    """The SQLite database at ``path``.
 
-    Values in columns of the declared type ``JSON`` are read as Python objects.
+    ``schema`` is the name of a file in this package with the SQL definitions of the tables. Values
+    in columns of the declared type ``JSON`` are read as Python objects.
     """
 
     def __init__(self, path: Path | str, schema: str) -> None:
@@ -38,7 +39,7 @@ class SqliteFile:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Yield the connection. The changes are written to the disk at the end of the block."""
+        """Yield the connection, and commit the changes at the end of the ``with`` block."""
         with self._lock, self._connection:
             yield self._connection
 

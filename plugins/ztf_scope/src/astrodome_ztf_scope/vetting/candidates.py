@@ -57,7 +57,7 @@ class Candidates:
     radius: float = 2.0
 
     def page(self, number: int) -> dict[str, Any]:
-        """Return the data for a source that is shown on the vetting page."""
+        """Return the data that the vetting page shows for a source."""
         row = self.rows[number]
         curves, problem = self._curves(row)
         longest = max(curves, key=lambda curve: len(curve["points"]), default=None)

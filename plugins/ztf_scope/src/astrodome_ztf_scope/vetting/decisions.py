@@ -71,7 +71,7 @@ class Decisions:
             raise AstrodomeError(
                 f"{self._journal} contains decisions about other sources: row {number} was "
                 f"{line['name']}.",
-                "Specify another file with --out.",
+                "Specify another output file.",
             )
         if line["action"] == UNDO:
             self.made.pop(number, None)

@@ -53,7 +53,7 @@ class VettingServer:
             self._http = ThreadingHTTPServer((ADDRESS, port), Handler)
         except OSError as error:
             raise AstrodomeError(
-                f"Cannot use port {port}: {error.strerror}.", "Specify another --port."
+                f"Cannot use port {port}: {error.strerror}.", "Specify another port."
             ) from error
         self._http.daemon_threads = True
         self.port = int(self._http.server_address[1])
@@ -166,4 +166,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Write no log, because log messages would contain the token."""
+        """Suppress log messages, because they would contain the token."""

@@ -101,7 +101,7 @@ def _mapped_columns(
     ]
     if not columns:
         raise InvalidInputError(
-            "No label of the taxonomy map is a column of the table.",
+            "The table has no column with the name of a label in the taxonomy map.",
             f"Labels: {_shortened(list(targets))}. Columns: {_shortened(list(table.columns))}.",
         )
     return columns
@@ -129,8 +129,8 @@ def _check_probabilities(cells: pd.Series[Any], name: str) -> None:
     if wrong.any():
         row = int(np.flatnonzero(wrong)[0])
         raise InvalidInputError(
-            f"Column '{cells.name}' is not a probability of '{name}': expected 0 to 1, got "
-            f"{cells.iloc[row]!r} in row {row}.",
+            f"Invalid probability {cells.iloc[row]!r} of class '{name}' in column '{cells.name}', "
+            f"row {row}: expected a number from 0 to 1.",
             "If n classes are specified by name, the last n columns contain their probabilities.",
         )
 

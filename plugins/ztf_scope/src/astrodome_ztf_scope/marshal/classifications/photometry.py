@@ -54,7 +54,7 @@ def select_epochs(
 def mjd_from_hjd(hjd: NDArray[np.float64], ra: float, dec: float) -> NDArray[np.float64]:
     """Convert heliocentric Julian dates to geocentric modified Julian dates, both in UTC.
 
-    The correction is the light travel time between the Sun and the centre of the Earth along the
+    The correction is the light travel time between the Sun and the center of the Earth along the
     direction to the source, at most 8.3 minutes. ``ra`` and ``dec`` are in degrees. The method
     ``Time.light_travel_time`` in astropy is not used, because it requires a location on the Earth
     and therefore downloads Earth rotation tables.

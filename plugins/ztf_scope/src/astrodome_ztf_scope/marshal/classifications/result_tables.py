@@ -11,7 +11,7 @@ from ...tables import identifiers
 from .source_lookup import SourceMatch
 
 JOINED = ("classification", "probability", "period_origin", "period", "labellers", "sum_votes")
-"""Columns that are added to a table. Multiple values in a cell are joined by ``;``."""
+"""Columns that are added to a table. Multiple values in a cell are separated by ``;``."""
 STATUS = "status"
 MARSHAL_NAME = "marshal_obj_id"
 """Column for source names on the marshal, if they differ from the column ``obj_id``."""
@@ -61,7 +61,7 @@ def source_table(sources: Iterable[Mapping[str, Any]], status: str) -> pd.DataFr
 
 
 def joined(source: Mapping[str, Any]) -> dict[str, str]:
-    """Return the values of the columns in :data:`JOINED` for a source, in SCoPe format."""
+    """Return the values of the columns in :data:`JOINED` for a source, formatted as in SCoPe."""
     classes = source["classifications"]
     periods = [
         (one["origin"], one["data"]["period"])

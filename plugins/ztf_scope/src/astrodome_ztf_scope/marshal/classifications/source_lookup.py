@@ -42,7 +42,7 @@ class SourceMatch:
 
 
 class ResumeFile:
-    """The completed rows of the download identified by ``key``, stored in a JSON Lines file.
+    """A JSON Lines file with the completed rows of the download that ``key`` identifies.
 
     A file that is older than :data:`MAX_AGE` is deleted.
     """

@@ -98,7 +98,7 @@ def _groups(rows: Sequence[UploadRow], options: UploadOptions) -> list[list[Uplo
 
 @dataclass
 class _RowUpload:
-    """The upload of one row."""
+    """An upload of the data in one row of the table."""
 
     marshal: Marshal
     catalogue: Any
@@ -184,7 +184,7 @@ class _RowUpload:
             coordinates = ([curve[name] for curve in self._curves] for name in ("ra", "dec"))
             ra, dec = positions.mean(*coordinates)
         elif self.catalogue is not None:
-            place = f"{self.options.radius:g} arcsec of ({ra:.5f}, {dec:.5f})"
+            place = f"{self.options.radius:g} arcsec of RA {ra:.5f}, Dec {dec:.5f} deg"
             raise AstrodomeError(f"No light curve found within {place}.")
         obj_id, groups = positions.iau_name(ra, dec), self.options.group_ids
         existing = self.marshal.source(obj_id)

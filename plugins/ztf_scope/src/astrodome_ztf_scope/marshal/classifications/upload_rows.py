@@ -61,7 +61,7 @@ class UploadOptions:
 
 @dataclass(frozen=True)
 class UploadRow:
-    """A row of the table. ``number`` is the row number, counted from 0."""
+    """A row of the uploaded table. ``number`` is the row number, counted from 0."""
 
     number: int
     values: Mapping[str, Any] = field(hash=False)
@@ -108,7 +108,7 @@ def prepare(
     _check_columns(table, options, origin)
     table = _with_period(table, period_column, origin)
     if PERIOD not in table and period_column != NO_PERIOD:
-        warn("No periods are uploaded: the table has no column period.")
+        warn("No periods are uploaded, because the table has no column 'period'.")
     part = table.iloc[start : None if stop is None else stop + 1]
     coordinates = positions.coordinates(table, origin)
     if coordinates is not None:
