@@ -115,7 +115,9 @@ def test_images_with_the_same_stem_do_not_overwrite_patches(
     options = ("--wavelength", 171, "--size", 32, "--max-patches", 4)
     result = data("patch", "--path", archive, "--targetpath", tmp_path / "out", *options)
     assert result.code == 1
-    assert "171.png: The patches of 2013-06-24T180000__171.jpeg have the same names" in result.err
+    assert (
+        "171.png: The patches of 2013-06-24T180000__171.jpeg have the same file names" in result.err
+    )
     assert set(corners(tmp_path / "out")) == {"2013-06-24T180000__171.jpeg"}
 
 

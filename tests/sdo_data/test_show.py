@@ -226,7 +226,7 @@ def test_an_unreadable_image_is_reported_and_black(data: Data, days: Path, tmp_p
         (("--output", "sun.tiff"), "Unsupported file extension in 'sun.tiff'"),
         (
             ("--start", "2020-01-01"),
-            "its images are from 2013-06-24 17:00:00 to 2013-06-24 18:06:00",
+            "which contains images from 2013-06-24 17:00:00 to 2013-06-24 18:06:00",
         ),
         (("--freq", "often"), "Invalid interval 'often'"),
         (("--freq", "0min"), "Invalid interval '0min'"),

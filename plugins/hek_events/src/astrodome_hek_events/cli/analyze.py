@@ -21,7 +21,7 @@ class SelectionOptions(OptionGroup):
 
     observatory: str = option("SDO", "Observatory that observed the events; any means all.")
     instrument: str = option("AIA", "Instrument that observed the events; any means all.")
-    any_channel: bool = option(False, "Include events that were observed in other wavelengths.")
+    any_channel: bool = option(False, "Include events that were observed at other wavelengths.")
 
 
 class RegionOptions(OptionGroup):

@@ -34,31 +34,21 @@ LISTED_COLUMNS = (
     "event_type",
     "event_starttime",
     "event_peaktime",
+    "fl_goescls",
     "event_endtime",
+    "ar_noaanum",
+    "frm_name",
+    "hpc_x",
+    "hpc_y",
     "obs_observatory",
     "obs_instrument",
     "obs_channelid",
-    "frm_name",
-    "ar_noaanum",
-    "fl_goescls",
-    "hpc_x",
-    "hpc_y",
     "kb_archivid",
 )
-"""Columns of the table. ``--json`` prints all columns."""
-OPTIONAL_COLUMNS = (
-    ("kb_archivid",),
-    ("obs_channelid",),
-    ("obs_instrument",),
-    ("obs_observatory",),
-    ("hpc_x", "hpc_y"),
-    ("frm_name",),
-    ("ar_noaanum",),
-    ("event_endtime",),
-    ("fl_goescls",),
-    ("event_peaktime",),
-)
-"""Columns that are hidden on a narrow terminal, the least important first."""
+"""Columns of the table. ``--json`` prints all columns.
+
+On a narrow terminal, the last columns are hidden first.
+"""
 DAY = 86_400.0
 """Length of a day in seconds."""
 
@@ -163,7 +153,7 @@ def list_events(
     channel: str = option("", "Substring of the channel, for example 171."),
     limit: int | None = option(None, "Maximum number of events.", min=1),
     format: Format | None = option(
-        None, "Output format. hek writes the complete HEK records as JSON."
+        None, "Output format; hek means the complete HEK records as JSON."
     ),
     out: Path | None = option(
         None, "Output file (default: standard output). The extension determines the default format."
@@ -190,7 +180,8 @@ def list_events(
         _export(store, condition, limit, format or _format_of(out), out, as_json)
     else:
         rows = store.rows(condition, limit)
-        console.show(rows, columns=LISTED_COLUMNS, optional=OPTIONAL_COLUMNS, as_json=as_json)
+        optional = [(name,) for name in reversed(LISTED_COLUMNS[2:])]
+        console.show(rows, columns=LISTED_COLUMNS, optional=optional, as_json=as_json)
 
 
 def _format_of(out: Path | None) -> Format:

@@ -62,7 +62,7 @@ def plot(
         "any", "Instrument that observed the events, for example AIA; any means all."
     ),
     own_channel: bool = option(
-        False, "Plot only events that were observed in the wavelength of the image."
+        False, "Plot only events that were observed at the wavelength of the image."
     ),
     labels: bool = option(
         True, "Label events with region numbers and flare classes.", "--labels/--no-labels"

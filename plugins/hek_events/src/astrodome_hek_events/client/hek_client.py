@@ -57,7 +57,10 @@ class HekClient:
             records += page.records
             if not page.has_more or not page.records:
                 return records
-        raise AstrodomeError(f"{SERVICE} returned more than {MAX_PAGES} pages of events.")
+        raise AstrodomeError(
+            f"{SERVICE} returned more than {MAX_PAGES} pages of events.",
+            "Increase the setting hek.page_size.",
+        )
 
     def _page(self, query: Mapping[str, Any]) -> responses.ResponsePage:
         params = {**query, "result_limit": self.page_size}

@@ -53,5 +53,6 @@ def read_file(path: Path) -> list[Any]:
         raise EventFileError(f"Cannot read {path}: {error.strerror}.") from error
     except ValueError as error:
         raise EventFileError(
-            f"{path} contains no events: {error}.", "The file may be truncated or a web page."
+            f"{path} contains no events: {error}.",
+            "Check whether the file is truncated.",
         ) from error

@@ -51,7 +51,7 @@ class Database:
             )
         except ImportError as error:
             raise AstrodomeError(
-                f"Driver for {self.url.get_backend_name()} databases is not installed: {error}.",
+                f"The {self.url.get_backend_name()} driver is not installed: {error}.",
                 "pip install 'astrodome-hek-events[postgresql]'",
             ) from error
         if self.is_sqlite:

@@ -18,7 +18,7 @@ Wavelength = Annotated[
     str, typer.Option(help="Wavelength of the images in angstroms, or a pattern such as *.")
 ]
 ImageFolder = Annotated[
-    Path, typer.Option("--path", help="Folder with the images, including its subfolders.")
+    Path, typer.Option("--path", help="Folder with the images. Its subfolders are included.")
 ]
 
 
@@ -38,7 +38,7 @@ class FolderOptions(OptionGroup):
     """The folder of a command, as an argument or as an option."""
 
     folder: Path | None = typer.Argument(None, help="Folder with the images.")
-    path: Path | None = option(None, "Folder with the images. Replaces the argument FOLDER.")
+    path: Path | None = option(None, "Folder with the images, instead of the argument FOLDER.")
 
     def get(self) -> Path:
         """Return the folder that was passed as an argument or as an option."""

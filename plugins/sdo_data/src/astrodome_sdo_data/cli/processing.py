@@ -36,7 +36,7 @@ def import_(
     jobs: Jobs = 0,
     as_json: Json = False,
 ) -> None:
-    """Import images of the Sun as grey JPEG images with north up, and add them to meta.csv."""
+    """Import images of the Sun as gray JPEG images with north up, and add them to meta.csv."""
     from ..processing.importing import import_files
 
     with console.progress("Importing", len(files), "files") as bar:

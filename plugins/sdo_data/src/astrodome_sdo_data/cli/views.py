@@ -41,8 +41,8 @@ def show(
     ),
     max_images: int | None = option(
         None,
-        f"Maximum number of images ({SHEET_IMAGES}) or frames ({MOVIE_FRAMES}), evenly spaced in "
-        "time; 0 means all.",
+        f"Maximum number of images (default: {SHEET_IMAGES}) or movie frames (default: "
+        f"{MOVIE_FRAMES}), evenly spaced in time; 0 means no limit.",
         min=0,
     ),
     size: int = option(256, "Width and height of each image, in pixels.", min=16, max=4096),

@@ -170,7 +170,7 @@ class ImageFetcher:
         record = dict(task.record or {})
         if task.image:
             if fetched.path is None:
-                raise AstrodomeError("The source returned no file.")
+                raise AstrodomeError("The source returned no file for this image.")
             content = fetched.path.read_bytes()
             if not self.plan.info.checked:
                 check_image(content, fetched.path, self._side)

@@ -33,7 +33,7 @@ def import_files(
     jobs: int = 0,
     advance: Callable[[], object] | None = None,
 ) -> compute.Outcome:
-    """Import image files as grey JPEG images with north up.
+    """Import image files as gray JPEG images with north up.
 
     Intensities in FITS files are divided by the exposure time and scaled to the range of the
     channel. The values of images with eight bits per pixel are not changed. An image is skipped if

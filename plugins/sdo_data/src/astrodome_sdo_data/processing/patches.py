@@ -86,7 +86,7 @@ def cut_patches(
     for name in images:
         first = by_stem.setdefault(name.with_suffix(""), name)
         if first is not name:
-            conflicts.append((str(name), f"The patches of {first} have the same names."))
+            conflicts.append((str(name), f"The patches of {first} have the same file names."))
     keep = prepare_target(images, folder, target) and not overwrite
     draw = partial(positions, size=size, count=max_patches, crop=crop, seed=seed)
     function = partial(_cut, folder.absolute(), target.absolute(), size, draw, keep)

@@ -90,9 +90,9 @@ def parse_header(content: bytes) -> dict[str, float]:
         header = {name: float(document[name]) for name in HEADER}
         header["QUALITY"] = int(document["QUALITY"])
     except (ValueError, KeyError, TypeError, OverflowError) as error:
-        raise AstrodomeError("Invalid header.") from error
+        raise AstrodomeError("Invalid image header: a value is missing or invalid.") from error
     if not all(map(math.isfinite, header.values())) or not header["CDELT"] > 0:
-        raise AstrodomeError("Invalid values in the header.")
+        raise AstrodomeError("Invalid image header: a value is infinite, or CDELT is not positive.")
     return header
 
 

@@ -36,7 +36,7 @@ NO_FILE = ""
 
 
 class Level1Source(ArchiveSource):
-    """Base class for sources that convert AIA level 1 files to grey JPEG images with north up.
+    """Base class for sources that convert AIA level 1 files to gray JPEG images with north up.
 
     Files are optionally calibrated with aiapy.
     """

@@ -96,7 +96,7 @@ class FrameArray:
 
 
 class SdomlSource(ArchiveSource):
-    """Image source that converts SDO ML v2 frames to grey JPEG images with north up."""
+    """Image source that converts SDO ML v2 frames to gray JPEG images with north up."""
 
     service: ClassVar[str] = "SDO ML"
     sizes: ClassVar[Mapping[str, int]] = {"512": 512, "256": 256}

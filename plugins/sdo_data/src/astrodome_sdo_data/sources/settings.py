@@ -66,7 +66,7 @@ class SdomlSettings(BaseModel):
     )
     anonymous: bool = Field(True, description="Access the store without credentials.")
     endpoint: str = Field(
-        "", description="URL of the server for gs:// and s3:// stores [the public server]."
+        "", description="URL of the server for gs:// and s3:// stores (default: the public server)."
     )
     tolerance: Tolerance = 180.0
 
@@ -87,7 +87,8 @@ class FidoSettings(Level1Settings):
     """Settings for the Virtual Solar Observatory."""
 
     url: str = Field(
-        "", description="URL of the WSDL of a VSO server [the first reachable server]."
+        "",
+        description="URL of the WSDL of a VSO server (default: the first reachable server).",
     )
     port: str = Field("sdacVSOi", description="Name of the VSO port in the WSDL.")
 

@@ -48,7 +48,7 @@ def make_contact_sheet(
     label : bool
         Whether to draw the wavelength and time on each image.
     color : bool
-        Whether to use the AIA colormaps instead of grey.
+        Whether to use the AIA colormaps instead of gray.
     **selection
         Keyword arguments of :func:`read_folder` that select the images: ``wavelength``, ``start``,
         ``end`` and ``freq``.

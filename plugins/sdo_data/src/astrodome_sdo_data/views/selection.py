@@ -65,8 +65,8 @@ def select_images(
     if not selected:
         earliest, latest = min(found).t_obs, max(found).t_obs
         raise AstrodomeError(
-            f"No image in the time range found in {folder}: its images are from {earliest} to "
-            f"{latest}.",
+            f"No image in the time range found in {folder}, which contains images from {earliest} "
+            f"to {latest}.",
             "Choose another time range.",
         )
     if freq:

@@ -88,8 +88,8 @@ class WavelengthSummary:
 class FolderSummary:
     """Summary of the images in a folder.
 
-    ``bad`` contains the name of each damaged file and the problem description. ``unnamed`` is the
-    number of images whose names do not contain a time and wavelength.
+    ``bad`` contains the name of each damaged file and a description of the problem.
+    ``unnamed`` is the number of images whose names do not contain a time and wavelength.
     """
 
     folder: Path
