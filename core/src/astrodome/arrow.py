@@ -1,4 +1,4 @@
-"""Input for pyarrow that is safe when the interpreter exits.
+"""Create input for pyarrow that does not abort the process when the interpreter exits.
 
 A thread in pyarrow's thread pool may release its input shortly after the read has returned. If
 the input is a Python object (an open file, ``BytesIO``, ``bytes``), the thread must acquire the

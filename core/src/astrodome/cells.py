@@ -1,4 +1,4 @@
-"""Formatting of table cells: exact numbers in a pipe, and fewer digits on a terminal.
+"""Format table cells, with exact numbers in a pipe and fewer digits on a terminal.
 
 In a pipe, every number has enough digits to be read back exactly. On a terminal, the format
 depends on the column name: coordinates in degrees have five decimals (0.04 arcsec), and

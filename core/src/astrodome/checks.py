@@ -1,4 +1,4 @@
-"""Validation of the values that models return."""
+"""Validate the values that models return."""
 
 from __future__ import annotations
 

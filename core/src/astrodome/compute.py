@@ -1,4 +1,4 @@
-"""Parallel processing of many items on the local CPUs or on a Dask cluster."""
+"""Process many items in parallel on the local CPUs or on a Dask cluster."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Command output: tables, JSON documents, progress, warnings and errors."""
+"""Print the output of commands: tables, JSON documents, progress, warnings and errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Information about installed distributions, read with the standard library only."""
+"""Read information about installed distributions with the standard library only."""
 
 from __future__ import annotations
 

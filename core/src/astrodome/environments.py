@@ -1,4 +1,4 @@
-"""Command lines with which pip, uv or pipx changes this environment.
+"""Create the command lines with which pip, uv or pipx changes this environment.
 
 Only the standard library is used, because these commands must also work in a damaged environment.
 """

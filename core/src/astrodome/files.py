@@ -1,4 +1,4 @@
-"""Atomic replacement of files, file locks between processes, and digests."""
+"""Replace files atomically, lock files between processes, and compute digests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Formatting of help pages, as panels on a terminal and as plain text in a pipe."""
+"""Format help pages, as panels on a terminal and as plain text in a pipe."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""HTTP requests with timeouts and retries; error messages contain no secrets."""
+"""Send HTTP requests with timeouts and retries. Error messages contain no secrets."""
 
 from __future__ import annotations
 

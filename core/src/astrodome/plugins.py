@@ -1,4 +1,4 @@
-"""Discovery and loading of plugins.
+"""Discover and load plugins.
 
 Each plugin is loaded separately, so that a failure does not affect the other plugins.
 """

@@ -1,4 +1,4 @@
-"""Setup of the command process: standard streams, Ctrl-C, and folders and messages of libraries."""
+"""Set up the command process: standard streams, Ctrl-C, and folders and messages of libraries."""
 
 from __future__ import annotations
 

@@ -22,9 +22,9 @@ def load(plugin: Plugin, spec: SourceSpec | ModelSpec) -> Any:
 
 
 def declaration(spec: SourceSpec | ModelSpec) -> tuple[Plugin, KindSpec] | None:
-    """Return the declared kind of a source or task of a model, and the plugin that declares it.
+    """Return the plugin that declares the kind of a source or the task of a model, and its spec.
 
-    Return None if no plugin declares it.
+    Return None if no plugin declares the kind or task.
     """
     role, name = ("source", spec.kind) if isinstance(spec, SourceSpec) else ("model", spec.task)
     return next(iter(plugins.current().kinds(role).get(name, ())), None)

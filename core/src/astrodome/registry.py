@@ -1,4 +1,4 @@
-"""Registry of plugins, with lookup of the specs that they registered."""
+"""Store the loaded plugins, and look up the specs that they registered."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Plugin:
 
     @property
     def state(self) -> str:
-        """State of the plugin and the reason for it, as text to follow the name of the plugin."""
+        """State of the plugin with the reason, as text that follows the plugin name in messages."""
         return f"{STATES.get(self.status, 'is active')}: {self.error}".removesuffix(": ")
 
 

@@ -1,6 +1,7 @@
-"""Settings from the environment, ``--config``, ``./config.yaml``, a per-user file, and defaults.
+"""Read settings from the environment, configuration files and defaults.
 
-The first of these sources that contains a value takes precedence.
+The environment takes precedence, followed by the file given with ``--config``, ``./config.yaml``,
+the configuration file in the user's folder, and the defaults.
 """
 
 from __future__ import annotations
@@ -124,7 +125,7 @@ def current() -> Settings:
 
 @dataclass(repr=False)
 class Settings:
-    """Setting values by section and key, each with its origin."""
+    """The values of all settings, each with its origin."""
 
     layers: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     environ: dict[str, str] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Validation of the specs that plugin hooks return."""
+"""Validate the specs that plugin hooks return."""
 
 from __future__ import annotations
 

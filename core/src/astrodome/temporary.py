@@ -1,4 +1,4 @@
-"""Creation of temporary files and folders, and removal of those left behind by killed processes.
+"""Create temporary files and folders, and remove those left behind by killed processes.
 
 A temporary file is named ``.NAME.OWNER.TOKEN.part``. The extension ``.part`` prevents other
 programs from reading an incomplete file. OWNER identifies the machine, the process and the start

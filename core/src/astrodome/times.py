@@ -1,4 +1,4 @@
-"""Conversion of ISO 8601 times to UTC datetimes without a time zone."""
+"""Convert ISO 8601 times to UTC datetimes without a time zone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Flare detection in the 1-8 angstrom flux, with the definition used by NOAA SWPC.
+"""Detect flares in the 1-8 angstrom flux, with the definition used by NOAA SWPC.
 
 A flare starts with the first of four consecutive minutes in which the mean flux rises
 monotonically to at least 1.4 times the first value. It peaks in the minute with the

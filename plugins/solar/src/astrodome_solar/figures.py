@@ -1,4 +1,4 @@
-"""Style of plots in HTML pages, and conversion of plots to SVG and data URLs."""
+"""Style plots for HTML pages, and convert plots to SVG and data URLs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""File names of solar images, which contain the observation time and the channel."""
+"""Create and parse image file names that contain the observation time and the channel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Conversion between the GOES 1-8 angstrom flux and flare classes such as M2.5.
+"""Convert between the GOES 1-8 angstrom flux and flare classes such as M2.5.
 
 The letter of a class specifies the decade of the flux, and the number is a multiple of it.
 """

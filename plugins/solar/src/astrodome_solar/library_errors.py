@@ -1,4 +1,4 @@
-"""Handling of errors and warnings from sunpy and astropy."""
+"""Convert errors from sunpy and astropy, and suppress their warnings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Memory limits for reading files.
+"""Check the memory that is required to read a file.
 
 A small compressed file, or a file whose header declares a very large array, can require more
 memory than the computer has. :func:`check_size` reads only headers, and decompresses the file in

@@ -1,4 +1,4 @@
-"""Conversion of times in various formats to UTC, with errors for ambiguous or invalid times."""
+"""Convert times in various formats to UTC. Ambiguous or invalid times are errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Summary of the data in the store: time range, satellites and gaps."""
+"""Summarize the data in the store: time range, satellites and gaps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables of samples (pandas): columns, selection of good samples, and merging."""
+"""Create, filter and merge tables of samples."""
 
 from __future__ import annotations
 
