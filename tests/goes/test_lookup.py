@@ -171,7 +171,7 @@ def test_a_damaged_file_of_the_store_is_named(fault, day_store, tmp_path):
     broken.parent.mkdir(parents=True)
     broken.write_bytes(content)
     with pytest.raises(
-        AstrodomeError, match=r"month=06.xrs\.parquet is damaged or is not a file of a GOES"
+        AstrodomeError, match=r"month=06.xrs\.parquet is damaged or does not contain GOES samples"
     ):
         GoesFlux(tmp_path).flux_at(["2011-06-07T06:41"])
 

@@ -132,7 +132,7 @@ def find_flares(minutes: NDArray[np.datetime64], flux: NDArray[np.float64]) -> p
     """
     if minutes.shape != flux.shape:
         raise ValueError(
-            f"minutes has the shape {minutes.shape}, but flux has the shape {flux.shape}."
+            f"Expected minutes and flux with the same shape, got {minutes.shape} and {flux.shape}."
         )
     minutes = minutes.astype("datetime64[us]")
     indices = np.array(list(_find(minutes, flux)), int).reshape(-1, 3)

@@ -136,7 +136,7 @@ def _parse(path: Path) -> dict[str, dict[str, str]]:
     lines = csv.DictReader(io.StringIO(text), restkey="")
     if text.strip() and "FILE_NAME" not in (lines.fieldnames or ()):
         raise AstrodomeError(
-            f"{path} has no column FILE_NAME.", "Move the file away, or choose another folder."
+            f"{path} has no column FILE_NAME.", "Rename the file, or choose another folder."
         )
     rows: dict[str, dict[str, str]] = {}
     try:

@@ -139,6 +139,6 @@ def read_source_files(path: Path) -> frozenset[str]:
 
 def _damaged(path: Path, error: Exception) -> AstrodomeError:
     return AstrodomeError(
-        f"{path} is damaged or is not a file of a GOES store: {error}.",
+        f"{path} is damaged or does not contain GOES samples: {error}.",
         "Delete it, and import or download the data for this month again.",
     )
