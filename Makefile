@@ -18,7 +18,7 @@ help:
 	@echo "make mutation share of small faults that the tests detect; takes an hour"
 	@echo "make lint     ruff, mypy and pip-audit"
 	@echo "make bench    speed and memory compared with sdo-cli and SCoPe"
-	@echo "make docs     the command reference, made anew from the commands"
+	@echo "make docs     the references of commands and settings, generated from the code"
 	@echo "make wheels   the distributions as wheels in dist/"
 
 demo: $(MADE)-demo

@@ -33,6 +33,12 @@ SOURCES = {path.parent: path for path in sorted(ROOT.glob("core/src"))} | {
 COPIED = ("core", "plugins", "tests", "docs", "examples", "benchmarks")
 FOLDERS = ("core", "goes", "hek_events", "sdo_data", "solar", "sood", "ztf_scope")
 
+REFERENCES = [
+    f"tests/docs/test_docs.py::test_the_reference_of_{what}_is_up_to_date"
+    for what in ("commands", "settings")
+]
+"""Tests of the defaults of options and settings, which are read when a module is imported."""
+
 OPPOSITE: dict[type[ast.AST], type[ast.AST]] = {
     ast.Lt: ast.LtE,
     ast.LtE: ast.Lt,
@@ -248,6 +254,8 @@ class Map:
             tests = {test for line in body for test in known.get(str(line), [])}
         if not tests:
             tests = {test for found in known.values() for test in found}
+        if body is not None:
+            tests |= set(REFERENCES)
         own = _folder(mutant.path)
         ordered = sorted(tests, key=lambda t: (not t.startswith(own), self.times.get(t, 0.0)))
         chosen, spent = [], 0.0

@@ -55,6 +55,11 @@ def test_the_reference_of_commands_is_up_to_date() -> None:
     assert generate["page"]() == text("commands.md"), "Commands changed: run make docs."
 
 
+def test_the_reference_of_settings_is_up_to_date() -> None:
+    generate = runpy.run_path(str(DOCS / "generate.py"))
+    assert generate["settings_page"]() == text("settings.md"), "Settings changed: run make docs."
+
+
 @pytest.mark.parametrize("name", GUIDES)
 def test_snippets_are_parts_of_their_files(name: str) -> None:
     for file, _, code in blocks(name):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -23,6 +23,9 @@ from .errors import InvalidInputError
 from .hookspecs import CheckSpec, CommandSpec, KindSpec, ModelSpec, SourceSpec
 from .option_groups import Json, option
 from .registry import Plugin
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 plugin_app = typer.Typer(help="List, check, install and disable plugins.", no_args_is_help=True)
 config_app = typer.Typer(help="Show the settings and their origins.", no_args_is_help=True)
@@ -193,14 +196,19 @@ def _short(value: Any) -> str:
     return text if len(text) <= 120 else f"{text[:117]}..."
 
 
-def _values() -> Iterator[dict[str, Any]]:
+def settings_models() -> dict[str, type[BaseModel]]:
+    """Return the pydantic model for each section of the settings, keyed by section name."""
     process.keep_home_unchanged(always=True)  # Settings models may import libraries.
     known = {sources.SECTION: sources.settings_model(), settings.DASK: settings.dask_settings()}
     for plugin in plugins.current().plugins:
         for spec in plugin.specs:
             for name, target in specs.settings_models(spec).items():
                 known[name] = plugins.load_target(target, plugin)
-    found = settings.current()
+    return known
+
+
+def _values() -> Iterator[dict[str, Any]]:
+    known, found = settings_models(), settings.current()
     for name, model in known.items():
         given = found.values(name)
         for key, value in found.section(name, model).model_dump().items():
