@@ -244,6 +244,8 @@ class Map:
     def tests(self, mutant: Mutant, limit: float) -> list[str]:
         """Return the tests for a mutant, the fastest first, up to a total of ``limit`` seconds.
 
+        Tests that execute the line precede other tests that execute lines in the same file.
+        Coverage does not include processes that a test kills.
         A line that is executed when the module is imported, such as the default of a parameter,
         is recorded only for the first test. All tests of the function or module are used instead.
         """
@@ -257,7 +259,12 @@ class Map:
         if body is not None:
             tests |= set(REFERENCES)
         own = _folder(mutant.path)
-        ordered = sorted(tests, key=lambda t: (not t.startswith(own), self.times.get(t, 0.0)))
+        others = {test for found in known.values() for test in found} - tests
+
+        def order(test: str) -> tuple[bool, bool, float]:
+            return test in others, not test.startswith(own), self.times.get(test, 0.0)
+
+        ordered = sorted(tests | others, key=order)
         chosen, spent = [], 0.0
         for test in ordered:
             spent += self.times.get(test, 0.01) + 0.01
