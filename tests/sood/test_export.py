@@ -101,7 +101,7 @@ def test_onnxruntime_scores_a_file_that_pillow_reads_as_predict_does(
     about = json.loads({entry.key: entry.value for entry in model.metadata_props}["astrodome"])
     for described in (about, shown):
         assert described["input_type"] == "uint8" and described["input_shape"] == "(N, 1, 32, 32)"
-        assert described["input_values"] == "grey levels from 0 to 255"
+        assert described["input_values"] == "gray levels from 0 to 255"
         assert (
             "image.draft('L', (64, 64)); image.convert('L').resize((32, 32),"
             in (described["preparation"])

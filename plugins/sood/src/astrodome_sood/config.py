@@ -26,9 +26,9 @@ from pydantic import (
 )
 
 OPTIONS = ""
-"""Origin of configuration values that are passed as options or arguments, not in a file."""
+"""Origin of configuration values that are not read from a file."""
 RUN_SECTIONS = ("model", "data", "train", "seed", "devices")
-"""Keys that a prediction reads from the configuration of the training run."""
+"""Sections of the training configuration that are also used for predictions."""
 MODEL_DEFAULTS: dict[str, dict[str, Any]] = {
     "ae": {"model": {"target_size": 128}, "train": {"n_epochs": 20}}
 }
@@ -81,7 +81,7 @@ class ModelSection(ConfigSection):
     load_path: Path | None = None
     """Run folder or weights file."""
     options: dict[str, Any] = {}
-    """Options that only one model supports."""
+    """Model-specific options."""
 
 
 class SdoMlV2Section(ConfigSection):
@@ -109,7 +109,7 @@ class SdoMlV2Section(ConfigSection):
     bad_frames: Path | None = None
     """YAML file with the time intervals of bad frames, keyed by channel."""
     check_frames: bool = True
-    """Read all frames when the store is opened, and skip invalid frames."""
+    """Whether to read all frames when the store is opened, in order to skip invalid frames."""
 
 
 class DataSection(ConfigSection):
@@ -132,17 +132,17 @@ class DataSection(ConfigSection):
 
 class PredictSection(ConfigSection):
     mode: Literal["sample", "pixel"] = "sample"
-    """Score whole images (sample) or pixels (pixel)."""
+    """What to score: whole images (sample) or pixels (pixel)."""
     pred_dir: Path | None = None
     """Output folder."""
     score_mode: str = "combi"
     """Type of pixel score."""
     sample_score: Literal["own", "map"] = "own"
-    """Image score: the score that the model defines (own), or the mean pixel score (map)."""
+    """Image score. ``own`` is the score that the model defines; ``map`` is the mean pixel score."""
     scale: Literal["run", "image"] = "run"
-    """Grey scale: the same for all maps (run), or separate for each map (image)."""
+    """Gray scale of the maps: one scale for all maps (run), or one scale for each map (image)."""
     save_src_img: bool = False
-    """Save each scored image in the same folder as its map."""
+    """Whether to save each scored image in the same folder as its map."""
 
 
 class TrainSection(ConfigSection):
@@ -150,20 +150,20 @@ class TrainSection(ConfigSection):
     lr: PositiveFloat = 1e-4
     """Learning rate of Adam."""
     use_geco: bool = False
-    """Adapt the weight of the reconstruction error with GECO."""
+    """Whether to adapt the weight of the reconstruction error with the GECO algorithm."""
     beta: NonNegativeFloat = 0.01
     """Weight of the Kullback-Leibler term."""
     print_every_iter: PositiveInt = 100
-    """Number of training steps between two reported losses."""
+    """Interval between reported training losses, in training steps."""
     early_stopping: bool = True
     patience: PositiveInt = 10
-    """Number of epochs without a lower validation loss before training stops."""
+    """Number of epochs without a decrease of the validation loss before training stops."""
     fast_dev_run: NonNegativeInt = 0
     """Maximum number of batches in a test run with one epoch. 0 disables the test run."""
     profile: bool = False
-    """Write a profile of the training to the run folder."""
+    """Whether to write a profile of the training to the run folder."""
     logger: Loggers = []
-    """Loggers in addition to metrics.csv."""
+    """Loggers to use in addition to the file metrics.csv."""
     wandb_run_id: str | None = None
     """ID of the Weights & Biases run to resume. If set, the logger wandb is used."""
 
@@ -221,8 +221,8 @@ SHORT_NAMES = {
 }
 """Mapping from the names of command options and Python keyword arguments to configuration keys.
 
-The name of a key in a section is also its short name; the other names follow. If two names have the
-same key, the later name has priority."""
+Every key in a section can be specified by its name without the section. The last entries are
+additional names. If several names have the same configuration key, the last name has priority."""
 
 
 def by_key(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -333,7 +333,7 @@ def _network_shape(path: Path) -> dict[str, Any]:
 
 
 def _nested(dotted: str, value: Any) -> dict[str, Any]:
-    """Return nested mappings with a value at a dotted key."""
+    """Return nested dicts that contain only the value, at the given dotted key."""
     key, dot, rest = dotted.partition(".")
     return {key: _nested(rest, value) if dot else value}
 

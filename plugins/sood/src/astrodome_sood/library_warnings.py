@@ -1,4 +1,4 @@
-"""Suppress warnings of libraries that are not useful for users."""
+"""Suppress library warnings that are not useful for users."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Report the progress of long operations.
 
-Library functions call :func:`task`. By default, the reports are ignored. The commands call
-:func:`shown_with` to show them in the terminal.
+Library functions call :func:`task`. By default, progress is not shown. The commands call
+:func:`shown_with` to show it in the terminal.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class Task(Protocol):
 
 
 class SilentTask:
-    """Task that ignores its progress."""
+    """Task whose progress is not shown."""
 
     def advance(self, steps: int = 1, detail: str = "") -> None:
         pass

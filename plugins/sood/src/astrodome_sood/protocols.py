@@ -31,7 +31,7 @@ class ImageSet(Protocol):
         """Return the metadata of an image.
 
         The keys are ``path``, ``t_obs`` (ISO 8601, UTC), ``wavelength`` (in angstroms) and
-        ``part`` (name of a patch or observable). Unknown values are None.
+        ``part`` (the number of a patch, or the name of an observable). Unknown values are None.
         """
         ...
 
@@ -84,30 +84,34 @@ class AnomalyModel(Protocol):
         ...
 
     def score(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return an anomaly score for each image; larger scores are more anomalous.
+        """Compute an anomaly score for each image. Larger scores are more anomalous.
 
-        Images have the shape (N, C, H, W), and the result has the shape (N,).
+        ``batch`` has the shape (N, C, H, W), and the result has the shape (N,).
         """
         ...
 
     def score_map(self, batch: NDArray[np.float32], mode: str = "") -> NDArray[np.float32]:
-        """Return an anomaly score for each pixel, as an array with shape (N, H, W).
+        """Compute an anomaly score for each pixel, as an array with shape (N, H, W).
 
-        The scores of an image must not depend on the other images in the batch.
+        ``mode`` is the type of pixel score. Models with only one type ignore it. The scores of an
+        image must not depend on the other images in the batch.
         """
         ...
 
     def reconstruct(self, batch: NDArray[np.float32]) -> Mapping[str, NDArray[np.float32]]:
-        """Return the reconstructed images and the latent vectors.
+        """Return a mapping with the reconstructed images and the latent vectors.
 
-        The key ``images`` has the shape (N, C, H, W). All other values have the shape (N, Z). The
-        key ``mean`` is required; it contains vectors that can be passed to ``generate``. This
-        method is required only for models that declare the verb ``reconstruct``.
+        ``images`` contains the reconstructed images with shape (N, C, H, W), and ``mean`` contains
+        latent vectors with shape (N, Z) that can be passed to ``generate``. Further values are
+        optional and have the shape (N, Z). This method is required only for models that declare the
+        verb ``reconstruct``.
         """
         ...
 
     def generate(self, latent: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Decode latent vectors with shape (N, ``z_dim``) to images with shape (N, C, H, W).
+        """Decode latent vectors with shape (N, Z) to images with shape (N, C, H, W).
+
+        The attribute ``z_dim`` of the model is the dimension Z.
 
         This method is required only for models that declare the verb ``generate``.
         """

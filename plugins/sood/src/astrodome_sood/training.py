@@ -32,9 +32,9 @@ CHANGEABLE_KEYS = (
     "log_dir",
     "debug",
 )
-"""Configuration keys that may change when a run is resumed.
+"""Configuration keys, and prefixes of keys, that may differ when a run is resumed.
 
-The location of the images may change because a digest identifies the images."""
+The location of the images may differ because a digest identifies the images."""
 
 
 @dataclass(frozen=True)
@@ -60,13 +60,13 @@ class TrainingResult:
 def train_run(model: str, images: ImageDataset, config: Config) -> TrainingResult:
     """Train a model, or resume an interrupted training run.
 
-    The run folder is ``log_dir``, or by default ``runs/MODEL`` in the current folder. Raise
+    The run folder is ``log_dir``, or by default ``runs/MODEL`` in the current folder. Raises
     AstrodomeError if it contains a run with a different model, configuration or images, or if
     another process is using it.
     """
     backend = models.get(TASK, model)
     if not hasattr(backend, "train"):
-        raise InvalidInputError(f"The model {model} cannot be trained.")
+        raise InvalidInputError(f"The model {model} does not support training.")
     path = config.log_dir or Path("runs") / model
     if not _is_primary():
         run = Run(path)
@@ -116,12 +116,12 @@ def _check_same_run(path: Path, model: str, config: Config, digest: str) -> None
         return
     if Run.open(path, TASK, model).record.get("data_digest") != digest:
         raise AstrodomeError(
-            f"{path} already contains a run with other images.", "Choose another run folder."
+            f"The run in {path} was trained with other images.", "Choose another run folder."
         )
     saved = dict(flatten(settings.read_yaml(path / "config.yaml")))
     for key, value in flatten(config.plain()):
         if saved.get(key) != value and not key.startswith(CHANGEABLE_KEYS):
             raise AstrodomeError(
-                f"{path} already contains a run with {key} {saved.get(key)}, not {value}.",
+                f"The run in {path} has {key} {saved.get(key)}, but the configuration has {value}.",
                 "Choose another run folder, or use the same configuration to resume the run.",
             )

@@ -1,4 +1,4 @@
-"""Evaluate models with a ground truth."""
+"""Compare the anomaly scores of models with a ground truth."""
 
 from __future__ import annotations
 

@@ -139,7 +139,7 @@ def score_maps(
         Model, images and configuration values, as for :func:`score`.
     **options
         Options as for :func:`score`. ``score_mode`` is the type of pixel score:
-        ``"combi"`` (default), ``"rec"``, ``"kl_grad"``, ``"rec_grad"`` or ``"elbo_grad"``.
+        ``"combi"`` (the default), ``"rec"``, ``"kl_grad"``, ``"rec_grad"`` or ``"elbo_grad"``.
 
     Returns
     -------
@@ -237,7 +237,7 @@ def generate(model: Model, count: int = 1, *, seed: int = 0) -> NDArray[np.float
 def _load(
     model: Model, images: StrPath | ImageSet, config: Keys, options: dict[str, Any]
 ) -> tuple[Any, Config, ImageSet]:
-    """Load a model, and open the images."""
+    """Load a model, open the images, and return both with the configuration."""
     if isinstance(images, str | os.PathLike):
         name, settings = model_config(model, config, {**options, "data_dir": to_text(images)})
         return load_model(name, settings), settings, loading.open_images(settings, loading.TEST)

@@ -47,7 +47,7 @@ def info(
     ],
     as_json: Json = False,
 ) -> None:
-    """Show the frames, times and gaps (in seconds) in a store, by year and channel."""
+    """Show the number of frames, the times and the gaps (in seconds) by year and channel."""
     from ..datasets.sdoml_v2.store import FrameStore
 
     console.show(FrameStore(store).inventory(), as_json=as_json)
@@ -68,7 +68,7 @@ def build(
     metadata: MetadataOptions,
     as_json: Json = False,
 ) -> None:
-    """Build an SDO ML v2 store, in which the disk has the same position in all frames."""
+    """Build an SDO ML v2 store. The solar disk has the same position and size in all frames."""
     from ..datasets.sdoml_v2.build import StoreLayout
     from ..datasets.sdoml_v2.build import build as build_store
     from ..datasets.sdoml_v2.store import FrameStore

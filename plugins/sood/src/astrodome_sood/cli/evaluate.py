@@ -44,8 +44,12 @@ class GroundTruthOptions(OptionGroup):
     labels: Path | None = option(
         None, "CSV or Parquet file with the columns path and label (1 or 0)."
     )
-    goes_class: str = option("M1.0", "Minimum GOES flare class at the time of an anomalous image.")
-    event_types: str = option("AR,FL", "HEK event types whose regions are anomalous.")
+    goes_class: str = option(
+        "M1.0", "GOES flare class. Images are anomalous if the flux reached this class."
+    )
+    event_types: str = option(
+        "AR,FL", "HEK event types. Pixels in the regions of these events are anomalous."
+    )
     flux_source: Annotated[str, sources.option("flux", "Source of the GOES flux")] = ""
     events_source: Annotated[str, sources.option("events", "Source of the HEK events")] = ""
     bootstraps: int = option(1000, "Number of bootstrap samples.", "--bootstrap", min=1)
@@ -125,7 +129,10 @@ def report(
         Path | None, typer.Option(help="Path of the HTML page (default: RUN/report.html).")
     ] = None,
     count: Annotated[
-        int, typer.Option(min=1, help="Number of images to show from each end of the ranking.")
+        int,
+        typer.Option(
+            min=1, help="Number of images to show from the top and the bottom of the ranking."
+        ),
     ] = 6,
     as_json: Json = False,
 ) -> None:

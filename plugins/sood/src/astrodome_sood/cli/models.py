@@ -32,13 +32,15 @@ class TrainOptions(OptionGroup):
     nodes: int | None = option(None, "Number of machines for distributed training.", min=1)
     logger: list[str] | None = option(
         None,
-        "Logger in addition to metrics.csv. This option can be repeated.",
+        "Logger to use in addition to the file metrics.csv. This option can be repeated.",
         metavar="tensorboard|wandb",
     )
     profile: bool | None = option(
         None, "Write a profile of the training to the run folder.", "--profile"
     )
-    print_every_iter: int | None = option(None, "Number of steps between reported losses.", min=1)
+    print_every_iter: int | None = option(
+        None, "Interval between reported losses, in steps.", min=1
+    )
 
 
 class PredictOptions(OptionGroup):
@@ -58,19 +60,22 @@ class PredictOptions(OptionGroup):
     )
     scale: str | None = option(
         None,
-        "Grey scale: the same for all maps (run, the default), or separate for each map (image).",
+        "Gray scale of the maps: one scale for all maps (run, the default), or one scale for each "
+        "map (image).",
         metavar="run|image",
     )
-    log_dir: Path | None = option(None, "Parent folder.", "-o", "--log-dir", hidden=True)
+    log_dir: Path | None = option(
+        None, "Parent of the output folder.", "-o", "--log-dir", hidden=True
+    )
 
 
 class UnusedOptions(OptionGroup):
-    """Options of ``sdo-cli sood MODEL predict`` that are accepted but have no effect."""
+    """Options of ``sdo-cli sood MODEL predict`` that have no effect."""
 
-    n_epochs: str | None = option(None, "Without effect.", hidden=True)
-    lr: str | None = option(None, "Without effect.", hidden=True)
-    print_every_iter: str | None = option(None, "Without effect.", hidden=True)
-    logger: str | None = option(None, "Without effect.", hidden=True)
+    n_epochs: str | None = option(None, "This option has no effect.", hidden=True)
+    lr: str | None = option(None, "This option has no effect.", hidden=True)
+    print_every_iter: str | None = option(None, "This option has no effect.", hidden=True)
+    logger: str | None = option(None, "This option has no effect.", hidden=True)
 
 
 def model_commands(spec: ModelSpec) -> typer.Typer:
@@ -131,7 +136,7 @@ def _predict(model: str) -> Callable[..., None]:
         unused: UnusedOptions,
         jobs: int = option(1, "Number of processes that compute scores.", min=1),
         scheduler: str = option("", "Address of a Dask scheduler, for example tcp://HOST:8786."),
-        top: int = option(10, "Number of most anomalous images to show, or 0 for all.", min=0),
+        top: int = option(10, "Number of images to show. 0 means all images.", min=0),
         as_json: Json = False,
     ) -> None:
         """Score images or their pixels, and list the most anomalous images first."""
@@ -160,7 +165,7 @@ def _reconstruct(model: str) -> Callable[..., None]:
         weights: WeightsOptions,
         images: ImageOptions,
         top: int = option(
-            10, "Number of images with the largest errors to show, or 0 for all.", min=0
+            10, "Number of images with the largest errors to show. 0 means all images.", min=0
         ),
         as_json: Json = False,
     ) -> None:

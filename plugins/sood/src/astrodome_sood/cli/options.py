@@ -1,4 +1,4 @@
-"""Options that several commands share, and the configuration that follows from them."""
+"""Options that several commands share, and the configuration that they specify."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ class ImageOptions(OptionGroup):
 
     data_dir: str | None = option(
         None,
-        "Folder with JPEG or PNG images, including its subfolders, or folder or URL of an SDO ML "
-        "data set.",
+        "Folder with JPEG or PNG images (subfolders are included), or the folder or URL of an SDO "
+        "ML data set.",
         "-d",
         "--data-dir",
         metavar="DIR|URL",
@@ -99,8 +99,8 @@ class ScoreOptions(OptionGroup):
     )
     sample_score: str | None = option(
         None,
-        "Image score: the score that the model defines (own, the default), or the mean pixel score "
-        "(map).",
+        "Image score. 'own' is the score that the model defines (default), and 'map' is the mean "
+        "pixel score.",
         metavar="own|map",
     )
 
@@ -108,7 +108,7 @@ class ScoreOptions(OptionGroup):
 def given_keys(*groups: OptionGroup) -> dict[str, Any]:
     """Return the configuration values set with options, keyed by dotted configuration key.
 
-    Values of ``--set`` have a lower priority than the other options.
+    Values passed with ``--set`` have a lower priority than the other options.
     """
     from .. import config
 
@@ -155,7 +155,9 @@ def assignments(texts: Sequence[str]) -> dict[str, Any]:
         try:
             found[key.strip()] = yaml.safe_load(value)
         except yaml.YAMLError as error:
-            raise InvalidInputError(f"Invalid --set {key}: '{value}' is not valid YAML.") from error
+            raise InvalidInputError(
+                f"Invalid value of --set {key}: '{value}' is not valid YAML."
+            ) from error
     return found
 
 
@@ -166,5 +168,5 @@ def print_warnings(warnings: list[str]) -> None:
 
 
 def show_progress() -> AbstractContextManager[None]:
-    """Show progress while the ``with`` block runs."""
+    """Return a context manager that shows the progress of tasks in the terminal."""
     return progress.shown_with(console.progress)

@@ -1,7 +1,7 @@
 """Folders of image files.
 
-All images are decoded once, into memory or, if they are large, into a temporary file. Therefore
-training needs no decoding and no worker processes. Pixels are stored as unsigned integers.
+All images are decoded once, into memory or, if the array is large, into a temporary file.
+Therefore, training requires no worker processes. Pixels are stored as unsigned integers.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from .arrays import allocate
 EXTENSIONS = (".jpeg", ".jpg", ".png")
 Pixels = NDArray[np.unsignedinteger[Any]]
 MIN_OBSERVATIONS = 10
-"""Minimum number of observations for which a split keeps all images of an observation together."""
+"""Minimum number of observations for which all images of an observation stay in one subset."""
 
 
 def find(folder: Path) -> list[Path]:
@@ -70,24 +70,24 @@ def geometry(path: Path, size: int) -> ImageGeometry:
     """
     name = parse_file_name(path)
     if name is None:
-        raise AstrodomeError(f"The name of {path} contains no time and wavelength.")
+        raise AstrodomeError(f"The file name contains no time and wavelength: {path}")
     return ImageGeometry.from_metadata(find_row(path), size, size, name.time)
 
 
 def decode(path: Path, size: int) -> Pixels:
-    """Decode an image file to a grey-level array with shape (size, size).
+    """Decode an image file to a gray-level array with shape (size, size).
 
     Raises ValueError or OSError if the file is damaged or is not an image.
     """
     with Image.open(path) as image:
         image.draft("L", (2 * size, 2 * size))  # Decode JPEG files at a reduced resolution.
         if image.mode.startswith("I"):  # convert("L") would clip 16-bit values.
-            grey = Image.fromarray((np.asarray(image) / 257).round().astype(np.uint8))
+            gray = Image.fromarray((np.asarray(image) / 257).round().astype(np.uint8))
         else:
-            grey = image.convert("L")
-        if grey.size != (size, size):
-            grey = grey.resize((size, size), Image.Resampling.BILINEAR)
-        return np.asarray(grey)
+            gray = image.convert("L")
+        if gray.size != (size, size):
+            gray = gray.resize((size, size), Image.Resampling.BILINEAR)
+        return np.asarray(gray)
 
 
 class FolderImages:

@@ -28,7 +28,7 @@ NAME = re.compile(r"(?:AIA|HMI)(?P<time>\d{8}_\d{4})_(?P<channel>\w+)")
 
 
 class SdoMlV1Images(FolderImages):
-    """Sequence of the frames of a channel.
+    """Sequence of the frames for one channel.
 
     The frames are in the subfolder ``part`` if it exists, and in ``folder`` itself otherwise.
 
@@ -53,9 +53,9 @@ class SdoMlV1Images(FolderImages):
         found = [path for path in paths if _parse_name(path)[1] == self.channel]
         if not found:
             raise AstrodomeError(
-                f"No frames of {self.channel.name} found in {folder}, which contains {len(paths)} "
-                "other .npz files.",
-                "Expected names of SDO ML v1, for example AIA20100615_0800_0171.npz.",
+                f"No frames found for the channel {self.channel.name} in {folder}, which contains "
+                f"{len(paths)} other .npz files.",
+                "Expected file names such as AIA20100615_0800_0171.npz.",
             )
         return sorted(found, key=lambda path: path.name)
 

@@ -27,7 +27,7 @@ Metrics = dict[str, Estimate]
 
 @dataclass
 class EvaluatedModel:
-    """Loaded model that takes part in an evaluation.
+    """Model that has been loaded for an evaluation.
 
     Training runs of the same model have the same ``group``. ``output`` selects the image score:
     ``own`` for the image score that the model defines, or ``map`` for the mean of the pixel scores.

@@ -52,7 +52,7 @@ class EventRegions:
             events = catalogue.search(time, time, self._types)
             events = [event for event in events if any(event.get(key) for key in OUTLINES)]
             if not events:
-                problem = f"No events with the types {', '.join(types)} found at the image times."
+                problem = f"No events of type {', '.join(types)} found at the times of the images."
                 continue
             try:
                 self._found[index] = images.geometry(index), events  # type: ignore[attr-defined]

@@ -74,12 +74,12 @@ class ImageLabels:
     def __init__(self, images: ImageSet, labels: dict[int, int], hint: str, **about: Any) -> None:
         self._images, self._labels, self._about = images, labels, about
         if not labels:
-            raise AstrodomeError("No label found for any of the images.", hint)
+            raise AstrodomeError("No labels found for the images.", hint)
         if len(set(labels.values())) < 2:
             only = "anomalous" if 1 in labels.values() else "normal"
             raise AstrodomeError(
-                f"Both anomalous and normal images are needed, but all {len(labels)} labeled "
-                f"images are {only}.",
+                f"The evaluation requires anomalous and normal images, but all {len(labels)} "
+                f"labeled images are {only}.",
                 "Use other labels or another GOES class, or add images.",
             )
 

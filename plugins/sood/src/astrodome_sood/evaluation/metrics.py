@@ -3,7 +3,7 @@
 The bootstrap resamples the original images. An original image and the anomalies derived from it
 form a group and are always drawn together. The confidence intervals are percentiles of the
 bootstrap samples. Pixel metrics are computed from histograms of the scores with quantile bins. They
-are accurate to 0.001, and the required memory does not depend on the number of pixels.
+have an accuracy of 0.001, and the required memory does not depend on the number of pixels.
 """
 
 from __future__ import annotations
@@ -154,7 +154,7 @@ class PixelCounts:
         return Estimate(value, precision_of_counts(weights @ inside, weights @ outside))
 
     def iou_at_otsu(self, bootstraps: int, seed: int = 0) -> tuple[Estimate, float]:
-        """Return the IoU for the mask above Otsu's threshold, and the threshold.
+        """Return the IoU of the mask and the pixels above Otsu's threshold, and the threshold.
 
         The threshold is computed from all scores (Otsu 1979, IEEE Trans. SMC 9, 62).
         """

@@ -56,7 +56,7 @@ def random_region(shape: tuple[int, int], random: np.random.Generator) -> Array:
 
 
 def replace(image: Array, other: Array, random: np.random.Generator) -> Array:
-    """Return ``other``: another image (paste), or an image at another wavelength (swap)."""
+    """Return ``other``, which is an image at the same (paste) or another wavelength (swap)."""
     return other
 
 
@@ -93,7 +93,7 @@ KINDS: dict[str, Callable[[Array, Array, np.random.Generator], Array]] = {
 
 
 class SyntheticAnomalies:
-    """Ground truth with each image unchanged, and with each type of anomaly for each seed.
+    """Ground truth that contains each image unchanged, and with each type of anomaly for each seed.
 
     ``base`` contains the indices of the images that are changed. They have the selected
     wavelength, which is the most frequent wavelength by default. The type ``paste`` requires two

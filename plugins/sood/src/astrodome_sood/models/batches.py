@@ -1,4 +1,4 @@
-"""Load batches of images in an order that is determined by the seed and the epoch."""
+"""Load batches of images in a random order that depends only on the seed and the epoch."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def seeded_generator(seed: int, epoch: int = -1, rank: int = 0) -> torch.Generat
 
 
 class BatchDataset(Dataset[Tensor]):
-    """Dataset that returns a whole batch for each list of indices."""
+    """Dataset that returns a batch of images for a list of indices."""
 
     def __init__(self, images: ImageSet) -> None:
         self._images = images
@@ -41,12 +41,12 @@ class BatchDataset(Dataset[Tensor]):
 class BatchSampler(Sampler[list[int]]):
     """Sampler that yields the list of image indices for each batch.
 
-    The indices are shuffled with a generator that depends on the seed and the epoch, or are not
-    shuffled if the seed is None. If the image set has a method ``order(generator)``, it returns the
-    order. The order is determined when the first batch is requested, because Lightning sets the
-    epoch of a resumed run after it creates the iterator. Each of ``world`` processes uses every
-    ``world``-th batch. All processes use the same number of batches, so some batches are used
-    twice.
+    The indices are shuffled with a generator that depends on the seed and the epoch. They are not
+    shuffled if the seed is None. If the image set has a method ``order(generator)``, this method
+    determines the order. The order is computed when the first batch is requested, because Lightning
+    sets the epoch of a resumed run after it creates the iterator. The batches are divided among
+    ``world`` processes, and ``rank`` is the index of the current process. All processes use the
+    same number of batches; therefore, some batches may be used twice.
     """
 
     def __init__(

@@ -46,8 +46,8 @@ def check_gpus(gpus: int | list[int] | None) -> None:
 def scoring_device(config: Mapping[str, Any]) -> str:
     """Return the device for scoring.
 
-    It is the first requested GPU, or the first available GPU if no specific GPU is requested. It is
-    the CPU if no GPU is available or if the CPU is requested.
+    The device is the first requested GPU, or by default the first available GPU. If no GPU is
+    available or if the CPU is requested, the device is the CPU.
     """
     gpus = config["devices"]["gpus"]
     check_gpus(gpus)
@@ -59,7 +59,7 @@ def scoring_device(config: Mapping[str, Any]) -> str:
 def training_precision(config: Mapping[str, Any], accelerator: str) -> str:
     """Return the precision for training: ``32``, ``bf16`` or ``16``.
 
-    ``auto`` selects ``bf16`` on hardware with bfloat16 matrix units, and ``32`` otherwise. Raise
+    ``auto`` selects ``bf16`` on hardware with bfloat16 matrix units, and ``32`` otherwise. Raises
     AstrodomeError if the accelerator does not support the precision.
     """
     precision = str(config["devices"]["precision"])

@@ -1,8 +1,7 @@
 """Train a network with Lightning. A resumed run has the same result as an uninterrupted run.
 
 All random numbers are determined by the seed and the epoch number. The checkpoint is the last file
-that is written in each epoch. A resumed run repeats all steps after the last checkpoint and obtains
-the same results.
+that is written in each epoch. A resumed run repeats all steps after the last checkpoint.
 """
 
 from __future__ import annotations
@@ -47,8 +46,9 @@ def fit(
 ) -> None:
     """Train a network, and write the results to a run folder.
 
-    If the run folder contains a checkpoint, training resumes from it. If several processes train
-    together, they share the batches of each epoch, and the first process writes to the run folder.
+    If the run folder contains a checkpoint, training resumes from it. In distributed training, the
+    batches of each epoch are divided among the processes, and the first process writes to the run
+    folder.
     """
     section = config["train"]
     stopping = EarlyStopping("val_loss", patience=section["patience"], check_finite=False)
@@ -56,7 +56,7 @@ def fit(
     checkpoint = run.path / CHECKPOINT
     with (
         progress.task("Training", steps, "steps") as task,
-        without_warnings("lightning", "lightning.pytorch"),  # About unused GPUs and workers.
+        without_warnings("lightning", "lightning.pytorch"),  # About unused devices
     ):
         recorder = RunRecorder(run.path, model, net, task, section["print_every_iter"])
         callbacks = [stopping, recorder] if section["early_stopping"] else [recorder]

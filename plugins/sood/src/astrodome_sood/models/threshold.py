@@ -1,4 +1,4 @@
-"""Model ``threshold``: a baseline that needs no training."""
+"""Model ``threshold``: a baseline that does not require training."""
 
 from __future__ import annotations
 

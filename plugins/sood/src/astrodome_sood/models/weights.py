@@ -1,7 +1,7 @@
 """Read and write weights files in safetensors format, and read sdo-cli checkpoints.
 
-Code in a file is never executed. sdo-cli checkpoints are read with ``weights_only=True``, and
-objects in them that are not tensors, such as paths and callback states, are replaced by
+Code in weights files is never executed. sdo-cli checkpoints are read with ``weights_only=True``.
+Objects in checkpoints that are not tensors, such as paths and callback states, are replaced with
 placeholders.
 """
 
@@ -98,7 +98,7 @@ def load(model: str, path: Path, config: Mapping[str, Any]) -> Autoencoder:
 def read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Return the metadata and the tensors in a weights file.
 
-    The metadata contains ``model``, ``channels`` and the configuration keys in ``SHAPE``. Raise
+    The metadata contains ``model``, ``channels`` and the configuration keys in ``SHAPE``. Raises
     AstrodomeError if the file cannot be read.
     """
     return _read_sdo_cli(path) if path.suffix in SDO_CLI_EXTENSIONS else _read_safetensors(path)

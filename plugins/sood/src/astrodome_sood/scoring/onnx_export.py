@@ -1,8 +1,8 @@
 """Export a network and its anomaly scores as ONNX, for use without torch.
 
-The input ``images`` has the shape (N, C, H, W) with any N. For a model trained on image files, it
-contains uint8 grey levels from 0 to 255. For a model trained on SDO ML data, it contains float32
-values in [-1, 1]. The outputs are:
+The input ``images`` has the shape (N, C, H, W), where N can vary. For a model trained on image
+files, it contains uint8 gray levels from 0 to 255. For a model trained on SDO ML data, it contains
+float32 values in [-1, 1]. The outputs are:
 
 - ``score``, the image scores with shape (N,)
 - ``map``, the squared error of each pixel with shape (N, H, W)
@@ -42,16 +42,19 @@ MAX_DIFFERENCE = 1e-4
 class ScoringModule(nn.Module):
     """Module that returns the scores, squared error maps and reconstructions for a batch.
 
-    If ``grey`` is True, images contain grey levels from 0 to 255, which are scaled to [-1, 1].
+    If ``gray`` is True, images contain gray levels from 0 to 255, which are scaled to [-1, 1].
     """
 
-    def __init__(self, net: Autoencoder, beta: float, *, grey: bool) -> None:
+    def __init__(self, net: Autoencoder, beta: float, *, gray: bool) -> None:
         super().__init__()
-        self.net, self.beta, self.grey = net, beta, grey
+        self.net, self.beta, self.gray = net, beta, gray
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return arrays with shapes (N,), (N, H, W) and (N, C, H, W) for images (N, C, H, W)."""
-        if self.grey:
+        """Return the scores, the squared errors and the reconstructed images.
+
+        The arrays have the shapes (N,), (N, H, W) and (N, C, H, W).
+        """
+        if self.gray:
             images = images.float() * (2 / 255) - 1
         rebuilt = self.net(images)
         errors = squared_error(images, rebuilt)
@@ -62,7 +65,7 @@ class ScoringModule(nn.Module):
     def random_images(self, count: int, random: torch.Generator) -> Tensor:
         """Return random images with the shape and dtype of the input."""
         shape = (count, self.net.channels, self.net.size, self.net.size)
-        if self.grey:
+        if self.gray:
             return torch.randint(0, 256, shape, generator=random, dtype=torch.uint8)
         return torch.rand(shape, generator=random) * 2 - 1
 
@@ -153,8 +156,8 @@ def _load_scorer(
     settings = configuration.load(None, given, from_run=True, model=model)
     net = weights.load(model, run, settings.plain()).requires_grad_(False)
     net.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-    grey = not settings.data.dataset.startswith("SDOML")
-    return about, ScoringModule(net, settings.train.beta, grey=grey).eval(), settings
+    gray = not settings.data.dataset.startswith("SDOML")
+    return about, ScoringModule(net, settings.train.beta, gray=gray).eval(), settings
 
 
 def _to_onnx(scorer: ScoringModule, random: torch.Generator) -> Any:
@@ -176,10 +179,10 @@ def describe_input(scorer: ScoringModule, config: configuration.Config) -> dict[
     """Return the dtype, shape, value range and preparation of the ONNX input."""
     side = scorer.net.size
     about = {"input": "images", "input_shape": f"(N, {scorer.net.channels}, {side}, {side})"}
-    if scorer.grey:
+    if scorer.gray:
         return about | {
             "input_type": "uint8",
-            "input_values": "grey levels from 0 to 255",
+            "input_values": "gray levels from 0 to 255",
             "preparation": (
                 f"with Pillow: image = Image.open(file); image.draft('L', ({2 * side}, {2 * side}))"
                 f"; image.convert('L').resize(({side}, {side}), Image.Resampling.BILINEAR)"

@@ -43,9 +43,9 @@ SHOWN = {
 }
 """Names of the columns to display, keyed by mode."""
 WHITE_PERCENTILE = 99.9
-"""Percentile of the pixel scores that is drawn as white.
+"""Percentile of the pixel scores that is shown in white.
 
-With the maximum instead, a single pixel could make the rest of the map dark."""
+If the maximum were shown in white, a single pixel could make the rest of the map dark."""
 
 
 def predict(
@@ -158,19 +158,19 @@ def _write_maps(
     for index, (row, scores) in enumerate(zip(rows, maps, strict=True)):
         if config.predict.scale == "image":
             low, high = row["min"], row["max"]
-        write_png(folder / row["map"], grey_levels(scores, low, high))
+        write_png(folder / row["map"], gray_levels(scores, low, high))
         if config.predict.save_src_img:
-            source = grey_levels(images[index].mean(axis=0), -1, 1)
+            source = gray_levels(images[index].mean(axis=0), -1, 1)
             write_png(folder / f"{Path(row['map']).stem}__src.png", source)
     rows = sorted(rows, key=lambda row: -row["mean"])
     files.write_parquet(folder / "maps.parquet", pa.Table.from_pylist(rows), about)
     return rows
 
 
-def grey_levels(values: NDArray[np.float32], low: float, high: float) -> NDArray[np.uint8]:
-    """Scale values linearly to grey levels, from ``low`` at 0 to ``high`` at 255.
+def gray_levels(values: NDArray[np.float32], low: float, high: float) -> NDArray[np.uint8]:
+    """Scale values linearly to gray levels, from ``low`` at 0 to ``high`` at 255.
 
-    All grey levels are 0 if ``low`` and ``high`` are equal.
+    All gray levels are 0 if ``low`` and ``high`` are equal.
     """
     span = high - low if high > low else np.inf
     levels: NDArray[np.uint8] = np.rint(np.clip((values - low) / span, 0, 1) * 255).astype(np.uint8)
@@ -178,6 +178,6 @@ def grey_levels(values: NDArray[np.float32], low: float, high: float) -> NDArray
 
 
 def write_png(path: Path, levels: NDArray[np.uint8]) -> None:
-    """Write an array of grey levels (H, W) or RGB values (H, W, 3) as a PNG file."""
+    """Write gray levels with shape (H, W) or RGB values with shape (H, W, 3) to a PNG file."""
     with files.replacing(path, sync=False) as part:
         Image.fromarray(levels).save(part, "PNG")

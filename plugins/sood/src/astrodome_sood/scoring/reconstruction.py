@@ -1,7 +1,7 @@
 """Reconstruct images with a model, and generate new images.
 
 For each image, :func:`reconstruct` writes the original (``…_src.png``) and the reconstruction
-(``…_rec.png``) with the same grey scale. It also writes the latent vectors in safetensors format,
+(``…_rec.png``) with the same gray scale. It also writes the latent vectors in safetensors format,
 with the keys ``mean`` and, if the model returns it, ``std``. ``reconstruction_loss.csv`` contains
 the errors of all images. :func:`generate` writes PNG files, a contact sheet, and the latent vectors
 in ``latent.npy``.
@@ -24,7 +24,7 @@ from ..config import Config
 from ..datasets.folder import decode
 from ..datasets.loading import TEST, open_images
 from ..protocols import ImageDataset
-from .prediction import grey_levels, map_names, write_png
+from .prediction import gray_levels, map_names, write_png
 from .scorer import ImageResults, batches, load_model, output_folder
 
 COLUMNS = ("pixel_pred_path", "ssim", "mse", "mae", "t_obs", "wavelength")
@@ -37,7 +37,7 @@ GAP = 2
 def reconstruct(model: str, config: Config, images: ImageDataset | None = None) -> ImageResults:
     """Reconstruct images, and compute the SSIM, mean squared error and mean absolute error.
 
-    By default, ``images`` are the test images that the configuration specifies. Raise
+    By default, ``images`` are the test images that the configuration specifies. Raises
     AstrodomeError if the weights do not exist or do not match the images.
     """
     backend = load_model(model, config)
@@ -88,8 +88,8 @@ def _write_pair(
 ) -> None:
     import safetensors.numpy
 
-    write_png(folder / f"{stem}_src.png", grey_levels(image.mean(axis=0), -1, 1))
-    write_png(folder / f"{stem}_rec.png", grey_levels(found["images"].mean(axis=0), -1, 1))
+    write_png(folder / f"{stem}_src.png", gray_levels(image.mean(axis=0), -1, 1))
+    write_png(folder / f"{stem}_rec.png", gray_levels(found["images"].mean(axis=0), -1, 1))
     code = {key: np.ascontiguousarray(value) for key, value in found.items() if key != "images"}
     content = safetensors.numpy.save(code)
     files.write_bytes(folder / f"{stem}_code.safetensors", content, sync=False)
@@ -104,9 +104,9 @@ def generate(
 ) -> tuple[Path, list[str]]:
     """Generate images from random latent vectors, or interpolate between two images.
 
-    ``wavelength`` selects the AIA colormap; without it, images are grey. Return the output folder
-    and the file names. Raises AstrodomeError if the weights do not exist, or if an image cannot be
-    read.
+    ``wavelength`` selects the AIA colormap. If it is None, the images are gray. Return the output
+    folder and the file names. Raises AstrodomeError if the weights do not exist, or if an image
+    cannot be read.
     """
     from skimage.util import montage
 
@@ -178,13 +178,13 @@ def _latent_vectors(backend: Any, paths: tuple[Path, Path], size: int) -> NDArra
         except (OSError, ValueError, SyntaxError) as error:
             raise AstrodomeError(
                 f"Cannot read the image {path}: {error}.",
-                "Interpolation requires two JPEG or PNG files.",
+                "Pass two JPEG or PNG files.",
             ) from error
     return reconstruct_batch(backend, np.stack(images)[:, None])["mean"]
 
 
 def _colored(image: NDArray[np.float32], wavelength: int | None) -> NDArray[np.uint8]:
-    levels = grey_levels(image, -1, 1)
+    levels = gray_levels(image, -1, 1)
     if wavelength is None:
         return levels
     return np.asarray(colormap(wavelength)(levels, bytes=True)[..., :3])

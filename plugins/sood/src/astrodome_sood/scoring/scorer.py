@@ -35,7 +35,7 @@ def find_model(name: str) -> tuple[str, Path | None]:
     if name in models.specs(TASK):
         return name, None
     raise InvalidInputError(
-        f"Not found: '{name}' is not a run folder, a weights file or the name of a model.",
+        f"Model not found: '{name}' is not a run folder, a weights file or the name of a model.",
         f"Installed models: {', '.join(models.specs(TASK))}.",
     )
 
@@ -139,8 +139,9 @@ class ImageResults:
 def output_folder(model: str, config: Config, name: str) -> Path:
     """Return the output folder.
 
-    It is ``pred_dir`` if configured, otherwise the subfolder ``name`` in the run folder or, for
-    models without a run, the folder ``name/MODEL`` in the current folder.
+    If ``pred_dir`` is configured, it is the output folder. Otherwise, it is the subfolder ``name``
+    in the run folder. For models without weights, it is the folder ``name/MODEL`` in the current
+    folder.
     """
     weights = config.model.load_path
     if config.predict.pred_dir:

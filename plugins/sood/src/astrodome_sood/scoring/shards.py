@@ -1,7 +1,7 @@
 """Compute scores in one or several processes or on a Dask cluster.
 
-The images are divided into shards. The scores are written to a file in the output folder, in which
-scores that have not been computed are NaN. Therefore an interrupted prediction can be resumed.
+The images are divided into shards. The scores are written to a file in the output folder, which
+contains NaN for the missing scores. Therefore, an interrupted prediction can be resumed.
 """
 
 from __future__ import annotations

@@ -144,8 +144,8 @@ def _examples(evaluation: Evaluation) -> list[tuple[str, list[dict[str, Any]]]]:
     for number, image in enumerate(evaluation.truth):
         if number not in chosen:
             continue
-        grey = np.clip((image.image.mean(axis=0) + 1) / 2, 0, 1)
-        row = [("image", to_data_url(colormap(image.wavelength)(grey)))]
+        gray = np.clip((image.image.mean(axis=0) + 1) / 2, 0, 1)
+        row = [("image", to_data_url(colormap(image.wavelength)(gray)))]
         if image.mask is not None:
             row.append(("mask", to_data_url(np.repeat(image.mask[..., None], 3, 2) * 1.0)))
         for label, maps in scores.maps.items():

@@ -24,11 +24,11 @@ def image(path: Path, wavelength: int | None, side: int) -> str:
     try:
         with Image.open(path) as source:
             source.draft("L", (side, side))
-            grey = source.convert("L")
+            gray = source.convert("L")
     except OSError:
         return ""
-    grey.thumbnail((side, side))
-    return to_data_url(colormap(wavelength)(np.asarray(grey)))
+    gray.thumbnail((side, side))
+    return to_data_url(colormap(wavelength)(np.asarray(gray)))
 
 
 def score_map(scores: NDArray[np.float32], low: float, high: float) -> str:

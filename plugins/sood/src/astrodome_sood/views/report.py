@@ -25,13 +25,17 @@ from .pages import write_page
 SIDE = 256
 """Maximum width of the images on the page, in pixels."""
 TABLES = {"maps.parquet": "mean pixel score", "predictions.parquet": "anomaly score"}
-"""Tables with predictions, and labels of the scores by which their images are ranked."""
+"""Files with predictions, and descriptions of the scores by which the images are ranked."""
 HIDDEN_SETTINGS = ("predict.", "data.sdo_ml_v2.", "debug")
 
 
 @dataclass(frozen=True)
 class SavedPredictions:
-    """Predictions in a folder: one record per image in order of rank, and any pixel scores."""
+    """Predictions in a folder.
+
+    ``rows`` contains one record per image in descending order of the score, and ``maps`` contains
+    the pixel scores, or None.
+    """
 
     folder: Path
     rows: list[dict[str, Any]]
@@ -41,7 +45,7 @@ class SavedPredictions:
 
     @property
     def limits(self) -> tuple[float, float]:
-        """Lowest and highest score of the color scale of the maps."""
+        """Lowest and highest score on the color scale of the maps."""
         low, high = self.about.get("scale_range", (0.0, 1.0))
         return float(low), float(high)
 
@@ -63,7 +67,7 @@ def write_report(
     pred_dirs : sequence of paths, optional
         Prediction folders. By default, all prediction folders in the run folder are used.
     count : int
-        Number of images to show from each end of the ranking.
+        Number of most anomalous images, and number of least anomalous images, to show.
 
     Returns
     -------

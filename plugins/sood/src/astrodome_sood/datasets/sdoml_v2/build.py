@@ -1,7 +1,7 @@
 """Build a zarr store with the layout of SDO ML v2 from FITS files and images.
 
 As in the published store, the solar disk has the same radius and position in all frames, row 0 is
-the southernmost row, and intensities are divided by the exposure time. Grey levels of JPEG and
+the southernmost row, and intensities are divided by the exposure time. Gray levels of JPEG and
 PNG images are converted to the intensities that they represent.
 """
 

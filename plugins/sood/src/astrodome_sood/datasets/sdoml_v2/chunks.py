@@ -38,7 +38,7 @@ def invalid(frames: Tensor) -> Tensor:
 
 
 class ChunkCache:
-    """Cache of prepared chunks, which prefetches the chunks that are expected next in threads.
+    """Cache of prepared chunks. The chunks that are expected next are prefetched in threads.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ def release_memory_early() -> None:
 def reading_threads(chunk_bytes: int, workers: int = 0) -> int:
     """Return the number of chunks to read concurrently.
 
-    It is ``workers``, or the number of CPU cores if ``workers`` is 0, but smaller if the chunks
-    are large.
+    The number is ``workers``, or the number of CPU cores if ``workers`` is 0. It is reduced if the
+    chunks are so large that they would need more than ``MAX_BYTES_AHEAD``.
     """
     return max(1, min(workers or compute.cores(), MAX_BYTES_AHEAD // max(1, chunk_bytes)))

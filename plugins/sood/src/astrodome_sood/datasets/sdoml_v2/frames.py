@@ -23,7 +23,7 @@ ChunkKey = tuple[int, int]
 
 @dataclass
 class FrameIndex:
-    """Times of the images in a store, and the position of each channel's frame.
+    """Times of the selected images in a store, and the positions of their frames.
 
     ``times`` are in UTC and have the shape (N,). ``array`` and ``row`` have the shape (N, C) and
     contain the index of the frame array and the row in it for each image and channel.
@@ -119,7 +119,7 @@ def _select_channel(
     if not found:
         raise empty or AstrodomeError(
             index.failed[-1][1],
-            "The store must contain the times of the frames in the attribute T_OBS.",
+            "The attribute T_OBS of each array must contain the times of its frames.",
         )
     times, arrays, selected = (np.concatenate(column) for column in zip(*found, strict=True))
     return times, arrays, selected
@@ -140,11 +140,12 @@ def _pair(
         kept = kept[partner[kept] >= 0]
     if not len(kept):
         raise AstrodomeError(
-            f"No frames of {', '.join(names)} with time differences of at most 3 minutes found in "
-            f"{store.location}."
+            f"No frames found in {store.location} for which the times of the channels "
+            f"{', '.join(names)} differ by at most 3 minutes."
         )
     if lost := len(times[0]) - len(kept):
         index.warnings.append(
-            f"Skipped {lost} of {len(times[0])} frames for which another channel has no frame."
+            f"Skipped {lost} of {len(times[0])} frames because another channel has no frame at the "
+            "same time."
         )
     return [kept, *(partner[kept] for partner in partners)]

@@ -1,4 +1,4 @@
-"""Image data set of the frames in a store, which is read one chunk at a time.
+"""Image data set that contains the frames in a store, which is read one chunk at a time.
 
 Random access to single frames would decode a whole chunk for each frame. Therefore the chunks are
 shuffled and divided into small groups, and the frames in each group are shuffled.
@@ -151,8 +151,8 @@ class StoreImages:
         intervals, interval = np.unique((self.frames.times - origin) // length, return_inverse=True)
         if len(intervals) < 2:
             raise AstrodomeError(
-                f"Cannot split {len(self)} frames into training and validation sets by time: all "
-                f"of them are in one interval of {text}.",
+                f"Cannot split {len(self)} frames into training and validation sets, because all "
+                f"frames are in one interval of {text}.",
                 f"Set {key} to a shorter duration.",
             )
         shuffled = np.random.default_rng(seed).permutation(len(intervals))

@@ -24,12 +24,12 @@ Rows = NDArray[np.int64]
 UNIT_ALIASES = {"d": "D", "w": "W", "t": "min", "T": "min", "H": "h", "S": "s"}
 """Abbreviations of time units that new versions of pandas do not support, as used in sdo-cli."""
 GOES = "goes"
-"""Name of the flux source that reads the folder ``goes_cache_dir``."""
+"""Name of the flux source that supports the option ``goes_cache_dir``."""
 
 
 @dataclass(frozen=True)
 class FrameFilter:
-    """Filters for frames. A filter that is None or empty is not applied.
+    """Filters that select frames. A filter that is None or empty is not applied.
 
     The time range includes ``start`` and ``end``. ``irradiance`` is the maximum GOES 1-8 Å flux
     in W/m².

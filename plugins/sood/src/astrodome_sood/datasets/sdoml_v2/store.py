@@ -25,7 +25,7 @@ Times = NDArray[np.datetime64]
 
 @dataclass
 class ChannelFrames:
-    """Frames of one channel in one year, in the order in which they are stored.
+    """Frames for one channel and one year, in the order in which they are stored.
 
     ``array`` has the shape (N, H, W) and contains intensities in DN/s (AIA) or gauss (HMI).
     """
