@@ -130,9 +130,7 @@ def report(
     ] = None,
     count: Annotated[
         int,
-        typer.Option(
-            min=1, help="Number of images to show from the top and the bottom of the ranking."
-        ),
+        typer.Option(min=1, help="Number of images to show from the top and from the bottom."),
     ] = 6,
     as_json: Json = False,
 ) -> None:
