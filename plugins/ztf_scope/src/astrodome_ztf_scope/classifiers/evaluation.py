@@ -86,11 +86,10 @@ def measure_split(split: pd.DataFrame) -> dict[str, dict[str, float | None]]:
 
     ``split`` must have the columns ``part`` (name of the subset), ``target`` and ``score``.
     """
-    parts = {name: split[split["part"] == name] for name in PARTS}
     return {
         name: classification_metrics(rows["target"], rows["score"])
-        for name, rows in parts.items()
-        if len(rows)
+        for name in PARTS
+        if len(rows := split[split["part"] == name])
     }
 
 

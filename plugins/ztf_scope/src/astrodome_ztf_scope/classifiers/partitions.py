@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +116,7 @@ def score_distributed(task: PredictionTask, folder: Path, scheduler: str) -> Ite
     todo = [part for part in partitions if not (folder / part.name).exists()]
     finished = (folder / part.name for part in partitions if part not in todo)
     yield sum(pq.read_metadata(path).num_rows for path in finished)
-    for done in compute.map(_PartitionScorer(task), todo, scheduler=scheduler):
+    for done in compute.map(partial(_score_partition, task), todo, scheduler=scheduler):
         if done.value is None:
             raise AstrodomeError(
                 f"{done.item.file}: the partition that starts at row {done.item.start} failed: "
@@ -137,26 +137,18 @@ def _partitions(task: PredictionTask) -> Iterator[Partition]:
             yield Partition(number, file.resolve(), first, min(task.rows, total - first))
 
 
-class _PartitionScorer:
-    """A callable that scores one partition on a Dask worker."""
-
-    def __init__(self, task: PredictionTask) -> None:
-        self.task = task
-
-    def __call__(self, partition: Partition) -> pa.Table:
-        scorer = _scorer(self.task.models)
-        tables, scored = [], 0
-        lost: dict[str, str] = {}
-        columns = scorer.columns(partition.file)
-        for data in datasets.read_batches(
-            partition.file, columns, self.task.rows, partition.start, lost
-        ):
-            tables.append(scorer.score(data, self.task.merge))
-            scored += len(data)
-            if partition.rows and scored >= partition.rows:
-                break
-        table = pa.concat_tables(tables)
-        return with_lost_identifiers(table.slice(0, partition.rows or len(table)), lost)
+def _score_partition(task: PredictionTask, partition: Partition) -> pa.Table:
+    """Score one partition on a Dask worker."""
+    scorer = _scorer(task.models)
+    tables: list[pa.Table] = []
+    lost: dict[str, str] = {}
+    columns = scorer.columns(partition.file)
+    for data in datasets.read_batches(partition.file, columns, task.rows, partition.start, lost):
+        tables.append(scorer.score(data, task.merge))
+        if partition.rows and sum(map(len, tables)) >= partition.rows:
+            break
+    table = pa.concat_tables(tables)
+    return with_lost_identifiers(table.slice(0, partition.rows or len(table)), lost)
 
 
 @lru_cache(maxsize=1)

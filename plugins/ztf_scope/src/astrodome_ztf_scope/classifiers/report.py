@@ -36,11 +36,6 @@ class RunResult:
     config: dict[str, Any]
     metrics: dict[str, float | None]
 
-    @property
-    def order(self) -> tuple[str, str, int]:
-        """Sort key: tag, algorithm and random state."""
-        return self.record["tag"], self.record["model"], self.record["random_state"]
-
 
 def collect(group: Path) -> tuple[list[RunResult], int]:
     """Return the finished runs in a group, and the number of unfinished runs.
@@ -60,7 +55,8 @@ def collect(group: Path) -> tuple[list[RunResult], int]:
             f"No finished run found in {group}.", "Run scope train again to finish the runs."
         )
     begun = sum(1 for _ in trained_models.records(group))
-    return sorted(found, key=lambda result: result.order), begun - len(found)
+    keys = ("tag", "model", "random_state")
+    return sorted(found, key=lambda run: [run.record[key] for key in keys]), begun - len(found)
 
 
 def write(group: Path, out: Path | None = None) -> Path:
