@@ -24,7 +24,7 @@ MESSAGES = {
 @command
 def manage(
     action: str = option("", "Action: post, update or delete."),
-    source: str = option("", "Source name, or CSV, Parquet or HDF5 file with a column obj_id."),
+    source: str = option("", "Source name, or CSV, Parquet or HDF5 file with the column obj_id."),
     group_ids: GroupIds = None,
     origin: str = option("", "Origin of the annotation."),
     key: str = option("", "Key in the annotation."),

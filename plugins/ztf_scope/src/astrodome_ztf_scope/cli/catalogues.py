@@ -83,7 +83,7 @@ def field_ids(
         "ASTRODOME_KOWALSKI_TOKEN or the file secrets.json.",
         panel=SERVICES,
     ),
-    verbose: str = option("", "For scope-ml; has no effect.", hidden=True),
+    verbose: str = option("", "Accepted for compatibility; has no effect.", hidden=True),
     as_json: Json = False,
     *,
     quadrants: QuadrantOptions,

@@ -20,7 +20,7 @@ app = typer.Typer(
 @expand
 def post_taxonomy(
     taxonomy: str = option(
-        "config", "YAML file in the tdtax format, or config for the taxonomy in the configuration."
+        "config", "YAML file in the tdtax format, or 'config' for the configured taxonomy."
     ),
     group_ids: GroupIds = None,
     name: str = option("Scope Phenomenological Taxonomy", "Name of the taxonomy."),

@@ -58,7 +58,8 @@ class UploadClassOptions(OptionGroup, panel=CLASSIFICATIONS):
 
     taxonomy_id: int | None = option(None, "Id of the taxonomy on the marshal.")
     classification: list[str] | None = option(
-        None, "Classes in the last columns, or 'read' to use all labels in the taxonomy map."
+        None,
+        "Names of the classes in the last columns, or 'read' for all labels in the taxonomy map.",
     )
     taxonomy_map: str = option(
         "", "Taxonomy map: a JSON file, golden, tags, DNN_AL_mapper or XGB_AL_mapper."
@@ -67,7 +68,7 @@ class UploadClassOptions(OptionGroup, panel=CLASSIFICATIONS):
         None, "Whether -classification contains labels in the taxonomy map instead of class names."
     )
     threshold: float = option(
-        0.0, "Minimum probability of an uploaded class.", "--p-threshold", min=0, max=1
+        0.0, "Minimum probability of the uploaded classes.", "--p-threshold", min=0, max=1
     )
     origin: str = option("SCoPe", "Origin of the classifications.", "--classification-origin")
     no_ml: bool = option(False, "Mark the classifications as not made by machine learning.")
@@ -118,7 +119,7 @@ class UploadResultOptions(OptionGroup, panel=RESULT):
 
     write_obj_id: bool = option(False, "Write a copy of the input file with the column obj_id.")
     result_dir: Path = option(Path("fritzUpload"), "Folder for the copy.")
-    result_filetag: str = option("fritzUpload", "Suffix of the name of the copy.")
+    result_filetag: str = option("fritzUpload", "File name suffix of the copy.")
     result_format: str = option("parquet", "Format of the copy: csv, parquet or h5.")
 
     def write(

@@ -239,7 +239,7 @@ def _changed(item: AnnotationRequest, before: dict[str, Any] | None) -> dict[str
             return before
         raise AstrodomeError(
             f"The source already has an annotation with the origin {item.origin}.",
-            "Use the action update to change it.",
+            "Use the action 'update' to change it.",
         )
     if before is None or (item.action == "delete" and not (item.whole or item.key in before)):
         which = f"({item.origin}, {item.key})" if item.key else item.origin

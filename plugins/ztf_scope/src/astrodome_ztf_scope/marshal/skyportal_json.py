@@ -113,7 +113,10 @@ def read(model: type[Record], document: Any) -> dict[str, Any]:
     try:
         return model.model_validate(document).model_dump()
     except (ValidationError, KeyError, TypeError, AttributeError) as error:
-        problem = error.errors()[0] if isinstance(error, ValidationError) else error
+        problem = str(error)
+        if isinstance(error, ValidationError):
+            fault = error.errors()[0]
+            problem = f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}"
         raise AstrodomeError(
             f"Invalid {model.__name__.lower()} in the response from the marshal: {problem}.",
             "The API of the marshal may have changed, or fritz.url may be wrong.",

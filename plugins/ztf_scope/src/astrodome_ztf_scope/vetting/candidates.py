@@ -131,7 +131,7 @@ def read(
     if not chosen:
         raise AstrodomeError(
             f"{path} has no scores: expected columns such as vnv_xgb.",
-            "Specify labels, for example 'RR Lyrae' and 'bogus'.",
+            "Specify the labels to choose from, for example 'RR Lyrae' and 'bogus'.",
         )
     used = {column for columns in scores.values() for column in columns} | KNOWN
     ids = [str(name) for name in table if identifiers.is_identifier(name)]

@@ -47,9 +47,10 @@ class Decisions:
             raise AstrodomeError(f"Invalid action '{action}': expected {', '.join(ACTIONS)}.")
         if not 0 <= number < len(self._candidates.rows):
             raise AstrodomeError(f"Row {number} does not exist.")
+        known = ", ".join(self._candidates.labels)
         unknown = [label for label in labels if label not in self._candidates.labels]
         if unknown:
-            raise AstrodomeError(f"Unknown label '{unknown[0]}'.")
+            raise AstrodomeError(f"Unknown label '{unknown[0]}': expected one of {known}.")
         if action in (ACCEPT, RELABEL) and not labels:
             raise AstrodomeError("Choose a label, or reject the source.")
         line = {"number": number, "name": self._candidates.rows[number].name, "action": action}

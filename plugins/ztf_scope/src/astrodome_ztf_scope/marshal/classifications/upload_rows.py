@@ -155,7 +155,7 @@ def _with_period(table: pd.DataFrame, column: str, origin: object) -> pd.DataFra
         return table.assign(**{PERIOD: table[column]})
     if PERIOD not in table and known:
         raise InvalidInputError(
-            f"{origin} has no column 'period', but the columns {', '.join(known)}.",
+            f"{origin} has no column 'period'. Columns with periods: {', '.join(known)}.",
             "Specify one of these columns as period_column, or 'none' to upload no periods.",
         )
     return table
