@@ -121,7 +121,7 @@ def _widths(texts: Mapping[str, Sequence[str]]) -> dict[str, int]:
 
 
 def _fits(widths: Sequence[int]) -> bool:
-    """Return whether a table fits on the terminal. It has three characters between columns."""
+    """Return whether a table fits on the terminal, with three characters between two columns."""
     return sum(widths) + 3 * len(widths) + 1 <= rich_console().width
 
 

@@ -109,7 +109,7 @@ def _run(app: str, args: list[str], failure: BaseException) -> int:
 
 @dataclass(frozen=True)
 class UnloadedPlugin:
-    """A row of ``plugins list``."""
+    """An installed plugin that was not loaded, as ``plugins list`` shows it."""
 
     name: str
     distribution: str
