@@ -112,7 +112,7 @@ class DownloadJournal:
         self.staging.mkdir()
 
     def add(self, file_name: str, record: Mapping[str, Any]) -> None:
-        """Append the new values in the row of an image. This method is thread-safe."""
+        """Append new values for the row of an image to the journal. This method is thread-safe."""
         line = f"\n{json.dumps({'file_name': file_name, **record})}\n".encode()
         with self._mutex:
             complete = os.write(self._handle, line) == len(line)

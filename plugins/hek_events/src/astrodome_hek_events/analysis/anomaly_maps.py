@@ -121,7 +121,7 @@ def read_map(file: ImageFile) -> AnomalyMap:
             with Image.open(file.path) as image:
                 scores = np.asarray(image.convert("L"), float)
         except (OSError, SyntaxError, ValueError) as error:
-            raise AstrodomeError(f"Cannot read the anomaly map {file.path}.") from error
+            raise AstrodomeError(f"Cannot read the anomaly map {file.path}: {error}.") from error
         low, high = 0.0, 255.0
     return AnomalyMap(np.nan_to_num(scores, nan=low, posinf=high, neginf=low), low, high)
 

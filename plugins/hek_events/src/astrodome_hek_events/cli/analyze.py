@@ -17,7 +17,7 @@ DEFAULT_SIGMA = 1.1
 
 
 class SelectionOptions(OptionGroup):
-    """Selection of the events, with the same names as in ComparisonOptions."""
+    """Options that select events. The names are the same as in ComparisonOptions."""
 
     observatory: str = option("SDO", "Observatory that observed the events; any means all.")
     instrument: str = option("AIA", "Instrument that observed the events; any means all.")
@@ -25,7 +25,7 @@ class SelectionOptions(OptionGroup):
 
 
 class RegionOptions(OptionGroup):
-    """Detection of regions in the maps, with the same names as in RegionDetection."""
+    """Options for the detection of regions. The names are the same as in RegionDetection."""
 
     threshold: Literal["otsu", "binary", "simple"] = option(
         "otsu",
@@ -37,8 +37,8 @@ class RegionOptions(OptionGroup):
     )
     gaussian: float = option(
         0,
-        "Standard deviation of the Gaussian filter that smooths the resized maps, in pixels "
-        f"(without a value: {DEFAULT_SIGMA}).",
+        "Standard deviation of the Gaussian filter that smooths the resized maps, in pixels. "
+        f"Without a value, {DEFAULT_SIGMA} is used; 0 disables smoothing.",
         min=0,
         metavar="[SIGMA]",
     )
@@ -52,7 +52,7 @@ class RegionOptions(OptionGroup):
 
 
 class ResultOptions(OptionGroup):
-    """Results to write."""
+    """Options for the results that are written."""
 
     out_dir: Path = option(
         Path("output/analytics"), "Output folder. The results are written to a new subfolder."
@@ -85,7 +85,7 @@ def _with_default_sigma(args: Sequence[str]) -> Iterator[str]:
 def analyze(
     ctx: typer.Context,
     src_dir: Path = option(
-        ..., "Folder with meta.csv and images named {time}__{wavelength}.jpeg; includes subfolders."
+        ..., "Folder with images named {time}__{wavelength}.jpeg. Its subfolders are included."
     ),
     sood_dir: Path = option(
         ..., "Folder with anomaly maps from sdo sood … predict --predict-mode pixel."

@@ -122,7 +122,7 @@ def import_files(
     from ..store.event_store import SDO_CLI_TABLE, EventStore
 
     if not paths and not from_older:
-        raise InvalidInputError("Missing argument FILE.")
+        raise InvalidInputError("Missing argument FILE.", "Specify JSON files or --from-older.")
     store = EventStore(db_connection_string)
     total = compute.Outcome()
 
@@ -190,7 +190,7 @@ def _format_of(out: Path | None) -> Format:
     name = synonyms.get(extension, extension)
     if name not in set(Format):
         raise InvalidInputError(
-            f"Unsupported file extension in '{out}'.", f"Add --format {'|'.join(Format)}."
+            f"Unsupported file extension in '{out}'.", f"Specify --format {'|'.join(Format)}."
         )
     return Format(name)
 
@@ -206,7 +206,7 @@ def _export(
     from ..views import export
 
     if format is Format.parquet and not out:
-        raise InvalidInputError("Parquet cannot be written to standard output.", "Add --out FILE.")
+        raise InvalidInputError("Cannot write Parquet to standard output.", "Specify --out FILE.")
     if format is Format.hek:
         rows = store.full_records(condition, limit)
     else:

@@ -40,7 +40,7 @@ Database = Annotated[
 
 
 class FilterOptions(OptionGroup):
-    """Conditions that stored events must meet, with the same names as in EventFilter."""
+    """Conditions that stored events must meet. The names are the same as in EventFilter."""
 
     start: datetime | None = time_option(None, START_HELP)
     end: datetime | None = end_option(None, END_HELP)
@@ -50,7 +50,7 @@ class FilterOptions(OptionGroup):
 
 
 class EventOptions(OptionGroup):
-    """The source of the events, and the shapes of the events in an image."""
+    """Options for the event source, and for the shapes of events in an image."""
 
     outlines: bool = option(False, "Use outlines instead of bounding boxes, if available.")
     rotate: bool = option(

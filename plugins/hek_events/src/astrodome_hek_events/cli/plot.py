@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class ReadingOptions(OptionGroup):
-    """Values for images that do not contain them."""
+    """Options that supply metadata for images without them."""
 
     date: datetime | None = time_option(None, "Observation time for images that do not contain it")
     wavelength: int | None = option(
@@ -127,7 +127,7 @@ def _target_files(
     if out.suffix.lower().removeprefix(".") in formats and not out.is_dir():
         if len(images) > 1:
             raise InvalidInputError(
-                f"--out {out} is a file, but there are {len(images)} images.", "Use a folder."
+                f"--out {out} is a file, but there are {len(images)} images.", "Specify a folder."
             )
         return [out]
     targets = [out / f"{path.stem}__events.{form}" for path in images]

@@ -21,7 +21,7 @@ COUNT = sa.func.count().label("events")
 SHORT_RANGE = timedelta(days=366)
 """Maximum length of a time range for which the index on duration classes is used."""
 TIME_MARGIN = timedelta(seconds=30)
-"""Maximum time difference between an image and an event that counts as simultaneous."""
+"""Maximum time difference at which an image and an event count as simultaneous."""
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ def read_batches(address: str) -> Iterator[list[dict[str, Any]]]:
     if not database.has_table(SDO_CLI_TABLE):
         raise AstrodomeError(
             f"sdo-cli table {SDO_CLI_TABLE} not found in {database}.",
-            "Pass the database URL that sdo-cli used in DB_CONNECTION_STRING.",
+            "Specify the value of DB_CONNECTION_STRING that was used with sdo-cli.",
         )
     last_id = None
     while True:

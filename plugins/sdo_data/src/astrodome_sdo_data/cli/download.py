@@ -20,7 +20,7 @@ SHOWN_PROBLEMS = 100
 
 
 class DownloadOptions(OptionGroup):
-    """Options that select the images, with the same names as in DownloadRequest."""
+    """Options that select the images. The names are the same as in DownloadRequest."""
 
     start: datetime = time_option("2012-12-01T00:00:00", "Time of the first image")
     end: datetime = end_option("2012-12-31T23:59:00", "Time of the last image")

@@ -35,7 +35,7 @@ class ProcessingOptions(OptionGroup):
 
 
 class FolderOptions(OptionGroup):
-    """The folder of a command, as an argument or as an option."""
+    """The input folder of a command, given as an argument or as an option."""
 
     folder: Path | None = typer.Argument(None, help="Folder with the images.")
     path: Path | None = option(None, "Folder with the images, instead of the argument FOLDER.")

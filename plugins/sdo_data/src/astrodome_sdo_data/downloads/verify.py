@@ -35,7 +35,7 @@ def check_image(content: bytes, path: Path, side: int = 0) -> None:
         if content[:9] != b"SIMPLE  =" or len(content) % 2880:
             raise AstrodomeError("Invalid or truncated FITS file.")
     elif not content:
-        raise AstrodomeError("Empty file.")
+        raise AstrodomeError("The file is empty.")
 
 
 def file_record(content: bytes, path: Path) -> dict[str, Any]:

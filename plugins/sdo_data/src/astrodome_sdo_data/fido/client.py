@@ -85,7 +85,7 @@ class GSUClient(BaseClient):  # type: ignore[misc]
         sizes = GsuSource.sizes
         size = str(by_type[attrs.Size].value) if attrs.Size in by_type else next(iter(sizes))
         if size not in sizes:
-            raise ValueError(f"Invalid size '{size}': expected {', '.join(sizes)}.")
+            raise ValueError(f"Invalid size '{size}': expected one of {', '.join(sizes)}.")
         selected = [w for w in GsuSource.info.wavelengths if wave is None or _is_within(w, wave)]
         start, end = (each.utc.to_datetime() for each in (time_range.start, time_range.end))
         try:

@@ -51,7 +51,7 @@ def list_images(
     if not found:
         raise AstrodomeError(
             f"No image with a name such as {pattern}.jpeg found in {folder}.",
-            f"Check the folder and the wavelength. Supported: {', '.join(raster.FORMATS)}.",
+            f"Check the folder and the wavelength. File extensions: {', '.join(raster.FORMATS)}.",
         )
     return sorted(found)
 

@@ -92,7 +92,9 @@ def parse_header(content: bytes) -> dict[str, float]:
     except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise AstrodomeError("Invalid image header: a value is missing or invalid.") from error
     if not all(map(math.isfinite, header.values())) or not header["CDELT"] > 0:
-        raise AstrodomeError("Invalid image header: a value is infinite, or CDELT is not positive.")
+        raise AstrodomeError(
+            "Invalid image header: a value is not finite, or CDELT is not above 0."
+        )
     return header
 
 

@@ -60,7 +60,7 @@ class HelioviewerSource(ServerSource):
             raise MissingImageError(f"The nearest image is from {image.time:%Y-%m-%dT%H:%M:%S}.")
         if image.wavelength != row["wavelength"]:
             raise AstrodomeError(
-                f"Helioviewer returned the wrong wavelength: {image.wavelength} angstrom."
+                f"Wrong wavelength: expected {row['wavelength']} angstrom, got {image.wavelength}."
             )
         check_quality(row, image.quality)
         comment = f"Helioviewer: {row['size']}, of {image.time:%Y-%m-%dT%H:%M:%S.%f}"

@@ -130,7 +130,9 @@ class Level1Source(ArchiveSource):
             image = self._download(row["url"], Path(folder, "aia.fits"))
         check_quality(row, image.quality)
         if image.wavelength != row["wavelength"]:
-            raise AstrodomeError(f"Wrong wavelength in the file: {image.wavelength} angstrom.")
+            raise AstrodomeError(
+                f"Wrong wavelength: expected {row['wavelength']} angstrom, got {image.wavelength}."
+            )
         calibrated = ""
         if row["calibrate"]:
             image = SolarImage.from_map(self.calibration.apply(image.to_map()))

@@ -36,7 +36,7 @@ FIELD_OF_VIEW = 2457.6
 
 It is used to determine the image size to which the pixel scale in a header refers."""
 CACHED_CHUNKS = 4
-"""Number of decoded chunks in the cache."""
+"""Maximum number of decoded chunks in the cache."""
 NO_FRAME = -1
 """Value of the column ``frame`` if no frame is within the tolerance."""
 KEYWORDS = {"instrume": "AIA", "bunit": "DN/s", "ctype1": "HPLN-TAN", "ctype2": "HPLT-TAN"}
@@ -183,7 +183,7 @@ class SdomlSource(ArchiveSource):
             raise MissingImageError("No frame found near this time.")
         image = array.image(frame, wavelength, lambda: self._pixels(array, frame))
         if _is_corrupt(wavelength, array.times[frame]):
-            raise SkippedImageError("Frame is known to be corrupt.")
+            raise SkippedImageError("The frame is known to be corrupt.")
         check_quality(row, image.quality)
         comment = f"SDO ML: {row['size']}, frame {frame} of {row['year']}/{wavelength}A"
         self._save_image(image, row, target, comment, result)

@@ -114,7 +114,7 @@ class Server:
             return
         if error.retry_after > self.settings.patience:
             raise AstrodomeError(
-                f"{self.service} requests a delay of {error.retry_after:.0f} s.",
+                f"{self.service} requires a delay of {error.retry_after:.0f} s before a retry.",
                 "Try again later, or increase the setting 'patience' of the source.",
             ) from error
         self._not_before = max(self._not_before, time.monotonic() + error.retry_after)

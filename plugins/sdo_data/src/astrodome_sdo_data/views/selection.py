@@ -177,6 +177,7 @@ def sheet_cells(
     Parameters
     ----------
     images : sequence of SelectedImage
+        Images to show.
     count : int
         Maximum number of images. 0 means no limit.
     columns : int

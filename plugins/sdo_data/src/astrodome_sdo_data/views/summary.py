@@ -26,7 +26,7 @@ GAP_FACTOR = 1.5
 END, PNG_END = b"\xff\xd9", b"IEND\xaeB`\x82"
 """End markers of JPEG and JPEG 2000 files, and of PNG files."""
 TAIL = 64
-"""Number of bytes at the end of a file in which the end marker is searched.
+"""Number of bytes at the end of a file in which the end marker is expected.
 
 The marker can be followed by padding."""
 
