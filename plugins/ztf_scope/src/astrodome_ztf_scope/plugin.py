@@ -22,7 +22,7 @@ COMMANDS = {
     "Classifiers": (
         ("train", "train:train", "Train classifiers, many classes in parallel."),
         ("predict", "classifiers:predict", "Compute the scores of sources with trained models."),
-        ("evaluate", "classifiers:evaluate", "Evaluate trained models on a labelled data set."),
+        ("evaluate", "classifiers:evaluate", "Evaluate trained models on a labeled data set."),
         ("report", "classifiers:report", "Write an HTML report about a group of classifiers."),
     ),
     "Marshal": (

@@ -1,4 +1,4 @@
-"""Compute classification metrics from scores, and evaluate saved models on labelled data sets.
+"""Compute classification metrics from scores, and evaluate saved models on labeled data sets.
 
 A source is classified as positive if its score is greater than a threshold, 0.5 by default.
 """
@@ -99,14 +99,14 @@ def evaluate(
     *,
     threshold: float = THRESHOLD,
 ) -> dict[str, Any]:
-    """Compute the metrics of a trained classifier on a labelled data set.
+    """Compute the metrics of a trained classifier on a labeled data set.
 
     Parameters
     ----------
     model : LoadedModel, TrainedModel or path-like
         Trained classifier. A path is a run folder or a SCoPe model file.
     data : DataSet, pandas.DataFrame or path-like
-        Labelled data set with the same columns as in :func:`train_classifier`. A row is positive if
+        Labeled data set with the same columns as in :func:`train_classifier`. A row is positive if
         its label is above the threshold of the class, as in training.
     threshold : float
         Sources with a score greater than this value are classified as positive.

@@ -25,7 +25,7 @@ ROWS = 8192
 
 @dataclass(frozen=True)
 class PredictionResult:
-    """The result of predicting scores for files.
+    """Result of :func:`predict_files`.
 
     Attributes
     ----------

@@ -66,7 +66,7 @@ def train_classifier(
     Parameters
     ----------
     data : DataSet, pandas.DataFrame or path-like
-        Labelled data set. It needs the columns of the feature set, which are the keys of
+        Labeled data set. It needs the columns of the feature set, which are the keys of
         ``config.feature_sets[config.classes[tag].features].columns``, and a column with labels,
         ``config.classes[tag].label``. Labels are numbers from 0 to 1. For the label ``variable``,
         the column ``non-variable`` is also needed; it contains the labels of the negative examples.
@@ -136,7 +136,7 @@ def train(
     config : ScopeConfig
         Configuration to use.
     dataset : pathlib.Path
-        Path of the labelled data set.
+        Path of the labeled data set.
     tags : sequence of str
         Tags of the classes to train. If it is empty, all classes are trained.
     options : TrainingOptions

@@ -140,7 +140,7 @@ def predict(
 @expand
 def evaluate(
     data: Path = typer.Argument(
-        ..., metavar="FILE", help="Labelled data set: a CSV, Parquet or HDF5 file."
+        ..., metavar="FILE", help="Labeled data set: a CSV, Parquet or HDF5 file."
     ),
     score_threshold: float = option(
         0.5, "Sources with a score above this value are classified as positive.", min=0, max=1
@@ -149,7 +149,7 @@ def evaluate(
     *,
     selection: ModelOptions,
 ) -> None:
-    """Evaluate trained models on a labelled data set that was not used for training."""
+    """Evaluate trained models on a labeled data set that was not used for training."""
     from ..classifiers import evaluation, loaded_models
 
     rows, outcome = [], compute.Outcome()

@@ -39,20 +39,20 @@ class DataOptions(OptionGroup, panel=DATA):
     """Options that select and interpret the data set."""
 
     path_dataset: Path | None = option(
-        None, "Labelled CSV, Parquet or HDF5 file (default: training.dataset)."
+        None, "Labeled CSV, Parquet or HDF5 file (default: training.dataset)."
     )
     group_by: str = option(
         "",
-        "Column that identifies the source, or position to group rows within 2 arcsec. All rows "
-        "of a source are assigned to the same subset.",
+        "Column that identifies the source of each row, or position to group rows within 2 arcsec. "
+        "All rows of a source are assigned to the same subset.",
     )
     period_suffix: Text = option(
         None, "Suffix of the columns with periodic features; None means that they have no suffix."
     )
     feature_stats: Text = option(
         None,
-        "Statistics for scaling. The only value is config, which selects feature_stats in the "
-        "configuration (default: statistics of the training set).",
+        "Statistics for scaling. The only valid value is config, which selects feature_stats in "
+        "the configuration (default: statistics of the training set).",
     )
 
     def dataset(self, scope: ScopeConfig) -> Path:

@@ -57,7 +57,7 @@ def from_objects(cells: Iterable[object], where: str, first: int = 0) -> Images:
         except (TypeError, ValueError):
             raise _invalid(where, first + row, "is not an array of numbers") from None
         if image.shape != SHAPE:
-            raise _invalid(where, first + row, f"is {' x '.join(map(str, image.shape))}")
+            raise _invalid(where, first + row, f"has the shape {' x '.join(map(str, image.shape))}")
         images[row] = image
     return _finite(images)
 

@@ -37,7 +37,7 @@ class _Dtype:
     def numpy(self) -> np.dtype[Any]:
         kind = np.dtype(self.order + self.code)
         if kind.kind not in "fiubO":
-            raise pickle.UnpicklingError(f"unsupported array of {kind}")
+            raise pickle.UnpicklingError(f"unsupported array type {kind}")
         return kind
 
 
@@ -61,7 +61,7 @@ class _Array:
 def _from_buffer(data: Any, dtype: _Dtype, shape: tuple[int, ...], order: str) -> Any:
     kind = dtype.numpy()
     if kind.hasobject:
-        raise pickle.UnpicklingError("unsupported array of objects in a buffer")
+        raise pickle.UnpicklingError("unsupported array of Python objects in a buffer")
     return np.frombuffer(data, kind).reshape(shape, order="F" if order == "F" else "C")
 
 

@@ -85,7 +85,7 @@ def prepare_dataset(
     Parameters
     ----------
     data : DataSet, pandas.DataFrame or path-like
-        Labelled data set with the same columns as in :func:`train_classifier`.
+        Labeled data set with the same columns as in :func:`train_classifier`.
     tag : str
         Tag of the class, for example ``vnv``.
     config : ScopeConfig, optional

@@ -1,11 +1,11 @@
-"""Impute missing values from the nearest neighbours, with the same algorithm as KNNImputer.
+"""Impute missing values from the nearest neighbors, with the same algorithm as KNNImputer.
 
 The distance between two rows is the Euclidean distance over the columns without missing values in
 either row, scaled to the total number of columns. A missing value is replaced by the mean over the
 nearest reference rows that have a value in the column. KNNImputer in scikit-learn computes the
 distances between all pairs of rows. This module groups rows with the same missing columns. All
 distances between two groups use the same columns, so that a k-d tree can find the nearest
-neighbours.
+neighbors.
 """
 
 from __future__ import annotations

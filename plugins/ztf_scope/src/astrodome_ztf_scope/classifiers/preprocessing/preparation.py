@@ -35,7 +35,7 @@ class FeatureTransform:
 
     ``column`` is the column name in the data set, and ``feature`` is the feature name without the
     suffix for the period-finding algorithm. Missing values are replaced by ``fill`` before scaling.
-    ``fill`` is None for the imputation strategies ``regress`` (impute from the nearest neighbours)
+    ``fill`` is None for the imputation strategies ``regress`` (impute from the nearest neighbors)
     and ``none`` (skip the row).
     """
 

@@ -73,7 +73,7 @@ def split_dataset(
     Parameters
     ----------
     data : DataSet
-        Labelled data set.
+        Labeled data set.
     tag : str
         Tag of the class, used in error messages.
     entry : ClassConfig
