@@ -132,13 +132,13 @@ class DataSection(ConfigSection):
 
 class PredictSection(ConfigSection):
     mode: Literal["sample", "pixel"] = "sample"
-    """What to score: whole images (sample) or pixels (pixel)."""
+    """Whether to score whole images (sample) or pixels (pixel)."""
     pred_dir: Path | None = None
     """Output folder."""
     score_mode: str = "combi"
     """Type of pixel score."""
     sample_score: Literal["own", "map"] = "own"
-    """Image score. ``own`` is the score that the model defines; ``map`` is the mean pixel score."""
+    """Image score: the score that the model defines (own), or the mean of the pixel scores (map)."""
     scale: Literal["run", "image"] = "run"
     """Gray scale of the maps: one scale for all maps (run), or one scale for each map (image)."""
     save_src_img: bool = False

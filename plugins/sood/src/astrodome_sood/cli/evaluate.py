@@ -130,7 +130,7 @@ def report(
     ] = None,
     count: Annotated[
         int,
-        typer.Option(min=1, help="Number of images to show from the top and from the bottom."),
+        typer.Option(min=1, help="Number of highest-scoring and lowest-scoring images to show."),
     ] = 6,
     as_json: Json = False,
 ) -> None:

@@ -99,8 +99,8 @@ class ScoreOptions(OptionGroup):
     )
     sample_score: str | None = option(
         None,
-        "Image score. 'own' is the score that the model defines (default), and 'map' is the mean "
-        "pixel score.",
+        "Image score: the score that the model defines (own, the default), or the mean of the pixel "
+        "scores (map).",
         metavar="own|map",
     )
 
