@@ -25,18 +25,7 @@ from .taxonomy import TaxonomyNode, parents
 Entry = TypeVar("Entry", bound=Section)
 
 DEFAULTS = Path(__file__).with_name("defaults.yaml")
-SECTIONS = (
-    "kowalski",
-    "fritz",
-    "wandb",
-    "taxonomy",
-    "features",
-    "feature_stats",
-    "training",
-    "feature_generation",
-    "inference",
-    "fields_to_exclude",
-)
+SECTIONS = ("kowalski", "fritz", "wandb", "taxonomy", "features", "feature_stats", "training")
 
 
 @dataclass(frozen=True)
