@@ -138,7 +138,7 @@ class PredictSection(ConfigSection):
     score_mode: str = "combi"
     """Type of pixel score."""
     sample_score: Literal["own", "map"] = "own"
-    """Image score: the score that the model defines (own), or the mean of the pixel scores (map)."""
+    """Image score: the score that the model defines (own), or the mean pixel score (map)."""
     scale: Literal["run", "image"] = "run"
     """Gray scale of the maps: one scale for all maps (run), or one scale for each map (image)."""
     save_src_img: bool = False

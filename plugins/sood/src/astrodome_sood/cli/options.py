@@ -99,8 +99,8 @@ class ScoreOptions(OptionGroup):
     )
     sample_score: str | None = option(
         None,
-        "Image score: the score that the model defines (own, the default), or the mean of the pixel "
-        "scores (map).",
+        "Image score: the score that the model defines (own, the default), or the mean pixel "
+        "score (map).",
         metavar="own|map",
     )
 
