@@ -29,7 +29,7 @@ from .parameter_search import search, start
 WEIGHTS = "model.ubj"
 FORMATS = (".ubj", ".json")
 LOSS = "logloss"
-MIN_IMPROVEMENT = 0.001
+MIN_IMPROVEMENT = 0.0002
 """Minimum improvement of the log loss, as a fraction of the log loss for constant scores."""
 PROBABILITIES = ("binary:logistic", "reg:logistic")
 
@@ -86,7 +86,8 @@ class XgbClassifier:
             params | {"eval_metric": [metric, LOSS] if metric != LOSS else metric},
             train_bins,
             settings["num_boost_round"],
-            evals=[(train_bins, "train"), (validation_bins, "validation")],
+            # Exclude the training set, because computing its AUC takes as long as adding a tree.
+            evals=[(validation_bins, "validation")],
             evals_result=metrics,
             callbacks=[_early_stopping(settings, share)],
             verbose_eval=False,
@@ -94,9 +95,7 @@ class XgbClassifier:
         )
         self.booster, self._columns = booster, None
         save(booster, run.path / WEIGHTS)
-        table = pd.DataFrame(metrics["train"]).join(
-            pd.DataFrame(metrics["validation"]).add_prefix("val_")
-        )
+        table = pd.DataFrame(metrics["validation"]).add_prefix("val_")
         files.write_text(run.path / "metrics.csv", table.to_csv(index_label="round"))
         best = booster.best_iteration - (earlier.num_boosted_rounds() if earlier else 0)
         at_best = table.filter(like="val_").add_prefix("best_").iloc[best].to_dict()
