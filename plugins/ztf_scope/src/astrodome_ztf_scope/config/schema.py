@@ -10,7 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 class Section(BaseModel):
     """Base class for sections of the configuration. Unknown keys are rejected."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 def _nonzero_is_true(value: Any) -> Any:
@@ -25,41 +25,65 @@ Steps = tuple[int, int, int]
 
 
 class ClassConfig(Section):
-    """Training parameters for the binary classifier of one class, with SCoPe's default values.
-
-    ``label`` is a column in the data set, and ``features`` is the name of a feature set. Rows with
-    a label above ``threshold`` are positive examples. ``balance`` is the maximum ratio between the
-    number of training rows in the majority class and in the minority class, or None for no limit.
-    """
+    """Training parameters for the binary classifier of one class, with SCoPe's default values."""
 
     label: str
+    """Column in the data set that contains the probability of the class."""
     features: str
+    """Name of the feature set."""
     threshold: float = Field(default=0.7, ge=0, lt=1)
+    """Rows with a label above this value are positive examples."""
     balance: float | None = Field(default=None, gt=0)
+    """Maximum ratio between the number of training rows in the majority class and in the minority
+    class. With null, there is no limit."""
     weight_per_class: bool = False
+    """Whether positive and negative examples have the same total weight."""
     scale_features: Literal["min_max", "median_std"] | None = "min_max"
+    """Scaling method for the features. With null, the features are not scaled."""
     test_size: Fraction = 0.1
+    """Fraction of the rows that are used as the test set."""
     val_size: Fraction = 0.1
+    """Fraction of the rows outside the test set that are used as the validation set."""
     random_state: int = Field(default=42, ge=0)
+    """Seed for all random numbers."""
     batch_size: Count = 64
+    """Number of rows per training batch."""
     shuffle_buffer_size: Count = 512
+    """Accepted for compatibility, but has no effect: all rows are shuffled."""
     epochs: Count = 100
+    """Maximum number of epochs."""
     float_convert_types: tuple[int, int] | None = (64, 32)
+    """Accepted for compatibility, but has no effect: training always uses 32-bit floats."""
     lr: float = Field(default=3e-4, gt=0)
+    """Learning rate."""
     beta_1: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    """Decay rate for the first moment in Adam."""
     beta_2: Annotated[float, Field(ge=0, lt=1)] = 0.999
+    """Decay rate for the second moment in Adam."""
     epsilon: float = Field(default=1e-7, gt=0)
+    """Constant for numerical stability in Adam."""
     decay: float = Field(default=0.0, ge=0)
+    """Decay rate d for the learning rate, which is divided by 1 + d * step."""
     amsgrad: Annotated[bool, BeforeValidator(_nonzero_is_true)] = True
+    """Whether to use the AMSGrad variant of Adam."""
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    """Momentum for the optimizer sgd."""
     monitor: str = "val_loss"
+    """Metric that the callbacks monitor, for example val_loss."""
     patience: Count = 20
+    """Number of epochs without improvement before training stops."""
     callbacks: tuple[str, ...] = ("reduce_lr_on_plateau", "early_stopping")
+    """Keras callbacks: reduce_lr_on_plateau, early_stopping or tensorboard."""
     run_eagerly: bool = False
+    """Whether to run the network eagerly, without compiling a graph."""
     pre_trained_model: str | None = None
+    """Run folder or model file from which the initial weights are loaded."""
     save: bool = False
+    """Whether to save the runs. If the key is missing, runs are saved."""
     plot: bool = False
+    """Whether to write plots for each saved run. If the key is missing, plots are written."""
     weights_only: bool = False
+    """Accepted for compatibility, but has no effect: the optimizer state is never loaded."""
 
 
 class DnnSettings(Section):

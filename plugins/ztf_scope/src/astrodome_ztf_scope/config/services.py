@@ -24,10 +24,15 @@ class ServiceSettings(Section):
     """URL and token of a service. SCoPe specifies the URL as protocol, host and port."""
 
     protocol: Protocol = "https"
+    """Protocol of the URL. Not used if url is set."""
     host: str = ""
+    """Host name in the URL. Not used if url is set."""
     port: Port = 443
+    """Port in the URL. Not used if url is set."""
     url: str = Field(default="", validate_default=True)
+    """Base URL of the service. If empty, it is built from protocol, host and port."""
     token: SecretStr | None = None
+    """Access token. By default, the token in secrets.json is used."""
 
     @field_validator("url")
     @classmethod
@@ -44,14 +49,19 @@ class KowalskiCollections(Section):
     """Names of the Kowalski collections."""
 
     gaia: str = "Gaia_EDR3"
+    """Name of the collection with Gaia sources."""
     sources: str = "ZTF_sources_20240117"
+    """Name of the collection with light curves."""
     features: str = "ZTF_source_features_DR16"
+    """Name of the collection with features."""
     classifications: str = "ZTF_source_classifications_DR16"
+    """Name of the collection with scores."""
     alerts: str = "ZTF_alerts"
+    """Name of the collection with ZTF alerts."""
 
 
 class KowalskiInstance(Section):
-    """A Kowalski instance. The values in the section ``kowalski`` are used for missing keys."""
+    """A Kowalski instance. The default host is ``<name>.caltech.edu``."""
 
     protocol: Protocol | None = None
     host: str | None = None
@@ -61,59 +71,69 @@ class KowalskiInstance(Section):
 
 
 class KowalskiSettings(ServiceSettings):
-    """Section ``kowalski``: connection to the catalogue service Kowalski.
-
-    ``timeout`` is in seconds. ``max_timestamp_hjd`` is a heliocentric Julian date in days.
-    """
+    """Section ``kowalski``: connection to the catalogue service Kowalski."""
 
     host: str = "kowalski.caltech.edu"
+    """Host name in the URL. Not used if url is set."""
     hosts: dict[str, KowalskiInstance | None] = Field(default_factory=dict)
+    """Additional Kowalski instances by name. Each instance can have the keys protocol, host, port
+    and token. The default host is NAME.caltech.edu."""
     alt_token: SecretStr | None = None
+    """Accepted for compatibility, but has no effect."""
     timeout: float = Field(default=300, gt=0)
+    """Maximum time to wait for a response, in seconds."""
     collections: KowalskiCollections = KowalskiCollections()
     max_timestamp_hjd: float | None = 2459951.5
+    """Maximum heliocentric Julian date of uploaded photometry, in days. With null, there is no
+    limit."""
 
 
 class FritzSettings(ServiceSettings):
-    """Section ``fritz``: connection to the marshal Fritz.
-
-    ``rate`` is the maximum number of requests per second. ``timeout`` is the maximum time to wait
-    for a response. ``sleep_time`` is the maximum delay before a request is retried. ``settle`` is
-    the maximum time for which the server may continue to process a request after the connection is
-    lost. All times are in seconds.
-    """
+    """Section ``fritz``: connection to the marshal Fritz."""
 
     host: str = "fritz.science"
+    """Host name in the URL. Not used if url is set."""
     rate: float | None = Field(default=None, gt=0)
+    """Maximum number of requests per second. With null, there is no limit."""
     max_attempts: int = Field(default=10, ge=1)
+    """Maximum number of attempts for each request."""
     sleep_time: float = Field(default=5, ge=0)
+    """Maximum delay before a request is retried, in seconds."""
     timeout: float = Field(default=60, gt=0)
+    """Maximum time to wait for a response, in seconds."""
     settle: float = Field(default=3, ge=0)
+    """Maximum time for which the server may continue to process a request after the connection is
+    lost, in seconds."""
 
 
 class WandbSettings(Section):
     """Section ``wandb``: the Weights & Biases project to which runs are logged."""
 
     entity: str | None = None
+    """Team or user account to which runs are logged. With null, the default entity of the account
+    is used."""
     project: str = "scope"
+    """Project to which runs are logged."""
     token: SecretStr | None = None
+    """API key for Weights & Biases. By default, the key stored by wandb login is used."""
     sweep_config_dnn: dict[str, Any] = Field(default_factory=dict)
+    """Accepted for compatibility, but has no effect: sweeps are not supported."""
 
 
 class GcsSettings(Section):
-    """Section ``gcs``: access to the Google Cloud Storage bucket with SCoPe data sets and models.
-
-    ``bucket`` is the name of the bucket. ``credentials`` is the path to a JSON file with
-    credentials, either for a service account or written by ``gcloud``. ``token`` is an access
-    token. If both are missing, the credentials from ``gcloud auth application-default login`` are
-    used.
-    """
+    """Section ``gcs``: access to the bucket with SCoPe data sets and models."""
 
     url: str = "https://storage.googleapis.com"
+    """URL of the Google Cloud Storage API."""
     bucket: str = "ztf-scope"
+    """Name of the Google Cloud Storage bucket with SCoPe data sets and models."""
     project: str = ""
+    """Google Cloud project. If empty, the default project is used."""
     credentials: str | None = None
+    """Path of a JSON file with credentials, either for a service account or written by gcloud."""
     token: SecretStr | None = None
+    """Access token. If token and credentials are both missing, the credentials from
+    gcloud auth application-default login are used."""
 
 
 def connection(name: str, model: type[Settings], token: str = "") -> tuple[Settings, str]:
