@@ -86,26 +86,43 @@ class ModelSection(ConfigSection):
 
 class SdoMlV2Section(ConfigSection):
     storage_driver: Literal["fs", "gcs"] = "fs"
+    """Type of storage: local file system (fs) or Google Cloud Storage (gcs)."""
     channel: str | list[str] | None = None
+    """Name of the SDO ML channel, or a list of names. It takes precedence over data.channel."""
     train_year: Years = None
+    """Year or list of years from which training frames are selected. null selects all years."""
     test_year: Years = None
+    """Year or list of years from which test frames are selected. null selects all years."""
     train_start_date: TimeText = None
+    """Start time of the training frames (UTC, ISO 8601)."""
     train_end_date: TimeText = None
+    """End time of the training frames (UTC, ISO 8601), inclusive."""
     test_start_date: TimeText = None
+    """Start time of the test frames (UTC, ISO 8601)."""
     test_end_date: TimeText = None
+    """End time of the test frames (UTC, ISO 8601), inclusive."""
     irradiance: PositiveFloat | None = None
-    """Maximum GOES 1-8 Å flux, in W/m²."""
+    """Maximum GOES 1-8 Å flux at the time of a selected frame, in W/m²."""
     flux_source: str = ""
-    """Name of the source of the GOES flux. If empty, the setting sources.flux is used."""
+    """Name of the source for the GOES flux. If empty, the setting sources.flux is used."""
     goes_cache_dir: Path | None = None
+    """Folder of the GOES store. null selects the default store."""
     freq: str | None = None
+    """Time step between the selected frames, for example 6h. null selects all frames."""
     train_val_split_ratio: Share = 0.7
+    """Fraction of the time intervals that is used for training instead of validation."""
     train_val_split_temporal_chunk_size: str = "14d"
+    """Length of the time intervals that are assigned to training or validation."""
     sampling_strategy: Literal["chunk", "default"] = "chunk"
+    """Whether to shuffle the frames in groups of chunks (chunk) or individually (default)."""
     mask_limb: bool = False
+    """Whether to set pixels outside the solar disk to 0."""
     mask_limb_radius_scale_factor: PositiveFloat = 1.0
+    """Radius of the mask for mask_limb, in solar radii."""
     reduce_memory: bool = False
+    """This key has no effect."""
     obs_times: list[str] | None = None
+    """Observation times (UTC, ISO 8601) of the selected frames. null selects all frames."""
     bad_frames: Path | None = None
     """YAML file with the time intervals of bad frames, keyed by channel."""
     check_frames: bool = True
@@ -116,17 +133,21 @@ class DataSection(ConfigSection):
     dataset: Literal["CuratedImageParameterDataset", "SDOMLDatasetV1", "SDOMLDatasetV2"] = (
         "CuratedImageParameterDataset"
     )
+    """Type of data set: a folder of image files, SDO ML v1, or SDO ML v2."""
     data_dir: Location = None
     """Folder with images, or folder or URL of an SDO ML data set."""
     batch_size: PositiveInt = 16
+    """Number of images in a batch."""
     validation_share: Share = 0.2
     """Fraction of the images that is used for validation."""
     channel: str | list[str] | None = "171A"
     """Name of the SDO ML channel, or a list of names."""
     num_data_loader_workers: NonNegativeInt = 0
-    """Number of threads that read images; 0 means one per CPU core."""
+    """Number of threads that read images. 0 means one thread per CPU core."""
     prefetch_factor: PositiveInt | None = 4
+    """This key has no effect."""
     pin_memory: bool = False
+    """Whether to copy batches to page-locked memory. If a GPU is available, this is always done."""
     sdo_ml_v2: SdoMlV2Section = SdoMlV2Section()
 
 
@@ -134,9 +155,9 @@ class PredictSection(ConfigSection):
     mode: Literal["sample", "pixel"] = "sample"
     """Whether to score whole images (sample) or pixels (pixel)."""
     pred_dir: Path | None = None
-    """Output folder."""
+    """Folder for the predictions. null selects a subfolder of the run folder."""
     score_mode: str = "combi"
-    """Type of pixel score."""
+    """Type of pixel score, for models that have several types."""
     sample_score: Literal["own", "map"] = "own"
     """Image score: the score that the model defines (own), or the mean pixel score (map)."""
     scale: Literal["run", "image"] = "run"
@@ -147,15 +168,17 @@ class PredictSection(ConfigSection):
 
 class TrainSection(ConfigSection):
     n_epochs: PositiveInt = 10
+    """Total number of epochs."""
     lr: PositiveFloat = 1e-4
-    """Learning rate of Adam."""
+    """Learning rate for the Adam optimizer."""
     use_geco: bool = False
     """Whether to adapt the weight of the reconstruction error with the GECO algorithm."""
     beta: NonNegativeFloat = 0.01
-    """Weight of the Kullback-Leibler term."""
+    """Weight of the Kullback-Leibler divergence in the loss."""
     print_every_iter: PositiveInt = 100
-    """Interval between reported training losses, in training steps."""
+    """Interval between two reports of the training loss, in training steps."""
     early_stopping: bool = True
+    """Whether to stop the training when the validation loss no longer decreases."""
     patience: PositiveInt = 10
     """Number of epochs without a decrease of the validation loss before training stops."""
     fast_dev_run: NonNegativeInt = 0
@@ -195,7 +218,9 @@ class Config(ConfigSection):
     log_dir: Path | None = None
     """Run folder."""
     seed: int = Field(0, ge=0, lt=2**32)
+    """Seed for all random numbers."""
     debug: bool = False
+    """This key has no effect."""
 
     def plain(self) -> dict[str, Any]:
         """Return the configuration as nested dicts that contain only YAML types."""
@@ -222,7 +247,7 @@ SHORT_NAMES = {
 """Mapping from the names of command options and Python keyword arguments to configuration keys.
 
 Every key in a section can be specified by its name without the section. The last entries are
-additional names. If several names have the same configuration key, the last name has priority."""
+additional names. If several names for the same key are passed, the last of them is used."""
 
 
 def by_key(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -234,7 +259,7 @@ def by_key(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _devices(text: str) -> dict[str, Any]:
-    """Parse the devices ``auto``, ``cpu``, ``cpu:N`` (processes), ``N`` (GPUs) or ``N,M``."""
+    """Parse ``auto``, ``cpu``, ``cpu:N`` (N processes), ``N`` (N GPUs) or ``N,M`` (GPU indices)."""
     kind, _, count = text.partition(":")
     try:
         if kind == "cpu":
@@ -257,7 +282,7 @@ def load(
     from_run: bool = False,
     model: str = "",
 ) -> Config:
-    """Merge all sources of configuration values, and validate the result.
+    """Merge the configuration values from all sources, and validate the result.
 
     Parameters
     ----------
@@ -268,14 +293,14 @@ def load(
         ``"model.z_dim"``.
     from_run
         If True, start from the configuration of the run at ``model.load_path``, which has lower
-        priority than the file. If the run contains only weights, use their network shape.
+        priority than the file. If the run contains only weights, read the network shape from them.
     model
         Name of the model. Its default values have the lowest priority.
 
     Raises
     ------
     AstrodomeError
-        If a value is invalid; the message names the file, the key and the expected type.
+        If a value is invalid. The message contains the file, the key and the expected type.
     """
     layers = [(str(path), settings.read_yaml(path)) for path in _with_defaults(file)]
     layers += [(OPTIONS, _nested(key, value)) for key, value in (overrides or {}).items()]

@@ -22,7 +22,7 @@ def register_kinds() -> Iterable[KindSpec]:
     yield KindSpec(
         "sood",
         "astrodome_sood.protocols:AnomalyModel",
-        summary="Scores how anomalous an image of the Sun is.",
+        summary="Anomaly detection in images of the Sun.",
         role="model",
         optional=("train", "reconstruct", "generate"),
     )
@@ -48,6 +48,6 @@ def register_models() -> Iterable[ModelSpec]:
         "sood",
         "threshold",
         "astrodome_sood.models.threshold:Threshold",
-        summary="Brightness threshold, a baseline without training.",
+        summary="Brightness threshold, a baseline that requires no training.",
         verbs=("predict",),
     )

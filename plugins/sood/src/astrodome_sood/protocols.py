@@ -93,8 +93,8 @@ class AnomalyModel(Protocol):
     def score_map(self, batch: NDArray[np.float32], mode: str = "") -> NDArray[np.float32]:
         """Compute an anomaly score for each pixel, as an array with shape (N, H, W).
 
-        ``mode`` is the type of pixel score. Models with only one type ignore it. The scores of an
-        image must not depend on the other images in the batch.
+        ``mode`` is the type of pixel score. Models that have only one type ignore this argument.
+        The scores of an image must not depend on the other images in the batch.
         """
         ...
 

@@ -22,7 +22,7 @@ def open_images(location: StrPath, *, config: Keys = None, **options: Any) -> Im
     Parameters
     ----------
     location : str or path
-        Folder with JPEG or PNG images, which may be in subfolders, or folder or URL of an SDO ML
+        Folder with JPEG or PNG images (subfolders are included), or the folder or URL of an SDO ML
         data set.
     config : mapping, optional
         Configuration values, keyed by dotted configuration key, for example
@@ -68,16 +68,16 @@ def build_dataset(
     size : int
         Width and height of the frames in pixels.
     **options
-        Values for files that do not contain them: ``date``, ``exposure`` (in seconds),
-        ``wavelength`` (in angstroms) and ``plane``. They have the same meaning as in
-        :func:`astrodome_solar.read_image`.
+        The parameters ``date``, ``exposure`` (in seconds), ``wavelength`` (in angstroms) and
+        ``plane`` of :func:`astrodome_solar.read_image`. The values are used if a file does not
+        specify them.
 
     Returns
     -------
     pandas.DataFrame
         One row per year and channel, with the number of frames, the first and last time (UTC),
         and the cadence and longest gap in seconds. ``attrs["failed"]`` contains the files that
-        could not be used.
+        could not be used, and the reasons.
 
     Raises
     ------

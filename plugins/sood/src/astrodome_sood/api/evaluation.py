@@ -30,10 +30,10 @@ def evaluate(
     Parameters
     ----------
     models : Run, str, path, or a sequence of them
-        Runs, run folders, weights files, or names of models without weights, such as
-        ``"threshold"``. The results of training runs of the same model are averaged.
+        Runs, run folders, weights files, or names of models that have no weights, such as
+        ``"threshold"``. The results of several training runs of the same model are averaged.
     images : str, path or ImageDataset
-        Image data set, or the folder or URL of one.
+        Image data set, or its folder or URL.
     config : mapping, optional
         Configuration values, keyed by dotted configuration key.
     against : str
@@ -48,9 +48,9 @@ def evaluate(
     Returns
     -------
     Evaluation
-        Result of the evaluation. ``table`` is a DataFrame with the AUROC, average precision and
-        IoU and their 95 % confidence intervals. ``image_scores`` is a DataFrame with the scores
-        of the images.
+        Result of the evaluation. ``table`` is a DataFrame with the AUROC, the average
+        precision and the IoU, each with a 95 % confidence interval. ``image_scores`` is a
+        DataFrame with the scores of the images.
 
     Raises
     ------

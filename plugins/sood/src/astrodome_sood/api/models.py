@@ -39,7 +39,7 @@ def train(
     model : str
         ``"ce_vae"``, ``"ae"``, or the name of a model from another plugin.
     images : str, path or ImageDataset
-        Image data set, or the folder or URL of one. The location is recorded in the run.
+        Image data set, or its folder or URL. The location is recorded in ``run.json``.
     run : str or path
         Run folder. ``config.yaml``, ``metrics.csv``, ``run.json`` and the weights are written to
         it.
@@ -47,9 +47,10 @@ def train(
         Configuration values, keyed by dotted configuration key, for example
         ``{"train.beta": 0.1}``.
     **options
-        Configuration keys without their section, for example ``target_size`` (in pixels),
-        ``batch_size``, ``lr``, ``beta``, ``z_dim``, ``fmap_sizes``, ``dataset`` and ``channel``.
-        ``epochs`` is the total number of epochs, and ``seed`` the seed for all random numbers.
+        Configuration values, passed as keywords without the section of the key, for example
+        ``target_size`` (in pixels), ``batch_size``, ``lr``, ``beta``, ``z_dim``, ``fmap_sizes``,
+        ``dataset`` and ``channel``. ``epochs`` is the total number of epochs, and ``seed`` is the
+        seed for all random numbers.
 
     Returns
     -------
@@ -89,23 +90,23 @@ def score(
     Parameters
     ----------
     model : Run, str or path
-        Run, run folder, weights file, or name of a model without weights, such as
+        Run, run folder, weights file, or name of a model that has no weights, such as
         ``"threshold"``.
     images : str, path or ImageSet
-        Image data set, or the folder or URL of one.
+        Image data set, or its folder or URL.
     config : mapping, optional
         Configuration values, keyed by dotted configuration key.
     **options
-        Configuration keys without their section, for example ``batch_size``. ``devices`` is the
-        number of GPUs, a list of GPU indices, or ``"cpu"``. With
-        ``sample_score="map"``, the score of an image is the mean of its pixel scores.
+        Configuration values, passed as keywords without the section of the key, for example
+        ``batch_size``. ``devices`` is the number of GPUs, a list of GPU indices, or ``"cpu"``.
+        With ``sample_score="map"``, the score of an image is the mean of its pixel scores.
 
     Returns
     -------
     pandas.DataFrame
         One row per image, in descending order of the score. The index is the position of the
         image in the data set. The columns are ``score``, ``t_obs`` (UTC), ``wavelength`` (in
-        angstroms), ``part`` (patch or observable) and ``path``.
+        angstroms), ``part`` (patch number or HMI observable) and ``path``.
 
     Raises
     ------
@@ -138,7 +139,7 @@ def score_maps(
     model, images, config
         Model, images and configuration values, as for :func:`score`.
     **options
-        Options as for :func:`score`. ``score_mode`` is the type of pixel score:
+        The same options as for :func:`score`. ``score_mode`` is the type of pixel score:
         ``"combi"`` (the default), ``"rec"``, ``"kl_grad"``, ``"rec_grad"`` or ``"elbo_grad"``.
 
     Returns
@@ -175,7 +176,8 @@ def reconstruct(
     model, images, config
         Model, images and configuration values, as for :func:`score`.
     **options
-        Configuration keys without their section, for example ``batch_size``.
+        Configuration values, passed as keywords without the section of the key, for example
+        ``batch_size``.
 
     Returns
     -------

@@ -21,7 +21,7 @@ class LayoutOptions(OptionGroup):
     chunk: int = option(12, "Number of frames in a chunk.", min=1)
     zarr_format: int = option(2, "Version of the zarr format.", min=2, max=3)
     shard: int = option(
-        0, "Number of frames in a shard (only zarr format 3). 0 means no shards.", min=0
+        0, "Number of frames in a shard (zarr format 3 only). 0 disables sharding.", min=0
     )
 
 
@@ -29,14 +29,14 @@ class MetadataOptions(OptionGroup):
     """Options for missing metadata; see :func:`astrodome_solar.read_image`."""
 
     exposure: float | None = option(
-        None, "Exposure time for files that do not contain one, in seconds."
+        None, "Exposure time for files in which it is missing, in seconds."
     )
-    date: str | None = option(None, "Observation time (UTC) for files that do not contain one.")
+    date: str | None = option(None, "Observation time (UTC) for files in which it is missing.")
     wavelength: int | None = option(
-        None, "Wavelength for files that do not contain one, in angstroms."
+        None, "Wavelength for files in which it is missing, in angstroms."
     )
     plane: int | None = option(
-        None, "Index of the image in files with several images, starting at 0."
+        None, "Index of the image to read from files with several images, starting at 0."
     )
 
 
@@ -47,7 +47,7 @@ def info(
     ],
     as_json: Json = False,
 ) -> None:
-    """Show the number of frames, the times and the gaps (in seconds) by year and channel."""
+    """Show the number of frames, time range and gaps (in seconds) for each year and channel."""
     from ..datasets.sdoml_v2.store import FrameStore
 
     console.show(FrameStore(store).inventory(), as_json=as_json)

@@ -42,13 +42,19 @@ class GroundTruthOptions(OptionGroup):
         "default is the most frequent wavelength.",
     )
     labels: Path | None = option(
-        None, "CSV or Parquet file with the columns path and label (1 or 0)."
+        None,
+        "CSV or Parquet file with the columns path and label (1 for anomalous images, 0 for normal "
+        "images).",
     )
     goes_class: str = option(
-        "M1.0", "GOES flare class. Images are anomalous if the flux reached this class."
+        "M1.0",
+        "GOES flare class. Images are considered anomalous if the GOES flux at the image time "
+        "reached this class.",
     )
     event_types: str = option(
-        "AR,FL", "HEK event types. Pixels in the regions of these events are anomalous."
+        "AR,FL",
+        "HEK event types, separated by commas. Pixels in the regions of these events are "
+        "considered anomalous.",
     )
     flux_source: Annotated[str, sources.option("flux", "Source of the GOES flux")] = ""
     events_source: Annotated[str, sources.option("events", "Source of the HEK events")] = ""
@@ -61,7 +67,8 @@ def evaluate(
         list[str],
         typer.Argument(
             metavar="[LABEL=]RUN|MODEL…",
-            help="Run folders, weights files, or names of models without weights (threshold).",
+            help="Run folders, weights files, or names of models that have no weights, for example "
+            "threshold.",
         ),
     ],
     images: ImageOptions,
@@ -103,7 +110,9 @@ def _with_intervals(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def export(
-    run: Annotated[Path, typer.Argument(help="Run folder or weights file of ce_vae or ae.")],
+    run: Annotated[
+        Path, typer.Argument(help="Run folder or weights file of a ce_vae or ae model.")
+    ],
     out: Annotated[
         Path | None, typer.Option(help="Path of the ONNX file (default: RUN/scorer.onnx).")
     ] = None,

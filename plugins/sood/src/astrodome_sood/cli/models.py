@@ -39,7 +39,7 @@ class TrainOptions(OptionGroup):
         None, "Write a profile of the training to the run folder.", "--profile"
     )
     print_every_iter: int | None = option(
-        None, "Interval between reported losses, in steps.", min=1
+        None, "Interval between two reports of the training loss, in training steps.", min=1
     )
 
 
@@ -65,7 +65,7 @@ class PredictOptions(OptionGroup):
         metavar="run|image",
     )
     log_dir: Path | None = option(
-        None, "Parent of the output folder.", "-o", "--log-dir", hidden=True
+        None, "Folder in which the output folder is created.", "-o", "--log-dir", hidden=True
     )
 
 
@@ -79,7 +79,7 @@ class UnusedOptions(OptionGroup):
 
 
 def model_commands(spec: ModelSpec) -> typer.Typer:
-    """Return the commands for the verbs of a model."""
+    """Return a Typer app with the commands that a model supports."""
     known = {
         "train": _train,
         "predict": _predict,
@@ -115,7 +115,8 @@ def _train(model: str) -> Callable[..., None]:
         print_warnings(opened.warnings)
         if not result.trained:
             console.note(
-                f"The run {result.run.path} is already finished. Increase --epochs to continue."
+                f"The run {result.run.path} is already finished. Increase --epochs to continue "
+                "training."
             )
         console.show_one(result.summary(), as_json=as_json)
         outcome = compute.Outcome(done=len(opened), failed=opened.failed)

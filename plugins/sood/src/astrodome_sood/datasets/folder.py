@@ -25,7 +25,7 @@ from .arrays import allocate
 EXTENSIONS = (".jpeg", ".jpg", ".png")
 Pixels = NDArray[np.unsignedinteger[Any]]
 MIN_OBSERVATIONS = 10
-"""Minimum number of observations for which all images of an observation stay in one subset."""
+"""Minimum number of observations for which the images are split by observation."""
 
 
 def find(folder: Path) -> list[Path]:
@@ -52,7 +52,7 @@ def describe(path: Path) -> dict[str, Any]:
     """Parse the metadata in a file name such as ``2012-03-07T000200__171__3.jpeg``.
 
     Return a dict with the keys ``path`` (absolute), ``t_obs`` (ISO 8601, UTC), ``wavelength`` (in
-    angstroms) and ``part`` (patch or observable). Values that the name does not contain are None.
+    angstroms) and ``part`` (patch number or observable). Values missing in the name are None.
     """
     name = parse_file_name(path)
     return {
@@ -70,7 +70,7 @@ def geometry(path: Path, size: int) -> ImageGeometry:
     """
     name = parse_file_name(path)
     if name is None:
-        raise AstrodomeError(f"The file name contains no time and wavelength: {path}")
+        raise AstrodomeError(f"The file name does not contain a time and a wavelength: {path}")
     return ImageGeometry.from_metadata(find_row(path), size, size, name.time)
 
 
@@ -95,7 +95,7 @@ class FolderImages:
 
     Each image is a float32 array with shape (1, size, size) and values in [-1, 1]. ``failed``
     contains the name of each image that could not be read, and the reason for the failure.
-    Subclasses replace the functions that read the files.
+    Subclasses override the methods that read the files.
     """
 
     find = staticmethod(find)

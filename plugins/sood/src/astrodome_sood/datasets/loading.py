@@ -16,9 +16,10 @@ SAME_FILTERS = {"freq", "obs_times", "irradiance", "flux_source", "goes_cache_di
 
 
 def open_images(config: Config, part: str = TRAIN) -> ImageDataset:
-    """Open the training or test images; invalid images are skipped and listed in ``failed``.
+    """Open the training set or the test set that a configuration specifies.
 
-    A folder of image files contains both. Raises AstrodomeError if no images are found.
+    Invalid images are skipped and listed in ``failed``. A folder of image files is used for both
+    sets. Raises AstrodomeError if no images are found.
     """
     data, size = config.data, config.model.target_size
     if data.data_dir is None:
@@ -35,7 +36,7 @@ def open_images(config: Config, part: str = TRAIN) -> ImageDataset:
         if len(names) != 1:
             raise InvalidInputError(
                 f"Expected one channel for {data.dataset}, got {len(names)}.",
-                "Set data.channel to one channel.",
+                "Set data.channel to the name of one channel.",
             )
         return SdoMlV1Images(folder, part, names[0], size, data.num_data_loader_workers)
     return FolderImages(folder, size, data.num_data_loader_workers)

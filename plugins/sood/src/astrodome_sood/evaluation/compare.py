@@ -58,7 +58,7 @@ class EvaluationScores:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Metrics for each run, metrics for each model, and the differences between models."""
+    """Metrics for each run and for each model, and the differences between models."""
 
     runs: list[dict[str, Any]]
     models: list[dict[str, Any]]
@@ -125,7 +125,11 @@ def _row(values: Metrics, **about: Any) -> dict[str, Any]:
 def _metrics(
     label: str, kind: str, scores: EvaluationScores, bootstraps: int, seed: int
 ) -> tuple[Metrics, dict[str, Any]]:
-    """Return the image metrics (AUROC, average precision) and pixel metrics (same, and IoU)."""
+    """Return the metrics for images and for pixels.
+
+    The image metrics are the AUROC and the average precision. The pixel metrics are the average
+    precision and the IoU.
+    """
     values: Metrics = {}
     about: dict[str, Any] = {}
     images = scores.images

@@ -128,7 +128,10 @@ def labels_from_file(images: ImageSet, path: Path) -> ImageLabels:
 
     try:
         table = arrow.read_frame(path) if path.suffix == ".parquet" else pd.read_csv(path)
-    except (OSError, ValueError) as error:  # Base classes of their exceptions.
+    except (
+        OSError,
+        ValueError,
+    ) as error:  # Includes pandas and pyarrow exceptions.
         raise AstrodomeError(f"Cannot read {path} as a table: {error}.") from error
     key = next((name for name in ("path", "name") if name in table.columns), "")
     if not key or "label" not in table.columns:
@@ -145,5 +148,5 @@ def labels_from_file(images: ImageSet, path: Path) -> ImageLabels:
         given[Path(str(name)).name] = int(label)
     names = [Path(str(images.describe(index).get("path"))).name for index in range(len(images))]
     labels = {index: given[name] for index, name in enumerate(names) if name in given}
-    hint = f"The file names in {path} must be the names of the images."
+    hint = f"The file names in {path} must match the file names of the images."
     return ImageLabels(images, labels, hint, reference="labels", file=str(path))

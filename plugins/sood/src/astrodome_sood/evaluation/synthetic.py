@@ -56,7 +56,10 @@ def random_region(shape: tuple[int, int], random: np.random.Generator) -> Array:
 
 
 def replace(image: Array, other: Array, random: np.random.Generator) -> Array:
-    """Return ``other``, which is an image at the same (paste) or another wavelength (swap)."""
+    """Return the image ``other``.
+
+    Its wavelength is the same for ``paste``, and a different one for ``swap``.
+    """
     return other
 
 
@@ -97,8 +100,8 @@ class SyntheticAnomalies:
 
     ``base`` contains the indices of the images that are changed. They have the selected
     wavelength, which is the most frequent wavelength by default. The type ``paste`` requires two
-    such images. The type ``swap`` requires images at another wavelength, and uses the same patch if
-    it exists.
+    such images. The type ``swap`` requires images at another wavelength. It uses the image of the
+    same patch if it exists.
     """
 
     def __init__(

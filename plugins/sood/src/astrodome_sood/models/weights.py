@@ -71,8 +71,8 @@ def save(model: str, net: Autoencoder, path: Path) -> None:
 def load(model: str, path: Path, config: Mapping[str, Any]) -> Autoencoder:
     """Load a network from a run folder or a weights file.
 
-    Raises AstrodomeError if the file is not a valid weights file, belongs to another model, or
-    does not match the shape in the configuration.
+    Raises AstrodomeError if the file is not a valid weights file, contains the weights of another
+    model, or does not match the network shape in the configuration.
     """
     path = locate(path)
     if not path.is_file():

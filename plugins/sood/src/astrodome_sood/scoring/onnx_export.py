@@ -130,7 +130,7 @@ def export_onnx(
     if difference > MAX_DIFFERENCE:
         raise AstrodomeError(
             f"{target} was not written: the results of onnxruntime and torch differ by "
-            f"{difference:.1e} (relative).",
+            f"{difference:.1e} (relative difference).",
             "Try other versions of onnxruntime and torch.",
         )
     files.write_bytes(target, content)
@@ -202,8 +202,8 @@ def describe_input(scorer: ScoringModule, config: configuration.Config) -> dict[
         "input_values": "from -1 to 1",
         "preparation": (
             f"intensities of SDO ML data, {mask}resized to this size (bilinear with antialiasing), "
-            "north up, clipped to the range of the channel and mapped linearly to -1 to 1 (after "
-            f"log10 where named): {'; '.join(ranges)}"
+            "north up, clipped to the intensity range of the channel, converted to log10 if log10 "
+            f"follows the range, and mapped linearly to [-1, 1]; ranges: {'; '.join(ranges)}"
         ),
     }
 

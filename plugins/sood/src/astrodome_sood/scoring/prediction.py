@@ -128,7 +128,7 @@ def _write_scores(
         {"rank": rank, "score": float(scores[index]), **rows[index]}
         for rank, index in enumerate(np.argsort(-scores, kind="stable"), 1)
     ]
-    table = pd.DataFrame(ranked, dtype=object)  # Keep integers beside missing values.
+    table = pd.DataFrame(ranked, dtype=object)  # Preserve integers in columns with missing values.
     maps = [folder / row["map"] for row in ranked]
     paths = [m if m.is_file() else row["path"] for m, row in zip(maps, ranked, strict=True)]
     text = table.assign(pixel_pred_path=paths).to_csv(columns=COLUMNS, index=False)

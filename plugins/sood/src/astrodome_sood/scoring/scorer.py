@@ -19,7 +19,7 @@ from ..protocols import ImageSet
 from ..training import TASK
 
 RUN_FILES = {"run.json", "config.yaml", "metrics.csv", "last.ckpt", "report.html"}
-"""Files in a run folder that are not weights."""
+"""Names of the files in a run folder that do not contain weights."""
 
 
 def find_model(name: str) -> tuple[str, Path | None]:
@@ -78,7 +78,8 @@ def pixel_mode(backend: Any, model: str, mode: str) -> str:
         return str(modes[0])
     if modes and mode not in modes:
         raise InvalidInputError(
-            f"Unknown type of pixel score '{mode}'.", f"Supported by {model}: {', '.join(modes)}."
+            f"Unknown type of pixel score '{mode}'.",
+            f"Types that {model} supports: {', '.join(modes)}.",
         )
     return mode if modes else ""
 

@@ -26,7 +26,7 @@ METRICS = {
     "auroc": "AUROC, images",
     "ap": "average precision, images",
     "pixel_ap": "average precision, pixels",
-    "iou": "IoU at Otsu, pixels",
+    "iou": "IoU at Otsu's threshold, pixels",
 }
 EXAMPLES = 2
 """Number of example images for each type of anomaly."""

@@ -17,7 +17,7 @@ MAP_COLORMAP = "inferno"
 
 
 def image(path: Path, wavelength: int | None, side: int) -> str:
-    """Return an image in its colormap, scaled down to at most ``side`` pixels.
+    """Return an image as a data URL, in its colormap and scaled down to at most ``side`` pixels.
 
     Return an empty string if the image cannot be read.
     """
@@ -32,14 +32,14 @@ def image(path: Path, wavelength: int | None, side: int) -> str:
 
 
 def score_map(scores: NDArray[np.float32], low: float, high: float) -> str:
-    """Return a pixel score map with a square-root color scale from ``low`` to ``high``."""
+    """Return a score map as a data URL, with a square-root color scale from ``low`` to ``high``."""
     span = high - low if high > low else np.inf
     levels = np.sqrt(np.clip((scores - low) / span, 0, 1))
     return to_data_url(mpl.colormaps[MAP_COLORMAP](levels))
 
 
 def color_bar() -> str:
-    """Return the color bar of the maps, from the lowest to the highest score."""
+    """Return the color bar of the maps as a data URL, from the lowest to the highest score."""
     return score_map(np.linspace(0, 1, 256, dtype=np.float32)[None], 0, 1)
 
 

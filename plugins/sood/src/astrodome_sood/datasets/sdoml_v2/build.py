@@ -82,10 +82,12 @@ def build(
         raise InvalidInputError(
             f"Invalid shard size {layout.shard}: expected a multiple of the chunk size "
             f"({layout.chunk}), and zarr_format 3.",
-            "Example: zarr_format 3, chunk 12, shard 120.",
+            "For example, set zarr_format to 3, chunk to 12 and shard to 120.",
         )
     if out.exists():
-        raise AstrodomeError(f"{out} already exists.", "Choose another folder, or delete it.")
+        raise AstrodomeError(
+            f"{out} already exists.", "Specify another folder, or delete the existing one."
+        )
     paths = find_sources(sources)
     out.parent.mkdir(parents=True, exist_ok=True)
     with temporary.folder(out) as target:
@@ -113,7 +115,8 @@ def _read_frames(
 ) -> tuple[dict[tuple[str, str], dict[datetime, Row]], list[tuple[str, str]]]:
     """Read each image once, and write its frame to ``frames``.
 
-    Return the rows of the frames by (year, channel) and time, and the images that cannot be used.
+    Return the frames, grouped by (year, channel) and keyed by time. Also return (name, reason) for
+    each image that cannot be used.
     """
 
     def read(path: Path) -> tuple[datetime, str, NDArray[np.float32], dict[str, Any]]:

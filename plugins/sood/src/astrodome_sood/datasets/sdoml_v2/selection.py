@@ -49,14 +49,14 @@ class FrameFilter:
         if self.start is not None and self.end is not None and self.end < self.start:
             raise InvalidInputError(
                 f"The end date {self.end} is before the start date {self.start}.",
-                "Correct data.sdo_ml_v2 in the configuration.",
+                "Correct the dates in data.sdo_ml_v2 in the configuration.",
             )
 
 
 def select(times: Times, channel: Channel, filters: FrameFilter, name: str = "") -> Rows:
     """Return the row indices of the frames that pass all filters, sorted by time.
 
-    Raises AstrodomeError if no frames are left; the message names the filter.
+    Raises AstrodomeError if no frames are left. The message contains the filter.
     """
     rows = np.flatnonzero(~np.isnat(times))
     rows = rows[np.argsort(times[rows], kind="stable")]

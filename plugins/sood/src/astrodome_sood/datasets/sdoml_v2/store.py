@@ -116,7 +116,7 @@ class FrameStore:
 
     @cached_property
     def years(self) -> list[str]:
-        """Names of the groups, which are the years."""
+        """Names of the groups, one for each year."""
         return sorted(name for name, _ in self._root.groups())
 
     def channel_names(self, year: str) -> list[str]:
