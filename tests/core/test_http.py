@@ -147,7 +147,7 @@ def test_a_request_that_changes_something_does_not_follow_a_redirect(
         message = failure.value.message
         assert f"{method} {server.url}/made was redirected to" in message
         assert target.partition("?")[0] in message and "s3cret" not in message
-        assert message.endswith("the change was not made.")
+        assert message.endswith("nothing was changed.")
 
 
 @pytest.mark.parametrize("status", REDIRECTS)

@@ -222,7 +222,10 @@ KIT = {
     "ends": ("import os; os._exit(0)", "it calls os._exit(0) when it is imported"),
     "thread": (CONTAINED["thread"][0], "a thread that is not a daemon"),
     "none": (HOOK.format(body="pass"), "register_commands returns None"),
-    "base": (HOOK.format(body="raise BaseException('odd')"), "does not load: BaseException: odd"),
+    "base": (
+        HOOK.format(body="raise BaseException('odd')"),
+        "cannot be loaded: BaseException: odd",
+    ),
     "number": (HOOK.format(body="yield CommandSpec('a', __name__ + ':HOOK', help='A.')"), "HOOK"),
     "kind": (
         HOOK.format(body="return []")

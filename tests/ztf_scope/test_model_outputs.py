@@ -38,8 +38,8 @@ def predict(data: Path, root: Path, out: Path) -> Result:
 
 MISTAKES = {
     "nan": "1 of 300 values are invalid, for example nan at index 2: expected finite numbers",
-    "large": "1 of 300 values are invalid, for example 1.7 at index 2: expected 0 to 1",
-    "negative": "1 of 300 values are invalid, for example -0.25 at index 2: expected 0 to 1",
+    "large": "1 of 300 values are invalid, for example 1.7 at index 2: expected values from 0 to 1",
+    "negative": "for example -0.25 at index 2: expected values from 0 to 1",
     "column": r"with shape (300, 1): expected (300,)",
     "short": r"with shape (299,): expected (300,)",
     "none": "of type NoneType: expected real numbers",
@@ -84,7 +84,7 @@ def test_wrong_probabilities_fail_in_training_and_in_evaluation_too(
     ):
         said = " ".join(result.err.split())
         assert result.code == 1
-        assert name in said and "expected 0 to 1" in said
+        assert name in said and "expected values from 0 to 1" in said
 
 
 def test_a_model_without_uses_dmdt_gets_images_if_the_data_set_has_them(

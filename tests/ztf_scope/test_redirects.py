@@ -64,7 +64,7 @@ def test_a_redirected_change_of_an_annotation_fails_and_changes_nothing(
         assert result.code == 1 and result.json["changes"] == []
         (failed,) = result.json["failed"]
         assert marshal.url in failed["reason"] and target.partition("/api")[0] in failed["reason"]
-        assert "the change was not made." in failed["reason"]
+        assert "nothing was changed." in failed["reason"]
         assert state(fritz) == before
         assert not list(Path().glob("annotations-undo-*"))
     assert not twin.requests and not any(state(elsewhere).values())

@@ -21,14 +21,14 @@ from .specs import RESERVED, dashed
 
 HOST = {
     "plugins": ("astrodome.commands:plugin_app", "List, check, install and disable plugins."),
-    "config": ("astrodome.commands:config_app", "Show the settings and their origin."),
+    "config": ("astrodome.commands:config_app", "Show the settings and their origins."),
 }
 CHANGES = ("install", "uninstall", "enable", "disable")
 """Subcommands of ``plugins`` that run without importing any plugin."""
 
 
 def main(app: str, args: Sequence[str] | None = None, registered: Registry | None = None) -> None:
-    """Run an app with command-line arguments, and exit with the status of the command."""
+    """Run an app with command-line arguments, and exit with the exit status of the command."""
     process.prepare_streams()
     try:
         _main(app, args, registered)
@@ -70,7 +70,7 @@ def _changes_plugins(args: Sequence[str]) -> bool:
 
 
 def _unexpected(app: str, registered: Registry, args: Sequence[str], error: BaseException) -> None:
-    """Report an unexpected exception, and the plugin or the damaged library that caused it."""
+    """Print an unexpected exception, and the plugin or the damaged library that caused it."""
     from . import rescue
 
     if rescue.is_damaged():
@@ -255,10 +255,12 @@ def _version(wanted: bool) -> None:
 
 def _options(
     home: Path | None = option(
-        None, "Folder for stored data (default: the user's data folder).", file_okay=False
+        None, "Folder for stored data (default: the per-user data folder).", file_okay=False
     ),
     config: Path | None = option(
-        None, "Configuration file with priority over the other files.", dir_okay=False
+        None,
+        "Configuration file. It takes precedence over the other configuration files.",
+        dir_okay=False,
     ),
     verbose: bool = option(
         False, "Show warnings and log records from libraries on standard error.", "-v", "--verbose"

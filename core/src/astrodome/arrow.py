@@ -2,8 +2,8 @@
 
 A thread in pyarrow's thread pool may release its input shortly after the read has returned. If
 the input is a Python object (an open file, ``BytesIO``, ``bytes``), the thread must acquire the
-global interpreter lock (GIL) to do this. While the interpreter shuts down, Python ends such a
-thread, and the process aborts with "terminate called without an active exception".
+global interpreter lock (GIL) to do this. While the interpreter shuts down, Python terminates
+such a thread, and the process aborts with "terminate called without an active exception".
 File paths, and memory allocated by pyarrow, do not require the lock.
 """
 

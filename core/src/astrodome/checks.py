@@ -70,7 +70,9 @@ def array(
         bad = (found < low - ROUNDING) | (found > high + ROUNDING)
         if bad.any():
             raise _wrong(
-                backend, what, f"in which {_example(given, bad)}: expected {low:g} to {high:g}"
+                backend,
+                what,
+                f"in which {_example(given, bad)}: expected values from {low:g} to {high:g}",
             )
         found = np.clip(found, low, high)
     return found

@@ -77,9 +77,9 @@ def info(name: Name, as_json: Json = False) -> None:
 
 @plugin_app.command()
 def doctor(as_json: Json = False) -> None:
-    """Import everything that the plugins register, and run their health checks.
+    """Import all objects that the plugins register, and run the health checks of the plugins.
 
-    The exit status is 1 if there are problems.
+    The exit status is 1 if a problem is found.
     """
     process.keep_home_unchanged(always=True)
     registered = plugins.current()
@@ -104,7 +104,7 @@ def _examine(plugin: Plugin) -> Iterator[dict[str, str]]:
     for fault in plugin.faults:
         yield _finding(plugin.name, "wrong", fault)
     if plugin.seconds > SLOW:
-        text = f"takes {1000 * plugin.seconds:.0f} ms at every start"
+        text = f"loading takes {1000 * plugin.seconds:.0f} ms at every start"
         yield _finding(plugin.name, "slow", text)
     known = len(plugin.faults)
     valid = 0
@@ -129,7 +129,7 @@ def install(
         str, typer.Argument(help="Name, short name or path of the distribution to install.")
     ],
 ) -> None:
-    """Install a plugin with the installer of this environment.
+    """Install a plugin with the installer that manages this environment (pip, uv or pipx).
 
     The requirements of astrodome and of the installed plugins remain satisfied. If the installation
     breaks the environment, the previous versions are restored.
@@ -235,7 +235,7 @@ def _as_written(found: settings.Settings, name: str) -> Iterator[dict[str, Any]]
 
 @config_app.command()
 def path(as_json: Json = False) -> None:
-    """Show the paths of the configuration files, in order of priority, and of stored data."""
+    """Show the paths of the configuration files, in order of priority, and the data folder."""
     paths = [("settings", file) for file in settings.config_files()]
     paths += [("home", settings.home()), ("plugins", state.path())]
     rows = [{"what": what, "path": str(path), "exists": path.exists()} for what, path in paths]

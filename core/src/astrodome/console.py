@@ -51,7 +51,7 @@ def show(
     Parameters
     ----------
     rows
-        Records, given as mappings of column names to values.
+        Records, given as mappings from column names to values.
     title
         Title of the table on a terminal.
     columns

@@ -43,7 +43,7 @@ def installed() -> dict[str, Distribution]:
     found: dict[str, Distribution] = {}
     for dist in _distributions():
         if name := name_of(dist):
-            # Python imports the first one on sys.path.
+            # Python imports the first distribution on sys.path.
             found.setdefault(canonical_name(name), dist)
     return found
 
@@ -121,7 +121,7 @@ def closure(
 ) -> dict[str, set[str]]:
     """Return the direct and indirect requirements of distributions, including the roots.
 
-    ``roots`` maps the names of distributions to their extras, and so does the returned dictionary.
+    ``roots`` and the returned dictionary map the names of distributions to their extras.
     Only distributions in ``among`` are considered.
     """
     found: dict[str, set[str]] = {}

@@ -19,7 +19,7 @@ class AstrodomeError(Exception):
     hint
         Suggestion for the user to solve the problem.
     exit_code
-        Exit status of the command: 1 if the work failed, 2 if the command line is invalid.
+        Exit status of the command: 1 if the operation failed, 2 if the command line is invalid.
     """
 
     def __init__(self, message: str, hint: str = "", *, exit_code: int = 1) -> None:
@@ -75,13 +75,13 @@ def from_os_error(error: OSError) -> AstrodomeError:
     if error.errno in _FORBIDDEN:
         return AstrodomeError(
             f"Cannot read or write {where}: {error.strerror}.",
-            "Choose another folder or change its permissions.",
+            "Change the permissions, or choose another folder.",
         )
     return AstrodomeError(f"{error.strerror or error}: {where}")
 
 
 def stops_everything(error: BaseException) -> bool:
-    """Return whether an error, such as a full or read-only disk, prevents all further work."""
+    """Return whether an error, such as a full or read-only disk, affects all further items."""
     return isinstance(error, OSError) and error.errno in _FULL | {errno.EROFS}
 
 

@@ -30,8 +30,8 @@ def replacing(path: Path, *, sync: bool = True) -> Iterator[Path]:
     path
         Path of the file. Missing folders are created.
     sync
-        Whether to flush the file to disk. Without flushing, writing thousands of files is faster;
-        the file is safe if the process is killed, but not if the power fails.
+        Whether to flush the file to disk. If it is False, writing many files is faster. The
+        file is then complete after the process was killed, but not after a power failure.
 
     Examples
     --------
@@ -80,7 +80,7 @@ def write_text(path: Path, text: str) -> None:
 
 @contextmanager
 def lock(path: Path, timeout: float = -1) -> Iterator[None]:
-    """Hold a file lock for the duration of the block, so that only one process runs it at a time.
+    """Hold a file lock during the block, so that only one process at a time executes the block.
 
     Raises AstrodomeError if another process holds the lock for longer than ``timeout`` seconds. If
     ``timeout`` is negative, wait forever.
@@ -89,7 +89,7 @@ def lock(path: Path, timeout: float = -1) -> Iterator[None]:
         if not locked:
             raise AstrodomeError(
                 f"Another process is using {path.parent}.",
-                "Wait until it has finished, or stop it.",
+                "Wait until the other process has finished, or stop it.",
             )
         yield
 
@@ -137,7 +137,7 @@ def check_extension(path: Path, supported: Sequence[str]) -> None:
     """Raise InvalidInputError if the extension of a file name is not in ``supported``."""
     if path.suffix.lower() not in supported:
         raise InvalidInputError(
-            f"Unsupported file extension in '{path}': expected {', '.join(supported)}."
+            f"Unsupported file extension in '{path}': expected one of {', '.join(supported)}."
         )
 
 

@@ -53,7 +53,7 @@ class ModelSpec:
 
     ``target`` is the import string of a class that can be called without arguments. ``extra`` is
     the extra of the distribution that contains the libraries which the target imports. ``verbs``
-    are the names of the commands that the model supports.
+    are the names of the commands that the model supports, for example ``train``.
     """
 
     task: str

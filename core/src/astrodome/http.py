@@ -121,9 +121,9 @@ def session(
 
 
 def refuse_redirected_changes(client: requests.Session) -> None:
-    """Configure a session to raise :class:`RedirectError` instead of redirecting changes.
+    """Configure a session to raise :class:`RedirectError` if a change is redirected.
 
-    The error is raised if a request other than GET, HEAD or OPTIONS is redirected. Use this for
+    Requests other than GET, HEAD and OPTIONS are considered changes. Use this function for
     sessions that a library creates; sessions from :func:`session` are already configured. By
     default, requests resends a redirected POST request as GET, or sends its body to the other host.
     """
@@ -139,8 +139,8 @@ def _refuse_redirect(response: requests.Response, **_: Any) -> None:
     target = urljoin(source, response.headers.get("Location", ""))
     response.close()
     raise RedirectError(
-        f"{method} {source} was redirected to {shown(target)} (status {response.status_code}), and "
-        "the redirect was not followed: the change was not made.",
+        f"{method} {source} was redirected to {shown(target)} (status {response.status_code}). The "
+        "redirect was not followed, and nothing was changed.",
         "Check the URL of the service in the settings.",
     )
 

@@ -159,7 +159,7 @@ def _alone() -> Iterator[None]:
         except OSError as error:
             raise AstrodomeError(
                 f"Another process is installing or uninstalling plugins in {sys.prefix}.",
-                "Wait until it has finished.",
+                "Wait until the other process has finished.",
             ) from error
         yield
 

@@ -13,7 +13,7 @@ from typer.models import OptionInfo
 
 from . import times
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as a single JSON document.")]
 """Type of the parameter ``as_json`` of a command."""
 
 

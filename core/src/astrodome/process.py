@@ -95,7 +95,7 @@ def route_messages(verbose: bool = False, debug: bool = False) -> None:
             format="%(name)s: %(message)s",
             stream=sys.stderr,
         )
-    if not sys.warnoptions:  # Otherwise the user chose with python -W or PYTHONWARNINGS.
+    if not sys.warnoptions:  # python -W and PYTHONWARNINGS take precedence.
         warnings.showwarning = _show if verbose else _hide
 
 

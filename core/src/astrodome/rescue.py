@@ -87,7 +87,9 @@ def _run(app: str, args: list[str], failure: BaseException) -> int:
     for verb in VERBS:
         command = commands.add_parser(verb)
         if verb in ("list", "doctor"):
-            command.add_argument("--json", action="store_true", help="Print one JSON document.")
+            command.add_argument(
+                "--json", action="store_true", help="Print the result as a single JSON document."
+            )
         else:
             command.add_argument("name", help="Name of the plugin or its distribution.")
     chosen = parser.parse_args(args)

@@ -1,7 +1,7 @@
 """Read settings from the environment, configuration files and defaults.
 
-The environment takes precedence, followed by the file given with ``--config``, ``./config.yaml``,
-the configuration file in the user's folder, and the defaults.
+Environment variables take precedence, followed by the file given with ``--config``,
+``./config.yaml``, the per-user configuration file, and the defaults.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def dask_settings() -> Any:
         """Settings for Dask clusters."""
 
         worker_timeout: float = Field(
-            60.0, gt=0, description="Time to wait for a worker, in seconds."
+            60.0, gt=0, description="Maximum time to wait for a worker, in seconds."
         )
 
     return DaskSettings
@@ -125,12 +125,12 @@ def current() -> Settings:
 
 @dataclass(repr=False)
 class Settings:
-    """The values of all settings, each with its origin."""
+    """The values of all settings, and the origin of each value."""
 
     layers: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     environ: dict[str, str] = field(default_factory=dict)
 
-    def __repr__(self) -> str:  # without values, which may be secrets
+    def __repr__(self) -> str:  # The values may be secrets.
         return f"Settings(sections={self.sections()})"
 
     def add_file(self, path: Path) -> None:
@@ -162,7 +162,7 @@ class Settings:
     def section(self, name: str, model: type[Model]) -> Model:
         """Return a validated section; see :func:`section`."""
         found = self.values(name)
-        known = model.model_fields  # A variable of another section may have the same prefix.
+        known = model.model_fields  # Variables for another section may have the same prefix.
         given = {
             key: value
             for key, (value, origin) in found.items()
@@ -177,13 +177,13 @@ class Settings:
     def credential(
         self, name: str, model: type[Model], key: str = "token", *, given: str = ""
     ) -> str:
-        """Return a secret if it may be sent to the address in the section ``name``.
+        """Return a secret if it may be sent to the URL in the section ``name``.
 
-        ``given`` is a secret passed as an argument or option. It may be sent to the default
-        address, or to an address from the environment or the file passed with ``--config``.
+        ``given`` is a secret passed as an argument or option. It may be sent to the default URL,
+        or to a URL from an environment variable or the file passed with ``--config``.
 
-        Raises AstrodomeError if the secret and the address have different origins, or if the
-        address uses plain ``http`` and is not on the local host.
+        Raises AstrodomeError if the secret and the URL have different origins, or if the URL uses
+        unencrypted HTTP and is not on localhost.
         """
         values = self.section(name, model)
         secret = given or getattr(values, key)
@@ -203,7 +203,8 @@ class Settings:
                 f"The {key} was not sent, because its origin "
                 f"({'the defaults' if origin == DEFAULT else origin}) differs from the origin of "
                 f"{name}.{part} ({place}).",
-                "Set both in the same file, or both in the environment.",
+                f"Set {name}.{key} and {name}.{part} in the same file, or both with environment "
+                "variables.",
             )
         if not safe_for_secrets(str(getattr(values, "url", "") or "")):
             raise AstrodomeError(
@@ -220,7 +221,7 @@ def _usual(value: Any, model: type[Model], part: str) -> bool:
 
 
 def safe_for_secrets(url: str) -> bool:
-    """Return whether a secret may be sent to a URL. Plain HTTP requires the local host."""
+    """Return whether a secret may be sent to a URL. Over HTTP, only localhost is allowed."""
     from urllib.parse import urlsplit
 
     parts = urlsplit(url)

@@ -1,4 +1,4 @@
-"""Look up data sources by kind, using an option, a setting, or the only installed source."""
+"""Look up the data source of a kind: from an option, a setting, or the installed plugins."""
 
 from __future__ import annotations
 
@@ -76,7 +76,10 @@ def choose(kind: str, name: str = "", default: str = "") -> str:
 
 
 def _configured(kind: str) -> tuple[str, str]:
-    """Return the configured source of a kind and its origin, or empty strings if it is not set."""
+    """Return the name of the source configured for a kind, and the origin of this setting.
+
+    Both are empty strings if no source is configured.
+    """
     current = settings.current()
     current.section(SECTION, settings_model())
     value, origin = current.values(SECTION).get(kind, ("", ""))

@@ -33,8 +33,8 @@ def utc(text: str) -> datetime:
     Parameters
     ----------
     text
-        Time in UTC or with a time zone. A leap second (23:59:60) is converted to the microsecond
-        before it.
+        Time in UTC or with a time zone. A leap second (23:59:60) is converted to the last
+        microsecond before it.
 
     Returns
     -------

@@ -63,9 +63,9 @@ def _registry(module: Any) -> Registry:
 
 
 def wrong_state(name: str, plugin: Plugin) -> Iterator[str]:
-    """Yield the reason why a plugin failed to load, and the effects of its hooks on the process."""
+    """Yield the reason why a plugin cannot be loaded, and its side effects on the process."""
     if plugin.status != "active":
-        yield f"{name} does not load: {plugin.error}."
+        yield f"{name} cannot be loaded: {plugin.error}."
     for fault in plugin.faults:
         yield f"{name}: {fault}."
 
