@@ -280,7 +280,7 @@ def test_the_download_stops_after_some_months_without_a_response(goes, tmp_path,
 def test_a_month_without_files_is_named(goes, archives, week, tmp_path):
     result = goes(*span("2014-02-01", "2014-02-02", tmp_path))
     assert (
-        result.code == 1 and "2014-02: no files found in the archives for this month" in result.err
+        result.code == 1 and "2014-02: the archives contain no files for this month" in result.err
     )
 
 

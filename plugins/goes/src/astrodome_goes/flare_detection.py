@@ -27,7 +27,7 @@ from .store.sample_table import good
 RISE = 1.4
 """Minimum ratio between the flux in the fourth minute and the first minute of a flare."""
 LONGEST_GAP = np.timedelta64(10, "m")
-"""Longest data gap during a flare. If the gap is longer, the end of the flare is unknown."""
+"""Maximum length of a data gap in a flare. After a longer gap, the end of the flare is unknown."""
 DAY = timedelta(days=1)
 
 
@@ -50,11 +50,11 @@ def flares(
     -------
     pandas.DataFrame
         One row per flare, in chronological order. The columns ``start``, ``peak`` and ``end`` are
-        UTC times; ``end`` is NaT if the data end before the flare. ``class`` is the GOES class,
-        and ``flux_W_m2`` the peak flux. ``satellite`` (GOES number) and ``product`` describe the
-        origin of the peak flux. ``operational_scaling`` is True if the peak flux contains the
-        scaling factors of the operational GOES 8-15 data. Unknown values in ``satellite`` and
-        ``operational_scaling`` are missing.
+        UTC times. ``end`` is NaT if the data end before the end of the flare. ``class`` is the GOES
+        class, and ``flux_W_m2`` is the peak flux. ``satellite`` (GOES number) and ``product``
+        describe the origin of the peak flux. ``operational_scaling`` is True if the peak flux
+        contains the scaling factors of the operational GOES 8-15 data. Unknown values in
+        ``satellite`` and ``operational_scaling`` are missing.
 
     Raises
     ------
@@ -113,8 +113,8 @@ def find_flares(minutes: NDArray[np.datetime64], flux: NDArray[np.float64]) -> p
     -------
     pandas.DataFrame
         One row per flare, in chronological order. The columns ``start``, ``peak`` and ``end`` are
-        UTC times; ``end`` is NaT if the data end before the flare. ``class`` is the GOES class,
-        and ``flux_W_m2`` the peak flux.
+        UTC times. ``end`` is NaT if the data end before the end of the flare. ``class`` is the GOES
+        class, and ``flux_W_m2`` is the peak flux.
 
     Raises
     ------
@@ -185,7 +185,7 @@ def _peak_and_end(flux: NDArray[np.float64]) -> tuple[int, int]:
         highest = np.maximum.accumulate(flux[:length])
         ended = flux[:length] <= (highest + flux[0]) / 2
         ended[:4] = False
-        end = int(np.argmax(ended))  # 0 if no element of ended is True
+        end = int(np.argmax(ended))  # argmax returns 0 if no element is True.
         if end or length >= len(flux):
             return int(np.argmax(flux[: end or length])), end
         length *= 4

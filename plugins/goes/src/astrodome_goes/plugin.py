@@ -12,7 +12,7 @@ def register_commands() -> Iterable[CommandSpec]:
     yield CommandSpec(
         "goes",
         "astrodome_goes.cli.main:app",
-        help="GOES soft X-ray flux and flares.",
+        help="Download, look up and plot the GOES soft X-ray flux, and detect flares.",
         panel="Data",
         settings="astrodome_goes.settings:GoesSettings",
     )

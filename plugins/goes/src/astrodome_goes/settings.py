@@ -10,13 +10,13 @@ from pydantic import BaseModel, ConfigDict, Field
 class GoesSettings(BaseModel):
     """Settings for GOES data.
 
-    Each setting can also be given in the environment variable ``ASTRODOME_GOES_<KEY>``.
+    Each setting can also be set with the environment variable ``ASTRODOME_GOES_<KEY>``.
     """
 
     model_config = ConfigDict(extra="forbid")
 
     store: Path | None = Field(
-        None, description="Folder of the store. The default is goes in the --home folder."
+        None, description="Folder of the store (default: the folder goes in the --home folder)."
     )
     url_nasa: str = Field(
         "https://umbra.nascom.nasa.gov",

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class GoesFlux:
-    """GOES X-ray flux from the store in ``folder``, or from the default store."""
+    """Source of the GOES X-ray flux in the store ``folder``, or in the default store."""
 
     def __init__(
         self, folder: str | os.PathLike[str] | None = None, max_diff: float = MAX_DIFF

@@ -2,8 +2,8 @@
 
 Intensities are clipped to the intensity range of the channel. The logarithm of AIA intensities is
 mapped linearly to [-1, 1]. HMI values are mapped linearly without the logarithm. In images with
-eight bits per pixel, the interval [-1, 1] is mapped to 0-255. The ranges are those of the SDO ML
-data set, which sdo-cli also uses.
+eight bits per pixel, the interval [-1, 1] is mapped to 0-255. The ranges are the same as in the
+SDO ML data set and in sdo-cli.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Channel:
 
     @property
     def limits(self) -> tuple[float, float]:
-        """Limits of the intensity, or of its logarithm, that are mapped to -1 and 1."""
+        """Intensities, or their logarithms, that are mapped to -1 and 1."""
         if self.logarithmic:
             return math.log10(self.low), math.log10(self.high)
         return self.low, self.high

@@ -21,7 +21,7 @@ EXTENSIONS = frozenset({".jpeg", ".jpg", ".png", ".jp2", ".parquet", ".fits", ".
 
 @dataclass(frozen=True)
 class ImageName:
-    """The metadata that a file name contains.
+    """The metadata in the name of an image file.
 
     Attributes
     ----------
@@ -45,7 +45,10 @@ class ImageName:
 
     @property
     def channel(self) -> str:
-        """Wavelength with the observable and the level, for example ``171_lev1.5``."""
+        """Wavelength, observable (if any) and processing level (if any), joined by underscores.
+
+        Examples are ``171_lev1.5`` and ``6173_magnetogram``.
+        """
         return _channel(self.wavelength, self.quantity, self.level)
 
 
@@ -80,7 +83,7 @@ def file_name(time: Any, wavelength: int, quantity: str = "", level: str = "") -
 
 
 def channel_label(channel: str) -> str:
-    """Return a label for plots and tables for the channel in a file name.
+    """Convert the channel in a file name to a label for plots and tables.
 
     Examples
     --------
@@ -106,7 +109,7 @@ def parse_file_name(path: str | os.PathLike[str]) -> ImageName | None:
     Returns
     -------
     ImageName or None
-        The metadata in the name, or None if it does not contain a time and a wavelength.
+        The metadata, or None if the name does not contain a time and a wavelength.
 
     Examples
     --------

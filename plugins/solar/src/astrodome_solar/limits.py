@@ -40,7 +40,7 @@ class LimitSettings(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     max_file_mb: float = Field(
-        1024.0, gt=0, description="Largest size of a data file after decompression, in MiB."
+        1024.0, gt=0, description="Maximum size of a data file after decompression, in MiB."
     )
 
 

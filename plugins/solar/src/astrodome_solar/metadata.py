@@ -74,8 +74,8 @@ def read_metadata(path: str | os.PathLike[str]) -> pd.DataFrame:
 def read_rows(folder: Path) -> dict[str, dict[str, str]]:
     """Return the rows of the metadata table in a folder, keyed by file name.
 
-    Return an empty dictionary if the folder contains no table. Raises AstrodomeError with the line
-    number if the table is malformed.
+    Return an empty dictionary if the folder contains no table. Raises AstrodomeError if the table
+    is malformed. The message contains the line number.
     """
     path = folder / NAME
     return _parse(path) if path.exists() else {}
@@ -108,8 +108,8 @@ def find_row(path: Path, table: Path | None = None) -> Row:
 def add_rows(folder: Path, rows: Iterable[Mapping[str, Any]], *, parquet: bool = False) -> None:
     """Add rows to the metadata table in a folder, replacing rows with the same FILE_NAME.
 
-    None and NaN represent unknown values. The file ``meta.parquet`` is also written if it exists or
-    if ``parquet`` is True. Nothing is written if the table already contains all rows.
+    None and NaN represent unknown values. The file ``meta.parquet`` is also written if it already
+    exists or if ``parquet`` is True. Nothing is written if the table already contains all rows.
     """
     with files.lock(folder / f".{NAME}.lock"):
         known = read_rows(folder)
@@ -136,7 +136,8 @@ def _parse(path: Path) -> dict[str, dict[str, str]]:
     lines = csv.DictReader(io.StringIO(text), restkey="")
     if text.strip() and "FILE_NAME" not in (lines.fieldnames or ()):
         raise AstrodomeError(
-            f"{path} has no column FILE_NAME.", "Rename the file, or choose another folder."
+            f"{path} has no column FILE_NAME.",
+            "Rename the file to create a new table, or choose another folder.",
         )
     rows: dict[str, dict[str, str]] = {}
     try:
@@ -163,7 +164,7 @@ def _indexed(path: Path, modified: int) -> Mapping[str, Row]:
 
 
 def _text(value: Any) -> str:
-    """Format a value like the GSU service, which writes whole numbers without a decimal point."""
+    """Format a value as in GSU files, which contain whole numbers without a decimal point."""
     if isinstance(value, str):
         return value
     if value is None or value != value:

@@ -78,15 +78,16 @@ class ImageSource(Protocol):
         The columns are ``t_obs`` (UTC), ``wavelength`` (angstrom), and additional columns that
         ``fetch`` requires. The file name of an image is
         ``{t_obs:%Y-%m-%dT%H%M%S}__{wavelength}.jpeg``, or the value in the optional column
-        ``file_name``. Additional keyword arguments are listed in ``SourceInfo.options``.
+        ``file_name`` if this column exists. Additional keyword arguments are listed in
+        ``SourceInfo.options``.
         """
         ...
 
     def fetch(self, rows: pd.DataFrame, target: Path) -> Iterable[FetchedImage | Path]:
         """Download the images in a table to the folder ``target``.
 
-        Yields one result per row, in any order. A path means that the image with this file name
-        is complete. A source that yields paths must raise an exception if a row fails.
+        Yields one result per row, in any order. A path means that the image file was downloaded
+        completely. A source that yields paths must raise an exception if a row fails.
 
         This method is called from up to ``SourceInfo.connections`` threads at the same time. An
         optional method ``stop()`` interrupts the calls in other threads.

@@ -17,7 +17,7 @@ from .library_errors import converted_errors
 UTC_SUFFIX = re.compile(r"\s*(?:UTC|Z)$", re.IGNORECASE)
 LEAP_SECOND = re.compile(r"T23:59:60")
 MORE_SECONDS = re.compile(r":\d\d:[6-9]")
-"""Pattern for times with 60 or more seconds, which are valid only for a leap second."""
+"""Pattern that matches times with 60 or more seconds, which are valid only in a leap second."""
 
 
 def parse_time(value: Any, scale: str = "utc") -> datetime:

@@ -22,7 +22,7 @@ from ..settings import GoesSettings
 
 SERVICE = "The GOES archive"
 RESOLUTIONS = ("1m", "1s")
-"""Supported resolutions: one-minute averages (``1m``), or all samples (``1s``).
+"""Supported resolutions: one-minute averages (``1m``) and all samples (``1s``).
 
 The time between two samples is 1 second, or 2 to 3 seconds for GOES 15 and earlier satellites.
 """

@@ -85,7 +85,7 @@ def download(
     Returns
     -------
     DownloadOutcome
-        ``done`` is the number of downloaded months, and ``skipped`` the number of months that
+        ``done`` is the number of downloaded months, and ``skipped`` is the number of months that
         were already complete. ``failed`` contains each incomplete month with the reason.
         ``missing`` contains the days for which the archives have no file.
 
@@ -157,7 +157,7 @@ class _Task:
             summary = f"{len(reasons)} of {len(found)} files could not be downloaded"
             self.outcome.failed.append((name, f"{summary}: {each}"))
         elif not found:
-            self.outcome.failed.append((name, "no files found in the archives for this month"))
+            self.outcome.failed.append((name, "the archives contain no files for this month"))
         else:
             self.outcome.missing += sorted(set(days) - {file.day for file in found})
             self.outcome.done += bool(wanted)

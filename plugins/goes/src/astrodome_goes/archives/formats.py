@@ -54,12 +54,12 @@ def read_file(path: Path, satellite: int = 0) -> pd.DataFrame:
     with path.open("rb") as content:
         start = content.read(512)
     if not start:
-        raise AstrodomeError(f"{path} is empty.", "Download it again.")
+        raise AstrodomeError(f"{path} is empty.", "Download the file again.")
     if start.lstrip().lower().startswith((b"<!doctype", b"<html", b"<?xml")):
         raise AstrodomeError(
             f"{path} is a web page instead of a data file. Archives return web pages when they "
             "limit the request rate.",
-            "Download it again later.",
+            "Download the file again later.",
         )
     limits.check_size(path)
     if path.suffix.lower() == ".csv":
@@ -72,7 +72,9 @@ def read_file(path: Path, satellite: int = 0) -> pd.DataFrame:
 
 
 def _read_xrs_file(path: Path, is_netcdf: bool, satellite: int) -> pd.DataFrame:
-    with converted_errors(f"{path} is damaged or is not a GOES XRS file", "Download it again."):
+    with converted_errors(
+        f"{path} is damaged or is not a GOES XRS file", "Download the file again."
+    ):
         if is_netcdf:
             _check_array_sizes(path)
         series = _read_time_series(path)

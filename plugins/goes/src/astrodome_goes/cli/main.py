@@ -35,7 +35,10 @@ CSV = option(
     "--csv",
 )
 
-app = typer.Typer(help="GOES soft X-ray flux and flares.", no_args_is_help=True)
+app = typer.Typer(
+    help="Download, look up and plot the GOES soft X-ray flux, and detect flares.",
+    no_args_is_help=True,
+)
 
 
 @app.command()
@@ -45,7 +48,8 @@ def download(
     output: Path | None = option(None, STORE_HELP, "--output", "--store", "--cache-dir"),
     satellite: str = option(
         "primary",
-        "GOES number, or primary for the highest-numbered satellite on each day.",
+        "GOES number of the satellite, or primary for the highest-numbered satellite with data on "
+        "each day.",
         metavar="primary|NUMBER",
     ),
     resolution: str = option(
@@ -90,7 +94,9 @@ def import_(
         "files.",
     ),
     store: Path | None = STORE,
-    satellite: int = option(0, "GOES number for files that do not specify it.", min=0, max=99),
+    satellite: int = option(
+        0, "GOES number for files that do not specify the satellite.", min=0, max=99
+    ),
     jobs: int = option(0, "Number of processes that read files; 0 means one per CPU.", min=0),
     csv: bool = CSV,
     as_json: Json = False,
@@ -189,7 +195,7 @@ def info(
         10.0, "Minimum duration of the gaps between good samples, in minutes.", min=0
     ),
     limit: int = option(
-        10, "Show only the N longest gaps; --json shows all gaps.", min=0, metavar="N"
+        10, "Show only the N longest gaps. With --json, all gaps are shown.", min=0, metavar="N"
     ),
     store: Path | None = STORE,
     as_json: Json = False,

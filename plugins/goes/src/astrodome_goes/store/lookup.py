@@ -77,9 +77,9 @@ def samples_at(
     pandas.DataFrame
         One row for each time with a good sample within ``max_diff`` seconds. A sample is good if
         its flux is positive and no quality flag is set. ``timestamp`` is the requested time,
-        ``time`` the time of the sample, and ``distance_s`` their difference in seconds. ``class``
-        is the flare class that corresponds to the flux ``xrsb_W_m2``. The other columns are
-        ``xrsa_W_m2``, ``quality``, ``satellite`` and ``product``.
+        ``time`` is the time of the sample, and ``distance_s`` is their difference in seconds.
+        ``class`` is the flare class that corresponds to the flux ``xrsb_W_m2``. The other columns
+        are ``xrsa_W_m2``, ``quality``, ``satellite`` and ``product``.
 
     Raises
     ------

@@ -19,7 +19,7 @@ from .products import PRODUCTS
 if TYPE_CHECKING:
     import pandas as pd
 
-QUALITY = {"description": "0 if good, null if the source file has no flags"}
+QUALITY = {"description": "0 if the sample is good, null if the source file has no quality flags"}
 SCHEMA = pa.schema(
     [
         pa.field("timestamp", pa.timestamp("us", "UTC"), False, {"description": "UTC"}),
@@ -37,7 +37,7 @@ RECORD = np.dtype(
         ("timestamp", "M8[us]"),
         ("xrsa", "f4"),
         ("xrsb", "f4"),
-        ("xrsb_quality", "i4"),  # -1 if the file has no flags
+        ("xrsb_quality", "i4"),  # -1 if the source file has no quality flags
         ("satellite", "u1"),
         ("product", "u1"),  # index in PRODUCTS
     ]
@@ -140,5 +140,5 @@ def read_source_files(path: Path) -> frozenset[str]:
 def _damaged(path: Path, error: Exception) -> AstrodomeError:
     return AstrodomeError(
         f"{path} is damaged or does not contain GOES samples: {error}.",
-        "Delete it, and import or download the data for this month again.",
+        "Delete the file, and import or download the data for this month again.",
     )

@@ -5,8 +5,8 @@ from __future__ import annotations
 PRODUCTS = ("csv", "fits", "netcdf", "gxrs-l2-irrad", "xrsf-l2-avg1m", "xrsf-l2-flx1s")
 """Names of the products, in ascending order of preference.
 
-``csv`` stands for sdo-cli files and ``fits`` for NASA files (up to GOES 15). All other products
-are NOAA netCDF files.
+The product ``csv`` contains the data from sdo-cli CSV files, and ``fits`` contains the data from
+NASA FITS files (up to GOES 15). All other products contain data from NOAA netCDF files.
 """
 
 SCALED_SATELLITES = range(8, 16)
@@ -17,7 +17,7 @@ The factors are 0.85 for ``xrsa`` and 0.7 for ``xrsb``.
 
 
 def operational_scaling(satellite: int, product: str) -> bool | None:
-    """Return whether the fluxes contain the operational scaling factors, or None if unknown.
+    """Return whether fluxes contain the operational scaling factors, or None if this is unknown.
 
     Only the fluxes in NASA FITS files contain these factors. sdo-cli CSV files do not specify
     the product from which they were derived.

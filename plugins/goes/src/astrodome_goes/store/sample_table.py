@@ -12,7 +12,7 @@ DTYPES = {
     "timestamp": "datetime64[us]",  # UTC
     "xrsa": "float32",  # 0.5-4 angstrom, W/m2; NaN if missing
     "xrsb": "float32",  # 1-8 angstrom, W/m2; NaN if missing
-    "xrsa_quality": "Int32",  # 0 if the sample is good; missing if the file has no flags
+    "xrsa_quality": "Int32",  # 0 if the sample is good; missing if the file has no quality flags
     "xrsb_quality": "Int32",
     "satellite": "uint8",  # GOES number; 0 if unknown
     "product": pd.CategoricalDtype(PRODUCTS, ordered=True),
@@ -32,11 +32,11 @@ def sample_table(**columns: Any) -> pd.DataFrame:
     table = pd.DataFrame(columns)[list(DTYPES)]
     flux = table[["xrsa", "xrsb"]]
     table[["xrsa", "xrsb"]] = flux.where(flux.abs() < FILL_VALUE)
-    return table.astype(DTYPES)  # After the fill values, which can be too large for float32.
+    return table.astype(DTYPES)  # Fill values can be too large for float32.
 
 
 def good(samples: pd.DataFrame, channel: str = "xrsb") -> pd.Series:
-    """Return a boolean Series that is True where the flux is positive and no flag is set."""
+    """Return a boolean Series that is True for good samples of a channel."""
     unflagged = samples[f"{channel}_quality"].fillna(0) == 0
     return (samples[channel] > 0) & unflagged.astype(bool)
 

@@ -28,9 +28,9 @@ MAX_POINTS = 3000
 
 Each point is the highest sample in an interval."""
 MAX_LABELS = 12
-"""Maximum number of flares that are labeled with their class. The largest are labeled."""
+"""Maximum number of flares that are labeled with their class. The largest flares are labeled."""
 LONGEST_GAP = pd.Timedelta("5min")
-"""Longest data gap across which a line is drawn."""
+"""Maximum length of a data gap across which a line is drawn."""
 COLORS = {"xrsb": "#b2182b", "xrsa": "#2166ac"}
 LABELS = {"xrsb": "1–8 Å (xrsb)", "xrsa": "0.5–4 Å (xrsa)"}
 CATALOGUE_COLOR = "#4d9221"

@@ -20,7 +20,7 @@ def read_fits(path: Path, plane: int | None = None) -> tuple[dict[str, Any], NDA
     """Return the keywords and the pixels of an image in a FITS file.
 
     The keywords are converted to lower case. ``plane`` is the index of the image, counted from 0
-    over all HDUs and all planes of cubes. It is required if the file contains several images.
+    over all HDUs and all planes of image cubes. It is required if the file contains several images.
     Raises AstrodomeError if the file is damaged or contains no image, or if ``plane`` is invalid.
     """
     with converted_errors("Cannot read the FITS file"), fits.open(path, memmap=False) as hdus:

@@ -1,6 +1,6 @@
 """Read and validate the FITS keywords of solar images.
 
-Missing and impossible values are returned as None. Defaults of libraries are never used.
+Missing and impossible values are returned as None. Library defaults are never used.
 """
 
 from __future__ import annotations
@@ -48,8 +48,9 @@ def text(header: Keywords, *keys: str) -> str:
 def time_of_observation(header: Keywords, date: Any = None) -> datetime:
     """Return the observation time in UTC.
 
-    The first keyword with a valid time is used. If there is none, ``date`` is used. Raises
-    AstrodomeError if ``date`` is None too; the message contains the first invalid keyword.
+    The first keyword with a valid time is used. If no keyword contains a valid time, ``date`` is
+    used. Raises AstrodomeError if ``date`` is also None. The message contains the first invalid
+    keyword.
     """
     scale = text(header, "timesys").lower() or "utc"
     invalid = ""

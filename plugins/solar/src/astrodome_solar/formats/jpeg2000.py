@@ -1,6 +1,6 @@
 """Parser for JPEG 2000 files, which finds the codestreams and their FITS headers.
 
-A JP2 file contains one codestream, and a JPX file contains any number. Files from Helioviewer and
+A JP2 file contains one codestream, and a JPX file contains one or more. Files from Helioviewer and
 JHelioviewer contain an XML version of the FITS header for each codestream. The file format is
 described in ISO/IEC 15444-1, Annex I, and ISO/IEC 15444-2, Annex M. The codestream markers are
 described in ISO/IEC 15444-1, Annex A.

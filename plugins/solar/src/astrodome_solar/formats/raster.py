@@ -22,7 +22,7 @@ FORMATS = {".jpeg": "JPEG", ".jpg": "JPEG", ".png": "PNG", ".jp2": "JPEG2000"}
 QUALITY = 95
 """Quality of written JPEG files. The RMS error of an AIA image is about 1 gray level."""
 REDUCTION = {"JPEG": 2, "JPEG2000": 8}
-"""Minimum ratio between the size decoded by a codec and the size after resampling.
+"""Minimum ratio between the image size after decoding and the image size after resampling.
 
 Downscaling in a JPEG decoder is similar to filtering, but the wavelets of JPEG 2000 cause aliasing.
 """
@@ -117,7 +117,7 @@ def resized(image: Image.Image, size: int, *, exact: bool = False) -> Image.Imag
         frame = (0, 0, image.width / 2**halvings, image.height / 2**halvings)
         image.reduce = halvings
     elif enough and (drafted := image.draft(None, (enough, enough))):
-        frame = drafted[1]  # The last column and row may be incomplete.
+        frame = drafted[1]  # The last column and the last row may be incomplete.
     return decoded(image).resize((size, size), Image.Resampling.LANCZOS, frame)
 
 

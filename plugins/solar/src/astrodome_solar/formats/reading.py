@@ -109,8 +109,9 @@ def read_image(
 def find_images(path: Path) -> tuple[list[ImageReference], int]:
     """Return references to all images in a file, and the number of overlays.
 
-    In a JPX file, codestreams without a FITS header are overlays if other codestreams have one. A
-    file that cannot be parsed is returned as one image, so that reading it reports the error.
+    In a JPX file, codestreams without a FITS header are overlays if other codestreams have a
+    header. A file that cannot be parsed is returned as one image, so that reading it reports the
+    error.
     """
     try:
         with _mapped(path) as data:
@@ -148,7 +149,7 @@ def read(reference: ImageReference, *, table: Path | None = None, **options: Any
 def read_jpeg2000(content: bytes) -> SolarImage:
     """Read an encoded JPEG 2000 image in memory.
 
-    Raises AstrodomeError if it is damaged or truncated, or if it has no FITS header.
+    Raises AstrodomeError if the image is damaged or truncated, or if it has no FITS header.
     """
     with raster.reading("JPEG 2000"):
         if not jpeg2000.is_jpeg2000(content[:12]):
