@@ -265,7 +265,7 @@ def test_flux_limits_skip_images_during_a_flare(flare: Data, gsu: FakeGsu, tmp_p
     assert flare(*command, "--json").succeeded().json["downloaded"] == 2, "the limit is gone"
     later = ("data", "download", "--path", tmp_path / "x", "--start=2012-01-01", "--end=2012-01-02")
     unknown = flare(*later, "--max-flux=1e-5").succeeded()
-    assert "The flux is unknown at the times of 48 images" in unknown.err
+    assert "The flux is unknown for 48 images" in unknown.err
     assert "sdo goes download" in unknown.err
 
 

@@ -72,7 +72,7 @@ def test_tables_show_the_same_numbers_as_json(data: Data, season: Path) -> None:
         shutil.copy(next(season.glob("*.jpeg")), season / f"2013-01-01T000000__{name}.jpeg")
     said = data("info", season).succeeded()
     assert "\t6173 Å continuum\t6173 Å magnetogram\n" in said.out
-    assert "The names of 1 images do not contain time and wavelength." in said.err
+    assert "The file names of 1 images do not contain a time and a wavelength." in said.err
 
 
 @pytest.mark.parametrize("suffix", sorted(raster.FORMATS))

@@ -240,7 +240,7 @@ def test_invalid_options_are_errors_and_nothing_is_written(
     result = data("show", days, *options)
     assert result.code in (1, 2) and says in result.err
     assert [path.name for path in days.parent.iterdir()] == ["days"]
-    assert "Pass exactly one folder" in data("show").err
+    assert "Expected exactly one folder" in data("show").err
 
 
 def test_mp4_without_ffmpeg_is_an_error_with_instructions(

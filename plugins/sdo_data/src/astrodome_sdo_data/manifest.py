@@ -62,7 +62,7 @@ DTYPES = EMPTY.dtypes[list(COLUMNS)].to_dict()
 
 
 def read(folder: Path) -> pd.DataFrame:
-    """Read the manifest of a folder as a DataFrame with the index ``file_name``.
+    """Read the manifest in a folder as a DataFrame with the index ``file_name``.
 
     The result is empty if the manifest does not exist. Raises AstrodomeError if the manifest is
     invalid.
@@ -112,7 +112,7 @@ class DownloadJournal:
         self.staging.mkdir()
 
     def add(self, file_name: str, record: Mapping[str, Any]) -> None:
-        """Append new values for the row of an image to the journal. This method is thread-safe."""
+        """Append new manifest values for an image to the journal. This method is thread-safe."""
         line = f"\n{json.dumps({'file_name': file_name, **record})}\n".encode()
         with self._mutex:
             complete = os.write(self._handle, line) == len(line)
@@ -125,7 +125,7 @@ class DownloadJournal:
         The journal of the current process and the journals of ended processes are merged.
         ``planned`` contains planned and skipped images, with the index ``file_name``. A planned
         image is added if the manifest does not contain it or if its status is ``skipped``. A
-        skipped image is added unless its status is ``done``.
+        skipped image is added unless its status in the manifest is ``done``.
         """
         with files.lock(self._lock), self._mutex:
             previous = table = read(self.folder)
@@ -194,7 +194,7 @@ def write(folder: Path, table: pd.DataFrame) -> None:
 def _with_records(
     folder: Path, table: pd.DataFrame, records: Iterable[Mapping[str, Any]]
 ) -> pd.DataFrame:
-    """Update the rows of images with the results in a journal.
+    """Return the manifest, updated with the results in a journal.
 
     A failure does not change the row of an existing image.
     """

@@ -48,7 +48,8 @@ def from_xml(document: bytes) -> NDArray[np.float32]:
         raise AstrodomeError(f"Invalid image parameters: {error}.") from error
     if table.shape != (SIDE * SIDE, 2 + len(NAMES)) or not np.isfinite(table).all():
         raise AstrodomeError(
-            f"Invalid image parameters: expected {SIDE} x {SIDE} cells with {len(NAMES)} numbers."
+            f"Invalid image parameters: expected {SIDE} x {SIDE} cells, "
+            f"each with {len(NAMES)} values."
         )
     x, y = table[:, 0].astype(np.int64), table[:, 1].astype(np.int64)
     if set(zip(x.tolist(), y.tolist(), strict=True)) != set(np.ndindex(SIDE, SIDE)):

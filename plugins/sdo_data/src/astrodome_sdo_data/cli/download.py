@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from ..downloads import DownloadPlan, DownloadReport, DownloadRequest
 
 SHOWN_PROBLEMS = 100
-"""Maximum number of problems in the table. The manifest contains all problems."""
+"""Maximum number of missing and failed images in the table. The manifest contains all of them."""
 
 
 class DownloadOptions(OptionGroup):
-    """Options that select the images. The names are the same as in DownloadRequest."""
+    """Options that select the images. They have the same names as the fields of DownloadRequest."""
 
     start: datetime = time_option("2012-12-01T00:00:00", "Time of the first image")
     end: datetime = end_option("2012-12-31T23:59:00", "Time of the last image")
@@ -40,7 +40,7 @@ class DownloadOptions(OptionGroup):
     flux_source: Annotated[str, sources.option("flux", "Source of the GOES flux")] = ""
     source: str = option(
         "",
-        "Source of the images, see 'sdo data sources' (default: setting sources.images, or gsu).",
+        "Image source; see 'sdo data sources' (default: the setting sources.images, or gsu).",
         "--source",
         "--images-source",
     )
@@ -49,14 +49,16 @@ class DownloadOptions(OptionGroup):
     )
     quality: int | None = option(
         None,
-        "Bit mask of the allowed bits in QUALITY. Images with other bits are skipped; 0 skips all "
-        "images with quality bits.",
+        "Bit mask of the QUALITY bits that are allowed. Images with any other bit set are "
+        "skipped; 0 allows no quality bits.",
         parser=bit_mask,
         metavar="MASK",
     )
-    parameters: bool = option(False, "Also download the image parameters (64 x 64 x 10 values).")
+    parameters: bool = option(
+        False, "Also download the image parameters: ten statistics for each of 64 x 64 cells."
+    )
     calibrate: bool = option(
-        False, "Correct the pointing and the degradation (sources fido and jsoc)."
+        False, "Correct the pointing and the degradation. Only fido and jsoc support this option."
     )
 
     def request(self) -> DownloadRequest:
@@ -111,7 +113,7 @@ def _warn_of_unknown_flux(plan: DownloadPlan) -> None:
 
     if unknown := int(plan.rows["reason"].eq(UNKNOWN_FLUX).sum()):
         console.warn(
-            f"The flux is unknown at the times of {unknown} images, which are skipped.",
+            f"The flux is unknown for {unknown} images, which are skipped.",
             "Download the flux for these times: sdo goes download --start … --end …",
         )
 

@@ -8,7 +8,8 @@ from astrodome.option_groups import expand
 from . import download, processing, sources, views
 
 app = typer.Typer(
-    help="Download, import, resize, patch and show images of the Sun.", no_args_is_help=True
+    help="Download, import, resize and show images of the Sun, and cut patches out of them.",
+    no_args_is_help=True,
 )
 app.command()(expand(download.download))
 app.command("import")(processing.import_)

@@ -15,7 +15,8 @@ Jobs = Annotated[
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Overwrite existing images.")]
 Wavelength = Annotated[
-    str, typer.Option(help="Wavelength of the images in angstroms, or a pattern such as *.")
+    str,
+    typer.Option(help="Wavelength of the images, in angstroms, or a shell pattern; * matches all."),
 ]
 ImageFolder = Annotated[
     Path, typer.Option("--path", help="Folder with the images. Its subfolders are included.")
@@ -23,7 +24,7 @@ ImageFolder = Annotated[
 
 
 class ProcessingOptions(OptionGroup):
-    """Options of the commands that process all images in a folder."""
+    """Options for the commands that process all images in a folder."""
 
     wavelength: Wavelength = "*"
     overwrite: Overwrite = False
@@ -44,21 +45,21 @@ class FolderOptions(OptionGroup):
         """Return the folder that was passed as an argument or as an option."""
         if (self.folder is None) == (self.path is None):
             raise InvalidInputError(
-                "Pass exactly one folder, as an argument or with --path.",
+                "Expected exactly one folder, as an argument or with --path.",
                 "For example: sdo data info ./data/aia",
             )
         return self.folder or self.path or Path()
 
 
 def bit_mask(text: str) -> int:
-    """Parse a bit mask of 32 bits."""
+    """Parse a bit mask with at most 32 bits."""
     try:
         mask = int(text, 0)
     except ValueError:
         mask = -1
     if not 0 <= mask < 1 << 32:
         raise InvalidInputError(
-            f"Invalid bit mask '{text}': expected an integer with up to 32 bits.",
+            f"Invalid bit mask '{text}': expected an integer with at most 32 bits.",
             "For example: 0 or 0x40000.",
         )
     return mask

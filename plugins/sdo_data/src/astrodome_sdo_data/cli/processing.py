@@ -27,7 +27,7 @@ def import_(
         None, "Exposure time for files without a valid EXPTIME, in seconds.", min=0.000001
     ),
     plane: int | None = option(
-        None, "Index of the image in files with several images, starting at 0.", min=0
+        None, "Index (starting at 0) of the image to import from files with several images.", min=0
     ),
     size: int = option(
         0, "Width and height of the imported images, in pixels; 0 keeps the size.", min=0
@@ -36,7 +36,7 @@ def import_(
     jobs: Jobs = 0,
     as_json: Json = False,
 ) -> None:
-    """Import images of the Sun as gray JPEG images with north up, and add them to meta.csv."""
+    """Import images as gray JPEG images with solar north up, and add their metadata to meta.csv."""
     from ..processing.importing import import_files
 
     with console.progress("Importing", len(files), "files") as bar:
@@ -91,7 +91,9 @@ def patch(
     targetpath: Path = option(Path("data_patches/train/aia"), "Output folder for the patches."),
     size: int = option(256, "Width and height of the patches, in pixels.", min=1),
     max_patches: int = option(64, "Maximum number of patches per image.", min=1),
-    crop_size: int = option(0, "Width of the image border that is excluded, in pixels.", min=0),
+    crop_size: int = option(
+        0, "Width of the image border that patches must not overlap, in pixels.", min=0
+    ),
     seed: int = option(0, "Seed for the random patch positions."),
     as_json: Json = False,
     *,

@@ -23,7 +23,9 @@ def sources(as_json: Json = False) -> None:
     console.show(found, columns=SHOWN, as_json=as_json)
     for each in found:
         if each["problem"] and not as_json:
-            console.warn(f"{each['name']} cannot be used. {each['problem']}", each["hint"])
+            console.warn(
+                f"The source {each['name']} cannot be used. {each['problem']}", each["hint"]
+            )
 
 
 def _capabilities(name: str) -> dict[str, Any]:

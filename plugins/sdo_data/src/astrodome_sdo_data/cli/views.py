@@ -23,7 +23,7 @@ SUMMARY_COLUMNS = (
     *("channel", "images", "patches", "first", "last", "cadence_s", "gaps", "missing", "bytes"),
     "pixels",
 )
-"""Columns of the table of wavelengths. ``--json`` prints all columns."""
+"""Columns of the wavelength table. ``--json`` prints all columns."""
 SHOWN_GAPS = 10
 """Maximum number of gaps per wavelength in the table. The JSON document contains all gaps."""
 
@@ -51,7 +51,9 @@ def show(
     stamps: bool = option(
         True, "Label the images with wavelength and time.", "--stamps/--no-stamps"
     ),
-    colour: bool = option(True, "Use the colormaps of the AIA channels.", "--colour/--grey"),
+    colour: bool = option(
+        True, "Draw the images with the AIA colormaps, or in gray.", "--colour/--grey"
+    ),
     jobs: Jobs = 0,
     as_json: Json = False,
 ) -> None:
@@ -84,7 +86,7 @@ def show(
 
 def info(
     folder: FolderOptions,
-    freq: str = option("", "Expected time between images, for example 6min (default: median)."),
+    freq: str = option("", "Expected time between images, for example 6min (default: the median)."),
     decode: bool = option(False, "Decode all images to find files with damaged pixel data."),
     jobs: Jobs = 0,
     as_json: Json = False,
@@ -126,10 +128,12 @@ def _show_summary(summary: FolderSummary) -> None:
         for each in wavelengths
         for gap in sorted(each.gaps, key=lambda gap: -gap.missing)[:SHOWN_GAPS]
     ]
-    console.show(gaps, title=f"The {SHOWN_GAPS} longest gaps of each wavelength")
+    console.show(gaps, title=f"The {SHOWN_GAPS} longest gaps at each wavelength")
     bad = ({"file": name, "reason": reason} for name, reason in summary.bad)
     console.show(bad, title="Damaged files")
     if summary.unnamed:
-        console.note(f"The names of {summary.unnamed} images do not contain time and wavelength.")
+        console.note(
+            f"The file names of {summary.unnamed} images do not contain a time and a wavelength."
+        )
     if not wavelengths and not summary.bad and not summary.unnamed:
         console.note(f"No images found in {summary.folder}.")

@@ -1,6 +1,6 @@
 """Download images into a folder, and record the results in a manifest.
 
-:mod:`.plan` determines which requested images are missing in the folder. :mod:`.fetch` downloads
+:mod:`.plan` determines which requested images are missing from the folder. :mod:`.fetch` downloads
 single images and moves valid ones to the folder. :mod:`.verify` validates files, and :mod:`.run`
 executes a plan with parallel transfers.
 """

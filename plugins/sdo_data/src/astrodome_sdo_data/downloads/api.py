@@ -31,7 +31,7 @@ def search(source: str, start: Any, end: Any, **request: Any) -> pd.DataFrame:
         numpy.datetime64, pandas.Timestamp or astropy Time. If ``end`` is a string with a date
         only, the whole day is included.
     **request
-        Fields of DownloadRequest:
+        Fields of :class:`.DownloadRequest`:
 
         - ``freq``: time between images as a pandas offset alias (default: ``"60min"``)
         - ``wavelength``: one or more wavelengths in angstroms (default: 171)
@@ -82,7 +82,7 @@ def download(
         See :func:`search`.
     folder : path
         Output folder for the images, ``manifest.parquet`` and, if ``metadata`` is True,
-        ``meta.csv``.
+        ``meta.csv`` and ``meta.parquet``.
     jobs : int
         Maximum number of parallel transfers.
     retry_missing : bool
@@ -110,7 +110,7 @@ def download(
     ------
     AstrodomeError
         If the source does not support the request, if the folder is not writable, or if the folder
-        contains images from a different source or with a different size.
+        already contains some of the images from a different source or with a different size.
 
     Examples
     --------

@@ -28,7 +28,7 @@ class FetchResult:
     """Download result for one image.
 
     The outcomes are described in DownloadReport. ``bytes`` is the size of the downloaded image.
-    ``damaged`` is the new name of an invalid file that was renamed.
+    If an invalid file was renamed, ``damaged`` is its new name.
     """
 
     file_name: str
@@ -40,9 +40,9 @@ class FetchResult:
 
 @dataclass
 class _Task:
-    """Row of an image in the plan, and the missing parts: image, header or parameters.
+    """Row of the plan for one image, and the parts to download: image, header, parameters.
 
-    ``record`` describes the existing file if it is valid.
+    ``record`` contains the manifest values for the existing file, or None if no valid file exists.
     """
 
     row: Mapping[str, Any]
@@ -58,7 +58,7 @@ class _Task:
 
 
 class ImageFetcher:
-    """Downloader for the images in a plan, which can be shared by several threads."""
+    """Downloader for the images in a plan. Several threads can share it."""
 
     def __init__(self, plan: DownloadPlan, journal: manifest.DownloadJournal) -> None:
         self.plan, self.journal = plan, journal
@@ -118,7 +118,7 @@ class ImageFetcher:
         task.header |= task.image and self.plan.request.quality is not None
 
     def _checked_file(self, path: Path, checksum: Any) -> dict[str, Any] | None:
-        """Return the record of an existing file, or None if the file is invalid.
+        """Return the manifest values for an existing file, or None if the file is invalid.
 
         A file is valid if it has the checksum in the manifest or contains a valid image.
         """
@@ -183,7 +183,7 @@ class ImageFetcher:
         if fetched.parameters is not None:
             record["parameters_bytes"] = self._publish_parameters(task, fetched.parameters)
         record |= _header_record(fetched.header)
-        if task.header:  # Recorded even if empty.
+        if task.header:  # The value is also set if the header is empty.
             record["has_header"] = True
         self._write(task, manifest.DONE, "", record)
         outcome = COMPLETED if task.header or task.parameters else CHECKED

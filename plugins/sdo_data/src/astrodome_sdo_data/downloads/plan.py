@@ -65,7 +65,7 @@ class DownloadRequest:
 
     @property
     def variant(self) -> str:
-        """Image size and calibration, as stored in the manifest column ``size``."""
+        """Image size and calibration, in the format of the manifest column ``size``."""
         return (
             f"{self.size} calibrated".strip() if self.options.get("calibrate") else f"{self.size}"
         )
@@ -111,7 +111,8 @@ class DownloadPlan:
     def pending(self) -> pd.DataFrame:
         """Return the rows to download or verify, with previously failed images last.
 
-        With this order, many consecutive unavailable images do not prevent other downloads.
+        Otherwise, the download could end after many consecutive failures before it requests images
+        that are available.
         """
         pending = self.rows["action"].isin([FETCH, CHECK])
         failed = self.record["status"].eq(manifest.FAILED)
@@ -235,7 +236,7 @@ def _search_options(request: DownloadRequest, info: SourceInfo) -> dict[str, Any
     options = {k: v for k, v in options.items() if v is not None and v is not False and v != ""}
     if len(info.sizes) == 1 and "size" not in info.options:
         options.pop("size", None)
-    if "quality" not in info.options:  # Checked in the header after the download.
+    if "quality" not in info.options:  # The header is checked instead.
         options.pop("quality", None)
     for name in options:
         if name not in info.options:
@@ -283,7 +284,7 @@ def _lacks_parameters(folder: Path, names: pd.Series, record: pd.DataFrame) -> n
 
 
 def _quality_reasons(request: DownloadRequest, record: pd.DataFrame) -> np.ndarray:
-    """Return the reason if an image is skipped because of its quality, or an empty string."""
+    """Return the reason for skipping each image because of its quality, or an empty string."""
     text = np.full(len(record), "", object)
     if request.quality is not None:
         bits = record["QUALITY"].fillna(0).to_numpy(np.int64) & ~np.int64(request.quality)
@@ -292,7 +293,7 @@ def _quality_reasons(request: DownloadRequest, record: pd.DataFrame) -> np.ndarr
 
 
 def _flux_reasons(request: DownloadRequest, t_obs: pd.Series) -> np.ndarray:
-    """Return the reason if an image is skipped because of the flux, or an empty string."""
+    """Return the reason for skipping each image because of the flux, or an empty string."""
     text = np.full(len(t_obs), "", object)
     if request.min_flux is None and request.max_flux is None:
         return text

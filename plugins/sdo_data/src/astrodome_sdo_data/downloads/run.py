@@ -34,11 +34,12 @@ class DownloadReport:
     Attributes
     ----------
     files : pandas.DataFrame
-        One row per requested image with the columns ``file_name``, ``t_obs`` (UTC),
-        ``wavelength`` (in angstroms), ``outcome``, ``reason`` and ``bytes`` (size of a downloaded
-        image). The outcome is ``existing``, ``downloaded``, ``completed`` (only the header or the
-        image parameters were downloaded), ``checked`` (the existing file was verified),
-        ``skipped``, ``missing`` (at the source), ``failed`` or ``not reached``.
+        One row per requested image with the columns ``file_name``, ``t_obs`` (UTC), ``wavelength``
+        (in angstroms), ``outcome``, ``reason`` and ``bytes`` (size of a downloaded image). The
+        outcome is ``existing``, ``downloaded``, ``completed`` (only the header or the image
+        parameters were downloaded), ``checked`` (the existing file was verified), ``skipped``,
+        ``missing`` (at the source), ``failed`` or ``not reached`` (the download ended before the
+        image was requested).
     damaged : list of str
         New names of invalid files that were renamed.
     """
@@ -100,7 +101,7 @@ def _kind_of_reason(reason: str) -> str:
 
 
 def _report(plan: DownloadPlan, results: Sequence[FetchResult]) -> DownloadReport:
-    """Return the report for the images in a plan, from all results in chronological order."""
+    """Return the report for a plan, computed from all results in chronological order."""
     outcome = plan.rows["action"].map({KEEP: "existing", SKIP: "skipped", ABSENT: "missing"})
     files = plan.rows[["file_name", "t_obs", "wavelength"]].assign(
         outcome=outcome.fillna("not reached"), reason=plan.rows["reason"], bytes=0
@@ -121,7 +122,7 @@ def run_download(
 
     ``on_result`` is called with the :class:`FetchResult` for each image. The manifest and, if
     requested, ``meta.csv`` are written even if the download is interrupted. Raises AstrodomeError
-    if the target is not a folder or is not writable, or if the disk is full.
+    if the output path is not a writable folder, or if the disk is full.
     """
     with manifest.open_journal(plan.folder) as journal:
         journal.merge(plan.manifest_rows())
@@ -146,7 +147,7 @@ def _execute(
     if not pending:
         return []
     size = plan.info.batch
-    # Start at a random position, so that processes seldom download the same images.
+    # Start at a random position, so that parallel processes rarely download the same images.
     if journal.is_shared():
         start = random.randrange(len(pending))
         pending = pending[start:] + pending[:start]

@@ -28,7 +28,7 @@ _LOADING = threading.Lock()
 
 
 class Calibration:
-    """Calibration of AIA level 1 maps: correction of the pointing and the degradation.
+    """Calibration that corrects the pointing and the degradation of AIA level 1 maps.
 
     Intensities are not divided by the exposure time.
 
@@ -38,7 +38,7 @@ class Calibration:
         Path of the table, or name of a service that aiapy supports: ``lmsal`` or ``jsoc`` for the
         pointing table, ``ssw`` or ``jsoc`` for the degradation table.
     section : str
-        Name of the settings section that contains these values, used in error messages.
+        Name of the settings section that contains these values. It is used in error messages.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class Calibration:
         """Correct the pointing and the intensity of an AIA level 1 map with 4096 x 4096 pixels.
 
         Raises AstrodomeError if the map has a different level or size, or if the tables do not
-        contain its time.
+        include its observation time.
         """
         self.prepare()
         from aiapy.calibrate import correct_degradation, update_pointing

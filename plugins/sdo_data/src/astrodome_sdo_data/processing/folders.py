@@ -11,7 +11,9 @@ from astrodome import AstrodomeError, InvalidInputError, compute, errors, files
 from astrodome_solar.formats import raster
 
 MAX_AGE = 600.0
-"""Minimum age in seconds of temporary files that are deleted as remains of killed processes."""
+"""Age in seconds after which a temporary file is deleted.
+
+Younger files may belong to a process that is still running."""
 
 Advance = Callable[[], object]
 
@@ -51,7 +53,8 @@ def list_images(
     if not found:
         raise AstrodomeError(
             f"No image with a name such as {pattern}.jpeg found in {folder}.",
-            f"Check the folder and the wavelength. File extensions: {', '.join(raster.FORMATS)}.",
+            "Check the folder and the wavelength. Supported file extensions: "
+            f"{', '.join(raster.FORMATS)}.",
         )
     return sorted(found)
 

@@ -35,9 +35,9 @@ def import_files(
 ) -> compute.Outcome:
     """Import image files as gray JPEG images with north up.
 
-    Intensities in FITS files are divided by the exposure time and scaled to the range of the
-    channel. The values of images with eight bits per pixel are not changed. An image is skipped if
-    it was already imported from the same file.
+    Intensities in FITS files are divided by the exposure time, clipped to the intensity range of
+    the channel, and scaled to eight bits. The values of images with eight bits per pixel are not
+    changed. An image is skipped if it was already imported from the same file.
 
     Parameters
     ----------

@@ -31,7 +31,8 @@ def cut_patches(
 ) -> compute.Outcome:
     """Cut random patches out of all images in a folder.
 
-    Positions are drawn without replacement. They depend only on ``seed`` and the name of the image.
+    Patch positions are drawn without replacement. They depend only on ``seed`` and the file name of
+    the image.
 
     Parameters
     ----------
@@ -49,7 +50,7 @@ def cut_patches(
         Paths of the images to use, relative to ``folder``. By default, all matching images in the
         folder are used.
     crop : int
-        Width in pixels of the image border that is excluded.
+        Width in pixels of the image border that patches must not overlap.
     seed : int
         Seed for the random positions.
     overwrite : bool
@@ -125,7 +126,10 @@ def _cut(
     keep: bool,
     name: Path,
 ) -> tuple[int, int]:
-    """Cut the patches of one image at the positions that ``draw`` returns."""
+    """Cut patches out of one image at the positions that ``draw`` returns.
+
+    Return the number of written patches and the number of existing patches.
+    """
     source, stem = folder / name, str(target / name.with_suffix(""))
     modified = source.stat().st_mtime_ns
     with raster.reading():
@@ -146,14 +150,15 @@ def _cut(
 
 
 def _delete_surplus(stem: str, count: int, name: str) -> None:
-    """Delete patches of the image ``name`` whose number is not less than ``count``.
+    """Delete the patches of the image ``name`` that have the number ``count`` or higher.
 
     They were written by an earlier run with a larger number of patches.
     """
     end = count
     while os.path.exists(f"{stem}__{end}.jpeg"):  # noqa: PTH110
         end += 1
-    for number in reversed(range(count, end)):  # Numbers stay contiguous if interrupted.
+    # The highest number is deleted first, so that the numbers stay contiguous if interrupted.
+    for number in reversed(range(count, end)):
         patch = f"{stem}__{number}.jpeg"
         comment = raster.comment_of(patch)
         if comment.startswith("sdo data patch: ") and comment.endswith(f" of {name}"):

@@ -1,7 +1,7 @@
 """Resize the images in a folder.
 
-Only Pillow is imported, so that processing starts quickly. The source and the settings are stored
-as a comment in each resized image. A later run uses this comment to detect existing images.
+This module imports only Pillow, so that processing starts quickly. The source and the settings are
+stored as a comment in each resized image. A later run uses this comment to detect existing images.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 AIA_WAVELENGTHS = (94, 131, 171, 193, 211, 304, 335, 1600, 1700, 4500)
 """Wavelengths of the AIA channels in angstroms."""
 SIZES = {"2k": 2048, "4k": 4096, "1k": 1024, "512": 512, "256": 256}
-"""Image sizes for sources that resize images, with the width in pixels.
+"""Names of the image sizes for sources that resize images, with the width in pixels.
 
 The first size is the default."""
 
@@ -153,7 +153,8 @@ def check_quality(row: Mapping[Any, Any], bits: Any) -> None:
 def nearest(t_obs: pd.Series, candidates: pd.DataFrame, tolerance: float) -> pd.DataFrame:
     """Return the candidate nearest to each time.
 
-    The times must be sorted. If no candidate is within ``tolerance`` seconds, its columns are NaN.
+    The times must be sorted. If no candidate is within ``tolerance`` seconds of a time, the other
+    columns of this row are NaN.
     """
     return pd.merge_asof(
         pd.DataFrame({"t_obs": t_obs.to_numpy("datetime64[us]")}),

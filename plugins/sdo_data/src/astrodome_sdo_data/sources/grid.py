@@ -10,7 +10,7 @@ import pandas as pd
 from astrodome import InvalidInputError, times
 
 OLD_ALIASES = {"T": "min", "H": "h", "S": "s"}
-"""Mapping from the aliases for minutes, hours and seconds before pandas 3 to current aliases."""
+"""Mapping from pandas aliases that pandas 3 does not support to the current aliases."""
 
 
 def time_grid(
@@ -29,7 +29,7 @@ def time_grid(
     if cadence and seconds % cadence:
         raise InvalidInputError(
             f"Invalid interval '{freq}': the images have a cadence of {cadence / 60:g} min.",
-            f"Use a multiple of it, for example {cadence / 60:g}min, 60min or 1D.",
+            f"Use a multiple of the cadence, for example {cadence / 60:g}min, 60min or 1D.",
         )
     t_obs = pd.date_range(start, end, freq=step, unit="us")
     unique = list(dict.fromkeys(wavelength))
@@ -38,11 +38,11 @@ def time_grid(
 
 
 def check_wavelengths(source: str, requested: Sequence[int], available: Sequence[int]) -> None:
-    """Raise AstrodomeError if a requested wavelength is not available. ``source`` is its name."""
+    """Raise AstrodomeError if the source with the given name lacks a requested wavelength."""
     if unknown := sorted(set(requested) - set(available)):
         raise InvalidInputError(
             f"{source} does not provide images at {', '.join(map(str, unknown))} angstrom.",
-            f"Available: {', '.join(map(str, sorted(available)))}.",
+            f"Available wavelengths: {', '.join(map(str, sorted(available)))}.",
         )
 
 
@@ -65,13 +65,13 @@ def offset(freq: str) -> pd.offsets.BaseOffset:
 
 
 def interval(freq: str) -> timedelta:
-    """Return the duration for the alias of a fixed interval, for example ``6min`` or ``1D``."""
+    """Return the duration for an alias with a fixed duration, for example ``6min`` or ``1D``."""
     step = offset(freq)
     try:
         duration: timedelta = pd.Timedelta(step).to_pytimedelta()
     except ValueError:
         raise InvalidInputError(
-            f"Invalid interval '{freq}': its duration is not fixed.",
+            f"Invalid interval '{freq}': expected a fixed duration.",
             "Use minutes, hours or days, for example 6min, 1h or 30D.",
         ) from None
     return duration

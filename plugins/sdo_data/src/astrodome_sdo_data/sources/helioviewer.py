@@ -51,13 +51,16 @@ class HelioviewerSource(ServerSource):
     def fetch_row(self, row: Mapping[Any, Any], target: Path, result: FetchedImage) -> None:
         """Download the nearest image.
 
-        The image counts as missing if the time difference exceeds ``helioviewer.tolerance``.
+        The image is reported as missing if the difference between the requested and the observed
+        time exceeds ``helioviewer.tolerance``.
         """
         requested = row["t_obs"].to_pydatetime()
         query = f"date={requested:%Y-%m-%dT%H:%M:%S}Z&sourceId={SOURCE_IDS[row['wavelength']]}"
         image = self.server.get(f"/getJP2Image/?{query}", read_jpeg2000)
         if abs(image.time - requested) > timedelta(seconds=self.settings.tolerance):
-            raise MissingImageError(f"The nearest image is from {image.time:%Y-%m-%dT%H:%M:%S}.")
+            raise MissingImageError(
+                f"The nearest image was observed at {image.time:%Y-%m-%dT%H:%M:%S}."
+            )
         if image.wavelength != row["wavelength"]:
             raise AstrodomeError(
                 f"Wrong wavelength: expected {row['wavelength']} angstrom, got {image.wavelength}."

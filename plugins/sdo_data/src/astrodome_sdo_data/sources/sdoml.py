@@ -117,7 +117,7 @@ class SdomlSource(ArchiveSource):
     def __init__(self, store: str = "") -> None:
         """Create a source for the store in a folder or at a URL.
 
-        By default, the store in the settings is used.
+        By default, the store in the setting ``sdoml.store`` is used.
         """
         self.settings = settings.section("sdoml", SdomlSettings)
         if store:
@@ -146,7 +146,7 @@ class SdomlSource(ArchiveSource):
     def _nearest(self, wavelength: int, t_obs: pd.Series) -> pd.DataFrame:
         first, last = int(t_obs.iloc[0].year), int(t_obs.iloc[-1].year)
         tables = []
-        for year in range(first - 1, last + 2):  # Includes adjacent years.
+        for year in range(first - 1, last + 2):  # Include adjacent years.
             if array := self._array(year, wavelength):
                 known = pd.Series(array.times)
                 table = pd.DataFrame({"t_obs": known, "year": year, "frame": known.index})

@@ -88,7 +88,7 @@ class FidoSettings(Level1Settings):
 
     url: str = Field(
         "",
-        description="URL of the WSDL of a VSO server (default: the first reachable server).",
+        description="WSDL URL of a VSO server (default: the first reachable server).",
     )
     port: str = Field("sdacVSOi", description="Name of the VSO port in the WSDL.")
 

@@ -1,6 +1,7 @@
 """Image source ``fido``: AIA level 1 FITS files from the Virtual Solar Observatory (VSO).
 
-The VSO is accessed with sunpy. It provides an image at each wavelength every 12 or 24 s since 2010.
+The VSO is accessed with sunpy. Since May 2010, it provides an image at each wavelength every 12 or
+24 s.
 """
 
 from __future__ import annotations

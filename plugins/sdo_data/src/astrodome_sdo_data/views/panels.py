@@ -117,7 +117,7 @@ def color_table(wavelength: int) -> NDArray[np.uint8]:
 
 
 def color_swatch(wavelengths: Sequence[int], style: PanelStyle) -> Image.Image:
-    """Return an image with the colormap of each wavelength in one row of 256 pixels."""
+    """Return an image that shows the colormap of each wavelength in a row of 256 pixels."""
     return Image.fromarray(np.stack([color_table(w if style.color else 0) for w in wavelengths]))
 
 

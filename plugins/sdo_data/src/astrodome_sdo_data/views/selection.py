@@ -44,7 +44,7 @@ def select_images(
 ) -> list[SelectedImage]:
     """Return the images in a folder from ``start`` to ``end`` (UTC, both included), sorted by time.
 
-    With ``freq``, only the first image of each wavelength in each interval of this length is
+    If ``freq`` is given, only the first image at each wavelength in each interval of this length is
     returned. Raises AstrodomeError if no matching images are found.
     """
     folder = Path(folder).expanduser()
@@ -81,7 +81,7 @@ def _first_of_each_interval(
 ) -> list[SelectedImage]:
     first: dict[tuple[str, int], SelectedImage] = {}
     for image in images:
-        channel = image.path.stem.partition("__")[2]  # Includes the HMI observable.
+        channel = image.path.stem.partition("__")[2]  # Include the HMI observable.
         first.setdefault((channel, (image.t_obs - images[0].t_obs) // freq), image)
     return sorted(first.values())
 
@@ -99,21 +99,21 @@ def evenly_spaced(items: Sequence[Item], count: int) -> list[Item]:
 
 
 def group_by_time(images: Sequence[SelectedImage]) -> list[dict[int, SelectedImage]]:
-    """Group images that were taken at about the same time into rows.
+    """Group images that were taken at about the same time.
 
-    Each image is in exactly one row, and a row has at most one image at each wavelength. All images
-    in a row are at most half a typical step later than the first image in the row. The typical step
-    is the shortest median time between consecutive images of the same wavelength.
+    Each image is in exactly one group, and a group has at most one image at each wavelength. All
+    images in a group are at most half a typical step later than the first image in the group. The
+    typical step is the shortest median time between consecutive images at the same wavelength.
 
     Parameters
     ----------
     images : sequence of SelectedImage
-        Images of any wavelength, in any order.
+        Images at any wavelengths, in any order.
 
     Returns
     -------
     list of dict
-        Rows in chronological order. Each row maps wavelengths in angstroms to images.
+        Groups in chronological order. Each group maps wavelengths in angstroms to images.
     """
     tolerance, rows = _typical_step(images) / 2, list[dict[int, SelectedImage]]()
     begin = datetime.min
@@ -126,7 +126,7 @@ def group_by_time(images: Sequence[SelectedImage]) -> list[dict[int, SelectedIma
 
 
 def _typical_step(images: Sequence[SelectedImage]) -> timedelta:
-    """Return the shortest median time between consecutive images of the same wavelength."""
+    """Return the shortest median time between consecutive images at the same wavelength."""
     times = [sorted({image.t_obs for image in each}) for each in _by_wavelength(images).values()]
     steps = [sorted(after - before for before, after in pairwise(each)) for each in times]
     return min((each[len(each) // 2] for each in steps if each), default=timedelta.max)
@@ -143,8 +143,8 @@ def _by_wavelength(images: Sequence[SelectedImage]) -> dict[int, list[SelectedIm
 def movie_frames(images: Sequence[SelectedImage], count: int = 0) -> list[Cells]:
     """Return at most ``count`` frames of a movie, or all frames if ``count`` is 0.
 
-    Each row of :func:`group_by_time` is one frame. If a row has no image at a wavelength, the image
-    nearest in time is repeated, provided that it is within one typical step.
+    Each group that :func:`group_by_time` returns becomes one frame. If a group has no image at a
+    wavelength, the image nearest in time is repeated, provided that it is within one typical step.
     """
     groups, tolerance = _by_wavelength(images), _typical_step(images)
     return [
@@ -170,9 +170,9 @@ def sheet_cells(
 ) -> tuple[Cells, int]:
     """Return the cells of a contact sheet, row by row, and the number of columns.
 
-    For several wavelengths, the sheet has one column per wavelength and one row per row of
-    :func:`group_by_time`. If ``columns`` is given, or if there is only one wavelength, the cells
-    are filled consecutively. Each image is shown at most once.
+    For several wavelengths, the sheet has one column per wavelength and one row for each group that
+    :func:`group_by_time` returns. If ``columns`` is given, or if there is only one wavelength, the
+    cells are filled consecutively. Each image is shown at most once.
 
     Parameters
     ----------

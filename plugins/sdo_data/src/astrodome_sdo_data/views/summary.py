@@ -35,7 +35,7 @@ The marker can be followed by padding."""
 class Gap:
     """Time gap between two consecutive images (UTC).
 
-    ``missing`` is the number of images that are missing in the gap.
+    ``missing`` is the estimated number of images that are missing in the gap.
     """
 
     after: datetime
@@ -128,7 +128,7 @@ def summarize(
     folder : path
         Folder with images.
     cadence : float
-        Expected time between images in seconds. 0 means the median time between images of each
+        Expected time between images in seconds. 0 means the median time between images at each
         wavelength.
     decode : bool
         Whether to decode all images. By default, only the start and the end of each file are
