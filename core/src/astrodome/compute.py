@@ -73,7 +73,7 @@ def map(
     items
         Items to process. The iterable is consumed while results are yielded.
     jobs
-        Number of workers; 0 means one per CPU.
+        Number of workers. 0 means one worker per CPU.
     threads
         Whether to use threads instead of processes. Threads are suitable for functions that
         release the global interpreter lock (GIL), such as image codecs.

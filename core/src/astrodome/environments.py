@@ -66,7 +66,7 @@ def repair(wanted: Iterable[str]) -> str:
 
 
 def _plain(change: PluginChange) -> list[Step]:
-    """Return the commands for a virtual environment, using pip if installed and uv otherwise."""
+    """Return the command lines for a virtual environment, with pip if it is installed or uv."""
     limits = ["-c", str(change.constraints)] if change.constraints else []
     if change.action == "uninstall":
         limits = []

@@ -70,7 +70,7 @@ def from_os_error(error: OSError) -> AstrodomeError:
     if error.errno in _FULL:
         return AstrodomeError(
             f"No space left on the disk while writing {where}.",
-            "Free some space and run the same command again; finished results are kept.",
+            "Free some space, and run the same command again. Finished results are kept.",
         )
     if error.errno in _FORBIDDEN:
         return AstrodomeError(

@@ -16,7 +16,7 @@ from typing import Any
 LONGEST = 60
 """Maximum length of captured text in a message, in characters."""
 FINISH = 0.1
-"""Time to wait after the import for threads that are about to end, in seconds."""
+"""Time to wait for new threads to end after the import, in seconds."""
 
 
 class Isolated:

@@ -1,4 +1,4 @@
-"""Set up the command process: standard streams, Ctrl-C, and folders and messages of libraries."""
+"""Set up the command process: standard streams, Ctrl-C, library folders and library messages."""
 
 from __future__ import annotations
 

@@ -115,7 +115,7 @@ class Receipt:
         return found
 
     def unrecorded(self) -> list[str]:
-        """Return distributions that are neither in the receipt nor required by another one."""
+        """Return distributions that are not in the receipt and that no distribution requires."""
         among = distributions.installed()
         roots: dict[str, set[str]] = {}
         for entry in self.requirements:

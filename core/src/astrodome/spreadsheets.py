@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FORMULA = re.compile(r"'*[=+\-@\t\r]")
-"""Start of a text that needs an apostrophe or already has one."""
+"""Pattern for texts that need an apostrophe or already start with an apostrophe."""
 NUMBER = re.compile(r"[+-]([\d.:\s]+|[\d.]+[eE][+-]?\d+|inf|nan)")
 """Signed numbers, including sexagesimal numbers, which need no apostrophe."""
 

@@ -64,7 +64,7 @@ def sweep(folder: Path, age: float = 0.0) -> None:
     """Delete abandoned temporary files in ``folder``.
 
     Files of running processes are kept. Files from another machine are deleted if they are older
-    than one day, and files without an owner in their name if they are older than ``age`` seconds.
+    than one day, and files whose names contain no owner if they are older than ``age`` seconds.
     """
     now = time.time()
     for part in folder.glob(f".*{PART}*"):

@@ -1,6 +1,6 @@
 """Convert between the GOES 1-8 angstrom flux and flare classes such as M2.5.
 
-The letter of a class specifies the decade of the flux, and the number is a multiple of it.
+The letter of a class specifies a power of ten, and the number is the multiple of this power.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ DECADES = {"A": 1e-8, "B": 1e-7, "C": 1e-6, "M": 1e-5, "X": 1e-4}
 def flare_class(flux: Any) -> Any:
     """Return the flare class for one or more fluxes.
 
-    The multiple is truncated to one decimal, like in the flare lists of NOAA's Space Weather
+    The multiple is truncated to one decimal, as in the flare lists of NOAA's Space Weather
     Prediction Center. Class X has no upper limit (for example X28.0), and class A has no lower
     limit.
 

@@ -85,11 +85,12 @@ class ImageGeometry:
         Parameters
         ----------
         row : mapping
-            Row with the following values. X0 and Y0 are the center of the Sun, measured from the
-            lower left corner, and R_SUN is the solar radius, all in pixels. CDELT is the scale in
-            arcsec per pixel. All four refer to an image of 4096 x 4096 pixels. DSUN is the distance
-            between the observer and the Sun in meters; by default, it is the distance of the Earth.
-            The observer is assumed to be in the direction of the Earth, as for SDO.
+            Row with the following values. X0 and Y0 are the coordinates of the center of the Sun,
+            measured from the lower left corner, and R_SUN is the solar radius, all in pixels. CDELT
+            is the scale in arcsec per pixel. All four refer to an image of 4096 x 4096 pixels. DSUN
+            is the distance between the observer and the Sun in meters; by default, the distance
+            between the Earth and the Sun is used. The observer is assumed to be in the direction of
+            the Earth, as for SDO.
         width, height : int
             Size of the image in pixels.
         time : str, datetime, numpy.datetime64, pandas.Timestamp or astropy.time.Time

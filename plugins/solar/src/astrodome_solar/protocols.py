@@ -137,6 +137,6 @@ class FluxSource(Protocol):
     def flux_at(self, times: ArrayLike) -> NDArray[np.float64]:
         """Return the 1-8 angstrom flux at N UTC times as an array with shape (N,), in W/m2.
 
-        The flux is NaN if there is no valid sample near a time.
+        The flux is NaN at times without a valid sample nearby.
         """
         ...

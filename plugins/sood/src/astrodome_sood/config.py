@@ -32,7 +32,7 @@ RUN_SECTIONS = ("model", "data", "train", "seed", "devices")
 MODEL_DEFAULTS: dict[str, dict[str, Any]] = {
     "ae": {"model": {"target_size": 128}, "train": {"n_epochs": 20}}
 }
-"""Model-specific default values, the same as in sdo-cli."""
+"""Model-specific default values, which are the same as in sdo-cli."""
 NO_EFFECT = ("data.prefetch_factor", "data.sdo_ml_v2.reduce_memory", "debug")
 """sdo-cli configuration keys that are accepted but have no effect."""
 

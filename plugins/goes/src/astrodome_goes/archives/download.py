@@ -74,9 +74,9 @@ def download(
         GOES number of the satellite. The default, 0, selects the highest-numbered satellite with
         data on each day.
     resolution : {"1m", "1s"}
-        ``"1m"`` selects one-minute averages. ``"1s"`` selects all samples: one every second, or
-        every 2 or 3 seconds for GOES 15 and earlier satellites. Data before March 2001 are only
-        available with one sample every 3 seconds.
+        ``"1m"`` selects one-minute averages, and ``"1s"`` selects all samples. The time between
+        two samples is 1 second, or 2 to 3 seconds for GOES 15 and earlier satellites. Data before
+        March 2001 are only available with one sample every 3 seconds.
     jobs : int
         Number of simultaneous downloads.
     progress : callable

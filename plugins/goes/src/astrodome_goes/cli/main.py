@@ -54,9 +54,9 @@ def download(
     ),
     resolution: str = option(
         "1m",
-        "1m for one-minute averages, or 1s for all samples (one every second; every 2 or 3 seconds "
-        "for GOES 15 and earlier satellites). Data before March 2001 are only available with one "
-        "sample every 3 seconds.",
+        "1m for one-minute averages, or 1s for all samples. The time between two samples is 1 "
+        "second, or 2 to 3 seconds for GOES 15 and earlier satellites. Data before March 2001 are "
+        "only available with one sample every 3 seconds.",
         metavar="1m|1s",
     ),
     jobs: int = option(5, "Number of simultaneous downloads.", min=1, max=32),
@@ -97,7 +97,9 @@ def import_(
     satellite: int = option(
         0, "GOES number for files that do not specify the satellite.", min=0, max=99
     ),
-    jobs: int = option(0, "Number of processes that read files; 0 means one per CPU.", min=0),
+    jobs: int = option(
+        0, "Number of processes that read files. 0 means one process per CPU.", min=0
+    ),
     csv: bool = CSV,
     as_json: Json = False,
 ) -> None:

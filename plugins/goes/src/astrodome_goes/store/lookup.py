@@ -110,7 +110,7 @@ def nearest(
     """Return the nearest good sample for each of N UTC times with dtype ``datetime64[us]``.
 
     Returns an array of N samples with dtype ``RECORD``, and an array of N time differences in
-    seconds. If there is no good sample within ``max_diff`` seconds of a time, the difference is
+    seconds. At times without a good sample within ``max_diff`` seconds, the difference is
     infinite and the fields of the sample are 0.
     """
     if not 0 <= max_diff <= DAY:
@@ -147,7 +147,7 @@ DESCRIPTION = ("time", "class", "xrsb_W_m2", "xrsa_W_m2", "quality", "satellite"
 
 
 def describe(sample: np.void) -> dict[str, Any]:
-    """Convert a sample with dtype ``RECORD`` to a dictionary; unknown values are None."""
+    """Convert a sample with dtype ``RECORD`` to a dictionary, in which unknown values are None."""
     from astrodome_solar.flare_classes import flare_class
 
     time, xrsa, xrsb, quality, satellite, product = sample.item()

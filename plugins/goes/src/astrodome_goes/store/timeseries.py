@@ -38,8 +38,8 @@ def samples(store: str | os.PathLike[str], start: Any = None, end: Any = None) -
     Returns
     -------
     pandas.DataFrame
-        One row per sample; the index ``timestamp`` contains UTC times. ``xrsa_W_m2`` is the
-        0.5-4 angstrom flux, and ``xrsb_W_m2`` the 1-8 angstrom flux. ``xrsa_quality`` and
+        One row per sample. The index ``timestamp`` contains UTC times. ``xrsa_W_m2`` is the
+        0.5-4 angstrom flux, and ``xrsb_W_m2`` is the 1-8 angstrom flux. ``xrsa_quality`` and
         ``xrsb_quality`` are 0 if the value is good, and missing if the source file has no quality
         flags. ``satellite`` is the GOES number, or 0 if it is unknown. ``product`` is the name of
         the data product.

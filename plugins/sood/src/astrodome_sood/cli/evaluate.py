@@ -139,7 +139,10 @@ def report(
     ] = None,
     count: Annotated[
         int,
-        typer.Option(min=1, help="Number of highest-scoring and lowest-scoring images to show."),
+        typer.Option(
+            min=1,
+            help="Number of images to show from the top and from the bottom of the ranking.",
+        ),
     ] = 6,
     as_json: Json = False,
 ) -> None:

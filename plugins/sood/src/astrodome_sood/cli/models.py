@@ -56,7 +56,7 @@ class PredictOptions(OptionGroup):
         metavar="sample|pixel",
     )
     test_dir: Path | None = option(
-        None, "Folder with the images to score; overrides --data-dir.", "-t", "--test-dir"
+        None, "Folder with the images to score. It overrides --data-dir.", "-t", "--test-dir"
     )
     scale: str | None = option(
         None,

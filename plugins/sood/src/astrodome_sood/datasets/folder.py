@@ -164,9 +164,9 @@ class FolderImages:
     def split(self, share: float, seed: int) -> tuple[FolderImages, FolderImages]:
         """Split the images into a training set and a validation set.
 
-        About ``share`` of the images are in the validation set. Random patches of the same
-        observation can overlap. Therefore all patches of an observation are in the same set if
-        there are at least ten observations.
+        The validation set contains about the fraction ``share`` of the images. Random patches of
+        the same observation can overlap. Therefore all patches of an observation are in the same
+        set if there are at least ten observations.
         """
         if len(self) < 2:
             raise AstrodomeError(

@@ -56,7 +56,7 @@ def fit(
     checkpoint = run.path / CHECKPOINT
     with (
         progress.task("Training", steps, "steps") as task,
-        without_warnings("lightning", "lightning.pytorch"),  # About unused devices
+        without_warnings("lightning", "lightning.pytorch"),  # Warnings about unused devices
     ):
         recorder = RunRecorder(run.path, model, net, task, section["print_every_iter"])
         callbacks = [stopping, recorder] if section["early_stopping"] else [recorder]

@@ -67,7 +67,7 @@ def write_report(
     pred_dirs : sequence of paths, optional
         Prediction folders. By default, all prediction folders in the run folder are used.
     count : int
-        Number of highest-scoring and lowest-scoring images to show.
+        Number of images to show from the top and from the bottom of the ranking.
 
     Returns
     -------
