@@ -57,7 +57,7 @@ def test_a_missing_time_a_missing_file_and_an_empty_file_exit_with_status_2(
     times, goes, day_store, tmp_path
 ):
     for args, words in (
-        ((), "Missing time"),
+        ((), "No time specified"),
         (("--from-file", tmp_path / "absent.csv"), f"File not found: {tmp_path / 'absent.csv'}"),
         (("--from-file", times("\n# nothing\n")), "contains no times"),
     ):

@@ -119,7 +119,7 @@ def test_a_truncated_image_is_named_and_the_others_are_scored(
     ("args", "code", "expected"),
     [
         ((), 2, "ce_vae needs trained weights"),
-        (("--load-path", "nowhere"), 1, "Run or weights not found: nowhere"),
+        (("--load-path", "nowhere"), 1, "Run folder or weights file not found: nowhere"),
         (
             ("--load-path", "RUN", "--target-size", 64),
             1,

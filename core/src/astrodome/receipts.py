@@ -60,7 +60,7 @@ class Receipt:
 
     @property
     def main(self) -> str:
-        """Normalized name of the distribution that the environment was created for."""
+        """Normalized name of the distribution for which the environment was created."""
         return canonical_name(self.requirements[0]["name"])
 
     @property

@@ -52,7 +52,7 @@ def option(kind: str, help: str = "", *names: str) -> Any:
         f"--{kind}-source",
         *names,
         metavar="NAME",
-        help=f"{help or f'Source of kind {kind}'} (setting: {SECTION}.{kind}).",
+        help=f"{help or f'Data source of the kind {kind}'} (setting: {SECTION}.{kind}).",
     )
 
 
@@ -93,7 +93,7 @@ def settings_model() -> type[BaseModel]:
     current = plugins.current()
     registered = {spec.kind for p in current.plugins for spec in p.registered(SourceSpec)}
     keys: dict[str, Any] = {
-        kind: (str, Field("", description=f"Default source of kind {kind}."))
+        kind: (str, Field("", description=f"Name of the default data source of the kind {kind}."))
         for kind in sorted({*current.kinds("source"), *registered, *suggestions.by_kind()})
     }
     return create_model("SourceSettings", __config__=ConfigDict(extra="forbid"), **keys)

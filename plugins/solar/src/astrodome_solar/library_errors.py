@@ -18,9 +18,9 @@ _LOCK = RLock()
 def converted_errors(failure: str, hint: str = "") -> Iterator[None]:
     """Convert all library errors to AstrodomeError, and suppress library warnings.
 
-    Suppressed warnings may report default values. Therefore, use this only for calls whose defaults
-    do not affect the data. ``failure`` describes the failed operation, and the message of the
-    original error is appended to it.
+    Suppressed warnings may report default values. Therefore, use this function only for calls whose
+    default values do not affect the data. ``failure`` describes the failed operation, and the
+    message of the original error is appended to it.
     """
     logger = logging.getLogger("sunpy")
     with _LOCK:

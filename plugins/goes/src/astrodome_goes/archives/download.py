@@ -169,8 +169,8 @@ class _Task:
     ) -> tuple[dict[str, pd.DataFrame], dict[str, str]]:
         """Download and read files, and return the samples and the reasons for failures.
 
-        The keys of both dictionaries are file names. Valid files from an interrupted run are
-        reused. A file that cannot be read, for example a web page instead of data, is deleted
+        Both are returned as dictionaries, keyed by file name. Valid files from an interrupted run
+        are reused. A file that cannot be read, for example a web page instead of data, is deleted
         and downloaded again.
         """
         samples: dict[str, pd.DataFrame] = {}

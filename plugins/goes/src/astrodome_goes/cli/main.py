@@ -141,7 +141,7 @@ def get(
     A sample is good if its flux is positive and no quality flag is set.
     """
     if not timestamp and from_file is None:
-        raise InvalidInputError("Missing time.", "Add --timestamp TIME or --from-file FILE.")
+        raise InvalidInputError("No time specified.", "Use --timestamp TIME or --from-file FILE.")
     from astrodome_solar.times import to_datetime64
 
     from ..store.lookup import describe, nearest

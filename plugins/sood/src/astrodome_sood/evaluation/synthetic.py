@@ -58,7 +58,7 @@ def random_region(shape: tuple[int, int], random: np.random.Generator) -> Array:
 def replace(image: Array, other: Array, random: np.random.Generator) -> Array:
     """Return the image ``other``.
 
-    Its wavelength is the same for ``paste``, and a different one for ``swap``.
+    It has the same wavelength as ``image`` for ``paste``, and a different wavelength for ``swap``.
     """
     return other
 

@@ -34,7 +34,7 @@ SDO_CLI_LAYER = re.compile(
 
 
 class _Placeholder:
-    """Replacement for an object in a checkpoint that is not a tensor."""
+    """Replacement for a non-tensor object in a checkpoint."""
 
     def __new__(cls, *_: Any, **__: Any) -> _Placeholder:
         return super().__new__(cls)

@@ -23,8 +23,8 @@ M_MMAP_THRESHOLD = -3
 def read_frames(array: ChannelFrames, chunk: int, rows: Sequence[int]) -> Tensor:
     """Read frames from one chunk.
 
-    ``rows`` must be in ascending order. The result has the shape (n, H, W) and the units of the
-    store.
+    ``rows`` must be in ascending order. The frames are returned with the shape (n, H, W) and in the
+    units of the store.
     """
     frames = array.read_chunk(chunk)
     if len(rows) < len(frames):

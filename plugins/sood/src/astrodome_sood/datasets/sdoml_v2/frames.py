@@ -25,8 +25,9 @@ ChunkKey = tuple[int, int]
 class FrameIndex:
     """Times of the selected images in a store, and the positions of their frames.
 
-    ``times`` are in UTC and have the shape (N,). ``array`` and ``row`` have the shape (N, C) and
-    contain the index of the frame array and the row in it for each image and channel.
+    ``times`` are in UTC and have the shape (N,). For each image and channel, ``array`` contains the
+    index of a frame array, and ``row`` contains the index of a row in this array. Both have the
+    shape (N, C).
     """
 
     arrays: list[ChannelFrames]

@@ -85,8 +85,8 @@ def select(times: Times, channel: Channel, filters: FrameFilter, name: str = "")
 def parse_time(value: str | None, end: bool = False) -> np.datetime64 | None:
     """Parse a date or time in a configuration as UTC.
 
-    If ``end`` is True, a date without a time is the end of that day. Raises AstrodomeError if the
-    value is invalid.
+    If ``end`` is True, a date without a time is converted to the end of the day. Raises
+    AstrodomeError if the value is invalid.
     """
     return None if value is None else np.datetime64((utc_end if end else utc)(value), "ms")
 
