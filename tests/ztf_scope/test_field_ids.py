@@ -162,8 +162,8 @@ def test_a_hundred_thousand_ids_need_little_memory(
         (("--ccd", "17"), 2, "numbers from 1 to 16"),
         (("--quad", "2-1"), 2, "numbers from 1 to 4"),
         (("ids.xlsx",), 2, "Unsupported format '.xlsx'"),
-        (("--catalog", "ZTF_sources_none"), 1, "No Kowalski instance has the catalogue"),
-        (("ids.csv", "--whole-field"), 2, "Cannot write 64 quadrants to the file"),
+        (("--catalog", "ZTF_sources_none"), 1, "not found in any Kowalski instance"),
+        (("ids.csv", "--whole-field"), 2, "Cannot write the ids for 64 quadrants"),
     ],
 )
 def test_invalid_input_is_one_short_error(

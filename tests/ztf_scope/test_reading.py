@@ -340,7 +340,7 @@ def test_an_unreadable_file_is_one_short_error(tmp_path: Path, dataset: Files) -
         datasets.read_dataset(tmp_path / "a.csv")
     with pytest.raises(AstrodomeError, match="not found"):
         datasets.read_dataset(tmp_path / "none.parquet")
-    with pytest.raises(AstrodomeError, match=r"extension of .*: expected \.csv, \.parquet"):
+    with pytest.raises(AstrodomeError, match=r"extension in .*: expected one of \.csv, \.parquet"):
         datasets.read_dataset(tmp_path / "a.txt")
 
 

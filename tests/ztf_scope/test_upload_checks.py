@@ -104,15 +104,15 @@ def test_a_dry_run_with_a_new_file_creates_no_file(scope: Scope, manual: list[st
 @pytest.mark.parametrize(
     ("column", "value", "words"),
     [
-        ("dec", -91.0, "degrees from -90 to 90"),
-        ("dec", 95.0, "degrees from -90 to 90"),
-        ("ra", 361.0, "degrees from 0 to 360"),
-        ("ra", -0.1, "degrees from 0 to 360"),
-        ("ra", float("inf"), "degrees from 0 to 360"),
+        ("dec", -91.0, "value in degrees from -90 to 90"),
+        ("dec", 95.0, "value in degrees from -90 to 90"),
+        ("ra", 361.0, "value in degrees from 0 to 360"),
+        ("ra", -0.1, "value in degrees from 0 to 360"),
+        ("ra", float("inf"), "value in degrees from 0 to 360"),
         ("ra", "12:30:00.5", "sexagesimal"),
         ("dec", "-05 12 33", "sexagesimal"),
         ("dec", "12h30m", "sexagesimal"),
-        ("ra", "north", "degrees from 0 to 360"),
+        ("ra", "north", "value in degrees from 0 to 360"),
         ("period", "0,149", "decimal point"),
         ("period", -1.0, "greater than 0"),
         ("period", 0.0, "greater than 0"),
@@ -189,7 +189,7 @@ def test_contradicting_rows_of_one_source_are_listed(
     twice.to_csv("sample.csv", index=False)
     refused = scope(*manual, "--replace-classifications")
     assert refused.code == 2 and not fritz.count("sources")
-    assert "rows 1 and 7 are the same source" in refused.err and "'period'" in refused.err
+    assert "rows 1 and 7 belong to the same source" in refused.err and "'period'" in refused.err
     done = scope(*manual, "--dry-run").succeeded()
     assert "rows 1 and 7" in done.err and "rows 3 and 9" in done.err and "0 and 6" not in done.err
     scope(*manual).succeeded()

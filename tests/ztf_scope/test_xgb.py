@@ -342,7 +342,7 @@ def test_a_model_of_other_features_is_an_error(tmp_path: Path, parts: Parts) -> 
         AstrodomeError, match="differ from the configuration: the model requires ad"
     ):
         load(run.path, config(names=[*names[:-1], "chi2red"]))
-    with pytest.raises(AstrodomeError, match="has 7 features, the configuration 8"):
+    with pytest.raises(AstrodomeError, match="has 7 features, but the configuration has 8"):
         load(run.path, config(names=[*names, "chi2red"]))
     with pytest.raises(AstrodomeError, match="expected 7 per source, got 3"):
         load(run.path).predict(parts["test"].features[:, :3])

@@ -20,7 +20,7 @@ COMMANDS = {
         ("classes", "configuration:classes", "Show the configured classes and trained models."),
     ),
     "Classifiers": (
-        ("train", "train:train", "Train classifiers, many classes in parallel."),
+        ("train", "train:train", "Train classifiers for many classes in parallel."),
         ("predict", "classifiers:predict", "Compute the scores of sources with trained models."),
         ("evaluate", "classifiers:evaluate", "Evaluate trained models on a labeled data set."),
         ("report", "classifiers:report", "Write an HTML report about a group of classifiers."),
@@ -42,8 +42,8 @@ COMMANDS = {
         ("get-field-ids", "catalogues:field_ids", "Get the ids of light curves in a ZTF field."),
         ("get-quad-ids", "catalogues:field_ids", "Alias for get-field-ids (SCoPe 0.9.5)."),
         ("sources", "catalogues:find_sources", "Show the sources near a position or in groups."),
-        ("fetch-datasets", "cloud_storage:fetch_datasets", "Download the data sets of SCoPe."),
-        ("fetch-models", "cloud_storage:fetch_models", "Download the trained models of SCoPe."),
+        ("fetch-datasets", "cloud_storage:fetch_datasets", "Download the SCoPe data sets."),
+        ("fetch-models", "cloud_storage:fetch_models", "Download the trained SCoPe models."),
     ),
 }
 """Commands by panel: name, function in the package ``cli``, and help text."""
@@ -82,7 +82,7 @@ def register_kinds() -> Iterator[KindSpec]:
     yield KindSpec(
         "scope",
         "astrodome_ztf_scope.classifiers.protocol:Classifier",
-        summary="Separates the sources of one class from all others.",
+        summary="Binary classifier that separates one class from all other sources.",
         role="model",
         optional=("train", "predict"),
     )
@@ -129,5 +129,5 @@ def register_models() -> Iterator[ModelSpec]:
         "scope",
         "xgb",
         "astrodome_ztf_scope.classifiers.models.xgb:XgbClassifier",
-        summary="Boosted trees (XGBoost) on the features.",
+        summary="Boosted trees (XGBoost) that use only the features.",
     )

@@ -1,4 +1,4 @@
-"""Find the columns of light-curve and source tables in all published layouts.
+"""Find the columns in light-curve and source tables, for all published layouts.
 
 Kowalski documents contain ``_id``, ``field``, ``ccd``, ``quad``, ``filter`` and ``nobs``. ZTF
 public data releases contain ``objectid``, ``fieldid``, ``rcid``, ``filterid`` and ``nepochs``, with
@@ -72,7 +72,7 @@ def _list_of_times(schema: pa.Schema) -> pc.Expression | None:
 
 
 def has_row_per_epoch(schema: pa.Schema) -> bool:
-    """Return whether a table has one row per epoch and not one row per light curve."""
+    """Return whether a table has one row per epoch instead of one row per light curve."""
     scalars = {field.name for field in schema if not pa.types.is_nested(field.type)}
     magnitude = {"mag", *ALIASES["mag"]}
     return bool(scalars.intersection(TIMES)) and bool(scalars & magnitude)
@@ -95,7 +95,7 @@ def per_light_curve(epochs: pa.Table) -> pa.Table:
 
 
 def flat(table: pa.Table) -> pa.Table:
-    """Replace a column of nested light curves with one column of lists per quantity."""
+    """Replace a column with nested light curves by one list column for each quantity."""
     names = (name.removeprefix(f"{NESTED}.") for name in table.flatten().column_names)
     return table.flatten().rename_columns(list(names))
 

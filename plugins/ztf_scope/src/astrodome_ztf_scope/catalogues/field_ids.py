@@ -28,7 +28,7 @@ BATCH = 10_000
 """Number of rows that are converted to arrays at once."""
 META = "meta.json"
 NAMES = ("catalog", "minobs", "field", "coordinates", "skip")
-"""Parts of a query that must be the same for all quadrants in a directory."""
+"""Query parameters that must be the same for all quadrants in a directory."""
 FORMATS = {"txt": ".txt", "text": ".txt", **table_io.EXTENSIONS}
 """File extensions by format name."""
 

@@ -80,7 +80,7 @@ class KowalskiCatalogue:
             documents = self._documents(name, where, columns, size, skip)
             count, last = len(documents), documents[-1]["_id"] if documents else None
             yield from documents
-            del documents  # This memory is needed for the next page.
+            del documents  # Free the memory for the next page.
             left -= count
             if count < size or (limit and left <= 0):
                 return

@@ -69,8 +69,9 @@ def connect(instance: str = "", token: str = "", connections: int = 8) -> Any:
 def _client_class() -> Any:
     """Return a subclass of the penquins client that does not follow redirects of POST requests.
 
-    Queries and logins are POST requests. If requests followed a redirect, it would send a query as
-    a GET request without the body, or send the user name and password to a different host.
+    Queries and logins are POST requests. If the library requests followed a redirect, it would send
+    a query as a GET request without the body, or send the user name and password to a different
+    host.
     """
     from penquins import Kowalski  # Importing penquins takes half a second.
 
@@ -128,7 +129,7 @@ def _from_secrets(name: str, entry: Mapping[str, Any]) -> dict[str, Any]:
 def _from_hosts(name: str) -> dict[str, Any] | None:
     """Return the account for an instance in ``kowalski.hosts``, or None if it has no token.
 
-    Raises AstrodomeError if the token and the address were configured in different files.
+    Raises AstrodomeError if the token and the URL were configured in different files.
     """
     layers: list[tuple[str, dict[str, Any]]] = []
     for origin, layer in settings.current().layers:
@@ -147,7 +148,7 @@ def _checked(name: str, account: dict[str, Any]) -> dict[str, Any]:
     url = f"{account['protocol']}://{account['host']}:{account['port']}"
     if not settings.safe_for_secrets(url):
         raise AstrodomeError(
-            f"Kowalski instance {name}: the token was not sent over plain HTTP.", "Use https."
+            f"Kowalski instance {name}: the token was not sent over plain HTTP.", "Use HTTPS."
         )
     return account
 
@@ -170,7 +171,7 @@ def instance_with(client: Any, catalogue: str) -> str:
     known = sorted({c for one in client.instances.values() for c in one.get("catalogs") or ()})
     close = [name for name in known if name.rpartition("_")[0] == catalogue.rpartition("_")[0]]
     raise AstrodomeError(
-        f"No Kowalski instance has the catalogue {catalogue}.",
+        f"Catalogue '{catalogue}' not found in any Kowalski instance.",
         f"Existing catalogues: {', '.join(close or known) or 'none'}.",
     )
 
@@ -191,7 +192,7 @@ def data(response: Any, subject: str) -> Any:
 
 
 def reason(error: Exception, secrets: Iterable[Any]) -> str:
-    """Return a short reason for a failed request that does not contain any of the secrets."""
+    """Return a short reason for a failed request, without the secrets."""
     text = http.cause(error)
     for secret in filter(None, secrets):
         text = text.replace(str(secret), "***")

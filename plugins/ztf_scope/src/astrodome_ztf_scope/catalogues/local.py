@@ -182,7 +182,9 @@ def _key(schema: pa.Schema, path: Path) -> str:
     for name in ("id", *IDS) if path.stem in LIGHT_CURVES else IDS:
         if name in schema.names:
             return name
-    raise AstrodomeError(f"{path} has no column with identifiers: expected {', '.join(IDS)}.")
+    raise AstrodomeError(
+        f"{path} has no column with identifiers: expected one of {', '.join(IDS)}."
+    )
 
 
 @lru_cache(maxsize=8)

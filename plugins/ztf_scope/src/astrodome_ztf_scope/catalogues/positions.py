@@ -63,7 +63,7 @@ def _degrees(cells: pd.Series[Any], coordinate: str, origin: object) -> NDArray[
     row = int(np.flatnonzero(wrong)[0])
     text = str(cells.iloc[row])
     others = f", and {wrong.sum() - 1} more rows" if wrong.sum() > 1 else ""
-    hint = f"Correct the row: the column must contain degrees from {low:g} to {high:g}."
+    hint = f"Correct the row: expected a value in degrees from {low:g} to {high:g}."
     if re.search(r"\d\s*[:hd°]|\d\s+\d", text):
         hint = (
             "Convert sexagesimal values to decimal degrees, for example with "
@@ -76,7 +76,7 @@ def _degrees(cells: pd.Series[Any], coordinate: str, origin: object) -> NDArray[
 
 
 def of_document(document: Mapping[str, Any]) -> tuple[float, float]:
-    """Return the position of a Kowalski document in degrees, or NaN if it has no position.
+    """Return the position in a Kowalski document, in degrees, or NaN if it has no position.
 
     Longitudes in the MongoDB index are RA - 180.
     """

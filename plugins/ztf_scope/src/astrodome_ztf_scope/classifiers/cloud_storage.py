@@ -28,7 +28,7 @@ def fetch(
     jobs: int = 4,
     on_file: Callable[[str], object] = lambda name: None,
 ) -> compute.Outcome:
-    """Download all objects in the bucket that match a pattern to a directory.
+    """Download all objects whose names match a pattern from the bucket to a directory.
 
     ``pattern`` has the same syntax as in ``gsutil``, for example ``datasets/*.csv`` or
     ``models/**``. The directory structure after the first wildcard is preserved. At most ``jobs``
@@ -43,7 +43,7 @@ def fetch(
         found = store.glob(f"{section.bucket}/{pattern}", detail=True)
     objects = [about for about in found.values() if about["type"] == "file"]
     if not objects:
-        raise AstrodomeError(f"No objects found at {where}.", "Check gcs.bucket in the settings.")
+        raise AstrodomeError(f"No objects found at {where}.", "Check the setting gcs.bucket.")
     before = PurePosixPath(section.bucket) / pattern.partition("*")[0]
     outcome = compute.Outcome()
     todo = []
@@ -156,5 +156,5 @@ def _readable_errors(where: str) -> Iterator[None]:
         text = " ".join(str(error).split())[:200]
         raise AstrodomeError(
             f"{SERVICE} request for {where} failed: {text}.",
-            "Try again later, or check gcs.url in the settings.",
+            "Try again later, or check the setting gcs.url.",
         ) from error

@@ -115,7 +115,7 @@ def evaluate(
     -------
     dict
         Result of :func:`classification_metrics`, with additional entries for the model (``tag``,
-        ``algorithm`` and ``run``), the data set (``dataset``) and ``unusable``. The last is the
+        ``algorithm`` and ``run``) and the data set (``dataset``). The entry ``unusable`` is the
         number of rows that were skipped because a feature that is not imputed is missing.
 
     Raises

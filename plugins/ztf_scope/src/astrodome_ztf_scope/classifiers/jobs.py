@@ -46,7 +46,7 @@ class TrainingOptions:
     search : bool
         Whether to search for the best XGBoost parameters.
     save, plot : bool, optional
-        Whether to keep the runs, and whether to write plots. By default, the setting for the class
+        Whether to save the runs, and whether to write plots. By default, the setting for the class
         is used, or True if it is not set.
     plot_model : bool
         Whether to write the layers of the network to a text file.
@@ -92,20 +92,20 @@ class TrainingJob:
     algorithm : str
         Registered name of the algorithm.
     backend : str
-        Classifier in the format ``module:class``, so that it can be imported in the environment of
-        the training process.
+        Import path of the classifier, in the format ``module:class``. The training process imports
+        the classifier from this path.
     config : dict
         Configuration for the classifier.
     features : FeatureSet
         Features that the classifier uses.
     stats : dict, optional
-        Feature statistics for scaling. By default, the statistics of the training set.
+        Feature statistics for scaling. By default, the statistics of the training set are used.
     folder : pathlib.Path
         Directory in which the classifier is trained, which is temporary if the run is not saved.
     save, plot : bool
-        Whether to keep the run, and whether to write plots.
+        Whether to save the run, and whether to write plots.
     about : dict
-        Additional entries for ``run.json``, such as the data set and the versions.
+        Additional entries for ``run.json``, such as the data set and the library versions.
     """
 
     tag: str
@@ -227,12 +227,12 @@ def _override(model: type[Any], entry: Any, values: Mapping[str, Any]) -> Any:
         settings.validate(model, {**entry.model_dump(), **values}, "")
     except AstrodomeError as error:
         raise InvalidInputError(error.message, error.hint) from None
-    # exclude_unset preserves which values were set explicitly.
+    # exclude_unset keeps only the values that were set explicitly.
     return model.model_validate({**entry.model_dump(exclude_unset=True), **values})
 
 
 def _enabled(option: bool | None, entry: ClassConfig, name: str) -> bool:
-    """Return the option if it is set, otherwise the setting for the class, and True by default."""
+    """Return the option if it is set, the setting for the class if that is set, or True."""
     if option is not None:
         return option
     return getattr(entry, name) if name in entry.model_fields_set else True

@@ -100,7 +100,7 @@ def load_model(
         network), or ``.json`` files (boosted trees).
     config : ScopeConfig, optional
         Configuration that was used to train a SCoPe model file. By default, the result of
-        :func:`load_config`. Not used for run folders.
+        :func:`load_config` is used. For run folders, this argument is ignored.
     threads : int
         Number of threads for prediction; 0 means one thread per CPU.
 

@@ -31,8 +31,8 @@ ROW_GROUP = 1 << 17
 class Partition:
     """A range of rows in an input file.
 
-    The range begins at row ``start`` and contains ``rows`` rows; 0 means all remaining rows.
-    ``number`` is the index of the input file.
+    The range begins at row ``start`` and contains ``rows`` rows, or all remaining rows if ``rows``
+    is 0. ``number`` is the index of the input file.
     """
 
     number: int
@@ -58,7 +58,7 @@ class PredictionTask:
 
     @property
     def digest(self) -> str:
-        """SHA-256 checksum of the models, the options, and the paths, sizes and times of files."""
+        """SHA-256 checksum of the models, the options, and the path, size and time of each file."""
         options = {
             "files": [
                 (str(f.resolve()), f.stat().st_size, f.stat().st_mtime_ns) for f in self.files

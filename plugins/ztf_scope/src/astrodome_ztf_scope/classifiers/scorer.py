@@ -127,5 +127,5 @@ def copied_order(name: str) -> int:
 
 
 def with_lost_identifiers(table: pa.Table, lost: Mapping[str, str]) -> pa.Table:
-    """Return the table with messages about identifiers that lost digits added to its metadata."""
+    """Add messages about identifiers that lost digits to the metadata of a table."""
     return table.replace_schema_metadata({LOST: json.dumps(dict(lost))}) if lost else table

@@ -1,7 +1,7 @@
 """Train classifiers in parallel on a single data set, with one run per class and random state.
 
-A finished run is trained again only if the data set or an option has changed. An interrupted run is
-trained again from the beginning. A failed run does not affect the other runs.
+A finished run is repeated only if the data set or an option has changed. An interrupted run is
+restarted from the beginning. A failed run does not affect the other runs.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ WITHOUT_IMAGES = (
     "conv_branch: false."
 )
 BUSY: Row = {"trained": "busy"}
-"""Placeholder for the result of a run that another process is training."""
+"""Placeholder for the result of a job that another process is running."""
 
 
 def train_classifier(
@@ -66,7 +66,7 @@ def train_classifier(
     Parameters
     ----------
     data : DataSet, pandas.DataFrame or path-like
-        Labeled data set. It needs the columns of the feature set, which are the keys of
+        Labeled data set. It must contain the columns in the feature set, which are the keys of
         ``config.feature_sets[config.classes[tag].features].columns``, and a column with labels,
         ``config.classes[tag].label``. Labels are numbers from 0 to 1. For the label ``variable``,
         the column ``non-variable`` is also needed; it contains the labels of the negative examples.
@@ -75,15 +75,15 @@ def train_classifier(
     tag : str
         Tag of the class, for example ``vnv``.
     config : ScopeConfig, optional
-        Configuration to use. By default, the result of :func:`load_config`.
+        Configuration to use. By default, the result of :func:`load_config` is used.
     algorithm : str
-        ``dnn`` (neural network), ``xgb`` (boosted trees), or the algorithm of another plugin.
+        ``dnn`` (neural network), ``xgb`` (boosted trees), or an algorithm from another plugin.
     models_dir : path-like
         Directory that contains the run groups.
     group : str
         Name of the run group.
     random_state : int, optional
-        Seed for all random numbers. By default, the random state of the class.
+        Seed for all random numbers. By default, the random state of the class is used.
     group_by : str
         Column that identifies the source in each row, or ``position``. All rows of a source are
         assigned to the same subset.
@@ -142,8 +142,8 @@ def train(
     options : TrainingOptions
         Algorithm, random states and output options.
     on_wait : callable, optional
-        Function that is called with the jobs that another process is currently training. If that
-        process ends before they are finished, they are trained by this process.
+        Function that is called with the jobs that another process is currently running. If that
+        process ends before these jobs are finished, this process runs them.
 
     Raises
     ------
@@ -225,7 +225,7 @@ def _parallel(
 ) -> Generator[compute.ItemResult[TrainingJob, Row], None, list[TrainingJob]]:
     """Yield the result of each run when it finishes.
 
-    Returns the jobs that were skipped because another process is training them.
+    Returns the jobs that were skipped because another process is running them.
     """
     busy = []
     work = partial(_run, shared=shared, wait=wait)

@@ -61,7 +61,7 @@ def run(job: TrainingJob, data: DataSet, groups: NDArray[np.intp] | None = None)
     parts = prepared.parts
     job.classifier().train(parts["train"], parts["validation"], record, job.config)
 
-    saved = job.classifier()  # Evaluate the model as saved.
+    saved = job.classifier()  # Evaluate the saved model.
     saved.load(job.folder, job.config)
     scores = [probabilities(saved, part.features, part.dmdt) for part in parts.values()]
     _write_scores(job.folder, data, prepared.split, np.concatenate(scores))

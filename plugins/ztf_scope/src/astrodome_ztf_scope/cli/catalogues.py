@@ -26,7 +26,7 @@ class QuadrantOptions(OptionGroup, panel=ROWS):
     """Options that select light curves in a field."""
 
     catalog: str = option(
-        "", "Name of the catalogue (default: setting kowalski.collections.sources).", panel=SERVICES
+        "", "Name of the catalogue (setting: kowalski.collections.sources).", panel=SERVICES
     )
     field: int = option(301, "Number of the ZTF field.", min=0)
     ccd: list[str] | None = option(
@@ -42,7 +42,7 @@ class QuadrantOptions(OptionGroup, panel=ROWS):
     )
     minobs: int = option(20, "Minimum number of epochs per light curve.", min=0)
     limit: int = option(
-        10_000, "Number of ids per request, or in total with --skip; 0 means no limit.", min=0
+        10_000, "Number of ids per request, or total number with --skip; 0 means no limit.", min=0
     )
     skip: int | None = option(
         None, "Number of ids to skip. If specified, at most --limit ids are returned.", min=0
@@ -101,7 +101,8 @@ def field_ids(
     if many or (path and not path.suffix):
         if path and path.suffix:
             raise InvalidInputError(
-                f"Cannot write {len(query.quadrants)} quadrants to the file {path}.",
+                f"Cannot write the ids for {len(query.quadrants)} quadrants to a single file "
+                f"({path}).",
                 "Specify a folder. --whole-field also writes one file with all ids.",
             )
         extension = file_extension(output_format or "csv", field_ids.FORMATS)
@@ -185,7 +186,7 @@ def find_sources(
     *,
     service: MarshalOptions,
 ) -> None:
-    """Show the sources near a position, sorted by distance, or the sources in groups."""
+    """Show the sources near a position, or the sources in groups on a marshal."""
     from ..catalogues import positions
 
     if (position is None) == (not group_ids) or (catalogue and group_ids):

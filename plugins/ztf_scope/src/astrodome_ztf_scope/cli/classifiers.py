@@ -83,7 +83,7 @@ def predict(
     out: Path = option(Path("scores.parquet"), "Parquet file to write."),
     merge: str = option(
         "",
-        "Add a column for each class with the mean or maximum score over the algorithms.",
+        "Add a column for each class with the mean or maximum of the scores from all algorithms.",
         metavar="mean|max",
     ),
     batch_size: int = option(

@@ -36,7 +36,7 @@ class FeatureOptions(OptionGroup, panel=FEATURES):
         False, "Impute missing features as specified in the configuration."
     )
     update_training_set: bool = option(
-        False, "Add the sources with enough votes to training.dataset."
+        False, "Add the sources with enough votes to the training set (training.dataset)."
     )
     updated_training_set_prefix: str = option(
         "updated_AL", "Prefix of the file name of the updated training set."
@@ -80,7 +80,8 @@ class FeatureOptions(OptionGroup, panel=FEATURES):
 def download(
     file: str = option(
         "parse",
-        "CSV, Parquet or HDF5 file with obj_id or ra, dec (deg), or 'parse' to use --group-ids.",
+        "CSV, Parquet or HDF5 file with the column obj_id or the columns ra and dec (deg), or "
+        "'parse' to use --group-ids.",
     ),
     group_ids: GroupIds = None,
     start: int = option(

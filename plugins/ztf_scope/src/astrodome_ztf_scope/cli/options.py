@@ -29,7 +29,9 @@ LIGHT_CURVES, FEATURES, RESULT = "Light curves", "Features", "Result"
 
 Config = Annotated[
     Path | None,
-    typer.Option(help="Configuration file with priority over ./config.yaml.", dir_okay=False),
+    typer.Option(
+        help="Configuration file. It takes precedence over ./config.yaml.", dir_okay=False
+    ),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the requests without sending them.")]
 GroupIds = Annotated[
@@ -58,7 +60,7 @@ class MarshalOptions(OptionGroup, panel=SERVICES):
     )
     token: str = option(
         "",
-        "Token of the marshal. To keep it out of the shell history, use the environment variable "
+        "Token for the marshal. To keep it out of the shell history, use the environment variable "
         "ASTRODOME_FRITZ_TOKEN or the file secrets.json.",
     )
 

@@ -54,7 +54,9 @@ def post_taxonomy(
 @expand
 def show_taxonomies(
     number: int | None = typer.Argument(
-        None, metavar="[ID]", help="Id of a taxonomy whose classes are shown (default: list all)."
+        None,
+        metavar="[ID]",
+        help="Id of a taxonomy whose classes are shown (default: list all taxonomies).",
     ),
     as_json: Json = False,
     *,

@@ -36,7 +36,7 @@ Switch = bool | None
 
 
 class DataOptions(OptionGroup, panel=DATA):
-    """Options that select and interpret the data set."""
+    """Options that select the data set and specify how it is interpreted."""
 
     path_dataset: Path | None = option(
         None, "Labeled CSV, Parquet or HDF5 file (default: training.dataset)."
@@ -187,11 +187,12 @@ class TrainingResultOptions(OptionGroup, panel=RESULT):
     group: str = option("experiment", "Name of the group to which the runs are added.")
     save: Switch = option(
         None,
-        "Save the runs. If they are not saved, only their metrics are shown (default: save in the "
-        "class entry, or true).",
+        "Save the runs. If they are not saved, only their metrics are shown (default: the value "
+        "of save in the class entry, or true).",
     )
     plot: Switch = option(
-        None, "Write plots for each saved run (default: plot in the class entry, or true)."
+        None,
+        "Write plots for each saved run (default: the value of plot in the class entry, or true).",
     )
     plot_model: Switch = option(None, "Write the layers of each network to a text file.")
     wandb: Switch = option(None, "Log the runs to Weights & Biases.")
@@ -206,8 +207,8 @@ def train(
     algorithm: str = option("dnn", "Algorithm: dnn, xgb, or an algorithm from another plugin."),
     random_state: list[int] | None = option(
         None,
-        "Seed for all random numbers. Can be repeated to train one run per seed (default: "
-        "random_state in the class entry).",
+        "Seed for all random numbers. Can be repeated to train one model per seed (default: "
+        "the value of random_state in the class entry).",
     ),
     config: Config = None,
     jobs: int = option(0, "Maximum number of parallel runs; 0 means one run per CPU core.", min=0),
@@ -219,12 +220,14 @@ def train(
     network: NetworkOptions,
     search: SearchOptions,
     results: TrainingResultOptions,
-    as_json: bool = option(False, "Print one JSON document.", "--json", panel=RESULT),
+    as_json: bool = option(
+        False, "Print the result as a single JSON document.", "--json", panel=RESULT
+    ),
 ) -> None:
     """Train one classifier per class and random state, in parallel.
 
-    To resume interrupted training, run the same command again. A finished run is trained again only
-    if the data set or a relevant option has changed; the replaced run is kept. Options override the
+    To resume interrupted training, run the same command again. A finished run is repeated only if
+    the data set or a relevant option has changed; the replaced run is kept. Options override the
     class entries in the configuration. Switches accept a value, for example --save=t.
     """
     from ..classifiers import tracking, training

@@ -138,7 +138,9 @@ class UploadResultOptions(OptionGroup, panel=RESULT):
 @command
 def upload(
     file: Path = option(
-        ..., "CSV, Parquet or HDF5 file with ra, dec (deg), period (d) and class probabilities."
+        ...,
+        "CSV, Parquet or HDF5 file with the columns ra and dec (deg), period (d), and columns "
+        "with class probabilities.",
     ),
     group_ids: GroupIds = None,
     comment: str = option("", "Comment to post on each source."),
@@ -156,7 +158,7 @@ def upload(
     result: UploadResultOptions,
     as_json: Json = False,
 ) -> None:
-    """Upload sources with photometry, period, classes and comment to groups on a marshal.
+    """Upload sources, with their photometry, periods, classes and comments, to groups on a marshal.
 
     Only data that does not exist on the marshal is sent. All requests are recorded in a journal.
     To resume an interrupted upload, run the same command again.

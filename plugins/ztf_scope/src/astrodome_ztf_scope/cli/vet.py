@@ -16,11 +16,13 @@ from .options import ROWS, SERVICES, Json, command
 @command
 def vet(
     file: Path = option(
-        ..., "CSV, Parquet or HDF5 file with sources, for example scores.", "--file"
+        ..., "CSV, Parquet or HDF5 file with sources, for example from scope predict.", "--file"
     ),
     out: Path = option(Path("vetted.csv"), "CSV file for the accepted sources."),
     label: list[str] | None = option(
-        None, "Label to choose from; can be repeated (default: tags with scores).", panel=ROWS
+        None,
+        "Label to choose from. Can be repeated (default: the tags of all classes with scores).",
+        panel=ROWS,
     ),
     catalogue: str = option(
         "", "Catalogue with light curves: kowalski or local:FOLDER (optional).", panel=SERVICES
@@ -45,7 +47,7 @@ def vet(
     found = candidates.read(file, label or (), source, radius_arcsec)
     decisions = Decisions(out, found)
     with VettingServer(found, decisions, port) as server:
-        console.note(f"Page: {server.url} (Ctrl-C to stop).")
+        console.note(f"Vetting page: {server.url} (press Ctrl-C to stop).")
         with ExitStack() as stack:
             if browser:
                 page = stack.enter_context(browser_page.redirecting(server.url))

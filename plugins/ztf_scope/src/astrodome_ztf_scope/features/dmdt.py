@@ -1,4 +1,4 @@
-"""Compute dmdt images of light curves.
+"""Compute dmdt images from light curves.
 
 A dmdt image is a histogram of the magnitude and time differences between all pairs of epochs
 (Mahabal et al. 2017, arXiv:1709.06257). The bin edges are the same as in SCoPe.

@@ -238,12 +238,14 @@ def _changed(item: AnnotationRequest, before: dict[str, Any] | None) -> dict[str
         if before.get(item.key) == item.value:
             return before
         raise AstrodomeError(
-            f"The source already has an annotation with the origin {item.origin}.",
+            f"The source already has an annotation with the origin '{item.origin}'.",
             "Use the action 'update' to change it.",
         )
     if before is None or (item.action == "delete" and not (item.whole or item.key in before)):
-        which = f"({item.origin}, {item.key})" if item.key else item.origin
-        raise AstrodomeError(f"The source has no annotation with origin and key {which}.")
+        which = f" and the key '{item.key}'" if item.key else ""
+        raise AstrodomeError(
+            f"The source has no annotation with the origin '{item.origin}'{which}."
+        )
     if item.action == "update":
         if _is_number(before.get(item.key)) and not _is_number(item.value):
             raise AstrodomeError(

@@ -22,8 +22,7 @@ def check_groups(marshal: Marshal, group_ids: Iterable[int]) -> None:
         known = ", ".join(str(group["id"]) for group in marshal.groups())
         hint = f"Existing groups: {known or 'none'}. Correct the group ids, or create the groups."
     raise InvalidInputError(
-        f"{what}: not found on the marshal, or not accessible with this token. "
-        "Nothing was changed.",
+        f"{what} not found on the marshal, or not accessible with this token. Nothing was changed.",
         hint,
     )
 

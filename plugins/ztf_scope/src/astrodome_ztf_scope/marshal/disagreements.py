@@ -25,7 +25,7 @@ GAIA = {
     "Mag_Bp": "Gaia_EDR3__phot_bp_mean_mag",
     "Mag_Rp": "Gaia_EDR3__phot_rp_mean_mag",
 }
-"""Annotation keys for Gaia measurements, and the corresponding columns of the feature table."""
+"""Annotation keys for Gaia measurements, and the corresponding columns in the feature table."""
 SEPARATION = 2.0
 """Maximum separation between a light curve and its source, in arcsec."""
 

@@ -23,7 +23,7 @@ def _id(record: Any) -> Any:
 
 
 def _labeller(record: Any) -> Any:
-    """Return the id of a user, or the user id in a label, which source listings contain."""
+    """Return the user id from a user or from a label; source listings contain labels."""
     return record.get("labeller_id") or _id(record) if isinstance(record, Mapping) else record
 
 

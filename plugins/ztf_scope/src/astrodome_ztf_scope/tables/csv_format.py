@@ -168,7 +168,7 @@ def blocks(
 
 
 def _lines(block: bytes) -> bytes:
-    """Return the chunk with line feeds if its lines end with carriage returns."""
+    """Replace carriage returns at the ends of lines with line feeds."""
     return block if b"\n" in block else block.replace(b"\r", b"\n")
 
 

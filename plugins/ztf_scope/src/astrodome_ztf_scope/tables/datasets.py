@@ -255,7 +255,7 @@ def _format(path: Path) -> tuple[Names, Blocks]:
         require_file(path)
     if extension not in FORMATS:
         raise AstrodomeError(
-            f"Unsupported file extension of {path}: expected {', '.join(FORMATS)}."
+            f"Unsupported file extension in '{path}': expected one of {', '.join(FORMATS)}."
         )
     require_file(path)
     return FORMATS[extension]

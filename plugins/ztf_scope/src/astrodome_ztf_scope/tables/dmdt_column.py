@@ -93,7 +93,7 @@ def _from_json(text: str | None, where: str, row: int) -> object:
 
 
 def _finite(images: Images) -> Images:
-    """Replace NaN by 0. SCoPe divides each histogram by its norm, which is 0 if it is empty."""
+    """Replace NaN by 0. SCoPe divides each histogram by its norm, which can be 0."""
     if np.isfinite(images.sum()):
         return images
     return np.nan_to_num(images, copy=False, posinf=0.0, neginf=0.0)

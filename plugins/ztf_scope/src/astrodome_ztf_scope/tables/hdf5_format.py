@@ -32,10 +32,10 @@ TYPES = "astrodome_types"
 class StoredColumn:
     """The location of a column in an HDF5 file.
 
-    ``data`` is the HDF5 data set that contains the column. ``field`` is the name of the field in
-    the pandas format "table", or an empty string in the format "fixed". ``position`` is the index
-    of the column in the field or block. ``items`` contains the rows of a pickled block of columns,
-    or is None for other blocks.
+    ``data`` is the HDF5 dataset that contains the column. ``field`` is the name of the field in the
+    pandas format "table", or an empty string in the format "fixed". ``position`` is the index of
+    the column in the field or block. ``items`` contains the rows of a pickled block of columns, or
+    is None for other blocks.
     """
 
     data: h5py.Dataset

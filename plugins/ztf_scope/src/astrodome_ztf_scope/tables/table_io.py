@@ -141,7 +141,9 @@ def file_extension(name: str, extensions: Mapping[str, str] = EXTENSIONS) -> str
     """
     found = extensions.get(name.lower().lstrip("."))
     if found is None:
-        raise InvalidInputError(f"Unsupported format '{name}': expected {', '.join(extensions)}.")
+        raise InvalidInputError(
+            f"Unsupported format '{name}': expected one of {', '.join(extensions)}."
+        )
     return found
 
 

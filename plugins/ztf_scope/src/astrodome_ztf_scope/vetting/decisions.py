@@ -44,7 +44,9 @@ class Decisions:
     def decide(self, number: int, action: str, labels: Sequence[str]) -> None:
         """Save a decision, or raise AstrodomeError if it is invalid."""
         if action not in ACTIONS:
-            raise AstrodomeError(f"Invalid action '{action}': expected {', '.join(ACTIONS)}.")
+            raise AstrodomeError(
+                f"Invalid action '{action}': expected one of {', '.join(ACTIONS)}."
+            )
         if not 0 <= number < len(self._candidates.rows):
             raise AstrodomeError(f"Row {number} does not exist.")
         known = ", ".join(self._candidates.labels)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float32]
 
 WIDTHS = (16, 16, 32, 32)
-"""Number of output channels of each convolution. Max pooling follows the second convolution."""
+"""Number of output channels for each convolution. Max pooling follows the second convolution."""
 SHAPES = tuple(
     shape
     for before, after in zip((1, *WIDTHS), WIDTHS, strict=False)

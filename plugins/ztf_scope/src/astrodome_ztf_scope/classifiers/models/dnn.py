@@ -193,7 +193,9 @@ def callbacks(entry: Mapping[str, Any], folder: Path) -> list[keras.callbacks.Ca
     found = [keras.callbacks.CSVLogger(str(folder / "metrics.csv"))]
     for name in entry["callbacks"]:
         if name not in available:
-            raise InvalidInputError(f"Unknown callback '{name}': expected {', '.join(available)}.")
+            raise InvalidInputError(
+                f"Unknown callback '{name}': expected one of {', '.join(available)}."
+            )
         if name != "reduce_lr_on_plateau" or not entry["decay"]:
             found.append(available[name]())
     return found

@@ -62,7 +62,7 @@ def search(
         return sign * found
 
     def best_of(names: Sequence[str], steps: Iterable[Iterable[float]]) -> dict[str, Any]:
-        """Return the parameters with the best score in a grid, or the first of equal results."""
+        """Return the parameters with the best score in a grid; if several are equal, the first."""
         options = [
             best | {n: _value(n, v) for n, v in zip(names, values, strict=True)}
             for values in itertools.product(*steps)

@@ -150,7 +150,7 @@ def read(file: Path) -> xgb.Booster:
         raise errors.not_found(file, "Train a model first.", kind="Model")
     if file.suffix not in FORMATS:
         raise AstrodomeError(
-            f"Unsupported file extension of the model {file}: expected {' or '.join(FORMATS)}."
+            f"Unsupported file extension in '{file}': expected {' or '.join(FORMATS)}."
         )
     booster = xgb.Booster()
     parameters = file.with_suffix(".params")
@@ -170,7 +170,7 @@ def read(file: Path) -> xgb.Booster:
         ) from error
     if objective not in PROBABILITIES:
         raise AstrodomeError(
-            f"Unsupported objective '{objective}' of the model {file}: expected "
+            f"Unsupported objective '{objective}' in the model {file}: expected "
             f"{' or '.join(PROBABILITIES)}, which predict probabilities."
         )
     return booster
@@ -224,7 +224,7 @@ def _early_stopping(settings: Mapping[str, Any], share: float) -> xgb.callback.E
 
 
 def _weight(examples: LabelledExamples, balance: float) -> NDArray[np.float64]:
-    """Return the weights of the sources, in which each positive source has the weight balance."""
+    """Return the sample weights: ``balance`` for positive sources, and 1 for all others."""
     return np.where(examples.target > 0, balance, 1.0)
 
 
@@ -252,7 +252,7 @@ def _earlier(config: Mapping[str, Any]) -> xgb.Booster | None:
 
 
 def _order(booster: xgb.Booster, names: list[str], file: Path) -> NDArray[np.intp] | None:
-    """Return the position of each model feature in ``names``, or None if the order is equal.
+    """Return the position of each model feature in ``names``, or None if the order is the same.
 
     SCoPe models contain column names, which include the suffix for the period-finding algorithm.
     """
@@ -267,7 +267,8 @@ def _order(booster: xgb.Booster, names: list[str], file: Path) -> NDArray[np.int
         difference = (
             f"the model requires {', '.join(missing[:3])}"
             if missing
-            else f"the model has {booster.num_features()} features, the configuration {len(names)}"
+            else f"the model has {booster.num_features()} features, but the configuration has "
+            f"{len(names)}"
         )
         raise AstrodomeError(
             f"The features of the model {file} differ from the configuration: {difference}.",

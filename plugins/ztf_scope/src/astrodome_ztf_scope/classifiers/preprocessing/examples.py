@@ -89,9 +89,9 @@ def prepare_dataset(
     tag : str
         Tag of the class, for example ``vnv``.
     config : ScopeConfig, optional
-        Configuration to use. By default, the result of :func:`load_config`.
+        Configuration to use. By default, the result of :func:`load_config` is used.
     random_state : int, optional
-        Seed for all random numbers. By default, the random state of the class.
+        Seed for all random numbers. By default, the random state of the class is used.
     group_by : str, optional
         Column that identifies the source in each row, or ``position``. All rows of a source are
         assigned to the same subset.

@@ -191,7 +191,7 @@ def _part(
     min_sources: int,
     random: np.random.Generator,
 ) -> tuple[Rows, Rows]:
-    """Draw a random subset with about the fraction ``size`` of the rows.
+    """Draw a random subset that contains approximately the fraction ``size`` of the rows.
 
     Returns the rows outside the subset, and the rows in the subset. Sources with and without a
     positive row are drawn separately. If there are at least ``min_sources`` sources of one type, at

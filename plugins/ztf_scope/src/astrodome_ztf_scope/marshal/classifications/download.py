@@ -22,7 +22,7 @@ SUFFIX = "_fritzDownload"
 
 @dataclass
 class DownloadResult:
-    """The result of a download: the table, its sources, and the failed rows with reasons.
+    """The result of a download: the table, its sources, and the reasons for failed rows.
 
     ``origin`` is the path of the input file, or None if groups were downloaded. ``address``
     identifies the marshal, and ``name`` is the default name of the output file.
@@ -58,7 +58,7 @@ class DownloadResult:
     def output_path(self, folder: Path | None, name: str, extension: str) -> Path:
         """Return the path of an output file.
 
-        By default, it has the folder and the format of the input file.
+        By default, the folder and the format of the input file are used.
         """
         for known in table_io.EXTENSIONS.values():
             name = name.removesuffix(known)

@@ -138,7 +138,7 @@ def _check_probabilities(cells: pd.Series[Any], name: str) -> None:
 def of_row(
     row: Mapping[str, Any], labels: Sequence[LabelColumn], threshold: float = 0.0
 ) -> list[tuple[TaxonomyClass, float]]:
-    """Return the classes for a row whose probability is at least ``threshold``.
+    """Return the classes whose probability in a row is at least ``threshold``.
 
     Each class is returned with its probability.
     """

@@ -1,4 +1,4 @@
-"""Find the source on a marshal for every row of a table."""
+"""Find the source on a marshal for every row in a table."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MAX_AGE = 24 * 3600
 
 @dataclass
 class SourceMatch:
-    """The source for a row of a table.
+    """The source that matches a row in a table.
 
     ``source`` is None if no source was found. ``status`` is ``found …``, ``not found`` or
     ``failed: …``.
@@ -84,14 +84,14 @@ def find_sources(
     """Find the source for every row, beginning with row ``start`` (counted from 0).
 
     Sources are looked up by ``obj_id``. If this fails, the nearest source within ``radius`` arcsec
-    of the position is used. Rows that ``resume`` contains are not requested again. ``on_match`` is
-    called after each row. Raises AstrodomeError if the table has neither the column ``obj_id`` nor
-    the columns ``ra`` and ``dec``.
+    of the position is used. Rows that ``resume`` already contains are not looked up again.
+    ``on_match`` is called after each row. Raises AstrodomeError if the table has neither the column
+    ``obj_id`` nor the columns ``ra`` and ``dec``.
     """
     coordinates = positions.coordinates(table, origin)
     if "obj_id" not in table and coordinates is None:
         raise InvalidInputError(
-            f"{origin} has no column 'obj_id', and no columns 'ra' and 'dec' (deg)."
+            f"{origin} has neither the column 'obj_id' nor the columns 'ra' and 'dec' (deg)."
         )
     names = table["obj_id"] if "obj_id" in table else [""] * len(table)
     ra, dec = coordinates if coordinates is not None else ([math.nan] * len(table),) * 2

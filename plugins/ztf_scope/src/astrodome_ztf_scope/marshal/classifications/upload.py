@@ -98,7 +98,7 @@ def _groups(rows: Sequence[UploadRow], options: UploadOptions) -> list[list[Uplo
 
 @dataclass
 class _RowUpload:
-    """An upload of the data in one row of the table."""
+    """The upload of the data in one row of the table."""
 
     marshal: Marshal
     catalogue: Any

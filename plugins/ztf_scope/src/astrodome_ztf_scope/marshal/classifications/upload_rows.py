@@ -23,7 +23,7 @@ MAX_WARNINGS = 3
 """Maximum number of conflicting rows that are reported individually."""
 PERIOD = "period"
 NO_PERIOD = "none"
-"""Value of ``period_column`` to upload no periods."""
+"""Value of ``period_column`` that disables the upload of periods."""
 
 
 @dataclass(frozen=True)
@@ -97,13 +97,13 @@ def prepare(
     origin: object = "The table",
     warn: Callable[[str], object] = logger.warning,
 ) -> list[UploadRow]:
-    """Return the rows from ``start`` to ``stop``, both included and counted from 0.
+    """Return the rows from ``start`` to ``stop`` (inclusive), counted from 0.
 
-    The periods (in days) are read from ``period_column`` or, if it is empty, from the column
-    ``period``. If it is ``none``, no periods are uploaded. ``warn`` is called with a message for
-    each row that contradicts an earlier row of the same source. Raises AstrodomeError if a column
-    is missing or contains invalid values. The message contains the file name (``origin``), the
-    column and the first invalid row.
+    The periods (in days) are read from the column ``period_column`` or, if this argument is an
+    empty string, from the column ``period``. If it is ``"none"``, no periods are uploaded. ``warn``
+    is called with a message for each row that contradicts an earlier row of the same source. Raises
+    AstrodomeError if a column is missing or contains invalid values. The message contains the file
+    name (``origin``), the column and the first invalid row.
     """
     _check_columns(table, options, origin)
     table = _with_period(table, period_column, origin)
@@ -139,8 +139,9 @@ def _check_columns(table: pd.DataFrame, options: UploadOptions, origin: object) 
 def _with_period(table: pd.DataFrame, column: str, origin: object) -> pd.DataFrame:
     """Copy the periods from ``column`` to the column ``period``.
 
-    Raises AstrodomeError if the column does not exist, or if ``column`` is empty and the table
-    contains only periods from specific period searches, for example ``period_ELS``.
+    Raises AstrodomeError if the column does not exist, or if ``column`` is an empty string and the
+    table contains only periods from individual period-finding algorithms, for example
+    ``period_ELS``.
     """
     if column == NO_PERIOD:
         return table.drop(columns=PERIOD, errors="ignore")
@@ -193,8 +194,8 @@ def _check_conflicts(
         differ = [column for column in used if values[column] != known[column]]
         if differ and identity != (None, None):
             conflicts.append(
-                f"{origin}: rows {first} and {row.number} are the same source with different "
-                f"values in column '{differ[0]}'"
+                f"{origin}: rows {first} and {row.number} belong to the same source but have "
+                f"different values in column '{differ[0]}'"
             )
     if conflicts and options.replace_classifications:
         raise InvalidInputError(
