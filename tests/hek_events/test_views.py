@@ -94,7 +94,7 @@ def test_parquet_has_times_units_and_provenance(stored, tmp_path):
     found = pq.read_table(path)
     assert str(found.schema.field("event_starttime").type) == "timestamp[us, tz=UTC]"
     assert found.schema.field("hpc_x").metadata[b"unit"] == b"arcsec"
-    assert "HEK events of" in json.loads(found.schema.metadata[b"astrodome"])["source"]
+    assert "HEK events from" in json.loads(found.schema.metadata[b"astrodome"])["source"]
     rows = stored("list", "--json").json
     listed = found.to_pylist()
     assert [row["kb_archivid"] for row in listed] == [row["kb_archivid"] for row in rows]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FRESH = timedelta(hours=1)
-"""Period after its download during which a recent window counts as complete.
+"""Duration for which a recent window counts as complete after it is downloaded.
 
 HEK can receive more events for a recent window. The window is therefore requested again if its
 download is older than ``FRESH``.

@@ -1,4 +1,4 @@
-"""Convert HEK events to shapes, and place the shapes in images."""
+"""Convert HEK events to shapes, and transform the shapes to pixel coordinates of an image."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 NOT_ROTATING = frozenset({"CE"})
 """Types of events that move away from the Sun, such as coronal mass ejections.
 
-These events are not rotated, and their position is only valid as seen from the Earth.
+These events are not rotated, and their positions are only valid for an observer on Earth.
 """
 ANY = "any"
 
@@ -244,7 +244,7 @@ def _is_usable(field: str, shape: Any) -> bool:
 
 
 def _wavelengths(row: Mapping[str, Any]) -> frozenset[int]:
-    """Return the wavelengths in the channel, for example 171 and 193 for ``171, 193``.
+    """Return the wavelengths in ``obs_channelid``, for example 171 and 193 for ``171, 193``.
 
     If ``obs_channelid`` contains no wavelength (for example ``EUV``), ``search_channelid`` is used.
     """

@@ -38,12 +38,12 @@ CORNER_COLUMNS = ("hpc_x_min", "hpc_y_min", "hpc_x_max", "hpc_y_max")
 """Columns with the limits of the axis-aligned bounding box of ``hpc_bbox``, in arcsec."""
 TIME_COLUMNS = ("event_starttime", "event_endtime")
 MAX_KEY_LENGTH = 500
-"""Maximum length of ids, event types and times. Databases cannot index longer strings."""
+"""Maximum number of characters in ids, event types and times that databases can index."""
 MAX_TEXT_LENGTH = 100_000
-"""Maximum length of all other strings. CSV readers may not support longer strings."""
+"""Maximum number of characters in all other strings. CSV readers may not support longer strings."""
 
 DURATION_CLASSES = range(8, 25)
-"""Duration classes of events. Events in class k last at most 2^k seconds.
+"""Duration classes of events. An event in class k lasts at most 2^k seconds.
 
 The last class contains all longer events. If an event in class k is in progress at a time t, it
 started at most 2^k seconds before t. An index on class and start time can therefore be used to
@@ -52,7 +52,7 @@ find all events in progress.
 
 
 def label(record: Any, number: int) -> str:
-    """Return the id of a record for messages, or its number if it has no id."""
+    """Return the name of a record for messages: its id or, if it has no id, its number."""
     identifier = record.get("kb_archivid") if isinstance(record, Mapping) else None
     text = str(identifier or "").strip().encode("unicode_escape").decode()
     return f"{text:.100}" if text else f"record {number}"
@@ -170,7 +170,8 @@ def _text(record: Mapping[str, Any], field: str) -> str | None:
 def parse_number(value: Any) -> float | None:
     """Convert a value to a number, or return None if it is not a valid coordinate.
 
-    Probabilities and NOAA region numbers are below the limit for coordinates, too.
+    The limit for coordinates also applies to probabilities and NOAA region numbers, which are
+    smaller.
     """
     try:
         number = float(value)

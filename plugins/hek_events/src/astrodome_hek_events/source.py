@@ -1,4 +1,4 @@
-"""The data source of kind ``events`` that other plugins can use."""
+"""The event source that other plugins can use."""
 
 from __future__ import annotations
 

@@ -33,11 +33,11 @@ Scores = NDArray[np.float64]
 
 
 class RegionDetection(BaseModel):
-    """Parameters for :func:`detect_regions`. All sizes are in pixels of the resized map.
+    """Parameters for :func:`detect_regions`. All lengths are in pixels of the resized map.
 
     ``gaussian`` is the standard deviation of the Gaussian filter; 0 disables smoothing.
-    ``map_width`` is the width of the resized map, for which the default sizes were chosen; 0 means
-    that the map is not resized.
+    ``map_width`` is the width of the resized map; 0 means that the map is not resized. The default
+    values of the other parameters are suitable for the default width.
     """
 
     threshold: Literal["otsu", "binary", "simple"] = "otsu"
@@ -50,7 +50,7 @@ class RegionDetection(BaseModel):
 
 @dataclass(frozen=True)
 class ImageFile:
-    """Path of an image or anomaly map, with the time and wavelength from its file name.
+    """Path of an image or anomaly map, and the time and wavelength in its file name.
 
     The time is in UTC, and the wavelength in angstrom.
     """
@@ -75,8 +75,8 @@ class AnomalyMap:
 def parse_name(path: Path) -> ImageFile | None:
     """Parse the time and wavelength in the file name of an anomaly map or image.
 
-    Returns None if the file name does not have a supported format. Patches of images and their
-    maps are not supported.
+    Returns None if the file name does not have a supported format. Patches, and anomaly maps for
+    patches, are not supported.
     """
     if match := PREDICTION_NAME.fullmatch(path.name):
         try:
@@ -88,7 +88,7 @@ def parse_name(path: Path) -> ImageFile | None:
 
 
 def find_maps(folder: Path) -> list[ImageFile]:
-    """Return the maps in a folder and its subfolders, in chronological order.
+    """Return the anomaly maps in a folder and its subfolders, in chronological order.
 
     Raises AstrodomeError if no map is found.
     """
@@ -105,10 +105,10 @@ def find_maps(folder: Path) -> list[ImageFile]:
 
 
 def read_map(file: ImageFile) -> AnomalyMap:
-    """Read the scores in a map.
+    """Read the scores in an anomaly map.
 
-    The scores are read from ``maps.npy`` or, if this file does not contain the map, from the image.
-    Raises AstrodomeError if the image cannot be read.
+    The scores are read from ``maps.npy``. If this file does not contain the map, the gray levels of
+    the map image are used instead. Raises AstrodomeError if the image cannot be read.
     """
     paths = (file.path.parent / name for name in (SCORE_TABLE, SCORES))
     stored = _read_scores(*((path, path.stat().st_mtime_ns) for path in paths if path.exists()))
@@ -136,7 +136,8 @@ def detect_regions(anomaly_map: AnomalyMap, detection: RegionDetection) -> list[
     - ``otsu``: computed from the scores in the map (Otsu 1979)
     - ``simple``: the fraction ``level`` / 255 of the range between the minimum and maximum score
       in the map
-    - ``binary``: the same fraction of the score range of all maps in the folder
+    - ``binary``: the same fraction of the range between the minimum and maximum score in all maps
+      in the folder
 
     Selected pixels that share an edge or a corner belong to the same region. A bounding box is
     returned if both side lengths are between ``min_size`` and ``max_size``. If all scores in the
@@ -190,7 +191,7 @@ def resize(scores: Scores, width: int) -> Scores:
 
 
 class _StoredScores(NamedTuple):
-    """Row of each map in the array ``scores``, and the score range of all maps."""
+    """Stored scores: the row of each map in the array ``scores``, and the range of all scores."""
 
     rows: Mapping[str, int] = {}
     scores: Any = ()
@@ -215,7 +216,7 @@ def _read_scores(*files: tuple[Path, int]) -> _StoredScores:
         scores = np.load(files[1][0], mmap_mode="r", allow_pickle=False)
         provenance = json.loads((content.schema.metadata or {}).get(b"astrodome", b"{}"))
     except (OSError, ValueError, KeyError, pa.ArrowException):
-        return _StoredScores()  # The scores are read from the images instead.
+        return _StoredScores()  # The caller reads the scores from the map images instead.
     limits = provenance.get("scale_range")
     valid = isinstance(limits, list) and len(limits) == 2 and all(map(math.isfinite, limits))
     return _StoredScores(rows, scores if scores.ndim == 3 else (), tuple(limits) if valid else None)

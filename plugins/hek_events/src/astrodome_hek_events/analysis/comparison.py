@@ -29,7 +29,7 @@ Search = Callable[[datetime, datetime, Sequence[str]], list[dict[str, Any]]]
 
 @dataclass(frozen=True)
 class ComparisonOptions:
-    """Options to select events, and to compute the shapes of events and predicted regions.
+    """Options that select events and define the shapes of events and predicted regions.
 
     If ``event_types`` is empty, all event types are selected. The value ``any`` selects all
     observatories or all instruments.
@@ -53,7 +53,7 @@ class ComparisonOptions:
 
 @dataclass(frozen=True)
 class ImageComparison:
-    """Result for one image: shapes in pixel coordinates, and the rows for the result tables."""
+    """Result for one image: shapes in pixel coordinates, and rows of the result tables."""
 
     pair: ImagePair
     size: tuple[int, int]
@@ -70,7 +70,7 @@ Task = tuple[ImagePair, list[placement.Event]]
 def with_events(
     pairs: Sequence[ImagePair], search: Search, options: ComparisonOptions
 ) -> Iterator[Task]:
-    """Yield each pair with the events at the same time, which are queried once per day."""
+    """Yield each pair with the events at that time. Events are queried once per day."""
     for _, group in groupby(pairs, key=lambda pair: pair.image.t_obs.date()):
         day = list(group)
         records = search(

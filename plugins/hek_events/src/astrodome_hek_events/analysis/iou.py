@@ -76,7 +76,7 @@ def overlap_of_unions(events: BaseGeometry, predicted: BaseGeometry) -> Overlap:
 
 
 def covered_fractions(shapes: Sequence[BaseGeometry], cover: BaseGeometry) -> list[float]:
-    """Return the covered fraction of the area for each shape, or 0 if the shape has no area."""
+    """Return the fraction of each shape's area that ``cover`` covers, or 0 if the area is 0."""
     array = np.array(shapes, object)
     areas = shapely.area(array)
     shared = shapely.area(shapely.intersection(array, cover))

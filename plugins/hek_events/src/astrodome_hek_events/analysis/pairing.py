@@ -16,7 +16,7 @@ from .anomaly_maps import ImageFile, find_maps, parse_name
 
 @dataclass(frozen=True)
 class ImagePair:
-    """An image, its anomaly map, and the image name that is used in the result tables."""
+    """An image, its anomaly map, and the name of the image in the result tables."""
 
     image: ImageFile
     map: ImageFile
@@ -66,8 +66,8 @@ def pair_folders(
 def find_images(folder: Path, wavelengths: Collection[int] = ()) -> list[ImageFile]:
     """Return the images in a folder and its subfolders, in chronological order.
 
-    Image files are named ``{time}__{wavelength}.jpeg``, or have another supported extension. If
-    ``wavelengths`` is empty, images at all wavelengths are returned.
+    Image files are named ``{time}__{wavelength}.jpeg``. Other supported file extensions are also
+    allowed. If ``wavelengths`` is empty, images at all wavelengths are returned.
     """
     named = [each for path in folder.rglob("*__*") if (each := parse_name(path))]
     found = [each for each in named if not wavelengths or each.wavelength in wavelengths]

@@ -61,7 +61,7 @@ class AnalysisResult:
 
     @property
     def images(self) -> pd.DataFrame:
-        """Table with one row per image: IoU, precision, recall, counts and areas (px²)."""
+        """Table with one row per image: IoU, precision, recall, counts and areas (in px²)."""
         rows = [comparison.row for comparison in self.comparisons]
         table = pd.DataFrame(rows, columns=IMAGE_COLUMNS)
         table["t_obs"] = pd.to_datetime(table["t_obs"], utc=True)

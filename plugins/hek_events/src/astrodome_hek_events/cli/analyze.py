@@ -17,7 +17,7 @@ DEFAULT_SIGMA = 1.1
 
 
 class SelectionOptions(OptionGroup):
-    """Options that select events. The names are the same as in ComparisonOptions."""
+    """Options that select events. They have the same names as the fields of ComparisonOptions."""
 
     observatory: str = option("SDO", "Observatory that observed the events; any means all.")
     instrument: str = option("AIA", "Instrument that observed the events; any means all.")
@@ -25,7 +25,7 @@ class SelectionOptions(OptionGroup):
 
 
 class RegionOptions(OptionGroup):
-    """Options for the detection of regions. The names are the same as in RegionDetection."""
+    """Region detection options. They have the same names as the fields of RegionDetection."""
 
     threshold: Literal["otsu", "binary", "simple"] = option(
         "otsu",
@@ -59,7 +59,7 @@ class ResultOptions(OptionGroup):
     )
     count: int = option(
         6,
-        "Number of images with the highest IoU, and with the lowest IoU, in the report.",
+        "Number of images in the report with the highest IoU, and with the lowest IoU.",
         min=1,
         max=50,
     )
@@ -93,7 +93,7 @@ def analyze(
     more_types: list[str] | None = typer.Argument(
         None,
         metavar="[TYPE]...",
-        help="Additional event types, for example FL in --event-type AR FL.",
+        help="Additional HEK event type codes, for example FL in '--event-type AR FL'.",
     ),
     event_type: list[str] | None = option(
         None, "HEK event type code, or all. Repeatable (default: AR and FL)."

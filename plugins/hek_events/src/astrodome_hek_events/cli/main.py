@@ -111,7 +111,7 @@ def import_files(
         None, metavar="[FILE...]", help="JSON files with HEK records."
     ),
     from_older: str = option(
-        "", "URL of an sdo-cli database whose table hek_events is imported.", metavar="URL"
+        "", "URL of an sdo-cli database from which the table hek_events is imported.", metavar="URL"
     ),
     db_connection_string: Database = "",
     as_json: Json = False,
@@ -149,11 +149,11 @@ def import_files(
 def list_events(
     selection: FilterOptions,
     at: datetime | None = time_option(None, "Show only events within 30 s of this time"),
-    instrument: str = option("", "Instrument, for example AIA."),
-    channel: str = option("", "Substring of the channel, for example 171."),
+    instrument: str = option("", "Instrument that observed the events, for example AIA."),
+    channel: str = option("", "Text that the channel must contain, for example 171."),
     limit: int | None = option(None, "Maximum number of events.", min=1),
     format: Format | None = option(
-        None, "Output format; hek means the complete HEK records as JSON."
+        None, "Output format. hek writes the complete HEK records as JSON."
     ),
     out: Path | None = option(
         None, "Output file (default: standard output). The extension determines the default format."

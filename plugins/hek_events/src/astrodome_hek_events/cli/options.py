@@ -26,7 +26,9 @@ EventTypes = Annotated[
         help="HEK event type code, for example AR, CH or FL, or all. Repeatable.",
     ),
 ]
-Observatory = Annotated[str, typer.Option(help="Observatory, for example SDO.")]
+Observatory = Annotated[
+    str, typer.Option(help="Observatory that observed the events, for example SDO.")
+]
 Frm = Annotated[str, typer.Option(help="Feature recognition method, for example SPoCA.")]
 Database = Annotated[
     str,
@@ -40,7 +42,7 @@ Database = Annotated[
 
 
 class FilterOptions(OptionGroup):
-    """Conditions that stored events must meet. The names are the same as in EventFilter."""
+    """Conditions for stored events. They have the same names as the fields of EventFilter."""
 
     start: datetime | None = time_option(None, START_HELP)
     end: datetime | None = end_option(None, END_HELP)
@@ -52,7 +54,9 @@ class FilterOptions(OptionGroup):
 class EventOptions(OptionGroup):
     """Options for the event source, and for the shapes of events in an image."""
 
-    outlines: bool = option(False, "Use outlines instead of bounding boxes, if available.")
+    outlines: bool = option(
+        False, "Use the outlines of events instead of their bounding boxes, if available."
+    )
     rotate: bool = option(
         True,
         "Rotate events with the Sun (differential rotation) to the time of the image.",

@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 
 class ReadingOptions(OptionGroup):
-    """Options that supply metadata for images without them."""
+    """Options that supply metadata for images that do not contain them."""
 
     date: datetime | None = time_option(None, "Observation time for images that do not contain it")
     wavelength: int | None = option(
         None, "Wavelength for images that do not contain it, in angstrom.", min=1
     )
     plane: int | None = option(
-        None, "Index of the image in files with several images, starting at 0.", min=0
+        None, "Index (starting at 0) of the image to plot from files with several images.", min=0
     )
 
     def read(self, path: Path, table: Path | None) -> SolarImage:
@@ -46,14 +46,16 @@ def plot(
         list[Path],
         typer.Argument(
             metavar="IMAGE...",
-            help="FITS or JPEG 2000 files, or files such as 2012-01-01T000000__171.jpeg with a row "
-            "in meta.csv.",
+            help="FITS or JPEG 2000 files, or JPEG files such as 2012-01-01T000000__171.jpeg with "
+            "a row in meta.csv.",
         ),
     ],
     out: Path = option(
         Path(), "Output folder, or output file if there is only one image.", "--out", "-o"
     ),
-    form: Literal["png", "svg", "pdf", "jpg"] = option("png", "File format.", "--format"),
+    form: Literal["png", "svg", "pdf", "jpg"] = option(
+        "png", "File format of the plots.", "--format"
+    ),
     event_type: EventTypes = None,
     observatory: str = option(
         "any", "Observatory that observed the events, for example SDO; any means all."
@@ -123,18 +125,19 @@ def plot(
 def _target_files(
     images: Sequence[Path], out: Path, form: str, formats: Sequence[str]
 ) -> list[Path]:
-    """Return the output file of each image."""
+    """Return the output file for each image."""
     if out.suffix.lower().removeprefix(".") in formats and not out.is_dir():
         if len(images) > 1:
             raise InvalidInputError(
-                f"--out {out} is a file, but there are {len(images)} images.", "Specify a folder."
+                f"--out {out} is a file, but there are {len(images)} images.",
+                "Specify a folder.",
             )
         return [out]
     targets = [out / f"{path.stem}__events.{form}" for path in images]
     if len(set(targets)) < len(targets):
         raise InvalidInputError(
             "Two images have the same file name, so their plots would overwrite each other.",
-            "Plot the images to different folders.",
+            "Plot the images separately, with a different --out folder for each.",
         )
     return targets
 
@@ -146,7 +149,7 @@ def _report(
     events: Sequence[Event],
     placed: Sequence[PlacedEvent],
 ) -> dict[str, Any]:
-    """Return the result for one image, with shapes in pixels from the upper left corner."""
+    """Return the result for one image. The origin of pixel coordinates is the upper left corner."""
     shown = [each for each in placed if each.is_visible and not each.shape.is_empty]
     return {
         "image": str(path),

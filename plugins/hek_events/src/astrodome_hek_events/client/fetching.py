@@ -16,7 +16,7 @@ from .windows import QueryWindow
 MAX_LENGTH = timedelta(days=16)
 """Maximum length of a time window, which limits the number of response pages."""
 MAX_SPLITS = 8
-"""Maximum number of times that a window is split. If it fails again, it is reported as failed."""
+"""Maximum number of splits. A window that was split this often is reported if it fails again."""
 OUTAGE_FAILURES, OUTAGE_SPLITS = 8, 6
 """HEK is considered unavailable after this number of consecutive failures.
 
@@ -38,8 +38,8 @@ def fetch_windows(
     """Download the events in time windows, with ``jobs`` simultaneous requests.
 
     Windows that are longer than ``MAX_LENGTH`` are divided. If the request for a window fails, the
-    window is split and requested again. If HEK is unreachable, no more requests are sent, and all
-    parts of the windows that have not been downloaded are reported as failed.
+    window is split into two halves, which are requested separately. If HEK is unreachable, no more
+    requests are sent, and all windows that have not been downloaded are reported as failed.
     """
     queue = deque(part for window in windows for part in window.divide(MAX_LENGTH))
     finished: list[QueryWindow] = []

@@ -22,7 +22,7 @@ SERVICE = "HEK"
 CONNECT_TIMEOUT = 10.0
 """Connection timeout in seconds."""
 FULL_DISK = {"event_coordsys": "helioprojective", "x1": -5000, "x2": 5000, "y1": -5000, "y2": 5000}
-"""Request parameters for the search region in arcsec, which includes coronal mass ejections."""
+"""Request parameters for the search region, in arcsec. It includes coronal mass ejections."""
 MAX_PAGES = 1000
 
 
@@ -82,7 +82,7 @@ class HekClient:
 
 
 def parameters(window: QueryWindow) -> dict[str, Any]:
-    """Return the request parameters for a time window. The end is rounded up to whole seconds."""
+    """Return the request parameters for a time window. The end is rounded up to a whole second."""
     query = window.query
     end = window.end + timedelta(seconds=bool(window.end.microsecond))
     given: dict[str, Any] = {

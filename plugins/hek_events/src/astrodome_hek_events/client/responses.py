@@ -25,8 +25,8 @@ class ResponsePage:
 def parse(text: str) -> ResponsePage:
     """Parse a HEK response or a list of records.
 
-    HEK responses can contain NaN and infinity, which are not valid JSON. These values are
-    converted to None. Raises ValueError if the text is not valid JSON, or if it contains no list of
+    HEK responses can contain NaN and infinity, which are not valid JSON. These values are converted
+    to None. Raises ValueError if the text is not valid JSON, or if it does not contain a list of
     records.
     """
     try:
@@ -45,7 +45,7 @@ def read_file(path: Path) -> list[Any]:
     """Read the records in a JSON file.
 
     The file contains a HEK response (``{"result": [...]}``) or a list of records. Raises
-    EventFileError if the file cannot be read or contains no list of records.
+    EventFileError if the file cannot be read or does not contain a list of records.
     """
     try:
         return parse(path.read_bytes().decode("utf-8-sig")).records

@@ -12,7 +12,7 @@ from .schema import completed_windows
 
 
 def add_window(connection: sa.Connection, window: QueryWindow) -> None:
-    """Add a completed window. Call this function in the transaction that stores its events."""
+    """Add a completed window in the same transaction as its events."""
     query = window.query
     row = {
         "event_type": query.event_type,
@@ -30,10 +30,10 @@ def missing_windows(
 ) -> list[QueryWindow]:
     """Return the parts of a window that are not covered by completed windows.
 
-    HEK continues to receive events for some time after they happened. A downloaded window
-    therefore only counts as completed if it was downloaded at least ``settle`` after its end, or
-    after ``fresh_since``. A completed window also covers queries that are more restrictive than
-    its own query.
+    HEK continues to receive events for some time after they happened. A downloaded window therefore
+    only counts as completed if it was downloaded at least ``settle`` after its end, or after
+    ``fresh_since``. A completed window also covers more restrictive queries, for example for one
+    observatory.
     """
     query, columns = window.query, completed_windows.c
     found = connection.execute(

@@ -1,4 +1,4 @@
-"""The database connection: URL, transactions and error messages."""
+"""Database connections: URLs, transactions and error messages."""
 
 from __future__ import annotations
 

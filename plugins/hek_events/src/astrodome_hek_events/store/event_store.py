@@ -100,8 +100,8 @@ class EventStore:
         label : str, optional
             Prefix for the names of invalid records in ``AddResult.failed``.
         window : QueryWindow, optional
-            Time window whose events are ``event_records``. The window is marked as complete,
-            unless one of the records is invalid.
+            Time window that contains the events in ``event_records``. The window is marked as
+            complete, unless one of the records is invalid.
 
         Returns
         -------

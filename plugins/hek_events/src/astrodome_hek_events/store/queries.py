@@ -85,7 +85,7 @@ def _overlap_conditions(
 
 
 def _earliest_start(time: datetime, duration_class: int) -> datetime:
-    """Return the earliest possible start of an event in a duration class that ends at ``time``."""
+    """Return the earliest start time for which an event in a duration class can end at ``time``."""
     longest = timedelta(seconds=2**duration_class)
     if duration_class == DURATION_CLASSES[-1] or time - datetime.min < longest:
         return datetime.min
@@ -99,7 +99,7 @@ def select_events(
     limit: int | None = None,
     group_by: Sequence[sa.ColumnElement[Any]] = (),
 ) -> sa.Select[Any]:
-    """Return an SQL query that selects columns of all events that match a filter.
+    """Return an SQL query for the given columns of all events that match a filter.
 
     The result is sorted by start time. If ``group_by`` is given, the events are grouped, and the
     result is sorted by group instead.

@@ -1,4 +1,4 @@
-"""The tables in an event database. SQLite and PostgreSQL databases have the same tables."""
+"""Tables in an event database. They are the same in SQLite and PostgreSQL databases."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ completed_windows = sa.Table(
 def table_exists(connection: sa.Connection, table: sa.Table) -> bool:
     """Return whether a table exists.
 
-    Raises AstrodomeError if a column is missing in the existing table.
+    Raises AstrodomeError if the existing table lacks a column.
     """
     inspector = sa.inspect(connection)
     if not inspector.has_table(table.name):

@@ -31,8 +31,8 @@ FIELDS = (
 def read_batches(address: str) -> Iterator[list[dict[str, Any]]]:
     """Yield batches of HEK records from the database at the given URL, sorted by ``event_id``.
 
-    If a field is missing in the stored record, the value is taken from the column with the same
-    name. Raises AstrodomeError if the database cannot be read or the table does not exist.
+    If a field is missing from the stored record, the value in the column with the same name is
+    used. Raises AstrodomeError if the database cannot be read or the table does not exist.
     """
     database = Database(address)
     if database.is_missing():

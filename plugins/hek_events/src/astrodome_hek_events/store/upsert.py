@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 def upsert(connection: sa.Connection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
     """Insert rows, and replace existing rows with the same primary key.
 
-    Two elements of ``rows`` must not have the same key.
+    The keys in ``rows`` must be unique.
     """
     dialect: Any = postgresql if connection.dialect.name == "postgresql" else sqlite
     insert = dialect.insert(table)

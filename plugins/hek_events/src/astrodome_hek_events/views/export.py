@@ -39,7 +39,7 @@ def write(rows: Rows, form: str, path: Path, origin: str) -> None:
     name of the store, which is written to the metadata of the file.
     """
     if form == "parquet":
-        provenance = {"software": SOFTWARE, "source": f"HEK events of {origin}"}
+        provenance = {"software": SOFTWARE, "source": f"HEK events from {origin}"}
         files.write_parquet(path, _to_arrow(rows), provenance)
     else:
         files.write_text(path, to_text(rows, form, origin))
@@ -78,7 +78,7 @@ def _to_astropy(rows: Rows, origin: str) -> Table:
     from astropy.table import MaskedColumn, Table
 
     defaults = {sa.Integer: ("i4", 0), sa.Float: ("f8", 0.0)}
-    table = Table(meta={"origin": f"HEK events of {origin}, {SOFTWARE}"})
+    table = Table(meta={"origin": f"HEK events from {origin}, {SOFTWARE}"})
     for column in COLUMNS:
         values = [_printable(row[column.name]) for row in rows]
         kind, empty = defaults.get(type(column.type), ("U", ""))
@@ -127,7 +127,7 @@ def _votable(rows: Rows, origin: str) -> str:
 def _geojson(rows: Rows, origin: str) -> str:
     document = {
         "type": "FeatureCollection",
-        "name": f"HEK events of {origin}",
+        "name": f"HEK events from {origin}",
         "coordinate_system": "helioprojective, arcsec, seen from the Earth",
         "features": [_feature(row) for row in rows],
     }

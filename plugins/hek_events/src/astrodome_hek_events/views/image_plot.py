@@ -45,7 +45,7 @@ COLORS = {
 }
 OTHER_COLORS = ("#f78fb3", "#63cdda", "#cf6a87", "#e77f67", "#b8e994", "#82ccdd")
 DISPLAYED_PERCENTILES = (1.0, 99.7)
-"""Percentiles of the intensity that are displayed as black and as white."""
+"""Percentiles of the intensity that are displayed in black and in white."""
 PREDICTED_COLOR = "#39ff88"
 HALO = (Stroke(linewidth=3, foreground="black", alpha=0.6), Normal())
 """Dark outline that makes lines and text readable on bright regions."""
@@ -245,7 +245,7 @@ def _patch(shape: BaseGeometry, geometry: ImageGeometry, color: str, **style: An
 
 
 def _data(pixels: Points, geometry: ImageGeometry) -> Points:
-    """Convert pixel coordinates to data coordinates of the axes.
+    """Convert pixel coordinates to the data coordinates of the axes.
 
     The origin of the pixel coordinates is the upper left corner of the image.
     """
