@@ -307,11 +307,11 @@ def test_regions_of_events_are_placed_by_the_metadata_of_the_images(
     [
         (("nothing",), 2, "is not a run folder, a weights file or the name of a model"),
         (("threshold", "--against", "taste"), 2, "'against': Input should be 'synthetic'"),
-        (("threshold", "--against", "labels"), 2, "No file with labels specified"),
+        (("threshold", "--against", "labels"), 2, "No label file specified"),
         (
             ("threshold", "--against", "labels", "--labels", "WRONG"),
             1,
-            "Expected the columns 'path'",
+            "Invalid columns in ",
         ),
         (("threshold", "--against", "flux", "--goes-class", "Q1"), 2, "Invalid flare class 'Q1'"),
         (("threshold", "--against", "flux"), 1, "kind 'flux'"),

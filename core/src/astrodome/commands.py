@@ -182,7 +182,7 @@ def show(
     rows = [row for row in _values() if not section or str(row["key"]).partition(".")[0] == section]
     if section and not rows:
         raise InvalidInputError(
-            f"Section not found: '{section}'.", "Show all sections: config show"
+            f"Section not found: '{section}'.", "Use 'config show' to list all sections."
         )
     columns = ("key", "value", "origin") if origin else ("key", "value")
     if as_json:

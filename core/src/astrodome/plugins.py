@@ -55,7 +55,7 @@ def load_target(target: str, plugin: Plugin | None = None, extra: str = "") -> A
         if isinstance(error, ImportError):
             required = f"{owner}[{extra}]" if extra else owner
             raise AstrodomeError(
-                f"Cannot load {target} of {owner}: {error}.",
+                f"Cannot load {target}, which {owner} registers: {error}.",
                 f"Install the missing library: pip install '{required}'",
             ) from error
         if error.name != name or not isinstance(error.obj, ModuleType):

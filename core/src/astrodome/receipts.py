@@ -46,7 +46,7 @@ def read(path: Path) -> Receipt:
 def _unsupported(path: Path, what: str) -> AstrodomeError:
     return AstrodomeError(
         f"The receipt {path} contains {what}, which astrodome cannot pass on to uv.",
-        "Run uv tool install yourself, with the complete list of requirements.",
+        "Run 'uv tool install' directly, with the complete list of requirements.",
     )
 
 

@@ -123,7 +123,7 @@ def clash(what: str, name: str, owned: Iterable[tuple[Plugin, Any]]) -> Astrodom
     return AstrodomeError(
         f"The {what} '{name}' is registered by {' and by '.join(p.owner for p, _ in found)}, so it "
         "cannot be used.",
-        f"Disable one of them: {found[0][0].app} plugins disable NAME.",
+        f"Disable one of these plugins: {found[0][0].app} plugins disable NAME.",
     )
 
 

@@ -91,5 +91,5 @@ def check_order(start: datetime | None, end: datetime | None) -> None:
     if start and end and naive(end) < naive(start):
         raise InvalidInputError(
             f"The end {naive(end).isoformat()} is before the start {naive(start).isoformat()}.",
-            "Specify both times; if a time is omitted, its default value is used.",
+            "Specify both times. If a time is omitted, its default value is used.",
         )

@@ -111,7 +111,7 @@ class ImageGeometry:
         invalid = [key for key in REQUIRED if values[key] is None]
         if invalid or (values["CDELT"] or 0) <= 0:
             raise AstrodomeError(
-                f"Missing or invalid {', '.join(invalid) or 'CDELT'} in the row of meta.csv.",
+                f"Missing or invalid {', '.join(invalid) or 'CDELT'} for the image in meta.csv.",
                 "Use 'sdo data download --metadata' or 'sdo data import' to write the geometry.",
             )
         x0, y0, cdelt = (float(values[key] or 0) for key in REQUIRED)

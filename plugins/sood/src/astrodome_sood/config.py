@@ -269,7 +269,8 @@ def _devices(text: str) -> dict[str, Any]:
         numbers = [int(part) for part in text.split(",")]
     except ValueError as error:
         raise InvalidInputError(
-            f"Invalid devices '{text}': expected a number of GPUs, GPU indices, cpu or cpu:N.",
+            f"Invalid devices '{text}': expected auto, cpu, cpu:N, a number of GPUs, or "
+            "GPU indices.",
             "Examples: 2 (two GPUs), 0,2 (the GPUs 0 and 2), cpu:4 (four processes on the CPU).",
         ) from error
     return {"devices.gpus": numbers if "," in text else numbers[0]}

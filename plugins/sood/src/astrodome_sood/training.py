@@ -116,7 +116,7 @@ def _check_same_run(path: Path, model: str, config: Config, digest: str) -> None
         return
     if Run.open(path, TASK, model).record.get("data_digest") != digest:
         raise AstrodomeError(
-            f"The run in {path} was trained with other images.", "Choose another run folder."
+            f"The run in {path} was trained with different images.", "Choose another run folder."
         )
     saved = dict(flatten(settings.read_yaml(path / "config.yaml")))
     for key, value in flatten(config.plain()):

@@ -256,7 +256,7 @@ def _satellite_number(text: str) -> int:
     number = re.fullmatch(r"(?i)primary|(?:goes[- ]*)?([1-9][0-9]?)", text.strip())
     if not number:
         raise InvalidInputError(
-            f"Invalid satellite '{text}': expected primary, or a number such as 16."
+            f"Invalid satellite '{text}': expected 'primary' or a GOES number, for example 16."
         )
     return int(number[1] or 0)
 

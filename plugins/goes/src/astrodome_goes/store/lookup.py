@@ -115,7 +115,8 @@ def nearest(
     """
     if not 0 <= max_diff <= DAY:
         raise InvalidInputError(
-            f"Invalid maximum time difference {max_diff:g}: expected 0 to {DAY:g} seconds."
+            f"Invalid maximum time difference {max_diff:g}: expected a value from 0 to {DAY:g} "
+            "seconds."
         )
     reach = np.timedelta64(round(max_diff * 1e6), "us")
     found = np.zeros(len(times), RECORD)

@@ -42,7 +42,8 @@ def selected(plane: int | None, count: int) -> int:
         return plane or 0
     if plane is not None:
         raise AstrodomeError(
-            f"Invalid plane {plane}: expected an image index in the file, from 0 to {count - 1}."
+            f"Invalid plane {plane}: expected the index of an image in the file, "
+            f"from 0 to {count - 1}."
         )
     raise AstrodomeError(
         f"The file contains {count} images. Select one with the parameter 'plane', from 0 to "

@@ -189,8 +189,8 @@ def _ground_truth(images: ImageDataset, options: EvaluationOptions) -> GroundTru
     if options.against == "labels":
         if options.labels is None:
             raise InvalidInputError(
-                "No file with labels specified.",
-                "Set labels to a CSV or Parquet file with the columns path and label.",
+                "No label file specified.",
+                "Set labels to the path of a CSV or Parquet file with the columns path and label.",
             )
         return labels_from_file(images, options.labels)
     from .events import EventRegions

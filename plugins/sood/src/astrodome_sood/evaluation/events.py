@@ -38,7 +38,7 @@ class EventRegions:
             import shapely  # noqa: F401
         except ImportError as error:
             raise AstrodomeError(
-                "The ground truth events requires shapely, which is not installed.",
+                "The ground truth 'events' requires shapely, which is not installed.",
                 "pip install 'astrodome-sood[events]'",
             ) from error
         self._images, self._types = images, list(types)
@@ -61,8 +61,8 @@ class EventRegions:
         if not self._found:
             raise AstrodomeError(
                 f"No event regions found in the images. {problem}",
-                "The events source must contain events at the image times, and meta.csv "
-                "must contain the geometry of the images.",
+                "The source of the HEK events must contain events at the image times, and "
+                "meta.csv must contain the geometry of the images.",
             )
 
     def __len__(self) -> int:

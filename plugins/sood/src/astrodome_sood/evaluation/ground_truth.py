@@ -136,7 +136,7 @@ def labels_from_file(images: ImageSet, path: Path) -> ImageLabels:
     key = next((name for name in ("path", "name") if name in table.columns), "")
     if not key or "label" not in table.columns:
         raise AstrodomeError(
-            f"Expected the columns 'path' (or 'name') and 'label' in {path}.",
+            f"Invalid columns in {path}: expected 'path' (or 'name') and 'label'.",
             f"The file contains the columns {', '.join(map(str, table.columns))}.",
         )
     given: dict[str, int] = {}

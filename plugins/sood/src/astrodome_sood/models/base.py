@@ -90,7 +90,7 @@ class NetworkModel:
     def _tensor(self, batch: NDArray[np.float32]) -> torch.Tensor:
         if batch.shape[1] != self.net.channels:
             raise AstrodomeError(
-                f"Expected images with {self.net.channels} channels, got {batch.shape[1]}."
+                f"Invalid number of image channels {batch.shape[1]}: expected {self.net.channels}."
             )
         images = torch.from_numpy(batch).to(self._device, non_blocking=True)
         return images.contiguous(memory_format=torch.channels_last)
