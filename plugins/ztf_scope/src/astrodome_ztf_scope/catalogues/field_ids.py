@@ -249,7 +249,7 @@ def _state(folder: Path, query: FieldQuery, extension: str) -> dict[str, Any]:
             changed = next((key for key in options if state[key] != options[key]), "")
         except (ValueError, KeyError, TypeError) as error:
             raise AstrodomeError(
-                f"{path} is damaged: {error}.", "Rename or delete the file to start again."
+                f"{path} is damaged: {error}.", "Rename or delete the file to fetch all ids again."
             ) from error
         if changed:
             raise AstrodomeError(

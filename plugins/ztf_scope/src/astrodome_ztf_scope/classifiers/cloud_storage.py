@@ -72,7 +72,7 @@ def _store(section: GcsSettings) -> Any:
         raise AstrodomeError(
             f"{SERVICE} requires the package gcsfs.", "pip install 'astrodome-ztf-scope[gcs]'"
         ) from error
-    logging.getLogger("gcsfs").addHandler(logging.NullHandler())  # Errors are raised anyway.
+    logging.getLogger("gcsfs").addHandler(logging.NullHandler())  # Errors are raised.
     token = settings.current().credential("gcs", GcsSettings)
     elsewhere = section.url != GcsSettings.model_fields["url"].default
     if section.credentials and not Path(section.credentials).is_file():

@@ -1,4 +1,4 @@
-"""Score the rows of a data set with several models in one pass."""
+"""Score the rows in a data set with several models in one pass."""
 
 from __future__ import annotations
 

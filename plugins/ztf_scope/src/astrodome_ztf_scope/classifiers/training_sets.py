@@ -56,14 +56,14 @@ def merge(
     if labelled.empty:
         raise AstrodomeError(
             f"No source has a valid class in the taxonomy map '{options.taxonomy_map}'.",
-            "Choose another taxonomy map, or reduce the minimum number of votes.",
+            "Specify a different taxonomy map, or reduce the minimum number of votes.",
         )
     owners = _nearest_sources(labelled, catalogue, options)
     if not owners:
         raise AstrodomeError(
             f"No light curve found in the collection '{options.collection}' within "
             f"{options.radius:g} arcsec of a source.",
-            "Increase the radius, or choose another collection.",
+            "Increase the radius, or specify a different collection.",
         )
     features = identifiers.from_records(_features(catalogue, list(owners), options))
     features["obj_id"] = [owners[number] for number in features["_id"]]

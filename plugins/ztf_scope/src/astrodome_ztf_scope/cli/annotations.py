@@ -17,7 +17,7 @@ MESSAGES = {
     "post": "Posted annotation {origin} ({key} = {after}) for {obj_id}",
     "update": "Updated annotation {origin} ({key} = {before} to {after}) for {obj_id}",
     "delete": "Deleted annotation {origin} ({key} = {before}) for {obj_id}",
-    "undo": "Restored annotation {origin} of {obj_id}",
+    "undo": "Restored annotation {origin} for {obj_id}",
 }
 
 

@@ -42,7 +42,7 @@ class ManualCommand(lazy.Command):
             name = "--" + typed.lstrip("-").replace("_", "-")
             option = options.get(name) if typed.startswith("-") and len(typed) > 2 else None
             if option is None:
-                # A word with one dash is a misspelled option, but -vv is -v -v.
+                # A word with one dash is a misspelled option, but -vv means -v -v.
                 misspelled = re.fullmatch(r"-[A-Za-z]\w{2,}", typed) is not None
                 yield name + equals + value if misspelled else arg
             elif option.is_flag:

@@ -59,7 +59,7 @@ class NeighbourImputer:
         return cls(rows, k)
 
     def fill(self, rows: Floats, threads: int = 1) -> Floats:
-        """Return the rows with missing values imputed."""
+        """Return a copy of the rows in which missing values are imputed."""
         filled = rows.copy()
         for has, alike in _patterns(~np.isnan(rows)):
             if not has.all():

@@ -341,7 +341,7 @@ class _RowUpload:
         """Add the survey id to the annotation of the source, and keep ids from earlier uploads."""
         survey_id = identifiers.text(self.row.values.get("survey_id"))
         if not survey_id:
-            raise AstrodomeError("The row has no survey_id.")
+            raise AstrodomeError("The value of survey_id is missing in this row.")
         origin = self.options.survey_id_origin
         before = find_annotation(source["annotations"], origin)
         data = dict(before["data"]) if before else {}
