@@ -1,4 +1,4 @@
-"""Read information about installed distributions with the standard library only."""
+"""Read the metadata of installed distributions, using only the standard library."""
 
 from __future__ import annotations
 

@@ -145,10 +145,10 @@ def keep_home_unchanged(*, always: bool = False) -> None:
 
 @cache
 def _libraries() -> dict[str, dict[str, Any]]:
-    """Return the environment variables that set library folders, with the default folders.
+    """Return the library folders, keyed by the environment variable that sets them.
 
-    If the first folder contains ``file``, the other folders are not used. If a temporary folder is
-    used instead, ``file`` is created in it with the content ``text``.
+    ``folders`` are the default folders. If the first of them contains ``file``, the others are not
+    used. If a temporary folder replaces them, ``file`` is written to it with the content ``text``.
     """
     import json
 

@@ -50,8 +50,8 @@ class FetchedImage:
 
     ``row`` is the index label of the row, and ``path`` is the downloaded file. ``header`` contains
     metadata with the column names of ``meta.csv``: QUALITY, DSUN (m), X0, Y0 and R_SUN (pixels in a
-    frame of 4096 x 4096 pixels), and CDELT (arcsec/pixel in this frame). ``parameters`` is an
-    array with shape (64, 64, 10) and dtype float32.
+    frame of 4096 x 4096 pixels), and CDELT (arcsec/pixel in this frame). ``parameters`` is
+    an array of image parameters with shape (64, 64, 10) and dtype float32.
 
     ``status`` is ``done``, ``missing`` (the image is not in the archive), ``skipped`` (the image
     does not match the request) or ``failed``. Unless it is ``done``, ``reason`` is a message that

@@ -23,7 +23,7 @@ DIGIT = "[0-9]"
 
 
 def default_folder() -> Path:
-    """Return the folder in the setting ``goes.store``, or ``goes`` in the ``--home`` folder."""
+    """Return the folder in the setting ``goes.store``, or the default folder of the store."""
     configured, _ = settings.current().values("goes").get("store", (None, ""))
     return Path(str(configured)).expanduser() if configured else settings.home() / "goes"
 
@@ -35,7 +35,7 @@ class Store(os.PathLike[str]):
     ----------
     folder : str, path-like or Store, optional
         Folder of the store, which does not have to exist. The default is the folder in the
-        setting ``goes.store`` or, if it is not set, ``goes`` in the ``--home`` folder.
+        setting ``goes.store`` or, if it is not set, the folder ``goes`` in the ``--home`` folder.
 
     Examples
     --------
