@@ -40,7 +40,7 @@ BUSY = 0.7
 
 
 def main() -> int:
-    """Measure the selected subjects, and return 1 if one of them could not be measured."""
+    """Measure the selected subjects, and return exit status 1 if one of them failed."""
     options = _options()
     chosen = options.subjects or list(SUBJECTS)
     effort = Effort(options.repeat, options.small)
@@ -81,7 +81,7 @@ def _options() -> argparse.Namespace:
         "subjects", nargs="*", metavar="|".join(SUBJECTS), help="subjects to measure (default: all)"
     )
     parser.add_argument(
-        "--repeat", type=int, default=5, help="number of runs of each side (default: 5)"
+        "--repeat", type=int, default=5, help="number of runs for each program (default: 5)"
     )
     parser.add_argument(
         "--small", action="store_true", help="use small inputs, to check that all benchmarks run"

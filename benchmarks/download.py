@@ -36,7 +36,7 @@ LATENCY = 0.02
 CONNECTIONS = 8
 """Default number of connections of ``sdo data download``; sdo-cli always uses one."""
 IMAGES, ALONE = 400, 1600
-"""Number of images for the comparison, and for the measurement relative to the maximum rate."""
+"""Number of images for the comparison, and for the comparison with the maximum rate."""
 MANY = 100_000
 SMALL = "256"
 START = datetime(2012, 1, 1)
@@ -50,7 +50,7 @@ def download(place: Path, effort: Effort) -> Iterator[Figure]:
 
 
 def _transfer(place: Path, effort: Effort) -> Iterator[Figure]:
-    """Download images of 256 x 256 pixels over one connection, and over the default number."""
+    """Download images with 256 x 256 pixels over one connection, and over the default number."""
     targets = pictures.new_folders(place / "images")
     count, many = effort.size(IMAGES, 8), effort.size(ALONE, 16)
     archive = Archive(suns.sun().reduce(4), latency=LATENCY)
@@ -112,7 +112,7 @@ def _complete(folder: Path, count: int) -> Path:
 
 
 def _resize(place: Path, effort: Effort) -> Iterator[Figure]:
-    """Resize JPEG images of 4096 x 4096 pixels to 256 x 256 on one CPU."""
+    """Resize JPEG images from 4096 x 4096 to 256 x 256 pixels on one CPU."""
     count = effort.size(20, 1)
     source = suns.folder(place / "full", count, 4096, "L")
     with workers("sdo", "sdo") as sides:

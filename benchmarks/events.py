@@ -13,11 +13,11 @@ from .measure import Effort, Figure, Workers, alone, cost, rate, repeated, worke
 
 RECORDS = 2_000
 FEW, MANY = 100_000, 1_000_000
-"""Numbers of stored events for the queries by time."""
+"""Numbers of stored events in the benchmarks of queries by time."""
 TURNS = 2
 """Maximum number of runs, because each run of sdo-cli takes several seconds."""
 ORM = "sqlalchemy==1.4.54"
-"""The last version of SQLAlchemy with which the events commands of sdo-cli work."""
+"""Latest version of SQLAlchemy with which the ``events`` commands of sdo-cli work."""
 
 
 def events(place: Path, effort: Effort) -> Iterator[Figure]:
@@ -55,6 +55,6 @@ def _at(sides: Workers, postgres: str, sqlite: str, effort: Effort) -> Iterator[
 
 
 def full(number: int) -> dict[str, object]:
-    """Return the record of an active region, in which the fields for flares are empty."""
+    """Return the record of an active region. The fields for flares are empty."""
     flare = dict.fromkeys(hek.FLARE.split())
     return flare | dict(hek.region(number, kb_archivid=f"ivo://bench/{number:08}"))

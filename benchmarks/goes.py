@@ -25,7 +25,7 @@ MONTH = np.datetime64("2015-06-01", "D"), np.datetime64("2015-06-30", "D")
 """First and last day of the data. ``MONTH`` is used for runs with small inputs."""
 WHEN = "2015-06-01T02:20:00"
 MANY, ONE_BY_ONE = 100_000, 100
-"""Numbers of times that are looked up in a single call, and with one call for each time."""
+"""Number of times to look up in a single call, and number to look up with one call for each."""
 STORES = 2
 """Maximum number of imports, because an import with sdo-cli takes half a minute."""
 
@@ -109,7 +109,7 @@ def _minutes_as_csv(folder: Path, first: np.datetime64, last: np.datetime64) -> 
 
 
 def _minutes(name: str) -> np.ndarray:
-    """Return the mean fluxes in each minute of a real day, with shape (1, 1440, 2)."""
+    """Return the mean fluxes for each minute of a real day as an array with shape (1, 1440, 2)."""
     samples = read_file(Path(get_test_filepath(name)))
     minute = samples["timestamp"].dt.floor("min")
     means = samples.groupby(minute)[["xrsa", "xrsb"]].mean()

@@ -39,7 +39,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Effort:
-    """The number of runs of each side, and whether small inputs are used.
+    """Number of runs for each program, and whether small inputs are used.
 
     With small inputs, the results are not meaningful. They only show that a benchmark works.
     """
@@ -52,7 +52,7 @@ class Effort:
         return small if self.small else full
 
     def at_most(self, turns: int) -> Effort:
-        """Return an object with at most ``turns`` runs, for slow tasks."""
+        """Return a copy with at most ``turns`` runs, which is used for slow tasks."""
         return Effort(min(self.repeat, turns), self.small)
 
 

@@ -2,8 +2,8 @@
 
     python -m benchmarks.older [sdo] [scope]
 
-creates the environments before the first run. Otherwise, a benchmark creates the environment that
-it needs. The environments require about 2 and 4 GB in ``.venvs/older-sdo`` and
+This command creates the environments in advance. Otherwise, a benchmark creates the environment
+that it requires. The environments require about 2 and 4 GB in ``.venvs/older-sdo`` and
 ``.venvs/older-scope``. The environment variables ``ASTRODOME_OLDER_SDO`` and
 ``ASTRODOME_OLDER_SCOPE`` specify other folders.
 """
@@ -19,7 +19,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 BARE = {"sdo": ("sdo-cli==0.0.21", "torchvision==0.15.2"), "scope": ()}
-"""Distributions that are installed without their requirements, which conflict."""
+"""Distributions that are installed without their requirements, because these conflict."""
 READY = "astrodome-benchmark-pins.txt"
 
 
@@ -31,7 +31,7 @@ def folder(tool: str) -> Path:
 
 @cache
 def environment(tool: str) -> Path:
-    """Return the ``bin`` folder of an environment. If its pinned versions changed, recreate it.
+    """Return the ``bin`` folder of an environment. It is recreated if the pinned versions changed.
 
     Raises CalledProcessError if pip fails.
     """
@@ -40,7 +40,7 @@ def environment(tool: str) -> Path:
     ready = place / READY
     if not ready.is_file() or ready.read_text("utf-8") != wanted:
         print(
-            f"Installing the environment '{tool}' in {place}, which takes some minutes …",
+            f"Installing the environment '{tool}' in {place}, which takes several minutes …",
             file=sys.stderr,
         )
         venv.create(place, with_pip=True, clear=True)

@@ -45,7 +45,7 @@ def read(path: Path) -> dict[str, Any]:
     """
     results: dict[str, Any] = json.loads(path.read_text("utf-8"))
     if results["small"]:
-        raise ValueError(f"{path} has the results of a run with --small.")
+        raise ValueError(f"{path} contains the results of a run with --small.")
     return results
 
 

@@ -47,7 +47,7 @@ def scope_xgb(place: Path, effort: Effort) -> Iterator[Figure]:
 
 
 def write(table: pd.DataFrame, features: str, place: Path) -> Path:
-    """Write an array of features with shape (N, F), with medians instead of missing values."""
+    """Write an array of features with shape (N, F). Missing values are replaced by medians."""
     values = table[list(load_config().feature_sets[features].columns.values())]
     path = place / f"{features}.npy"
     np.save(path, values.fillna(values.median()).to_numpy(np.float32))

@@ -13,12 +13,12 @@ from . import suns
 from .measure import Effort, Figure, cost, rate, workers
 
 CHANNEL = "131A"
-"""A channel without known bad frames, because filtering these is slow in sdo-cli."""
+"""Channel for which no bad frames are known, because filtering these is slow in sdo-cli."""
 FRAMES, SIDE, CHUNK, SIZE = 300, 512, 10, 256
 FEWEST = 130
 """Number of frames for small inputs. The sampler of sdo-cli requires more than 120."""
 TURNS = 2
-"""Maximum number of runs with a time range, with which an epoch of sdo-cli takes half a minute."""
+"""Maximum number of runs with a time range, because such an epoch takes 30 s in sdo-cli."""
 
 
 def sdoml(place: Path, effort: Effort) -> Iterator[Figure]:

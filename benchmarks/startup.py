@@ -1,4 +1,4 @@
-"""Measure the time and the memory that the help of a command requires."""
+"""Measure the time and memory that a command requires to show its help."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SCOPE = {"scope-train": "train", "get-quad-ids": "get-quad-ids", "run-inference"
 
 
 def startup(place: Path, effort: Effort) -> Iterator[Figure]:
-    """Compare the help of commands with that of commands in sdo-cli and SCoPe."""
+    """Compare the help of commands with the help of commands in sdo-cli and SCoPe."""
     for command in SDO:
         goal = "≤ 150 ms" if command == SDO[0] else ""
         line = " ".join(command)

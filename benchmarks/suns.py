@@ -25,7 +25,7 @@ def sun() -> Image.Image:
         (box for box in glymur.Jp2k(path).box if box.box_id == "jp2c"), key=lambda box: box.length
     )
     with path.open("rb") as content:
-        content.seek(box.offset + 8)  # the length and the type of the box
+        content.seek(box.offset + 8)  # Skip the box header.
         image = Image.open(io.BytesIO(content.read(box.length - 8)))
     return image.convert("L").reduce(2)
 

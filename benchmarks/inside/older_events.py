@@ -1,6 +1,6 @@
 """Store and query events with sdo-cli. This module runs in the environment of sdo-cli.
 
-The response of HEK is simulated.
+The HEK response is simulated.
 """
 
 import json
@@ -49,7 +49,7 @@ def upsert(database: str, records: str) -> Any:
 
 
 def copy(database: str, count: int) -> None:
-    """Copy ``count`` events from the table that astrodome wrote to the same database."""
+    """Copy ``count`` events from the astrodome table to the sdo-cli table."""
     columns = (
         "event_type, event_starttime, event_endtime, obs_observatory, obs_instrument, "
         "obs_channelid, kb_archivid, hpc_bbox, hpc_boundcc, hpc_coord"
@@ -64,7 +64,7 @@ def copy(database: str, count: int) -> None:
 
 
 def at(database: str) -> float:
-    """Return the median duration of a query by time, in seconds."""
+    """Return the median duration of a query for the events at one time, in seconds."""
     rng = random.Random(1)
     times = [FIRST + timedelta(minutes=rng.randrange(YEARS * 365 * 1440)) for _ in range(QUERIES)]
     find = manager(database).find_events_at

@@ -59,7 +59,7 @@ def cevae(
     made, optimizer = model(tuple(x.shape), z_dim, tuple(fmap_sizes), threads)
     tasks = {
         "train": lambda: step(made, optimizer, x),
-        # Its Trainer.predict computes scores per image in inference mode.
+        # In sdo-cli, Trainer.predict computes scores per image in inference mode.
         "sample": torch.inference_mode()(lambda: made.score_sample((x, None))),
         "combi": lambda: made.score_pixels((x, None)),
     }

@@ -4,7 +4,7 @@ import time
 
 from serve import peak, serve
 
-CACHE = 1024 * 1024 * 2014  # its own default
+CACHE = 1024 * 1024 * 2014  # the default in sdo-cli
 
 
 def epoch(

@@ -63,7 +63,7 @@ def at_time(time: datetime) -> EventFilter:
 
 
 def at(database: str) -> float:
-    """Return the median duration of a query for the events at a time, in seconds."""
+    """Return the median duration of a query for the events at one time, in seconds."""
     rng = random.Random(1)
     times = [FIRST + timedelta(minutes=rng.randrange(YEARS * 365 * 1440)) for _ in range(QUERIES)]
     kept = store(database)

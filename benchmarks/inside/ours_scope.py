@@ -22,7 +22,7 @@ def config(features: int, threads: int, **given: Any) -> dict[str, Any]:
 
 
 def train(made: Any, x: Any, images: Any, y: Any, settings: dict[str, Any]) -> LabelledExamples:
-    """Train a classifier on nine tenths of the rows, and return the other rows."""
+    """Train a classifier on 90 % of the rows, and return the remaining rows."""
     split = len(x) * 9 // 10
     training, validation = (
         LabelledExamples(

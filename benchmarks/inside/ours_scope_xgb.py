@@ -10,7 +10,8 @@ from astrodome_ztf_scope.classifiers.training import ENVIRONMENT
 from ours_scope import config, train
 from serve import serve, table
 
-os.environ.update(ENVIRONMENT)  # as in the processes for training, before XGBoost starts threads
+# Set the variables before XGBoost starts threads, as in the training processes of astrodome.
+os.environ.update(ENVIRONMENT)
 from astrodome_ztf_scope.classifiers.models.xgb import XgbClassifier
 
 array = cache(np.load)

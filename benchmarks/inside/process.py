@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 
-MB = 1e6 if sys.platform == "darwin" else 1e6 / 1024  # macOS counts bytes, Linux KiB
+MB = 1e6 if sys.platform == "darwin" else 1e6 / 1024  # bytes on macOS, KiB on Linux
 
 with tempfile.TemporaryFile() as output:
     started = time.perf_counter()

@@ -20,11 +20,11 @@ from typing import Any
 def serve(tasks: dict[str, Callable[..., Any]]) -> None:
     """Respond to requests ``[task, {argument: value}]``, one per line, until the input ends.
 
-    A task prepares its input and returns a function without arguments. The response is the
-    duration of this function in seconds. Any other value that a task returns is the response.
+    A task prepares its input and returns a function without arguments. The response is the duration
+    of this function in seconds. If a task returns any other value, the response is this value.
     """
     responses = os.fdopen(os.dup(1), "w", buffering=1)
-    os.dup2(2, 1)  # Output of libraries is not a response.
+    os.dup2(2, 1)  # Exclude library output from the responses.
     for line in sys.stdin:
         name, given = json.loads(line)
         result = tasks[name](**given)
