@@ -8,7 +8,7 @@ seed. Synthetic anomalies are inserted into patches from the western half, which
 networks and by the threshold. An AIA 193 Å image from 2013-06-24, which is part of sunpy, is used
 for anomalies from another wavelength. Tables and HTML pages are written to FOLDER.
 
-Before, the dimension of the latent space is selected separately for each network. Networks with
+First, the dimension of the latent space is selected separately for each network. Networks with
 each dimension are trained on the outer part of the eastern half and tested on the inner part. The
 dimension with the largest sum of the AUROC for images and the average precision for pixels is
 selected.
@@ -28,8 +28,8 @@ from pathlib import Path
 SIDE = 2048
 """Width and height of the image in pixels."""
 PATCH, GAP, TRAINING = 64, 16, 1500
-"""Size of a patch and half the distance between the halves, both in pixels, and number of
-training patches."""
+"""Width of a patch and half the gap between the two halves of the disk, both in pixels, and number
+of training patches."""
 RADIUS = 976 / 0.6 / 4096 * SIDE
 INNER = 3 * SIDE // 8
 """First pixel column of the inner part of the eastern half."""

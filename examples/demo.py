@@ -1,6 +1,6 @@
 """Run the main commands on real data: solar images, a solar flare, and variable stars.
 
-The input files are part of the dependencies. Each command is printed before it runs.
+The input files are part of installed Python packages. Each command is printed before it runs.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Use the GOES X-ray flux from Python: import a file, look up times, find flares, plot the flux.
+"""Use the GOES X-ray flux from Python: import a file, look up values, find flares, plot the flux.
 
 Run the script with ``python examples/goes_api.py``. It does not need a network connection, because
 the imported file is part of the test data of sunpy. The cells (``# %%``) can also be run separately
@@ -17,7 +17,7 @@ store = goes.Store(folder / "goes")
 outcome = goes.import_files(get_test_filepath("go1520110607.fits"), store)
 print(f"{outcome.done} files imported, {len(outcome.failed)} failed")
 
-# %% Look up the flux (W/m²) at given times. It is NaN if there is no good sample within 60 s.
+# %% Look up the flux (W/m²) at given times. It is NaN if no good sample exists within 60 s.
 times = ["2011-06-07T06:41", "2011-06-07T12:00", "2011-06-09"]
 print(goes.flux_at(store, times))
 print(goes.samples_at(store, times)[["timestamp", "class", "xrsb_W_m2", "distance_s"]])

@@ -53,7 +53,7 @@ print(store.counts())
 # %% [markdown]
 # ## Plot on an image
 #
-# The geometry of a JPEG image is in `meta.csv`, as written by `sdo data download --metadata`.
+# The geometry of JPEG images is read from `meta.csv`, which `sdo data download --metadata` writes.
 
 # %%
 y, x = np.mgrid[:512, :512] - 255.5

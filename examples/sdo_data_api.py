@@ -18,10 +18,10 @@ START = datetime(2012, 3, 7)
 
 
 def write_observation(path: Path, time: datetime, wavelength: int) -> Path:
-    """Write the image in the test data with another time and wavelength (in angstrom)."""
+    """Write a copy of the test image with a different time and wavelength (in angstrom)."""
     with fits.open(get_test_filepath("aia_171_level1.fits")) as image:
         changes = {"T_OBS": time.isoformat(), "DATE-OBS": time.isoformat()}
-        image[0].header.remove("BLANK")  # invalid for floating-point data
+        image[0].header.remove("BLANK")  # BLANK is invalid for floats.
         image[0].header.update({**changes, "WAVELNTH": wavelength})
         image.writeto(path)
     return path
@@ -35,7 +35,7 @@ originals = [
     for n in range(3)
 ]
 
-# %% Import them: intensities per second, scaled to eight bits, north up, with a metadata table.
+# %% Import the FITS files as 8-bit images with north up, and write their metadata to meta.csv.
 outcome = sdo_data.import_files(originals, "aia")
 assert not outcome.failed
 

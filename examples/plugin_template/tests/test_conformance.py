@@ -1,4 +1,4 @@
-"""The plugin follows the rules of the host."""
+"""Run the conformance tests that astrodome provides for plugins."""
 
 from __future__ import annotations
 

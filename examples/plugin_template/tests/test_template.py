@@ -23,7 +23,7 @@ DAY = datetime(2011, 6, 7), datetime(2011, 6, 8)
 
 @pytest.fixture(autouse=True)
 def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hide the settings of this machine."""
+    """Isolate the tests from the configuration of the user."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
 

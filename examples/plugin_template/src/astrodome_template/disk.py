@@ -28,7 +28,7 @@ class Spot:
     """A dark spot with a Gaussian profile.
 
     ``x``, ``y`` (offset from the disk center) and ``sigma`` are in solar radii. ``depth`` is the
-    relative decrease of the brightness in the center of the spot.
+    relative decrease of the brightness at the center of the spot.
     """
 
     x: float

@@ -1,4 +1,4 @@
-"""A model for the task ``sood``, which consists of the mean and the deviation of each pixel."""
+"""A model for the task ``sood``: the mean and the standard deviation of each pixel."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class PixelGaussian:
             squares += delta * (image - mean)
         self.mean = mean.astype(np.float32)
         self.std = np.maximum(np.sqrt(squares / len(train)), FLOOR).astype(np.float32)
-        # An open file, because savez would add the extension .npz to a path.
+        # Pass an open file, because savez would add the extension .npz to a path.
         with files.replacing(run.path / WEIGHTS) as part, part.open("wb") as file:
             np.savez(file, mean=self.mean, std=self.std)
         losses = f"0,{self._mean_score(train)},{self._mean_score(validation)}"

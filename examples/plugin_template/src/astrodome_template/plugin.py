@@ -1,4 +1,4 @@
-"""The hooks of the plugin. This module is imported at every start, so it imports only astrodome."""
+"""The hooks of the plugin. To keep the start fast, this module imports only astrodome."""
 
 from __future__ import annotations
 
