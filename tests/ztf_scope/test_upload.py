@@ -191,7 +191,7 @@ def test_columns_without_probabilities_are_an_error_before_the_first_request(
 ) -> None:
     survey.table[["ra", "variable", "dec", "period"]].to_csv("sample.csv", index=False)
     refused = scope(*MANUAL, "--catalogue", survey.catalogue)
-    assert refused.code == 2 and "of class 'variable' in column 'dec'" in refused.err
+    assert refused.code == 2 and "for class 'variable' in column 'dec'" in refused.err
     assert not marshal.requests
 
 

@@ -254,7 +254,7 @@ def _state(folder: Path, query: FieldQuery, extension: str) -> dict[str, Any]:
         if changed:
             raise AstrodomeError(
                 f"{folder} contains ids for {changed} {state[changed]}, not {options[changed]}.",
-                "Choose another directory.",
+                "Specify a different folder.",
             )
     for key, values in (("ccd_range", query.ccds), ("quad_range", query.quads)):
         state[key] = sorted({*state.get(key, ()), *values})

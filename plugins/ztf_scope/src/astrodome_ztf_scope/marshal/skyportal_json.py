@@ -23,7 +23,7 @@ def _id(record: Any) -> Any:
 
 
 def _labeller(record: Any) -> Any:
-    """Return the user id from a user or from a label; source listings contain labels."""
+    """Return the id of a user, given a user record or a label, as in source listings."""
     return record.get("labeller_id") or _id(record) if isinstance(record, Mapping) else record
 
 

@@ -1,7 +1,7 @@
 """A web server for the vetting page that accepts only requests from this page.
 
-Every request must contain the token and the address of the server. Therefore, pages from other
-websites in the same browser and other users on the same computer have no access.
+Every request must contain the token, the host name and the port of the server. Therefore, pages
+from other websites in the same browser and other users on the same computer have no access.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._json({"error": f"The decision cannot be saved: {error.strerror or error}."}, 500)
 
     def _allowed(self, in_address: str | None) -> bool:
-        """Return whether a request contains the address and the token of this server."""
+        """Return whether a request contains the host, the port and the token of this server."""
         token = in_address if in_address is not None else self.headers.get(HEADER, "")
         origin = self.headers.get("Origin")
         same = origin is None or urlsplit(origin).netloc in self.vet.hosts

@@ -129,7 +129,7 @@ def _check_probabilities(cells: pd.Series[Any], name: str) -> None:
     if wrong.any():
         row = int(np.flatnonzero(wrong)[0])
         raise InvalidInputError(
-            f"Invalid probability {cells.iloc[row]!r} of class '{name}' in column '{cells.name}', "
+            f"Invalid probability {cells.iloc[row]!r} for class '{name}' in column '{cells.name}', "
             f"row {row}: expected a number from 0 to 1.",
             "If n classes are specified by name, the last n columns contain their probabilities.",
         )
