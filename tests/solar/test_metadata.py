@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 import pandas as pd
@@ -19,6 +20,7 @@ ROW = {
     "CDELT": 0.6,
     "FILE_NAME": NAME,
 }
+LONG = b"x" * (csv.field_size_limit() + 1)
 
 
 def test_a_row_is_read_as_numbers(tmp_path: Path) -> None:
@@ -81,6 +83,8 @@ def test_a_missing_row_table_or_file_is_an_error(tmp_path: Path) -> None:
         (b"FILE_NAME,X0\nx.jpeg,1,2\n", "line 2: the row does not match the columns"),
         (b"FILE_NAME,X0\n,1\n", "line 2: the row does not match the columns"),
         (b"FILE_NAME\n\xff\n", "is not encoded in UTF-8"),
+        pytest.param(b"FILE_NAME\n" + LONG, "line 2: field larger than field limit", id="row"),
+        pytest.param(LONG + b"\nx\n", "line 1: field larger than field limit", id="header"),
     ],
 )
 def test_a_malformed_table_is_an_error(tmp_path: Path, content: bytes, reason: str) -> None:

@@ -134,13 +134,13 @@ def _parse(path: Path) -> dict[str, dict[str, str]]:
     except UnicodeDecodeError as error:
         raise AstrodomeError(f"{path} is not encoded in UTF-8.") from error
     lines = csv.DictReader(io.StringIO(text), restkey="")
-    if text.strip() and "FILE_NAME" not in (lines.fieldnames or ()):
-        raise AstrodomeError(
-            f"{path} has no column FILE_NAME.",
-            "Rename the file to create a new table, or choose another folder.",
-        )
     rows: dict[str, dict[str, str]] = {}
     try:
+        if text.strip() and "FILE_NAME" not in (lines.fieldnames or ()):
+            raise AstrodomeError(
+                f"{path} has no column FILE_NAME.",
+                "Rename the file to create a new table, or choose another folder.",
+            )
         for row in lines:
             if not row["FILE_NAME"] or "" in row:
                 raise AstrodomeError(
@@ -149,7 +149,7 @@ def _parse(path: Path) -> dict[str, dict[str, str]]:
                 )
             rows[row["FILE_NAME"]] = row
     except csv.Error as error:
-        raise AstrodomeError(f"{path}, line {lines.line_num}: {error}.") from error
+        raise AstrodomeError(f"{path}, line {lines.reader.line_num}: {error}.") from error
     return rows
 
 
