@@ -284,6 +284,14 @@ def test_a_month_without_files_is_named(goes, archives, week, tmp_path):
     )
 
 
+@pytest.mark.parametrize(("last", "more"), [(6, ""), (7, " and 1 more"), (8, " and 2 more")])
+def test_the_first_five_days_without_a_file_are_named(goes, archives, tmp_path, last, more):
+    publish(archives, date(2015, 6, 1), 1)
+    result = goes(*span("2015-06-01", f"2015-06-{last:02}", tmp_path)).succeeded()
+    named = ", ".join(f"2015-06-{day:02}" for day in range(2, 7))
+    assert f"No files found in the archives for {named}{more}.\n" in result.err
+
+
 def test_incomplete_files_of_a_killed_run_are_downloaded_again(
     goes, archives, week, stored, tmp_path
 ):

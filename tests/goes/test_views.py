@@ -41,6 +41,8 @@ def test_info_shows_coverage_satellites_and_gaps(goes, gappy):
     assert found["last"].startswith("2011-06-09T23:59:5")
     assert found["samples"] == found["good"] == sum(s["samples"] for s in found["satellites"])
     assert [s["satellite"] for s in found["satellites"]] == [14, 15]
+    (month,) = gappy.rglob("*.parquet")
+    assert found["months"] == 1 and found["megabytes"] == month.stat().st_size / 1e6
     (gap,) = found["gaps"]
     assert gap["start"][:10] == "2011-06-07" and gap["minutes"] == pytest.approx(1440, abs=1)
     assert gap["end"][:16] == "2011-06-08T23:59"

@@ -79,7 +79,7 @@ def download(
         )
     if outcome.missing:
         days = ", ".join(map(str, outcome.missing[:5]))
-        more = f" and {len(outcome.missing) - 5} more days" if len(outcome.missing) > 5 else ""
+        more = f" and {len(outcome.missing) - 5} more" if len(outcome.missing) > 5 else ""
         console.note(f"No files found in the archives for {days}{more}.")
     if csv:
         _write_csv(output)
