@@ -148,6 +148,7 @@ def test_an_unreachable_vso_is_an_error(
     server.add_faults("500")
     with pytest.raises(AstrodomeError, match="The VSO query failed"):
         source.search(START, START, "10min", (171,))
+    assert source.search(START, START, "10min", (171,)).equals(rows)
     server.add_faults("500")
     (found,) = source.fetch(rows, tmp_path)
     assert found.status == "failed" and found.reason.startswith("The VSO returned no file URLs")

@@ -15,7 +15,7 @@ from astrodome_solar.formats import raster
 from astrodome_solar.protocols import FetchedImage, ImageSource, source_info
 from PIL import Image
 from services.fake_server import FakeServer
-from services.helioviewer import Archive
+from services.helioviewer import IDS, Archive
 
 START = datetime(2013, 6, 24, 17)
 HOUR = START + timedelta(hours=1)
@@ -51,6 +51,7 @@ def test_the_source_implements_the_protocol_and_has_capabilities(server: FakeSer
     source = HelioviewerSource()
     assert isinstance(source, ImageSource)
     assert source_info(source).checked and "2k" in source_info(source).sizes
+    assert source_info(source).wavelengths == tuple(IDS)
 
 
 def test_the_nearest_image_and_its_header_are_fetched_within_the_tolerance(
@@ -72,6 +73,19 @@ def test_the_nearest_image_and_its_header_are_fetched_within_the_tolerance(
         assert drawn.size == (512, 512) and drawn.tobytes() == by_hand.tobytes()
     assert found[1].header == about_it
     assert set(about_it) == set(metadata.COLUMNS) - {"FILE_NAME"}
+
+
+def test_images_have_the_requested_size_and_2048_pixels_by_default(
+    aia193: Path, tmp_path: Path
+) -> None:
+    image = read_image(aia193)
+    source = HelioviewerSource()
+    source.server.get = lambda *_: image  # type: ignore[method-assign, assignment]
+    for size, width in {"": 2048, "4k": 4096, "2k": 2048, "1k": 1024, "512": 512}.items():
+        rows = source.search(image.time, image.time, "1h", (193,), size=size)
+        (found,) = source.fetch(rows, tmp_path)
+        with Image.open(found.path or found.reason) as drawn:
+            assert drawn.size == (width, width)
 
 
 def test_a_search_for_a_year_sends_no_request(server: FakeServer) -> None:

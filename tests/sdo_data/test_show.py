@@ -218,6 +218,10 @@ def test_an_unreadable_image_is_reported_and_black(data: Data, days: Path, tmp_p
         assert (tmp_path / name).exists()
     first, second, *_ = _frames(tmp_path / "sun.gif", tmp_path)
     assert first[:50].max() == 0 and second[:50].max() > 100
+    assert first[50:].max() > 200  # the label
+    plain = tmp_path / "plain.gif"
+    data("show", days, "-o", plain, "--wavelength", 171, "--size", 64, "--no-stamps")
+    assert _frames(plain, tmp_path)[0].max() == 0
 
 
 @pytest.mark.parametrize(

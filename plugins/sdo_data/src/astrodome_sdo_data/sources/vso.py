@@ -61,7 +61,6 @@ class VsoSource(Level1Source):
             found = client.search(*query)
         # sunpy reports some provider errors only as warnings.
         problems = [warning.message for warning in caught] + list(found.errors)
-        found.errors.clear()  # sunpy adds them to later responses, too.
         if problems:
             text = " ".join(str(problems[0]).split())
             raise AstrodomeError(f"{failure}: {text}.", "Try again later.")
