@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -127,6 +128,8 @@ def test_plots_have_the_requested_format(plot, image, make_event, tmp_path, form
     assert content.startswith({"svg": b"<?xml", "pdf": b"%PDF", "jpg": b"\xff\xd8"}[form])
     if form == "svg":
         assert b'id="ivo://x/AR_1"' in content and b"active region (1)" in content
+        texts = re.findall(rb"<text ([^>]*)>", content)
+        assert len(texts) > 10 and all(b"fill: #" in text for text in texts)  # not black
 
 
 def test_jpeg2000_and_fits_images_are_plotted_by_their_headers(plot, make_event, tmp_path):

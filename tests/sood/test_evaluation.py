@@ -187,6 +187,7 @@ def test_models_are_compared_on_synthetic_anomalies(
     assert one["auroc"] == pytest.approx(difference)
     page = (out / "evaluation.html").read_text()
     assert page.count("<svg") == 1 and "<script" not in page
+    assert page.count('alt="mask of ') == 2 * 6  # two examples of each kind, and unchanged
     sources = re.findall(r'(?:src|href)="([^"]*)"', page)
     assert sources and all(source.startswith(("data:", "#")) for source in sources)
     again = sood("evaluate", trained, "threshold", *args, "--json").succeeded().json
