@@ -25,7 +25,7 @@ Measured = TypeVar("Measured")
 class Figure:
     """One row of the results.
 
-    ``older`` and ``ratio`` are None in rows without a counterpart in sdo-cli or SCoPe.
+    ``older`` and ``ratio`` are None if sdo-cli and SCoPe do not provide the function.
     ``ratio`` is above 1 where astrodome is better and below 1 where it is worse.
     """
 

@@ -56,7 +56,7 @@ def test_a_loss_is_shown_as_a_loss(readme: ModuleType, value: float, shown: str)
 def test_results_of_small_inputs_are_refused(readme: ModuleType, tmp_path: Path) -> None:
     path = tmp_path / "results.json"
     path.write_text(json.dumps({"small": True}))
-    with pytest.raises(ValueError, match=re.escape(f"{path} has the results of a run with")):
+    with pytest.raises(ValueError, match=re.escape(f"{path} contains the results of a run with")):
         readme.read(path)
 
 

@@ -118,7 +118,7 @@ def test_invalid_records_are_reported_and_the_others_stored(events, answer, make
         "ivo://c": "invalid event_endtime",
         "ivo://d": "invalid Unicode character in frm_name",
         "ivo://e": "invalid Unicode character in kb_archivid",
-        "ivo://ffff": "kb_archivid has 5006 characters, the maximum is 500",
+        "ivo://ffff": "invalid kb_archivid: expected at most 500 characters, got 5006",
         "record 9": "expected a JSON object, got str",
         "record 10": "expected a JSON object, got NoneType",
     }

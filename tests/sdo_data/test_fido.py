@@ -117,7 +117,7 @@ def test_a_failed_transfer_is_reported_and_other_images_are_fetched(
     server.add_faults(fault, fault)
     found = _fetch(source, rows.iloc[1:], addresses, tmp_path)
     assert [each.status for each in found] == ["failed", "done"]
-    assert "The VSO's archive" in found[0].reason
+    assert "The VSO archive" in found[0].reason
     assert len(list(tmp_path.iterdir())) == 2
 
 

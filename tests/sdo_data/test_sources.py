@@ -37,7 +37,7 @@ def test_a_source_with_a_missing_library_names_the_package_to_install(
     monkeypatch.setitem(sys.modules, "zarr", None)
     monkeypatch.delitem(sys.modules, "astrodome_sdo_data.sources.sdoml", raising=False)
     result = data("sources").succeeded()
-    assert "Warning: sdoml cannot be used." in result.err
+    assert "Warning: The source sdoml cannot be used." in result.err
     assert "[sdoml]'" in result.err
     assert {line.split("\t")[0] for line in result.out.splitlines()[1:]} == OURS
 

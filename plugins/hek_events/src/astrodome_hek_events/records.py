@@ -149,7 +149,9 @@ def _required(record: Mapping[str, Any], field: str) -> str:
     if not isinstance(record[field], str) and field not in TIME_COLUMNS:
         raise ValueError(f"invalid {field}: expected text, got {text:.40}")
     if len(text) > MAX_KEY_LENGTH:
-        raise ValueError(f"{field} has {len(text)} characters, the maximum is {MAX_KEY_LENGTH}")
+        raise ValueError(
+            f"invalid {field}: expected at most {MAX_KEY_LENGTH} characters, got {len(text)}"
+        )
     return text
 
 

@@ -20,18 +20,18 @@ class Overlap:
 
     @property
     def iou(self) -> float:
-        """Intersection over union, which is 1 if there are neither events nor regions."""
+        """Intersection over union. It is 1 if neither events nor regions exist."""
         union = self.events + self.predicted - self.shared
         return self.shared / union if union > 0 else 1.0
 
     @property
     def precision(self) -> float | None:
-        """Fraction of the predicted area that events cover, or None if there are no regions."""
+        """Fraction of the predicted area that events cover, or None if no regions exist."""
         return self.shared / self.predicted if self.predicted > 0 else None
 
     @property
     def recall(self) -> float | None:
-        """Fraction of the event area that regions cover, or None if there are no events."""
+        """Fraction of the event area that regions cover, or None if no events exist."""
         return self.shared / self.events if self.events > 0 else None
 
     def measures(self) -> dict[str, float | None]:
@@ -40,7 +40,7 @@ class Overlap:
 
 
 def union(shapes: Sequence[BaseGeometry]) -> BaseGeometry:
-    """Return the union of the shapes, or an empty geometry if there are no shapes."""
+    """Return the union of the shapes, or an empty geometry if ``shapes`` is empty."""
     merged: BaseGeometry = shapely.union_all(np.array(shapes, object))
     return merged
 

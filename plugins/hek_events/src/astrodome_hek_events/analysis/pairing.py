@@ -82,7 +82,7 @@ def pair_images(
 ) -> tuple[list[ImagePair], list[ImageFile]]:
     """Pair each image with the map at the same wavelength that is nearest in time.
 
-    Returns the pairs, and the images for which there is no map within ``tolerance`` seconds. The
+    Returns the pairs, and the images for which no map within ``tolerance`` seconds exists. The
     names in the pairs are relative to ``folder``.
     """
     by_wavelength: dict[int, list[ImageFile]] = defaultdict(list)

@@ -69,7 +69,7 @@ class ResultOptions(OptionGroup):
 
 
 class OptionalGaussian(lazy.Command):
-    """A command whose option ``--gaussian`` has an optional value."""
+    """A command in which the value of the option ``--gaussian`` is optional."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> Any:
         return super().parse_args(ctx, list(_with_default_sigma(args)))

@@ -153,7 +153,7 @@ class Database:
 
 
 def _errno(error: BaseException) -> int:
-    """Return the errno that corresponds to a database driver error, or 0 if there is none."""
+    """Return the errno that corresponds to a database driver error, or 0 if it is unknown."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code == sqlite3.SQLITE_FULL or getattr(error, "sqlstate", "") == "53100":
         return errno.ENOSPC

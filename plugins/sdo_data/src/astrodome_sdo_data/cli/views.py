@@ -49,7 +49,7 @@ def show(
     columns: int = option(0, "Number of columns; 0 means one per wavelength.", min=0),
     fps: float = option(10, "Frame rate of the movie, in frames per second.", min=0.1, max=100),
     stamps: bool = option(
-        True, "Label the images with wavelength and time.", "--stamps/--no-stamps"
+        True, "Label the images with their wavelength and time.", "--stamps/--no-stamps"
     ),
     colour: bool = option(
         True, "Draw the images with the AIA colormaps, or in gray.", "--colour/--grey"
@@ -79,7 +79,9 @@ def show(
     outcome.skipped = max(0, len(images) - outcome.done - len(outcome.failed))
     if not as_json:
         if outcome.skipped and max_images is None:
-            console.note(f"Not all {len(images)} images are shown (see --max-images).")
+            console.note(
+                f"Not all {len(images)} images are shown. Increase --max-images to show more."
+            )
         console.note(f"Wrote {output}.")
     console.finish(outcome, "shown", "images", as_json=as_json)
 

@@ -52,7 +52,7 @@ class GsuSource(ServerSource):
         self.server = Server(self.service, settings.section("gsu", GsuSettings))
 
     def fetch_row(self, row: Mapping[Any, Any], target: Path, result: FetchedImage) -> None:
-        """Download the requested parts of an observation."""
+        """Download the requested parts of an observation: image, header and parameters."""
         query = _query(row["t_obs"], row["wavelength"])
         image = row.get("image", True)
         if row.get("header") or (image and row.get("quality") is not None):

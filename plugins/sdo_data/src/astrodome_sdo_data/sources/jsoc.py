@@ -52,7 +52,8 @@ class JsocSource(Level1Source):
         if not self.settings.email:
             raise InvalidInputError(
                 "Missing setting jsoc.email: JSOC requires a registered e-mail address.",
-                f"Register one at {self.settings.url}/ajax/register_email.html and set jsoc.email.",
+                f"Register an address at {self.settings.url}/ajax/register_email.html, "
+                "and set jsoc.email.",
             )
         root = self.settings.url.rstrip("/")
         server = ServerConfig(

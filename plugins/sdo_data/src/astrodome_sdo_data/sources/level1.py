@@ -119,7 +119,7 @@ class Level1Source(ArchiveSource):
         with self._lock:
             if root not in self._servers:
                 settings = self.settings.model_copy(update={"url": root})
-                self._servers[root] = Server(f"{self.service}'s archive", settings)
+                self._servers[root] = Server(f"{self.service} archive", settings)
             return self._servers[root]
 
     def fetch_row(self, row: Mapping[Any, Any], target: Path, result: FetchedImage) -> None:
