@@ -236,6 +236,23 @@ def test_an_invalid_or_missing_calibration_table_is_an_error(
         fetch_images(tmp_path / "out", 0, calibrate=True)
 
 
+def test_the_default_tables_are_from_lmsal_and_solarsoft(
+    server: FakeServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    util = pytest.importorskip("aiapy.calibrate.util")
+
+    def fail(source: str) -> None:
+        raise OSError(f"no response for {source}")
+
+    monkeypatch.setattr(util, "get_correction_table", fail)
+    monkeypatch.setattr(util, "get_pointing_table", str)
+    with pytest.raises(AstrodomeError, match=r"degradation table from ssw: .* for ssw"):
+        fetch_images(tmp_path, 0, calibrate=True)
+    monkeypatch.setattr(util, "get_pointing_table", fail)
+    with pytest.raises(AstrodomeError, match=r"pointing table from lmsal: .* for lmsal"):
+        fetch_images(tmp_path, 0, calibrate=True)
+
+
 def test_calibrated_and_uncalibrated_images_are_not_mixed_in_a_folder(
     data: Callable[..., Result], server: FakeServer, tables: Path, tmp_path: Path
 ) -> None:

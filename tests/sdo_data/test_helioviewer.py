@@ -136,6 +136,15 @@ def test_temporary_faults_are_retried_and_permanent_faults_are_reported(
     assert not list(tmp_path.iterdir())
 
 
+def test_a_stopped_source_sends_no_more_requests(server: FakeServer, tmp_path: Path) -> None:
+    source = HelioviewerSource()
+    rows = source.search(START, START, "1h", (193,), size="256")
+    source.stop()
+    (found,) = source.fetch(rows, tmp_path)
+    assert (found.status, found.reason) == ("failed", "The download was interrupted.")
+    assert not server.requests and not list(tmp_path.iterdir())
+
+
 def test_threads_may_share_a_source(server: FakeServer, archive: Archive, tmp_path: Path) -> None:
     source = HelioviewerSource()
     rows = source.search(START, START + timedelta(minutes=18), "1min", (193,), size="256")
