@@ -16,7 +16,7 @@ from astrodome.testing import Result, run
 from astrodome_solar.flare_classes import flux_of_class
 from astrodome_solar.metadata import add_rows
 from astrodome_sood.datasets.folder import FolderImages
-from astrodome_sood.evaluation import metrics
+from astrodome_sood.evaluation import evaluate, metrics
 from astrodome_sood.evaluation.synthetic import (
     KINDS,
     MAX_AREA,
@@ -209,6 +209,16 @@ def test_labels_are_read_from_a_file(patches: Path, sood: Callable[..., Result],
     shown = sood("evaluate", "threshold", *args, *mean, "--json").succeeded().json
     assert shown["models"][0]["auroc"] > 0.99 and "pixel_ap" not in shown["models"][0]
     assert shown["about"]["left_out"] == 8
+
+
+def test_models_with_different_image_sizes_are_an_error(
+    patches: Path, monkeypatch: pytest.MonkeyPatch
+):
+    sizes = {"small": 32, "large": 64}
+    monkeypatch.setattr(evaluate, "_load_models", lambda *_: ([], sizes))
+    options = evaluate.EvaluationOptions()
+    with pytest.raises(AstrodomeError, match="Invalid image size 32 x 32: large was trained with"):
+        evaluate.evaluate_models([*sizes], {}, options, images=FolderImages(patches, 32))
 
 
 FLUX_AND_EVENTS = """
