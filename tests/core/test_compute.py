@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import multiprocessing
 import os
 import threading
 import time
@@ -131,6 +132,17 @@ def test_a_killed_worker_is_an_error() -> None:
 def touch(path: Path) -> None:
     time.sleep(0.01)
     path.touch()
+
+
+def kind_of_process(n: int) -> str:
+    return type(multiprocessing.current_process()).__name__
+
+
+def test_fresh_processes_are_not_forks_of_this_process() -> None:
+    (fresh,) = compute.map(kind_of_process, [1], jobs=1, fresh=True)
+    (standard,) = compute.map(kind_of_process, [1], jobs=1)
+    assert fresh.value == "ForkServerProcess"
+    assert standard.value in ("ForkProcess", "SpawnProcess")
 
 
 def test_items_after_an_early_stop_are_not_processed(tmp_path: Path) -> None:

@@ -225,6 +225,16 @@ def test_a_snapshot_of_an_unchanged_environment_restores_nothing(site: Path) -> 
     saved.discard()
 
 
+def test_a_snapshot_deletes_the_backup_of_a_killed_process_if_possible(site: Path) -> None:
+    left = Path(sys.prefix) / ".astrodome-backup-killed"
+    left.mkdir()
+    (left / "0").touch()
+    Path(sys.prefix, ".astrodome-backup-file").touch()  # is not a folder, so it is not deleted
+    saved = snapshot.Snapshot([])
+    assert not left.exists() and saved.folder.is_dir()
+    saved.discard()
+
+
 def test_a_change_that_fails_is_undone_and_reports_it(
     site: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

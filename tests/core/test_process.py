@@ -281,6 +281,27 @@ def test_a_usable_home_directory_is_used(tmp_path: Path, monkeypatch: pytest.Mon
     assert dict(os.environ) == before and not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("configured", [True, False])
+def test_the_working_folder_of_sunpy_is_needed_only_without_a_configuration_file(
+    configured: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from astrodome import process
+
+    for name in ("HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "MPLCONFIGDIR", "ASTROPY_CONFIG_DIR"):
+        monkeypatch.setenv(name, str(tmp_path))
+    monkeypatch.setenv("SUNPY_CONFIGDIR", "")
+    config = tmp_path / "sunpy"
+    config.mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))  # has no folder sunpy
+    if configured:
+        (config / "sunpyrc").write_text("[general]\n")
+    process.keep_home_unchanged(always=True)
+    folder = os.environ["SUNPY_CONFIGDIR"]
+    assert bool(folder) is not configured
+    if folder:
+        assert f"working_dir = {folder}\n" in Path(folder, "sunpyrc").read_text()
+
+
 def test_a_folder_that_the_user_chose_is_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
