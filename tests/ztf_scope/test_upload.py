@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from astrodome.testing import Result
-from services.fake_server import FakeServer
+from services.fake_server import FakeServer, Request
 from services.fritz import Fritz
 from services.kowalski import Kowalski
 from ztf_scope.survey import GROUPS, TOKEN, Survey, local_marshal, taxonomy_map
@@ -215,6 +217,42 @@ def test_rows_of_one_star_become_one_source_in_parallel_uploads(
     several.to_csv("sample.csv", index=False)
     scope(*manual, "--jobs", "16").succeeded()
     once_each(fritz, 6)
+
+
+def test_rows_of_different_stars_are_uploaded_at_the_same_time(
+    scope: Scope, marshal: FakeServer, fritz: Fritz, manual: list[str]
+) -> None:
+    both = threading.Barrier(2, timeout=10)
+
+    def choose(request: Request) -> str:
+        if (request.method, request.path) == ("POST", "/api/sources"):
+            both.wait()
+        return ""
+
+    marshal.choose = choose
+    scope(*manual, "--stop", "1", "--jobs", "2").succeeded()
+    once_each(fritz, 2)
+
+
+def test_rows_with_the_same_obj_id_are_uploaded_one_after_the_other(
+    scope: Scope, marshal: FakeServer, fritz: Fritz, survey: Survey, manual: list[str]
+) -> None:
+    several = survey.table.head(2)  # at different positions
+    several.insert(0, "obj_id", "ZTFJ0000")
+    several.to_csv("sample.csv", index=False)
+    fritz.add_source("ZTFJ0000", several["ra"][0], several["dec"][0], 500)
+    both = threading.Barrier(2, timeout=0.2)
+
+    def choose(request: Request) -> str:
+        if request.method == "POST" and "comments" in request.path:
+            with contextlib.suppress(threading.BrokenBarrierError):
+                both.wait()
+        return ""
+
+    marshal.choose = choose
+    scope(*manual, "--use-existing-obj-id", "--jobs", "2").succeeded()
+    assert both.broken
+    assert fritz.count("sources") == fritz.count("comments") == 1
 
 
 def test_failed_rows_are_listed_and_the_other_rows_are_uploaded(

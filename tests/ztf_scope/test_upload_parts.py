@@ -229,6 +229,17 @@ def test_options_can_be_written_in_every_syntax(
     assert wrong.code == 2 and "--group-ids" in wrong.err
 
 
+def test_the_value_of_an_option_can_start_with_a_dash(
+    scope: Scope, marshal: FakeServer, fritz: Fritz
+) -> None:
+    fritz.add_source("a", 1.0, 2.0, 360)
+    line = f"manage-annotation -action post -source a -group_ids 360 -token {TOKEN} -key -some_key"
+    for origin, value in (("-my_origin", "-0.5"), ("--json", "-1")):
+        scope(*line.split(), "-origin", origin, "-value", value).succeeded()
+        (row,) = fritz.rows("SELECT data FROM annotations WHERE origin = ?", origin)
+        assert json.loads(row["data"]) == {"-some_key": float(value)}
+
+
 def test_the_journal_shows_every_request(scope: Scope, marshal: FakeServer, fritz: Fritz) -> None:
     assert scope("journal", "--json").succeeded().json == []
     fritz.add_source("a", 1.0, 2.0, 360)
