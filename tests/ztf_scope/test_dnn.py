@@ -190,6 +190,12 @@ def test_the_learning_rate_is_reduced_before_training_stops(tmp_path: Path) -> N
         callbacks(config(callbacks=("magic",))["class"], tmp_path)
 
 
+def test_logs_for_tensorboard_are_written_to_the_run_folder(tmp_path: Path) -> None:
+    (_, logs) = callbacks(config(callbacks=("tensorboard",))["class"], tmp_path)
+    assert isinstance(logs, keras.callbacks.TensorBoard)
+    assert logs.log_dir == str(tmp_path / "tensorboard")
+
+
 def test_all_rows_are_used_even_if_there_are_fewer_than_a_batch(
     stars: tuple[LabelledExamples, LabelledExamples], tmp_path: Path
 ) -> None:

@@ -24,6 +24,7 @@ from astrodome_ztf_scope.classifiers.preprocessing.splitting import split_datase
 from astrodome_ztf_scope.config.feature_sets import FeatureConfig, FeatureSet
 from astrodome_ztf_scope.config.schema import ClassConfig, XgboostSettings
 from astrodome_ztf_scope.tables.datasets import DataSet
+from matplotlib.figure import Figure
 
 FEATURES = FeatureSet(
     {name: FeatureConfig() for name in ("period", "wstd", "skew", "stetson_k", "ad")}
@@ -220,6 +221,15 @@ def test_every_plot_of_a_run_is_written(group: Path, tmp_path: Path) -> None:
         assert ET.parse(path).getroot().tag.endswith("svg")
     shown = (tmp_path / "importances.svg").read_text()
     assert all(name in shown for name in FEATURES.columns)
+
+
+def test_the_roc_curve_shows_the_false_positive_rate_of_a_single_source() -> None:
+    for negative, least in ((1000, 0.0005), (10, 0.01)):
+        target = np.r_[np.ones(10), np.zeros(negative)]
+        axes = Figure().subplots()
+        plots.roc(axes, [plots.ScoredSources(target, np.linspace(1, 0, len(target)))])
+        assert axes.get_xscale() == "log"
+        assert (axes.get_xlim(), axes.get_ylim()) == ((least, 1), (-0.02, 1.02))
 
 
 def test_curves_that_are_undefined_for_one_label_are_skipped(tmp_path: Path) -> None:

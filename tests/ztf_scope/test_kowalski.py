@@ -77,6 +77,14 @@ def test_positions_on_both_sides_of_ra_zero_match(
     assert [one["separation"] for one in found] == pytest.approx([0.5, 0.5], abs=1e-3)
 
 
+def test_positions_are_requested_with_ra_from_0_to_360(server: FakeServer, store: Kowalski):
+    store.store(SOURCES, [star(1, 0, 12)])
+    found = Client().cone("sources", [360.0, -0.5, 359.5], [12.0, 12.0, -12.0], 2)
+    radec = store.asked[-1]["query"]["object_coordinates"]["radec"]
+    assert list(radec.values()) == [[0.0, 12.0], [359.5, 12.0], [359.5, -12.0]]
+    assert [len(documents) for documents in found] == [1, 0, 0]
+
+
 @pytest.mark.parametrize("dec", [90.0, -90.0])
 def test_positions_at_the_poles_match_at_any_ra(server: FakeServer, store: Kowalski, dec: float):
     near = dec - np.sign(dec) * 0.7 / 3600

@@ -305,6 +305,16 @@ def test_an_image_of_another_shape_is_an_error_with_its_row(
         datasets.read_dataset(tmp_path / "a.h5")
 
 
+def test_an_hdf5_file_needs_one_image_per_row(small: pd.DataFrame, tmp_path: Path) -> None:
+    for count in (2, 4):
+        small[["ad"]].to_hdf(tmp_path / "a.h5", key="df", mode="w")
+        with h5py.File(tmp_path / "a.h5", "a") as file:
+            file["dmdt"] = np.zeros((count, 26, 26))
+        with pytest.raises(AstrodomeError, match=rf"a\.h5 has 3 rows, but {count} dmdt images"):
+            datasets.read_dataset(tmp_path / "a.h5")
+        assert len(datasets.read_dataset(tmp_path / "a.h5", ["ad"])) == 3
+
+
 def test_an_image_that_is_not_json_is_an_error_with_its_row(
     small: pd.DataFrame, tmp_path: Path
 ) -> None:

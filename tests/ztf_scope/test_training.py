@@ -218,12 +218,14 @@ def test_a_model_of_another_plugin_is_an_algorithm(
         "    yield ModelSpec('scope', 'median_cut', target, summary='One feature.')\n"
     )
     (package / "median.py").write_text(
+        "import os\n\n"
         "import numpy as np\n\n"
         "class Median:\n"
         "    def train(self, train, validation, run, config):\n"
         "        column = config['features'].index('wstd')\n"
         "        middle = np.median(train.features[:, column])\n"
         "        (run.path / 'cut.txt').write_text(f'{column} {middle}')\n"
+        "        (run.path / 'gpu.txt').write_text(os.environ['CUDA_VISIBLE_DEVICES'])\n"
         "    def load(self, path, config):\n"
         "        column, middle = (path / 'cut.txt').read_text().split()\n"
         "        self.column, self.middle = int(column), float(middle)\n"
@@ -239,6 +241,7 @@ def test_a_model_of_another_plugin_is_an_algorithm(
     )
     (row,) = trained.succeeded().json
     assert row["algorithm"] == "median_cut" and row["recall"] > 0.4
+    assert Path(row["run"], "gpu.txt").read_text() == "-1", "no GPU by default"
     scored = run("scope", "predict", stars, "--out=scores.parquet", plugin=both)
     scored.succeeded()
     assert set(pd.read_parquet("scores.parquet")["vnv_median_cut"]) == {0.0, 1.0}

@@ -101,6 +101,19 @@ def test_the_page_contains_scores_features_light_curves_and_dmdt_image(
     assert np.linalg.norm(source["dmdt"]) == pytest.approx(1, abs=1e-2)
 
 
+def test_a_source_without_position_has_the_light_curve_with_its_id(
+    survey: surveys.Survey, tmp_path: Path
+) -> None:
+    curves = pd.read_parquet(survey.folder / "light_curves.parquet")
+    ids = curves["_id"].tolist()
+    table = pd.DataFrame({"_id": [ids[0], None, None], "ztf_id": [ids[1], ids[1], None]})
+    table.astype("Int64").assign(vnv_xgb=0.9).to_parquet(tmp_path / "scores.parquet")
+    found = candidates.read(tmp_path / "scores.parquet", catalogue=LocalCatalogue(survey.folder))
+    pages = [found.page(number) for number in (0, 1, 2)]
+    assert [[curve["band"] for curve in page["curves"]] for page in pages] == [[1], [2], []]
+    assert [page["problem"] for page in pages] == ["", "", "not found in the catalogue"]
+
+
 @pytest.mark.parametrize(
     "headers",
     [
