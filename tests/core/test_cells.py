@@ -100,6 +100,16 @@ def test_all_values_of_a_column_have_the_same_format() -> None:
     assert cells.column("x", [1.5, None], lambda value: f"{value} s") == ["1.5 s", ""]
 
 
+@pytest.mark.parametrize("value", [1, 1.5, np.int8(1), np.uint16(1), np.float32(1)])
+def test_a_number_is_recognized(value: Any) -> None:
+    assert cells.is_number(value)
+
+
+@pytest.mark.parametrize("value", ["1", None, datetime(2011, 6, 7), np.str_("1"), [1]])
+def test_other_values_are_not_numbers(value: Any) -> None:
+    assert not cells.is_number(value)
+
+
 def on_a_terminal(show: str) -> str:
     """Return the output of ``console`` on a terminal of 80 columns, from a new process."""
     parent, child = pty.openpty()
@@ -122,10 +132,12 @@ def on_a_terminal(show: str) -> str:
 def test_a_table_on_a_terminal_uses_the_formats_of_its_columns() -> None:
     seen = on_a_terminal(
         "row = {'ra': 359.99995, 'flux': 1/3, 'id': 10**18}; "
-        "console.show([row], formats={'flux': '.2f'}); console.show_one(row)"
+        "console.show([row], formats={'flux': '.2f'}); console.show_one(row); "
+        "console.show([{'text': 'x', 'n': 7}, {'text': 'long', 'n': 12345}])"
     )
     assert seen.count("359.99995") == 2 and seen.count("1000000000000000000") == 2
     assert "0.33 " in seen and "0.333333" in seen
+    assert "    7  \r\n" in seen, "numbers are aligned on the right"
 
 
 def test_columns_in_a_pipe_can_be_cut(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -246,6 +246,27 @@ def test_an_item_that_raises_a_timeout_is_a_failed_item(ordered: bool) -> None:
     assert [done.error for done in ended] == ["TimeoutError"] * 3
 
 
+def test_an_interrupt_stops_the_running_item_and_all_later_items_of_a_worker(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def interrupt(n: int) -> None:
+        workers._interrupted()
+
+    for running in (True, False):
+        monkeypatch.setattr(workers, "_busy", False)
+        monkeypatch.setattr(workers, "_stopped", False)
+        assert workers._Call(str)(1) == "1"
+        if running:
+            with pytest.raises(KeyboardInterrupt):
+                workers._Call(interrupt)(2)
+        try:
+            workers._interrupted()
+        except KeyboardInterrupt:
+            pytest.fail("a worker that waits for an item was interrupted")
+        with pytest.raises(KeyboardInterrupt):
+            workers._Call(str)(3)
+
+
 def test_running_items_have_some_seconds_to_finish_after_an_interrupt(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

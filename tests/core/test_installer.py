@@ -10,7 +10,15 @@ import venv
 from pathlib import Path
 
 import pytest
-from astrodome import AstrodomeError, distributions, environments, health, installer, snapshot
+from astrodome import (
+    AstrodomeError,
+    distributions,
+    environments,
+    health,
+    installer,
+    receipts,
+    snapshot,
+)
 from astrodome.environments import PluginChange
 
 RECEIPT = """
@@ -122,6 +130,16 @@ def test_only_the_uninstalled_distribution_is_removed_from_the_receipt(prefix: P
     kept = uv_tool(prefix, PluginChange("install", "sdo-url", "sdo-url"))
     left = uv_tool(prefix, PluginChange("uninstall", "sdo-url", "sdo-url"))
     assert [part for part in kept if "sdo-url" not in part] == left
+
+
+def test_a_recorded_requirement_is_replaced_only_by_another_requirement(
+    prefix: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(receipts.Receipt, "unrecorded", lambda receipt: [])
+    recorded = "--with=sdo-url @ https://example.org/sdo_url-1-py3-none-any.whl"
+    for argument, option in (("Sdo_URL", recorded), ("sdo-url>=2", "--with=sdo-url>=2")):
+        line = uv_tool(prefix, PluginChange("install", argument, "sdo-url"))
+        assert [part for part in line if "sdo-url" in part.lower()] == [option]
 
 
 def test_a_receipt_that_cannot_be_passed_on_is_an_error(prefix: Path) -> None:
