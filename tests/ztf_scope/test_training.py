@@ -148,8 +148,10 @@ def test_light_curves_of_one_source_stay_together(scope: Scope, stars: Path) -> 
 
 def test_a_run_that_is_not_saved_only_shows_metrics(scope: Scope, stars: Path) -> None:
     command = ("train", "--tag=e", "--path-dataset", stars, *QUICK, "--json")
-    (row,) = scope(*command, "--save=false").succeeded().json
+    result = scope(*command, "--save=false").succeeded()
+    (row,) = result.json
     assert row["f1"] is not None and row["run"] is None
+    assert "report.html" not in result.err
     assert not list(Path().iterdir())
 
 
@@ -171,6 +173,7 @@ def test_a_failed_class_is_reported_and_the_others_are_trained(
     assert set(failed) == {"nobody", "nothing"}
     assert "The label column 'unheard of' is missing in mine.parquet" in result.err
     assert "Class 'nothing' cannot be trained" in result.err
+    assert "The runs and report.html are in models/experiment." in result.err
     assert record(Path("models/experiment/xgb/e/42"))["status"] == "finished"
     assert not Path("models/experiment/xgb/nobody/42").exists()
 
