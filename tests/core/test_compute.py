@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import multiprocessing
 import os
+import subprocess
+import sys
 import threading
 import time
 import uuid
@@ -127,6 +129,30 @@ def test_a_killed_worker_is_an_error() -> None:
         list(compute.map(die, range(4)))
     with pytest.raises(AstrodomeError, match="worker process was killed"):
         list(compute.map(die_later, range(400)))  # while work is being handed out
+
+
+SCRIPT = """
+import sys, threading
+from astrodome import compute
+
+threading.Thread(target=threading.Event().wait, daemon=True).start()
+for result in compute.map(abs, map(int, sys.argv[2:]), jobs=int(sys.argv[1])):
+    print(result.value)
+"""
+
+
+@pytest.mark.parametrize(("args", "works"), [("4 -7", True), ("1 -7 7", True), ("2 -7 7", False)])
+def test_a_script_with_threads_needs_no_main_block_for_one_job_or_item(
+    args: str, works: bool, tmp_path: Path
+) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    command = [sys.executable, str(script), *args.split()]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    if works:
+        assert set(ran.stdout.split()) == {"7"} and ran.stderr == ""
+    else:
+        assert "A script must call the function below: if __name__ == '__main__':" in ran.stderr
 
 
 def touch(path: Path) -> None:

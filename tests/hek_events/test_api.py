@@ -168,7 +168,7 @@ def test_search_without_hek_is_an_error(monkeypatch):
 
 def test_download_adds_events_and_requests_complete_days_only_once(server, tmp_path):
     local = hek_events.EventStore(tmp_path / "events.sqlite")
-    first = hek_events.download(local, "2023-03-29", "2023-03-30", [])
+    first = hek_events.download(tmp_path / "events.sqlite", "2023-03-29", "2023-03-30", [])
     assert (first.done, first.failed) == (10, [])
     before = len(server.requests)
     assert hek_events.download(local, "2023-03-29", "2023-03-30", ["FL"]).done == 0

@@ -172,7 +172,9 @@ def test_invalid_files_are_reported_with_a_reason_and_the_valid_one_is_imported(
     cut.write_bytes(aia171.read_bytes()[:60_000])
     cut_jp2.write_bytes(aia193.read_bytes()[:30_000])
     reasons = {
-        rewritten(aia171, tmp_path / "dateless.fits", DATE_OBS=None, T_OBS=None): "--date",
+        rewritten(
+            aia171, tmp_path / "dateless.fits", DATE_OBS=None, T_OBS=None
+        ): "parameter 'date'",
         rewritten(aia171, tmp_path / "odd.fits", WAVELNTH=172): "AIA_3 172 is unknown",
         Path(get_test_filepath("go1520110607.fits")): "The FITS file contains no image",
         tmp_path: "Expected a file, got a folder",

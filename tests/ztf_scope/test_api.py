@@ -77,8 +77,8 @@ def test_a_table_gets_the_same_scores_as_its_file(here: Path) -> None:
     model = scope.load_model("models/experiment/xgb/vnv/42")
     table = pd.read_parquet("dataset.parquet")
     scores = scope.classify(table.set_index(table.index + 7), [model], merge="mean")
-    models = scope.find_models(["models"])
-    written = scope.predict_files([str(here / "dataset.parquet")], models, "scores.parquet")
+    models = scope.find_models("models")
+    written = scope.predict_files(str(here / "dataset.parquet"), models, "scores.parquet")
     assert written.unusable == {"vnv_xgb": int(scores["vnv_xgb"].isna().sum())}
     expected = pd.read_parquet(written.path)["vnv_xgb"]
     np.testing.assert_array_equal(scores["vnv_xgb"], expected)

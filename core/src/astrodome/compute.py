@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import itertools
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, CancelledError, Future
 from dataclasses import dataclass, field
+from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeVar
 
-from . import workers
+from . import suggestions, workers
 from .errors import AstrodomeError, from_os_error, reason, stops_everything
 
 AHEAD_OF_CLUSTER = 1024
@@ -107,7 +109,10 @@ def map(
     [(1.0, ''), (None, 'ZeroDivisionError: division by zero'), (0.25, '')]
     """
     home = getattr(function, "func", function).__module__ if fresh else ""
-    pool = workers.open_pool(jobs or cores(), threads, home, scheduler)
+    todo = iter(items)
+    first = list(itertools.islice(todo, 2))
+    todo = itertools.chain(first, todo)
+    pool = workers.open_pool(1 if len(first) < 2 else jobs or cores(), threads, home, scheduler)
     waiting: dict[Future[Result], Item] = {}
     ended: SimpleQueue[Future[Result]] = SimpleQueue()
 
@@ -117,7 +122,6 @@ def map(
         if not ordered:  # A queue, because Ctrl-C in concurrent.futures.wait breaks its locks.
             future.add_done_callback(ended.put)
 
-    todo = iter(items)
     ahead = max(4 * (jobs or cores()), AHEAD_OF_CLUSTER if scheduler else 0)
     try:
         for item in itertools.islice(todo, ahead):
@@ -180,7 +184,7 @@ def _done(item: Item, future: Future[Result], pool: workers.Pool) -> ItemResult[
 
 
 def _died() -> AstrodomeError:
-    return AstrodomeError(
-        "A worker process was killed, probably because it used too much memory.",
-        "Reduce the number of jobs.",
-    )
+    hint = "Reduce the number of jobs if the memory is not sufficient."
+    if Path(sys.argv[0]).name not in suggestions.apps():
+        hint += " A script must call the function below: if __name__ == '__main__':"
+    return AstrodomeError("A worker process was killed, or failed to start.", hint)

@@ -27,6 +27,8 @@ class AstrodomeError(Exception):
         self.message = message
         self.hint = hint
         self.exit_code = exit_code
+        if hint:
+            self.add_note(f"Hint: {hint}")  # shown in a traceback
 
     def __reduce__(self) -> tuple[object, ...]:
         return _rebuild, (self.message, self.hint, self.exit_code)

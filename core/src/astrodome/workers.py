@@ -48,6 +48,18 @@ class Pool:
         self.executor.shutdown(wait=self._wait, cancel_futures=True)
 
 
+class _InProcess(Executor):
+    """Run each call immediately, in the calling thread."""
+
+    def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        try:
+            future.set_result(function(*args, **kwargs))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
 class Processes(Pool):
     """A pool of local processes, which end when the parent process is killed or interrupted."""
 
@@ -163,6 +175,9 @@ def open_pool(jobs: int, threads: bool, fresh: str, scheduler: str) -> Pool:
         from concurrent.futures import ThreadPoolExecutor
 
         return Pool(ThreadPoolExecutor(jobs))
+    if jobs == 1 and not fresh and threading.active_count() > 1:
+        # A process that is not forked runs a script again, unless it checks __name__.
+        return Pool(_InProcess())
     return Processes(jobs, fresh)
 
 

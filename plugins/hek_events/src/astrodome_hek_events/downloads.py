@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from datetime import timedelta
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from astrodome import AstrodomeError, compute, settings
@@ -82,7 +83,7 @@ def search(
 
 
 def download(
-    store: EventStore,
+    store: EventStore | str | PathLike[str],
     start: Any,
     end: Any,
     event_types: str | Sequence[str] = ("AR",),
@@ -96,8 +97,8 @@ def download(
 
     Parameters
     ----------
-    store : EventStore
-        The store to which the events are added.
+    store : EventStore, or path-like
+        The store to which the events are added, or the path of its SQLite file.
     start, end, event_types, frm, observatory
         See :func:`search`. An empty sequence of event types selects all event types.
     jobs : int, optional
@@ -123,6 +124,8 @@ def download(
     8
     """
     queries = make_queries(event_types, frm, observatory)
+    if not isinstance(store, EventStore):
+        store = EventStore(store)
     windows = missing_windows(store, queries, start, end, overwrite=overwrite)
     return download_windows(store, windows, jobs)
 

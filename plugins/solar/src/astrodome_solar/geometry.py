@@ -155,12 +155,20 @@ class ImageGeometry:
         return bool(self.frame.observer.separation_3d(_earth(self.time)) < NEAR_EARTH)
 
     def to_pixel(self, arcsec: ArrayLike) -> Points:
-        """Convert helioprojective coordinates to pixel coordinates, both with shape (N, 2)."""
+        """Convert helioprojective coordinates to pixel coordinates, both with shape (N, 2).
+
+        The coordinates are (Tx, Ty) in arcsec, and (x, y) in pixels from the upper left corner of
+        the image, as in JPEG files. The center of ``data[row, column]``, an element of the pixels
+        of a :class:`SolarImage`, is at x = column + 0.5, y = height - 0.5 - row.
+        """
         columns, rows = self.wcs.wcs_world2pix(*(np.asarray(arcsec, float).T / 3600), 0)
         return np.column_stack([columns + 0.5, self.height - 0.5 - rows])
 
     def to_arcsec(self, pixels: ArrayLike) -> Points:
-        """Convert pixel coordinates to helioprojective coordinates, both with shape (N, 2)."""
+        """Convert pixel coordinates to helioprojective coordinates, both with shape (N, 2).
+
+        This is the inverse of :meth:`to_pixel`, which defines the coordinates.
+        """
         x, y = np.asarray(pixels, float).T
         degrees = np.column_stack(self.wcs.wcs_pix2world(x - 0.5, self.height - 0.5 - y, 0))
         return (degrees + 180) % 360 * 3600 - 180 * 3600

@@ -138,7 +138,10 @@ class SolarImage:
 
     @cached_property
     def data(self) -> Pixels:
-        """Pixels as a float32 array with shape (height, width). Row 0 is the bottom row."""
+        """Pixels as a float32 array with shape (height, width). Row 0 is the bottom row.
+
+        In contrast, the pixel coordinates of :attr:`geometry` start at the upper left corner.
+        """
         return self.load()
 
     @property

@@ -99,7 +99,7 @@ def classify(
 
 
 def predict_files(
-    input_files: Sequence[str | os.PathLike[str]],
+    input_files: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     models: Sequence[TrainedModel],
     out: str | os.PathLike[str],
     *,
@@ -116,7 +116,7 @@ def predict_files(
 
     Parameters
     ----------
-    input_files : sequence of path-like
+    input_files : path-like, or sequence of path-like
         CSV, Parquet or HDF5 files that contain features.
     models : sequence of TrainedModel
         Models to use, as returned by :func:`find_models`.
@@ -152,7 +152,8 @@ def predict_files(
     >>> scope.predict_files(["dataset.parquet"], models, "scores.parquet").rows
     600
     """
-    paths = [Path(file).expanduser() for file in input_files]
+    given = [input_files] if isinstance(input_files, str | os.PathLike) else input_files
+    paths = [Path(file).expanduser() for file in given]
     target = Path(out).expanduser()
     for path in paths:
         datasets.require_file(path)

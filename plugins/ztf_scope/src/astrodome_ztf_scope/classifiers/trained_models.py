@@ -159,7 +159,7 @@ def counted(of_class: Sequence[TrainedModel], root: Path) -> list[str]:
 
 
 def find_models(
-    places: Sequence[str | os.PathLike[str]],
+    places: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     tags: Iterable[str] = (),
     algorithm: str = "",
     random_state: int | None = None,
@@ -168,7 +168,7 @@ def find_models(
 
     Parameters
     ----------
-    places : sequence of path-like
+    places : path-like, or sequence of path-like
         Model files, and directories that contain run folders or SCoPe model files. TensorFlow
         checkpoints may be specified without the extension ``.index``.
     tags : iterable of str
@@ -194,6 +194,8 @@ def find_models(
     >>> [model.column for model in scope.find_models(["models/experiment"])]
     ['vnv_xgb']
     """
+    if isinstance(places, str | os.PathLike):
+        places = [places]
     selected = list(dict.fromkeys(tags))
     candidates = [model for place in places for model in _candidates(Path(place).expanduser())]
     found: dict[tuple[str, str], TrainedModel] = {}

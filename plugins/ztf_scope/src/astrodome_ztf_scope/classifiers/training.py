@@ -61,7 +61,8 @@ def train_classifier(
     """Train a classifier for one class in the current process.
 
     The run folder ``<models_dir>/<group>/<algorithm>/<tag>/<random_state>`` contains the model, its
-    metrics and its plots. :func:`load_model` loads the model from this folder.
+    metrics and its plots. :func:`load_model` loads the model from this folder. A model that exists
+    in the folder is replaced.
 
     Parameters
     ----------
