@@ -166,7 +166,7 @@ def kind_of_process(n: int) -> str:
 
 def test_fresh_processes_are_not_forks_of_this_process() -> None:
     (fresh,) = compute.map(kind_of_process, [1], jobs=1, fresh=True)
-    (standard,) = compute.map(kind_of_process, [1], jobs=1)
+    standard, _ = compute.map(kind_of_process, [1, 2], jobs=2)
     assert fresh.value == "ForkServerProcess"
     assert standard.value in ("ForkProcess", "SpawnProcess")
 

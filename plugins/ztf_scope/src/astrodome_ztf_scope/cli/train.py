@@ -207,8 +207,7 @@ def train(
     algorithm: str = option("dnn", "Algorithm: dnn, xgb, or an algorithm from another plugin."),
     random_state: list[int] | None = option(
         None,
-        "Seed for all random numbers. Can be repeated to train one model per seed (default: "
-        "the value of random_state in the class entry).",
+        "Seed for all random numbers. Can be repeated (default: random_state in the class entry).",
     ),
     config: Config = None,
     jobs: int = option(0, "Maximum number of parallel runs; 0 means one run per CPU core.", min=0),

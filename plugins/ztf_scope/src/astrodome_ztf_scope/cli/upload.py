@@ -139,8 +139,7 @@ class UploadResultOptions(OptionGroup, panel=RESULT):
 def upload(
     file: Path = option(
         ...,
-        "CSV, Parquet or HDF5 file with the columns ra and dec (deg), period (d), and columns "
-        "with class probabilities.",
+        "CSV, Parquet or HDF5 file with ra and dec (deg), period (d), and class probabilities.",
     ),
     group_ids: GroupIds = None,
     comment: str = option("", "Comment to post on each source."),
