@@ -298,6 +298,7 @@ def test_the_file_for_the_browser_is_removed_when_vetting_ends(
 ):
     with browser_page.redirecting("http://127.0.0.1:1/?token=a&b=c") as page:
         assert "token=a&amp;b=c" in page.read_text()
+        assert page.stat().st_mode & 0o777 == 0o600
     assert not page.parent.exists()
 
 
