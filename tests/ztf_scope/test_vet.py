@@ -254,14 +254,18 @@ def test_no_command_line_contains_the_token_when_a_browser_is_started(table: Pat
     script = Path(sys.executable).with_name("scope")
     args = [script, "vet", "--file", table, "--out", "done.csv", "--json"]
     environment = os.environ | {"BROWSER": f"{browser} %s &"}
-    with subprocess.Popen(
-        args,
-        cwd=tmp_path,
-        env=environment,
-        stderr=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as child:
+    with (
+        subprocess.Popen(
+            args,
+            cwd=tmp_path,
+            env=environment,
+            stderr=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as child,
+        contextlib.ExitStack() as failed,
+    ):
+        failed.callback(child.kill)  # Otherwise, a failed assertion would wait forever.
         assert child.stderr
         url = next(word for word in child.stderr.readline().split() if word.startswith("http"))
         token = parse_qs(urlsplit(url).query)["token"][0]
@@ -290,6 +294,7 @@ def test_no_command_line_contains_the_token_when_a_browser_is_started(table: Pat
         for number in ours:
             os.kill(number, signal.SIGTERM)
         assert child.stdout and json.loads(child.stdout.read())["left"] == 6
+        failed.pop_all()
     assert child.returncode == 0
 
 
