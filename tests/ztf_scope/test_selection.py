@@ -194,7 +194,7 @@ def test_a_data_set_that_cannot_be_split_is_one_short_error(frame: DataSet) -> N
             split_dataset(of(table), "rrlyr", entry(**changes), groups=groups, **arguments)
         return error.value.message
 
-    assert "'RR Lyrae' is not above the threshold 0.7 in all 900" in message(
+    assert "'RR Lyrae' is at or below the threshold 0.7 in all 900" in message(
         table=frame.table.assign(**{"RR Lyrae": 0.5})
     )
     assert "'RR Lyrae' is above the threshold 0.7 in all 900" in message(
@@ -206,10 +206,12 @@ def test_a_data_set_that_cannot_be_split_is_one_short_error(frame: DataSet) -> N
         table=few, balance=0.5
     )
     assert re.search(
-        "'RR Lyrae' is not above the threshold 0.7 in all [0-9]+ training rows",
+        "'RR Lyrae' is at or below the threshold 0.7 in all [0-9]+ training rows",
         message(table=few, test_size=0.9),
     )
-    assert "has 40 rows: expected at least 64, the batch size" in message(table=frame.table[:50])
+    assert "has 40 rows: expected at least 64 rows, which is the batch size" in message(
+        table=frame.table[:50]
+    )
     assert "label column 'RR Lyr' is missing" in message(label="RR Lyr")
     assert "no column 'obj'" in message(group_by="obj")
     assert "no column 'ra'" in message(table=frame.table.drop(columns="ra"), group_by="position")

@@ -90,8 +90,8 @@ def test_dropped_rows_are_reported_with_the_reason_for_each_feature(
     expected = {"in_data_set": 600, "used": 470, "dropped": 130, "unlabelled": 0}
     assert about("e") == about("i") == expected | {"reasons": reasons}
     text = (
-        "130 of 600 rows were dropped: wstd is missing in 20 and infinite in 100; "
-        "ad is infinite in 30."
+        "130 of 600 rows were dropped because of missing or infinite values: "
+        "wstd (20 missing, 100 infinite), ad (30 infinite)."
     )
     assert words(result).count(text) == 1 and f"e, i: {text}" in words(result)
     page = Path("models/experiment/report.html").read_text()
@@ -106,7 +106,10 @@ def test_half_of_the_rows_is_a_warning(train: Callable[..., Result], table: pd.D
     table.loc[:298, "ad"] = np.inf
     table.loc[299, "ad"] = np.nan
     said = words(train(table).succeeded())
-    text = "e: 300 of 600 rows were dropped: ad is missing in 1 and infinite in 299."
+    text = (
+        "e: 300 of 600 rows were dropped because of missing or infinite values: "
+        "ad (1 missing, 299 infinite)."
+    )
     assert f"Warning: {text}" in said and "impute_strategy" in said
     assert dropped_rows.many({"dropped": 300, "in_data_set": 600})
     assert not dropped_rows.many({"dropped": 299, "in_data_set": 600})

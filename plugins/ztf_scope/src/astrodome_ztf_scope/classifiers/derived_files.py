@@ -34,7 +34,7 @@ def complete(job: TrainingJob) -> None:
 
 
 def report(group: Path) -> None:
-    """Write the report for a run group if it is outdated and the group has finished runs."""
+    """Write a missing or outdated report for a run group, if the group contains finished runs."""
     from . import report
 
     records = trained_models.records(group)

@@ -1,6 +1,7 @@
 """Compute classification metrics from scores, and evaluate saved models on labeled data sets.
 
-A source is classified as positive if its score is greater than a threshold, 0.5 by default.
+A source is classified as positive if its score is greater than a threshold, which is 0.5 by
+default.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ def classification_metrics(
     Parameters
     ----------
     target : array_like, shape (N,)
-        True labels, 0 or 1.
+        True labels. Each label is 0 or 1.
     score : array_like, shape (N,)
         Scores between 0 and 1.
     threshold : float
@@ -41,7 +42,7 @@ def classification_metrics(
     Returns
     -------
     dict
-        Number of sources (``sources``) and of positive sources (``positive``), the entries of the
+        Number of sources (``sources``), number of positive sources (``positive``), entries of the
         confusion matrix (for example ``true_positive``), ``precision``, ``recall``, ``f1``,
         ``roc_auc`` (area under the ROC curve), ``average_precision``, ``brier`` (mean squared error
         of the scores) and ``threshold``. Undefined metrics are None, for example ``roc_auc`` if all
@@ -57,7 +58,7 @@ def classification_metrics(
     from sklearn.metrics import average_precision_score, roc_auc_score
 
     truth = np.asarray(target) > 0
-    predicted = np.asarray(score) > threshold  # Compare with the precision of the scores.
+    predicted = np.asarray(score) > threshold  # Compare before the scores are converted.
     scores = np.asarray(score, np.float64)
     true_positive = int((predicted & truth).sum())
     false_positive = int((predicted & ~truth).sum())
@@ -82,7 +83,7 @@ def classification_metrics(
 
 
 def measure_split(split: pd.DataFrame) -> dict[str, dict[str, float | None]]:
-    """Return the metrics for each non-empty subset of a run, as in ``metrics.json``.
+    """Return the metrics for each non-empty subset of a run, in the format of ``metrics.json``.
 
     ``split`` must have the columns ``part`` (name of the subset), ``target`` and ``score``.
     """
@@ -116,12 +117,13 @@ def evaluate(
     dict
         Result of :func:`classification_metrics`, with additional entries for the model (``tag``,
         ``algorithm`` and ``run``) and the data set (``dataset``). The entry ``unusable`` is the
-        number of rows that were skipped because a feature that is not imputed is missing.
+        number of rows that were skipped because a required feature is missing. A feature is
+        required if it is not imputed.
 
     Raises
     ------
     AstrodomeError
-        If a required column is missing in the data set.
+        If the data set does not contain a required column.
 
     Examples
     --------

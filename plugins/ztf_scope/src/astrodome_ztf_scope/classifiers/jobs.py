@@ -33,10 +33,11 @@ class TrainingOptions:
     group : str
         Name of the run group.
     random_states : tuple of int
-        Random states to train. If it is empty, the random state of each class is used.
+        Random states to use for training. If the tuple is empty, the configured random state of
+        each class is used.
     classes, dnn : mapping
-        Overrides for the configuration entries of the classes, and for the section
-        ``training.dnn``.
+        Values that override the configuration entry for each class (``classes``) and the section
+        ``training.dnn`` (``dnn``).
     group_by : str
         Column that identifies the source in each row, or ``position``. All rows of a source are
         assigned to the same subset.
@@ -46,10 +47,10 @@ class TrainingOptions:
     search : bool
         Whether to search for the best XGBoost parameters.
     save, plot : bool, optional
-        Whether to save the runs, and whether to write plots. By default, the setting for the class
-        is used, or True if it is not set.
+        Whether to save the runs, and whether to write plots. By default, the value in the
+        configuration entry for the class is used, or True if it is not set.
     plot_model : bool
-        Whether to write the layers of the network to a text file.
+        Whether to write a list of the network layers to a text file.
     jobs : int
         Maximum number of processes, or 0 for one process per CPU.
     environment : mapping
@@ -79,7 +80,7 @@ class TrainingOptions:
 
 @dataclass(frozen=True)
 class TrainingJob:
-    """A training run: a class, a random state, and all options that affect the result.
+    """A training run for one class and one random state, with all options that affect its result.
 
     Attributes
     ----------
@@ -101,7 +102,7 @@ class TrainingJob:
     stats : dict, optional
         Feature statistics for scaling. By default, the statistics of the training set are used.
     folder : pathlib.Path
-        Directory in which the classifier is trained, which is temporary if the run is not saved.
+        Directory to which the results are written. It is temporary if the run is not saved.
     save, plot : bool
         Whether to save the run, and whether to write plots.
     about : dict
@@ -185,7 +186,9 @@ def training_jobs(
         "xgboost": config.training.xgboost.model_dump(),
     }
     if not shared["dnn"]["dense_branch"] and not shared["dnn"]["conv_branch"]:
-        raise InvalidInputError("At least one branch of the network must be enabled.")
+        raise InvalidInputError(
+            "At least one branch of the network must be enabled: dense_branch or conv_branch."
+        )
     entries = {
         tag: _override(ClassConfig, entry, options.classes)
         for tag, entry in config.select(tags).items()
@@ -232,7 +235,7 @@ def _override(model: type[Any], entry: Any, values: Mapping[str, Any]) -> Any:
 
 
 def _enabled(option: bool | None, entry: ClassConfig, name: str) -> bool:
-    """Return the option if it is set, the setting for the class if that is set, or True."""
+    """Return the option if it is set; otherwise, the value for the class (default: True)."""
     if option is not None:
         return option
     return getattr(entry, name) if name in entry.model_fields_set else True

@@ -40,7 +40,7 @@ class LoadedModel:
     backend : Classifier
         Classifier that has loaded the weights.
     trained_with_dmdt : bool
-        Whether the data set for training contained dmdt images.
+        Whether the training data set contained dmdt images.
     """
 
     path: Path
@@ -64,7 +64,8 @@ class LoadedModel:
     def uses_dmdt(self) -> bool:
         """Whether the model needs dmdt images.
 
-        If images are optional for the classifier, they are needed if it was trained with images.
+        If images are optional for the classifier, they are needed only if the classifier was
+        trained with images.
         """
         needed = uses_dmdt(self.backend, self.config)
         return self.trained_with_dmdt if needed is None else needed
@@ -179,11 +180,12 @@ def load_run(folder: Path, threads: int = 0) -> LoadedModel:
 def configure(
     model: trained_models.TrainedModel, config: ScopeConfig | None = None
 ) -> trained_models.TrainedModel:
-    """Add the configuration for the class to a SCoPe model file.
+    """Return a copy of a SCoPe model to which the configuration for its class is added.
 
     By default, the configuration is the result of :func:`load_config`. Run folders, and model files
     that already have a configuration, are returned unchanged. Raises AstrodomeError if the class is
-    not configured, or if a required feature is missing in ``feature_stats``.
+    not configured, or if ``feature_stats`` does not contain the statistics that are required for
+    imputation.
     """
     if model.configured or not model.path.is_file():
         return model

@@ -48,7 +48,10 @@ class Partition:
 
 @dataclass(frozen=True)
 class PredictionTask:
-    """Input files, models and options. Tasks with equal digests produce the same result."""
+    """Input files, models and options of a prediction.
+
+    Two tasks with the same digest produce the same result.
+    """
 
     files: tuple[Path, ...]
     models: tuple[TrainedModel, ...]
@@ -58,7 +61,10 @@ class PredictionTask:
 
     @property
     def digest(self) -> str:
-        """SHA-256 checksum of the models, the options, and the path, size and time of each file."""
+        """SHA-256 checksum of all models and options, and of the state of each input file.
+
+        The state of a file consists of its path, size and modification time.
+        """
         options = {
             "files": [
                 (str(f.resolve()), f.stat().st_size, f.stat().st_mtime_ns) for f in self.files
@@ -77,7 +83,7 @@ class PredictionTask:
 
 
 def start(folder: Path, task: PredictionTask) -> None:
-    """Prepare a directory for the partitions, and delete partitions of a different task."""
+    """Prepare a directory for the partitions, and delete partitions from a different task."""
     mark = folder / "plan"
     if not mark.exists() or mark.read_text("utf-8") != task.digest:
         for path in folder.glob("*.parquet"):
@@ -102,7 +108,7 @@ def score(task: PredictionTask, folder: Path, scorer: Scorer) -> Iterator[int]:
 
 
 def _finished_rows(folder: Path, number: int) -> int:
-    """Return the number of rows that have been scored, from the beginning of an input file."""
+    """Return how many rows at the beginning of an input file have already been scored."""
     rows = 0
     for path in sorted(folder.glob(f"{number:05d}-*.parquet")):
         if int(path.stem.partition("-")[2]) == rows:
@@ -119,8 +125,8 @@ def score_distributed(task: PredictionTask, folder: Path, scheduler: str) -> Ite
     for done in compute.map(partial(_score_partition, task), todo, scheduler=scheduler):
         if done.value is None:
             raise AstrodomeError(
-                f"{done.item.file}: the partition that starts at row {done.item.start} failed: "
-                f"{done.error}",
+                f"{done.item.file}: cannot score the partition that starts at row "
+                f"{done.item.start}: {done.error}",
                 "Run the same prediction again to resume with the missing partitions.",
             )
         _write(folder / done.item.name, done.value)
@@ -168,7 +174,7 @@ def join(folder: Path, out: Path, task: PredictionTask) -> None:
     """
     parts = sorted(folder.glob("*.parquet"))
     if not parts:
-        raise AstrodomeError("The input files have no rows: expected at least one.")
+        raise AstrodomeError("The input files have no rows: expected at least one row.")
     about = {
         "digest": task.digest,
         "files": [str(file) for file in task.files],
@@ -207,7 +213,7 @@ def _schema(parts: Sequence[Path], task: PredictionTask) -> pa.Schema:
     except pa.ArrowTypeError as error:
         raise AstrodomeError(
             f"The input files have columns with incompatible types: {error}.",
-            "Convert the column to the same type in all files.",
+            "Convert each column to the same type in all files.",
         ) from error
     scores = [*task.columns, *dict.fromkeys(model.tag for model in task.models)]
     copied = sorted((n for n in schema.names if n not in scores), key=copied_order)

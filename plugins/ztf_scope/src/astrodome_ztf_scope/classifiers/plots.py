@@ -1,4 +1,4 @@
-"""Plot classification metrics as SVG, for run folders and for the report."""
+"""Plot classification metrics as SVG images, for run folders and for the report."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ class ScoredSources:
 
     @property
     def both_labels(self) -> bool:
-        """Whether there are positive and negative sources."""
+        """Whether the run contains both positive and negative sources."""
         return bool(0 < (self.target > 0).sum() < len(self.target))
 
 
 def report_colours() -> list[str]:
-    """Return the colors of the curves in the report, in the order of the color indices."""
+    """Return the curve colors in the report, sorted by color index."""
     style = mpl.rc_params_from_file(DARK, use_default_template=False)
     return [str(colour) for colour in style["axes.prop_cycle"].by_key()["color"]]
 
@@ -95,7 +95,8 @@ def write(
 def panels(runs: Sequence[ScoredSources], trained: Sequence[tuple[pd.DataFrame, int]]) -> str:
     """Plot the curves for all runs of a class, and return an SVG image with four panels.
 
-    ``trained`` contains the metrics per epoch or round and the color index for each run.
+    For each run, ``trained`` contains a table with the metrics per epoch or boosting round, and the
+    color index of the curve.
     """
     defined = [run for run in runs if run.both_labels]
     with mpl.style.context(DARK):

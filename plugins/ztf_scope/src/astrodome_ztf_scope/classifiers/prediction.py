@@ -36,9 +36,9 @@ class PredictionResult:
     unusable : dict of str to int
         Number of rows with a missing score, keyed by score column.
     existing : bool
-        Whether the output file already existed with the result of the same prediction.
+        Whether the output file already existed and contained the result of the same prediction.
     lost : mapping of str to str
-        Message for each identifier column in which digits were lost, keyed by column name.
+        Messages about identifiers that lost digits, keyed by column name.
     """
 
     path: Path
@@ -59,25 +59,26 @@ def classify(
     Parameters
     ----------
     data : DataSet, pandas.DataFrame or path-like
-        Features of the sources: all columns of the feature sets with which the models were trained,
-        and the column ``dmdt`` if a model needs images. If the data do not fit into memory, use
-        :func:`predict_files`.
+        Data set that contains all feature columns with which the models were trained. The column
+        ``dmdt`` is also required if a model needs images. If the data set does not fit into memory,
+        use :func:`predict_files`.
     models : LoadedModel, TrainedModel or path-like, or an iterable of these
         One or more trained classifiers. A path is a run folder or a SCoPe model file.
     merge : {"mean", "max"}, optional
-        Whether to add a column for each class with the mean or maximum score of its models.
+        If given, a column is added for each class, which contains the mean or the maximum score of
+        the models for the class.
 
     Returns
     -------
     pandas.DataFrame
         Identifiers, positions in degrees and periods in days, if they are available. In addition, a
         column ``<tag>_<algorithm>`` for each model, with scores between 0 and 1. A score is missing
-        if a feature that is not imputed is missing.
+        if a required feature is missing. A feature is required if it is not imputed.
 
     Raises
     ------
     AstrodomeError
-        If a required column is missing in the data.
+        If the data set does not contain a required column.
 
     Examples
     --------
@@ -125,11 +126,12 @@ def predict_files(
     rows : int
         Maximum number of rows in each partition.
     merge : {"mean", "max"}, optional
-        Whether to add a column for each class with the mean or maximum score of its models.
+        If given, a column is added for each class, which contains the mean or the maximum score of
+        the models for the class.
     scheduler : str
         Address of a Dask scheduler. If it is empty, the files are scored in this process. Files and
-        models must have the same paths on the cluster. Parquet files are scored in partitions, and
-        other files as a whole.
+        models must have the same paths on the cluster as on the local computer. Parquet files are
+        scored in partitions. Each other file is scored as a whole.
     force : bool
         Whether to replace an existing output file.
     advance : callable, optional

@@ -1,4 +1,4 @@
-"""Protocol for plugins with the task ``scope``: binary classifiers."""
+"""Protocol for binary classifiers, which plugins register for the task ``scope``."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ class Classifier(Protocol):
 
     ``config`` contains the run configuration as nested mappings. ``tag`` is the tag of the class,
     and ``features`` lists the feature names in column order. ``class`` is the configuration entry
-    for the class, including command-line overrides. ``dnn`` and ``xgboost`` are the sections that
-    are shared by all classes.
+    for the class, including command-line overrides. ``dnn`` and ``xgboost`` are the configuration
+    sections that apply to all classes.
 
     A classifier may define a static method ``uses_dmdt(config) -> bool``, which returns whether it
-    needs dmdt images. Without this method, ``dmdt`` is an array if the data set contains images,
-    and None otherwise. ``predict`` must return a finite probability between 0 and 1 for each
-    source.
+    needs dmdt images. If the method is not defined, the argument ``dmdt`` is an array if the data
+    set contains images, and None otherwise. ``predict`` must return a finite probability between 0
+    and 1 for each source.
     """
 
     def train(

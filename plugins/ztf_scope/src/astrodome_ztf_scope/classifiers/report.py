@@ -97,7 +97,7 @@ def write(group: Path, out: Path | None = None) -> Path:
 
 
 def _class(results: Sequence[RunResult], algorithms: Sequence[str]) -> dict[str, Any]:
-    """Return the template values for one class: its table row and its curves."""
+    """Return the template values for the table row and the curves of one class."""
     found: dict[str, Any] = {}
     scored, trained = [], []
     for number, name in enumerate(algorithms):
@@ -125,7 +125,7 @@ def _class(results: Sequence[RunResult], algorithms: Sequence[str]) -> dict[str,
 
 
 def _summary(results: Sequence[RunResult]) -> dict[str, Any]:
-    """Return the template values for a class and an algorithm, over all random states."""
+    """Return the template values for one class and algorithm, combined for all random states."""
     measured = pd.DataFrame([result.metrics for result in results])
     measured = measured.reindex(columns=[*METRICS, *CELLS]).astype(float)
     return {
@@ -145,5 +145,5 @@ def _macro(classes: Sequence[dict[str, Any]], algorithm: str) -> dict[str, Any]:
 
 
 def _defined(values: pd.Series) -> dict[str, float | None]:
-    """Return the values by name, with None instead of NaN."""
+    """Return the values as a dictionary keyed by name, with NaN replaced by None."""
     return {str(name): None if pd.isna(value) else value for name, value in values.items()}

@@ -22,7 +22,7 @@ COPIED = (
 )
 """Input columns that are copied to the output if they exist, in output order."""
 LOST = b"lost_identifiers"
-"""Metadata key for a JSON object with a message for each identifier column that lost digits."""
+"""Metadata key for a JSON object that maps identifier columns to messages about lost digits."""
 MergeMethod = Literal["mean", "max"]
 Scores = NDArray[np.float32]
 
@@ -88,8 +88,9 @@ class Scorer:
     def score(self, data: datasets.DataSet, merge: MergeMethod | None = None) -> pa.Table:
         """Return a table with the copied columns and the scores.
 
-        A score is null if a feature that is not imputed is missing. With ``merge``, the table also
-        contains one column per class with the mean or maximum score of its models.
+        A score is null if a required feature is missing, which is a feature that is not imputed. If
+        ``merge`` is given, the table also contains one column per class with the mean or maximum
+        score of its models.
         """
         scores = np.empty((len(data), len(self.models)), np.float32)
         prepared = {
@@ -111,7 +112,7 @@ class Scorer:
         return pa.table(columns)
 
     def _merged(self, scores: Scores, merge: MergeMethod) -> dict[str, pa.Array]:
-        """Return one score per class, based on the algorithms that produced a score."""
+        """Return one score column per class, which merges the available scores of its models."""
         function = {"mean": pd.DataFrame.mean, "max": pd.DataFrame.max}[merge]
         found = {}
         for tag in dict.fromkeys(model.tag for model in self.models):
@@ -122,7 +123,7 @@ class Scorer:
 
 
 def copied_order(name: str) -> int:
-    """Return the sort key of a copied column, which is its position in the output."""
+    """Return the position of a copied column in the output, for use as a sort key."""
     return COPIED.index(name if name in COPIED else "period")
 
 

@@ -25,10 +25,11 @@ def loggers(
     job_type: str = "train",
     on_error: Callable[[str], object],
 ) -> list[Logger]:
-    """Return one function for each selected service, which logs the run in a run folder.
+    """Return one logging function for each selected service.
 
-    ``tensorboard`` is the directory for TensorBoard logs. If logging fails, ``on_error`` is called
-    with a message. Raises AstrodomeError if a required library is not installed.
+    Each function logs the run in the given run folder. ``tensorboard`` is the directory for
+    TensorBoard logs. If logging fails, ``on_error`` is called with a message. Raises AstrodomeError
+    if a required library is not installed.
     """
     found = [_wandb(job_type)] if wandb else []
     found += [_tensorboard(tensorboard)] if tensorboard else []
@@ -106,7 +107,7 @@ def _history(folder: Path) -> Iterator[tuple[int, dict[str, float]]]:
 
 
 def _final(folder: Path) -> Iterator[tuple[str, float]]:
-    """Yield the final metrics, with the subset as a prefix of the name, for example ``test_f1``."""
+    """Yield the names and values of the final metrics. Names begin with the subset: ``test_f1``."""
     for part, values in run_metrics(folder).items():
         for name, value in values.items():
             if value is not None:

@@ -51,8 +51,8 @@ class TrainedModel:
     finished : str
         Time at which the training finished, in ISO 8601 format.
     configured : str
-        For a model file, the configuration and the feature preparation as JSON. A run folder
-        contains this information itself. See :func:`.loaded_models.configure`.
+        Configuration and feature preparation for a SCoPe model file, as JSON. Empty for a run
+        folder, which contains this information itself. See :func:`.loaded_models.configure`.
     """
 
     path: Path
@@ -74,14 +74,14 @@ def folder(root: Path, group: str, algorithm: str, tag: str, random_state: int) 
 
 
 def records(place: Path) -> Iterator[Path]:
-    """Yield the paths of the ``run.json`` files in a directory tree, except for replaced runs."""
+    """Yield the paths of the ``run.json`` files in a directory tree, excluding replaced runs."""
     for path in sorted(place.rglob("run.json")):
         if REPLACED not in path.relative_to(place).parts:
             yield path
 
 
 def finished_runs(place: Path) -> Iterator[TrainedModel]:
-    """Yield the finished runs in a directory and its subdirectories, except replaced runs."""
+    """Yield the finished runs in a directory and its subdirectories, excluding replaced runs."""
     for record in records(place):
         about = Run(record.parent).record
         if about.get("task") == TASK and about.get("status") == FINISHED:
@@ -110,7 +110,7 @@ def read(folder: Path) -> tuple[Run, dict[str, Any]]:
 def find_scope_files(place: Path) -> Iterator[TrainedModel]:
     """Yield the SCoPe model file at a path, or all model files in a directory tree.
 
-    Raises AstrodomeError if a file name does not contain the class and the time.
+    Raises AstrodomeError if the path is a file whose name does not contain the class and the time.
     """
     for file in [place] if place.is_file() else sorted(place.rglob("*.*")):
         if match := SCOPE_FILE.fullmatch(file.name):
@@ -135,7 +135,7 @@ def _similar_name(place: Path) -> str:
 
 
 def run_metrics(folder: Path) -> dict[str, dict[str, float | None]]:
-    """Return the metrics of a run by subset, or an empty dictionary if it has no metrics."""
+    """Return the metrics of a run keyed by subset, or an empty dictionary if there are none."""
     try:
         return dict(json.loads((folder / "metrics.json").read_text("utf-8")))
     except (FileNotFoundError, NotADirectoryError):
@@ -153,7 +153,11 @@ def by_tag(root: Path) -> dict[str, list[TrainedModel]]:
 
 
 def counted(of_class: Sequence[TrainedModel], root: Path) -> list[str]:
-    """Count the runs for a class by group and algorithm, for example ``experiment/dnn (3)``."""
+    """Return the number of runs for a class by group and algorithm.
+
+    For example, ``experiment/dnn (3)`` means that the group contains three runs. The number is
+    omitted if there is only one run.
+    """
     names = Counter("/".join(run.path.relative_to(root).parts[:-2]) for run in of_class)
     return [name if count == 1 else f"{name} ({count})" for name, count in names.items()]
 
@@ -176,7 +180,7 @@ def find_models(
     algorithm : str
         Name of the algorithm. If it is empty, all algorithms are included.
     random_state : int, optional
-        Random state of the runs. By default, the run that finished last is selected.
+        Random state of the runs to select. By default, the run that finished last is selected.
 
     Returns
     -------

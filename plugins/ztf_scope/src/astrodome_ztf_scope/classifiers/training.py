@@ -1,7 +1,7 @@
 """Train classifiers in parallel on a single data set, with one run per class and random state.
 
-A finished run is repeated only if the data set or an option has changed. An interrupted run is
-restarted from the beginning. A failed run does not affect the other runs.
+A finished run is executed again only if the data set or an option has changed. An interrupted run
+is restarted from the beginning. A failed run does not affect the other runs.
 """
 
 from __future__ import annotations
@@ -61,8 +61,8 @@ def train_classifier(
     """Train a classifier for one class in the current process.
 
     The run folder ``<models_dir>/<group>/<algorithm>/<tag>/<random_state>`` contains the model, its
-    metrics and its plots. :func:`load_model` loads the model from this folder. A model that exists
-    in the folder is replaced.
+    metrics and its plots. :func:`load_model` loads the model from this folder. An existing model in
+    this folder is replaced.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ def train_classifier(
         Column that identifies the source in each row, or ``position``. All rows of a source are
         assigned to the same subset.
     **options
-        Overrides for the configuration entry for the class, for example ``epochs=20``.
+        Values that override the configuration entry for the class, for example ``epochs=20``.
 
     Returns
     -------

@@ -24,9 +24,10 @@ class MergeOptions:
 
     ``taxonomy_map`` and ``collection`` are the names of the taxonomy map and of the feature
     collection in the catalogue. ``radius`` is the maximum separation between a source and its light
-    curves, in arcseconds. ``filters`` is True to keep the filter of each light curve, and
-    ``impute`` is True to impute missing features. If ``min_votes`` is set, classes with fewer net
-    votes (upvotes minus downvotes) are ignored, and sources without remaining classes are skipped.
+    curves, in arcseconds. ``ids_per_query`` is the maximum number of sources or light curves in
+    each query. If ``filters`` is True, the filter of each light curve is kept. If ``impute`` is
+    True, missing features are imputed. If ``min_votes`` is set, classes with fewer net votes
+    (upvotes minus downvotes) are ignored, and sources without remaining classes are skipped.
     """
 
     taxonomy_map: str = "golden"
@@ -137,7 +138,7 @@ def _features(catalogue: Any, ids: list[int], options: MergeOptions) -> Iterable
 
 
 def _imputed(merged: pd.DataFrame) -> pd.DataFrame:
-    """Impute missing features as configured, based on the rows in this table."""
+    """Impute missing features with the configured strategies, which are fitted to the same rows."""
     from ..config.loading import load_config
     from .preprocessing.preparation import Preparation
 

@@ -1,4 +1,4 @@
-"""Predict scores with the weights of a neural network, without Keras.
+"""Predict scores from the weights of a neural network, without using Keras.
 
 Sources are processed in batches of a fixed size, and the last batch is padded. The score of a
 source therefore does not depend on the number of sources. Some BLAS libraries use a different order

@@ -37,14 +37,16 @@ layers = keras.layers
 
 
 def network(features: int, *, dense: bool = True, images: bool = True) -> keras.Model:
-    """Build the network, with an output of shape (N, 1).
+    """Build the network, whose output has the shape (N, 1).
 
     The inputs have the shapes (N, ``features``) for the dense branch and (N, 26, 26, 1) for the
     convolution branch. A disabled branch has no input.
     Raises AstrodomeError if both branches are disabled.
     """
     if not dense and not images:
-        raise InvalidInputError("At least one branch of the network must be enabled.")
+        raise InvalidInputError(
+            "At least one branch of the network must be enabled: dense_branch or conv_branch."
+        )
     inputs, branches = [], []
     if dense:
         inputs.append(layers.Input((features,), name="features"))

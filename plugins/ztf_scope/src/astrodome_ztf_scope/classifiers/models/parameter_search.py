@@ -31,7 +31,7 @@ def start(settings: Mapping[str, Any]) -> dict[str, float]:
 def search(
     train: xgb.DMatrix, params: Mapping[str, Any], settings: Mapping[str, Any], seed: int
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Return the best parameters, and a record with the score of each evaluated combination.
+    """Return the best parameters, and a list of all evaluated combinations with their scores.
 
     The folds are stratified, and all combinations use the same folds. The score is the first
     configured metric at the best round, averaged over the folds.
@@ -62,7 +62,7 @@ def search(
         return sign * found
 
     def best_of(names: Sequence[str], steps: Iterable[Iterable[float]]) -> dict[str, Any]:
-        """Return the parameters with the best score in a grid; if several are equal, the first."""
+        """Return the first parameters in a grid that have the best score."""
         options = [
             best | {n: _value(n, v) for n, v in zip(names, values, strict=True)}
             for values in itertools.product(*steps)

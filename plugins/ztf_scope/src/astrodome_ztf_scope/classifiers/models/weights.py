@@ -38,8 +38,9 @@ class NetworkWeights:
         Depthwise kernel with shape (3, 3, C, 1), pointwise kernel with shape (1, 1, C, D), and bias
         with shape (D,), for each of the four convolutions.
     join : tuple of numpy.ndarray
-        Kernel with shape (32 or 64, 16), its bias, kernel with shape (16, 1), and its bias. The
-        outputs of the dense branch precede those of the convolution branch in the input.
+        Kernel with shape (32 or 64, 16), its bias, kernel with shape (16, 1), and its bias. In the
+        input of these layers, the outputs of the dense branch precede the outputs of the
+        convolution branch.
     """
 
     dense: tuple[Array, ...]

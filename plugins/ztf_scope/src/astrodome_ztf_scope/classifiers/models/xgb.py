@@ -58,8 +58,8 @@ class XgbClassifier:
         The trees are written to ``model.ubj``, and the metrics per boosting round to
         ``metrics.csv``. The parameters and the best metrics are added to ``run.json``.
 
-        The entry ``importance`` in ``run.json`` contains the share of each feature in the total
-        gain. If the class has a ``pre_trained_model``, training continues from that model.
+        The entry ``importance`` in ``run.json`` contains the fraction of the total gain for each
+        feature. If the class has a ``pre_trained_model``, training continues from that model.
         """
         _both_labels(train, "training")
         _both_labels(validation, "validation")
@@ -184,7 +184,7 @@ def save(booster: xgb.Booster, file: Path) -> None:
 
 
 def importance(booster: xgb.Booster, names: Sequence[str]) -> dict[str, float]:
-    """Return the share of each feature in the total gain, in descending order."""
+    """Return the fraction of the total gain for each feature, in descending order."""
     gain = {
         name: float(np.sum(value))
         for name, value in booster.get_score(importance_type="total_gain").items()
@@ -197,7 +197,7 @@ def importance(booster: xgb.Booster, names: Sequence[str]) -> dict[str, float]:
 def _params(settings: Mapping[str, Any], seed: int, threads: int) -> dict[str, Any]:
     if settings["objective"] not in PROBABILITIES:
         raise AstrodomeError(
-            f"Invalid value '{settings['objective']}' of "
+            f"Invalid value '{settings['objective']}' for "
             f"'training.xgboost.other_training_params.objective': expected "
             f"{' or '.join(PROBABILITIES)}, which predict probabilities.",
         )
@@ -252,7 +252,7 @@ def _earlier(config: Mapping[str, Any]) -> xgb.Booster | None:
 
 
 def _order(booster: xgb.Booster, names: list[str], file: Path) -> NDArray[np.intp] | None:
-    """Return the position of each model feature in ``names``, or None if the order is the same.
+    """Return the position of each model feature in ``names``, or None if the orders are equal.
 
     SCoPe models contain column names, which include the suffix for the period-finding algorithm.
     """

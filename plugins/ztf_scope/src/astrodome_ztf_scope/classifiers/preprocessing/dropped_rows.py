@@ -44,7 +44,7 @@ def count_rows(
     ``in_data_set`` is the total number of rows, and ``used`` is the number of rows in all subsets.
     ``dropped`` is the number of rows in which a required feature is missing, and ``reasons`` is the
     result of :func:`reasons`. ``undecided`` is the number of rows that are neither variable nor
-    non-variable. ``unlabelled`` is the number of rows without a label, which are used with the
+    non-variable. ``unlabelled`` is the number of rows that have no label and are used with the
     label 0.
     """
     used = sum(len(part) for part in prepared.split.parts.values())
@@ -68,8 +68,11 @@ def describe(rows: Mapping[str, Any]) -> str:
         return ""
     causes = []
     for reason in rows["reasons"][:MAX_COLUMNS]:
-        counts = [f"{kind} in {reason[kind]:,}" for kind in ("missing", "infinite") if reason[kind]]
-        causes.append(f"{reason['column']} is {' and '.join(counts)}")
+        counts = [f"{reason[kind]:,} {kind}" for kind in ("missing", "infinite") if reason[kind]]
+        causes.append(f"{reason['column']} ({', '.join(counts)})")
     more = len(rows["reasons"]) - MAX_COLUMNS
-    causes += [f"{more} more features have missing or infinite values"] if more > 0 else []
-    return f"{rows['dropped']:,} of {rows['in_data_set']:,} rows were dropped: {'; '.join(causes)}."
+    causes += [f"{more} more features"] if more > 0 else []
+    return (
+        f"{rows['dropped']:,} of {rows['in_data_set']:,} rows were dropped because of missing or "
+        f"infinite values: {', '.join(causes)}."
+    )

@@ -30,7 +30,7 @@ class LabelledExamples:
     dmdt : numpy.ndarray or None
         Images with shape (N, 26, 26) and dtype float32, or None if there are no images.
     target : numpy.ndarray
-        Labels, 0 or 1, with shape (N,) and dtype float32.
+        Labels with shape (N,) and dtype float32. Each label is 0 or 1.
     weight : numpy.ndarray
         Sample weights, with shape (N,) and dtype float32.
     """
@@ -58,8 +58,8 @@ class PreparedDataSet:
     preparation : Preparation
         Imputation and scaling, with parameters from the training set.
     usable : numpy.ndarray of bool
-        Mask with shape (N,) that is True for rows that can be used. A row can be used if it has all
-        features that are not imputed.
+        Mask with shape (N,) that is True for rows that can be used. A row can be used if no
+        required feature is missing. A feature is required if it is not imputed.
     """
 
     parts: Mapping[str, LabelledExamples]

@@ -1,11 +1,11 @@
 """Impute missing values from the nearest neighbors, with the same algorithm as KNNImputer.
 
-The distance between two rows is the Euclidean distance over the columns without missing values in
-either row, scaled to the total number of columns. A missing value is replaced by the mean over the
+The distance between two rows is the Euclidean distance over the columns in which both rows have
+values, scaled to the total number of columns. A missing value is replaced by the mean over the
 nearest reference rows that have a value in the column. KNNImputer in scikit-learn computes the
-distances between all pairs of rows. This module groups rows with the same missing columns. All
-distances between two groups use the same columns, so that a k-d tree can find the nearest
-neighbors.
+distances between all pairs of rows. This module groups rows that have missing values in the same
+columns. All distances between two groups therefore use the same columns, so that a k-d tree can
+find the nearest neighbors.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ class NeighbourImputer:
     """Imputer that replaces NaN by the mean over the ``k`` nearest reference rows.
 
     ``references`` has the shape (R, C) and may contain NaN, but no column may contain only NaN. The
-    result for a row does not depend on the other rows. If a row has no columns in common with any
-    reference row, the mean of the missing column is used.
+    result for a row does not depend on the other rows. If no reference row can be used for a
+    missing value, the mean of the column is used.
     """
 
     def __init__(self, references: NDArray[np.floating[Any]], k: int = 5) -> None:
@@ -71,9 +71,10 @@ class NeighbourImputer:
         return filled
 
     def _missing(self, rows: Floats, has: Mask, threads: int) -> Floats:
-        """Impute the missing columns of rows that all have the columns in the mask ``has``.
+        """Impute the missing values in rows that have values in the same columns.
 
-        The result has the shape (N, number of missing columns).
+        ``has`` is the mask of the columns that have values. The result has the shape (N, M), where
+        M is the number of columns with missing values.
         """
         candidates = list(self._candidates(rows, has, threads))
         lacking = np.flatnonzero(~has)
@@ -90,9 +91,10 @@ class NeighbourImputer:
     def _candidates(
         self, rows: Floats, has: Mask, threads: int
     ) -> Iterator[tuple[Mask, Floats, NDArray[np.intp]]]:
-        """Yield the column mask of each group, and its nearest reference rows.
+        """Find the nearest reference rows in each group of reference rows.
 
-        The reference rows are returned as distances and row indices.
+        For each group, yields a mask of the columns that have values, the distances to the nearest
+        reference rows, and their row indices.
         """
         for index, (given, members) in enumerate(self._groups):
             common = has & given
@@ -129,9 +131,9 @@ def _smallest(far: Floats, who: NDArray[np.intp], k: int) -> tuple[Floats, NDArr
 
 
 def _patterns(has: Mask) -> list[tuple[Mask, NDArray[np.intp]]]:
-    """Group rows with the same missing columns.
+    """Group rows that have missing values in the same columns.
 
-    Returns a mask of the existing columns and the row indices for each group.
+    For each group, returns a mask of the columns that have values, and the row indices.
     """
     packed = np.packbits(has, axis=1)
     _, first, inverse = np.unique(packed, axis=0, return_index=True, return_inverse=True)

@@ -31,7 +31,7 @@ FILE, NEIGHBOURS = "preparation.json", "imputation.npz"
 
 @dataclass(frozen=True)
 class FeatureTransform:
-    """Imputation and scaling of one feature, computed as ``(value - offset) / divisor``.
+    """Imputation and scaling of one feature. The scaled value is ``(value - offset) / divisor``.
 
     ``column`` is the column name in the data set, and ``feature`` is the feature name without the
     suffix for the period-finding algorithm. Missing values are replaced by ``fill`` before scaling.
@@ -122,11 +122,13 @@ class Preparation:
     def configured(
         cls, features: FeatureSet, scale: Scale, stats: Mapping[str, FeatureStats]
     ) -> Preparation:
-        """Create the preparation from the configuration, for a model that was saved without one.
+        """Create the preparation for a model file that contains only weights.
+
+        The parameters are determined from the configuration.
 
         The strategies ``mean`` and ``median`` use the values in ``stats``. The strategy ``regress``
         requires a training set, and is therefore replaced by ``median``. Raises AstrodomeError if
-        ``stats`` does not contain an imputed feature.
+        ``stats`` does not contain the statistics of an imputed feature.
         """
         transforms = []
         for name, feature in features.columns.items():
@@ -149,8 +151,9 @@ class Preparation:
 
         The features have the shape (N, F), and the mask has the shape (N,).
 
-        A row is usable if it has all features that are not imputed. The features of all other rows
-        are NaN. Raises AstrodomeError if a column is missing or contains text.
+        A row is usable if no required feature is missing. A feature is required if it is not
+        imputed. The features of all other rows are NaN. Raises AstrodomeError if a column is
+        missing or contains text.
         """
         values = self.impute(data if isinstance(data, DataSet) else DataSet(data, None), threads)
         values -= [column.offset for column in self.columns]
@@ -228,10 +231,10 @@ class Preparation:
 
 
 def usable_rows(data: DataSet, features: FeatureSet) -> NDArray[np.bool_]:
-    """Return a mask with shape (N,) of the rows that have all features that are not imputed.
+    """Return a mask, with shape (N,), of the rows in which no required feature is missing.
 
-    Raises AstrodomeError if no row has all of them. The message contains the column with the fewest
-    valid values.
+    A feature is required if it is not imputed. Raises AstrodomeError if there is no such row. The
+    message contains the column with the fewest valid values.
     """
     columns = find(features.required, list(data.table.columns), data.path)
     values = numbers(data.table, columns, data.path)
@@ -239,8 +242,9 @@ def usable_rows(data: DataSet, features: FeatureSet) -> NDArray[np.bool_]:
     if not usable.any():
         emptiest = columns[int(np.isnan(values).sum(axis=0).argmax())]
         raise AstrodomeError(
-            f"{data.path}: every row lacks at least one feature that is not imputed. The column "
-            f"with the most missing values is '{emptiest}'.",
+            f"{data.path}: no row can be used, because each row has a missing value in at least "
+            "one feature that is not imputed. The column with the most missing values is "
+            f"'{emptiest}'.",
             "Impute this feature (impute_strategy) or exclude it (include: false).",
         )
     return usable
@@ -257,8 +261,9 @@ def find(columns: Mapping[str, str], available: list[str], path: Path) -> list[s
     Parameters
     ----------
     columns : mapping of str to str
-        Feature names by column name. If no column with the suffix for the period-finding algorithm
-        exists, columns with the feature names are used, as in data sets from 2022.
+        Mapping of column names to feature names. If no column with the suffix for the
+        period-finding algorithm exists, columns with the feature names are used, as in SCoPe data
+        sets from 2022.
     available : list of str
         Column names in the data set.
     path : pathlib.Path

@@ -31,9 +31,9 @@ VARIABLE, NON_VARIABLE = "variable", "non-variable"
 class DataSplit:
     """Row positions of the disjoint subsets into which a data set is split.
 
-    ``dropped`` contains the training rows that were removed to balance the labels. They are scored
-    separately. ``target`` contains the label (0 or 1) of each row in the data set, and ``weight``
-    contains its sample weight. Both have the shape (N,).
+    ``dropped`` contains the training rows that were removed to balance the labels. They are
+    evaluated separately. ``target`` contains the label (0 or 1) of each row in the data set, and
+    ``weight`` contains its sample weight. Both have the shape (N,).
     """
 
     train: Rows
@@ -45,7 +45,7 @@ class DataSplit:
 
     @property
     def parts(self) -> Mapping[str, Rows]:
-        """Row positions by the name of the subset."""
+        """Row positions, keyed by the name of the subset."""
         return {
             "train": self.train,
             "validation": self.validation,
@@ -104,7 +104,7 @@ def split_dataset(
     if len(train) < entry.batch_size:
         raise AstrodomeError(
             f"Class '{tag}': the training set has {len(train)} rows: expected at least "
-            f"{entry.batch_size}, the batch size.",
+            f"{entry.batch_size} rows, which is the batch size.",
             "Reduce the batch size (batch_size), or use a larger data set.",
         )
     target = positive.astype(np.float32)
@@ -114,7 +114,7 @@ def split_dataset(
 def source_numbers(data: DataSet, group_by: str) -> Rows | None:
     """Return the source number of each row, with shape (N,), or None if rows are not grouped.
 
-    Each row without a value in the column, or without a position, is treated as a separate source.
+    A row that has no value in the column, or no position, is treated as a separate source.
     """
     if not group_by:
         return None
@@ -175,7 +175,7 @@ def _require_both_labels(
     positive: Mask, tag: str, entry: ClassConfig, data: DataSet, subject: str
 ) -> None:
     if not positive.any() or positive.all():
-        relation = "above" if len(positive) and positive.any() else "not above"
+        relation = "above" if len(positive) and positive.any() else "at or below"
         raise AstrodomeError(
             f"Class '{tag}' cannot be trained with {data.path}: the label '{entry.label}' is "
             f"{relation} the threshold {entry.threshold:g} in all {len(positive)} {subject}.",
@@ -193,10 +193,10 @@ def _part(
 ) -> tuple[Rows, Rows]:
     """Draw a random subset that contains approximately the fraction ``size`` of the rows.
 
-    Returns the rows outside the subset, and the rows in the subset. Sources with and without a
-    positive row are drawn separately. If there are at least ``min_sources`` sources of one type, at
-    least one of them is in the subset. Three sources of each type are therefore sufficient for
-    training, validation and test sets.
+    Returns the rows outside the subset, and the rows in the subset. Sources that have a positive
+    row and sources that have none are drawn separately. If there are at least ``min_sources``
+    sources of one type, at least one of them is in the subset. Three sources of each type are
+    therefore sufficient for training, validation and test sets.
     """
     _, members = np.unique(rows if owners is None else owners[rows], return_inverse=True)
     count = np.bincount(members)
@@ -233,8 +233,8 @@ def _balance(
 def _weight(target: NDArray[np.float32], train: Rows, entry: ClassConfig) -> NDArray[np.float32]:
     """Return the weights of all rows.
 
-    With ``weight_per_class``, both labels have the same total weight, and the minority label has a
-    weight of 1 per row. Otherwise, all weights are 1.
+    If ``weight_per_class`` is True, both labels have the same total weight, and each row with the
+    minority label has the weight 1. Otherwise, all weights are 1.
     """
     if not entry.weight_per_class:
         return np.ones_like(target)
