@@ -152,7 +152,10 @@ def test_a_script_with_threads_needs_no_main_block_for_one_job_or_item(
     if works:
         assert set(ran.stdout.split()) == {"7"} and ran.stderr == ""
     else:
-        assert "A script must call the function below: if __name__ == '__main__':" in ran.stderr
+        assert (
+            "In a script, call the function inside the block: if __name__ == '__main__':"
+            in ran.stderr
+        )
 
 
 def touch(path: Path) -> None:

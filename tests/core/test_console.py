@@ -119,7 +119,7 @@ def test_a_terminal_shows_as_many_optional_columns_as_fit(
     assert names(whole - 1) == ["number", "position", "identifier"], "without values: the first"
     assert capsys.readouterr().err == (
         "Columns hidden because the terminal is too narrow: empty. "
-        "Use a pipe or --json to get all columns.\n"
+        "Pipe the output or use --json to get all columns.\n"
     )
     assert names(whole - 5 - 3) == ["number", "position", "identifier"]
     assert names(whole - 5 - 3 - 1) == ["number", "position"]
@@ -190,7 +190,12 @@ def test_an_error_is_printed_with_its_hint(capsys: pytest.CaptureFixture[str]) -
     [
         (9, True, "Interrupted after 2 of 9 stars. Run the same command again to resume."),
         (None, True, "Interrupted after 2 stars. Run the same command again to resume."),
-        (9, False, "Interrupted after 2 of 9 stars. Run the same command again to start again."),
+        (
+            9,
+            False,
+            "Interrupted after 2 of 9 stars. "
+            "Run the same command again to start from the beginning.",
+        ),
     ],
 )
 def test_the_message_of_an_interruption_contains_the_progress(

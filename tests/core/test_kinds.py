@@ -63,7 +63,7 @@ def test_doctor_reports_undeclared_kinds_without_failing(observatory: Any) -> No
             "no installed plugin declares the kind 'clouds' of 'camera', so its protocol is not "
             "checked",
         ),
-        ("ok", "6 targets can be imported"),
+        ("ok", "6 registered objects can be imported"),
     ]
 
 
@@ -91,13 +91,13 @@ def test_a_kind_that_two_plugins_declare_is_reported(observatory: Any) -> None:
     observatory.add("other", other, cli=CLI.format(unit="arcsec"))
     doctor = observatory.run("plugins", "doctor")
     assert doctor.returncode == 1
-    assert "kind of source 'seeing' is registered by obs-other and by obs-sky" in doctor.stdout
+    assert "source kind 'seeing' is registered by obs-other and by obs-sky" in doctor.stdout
 
 
 @pytest.mark.parametrize(
     ("body", "finding"),
     [
-        ("return []", ("ok", "1 targets can be imported")),
+        ("return []", ("ok", "1 registered objects can be imported")),
         ("return ['the dome leaks']", ("wrong", "dome: the dome leaks")),
         ("raise OSError('no rain sensor')", ("wrong", "dome: OSError: no rain sensor")),
     ],

@@ -147,7 +147,7 @@ def test_ctrl_c_without_progress_prints_a_message(sky: Any) -> None:
 
 def test_ctrl_c_says_whether_the_command_resumes(sky: Any) -> None:
     code, err, _ = interrupted(sky, "look", "--no-resumes")
-    assert code == 130 and err.endswith("Run the same command again to start again.\n")
+    assert code == 130 and err.endswith("Run the same command again to start from the beginning.\n")
 
 
 def test_messages_of_libraries_are_shown_with_verbose_only(sky: Any) -> None:

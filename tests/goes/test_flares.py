@@ -117,7 +117,7 @@ def test_an_end_before_the_start_exits_with_status_2(goes, day_store, tmp_path):
     for command in (("flares",), ("info",), ("plot", "--out", tmp_path / "a.png")):
         result = goes(*command, *times)
         assert result.code == 2, command
-        assert "The end 2011-06-07T23:59:59.999999 is before the start" in result.err
+        assert "The end time 2011-06-07T23:59:59.999999 is before the start time" in result.err
 
 
 def test_a_minute_includes_samples_up_to_its_last_fraction(goes, sampled):

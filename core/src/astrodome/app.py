@@ -1,4 +1,4 @@
-"""Command lines ``sdo`` and ``scope``, built from the commands that plugins register."""
+"""Build and run the command lines ``sdo`` and ``scope`` from the commands of the plugins."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _main(app: str, args: Sequence[str] | None, registered: Registry | None) -> 
 
 
 def _changes_plugins(args: Sequence[str]) -> bool:
-    """Return whether the command is listed in :data:`CHANGES` and must not import any plugin."""
+    """Return whether the command is one of :data:`CHANGES`, which do not import any plugin."""
     words = iter(args)
     for word in words:
         if word in ("--home", "--config"):
@@ -142,7 +142,7 @@ def _warn(registered: Registry) -> None:
 
 
 def build(app: str, registered: Registry) -> Any:
-    """Return the root command of an app, with the commands that a registry contains."""
+    """Return the root command of an app, which contains all commands in a registry."""
 
     class Root(LazyGroup):
         def entries(self) -> Mapping[str, Entry]:
@@ -200,7 +200,7 @@ def _entries(registered: Registry) -> dict[str, Entry]:
             continue
         clash = registry.clash("command", name, owned) if len(owned) > 1 else None
         entries[spec.name] = Entry(
-            f"Not usable: {clash.message}" if clash else spec.help,
+            f"Unavailable: {clash.message}" if clash else spec.help,
             partial(_raise, clash) if clash else partial(_load_command, spec, plugin),
             spec.panel,
             spec.hidden,

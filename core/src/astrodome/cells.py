@@ -1,6 +1,6 @@
-"""Format table cells, with exact numbers in a pipe and fewer digits on a terminal.
+"""Format table cells, with all digits in piped output and fewer digits on a terminal.
 
-In a pipe, every number has enough digits to be read back exactly. On a terminal, the format
+In piped output, the digits of a number determine its value exactly. On a terminal, the format
 depends on the column name: coordinates in degrees have five decimals (0.04 arcsec), and
 probabilities have four. Times are rounded to milliseconds, and Julian dates to 1e-8 days. Other
 numbers have six significant digits, or more if different values in the column would otherwise
@@ -32,7 +32,7 @@ BY_WORD = {
 
 
 def exact(value: Any) -> str:
-    """Format a value so that it can be read back exactly, without tabs or line breaks."""
+    """Format a value at full precision, and replace tabs and line breaks."""
     return _text(value, str)
 
 
@@ -54,7 +54,7 @@ def _formatter(spec: str) -> Callable[[Any], str]:
 
 
 def _significant(numbers: Sequence[Any]) -> Callable[[Any], str]:
-    """Return a function that formats numbers with enough digits to distinguish them, at least 6."""
+    """Return a function that formats numbers with at least 6 digits that distinguish them."""
     finite = [abs(v) for v in map(float, numbers) if v and math.isfinite(v)]
     whole = math.floor(math.log10(max(finite, default=1))) + 1
     least = max(DIGITS, whole) if whole <= LONGEST else DIGITS
@@ -73,7 +73,7 @@ def _is_float(value: Any) -> bool:
 
 
 def is_missing(value: Any) -> bool:
-    """Return whether a value is None, or a missing value in pandas other than NaN."""
+    """Return whether a value is None, or a pandas missing value other than NaN."""
     return value is None or type(value).__name__ in ("NAType", "NaTType")
 
 

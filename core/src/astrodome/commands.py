@@ -38,7 +38,7 @@ SLOW = 0.1
 
 @plugin_app.command("list")
 def list_plugins(as_json: Json = False) -> None:
-    """List the installed plugins and their state."""
+    """List the installed plugins and their states."""
     console.show(
         (_summary(plugin) for plugin in plugins.current().plugins),
         columns=("name", "distribution", "version", "status", "brings", "error"),
@@ -120,7 +120,7 @@ def _examine(plugin: Plugin) -> Iterator[dict[str, str]]:
         valid += len(examined) - len(faults)
     for fault in plugin.faults[known:]:
         yield _finding(plugin.name, "wrong", fault)
-    yield _finding(plugin.name, "ok", f"{valid} targets can be imported")
+    yield _finding(plugin.name, "ok", f"{valid} registered objects can be imported")
 
 
 @plugin_app.command()

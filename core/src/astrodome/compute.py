@@ -16,7 +16,7 @@ from . import suggestions, workers
 from .errors import AstrodomeError, from_os_error, reason, stops_everything
 
 AHEAD_OF_CLUSTER = 1024
-"""Number of items that are submitted to a Dask cluster in advance.
+"""Maximum number of unfinished items that are submitted to a Dask cluster.
 
 An adaptive cluster starts more workers only if many items are waiting."""
 
@@ -26,7 +26,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class ItemResult(Generic[Item, Result]):
-    """The result for one item: the return value, or the reason for a failure in ``error``."""
+    """The result for one item: ``value``, or the error message in ``error`` if the call failed."""
 
     item: Item
     value: Result | None = None
@@ -35,7 +35,10 @@ class ItemResult(Generic[Item, Result]):
 
 @dataclass
 class Outcome:
-    """The numbers of processed and skipped items, and (name, reason) for each failed item."""
+    """The numbers of processed and skipped items, and a list of failed items.
+
+    ``failed`` contains one tuple (name, error message) for each failed item.
+    """
 
     done: int = 0
     skipped: int = 0
@@ -94,7 +97,7 @@ def map(
     Yields
     ------
     ItemResult
-        The item with the return value, or with the reason for the failure if the call raised an
+        The item and the return value, or the item and the error message if the call raised an
         exception.
 
     Raises
@@ -119,7 +122,7 @@ def map(
     def submit(item: Item) -> None:
         future = pool.submit(function, item)
         waiting[future] = item
-        if not ordered:  # A queue, because Ctrl-C in concurrent.futures.wait breaks its locks.
+        if not ordered:  # Ctrl-C in concurrent.futures.wait breaks its locks.
             future.add_done_callback(ended.put)
 
     ahead = max(4 * (jobs or cores()), AHEAD_OF_CLUSTER if scheduler else 0)
@@ -186,5 +189,5 @@ def _done(item: Item, future: Future[Result], pool: workers.Pool) -> ItemResult[
 def _died() -> AstrodomeError:
     hint = "Reduce the number of jobs if the memory is not sufficient."
     if Path(sys.argv[0]).name not in suggestions.apps():
-        hint += " A script must call the function below: if __name__ == '__main__':"
+        hint += " In a script, call the function inside the block: if __name__ == '__main__':"
     return AstrodomeError("A worker process was killed, or failed to start.", hint)

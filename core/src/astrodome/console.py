@@ -46,7 +46,7 @@ def show(
     as_json: bool = False,
     optional: Sequence[tuple[str, ...]] = (),
 ) -> None:
-    """Print records as a table on a terminal, tab-separated text in a pipe, or a JSON array.
+    """Print records as a table on a terminal, as tab-separated text otherwise, or as JSON.
 
     Parameters
     ----------
@@ -58,8 +58,8 @@ def show(
         Names of the columns to print, in this order. By default, all columns are printed.
     formats
         Formats for a terminal, keyed by column name, for example ``{"speed": ".2e"}``. By default,
-        the number of digits depends on the column name; see :mod:`.cells`. Numbers in a pipe are
-        always exact.
+        the number of digits depends on the column name; see :mod:`.cells`. Numbers in
+        piped output always have full precision.
     header
         Whether to print the column names.
     as_json
@@ -96,7 +96,7 @@ def show(
     if hidden:
         note(
             f"Columns hidden because the terminal is too narrow: {', '.join(hidden)}. "
-            "Use a pipe or --json to get all columns."
+            "Pipe the output or use --json to get all columns."
         )
     return None
 
@@ -121,7 +121,7 @@ def _widths(texts: Mapping[str, Sequence[str]]) -> dict[str, int]:
 
 
 def _fits(widths: Sequence[int]) -> bool:
-    """Return whether a table fits on the terminal, with three characters between two columns."""
+    """Return whether columns, separated by three characters, fit on the terminal."""
     return sum(widths) + 3 * len(widths) + 1 <= rich_console().width
 
 
@@ -278,12 +278,12 @@ _interrupted: Progress | None = None
 
 
 def interruption() -> str:
-    """Return a message about the interrupted operation and whether the same command resumes it."""
+    """Return a message that describes the interrupted operation and how to continue."""
     state = _interrupted
     if state is None:
         return "Interrupted. Files that were written are complete."
     of = f" of {state.total}" if state.total else ""
-    again = "resume" if state.resumes else "start again"
+    again = "resume" if state.resumes else "start from the beginning"
     return (
         f"Interrupted after {state.count}{of} {state.unit}. Run the same command again to {again}."
     )
@@ -314,7 +314,7 @@ def progress(
             bars.TextColumn("{task.fields[detail]}"),
             console=rich_console(stderr=True),
             transient=True,
-            auto_refresh=False,  # Without a thread, workers can be forked.
+            auto_refresh=False,  # A refresh thread would prevent forking.
         ) as bar:
             state._bar = bar
             state._task = bar.add_task(label, total=total, detail="")

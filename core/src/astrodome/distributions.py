@@ -119,7 +119,7 @@ def requirements(dist: Distribution, extras: Iterable[str] = ()) -> Iterator[Req
 def closure(
     roots: Mapping[str, Iterable[str]], among: Mapping[str, Distribution]
 ) -> dict[str, set[str]]:
-    """Return the direct and indirect requirements of distributions, including the roots.
+    """Return the given distributions with their direct and indirect requirements.
 
     ``roots`` and the returned dictionary map the names of distributions to their extras.
     Only distributions in ``among`` are considered.

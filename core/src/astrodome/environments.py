@@ -21,7 +21,7 @@ from .errors import AstrodomeError, not_found
 
 @dataclass(frozen=True)
 class Step:
-    """A command line, with the environment variables that it requires."""
+    """A command line and the environment variables that it requires."""
 
     command: list[str]
     environ: dict[str, str] = field(default_factory=dict)
@@ -66,7 +66,7 @@ def repair(wanted: Iterable[str]) -> str:
 
 
 def _plain(change: PluginChange) -> list[Step]:
-    """Return the command lines for a virtual environment, with pip if it is installed or uv."""
+    """Return the command lines for a virtual environment: for pip if available, else for uv."""
     limits = ["-c", str(change.constraints)] if change.constraints else []
     if change.action == "uninstall":
         limits = []

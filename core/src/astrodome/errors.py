@@ -17,7 +17,7 @@ class AstrodomeError(Exception):
     message
         Description of the problem, with the invalid value and its location.
     hint
-        Suggestion for the user to solve the problem.
+        Suggestion for solving the problem.
     exit_code
         Exit status of the command: 1 if the operation failed, 2 if the command line is invalid.
     """

@@ -60,7 +60,7 @@ def write_bytes(path: Path, data: bytes | memoryview, *, sync: bool = True) -> N
 
 @contextmanager
 def _replacement(path: Path) -> Iterator[tuple[int, Path]]:
-    """Yield the descriptor and the path of a temporary file, as for :func:`replacing`."""
+    """Yield the descriptor and path of a temporary file that replaces ``path``."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, part = temporary.new(path)
     try:
@@ -142,7 +142,7 @@ def check_extension(path: Path, supported: Sequence[str]) -> None:
 
 
 def digest(paths: Iterable[Path]) -> str:
-    """Return the SHA-256 digest of the names and contents of files, which are sorted by path."""
+    """Return the SHA-256 digest of the names and contents of files, in the order of their paths."""
     total = hashlib.sha256()
     for path in sorted(paths):
         with path.open("rb") as content:

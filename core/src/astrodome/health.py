@@ -25,7 +25,7 @@ class Health:
     unsatisfied: list[str] = field(default_factory=list)
 
     def active(self) -> set[tuple[str, str, str]]:
-        """Return the active plugins as (app, distribution, plugin)."""
+        """Return a set of tuples (app, distribution, name) for the active plugins."""
         return {_key(plugin) for plugin in self.plugins if plugin["status"] == "active"}
 
 

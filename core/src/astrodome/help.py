@@ -1,4 +1,4 @@
-"""Format help pages, as panels on a terminal and as plain text in a pipe."""
+"""Format help pages: as panels on a terminal, otherwise as plain text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Install and uninstall plugins, and roll back a change if the result does not work."""
+"""Install and uninstall plugins, and roll back a change that breaks the environment."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from .snapshot import Snapshot
 
 @dataclass(frozen=True)
 class InstallResult:
-    """The added distributions with their versions, and the state of the environment."""
+    """The versions of the added distributions, and the state of the environment."""
 
     added: dict[str, str] = field(default_factory=dict)
     health: health.Health = field(default_factory=health.Health)
 
 
 class InstalledPlugin(Protocol):
-    """A plugin with its distribution, whether or not it can be loaded."""
+    """An installed plugin and its distribution. It may be a plugin that cannot be loaded."""
 
     @property
     def name(self) -> str:

@@ -24,8 +24,8 @@ class Isolated:
 
     ``faults`` contains a description of each change. Standard output is captured. The working
     directory, the locale and the signal handlers are restored. ``os._exit`` raises RuntimeError.
-    New threads become daemon threads, so that they cannot prevent the process from ending. In
-    threads other than the main thread, nothing is done, because all threads share this state.
+    New threads become daemon threads, so that they cannot prevent the process from ending. The
+    context manager works only in the main thread, because all threads share this state.
     """
 
     def __init__(self) -> None:
@@ -86,7 +86,8 @@ class Isolated:
         now = _handlers()
         changed = [number for number, handler in self._signals.items() if now[number] != handler]
         for number in changed:
-            if self._signals[number] is not None:  # None: the handler was not set from Python.
+            # The value is None if the handler was not set from Python.
+            if self._signals[number] is not None:
                 signal.signal(number, self._signals[number])
         if changed:
             names = ", ".join(signal.Signals(number).name for number in changed)

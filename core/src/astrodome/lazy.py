@@ -1,4 +1,4 @@
-"""Commands that are imported only when they run, and the format of their help pages."""
+"""Import commands only when they run, and format their help pages."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Entry:
 
 
 class _Help:
-    """A mixin that formats help pages as panels on a terminal and as plain text in a pipe."""
+    """A mixin that formats help pages as panels on a terminal, otherwise as plain text."""
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         from .help import write
@@ -91,7 +91,7 @@ def fault(target: Any) -> str:
 
 
 def real(target: Any, stub: Any) -> Any:
-    """Return the command that replaces a stub.
+    """Return the imported command that replaces ``stub``, its placeholder in a list of commands.
 
     ``target`` is a Typer app, a function or a Click command.
     """

@@ -100,7 +100,7 @@ def load(app: str, found: Iterable[EntryPoint] | None = None, *, activate: bool 
 
 
 def of(app: str, **modules: Any) -> Registry:
-    """Return a registry that contains only the given plugin modules, not the installed plugins."""
+    """Return a registry that contains only the given plugin modules, and no installed plugins."""
     registry = Registry(app)
     for name, module in modules.items():
         plugin = Plugin(name, app)
@@ -142,7 +142,7 @@ def _activate(plugin: Plugin, get_module: Callable[[], Any]) -> None:
 
 
 def _incompatibility(plugin: Plugin, module: Any) -> str:
-    """Return why a plugin needs another interface version, or an empty string if it does not."""
+    """Return why the interface version is not compatible, or an empty string if it is."""
     required = tuple(getattr(module, "REQUIRES_API", API_VERSION))
     if required[0] == API_VERSION[0] and required <= API_VERSION:
         return ""

@@ -185,7 +185,7 @@ def _scratch() -> Path:
     owner = os.getpid()
 
     def remove() -> None:
-        if os.getpid() == owner:  # Not in a forked worker.
+        if os.getpid() == owner:  # A forked worker keeps the folder.
             shutil.rmtree(made, ignore_errors=True)
 
     atexit.register(remove)

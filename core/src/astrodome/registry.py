@@ -22,7 +22,7 @@ STATES = {
     "disabled": "is disabled",
     "not loaded": "was not loaded",
 }
-"""Texts that follow the name of an inactive plugin in messages, keyed by state."""
+"""Text that follows the name of an inactive plugin in messages, keyed by status."""
 
 
 @dataclass
@@ -62,13 +62,13 @@ class Plugin:
 
     @property
     def state(self) -> str:
-        """State of the plugin with the reason, as text that follows the plugin name in messages."""
+        """Status of the plugin, with its error message if any, as the predicate of a sentence."""
         return f"{STATES.get(self.status, 'is active')}: {self.error}".removesuffix(": ")
 
 
 @dataclass
 class Registry:
-    """The plugins of an app, and lookup of their specs by name."""
+    """The plugins of an app, whose specs can be looked up by name."""
 
     app: str = ""
     plugins: list[Plugin] = field(default_factory=list)
@@ -104,8 +104,8 @@ class Registry:
         """Yield an error message for each name that is registered by several plugins."""
         registered: dict[str, Owned[Any]] = {
             "command": self.commands(),
-            "kind of source": self.kinds("source"),
-            "task of models": self.kinds("model"),
+            "source kind": self.kinds("source"),
+            "model task": self.kinds("model"),
         }
         for kind in sorted({s.kind for p in self.plugins for s in p.registered(SourceSpec)}):
             registered[f"{kind} source"] = self.sources(kind)

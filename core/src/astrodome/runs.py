@@ -1,4 +1,4 @@
-"""Run folders of models, and the software versions with which a result was produced."""
+"""Run folders of models, and the versions of the software that produced a result."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .errors import AstrodomeError
 from .specs import dashed
 
 SHOWN = ("task", "model", "status")
-"""Keys of ``run.json`` that the representation of a run contains."""
+"""Keys of ``run.json`` that ``repr(run)`` contains."""
 
 
 class Run:

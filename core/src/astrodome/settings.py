@@ -142,7 +142,7 @@ class Settings:
         return list(dict.fromkeys(name for _, layer in self.layers for name in layer))
 
     def values(self, name: str) -> dict[str, tuple[Any, str]]:
-        """Return (value, origin) for the keys of a section.
+        """Return a dictionary that maps each key in a section to (value, origin).
 
         Each value comes from the source with the highest priority.
         """

@@ -90,6 +90,7 @@ def check_order(start: datetime | None, end: datetime | None) -> None:
     """Raise AstrodomeError if both times are given and ``end`` is before ``start``."""
     if start and end and naive(end) < naive(start):
         raise InvalidInputError(
-            f"The end {naive(end).isoformat()} is before the start {naive(start).isoformat()}.",
+            f"The end time {naive(end).isoformat()} is before the start time "
+            f"{naive(start).isoformat()}.",
             "Specify both times. If a time is omitted, its default value is used.",
         )

@@ -25,7 +25,7 @@ class Pool:
     """A thread pool, which is also the base class of the other pools."""
 
     poll: float | None = None
-    """Time to wait for a result before :meth:`check` is called, in seconds, or None to disable."""
+    """Time to wait for a result before :meth:`check` is called, in seconds. None disables it."""
 
     def __init__(self, executor: Executor) -> None:
         self.executor = executor
@@ -39,12 +39,12 @@ class Pool:
         """Raise AstrodomeError if the pool can no longer return results."""
 
     def interrupt(self, running: Collection[Future[Any]]) -> None:
-        """After Ctrl-C, wait a few seconds for running items and abandon the others."""
+        """After Ctrl-C, wait a few seconds for running items, and then abandon them."""
         _wait_for(running, GRACE)
         self._wait = False
 
     def close(self) -> None:
-        """Shut down the pool after the running items, or immediately after :meth:`interrupt`."""
+        """Shut down the pool when the running items are finished, or immediately if interrupted."""
         self.executor.shutdown(wait=self._wait, cancel_futures=True)
 
 
@@ -176,7 +176,7 @@ def open_pool(jobs: int, threads: bool, fresh: str, scheduler: str) -> Pool:
 
         return Pool(ThreadPoolExecutor(jobs))
     if jobs == 1 and not fresh and threading.active_count() > 1:
-        # A process that is not forked runs a script again, unless it checks __name__.
+        # A new process that is not forked executes the main script, unless it checks __name__.
         return Pool(_InProcess())
     return Processes(jobs, fresh)
 

@@ -151,7 +151,7 @@ def wrong_target(plugin: Plugin, spec: AnySpec) -> Iterator[str]:
 def missing_help(command: Any, path: str) -> Iterator[str]:
     """Yield messages about commands and parameters without help, including subcommands."""
     if not (command.help or "").strip():
-        yield f"The command '{path}' has no help: give its function a docstring."
+        yield f"The command '{path}' has no help: add a docstring to its function."
     for param in command.params:
         if not (getattr(param, "help", "") or "").strip() and not getattr(param, "hidden", False):
             shown = (
