@@ -44,7 +44,8 @@ def flares(
         Earliest and latest peak time (UTC), both inclusive. If ``end`` is a date string without a
         time, the whole day is included. By default, all flares are returned.
     min_class : str, optional
-        Minimum GOES class, for example ``"C1.0"``. The default is all classes.
+        Minimum GOES class, for example ``"C1.0"``. By default, flares
+        of all classes are returned.
 
     Returns
     -------
@@ -53,8 +54,8 @@ def flares(
         UTC times. ``end`` is NaT if the data end before the end of the flare. ``class`` is the GOES
         class, and ``flux_W_m2`` is the peak flux. ``satellite`` (GOES number) and ``product``
         describe the origin of the peak flux. ``operational_scaling`` is True if the peak flux
-        contains the scaling factors of the operational GOES 8-15 data. Unknown values in
-        ``satellite`` and ``operational_scaling`` are missing.
+        contains the scaling factors of the operational GOES 8-15 data. Unknown values of
+        ``satellite`` and ``operational_scaling`` are missing values.
 
     Raises
     ------

@@ -16,7 +16,8 @@ class GoesSettings(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     store: Path | None = Field(
-        None, description="Folder of the store (default: the folder goes in the --home folder)."
+        None,
+        description="Folder of the store (default: the subfolder 'goes' of the --home folder).",
     )
     url_nasa: str = Field(
         "https://umbra.nascom.nasa.gov",

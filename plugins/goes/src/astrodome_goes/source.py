@@ -1,4 +1,4 @@
-"""The data source of kind ``flux`` that other plugins can use."""
+"""Data source of the kind ``flux``, which other plugins can use."""
 
 from __future__ import annotations
 

@@ -110,8 +110,8 @@ def find_channel(name: Any) -> Channel:
     Parameters
     ----------
     name : str or int
-        Wavelength in angstrom, with or without leading zeros and ``A``, or an HMI observable.
-        The name is not case-sensitive.
+        HMI observable, or wavelength in angstrom, which may have leading zeros and the suffix
+        ``A``. The name is not case-sensitive.
 
     Returns
     -------

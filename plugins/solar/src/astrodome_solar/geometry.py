@@ -155,7 +155,7 @@ class ImageGeometry:
         return bool(self.frame.observer.separation_3d(_earth(self.time)) < NEAR_EARTH)
 
     def to_pixel(self, arcsec: ArrayLike) -> Points:
-        """Convert helioprojective coordinates to pixel coordinates, both with shape (N, 2).
+        """Convert helioprojective coordinates to pixel coordinates, each with shape (N, 2).
 
         The coordinates are (Tx, Ty) in arcsec, and (x, y) in pixels from the upper left corner of
         the image, as in JPEG files. The center of ``data[row, column]``, an element of the pixels
@@ -165,7 +165,7 @@ class ImageGeometry:
         return np.column_stack([columns + 0.5, self.height - 0.5 - rows])
 
     def to_arcsec(self, pixels: ArrayLike) -> Points:
-        """Convert pixel coordinates to helioprojective coordinates, both with shape (N, 2).
+        """Convert pixel coordinates to helioprojective coordinates, each with shape (N, 2).
 
         This is the inverse of :meth:`to_pixel`, which defines the coordinates.
         """

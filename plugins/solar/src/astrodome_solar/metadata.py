@@ -164,7 +164,7 @@ def _indexed(path: Path, modified: int) -> Mapping[str, Row]:
 
 
 def _text(value: Any) -> str:
-    """Format a value as in GSU files, which contain whole numbers without a decimal point."""
+    """Format a value as in GSU files, in which integers have no decimal point."""
     if isinstance(value, str):
         return value
     if value is None or value != value:

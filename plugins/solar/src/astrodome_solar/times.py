@@ -88,7 +88,7 @@ def parse_range(
     Raises
     ------
     AstrodomeError
-        If a time is invalid, or if the end is before the start.
+        If a time is invalid, or if the end time is before the start time.
 
     Examples
     --------

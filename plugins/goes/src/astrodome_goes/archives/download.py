@@ -38,8 +38,8 @@ class DownloadOutcome(compute.Outcome):
     """Result of a download.
 
     ``done`` and ``skipped`` are the numbers of downloaded and skipped months. ``failed`` contains
-    each incomplete month with the reason. ``missing`` contains the days for which the archives have
-    no file.
+    the name of each incomplete month, and an error message. ``missing`` contains the days for which
+    the archives have no file.
     """
 
     missing: list[date] = field(default_factory=list)
@@ -86,8 +86,8 @@ def download(
     -------
     DownloadOutcome
         ``done`` is the number of downloaded months, and ``skipped`` is the number of months that
-        were already complete. ``failed`` contains each incomplete month with the reason.
-        ``missing`` contains the days for which the archives have no file.
+        were already complete. ``failed`` contains the name of each incomplete month, and an error
+        message. ``missing`` contains the days for which the archives have no file.
 
     Raises
     ------

@@ -43,7 +43,7 @@ def import_files(
     satellite : int
         GOES number for files that do not specify the satellite.
     jobs : int
-        Number of processes. The default, 0, uses one process per CPU.
+        Number of processes. The default, 0, means one process per CPU.
     progress : callable
         Function that is called without arguments after each file.
 
@@ -51,7 +51,7 @@ def import_files(
     -------
     astrodome.compute.Outcome
         ``done`` is the number of imported files. ``failed`` contains the path of each file that
-        cannot be read, and the reason; all other files are imported.
+        cannot be read, and an error message. All other files are imported.
 
     Raises
     ------

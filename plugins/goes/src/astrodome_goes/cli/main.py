@@ -18,11 +18,11 @@ OPTIONAL = (
     *(("product",), ("satellite",), ("operational_scaling",), ("quality",), ("xrsa_W_m2",)),
     *(("distance_s",), ("flux_W_m2",)),
 )
-"""Columns that are hidden on a narrow terminal, the least important first."""
+"""Columns that are hidden on a narrow terminal, in the order in which they are hidden."""
 
 STORE_HELP = (
-    "Folder of the GOES store (default: the setting goes.store, or the folder goes in the --home "
-    "folder)."
+    "Folder of the GOES store (default: the folder in the setting goes.store, or the subfolder "
+    "'goes' of the --home folder)."
 )
 STORE = option(None, STORE_HELP, "--store", "--cache-dir")
 START = time_option(None, "Start time")
@@ -48,15 +48,15 @@ def download(
     output: Path | None = option(None, STORE_HELP, "--output", "--store", "--cache-dir"),
     satellite: str = option(
         "primary",
-        "GOES number of the satellite, or primary for the highest-numbered satellite with data on "
-        "each day.",
+        "GOES number of the satellite. 'primary' selects the highest-numbered satellite with data "
+        "on each day.",
         metavar="primary|NUMBER",
     ),
     resolution: str = option(
         "1m",
-        "1m for one-minute averages, or 1s for all samples. The time between two samples is 1 "
-        "second, or 2 to 3 seconds for GOES 15 and earlier satellites. Data before March 2001 are "
-        "only available with one sample every 3 seconds.",
+        "Time resolution: '1m' selects one-minute averages, and '1s' selects all samples. The time "
+        "between two samples is 1 second, or 2 to 3 seconds for GOES 15 and earlier satellites. "
+        "Data before March 2001 are only available with one sample every 3 seconds.",
         metavar="1m|1s",
     ),
     jobs: int = option(5, "Number of simultaneous downloads.", min=1, max=32),
@@ -120,17 +120,19 @@ def import_(
 def get(
     timestamp: list[datetime] | None = option(
         None,
-        "Time to look up (UTC, ISO 8601). This option can be specified several times.",
+        "Time to look up (UTC, ISO 8601). Repeatable.",
         parser=times.utc,
         metavar="TIME",
     ),
     from_file: Path | None = option(
-        None, "File with times (UTC, ISO 8601), either one per line or in a column of a CSV file."
+        None,
+        "Text file with one time (UTC, ISO 8601) per line, or CSV file with a column of times.",
     ),
     column: str = option(
         "",
-        "Column of the CSV file that contains the times (default: the first existing column of "
-        "timestamp, time, t_obs, date_obs, date-obs, datetime, date and t_rec).",
+        "Name of the column that contains the times in the CSV file. By default, the first of the "
+        "following columns that exists is used: timestamp, time, t_obs, date_obs, date-obs, "
+        "datetime, date, t_rec.",
     ),
     store: Path | None = STORE,
     max_diff: float = option(60.0, "Maximum difference between a time and its sample, in seconds."),
@@ -179,9 +181,10 @@ def flares(
 
     Flares are detected according to the NOAA definition.
 
-    The columns satellite and product describe the origin of the peak flux. The column
-    operational_scaling is true if the peak flux contains the scaling factors of operational
-    GOES 8-15 data (0.85 for 0.5-4 angstrom, 0.7 for 1-8 angstrom), and empty if this is unknown.
+    The columns 'satellite' and 'product' describe the origin of the peak flux. The column
+    'operational_scaling' is true if the peak flux contains the scaling factors of operational
+    GOES 8-15 data (0.85 for 0.5-4 angstrom, 0.7 for 1-8 angstrom). It is empty if the scaling is
+    unknown.
     """
     found = goes.flares(goes.Store(store), start, end, min_class)
     if limit:
@@ -202,7 +205,7 @@ def info(
     store: Path | None = STORE,
     as_json: Json = False,
 ) -> None:
-    """Show the time range (UTC), number of samples, satellites and gaps in the store."""
+    """Show the time range (UTC), sample count, satellites and gaps of the stored data."""
     found = goes.coverage(goes.Store(store), start, end, min_gap)
     gaps, satellites = found.pop("gaps"), found.pop("satellites").to_dict("records")
     if as_json:
@@ -219,7 +222,7 @@ def plot(
     start: datetime | None = START,
     end: datetime | None = END,
     out: Path = option(
-        "goes.png", "Output file with the extension png, svg or pdf.", "--out", "-o"
+        "goes.png", "Output file, with the extension .png, .svg or .pdf.", "--out", "-o"
     ),
     min_class: str = MIN_CLASS,
     events: bool = option(False, "Also plot the flares in the event catalogue.", "--events"),
@@ -227,7 +230,7 @@ def plot(
     store: Path | None = STORE,
     as_json: Json = False,
 ) -> None:
-    """Plot the flux in both channels (W/m2), flare classes and flares."""
+    """Plot the flux in both channels (W/m2), with flare classes and flares."""
     from ..views.plot import EXTENSIONS
 
     files.check_extension(out, EXTENSIONS)

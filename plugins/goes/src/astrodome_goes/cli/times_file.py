@@ -15,7 +15,7 @@ DELIMITERS = ",;\t|"
 
 
 def read_times(path: Path, column: str = "") -> Iterator[tuple[int, str, datetime | None]]:
-    """Yield the line number, the text and the UTC time (None if invalid) of each time in a file.
+    """Yield (line number, text, UTC time) for each time in a file. Invalid times are None.
 
     The times are read from ``column``. By default, they are read from the first existing column in
     ``COLUMNS`` or, if the file has no header, from the first column. Empty lines and lines that

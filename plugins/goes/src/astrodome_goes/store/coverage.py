@@ -13,7 +13,7 @@ from .flux_store import Store
 from .sample_table import good
 
 GAP = {"start": "datetime64[us]", "end": "datetime64[us]", "minutes": float}
-"""Columns and dtypes of the table with gaps."""
+"""Columns and dtypes of the table of gaps."""
 MIN_GAP = 10.0
 """Default minimum duration of a gap, in minutes."""
 
@@ -43,7 +43,7 @@ def coverage(
         - ``store``: folder of the store
         - ``megabytes``: size of the store in MB
         - ``months``: number of months in the store
-        - ``first``, ``last``: times of the first and last sample, or None without samples
+        - ``first``, ``last``: times of the first and last sample, or None if there are no samples
         - ``samples``, ``good``: number of samples, and number of good samples
         - ``satellites``: DataFrame with one row for each combination of satellite and product
         - ``gaps``: DataFrame with the columns ``start``, ``end`` and ``minutes``

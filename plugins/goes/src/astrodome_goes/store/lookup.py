@@ -32,9 +32,10 @@ def flux_at(
     store : Store, str or path-like
         The store, or its folder.
     times : time or array of times, shape (N,)
-        UTC times: strings in ISO 8601, datetime, numpy.datetime64, pandas or astropy objects.
+        Times in UTC, given as ISO 8601 strings, or as datetime, numpy.datetime64, pandas or
+        astropy objects.
     max_diff : float
-        Maximum difference between a time and its sample, in seconds (0 to 86400).
+        Maximum difference between a time and its sample, in seconds, from 0 to 86400.
 
     Returns
     -------
@@ -68,9 +69,10 @@ def samples_at(
     store : Store, str or path-like
         The store, or its folder.
     times : time or array of times, shape (N,)
-        UTC times: strings in ISO 8601, datetime, numpy.datetime64, pandas or astropy objects.
+        Times in UTC, given as ISO 8601 strings, or as datetime, numpy.datetime64, pandas or
+        astropy objects.
     max_diff : float
-        Maximum difference between a time and its sample, in seconds (0 to 86400).
+        Maximum difference between a time and its sample, in seconds, from 0 to 86400.
 
     Returns
     -------

@@ -72,7 +72,7 @@ def search_catalogue(
 
 @dataclass
 class FluxPlot:
-    """A plot of the X-ray flux, with the plotted data."""
+    """A plot of the X-ray flux, and the plotted data."""
 
     figure: Figure = field(repr=False)
     start: datetime
@@ -121,7 +121,7 @@ def plot(
     Returns
     -------
     FluxPlot
-        The matplotlib ``figure``, and the plotted data.
+        The plot, whose attribute ``figure`` is the matplotlib figure, and the plotted data.
 
     Raises
     ------
@@ -156,7 +156,7 @@ def plot(
 def _time_range(
     store: Store, start: datetime | None, end: datetime | None
 ) -> tuple[datetime, datetime]:
-    """Return the plotted time range. Missing limits are set to the first or last stored sample."""
+    """Return the plotted time range. By default, it includes all stored samples."""
     if start is None:
         start = next(store.read())["timestamp"].iloc[0].to_pydatetime()
     if end is None:

@@ -185,7 +185,7 @@ def missing_observer(header: Keywords) -> list[str]:
 
 
 def for_sunpy(header: Keywords, time: datetime, wavelength: int) -> dict[str, Any]:
-    """Return keywords for sunpy, with valid UTC times and without invalid numbers."""
+    """Return keywords for sunpy, in which times are valid (UTC) and invalid numbers are removed."""
     scale_name = text(header, "timesys").lower() or "utc"
     dropped = ("timesys", *(() if radius(header) else RADII))
     clean = {

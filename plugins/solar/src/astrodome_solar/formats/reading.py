@@ -56,8 +56,9 @@ def read_image(
     Parameters
     ----------
     path : str or path
-        FITS file (may be compressed), JPEG 2000 or JPX file, or JPEG or PNG file with a name
-        such as ``2012-03-07T000208__171.jpeg``.
+        FITS file, which may be compressed, or JPEG 2000, JPX, JPEG or PNG file. The name of a
+        JPEG or PNG file must have a form such as ``2012-03-07T000208__171.jpeg``, unless
+        ``date`` and ``wavelength`` are given.
     date : str, datetime, numpy.datetime64, pandas.Timestamp or astropy.time.Time, optional
         Observation time in UTC.
     exposure : float, optional
