@@ -115,7 +115,7 @@ def test_an_interrupted_field_is_resumed(
     assert about["total"] == 25 and about["counts"]["ccd_16"]["quad_4"] == 20
     assert about["ccd_range"] == list(range(1, 17)) and about["catalog"] == CATALOG
     other = scope("get-field-ids", *args, "--minobs", 3)
-    assert other.code == 1 and "contains ids for minobs 0, not 3" in other.err
+    assert other.code == 1 and "'minobs' is 0, but 3 was requested" in other.err
 
 
 def test_quadrants_are_written_to_separate_files(

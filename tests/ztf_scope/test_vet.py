@@ -206,16 +206,16 @@ def test_decisions_about_other_sources_are_an_error(
     Decisions(target, found).decide(0, "accept", ["e"])
     other = tmp_path / "other.parquet"
     pd.read_parquet(table).iloc[::-1].to_parquet(other)
-    with pytest.raises(AstrodomeError, match="decisions about other sources"):
+    with pytest.raises(AstrodomeError, match="decisions about a different table"):
         Decisions(target, candidates.read(other))
 
 
 @pytest.mark.parametrize(
     ("said", "told"),
     [
-        ({"number": 99, "action": "reject"}, "Row 99 does not exist"),
+        ({"number": 99, "action": "reject"}, "Invalid row 99"),
         ({"number": 0, "action": "explode"}, "expected accept"),
-        ({"number": 0, "action": "accept"}, "Choose a label"),
+        ({"number": 0, "action": "accept"}, "No label selected"),
         ({"number": 0, "action": "accept", "labels": ["agn"]}, "Unknown label"),
         ({"action": "accept"}, "Invalid decision"),
         ([1, 2], "Invalid decision"),
@@ -362,7 +362,7 @@ def test_a_table_without_scores_and_labels_is_an_error(
 ):
     path = survey.csv(tmp_path / "plain.csv")
     failed = scope("vet", "--file", path, "--no-browser")
-    assert failed.code == 1 and "expected columns such as vnv_xgb" in failed.err
+    assert failed.code == 1 and "expected names such as 'vnv_xgb'" in failed.err
     assert candidates.read(path, ["variable", "bogus"]).labels == ["variable", "bogus"]
 
 

@@ -1,8 +1,9 @@
-"""Find the columns in light-curve and source tables, for all published layouts.
+"""Map the columns in light-curve and source tables to the column names in Kowalski.
 
-Kowalski documents contain ``_id``, ``field``, ``ccd``, ``quad``, ``filter`` and ``nobs``. ZTF
-public data releases contain ``objectid``, ``fieldid``, ``rcid``, ``filterid`` and ``nepochs``, with
-one row per light curve. IRSA tables contain ``oid``, ``ccdid`` and ``qid``, with one row per epoch.
+Three table layouts are supported. Kowalski documents contain ``_id``, ``field``, ``ccd``, ``quad``,
+``filter`` and ``nobs``. ZTF public data releases contain ``objectid``, ``fieldid``, ``rcid``,
+``filterid`` and ``nepochs``, with one row per light curve. IRSA tables contain ``oid``, ``ccdid``
+and ``qid``, with one row per epoch.
 """
 
 from __future__ import annotations
@@ -39,7 +40,8 @@ class ColumnExpression:
 def columns(schema: pa.Schema, key: str) -> dict[str, ColumnExpression]:
     """Return an expression for each available column, including renamed and computed columns.
 
-    The readout channel ``rcid`` (0 to 63) equals 4 (ccd - 1) + quad - 1.
+    ``key`` is the name of the identifier column. The readout channel ``rcid`` (0 to 63) equals
+    4 (ccd - 1) + quad - 1.
     """
     found = {field.name: ColumnExpression(pc.field(field.name), field.type) for field in schema}
     found["_id"] = found[key]
@@ -81,8 +83,8 @@ def has_row_per_epoch(schema: pa.Schema) -> bool:
 def per_light_curve(epochs: pa.Table) -> pa.Table:
     """Group epochs by ``_id``, and return one row per light curve.
 
-    Each row contains the first value in each column. The number of epochs is stored in the column
-    ``nobs``, unless the input already has this column.
+    Each row contains the first value of the light curve in each column. The number of epochs is
+    stored in the column ``nobs``, unless the input already has this column.
     """
     names = [name for name in epochs.column_names if name != "_id"]
     found = epochs.group_by("_id", use_threads=False).aggregate(
@@ -95,7 +97,7 @@ def per_light_curve(epochs: pa.Table) -> pa.Table:
 
 
 def flat(table: pa.Table) -> pa.Table:
-    """Replace a column with nested light curves by one list column for each quantity."""
+    """Replace the nested column ``lightcurve`` with one list column for each quantity."""
     names = (name.removeprefix(f"{NESTED}.") for name in table.flatten().column_names)
     return table.flatten().rename_columns(list(names))
 

@@ -1,8 +1,8 @@
 """Fetch and store the identifiers of the light curves in a ZTF field, by CCD quadrant.
 
 Files have the same layouts as in SCoPe. Text and CSV files contain one id per line, and HDF5 files
-contain one dataset with ids. The file ``meta.json`` in the same directory contains the query and
-the number of ids per quadrant.
+contain one dataset with the ids. The file ``meta.json`` in the same directory contains the query
+and the number of ids per quadrant.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ FORMATS = {"txt": ".txt", "text": ".txt", **table_io.EXTENSIONS}
 
 @dataclass(frozen=True)
 class FieldQuery:
-    """A query for the light curves in CCD quadrants of a ZTF field.
+    """A query for the light curves in one or more CCD quadrants of a ZTF field.
 
     Attributes
     ----------
@@ -50,9 +50,10 @@ class FieldQuery:
     skip : int, optional
         Number of ids to skip. If specified, at most ``limit`` ids are returned.
     limit : int
-        Number of ids per request, or 0 for no limit.
+        Number of ids per request or, if ``skip`` is specified, total number of ids. 0 means no
+        limit.
     coordinates : bool
-        Whether to return the positions of the light curves.
+        Whether to also return the positions of the light curves, in degrees.
     """
 
     catalog: str
@@ -66,7 +67,7 @@ class FieldQuery:
 
     @property
     def quadrants(self) -> list[tuple[int, int]]:
-        """All combinations of CCD and quadrant."""
+        """All pairs of a CCD number and a quadrant number."""
         return [(ccd, quad) for ccd in self.ccds for quad in self.quads]
 
     @property
@@ -75,7 +76,7 @@ class FieldQuery:
         return ["_id", "ra", "dec"] if self.coordinates else ["_id"]
 
     def label(self, ccd: int, quad: int) -> str:
-        """Return the name of the HDF5 dataset with the ids in a quadrant."""
+        """Return the name of the HDF5 dataset that contains the ids in a quadrant."""
         return f"dataset_ccd_{ccd}_quad_{quad}_field_{self.field}"
 
     def conditions(self, ccd: int, quad: int) -> dict[str, Any]:
@@ -144,7 +145,7 @@ def _write(table: pd.DataFrame, path: Path, extension: str, label: str) -> None:
 
 
 def _write_hdf5(table: pd.DataFrame, path: Path, label: str) -> None:
-    """Write the ids to one dataset and, if available, the positions in degrees to two others."""
+    """Write one dataset for the ids and, if available, one each for RA and Dec in degrees."""
     import h5py
     import numpy as np
 
@@ -189,10 +190,10 @@ def fetch_quadrants(
     Returns
     -------
     records : list of dict
-        One record per quadrant: ``ccd``, ``quad``, ``ids`` (number of ids), ``file``, and
-        ``fetched`` (whether this call requested the ids).
+        One record per quadrant, with the keys ``ccd``, ``quad``, ``ids`` (number of ids), ``file``,
+        and ``fetched`` (whether this call requested the ids).
     outcome : astrodome.compute.Outcome
-        Number of quadrants, and the reason for each failed quadrant.
+        Number of completed quadrants, and the error message for each failed quadrant.
     """
     folder = folder / f"field_{query.field}"
     folder.mkdir(parents=True, exist_ok=True)
@@ -227,14 +228,14 @@ def fetch_quadrants(
 
 
 def _path(folder: Path, query: FieldQuery, extension: str, ccd: int, quad: int) -> Path:
-    """Return the file name that SCoPe uses, which has a different pattern for HDF5 files."""
+    """Return the path of the file for a quadrant. HDF5 files have another name pattern in SCoPe."""
     if extension == ".h5":
         return folder / f"data_ccd_{ccd:02}_quad_{quad}.h5"
     return folder / f"data_ccd_{ccd}_quad_{quad}_field_{query.field}{extension}"
 
 
 def _state(folder: Path, query: FieldQuery, extension: str) -> dict[str, Any]:
-    """Return the content of ``meta.json``, with the quadrants of this query added.
+    """Return the content of ``meta.json``, to which the quadrants of this query are added.
 
     Raises AstrodomeError if the directory contains the results of a different query.
     """
@@ -249,11 +250,13 @@ def _state(folder: Path, query: FieldQuery, extension: str) -> dict[str, Any]:
             changed = next((key for key in options if state[key] != options[key]), "")
         except (ValueError, KeyError, TypeError) as error:
             raise AstrodomeError(
-                f"{path} is damaged: {error}.", "Rename or delete the file to fetch all ids again."
+                f"Invalid metadata file {path}: {error}.",
+                "Rename or delete the file to fetch all ids again.",
             ) from error
         if changed:
             raise AstrodomeError(
-                f"{folder} contains ids for {changed} {state[changed]}, not {options[changed]}.",
+                f"{folder} contains the results of a different query: '{changed}' is "
+                f"{state[changed]}, but {options[changed]} was requested.",
                 "Specify a different folder.",
             )
     for key, values in (("ccd_range", query.ccds), ("quad_range", query.quads)):

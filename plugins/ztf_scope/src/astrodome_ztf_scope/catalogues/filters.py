@@ -24,7 +24,7 @@ OPERATORS = {
 
 
 def expression(where: Mapping[str, Any], columns: Columns, path: Path) -> pc.Expression:
-    """Return the conditions as a single expression.
+    """Combine all conditions in a single filter expression.
 
     Raises AstrodomeError if an operator is unknown, or if a column does not exist in the file.
     """

@@ -1,4 +1,4 @@
-"""Kowalski, the archive of ZTF catalogues, accessed with its client penquins.
+"""Access to Kowalski, the archive of ZTF catalogues, with its Python client penquins.
 
 The client connects to all instances when it is created. It is therefore not created until the first
 query. Queries do not modify the archive, so they can safely be retried.
@@ -29,7 +29,11 @@ LIGHT_CURVE_COLUMNS = ("_id", "ra", "dec", "filter", "data")
 
 
 class KowalskiCatalogue:
-    """Catalogues in all configured Kowalski instances, or only in ``instance``."""
+    """The catalogues in all configured Kowalski instances.
+
+    If ``instance`` is given, only the catalogues in this instance are used. ``page`` is the number
+    of documents per response.
+    """
 
     def __init__(self, instance: str = "", token: str = "", page: int = PAGE) -> None:
         self._instance, self._token, self._page = instance, token, page
@@ -148,7 +152,7 @@ class KowalskiCatalogue:
             response = client.query(query=dict(query), name=instance)
         except http.RedirectError as error:
             raise kowalski_client.redirected(error) from None
-        except Exception as error:  # From requests, bson or penquins.
+        except Exception as error:  # The exception is raised by requests, bson or penquins.
             raise AstrodomeError(
                 f"The query for {name} in the Kowalski instance {instance} failed: "
                 f"{kowalski_client.reason(error, [client.instances[instance]['token']])}.",
@@ -182,7 +186,7 @@ def _flat(document: Mapping[str, Any], columns: Sequence[str]) -> dict[str, Any]
 def _nearest_first(
     documents: Sequence[Mapping[str, Any]], ra: float, dec: float, columns: Sequence[str]
 ) -> list[dict[str, Any]]:
-    """Add the position and separation to documents, and sort them by separation in arcseconds."""
+    """Add the position and the separation (in arcsec) to each document, and sort the documents."""
     if not documents:
         return []
     places = [positions.of_document(document) for document in documents]

@@ -97,7 +97,11 @@ def redirected(error: http.RedirectError) -> AstrodomeError:
 
 
 def accounts(token: str = "") -> dict[str, dict[str, Any]]:
-    """Return the account for each instance: protocol, host, port, and token or user name."""
+    """Return the account for each Kowalski instance, keyed by the name of the instance.
+
+    An account contains the protocol, the host, the port, and either the token or the user name and
+    the password.
+    """
     found: dict[str, dict[str, Any]] = {}
     main, credential = services.connection("kowalski", services.KowalskiSettings, token)
     if credential:
@@ -105,8 +109,8 @@ def accounts(token: str = "") -> dict[str, dict[str, Any]]:
     for name in services.kowalski().hosts:
         if name not in found and (account := _from_hosts(name)):
             found[name] = account
-    # In 2022, secrets.json had the layout {"gloria": {"token" or "username": ..., ...}}, which also
-    # contained the host.
+    # In SCoPe versions from 2022, secrets.json had the layout {"gloria": {"token" or "username":
+    # ..., ...}}, which also contained the host.
     for name, entry in services.secrets().items():
         other = name not in found and name not in ("fritz", "wandb")
         if other and isinstance(entry, Mapping) and {"token", "username"} & entry.keys():
@@ -119,7 +123,10 @@ def _default_address(name: str) -> dict[str, Any]:
 
 
 def _from_secrets(name: str, entry: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the account for an entry in secrets.json, with the default host if none is set."""
+    """Return the account for an entry in secrets.json.
+
+    If the entry contains no host, the default host ``<name>.caltech.edu`` is used.
+    """
     address = {key: entry[key] for key in ("protocol", "host", "port") if key in entry}
     names = ("token",) if entry.get("token") else ("username", "password")
     login = {key: entry.get(key) for key in names}
@@ -148,7 +155,8 @@ def _checked(name: str, account: dict[str, Any]) -> dict[str, Any]:
     url = f"{account['protocol']}://{account['host']}:{account['port']}"
     if not settings.safe_for_secrets(url):
         raise AstrodomeError(
-            f"Kowalski instance {name}: the token was not sent over plain HTTP.", "Use HTTPS."
+            f"Kowalski instance {name}: the token was not sent, because {url} does not use HTTPS.",
+            "Set the protocol of the instance to https.",
         )
     return account
 
@@ -177,9 +185,10 @@ def instance_with(client: Any, catalogue: str) -> str:
 
 
 def data(response: Any, subject: str) -> Any:
-    """Return the data in a penquins response; penquins 2 groups responses by instance.
+    """Return the data in a response from penquins.
 
-    Raises AstrodomeError if the status of the response is not ``success``.
+    Responses from penquins 2, which are grouped by instance, are also supported. Raises
+    AstrodomeError if the status of the response is not ``success``.
     """
     if isinstance(response, Mapping) and "status" not in response and len(response) == 1:
         (response,) = response.values()
@@ -192,7 +201,7 @@ def data(response: Any, subject: str) -> Any:
 
 
 def reason(error: Exception, secrets: Iterable[Any]) -> str:
-    """Return a short reason for a failed request, without the secrets."""
+    """Return a short description of a request error, in which the secrets are masked."""
     text = http.cause(error)
     for secret in filter(None, secrets):
         text = text.replace(str(secret), "***")

@@ -21,16 +21,17 @@ ALIASES = {
     "dec": ("objdec",),
     "expid": ("uexpid",),
 }
-"""Column names in Kowalski documents and in ZTF public data releases."""
+"""Alternative column names in Kowalski documents and in ZTF public data releases."""
 BANDS = {"zg": 1, "zr": 2, "zi": 3, "ztfg": 1, "ztfr": 2, "ztfi": 3, "g": 1, "r": 2, "i": 3}
 MJD = 2_400_000.5
 """Difference between the Julian date and the modified Julian date, in days."""
 
 
 def from_documents(documents: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
-    """Return the epochs in Kowalski documents, which contain a list of epochs in ``data``.
+    """Return a table of the epochs in Kowalski documents.
 
-    If an epoch has a position, it takes precedence over the position in the document.
+    Each document contains a list of epochs in the key ``data``. If an epoch has a position, the
+    position of the epoch takes precedence over the position of the document.
     """
     rows: list[dict[str, Any]] = []
     for document in documents:
@@ -72,7 +73,7 @@ def epoch_table(table: pd.DataFrame, origin: str = "The table of light curves") 
     missing = [name for name in ("id", "hjd", "mag") if name not in table]
     if missing:
         raise AstrodomeError(
-            f"{origin} has no column {', '.join(missing)}.",
+            f"{origin} has no column {' or '.join(missing)}.",
             f"Existing columns: {', '.join(map(str, table.columns))}.",
         )
     epochs = table[[name for name in COLUMNS if name in table]].copy()

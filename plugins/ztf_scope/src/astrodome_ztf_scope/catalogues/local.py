@@ -33,7 +33,7 @@ WORDS = {
     "gaia": "Gaia",
     "sources": "ZTF_sources",
 }
-"""Substring in the names of Kowalski collections, keyed by role."""
+"""Substring that identifies a collection in Kowalski by its name, keyed by role."""
 LIGHT_CURVES = ("light_curves", "lightcurves")
 IDS = ("_id", "ztf_id", "objectid", "oid")
 
@@ -43,7 +43,7 @@ class LocalCatalogue:
 
     def __init__(self, folder: str | Path = "") -> None:
         if not str(folder):
-            raise InvalidInputError("The catalogue folder is missing: expected local:FOLDER.")
+            raise InvalidInputError("No catalogue folder specified: expected local:FOLDER.")
         self.folder = Path(folder).expanduser()
         if not self.folder.is_dir():
             raise errors.not_found(self.folder, kind="Folder", exit_code=2)
@@ -95,12 +95,15 @@ class LocalCatalogue:
     def light_curves(self, ids: Sequence[Any]) -> pd.DataFrame:
         """Return light curves as a table with one row per epoch. See the protocol ``Catalogue``.
 
-        The files may have any of the layouts in :mod:`.column_layouts`. Raises AstrodomeError for
+        The files may have any of the layouts described in
+        :mod:`.column_layouts`. Raises AstrodomeError for
         any other layout.
         """
         name = next((name for name in LIGHT_CURVES if name in self._paths), None)
         if name is None:
-            raise AstrodomeError(f"{self.folder} contains no file light_curves.parquet.")
+            raise AstrodomeError(
+                f"No light curves found in {self.folder}: expected a file light_curves.parquet."
+            )
         path = self._paths[name]
         source = _dataset(path, path.stat().st_mtime_ns)
         known = column_layouts.columns(source.schema, _key(source.schema, path))
@@ -130,7 +133,7 @@ class LocalCatalogue:
         if role == "sources" and (curves := [n for n in LIGHT_CURVES if n in self._paths]):
             return self._paths[curves[0]]  # Light curves also contain positions.
         raise AstrodomeError(
-            f"{self.folder} has no collection '{collection}': expected a file "
+            f"{self.folder} contains no collection '{collection}': expected a file "
             f"{role or collection}.parquet.",
             f"Existing collections: {', '.join(self._paths) or 'none'}.",
         )
@@ -157,7 +160,7 @@ class LocalCatalogue:
 
 @lru_cache(maxsize=16)
 def _dataset(path: Path, modified: int) -> ds.Dataset:
-    """Open the files in a collection. ``modified`` is only part of the cache key."""
+    """Open the files in a collection. The modification time is only part of the cache key."""
     try:
         return ds.dataset(path, format="parquet", exclude_invalid_files=False)
     except (pa.ArrowInvalid, OSError) as error:
@@ -182,19 +185,17 @@ def _key(schema: pa.Schema, path: Path) -> str:
     for name in ("id", *IDS) if path.stem in LIGHT_CURVES else IDS:
         if name in schema.names:
             return name
-    raise AstrodomeError(
-        f"{path} has no column with identifiers: expected one of {', '.join(IDS)}."
-    )
+    raise AstrodomeError(f"{path} has no identifier column: expected one of {', '.join(IDS)}.")
 
 
 @lru_cache(maxsize=8)
 def _positions(path: Path, modified: int) -> tuple[SkyCoord, list[Any]]:
-    """Return the positions and ids in a file. ``modified`` is only part of the cache key."""
+    """Return the positions and ids in a file. The modification time is part of the cache key."""
     from astropy.coordinates import SkyCoord
 
     source, known = _documents(path, modified)
     if "ra" not in known or "dec" not in known:
-        raise AstrodomeError(f"{path} has no columns ra and dec with positions in degrees.")
+        raise AstrodomeError(f"{path} has no columns 'ra' and 'dec' (in degrees).")
     found = source.to_table({name: known[name].value for name in ("_id", "ra", "dec")})
     found = identifiers.normalize(found, identifiers.ValueOrigin(path)).drop_null()
     table = identifiers.to_pandas(found).drop_duplicates("_id")

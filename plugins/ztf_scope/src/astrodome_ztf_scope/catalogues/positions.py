@@ -19,11 +19,11 @@ GEOJSON = "coordinates.radec_geojson.coordinates"
 DOCUMENT_COLUMNS = ("ra", "dec", GEOJSON)
 """Columns in Kowalski documents from which :func:`of_document` reads the position."""
 SLACK = 5.5e-10
-"""Maximum rounding error of a coordinate, in degrees; :func:`mean` rounds to 1e-9 degrees."""
+"""Maximum rounding error of a coordinate, in degrees. :func:`mean` rounds to 1e-9 degrees."""
 
 
 def columns(names: Sequence[Any]) -> dict[str, str]:
-    """Map ``ra`` and ``dec`` to the column names in a table, which are not case-sensitive."""
+    """Map ``ra`` and ``dec`` to the matching column names in a table, ignoring case."""
     found: dict[str, str] = {}
     for coordinate in LIMITS:
         same = [str(name) for name in names if str(name).strip().lower() == coordinate]
@@ -78,7 +78,7 @@ def _degrees(cells: pd.Series[Any], coordinate: str, origin: object) -> NDArray[
 def of_document(document: Mapping[str, Any]) -> tuple[float, float]:
     """Return the position in a Kowalski document, in degrees, or NaN if it has no position.
 
-    Longitudes in the MongoDB index are RA - 180.
+    The longitude in the MongoDB index is the RA minus 180 degrees.
     """
     if document.get("ra") is not None and document.get("dec") is not None:
         return float(document["ra"]), float(document["dec"])
@@ -87,7 +87,10 @@ def of_document(document: Mapping[str, Any]) -> tuple[float, float]:
 
 
 def nested_value(document: Any, name: str) -> Any:
-    """Return the value of a column, or of a nested column such as ``a.b``, or None."""
+    """Return the value of a column or of a nested column such as ``a.b``.
+
+    Returns None if the column does not exist.
+    """
     if isinstance(document, Mapping) and name in document:
         return document[name]
     for part in name.split("."):
@@ -96,7 +99,7 @@ def nested_value(document: Any, name: str) -> Any:
 
 
 def validated(ra: float, dec: float) -> tuple[float, float]:
-    """Return a position in degrees, in which an RA of 360 is replaced with 0.
+    """Validate a position in degrees, and return it. An RA of 360 is replaced with 0.
 
     Raises AstrodomeError if the position is invalid.
     """
@@ -111,7 +114,10 @@ def validated(ra: float, dec: float) -> tuple[float, float]:
 def separations(
     ra: float, dec: float, other_ra: ArrayLike, other_dec: ArrayLike
 ) -> NDArray[np.float64]:
-    """Return the separations in arcseconds between a position and others, all in degrees."""
+    """Return the separations between a position and other positions, in arcseconds.
+
+    All positions are in degrees.
+    """
     from astropy.coordinates import angular_separation
 
     radians = (np.radians(np.asarray(x, np.float64)) for x in (ra, dec, other_ra, other_dec))
@@ -131,11 +137,11 @@ def mean(ra: ArrayLike, dec: ArrayLike) -> tuple[float, float]:
 
 
 def clusters(ra: ArrayLike, dec: ArrayLike, radius: float) -> NDArray[np.intp]:
-    """Return a cluster number for each position; the positions are in degrees.
+    """Return a cluster number for each position.
 
-    Two positions are in the same cluster if their separation is at most ``radius`` arcseconds, or
-    if they are connected by a chain of such positions. Each non-finite position is a separate
-    cluster.
+    The positions are in degrees. Two positions are in the same cluster if their separation is at
+    most ``radius`` arcseconds, or if they are connected by a chain of such positions. Each
+    non-finite position is a separate cluster.
     """
     from astropy import units as u
     from astropy.coordinates import SkyCoord

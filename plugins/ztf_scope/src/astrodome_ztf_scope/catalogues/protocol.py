@@ -18,8 +18,8 @@ class Catalogue(Protocol):
     ``gaia``) or by its name in the service. ``where`` maps column names to values or to conditions
     with the operators ``$eq``, ``$ne``, ``$gt``, ``$gte``, ``$lt``, ``$lte`` and ``$in``, for
     example ``{"field": 296, "nobs": {"$gte": 20}}``. A document matches if it satisfies all
-    conditions. With ``{"$or": [where, ...]}``, a document matches if it satisfies at least one
-    element of the list.
+    conditions. The condition ``{"$or": [where, ...]}`` is satisfied if at least one element of the
+    list is satisfied.
     """
 
     def collections(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""Sources to vet: table rows with scores, features and light curves."""
+"""Read the sources to vet from a table, with their scores, features and light curves."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Candidates:
     radius: float = 2.0
 
     def page(self, number: int) -> dict[str, Any]:
-        """Return the data that the vetting page shows for a source."""
+        """Return the data that the vetting page shows for the source in row ``number``."""
         row = self.rows[number]
         curves, problem = self._curves(row)
         longest = max(curves, key=lambda curve: len(curve["points"]), default=None)
@@ -73,10 +73,10 @@ class Candidates:
         }
 
     def _curves(self, row: Candidate) -> tuple[list[dict[str, Any]], str]:
-        """Return the light curves of a source and a problem description.
+        """Return the light curves of a source or, if there are none, the reason.
 
         There is one light curve per band, with points of the form [HJD, magnitude, error]. The
-        problem description is an empty string if light curves are available.
+        reason is an empty string if light curves are available.
         """
         if self.catalogue is None:
             return [], "no catalogue specified"
@@ -130,7 +130,7 @@ def read(
     chosen = list(labels) or list(scores)
     if not chosen:
         raise AstrodomeError(
-            f"{path} has no scores: expected columns such as vnv_xgb.",
+            f"{path} has no score columns: expected names such as 'vnv_xgb'.",
             "Specify the labels to choose from, for example 'RR Lyrae' and 'bogus'.",
         )
     used = {column for columns in scores.values() for column in columns} | KNOWN

@@ -26,7 +26,7 @@ IDENTITY = ("obj_id", "_id", "ztf_id", "ra", "dec", "period")
 
 
 class Decisions:
-    """The decisions about ``candidates``.
+    """The vetting decisions about the sources in ``candidates``.
 
     The accepted sources are written to the CSV file ``target``.
     """
@@ -48,13 +48,15 @@ class Decisions:
                 f"Invalid action '{action}': expected one of {', '.join(ACTIONS)}."
             )
         if not 0 <= number < len(self._candidates.rows):
-            raise AstrodomeError(f"Row {number} does not exist.")
+            raise AstrodomeError(
+                f"Invalid row {number}: expected a row from 0 to {len(self._candidates.rows) - 1}."
+            )
         known = ", ".join(self._candidates.labels)
         unknown = [label for label in labels if label not in self._candidates.labels]
         if unknown:
             raise AstrodomeError(f"Unknown label '{unknown[0]}': expected one of {known}.")
         if action in (ACCEPT, RELABEL) and not labels:
-            raise AstrodomeError("Choose a label, or reject the source.")
+            raise AstrodomeError("No label selected: choose a label, or reject the source.")
         line = {"number": number, "name": self._candidates.rows[number].name, "action": action}
         line |= {"labels": list(labels), "time": datetime.now(UTC).isoformat(timespec="seconds")}
         with self._lock:
@@ -72,8 +74,8 @@ class Decisions:
         rows = self._candidates.rows
         if not 0 <= number < len(rows) or rows[number].name != line["name"]:
             raise AstrodomeError(
-                f"{self._journal} contains decisions about other sources: row {number} was "
-                f"{line['name']}.",
+                f"{self._journal} contains decisions about a different table, in which row "
+                f"{number} is the source {line['name']}.",
                 "Specify another output file.",
             )
         if line["action"] == UNDO:
@@ -82,7 +84,7 @@ class Decisions:
             self.made[number] = dict(line)
 
     def _write(self) -> None:
-        """Write the sources that were not rejected to the table.
+        """Write the accepted and relabeled sources to the CSV file.
 
         Each label has a column that contains 1 if the label was selected, otherwise 0.
         """

@@ -125,7 +125,7 @@ class _Handler(BaseHTTPRequestHandler):
         except AstrodomeError as error:
             self._json({"error": error.message}, 400)
         except (ValueError, KeyError, TypeError, AttributeError):
-            self._json({"error": "Invalid decision."}, 400)
+            self._json({"error": "Invalid decision: expected number, action and labels."}, 400)
         except OSError as error:
             self._json({"error": f"The decision cannot be saved: {error.strerror or error}."}, 500)
 
