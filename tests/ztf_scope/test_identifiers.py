@@ -374,10 +374,10 @@ def test_an_upload_requires_a_choice_of_several_periods(scope: Scope, survey: Su
     refused = scope("upload-classification", *args)
     assert (
         refused.code == 2
-        and "no column 'period'. Columns with periods: period_ELS, period_ECE" in refused.err
+        and "no column 'period'. Available period columns: period_ELS, period_ECE" in refused.err
     )
     wrong = scope("upload-classification", *args, "--period-column", "period_LS")
-    assert wrong.code == 2 and "Columns with periods: period_ELS, period_ECE" in wrong.err
+    assert wrong.code == 2 and "Available period columns: period_ELS, period_ECE" in wrong.err
     for column, factor in (("period_ELS", 1), ("period_ECE", 2), ("none", 0)):
         told = scope("upload-classification", *args, "--period-column", column).succeeded().json
         posted = [

@@ -97,7 +97,7 @@ def test_invalid_arguments_are_errors_and_change_nothing(tmp_path: Path) -> None
     marshal = scope.open_marshal(tmp_path / "mine.db", missing="create", create_groups=[5])
     with pytest.raises(AstrodomeError, match="either group_ids or position"):
         scope.list_sources(marshal)
-    with pytest.raises(AstrodomeError, match="either a table or group_ids"):
+    with pytest.raises(AstrodomeError, match="either table or group_ids"):
         scope.download_classifications(marshal)
     stars = pd.DataFrame({"ra": [10.0], "dec": [95.0], "variable": [0.5]})
     with pytest.raises(AstrodomeError, match=r"invalid coordinate"):

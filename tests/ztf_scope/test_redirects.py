@@ -85,7 +85,7 @@ def test_an_upload_stops_at_the_first_redirected_change(
     result = scope(*line)
     assert result.code == 1 and len(result.json["failed"]) == 6 and not any(state(fritz).values())
     assert [request.method for request in marshal.requests].count("POST") == 1
-    assert all("Not tried" in one["reason"] for one in result.json["failed"][1:])
+    assert all("Not processed" in one["reason"] for one in result.json["failed"][1:])
     marshal.choose = lambda request: ""
     assert scope(*line).succeeded().json["done"] == 6
 

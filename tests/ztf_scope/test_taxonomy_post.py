@@ -41,7 +41,9 @@ def test_a_taxonomy_is_posted_once_for_each_name_and_version(
     assert json.loads(row["hierarchy"])["subclasses"][0]["class"] == "variable"
     Path("tree.yaml").write_text("class: another\n")
     other = scope("taxonomy", "post", "--taxonomy", "tree.yaml", "--name", "Mine", "-token", TOKEN)
-    assert other.code == 1 and "Another taxonomy 'Mine' 1.0.0 already exists (id 8)" in other.err
+    assert (
+        other.code == 1 and "taxonomy 'Mine' with version 1.0.0 already exists (id 8)" in other.err
+    )
     assert scope(*post("--name", "Mine", "--version", "1.1", "--json")).succeeded().json["posted"]
 
 

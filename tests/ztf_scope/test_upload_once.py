@@ -129,7 +129,7 @@ def test_an_expired_token_stops_the_upload_and_a_new_token_resumes_it(
     failed = stopped.json["failed"]
     assert 0 < len(failed) < 6 and stopped.json["done"] == 6 - len(failed)
     assert "does not accept the token" in failed[0]["reason"]
-    assert "Not tried, because" in failed[-1]["reason"] and len(marshal.requests) < 30
+    assert "Not processed because" in failed[-1]["reason"] and len(marshal.requests) < 30
     manual[manual.index(surveys.TOKEN)] = "a-new-token"
     scope(*manual).succeeded()
     once_each(fritz, 6)
@@ -150,7 +150,7 @@ def test_the_remaining_rows_are_skipped_if_the_marshal_stops_responding(
 ) -> None:
     marshal.choose = lambda request: "reset" if request.path.startswith("/api/sources") else ""
     gone = scope(*manual, "--jobs", "1")
-    assert gone.code == 1 and gone.err.count("Not tried, because") == 3
+    assert gone.code == 1 and gone.err.count("Not processed because") == 3
     assert "Traceback" not in gone.err
 
 

@@ -31,13 +31,14 @@ NUMERIC = re.compile(r"(period|pdot|significance|f1)(_.*)?|Plx|Mag_\w+", re.IGNO
 
 @dataclass
 class AnnotationRequest:
-    """A request to change ``key`` in the annotation of a source with the given ``origin``.
+    """A request to change the value of a key in an annotation.
 
-    If ``whole`` is True, the annotation is deleted with all its keys. The action ``undo`` replaces
-    the annotation with ``data``, or deletes it if ``data`` is None.
+    ``obj_id`` is the name of the source, and ``origin`` is the origin of its annotation. If
+    ``whole`` is True, the annotation is deleted with all its keys. The action ``undo`` replaces the
+    annotation with ``data``, or deletes it if ``data`` is None.
 
     If the request has changed the annotation, ``changed`` is True, and ``before`` and ``after``
-    contain the data before and after the change. A value of None means that there is no annotation.
+    contain the data before and after the change. None means that the annotation does not exist.
     ``groups`` contains the ids of the groups that can see the annotation.
     """
 
@@ -56,7 +57,7 @@ class AnnotationRequest:
 
     @property
     def row(self) -> dict[str, Any]:
-        """The values of the key before and after the change, with the source and the origin."""
+        """The source, the origin, the key, and its values before and after the change."""
         before, after = (
             data.get(self.key) if data is not None and self.key else data
             for data in (self.before, self.after)
@@ -88,7 +89,7 @@ def check_value(key: str, value: Any, where: str = "") -> Any:
         return value
     raise InvalidInputError(
         f"{where}Invalid value '{value}' for the key '{key}': expected a finite number.",
-        "Write the number with a decimal point, for example 0.149. Nothing was sent.",
+        "Write the number with a decimal point, for example 0.149. No request was sent.",
     )
 
 
@@ -114,7 +115,7 @@ def annotation_requests(
     for name, text in (("origin", origin), ("key", key)):
         if not text and not (name == "key" and whole):
             raise InvalidInputError(
-                f"The {name} is missing: it is required to {action} an annotation."
+                f"No {name} specified: it is required to {action} an annotation."
             )
     value = None if action == "delete" else value
     value = check_value(key, parse_value(value) if isinstance(value, str) else value)
@@ -124,7 +125,7 @@ def annotation_requests(
     if isinstance(source, str):
         if value is None and action != "delete":
             raise InvalidInputError(
-                f"The value is missing: it is required to {action} an annotation."
+                f"No value specified: it is required to {action} an annotation."
             )
         values = {source: value}
     else:
@@ -160,7 +161,10 @@ def _column_values(table: pd.DataFrame, key: str, where: str) -> dict[str, Any]:
 def apply_requests(
     marshal: Marshal, items: Sequence[AnnotationRequest], writer: IdempotentWriter, *, jobs: int = 4
 ) -> Iterator[batches.WriteResult[AnnotationRequest]]:
-    """Apply the requests and yield their results; the requests contain the changes."""
+    """Apply the requests and yield their results.
+
+    The changes are stored in the attributes ``before`` and ``after`` of each request.
+    """
 
     def apply_one(item: AnnotationRequest, own: IdempotentWriter) -> str:
         current = find_annotation(marshal.annotations(item.obj_id), item.origin)
@@ -201,7 +205,7 @@ def write_annotation(
 ) -> None:
     """Create, replace or delete an annotation.
 
-    ``current`` is the existing annotation, or None if there is none. If ``data`` is None, the
+    ``current`` is the existing annotation, or None if it does not exist. If ``data`` is None, the
     existing annotation is deleted.
     """
 
@@ -249,8 +253,8 @@ def _changed(item: AnnotationRequest, before: dict[str, Any] | None) -> dict[str
     if item.action == "update":
         if _is_number(before.get(item.key)) and not _is_number(item.value):
             raise AstrodomeError(
-                f"Cannot replace the number {before[item.key]} in '{item.key}': "
-                f"'{item.value}' is not a number."
+                f"Cannot replace the value {before[item.key]} of the key '{item.key}' with "
+                f"'{item.value}': expected a number."
             )
         return {**before, item.key: item.value}
     rest = {} if item.whole else {key: v for key, v in before.items() if key != item.key}
@@ -279,4 +283,6 @@ def read_undo_file(path: Path) -> list[AnnotationRequest]:
             for entry in json.loads(path.read_text("utf-8"))["annotations"]
         ]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InvalidInputError(f"{path} is not an undo file from manage-annotation.") from error
+        raise InvalidInputError(
+            f"{path} is not a valid undo file: expected a file from scope manage-annotation."
+        ) from error

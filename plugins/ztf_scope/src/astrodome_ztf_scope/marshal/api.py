@@ -1,4 +1,4 @@
-"""Public functions to read and change marshals."""
+"""Public functions that read data from a marshal or change it."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def list_sources(
     ------
     astrodome.AstrodomeError
         If the marshal cannot be read, if a group does not exist, if the position is invalid, or if
-        not exactly one of ``group_ids`` and ``position`` is given.
+        both or neither of ``group_ids`` and ``position`` are given.
 
     Examples
     --------
@@ -74,7 +74,7 @@ def list_sources(
     0  ZTFJ1  10.0 -0.5
     """
     if (group_ids is None) == (position is None):
-        raise InvalidInputError("Specify either group_ids or position.")
+        raise InvalidInputError("Expected either group_ids or position, got both or neither.")
     if position is not None:
         found = marshal.near(*positions.validated(*position), radius)[:limit]
     else:
@@ -134,7 +134,7 @@ def download_classifications(
     ['found by position, 0.00 arcsec', 'not found']
     """
     if (table is None) == (group_ids is None):
-        raise InvalidInputError("Specify either a table or group_ids.")
+        raise InvalidInputError("Expected either table or group_ids, got both or neither.")
     if table is None:
         result = download_groups(marshal, _existing_groups(marshal, group_ids))
         if result.failed:
@@ -285,7 +285,7 @@ def annotate(
     key : str
         Key in the annotation.
     value : optional
-        Value to post. By default, the values in the table column with the name of the key are used.
+        New value of the key. By default, the values in the table column named ``key`` are used.
     group_ids : int or sequence of int, optional
         Ids of the groups that can see a new annotation.
     whole : bool, optional

@@ -1,4 +1,4 @@
-"""Process a batch of items that change a marshal, in parallel and independently."""
+"""Process the items in a batch, each of which may change a marshal, in parallel."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from .journal import WriteRequest
 Item = TypeVar("Item")
 
 MAX_UNAVAILABLE = 3
-"""Number of consecutive items without a response after which the remaining items fail."""
+"""Number of consecutive items without a response from the marshal that stops the batch."""
 
 
 @dataclass
 class CircuitBreaker:
     """A circuit breaker that stops a batch after an error that would affect all remaining items.
 
-    Such errors are an invalid URL, an invalid token, or a marshal that does not respond.
+    Examples are an invalid URL, an invalid token, or a marshal that does not respond.
     """
 
     cause: str = ""
@@ -37,7 +37,7 @@ class CircuitBreaker:
         Raises AstrodomeError if the batch has been stopped.
         """
         if self.cause:
-            raise AstrodomeError(f"Not tried, because of an earlier error: {self.cause}")
+            raise AstrodomeError(f"Not processed because of an earlier error: {self.cause}")
         try:
             yield
         except AstrodomeError as error:
@@ -78,7 +78,7 @@ class BatchOutcome(compute.Outcome):
 
 
 def grouped(items: Iterable[Item], keys: Iterable[Any]) -> list[list[Item]]:
-    """Group items that have the same key."""
+    """Return one list for each key, which contains the items with this key."""
     groups: dict[Any, list[Item]] = {}
     for item, key in zip(items, keys, strict=True):
         groups.setdefault(key, []).append(item)
@@ -100,7 +100,7 @@ def process(
     ``function`` receives an item and a writer, and returns the ``obj_id`` of the source. The groups
     are processed in parallel; the items in a group are processed sequentially. Items that the
     journal records as completed are skipped unless ``recheck`` is True. If the marshal does not
-    respond or the token is invalid, the remaining items fail without a request.
+    respond or the token is invalid, the remaining items fail, and no requests are sent for them.
     """
     breaker = CircuitBreaker()
     journal = writer.journal

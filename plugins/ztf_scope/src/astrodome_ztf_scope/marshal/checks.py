@@ -28,7 +28,10 @@ def check_groups(marshal: Marshal, group_ids: Iterable[int]) -> None:
 
 
 def check_classes(marshal: Marshal, classes: Iterable[tuple[str, int]]) -> None:
-    """Raise AstrodomeError if a class, given as (name, taxonomy id), does not exist."""
+    """Raise AstrodomeError if a class or its taxonomy does not exist on the marshal.
+
+    Each class is a tuple of the class name and the taxonomy id.
+    """
     wanted = list(dict.fromkeys(classes))
     known = {one["id"]: one for one in marshal.taxonomies()} if wanted else {}
     for name, number in wanted:

@@ -132,8 +132,8 @@ def upload(
     """Upload the rows returned by :func:`add_features` and yield the result for each row.
 
     If the marshal can access the light curve, it creates the source from this light curve.
-    Otherwise, the source is created at the position in the row. Every light curve is archived to
-    its source, and the annotation of the source contains all of its light curves.
+    Otherwise, the source is created at the position in the row. Every light curve is added to its
+    source, and the annotation of the source contains all of its light curves.
     """
 
     def upload_one(row: dict[str, Any], own: IdempotentWriter) -> str:
@@ -160,7 +160,10 @@ def upload(
 def _archive(
     marshal: Marshal, row: dict[str, Any], options: DisagreementOptions, writer: IdempotentWriter
 ) -> str:
-    """Archive a light curve to its source in the group, and create the source if necessary."""
+    """Add a light curve to its source, and return the name of the source.
+
+    If the group does not contain the source, it is created.
+    """
     number = int(row["_id"])
     ra, dec = positions.validated(*positions.of_document(row))
     groups = [options.group_id]

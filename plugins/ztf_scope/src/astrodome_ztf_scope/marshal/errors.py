@@ -10,7 +10,7 @@ class RequestRejected(AstrodomeError):
 
 
 class RateLimited(AstrodomeError):
-    """The rate limit was exceeded: retry after ``retry_after`` seconds. Nothing was changed."""
+    """The rate limit was exceeded. Nothing was changed; retry after ``retry_after`` seconds."""
 
     def __init__(self, message: str, retry_after: float) -> None:
         super().__init__(message, "Try again later, or limit the rate with the setting fritz.rate.")

@@ -42,7 +42,7 @@ TOKEN_HINT = (
 
 
 class Fritz:
-    """The marshal at the URL in the setting ``fritz.url``.
+    """A client for the marshal at the URL in the setting ``fritz.url``.
 
     Parameters
     ----------
@@ -214,7 +214,7 @@ class Fritz:
             except requests.RequestException as error:
                 raise MarshalUnavailable(
                     f"{SERVICE} does not respond at {self.address}{path}: {http.cause(error)}.",
-                    "Try again later, or check fritz.url in the settings.",
+                    "Try again later, or check the setting fritz.url.",
                 ) from None
             document = _json(response)
             if document is None and response.status_code < 400:
@@ -234,9 +234,9 @@ class Fritz:
             isinstance(one, dict) and set(keys) <= one.keys() for one in found
         ):
             return found
-        expected = f"with {', '.join(keys)}" if keys else ""
+        expected = f" with the keys {', '.join(keys)}" if keys else ""
         raise AstrodomeError(
-            f"Invalid response from {SERVICE} for {path}: expected a list of records {expected}."
+            f"Invalid response from {SERVICE} for {path}: expected a list of records{expected}."
         )
 
     def _write(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
@@ -283,7 +283,9 @@ class Fritz:
                 f"{SERVICE} responded to {path} with status {status}.", "Try again later."
             )
         if status >= 400 or document.get("status") == "error":
-            raise RequestRejected(f"{SERVICE} rejected {path} (status {status}): {message}")
+            raise RequestRejected(
+                f"{SERVICE} rejected the request to {path} (status {status}): {message}"
+            )
         return document.get("data")
 
     def _masked(self, text: str) -> str:

@@ -27,7 +27,7 @@ from .protocol import Marshal
 logger = logging.getLogger(__name__)
 
 LOOKUP_DELAYS = (0.0, 1.0, 4.0)
-"""Delays between a request and the lookups after its lost response, in units of ``settle``."""
+"""Delays after which the marshal is queried if a response is lost, in units of ``settle``."""
 MAX_LOST_RESPONSES = 3
 """Number of lost responses after which a request is no longer retried."""
 
@@ -44,7 +44,7 @@ class IdempotentWriter:
         Journal of the requests. If it is None, this is a dry run, which only collects the requests
         in the attribute ``requests``.
     settle
-        Time for which a request whose response was lost may still be processed, in seconds.
+        Maximum processing time of a request whose response was lost, in seconds.
     attempts
         Maximum number of attempts for one request.
     notify

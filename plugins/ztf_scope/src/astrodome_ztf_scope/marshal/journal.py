@@ -46,7 +46,7 @@ def key(*parts: Any) -> str:
 
 
 def path_of(address: str) -> Path:
-    """Return the path of the journal file for a marshal, in the data folder of astrodome."""
+    """Return the path of the journal file for a marshal, in the astrodome data folder."""
     words = re.sub(r"[^A-Za-z0-9.]+", "-", address.split("//")[-1]).strip("-.")[-60:]
     return settings.home() / "scope" / "journal" / f"{words}-{key(address)[:8]}.db"
 

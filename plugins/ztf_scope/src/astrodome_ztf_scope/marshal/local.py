@@ -57,9 +57,7 @@ class LocalMarshal:
         create_groups: Iterable[int] = (),
     ) -> None:
         if not str(path):
-            raise InvalidInputError(
-                "The path of the marshal file is missing: expected local:FILE.db."
-            )
+            raise InvalidInputError("No marshal file specified: expected local:FILE.db.")
         self.path = Path(path).expanduser().resolve()
         is_new = not self.path.exists()
         if is_new and missing == "error":
@@ -228,7 +226,7 @@ class LocalMarshal:
     # Database access
 
     def _complete(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        """Add the groups, classifications, annotations and labellers to a row of ``sources``."""
+        """Add the groups, classifications, annotations and labellers to a source."""
         obj_id = row["id"]
         labels = self._rows("SELECT labeller_id FROM labels WHERE obj_id = ?", obj_id)
         saved = self._rows("SELECT group_id FROM saved WHERE obj_id = ? ORDER BY 1", obj_id)
@@ -269,8 +267,8 @@ class LocalMarshal:
     def _transaction(self, *obj_ids: str, unique: str = "") -> Iterator[sqlite3.Connection]:
         """Open a transaction and yield the connection.
 
-        Raises RequestRejected if one of the given sources does not exist, or, with the message
-        ``unique``, if a record already exists.
+        Raises RequestRejected if one of the given sources does not exist or if a record already
+        exists. In the latter case, the error message is ``unique``.
         """
         with self._database.transaction() as connection:
             for obj_id in obj_ids:

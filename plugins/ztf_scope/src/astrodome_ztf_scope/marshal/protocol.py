@@ -1,4 +1,4 @@
-"""Protocol that data sources of the kind ``marshal`` implement."""
+"""Protocol for plugins of the kind ``marshal``."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from typing import Any, Protocol, runtime_checkable
 
 @runtime_checkable
 class Marshal(Protocol):
-    """A service that stores sources with classifications and annotations by people and models.
+    """A service that stores sources, with their classifications, annotations and photometry.
 
     A source is a mapping with the keys ``id``, ``ra`` and ``dec`` (in degrees), ``created_at``,
     ``groups`` (a list of group ids), ``classifications``, ``annotations`` and ``labellers`` (a list
     of user ids). A classification is a mapping with the keys ``id``, ``classification``,
-    ``taxonomy_id``, ``probability``, ``origin``, ``ml``, ``groups`` and ``votes`` (the sum of all
-    votes). An annotation is a mapping with the keys ``id``, ``origin``, ``data`` and ``groups``.
+    ``taxonomy_id``, ``probability``, ``origin``, ``ml`` (whether it was made by machine learning),
+    ``groups`` and ``votes`` (the sum of all votes). An annotation is a mapping with the keys
+    ``id``, ``origin``, ``data`` and ``groups``.
 
     A class that implements this protocol is called with the arguments ``token`` and
     ``connections``, the maximum number of simultaneous requests. The attribute ``address``
@@ -93,7 +94,8 @@ class Marshal(Protocol):
         """Post classifications.
 
         Each record has the keys ``obj_id``, ``classification``, ``taxonomy_id``, ``probability``
-        and ``group_ids``, and optionally ``origin``, ``ml``, ``vote`` and ``label``.
+        and ``group_ids``, and optionally ``origin``, ``ml``, ``vote`` (whether to upvote the
+        classification) and ``label`` (whether to mark the source as labeled).
         """
         ...
 
@@ -118,7 +120,10 @@ class Marshal(Protocol):
         ...
 
     def comment(self, obj_id: str, text: str, attachment: tuple[str, bytes] | None = None) -> Any:
-        """Post a comment, optionally with an attachment given as file name and content."""
+        """Post a comment.
+
+        ``attachment`` is a tuple of the name and the content of an attached file.
+        """
         ...
 
     def add_photometry(self, points: Mapping[str, Any]) -> Any:
@@ -136,7 +141,7 @@ class Marshal(Protocol):
         group_ids: Sequence[int],
         obj_id: str = "",
     ) -> Any:
-        """Add light curves from a catalogue of the marshal to a source, and return its ``obj_id``.
+        """Add light curves in a catalogue on the marshal to a source, and return its ``obj_id``.
 
         If ``obj_id`` is empty, a new source is created. Adding a light curve a second time has no
         effect.

@@ -23,7 +23,7 @@ def _id(record: Any) -> Any:
 
 
 def _labeller(record: Any) -> Any:
-    """Return the id of a user, given a user record or a label, as in source listings."""
+    """Return the user id in a user record or in a label record from a source listing."""
     return record.get("labeller_id") or _id(record) if isinstance(record, Mapping) else record
 
 
@@ -52,7 +52,7 @@ class Record(BaseModel):
 
 
 class Classification(Record):
-    """A classification, in which ``votes`` is the sum of all votes."""
+    """A classification of a source. ``votes`` is the sum of all votes."""
 
     id: int
     classification: str
@@ -65,7 +65,7 @@ class Classification(Record):
 
 
 class Annotation(Record):
-    """An annotation."""
+    """An annotation on a source."""
 
     id: int
     origin: str = ""
@@ -74,7 +74,7 @@ class Annotation(Record):
 
 
 class Comment(Record):
-    """A comment."""
+    """A comment on a source."""
 
     id: int
     text: str = ""
@@ -106,7 +106,7 @@ class SourcePage(Record):
 
 
 def read(model: type[Record], document: Any) -> dict[str, Any]:
-    """Return a document as a mapping with the keys of ``model``.
+    """Validate a document, and return it as a mapping whose keys are the fields of ``model``.
 
     Raises AstrodomeError if the document has an unexpected structure.
     """

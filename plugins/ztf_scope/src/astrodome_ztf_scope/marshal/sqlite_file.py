@@ -33,7 +33,7 @@ class SqliteFile:
         self._connection.executescript(tables)
 
     def rows(self, query: str, *values: Any) -> list[dict[str, Any]]:
-        """Return the result of a query."""
+        """Return the rows in the result of a query as dictionaries."""
         with self._lock:
             return [dict(row) for row in self._connection.execute(query, values)]
 

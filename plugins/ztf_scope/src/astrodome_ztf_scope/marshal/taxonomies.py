@@ -74,7 +74,8 @@ def post(
     existing = find()
     if existing is not None and existing.get("hierarchy") != tree:
         raise AstrodomeError(
-            f"Another taxonomy '{name}' {version} already exists (id {existing['id']}).",
+            f"A different taxonomy '{name}' with version {version} already exists (id "
+            f"{existing['id']}).",
             "Specify another version.",
         )
     body: dict[str, Any] = {"name": name, "version": version, "provenance": provenance}

@@ -22,7 +22,10 @@ SUFFIX = "_fritzDownload"
 
 @dataclass
 class DownloadResult:
-    """The result of a download: the table, its sources, and the reasons for failed rows.
+    """The result of a download.
+
+    ``table`` is the output table, and ``sources`` are the downloaded sources. ``failed`` contains
+    the name and the error message of each failed row.
 
     ``origin`` is the path of the input file, or None if groups were downloaded. ``address``
     identifies the marshal, and ``name`` is the default name of the output file.
@@ -145,7 +148,7 @@ def download_groups(
     except AstrodomeError as error:
         if not sources:
             raise
-        failed.append(("listing", f"{error.message} Specify start to continue with a later page."))
+        failed.append(("listing", f"{error.message} To continue with a later page, specify start."))
     name = f"parse{SUFFIX}" + (f"_continued_page_{start}" if start > 1 else "")
     table = result_tables.source_table(sources, "found by group")
     return DownloadResult(table, sources, None, marshal.address, name, failed)

@@ -31,7 +31,10 @@ class LabelColumn:
     include_zero: bool
 
     def is_uploaded(self, probability: Any, threshold: float) -> Any:
-        """Return whether a probability is uploaded; the argument may also be a column."""
+        """Return whether a probability is uploaded.
+
+        If ``probability`` is a column, a column of boolean values is returned.
+        """
         return (probability >= threshold) & ((probability > 0) | self.include_zero)
 
 
@@ -69,7 +72,7 @@ def select(
         return []
     read = len(names) == 1 and names[0].lower() == READ
     if (read or by_name) and not taxonomy_map:
-        raise InvalidInputError("The taxonomy map is missing.", "Specify taxonomy_map.")
+        raise InvalidInputError("No taxonomy map specified.", "Specify taxonomy_map.")
     if by_name is None:
         has_map = bool(taxonomy_map) and taxonomy_id is None
         by_name = has_map and taxonomy_maps.has_taxonomies(taxonomy_map)
@@ -101,7 +104,7 @@ def _mapped_columns(
     ]
     if not columns:
         raise InvalidInputError(
-            "The table has no column with the name of a label in the taxonomy map.",
+            "No column name in the table is a label in the taxonomy map.",
             f"Labels: {_shortened(list(targets))}. Columns: {_shortened(list(table.columns))}.",
         )
     return columns
@@ -111,7 +114,7 @@ def _last_columns(
     table: pd.DataFrame, names: Sequence[str], taxonomy_id: int | None
 ) -> list[LabelColumn]:
     if taxonomy_id is None:
-        raise InvalidInputError("The taxonomy of the classes is missing.", "Specify taxonomy_id.")
+        raise InvalidInputError("No taxonomy specified for the classes.", "Specify taxonomy_id.")
     if len(names) > len(table.columns):
         raise InvalidInputError(
             f"Expected {len(names)} columns with probabilities, got {len(table.columns)}."
@@ -131,7 +134,7 @@ def _check_probabilities(cells: pd.Series[Any], name: str) -> None:
         raise InvalidInputError(
             f"Invalid probability {cells.iloc[row]!r} for class '{name}' in column '{cells.name}', "
             f"row {row}: expected a number from 0 to 1.",
-            "If n classes are specified by name, the last n columns contain their probabilities.",
+            "If n class names are specified, the last n columns must contain the probabilities.",
         )
 
 

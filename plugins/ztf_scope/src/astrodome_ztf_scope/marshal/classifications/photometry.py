@@ -20,7 +20,7 @@ Reference: Bellm et al. 2019, PASP 131.
 PROGRAMS = (1, 2, 3)
 POINTS_PER_REQUEST = 5000
 TIME_TOLERANCE = 1e-6
-"""Maximum time difference at which two points belong to the same exposure, in days."""
+"""Maximum time difference between two points in the same exposure, in days."""
 
 
 def select_epochs(
@@ -36,7 +36,7 @@ def select_epochs(
     missing = [name for name in ("filter", "magerr") if name not in epochs]
     if missing:
         raise AstrodomeError(
-            f"The light curves have no column {', '.join(missing)}.",
+            f"The light curves have no column {' or '.join(missing)}.",
             "To upload a light curve, the filter and the error of each magnitude are required.",
         )
     optional = epochs.reindex(columns=["catflags", "programid", "expid"])
@@ -82,8 +82,8 @@ def to_photometry(
 
     The result has the columns ``mjd``, ``filter``, ``mag`` (AB magnitude) and others. By default,
     ``limiting_mag`` is the AB magnitude in :data:`LIMITING_MAGNITUDES` for the band. If a point is
-    fainter, its own magnitude is used as limiting magnitude. Points without a position get the
-    position ``ra``, ``dec`` in degrees.
+    fainter, its own magnitude is used as limiting magnitude. The position ``ra``, ``dec`` (in
+    degrees) is used for points that have no position.
     """
     band = epochs["filter"].map(FILTERS)
     limits = band.map(LIMITING_MAGNITUDES) if limiting_mag is None else limiting_mag

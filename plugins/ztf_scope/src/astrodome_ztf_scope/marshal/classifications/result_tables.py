@@ -48,7 +48,7 @@ def add_columns(table: pd.DataFrame, matches: Sequence[SourceMatch]) -> pd.DataF
 
 
 def source_table(sources: Iterable[Mapping[str, Any]], status: str) -> pd.DataFrame:
-    """Return a table of sources.
+    """Return a table with one row per source.
 
     Each row contains ``obj_id``, ``ra`` and ``dec`` (in degrees), the columns in :data:`JOINED` and
     ``status``.

@@ -1,7 +1,7 @@
 """Upload table rows as sources with photometry, periods, classifications and comments.
 
-Only data that does not exist on the marshal is sent. Therefore, an interrupted upload is resumed by
-running it again.
+Only data that does not exist on the marshal is sent. To resume an interrupted upload, run it
+again.
 """
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ class _RowUpload:
 
     @cached_property
     def _points(self) -> pd.DataFrame | None:
-        """Photometric points from the light curves, or None if there are none."""
+        """Photometric points from the light curves, or None if no epochs can be uploaded."""
         if not self._curves:
             return None
         options = self.options
@@ -177,7 +177,7 @@ class _RowUpload:
     def _create_source(self) -> dict[str, Any]:
         """Create a source at the mean position of the light curves.
 
-        Without a catalogue, the position of the row is used.
+        If no catalogue is available, the position of the row is used.
         """
         ra, dec = self.row.position
         if self._curves:
@@ -241,7 +241,7 @@ class _RowUpload:
         )
 
     def _delete_other_classifications(self, source: dict[str, Any]) -> None:
-        """Delete classifications in the selected groups that are not in the row."""
+        """Delete all classifications in the selected groups that differ from those in the row."""
         wanted = {(target.name, probability) for target, probability in self._classes}
         obj_id, kept = source["id"], []
 
@@ -263,7 +263,7 @@ class _RowUpload:
         source["classifications"] = kept
 
     def _add_classifications(self, source: Mapping[str, Any]) -> None:
-        """Add the classifications that are missing in at least one group, in one request."""
+        """Send one request that adds the classifications missing in at least one group."""
         obj_id = source["id"]
         missing = self._missing_classifications(obj_id, source["classifications"])
 
@@ -341,7 +341,7 @@ class _RowUpload:
         """Add the survey id to the annotation of the source, and keep ids from earlier uploads."""
         survey_id = identifiers.text(self.row.values.get("survey_id"))
         if not survey_id:
-            raise AstrodomeError("The value of survey_id is missing in this row.")
+            raise AstrodomeError("The row has no value in the column 'survey_id'.")
         origin = self.options.survey_id_origin
         before = find_annotation(source["annotations"], origin)
         data = dict(before["data"]) if before else {}

@@ -1,4 +1,4 @@
-"""Rows and options for an upload, and their validation before anything is sent."""
+"""Define the rows and options of an upload, and validate them before any request is sent."""
 
 from __future__ import annotations
 
@@ -100,10 +100,10 @@ def prepare(
     """Return the rows from ``start`` to ``stop`` (inclusive), counted from 0.
 
     The periods (in days) are read from the column ``period_column`` or, if this argument is an
-    empty string, from the column ``period``. If it is ``"none"``, no periods are uploaded. ``warn``
-    is called with a message for each row that contradicts an earlier row of the same source. Raises
-    AstrodomeError if a column is missing or contains invalid values. The message contains the file
-    name (``origin``), the column and the first invalid row.
+    empty string, from the column ``period``. If ``period_column`` is ``"none"``, no periods are
+    uploaded. ``warn`` is called with a message for each row that contradicts an earlier row of the
+    same source. Raises AstrodomeError if a column is missing or contains invalid values. The
+    message contains the file name (``origin``), the column and the first invalid row.
     """
     _check_columns(table, options, origin)
     table = _with_period(table, period_column, origin)
@@ -126,7 +126,7 @@ def _check_columns(table: pd.DataFrame, options: UploadOptions, origin: object) 
     if not named and len(positions.columns(list(table.columns))) < 2:
         raise InvalidInputError(
             f"{origin} has no columns 'ra' and 'dec' (deg).",
-            "Rename the columns of the coordinates, or add the column obj_id and specify "
+            "Rename the coordinate columns, or add the column obj_id and specify "
             "use_existing_obj_id.",
         )
     columns = {"use_existing_obj_id": "obj_id", "match_ids": "survey_id"}
@@ -150,13 +150,13 @@ def _with_period(table: pd.DataFrame, column: str, origin: object) -> pd.DataFra
     if column and column not in table:
         raise InvalidInputError(
             f"{origin} has no column '{column}'.",
-            f"Columns with periods: {', '.join(known) or 'none'}.",
+            f"Available period columns: {', '.join(known) or 'none'}.",
         )
     if column:
         return table.assign(**{PERIOD: table[column]})
     if PERIOD not in table and known:
         raise InvalidInputError(
-            f"{origin} has no column 'period'. Columns with periods: {', '.join(known)}.",
+            f"{origin} has no column 'period'. Available period columns: {', '.join(known)}.",
             "Specify one of these columns as period_column, or 'none' to upload no periods.",
         )
     return table
@@ -199,7 +199,7 @@ def _check_conflicts(
             )
     if conflicts and options.replace_classifications:
         raise InvalidInputError(
-            f"{conflicts[0]}; replace_classifications cannot apply both.",
+            f"{conflicts[0]}; only one of them can be uploaded with replace_classifications.",
             "Keep one row for each source. Rows are counted from 0.",
         )
     for conflict in conflicts[:MAX_WARNINGS]:
