@@ -70,7 +70,7 @@ def test_an_update_changes_only_one_key(scope: Scope, sources: FakeServer, fritz
     fritz.post_annotation({"origin": "mine", "data": {"a": 1, "period": 2.0}}, "ZTF200")
     fritz.post_annotation({"origin": "mine2", "data": {"period": 7}}, "ZTF200")
     done = scope(*line("update", "ZTF200", "-value", "3.5")).succeeded()
-    assert "Updated annotation mine (period = 2.0 to 3.5) for ZTF200" in done.err
+    assert "Updated annotation mine (period changed from 2.0 to 3.5) for ZTF200" in done.err
     assert stored(fritz) == {"mine": {"a": 1, "period": 3.5}, "mine2": {"period": 7}}
     scope(*line("update", "ZTF200", "-value", "new", key="note")).succeeded()
     assert stored(fritz)["mine"] == {"a": 1, "period": 3.5, "note": "new"}
@@ -182,9 +182,9 @@ def test_a_missing_option_is_named_in_the_error(scope: Scope, sources: FakeServe
         (["-action", "post"], "-source"),
         (["-source", "a"], "-action"),
         (["-action", "burn", "-source", "a"], "post, update or delete"),
-        (["-action", "post", "-source", "a"], "The origin is missing"),
-        (["-action", "post", "-source", "a", "-origin", "o"], "The key is missing"),
-        (["-action", "post", "-source", "a", "-origin", "o", "-key", "k"], "The value is missing"),
+        (["-action", "post", "-source", "a"], "No origin specified"),
+        (["-action", "post", "-source", "a", "-origin", "o"], "No key specified"),
+        (["-action", "post", "-source", "a", "-origin", "o", "-key", "k"], "No value specified"),
         (["-action", "post", "-source", "no.csv", "-origin", "o", "-key", "k"], "no.csv"),
     ):
         refused = scope("manage-annotation", *words, "-token", TOKEN)
@@ -239,7 +239,7 @@ def test_text_does_not_replace_an_existing_number(
     line = ["manage-annotation", "-action", "update", "-source", "ZTFJ1", "-origin", "mine"]
     line += ["-token", TOKEN]
     refused = scope(*line, "-key", "distance", "-value", "12,6")
-    assert refused.code == 1 and "'12,6' is not a number" in refused.err
+    assert refused.code == 1 and "with '12,6': expected a number" in refused.err
     scope(*line, "-key", "distance", "-value", "12.6").succeeded()
     scope(*line, "-key", "note", "-value", "0,149").succeeded()
     (row,) = fritz.rows("SELECT data FROM annotations")

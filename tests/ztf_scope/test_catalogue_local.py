@@ -166,7 +166,7 @@ def test_ids_of_a_quadrant_are_found_in_every_public_layout(
         found = scope("get-field-ids", *args).succeeded()
         assert found.out.split() == [str(250101100000001 + number)]
         more = scope("get-field-ids", *args, "--minobs", 21 + number).succeeded()
-        assert more.out == "" and "no light curve with at least" in more.err
+        assert more.out == "" and "No light curves with at least" in more.err
     assert scope("get-field-ids", *place, "--ccd", 1, "--quad", 2).succeeded().out == ""
     assert scope("get-field-ids", "--catalogue", f"local:{tmp_path}").succeeded().out == ""
     catalogue = LocalCatalogue(tmp_path)

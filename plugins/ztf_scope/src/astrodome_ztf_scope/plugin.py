@@ -1,4 +1,4 @@
-"""Registration of the commands, kinds, sources and models of this distribution."""
+"""Register the commands, source kinds, sources and models that this distribution provides."""
 
 from __future__ import annotations
 
@@ -16,37 +16,44 @@ SERVICES = {
 GCS = {"gcs": "astrodome_ztf_scope.config.services:GcsSettings"}
 COMMANDS = {
     "Configuration": (
-        ("init", "configuration:init", "Write a commented configuration with all classes."),
+        ("init", "configuration:init", "Write a configuration file that contains all classes."),
         ("classes", "configuration:classes", "Show the configured classes and trained models."),
     ),
     "Classifiers": (
         ("train", "train:train", "Train classifiers for many classes in parallel."),
-        ("predict", "classifiers:predict", "Compute the scores of sources with trained models."),
+        ("predict", "classifiers:predict", "Use trained models to compute the scores of sources."),
         ("evaluate", "classifiers:evaluate", "Evaluate trained models on a labeled data set."),
         ("report", "classifiers:report", "Write an HTML report about a group of classifiers."),
     ),
     "Marshal": (
-        ("upload-classification", "upload:upload", "Upload sources with their classes."),
-        ("download-classification", "download:download", "Download classes, periods and votes."),
+        ("upload-classification", "upload:upload", "Upload sources with their classifications."),
+        (
+            "download-classification",
+            "download:download",
+            "Download classifications, periods and votes.",
+        ),
         (
             "upload-disagreements",
             "disagreements:disagreements",
             "Upload light curves on which two classifiers disagree.",
         ),
         ("manage-annotation", "annotations:manage", "Post, update or delete annotation keys."),
-        ("journal", "journal:journal", "Show all requests that changed a marshal."),
+        ("journal", "journal:journal", "Show all requests that were sent to change a marshal."),
         ("vet", "vet:vet", "Accept, reject or relabel sources on a local web page."),
-        ("taxonomy", "taxonomy:app", "Post taxonomies to a marshal, and show existing ones."),
+        ("taxonomy", "taxonomy:app", "Post a taxonomy to a marshal, or show the existing ones."),
     ),
     "Data": (
         ("get-field-ids", "catalogues:field_ids", "Get the ids of light curves in a ZTF field."),
         ("get-quad-ids", "catalogues:field_ids", "Alias for get-field-ids (SCoPe 0.9.5)."),
-        ("sources", "catalogues:find_sources", "Show the sources near a position or in groups."),
+        ("sources", "catalogues:find_sources", "Show the sources near a position, or in groups."),
         ("fetch-datasets", "cloud_storage:fetch_datasets", "Download the SCoPe data sets."),
         ("fetch-models", "cloud_storage:fetch_models", "Download the trained SCoPe models."),
     ),
 }
-"""Commands by panel: name, function in the package ``cli``, and help text."""
+"""Commands, grouped by help panel.
+
+Each tuple contains the command name, the function in the package ``cli``, and the help text.
+"""
 SETTINGS = {"init": SERVICES, "fetch-datasets": GCS, "fetch-models": GCS}
 
 
@@ -60,7 +67,7 @@ def register_commands() -> Iterator[CommandSpec]:
     for name, same in ALIASES.items():
         yield CommandSpec(name, targets[same], help=f"Alias for scope {same}.", hidden=True)
     for name in REPLACED:
-        text = "Show the command that replaces this command of scope-ml."
+        text = "Show the command that replaces this scope-ml command."
         target = "astrodome_ztf_scope.cli.scope_ml:replaced_command"
         yield CommandSpec(name, target, text, hidden=True)
 
@@ -82,7 +89,7 @@ def register_kinds() -> Iterator[KindSpec]:
     yield KindSpec(
         "scope",
         "astrodome_ztf_scope.classifiers.protocol:Classifier",
-        summary="Binary classifier that separates one class from all other sources.",
+        summary="Binary classifier that distinguishes one class from all other sources.",
         role="model",
         optional=("train", "predict"),
     )
@@ -129,5 +136,5 @@ def register_models() -> Iterator[ModelSpec]:
         "scope",
         "xgb",
         "astrodome_ztf_scope.classifiers.models.xgb:XgbClassifier",
-        summary="Boosted trees (XGBoost) that use only the features.",
+        summary="Gradient-boosted trees (XGBoost) that use only the features.",
     )

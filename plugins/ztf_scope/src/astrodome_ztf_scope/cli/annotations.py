@@ -15,7 +15,7 @@ from .options import DryRun, GroupIds, Jobs, Json, MarshalOptions, command
 COLUMNS = ("obj_id", "origin", "key", "before", "after")
 MESSAGES = {
     "post": "Posted annotation {origin} ({key} = {after}) for {obj_id}",
-    "update": "Updated annotation {origin} ({key} = {before} to {after}) for {obj_id}",
+    "update": "Updated annotation {origin} ({key} changed from {before} to {after}) for {obj_id}",
     "delete": "Deleted annotation {origin} ({key} = {before}) for {obj_id}",
     "undo": "Restored annotation {origin} for {obj_id}",
 }
@@ -24,12 +24,15 @@ MESSAGES = {
 @command
 def manage(
     action: str = option("", "Action: post, update or delete."),
-    source: str = option("", "Source name, or CSV, Parquet or HDF5 file with the column obj_id."),
+    source: str = option(
+        "", "Name of a source, or a CSV, Parquet or HDF5 file with the column 'obj_id'."
+    ),
     group_ids: GroupIds = None,
     origin: str = option("", "Origin of the annotation."),
     key: str = option("", "Key in the annotation."),
     value: str | None = option(
-        None, "Value to post or update (default: table column named after the key)."
+        None,
+        "New value of the key (default: the values in the table column with the name of the key).",
     ),
     whole: bool = option(False, "Delete the annotation with all its keys."),
     undo_file: Path | None = option(
@@ -58,7 +61,7 @@ def manage(
         )
     else:
         raise InvalidInputError(
-            f"Specify {'-source' if action else '-action'}.",
+            f"Missing option '{'-source' if action else '-action'}'.",
             "scope manage-annotation -action post|update|delete -source NAME|FILE …",
         )
     marshal = service.open(jobs)

@@ -1,4 +1,4 @@
-"""Run batches that change a marshal, and show their results."""
+"""Run a batch of changes to a marshal, and print the results."""
 
 from __future__ import annotations
 

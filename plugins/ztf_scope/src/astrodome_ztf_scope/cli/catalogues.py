@@ -42,7 +42,9 @@ class QuadrantOptions(OptionGroup, panel=ROWS):
     )
     minobs: int = option(20, "Minimum number of epochs per light curve.", min=0)
     limit: int = option(
-        10_000, "Number of ids per request, or total number with --skip; 0 means no limit.", min=0
+        10_000,
+        "Number of ids per request. With --skip, total number of ids. 0 means no limit.",
+        min=0,
     )
     skip: int | None = option(
         None, "Number of ids to skip. If specified, at most --limit ids are returned.", min=0
@@ -67,14 +69,16 @@ def field_ids(
     output: str = typer.Argument(
         "",
         metavar="[OUTPUT|CATALOG]",
-        help="File or folder to write, or name of the catalogue. By default, the ids are printed.",
+        help="Output file or folder, or name of the catalogue. By default, the ids are printed.",
     ),
     multi_quads: bool = option(False, "Write one file per quadrant, even for a single quadrant."),
     output_dir: Path | None = option(
-        None, "Folder in which one file per quadrant is written (default: ids).", file_okay=False
+        None, "Output folder for one file per quadrant (default: ids).", file_okay=False
     ),
     output_format: str = option(
-        "", "Format: txt, csv, parquet or h5 (default: extension of OUTPUT or csv).", "--format"
+        "",
+        "Output format: txt, csv, parquet or h5 (default: file extension of OUTPUT, or csv).",
+        "--format",
     ),
     catalogue: CatalogueName = "",
     token: str = option(
@@ -129,15 +133,15 @@ def field_ids(
         console.show_one({"file": str(target), "ids": count}, as_json=as_json)
     if not count:
         console.note(
-            f"{query.catalog}: no light curve with at least {query.minobs} epochs found in field "
-            f"{query.field}, ccd {ccd}, quad {quad}."
+            f"No light curves with at least {query.minobs} epochs found in field {query.field}, "
+            f"CCD {ccd}, quadrant {quad} of the catalogue {query.catalog}."
         )
 
 
 def _numbers(
     name: str, given: list[str] | None, limits: list[int] | None, known: range, default: str
 ) -> tuple[int, ...]:
-    """Convert texts such as ``1`` and ``1-4``, and a first and last number, to sorted numbers."""
+    """Convert strings such as ``1`` and ``1-4``, and the range ``limits``, to sorted numbers."""
     texts = [*(given or ()), *([f"{limits[0]}-{limits[-1]}"] if limits else ())]
     found: set[int] = set()
     for text in texts or [default]:
@@ -153,7 +157,10 @@ def _numbers(
 
 
 def _print(rows: Iterable[Mapping[str, Any]], as_json: bool) -> int:
-    """Print rows as they arrive, without column names; return their number."""
+    """Print the rows, and return the number of rows.
+
+    CSV rows are printed as soon as they are received, without a header.
+    """
     if as_json:
         found = list(rows)
         console.show(found, as_json=True)
@@ -190,7 +197,9 @@ def find_sources(
     from ..catalogues import positions
 
     if (position is None) == (not group_ids) or (catalogue and group_ids):
-        raise InvalidInputError("Specify either --position RA DEC, or --group-ids on a marshal.")
+        raise InvalidInputError(
+            "Specify either --position RA DEC, or --group-ids without --catalogue."
+        )
     found: Iterable[Mapping[str, Any]]
     if position is None:
         found = service.open().in_groups(group_ids or [])
@@ -204,7 +213,7 @@ def find_sources(
     optional = [("groups",), ("classifications",), ("separation",)]
     console.show(rows, as_json=as_json, optional=optional)
     if not rows:
-        console.note("No source found.")
+        console.note("No sources found.")
 
 
 def _in_catalogue(

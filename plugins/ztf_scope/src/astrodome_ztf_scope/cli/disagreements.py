@@ -24,13 +24,16 @@ class LimitOptions(OptionGroup):
 @command
 def disagreements(
     file: Path = option(
-        ..., "Training set (CSV, Parquet or HDF5 file). Its light curves (ztf_id) are excluded."
+        ...,
+        "Training set (CSV, Parquet or HDF5 file). The light curves in its column 'ztf_id' are "
+        "excluded.",
     ),
     id: int = option(1, "Id of the group on the marshal.", "--id", "--group-id"),
     catalogue: CatalogueName = "",
     origin: str = option("ML_DR5_d15_v1", "Origin of the annotation."),
     catalog: str = option(
-        "", "Light curve catalogue of the marshal (setting: kowalski.collections.sources)."
+        "",
+        "Name of the light-curve catalogue on the marshal (setting: kowalski.collections.sources).",
     ),
     period: str = option("period", "Feature column that contains the period, in days."),
     statistics: Path = option(
@@ -47,7 +50,7 @@ def disagreements(
 ) -> None:
     """Upload light curves for which the neural network and the boosted trees disagree.
 
-    Light curves in the training set are excluded. Each source gets an annotation with the period,
+    Light curves in the training set are excluded. Each source is annotated with the period,
     both scores and Gaia measurements. The scores and features are also written to a file.
     """
     from ..catalogues.registry import open_catalogue

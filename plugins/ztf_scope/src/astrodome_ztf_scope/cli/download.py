@@ -29,14 +29,14 @@ class FeatureOptions(OptionGroup, panel=FEATURES):
     features_limit: int = option(1000, "Number of light curves per request for features.", min=1)
     taxonomy_map: str = option("golden", "Taxonomy map: golden, tags, or a JSON file.")
     output_filename: str = option(
-        "merged_classifications_features", "Name of the output file with features."
+        "merged_classifications_features", "Name of the output file for the labels and features."
     )
     get_ztf_filters: bool = option(False, "Add a column with the filter of each light curve.")
     impute_missing_features: bool = option(
         False, "Impute missing features as specified in the configuration."
     )
     update_training_set: bool = option(
-        False, "Add the sources with enough votes to the training set (training.dataset)."
+        False, "Add the sources with enough votes to the training set (setting: training.dataset)."
     )
     updated_training_set_prefix: str = option(
         "updated_AL", "Prefix of the file name of the updated training set."
@@ -48,7 +48,7 @@ class FeatureOptions(OptionGroup, panel=FEATURES):
     def merge(
         self, result: DownloadResult, radius: float, folder: Path | None, extension: str
     ) -> dict[str, str]:
-        """Merge the sources with features; return the paths of the written files."""
+        """Merge the sources with features, and return the paths of the written files."""
         if not (self.merge_features or self.update_training_set):
             return {}
         from ..catalogues.registry import open_catalogue
@@ -80,13 +80,13 @@ class FeatureOptions(OptionGroup, panel=FEATURES):
 def download(
     file: str = option(
         "parse",
-        "CSV, Parquet or HDF5 file with the column obj_id or the columns ra and dec (deg), or "
-        "'parse' to use --group-ids.",
+        "CSV, Parquet or HDF5 file with the column 'obj_id' or the columns 'ra' and 'dec' (in "
+        "degrees). The default 'parse' selects the sources in --group-ids.",
     ),
     group_ids: GroupIds = None,
     start: int = option(
         0,
-        "First row, counted from 0. For groups, first page of the listing, counted from 1.",
+        "First row, counted from 0. With --group-ids, first page of the listing, counted from 1.",
         min=0,
         panel=ROWS,
     ),
@@ -97,7 +97,9 @@ def download(
     output_dir: Path | None = option(
         None, "Folder for the output files (default: folder of the input file).", file_okay=False
     ),
-    output_format: str = option("", "Format: csv, parquet or h5 (default: input format)."),
+    output_format: str = option(
+        "", "Output format: csv, parquet or h5 (default: format of the input file)."
+    ),
     long: bool = option(
         False, "Also write a table with one row per classification, period and labeller."
     ),
@@ -109,9 +111,9 @@ def download(
 ) -> None:
     """Download classifications, periods and votes of sources from a marshal.
 
-    Every row of the file is written with the columns classification, probability, period_origin,
-    period (d), labellers, sum_votes and status. Multiple values in a cell are separated by
-    semicolons. To resume an interrupted download, run the same command again.
+    All rows of the file are written, with the additional columns 'classification', 'probability',
+    'period_origin', 'period' (in days), 'labellers', 'sum_votes' and 'status'. Multiple values in a
+    cell are separated by semicolons. To resume an interrupted download, run the same command again.
     """
     from ..marshal.classifications.download import download_groups, download_rows
     from ..tables import table_io

@@ -1,4 +1,4 @@
-"""Option syntax from SCoPe's manual, for example ``-group_ids 360 361`` and ``--save true``."""
+"""Support for the option syntax in the SCoPe manual, for example ``-group_ids 360 361``."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from astrodome import lazy
 TRUE = frozenset({"t", "true", "1", "y", "yes", "on"})
 FALSE = frozenset({"f", "false", "0", "n", "no", "off"})
 VALUES_WITHOUT_ARGUMENT = {"--verbose": "1"}
-"""Values of options with an optional integer argument if the argument is missing."""
+"""Values that are used if the optional integer argument of an option is missing."""
 NUMBER = re.compile(r"-\.?\d")
 
 
 class ManualCommand(lazy.Command):
-    """A command that also accepts options in SCoPe's syntax.
+    """A command that also accepts options in the syntax of the SCoPe manual.
 
     Long options may begin with a single dash, and may contain ``_`` instead of ``-``. An option
     that can be repeated takes all values up to the next option. A switch may have a value, as in
@@ -68,7 +68,7 @@ class ManualCommand(lazy.Command):
 
 
 def _switch(option: Any, name: str, equals: str, value: str) -> Iterator[str]:
-    """Yield a switch without its value, or the opposite switch (if it exists) for a false value."""
+    """Yield a switch without its value or, if the value is false, the opposite switch (if any)."""
     if value.lower() in FALSE:
         yield from option.secondary_opts[:1]
     else:

@@ -24,14 +24,14 @@ REPLACED: dict[str, tuple[str, str]] = {
 
 
 class ReplacedCommand(lazy.Command):
-    """A command that always raises an error that contains its replacement, even with --help."""
+    """A command that raises an error with the name of its replacement, even if --help is given."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> Any:
         if ctx.resilient_parsing:
             return super().parse_args(ctx, args)
         replacement, difference = REPLACED[str(self.name)]
         raise InvalidInputError(
-            f"Unknown command 'scope {self.name}': it is a command of scope-ml. {difference}.",
+            f"Unknown command 'scope {self.name}': it is a scope-ml command. {difference}.",
             replacement,
         )
 

@@ -56,7 +56,7 @@ def show_taxonomies(
     number: int | None = typer.Argument(
         None,
         metavar="[ID]",
-        help="Id of a taxonomy whose classes are shown (default: list all taxonomies).",
+        help="Id of the taxonomy whose classes are listed. By default, all taxonomies are listed.",
     ),
     as_json: Json = False,
     *,
@@ -80,7 +80,8 @@ def show_taxonomies(
     chosen = next((one for one in found if one["id"] == number), None)
     if chosen is None:
         raise InvalidInputError(
-            f"Taxonomy {number} not found.", "To list all taxonomies: scope taxonomy show"
+            f"Taxonomy {number} not found on the marshal.",
+            "To list all taxonomies: scope taxonomy show",
         )
     if as_json:
         console.show_json(chosen)

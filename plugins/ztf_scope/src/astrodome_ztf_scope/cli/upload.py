@@ -43,7 +43,9 @@ class RowOptions(OptionGroup, panel=ROWS):
         min=0,
     )
     stop: int | None = option(None, "Last row to upload, counted from 0.", min=0)
-    use_existing_obj_id: bool = option(False, "Use existing sources named in the column obj_id.")
+    use_existing_obj_id: bool = option(
+        False, "Use the existing sources named in the column 'obj_id'."
+    )
     match_ids: bool = option(False, "Search for sources by survey_id first, then by position.")
     radius: float = option(
         2.0,
@@ -59,10 +61,11 @@ class UploadClassOptions(OptionGroup, panel=CLASSIFICATIONS):
     taxonomy_id: int | None = option(None, "Id of the taxonomy on the marshal.")
     classification: list[str] | None = option(
         None,
-        "Names of the classes in the last columns, or 'read' for all labels in the taxonomy map.",
+        "Names of the classes whose probabilities are in the last columns, or 'read' to upload all "
+        "labels in the taxonomy map.",
     )
     taxonomy_map: str = option(
-        "", "Taxonomy map: a JSON file, golden, tags, DNN_AL_mapper or XGB_AL_mapper."
+        "", "Taxonomy map: golden, tags, DNN_AL_mapper, XGB_AL_mapper, or a JSON file."
     )
     by_name: bool | None = option(
         None, "Whether -classification contains labels in the taxonomy map instead of class names."
@@ -75,10 +78,12 @@ class UploadClassOptions(OptionGroup, panel=CLASSIFICATIONS):
     upvote: bool = option(False, "Upvote each new classification.", "--post-upvote")
     check_labelled_box: bool = option(False, "Mark the sources as labeled.")
     replace_classifications: bool = option(
-        False, "Delete all other classifications of the sources in these groups."
+        False, "Delete all other classifications of the sources in the groups in --group-ids."
     )
-    post_survey_id: bool = option(False, "Post survey_id as an annotation of the source.")
-    survey_id_origin: str = option("SCoPe_xmatch", "Origin of the annotation with survey_id.")
+    post_survey_id: bool = option(False, "Post the column 'survey_id' as an annotation.")
+    survey_id_origin: str = option(
+        "SCoPe_xmatch", "Origin of the annotation that contains the survey id."
+    )
 
 
 class PhotometryOptions(OptionGroup, panel=LIGHT_CURVES):
@@ -97,7 +102,7 @@ class PhotometryOptions(OptionGroup, panel=LIGHT_CURVES):
     programs: list[int] | None = option(None, "ZTF programs to include (default: 1 2 3).")
     max_hjd: float | None = option(
         None,
-        "HJD of the last posted epoch, in days (setting: kowalski.max_timestamp_hjd).",
+        "Maximum HJD of the epochs to post, in days (setting: kowalski.max_timestamp_hjd).",
         "--max-timestamp-hjd",
     )
     post_phot_as_comment: bool = option(False, "Post a plot of the light curve as a comment.")
@@ -106,7 +111,7 @@ class PhotometryOptions(OptionGroup, panel=LIGHT_CURVES):
     instrument: str = option("ZTF", "Name of the instrument on the marshal.", "--instrument-name")
 
     def open_catalogue(self) -> Any:
-        """Open the catalogue, or return None if neither photometry nor a catalogue is used."""
+        """Open the catalogue, or return None if it is not required and not specified."""
         from ..catalogues.registry import open_catalogue
 
         if self.skip_phot and not self.catalogue:
@@ -115,10 +120,10 @@ class PhotometryOptions(OptionGroup, panel=LIGHT_CURVES):
 
 
 class UploadResultOptions(OptionGroup, panel=RESULT):
-    """Options for the copy of the table with the names of the sources."""
+    """Options for the copy of the input file that also contains the source names."""
 
-    write_obj_id: bool = option(False, "Write a copy of the input file with the column obj_id.")
-    result_dir: Path = option(Path("fritzUpload"), "Folder for the copy.")
+    write_obj_id: bool = option(False, "Write a copy of the input file with the column 'obj_id'.")
+    result_dir: Path = option(Path("fritzUpload"), "Folder for the copy of the input file.")
     result_filetag: str = option("fritzUpload", "File name suffix of the copy.")
     result_format: str = option("parquet", "Format of the copy: csv, parquet or h5.")
 
@@ -139,7 +144,8 @@ class UploadResultOptions(OptionGroup, panel=RESULT):
 def upload(
     file: Path = option(
         ...,
-        "CSV, Parquet or HDF5 file with ra and dec (deg), period (d), and class probabilities.",
+        "CSV, Parquet or HDF5 file with the columns 'ra' and 'dec' (in degrees), 'period' (in "
+        "days), and class probabilities.",
     ),
     group_ids: GroupIds = None,
     comment: str = option("", "Comment to post on each source."),
@@ -148,7 +154,7 @@ def upload(
     ),
     jobs: Jobs = 4,
     dry_run: DryRun = False,
-    recheck: bool = option(False, "Also compare completed rows with the marshal."),
+    recheck: bool = option(False, "Also compare rows from completed uploads with the marshal."),
     *,
     service: NewMarshalOptions,
     rows: RowOptions,
@@ -221,7 +227,7 @@ def upload(
 def _options(
     table: pd.DataFrame, group_ids: list[int], comment: str, *groups: OptionGroup
 ) -> UploadOptions:
-    """Convert the command-line options to options for the library."""
+    """Convert the command-line options to :class:`UploadOptions`."""
     from ..config import services
     from ..marshal.classifications import labels
     from ..marshal.classifications.upload_rows import UploadOptions

@@ -16,12 +16,15 @@ from .options import ROWS, SERVICES, Json, command
 @command
 def vet(
     file: Path = option(
-        ..., "CSV, Parquet or HDF5 file with sources, for example from scope predict.", "--file"
+        ...,
+        "CSV, Parquet or HDF5 file with sources, for example the output of scope predict.",
+        "--file",
     ),
     out: Path = option(Path("vetted.csv"), "CSV file for the accepted sources."),
     label: list[str] | None = option(
         None,
-        "Label to choose from. Can be repeated (default: the tags of all classes with scores).",
+        "Label that can be selected on the page. Can be repeated (default: the tags of all classes "
+        "that have scores).",
         panel=ROWS,
     ),
     catalogue: str = option(
@@ -34,7 +37,7 @@ def vet(
     browser: bool = option(True, "Open the page in a browser.", "--browser/--no-browser"),
     as_json: Json = False,
 ) -> None:
-    """Accept, reject or relabel sources on a web page that only this computer can open.
+    """Accept, reject or relabel sources on a web page that is served only on localhost.
 
     Every decision is saved immediately. To resume vetting, run the same command again.
     """
