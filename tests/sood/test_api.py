@@ -92,7 +92,7 @@ def test_invalid_arguments_are_explained(folder: Path) -> None:
 def test_errors_name_configuration_keys_instead_of_command_line_options(folder: Path) -> None:
     calls: dict[str, Callable[[], object]] = {
         "model.zdim": lambda: sood.open_images("patches", config={"model.zdim": 8}),
-        "needs trained weights": lambda: sood.score("ae", "patches"),
+        "requires trained weights": lambda: sood.score("ae", "patches"),
         "precision": lambda: sood.score("run", "patches", precision="8"),
         "GPU not found": lambda: sood.score("run", "patches", devices=99),
         "'against'": lambda: sood.evaluate("threshold", "patches", against="taste"),

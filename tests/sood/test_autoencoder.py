@@ -92,7 +92,9 @@ def test_an_image_size_that_does_not_match_the_weights_is_an_error(
     args = ("-l", plain, "-d", patches, "-p", tmp_path / "out", "--target-size", 64)
     failed = sood("ae", "predict", *args)
     assert (
-        failed.code == 1 and "have model.target_size 32, but the configuration has 64" in failed.err
+        failed.code == 1
+        and "were trained with model.target_size 32, but the configuration contains 64"
+        in failed.err
     )
 
 

@@ -331,7 +331,7 @@ def test_regions_of_events_are_placed_by_the_metadata_of_the_images(
         (
             ("RUN", "--target-size", "64"),
             1,
-            "have model.target_size 32, but the configuration has 64",
+            "were trained with model.target_size 32, but the configuration contains 64",
         ),
     ],
 )

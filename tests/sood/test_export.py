@@ -121,7 +121,7 @@ def test_a_scorer_of_sdo_ml_data_takes_prepared_intensities_and_names_their_rang
     assert session.get_inputs()[0].type == "tensor(float)" and shown["input_type"] == "float32"
     assert shown["input_values"] == "from -1 to 1"
     assert "171A: 5 to 3500, log10" in shown["preparation"]
-    assert "SDO ML data, set to 0 outside 0.9 disk radii, resized" in shown["preparation"]
+    assert "SDO ML data, set to 0 outside 0.9 solar radii, resized" in shown["preparation"]
 
 
 @pytest.mark.parametrize(

@@ -118,12 +118,12 @@ def test_a_truncated_image_is_named_and_the_others_are_scored(
 @pytest.mark.parametrize(
     ("args", "code", "expected"),
     [
-        ((), 2, "ce_vae needs trained weights"),
+        ((), 2, "ce_vae requires trained weights"),
         (("--load-path", "nowhere"), 1, "Run folder or weights file not found: nowhere"),
         (
             ("--load-path", "RUN", "--target-size", 64),
             1,
-            "have model.target_size 32, but the configuration has 64",
+            "were trained with model.target_size 32, but the configuration contains 64",
         ),
         (
             ("--load-path", "RUN", "--score-mode", "recc"),

@@ -99,7 +99,7 @@ def test_an_interpolation_starts_and_ends_with_the_reconstructions_of_its_images
 @pytest.mark.parametrize(
     ("args", "code", "expected"),
     [
-        (("generate",), 2, "needs trained weights"),
+        (("generate",), 2, "requires trained weights"),
         (("generate", "-l", "nowhere"), 1, "Run folder or weights file not found: nowhere"),
         (
             ("generate", "-l", "RUN", "--interpolate", "a.png", "b.png"),

@@ -94,7 +94,9 @@ def test_a_run_is_not_resumed_with_other_settings_or_images(
 ):
     args = ("--log-dir", trained, "--epochs", 5, *small)
     other = sood("ce_vae", "train", "--data-dir", patches, *args, "--lr", 0.1)
-    assert other.code == 1 and "has train.lr 0.001, but the configuration has 0.1" in other.err
+    assert (
+        other.code == 1 and "uses train.lr 0.001, but the configuration contains 0.1" in other.err
+    )
     for number in range(3):
         sun.crop((0, 0, 64, 64)).save(tmp_path / f"{number}.png")
     other = sood("ce_vae", "train", "--data-dir", tmp_path, *args)

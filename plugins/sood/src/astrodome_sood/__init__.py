@@ -11,7 +11,7 @@ Examples
 >>> import astrodome_sood as sood
 >>> run = sood.train("ae", "patches", "my_run", target_size=32, fmap_sizes=[4, 8], epochs=1)
 >>> table = sood.score(run, "patches")  # the most anomalous images first
->>> maps = sood.score_maps(run, "patches")  # scores of the pixels
+>>> maps = sood.score_maps(run, "patches")  # pixel scores
 >>> result = sood.evaluate([run, "threshold"], "patches", bootstraps=10)
 >>> page = sood.write_evaluation(result, "evaluation")
 """

@@ -114,7 +114,7 @@ class SdoMlV2Section(ConfigSection):
     train_val_split_temporal_chunk_size: str = "14d"
     """Length of the time intervals that are assigned to training or validation."""
     sampling_strategy: Literal["chunk", "default"] = "chunk"
-    """Whether to shuffle the frames in groups of chunks (chunk) or individually (default)."""
+    """Shuffling method: chunk shuffles groups of chunks, and default shuffles individual frames."""
     mask_limb: bool = False
     """Whether to set pixels outside the solar disk to 0."""
     mask_limb_radius_scale_factor: PositiveFloat = 1.0
@@ -153,15 +153,15 @@ class DataSection(ConfigSection):
 
 class PredictSection(ConfigSection):
     mode: Literal["sample", "pixel"] = "sample"
-    """Whether to score whole images (sample) or pixels (pixel)."""
+    """Prediction mode: sample scores whole images, and pixel scores each pixel."""
     pred_dir: Path | None = None
     """Folder for the predictions. null selects a subfolder of the run folder."""
     score_mode: str = "combi"
     """Type of pixel score, for models that have several types."""
     sample_score: Literal["own", "map"] = "own"
-    """Image score: the score that the model defines (own), or the mean pixel score (map)."""
+    """Image score: own is the score that the model defines, and map is the mean pixel score."""
     scale: Literal["run", "image"] = "run"
-    """Gray scale of the maps: one scale for all maps (run), or one scale for each map (image)."""
+    """Gray scale of the maps: run uses one scale for all maps, and image one scale for each map."""
     save_src_img: bool = False
     """Whether to save each scored image in the same folder as its map."""
 
@@ -180,7 +180,7 @@ class TrainSection(ConfigSection):
     early_stopping: bool = True
     """Whether to stop the training when the validation loss no longer decreases."""
     patience: PositiveInt = 10
-    """Number of epochs without a decrease of the validation loss before training stops."""
+    """Number of epochs without a decrease in the validation loss after which training stops."""
     fast_dev_run: NonNegativeInt = 0
     """Maximum number of batches in a test run with one epoch. 0 disables the test run."""
     profile: bool = False
@@ -246,7 +246,7 @@ SHORT_NAMES = {
 }
 """Mapping from the names of command options and Python keyword arguments to configuration keys.
 
-Every key in a section can be specified by its name without the section. The last entries are
+Every key can be specified without the name of its section. The last entries are
 additional names. If several names for the same key are passed, the last of them is used."""
 
 
@@ -259,7 +259,11 @@ def by_key(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _devices(text: str) -> dict[str, Any]:
-    """Parse ``auto``, ``cpu``, ``cpu:N`` (N processes), ``N`` (N GPUs) or ``N,M`` (GPU indices)."""
+    """Parse the value of the option ``devices``.
+
+    The value is ``auto``, ``cpu``, ``cpu:N`` for N processes on the CPU, ``N`` for N GPUs, or
+    ``N,M`` for a list of GPU indices.
+    """
     kind, _, count = text.partition(":")
     try:
         if kind == "cpu":
@@ -269,9 +273,9 @@ def _devices(text: str) -> dict[str, Any]:
         numbers = [int(part) for part in text.split(",")]
     except ValueError as error:
         raise InvalidInputError(
-            f"Invalid devices '{text}': expected auto, cpu, cpu:N, a number of GPUs, or "
-            "GPU indices.",
-            "Examples: 2 (two GPUs), 0,2 (the GPUs 0 and 2), cpu:4 (four processes on the CPU).",
+            f"Invalid devices '{text}': expected auto, cpu, cpu:N, the number of GPUs, "
+            "or a list of GPU indices.",
+            "Examples: 2 (two GPUs), 0,2 (GPUs 0 and 2), cpu:4 (four processes on the CPU).",
         ) from error
     return {"devices.gpus": numbers if "," in text else numbers[0]}
 
@@ -326,12 +330,12 @@ def _with_defaults(file: Path | None) -> list[Path]:
 
 
 def get_key(plain: Mapping[str, Any], key: str) -> Any:
-    """Return the value at a dotted key."""
+    """Return the value for a dotted key in nested mappings."""
     return reduce(getitem, key.split("."), plain)
 
 
 def flatten(plain: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield pairs of dotted key and value from nested mappings."""
+    """Yield the dotted key and the value of each item in nested mappings."""
     for key, value in plain.items():
         if isinstance(value, Mapping) and value:
             yield from flatten(value, f"{prefix}{key}.")
@@ -359,7 +363,7 @@ def _network_shape(path: Path) -> dict[str, Any]:
 
 
 def _nested(dotted: str, value: Any) -> dict[str, Any]:
-    """Return nested dicts that contain only the value, at the given dotted key."""
+    """Return nested dicts that contain only the value for the given dotted key."""
     key, dot, rest = dotted.partition(".")
     return {key: _nested(rest, value) if dot else value}
 

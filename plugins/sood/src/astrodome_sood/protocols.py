@@ -40,7 +40,7 @@ class ImageDataset(ImageSet, Protocol):
     """Images in a folder or store, which can be split into training and validation sets.
 
     ``location`` is the absolute path or URL. ``failed`` contains the name of each image that could
-    not be read, and the reason for the failure. ``warnings`` contains warnings about the data set.
+    not be read, and the error message. ``warnings`` contains warnings about the data set.
     """
 
     location: str

@@ -61,8 +61,8 @@ def train_run(model: str, images: ImageDataset, config: Config) -> TrainingResul
     """Train a model, or resume an interrupted training run.
 
     The run folder is ``log_dir``, or by default ``runs/MODEL`` in the current folder. Raises
-    AstrodomeError if it contains a run with a different model, configuration or images, or if
-    another process is using it.
+    AstrodomeError if this folder contains a run with a different model, configuration or images, or
+    if another process is using the folder.
     """
     backend = models.get(TASK, model)
     if not hasattr(backend, "train"):
@@ -122,6 +122,7 @@ def _check_same_run(path: Path, model: str, config: Config, digest: str) -> None
     for key, value in flatten(config.plain()):
         if saved.get(key) != value and not key.startswith(CHANGEABLE_KEYS):
             raise AstrodomeError(
-                f"The run in {path} has {key} {saved.get(key)}, but the configuration has {value}.",
+                f"The run in {path} uses {key} {saved.get(key)}, but the configuration contains "
+                f"{value}.",
                 "Choose another run folder, or use the same configuration to resume the run.",
             )

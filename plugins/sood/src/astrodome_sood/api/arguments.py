@@ -30,8 +30,8 @@ def overrides_of(config: Keys, options: Mapping[str, Any]) -> dict[str, Any]:
     if unknown := sorted(set(options) - set(configuration.SHORT_NAMES)):
         raise InvalidInputError(
             f"Unknown option '{unknown[0]}'.",
-            f"Valid options: {', '.join(configuration.SHORT_NAMES)}. Use the argument config for "
-            "other configuration keys.",
+            f"Valid options: {', '.join(configuration.SHORT_NAMES)}. Pass other configuration "
+            "keys in the argument config.",
         )
     return {**(config or {}), **configuration.by_key(options)}
 

@@ -36,8 +36,8 @@ def open_images(location: StrPath, *, config: Keys = None, **options: Any) -> Im
     -------
     ImageDataset
         Sequence of images. Each image is a float32 array with shape (C, H, W) and values in
-        [-1, 1]. The attribute ``failed`` contains the names of invalid images and the reasons
-        why they are invalid.
+        [-1, 1]. The attribute ``failed`` contains the name of each invalid image and the
+        error message.
 
     Raises
     ------
@@ -68,16 +68,16 @@ def build_dataset(
     size : int
         Width and height of the frames in pixels.
     **options
-        The parameters ``date``, ``exposure`` (in seconds), ``wavelength`` (in angstroms) and
-        ``plane`` of :func:`astrodome_solar.read_image`. The values are used if a file does not
-        specify them.
+        Parameters of :func:`astrodome_solar.read_image`. ``date``, ``exposure`` (in seconds) and
+        ``wavelength`` (in angstroms) are used for files that do not contain these values.
+        ``plane`` is the index of the image to read from files with several images.
 
     Returns
     -------
     pandas.DataFrame
         One row per year and channel, with the number of frames, the first and last time (UTC),
-        and the cadence and longest gap in seconds. ``attrs["failed"]`` contains the files that
-        could not be used, and the reasons.
+        and the cadence and longest gap in seconds. ``attrs["failed"]`` contains the name
+        of each file that could not be used, and the error message.
 
     Raises
     ------

@@ -50,7 +50,7 @@ def evaluate(
     Evaluation
         Result of the evaluation. ``table`` is a DataFrame with the AUROC, the average
         precision and the IoU, each with a 95 % confidence interval. ``image_scores`` is a
-        DataFrame with the scores of the images.
+        DataFrame with one row per image and one column of scores per model.
 
     Raises
     ------

@@ -47,8 +47,9 @@ def train(
         Configuration values, keyed by dotted configuration key, for example
         ``{"train.beta": 0.1}``.
     **options
-        Configuration values, passed as keywords without the section of the key, for example
-        ``target_size`` (in pixels), ``batch_size``, ``lr``, ``beta``, ``z_dim``, ``fmap_sizes``,
+        Configuration values, passed as keyword arguments. The name of each argument is the
+        configuration key without its section, for example ``lr`` for ``train.lr``. Other examples
+        are ``target_size`` (in pixels), ``batch_size``, ``beta``, ``z_dim``, ``fmap_sizes``,
         ``dataset`` and ``channel``. ``epochs`` is the total number of epochs, and ``seed`` is the
         seed for all random numbers.
 
@@ -61,7 +62,7 @@ def train(
     Raises
     ------
     AstrodomeError
-        If the folder contains a different run, or if the loss becomes NaN or infinite.
+        If the run folder already contains a different run, or if the loss becomes NaN or infinite.
 
     Examples
     --------
@@ -97,8 +98,9 @@ def score(
     config : mapping, optional
         Configuration values, keyed by dotted configuration key.
     **options
-        Configuration values, passed as keywords without the section of the key, for example
-        ``batch_size``. ``devices`` is the number of GPUs, a list of GPU indices, or ``"cpu"``.
+        Configuration values, passed as keyword arguments. The name of each argument is the
+        configuration key without its section, for example ``batch_size`` for
+        ``data.batch_size``. ``devices`` is the number of GPUs, a list of GPU indices, or ``"cpu"``.
         With ``sample_score="map"``, the score of an image is the mean of its pixel scores.
 
     Returns
@@ -137,7 +139,7 @@ def score_maps(
     Parameters
     ----------
     model, images, config
-        Model, images and configuration values, as for :func:`score`.
+        See :func:`score`.
     **options
         The same options as for :func:`score`. ``score_mode`` is the type of pixel score:
         ``"combi"`` (the default), ``"rec"``, ``"kl_grad"``, ``"rec_grad"`` or ``"elbo_grad"``.
@@ -174,10 +176,11 @@ def reconstruct(
     Parameters
     ----------
     model, images, config
-        Model, images and configuration values, as for :func:`score`.
+        See :func:`score`.
     **options
-        Configuration values, passed as keywords without the section of the key, for example
-        ``batch_size``.
+        Configuration values, passed as keyword arguments. The name of each argument is the
+        configuration key without its section, for example ``batch_size`` for
+        ``data.batch_size``.
 
     Returns
     -------

@@ -15,7 +15,7 @@ dataset = typer.Typer(no_args_is_help=True, help="Show or build an SDO ML v2 sto
 
 
 class LayoutOptions(OptionGroup):
-    """Layout options; see :class:`..datasets.sdoml_v2.build.StoreLayout`."""
+    """Options for the layout of a store; see :class:`..datasets.sdoml_v2.build.StoreLayout`."""
 
     size: int = option(512, "Width and height of the frames, in pixels.", min=16)
     chunk: int = option(12, "Number of frames in a chunk.", min=1)
@@ -26,14 +26,14 @@ class LayoutOptions(OptionGroup):
 
 
 class MetadataOptions(OptionGroup):
-    """Options for missing metadata; see :func:`astrodome_solar.read_image`."""
+    """Options that supply missing metadata; see :func:`astrodome_solar.read_image`."""
 
     exposure: float | None = option(
-        None, "Exposure time for files in which it is missing, in seconds."
+        None, "Exposure time for files that do not contain it, in seconds."
     )
-    date: str | None = option(None, "Observation time (UTC) for files in which it is missing.")
+    date: str | None = option(None, "Observation time (UTC) for files that do not contain it.")
     wavelength: int | None = option(
-        None, "Wavelength for files in which it is missing, in angstroms."
+        None, "Wavelength for files that do not contain it, in angstroms."
     )
     plane: int | None = option(
         None, "Index of the image to read from files with several images, starting at 0."

@@ -27,7 +27,7 @@ class GroundTruthOptions(OptionGroup):
 
     against: str = option(
         "synthetic",
-        "Ground truth: synthetic anomalies, labels in a file, GOES flux, or HEK events.",
+        "Type of ground truth: synthetic anomalies, labels in a file, GOES flux, or HEK events.",
         metavar="synthetic|labels|flux|events",
     )
     kinds: str = option(
@@ -119,7 +119,7 @@ def export(
     assignment: Assignments = None,
     as_json: Json = False,
 ) -> None:
-    """Export a model as ONNX, with scores, squared errors and reconstructions as outputs."""
+    """Export a model in ONNX format. It returns scores, squared errors and reconstructions."""
     from ..scoring.onnx_export import export_onnx
 
     console.show_one(export_onnx(run, out, assignments(assignment or [])), as_json=as_json)
@@ -141,7 +141,7 @@ def report(
         int,
         typer.Option(
             min=1,
-            help="Number of images to show from the top and from the bottom of the ranking.",
+            help="Number of the most anomalous and of the least anomalous images to show.",
         ),
     ] = 6,
     as_json: Json = False,

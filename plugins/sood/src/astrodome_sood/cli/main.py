@@ -17,7 +17,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Evaluate models with labels, flares, events or synthetic anomalies.",
     ),
     "dataset": ("dataset", "Show or build an SDO ML v2 store."),
-    "export": ("evaluate", "Export a trained model as ONNX."),
+    "export": ("evaluate", "Export a trained model in ONNX format."),
     "report": ("evaluate", "Write an HTML page about a run."),
 }
 """Modules and summaries of the commands for all models."""

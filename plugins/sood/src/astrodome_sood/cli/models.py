@@ -22,7 +22,7 @@ from .options import (
 
 
 class TrainOptions(OptionGroup):
-    """Options of ``train``."""
+    """Options of the command ``train``."""
 
     log_dir: Path | None = option(None, "Run folder (default: runs/MODEL).", "-o", "--log-dir")
     epochs: int | None = option(None, "Total number of epochs.", "--epochs", "--n-epochs")
@@ -44,11 +44,11 @@ class TrainOptions(OptionGroup):
 
 
 class PredictOptions(OptionGroup):
-    """Options of ``predict``."""
+    """Options of the command ``predict``."""
 
     predict_mode: str | None = option(
         None,
-        "Whether to score whole images (sample, the default) or pixels (pixel).",
+        "Prediction mode: sample scores whole images (default), and pixel scores each pixel.",
         "-m",
         "--predict-mode",
         "--precit-mode",
@@ -56,12 +56,15 @@ class PredictOptions(OptionGroup):
         metavar="sample|pixel",
     )
     test_dir: Path | None = option(
-        None, "Folder with the images to score. It overrides --data-dir.", "-t", "--test-dir"
+        None,
+        "Folder with the images to score. It takes precedence over --data-dir.",
+        "-t",
+        "--test-dir",
     )
     scale: str | None = option(
         None,
-        "Gray scale of the maps: one scale for all maps (run, the default), or one scale for each "
-        "map (image).",
+        "Gray scale of the maps: run uses the same scale for all maps (default), and image uses a "
+        "separate scale for each map.",
         metavar="run|image",
     )
     log_dir: Path | None = option(
@@ -186,7 +189,7 @@ def _reconstruct(model: str) -> Callable[..., None]:
 
 
 class GenerateOptions(OptionGroup):
-    """Options of ``generate``."""
+    """Options of the command ``generate``."""
 
     count: int = option(128, "Number of images to generate.", "-n", "--n", min=1)
     seed: int | None = option(None, "Seed for all random numbers.")

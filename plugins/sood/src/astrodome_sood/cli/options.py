@@ -99,8 +99,8 @@ class ScoreOptions(OptionGroup):
     )
     sample_score: str | None = option(
         None,
-        "Image score: the score that the model defines (own, the default), or the mean pixel "
-        "score (map).",
+        "Image score: own is the score that the model defines (default), and map is the mean "
+        "pixel score.",
         metavar="own|map",
     )
 

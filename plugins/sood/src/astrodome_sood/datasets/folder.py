@@ -43,7 +43,7 @@ def find(folder: Path) -> list[Path]:
     if not found:
         raise AstrodomeError(
             f"No images found in {folder}.",
-            f"Expected files with the extensions {', '.join(EXTENSIONS)}, also in subfolders.",
+            f"Supported file extensions: {', '.join(EXTENSIONS)}. Subfolders are included.",
         )
     return found
 
@@ -75,7 +75,7 @@ def geometry(path: Path, size: int) -> ImageGeometry:
 
 
 def decode(path: Path, size: int) -> Pixels:
-    """Decode an image file to a gray-level array with shape (size, size).
+    """Decode an image file to an array of gray levels with shape (size, size).
 
     Raises ValueError or OSError if the file is damaged or is not an image.
     """
@@ -94,7 +94,7 @@ class FolderImages:
     """Sequence of the images in a folder.
 
     Each image is a float32 array with shape (1, size, size) and values in [-1, 1]. ``failed``
-    contains the name of each image that could not be read, and the reason for the failure.
+    contains the name of each image that could not be read, and the error message.
     Subclasses override the methods that read the files.
     """
 
@@ -164,9 +164,9 @@ class FolderImages:
     def split(self, share: float, seed: int) -> tuple[FolderImages, FolderImages]:
         """Split the images into a training set and a validation set.
 
-        The validation set contains about the fraction ``share`` of the images. Random patches of
-        the same observation can overlap. Therefore all patches of an observation are in the same
-        set if there are at least ten observations.
+        ``share`` is the approximate fraction of the images in the validation set. Random patches
+        from the same observation can overlap. If there are at least ten observations, all patches
+        from an observation are therefore in the same set.
         """
         if len(self) < 2:
             raise AstrodomeError(

@@ -62,7 +62,7 @@ class SdoMlV1Images(FolderImages):
     def decode(self, path: Path, size: int) -> NDArray[np.uint16]:
         """Read a frame, resize it, and convert the scaled intensities to 16-bit integers.
 
-        The range [-1, 1] of scaled intensities is mapped to the range of 16-bit integers. Raise
+        The range [-1, 1] of scaled intensities is mapped to the range of 16-bit integers. Raises
         ValueError if the frame is invalid.
         """
         try:

@@ -150,7 +150,7 @@ def _metrics(
 
 
 def count_pixels(scores: EvaluationScores, label: str, chosen: Sequence[int]) -> PixelCounts:
-    """Count the pixels of the selected images in bins of the model scores."""
+    """Compute histograms of the pixel scores of a model for the selected images."""
     maps = scores.maps[label]
     each = max(1, MAX_SAMPLE // len(chosen))
     random = np.random.default_rng(0)

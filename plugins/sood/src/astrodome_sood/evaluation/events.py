@@ -1,8 +1,8 @@
 """Use the regions of HEK events as ground truth for pixels.
 
 The outline or bounding box of an event is its position at the start of the event, as seen from
-the Earth. It is rotated with the Sun to the time of the image. The geometry of image files is read
-from the metadata table in their folder. All SDO ML frames have the same, known geometry.
+the Earth. This position is rotated with the Sun to the time of the image. The geometry of image
+files is read from the metadata table in their folder. All SDO ML frames have the same geometry.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ from ..protocols import ImageSet
 from .ground_truth import LabeledImage, labeled_image
 
 OUTLINES = ("hpc_boundcc", "hpc_bbox")
-"""HEK fields with WKT polygons in helioprojective arcseconds; the first non-empty one is used."""
+"""HEK fields that contain WKT polygons in helioprojective coordinates, in arcseconds.
+
+The first field that is not empty is used."""
 MAX_STEP = 20
 """Maximum distance between neighboring vertices of an outline, in arcseconds."""
 

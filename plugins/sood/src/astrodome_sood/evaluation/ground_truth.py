@@ -69,7 +69,10 @@ class GroundTruth(Protocol):
 
 
 class ImageLabels:
-    """Images labeled 1 (anomalous) or 0 (normal). Images without a label are skipped."""
+    """Ground truth that labels each image as 1 (anomalous) or 0 (normal).
+
+    Images without a label are skipped.
+    """
 
     def __init__(self, images: ImageSet, labels: dict[int, int], hint: str, **about: Any) -> None:
         self._images, self._labels, self._about = images, labels, about
@@ -100,7 +103,7 @@ def labels_from_flux(images: ImageSet, goes_class: str, source: str = "") -> Ima
     """Label each image as anomalous if the GOES flux reached ``goes_class`` at the image time.
 
     ``source`` is the name of a registered source of the kind ``flux``. Images without a time, and
-    images at times without a known flux, are skipped.
+    images for which the flux is unknown, are skipped.
     """
     limit = flux_of_class(goes_class)
     found = [images.describe(index).get("t_obs") for index in range(len(images))]
@@ -121,8 +124,8 @@ def labels_from_flux(images: ImageSet, goes_class: str, source: str = "") -> Ima
 def labels_from_file(images: ImageSet, path: Path) -> ImageLabels:
     """Read labels from a CSV or Parquet file with the columns ``path`` (or ``name``) and ``label``.
 
-    File names are compared without their folders. Raises AstrodomeError if the file or a label is
-    invalid.
+    Only the file names are compared, not the folders. Raises AstrodomeError if the file or a
+    label is invalid.
     """
     import pandas as pd
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 BINS = 2048
 CONFIDENCE = 0.95
-"""Confidence level of the intervals."""
+"""Confidence level of the confidence intervals."""
 Floats = NDArray[np.floating[Any]]
 
 
@@ -55,8 +55,9 @@ def mean_of_runs(runs: Sequence[Estimate], seed: int = 0) -> Estimate:
 def auroc_of_counts(inside: Floats, outside: Floats) -> NDArray[np.float64]:
     """Return the AUROC for each row of ``inside`` and ``outside``.
 
-    Both have the shape (…, K) and contain the number of anomalous and normal items in K bins in
-    ascending order of the score. Pairs of items in the same bin count as one half.
+    Both have the shape (…, K). They contain the numbers of anomalous items and of normal items,
+    respectively, in K bins in ascending order of the score. Pairs of items in the same
+    bin count as one half.
     """
     below = outside.cumsum(-1) - outside / 2
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -66,8 +67,8 @@ def auroc_of_counts(inside: Floats, outside: Floats) -> NDArray[np.float64]:
 def precision_of_counts(inside: Floats, outside: Floats) -> NDArray[np.float64]:
     """Return the average precision for each row of ``inside`` and ``outside``.
 
-    Both have the shape (…, K) and contain the number of anomalous and normal items in K bins in
-    ascending order of the score.
+    Both have the shape (…, K). They contain the numbers of anomalous items and of normal items,
+    respectively, in K bins in ascending order of the score.
     """
     inside, outside = inside[..., ::-1], outside[..., ::-1]
     hits = inside.cumsum(-1)
@@ -78,7 +79,7 @@ def precision_of_counts(inside: Floats, outside: Floats) -> NDArray[np.float64]:
 
 
 def bootstrap_weights(groups: NDArray[np.int64], count: int, seed: int) -> NDArray[np.float64]:
-    """Return how often each group is drawn in each bootstrap sample.
+    """Return the number of times that each group is drawn in each bootstrap sample.
 
     The result has the shape (count, number of groups).
     """
@@ -129,7 +130,10 @@ class PixelCounts:
 
     @classmethod
     def with_quantile_bins(cls, sample: Floats) -> PixelCounts:
-        """Create empty histograms with quantile bins, which are finer at both ends."""
+        """Create empty histograms whose bin edges are quantiles of ``sample``.
+
+        The quantiles near 0 and 1 are more closely spaced.
+        """
         ends = np.geomspace(1e-5, 0.5, BINS // 4)
         shares = np.unique(np.concatenate([ends, 1 - ends, np.linspace(0, 1, BINS // 2)]))
         edges = np.unique(np.quantile(sample, shares))[1:-1]

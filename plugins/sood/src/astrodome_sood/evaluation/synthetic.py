@@ -96,12 +96,12 @@ KINDS: dict[str, Callable[[Array, Array, np.random.Generator], Array]] = {
 
 
 class SyntheticAnomalies:
-    """Ground truth that contains each image unchanged, and with each type of anomaly for each seed.
+    """Ground truth that contains the original images, and anomalies of each type for each seed.
 
     ``base`` contains the indices of the images that are changed. They have the selected
     wavelength, which is the most frequent wavelength by default. The type ``paste`` requires two
-    such images. The type ``swap`` requires images at another wavelength. It uses the image of the
-    same patch if it exists.
+    such images. The type ``swap`` requires images at another wavelength. The image of the
+    same patch is used if it exists.
     """
 
     def __init__(
@@ -160,7 +160,7 @@ class SyntheticAnomalies:
         """Return an image with an anomaly.
 
         At most 20 random anomalies are generated, until the mean change is at least
-        ``MIN_CHANGE``. If none reaches it, the anomaly with the largest change is returned.
+        ``MIN_CHANGE``. Otherwise, the anomaly with the largest change is returned.
         """
         image = self._image(index)
         name = str(self._about[index].get("path", index)).rsplit("/", 1)[-1]

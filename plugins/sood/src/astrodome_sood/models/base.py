@@ -32,8 +32,8 @@ class NetworkModel:
         run: Run,
         config: Mapping[str, Any],
     ) -> None:
-        """Train the network. If ``model.load_path`` is set, start from those weights."""
-        from .fit import fit  # Importing Lightning takes seconds.
+        """Train the network. If ``model.load_path`` is set, training starts from these weights."""
+        from .fit import fit  # Importing Lightning takes several seconds.
 
         if load_path := config["model"]["load_path"]:
             net = weights.load(self.name, Path(load_path), config)
@@ -49,7 +49,7 @@ class NetworkModel:
 
         if path is None:
             raise InvalidInputError(
-                f"The model {self.name} needs trained weights.",
+                f"The model {self.name} requires trained weights.",
                 "Set model.load_path to a run folder or a weights file.",
             )
         net = weights.load(self.name, path, config).requires_grad_(False)

@@ -146,7 +146,7 @@ def loggers(model: str, run: Run, config: Mapping[str, Any]) -> list[Logger] | b
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Checkpoint plugin that writes atomically and never executes code from a checkpoint."""
+    """Checkpoint plugin that writes files atomically, and never executes code from a checkpoint."""
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None
@@ -205,7 +205,7 @@ class RunRecorder(Callback):
         if not math.isfinite(loss + val_loss):
             raise AstrodomeError(
                 f"The loss is NaN or infinite in epoch {epoch}.",
-                "Use a smaller learning rate (train.lr) in another run folder.",
+                "Train with a smaller learning rate (train.lr) in another run folder.",
             )
         seconds = round(time.monotonic() - self._started, 3)
         step = trainer.global_step

@@ -95,7 +95,7 @@ def mask_squares(x: Tensor, random: torch.Generator) -> Tensor:
 
 @torch.no_grad()
 def geco_step(theta: Tensor, average: Tensor, rec: Tensor) -> tuple[Tensor, Tensor]:
-    """Update the weight of the reconstruction error and the moving average of that error.
+    """Return updated values for the weight and for the moving average of the reconstruction error.
 
     GECO (Rezende & Viola 2018, arXiv:1810.00597) increases the weight while the error is above
     ``GECO_GOAL``, and decreases it at half that rate while the error is below. If the moving

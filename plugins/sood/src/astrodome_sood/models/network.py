@@ -46,7 +46,7 @@ class Autoencoder(nn.Module):
     z_dim
         Dimension of the latent vectors that are passed to the decoder.
     fmap_sizes
-        Number of feature maps of each convolutional layer in the encoder.
+        Number of feature maps in each convolutional layer of the encoder.
     outputs
         Number of values that the encoder returns for each image. The default is ``z_dim``.
     """
@@ -60,7 +60,7 @@ class Autoencoder(nn.Module):
             raise AstrodomeError(
                 f"Invalid model.target_size {size}: each of the {len(fmap_sizes)} layers in "
                 "model.fmap_sizes halves the image size.",
-                f"Choose a multiple of {2 ** len(fmap_sizes)} for model.target_size.",
+                f"Set model.target_size to a multiple of {2 ** len(fmap_sizes)}.",
             )
         self.size, self.channels, self.z_dim = size, channels, z_dim
         self.fmap_sizes = tuple(fmap_sizes)
@@ -73,7 +73,7 @@ class Autoencoder(nn.Module):
             up += [nn.LeakyReLU(), nn.ConvTranspose2d(before, after, 4, 2, padding=1, bias=False)]
         self.encoder = nn.Sequential(*down)
         self.decoder = nn.Sequential(*up)
-        for layer in self.modules():  # This layout is faster on CPUs.
+        for layer in self.modules():  # The layout channels_last is faster on CPUs.
             if type(layer) in (nn.Conv2d, nn.ConvTranspose2d):
                 layer.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 

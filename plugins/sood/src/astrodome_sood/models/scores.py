@@ -54,7 +54,7 @@ def smoothed_gradient(term: Callable[[Tensor], Tensor], x: Tensor, seed: int) ->
     """
     random = torch.Generator().manual_seed(seed)
     noise = NOISE * torch.randn(NOISY_COPIES, 1, *x.shape[1:], generator=random).to(x)
-    with torch.enable_grad():  # One batch of all copies is faster.
+    with torch.enable_grad():  # Processing all copies in one batch is faster.
         noisy = (x + noise).flatten(0, 1).requires_grad_()
         gradient = torch.autograd.grad(term(noisy).sum(), noisy)[0]
     copies = gradient.detach().abs().view(NOISY_COPIES, *x.shape)

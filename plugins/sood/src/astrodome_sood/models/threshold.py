@@ -18,8 +18,8 @@ class Threshold:
 
     A pixel is bright if its intensity exceeds the mean of its image by more than 2 standard
     deviations. Other pixels have the score 0. Intensities are scaled to [0, 1]. The image score is
-    the mean of the pixel scores. If ``model.options.score`` is ``mean``, it is the mean intensity,
-    as in sdo-cli.
+    the mean of the pixel scores. If ``model.options.score`` is ``mean``, the image score is the
+    mean intensity, as in sdo-cli.
     """
 
     def __init__(self) -> None:

@@ -86,8 +86,8 @@ def load(model: str, path: Path, config: Mapping[str, Any]) -> Autoencoder:
     for key in SHAPE.values():
         if metadata[key] != config["model"][key]:
             raise AstrodomeError(
-                f"The weights {path} have model.{key} {metadata[key]}, but the configuration has "
-                f"{config['model'][key]}.",
+                f"The weights {path} were trained with model.{key} {metadata[key]}, but the "
+                f"configuration contains {config['model'][key]}.",
                 f"Remove model.{key} from the configuration, or use other weights.",
             )
     net = new_network(model, config, metadata["channels"])
@@ -134,7 +134,7 @@ def _read_sdo_cli(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     except Exception as error:  # A damaged pickle can raise any exception.
         raise AstrodomeError(
             f"{path} is not a valid sdo-cli checkpoint: {type(error).__name__}.",
-            "Expected a .ckpt file of the model ce_vae, or a file ae_final.pth of the model ae.",
+            "Expected a .ckpt file for the model ce_vae, or a file ae_final.pth for the model ae.",
         ) from error
 
 

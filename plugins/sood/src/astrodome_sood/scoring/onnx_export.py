@@ -8,7 +8,7 @@ float32 values in [-1, 1]. The outputs are:
 - ``map``, the squared error of each pixel with shape (N, H, W)
 - ``reconstruction``, the reconstructed images with the shape of the input and values in [-1, 1]
 
-The metadata key ``astrodome`` of the file describes the input and its preparation. Gradient-based
+The metadata key ``astrodome`` in the file describes the input and its preprocessing. Gradient-based
 pixel scores are not exported.
 """
 
@@ -52,7 +52,7 @@ class ScoringModule(nn.Module):
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return the scores, the squared errors and the reconstructed images.
 
-        The arrays have the shapes (N,), (N, H, W) and (N, C, H, W).
+        The arrays have the shapes (N,), (N, H, W) and (N, C, H, W), respectively.
         """
         if self.gray:
             images = images.float() * (2 / 255) - 1
@@ -149,8 +149,8 @@ def _load_scorer(
     model = str(about.get("model"))
     if model not in weights.NETWORKS:
         raise AstrodomeError(
-            f"Cannot export {path}: it contains weights of {model}, expected "
-            f"{' or '.join(weights.NETWORKS)}."
+            f"Cannot export {path}: expected weights of {' or '.join(weights.NETWORKS)}, got "
+            f"weights of {model}."
         )
     given = {"model.load_path": str(run), **config}
     settings = configuration.load(None, given, from_run=True, model=model)
@@ -161,7 +161,7 @@ def _load_scorer(
 
 
 def _to_onnx(scorer: ScoringModule, random: torch.Generator) -> Any:
-    with without_warnings("", "torch.onnx"):  # Optional libraries that are not needed.
+    with without_warnings("", "torch.onnx"):  # Warnings about optional libraries
         program = torch.onnx.export(
             scorer,
             (scorer.random_images(2, random),),
@@ -176,7 +176,7 @@ def _to_onnx(scorer: ScoringModule, random: torch.Generator) -> Any:
 
 
 def describe_input(scorer: ScoringModule, config: configuration.Config) -> dict[str, str]:
-    """Return the dtype, shape, value range and preparation of the ONNX input."""
+    """Return the dtype, shape, value range and preprocessing of the ONNX input."""
     side = scorer.net.size
     about = {"input": "images", "input_shape": f"(N, {scorer.net.channels}, {side}, {side})"}
     if scorer.gray:
@@ -195,15 +195,18 @@ def describe_input(scorer: ScoringModule, config: configuration.Config) -> dict[
     ]
     masked = section.mask_limb and config.data.dataset == "SDOMLDatasetV2"
     mask = (
-        f"set to 0 outside {section.mask_limb_radius_scale_factor:g} disk radii, " if masked else ""
+        f"set to 0 outside {section.mask_limb_radius_scale_factor:g} solar radii, "
+        if masked
+        else ""
     )
     return about | {
         "input_type": "float32",
         "input_values": "from -1 to 1",
         "preparation": (
             f"intensities of SDO ML data, {mask}resized to this size (bilinear with antialiasing), "
-            "north up, clipped to the intensity range of the channel, converted to log10 if log10 "
-            f"follows the range, and mapped linearly to [-1, 1]; ranges: {'; '.join(ranges)}"
+            "north up, clipped to the range of the channel, converted to their logarithm if the "
+            "range is marked with log10, and mapped linearly to [-1, 1]; ranges: "
+            + "; ".join(ranges)
         ),
     }
 
@@ -215,7 +218,7 @@ def _largest_difference(content: bytes, scorer: ScoringModule, random: torch.Gen
     """
     import onnxruntime
 
-    images = scorer.random_images(3, random)  # The batch size differs from the export.
+    images = scorer.random_images(3, random)  # The export uses another batch size.
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
     found = session.run(list(OUTPUTS), {"images": images.numpy()})
     with torch.inference_mode():

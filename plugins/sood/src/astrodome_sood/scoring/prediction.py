@@ -1,10 +1,10 @@
 """Compute anomaly scores for images or pixels, and write them to files.
 
 The mode ``sample`` writes ``predictions.txt``, which has the same columns as in sdo-cli, and
-``predictions.parquet``. Both are in descending order of the score. The mode ``pixel`` writes one
-PNG file with the pixel score map of each image. It also writes ``maps.npy``, a float32 array of all
-pixel scores with shape (N, H, W), and ``maps.parquet``, a table of the images. The column ``row``
-in the table is the index into the array.
+``predictions.parquet``. Both files are in descending order of the score. The mode ``pixel``
+writes the pixel score map of each image to a PNG file. It also writes ``maps.npy``, a float32 array
+of all pixel scores with shape (N, H, W), and ``maps.parquet``, a table with one row per image. The
+column ``row`` in the table is the index into the array.
 """
 
 from __future__ import annotations
@@ -58,9 +58,9 @@ def predict(
     """Score images or pixels, and write the results to the prediction folder.
 
     By default, ``images`` are the test images that the configuration specifies. The scores are
-    computed in ``jobs`` processes, or on the Dask cluster at the address ``scheduler``. The same
-    call resumes an interrupted prediction. Raises AstrodomeError if the weights do not exist or do
-    not match the images.
+    computed in ``jobs`` processes, or on the Dask cluster at the address ``scheduler``. To
+    resume an interrupted prediction, call this function again with the same arguments. Raises
+    AstrodomeError if the weights do not exist or do not match the images.
     """
     backend = load_model(model, config)
     mode = pixel_mode(backend, model, config.predict.score_mode)
@@ -168,7 +168,7 @@ def _write_maps(
 
 
 def gray_levels(values: NDArray[np.float32], low: float, high: float) -> NDArray[np.uint8]:
-    """Scale values linearly to gray levels, from ``low`` at 0 to ``high`` at 255.
+    """Scale values linearly to gray levels, so that ``low`` becomes 0 and ``high`` becomes 255.
 
     All gray levels are 0 if ``low`` and ``high`` are equal.
     """

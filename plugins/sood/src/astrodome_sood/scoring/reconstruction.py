@@ -104,9 +104,9 @@ def generate(
 ) -> tuple[Path, list[str]]:
     """Generate images from random latent vectors, or interpolate between two images.
 
-    ``wavelength`` selects the AIA colormap. If it is None, the images are gray. Return the output
-    folder and the file names. Raises AstrodomeError if the weights do not exist, or if an image
-    cannot be read.
+    ``wavelength`` selects the AIA colormap. If it is None, the images are grayscale. Return the
+    output folder and the file names. Raises AstrodomeError if the weights do not exist, or if an
+    image cannot be read.
     """
     from skimage.util import montage
 

@@ -59,7 +59,7 @@ def load_model(model: str, config: Config) -> Any:
 
 
 def check_image_size(images: ImageSet, model: str, size: int) -> None:
-    """Raise AstrodomeError if the images do not have the size on which the model was trained."""
+    """Raise AstrodomeError if the images do not have the size with which the model was trained."""
     side = images[0].shape[-1]
     if side != size:
         raise AstrodomeError(

@@ -17,8 +17,9 @@ MAP_COLORMAP = "inferno"
 
 
 def image(path: Path, wavelength: int | None, side: int) -> str:
-    """Return an image as a data URL, in its colormap and scaled down to at most ``side`` pixels.
+    """Return an image as a data URL.
 
+    The image is drawn with its colormap, and is at most ``side`` pixels wide and high.
     Return an empty string if the image cannot be read.
     """
     try:

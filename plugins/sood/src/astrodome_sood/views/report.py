@@ -25,7 +25,7 @@ from .pages import write_page
 SIDE = 256
 """Maximum width of the images on the page, in pixels."""
 TABLES = {"maps.parquet": "mean pixel score", "predictions.parquet": "anomaly score"}
-"""Files with predictions, and descriptions of the scores by which the images are ranked."""
+"""Mapping from the names of prediction files to descriptions of the scores used for the ranking."""
 HIDDEN_SETTINGS = ("predict.", "data.sdo_ml_v2.", "debug")
 
 
@@ -67,7 +67,7 @@ def write_report(
     pred_dirs : sequence of paths, optional
         Prediction folders. By default, all prediction folders in the run folder are used.
     count : int
-        Number of images to show from the top and from the bottom of the ranking.
+        Number of the most anomalous and of the least anomalous images to show.
 
     Returns
     -------
@@ -91,7 +91,10 @@ def write_report(
     record = Run.open(run, TASK).record if (run / "run.json").exists() else {}
     folders = [Path(each).expanduser() for each in pred_dirs] or find_predictions(run)
     if not record and not folders:
-        raise AstrodomeError(f"{run} contains neither a run nor predictions.", "Pass a run folder.")
+        raise AstrodomeError(
+            f"{run} contains neither a run nor predictions.",
+            "Specify a run folder or a prediction folder.",
+        )
     sections = [_section(read_predictions(folder), count) for folder in folders]
     metrics, config = run / "metrics.csv", run / "config.yaml"
     write_page(

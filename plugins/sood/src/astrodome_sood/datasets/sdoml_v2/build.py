@@ -38,7 +38,7 @@ class StoreLayout:
     """Frame size, chunk size and shard size of a store.
 
     ``size`` is the width and height of the frames in pixels. ``chunk`` is the number of frames in
-    a chunk, and ``shard`` is the number of frames in a shard, or 0 to write no shards.
+    a chunk, and ``shard`` is the number of frames in a shard; 0 disables sharding.
     """
 
     size: int = 512
@@ -98,7 +98,8 @@ def build(
         groups, failed = _read_frames(paths, frames, options)
         if not groups:
             raise AstrodomeError(
-                f"None of the {len(failed)} images can be used.", f"{failed[0][0]}: {failed[0][1]}"
+                f"None of the {len(failed)} images can be used.",
+                f"First error: {failed[0][0]}: {failed[0][1]}",
             )
         for (year, channel), found in sorted(groups.items()):
             rows = [found[time] for time in sorted(found)]
@@ -115,8 +116,8 @@ def _read_frames(
 ) -> tuple[dict[tuple[str, str], dict[datetime, Row]], list[tuple[str, str]]]:
     """Read each image once, and write its frame to ``frames``.
 
-    Return the frames, grouped by (year, channel) and keyed by time. Also return (name, reason) for
-    each image that cannot be used.
+    Return the frames, grouped by (year, channel) and keyed by time. Also return the name and the
+    error message for each image that cannot be used.
     """
 
     def read(path: Path) -> tuple[datetime, str, NDArray[np.float32], dict[str, Any]]:

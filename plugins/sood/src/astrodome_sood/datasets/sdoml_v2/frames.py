@@ -77,8 +77,8 @@ class FrameIndex:
 def find_frames(store: FrameStore, names: Sequence[str], filters: FrameFilter) -> FrameIndex:
     """Select the frames of one channel, or the frames of several channels matched by time.
 
-    A year without valid times is skipped and added to ``failed``. Raises AstrodomeError if no
-    frames are left.
+    Years that contain no valid times are skipped and added to ``failed``. Raises AstrodomeError if
+    no frames match.
     """
     empty = np.array([], np.int64)
     index = FrameIndex([], empty.astype("datetime64[ms]"), empty, empty)

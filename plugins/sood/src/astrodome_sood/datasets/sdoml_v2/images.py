@@ -36,7 +36,7 @@ class StoreImages:
     """Sequence of the selected frames in an SDO ML v2 store.
 
     Each image is a float32 array with shape (C, size, size) and values in [-1, 1]. ``failed``
-    contains the name of each frame or array that could not be used, and the reason.
+    contains the name of each frame or array that could not be used, and the error message.
     """
 
     def __init__(self, frames: FrameIndex, location: str, size: int, data: DataSection) -> None:
@@ -139,9 +139,9 @@ class StoreImages:
         """Split the images into a training set and a validation set by time interval.
 
         Time is divided into intervals with the configured length
-        ``train_val_split_temporal_chunk_size``. A random subset of the intervals, with the fraction
-        ``train_val_split_ratio``, is used for training. The argument ``share`` is ignored. Raises
-        AstrodomeError if all frames are in one interval.
+        ``train_val_split_temporal_chunk_size``. A random subset of the intervals is used for
+        training; ``train_val_split_ratio`` is the fraction of the intervals in it. The argument
+        ``share`` is ignored. Raises AstrodomeError if all frames are in one interval.
         """
         section = self._data.sdo_ml_v2
         key = "data.sdo_ml_v2.train_val_split_temporal_chunk_size"
@@ -165,7 +165,7 @@ class StoreImages:
         return StoreImages(self.frames.part(chosen), self.location, self.size, self._data)
 
     def without_invalid_frames(self) -> StoreImages:
-        """Read all frames, and return the images without invalid frames.
+        """Read all frames, and return the images that contain no invalid frames.
 
         Invalid frames are added to ``failed``. Raises AstrodomeError if no images are left.
         """
@@ -184,7 +184,8 @@ class StoreImages:
                 task.advance(len(rows))
         if not good.any():
             raise AstrodomeError(
-                f"None of the {len(self)} frames can be used.", f"{failed[-1][0]}: {failed[-1][1]}"
+                f"None of the {len(self)} frames can be used.",
+                f"Last error: {failed[-1][0]}: {failed[-1][1]}",
             )
         checked = self._part(good)
         checked.failed, checked.warnings = failed, self.warnings

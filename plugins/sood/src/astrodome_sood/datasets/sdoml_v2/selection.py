@@ -22,7 +22,7 @@ from .store import Times
 
 Rows = NDArray[np.int64]
 UNIT_ALIASES = {"d": "D", "w": "W", "t": "min", "T": "min", "H": "h", "S": "s"}
-"""Abbreviations of time units that new versions of pandas do not support, as used in sdo-cli."""
+"""Mapping from units that sdo-cli supports to units that new versions of pandas support."""
 GOES = "goes"
 """Name of the flux source that supports the option ``goes_cache_dir``."""
 

@@ -93,7 +93,7 @@ def parse_times(values: Sequence[Any], name: str = "") -> Times:
     tai = np.flatnonzero(is_tai & ~np.isnat(found))
     if len(tai):
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Dates after known leap seconds.
+            warnings.simplefilter("ignore")  # Dates after the last known leap second.
             utc = Time(found[tai].astype("datetime64[ns]"), format="datetime64", scale="tai").utc
         # numpy does not support leap seconds.
         isot = np.char.replace(np.asarray(utc.isot, dtype=str), ":60.", ":59.")
@@ -104,7 +104,7 @@ def parse_times(values: Sequence[Any], name: str = "") -> Times:
 
 
 class FrameStore:
-    """SDO ML v2 store, opened for reading."""
+    """SDO ML v2 store that is opened for reading."""
 
     def __init__(self, location: str) -> None:
         """Open the store in a folder or at a URL such as ``gs://…`` or ``s3://…``.
