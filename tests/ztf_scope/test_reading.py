@@ -437,7 +437,7 @@ def test_a_header_in_a_comment_line_is_read_if_it_fits(tmp_path: Path) -> None:
         (b"10.5,3\n11,4\n", "a.csv has no header", "names of the columns"),
         (b"10301001000154\n10301001000155\n", "a.csv has no header", "names of the columns"),
         (b"ra dec label\n10 5 1\n", "a.csv: columns separated by spaces", "commas"),
-        (b"ra,dec\n1,2\n3,4\n5,6,7\n", "row 2 has 3 values, expected 2: '5,6,7'", "Correct"),
+        (b"ra,dec\n1,2\n3,4\n5,6,7\n", "row 2 has 3 values instead of 2: '5,6,7'", "Correct"),
         ("ra,dec\n1,2\n".encode("utf-16"), "a.csv is not UTF-8 text", "iconv"),
         (b"# only a remark\n", "a.csv is empty", ""),
     ],

@@ -126,7 +126,7 @@ def _check(part: Path, about: dict[str, Any]) -> None:
 
 @contextmanager
 def _readable_errors(where: str) -> Iterator[None]:
-    """Convert exceptions that the libraries raise to AstrodomeError."""
+    """Raise AstrodomeError instead of the exceptions that the libraries raise."""
     import aiohttp
     import google.auth.exceptions
     from gcsfs.retry import HttpError
@@ -144,7 +144,7 @@ def _readable_errors(where: str) -> Iterator[None]:
             and error.errno
             and not isinstance(error, aiohttp.ClientError)
         ):
-            raise  # A local file system error.
+            raise  # The error occurred in the local file system.
         signed_in = isinstance(error, google.auth.exceptions.GoogleAuthError)
         code = str(getattr(error, "code", ""))
         if code in ("401", "403") or str(error).startswith("Forbidden") or signed_in:

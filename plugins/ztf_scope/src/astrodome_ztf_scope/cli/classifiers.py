@@ -30,8 +30,8 @@ class ModelOptions(OptionGroup):
     )
     models: list[Path] | None = option(
         None,
-        "Folder that contains run folders or SCoPe model files, or one model file. Can be repeated "
-        "(default: the folder of the group).",
+        "SCoPe model file, or a folder that contains run folders or SCoPe model files. Can be "
+        "repeated (default: the folder of the group).",
     )
     path_models: ModelsFolder = Path("models")
     tag: list[str] | None = option(
@@ -48,7 +48,7 @@ class ModelOptions(OptionGroup):
     def select(self) -> list[TrainedModel]:
         """Return the selected models.
 
-        SCoPe model files contain only weights. The other parameters are added from the
+        SCoPe model files contain only weights. Their other parameters are read from the
         configuration.
         """
         from ..classifiers import trained_models
@@ -83,7 +83,8 @@ def predict(
     out: Path = option(Path("scores.parquet"), "Parquet file to write."),
     merge: str = option(
         "",
-        "Add a column for each class with the mean or maximum of the scores from all algorithms.",
+        "For each class, add a column that contains the mean or the maximum of the scores from all "
+        "algorithms.",
         metavar="mean|max",
     ),
     batch_size: int = option(
@@ -97,7 +98,7 @@ def predict(
     *,
     selection: ModelOptions,
 ) -> None:
-    """Predict the scores of sources with all selected models, in one pass over the files.
+    """Predict the scores of sources with all selected models, in one pass over the input files.
 
     The output file contains the identifiers, position, period and field of each source, and a
     column <tag>_<algorithm> for each model. A score is null if a required feature is missing. To
@@ -131,7 +132,8 @@ def predict(
     console.show_one(about, as_json=as_json)
     for message in done.lost.values():
         console.warn(
-            f"{message}. These identifiers are missing values in {done.path}.", identifiers.REMEDY
+            f"{message}. Affected identifiers are written as missing values to {done.path}.",
+            identifiers.REMEDY,
         )
     if done.existing:
         console.note(f"{done.path} already contains the scores for these files and models.")

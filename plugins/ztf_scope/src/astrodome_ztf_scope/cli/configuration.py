@@ -39,7 +39,7 @@ def classes(
 ) -> None:
     """Show the configured classes, their training parameters and the trained models.
 
-    The column trained lists the number of trained models by group and algorithm. With --json, the
+    The column 'trained' shows the number of trained models by group and algorithm. With --json, the
     output also contains the run folders, the number of features and all training parameters of each
     class.
     """

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def command(function: Any) -> Any:
-    """Return a command that accepts options in the syntax of SCoPe's manual."""
+    """Return a command that accepts options in the syntax of the SCoPe manual."""
     app = typer.Typer(rich_markup_mode=None, add_completion=False)
     app.command(cls=ManualCommand)(expand(function))
     return typer.main.get_command(app)
@@ -75,7 +75,7 @@ class NewMarshalOptions(MarshalOptions, panel=SERVICES):
     """Options that select a marshal, which may be created as a new file."""
 
     create_groups: bool = option(
-        False, "Create the groups if they do not exist; only for local:FILE.db."
+        False, "Create groups that do not exist. Supported only for local:FILE.db."
     )
 
     def create(self, group_ids: Iterable[int], jobs: int = 8, *, dry_run: bool = False) -> Marshal:

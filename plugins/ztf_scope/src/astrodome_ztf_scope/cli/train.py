@@ -27,7 +27,7 @@ NO_EFFECT = {
     "float_convert_types": "training always uses 32-bit floats",
     "weights_only": "the optimizer state is never loaded",
 }
-"""Reason for each scope-ml option that is accepted but has no effect."""
+"""Reason why each of these scope-ml options is accepted but has no effect."""
 DATA, CLASS, LEARNING = "Data", "Class entry", "Learning"
 Text = str | None
 Number = float | None
@@ -39,19 +39,22 @@ class DataOptions(OptionGroup, panel=DATA):
     """Options that select the data set and specify how it is interpreted."""
 
     path_dataset: Path | None = option(
-        None, "Labeled CSV, Parquet or HDF5 file (default: training.dataset)."
+        None,
+        "Labeled CSV, Parquet or HDF5 file (default: training.dataset in the configuration).",
     )
     group_by: str = option(
         "",
-        "Column that identifies the source of each row, or position to group rows within 2 arcsec. "
-        "All rows of a source are assigned to the same subset.",
+        "Column that identifies the source in each row, or 'position' to group rows that are "
+        "within 2 arcsec of each other. All rows of a source are assigned to the same subset.",
     )
     period_suffix: Text = option(
-        None, "Suffix of the columns with periodic features; None means that they have no suffix."
+        None,
+        "Suffix in the names of columns with periodic features; 'None' means that the names have "
+        "no suffix.",
     )
     feature_stats: Text = option(
         None,
-        "Statistics for scaling. The only valid value is config, which selects feature_stats in "
+        "Statistics for scaling. The only valid value is 'config', which selects feature_stats in "
         "the configuration (default: statistics of the training set).",
     )
 
@@ -59,7 +62,7 @@ class DataOptions(OptionGroup, panel=DATA):
         if self.path_dataset or scope.training.dataset:
             return self.path_dataset or Path(str(scope.training.dataset))
         raise InvalidInputError(
-            "The data set is missing.",
+            "No data set specified.",
             "Specify --path-dataset FILE, or training.dataset in the configuration.",
         )
 
@@ -81,21 +84,23 @@ class DataOptions(OptionGroup, panel=DATA):
 
 
 class TrainingClassOptions(OptionGroup, panel=LEARNING):
-    """Options that override the values with the same names in the entry for each class."""
+    """Options that override values with the same names in the entry for each class."""
 
     threshold: Number = option(
         None, "Rows with a label above this value are positive examples.", panel=CLASS
     )
     balance: Number = option(
         None,
-        "Maximum ratio between the number of training rows in the majority class and in the "
-        "minority class.",
+        "Maximum number of training rows with the majority label, as a multiple of the number of "
+        "training rows with the minority label.",
         panel=CLASS,
     )
     weight_per_class: Switch = option(
         None, "Give positive and negative examples the same total weight.", panel=CLASS
     )
-    scale_features: Text = option(None, "Scaling method: min_max or median_std.", panel=CLASS)
+    scale_features: Text = option(
+        None, "Scaling method: min_max, median_std, or none to disable scaling.", panel=CLASS
+    )
     test_size: Number = option(
         None, "Fraction of the rows that are used as the test set.", panel=CLASS
     )
@@ -105,7 +110,7 @@ class TrainingClassOptions(OptionGroup, panel=LEARNING):
         panel=CLASS,
     )
     batch_size: Count = option(None, "Number of rows per training batch.")
-    epochs: Count = option(None, "Maximum number of epochs.")
+    epochs: Count = option(None, "Maximum number of training epochs.")
     patience: Count = option(None, "Number of epochs without improvement before training stops.")
     lr: Number = option(None, "Learning rate.", "--lr", "--learning-rate")
     beta_1: Number = option(None, "Decay rate for the first moment in Adam.")
@@ -114,12 +119,13 @@ class TrainingClassOptions(OptionGroup, panel=LEARNING):
     amsgrad: Switch = option(None, "Use the AMSGrad variant of Adam.")
     momentum: Number = option(None, "Momentum for the optimizer sgd.")
     decay: Number = option(
-        None, "Decay rate d for the learning rate, which is divided by 1 + d * step."
+        None, "Decay rate d of the learning rate: after n training steps, it is lr / (1 + d * n)."
     )
     monitor: Text = option(None, "Metric that the callbacks monitor, for example val_loss.")
     callbacks: Text = option(
         None,
-        "Keras callbacks, separated by commas: reduce_lr_on_plateau, early_stopping, tensorboard.",
+        "Comma-separated list of Keras callbacks. Available callbacks: reduce_lr_on_plateau, "
+        "early_stopping and tensorboard.",
     )
     shuffle_buffer_size: Count = option(
         None, "Accepted for compatibility, but has no effect: all rows are shuffled."
@@ -136,7 +142,7 @@ class TrainingClassOptions(OptionGroup, panel=LEARNING):
     )
 
     def overrides(self) -> dict[str, Any]:
-        """Return the options that were specified, as values for the entries of the classes."""
+        """Return the specified options as values for the configuration entries."""
         given = self.given()
         for name, why in NO_EFFECT.items():
             if name in given:
@@ -166,7 +172,8 @@ class SearchOptions(OptionGroup, panel=LEARNING):
     """Options for the parameter search of the boosted trees."""
 
     search: Switch = option(
-        None, "Search for the best xgb parameters by cross-validation before training."
+        None,
+        "Before training, search for the best parameters of the algorithm xgb by cross-validation.",
     )
     skip_cv: Switch = option(None, "Skip the parameter search, even if --search is given.")
     run_sweeps: Switch = option(None, "Not supported: run a Weights & Biases sweep.", hidden=True)
@@ -175,7 +182,7 @@ class SearchOptions(OptionGroup, panel=LEARNING):
         if self.run_sweeps:
             raise InvalidInputError(
                 "Weights & Biases sweeps (--run-sweeps) are not supported.",
-                "Use --search to search for the best xgb parameters.",
+                "Use --search to search for the best parameters of the algorithm xgb.",
             )
         return bool(self.search) and not self.skip_cv
 
@@ -187,14 +194,15 @@ class TrainingResultOptions(OptionGroup, panel=RESULT):
     group: str = option("experiment", "Name of the group to which the runs are added.")
     save: Switch = option(
         None,
-        "Save the runs. If they are not saved, only their metrics are shown (default: the value "
-        "of save in the class entry, or true).",
+        "Save the runs. If runs are not saved, only their metrics are shown (default: the value of "
+        "'save' in the configuration entry for the class, or true).",
     )
     plot: Switch = option(
         None,
-        "Write plots for each saved run (default: the value of plot in the class entry, or true).",
+        "Write plots for each saved run (default: the value of 'plot' in the configuration entry "
+        "for the class, or true).",
     )
-    plot_model: Switch = option(None, "Write the layers of each network to a text file.")
+    plot_model: Switch = option(None, "Write a list of the network layers to a text file.")
     wandb: Switch = option(None, "Log the runs to Weights & Biases.")
     job_type: str = option("train", "Job type of the runs in Weights & Biases.")
     tensorboard: Path | None = option(None, "Folder to which TensorBoard logs are written.")
@@ -207,7 +215,8 @@ def train(
     algorithm: str = option("dnn", "Algorithm: dnn, xgb, or an algorithm from another plugin."),
     random_state: list[int] | None = option(
         None,
-        "Seed for all random numbers. Can be repeated (default: random_state in the class entry).",
+        "Seed for all random numbers. Can be repeated (default: the value of random_state in the "
+        "configuration entry for the class).",
     ),
     config: Config = None,
     jobs: int = option(0, "Maximum number of parallel runs; 0 means one run per CPU core.", min=0),
@@ -223,11 +232,12 @@ def train(
         False, "Print the result as a single JSON document.", "--json", panel=RESULT
     ),
 ) -> None:
-    """Train one classifier per class and random state, in parallel.
+    """Train one classifier for each combination of class and random state, in parallel.
 
-    To resume interrupted training, run the same command again. A finished run is repeated only if
-    the data set or a relevant option has changed; the replaced run is kept. Options override the
-    class entries in the configuration. Switches accept a value, for example --save=t.
+    To resume interrupted training, run the same command again. A finished run is executed again
+    only if the data set or a relevant option has changed. In this case, the previous run is kept in
+    the folder 'replaced'. Options override the configuration entry for each class. Boolean options
+    accept a value, for example --save=t.
     """
     from ..classifiers import tracking, training
     from ..classifiers.jobs import TrainingOptions

@@ -80,7 +80,7 @@ class FeatureSet:
 
     @property
     def required(self) -> dict[str, str]:
-        """Subset of :attr:`columns` whose missing values are not imputed."""
+        """Subset of :attr:`columns` for which missing values are not imputed."""
         return {
             column: name
             for column, name in self.columns.items()

@@ -1,9 +1,9 @@
 """Read SCoPe's ``config.yaml``, in the 2022 layout or in the current layout.
 
-Each section combines settings from several sources. In descending order of priority, these are
-the environment, the file given by ``--config``, ``./config.yaml``, the per-user file and the
-built-in ``defaults.yaml``. If a file contains ``training.classes`` or a feature set, it replaces
-the complete mapping.
+Each section combines settings from several sources. In descending order of precedence, these are
+environment variables, the file given with ``--config``, ``./config.yaml``, the per-user
+configuration file and the built-in ``defaults.yaml``. If a file contains ``training.classes`` or a
+feature set, this mapping replaces the complete mapping from other sources.
 """
 
 from __future__ import annotations
@@ -86,8 +86,8 @@ def load_config(path: str | os.PathLike[str] | None = None) -> ScopeConfig:
     Parameters
     ----------
     path : path-like, optional
-        Configuration file that takes precedence over ``./config.yaml`` and the per-user file.
-        Both layouts of SCoPe are supported.
+        Configuration file that takes precedence over ``./config.yaml`` and the per-user
+        configuration file. Both SCoPe layouts are supported.
 
     Returns
     -------

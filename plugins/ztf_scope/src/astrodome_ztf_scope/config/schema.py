@@ -8,7 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 
 class Section(BaseModel):
-    """Base class for sections of the configuration. Unknown keys are rejected."""
+    """Base class for configuration sections. Unknown keys are rejected."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
@@ -34,12 +34,12 @@ class ClassConfig(Section):
     threshold: float = Field(default=0.7, ge=0, lt=1)
     """Rows with a label above this value are positive examples."""
     balance: float | None = Field(default=None, gt=0)
-    """Maximum ratio between the number of training rows in the majority class and in the minority
-    class. With null, there is no limit."""
+    """Maximum number of training rows with the majority label, as a multiple of the number of
+    training rows with the minority label; null means no limit."""
     weight_per_class: bool = False
     """Whether positive and negative examples have the same total weight."""
     scale_features: Literal["min_max", "median_std"] | None = "min_max"
-    """Scaling method for the features. With null, the features are not scaled."""
+    """Scaling method for the features; null means that the features are not scaled."""
     test_size: Fraction = 0.1
     """Fraction of the rows that are used as the test set."""
     val_size: Fraction = 0.1
@@ -51,7 +51,7 @@ class ClassConfig(Section):
     shuffle_buffer_size: Count = 512
     """Accepted for compatibility, but has no effect: all rows are shuffled."""
     epochs: Count = 100
-    """Maximum number of epochs."""
+    """Maximum number of training epochs."""
     float_convert_types: tuple[int, int] | None = (64, 32)
     """Accepted for compatibility, but has no effect: training always uses 32-bit floats."""
     lr: float = Field(default=3e-4, gt=0)
@@ -63,7 +63,7 @@ class ClassConfig(Section):
     epsilon: float = Field(default=1e-7, gt=0)
     """Constant for numerical stability in Adam."""
     decay: float = Field(default=0.0, ge=0)
-    """Decay rate d for the learning rate, which is divided by 1 + d * step."""
+    """Decay rate d of the learning rate: after n training steps, it is lr / (1 + d * n)."""
     amsgrad: Annotated[bool, BeforeValidator(_nonzero_is_true)] = True
     """Whether to use the AMSGrad variant of Adam."""
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
@@ -79,7 +79,7 @@ class ClassConfig(Section):
     pre_trained_model: str | None = None
     """Run folder or model file from which the initial weights are loaded."""
     save: bool = False
-    """Whether to save the runs. If the key is missing, runs are saved."""
+    """Whether to save the runs. If the key is missing, the runs are saved."""
     plot: bool = False
     """Whether to write plots for each saved run. If the key is missing, plots are written."""
     weights_only: bool = False

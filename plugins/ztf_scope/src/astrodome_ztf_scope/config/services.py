@@ -84,8 +84,7 @@ class KowalskiSettings(ServiceSettings):
     """Maximum time to wait for a response, in seconds."""
     collections: KowalskiCollections = KowalskiCollections()
     max_timestamp_hjd: float | None = 2459951.5
-    """Maximum heliocentric Julian date of uploaded photometry, in days. With null, there is no
-    limit."""
+    """Maximum heliocentric Julian date of uploaded photometry, in days; null means no limit."""
 
 
 class FritzSettings(ServiceSettings):
@@ -94,7 +93,7 @@ class FritzSettings(ServiceSettings):
     host: str = "fritz.science"
     """Host name in the URL. Not used if url is set."""
     rate: float | None = Field(default=None, gt=0)
-    """Maximum number of requests per second. With null, there is no limit."""
+    """Maximum number of requests per second; null means no limit."""
     max_attempts: int = Field(default=10, ge=1)
     """Maximum number of attempts for each request."""
     sleep_time: float = Field(default=5, ge=0)
@@ -110,8 +109,8 @@ class WandbSettings(Section):
     """Section ``wandb``: the Weights & Biases project to which runs are logged."""
 
     entity: str | None = None
-    """Team or user account to which runs are logged. With null, the default entity of the account
-    is used."""
+    """Team or user account to which runs are logged. If null, the default entity of the account is
+    used."""
     project: str = "scope"
     """Project to which runs are logged."""
     token: SecretStr | None = None

@@ -12,7 +12,7 @@ from astrodome import AstrodomeError, InvalidInputError
 
 BUILT_IN = Path(__file__).with_name("taxonomy_maps.json")
 SCORE_MAPS = {"DNN_AL_mapper": "dnn", "XGB_AL_mapper": "xgb"}
-"""Name of the algorithm for each SCoPe map whose labels are ``<tag>_<algorithm>`` columns."""
+"""Name of the algorithm for each SCoPe map whose labels are column names: ``<tag>_<algorithm>``."""
 ALIASES = {"golden_dataset_mapper": "golden"}
 """Name of the built-in map for each SCoPe map that has a different name in this package."""
 NO_CLASS = "None"
@@ -83,7 +83,8 @@ def _document(source: str) -> tuple[dict[str, Any], str]:
         raise AstrodomeError(f"{path} is not valid JSON: {error}.") from error
     if not isinstance(document, dict) or not document:
         raise AstrodomeError(
-            f"{path} is not a valid taxonomy map.", 'Expected a JSON object: {"label": "class"}.'
+            f"{path} is not a valid taxonomy map.",
+            'Expected a JSON object, for example {"label": "class"}.',
         )
     return document, str(path)
 

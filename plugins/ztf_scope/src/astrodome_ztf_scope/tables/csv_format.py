@@ -1,8 +1,8 @@
 """Read text tables that have a header, with automatic detection of the layout.
 
 Columns can be separated by commas, semicolons, tabs or vertical bars. Comment lines and all line
-endings are supported. If the layout cannot be detected, an error is raised that contains the file
-and a possible solution.
+endings are supported. If the layout cannot be detected, an error is raised. Its message contains
+the file name and a possible solution.
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ def _separator(rows: list[str], path: Path) -> str:
     if len(rows) > 1 and len(spaced) == 1 and spaced != {1}:
         raise AstrodomeError(
             f"{path}: columns separated by spaces are not supported: {rows[0][:60]!r}.",
-            f"Separate the columns by {', '.join(list(SEPARATORS.values())[:2])} or tabs.",
+            f"Separate the columns with {', '.join(list(SEPARATORS.values())[:2])} or tabs.",
         )
     return ","
 
@@ -201,7 +201,7 @@ def _parse(block: bytes, found: CsvLayout, columns: list[str], path: Path, first
         row = wrong[0]
         raise AstrodomeError(
             f"{path} cannot be read: row {first + row.number - 1} has {row.actual_columns} "
-            f"values, expected {row.expected_columns}: {row.text[:80]!r}.",
+            f"values instead of {row.expected_columns}: {row.text[:80]!r}.",
             "Correct the row, or put quotation marks around values that contain the separator "
             f"{found.separator!r}.",
         ) from error
@@ -220,7 +220,7 @@ def _read(
 def _converted(
     table: pa.Table, block: bytes, found: CsvLayout, origin: identifiers.ValueOrigin
 ) -> pa.Table:
-    """Convert identifiers to integers or text, and remove the padding around text."""
+    """Convert identifiers to integers or text, and remove spaces around text."""
     for number, field in enumerate(table.schema):
         values = table[field.name]
         if not pa.types.is_string(field.type) or field.name == "dmdt":

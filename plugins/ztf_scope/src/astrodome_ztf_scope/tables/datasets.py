@@ -1,7 +1,7 @@
 """Read data sets from CSV, Parquet and HDF5 files, as a whole or in chunks of rows.
 
 Each row in a data set describes a light curve: its features, labels, identifiers and ``dmdt``
-image. The layout of the image depends on the file format.
+image. How the image is stored depends on the file format.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class DataSet:
         are nullable integers (Int64) or text. Integer columns with missing values are Int64.
     dmdt : numpy.ndarray or None
         Images with shape (N, 26, 26) and dtype float32, or None if the images were not requested or
-        do not exist. For a row without an image, all pixels are 0.
+        do not exist. If a row has no image, all its pixels are 0.
     path : pathlib.Path
         File from which the data set was read.
     """
@@ -98,7 +98,7 @@ def read_dataset(path: str | os.PathLike[str], columns: Sequence[str] | None = N
 def as_dataset(data: DataSet | pd.DataFrame | str | os.PathLike[str]) -> DataSet:
     """Convert a table to a data set, or read a data set from a file.
 
-    If a table has a column ``dmdt``, its cells must be arrays with shape (26, 26), or None.
+    If a table has a column ``dmdt``, its cells must be arrays with shape (26, 26) or None.
     """
     if isinstance(data, DataSet):
         return data
@@ -267,7 +267,7 @@ DAMAGED_FILE_ERRORS = (RuntimeError, ValueError, LookupError, TypeError, Attribu
 
 @contextmanager
 def _readable(path: Path) -> Iterator[None]:
-    """Convert exceptions that are raised while a file is read to AstrodomeError."""
+    """Raise AstrodomeError instead of the exceptions that libraries raise while a file is read."""
     try:
         yield
     except (pa.ArrowException, OSError, *DAMAGED_FILE_ERRORS) as error:

@@ -24,9 +24,9 @@ Images = NDArray[np.float32]
 def from_arrow(cells: pa.ChunkedArray, where: str, first: int = 0) -> Images:
     """Convert a column of nested lists or JSON text to images with shape (N, 26, 26).
 
-    Cells that do not contain an array (missing or ``nan``) and non-finite values are replaced by
-    zeros. ``where`` is the name of the file, and ``first`` is the row number of the first cell.
-    Both are used in error messages.
+    A cell that does not contain an array, for example a missing value, is converted to an image in
+    which all pixels are 0. Pixels that are not finite are replaced by 0. ``where`` is the name of
+    the file, and ``first`` is the row number of the first cell. Both are used in error messages.
     """
     if identifiers.is_text(cells.type):
         texts = enumerate(cells.to_pylist(), first)
@@ -69,7 +69,7 @@ def _is_list(kind: pa.DataType) -> bool:
 
 
 def _from_lists(cells: pa.Array) -> Images | None:
-    """Return the images in nested lists, or None if a list has a different shape."""
+    """Convert nested lists to images, or return None if a list does not have the expected shape."""
     lines = cells.flatten()
     if not _is_list(lines.type):
         return None
@@ -83,7 +83,7 @@ def _from_lists(cells: pa.Array) -> Images | None:
 
 
 def _from_json(text: str | None, where: str, row: int) -> object:
-    """Return the list in a cell, or None if the cell does not contain a list."""
+    """Parse the JSON list in a cell, or return None if the cell does not contain a list."""
     if text is None or not text.lstrip().startswith("["):
         return None
     try:
@@ -93,7 +93,7 @@ def _from_json(text: str | None, where: str, row: int) -> object:
 
 
 def _finite(images: Images) -> Images:
-    """Replace NaN by 0. SCoPe divides each histogram by its norm, which can be 0."""
+    """Replace NaN and infinite pixels by 0. They occur if SCoPe divided an image by a norm of 0."""
     if np.isfinite(images.sum()):
         return images
     return np.nan_to_num(images, copy=False, posinf=0.0, neginf=0.0)

@@ -25,7 +25,7 @@ from . import dmdt_column, identifiers, safe_pickle
 from .identifiers import ValueOrigin
 
 TYPES = "astrodome_types"
-"""Attribute of the group ``df`` with the pandas types that HDF5 does not support, as JSON."""
+"""Attribute of the group ``df`` that contains, as JSON, the types that HDF5 does not support."""
 
 
 @dataclass
@@ -33,9 +33,9 @@ class StoredColumn:
     """The location of a column in an HDF5 file.
 
     ``data`` is the HDF5 dataset that contains the column. ``field`` is the name of the field in the
-    pandas format "table", or an empty string in the format "fixed". ``position`` is the index of
-    the column in the field or block. ``items`` contains the rows of a pickled block of columns, or
-    is None for other blocks.
+    pandas format "table", or an empty string in the pandas format "fixed". ``position`` is the
+    index of the column in the field or block. ``items`` contains the rows of a pickled block of
+    columns, or is None for other blocks.
     """
 
     data: h5py.Dataset
@@ -83,13 +83,13 @@ def blocks(
 
 
 def _types(file: h5py.File) -> dict[str, str] | None:
-    """Return the pandas types by column name, or None if another program wrote the file."""
+    """Return the pandas types keyed by column name, or None if another program wrote the file."""
     stored = file["df"].attrs.get(TYPES)
     return None if stored is None else dict(json.loads(stored))
 
 
 def _typed(table: pa.Table, types: dict[str, str] | None, path: Path, first: int) -> pa.Table:
-    """Restore the integers that were written as text or as floats."""
+    """Restore integer columns that were written as text or as floats."""
     for number, field in enumerate(table.schema):
         values = table[field.name]
         if types and types.get(field.name) == "Int64":

@@ -34,7 +34,7 @@ NOT_A_VALUE = frozenset(
 EXACT_FLOAT64 = 2**53
 """Largest integer N for which float64 represents all integers from 0 to N exactly."""
 EXACT = {pa.float64(): EXACT_FLOAT64, pa.float32(): 2**24, pa.float16(): 2**11}
-"""Largest integer N up to which all integers are exact, for each Arrow floating-point type."""
+"""Largest integer up to which all integers are exact, for each Arrow floating-point type."""
 INTEGER = r"^-?(0|[1-9][0-9]{0,18})$"
 NUMBER = r"^[+-]?(0|[1-9][0-9]*)(\.[0-9]*)?([eE][+-]?[0-9]+)?$"
 REMEDY = "Write the column again as integers or text from the original catalogue, or remove it."
@@ -79,7 +79,7 @@ class ValueOrigin:
 def normalize(table: pa.Table, origin: ValueOrigin) -> pa.Table:
     """Convert all identifier columns to integers or text.
 
-    Raises AstrodomeError for floats that are not integers, or that are too large to be exact.
+    Raises AstrodomeError if a float is not an integer, or is too large to be represented exactly.
     """
     for number, field in enumerate(table.schema):
         if is_identifier(field.name):
@@ -115,7 +115,7 @@ def _from_floats(values: pa.ChunkedArray, column: str, origin: ValueOrigin) -> p
 
 
 def from_text(values: pa.ChunkedArray, column: str, origin: ValueOrigin) -> Any:
-    """Convert a column from a text file to int64 if all cells are integers; otherwise keep text.
+    """Convert a column from a text file to int64 if all cells are integers, or keep it as text.
 
     Empty cells are missing values. If all cells are numeric, cells such as ``1012.0`` are converted
     to integers. If any cell has a leading zero, the column remains text. Raises AstrodomeError if a
@@ -142,7 +142,7 @@ def from_text(values: pa.ChunkedArray, column: str, origin: ValueOrigin) -> Any:
 
 
 def _integer(cell: str, column: str, number: int, origin: ValueOrigin) -> str | None:
-    """Return the digits of an integer, or None if it lost digits and ``origin`` allows this."""
+    """Return an integer as text, or None if it lost digits and ``origin.lost`` is given."""
     value = Decimal(cell)
     mantissa, _, exponent = cell.lower().partition("e")
     if value != value.to_integral_value():
@@ -176,7 +176,7 @@ def unify_schemas(schemas: Sequence[pa.Schema]) -> pa.Schema:
 
 
 def to_pandas(table: pa.Table) -> pd.DataFrame:
-    """Convert a table to a DataFrame, with nullable integers where they are needed.
+    """Convert a table to a DataFrame, in which integer columns may contain missing values.
 
     Integer identifiers, and integer columns with missing values, have the type ``Int64``.
     """
@@ -197,7 +197,7 @@ NULLABLE = {
 
 
 def from_records(records: Iterable[Mapping[str, Any]], columns: Sequence[str] | None = None) -> Any:
-    """Convert records to a DataFrame, and keep integer columns with missing values as integers.
+    """Convert records to a DataFrame, and preserve integers in columns with missing values.
 
     If ``columns`` is not given, the columns are all keys in the order in which they first occur.
     """
@@ -227,7 +227,7 @@ def _column(name: str, values: list[Any]) -> Any:
 def exact(table: pd.DataFrame, origin: ValueOrigin) -> pd.DataFrame:
     """Prepare a table for writing by converting floats in identifier columns to integers.
 
-    Raises AstrodomeError for a float that is not an integer, or that is too large to be exact.
+    Raises AstrodomeError if a float is not an integer, or is too large to be represented exactly.
     """
     changed = {
         name: to_pandas(
@@ -266,7 +266,7 @@ def texts(values: Iterable[Any]) -> list[str]:
 
 
 def to_records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Convert a table to dictionaries, with None for missing integers and missing identifiers."""
+    """Convert rows to dictionaries, in which missing integers and missing identifiers are None."""
     rows: list[dict[str, Any]] = table.to_dict(orient="records")
     names = [name for name in table if table[name].hasnans and not _is_float(table[name])]
     for row in rows:

@@ -17,7 +17,7 @@ LENGTHS = {
     pickletools.TAKEN_FROM_ARGUMENT4U: (4, False),
     pickletools.TAKEN_FROM_ARGUMENT8U: (8, False),
 }
-"""Size in bytes of the length field, and whether it is signed, by kind of argument."""
+"""For each type of argument, the size of its length field in bytes, and whether it is signed."""
 OPCODES = {ord(opcode.code): opcode for opcode in pickletools.opcodes}
 PUT, LONG_BINPUT, FRAME, STOP = b"p"[0], b"r"[0], 0x95, b"."[0]
 TWO_LINES = b"ci"

@@ -2,9 +2,9 @@
 
 A pickle can contain the names of functions to call. This reader supports only numbers, text, lists,
 dictionaries and NumPy arrays. It does not call the NumPy functions that are named in a pickle.
-Instead, it validates their arguments and creates the arrays itself. An error is raised for any
-other content, for a pickle that exceeds the limit in :data:`LIMIT`, and for a pickle that declares
-more data than it contains.
+Instead, it validates their arguments and creates the arrays itself. An error is raised if a pickle
+contains anything else, exceeds the maximum size (see :data:`LIMIT`), or declares more data than it
+contains.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _NUMPY = ("numpy.core.", "numpy._core.")
 
 
 class _Dtype:
-    """A dtype as described in a pickle. Only numeric and object dtypes are supported."""
+    """The description of a dtype in a pickle. Only numeric and object dtypes are supported."""
 
     def __init__(self, code: str, *_: Any) -> None:
         self.code, self.order = str(code), "="
@@ -42,7 +42,7 @@ class _Dtype:
 
 
 class _Array:
-    """An array as described in a pickle."""
+    """The description of an array in a pickle."""
 
     shape: tuple[int, ...] = ()
     items: list[Any] | None = None
@@ -94,7 +94,7 @@ class _Reader(pickle.Unpickler):
 
 
 def load(data: bytes) -> Any:
-    """Load the values and arrays in a pickle, with object arrays converted to nested lists.
+    """Load the values and arrays in a pickle, and convert object arrays to nested lists.
 
     Raises :class:`pickle.UnpicklingError` if the pickle has unsupported content.
     """

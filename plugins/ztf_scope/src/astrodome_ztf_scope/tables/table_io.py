@@ -71,7 +71,7 @@ def read_table(path: str | os.PathLike[str]) -> pd.DataFrame:
 def write_table(
     path: str | os.PathLike[str], table: pd.DataFrame, metadata: Mapping[str, Any] | None = None
 ) -> Path:
-    """Write a table of sources in the format that the file extension specifies.
+    """Write a table of sources in the format specified by the file extension.
 
     An existing file is replaced atomically. Identifiers keep all digits in every format.
 
@@ -83,7 +83,7 @@ def write_table(
     table : pandas.DataFrame
         Table to write. Its index is not written.
     metadata : mapping, optional
-        Provenance to store in the metadata of a Parquet file. Not used for other formats.
+        Provenance to store in the metadata of a Parquet file. Ignored for other formats.
 
     Returns
     -------
@@ -93,7 +93,8 @@ def write_table(
     Raises
     ------
     AstrodomeError
-        If an identifier is a float that is not exact, or if a required library is not installed.
+        If an identifier is a float that is not an exact integer, or if a required library is not
+        installed.
 
     Examples
     --------
@@ -174,8 +175,8 @@ def _write_hdf5(part: Path, table: pd.DataFrame) -> None:
 
     If HDF5 does not support the type of a column, the type is stored in an attribute. Identifier
     columns with missing values are converted to text, so that other programs can read all digits.
-    Other integer columns with missing values are converted to floats with NaN if this is exact for
-    all values.
+    Other integer columns with missing values are converted to floats if all values can be
+    represented exactly. Missing values are then NaN.
     """
     part.unlink()
     types: dict[str, str] = {}

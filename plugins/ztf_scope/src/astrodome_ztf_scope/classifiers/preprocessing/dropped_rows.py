@@ -71,7 +71,7 @@ def describe(rows: Mapping[str, Any]) -> str:
         counts = [f"{reason[kind]:,} {kind}" for kind in ("missing", "infinite") if reason[kind]]
         causes.append(f"{reason['column']} ({', '.join(counts)})")
     more = len(rows["reasons"]) - MAX_COLUMNS
-    causes += [f"{more} more features"] if more > 0 else []
+    causes += [f"and {more} more features"] if more > 0 else []
     return (
         f"{rows['dropped']:,} of {rows['in_data_set']:,} rows were dropped because of missing or "
         f"infinite values: {', '.join(causes)}."
