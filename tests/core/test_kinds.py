@@ -131,11 +131,11 @@ def register_commands():
         ("REQUIRES_API = (1, 0)", "it was written for version 1.0"),
         (
             "from astrodome.models import Run",
-            "it uses a missing name (cannot import name 'Run'",
+            "it uses an unavailable name (cannot import name 'Run'",
         ),
         (
             "from astrodome.sources import Images",
-            "it uses a missing name (cannot import name 'Images'",
+            "it uses an unavailable name (cannot import name 'Images'",
         ),
     ],
 )

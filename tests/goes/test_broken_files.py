@@ -184,7 +184,7 @@ def crashing_files(folder, name, content):
                 made[chance.randrange(len(made))] = chance.randrange(256)
             path.write_bytes(made)
         for result in read_files(paths):
-            if "reading it crashes" in result.error:
+            if "reading it crashed" in result.error:
                 yield result.item
         for path in paths:
             path.unlink(missing_ok=True)

@@ -80,7 +80,7 @@ def _unexpected(app: str, registered: Registry, args: Sequence[str], error: Base
         owner = culprit.owner
         _fail(
             AstrodomeError(
-                f"{reports.incompatible(owner, f'{owner} uses a missing name ({error})')}."
+                f"{reports.incompatible(owner, f'{owner} uses an unavailable name ({error})')}."
             )
         )
     where = f" in {culprit.owner} {culprit.version}".rstrip() if culprit else ""

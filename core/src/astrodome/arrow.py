@@ -1,4 +1,4 @@
-"""Create input for pyarrow that does not abort the process when the interpreter exits.
+"""Read data with pyarrow so that the process does not abort when the interpreter exits.
 
 A thread in pyarrow's thread pool may release its input shortly after the read has returned. If
 the input is a Python object (an open file, ``BytesIO``, ``bytes``), the thread must acquire the
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def native_reader(data: bytes | memoryview) -> pa.BufferReader:
-    """Return a pyarrow reader for a copy of ``data`` in memory that is allocated by pyarrow."""
+    """Return a pyarrow reader for a copy of ``data``, which is stored in memory from pyarrow."""
     import pyarrow as pa
 
     copy = pa.BufferOutputStream()

@@ -1,4 +1,4 @@
-"""Create the command lines with which pip, uv or pipx changes this environment.
+"""Create the pip, uv or pipx command lines that change this environment.
 
 Only the standard library is used, because these commands must also work in a damaged environment.
 """

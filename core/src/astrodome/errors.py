@@ -83,7 +83,7 @@ def from_os_error(error: OSError) -> AstrodomeError:
 
 
 def stops_everything(error: BaseException) -> bool:
-    """Return whether an error, such as a full or read-only disk, affects all further items."""
+    """Return whether an error, such as a full or read-only disk, affects all remaining items."""
     return isinstance(error, OSError) and error.errno in _FULL | {errno.EROFS}
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def replacing(path: Path, *, sync: bool = True) -> Iterator[Path]:
-    """Yield a temporary path in the same folder, which replaces ``path`` if the block succeeds.
+    """Yield a temporary path in the same folder. It replaces ``path`` when the block succeeds.
 
     The temporary file has the extension ``.part``. Pass the format explicitly to a library that
     would derive the format from the extension.
@@ -30,8 +30,8 @@ def replacing(path: Path, *, sync: bool = True) -> Iterator[Path]:
     path
         Path of the file. Missing folders are created.
     sync
-        Whether to flush the file to disk. If it is False, writing many files is faster. The
-        file is then complete after the process was killed, but not after a power failure.
+        Whether to flush the file to disk. If False, writing many files is faster. A file is then
+        still complete if the process is killed, but it may be incomplete after a power failure.
 
     Examples
     --------

@@ -35,7 +35,7 @@ class SourceSpec:
     """A data source of the given ``kind``.
 
     ``target`` is the import string of a class that can be called without arguments. ``extra`` is
-    the extra of the distribution that contains the libraries which the target imports. ``settings``
+    the name of the extra (optional dependencies) that the target requires. ``settings``
     is the import string of a pydantic model for the settings section with the name of the source.
     """
 
@@ -52,7 +52,7 @@ class ModelSpec:
     """A model backend for the given ``task``.
 
     ``target`` is the import string of a class that can be called without arguments. ``extra`` is
-    the extra of the distribution that contains the libraries which the target imports. ``verbs``
+    the name of the extra (optional dependencies) that the target requires. ``verbs``
     are the names of the commands that the model supports, for example ``train``.
     """
 

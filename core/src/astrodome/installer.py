@@ -44,7 +44,7 @@ Named = TypeVar("Named", bound=InstalledPlugin)
 
 
 def find(name: str, installed: Sequence[Named]) -> Named:
-    """Return the plugin with a given name, or the plugin in the distribution with this name."""
+    """Return the plugin with the given name, or the plugin that the named distribution provides."""
     for plugin in installed:
         names = map(distributions.canonical_name, (plugin.name, plugin.distribution))
         if distributions.canonical_name(name) in names:

@@ -80,7 +80,7 @@ class LazyGroup(Group):
 
 
 def fault(target: Any) -> str:
-    """Return why an object cannot be used as a command, or an empty string if it can."""
+    """Return a message if an object cannot be used as a command, otherwise an empty string."""
     if isinstance(target, TyperCommand | TyperGroup | typer.Typer):
         return ""
     if callable(target) and not isinstance(target, type):

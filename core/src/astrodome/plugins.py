@@ -38,9 +38,9 @@ HOOKS: dict[str, type[AnySpec]] = {
 def load_target(target: str, plugin: Plugin | None = None, extra: str = "") -> Any:
     """Import an object from an import string ``"package.module:name"``.
 
-    ``plugin`` is the plugin that registered the object. ``extra`` is the extra of its distribution
-    that contains the libraries which the object requires. Raises AstrodomeError if a library or the
-    name is missing.
+    ``plugin`` is the plugin that registered the object. ``extra`` is the name of the extra
+    (optional dependencies) that the object requires. Raises AstrodomeError if a library or the name
+    is missing.
     """
     module, _, name = target.partition(":")
     owner = plugin.owner if plugin else module.partition(".")[0]
@@ -50,7 +50,7 @@ def load_target(target: str, plugin: Plugin | None = None, extra: str = "") -> A
             return getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError) as error:
         if reports.uses_missing_name(error):
-            why = reports.incompatible(owner, f"{owner} uses a missing name ({error})")
+            why = reports.incompatible(owner, f"{owner} uses an unavailable name ({error})")
             raise AstrodomeError(f"Cannot load {target}: {why}.") from error
         if isinstance(error, ImportError):
             required = f"{owner}[{extra}]" if extra else owner
@@ -134,7 +134,9 @@ def _activate(plugin: Plugin, get_module: Callable[[], Any]) -> None:
         plugin.status, plugin.error = "failed", reason(error)
         if reports.uses_missing_name(error):
             plugin.status = "incompatible"
-            plugin.error = reports.incompatible(plugin.owner, f"it uses a missing name ({error})")
+            plugin.error = reports.incompatible(
+                plugin.owner, f"it uses an unavailable name ({error})"
+            )
     finally:
         plugin.faults += isolated.faults
         if plugin.faults and plugin.status == "active":
@@ -142,7 +144,7 @@ def _activate(plugin: Plugin, get_module: Callable[[], Any]) -> None:
 
 
 def _incompatibility(plugin: Plugin, module: Any) -> str:
-    """Return why the interface version is not compatible, or an empty string if it is."""
+    """Return a message if the interface version is incompatible, otherwise an empty string."""
     required = tuple(getattr(module, "REQUIRES_API", API_VERSION))
     if required[0] == API_VERSION[0] and required <= API_VERSION:
         return ""

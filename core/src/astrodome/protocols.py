@@ -31,7 +31,7 @@ def declaration(spec: SourceSpec | ModelSpec) -> tuple[Plugin, KindSpec] | None:
 
 
 def fault(spec: SourceSpec | ModelSpec, target: Any) -> str:
-    """Return why the class of a source or model is not valid, or an empty string if it is.
+    """Return a message if the class of a source or model is invalid, otherwise an empty string.
 
     The methods of the class are checked only if a plugin declares the kind and its protocol.
     """
@@ -56,7 +56,7 @@ def fault(spec: SourceSpec | ModelSpec, target: Any) -> str:
 
 
 def undeclared(spec: AnySpec) -> str:
-    """Return a message if no plugin declares the kind or task of a spec, or an empty string."""
+    """Return a message if no plugin declares the kind or task of a spec, else an empty string."""
     if not isinstance(spec, SourceSpec | ModelSpec) or declaration(spec):
         return ""
     what = f"kind '{spec.kind}'" if isinstance(spec, SourceSpec) else f"task '{spec.task}'"

@@ -69,7 +69,7 @@ class Receipt:
         return list(self.tool.get("entrypoints", ()))
 
     def arguments(self, folder: Path, without: str) -> list[str]:
-        """Return the arguments that reproduce this receipt without the distribution ``without``."""
+        """Return the arguments that reproduce this receipt, except the distribution ``without``."""
         first, *rest = self.requirements
         if "editable" in first:
             found = ["--editable", f"{_place(first)}{_extras(first)}"]

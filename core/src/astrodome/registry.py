@@ -14,7 +14,7 @@ from .specs import AnySpec, dashed
 
 Spec = TypeVar("Spec", CommandSpec, SourceSpec, ModelSpec, KindSpec, CheckSpec)
 Owned = dict[str, list[tuple["Plugin", Spec]]]
-"""Specs, each with the plugin that registered it, keyed by name."""
+"""Lists of (plugin, spec) for the specs that plugins registered, keyed by spec name."""
 
 STATES = {
     "failed": "failed to load",

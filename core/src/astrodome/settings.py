@@ -221,7 +221,7 @@ def _usual(value: Any, model: type[Model], part: str) -> bool:
 
 
 def safe_for_secrets(url: str) -> bool:
-    """Return whether a secret may be sent to a URL. Over HTTP, only localhost is allowed."""
+    """Return whether a secret may be sent to a URL. Plain HTTP is allowed only for localhost."""
     from urllib.parse import urlsplit
 
     parts = urlsplit(url)

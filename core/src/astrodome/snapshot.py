@@ -22,7 +22,7 @@ class Snapshot:
     """
 
     def __init__(self, extra: list[Path]) -> None:
-        for left in Path(sys.prefix).glob(f"{PREFIX}*"):  # A killed process left it behind.
+        for left in Path(sys.prefix).glob(f"{PREFIX}*"):  # Left behind by a killed process.
             shutil.rmtree(left, ignore_errors=True)
         self.folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=sys.prefix))
         self.versions = distributions.versions()

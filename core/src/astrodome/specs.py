@@ -39,7 +39,7 @@ def settings_models(spec: AnySpec) -> dict[str, str]:
 
 
 def fault(spec: AnySpec) -> str:
-    """Return why a spec is invalid, or an empty string if it is valid."""
+    """Return a message if a spec is invalid, otherwise an empty string."""
     kind = type(spec).__name__
     for field in fields(spec):
         value = getattr(spec, field.name)

@@ -1,4 +1,4 @@
-"""Disabled plugins, stored separately for each environment in the user's configuration folder."""
+"""Disabled plugins, stored for each environment in the per-user configuration folder."""
 
 from __future__ import annotations
 

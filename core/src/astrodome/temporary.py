@@ -1,7 +1,7 @@
 """Create temporary files and folders, and remove those left behind by killed processes.
 
 A temporary file is named ``.NAME.OWNER.TOKEN.part``. The extension ``.part`` prevents other
-programs from reading an incomplete file. OWNER identifies the machine, the process and the start
+programs from reading an incomplete file. OWNER identifies the computer, the process and the start
 time of the process.
 """
 
@@ -22,7 +22,7 @@ from pathlib import Path
 PART = ".part"
 """Extension of temporary files."""
 FOREIGN = 86400.0
-"""Age in seconds after which a temporary file from another machine is considered abandoned."""
+"""Age in seconds after which a temporary file from another computer is considered abandoned."""
 
 _OWNED = re.compile(r"\.([0-9a-f]{8})-(\d+)-(\d+)\.[0-9a-f]{8}\.part$")
 _LONGEST = 60
@@ -63,7 +63,7 @@ def _unused(path: Path) -> Path:
 def sweep(folder: Path, age: float = 0.0) -> None:
     """Delete abandoned temporary files in ``folder``.
 
-    Files of running processes are kept. Files from another machine are deleted if they are older
+    Files of running processes are kept. Files from another computer are deleted if they are older
     than one day, and files whose names contain no owner if they are older than ``age`` seconds.
     """
     now = time.time()
@@ -83,7 +83,7 @@ def _state(name: str) -> str:
     """Return the state of the process that created a temporary file.
 
     The state is ``running``, ``orphan`` (the process has ended), ``foreign`` (the process belongs
-    to another machine or container) or ``unknown`` (the file name contains no owner).
+    to another computer or container) or ``unknown`` (the file name contains no owner).
     """
     found = _OWNED.search(name)
     if not found:
@@ -96,7 +96,7 @@ def _state(name: str) -> str:
 
 @lru_cache(1)
 def _machine() -> str:
-    """Return eight hexadecimal digits that identify the machine and the process namespace."""
+    """Return eight hexadecimal digits that identify the computer and the process namespace."""
     space = ""
     with suppress(OSError):
         space = str(Path("/proc/self/ns/pid").readlink())

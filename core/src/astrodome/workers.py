@@ -49,7 +49,7 @@ class Pool:
 
 
 class _InProcess(Executor):
-    """Run each call immediately, in the calling thread."""
+    """An executor that runs each call immediately in the calling thread."""
 
     def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         future: Future[Any] = Future()

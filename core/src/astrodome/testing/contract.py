@@ -63,7 +63,7 @@ def _registry(module: Any) -> Registry:
 
 
 def wrong_state(name: str, plugin: Plugin) -> Iterator[str]:
-    """Yield the reason why a plugin cannot be loaded, and its side effects on the process."""
+    """Yield the error of a plugin that cannot be loaded, and its side effects on the process."""
     if plugin.status != "active":
         yield f"{name} cannot be loaded: {plugin.error}."
     for fault in plugin.faults:

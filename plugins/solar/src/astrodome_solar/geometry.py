@@ -40,7 +40,10 @@ from .metadata import FRAME
 from .times import parse_time, to_datetime64
 
 NEAR_EARTH = 0.02 * u.AU
-"""Twice the distance between the Earth and the L1 point, which SOHO orbits."""
+"""Maximum distance from the Earth of an observer that is considered near the Earth.
+
+It is twice the distance between the Earth and the L1 point, which SOHO orbits.
+"""
 REQUIRED = ("X0", "Y0", "CDELT")
 
 Points = NDArray[np.float64]

@@ -147,5 +147,5 @@ def _read_alone(read: Callable[[Path], pd.DataFrame], path: Path) -> ReadFile:
     try:
         return next(compute.map(read, [path], jobs=1))
     except AstrodomeError:
-        why = f"{path} is damaged: reading it crashes or takes too long."
+        why = f"{path} is damaged: reading it crashed the library or exceeded the time limit."
         return compute.ItemResult(path, error=why)

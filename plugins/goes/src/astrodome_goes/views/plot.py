@@ -84,7 +84,7 @@ class FluxPlot:
     catalogue: list[dict[str, Any]]
     """The plotted catalogue flares, each with ``start``, ``end``, ``class`` and ``id``."""
     skipped: list[tuple[str, str]]
-    """The identifier of each catalogue flare that was not plotted, and the reason."""
+    """Tuples (identifier, reason) for the catalogue flares that were not plotted."""
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the plot to a PNG, SVG or PDF file."""
@@ -187,7 +187,7 @@ def _read_curves(
 
 
 def _curve(parts: list[pd.Series], step: pd.Timedelta, origin: datetime) -> pd.Series:
-    """Concatenate the samples of all months, with NaN in gaps, so that no line crosses them."""
+    """Concatenate the samples of all months, and insert NaN so that no line crosses a gap."""
     curve = _downsample(pd.concat(parts), step, origin)
     gaps = curve.index[curve.index.to_series().diff() > max(LONGEST_GAP, step)]
     return curve.reindex(curve.index.union(gaps - pd.Timedelta("1us")))

@@ -27,7 +27,7 @@ from . import header
 
 TILT = 0.1
 """Largest displacement at the image edge, in pixels, for which an image is not rotated."""
-NOT_SOLAR = "sunpy does not accept the header of the image"
+NOT_SOLAR = "The header of the image is not valid for sunpy"
 ROTATION = (
     "crota1",
     "crota2",
