@@ -328,7 +328,8 @@ def test_images_of_different_sizes_are_not_mixed_in_a_folder(
 ) -> None:
     data("download", "--path", tmp_path, *SMALL).succeeded()
     result = data("download", "--path", tmp_path, *README, "--size=512")
-    assert result.code == 2 and "contains 7 of the requested images (256 from gsu)" in result.err
+    assert result.code == 2 and "contains 7 of the requested images with" in result.err
+    assert "expected 512 from gsu, found 256 from gsu" in result.err
 
 
 def test_the_source_limits_the_number_of_connections(

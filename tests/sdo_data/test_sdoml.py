@@ -161,7 +161,7 @@ def test_missing_attributes_leave_empty_metadata(
         *("DSUN", "X0", "R_SUN", "Y0", "CDELT")
     }
     array.attrs.update(T_OBS=[stamp(START)] * 2)
-    with pytest.raises(AstrodomeError, match="2011/171A: attribute T_OBS is missing"):
+    with pytest.raises(AstrodomeError, match="2011/171A: the attribute T_OBS is missing"):
         fetch_images(tmp_path / "out", 0, 171)
 
 

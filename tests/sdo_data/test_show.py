@@ -253,7 +253,7 @@ def test_mp4_without_ffmpeg_is_an_error_with_instructions(
     monkeypatch.setenv("PATH", "")
     monkeypatch.setitem(__import__("sys").modules, "imageio_ffmpeg", None)
     result = data("show", days, "-o", tmp_path / "sun.mp4")
-    assert result.code == 1 and "ffmpeg not found, which is required for MP4 movies" in result.err
+    assert result.code == 1 and "ffmpeg not found. It is required for MP4 movies" in result.err
     assert "astrodome-sdo-data[movie]" in result.err
     assert not (tmp_path / "sun.mp4").exists()
 

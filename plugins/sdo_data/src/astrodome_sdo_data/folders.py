@@ -28,9 +28,9 @@ def read_folder(
         Folder with images whose names contain the time and wavelength. Subfolders are included.
     wavelength : int or str
         Include only images with this wavelength in angstroms, or with a wavelength that matches
-        this pattern.
+        this shell pattern.
     start, end : time, optional
-        Include only images in this time range (UTC, both ends included).
+        Include only images in this time range (UTC, both ends inclusive).
     freq : str
         Include only one image per wavelength in each interval of this length, for example
         ``"1h"``.

@@ -12,7 +12,7 @@ def register_commands() -> Iterable[CommandSpec]:
     yield CommandSpec(
         "data",
         "astrodome_sdo_data.cli.main:app",
-        help="Download, import, resize and show images of the Sun, and cut patches out of them.",
+        help="Download, import, resize and show images of the Sun, and extract patches from them.",
         panel="Data",
     )
 

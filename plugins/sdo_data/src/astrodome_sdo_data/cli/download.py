@@ -58,7 +58,9 @@ class DownloadOptions(OptionGroup):
         False, "Also download the image parameters: ten statistics for each of 64 x 64 cells."
     )
     calibrate: bool = option(
-        False, "Correct the pointing and the degradation. Only fido and jsoc support this option."
+        False,
+        "Correct the pointing and the degradation. Only the sources fido and jsoc support this "
+        "option.",
     )
 
     def request(self) -> DownloadRequest:
@@ -81,7 +83,9 @@ def download(
         False, "Retry images that were missing at the source in an earlier run."
     ),
     verify: bool = option(False, "Verify the content of all existing images."),
-    dry_run: bool = option(False, "Show what would be downloaded, without downloading it."),
+    dry_run: bool = option(
+        False, "Show the number of images and the download size, but download nothing."
+    ),
     as_json: Json = False,
     *,
     search: DownloadOptions,

@@ -8,7 +8,7 @@ from astrodome.option_groups import expand
 from . import download, processing, sources, views
 
 app = typer.Typer(
-    help="Download, import, resize and show images of the Sun, and cut patches out of them.",
+    help="Download, import, resize and show images of the Sun, and extract patches from them.",
     no_args_is_help=True,
 )
 app.command()(expand(download.download))

@@ -16,7 +16,9 @@ Jobs = Annotated[
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Overwrite existing images.")]
 Wavelength = Annotated[
     str,
-    typer.Option(help="Wavelength of the images, in angstroms, or a shell pattern; * matches all."),
+    typer.Option(
+        help="Wavelength of the images, in angstroms, or a shell pattern; * matches any wavelength."
+    ),
 ]
 ImageFolder = Annotated[
     Path, typer.Option("--path", help="Folder with the images. Its subfolders are included.")

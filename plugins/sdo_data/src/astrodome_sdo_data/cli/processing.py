@@ -30,13 +30,13 @@ def import_(
         None, "Index (starting at 0) of the image to import from files with several images.", min=0
     ),
     size: int = option(
-        0, "Width and height of the imported images, in pixels; 0 keeps the size.", min=0
+        0, "Width and height of the imported images, in pixels; 0 keeps the original size.", min=0
     ),
     overwrite: Overwrite = False,
     jobs: Jobs = 0,
     as_json: Json = False,
 ) -> None:
-    """Import images as gray JPEG images with solar north up, and add their metadata to meta.csv."""
+    """Import images as grayscale JPEG images with north up, and add their metadata to meta.csv."""
     from ..processing.importing import import_files
 
     with console.progress("Importing", len(files), "files") as bar:
@@ -99,7 +99,7 @@ def patch(
     *,
     processing: ProcessingOptions,
 ) -> None:
-    """Cut random patches out of all images in a folder."""
+    """Extract random patches from all images in a folder."""
     from ..processing import patches
     from ..processing.folders import list_images
 

@@ -31,7 +31,10 @@ SHOWN_GAPS = 10
 def show(
     folder: FolderOptions,
     output: Path = option(
-        Path("sun.png"), "Contact sheet (.png, .jpeg) or movie (.gif, .mp4).", "--output", "-o"
+        Path("sun.png"),
+        "Output file: contact sheet (.png, .jpeg) or movie (.gif, .mp4).",
+        "--output",
+        "-o",
     ),
     wavelength: Wavelength = "*",
     start: datetime | None = time_option(None, "Start time"),
@@ -52,7 +55,7 @@ def show(
         True, "Label the images with their wavelength and time.", "--stamps/--no-stamps"
     ),
     colour: bool = option(
-        True, "Draw the images with the AIA colormaps, or in gray.", "--colour/--grey"
+        True, "Draw the images with the AIA colormaps, or in grayscale.", "--colour/--grey"
     ),
     jobs: Jobs = 0,
     as_json: Json = False,
@@ -88,7 +91,9 @@ def show(
 
 def info(
     folder: FolderOptions,
-    freq: str = option("", "Expected time between images, for example 6min (default: the median)."),
+    freq: str = option(
+        "", "Expected time between images, for example 6min (default: the median time step)."
+    ),
     decode: bool = option(False, "Decode all images to find files with damaged pixel data."),
     jobs: Jobs = 0,
     as_json: Json = False,

@@ -27,9 +27,9 @@ def search(source: str, start: Any, end: Any, **request: Any) -> pd.DataFrame:
         argument after a colon, for example ``"sdoml:FOLDER"``. The command ``sdo data sources``
         lists the installed sources.
     start, end : time
-        Start and end of the time range in UTC, both included, as a string, datetime,
-        numpy.datetime64, pandas.Timestamp or astropy Time. If ``end`` is a string with a date
-        only, the whole day is included.
+        Start time and end time (UTC), both inclusive, as a string, datetime, numpy.datetime64,
+        pandas.Timestamp or astropy Time. If ``end`` is a date without a time of day, the whole
+        day is included.
     **request
         Fields of :class:`.DownloadRequest`:
 

@@ -20,9 +20,9 @@ from ..sources.grid import check_wavelengths
 KEEP, FETCH, CHECK, SKIP, ABSENT = "keep", "fetch", "check", "skip", "absent"
 """Actions for an image.
 
-``keep``: the image exists. ``fetch``: download the missing parts. ``check``: verify the existing
-file first. ``skip``: the quality or flux does not meet the request. ``absent``: the image is known
-to be missing at the source."""
+``keep`` means that the image exists. ``fetch`` downloads the missing parts. ``check`` verifies the
+existing file first. ``skip`` means that the quality or flux does not meet the request, and
+``absent`` means that the image is known to be missing at the source."""
 UNKNOWN_FLUX = "No flux is known at this time."
 
 
@@ -30,11 +30,11 @@ UNKNOWN_FLUX = "No flux is known at this time."
 class DownloadRequest:
     """Time range, wavelengths and other criteria that select the images to download.
 
-    ``start`` and ``end`` are times of any type, in UTC, and both are included. ``freq`` is a pandas
-    offset alias. ``wavelength`` is one or more wavelengths in angstroms. ``size`` is a string or an
-    integer. The flux limits are in W/m² and apply to the GOES 1-8 Å flux from ``flux_source``.
-    ``quality`` is the bit mask of allowed quality bits, or None to allow all bits. ``options`` are
-    passed to the ``search`` method of the source.
+    ``start`` and ``end`` are times of any type, in UTC, and both are inclusive. ``freq`` is a
+    pandas offset alias. ``wavelength`` is one or more wavelengths in angstroms. ``size`` is a
+    string or an integer. The flux limits are in W/m² and apply to the GOES 1-8 Å flux from
+    ``flux_source``. ``quality`` is the bit mask of allowed quality bits, or None to allow all bits.
+    ``options`` are passed to the ``search`` method of the source.
     """
 
     start: Any
@@ -257,8 +257,9 @@ def _check_variant(request: DownloadRequest, folder: Path, record: pd.DataFrame)
     if len(other):
         existing = f"{other['size'].iloc[0]} from {other['source'].iloc[0]}".removeprefix(" from ")
         raise InvalidInputError(
-            f"{folder} already contains {len(other)} of the requested images "
-            f"({existing}): expected {request.variant} from {request.source}.",
+            f"{folder} already contains {len(other)} of the requested images with a different "
+            f"size, calibration or source: expected {request.variant} from {request.source}, found "
+            f"{existing}.",
             "Choose another output folder.",
         )
 

@@ -14,7 +14,7 @@ DAMAGED = ".damaged"
 
 
 def pixels_of_size(size: str) -> int:
-    """Return the image width in pixels for a size such as ``256`` or ``2k``, or 0 otherwise."""
+    """Return the width in pixels for a size such as ``256`` or ``2k``, or 0 if it is unknown."""
     number = size.removesuffix("k")
     return int(number) * (1024 if size.endswith("k") else 1) if number.isdigit() else 0
 

@@ -25,7 +25,7 @@ from . import attrs
 
 
 class GSUResponse(QueryResponseTable):  # type: ignore[misc]
-    """Search results: one row per image, with the columns time, wavelength, size and URL."""
+    """Search results with one row per image. The columns are time, wavelength, size and URL."""
 
     hide_keys = ["url"]  # noqa: RUF012
 

@@ -1,1 +1,1 @@
-"""Import files, resize images, cut patches and calibrate AIA level 1 data."""
+"""Import files, resize images, extract patches, and calibrate AIA level 1 data."""

@@ -1,8 +1,8 @@
 """Calibrate AIA level 1 images with aiapy: correct the pointing and the degradation.
 
 The pointing table and the degradation table are downloaded once or read from files. The pointing
-file must have the format of https://aia.lmsal.com/public/master_aia_pointing3h.csv, and the
-degradation file the format of ``aia_V*_response_table.txt`` in SolarSoft.
+file must have the format of https://aia.lmsal.com/public/master_aia_pointing3h.csv. The
+degradation file must have the format of ``aia_V*_response_table.txt`` in SolarSoft.
 """
 
 from __future__ import annotations

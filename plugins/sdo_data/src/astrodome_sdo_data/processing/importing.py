@@ -33,7 +33,7 @@ def import_files(
     jobs: int = 0,
     advance: Callable[[], object] | None = None,
 ) -> compute.Outcome:
-    """Import image files as gray JPEG images with north up.
+    """Import image files as grayscale JPEG images with north up.
 
     Intensities in FITS files are divided by the exposure time, clipped to the intensity range of
     the channel, and scaled to eight bits. The values of images with eight bits per pixel are not

@@ -1,4 +1,4 @@
-"""Cut random patches out of the images in a folder."""
+"""Extract random patches from the images in a folder."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def cut_patches(
     scheduler: str = "",
     advance: Advance | None = None,
 ) -> compute.Outcome:
-    """Cut random patches out of all images in a folder.
+    """Extract random patches from all images in a folder.
 
     Patch positions are drawn without replacement. They depend only on ``seed`` and the file name of
     the image.
@@ -45,7 +45,7 @@ def cut_patches(
         Maximum number of patches per image.
     wavelength : int or str
         Use only images with this wavelength in angstroms, or with a wavelength that matches this
-        pattern.
+        shell pattern.
     images : sequence of Path, optional
         Paths of the images to use, relative to ``folder``. By default, all matching images in the
         folder are used.
@@ -126,7 +126,7 @@ def _cut(
     keep: bool,
     name: Path,
 ) -> tuple[int, int]:
-    """Cut patches out of one image at the positions that ``draw`` returns.
+    """Extract patches from one image at the positions that ``draw`` returns.
 
     Return the number of written patches and the number of existing patches.
     """

@@ -41,7 +41,7 @@ def resize(
         Width and height of the resized images in pixels.
     wavelength : int or str
         Resize only images with this wavelength in angstroms, or with a wavelength that matches
-        this pattern.
+        this shell pattern.
     images : sequence of Path, optional
         Paths of the images to resize, relative to ``folder``. By default, all matching images in
         the folder are resized.

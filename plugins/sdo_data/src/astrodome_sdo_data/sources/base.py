@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 AIA_WAVELENGTHS = (94, 131, 171, 193, 211, 304, 335, 1600, 1700, 4500)
 """Wavelengths of the AIA channels in angstroms."""
 SIZES = {"2k": 2048, "4k": 4096, "1k": 1024, "512": 512, "256": 256}
-"""Names of the image sizes for sources that resize images, with the width in pixels.
+"""Mapping from image sizes to the width in pixels, for sources that resize images.
 
 The first size is the default."""
 
@@ -41,11 +41,11 @@ class ArchiveSource(ABC):
     """
 
     service: ClassVar[str]
-    """Name of the archive, used in messages."""
+    """Name of the archive that is used in messages."""
     info: ClassVar[SourceInfo]
     sizes: ClassVar[Mapping[str, int]] = SIZES
     grid_cadence: ClassVar[float] = 0.0
-    """Cadence in seconds. The requested interval must be a multiple of it.
+    """Cadence in seconds. The requested interval must be a multiple of the cadence.
 
     The value 0 allows all intervals."""
 
@@ -65,7 +65,7 @@ class ArchiveSource(ABC):
         Parameters
         ----------
         start, end : datetime
-            Start and end of the time range (UTC), both included.
+            Start time and end time (UTC), both inclusive.
         freq : str
             Time between images as a pandas offset alias.
         wavelength : sequence of int
@@ -124,7 +124,10 @@ class ArchiveSource(ABC):
         comment: str,
         result: FetchedImage,
     ) -> None:
-        """Set the header of the result and, if the image is requested, write it with a comment."""
+        """Set the header of the result, and write the image if it is requested.
+
+        The comment is stored in the image file.
+        """
         result.header = image.metadata_row()
         if row.get("image", True):
             picture = image.to_picture(self.sizes[row["size"]])

@@ -65,7 +65,7 @@ def offset(freq: str) -> pd.offsets.BaseOffset:
 
 
 def interval(freq: str) -> timedelta:
-    """Return the duration for an alias with a fixed duration, for example ``6min`` or ``1D``."""
+    """Convert an offset alias with a fixed duration, such as ``6min`` or ``1D``, to a timedelta."""
     step = offset(freq)
     try:
         duration: timedelta = pd.Timedelta(step).to_pytimedelta()

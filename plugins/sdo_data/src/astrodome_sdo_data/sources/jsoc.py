@@ -71,7 +71,8 @@ class JsocSource(Level1Source):
     ) -> pd.DataFrame:
         """Return the records in a time range.
 
-        At most one record per interval of ``sample`` seconds is returned; 0 returns all records.
+        At most one record per interval of ``sample`` seconds is returned. If ``sample`` is 0, all
+        records are returned.
         """
         series = SERIES.get(wavelength, EUV)
         step = f"@{sample:.0f}s" if sample else ""

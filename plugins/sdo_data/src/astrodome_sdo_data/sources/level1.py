@@ -36,9 +36,9 @@ NO_FILE = ""
 
 
 class Level1Source(ArchiveSource):
-    """Base class for sources that convert AIA level 1 files to gray JPEG images with north up.
+    """Base class for sources that convert AIA level 1 files to grayscale JPEG images.
 
-    Files are optionally calibrated with aiapy.
+    North is up in the images. Files are optionally calibrated with aiapy.
     """
 
     info: ClassVar[SourceInfo] = SourceInfo(
@@ -66,8 +66,8 @@ class Level1Source(ArchiveSource):
     ) -> pd.DataFrame:
         """Return the records in a time range.
 
-        At most one record is returned in each interval of ``sample`` seconds; 0 returns all
-        records. The columns are ``t_obs`` (UTC), ``provider`` and ``fileid``.
+        At most one record per interval of ``sample`` seconds is returned. If ``sample`` is 0, all
+        records are returned. The columns are ``t_obs`` (UTC), ``provider`` and ``fileid``.
         """
 
     @abstractmethod

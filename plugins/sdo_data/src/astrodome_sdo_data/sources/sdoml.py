@@ -1,6 +1,6 @@
 """Image source ``sdoml``: frames in an SDO ML v2 zarr store.
 
-The store contains AIA images with 512 x 512 pixels and a cadence of six minutes in DN/s. They are
+The store contains AIA images in DN/s with 512 x 512 pixels and a cadence of six minutes. They are
 corrected for exposure time and degradation, and north is up (Galvez et al. 2019, ApJS 242, 7). The
 arrays ``{year}/{wavelength}A`` have the shape (N, 512, 512), and their attributes are lists with N
 values. A store can be in a folder or at a URL that fsspec can read (``gs://``, ``s3://``,
@@ -68,8 +68,8 @@ class FrameArray:
         """Observation times of the frames in UTC. Unknown times are NaT."""
         if "T_OBS" not in self.attributes:
             raise AstrodomeError(
-                f"{self.name}: attribute T_OBS is missing or does not have one value for each of "
-                f"the {self.array.shape[0]} frames."
+                f"{self.name}: the attribute T_OBS is missing, or does not have one value for each "
+                f"of the {self.array.shape[0]} frames."
             )
         stamps = pd.Series(self.attributes["T_OBS"], dtype="string").str.strip()
         parsed = pd.to_datetime(stamps, format="ISO8601", utc=True, errors="coerce")
@@ -96,7 +96,7 @@ class FrameArray:
 
 
 class SdomlSource(ArchiveSource):
-    """Image source that converts SDO ML v2 frames to gray JPEG images with north up."""
+    """Image source that converts SDO ML v2 frames to grayscale JPEG images with north up."""
 
     service: ClassVar[str] = "SDO ML"
     sizes: ClassVar[Mapping[str, int]] = {"512": 512, "256": 256}
@@ -117,7 +117,7 @@ class SdomlSource(ArchiveSource):
     def __init__(self, store: str = "") -> None:
         """Create a source for the store in a folder or at a URL.
 
-        By default, the store in the setting ``sdoml.store`` is used.
+        By default, the store that the setting ``sdoml.store`` specifies is used.
         """
         self.settings = settings.section("sdoml", SdomlSettings)
         if store:

@@ -107,7 +107,10 @@ class Server:
         return content
 
     def _check_retry(self, error: http.StatusError) -> None:
-        """Raise an exception if the error is permanent; or store the delay it specifies."""
+        """Raise an exception if the error is permanent.
+
+        Otherwise, store the delay that the response specifies.
+        """
         if error.status in FINAL:
             raise error
         if error.retry_after is None:

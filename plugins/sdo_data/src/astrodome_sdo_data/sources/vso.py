@@ -34,7 +34,7 @@ class VsoSource(Level1Source):
 
     @cached_property
     def client(self) -> VSOClient:
-        """The VSO client of sunpy.
+        """The sunpy client for the VSO.
 
         Raises AstrodomeError if no server can be reached.
         """
@@ -48,7 +48,8 @@ class VsoSource(Level1Source):
     ) -> pd.DataFrame:
         """Return the records in a time range.
 
-        At most one record per interval of ``sample`` seconds is returned; 0 returns all records.
+        At most one record per interval of ``sample`` seconds is returned. If ``sample`` is 0, all
+        records are returned.
         """
         query = [a.Time(start, end), a.Instrument("AIA")]
         query += [a.Wavelength(wavelength * u.AA, wavelength * u.AA)]

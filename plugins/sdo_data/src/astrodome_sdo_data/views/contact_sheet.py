@@ -48,7 +48,7 @@ def make_contact_sheet(
     label : bool
         Whether to draw the wavelength and time on each image.
     color : bool
-        Whether to use the AIA colormaps instead of gray.
+        Whether to use the AIA colormaps instead of grayscale.
     **selection
         Keyword arguments of :func:`read_folder` that select the images: ``wavelength``, ``start``,
         ``end`` and ``freq``.
@@ -91,7 +91,7 @@ def draw_sheet(
 ) -> tuple[Image.Image, compute.Outcome]:
     """Draw a contact sheet, and return it with the number of drawn images and the failures.
 
-    Invalid images are drawn as a black panel with a label. ``advance`` is called after each panel.
+    Invalid images are drawn as black panels with labels. ``advance`` is called after each panel.
     """
     page, outcome = Page(len(cells), columns, style), compute.Outcome()
     occupied = {number: file for number, file in enumerate(cells) if file}

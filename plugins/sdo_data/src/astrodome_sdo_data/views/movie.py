@@ -170,7 +170,7 @@ def find_ffmpeg() -> str:
         return str(imageio_ffmpeg.get_ffmpeg_exe())
     except (ImportError, RuntimeError) as error:
         raise AstrodomeError(
-            "ffmpeg not found, which is required for MP4 movies.",
+            "ffmpeg not found. It is required for MP4 movies.",
             "pip install 'astrodome-sdo-data[movie]', or use the file extension .gif.",
         ) from error
 

@@ -92,7 +92,7 @@ class Page:
 
 
 def colorized(image: Image.Image, wavelength: int) -> Image.Image:
-    """Apply the AIA colormap for ``wavelength`` to a gray image.
+    """Apply the AIA colormap for ``wavelength`` to a grayscale image.
 
     Color images are returned unchanged.
     """
@@ -107,7 +107,7 @@ def colorized(image: Image.Image, wavelength: int) -> Image.Image:
 def color_table(wavelength: int) -> NDArray[np.uint8]:
     """Return the sunpy colormap for an AIA channel as an array with shape (256, 3).
 
-    For other channels, the colormap is gray.
+    For other channels, a grayscale colormap is returned.
     """
     from astrodome_solar.colormaps import colormap
 

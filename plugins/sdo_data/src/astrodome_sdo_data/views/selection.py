@@ -31,7 +31,7 @@ class SelectedImage:
 
 
 Cells = tuple[SelectedImage | None, ...]
-"""Images in the cells of a contact sheet or a movie frame. None is an empty cell."""
+"""Images in the cells of a contact sheet or a movie frame. None represents an empty cell."""
 
 
 def select_images(
@@ -42,7 +42,7 @@ def select_images(
     end: Any = None,
     freq: str = "",
 ) -> list[SelectedImage]:
-    """Return the images in a folder from ``start`` to ``end`` (UTC, both included), sorted by time.
+    """Return the images in a folder from ``start`` to ``end`` (UTC, inclusive), sorted by time.
 
     If ``freq`` is given, only the first image at each wavelength in each interval of this length is
     returned. Raises AstrodomeError if no matching images are found.

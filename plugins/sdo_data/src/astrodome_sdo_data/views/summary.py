@@ -187,7 +187,7 @@ def _summary(
 
 
 def find_gaps(times: Sequence[datetime], cadence: float = 0.0) -> tuple[float, list[Gap]]:
-    """Return the cadence in seconds and the gaps in sorted times.
+    """Return the cadence in seconds, and the gaps in a sorted sequence of times.
 
     If ``cadence`` is 0, the median time step is used.
     """
