@@ -165,7 +165,7 @@ def test_an_interrupted_listing_keeps_its_pages_and_can_be_continued(
     marshal.choose = lambda request: "html" if request.query.get("pageNumber") == ["3"] else ""
     line = by_manual("-group_ids", "360")
     stopped = scope(*line, "--json")
-    assert stopped.code == 1 and "Cannot read page 3 of the listing" in stopped.err
+    assert stopped.code == 1 and "Cannot read page 3 of the source listing" in stopped.err
     assert len(pd.read_csv(stopped.json["file"])) == 1000
     marshal.choose = lambda request: ""
     about = scope(*line, "-start", "3", "--json").succeeded().json

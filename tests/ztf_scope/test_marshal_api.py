@@ -164,5 +164,5 @@ def test_errors_of_a_marshal_file_contain_the_existing_names() -> None:
         marshal.classify([{"obj_id": "a", "classification": "x", "taxonomy_id": 8}])
     with pytest.raises(AstrodomeError, match="Invalid position"):
         scope.list_sources(marshal, position=(10.0, 95.0))
-    with pytest.raises(AstrodomeError, match="only possible in a local file"):
+    with pytest.raises(AstrodomeError, match="only in a local file"):
         scope.open_marshal("fritz", create_groups=[5])

@@ -79,7 +79,7 @@ def hidden_soon(running: subprocess.Popen[bytes]) -> None:
 def test_a_token_in_a_response_is_masked(scope: Scope, marshal: FakeServer, fritz: Fritz) -> None:
     fritz.tokens = {"another"}
     refused = scope("--debug", "taxonomy", "show", "--token", TOKEN)
-    assert refused.code == 1 and "does not accept the token" in refused.err
+    assert refused.code == 1 and "rejected the token" in refused.err
     assert TOKEN not in refused.err + refused.out and "***" in refused.err
 
 

@@ -87,7 +87,7 @@ def test_an_invalid_taxonomy_is_an_error_before_the_first_request(
 ) -> None:
     for text, words in (
         ("name: x\n", "class"),
-        ("class: a\nsubclasses: [{class: b}, {class: b}]\n", "'b' twice"),
+        ("class: a\nsubclasses: [{class: b}, {class: b}]\n", "'b' more than once"),
         ("class: a\nsubclases: []\n", "did you mean 'subclasses'"),
         ("- a\n", "tree.yaml"),
     ):

@@ -91,7 +91,7 @@ def test_groups_of_a_marshal_file_can_be_created(scope: Scope, without_token: li
     assert "Groups 250, 750" in scope(*line).err
     assert scope(*line, "--create-groups", "--json").succeeded().json["done"] == 6
     remote = scope(*without_token, "-token", TOKEN, "--create-groups")
-    assert remote.code == 2 and "only possible in a local file" in remote.err
+    assert remote.code == 2 and "only in a local file" in remote.err
 
 
 def test_a_dry_run_with_a_new_file_creates_no_file(scope: Scope, manual: list[str]) -> None:

@@ -128,7 +128,7 @@ def test_an_expired_token_stops_the_upload_and_a_new_token_resumes_it(
     assert stopped.code == 1
     failed = stopped.json["failed"]
     assert 0 < len(failed) < 6 and stopped.json["done"] == 6 - len(failed)
-    assert "does not accept the token" in failed[0]["reason"]
+    assert "rejected the token" in failed[0]["reason"]
     assert "Not processed because" in failed[-1]["reason"] and len(marshal.requests) < 30
     manual[manual.index(surveys.TOKEN)] = "a-new-token"
     scope(*manual).succeeded()

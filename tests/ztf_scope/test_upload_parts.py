@@ -198,7 +198,9 @@ def test_the_last_columns_contain_the_probabilities_including_0() -> None:
     assert [len(labels.of_row(row, found, 0.5)) for row in rows.to_dict(orient="records")] == [1, 1]
     with pytest.raises(AstrodomeError, match="No taxonomy specified for the classes"):
         labels.select(rows, ["variable"])
-    with pytest.raises(AstrodomeError, match="Expected 4 columns with probabilities, got 3"):
+    with pytest.raises(
+        AstrodomeError, match="Expected at least 4 columns, one for each class, got 3"
+    ):
         labels.select(rows, ["a", "b", "c", "d"], taxonomy_id=7)
 
 

@@ -52,7 +52,10 @@ def describe(parameters: Mapping[str, Any]) -> str:
 def request_rows(
     results: Iterable[WriteResult[Any]], name: str, identify: Callable[[Any], Any]
 ) -> Iterator[dict[str, Any]]:
-    """Yield a row for each request. The column ``name`` contains the result of ``identify``."""
+    """Yield an output row for each request.
+
+    ``name`` is the name of the first column, which contains the result of ``identify``.
+    """
     for result in results:
         for request in result.requests:
             yield {
@@ -72,9 +75,9 @@ def finish_batch(
     *,
     as_json: bool,
 ) -> None:
-    """Print the failed items and the counts; exit with status 1 if any item failed.
+    """Print the failed items and the counts. If an item failed, exit with status 1.
 
-    With ``as_json``, print one JSON object with ``document`` instead.
+    If ``as_json`` is True, one JSON object that also contains ``document`` is printed instead.
     """
     from ..marshal import batches
 

@@ -176,7 +176,7 @@ def _print(rows: Iterable[Mapping[str, Any]], as_json: bool) -> int:
 @command
 def find_sources(
     position: tuple[float, float] | None = option(
-        None, "RA and Dec, in degrees.", metavar="RA DEC", panel=ROWS
+        None, "RA and Dec of the position, in degrees.", metavar="RA DEC", panel=ROWS
     ),
     radius_arcsec: float = option(
         2.0, "Maximum distance from the position, in arcsec.", min=0, panel=ROWS

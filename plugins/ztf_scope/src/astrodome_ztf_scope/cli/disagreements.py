@@ -28,7 +28,9 @@ def disagreements(
         "Training set (CSV, Parquet or HDF5 file). The light curves in its column 'ztf_id' are "
         "excluded.",
     ),
-    id: int = option(1, "Id of the group on the marshal.", "--id", "--group-id"),
+    id: int = option(
+        1, "Id of the group to which the light curves are uploaded.", "--id", "--group-id"
+    ),
     catalogue: CatalogueName = "",
     origin: str = option("ML_DR5_d15_v1", "Origin of the annotation."),
     catalog: str = option(

@@ -24,7 +24,8 @@ class FeatureOptions(OptionGroup, panel=FEATURES):
         "(setting: sources.catalogue; default: kowalski).",
     )
     features_catalog: str = option(
-        "features", "Collection with the features (setting: kowalski.collections.features)."
+        "features",
+        "Name of the collection with the features (setting: kowalski.collections.features).",
     )
     features_limit: int = option(1000, "Number of light curves per request for features.", min=1)
     taxonomy_map: str = option("golden", "Taxonomy map: golden, tags, or a JSON file.")
@@ -91,7 +92,10 @@ def download(
         panel=ROWS,
     ),
     radius_arcsec: float = option(
-        2.0, "Maximum separation between a row and its source, in arcsec.", min=0, panel=ROWS
+        2.0,
+        "Maximum separation between the position in a row and its source, in arcsec.",
+        min=0,
+        panel=ROWS,
     ),
     jobs: Jobs = 8,
     output_dir: Path | None = option(

@@ -37,7 +37,8 @@ class RowOptions(OptionGroup, panel=ROWS):
 
     resume: int = option(
         0,
-        "First row to upload, counted from 0. Not required to resume an interrupted upload.",
+        "First row to upload, counted from 0. This option is not required to resume an interrupted "
+        "upload.",
         "--resume",
         "--start",
         min=0,
@@ -46,10 +47,13 @@ class RowOptions(OptionGroup, panel=ROWS):
     use_existing_obj_id: bool = option(
         False, "Use the existing sources named in the column 'obj_id'."
     )
-    match_ids: bool = option(False, "Search for sources by survey_id first, then by position.")
+    match_ids: bool = option(
+        False, "Search for sources by the column 'survey_id' first, then by position."
+    )
     radius: float = option(
         2.0,
-        "Maximum separation between a row, its source and its light curves, in arcsec.",
+        "Maximum separation between the position in a row and its source or light curves, in "
+        "arcsec.",
         "--radius-arcsec",
         min=0.01,
     )
@@ -58,7 +62,7 @@ class RowOptions(OptionGroup, panel=ROWS):
 class UploadClassOptions(OptionGroup, panel=CLASSIFICATIONS):
     """Options for the classifications that are posted."""
 
-    taxonomy_id: int | None = option(None, "Id of the taxonomy on the marshal.")
+    taxonomy_id: int | None = option(None, "Id of the taxonomy that contains the classes.")
     classification: list[str] | None = option(
         None,
         "Names of the classes whose probabilities are in the last columns, or 'read' to upload all "
@@ -71,7 +75,7 @@ class UploadClassOptions(OptionGroup, panel=CLASSIFICATIONS):
         None, "Whether -classification contains labels in the taxonomy map instead of class names."
     )
     threshold: float = option(
-        0.0, "Minimum probability of the uploaded classes.", "--p-threshold", min=0, max=1
+        0.0, "Minimum probability of the classes that are uploaded.", "--p-threshold", min=0, max=1
     )
     origin: str = option("SCoPe", "Origin of the classifications.", "--classification-origin")
     no_ml: bool = option(False, "Mark the classifications as not made by machine learning.")
@@ -99,7 +103,9 @@ class PhotometryOptions(OptionGroup, panel=LIGHT_CURVES):
     limiting_mag: float | None = option(
         None, "AB limiting magnitude of the photometry (default: survey depth in each band)."
     )
-    programs: list[int] | None = option(None, "ZTF programs to include (default: 1 2 3).")
+    programs: list[int] | None = option(
+        None, "Numbers of the ZTF programs to include (default: 1, 2 and 3)."
+    )
     max_hjd: float | None = option(
         None,
         "Maximum HJD of the epochs to post, in days (setting: kowalski.max_timestamp_hjd).",
@@ -107,7 +113,9 @@ class PhotometryOptions(OptionGroup, panel=LIGHT_CURVES):
     )
     post_phot_as_comment: bool = option(False, "Post a plot of the light curve as a comment.")
     post_phasefolded_phot: bool = option(False, "Also post a phase-folded plot.")
-    plot_folder: str = option("", "Folder for copies of the plots (optional).", "--phot-dirname")
+    plot_folder: str = option(
+        "", "Folder to which copies of the plots are written (optional).", "--phot-dirname"
+    )
     instrument: str = option("ZTF", "Name of the instrument on the marshal.", "--instrument-name")
 
     def open_catalogue(self) -> Any:
@@ -154,7 +162,7 @@ def upload(
     ),
     jobs: Jobs = 4,
     dry_run: DryRun = False,
-    recheck: bool = option(False, "Also compare rows from completed uploads with the marshal."),
+    recheck: bool = option(False, "Also check rows that an earlier run has completed."),
     *,
     service: NewMarshalOptions,
     rows: RowOptions,

@@ -143,7 +143,9 @@ def annotation_requests(
 def _column_values(table: pd.DataFrame, key: str, where: str) -> dict[str, Any]:
     """Return the values in the column ``key``, keyed by ``obj_id``."""
     if key not in table:
-        raise InvalidInputError(f"{where} has no column '{key}', which must contain the values.")
+        raise InvalidInputError(
+            f"{where} has no column '{key}', which must contain the new values."
+        )
     values: dict[str, Any] = {}
     for row, record in enumerate(identifiers.to_records(table[["obj_id", key]])):
         obj_id, value = record["obj_id"], record[key]
@@ -153,7 +155,7 @@ def _column_values(table: pd.DataFrame, key: str, where: str) -> dict[str, Any]:
         check_value(key, value, f"{where}, row {row} (counted from 0): ")
         if values.setdefault(str(obj_id), value) != value:
             raise AstrodomeError(
-                f"{where} contains source {obj_id} twice, with different values in column '{key}'."
+                f"{where} contains different values in column '{key}' for the source {obj_id}."
             )
     return values
 

@@ -114,8 +114,8 @@ def download_classifications(
     pandas.DataFrame
         All rows of the table with the additional columns ``classification``, ``probability``,
         ``period_origin``, ``period`` (in days), ``labellers`` and ``sum_votes``. Multiple values in
-        a cell are separated by ``;``. The column ``status`` contains ``found …``, ``not found`` or
-        ``failed: …``.
+        a cell are separated by ``;``. The value of ``status`` is ``not found``, or begins with
+        ``found`` or ``failed:``.
 
     Raises
     ------

@@ -32,7 +32,7 @@ class CircuitBreaker:
 
     @contextmanager
     def item(self) -> Iterator[None]:
-        """Process one item in the ``with`` block.
+        """Return a context manager in which one item is processed.
 
         Raises AstrodomeError if the batch has been stopped.
         """

@@ -51,7 +51,7 @@ def check_classes(marshal: Marshal, classes: Iterable[tuple[str, int]]) -> None:
             raise InvalidInputError(
                 f"Class '{name}' not found in taxonomy {number} ({known[number]['name']}). "
                 "Nothing was changed.",
-                f"{similar}Classes: {', '.join(names) or 'none'}.",
+                f"{similar}Existing classes: {', '.join(names) or 'none'}.",
             )
 
 

@@ -99,7 +99,9 @@ class Fritz:
         seen: set[str] = set()
         for done in itertools.chain([compute.ItemResult(start, first)], rest):
             if done.value is None:
-                raise AstrodomeError(f"Cannot read page {done.item} of the listing: {done.error}")
+                raise AstrodomeError(
+                    f"Cannot read page {done.item} of the source listing: {done.error}"
+                )
             # Saving a source during the listing shifts the pages, so a source may occur twice.
             new = {one["id"]: one for one in done.value["sources"] if one["id"] not in seen}
             if not new:
@@ -275,12 +277,12 @@ class Fritz:
         message = str(document.get("message") or response.reason)
         message = self._masked(" ".join(message.split()))[:300]
         if status == 401:
-            raise MarshalAccessError(f"{SERVICE} does not accept the token: {message}", TOKEN_HINT)
+            raise MarshalAccessError(f"{SERVICE} rejected the token: {message}", TOKEN_HINT)
         if reading and (status == 404 or (status == 400 and "not found" in message.lower())):
             return None
         if reading and (status == 429 or status >= 500):
             raise MarshalUnavailable(
-                f"{SERVICE} responded to {path} with status {status}.", "Try again later."
+                f"{SERVICE} returned status {status} for {path}.", "Try again later."
             )
         if status >= 400 or document.get("status") == "error":
             raise RequestRejected(

@@ -65,7 +65,8 @@ class RequestJournal:
         except sqlite3.Error as error:
             raise AstrodomeError(
                 f"Invalid journal {path}: {error}.",
-                "Rename the file to create a new journal. Existing changes are not repeated.",
+                "To create a new journal, rename the file. Changes that already exist on the "
+                "marshal are not repeated.",
             ) from error
         self._read, self.close = self._database.rows, self._database.close
 

@@ -65,8 +65,8 @@ def open_marshal(
         options |= {"missing": missing, "create_groups": create_groups}
     elif create_groups:
         raise InvalidInputError(
-            f"Groups cannot be created on the marshal '{name}': this is only possible in a local "
-            "file."
+            f"Cannot create groups on the marshal '{name}': groups can be created only in a local "
+            "file (local:FILE.db)."
         )
     marshal: Marshal = sources.get("marshal", name, **options)
     return marshal

@@ -119,5 +119,5 @@ def read(model: type[Record], document: Any) -> dict[str, Any]:
             problem = f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}"
         raise AstrodomeError(
             f"Invalid {model.__name__.lower()} in the response from the marshal: {problem}.",
-            "The API of the marshal may have changed, or fritz.url may be wrong.",
+            "Check the setting fritz.url. The API of the marshal may also have changed.",
         ) from error

@@ -19,7 +19,7 @@ def read(source: str) -> dict[str, Any]:
     """Read a taxonomy as nested mappings with the keys ``class`` and ``subclasses``.
 
     ``source`` is the path of a YAML file in tdtax format, or ``config`` for the taxonomy in the
-    configuration. Raises AstrodomeError if the tree is invalid or contains a class twice.
+    configuration. Raises AstrodomeError if the tree is invalid or contains a class more than once.
     """
     if source == CONFIGURED:
         from ..config.loading import load_config
@@ -34,7 +34,7 @@ def read(source: str) -> dict[str, Any]:
     settings.validate(TaxonomyNode, tree, source)
     names = [path_to_class[-1] for path_to_class in class_paths(tree)]
     if twice := next((name for name in names if names.count(name) > 1), None):
-        raise AstrodomeError(f"{source} contains the class '{twice}' twice.")
+        raise AstrodomeError(f"{source} contains the class '{twice}' more than once.")
     return tree
 
 

@@ -1,4 +1,4 @@
-"""Vetting decisions, and the table of accepted sources for ``scope upload-classification``.
+"""Save vetting decisions, and write a table for ``scope upload-classification``.
 
 Every decision is appended to a journal file next to the table, so no decision is lost if the
 browser or the computer crashes. The last decision about a source overrides earlier decisions.

@@ -117,7 +117,7 @@ def _last_columns(
         raise InvalidInputError("No taxonomy specified for the classes.", "Specify taxonomy_id.")
     if len(names) > len(table.columns):
         raise InvalidInputError(
-            f"Expected {len(names)} columns with probabilities, got {len(table.columns)}."
+            f"Expected at least {len(names)} columns, one for each class, got {len(table.columns)}."
         )
     columns = list(table.columns)[-len(names) :]
     return [

@@ -205,4 +205,5 @@ def _check_conflicts(
     for conflict in conflicts[:MAX_WARNINGS]:
         warn(f"{conflict}; the value that is uploaded first is kept.")
     if len(conflicts) > MAX_WARNINGS:
-        warn(f"{origin}: {len(conflicts) - MAX_WARNINGS} more rows contradict an earlier row.")
+        more = len(conflicts) - MAX_WARNINGS
+        warn(f"{origin}: {more} more rows contradict an earlier row of the same source.")
